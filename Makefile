@@ -1,0 +1,51 @@
+# The commands of the project. Nothing needs to be installed beforehand but Python 3.11+ and make.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench e2e lock
+
+help: ## this list
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1	/'
+
+# A marker for each lock: what is installed is what the lock says, and a second start installs nothing.
+.venv/.run: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Say which with: make PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing what requirements.lock names, checked by hash …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/.dev: requirements-dev.lock .venv/.run
+	@echo "Installing what requirements-dev.lock names, checked by hash …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+.env:
+	@cp .env.example .env
+	@echo "Made .env from .env.example: it says what can be set."
+
+run: .venv/.run .env ## set up, migrate, and serve on 127.0.0.1:8080
+	@exec $(BIN)/python -m service serve
+
+test: .venv/.dev ## the whole test suite, PostgreSQL included
+	@$(BIN)/python -m pytest -m "not e2e"
+
+check: .venv/.dev ## linters, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/.dev ## what it costs, as tables
+	@$(BIN)/python -m bench
+
+e2e: .venv/.dev ## the tests against the real Prometheus
+	@$(BIN)/python -m pytest -m e2e
+
+lock: ## compile the locks anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --prerelease if-necessary-or-explicit --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --prerelease if-necessary-or-explicit --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header --no-annotate -c requirements.lock pyproject.toml \
+		--group dev -o requirements-dev.lock

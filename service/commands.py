@@ -1,0 +1,145 @@
+"""The commands of `python -m service`, each a function that returns its exit code."""
+
+import argparse
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterable
+from datetime import datetime
+from types import FrameType
+from typing import Final
+
+import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
+
+from service import database
+from service.banner import banner
+from service.runtime import Runtime
+from service.schedule import Schedule, UnknownJob
+from service.scheduler import run_job, utcnow
+from service.settings import Settings
+from telemetry.health.report import describe
+
+GRACEFUL: Final = 20
+_APP: Final = "service.main:app"
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def complain(text: str) -> int:
+    sys.stderr.write(f"{text}\n")
+    return 1
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Serve the API. Several workers are started by uvicorn; what was said on the command line reaches them as variables."""
+    given = {"HOST": options.host, "PORT": options.port, "SCHEDULER": "false" if options.no_scheduler else None}
+    os.environ.update({name: str(value) for name, value in given.items() if value is not None})
+    settings = Settings.read()
+    if taken := _taken(settings.host, settings.port):
+        return complain(taken)
+    say(banner(settings, Schedule(settings)))
+    uvicorn.run(
+        _APP,
+        host=settings.host,
+        port=settings.port,
+        workers=options.workers,
+        log_config=None,
+        access_log=settings.log_level == "DEBUG",
+        server_header=False,
+        timeout_graceful_shutdown=GRACEFUL,
+    )
+    return 0
+
+
+def _taken(host: str, port: int) -> str | None:
+    """A sentence when the address cannot be listened on."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return f"Cannot listen on {host}:{port} ({error.strerror}): choose another with --port, or PORT in .env."
+    return None
+
+
+def scheduler(_options: argparse.Namespace) -> int:
+    """Run the scheduled jobs, without the API, until the process is told to stop."""
+    runtime = Runtime(Settings.read())
+    stop = threading.Event()
+
+    def stopping(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for wanted in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(wanted, stopping)
+    runtime.start()
+    say(f"Scheduler: {', '.join(f'{job.name} {job.cadence}' for job in runtime.schedule.scheduled())}")
+    stop.wait()
+    runtime.stop()
+    return 0
+
+
+def jobs(_options: argparse.Namespace) -> int:
+    """List the schedule with each job's last and next run."""
+    settings = Settings.read()
+    runtime = Runtime(settings)
+    now = utcnow()
+    try:
+        database.at_head(runtime.engine)
+        last = runtime.telemetry.store.latest()
+    except (SQLAlchemyError, database.MigrationsMissing) as error:
+        return complain(f"The database cannot be read: {describe(error)}.")
+    finally:
+        runtime.telemetry.shutdown(1.0)
+    rows = [("JOB", "CADENCE", "LAST RUN", "STATUS", "NEXT RUN")]
+    for job in runtime.schedule.jobs:
+        run = last.get(job.name)
+        missing = runtime.schedule.missing(job)
+        rows.append(
+            (
+                job.name,
+                str(job.cadence),
+                _moment(run.started_at) if run else "never",
+                run.status if run else "-",
+                missing or _moment(job.cadence.after(now)),
+            )
+        )
+    say("\n".join(_columns(rows)))
+    return 0
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _columns(rows: Iterable[tuple[str, ...]]) -> list[str]:
+    rows = list(rows)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def run_one(options: argparse.Namespace) -> int:
+    """Run one job now, recorded like any other."""
+    settings = Settings.read()
+    try:
+        job = Schedule(settings).get(options.name)
+    except UnknownJob as error:
+        return complain(str(error))
+    runtime = Runtime(settings)
+    try:
+        database.migrate(runtime.engine)
+        run_job(job, runtime.context)
+    except Exception as error:  # noqa: BLE001  # the edge: whatever a job raises is told to whoever ran it
+        return complain(f"{job.name} failed: {type(error).__name__}: {error}")
+    finally:
+        runtime.telemetry.shutdown()
+    run = runtime.telemetry.store.latest()[job.name]
+    say(f"{job.name}: {run.status} in {run.duration_seconds:.3f} s {run.details}")
+    return 0

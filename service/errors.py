@@ -1,0 +1,106 @@
+"""Errors: each a class with a sentence that a person can act on, rendered as RFC 9457 problem+json in one place."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, ClassVar, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from opentelemetry import trace
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from telemetry.logs.errors import mark_reported
+
+PROBLEM_JSON: Final = "application/problem+json"
+_log = logging.getLogger(__name__)
+
+
+class ProblemOut(BaseModel):
+    """What every error looks like. `trace_id` finds its trace and its log lines."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    instance: str
+    trace_id: str | None
+
+
+PROBLEM: Final[dict[str, Any]] = {"model": ProblemOut, "content": {PROBLEM_JSON: {}}}
+
+
+class Problem(Exception):  # noqa: N818  # it is the word of RFC 9457
+    """An error whose message is for whoever asked."""
+
+    status: ClassVar[int] = HTTPStatus.INTERNAL_SERVER_ERROR
+    headers: ClassVar[Mapping[str, str]] = {}
+
+
+def install_error_pages(app: FastAPI) -> None:
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(Exception, _crashed)
+
+
+def render(request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    body = ProblemOut(
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        instance=request.url.path,
+        trace_id=_trace_id(),
+    )
+    return JSONResponse(body.model_dump(), status, headers, PROBLEM_JSON)
+
+
+def _trace_id() -> str | None:
+    context = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(context.trace_id) if context.is_valid else None
+
+
+async def _problem(request: Request, error: Exception) -> JSONResponse:
+    problem = error if isinstance(error, Problem) else Problem()
+    return render(request, problem.status, str(problem), problem.headers)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    wrong = error.errors() if isinstance(error, RequestValidationError) else []
+    return render(request, HTTPStatus.UNPROCESSABLE_ENTITY, " ".join(_sentence(each) for each in wrong))
+
+
+def _sentence(wrong: Mapping[str, Any]) -> str:
+    """`limit=0: Input should be greater than or equal to 1.` A body's content is not repeated."""
+    place, *path = wrong["loc"]
+    name = ".".join(str(part) for part in path) or str(place)
+    given = f"={wrong['input']}" if place in {"query", "path"} and "input" in wrong else ""
+    return f"{name}{given[:80]}: {wrong['msg']}."
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        return await _crashed(request, error)
+    phrase = HTTPStatus(error.status_code).phrase
+    detail = _REFUSALS.get(error.status_code, "{detail}") if error.detail == phrase else "{detail}"
+    said = detail.format(method=request.method, path=request.url.path, detail=error.detail)
+    return render(request, error.status_code, said, error.headers)
+
+
+_REFUSALS: Final = {
+    HTTPStatus.NOT_FOUND: "There is nothing at {path}; /docs lists what there is.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "{path} does not take {method}; /docs lists what it takes.",
+}
+
+
+async def _crashed(request: Request, error: Exception) -> JSONResponse:
+    """Logged here, where the trace is at hand; uvicorn's record of the same crash is then left out."""
+    _log.error("%s %s crashed", request.method, request.url.path, exc_info=error, extra={"component": "http"})
+    mark_reported(error)
+    return render(
+        request,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "The service failed to answer; the trace id finds out why in its logs.",
+    )

@@ -1,0 +1,43 @@
+"""Dependencies of the operations' routes: what `create_app` put into the application's state."""
+
+import hmac
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from service.errors import Problem
+from service.schedule import Schedule
+from service.settings import Settings
+from telemetry.setup import Telemetry
+
+
+class Unauthorized(Problem):
+    status = 401
+    headers = {"WWW-Authenticate": "Bearer"}  # noqa: RUF012  # declared a ClassVar by Problem
+
+
+def telemetry_of(request: Request) -> Telemetry:
+    return cast("Telemetry", request.app.state.telemetry)
+
+
+def schedule_of(request: Request) -> Schedule:
+    return cast("Schedule", request.app.state.schedule)
+
+
+TelemetryDep = Annotated[Telemetry, Depends(telemetry_of)]
+ScheduleDep = Annotated[Schedule, Depends(schedule_of)]
+
+_bearer = HTTPBearer(auto_error=False, description="OPS_TOKEN, when the service has one")
+
+
+def require_ops_token(
+    request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> None:
+    """Let nobody in without `OPS_TOKEN`, when there is one; compared in constant time."""
+    settings = cast("Settings", request.app.state.settings)
+    if settings.ops_token is None:
+        return
+    token = given.credentials if given else ""
+    if not hmac.compare_digest(token.encode(), settings.ops_token.get_secret_value().encode()):
+        raise Unauthorized("This needs the header Authorization: Bearer and the service's OPS_TOKEN.")

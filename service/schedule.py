@@ -1,0 +1,121 @@
+"""The schedule, as data: each job, how often it runs, and what it does.
+
+A new job is one line in `JOBS`. It is recorded, measured, listed and claimed like every other, with nothing to call.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Protocol
+
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+from sqlalchemy.engine import Engine
+
+from service import housekeeping
+from service.settings import Settings
+from telemetry.health.resources import Resources
+from telemetry.jobs.store import JobRunStore
+
+Metadata = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a job may use."""
+
+    settings: Settings
+    engine: Engine
+    store: JobRunStore
+    resources: Resources
+
+
+class Cadence(Protocol):
+    """When a job is due. Ticks are the same in every process, whenever it was started."""
+
+    def after(self, moment: datetime) -> datetime:
+        """The first tick later than the moment."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """Every so often, counted from the epoch: every 15 minutes is :00, :15, :30 and :45."""
+
+    interval: timedelta
+
+    def after(self, moment: datetime) -> datetime:
+        trigger = IntervalTrigger(seconds=int(self.interval.total_seconds()), start_date=_EPOCH, timezone=UTC)
+        return _next(trigger, moment)
+
+    def __str__(self) -> str:
+        minutes, seconds = divmod(int(self.interval.total_seconds()), 60)
+        return f"every {minutes} min" if not seconds else f"every {minutes * 60 + seconds} s"
+
+
+@dataclass(frozen=True, slots=True)
+class DailyAt:
+    """Once a day, at an hour and minute of UTC."""
+
+    hour: int
+    minute: int
+
+    def after(self, moment: datetime) -> datetime:
+        return _next(CronTrigger(hour=self.hour, minute=self.minute, timezone=UTC), moment)
+
+    def __str__(self) -> str:
+        return f"daily at {self.hour:02}:{self.minute:02} UTC"
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _next(trigger: IntervalTrigger | CronTrigger, moment: datetime) -> datetime:
+    later: datetime = trigger.get_next_fire_time(None, moment + timedelta(microseconds=1))
+    return later.astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job: what it returns goes into its run's metadata. `missing` names the variables without which it can't run."""
+
+    name: str
+    cadence: Cadence
+    run: Callable[[Context], Metadata]
+    missing: Callable[[Settings], str | None] = lambda _settings: None
+
+
+JOBS: Final[tuple[Job, ...]] = (
+    Job("check_resources", Every(timedelta(minutes=1)), lambda context: housekeeping.check_resources(context)),
+    Job("cleanup_logs", DailyAt(2, 40), lambda context: housekeeping.clean_logs(context)),
+    Job("backup_database", DailyAt(3, 10), lambda context: housekeeping.back_up_database(context)),
+    Job("prune_job_runs", DailyAt(3, 40), lambda context: housekeeping.prune_job_runs(context)),
+)
+
+
+class UnknownJob(LookupError):
+    """There is no job of that name; the message says which there are."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"There is no job {name!r}. There are: {', '.join(sorted(known))}.")
+
+
+class Schedule:
+    """The jobs of this service, and which of them can run with its settings."""
+
+    def __init__(self, settings: Settings, jobs: Iterable[Job] = JOBS) -> None:
+        self.jobs = tuple(jobs)
+        self._missing = {job.name: job.missing(settings) for job in self.jobs}
+
+    def get(self, name: str) -> Job:
+        for job in self.jobs:
+            if job.name == name:
+                return job
+        raise UnknownJob(name, (job.name for job in self.jobs))
+
+    def missing(self, job: Job) -> str | None:
+        """Why a job is not scheduled, as a sentence; None for one that is."""
+        return self._missing[job.name]
+
+    def scheduled(self) -> list[Job]:
+        return [job for job in self.jobs if self._missing[job.name] is None]

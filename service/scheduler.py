@@ -1,0 +1,94 @@
+"""The loop: starts each job at its ticks, if nobody else has claimed the tick, and outlives whatever a job does."""
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from service.schedule import Context, Job, Schedule
+from telemetry.jobs.monitor import monitor_job
+
+LONGEST_SLEEP: Final = timedelta(seconds=30)
+_log = logging.getLogger(__name__)
+
+
+def utcnow() -> datetime:
+    return datetime.now(UTC)
+
+
+def run_job(job: Job, context: Context, scheduled_for: datetime | None = None) -> None:
+    """Run one job now, recorded. What it raises is for the caller."""
+    with monitor_job(job.name, scheduled_for=scheduled_for) as run:
+        run.metadata.update(job.run(context))
+
+
+class Scheduler:
+    """Runs each job in a thread of its own; a job that is still running lets its tick pass."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        context: Context,
+        claim: Callable[[str, datetime], bool],
+        now: Callable[[], datetime] = utcnow,
+    ) -> None:
+        self._context = context
+        self._claim = claim
+        self._now = now
+        self._jobs = schedule.scheduled()
+        self._due: dict[str, datetime] = {}
+        self._running: dict[str, threading.Thread] = {}
+        self._stop = threading.Event()
+        self._loop: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._due = {job.name: job.cadence.after(self._now()) for job in self._jobs}
+        self._loop = threading.Thread(target=self._run, name="scheduler", daemon=True)
+        self._loop.start()
+
+    def stop(self, grace: float) -> list[str]:
+        """No new runs; running ones get `grace` seconds. Returns the jobs that were not done by then."""
+        self._stop.set()
+        if self._loop is not None:
+            self._loop.join(grace)
+        deadline = utcnow() + timedelta(seconds=grace)
+        for thread in list(self._running.values()):
+            thread.join(max(0.0, (deadline - utcnow()).total_seconds()))
+        return [name for name, thread in self._running.items() if thread.is_alive()]
+
+    @property
+    def alive(self) -> bool:
+        return self._loop is not None and self._loop.is_alive()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            wake = self.step(self._now())
+            self._stop.wait(max(0.0, min(wake - self._now(), LONGEST_SLEEP).total_seconds()))
+
+    def step(self, now: datetime) -> datetime:
+        """Start what is due, and say when the next tick is. Of several missed ticks, the last one counts."""
+        for job in self._jobs:
+            if (tick := self._due[job.name]) <= now:
+                while (following := job.cadence.after(tick)) <= now:
+                    tick = following
+                self._due[job.name] = following
+                self._begin(job, tick)
+        return min(self._due.values(), default=now + LONGEST_SLEEP)
+
+    def _begin(self, job: Job, tick: datetime) -> None:
+        running = self._running.get(job.name)
+        if running is not None and running.is_alive():
+            _log.warning("%s is still running; its tick of %s passes.", job.name, tick.isoformat())
+            return
+        thread = threading.Thread(target=self._attempt, args=(job, tick), name=f"job-{job.name}", daemon=True)
+        self._running[job.name] = thread
+        thread.start()
+
+    def _attempt(self, job: Job, tick: datetime) -> None:
+        try:
+            if self._claim(job.name, tick):
+                run_job(job, self._context, tick)
+        except Exception:
+            # The edge: a job that fails is logged once, here, and the loop goes on.
+            _log.exception("Job %s failed", job.name, extra={"component": "scheduler"})

@@ -1,0 +1,1 @@
+"""Telemetry for a FastAPI service: metrics, traces, logs, job runs and health, made from OpenTelemetry signals."""

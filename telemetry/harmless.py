@@ -1,0 +1,29 @@
+"""Harmless: what telemetry raises is said once and goes no further; the work that it watches does not notice."""
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
+_log = logging.getLogger(__name__)
+_said: set[str] = set()
+P = ParamSpec("P")
+
+
+def harmless(function: Callable[P, None]) -> Callable[P, None]:
+    """Swallow every `Exception` of a function that observes; the first of each function is a warning."""
+
+    @wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            function(*args, **kwargs)
+        except Exception:  # noqa: BLE001  # telemetry is an edge: nothing that it raises may reach the work
+            _say(function.__qualname__)
+
+    return guarded
+
+
+def _say(name: str) -> None:
+    if name not in _said:
+        _said.add(name)
+        _log.warning("Telemetry failed in %s; the work goes on, and this is said once.", name, exc_info=True)

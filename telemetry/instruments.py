@@ -1,0 +1,50 @@
+"""The instruments that the telemetry's own code records on, as fields of one frozen object."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from opentelemetry.metrics import Counter, Histogram, Meter, UpDownCounter
+from opentelemetry.metrics import _Gauge as Gauge
+
+from telemetry import names
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """A new metric is one field and one line; its name on `/metrics` is one row of `telemetry.metrics.vocabulary`."""
+
+    http_server_duration: Histogram
+    http_client_duration: Histogram
+    db_operation_duration: Histogram
+    job_runs: Counter
+    job_duration: Histogram
+    job_active: UpDownCounter
+    job_last_success: Gauge
+    errors: Counter
+    dropped: Counter
+
+    @classmethod
+    def create(cls, meter: Meter) -> Self:
+        return cls(
+            http_server_duration=meter.create_histogram(
+                names.HTTP_SERVER_DURATION, unit="s", description="Duration of HTTP server requests."
+            ),
+            http_client_duration=meter.create_histogram(
+                names.HTTP_CLIENT_DURATION, unit="s", description="Duration of HTTP calls out, failed ones included."
+            ),
+            db_operation_duration=meter.create_histogram(
+                names.DB_OPERATION_DURATION, unit="s", description="Duration of database client operations."
+            ),
+            job_runs=meter.create_counter(names.JOB_RUNS, unit="{run}", description="Job runs that ended."),
+            job_duration=meter.create_histogram(names.JOB_DURATION, unit="s", description="Duration of job runs."),
+            job_active=meter.create_up_down_counter(
+                names.JOB_ACTIVE, unit="{run}", description="Job runs in progress."
+            ),
+            job_last_success=meter.create_gauge(
+                names.JOB_LAST_SUCCESS, unit="s", description="When a job last succeeded, as Unix time."
+            ),
+            errors=meter.create_counter(names.ERRORS, unit="{error}", description="Events logged at ERROR and above."),
+            dropped=meter.create_counter(
+                names.TELEMETRY_DROPPED, unit="{item}", description="Telemetry that was dropped, by queue and reason."
+            ),
+        )

@@ -1,0 +1,76 @@
+"""Metadata: whatever a job keeps about its run, as JSON that every database takes. Nothing here raises."""
+
+import json
+import math
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from typing import Final, TypeAlias
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+_DEEPEST: Final = 32
+_LARGEST: Final = 2**63  # beyond 64 bits most readers of JSON round; text does not
+
+
+def clean(text: str) -> str:
+    """Without what PostgreSQL refuses in text and JSON: NUL, and surrogates without their other half."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def text_of(value: object) -> str:
+    try:
+        return clean(str(value))
+    except Exception:  # noqa: BLE001  # a foreign `__str__` may raise anything
+        return f"<{type(value).__name__}>"
+
+
+def dumps(metadata: object) -> str:
+    """The JSON text of it, which a span can carry as an attribute."""
+    try:
+        return json.dumps(metadata, allow_nan=False)
+    except Exception:  # noqa: BLE001  # what JSON can't hold raises half a dozen errors, and foreign code its own
+        return json.dumps(json_safe(metadata))
+
+
+def loads(attribute: object) -> dict[str, Json]:
+    """What a span's attribute says, whoever set it; `{"text": …}` when that is no JSON object, or half of one."""
+    if attribute is None:
+        return {}
+    parsed = json_safe(_parsed(attribute) if isinstance(attribute, str) else attribute)
+    return parsed if isinstance(parsed, dict) else {"text": text_of(attribute)}
+
+
+def _parsed(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def json_safe(value: object, above: tuple[int, ...] = ()) -> Json:
+    """The value as JSON; what JSON can't hold, as text. `above` are the ids of the containers it is in."""
+    if isinstance(value, Mapping | list | tuple | AbstractSet):
+        return _container(value, above)
+    if isinstance(value, bytes | bytearray):
+        return clean(value.decode("utf-8", "replace"))
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, int | float):
+        return _number(value)
+    return None if value is None else text_of(value)
+
+
+def _number(value: float) -> Json:
+    exact = abs(value) < _LARGEST if isinstance(value, int) else math.isfinite(value)
+    return value if exact else text_of(value)
+
+
+def _container(value: object, above: tuple[int, ...]) -> Json:
+    if id(value) in above or len(above) >= _DEEPEST:
+        return text_of(value)
+    inside = (*above, id(value))
+    try:
+        if isinstance(value, Mapping):
+            return {text_of(key): json_safe(item, inside) for key, item in dict(value).items()}
+        return [json_safe(item, inside) for item in list(value)]  # type: ignore[call-overload]
+    except Exception:  # noqa: BLE001  # a foreign container, or one that another thread changes
+        return text_of(value)

@@ -1,0 +1,185 @@
+"""Monitor: `monitor_job`, which records a run as `with`, as `async with` and as a decorator, and changes nothing in it."""
+
+import asyncio
+import inspect
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import wraps
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar, cast
+
+from opentelemetry.trace import Tracer
+
+from telemetry.instruments import Instruments
+from telemetry.jobs.readback import ReadBack, read_back, read_back_async
+from telemetry.jobs.recording import JobHandle, Recording
+from telemetry.jobs.run import NAME_LENGTH
+
+_log = logging.getLogger(__name__)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class JobMonitoring:
+    """What records. Without a recorder there are spans and metrics, and nothing to wait for."""
+
+    tracer: Tracer
+    instruments: Instruments
+    recorder: ReadBack | None = None
+
+
+class _Process:
+    """What this process records with, and whether it has said that it does not record."""
+
+    monitoring: JobMonitoring | None = None
+    has_warned = False
+
+
+def activate(monitoring: JobMonitoring) -> None:
+    _Process.monitoring = monitoring
+
+
+def deactivate() -> None:
+    _Process.monitoring = None
+
+
+def monitor_job(
+    name: str, metadata: Mapping[str, Any] | None = None, *, scheduled_for: datetime | None = None
+) -> "JobMonitor":
+    """Record what happens inside as a run of the job, one for each `with` and for each call of what it decorates.
+
+    Raises:
+        ValueError: the name is not 1 to 100 printable characters, or `scheduled_for` is not a moment with a time zone.
+        TypeError: the metadata is no mapping.
+    """
+    return JobMonitor(_checked_name(name), _checked_metadata(metadata), _checked_moment(scheduled_for))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    handle: JobHandle
+    recording: Recording | None
+    recorder: ReadBack | None
+    unit: object  # the task or thread that began it
+
+
+class JobMonitor:
+    """May be used again, by several threads and tasks at once, and inside itself: each use is a run of its own."""
+
+    def __init__(self, name: str, metadata: Mapping[str, Any], scheduled_for: datetime | None) -> None:
+        self._name = name
+        self._metadata = dict(metadata)
+        self._scheduled_for = scheduled_for
+        self._runs: list[_Run] = []
+
+    def __enter__(self) -> JobHandle:
+        run = self._begin()
+        self._runs.append(run)
+        return run.handle
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        run = self._end(error)
+        read_back(run.recorder, run.handle.run_id)
+
+    async def __aenter__(self) -> JobHandle:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        run = self._end(error)
+        if isinstance(error, GeneratorExit):  # the coroutine is being closed, and may not await any more
+            read_back(run.recorder, run.handle.run_id)
+        else:
+            await read_back_async(run.recorder, run.handle.run_id)
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        _check_function(function)
+        return self._awaiting(function) if _is_async(function) else self._calling(function)
+
+    def _calling(self, function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def monitored(*args: P.args, **kwargs: P.kwargs) -> R:
+            with self._again():
+                return function(*args, **kwargs)
+
+        return monitored
+
+    def _awaiting(self, function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        async def monitored(*args: P.args, **kwargs: P.kwargs) -> Any:
+            async with self._again():
+                return await cast("Any", function(*args, **kwargs))
+
+        return cast("Callable[P, R]", monitored)
+
+    def _again(self) -> "JobMonitor":
+        return JobMonitor(self._name, self._metadata, self._scheduled_for)
+
+    def _begin(self) -> _Run:
+        monitoring, handle = _Process.monitoring, JobHandle(self._name, dict(self._metadata))
+        if monitoring is None:
+            _warn_once()
+            return _Run(handle, None, None, _unit())
+        recording = Recording(monitoring.tracer, monitoring.instruments, handle, self._scheduled_for)
+        recording.begin()
+        return _Run(handle, recording, monitoring.recorder, _unit())
+
+    def _end(self, error: BaseException | None) -> _Run:
+        """End this task's or thread's newest run; a generator may be closed in another than it was begun in."""
+        unit = _unit()
+        run = next((run for run in reversed(self._runs) if run.unit == unit), self._runs[-1])
+        self._runs.remove(run)
+        if run.recording is not None:
+            run.recording.end(error)
+        return run
+
+
+def _unit() -> object:
+    try:
+        return asyncio.current_task() or threading.get_ident()
+    except RuntimeError:  # no event loop runs here
+        return threading.get_ident()
+
+
+def _check_function(function: object) -> None:
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError("monitor_job can't decorate a generator function: use `with monitor_job(…)` inside it.")
+    if not callable(function) or isinstance(function, type | staticmethod):
+        raise TypeError(f"monitor_job decorates a function, not {function!r}.")
+
+
+def _is_async(function: Callable[..., object]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+
+
+def _checked_name(name: object) -> str:
+    if not isinstance(name, str) or not name.strip() or len(name) > NAME_LENGTH or not name.isprintable():
+        raise ValueError(f"A job's name is 1 to {NAME_LENGTH} printable characters, not {name!r:.120}.")
+    return name
+
+
+def _checked_metadata(metadata: object) -> Mapping[str, Any]:
+    if metadata is None:
+        return {}
+    if not isinstance(metadata, Mapping):
+        raise TypeError(f"A job's metadata is a mapping, such as a dict, not {type(metadata).__name__}.")
+    return metadata
+
+
+def _checked_moment(moment: object) -> datetime | None:
+    if moment is not None and (not isinstance(moment, datetime) or moment.utcoffset() is None):
+        raise ValueError(f"`scheduled_for` is a datetime with a time zone, not {moment!r}.")
+    return moment
+
+
+def _warn_once() -> None:
+    if not _Process.has_warned:
+        _Process.has_warned = True
+        _log.warning("Jobs run, and are not recorded: the telemetry of this process is not started.")

@@ -1,0 +1,35 @@
+"""Outcome: the word for each way out of a job, cancellation and the end of the process included."""
+
+import asyncio
+from typing import Final
+
+from telemetry import names
+from telemetry.jobs.metadata import text_of
+
+ERROR_LENGTH: Final = 500
+_CANCELLED: Final = (asyncio.CancelledError, KeyboardInterrupt, GeneratorExit)
+
+
+def outcome_of(error: BaseException | None) -> str:
+    if error is None:
+        return names.OUTCOME_SUCCESS
+    if isinstance(error, TimeoutError):
+        return names.OUTCOME_TIMEOUT
+    if isinstance(error, _CANCELLED) or _is_clean_exit(error):
+        return names.OUTCOME_CANCELLED
+    return names.OUTCOME_ERROR
+
+
+def _is_clean_exit(error: BaseException) -> bool:
+    return isinstance(error, SystemExit) and (
+        error.code is None or (isinstance(error.code, int) and int(error.code) == 0)
+    )
+
+
+def status_of(outcome: str) -> str:
+    return names.STATUS_SUCCESS if outcome == names.OUTCOME_SUCCESS else names.STATUS_FAILED
+
+
+def text_of_error(error: BaseException) -> str:
+    """Its message; the name of its class where it has none."""
+    return text_of(error)[:ERROR_LENGTH] or type(error).__name__

@@ -1,0 +1,121 @@
+"""Recording: the telemetry of one run, its span and its metrics. Each step of it may fail, and the job does not notice."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from opentelemetry import context, trace
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, format_span_id, format_trace_id
+
+from telemetry import names
+from telemetry.harmless import harmless
+from telemetry.instruments import Instruments
+from telemetry.jobs.metadata import dumps
+from telemetry.jobs.outcome import outcome_of, status_of, text_of_error
+from telemetry.jobs.run import SPAN_NAME
+
+
+@dataclass(slots=True)
+class JobHandle:
+    """What `with monitor_job(…) as run` gives: `metadata` may be filled until the block ends.
+
+    `run_id` finds the row; it is empty when nothing is recorded.
+    """
+
+    job_name: str
+    metadata: dict[str, Any]
+    run_id: str = ""
+
+
+class Recording:
+    def __init__(
+        self, tracer: Tracer, instruments: Instruments, run: JobHandle, scheduled_for: datetime | None
+    ) -> None:
+        self._tracer = tracer
+        self._instruments = instruments
+        self._run = run
+        self._scheduled_for = scheduled_for
+        self._labels = {names.JOB_NAME: run.job_name}
+        self._span: Span = trace.INVALID_SPAN
+        self._outside: context.Context | None = None
+        self._started_at, self._started_clock = time.time_ns(), time.perf_counter_ns()
+
+    def begin(self) -> None:
+        self._start_span()
+        self._enter_span()
+        self._count_begin()
+
+    def end(self, error: BaseException | None) -> None:
+        nanoseconds = time.perf_counter_ns() - self._started_clock
+        outcome = outcome_of(error)
+        self._count_end()
+        self._measure(status_of(outcome), nanoseconds / 1e9)
+        self._leave_span()
+        self._describe(outcome, error)
+        self._describe_error(error)
+        self._end_span(self._started_at + nanoseconds)
+
+    @harmless
+    def _start_span(self) -> None:
+        # The sampler looks at the attributes that are there from the beginning.
+        self._span = self._tracer.start_span(
+            SPAN_NAME + self._run.job_name,
+            kind=SpanKind.INTERNAL,
+            attributes=self._attributes(),
+            start_time=self._started_at,
+        )
+        identity = self._span.get_span_context()
+        if identity.is_valid and self._span.is_recording():
+            self._run.run_id = format_trace_id(identity.trace_id) + format_span_id(identity.span_id)
+
+    @harmless
+    def _enter_span(self) -> None:
+        if self._span is not trace.INVALID_SPAN:
+            self._outside = context.get_current()
+            context.attach(trace.set_span_in_context(self._span))
+
+    @harmless
+    def _leave_span(self) -> None:
+        # A generator may be closed in another context, where a token is refused with an error in the log; a context is not.
+        if self._outside is not None and trace.get_current_span() is self._span:
+            context.attach(self._outside)
+
+    @harmless
+    def _describe(self, outcome: str, error: BaseException | None) -> None:
+        how = {names.JOB_OUTCOME: outcome, names.JOB_STATUS: status_of(outcome)}
+        if error is not None:
+            how = {names.JOB_ERROR: text_of_error(error), **how}
+        self._span.set_attributes(self._attributes(how))
+
+    def _attributes(self, how: dict[str, str] | None = None) -> dict[str, str]:
+        """What matters most comes last: where attributes are limited in number, the oldest are dropped."""
+        attributes = {names.JOB_METADATA: dumps(self._run.metadata)} if self._run.metadata or how else {}
+        if self._scheduled_for is not None:
+            attributes[names.JOB_SCHEDULED_FOR] = self._scheduled_for.isoformat()
+        return {**attributes, **(how or {}), names.JOB_NAME: self._run.job_name}
+
+    @harmless
+    def _describe_error(self, error: BaseException | None) -> None:
+        if error is not None:
+            self._span.set_status(Status(StatusCode.ERROR, text_of_error(error)))
+            self._span.record_exception(error)
+
+    @harmless
+    def _end_span(self, end_time: int) -> None:
+        self._span.end(end_time)
+
+    @harmless
+    def _count_begin(self) -> None:
+        self._instruments.job_active.add(1, self._labels)
+
+    @harmless
+    def _count_end(self) -> None:
+        self._instruments.job_active.add(-1, self._labels)
+
+    @harmless
+    def _measure(self, status: str, seconds: float) -> None:
+        self._instruments.job_runs.add(1, {**self._labels, names.JOB_STATUS: status})
+        self._instruments.job_duration.record(seconds, self._labels)
+        if status == names.STATUS_SUCCESS:
+            self._instruments.job_last_success.set(time.time(), self._labels)

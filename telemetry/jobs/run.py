@@ -1,0 +1,137 @@
+"""A job run: the value that a span with the attribute `job.name` is turned into, at the door, by pure functions."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final, Self
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import StatusCode, format_span_id, format_trace_id
+
+from telemetry import names
+from telemetry.jobs.metadata import Json, clean, loads, text_of
+from telemetry.jobs.outcome import ERROR_LENGTH, status_of
+
+NAME_LENGTH: Final = 100
+SPAN_NAME: Final = "job "  # and the job's name
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_OUTCOMES_BY_STATUS: Final = {
+    names.STATUS_SUCCESS: names.OUTCOME_SUCCESS,
+    names.STATUS_FAILED: names.OUTCOME_ERROR,
+}
+
+
+class UnwritableRunError(Exception):
+    """The database is well and refuses what the runs hold: trying again does not help, leaving one out does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRun:
+    """`run_id` is the span's identity: 32 hexadecimal digits of the trace and 16 of the span."""
+
+    run_id: str
+    job_name: str
+    status: str
+    started_at: datetime
+    trace_id: str
+    span_id: str
+    worker: str
+    heartbeat_at: datetime
+    outcome: str | None = None
+    finished_at: datetime | None = None
+    duration_seconds: float | None = None
+    error_message: str | None = None
+    metadata: dict[str, Json] = field(default_factory=dict)
+    scheduled_for: datetime | None = None
+
+    @classmethod
+    def started(cls, span: ReadableSpan, worker: str) -> Self | None:
+        """The run of a span that begins; None for a span that is no job."""
+        context, attributes = span.get_span_context(), span.attributes
+        name = attributes.get(names.JOB_NAME) if attributes else None
+        if name is None or context is None:
+            return None
+        trace_id, span_id = format_trace_id(context.trace_id), format_span_id(context.span_id)
+        started_at = _moment(span.start_time)
+        return cls(
+            run_id=trace_id + span_id,
+            job_name=_job_name(text_of(name), span.name),
+            status=names.STATUS_RUNNING,
+            started_at=started_at,
+            trace_id=trace_id,
+            span_id=span_id,
+            worker=worker,
+            heartbeat_at=started_at,
+            metadata=loads(_attribute(span, names.JOB_METADATA)),
+            scheduled_for=_parsed_moment(_attribute(span, names.JOB_SCHEDULED_FOR)),
+        )
+
+    @classmethod
+    def from_span(cls, span: ReadableSpan, worker: str) -> Self | None:
+        """The run of a span that has ended; None for a span that is no job."""
+        run = cls.started(span, worker)
+        if run is None:
+            return None
+        outcome, finished_at = _outcome(span), max(run.started_at, _moment(span.end_time))
+        return replace(
+            run,
+            status=status_of(outcome),
+            outcome=outcome,
+            finished_at=finished_at,
+            heartbeat_at=finished_at,
+            duration_seconds=(finished_at - run.started_at).total_seconds(),
+            error_message=None if outcome == names.OUTCOME_SUCCESS else _error(span),
+        )
+
+
+def _attribute(span: ReadableSpan, name: str) -> object:
+    return (span.attributes or {}).get(name)
+
+
+def _job_name(name: str, span_name: str) -> str:
+    """A limit on the length of attributes cuts the name, but not the span's, which `monitor_job` makes of it."""
+    rest = span_name.removeprefix(SPAN_NAME + name)
+    whole = name + rest if rest != span_name and not rest[:1].isspace() else name
+    return clean(whole)[:NAME_LENGTH]
+
+
+def _moment(nanoseconds: int | None) -> datetime:
+    return _EPOCH + timedelta(microseconds=(nanoseconds or 0) // 1000)
+
+
+def _parsed_moment(text: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(text))
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _outcome(span: ReadableSpan) -> str:
+    """What the attributes say, or else the span's own status."""
+    if outcome := _known(_attribute(span, names.JOB_OUTCOME), names.OUTCOMES):
+        return outcome
+    if status := _known(_attribute(span, names.JOB_STATUS), _OUTCOMES_BY_STATUS):
+        return _OUTCOMES_BY_STATUS[status]
+    return names.OUTCOME_ERROR if span.status.status_code is StatusCode.ERROR else names.OUTCOME_SUCCESS
+
+
+def _known(said: object, words: Iterable[str]) -> str | None:
+    """The word of a closed set, also when a limit on the length of attributes has cut it."""
+    return next((word for word in words if isinstance(said, str) and said and word.startswith(said)), None)
+
+
+def _error(span: ReadableSpan) -> str | None:
+    """`job.error`, or else the last exception's message, or else the status's description, which is never cut."""
+    description, said = span.status.description, _attribute(span, names.JOB_ERROR)
+    if isinstance(said, str) and not (description or "").startswith(said):
+        return clean(said)[:ERROR_LENGTH]
+    text = description if said is not None else _exception(span) or description
+    return clean(text)[:ERROR_LENGTH] if text else None
+
+
+def _exception(span: ReadableSpan) -> str | None:
+    events = [event.attributes for event in span.events if event.name == "exception" and event.attributes]
+    if not events:
+        return None
+    return text_of(events[-1].get("exception.message") or events[-1].get("exception.type", ""))

@@ -1,0 +1,152 @@
+"""Families: what the SDK collected, by the names of the vocabulary, ready to be summed and written."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from opentelemetry.exporter.prometheus._mapping import map_unit, sanitize_attribute, sanitize_full_name
+from opentelemetry.sdk.metrics.export import (
+    Gauge,
+    Histogram,
+    HistogramDataPoint,
+    Metric,
+    NumberDataPoint,
+    Sum,
+)
+
+from telemetry import names
+from telemetry.metrics.vocabulary import VOCABULARY, Attributes, Kind, Row
+
+Number = int | float
+Point = NumberDataPoint | HistogramDataPoint
+OVERFLOW_LABELS = 'otel_metric_overflow="true"'
+
+
+@dataclass(slots=True)
+class Distribution:
+    """A histogram's counts by bucket (not cumulative, one more than the bounds), and the sum of what was recorded."""
+
+    bounds: Sequence[float]
+    counts: list[int]
+    sum: Number
+
+    def add(self, counts: Iterable[int], total: Number) -> None:
+        self.counts = [mine + theirs for mine, theirs in zip(self.counts, counts, strict=True)]
+        self.sum += total
+
+
+@dataclass(slots=True)
+class Family:
+    """One name on the page, and its series by their rendered labels (`method="GET",status="200"`)."""
+
+    name: str
+    kind: Kind
+    help: str
+    series: dict[str, Number] = field(default_factory=dict)
+    distributions: dict[str, Distribution] = field(default_factory=dict)
+
+    def take(self, labels: str, point: Point, *, newest: bool) -> None:
+        """Sum a point into its series: points whose labels fall together are one series. A gauge's newest stands."""
+        if self.kind == "histogram":
+            self._distribute(labels, point)
+        else:
+            value = point.value if isinstance(point, NumberDataPoint) else point.count
+            self.series[labels] = value if newest else self.series.get(labels, 0) + value
+
+    def _distribute(self, labels: str, point: Point) -> None:
+        if not isinstance(point, HistogramDataPoint):
+            return
+        if known := self.distributions.get(labels):
+            known.add(point.bucket_counts, point.sum)
+        else:
+            self.distributions[labels] = Distribution(point.explicit_bounds, list(point.bucket_counts), point.sum)
+
+
+class RowReader:
+    """Reads the points of one row; a label set is rendered once, and there is a limited number of them."""
+
+    def __init__(self, row: Row) -> None:
+        self.row = row
+        self._rendered: dict[frozenset[tuple[str, object]], str | None] = {}
+
+    def read(self, metric: Metric, family: Family) -> None:
+        newest = isinstance(metric.data, Gauge)
+        for point in metric.data.data_points:
+            labels = self._labels(point.attributes or {})
+            if labels is not None and isinstance(point, NumberDataPoint | HistogramDataPoint):
+                family.take(labels, point, newest=newest)
+
+    def _labels(self, attributes: Attributes) -> str | None:
+        """None: the row does not want this point."""
+        key = frozenset(attributes.items())
+        try:
+            return self._rendered[key]
+        except KeyError:
+            return self._rendered.setdefault(key, render(self.row, attributes))
+
+
+class Translator:
+    """Turns metrics into families by a table of rows; what has no row, by OpenTelemetry's translation."""
+
+    def __init__(self, rows: Sequence[Row] = VOCABULARY) -> None:
+        self._rows = rows
+        self._readers: dict[str, list[RowReader]] = defaultdict(list)
+        for row in rows:
+            self._readers[row.source].append(RowReader(row))
+
+    def families(self, metrics: Iterable[Metric]) -> list[Family]:
+        """Every declared family is there, also before its first series."""
+        families = {row.name: Family(row.name, row.kind, row.help) for row in self._rows}
+        for metric in metrics:
+            for reader in self._readers_of(metric):
+                row = reader.row
+                reader.read(metric, families.setdefault(row.name, Family(row.name, row.kind, row.help)))
+        return list(families.values())
+
+    def _readers_of(self, metric: Metric) -> list[RowReader]:
+        if metric.name not in self._readers:
+            self._readers[metric.name] = [RowReader(row) for row in _translated(metric)]
+        return self._readers[metric.name]
+
+
+def render(row: Row, attributes: Attributes) -> str | None:
+    if names.OVERFLOW in attributes:
+        return OVERFLOW_LABELS
+    if row.select is not None and not row.select(attributes):
+        return None
+    if row.labels is None:
+        return pairs({sanitize_attribute(key): str(value) for key, value in attributes.items()})
+    return pairs({label.name: label.value(attributes) for label in row.labels})
+
+
+def pairs(labels: Mapping[str, str]) -> str:
+    return ",".join(f'{name}="{escape(value)}"' for name, value in labels.items())
+
+
+def escape(value: str) -> str:
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+def _translated(metric: Metric) -> list[Row]:
+    """OpenTelemetry's own translation of a metric that the table does not name."""
+    kind = _kind(metric)
+    if kind is None:
+        return []
+    name, unit = sanitize_full_name(metric.name), map_unit(metric.unit or "")
+    if unit and not name.endswith(f"_{unit}"):
+        name = f"{name}_{unit}"
+    if kind == "counter" and not name.endswith("_total"):
+        name = f"{name}_total"
+    return [Row(name, kind, metric.name, metric.description or f"OpenTelemetry instrument {metric.name}.", labels=None)]
+
+
+def _kind(metric: Metric) -> Kind | None:
+    """None for what the text format cannot show: an exponential histogram would break the whole page."""
+    match metric.data:
+        case Sum(is_monotonic=True):
+            return "counter"
+        case Sum() | Gauge():
+            return "gauge"
+        case Histogram():
+            return "histogram"
+    return None

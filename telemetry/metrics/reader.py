@@ -1,0 +1,67 @@
+"""The page that Prometheus reads, made from what the SDK collects at that moment."""
+
+import threading
+from typing import Any, Literal
+
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.sdk.metrics.export import Metric, MetricsData
+from opentelemetry.sdk.resources import Resource
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+
+from telemetry.metrics import text
+from telemetry.metrics.families import Family, Translator, pairs
+
+
+class MetricsPage(PrometheusMetricReader):
+    """A Prometheus reader whose page speaks the service's vocabulary, or OpenTelemetry's plain translation.
+
+    It has a registry of its own: readers that share one export every series twice. A page is made by whoever asks for it,
+    in their thread; callbacks of observable instruments run there too, so ask from a worker thread, not from an event loop.
+    """
+
+    def __init__(
+        self, vocabulary: Literal["service", "otel"] = "service", translator: Translator | None = None
+    ) -> None:
+        self._own_registry = CollectorRegistry()
+        super().__init__(scope_info_enabled=False, registry=self._own_registry)
+        self._plain = vocabulary == "otel"
+        self._translator = translator or Translator()
+        self._collected: MetricsData | None = None
+        self._one_at_a_time = threading.Lock()
+
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """The page, and its content type."""
+        kind = text.content_type(accept)
+        with self._one_at_a_time:
+            if self._plain:
+                generate = generate_openmetrics if kind == text.OPENMETRICS else generate_latest
+                return generate(self._own_registry), kind
+            return text.write(self._families(), kind), kind
+
+    def _families(self) -> list[Family]:
+        self._collected = None
+        self.collect()
+        data, self._collected = self._collected, None
+        if data is None:
+            return self._translator.families(())
+        families = self._translator.families(_metrics(data))
+        return [_target_info(data.resource_metrics[0].resource), *families]
+
+    def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> None:
+        """The reader's documented seam: where the SDK hands over what it collected."""
+        if self._plain:
+            super()._receive_metrics(metrics_data, timeout_millis, **kwargs)
+        else:
+            self._collected = metrics_data
+
+
+def _metrics(data: MetricsData) -> list[Metric]:
+    return [
+        metric for resource in data.resource_metrics for scope in resource.scope_metrics for metric in scope.metrics
+    ]
+
+
+def _target_info(resource: Resource) -> Family:
+    attributes = {key.replace(".", "_"): str(value) for key, value in sorted(resource.attributes.items())}
+    return Family("target_info", "gauge", "Target metadata.", {pairs(attributes): 1})

@@ -1,0 +1,131 @@
+"""Settings of the telemetry: read once from the environment, frozen, passed down."""
+
+import re
+from functools import cached_property
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self, TypeVar
+
+from dotenv import load_dotenv
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+SAMPLERS = frozenset(
+    {
+        "always_on",
+        "always_off",
+        "traceidratio",
+        "parentbased_always_on",
+        "parentbased_always_off",
+        "parentbased_traceidratio",
+    }
+)
+
+
+class SettingsError(ValueError):
+    """One line for each variable that is wrong: its name, what it was (a secret's value never), what it may be."""
+
+
+def _database_url(text: str) -> str:
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise ValueError("not a URL") from None
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername not in {"sqlite", "postgresql+psycopg"}:
+        raise ValueError("another database")
+    return url.render_as_string(hide_password=False)
+
+
+def _sampler(text: str) -> str:
+    if text not in SAMPLERS and not entry_points(group="opentelemetry_traces_sampler", name=text):
+        raise ValueError("not a sampler")
+    return text
+
+
+Percent = Annotated[int, Field(ge=1, le=100)]
+
+
+class TelemetrySettings(BaseSettings):
+    """What the telemetry needs to know. A field's description says what its variable may be."""
+
+    service_name: ClassVar[str] = "app"
+    service_version: ClassVar[str] = "unknown"
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
+
+    database_url: Annotated[str, AfterValidator(_database_url)] = Field(
+        "sqlite:///var/sovani.db",
+        repr=False,
+        description="a database URL such as sqlite:///var/sovani.db or postgresql+psycopg://user:password@host/name",
+    )
+    data_dir: Path = Field(Path("var"), description="a directory for spools, sockets and backups")
+    log_dir: Path = Field(Path("var/log"), description="a directory for log files")
+    environment: str = Field(
+        "development",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
+        description="a short word such as development or production",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        "INFO", description="one of DEBUG, INFO, WARNING, ERROR, CRITICAL"
+    )
+    enable_json_logging: bool = Field(default=False, description="true or false")
+    alert_threshold_disk: Percent = Field(90, description="a whole percentage from 1 to 100")
+    alert_threshold_memory: Percent = Field(90, description="a whole percentage from 1 to 100")
+    alert_threshold_job_failures: int = Field(3, ge=1, description="a whole number from 1: failures in a row")
+    ops_token: SecretStr | None = Field(
+        None, min_length=8, description="a secret of at least 8 characters; without it the operations API is open"
+    )
+    job_runs_keep_days: int = Field(90, ge=1, le=36500, description="a whole number of days from 1")
+    metrics_names: Literal["service", "otel"] = Field("service", description="service or otel")
+    otel_traces_sampler: Annotated[str, AfterValidator(_sampler)] = Field(
+        "parentbased_traceidratio", description=f"one of {', '.join(sorted(SAMPLERS))}"
+    )
+    otel_traces_sampler_arg: float = Field(0.1, ge=0, le=1, description="a share from 0 to 1")
+
+    @cached_property
+    def url(self) -> URL:
+        """The database's URL; it hides its password when it is printed."""
+        return make_url(self.database_url)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _upper_level(cls, values: dict[str, object]) -> dict[str, object]:
+        if isinstance(level := values.get("log_level"), str):
+            values["log_level"] = level.upper()
+        return values
+
+    @classmethod
+    def read(cls) -> Self:
+        """Read the environment, and `.env` for what it does not say.
+
+        `.env` goes into the process's environment, so that the OpenTelemetry SDK finds its own variables there too.
+
+        Raises:
+            SettingsError: a variable has a value that it may not have.
+        """
+        load_dotenv(".env", override=False)
+        try:
+            return cls()
+        except ValidationError as error:
+            raise SettingsError("\n".join(_line(cls, wrong) for wrong in error.errors())) from None
+
+
+SettingsT = TypeVar("SettingsT", bound=TelemetrySettings)
+
+
+def _line(settings: type[TelemetrySettings], wrong: ErrorDetails) -> str:
+    if not wrong["loc"]:
+        return str(wrong["ctx"]["error"]) if "ctx" in wrong else wrong["msg"]
+    name = str(wrong["loc"][0]).lower()
+    field = settings.model_fields[name]
+    value = "(hidden)" if "SecretStr" in str(field.annotation) else repr(_without_password(str(wrong["input"])))
+    return f"{name.upper()} is {value}, but must be {field.description}."
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"(://[^:/@]*:).*@", r"\1***@", text)

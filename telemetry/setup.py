@@ -1,0 +1,246 @@
+"""Set-up: the one place that builds the providers, wires the instrumentation, and takes both down again."""
+
+import atexit
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from fastapi import FastAPI
+from opentelemetry import _logs, metrics, trace
+from opentelemetry.instrumentation.logging.handler import LoggingHandler
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.trace import TracerProvider
+from sqlalchemy.engine import Engine
+
+from telemetry import names, otlp, resource
+from telemetry.database import create_engine
+from telemetry.health.resources import Resources
+from telemetry.instrumentation import process
+from telemetry.instrumentation.http_server import ServerInstruments, instrument_app
+from telemetry.instrumentation.services import ExternalService, ServiceDirectory
+from telemetry.instrumentation.wiring import Providers, instrument_libraries, uninstrument_libraries
+from telemetry.instruments import Instruments
+from telemetry.jobs import monitor
+from telemetry.jobs.processor import JobSpanProcessor
+from telemetry.jobs.recorder import Recorder
+from telemetry.jobs.store import JobRunStore
+from telemetry.logs.errors import ErrorCounter, NoFeedback
+from telemetry.logs.setup import setup_logging
+from telemetry.metrics.families import Translator
+from telemetry.metrics.limits import LABEL_SETS, LimitedMeterProvider
+from telemetry.metrics.reader import MetricsPage
+from telemetry.metrics.views import views
+from telemetry.metrics.vocabulary import VOCABULARY, Row
+from telemetry.sampling import JobSampler
+from telemetry.settings import TelemetrySettings
+from telemetry.shutdown import all_at_once
+
+DEADLINE: Final = 5.0
+_SCOPE: Final = "telemetry"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """What runs. `meter_provider` limits label sets: hand it, not the SDK's, to whatever makes instruments."""
+
+    settings: TelemetrySettings
+    tracer_provider: TracerProvider
+    meter_provider: LimitedMeterProvider
+    logger_provider: LoggerProvider
+    instruments: Instruments
+    server: ServerInstruments
+    page: MetricsPage
+    store: JobRunStore
+    recorder: Recorder
+    resources: Resources
+    _sdk_meter_provider: MeterProvider
+    _instance: resource.Instance
+    on_shutdown: list[Callable[[], None]] = field(default_factory=list)
+
+    def meter(self, name: str) -> Meter:
+        return self.meter_provider.get_meter(name)
+
+    def shutdown(self, deadline: float = DEADLINE) -> list[str]:
+        """Flush all of it at once. Returns the names of what was not done in time."""
+        late = all_at_once(
+            {
+                "job runs": lambda: self.recorder.shutdown(deadline),
+                "traces": self.tracer_provider.shutdown,
+                "metrics": lambda: self._sdk_meter_provider.shutdown(timeout_millis=deadline * 1000),
+                "logs": self.logger_provider.shutdown,
+            },
+            deadline,
+        )
+        for step in reversed(self.on_shutdown):
+            step()
+        self._instance.release()
+        return late
+
+
+def build(
+    settings: TelemetrySettings,
+    engine: Engine,
+    services: Iterable[ExternalService] = (),
+    rows: Iterable[Row] = (),
+    limit: int = LABEL_SETS,
+) -> Telemetry:
+    """Build the providers and switch every instrumentation on. `start` is this, once for a process."""
+    instance = resource.Instance(settings.data_dir)
+    about = resource.describe(settings.service_name, settings.service_version, settings.environment, instance.id)
+    page = MetricsPage(settings.metrics_names, Translator((*VOCABULARY, *rows)))
+    sdk_meters = MeterProvider([page, *otlp.metric_readers()], about, shutdown_on_exit=False, views=views())
+    meters = LimitedMeterProvider(sdk_meters, limit)
+    instruments = Instruments.create(meters.get_meter(_SCOPE))
+    store = JobRunStore(engine)
+    recorder = Recorder(store.write, dropped=_counts(instruments))
+    tracers = _tracer_provider(about, settings, meters, recorder)
+    loggers = LoggerProvider(about, shutdown_on_exit=False, meter_provider=meters)
+    built = Telemetry(
+        settings=settings,
+        tracer_provider=tracers,
+        meter_provider=meters,
+        logger_provider=loggers,
+        instruments=instruments,
+        server=ServerInstruments.create(
+            tracers.get_tracer(_SCOPE), meters.get_meter(_SCOPE), instruments.http_server_duration
+        ),
+        page=page,
+        store=store,
+        recorder=recorder,
+        resources=Resources.of(settings),
+        _sdk_meter_provider=sdk_meters,
+        _instance=instance,
+    )
+    _observe(built)
+    _instrument(built, engine, services)
+    return built
+
+
+def _tracer_provider(
+    about: resource.Resource, settings: TelemetrySettings, meters: LimitedMeterProvider, recorder: Recorder
+) -> TracerProvider:
+    # The SDK makes the sampler that these two name; what they are by default is this service's own choice.
+    os.environ.setdefault("OTEL_TRACES_SAMPLER", settings.otel_traces_sampler)
+    os.environ.setdefault("OTEL_TRACES_SAMPLER_ARG", str(settings.otel_traces_sampler_arg))
+    provider = TracerProvider(resource=about, shutdown_on_exit=False, meter_provider=meters)
+    provider.sampler = JobSampler(provider.sampler)
+    provider.add_span_processor(JobSpanProcessor(recorder.record))
+    for processor in otlp.span_processors(meters):
+        provider.add_span_processor(processor)
+    return provider
+
+
+def _counts(instruments: Instruments) -> Callable[[int, str], None]:
+    def dropped(number: int, reason: str) -> None:
+        instruments.dropped.add(number, {names.QUEUE: "job_runs", names.REASON: reason})
+
+    return dropped
+
+
+def _observe(built: Telemetry) -> None:
+    meter, recorder, settings = built.meter(_SCOPE), built.recorder, built.settings
+    process.observe_process(meter)
+    process.observe_application(meter, process.Application(settings.service_version, settings.environment))
+    process.observe_resources(meter, built.resources)
+    queue = {names.QUEUE: "job_runs"}
+
+    def size(_options: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(recorder.size, queue)]
+
+    def capacity(_options: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(recorder.capacity, queue)]
+
+    def overflowed(_options: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(1, {names.INSTRUMENT: name}) for name in built.meter_provider.overflowed()]
+
+    meter.create_observable_gauge(names.TELEMETRY_QUEUE_SIZE, [size], "{item}", "Items that wait.")
+    meter.create_observable_gauge(names.TELEMETRY_QUEUE_CAPACITY, [capacity], "{item}", "Items that a queue can hold.")
+    meter.create_observable_gauge(names.TELEMETRY_OVERFLOW, [overflowed], "", "Instruments at their limit.")
+
+
+def _instrument(built: Telemetry, engine: Engine, services: Iterable[ExternalService]) -> None:
+    providers = Providers(built.tracer_provider, built.meter_provider)
+    instrument_libraries(providers, built.instruments, ServiceDirectory(services), engine)
+    monitor.activate(monitor.JobMonitoring(built.tracer_provider.get_tracer(_SCOPE), built.instruments, built.recorder))
+    handler = _logs_into(built)
+    logging.getLogger().addHandler(handler)
+    built.on_shutdown.extend(
+        (lambda: logging.getLogger().removeHandler(handler), monitor.deactivate, uninstrument_libraries)
+    )
+
+
+def _logs_into(built: Telemetry) -> logging.Handler:
+    """Errors are always counted; everything else is translated only when somebody receives it."""
+    built.logger_provider.add_log_record_processor(ErrorCounter(built.instruments.errors))
+    exported = otlp.log_processors(built.meter_provider)
+    for processor in exported:
+        built.logger_provider.add_log_record_processor(processor)
+    handler = LoggingHandler(logging.NOTSET if exported else logging.ERROR, built.logger_provider)
+    handler.addFilter(NoFeedback())
+    return handler
+
+
+_active: Telemetry | None = None
+_lock = threading.Lock()
+
+
+def start(
+    *,
+    app: FastAPI | None = None,
+    engine: Engine | None = None,
+    settings: TelemetrySettings | None = None,
+    services: Iterable[ExternalService] = (),
+    rows: Iterable[Row] = (),
+    untraced: Iterable[str] = (),
+) -> Telemetry:
+    """Start the telemetry of this process, once; with an application, instrument that as well.
+
+    Args:
+        app: counted and traced from its first request; its lifespan ends with `shutdown`.
+        engine: the database that holds `job_runs`; by default the one of `DATABASE_URL`.
+        settings: by default those of the environment.
+        services: the services that are called, so that calls are told apart by service and endpoint.
+        rows: what the application's own instruments are called on `/metrics`.
+        untraced: paths that are counted and get no span, such as probes.
+
+    Raises:
+        SettingsError: a variable has a value that it may not have.
+    """
+    global _active  # noqa: PLW0603  # one telemetry for a process, as OpenTelemetry's own providers
+    with _lock:
+        if _active is None:
+            settings = settings or TelemetrySettings.read()
+            setup_logging(settings)
+            _active = build(settings, engine or create_engine(settings.url), services, rows)
+            _set_globals(_active)
+            atexit.register(shutdown)
+        if app is not None:
+            instrument_app(app, _active.server, untraced)
+        return _active
+
+
+def current() -> Telemetry | None:
+    return _active
+
+
+def shutdown(deadline: float = DEADLINE) -> None:
+    """Flush everything within the deadline, in seconds, and switch the instrumentation off. More than once is harmless."""
+    global _active
+    with _lock:
+        ending, _active = _active, None
+    if ending is not None:
+        atexit.unregister(shutdown)
+        ending.shutdown(deadline)
+
+
+def _set_globals(built: Telemetry) -> None:
+    """For libraries that ask OpenTelemetry for its global providers. The API takes them once for a process."""
+    trace.set_tracer_provider(built.tracer_provider)
+    metrics.set_meter_provider(built.meter_provider)
+    _logs.set_logger_provider(built.logger_provider)
