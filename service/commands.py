@@ -16,10 +16,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service import database
 from service.banner import banner
+from service.doctor import FAIL, examine
 from service.runtime import Runtime
 from service.schedule import Schedule, UnknownJob
 from service.scheduler import run_job, utcnow
 from service.settings import Settings
+from telemetry import setup
 from telemetry.health.report import describe
 
 GRACEFUL: Final = 20
@@ -97,7 +99,7 @@ def jobs(_options: argparse.Namespace) -> int:
     except (SQLAlchemyError, database.MigrationsMissing) as error:
         return complain(f"The database cannot be read: {describe(error)}.")
     finally:
-        runtime.telemetry.shutdown(1.0)
+        setup.shutdown(1.0)
     rows = [("JOB", "CADENCE", "LAST RUN", "STATUS", "NEXT RUN")]
     for job in runtime.schedule.jobs:
         run = last.get(job.name)
@@ -139,7 +141,18 @@ def run_one(options: argparse.Namespace) -> int:
     except Exception as error:  # noqa: BLE001  # the edge: whatever a job raises is told to whoever ran it
         return complain(f"{job.name} failed: {type(error).__name__}: {error}")
     finally:
-        runtime.telemetry.shutdown()
+        setup.shutdown()
     run = runtime.telemetry.store.latest()[job.name]
     say(f"{job.name}: {run.status} in {run.duration_seconds:.3f} s {run.details}")
     return 0
+
+
+def doctor(_options: argparse.Namespace) -> int:
+    """Check everything, a line each; 1 if anything is wrong."""
+    runtime = Runtime(Settings.read())
+    well = True
+    for finding in examine(runtime):
+        well = well and finding.mark != FAIL
+        say(str(finding))
+    setup.shutdown(1.0)
+    return 0 if well else 1

@@ -32,7 +32,7 @@ class ProblemOut(BaseModel):
 PROBLEM: Final[dict[str, Any]] = {"model": ProblemOut, "content": {PROBLEM_JSON: {}}}
 
 
-class Problem(Exception):  # noqa: N818  # it is the word of RFC 9457
+class Problem(Exception):  # it is the word of RFC 9457
     """An error whose message is for whoever asked."""
 
     status: ClassVar[int] = HTTPStatus.INTERNAL_SERVER_ERROR
@@ -89,7 +89,7 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
     return render(request, error.status_code, said, error.headers)
 
 
-_REFUSALS: Final = {
+_REFUSALS: Final[Mapping[int, str]] = {
     HTTPStatus.NOT_FOUND: "There is nothing at {path}; /docs lists what there is.",
     HTTPStatus.METHOD_NOT_ALLOWED: "{path} does not take {method}; /docs lists what it takes.",
 }

@@ -1,22 +1,29 @@
 """The runtime: what every entry point needs, built in one order, started and stopped in the other."""
 
 import time
+from typing import Final
 
-from opentelemetry.metrics import CallbackOptions, Observation
-
-from service import database, external
+from service import external
 from service.claims import Claims
 from service.instruments import ROWS, BusinessInstruments
 from service.schedule import Context, Schedule
 from service.scheduler import Scheduler
 from service.settings import Settings
 from service.startup import BringUp
-from telemetry import setup
+from telemetry import names, setup
 from telemetry.database import create_engine
 from telemetry.health.lifecycle import Lifecycle
+from telemetry.jobs.stats import statistics
 
-STOP_WITHIN = 4.5
-_FLUSH_AT_LEAST = 1.0
+STOP_WITHIN: Final = 4.5
+_FLUSH_AT_LEAST: Final = 1.0
+
+
+UNTRACED: Final = ("/health", "/healthz", "/livez", "/readyz", "/metrics")
+
+
+def specifics(settings: Settings) -> setup.Specifics:
+    return setup.Specifics(tuple(external.services(settings)), ROWS, UNTRACED)
 
 
 class Runtime:
@@ -26,19 +33,31 @@ class Runtime:
         self.settings = settings
         self.lifecycle = Lifecycle()
         self.engine = create_engine(settings.url)
-        self.telemetry = setup.start(
-            settings=settings, engine=self.engine, services=external.services(settings), rows=ROWS
-        )
+        self.telemetry = setup.start(settings=settings, engine=self.engine, specifics=specifics(settings))
         self.instruments = BusinessInstruments.create(self.telemetry.meter("service"))
         self.schedule = Schedule(settings)
         self.context = Context(settings, self.engine, self.telemetry.store, self.telemetry.resources)
         self.scheduler = Scheduler(self.schedule, self.context, Claims(self.engine).take)
         self._bring_up = BringUp(self.engine, self._ready)
+        self._begin_at_zero()
 
     def start(self) -> None:
         self._bring_up.start()
 
+    def _begin_at_zero(self) -> None:
+        """A series that is there before its first event: else `rate()` does not see that one."""
+        for job in self.schedule.scheduled():
+            for status in (names.STATUS_SUCCESS, names.STATUS_FAILED):
+                self.telemetry.instruments.job_runs.add(0, {names.JOB_NAME: job.name, names.JOB_STATUS: status})
+
+    def _remember_successes(self) -> None:
+        """When a job last succeeded is known from before this process began."""
+        for job in self.schedule.scheduled():
+            if last := statistics(self.engine, job.name).last_success:
+                self.telemetry.instruments.job_last_success.set(last.timestamp(), {names.JOB_NAME: job.name})
+
     def _ready(self) -> None:
+        self._remember_successes()
         if self.settings.scheduler:
             self.scheduler.start()
         self.lifecycle.ready()

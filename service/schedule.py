@@ -86,10 +86,10 @@ class Job:
 
 
 JOBS: Final[tuple[Job, ...]] = (
-    Job("check_resources", Every(timedelta(minutes=1)), lambda context: housekeeping.check_resources(context)),
-    Job("cleanup_logs", DailyAt(2, 40), lambda context: housekeeping.clean_logs(context)),
-    Job("backup_database", DailyAt(3, 10), lambda context: housekeeping.back_up_database(context)),
-    Job("prune_job_runs", DailyAt(3, 40), lambda context: housekeeping.prune_job_runs(context)),
+    Job("check_resources", Every(timedelta(minutes=1)), housekeeping.check_resources),
+    Job("cleanup_logs", DailyAt(2, 40), housekeeping.clean_logs),
+    Job("backup_database", DailyAt(3, 10), housekeeping.back_up_database),
+    Job("prune_job_runs", DailyAt(3, 40), housekeeping.prune_job_runs),
 )
 
 

@@ -58,6 +58,11 @@ class Settings(TelemetrySettings):
     )
     openai_model: str | None = Field(None, min_length=1, description="the name of a model")
 
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach the API."""
+        return self.host in {"localhost", "::1"} or self.host.startswith("127.")
+
     @model_validator(mode="after")
     def _no_sandbox_in_production(self) -> Self:
         if self.sandbox and self.environment == PRODUCTION:

@@ -35,8 +35,7 @@ class BringUp:
         while not self._stop.is_set():
             try:
                 database.migrate(self._engine)
-            except Exception as error:
-                # The edge: the database may be away for any reason. It is said when the reason changes.
+            except Exception as error:  # noqa: BLE001  # the database may be away for any reason
                 if (reason := describe(error)) != said:
                     said = reason
                     _log.warning("The database is not ready (%s); trying again every %.0f s.", reason, self._retry)

@@ -1,1 +1,5 @@
 """Telemetry for a FastAPI service: metrics, traces, logs, job runs and health, made from OpenTelemetry signals."""
+
+from telemetry.setup import Specifics, Telemetry, current, shutdown, start
+
+__all__ = ["Specifics", "Telemetry", "current", "shutdown", "start"]

@@ -10,10 +10,10 @@ from typing import Final
 
 from fastapi import FastAPI
 from opentelemetry import _logs, metrics, trace
-from opentelemetry.instrumentation.logging.handler import LoggingHandler
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from sqlalchemy.engine import Engine
 
@@ -29,7 +29,8 @@ from telemetry.jobs import monitor
 from telemetry.jobs.processor import JobSpanProcessor
 from telemetry.jobs.recorder import Recorder
 from telemetry.jobs.store import JobRunStore
-from telemetry.logs.errors import ErrorCounter, NoFeedback
+from telemetry.logs.errors import ErrorCounter
+from telemetry.logs.export import ExportHandler
 from telemetry.logs.setup import setup_logging
 from telemetry.metrics.families import Translator
 from telemetry.metrics.limits import LABEL_SETS, LimitedMeterProvider
@@ -46,6 +47,24 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Specifics:
+    """What the telemetry cannot know of the application that it watches.
+
+    Attributes:
+        services: the services that it calls, so that calls are told apart by service and endpoint.
+        rows: what its own instruments are called on `/metrics`.
+        untraced: paths that are counted and get no span, such as probes.
+    """
+
+    services: tuple[ExternalService, ...] = ()
+    rows: tuple[Row, ...] = ()
+    untraced: tuple[str, ...] = ()
+
+
+_NOTHING_SPECIFIC: Final = Specifics()
+
+
+@dataclass(frozen=True, slots=True)
 class Telemetry:
     """What runs. `meter_provider` limits label sets: hand it, not the SDK's, to whatever makes instruments."""
 
@@ -59,15 +78,19 @@ class Telemetry:
     store: JobRunStore
     recorder: Recorder
     resources: Resources
+    engine: Engine
+    log_handler: logging.Handler
     _sdk_meter_provider: MeterProvider
     _instance: resource.Instance
-    on_shutdown: list[Callable[[], None]] = field(default_factory=list)
+    before_shutdown: list[Callable[[], None]] = field(default_factory=list)
 
     def meter(self, name: str) -> Meter:
         return self.meter_provider.get_meter(name)
 
     def shutdown(self, deadline: float = DEADLINE) -> list[str]:
         """Flush all of it at once. Returns the names of what was not done in time."""
+        for step in self.before_shutdown:
+            step()
         late = all_at_once(
             {
                 "job runs": lambda: self.recorder.shutdown(deadline),
@@ -77,8 +100,6 @@ class Telemetry:
             },
             deadline,
         )
-        for step in reversed(self.on_shutdown):
-            step()
         self._instance.release()
         return late
 
@@ -86,14 +107,13 @@ class Telemetry:
 def build(
     settings: TelemetrySettings,
     engine: Engine,
-    services: Iterable[ExternalService] = (),
-    rows: Iterable[Row] = (),
+    specifics: Specifics = _NOTHING_SPECIFIC,
     limit: int = LABEL_SETS,
 ) -> Telemetry:
     """Build the providers and switch every instrumentation on. `start` is this, once for a process."""
     instance = resource.Instance(settings.data_dir)
     about = resource.describe(settings.service_name, settings.service_version, settings.environment, instance.id)
-    page = MetricsPage(settings.metrics_names, Translator((*VOCABULARY, *rows)))
+    page = MetricsPage(settings.metrics_names, Translator((*VOCABULARY, *specifics.rows)))
     sdk_meters = MeterProvider([page, *otlp.metric_readers()], about, shutdown_on_exit=False, views=views())
     meters = LimitedMeterProvider(sdk_meters, limit)
     instruments = Instruments.create(meters.get_meter(_SCOPE))
@@ -114,16 +134,18 @@ def build(
         store=store,
         recorder=recorder,
         resources=Resources.of(settings),
+        engine=engine,
+        log_handler=_logs_into(loggers, instruments, meters),
         _sdk_meter_provider=sdk_meters,
         _instance=instance,
     )
     _observe(built)
-    _instrument(built, engine, services)
+    _instrument(built, engine, specifics.services)
     return built
 
 
 def _tracer_provider(
-    about: resource.Resource, settings: TelemetrySettings, meters: LimitedMeterProvider, recorder: Recorder
+    about: Resource, settings: TelemetrySettings, meters: LimitedMeterProvider, recorder: Recorder
 ) -> TracerProvider:
     # The SDK makes the sampler that these two name; what they are by default is this service's own choice.
     os.environ.setdefault("OTEL_TRACES_SAMPLER", settings.otel_traces_sampler)
@@ -168,22 +190,20 @@ def _instrument(built: Telemetry, engine: Engine, services: Iterable[ExternalSer
     providers = Providers(built.tracer_provider, built.meter_provider)
     instrument_libraries(providers, built.instruments, ServiceDirectory(services), engine)
     monitor.activate(monitor.JobMonitoring(built.tracer_provider.get_tracer(_SCOPE), built.instruments, built.recorder))
-    handler = _logs_into(built)
-    logging.getLogger().addHandler(handler)
-    built.on_shutdown.extend(
-        (lambda: logging.getLogger().removeHandler(handler), monitor.deactivate, uninstrument_libraries)
+    root = logging.getLogger()
+    root.addHandler(built.log_handler)
+    built.before_shutdown.extend(
+        (lambda: root.removeHandler(built.log_handler), monitor.deactivate, uninstrument_libraries)
     )
 
 
-def _logs_into(built: Telemetry) -> logging.Handler:
+def _logs_into(loggers: LoggerProvider, instruments: Instruments, meters: LimitedMeterProvider) -> logging.Handler:
     """Errors are always counted; everything else is translated only when somebody receives it."""
-    built.logger_provider.add_log_record_processor(ErrorCounter(built.instruments.errors))
-    exported = otlp.log_processors(built.meter_provider)
+    loggers.add_log_record_processor(ErrorCounter(instruments.errors))
+    exported = otlp.log_processors(meters)
     for processor in exported:
-        built.logger_provider.add_log_record_processor(processor)
-    handler = LoggingHandler(logging.NOTSET if exported else logging.ERROR, built.logger_provider)
-    handler.addFilter(NoFeedback())
-    return handler
+        loggers.add_log_record_processor(processor)
+    return ExportHandler(logging.NOTSET if exported else logging.ERROR, loggers)
 
 
 _active: Telemetry | None = None
@@ -195,9 +215,7 @@ def start(
     app: FastAPI | None = None,
     engine: Engine | None = None,
     settings: TelemetrySettings | None = None,
-    services: Iterable[ExternalService] = (),
-    rows: Iterable[Row] = (),
-    untraced: Iterable[str] = (),
+    specifics: Specifics = _NOTHING_SPECIFIC,
 ) -> Telemetry:
     """Start the telemetry of this process, once; with an application, instrument that as well.
 
@@ -205,9 +223,7 @@ def start(
         app: counted and traced from its first request; its lifespan ends with `shutdown`.
         engine: the database that holds `job_runs`; by default the one of `DATABASE_URL`.
         settings: by default those of the environment.
-        services: the services that are called, so that calls are told apart by service and endpoint.
-        rows: what the application's own instruments are called on `/metrics`.
-        untraced: paths that are counted and get no span, such as probes.
+        specifics: what the telemetry cannot know by itself.
 
     Raises:
         SettingsError: a variable has a value that it may not have.
@@ -217,11 +233,11 @@ def start(
         if _active is None:
             settings = settings or TelemetrySettings.read()
             setup_logging(settings)
-            _active = build(settings, engine or create_engine(settings.url), services, rows)
+            _active = build(settings, engine or create_engine(settings.url), specifics)
             _set_globals(_active)
             atexit.register(shutdown)
         if app is not None:
-            instrument_app(app, _active.server, untraced)
+            instrument_app(app, _active.server, specifics.untraced)
         return _active
 
 

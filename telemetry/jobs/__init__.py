@@ -1,4 +1,4 @@
-"""Jobs: a run is a span; whoever starts it, it is recorded in `job_runs`, measured, and can be read back."""
+"""Jobs: each run is a span, and each span of a job becomes a row of `job_runs`."""
 
 from telemetry.jobs.monitor import monitor_job
 

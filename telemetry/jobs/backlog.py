@@ -23,6 +23,7 @@ class Backlog:
         self._numbers = count()
         self._pending: dict[str, int] = {}  # for each run that waits, the number of its last entry
         self._watchers: dict[Callable[[], None], str] = {}
+        self._is_stuck = False
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -49,13 +50,15 @@ class Backlog:
             for last, run in [self._queue.popleft() for _ in range(number)]:
                 if self._pending.get(run.run_id) == last:
                     del self._pending[run.run_id]
+            self._is_stuck = False
             self.changed.notify_all()
             told = [tell for tell, run_id in self._watchers.items() if run_id not in self._pending]
         _tell(told)
 
     def release(self) -> None:
-        """There is nothing to wait for at present: whoever waits goes on."""
+        """Whoever waits goes on, and nobody waits again until something is settled."""
         with self.changed:
+            self._is_stuck = True
             told = list(self._watchers)
         _tell(told)
 
@@ -87,9 +90,10 @@ class Backlog:
 
     def _watch(self, run_id: str, tell: Callable[[], None]) -> bool:
         with self.changed:
-            if run_id in self._pending:
-                self._watchers[tell] = run_id
-            return tell in self._watchers
+            if run_id not in self._pending or self._is_stuck:
+                return False
+            self._watchers[tell] = run_id
+            return True
 
     def _unwatch(self, tell: Callable[[], None]) -> None:
         with self.changed:

@@ -8,12 +8,12 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from opentelemetry import context, trace
-from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry import context
 
 from telemetry.harmless import harmless
 from telemetry.jobs.backlog import Backlog
 from telemetry.jobs.run import JobRun, UnwritableRunError
+from telemetry.untraced import untraced
 
 BATCH: Final = 100
 HANGS: Final = 1.0  # seconds after which a write does not count as one that works
@@ -77,11 +77,11 @@ class Recorder:
 
     def wait(self, run_id: str, timeout: float) -> bool:
         """Wait until nothing of this run is left to write; False when that takes too long, or fails."""
-        return self._backlog.wait(run_id, timeout if self._is_writing() else 0.0)
+        return self._backlog.wait(run_id, timeout if self._may_wait() else 0.0)
 
     async def wait_async(self, run_id: str, timeout: float) -> bool:  # noqa: ASYNC109  # it is an answer here, no error
         """The same, without a thread and without blocking the event loop."""
-        return await self._backlog.wait_async(run_id, timeout if self._is_writing() else 0.0)
+        return await self._backlog.wait_async(run_id, timeout if self._may_wait() else 0.0)
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything is written; False when that takes too long."""
@@ -112,8 +112,12 @@ class Recorder:
     def _is_writing(self) -> bool:
         return self._writer is not None and self._writer.is_alive()
 
+    def _may_wait(self) -> bool:
+        """Nobody waits for a writer that is not there, nor for itself: a generator may be closed in any thread."""
+        return self._is_writing() and self._writer is not threading.current_thread()
+
     def _run(self) -> None:
-        context.attach(_untraced())
+        context.attach(untraced())
         while batch := self._next():
             self._attempt(batch)
 
@@ -165,10 +169,3 @@ class Recorder:
 def _brief(error: Exception) -> str:
     """Its first line: the others of a database error are the statement and its parameters."""
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
-
-
-def _untraced() -> context.Context:
-    """A context with a parent that is not sampled: without one each query of the writer would be a trace of its own."""
-    ids = RandomIdGenerator()
-    parent = trace.SpanContext(ids.generate_trace_id(), ids.generate_span_id(), is_remote=False)
-    return trace.set_span_in_context(trace.NonRecordingSpan(parent))

@@ -13,6 +13,7 @@ from telemetry.jobs.metadata import Json, clean, loads, text_of
 from telemetry.jobs.outcome import ERROR_LENGTH, status_of
 
 NAME_LENGTH: Final = 100
+WORKER_LENGTH: Final = 255
 SPAN_NAME: Final = "job "  # and the job's name
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _OUTCOMES_BY_STATUS: Final = {
@@ -60,7 +61,7 @@ class JobRun:
             started_at=started_at,
             trace_id=trace_id,
             span_id=span_id,
-            worker=worker,
+            worker=clean(worker)[:WORKER_LENGTH],
             heartbeat_at=started_at,
             metadata=loads(_attribute(span, names.JOB_METADATA)),
             scheduled_for=_parsed_moment(_attribute(span, names.JOB_SCHEDULED_FOR)),

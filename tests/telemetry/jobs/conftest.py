@@ -20,9 +20,7 @@ class Stage:
     reader: InMemoryMetricReader = field(default_factory=InMemoryMetricReader)
 
     def __post_init__(self):
-        self.instruments = Instruments.create(
-            MeterProvider([self.reader], shutdown_on_exit=False).get_meter("tests")
-        )
+        self.instruments = Instruments.create(MeterProvider([self.reader], shutdown_on_exit=False).get_meter("tests"))
 
     def tracer(self, record=None, limits=None):
         provider = TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False, span_limits=limits or SpanLimits())

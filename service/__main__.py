@@ -1,0 +1,61 @@
+"""The commands: `python -m service …`."""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from service import __version__, commands
+from telemetry.settings import SettingsError
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m service",
+        description="Reviews, orders and advice for sellers on Wildberries and Ozon, completely observable.",
+        epilog="Every setting is an environment variable or a line of .env; .env.example explains each.",
+    )
+    parser.add_argument("--version", action="version", version=f"sovani {__version__}")
+    added = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = _add(added, "serve", commands.serve, "serve the API, with the scheduler in it")
+    serve.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes that serve (default: 1)")
+    serve.add_argument("--host", help="address to listen on (default: HOST, 127.0.0.1)")
+    serve.add_argument("--port", help="port to listen on (default: PORT, 8080)")
+    serve.add_argument("--no-scheduler", action="store_true", help="leave the jobs to `python -m service scheduler`")
+    _add(added, "scheduler", commands.scheduler, "run the scheduled jobs alone")
+    _add(added, "jobs", commands.jobs, "list the schedule with last and next runs")
+    run_job = _add(added, "run-job", commands.run_one, "run one job now, recorded like any other")
+    run_job.add_argument("name", metavar="NAME", help="the job's name, as `jobs` lists it")
+    _add(added, "doctor", commands.doctor, "check that everything the service relies on works; exit 1 if not")
+    return parser
+
+
+def _add(
+    added: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: Command, sentence: str
+) -> argparse.ArgumentParser:
+    parser = added.add_parser(name, help=sentence, description=f"{sentence[0].upper()}{sentence[1:]}.")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    command: Command = options.command
+    try:
+        return command(options)
+    except SettingsError as error:
+        return commands.complain(str(error))
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

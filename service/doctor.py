@@ -1,0 +1,107 @@
+"""The doctor: proves, one line a check, that what the service relies on really works."""
+
+import os
+import socket
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from service import database
+from service.banner import missing
+from service.runtime import Runtime
+from service.settings import PRODUCTION, Settings
+from telemetry import otlp
+from telemetry.health.report import describe
+from telemetry.selftest import SelfTest, Silent
+
+
+class Unwell(Exception):  # it is what a doctor says
+    """What is wrong, and what to do about it, in a sentence."""
+
+
+OK: Final = "ok"
+FAIL: Final = "FAIL"
+LEFT_OUT: Final = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    mark: str
+    name: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.mark:<5} {self.name:<20} {self.sentence}"
+
+
+Check = Callable[[], str]
+
+
+def examine(runtime: Runtime) -> Generator[Finding]:
+    for name, check in _checks(runtime).items():
+        yield _examined(name, check)
+    for sentence in missing(runtime.settings):
+        name, _, why = sentence.partition(": ")
+        yield Finding(LEFT_OUT, name, why)
+
+
+def _checks(runtime: Runtime) -> Mapping[str, Check]:
+    settings, engine = runtime.settings, runtime.engine
+    return {
+        "variables": lambda: _variables(settings),
+        "directory DATA_DIR": lambda: _writable(settings.data_dir),
+        "directory LOG_DIR": lambda: _writable(settings.log_dir),
+        "OTLP": _otlp,
+        "database": lambda: _database(runtime),
+        "migrations": lambda: _migrations(runtime),
+        **{f"telemetry: {name}": check for name, check in SelfTest(runtime.telemetry, engine).checks().items()},
+    }
+
+
+def _variables(settings: Settings) -> str:
+    if settings.environment == PRODUCTION and settings.ops_token is None and not settings.on_loopback:
+        raise Unwell("ENVIRONMENT is production and HOST is no loopback address, but OPS_TOKEN is not set.")
+    return "each may be what it is"
+
+
+def _otlp() -> str:
+    """Whether somebody listens where the signals are to go."""
+    endpoints = {otlp.endpoint(signal) for signal in otlp.SIGNALS if "otlp" in otlp.exporters(signal)} - {""}
+    for endpoint in endpoints:
+        parts = urlsplit(endpoint if "//" in endpoint else f"//{endpoint}")
+        with socket.create_connection((parts.hostname or "localhost", parts.port or 4318), timeout=2):
+            pass
+    return f"{', '.join(sorted(endpoints))} listens" if endpoints else "not asked for"
+
+
+def _database(runtime: Runtime) -> str:
+    database.ping(runtime.engine)
+    return runtime.settings.url.render_as_string(hide_password=True)
+
+
+def _migrations(runtime: Runtime) -> str:
+    database.at_head(runtime.engine)
+    return "at the newest"
+
+
+def _writable(directory: Path) -> str:
+    probe = directory / f".doctor-{uuid4().hex}"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(os.urandom(16))
+        probe.unlink()
+    except OSError as error:
+        raise Unwell(f"{directory} cannot be written: {error.strerror}.") from None
+    return f"{directory} can be written"
+
+
+def _examined(name: str, check: Check) -> Finding:
+    try:
+        return Finding(OK, name, check())
+    except (Unwell, Silent) as error:
+        return Finding(FAIL, name, str(error))
+    except Exception as error:  # noqa: BLE001  # whatever is wrong is what the doctor is for
+        return Finding(FAIL, name, describe(error))

@@ -1,0 +1,74 @@
+"""The application: `create_app()`, and `app` for `uvicorn service.main:app`."""
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from fastapi import Depends, FastAPI
+from fastapi.telemetry import TelemetryConfig
+
+from service import __version__, database
+from service.errors import PROBLEM, install_error_pages
+from service.operations import health, jobs, metrics
+from service.operations.dependencies import require_ops_token
+from service.runtime import Runtime, specifics
+from service.settings import Settings
+from telemetry import setup
+from telemetry.health.lifecycle import stopping_on_signals
+from telemetry.settings import SettingsError
+
+# The telemetry measures each request; FastAPI's own, which switches itself on, would measure it again.
+_OFF: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    runtime = Runtime(settings or Settings.read())
+    app = FastAPI(
+        title="sovani",
+        version=__version__,
+        summary="Reviews, orders and advice for sellers on Wildberries and Ozon, completely observable.",
+        lifespan=_lifespan,
+        telemetry=_OFF,
+    )
+    app.state.runtime = runtime
+    app.state.settings = runtime.settings
+    app.state.telemetry = runtime.telemetry
+    app.state.schedule = runtime.schedule
+    app.state.health = health.ServiceHealth.create(
+        runtime.lifecycle,
+        runtime.telemetry.resources,
+        runtime.settings,
+        {
+            "database": lambda: database.ping(runtime.engine),
+            "migrations": lambda: database.at_head(runtime.engine),
+        },
+    )
+    install_error_pages(app)
+    app.include_router(health.router)
+    for router in (metrics.router, jobs.router):
+        app.include_router(router, dependencies=[Depends(require_ops_token)], responses={401: PROBLEM})
+    setup.start(app=app, settings=runtime.settings, specifics=specifics(runtime.settings))
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    runtime: Runtime = app.state.runtime
+    with stopping_on_signals(runtime.lifecycle):
+        runtime.start()
+        yield
+        await asyncio.to_thread(runtime.stop)
+
+
+def __getattr__(name: str) -> Any:
+    """`app` is made when somebody asks for it: importing this module starts nothing."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        application = create_app()
+    except SettingsError as error:
+        sys.exit(str(error))
+    globals()["app"] = application
+    return application

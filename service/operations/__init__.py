@@ -1,0 +1,1 @@
+"""Operations: the routes by which the service is watched."""

@@ -1,0 +1,180 @@
+"""GET /jobs, /jobs/status and /jobs/stats/{job_name}: what runs, what ran, and how well."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.errors import PROBLEM, Problem
+from service.operations.dependencies import ScheduleDep, TelemetryDep
+from service.schedule import Schedule
+from service.scheduler import utcnow
+from telemetry.jobs.stats import statistics
+from telemetry.setup import Telemetry
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_WINDOW: Final = r"^[1-9][0-9]{0,4}[smhdw]$"
+_LONGEST: Final = timedelta(days=36_500)
+JobName = Annotated[str, Path(max_length=100, description="the job's name, as `/jobs` lists it")]
+
+
+class NoSuchJob(Problem):
+    status = 404
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__(f"There is no job {name!r}. There are: {', '.join(sorted(known)) or 'none'}.")
+
+
+class JobRunOut(BaseModel):
+    """One row of `job_runs`."""
+
+    model_config = ConfigDict(from_attributes=True, populate_by_name=True)
+
+    id: int
+    job_name: str
+    started_at: datetime
+    finished_at: datetime | None
+    status: Literal["running", "success", "failed"]
+    outcome: Literal["success", "error", "timeout", "cancelled", "lost"] | None
+    duration_seconds: float | None
+    error_message: str | None
+    metadata: dict[str, Any] = Field(validation_alias="details")
+    run_id: str
+    trace_id: str
+    span_id: str
+    scheduled_for: datetime | None
+    worker: str
+    heartbeat_at: datetime | None
+
+
+class RunsQuery(BaseModel):
+    """Which runs."""
+
+    job_name: str | None = Field(None, max_length=100)
+    status: Literal["running", "success", "failed"] | None = None
+    before: int | None = Field(None, ge=1, le=2**63 - 1, description="only runs with a smaller id")
+    limit: int = Field(50, ge=1, le=1000)
+
+
+class RunsOut(BaseModel):
+    runs: list[JobRunOut]
+
+
+class ScheduledJobOut(BaseModel):
+    job_name: str
+    cadence: str
+    state: Literal["scheduled", "running", "not scheduled"]
+    reason: str | None = Field(description="why it is not scheduled")
+    last_run: datetime | None
+    last_status: str | None
+    next_run: datetime | None
+
+
+class JobsOut(BaseModel):
+    jobs: list[ScheduledJobOut]
+
+
+class StreakOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    status: Literal["success", "failed"]
+    runs: int
+
+
+class StatisticsOut(BaseModel):
+    """Durations in seconds; `success_rate` in percent of the runs that ended."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    job_name: str
+    total_runs: int
+    successful_runs: int
+    failed_runs: int
+    running_runs: int
+    success_rate: float | None
+    avg_duration_seconds: float | None
+    p50_duration_seconds: float | None
+    p95_duration_seconds: float | None
+    p99_duration_seconds: float | None
+    current_streak: StreakOut | None
+    last_run: datetime | None
+    last_status: str | None
+    last_success: datetime | None
+    next_run: datetime | None = None
+    window_seconds: float | None
+
+
+@router.get("")
+def list_jobs(telemetry: TelemetryDep, schedule: ScheduleDep) -> JobsOut:
+    """The schedule: each job with its cadence, its last and next run, and its state."""
+    last, now = telemetry.store.latest(), utcnow()
+    listed = []
+    for job in schedule.jobs:
+        run, reason = last.get(job.name), schedule.missing(job)
+        running = run is not None and run.status == "running"
+        listed.append(
+            ScheduledJobOut(
+                job_name=job.name,
+                cadence=str(job.cadence),
+                state="not scheduled" if reason else "running" if running else "scheduled",
+                reason=reason,
+                last_run=run.started_at if run else None,
+                last_status=run.status if run else None,
+                next_run=None if reason else job.cadence.after(now),
+            )
+        )
+    return JobsOut(jobs=listed)
+
+
+@router.get("/status", responses={404: PROBLEM, 422: PROBLEM})
+def list_runs(
+    request: Request,
+    response: Response,
+    telemetry: TelemetryDep,
+    schedule: ScheduleDep,
+    query: Annotated[RunsQuery, Query()],
+) -> RunsOut:
+    """Runs, newest first. The next page is behind the header `Link: …; rel="next"`, or `before=` the last id."""
+    if query.job_name is not None:
+        _must_be_known(query.job_name, telemetry, schedule)
+    rows = telemetry.store.page(**query.model_dump())
+    if len(rows) == query.limit:
+        following = request.url.include_query_params(before=rows[-1].id)
+        response.headers["link"] = f'<{following.path}?{following.query}>; rel="next"'
+    return RunsOut(runs=[JobRunOut.model_validate(row) for row in rows])
+
+
+@router.get("/stats/{job_name}", responses={404: PROBLEM, 422: PROBLEM})
+def read_statistics(
+    job_name: JobName,
+    telemetry: TelemetryDep,
+    schedule: ScheduleDep,
+    window: Annotated[str | None, Query(pattern=_WINDOW, description="such as 90m, 24h, 7d; by default all")] = None,
+) -> StatisticsOut:
+    """How a job has done, over a window that ends now or over all that is kept."""
+    _must_be_known(job_name, telemetry, schedule)
+    now = utcnow()
+    length = _length(window) if window else None
+    found = StatisticsOut.model_validate(statistics(telemetry.engine, job_name, window=length, now=now))
+    found.next_run = _next_run(job_name, schedule, now)
+    return found
+
+
+def _must_be_known(job_name: str, telemetry: Telemetry, schedule: Schedule) -> None:
+    """Known are the jobs of the schedule and those that ever ran."""
+    scheduled = {job.name for job in schedule.jobs}
+    if job_name not in scheduled and job_name not in (recorded := telemetry.store.names()):
+        raise NoSuchJob(job_name, [*scheduled.union(recorded)])
+
+
+def _next_run(job_name: str, schedule: Schedule, now: datetime) -> datetime | None:
+    return next((job.cadence.after(now) for job in schedule.scheduled() if job.name == job_name), None)
+
+
+def _length(window: str) -> timedelta:
+    number, unit = re.fullmatch(r"(\d+)(\w)", window).groups()  # type: ignore[union-attr]  # the query's pattern says so
+    return min(timedelta(**{_UNITS[unit]: int(number)}), _LONGEST)

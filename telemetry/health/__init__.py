@@ -1,0 +1,1 @@
+"""Health: named checks, run at once, each with a deadline, and what the machine has left."""

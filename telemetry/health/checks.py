@@ -1,0 +1,89 @@
+"""Checks: what a service asks of its database, its disks, its memory and its machine."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from telemetry.health.examination import Check
+from telemetry.health.report import CheckResult, Status
+from telemetry.health.resources import Resources
+
+_GB: Final = 1024**3
+_MB: Final = 1024**2
+_UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+
+
+def timed(ping: Callable[[], object]) -> Check:
+    """The check that a ping answers, and how fast."""
+
+    def check() -> CheckResult:
+        started = time.perf_counter()
+        ping()
+        return CheckResult(details={"latency_ms": round((time.perf_counter() - started) * 1000, 2)})
+
+    return check
+
+
+def disk(resources: Resources, threshold: int) -> Check:
+    """The fullest of the filesystems, by space or by inodes; over the threshold, in percent, it is a warning."""
+
+    def check() -> CheckResult:
+        worst = max(resources.disks().values(), key=lambda disk: disk.fullest)
+        return CheckResult(
+            _warning(over=worst.is_over(threshold)),
+            {
+                "free_gb": round(worst.space.free / _GB, 1),
+                "used_percent": worst.space.percent,
+                "inodes_used_percent": worst.inodes.percent if worst.inodes else None,
+            },
+        )
+
+    return check
+
+
+def memory(resources: Resources, threshold: int) -> Check:
+    def check() -> CheckResult:
+        usage = resources.usage_of_memory()
+        return CheckResult(
+            _warning(over=usage.is_over(threshold)),
+            {"available_mb": round(usage.free / _MB, 1), "used_percent": usage.percent},
+        )
+
+    return check
+
+
+def uptime(read: Callable[[], float] | None = None) -> Check:
+    """How long the machine runs; `read` gives seconds."""
+    read = read or system_uptime
+
+    def check() -> CheckResult:
+        seconds = read()
+        return CheckResult(details={"uptime_seconds": round(seconds, 1), "uptime_human": human(seconds)})
+
+    return check
+
+
+def system_uptime(file: Path = Path("/proc/uptime")) -> float:
+    """In seconds; by the time of boot where there is no such file."""
+    try:
+        return float(file.read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return max(0.0, time.time() - psutil.boot_time())
+
+
+def human(seconds: float) -> str:
+    """The two largest units: `3d 4h`, `1h 0m`, `5m 2s`, `12s`."""
+    left = int(seconds)
+    parts: list[str] = []
+    for unit, size in _UNITS:
+        count, left = divmod(left, size)
+        if count or parts or size == 1:
+            parts.append(f"{count}{unit}")
+    return " ".join(parts[:2])
+
+
+def _warning(*, over: bool) -> Status:
+    return "warning" if over else "ok"

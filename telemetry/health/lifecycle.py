@@ -1,0 +1,76 @@
+"""Lifecycle: whether this process is starting, ready or stopping."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Literal
+
+from telemetry.health.report import CheckFailed
+
+Phase = Literal["starting", "ready", "stopping"]
+
+
+class Lifecycle:
+    """Plain attributes, set once each: a signal handler may set them too, and one that takes a lock can deadlock."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._ready = False
+        self.stopping_since: float | None = None
+
+    def ready(self) -> None:
+        self._ready = True
+
+    def stop(self) -> None:
+        """More than once is harmless: the first time counts."""
+        if self.stopping_since is None:
+            self.stopping_since = self._clock()
+
+    @property
+    def phase(self) -> Phase:
+        if self.stopping_since is not None:
+            return "stopping"
+        return "ready" if self._ready else "starting"
+
+    def check(self) -> None:
+        """A health check: fails while the process is not to be given work."""
+        if self.phase != "ready":
+            raise CheckFailed(self.phase)
+
+
+@contextmanager
+def stopping_on_signals(lifecycle: Lifecycle) -> Iterator[None]:
+    """Know of SIGTERM and SIGINT the moment that they arrive, and hand them on to whoever handles them.
+
+    A server acts on them later, when its requests are answered. Outside the main thread this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    restore = [_tell_first(lifecycle.stop, number) for number in (signal.SIGTERM, signal.SIGINT)]
+    try:
+        yield
+    finally:
+        for undo in restore:
+            undo()
+
+
+def _tell_first(stop: Callable[[], None], number: signal.Signals) -> Callable[[], None]:
+    """A signal that nobody handles is left alone: it ends the process at once, or is ignored."""
+    then = signal.getsignal(number)
+    if not callable(then):
+        return lambda: None
+
+    def handle(received: int, frame: FrameType | None) -> None:
+        stop()
+        then(received, frame)
+
+    def undo() -> None:
+        if signal.getsignal(number) is handle:
+            signal.signal(number, then)
+
+    signal.signal(number, handle)
+    return undo

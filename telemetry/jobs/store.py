@@ -1,0 +1,124 @@
+"""Store: the table `job_runs` in the words of jobs. The rows that it gives out belong to no session."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import CTE, Engine, Select, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
+
+from telemetry.database import transaction
+from telemetry.jobs.run import JobRun, UnwritableRunError
+from telemetry.jobs.tables import JobRunRow
+
+PRUNED_AT_ONCE: Final = 1000
+
+
+class JobRunStore:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._upsert = _upsert(engine.dialect.name)
+
+    def write(self, runs: Sequence[JobRun]) -> None:
+        """Write all of them or none, as often as one likes; a start never overwrites an end.
+
+        Raises:
+            UnwritableRunError: the database is there, and refuses what one of them holds.
+        """
+        if not runs:
+            return
+        try:
+            with transaction(self._engine) as session:
+                session.connection().execute(self._upsert, [_row(run) for run in _latest(runs)])
+        except Exception as error:
+            if _is_refusal(error):
+                raise UnwritableRunError(str(error)) from error
+            raise
+
+    def page(
+        self, *, job_name: str | None = None, status: str | None = None, before: int | None = None, limit: int = 50
+    ) -> list[JobRunRow]:
+        """The newest runs first; `before` is the id of the last one of the page before."""
+        page = select(JobRunRow).order_by(JobRunRow.id.desc()).limit(limit)
+        if job_name is not None:
+            page = page.where(JobRunRow.job_name == job_name)
+        if status is not None:
+            page = page.where(JobRunRow.status == status)
+        if before is not None:
+            page = page.where(JobRunRow.id < before)
+        return self._all(page)
+
+    def last_run(self, job_name: str) -> JobRunRow | None:
+        return next(iter(self.page(job_name=job_name, limit=1)), None)
+
+    def latest(self) -> dict[str, JobRunRow]:
+        """The newest run of each job."""
+        names = _names()
+        newest = select(func.max(JobRunRow.id)).where(JobRunRow.job_name == names.c.job_name).scalar_subquery()
+        rows = self._all(select(JobRunRow).where(JobRunRow.id.in_(select(newest).select_from(names))))
+        return {row.job_name: row for row in rows}
+
+    def names(self) -> list[str]:
+        """The jobs that have runs, in alphabetical order."""
+        names = _names()
+        return sorted(self._all(select(names.c.job_name).where(names.c.job_name.is_not(None))))
+
+    def prune(self, before: datetime) -> int:
+        """Delete the runs that began before that, in many short transactions. Returns how many there were."""
+        return sum(self._prune(job_name, before) for job_name in self.names())
+
+    def _prune(self, job_name: str, before: datetime) -> int:
+        """By the job, since there is an index that begins with it."""
+        old = select(JobRunRow.id).where(JobRunRow.job_name == job_name, JobRunRow.started_at < before)
+        some, pruned = delete(JobRunRow).where(JobRunRow.id.in_(old.limit(PRUNED_AT_ONCE))), 0
+        while True:
+            with transaction(self._engine) as session:
+                deleted = session.connection().execute(some).rowcount
+            pruned += deleted
+            if deleted < PRUNED_AT_ONCE:
+                return pruned
+
+    def forget(self, run_id: str) -> bool:
+        """Delete one run; whether it was there."""
+        with transaction(self._engine) as session:
+            return bool(session.connection().execute(delete(JobRunRow).where(JobRunRow.run_id == run_id)).rowcount)
+
+    def _all(self, statement: Select[Any]) -> list[Any]:
+        with transaction(self._engine) as session:
+            return list(session.scalars(statement))
+
+
+def _latest(runs: Sequence[JobRun]) -> list[JobRun]:
+    """One a run, in the order in which they began; its end, when that is among them."""
+    latest: dict[str, JobRun] = {}
+    for run in runs:
+        if run.finished_at is not None or run.run_id not in latest:
+            latest[run.run_id] = run
+    return list(latest.values())
+
+
+def _row(run: JobRun) -> dict[str, object]:
+    return {column.name: getattr(run, column.name) for column in JobRunRow.__table__.columns if column.name != "id"}
+
+
+def _upsert(dialect: str) -> Any:
+    insert = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(JobRunRow)
+    new = {column.name: column for column in insert.excluded if column.name not in {"id", "run_id"}}
+    return insert.on_conflict_do_update(
+        index_elements=["run_id"], set_=new, where=insert.excluded.finished_at.is_not(None)
+    )
+
+
+def _is_refusal(error: Exception) -> bool:
+    """The values are at fault, not the database: a driver says it in its way, and SQLAlchemy and Python in theirs."""
+    if isinstance(error, DBAPIError):
+        return isinstance(error, DataError | IntegrityError)
+    return isinstance(error, StatementError | TypeError | ValueError | OverflowError)
+
+
+def _names() -> CTE:
+    """Each job's name, and in the end NULL: one look into the index for each, where DISTINCT would read all the runs."""
+    names = select(func.min(JobRunRow.job_name).label("job_name")).cte("names", recursive=True)
+    following = select(func.min(JobRunRow.job_name)).where(JobRunRow.job_name > names.c.job_name).scalar_subquery()
+    return names.union_all(select(following).where(names.c.job_name.is_not(None)))

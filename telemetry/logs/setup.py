@@ -1,0 +1,65 @@
+"""Set-up: where log lines go. To the console; warnings to `alerts.log`; everything to `sovani.jsonl`, if that is wanted."""
+
+import logging
+from typing import Final
+
+from telemetry.logs import libraries
+from telemetry.logs.files import ALERTS, JSON_LINES, LogFile, require_writable
+from telemetry.logs.json import JsonFormatter
+from telemetry.logs.quiet import FORMAT, Console
+from telemetry.settings import TelemetrySettings
+
+_JSON_BYTES: Final = 20 * 1024 * 1024
+_log = logging.getLogger(__name__)
+
+
+def setup_logging(settings: TelemetrySettings | None = None) -> None:
+    """Send every logger's records the same way, the server's and the libraries' too. More than once is harmless.
+
+    Files that cannot be written are one warning; they are tried again with each record.
+
+    Raises:
+        SettingsError: no settings were given, and a variable has a value that it may not have.
+    """
+    settings = settings or TelemetrySettings.read()
+    files = _files(settings)
+    trouble = _trouble(settings)
+    for file in files if trouble else ():
+        file.fail_silently()
+    earlier = _install(logging.getLogger(), [Console(settings.log_level), *files], settings.log_level)
+    libraries.bring_in(debug=settings.log_level == "DEBUG")
+    logging.captureWarnings(capture=True)
+    if trouble and not any(handler.failing for handler in earlier):
+        _log.warning("LOG_DIR %s cannot be written (%s): the console alone gets the logs.", settings.log_dir, trouble)
+
+
+def _files(settings: TelemetrySettings) -> list[LogFile]:
+    alerts = LogFile(settings.log_dir / ALERTS, logging.WARNING)
+    alerts.setFormatter(logging.Formatter(FORMAT))
+    if not settings.enable_json_logging:
+        return [alerts]
+    lines = LogFile(settings.log_dir / JSON_LINES, settings.log_level, max_bytes=_JSON_BYTES)
+    lines.setFormatter(JsonFormatter())
+    return [alerts, lines]
+
+
+def _trouble(settings: TelemetrySettings) -> str:
+    """Why the directory cannot be written to; empty when it can."""
+    try:
+        require_writable(settings.log_dir)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def _install(root: logging.Logger, ours: list[logging.Handler], level: str) -> list[Console | LogFile]:
+    """Put ours in, in front of what others have put there. Returns ours of an earlier time, put away.
+
+    In front, since ours repair a record that cannot be formatted. In one assignment, so that no line falls between.
+    """
+    earlier = [handler for handler in root.handlers if isinstance(handler, Console | LogFile)]
+    root.handlers = [*ours, *(handler for handler in root.handlers if handler not in earlier)]
+    root.setLevel(level)
+    for handler in earlier:
+        handler.close()
+    return earlier

@@ -1,0 +1,87 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from opentelemetry import trace
+
+from telemetry.health.flight import Flights
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_landing_is_shared_until_it_is_stale():
+    calls = iter(range(10))
+    clock = Clock()
+    flights = Flights("test", lambda: next(calls), share_for=2.0, clock=clock)
+
+    first = flights.board().landing.result(5)
+    clock.now += 1.9
+    shared = flights.board().landing.result(5)
+    clock.now += 0.1
+    second = flights.board().landing.result(5)
+
+    assert (first, shared, second) == (0, 0, 1)
+
+
+def test_a_call_that_hangs_never_gets_a_second_thread(hang):
+    calls = []
+    clock = Clock()
+    flights = Flights("test", lambda: (calls.append(1), hang()), clock=clock)
+
+    boarded = []
+    for _ in range(5):
+        boarded.append(flights.board())
+        clock.now += 100
+
+    assert len({id(flight) for flight in boarded}) == 1
+    assert len(calls) <= 1
+    assert [thread.name for thread in threading.enumerate()].count("test") == 1
+
+
+def test_many_threads_board_one_flight(hang):
+    flights = Flights("test", hang)
+
+    with ThreadPoolExecutor(8) as pool:
+        boarded = list(pool.map(lambda _: flights.board(), range(200)))
+
+    assert len({id(flight) for flight in boarded}) == 1
+
+
+def test_who_waits_is_given_the_error():
+    def broken() -> None:
+        raise LookupError("gone")
+
+    landing = Flights("test", broken).board().landing
+
+    with pytest.raises(LookupError, match="gone"):
+        landing.result(5)
+
+
+def test_a_landing_cannot_be_cancelled_by_one_of_those_who_wait(hang):
+    landing = Flights("test", hang).board().landing
+
+    assert not landing.cancel()
+
+
+def test_a_machine_without_threads_left_is_an_error_and_not_a_crash(monkeypatch):
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+    landing = Flights("test", lambda: None).board().landing
+
+    with pytest.raises(RuntimeError, match="new thread"):
+        landing.result(0)
+
+
+def test_what_a_flight_asks_for_is_no_trace_of_its_own():
+    span = Flights("test", lambda: trace.get_current_span().get_span_context()).board().landing.result(5)
+
+    assert span.is_valid
+    assert not span.trace_flags.sampled

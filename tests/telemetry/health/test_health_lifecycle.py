@@ -1,0 +1,121 @@
+import signal
+import threading
+
+import pytest
+
+from telemetry.health.lifecycle import Lifecycle, stopping_on_signals
+from telemetry.health.report import CheckFailed
+
+
+@pytest.fixture
+def heard():
+    """What a server would hear: its own handlers of the signals, which must go on hearing them."""
+    received: list[int] = []
+    before = {
+        number: signal.signal(number, lambda got, _frame: received.append(got))
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    yield received
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_a_process_starts_is_ready_and_stops():
+    lifecycle = Lifecycle()
+
+    phases = [lifecycle.phase]
+    lifecycle.ready()
+    phases.append(lifecycle.phase)
+    lifecycle.stop()
+    phases.append(lifecycle.phase)
+
+    assert phases == ["starting", "ready", "stopping"]
+
+
+def test_who_stops_does_not_become_ready_again():
+    lifecycle = Lifecycle()
+
+    lifecycle.stop()
+    lifecycle.ready()
+
+    assert lifecycle.phase == "stopping"
+
+
+def test_the_first_stop_is_the_one_that_counts():
+    moments = iter([5.0, 6.0])
+    lifecycle = Lifecycle(clock=lambda: next(moments))
+
+    lifecycle.stop()
+    lifecycle.stop()
+
+    assert lifecycle.stopping_since == 5.0
+
+
+def test_only_a_ready_process_passes_its_check():
+    lifecycle = Lifecycle()
+
+    with pytest.raises(CheckFailed, match="starting"):
+        lifecycle.check()
+    lifecycle.ready()
+    lifecycle.check()
+    lifecycle.stop()
+    with pytest.raises(CheckFailed, match="stopping"):
+        lifecycle.check()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_at_once_and_reaches_the_server_too(heard, number):
+    lifecycle = Lifecycle()
+
+    with stopping_on_signals(lifecycle):
+        signal.raise_signal(number)
+        phase = lifecycle.phase
+
+    assert phase == "stopping"
+    assert heard == [number]
+
+
+def test_the_servers_own_handlers_are_put_back(heard):
+    before = signal.getsignal(signal.SIGTERM)
+
+    with stopping_on_signals(Lifecycle()):
+        during = signal.getsignal(signal.SIGTERM)
+
+    assert during is not before
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_handler_that_came_later_is_left_alone(heard):
+    def later(_number, _frame):
+        """Somebody else's."""
+
+    with stopping_on_signals(Lifecycle()):
+        signal.signal(signal.SIGTERM, later)
+
+    assert signal.getsignal(signal.SIGTERM) is later
+
+
+@pytest.mark.parametrize("nobody", [signal.SIG_IGN, signal.SIG_DFL])
+def test_a_signal_that_nobody_handles_is_left_alone(heard, nobody):
+    signal.signal(signal.SIGTERM, nobody)
+
+    with stopping_on_signals(Lifecycle()):
+        during = signal.getsignal(signal.SIGTERM)
+
+    assert during is nobody
+    assert signal.getsignal(signal.SIGTERM) is nobody
+
+
+def test_outside_the_main_thread_no_handler_is_touched(heard):
+    before = signal.getsignal(signal.SIGTERM)
+    during = []
+
+    def elsewhere() -> None:
+        with stopping_on_signals(Lifecycle()):
+            during.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join(5)
+
+    assert during == [before]

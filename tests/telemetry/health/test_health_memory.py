@@ -1,0 +1,115 @@
+from pathlib import Path
+
+import psutil
+import pytest
+
+from telemetry.health.memory import memory
+from telemetry.health.usage import Usage
+
+MB = 1024**2
+MACHINE = psutil.virtual_memory().total
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "sys/fs/cgroup").mkdir(parents=True)
+    return tmp_path
+
+
+def belongs_to(root: Path, group: str) -> None:
+    (root / "proc/self/cgroup").write_text(f"4:memory:/old\n0::{group}\n")
+
+
+def group(root: Path, path: str, limit: int | str, current: int = 0, inactive: int = 0) -> None:
+    directory = root / "sys/fs/cgroup" / path
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "memory.max").write_text(f"{limit}\n")
+    (directory / "memory.current").write_text(f"{current}\n")
+    (directory / "memory.stat").write_text(f"anon 1\nfile 2\ninactive_file {inactive}\nactive_file 3\n")
+
+
+def is_the_machines(usage: Usage) -> bool:
+    return usage.total == MACHINE and 0 < usage.used < MACHINE
+
+
+def test_a_containers_limit_is_what_counts_and_cache_that_can_be_given_back_is_free(root):
+    belongs_to(root, "/")
+    group(root, "", limit=512 * MB, current=400 * MB, inactive=150 * MB)
+
+    assert memory(root) == Usage(used=250 * MB, total=512 * MB)
+
+
+def test_the_group_is_the_processs_own(root):
+    belongs_to(root, "/system.slice/sovani.service")
+    group(root, "system.slice/sovani.service", limit=256 * MB, current=64 * MB)
+    group(root, "system.slice/other.service", limit=128 * MB, current=128 * MB)
+
+    assert memory(root) == Usage(used=64 * MB, total=256 * MB)
+
+
+def test_of_several_limits_the_nearest_counts(root):
+    belongs_to(root, "/system.slice/sovani.service")
+    group(root, "system.slice/sovani.service", limit=256 * MB, current=64 * MB)
+    group(root, "system.slice", limit=1024 * MB, current=1000 * MB)
+
+    assert memory(root) == Usage(used=1000 * MB, total=1024 * MB)
+
+
+def test_a_hosts_path_that_the_container_cannot_see_leads_to_its_own_top(root):
+    belongs_to(root, "/kubepods/pod1/container2")
+    group(root, "", limit=512 * MB, current=100 * MB)
+
+    assert memory(root) == Usage(used=100 * MB, total=512 * MB)
+
+
+@pytest.mark.parametrize("path", ["/../../other", "/.."])
+def test_a_path_out_of_the_namespace_stays_inside_the_cgroups(root, path):
+    belongs_to(root, path)
+    (root / "sys/fs/memory.max").write_text("1")
+    group(root, "", limit=512 * MB, current=100 * MB)
+
+    assert memory(root) == Usage(used=100 * MB, total=512 * MB)
+
+
+def test_usage_is_never_negative(root):
+    belongs_to(root, "/")
+    group(root, "", limit=512 * MB, current=10 * MB, inactive=20 * MB)
+
+    assert memory(root) == Usage(used=0, total=512 * MB)
+
+
+def test_a_limit_that_says_max_is_none(root):
+    belongs_to(root, "/")
+    group(root, "", limit="max", current=10)
+
+    assert is_the_machines(memory(root))
+
+
+def test_a_limit_over_the_machines_memory_is_none(root):
+    belongs_to(root, "/")
+    group(root, "", limit=2 * MACHINE, current=10)
+
+    assert is_the_machines(memory(root))
+
+
+def test_a_group_that_cannot_be_read_is_none(root):
+    belongs_to(root, "/")
+    group(root, "", limit=512 * MB)
+    (root / "sys/fs/cgroup/memory.current").write_text("nonsense")
+
+    assert is_the_machines(memory(root))
+
+
+def test_without_cgroups_it_is_the_machines_memory(tmp_path):
+    assert is_the_machines(memory(tmp_path))
+
+
+def test_with_the_old_cgroups_it_is_the_machines_memory(root):
+    (root / "proc/self/cgroup").write_text("4:memory:/old\n")
+
+    assert is_the_machines(memory(root))
+
+
+def test_this_machines_memory_can_be_read():
+    assert 0 < memory().share < 1

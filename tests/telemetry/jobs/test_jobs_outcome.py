@@ -1,0 +1,54 @@
+import asyncio
+
+import pytest
+
+from telemetry.jobs.outcome import outcome_of, status_of, text_of_error
+
+
+class Sulky(Exception):
+    def __str__(self):
+        raise RuntimeError("no text for you")
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (None, "success"),
+        (ValueError("x"), "error"),
+        (TimeoutError(), "timeout"),
+        (asyncio.CancelledError(), "cancelled"),
+        (KeyboardInterrupt(), "cancelled"),
+        (GeneratorExit(), "cancelled"),
+        (SystemExit(), "cancelled"),
+        (SystemExit(0), "cancelled"),
+        (SystemExit(False), "cancelled"),
+        (SystemExit(1), "error"),
+        (SystemExit("a reason"), "error"),
+        (SystemExit(0.0), "error"),
+        (ExceptionGroup("several", [TimeoutError()]), "error"),
+    ],
+    ids=repr,
+)
+def test_each_way_out_has_its_word(error, outcome):
+    assert outcome_of(error) == outcome
+
+
+def test_only_success_is_a_success():
+    words = ("success", "error", "timeout", "cancelled", "lost")
+
+    assert [status_of(word) for word in words] == ["success", "failed", "failed", "failed", "failed"]
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ValueError("no orders"), "no orders"),
+        (TimeoutError(), "TimeoutError"),
+        (Sulky(), "<Sulky>"),
+        (ValueError("x" * 501), "x" * 500),
+        (ValueError("nul\x00 \ud800"), "nul\ufffd ?"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_an_errors_text_is_its_message_or_its_class(error, text):
+    assert text_of_error(error) == text

@@ -1,0 +1,488 @@
+import asyncio
+import gc
+import os
+import threading
+import time
+import weakref
+from datetime import UTC, datetime
+from itertools import groupby
+
+import pytest
+from opentelemetry import trace
+
+from telemetry.jobs.recorder import BATCH, Recorder
+from telemetry.jobs.run import JobRun, UnwritableRunError
+
+NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
+SOON = 10.0  # a bound that is never reached
+QUICK = (0.001, 0.01)
+
+
+def a_run(run_id, status="success"):
+    return JobRun(
+        run_id=str(run_id),
+        job_name="sync",
+        status=status,
+        started_at=NOON,
+        trace_id="t",
+        span_id="s",
+        worker="host:1",
+        heartbeat_at=NOON,
+    )
+
+
+class FakeStore:
+    """It keeps what it is given, in batches; it can fail so many times, refuse runs, and hang until it is let go."""
+
+    def __init__(self, failures=0, refused=()):
+        self.batches = []
+        self.failures = failures
+        self.refused = set(refused)
+        self.calls = 0
+        self.entered = threading.Event()
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def write(self, runs):
+        self.calls += 1
+        self.entered.set()
+        self.go_on.wait(SOON)
+        if self.failures > 0:
+            self.failures -= 1
+            raise ConnectionError("the database is gone")
+        if self.refused & {run.run_id for run in runs}:
+            raise UnwritableRunError("refused")
+        self.batches.append([run.run_id for run in runs])
+
+    @property
+    def written(self):
+        return [run_id for batch in self.batches for run_id in batch]
+
+
+@pytest.fixture
+def recorder_for():
+    made = []
+
+    def make(store, **options):
+        made.append(Recorder(store.write, **{"pauses": QUICK, **options}))
+        return made[-1]
+
+    yield make
+    for recorder in made:
+        recorder.shutdown(SOON)
+
+
+@pytest.fixture
+def held():
+    """A store that hangs until `go_on` is set; it is always set in the end."""
+    store = FakeStore()
+    store.go_on.clear()
+    yield store
+    store.go_on.set()
+
+
+def hold(recorder, store):
+    """The writer holds one run in its hands, and the queue is what comes after."""
+    recorder.record(a_run("first"))
+    assert store.entered.wait(SOON)
+
+
+def test_runs_are_written_in_their_order(recorder_for):
+    store = FakeStore()
+    recorder = recorder_for(store)
+
+    for n in range(1000):
+        recorder.record(a_run(n))
+
+    assert recorder.flush(SOON)
+    assert store.written == [str(n) for n in range(1000)]
+    assert max(map(len, store.batches)) <= BATCH
+
+
+def test_each_thread_finds_its_runs_in_order(recorder_for):
+    store = FakeStore()
+    recorder = recorder_for(store)
+
+    def work(name):
+        for n in range(200):
+            recorder.record(a_run(f"{name}-{n:03}"))
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert recorder.flush(SOON)
+    by_thread = {name: list(ids) for name, ids in groupby(sorted(store.written, key=lambda i: i[0]), lambda i: i[0])}
+    assert by_thread == {name: [f"{name}-{n:03}" for n in range(200)] for name in "abcd"}
+
+
+def test_recording_does_not_wait_for_the_database(recorder_for, held):
+    recorder = recorder_for(held)
+    hold(recorder, held)
+    begun = time.monotonic()
+
+    for n in range(1000):
+        recorder.record(a_run(n))
+
+    assert time.monotonic() - begun < 1
+    assert recorder.size == 1001
+
+
+def test_waiting_for_a_run_ends_when_it_is_written(recorder_for, held):
+    recorder = recorder_for(held)
+    hold(recorder, held)
+    assert not recorder.wait("first", 0.01)
+
+    threading.Timer(0.05, held.go_on.set).start()
+
+    assert recorder.wait("first", SOON)
+    assert held.written == ["first"]
+
+
+def test_waiting_for_a_run_that_nobody_recorded_ends_at_once(recorder_for):
+    recorder = recorder_for(FakeStore())
+
+    assert recorder.wait("unknown", SOON)
+    assert asyncio.run(recorder.wait_async("unknown", SOON))
+
+
+def test_waiting_ends_when_the_database_fails(recorder_for):
+    store = FakeStore(failures=10**9)
+    recorder = recorder_for(store, pauses=(60, 60))
+    begun = time.monotonic()
+    recorder.record(a_run(1))
+
+    assert not recorder.wait("1", SOON)
+    assert time.monotonic() - begun < SOON / 2
+    assert not recorder.well
+    store.failures = 0
+
+
+def test_a_coroutine_waits_without_blocking_its_loop(recorder_for, held):
+    recorder = recorder_for(held)
+    hold(recorder, held)
+
+    async def waits():
+        waiting = asyncio.gather(*(recorder.wait_async("first", SOON) for _ in range(50)))
+        await asyncio.sleep(0)
+        threads = threading.active_count()
+        held.go_on.set()
+        return await waiting, threads
+
+    before = threading.active_count()
+    answers, during = asyncio.run(waits())
+
+    assert answers == [True] * 50
+    assert during == before
+
+
+def test_a_coroutine_gives_up_after_its_time(recorder_for, held):
+    recorder = recorder_for(held)
+    hold(recorder, held)
+
+    assert not asyncio.run(recorder.wait_async("first", 0.01))
+    assert recorder._backlog._watchers == {}
+
+
+def test_a_row_that_is_written_just_when_its_time_is_up_disturbs_nothing(recorder_for, held, caplog):
+    recorder = recorder_for(held)
+    hold(recorder, held)
+
+    async def both_at_once():
+        waiting = asyncio.create_task(recorder.wait_async("first", 0))
+        await asyncio.sleep(0)
+        held.go_on.set()
+        assert recorder.flush(SOON)
+        time.sleep(0.02)  # noqa: ASYNC251  # the loop is to find both, the time and the word of the writer
+        return await waiting
+
+    assert asyncio.run(both_at_once())
+    assert caplog.records == []
+
+
+def test_a_loop_that_has_closed_does_not_disturb_the_writer(recorder_for, held):
+    recorder = recorder_for(held)
+    hold(recorder, held)
+
+    loop = asyncio.new_event_loop()
+    waiting = recorder.wait_async("first", SOON)
+    loop.run_until_complete(asyncio.wait([loop.create_task(waiting)], timeout=0.01))
+    for task in asyncio.all_tasks(loop):
+        task.get_coro().close()
+        task._log_destroy_pending = False
+    loop.close()
+    held.go_on.set()
+
+    assert recorder.flush(SOON)
+
+
+def test_a_database_that_is_gone_and_comes_back_gets_everything_in_order(recorder_for, caplog):
+    caplog.set_level("INFO")
+    store = FakeStore(failures=5)
+    recorder = recorder_for(store)
+
+    for n in range(300):
+        recorder.record(a_run(n))
+
+    assert recorder.flush(SOON)
+    assert store.written == [str(n) for n in range(300)]
+    assert recorder.well
+    assert [record.message for record in caplog.records] == [
+        "Job runs can't be written now, and wait until they can: ConnectionError: the database is gone",
+        "Job runs can be written again.",
+    ]
+
+
+def test_pauses_grow_up_to_the_longest(recorder_for):
+    store = FakeStore(failures=7)
+    recorder = recorder_for(store, pauses=(0.001, 0.004))
+
+    recorder.record(a_run(1))
+
+    assert recorder.flush(SOON)
+    assert store.calls == 8
+    assert recorder._pause == 0.001
+
+
+def test_a_full_queue_drops_and_counts(recorder_for, held):
+    dropped = []
+    recorder = recorder_for(held, capacity=3, dropped=lambda number, reason: dropped.append((number, reason)))
+    hold(recorder, held)
+
+    for n in range(5):
+        recorder.record(a_run(n))
+
+    assert dropped == [(1, "full")] * 3
+    assert (recorder.size, recorder.capacity) == (3, 3)
+    held.go_on.set()
+    assert recorder.flush(SOON)
+    assert held.written == ["first", "0", "1"]
+
+
+@pytest.mark.parametrize("poison", [{"0"}, {"57"}, {"0", "1", "99", "149"}, {str(n) for n in range(150)}])
+def test_a_run_that_cant_be_written_is_dropped_and_the_others_are_not(recorder_for, poison):
+    store, dropped = FakeStore(refused=poison), []
+    store.go_on.clear()
+    recorder = recorder_for(store, dropped=lambda number, reason: dropped.append((number, reason)))
+
+    for n in range(150):
+        recorder.record(a_run(n))
+    store.go_on.set()
+
+    assert recorder.flush(SOON)
+    assert store.written == [str(n) for n in range(150) if str(n) not in poison]
+    assert dropped == [(1, "unwritable")] * len(poison)
+
+
+def test_after_a_run_that_cant_be_written_batches_grow_again(recorder_for):
+    store = FakeStore(refused={"0"})
+    store.go_on.clear()
+    recorder = recorder_for(store)
+
+    for n in range(2000):
+        recorder.record(a_run(n))
+    store.go_on.set()
+
+    assert recorder.flush(SOON)
+    assert max(map(len, store.batches)) == BATCH
+
+
+def test_counting_that_fails_disturbs_nothing(recorder_for):
+    def broken(number, reason):
+        raise RuntimeError("the counter is broken")
+
+    store = FakeStore(refused={"0"})
+    recorder = recorder_for(store, dropped=broken)
+
+    recorder.record(a_run(0))
+    recorder.record(a_run(1))
+
+    assert recorder.flush(SOON)
+    assert store.written == ["1"]
+
+
+def test_shutdown_writes_what_waits_and_takes_no_more():
+    store, dropped = FakeStore(), []
+    store.go_on.clear()
+    recorder = Recorder(store.write, dropped=lambda number, reason: dropped.append((number, reason)))
+    for n in range(250):
+        recorder.record(a_run(n))
+    threading.Timer(0.05, store.go_on.set).start()
+
+    assert recorder.shutdown(SOON)
+    recorder.record(a_run("late"))
+
+    assert store.written == [str(n) for n in range(250)]
+    assert dropped == [(1, "shutdown")]
+    assert not recorder._writer.is_alive()
+    assert recorder.shutdown(SOON)
+
+
+def test_shutdown_of_a_recorder_that_never_had_a_run():
+    assert Recorder(FakeStore().write).shutdown(SOON)
+
+
+def test_shutdown_does_not_hang_with_a_database_that_hangs(held):
+    dropped = []
+    recorder = Recorder(held.write, dropped=lambda number, reason: dropped.append((number, reason)))
+    hold(recorder, held)
+    recorder.record(a_run(1))
+    waiting = threading.Thread(target=recorder.wait, args=("1", SOON))
+    waiting.start()
+    begun = time.monotonic()
+
+    assert not recorder.shutdown(0.05)
+
+    assert time.monotonic() - begun < 2
+    assert dropped == [(2, "shutdown")]
+    assert not recorder.shutdown(0)
+    assert dropped == [(2, "shutdown")]
+    waiting.join(SOON / 2)
+    assert not waiting.is_alive()
+    held.go_on.set()
+    recorder._writer.join(SOON)
+    assert not recorder._writer.is_alive()
+
+
+def test_shutdown_tries_again_at_once_when_the_database_has_just_failed():
+    store = FakeStore(failures=1)
+    recorder = Recorder(store.write, pauses=(60, 60))
+    recorder.record(a_run(1))
+    assert not recorder.wait("1", SOON)
+
+    assert recorder.shutdown(SOON / 2)
+    assert store.written == ["1"]
+
+
+def test_shutdown_gives_up_on_a_database_that_stays_away():
+    dropped = []
+    recorder = Recorder(
+        FakeStore(failures=10**9).write, pauses=QUICK, dropped=lambda number, reason: dropped.append((number, reason))
+    )
+    recorder.record(a_run(1))
+
+    assert not recorder.shutdown(0.05)
+
+    assert dropped == [(1, "shutdown")]
+    recorder._writer.join(SOON)
+    assert not recorder._writer.is_alive()
+
+
+def test_a_write_that_hangs_is_not_well(recorder_for, held, monkeypatch):
+    monkeypatch.setattr("telemetry.jobs.recorder.HANGS", 0.01)
+    recorder = recorder_for(held)
+    assert recorder.well
+    hold(recorder, held)
+
+    recorder._writing_since -= 1
+    assert not recorder.well
+
+    held.go_on.set()
+    assert recorder.flush(SOON)
+    assert recorder.well
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_writer_that_died_is_replaced(recorder_for):
+    class Deadly(FakeStore):
+        def write(self, runs):
+            if not self.calls:
+                self.calls = 1
+                raise SystemExit
+            super().write(runs)
+
+    store = Deadly()
+    recorder = recorder_for(store)
+    recorder.record(a_run(1))
+    recorder._writer.join(SOON)
+    assert not recorder.wait("1", SOON)
+
+    recorder.record(a_run(2))
+
+    assert recorder.flush(SOON)
+    assert store.written == ["1", "2"]
+
+
+def test_the_writers_queries_have_an_unsampled_parent(recorder_for):
+    contexts = []
+
+    class Curious(FakeStore):
+        def write(self, runs):
+            contexts.append(trace.get_current_span().get_span_context())
+
+    recorder = recorder_for(Curious())
+    recorder.record(a_run(1))
+
+    assert recorder.flush(SOON)
+    assert contexts[0].is_valid
+    assert not contexts[0].trace_flags.sampled
+
+
+def test_recording_inside_the_lock_does_not_hang(recorder_for):
+    """As when the garbage collector closes a generator, and with it a job, in the middle of another's record."""
+    store = FakeStore()
+    recorder = recorder_for(store)
+
+    with recorder._backlog.changed:
+        recorder.record(a_run(1))
+
+    assert recorder.flush(SOON)
+
+
+def answer_of(store, recorder):
+    """What the child says: it has a lock, a queue and a writer of its own."""
+    store.go_on = threading.Event()
+    store.go_on.set()
+    recorder.record(a_run("child"))
+    return b"good" if recorder.shutdown(5.0) and store.written == ["child"] else b"bad"
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_child_after_a_fork_records_on_its_own(recorder_for, held):
+    recorder = recorder_for(held)
+    hold(recorder, held)
+    reading, writing = os.pipe()
+
+    with recorder._backlog.changed:  # as if another thread held it in that moment
+        child = os.fork()
+    if child == 0:  # pragma: no cover  # another process
+        try:
+            os.write(writing, answer_of(held, recorder))
+        finally:
+            os._exit(0)
+    os.close(writing)
+
+    with os.fdopen(reading, "rb") as answer:
+        assert answer.read() == b"good"
+    os.waitpid(child, 0)
+
+
+def test_the_writer_does_not_wait_for_itself(recorder_for):
+    """As when the garbage collector closes a generator, and with it a job, in the writer's thread."""
+    waited = []
+
+    class Selfish(FakeStore):
+        def write(self, runs):
+            begun = time.monotonic()
+            recorder.wait(runs[0].run_id, SOON)
+            waited.append(time.monotonic() - begun)
+
+    recorder = recorder_for(Selfish())
+    recorder.record(a_run(1))
+
+    assert recorder.flush(SOON)
+    assert max(waited) < SOON / 2
+
+
+def test_a_recorder_that_is_over_can_be_forgotten():
+    recorder = Recorder(FakeStore().write)
+    recorder.record(a_run(1))
+    recorder.shutdown(SOON)
+    forgotten = weakref.ref(recorder)
+
+    del recorder
+    gc.collect()
+
+    assert forgotten() is None
