@@ -4,10 +4,9 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any
 
 from fastapi import Depends, FastAPI
-from fastapi.telemetry import TelemetryConfig
 
 from service import __version__, database
 from service.errors import PROBLEM, install_error_pages
@@ -19,9 +18,6 @@ from telemetry import setup
 from telemetry.health.lifecycle import stopping_on_signals
 from telemetry.settings import SettingsError
 
-# The telemetry measures each request; FastAPI's own, which switches itself on, would measure it again.
-_OFF: Final[TelemetryConfig] = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
-
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     runtime = Runtime(settings or Settings.read())
@@ -30,7 +26,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=__version__,
         summary="Reviews, orders and advice for sellers on Wildberries and Ozon, completely observable.",
         lifespan=_lifespan,
-        telemetry=_OFF,
     )
     app.state.runtime = runtime
     app.state.settings = runtime.settings

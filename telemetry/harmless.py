@@ -3,22 +3,24 @@
 import logging
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec
+from typing import ParamSpec, TypeVar
 
 _log = logging.getLogger(__name__)
 _said: set[str] = set()
 P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def harmless(function: Callable[P, None]) -> Callable[P, None]:
-    """Swallow every `Exception` of a function that observes; the first of each function is a warning."""
+def harmless(function: Callable[P, R]) -> Callable[P, R | None]:
+    """Swallow every `Exception` of a function that observes (it then gives None); a function's first is a warning."""
 
     @wraps(function)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R | None:
         try:
-            function(*args, **kwargs)
+            return function(*args, **kwargs)
         except Exception:  # noqa: BLE001  # telemetry is an edge: nothing that it raises may reach the work
             _say(function.__qualname__)
+            return None
 
     return guarded
 

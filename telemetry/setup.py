@@ -21,7 +21,8 @@ from telemetry import names, otlp, resource
 from telemetry.database import create_engine
 from telemetry.health.resources import Resources
 from telemetry.instrumentation import process
-from telemetry.instrumentation.http_server import ServerInstruments, instrument_app
+from telemetry.instrumentation.exchange import ServerInstruments
+from telemetry.instrumentation.http_server import instrument_app
 from telemetry.instrumentation.services import ExternalService, ServiceDirectory
 from telemetry.instrumentation.wiring import Providers, instrument_libraries, uninstrument_libraries
 from telemetry.instruments import Instruments

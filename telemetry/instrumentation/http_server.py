@@ -6,187 +6,26 @@ the router left it, instead of matching every route a second time; a request is 
 whoever got an answer finds it counted; and it costs a fraction (`make bench`).
 """
 
-import threading
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from dataclasses import dataclass
-from time import perf_counter, time_ns
+from collections.abc import Awaitable, Callable, Iterable
+from contextvars import Token
 from types import MethodType
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI
 from opentelemetry import context as otel_context
 from opentelemetry import propagate
 from opentelemetry.context import Context
-from opentelemetry.metrics import CallbackOptions, Histogram, Meter, Observation
-from opentelemetry.propagators.textmap import Getter
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, set_span_in_context
 
-from telemetry import names
 from telemetry.harmless import harmless
+from telemetry.instrumentation.exchange import HEADERS, NOWHERE, Exchange, Message, Scope, Send, ServerInstruments
 from telemetry.instrumentation.routes import RouteTemplates
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+# FastAPI leaves a request alone in whose scope this is: so do the applications that are mounted.
+_FASTAPIS_OWN: Final = "fastapi.telemetry"
 _INSTRUMENTED: Final = "_is_instrumented_by_opentelemetry"  # contrib's own mark: neither instruments after the other
-_SERVER_ERROR: Final = 500
-_LONGEST: Final = 512
-_NOWHERE: Final = Context()
-
-
-class ActiveRequests:
-    """Requests being answered, by method: plain numbers, observed when somebody reads them."""
-
-    def __init__(self) -> None:
-        self._by_method: Counter[str] = Counter()
-        self._lock = threading.Lock()
-
-    def change(self, method: str, by: int) -> None:
-        with self._lock:
-            self._by_method[method] += by
-
-    def observe(self, _options: CallbackOptions) -> Iterable[Observation]:
-        with self._lock:
-            return [Observation(number, {names.HTTP_METHOD: method}) for method, number in self._by_method.items()]
-
-
-@dataclass(frozen=True, slots=True)
-class ServerInstruments:
-    tracer: Tracer
-    duration: Histogram
-    active: ActiveRequests
-
-    @classmethod
-    def create(cls, tracer: Tracer, meter: Meter, duration: Histogram) -> "ServerInstruments":
-        active = ActiveRequests()
-        meter.create_observable_up_down_counter(
-            names.HTTP_SERVER_ACTIVE, [active.observe], "{request}", "HTTP requests being answered."
-        )
-        return cls(tracer, duration, active)
-
-
-class _Headers(Getter[Scope]):
-    """Headers of an ASGI scope, as a propagator reads them."""
-
-    def get(self, carrier: Scope, key: str) -> list[str] | None:
-        wanted = key.lower().encode("latin-1")
-        return [value.decode("latin-1") for name, value in carrier["headers"] if name == wanted] or None
-
-    def keys(self, carrier: Scope) -> list[str]:
-        return [name.decode("latin-1") for name, _ in carrier["headers"]]
-
-
-_HEADERS: Final = _Headers()
-
-
-class _Exchange:
-    """One request and its answer."""
-
-    __slots__ = (
-        "_context",
-        "_ended_ns",
-        "_instruments",
-        "_method",
-        "_open",
-        "_root_path",
-        "_routes",
-        "_send",
-        "_started",
-        "scope",
-        "span",
-        "status",
-    )
-
-    def __init__(self, scope: Scope, send: Send, instruments: ServerInstruments, routes: RouteTemplates) -> None:
-        method = scope["method"]
-        self.scope = scope
-        self.span: Span | None = None
-        self.status: int | None = None
-        self._context = _NOWHERE
-        self._ended_ns: int | None = None
-        self._instruments = instruments
-        self._method = method if method in names.KNOWN_METHODS else names.OTHER_METHOD
-        self._open = True
-        self._root_path = scope.get("root_path", "")
-        self._routes = routes
-        self._send = send
-        self._started = perf_counter()
-        instruments.active.change(self._method, 1)
-
-    def trace(self, parent: Context | None) -> Context:
-        """Start the span; its name gets the route when that is known."""
-        span = self._instruments.tracer.start_span(
-            self._method if self._method != names.OTHER_METHOD else "HTTP",
-            context=parent,
-            kind=SpanKind.SERVER,
-            attributes={names.HTTP_METHOD: self._method, names.URL_PATH: self.scope["path"][:_LONGEST]},
-        )
-        self.span = span
-        self._context = set_span_in_context(span, parent)
-        return self._context
-
-    async def send(self, message: Message) -> None:
-        kind = message["type"]
-        if kind == "http.response.start":
-            self.status = message["status"]
-        elif kind == "http.response.body" and not message.get("more_body", False):
-            self.answered()
-        await self._send(message)
-
-    def answered(self) -> None:
-        """Count the request: once, when its answer is complete or when it is clear that none will be."""
-        if self._open:
-            self._open = False
-            self._instruments.active.change(self._method, -1)
-            self._measure()
-
-    @harmless
-    def _measure(self) -> None:
-        attributes = self._metric_attributes()
-        self._instruments.duration.record(perf_counter() - self._started, attributes, self._context)
-        if self.span is not None and self.span.is_recording():
-            self._ended_ns = time_ns()
-            self._describe(self.span, attributes)
-
-    def _metric_attributes(self) -> dict[str, str | int]:
-        attributes: dict[str, str | int] = {
-            names.HTTP_METHOD: self._method,
-            names.URL_SCHEME: "https" if self.scope.get("scheme") == "https" else "http",
-        }
-        if route := self._routes.of(self.scope, self._root_path):
-            attributes[names.HTTP_ROUTE] = route
-        if self.status is not None:
-            attributes[names.HTTP_STATUS_CODE] = self.status
-            if self.status >= _SERVER_ERROR:
-                attributes[names.ERROR_TYPE] = str(self.status)
-        return attributes
-
-    def _describe(self, span: Span, attributes: dict[str, str | int]) -> None:
-        span.set_attributes(attributes)
-        span.set_attribute("network.protocol.version", self.scope.get("http_version", ""))
-        if agents := _HEADERS.get(self.scope, "user-agent"):
-            span.set_attribute("user_agent.original", agents[0][:_LONGEST])
-        if route := attributes.get(names.HTTP_ROUTE):
-            span.update_name(f"{self._method} {route}")
-        if self.status is None or self.status >= _SERVER_ERROR:
-            span.set_status(StatusCode.ERROR)
-
-    @harmless
-    def crashed(self, error: Exception) -> None:
-        if self.span is not None and self.span.is_recording():
-            self.span.record_exception(error)
-            self.span.set_attribute(names.ERROR_TYPE, type(error).__qualname__)
-            self.span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
-
-    @harmless
-    def over(self) -> None:
-        self.answered()
-        if self.span is not None:
-            self.span.end(self._ended_ns)
 
 
 class HTTPServerMiddleware:
@@ -205,9 +44,9 @@ class HTTPServerMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, send, self._instruments, self._routes)
-        traced = scope["path"] not in self._untraced
-        token = otel_context.attach(exchange.trace(self._parent(scope))) if traced else None
+        scope[_FASTAPIS_OWN] = None
+        exchange = Exchange(scope, send, self._instruments, self._routes)
+        token = self._trace(exchange) if scope["path"] not in self._untraced else None
         try:
             await self._app(scope, receive, exchange.send)
         except Exception as error:
@@ -218,22 +57,42 @@ class HTTPServerMiddleware:
             if token is not None:
                 otel_context.detach(token)
 
-    def _parent(self, scope: Scope) -> Context | None:
-        """What the caller propagated; most callers propagate nothing, and then nothing is parsed."""
+    @harmless
+    def _trace(self, exchange: Exchange) -> Token[Context]:
+        return otel_context.attach(exchange.trace(self._parent(exchange.scope)))
+
+    def _parent(self, scope: Scope) -> Context:
+        """What the caller propagated; most callers propagate nothing, and then nothing is parsed.
+
+        Never what this task happens to run in: a server may start a request in the context of the one before it.
+        """
         if any(name in self._propagated for name, _ in scope["headers"]):
-            return propagate.extract(scope, getter=_HEADERS)
-        return None
+            return propagate.extract(scope, NOWHERE, getter=HEADERS)
+        return NOWHERE
 
 
 def instrument_app(app: FastAPI, instruments: ServerInstruments, untraced: Iterable[str] = ()) -> None:
-    """Wrap the application's whole stack, error pages included. Before its first request, and once."""
+    """Wrap the application's whole stack, error pages included. Before its first request (its lifespan will do), once."""
     if getattr(app, _INSTRUMENTED, False):
         return
     original = app.build_middleware_stack
     routes = RouteTemplates(app)
+    unseen = frozenset(untraced)
 
     def build(_self: FastAPI) -> ASGIApp:
-        return HTTPServerMiddleware(original(), instruments, routes, frozenset(untraced))
+        return HTTPServerMiddleware(original(), instruments, routes, unseen)
 
     app.build_middleware_stack = MethodType(build, app)  # type: ignore[method-assign]
+    if app.middleware_stack is not None:
+        app.middleware_stack = app.build_middleware_stack()
+    _switch_off_fastapis_own(app)
     setattr(app, _INSTRUMENTED, True)
+
+
+def _switch_off_fastapis_own(app: FastAPI) -> None:
+    """FastAPI measures itself as soon as there are global providers, and everything would be there twice.
+
+    Its constructor takes `telemetry={…}`; afterwards there is no public way. See `_FASTAPIS_OWN` for what is mounted.
+    """
+    if isinstance(config := getattr(app, "_telemetry", None), dict):
+        config.update(tracing=False, metrics=False, logs=False)

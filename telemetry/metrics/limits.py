@@ -30,6 +30,8 @@ from telemetry import names
 
 LABEL_SETS: Final = 2000
 OVERFLOW: Final[Mapping[str, bool]] = {names.OVERFLOW: True}
+Key = frozenset[tuple[str, Any]]
+_NO_ATTRIBUTES: Final[Key] = frozenset()
 _log = logging.getLogger(__name__)
 
 
@@ -41,20 +43,15 @@ class LabelSets:
     def __init__(self, instrument: str, limit: int) -> None:
         self.instrument = instrument
         self._limit = limit - 1  # the overflow set is the last one
-        self._seen: set[frozenset[tuple[str, Any]]] = set()
+        self._seen: set[Key] = set()
         self._overflowed = False
         self._lock = threading.Lock()
 
     def admit(self, attributes: Attributes) -> Attributes:
-        if not attributes:
-            return attributes
-        try:
-            key = frozenset(attributes.items())
-        except TypeError:  # an unhashable value is no label
-            return OVERFLOW
+        key = _key(attributes) if attributes else _NO_ATTRIBUTES
         return attributes if key in self._seen or self._add(key) else OVERFLOW
 
-    def _add(self, key: frozenset[tuple[str, Any]]) -> bool:
+    def _add(self, key: Key) -> bool:
         with self._lock:
             if key in self._seen:
                 return True
@@ -73,6 +70,13 @@ class LabelSets:
     @property
     def overflowed(self) -> bool:
         return self._overflowed
+
+
+def _key(attributes: Mapping[str, Any]) -> Key:
+    try:
+        return frozenset(attributes.items())
+    except TypeError:  # a list is an attribute's value, too
+        return frozenset((name, repr(value)) for name, value in attributes.items())
 
 
 class _Limited:
@@ -168,7 +172,8 @@ def _limit_callback(callback: CallbackT, sets: LabelSets) -> CallbackT:
     observe = callback if callable(callback) else _primed(callback)
 
     def limited(options: CallbackOptions) -> Iterable[Observation]:
-        return _limit_observations(observe(options), sets)
+        for seen in observe(options):
+            yield Observation(seen.value, sets.admit(seen.attributes), seen.context)
 
     return limited
 
@@ -177,11 +182,14 @@ def _primed(
     generator: Generator[Iterable[Observation], CallbackOptions, None],
 ) -> Callable[[CallbackOptions], Iterable[Observation]]:
     next(generator)
-    return generator.send
 
+    def observe(options: CallbackOptions) -> Iterable[Observation]:
+        try:
+            return generator.send(options)
+        except StopIteration:  # it has nothing more to say
+            return ()
 
-def _limit_observations(observations: Iterable[Observation], sets: LabelSets) -> list[Observation]:
-    return [Observation(seen.value, sets.admit(seen.attributes), seen.context) for seen in observations]
+    return observe
 
 
 class LimitedMeterProvider(MeterProvider):
@@ -203,7 +211,8 @@ class LimitedMeterProvider(MeterProvider):
         return LimitedMeter(inner, lambda instrument: self._sets_of(name, instrument))
 
     def _sets_of(self, meter: str, instrument: str) -> LabelSets:
-        return self._sets.setdefault((meter, instrument), LabelSets(instrument, self._limit))
+        # The SDK tells instruments apart by their names in small letters.
+        return self._sets.setdefault((meter, instrument.lower()), LabelSets(instrument, self._limit))
 
     def overflowed(self) -> list[str]:
         """The instruments that have reached their limit."""
