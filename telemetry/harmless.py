@@ -19,7 +19,7 @@ def harmless(function: Callable[P, R]) -> Callable[P, R | None]:
         try:
             return function(*args, **kwargs)
         except Exception:  # noqa: BLE001  # telemetry is an edge: nothing that it raises may reach the work
-            _say(function.__qualname__)
+            _say(getattr(function, "__qualname__", repr(function)))
             return None
 
     return guarded

@@ -9,6 +9,7 @@ from opentelemetry.util.types import Attributes
 from typing_extensions import override
 
 from telemetry import names
+from telemetry.untraced import is_untraced
 
 
 class JobSampler(Sampler):
@@ -16,7 +17,7 @@ class JobSampler(Sampler):
 
     A span that is dropped reaches no processor, and its run would be lost. A job's span, known by `job.name` among the
     attributes that it starts with, is therefore exported, too; only where tracing is switched off (`always_off`) is it
-    merely recorded (`RECORD_ONLY` reaches the processors and no exporter).
+    merely recorded (`RECORD_ONLY` reaches the processors and no exporter). The telemetry's own errands are not traced.
     """
 
     def __init__(self, inner: Sampler) -> None:
@@ -34,6 +35,8 @@ class JobSampler(Sampler):
         links: Sequence[Link] | None = None,
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
+        if is_untraced(parent_context):
+            return ALWAYS_OFF.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
         result = self._inner.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
         if result.decision is Decision.DROP and attributes and names.JOB_NAME in attributes:
             return SamplingResult(self._instead, attributes, result.trace_state)

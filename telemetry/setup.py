@@ -1,16 +1,18 @@
 """Set-up: the one place that builds the providers, wires the instrumentation, and takes both down again."""
 
+import asyncio
 import atexit
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI
 from opentelemetry import _logs, metrics, trace
-from opentelemetry.metrics import CallbackOptions, Meter, Observation
+from opentelemetry.metrics import Meter
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import Resource
@@ -20,7 +22,7 @@ from sqlalchemy.engine import Engine
 from telemetry import names, otlp, resource
 from telemetry.database import create_engine
 from telemetry.health.resources import Resources
-from telemetry.instrumentation import process
+from telemetry.instrumentation import own, process
 from telemetry.instrumentation.exchange import ServerInstruments
 from telemetry.instrumentation.http_server import instrument_app
 from telemetry.instrumentation.services import ExternalService, ServiceDirectory
@@ -37,29 +39,16 @@ from telemetry.metrics.families import Translator
 from telemetry.metrics.limits import LABEL_SETS, LimitedMeterProvider
 from telemetry.metrics.reader import MetricsPage
 from telemetry.metrics.views import views
-from telemetry.metrics.vocabulary import VOCABULARY, Row
+from telemetry.metrics.vocabulary import VOCABULARY
 from telemetry.sampling import JobSampler
 from telemetry.settings import TelemetrySettings
 from telemetry.shutdown import all_at_once
+from telemetry.specifics import Specifics
 
 DEADLINE: Final = 5.0
 _SCOPE: Final = "telemetry"
+_QUEUE: Final = "job_runs"
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Specifics:
-    """What the telemetry cannot know of the application that it watches.
-
-    Attributes:
-        services: the services that it calls, so that calls are told apart by service and endpoint.
-        rows: what its own instruments are called on `/metrics`.
-        untraced: paths that are counted and get no span, such as probes.
-    """
-
-    services: tuple[ExternalService, ...] = ()
-    rows: tuple[Row, ...] = ()
-    untraced: tuple[str, ...] = ()
 
 
 _NOTHING_SPECIFIC: Final = Specifics()
@@ -161,30 +150,18 @@ def _tracer_provider(
 
 def _counts(instruments: Instruments) -> Callable[[int, str], None]:
     def dropped(number: int, reason: str) -> None:
-        instruments.dropped.add(number, {names.QUEUE: "job_runs", names.REASON: reason})
+        instruments.dropped.add(number, {names.QUEUE: _QUEUE, names.REASON: reason})
 
     return dropped
 
 
 def _observe(built: Telemetry) -> None:
-    meter, recorder, settings = built.meter(_SCOPE), built.recorder, built.settings
+    meter, settings = built.meter(_SCOPE), built.settings
     process.observe_process(meter)
     process.observe_application(meter, process.Application(settings.service_version, settings.environment))
     process.observe_resources(meter, built.resources)
-    queue = {names.QUEUE: "job_runs"}
-
-    def size(_options: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(recorder.size, queue)]
-
-    def capacity(_options: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(recorder.capacity, queue)]
-
-    def overflowed(_options: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(1, {names.INSTRUMENT: name}) for name in built.meter_provider.overflowed()]
-
-    meter.create_observable_gauge(names.TELEMETRY_QUEUE_SIZE, [size], "{item}", "Items that wait.")
-    meter.create_observable_gauge(names.TELEMETRY_QUEUE_CAPACITY, [capacity], "{item}", "Items that a queue can hold.")
-    meter.create_observable_gauge(names.TELEMETRY_OVERFLOW, [overflowed], "", "Instruments at their limit.")
+    own.observe_queue(meter, _QUEUE, built.recorder)
+    own.observe_limits(meter, built.meter_provider)
 
 
 def _instrument(built: Telemetry, engine: Engine, services: Iterable[ExternalService]) -> None:
@@ -239,7 +216,23 @@ def start(
             atexit.register(shutdown)
         if app is not None:
             instrument_app(app, _active.server, specifics.untraced)
+            _end_with(app)
         return _active
+
+
+def _end_with(app: FastAPI) -> None:
+    """Shut down at the end of the application's lifespan: `atexit` is too late for a server that re-raises SIGTERM."""
+    inner = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(application: Any) -> AsyncGenerator[Any]:
+        try:
+            async with inner(application) as state:
+                yield state
+        finally:
+            await asyncio.to_thread(shutdown)
+
+    app.router.lifespan_context = lifespan
 
 
 def current() -> Telemetry | None:

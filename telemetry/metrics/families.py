@@ -1,8 +1,10 @@
 """Families: what the SDK collected, by the names of the vocabulary, ready to be summed and written."""
 
-from collections import defaultdict
+import math
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from json import dumps
 
 from opentelemetry.exporter.prometheus._mapping import map_unit, sanitize_attribute, sanitize_full_name
 from opentelemetry.sdk.metrics.export import (
@@ -26,13 +28,26 @@ OVERFLOW_LABELS = 'otel_metric_overflow="true"'
 class Distribution:
     """A histogram's counts by bucket (not cumulative, one more than the bounds), and the sum of what was recorded."""
 
-    bounds: Sequence[float]
+    bounds: tuple[float, ...]
     counts: list[int]
     sum: Number
 
-    def add(self, counts: Iterable[int], total: Number) -> None:
-        self.counts = [mine + theirs for mine, theirs in zip(self.counts, counts, strict=True)]
-        self.sum += total
+    def add(self, other: "Distribution") -> None:
+        """Where the bounds differ, those that both have remain, and what is counted below them is true."""
+        bounds = self.bounds if self.bounds == other.bounds else tuple(sorted({*self.bounds} & {*other.bounds}))
+        pairs_of_counts = zip(self.counted_by(bounds), other.counted_by(bounds), strict=True)
+        self.counts = [mine + theirs for mine, theirs in pairs_of_counts]
+        self.bounds = bounds
+        self.sum += other.sum
+
+    def counted_by(self, bounds: tuple[float, ...]) -> list[int]:
+        """The counts by fewer bounds."""
+        if bounds == self.bounds:
+            return self.counts
+        counts = [0] * (len(bounds) + 1)
+        for upper, count in zip((*self.bounds, math.inf), self.counts, strict=True):
+            counts[bisect_left(bounds, upper)] += count
+        return counts
 
 
 @dataclass(slots=True)
@@ -56,10 +71,11 @@ class Family:
     def _distribute(self, labels: str, point: Point) -> None:
         if not isinstance(point, HistogramDataPoint):
             return
+        distribution = Distribution(tuple(point.explicit_bounds), list(point.bucket_counts), point.sum)
         if known := self.distributions.get(labels):
-            known.add(point.bucket_counts, point.sum)
+            known.add(distribution)
         else:
-            self.distributions[labels] = Distribution(point.explicit_bounds, list(point.bucket_counts), point.sum)
+            self.distributions[labels] = distribution
 
 
 class RowReader:
@@ -78,11 +94,12 @@ class RowReader:
 
     def _labels(self, attributes: Attributes) -> str | None:
         """None: the row does not want this point."""
-        key = frozenset(attributes.items())
         try:
-            return self._rendered[key]
+            return self._rendered[key := frozenset(attributes.items())]
         except KeyError:
             return self._rendered.setdefault(key, render(self.row, attributes))
+        except TypeError:  # a list is an attribute's value, too
+            return render(self.row, attributes)
 
 
 class Translator:
@@ -90,9 +107,10 @@ class Translator:
 
     def __init__(self, rows: Sequence[Row] = VOCABULARY) -> None:
         self._rows = rows
-        self._readers: dict[str, list[RowReader]] = defaultdict(list)
+        self._declared: dict[str, list[RowReader]] = {}
+        self._translated: dict[tuple[str, str, Kind | None], list[RowReader]] = {}
         for row in rows:
-            self._readers[row.source].append(RowReader(row))
+            self._declared.setdefault(row.source, []).append(RowReader(row))
 
     def families(self, metrics: Iterable[Metric]) -> list[Family]:
         """Every declared family is there, also before its first series."""
@@ -100,13 +118,18 @@ class Translator:
         for metric in metrics:
             for reader in self._readers_of(metric):
                 row = reader.row
-                reader.read(metric, families.setdefault(row.name, Family(row.name, row.kind, row.help)))
+                family = families.setdefault(row.name, Family(row.name, row.kind, row.help))
+                if family.kind == row.kind:  # two kinds can't share a name: the first stands
+                    reader.read(metric, family)
         return list(families.values())
 
     def _readers_of(self, metric: Metric) -> list[RowReader]:
-        if metric.name not in self._readers:
-            self._readers[metric.name] = [RowReader(row) for row in _translated(metric)]
-        return self._readers[metric.name]
+        if declared := self._declared.get(metric.name):
+            return declared
+        key = (metric.name, metric.unit or "", _kind(metric))
+        if key not in self._translated:
+            self._translated[key] = [RowReader(row) for row in _translation(metric)]
+        return self._translated[key]
 
 
 def render(row: Row, attributes: Attributes) -> str | None:
@@ -115,7 +138,7 @@ def render(row: Row, attributes: Attributes) -> str | None:
     if row.select is not None and not row.select(attributes):
         return None
     if row.labels is None:
-        return pairs({sanitize_attribute(key): str(value) for key, value in attributes.items()})
+        return pairs(translated_labels(attributes))
     return pairs({label.name: label.value(attributes) for label in row.labels})
 
 
@@ -127,15 +150,25 @@ def escape(value: str) -> str:
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
-def _translated(metric: Metric) -> list[Row]:
+def translated_labels(attributes: Attributes) -> dict[str, str]:
+    """Attributes as OpenTelemetry translates them: names that Prometheus allows, values as JSON where they are no text."""
+    return {
+        sanitize_attribute(key): value if isinstance(value, str) else dumps(value, default=str)
+        for key, value in sorted(attributes.items())
+    }
+
+
+def _translation(metric: Metric) -> list[Row]:
     """OpenTelemetry's own translation of a metric that the table does not name."""
     kind = _kind(metric)
     if kind is None:
         return []
     name, unit = sanitize_full_name(metric.name), map_unit(metric.unit or "")
+    if kind == "counter":
+        name = name.removesuffix("_total")
     if unit and not name.endswith(f"_{unit}"):
         name = f"{name}_{unit}"
-    if kind == "counter" and not name.endswith("_total"):
+    if kind == "counter":
         name = f"{name}_total"
     return [Row(name, kind, metric.name, metric.description or f"OpenTelemetry instrument {metric.name}.", labels=None)]
 

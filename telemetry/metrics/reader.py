@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 
 from telemetry.metrics import text
-from telemetry.metrics.families import Family, Translator, pairs
+from telemetry.metrics.families import Family, Translator, pairs, translated_labels
 
 
 class MetricsPage(PrometheusMetricReader):
@@ -63,5 +63,4 @@ def _metrics(data: MetricsData) -> list[Metric]:
 
 
 def _target_info(resource: Resource) -> Family:
-    attributes = {key.replace(".", "_"): str(value) for key, value in sorted(resource.attributes.items())}
-    return Family("target_info", "gauge", "Target metadata.", {pairs(attributes): 1})
+    return Family("target_info", "gauge", "Target metadata.", {pairs(translated_labels(resource.attributes)): 1})

@@ -5,7 +5,10 @@ Written straight from the numbers: most of the time of the usual exporter goes i
 
 import math
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import accumulate
+
+from prometheus_client.utils import floatToGoString
 
 from telemetry.metrics.families import Distribution, Family, Number
 
@@ -28,7 +31,7 @@ def write(families: Iterable[Family], kind: str = TEXT) -> bytes:
         lines.extend(_samples(family))
     if openmetrics:
         lines.append("# EOF\n")
-    return "".join(lines).encode()
+    return "".join(lines).encode(errors="replace")  # a label may hold what is no text, such as a file's name
 
 
 def _samples(family: Family) -> Iterator[str]:
@@ -45,19 +48,24 @@ def _histogram(name: str, labels: str, distribution: Distribution) -> str:
     prefix = f"{name}_bucket{{{labels}," if labels else f"{name}_bucket{{"
     cumulative = list(accumulate(distribution.counts))
     lines = [
-        f'{prefix}le="{bound}"}} {count}\n'
-        for bound, count in zip([*distribution.bounds, "+Inf"], cumulative, strict=True)
+        f"{prefix}{bound}}} {count}\n" for bound, count in zip(_bounds(distribution.bounds), cumulative, strict=True)
     ]
     braces = f"{{{labels}}}" if labels else ""
     lines.append(f"{name}_sum{braces} {number(distribution.sum)}\n{name}_count{braces} {cumulative[-1]}\n")
     return "".join(lines)
 
 
+@lru_cache(maxsize=256)
+def _bounds(bounds: tuple[float, ...]) -> tuple[str, ...]:
+    """As Prometheus writes them, and OpenMetrics asks for: `le="1.0"`, `le="1e+06"`."""
+    return tuple(f'le="{floatToGoString(bound)}"' for bound in (*bounds, math.inf))
+
+
 def number(value: Number) -> str:
     if isinstance(value, int):
-        return str(value)
+        return str(int(value))  # True is 1
     if math.isfinite(value):
-        return repr(value)
+        return repr(float(value))
     return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
 
 
