@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import CursorResult, Engine
+from sqlalchemy.engine import Engine
 
 from service.tables import ScheduleClaim
 from telemetry.database import transaction
@@ -24,5 +24,5 @@ class Claims:
             where=ScheduleClaim.last_tick < insert.excluded.last_tick,
         )
         with transaction(self._engine) as session:
-            result = session.execute(claim)
-            return isinstance(result, CursorResult) and result.rowcount == 1
+            # Not by `rowcount`, which SQLAlchemy does not keep of an INSERT.
+            return session.scalar(claim.returning(ScheduleClaim.job_name)) is not None

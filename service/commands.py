@@ -1,11 +1,13 @@
 """The commands of `python -m service`, each a function that returns its exit code."""
 
 import argparse
+import json
 import os
 import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterable
 from datetime import datetime
 from types import FrameType
@@ -137,13 +139,14 @@ def run_one(options: argparse.Namespace) -> int:
     runtime = Runtime(settings)
     try:
         database.migrate(runtime.engine)
-        run_job(job, runtime.context)
+        started = time.perf_counter()
+        run = run_job(job, runtime.context)
     except Exception as error:  # noqa: BLE001  # the edge: whatever a job raises is told to whoever ran it
         return complain(f"{job.name} failed: {type(error).__name__}: {error}")
     finally:
         setup.shutdown()
-    run = runtime.telemetry.store.latest()[job.name]
-    say(f"{job.name}: {run.status} in {run.duration_seconds:.3f} s {run.details}")
+    took = time.perf_counter() - started
+    say(f"{job.name}: success in {took:.3f} s {json.dumps(run.metadata, default=str, ensure_ascii=False)}")
     return 0
 
 

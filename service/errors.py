@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
+from http.client import responses
 from typing import Any, ClassVar, Final
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.utils import is_body_allowed_for_status_code
 from opentelemetry import trace
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -48,7 +50,7 @@ def install_error_pages(app: FastAPI) -> None:
 
 def render(request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     body = ProblemOut(
-        title=HTTPStatus(status).phrase,
+        title=responses.get(status, "Refused"),
         status=status,
         detail=detail,
         instance=request.url.path,
@@ -75,15 +77,18 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 def _sentence(wrong: Mapping[str, Any]) -> str:
     """`limit=0: Input should be greater than or equal to 1.` A body's content is not repeated."""
     place, *path = wrong["loc"]
-    name = ".".join(str(part) for part in path) or str(place)
-    given = f"={wrong['input']}" if place in {"query", "path"} and "input" in wrong else ""
-    return f"{name}{given[:80]}: {wrong['msg']}."
+    if not path or not isinstance(path[0], str):  # the body itself, or a place in its text
+        path = [place, *path]
+    given = f"={wrong['input']}" if place in {"query", "path"} and wrong["type"] != "missing" else ""
+    return f"{'.'.join(map(str, path))}{given[:80]}: {wrong['msg']}."
 
 
-async def _refused(request: Request, error: Exception) -> JSONResponse:
+async def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         return await _crashed(request, error)
-    phrase = HTTPStatus(error.status_code).phrase
+    if not is_body_allowed_for_status_code(error.status_code):
+        return Response(status_code=error.status_code, headers=error.headers)
+    phrase = responses.get(error.status_code)
     detail = _REFUSALS.get(error.status_code, "{detail}") if error.detail == phrase else "{detail}"
     said = detail.format(method=request.method, path=request.url.path, detail=error.detail)
     return render(request, error.status_code, said, error.headers)

@@ -1,17 +1,44 @@
-"""Housekeeping (interim)."""
+"""Housekeeping: what the service does for itself on a schedule. Each function returns what its run should say."""
+
+import logging
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy.engine import URL
+
+from service.backup import backup_database
+from telemetry.health.resources import Resources, check_system_resources
+from telemetry.jobs.store import JobRunStore
+from telemetry.logs import cleanup_old_database_backups, cleanup_old_logs
+
+KEEP_LOGS_DAYS: Final = 30
+KEEP_BACKUPS: Final = 10
+_log = logging.getLogger(__name__)
 
 
-def check_resources(c):
-    return {}
+def clean_logs(log_dir: Path, now: datetime) -> dict[str, Any]:
+    return {"removed": cleanup_old_logs(KEEP_LOGS_DAYS, log_dir, now)}
 
 
-def clean_logs(c):
-    return {}
+def back_up_database(url: URL, directory: Path, now: datetime) -> dict[str, Any]:
+    """Back up, and only then remove all but the newest ten.
+
+    Raises:
+        BackupFailed: there is no new backup; the old ones are all still there.
+    """
+    backup = backup_database(url, directory, now)
+    removed = cleanup_old_database_backups(KEEP_BACKUPS, directory)
+    return {"backup": backup.name, "bytes": backup.stat().st_size, "removed": removed}
 
 
-def back_up_database(c):
-    return {}
+def prune_job_runs(store: JobRunStore, keep_days: int, now: datetime) -> dict[str, Any]:
+    return {"removed": store.prune(now - timedelta(days=keep_days))}
 
 
-def prune_job_runs(c):
-    return {}
+def check_resources(resources: Resources, *, disk: int, memory: int) -> dict[str, Any]:
+    """Warn of each resource that is over its threshold, in percent."""
+    findings = check_system_resources(resources, disk, memory)
+    for finding in findings:
+        _log.warning(finding, extra={"component": "resources"})
+    return {"findings": findings}

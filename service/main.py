@@ -38,6 +38,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         {
             "database": lambda: database.ping(runtime.engine),
             "migrations": lambda: database.at_head(runtime.engine),
+            "scheduler": runtime.scheduler.check,
         },
     )
     install_error_pages(app)

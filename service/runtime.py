@@ -14,6 +14,7 @@ from telemetry import names, setup
 from telemetry.database import create_engine
 from telemetry.health.lifecycle import Lifecycle
 from telemetry.jobs.stats import statistics
+from telemetry.specifics import Specifics
 
 STOP_WITHIN: Final = 4.5
 _FLUSH_AT_LEAST: Final = 1.0
@@ -22,8 +23,8 @@ _FLUSH_AT_LEAST: Final = 1.0
 UNTRACED: Final = ("/health", "/healthz", "/livez", "/readyz", "/metrics")
 
 
-def specifics(settings: Settings) -> setup.Specifics:
-    return setup.Specifics(tuple(external.services(settings)), ROWS, UNTRACED)
+def specifics(settings: Settings) -> Specifics:
+    return Specifics(tuple(external.services(settings)), ROWS, UNTRACED)
 
 
 class Runtime:

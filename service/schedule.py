@@ -16,6 +16,7 @@ from service import housekeeping
 from service.settings import Settings
 from telemetry.health.resources import Resources
 from telemetry.jobs.store import JobRunStore
+from telemetry.logs.cleanup import BACKUPS
 
 Metadata = Mapping[str, Any]
 
@@ -85,11 +86,29 @@ class Job:
     missing: Callable[[Settings], str | None] = lambda _settings: None
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 JOBS: Final[tuple[Job, ...]] = (
-    Job("check_resources", Every(timedelta(minutes=1)), housekeeping.check_resources),
-    Job("cleanup_logs", DailyAt(2, 40), housekeeping.clean_logs),
-    Job("backup_database", DailyAt(3, 10), housekeeping.back_up_database),
-    Job("prune_job_runs", DailyAt(3, 40), housekeeping.prune_job_runs),
+    Job(
+        "check_resources",
+        Every(timedelta(minutes=1)),
+        lambda c: housekeeping.check_resources(
+            c.resources, disk=c.settings.alert_threshold_disk, memory=c.settings.alert_threshold_memory
+        ),
+    ),
+    Job("cleanup_logs", DailyAt(2, 40), lambda c: housekeeping.clean_logs(c.settings.log_dir, _now())),
+    Job(
+        "backup_database",
+        DailyAt(3, 10),
+        lambda c: housekeeping.back_up_database(c.engine.url, c.settings.data_dir / BACKUPS, _now()),
+    ),
+    Job(
+        "prune_job_runs",
+        DailyAt(3, 40),
+        lambda c: housekeeping.prune_job_runs(c.store, c.settings.job_runs_keep_days, _now()),
+    ),
 )
 
 

@@ -2,12 +2,15 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from service.schedule import Context, Job, Schedule
+from telemetry.health.report import CheckFailed
 from telemetry.jobs.monitor import monitor_job
+from telemetry.jobs.recording import JobHandle
 
 LONGEST_SLEEP: Final = timedelta(seconds=30)
 _log = logging.getLogger(__name__)
@@ -17,10 +20,11 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
-def run_job(job: Job, context: Context, scheduled_for: datetime | None = None) -> None:
+def run_job(job: Job, context: Context, scheduled_for: datetime | None = None) -> JobHandle:
     """Run one job now, recorded. What it raises is for the caller."""
     with monitor_job(job.name, scheduled_for=scheduled_for) as run:
         run.metadata.update(job.run(context))
+    return run
 
 
 class Scheduler:
@@ -43,23 +47,23 @@ class Scheduler:
         self._loop: threading.Thread | None = None
 
     def start(self) -> None:
-        self._due = {job.name: job.cadence.after(self._now()) for job in self._jobs}
         self._loop = threading.Thread(target=self._run, name="scheduler", daemon=True)
         self._loop.start()
 
     def stop(self, grace: float) -> list[str]:
         """No new runs; running ones get `grace` seconds. Returns the jobs that were not done by then."""
         self._stop.set()
+        deadline = time.monotonic() + grace
         if self._loop is not None:
             self._loop.join(grace)
-        deadline = utcnow() + timedelta(seconds=grace)
         for thread in list(self._running.values()):
-            thread.join(max(0.0, (deadline - utcnow()).total_seconds()))
+            thread.join(max(0.0, deadline - time.monotonic()))
         return [name for name, thread in self._running.items() if thread.is_alive()]
 
-    @property
-    def alive(self) -> bool:
-        return self._loop is not None and self._loop.is_alive()
+    def check(self) -> None:
+        """A health check: fails when the loop is to run, and doesn't."""
+        if self._loop is not None and not self._loop.is_alive() and not self._stop.is_set():
+            raise CheckFailed("the scheduler has stopped")
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -67,9 +71,12 @@ class Scheduler:
             self._stop.wait(max(0.0, min(wake - self._now(), LONGEST_SLEEP).total_seconds()))
 
     def step(self, now: datetime) -> datetime:
-        """Start what is due, and say when the next tick is. Of several missed ticks, the last one counts."""
+        """Start what is due, and say when the next tick is. Of several missed ticks, the last one counts.
+
+        What is due is counted from the first step.
+        """
         for job in self._jobs:
-            if (tick := self._due[job.name]) <= now:
+            if (tick := self._due.setdefault(job.name, job.cadence.after(now))) <= now:
                 while (following := job.cadence.after(tick)) <= now:
                     tick = following
                 self._due[job.name] = following

@@ -15,7 +15,10 @@ _log = logging.getLogger(__name__)
 
 
 class BringUp:
-    """Migrates, then calls `then`, in a thread: a database that is away delays readiness, and nothing else."""
+    """Migrates, then calls `then`, in a thread: a database that is away delays readiness, and nothing else.
+
+    `then` may ask the database as well: when it raises, all of it is tried again.
+    """
 
     def __init__(self, engine: Engine, then: Callable[[], None], retry: float = RETRY) -> None:
         self._engine = engine
@@ -35,6 +38,7 @@ class BringUp:
         while not self._stop.is_set():
             try:
                 database.migrate(self._engine)
+                self._then()
             except Exception as error:  # noqa: BLE001  # the database may be away for any reason
                 if (reason := describe(error)) != said:
                     said = reason
@@ -42,5 +46,4 @@ class BringUp:
                     _log.debug("The whole of it:", exc_info=True)
                 self._stop.wait(self._retry)
             else:
-                self._then()
                 return

@@ -8,6 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from telemetry.database import UTCDateTime
 from telemetry.jobs.tables import Base
 
+__all__ = ["Base", "ScheduleClaim"]
+
 
 class ScheduleClaim(Base):
     """The tick of each job that was claimed last."""

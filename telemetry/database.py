@@ -1,62 +1,94 @@
-"""The database: one engine for jobs, routes and migrations, SQLite or PostgreSQL, with every wait bounded."""
+"""The database: one engine for jobs, routes and migrations, SQLite or PostgreSQL, with bounds for what it waits for."""
 
+import sqlite3
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy
-from sqlalchemy import DateTime, event
+from sqlalchemy import DateTime, QueuePool, event
 from sqlalchemy.engine import URL, Dialect, Engine, make_url
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator
 
 BUSY_TIMEOUT_MS: Final = 5000
-CONNECT_TIMEOUT_S: Final = 5
 POOL_TIMEOUT_S: Final = 5
 _PRAGMAS: Final = (
-    "journal_mode=WAL",  # readers and a writer don't wait for each other
-    "synchronous=NORMAL",  # safe against a crash of the process; WAL makes it safe against a torn file
     f"busy_timeout={BUSY_TIMEOUT_MS}",
+    "synchronous=NORMAL",  # with WAL a crash tears nothing; the machine's may take the last commits with it
     "foreign_keys=ON",
 )
+_POSTGRESQL: Final = {
+    "connect_timeout": 5,
+    # A server that is gone without a word is noticed after 25 seconds: on a connection that is silent by the
+    # keepalives, on one that waits for an answer by the user timeout (in ms). The system's defaults are hours.
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
 
 
-def create_engine(url: URL | str) -> Engine:
+def create_engine(url: URL | str, application_name: str = "app") -> Engine:
+    """Make an engine. What the URL's query says about a connection wins over what is set here."""
     url = make_url(url)
-    return _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+    return _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url, application_name)
 
 
 def _sqlite(url: URL) -> Engine:
-    if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sqlalchemy.create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000})
-    event.listen(engine, "connect", _set_pragmas)
+    file = _file(url)
+    engine = sqlalchemy.create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_timeout=POOL_TIMEOUT_S,
+        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
+        # A database in memory lives and dies with its one connection: that is never closed, and threads take turns.
+        **({} if file else {"pool_size": 1, "max_overflow": 0}),
+    )
+    if file:
+        event.listen(engine, "do_connect", lambda *_: file.parent.mkdir(parents=True, exist_ok=True))
+    event.listen(engine, "connect", _set_up)
     return engine
 
 
-def _set_pragmas(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
+def _file(url: URL) -> Path | None:
+    in_memory = not url.database or url.database.startswith((":memory:", "file:"))
+    return None if in_memory else Path(str(url.database))
+
+
+def _set_up(connection: sqlite3.Connection, _record: object) -> None:
     for pragma in _PRAGMAS:
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+        connection.execute(f"PRAGMA {pragma}")
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while not _write_ahead(connection, deadline):
+        time.sleep(0.01)
 
 
-def _postgresql(url: URL) -> Engine:
+def _write_ahead(connection: sqlite3.Connection, deadline: float) -> bool:
+    """Turn WAL on, so that readers and a writer don't wait for each other.
+
+    Of several that do this to a new file at once, SQLite refuses some, without the wait of `busy_timeout`.
+    """
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            raise
+        return False
+    return True
+
+
+def _postgresql(url: URL, application_name: str) -> Engine:
+    chosen = {**_POSTGRESQL, "application_name": application_name}
     return sqlalchemy.create_engine(
         url,
         pool_pre_ping=True,
         pool_timeout=POOL_TIMEOUT_S,
-        connect_args={
-            "connect_timeout": CONNECT_TIMEOUT_S,
-            # A server that is gone without a word is noticed after 25 seconds, not after two hours.
-            "keepalives": 1,
-            "keepalives_idle": 10,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "application_name": "sovani",
-        },
+        connect_args={name: value for name, value in chosen.items() if name not in url.query},
     )
 
 
@@ -81,7 +113,7 @@ class UTCDateTime(TypeDecorator[datetime]):
         moment = value.astimezone(UTC)
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy's signature
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

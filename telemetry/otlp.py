@@ -23,7 +23,7 @@ from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, MetricReader
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor
 
-from telemetry.settings import SettingsError
+from telemetry.settings import SettingsError, without_password
 
 Signal = Literal["TRACES", "METRICS", "LOGS"]
 SIGNALS: Final[tuple[Signal, ...]] = ("TRACES", "METRICS", "LOGS")
@@ -48,30 +48,41 @@ def exporters(signal: Signal, environment: Mapping[str, str] = os.environ) -> li
 
 
 def endpoint(signal: Signal, environment: Mapping[str, str] = os.environ) -> str:
-    return _either(f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", environment)
+    return _said(signal, "ENDPOINT", environment)[1]
 
 
 def protocol(signal: Signal, environment: Mapping[str, str] = os.environ) -> str:
     """`grpc` or `http/protobuf`.
 
     Raises:
-        SettingsError: the environment names another one.
+        SettingsError: the environment names another one, or an endpoint that it cannot reach.
     """
-    named = _either(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL", environment)
+    variable, named = _said(signal, "PROTOCOL", environment)
     if named and named not in PROTOCOLS:
-        raise SettingsError(f"OTEL_EXPORTER_OTLP_PROTOCOL is {named!r}, but must be one of {', '.join(PROTOCOLS)}.")
-    return named or ("grpc" if _port(endpoint(signal, environment)) == _GRPC_PORT else "http/protobuf")
+        raise SettingsError(f"{variable} is {named!r}, but must be one of {', '.join(PROTOCOLS)}.")
+    variable, url = _said(signal, "ENDPOINT", environment)
+    wanted = named or ("grpc" if _port(variable, url) == _GRPC_PORT else "http/protobuf")
+    if wanted != "grpc" and url and not url.startswith(("http://", "https://")):
+        raise _not_a_url(variable, url)
+    return wanted
 
 
-def _either(own: str, shared: str, environment: Mapping[str, str]) -> str:
-    return environment.get(own, "").strip() or environment.get(shared, "").strip()
+def _said(signal: Signal, what: str, environment: Mapping[str, str]) -> tuple[str, str]:
+    """The variable that says it, the signal's own before the shared one, and what it says."""
+    own, shared = f"OTEL_EXPORTER_OTLP_{signal}_{what}", f"OTEL_EXPORTER_OTLP_{what}"
+    name = own if environment.get(own, "").strip() else shared
+    return name, environment.get(name, "").strip()
 
 
-def _port(url: str) -> int | None:
+def _port(variable: str, url: str) -> int | None:
     try:
         return urlsplit(url if "//" in url else f"//{url}").port
     except ValueError:
-        raise SettingsError(f"OTEL_EXPORTER_OTLP_ENDPOINT is {url!r}, but must be a URL.") from None
+        raise _not_a_url(variable, url) from None
+
+
+def _not_a_url(variable: str, url: str) -> SettingsError:
+    return SettingsError(f"{variable} is {without_password(url)!r}, but must be a URL such as http://127.0.0.1:4318.")
 
 
 @contextmanager
@@ -115,8 +126,13 @@ def metric_readers() -> list[MetricReader]:
 
 def _made(signal: Signal, otlp: Callable[[], Any], console: Callable[[], Any]) -> list[Any]:
     make = {"otlp": otlp, "console": console}
-    with _internal_metrics():
-        return [make[name]() for name in exporters(signal)]
+    try:
+        with _internal_metrics():
+            return [make[name]() for name in exporters(signal)]
+    except SettingsError:
+        raise
+    except Exception as error:  # what the SDK raises for a wrong variable has no type of its own
+        raise SettingsError(f"The exporter of {signal.lower()} does not take its OTEL_* variables: {error}") from error
 
 
 def _exporter(signal: Signal, module: str, name: str) -> Any:

@@ -15,7 +15,7 @@ from uuid import uuid4
 import httpx
 from fastapi import FastAPI
 from opentelemetry import context as otel_context
-from opentelemetry import trace
+from opentelemetry import propagate, trace
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sqlalchemy import text
@@ -122,8 +122,11 @@ def _nothing() -> dict[str, str]:
 
 
 async def _get(app: FastAPI, path: str) -> None:
+    """A server asks only a request's headers whether it belongs to a sampled trace."""
+    headers: dict[str, str] = {}
+    propagate.inject(headers)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://selftest") as client:
-        await client.get(path)
+        await client.get(path, headers=headers)
 
 
 @contextmanager

@@ -123,9 +123,11 @@ def _line(settings: type[TelemetrySettings], wrong: ErrorDetails) -> str:
         return str(wrong["ctx"]["error"]) if "ctx" in wrong else wrong["msg"]
     name = str(wrong["loc"][0]).lower()
     field = settings.model_fields[name]
-    value = "(hidden)" if "SecretStr" in str(field.annotation) else repr(_without_password(str(wrong["input"])))
+    value = "(hidden)" if "SecretStr" in str(field.annotation) else repr(without_password(str(wrong["input"])))
     return f"{name.upper()} is {value}, but must be {field.description}."
 
 
-def _without_password(text: str) -> str:
-    return re.sub(r"(://[^:/@]*:).*@", r"\1***@", text)
+def without_password(text: str) -> str:
+    """A URL, or what was meant to be one, without who logs in and without a password in its query."""
+    hidden = re.sub(r"^(.*?://)?.*@", r"\1***@", text, flags=re.DOTALL)
+    return re.sub(r"(password=)[^&]*", r"\1***", hidden, flags=re.IGNORECASE)

@@ -213,6 +213,8 @@ def start(
             setup_logging(settings)
             _active = build(settings, engine or create_engine(settings.url), specifics)
             _set_globals(_active)
+            if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+                _log.warning("OTEL_SDK_DISABLED is true: nothing is measured, traced or recorded.")
             atexit.register(shutdown)
         if app is not None:
             instrument_app(app, _active.server, specifics.untraced)

@@ -3,8 +3,6 @@
 import sqlalchemy as sa
 from alembic import op
 
-from telemetry.database import UTCDateTime
-
 revision = "2d3b8a10c369"
 down_revision = None
 branch_labels = None
@@ -16,8 +14,8 @@ def upgrade() -> None:
         "job_runs",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("job_name", sa.String(100), nullable=False),
-        sa.Column("started_at", UTCDateTime(), nullable=False),
-        sa.Column("finished_at", UTCDateTime(), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("status", sa.String(20), nullable=False),
         sa.Column("duration_seconds", sa.Float(), nullable=True),
         sa.Column("error_message", sa.String(500), nullable=True),
@@ -25,9 +23,9 @@ def upgrade() -> None:
         sa.Column("run_id", sa.String(64), nullable=False),
         sa.Column("trace_id", sa.String(32), nullable=False),
         sa.Column("span_id", sa.String(16), nullable=False),
-        sa.Column("scheduled_for", UTCDateTime(), nullable=True),
+        sa.Column("scheduled_for", sa.DateTime(timezone=True), nullable=True),
         sa.Column("worker", sa.String(255), nullable=False),
-        sa.Column("heartbeat_at", UTCDateTime(), nullable=True),
+        sa.Column("heartbeat_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("outcome", sa.String(20), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_job_runs"),
         sa.UniqueConstraint("run_id", name="uq_job_runs_run_id"),

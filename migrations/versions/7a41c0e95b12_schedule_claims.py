@@ -3,8 +3,6 @@
 import sqlalchemy as sa
 from alembic import op
 
-from telemetry.database import UTCDateTime
-
 revision = "7a41c0e95b12"
 down_revision = "2d3b8a10c369"
 branch_labels = None
@@ -15,7 +13,7 @@ def upgrade() -> None:
     op.create_table(
         "schedule_claims",
         sa.Column("job_name", sa.String(100), nullable=False),
-        sa.Column("last_tick", UTCDateTime(), nullable=False),
+        sa.Column("last_tick", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("job_name", name="pk_schedule_claims"),
     )
 

@@ -102,6 +102,7 @@ def _by_number(error: BaseException) -> str | None:
 
 _SENTENCES: Final = (
     (r"connection refused", "Connection refused"),
+    (r"on socket .* failed: no such file", "the database is not listening"),
     (r"(network is|host is) unreachable|no route to host", "the host cannot be reached"),
     (r"resolve host|translate host name|(name or service|nodename).* not known", "the host name is not known"),
     (r"statement timeout|lock timeout", "the query took too long"),

@@ -4,6 +4,7 @@ For httpx and httpx2 (the openai package speaks the latter). The published instr
 raised, and knows no endpoint; it goes on making the spans, and `ClientSpans` keeps tokens out of them.
 """
 
+from asyncio import CancelledError
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from importlib import import_module
 from importlib.util import find_spec
@@ -22,6 +23,8 @@ from telemetry.harmless import harmless
 from telemetry.instrumentation.services import Endpoint, ServiceDirectory
 
 LIBRARIES: Final = ("httpx", "httpx2")
+# What ends a body before its end. (GeneratorExit does not: the reader had enough, and closes it.)
+_CUT: Final = (Exception, CancelledError)
 
 
 class _Call:
@@ -63,7 +66,7 @@ class _MeasuredBody:
     def __iter__(self) -> Iterator[bytes]:
         try:
             yield from self._body
-        except Exception as error:
+        except _CUT as error:
             self._call.failed(error)
             raise
         self._call.over()
@@ -72,7 +75,7 @@ class _MeasuredBody:
         try:
             async for chunk in self._body:
                 yield chunk
-        except Exception as error:
+        except _CUT as error:
             self._call.failed(error)
             raise
         self._call.over()
@@ -155,6 +158,7 @@ class ClientSpans:
     def __init__(self, directory: ServiceDirectory) -> None:
         self._directory = directory
 
+    @harmless
     def request_hook(self, span: Span, request: Any) -> None:
         if not span.is_recording():
             return

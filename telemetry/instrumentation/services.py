@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from telemetry import names
 
@@ -43,21 +43,38 @@ class ServiceDirectory:
 
     def find(self, url: str) -> Endpoint:
         origin, path = _place(url)
-        for known_origin, prefix, service in self._known:
-            if origin == known_origin and path.startswith(prefix):
-                template = self._template(service, path.removeprefix(prefix))
-                return Endpoint(service.name, template, service.base_url.rstrip("/"))
+        here = [
+            (service, path.removeprefix(prefix))
+            for known_origin, prefix, service in self._known
+            if origin == known_origin and f"{path}/".startswith(f"{prefix}/")
+        ]
+        for service, rest in here:
+            if template := self._template(service, rest):
+                return Endpoint(service.name, template, _public(service.base_url))
+        if here:
+            return Endpoint(here[0][0].name, names.UNMATCHED, _public(here[0][0].base_url))
         return Endpoint(names.OTHER, names.UNMATCHED, origin)
 
-    def _template(self, service: ExternalService, path: str) -> str:
-        return next((each for each in service.endpoints if self._patterns[each].fullmatch(path)), names.UNMATCHED)
+    def _template(self, service: ExternalService, path: str) -> str | None:
+        return next((each for each in service.endpoints if self._patterns[each].fullmatch(path)), None)
+
+
+def _public(base_url: str) -> str:
+    """Without a user and a password."""
+    return re.sub(r"//[^/]*@", "//", base_url).rstrip("/")
 
 
 def _place(url: str) -> tuple[str, str]:
     """The origin (`https://host:443`), and the path without its last slash."""
     parts = urlsplit(url)
-    port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
-    return f"{parts.scheme}://{parts.hostname}:{port}", parts.path.rstrip("/")
+    return f"{parts.scheme}://{parts.hostname}:{_port(parts)}", parts.path.rstrip("/")
+
+
+def _port(parts: SplitResult) -> int:
+    try:
+        return parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+    except ValueError:  # no port at all, as whoever calls it is about to be told
+        return 0
 
 
 def _pattern(template: str) -> re.Pattern[str]:

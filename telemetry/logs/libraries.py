@@ -12,8 +12,8 @@ except ImportError:  # the telemetry serves under other servers too
 
 _SERVER_ERRORS: Final = "uvicorn.error"
 _REROUTED: Final = ("uvicorn", _SERVER_ERRORS, "uvicorn.access", "uvicorn.asgi", "alembic", "alembic.runtime.migration")
-# At INFO they log every URL that is called, and Telegram's have the bot's token in them.
-_TALKATIVE: Final = ("httpx", "httpx2", "httpcore", "httpcore2")
+# At INFO they log every URL that is called, and Telegram's have the bot's token in them; Alembic, each of its plugins.
+_TALKATIVE: Final = ("httpx", "httpx2", "httpcore", "httpcore2", "alembic.runtime.plugins")
 
 
 def bring_in(*, debug: bool) -> None:

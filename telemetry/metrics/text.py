@@ -4,7 +4,7 @@ Written straight from the numbers: most of the time of the usual exporter goes i
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import accumulate
 
@@ -12,6 +12,7 @@ from prometheus_client.utils import floatToGoString
 
 from telemetry.metrics.families import Distribution, Family, Number
 
+_go: Callable[[float], str] = floatToGoString
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
@@ -58,7 +59,7 @@ def _histogram(name: str, labels: str, distribution: Distribution) -> str:
 @lru_cache(maxsize=256)
 def _bounds(bounds: tuple[float, ...]) -> tuple[str, ...]:
     """As Prometheus writes them, and OpenMetrics asks for: `le="1.0"`, `le="1e+06"`."""
-    return tuple(f'le="{floatToGoString(bound)}"' for bound in (*bounds, math.inf))
+    return tuple(f'le="{_go(bound)}"' for bound in (*bounds, math.inf))
 
 
 def number(value: Number) -> str:
