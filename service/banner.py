@@ -22,6 +22,7 @@ def banner(settings: Settings, schedule: Schedule) -> str:
         f"  database   {settings.url.render_as_string(hide_password=True)}",
         f"  logs       {settings.log_dir}",
         f"  scheduler  {_jobs(schedule) if settings.scheduler else 'off in this process'}",
+        *(["  sandbox    on: no marketplace, OpenAI or Telegram is called"] if settings.sandbox else []),
         *(f"  missing    {sentence}" for sentence in missing(settings)),
         "",
         *(f"  {base + path:<38} {what}" for path, what in _PAGES),

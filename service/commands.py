@@ -25,6 +25,7 @@ from service.scheduler import run_job, utcnow
 from service.settings import Settings
 from telemetry import setup
 from telemetry.health.report import describe
+from telemetry.logs import setup_logging
 
 GRACEFUL: Final = 20
 _APP: Final = "service.main:app"
@@ -47,6 +48,7 @@ def serve(options: argparse.Namespace) -> int:
     settings = Settings.read()
     if taken := _taken(settings.host, settings.port):
         return complain(taken)
+    setup_logging(settings)  # for what uvicorn itself has to say, the parent of several workers above all
     say(banner(settings, Schedule(settings)))
     uvicorn.run(
         _APP,

@@ -57,8 +57,7 @@ def migrate(engine: Engine, timeout: float = LOCK_TIMEOUT) -> None:
         if not _is_behind(connection):
             return
     with exclusively(engine, timeout) as connection:
-        if _is_behind(connection):
-            _upgrade(connection)
+        _upgrade(connection)
 
 
 @contextmanager
@@ -116,7 +115,7 @@ def _alone_on_postgresql(connection: Connection, timeout: float) -> Generator[No
 
 
 def _locked(timeout: float) -> MigrationLocked:
-    return MigrationLocked(f"another process has been migrating for more than {timeout:.0f} s")
+    return MigrationLocked(f"another process has been migrating for more than {timeout:g} s")
 
 
 def _is_behind(connection: Connection) -> bool:

@@ -33,7 +33,7 @@ class Runtime:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.lifecycle = Lifecycle()
-        self.engine = create_engine(settings.url)
+        self.engine = create_engine(settings.url, settings.service_name)
         self.telemetry = setup.start(settings=settings, engine=self.engine, specifics=specifics(settings))
         self.instruments = BusinessInstruments.create(self.telemetry.meter("service"))
         self.schedule = Schedule(settings)

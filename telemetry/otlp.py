@@ -6,8 +6,8 @@ specification asks, but `grpc` for port 4317, which is gRPC's. Everything else i
 """
 
 import os
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -23,6 +23,7 @@ from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, MetricReader
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor
 
+from telemetry.defaults import default_variables
 from telemetry.settings import SettingsError, without_password
 
 Signal = Literal["TRACES", "METRICS", "LOGS"]
@@ -85,20 +86,12 @@ def _not_a_url(variable: str, url: str) -> SettingsError:
     return SettingsError(f"{variable} is {without_password(url)!r}, but must be a URL such as http://127.0.0.1:4318.")
 
 
-@contextmanager
-def _internal_metrics() -> Generator[None]:
+def _internal_metrics() -> AbstractContextManager[None]:
     """The SDK counts what its queues hold and drop only when this variable is set as they are made.
 
-    It is taken back, since it would also put two instruments in the path of every span; the user's own word stands.
+    It is taken back, since it would also put two instruments in the path of every span.
     """
-    if OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED in os.environ:
-        yield
-        return
-    os.environ[OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED] = "true"
-    try:
-        yield
-    finally:
-        del os.environ[OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED]
+    return default_variables(**{OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED: "true"})
 
 
 def span_processors(meters: MeterProvider) -> list[SpanProcessor]:

@@ -21,6 +21,7 @@ from sqlalchemy.engine import Engine
 
 from telemetry import names, otlp, resource
 from telemetry.database import create_engine
+from telemetry.defaults import default_variables
 from telemetry.health.resources import Resources
 from telemetry.instrumentation import own, process
 from telemetry.instrumentation.exchange import ServerInstruments
@@ -138,9 +139,10 @@ def _tracer_provider(
     about: Resource, settings: TelemetrySettings, meters: LimitedMeterProvider, recorder: Recorder
 ) -> TracerProvider:
     # The SDK makes the sampler that these two name; what they are by default is this service's own choice.
-    os.environ.setdefault("OTEL_TRACES_SAMPLER", settings.otel_traces_sampler)
-    os.environ.setdefault("OTEL_TRACES_SAMPLER_ARG", str(settings.otel_traces_sampler_arg))
-    provider = TracerProvider(resource=about, shutdown_on_exit=False, meter_provider=meters)
+    with default_variables(
+        OTEL_TRACES_SAMPLER=settings.otel_traces_sampler, OTEL_TRACES_SAMPLER_ARG=str(settings.otel_traces_sampler_arg)
+    ):
+        provider = TracerProvider(resource=about, shutdown_on_exit=False, meter_provider=meters)
     provider.sampler = JobSampler(provider.sampler)
     provider.add_span_processor(JobSpanProcessor(recorder.record))
     for processor in otlp.span_processors(meters):
@@ -211,7 +213,7 @@ def start(
         if _active is None:
             settings = settings or TelemetrySettings.read()
             setup_logging(settings)
-            _active = build(settings, engine or create_engine(settings.url), specifics)
+            _active = build(settings, engine or create_engine(settings.url, settings.service_name), specifics)
             _set_globals(_active)
             if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
                 _log.warning("OTEL_SDK_DISABLED is true: nothing is measured, traced or recorded.")

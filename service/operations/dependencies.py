@@ -38,6 +38,6 @@ def require_ops_token(
     settings = cast("Settings", request.app.state.settings)
     if settings.ops_token is None:
         return
-    token = given.credentials if given else ""
-    if not hmac.compare_digest(token.encode(), settings.ops_token.get_secret_value().encode()):
+    token = given.credentials if given else ""  # a header is bytes, which the server has read as Latin-1
+    if not hmac.compare_digest(token.encode("latin-1"), settings.ops_token.get_secret_value().encode()):
         raise Unauthorized("This needs the header Authorization: Bearer and the service's OPS_TOKEN.")

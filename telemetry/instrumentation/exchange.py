@@ -121,13 +121,14 @@ class Exchange:
         method = self._method if self._method != names.OTHER_METHOD else "HTTP"
         return f"{method} {route}" if route else method
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
+        """No coroutine of its own: each costs as much as what it would do here."""
         kind = message["type"]
         if kind == "http.response.start":
             self.status = message["status"]
         elif kind in _LAST and not message.get("more_body", False):
             self.answered()
-        await self._send(message)
+        return self._send(message)
 
     def answered(self) -> None:
         """Count the request: once, when its answer is complete or when it is clear that none will be."""
@@ -158,10 +159,10 @@ class Exchange:
         return attributes
 
     def _describe(self, span: Span, attributes: dict[str, str | int]) -> None:
-        span.set_attributes(attributes)
-        span.set_attribute("network.protocol.version", self.scope.get("http_version", ""))
+        described = {**attributes, "network.protocol.version": self.scope.get("http_version", "")}
         if agents := HEADERS.get(self.scope, "user-agent"):
-            span.set_attribute("user_agent.original", agents[0][:_LONGEST])
+            described["user_agent.original"] = agents[0][:_LONGEST]
+        span.set_attributes(described)
         if route := attributes.get(names.HTTP_ROUTE):
             span.update_name(self._span_name(route))
         if self.status is None or self.status >= _SERVER_ERROR:

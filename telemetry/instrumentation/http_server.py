@@ -66,8 +66,9 @@ class HTTPServerMiddleware:
 
         Never what this task happens to run in: a server may start a request in the context of the one before it.
         """
-        if any(name in self._propagated for name, _ in scope["headers"]):
-            return propagate.extract(scope, NOWHERE, getter=HEADERS)
+        for name, _ in scope["headers"]:
+            if name in self._propagated:
+                return propagate.extract(scope, NOWHERE, getter=HEADERS)
         return NOWHERE
 
 

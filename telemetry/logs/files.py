@@ -18,6 +18,7 @@ JSON_LINES: Final = "sovani.jsonl"
 _MIB: Final = 1024 * 1024
 _BLOCK: Final = 4096
 _KEPT: Final = 5
+_MODE: Final = 0o640  # whoever may read the lock file may hold the lock, and stop all that log
 # `.rotate.` is what a file is called between two names; a process that dies there leaves it.
 _ROTATED: Final = re.compile(rf"({re.escape(ALERTS)}|{re.escape(JSON_LINES)})\.(rotate\.)?[0-9]+(\.gz)?")
 
@@ -26,7 +27,14 @@ class LogFile(Quiet, ConcurrentRotatingFileHandler):
     """A file that cannot be opened now is tried again with each record: it comes back by itself."""
 
     def __init__(self, path: Path, level: int | str, *, max_bytes: int = 5 * _MIB) -> None:
-        super().__init__(path, maxBytes=max_bytes, backupCount=_KEPT, encoding="utf-8", unicode_error_policy="replace")
+        super().__init__(
+            path,
+            maxBytes=max_bytes,
+            backupCount=_KEPT,
+            encoding="utf-8",
+            unicode_error_policy="replace",
+            chmod=_MODE,
+        )
         self.destination = str(path)
         self.setLevel(level)
 

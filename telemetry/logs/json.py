@@ -7,14 +7,16 @@ from typing import Any, Final
 
 from opentelemetry import trace
 
-_LOGGINGS_OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"asctime", "message", "taskName"}
+# `color_message` is uvicorn's second copy of a message, for terminals.
+_NO_EXTRA: Final = frozenset(vars(logging.makeLogRecord({}))) | {"asctime", "message", "taskName", "color_message"}
 
 
 class JsonFormatter(logging.Formatter):
     """What was passed by `extra=` goes in under its name, as text where JSON can't hold it."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = {**_extra(record), **self._fields(record)}
+        fields = self._fields(record)
+        fields |= {name: value for name, value in _extra(record).items() if name not in fields}
         return "{" + ", ".join(f"{_dumps(name)}: {_dumps(value)}" for name, value in fields.items()) + "}"
 
     def _fields(self, record: logging.LogRecord) -> dict[str, object]:
@@ -48,7 +50,7 @@ def _trace() -> dict[str, str | None]:
 
 
 def _extra(record: logging.LogRecord) -> dict[str, Any]:
-    return {name: value for name, value in vars(record).items() if name not in _LOGGINGS_OWN}
+    return {name: value for name, value in vars(record).items() if name not in _NO_EXTRA}
 
 
 def _dumps(value: object) -> str:

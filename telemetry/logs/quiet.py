@@ -42,7 +42,7 @@ class Quiet(logging.Handler):
             return
         self._failures += 1
         if self._failures == 1:
-            _complain(f"{self.destination} cannot be written ({sys.exc_info()[1]}). It is tried again with each line.")
+            _complain(self.destination, sys.exc_info()[1])
 
 
 def _made_readable(record: logging.LogRecord) -> bool:
@@ -66,10 +66,11 @@ def _repr(value: object) -> str:
         return f"<{type(value).__name__}>"
 
 
-def _complain(text: str) -> None:
+def _complain(destination: str, error: BaseException | None) -> None:
     """Past the logging: its handlers' locks are held here, and another thread may hold them the other way round."""
-    record = _log.makeRecord(_log.name, logging.WARNING, __file__, 0, text, (), None)
     with suppress(Exception):
+        text = f"{destination} cannot be written ({error}). It is tried again with each line."
+        record = _log.makeRecord(_log.name, logging.WARNING, __file__, 0, text, (), None)
         sys.stderr.write(f"{logging.Formatter(FORMAT).format(record)}\n")
 
 

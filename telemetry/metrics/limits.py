@@ -27,6 +27,7 @@ from opentelemetry.metrics import _Gauge as Gauge
 from opentelemetry.util.types import Attributes
 
 from telemetry import names
+from telemetry.metrics.bound import Bindings
 
 LABEL_SETS: Final = 2000
 OVERFLOW: Final[Mapping[str, bool]] = {names.OVERFLOW: True}
@@ -80,20 +81,30 @@ def _key(attributes: Mapping[str, Any]) -> Key:
 
 
 class _Limited:
-    """What the synchronous instruments share: the real instrument, and its label sets."""
+    """What the synchronous instruments share: the real instrument, its label sets, and the short way to them."""
 
     def __init__(self, inner: Any, sets: LabelSets) -> None:
         self._inner = inner
         self._sets = sets
+        self._bindings = Bindings(inner)
 
     def add(self, amount: float, attributes: Attributes = None, context: Context | None = None) -> None:
-        self._inner.add(amount, self._sets.admit(attributes), context)
+        if not self._bindings.take(amount, attributes, context):
+            self._take(self._inner.add, amount, attributes, context)
 
     def record(self, amount: float, attributes: Attributes = None, context: Context | None = None) -> None:
-        self._inner.record(amount, self._sets.admit(attributes), context)
+        if not self._bindings.take(amount, attributes, context):
+            self._take(self._inner.record, amount, attributes, context)
 
     def set(self, amount: float, attributes: Attributes = None, context: Context | None = None) -> None:
-        self._inner.set(amount, self._sets.admit(attributes), context)
+        if not self._bindings.take(amount, attributes, context):
+            self._take(self._inner.set, amount, attributes, context)
+
+    def _take(self, take: Callable[..., None], amount: float, attributes: Attributes, context: Context | None) -> None:
+        admitted = self._sets.admit(attributes)
+        take(amount, admitted, context)
+        if admitted is attributes:
+            self._bindings.bind(attributes)
 
 
 class LimitedCounter(_Limited, Counter):
