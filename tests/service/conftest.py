@@ -1,0 +1,36 @@
+"""The application, as `create_app` makes it, on a migrated database of its own."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlalchemy.engine import Engine
+
+from service.main import create_app
+from service.settings import Settings
+from telemetry import setup
+
+AppOf = Callable[..., FastAPI]
+
+
+@pytest.fixture
+def app_of(sqlite_engine: Engine) -> Iterator[AppOf]:
+    """Makes applications with the settings that are given; none of them runs a job, nor is its lifespan begun."""
+    made: list[FastAPI] = []
+
+    def make(**settings: object) -> FastAPI:
+        url = sqlite_engine.url.render_as_string(hide_password=False)
+        app = create_app(Settings(**{"database_url": url, "scheduler": False} | settings))
+        made.append(app)
+        return app
+
+    yield make
+    setup.shutdown()
+    for app in made:
+        app.state.runtime.engine.dispose()
+
+
+@pytest.fixture
+def client(app_of: AppOf) -> TestClient:
+    return TestClient(app_of(), raise_server_exceptions=False)

@@ -1,0 +1,88 @@
+import pytest
+
+from service.banner import banner, missing
+from service.schedule import Schedule
+from service.settings import Settings
+
+TOKEN = "a-token-of-the-tests"
+EVERYTHING = {
+    "wb_api_token": TOKEN,
+    "ozon_client_id": "1",
+    "ozon_api_key": TOKEN,
+    "openai_api_key": TOKEN,
+    "openai_model": "model",
+    "telegram_token": TOKEN,
+    "manager_chat_id": "-100",
+}
+
+
+def shown(**settings):
+    read = Settings(**settings)
+    return banner(read, Schedule(read))
+
+
+def test_the_banner_says_what_runs_where_and_which_pages_are_worth_opening():
+    text = shown(environment="staging", port=9090, log_dir="logs")
+
+    assert text.startswith("sovani 0.1.0 (staging)\n")
+    assert "  database   sqlite:///var/sovani.db\n" in text
+    assert "  logs       logs\n" in text
+    assert "check_resources every 1 min, cleanup_logs daily at 02:40 UTC" in text
+    for page in ("/docs", "/healthz", "/jobs", "/metrics"):
+        assert f"  http://127.0.0.1:9090{page} " in text
+
+
+def test_the_banner_shows_no_secret():
+    text = shown(**EVERYTHING, database_url="postgresql://seller:hunter2@db.example/sovani", ops_token=TOKEN)
+
+    assert "postgresql+psycopg://seller:***@db.example/sovani" in text
+    assert "hunter2" not in text
+    assert TOKEN not in text
+
+
+def test_a_process_that_leaves_the_jobs_to_another_says_so():
+    assert "  scheduler  off in this process\n" in shown(scheduler=False)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("0.0.0.0", "http://127.0.0.1:8080/docs"),
+        ("::", "http://127.0.0.1:8080/docs"),
+        ("::1", "http://[::1]:8080/docs"),
+        ("192.0.2.7", "http://192.0.2.7:8080/docs"),
+    ],
+)
+def test_a_url_can_be_opened_whatever_is_listened_on(host, url):
+    assert f"  {url} " in shown(host=host)
+
+
+def test_each_thing_that_is_not_configured_is_a_sentence_and_nothing_else_is():
+    sentences = missing(Settings())
+
+    assert [sentence.partition(":")[0] for sentence in sentences] == [
+        "Wildberries",
+        "Ozon",
+        "OpenAI",
+        "Telegram",
+        "OTLP",
+    ]
+    assert all(f"  missing    {sentence}\n" in shown() for sentence in sentences)
+
+
+@pytest.mark.parametrize("half", ["ozon_client_id", "ozon_api_key", "openai_api_key", "openai_model"])
+def test_half_of_a_pair_is_not_enough(half):
+    whole = missing(Settings(**EVERYTHING))
+
+    without = missing(Settings(**{name: value for name, value in EVERYTHING.items() if name != half}))
+
+    assert [sentence.partition(":")[0].lower() for sentence in without if sentence not in whole] == [
+        half.partition("_")[0]
+    ]
+
+
+def test_with_everything_configured_nothing_is_missing(monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://127.0.0.1:4318")
+
+    assert missing(Settings(**EVERYTHING)) == []
+    assert "missing" not in shown(**EVERYTHING)

@@ -1,0 +1,215 @@
+"""The commands in this process; tests/flows has them as programs."""
+
+import io
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+import time
+
+import httpx
+import pytest
+
+from service import main as application
+from service.__main__ import main
+from telemetry import setup
+from telemetry.database import create_engine
+from telemetry.jobs.store import JobRunStore
+
+TOLD = ("HOST", "PORT", "SCHEDULER")
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Runs `python -m service …`, and says with which code it ends."""
+    for name in TOLD:  # a command leaves them in the environment, for the workers
+        monkeypatch.setenv(name, "")
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["service", *arguments])
+        try:
+            return main()
+        except SystemExit as stop:
+            return stop.code
+
+    yield run
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    setup.shutdown()
+    vars(application).pop("app", None)
+
+
+@pytest.fixture
+def migrated(sqlite_engine, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", sqlite_engine.url.render_as_string())
+    return JobRunStore(sqlite_engine)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Signal:
+    """Sends this process a signal as soon as what it waits for is so."""
+
+    def __init__(self, number, ready):
+        self._number, self._ready = number, ready
+        self.sent = False
+        self._thread = threading.Thread(target=self._send, daemon=True)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error):
+        self._thread.join(30)
+
+    def _send(self):
+        end = time.monotonic() + 30
+        while not self._ready() and time.monotonic() < end:
+            time.sleep(0.01)
+        self.sent = True
+        os.kill(os.getpid(), self._number)
+
+
+def test_the_version_is_told(run, capsys):
+    assert run("--version") == 0
+    assert capsys.readouterr().out == "sovani 0.1.0\n"
+
+
+def test_without_a_command_the_commands_are_told(run, capsys):
+    assert run() == 2
+    assert "COMMAND" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("workers", ["0", "-1", "two", "1.5"])
+def test_a_number_of_workers_that_makes_no_sense_is_refused_with_a_sentence(run, capsys, workers):
+    assert run("serve", f"--workers={workers}") == 2
+    assert f"'{workers}' is not a whole number from 1" in capsys.readouterr().err
+
+
+def test_a_wrong_variable_ends_a_command_with_the_line_that_names_it(run, capsys):
+    assert run("serve", "--port", "70000") == 1
+    assert capsys.readouterr().err == "PORT is '70000', but must be a port from 0 to 65535.\n"
+
+
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_a_port_that_is_taken_is_one_line_that_says_what_to_do(run, capsys, family, host):
+    with socket.socket(family) as taken:
+        taken.bind((host, 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        assert run("serve", "--host", host, "--port", str(port)) == 1
+
+    assert capsys.readouterr().err == (
+        f"Cannot listen on {host}:{port} (Address already in use): choose another with --port, or PORT in .env.\n"
+    )
+
+
+def test_serve_says_what_runs_serves_and_ends_at_ctrl_c(run, migrated, capsys):
+    port = free_port()
+
+    def ready():
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    with Signal(signal.SIGINT, ready):
+        code = run("serve", "--port", str(port), "--workers", "1", "--no-scheduler")
+
+    assert code in {0, 130}
+    assert f"http://127.0.0.1:{port}/docs" in (said := capsys.readouterr().out)
+    assert "scheduler  off in this process" in said
+    assert setup.current() is None
+
+
+def test_the_scheduler_alone_says_what_it_runs_and_stops_when_it_is_told_to(run, migrated, capsys):
+    before = signal.getsignal(signal.SIGTERM)
+
+    with Signal(signal.SIGTERM, lambda: signal.getsignal(signal.SIGTERM) is not before):
+        code = run("scheduler")
+
+    assert code == 0
+    assert capsys.readouterr().out.startswith("Scheduler: check_resources every 1 min, cleanup_logs daily at 02:40 UTC")
+    assert setup.current() is None
+
+
+def test_jobs_lists_the_schedule_with_last_and_next_runs(run, migrated, capsys):
+    assert run("run-job", "check_resources") == 0
+    capsys.readouterr()
+
+    assert run("jobs") == 0
+
+    head, first, *others = capsys.readouterr().out.splitlines()
+    moment = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+    assert head.split() == ["JOB", "CADENCE", "LAST", "RUN", "STATUS", "NEXT", "RUN"]
+    assert re.fullmatch(rf"check_resources +every 1 min +{moment}  success +{moment}", first)
+    assert [line.split()[0] for line in others] == ["cleanup_logs", "backup_database", "prune_job_runs"]
+    assert all("never" in line for line in others)
+
+
+def test_jobs_of_a_database_that_is_not_migrated_is_a_line_that_says_what_to_do(run, capsys):
+    assert run("jobs") == 1
+    assert "The database cannot be read: migrations are missing: run `alembic upgrade head`." in capsys.readouterr().err
+    assert setup.current() is None
+
+
+def test_a_job_that_is_run_by_hand_migrates_first_and_is_recorded_without_a_tick(run, capsys, tmp_path):
+    assert run("run-job", "check_resources") == 0
+
+    assert capsys.readouterr().out.startswith("check_resources: success ")
+    [recorded] = JobRunStore(create_engine(f"sqlite:///{tmp_path}/var/sovani.db")).page()
+    assert (recorded.job_name, recorded.status, recorded.scheduled_for) == ("check_resources", "success", None)
+
+
+def test_a_job_that_fails_is_told_to_whoever_ran_it_and_recorded(run, migrated, capsys, tmp_path):
+    (tmp_path / "var").mkdir(exist_ok=True)
+    (tmp_path / "var" / "backups").touch()  # where a directory has to be
+
+    assert run("run-job", "backup_database") == 1
+
+    assert "backup_database failed: " in capsys.readouterr().err
+    assert migrated.last_run("backup_database").status == "failed"
+
+
+class Interrupted(io.StringIO):
+    """A terminal at which somebody presses Ctrl-C as soon as something is written."""
+
+    def write(self, _text):
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_ends_a_command_without_a_traceback(run, migrated, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", Interrupted())
+
+    assert run("jobs") == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_job_that_is_not_there_is_answered_with_those_that_are(run, capsys):
+    assert run("run-job", "nobody") == 1
+    assert capsys.readouterr().err.startswith("There is no job 'nobody'. There are: backup_database, check_resources")
+
+
+def test_the_doctor_is_content_where_everything_works(run, migrated, capsys):
+    code = run("doctor")
+
+    told = capsys.readouterr().out
+    assert code == 0, told
+    assert "FAIL" not in told
+    assert migrated.names() == []
+
+
+def test_the_doctor_fails_where_something_does_not(run, migrated, capsys, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LOG_DIR", str(tmp_path / "file"))
+
+    assert run("doctor") == 1
+    assert "FAIL  directory LOG_DIR    " in capsys.readouterr().out

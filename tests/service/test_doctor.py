@@ -1,0 +1,155 @@
+import socket
+
+import pytest
+
+from service.doctor import FAIL, LEFT_OUT, OK, Finding, examine
+from service.runtime import Runtime
+from service.settings import Settings
+from telemetry import setup
+
+
+@pytest.fixture
+def runtime_of(sqlite_engine):
+    made = []
+
+    def make(**settings):
+        url = sqlite_engine.url.render_as_string()
+        runtime = Runtime(Settings(**{"database_url": url, "scheduler": False} | settings))
+        made.append(runtime)
+        return runtime
+
+    yield make
+    setup.shutdown(1.0)
+    for runtime in made:
+        runtime.engine.dispose()
+
+
+def found(runtime, until=None):
+    """The findings by their name, up to and with the one that is wanted: what comes after it is not examined."""
+    findings = {}
+    for finding in examine(runtime):
+        findings.setdefault(finding.name, finding)
+        if finding.name == until:
+            break
+    return findings
+
+
+def test_where_everything_works_each_check_is_a_line_that_says_so(runtime_of, tmp_path):
+    findings = found(runtime_of())
+
+    well = [finding for finding in findings.values() if finding.mark != LEFT_OUT]
+    assert {finding.name: finding.mark for finding in well} == dict.fromkeys(
+        (
+            "variables",
+            "directory DATA_DIR",
+            "directory LOG_DIR",
+            "OTLP",
+            "database",
+            "migrations",
+            "telemetry: request",
+            "telemetry: query",
+            "telemetry: call",
+            "telemetry: job",
+            "telemetry: log",
+        ),
+        OK,
+    )
+    assert findings["directory LOG_DIR"].sentence == f"{tmp_path}/var/log can be written"
+    assert findings["OTLP"].sentence == "not asked for"
+    assert not list((tmp_path / "var").glob(".doctor-*"))
+
+
+def test_what_is_not_configured_is_told_and_is_not_wrong(runtime_of):
+    findings = found(runtime_of())
+
+    left_out = {finding.name: finding.sentence for finding in findings.values() if finding.mark == LEFT_OUT}
+    assert left_out["Wildberries"] == "WB_API_TOKEN is not set."
+    assert {"Ozon", "OpenAI", "Telegram"} <= set(left_out)
+
+
+def test_a_finding_is_a_line_in_columns():
+    assert str(Finding(FAIL, "database", "Connection refused")) == "FAIL  database             Connection refused"
+    assert str(Finding(LEFT_OUT, "OTLP", "why")) == "-     OTLP                 why"
+
+
+@pytest.mark.parametrize(
+    ("settings", "mark"),
+    [
+        ({"environment": "production", "host": "0.0.0.0"}, FAIL),
+        ({"environment": "production", "host": "0.0.0.0", "ops_token": "12345678"}, OK),
+        ({"environment": "production"}, OK),
+        ({"host": "0.0.0.0"}, OK),
+    ],
+)
+def test_an_operations_api_that_is_open_to_the_world_in_production_is_wrong(runtime_of, settings, mark):
+    finding = found(runtime_of(**settings), "variables")["variables"]
+
+    assert finding.mark == mark
+    assert mark == OK or "OPS_TOKEN is not set" in finding.sentence
+
+
+def test_a_directory_that_cannot_be_written_is_wrong(runtime_of, tmp_path):
+    (tmp_path / "file").touch()
+
+    finding = found(runtime_of(log_dir=tmp_path / "file"), "directory LOG_DIR")["directory LOG_DIR"]
+
+    assert (finding.mark, finding.sentence) == (FAIL, f"{tmp_path}/file cannot be written: File exists.")
+
+
+def test_a_database_that_is_not_migrated_is_wrong(runtime_of, tmp_path):
+    findings = found(runtime_of(database_url=f"sqlite:///{tmp_path}/empty.db"), "migrations")
+
+    assert findings["database"].mark == OK
+    assert findings["migrations"].mark == FAIL
+    assert findings["migrations"].sentence == "migrations are missing: run `alembic upgrade head`"
+
+
+def test_a_database_that_does_not_answer_is_wrong_and_its_password_is_not_told(runtime_of):
+    findings = found(runtime_of(database_url="postgresql://seller:hunter2@127.0.0.1:1/sovani"), "migrations")
+
+    assert str(findings["database"]) == "FAIL  database             Connection refused"
+    assert "hunter2" not in str(findings)
+
+
+@pytest.fixture
+def listener():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+@pytest.mark.parametrize("scheme", ["http://", ""])
+def test_somebody_listens_where_the_signals_are_to_go(runtime_of, monkeypatch, listener, scheme):
+    runtime = runtime_of()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"{scheme}127.0.0.1:{listener}")
+
+    finding = found(runtime, "OTLP")["OTLP"]
+
+    assert (finding.mark, finding.sentence) == (OK, f"{scheme}127.0.0.1:{listener} listens")
+
+
+def test_nobody_listens_where_the_signals_are_to_go(runtime_of, monkeypatch):
+    runtime = runtime_of()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://127.0.0.1:1")
+
+    assert str(found(runtime, "OTLP")["OTLP"]) == "FAIL  OTLP                 Connection refused"
+
+
+def test_signals_that_are_not_to_go_anywhere_are_not_looked_for(runtime_of, monkeypatch):
+    runtime = runtime_of()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    for signal in ("TRACES", "METRICS", "LOGS"):
+        monkeypatch.setenv(f"OTEL_{signal}_EXPORTER", "none")
+
+    assert found(runtime, "OTLP")["OTLP"].sentence == "not asked for"
+
+
+def test_an_instrumentation_that_emits_nothing_is_told(runtime_of):
+    runtime = runtime_of()
+    runtime.telemetry.log_handler.setLevel("CRITICAL")  # no error is heard any more
+
+    finding = found(runtime)["telemetry: log"]
+
+    assert (finding.mark, finding.sentence) == (
+        FAIL,
+        'errors_total{error_type="log",component="selftest"} did not grow: nothing was measured.',
+    )

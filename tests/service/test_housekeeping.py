@@ -1,0 +1,78 @@
+import logging
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import URL
+
+from service import housekeeping
+from service.backup import BackupFailed
+from telemetry.health.filesystem import Filesystem
+from telemetry.health.resources import Resources
+from telemetry.health.usage import Usage
+
+NOW = datetime(2025, 10, 2, 3, 10, tzinfo=UTC)
+
+
+def test_cleaning_the_logs_says_how_many_went(tmp_path):
+    old = tmp_path / "alerts.log.1"
+    old.touch()
+    os.utime(old, ((NOW - timedelta(days=31)).timestamp(),) * 2)
+
+    assert housekeeping.clean_logs(tmp_path, NOW) == {"removed": 1}
+
+
+def test_a_backup_leaves_the_newest_ten(sqlite_engine, tmp_path):
+    runs = [
+        housekeeping.back_up_database(sqlite_engine.url, tmp_path / "backups", NOW + timedelta(days=day))
+        for day in range(12)
+    ]
+
+    kept = sorted(path.name for path in (tmp_path / "backups").iterdir())
+    assert [run["removed"] for run in runs] == [0] * 10 + [1, 1]
+    assert kept == [run["backup"] for run in runs[2:]]
+    assert runs[-1]["bytes"] == (tmp_path / "backups" / kept[-1]).stat().st_size
+
+
+def test_a_backup_that_fails_removes_none_of_the_old_ones(tmp_path):
+    backups = [tmp_path / f"sovani-202509{day:02}T031000Z.db" for day in range(1, 13)]
+    for backup in backups:
+        backup.touch()
+
+    with pytest.raises(BackupFailed):
+        housekeeping.back_up_database(URL.create("sqlite", database=str(tmp_path / "none.db")), tmp_path, NOW)
+
+    assert all(backup.exists() for backup in backups)
+
+
+class FakeStore:
+    def prune(self, before: datetime) -> int:
+        self.before = before
+        return 7
+
+
+def test_runs_are_pruned_that_are_older_than_the_days_to_keep():
+    store = FakeStore()
+
+    assert housekeeping.prune_job_runs(store, 90, NOW) == {"removed": 7}
+    assert store.before == NOW - timedelta(days=90)
+
+
+def resources(disk: int, memory: int) -> Resources:
+    full = Filesystem(device=1, space=Usage(disk, 100), inodes=None)
+    return Resources([Path("var")], measure=lambda _path: full, read_memory=lambda: Usage(memory, 100))
+
+
+def test_each_resource_over_its_threshold_is_one_warning(caplog):
+    found = housekeeping.check_resources(resources(disk=95, memory=91), disk=90, memory=90)
+
+    lines = ["Disk space: 95% used (threshold: 90%)", "Memory: 91% used (threshold: 90%)"]
+    assert found == {"findings": lines}
+    assert [(record.levelno, record.component) for record in caplog.records] == [(logging.WARNING, "resources")] * 2
+    assert caplog.messages == lines
+
+
+def test_resources_that_suffice_are_not_spoken_of(caplog):
+    assert housekeeping.check_resources(resources(disk=50, memory=50), disk=90, memory=90) == {"findings": []}
+    assert caplog.records == []

@@ -1,0 +1,329 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+
+from service.schedule import JOBS, DailyAt, Job, Schedule
+from telemetry.jobs.run import JobRun
+
+BEGAN = datetime(2025, 10, 2, 12, tzinfo=UTC)
+COLUMNS = [
+    "id",
+    "job_name",
+    "started_at",
+    "finished_at",
+    "status",
+    "outcome",
+    "duration_seconds",
+    "error_message",
+    "metadata",
+    "run_id",
+    "trace_id",
+    "span_id",
+    "scheduled_for",
+    "worker",
+    "heartbeat_at",
+]
+THE_CONTRACTS = [
+    "job_name",
+    "total_runs",
+    "successful_runs",
+    "failed_runs",
+    "success_rate",
+    "avg_duration_seconds",
+    "last_run",
+    "last_status",
+]
+
+
+@pytest.fixture
+def app(app_of):
+    return app_of()
+
+
+@pytest.fixture
+def client(app):
+    return TestClient(app, raise_server_exceptions=False)
+
+
+@pytest.fixture
+def write(app):
+    """Writes runs of a job: `None` still runs, a number is a success of so many seconds, a text is a failure."""
+    store, written = app.state.telemetry.store, []
+
+    def write(job_name, *results, began=BEGAN):
+        runs = [a_run(len(written) + number, job_name, result, began) for number, result in enumerate(results)]
+        written.extend(runs)
+        store.write(runs)
+
+    return write
+
+
+def a_run(number, job_name, result, began):
+    trace_id, span_id = f"{number:032x}", f"{number:016x}"
+    seconds = result if isinstance(result, int | float) else 1.0
+    failed, running = isinstance(result, str), result is None
+    return JobRun(
+        run_id=trace_id + span_id,
+        job_name=job_name,
+        status="running" if running else "failed" if failed else "success",
+        outcome=None if running else "error" if failed else "success",
+        started_at=began,
+        finished_at=None if running else began + timedelta(seconds=seconds),
+        duration_seconds=None if running else seconds,
+        error_message=result if failed else None,
+        metadata={"number": number},
+        trace_id=trace_id,
+        span_id=span_id,
+        worker="host:1",
+        heartbeat_at=began,
+        scheduled_for=began,
+    )
+
+
+def runs(client, **query):
+    answer = client.get("/jobs/status", params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["runs"]
+
+
+def detail(answer, status):
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    problem = answer.json()
+    assert (problem["status"], problem["instance"]) == (status, answer.request.url.path)
+    return problem["detail"]
+
+
+def test_every_column_of_a_run_is_told(client, write):
+    write("sync", "no such shop")
+
+    [run] = runs(client)
+
+    assert list(run) == COLUMNS
+    assert run | {"id": 0} == {
+        "id": 0,
+        "job_name": "sync",
+        "started_at": "2025-10-02T12:00:00Z",
+        "finished_at": "2025-10-02T12:00:01Z",
+        "status": "failed",
+        "outcome": "error",
+        "duration_seconds": 1.0,
+        "error_message": "no such shop",
+        "metadata": {"number": 0},
+        "run_id": "0" * 48,
+        "trace_id": "0" * 32,
+        "span_id": "0" * 16,
+        "scheduled_for": "2025-10-02T12:00:00Z",
+        "worker": "host:1",
+        "heartbeat_at": "2025-10-02T12:00:00Z",
+    }
+
+
+def test_a_run_that_has_not_ended_has_no_end(client, write):
+    write("sync", None)
+
+    [run] = runs(client)
+
+    assert run["status"] == "running"
+    assert [run[name] for name in ("finished_at", "outcome", "duration_seconds", "error_message")] == [None] * 4
+
+
+def test_runs_are_told_newest_first_and_fifty_unless_asked_otherwise(client, write):
+    write("sync", *[1] * 60)
+
+    told = runs(client)
+
+    assert [run["metadata"]["number"] for run in told] == list(range(59, 9, -1))
+    assert len(runs(client, limit=1000)) == 60
+    assert len(runs(client, limit=1)) == 1
+
+
+def test_runs_are_told_by_job_and_by_status(client, write):
+    write("one", 1, "broken", None)
+    write("two", "broken")
+
+    assert {run["job_name"] for run in runs(client, job_name="one")} == {"one"}
+    assert [run["job_name"] for run in runs(client, status="failed")] == ["two", "one"]
+    assert [run["metadata"]["number"] for run in runs(client, job_name="one", status="failed")] == [1]
+    assert runs(client, job_name="two", status="running") == []
+
+
+def test_the_links_lead_through_all_runs_once_also_while_new_ones_come(client, write):
+    write("sync", *[1] * 25)
+    write("other", 1)
+
+    url, seen, pages = "/jobs/status?job_name=sync&limit=10", [], 0
+    while url:
+        answer = client.get(url)
+        seen += [run["metadata"]["number"] for run in answer.json()["runs"]]
+        write("sync", 1)
+        url, pages = answer.links.get("next", {}).get("url"), pages + 1
+
+    assert seen == list(range(24, -1, -1))
+    assert pages == 3
+
+
+def test_the_link_keeps_what_was_asked_for(client, write):
+    write("sync", "broken", "broken", "broken")
+
+    first = client.get("/jobs/status", params={"status": "failed", "job_name": "sync", "limit": 2})
+    last = first.json()["runs"][-1]["id"]
+
+    assert first.headers["link"] == f'</jobs/status?status=failed&job_name=sync&limit=2&before={last}>; rel="next"'
+
+
+def test_a_page_that_is_not_full_has_no_next_one(client, write):
+    write("sync", 1)
+
+    assert "link" not in client.get("/jobs/status").headers
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ({"limit": "0"}, "limit=0: Input should be greater than or equal to 1."),
+        ({"limit": "1001"}, "limit=1001: Input should be less than or equal to 1000."),
+        ({"limit": "abc"}, "limit=abc: Input should be a valid integer, unable to parse string as an integer."),
+        ({"limit": "1.5"}, "limit=1.5: Input should be a valid integer, unable to parse string as an integer."),
+        ({"before": "0"}, "before=0: Input should be greater than or equal to 1."),
+        ({"before": "-1"}, "before=-1: Input should be greater than or equal to 1."),
+        ({"before": "abc"}, "before=abc: Input should be a valid integer, unable to parse string as an integer."),
+        ({"before": str(2**63)}, f"before={2**63}: Input should be less than or equal to {2**63 - 1}."),
+        ({"status": "nonsense"}, "status=nonsense: Input should be 'running', 'success' or 'failed'."),
+        ({"job_name": "j" * 101}, f"job_name={'j' * 79}: String should have at most 100 characters."),
+    ],
+)
+def test_a_query_that_makes_no_sense_is_answered_with_what_it_was_and_what_it_may_be(client, query, sentence):
+    assert detail(client.get("/jobs/status", params=query), 422) == sentence
+
+
+def test_everything_that_is_wrong_is_said_at_once(client):
+    said = detail(client.get("/jobs/status", params={"limit": "0", "status": "x"}), 422)
+
+    assert "limit=0: " in said
+    assert "status=x: " in said
+
+
+def test_the_largest_id_is_as_good_as_none(client, write):
+    write("sync", 1)
+
+    assert len(runs(client, before=2**63 - 1)) == 1
+
+
+@pytest.mark.parametrize("path", ["/jobs/status?job_name=nobody", "/jobs/stats/nobody"])
+def test_an_unknown_job_is_answered_with_those_that_there_are(client, write, path):
+    write("by_hand", 1)
+
+    said = detail(client.get(path), 404)
+
+    assert said == (
+        "There is no job 'nobody'. There are: backup_database, by_hand, check_resources, cleanup_logs, prune_job_runs."
+    )
+
+
+@pytest.mark.parametrize("name", ["%00", "%2e%2e", "%F0%9F%92%A5", "a%2Fb", "'%3B DROP TABLE job_runs"])
+def test_a_name_that_nobody_would_give_a_job_is_unknown_and_nothing_else(client, name):
+    assert detail(client.get(f"/jobs/status?job_name={name}"), 404).startswith("There is no job ")
+    assert detail(client.get(f"/jobs/stats/{name}"), 404)
+
+
+def test_the_statistics_are_the_contracts(client, write):
+    write("sync_wb_orders", *[12.5] * 98, "Timeout", "Timeout")
+
+    told = client.get("/jobs/stats/sync_wb_orders").json()
+
+    assert {name: told[name] for name in THE_CONTRACTS} == {
+        "job_name": "sync_wb_orders",
+        "total_runs": 100,
+        "successful_runs": 98,
+        "failed_runs": 2,
+        "success_rate": 98.0,
+        "avg_duration_seconds": 12.27,
+        "last_run": "2025-10-02T12:00:00Z",
+        "last_status": "failed",
+    }
+
+
+def test_the_statistics_say_more_than_the_contract(client, write):
+    write("sync", *range(1, 101), "broken", None)
+
+    told = client.get("/jobs/stats/sync").json()
+
+    assert [told[f"p{percent}_duration_seconds"] for percent in (50, 95, 99)] == [50.0, 95.0, 99.0]
+    assert told["current_streak"] == {"status": "failed", "runs": 1}
+    assert told["last_success"] == "2025-10-02T12:01:40Z"
+    assert (told["running_runs"], told["last_status"]) == (1, "running")
+    assert (told["next_run"], told["window_seconds"]) == (None, None)
+
+
+def test_a_job_of_the_schedule_that_never_ran_has_statistics_of_nothing(client):
+    told = client.get("/jobs/stats/check_resources").json()
+
+    assert [told[name] for name in THE_CONTRACTS] == ["check_resources", 0, 0, 0, None, None, None, None]
+    assert datetime.fromisoformat(told["next_run"]) > datetime.now(UTC)
+    assert told["current_streak"] is None
+
+
+@pytest.mark.parametrize(
+    ("window", "seconds", "runs"),
+    [
+        ("90s", 90, 0),
+        ("59m", 59 * 60, 0),
+        ("2h", 2 * 3600, 1),
+        ("7d", 7 * 86400, 2),
+        ("2w", 14 * 86400, 3),
+        ("99999w", 36_500 * 86400, 3),  # more than a hundred years are a hundred years
+    ],
+)
+def test_a_window_counts_the_runs_that_began_in_it(client, write, window, seconds, runs):
+    now = datetime.now(UTC)
+    for age in (timedelta(days=10), timedelta(days=3), timedelta(minutes=61)):
+        write("sync", 1, began=now - age)
+
+    told = client.get("/jobs/stats/sync", params={"window": window}).json()
+
+    assert (told["total_runs"], told["window_seconds"]) == (runs, seconds)
+
+
+@pytest.mark.parametrize("window", ["", "h", "0h", "24", "24x", "-1h", "1.5h", "100000s", "1h 1m", "24H", "\u0661h"])
+def test_a_window_that_makes_no_sense_is_a_422(client, window):
+    answer = client.get("/jobs/stats/check_resources", params={"window": window})
+
+    assert f"window={window}: " in detail(answer, 422)
+
+
+def test_the_schedule_tells_of_each_job_how_it_stands(client, write):
+    write("check_resources", 1, None)
+    write("cleanup_logs", "disk full")
+
+    jobs = {job["job_name"]: job for job in client.get("/jobs").json()["jobs"]}
+
+    assert list(jobs) == [job.name for job in JOBS]
+    assert {name: (job["state"], job["last_status"], job["last_run"]) for name, job in jobs.items()} == {
+        "check_resources": ("running", "running", "2025-10-02T12:00:00Z"),
+        "cleanup_logs": ("scheduled", "failed", "2025-10-02T12:00:00Z"),
+        "backup_database": ("scheduled", None, None),
+        "prune_job_runs": ("scheduled", None, None),
+    }
+    assert jobs["prune_job_runs"]["cadence"] == "daily at 03:40 UTC"
+    assert jobs["prune_job_runs"]["reason"] is None
+    soon = datetime.fromisoformat(jobs["check_resources"]["next_run"]) - datetime.now(UTC)
+    assert timedelta(0) < soon <= timedelta(minutes=1)
+
+
+def test_a_job_that_cannot_run_is_listed_with_the_reason_and_without_a_next_run(app, client):
+    job = Job("sync_wb", DailyAt(1, 0), lambda _context: {}, lambda _settings: "WB_API_TOKEN is not set.")
+    app.state.schedule = Schedule(app.state.settings, [job])
+
+    [told] = client.get("/jobs").json()["jobs"]
+
+    assert (told["state"], told["reason"], told["next_run"]) == ("not scheduled", "WB_API_TOKEN is not set.", None)
+    assert client.get("/jobs/stats/sync_wb").json()["next_run"] is None
+
+
+def test_a_database_that_fails_is_a_problem_with_a_sentence_that_gives_nothing_away(app_of, tmp_path):
+    app = app_of(database_url=f"sqlite:///{tmp_path}/not-migrated.db")
+
+    said = detail(TestClient(app, raise_server_exceptions=False).get("/jobs"), 500)
+
+    assert said == "The service failed to answer; the trace id finds out why in its logs."

@@ -1,0 +1,109 @@
+import pytest
+from fastapi.testclient import TestClient
+
+from service import main
+from service.settings import Settings
+from telemetry import setup
+
+
+@pytest.fixture
+def module():
+    yield main
+    vars(main).pop("app", None)
+    setup.shutdown()
+
+
+def test_importing_the_module_makes_no_application(module):
+    assert "app" not in vars(module)
+
+
+def test_the_application_is_made_once_when_it_is_asked_for(module):
+    assert module.app is module.app
+    assert "app" in vars(module)
+    module.app.state.runtime.engine.dispose()
+
+
+def test_the_module_has_nothing_else_that_it_does_not_have(module):
+    with pytest.raises(AttributeError, match="has no attribute 'application'"):
+        _ = module.application
+
+
+def test_a_wrong_variable_ends_the_process_with_the_line_that_names_it(module, monkeypatch):
+    monkeypatch.setenv("PORT", "high")
+
+    with pytest.raises(SystemExit) as stop:
+        _ = module.app
+
+    assert stop.value.code == "PORT is 'high', but must be a port from 0 to 65535."
+
+
+def test_the_lifespan_makes_it_ready_and_afterwards_everything_is_flushed(app_of):
+    app = app_of()
+    runtime = app.state.runtime
+
+    with TestClient(app) as client:
+        runtime._bring_up._thread.join(30)
+        assert client.get("/readyz").text == "ok"
+        client.get("/jobs")
+
+    assert runtime.lifecycle.phase == "stopping"
+    assert setup.current() is None
+    assert TestClient(app).get("/readyz").status_code == 503
+
+
+def test_a_crash_is_a_problem_with_its_trace_and_one_error_that_is_counted(app_of, caplog):
+    app = app_of()
+
+    @app.get("/crash")
+    def crash():
+        raise ZeroDivisionError("a secret of the seller")
+
+    client = TestClient(app, raise_server_exceptions=False)
+
+    answer = client.get("/crash")
+
+    problem = answer.json()
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert "secret" not in answer.text
+    assert len(problem["trace_id"]) == 32
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["GET /crash crashed"]
+    page = client.get("/metrics").text
+    assert 'errors_total{error_type="ZeroDivisionError",component="http"} 1\n' in page
+    assert 'http_requests_total{method="GET",endpoint="/crash",status="500"} 1\n' in page
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "sentence"),
+    [
+        ("GET", "/no/such/path", 404, "There is nothing at /no/such/path; /docs lists what there is."),
+        ("DELETE", "/jobs", 405, "/jobs does not take DELETE; /docs lists what it takes."),
+    ],
+)
+def test_what_there_is_not_is_a_problem_with_a_sentence(client, method, path, status, sentence):
+    answer = client.request(method, path)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert answer.json()["detail"] == sentence
+
+
+def test_the_documentation_lists_every_route_of_the_operator(client):
+    assert set(client.get("/openapi.json").json()["paths"]) == {
+        "/health",
+        "/healthz",
+        "/livez",
+        "/readyz",
+        "/readyz/{check}",
+        "/metrics",
+        "/jobs",
+        "/jobs/status",
+        "/jobs/stats/{job_name}",
+    }
+
+
+def test_an_application_without_settings_takes_those_of_the_environment(module, monkeypatch):
+    monkeypatch.setenv("ENVIRONMENT", "staging")
+
+    app = main.create_app()
+
+    assert app.state.settings == Settings(environment="staging")
+    app.state.runtime.engine.dispose()

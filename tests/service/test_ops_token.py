@@ -1,0 +1,80 @@
+import pytest
+from fastapi.routing import iter_route_contexts
+from fastapi.testclient import TestClient
+
+TOKEN = "the-token-of-the-tests"
+DOCUMENTATION = {"/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}
+OPEN = {"/health", "/healthz", "/livez", "/readyz", "/readyz/{check}"} | DOCUMENTATION
+CLOSED = {"/metrics", "/jobs", "/jobs/status", "/jobs/stats/{job_name}"}
+REFUSED = "This needs the header Authorization: Bearer and the service's OPS_TOKEN."
+
+
+@pytest.fixture
+def guarded(app_of):
+    return TestClient(app_of(ops_token=TOKEN), raise_server_exceptions=False)
+
+
+def an_url(path):
+    return path.replace("{check}", "database").replace("{job_name}", "check_resources")
+
+
+def test_every_route_is_declared_open_or_closed(app_of):
+    """A new route fails here until somebody has decided who may read it."""
+    found = {route.path for route in iter_route_contexts(app_of().routes)}
+
+    assert found == OPEN | CLOSED
+
+
+@pytest.mark.parametrize("path", sorted(CLOSED))
+def test_without_the_token_a_closed_route_tells_nothing(guarded, path):
+    answer = guarded.get(an_url(path))
+
+    assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.json()["detail"] == REFUSED
+
+
+@pytest.mark.parametrize("path", sorted(CLOSED))
+def test_with_the_token_a_closed_route_is_open(guarded, path):
+    assert guarded.get(an_url(path), headers={"authorization": f"Bearer {TOKEN}"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", sorted(OPEN))
+def test_an_open_route_wants_no_token(guarded, path):
+    assert guarded.get(an_url(path)).status_code in {200, 503}
+
+
+@pytest.mark.parametrize("path", sorted(CLOSED))
+def test_without_an_ops_token_every_route_is_open(client, path):
+    assert client.get(an_url(path)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        b"Bearer another-token-of-the-tests",
+        b"Bearer the-token-of-the-test",
+        b"Bearer",
+        b"Bearer ",
+        b"Basic dGhlLXRva2VuLW9mLXRoZS10ZXN0cw==",
+        b"the-token-of-the-tests",
+        b"",
+        "Bearer токен-не-латиницей".encode(),
+        b"Bearer \xff\xfe\x80",
+    ],
+)
+def test_what_is_not_the_token_is_refused_whatever_it_is(guarded, authorization):
+    answer = guarded.get("/jobs", headers={b"authorization": authorization})
+
+    assert (answer.status_code, answer.json()["detail"]) == (401, REFUSED)
+
+
+def test_a_token_that_is_not_ascii_opens_as_well(app_of):
+    """Headers are bytes, and the server reads them as Latin-1: a client may send the token as UTF-8."""
+    guarded = TestClient(app_of(ops_token="пароль-оператора"))
+
+    assert guarded.get("/jobs", headers={b"authorization": "Bearer пароль-оператора".encode()}).status_code == 200
+
+
+def test_a_guarded_route_is_refused_before_its_query_is_looked_at(guarded):
+    assert guarded.get("/jobs/status", params={"limit": "abc"}).status_code == 401

@@ -1,0 +1,132 @@
+import threading
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from service import database
+from service.runtime import STOP_WITHIN, Runtime
+from service.settings import Settings
+from telemetry import setup
+from telemetry.jobs.monitor import monitor_job
+
+
+@pytest.fixture
+def runtime_of(sqlite_engine):
+    made = []
+
+    def make(**settings):
+        url = sqlite_engine.url.render_as_string()
+        runtime = Runtime(Settings(**{"database_url": url, "scheduler": False} | settings))
+        made.append(runtime)
+        return runtime
+
+    yield make
+    for runtime in made:
+        runtime.stop()
+
+
+def ready(runtime):
+    end = time.monotonic() + 30
+    while runtime.lifecycle.phase == "starting" and time.monotonic() < end:
+        time.sleep(0.005)
+    return runtime.lifecycle.phase == "ready"
+
+
+def page(runtime):
+    return runtime.telemetry.page.render()[0].decode()
+
+
+def test_each_scheduled_job_has_its_series_before_it_ever_ran(runtime_of):
+    shown = page(runtime_of())
+
+    for job in ("check_resources", "cleanup_logs", "backup_database", "prune_job_runs"):
+        for status in ("success", "failed"):
+            assert f'scheduler_jobs_total{{job_name="{job}",status="{status}"}} 0\n' in shown
+
+
+def test_an_empty_database_is_migrated_and_then_it_is_ready(runtime_of, tmp_path):
+    runtime = runtime_of(database_url=f"sqlite:///{tmp_path}/empty.db")
+
+    runtime.start()
+
+    assert ready(runtime)
+    database.at_head(runtime.engine)
+
+
+def test_without_its_database_it_starts_and_is_not_ready(runtime_of):
+    runtime = runtime_of(database_url="postgresql://127.0.0.1:1/sovani")
+
+    runtime.start()
+
+    assert runtime.lifecycle.phase == "starting"
+
+
+def test_the_scheduler_runs_only_where_it_is_wanted(runtime_of):
+    runtime = runtime_of(scheduler=False)
+    runtime.start()
+
+    assert ready(runtime)
+    assert runtime.scheduler._loop is None
+
+
+def test_the_scheduler_runs_when_it_is_ready_and_no_longer_when_it_has_stopped(runtime_of):
+    runtime = runtime_of(scheduler=True)
+    runtime.start()
+    assert ready(runtime)
+    loop = runtime.scheduler._loop
+    assert loop.is_alive()
+
+    runtime.stop()
+
+    assert not loop.is_alive()
+    assert runtime.lifecycle.phase == "stopping"
+    assert setup.current() is None
+
+
+def test_when_a_job_last_succeeded_is_known_from_before_the_process_began(runtime_of):
+    first = runtime_of()
+    with monitor_job("check_resources"):
+        pass
+    before = datetime.now(UTC).timestamp()
+    first.stop()
+
+    second = runtime_of()
+    second.start()
+
+    assert ready(second)
+    [line] = [line for line in page(second).splitlines() if line.startswith("scheduler_job_last_success_timestamp")]
+    assert line.startswith('scheduler_job_last_success_timestamp_seconds{job_name="check_resources"} ')
+    assert 0 <= before - float(line.rsplit(" ", 1)[1]) < 60
+
+
+def test_a_stop_takes_no_longer_than_it_may_while_a_job_goes_on_and_what_was_recorded_is_written(runtime_of):
+    runtime = runtime_of()
+    never = threading.Event()
+    stuck = threading.Thread(target=never.wait, args=(30,), daemon=True)
+    runtime.scheduler._running["stuck"] = stuck
+    stuck.start()
+    with monitor_job("written"):
+        pass
+    began = time.monotonic()
+
+    runtime.stop()
+
+    assert time.monotonic() - began < STOP_WITHIN + 0.5
+    assert runtime.telemetry.store.last_run("written").status == "success"
+    never.set()
+
+
+def test_a_stop_counts_from_the_moment_that_the_process_was_told(runtime_of):
+    runtime = runtime_of()
+    never = threading.Event()
+    stuck = threading.Thread(target=never.wait, args=(30,), daemon=True)
+    runtime.scheduler._running["stuck"] = stuck
+    stuck.start()
+    runtime.lifecycle.stopping_since = time.monotonic() - STOP_WITHIN
+    began = time.monotonic()
+
+    runtime.stop()
+
+    assert time.monotonic() - began < 1.5
+    never.set()

@@ -1,0 +1,135 @@
+import threading
+
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from telemetry.metrics.reader import MetricsPage
+
+REQUEST = {
+    "http.request.method": "GET",
+    "http.route": "/reviews",
+    "http.response.status_code": 200,
+    "url.scheme": "http",
+}
+
+
+def samples(text):
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in parse_text(text)
+        for sample in family.samples
+    }
+
+
+def test_the_page_says_what_it_is(stage):
+    page, kind = stage.page.render()
+
+    assert kind == "text/plain; version=0.0.4; charset=utf-8"
+    assert page.endswith(b"\n")
+
+
+def test_a_page_before_the_first_measurement_declares_what_there_will_be(stage):
+    assert "# TYPE http_requests_total counter\n" in stage.text()
+
+
+def test_a_page_of_nobodys_provider_is_empty_but_a_page(caplog):
+    page, _kind = MetricsPage().render()
+
+    assert b"# TYPE http_requests_total counter\n" in page
+
+
+def test_plain_names_are_opentelemetrys(make_stage):
+    stage = make_stage("otel")
+    stage.instruments.http_server_duration.record(0.02, REQUEST)
+    stage.instruments.job_runs.add(1, {"job.name": "sync"})
+
+    families = stage.families()
+
+    assert families["http_server_request_duration_seconds"].type == "histogram"
+    assert stage.series("job_runs_total") == {(("job_name", "sync"),): 1}
+    assert "http_requests" not in families
+
+
+def test_plain_names_are_there_in_openmetrics_as_well(make_stage):
+    stage = make_stage("otel")
+    stage.instruments.job_runs.add(1, {"job.name": "sync"})
+
+    page, kind = stage.page.render("application/openmetrics-text")
+
+    assert kind.startswith("application/openmetrics-text")
+    assert "job_runs" in {family.name for family in parse_openmetrics(page.decode())}
+
+
+def test_a_flush_between_two_scrapes_changes_neither_page(make_stage):
+    for vocabulary in ("service", "otel"):
+        stage = make_stage(vocabulary)
+        stage.instruments.job_runs.add(1, {"job.name": "sync", "job.status": "success"})
+        before = sorted(stage.text().splitlines())
+
+        stage.sdk.force_flush()
+        stage.sdk.force_flush()
+
+        assert sorted(stage.text().splitlines()) == before
+
+
+def test_two_pages_of_one_provider_say_the_same_and_each_of_them_once(make_stage):
+    plain = MetricsPage("otel")
+    stage = make_stage(readers=[plain])
+    stage.instruments.job_runs.add(3, {"job.name": "sync", "job.status": "success"})
+
+    theirs = plain.render()[0].decode()
+
+    assert stage.series("scheduler_jobs_total") == {(("job_name", "sync"), ("status", "success")): 3}
+    assert samples(theirs)["job_runs_total", (("job_name", "sync"), ("job_status", "success"))] == 3
+    assert theirs.count("# TYPE job_runs_total counter") == 1
+
+
+def test_a_counter_goes_on_from_scrape_to_scrape(stage):
+    runs = stage.instruments.job_runs
+
+    seen = []
+    for _ in range(3):
+        runs.add(1, {"job.name": "sync", "job.status": "success"})
+        seen += stage.series("scheduler_jobs_total").values()
+
+    assert seen == [1, 2, 3]
+
+
+def test_pages_that_eight_threads_ask_for_at_once_are_each_true_in_themselves(stage):
+    duration = stage.instruments.http_server_duration
+    done = threading.Event()
+    pages: list[dict] = []
+
+    def count():
+        while not done.is_set():
+            duration.record(0.02, REQUEST)
+
+    def read():
+        pages.extend(samples(stage.text()) for _ in range(10))
+
+    counting = threading.Thread(target=count)
+    reading = [threading.Thread(target=read) for _ in range(8)]
+    counting.start()
+    for thread in reading:
+        thread.start()
+    for thread in reading:
+        thread.join(30)
+    done.set()
+    counting.join(10)
+
+    labels = (("endpoint", "/reviews"), ("method", "GET"), ("status", "200"))
+    assert len(pages) == 80
+    for page in pages:
+        total = page.get(("http_requests_total", labels), 0)
+        assert page.get(("http_request_duration_seconds_count", labels), 0) == total
+        assert (
+            page.get(("http_request_duration_seconds_bucket", (*labels[:1], ("le", "+Inf"), *labels[1:])), 0) == total
+        )
+
+
+def test_a_page_can_be_asked_for_after_the_end(stage):
+    stage.instruments.job_runs.add(1, {"job.name": "sync", "job.status": "success"})
+
+    stage.sdk.shutdown()
+
+    assert stage.page.render()[0]

@@ -1,0 +1,117 @@
+import logging
+
+import pytest
+
+from telemetry import setup
+from telemetry.database import create_engine
+from telemetry.instrumentation.http_client import HTTPClientInstrumentor
+from telemetry.instrumentation.queries import QueryDurationInstrumentor
+from telemetry.jobs import monitor
+from telemetry.selftest import SelfTest, Silent
+from telemetry.settings import TelemetrySettings
+
+CHECKS = ("request", "query", "call", "job", "log")
+
+
+@pytest.fixture
+def telemetry_of(sqlite_engine):
+    def start(**settings):
+        return setup.start(engine=sqlite_engine, settings=TelemetrySettings(**settings))
+
+    yield start
+    setup.shutdown()
+
+
+@pytest.fixture
+def telemetry(telemetry_of):
+    return telemetry_of()
+
+
+@pytest.fixture
+def selftest(telemetry, sqlite_engine):
+    return SelfTest(telemetry, sqlite_engine)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_whatever_goes_through_comes_out(selftest, check):
+    assert "d" in selftest.checks()[check]()
+
+
+@pytest.mark.parametrize("sampler", ["always_on", "parentbased_traceidratio"])
+def test_all_of_it_comes_out_more_than_once(telemetry_of, sqlite_engine, sampler):
+    selftest = SelfTest(telemetry_of(otel_traces_sampler=sampler, otel_traces_sampler_arg=0), sqlite_engine)
+
+    for _ in range(2):
+        assert {name: check() for name, check in selftest.checks().items()} == {
+            "request": "counted and traced",
+            "query": "measured and traced",
+            "call": "measured and traced",
+            "job": "measured, traced and recorded",
+            "log": "counted",
+        }
+
+
+def test_the_job_that_was_tried_leaves_no_row(selftest, telemetry):
+    selftest.job()
+
+    assert telemetry.store.names() == []
+
+
+def test_the_error_that_was_tried_is_heard_by_nobody_else(selftest, caplog):
+    selftest.log()
+
+    assert caplog.records == []
+
+
+def test_queries_that_are_not_measured_are_noticed(selftest):
+    QueryDurationInstrumentor().uninstrument()
+
+    with pytest.raises(Silent, match=r'^db_query_duration_seconds_count\{query_type="select"\} did not grow'):
+        selftest.query()
+
+
+def test_an_engine_that_is_not_instrumented_is_noticed(telemetry_of, tmp_path):
+    """As when the published instrumentation refuses the version of SQLAlchemy."""
+    strange = create_engine(f"sqlite:///{tmp_path}/strange.db")  # before anything is instrumented
+    selftest = SelfTest(telemetry_of(), strange)
+
+    with pytest.raises(Silent, match="SELECT"):
+        selftest.query()
+
+    strange.dispose()
+
+
+def test_calls_that_are_not_measured_are_noticed(selftest):
+    HTTPClientInstrumentor().uninstrument()
+
+    with pytest.raises(Silent, match="external_api_duration_seconds_count"):
+        selftest.call()
+
+
+def test_jobs_that_are_not_monitored_are_noticed(selftest):
+    monitor.deactivate()
+
+    with pytest.raises(Silent, match="scheduler_jobs_total"):
+        selftest.job()
+
+
+def test_a_run_that_does_not_arrive_is_noticed(telemetry, selftest):
+    """The recorder takes no more: the job is measured and traced, and not recorded."""
+    telemetry.recorder.shutdown(1)
+
+    with pytest.raises(Silent, match=r"^The run did not arrive in job_runs\.$"):
+        selftest.job()
+
+
+def test_errors_that_are_not_counted_are_noticed(telemetry, selftest):
+    telemetry.log_handler.setLevel(logging.CRITICAL)
+
+    with pytest.raises(Silent, match="errors_total"):
+        selftest.log()
+
+
+def test_spans_that_do_not_come_out_are_noticed(telemetry_of, sqlite_engine):
+    selftest = SelfTest(telemetry_of(otel_traces_sampler="always_off"), sqlite_engine)
+
+    with pytest.raises(Silent, match=r"^No span 'GET /selftest' came out\.$"):
+        selftest.request()
