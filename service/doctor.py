@@ -37,15 +37,28 @@ class Finding:
         return f"{self.mark:<5} {self.name:<20} {self.sentence}"
 
 
+_NEEDS: Final = {"telemetry: job": "migrations"}
 Check = Callable[[], str]
 
 
 def examine(runtime: Runtime) -> Generator[Finding]:
+    failed: set[str] = set()
     for name, check in _checks(runtime).items():
-        yield _examined(name, check)
-    for sentence in missing(runtime.settings):
+        if _NEEDS.get(name) in failed:
+            yield Finding(LEFT_OUT, name, f"not tried without {_NEEDS[name]}")
+            continue
+        finding = _examined(name, check)
+        if finding.mark == FAIL:
+            failed.add(name)
+        yield finding
+    yield from _not_configured(runtime.settings)
+
+
+def _not_configured(settings: Settings) -> Generator[Finding]:
+    for sentence in missing(settings):
         name, _, why = sentence.partition(": ")
-        yield Finding(LEFT_OUT, name, why)
+        if name != "OTLP":  # it has a check of its own
+            yield Finding(LEFT_OUT, name, why)
 
 
 def _checks(runtime: Runtime) -> Mapping[str, Check]:

@@ -12,8 +12,10 @@ from fastapi.responses import JSONResponse
 from fastapi.utils import is_body_allowed_for_status_code
 from opentelemetry import trace
 from pydantic import BaseModel
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError  # noqa: A004
 from starlette.exceptions import HTTPException
 
+from telemetry.health.report import describe
 from telemetry.logs.errors import mark_reported
 
 PROBLEM_JSON: Final = "application/problem+json"
@@ -45,6 +47,7 @@ def install_error_pages(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(SQLAlchemyError, _database_away)
     app.add_exception_handler(Exception, _crashed)
 
 
@@ -98,6 +101,18 @@ _REFUSALS: Final[Mapping[int, str]] = {
     HTTPStatus.NOT_FOUND: "There is nothing at {path}; /docs lists what there is.",
     HTTPStatus.METHOD_NOT_ALLOWED: "{path} does not take {method}; /docs lists what it takes.",
 }
+
+
+async def _database_away(request: Request, error: Exception) -> JSONResponse:
+    """Not ready rather than broken: it is said by the health checks, once, and not as an error of each request."""
+    reason = describe(error)
+    if not isinstance(error, _AWAY) and "migrations" not in reason:
+        raise error
+    detail = f"The database cannot be asked now: {reason}."
+    return render(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, {"retry-after": "5"})
+
+
+_AWAY: Final = (OperationalError, InterfaceError, TimeoutError)
 
 
 async def _crashed(request: Request, error: Exception) -> JSONResponse:

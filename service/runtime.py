@@ -43,6 +43,9 @@ class Runtime:
         self._begin_at_zero()
 
     def start(self) -> None:
+        """Once: what has been stopped is over, and a new application is made by `create_app()`."""
+        if self.lifecycle.phase == "stopping":
+            raise RuntimeError("This application has been stopped; make a new one by create_app().")
         self._bring_up.start()
 
     def _begin_at_zero(self) -> None:

@@ -96,5 +96,5 @@ class Scheduler:
         try:
             if self._claim(job.name, tick):
                 run_job(job, self._context, tick)
-        except Exception:  # noqa: BLE001  # a job that fails is logged once, here, and the loop goes on
+        except (Exception, SystemExit):  # noqa: BLE001  # a job that fails is logged once, here, and the loop goes on
             _log.exception("Job %s failed", job.name, extra={"component": "scheduler"})

@@ -94,6 +94,15 @@ def _internal_metrics() -> AbstractContextManager[None]:
     return default_variables(**{OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED: "true"})
 
 
+def check() -> None:
+    """Raises:
+    SettingsError: the variables ask for what there is not. Better known before anything is built.
+    """
+    for signal in SIGNALS:
+        if "otlp" in exporters(signal):
+            protocol(signal)
+
+
 def span_processors(meters: MeterProvider) -> list[SpanProcessor]:
     def otlp() -> SpanProcessor:
         exporter = _exporter("TRACES", "trace_exporter", "OTLPSpanExporter")

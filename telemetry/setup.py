@@ -102,6 +102,7 @@ def build(
     limit: int = LABEL_SETS,
 ) -> Telemetry:
     """Build the providers and switch every instrumentation on. `start` is this, once for a process."""
+    otlp.check()
     instance = resource.Instance(settings.data_dir)
     about = resource.describe(settings.service_name, settings.service_version, settings.environment, instance.id)
     page = MetricsPage(settings.metrics_names, Translator((*VOCABULARY, *specifics.rows)))
@@ -255,6 +256,7 @@ def shutdown(deadline: float = DEADLINE) -> None:
 
 def _set_globals(built: Telemetry) -> None:
     """For libraries that ask OpenTelemetry for its global providers. The API takes them once for a process."""
-    trace.set_tracer_provider(built.tracer_provider)
-    metrics.set_meter_provider(built.meter_provider)
-    _logs.set_logger_provider(built.logger_provider)
+    if not isinstance(trace.get_tracer_provider(), TracerProvider):
+        trace.set_tracer_provider(built.tracer_provider)
+        metrics.set_meter_provider(built.meter_provider)
+        _logs.set_logger_provider(built.logger_provider)

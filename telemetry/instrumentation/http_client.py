@@ -23,6 +23,8 @@ from telemetry.harmless import harmless
 from telemetry.instrumentation.services import Endpoint, ServiceDirectory
 
 LIBRARIES: Final = ("httpx", "httpx2")
+# Where the package writes the URL when another one was switched on before the new conventions were asked for.
+_OLD_URLS: Final = frozenset({"http.url"})
 # What ends a body before its end. (GeneratorExit does not: the reader had enough, and closes it.)
 _CUT: Final = (Exception, CancelledError)
 
@@ -165,13 +167,9 @@ class ClientSpans:
         endpoint = self._directory.find(str(request.url))
         method = request.method.decode() if isinstance(request.method, bytes) else str(request.method)
         span.update_name(f"{method} {endpoint.template}")
-        span.set_attributes(
-            {
-                names.URL_FULL: endpoint.public_url,
-                names.URL_TEMPLATE: endpoint.template,
-                names.PEER_SERVICE: endpoint.service,
-            }
-        )
+        span.set_attributes({names.URL_TEMPLATE: endpoint.template, names.PEER_SERVICE: endpoint.service})
+        for url in {names.URL_FULL, *_OLD_URLS.intersection(getattr(span, "attributes", None) or ())}:
+            span.set_attribute(url, endpoint.public_url)
 
     async def async_request_hook(self, span: Span, request: Any) -> None:
         self.request_hook(span, request)

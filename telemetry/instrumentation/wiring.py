@@ -29,8 +29,9 @@ def instrument_libraries(
     providers: Providers, instruments: Instruments, directory: ServiceDirectory, engine: Engine | None
 ) -> None:
     """SQLAlchemy (spans, connections, query durations), httpx and httpx2 (spans, call durations)."""
-    # Read once by each package when it is first switched on: without it they speak the old names.
-    os.environ.setdefault(_STABLE, "http,database")
+    # Read once, when the first package of a process is switched on: without it they all speak the old names.
+    if not os.environ.get(_STABLE):
+        os.environ[_STABLE] = "http,database"
     for instrument in _switches(providers, instruments, directory, engine):
         instrument()
 

@@ -1,4 +1,5 @@
 import signal
+import sqlite3
 import threading
 import time
 from collections import Counter
@@ -7,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 from sqlalchemy import event, inspect, text
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError
 
 from service import database
 from service.database import MigrationLocked, MigrationsMissing
@@ -111,6 +113,17 @@ def test_a_lock_that_is_not_given_back_is_waited_for_no_longer_than_the_timeout(
             database.migrate(empty, timeout=0.2)
 
         assert 0.2 <= time.monotonic() - began < 3
+
+
+def test_trouble_of_another_kind_is_not_taken_for_somebody_elses_lock(sqlite_engine):
+    def fail(_connection, _cursor, statement, *_more):
+        if statement == "BEGIN IMMEDIATE":
+            raise OperationalError(statement, {}, sqlite3.OperationalError("disk I/O error"))
+
+    event.listen(sqlite_engine, "before_cursor_execute", fail)
+
+    with pytest.raises(OperationalError, match="disk I/O error"), database.exclusively(sqlite_engine):
+        pytest.fail("this is not run without the lock")
 
 
 def test_a_database_at_head_is_not_locked_to_find_that_out(engine):

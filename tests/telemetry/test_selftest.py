@@ -46,7 +46,7 @@ def test_all_of_it_comes_out_more_than_once(telemetry_of, sqlite_engine, sampler
             "request": "counted and traced",
             "query": "measured and traced",
             "call": "measured and traced",
-            "job": "measured, traced and recorded",
+            "job": "recorded, measured and traced",
             "log": "counted",
         }
 
@@ -110,8 +110,15 @@ def test_errors_that_are_not_counted_are_noticed(telemetry, selftest):
         selftest.log()
 
 
-def test_spans_that_do_not_come_out_are_noticed(telemetry_of, sqlite_engine):
-    selftest = SelfTest(telemetry_of(otel_traces_sampler="always_off"), sqlite_engine)
+def test_spans_that_do_not_come_out_are_noticed(selftest):
+    selftest._spans.shutdown()
 
     with pytest.raises(Silent, match=r"^No span 'GET /selftest' came out\.$"):
         selftest.request()
+
+
+def test_tracing_that_is_switched_off_is_no_fault(telemetry_of, sqlite_engine):
+    selftest = SelfTest(telemetry_of(otel_traces_sampler="always_off"), sqlite_engine)
+
+    assert selftest.request() == "counted; not traced, as OTEL_TRACES_SAMPLER and OTEL_PROPAGATORS say"
+    assert selftest.job() == "recorded, measured; not traced, as OTEL_TRACES_SAMPLER and OTEL_PROPAGATORS say"

@@ -8,13 +8,14 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sqlalchemy import text
 
 from telemetry import setup
 from telemetry.instrumentation.services import ExternalService
 from telemetry.jobs import monitor_job
+from telemetry.jobs.processor import JobSpanProcessor
 from telemetry.logs.errors import ErrorCounter
 from telemetry.metrics.vocabulary import Label, Row
 from telemetry.settings import SettingsError, TelemetrySettings
@@ -198,14 +199,13 @@ def test_two_applications_are_on_one_page_and_none_is_counted_twice(start):
 
 
 def test_untraced_paths_are_counted_and_get_no_span(start):
-    app = an_app()
-    app.get("/probe")(dict)
-    telemetry = start(app, Specifics(untraced=("/probe",)), otel_traces_sampler="always_on")
+    app = FastAPI()
+    telemetry = start(app, Specifics(untraced=("/openapi.json",)), otel_traces_sampler="always_on")
     spans = spans_of(telemetry)
 
-    TestClient(app).get("/probe")
+    TestClient(app).get("/openapi.json")
 
-    assert series(telemetry, "http_requests_total") == {'method="GET",endpoint="/probe",status="200"': 1}
+    assert series(telemetry, "http_requests_total") == {'method="GET",endpoint="/openapi.json",status="200"': 1}
     assert spans.get_finished_spans() == ()
 
 
@@ -485,6 +485,28 @@ def test_an_exporter_that_there_is_not_stops_the_start(start, monkeypatch):
         start()
 
     assert setup.current() is None
+
+
+def test_a_sampler_that_is_given_holds_after_another_one_and_over_an_empty_variable(start, monkeypatch):
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "")
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "")
+
+    samplers = []
+    for settings in ({}, {"otel_traces_sampler": "always_off"}, {"otel_traces_sampler": "always_on"}):
+        samplers.append(start(**settings).tracer_provider.sampler.get_description())
+        setup.shutdown()
+
+    assert "TraceIdRatioBased{0.1}" in samplers[0]
+    assert samplers[1:] == ["JobSampler(AlwaysOffSampler)", "JobSampler(AlwaysOnSampler)"]
+
+
+def test_spans_go_where_the_environment_says_and_to_the_runs_first(start, monkeypatch):
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "console")
+
+    runs, exported = start().tracer_provider._active_span_processor._span_processors
+
+    assert isinstance(runs, JobSpanProcessor)
+    assert isinstance(exported.span_exporter, ConsoleSpanExporter)
 
 
 def test_logs_go_to_otlp_at_every_level_when_it_is_asked_for(start, monkeypatch):

@@ -133,6 +133,14 @@ def test_a_row_may_refuse_points(make_stage):
     assert stage.series("paid_total") == {(): 2}
 
 
+def test_a_row_that_asks_a_counter_for_buckets_gets_none_and_harms_nothing(make_stage):
+    stage = make_stage(rows=(Row("orders", "histogram", "orders", "Orders."),))
+
+    stage.meter.create_counter("orders").add(1)
+
+    assert stage.families()["orders"].samples == []
+
+
 def test_one_instrument_may_have_several_rows(make_stage):
     shop = Label("shop", "shop.name", missing="none")
     rows = (

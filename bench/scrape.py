@@ -1,0 +1,122 @@
+"""A scrape: how long the page of one histogram and one counter takes, by the number of their label sets."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import process_time
+
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.metrics import Meter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+from bench.progress import say
+from bench.remote import Failed, Remote
+from bench.table import Table
+from telemetry import names
+from telemetry.metrics.limits import LimitedMeterProvider
+from telemetry.metrics.reader import MetricsPage
+from telemetry.metrics.views import BUCKETS
+
+LABEL_SETS = (100, 1_000, 10_000)
+_BOUNDS = BUCKETS[names.HTTP_SERVER_DURATION]
+_SCRAPES = {100: 15, 1_000: 7, 10_000: 2}
+
+Page = Callable[[], bytes]
+
+
+def tables(_directory: Path, *, quick: bool) -> Iterator[Table]:
+    sizes = LABEL_SETS[:2] if quick else LABEL_SETS
+    table = Table(
+        f"A scrape: CPU ms, one histogram of {len(_BOUNDS)} bounds and one counter, by label sets",
+        ["", *(f"{size:,}" for size in sizes), f"kB at {sizes[-1]:,}"],
+        "the best of several scrapes, after a first one",
+    )
+    for name, page in PAGES.items():
+        try:
+            table.add(name, *_figures(name, page, sizes))
+        except Failed as error:
+            table.fail(name, error)
+    yield table
+
+
+def _figures(name: str, page: Callable[[int], Page], sizes: tuple[int, ...]) -> list[str]:
+    milliseconds: list[float] = []
+    length = 0
+    with Remote(scraper, page) as remote:
+        for size in sizes:
+            say(f"scrape: {name}", f"{size:,} label sets")
+            took, length = remote.ask(size, _SCRAPES[size])
+            milliseconds.append(took)
+    return [*(f"{took:,.1f}" for took in milliseconds), f"{length / 1000:,.0f}"]
+
+
+def scraper(page: Callable[[int], Page]) -> Callable[[int, int], tuple[float, int]]:
+    def measure(label_sets: int, scrapes: int) -> tuple[float, int]:
+        write = page(label_sets)
+        length = len(write())
+        return min(_timed(write) for _ in range(scrapes)), length
+
+    return measure
+
+
+def _timed(write: Page) -> float:
+    started = process_time()
+    write()
+    return (process_time() - started) * 1000
+
+
+def ours(label_sets: int) -> Page:
+    page = MetricsPage()
+    provider = MeterProvider([page], views=_views(), shutdown_on_exit=False)
+    _fill(LimitedMeterProvider(provider, label_sets + 1).get_meter("bench"), label_sets)
+    return lambda: page.render()[0]
+
+
+def exporter(label_sets: int) -> Page:
+    return _exporter(label_sets, scope_info=True)
+
+
+def exporter_without_scope(label_sets: int) -> Page:
+    return _exporter(label_sets, scope_info=False)
+
+
+def _exporter(label_sets: int, *, scope_info: bool) -> Page:
+    registry = CollectorRegistry()
+    reader = PrometheusMetricReader(scope_info_enabled=scope_info, registry=registry)
+    provider = MeterProvider([reader], views=_views(), shutdown_on_exit=False)
+    _fill(provider.get_meter("bench"), label_sets)
+    return lambda: generate_latest(registry)
+
+
+def client_library(label_sets: int) -> Page:
+    registry = CollectorRegistry()
+    labels = ["method", "route", "status"]
+    counter = Counter("work_done", "Work done.", labels, registry=registry)
+    histogram = Histogram("work_duration_seconds", "How long.", labels, buckets=_BOUNDS, registry=registry)
+    for i in range(label_sets):
+        values = ("GET", f"/items/{i}", "200")
+        counter.labels(*values).inc()
+        histogram.labels(*values).observe(i % 20 / 2)
+    return lambda: generate_latest(registry)
+
+
+def _views() -> list[View]:
+    return [View(instrument_name="work.duration", aggregation=ExplicitBucketHistogramAggregation(_BOUNDS))]
+
+
+def _fill(meter: Meter, label_sets: int) -> None:
+    counter = meter.create_counter("work.done", description="Work done.")
+    histogram = meter.create_histogram("work.duration", "s", "How long.")
+    for i in range(label_sets):
+        attributes: dict[str, str | int] = {"method": "GET", "route": f"/items/{i}", "status": 200}
+        counter.add(1, attributes)
+        histogram.record(i % 20 / 2, attributes)
+
+
+PAGES: dict[str, Callable[[int], Page]] = {
+    "this project's page": ours,
+    "opentelemetry-exporter-prometheus": exporter,
+    "the same, scope_info_enabled=False": exporter_without_scope,
+    "prometheus_client": client_library,
+}

@@ -1,0 +1,249 @@
+"""The contract that users and their tools hold the service to, as data, against the application as it is."""
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi.routing import iter_route_contexts
+from fastapi.testclient import TestClient
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import text
+
+from service import __version__
+from service.__main__ import _parser
+from service.instruments import MARKETPLACE, STATUS
+from service.main import create_app
+from service.settings import Settings
+from telemetry import setup
+from telemetry.jobs import monitor_job
+
+ROOT = Path(__file__).resolve().parents[2]
+REQUEST = {"method", "endpoint", "status"}
+METRICS = (
+    ("http_requests_total", "counter", REQUEST),
+    ("http_request_duration_seconds", "histogram", REQUEST),
+    ("http_requests_in_progress", "gauge", {"method"}),
+    ("scheduler_jobs_total", "counter", {"job_name", "status"}),
+    ("scheduler_job_duration_seconds", "histogram", {"job_name"}),
+    ("scheduler_jobs_in_progress", "gauge", {"job_name"}),
+    ("scheduler_job_last_success_timestamp_seconds", "gauge", {"job_name"}),
+    ("db_connections_active", "gauge", set()),
+    ("db_query_duration_seconds", "histogram", {"query_type"}),
+    ("external_api_requests_total", "counter", {"service", "endpoint", "status"}),
+    ("external_api_duration_seconds", "histogram", {"service"}),
+    ("reviews_processed_total", "counter", {"marketplace", "status"}),
+    ("advice_generated_total", "counter", {"marketplace"}),
+    ("app_uptime_seconds", "gauge", set()),
+    ("app_info", "gauge", {"version", "environment"}),
+    ("errors_total", "counter", {"error_type", "component"}),
+    ("system_filesystem_utilization", "gauge", {"path"}),
+    ("system_memory_utilization", "gauge", set()),
+)
+DEFAULTS = {
+    "database_url": "sqlite:///var/sovani.db",
+    "data_dir": Path("var"),
+    "log_dir": Path("var/log"),
+    "environment": "development",
+    "host": "127.0.0.1",
+    "port": 8080,
+    "sandbox": False,
+    "telegram_token": None,
+    "manager_chat_id": None,
+    "telegram_api_url": "https://api.telegram.org",
+    "telegram_thread_id": None,
+    "alert_threshold_disk": 90,
+    "alert_threshold_memory": 90,
+    "alert_threshold_job_failures": 3,
+    "log_level": "INFO",
+    "enable_json_logging": False,
+    "wb_api_token": None,
+    "ozon_client_id": None,
+    "ozon_api_key": None,
+    "openai_api_key": None,
+    "openai_model": None,
+    "ops_token": None,
+    "job_runs_keep_days": 90,
+    "metrics_names": "service",
+    "otel_traces_sampler": "parentbased_traceidratio",
+    "otel_traces_sampler_arg": 0.1,
+}
+ENDPOINTS = {
+    "/metrics",
+    "/health",
+    "/healthz",
+    "/livez",
+    "/readyz",
+    "/readyz/{check}",
+    "/jobs/status",
+    "/jobs/stats/{job_name}",
+    "/jobs",
+    "/docs",
+    "/openapi.json",
+}
+COMMANDS = (
+    ["serve"],
+    ["serve", "--workers", "2", "--host", "::1", "--port", "9000", "--no-scheduler"],
+    ["scheduler"],
+    ["jobs"],
+    ["run-job", "check_resources"],
+    ["doctor"],
+)
+FASTAPIS_OWN = {"/redoc", "/docs/oauth2-redirect"}
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory, sqlite_template):
+    """The application on a copy of a migrated database, in which everything has happened once."""
+    home = tmp_path_factory.mktemp("contract")
+    (home / "sovani.db").write_bytes(sqlite_template.read_bytes())
+    app = create_app(
+        Settings(
+            database_url=f"sqlite:///{home}/sovani.db",
+            data_dir=home,
+            log_dir=home / "log",
+            scheduler=False,
+            wb_feedbacks_url="http://127.0.0.1:1",
+        )
+    )
+    everything_once(app)
+    yield app
+    setup.shutdown()
+    app.state.runtime.engine.dispose()
+
+
+def everything_once(app):
+    @app.get("/crash", include_in_schema=False)
+    def crash():
+        raise ZeroDivisionError
+
+    client = TestClient(app, raise_server_exceptions=False)
+    client.get("/jobs")
+    client.get("/crash")
+    with monitor_job("sync_wb_reviews"), app.state.runtime.engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+    with pytest.raises(httpx.ConnectError), httpx.Client(trust_env=False) as marketplace:
+        marketplace.get("http://127.0.0.1:1/api/v1/feedbacks")
+    app.state.runtime.instruments.reviews_processed.add(1, {MARKETPLACE: "wb", STATUS: "created"})
+
+
+@pytest.fixture(scope="module")
+def page(app):
+    """The families of a page by the name under which their `# TYPE` is."""
+    shown = TestClient(app).get("/metrics").text
+    types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", shown, re.MULTILINE))
+    families = {family.name: family for family in text_string_to_metric_families(shown)}
+    return {name: (kind, families[name.removesuffix("_total")].samples) for name, kind in types.items()}
+
+
+@pytest.mark.parametrize(("name", "kind", "labels"), METRICS, ids=[name for name, _, _ in METRICS])
+def test_a_metric_has_its_name_its_type_and_its_labels(page, name, kind, labels):
+    found_kind, samples = page[name]
+
+    assert found_kind == kind
+    assert samples
+    assert {frozenset(sample.labels) - {"le"} for sample in samples} == {frozenset(labels)}
+
+
+def test_the_names_of_a_summary_are_there_too(page):
+    names = {sample.name for sample in page["scheduler_job_duration_seconds"][1]}
+
+    assert {"scheduler_job_duration_seconds_sum", "scheduler_job_duration_seconds_count"} <= names
+
+
+def test_the_buckets_of_requests_go_from_ten_milliseconds_to_ten_seconds(page):
+    bounds = {float(s.labels["le"]) for s in page["http_request_duration_seconds"][1] if "le" in s.labels}
+
+    assert (min(bounds), sorted(bounds)[-2:]) == (0.01, [10.0, float("inf")])
+
+
+def test_a_failing_call_a_crash_and_a_query_are_told_by_the_words_of_the_contract(page):
+    def labels_of(name):
+        return [sample.labels for sample in page[name][1]]
+
+    assert {"service": "wb", "endpoint": "/api/v1/feedbacks", "status": "error"} in labels_of(
+        "external_api_requests_total"
+    )
+    assert {"method": "GET", "endpoint": "/crash", "status": "500"} in labels_of("http_requests_total")
+    assert {"error_type": "ZeroDivisionError", "component": "http"} in labels_of("errors_total")
+    assert {labels["query_type"] for labels in labels_of("db_query_duration_seconds")} >= {"select", "insert"}
+    assert labels_of("app_info") == [{"version": __version__, "environment": "development"}]
+
+
+def test_every_endpoint_of_the_contract_is_there(app):
+    assert {route.path for route in iter_route_contexts(app.routes)} - FASTAPIS_OWN - {"/crash"} == ENDPOINTS
+
+
+def test_the_readme_names_every_endpoint_and_every_metric():
+    readme = (ROOT / "README.md").read_text()
+
+    assert [path for path in ENDPOINTS if path not in readme] == []
+    assert [name for name, _, _ in METRICS if f"`{name}`" not in readme] == []
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_a_command_is_there_and_the_readme_names_it(arguments):
+    assert callable(_parser().parse_args(arguments).command)
+    assert f"`python -m service {arguments[0]}" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("target", ["run", "test", "check", "bench", "e2e"])
+def test_make_has_its_targets_and_the_readme_names_them(target):
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert re.search(rf"\bmake {target}\b", (ROOT / "README.md").read_text())
+
+
+def test_a_setting_that_is_not_given_is_what_the_contract_says(monkeypatch):
+    for name in ("DATA_DIR", "LOG_DIR"):
+        monkeypatch.delenv(name)
+
+    read = Settings.read()
+
+    assert {name: getattr(read, name) for name in DEFAULTS} == DEFAULTS
+
+
+def variables():
+    """The variables of .env.example and their values, also of those that are commented out."""
+    return dict(re.findall(r"^#?([A-Z][A-Z0-9_]*)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+
+
+def test_env_example_names_every_setting_and_nothing_that_is_none():
+    settings = {name.upper() for name in Settings.model_fields}
+
+    assert settings - set(variables()) == set()
+    assert {name for name in variables() if not name.startswith("OTEL_")} - settings == set()
+
+
+def test_env_example_names_the_otel_variables_that_one_begins_with():
+    assert {name for name in variables() if name.startswith("OTEL_")} >= {
+        "OTEL_TRACES_SAMPLER",
+        "OTEL_TRACES_SAMPLER_ARG",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "OTEL_SERVICE_NAME",
+        "OTEL_RESOURCE_ATTRIBUTES",
+    }
+
+
+def test_env_example_shows_the_defaults(monkeypatch, tmp_path):
+    """As it would be read with every `#` taken away: each value is one that its variable may have."""
+    for name in ("DATA_DIR", "LOG_DIR"):
+        monkeypatch.delenv(name)
+    shown = {name: value for name, value in variables().items() if value and not name.startswith("OTEL_EXPORTER")}
+    for name, value in shown.items():
+        monkeypatch.setenv(name, value)
+
+    assert Settings.read() == Settings(
+        **{name: getattr(Settings.model_construct(), name) for name in DEFAULTS} | {"sandbox": True}
+    )
+
+
+def test_the_sandbox_is_on_in_env_example_and_off_without_it():
+    assert re.search(r"^SANDBOX=true$", (ROOT / ".env.example").read_text(), re.MULTILINE)
+
+
+def test_the_changelog_tells_of_this_version():
+    assert f"## {__version__} " in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_the_version_is_the_projects():
+    assert f'\nversion = "{__version__}"\n' in (ROOT / "pyproject.toml").read_text()
