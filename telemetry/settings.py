@@ -129,5 +129,5 @@ def _line(settings: type[TelemetrySettings], wrong: ErrorDetails) -> str:
 
 def without_password(text: str) -> str:
     """A URL, or what was meant to be one, without who logs in and without a password in its query."""
-    hidden = re.sub(r"^(.*?://)?.*@", r"\1***@", text, flags=re.DOTALL)
+    hidden = re.sub(r"^(.*?://)?.+@", r"\1***@", text, flags=re.DOTALL)
     return re.sub(r"(password=)[^&]*", r"\1***", hidden, flags=re.IGNORECASE)

@@ -1,18 +1,33 @@
-import pytest
-from fastapi import FastAPI
-from fastapi.testclient import TestClient
-from pydantic import BaseModel
-from starlette.exceptions import HTTPException
+import logging
+from http import HTTPStatus
+from typing import Annotated
 
-from service.errors import install_error_pages
+import pytest
+from fastapi import FastAPI, Header, HTTPException, Query
+from fastapi.exceptions import RequestValidationError
+from fastapi.testclient import TestClient
+from opentelemetry import trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
+from pydantic import BaseModel
+
+from service.errors import Problem, install_error_pages
+from telemetry.instrumentation.exchange import ServerInstruments
+from telemetry.instrumentation.http_server import instrument_app
+from telemetry.instruments import Instruments
 
 
 class Order(BaseModel):
     price: int
 
 
-@pytest.fixture
-def client():
+class TooEarly(Problem):
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    headers = {"retry-after": "3"}  # noqa: RUF012  # as the classes of the service have it
+
+
+def build():
     app = FastAPI()
     install_error_pages(app)
 
@@ -20,11 +35,166 @@ def client():
     def create_order(order: Order):
         return order
 
+    @app.get("/orders")
+    def read_orders(
+        limit: Annotated[int, Query(ge=1, le=1000)],
+        shop: Annotated[list[int] | None, Query()] = None,
+        x_secret: Annotated[int, Header()] = 0,
+    ):
+        return limit
+
+    @app.get("/orders/{order_id}")
+    def read_order(order_id: int):
+        return order_id
+
     @app.get("/refused/{status}")
     def refuse(status: int, detail: str | None = None):
         raise HTTPException(status, detail, {"retry-after": "7"})
 
-    return TestClient(app, raise_server_exceptions=False)
+    @app.get("/early")
+    def early():
+        raise TooEarly("The orders are still being fetched; ask again in 3 seconds.")
+
+    @app.get("/crash")
+    def crash():
+        raise RuntimeError("the password is hidden")
+
+    @app.get("/invalid")
+    def invalid():
+        raise RequestValidationError([])
+
+    return app
+
+
+@pytest.fixture
+def client():
+    return TestClient(build(), raise_server_exceptions=False)
+
+
+@pytest.fixture
+def traced():
+    """A client of the application with a tracer on it, by the sampler."""
+
+    def client_with(sampler):
+        tracer = TracerProvider(sampler=sampler, shutdown_on_exit=False).get_tracer("tests")
+        meter = MeterProvider(shutdown_on_exit=False).get_meter("tests")
+        app = build()
+        instrument_app(app, ServerInstruments.create(tracer, meter, Instruments.create(meter).http_server_duration))
+        return TestClient(app, raise_server_exceptions=False)
+
+    return client_with
+
+
+def test_a_path_that_there_is_not_is_a_sentence(client):
+    answer = client.get("/nowhere/{x}")
+
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "There is nothing at /nowhere/{x}; /docs lists what there is.",
+        "instance": "/nowhere/{x}",
+        "trace_id": None,
+    }
+
+
+def test_a_method_that_is_not_taken_is_a_sentence_and_says_which_are(client):
+    answer = client.delete("/orders/1")
+
+    assert (answer.status_code, answer.headers["content-type"]) == (405, "application/problem+json")
+    assert answer.json()["detail"] == "/orders/1 does not take DELETE; /docs lists what it takes."
+    assert answer.headers["allow"] == "GET"
+
+
+@pytest.mark.parametrize(
+    ("path", "detail"),
+    [
+        ("/orders?limit=0", "limit=0: Input should be greater than or equal to 1."),
+        ("/orders?limit=1001", "limit=1001: Input should be less than or equal to 1000."),
+        ("/orders?limit=abc", "limit=abc: Input should be a valid integer, unable to parse string as an integer."),
+        ("/orders", "limit: Field required."),
+        ("/orders/x", "order_id=x: Input should be a valid integer, unable to parse string as an integer."),
+        (
+            "/orders?limit=1&shop=1&shop=y",
+            "shop.1=y: Input should be a valid integer, unable to parse string as an integer.",
+        ),
+    ],
+)
+def test_what_is_wrong_in_a_request_is_a_sentence_that_names_it(client, path, detail):
+    answer = client.get(path)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert answer.json()["detail"] == detail
+
+
+def test_everything_that_is_wrong_is_said_at_once(client):
+    detail = client.get("/orders?limit=0&shop=x").json()["detail"]
+
+    assert detail.startswith("limit=0: Input should be greater than or equal to 1. shop.0=x: ")
+
+
+def test_what_is_wrong_in_a_header_is_named_and_not_repeated(client):
+    detail = client.get("/orders?limit=1", headers={"x-secret": "hidden"}).json()["detail"]
+
+    assert detail.startswith("x-secret: ")
+    assert "hidden" not in detail
+
+
+def test_what_is_wrong_and_long_is_shortened(client):
+    detail = client.get(f"/orders?limit={'9' * 5000}x").json()["detail"]
+
+    assert len(detail) < 300
+
+
+def test_nothing_that_is_wrong_is_a_problem_as_well(client):
+    assert (client.get("/invalid").status_code, client.get("/invalid").json()["detail"]) == (422, "")
+
+
+def test_an_error_of_ours_is_its_own_sentence_with_its_status_and_headers(client):
+    answer = client.get("/early")
+
+    assert (answer.status_code, answer.json()["title"]) == (503, "Service Unavailable")
+    assert answer.json()["detail"] == "The orders are still being fetched; ask again in 3 seconds."
+    assert answer.headers["retry-after"] == "3"
+
+
+def test_a_crash_tells_nothing_of_itself_and_is_logged_once(client, caplog):
+    answer = client.get("/crash")
+
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert answer.json()["detail"] == "The service failed to answer; the trace id finds out why in its logs."
+    assert "hidden" not in answer.text
+    [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert record.getMessage() == "GET /crash crashed"
+    assert record.component == "http"
+    assert isinstance(record.exc_info[1], RuntimeError)
+
+
+@pytest.mark.parametrize("sampler", [ALWAYS_ON, ALWAYS_OFF], ids=["sampled", "not sampled"])
+@pytest.mark.parametrize("path", ["/nowhere", "/orders?limit=0", "/early", "/crash", "/refused/429"])
+def test_an_error_carries_the_id_of_its_trace(traced, sampler, path):
+    caller = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+    answer = traced(sampler).get(path, headers={"traceparent": caller})
+
+    assert answer.json()["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
+
+
+def test_two_errors_are_two_traces(traced):
+    client = traced(ALWAYS_ON)
+
+    ids = {client.get("/crash").json()["trace_id"] for _ in range(2)}
+
+    assert len(ids) == 2
+    assert all(int(each, 16) != trace.INVALID_TRACE_ID for each in ids)
+
+
+@pytest.mark.parametrize(("path", "status"), [("/nowhere", 404), ("/orders/1", 405), ("/crash", 405)])
+def test_a_head_has_the_status_and_the_type(client, path, status):
+    answer = client.head(path)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
 
 
 def test_what_is_wrong_in_a_body_is_named_and_not_repeated(client):

@@ -2,7 +2,7 @@ import pytest
 import sqlalchemy
 from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
 from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text
-from sqlalchemy.exc import OperationalError, StatementError
+from sqlalchemy.exc import OperationalError, ProgrammingError, StatementError
 
 from telemetry.instrumentation.queries import QueryDurationInstrumentor, operation
 
@@ -218,3 +218,28 @@ def test_queries_of_two_connections_at_once_are_each_measured(tmp_path, measured
     engine.dispose()
 
     assert queries(measured) == {"select": 2}
+
+
+def test_queries_of_postgresql_are_told_by_their_system(postgres_engine, measured):
+    before = queries(measured)
+
+    with postgres_engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+        with pytest.raises(ProgrammingError):
+            connection.execute(text("UPDATE nowhere SET id = 1"))
+
+    assert since(measured, before)["update"] == 1
+    assert {"db.system.name": "postgresql", "db.operation.name": "select"} in points(measured)
+    assert {
+        "db.system.name": "postgresql",
+        "db.operation.name": "update",
+        "error.type": "UndefinedTable",
+    } in points(measured)
+
+
+def test_a_query_during_which_the_connection_was_lost_is_counted(postgres_engine, measured):
+    with postgres_engine.connect() as connection, pytest.raises(OperationalError):
+        connection.execute(text("DELETE FROM job_runs WHERE (SELECT pg_terminate_backend(pg_backend_pid()))"))
+
+    [failed] = [point for point in points(measured) if "error.type" in point]
+    assert failed["db.operation.name"] == "delete"

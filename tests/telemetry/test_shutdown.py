@@ -1,0 +1,74 @@
+import logging
+import threading
+import time
+
+import pytest
+
+from telemetry.shutdown import all_at_once
+
+
+@pytest.fixture
+def hung():
+    """A step that does not return before the test has ended."""
+    released = threading.Event()
+    before = set(threading.enumerate())
+    yield lambda: released.wait(20)
+    released.set()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+
+
+def test_what_is_done_in_time_is_not_late(caplog):
+    done = []
+
+    late = all_at_once({"traces": lambda: done.append("traces"), "logs": lambda: done.append("logs")}, 5)
+
+    assert late == []
+    assert sorted(done) == ["logs", "traces"]
+    assert not caplog.records
+
+
+def test_steps_run_at_once():
+    meeting = threading.Barrier(3)
+
+    late = all_at_once({name: lambda: meeting.wait(5) for name in ("traces", "metrics", "logs")}, 5)
+
+    assert late == []
+    assert not meeting.broken
+
+
+def test_a_step_that_hangs_takes_nobody_elses_time(hung, caplog):
+    done = threading.Event()
+    started = time.monotonic()
+
+    late = all_at_once({"traces": hung, "metrics": done.set, "logs": hung}, 0.2)
+
+    assert 0.2 <= time.monotonic() - started < 1.5
+    assert late == ["traces", "logs"]
+    assert done.is_set()
+    [warning] = caplog.records
+    assert warning.getMessage() == "Not flushed within 0.2 s: traces, logs."
+
+
+def test_a_step_that_fails_is_heard_of_and_keeps_nobody_from_being_done(caplog):
+    done = threading.Event()
+
+    def fails():
+        raise ConnectionError("refused")
+
+    late = all_at_once({"traces": fails, "logs": done.set}, 5)
+
+    assert late == []
+    assert done.is_set()
+    [warning] = caplog.records
+    assert (warning.levelno, warning.getMessage()) == (logging.WARNING, "Flushing traces failed.")
+    assert "refused" in caplog.text
+
+
+def test_there_may_be_no_time_left(hung):
+    assert all_at_once({"traces": hung}, 0) == ["traces"]
+    assert all_at_once({"traces": hung}, -1) == ["traces"]
+
+
+def test_there_may_be_nothing_to_do():
+    assert all_at_once({}, 5) == []
