@@ -15,13 +15,11 @@ from opentelemetry import _logs, metrics, trace
 from opentelemetry.metrics import Meter
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from sqlalchemy.engine import Engine
 
-from telemetry import names, otlp, resource
+from telemetry import names, otlp, providers, resource
 from telemetry.database import create_engine
-from telemetry.defaults import default_variables
 from telemetry.health.resources import Resources
 from telemetry.instrumentation import own, process
 from telemetry.instrumentation.exchange import ServerInstruments
@@ -30,18 +28,14 @@ from telemetry.instrumentation.services import ExternalService, ServiceDirectory
 from telemetry.instrumentation.wiring import Providers, instrument_libraries, uninstrument_libraries
 from telemetry.instruments import Instruments
 from telemetry.jobs import monitor
-from telemetry.jobs.processor import JobSpanProcessor
 from telemetry.jobs.recorder import Recorder
 from telemetry.jobs.store import JobRunStore
-from telemetry.logs.errors import ErrorCounter
-from telemetry.logs.export import ExportHandler
 from telemetry.logs.setup import setup_logging
 from telemetry.metrics.families import Translator
 from telemetry.metrics.limits import LABEL_SETS, LimitedMeterProvider
 from telemetry.metrics.reader import MetricsPage
 from telemetry.metrics.views import views
 from telemetry.metrics.vocabulary import VOCABULARY
-from telemetry.sampling import JobSampler
 from telemetry.settings import TelemetrySettings
 from telemetry.shutdown import all_at_once
 from telemetry.specifics import Specifics
@@ -49,10 +43,8 @@ from telemetry.specifics import Specifics
 DEADLINE: Final = 5.0
 _SCOPE: Final = "telemetry"
 _QUEUE: Final = "job_runs"
-_log = logging.getLogger(__name__)
-
-
 _NOTHING_SPECIFIC: Final = Specifics()
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +103,13 @@ def build(
     instruments = Instruments.create(meters.get_meter(_SCOPE))
     store = JobRunStore(engine)
     recorder = Recorder(store.write, dropped=_counts(instruments))
-    tracers = _tracer_provider(about, settings, meters, recorder)
-    loggers = LoggerProvider(about, shutdown_on_exit=False, meter_provider=meters)
+    tracers = providers.tracer_provider(about, settings, meters, recorder.record)
+    handler = providers.log_handler(about, meters, instruments)
     built = Telemetry(
         settings=settings,
         tracer_provider=tracers,
         meter_provider=meters,
-        logger_provider=loggers,
+        logger_provider=handler.provider,
         instruments=instruments,
         server=ServerInstruments.create(
             tracers.get_tracer(_SCOPE), meters.get_meter(_SCOPE), instruments.http_server_duration
@@ -127,28 +119,13 @@ def build(
         recorder=recorder,
         resources=Resources.of(settings),
         engine=engine,
-        log_handler=_logs_into(loggers, instruments, meters),
+        log_handler=handler,
         _sdk_meter_provider=sdk_meters,
         _instance=instance,
     )
     _observe(built)
     _instrument(built, engine, specifics.services)
     return built
-
-
-def _tracer_provider(
-    about: Resource, settings: TelemetrySettings, meters: LimitedMeterProvider, recorder: Recorder
-) -> TracerProvider:
-    # The SDK makes the sampler that these two name; what they are by default is this service's own choice.
-    with default_variables(
-        OTEL_TRACES_SAMPLER=settings.otel_traces_sampler, OTEL_TRACES_SAMPLER_ARG=str(settings.otel_traces_sampler_arg)
-    ):
-        provider = TracerProvider(resource=about, shutdown_on_exit=False, meter_provider=meters)
-    provider.sampler = JobSampler(provider.sampler)
-    provider.add_span_processor(JobSpanProcessor(recorder.record))
-    for processor in otlp.span_processors(meters):
-        provider.add_span_processor(processor)
-    return provider
 
 
 def _counts(instruments: Instruments) -> Callable[[int, str], None]:
@@ -168,23 +145,15 @@ def _observe(built: Telemetry) -> None:
 
 
 def _instrument(built: Telemetry, engine: Engine, services: Iterable[ExternalService]) -> None:
-    providers = Providers(built.tracer_provider, built.meter_provider)
-    instrument_libraries(providers, built.instruments, ServiceDirectory(services), engine)
+    instrument_libraries(
+        Providers(built.tracer_provider, built.meter_provider), built.instruments, ServiceDirectory(services), engine
+    )
     monitor.activate(monitor.JobMonitoring(built.tracer_provider.get_tracer(_SCOPE), built.instruments, built.recorder))
     root = logging.getLogger()
     root.addHandler(built.log_handler)
     built.before_shutdown.extend(
         (lambda: root.removeHandler(built.log_handler), monitor.deactivate, uninstrument_libraries)
     )
-
-
-def _logs_into(loggers: LoggerProvider, instruments: Instruments, meters: LimitedMeterProvider) -> logging.Handler:
-    """Errors are always counted; everything else is translated only when somebody receives it."""
-    loggers.add_log_record_processor(ErrorCounter(instruments.errors))
-    exported = otlp.log_processors(meters)
-    for processor in exported:
-        loggers.add_log_record_processor(processor)
-    return ExportHandler(logging.NOTSET if exported else logging.ERROR, loggers)
 
 
 _active: Telemetry | None = None

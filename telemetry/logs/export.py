@@ -14,4 +14,5 @@ class ExportHandler(Quiet, LoggingHandler):
 
     def __init__(self, level: int, provider: LoggerProvider) -> None:
         super().__init__(level, provider)
+        self.provider = provider
         self.addFilter(NoFeedback())

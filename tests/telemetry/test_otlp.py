@@ -128,6 +128,30 @@ def test_a_wrong_value_is_a_line_that_names_the_variable(environment, sentence):
     assert str(wrong.value) == sentence
 
 
+@pytest.mark.parametrize("signal", otlp.SIGNALS)
+def test_what_is_wrong_with_any_signal_is_known_before_anything_is_made(environment, signal):
+    environment(**{f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT": "collector:4318"})
+
+    with pytest.raises(SettingsError, match=f"^OTEL_EXPORTER_OTLP_{signal}_ENDPOINT is 'collector:4318', but must be"):
+        otlp.check()
+
+
+@pytest.mark.parametrize(
+    "variables", [{}, {"OTEL_EXPORTER_OTLP_ENDPOINT": HTTP}, {"OTEL_EXPORTER_OTLP_PROTOCOL": "zmq"}]
+)
+def test_what_nobody_uses_is_not_wrong(environment, variables):
+    environment(**variables)
+
+    otlp.check()
+
+
+def test_a_wrong_protocol_is_still_its_own_line_when_the_exporter_is_made(environment, made):
+    environment(OTEL_EXPORTER_OTLP_ENDPOINT=HTTP, OTEL_EXPORTER_OTLP_PROTOCOL="zmq")
+
+    with pytest.raises(SettingsError, match=r"^OTEL_EXPORTER_OTLP_PROTOCOL is 'zmq'"):
+        made()
+
+
 @pytest.mark.parametrize("value", ["jaeger", "otlp,jaeger", "OTLP", "otlp,"])
 def test_an_exporter_that_there_is_not_is_a_line_that_names_the_variable(value):
     with pytest.raises(SettingsError) as wrong:

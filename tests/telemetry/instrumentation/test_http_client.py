@@ -1,5 +1,6 @@
 import asyncio
 import http.server
+import os
 import socket
 import threading
 
@@ -352,6 +353,17 @@ def test_a_span_that_is_not_recorded_is_left_alone(instrumented, world):
 
     assert instrumented.spans == []
     assert calls(instrumented) == {("/ok", "wb", "200"): 1}
+
+
+def test_the_new_conventions_are_asked_for_unless_others_are(watch, world, directory, speaking):
+    speaking("")
+    instrument_libraries(Providers(watch.tracers, watch.meters), watch.instruments, directory, None)
+
+    Sync(httpx).call(world.url + "/ok")
+
+    assert os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] == "http,database"
+    assert "http.request.method" in watch.span().attributes
+    assert "http.method" not in watch.span().attributes
 
 
 def test_everything_can_be_switched_off_and_on_again(watch, directory, world):

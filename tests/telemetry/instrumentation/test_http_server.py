@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from telemetry import harmless
+from telemetry.instrumentation.exchange import HEADERS
 from telemetry.instrumentation.http_server import instrument_app
 
 # The server closes a connection on which a route has crashed, which a client may learn too late.
@@ -396,6 +397,14 @@ def test_a_caller_who_says_nonsense_is_no_parent(ask, watch, said):
     assert watch.span().parent is None
 
 
+def test_a_propagator_may_ask_which_headers_there_are():
+    scope = {"headers": [(b"traceparent", b"00-1"), (b"x-b3-traceid", b"1"), (b"x-b3-traceid", b"2")]}
+
+    assert HEADERS.keys(scope) == ["traceparent", "x-b3-traceid", "x-b3-traceid"]
+    assert HEADERS.get(scope, "X-B3-TraceId") == ["1", "2"]
+    assert HEADERS.get(scope, "tracestate") is None
+
+
 def test_what_the_server_happens_to_run_in_is_no_parent(app, watch):
     with watch.tracer.start_as_current_span("an earlier request"):
         asyncio.run(answer(app, "GET", "/items/1"))
@@ -455,6 +464,15 @@ def test_an_application_is_instrumented_once(app, watch, ask):
 
     assert watch.requests() == {("/items/{number}", "GET", "200"): 1}
     assert len(watch.spans) == 1
+
+
+def test_an_application_that_has_no_telemetry_of_its_own_can_be_instrumented(watch):
+    app = FastAPI()
+    del app._telemetry  # as in FastAPI before it had one
+
+    instrument_app(app, watch.server)
+
+    assert app._is_instrumented_by_opentelemetry
 
 
 def test_an_application_can_be_instrumented_in_its_lifespan(watch, serve):

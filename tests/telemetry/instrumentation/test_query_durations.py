@@ -138,6 +138,15 @@ def test_a_query_that_never_reached_the_database_is_none(engine, measured):
     assert since(measured, before) == {}
 
 
+def test_a_database_that_cannot_be_opened_is_no_query(tmp_path, measured):
+    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path}/nowhere/orders.db")
+
+    with pytest.raises(OperationalError):
+        engine.connect()
+
+    assert queries(measured) == {}
+
+
 def test_after_a_failure_the_next_query_is_measured_by_itself(engine, measured):
     with engine.connect() as connection:
         with pytest.raises(OperationalError):

@@ -1,187 +1,203 @@
+"""The short way of a measurement: it has to lead where the SDK's own leads, and nowhere else."""
+
+import math
 import threading
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from opentelemetry import trace
-from opentelemetry.metrics import NoOpMeterProvider
-from opentelemetry.sdk.metrics import Counter, MeterProvider
-from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.trace import TracerProvider
 
 from telemetry.metrics.bound import Bindings
 from telemetry.metrics.limits import LimitedMeterProvider
 
-LABELS = {"shop": "wb", "status": 200}
-
-
-def bound(instrument, attributes=LABELS):
-    bindings = Bindings(instrument)
-    bindings.bind(attributes)
-    return bindings
-
-
-def values(stage, name):
-    return [(dict(point.attributes), point.value) for point in stage.points(name)]
-
-
-def test_the_installed_sdk_is_one_whose_label_sets_can_be_bound(stage):
-    counter = stage.sdk.get_meter("tests").create_counter("orders")
-    counter.add(1, LABELS)
-
-    taken = bound(counter).take(2, LABELS, None)
-
-    assert taken
-    assert values(stage, "orders") == [(LABELS, 3)]
-
-
-def test_what_was_never_measured_is_not_bound(stage):
-    counter = stage.sdk.get_meter("tests").create_counter("orders")
-
-    assert not bound(counter).take(1, LABELS, None)
-    assert stage.points("orders") == []
-
-
-@pytest.mark.parametrize(
-    ("create", "method", "amounts"),
-    [
-        ("create_counter", "add", (1, 2, 0, -5, float("nan"), float("inf"), 2.5)),
-        ("create_up_down_counter", "add", (1, 2, 0, -5, float("nan"), 2.5)),
-        ("create_histogram", "record", (1, 2, 0, -5, float("nan"), float("inf"), 2.5, 1e6)),
-        ("create_gauge", "set", (1, 2, 0, -5, 2.5)),
-    ],
+RECORD = {"counter": "add", "up_down_counter": "add", "histogram": "record", "gauge": "set"}
+LABELS = st.dictionaries(
+    st.sampled_from(["a", "b"]),
+    st.sampled_from(["x", "", 1, 1.0, True, 0, False, None, ("x", "y"), ["x", "y"], {"x": 1}]),
+    max_size=2,
 )
-def test_the_numbers_are_those_of_the_sdk_alone(stage, create, method, amounts):
-    alone = InMemoryMetricReader()
-    sdk = MeterProvider([alone], shutdown_on_exit=False)
-    mine, theirs = (getattr(meter, create)("orders") for meter in (stage.meter, sdk.get_meter("tests")))
-
-    for attributes in (LABELS, {}, None, {"shop": "ozon"}, {"tags": ["a", "b"]}):
-        for amount in amounts:
-            getattr(mine, method)(amount, attributes)
-            getattr(theirs, method)(amount, attributes)
-
-    assert [described(point) for point in stage.points("orders")] == [described(point) for point in points_of(alone)]
-    sdk.shutdown()
+AMOUNTS = st.sampled_from([0, 1, 2.5, -1, True, math.nan, math.inf, 10**6])
 
 
-def points_of(reader):
-    [resource] = reader.get_metrics_data().resource_metrics
-    return resource.scope_metrics[0].metrics[0].data.data_points
+class World:
+    """The same instruments twice: the SDK's own, and ours around them."""
+
+    def __init__(self, views=(), limit=2000):
+        self.reader = InMemoryMetricReader()
+        self.sdk = MeterProvider([self.reader], shutdown_on_exit=False, views=views)
+        self.plain = self.sdk.get_meter("plain")
+        self.ours = LimitedMeterProvider(self.sdk, limit).get_meter("ours")
+
+    def points(self, scope, reader=None):
+        data = (reader or self.reader).get_metrics_data()
+        scopes = [s for r in data.resource_metrics for s in r.scope_metrics if s.scope.name == scope] if data else []
+        return [
+            (metric.name, repr(point.attributes), *values_of(point))
+            for each in scopes
+            for metric in each.metrics
+            for point in metric.data.data_points
+        ]
 
 
-def described(point):
-    fields = ("attributes", "value", "count", "sum", "min", "max", "bucket_counts")
-    return {name: getattr(point, name) for name in fields if hasattr(point, name)}
+def values_of(point):
+    if hasattr(point, "bucket_counts"):
+        return (point.count, point.sum, point.min, point.max, tuple(point.bucket_counts))
+    return (point.value,)
 
 
-def test_one_and_true_are_two_label_sets_as_they_are_to_the_sdk(stage):
-    counter = stage.sdk.get_meter("tests").create_counter("orders")
-    for value in (1, True, 1.0):
-        counter.add(1, {"a": value})
-    bindings = bound(counter, {"a": 1})
-
-    assert bindings.take(1, {"a": 1}, None)
-    assert not bindings.take(1, {"a": True}, None)
-    assert not bindings.take(1, {"a": 1.0}, None)
+@pytest.fixture
+def world():
+    made = World()
+    yield made
+    made.sdk.shutdown()
 
 
-def test_a_measurement_within_a_sampled_span_is_an_exemplar_also_when_it_is_not_the_first(stage):
-    histogram = stage.meter.create_histogram("size")
+def is_short(instrument, amount, attributes, context=None):
+    return instrument._bindings.take(amount, attributes, context)
+
+
+@pytest.mark.parametrize("kind", RECORD)
+@settings(max_examples=40)
+@given(measurements=st.lists(st.tuples(AMOUNTS, LABELS), max_size=12))
+def test_whatever_is_measured_is_what_the_sdk_would_have_measured(kind, measurements):
+    world = World()
+    plain, ours = (getattr(meter, f"create_{kind}")("size") for meter in (world.plain, world.ours))
+
+    for amount, attributes in measurements:
+        getattr(plain, RECORD[kind])(amount, attributes)
+        getattr(ours, RECORD[kind])(amount, attributes)
+
+    assert world.points("ours") == world.points("plain")
+    world.sdk.shutdown()
+
+
+@pytest.mark.parametrize("kind", RECORD)
+def test_the_second_measurement_of_a_label_set_goes_the_short_way(world, kind):
+    """Should this fail, the SDK has changed: everything is still true, and costs what it costs without us."""
+    instrument = getattr(world.ours, f"create_{kind}")("size")
+
+    before = is_short(instrument, 1, {"a": "x"})
+    getattr(instrument, RECORD[kind])(1, {"a": "x"})
+
+    assert (before, is_short(instrument, 1, {"a": "x"})) == (False, True)
+
+
+@pytest.mark.parametrize("amount", [-1, math.nan, math.inf, -math.inf])
+def test_what_the_sdk_might_refuse_is_left_to_it(world, amount):
+    counter = world.ours.create_up_down_counter("size")
+    counter.add(1)
+
+    assert not is_short(counter, amount, None)
+
+
+def test_a_measurement_in_a_sampled_trace_is_left_to_the_sdk_and_its_exemplars(world):
+    histogram = world.ours.create_histogram("size")
+    histogram.record(1, {"a": "x"})
     span = TracerProvider(shutdown_on_exit=False).get_tracer("tests").start_span("request")
 
-    histogram.record(1, LABELS)
-    histogram.record(1, LABELS)
-    histogram.record(1, LABELS, trace.set_span_in_context(span))
+    histogram.record(2, {"a": "x"}, trace.set_span_in_context(span))
+    with trace.use_span(span):
+        histogram.record(3, {"a": "x"})
 
-    [point] = stage.points("size")
-    assert point.count == 3
-    assert [exemplar.span_id for exemplar in point.exemplars] == [span.get_span_context().span_id]
-
-
-def test_a_view_that_drops_attributes_is_heard(make_stage):
-    stage = make_stage(more_views=[View(instrument_name="orders", attribute_keys={"shop"})])
-    counter = stage.meter.create_counter("orders")
-
-    for status in (200, 200, 500):
-        counter.add(1, {"shop": "wb", "status": status})
-
-    assert values(stage, "orders") == [({"shop": "wb"}, 3)]
+    data = world.reader.get_metrics_data()
+    [point] = data.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points
+    assert point.sum == 6
+    assert {exemplar.span_id for exemplar in point.exemplars} == {span.get_span_context().span_id}
 
 
-def test_a_reader_that_comes_later_gets_what_comes_after_it(stage):
-    counter = stage.meter.create_counter("orders")
-    counter.add(1, LABELS)
-    counter.add(1, LABELS)
-
+def test_a_reader_that_comes_later_is_told_as_well(world):
+    counter = world.ours.create_counter("size")
+    counter.add(1, {"a": "x"})
     late = InMemoryMetricReader()
-    stage.sdk.add_metric_reader(late)
+
+    world.sdk.add_metric_reader(late)
     for _ in range(3):
-        counter.add(1, LABELS)
+        counter.add(1, {"a": "x"})
 
-    assert [point.value for point in points_of(late)] == [3]
-    assert values(stage, "orders") == [(LABELS, 5)]
+    assert world.points("ours") == [("size", "{'a': 'x'}", 4)]
+    assert world.points("ours", late) == [("size", "{'a': 'x'}", 3)]
+    assert is_short(counter, 0, {"a": "x"})
 
 
-def test_a_reader_of_differences_gets_differences(make_stage):
-    deltas = InMemoryMetricReader({Counter: AggregationTemporality.DELTA})
-    counter = make_stage(readers=[deltas]).meter.create_counter("orders")
+@pytest.mark.parametrize("keys", [{"a"}, {"b"}, set()])
+def test_a_view_that_drops_attributes_is_obeyed(keys):
+    world = World(views=[View(instrument_name="size", attribute_keys=keys)])
+    plain, ours = world.plain.create_counter("size"), world.ours.create_counter("size")
 
+    for counter in (plain, ours):
+        for attributes in ({"a": "x", "b": "y"}, {"a": "x"}, {"b": "y"}, {}) * 2:
+            counter.add(1, attributes)
+
+    assert world.points("ours") == world.points("plain")
+    world.sdk.shutdown()
+
+
+def test_two_views_of_an_instrument_are_both_told():
+    world = World(views=[View(instrument_name="size", name="first"), View(instrument_name="size", name="second")])
+    counter = world.ours.create_counter("size")
+
+    for _ in range(3):
+        counter.add(1, {"a": "x"})
+
+    assert world.points("ours") == [("first", "{'a': 'x'}", 3), ("second", "{'a': 'x'}", 3)]
+    world.sdk.shutdown()
+
+
+def test_attributes_that_change_after_the_measurement_change_nothing(world):
+    counter, attributes = world.ours.create_counter("size"), {"a": "x"}
+
+    counter.add(1, attributes)
+    attributes["a"] = "y"
+    counter.add(1, attributes)
+
+    assert world.points("ours") == [("size", "{'a': 'x'}", 1), ("size", "{'a': 'y'}", 1)]
+
+
+def test_what_is_over_the_limit_is_never_bound():
+    world = World(limit=3)
+    counter = world.ours.create_counter("size")
+
+    for number in range(50):
+        counter.add(1, {"a": number})
+
+    assert len(counter._bindings._bound) == 2
+    assert sum(value for *_, value in world.points("ours")) == 50
+    world.sdk.shutdown()
+
+
+def test_threads_that_measure_while_it_is_read_lose_nothing(world):
+    counter, together = world.ours.create_counter("size"), threading.Barrier(5)
     seen = []
-    for _ in range(2):
-        for _ in range(3):
-            counter.add(1, LABELS)
-        seen.append([point.value for point in points_of(deltas)])
 
-    assert seen == [[3], [3]]
-
-
-def test_attributes_that_the_caller_changes_afterwards_are_another_label_set(stage):
-    counter = stage.meter.create_counter("orders")
-    attributes = {"shop": "wb"}
-    counter.add(1, attributes)
-    counter.add(1, attributes)
-
-    attributes["shop"] = "ozon"
-    counter.add(1, attributes)
-
-    assert values(stage, "orders") == [({"shop": "wb"}, 2), ({"shop": "ozon"}, 1)]
-
-
-def test_without_an_sdk_nothing_is_bound_and_nothing_fails():
-    counter = LimitedMeterProvider(NoOpMeterProvider()).get_meter("tests").create_counter("orders")
-
-    counter.add(1, LABELS)
-    counter.add(1, LABELS)
-
-
-def test_only_the_first_measurement_goes_the_sdks_way(stage):
-    counter = stage.sdk.get_meter("tests").create_counter("orders")
-    bindings = Bindings(counter)
-    long_ways = 0
-
-    for _ in range(5):
-        if not bindings.take(1, LABELS, None):
-            long_ways += 1
-            counter.add(1, LABELS)
-            bindings.bind(LABELS)
-
-    assert long_ways == 1
-    assert values(stage, "orders") == [(LABELS, 5)]
-
-
-def test_threads_lose_nothing(stage):
-    counter = stage.meter.create_counter("orders")
-    together = threading.Barrier(4)
-
-    def run():
+    def measure():
         together.wait(10)
         for _ in range(500):
-            counter.add(1, LABELS)
+            counter.add(1, {"a": "x"})
 
-    threads = [threading.Thread(target=run) for _ in range(4)]
+    threads = [threading.Thread(target=measure) for _ in range(4)]
     for thread in threads:
         thread.start()
+    together.wait(10)
+    for _ in range(20):
+        seen += [value for *_, value in world.points("ours")]
     for thread in threads:
-        thread.join(20)
+        thread.join(10)
 
-    assert values(stage, "orders") == [(LABELS, 4 * 500)]
+    assert seen == sorted(seen)
+    assert world.points("ours") == [("size", "{'a': 'x'}", 2000)]
+
+
+def test_an_instrument_without_an_sdk_behind_it_is_not_bound():
+    class Strange:
+        """No SDK's."""
+
+    bindings = Bindings(Strange())
+
+    bindings.bind({"a": "x"})
+
+    assert not bindings.take(1, {"a": "x"}, None)

@@ -256,6 +256,14 @@ def test_threads_that_race_for_the_last_label_sets_take_no_more_than_there_are(m
     assert len(caplog.records) == 1
 
 
+def test_a_label_set_that_two_threads_bring_at_once_is_one():
+    sets = LabelSets("orders", limit=3)
+
+    admitted = [sets._add(frozenset({("order", order)})) for order in "aabbc"]
+
+    assert admitted == [True, True, True, True, False]
+
+
 def test_a_hundred_thousand_random_attributes_cost_no_memory():
     sets = LabelSets("orders", LABEL_SETS)
     for _ in range(LABEL_SETS):

@@ -1,0 +1,45 @@
+"""Providers: OpenTelemetry's, each with the processors that make this service's signals of it."""
+
+import logging
+from collections.abc import Callable
+
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+
+from telemetry import otlp
+from telemetry.defaults import default_variables
+from telemetry.instruments import Instruments
+from telemetry.jobs.processor import JobSpanProcessor
+from telemetry.jobs.run import JobRun
+from telemetry.logs.errors import ErrorCounter
+from telemetry.logs.export import ExportHandler
+from telemetry.sampling import JobSampler
+from telemetry.settings import TelemetrySettings
+
+
+def tracer_provider(
+    about: Resource, settings: TelemetrySettings, meters: MeterProvider, record: Callable[[JobRun], None]
+) -> TracerProvider:
+    """Spans of jobs go to `record`, and all that are sampled to where the environment says."""
+    # The SDK makes the sampler that these two name; what they are by default is this service's own choice.
+    with default_variables(
+        OTEL_TRACES_SAMPLER=settings.otel_traces_sampler, OTEL_TRACES_SAMPLER_ARG=str(settings.otel_traces_sampler_arg)
+    ):
+        provider = TracerProvider(resource=about, shutdown_on_exit=False, meter_provider=meters)
+    provider.sampler = JobSampler(provider.sampler)
+    provider.add_span_processor(JobSpanProcessor(record))
+    for processor in otlp.span_processors(meters):
+        provider.add_span_processor(processor)
+    return provider
+
+
+def log_handler(about: Resource, meters: MeterProvider, instruments: Instruments) -> ExportHandler:
+    """Errors are always counted; everything else is translated only when somebody receives it."""
+    provider = LoggerProvider(about, shutdown_on_exit=False, meter_provider=meters)
+    provider.add_log_record_processor(ErrorCounter(instruments.errors))
+    exported = otlp.log_processors(meters)
+    for processor in exported:
+        provider.add_log_record_processor(processor)
+    return ExportHandler(logging.NOTSET if exported else logging.ERROR, provider)
