@@ -1,4 +1,7 @@
-"""Dependencies of the operations' routes: what `create_app` put into the application's state."""
+"""Dependencies of the operations' routes: what `create_app` put into the application's state.
+
+Coroutines, all of them: a plain function would be run in a worker thread, and wait for one when all of them hang.
+"""
 
 import hmac
 from typing import Annotated, cast
@@ -17,11 +20,11 @@ class Unauthorized(Problem):
     headers = {"WWW-Authenticate": "Bearer"}  # noqa: RUF012  # declared a ClassVar by Problem
 
 
-def telemetry_of(request: Request) -> Telemetry:
+async def telemetry_of(request: Request) -> Telemetry:
     return cast("Telemetry", request.app.state.telemetry)
 
 
-def schedule_of(request: Request) -> Schedule:
+async def schedule_of(request: Request) -> Schedule:
     return cast("Schedule", request.app.state.schedule)
 
 
@@ -31,7 +34,7 @@ ScheduleDep = Annotated[Schedule, Depends(schedule_of)]
 _bearer = HTTPBearer(auto_error=False, description="OPS_TOKEN, when the service has one")
 
 
-def require_ops_token(
+async def require_ops_token(
     request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> None:
     """Let nobody in without `OPS_TOKEN`, when there is one; compared in constant time."""

@@ -10,10 +10,10 @@ router = APIRouter(tags=["operations"])
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-def read_metrics(telemetry: TelemetryDep, accept: Annotated[str, Header()] = "") -> Response:
+async def read_metrics(telemetry: TelemetryDep, accept: Annotated[str, Header()] = "") -> Response:
     """The whole service for Prometheus: its text format, or OpenMetrics by `Accept`.
 
-    A plain function, so that a scrape and the callbacks of observable instruments run in a worker thread.
+    Made in a thread of its own: neither on the event loop, nor behind requests that hold every worker thread.
     """
-    page, media_type = telemetry.page.render(accept)
+    page, media_type = await telemetry.page.render_aside(accept)
     return Response(page, headers={"content-type": media_type, "cache-control": "no-store"})

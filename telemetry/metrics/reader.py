@@ -1,6 +1,8 @@
 """The page that Prometheus reads, made from what the SDK collects at that moment."""
 
+import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
@@ -17,7 +19,7 @@ class MetricsPage(PrometheusMetricReader):
     """A Prometheus reader whose page speaks the service's vocabulary, or OpenTelemetry's plain translation.
 
     It has a registry of its own: readers that share one export every series twice. A page is made by whoever asks for it,
-    in their thread; callbacks of observable instruments run there too, so ask from a worker thread, not from an event loop.
+    in their thread; callbacks of observable instruments run there too, so on an event loop ask for `render_aside`.
     """
 
     def __init__(
@@ -29,6 +31,7 @@ class MetricsPage(PrometheusMetricReader):
         self._translator = translator or Translator()
         self._collected: MetricsData | None = None
         self._one_at_a_time = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, "metrics-page")
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The page, and its content type."""
@@ -38,6 +41,10 @@ class MetricsPage(PrometheusMetricReader):
                 generate = generate_openmetrics if kind == text.OPENMETRICS else generate_latest
                 return generate(self._own_registry), kind
             return text.write(self._families(), kind), kind
+
+    async def render_aside(self, accept: str = "") -> tuple[bytes, str]:
+        """The same, in the page's own thread, for whoever is on an event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self.render, accept)
 
     def _families(self) -> list[Family]:
         self._collected = None

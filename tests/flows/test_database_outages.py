@@ -49,7 +49,9 @@ def test_a_database_that_comes_late_is_waited_for_and_migrated(database_url: URL
 
 
 @ON_POSTGRESQL
-def test_a_database_that_says_nothing_any_more_keeps_no_probe_waiting(database_url: URL, programs: Programs):
+def test_a_database_that_says_nothing_any_more_keeps_no_probe_and_no_scrape_waiting(
+    database_url: URL, programs: Programs
+):
     port = free_port()
     with proxy(port, database_url) as database, ExitStack() as clients:
         service = programs.serve(DATABASE_URL=behind(database_url, port))
@@ -59,11 +61,12 @@ def test_a_database_that_says_nothing_any_more_keeps_no_probe_waiting(database_u
 
         eventually_unhealthy = service.wait_for("/healthz", 503)
         (health, took, body), (live, lived, _) = timed(service, "/healthz"), timed(service, "/livez")
-        ready, readied, _ = timed(service, "/readyz")
+        (ready, readied, _), (page, scraped, series) = timed(service, "/readyz"), timed(service, "/metrics")
 
         assert "no answer within" in eventually_unhealthy.text
-        assert (health, live, ready) == (503, 200, 503)
-        assert max(took, lived, readied) < AT_ONCE
+        assert (health, live, ready, page) == (503, 200, 503, 200)
+        assert max(took, lived, readied, scraped) < AT_ONCE
+        assert "http_requests_in_progress" in series
         assert "no answer within" in body
         assert not any(has_answer(client) for client in hanging)
 

@@ -96,6 +96,14 @@ def test_a_directory_that_cannot_be_written_is_wrong(runtime_of, tmp_path):
     assert (finding.mark, finding.sentence) == (FAIL, f"{tmp_path}/file cannot be written: File exists.")
 
 
+def test_a_job_is_not_tried_where_its_table_is_missing(runtime_of, tmp_path):
+    findings = found(runtime_of(database_url=f"sqlite:///{tmp_path}/empty.db"))
+
+    assert findings["telemetry: job"].mark == LEFT_OUT
+    assert findings["telemetry: job"].sentence == "not tried without migrations"
+    assert findings["telemetry: query"].mark == OK
+
+
 def test_a_database_that_is_not_migrated_is_wrong(runtime_of, tmp_path):
     findings = found(runtime_of(database_url=f"sqlite:///{tmp_path}/empty.db"), "migrations")
 

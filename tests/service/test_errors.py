@@ -11,6 +11,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 from pydantic import BaseModel
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from service.errors import Problem, install_error_pages
 from telemetry.instrumentation.exchange import ServerInstruments
@@ -58,6 +59,11 @@ def build():
     @app.get("/crash")
     def crash():
         raise RuntimeError("the password is hidden")
+
+    @app.get("/database/{trouble}")
+    def ask_database(trouble: str):
+        errors = {"away": OperationalError, "refuses": IntegrityError}
+        raise errors[trouble]("SELECT secret", {}, ConnectionRefusedError("Connection refused"))
 
     @app.get("/invalid")
     def invalid():
@@ -230,3 +236,17 @@ def test_an_answer_that_may_have_no_body_has_none(client, status):
     answer = client.get(f"/refused/{status}")
 
     assert (answer.status_code, answer.content, answer.headers["retry-after"]) == (status, b"", "7")
+
+
+def test_a_database_that_is_away_is_a_503_with_the_reason_and_when_to_ask_again(client):
+    answer = client.get("/database/away")
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.json()["detail"] == "The database cannot be asked now: Connection refused."
+
+
+def test_a_database_that_refuses_a_statement_is_a_crash_of_ours(client):
+    answer = client.get("/database/refuses")
+
+    assert answer.status_code == 500
+    assert "secret" not in answer.text

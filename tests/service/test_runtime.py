@@ -117,6 +117,15 @@ def test_a_stop_takes_no_longer_than_it_may_while_a_job_goes_on_and_what_was_rec
     never.set()
 
 
+def test_what_has_been_stopped_is_not_started_again(runtime_of):
+    runtime = runtime_of()
+    runtime.start()
+    runtime.stop()
+
+    with pytest.raises(RuntimeError, match=r"create_app\(\)"):
+        runtime.start()
+
+
 def test_a_stop_counts_from_the_moment_that_the_process_was_told(runtime_of):
     runtime = runtime_of()
     never = threading.Event()

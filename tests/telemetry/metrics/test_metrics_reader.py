@@ -1,3 +1,4 @@
+import asyncio
 import threading
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
@@ -19,6 +20,16 @@ def samples(text):
         for family in parse_text(text)
         for sample in family.samples
     }
+
+
+def test_on_an_event_loop_the_page_is_made_in_a_thread_of_its_own(stage):
+    makers = []
+    stage.meter.create_observable_gauge("maker", [lambda _: makers.append(threading.current_thread().name) or []])
+
+    page, kind = asyncio.run(stage.page.render_aside())
+
+    assert (page, kind) == stage.page.render()
+    assert makers[0].startswith("metrics-page")
 
 
 def test_the_page_says_what_it_is(stage):
