@@ -13,13 +13,10 @@ from service.startup import BringUp
 from telemetry import names, setup
 from telemetry.database import create_engine
 from telemetry.health.lifecycle import Lifecycle
-from telemetry.jobs.stats import statistics
 from telemetry.specifics import Specifics
 
 STOP_WITHIN: Final = 4.5
 _FLUSH_AT_LEAST: Final = 1.0
-
-
 UNTRACED: Final = ("/health", "/healthz", "/livez", "/readyz", "/metrics")
 
 
@@ -57,8 +54,9 @@ class Runtime:
     def _remember_successes(self) -> None:
         """When a job last succeeded is known from before this process began."""
         for job in self.schedule.scheduled():
-            if last := statistics(self.engine, job.name).last_success:
-                self.telemetry.instruments.job_last_success.set(last.timestamp(), {names.JOB_NAME: job.name})
+            for run in self.telemetry.store.page(job_name=job.name, status=names.STATUS_SUCCESS, limit=1):
+                ended = run.finished_at or run.started_at
+                self.telemetry.instruments.job_last_success.set(ended.timestamp(), {names.JOB_NAME: job.name})
 
     def _ready(self) -> None:
         self._remember_successes()

@@ -3,8 +3,9 @@
 import os
 import shutil
 import tempfile
+import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -140,3 +141,19 @@ def _migrate(url: URL) -> None:
     """The last connection that is closed takes SQLite's log into the file: a copy of that one is a whole copy."""
     with _opened(url) as engine:
         database.migrate(engine)
+
+
+@pytest.fixture
+def hang() -> Iterator[Callable[[], None]]:
+    """A call that does not return before the test has ended; by then its thread is gone."""
+    released = threading.Event()
+
+    def never() -> None:
+        assert released.wait(30)
+
+    before = set(threading.enumerate())
+    yield never
+    released.set()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+        assert not thread.is_alive()

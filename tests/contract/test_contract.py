@@ -17,29 +17,9 @@ from service.main import create_app
 from service.settings import Settings
 from telemetry import setup
 from telemetry.jobs import monitor_job
+from tests.contract_metrics import CONTRACT
 
 ROOT = Path(__file__).resolve().parents[2]
-REQUEST = {"method", "endpoint", "status"}
-METRICS = (
-    ("http_requests_total", "counter", REQUEST),
-    ("http_request_duration_seconds", "histogram", REQUEST),
-    ("http_requests_in_progress", "gauge", {"method"}),
-    ("scheduler_jobs_total", "counter", {"job_name", "status"}),
-    ("scheduler_job_duration_seconds", "histogram", {"job_name"}),
-    ("scheduler_jobs_in_progress", "gauge", {"job_name"}),
-    ("scheduler_job_last_success_timestamp_seconds", "gauge", {"job_name"}),
-    ("db_connections_active", "gauge", set()),
-    ("db_query_duration_seconds", "histogram", {"query_type"}),
-    ("external_api_requests_total", "counter", {"service", "endpoint", "status"}),
-    ("external_api_duration_seconds", "histogram", {"service"}),
-    ("reviews_processed_total", "counter", {"marketplace", "status"}),
-    ("advice_generated_total", "counter", {"marketplace"}),
-    ("app_uptime_seconds", "gauge", set()),
-    ("app_info", "gauge", {"version", "environment"}),
-    ("errors_total", "counter", {"error_type", "component"}),
-    ("system_filesystem_utilization", "gauge", {"path"}),
-    ("system_memory_utilization", "gauge", set()),
-)
 DEFAULTS = {
     "database_url": "sqlite:///var/sovani.db",
     "data_dir": Path("var"),
@@ -136,7 +116,7 @@ def page(app):
     return {name: (kind, families[name.removesuffix("_total")].samples) for name, kind in types.items()}
 
 
-@pytest.mark.parametrize(("name", "kind", "labels"), METRICS, ids=[name for name, _, _ in METRICS])
+@pytest.mark.parametrize(("name", "kind", "labels"), CONTRACT, ids=[name for name, _, _ in CONTRACT])
 def test_a_metric_has_its_name_its_type_and_its_labels(page, name, kind, labels):
     found_kind, samples = page[name]
 
@@ -178,7 +158,7 @@ def test_the_readme_names_every_endpoint_and_every_metric():
     readme = (ROOT / "README.md").read_text()
 
     assert [path for path in ENDPOINTS if path not in readme] == []
-    assert [name for name, _, _ in METRICS if f"`{name}`" not in readme] == []
+    assert [name for name, _, _ in CONTRACT if f"`{name}`" not in readme] == []
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)

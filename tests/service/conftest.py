@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy.engine import Engine
 
 from service.main import create_app
+from service.runtime import Runtime
 from service.settings import Settings
 from telemetry import setup
 
@@ -29,6 +30,21 @@ def app_of(sqlite_engine: Engine) -> Iterator[AppOf]:
     setup.shutdown()
     for app in made:
         app.state.runtime.engine.dispose()
+
+
+@pytest.fixture
+def runtime_of(sqlite_engine: Engine) -> Iterator[Callable[..., Runtime]]:
+    """Makes runtimes with the settings that are given, not started; whatever becomes of them is stopped."""
+    made: list[Runtime] = []
+
+    def make(**settings: object) -> Runtime:
+        url = sqlite_engine.url.render_as_string()
+        made.append(Runtime(Settings(**{"database_url": url, "scheduler": False} | settings)))
+        return made[-1]
+
+    yield make
+    for runtime in made:
+        runtime.stop()
 
 
 @pytest.fixture

@@ -3,25 +3,6 @@ import socket
 import pytest
 
 from service.doctor import FAIL, LEFT_OUT, OK, Finding, examine
-from service.runtime import Runtime
-from service.settings import Settings
-from telemetry import setup
-
-
-@pytest.fixture
-def runtime_of(sqlite_engine):
-    made = []
-
-    def make(**settings):
-        url = sqlite_engine.url.render_as_string()
-        runtime = Runtime(Settings(**{"database_url": url, "scheduler": False} | settings))
-        made.append(runtime)
-        return runtime
-
-    yield make
-    setup.shutdown(1.0)
-    for runtime in made:
-        runtime.engine.dispose()
 
 
 def found(runtime, until=None):

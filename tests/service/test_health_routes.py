@@ -4,7 +4,6 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,22 +41,6 @@ def refused() -> None:
 
 def behind() -> None:
     raise CheckFailed(MISSING)
-
-
-@pytest.fixture
-def hang() -> Iterator[Callable[[], None]]:
-    """A call that does not return before the test has ended; by then its threads are gone."""
-    released = threading.Event()
-
-    def never() -> None:
-        assert released.wait(30)
-
-    before = set(threading.enumerate())
-    yield never
-    released.set()
-    for thread in set(threading.enumerate()) - before:
-        thread.join(5)
-        assert not thread.is_alive()
 
 
 @pytest.fixture

@@ -5,25 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from service import database
-from service.runtime import STOP_WITHIN, Runtime
-from service.settings import Settings
+from service.runtime import STOP_WITHIN
 from telemetry import setup
 from telemetry.jobs.monitor import monitor_job
-
-
-@pytest.fixture
-def runtime_of(sqlite_engine):
-    made = []
-
-    def make(**settings):
-        url = sqlite_engine.url.render_as_string()
-        runtime = Runtime(Settings(**{"database_url": url, "scheduler": False} | settings))
-        made.append(runtime)
-        return runtime
-
-    yield make
-    for runtime in made:
-        runtime.stop()
 
 
 def ready(runtime):
