@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.errors import PROBLEM, Problem
 from service.operations.dependencies import ScheduleDep, TelemetryDep
@@ -52,12 +52,17 @@ class JobRunOut(BaseModel):
 
 
 class RunsQuery(BaseModel):
-    """Which runs."""
+    """Which runs. A filter that is there and empty (`?job_name=&status=`) filters nothing."""
 
     job_name: str | None = Field(None, max_length=100)
     status: Literal["running", "success", "failed"] | None = None
     before: int | None = Field(None, ge=1, le=2**63 - 1, description="only runs with a smaller id")
     limit: int = Field(50, ge=1, le=1000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_filters(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in given.items() if value or name == "limit"}
 
 
 class RunsOut(BaseModel):

@@ -4,6 +4,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service.schedule import JOBS, DailyAt, Job, Schedule
+from telemetry.jobs import monitor_job
 from telemetry.jobs.run import JobRun
 
 BEGAN = datetime(2025, 10, 2, 12, tzinfo=UTC)
@@ -327,3 +328,12 @@ def test_a_database_that_fails_is_a_problem_with_a_sentence_that_gives_nothing_a
     said = detail(TestClient(app).get("/jobs"), 503)
 
     assert said == "The database cannot be asked now: migrations are missing: run `alembic upgrade head`."
+
+
+def test_a_filter_that_is_empty_filters_nothing(client):
+    with monitor_job("any"):
+        pass
+
+    runs = client.get("/jobs/status?job_name=&status=&before=&limit=50").json()["runs"]
+
+    assert [run["job_name"] for run in runs] == ["any"]
