@@ -54,8 +54,10 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     runtime: Runtime = app.state.runtime
     with stopping_on_signals(runtime.lifecycle):
         runtime.start()
-        yield
-        await asyncio.to_thread(runtime.stop)
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(runtime.stop)
 
 
 def __getattr__(name: str) -> Any:
