@@ -49,9 +49,6 @@ class JobRunStore:
             page = page.where(JobRunRow.id < before)
         return self._all(page)
 
-    def last_run(self, job_name: str) -> JobRunRow | None:
-        return next(iter(self.page(job_name=job_name, limit=1)), None)
-
     def latest(self) -> dict[str, JobRunRow]:
         """The newest run of each job."""
         names = _names()

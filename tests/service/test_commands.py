@@ -176,7 +176,7 @@ def test_a_job_that_fails_is_told_to_whoever_ran_it_and_recorded(run, migrated, 
     assert run("run-job", "backup_database") == 1
 
     assert "backup_database failed: " in capsys.readouterr().err
-    assert migrated.last_run("backup_database").status == "failed"
+    assert migrated.latest()["backup_database"].status == "failed"
 
 
 class Interrupted(io.StringIO):

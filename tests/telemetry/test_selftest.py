@@ -10,8 +10,6 @@ from telemetry.jobs import monitor
 from telemetry.selftest import SelfTest, Silent
 from telemetry.settings import TelemetrySettings
 
-CHECKS = ("request", "query", "call", "job", "log")
-
 
 @pytest.fixture
 def telemetry_of(sqlite_engine):
@@ -30,11 +28,6 @@ def telemetry(telemetry_of):
 @pytest.fixture
 def selftest(telemetry, sqlite_engine):
     return SelfTest(telemetry, sqlite_engine)
-
-
-@pytest.mark.parametrize("check", CHECKS)
-def test_whatever_goes_through_comes_out(selftest, check):
-    assert "d" in selftest.checks()[check]()
 
 
 @pytest.mark.parametrize("sampler", ["always_on", "parentbased_traceidratio"])

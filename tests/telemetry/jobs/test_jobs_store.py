@@ -57,7 +57,7 @@ def test_a_run_comes_back_as_it_was_written(store):
     )
 
     store.write([run])
-    row = store.last_run("sync")
+    row = store.latest()["sync"]
 
     for column in [
         "run_id",
@@ -143,7 +143,7 @@ def test_pages_can_be_of_one_job_and_of_one_status(store):
 
 
 def test_each_jobs_latest_run_and_name_are_known(store):
-    assert (store.names(), store.latest(), store.last_run("wb")) == ([], {}, None)
+    assert (store.names(), store.latest()) == ([], {})
     store.write([ended(1, "wb"), ended(2, "ozon"), started(3, "wb"), ended(4, "Ñandú"), ended(5, "a b")])
 
     assert store.names() == sorted(["wb", "ozon", "Ñandú", "a b"])
@@ -153,7 +153,7 @@ def test_each_jobs_latest_run_and_name_are_known(store):
         "Ñandú": 4,
         "a b": 5,
     }
-    assert store.last_run("wb").status == "running"
+    assert store.latest()["wb"].status == "running"
 
 
 def test_pruning_deletes_what_began_earlier_and_nothing_else(store, monkeypatch):
