@@ -7,6 +7,7 @@ from telemetry import otlp
 
 _PAGES = (
     ("/docs", "the API, to try out"),
+    ("/api/v1/reviews", "reviews, the newest first; orders are beside them"),
     ("/healthz", "how it is"),
     ("/jobs", "the schedule, with last and next runs"),
     ("/metrics", "what Prometheus reads"),
@@ -22,10 +23,17 @@ def banner(settings: Settings, schedule: Schedule) -> str:
         f"  database   {settings.url.render_as_string(hide_password=True)}",
         f"  logs       {settings.log_dir}",
         f"  scheduler  {_jobs(schedule) if settings.scheduler else 'off in this process'}",
-        *(["  sandbox    on: no marketplace, OpenAI or Telegram is called"] if settings.sandbox else []),
+        *(
+            ["  sandbox    on: no marketplace, OpenAI or Telegram is called, and nothing here is real"]
+            * settings.sandbox
+        ),
         *(f"  missing    {sentence}" for sentence in missing(settings)),
         "",
         *(f"  {base + path:<38} {what}" for path, what in _PAGES),
+        *(
+            [f"  {settings.sandbox_url + '/phone':<38} the phone: what Telegram would show (sandbox)"]
+            * settings.sandbox
+        ),
     ]
     return "\n".join(lines) + "\n"
 

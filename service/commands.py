@@ -19,10 +19,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from service import database
 from service.banner import banner
 from service.doctor import FAIL, examine
-from service.runtime import Runtime
+from service.runtime import Runtime, SandboxAway
+from service.sandbox.keeper import answers
 from service.schedule import Schedule, UnknownJob
 from service.scheduler import run_job, utcnow
-from service.settings import Settings
+from service.settings import SANDBOX_HOST, Settings
 from telemetry import setup
 from telemetry.health.report import describe
 from telemetry.logs import setup_logging
@@ -46,7 +47,7 @@ def serve(options: argparse.Namespace) -> int:
     given = {"HOST": options.host, "PORT": options.port, "SCHEDULER": "false" if options.no_scheduler else None}
     os.environ.update({name: str(value) for name, value in given.items() if value is not None})
     settings = Settings.read()
-    if taken := _taken(settings.host, settings.port):
+    if taken := _taken(settings.host, settings.port) or _sandbox_taken(settings):
         return complain(taken)
     setup_logging(settings)  # for what uvicorn itself has to say, the parent of several workers above all
     say(banner(settings, Schedule(settings)))
@@ -73,6 +74,14 @@ def _taken(host: str, port: int) -> str | None:
         except OSError as error:
             return f"Cannot listen on {host}:{port} ({error.strerror}): choose another with --port, or PORT in .env."
     return None
+
+
+def _sandbox_taken(settings: Settings) -> str | None:
+    """Another service's sandbox on the port is as good as an own one."""
+    if not settings.sandbox or answers(SANDBOX_HOST, settings.sandbox_port):
+        return None
+    taken = _taken(SANDBOX_HOST, settings.sandbox_port)
+    return taken and taken.replace("--port, or PORT in .env", "SANDBOX_PORT in .env")
 
 
 def scheduler(_options: argparse.Namespace) -> int:
@@ -141,8 +150,9 @@ def run_one(options: argparse.Namespace) -> int:
     runtime = Runtime(settings)
     try:
         database.migrate(runtime.engine)
-        started = time.perf_counter()
-        run = run_job(job, runtime.context)
+        with runtime.surroundings():
+            started = time.perf_counter()
+            run = run_job(job, runtime.context)
     except Exception as error:  # noqa: BLE001  # the edge: whatever a job raises is told to whoever ran it
         return complain(f"{job.name} failed: {type(error).__name__}: {error}")
     finally:
@@ -156,8 +166,13 @@ def doctor(_options: argparse.Namespace) -> int:
     """Check everything, a line each; 1 if anything is wrong."""
     runtime = Runtime(Settings.read())
     well = True
-    for finding in examine(runtime):
-        well = well and finding.mark != FAIL
-        say(str(finding))
-    setup.shutdown(1.0)
+    try:
+        with runtime.surroundings():
+            for finding in examine(runtime):
+                well = well and finding.mark != FAIL
+                say(str(finding))
+    except SandboxAway as error:
+        return complain(str(error))
+    finally:
+        setup.shutdown(1.0)
     return 0 if well else 1

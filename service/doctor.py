@@ -9,10 +9,20 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from openai import OpenAIError
+
 from service import database
+from service.advice.failures import failure_of
 from service.banner import missing
+from service.marketplaces.errors import CallError
+from service.marketplaces.http import Call
+from service.marketplaces.ozon_keys import check_key
+from service.marketplaces.pace import Limit
+from service.outside import Outside
 from service.runtime import Runtime
+from service.scheduler import utcnow
 from service.settings import PRODUCTION, Settings
+from service.telegram import check_bot
 from telemetry import otlp
 from telemetry.health.report import describe
 from telemetry.selftest import SelfTest, Silent
@@ -37,7 +47,10 @@ class Finding:
         return f"{self.mark:<5} {self.name:<20} {self.sentence}"
 
 
-_NEEDS: Final = {"telemetry: job": "migrations"}
+_NEEDS: Final = {
+    "telemetry: job": "migrations",
+    **dict.fromkeys(("Wildberries", "Ozon", "Telegram"), "migrations"),  # the pace of calls is in the database
+}
 Check = Callable[[], str]
 
 
@@ -70,8 +83,46 @@ def _checks(runtime: Runtime) -> Mapping[str, Check]:
         "OTLP": _otlp,
         "database": lambda: _database(runtime),
         "migrations": lambda: _migrations(runtime),
+        **_outside(runtime),
         **{f"telemetry: {name}": check for name, check in SelfTest(runtime.telemetry, engine).checks().items()},
     }
+
+
+def _outside(runtime: Runtime) -> dict[str, Check]:
+    """Of each service that is called, whether it accepts what it is called with. What is not configured is told elsewhere."""
+    settings, outside = runtime.settings, runtime.outside_promptly
+    return {
+        **({"Wildberries": lambda: _wildberries(outside)} if settings.wb_api_token else {}),
+        **({"Ozon": lambda: _ozon(outside)} if settings.ozon_client_id and settings.ozon_api_key else {}),
+        **({"OpenAI": lambda: _openai(outside, settings)} if settings.openai_api_key and settings.openai_model else {}),
+        **({"Telegram": lambda: _telegram(outside, settings)} if settings.telegram_token else {}),
+    }
+
+
+def _wildberries(outside: Outside) -> str:
+    token = outside.wb_token
+    if complaint := token.complaint(utcnow()):
+        raise Unwell(complaint)
+    for client, host in ((outside.wb_feedbacks, "feedbacks"), (outside.wb_statistics, "statistics")):
+        client.call(Call("GET", "/ping", Limit(f"wb:ping:{host}:{token.account}", 10.0, 3)))
+    return f"accepts WB_API_TOKEN, {token}"
+
+
+def _ozon(outside: Outside) -> str:
+    return check_key(outside.ozon, utcnow())
+
+
+def _openai(outside: Outside, settings: Settings) -> str:
+    try:
+        model = outside.openai_client.models.retrieve(str(settings.openai_model))
+    except OpenAIError as error:
+        raise Unwell(str(failure_of(error).error)) from None
+    return f"accepts OPENAI_API_KEY, and has {model.id}"
+
+
+def _telegram(outside: Outside, settings: Settings) -> str:
+    token = settings.telegram_token
+    return check_bot(outside.telegram, token.get_secret_value() if token else "", settings.manager_chat_id)
 
 
 def _variables(settings: Settings) -> str:
@@ -114,7 +165,7 @@ def _writable(directory: Path) -> str:
 def _examined(name: str, check: Check) -> Finding:
     try:
         return Finding(OK, name, check())
-    except (Unwell, Silent) as error:
+    except (Unwell, Silent, CallError) as error:
         return Finding(FAIL, name, str(error))
     except Exception as error:  # noqa: BLE001  # whatever is wrong is what the doctor is for
         return Finding(FAIL, name, describe(error))

@@ -32,9 +32,10 @@ _OZON: Final = (
     "/v3/posting/fbo/list",
     "/v4/posting/fbs/list",
 )
-_OPENAI: Final = ("/responses", "/models")
+_OPENAI: Final = ("/responses", "/models", "/models/{model}")
 _TELEGRAM: Final = (
     "/bot{token}/getMe",
+    "/bot{token}/getChat",
     "/bot{token}/sendMessage",
     "/bot{token}/editMessageText",
     "/bot{token}/sendDocument",

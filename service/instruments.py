@@ -1,43 +1,144 @@
-"""The instruments of the business, as fields of one frozen object."""
+"""The instruments of the business, as fields of one frozen object, and the words that go with them."""
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Final, Self
 
-from opentelemetry.metrics import Counter, Meter
+from opentelemetry.metrics import Counter, Histogram, Meter
 
-from service.external import MARKETPLACES
+from service.external import MARKETPLACES, OPENAI, OZON, WB
+from service.tables import DRAFTED
+from telemetry import names
 from telemetry.metrics.vocabulary import Label, Row
 
 MARKETPLACE: Final = "marketplace"
 STATUS: Final = "status"
+OUTCOME: Final = "outcome"
 REVIEWS_PROCESSED: Final = "reviews.processed"
+ORDERS_PROCESSED: Final = "orders.processed"
 ADVICE_GENERATED: Final = "advice.generated"
+ADVICE_DRAFTS: Final = "advice.drafts"
+API_WAIT: Final = "external.api.wait"
+
+# The words of OpenTelemetry's conventions for generative AI; the cost is the service's own.
+TOKEN_USAGE: Final = "gen_ai.client.token.usage"  # noqa: S105  # tokens of text
+COST: Final = "gen_ai.client.cost"
+GEN_AI_OPERATION: Final = "gen_ai.operation.name"
+GEN_AI_PROVIDER: Final = "gen_ai.provider.name"
+GEN_AI_REQUEST_MODEL: Final = "gen_ai.request.model"
+GEN_AI_RESPONSE_MODEL: Final = "gen_ai.response.model"
+GEN_AI_RESPONSE_ID: Final = "gen_ai.response.id"
+GEN_AI_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
+GEN_AI_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+GEN_AI_TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105  # tokens of text
+TOKEN_BUCKETS: Final = tuple(float(4**power) for power in range(14))
+
+# What becomes of a draft that does not come about: a `Draft` says one of these, or an error is raised (the last two).
+REFUSED: Final = "refused"
+INCOMPLETE: Final = "incomplete"
+FAILED: Final = "failed"
+EMPTY: Final = "empty"
+HTML: Final = "html"
+BROKEN_JSON: Final = "broken_json"
+UNSTRUCTURED: Final = "unstructured"
+TOO_LONG: Final = "too_long"
+QUOTA: Final = "quota"
+ERROR: Final = "error"
+OUTCOMES: Final = (
+    DRAFTED,
+    REFUSED,
+    INCOMPLETE,
+    FAILED,
+    EMPTY,
+    HTML,
+    BROKEN_JSON,
+    UNSTRUCTURED,
+    TOO_LONG,
+    QUOTA,
+    ERROR,
+)
+
+# Why a call waits: for its turn, or because the last attempt failed.
+PACE: Final = "pace"
+BACKOFF: Final = "backoff"
 
 _MARKETPLACE = Label("marketplace", MARKETPLACE)
+_STATUS = Label("status", STATUS)
+_CALLED: Final = (WB, OZON, OPENAI)
 ROWS: Final = (
     Row(
         "reviews_processed_total",
         "counter",
         REVIEWS_PROCESSED,
         "Reviews that a sync has seen, by what became of them.",
-        (_MARKETPLACE, Label("status", STATUS)),
+        (_MARKETPLACE, _STATUS),
+    ),
+    Row(
+        "orders_processed_total",
+        "counter",
+        ORDERS_PROCESSED,
+        "Orders that a sync has seen, by what became of them.",
+        (_MARKETPLACE, _STATUS),
     ),
     Row("advice_generated_total", "counter", ADVICE_GENERATED, "Answers drafted.", (_MARKETPLACE,)),
+    Row(
+        "advice_drafts_total",
+        "counter",
+        ADVICE_DRAFTS,
+        "Drafts that were asked for, by what became of them.",
+        (_MARKETPLACE, Label("outcome", OUTCOME)),
+    ),
+    Row(
+        "openai_cost_usd_total",
+        "counter",
+        COST,
+        "US dollars spent on drafts, of models whose prices are known.",
+        (Label("model", GEN_AI_REQUEST_MODEL),),
+    ),
+    Row(
+        "external_api_wait_seconds_total",
+        "counter",
+        API_WAIT,
+        "Seconds that calls to other services waited before they began.",
+        (Label("service", names.PEER_SERVICE), Label("reason", names.REASON)),
+    ),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class BusinessInstruments:
     reviews_processed: Counter
+    orders_processed: Counter
     advice_generated: Counter
+    drafts: Counter
+    token_usage: Histogram
+    money: Counter
+    call_waits: Counter
 
     @classmethod
     def create(cls, meter: Meter) -> Self:
-        """Counters begin at zero for each marketplace, so that a first event is seen by `rate()`."""
         made = cls(
             reviews_processed=meter.create_counter(REVIEWS_PROCESSED, "{review}", "Reviews that a sync has seen."),
+            orders_processed=meter.create_counter(ORDERS_PROCESSED, "{order}", "Orders that a sync has seen."),
             advice_generated=meter.create_counter(ADVICE_GENERATED, "{answer}", "Answers drafted."),
+            drafts=meter.create_counter(ADVICE_DRAFTS, "{draft}", "Drafts asked for, by what became of them."),
+            token_usage=meter.create_histogram(
+                TOKEN_USAGE,
+                "{token}",
+                "Tokens that a call used.",
+                explicit_bucket_boundaries_advisory=TOKEN_BUCKETS,
+            ),
+            money=meter.create_counter(COST, "USD", "Money spent on calls of models whose prices are known."),
+            call_waits=meter.create_counter(API_WAIT, "s", "Time that calls waited before they began."),
         )
-        for marketplace in MARKETPLACES:
-            made.advice_generated.add(0, {MARKETPLACE: marketplace})
+        made._begin_at_zero()
         return made
+
+    def _begin_at_zero(self) -> None:
+        """Where all label sets are known before, so that a first event is seen by `rate()`."""
+        for marketplace in MARKETPLACES:
+            self.advice_generated.add(0, {MARKETPLACE: marketplace})
+        for marketplace, outcome in product(MARKETPLACES, OUTCOMES):
+            self.drafts.add(0, {MARKETPLACE: marketplace, OUTCOME: outcome})
+        for service, reason in product(_CALLED, (PACE, BACKOFF)):
+            self.call_waits.add(0, {names.PEER_SERVICE: service, names.REASON: reason})

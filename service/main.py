@@ -9,9 +9,9 @@ from typing import Any
 from fastapi import Depends, FastAPI
 
 from service import __version__, database
+from service.access import require_ops_token
 from service.errors import PROBLEM, install_error_pages
 from service.operations import health, jobs, metrics
-from service.operations.dependencies import require_ops_token
 from service.runtime import Runtime, specifics
 from service.settings import Settings
 from telemetry import setup

@@ -1,15 +1,22 @@
 """The runtime: what every entry point needs, built in one order, started and stopped in the other."""
 
+import threading
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Final
 
 from service import external
 from service.claims import Claims
+from service.context import Context
 from service.instruments import ROWS, BusinessInstruments
-from service.schedule import Context, Schedule
+from service.outside import PROMPT, Outside, counting_waits
+from service.sandbox.keeper import Keeper
+from service.schedule import Schedule
 from service.scheduler import Scheduler
-from service.settings import Settings
+from service.settings import SANDBOX_HOST, Settings
 from service.startup import BringUp
+from service.waiting import Waiting
 from telemetry import names, setup
 from telemetry.database import create_engine
 from telemetry.health.lifecycle import Lifecycle
@@ -24,6 +31,18 @@ def specifics(settings: Settings) -> Specifics:
     return Specifics(tuple(external.services(settings)), ROWS, UNTRACED)
 
 
+class SandboxAway(Exception):  # it is not there
+    def __init__(self, port: int) -> None:
+        super().__init__(f"The sandbox does not answer on port {port}: set SANDBOX_PORT to one that is free.")
+
+
+def sandbox_of(settings: Settings) -> Keeper | None:
+    if not settings.sandbox:
+        return None
+    arguments = ("--seed", str(settings.sandbox_seed), "--faults", settings.sandbox_faults)
+    return Keeper(SANDBOX_HOST, settings.sandbox_port, settings.data_dir / "sandbox" / "journal.jsonl", arguments)
+
+
 class Runtime:
     """The composition root: the engine, the telemetry, the schedule and the scheduler of one process."""
 
@@ -33,8 +52,15 @@ class Runtime:
         self.engine = create_engine(settings.url, settings.service_name)
         self.telemetry = setup.start(settings=settings, engine=self.engine, specifics=specifics(settings))
         self.instruments = BusinessInstruments.create(self.telemetry.meter("service"))
+        self._stopping = threading.Event()
+        waiting = Waiting(self._stopping, counting_waits(self.instruments))
+        self.outside = Outside(settings, self.engine, self.instruments, waiting)
+        self.outside_promptly = Outside(settings, self.engine, self.instruments, waiting, PROMPT)
+        self.sandbox = sandbox_of(settings)
         self.schedule = Schedule(settings)
-        self.context = Context(settings, self.engine, self.telemetry.store, self.telemetry.resources)
+        self.context = Context(
+            settings, self.engine, self.telemetry.store, self.telemetry.resources, self.outside, self.instruments
+        )
         self.scheduler = Scheduler(self.schedule, self.context, Claims(self.engine).take)
         self._bring_up = BringUp(self.engine, self._ready)
         self._begin_at_zero()
@@ -43,7 +69,32 @@ class Runtime:
         """Once: what has been stopped is over, and a new application is made by `create_app()`."""
         if self.lifecycle.phase == "stopping":
             raise RuntimeError("This application has been stopped; make a new one by create_app().")
+        if self.sandbox is not None:
+            self.sandbox.start()
         self._bring_up.start()
+
+    @contextmanager
+    def surroundings(self) -> Generator[None]:
+        """The outside world for a process that does one thing: with the sandbox up, if there is to be one.
+
+        Raises:
+            SandboxAway: it did not begin to answer.
+        """
+        if self.sandbox is not None:
+            self.sandbox.start()
+            if not self.sandbox.wait():
+                self.sandbox.stop()
+                raise SandboxAway(self.settings.sandbox_port)
+        try:
+            yield
+        finally:
+            self._close_outside()
+
+    def _close_outside(self) -> None:
+        for outside in (self.outside, self.outside_promptly):
+            outside.close()
+        if self.sandbox is not None:
+            self.sandbox.stop()
 
     def _begin_at_zero(self) -> None:
         """A series that is there before its first event: else `rate()` does not see that one."""
@@ -60,6 +111,8 @@ class Runtime:
 
     def _ready(self) -> None:
         self._remember_successes()
+        if self.sandbox is not None:
+            self.sandbox.wait()
         if self.settings.scheduler:
             self.scheduler.start()
         self.lifecycle.ready()
@@ -69,7 +122,9 @@ class Runtime:
         self.lifecycle.stop()
         told = self.lifecycle.stopping_since or time.monotonic()
         self._bring_up.stop()
+        self._stopping.set()
         self.scheduler.stop(grace=_left(told) / 2)
+        self._close_outside()
         setup.shutdown(max(_FLUSH_AT_LEAST, _left(told)))
         self.engine.dispose()
 

@@ -4,31 +4,19 @@ A new job is one line in `JOBS`. It is recorded, measured, listed and claimed li
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
-from sqlalchemy.engine import Engine
 
-from service import housekeeping
+from service import business, housekeeping
+from service.context import Context
 from service.settings import Settings
-from telemetry.health.resources import Resources
-from telemetry.jobs.store import JobRunStore
 from telemetry.logs.cleanup import BACKUPS
 
 Metadata = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What a job may use."""
-
-    settings: Settings
-    engine: Engine
-    store: JobRunStore
-    resources: Resources
 
 
 class Cadence(Protocol):
@@ -36,6 +24,10 @@ class Cadence(Protocol):
 
     def after(self, moment: datetime) -> datetime:
         """The first tick later than the moment."""
+        ...
+
+    def before(self, moment: datetime) -> datetime:
+        """The last tick that is not later than the moment."""
         ...
 
 
@@ -48,6 +40,9 @@ class Every:
     def after(self, moment: datetime) -> datetime:
         trigger = IntervalTrigger(seconds=int(self.interval.total_seconds()), start_date=_EPOCH, timezone=UTC)
         return _next(trigger, moment)
+
+    def before(self, moment: datetime) -> datetime:
+        return self.after(moment) - self.interval
 
     def __str__(self) -> str:
         minutes, seconds = divmod(int(self.interval.total_seconds()), 60)
@@ -64,6 +59,9 @@ class DailyAt:
     def after(self, moment: datetime) -> datetime:
         return _next(CronTrigger(hour=self.hour, minute=self.minute, timezone=UTC), moment)
 
+    def before(self, moment: datetime) -> datetime:
+        return self.after(moment) - timedelta(days=1)
+
     def __str__(self) -> str:
         return f"daily at {self.hour:02}:{self.minute:02} UTC"
 
@@ -78,16 +76,34 @@ def _next(trigger: IntervalTrigger | CronTrigger, moment: datetime) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job: what it returns goes into its run's metadata. `missing` names the variables without which it can't run."""
+    """A job: what it returns goes into its run's metadata.
+
+    Attributes:
+        missing: names the variables without which it can't run.
+        catches_up: a tick that nobody ran, since nobody was there, is run at the start.
+        in_sandbox: its cadence where the outside world is a sandbox, and somebody watches.
+    """
 
     name: str
     cadence: Cadence
     run: Callable[[Context], Metadata]
     missing: Callable[[Settings], str | None] = lambda _settings: None
+    catches_up: bool = False
+    in_sandbox: Cadence | None = None
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _wants(*variables: str) -> Callable[[Settings], str | None]:
+    """Why a job can't run: the variables of these that are not set."""
+
+    def missing(settings: Settings) -> str | None:
+        unset = [name for name in variables if getattr(settings, name.lower()) is None]
+        return f"{' and '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set." if unset else None
+
+    return missing
 
 
 JOBS: Final[tuple[Job, ...]] = (
@@ -109,6 +125,46 @@ JOBS: Final[tuple[Job, ...]] = (
         DailyAt(3, 40),
         lambda c: housekeeping.prune_job_runs(c.store, c.settings.job_runs_keep_days, _now()),
     ),
+    Job(
+        "sync_wb_reviews",
+        Every(timedelta(minutes=15)),
+        business.sync_wb_reviews,
+        _wants("WB_API_TOKEN"),
+        catches_up=True,
+        in_sandbox=Every(timedelta(minutes=1)),
+    ),
+    Job(
+        "sync_wb_orders",
+        Every(timedelta(minutes=30)),
+        business.sync_wb_orders,
+        _wants("WB_API_TOKEN"),
+        catches_up=True,
+        in_sandbox=Every(timedelta(minutes=2)),
+    ),
+    Job(
+        "sync_ozon_reviews",
+        Every(timedelta(minutes=15)),
+        business.sync_ozon_reviews,
+        _wants("OZON_CLIENT_ID", "OZON_API_KEY"),
+        catches_up=True,
+        in_sandbox=Every(timedelta(minutes=1)),
+    ),
+    Job(
+        "sync_ozon_orders",
+        Every(timedelta(minutes=30)),
+        business.sync_ozon_orders,
+        _wants("OZON_CLIENT_ID", "OZON_API_KEY"),
+        catches_up=True,
+        in_sandbox=Every(timedelta(minutes=2)),
+    ),
+    Job(
+        "generate_advice",
+        Every(timedelta(minutes=5)),
+        business.generate_advice,
+        _wants("OPENAI_API_KEY", "OPENAI_MODEL"),
+        catches_up=True,
+        in_sandbox=Every(timedelta(seconds=15)),
+    ),
 )
 
 
@@ -123,7 +179,7 @@ class Schedule:
     """The jobs of this service, and which of them can run with its settings."""
 
     def __init__(self, settings: Settings, jobs: Iterable[Job] = JOBS) -> None:
-        self.jobs = tuple(jobs)
+        self.jobs = tuple(_at_its_pace(job, settings) for job in jobs)
         self._missing = {job.name: job.missing(settings) for job in self.jobs}
 
     def get(self, name: str) -> Job:
@@ -138,3 +194,7 @@ class Schedule:
 
     def scheduled(self) -> list[Job]:
         return [job for job in self.jobs if self._missing[job.name] is None]
+
+
+def _at_its_pace(job: Job, settings: Settings) -> Job:
+    return replace(job, cadence=job.in_sandbox) if settings.sandbox and job.in_sandbox else job

@@ -1,5 +1,6 @@
 """The loop: starts each job at its ticks, if nobody else has claimed the tick, and outlives whatever a job does."""
 
+import asyncio
 import logging
 import threading
 import time
@@ -7,7 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from service.schedule import Context, Job, Schedule
+from service.context import Context
+from service.schedule import Job, Schedule
 from telemetry.health.report import CheckFailed
 from telemetry.jobs.monitor import monitor_job
 from telemetry.jobs.recording import JobHandle
@@ -23,7 +25,7 @@ def utcnow() -> datetime:
 def run_job(job: Job, context: Context, scheduled_for: datetime | None = None) -> JobHandle:
     """Run one job now, recorded. What it raises is for the caller."""
     with monitor_job(job.name, scheduled_for=scheduled_for) as run:
-        run.metadata.update(job.run(context))
+        run.metadata.update(job.run(context.of(run.metadata)))
     return run
 
 
@@ -73,10 +75,12 @@ class Scheduler:
     def step(self, now: datetime) -> datetime:
         """Start what is due, and say when the next tick is. Of several missed ticks, the last one counts.
 
-        What is due is counted from the first step.
+        What is due is counted from the first step; for a job that catches up, from the tick before it, which is claimed
+        already unless nobody ran.
         """
         for job in self._jobs:
-            if (tick := self._due.setdefault(job.name, job.cadence.after(now))) <= now:
+            first = job.cadence.before(now) if job.catches_up else job.cadence.after(now)
+            if (tick := self._due.setdefault(job.name, first)) <= now:
                 while (following := job.cadence.after(tick)) <= now:
                     tick = following
                 self._due[job.name] = following
@@ -96,5 +100,7 @@ class Scheduler:
         try:
             if self._claim(job.name, tick):
                 run_job(job, self._context, tick)
+        except asyncio.CancelledError as error:  # it waited when the service was told to stop
+            _log.info("Job %s was cancelled: %s", job.name, error)
         except (Exception, SystemExit):  # noqa: BLE001  # a job that fails is logged once, here, and the loop goes on
             _log.exception("Job %s failed", job.name, extra={"component": "scheduler"})

@@ -1,13 +1,23 @@
 """Settings of the service: the telemetry's, and what the service itself needs to know."""
 
-from typing import ClassVar, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, TypeAdapter, ValidationError, model_validator
 
 from service import __version__
+from service.sandbox import credentials
+from service.sandbox.faults import Faults
 from telemetry.settings import TelemetrySettings
 
-PRODUCTION = "production"
+PRODUCTION: Final = "production"
+SANDBOX_HOST: Final = "127.0.0.1"
+_SANDBOX_PORT: Final = 8081
+_BOOL: Final = TypeAdapter(bool)
+
+
+def _faults(text: str) -> str:
+    Faults.parse(text)
+    return text
 
 
 class Settings(TelemetrySettings):
@@ -20,6 +30,11 @@ class Settings(TelemetrySettings):
     port: int = Field(8080, ge=0, le=65535, description="a port from 0 to 65535")
     scheduler: bool = Field(default=True, description="true or false: whether this process runs the scheduled jobs")
     sandbox: bool = Field(default=False, description="true or false")
+    sandbox_port: int = Field(_SANDBOX_PORT, ge=1, le=65535, description="a port from 1 to 65535, another than PORT")
+    sandbox_seed: int = Field(1, description="a whole number: the same one makes the same world")
+    sandbox_faults: Annotated[str, AfterValidator(_faults)] = Field(
+        "0", description="a share from 0 to 1 of all calls, or kinds of faults such as 429=0.05,5xx=0.05,timeout=0.02"
+    )
 
     telegram_token: SecretStr | None = Field(
         None, min_length=10, description="the token that BotFather gave, such as 123456:ABC-DEF"
@@ -56,15 +71,62 @@ class Settings(TelemetrySettings):
         pattern=r"^https?://",
         description="a URL that begins with http:// or https://",
     )
-    openai_model: str | None = Field(None, min_length=1, description="the name of a model")
+    openai_model: str | None = Field(None, min_length=1, max_length=100, description="the name of a model")
+    openai_max_output_tokens: int = Field(
+        1000, ge=50, le=100_000, description="a whole number of tokens from 50: what one answer may cost at the most"
+    )
 
     @property
     def on_loopback(self) -> bool:
         """Whether only this machine can reach the API."""
         return self.host in {"localhost", "::1"} or self.host.startswith("127.")
 
+    @property
+    def sandbox_url(self) -> str:
+        return f"http://{SANDBOX_HOST}:{self.sandbox_port}"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_sandbox(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """In the sandbox none of the real addresses and secrets is known, so that none of them can be used."""
+        return values | _sandbox(values) if _means_true(values.get("sandbox")) else values
+
     @model_validator(mode="after")
     def _no_sandbox_in_production(self) -> Self:
-        if self.sandbox and self.environment == PRODUCTION:
+        if self.sandbox and self.environment == f"{PRODUCTION}{_SUFFIX}":
             raise ValueError("SANDBOX is true, but must be false when ENVIRONMENT is production.")
+        if self.sandbox and self.sandbox_port == self.port:
+            raise ValueError(f"SANDBOX_PORT is {self.sandbox_port}, but must be another than PORT.")
         return self
+
+
+_SUFFIX: Final = "-sandbox"
+
+
+def _means_true(value: object) -> bool:
+    try:
+        return _BOOL.validate_python(value)
+    except ValidationError:  # it is told where the field itself is looked at
+        return False
+
+
+def _sandbox(values: dict[str, Any]) -> dict[str, Any]:
+    """What the sandbox is reached by. Every signal says in its environment what it comes from."""
+    url = f"http://{SANDBOX_HOST}:{values.get('sandbox_port') or _SANDBOX_PORT}"
+    environment = str(values.get("environment") or "development").removesuffix(_SUFFIX)
+    return {
+        "environment": f"{environment}{_SUFFIX}",
+        "wb_api_token": credentials.wb_token(),
+        "wb_feedbacks_url": f"{url}/wb-feedbacks",
+        "wb_statistics_url": f"{url}/wb-statistics",
+        "ozon_client_id": credentials.OZON_CLIENT_ID,
+        "ozon_api_key": credentials.OZON_API_KEY,
+        "ozon_api_url": f"{url}/ozon",
+        "openai_api_key": credentials.OPENAI_API_KEY,
+        "openai_base_url": f"{url}/openai/v1",
+        "openai_model": credentials.OPENAI_MODEL,
+        "telegram_token": credentials.TELEGRAM_TOKEN,
+        "manager_chat_id": credentials.TELEGRAM_CHAT_ID,
+        "telegram_api_url": f"{url}/telegram",
+        "telegram_thread_id": None,
+    }

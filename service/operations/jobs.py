@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.errors import PROBLEM, Problem
 from service.operations.dependencies import ScheduleDep, TelemetryDep
+from service.paging import LARGEST_ID, Filters, link_next
 from service.schedule import Schedule
 from service.scheduler import utcnow
 from telemetry.jobs.stats import statistics
@@ -51,18 +52,13 @@ class JobRunOut(BaseModel):
     heartbeat_at: datetime | None
 
 
-class RunsQuery(BaseModel):
+class RunsQuery(Filters):
     """Which runs. A filter that is there and empty (`?job_name=&status=`) filters nothing."""
 
     job_name: str | None = Field(None, max_length=100)
     status: Literal["running", "success", "failed"] | None = None
-    before: int | None = Field(None, ge=1, le=2**63 - 1, description="only runs with a smaller id")
+    before: int | None = Field(None, ge=1, le=LARGEST_ID, description="only runs with a smaller id")
     limit: int = Field(50, ge=1, le=1000)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_empty_filters(cls, given: dict[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in given.items() if value or name == "limit"}
 
 
 class RunsOut(BaseModel):
@@ -147,9 +143,7 @@ def list_runs(
     if query.job_name is not None:
         _must_be_known(query.job_name, telemetry, schedule)
     rows = telemetry.store.page(**query.model_dump())
-    if len(rows) == query.limit:
-        following = request.url.include_query_params(before=rows[-1].id)
-        response.headers["link"] = f'<{following.path}?{following.query}>; rel="next"'
+    link_next(request, response, rows, query.limit)
     return RunsOut(runs=[JobRunOut.model_validate(row) for row in rows])
 
 

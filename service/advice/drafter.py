@@ -1,0 +1,183 @@
+"""The drafter: asks OpenAI for an answer to a review, keeps to its pace, and says what became of it and what it cost."""
+
+import json
+import random
+from dataclasses import dataclass, field
+from typing import Final
+
+import openai
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
+
+from service import instruments as words
+from service.advice import prompt
+from service.advice.failures import UNSENDABLE_KEY, Failure, failure_of
+from service.advice.money import Usage, cost_of
+from service.advice.outcomes import DRAFTED, Draft, QuotaExhausted
+from service.advice.prompt import Subject
+from service.advice.reply import Reply
+from service.external import OPENAI
+from service.instruments import BusinessInstruments
+from service.marketplaces.errors import CallError, Paused, Unauthorized
+from service.marketplaces.http import Wait
+from service.marketplaces.pace import Limit, Pace, moment_in
+from telemetry import names
+
+ATTEMPTS: Final = 3
+_LONGEST_BACKOFF: Final = 30.0
+_CHAT: Final = "chat"
+_BROKEN: Final = (json.JSONDecodeError, UnicodeDecodeError, RecursionError)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drafter:
+    """Safe in several threads.
+
+    Attributes:
+        max_output_tokens: what a model thinks counts as well.
+        patience: seconds that a draft may wait for its turn, in all.
+    """
+
+    client: openai.OpenAI
+    model: str
+    pace: Pace
+    limit: Limit
+    wait: Wait
+    instruments: BusinessInstruments
+    max_output_tokens: int = field(default=1000, kw_only=True)
+    patience: float = field(default=60.0, kw_only=True)
+    tracer: Tracer = field(default_factory=lambda: trace.get_tracer(__name__), kw_only=True)
+
+    def draft(self, subject: Subject, answer_length: int) -> Draft:
+        """Ask once, and again where that makes sense: a repeated call costs money only. The answer has `answer_length`
+        characters at most.
+
+        Raises:
+            QuotaExhausted: there is no sense in going on with other reviews.
+            Paused: the next call may begin later than the patience lasts.
+            CallError: what OpenAI said, or that it said nothing.
+        """
+        try:
+            draft = self._ask_until_answered(subject, answer_length)
+        except CallError as error:
+            self._count(subject, words.QUOTA if isinstance(error, QuotaExhausted) else words.ERROR)
+            raise
+        self._count(subject, draft.outcome)
+        if draft.outcome == DRAFTED:
+            self.instruments.advice_generated.add(1, {words.MARKETPLACE: subject.marketplace})
+        return draft
+
+    def _ask_until_answered(self, subject: Subject, answer_length: int) -> Draft:
+        left, attempt = self.patience, 0
+        while True:
+            left -= self._take_turn(left)
+            attempt += 1
+            result = self._attempt(subject, answer_length)
+            if isinstance(result, Reply):
+                return self._settle(result)
+            self._tell_others(result.error)
+            if not result.again or attempt == ATTEMPTS:
+                raise result.error
+            left -= self._back_off(result.error, attempt, left)
+
+    def _take_turn(self, patience: float) -> float:
+        turn = self.pace.reserve(self.limit, max(0.0, patience))
+        if not turn.mine:
+            raise Paused("OpenAI", moment_in(turn.wait))
+        if turn.wait > 0:
+            self.wait(turn.wait, words.PACE)
+        return turn.wait
+
+    def _tell_others(self, error: CallError) -> None:
+        """Whoever calls for this account waits as long as OpenAI has said, also when this draft is given up."""
+        if error.retry_after is not None:
+            self.pace.block(self.limit, error.retry_after)
+
+    def _back_off(self, error: CallError, attempt: int, patience: float) -> float:
+        if error.retry_after is not None:
+            return 0.0  # the turn is waited for
+        seconds = min(_LONGEST_BACKOFF, 2.0 ** (attempt - 1)) * random.uniform(0.75, 1.0)
+        if seconds > patience:
+            raise error
+        self.wait(seconds, words.BACKOFF)
+        return seconds
+
+    def _attempt(self, subject: Subject, answer_length: int) -> Reply | Failure:
+        attributes = {
+            words.GEN_AI_OPERATION: _CHAT,
+            words.GEN_AI_PROVIDER: OPENAI,
+            words.GEN_AI_REQUEST_MODEL: self.model,
+        }
+        with self.tracer.start_as_current_span(
+            f"{_CHAT} {self.model}", kind=SpanKind.CLIENT, attributes=attributes
+        ) as span:
+            result = self._call(subject, answer_length)
+            _describe(span, result)
+        return result
+
+    def _call(self, subject: Subject, answer_length: int) -> Reply | Failure:
+        """What the SDK raises does not leave this function, not even as the context of another error."""
+        try:
+            answer = self.client.responses.create(
+                model=self.model,
+                instructions=prompt.instructions(answer_length),
+                input=prompt.question(subject),
+                store=False,
+                max_output_tokens=self.max_output_tokens,
+                text=prompt.ANSWER_FORMAT,
+            )
+        except _BROKEN:
+            return Reply.broken()
+        except UnicodeEncodeError:
+            return Failure(Unauthorized(UNSENDABLE_KEY), again=False)
+        except openai.OpenAIError as error:
+            return failure_of(error)
+        return Reply.of(answer, answer_length)
+
+    def _settle(self, reply: Reply) -> Draft:
+        model, usage = reply.model or self.model, reply.usage
+        cost = cost_of(model, usage) if usage else None
+        if usage:
+            self._measure(usage)
+        if cost is not None:
+            self.instruments.money.add(float(cost), {words.GEN_AI_REQUEST_MODEL: self.model})
+        return Draft(
+            outcome=reply.verdict.outcome,
+            text=reply.verdict.text,
+            model=model,
+            input_tokens=usage.input if usage else None,
+            output_tokens=usage.output if usage else None,
+            cost_usd=cost,
+            reason=reply.verdict.reason,
+        )
+
+    def _measure(self, usage: Usage) -> None:
+        for kind, tokens in (("input", usage.input), ("output", usage.output)):
+            attributes = {
+                words.GEN_AI_OPERATION: _CHAT,
+                words.GEN_AI_PROVIDER: OPENAI,
+                words.GEN_AI_REQUEST_MODEL: self.model,
+                words.GEN_AI_TOKEN_TYPE: kind,
+            }
+            self.instruments.token_usage.record(tokens, attributes)
+
+    def _count(self, subject: Subject, outcome: str) -> None:
+        self.instruments.drafts.add(1, {words.MARKETPLACE: subject.marketplace, words.OUTCOME: outcome})
+
+
+def _describe(span: Span, result: Reply | Failure) -> None:
+    """Numbers and names, never a text."""
+    if isinstance(result, Failure):
+        span.set_attribute(names.ERROR_TYPE, type(result.error).__name__)
+        span.set_status(Status(StatusCode.ERROR, str(result.error)))
+        return
+    if result.id:
+        span.set_attribute(words.GEN_AI_RESPONSE_ID, result.id)
+    if result.model:
+        span.set_attribute(words.GEN_AI_RESPONSE_MODEL, result.model)
+    if result.usage:
+        span.set_attribute(words.GEN_AI_INPUT_TOKENS, result.usage.input)
+        span.set_attribute(words.GEN_AI_OUTPUT_TOKENS, result.usage.output)
+    if result.verdict.outcome != DRAFTED:
+        span.set_attribute(names.ERROR_TYPE, result.verdict.outcome)
+        span.set_status(Status(StatusCode.ERROR))

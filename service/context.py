@@ -1,0 +1,29 @@
+"""The context: what a job may use."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy.engine import Engine
+
+from service.instruments import BusinessInstruments
+from service.outside import Outside
+from service.settings import Settings
+from telemetry.health.resources import Resources
+from telemetry.jobs.store import JobRunStore
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """`progress` is what a run says of itself, also when it fails."""
+
+    settings: Settings
+    engine: Engine
+    store: JobRunStore
+    resources: Resources
+    outside: Outside
+    instruments: BusinessInstruments
+    progress: dict[str, Any] = field(default_factory=dict)
+
+    def of(self, progress: dict[str, Any]) -> "Context":
+        """The context of one run."""
+        return replace(self, progress=progress)

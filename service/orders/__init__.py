@@ -1,0 +1,1 @@
+"""Orders: kept as they were last read, and served."""

@@ -1,0 +1,1 @@
+"""Reviews: kept as they were last read, and served with their advice."""

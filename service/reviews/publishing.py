@@ -1,0 +1,168 @@
+"""Publishing an answer: read before, write once, read back. Nobody publishes twice, whatever is cut off in between."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from sqlalchemy import or_, update
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
+
+from service.errors import Problem
+from service.marketplaces.errors import CallError
+from service.marketplaces.marketplace import PUBLISHED, Review, ReviewMarketplace
+from service.reviews.repository import ReviewRepository
+from service.tables import ReviewRow
+from telemetry.database import transaction
+
+CLAIM: Final = timedelta(hours=1)
+"""How long an answer may go unconfirmed before somebody may try again, which begins by reading the review."""
+SHORTEST: Final = 2
+_LOOKS: Final = (0.0, 1.0, 2.0)
+_log = logging.getLogger(__name__)
+
+
+class NotPublished(Problem):
+    """Nothing was sent; the message says why."""
+
+    status = 409
+
+
+class UnfitAnswer(Problem):
+    status = 422
+
+
+class MaybePublished(Problem):
+    """It is not known whether the marketplace took it."""
+
+    status = 504
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """`published`: the marketplace shows the answer; `sent`: it took it, and does not show it yet."""
+
+    state: Literal["published", "sent"]
+    text: str
+
+
+class Publisher:
+    def __init__(
+        self,
+        engine: Engine,
+        marketplace: ReviewMarketplace,
+        now: Callable[[], datetime],
+        wait: Callable[[float], None],
+    ) -> None:
+        self._engine = engine
+        self._marketplace = marketplace
+        self._now = now
+        self._wait = wait
+
+    def publish(self, row: ReviewRow, text: str) -> Publication:
+        """Raises:
+        UnfitAnswer: the text is shorter or longer than the marketplace takes.
+        NotPublished: there is an answer already, or somebody is at it, or the review is gone.
+        MaybePublished: it was sent, and what became of it is not known; the next sync finds out.
+        CallError: nothing was sent, since the marketplace does not answer or refuses.
+        """
+        text = self._fit(text)
+        self._claim(row.id)
+        try:
+            self._read_before(row)
+        except BaseException:
+            self._release(row.id)
+            raise
+        return self._confirm(row, text, proven=self._write(row, text))
+
+    def _fit(self, text: str) -> str:
+        text, longest = text.strip(), self._marketplace.answer_length
+        if not SHORTEST <= len(text) <= longest:
+            raise UnfitAnswer(
+                f"An answer to a review of {self._marketplace.name} has {SHORTEST} to {longest} characters, not {len(text)}."
+            )
+        return text
+
+    def _claim(self, review_id: int) -> None:
+        now = self._now()
+        free = or_(ReviewRow.answer_claimed_at.is_(None), ReviewRow.answer_claimed_at < now - CLAIM)
+        claim = (
+            update(ReviewRow)
+            .where(ReviewRow.id == review_id, ReviewRow.answered.is_(False), free)
+            .values(answer_claimed_at=now)
+        )
+        with transaction(self._engine) as session:
+            if session.scalar(claim.returning(ReviewRow.id)) is None:
+                raise NotPublished("This review has an answer, or one has been sent and is not confirmed yet.")
+
+    def _release(self, review_id: int) -> None:
+        with transaction(self._engine) as session:
+            _release(session, review_id)
+
+    def _read_before(self, row: ReviewRow) -> None:
+        """What is stored may be older than an answer that somebody gave in the seller's cabinet."""
+        found = self._marketplace.read(row.external_id)
+        if isinstance(found, Review):
+            self._save(found)
+            if found.answered:
+                raise NotPublished("This review has an answer already, as the marketplace says.")
+        elif found is None:
+            with transaction(self._engine) as session:
+                ReviewRepository(session).mark_gone(row.marketplace, row.external_id, self._now())
+            raise NotPublished("The marketplace has no such review any more.")
+
+    def _write(self, row: ReviewRow, text: str) -> bool:
+        """Whether it is proven that the marketplace took the answer."""
+        try:
+            return self._marketplace.answer(row.external_id, text)
+        except CallError as error:
+            if not error.reached:
+                self._release(row.id)
+                raise
+            _log.warning("An answer may have been published: %s", error, extra={"component": self._marketplace.name})
+            if (found := self._look(row)) and found.answered:
+                return True
+            raise MaybePublished(
+                "The answer was sent, and the marketplace did not say whether it took it. The next sync finds out; "
+                "until then this review is not answered again."
+            ) from error
+
+    def _confirm(self, row: ReviewRow, text: str, *, proven: bool) -> Publication:
+        for pause in _LOOKS:
+            self._wait(pause)
+            found = self._look(row)
+            if found is None or not found.answered:
+                continue
+            self._save(found if found.answer_text else replace(found, answer_text=text))
+            return Publication("published", text)
+        if not proven:
+            return Publication("sent", text)
+        self._remember(row, text)
+        return Publication("published", text)
+
+    def _look(self, row: ReviewRow) -> Review | None:
+        """Reading back is for knowing more; that it fails changes nothing of what was written."""
+        try:
+            found = self._marketplace.read(row.external_id)
+        except CallError as error:
+            _log.warning("The answer could not be read back: %s", error, extra={"component": self._marketplace.name})
+            return None
+        return found if isinstance(found, Review) else None
+
+    def _save(self, review: Review) -> None:
+        with transaction(self._engine) as session:
+            ReviewRepository(session).save([review], self._now())
+
+    def _remember(self, row: ReviewRow, text: str) -> None:
+        with transaction(self._engine) as session:
+            session.execute(
+                update(ReviewRow)
+                .where(ReviewRow.id == row.id)
+                .values(answered=True, answer_text=text, answer_state=PUBLISHED, advice_due_at=None, as_of=self._now())
+            )
+
+
+def _release(session: Session, review_id: int) -> None:
+    session.execute(update(ReviewRow).where(ReviewRow.id == review_id).values(answer_claimed_at=None))

@@ -1,0 +1,129 @@
+"""`python -m service.sandbox`: the sandbox as a process of its own. With `--with-parent` it ends when its standard input does."""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from service.sandbox.fake import Fake, Ground
+from service.sandbox.faults import Cut, Faults
+from service.sandbox.journal import Journal
+from service.sandbox.openai import OpenAIFake
+from service.sandbox.options import Options
+from service.sandbox.ozon import OzonFake
+from service.sandbox.server import Sandbox
+from service.sandbox.telegram import TelegramFake
+from service.sandbox.wildberries import WildberriesFake
+from service.sandbox.world import World, utcnow
+
+
+def build(seed: int, faults: Faults, options: Options, journal: Journal) -> Sandbox:
+    world = World(seed, journal.begin(seed, utcnow()))
+    ground = Ground(world, journal, options)
+    fakes: dict[str, Fake] = {
+        "wb": WildberriesFake(ground),
+        "ozon": OzonFake(ground),
+        "openai": OpenAIFake(ground),
+        "telegram": TelegramFake(ground),
+    }
+    return Sandbox(ground, fakes, faults)
+
+
+def _options(pairs: Sequence[str]) -> Options:
+    """`wb_orders=200000`; a duration is in seconds.
+
+    Raises:
+        ValueError: with the sentence that says what it may be.
+    """
+    kinds: dict[str, Any] = {field.name: type(field.default) for field in fields(Options)}
+    given: dict[str, Any] = {}
+    for pair in pairs:
+        name, _, text = pair.partition("=")
+        if name not in kinds:
+            raise ValueError(f"There is no option {name!r}. There are: {', '.join(kinds)}.")
+        kind = kinds[name]
+        if kind is bool:
+            given[name] = text.lower() == "true"
+        else:
+            given[name] = timedelta(seconds=float(text)) if kind is timedelta else kind(text)
+    return Options(**given)
+
+
+def _faults(text: str) -> Faults:
+    """Argparse hands on only what such an error says."""
+    try:
+        return Faults.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m service.sandbox", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8081)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--faults", type=_faults, default=Faults(), help="such as 0.2, or 429=0.1,5xx=0.05")
+    parser.add_argument("--journal", type=Path, help="a file that keeps what was done to the world")
+    parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="such as wb_orders=200000")
+    parser.add_argument("--with-parent", action="store_true", help="end when standard input ends")
+    return parser.parse_args(given)
+
+
+def main() -> int:
+    arguments = _arguments()
+    logging.basicConfig(level=logging.WARNING, format="sandbox: %(message)s")
+    logging.getLogger("uvicorn.error").addFilter(_is_no_cut)
+    try:
+        options = _options(arguments.option)
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    if arguments.with_parent:
+        threading.Thread(target=_end_with_input, daemon=True).start()
+    try:
+        listening = socket.create_server((arguments.host, arguments.port))
+    except OSError as error:
+        sys.stderr.write(f"Cannot listen on {arguments.host}:{arguments.port} ({error.strerror}).\n")
+        return 1
+    journal = Journal(arguments.journal)  # whoever has the port, and nobody else, writes it
+    sandbox = build(arguments.seed, arguments.faults, options, journal)
+    config = uvicorn.Config(
+        sandbox.app(),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    with listening:
+        asyncio.run(server.serve([listening]))
+    journal.close()
+    return 0
+
+
+def _is_no_cut(record: logging.LogRecord) -> bool:
+    """A connection that a fault has cut is no error of the sandbox's."""
+    return not (record.exc_info and isinstance(record.exc_info[1], Cut))
+
+
+def _end_with_input() -> None:
+    """A parent that is gone, however it went, has closed its end."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

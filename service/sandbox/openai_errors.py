@@ -1,0 +1,104 @@
+"""OpenAI's refusals: each with its status, type and code, in the envelope that carries them all."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+INVALID: Final = "invalid_request_error"
+ERROR_PAGE: Final = "<html><head><title>{title}</title></head><body><h1>{title}</h1><hr>cloudflare</body></html>"
+_SHORTEST_MASKED: Final = 13
+
+
+@dataclass(slots=True, eq=False)
+class Refused(Exception):
+    """What a request was refused for."""
+
+    status: int
+    type: str
+    code: str | None
+    message: str
+    param: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def response(self) -> JSONResponse:
+        body: dict[str, Any] = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
+        return JSONResponse({"error": body}, self.status, self.headers)
+
+
+def invalid(param: str | None, code: str | None, message: str) -> Refused:
+    return Refused(400, INVALID, code, message, param)
+
+
+def unauthorized(key: str) -> Refused:
+    """The message shows the beginning and the end of a key, and all of a short one: as the real one does."""
+    if not key:
+        return Refused(
+            401, INVALID, None,
+            "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer "
+            "auth (i.e. Authorization: Bearer YOUR_KEY).",
+        )  # fmt: skip
+    shown = key if len(key) < _SHORTEST_MASKED else f"{key[:8]}{'*' * (len(key) - 12)}{key[-4:]}"
+    return Refused(
+        401, INVALID, "invalid_api_key",
+        f"Incorrect API key provided: {shown}. You can find your API key at "
+        "https://platform.openai.com/account/api-keys.",
+    )  # fmt: skip
+
+
+def no_model(name: str) -> Refused:
+    message = f"The model `{name}` does not exist or you do not have access to it."
+    return Refused(404, INVALID, "model_not_found", message, "model")
+
+
+def rate_limited(of: str, limit: int, seconds: float) -> Refused:
+    """`of` is what there was too much of: requests, or tokens."""
+    short = {"requests": "RPM", "tokens": "TPM"}[of]
+    return Refused(
+        429, of, "rate_limit_exceeded",
+        f"Rate limit reached in organization org-sandbox on {of} per min ({short}): Limit {limit}. "
+        f"Please try again in {duration(seconds)}.",
+        headers={"retry-after": str(math.ceil(seconds)), "retry-after-ms": str(math.ceil(seconds * 1000))},
+    )  # fmt: skip
+
+
+def quota() -> Refused:
+    return Refused(
+        429, "insufficient_quota", "insufficient_quota",
+        "You exceeded your current quota, please check your plan and billing details.",
+    )  # fmt: skip
+
+
+def credit() -> Refused:
+    return Refused(429, "insufficient_quota", "credit_balance_exhausted", "Your credit balance is exhausted.")
+
+
+def slow_down() -> Refused:
+    return Refused(429, "requests", "slow_down", "Please slow down: your requests increase too quickly.")
+
+
+def overloaded() -> Refused:
+    return Refused(
+        503, "server_error", "server_is_overloaded", "The server is currently overloaded. Please try again later."
+    )
+
+
+def region() -> Refused:
+    return Refused(
+        403, "request_forbidden", "unsupported_country_region_territory",
+        "Country, region, or territory not supported",
+    )  # fmt: skip
+
+
+def server_error() -> Response:
+    return HTMLResponse(ERROR_PAGE.format(title="500 Internal Server Error"), 500)
+
+
+def duration(seconds: float) -> str:
+    """As the headers write it: `120ms`, `1s`, `6m0s`."""
+    if seconds < 1:
+        return f"{math.ceil(seconds * 1000)}ms"
+    minutes, rest = divmod(math.ceil(seconds), 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"

@@ -1,0 +1,40 @@
+"""Options of the sandbox: how large its world is, and how narrow its limits are."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(slots=True)
+class Options:
+    """Counts of what there is at the epoch, and how often something is added; limits are those of the real services.
+
+    Attributes:
+        wb_orders_page: rows of `supplier/orders` in one answer, about 80,000 at the real one.
+        ozon_per_second: calls a second for each Client-Id.
+        ozon_subscription: whether the seller has the subscription that opens the review methods.
+        ozon_key_days: days until the Api-Key expires.
+        moderation: how long a published answer waits for Wildberries' moderators.
+        openai_latency: seconds that an answer of OpenAI takes at most; it takes a quarter of them at least.
+        telegram_chat: what became of the manager's chat: ok, upgraded, blocked, kicked, left, deactivated, unstarted.
+    """
+
+    wb_reviews: int = 160
+    wb_reviews_every: timedelta = timedelta(seconds=20)
+    wb_orders: int = 400
+    wb_orders_every: timedelta = timedelta(seconds=15)
+    wb_orders_page: int = 80_000
+    wb_limits: bool = True
+    moderation: timedelta = timedelta(seconds=20)
+    ozon_reviews: int = 120
+    ozon_reviews_every: timedelta = timedelta(seconds=30)
+    ozon_postings: int = 240
+    ozon_postings_every: timedelta = timedelta(seconds=20)
+    ozon_per_second: float = 2.0
+    ozon_subscription: bool = True
+    ozon_key_days: int = 90
+    openai_per_minute: int = 500
+    openai_tokens_per_minute: int = 500_000
+    openai_quota: bool = True
+    openai_latency: float = 0.2
+    telegram_limits: bool = True
+    telegram_chat: str = "ok"

@@ -1,0 +1,75 @@
+"""How Ozon says no: as JSON with a gRPC code, or in the plain text of what stands in front of it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+INVALID: Final = 3
+NOT_FOUND: Final = 5
+DENIED: Final = 7
+EXHAUSTED: Final = 8
+INTERNAL: Final = 13
+UNAUTHENTICATED: Final = 16
+
+
+class Refused(Exception):
+    """A call that is answered with an HTTP status, a gRPC code and a sentence of Ozon's."""
+
+    def __init__(self, status: int, code: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+    def response(self, headers: Mapping[str, str] | None = None) -> Response:
+        body = {"code": self.code, "message": self.message, "details": []}
+        return JSONResponse(body, self.status, headers)
+
+
+def invalid(message: str) -> Refused:
+    return Refused(400, INVALID, message)
+
+
+def not_found(what: str) -> Refused:
+    return Refused(404, NOT_FOUND, f"{what} not found")
+
+
+def no_credentials() -> Refused:
+    return Refused(401, UNAUTHENTICATED, "Client-Id and Api-Key headers are required")
+
+
+def bad_key() -> Refused:
+    return Refused(403, DENIED, "Invalid Api-Key, please check the key and try again")
+
+
+def no_subscription() -> Refused:
+    """The same status and code as a bad key: only the sentence tells them apart."""
+    return Refused(
+        403,
+        DENIED,
+        "i.service.ReviewInfoV2: ReviewListV2 s.CheckSellerReviewAccess: rpc error: code = PermissionDenied "
+        "desc = not available with existing subscription",
+    )
+
+
+def too_many(per_second: float, seconds: int) -> Response:
+    message = f"rate limit exceeded for `seller-api` client, current max rate per sec.: {per_second:g}"
+    return Refused(429, EXHAUSTED, message).response({"ratelimit-remaining": "0", "retry-after": str(seconds)})
+
+
+def circle_is_open() -> Response:
+    return PlainTextResponse("Circle is open", 429)
+
+
+def no_page() -> Response:
+    return PlainTextResponse("404 page not found", 404)
+
+
+def bad_gateway() -> Response:
+    page = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<h1>502 Bad Gateway</h1>\r\n</body>\r\n</html>"
+    return Response(page, 502, media_type="text/html")
+
+
+def internal_error() -> Response:
+    return Refused(500, INTERNAL, "Internal error").response()
