@@ -1,7 +1,8 @@
 """The jobs of the business: reviews and orders come in, advice goes out. Each returns what its run should say."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,11 +10,14 @@ from opentelemetry.metrics import Counter
 
 from service.context import Context
 from service.external import OZON, WB
+from service.ingestion import Record
 from service.instruments import MARKETPLACE, STATUS
+from service.marketplaces.errors import Paused
+from service.marketplaces.marketplace import Order, Source
 from service.marketplaces.ozon_keys import expires_soon, key_expiry
-from service.orders.sync import sync_orders
+from service.orders.sync import OrderSync
 from service.reviews.drafting import Drafting
-from service.reviews.sync import sync_reviews
+from service.reviews.sync import ReviewSync
 
 Metadata = Mapping[str, Any]
 _log = logging.getLogger(__name__)
@@ -29,16 +33,18 @@ def sync_wb_reviews(context: Context) -> Metadata:
 
 
 def sync_wb_orders(context: Context) -> Metadata:
-    return _orders(context, WB)
+    return _orders(context, WB, [context.outside.wb_orders])
 
 
 def sync_ozon_reviews(context: Context) -> Metadata:
-    _warn(OZON, expires_soon(key_expiry(context.outside.ozon), _now()))
-    return _reviews(context, OZON)
+    done = _reviews(context, OZON)
+    with suppress(Paused):  # it is asked for again at the next sync
+        _warn(OZON, expires_soon(key_expiry(context.outside.ozon), _now()))
+    return done
 
 
 def sync_ozon_orders(context: Context) -> Metadata:
-    return _orders(context, OZON)
+    return _orders(context, OZON, context.outside.ozon_orders.sources())
 
 
 def generate_advice(context: Context) -> Metadata:
@@ -48,3 +54,20 @@ def generate_advice(context: Context) -> Metadata:
 def _warn(marketplace: str, complaint: str | None) -> None:
     if complaint:
         _log.warning(complaint, extra={"component": marketplace})
+
+
+def _reviews(context: Context, marketplace: str) -> Metadata:
+    record = _recording(context.instruments.reviews_processed, marketplace)
+    return ReviewSync(context.outside.reviews(marketplace), context.engine, record, _now).run(context.progress)
+
+
+def _orders(context: Context, marketplace: str, sources: Iterable[Source[Order]]) -> Metadata:
+    record = _recording(context.instruments.orders_processed, marketplace)
+    return OrderSync(marketplace, sources, context.engine, record, _now).run(context.progress)
+
+
+def _recording(counter: Counter, marketplace: str) -> Record:
+    def record(status: str, number: int) -> None:
+        counter.add(number, {MARKETPLACE: marketplace, STATUS: status})
+
+    return record

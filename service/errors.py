@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from http import HTTPStatus
 from http.client import responses
 from typing import Any, ClassVar, Final
@@ -15,6 +16,7 @@ from pydantic import BaseModel
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError  # noqa: A004
 from starlette.exceptions import HTTPException
 
+from service.marketplaces.errors import CallError, NotConfigured, Paused
 from telemetry.health.report import describe
 from telemetry.logs.errors import mark_reported
 
@@ -48,6 +50,8 @@ def install_error_pages(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(SQLAlchemyError, _database_away)
+    app.add_exception_handler(CallError, _outside_failed)
+    app.add_exception_handler(NotConfigured, _not_configured)
     app.add_exception_handler(Exception, _crashed)
 
 
@@ -110,6 +114,18 @@ async def _database_away(request: Request, error: Exception) -> JSONResponse:
         raise error
     detail = f"The database cannot be asked now: {reason}."
     return render(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, {"retry-after": "5"})
+
+
+async def _outside_failed(request: Request, error: Exception) -> JSONResponse:
+    """A service that is called did not do its part; what it said is a sentence that somebody can act on."""
+    if isinstance(error, Paused):
+        seconds = max(1, round((error.until - datetime.now(UTC)).total_seconds()))
+        return render(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"retry-after": str(seconds)})
+    return render(request, HTTPStatus.BAD_GATEWAY, str(error))
+
+
+async def _not_configured(request: Request, error: Exception) -> JSONResponse:
+    return render(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error))
 
 
 _AWAY: Final = (OperationalError, InterfaceError, TimeoutError)

@@ -12,6 +12,9 @@ from service import __version__, database
 from service.access import require_ops_token
 from service.errors import PROBLEM, install_error_pages
 from service.operations import health, jobs, metrics
+from service.orders import routes as orders
+from service.reviews import actions
+from service.reviews import routes as reviews
 from service.runtime import Runtime, specifics
 from service.settings import Settings
 from telemetry import setup
@@ -43,6 +46,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     install_error_pages(app)
     app.include_router(health.router)
+    for router in (reviews.router, actions.router, orders.router):
+        app.include_router(router)
     for router in (metrics.router, jobs.router):
         app.include_router(router, dependencies=[Depends(require_ops_token)], responses={401: PROBLEM})
     setup.start(app=app, settings=runtime.settings, specifics=specifics(runtime.settings))

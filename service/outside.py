@@ -1,7 +1,7 @@
 """Outside: the clients of all that is called, made from the settings when they are first needed."""
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Final
@@ -14,6 +14,7 @@ from service.advice.client import make_client
 from service.advice.drafter import Drafter
 from service.external import OPENAI, OZON, WB
 from service.instruments import BusinessInstruments
+from service.marketplaces.errors import NotConfigured
 from service.marketplaces.http import PATIENCE, Api, ApiClient
 from service.marketplaces.marketplace import ReviewMarketplace
 from service.marketplaces.ozon import OzonOrders, OzonReviews
@@ -23,12 +24,11 @@ from service.marketplaces.wb_orders import WildberriesOrders
 from service.marketplaces.wb_reviews import WildberriesReviews
 from service.marketplaces.wb_token import Token
 from service.marketplaces.wildberries import feedbacks_api, statistics_api
-from service.reviews.repository import ReviewRepository
+from service.product_names import known_names
 from service.settings import Settings
 from service.telegram import telegram_api
 from service.waiting import Waited, Waiting
 from telemetry import names
-from telemetry.database import transaction
 
 PATIENT: Final = PATIENCE
 PROMPT: Final = 15.0
@@ -38,10 +38,6 @@ _OPENAI_INTERVAL: Final = 0.02
 
 def _utcnow() -> datetime:
     return datetime.now(UTC)
-
-
-class NotConfigured(LookupError):
-    """Nothing can be asked of it; the message names the variables."""
 
 
 class Outside:
@@ -111,7 +107,7 @@ class Outside:
 
     @cached_property
     def ozon_reviews(self) -> OzonReviews:
-        return OzonReviews(self.ozon, self._known_names, _utcnow)
+        return OzonReviews(self.ozon, known_names(self._engine, OZON), _utcnow)
 
     @cached_property
     def ozon_orders(self) -> OzonOrders:
@@ -147,10 +143,6 @@ class Outside:
         client = ApiClient(api, self._pace, self._waiting.of(api.service), self._patience)
         self._opened.append(client.close)
         return client
-
-    def _known_names(self, product_ids: Collection[str]) -> Mapping[str, str]:
-        with transaction(self._engine) as session:
-            return ReviewRepository(session).names_of(OZON, product_ids)
 
 
 def _secret(value: SecretStr | None, variable: str) -> str:

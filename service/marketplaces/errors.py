@@ -83,3 +83,7 @@ class Paused(CallError):
 
 class EndlessPages(CallError):
     """The service gives the same page again and again, so reading on would never end."""
+
+
+class NotConfigured(LookupError):
+    """Nothing can be asked of it; the message names the variables."""

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from service.errors import Problem
 from service.marketplaces.marketplace import Review
 from service.paging import behind
-from service.tables import DRAFTED, MODERATED, NAMED, WAITING, AdviceRow, ReviewRow
+from service.tables import DRAFTED, MODERATED, WAITING, AdviceRow, ReviewRow
 from service.upserts import Saved, digest, upsert
 
 _OVERWRITTEN: Final = (
@@ -117,15 +117,6 @@ class ReviewRepository:
         gone = one.values(gone_at=now, seen_at=now, as_of=now, digest="", advice_due_at=None)
         return bool(self._session.connection().execute(gone).rowcount)
 
-    def names_of(self, marketplace: str, product_ids: Iterable[str]) -> dict[str, str]:
-        """The products whose names are known from reviews."""
-        names = (
-            select(ReviewRow.product_id, func.max(ReviewRow.product_name))
-            .where(NAMED, ReviewRow.marketplace == marketplace, ReviewRow.product_id.in_(product_ids))
-            .group_by(ReviewRow.product_id)
-        )
-        return {product_id: str(name) for product_id, name in self._session.execute(names)}
-
 
 def _values(review: Review, now: datetime) -> dict[str, Any]:
     """The product's name is no part of the content: a marketplace tells it at times, and at times does not."""
@@ -145,6 +136,8 @@ def _changes(read: Any) -> Mapping[str, Any]:
     back = ReviewRow.gone_at.is_not(None)
     return {name: read[name] for name in _OVERWRITTEN} | {
         "product_name": func.coalesce(read.product_name, ReviewRow.product_name),
+        # Ozon does not say what was answered; what was published here is known.
+        "answer_text": case((read.answered, func.coalesce(read.answer_text, ReviewRow.answer_text)), else_=null()),
         "gone_at": null(),
         "advice_due_at": case((or_(read.answered, back), read.advice_due_at), else_=ReviewRow.advice_due_at),
         "advice_attempts": case((back, 0), else_=ReviewRow.advice_attempts),

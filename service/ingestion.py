@@ -1,0 +1,105 @@
+"""Ingestion: a source is read page by page into the database. What was read stays, whatever ends the reading."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final, Generic, TypeVar
+
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
+
+from service.aside import Aside
+from service.marketplaces.marketplace import Invalid, Order, Page, Review, Source
+from service.positions import Positions
+from service.upserts import Saved
+from telemetry.database import transaction
+
+BATCH: Final = 500
+Record = Callable[[str, int], None]
+"""Takes what became of rows, and of how many, when it has been committed."""
+T = TypeVar("T", Review, Order)
+Write = Callable[[Session, Sequence[T]], Saved]
+
+
+@dataclass(slots=True)
+class Report:
+    """What a sync did, counted as it is committed."""
+
+    pages: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    invalid: int = 0
+
+    def add(self, saved: Saved, invalid: int) -> None:
+        self.new += saved.new
+        self.changed += saved.changed
+        self.unchanged += saved.unchanged
+        self.invalid += invalid
+
+    def as_metadata(self) -> Mapping[str, Any]:
+        return asdict(self)
+
+
+class Ingestion(Generic[T]):
+    """`kind` is what is read, such as `wb.orders`; `write` stores rows in the transaction that it is given, first in it."""
+
+    def __init__(self, engine: Engine, kind: str, record: Record, now: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._kind = kind
+        self._record = record
+        self._now = now
+
+    def read(self, source: Source[T], write: Write[T], report: Report) -> datetime:
+        """Read on to the end. Returns when this reading began, which may have been before it was cut off.
+
+        Raises:
+            CallError: the source could not be read to its end; what was read until then is stored and reported.
+        """
+        with transaction(self._engine) as session:
+            position, began_at = Positions(session).begin(source.name, self._now())
+            aside = Aside(session, self._kind)
+            aside.bound()
+            has_aside = not aside.is_empty()
+        for page in source.pages(position):
+            has_aside = self._store(source.name, page, write, report, has_aside=has_aside)
+            report.pages += 1
+        with transaction(self._engine) as session:
+            Positions(session).finish(source.name, self._now())
+        return began_at
+
+    def _store(self, name: str, page: Page[T], write: Write[T], report: Report, *, has_aside: bool) -> bool:
+        """One transaction for each batch, and one for the position, which is known when the last row has been read."""
+        for batch in _batches(page.rows):
+            rows, invalid = _sorted(batch)
+            has_aside = has_aside or bool(invalid)
+            with transaction(self._engine) as session:
+                saved = write(session, rows)
+                aside = Aside(session, self._kind)
+                if has_aside:
+                    aside.forget(row.external_id for row in rows)
+                aside.keep(invalid, self._now())
+            report.add(saved, len(invalid))
+            self._count(saved, len(invalid))
+        with transaction(self._engine) as session:
+            Positions(session).move(name, page.position, self._now())
+        return has_aside
+
+    def _count(self, saved: Saved, invalid: int) -> None:
+        became = {"new": saved.new, "changed": saved.changed, "unchanged": saved.unchanged, "invalid": invalid}
+        for status, number in became.items():
+            if number:
+                self._record(status, number)
+
+
+def _batches(rows: Iterable[T | Invalid]) -> Iterator[list[T | Invalid]]:
+    """As they come: a page may be larger than what fits into memory."""
+    source = iter(rows)
+    while batch := list(islice(source, BATCH)):
+        yield batch
+
+
+def _sorted(batch: Sequence[T | Invalid]) -> tuple[list[T], list[Invalid]]:
+    rows = [row for row in batch if not isinstance(row, Invalid)]
+    return rows, [row for row in batch if isinstance(row, Invalid)]

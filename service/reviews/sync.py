@@ -1,0 +1,91 @@
+"""The sync of reviews: what waits for an answer as a whole, the rest from where it was left, and what has vanished one by one."""
+
+import logging
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
+
+from service.aside import Aside
+from service.ingestion import Ingestion, Record, Report
+from service.marketplaces.errors import Paused
+from service.marketplaces.marketplace import Invalid, Review, ReviewMarketplace
+from service.reviews.repository import ReviewRepository
+from service.upserts import Saved
+from telemetry.database import transaction
+
+MISSED: Final = 200
+MODERATED: Final = 50
+_log = logging.getLogger(__name__)
+
+
+class ReviewSync:
+    """`record` is told of rows by what became of them: `new`, `changed`, `unchanged`, `invalid`, `gone`."""
+
+    def __init__(
+        self, marketplace: ReviewMarketplace, engine: Engine, record: Record, now: Callable[[], datetime]
+    ) -> None:
+        self._marketplace = marketplace
+        self._engine = engine
+        self._record = record
+        self._now = now
+        self._kind = f"{marketplace.name}.reviews"
+        self._ingestion: Ingestion[Review] = Ingestion(engine, self._kind, record, now)
+
+    def run(self, progress: MutableMapping[str, Any]) -> Mapping[str, Any]:
+        """`progress` says what was done, also when an error ends it.
+
+        Raises:
+            CallError: the marketplace could not be read; what was read until then is stored.
+        """
+        report, also = Report(), {"gone": 0}
+        try:
+            self._read(report, also)
+        except Paused as pause:
+            _log.warning("%s", pause, extra={"component": self._marketplace.name})
+            progress["paused_until"] = pause.until.isoformat()
+        finally:
+            progress.update(report.as_metadata(), **also)
+        return progress
+
+    def _read(self, report: Report, also: dict[str, int]) -> None:
+        began = min(self._ingestion.read(source, self._waiting, report) for source in self._marketplace.unanswered)
+        for source in self._marketplace.history:
+            self._ingestion.read(source, self._history, report)
+        for external_id in self._vanished(began):
+            self._look(external_id, report, also)
+
+    def _waiting(self, session: Session, rows: Sequence[Review]) -> Saved:
+        reviews = ReviewRepository(session)
+        saved = reviews.save(rows, self._now())
+        reviews.mark_seen(self._marketplace.name, [row.external_id for row in rows], self._now())
+        return saved
+
+    def _history(self, session: Session, rows: Sequence[Review]) -> Saved:
+        return ReviewRepository(session).save(rows, self._now())
+
+    def _vanished(self, began: datetime) -> Sequence[str]:
+        """Kept as waiting, and in no list of what waits; and those that the marketplace's moderators look at."""
+        with transaction(self._engine) as session:
+            reviews, name = ReviewRepository(session), self._marketplace.name
+            return [*reviews.missed(name, began, MISSED), *reviews.in_moderation(name, began, MODERATED)]
+
+    def _look(self, external_id: str, report: Report, also: dict[str, int]) -> None:
+        """Answered meanwhile, or removed; or archived, which is no longer to be answered either."""
+        asked, found = self._now(), self._marketplace.read(external_id)
+        with transaction(self._engine) as session:
+            reviews, name = ReviewRepository(session), self._marketplace.name
+            saved = reviews.save([found], self._now()) if isinstance(found, Review) else Saved()
+            if isinstance(found, Invalid):
+                Aside(session, self._kind).keep([found], self._now())
+            reviews.mark_seen(name, [external_id], self._now())
+            waits_nowhere = found is None or (isinstance(found, Review) and not found.answered)
+            gone = waits_nowhere and reviews.mark_gone(name, external_id, max(asked, self._now()))
+        invalid = isinstance(found, Invalid)
+        report.add(saved, invalid)
+        also["gone"] += gone
+        for status, number in {"changed": saved.changed, "invalid": invalid, "gone": gone}.items():
+            if number:
+                self._record(status, number)
