@@ -2,17 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from service.marketplaces.marketplace import Invalid
 from service.tables import InvalidRow
 from service.upserts import digest, insert_into
+from telemetry.jobs.metadata import clean, json_safe
 
 MOST: Final = 10_000
 _REASON: Final = 500
+_EXTERNAL_ID: Final = 100
 
 
 class Aside:
@@ -23,21 +25,17 @@ class Aside:
         self._source = source
 
     def keep(self, rows: Sequence[Invalid], now: datetime) -> None:
-        """One that is there already is counted, and not kept twice."""
+        """One that is there already is counted, and not kept twice. Of too many the oldest go."""
         for row in rows:
             insert = insert_into(self._session, InvalidRow).values(
-                source=self._source,
-                external_id=row.external_id,
-                reason=row.reason[:_REASON],
-                payload=dict(row.payload),
-                fingerprint=digest(row.external_id, row.reason, row.payload),
-                first_seen_at=now,
-                last_seen_at=now,
-                times=1,
+                **_values(row), source=self._source, last_seen_at=now
             )
             again = {"last_seen_at": now, "times": InvalidRow.times + 1}
             key = [InvalidRow.source, InvalidRow.fingerprint]
-            self._session.execute(insert.on_conflict_do_update(index_elements=key, set_=again))
+            once = insert.values(first_seen_at=now, times=1).on_conflict_do_update(index_elements=key, set_=again)
+            self._session.execute(once)
+        if rows:
+            self._bound()
 
     def forget(self, external_ids: Iterable[str]) -> None:
         """They have been read well since."""
@@ -47,9 +45,20 @@ class Aside:
     def is_empty(self) -> bool:
         return self._session.scalar(select(InvalidRow.id).where(InvalidRow.source == self._source).limit(1)) is None
 
-    def bound(self, most: int = MOST) -> None:
-        """The oldest of too many go."""
+    def _bound(self) -> None:
         ours = InvalidRow.source == self._source
-        surplus = select(InvalidRow.id).where(ours).order_by(InvalidRow.id.desc()).offset(most)
-        if newest := self._session.scalar(select(func.max(surplus.subquery().c.id))):
+        surplus = select(InvalidRow.id).where(ours).order_by(InvalidRow.id.desc()).offset(MOST)
+        if newest := self._session.scalar(surplus.limit(1)):
             self._session.execute(delete(InvalidRow).where(ours, InvalidRow.id <= newest))
+
+
+def _values(row: Invalid) -> dict[str, Any]:
+    """As every database takes it: what a row is kept aside for must not be in the way here, too."""
+    known = None if row.external_id is None else clean(row.external_id)[:_EXTERNAL_ID]
+    reason, payload = clean(row.reason)[:_REASON], json_safe(row.payload)
+    return {
+        "external_id": known,
+        "reason": reason,
+        "payload": payload,
+        "fingerprint": digest(known, reason, payload),
+    }

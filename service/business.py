@@ -14,7 +14,7 @@ from service.ingestion import Record
 from service.instruments import MARKETPLACE, STATUS
 from service.marketplaces.errors import Paused
 from service.marketplaces.marketplace import Order, Source
-from service.marketplaces.ozon_keys import expires_soon, key_expiry
+from service.marketplaces.ozon.keys import expires_soon, key_expiry
 from service.orders.sync import OrderSync
 from service.reviews.drafting import Drafting
 from service.reviews.sync import ReviewSync

@@ -16,7 +16,7 @@ from service.advice.failures import failure_of
 from service.banner import missing
 from service.marketplaces.errors import CallError
 from service.marketplaces.http import Call
-from service.marketplaces.ozon_keys import check_key
+from service.marketplaces.ozon.keys import check_key
 from service.marketplaces.pace import Limit
 from service.outside import Outside
 from service.runtime import Runtime

@@ -10,9 +10,9 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from service.aside import Aside
-from service.marketplaces.marketplace import Invalid, Order, Page, Review, Source
+from service.marketplaces.marketplace import Invalid, Order, Review, Source
 from service.positions import Positions
-from service.upserts import Saved
+from service.upserts import Saved, is_refusal
 from telemetry.database import transaction
 
 BATCH: Final = 500
@@ -59,32 +59,37 @@ class Ingestion(Generic[T]):
         """
         with transaction(self._engine) as session:
             position, began_at = Positions(session).begin(source.name, self._now())
-            aside = Aside(session, self._kind)
-            aside.bound()
-            has_aside = not aside.is_empty()
         for page in source.pages(position):
-            has_aside = self._store(source.name, page, write, report, has_aside=has_aside)
+            for batch in _batches(page.rows):
+                self.store(batch, write, report)
+            # Not before: it is known when the last row has been read.
+            with transaction(self._engine) as session:
+                Positions(session).move(source.name, page.position, self._now())
             report.pages += 1
         with transaction(self._engine) as session:
             Positions(session).finish(source.name, self._now())
         return began_at
 
-    def _store(self, name: str, page: Page[T], write: Write[T], report: Report, *, has_aside: bool) -> bool:
-        """One transaction for each batch, and one for the position, which is known when the last row has been read."""
-        for batch in _batches(page.rows):
-            rows, invalid = _sorted(batch)
-            has_aside = has_aside or bool(invalid)
-            with transaction(self._engine) as session:
-                saved = write(session, rows)
-                aside = Aside(session, self._kind)
-                if has_aside:
-                    aside.forget(row.external_id for row in rows)
-                aside.keep(invalid, self._now())
-            report.add(saved, len(invalid))
-            self._count(saved, len(invalid))
+    def store(self, batch: Sequence[T | Invalid], write: Write[T], report: Report) -> None:
+        """In one transaction, or in as many as it takes to keep aside the rows that the database refuses."""
+        try:
+            saved, invalid = self._commit(batch, write)
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            for part in _parts(batch, error):
+                self.store(part, write, report)
+        else:
+            report.add(saved, invalid)
+            self._count(saved, invalid)
+
+    def _commit(self, batch: Sequence[T | Invalid], write: Write[T]) -> tuple[Saved, int]:
+        rows, invalid = _sorted(batch)
         with transaction(self._engine) as session:
-            Positions(session).move(name, page.position, self._now())
-        return has_aside
+            saved, aside = write(session, rows), Aside(session, self._kind)
+            aside.forget(row.external_id for row in rows)
+            aside.keep(invalid, self._now())
+        return saved, len(invalid)
 
     def _count(self, saved: Saved, invalid: int) -> None:
         became = {"new": saved.new, "changed": saved.changed, "unchanged": saved.unchanged, "invalid": invalid}
@@ -103,3 +108,15 @@ def _batches(rows: Iterable[T | Invalid]) -> Iterator[list[T | Invalid]]:
 def _sorted(batch: Sequence[T | Invalid]) -> tuple[list[T], list[Invalid]]:
     rows = [row for row in batch if not isinstance(row, Invalid)]
     return rows, [row for row in batch if isinstance(row, Invalid)]
+
+
+def _parts(batch: Sequence[T | Invalid], error: Exception) -> list[list[T | Invalid]]:
+    """Two halves; of one row, what says why it was refused."""
+    if len(batch) > 1:
+        middle = len(batch) // 2
+        return [list(batch[:middle]), list(batch[middle:])]
+    [row] = batch
+    if isinstance(row, Invalid):
+        raise error
+    reason, *_ = str(getattr(error, "orig", None) or error).splitlines()
+    return [[Invalid(external_id=row.external_id, reason=f"the database refuses it: {reason}", payload=asdict(row))]]

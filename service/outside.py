@@ -17,13 +17,13 @@ from service.instruments import BusinessInstruments
 from service.marketplaces.errors import NotConfigured
 from service.marketplaces.http import PATIENCE, Api, ApiClient
 from service.marketplaces.marketplace import ReviewMarketplace
-from service.marketplaces.ozon import OzonOrders, OzonReviews
-from service.marketplaces.ozon_calls import ozon_api
+from service.marketplaces.ozon.calls import ozon_api
+from service.marketplaces.ozon.marketplace import OzonOrders, OzonReviews
 from service.marketplaces.pace import Limit, Pace
-from service.marketplaces.wb_orders import WildberriesOrders
-from service.marketplaces.wb_reviews import WildberriesReviews
-from service.marketplaces.wb_token import Token
-from service.marketplaces.wildberries import feedbacks_api, statistics_api
+from service.marketplaces.wildberries.api import feedbacks_api, statistics_api
+from service.marketplaces.wildberries.orders import WildberriesOrders
+from service.marketplaces.wildberries.reviews import WildberriesReviews
+from service.marketplaces.wildberries.token import Token
 from service.product_names import known_names
 from service.settings import Settings
 from service.telegram import telegram_api

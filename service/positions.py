@@ -1,4 +1,4 @@
-"""Positions: how far each source was read, kept in the transaction of what was read."""
+"""Positions: how far each source was read. One moves when all that was read until there is stored."""
 
 from datetime import datetime
 
@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from service.marketplaces.marketplace import START, Position
 from service.tables import SyncPositionRow
+from service.upserts import insert_into
 
 
 class Positions:
@@ -14,10 +15,9 @@ class Positions:
 
     def begin(self, name: str, now: datetime) -> tuple[Position, datetime]:
         """Where to read on, and since when: a reading that was cut off goes on, and is the same reading."""
-        row = self._session.get(SyncPositionRow, name)
-        if row is None:
-            row = SyncPositionRow(name=name, position=dict(START), began_at=now, updated_at=now)
-            self._session.add(row)
+        first = insert_into(self._session, SyncPositionRow).values(name=name, position=dict(START), updated_at=now)
+        self._session.execute(first.on_conflict_do_nothing())
+        row = self._session.get_one(SyncPositionRow, name)
         if row.began_at is None or row.finished_at is not None:
             row.began_at, row.finished_at, row.updated_at = now, None, now
         return row.position, row.began_at

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import ARRAY, ColumnElement, Row, Select, String, delete, false, func, literal, select, true
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.orm import Session
 
 from service.tables import OrderRow, ReviewRow
@@ -37,6 +38,13 @@ def insert_into(session: Session, table: type[Any]) -> Any:
     """An INSERT that knows ON CONFLICT; the two databases say it alike, and SQLAlchemy has one for each."""
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     return dialect.insert(table)
+
+
+def is_refusal(error: Exception) -> bool:
+    """The rows are at fault, not the database: a driver says it in its way, and SQLAlchemy and Python in theirs."""
+    if isinstance(error, DBAPIError):
+        return isinstance(error, DataError | IntegrityError)
+    return isinstance(error, StatementError | UnicodeError | OverflowError)
 
 
 def digest(*content: object) -> str:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, case, func, null, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, case, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.errors import Problem
@@ -100,8 +100,10 @@ class ReviewRepository:
         return self._session.scalars(rows.order_by(ReviewRow.seen_at).limit(limit)).all()
 
     def mark_seen(self, marketplace: str, external_ids: Iterable[str], now: datetime) -> None:
-        ours = ReviewRow.marketplace == marketplace, ReviewRow.external_id.in_(external_ids)
-        self._session.connection().execute(update(ReviewRow).where(*ours).values(seen_at=now))
+        """One by one, each by the index of just its two columns."""
+        one = ReviewRow.marketplace == marketplace, ReviewRow.external_id == bindparam("seen")
+        if seen := [{"seen": external_id} for external_id in external_ids]:
+            self._session.connection().execute(update(ReviewRow).where(*one).values(seen_at=now), seen)
 
     def mark_gone(self, marketplace: str, external_id: str, now: datetime) -> bool:
         """The marketplace had no such review, asked at that moment. Whether that is news.

@@ -8,10 +8,9 @@ from typing import Any, Final
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from service.aside import Aside
 from service.ingestion import Ingestion, Record, Report
 from service.marketplaces.errors import Paused
-from service.marketplaces.marketplace import Invalid, Review, ReviewMarketplace
+from service.marketplaces.marketplace import Review, ReviewMarketplace
 from service.reviews.repository import ReviewRepository
 from service.upserts import Saved
 from telemetry.database import transaction
@@ -75,17 +74,13 @@ class ReviewSync:
     def _look(self, external_id: str, report: Report, also: dict[str, int]) -> None:
         """Answered meanwhile, or removed; or archived, which is no longer to be answered either."""
         asked, found = self._now(), self._marketplace.read(external_id)
+        if found is not None:
+            self._ingestion.store([found], self._history, report)
+        waits_nowhere = found is None or (isinstance(found, Review) and not found.answered)
         with transaction(self._engine) as session:
             reviews, name = ReviewRepository(session), self._marketplace.name
-            saved = reviews.save([found], self._now()) if isinstance(found, Review) else Saved()
-            if isinstance(found, Invalid):
-                Aside(session, self._kind).keep([found], self._now())
             reviews.mark_seen(name, [external_id], self._now())
-            waits_nowhere = found is None or (isinstance(found, Review) and not found.answered)
             gone = waits_nowhere and reviews.mark_gone(name, external_id, max(asked, self._now()))
-        invalid = isinstance(found, Invalid)
-        report.add(saved, invalid)
-        also["gone"] += gone
-        for status, number in {"changed": saved.changed, "invalid": invalid, "gone": gone}.items():
-            if number:
-                self._record(status, number)
+        if gone:
+            also["gone"] += 1
+            self._record("gone", 1)

@@ -19,12 +19,12 @@ import uvicorn
 from service.sandbox.fake import Fake, Ground
 from service.sandbox.faults import Cut, Faults
 from service.sandbox.journal import Journal
-from service.sandbox.openai import OpenAIFake
+from service.sandbox.openai.fake import OpenAIFake
 from service.sandbox.options import Options
-from service.sandbox.ozon import OzonFake
+from service.sandbox.ozon.fake import OzonFake
 from service.sandbox.server import Sandbox
-from service.sandbox.telegram import TelegramFake
-from service.sandbox.wildberries import WildberriesFake
+from service.sandbox.telegram.fake import TelegramFake
+from service.sandbox.wildberries.fake import WildberriesFake
 from service.sandbox.world import World, utcnow
 
 

@@ -12,6 +12,7 @@ from service.advice.outcomes import QuotaExhausted
 from service.marketplaces.errors import (
     CallError,
     Forbidden,
+    Misconfigured,
     Refused,
     TooManyRequests,
     Unauthorized,
@@ -122,7 +123,7 @@ def test_other_refusals_say_their_status_and_are_not_repeated(openai, failure, s
 
     error = failure()
 
-    assert type(error) is Misconfigured
+    assert type(error) is Refused
     assert str(error).startswith(
         f"OpenAI refused the call with {status} (context_length_exceeded, input, Too long for sk-… "
     )
@@ -134,7 +135,7 @@ def test_other_refusals_say_their_status_and_are_not_repeated(openai, failure, s
 def test_an_error_of_another_shape_is_an_error_all_the_same(openai, failure, body):
     openai.send(400, body)
 
-    assert type(failure()) is Misconfigured
+    assert type(failure()) is Refused
 
 
 def test_too_many_requests_are_told_apart_after_three_attempts(openai, failure):
@@ -198,7 +199,7 @@ def test_a_key_that_no_header_takes_names_its_variable_and_nothing_is_sent(opena
 def test_what_the_sdk_raises_beside_that_is_a_refusal():
     failure = failure_of(sdk.OpenAIError("sk-proj-canary"))
 
-    assert type(failure.error) is Misconfigured
+    assert type(failure.error) is Refused
     assert not failure.again
     assert "canary" not in everything_about(failure.error)
 

@@ -8,11 +8,11 @@ from opentelemetry.instrumentation._semconv import _OpenTelemetrySemanticConvent
 from service.external import services
 from service.marketplaces.errors import Refused
 from service.marketplaces.http import PATIENCE, Api, ApiClient, too_many
-from service.marketplaces.ozon_calls import ozon_api
+from service.marketplaces.ozon.calls import ozon_api
 from service.marketplaces.pace import Pace
-from service.marketplaces.wb_orders import WildberriesOrders
-from service.marketplaces.wb_reviews import WildberriesReviews
-from service.marketplaces.wildberries import feedbacks_api, statistics_api
+from service.marketplaces.wildberries.api import feedbacks_api, statistics_api
+from service.marketplaces.wildberries.orders import WildberriesOrders
+from service.marketplaces.wildberries.reviews import WildberriesReviews
 from service.settings import Settings
 from service.tables import PaceRow
 from telemetry.instrumentation.services import ServiceDirectory

@@ -7,7 +7,7 @@ import pytest
 from service.marketplaces import http
 from service.marketplaces.errors import CallError, Misconfigured, Unauthorized, Unreachable
 from service.marketplaces.http import Api, Call
-from service.marketplaces.wildberries import feedbacks_api
+from service.marketplaces.wildberries.api import feedbacks_api
 from tests.service.marketplaces.loopback import CUT, SILENT, STALLED, TRICKLING, TRICKLING_HEAD, said
 from tests.service.marketplaces.wb_rows import LIMIT, TOKEN
 

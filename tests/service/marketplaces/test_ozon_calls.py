@@ -10,7 +10,7 @@ from service.marketplaces.errors import (
     Unreachable,
     Unreadable,
 )
-from service.marketplaces.ozon_calls import limit_of, ozon_api, post
+from service.marketplaces.ozon.calls import limit_of, ozon_api, post
 from tests.service.marketplaces.ozon_stub import API_KEY, CLIENT_ID
 
 REFUSALS = [

@@ -2,7 +2,7 @@ import pytest
 
 from service.marketplaces.errors import EndlessPages
 from service.marketplaces.marketplace import START
-from service.marketplaces.ozon import OzonReviews
+from service.marketplaces.ozon.marketplace import OzonReviews
 from tests.service.marketplaces.ozon_stub import NOON, read, read_until_it_fails, review, reviews
 
 

@@ -21,7 +21,7 @@ from service.marketplaces.reading import (
     rating_of,
     text_of,
 )
-from service.marketplaces.wb_time import MOSCOW, moscow_text
+from service.marketplaces.wildberries.time import MOSCOW, moscow_text
 
 FIELD = "field"
 NAMES = st.sampled_from([FIELD, "other"]) | st.text()

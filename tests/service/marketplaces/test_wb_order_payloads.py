@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.marketplaces.marketplace import Invalid, Item, Order
-from service.marketplaces.wb_orders import order_of
+from service.marketplaces.wildberries.orders import order_of
 from tests.service.marketplaces.wb_rows import BUYER, order
 
 JSON = st.recursive(

@@ -13,7 +13,7 @@ from service.marketplaces.errors import (
     Unreachable,
 )
 from service.marketplaces.http import ATTEMPTS, Call
-from service.marketplaces.wildberries import feedbacks_api, statistics_api
+from service.marketplaces.wildberries.api import feedbacks_api, statistics_api
 from tests.service.marketplaces.loopback import said
 from tests.service.marketplaces.wb_rows import LIMIT, TOKEN
 

@@ -16,7 +16,7 @@ from service.sandbox.credentials import OZON_API_KEY, OZON_CLIENT_ID
 from service.sandbox.fake import Fake, Ground
 from service.sandbox.journal import Journal
 from service.sandbox.options import Options
-from service.sandbox.ozon import OzonFake
+from service.sandbox.ozon.fake import OzonFake
 from service.sandbox.world import World
 
 EPOCH = datetime(2026, 11, 24, 12, tzinfo=UTC)

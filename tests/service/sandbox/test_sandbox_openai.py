@@ -9,7 +9,7 @@ import openai
 import pytest
 
 from service.sandbox.credentials import OPENAI_API_KEY, OPENAI_MODEL
-from service.sandbox.openai import OpenAIFake
+from service.sandbox.openai.fake import OpenAIFake
 
 URL = "/openai/v1/responses"
 KEY = {"authorization": f"Bearer {OPENAI_API_KEY}"}
@@ -489,7 +489,7 @@ def test_a_slow_answer_outlasts_its_client_and_does_not_outlive_it(fake_of, clie
 
 
 def test_a_slow_answer_comes_in_the_end(fake_of, client_of, served, monkeypatch):
-    monkeypatch.setattr("service.sandbox.openai.HOLD", 0.05)
+    monkeypatch.setattr("service.sandbox.openai.fake.HOLD", 0.05)
     url = served(client_of(fake_of()).app)
 
     answer = httpx.post(url + URL, json={"model": OPENAI_MODEL, "input": "[[slow]]"}, headers=KEY, timeout=30)

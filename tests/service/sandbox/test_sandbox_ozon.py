@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from service.sandbox.credentials import OZON_API_KEY, OZON_CLIENT_ID
-from service.sandbox.ozon import OzonFake
+from service.sandbox.ozon.fake import OzonFake
 
 EVERY_LIST = (
     ("/v2/review/list", {"limit": 50}),

@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from service.sandbox.ozon_limits import PATIENCE
+from service.sandbox.ozon.limits import PATIENCE
 
 SECOND = timedelta(seconds=1)
 

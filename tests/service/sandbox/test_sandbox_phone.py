@@ -4,9 +4,9 @@ from html.parser import HTMLParser
 import pytest
 
 from service.sandbox.credentials import TELEGRAM_CHAT_ID, TELEGRAM_TOKEN
-from service.sandbox.phone_bubbles import rich
-from service.sandbox.telegram import TelegramFake
-from service.sandbox.telegram_chats import PRIVATE
+from service.sandbox.telegram.chats import PRIVATE
+from service.sandbox.telegram.fake import TelegramFake
+from service.sandbox.telegram.phone_bubbles import rich
 
 BOT = f"/telegram/bot{TELEGRAM_TOKEN}"
 ATTACK = "<script>alert(1)</script><img src=x onerror=alert(1)>"

@@ -3,11 +3,11 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from service.sandbox import telegram_request
 from service.sandbox.credentials import TELEGRAM_CHAT_ID, TELEGRAM_TOKEN
 from service.sandbox.journal import Journal
-from service.sandbox.telegram import TelegramFake
-from service.sandbox.telegram_chats import MIGRATED, PRIVATE
+from service.sandbox.telegram import request as telegram_request
+from service.sandbox.telegram.chats import MIGRATED, PRIVATE
+from service.sandbox.telegram.fake import TelegramFake
 
 CHAT = int(TELEGRAM_CHAT_ID)
 BOT = f"/telegram/bot{TELEGRAM_TOKEN}"

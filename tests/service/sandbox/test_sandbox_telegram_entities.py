@@ -1,7 +1,7 @@
 import pytest
 
 from service.sandbox.credentials import TELEGRAM_CHAT_ID, TELEGRAM_TOKEN
-from service.sandbox.telegram import TelegramFake
+from service.sandbox.telegram.fake import TelegramFake
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@ from datetime import timedelta
 import pytest
 
 from service.sandbox.credentials import TELEGRAM_CHAT_ID, TELEGRAM_TOKEN
-from service.sandbox.telegram import TelegramFake
-from service.sandbox.telegram_chats import PRIVATE
-from service.sandbox.telegram_limits import Flood
+from service.sandbox.telegram.chats import PRIVATE
+from service.sandbox.telegram.fake import TelegramFake
+from service.sandbox.telegram.limits import Flood
 
 BOT = f"/telegram/bot{TELEGRAM_TOKEN}"
 SECOND = timedelta(seconds=1)

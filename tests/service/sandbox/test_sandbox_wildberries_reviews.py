@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.sandbox.wildberries_products import PRODUCTS
+from service.sandbox.wildberries.products import PRODUCTS
 from tests.service.sandbox.wildberries_shop import LIST, ROOT, Shop
 
 # what Wildberries says is Russian

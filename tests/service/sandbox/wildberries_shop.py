@@ -1,7 +1,7 @@
 """A shop at the fake Wildberries: a plain HTTP client with a token, and the calls that tests make with it."""
 
 from service.sandbox.credentials import wb_token
-from service.sandbox.wildberries import WildberriesFake
+from service.sandbox.wildberries.fake import WildberriesFake
 
 ROOT = "/wb-feedbacks/api/v1"
 LIST = f"{ROOT}/feedbacks"

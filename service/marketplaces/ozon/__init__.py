@@ -1,0 +1,1 @@
+"""Ozon: what is asked of it, and what it says."""

@@ -1,0 +1,1 @@
+"""Wildberries: what is asked of it, and what it says."""

@@ -1,0 +1,1 @@
+"""OpenAI, as the sandbox knows it."""

@@ -1,0 +1,189 @@
+"""What a request to OpenAI asks for: read as strictly as the real service reads it."""
+
+import json
+import math
+from datetime import date
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from service.sandbox.openai import schema as openai_schema
+from service.sandbox.openai.errors import Refused, invalid, no_model
+from service.sandbox.openai.models import CONTEXT, EFFORTS, Model, find
+
+# Where the older interface's parameters have gone.
+_MOVED: Final = {
+    "messages": "input",
+    "max_tokens": "max_output_tokens",
+    "max_completion_tokens": "max_output_tokens",
+    "response_format": "text.format",
+    "reasoning_effort": "reasoning.effort",
+    "functions": "tools",
+}
+# Of the real service, and not of the sandbox.
+_NOT_HERE: Final = frozenset(
+    {"stream", "background", "conversation", "previous_response_id", "prompt", "tools", "tool_choice"}
+)
+_CODES: Final = {
+    "missing": "missing_required_parameter",
+    "extra_forbidden": "unknown_parameter",
+    "greater_than_equal": "integer_below_min_value",
+    "less_than_equal": "decimal_above_max_value",
+    "string_too_long": "string_above_max_length",
+    "literal_error": "invalid_value",
+    "string_pattern_mismatch": "invalid_value",
+}
+_BRANCHES: Final = frozenset({"str", "list[Item]", "list[Content]"})
+_MESSAGES: Final = {
+    "missing_required_parameter": "Missing required parameter: '{param}'.",
+    "unknown_parameter": "Unknown parameter: '{param}'.",
+    "invalid_type": "Invalid type for '{param}': expected {reason}, but got {got} instead.",
+    "invalid_value": "Invalid value: {value}. {reason}.",
+}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Content(_Strict):
+    type: Literal["input_text", "output_text"]
+    text: str
+
+
+class Item(_Strict):
+    role: Literal["user", "assistant", "system", "developer"]
+    content: str | list[Content]
+    type: Literal["message"] = "message"
+
+    @property
+    def text(self) -> str:
+        return self.content if isinstance(self.content, str) else "\n".join(part.text for part in self.content)
+
+
+class Format(_Strict):
+    type: Literal["text", "json_object", "json_schema"]
+    name: str | None = Field(None, pattern=r"^[a-zA-Z0-9_-]{1,64}$")
+    description: str | None = None
+    strict: bool | None = None
+    schema_: dict[str, Any] | None = Field(None, alias="schema")
+
+
+class Text(_Strict):
+    format: Format = Format(type="text")
+    verbosity: Literal["low", "medium", "high"] | None = None
+
+
+class Reasoning(_Strict):
+    effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
+    summary: Literal["auto", "concise", "detailed"] | None = None
+
+
+class Ask(_Strict):
+    """The body of `POST /responses`."""
+
+    model: str
+    input: str | Annotated[list[Item], Field(min_length=1)]
+    instructions: str | None = None
+    max_output_tokens: int | None = Field(None, ge=16)
+    metadata: dict[str, str] | None = None
+    parallel_tool_calls: bool | None = None
+    prompt_cache_key: str | None = None
+    reasoning: Reasoning | None = None
+    safety_identifier: str | None = Field(None, max_length=128)
+    service_tier: Literal["auto", "default", "flex", "priority"] | None = None
+    store: bool | None = None
+    temperature: float | None = Field(None, ge=0, le=2)
+    text: Text = Text()
+    top_p: float | None = Field(None, ge=0, le=1)
+    truncation: Literal["auto", "disabled"] | None = None
+    user: str | None = None
+
+    @property
+    def question(self) -> str:
+        return self.input if isinstance(self.input, str) else "\n".join(item.text for item in self.input)
+
+    @property
+    def schema_of_answer(self) -> dict[str, Any] | None:
+        if self.text.format.type == "json_object":
+            return {"type": "object", "properties": {"answer": {"type": "string"}}}
+        return self.text.format.schema_
+
+    @property
+    def tokens(self) -> int:
+        """What it takes to read it."""
+        schema = json.dumps(self.schema_of_answer) if self.schema_of_answer else ""
+        return tokens_of(self.question + (self.instructions or "") + schema)
+
+    def thinking(self, model: Model) -> int:
+        """Tokens that the model thinks with before it answers."""
+        return EFFORTS[(self.reasoning and self.reasoning.effort) or model.effort or "none"]
+
+
+def tokens_of(text: str) -> int:
+    return math.ceil(len(text) / 3)
+
+
+def read(body: bytes, today: date) -> tuple[Ask, Model]:
+    """Raises:
+    Refused: with the parameter that is wrong, and what it may be.
+    """
+    given = _object(body)
+    _refuse_foreign(given)
+    try:
+        ask = Ask.model_validate(given)
+    except ValidationError as error:
+        raise _refusal(error) from None
+    model = find(ask.model, today)
+    if model is None:
+        raise no_model(ask.model)
+    _fits(ask, model)
+    return ask, model
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        given = json.loads(body)
+    except ValueError:
+        given = None
+    if not isinstance(given, dict):
+        raise invalid(None, None, "We could not parse the JSON body of your request.")
+    return given
+
+
+def _refuse_foreign(given: dict[str, Any]) -> None:
+    for name, value in given.items():
+        if name in _MOVED:
+            moved = f"In the Responses API, this parameter has moved to '{_MOVED[name]}'."
+            raise invalid(name, "unsupported_parameter", f"Unsupported parameter: '{name}'. {moved}")
+        if name in _NOT_HERE and value:
+            raise invalid(name, "unsupported_parameter", f"Unsupported parameter: '{name}': not in this sandbox.")
+    for name in _NOT_HERE & given.keys():
+        del given[name]
+
+
+def _refusal(error: ValidationError) -> Refused:
+    first = max(error.errors(include_url=False), key=lambda one: len(one["loc"]))  # of the branches of a union
+    param = ".".join(str(part) for part in first["loc"] if str(part) not in _BRANCHES)
+    code = _CODES.get(first["type"], "invalid_type")
+    reason, got = first["msg"].removeprefix("Input should be "), type(first["input"]).__name__
+    template = _MESSAGES.get(code, "Invalid '{param}': expected {reason}.")
+    return invalid(param, code, template.format(param=param, reason=reason, got=got, value=repr(first["input"])))
+
+
+def _fits(ask: Ask, model: Model) -> None:
+    if model.effort is None and ask.reasoning is not None:
+        raise _unsupported("reasoning.effort")
+    for name in ("temperature", "top_p"):
+        if model.always_reasons and getattr(ask, name) is not None:
+            raise _unsupported(name)
+    if ask.text.format.type == "json_schema":
+        openai_schema.check(ask.text.format.name, ask.text.format.schema_, strict=bool(ask.text.format.strict))
+    if ask.tokens > CONTEXT:
+        message = "Your input exceeds the context window of this model. Please adjust your input and try again."
+        raise invalid("input", "context_length_exceeded", message)
+
+
+def _unsupported(param: str) -> Refused:
+    message = f"Unsupported parameter: '{param}' is not supported with this model."
+    return invalid(param, "unsupported_parameter", message)

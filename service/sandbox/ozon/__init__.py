@@ -1,0 +1,1 @@
+"""Ozon, as the sandbox knows it."""

@@ -1,0 +1,1 @@
+"""Telegram, as the sandbox knows it, and the phone that shows its messages."""

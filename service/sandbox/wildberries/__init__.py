@@ -1,0 +1,1 @@
+"""Wildberries, as the sandbox knows it."""
