@@ -8,7 +8,7 @@ from service.marketplaces.errors import EndlessPages
 from service.marketplaces.http import Answer, ApiClient, Call
 from service.marketplaces.marketplace import Invalid, Item, Order, Page, Position
 from service.marketplaces.pace import Limit
-from service.marketplaces.reading import (
+from service.marketplaces.wildberries.fields import (
     UnreadableField,
     flag_of,
     identity_of,

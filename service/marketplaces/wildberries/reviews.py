@@ -20,7 +20,7 @@ from service.marketplaces.marketplace import (
     Source,
 )
 from service.marketplaces.pace import Limit
-from service.marketplaces.reading import (
+from service.marketplaces.wildberries.fields import (
     UnreadableField,
     identity_of,
     moment_of,

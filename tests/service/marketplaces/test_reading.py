@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.marketplaces.reading import (
+from service.marketplaces.wildberries.fields import (
     UnreadableField,
     flag_of,
     identity_of,

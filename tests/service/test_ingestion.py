@@ -1,0 +1,337 @@
+import json
+import threading
+import tracemalloc
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+
+from service import aside
+from service.ingestion import BATCH, Ingestion, Report
+from service.marketplaces.marketplace import Page
+from service.orders.repository import OrderRepository
+from service.tables import InvalidRow, OrderRow, SyncPositionRow
+from service.upserts import Saved
+from telemetry.database import create_engine
+from tests.service.marketplace_fakes import CUT, MINUTE, NOON, Clock, Shelf, an_order, rows_of, unreadable
+
+SECOND = timedelta(seconds=1)
+
+
+def save(session, rows):
+    return OrderRepository(session).save(rows, NOON)
+
+
+class Reading:
+    """Reads a source into a database, and knows what was told of it."""
+
+    def __init__(self, engine, write=save, now=None):
+        self.told, self.report = [], Report()
+        self._write = write
+        self._ingestion = Ingestion(engine, "wb.orders", lambda *about: self.told.append(about), now or Clock())
+
+    def read(self, source):
+        return self._ingestion.read(source, self._write, self.report)
+
+
+@pytest.fixture
+def reading(engine):
+    return Reading(engine)
+
+
+def numbers(engine):
+    return [int(row.external_id.removeprefix("order-")) for row in rows_of(engine, OrderRow)]
+
+
+def position(engine):
+    [row] = rows_of(engine, SyncPositionRow)
+    return row
+
+
+def orders(*range_):
+    return [an_order(number) for number in range(*range_)]
+
+
+def test_all_pages_are_read_and_it_is_said_what_became_of_them(engine, reading):
+    reading.read(Shelf([orders(3), [*orders(3, 5), unreadable(9)]]))
+
+    assert numbers(engine) == [0, 1, 2, 3, 4]
+    assert reading.report.as_metadata() == {"pages": 2, "new": 5, "changed": 0, "unchanged": 0, "invalid": 1}
+    assert reading.told == [("new", 3), ("new", 2), ("invalid", 1)]
+
+
+def test_a_finished_source_is_read_on_from_where_it_ended(engine, reading):
+    shelf = Shelf([orders(3)])
+    began = reading.read(shelf)
+
+    shelf.pages_of.append(orders(3, 4))
+    again = reading.read(shelf)
+
+    assert shelf.asked == [{}, {"page": 1}]
+    assert numbers(engine) == [0, 1, 2, 3]
+    assert again > began
+    assert position(engine).position == {"page": 2}
+    assert position(engine).began_at == again < position(engine).finished_at
+
+
+def test_reading_the_same_again_changes_nothing_and_says_so(engine):
+    pages = [[*orders(3), an_order(7, status="cancelled")]]
+    Reading(engine).read(Shelf(pages, begins_anew=True))
+    before = [(row.external_id, row.status, row.updated_at) for row in rows_of(engine, OrderRow)]
+
+    again = Reading(engine)
+    again.read(Shelf(pages, begins_anew=True))
+
+    assert [(row.external_id, row.status, row.updated_at) for row in rows_of(engine, OrderRow)] == before
+    assert again.told == [("unchanged", 4)]
+
+
+def test_a_source_without_a_page_has_been_read_to_its_end(engine, reading):
+    began = reading.read(Shelf([]))
+
+    assert (position(engine).position, position(engine).began_at) == ({}, began)
+    assert position(engine).finished_at > began
+    assert reading.report == Report()
+
+
+def test_what_was_read_until_a_cut_stays_and_the_next_reading_goes_on_behind_it(engine, reading):
+    shelf = Shelf([orders(3), orders(3, 6), CUT])
+    with pytest.raises(type(CUT)):
+        reading.read(shelf)
+    assert (numbers(engine), reading.report.pages) == ([0, 1, 2, 3, 4, 5], 2)
+    assert (position(engine).position, position(engine).finished_at) == ({"page": 2}, None)
+    began = position(engine).began_at
+
+    shelf.pages_of[2] = [an_order(0, status="cancelled", as_of=NOON + MINUTE), *orders(6, 8)]
+    later = Reading(engine, now=lambda: NOON + 60 * MINUTE)
+
+    assert later.read(shelf) == began
+    assert shelf.asked == [{}, {"page": 2}]
+    assert sorted(numbers(engine)) == list(range(8))
+    assert rows_of(engine, OrderRow)[0].status == "cancelled"
+    assert later.report.as_metadata() == {"pages": 1, "new": 2, "changed": 1, "unchanged": 0, "invalid": 0}
+    assert position(engine).finished_at == NOON + 60 * MINUTE
+
+
+def test_a_page_that_is_cut_in_the_middle_is_read_again_and_each_row_is_there_once(engine, reading):
+    def cut():
+        yield from orders(BATCH + 10)
+        raise CUT
+
+    with pytest.raises(type(CUT)):
+        reading.read(Shelf([cut()]))
+    assert len(numbers(engine)) == BATCH
+    assert position(engine).position == {}
+
+    again = Reading(engine)
+    again.read(Shelf([orders(BATCH + 10)]))
+
+    assert sorted(numbers(engine)) == list(range(BATCH + 10))
+    assert again.told == [("unchanged", BATCH), ("new", 10)]
+
+
+def test_what_is_not_committed_is_not_counted(engine):
+    def fail(session, rows):
+        saved = save(session, rows)
+        if rows[0].external_id == f"order-{BATCH}":
+            raise OperationalError("INSERT", {}, Exception("the server is gone"))
+        return saved
+
+    failing = Reading(engine, fail)
+    with pytest.raises(OperationalError):
+        failing.read(Shelf([orders(BATCH + 10)]))
+
+    assert failing.told == [("new", BATCH)]
+    assert failing.report.new == len(numbers(engine)) == BATCH
+
+
+def test_rows_are_asked_for_batch_by_batch_and_the_position_when_the_last_one_has_come(engine, reading):
+    """As from a file of any length; and nothing is asked for while a transaction is open."""
+    open_transactions = []
+
+    def stream(page):
+        for number in range(2 * BATCH):
+            if number % BATCH == 0:
+                asked.append((number, len(numbers(engine)), engine.pool.checkedout()))
+            yield an_order(number)
+        page.position = {"since": "the last row"}
+
+    class Stream:
+        name = "wb.orders"
+
+        def pages(self, _position):
+            open_transactions.append(engine.pool.checkedout())
+            page = Page((), {"since": "too early"})
+            page.rows = stream(page)
+            yield page
+            open_transactions.append(engine.pool.checkedout())
+
+    asked = []
+    reading.read(Stream())
+
+    assert asked == [(0, 0, 0), (BATCH, BATCH, 0)]
+    assert open_transactions == [0, 0]
+    assert position(engine).position == {"since": "the last row"}
+
+
+def test_each_batch_is_a_transaction_of_its_own(engine, reading):
+    commits = []
+    event.listen(engine, "commit", lambda _connection: commits.append(len(reading.told)))
+
+    reading.read(Shelf([orders(2 * BATCH + 1)]))
+
+    # What begins, three batches, each told of afterwards, the position, and the end.
+    assert commits == [0, 0, 1, 2, 3, 3]
+
+
+def test_memory_does_not_grow_with_the_rows(sqlite_engine):
+    def keep_only_the_last(session, rows):
+        return save(session, rows[-1:])
+
+    reading = Reading(sqlite_engine, keep_only_the_last)
+    reading.read(Shelf([orders(2 * BATCH)], name="warm"))
+    order = an_order(1)  # one for all: what is measured is who holds on to them
+
+    tracemalloc.start()
+    reading.read(Shelf([(an_order(number) for number in range(50_000)), (unnamed(order) for _ in range(50_000))]))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert reading.report.pages == 3
+    assert peak < 4_000_000  # all of them are more than 40 MB
+
+
+def unnamed(order):
+    return type(order)(**{name: getattr(order, name) for name in order.__slots__})
+
+
+def test_a_row_that_cannot_be_read_is_kept_aside_and_the_rest_goes_on(engine, reading):
+    reading.read(Shelf([[an_order(1), unreadable(2, payload={"date": None}), an_order(3)]]))
+
+    [kept] = rows_of(engine, InvalidRow)
+    assert numbers(engine) == [1, 3]
+    assert (kept.source, kept.external_id, kept.reason) == ("wb.orders", "order-2", "date is missing")
+    assert (kept.payload, kept.times) == ({"date": None}, 1)
+
+
+def test_an_unreadable_row_is_kept_once_however_often_it_is_read(engine):
+    for _ in range(3):
+        Reading(engine).read(Shelf([[unreadable(1), unreadable(1)], [unreadable(None, external_id=None)]]))
+        Shelf([])
+    kept = rows_of(engine, InvalidRow)
+
+    assert [(row.external_id, row.times) for row in kept] == [("order-1", 2), (None, 1)]
+
+
+def test_an_unreadable_row_is_counted_each_time(engine):
+    shelf = Shelf([[unreadable(1)]], begins_anew=True)
+    for _ in range(3):
+        Reading(engine).read(shelf)
+
+    [kept] = rows_of(engine, InvalidRow)
+    assert kept.times == 3
+    assert kept.last_seen_at > kept.first_seen_at or kept.last_seen_at == kept.first_seen_at
+
+
+def test_an_unreadable_row_is_forgotten_when_it_is_read_well(engine):
+    Reading(engine).read(Shelf([[unreadable(1), unreadable(2)]]))
+
+    Reading(engine).read(Shelf([[an_order(1)]], name="another list of the same things"))
+
+    assert [row.external_id for row in rows_of(engine, InvalidRow)] == ["order-2"]
+
+
+def test_of_too_many_unreadable_rows_the_oldest_go(engine, monkeypatch):
+    monkeypatch.setattr(aside, "MOST", 3)
+
+    Reading(engine).read(Shelf([[unreadable(number) for number in range(5)], [unreadable(5)]]))
+
+    assert [row.payload["number"] for row in rows_of(engine, InvalidRow)] == [3, 4, 5]
+
+
+def test_what_databases_do_not_take_is_kept_aside_without_it(engine, reading):
+    bad = unreadable(1, external_id="a\x00\ud800" * 60, reason="x\x00" * 400, payload={"n": float("nan"), "t": "\x00"})
+
+    reading.read(Shelf([[bad, an_order(2)]]))
+
+    [kept] = rows_of(engine, InvalidRow)
+    assert (len(kept.external_id), len(kept.reason)) == (100, 500)
+    assert "\x00" not in json.dumps([kept.external_id, kept.reason, kept.payload])
+    assert numbers(engine) == [2]
+
+
+@pytest.mark.parametrize(
+    "spoilt", [{"quantity": 2**70}, {"name": "half of a pair: \ud800", "article": "\ud800"}], ids=["large", "surrogate"]
+)
+def test_a_row_that_the_database_refuses_is_kept_aside_and_the_rest_goes_on(engine, reading, spoilt):
+    number = "\ud800" if "name" in spoilt else "1"
+    bad = an_order(7, order_number=number, items=(spoiled(spoilt),))
+
+    reading.read(Shelf([[*orders(7), bad, *orders(8, 20)]]))
+
+    [kept] = rows_of(engine, InvalidRow)
+    assert sorted(numbers(engine)) == [*range(7), *range(8, 20)]
+    assert kept.external_id == "order-7"
+    assert kept.reason.startswith("the database refuses it: ")
+    assert kept.payload["status"] == "ordered"
+    assert reading.report.as_metadata() == {"pages": 1, "new": 19, "changed": 0, "unchanged": 0, "invalid": 1}
+    assert position(engine).position == {"page": 1}
+
+
+def spoiled(changes):
+    from tests.service.marketplace_fakes import an_item
+
+    return an_item(**changes)
+
+
+def test_an_error_of_the_code_is_no_fault_of_the_rows(engine):
+    def broken(_session, _rows):
+        raise TypeError("a mistake")
+
+    with pytest.raises(TypeError, match="a mistake"):
+        Reading(engine, broken).read(Shelf([orders(2)]))
+
+    assert rows_of(engine, InvalidRow) == []
+
+
+def test_what_is_refused_even_aside_is_an_error(engine):
+    def refuse(_session, _rows):
+        raise OverflowError("never")
+
+    with pytest.raises(OverflowError, match="never"):
+        Reading(engine, refuse).read(Shelf([orders(1)]))
+
+
+def test_two_that_read_a_source_for_the_first_time_at_once_both_read_it(engine):
+    together, failed = threading.Barrier(2), []
+
+    def meet(session, rows):
+        together.wait(30)
+        return save(session, rows)
+
+    def read():
+        own = create_engine(engine.url)
+        try:
+            Reading(own, meet).read(Shelf([orders(20)]))
+        except Exception as error:
+            failed.append(error)
+        own.dispose()
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join(30)
+
+    assert failed == []
+    assert sorted(numbers(engine)) == list(range(20))
+    assert position(engine).finished_at is not None
+
+
+def test_a_report_adds_up():
+    report = Report(pages=1, new=1)
+
+    report.add(Saved(1, 2, 3), 4)
+
+    assert report.as_metadata() == {"pages": 1, "new": 2, "changed": 2, "unchanged": 3, "invalid": 4}
