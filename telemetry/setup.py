@@ -31,11 +31,13 @@ from telemetry.jobs import monitor
 from telemetry.jobs.recorder import Recorder
 from telemetry.jobs.store import JobRunStore
 from telemetry.logs.setup import setup_logging
+from telemetry.metrics import workers
 from telemetry.metrics.families import Translator
 from telemetry.metrics.limits import LABEL_SETS, LimitedMeterProvider
 from telemetry.metrics.reader import MetricsPage
 from telemetry.metrics.views import views
 from telemetry.metrics.vocabulary import VOCABULARY
+from telemetry.metrics.workers import Workers
 from telemetry.settings import TelemetrySettings
 from telemetry.shutdown import all_at_once
 from telemetry.specifics import Specifics
@@ -63,6 +65,7 @@ class Telemetry:
     resources: Resources
     engine: Engine
     log_handler: logging.Handler
+    workers: Workers | None
     _sdk_meter_provider: MeterProvider
     _instance: resource.Instance
     before_shutdown: list[Callable[[], None]] = field(default_factory=list)
@@ -74,6 +77,8 @@ class Telemetry:
         """Flush all of it at once. Returns the names of what was not done in time."""
         for step in self.before_shutdown:
             step()
+        if self.workers is not None:
+            self.workers.stop()
         late = all_at_once(
             {
                 "job runs": lambda: self.recorder.shutdown(deadline),
@@ -120,10 +125,12 @@ def build(
         resources=Resources.of(settings),
         engine=engine,
         log_handler=handler,
+        workers=workers.of_this_process(settings.data_dir, page.own, meters.activity.since_last_asked),
         _sdk_meter_provider=sdk_meters,
         _instance=instance,
     )
     _observe(built)
+    _show_all_workers(built)
     _instrument(built, engine, specifics.services)
     return built
 
@@ -133,6 +140,13 @@ def _counts(instruments: Instruments) -> Callable[[int, str], None]:
         instruments.dropped.add(number, {names.QUEUE: _QUEUE, names.REASON: reason})
 
     return dropped
+
+
+def _show_all_workers(built: Telemetry) -> None:
+    """The page of one worker is that of all."""
+    if built.workers is not None:
+        built.page.whole = built.workers.families
+        built.workers.start()
 
 
 def _observe(built: Telemetry) -> None:

@@ -1,7 +1,5 @@
 """Families: what the SDK collected, by the names of the vocabulary, ready to be summed and written."""
 
-import math
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from json import dumps
@@ -17,37 +15,11 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from telemetry import names
-from telemetry.metrics.vocabulary import VOCABULARY, Attributes, Kind, Row
+from telemetry.metrics.distribution import Distribution, Exemplar, Number
+from telemetry.metrics.vocabulary import VOCABULARY, Across, Attributes, Kind, Row
 
-Number = int | float
 Point = NumberDataPoint | HistogramDataPoint
 OVERFLOW_LABELS = 'otel_metric_overflow="true"'
-
-
-@dataclass(slots=True)
-class Distribution:
-    """A histogram's counts by bucket (not cumulative, one more than the bounds), and the sum of what was recorded."""
-
-    bounds: tuple[float, ...]
-    counts: list[int]
-    sum: Number
-
-    def add(self, other: "Distribution") -> None:
-        """Where the bounds differ, those that both have remain, and what is counted below them is true."""
-        bounds = self.bounds if self.bounds == other.bounds else tuple(sorted({*self.bounds} & {*other.bounds}))
-        pairs_of_counts = zip(self.counted_by(bounds), other.counted_by(bounds), strict=True)
-        self.counts = [mine + theirs for mine, theirs in pairs_of_counts]
-        self.bounds = bounds
-        self.sum += other.sum
-
-    def counted_by(self, bounds: tuple[float, ...]) -> list[int]:
-        """The counts by fewer bounds."""
-        if bounds == self.bounds:
-            return self.counts
-        counts = [0] * (len(bounds) + 1)
-        for upper, count in zip((*self.bounds, math.inf), self.counts, strict=True):
-            counts[bisect_left(bounds, upper)] += count
-        return counts
 
 
 @dataclass(slots=True)
@@ -59,6 +31,7 @@ class Family:
     help: str
     series: dict[str, Number] = field(default_factory=dict)
     distributions: dict[str, Distribution] = field(default_factory=dict)
+    across: Across = "sum"
 
     def take(self, labels: str, point: Point, *, newest: bool) -> None:
         """Sum a point into its series: points whose labels fall together are one series. A gauge's newest stands."""
@@ -71,7 +44,7 @@ class Family:
     def _distribute(self, labels: str, point: Point) -> None:
         if not isinstance(point, HistogramDataPoint):
             return
-        distribution = Distribution(tuple(point.explicit_bounds), list(point.bucket_counts), point.sum)
+        distribution = Distribution.of(point)
         if known := self.distributions.get(labels):
             known.add(distribution)
         else:
@@ -84,6 +57,7 @@ class RowReader:
     def __init__(self, row: Row) -> None:
         self.row = row
         self._rendered: dict[frozenset[tuple[str, object]], str | None] = {}
+        self._exemplars: dict[str, dict[int, Exemplar]] = {}
 
     def read(self, metric: Metric, family: Family) -> None:
         newest = isinstance(metric.data, Gauge)
@@ -91,6 +65,15 @@ class RowReader:
             labels = self._labels(point.attributes or {})
             if labels is not None and isinstance(point, NumberDataPoint | HistogramDataPoint):
                 family.take(labels, point, newest=newest)
+        self._keep_exemplars(family)
+
+    def _keep_exemplars(self, family: Family) -> None:
+        """The SDK gives each exemplar once; a bucket's stands until there is another one."""
+        kept = self._exemplars
+        for labels, distribution in family.distributions.items():
+            if distribution.exemplars or labels in kept:
+                distribution.remember(kept.get(labels, {}).values())
+                kept[labels] = distribution.exemplars
 
     def _labels(self, attributes: Attributes) -> str | None:
         """None: the row does not want this point."""
@@ -114,11 +97,11 @@ class Translator:
 
     def families(self, metrics: Iterable[Metric]) -> list[Family]:
         """Every declared family is there, also before its first series."""
-        families = {row.name: Family(row.name, row.kind, row.help) for row in self._rows}
+        families = {row.name: _family(row) for row in self._rows}
         for metric in metrics:
             for reader in self._readers_of(metric):
                 row = reader.row
-                family = families.setdefault(row.name, Family(row.name, row.kind, row.help))
+                family = families.setdefault(row.name, _family(row))
                 if family.kind == row.kind:  # two kinds can't share a name: the first stands
                     reader.read(metric, family)
         return list(families.values())
@@ -130,6 +113,10 @@ class Translator:
         if key not in self._translated:
             self._translated[key] = [RowReader(row) for row in _translation(metric)]
         return self._translated[key]
+
+
+def _family(row: Row) -> Family:
+    return Family(row.name, row.kind, row.help, across=row.across)
 
 
 def render(row: Row, attributes: Attributes) -> str | None:
@@ -170,7 +157,9 @@ def _translation(metric: Metric) -> list[Row]:
         name = f"{name}_{unit}"
     if kind == "counter":
         name = f"{name}_total"
-    return [Row(name, kind, metric.name, metric.description or f"OpenTelemetry instrument {metric.name}.", labels=None)]
+    described = metric.description or f"OpenTelemetry instrument {metric.name}."
+    across: Across = "newest" if isinstance(metric.data, Gauge) else "sum"
+    return [Row(name, kind, metric.name, described, labels=None, across=across)]
 
 
 def _kind(metric: Metric) -> Kind | None:

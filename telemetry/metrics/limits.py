@@ -27,6 +27,7 @@ from opentelemetry.metrics import _Gauge as Gauge
 from opentelemetry.util.types import Attributes
 
 from telemetry import names
+from telemetry.metrics.activity import Activity
 from telemetry.metrics.bound import Bindings
 
 LABEL_SETS: Final = 2000
@@ -83,20 +84,24 @@ def _key(attributes: Mapping[str, Any]) -> Key:
 class _Limited:
     """What the synchronous instruments share: the real instrument, its label sets, and the short way to them."""
 
-    def __init__(self, inner: Any, sets: LabelSets) -> None:
+    def __init__(self, inner: Any, sets: LabelSets, activity: Activity) -> None:
         self._inner = inner
         self._sets = sets
+        self._activity = activity
         self._bindings = Bindings(inner)
 
     def add(self, amount: float, attributes: Attributes = None, context: Context | None = None) -> None:
+        self._activity.happened = True
         if not self._bindings.take(amount, attributes, context):
             self._take(self._inner.add, amount, attributes, context)
 
     def record(self, amount: float, attributes: Attributes = None, context: Context | None = None) -> None:
+        self._activity.happened = True
         if not self._bindings.take(amount, attributes, context):
             self._take(self._inner.record, amount, attributes, context)
 
     def set(self, amount: float, attributes: Attributes = None, context: Context | None = None) -> None:
+        self._activity.happened = True
         if not self._bindings.take(amount, attributes, context):
             self._take(self._inner.set, amount, attributes, context)
 
@@ -126,16 +131,19 @@ class LimitedGauge(_Limited, Gauge):
 class LimitedMeter(Meter):
     """A meter whose instruments have a limit; for the rest it is the meter that it wraps."""
 
-    def __init__(self, inner: Meter, sets: Callable[[str], LabelSets]) -> None:
+    def __init__(self, inner: Meter, sets: Callable[[str], LabelSets], activity: Activity) -> None:
         super().__init__(inner.name, inner.version, inner.schema_url)
         self._inner = inner
         self._sets = sets
+        self._activity = activity
 
     def create_counter(self, name: str, unit: str = "", description: str = "") -> Counter:
-        return LimitedCounter(self._inner.create_counter(name, unit, description), self._sets(name))
+        return LimitedCounter(self._inner.create_counter(name, unit, description), self._sets(name), self._activity)
 
     def create_up_down_counter(self, name: str, unit: str = "", description: str = "") -> UpDownCounter:
-        return LimitedUpDownCounter(self._inner.create_up_down_counter(name, unit, description), self._sets(name))
+        return LimitedUpDownCounter(
+            self._inner.create_up_down_counter(name, unit, description), self._sets(name), self._activity
+        )
 
     def create_histogram(
         self,
@@ -151,10 +159,10 @@ class LimitedMeter(Meter):
             description,
             explicit_bucket_boundaries_advisory=explicit_bucket_boundaries_advisory,
         )
-        return LimitedHistogram(inner, self._sets(name))
+        return LimitedHistogram(inner, self._sets(name), self._activity)
 
     def create_gauge(self, name: str, unit: str = "", description: str = "") -> Gauge:
-        return LimitedGauge(self._inner.create_gauge(name, unit, description), self._sets(name))
+        return LimitedGauge(self._inner.create_gauge(name, unit, description), self._sets(name), self._activity)
 
     def create_observable_counter(
         self, name: str, callbacks: Sequence[CallbackT] | None = None, unit: str = "", description: str = ""
@@ -210,6 +218,7 @@ class LimitedMeterProvider(MeterProvider):
         self._inner = inner
         self._limit = limit
         self._sets: dict[tuple[str, str], LabelSets] = {}
+        self.activity = Activity()
 
     def get_meter(
         self,
@@ -219,7 +228,7 @@ class LimitedMeterProvider(MeterProvider):
         attributes: Attributes = None,
     ) -> Meter:
         inner = self._inner.get_meter(name, version, schema_url, attributes)
-        return LimitedMeter(inner, lambda instrument: self._sets_of(name, instrument))
+        return LimitedMeter(inner, lambda instrument: self._sets_of(name, instrument), self.activity)
 
     def _sets_of(self, meter: str, instrument: str) -> LabelSets:
         # The SDK tells instruments apart by their names in small letters.

@@ -10,7 +10,8 @@ from itertools import accumulate
 
 from prometheus_client.utils import floatToGoString
 
-from telemetry.metrics.families import Distribution, Family, Number
+from telemetry.metrics.distribution import Distribution, Exemplar, Number
+from telemetry.metrics.families import Family
 
 _go: Callable[[float], str] = floatToGoString
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -29,31 +30,39 @@ def write(families: Iterable[Family], kind: str = TEXT) -> bytes:
     for family in families:
         name = family.name.removesuffix("_total") if openmetrics and family.kind == "counter" else family.name
         lines.append(f"# HELP {name} {_escape_help(family.help)}\n# TYPE {name} {family.kind}\n")
-        lines.extend(_samples(family))
+        lines.extend(_samples(family, exemplars=openmetrics))
     if openmetrics:
         lines.append("# EOF\n")
     return "".join(lines).encode(errors="replace")  # a label may hold what is no text, such as a file's name
 
 
-def _samples(family: Family) -> Iterator[str]:
+def _samples(family: Family, *, exemplars: bool) -> Iterator[str]:
     name = family.name
     if family.kind == "histogram":
         for labels, distribution in family.distributions.items():
-            yield _histogram(name, labels, distribution)
+            yield _histogram(name, labels, distribution, exemplars=exemplars)
         return
     for labels, value in family.series.items():
         yield f"{name}{{{labels}}} {number(value)}\n" if labels else f"{name} {number(value)}\n"
 
 
-def _histogram(name: str, labels: str, distribution: Distribution) -> str:
+def _histogram(name: str, labels: str, distribution: Distribution, *, exemplars: bool) -> str:
     prefix = f"{name}_bucket{{{labels}," if labels else f"{name}_bucket{{"
     cumulative = list(accumulate(distribution.counts))
     lines = [
         f"{prefix}{bound}}} {count}\n" for bound, count in zip(_bounds(distribution.bounds), cumulative, strict=True)
     ]
+    if exemplars:
+        for bucket, exemplar in distribution.exemplars.items():
+            lines[bucket] = f"{lines[bucket][:-1]} {_exemplar(exemplar)}\n"
     braces = f"{{{labels}}}" if labels else ""
     lines.append(f"{name}_sum{braces} {number(distribution.sum)}\n{name}_count{braces} {cumulative[-1]}\n")
     return "".join(lines)
+
+
+def _exemplar(exemplar: Exemplar) -> str:
+    trace = f'trace_id="{exemplar.trace_id}",span_id="{exemplar.span_id}"'
+    return f"# {{{trace}}} {number(exemplar.value)} {exemplar.at:.3f}"
 
 
 @lru_cache(maxsize=256)

@@ -11,6 +11,9 @@ from typing import Any, Final, Literal
 from telemetry import names
 
 Kind = Literal["counter", "gauge", "histogram"]
+Across = Literal["sum", "max", "min", "newest", "highest", "once", "worker"]
+"""What a gauge is for several workers: the sum, the largest, the smallest or the latest of those that live, the highest that
+any of them ever said, what one of them says for all, or a series for each (label `worker`). The rest is always summed."""
 Attributes = Mapping[str, Any]
 
 
@@ -33,7 +36,7 @@ class Label:
 class Row:
     """One family of `/metrics`. A counter made from a histogram is the histogram's count.
 
-    `labels=None` takes every attribute as it is; `select` leaves out the points that it refuses.
+    `labels=None` takes every attribute as it is; `select` leaves out the points that it refuses; `across` is for gauges.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Row:
     help: str
     labels: tuple[Label, ...] | None = ()
     select: Callable[[Attributes], bool] | None = None
+    across: Across = "sum"
 
 
 def status_of_call(attributes: Attributes) -> str:
@@ -121,7 +125,13 @@ VOCABULARY: Final[tuple[Row, ...]] = (
         "Job runs that ended, by status.",
         (_JOB, Label("status", names.JOB_STATUS)),
     ),
-    Row("scheduler_job_duration_seconds", "histogram", names.JOB_DURATION, "Duration of job runs.", (_JOB,)),
+    Row(
+        "scheduler_job_duration_seconds",
+        "histogram",
+        names.JOB_DURATION,
+        "Duration of job runs.",
+        (_JOB,),
+    ),
     Row("scheduler_jobs_in_progress", "gauge", names.JOB_ACTIVE, "Job runs in progress.", (_JOB,)),
     Row(
         "scheduler_job_last_success_timestamp_seconds",
@@ -129,6 +139,7 @@ VOCABULARY: Final[tuple[Row, ...]] = (
         names.JOB_LAST_SUCCESS,
         "When a job last succeeded, as Unix time.",
         (_JOB,),
+        across="highest",
     ),
     Row(
         "db_connections_active",
@@ -162,13 +173,14 @@ VOCABULARY: Final[tuple[Row, ...]] = (
         "Duration of calls to other services.",
         (_SERVICE,),
     ),
-    Row("app_uptime_seconds", "gauge", names.APP_UPTIME, "Seconds since the process began to serve."),
+    Row("app_uptime_seconds", "gauge", names.APP_UPTIME, "Seconds since the process began to serve.", across="max"),
     Row(
         "app_info",
         "gauge",
         names.APP_INFO,
         "What runs: always 1.",
         (Label("version", names.VERSION), Label("environment", names.ENVIRONMENT)),
+        across="once",
     ),
     Row(
         "errors_total",
@@ -183,14 +195,27 @@ VOCABULARY: Final[tuple[Row, ...]] = (
         names.FILESYSTEM_UTILIZATION,
         "Share of a filesystem that is used, 0 to 1.",
         (Label("path", names.FILESYSTEM_PATH),),
+        across="newest",
     ),
-    Row("system_memory_utilization", "gauge", names.MEMORY_UTILIZATION, "Share of memory that is used, 0 to 1."),
+    Row(
+        "system_memory_utilization",
+        "gauge",
+        names.MEMORY_UTILIZATION,
+        "Share of memory that is used, 0 to 1.",
+        across="newest",
+    ),
     Row("process_cpu_seconds_total", "counter", names.PROCESS_CPU_TIME, "CPU time of the process."),
     Row("process_resident_memory_bytes", "gauge", names.PROCESS_MEMORY_USAGE, "Resident memory of the process."),
     Row("process_virtual_memory_bytes", "gauge", names.PROCESS_MEMORY_VIRTUAL, "Virtual memory of the process."),
     Row("process_threads", "gauge", names.PROCESS_THREADS, "Threads of the process."),
     Row("process_open_fds", "gauge", names.PROCESS_OPEN_FDS, "Open file descriptors of the process."),
-    Row("process_start_time_seconds", "gauge", names.PROCESS_START_TIME, "When the process started, as Unix time."),
+    Row(
+        "process_start_time_seconds",
+        "gauge",
+        names.PROCESS_START_TIME,
+        "When the process started, as Unix time.",
+        across="min",
+    ),
     Row(
         "python_gc_collections_total",
         "counter",
@@ -219,6 +244,7 @@ VOCABULARY: Final[tuple[Row, ...]] = (
         names.TELEMETRY_OVERFLOW,
         "1 for each instrument that has reached its limit of label sets.",
         (Label("instrument", names.INSTRUMENT),),
+        across="max",
     ),
     *_sdk_rows("spans", "span"),
     *_sdk_rows("logs", "log"),
