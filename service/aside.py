@@ -42,9 +42,6 @@ class Aside:
         ours = InvalidRow.source == self._source, InvalidRow.external_id.in_(list(external_ids))
         self._session.execute(delete(InvalidRow).where(*ours))
 
-    def is_empty(self) -> bool:
-        return self._session.scalar(select(InvalidRow.id).where(InvalidRow.source == self._source).limit(1)) is None
-
     def _bound(self) -> None:
         ours = InvalidRow.source == self._source
         surplus = select(InvalidRow.id).where(ours).order_by(InvalidRow.id.desc()).offset(MOST)

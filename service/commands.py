@@ -18,14 +18,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service import database
 from service.banner import banner
+from service.claims import new_holder
 from service.doctor import FAIL, examine
+from service.leases import Leases
 from service.runtime import Runtime, SandboxAway
 from service.sandbox.keeper import answers
-from service.schedule import Schedule, UnknownJob
+from service.schedule import Job, Schedule, UnknownJob
 from service.scheduler import run_job, utcnow
 from service.settings import SANDBOX_HOST, Settings
 from telemetry import setup
 from telemetry.health.report import describe
+from telemetry.jobs.recording import JobHandle
 from telemetry.logs import setup_logging
 
 GRACEFUL: Final = 20
@@ -152,7 +155,7 @@ def run_one(options: argparse.Namespace) -> int:
         database.migrate(runtime.engine)
         with runtime.surroundings():
             started = time.perf_counter()
-            run = run_job(job, runtime.context)
+            run = _run_alone(job, runtime)
     except Exception as error:  # noqa: BLE001  # the edge: whatever a job raises is told to whoever ran it
         return complain(f"{job.name} failed: {type(error).__name__}: {error}")
     finally:
@@ -160,6 +163,24 @@ def run_one(options: argparse.Namespace) -> int:
     took = time.perf_counter() - started
     say(f"{job.name}: success in {took:.3f} s {json.dumps(run.metadata, default=str, ensure_ascii=False)}")
     return 0
+
+
+def _run_alone(job: Job, runtime: Runtime) -> JobHandle:
+    """Raises:
+    RunningAlready: a run of the job goes on somewhere, and two may not overlap.
+    """
+    holder = new_holder()
+    if not job.overlaps and not runtime.claims.hold(job.name, holder):
+        raise RunningAlready("a run of it goes on already; GET /jobs/status says since when")
+    leases = Leases(runtime.claims)
+    with leases.held(job.name, holder):
+        run = run_job(job, runtime.context)
+    leases.stop()
+    return run
+
+
+class RunningAlready(Exception):  # it says what is the case
+    pass
 
 
 def doctor(_options: argparse.Namespace) -> int:

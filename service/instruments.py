@@ -19,6 +19,7 @@ ORDERS_PROCESSED: Final = "orders.processed"
 ADVICE_GENERATED: Final = "advice.generated"
 ADVICE_DRAFTS: Final = "advice.drafts"
 API_WAIT: Final = "external.api.wait"
+TICKS_SKIPPED: Final = "scheduler.ticks.skipped"
 
 # The words of OpenTelemetry's conventions for generative AI; the cost is the service's own.
 TOKEN_USAGE: Final = "gen_ai.client.token.usage"  # noqa: S105  # tokens of text
@@ -102,6 +103,13 @@ ROWS: Final = (
         "Seconds that calls to other services waited before they began.",
         (Label("service", names.PEER_SERVICE), Label("reason", names.REASON)),
     ),
+    Row(
+        "scheduler_ticks_skipped_total",
+        "counter",
+        TICKS_SKIPPED,
+        "Ticks of a job that found the run before them going on.",
+        (Label("job_name", names.JOB_NAME),),
+    ),
 )
 
 
@@ -114,6 +122,7 @@ class BusinessInstruments:
     token_usage: Histogram
     money: Counter
     call_waits: Counter
+    ticks_skipped: Counter
 
     @classmethod
     def create(cls, meter: Meter) -> Self:
@@ -130,6 +139,9 @@ class BusinessInstruments:
             ),
             money=meter.create_counter(COST, "USD", "Money spent on calls of models whose prices are known."),
             call_waits=meter.create_counter(API_WAIT, "s", "Time that calls waited before they began."),
+            ticks_skipped=meter.create_counter(
+                TICKS_SKIPPED, "{tick}", "Ticks that found the run before them going on."
+            ),
         )
         made._begin_at_zero()
         return made

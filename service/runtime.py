@@ -1,6 +1,5 @@
 """The runtime: what every entry point needs, built in one order, started and stopped in the other."""
 
-import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -8,22 +7,22 @@ from typing import Final
 
 from service import external
 from service.claims import Claims
+from service.clock import SharedClock
 from service.context import Context
 from service.instruments import ROWS, BusinessInstruments
 from service.outside import PROMPT, Outside, counting_waits
 from service.sandbox.keeper import Keeper
 from service.schedule import Schedule
-from service.scheduler import Scheduler
+from service.scheduler import Scheduler, Watch
 from service.settings import SANDBOX_HOST, Settings
 from service.startup import BringUp
-from service.waiting import Waiting
+from service.waiting import Stopping, Waiting
 from telemetry import names, setup
 from telemetry.database import create_engine
 from telemetry.health.lifecycle import Lifecycle
 from telemetry.specifics import Specifics
 
-STOP_WITHIN: Final = 4.5
-_FLUSH_AT_LEAST: Final = 1.0
+FLUSH_WITHIN: Final = 4.0
 UNTRACED: Final = ("/health", "/healthz", "/livez", "/readyz", "/metrics")
 
 
@@ -52,7 +51,7 @@ class Runtime:
         self.engine = create_engine(settings.url, settings.service_name)
         self.telemetry = setup.start(settings=settings, engine=self.engine, specifics=specifics(settings))
         self.instruments = BusinessInstruments.create(self.telemetry.meter("service"))
-        self._stopping = threading.Event()
+        self._stopping = Stopping()
         waiting = Waiting(self._stopping, counting_waits(self.instruments))
         self.outside = Outside(settings, self.engine, self.instruments, waiting)
         self.outside_promptly = Outside(settings, self.engine, self.instruments, waiting, PROMPT)
@@ -61,7 +60,14 @@ class Runtime:
         self.context = Context(
             settings, self.engine, self.telemetry.store, self.telemetry.resources, self.outside, self.instruments
         )
-        self.scheduler = Scheduler(self.schedule, self.context, Claims(self.engine).take)
+        self.claims = Claims(self.engine)
+        self.scheduler = Scheduler(
+            self.schedule,
+            self.context,
+            self.claims,
+            SharedClock(self.engine).now,
+            watch=Watch(self._skipped, lambda: self.lifecycle.stopping_since is None),
+        )
         self._bring_up = BringUp(self.engine, self._ready)
         self._begin_at_zero()
 
@@ -101,6 +107,7 @@ class Runtime:
         for job in self.schedule.scheduled():
             for status in (names.STATUS_SUCCESS, names.STATUS_FAILED):
                 self.telemetry.instruments.job_runs.add(0, {names.JOB_NAME: job.name, names.JOB_STATUS: status})
+            self.instruments.ticks_skipped.add(0, {names.JOB_NAME: job.name})
 
     def _remember_successes(self) -> None:
         """When a job last succeeded is known from before this process began."""
@@ -117,17 +124,20 @@ class Runtime:
             self.scheduler.start()
         self.lifecycle.ready()
 
+    def _skipped(self, job_name: str) -> None:
+        self.instruments.ticks_skipped.add(1, {names.JOB_NAME: job_name})
+
     def stop(self) -> None:
-        """Orderly, and within `STOP_WITHIN` seconds of the moment that the process was told to stop."""
+        """Orderly: running jobs have until `JOB_GRACE_SECONDS` after the process was told to stop, and are then cancelled.
+
+        What was measured is flushed within `FLUSH_WITHIN` seconds more.
+        """
         self.lifecycle.stop()
         told = self.lifecycle.stopping_since or time.monotonic()
         self._bring_up.stop()
-        self._stopping.set()
-        self.scheduler.stop(grace=_left(told) / 2)
+        grace = max(0.0, told + self.settings.job_grace_seconds - time.monotonic())
+        self._stopping.tell(grace)
+        self.scheduler.stop(grace)
         self._close_outside()
-        setup.shutdown(max(_FLUSH_AT_LEAST, _left(told)))
+        setup.shutdown(FLUSH_WITHIN)
         self.engine.dispose()
-
-
-def _left(told: float) -> float:
-    return max(0.0, told + STOP_WITHIN - time.monotonic())

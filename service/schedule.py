@@ -81,6 +81,7 @@ class Job:
     Attributes:
         missing: names the variables without which it can't run.
         catches_up: a tick that nobody ran, since nobody was there, is run at the start.
+        overlaps: a tick runs although the run before it goes on.
         in_sandbox: its cadence where the outside world is a sandbox, and somebody watches.
     """
 
@@ -89,6 +90,7 @@ class Job:
     run: Callable[[Context], Metadata]
     missing: Callable[[Settings], str | None] = lambda _settings: None
     catches_up: bool = False
+    overlaps: bool = False
     in_sandbox: Cadence | None = None
 
 

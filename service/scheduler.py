@@ -5,17 +5,37 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
+from service.cancelling import cancel
+from service.claims import Taken, new_holder
 from service.context import Context
+from service.leases import Extending, Leases
 from service.schedule import Job, Schedule
 from telemetry.health.report import CheckFailed
 from telemetry.jobs.monitor import monitor_job
 from telemetry.jobs.recording import JobHandle
 
 LONGEST_SLEEP: Final = timedelta(seconds=30)
+_CANCELLED_WITHIN: Final = 1.0
 _log = logging.getLogger(__name__)
+
+
+class Claiming(Extending, Protocol):
+    def take(self, job_name: str, tick: datetime, holder: str, *, overlaps: bool = False) -> Taken: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What a scheduler tells and asks: the name of a job whose tick was passed over; whether jobs may still begin."""
+
+    skipped: Callable[[str], None] = lambda _job_name: None
+    may_begin: Callable[[], bool] = lambda: True
+
+
+_NOBODY_WATCHES: Final = Watch()
 
 
 def utcnow() -> datetime:
@@ -30,21 +50,25 @@ def run_job(job: Job, context: Context, scheduled_for: datetime | None = None) -
 
 
 class Scheduler:
-    """Runs each job in a thread of its own; a job that is still running lets its tick pass."""
+    """Runs each job in a thread of its own. A tick that finds the run before it going on is passed over, and counted."""
 
     def __init__(
         self,
         schedule: Schedule,
         context: Context,
-        claim: Callable[[str, datetime], bool],
+        claims: Claiming,
         now: Callable[[], datetime] = utcnow,
+        *,
+        watch: Watch = _NOBODY_WATCHES,
     ) -> None:
         self._context = context
-        self._claim = claim
+        self._claims = claims
+        self._leases = Leases(claims)
         self._now = now
+        self._watch = watch
         self._jobs = schedule.scheduled()
         self._due: dict[str, datetime] = {}
-        self._running: dict[str, threading.Thread] = {}
+        self._running: dict[threading.Thread, str] = {}
         self._stop = threading.Event()
         self._loop: threading.Thread | None = None
 
@@ -52,15 +76,23 @@ class Scheduler:
         self._loop = threading.Thread(target=self._run, name="scheduler", daemon=True)
         self._loop.start()
 
-    def stop(self, grace: float) -> list[str]:
-        """No new runs; running ones get `grace` seconds. Returns the jobs that were not done by then."""
+    def stop_beginning(self) -> None:
+        """No new runs."""
         self._stop.set()
+
+    def stop(self, grace: float) -> list[str]:
+        """No new runs; running ones get `grace` seconds, and are then cancelled. Returns the jobs that did not end by that."""
+        self.stop_beginning()
         deadline = time.monotonic() + grace
         if self._loop is not None:
             self._loop.join(grace)
-        for thread in list(self._running.values()):
-            thread.join(max(0.0, deadline - time.monotonic()))
-        return [name for name, thread in self._running.items() if thread.is_alive()]
+        self._join(deadline)
+        for thread, name in self._alive():
+            _log.warning("Job %s was not done within its grace, and is cancelled.", name)
+            cancel(thread)
+        self._join(time.monotonic() + _CANCELLED_WITHIN)
+        self._leases.stop()
+        return [name for _, name in self._alive()]
 
     def check(self) -> None:
         """A health check: fails when the loop is to run, and doesn't."""
@@ -88,19 +120,34 @@ class Scheduler:
         return min(self._due.values(), default=now + LONGEST_SLEEP)
 
     def _begin(self, job: Job, tick: datetime) -> None:
-        running = self._running.get(job.name)
-        if running is not None and running.is_alive():
-            _log.warning("%s is still running; its tick of %s passes.", job.name, tick.isoformat())
+        if not self._watch.may_begin():
             return
+        self._running = dict(self._alive())
         thread = threading.Thread(target=self._attempt, args=(job, tick), name=f"job-{job.name}", daemon=True)
-        self._running[job.name] = thread
+        self._running[thread] = job.name
         thread.start()
+
+    def _alive(self) -> list[tuple[threading.Thread, str]]:
+        return [(thread, name) for thread, name in self._running.items() if thread.is_alive()]
+
+    def _join(self, deadline: float) -> None:
+        for thread, _ in self._alive():
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _attempt(self, job: Job, tick: datetime) -> None:
         try:
-            if self._claim(job.name, tick):
-                run_job(job, self._context, tick)
-        except asyncio.CancelledError as error:  # it waited when the service was told to stop
+            self._run_claimed(job, tick)
+        except asyncio.CancelledError as error:  # the service was told to stop
             _log.info("Job %s was cancelled: %s", job.name, error)
         except (Exception, SystemExit):  # noqa: BLE001  # a job that fails is logged once, here, and the loop goes on
             _log.exception("Job %s failed", job.name, extra={"component": "scheduler"})
+
+    def _run_claimed(self, job: Job, tick: datetime) -> None:
+        holder = new_holder()
+        taken = self._claims.take(job.name, tick, holder, overlaps=job.overlaps)
+        if taken == "running":
+            self._watch.skipped(job.name)
+            _log.warning("%s is still running; its tick of %s passes.", job.name, tick.isoformat())
+        elif taken == "mine":
+            with self._leases.held(job.name, holder):
+                run_job(job, self._context, tick)

@@ -29,6 +29,12 @@ class Settings(TelemetrySettings):
     host: str = Field("127.0.0.1", min_length=1, description="an address to listen on, such as 127.0.0.1 or 0.0.0.0")
     port: int = Field(8080, ge=0, le=65535, description="a port from 0 to 65535")
     scheduler: bool = Field(default=True, description="true or false: whether this process runs the scheduled jobs")
+    job_grace_seconds: int = Field(
+        20,
+        ge=0,
+        le=3600,
+        description="a whole number of seconds: what running jobs get when the service is told to stop",
+    )
     sandbox: bool = Field(default=False, description="true or false")
     sandbox_port: int = Field(_SANDBOX_PORT, ge=1, le=65535, description="a port from 1 to 65535, another than PORT")
     sandbox_seed: int = Field(1, description="a whole number: the same one makes the same world")

@@ -65,12 +65,19 @@ class Decimals(TypeDecorator[Decimal]):
 
 
 class ScheduleClaim(Base):
-    """The tick of each job that was claimed last."""
+    """The tick of each job that was claimed last, and the run that goes on.
+
+    Attributes:
+        holder: the run that goes on, or went on until its process was killed.
+        held_until: when it counts as ended unless it says again that it goes on, in Unix seconds as those of `PaceRow`.
+    """
 
     __tablename__ = "schedule_claims"
 
     job_name: Mapped[str] = mapped_column(String(100), primary_key=True)
     last_tick: Mapped[datetime] = mapped_column(UTCDateTime)
+    holder: Mapped[str | None] = mapped_column(String(40))
+    held_until: Mapped[float | None]
 
 
 class PaceRow(Base):

@@ -4,19 +4,18 @@ A token bucket that is one number, by the generic cell rate algorithm: the momen
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Float, and_, case, cast, func, literal, select
+from sqlalchemy import ColumnElement, and_, case, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 
+from service.clock import Clock, database_now
 from service.tables import PaceRow
 from telemetry.database import transaction
 
-Clock = Callable[[], float]
 _LONGEST_QUEUE: Final = 600.0
 
 
@@ -75,9 +74,7 @@ class Pace:
             session.execute(insert.on_conflict_do_update(index_elements=[PaceRow.key], set_=later))
 
     def _now(self) -> ColumnElement[float]:
-        if self._engine.dialect.name == "postgresql":
-            return cast(func.extract("epoch", func.clock_timestamp()), Float(53))
-        return literal(self._clock(), Float)
+        return database_now(self._engine, self._clock)
 
 
 def _as_kept(now: ColumnElement[float], furthest: ColumnElement[float]) -> tuple[Any, Any]:

@@ -1,0 +1,207 @@
+import threading
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import text
+
+from service.orders.repository import OrderRepository, Wanted
+from service.paging import NoSuchRow
+from service.tables import OrderRow
+from service.upserts import Saved
+from telemetry.database import create_engine, transaction
+from tests.service.marketplace_fakes import MINUTE, NOON, an_item, an_order, rows_of
+
+LATER = NOON + 60 * MINUTE
+MUCH_LATER = NOON + timedelta(days=1)
+
+
+@pytest.fixture
+def save(engine):
+    """Each batch in a transaction of its own."""
+
+    def save(*orders, now=NOON):
+        with transaction(engine) as session:
+            return OrderRepository(session).save(orders, now)
+
+    return save
+
+
+@pytest.fixture
+def page(engine):
+    def page(wanted=None, **where):
+        with transaction(engine) as session:
+            rows = OrderRepository(session).page(wanted or Wanted(), **where)
+        return [row.external_id for row in rows]
+
+    return page
+
+
+def test_an_order_is_kept_as_it_was_read_with_its_sums(engine, save):
+    items = (
+        an_item(product_id="1", quantity=2, price=Decimal("0.10")),
+        an_item(product_id="2", quantity=1, price=Decimal("0.2"), name="Шарф"),
+    )
+    order = an_order(1, items=items, cancelled=True, cancelled_at=NOON, scheme="fbs", status="cancelled")
+
+    assert save(order, now=LATER) == Saved(new=1)
+
+    [row] = rows_of(engine, OrderRow)
+    told = [name for name in order.__slots__ if name != "items"]
+    assert [getattr(row, name) for name in told] == [getattr(order, name) for name in told]
+    assert (row.quantity, row.amount, row.currency) == (3, Decimal("0.40"), "RUB")
+    assert row.items[1] == {
+        "product_id": "2",
+        "article": "PJ-12",
+        "name": "Шарф",
+        "quantity": 1,
+        "price": "0.20",
+        "currency": "RUB",
+    }
+    assert (row.first_seen_at, row.updated_at) == (LATER, LATER)
+
+
+@pytest.mark.parametrize("amount", ["0.01", "1234567890.12", "999999999999.99", "0.00"])
+def test_money_comes_back_to_the_last_digit(engine, save, amount):
+    save(an_order(1, items=(an_item(price=Decimal(amount)),)))
+
+    [row] = rows_of(engine, OrderRow)
+    assert str(row.amount) == row.items[0]["price"] == amount
+
+
+def test_an_order_of_nothing_costs_nothing(engine, save):
+    save(an_order(1, items=()))
+
+    [row] = rows_of(engine, OrderRow)
+    assert (row.quantity, str(row.amount), row.currency, row.items) == (0, "0.00", "", [])
+
+
+def test_the_same_again_is_unchanged_however_its_price_is_written(engine, save):
+    save(an_order(1, items=(an_item(price=Decimal(81)),)))
+
+    again = an_order(1, items=(an_item(price=Decimal("81.0000")),), as_of=LATER)
+
+    assert save(again, now=LATER) == Saved(unchanged=1)
+    [row] = rows_of(engine, OrderRow)
+    assert (row.as_of, row.updated_at) == (LATER, NOON)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": "delivered"},
+        {"cancelled": True, "cancelled_at": NOON},
+        {"order_number": "1"},
+        {"scheme": "fbs"},
+        {"ordered_at": NOON},
+    ],
+    ids=str,
+)
+def test_what_differs_is_a_change_and_is_kept(engine, save, change):
+    save(an_order(1))
+
+    assert save(an_order(1, as_of=LATER, **change), now=LATER) == Saved(changed=1)
+
+    [row] = rows_of(engine, OrderRow)
+    assert {name: getattr(row, name) for name in change} == change
+    assert (row.first_seen_at, row.updated_at) == (NOON, LATER)
+
+
+def test_other_items_are_a_change_and_so_are_their_sums(engine, save):
+    save(an_order(1))
+
+    assert save(an_order(1, items=(an_item(quantity=2),), as_of=LATER)) == Saved(changed=1)
+
+    [row] = rows_of(engine, OrderRow)
+    assert (row.quantity, row.amount, row.items[0]["quantity"]) == (2, Decimal("4160.00"), 2)
+
+
+def test_an_earlier_reading_that_comes_later_changes_nothing(engine, save):
+    save(an_order(1, status="cancelled", as_of=LATER))
+
+    assert save(an_order(1, status="ordered", as_of=NOON), now=MUCH_LATER) == Saved(unchanged=1)
+    assert [row.status for row in rows_of(engine, OrderRow)] == ["cancelled"]
+
+
+def test_of_one_order_twice_in_a_batch_the_later_reading_counts(engine, save):
+    newer = an_order(1, status="cancelled", as_of=LATER)
+
+    assert save(newer, an_order(1), an_order(2)) == Saved(new=2, unchanged=1)
+    assert {row.status for row in rows_of(engine, OrderRow)} == {"cancelled", "ordered"}
+
+
+def test_a_later_reading_wins_whoever_writes_it_first(engine):
+    """Two write at once, each the same orders, and each half of them as they were earlier."""
+    together, failed = threading.Barrier(2), []
+
+    def write(odd):
+        own = create_engine(engine.url)
+        try:
+            for _ in range(10):
+                orders = [reading(number, late=number % 2 == odd) for number in range(50)]
+                together.wait(30)
+                with transaction(own) as session:
+                    OrderRepository(session).save(orders, NOON)
+        except Exception as error:
+            failed.append(error)
+        own.dispose()
+
+    writers = [threading.Thread(target=write, args=(odd,)) for odd in (0, 1)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+
+    assert failed == []
+    assert [row.status for row in rows_of(engine, OrderRow)] == ["cancelled"] * 50
+
+
+def reading(number, *, late):
+    return an_order(number, status="cancelled" if late else "ordered", as_of=LATER if late else NOON)
+
+
+def test_pages_go_from_the_newest_to_the_oldest(save, page):
+    save(*(an_order(number) for number in range(1, 6)))
+
+    assert page(limit=2) == ["order-5", "order-4"]
+    assert page(limit=2, before=4) == ["order-3", "order-2"]
+    assert page(limit=2, before=2) == ["order-1"]
+
+
+def test_a_page_behind_an_order_that_is_not_there_is_none(save, page):
+    save(an_order(1))
+
+    with pytest.raises(NoSuchRow):
+        page(before=2)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (Wanted(), [4, 3, 2, 1]),
+        (Wanted(marketplace="ozon"), [3]),
+        (Wanted(scheme="fbs"), [2]),
+        (Wanted(cancelled=True), [4]),
+        (Wanted(cancelled=False, marketplace="wb"), [2, 1]),
+        (Wanted(since=an_order(3).ordered_at), [4, 3]),
+    ],
+    ids=str,
+)
+def test_a_page_has_what_is_wanted(save, page, wanted, found):
+    save(an_order(1), an_order(2, scheme="fbs"), an_order(3, marketplace="ozon"), an_order(4, cancelled=True))
+
+    assert page(wanted) == [f"order-{number}" for number in found]
+
+
+def test_a_plan_from_when_the_table_was_empty_does_not_stay(postgres_engine):
+    """PostgreSQL keeps a plan after five uses; each batch would read the whole table."""
+    with postgres_engine.begin() as connection:
+        connection.execute(text("ALTER TABLE orders SET (autovacuum_enabled = off)"))
+
+    for start in range(0, 2000, 100):
+        with transaction(postgres_engine) as session:
+            OrderRepository(session).save([an_order(number) for number in range(start, start + 100)], NOON)
+
+    read = "SELECT seq_tup_read, idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'orders'"
+    with postgres_engine.connect() as connection:
+        assert connection.execute(text(read)).one() == (0, 0)
