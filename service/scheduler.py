@@ -19,6 +19,7 @@ from telemetry.jobs.monitor import monitor_job
 from telemetry.jobs.recording import JobHandle
 
 LONGEST_SLEEP: Final = timedelta(seconds=30)
+MOST_AT_ONCE: Final = 8
 _CANCELLED_WITHIN: Final = 1.0
 _log = logging.getLogger(__name__)
 
@@ -123,6 +124,9 @@ class Scheduler:
         if not self._watch.may_begin():
             return
         self._running = dict(self._alive())
+        if list(self._running.values()).count(job.name) >= MOST_AT_ONCE:
+            self._pass_over(job, tick)  # a database that hangs keeps them all from being claimed
+            return
         thread = threading.Thread(target=self._attempt, args=(job, tick), name=f"job-{job.name}", daemon=True)
         self._running[thread] = job.name
         thread.start()
@@ -146,8 +150,11 @@ class Scheduler:
         holder = new_holder()
         taken = self._claims.take(job.name, tick, holder, overlaps=job.overlaps)
         if taken == "running":
-            self._watch.skipped(job.name)
-            _log.warning("%s is still running; its tick of %s passes.", job.name, tick.isoformat())
+            self._pass_over(job, tick)
         elif taken == "mine":
             with self._leases.held(job.name, holder):
                 run_job(job, self._context, tick)
+
+    def _pass_over(self, job: Job, tick: datetime) -> None:
+        self._watch.skipped(job.name)
+        _log.warning("%s is still running; its tick of %s passes.", job.name, tick.isoformat())

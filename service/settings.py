@@ -95,7 +95,7 @@ class Settings(TelemetrySettings):
     @classmethod
     def _in_sandbox(cls, values: dict[str, Any]) -> dict[str, Any]:
         """In the sandbox none of the real addresses and secrets is known, so that none of them can be used."""
-        return values | _sandbox(values) if _means_true(values.get("sandbox")) else values
+        return values | sandbox_values(values) if _means_true(values.get("sandbox")) else values
 
     @model_validator(mode="after")
     def _no_sandbox_in_production(self) -> Self:
@@ -116,7 +116,7 @@ def _means_true(value: object) -> bool:
         return False
 
 
-def _sandbox(values: dict[str, Any]) -> dict[str, Any]:
+def sandbox_values(values: dict[str, Any]) -> dict[str, Any]:
     """What the sandbox is reached by. Every signal says in its environment what it comes from."""
     url = f"http://{SANDBOX_HOST}:{values.get('sandbox_port') or _SANDBOX_PORT}"
     environment = str(values.get("environment") or "development").removesuffix(_SUFFIX)

@@ -103,7 +103,7 @@ class ReviewRow(Base):
 
     __tablename__ = "reviews"
     __table_args__ = (
-        UniqueConstraint("marketplace", "external_id", name="uq_reviews_marketplace_external_id"),
+        UniqueConstraint("external_id", "marketplace", name="uq_reviews_external_id_marketplace"),
         Index("ix_reviews_created_at_id", "created_at", "id"),
         Index("ix_reviews_marketplace_created_at_id", "marketplace", "created_at", "id"),
     )
@@ -161,7 +161,7 @@ class OrderRow(Base):
 
     __tablename__ = "orders"
     __table_args__ = (
-        UniqueConstraint("marketplace", "external_id", name="uq_orders_marketplace_external_id"),
+        UniqueConstraint("external_id", "marketplace", name="uq_orders_external_id_marketplace"),
         Index("ix_orders_ordered_at_id", "ordered_at", "id"),
         Index("ix_orders_marketplace_ordered_at_id", "marketplace", "ordered_at", "id"),
     )

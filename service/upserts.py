@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, ColumnElement, Row, Select, String, delete, false, func, literal, select, true
+from sqlalchemy import ColumnElement, Row, and_, delete, false, func, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from sqlalchemy.orm import Session
@@ -38,6 +38,15 @@ def insert_into(session: Session, table: type[Any]) -> Any:
     """An INSERT that knows ON CONFLICT; the two databases say it alike, and SQLAlchemy has one for each."""
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     return dialect.insert(table)
+
+
+def only(table: Table, marketplace: str, external_id: Any) -> ColumnElement[bool]:
+    """One row, by the index that begins with its id.
+
+    With the bare column PostgreSQL would take one that begins with the marketplace to be as good, while it has no
+    statistics, and read all that the marketplace has.
+    """
+    return and_(table.external_id == external_id, table.marketplace.concat("") == marketplace)
 
 
 def is_refusal(error: Exception) -> bool:
@@ -87,7 +96,7 @@ def _take_turns(session: Session, table: Table) -> None:
     """Nobody else upserts into the table until this transaction ends: what is known of its rows stays true.
 
     SQLite has one lock, for whoever writes: deleting nothing takes it. PostgreSQL keeps the plan of a statement, and one from
-    when the table was empty would read all of it for each batch: so there is to be none that does.
+    when the table was small would read all of it for each batch: so there is to be none that does.
     """
     if session.get_bind().dialect.name == "sqlite":
         session.connection().execute(delete(table).where(false()))
@@ -98,26 +107,11 @@ def _take_turns(session: Session, table: Table) -> None:
 
 
 def _known(session: Session, table: Table, keys: Collection[Key]) -> dict[Key, Row[Any]]:
-    find = _find_on_sqlite if session.get_bind().dialect.name == "sqlite" else _find_on_postgresql
-    marketplaces, external_ids = zip(*keys, strict=True) if keys else ((), ())
-    rows = session.connection().execute(find(table, marketplaces, external_ids))
+    """By the ids alone: where the marketplace is asked for too, PostgreSQL may take an index that begins with it."""
+    ids = [external_id for _, external_id in keys]
+    columns = table.marketplace, table.external_id, table.as_of, table.digest
+    rows = session.connection().execute(select(*columns).where(table.external_id.in_(ids)))
     return {(row.marketplace, row.external_id): row for row in rows}
-
-
-def _find_on_sqlite(table: Table, marketplaces: Sequence[str], external_ids: Sequence[str]) -> Select[Any]:
-    return select(table.marketplace, table.external_id, table.as_of, table.digest).where(
-        table.marketplace.in_(set(marketplaces)), table.external_id.in_(external_ids)
-    )
-
-
-def _find_on_postgresql(table: Table, marketplaces: Sequence[str], external_ids: Sequence[str]) -> Select[Any]:
-    """Each by itself, which takes the index of just these columns: without statistics another one seems to do for all."""
-    texts = ARRAY(String)
-    given = func.unnest(literal(list(marketplaces), texts), literal(list(external_ids), texts))
-    wanted = given.table_valued("marketplace", "external_id").render_derived()
-    ours = table.marketplace == wanted.c.marketplace, table.external_id == wanted.c.external_id
-    one = select(table.as_of, table.digest).where(*ours).limit(1).lateral()
-    return select(wanted.c.marketplace, wanted.c.external_id, one.c.as_of, one.c.digest).join_from(wanted, one, true())
 
 
 def _is_due(row: Values, known: Row[Any] | None) -> bool:

@@ -10,12 +10,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("schedule_claims") as table:
-        table.add_column(sa.Column("holder", sa.String(40), nullable=True))
-        table.add_column(sa.Column("held_until", sa.Float(), nullable=True))
+    op.add_column("schedule_claims", sa.Column("holder", sa.String(40), nullable=True))
+    op.add_column("schedule_claims", sa.Column("held_until", sa.Float(), nullable=True))
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("schedule_claims") as table:
-        table.drop_column("held_until")
-        table.drop_column("holder")
+    op.drop_column("schedule_claims", "held_until")
+    op.drop_column("schedule_claims", "holder")

@@ -45,7 +45,7 @@ def _reviews() -> None:
         sa.Column("advice_attempts", sa.SmallInteger(), nullable=False),
         sa.Column("answer_claimed_at", MOMENT, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_reviews"),
-        sa.UniqueConstraint("marketplace", "external_id", name="uq_reviews_marketplace_external_id"),
+        sa.UniqueConstraint("external_id", "marketplace", name="uq_reviews_external_id_marketplace"),
     )
     op.create_index("ix_reviews_created_at_id", "reviews", ["created_at", "id"])
     op.create_index("ix_reviews_marketplace_created_at_id", "reviews", ["marketplace", "created_at", "id"])
@@ -86,7 +86,7 @@ def _orders() -> None:
         sa.Column("first_seen_at", MOMENT, nullable=False),
         sa.Column("updated_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_orders"),
-        sa.UniqueConstraint("marketplace", "external_id", name="uq_orders_marketplace_external_id"),
+        sa.UniqueConstraint("external_id", "marketplace", name="uq_orders_external_id_marketplace"),
     )
     op.create_index("ix_orders_ordered_at_id", "orders", ["ordered_at", "id"])
     op.create_index("ix_orders_marketplace_ordered_at_id", "orders", ["marketplace", "ordered_at", "id"])

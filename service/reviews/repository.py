@@ -12,7 +12,7 @@ from service.errors import Problem
 from service.marketplaces.marketplace import Review
 from service.paging import behind
 from service.tables import DRAFTED, MODERATED, WAITING, AdviceRow, ReviewRow
-from service.upserts import Saved, digest, upsert
+from service.upserts import Saved, digest, only, upsert
 
 _OVERWRITTEN: Final = (
     "created_at", "rating", "text", "pros", "cons", "product_id", "answered", "answer_text", "answer_state", "as_of",
@@ -100,22 +100,17 @@ class ReviewRepository:
         return self._session.scalars(rows.order_by(ReviewRow.seen_at).limit(limit)).all()
 
     def mark_seen(self, marketplace: str, external_ids: Iterable[str], now: datetime) -> None:
-        """One by one, each by the index of just its two columns."""
-        one = ReviewRow.marketplace == marketplace, ReviewRow.external_id == bindparam("seen")
+        one = update(ReviewRow).where(only(ReviewRow, marketplace, bindparam("seen"))).values(seen_at=now)
         if seen := [{"seen": external_id} for external_id in external_ids]:
-            self._session.connection().execute(update(ReviewRow).where(*one).values(seen_at=now), seen)
+            self._session.connection().execute(one, seen)
 
     def mark_gone(self, marketplace: str, external_id: str, now: datetime) -> bool:
         """The marketplace had no such review, asked at that moment. Whether that is news.
 
         What was read later counts. With its digest gone, one that comes back is a change.
         """
-        one = update(ReviewRow).where(
-            ReviewRow.marketplace == marketplace,
-            ReviewRow.external_id == external_id,
-            ReviewRow.gone_at.is_(None),
-            ReviewRow.as_of <= now,
-        )
+        there = ReviewRow.gone_at.is_(None), ReviewRow.as_of <= now
+        one = update(ReviewRow).where(only(ReviewRow, marketplace, external_id), *there)
         gone = one.values(gone_at=now, seen_at=now, as_of=now, digest="", advice_due_at=None)
         return bool(self._session.connection().execute(gone).rowcount)
 

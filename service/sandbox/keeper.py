@@ -67,9 +67,15 @@ class Keeper:
         while not self._stop.is_set():
             if answers(self._host, self._port):
                 self._up.set()
+                self._take_note()
                 self._stop.wait(POLL)
             else:
                 self._begin()
+
+    def _take_note(self) -> None:
+        """Whoever came second at the port has ended, and is a zombie until its parent has looked."""
+        if self._process is not None:
+            self._process.poll()
 
     def _begin(self) -> None:
         """One attempt. Whoever comes second at the port ends by itself, and finds the other one's sandbox answering."""

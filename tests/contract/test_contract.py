@@ -58,6 +58,11 @@ ENDPOINTS = {
     "/jobs/status",
     "/jobs/stats/{job_name}",
     "/jobs",
+    "/api/v1/reviews",
+    "/api/v1/reviews/{review_id}",
+    "/api/v1/reviews/{review_id}/advice",
+    "/api/v1/reviews/{review_id}/answer",
+    "/api/v1/orders",
     "/docs",
     "/openapi.json",
 }
@@ -157,7 +162,7 @@ def test_every_endpoint_of_the_contract_is_there(app):
 def test_the_readme_names_every_endpoint_and_every_metric():
     readme = (ROOT / "README.md").read_text()
 
-    assert [path for path in ENDPOINTS if path not in readme] == []
+    assert [path for path in ENDPOINTS if path.replace("{review_id}", "{id}") not in readme] == []
     assert [name for name, _, _ in CONTRACT if f"`{name}`" not in readme] == []
 
 

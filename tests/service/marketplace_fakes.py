@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from service.marketplaces.errors import Unreachable
 from service.marketplaces.marketplace import Invalid, Item, Order, Page, Review
 from telemetry.database import transaction
+from tests.programs import eventually
 
 NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -131,3 +132,21 @@ def rows_of(engine, table):
     """All rows of a table, the oldest number first."""
     with transaction(engine) as session:
         return session.scalars(select(table).order_by(*table.__table__.primary_key.columns)).all()
+
+
+def rows_read(engine, table):
+    """How many rows PostgreSQL has read of a table; its connections tell it when they end."""
+    others = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    read = text("SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname = :table")
+    engine.dispose()
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        eventually(lambda: connection.scalar(others) == 0)
+        return connection.scalar(read, {"table": table})
+
+
+def without_statistics(engine, table):
+    """As it is for the first minute: until then nobody has looked at what is in the table."""
+    with engine.begin() as connection:
+        connection.execute(text(f"ALTER TABLE {table} SET (autovacuum_enabled = off)"))

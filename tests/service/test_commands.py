@@ -14,6 +14,7 @@ import pytest
 
 from service import main as application
 from service.__main__ import main
+from service.schedule import JOBS
 from telemetry import setup
 from telemetry.database import create_engine
 from telemetry.jobs.store import JobRunStore
@@ -151,7 +152,8 @@ def test_jobs_lists_the_schedule_with_last_and_next_runs(run, migrated, capsys):
     moment = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
     assert head.split() == ["JOB", "CADENCE", "LAST", "RUN", "STATUS", "NEXT", "RUN"]
     assert re.fullmatch(rf"check_resources +every 1 min +{moment}  success +{moment}", first)
-    assert [line.split()[0] for line in others] == ["cleanup_logs", "backup_database", "prune_job_runs"]
+    assert [line.split()[0] for line in others] == [job.name for job in JOBS[1:]]
+    assert any(line.endswith("WB_API_TOKEN is not set.") for line in others)
     assert all("never" in line for line in others)
 
 

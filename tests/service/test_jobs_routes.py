@@ -218,7 +218,8 @@ def test_an_unknown_job_is_answered_with_those_that_there_are(client, write, pat
     said = detail(client.get(path), 404)
 
     assert said == (
-        "There is no job 'nobody'. There are: backup_database, by_hand, check_resources, cleanup_logs, prune_job_runs."
+        "There is no job 'nobody'. There are: backup_database, by_hand, check_resources, cleanup_logs, generate_advice, "
+        "prune_job_runs, sync_ozon_orders, sync_ozon_reviews, sync_wb_orders, sync_wb_reviews."
     )
 
 
@@ -293,6 +294,9 @@ def test_a_window_that_makes_no_sense_is_a_422(client, window):
     assert f"window={window}: " in detail(answer, 422)
 
 
+BUSINESS = ("sync_wb_reviews", "sync_wb_orders", "sync_ozon_reviews", "sync_ozon_orders", "generate_advice")
+
+
 def test_the_schedule_tells_of_each_job_how_it_stands(client, write):
     write("check_resources", 1, None)
     write("cleanup_logs", "disk full")
@@ -305,7 +309,10 @@ def test_the_schedule_tells_of_each_job_how_it_stands(client, write):
         "cleanup_logs": ("scheduled", "failed", "2025-10-02T12:00:00Z"),
         "backup_database": ("scheduled", None, None),
         "prune_job_runs": ("scheduled", None, None),
+        **dict.fromkeys(BUSINESS, ("not scheduled", None, None)),
     }
+    assert jobs["sync_wb_orders"]["reason"] == "WB_API_TOKEN is not set."
+    assert jobs["sync_ozon_orders"]["reason"] == "OZON_CLIENT_ID and OZON_API_KEY are not set."
     assert jobs["prune_job_runs"]["cadence"] == "daily at 03:40 UTC"
     assert jobs["prune_job_runs"]["reason"] is None
     soon = datetime.fromisoformat(jobs["check_resources"]["next_run"]) - datetime.now(UTC)

@@ -4,7 +4,11 @@ from fastapi.testclient import TestClient
 
 TOKEN = "the-token-of-the-tests"
 DOCUMENTATION = {"/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}
-OPEN = {"/health", "/healthz", "/livez", "/readyz", "/readyz/{check}"} | DOCUMENTATION
+PROBES = {"/health", "/healthz", "/livez", "/readyz", "/readyz/{check}"}
+READING = {"/api/v1/reviews", "/api/v1/orders"}
+OPEN = PROBES | READING | DOCUMENTATION
+ONE_REVIEW = {"/api/v1/reviews/{review_id}"}  # open as well; there is none to be read here
+CHANGING = {"/api/v1/reviews/{review_id}/advice", "/api/v1/reviews/{review_id}/answer"}
 CLOSED = {"/metrics", "/jobs", "/jobs/status", "/jobs/stats/{job_name}"}
 REFUSED = "This needs the header Authorization: Bearer and the service's OPS_TOKEN."
 
@@ -22,7 +26,26 @@ def test_every_route_is_declared_open_or_closed(app_of):
     """A new route fails here until somebody has decided who may read it."""
     found = {route.path for route in iter_route_contexts(app_of().routes)}
 
-    assert found == OPEN | CLOSED
+    assert found == OPEN | ONE_REVIEW | CLOSED | CHANGING
+
+
+@pytest.mark.parametrize("path", sorted(CHANGING))
+def test_without_the_token_nothing_is_changed(guarded, path):
+    answer = guarded.post(path.replace("{review_id}", "1"))
+
+    assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
+    assert answer.json()["detail"] == REFUSED
+
+
+def test_an_answer_is_published_by_nobody_where_there_is_no_token(client):
+    answer = client.post("/api/v1/reviews/1/answer")
+
+    assert answer.status_code == 403
+    assert "OPS_TOKEN" in answer.json()["detail"]
+
+
+def test_a_review_is_read_without_a_token(guarded):
+    assert guarded.get("/api/v1/reviews/1").status_code == 404
 
 
 @pytest.mark.parametrize("path", sorted(CLOSED))

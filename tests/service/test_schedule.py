@@ -104,8 +104,47 @@ def test_a_job_without_its_variables_is_listed_with_the_reason_and_not_scheduled
     assert with_token.missing(jobs[1]) is None
 
 
-def test_the_schedule_of_the_service_names_each_job_once_and_runs_all_of_it_without_any_token():
+EVERYTHING = {"wb_api_token": "0123456789", "ozon_client_id": "1", "ozon_api_key": "0123456789"} | {
+    "openai_api_key": "0123456789",
+    "openai_model": "model",
+}
+WANTS = {
+    "sync_wb_reviews": "WB_API_TOKEN is not set.",
+    "sync_wb_orders": "WB_API_TOKEN is not set.",
+    "sync_ozon_reviews": "OZON_CLIENT_ID and OZON_API_KEY are not set.",
+    "sync_ozon_orders": "OZON_CLIENT_ID and OZON_API_KEY are not set.",
+    "generate_advice": "OPENAI_API_KEY and OPENAI_MODEL are not set.",
+}
+
+
+def test_the_schedule_of_the_service_names_each_job_once_and_runs_without_any_token_what_needs_none():
     schedule = Schedule(Settings())
 
     assert len({job.name for job in JOBS}) == len(JOBS)
-    assert schedule.scheduled() == list(JOBS)
+    assert {job.name: schedule.missing(job) for job in JOBS if schedule.missing(job)} == WANTS
+    assert schedule.scheduled() == [job for job in JOBS if job.name not in WANTS]
+
+
+def test_with_all_its_variables_all_of_it_is_scheduled():
+    assert Schedule(Settings(**EVERYTHING)).scheduled() == list(JOBS)
+
+
+def test_in_the_sandbox_the_jobs_of_the_business_come_more_often():
+    schedule = Schedule(Settings(sandbox=True))
+
+    assert {job.name: str(job.cadence) for job in schedule.scheduled() if job.name in WANTS} == {
+        "sync_wb_reviews": "every 1 min",
+        "sync_wb_orders": "every 2 min",
+        "sync_ozon_reviews": "every 1 min",
+        "sync_ozon_orders": "every 2 min",
+        "generate_advice": "every 15 s",
+    }
+
+
+@pytest.mark.parametrize("cadence", [QUARTER, Every(timedelta(seconds=7)), DailyAt(3, 10)])
+@pytest.mark.parametrize("moment", ["2025-10-02T03:10:00", "2025-10-02T03:09:59.999999", "2025-12-31T23:59:59"])
+def test_the_tick_before_a_moment_is_the_last_one_that_is_not_later(cadence, moment):
+    before = cadence.before(at(moment))
+
+    assert before <= at(moment) < cadence.after(before)
+    assert cadence.before(before) == before

@@ -1,5 +1,7 @@
 import logging
 import threading
+import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,7 +10,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from service.schedule import Every, Job, Schedule
-from service.scheduler import LONGEST_SLEEP, Scheduler, run_job
+from service.scheduler import LONGEST_SLEEP, MOST_AT_ONCE, Scheduler, Watch, run_job
 from service.settings import Settings
 from telemetry.health.report import CheckFailed
 from telemetry.instruments import Instruments
@@ -18,7 +20,16 @@ from telemetry.jobs.processor import JobSpanProcessor
 
 NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-CONTEXT = object()  # jobs are handed it as it is
+
+
+class FakeContext:
+    """What a job is handed: of each run, the same."""
+
+    def of(self, _progress):
+        return self
+
+
+CONTEXT = FakeContext()
 
 
 class Work:
@@ -41,17 +52,32 @@ class Work:
 
 
 class Ticks:
-    """Claims: gives each tick once, to whoever comes first."""
+    """Claims: gives each tick once, to whoever comes first; while a run goes on, the next ticks are passed over."""
 
     def __init__(self, *taken):
-        self.asked = []
+        self.asked, self.released = [], []
         self._taken = set(taken)
+        self._running = {}
+        self._lock = threading.Lock()
 
-    def take(self, job_name, tick):
-        self.asked.append((job_name, tick))
-        first = (job_name, tick) not in self._taken
-        self._taken.add((job_name, tick))
-        return first
+    def take(self, job_name, tick, holder, *, overlaps=False):
+        with self._lock:
+            self.asked.append((job_name, tick))
+            first = (job_name, tick) not in self._taken
+            self._taken.add((job_name, tick))
+            if first and job_name in self._running and not overlaps:
+                return "running"
+            if first:
+                self._running[job_name] = holder
+            return "mine" if first else "taken"
+
+    def extend(self, job_name, holder):
+        return True
+
+    def release(self, job_name, holder):
+        with self._lock:
+            self.released.append(job_name)
+            self._running.pop(job_name, None)
 
 
 @pytest.fixture
@@ -70,8 +96,9 @@ def runs():
 def scheduler_of(runs):
     made = []
 
-    def make(*jobs, claim=None, now=lambda: NOON):
-        scheduler = Scheduler(Schedule(Settings(), jobs), CONTEXT, claim or Ticks().take, now)
+    def make(*jobs, claims=None, now=lambda: NOON, watch=None):
+        how = {"watch": watch} if watch else {}
+        scheduler = Scheduler(Schedule(Settings(), jobs), CONTEXT, claims or Ticks(), now, **how)
         made.append(scheduler)
         return scheduler
 
@@ -86,7 +113,7 @@ def ended(runs):
 
 def begun(scheduler):
     """Wait until what was begun has ended."""
-    for thread in scheduler._running.values():
+    for thread in list(scheduler._running):
         thread.join(30)
 
 
@@ -110,7 +137,7 @@ def test_a_job_is_due_at_its_tick_and_not_before(scheduler_of):
 
 def test_a_tick_runs_once(scheduler_of):
     work, ticks = Work(), Ticks()
-    scheduler = scheduler_of(minutely(work), claim=ticks.take)
+    scheduler = scheduler_of(minutely(work), claims=ticks)
     scheduler.step(NOON)
 
     for seconds in (60, 61, 119):
@@ -151,20 +178,79 @@ def test_a_job_that_is_not_scheduled_does_not_run(scheduler_of):
 
 
 def test_a_job_that_is_still_running_lets_its_tick_pass_and_says_so(scheduler_of, caplog):
-    work, ticks = Work(waits=True), Ticks()
-    scheduler = scheduler_of(minutely(work), claim=ticks.take)
+    work, ticks, skipped = Work(waits=True), Ticks(), []
+    scheduler = scheduler_of(minutely(work), claims=ticks, watch=Watch(skipped.append))
     scheduler.step(NOON)
     scheduler.step(NOON + MINUTE)
     assert work.began.acquire(timeout=30)
+    [first] = scheduler._running
 
     scheduler.step(NOON + 2 * MINUTE)
+    for thread in scheduler._running.keys() - {first}:
+        thread.join(30)
     work.may_end.set()
     begun(scheduler)
     scheduler.step(NOON + 3 * MINUTE)
     begun(scheduler)
 
-    assert [tick for _, tick in ticks.asked] == [NOON + MINUTE, NOON + 3 * MINUTE]
+    assert [tick for _, tick in ticks.asked] == [NOON + minutes * MINUTE for minutes in (1, 2, 3)]
+    assert len(work.contexts) == 2
+    assert skipped == ["sync"]
     assert caplog.messages == ["sync is still running; its tick of 2025-10-02T12:02:00+00:00 passes."]
+
+
+def test_a_job_that_says_so_runs_beside_itself(scheduler_of):
+    work = Work(waits=True)
+    scheduler = scheduler_of(replace(minutely(work), overlaps=True))
+    scheduler.step(NOON)
+
+    for minutes in (1, 2):
+        scheduler.step(NOON + minutes * MINUTE)
+        assert work.began.acquire(timeout=30)
+    work.may_end.set()
+
+    assert len(work.contexts) == 2
+
+
+def test_the_lease_is_given_back_however_a_run_ends(scheduler_of):
+    ticks = Ticks()
+    scheduler = scheduler_of(minutely(Work(error=ValueError("no"))), minutely(Work(), "other"), claims=ticks)
+    scheduler.step(NOON)
+
+    scheduler.step(NOON + MINUTE)
+    begun(scheduler)
+
+    assert sorted(ticks.released) == ["other", "sync"]
+
+
+def test_no_more_than_eight_attempts_at_a_job_wait_at_once(scheduler_of):
+    class Hanging(Ticks):
+        def take(self, *arguments, **how):
+            assert may_end.wait(30)
+            return super().take(*arguments, **how)
+
+    may_end, skipped = threading.Event(), []
+    scheduler = scheduler_of(minutely(Work()), claims=Hanging(), watch=Watch(skipped.append))
+    scheduler.step(NOON)
+
+    for minutes in range(1, 13):
+        scheduler.step(NOON + minutes * MINUTE)
+    waiting = len(scheduler._running)
+    may_end.set()
+
+    assert waiting == MOST_AT_ONCE
+    assert len(skipped) >= 12 - MOST_AT_ONCE
+
+
+def test_a_service_that_was_told_to_stop_begins_nothing(scheduler_of):
+    work = Work()
+    scheduler = scheduler_of(minutely(work), watch=Watch(may_begin=lambda: False))
+    scheduler.step(NOON)
+
+    scheduler.step(NOON + MINUTE)
+
+    assert scheduler._running == {}
+    assert work.contexts == []
 
 
 def test_a_job_that_takes_long_does_not_keep_another_from_its_tick(scheduler_of):
@@ -175,7 +261,9 @@ def test_a_job_that_takes_long_does_not_keep_another_from_its_tick(scheduler_of)
     for minutes in (1, 2):
         scheduler.step(NOON + minutes * MINUTE)
         assert quick.began.acquire(timeout=30)
-        scheduler._running["quick"].join(30)
+        for thread, name in list(scheduler._running.items()):
+            if name == "quick":
+                thread.join(30)
     slow.may_end.set()
 
     assert len(quick.contexts) == 2
@@ -183,7 +271,7 @@ def test_a_job_that_takes_long_does_not_keep_another_from_its_tick(scheduler_of)
 
 def test_a_tick_that_somebody_else_has_claimed_is_theirs(scheduler_of, runs):
     work = Work()
-    scheduler = scheduler_of(minutely(work), claim=Ticks(("sync", NOON + MINUTE)).take)
+    scheduler = scheduler_of(minutely(work), claims=Ticks(("sync", NOON + MINUTE)))
     scheduler.step(NOON)
 
     scheduler.step(NOON + MINUTE)
@@ -231,11 +319,12 @@ def test_a_job_that_fails_is_logged_once_and_runs_again_at_its_next_tick(schedul
 
 
 def test_a_claim_that_fails_is_logged_and_its_job_does_not_run(scheduler_of, caplog):
-    def gone(_job_name, _tick):
-        raise ConnectionResetError(104, "the database is gone")
+    class Gone(Ticks):
+        def take(self, *_arguments, **_how):
+            raise ConnectionResetError(104, "the database is gone")
 
     work = Work()
-    scheduler = scheduler_of(minutely(work), claim=gone)
+    scheduler = scheduler_of(minutely(work), claims=Gone())
     scheduler.step(NOON)
 
     for minutes in (1, 2):
@@ -259,20 +348,40 @@ def test_a_stop_waits_for_a_run_that_ends_within_the_grace(scheduler_of, runs):
     assert [run.status for run in ended(runs)] == ["success"]
 
 
-def test_a_stop_waits_no_longer_than_the_grace_and_names_who_was_not_done(scheduler_of):
-    slow = [Work(waits=True), Work(waits=True)]
-    scheduler = scheduler_of(minutely(slow[0], "one"), minutely(slow[1], "two"), minutely(Work(), "quick"))
+def test_a_stop_cancels_what_is_not_done_within_the_grace_and_records_it_so(scheduler_of, runs, caplog):
+    def works_on(_context):
+        began.release()
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            time.sleep(0.005)
+
+    began = threading.Semaphore(0)
+    scheduler = scheduler_of(minutely(works_on, "one"), minutely(works_on, "two"))
     scheduler.step(NOON)
     scheduler.step(NOON + MINUTE)
-    scheduler._running["quick"].join(30)
-    began = datetime.now(UTC)
+    assert began.acquire(timeout=30)
+    assert began.acquire(timeout=30)
 
     late = scheduler.stop(0.1)
 
-    assert sorted(late) == ["one", "two"]
-    assert datetime.now(UTC) - began < timedelta(seconds=5)
-    for work in slow:
-        work.may_end.set()
+    assert late == []
+    assert sorted((run.job_name, run.outcome) for run in ended(runs)) == [("one", "cancelled"), ("two", "cancelled")]
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def test_a_stop_waits_no_longer_than_it_may_for_what_cannot_be_cancelled_and_names_it(scheduler_of):
+    work = Work(waits=True)  # it waits for a lock, where no exception reaches it
+    scheduler = scheduler_of(minutely(work, "stuck"), minutely(Work(), "quick"))
+    scheduler.step(NOON)
+    scheduler.step(NOON + MINUTE)
+    assert work.began.acquire(timeout=30)
+    began = time.monotonic()
+
+    late = scheduler.stop(0.1)
+
+    assert late == ["stuck"]
+    assert time.monotonic() - began < 10
+    work.may_end.set()
 
 
 class Clock:

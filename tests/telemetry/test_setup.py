@@ -333,7 +333,7 @@ def test_a_connection_is_counted_while_it_is_used(start, sqlite_engine):
     ("statement", "query_type"),
     [
         ("SELECT 1", "select"),
-        ("INSERT INTO schedule_claims VALUES ('a', '2025-10-02 12:00:00')", "insert"),
+        ("INSERT INTO schedule_claims (job_name, last_tick) VALUES ('a', '2025-10-02 12:00:00')", "insert"),
         ("UPDATE schedule_claims SET job_name = 'b'", "update"),
         ("DELETE FROM schedule_claims", "delete"),
         ("PRAGMA user_version", "other"),

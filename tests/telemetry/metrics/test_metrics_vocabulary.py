@@ -31,6 +31,11 @@ BEYOND = [
     ("telemetry_dropped_total", "counter", {"queue", "reason"}),
     ("telemetry_exported_total", "counter", {"queue"}),
     ("telemetry_label_sets_overflow", "gauge", {"instrument"}),
+    ("orders_processed_total", "counter", {"marketplace", "status"}),
+    ("advice_drafts_total", "counter", {"marketplace", "outcome"}),
+    ("openai_cost_usd_total", "counter", {"model"}),
+    ("external_api_wait_seconds_total", "counter", {"service", "reason"}),
+    ("scheduler_ticks_skipped_total", "counter", {"job_name"}),
 ]
 REQUEST = {
     "http.request.method": "GET",
@@ -75,6 +80,9 @@ def use_everything(stage):
     process.observe_resources(meter, Disk())
     business = BusinessInstruments.create(meter)
     business.reviews_processed.add(1, {"marketplace": "wb", "status": "new"})
+    business.orders_processed.add(1, {"marketplace": "wb", "status": "new"})
+    business.money.add(0.1, {"gen_ai.request.model": "gpt-5.4-mini"})
+    business.ticks_skipped.add(1, {"job.name": "sync"})
     for name, labels in (
         (names.TELEMETRY_QUEUE_SIZE, {"queue": "job_runs"}),
         (names.TELEMETRY_QUEUE_CAPACITY, {"queue": "job_runs"}),
