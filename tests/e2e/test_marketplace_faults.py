@@ -5,6 +5,7 @@ A fifth of all calls is refused, fails, hangs, is cut off or is answered with no
 
 import os
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -120,13 +121,17 @@ def test_after_a_time_of_faults_each_review_and_order_is_kept_once_and_as_it_is(
             runs[place.succeeds(name, within=60)] += 1
             clerk.work("wb")
             clerk.work("ozon")
+    refused = refusals(service)
     place.world.set_faults()
     place.world.freeze()
     for name in SYNCS * 2:  # the first may go on with a reading that was cut off, whose pages until there are older
         eventually(lambda name=name: place.succeeds(name), SETTLED)  # type: ignore[misc]  # not while another run goes on
 
-    print(f"\nIn {FAULT_SECONDS:.0f} s: {runs} runs by hand, answers {clerk.statuses}.")  # noqa: T201  # figures to read
+    answers = Counter(status for statuses in clerk.statuses.values() for status in statuses.values())
+    print(f"\nIn {FAULT_SECONDS:.0f} s: runs by hand {runs}, answers {answers}, calls that failed {refused}.")  # noqa: T201  # to read
     assert service.process.poll() is None
+    assert refused.keys() >= {"429", "error"}
+    assert refused.total() >= 20
     assert kept.count(place.engine, InvalidRow) == 0
     assert_all_is_kept(place)
     assert_answered_once_at_the_most(clerk, place.world)
@@ -160,6 +165,16 @@ def kill_at(place: Place, orders: int) -> None:
         return False
 
     assert eventually(killed, SETTLED)
+
+
+def refusals(service: Program) -> Counter[str]:
+    """What calls of the service itself ended with, other than well."""
+    page = service.get("/metrics", Authorization=f"Bearer {OPS}").text
+    found = re.findall(r'^external_api_requests_total{.*status="(\w+)"} (\d+)', page, re.MULTILINE)
+    failed: Counter[str] = Counter()
+    for status, number in found:
+        failed[status] += int(number) * (not status.startswith("2"))
+    return +failed
 
 
 def assert_all_is_kept(place: Place) -> None:
