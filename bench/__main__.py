@@ -20,6 +20,7 @@ PARTS = {
     "scrape": "bench.scrape",
     "jobs": "bench.jobs",
     "records": "bench.records",
+    "sync": "bench.sync",
 }
 _PACKAGES = (
     "fastapi",

@@ -50,6 +50,8 @@ class Answering:
 
     def stop(self) -> None:
         self._stop.set()
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # whoever waits for somebody to ask goes on
         if self._thread.is_alive():
             self._thread.join(_SLOW)
         self._socket.close()

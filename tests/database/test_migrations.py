@@ -60,11 +60,17 @@ def described(engine, schema=None) -> dict:
                 column["name"]: (str(column["type"]), column["nullable"]) for column in found.get_columns(table, schema)
             },
             "key": found.get_pk_constraint(table, schema),
-            "indexes": sorted(map(str, found.get_indexes(table, schema))),
+            "indexes": sorted(map(index, found.get_indexes(table, schema))),
             "unique": sorted(map(str, found.get_unique_constraints(table, schema))),
         }
         for table in Base.metadata.tables
     }
+
+
+def index(found) -> str:
+    """What makes one partial is an object on SQLite, and a text on PostgreSQL."""
+    options = {name: str(value) for name, value in found.pop("dialect_options", {}).items()}
+    return str(found | options)
 
 
 def a_run(run_id: str) -> JobRunRow:

