@@ -50,8 +50,8 @@ class Answering:
 
     def stop(self) -> None:
         self._stop.set()
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)  # whoever waits for somebody to ask goes on
+        if asking := _connected(self._path):  # so that whoever waits for somebody to ask goes on
+            asking.close()
         if self._thread.is_alive():
             self._thread.join(_SLOW)
         self._socket.close()
@@ -60,9 +60,8 @@ class Answering:
     def _run(self) -> None:
         while not self._stop.is_set():
             waiting = self._waiting()
-            if not waiting:
-                continue
-            self._renew()
+            if waiting and not self._stop.is_set():
+                self._renew()
             for asker in waiting:
                 with asker, suppress(OSError):
                     asker.send(_DONE)
