@@ -1,0 +1,38 @@
+"""Several workers, for longer: one, two and four of them, killed, hung and recycled, before two scrapers."""
+
+import os
+from typing import Final
+
+import pytest
+
+from tests.programs import Programs, eventually
+from tests.truth import Truth, kill_or_hang, workers
+
+pytestmark = pytest.mark.e2e
+SECONDS: Final = float(os.environ.get("TRUTH_SECONDS", "30"))
+
+
+@pytest.mark.timeout(SECONDS + 120)
+@pytest.mark.parametrize(
+    ("number", "recycled"), [(1, ()), (2, ()), (4, ()), (4, ("--limit-max-requests", "100"))], ids=["1", "2", "4", "4r"]
+)
+def test_no_counter_falls_and_in_the_end_the_page_is_what_the_client_got(programs: Programs, number, recycled, capsys):
+    service = programs.uvicorn("service.main:app", "--workers", str(number), *recycled, SCHEDULER="false")
+    service.wait_for("/readyz", within=60)
+    eventually(lambda: number == 1 or len(workers(service)) == number)
+    truth = Truth(service)
+
+    truth.watch(SECONDS, kill_or_hang if number > 1 else None, every=2.0)
+
+    got, page = truth.client.answered, eventually(truth.page)
+    missing = sum(max(0, got[key] - page.get(key, 0)) for key in got)
+    beyond = sum(max(0, page.get(key, 0) - got[key]) for key in got)
+    with capsys.disabled():
+        scrapes = sum(scraper.scrapes for scraper in truth.scrapers)
+        print(  # noqa: T201  # figures for whoever runs it
+            f"\n{number} workers: {sum(got.values())} answers, {scrapes} scrapes, {len(truth.kills)} kills, "
+            f"{len(truth.fell)} fell, {missing} missing of {truth.at_risk} at risk, {beyond} counted and not received"
+        )
+    assert truth.fell == []
+    assert missing <= truth.at_risk
+    assert beyond <= 2 * len(truth.kills) + (40 if recycled else 0)
