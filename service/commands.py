@@ -99,7 +99,8 @@ def scheduler(_options: argparse.Namespace) -> int:
         signal.signal(wanted, stopping)
     runtime.start()
     say(f"Scheduler: {', '.join(f'{job.name} {job.cadence}' for job in runtime.schedule.scheduled())}")
-    stop.wait()
+    while not stop.wait(1.0):  # a signal may reach another thread: this one looks by itself
+        pass
     runtime.stop()
     return 0
 

@@ -99,10 +99,11 @@ class Ingestion(Generic[T]):
 
 
 def _batches(rows: Iterable[T | Invalid]) -> Iterator[list[T | Invalid]]:
-    """As they come: a page may be larger than what fits into memory."""
+    """As they come, and gone when the next one is asked for: a page may be larger than what fits into memory."""
     source = iter(rows)
     while batch := list(islice(source, BATCH)):
         yield batch
+        batch.clear()
 
 
 def _sorted(batch: Sequence[T | Invalid]) -> tuple[list[T], list[Invalid]]:

@@ -50,7 +50,7 @@ class Filters(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_empty_filters(cls, given: dict[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in given.items() if value or name == "limit"}
+        return {name: value for name, value in given.items() if value != "" or name == "limit"}
 
 
 class PageQuery(Filters):

@@ -57,8 +57,8 @@ def is_refusal(error: Exception) -> bool:
 
 
 def digest(*content: object) -> str:
-    """The same for the same content, whatever version of Python computes it."""
-    text = json.dumps(content, default=_text, separators=(",", ":"))
+    """The same for the same content, in whatever order its names come and whatever version of Python computes it."""
+    text = json.dumps(content, default=_text, separators=(",", ":"), sort_keys=True)
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 

@@ -73,14 +73,20 @@ class ReviewSync:
 
     def _look(self, external_id: str, report: Report, also: dict[str, int]) -> None:
         """Answered meanwhile, or removed; or archived, which is no longer to be answered either."""
-        asked, found = self._now(), self._marketplace.read(external_id)
+        asked = self._now()
+        # Before it is read: one that never can be has had its turn, and is behind the others the next time.
+        with transaction(self._engine) as session:
+            ReviewRepository(session).mark_seen(self._marketplace.name, [external_id], asked)
+        found = self._marketplace.read(external_id)
         if found is not None:
             self._ingestion.store([found], self._history, report)
-        waits_nowhere = found is None or (isinstance(found, Review) and not found.answered)
+        if found is None or (isinstance(found, Review) and not found.answered):
+            self._let_go(external_id, asked if found is None else found.as_of, also)
+
+    def _let_go(self, external_id: str, as_of: datetime, also: dict[str, int]) -> None:
+        """Unless somebody has read it later, who may have found it answered."""
         with transaction(self._engine) as session:
-            reviews, name = ReviewRepository(session), self._marketplace.name
-            reviews.mark_seen(name, [external_id], self._now())
-            gone = waits_nowhere and reviews.mark_gone(name, external_id, max(asked, self._now()))
+            gone = ReviewRepository(session).mark_gone(self._marketplace.name, external_id, as_of)
         if gone:
             also["gone"] += 1
             self._record("gone", 1)

@@ -198,16 +198,16 @@ def postgres_programs(postgres, monkeypatch):
 def test_a_backup_of_postgresql_can_be_restored(postgres_programs, postgres_engine, backups):
     url = postgres_engine.url
     with postgres_engine.begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE orders AS SELECT 'один' AS note")
+        connection.exec_driver_sql("CREATE TABLE notes AS SELECT 'один' AS note")
 
     backup = backup_database(url, backups, NOW)
 
     with postgres_engine.begin() as connection:
-        connection.exec_driver_sql("DROP TABLE orders")
+        connection.exec_driver_sql("DROP TABLE notes")
     where = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    subprocess.run(["pg_restore", "--table=orders", f"--dbname={where}", backup], check=True, timeout=30)
+    subprocess.run(["pg_restore", "--table=notes", f"--dbname={where}", backup], check=True, timeout=30)
     with postgres_engine.begin() as connection:
-        assert connection.exec_driver_sql("SELECT note FROM orders").scalar_one() == "один"
+        assert connection.exec_driver_sql("SELECT note FROM notes").scalar_one() == "один"
     assert backup == backups / "sovani-20251002T031000Z.dump"
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
 

@@ -503,7 +503,9 @@ class BrokenTracer:
         raise RuntimeError("no space for spans")
 
 
-@pytest.mark.parametrize("broken", [{"duration": BrokenInstrument()}, {"tracer": BrokenTracer()}], ids=str)
+@pytest.mark.parametrize(
+    "broken", [{"duration": BrokenInstrument()}, {"tracer": BrokenTracer()}], ids=["duration", "tracer"]
+)
 def test_telemetry_that_fails_does_not_harm_the_answer_and_is_heard_of(watch, tmp_path, caplog, monkeypatch, broken):
     monkeypatch.setattr(harmless, "_said", set())
     watch.server = replace(watch.server, **broken)
