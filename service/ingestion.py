@@ -15,7 +15,9 @@ from service.positions import Positions
 from service.upserts import Saved, is_refusal
 from telemetry.database import transaction
 
-BATCH: Final = 500
+BATCH: Final = 2000
+"""Rows in a transaction. With fewer, each page of an index of random keys is written more often; more hold SQLite's one lock
+for longer than a tenth of a second."""
 Record = Callable[[str, int], None]
 """Takes what became of rows, and of how many, when it has been committed."""
 T = TypeVar("T", Review, Order)

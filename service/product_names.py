@@ -15,7 +15,7 @@ def known_names(engine: Engine, marketplace: str) -> Callable[[Collection[str]],
     def names(product_ids: Collection[str]) -> Mapping[str, str]:
         known = (
             select(ReviewRow.product_id, func.max(ReviewRow.product_name))
-            .where(NAMED, ReviewRow.marketplace == marketplace, ReviewRow.product_id.in_(product_ids))
+            .where(NAMED, ReviewRow.marketplace.concat("") == marketplace, ReviewRow.product_id.in_(product_ids))
             .group_by(ReviewRow.product_id)
         )
         with transaction(engine) as session:

@@ -142,10 +142,10 @@ def _partial(name: str, condition: ColumnElement[bool], *columns: InstrumentedAt
     Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
 
 
-_partial("ix_reviews_advice_due_at", DUE, ReviewRow.advice_due_at)
+_partial("ix_reviews_due", DUE, ReviewRow.created_at, ReviewRow.id, ReviewRow.advice_due_at)
 _partial("ix_reviews_waiting", WAITING, ReviewRow.marketplace, ReviewRow.seen_at)
 _partial("ix_reviews_in_moderation", MODERATED, ReviewRow.marketplace, ReviewRow.seen_at)
-_partial("ix_reviews_product_names", NAMED, ReviewRow.marketplace, ReviewRow.product_id, ReviewRow.product_name)
+_partial("ix_reviews_product_names", NAMED, ReviewRow.product_id, ReviewRow.marketplace, ReviewRow.product_name)
 
 
 class OrderRow(Base):

@@ -49,10 +49,10 @@ def _reviews() -> None:
     )
     op.create_index("ix_reviews_created_at_id", "reviews", ["created_at", "id"])
     op.create_index("ix_reviews_marketplace_created_at_id", "reviews", ["marketplace", "created_at", "id"])
-    _partial("ix_reviews_advice_due_at", ["advice_due_at"], "advice_due_at IS NOT NULL")
+    _partial("ix_reviews_due", ["created_at", "id", "advice_due_at"], "advice_due_at IS NOT NULL")
     _partial("ix_reviews_waiting", ["marketplace", "seen_at"], "answered IS {false} AND gone_at IS NULL")
     _partial("ix_reviews_in_moderation", ["marketplace", "seen_at"], "answer_state = 'moderation' AND gone_at IS NULL")
-    _partial("ix_reviews_product_names", ["marketplace", "product_id", "product_name"], "product_name IS NOT NULL")
+    _partial("ix_reviews_product_names", ["product_id", "marketplace", "product_name"], "product_name IS NOT NULL")
 
 
 def _partial(name: str, columns: list[str], condition: str) -> None:
