@@ -21,6 +21,7 @@ PARTS = {
     "jobs": "bench.jobs",
     "records": "bench.records",
     "sync": "bench.sync",
+    "workers": "bench.workers",
 }
 _PACKAGES = (
     "fastapi",

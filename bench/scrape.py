@@ -19,7 +19,7 @@ from telemetry.metrics.reader import MetricsPage
 from telemetry.metrics.views import BUCKETS
 
 LABEL_SETS = (100, 1_000, 10_000)
-_BOUNDS = BUCKETS[names.HTTP_SERVER_DURATION]
+BOUNDS = BUCKETS[names.HTTP_SERVER_DURATION]
 _SCRAPES = {100: 15, 1_000: 7, 10_000: 2}
 
 Page = Callable[[], bytes]
@@ -28,7 +28,7 @@ Page = Callable[[], bytes]
 def tables(_directory: Path, *, quick: bool) -> Iterator[Table]:
     sizes = LABEL_SETS[:2] if quick else LABEL_SETS
     table = Table(
-        f"A scrape: CPU ms, one histogram of {len(_BOUNDS)} bounds and one counter, by label sets",
+        f"A scrape: CPU ms, one histogram of {len(BOUNDS)} bounds and one counter, by label sets",
         ["", *(f"{size:,}" for size in sizes), f"kB at {sizes[-1]:,}"],
         "the best of several scrapes, after a first one",
     )
@@ -68,8 +68,8 @@ def _timed(write: Page) -> float:
 
 def ours(label_sets: int) -> Page:
     page = MetricsPage()
-    provider = MeterProvider([page], views=_views(), shutdown_on_exit=False)
-    _fill(LimitedMeterProvider(provider, label_sets + 1).get_meter("bench"), label_sets)
+    provider = MeterProvider([page], views=views(), shutdown_on_exit=False)
+    fill(LimitedMeterProvider(provider, label_sets + 1).get_meter("bench"), label_sets)
     return lambda: page.render()[0]
 
 
@@ -84,8 +84,8 @@ def exporter_without_scope(label_sets: int) -> Page:
 def _exporter(label_sets: int, *, scope_info: bool) -> Page:
     registry = CollectorRegistry()
     reader = PrometheusMetricReader(scope_info_enabled=scope_info, registry=registry)
-    provider = MeterProvider([reader], views=_views(), shutdown_on_exit=False)
-    _fill(provider.get_meter("bench"), label_sets)
+    provider = MeterProvider([reader], views=views(), shutdown_on_exit=False)
+    fill(provider.get_meter("bench"), label_sets)
     return lambda: generate_latest(registry)
 
 
@@ -93,7 +93,7 @@ def client_library(label_sets: int) -> Page:
     registry = CollectorRegistry()
     labels = ["method", "route", "status"]
     counter = Counter("work_done", "Work done.", labels, registry=registry)
-    histogram = Histogram("work_duration_seconds", "How long.", labels, buckets=_BOUNDS, registry=registry)
+    histogram = Histogram("work_duration_seconds", "How long.", labels, buckets=BOUNDS, registry=registry)
     for i in range(label_sets):
         values = ("GET", f"/items/{i}", "200")
         counter.labels(*values).inc()
@@ -101,11 +101,11 @@ def client_library(label_sets: int) -> Page:
     return lambda: generate_latest(registry)
 
 
-def _views() -> list[View]:
-    return [View(instrument_name="work.duration", aggregation=ExplicitBucketHistogramAggregation(_BOUNDS))]
+def views() -> list[View]:
+    return [View(instrument_name="work.duration", aggregation=ExplicitBucketHistogramAggregation(BOUNDS))]
 
 
-def _fill(meter: Meter, label_sets: int) -> None:
+def fill(meter: Meter, label_sets: int) -> None:
     counter = meter.create_counter("work.done", description="Work done.")
     histogram = meter.create_histogram("work.duration", "s", "How long.")
     for i in range(label_sets):

@@ -13,12 +13,11 @@ def known_names(engine: Engine, marketplace: str) -> Callable[[Collection[str]],
     """What gives the names of those products of which one is known."""
 
     def names(product_ids: Collection[str]) -> Mapping[str, str]:
-        known = (
-            select(ReviewRow.product_id, func.max(ReviewRow.product_name))
-            .where(NAMED, ReviewRow.marketplace.concat("") == marketplace, ReviewRow.product_id.in_(product_ids))
-            .group_by(ReviewRow.product_id)
-        )
+        # By the product alone: for the bare column's sake PostgreSQL may read all that the marketplace has.
+        those = ReviewRow.product_id.in_(product_ids), ReviewRow.marketplace.concat("") == marketplace
+        name = func.max(ReviewRow.product_name)
+        known = select(ReviewRow.product_id, name).where(NAMED, *those).group_by(ReviewRow.product_id)
         with transaction(engine) as session:
-            return {product_id: str(name) for product_id, name in session.execute(known)}
+            return {product_id: str(told) for product_id, told in session.execute(known)}
 
     return names

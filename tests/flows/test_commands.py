@@ -21,8 +21,10 @@ def test_a_job_that_is_not_there_is_answered_with_those_that_are(programs: Progr
 
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "There is no job 'nope'. There are: backup_database, check_resources, cleanup_logs, generate_advice, "
-        "prune_job_runs, sync_ozon_orders, sync_ozon_reviews, sync_wb_orders, sync_wb_reviews."
+        (
+            "There is no job 'nope'. There are: backup_database, check_resources, cleanup_logs, generate_advice, "
+            "prune_job_runs, sync_ozon_orders, sync_ozon_reviews, sync_wb_orders, sync_wb_reviews."
+        )
     ]
     assert done.stdout == ""
 

@@ -1,15 +1,26 @@
+import re
 import threading
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import text
 
 from service.orders.repository import OrderRepository, Wanted
 from service.paging import NoSuchRow
 from service.tables import OrderRow
 from service.upserts import Saved
 from telemetry.database import create_engine, transaction
-from tests.service.marketplace_fakes import MINUTE, NOON, an_item, an_order, rows_of, rows_read, without_statistics
+from tests.service.marketplace_fakes import (
+    MINUTE,
+    NOON,
+    an_item,
+    an_order,
+    plans_of,
+    rows_of,
+    rows_read,
+    without_statistics,
+)
 
 LATER = NOON + 60 * MINUTE
 MUCH_LATER = NOON + timedelta(days=1)
@@ -60,12 +71,13 @@ def test_an_order_is_kept_as_it_was_read_with_its_sums(engine, save):
     assert (row.first_seen_at, row.updated_at) == (LATER, LATER)
 
 
-@pytest.mark.parametrize("amount", ["0.01", "1234567890.12", "999999999999.99", "0.00"])
-def test_money_comes_back_to_the_last_digit(engine, save, amount):
-    save(an_order(1, items=(an_item(price=Decimal(amount)),)))
+def test_money_comes_back_to_the_last_digit(engine, save):
+    amounts = ["0.01", "1234567890.12", "999999999999.99", "0.00", "0.10"]
 
-    [row] = rows_of(engine, OrderRow)
-    assert str(row.amount) == row.items[0]["price"] == amount
+    save(*(an_order(number, items=(an_item(price=Decimal(each)),)) for number, each in enumerate(amounts)))
+
+    rows = rows_of(engine, OrderRow)
+    assert [str(row.amount) for row in rows] == [row.items[0]["price"] for row in rows] == amounts
 
 
 def test_an_order_of_nothing_costs_nothing(engine, save):
@@ -85,25 +97,22 @@ def test_the_same_again_is_unchanged_however_its_price_is_written(engine, save):
     assert (row.as_of, row.updated_at) == (LATER, NOON)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
+def test_what_differs_in_anything_is_a_change_and_is_kept(engine, save):
+    changes = [
         {"status": "delivered"},
         {"cancelled": True, "cancelled_at": NOON},
         {"order_number": "1"},
         {"scheme": "fbs"},
         {"ordered_at": NOON},
-    ],
-    ids=str,
-)
-def test_what_differs_is_a_change_and_is_kept(engine, save, change):
-    save(an_order(1))
+    ]
+    save(*(an_order(number) for number, _ in enumerate(changes)))
 
-    assert save(an_order(1, as_of=LATER, **change), now=LATER) == Saved(changed=1)
+    changed = [an_order(number, as_of=LATER, **change) for number, change in enumerate(changes)]
 
-    [row] = rows_of(engine, OrderRow)
-    assert {name: getattr(row, name) for name in change} == change
-    assert (row.first_seen_at, row.updated_at) == (NOON, LATER)
+    assert save(*changed, now=LATER) == Saved(changed=len(changes))
+    rows = rows_of(engine, OrderRow)
+    assert [{name: getattr(row, name) for name in change} for row, change in zip(rows, changes, strict=True)] == changes
+    assert {(row.as_of, row.first_seen_at, row.updated_at) for row in rows} == {(LATER, NOON, LATER)}
 
 
 def test_other_items_are_a_change_and_so_are_their_sums(engine, save):
@@ -174,22 +183,50 @@ def test_a_page_behind_an_order_that_is_not_there_is_none(save, page):
         page(before=2)
 
 
-@pytest.mark.parametrize(
-    ("wanted", "found"),
-    [
-        (Wanted(), [4, 3, 2, 1]),
-        (Wanted(marketplace="ozon"), [3]),
-        (Wanted(scheme="fbs"), [2]),
-        (Wanted(cancelled=True), [4]),
-        (Wanted(cancelled=False, marketplace="wb"), [2, 1]),
-        (Wanted(since=an_order(3).ordered_at), [4, 3]),
-    ],
-    ids=str,
-)
-def test_a_page_has_what_is_wanted(save, page, wanted, found):
-    save(an_order(1), an_order(2, scheme="fbs"), an_order(3, marketplace="ozon"), an_order(4, cancelled=True))
+def test_orders_of_one_moment_are_each_on_one_page_and_what_is_added_meanwhile_moves_nothing(save, page):
+    save(*(an_order(number, ordered_at=NOON) for number in range(1, 6)))
+    first = page(limit=2)
 
-    assert page(wanted) == [f"order-{number}" for number in found]
+    save(an_order(6, ordered_at=NOON), an_order(7, ordered_at=LATER))
+
+    assert first == ["order-5", "order-4"]
+    assert page(limit=2, before=4) == ["order-3", "order-2"]
+    assert page(limit=2, before=2) == ["order-1"]
+    assert page(limit=2) == ["order-7", "order-6"]
+
+
+def test_a_page_has_what_is_wanted(save, page):
+    save(an_order(1), an_order(2, scheme="fbs"), an_order(3, marketplace="ozon"), an_order(4, cancelled=True))
+    wanted = {
+        Wanted(): [4, 3, 2, 1],
+        Wanted(marketplace="ozon"): [3],
+        Wanted(scheme="fbs"): [2],
+        Wanted(scheme="unknown"): [],
+        Wanted(cancelled=True): [4],
+        Wanted(cancelled=False, marketplace="wb"): [2, 1],
+        Wanted(since=an_order(3).ordered_at): [4, 3],
+    }
+
+    found = {each: [int(name.removeprefix("order-")) for name in page(each)] for each in wanted}
+
+    assert found == wanted
+
+
+def test_pages_are_read_along_an_index(engine, save, page):
+    save(*(an_order(number, marketplace="wb" if number % 100 else "ozon") for number in range(2000)))
+    with engine.begin() as connection:
+        connection.execute(text("ANALYZE"))
+
+    asked = [
+        ("ix_orders_ordered_at_id", page),
+        ("ix_orders_ordered_at_id", lambda: page(before=1000)),
+        ("ix_orders_ordered_at_id", lambda: page(Wanted(cancelled=False, scheme="fbo"), before=1000)),
+        ("ix_orders_marketplace_ordered_at_id", lambda: page(Wanted(marketplace="ozon"), before=1000)),
+    ]
+    plans = [(index, plans_of(engine, ask)[-1]) for index, ask in asked]
+
+    assert [plan for index, plan in plans if not re.search(rf"\b{index}\b", plan)] == []
+    assert [plan for _, plan in plans if re.search("Sort|TEMP B-TREE|Seq Scan", plan)] == []
 
 
 def test_a_batch_costs_no_more_when_there_are_many_orders(postgres_engine):

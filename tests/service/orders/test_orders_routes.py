@@ -1,5 +1,6 @@
-from datetime import UTC, datetime
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -12,9 +13,10 @@ from service.orders.routes import router
 from telemetry.database import transaction
 from tests.service.marketplace_fakes import NOON, an_item, an_order
 
+MOSCOW = timezone(timedelta(hours=3))
 
-@pytest.fixture
-def client(engine):
+
+def client_of(engine):
     app = FastAPI()
     install_error_pages(app)
     app.include_router(router)
@@ -22,13 +24,19 @@ def client(engine):
     return TestClient(app, raise_server_exceptions=False)
 
 
-@pytest.fixture
-def keep(engine):
-    def keep(*orders):
-        with transaction(engine) as session:
-            OrderRepository(session).save(orders, NOON)
+def keep_in(engine, *orders):
+    with transaction(engine) as session:
+        OrderRepository(session).save(orders, NOON)
 
-    return keep
+
+@pytest.fixture
+def client(sqlite_engine):
+    return client_of(sqlite_engine)
+
+
+@pytest.fixture
+def keep(sqlite_engine):
+    return partial(keep_in, sqlite_engine)
 
 
 def listed(client, query=""):
@@ -37,11 +45,11 @@ def listed(client, query=""):
     return [order["external_id"] for order in answer.json()["orders"]]
 
 
-def test_everything_that_is_useful_of_an_order_is_told(client, keep):
+def test_everything_that_is_useful_of_an_order_is_told(engine):
     items = (an_item(quantity=2, price=Decimal("1580.5")),)
-    keep(an_order(1, items=items, ordered_at=datetime(2025, 10, 1, 9, 30, tzinfo=UTC)))
+    keep_in(engine, an_order(1, items=items, ordered_at=datetime(2025, 10, 1, 12, 30, tzinfo=MOSCOW)))
 
-    [order] = client.get("/api/v1/orders").json()["orders"]
+    [order] = client_of(engine).get("/api/v1/orders").json()["orders"]
 
     assert order == {
         "id": 1,
@@ -99,7 +107,9 @@ def test_orders_are_told_as_they_are_asked_for(client, keep, query, numbers):
     assert listed(client, query) == [f"order-{number}" for number in numbers]
 
 
-@pytest.mark.parametrize("query", ["scheme=dbs", "marketplace=amazon", "cancelled=maybe", "before=77", "limit=0"])
+@pytest.mark.parametrize(
+    "query", ["scheme=dbs", "marketplace=amazon", "cancelled=maybe", "before=77", "limit=0", "since=now"]
+)
 def test_what_cannot_be_asked_is_said_in_a_sentence(client, query):
     answer = client.get(f"/api/v1/orders?{query}")
 

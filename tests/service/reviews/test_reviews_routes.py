@@ -1,5 +1,6 @@
-from datetime import UTC, datetime
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +14,7 @@ from service.tables import AdviceRow
 from telemetry.database import transaction
 from tests.service.marketplace_fakes import NOON, a_review, answered
 
+MOSCOW = timezone(timedelta(hours=3))
 REVIEW = [
     "id",
     "marketplace",
@@ -32,8 +34,7 @@ REVIEW = [
 ]
 
 
-@pytest.fixture
-def client(engine):
+def client_of(engine):
     app = FastAPI()
     install_error_pages(app)
     app.include_router(router)
@@ -41,22 +42,29 @@ def client(engine):
     return TestClient(app, raise_server_exceptions=False)
 
 
-@pytest.fixture
-def keep(engine):
-    def keep(*reviews):
-        with transaction(engine) as session:
-            ReviewRepository(session).save(reviews, NOON)
-
-    return keep
+def keep_in(engine, *reviews):
+    with transaction(engine) as session:
+        ReviewRepository(session).save(reviews, NOON)
 
 
 @pytest.fixture
-def advise(engine):
-    def advise(**advice):
-        with transaction(engine) as session:
-            session.add(AdviceRow(review_id=1, created_at=NOON, **advice))
+def client(sqlite_engine):
+    return client_of(sqlite_engine)
 
-    return advise
+
+@pytest.fixture
+def keep(sqlite_engine):
+    return partial(keep_in, sqlite_engine)
+
+
+def advise_in(engine, **advice):
+    with transaction(engine) as session:
+        session.add(AdviceRow(review_id=1, created_at=NOON, **advice))
+
+
+@pytest.fixture
+def advise(sqlite_engine):
+    return partial(advise_in, sqlite_engine)
 
 
 def listed(client, query=""):
@@ -70,10 +78,10 @@ def detail(answer, status):
     return answer.json()["detail"]
 
 
-def test_everything_that_is_useful_of_a_review_is_told(client, keep):
-    keep(answered(1, created_at=datetime(2025, 10, 1, 9, 30, tzinfo=UTC)))
+def test_everything_that_is_useful_of_a_review_is_told(engine):
+    keep_in(engine, answered(1, created_at=datetime(2025, 10, 1, 12, 30, tzinfo=MOSCOW)))
 
-    [review] = client.get("/api/v1/reviews").json()["reviews"]
+    [review] = client_of(engine).get("/api/v1/reviews").json()["reviews"]
 
     assert review == {
         "id": 1,
@@ -155,14 +163,13 @@ def test_what_cannot_be_asked_is_said_in_a_sentence(client, keep, query, said):
     assert said in detail(client.get(f"/api/v1/reviews?{query}"), 422)
 
 
-def test_a_review_is_told_with_its_advice(client, keep, advise):
-    keep(a_review(1))
-    advise(outcome="refused", model="m", reason="it says no", input_tokens=None, output_tokens=None)
-    advise(
-        outcome="drafted", text="Thank you!", model="m", input_tokens=412, output_tokens=58, cost_usd=Decimal("0.00123")
-    )
+def test_a_review_is_told_with_its_advice(engine):
+    cost = {"input_tokens": 412, "output_tokens": 58, "cost_usd": Decimal("0.00123")}
+    keep_in(engine, a_review(1))
+    advise_in(engine, outcome="refused", model="m", reason="it says no", input_tokens=None, output_tokens=None)
+    advise_in(engine, outcome="drafted", text="Thank you!", model="m", **cost)
 
-    review = client.get("/api/v1/reviews/1").json()
+    review = client_of(engine).get("/api/v1/reviews/1").json()
 
     assert list(review) == [*REVIEW, "advice"]
     assert review["external_id"] == "review-1"

@@ -1,0 +1,168 @@
+"""Several workers: how long the page of all of them takes, side by side with prometheus_client's multiprocess mode.
+
+Each worker is a process of its own that has the same label sets; the page is asked of one of them. Afterwards the same with
+what a thousand restarts have left behind.
+"""
+
+import multiprocessing
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from bench.progress import say
+from bench.scrape import fill, views
+from bench.table import Table
+
+WORKERS = (1, 2, 4)
+LABEL_SETS = (100, 1_000)
+RESTARTS = 1_000
+_SCRAPES = 9
+_PATIENCE = 120.0
+
+
+def tables(directory: Path, *, quick: bool) -> Iterator[Table]:
+    numbers = WORKERS[::2] if quick else WORKERS
+    table = Table(
+        "A scrape of several workers: ms until the page is there, one counter and one histogram of 13 bounds",
+        ["", *(f"{number} x {sets:,}" for sets in LABEL_SETS for number in numbers), *_after(quick=quick)],
+        "workers x label sets; the best of several scrapes, after a first one",
+    )
+    for name, kind in KINDS.items():
+        cells = []
+        for sets in LABEL_SETS:
+            for number in numbers:
+                say(f"workers: {name}", f"{number} x {sets:,}")
+                cells.append(_measured(directory / f"{name[:4]}-{number}-{sets}", kind, number, sets, restarts=0))
+        say(f"workers: {name}", f"after {RESTARTS:,} restarts")
+        restarts = 100 if quick else RESTARTS
+        cells.append(_measured(directory / f"{name[:4]}-restarts", kind, 4, LABEL_SETS[0], restarts=restarts))
+        table.add(name, *(f"{cell:,.1f}" for cell in cells))
+    yield table
+
+
+def _after(*, quick: bool) -> list[str]:
+    return [f"4 x {LABEL_SETS[0]}, after {100 if quick else RESTARTS:,} restarts"]
+
+
+Kind = Callable[[str, int, int, Connection], None]
+
+
+def _measured(directory: Path, kind: Kind, number: int, label_sets: int, *, restarts: int) -> float:
+    directory.mkdir()
+    with ExitStack() as stack:
+        asked = [stack.enter_context(_worker(kind, directory, label_sets, restarts)) for _ in range(number)]
+        for each in asked:
+            _answer(each)  # it is ready
+        first = asked[0]
+        first.send("restarts")
+        _answer(first)
+        first.send("scrape")
+        _answer(first)
+        took = []
+        for _ in range(_SCRAPES if not restarts else 3):
+            first.send("scrape")
+            took.append(float(_answer(first)))
+        return min(took)
+
+
+def _answer(connection: Connection) -> Any:
+    if not connection.poll(_PATIENCE):
+        raise TimeoutError("a worker does not answer")
+    return connection.recv()
+
+
+@contextmanager
+def _worker(kind: Kind, directory: Path, label_sets: int, restarts: int) -> Iterator[Connection]:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)  # what the library does is decided when it is imported
+    here, there = multiprocessing.Pipe()
+    spawned = multiprocessing.get_context("spawn")
+    process = spawned.Process(target=kind, args=(str(directory), label_sets, restarts, there), daemon=True)
+    process.start()
+    try:
+        yield here
+    finally:
+        process.terminate()
+        process.join(10)
+        os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+
+
+def _serve(connection: Connection, restart: Callable[[], None], page: Callable[[], bytes]) -> None:
+    connection.send("ready")
+    while True:
+        if connection.recv() == "restarts":
+            restart()
+            connection.send("done")
+            continue
+        began = time.perf_counter()
+        page()
+        connection.send((time.perf_counter() - began) * 1000)
+
+
+def ours(directory: str, label_sets: int, restarts: int, connection: Connection) -> None:
+    """Restarts: what the workers had written that are gone, taken into the archive by the code that does it in a service."""
+    from opentelemetry.sdk.metrics import MeterProvider  # noqa: PLC0415  # a contender loads its own
+
+    from telemetry.metrics import group  # noqa: PLC0415
+    from telemetry.metrics.limits import LimitedMeterProvider  # noqa: PLC0415
+    from telemetry.metrics.reader import MetricsPage  # noqa: PLC0415
+    from telemetry.metrics.snapshot import Snapshot, replace_file  # noqa: PLC0415
+    from telemetry.metrics.workers import Workers  # noqa: PLC0415
+
+    page = MetricsPage()
+    provider = LimitedMeterProvider(MeterProvider([page], views=views(), shutdown_on_exit=False), label_sets + 1)
+    fill(provider.get_meter("bench"), label_sets)
+    together = Workers(Path(directory), page.own, provider.activity.since_last_asked)
+    page.whole = together.families
+    together.start()
+
+    def restart() -> None:
+        for number in range(restarts):
+            place = group.Place.take(Path(directory))
+            replace_file(place.snapshot, Snapshot(str(place.number), time.time(), page.own()).encode())
+            place.leave()
+            if number % 10 == 0:
+                together._tidy()
+        together._tidy()
+
+    _serve(connection, restart, lambda: page.render()[0])
+
+
+def client_library(directory: str, label_sets: int, restarts: int, connection: Connection) -> None:
+    """Restarts: the files of the workers that are gone stay, as the library documents it; only their gauges are removed."""
+    from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest  # noqa: PLC0415
+    from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415
+
+    from bench.scrape import BOUNDS  # noqa: PLC0415
+
+    labels = ["method", "route", "status"]
+    counter = Counter("work_done", "Work done.", labels)
+    histogram = Histogram("work_duration_seconds", "How long.", labels, buckets=BOUNDS)
+    for i in range(label_sets):
+        values = ("GET", f"/items/{i}", "200")
+        counter.labels(*values).inc()
+        histogram.labels(*values).observe(i % 20 / 2)
+
+    def restart() -> None:
+        for number in range(restarts):
+            for family in ("counter", "histogram"):
+                shutil.copyfile(
+                    f"{directory}/{family}_{os.getpid()}.db", f"{directory}/{family}_{10_000_000 + number}.db"
+                )
+
+    def page() -> bytes:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)
+        return generate_latest(registry)
+
+    _serve(connection, restart, page)
+
+
+KINDS: dict[str, Any] = {
+    "this project's page": ours,
+    "prometheus_client, multiprocess mode": client_library,
+}
