@@ -40,7 +40,7 @@ check: .venv/.dev ## linters, types, import contracts
 bench: .venv/.dev ## what it costs, as tables
 	@$(BIN)/python -m bench
 
-e2e: .venv/.dev ## the tests against the real Prometheus
+e2e: .venv/.dev ## the tests against the real Prometheus, and the long ones: faults, kills, ticks
 	@$(BIN)/python -m pytest -m e2e
 
 lock: ## compile the locks anew (needs uv)

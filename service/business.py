@@ -48,7 +48,7 @@ def sync_ozon_orders(context: Context) -> Metadata:
 
 
 def generate_advice(context: Context) -> Metadata:
-    return Drafting(context.engine, context.outside.drafter, _now).run(context.progress)
+    return Drafting(context.engine, context.outside.drafter, _now, context.goes_on).run(context.progress)
 
 
 def _warn(marketplace: str, complaint: str | None) -> None:

@@ -1,5 +1,6 @@
 """The context: what a job may use."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from telemetry.jobs.store import JobRunStore
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`progress` is what a run says of itself, also when it fails."""
+    """`progress` is what a run says of itself, also when it fails; `goes_on` whether the service was not told to stop."""
 
     settings: Settings
     engine: Engine
@@ -22,6 +23,7 @@ class Context:
     resources: Resources
     outside: Outside
     instruments: BusinessInstruments
+    goes_on: Callable[[], bool] = lambda: True
     progress: dict[str, Any] = field(default_factory=dict)
 
     def of(self, progress: dict[str, Any]) -> "Context":

@@ -58,7 +58,13 @@ class Runtime:
         self.sandbox = sandbox_of(settings)
         self.schedule = Schedule(settings)
         self.context = Context(
-            settings, self.engine, self.telemetry.store, self.telemetry.resources, self.outside, self.instruments
+            settings,
+            self.engine,
+            self.telemetry.store,
+            self.telemetry.resources,
+            self.outside,
+            self.instruments,
+            self._stopping.goes_on,
         )
         self.claims = Claims(self.engine)
         self.scheduler = Scheduler(
@@ -136,7 +142,7 @@ class Runtime:
         told = self.lifecycle.stopping_since or time.monotonic()
         self._bring_up.stop()
         grace = max(0.0, told + self.settings.job_grace_seconds - time.monotonic())
-        self._stopping.tell(grace)
+        self._stopping.tell()
         self.scheduler.stop(grace)
         self._close_outside()
         setup.shutdown(FLUSH_WITHIN)

@@ -1,7 +1,6 @@
 """Waiting: for the next call out, as long as the service runs, and seen while it lasts."""
 
 import threading
-import time
 from collections.abc import Callable
 
 from opentelemetry import trace
@@ -14,27 +13,20 @@ Waited = Callable[[str, str, float], None]
 
 
 class Stopping:
-    """Whether the service was told to stop, and until when what runs may go on."""
+    """Whether the service was told to stop."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._told = threading.Event()
-        self._ends = float("inf")
 
-    def tell(self, grace: float) -> None:
-        """What takes longer than `grace` seconds from now on need not go on."""
-        self._ends = self._clock() + grace
+    def tell(self) -> None:
         self._told.set()
 
+    def goes_on(self) -> bool:
+        return not self._told.is_set()
+
     def wait(self, seconds: float) -> bool:
-        """Wait. False as soon as it is clear that the wait is longer than the service runs."""
-        ends = self._clock() + seconds
-        if self._told.wait(seconds) is False:
-            return True
-        if ends > self._ends:
-            return False
-        threading.Event().wait(max(0.0, ends - self._clock()))
-        return True
+        """Wait. False as soon as the service is told to stop: what waits for its turn is in the middle of nothing."""
+        return not self._told.wait(seconds)
 
 
 class Waiting:

@@ -20,6 +20,9 @@ _PRAGMAS: Final = (
     f"busy_timeout={BUSY_TIMEOUT_MS}",
     "synchronous=NORMAL",  # with WAL a crash tears nothing; the machine's may take the last commits with it
     "foreign_keys=ON",
+    # Pages, 32 MB of log. At the default of 4 MB each large transaction moves the pages of an index of random keys into the
+    # database anew, the more of them the larger it is.
+    "wal_autocheckpoint=8000",
 )
 _POSTGRESQL: Final = {
     "connect_timeout": 5,

@@ -111,6 +111,7 @@ class Truth:
         self.scrapers = [Scraper(self.service, self.stop, seen, lock) for _ in range(2)]
 
     def watch(self, seconds: float, disturb: Callable[["Truth", random.Random], None] | None, every: float) -> None:
+        self.stop.clear()
         threads = [threading.Thread(target=each.run) for each in (self.client, *self.scrapers)]
         for thread in threads:
             thread.start()

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Engine
 
 from service.advice.outcomes import DRAFTED, Draft, QuotaExhausted
 from service.advice.prompt import Subject
+from service.cancelling import Stopped
 from service.marketplaces.errors import CallError, Forbidden, Misconfigured, Paused, Unauthorized
 from service.reviews.advice_queue import AdviceQueue, Leased
 from telemetry.database import transaction
@@ -28,7 +29,14 @@ class Drafts(Protocol):
 class Drafting:
     """`progress` is told what was done, as it is done."""
 
-    def __init__(self, engine: Engine, drafter: Drafts, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        drafter: Drafts,
+        now: Callable[[], datetime],
+        goes_on: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._goes_on = goes_on
         self._engine = engine
         self._drafter = drafter
         self._now = now
@@ -39,10 +47,13 @@ class Drafting:
         Raises:
             QuotaExhausted: there is no money left; what is due stays due.
             CallError: OpenAI does not answer; so it does then.
+            Stopped: the service was told to stop.
         """
         outcomes: Counter[str] = Counter()
         spent, ends = Decimal(0), time.monotonic() + budget
         while sum(outcomes.values()) < MOST and time.monotonic() < ends:
+            if not self._goes_on():
+                raise Stopped("the service stops between two drafts")
             try:
                 draft = self.step()
             except Paused as pause:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 
+import pytest
 from sqlalchemy import event, select, text
 
 from service.marketplaces.errors import Unreachable
@@ -14,6 +15,8 @@ from tests.programs import eventually
 
 NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+"""Beside the tests that are run on both databases, one is enough for what is no matter of SQL."""
 CUT = Unreachable("The marketplace does not answer.", reached=True)
 
 

@@ -7,7 +7,7 @@ from service import aside
 from service.aside import Aside
 from service.tables import InvalidRow
 from telemetry.database import transaction
-from tests.service.marketplace_fakes import MINUTE, NOON, plans_of, rows_of, unreadable
+from tests.service.marketplace_fakes import MINUTE, NOON, on_sqlite, plans_of, rows_of, unreadable
 
 LATER = NOON + 60 * MINUTE
 MUCH_LATER = NOON + timedelta(days=1)
@@ -53,6 +53,7 @@ def test_the_same_again_is_counted_and_not_kept_twice(engine, keep):
     assert (row.first_seen_at, row.last_seen_at, row.times) == (NOON, LATER, 3)
 
 
+@on_sqlite
 def test_the_same_is_the_same_in_whatever_order_its_fields_come(engine, keep):
     payload = {"nmId": 1, "size": {"name": "M", "number": 46}}
 
@@ -70,6 +71,7 @@ def test_what_differs_in_anything_is_another(sqlite_engine, other):
     assert [times for *_, times in kept(sqlite_engine)] == [1, 1]
 
 
+@on_sqlite
 def test_each_source_keeps_its_own(engine, keep, forget):
     keep(unreadable(1))
     keep(unreadable(1), source="ozon.orders")
@@ -101,6 +103,7 @@ def test_of_too_many_the_oldest_go_and_only_of_this_source(engine, keep, monkeyp
     assert len(kept(engine)) == 6
 
 
+@on_sqlite
 def test_nothing_is_kept_of_nothing(engine, keep):
     assert plans_of(engine, keep) == []
     assert kept(engine) == []

@@ -11,7 +11,7 @@ from service.orders.repository import OrderRepository
 from service.paging import Moment, NoSuchRow, PageQuery, behind, link_next
 from service.tables import OrderRow
 from telemetry.database import transaction
-from tests.service.marketplace_fakes import NOON, an_order
+from tests.service.marketplace_fakes import NOON, an_order, on_sqlite
 
 MOSCOW = timezone(timedelta(hours=3))
 
@@ -22,6 +22,7 @@ class Asked(BaseModel):
 
 class Query(PageQuery):
     rating: int | None = None
+    answered: bool | None = None
 
 
 def link(query, numbers, limit):
@@ -52,6 +53,10 @@ def test_a_page_that_is_not_full_is_the_last(numbers):
 
 def test_a_filter_that_is_there_and_empty_filters_nothing():
     assert Query.model_validate({"rating": "", "before": ""}) == Query()
+
+
+def test_a_filter_that_says_no_is_not_empty():
+    assert Query(answered=False).answered is False
 
 
 def test_a_limit_that_is_there_and_empty_is_none_at_all():
@@ -113,6 +118,7 @@ def test_behind_a_row_are_the_older_ones_and_of_the_same_moment_those_with_a_sma
     assert rows(1) == set()
 
 
+@on_sqlite
 def test_behind_a_row_that_is_not_there_is_an_error(session):
     with pytest.raises(NoSuchRow, match="before=5: there is no row of that id"):
         behind(session, OrderRow.ordered_at, OrderRow.id, 5)

@@ -6,7 +6,7 @@ from sqlalchemy.exc import NoResultFound
 from service.positions import Positions
 from service.tables import SyncPositionRow
 from telemetry.database import transaction
-from tests.service.marketplace_fakes import MINUTE, NOON, rows_of
+from tests.service.marketplace_fakes import MINUTE, NOON, on_sqlite, rows_of
 
 LATER = NOON + 60 * MINUTE
 MUCH_LATER = NOON + timedelta(days=1)
@@ -45,6 +45,7 @@ def test_a_reading_that_was_cut_off_goes_on_where_it_was_and_is_the_same_one(eng
     assert moments(engine) == [(NOON, None, LATER)]
 
 
+@on_sqlite
 def test_one_that_was_cut_off_before_its_first_page_is_the_same_one_too(positions):
     positions.begin(NAME, NOON)
 
@@ -62,6 +63,7 @@ def test_behind_a_finished_reading_another_begins_where_it_ended(engine, positio
     assert moments(engine) == [(MUCH_LATER, None, MUCH_LATER)]
 
 
+@on_sqlite
 def test_a_position_takes_the_place_of_the_one_before(positions):
     positions.begin(NAME, NOON)
     positions.move(NAME, {"page": 1, "last_id": "a"}, NOON)
@@ -74,6 +76,7 @@ def test_a_position_takes_the_place_of_the_one_before(positions):
     assert positions.begin(NAME, NOON) == ({}, NOON)
 
 
+@on_sqlite
 def test_a_move_that_is_rolled_back_has_not_been_made(engine, positions):
     positions.begin(NAME, NOON)
 
@@ -84,6 +87,7 @@ def test_a_move_that_is_rolled_back_has_not_been_made(engine, positions):
     assert positions.begin(NAME, LATER) == ({}, NOON)
 
 
+@on_sqlite
 def test_each_source_has_a_position_of_its_own(positions):
     for name, page in [(NAME, 1), ("wb.reviews", 2)]:
         positions.begin(name, NOON)
@@ -94,6 +98,7 @@ def test_each_source_has_a_position_of_its_own(positions):
     assert positions.begin("wb.reviews", LATER) == ({"page": 2}, LATER)
 
 
+@on_sqlite
 def test_what_was_never_begun_cannot_be_moved(positions):
     with pytest.raises(NoResultFound):
         positions.move(NAME, {"page": 1}, NOON)

@@ -11,7 +11,7 @@ from service.tables import OrderRow, ReviewRow
 from service.upserts import Saved, digest, is_refusal
 from telemetry.database import transaction
 from tests.programs import SOON, Programs
-from tests.service.marketplace_fakes import MINUTE, NOON, an_order, rows_of, without_statistics
+from tests.service.marketplace_fakes import MINUTE, NOON, an_order, on_sqlite, rows_of, without_statistics
 
 LATER = NOON + 60 * MINUTE
 SAVER = """
@@ -73,6 +73,7 @@ def test_a_batch_may_hold_what_is_new_changed_unchanged_and_there_twice(engine):
     }
 
 
+@on_sqlite
 def test_what_is_unchanged_and_no_later_is_not_written(engine):
     save(engine, an_order(1))
     said = []
@@ -105,6 +106,7 @@ def test_whoever_saves_waits_for_whoever_was_first_and_then_knows_what_there_is(
     assert saved == [Saved(new=1, unchanged=1)]
 
 
+@on_sqlite  # PostgreSQL sees no difference between two processes and two engines
 def test_two_processes_that_save_the_same_at_once_have_each_row_once_and_its_newest_state(engine, programs):
     url, script = engine.url.render_as_string(hide_password=False), str(programs.write("saver.py", SAVER))
 

@@ -16,6 +16,7 @@ from tests.service.marketplace_fakes import (
     NOON,
     an_item,
     an_order,
+    on_sqlite,
     plans_of,
     rows_of,
     rows_read,
@@ -80,6 +81,7 @@ def test_money_comes_back_to_the_last_digit(engine, save):
     assert [str(row.amount) for row in rows] == [row.items[0]["price"] for row in rows] == amounts
 
 
+@on_sqlite
 def test_an_order_of_nothing_costs_nothing(engine, save):
     save(an_order(1, items=()))
 
@@ -115,6 +117,7 @@ def test_what_differs_in_anything_is_a_change_and_is_kept(engine, save):
     assert {(row.as_of, row.first_seen_at, row.updated_at) for row in rows} == {(LATER, NOON, LATER)}
 
 
+@on_sqlite
 def test_other_items_are_a_change_and_so_are_their_sums(engine, save):
     save(an_order(1))
 
@@ -124,6 +127,7 @@ def test_other_items_are_a_change_and_so_are_their_sums(engine, save):
     assert (row.quantity, row.amount, row.items[0]["quantity"]) == (2, Decimal("4160.00"), 2)
 
 
+@on_sqlite
 def test_an_earlier_reading_that_comes_later_changes_nothing(engine, save):
     save(an_order(1, status="cancelled", as_of=LATER))
 
@@ -168,6 +172,7 @@ def reading(number, *, late):
     return an_order(number, status="cancelled" if late else "ordered", as_of=LATER if late else NOON)
 
 
+@on_sqlite
 def test_pages_go_from_the_newest_to_the_oldest(save, page):
     save(*(an_order(number) for number in range(1, 6)))
 
@@ -176,6 +181,7 @@ def test_pages_go_from_the_newest_to_the_oldest(save, page):
     assert page(limit=2, before=2) == ["order-1"]
 
 
+@on_sqlite
 def test_a_page_behind_an_order_that_is_not_there_is_none(save, page):
     save(an_order(1))
 

@@ -5,7 +5,7 @@ import pytest
 from service.marketplaces.errors import Paused, Unreachable
 from service.orders.sync import OrderSync
 from service.tables import OrderRow
-from tests.service.marketplace_fakes import CUT, MINUTE, NOON, Clock, Shelf, an_order, rows_of, unreadable
+from tests.service.marketplace_fakes import CUT, MINUTE, NOON, Clock, Shelf, an_order, on_sqlite, rows_of, unreadable
 
 PAUSED = Paused("ozon", NOON + 60 * MINUTE)
 
@@ -38,6 +38,7 @@ def test_every_source_is_read_and_added_up(engine, run):
     assert run.told == [("new", 2), ("new", 1), ("invalid", 1)]
 
 
+@on_sqlite
 def test_each_source_is_read_on_from_where_it_was_left(run):
     one, other = Shelf([[an_order(1)]], "ozon.fbs"), Shelf([[an_order(2)], [an_order(3)]], "ozon.fbo")
     run(one, other)
@@ -49,6 +50,7 @@ def test_each_source_is_read_on_from_where_it_was_left(run):
     assert (one.asked, other.asked) == ([{}, {"page": 1}], [{}, {"page": 2}])
 
 
+@on_sqlite
 def test_a_pause_ends_the_sync_without_an_error_and_says_until_when(engine, run, caplog):
     with caplog.at_level(logging.WARNING):
         done = run(Shelf([[an_order(1)], PAUSED], "ozon.fbs"), Shelf([[an_order(2)]], "ozon.fbo"))
@@ -59,6 +61,7 @@ def test_a_pause_ends_the_sync_without_an_error_and_says_until_when(engine, run,
     assert ids(engine) == ["order-1"]
 
 
+@on_sqlite
 def test_an_error_goes_to_the_caller_who_knows_what_was_done(engine, run):
     progress = {"source": "Ozon"}
 

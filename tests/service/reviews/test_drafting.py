@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select, update
 
 from service.advice.outcomes import DRAFTED, REFUSED, Draft, QuotaExhausted
+from service.cancelling import Stopped
 from service.marketplaces.errors import Misconfigured, Paused, Refused, Unauthorized, Unreachable
 from service.reviews import drafting
 from service.reviews.advice_queue import ATTEMPTS, LEASE, AdviceQueue
@@ -223,3 +224,14 @@ def test_a_review_that_was_answered_meanwhile_is_not_made_due_again(engine, cloc
     Drafting(engine, Answering(a_draft(REFUSED, reason="no")), clock).run({})
 
     assert due(engine) == {"review-1": None}
+
+
+def test_a_service_that_is_told_to_stop_ends_the_run_between_two_drafts(engine, clock):
+    keep(engine, a_review(1), a_review(2))
+    drafter = Drafter()
+
+    with pytest.raises(Stopped):
+        Drafting(engine, drafter, clock, lambda: not drafter.asked).run({})
+
+    assert len(drafter.asked) == 1
+    assert due(engine) == {"review-1": NOON, "review-2": None}

@@ -17,6 +17,7 @@ from tests.service.marketplace_fakes import (
     NOON,
     a_review,
     answered,
+    on_sqlite,
     plans_of,
     rows_of,
     rows_read,
@@ -106,6 +107,7 @@ def test_an_earlier_reading_that_comes_later_changes_nothing(kept):
     assert kept.one().text == "new"
 
 
+@on_sqlite
 def test_an_earlier_reading_does_not_count_though_the_later_one_found_nothing_new(kept):
     kept.save([a_review(1, text="first")], NOON)
     kept.save([a_review(1, text="first", as_of=MUCH_LATER)], MUCH_LATER)
@@ -114,6 +116,7 @@ def test_an_earlier_reading_does_not_count_though_the_later_one_found_nothing_ne
     assert kept.one().text == "first"
 
 
+@on_sqlite
 def test_the_same_moment_in_another_zone_is_no_change(kept):
     kept.save([a_review(1)], NOON)
     moment = a_review(1).created_at.astimezone(tz=None)
@@ -129,6 +132,7 @@ def test_of_one_review_twice_in_a_batch_the_later_reading_counts(kept):
     assert {row.external_id: row.text for row in kept.page(Wanted())} == {"review-1": "new", "review-2": "Fits well."}
 
 
+@on_sqlite
 def test_of_two_equally_late_readings_in_a_batch_the_last_counts(kept):
     kept.save([a_review(1, text="first"), a_review(1, text="second")], NOON)
 
@@ -141,6 +145,7 @@ def test_marketplaces_may_have_the_same_ids(kept):
     assert kept.save([a_review(1, marketplace="ozon"), a_review(1)], LATER) == Saved(new=1, unchanged=1)
 
 
+@on_sqlite
 def test_nothing_is_saved_of_nothing(kept):
     assert kept.save([], NOON) == Saved()
 
@@ -152,6 +157,7 @@ def test_a_name_that_is_not_told_is_not_forgotten_and_is_no_change(kept):
     assert kept.one().product_name == "Pyjamas"
 
 
+@on_sqlite
 def test_a_name_that_is_told_at_last_is_kept(kept):
     kept.save([a_review(1, product_name=None)], NOON)
 
@@ -211,6 +217,7 @@ def test_a_review_that_is_gone_needs_no_advice_and_is_gone_once(kept):
     assert (kept.one().gone_at, kept.one().seen_at, kept.one().advice_due_at) == (LATER, LATER, None)
 
 
+@on_sqlite
 def test_only_that_review_of_that_marketplace_is_gone(kept):
     kept.save([a_review(1), a_review(2), a_review(1, marketplace="ozon")], NOON)
 
@@ -237,6 +244,7 @@ def test_a_gone_review_that_comes_back_is_a_change_and_its_advice_is_due_anew(ke
     assert (row.gone_at, row.advice_due_at, row.advice_attempts) == (None, MUCH_LATER, 0)
 
 
+@on_sqlite
 def test_a_gone_review_that_comes_back_answered_needs_no_advice(kept):
     kept.save([a_review(1)], NOON)
     kept.mark_gone("wb", "review-1", LATER)
@@ -246,6 +254,7 @@ def test_a_gone_review_that_comes_back_answered_needs_no_advice(kept):
     assert (kept.one().gone_at, kept.one().advice_due_at) == (None, None)
 
 
+@on_sqlite
 def test_a_reading_from_before_a_review_was_gone_does_not_bring_it_back(kept):
     kept.save([a_review(1)], NOON)
     kept.mark_gone("wb", "review-1", MUCH_LATER)
@@ -284,6 +293,7 @@ def test_moderated_are_those_whose_answer_the_marketplace_looks_at(kept):
     assert kept.in_moderation("wb", MUCH_LATER, 1) == ["review-2"]
 
 
+@on_sqlite
 def test_a_review_is_found_by_its_number(kept):
     kept.save([a_review(1)], NOON)
 
@@ -319,6 +329,7 @@ def test_pages_go_from_the_newest_to_the_oldest(kept):
     assert pages == [["review-5", "review-4"], ["review-3", "review-2"], ["review-1"]]
 
 
+@on_sqlite
 def test_a_page_behind_a_review_that_is_not_there_is_none(kept):
     kept.save([a_review(1)], NOON)
 

@@ -3,12 +3,25 @@ from datetime import timedelta
 
 import pytest
 
-from service.marketplaces.errors import Paused, Unreachable
+from service.marketplaces.errors import Paused, Refused, Unreachable
 from service.marketplaces.marketplace import IN_MODERATION, Invalid
 from service.reviews import sync
+from service.reviews.repository import ReviewRepository
 from service.reviews.sync import ReviewSync
 from service.tables import InvalidRow, ReviewRow
-from tests.service.marketplace_fakes import CUT, MINUTE, NOON, Clock, Shelf, Shop, a_review, answered, rows_of
+from telemetry.database import transaction
+from tests.service.marketplace_fakes import (
+    CUT,
+    MINUTE,
+    NOON,
+    Clock,
+    Shelf,
+    Shop,
+    a_review,
+    answered,
+    on_sqlite,
+    rows_of,
+)
 
 PAUSED = Paused("wb", NOON + 60 * MINUTE)
 
@@ -19,12 +32,12 @@ class Synced:
     def __init__(self, engine):
         self.told = []
         self._engine = engine
-        self._clock = Clock()
+        self.clock = Clock()
 
     def __call__(self, shop, progress=None):
         self.told.clear()
         told = self.told.append
-        return ReviewSync(shop, self._engine, lambda *about: told(about), self._clock).run(
+        return ReviewSync(shop, self._engine, lambda *about: told(about), self.clock).run(
             {} if progress is None else progress
         )
 
@@ -42,6 +55,7 @@ def counted(pages=1, **numbers):
     return {"pages": pages, "new": 0, "changed": 0, "unchanged": 0, "invalid": 0, "gone": 0} | numbers
 
 
+@on_sqlite
 def test_what_waits_and_what_was_answered_is_read(synced):
     done = synced(Shop(unanswered=[[a_review(1), a_review(2)]], history=[[answered(3)]]))
 
@@ -54,6 +68,7 @@ def test_what_waits_and_what_was_answered_is_read(synced):
     assert synced.told == [("new", 2), ("new", 1)]
 
 
+@on_sqlite
 def test_lists_of_what_waits_are_read_as_a_whole_and_the_rest_from_where_it_was_left(synced):
     shop = Shop(unanswered=[[a_review(1)]], history=[[answered(2)]])
     synced(shop)
@@ -80,6 +95,7 @@ def test_who_waits_no_longer_is_looked_at_and_was_answered(synced):
     assert synced.rows()["review-1"].advice_due_at is None
 
 
+@on_sqlite
 def test_who_is_on_the_list_of_what_was_answered_is_not_looked_at_again(synced):
     shop = Shop(unanswered=[[a_review(1)]])
     synced(shop)
@@ -108,6 +124,7 @@ def test_who_waits_nowhere_is_gone_and_is_looked_at_once(synced, found):
     assert row.advice_due_at is None
 
 
+@on_sqlite
 def test_that_a_review_is_gone_is_told(synced):
     shop = Shop(unanswered=[[a_review(1)]])
     synced(shop)
@@ -131,6 +148,7 @@ def test_who_comes_back_waits_again(synced):
     assert synced.rows()["review-1"].gone_at is None
 
 
+@on_sqlite
 def test_one_that_cannot_be_read_alone_is_kept_aside_and_the_next_is_looked_at(engine, synced):
     shop = Shop(unanswered=[[a_review(1), a_review(2)]])
     synced(shop)
@@ -148,6 +166,7 @@ def test_one_that_cannot_be_read_alone_is_kept_aside_and_the_next_is_looked_at(e
     assert not synced.rows()["review-1"].gone_at
 
 
+@on_sqlite
 def test_who_was_looked_at_lets_the_others_have_their_turn(synced, monkeypatch):
     monkeypatch.setattr(sync, "MISSED", 1)
     shop = Shop(unanswered=[[a_review(1), a_review(2)]])
@@ -161,6 +180,43 @@ def test_who_was_looked_at_lets_the_others_have_their_turn(synced, monkeypatch):
     assert shop.read_alone == ["review-1", "review-2"]
 
 
+@on_sqlite
+def test_one_that_the_marketplace_never_lets_be_read_is_not_in_the_way_of_the_others(synced):
+    shop = Shop(unanswered=[[a_review(1), a_review(2)]])
+    synced(shop)
+
+    shop.unanswered[0].pages_of = [[]]
+    shop.now = {"review-1": Refused("no"), "review-2": answered(2, as_of=NOON + MINUTE)}
+    for _ in range(2):
+        with pytest.raises(Refused):
+            synced(shop)
+
+    assert shop.read_alone == ["review-1", "review-2", "review-1"]
+    assert synced.rows()["review-2"].answered
+    assert synced.rows()["review-1"].gone_at is None
+
+
+@pytest.mark.parametrize("archived", [False, True], ids=["removed", "archived"])
+def test_who_is_found_answered_by_somebody_else_meanwhile_is_not_gone(engine, synced, archived):
+    class Busy(Shop):
+        """Its word is older than what somebody else has read when it is written down."""
+
+        def read(self, external_id):
+            found = a_review(1, as_of=synced.clock()) if archived else None
+            with transaction(engine) as session:
+                ReviewRepository(session).save([answered(1, as_of=synced.clock())], synced.clock())
+            return found
+
+    shop = Busy(unanswered=[[a_review(1)]])
+    synced(shop)
+    shop.unanswered[0].pages_of = [[]]
+
+    assert synced(shop)["gone"] == 0
+    row = synced.rows()["review-1"]
+    assert (row.answered, row.gone_at) == (True, None)
+
+
+@on_sqlite
 def test_nobody_is_missed_before_the_lists_were_read_to_their_end(synced):
     shop = Shop(unanswered=[[a_review(1)], [a_review(2)]])
     synced(shop)
@@ -173,6 +229,7 @@ def test_nobody_is_missed_before_the_lists_were_read_to_their_end(synced):
     assert synced.rows()["review-1"].gone_at is None
 
 
+@on_sqlite
 def test_who_was_seen_before_a_cut_is_not_missed_behind_it(synced):
     shop = Shop(unanswered=[[a_review(1)], CUT])
     with pytest.raises(Unreachable):
@@ -185,6 +242,7 @@ def test_who_was_seen_before_a_cut_is_not_missed_behind_it(synced):
     assert shop.read_alone == []
 
 
+@on_sqlite
 def test_answers_in_moderation_are_looked_at_again(synced, monkeypatch):
     monkeypatch.setattr(sync, "MODERATED", 2)
     moderated = [answered(number, answer_state=IN_MODERATION) for number in (1, 2, 3)]
@@ -200,6 +258,7 @@ def test_answers_in_moderation_are_looked_at_again(synced, monkeypatch):
     assert synced.rows()["review-1"].answer_state == "published"
 
 
+@on_sqlite
 def test_a_pause_ends_the_sync_without_an_error_and_says_until_when(synced, caplog):
     with caplog.at_level(logging.WARNING):
         done = synced(Shop(unanswered=[[a_review(1)], PAUSED]))
@@ -211,6 +270,7 @@ def test_a_pause_ends_the_sync_without_an_error_and_says_until_when(synced, capl
     assert list(synced.rows()) == ["review-1"]
 
 
+@on_sqlite
 def test_a_pause_while_looking_at_one_keeps_what_was_done(synced):
     shop = Shop(unanswered=[[a_review(1), a_review(2)]])
     synced(shop)
@@ -222,6 +282,7 @@ def test_a_pause_while_looking_at_one_keeps_what_was_done(synced):
     assert done == counted(gone=1, paused_until=PAUSED.until.isoformat())
 
 
+@on_sqlite
 def test_an_error_goes_to_the_caller_who_knows_what_was_done(synced, caplog):
     progress = {"source": "WB"}
 
@@ -233,6 +294,7 @@ def test_an_error_goes_to_the_caller_who_knows_what_was_done(synced, caplog):
     assert caplog.records == []
 
 
+@on_sqlite
 def test_of_several_lists_of_what_waits_the_one_begun_first_says_since_when_somebody_is_missed(synced):
     """One list is begun anew; the other is gone on with, behind the review that was seen before it was cut."""
     shop = Shop(unanswered=[[a_review(1)]])
