@@ -28,6 +28,8 @@ def set_up(log_dir: Path) -> Iterator[SetUp]:
     touched = [logging.getLogger(name) for name in (None, *libraries._REROUTED, *libraries._TALKATIVE)]
     before = [(logger, logger.level, logger.propagate, logger.handlers[:], logger.filters[:]) for logger in touched]
     defaults = copy.deepcopy(LOGGING_CONFIG["loggers"])
+    root = logging.getLogger()
+    root.handlers = [handler for handler in root.handlers if not isinstance(handler, Console | LogFile)]
     yield lambda **settings: setup_logging(TelemetrySettings(**{"log_dir": log_dir, **settings}))
     for handler in logging.getLogger().handlers:
         if isinstance(handler, Console | LogFile):
