@@ -12,8 +12,8 @@ from telemetry import names
 
 Kind = Literal["counter", "gauge", "histogram"]
 Across = Literal["sum", "max", "min", "newest", "highest", "once", "worker"]
-"""What a gauge is for several workers: the sum, the largest, the smallest or the latest of those that live, the highest that
-any of them ever said, what one of them says for all, or a series for each (label `worker`). The rest is always summed."""
+"""What a gauge is for several workers: of those that live the sum, the largest, the smallest or the latest; the highest that
+any ever said; what one says for all; or a series for each (label `worker`). Counters and histograms are always summed."""
 Attributes = Mapping[str, Any]
 
 
