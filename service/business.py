@@ -12,7 +12,7 @@ from service.context import Context
 from service.external import OZON, WB
 from service.ingestion import Record
 from service.instruments import MARKETPLACE, STATUS
-from service.marketplaces.errors import Paused
+from service.marketplaces.errors import CallError
 from service.marketplaces.marketplace import Order, Source
 from service.marketplaces.ozon.keys import expires_soon, key_expiry
 from service.orders.sync import OrderSync
@@ -38,7 +38,7 @@ def sync_wb_orders(context: Context) -> Metadata:
 
 def sync_ozon_reviews(context: Context) -> Metadata:
     done = _reviews(context, OZON)
-    with suppress(Paused):  # it is asked for again at the next sync
+    with suppress(CallError):  # the reviews are read; it is asked for again at the next sync
         _warn(OZON, expires_soon(key_expiry(context.outside.ozon), _now()))
     return done
 

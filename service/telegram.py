@@ -3,9 +3,10 @@
 import hashlib
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from service.external import TELEGRAM
-from service.marketplaces.errors import CallError, Forbidden, Refused, TooManyRequests, Unauthorized
+from service.marketplaces.errors import CallError, Forbidden, Refused, TooManyRequests, Unauthorized, Unreadable
 from service.marketplaces.http import Answer, Api, ApiClient, Call, seconds_of
 from service.marketplaces.pace import Limit
 
@@ -23,16 +24,19 @@ def check_bot(client: ApiClient, token: str, chat_id: str | None) -> str:
         CallError: the token or the chat is not accepted, or Telegram could not be asked.
     """
     limit = Limit(f"telegram:{hashlib.sha256(token.encode()).hexdigest()[:8]}", 1 / 30, 30)
-    bot = _result(client.call(Call("GET", "/bot{token}/getMe", limit, path={"token": token})))
+    path = {"token": quote(token, safe=":")}  # what slipped in when it was pasted is Telegram's to refuse
+    bot = _result(client.call(Call("GET", "/bot{token}/getMe", limit, path=path)))
     if chat_id is None:
         return f"the token is that of @{bot.get('username')}; MANAGER_CHAT_ID is not set"
-    chat = _result(client.call(Call("GET", "/bot{token}/getChat", limit, {"chat_id": chat_id}, path={"token": token})))
+    chat = _result(client.call(Call("GET", "/bot{token}/getChat", limit, {"chat_id": chat_id}, path=path)))
     return f"@{bot.get('username')} writes to the {chat.get('type')} {chat.get('title') or chat.get('username') or chat_id}"
 
 
 def _result(answer: Answer) -> Mapping[str, Any]:
     result = answer.object().get("result")
-    return result if isinstance(result, Mapping) else {}
+    if not isinstance(result, Mapping):
+        raise Unreadable("What answers is not Telegram: look at TELEGRAM_API_URL.")
+    return result
 
 
 def _refusal(answer: Answer) -> CallError:

@@ -1,6 +1,7 @@
 """Waiting: for the next call out, as long as the service runs, and seen while it lasts."""
 
 import threading
+import time
 from collections.abc import Callable
 
 from opentelemetry import trace
@@ -37,8 +38,9 @@ class Waiting:
     def of(self, service: str) -> Wait:
         def wait(seconds: float, reason: str) -> None:
             trace.get_current_span().add_event("wait", {"service": service, "reason": reason, "seconds": seconds})
+            began = time.monotonic()
             went_on = self._stopping.wait(seconds)
-            self._waited(service, reason, seconds)
+            self._waited(service, reason, seconds if went_on else time.monotonic() - began)
             if not went_on:
                 raise Stopped(f"the service stops while this waits for {service}")
 

@@ -23,8 +23,15 @@ Series = tuple[str, tuple[tuple[str, str], ...]]
 
 
 def workers(service: Program) -> list[psutil.Process]:
-    children = psutil.Process(service.process.pid).children()
-    return [child for child in children if "resource_tracker" not in " ".join(child.cmdline())]
+    """Those that live; one that was killed is there for a while until its parent has looked after it."""
+    return [child for child in psutil.Process(service.process.pid).children() if _is_worker(child)]
+
+
+def _is_worker(child: psutil.Process) -> bool:
+    try:
+        return "resource_tracker" not in " ".join(child.cmdline()) and child.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:  # it has just gone
+        return False
 
 
 def counters(page: str) -> dict[Series, float]:

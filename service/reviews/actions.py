@@ -46,7 +46,7 @@ def publish_answer(
 ) -> AnswerOut:
     """Publish the given text, or else the newest draft, on the marketplace. A second answer is refused."""
     row = _review(desk.engine, review_id)
-    text = (answer and answer.text) or _draft(desk.engine, review_id)
+    text = _draft(desk.engine, review_id) if answer is None or answer.text is None else answer.text
     marketplace = desk.outside_promptly.reviews(row.marketplace)
     publication = Publisher(desk.engine, marketplace, _now, time.sleep).publish(row, text)
     response.status_code = 202 if publication.state == "sent" else 200

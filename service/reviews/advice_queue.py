@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import Session
 
 from service.advice.outcomes import DRAFTED, Draft
@@ -45,12 +45,11 @@ class AdviceQueue:
     def settle(self, leased: Leased, draft: Draft, now: datetime) -> None:
         """Keep what came of it. What may come out better another time is due again, later each time, five times in all."""
         self.keep(leased.review_id, draft, now)
-        if draft.outcome == DRAFTED:
-            self._due(leased.review_id, None)
-        else:
+        if draft.outcome != DRAFTED:
             self.postpone(leased, now)
 
     def keep(self, review_id: int, draft: Draft, now: datetime) -> AdviceRow:
+        """Whoever asked for it: what has a draft is not due any more."""
         row = AdviceRow(
             review_id=review_id,
             created_at=now,
@@ -64,23 +63,29 @@ class AdviceQueue:
         )
         self._session.add(row)
         self._session.flush()
+        if draft.outcome == DRAFTED:
+            self._due(ReviewRow.id == review_id, advice_due_at=None)
         return row
 
     def give_back(self, leased: Leased, now: datetime) -> None:
         """Nothing was drafted, and that was not the review's fault."""
-        self._due(leased.review_id, now, attempts=leased.attempt - 1)
+        self._due(_still(leased), advice_due_at=now, advice_attempts=leased.attempt - 1)
 
     def postpone(self, leased: Leased, now: datetime) -> None:
         pause = _FIRST_PAUSE * 2 ** (leased.attempt - 1)
-        self._due(leased.review_id, now + pause if leased.attempt < ATTEMPTS else None)
+        self._due(_still(leased), advice_due_at=now + pause if leased.attempt < ATTEMPTS else None)
 
     def waiting(self) -> int:
         return self._session.scalar(select(func.count()).select_from(ReviewRow).where(DUE)) or 0
 
-    def _due(self, review_id: int, when: datetime | None, attempts: int | None = None) -> None:
+    def _due(self, which: ColumnElement[bool], **values: Any) -> None:
         """Unless it was answered meanwhile: then there is nothing to draft any more."""
-        values = {"advice_due_at": when} | ({} if attempts is None else {"advice_attempts": attempts})
-        self._session.execute(update(ReviewRow).where(ReviewRow.id == review_id, DUE).values(**values))
+        self._session.execute(update(ReviewRow).where(which, DUE).values(**values))
+
+
+def _still(leased: Leased) -> ColumnElement[bool]:
+    """That nobody has leased it since: one whose lease was over says nothing of the next one's."""
+    return and_(ReviewRow.id == leased.review_id, ReviewRow.advice_attempts == leased.attempt)
 
 
 def subject_of(row: ReviewRow) -> Subject:

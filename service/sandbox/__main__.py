@@ -8,11 +8,12 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 
@@ -52,12 +53,32 @@ def _options(pairs: Sequence[str]) -> Options:
         name, _, text = pair.partition("=")
         if name not in kinds:
             raise ValueError(f"There is no option {name!r}. There are: {', '.join(kinds)}.")
-        kind = kinds[name]
-        if kind is bool:
-            given[name] = text.lower() == "true"
-        else:
-            given[name] = timedelta(seconds=float(text)) if kind is timedelta else kind(text)
+        given[name] = _value(name, kinds[name], text)
     return Options(**given)
+
+
+def _value(name: str, kind: type, text: str) -> Any:
+    read, what = _KINDS[kind]
+    try:
+        return read(text)
+    except (ValueError, KeyError, OverflowError):
+        raise ValueError(f"{name} is {text!r}, but must be {what}.") from None
+
+
+def _duration(text: str) -> timedelta:
+    duration = timedelta(seconds=float(text))
+    if duration <= timedelta(0):
+        raise ValueError(text)
+    return duration
+
+
+_KINDS: Final[Mapping[type, tuple[Callable[[str], Any], str]]] = {
+    bool: (lambda text: {"true": True, "false": False}[text.lower()], "true or false"),
+    int: (int, "a whole number"),
+    float: (float, "a number"),
+    str: (str, "a word"),
+    timedelta: (_duration, "a number of seconds, more than 0"),
+}
 
 
 def _faults(text: str) -> Faults:
@@ -80,24 +101,30 @@ def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(given)
 
 
-def main() -> int:
-    arguments = _arguments()
+def main(given: Sequence[str] | None = None) -> int:
+    arguments = _arguments(given)
     logging.basicConfig(level=logging.WARNING, format="sandbox: %(message)s")
-    logging.getLogger("uvicorn.error").addFilter(_is_no_cut)
-    try:
-        options = _options(arguments.option)
-    except ValueError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    if arguments.with_parent:
-        threading.Thread(target=_end_with_input, daemon=True).start()
     try:
         listening = socket.create_server((arguments.host, arguments.port))
+    except (OSError, OverflowError) as error:
+        # One with a parent has come second, as it may, or the parent will say so.
+        return 1 if arguments.with_parent else _complain(_cannot_listen(arguments, error), 1)
+    if arguments.with_parent:
+        threading.Thread(target=_end_with_input, daemon=True).start()
+    with listening:
+        return _serve(arguments, listening)
+
+
+def _serve(arguments: argparse.Namespace, listening: socket.socket) -> int:
+    """Whoever has the port, and nobody else, writes the journal."""
+    try:
+        journal = Journal(arguments.journal)
+        sandbox = build(arguments.seed, arguments.faults, _options(arguments.option), journal)
+    except ValueError as error:
+        return _complain(str(error), 2)
     except OSError as error:
-        sys.stderr.write(f"Cannot listen on {arguments.host}:{arguments.port} ({error.strerror}).\n")
-        return 1
-    journal = Journal(arguments.journal)  # whoever has the port, and nobody else, writes it
-    sandbox = build(arguments.seed, arguments.faults, options, journal)
+        return _complain(f"The journal {arguments.journal} cannot be kept ({error.strerror}).", 1)
+    logging.getLogger("uvicorn.error").addFilter(_is_no_cut)
     config = uvicorn.Config(
         sandbox.app(),
         log_config=None,
@@ -106,11 +133,20 @@ def main() -> int:
         lifespan="off",
         timeout_graceful_shutdown=1,
     )
-    server = uvicorn.Server(config)
-    with listening:
-        asyncio.run(server.serve([listening]))
+    with suppress(KeyboardInterrupt):  # uvicorn raises it anew when it has ended
+        asyncio.run(uvicorn.Server(config).serve([listening]))
     journal.close()
     return 0
+
+
+def _cannot_listen(arguments: argparse.Namespace, error: Exception) -> str:
+    why = getattr(error, "strerror", None) or error
+    return f"Cannot listen on {arguments.host}:{arguments.port} ({why})."
+
+
+def _complain(sentence: str, code: int) -> int:
+    sys.stderr.write(f"{sentence}\n")
+    return code
 
 
 def _is_no_cut(record: logging.LogRecord) -> bool:

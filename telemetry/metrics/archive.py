@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from telemetry.metrics.snapshot import Snapshot, replace_file
+from telemetry.metrics.snapshot import Decoded, Snapshot, replace_file
 from telemetry.metrics.total import lasting, total
 
 REMEMBERED: Final = 60.0
@@ -25,14 +25,11 @@ class Archive:
         self._path = directory / _NAME
         self._lock = directory / f"{_NAME}.lock"
         self._clock = clock
+        self._decoded = Decoded(_decode)
 
     def read(self) -> tuple[dict[str, float], Snapshot]:
         """When each worker was taken into it, by its id, and what they have measured together."""
-        try:
-            head, _, body = self._path.read_bytes().partition(b"\n")
-            return json.loads(head), Snapshot.decode(body)
-        except (FileNotFoundError, ValueError):
-            return {}, Snapshot(NOBODY, 0.0, [])
+        return self._decoded.of(self._path) or ({}, Snapshot(NOBODY, 0.0, []))
 
     def take(self, snapshots: dict[str, Path], is_gone: Callable[[str], bool]) -> int:
         """Take in the snapshots of those who are gone, and remove their files. How many; 0 when somebody else is at it."""
@@ -58,6 +55,11 @@ class Archive:
         head = json.dumps(names | dict.fromkeys(new, now)).encode()
         replace_file(self._path, head + b"\n" + together.encode())
         return len(new)
+
+
+def _decode(data: bytes) -> tuple[dict[str, float], Snapshot]:
+    head, _, body = data.partition(b"\n")
+    return json.loads(head), Snapshot.decode(body)
 
 
 def _read(paths: Iterable[tuple[str, Path]]) -> Iterable[tuple[str, Snapshot]]:

@@ -74,10 +74,13 @@ class Answering:
             self._socket.setblocking(False)
             while True:
                 found.append(self._socket.accept()[0])
-        except OSError:  # nobody, or nobody else
-            return found
+        except (TimeoutError, BlockingIOError):  # nobody, or nobody else
+            pass
+        except OSError:  # no descriptor is free: at once, and again and again
+            self._stop.wait(_POLL)
         finally:
             self._socket.settimeout(_POLL)
+        return found
 
 
 class Waiting:

@@ -34,7 +34,8 @@ def remove_left_behind(data_dir: Path) -> None:
     """Directories of parents that are gone. Nobody reads them; they only take space."""
     for directory in (data_dir / "workers").glob("*-*"):
         pid, _, began = directory.name.partition("-")
-        if pid.isdecimal() and _began(int(pid)) != began:
+        # A container that shares the directory has processes that nobody sees from here; but its locks are seen.
+        if pid.isdecimal() and _began(int(pid)) != began and not any(living(directory)):
             shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -92,6 +93,12 @@ def living(directory: Path) -> Iterator[str]:
                 fcntl.flock(place, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 yield place.read()
+
+
+def other_files(directory: Path) -> list[tuple[str, Path]]:
+    """Sockets, and what was being written, each with the id of its worker."""
+    sockets = [(path.stem, path) for path in directory.glob("[0-9]*-*.sock")]
+    return [*sockets, *((path.name[1:].partition(".")[0], path) for path in directory.glob(".[0-9]*-*.partial"))]
 
 
 def snapshots(directory: Path) -> dict[str, Path]:

@@ -19,7 +19,7 @@ _usual: list[float] = []
 def nimble() -> Generator[None]:
     with _lock:
         _usual.append(sys.getswitchinterval())
-        sys.setswitchinterval(min(_TURN, _usual[0]))
+        _set_turn(min(_TURN, _usual[0]))
     try:
         yield
     finally:
@@ -27,4 +27,9 @@ def nimble() -> Generator[None]:
             usual = _usual[0]
             _usual.pop()
             if not _usual:
-                sys.setswitchinterval(usual)
+                _set_turn(usual)
+
+
+def _set_turn(seconds: float) -> None:
+    """To the nearest microsecond: the system cuts, so that a turn which is put back would be shorter each time."""
+    sys.setswitchinterval(seconds + 5e-7)

@@ -2,15 +2,16 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from telemetry.metrics.distribution import Distribution, Exemplar
 from telemetry.metrics.families import Family
 
 _VERSION: Final = 1
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +23,9 @@ class Snapshot:
     families: Sequence[Family]
 
     def encode(self) -> bytes:
-        return json.dumps([_VERSION, self.worker, self.at, [_family(family) for family in self.families]]).encode(
-            errors="surrogatepass"
-        )
+        return json.dumps(
+            [_VERSION, self.worker, self.at, [_family(family) for family in self.families]], ensure_ascii=False
+        ).encode(errors="surrogatepass")
 
     @classmethod
     def decode(cls, data: bytes) -> "Snapshot":
@@ -68,6 +69,30 @@ def _distribution(bounds: tuple[float, ...], rest: Any) -> Distribution:
     if exemplars:
         made.remember(Exemplar(*each) for each in exemplars)
     return made
+
+
+class Decoded(Generic[T]):
+    """What files mean. One that says what it said last time is not decoded anew: most of the time goes into that."""
+
+    def __init__(self, decode: Callable[[bytes], T]) -> None:
+        self._decode = decode
+        self._known: dict[Path, tuple[bytes, T]] = {}
+
+    def of(self, path: Path) -> T | None:
+        """None for a file that is not there, and for one that cannot be decoded."""
+        try:
+            data = path.read_bytes()
+            known = self._known.get(path)
+            if known is None or known[0] != data:
+                known = self._known[path] = (data, self._decode(data))
+        except (FileNotFoundError, ValueError):
+            self._known.pop(path, None)
+            return None
+        return known[1]
+
+    def forget_missing(self) -> None:
+        for path in [known for known in self._known if not known.exists()]:
+            self._known.pop(path, None)
 
 
 def replace_file(path: Path, data: bytes) -> None:

@@ -19,7 +19,7 @@ from telemetry.metrics.archive import Archive
 from telemetry.metrics.asking import Answering, ask
 from telemetry.metrics.families import Family
 from telemetry.metrics.nimble import nimble
-from telemetry.metrics.snapshot import Snapshot, replace_file
+from telemetry.metrics.snapshot import Decoded, Snapshot, replace_file
 from telemetry.metrics.total import total
 
 DEADLINE: Final = 0.3
@@ -47,7 +47,7 @@ class Workers:
         self._clock = clock
         self._place = group.Place.take(directory)
         self._archive = Archive(directory, clock)
-        self._read: dict[Path, tuple[tuple[int, int, int], Snapshot]] = {}
+        self._snapshots = Decoded(Snapshot.decode)
         self._one_at_a_time = threading.Lock()
         self._stop = threading.Event()
         self._answering = Answering(self._place.socket, self._renew)
@@ -79,7 +79,7 @@ class Workers:
     def _others(self) -> tuple[list[Snapshot], list[Snapshot]]:
         """The snapshots of the living, and of the gone with what the archive holds: read last, see there."""
         living = set(self._living())
-        found = {worker: self._snapshot(path) for worker, path in group.snapshots(self._directory).items()}
+        found = {worker: self._snapshots.of(path) for worker, path in group.snapshots(self._directory).items()}
         archived, together = self._archive.read()
         counted = {
             worker: snapshot
@@ -88,18 +88,6 @@ class Workers:
         }
         alive = [snapshot for worker, snapshot in counted.items() if worker in living]
         return alive, [together, *(snapshot for worker, snapshot in counted.items() if worker not in living)]
-
-    def _snapshot(self, path: Path) -> Snapshot | None:
-        """A file that is the one that was read last time is not read again."""
-        try:
-            status = path.stat()
-            seal = (status.st_mtime_ns, status.st_ino, status.st_size)
-            if (known := self._read.get(path)) is None or known[0] != seal:
-                known = self._read[path] = (seal, Snapshot.decode(path.read_bytes()))
-            return known[1]
-        except (FileNotFoundError, ValueError):
-            self._read.pop(path, None)
-            return None
 
     def _ages(self, living: list[Snapshot]) -> Family:
         """How old what is shown of each worker is: one that hangs grows old."""
@@ -134,14 +122,14 @@ class Workers:
     @harmless
     def _tidy(self) -> None:
         """What the gone have left is taken into the archive, by whoever comes first."""
-        found, living = group.snapshots(self._directory), set(self._living())
-        if found.keys() - living - {self._place.id}:
+        found, others = group.snapshots(self._directory), group.other_files(self._directory)
+        living = {*self._living(), self._place.id}  # looked at last: who has come meanwhile has no file among those
+        if found.keys() - living:
             self._archive.take(found, lambda worker: worker != self._place.id and worker not in self._living())
-        for path in self._directory.glob("*.sock"):
-            if path.stem not in living:
+        for worker, path in others:
+            if worker not in living:
                 path.unlink(missing_ok=True)
-        for path in [known for known in self._read if not known.exists()]:
-            self._read.pop(path, None)
+        self._snapshots.forget_missing()
 
 
 def of_this_process(data_dir: Path, collect: Callable[[], list[Family]], changed: Callable[[], bool]) -> Workers | None:

@@ -11,13 +11,13 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import psutil
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 
 from telemetry.database import create_engine
 from tests.programs import Program, Programs, eventually
+from tests.truth import workers
 
 pytestmark = pytest.mark.e2e
 TICKS: Final = int(os.environ.get("TICKS", "60"))  # a full proof is 200
@@ -36,11 +36,6 @@ from service.main import create_app
 
 app = create_app()
 """
-
-
-def workers(service: Program) -> list[psutil.Process]:
-    children = psutil.Process(service.process.pid).children()
-    return [child for child in children if "resource_tracker" not in " ".join(child.cmdline())]
 
 
 def killing(service: Program, stop: threading.Event, killed: list[float]) -> None:

@@ -14,6 +14,7 @@ from telemetry.metrics.limits import LABEL_SETS, LimitedMeterProvider
 from telemetry.metrics.reader import MetricsPage
 from telemetry.metrics.views import views
 from telemetry.metrics.vocabulary import VOCABULARY
+from tests.telemetry.metrics.siblings import Worker
 
 
 class Stage:
@@ -72,3 +73,18 @@ def make_stage() -> Iterator[Callable[..., Stage]]:
 @pytest.fixture
 def stage(make_stage) -> Stage:
     return make_stage()
+
+
+@pytest.fixture
+def worker_of(tmp_path) -> Iterator[Callable[[], Worker]]:
+    """Starts another worker of one service."""
+    made: list[Worker] = []
+
+    def make() -> Worker:
+        made.append(Worker(tmp_path / "group").start())
+        return made[-1]
+
+    yield make
+    for worker in made:
+        if not worker.workers._stop.is_set():
+            worker.workers.stop()

@@ -1,0 +1,63 @@
+"""The real Prometheus reads the page of four workers for a minute in which they are killed: to it no counter is ever reset."""
+
+import os
+import threading
+from typing import Final
+
+import httpx
+import pytest
+
+from tests.programs import Programs, free_port
+from tests.truth import Truth, kill_one
+
+SECONDS: Final = float(os.environ.get("TRUTH_SECONDS", "60"))
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(SECONDS + 120)]
+CONFIG: Final = """
+global:
+  scrape_interval: 1s
+  scrape_timeout: 1s
+scrape_configs:
+  - job_name: sovani
+    static_configs:
+      - targets: ["127.0.0.1:{port}"]
+"""
+
+
+def asked(url: str, query: str) -> dict[str, float]:
+    answer = httpx.get(f"{url}/api/v1/query", params={"query": query}, timeout=20, trust_env=False).json()
+    return {str(each["metric"]): float(each["value"][1]) for each in answer["data"]["result"]}
+
+
+def test_prometheus_sees_no_counter_reset_while_workers_are_killed(programs: Programs, prometheus: str, capsys):
+    service = programs.uvicorn("service.main:app", "--workers", "4", SCHEDULER="false")
+    service.wait_for("/readyz", within=60)
+    config, port = programs.write("workers.yml", CONFIG.format(port=service.port)), free_port()
+    server = programs.start_command(
+        prometheus,
+        f"--config.file={config}",
+        f"--storage.tsdb.path={programs.home / 'tsdb-workers'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        port=port,
+    )
+    server.wait_for("/-/ready")
+    truth = Truth(service)
+
+    watching = threading.Thread(target=truth.watch, args=(SECONDS, kill_one, 4.0))
+    watching.start()
+    watching.join()
+
+    window = f"[{int(SECONDS) + 30}s]"
+    names = httpx.get(f"{server.url}/api/v1/label/__name__/values", timeout=20, trust_env=False).json()["data"]
+    counters = [name for name in names if name.endswith(("_total", "_count", "_sum", "_bucket"))]
+    resets = {
+        f"{name}{labels}": number
+        for name in counters
+        for labels, number in asked(server.url, f'resets({name}{{job="sovani"}}{window})').items()
+    }
+    up = asked(server.url, f'count_over_time(up{{job="sovani"}}{window})')
+    with capsys.disabled():
+        print(f"\n{len(resets)} series, {len(truth.kills)} kills, {sum(resets.values()):g} resets")  # noqa: T201  # to read
+    assert len(truth.kills) >= 5
+    assert len(resets) > 100
+    assert {series: number for series, number in resets.items() if number} == {}
+    assert sum(up.values()) > SECONDS / 2

@@ -1,0 +1,148 @@
+"""Snapshot: what is read is what was written, or nothing."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telemetry.metrics.distribution import Distribution, Exemplar
+from telemetry.metrics.families import Family
+from telemetry.metrics.snapshot import Decoded, Snapshot, replace_file
+
+texts = st.text(st.characters(), max_size=12)  # lone surrogates, which a file's name may have, are among them
+numbers = st.floats() | st.integers(-(2**80), 2**80)
+exemplars = st.builds(Exemplar, texts, texts, st.floats(0, 2), st.floats(0, 2e9))
+
+
+@st.composite
+def distributions(draw):
+    bounds = draw(st.sampled_from([(), (0.1, 1.0), (0.5,)]))
+    counts = draw(st.lists(st.integers(0, 2**70), min_size=len(bounds) + 1, max_size=len(bounds) + 1))
+    made = Distribution(bounds, counts, draw(numbers))
+    made.remember(draw(st.lists(exemplars, max_size=3)))
+    return made
+
+
+families = st.builds(
+    Family,
+    texts,
+    st.sampled_from(["counter", "gauge", "histogram"]),
+    texts,
+    st.dictionaries(texts, numbers, max_size=4),
+    st.dictionaries(texts, distributions(), max_size=4),
+    st.sampled_from(["sum", "newest", "worker"]),
+)
+
+
+@given(texts, st.floats(0, 2e9), st.lists(families, max_size=3))
+def test_a_snapshot_comes_back_as_it_was(worker, at, told):
+    back = Snapshot.decode(Snapshot(worker, at, told).encode())
+
+    assert repr(back) == repr(Snapshot(worker, at, told))  # by what is written, since NaN is not equal to itself
+
+
+def test_text_that_is_none_stays_apart_from_the_text_that_it_could_be():
+    told = [Family("a_total", "counter", "A.", {"\ud83d\ude00": 1, "\U0001f600": 2})]
+
+    assert Snapshot.decode(Snapshot("0", 1.0, told).encode()).families == told
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"[2, 0, 0, []]",
+        b'[1, "0", 1.0, [["a"]]]',
+        b'[1, "0", 1.0, [["a", "histogram", "", "sum", {}, [], {"": [0, [1], 1, []]}]]]',
+        b"\xff",
+        b"[1,0,0,7]",
+    ],
+    ids=["empty", "object", "short", "version", "family", "bounds", "bytes", "families"],
+)
+def test_what_is_no_snapshot_is_said_to_be_none(data):
+    with pytest.raises(ValueError, match=r"."):
+        Snapshot.decode(data)
+
+
+def test_a_part_of_a_snapshot_is_no_snapshot():
+    whole = Snapshot("0", 1.0, [Family("a_total", "counter", "A.", {"": 1})]).encode()
+
+    for length in range(len(whole)):
+        with pytest.raises(ValueError, match=r"."):
+            Snapshot.decode(whole[:length])
+
+
+def test_bounds_that_many_series_have_are_written_once():
+    series = {str(i): Distribution((0.1, 12345.5), [1, 0, 0], 0.05) for i in range(10)}
+
+    assert Snapshot("0", 1.0, [Family("a", "histogram", "A.", distributions=series)]).encode().count(b"12345.5") == 1
+
+
+def test_a_file_is_the_old_one_or_the_new_one(tmp_path, monkeypatch):
+    file = tmp_path / "a.json"
+    replace_file(file, b"old")
+
+    def killed(_self, _target):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", killed)
+    with pytest.raises(KeyboardInterrupt):
+        replace_file(file, b"new")
+
+    assert file.read_bytes() == b"old"
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
+
+
+class Decoder:
+    """Remembers what it was asked to decode."""
+
+    def __init__(self):
+        self.asked = []
+
+    def __call__(self, data):
+        self.asked.append(data)
+        return json.loads(data)
+
+
+@pytest.fixture
+def decoder():
+    return Decoder()
+
+
+def test_a_file_is_decoded_when_it_says_something_new_and_not_before(tmp_path, decoder):
+    decoded, file = Decoded(decoder), tmp_path / "a"
+    file.write_bytes(b"[1]")
+
+    first, again = decoded.of(file), decoded.of(file)
+    file.write_bytes(b"[2]")
+
+    assert (first, again, decoded.of(file)) == ([1], [1], [2])
+    assert decoder.asked == [b"[1]", b"[2]"]
+
+
+def test_a_file_that_is_not_there_or_broken_says_nothing(tmp_path, decoder):
+    decoded, file = Decoded(decoder), tmp_path / "a"
+    assert decoded.of(file) is None
+
+    file.write_bytes(b"[1]")
+    assert decoded.of(file) == [1]
+    file.write_bytes(b"[1")
+
+    assert decoded.of(file) is None
+
+
+def test_what_is_gone_is_forgotten(tmp_path, decoder):
+    decoded, stays, goes = Decoded(decoder), tmp_path / "a", tmp_path / "b"
+    for file in (stays, goes):
+        file.write_bytes(b"[1]")
+        decoded.of(file)
+
+    goes.unlink()
+    decoded.forget_missing()
+
+    assert list(decoded._known) == [stays]
