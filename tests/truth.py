@@ -1,12 +1,12 @@
 """Truth: what a client got from a service of several workers, and what the service's page says of it, whatever is killed."""
 
-import os
 import random
 import signal
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -161,10 +161,13 @@ def kill_one(truth: Truth, chance: random.Random) -> None:
 
 def hang_one(truth: Truth, chance: random.Random) -> None:
     """Stopped for a second, which is less than what its parent takes for death."""
-    victim = chance.choice(workers(truth.service))
-    os.kill(victim.pid, signal.SIGSTOP)
-    time.sleep(1.0)
-    os.kill(victim.pid, signal.SIGCONT)
+    if not (found := workers(truth.service)):
+        return  # all of them are being replaced
+    victim = chance.choice(found)
+    with suppress(psutil.NoSuchProcess):
+        victim.suspend()
+        time.sleep(1.0)
+        victim.resume()
 
 
 def kill_or_hang(truth: Truth, chance: random.Random) -> None:

@@ -1,0 +1,103 @@
+import threading
+import time
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from service.cancelling import Stopped
+from service.waiting import Stopping, Waiting
+
+
+class Waited(list):
+    """What was told of each wait: the service, the reason, the seconds."""
+
+    def __call__(self, *about):
+        self.append(about)
+
+
+@pytest.fixture
+def stopping():
+    return Stopping()
+
+
+@pytest.fixture
+def waited():
+    return Waited()
+
+
+@pytest.fixture
+def wait(stopping, waited):
+    return Waiting(stopping, waited).of("wb")
+
+
+def test_it_goes_on_until_it_is_told_to_stop(stopping):
+    before = stopping.goes_on()
+    stopping.tell()
+
+    assert (before, stopping.goes_on()) == (True, False)
+
+
+def test_a_wait_is_seen_in_the_span_of_what_waits_before_it_is_over(stopping, waited):
+    exporter, seen = InMemorySpanExporter(), []
+    tracers = TracerProvider(shutdown_on_exit=False)
+    tracers.add_span_processor(SimpleSpanProcessor(exporter))
+
+    class Watched(Stopping):
+        def wait(self, seconds):
+            seen.extend(trace.get_current_span().events)
+            return True
+
+    with tracers.get_tracer("tests").start_as_current_span("sync"):
+        Waiting(Watched(), waited).of("ozon")(90, "backoff")
+
+    [span] = exporter.get_finished_spans()
+    assert [(event.name, dict(event.attributes)) for event in span.events] == [
+        ("wait", {"service": "ozon", "reason": "backoff", "seconds": 90})
+    ]
+    assert [event.name for event in seen] == ["wait"]
+
+
+def test_a_wait_that_was_cut_short_is_counted_as_long_as_it_was(stopping, waited, wait):
+    threading.Timer(0.05, stopping.tell).start()
+    began = time.monotonic()
+
+    with pytest.raises(Stopped, match=r"^the service stops while this waits for wb$"):
+        wait(60, "pace")
+
+    took = time.monotonic() - began
+    [(service, reason, seconds)] = waited
+    assert (service, reason) == ("wb", "pace")
+    assert 0.04 <= seconds <= took < 10
+
+
+def test_a_service_that_was_told_to_stop_waits_for_nothing_any_more(stopping, waited, wait):
+    stopping.tell()
+    began = time.monotonic()
+
+    for _ in range(3):
+        with pytest.raises(Stopped):
+            wait(60, "backoff")
+
+    assert time.monotonic() - began < 10
+    assert len(waited) == 3
+
+
+def test_several_that_wait_are_all_let_go_at_once(stopping, waited):
+    ended = []
+
+    def work():
+        with pytest.raises(Stopped):
+            Waiting(stopping, waited).of("ozon")(60, "pace")
+        ended.append(True)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    stopping.tell()
+    for thread in threads:
+        thread.join(10)
+
+    assert ended == [True] * 4

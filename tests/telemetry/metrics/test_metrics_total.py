@@ -1,0 +1,169 @@
+"""The total of several workers: what is summed, and what a gauge is for all of them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.instruments import ROWS
+from telemetry.metrics.distribution import Distribution, Exemplar
+from telemetry.metrics.families import Family
+from telemetry.metrics.snapshot import Snapshot
+from telemetry.metrics.total import total
+from telemetry.metrics.vocabulary import VOCABULARY
+
+BOUNDS = (0.1, 1.0)
+GAUGES = {
+    "http_requests_in_progress": "sum",
+    "scheduler_jobs_in_progress": "sum",
+    "scheduler_job_last_success_timestamp_seconds": "highest",
+    "db_connections_active": "sum",
+    "app_uptime_seconds": "max",
+    "app_info": "once",
+    "system_filesystem_utilization": "newest",
+    "system_memory_utilization": "newest",
+    "process_resident_memory_bytes": "sum",
+    "process_virtual_memory_bytes": "sum",
+    "process_threads": "sum",
+    "process_open_fds": "sum",
+    "process_start_time_seconds": "min",
+    "telemetry_queue_size": "sum",
+    "telemetry_queue_capacity": "sum",
+    "telemetry_label_sets_overflow": "max",
+}
+
+
+def gauge(across, value, labels=""):
+    return Family("some", "gauge", "Some.", {labels: value}, across=across)
+
+
+def counter(value, labels=""):
+    return Family("some_total", "counter", "Some.", {labels: value})
+
+
+def histogram(counts, seconds, bounds=BOUNDS, exemplars=()):
+    made = Distribution(bounds, list(counts), seconds)
+    made.remember(exemplars)
+    return Family("some_seconds", "histogram", "Some.", distributions={"": made})
+
+
+def of(worker, *families, at=1.0):
+    return Snapshot(worker, at, families)
+
+
+def only(families):
+    [family] = families
+    return family
+
+
+def test_each_gauge_has_a_policy_and_these_are_they():
+    declared = {row.name: row.across for row in (*VOCABULARY, *ROWS) if row.kind == "gauge"}
+
+    assert declared == GAUGES
+
+
+@pytest.mark.parametrize(
+    ("across", "shown"),
+    [
+        ("sum", {"": 8}),
+        ("max", {"": 5}),
+        ("min", {"": 1}),
+        ("highest", {"": 9}),
+        ("newest", {"": 2}),
+        ("once", {"": 5}),
+        ("worker", {'worker="1"': 5, 'worker="2"': 2, 'worker="10"': 1}),
+    ],
+)
+def test_a_gauge_is_what_its_policy_says_of_the_living(across, shown):
+    living = [of("2", gauge(across, 2), at=3.0), of("10", gauge(across, 1), at=2.0), of("1", gauge(across, 5), at=1.0)]
+    gone = [of("0", gauge(across, 9), at=9.0)]
+
+    assert only(total(living, gone)).series == shown
+
+
+def test_a_series_for_each_worker_keeps_its_own_labels():
+    living = [of("1", gauge("worker", 5, 'queue="spans"'))]
+
+    assert only(total(living, [])).series == {'queue="spans",worker="1"': 5}
+
+
+def test_series_that_only_one_of_them_has_are_there():
+    living = [of("0", counter(1, 'a="1"')), of("1", counter(2, 'a="2"'))]
+
+    assert only(total(living, [of("2", counter(4, 'a="2"'))])).series == {'a="1"': 1, 'a="2"': 6}
+
+
+def test_a_counter_is_that_of_the_living_and_the_gone():
+    assert only(total([of("0", counter(1)), of("1", counter(2))], [of("0", counter(4))])).series == {"": 7}
+
+
+def test_a_histogram_is_that_of_the_living_and_the_gone_with_the_newest_exemplars():
+    old, new = Exemplar("a" * 32, "b" * 16, 0.5, 1.0), Exemplar("c" * 32, "d" * 16, 0.7, 2.0)
+    living = [of("0", histogram([1, 1, 0], 0.5, exemplars=[old]))]
+    gone = [of("1", histogram([0, 1, 2], 8.5, exemplars=[new]))]
+
+    assert only(total(living, gone)).distributions[""] == Distribution(BOUNDS, [1, 2, 2], 9.0, {1: new})
+
+
+def test_of_histograms_with_other_bounds_the_common_ones_are_shown():
+    living = [of("0", histogram([1, 2, 3], 0.5)), of("1", histogram([1, 1], 0.5, bounds=(1.0,)))]
+
+    assert only(total(living, [])).distributions[""] == Distribution((1.0,), [4, 4], 1.0)
+
+
+def test_what_has_another_kind_in_another_version_is_left_out():
+    living = [of("0", Family("some", "counter", "Some.", {"": 1}), at=1.0), of("1", gauge("sum", 5), at=2.0)]
+
+    assert only(total(living, [])).series == {"": 1}
+
+
+def test_the_snapshots_stay_as_they_were():
+    living = [of("0", histogram([1, 1, 0], 0.5), counter(1)), of("1", histogram([1, 1, 0], 0.5), counter(1))]
+
+    once, again = total(living, []), total(living, [])
+
+    assert once == again
+
+
+def test_nobody_is_nothing():
+    assert total([], []) == []
+
+
+seconds = st.floats(0, 2.0**20)
+
+
+def sums(living, gone):
+    """What is shown of seconds that were counted, and of those that were measured."""
+    families = {family.name: family for family in total(living, gone)}
+    return families["some_total"].series[""], families["some_seconds"].distributions[""].sum
+
+
+@given(st.lists(seconds, min_size=2, max_size=6), st.data())
+def test_no_sum_falls_by_its_last_digit_when_workers_change_places_or_go_into_an_archive(measured, data):
+    snapshots = [of("0", counter(each), histogram([1, 0, 0], each)) for each in measured]
+    before = sums(snapshots, [])
+    order = data.draw(st.permutations(snapshots))
+    archived = data.draw(st.integers(1, len(order) - 1))
+
+    archive = of("", *total([], order[:archived]))
+
+    assert sums(order, []) == sums([], order) == sums(order[archived:], [archive]) == before
+    assert sum(measured) == pytest.approx(before[0], abs=1e-6)
+
+
+@given(seconds, seconds, seconds)
+def test_no_sum_falls_when_one_of_its_parts_rises(other, one, more):
+    snapshots = [of("0", counter(one), histogram([1, 0, 0], one)), of("1", counter(other), histogram([1, 0, 0], other))]
+    risen = [of("0", counter(one + more), histogram([1, 0, 0], one + more)), snapshots[1]]
+
+    assert all(now >= before for now, before in zip(sums(risen, []), sums(snapshots, []), strict=True))
+
+
+@pytest.mark.parametrize("value", [float("inf"), 2.0**600 + 0.0, 2**80, 0])
+def test_what_has_no_fraction_is_shown_as_it_is(value):
+    assert only(total([of("0", counter(value))], [])).series == {"": value}
+
+
+def test_a_sum_that_is_no_number_harms_no_other():
+    shown = only(total([of("0", counter(float("nan")), at=1.0), of("1", counter(1, 'a="1"'))], [])).series
+
+    assert (str(shown[""]), shown['a="1"']) == ("nan", 1)
