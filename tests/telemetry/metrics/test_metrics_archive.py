@@ -1,5 +1,6 @@
 """The archive: each of the gone counts once, whatever is interrupted, and whenever somebody looks."""
 
+import contextlib
 import threading
 from itertools import count
 
@@ -208,10 +209,8 @@ def test_whoever_is_killed_at_any_moment_of_a_take_has_neither_lost_one_nor_coun
     for service, _ in moments(monkeypatch, service_of, kill):
         with monkeypatch.context() as inner:
             inner.setattr(group, "_MOST", group._MOST)  # the disk of this moment is watched below as well
-            try:
+            with contextlib.suppress(Killed):
                 service.other._tidy()
-            except Killed:
-                pass
 
         assert service.total() == 7
         service.one._tidy()
