@@ -6,6 +6,7 @@ and the archive is read last. So each snapshot counts once, at whatever moment s
 
 import fcntl
 import json
+import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -33,7 +34,7 @@ class Archive:
 
     def take(self, snapshots: dict[str, Path], is_gone: Callable[[str], bool]) -> int:
         """Take in the snapshots of those who are gone, and remove their files. How many; 0 when somebody else is at it."""
-        with self._lock.open("a") as lock:
+        with os.fdopen(os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600), "r+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -70,7 +70,8 @@ class Place:
         """Raises:
         OSError: the directory cannot be used, or every place is taken.
         """
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for each in (directory.parent, directory):
+            each.mkdir(parents=True, exist_ok=True, mode=0o700)
         for number in range(_MOST):
             lock = os.fdopen(os.open(directory / f"{number}.place", os.O_RDWR | os.O_CREAT, 0o600), "r+")
             try:
