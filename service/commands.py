@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Iterable
 from datetime import datetime
@@ -32,6 +31,7 @@ from telemetry.jobs.recording import JobHandle
 from telemetry.logs import setup_logging
 
 GRACEFUL: Final = 20
+_LOOK: Final = 0.1
 _APP: Final = "service.main:app"
 
 
@@ -90,17 +90,16 @@ def _sandbox_taken(settings: Settings) -> str | None:
 def scheduler(_options: argparse.Namespace) -> int:
     """Run the scheduled jobs, without the API, until the process is told to stop."""
     runtime = Runtime(Settings.read())
-    stop = threading.Event()
+    runtime.start()
 
     def stopping(_signal: int, _frame: FrameType | None) -> None:
-        stop.set()
+        runtime.lifecycle.stop()  # no lock: a handler that takes one waits for the thread that it has interrupted
 
     for wanted in (signal.SIGTERM, signal.SIGINT):
         signal.signal(wanted, stopping)
-    runtime.start()
     say(f"Scheduler: {', '.join(f'{job.name} {job.cadence}' for job in runtime.schedule.scheduled())}")
-    while not stop.wait(1.0):  # a signal may reach another thread: this one looks by itself
-        pass
+    while runtime.lifecycle.stopping_since is None:
+        time.sleep(_LOOK)
     runtime.stop()
     return 0
 

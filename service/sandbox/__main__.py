@@ -28,6 +28,8 @@ from service.sandbox.telegram.fake import TelegramFake
 from service.sandbox.wildberries.fake import WildberriesFake
 from service.sandbox.world import World, utcnow
 
+_LARGEST_PORT: Final = 65535
+
 
 def build(seed: int, faults: Faults, options: Options, journal: Journal) -> Sandbox:
     world = World(seed, journal.begin(seed, utcnow()))
@@ -89,10 +91,16 @@ def _faults(text: str) -> Faults:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _LARGEST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 to {_LARGEST_PORT}")
+    return int(text)
+
+
 def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m service.sandbox", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8081)
+    parser.add_argument("--port", type=_port, default=8081)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--faults", type=_faults, default=Faults(), help="such as 0.2, or 429=0.1,5xx=0.05")
     parser.add_argument("--journal", type=Path, help="a file that keeps what was done to the world")
@@ -106,9 +114,10 @@ def main(given: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="sandbox: %(message)s")
     try:
         listening = socket.create_server((arguments.host, arguments.port))
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         # One with a parent has come second, as it may, or the parent will say so.
-        return 1 if arguments.with_parent else _complain(_cannot_listen(arguments, error), 1)
+        sentence = f"Cannot listen on {arguments.host}:{arguments.port} ({error.strerror})."
+        return 1 if arguments.with_parent else _complain(sentence, 1)
     if arguments.with_parent:
         threading.Thread(target=_end_with_input, daemon=True).start()
     with listening:
@@ -137,11 +146,6 @@ def _serve(arguments: argparse.Namespace, listening: socket.socket) -> int:
         asyncio.run(uvicorn.Server(config).serve([listening]))
     journal.close()
     return 0
-
-
-def _cannot_listen(arguments: argparse.Namespace, error: Exception) -> str:
-    why = getattr(error, "strerror", None) or error
-    return f"Cannot listen on {arguments.host}:{arguments.port} ({why})."
 
 
 def _complain(sentence: str, code: int) -> int:

@@ -1,4 +1,5 @@
 import logging
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from service.errors import Problem, install_error_pages
+from service.marketplaces.errors import Forbidden, NotConfigured, Paused, Unreachable
 from telemetry.instrumentation.exchange import ServerInstruments
 from telemetry.instrumentation.http_server import instrument_app
 from telemetry.instruments import Instruments
@@ -26,6 +28,16 @@ class Order(BaseModel):
 class TooEarly(Problem):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     headers = {"retry-after": "3"}  # noqa: RUF012  # as the classes of the service have it
+
+
+TOMORROW = datetime.now(UTC) + timedelta(days=1)
+OUTSIDE = {
+    "paused": Paused("wb", TOMORROW),
+    "just now": Paused("wb", datetime(2025, 10, 2, tzinfo=UTC)),
+    "away": Unreachable("wb could not be asked: /ping timed out.", reached=True),
+    "refuses": Forbidden("The token of wb lacks a category: look at WB_API_TOKEN."),
+    "unknown": NotConfigured("WB_API_TOKEN is not set."),
+}
 
 
 def build():
@@ -64,6 +76,10 @@ def build():
     def ask_database(trouble: str):
         errors = {"away": OperationalError, "refuses": IntegrityError}
         raise errors[trouble]("SELECT secret", {}, ConnectionRefusedError("Connection refused"))
+
+    @app.get("/outside/{trouble}")
+    def ask_outside(trouble: str):
+        raise OUTSIDE[trouble]
 
     @app.get("/invalid")
     def invalid():
@@ -250,3 +266,24 @@ def test_a_database_that_refuses_a_statement_is_a_crash_of_ours(client):
 
     assert answer.status_code == 500
     assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize(("trouble", "status"), [("away", 502), ("refuses", 502), ("paused", 503), ("unknown", 503)])
+def test_what_a_service_outside_said_is_a_problem_with_its_sentence_and_no_crash_of_ours(
+    client, caplog, trouble, status
+):
+    answer = client.get(f"/outside/{trouble}")
+
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert answer.json()["detail"] == str(OUTSIDE[trouble])
+    assert answer.json()["instance"] == f"/outside/{trouble}"
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def test_one_that_may_be_asked_again_later_says_in_how_many_seconds(client):
+    headers = {trouble: client.get(f"/outside/{trouble}").headers for trouble in OUTSIDE}
+
+    left = (TOMORROW - datetime.now(UTC)).total_seconds()
+    assert int(headers["paused"]["retry-after"]) == pytest.approx(left, abs=5)
+    assert headers["just now"]["retry-after"] == "1"
+    assert all("retry-after" not in headers[trouble] for trouble in ("away", "refuses", "unknown"))

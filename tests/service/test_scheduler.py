@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from service.schedule import Every, Job, Schedule
 from service.scheduler import LONGEST_SLEEP, MOST_AT_ONCE, Scheduler, Watch, run_job
 from service.settings import Settings
+from service.waiting import Stopping, Waiting
 from telemetry.health.report import CheckFailed
 from telemetry.instruments import Instruments
 from telemetry.jobs import monitor
@@ -367,6 +368,29 @@ def test_a_stop_cancels_what_is_not_done_within_the_grace_and_records_it_so(sche
     assert late == []
     assert sorted((run.job_name, run.outcome) for run in ended(runs)) == [("one", "cancelled"), ("two", "cancelled")]
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def test_a_job_that_waits_for_its_turn_when_the_service_stops_is_recorded_as_cancelled_and_is_no_error(
+    scheduler_of, runs, caplog
+):
+    def waits(_context):
+        began.set()
+        Waiting(stopping, lambda *_about: None).of("ozon")(60, "pace")
+
+    stopping, began = Stopping(), threading.Event()
+    scheduler = scheduler_of(minutely(waits))
+    scheduler.step(NOON)
+    scheduler.step(NOON + MINUTE)
+    assert began.wait(30)
+
+    stopping.tell()
+    late = scheduler.stop(30)
+
+    [run] = ended(runs)
+    assert late == []
+    assert (run.status, run.outcome) == ("failed", "cancelled")
+    assert run.error_message == "the service stops while this waits for ozon"
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
 
 
 def test_a_stop_waits_no_longer_than_it_may_for_what_cannot_be_cancelled_and_names_it(scheduler_of):

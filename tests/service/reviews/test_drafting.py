@@ -1,5 +1,6 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -173,6 +174,29 @@ def test_a_wait_that_is_too_long_ends_the_run_well_and_says_until_when(engine, c
 
     assert done == {DRAFTED: 0, "paused_until": until.isoformat(), "waiting": 1}
     assert due(engine) == {"review-1": NOON}
+
+
+def test_what_was_done_is_told_as_it_is_done(engine, clock):
+    progress, told = {}, []
+
+    class Watched(Drafter):
+        def draft(self, subject, answer_length):
+            told.append(dict(progress))
+            return super().draft(subject, answer_length)
+
+    keep(engine, a_review(1), a_review(2), a_review(3))
+    Drafting(engine, Watched(a_draft(), a_draft(REFUSED, reason="no"), a_draft()), clock).run(progress)
+
+    assert told == [{}, {DRAFTED: 1, "cost_usd": 0.00057}, {DRAFTED: 1, REFUSED: 1, "cost_usd": 0.00114}]
+    assert progress == {DRAFTED: 2, REFUSED: 1, "cost_usd": 0.00171}
+
+
+def test_a_draft_of_unknown_price_costs_nothing_that_is_known(engine, clock):
+    keep(engine, a_review(1))
+
+    done = Drafting(engine, Drafter(replace(a_draft(), cost_usd=None)), clock).run({})
+
+    assert done == {DRAFTED: 1, "cost_usd": 0.0, "waiting": 0}
 
 
 def test_a_run_has_its_measure(engine, clock, monkeypatch):

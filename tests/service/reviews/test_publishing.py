@@ -6,12 +6,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from service.cancelling import Stopped
 from service.marketplaces.errors import Forbidden, TooManyRequests, Unreachable
+from service.marketplaces.marketplace import Review
 from service.reviews.publishing import CLAIM, MaybePublished, NotPublished, Publisher, UnfitAnswer
 from service.reviews.repository import ReviewRepository
 from service.tables import ReviewRow
 from telemetry.database import create_engine, transaction
-from tests.service.marketplace_fakes import NOON, a_review
+from tests.service.marketplace_fakes import NOON, a_review, answered, unreadable
 
 MINUTE = timedelta(minutes=1)
 THANKS = "Thank you!"
@@ -32,7 +34,7 @@ class Marketplace:
         self.reads += 1
         if self.fails_to_read and self.written:
             raise Unreachable("timed out", reached=True)
-        return self.review and replace(self.review, as_of=NOON + MINUTE)
+        return replace(self.review, as_of=NOON + MINUTE) if isinstance(self.review, Review) else self.review
 
     def answer(self, external_id, text):
         with self._lock:
@@ -48,6 +50,13 @@ class Marketplace:
 
     def show(self, text):
         self.review = replace(self.review, answered=True, answer_text=text, answer_state="moderation")
+
+
+def raising(error):
+    def read(_external_id):
+        raise error
+
+    return read
 
 
 @pytest.fixture
@@ -204,6 +213,67 @@ def test_of_two_at_once_one_writes(kept):
         states = list(threads.map(publish, [create_engine(kept.url) for _ in range(2)]))
 
     assert sorted(states) == ["refused", "sent"]
+    assert marketplace.written == [THANKS]
+
+
+def test_a_review_that_cannot_be_read_is_answered_all_the_same_and_counts_as_sent(kept):
+    marketplace = Marketplace(unreadable())
+    marketplace.show = lambda _text: None
+
+    assert publisher(kept, marketplace).publish(row_of(kept), THANKS).state == "sent"
+    assert marketplace.written == [THANKS]
+
+
+def test_an_answer_that_is_shown_without_its_text_is_kept_with_the_text_that_was_sent(kept):
+    marketplace = Marketplace(a_review())
+    marketplace.show = lambda _text: setattr(marketplace, "review", answered(answer_text=None))
+
+    publisher(kept, marketplace).publish(row_of(kept), THANKS)
+
+    assert (row_of(kept).answered, row_of(kept).answer_text) == (True, THANKS)
+
+
+def test_it_is_looked_at_again_and_again_until_the_answer_shows(kept):
+    marketplace, waits = Marketplace(a_review(), takes="later"), []
+
+    def wait(seconds):
+        waits.append(seconds)
+        if len(waits) == 3:
+            marketplace.show(THANKS)
+
+    publication = Publisher(kept, marketplace, lambda: NOON + 2 * MINUTE, wait).publish(row_of(kept), THANKS)
+
+    assert publication.state == "published"
+    assert waits == [0.0, 1.0, 2.0]
+
+
+def test_what_was_written_stays_sent_though_it_cannot_be_read_back(kept):
+    marketplace = Marketplace(a_review())
+    marketplace.fails_to_read = True
+
+    assert publisher(kept, marketplace).publish(row_of(kept), THANKS).state == "sent"
+    assert row_of(kept).answer_claimed_at == NOON + 2 * MINUTE
+
+
+def test_a_service_that_stops_before_anything_is_written_gives_the_review_back(kept):
+    marketplace = Marketplace(a_review())
+    marketplace.read = raising(Stopped())
+
+    with pytest.raises(Stopped):
+        publisher(kept, marketplace).publish(row_of(kept), THANKS)
+
+    assert row_of(kept).answer_claimed_at is None
+
+
+@pytest.mark.parametrize("error", [Stopped(), ZeroDivisionError()], ids=lambda error: type(error).__name__)
+def test_whatever_cuts_off_the_writing_the_review_is_not_answered_again_before_it_is_known(kept, error):
+    marketplace = Marketplace(a_review(), takes=(error, False))
+
+    with pytest.raises(type(error)):
+        publisher(kept, marketplace).publish(row_of(kept), THANKS)
+    with pytest.raises(NotPublished, match="not confirmed yet"):
+        publisher(kept, marketplace).publish(row_of(kept), THANKS)
+
     assert marketplace.written == [THANKS]
 
 
