@@ -22,6 +22,7 @@ PARTS = {
     "records": "bench.records",
     "sync": "bench.sync",
     "workers": "bench.workers",
+    "stalls": "bench.stalls",
 }
 _PACKAGES = (
     "fastapi",

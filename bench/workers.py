@@ -64,7 +64,7 @@ def _measured(directory: Path, kind: Kind, number: int, label_sets: int, *, rest
         first.send("scrape")
         _answer(first)
         took = []
-        for _ in range(_SCRAPES if not restarts else 3):
+        for _ in range(_SCRAPES if not restarts else 5):
             first.send("scrape")
             took.append(float(_answer(first)))
         return min(took)

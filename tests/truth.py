@@ -50,6 +50,7 @@ class Client:
 
     service: Program
     stop: threading.Event
+    pause: float = 0.0
     answered: Counter[tuple[str, str]] = field(default_factory=Counter)
     moments: list[float] = field(default_factory=list)
 
@@ -66,6 +67,7 @@ class Client:
                     continue
                 self.answered[ENDPOINTS[path], str(answer.status_code)] += 1
                 self.moments.append(time.monotonic())
+                time.sleep(self.pause)
 
 
 @dataclass
@@ -108,13 +110,14 @@ class Truth:
     """One client, two scrapers, and whoever disturbs them."""
 
     service: Program
+    pause: float = 0.0
     kills: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.stop = threading.Event()
         seen: dict[Series, float] = {}
         lock = threading.Lock()
-        self.client = Client(self.service, self.stop)
+        self.client = Client(self.service, self.stop, self.pause)
         self.scrapers = [Scraper(self.service, self.stop, seen, lock) for _ in range(2)]
 
     def watch(self, seconds: float, disturb: Callable[["Truth", random.Random], None] | None, every: float) -> None:
@@ -140,6 +143,14 @@ class Truth:
             for (name, labels), value in found.items()
             if name == "http_requests_total" and dict(labels)["endpoint"] in wanted
         }
+
+    def missing(self, page: dict[tuple[str, str], int]) -> int:
+        """How many answers that the client got are not on the page."""
+        return sum(max(0, number - page.get(key, 0)) for key, number in self.client.answered.items())
+
+    def beyond(self, page: dict[tuple[str, str], int]) -> int:
+        """How many are on the page that the client did not get."""
+        return sum(max(0, number - self.client.answered[key]) for key, number in page.items())
 
     @property
     def fell(self) -> list[str]:

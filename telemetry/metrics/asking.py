@@ -90,23 +90,22 @@ class Waiting:
         self._selector = selectors.DefaultSelector()
         self._began = time.monotonic()
         for each in asked:
-            self._selector.register(each, selectors.EVENT_READ)
+            self._selector.register(each, selectors.EVENT_READ, each)
 
     def wait(self, deadline: float) -> int:
         """Until all have answered, or the deadline, in seconds from the asking on. How many have not."""
         while (left := self._began + deadline - time.monotonic()) > 0 and self._selector.get_map():
             for key, _ in self._selector.select(left):
-                self._over(key.fileobj)
-        silent = [key.fileobj for key in self._selector.get_map().values()]
+                self._over(key.data)
+        silent = [key.data for key in self._selector.get_map().values()]
         for each in silent:
             self._over(each)
         self._selector.close()
         return len(silent)
 
-    def _over(self, asked: object) -> None:
-        if isinstance(asked, socket.socket):
-            self._selector.unregister(asked)
-            asked.close()
+    def _over(self, asked: socket.socket) -> None:
+        self._selector.unregister(asked)
+        asked.close()
 
 
 def ask(paths: Iterable[Path]) -> Waiting:

@@ -79,12 +79,14 @@ class Workers:
     def _others(self) -> tuple[list[Snapshot], list[Snapshot]]:
         """The snapshots of the living, and of the gone with what the archive holds: read last, see there."""
         living = set(self._living())
-        found = {worker: self._snapshots.of(path) for worker, path in group.snapshots(self._directory).items()}
+        found = {
+            worker: self._snapshots.of(path)
+            for worker, path in group.snapshots(self._directory).items()
+            if worker != self._place.id
+        }
         archived, together = self._archive.read()
         counted = {
-            worker: snapshot
-            for worker, snapshot in found.items()
-            if snapshot is not None and worker not in archived and worker != self._place.id
+            worker: snapshot for worker, snapshot in found.items() if snapshot is not None and worker not in archived
         }
         alive = [snapshot for worker, snapshot in counted.items() if worker in living]
         return alive, [together, *(snapshot for worker, snapshot in counted.items() if worker not in living)]

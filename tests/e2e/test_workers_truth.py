@@ -22,13 +22,12 @@ def test_no_counter_falls_and_in_the_end_the_page_is_what_the_client_got(program
 
     truth.watch(SECONDS, kill_or_hang if number > 1 else None, every=2.0)
 
-    got, page = truth.client.answered, eventually(truth.page)
-    missing = sum(max(0, got[key] - page.get(key, 0)) for key in got)
-    beyond = sum(max(0, page.get(key, 0) - got[key]) for key in got)
+    page = eventually(truth.page)
+    missing, beyond = truth.missing(page), truth.beyond(page)
     with capsys.disabled():
         scrapes = sum(scraper.scrapes for scraper in truth.scrapers)
         print(  # noqa: T201  # figures for whoever runs it
-            f"\n{number} workers: {sum(got.values())} answers, {scrapes} scrapes, {len(truth.kills)} kills, "
+            f"\n{number} workers: {sum(truth.client.answered.values())} answers, {scrapes} scrapes, {len(truth.kills)} kills, "
             f"{len(truth.fell)} fell, {missing} missing of {truth.at_risk} at risk, {beyond} counted and not received"
         )
     assert truth.fell == []

@@ -3,65 +3,43 @@
 import os
 import re
 import signal
+import stat
 import time
+from collections.abc import Iterator
+
+import pytest
 
 from tests.programs import Program, Programs, eventually
 from tests.truth import Truth, kill_one, workers
 
+HEALTH = ("/health", "200")
 
-def served(programs: Programs, number: int, *arguments: str, **environment: str) -> Program:
-    service = programs.uvicorn(
-        "service.main:app", "--workers", str(number), *arguments, **({"SCHEDULER": "false"} | environment)
-    )
+
+def page_of_all(service: Program) -> str:
+    """The page, as soon as it is that of both workers."""
+    page = service.get("/metrics").text
+    return page if len(re.findall(r"^telemetry_worker_snapshot_age_seconds\{", page, re.MULTILINE)) == 2 else ""
+
+
+def served(programs: Programs, *arguments: str, **environment: str) -> Program:
+    """Two workers, as soon as both answer."""
+    service = programs.uvicorn("service.main:app", "--workers", "2", *arguments, SCHEDULER="false", **environment)
     service.wait_for("/readyz", within=60)
-    eventually(lambda: len(workers(service)) == number and page_of_all(service, number))
+    eventually(lambda: len(workers(service)) == 2 and page_of_all(service), within=60)
     return service
 
 
-def page_of_all(service: Program, number: int) -> str:
-    """The page, as soon as it is that of so many workers."""
-    page = service.get("/metrics").text
-    return page if len(re.findall(r"^telemetry_worker_snapshot_age_seconds\{", page, re.MULTILINE)) == number else ""
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    programs = Programs(tmp_path_factory.mktemp("workers"))
+    yield served(programs)
+    programs.kill()
 
 
-def test_two_workers_of_which_some_are_killed_show_what_the_client_got_and_no_counter_falls(programs: Programs):
-    service = served(programs, 2)
-    truth = Truth(service)
-
-    truth.watch(9, kill_one, every=3.0)
-
-    got, page = truth.client.answered, eventually(truth.page)
-    missing = {key: got[key] - page.get(key, 0) for key in got if got[key] != page.get(key, 0)}
-    assert truth.fell == []
-    assert len(truth.kills) >= 2
-    assert min(scraper.scrapes for scraper in truth.scrapers) > 5
-    # One that was answered to nobody, since its worker was killed, may be counted; what is missing is of the last second.
-    assert sum(number for number in missing.values() if number > 0) <= truth.at_risk
-    assert sum(-number for number in missing.values() if number < 0) <= len(truth.kills)
-
-
-def test_workers_that_are_recycled_take_nothing_with_them(programs: Programs):
-    service = served(programs, 2, "--limit-max-requests", "25")
-    truth = Truth(service)
-
-    for _ in range(6):  # until some have been recycled, however busy the machine is
-        truth.watch(3, None, every=1.0)
-        if sum(truth.client.answered.values()) > 80:
-            break
-
-    page = eventually(truth.page)
-    assert truth.fell == []
-    # A connection that was kept open may end with its worker, after the request was counted and before it was answered.
-    assert all(page[key] >= number for key, number in truth.client.answered.items())
-    assert sum(page.values()) - sum(truth.client.answered.values()) <= 20
-    assert sum(truth.client.answered.values()) > 60  # more than two workers answer before they are replaced
-
-
-def test_a_worker_that_hangs_delays_a_page_by_its_deadline_and_its_numbers_stand_in(programs: Programs):
-    service = served(programs, 2)
+def test_a_worker_that_hangs_delays_a_page_by_its_deadline_and_its_numbers_stand_in(service: Program):
     for _ in range(20):
         service.get("/health")
-    before = Truth(service).page()[("/health", "200")]
+    before = Truth(service).page()[HEALTH]
     hung = workers(service)[0]
 
     os.kill(hung.pid, signal.SIGSTOP)
@@ -69,7 +47,7 @@ def test_a_worker_that_hangs_delays_a_page_by_its_deadline_and_its_numbers_stand
     try:
         for _ in range(3):  # asked of whoever accepts first; the hung one accepts none
             began = time.monotonic()
-            pages.append((Truth(service).page()[("/health", "200")], time.monotonic() - began))
+            pages.append((Truth(service).page()[HEALTH], time.monotonic() - began))
     finally:
         os.kill(hung.pid, signal.SIGCONT)
 
@@ -77,28 +55,72 @@ def test_a_worker_that_hangs_delays_a_page_by_its_deadline_and_its_numbers_stand
     assert all(0.25 < took < 3 for _, took in pages)
 
 
-def test_a_service_that_is_started_again_begins_at_zero_and_each_worker_is_one_of_it(programs: Programs):
-    first = served(programs, 2)
-    for _ in range(10):
+def test_workers_of_which_some_are_killed_show_what_the_client_got_and_no_counter_falls(service: Program):
+    before, truth = Truth(service).page(), Truth(service)
+
+    truth.watch(6, kill_one, every=2.0)
+
+    page = {key: number - before.get(key, 0) for key, number in eventually(truth.page).items()}
+    assert truth.fell == []
+    assert len(truth.kills) >= 2
+    assert min(scraper.scrapes for scraper in truth.scrapers) > 3
+    # What is missing is of the last seconds; one that was answered to nobody, since its worker was killed, may be counted.
+    assert truth.missing(page) <= truth.at_risk
+    assert truth.beyond(page) <= len(truth.kills)
+
+
+def test_only_the_owner_may_look_at_what_workers_write(service: Program):
+    kept = service.out.parent / "var/workers"
+    written = [(path.is_dir(), stat.S_IMODE(path.stat().st_mode)) for path in (kept, *kept.rglob("*"))]
+
+    assert {mode for is_directory, mode in written if is_directory} == {0o700}
+    assert {mode for is_directory, mode in written if not is_directory} == {0o600}
+
+
+def test_workers_that_are_recycled_take_nothing_with_them(programs: Programs):
+    service = served(programs, "--limit-max-requests", "120")
+    truth, first = Truth(service, pause=0.01), {worker.pid for worker in workers(service)}
+
+    for _ in range(12):  # until one has been recycled, however busy the machine is
+        truth.watch(2, None, every=0.5)
+        if first != {worker.pid for worker in workers(service)}:
+            break
+
+    page = eventually(truth.page)
+    assert truth.fell == []
+    assert first != {worker.pid for worker in workers(service)}
+    assert truth.missing(page) == 0
+    # A connection that was kept open may end with its worker, after the request was counted and before it was answered.
+    assert truth.beyond(page) <= 20
+
+
+def test_a_service_that_is_started_again_begins_at_zero_and_its_page_is_that_of_all_in_both_vocabularies(
+    programs: Programs,
+):
+    first = served(programs, METRICS_NAMES="otel")
+    for _ in range(20):
         first.get("/health")
+    pages = [first.get("/metrics").text for _ in range(4)]
     first.tell(signal.SIGTERM)
     first.exit_code(30)
 
-    again = served(programs, 2)
+    again = served(programs)
 
-    page = eventually(lambda: page_of_all(again, 2))
-    assert ("/health", "200") not in Truth(again).page()
+    name = r'^http_server_request_duration_seconds_count\{[^}]*http_route="/health"[^}]*\} (\d+)'
+    assert {tuple(re.findall(name, page, re.MULTILINE)) for page in pages} == {("20",)}
+    page = page_of_all(again)
+    assert HEALTH not in Truth(again).page()
     assert len(re.findall(r"^target_info\{", page, re.MULTILINE)) == 1
     assert len(re.findall(r"^app_info\{", page, re.MULTILINE)) == 1
     assert len(list((programs.home / "var/workers").iterdir())) == 1
 
 
-def test_the_plain_translation_is_the_whole_services_too(programs: Programs):
-    service = served(programs, 2, METRICS_NAMES="otel")
-    for _ in range(20):
-        service.get("/health")
+def test_one_worker_alone_writes_nothing(programs: Programs):
+    service = programs.uvicorn("service.main:app", SCHEDULER="false")
+    service.wait_for("/readyz", within=60)
 
-    pages = [service.get("/metrics").text for _ in range(6)]
+    page = service.get("/metrics").text
 
-    name = r'^http_server_request_duration_seconds_count\{[^}]*http_route="/health"[^}]*\} (\d+)'
-    assert {tuple(re.findall(name, page, re.MULTILINE)) for page in pages} == {("20",)}
+    assert "http_requests_total{" in page
+    assert "telemetry_worker" not in page
+    assert not (programs.home / "var/workers").exists()

@@ -1,6 +1,9 @@
 """Siblings: workers of one service in one process. Their locks, sockets and files are as real as those of processes."""
 
+from itertools import count
 from pathlib import Path
+
+import pytest
 
 from telemetry.metrics import group
 from telemetry.metrics.distribution import Distribution
@@ -64,12 +67,19 @@ def one_that_is_gone(directory, requests):
 
 
 class Disk:
-    """Does something at a moment: just before somebody touches the disk for the nth time."""
+    """Does something at a moment: just before somebody touches the disk for the nth time, inside `with`."""
 
-    def __init__(self, monkeypatch, moment, act):
+    def __init__(self, moment, act):
         self.touched, self._moment, self._act = 0, moment, act
+        self._patch = pytest.MonkeyPatch()
+
+    def __enter__(self):
         for name in ("glob", "open", "read_bytes", "rename", "unlink"):
-            monkeypatch.setattr(Path, name, self._watched(getattr(Path, name)))
+            self._patch.setattr(Path, name, self._watched(getattr(Path, name)))
+        return self
+
+    def __exit__(self, *_):
+        self._patch.undo()
 
     def _watched(self, method):
         def watched(path, *args, **kwargs):
@@ -80,6 +90,12 @@ class Disk:
 
         return watched
 
-    @property
-    def moment_came(self):
-        return self.touched >= self._moment
+
+def at_each_moment(act):
+    """A disk on which it is done at the first moment, one for the second and so on, until there are no more."""
+    for moment in count(1):
+        disk = Disk(moment, act)
+        yield disk
+        if disk.touched < moment:
+            assert moment > 5  # there were that many, or who uses this looks at nothing
+            return

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from telemetry.metrics import asking
 from telemetry.metrics.asking import Answering, ask
 
 DEADLINE = 5.0
@@ -71,11 +72,11 @@ def test_one_that_hangs_costs_the_deadline_and_no_more(answering, hung, tmp_path
 
 def test_the_deadline_begins_with_the_asking(hung):
     waiting = ask([hung])
-    time.sleep(0.3)
+    time.sleep(0.6)
     began = time.monotonic()
 
-    assert waiting.wait(0.2) == 1
-    assert time.monotonic() - began < 0.15
+    assert waiting.wait(0.6) == 1
+    assert time.monotonic() - began < 0.5
 
 
 def test_one_whose_backlog_is_full_is_not_waited_for(hung):
@@ -142,7 +143,8 @@ def test_one_that_asked_and_has_gone_harms_nobody(answering, tmp_path):
     assert ask([path]).wait(DEADLINE) == 0
 
 
-def test_a_stop_waits_for_nobody_to_ask_and_leaves_no_socket(tmp_path):
+def test_a_stop_waits_for_nobody_to_ask_and_leaves_no_socket(tmp_path, monkeypatch):
+    monkeypatch.setattr(asking, "_POLL", 30)
     renewed = Renewed()
     answering = Answering(tmp_path / "one.sock", renewed)
     answering.start()
@@ -152,7 +154,7 @@ def test_a_stop_waits_for_nobody_to_ask_and_leaves_no_socket(tmp_path):
 
     answering.stop()
 
-    assert time.monotonic() - began < 0.15
+    assert time.monotonic() - began < 0.9
     assert renewed.times == 0
     assert list(tmp_path.iterdir()) == []
 
