@@ -1,7 +1,9 @@
-"""The real Prometheus reads the page of four workers for a minute in which they are killed: to it no counter is ever reset."""
+"""The real Prometheus reads the page of four workers for a minute in which they are killed: no counter is reset, and traces are kept."""
 
 import os
+import re
 import threading
+import time
 from typing import Final
 
 import httpx
@@ -28,8 +30,16 @@ def asked(url: str, query: str) -> dict[str, float]:
     return {str(each["metric"]): float(each["value"][1]) for each in answer["data"]["result"]}
 
 
+def exemplars(url: str, query: str) -> set[str]:
+    """The traces that Prometheus keeps beside the buckets of the last minutes."""
+    now = time.time()
+    span = {"query": query, "start": str(now - SECONDS - 60), "end": str(now)}
+    found = httpx.get(f"{url}/api/v1/query_exemplars", params=span, timeout=20, trust_env=False).json()["data"]
+    return {each["labels"]["trace_id"] for series in found for each in series["exemplars"]}
+
+
 def test_prometheus_sees_no_counter_reset_while_workers_are_killed(programs: Programs, prometheus: str, capsys):
-    service = programs.uvicorn("service.main:app", "--workers", "4", SCHEDULER="false")
+    service = programs.uvicorn("service.main:app", "--workers", "4", SCHEDULER="false", OTEL_TRACES_SAMPLER="always_on")
     service.wait_for("/readyz", within=60)
     config, port = programs.write("workers.yml", CONFIG.format(port=service.port)), free_port()
     server = programs.start_command(
@@ -37,6 +47,7 @@ def test_prometheus_sees_no_counter_reset_while_workers_are_killed(programs: Pro
         f"--config.file={config}",
         f"--storage.tsdb.path={programs.home / 'tsdb-workers'}",
         f"--web.listen-address=127.0.0.1:{port}",
+        "--enable-feature=exemplar-storage",
         port=port,
     )
     server.wait_for("/-/ready")
@@ -55,9 +66,12 @@ def test_prometheus_sees_no_counter_reset_while_workers_are_killed(programs: Pro
         for labels, number in asked(server.url, f'resets({name}{{job="sovani"}}{window})').items()
     }
     up = asked(server.url, f'count_over_time(up{{job="sovani"}}{window})')
+    traces = exemplars(server.url, 'http_request_duration_seconds_bucket{endpoint="/jobs/stats/{job_name}"}')
     with capsys.disabled():
         print(f"\n{len(resets)} series, {len(truth.kills)} kills, {sum(resets.values()):g} resets")  # noqa: T201  # to read
     assert len(truth.kills) >= 5
     assert len(resets) > 100
     assert {series: number for series, number in resets.items() if number} == {}
+    assert traces
+    assert all(re.fullmatch(r"[0-9a-f]{32}", trace) for trace in traces)
     assert sum(up.values()) > SECONDS / 2

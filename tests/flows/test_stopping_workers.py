@@ -1,0 +1,65 @@
+"""Stopping four workers: no new jobs, a grace for those that run, requests answered, and everything recorded as it was."""
+
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.programs import Programs, eventually
+from tests.records import rows
+
+APP = """
+import time
+from datetime import timedelta
+
+import service.runtime
+from service.schedule import Every, Job, Schedule
+
+
+def endless(_context):
+    while True:
+        time.sleep(0.01)
+
+
+def short(_context):
+    time.sleep(1.5)
+    return {"done": 1}
+
+
+DAILY = Every(timedelta(days=1))
+JOBS = (Job("endless", DAILY, endless, catches_up=True), Job("short", DAILY, short, catches_up=True))
+service.runtime.Schedule = lambda settings: Schedule(settings, JOBS)
+
+from service.main import create_app
+
+app = create_app()
+
+
+@app.get("/slow")
+def slow():
+    time.sleep(1.5)
+    return {"answered": True}
+"""
+
+
+def test_four_workers_stop_together_within_the_grace_and_tell_each_run_as_it_was(programs: Programs):
+    programs.write("stopping.py", APP)
+    service = programs.uvicorn("stopping:app", "--workers", "4", JOB_GRACE_SECONDS="3")
+    database = programs.home / "var/sovani.db"
+    service.wait_for("/readyz", within=60)
+    running = "SELECT count(*) FROM job_runs WHERE status = 'running'"
+    eventually(lambda: rows(database, running) == [(2,)] or rows(database, "SELECT count(*) FROM job_runs") == [(2,)])
+
+    with ThreadPoolExecutor(1) as client:
+        answer = client.submit(service.get, "/slow")
+        time.sleep(0.3)
+        told = service.tell(signal.SIGTERM)
+        assert service.exit_code(30) == 0
+        took = time.monotonic() - told
+
+    assert answer.result(10).json() == {"answered": True}
+    assert rows(database, "SELECT job_name, status, outcome, error_message FROM job_runs ORDER BY job_name") == [
+        ("endless", "failed", "cancelled", "the service stops"),
+        ("short", "success", "success", None),
+    ]
+    assert rows(database, "SELECT holder, held_until FROM schedule_claims") == [(None, None)] * 2
+    assert 2.5 < took < 15  # the grace, and not one for each worker after the other
