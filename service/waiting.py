@@ -7,7 +7,7 @@ from collections.abc import Callable
 from opentelemetry import trace
 
 from service.cancelling import Stopped
-from service.marketplaces.http import Wait
+from service.marketplaces.turns import Wait
 
 Waited = Callable[[str, str, float], None]
 """Takes the service, the reason, and the seconds."""

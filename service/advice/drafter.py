@@ -1,7 +1,6 @@
 """The drafter: asks OpenAI for an answer to a review, keeps to its pace, and says what became of it and what it cost."""
 
 import json
-import random
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,13 +17,13 @@ from service.advice.prompt import Subject
 from service.advice.reply import Reply
 from service.external import OPENAI
 from service.instruments import BusinessInstruments
-from service.marketplaces.errors import CallError, Paused, Unauthorized
-from service.marketplaces.http import Wait
-from service.marketplaces.pace import Limit, Pace, moment_in
+from service.marketplaces.errors import CallError, Unauthorized
+from service.marketplaces.pace import Limit, Pace
+from service.marketplaces.turns import Turns, Wait
 from telemetry import names
 
 ATTEMPTS: Final = 3
-_LONGEST_BACKOFF: Final = 30.0
+_OPENAI: Final = "OpenAI"
 _CHAT: Final = "chat"
 _BROKEN: Final = (json.JSONDecodeError, UnicodeDecodeError, RecursionError)
 
@@ -68,39 +67,17 @@ class Drafter:
         return draft
 
     def _ask_until_answered(self, subject: Subject, answer_length: int) -> Draft:
-        left, attempt = self.patience, 0
+        turns, left, attempt = Turns(_OPENAI, self.pace, self.wait), self.patience, 0
         while True:
-            left -= self._take_turn(left)
+            left -= turns.take(self.limit, left)
             attempt += 1
             result = self._attempt(subject, answer_length)
             if isinstance(result, Reply):
                 return self._settle(result)
-            self._tell_others(result.error)
+            turns.heed(self.limit, result.error)
             if not result.again or attempt == ATTEMPTS:
                 raise result.error
-            left -= self._back_off(result.error, attempt, left)
-
-    def _take_turn(self, patience: float) -> float:
-        turn = self.pace.reserve(self.limit, max(0.0, patience))
-        if not turn.mine:
-            raise Paused("OpenAI", moment_in(turn.wait))
-        if turn.wait > 0:
-            self.wait(turn.wait, words.PACE)
-        return turn.wait
-
-    def _tell_others(self, error: CallError) -> None:
-        """Whoever calls for this account waits as long as OpenAI has said, also when this draft is given up."""
-        if error.retry_after is not None:
-            self.pace.block(self.limit, error.retry_after)
-
-    def _back_off(self, error: CallError, attempt: int, patience: float) -> float:
-        if error.retry_after is not None:
-            return 0.0  # the turn is waited for
-        seconds = min(_LONGEST_BACKOFF, 2.0 ** (attempt - 1)) * random.uniform(0.75, 1.0)
-        if seconds > patience:
-            raise error
-        self.wait(seconds, words.BACKOFF)
-        return seconds
+            left -= turns.back_off(result.error, attempt, left)
 
     def _attempt(self, subject: Subject, answer_length: int) -> Reply | Failure:
         attributes = {

@@ -1,7 +1,6 @@
 """HTTP: the one client for calls out, paced by account, bounded in time and size, repeated only where that is safe."""
 
 import json
-import random
 import tempfile
 import time
 import weakref
@@ -13,9 +12,10 @@ from typing import IO, Any, Final
 import httpx
 import ijson
 
-from service.marketplaces.errors import CallError, Misconfigured, Paused, TooManyRequests, Unreachable, Unreadable
-from service.marketplaces.pace import Limit, Pace, moment_in
+from service.marketplaces.errors import CallError, Misconfigured, TooManyRequests, Unreachable, Unreadable
+from service.marketplaces.pace import Limit, Pace
 from service.marketplaces.transport import DEADLINE, LARGEST, BoundedTransport, proxy_for
+from service.marketplaces.turns import Turns, Wait
 
 ATTEMPTS: Final = 5
 _REFUSALS: Final = 30  # "too many requests" is an answer, not a failure: it is bounded by the patience, and by this
@@ -24,12 +24,8 @@ _TIMEOUT: Final = httpx.Timeout(connect=5.0, read=30.0, write=15.0, pool=5.0)
 _IN_MEMORY: Final = 2**20
 _CHUNK: Final = 2**16
 _TEXT: Final = 100_000
-_LONGEST_BACKOFF: Final = 30.0
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
-
-Wait = Callable[[float, str], None]
-"""Waits so many seconds, for a reason of a closed set, or raises because the service is stopping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +115,7 @@ class ApiClient:
     def __init__(self, api: Api, pace: Pace, wait: Wait, patience: float = PATIENCE) -> None:
         self.api = api
         self.patience = patience
-        self._pace = pace
-        self._wait = wait
+        self._turns = Turns(api.service, pace, wait)
         headers = httpx.Headers({name: _sendable(value) for name, value in api.headers.items()}, encoding="utf-8")
         self._client = httpx.Client(
             transport=BoundedTransport(proxy=proxy_for(api.base_url)), headers=headers, timeout=_TIMEOUT
@@ -138,35 +133,16 @@ class ApiClient:
         """
         left, failures = self.patience if patience is None else patience, 0
         for attempt in range(1, _REFUSALS + 1):
-            left -= self._take_turn(call.limit, left)
+            left -= self._turns.take(call.limit, left)
             try:
                 return self._attempt(call)
             except CallError as error:
+                self._turns.heed(call.limit, error)
                 failures += not isinstance(error, TooManyRequests)
                 if not _may_repeat(error, call) or failures == ATTEMPTS or attempt == _REFUSALS:
                     raise
-                left -= self._give_way(call.limit, error, attempt, left)
+                left -= self._turns.back_off(error, attempt, left)
         raise AssertionError("unreachable")
-
-    def _take_turn(self, limit: Limit, patience: float) -> float:
-        turn = self._pace.reserve(limit, max(0.0, patience))
-        if not turn.mine:
-            raise Paused(self.api.service, moment_in(turn.wait))
-        if turn.wait > 0:
-            self._wait(turn.wait, "pace")
-        return turn.wait
-
-    def _give_way(self, limit: Limit, error: CallError, attempt: int, patience: float) -> float:
-        """Wait what the service says, together with all who call it for this account; else a little longer each time."""
-        seconds = error.retry_after
-        if seconds is not None:
-            self._pace.block(limit, seconds)
-            return 0.0  # the turn is waited for
-        seconds = min(_LONGEST_BACKOFF, 2.0 ** (attempt - 1)) * random.uniform(0.75, 1.0)
-        if seconds > patience:
-            raise error
-        self._wait(seconds, "backoff")
-        return seconds
 
     def _attempt(self, call: Call) -> Answer:
         body = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # the answer keeps it
