@@ -105,7 +105,8 @@ def build(
     page = MetricsPage(settings.metrics_names, Translator((*VOCABULARY, *specifics.rows)))
     sdk_meters = MeterProvider([page, *otlp.metric_readers()], about, shutdown_on_exit=False, views=views())
     meters = LimitedMeterProvider(sdk_meters, limit)
-    instruments = Instruments.create(meters.get_meter(_SCOPE))
+    meter = meters.get_meter(_SCOPE)
+    instruments = Instruments.create(meter)
     store = JobRunStore(engine)
     recorder = Recorder(store.write, dropped=_counts(instruments))
     tracers = providers.tracer_provider(about, settings, meters, recorder.record)
@@ -116,9 +117,7 @@ def build(
         meter_provider=meters,
         logger_provider=handler.provider,
         instruments=instruments,
-        server=ServerInstruments.create(
-            tracers.get_tracer(_SCOPE), meters.get_meter(_SCOPE), instruments.http_server_duration
-        ),
+        server=ServerInstruments.create(tracers.get_tracer(_SCOPE), meter, instruments.http_server_duration),
         page=page,
         store=store,
         recorder=recorder,

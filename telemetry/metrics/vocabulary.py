@@ -107,7 +107,6 @@ def _sdk_rows(queue: str, signal: str) -> tuple[Row, ...]:
 
 
 _DROPPED: Final = "Telemetry that was dropped, by queue and reason."
-
 VOCABULARY: Final[tuple[Row, ...]] = (
     Row("http_requests_total", "counter", names.HTTP_SERVER_DURATION, "HTTP requests answered.", _REQUEST),
     Row(

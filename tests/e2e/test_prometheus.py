@@ -3,14 +3,14 @@
 import math
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx
 import pytest
 
-from tests.programs import Program, Programs, eventually, free_port
+from tests.programs import Program, Programs, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -29,15 +29,6 @@ app = create_app()
 def fail():
     with suppress(RuntimeError), monitor_job("sync_something"):
         raise RuntimeError("as it was asked to")
-"""
-CONFIG: Final = """
-global:
-  scrape_interval: 1s
-  scrape_timeout: 1s
-scrape_configs:
-  - job_name: sovani
-    static_configs:
-      - targets: ["127.0.0.1:{port}"]
 """
 # What Prometheus says that it takes, unless it is told otherwise.
 ACCEPT: Final = (
@@ -89,17 +80,8 @@ def service(programs: Programs) -> Iterator[Program]:
 
 
 @pytest.fixture(scope="module")
-def scraped(service: Program, prometheus: str, programs: Programs) -> Scraped:
-    config, port = programs.write("prometheus.yml", CONFIG.format(port=service.port)), free_port()
-    started = programs.start_command(
-        prometheus,
-        f"--config.file={config}",
-        f"--storage.tsdb.path={programs.home / 'tsdb'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-        port=port,
-    )
-    started.wait_for("/-/ready")
-    scraped = Scraped(service, started)
+def scraped(service: Program, scrape: Callable[..., Program]) -> Scraped:
+    scraped = Scraped(service, scrape(service))
     eventually(lambda: [each for each in scraped.query("count_over_time(up[1m])") if float(each["value"][1]) >= 4])
     return scraped
 

@@ -9,20 +9,11 @@ from typing import Final
 import httpx
 import pytest
 
-from tests.programs import Programs, free_port
+from tests.programs import Programs
 from tests.truth import Truth, kill_one
 
 SECONDS: Final = float(os.environ.get("TRUTH_SECONDS", "60"))
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(SECONDS + 120)]
-CONFIG: Final = """
-global:
-  scrape_interval: 1s
-  scrape_timeout: 1s
-scrape_configs:
-  - job_name: sovani
-    static_configs:
-      - targets: ["127.0.0.1:{port}"]
-"""
 
 
 def asked(url: str, query: str) -> dict[str, float]:
@@ -38,19 +29,10 @@ def exemplars(url: str, query: str) -> set[str]:
     return {each["labels"]["trace_id"] for series in found for each in series["exemplars"]}
 
 
-def test_prometheus_sees_no_counter_reset_while_workers_are_killed(programs: Programs, prometheus: str, capsys):
+def test_prometheus_sees_no_counter_reset_while_workers_are_killed(programs: Programs, scrape, capsys):
     service = programs.uvicorn("service.main:app", "--workers", "4", SCHEDULER="false", OTEL_TRACES_SAMPLER="always_on")
     service.wait_for("/readyz", within=60)
-    config, port = programs.write("workers.yml", CONFIG.format(port=service.port)), free_port()
-    server = programs.start_command(
-        prometheus,
-        f"--config.file={config}",
-        f"--storage.tsdb.path={programs.home / 'tsdb-workers'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--enable-feature=exemplar-storage",
-        port=port,
-    )
-    server.wait_for("/-/ready")
+    server = scrape(service, "--enable-feature=exemplar-storage")
     truth = Truth(service)
 
     watching = threading.Thread(target=truth.watch, args=(SECONDS, kill_one, 4.0))
