@@ -27,6 +27,7 @@ def test_a_worker_that_hangs_costs_the_deadline_and_its_last_numbers_stand_in(wo
     go_on = threading.Event()
     monkeypatch.setattr(hung.workers._answering, "_renew", lambda: go_on.wait(30))  # it accepts, and never answers
     hung.serve(1)
+    time.sleep(0.05)  # ages are told in milliseconds: what stands in is older by some of them
 
     began = time.monotonic()
     page = one.page()
