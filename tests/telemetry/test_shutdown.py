@@ -43,7 +43,7 @@ def test_a_step_that_hangs_takes_nobody_elses_time(hung, caplog):
 
     late = all_at_once({"traces": hung, "metrics": done.set, "logs": hung}, 0.2)
 
-    assert 0.2 <= time.monotonic() - started < 1.5
+    assert 0.2 <= time.monotonic() - started < 4
     assert late == ["traces", "logs"]
     assert done.is_set()
     [warning] = caplog.records

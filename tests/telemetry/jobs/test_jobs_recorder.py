@@ -126,7 +126,7 @@ def test_recording_does_not_wait_for_the_database(recorder_for, held):
     for n in range(1000):
         recorder.record(a_run(n))
 
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 4
     assert recorder.size == 1001
 
 
