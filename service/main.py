@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI
 from service import __version__, database
 from service.access import require_ops_token
 from service.errors import PROBLEM, install_error_pages
-from service.operations import health, jobs, metrics
+from service.operations import health, jobs, metrics, statistics
 from service.orders import routes as orders
 from service.reviews import actions
 from service.reviews import routes as reviews
@@ -48,7 +48,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(health.router)
     for router in (reviews.router, actions.router, orders.router):
         app.include_router(router)
-    for router in (metrics.router, jobs.router):
+    for router in (metrics.router, jobs.router, statistics.router):
         app.include_router(router, dependencies=[Depends(require_ops_token)], responses={401: PROBLEM})
     setup.start(app=app, settings=runtime.settings, specifics=specifics(runtime.settings))
     return app

@@ -31,10 +31,12 @@ __all__ = [
     "AdviceRow",
     "Base",
     "InvalidRow",
+    "MissedRow",
     "OrderRow",
     "PaceRow",
     "ReviewRow",
     "ScheduleClaim",
+    "ScheduleWatchRow",
     "SyncPositionRow",
 ]
 
@@ -78,6 +80,37 @@ class ScheduleClaim(Base):
     last_tick: Mapped[datetime] = mapped_column(UTCDateTime)
     holder: Mapped[str | None] = mapped_column(String(40))
     held_until: Mapped[float | None]
+
+
+class ScheduleWatchRow(Base):
+    """How far the ticks of a job have been looked at, and when somebody who runs the job was last there.
+
+    Ticks up to `watched_until` are accounted for. `seen_at` is renewed by every process that runs the job; a job's ticks are
+    counted anew when its `cadence` changes. `back_at` is when somebody was there again after nobody was.
+    """
+
+    __tablename__ = "schedule_watch"
+
+    job_name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    cadence: Mapped[str] = mapped_column(String(200))
+    watched_until: Mapped[datetime] = mapped_column(UTCDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    back_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class MissedRow(Base):
+    """Ticks of a job for which no run began: `kind` is `missed`, or `downtime` where nobody was there to begin it."""
+
+    __tablename__ = "missed_runs"
+    __table_args__ = (Index("ix_missed_runs_job_name_id", "job_name", "id"),)
+
+    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
+    job_name: Mapped[str] = mapped_column(String(100))
+    kind: Mapped[str] = mapped_column(String(20))
+    first_tick: Mapped[datetime] = mapped_column(UTCDateTime)
+    last_tick: Mapped[datetime] = mapped_column(UTCDateTime)
+    ticks: Mapped[int] = mapped_column(Integer)
+    noticed_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
 class PaceRow(Base):

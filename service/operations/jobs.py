@@ -1,10 +1,9 @@
-"""GET /jobs, /jobs/status and /jobs/stats/{job_name}: what runs, what ran, and how well."""
+"""GET /jobs and /jobs/status: what runs, and what ran."""
 
-import re
-from datetime import datetime, timedelta
-from typing import Annotated, Any, Final, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.errors import PROBLEM, Problem
@@ -12,15 +11,9 @@ from service.operations.dependencies import ScheduleDep, TelemetryDep
 from service.paging import LARGEST_ID, Filters, link_next
 from service.schedule import Schedule
 from service.scheduler import utcnow
-from telemetry.jobs.stats import statistics
 from telemetry.setup import Telemetry
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
-
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_WINDOW: Final = r"^[1-9][0-9]{0,4}[smhdw]$"
-_LONGEST: Final = timedelta(days=36_500)
-JobName = Annotated[str, Path(max_length=100, description="the job's name, as `/jobs` lists it")]
 
 
 class NoSuchJob(Problem):
@@ -79,36 +72,6 @@ class JobsOut(BaseModel):
     jobs: list[ScheduledJobOut]
 
 
-class StreakOut(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
-    status: Literal["success", "failed"]
-    runs: int
-
-
-class StatisticsOut(BaseModel):
-    """Durations in seconds; `success_rate` in percent of the runs that ended."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    job_name: str
-    total_runs: int
-    successful_runs: int
-    failed_runs: int
-    running_runs: int
-    success_rate: float | None
-    avg_duration_seconds: float | None
-    p50_duration_seconds: float | None
-    p95_duration_seconds: float | None
-    p99_duration_seconds: float | None
-    current_streak: StreakOut | None
-    last_run: datetime | None
-    last_status: str | None
-    last_success: datetime | None
-    next_run: datetime | None = None
-    window_seconds: float | None
-
-
 @router.get("")
 def list_jobs(telemetry: TelemetryDep, schedule: ScheduleDep) -> JobsOut:
     """The schedule: each job with its cadence, its last and next run, and its state."""
@@ -141,39 +104,14 @@ def list_runs(
 ) -> RunsOut:
     """Runs, newest first. The next page is behind the header `Link: …; rel="next"`, or `before=` the last id."""
     if query.job_name is not None:
-        _must_be_known(query.job_name, telemetry, schedule)
+        must_be_known(query.job_name, telemetry, schedule)
     rows = telemetry.store.page(**query.model_dump())
     link_next(request, response, rows, query.limit)
     return RunsOut(runs=[JobRunOut.model_validate(row) for row in rows])
 
 
-@router.get("/stats/{job_name}", responses={404: PROBLEM, 422: PROBLEM})
-def read_statistics(
-    job_name: JobName,
-    telemetry: TelemetryDep,
-    schedule: ScheduleDep,
-    window: Annotated[str | None, Query(pattern=_WINDOW, description="such as 90m, 24h, 7d; by default all")] = None,
-) -> StatisticsOut:
-    """How a job has done, over a window that ends now or over all that is kept."""
-    _must_be_known(job_name, telemetry, schedule)
-    now = utcnow()
-    length = _length(window) if window else None
-    found = StatisticsOut.model_validate(statistics(telemetry.engine, job_name, window=length, now=now))
-    found.next_run = _next_run(job_name, schedule, now)
-    return found
-
-
-def _must_be_known(job_name: str, telemetry: Telemetry, schedule: Schedule) -> None:
+def must_be_known(job_name: str, telemetry: Telemetry, schedule: Schedule) -> None:
     """Known are the jobs of the schedule and those that ever ran."""
     scheduled = {job.name for job in schedule.jobs}
     if job_name not in scheduled and job_name not in (recorded := telemetry.store.names()):
         raise NoSuchJob(job_name, [*scheduled.union(recorded)])
-
-
-def _next_run(job_name: str, schedule: Schedule, now: datetime) -> datetime | None:
-    return next((job.cadence.after(now) for job in schedule.scheduled() if job.name == job_name), None)
-
-
-def _length(window: str) -> timedelta:
-    number, unit = re.fullmatch(r"(\d+)(\w)", window).groups()  # type: ignore[union-attr]  # the query's pattern says so
-    return min(timedelta(**{_UNITS[unit]: int(number)}), _LONGEST)

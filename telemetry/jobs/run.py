@@ -44,6 +44,11 @@ class JobRun:
     error_message: str | None = None
     metadata: dict[str, Json] = field(default_factory=dict)
     scheduled_for: datetime | None = None
+    deadline_at: datetime | None = None
+    overdue_at: datetime | None = None
+    slowest_child: str | None = None
+    slowest_child_seconds: float | None = None
+    first_error: str | None = None
 
     @classmethod
     def started(cls, span: ReadableSpan, worker: str) -> Self | None:

@@ -1,9 +1,9 @@
-"""The table `job_runs`: what every job did, one row a run."""
+"""The tables of jobs: `job_runs`, one row a run, and `job_run_days`, what the runs of a day came to."""
 
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Final
 
-from sqlalchemy import JSON, BigInteger, Float, Index, Integer, MetaData, String
+from sqlalchemy import JSON, BigInteger, Date, Float, Index, Integer, MetaData, String, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from telemetry.database import UTCDateTime
@@ -23,14 +23,24 @@ class Base(DeclarativeBase):
     )
 
 
+_RUNNING: Final = text("finished_at IS NULL")
+
+
 class JobRunRow(Base):
-    """`run_id` is the span's identity, so that a run that is written twice is one row."""
+    """`run_id` is the span's identity, so that a run that is written twice is one row.
+
+    `deadline_at` is when the run has had its `max_runtime`, and `overdue_at` when it was seen to go on after that.
+    `slowest_child` and `first_error` name spans inside the run: the one that took the longest, for itself, and the first
+    that failed.
+    """
 
     __tablename__ = "job_runs"
     __table_args__ = (
         Index("ix_job_runs_job_name_id", "job_name", "id"),
         Index("ix_job_runs_status_id", "status", "id"),
-        Index("ix_job_runs_job_name_started_at", "job_name", "started_at"),
+        Index("ix_job_runs_job_name_status_id", "job_name", "status", "id"),
+        Index("ix_job_runs_job_name_finished_at", "job_name", "finished_at"),
+        Index("ix_job_runs_running", "heartbeat_at", postgresql_where=_RUNNING, sqlite_where=_RUNNING),
     )
 
     # SQLite numbers rows by itself only where the key is an INTEGER.
@@ -49,3 +59,31 @@ class JobRunRow(Base):
     worker: Mapped[str] = mapped_column(String(255))
     heartbeat_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     outcome: Mapped[str | None] = mapped_column(String(20))
+    deadline_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    overdue_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    slowest_child: Mapped[str | None] = mapped_column(String(255))
+    slowest_child_seconds: Mapped[float | None] = mapped_column(Float)
+    first_error: Mapped[str | None] = mapped_column(String(255))
+
+
+class JobRunDayRow(Base):
+    """What the runs of a job that ended on one day of UTC came to; it stays when their rows are pruned.
+
+    `durations` holds the durations of all that have one, and `success_durations` those of the successes, as a
+    `telemetry.jobs.sketch`. `seconds` is the sum of those of all.
+    """
+
+    __tablename__ = "job_run_days"
+
+    job_name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    success: Mapped[int] = mapped_column(Integer)
+    error: Mapped[int] = mapped_column(Integer)
+    timeout: Mapped[int] = mapped_column(Integer)
+    cancelled: Mapped[int] = mapped_column(Integer)
+    lost: Mapped[int] = mapped_column(Integer)
+    timed: Mapped[int] = mapped_column(Integer)
+    seconds: Mapped[float] = mapped_column(Float)
+    last_success: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    durations: Mapped[dict[str, Any]] = mapped_column(JSON)
+    success_durations: Mapped[dict[str, Any]] = mapped_column(JSON)

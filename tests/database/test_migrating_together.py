@@ -18,7 +18,7 @@ from tests.programs import Programs, eventually
 MISSING = "migrations are missing: run `alembic upgrade head`"
 NEWER = "the database is newer than this version of the service: update the service"
 PROCESSES = 6
-REVISIONS = 4
+REVISIONS = 5
 MIGRATE = """
 import logging, os, pathlib, sys, time
 from sqlalchemy import event

@@ -187,6 +187,7 @@ def test_migrating_leaves_the_logging_as_it_was(empty, caplog):
         "Running upgrade 2d3b8a10c36",
         "Running upgrade 7a41c0e95b1",
         "Running upgrade c5e80f2b6d9",
+        "Running upgrade 9b4d17c3e8a",
     ]
 
 
@@ -194,7 +195,7 @@ def test_the_command_line_migrates_the_database_of_the_environment_and_logs_as_t
     done = alembic("upgrade", "head", DATABASE_URL=database_url.render_as_string(hide_password=False))
 
     assert done.returncode == 0, done.stderr
-    assert len(CONSOLE_LINE.findall(done.stdout + done.stderr)) == 4
+    assert len(CONSOLE_LINE.findall(done.stdout + done.stderr)) == 5
     engine = create_engine(database_url)
     database.at_head(engine)
     engine.dispose()
