@@ -17,9 +17,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service import database
 from service.banner import banner
+from service.cancelling import Stopped
 from service.claims import new_holder
 from service.doctor import FAIL, examine
 from service.leases import Leases
+from service.missed import DAY, NONE_MISSED, MissedRuns, missed_runs
 from service.runtime import Runtime, SandboxAway
 from service.sandbox.keeper import answers
 from service.schedule import Job, Schedule, UnknownJob
@@ -28,10 +30,12 @@ from service.settings import SANDBOX_HOST, Settings
 from telemetry import setup
 from telemetry.health.report import describe
 from telemetry.jobs.recording import JobHandle
+from telemetry.jobs.tables import JobRunRow
 from telemetry.logs import setup_logging
 
 GRACEFUL: Final = 20
 _LOOK: Final = 0.1
+_TO_END: Final = (signal.SIGTERM, signal.SIGINT)
 _APP: Final = "service.main:app"
 
 
@@ -95,7 +99,7 @@ def scheduler(_options: argparse.Namespace) -> int:
     def stopping(_signal: int, _frame: FrameType | None) -> None:
         runtime.lifecycle.stop()  # no lock: a handler that takes one waits for the thread that it has interrupted
 
-    for wanted in (signal.SIGTERM, signal.SIGINT):
+    for wanted in _TO_END:
         signal.signal(wanted, stopping)
     say(f"Scheduler: {', '.join(f'{job.name} {job.cadence}' for job in runtime.schedule.scheduled())}")
     while runtime.lifecycle.stopping_since is None:
@@ -106,31 +110,35 @@ def scheduler(_options: argparse.Namespace) -> int:
 
 def jobs(_options: argparse.Namespace) -> int:
     """List the schedule with each job's last and next run."""
-    settings = Settings.read()
-    runtime = Runtime(settings)
+    runtime = Runtime(Settings.read())
     now = utcnow()
     try:
         database.at_head(runtime.engine)
-        last = runtime.telemetry.store.latest()
+        last, missed = runtime.telemetry.store.latest(), missed_runs(runtime.engine, now - DAY)
     except (SQLAlchemyError, database.MigrationsMissing) as error:
         return complain(f"The database cannot be read: {describe(error)}.")
     finally:
         setup.shutdown(1.0)
-    rows = [("JOB", "CADENCE", "LAST RUN", "STATUS", "NEXT RUN")]
+    rows = [("JOB", "CADENCE", "LAST RUN", "STATUS", "MISSED IN 24 H", "NEXT RUN")]
     for job in runtime.schedule.jobs:
-        run = last.get(job.name)
-        missing = runtime.schedule.missing(job)
-        rows.append(
-            (
-                job.name,
-                str(job.cadence),
-                _moment(run.started_at) if run else "never",
-                run.status if run else "-",
-                missing or _moment(job.cadence.after(now)),
-            )
-        )
+        following = runtime.schedule.missing(job) or _moment(job.cadence.after(now))
+        row = (job.name, str(job.cadence), *_last(last.get(job.name)), _missed(missed.get(job.name, NONE_MISSED)))
+        rows.append((*row, following))
     say("\n".join(_columns(rows)))
     return 0
+
+
+def _last(run: JobRunRow | None) -> tuple[str, str]:
+    """When the last run began, and what became of it."""
+    if run is None:
+        return "never", "-"
+    overdue = run.status == "running" and run.overdue_at is not None
+    return _moment(run.started_at), "overdue" if overdue else run.status
+
+
+def _missed(runs: MissedRuns) -> str:
+    each = [f"{runs.missed}"] if runs.missed else []
+    return " + ".join([*each, f"{runs.downtime} while nobody ran"] if runs.downtime else each) or "-"
 
 
 def _moment(moment: datetime) -> str:
@@ -151,18 +159,42 @@ def run_one(options: argparse.Namespace) -> int:
     except UnknownJob as error:
         return complain(str(error))
     runtime = Runtime(settings)
+    told = _stopped_by_signals()
     try:
-        database.migrate(runtime.engine)
-        with runtime.surroundings():
-            started = time.perf_counter()
-            run = _run_alone(job, runtime)
+        said = _run_and_describe(job, runtime)
+    except Stopped:
+        complain(f"{job.name} was stopped.")
+        return 128 + next(iter(told), signal.SIGTERM)
     except Exception as error:  # noqa: BLE001  # the edge: whatever a job raises is told to whoever ran it
         return complain(f"{job.name} failed: {type(error).__name__}: {error}")
     finally:
         setup.shutdown()
-    took = time.perf_counter() - started
-    say(f"{job.name}: success in {took:.3f} s {json.dumps(run.metadata, default=str, ensure_ascii=False)}")
+    say(said)
     return 0
+
+
+def _run_and_describe(job: Job, runtime: Runtime) -> str:
+    database.migrate(runtime.engine)
+    with runtime.surroundings():
+        started = time.perf_counter()
+        run = _run_alone(job, runtime)
+    took = time.perf_counter() - started
+    return f"{job.name}: success in {took:.3f} s {json.dumps(run.metadata, default=str, ensure_ascii=False)}"
+
+
+def _stopped_by_signals() -> list[int]:
+    """From now on a signal to end cancels what goes on; another one ends the process. Returns where the signal will be."""
+    told: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        told.append(number)
+        for each in _TO_END:
+            signal.signal(each, signal.SIG_DFL)
+        raise Stopped("the command was told to stop")
+
+    for each in _TO_END:
+        signal.signal(each, stop)
+    return told
 
 
 def _run_alone(job: Job, runtime: Runtime) -> JobHandle:

@@ -20,6 +20,8 @@ ADVICE_GENERATED: Final = "advice.generated"
 ADVICE_DRAFTS: Final = "advice.drafts"
 API_WAIT: Final = "external.api.wait"
 TICKS_SKIPPED: Final = "scheduler.ticks.skipped"
+RUNS_MISSED: Final = "scheduler.runs.missed"
+RUNS_OVERDUE: Final = "scheduler.runs.overdue"
 
 # The words of OpenTelemetry's conventions for generative AI; the cost is the service's own.
 TOKEN_USAGE: Final = "gen_ai.client.token.usage"  # noqa: S105  # tokens of text
@@ -110,6 +112,20 @@ ROWS: Final = (
         "Ticks of a job that found the run before them going on.",
         (Label("job_name", names.JOB_NAME),),
     ),
+    Row(
+        "scheduler_runs_missed_total",
+        "counter",
+        RUNS_MISSED,
+        "Ticks of a job for which no run began in time, though somebody was there.",
+        (Label("job_name", names.JOB_NAME),),
+    ),
+    Row(
+        "scheduler_runs_overdue_total",
+        "counter",
+        RUNS_OVERDUE,
+        "Runs of a job that went on for longer than they may.",
+        (Label("job_name", names.JOB_NAME),),
+    ),
 )
 
 
@@ -123,6 +139,8 @@ class BusinessInstruments:
     money: Counter
     call_waits: Counter
     ticks_skipped: Counter
+    runs_missed: Counter
+    runs_overdue: Counter
 
     @classmethod
     def create(cls, meter: Meter) -> Self:
@@ -142,6 +160,8 @@ class BusinessInstruments:
             ticks_skipped=meter.create_counter(
                 TICKS_SKIPPED, "{tick}", "Ticks that found the run before them going on."
             ),
+            runs_missed=meter.create_counter(RUNS_MISSED, "{tick}", "Ticks for which no run began in time."),
+            runs_overdue=meter.create_counter(RUNS_OVERDUE, "{run}", "Runs that went on for longer than they may."),
         )
         made._begin_at_zero()
         return made

@@ -1,8 +1,9 @@
 """The runtime: what every entry point needs, built in one order, started and stopped in the other."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Final
 
 from service import external
@@ -11,12 +12,14 @@ from service.clock import SharedClock
 from service.context import Context
 from service.instruments import ROWS, BusinessInstruments
 from service.outside import PROMPT, Outside, counting_waits
+from service.rounds import Rounds
 from service.sandbox.keeper import Keeper
 from service.schedule import Schedule
 from service.scheduler import Scheduler, Watch
 from service.settings import SANDBOX_HOST, Settings
 from service.startup import BringUp
 from service.waiting import Stopping, Waiting
+from service.watching import EVERY, Counting, Listener, Watchman
 from telemetry import names, setup
 from telemetry.database import create_engine
 from telemetry.health.lifecycle import Lifecycle
@@ -72,8 +75,9 @@ class Runtime:
             self.context,
             self.claims,
             SharedClock(self.engine).now,
-            watch=Watch(self._skipped, lambda: self.lifecycle.stopping_since is None),
+            watch=Watch(self._skipped, self._goes_on),
         )
+        self.watch = Rounds(self._watching(), SharedClock(self.engine).now, EVERY, self._goes_on)
         self._bring_up = BringUp(self.engine, self._ready)
         self._begin_at_zero()
 
@@ -113,7 +117,12 @@ class Runtime:
         for job in self.schedule.scheduled():
             for status in (names.STATUS_SUCCESS, names.STATUS_FAILED):
                 self.telemetry.instruments.job_runs.add(0, {names.JOB_NAME: job.name, names.JOB_STATUS: status})
-            self.instruments.ticks_skipped.add(0, {names.JOB_NAME: job.name})
+            for counter in (
+                self.instruments.ticks_skipped,
+                self.instruments.runs_missed,
+                self.instruments.runs_overdue,
+            ):
+                counter.add(0, {names.JOB_NAME: job.name})
 
     def _remember_successes(self) -> None:
         """When a job last succeeded is known from before this process began."""
@@ -128,7 +137,23 @@ class Runtime:
             self.sandbox.wait()
         if self.settings.scheduler:
             self.scheduler.start()
+        self.watch.start()
         self.lifecycle.ready()
+
+    def _watching(self) -> Callable[[datetime], None]:
+        """Who runs the schedule accounts for its ticks; who doesn't hears whether anybody does."""
+        if self.settings.scheduler:
+            return Watchman(self.schedule, self.engine, Counting(self._missed, self._overdue)).look
+        return Listener(self.engine).listen
+
+    def _goes_on(self) -> bool:
+        return self.lifecycle.stopping_since is None
+
+    def _missed(self, job_name: str, ticks: int) -> None:
+        self.instruments.runs_missed.add(ticks, {names.JOB_NAME: job_name})
+
+    def _overdue(self, job_name: str) -> None:
+        self.instruments.runs_overdue.add(1, {names.JOB_NAME: job_name})
 
     def _skipped(self, job_name: str) -> None:
         self.instruments.ticks_skipped.add(1, {names.JOB_NAME: job_name})
@@ -141,6 +166,7 @@ class Runtime:
         self.lifecycle.stop()
         told = self.lifecycle.stopping_since or time.monotonic()
         self._bring_up.stop()
+        self.watch.stop()
         grace = max(0.0, told + self.settings.job_grace_seconds - time.monotonic())
         self._stopping.tell()
         self.scheduler.stop(grace)

@@ -6,72 +6,16 @@ A new job is one line in `JOBS`. It is recorded, measured, listed and claimed li
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Protocol
-
-from apscheduler.triggers.cron import CronTrigger
-from apscheduler.triggers.interval import IntervalTrigger
+from typing import Any, Final
 
 from service import business, housekeeping
+from service.cadence import Cadence, DailyAt, Every
 from service.context import Context
 from service.settings import Settings
 from telemetry.logs.cleanup import BACKUPS
 
 Metadata = Mapping[str, Any]
-
-
-class Cadence(Protocol):
-    """When a job is due. Ticks are the same in every process, whenever it was started."""
-
-    def after(self, moment: datetime) -> datetime:
-        """The first tick later than the moment."""
-        ...
-
-    def before(self, moment: datetime) -> datetime:
-        """The last tick that is not later than the moment."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Every:
-    """Every so often, counted from the epoch: every 15 minutes is :00, :15, :30 and :45."""
-
-    interval: timedelta
-
-    def after(self, moment: datetime) -> datetime:
-        trigger = IntervalTrigger(seconds=int(self.interval.total_seconds()), start_date=_EPOCH, timezone=UTC)
-        return _next(trigger, moment)
-
-    def before(self, moment: datetime) -> datetime:
-        return self.after(moment) - self.interval
-
-    def __str__(self) -> str:
-        minutes, seconds = divmod(int(self.interval.total_seconds()), 60)
-        return f"every {minutes} min" if not seconds else f"every {minutes * 60 + seconds} s"
-
-
-@dataclass(frozen=True, slots=True)
-class DailyAt:
-    """Once a day, at an hour and minute of UTC."""
-
-    hour: int
-    minute: int
-
-    def after(self, moment: datetime) -> datetime:
-        return _next(CronTrigger(hour=self.hour, minute=self.minute, timezone=UTC), moment)
-
-    def before(self, moment: datetime) -> datetime:
-        return self.after(moment) - timedelta(days=1)
-
-    def __str__(self) -> str:
-        return f"daily at {self.hour:02}:{self.minute:02} UTC"
-
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _next(trigger: IntervalTrigger | CronTrigger, moment: datetime) -> datetime:
-    later: datetime = trigger.get_next_fire_time(None, moment + timedelta(microseconds=1))
-    return later.astimezone(UTC)
+START_GRACE: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +27,8 @@ class Job:
         catches_up: a tick that nobody ran, since nobody was there, is run at the start.
         overlaps: a tick runs although the run before it goes on.
         in_sandbox: its cadence where the outside world is a sandbox, and somebody watches.
+        start_grace: how long after its tick a run may begin; one that has not by then is missed.
+        max_runtime: how long a run may go on; one that does so for longer is said to be overdue while it runs.
     """
 
     name: str
@@ -92,6 +38,8 @@ class Job:
     catches_up: bool = False
     overlaps: bool = False
     in_sandbox: Cadence | None = None
+    start_grace: timedelta = START_GRACE
+    max_runtime: timedelta | None = None
 
 
 def _now() -> datetime:
@@ -115,17 +63,25 @@ JOBS: Final[tuple[Job, ...]] = (
         lambda c: housekeeping.check_resources(
             c.resources, disk=c.settings.alert_threshold_disk, memory=c.settings.alert_threshold_memory
         ),
+        max_runtime=timedelta(minutes=1),
     ),
-    Job("cleanup_logs", DailyAt(2, 40), lambda c: housekeeping.clean_logs(c.settings.log_dir, _now())),
+    Job(
+        "cleanup_logs",
+        DailyAt(2, 40),
+        lambda c: housekeeping.clean_logs(c.settings.log_dir, _now()),
+        max_runtime=timedelta(minutes=10),
+    ),
     Job(
         "backup_database",
         DailyAt(3, 10),
         lambda c: housekeeping.back_up_database(c.engine.url, c.settings.data_dir / BACKUPS, _now()),
+        max_runtime=timedelta(hours=1),
     ),
     Job(
         "prune_job_runs",
         DailyAt(3, 40),
         lambda c: housekeeping.prune_job_runs(c.store, c.settings.job_runs_keep_days, _now()),
+        max_runtime=timedelta(hours=1),
     ),
     Job(
         "sync_wb_reviews",
@@ -134,6 +90,7 @@ JOBS: Final[tuple[Job, ...]] = (
         _wants("WB_API_TOKEN"),
         catches_up=True,
         in_sandbox=Every(timedelta(minutes=1)),
+        max_runtime=timedelta(minutes=15),
     ),
     Job(
         "sync_wb_orders",
@@ -142,6 +99,7 @@ JOBS: Final[tuple[Job, ...]] = (
         _wants("WB_API_TOKEN"),
         catches_up=True,
         in_sandbox=Every(timedelta(minutes=2)),
+        max_runtime=timedelta(minutes=30),
     ),
     Job(
         "sync_ozon_reviews",
@@ -150,6 +108,7 @@ JOBS: Final[tuple[Job, ...]] = (
         _wants("OZON_CLIENT_ID", "OZON_API_KEY"),
         catches_up=True,
         in_sandbox=Every(timedelta(minutes=1)),
+        max_runtime=timedelta(minutes=15),
     ),
     Job(
         "sync_ozon_orders",
@@ -158,6 +117,7 @@ JOBS: Final[tuple[Job, ...]] = (
         _wants("OZON_CLIENT_ID", "OZON_API_KEY"),
         catches_up=True,
         in_sandbox=Every(timedelta(minutes=2)),
+        max_runtime=timedelta(minutes=30),
     ),
     Job(
         "generate_advice",
@@ -166,6 +126,7 @@ JOBS: Final[tuple[Job, ...]] = (
         _wants("OPENAI_API_KEY", "OPENAI_MODEL"),
         catches_up=True,
         in_sandbox=Every(timedelta(seconds=15)),
+        max_runtime=timedelta(minutes=10),
     ),
 )
 

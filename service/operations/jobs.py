@@ -4,13 +4,15 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from service.errors import PROBLEM, Problem
+from service.missed import DAY, NONE_MISSED, MissedRuns, missed_runs
 from service.operations.dependencies import ScheduleDep, TelemetryDep
 from service.paging import LARGEST_ID, Filters, link_next
-from service.schedule import Schedule
+from service.schedule import Job, Schedule
 from service.scheduler import utcnow
+from telemetry.jobs.tables import JobRunRow
 from telemetry.setup import Telemetry
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
@@ -43,6 +45,17 @@ class JobRunOut(BaseModel):
     scheduled_for: datetime | None
     worker: str
     heartbeat_at: datetime | None
+    deadline_at: datetime | None
+    overdue_at: datetime | None
+    slowest_child: str | None
+    slowest_child_seconds: float | None
+    first_error: str | None
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated property
+    @property
+    def delay_seconds(self) -> float | None:
+        """How long after its tick it began."""
+        return (self.started_at - self.scheduled_for).total_seconds() if self.scheduled_for else None
 
 
 class RunsQuery(Filters):
@@ -61,11 +74,16 @@ class RunsOut(BaseModel):
 class ScheduledJobOut(BaseModel):
     job_name: str
     cadence: str
-    state: Literal["scheduled", "running", "not scheduled"]
+    state: Literal["scheduled", "running", "overdue", "not scheduled"]
     reason: str | None = Field(description="why it is not scheduled")
     last_run: datetime | None
     last_status: str | None
     next_run: datetime | None
+    start_grace_seconds: float = Field(description="how long after its tick a run may begin")
+    max_runtime_seconds: float | None = Field(description="how long a run may go on")
+    missed_last_day: int = Field(description="ticks for which no run began in time, noticed in the last 24 hours")
+    last_missed: datetime | None = Field(description="the last of such ticks, however long ago")
+    downtime_last_day: int = Field(description="ticks that came while nobody ran the schedule")
 
 
 class JobsOut(BaseModel):
@@ -75,23 +93,37 @@ class JobsOut(BaseModel):
 @router.get("")
 def list_jobs(telemetry: TelemetryDep, schedule: ScheduleDep) -> JobsOut:
     """The schedule: each job with its cadence, its last and next run, and its state."""
-    last, now = telemetry.store.latest(), utcnow()
-    listed = []
-    for job in schedule.jobs:
-        run, reason = last.get(job.name), schedule.missing(job)
-        running = run is not None and run.status == "running"
-        listed.append(
-            ScheduledJobOut(
-                job_name=job.name,
-                cadence=str(job.cadence),
-                state="not scheduled" if reason else "running" if running else "scheduled",
-                reason=reason,
-                last_run=run.started_at if run else None,
-                last_status=run.status if run else None,
-                next_run=None if reason else job.cadence.after(now),
-            )
-        )
-    return JobsOut(jobs=listed)
+    now = utcnow()
+    last, missed = telemetry.store.latest(), missed_runs(telemetry.engine, now - DAY)
+    return JobsOut(
+        jobs=[
+            _listed(job, schedule.missing(job), last.get(job.name), missed.get(job.name, NONE_MISSED), now)
+            for job in schedule.jobs
+        ]
+    )
+
+
+def _listed(job: Job, reason: str | None, run: JobRunRow | None, missed: MissedRuns, now: datetime) -> ScheduledJobOut:
+    return ScheduledJobOut(
+        job_name=job.name,
+        cadence=str(job.cadence),
+        state="not scheduled" if reason else _state(run),
+        reason=reason,
+        last_run=run.started_at if run else None,
+        last_status=run.status if run else None,
+        next_run=None if reason else job.cadence.after(now),
+        start_grace_seconds=job.start_grace.total_seconds(),
+        max_runtime_seconds=job.max_runtime.total_seconds() if job.max_runtime else None,
+        missed_last_day=missed.missed,
+        last_missed=missed.last_missed,
+        downtime_last_day=missed.downtime,
+    )
+
+
+def _state(run: JobRunRow | None) -> Literal["scheduled", "running", "overdue"]:
+    if run is None or run.status != "running":
+        return "scheduled"
+    return "running" if run.overdue_at is None else "overdue"
 
 
 @router.get("/status", responses={404: PROBLEM, 422: PROBLEM})

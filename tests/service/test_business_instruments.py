@@ -78,6 +78,8 @@ def test_nothing_else_is_said_before_it_happened(reader, instruments):
         "orders_processed_total",
         "openai_cost_usd_total",
         "scheduler_ticks_skipped_total",
+        "scheduler_runs_missed_total",
+        "scheduler_runs_overdue_total",
     }
 
 
@@ -88,6 +90,8 @@ def test_what_happens_is_counted_under_the_names_of_the_contract(reader, instrum
     instruments.drafts.add(1, {MARKETPLACE: "ozon", OUTCOME: "refused"})
     instruments.money.add(0.25, {GEN_AI_REQUEST_MODEL: "gpt-5.4-mini"})
     instruments.ticks_skipped.add(1, {names.JOB_NAME: "sync_wb_orders"})
+    instruments.runs_missed.add(2, {names.JOB_NAME: "sync_wb_orders"})
+    instruments.runs_overdue.add(1, {names.JOB_NAME: "sync_ozon_orders"})
     instruments.call_waits.add(1.5, {names.PEER_SERVICE: "openai", names.REASON: BACKOFF})
 
     assert not_zero(reader) == {
@@ -98,6 +102,8 @@ def test_what_happens_is_counted_under_the_names_of_the_contract(reader, instrum
         "openai_cost_usd_total": {'model="gpt-5.4-mini"': 0.25},
         "external_api_wait_seconds_total": {'service="openai",reason="backoff"': 1.5},
         "scheduler_ticks_skipped_total": {'job_name="sync_wb_orders"': 1},
+        "scheduler_runs_missed_total": {'job_name="sync_wb_orders"': 2},
+        "scheduler_runs_overdue_total": {'job_name="sync_ozon_orders"': 1},
     }
 
 

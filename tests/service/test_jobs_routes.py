@@ -1,11 +1,17 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 
-from service.schedule import JOBS, DailyAt, Job, Schedule
+from service.cadence import DailyAt
+from service.schedule import JOBS, Job, Schedule
+from service.tables import MissedRow
+from telemetry.database import transaction
 from telemetry.jobs import monitor_job
 from telemetry.jobs.run import JobRun
+from telemetry.jobs.tables import JobRunRow
 
 BEGAN = datetime(2025, 10, 2, 12, tzinfo=UTC)
 COLUMNS = [
@@ -24,6 +30,12 @@ COLUMNS = [
     "scheduled_for",
     "worker",
     "heartbeat_at",
+    "deadline_at",
+    "overdue_at",
+    "slowest_child",
+    "slowest_child_seconds",
+    "first_error",
+    "delay_seconds",
 ]
 THE_CONTRACTS = [
     "job_name",
@@ -117,7 +129,21 @@ def test_every_column_of_a_run_is_told(client, write):
         "scheduled_for": "2025-10-02T12:00:00Z",
         "worker": "host:1",
         "heartbeat_at": "2025-10-02T12:00:00Z",
+        "deadline_at": None,
+        "overdue_at": None,
+        "slowest_child": None,
+        "slowest_child_seconds": None,
+        "first_error": None,
+        "delay_seconds": 0.0,
     }
+
+
+def test_how_late_a_run_began_is_told(app, client):
+    late = replace(a_run(0, "sync", 1, BEGAN), scheduled_for=BEGAN - timedelta(seconds=2.5))
+    by_hand = replace(a_run(1, "sync", 1, BEGAN), scheduled_for=None)
+    app.state.telemetry.store.write([late, by_hand])
+
+    assert [run["delay_seconds"] for run in runs(client)] == [None, 2.5]
 
 
 def test_a_run_that_has_not_ended_has_no_end(client, write):
@@ -317,6 +343,26 @@ def test_the_schedule_tells_of_each_job_how_it_stands(client, write):
     assert jobs["prune_job_runs"]["reason"] is None
     soon = datetime.fromisoformat(jobs["check_resources"]["next_run"]) - datetime.now(UTC)
     assert timedelta(0) < soon <= timedelta(minutes=1)
+
+
+def test_the_schedule_tells_what_was_missed_and_what_is_overdue(app, client, write):
+    now = datetime.now(UTC)
+    with transaction(app.state.telemetry.engine) as session:
+        for kind, hours, ticks in (("missed", 1, 2), ("missed", 30, 1), ("downtime", 2, 3), ("downtime", 40, 1)):
+            tick = BEGAN - timedelta(hours=hours)
+            about = {"first_tick": tick, "last_tick": tick, "noticed_at": now - timedelta(hours=hours)}
+            session.add(MissedRow(job_name="cleanup_logs", kind=kind, ticks=ticks, **about))
+    write("cleanup_logs", None)
+    with transaction(app.state.telemetry.engine) as session:
+        session.execute(update(JobRunRow).values(overdue_at=now))
+
+    jobs = {job["job_name"]: job for job in client.get("/jobs").json()["jobs"]}
+
+    asked = ("state", "missed_last_day", "last_missed", "downtime_last_day")
+    assert [jobs["cleanup_logs"][name] for name in asked] == ["overdue", 2, "2025-10-02T11:00:00Z", 3]
+    assert [jobs["check_resources"][name] for name in asked] == ["scheduled", 0, None, 0]
+    assert jobs["check_resources"]["start_grace_seconds"] == 60.0
+    assert jobs["check_resources"]["max_runtime_seconds"] == 60.0
 
 
 def test_a_job_that_cannot_run_is_listed_with_the_reason_and_without_a_next_run(app, client):

@@ -4,11 +4,14 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import select
 
 from service import database
 from service.cancelling import Stopped
 from service.runtime import FLUSH_WITHIN
+from service.tables import ScheduleWatchRow
 from telemetry import setup
+from telemetry.database import transaction
 from telemetry.jobs.monitor import monitor_job
 
 
@@ -36,6 +39,8 @@ def test_each_scheduled_job_has_its_series_before_it_ever_ran(runtime_of):
     for job in ("check_resources", "cleanup_logs", "backup_database", "prune_job_runs"):
         for status in ("success", "failed"):
             assert f'scheduler_jobs_total{{job_name="{job}",status="{status}"}} 0\n' in shown
+        for counted in ("scheduler_ticks_skipped", "scheduler_runs_missed", "scheduler_runs_overdue"):
+            assert f'{counted}_total{{job_name="{job}"}} 0\n' in shown
 
 
 def test_an_empty_database_is_migrated_and_then_it_is_ready(runtime_of, tmp_path):
@@ -75,6 +80,44 @@ def test_the_scheduler_runs_when_it_is_ready_and_no_longer_when_it_has_stopped(r
     assert not loop.is_alive()
     assert runtime.lifecycle.phase == "stopping"
     assert setup.current() is None
+
+
+def watched(runtime):
+    with transaction(runtime.engine) as session:
+        return set(session.scalars(select(ScheduleWatchRow.job_name)))
+
+
+def test_who_runs_the_schedule_watches_it_and_who_does_not_leaves_that_to_others(runtime_of):
+    listening, running = runtime_of(scheduler=False), runtime_of(scheduler=True)
+
+    listening.watch.go()
+    assert watched(listening) == set()
+    running.watch.go()
+
+    assert watched(running) == {"backup_database", "check_resources", "cleanup_logs", "prune_job_runs"}
+
+
+def test_the_watch_goes_on_when_it_is_ready_and_no_longer_when_it_has_stopped(runtime_of):
+    runtime = runtime_of(scheduler=True)
+    runtime.start()
+    assert ready(runtime)
+    assert runtime.watch._thread.is_alive()
+
+    runtime.stop()
+    runtime.watch._thread.join(30)
+
+    assert not runtime.watch._thread.is_alive()
+
+
+def test_what_is_missed_and_what_is_overdue_are_counted(runtime_of):
+    runtime = runtime_of()
+
+    runtime._missed("cleanup_logs", 2)
+    runtime._overdue("cleanup_logs")
+
+    shown = page(runtime)
+    assert 'scheduler_runs_missed_total{job_name="cleanup_logs"} 2\n' in shown
+    assert 'scheduler_runs_overdue_total{job_name="cleanup_logs"} 1\n' in shown
 
 
 def test_when_a_job_last_succeeded_is_known_from_before_the_process_began(runtime_of):

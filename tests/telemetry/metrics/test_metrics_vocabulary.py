@@ -36,6 +36,8 @@ BEYOND = [
     ("openai_cost_usd_total", "counter", {"model"}),
     ("external_api_wait_seconds_total", "counter", {"service", "reason"}),
     ("scheduler_ticks_skipped_total", "counter", {"job_name"}),
+    ("scheduler_runs_missed_total", "counter", {"job_name"}),
+    ("scheduler_runs_overdue_total", "counter", {"job_name"}),
 ]
 REQUEST = {
     "http.request.method": "GET",
@@ -82,7 +84,8 @@ def use_everything(stage):
     business.reviews_processed.add(1, {"marketplace": "wb", "status": "new"})
     business.orders_processed.add(1, {"marketplace": "wb", "status": "new"})
     business.money.add(0.1, {"gen_ai.request.model": "gpt-5.4-mini"})
-    business.ticks_skipped.add(1, {"job.name": "sync"})
+    for of_a_job in (business.ticks_skipped, business.runs_missed, business.runs_overdue):
+        of_a_job.add(1, {"job.name": "sync"})
     for name, labels in (
         (names.TELEMETRY_QUEUE_SIZE, {"queue": "job_runs"}),
         (names.TELEMETRY_QUEUE_CAPACITY, {"queue": "job_runs"}),
