@@ -66,6 +66,7 @@ def world_of():
         calls = Calls(sandbox.app())
         server = uvicorn.Server(uvicorn.Config(calls, port=0, log_config=None, lifespan="off", ws="none"))
         listener = server.config.bind_socket()
+        listener.listen()
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         running.append((server, thread))

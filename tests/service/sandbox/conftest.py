@@ -76,6 +76,7 @@ def served() -> Iterator[Callable[[ASGIApp], str]]:
         config = uvicorn.Config(app, port=0, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         listener = config.bind_socket()
+        listener.listen()  # nobody is refused who calls before the server does this
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         running.append((server, thread))
