@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Final
 
 from service import external
@@ -12,7 +11,6 @@ from service.clock import SharedClock
 from service.context import Context
 from service.instruments import ROWS, BusinessInstruments
 from service.outside import PROMPT, Outside, counting_waits
-from service.rounds import Rounds
 from service.sandbox.keeper import Keeper
 from service.schedule import Schedule
 from service.scheduler import Scheduler, Watch
@@ -23,6 +21,7 @@ from service.watching import EVERY, Counting, Listener, Watchman
 from telemetry import names, setup
 from telemetry.database import create_engine
 from telemetry.health.lifecycle import Lifecycle
+from telemetry.rounds import Rounds
 from telemetry.specifics import Specifics
 
 FLUSH_WITHIN: Final = 4.0
@@ -77,7 +76,7 @@ class Runtime:
             SharedClock(self.engine).now,
             watch=Watch(self._skipped, self._goes_on),
         )
-        self.watch = Rounds(self._watching(), SharedClock(self.engine).now, EVERY, self._goes_on)
+        self.watch = Rounds(self._watching(), EVERY.total_seconds(), "Watching the schedule", self._goes_on)
         self._bring_up = BringUp(self.engine, self._ready)
         self._begin_at_zero()
 
@@ -140,11 +139,14 @@ class Runtime:
         self.watch.start()
         self.lifecycle.ready()
 
-    def _watching(self) -> Callable[[datetime], None]:
+    def _watching(self) -> Callable[[], None]:
         """Who runs the schedule accounts for its ticks; who doesn't hears whether anybody does."""
-        if self.settings.scheduler:
-            return Watchman(self.schedule, self.engine, Counting(self._missed, self._overdue)).look
-        return Listener(self.engine).listen
+        now = SharedClock(self.engine).now
+        if not self.settings.scheduler:
+            listener = Listener(self.engine)
+            return lambda: listener.listen(now())
+        watchman = Watchman(self.schedule, self.engine, Counting(self._missed, self._overdue))
+        return lambda: watchman.look(now())
 
     def _goes_on(self) -> bool:
         return self.lifecycle.stopping_since is None

@@ -9,8 +9,8 @@ from telemetry import names
 
 
 class Queue(Protocol):
-    capacity: int
-
+    @property
+    def capacity(self) -> int: ...
     @property
     def size(self) -> int: ...
 

@@ -23,6 +23,10 @@ _LINE: Final = 600  # bytes, a usual one
 _log = logging.getLogger(__name__)
 
 
+def _nothing() -> None:
+    """No spool."""
+
+
 def _nobody(_number: int, _reason: str) -> None:
     """Nobody counts."""
 
@@ -46,7 +50,7 @@ class Recorder:
         """`dropped` is told how many were dropped and why; `pauses` are the first and the longest, in seconds."""
         self._capacity = capacity
         self._write = write
-        self._make_spool = spool or (lambda: None)
+        self._make_spool = spool or _nothing
         self._dropped = harmless(dropped)
         self._pauses = pauses
         self._begin()
@@ -151,7 +155,9 @@ class Recorder:
             return
         self._spool_fails = trouble is not None
         if trouble is not None:
-            _log.error("Job runs can't be kept on the disk now, and would be lost with this process: %s", _brief(trouble))
+            _log.error(
+                "Job runs can't be kept on the disk now, and would be lost with this process: %s", _brief(trouble)
+            )
         else:
             _log.warning("Job runs are kept on the disk again.")
 

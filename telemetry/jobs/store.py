@@ -1,7 +1,7 @@
 """Store: the table `job_runs` in the words of jobs. The rows that it gives out belong to no session."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import CTE, Engine, Select, delete, func, select
@@ -15,13 +15,23 @@ from telemetry.jobs.tables import JobRunRow
 PRUNED_AT_ONCE: Final = 1000
 
 
+def utcnow() -> datetime:
+    return datetime.now(UTC)
+
+
 class JobRunStore:
-    def __init__(self, engine: Engine) -> None:
+    """`now` gives the sign of life of a run on SQLite; PostgreSQL, which several machines share, has a clock of its own."""
+
+    def __init__(self, engine: Engine, now: Callable[[], datetime] = utcnow) -> None:
         self._engine = engine
+        self._now = now
+        self._is_shared = engine.dialect.name == "postgresql"
         self._upsert = _upsert(engine.dialect.name)
 
     def write(self, runs: Sequence[JobRun]) -> None:
         """Write all of them or none, as often as one likes; a start never overwrites an end.
+
+        A run was alive when it is written: that its start had to wait for the database is no silence.
 
         Raises:
             UnwritableRunError: the database is there, and refuses what one of them holds.
@@ -30,11 +40,15 @@ class JobRunStore:
             return
         try:
             with transaction(self._engine) as session:
-                session.connection().execute(self._upsert, [_row(run) for run in _latest(runs)])
+                session.connection().execute(self._upsert, [self._row(run) for run in _latest(runs)])
         except Exception as error:
             if _is_refusal(error):
                 raise UnwritableRunError(str(error)) from error
             raise
+
+    def _row(self, run: JobRun) -> dict[str, object]:
+        row = {name: getattr(run, name) for name in _WRITTEN}
+        return row if self._is_shared else {**row, "heartbeat_at": self._now()}
 
     def page(
         self, *, job_name: str | None = None, status: str | None = None, before: int | None = None, limit: int = 50
@@ -95,13 +109,18 @@ def _latest(runs: Sequence[JobRun]) -> list[JobRun]:
     return list(latest.values())
 
 
-def _row(run: JobRun) -> dict[str, object]:
-    return {column.name: getattr(run, column.name) for column in JobRunRow.__table__.columns if column.name != "id"}
+_WRITTEN: Final = tuple(
+    column.name for column in JobRunRow.__table__.columns if column.name not in {"id", "heartbeat_at"}
+)
 
 
 def _upsert(dialect: str) -> Any:
-    insert = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(JobRunRow)
+    if dialect == "postgresql":
+        insert: Any = postgresql.insert(JobRunRow).values(heartbeat_at=func.clock_timestamp())
+    else:
+        insert = sqlite.insert(JobRunRow)
     new = {column.name: column for column in insert.excluded if column.name not in {"id", "run_id"}}
+    new["overdue_at"] = func.coalesce(JobRunRow.overdue_at, insert.excluded.overdue_at)
     return insert.on_conflict_do_update(
         index_elements=["run_id"], set_=new, where=insert.excluded.finished_at.is_not(None)
     )

@@ -71,7 +71,6 @@ def test_a_run_comes_back_as_it_was_written(store):
         "trace_id",
         "span_id",
         "worker",
-        "heartbeat_at",
         "scheduled_for",
     ]:
         assert getattr(row, column) == getattr(run, column), column
@@ -95,6 +94,12 @@ def test_a_start_never_overwrites_an_end_however_often_they_come(store, batches)
         store.write(batch)
 
     assert [(row.status, row.duration_seconds) for row in store.page()] == [("success", 1.5)]
+
+
+def test_a_run_was_alive_when_it_was_written_however_late_that_is(store):
+    store.write([started(1)])
+
+    assert abs(datetime.now(UTC) - store.latest()["sync"].heartbeat_at) < timedelta(minutes=5)
 
 
 def test_an_end_overwrites_one_that_was_only_presumed(store):

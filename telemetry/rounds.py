@@ -3,7 +3,6 @@
 import logging
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
 
 from opentelemetry import context
 
@@ -13,23 +12,31 @@ from telemetry.untraced import untraced
 _log = logging.getLogger(__name__)
 
 
+def _always() -> bool:
+    return True
+
+
 class Rounds:
-    """`may_go_on` is asked before each round: a process that is told to stop looks no more, though it is still there."""
+    """`what` begins two sentences: that it can't be done now, and that it is done again.
+
+    `may_go_on` is asked before each round: a process that is told to stop does no more of them, though it is still there.
+    """
 
     def __init__(
-        self,
-        step: Callable[[datetime], None],
-        now: Callable[[], datetime],
-        every: timedelta,
-        may_go_on: Callable[[], bool] = lambda: True,
+        self, step: Callable[[], None], every: float, what: str, may_go_on: Callable[[], bool] = _always
     ) -> None:
+        """`every` is in seconds."""
         self._step = step
-        self._now = now
-        self._every = every.total_seconds()
+        self._every = every
+        self._what = what
         self._may_go_on = may_go_on
         self._failing = False
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="schedule-watch", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=what.lower().replace(" ", "-"), daemon=True)
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stop.is_set()
 
     def start(self) -> None:
         self._thread.start()
@@ -48,14 +55,12 @@ class Rounds:
     def go(self) -> None:
         """One round, which raises nothing."""
         try:
-            self._step(self._now())
+            self._step()
         except Exception as error:  # noqa: BLE001  # the edge: the database may be away for any reason
             if not self._failing and not self._stop.is_set():
-                _log.warning(
-                    "The schedule cannot be watched now (%s).", describe(error), exc_info=_log.isEnabledFor(10)
-                )
+                _log.warning("%s fails now (%s).", self._what, describe(error), exc_info=_log.isEnabledFor(10))
             self._failing = True
             return
         if self._failing:
-            _log.warning("The schedule is watched again.")
+            _log.warning("%s works again.", self._what)
         self._failing = False
