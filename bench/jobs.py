@@ -141,14 +141,14 @@ def _recording(directory: Path) -> Flush:
     engine = create_engine(settings(directory).url)
     Base.metadata.create_all(engine)
     telemetry = setup.start(settings=settings(directory), engine=engine)
-    return lambda: telemetry.recorder.flush(_PATIENCE)
+    return lambda: telemetry.records.recorder.flush(_PATIENCE)
 
 
 def database_gone(directory: Path) -> tuple[Run, Flush | None]:
     telemetry = setup.start(settings=settings(directory, database_url=_NOBODY_LISTENS))
     _with(1)
     end = time.monotonic() + _PATIENCE
-    while telemetry.recorder.well:
+    while telemetry.records.recorder.well:
         if time.monotonic() > end:
             raise Failed("the recorder did not notice that the database is gone")
         time.sleep(0.01)

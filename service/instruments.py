@@ -9,7 +9,7 @@ from opentelemetry.metrics import Counter, Histogram, Meter
 from service.external import MARKETPLACES, OPENAI, OZON, WB
 from service.tables import DRAFTED
 from telemetry import names
-from telemetry.metrics.vocabulary import Label, Row
+from telemetry.metrics.rows import Label, Row
 
 MARKETPLACE: Final = "marketplace"
 STATUS: Final = "status"

@@ -95,6 +95,13 @@ def _postgresql(url: URL, application_name: str) -> Engine:
     )
 
 
+def beside(engine: Engine) -> Engine:
+    """The same database by connections of its own, which nobody else can use up; a database in memory has only one."""
+    if engine.dialect.name == "sqlite" and _file(engine.url) is None:
+        return engine
+    return Engine(engine.pool.recreate(), engine.dialect, engine.url)
+
+
 @contextmanager
 def transaction(engine: Engine) -> Generator[Session]:
     """One transaction for one use case: committed at its end, rolled back by whatever is raised in it."""

@@ -20,6 +20,7 @@ class Instruments:
     job_duration: Histogram
     job_active: UpDownCounter
     job_last_success: Gauge
+    runs_lost: Counter
     errors: Counter
     dropped: Counter
 
@@ -42,6 +43,9 @@ class Instruments:
             ),
             job_last_success=meter.create_gauge(
                 names.JOB_LAST_SUCCESS, unit="s", description="When a job last succeeded, as Unix time."
+            ),
+            runs_lost=meter.create_counter(
+                names.JOB_RUNS_LOST, unit="{run}", description="Job runs whose process ended without a word."
             ),
             errors=meter.create_counter(names.ERRORS, unit="{error}", description="Events logged at ERROR and above."),
             dropped=meter.create_counter(

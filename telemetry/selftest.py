@@ -82,7 +82,7 @@ class SelfTest:
         with self._emits(f'scheduler_jobs_total{{job_name="{WORD}",status="success"}}', f"job {WORD}"):
             with monitor_job(WORD) as run:
                 pass
-            self._telemetry.recorder.flush(5)
+            self._telemetry.records.recorder.flush(5)
         if not self._telemetry.store.forget(run.run_id):
             raise Silent("The run did not arrive in job_runs.")
         return self._well("recorded, measured")

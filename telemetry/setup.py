@@ -18,7 +18,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 from sqlalchemy.engine import Engine
 
-from telemetry import names, otlp, providers, resource
+from telemetry import otlp, providers, resource
 from telemetry.database import create_engine
 from telemetry.health.resources import Resources
 from telemetry.instrumentation import own, process
@@ -28,7 +28,8 @@ from telemetry.instrumentation.services import ExternalService, ServiceDirectory
 from telemetry.instrumentation.wiring import Providers, instrument_libraries, uninstrument_libraries
 from telemetry.instruments import Instruments
 from telemetry.jobs import monitor
-from telemetry.jobs.recorder import Recorder
+from telemetry.jobs.accounts import QUEUE_NAME
+from telemetry.jobs.records import Records
 from telemetry.jobs.store import JobRunStore
 from telemetry.logs.setup import setup_logging
 from telemetry.metrics import workers
@@ -44,7 +45,6 @@ from telemetry.specifics import Specifics
 
 DEADLINE: Final = 5.0
 _SCOPE: Final = "telemetry"
-_QUEUE: Final = "job_runs"
 _NOTHING_SPECIFIC: Final = Specifics()
 _log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Telemetry:
     server: ServerInstruments
     page: MetricsPage
     store: JobRunStore
-    recorder: Recorder
+    records: Records
     resources: Resources
     engine: Engine
     log_handler: logging.Handler
@@ -81,7 +81,7 @@ class Telemetry:
             self.workers.stop()
         late = all_at_once(
             {
-                "job runs": lambda: self.recorder.shutdown(deadline),
+                "job runs": lambda: self.records.shutdown(deadline),
                 "traces": self.tracer_provider.shutdown,
                 "metrics": lambda: self._sdk_meter_provider.shutdown(timeout_millis=deadline * 1000),
                 "logs": self.logger_provider.shutdown,
@@ -107,9 +107,8 @@ def build(
     meters = LimitedMeterProvider(sdk_meters, limit)
     meter = meters.get_meter(_SCOPE)
     instruments = Instruments.create(meter)
-    store = JobRunStore(engine)
-    recorder = Recorder(store.write, dropped=_counts(instruments))
-    tracers = providers.tracer_provider(about, settings, meters, recorder.record)
+    records = Records(engine, settings.data_dir, instruments)
+    tracers = providers.tracer_provider(about, settings, meters, records.record)
     handler = providers.log_handler(about, meters, instruments)
     built = Telemetry(
         settings=settings,
@@ -119,8 +118,8 @@ def build(
         instruments=instruments,
         server=ServerInstruments.create(tracers.get_tracer(_SCOPE), meter, instruments.http_server_duration),
         page=page,
-        store=store,
-        recorder=recorder,
+        store=JobRunStore(engine),
+        records=records,
         resources=Resources.of(settings),
         engine=engine,
         log_handler=handler,
@@ -132,13 +131,6 @@ def build(
     _show_all_workers(built)
     _instrument(built, engine, specifics.services)
     return built
-
-
-def _counts(instruments: Instruments) -> Callable[[int, str], None]:
-    def dropped(number: int, reason: str) -> None:
-        instruments.dropped.add(number, {names.QUEUE: _QUEUE, names.REASON: reason})
-
-    return dropped
 
 
 def _show_all_workers(built: Telemetry) -> None:
@@ -153,7 +145,8 @@ def _observe(built: Telemetry) -> None:
     process.observe_process(meter)
     process.observe_application(meter, process.Application(settings.service_version, settings.environment))
     process.observe_resources(meter, built.resources)
-    own.observe_queue(meter, _QUEUE, built.recorder)
+    own.observe_queue(meter, QUEUE_NAME, built.records.recorder)
+    built.records.observe(meter)
     own.observe_limits(meter, built.meter_provider)
 
 
@@ -161,7 +154,9 @@ def _instrument(built: Telemetry, engine: Engine, services: Iterable[ExternalSer
     instrument_libraries(
         Providers(built.tracer_provider, built.meter_provider), built.instruments, ServiceDirectory(services), engine
     )
-    monitor.activate(monitor.JobMonitoring(built.tracer_provider.get_tracer(_SCOPE), built.instruments, built.recorder))
+    monitor.activate(
+        monitor.JobMonitoring(built.tracer_provider.get_tracer(_SCOPE), built.instruments, built.records.recorder)
+    )
     root = logging.getLogger()
     root.addHandler(built.log_handler)
     built.before_shutdown.extend(
@@ -198,6 +193,7 @@ def start(
             setup_logging(settings)
             _active = build(settings, engine or create_engine(settings.url, settings.service_name), specifics)
             _set_globals(_active)
+            _active.records.reaper.start()
             if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
                 _log.warning("OTEL_SDK_DISABLED is true: nothing is measured, traced or recorded.")
             atexit.register(shutdown)

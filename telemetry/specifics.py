@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from telemetry.instrumentation.services import ExternalService
-from telemetry.metrics.vocabulary import Row
+from telemetry.metrics.rows import Row
 
 
 @dataclass(frozen=True, slots=True)

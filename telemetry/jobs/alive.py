@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Engine, Select, func, literal, select, update
+from sqlalchemy import ColumnElement, Engine, Select, func, literal, or_, select, update
 
 from telemetry import names
 from telemetry.database import UTCDateTime, transaction
@@ -13,6 +13,12 @@ from telemetry.jobs.store import utcnow
 from telemetry.jobs.tables import JobRunRow
 
 AT_ONCE: Final = 500
+_RUNNING: Final = {
+    "status": names.STATUS_RUNNING,
+    "outcome": None,
+    "finished_at": None,
+    "error_message": None,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +41,16 @@ class AliveRuns:
             return moment
 
     def beat(self, run_ids: Sequence[str]) -> None:
-        """They are alive. Those that somebody writes just now are left out, since that says the same."""
+        """They are alive, also when somebody has decided that they are lost.
+
+        Those that somebody writes just now are left out, since that says the same.
+        """
         for some in in_groups(run_ids):
             with transaction(self._engine) as session:
                 session.execute(
                     update(JobRunRow)
-                    .where(JobRunRow.id.in_(_unlocked(select(JobRunRow.id).where(*_running(some)))))
-                    .values(heartbeat_at=self._moment())
+                    .where(JobRunRow.id.in_(_unlocked(select(JobRunRow.id).where(_is_open(some)))))
+                    .values(heartbeat_at=self._moment(), **_RUNNING)
                     .execution_options(synchronize_session=False)
                 )
 
@@ -88,6 +97,11 @@ def in_groups(run_ids: Iterable[str], number: int = AT_ONCE) -> list[list[str]]:
     """In the order of their names, so that no two who change the same rows wait for each other."""
     ordered = sorted(run_ids)
     return [ordered[start : start + number] for start in range(0, len(ordered), number)]
+
+
+def _is_open(run_ids: Sequence[str]) -> ColumnElement[bool]:
+    """Or seems to be over only because nobody heard of it."""
+    return JobRunRow.run_id.in_(run_ids) & or_(JobRunRow.finished_at.is_(None), JobRunRow.outcome == names.OUTCOME_LOST)
 
 
 def _running(run_ids: Sequence[str]) -> list[ColumnElement[bool]]:

@@ -1,6 +1,7 @@
 """Left: what processes that are gone have left in their spools."""
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,6 +33,13 @@ class LeftSpool:
                     self.unreadable += 1
                 else:
                     yield run
+
+    def since(self) -> float:
+        """When its process last wrote to its oldest file, as Unix time; now, when there is none."""
+        for path in _segments(self.directory, self.id):
+            with suppress(OSError):
+                return path.stat().st_mtime
+        return time.time()
 
     def remove(self) -> None:
         """The lock last: while it is there, whatever is left is found."""
@@ -72,15 +80,6 @@ def open_runs_of_others(directory: Path) -> set[str]:
                 (begun.discard if run.finished_at is not None else begun.add)(run.run_id)
         found |= begun
     return found
-
-
-def oldest_line(directory: Path, now: float) -> float:
-    """For how many seconds the oldest of all spools has been there. Raises nothing."""
-    ages = [0.0]
-    for path in _files(directory, LINES):
-        with suppress(OSError):
-            ages.append(now - path.stat().st_mtime)
-    return max(ages)
 
 
 def _runs(path: Path) -> Iterable[JobRun | None]:

@@ -28,8 +28,8 @@ def decode(line: bytes) -> JobRun | None:
     text = line[_CHECKSUM + 1 :].rstrip(b"\n")
     if line[:_CHECKSUM] != b"%08x" % zlib.crc32(text):
         return None
-    values: dict[str, Any] = json.loads(text)
-    if not values.keys() >= _REQUIRED:
+    values: Any = json.loads(text)
+    if not isinstance(values, dict) or not values.keys() >= _REQUIRED:
         return None
     return JobRun(**{name: _value(name, value) for name, value in values.items() if name in _NAMES})
 

@@ -156,7 +156,7 @@ class Recorder:
         self._spool_fails = trouble is not None
         if trouble is not None:
             _log.error(
-                "Job runs can't be kept on the disk now, and would be lost with this process: %s", _brief(trouble)
+                "Job runs can't be kept on the disk now, and would be lost with this process: %s", brief(trouble)
             )
         else:
             _log.warning("Job runs are kept on the disk again.")
@@ -212,12 +212,12 @@ class Recorder:
         """One at a time until it is found; after that the batches grow again."""
         self._writing_since, self._limit = None, 1
         if settled == 1:
-            _log.warning("A run of job %r can't be written, and is dropped: %s", runs[0].job_name, _brief(error))
+            _log.warning("A run of job %r can't be written, and is dropped: %s", runs[0].job_name, brief(error))
             self._settle(1, 1, "unwritable")
 
     def _try_later(self, error: Exception) -> None:
         if not self._failing:
-            _log.warning("Job runs can't be written now, and wait until they can: %s", _brief(error))
+            _log.warning("Job runs can't be written now, and wait until they can: %s", brief(error))
         self._failing, self._writing_since = True, None
         self._backlog.release()
         first, longest = self._pauses
@@ -228,6 +228,6 @@ class Recorder:
         self._pause = min(2 * self._pause, longest)
 
 
-def _brief(error: Exception) -> str:
+def brief(error: Exception) -> str:
     """Its first line: the others of a database error are the statement and its parameters."""
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"

@@ -8,6 +8,7 @@ from sqlalchemy import CTE, Engine, Select, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 
+from telemetry import names
 from telemetry.database import transaction
 from telemetry.jobs.run import JobRun, UnwritableRunError
 from telemetry.jobs.tables import JobRunRow
@@ -50,6 +51,19 @@ class JobRunStore:
         row = {name: getattr(run, name) for name in _WRITTEN}
         return row if self._is_shared else {**row, "heartbeat_at": self._now()}
 
+    def missing(self, runs: Sequence[JobRun]) -> list[JobRun]:
+        """Those that the table lacks; of an end, also where its run only seems to have ended."""
+        row, ids = JobRunRow, {run.run_id for run in runs}
+        ended = row.finished_at.is_not(None) & (row.outcome != names.OUTCOME_LOST)
+        with transaction(self._engine) as session:
+            found = {
+                run_id: bool(end)
+                for run_id, end in session.execute(select(row.run_id, ended).where(row.run_id.in_(ids)))
+            }
+        return [
+            run for run in runs if run.run_id not in found or (run.finished_at is not None and not found[run.run_id])
+        ]
+
     def page(
         self, *, job_name: str | None = None, status: str | None = None, before: int | None = None, limit: int = 50
     ) -> list[JobRunRow]:
@@ -65,14 +79,14 @@ class JobRunStore:
 
     def latest(self) -> dict[str, JobRunRow]:
         """The newest run of each job."""
-        names = _names()
+        names = _jobs()
         newest = select(func.max(JobRunRow.id)).where(JobRunRow.job_name == names.c.job_name).scalar_subquery()
         rows = self._all(select(JobRunRow).where(JobRunRow.id.in_(select(newest).select_from(names))))
         return {row.job_name: row for row in rows}
 
     def names(self) -> list[str]:
         """The jobs that have runs, in alphabetical order."""
-        names = _names()
+        names = _jobs()
         return sorted(self._all(select(names.c.job_name).where(names.c.job_name.is_not(None))))
 
     def prune(self, before: datetime) -> int:
@@ -133,7 +147,7 @@ def _is_refusal(error: Exception) -> bool:
     return isinstance(error, StatementError | TypeError | ValueError | OverflowError)
 
 
-def _names() -> CTE:
+def _jobs() -> CTE:
     """Each job's name, and in the end NULL: one look into the index for each, where DISTINCT would read all the runs."""
     names = select(func.min(JobRunRow.job_name).label("job_name")).cte("names", recursive=True)
     following = select(func.min(JobRunRow.job_name)).where(JobRunRow.job_name > names.c.job_name).scalar_subquery()

@@ -16,7 +16,8 @@ from opentelemetry.sdk.metrics.export import (
 
 from telemetry import names
 from telemetry.metrics.distribution import Distribution, Exemplar, Number
-from telemetry.metrics.vocabulary import VOCABULARY, Across, Attributes, Kind, Row
+from telemetry.metrics.rows import Across, Attributes, Kind, Row
+from telemetry.metrics.vocabulary import VOCABULARY
 
 Point = NumberDataPoint | HistogramDataPoint
 OVERFLOW_LABELS = 'otel_metric_overflow="true"'

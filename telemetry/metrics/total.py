@@ -6,8 +6,8 @@ from typing import Final
 
 from telemetry.metrics.distribution import Distribution, Number
 from telemetry.metrics.families import Family, escape
+from telemetry.metrics.rows import Across
 from telemetry.metrics.snapshot import Snapshot
-from telemetry.metrics.vocabulary import Across
 
 _PICK: Final[Mapping[Across, Callable[[Number, Number], Number]]] = {
     "sum": lambda one, other: one + other,

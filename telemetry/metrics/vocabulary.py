@@ -4,48 +4,11 @@ Applied where the page is read; nothing is measured twice. An instrument that ha
 translation (name, unit and `_total` as the specification says), so a new metric needs no row to be seen.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final
 
 from telemetry import names
-
-Kind = Literal["counter", "gauge", "histogram"]
-Across = Literal["sum", "max", "min", "newest", "highest", "once", "worker"]
-"""What a gauge is for several workers: of those that live the sum, the largest, the smallest or the latest; the highest that
-any ever said; what one says for all; or a series for each (label `worker`). Counters and histograms are always summed."""
-Attributes = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """A label, the attribute it is made from, and what it says where the attribute is missing."""
-
-    name: str
-    attribute: str
-    missing: str = ""
-    read: Callable[[Attributes], str] | None = None
-
-    def value(self, attributes: Attributes) -> str:
-        if self.read is not None:
-            return self.read(attributes)
-        return str(attributes.get(self.attribute, self.missing))
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One family of `/metrics`. A counter made from a histogram is the histogram's count.
-
-    `labels=None` takes every attribute as it is; `select` leaves out the points that it refuses; `across` is for gauges.
-    """
-
-    name: str
-    kind: Kind
-    source: str
-    help: str
-    labels: tuple[Label, ...] | None = ()
-    select: Callable[[Attributes], bool] | None = None
-    across: Across = "sum"
+from telemetry.metrics.own_rows import OWN
+from telemetry.metrics.rows import Attributes, Label, Row
 
 
 def status_of_call(attributes: Attributes) -> str:
@@ -60,20 +23,8 @@ def _query_type(attributes: Attributes) -> str:
     return operation if operation in names.QUERY_TYPES else names.OTHER
 
 
-def _constant(name: str, value: str) -> Label:
-    return Label(name, "", value)
-
-
 def _is_used(attributes: Attributes) -> bool:
-    return attributes.get(names.DB_CONNECTION_STATE) == "used"
-
-
-def _failed(attributes: Attributes) -> bool:
-    return names.ERROR_TYPE in attributes
-
-
-def _sent(attributes: Attributes) -> bool:
-    return names.ERROR_TYPE not in attributes
+    return attributes.get(names.STATE) == "used"
 
 
 _METHOD = Label("method", names.HTTP_METHOD, names.OTHER_METHOD)
@@ -84,29 +35,8 @@ _REQUEST = (
 )
 _JOB = Label("job_name", names.JOB_NAME)
 _SERVICE = Label("service", names.PEER_SERVICE, names.OTHER)
-_QUEUE = Label("queue", names.QUEUE)
-_REASON = Label("reason", names.REASON)
-_SDK_REASON = Label("reason", names.ERROR_TYPE)
 
 
-def _sdk_rows(queue: str, signal: str) -> tuple[Row, ...]:
-    """The SDK's metrics of its own, by our names (`OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED`)."""
-    labels = (_constant("queue", queue),)
-    reasons = (*labels, _SDK_REASON)
-    processor = f"otel.sdk.processor.{signal}"
-    exported = f"otel.sdk.exporter.{signal}.exported"
-    return (
-        Row(
-            "telemetry_queue_size", "gauge", f"{processor}.queue.size", "Items that wait to be written or sent.", labels
-        ),
-        Row("telemetry_queue_capacity", "gauge", f"{processor}.queue.capacity", "Items that a queue can hold.", labels),
-        Row("telemetry_dropped_total", "counter", f"{processor}.processed", _DROPPED, reasons, _failed),
-        Row("telemetry_dropped_total", "counter", exported, _DROPPED, reasons, _failed),
-        Row("telemetry_exported_total", "counter", exported, "Items that the OTLP endpoint accepted.", labels, _sent),
-    )
-
-
-_DROPPED: Final = "Telemetry that was dropped, by queue and reason."
 VOCABULARY: Final[tuple[Row, ...]] = (
     Row("http_requests_total", "counter", names.HTTP_SERVER_DURATION, "HTTP requests answered.", _REQUEST),
     Row(
@@ -129,6 +59,13 @@ VOCABULARY: Final[tuple[Row, ...]] = (
         "histogram",
         names.JOB_DURATION,
         "Duration of job runs.",
+        (_JOB,),
+    ),
+    Row(
+        "scheduler_runs_lost_total",
+        "counter",
+        names.JOB_RUNS_LOST,
+        "Runs of a job whose process ended without a word.",
         (_JOB,),
     ),
     Row("scheduler_jobs_in_progress", "gauge", names.JOB_ACTIVE, "Job runs in progress.", (_JOB,)),
@@ -222,29 +159,5 @@ VOCABULARY: Final[tuple[Row, ...]] = (
         "Garbage collections, by generation.",
         (Label("generation", names.GC_GENERATION),),
     ),
-    Row(
-        "telemetry_queue_size",
-        "gauge",
-        names.TELEMETRY_QUEUE_SIZE,
-        "Items that wait to be written or sent.",
-        (_QUEUE,),
-    ),
-    Row(
-        "telemetry_queue_capacity",
-        "gauge",
-        names.TELEMETRY_QUEUE_CAPACITY,
-        "Items that a queue can hold.",
-        (_QUEUE,),
-    ),
-    Row("telemetry_dropped_total", "counter", names.TELEMETRY_DROPPED, _DROPPED, (_QUEUE, _REASON)),
-    Row(
-        "telemetry_label_sets_overflow",
-        "gauge",
-        names.TELEMETRY_OVERFLOW,
-        "1 for each instrument that has reached its limit of label sets.",
-        (Label("instrument", names.INSTRUMENT),),
-        across="max",
-    ),
-    *_sdk_rows("spans", "span"),
-    *_sdk_rows("logs", "log"),
+    *OWN,
 )

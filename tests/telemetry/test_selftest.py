@@ -90,7 +90,7 @@ def test_jobs_that_are_not_monitored_are_noticed(selftest):
 
 def test_a_run_that_does_not_arrive_is_noticed(telemetry, selftest):
     """The recorder takes no more: the job is measured and traced, and not recorded."""
-    telemetry.recorder.shutdown(1)
+    telemetry.records.recorder.shutdown(1)
 
     with pytest.raises(Silent, match=r"^The run did not arrive in job_runs\.$"):
         selftest.job()

@@ -28,6 +28,8 @@ GAUGES = {
     "process_start_time_seconds": "min",
     "telemetry_queue_size": "sum",
     "telemetry_queue_capacity": "sum",
+    "telemetry_queue_oldest_age_seconds": "max",
+    "telemetry_spool_bytes": "sum",
     "telemetry_label_sets_overflow": "max",
 }
 

@@ -28,7 +28,12 @@ BEYOND = [
     ("python_gc_collections_total", "counter", {"generation"}),
     ("telemetry_queue_size", "gauge", {"queue"}),
     ("telemetry_queue_capacity", "gauge", {"queue"}),
+    ("telemetry_queue_oldest_age_seconds", "gauge", {"queue"}),
     ("telemetry_dropped_total", "counter", {"queue", "reason"}),
+    ("telemetry_spool_bytes", "gauge", {"queue"}),
+    ("telemetry_spool_refused_total", "counter", {"queue", "reason"}),
+    ("telemetry_job_records_total", "counter", {"state"}),
+    ("scheduler_runs_lost_total", "counter", {"job_name"}),
     ("telemetry_exported_total", "counter", {"queue"}),
     ("telemetry_label_sets_overflow", "gauge", {"instrument"}),
     ("orders_processed_total", "counter", {"marketplace", "status"}),
@@ -71,6 +76,7 @@ def use_everything(stage):
     instruments.job_duration.record(1.5, {"job.name": "sync"})
     instruments.job_active.add(1, {"job.name": "sync"})
     instruments.job_last_success.set(1_759_406_400.5, {"job.name": "sync"})
+    instruments.runs_lost.add(1, {"job.name": "sync"})
     instruments.errors.add(1, {"error.type": "ValueError", "component": "wb"})
     instruments.dropped.add(1, {"queue": "job_runs", "reason": "full"})
     meter.create_up_down_counter(names.DB_CONNECTIONS_USAGE).add(1, {"state": "used", "pool.name": "a"})
@@ -89,9 +95,13 @@ def use_everything(stage):
     for name, labels in (
         (names.TELEMETRY_QUEUE_SIZE, {"queue": "job_runs"}),
         (names.TELEMETRY_QUEUE_CAPACITY, {"queue": "job_runs"}),
+        (names.TELEMETRY_QUEUE_AGE, {"queue": "job_runs"}),
+        (names.SPOOL_SIZE, {"queue": "job_runs"}),
         (names.TELEMETRY_OVERFLOW, {"instrument": "job.runs"}),
     ):
         meter.create_observable_gauge(name, [lambda _options, labels=labels: [Observation(1, labels)]])
+    meter.create_counter(names.JOB_RECORDS).add(1, {"state": "received"})
+    meter.create_counter(names.SPOOL_REFUSED).add(1, {"queue": "job_runs", "reason": "disk"})
     meter.create_counter("otel.sdk.exporter.span.exported").add(1)
 
 

@@ -1,0 +1,37 @@
+"""Runs: values as a span would give them, told apart by a number."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from telemetry.jobs.run import JobRun
+
+NOON = datetime(2025, 10, 2, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+def run_id(number: int) -> str:
+    return f"{number:048x}"
+
+
+def begun(number: int, **changes: object) -> JobRun:
+    begins = NOON + timedelta(minutes=number)
+    run = JobRun(
+        run_id=run_id(number),
+        job_name="sync",
+        status="running",
+        started_at=begins,
+        trace_id=f"{number:032x}",
+        span_id=f"{number:016x}",
+        worker="host:1",
+        heartbeat_at=begins,
+    )
+    return replace(run, **changes)
+
+
+def ended(number: int, outcome: str = "success", **changes: object) -> JobRun:
+    run = begun(number)
+    finished = run.started_at + timedelta(seconds=1.5)
+    status = "success" if outcome == "success" else "failed"
+    run = replace(
+        run, status=status, outcome=outcome, finished_at=finished, heartbeat_at=finished, duration_seconds=1.5
+    )
+    return replace(run, **changes)
