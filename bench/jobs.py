@@ -155,11 +155,17 @@ def database_gone(directory: Path) -> tuple[Run, Flush | None]:
     return _with, None
 
 
+def database_gone_async(directory: Path) -> tuple[Run, Flush | None]:
+    database_gone(directory)
+    return _async_with, None
+
+
 VARIANTS: dict[str, Callable[[Path], Any]] = {
     "telemetry not started": not_started,
     "span and metrics, recorded nowhere": not_recorded,
     "SQLite: with, until its row can be read": sqlite,
     "SQLite: async with, until its row can be read": sqlite_async,
     "SQLite: with, nobody waits for the row": sqlite_unwaited,
-    "the database is gone": database_gone,
+    "the database is gone: with": database_gone,
+    "the database is gone: async with": database_gone_async,
 }

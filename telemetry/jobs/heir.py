@@ -73,17 +73,16 @@ class Heir:
         left.release()
 
     def _bring(self, left: LeftSpool, may_go_on: Callable[[], bool]) -> list[LostRun]:
-        open_runs: dict[str, None] = {}
+        ended = {run.run_id for run in left.runs() if run.finished_at is not None}
+        open_runs: set[str] = set()
         for runs in _batches(left.runs()):
             if not may_go_on():
                 left.release()
                 return []
-            for run in runs:
-                if run.finished_at is None:
-                    open_runs[run.run_id] = None
-                else:
-                    open_runs.pop(run.run_id, None)
-            self._write(self._store.missing(runs))
+            missing = self._store.missing(runs)
+            refused = self._write([run for run in missing if run.finished_at is not None or run.run_id not in ended])
+            self._counts.replayed(len(missing) - refused)
+            open_runs.update(run.run_id for run in runs if run.run_id not in ended)
         lost = self._alive.close(list(open_runs))
         left.remove()
         if left.unreadable:
@@ -91,18 +90,20 @@ class Heir:
             self._counts.dropped(left.unreadable, "unreadable")
         return lost
 
-    def _write(self, runs: Sequence[JobRun]) -> None:
+    def _write(self, runs: Sequence[JobRun]) -> int:
+        """A run whose end is there is written once, with its end: nobody is to take it for lost meanwhile.
+
+        Returns how many the database refuses.
+        """
         try:
-            self._store.write(runs)
+            self._store.replay(runs)
         except UnwritableRunError as error:
             if len(runs) > 1:
-                for run in runs:
-                    self._write([run])
-                return
+                return sum(self._write([run]) for run in runs)
             _log.warning("A run of job %r can't be written, and is dropped: %s", runs[0].job_name, brief(error))
             self._counts.dropped(1, "unwritable")
-        else:
-            self._counts.replayed(len(runs))
+            return 1
+        return 0
 
 
 def _batches(runs: Iterable[JobRun]) -> Iterator[list[JobRun]]:

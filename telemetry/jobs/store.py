@@ -27,7 +27,9 @@ class JobRunStore:
         self._engine = engine
         self._now = now
         self._is_shared = engine.dialect.name == "postgresql"
-        self._upsert = _upsert(engine.dialect.name)
+        insert = _insert(engine.dialect.name)
+        self._replay = _upsert(insert)
+        self._upsert = _upsert(insert.values(heartbeat_at=func.clock_timestamp())) if self._is_shared else self._replay
 
     def write(self, runs: Sequence[JobRun]) -> None:
         """Write all of them or none, as often as one likes; a start never overwrites an end.
@@ -37,19 +39,23 @@ class JobRunStore:
         Raises:
             UnwritableRunError: the database is there, and refuses what one of them holds.
         """
-        if not runs:
+        heard = {} if self._is_shared else {"heartbeat_at": self._now()}
+        self._write(self._upsert, [{**_row(run), **heard} for run in _latest(runs)])
+
+    def replay(self, runs: Sequence[JobRun]) -> None:
+        """The same for runs of a process that is gone: nobody has heard of them since they began, or ended."""
+        self._write(self._replay, [{**_row(run), "heartbeat_at": run.heartbeat_at} for run in _latest(runs)])
+
+    def _write(self, upsert: Any, rows: list[dict[str, object]]) -> None:
+        if not rows:
             return
         try:
             with transaction(self._engine) as session:
-                session.connection().execute(self._upsert, [self._row(run) for run in _latest(runs)])
+                session.connection().execute(upsert, rows)
         except Exception as error:
             if _is_refusal(error):
                 raise UnwritableRunError(str(error)) from error
             raise
-
-    def _row(self, run: JobRun) -> dict[str, object]:
-        row = {name: getattr(run, name) for name in _WRITTEN}
-        return row if self._is_shared else {**row, "heartbeat_at": self._now()}
 
     def missing(self, runs: Sequence[JobRun]) -> list[JobRun]:
         """Those that the table lacks; of an end, also where its run only seems to have ended."""
@@ -128,11 +134,15 @@ _WRITTEN: Final = tuple(
 )
 
 
-def _upsert(dialect: str) -> Any:
-    if dialect == "postgresql":
-        insert: Any = postgresql.insert(JobRunRow).values(heartbeat_at=func.clock_timestamp())
-    else:
-        insert = sqlite.insert(JobRunRow)
+def _row(run: JobRun) -> dict[str, object]:
+    return {name: getattr(run, name) for name in _WRITTEN}
+
+
+def _insert(dialect: str) -> Any:
+    return postgresql.insert(JobRunRow) if dialect == "postgresql" else sqlite.insert(JobRunRow)
+
+
+def _upsert(insert: Any) -> Any:
     new = {column.name: column for column in insert.excluded if column.name not in {"id", "run_id"}}
     new["overdue_at"] = func.coalesce(JobRunRow.overdue_at, insert.excluded.overdue_at)
     return insert.on_conflict_do_update(

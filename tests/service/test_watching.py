@@ -76,14 +76,14 @@ class Records:
             scheduled_for=tick,
             deadline_at=deadline,
         )
-        self._store.write([run])
+        self._store.replay([run])
         if ended:
             self.end(run, ended, outcome)
         return run
 
     def end(self, run, ended, outcome="success"):
         status = "success" if outcome == "success" else "failed"
-        self._store.write([replace(run, status=status, outcome=outcome, finished_at=ended)])
+        self._store.replay([replace(run, status=status, outcome=outcome, finished_at=ended)])
 
     def runs(self, *clocks, job="sync"):
         for clock in clocks:

@@ -92,6 +92,14 @@ def test_what_was_in_the_database_before_is_neither_counted_nor_changed(heir, st
     assert counts.replays == 1
 
 
+def test_nobody_has_heard_of_a_run_since_it_was_kept(heir, store, leave):
+    leave(begun(1), begun(2), ended(2))
+
+    heir.inherit(always)
+
+    assert [row.heartbeat_at for row in reversed(store.page())] == [begun(1).started_at, ended(2).finished_at]
+
+
 def test_an_end_that_was_kept_corrects_a_run_that_was_taken_for_lost(heir, store, engine, leave):
     store.write([begun(1)])
     AliveRuns(engine).close([run_id(1)])
@@ -116,7 +124,7 @@ def test_a_database_that_is_away_leaves_everything_where_it_is_for_the_next_time
     heir, store, leave, counts, monkeypatch
 ):
     leave(*[begun(number) for number in range(3 * BATCH)])
-    write, calls = store.write, []
+    write, calls = store.replay, []
 
     def failing(runs):
         calls.append(len(runs))
@@ -124,7 +132,7 @@ def test_a_database_that_is_away_leaves_everything_where_it_is_for_the_next_time
             raise OperationalError("INSERT", {}, ConnectionError("gone"))
         write(runs)
 
-    monkeypatch.setattr(store, "write", failing)
+    monkeypatch.setattr(store, "replay", failing)
     with pytest.raises(OperationalError):
         heir.inherit(always)
     assert heir.age() >= 0
@@ -152,14 +160,14 @@ def test_a_run_that_the_database_refuses_is_dropped_and_counted_and_the_others_a
     heir, store, leave, counts, monkeypatch, caplog
 ):
     leave(*[ended(number) for number in range(5)])
-    write = store.write
+    write = store.replay
 
     def refusing(runs):
         if run_id(3) in {run.run_id for run in runs}:
             raise UnwritableRunError("refused")
         write(runs)
 
-    monkeypatch.setattr(store, "write", refusing)
+    monkeypatch.setattr(store, "replay", refusing)
 
     heir.inherit(always)
 

@@ -1,0 +1,74 @@
+"""Killed jobs: five hundred runs are killed with -9 at random moments, and one machine goes with its disk."""
+
+import logging
+import random
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import Engine
+
+from tests.flows.labour import Account, Labour, kill
+from tests.programs import Programs, eventually
+
+_log = logging.getLogger(__name__)
+pytestmark = pytest.mark.e2e
+WITHIN = 60.0
+KILLED = 500
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Iterator[Programs]:
+    programs = Programs(tmp_path)
+    yield programs
+    programs.kill()
+
+
+@pytest.mark.timeout(400)
+def test_of_five_hundred_runs_that_are_killed_each_is_known_and_none_is_misreported(engine: Engine, programs: Programs):
+    here, chance = str(programs.home / "here"), random.Random(500)
+    labour = Labour(programs, engine)
+    steady = labour.begin(threads=2, longest=0.5, DATA_DIR=str(programs.home / "elsewhere"))
+    kills = 0
+    while len(labour.account().killed) < KILLED:
+        victims = [labour.begin(threads=15, DATA_DIR=here) for _ in range(2)]
+        for victim in chance.sample(victims, 2):
+            time.sleep(chance.uniform(0.05, 0.8))
+            kill(victim)
+            kills += 1
+    last_kill, dead = time.monotonic(), labour.account().killed
+
+    survivor = labour.begin(threads=1, shortest=300, DATA_DIR=here)
+
+    def settled() -> Account | None:
+        """The two that live begin runs all the time: of the newest the row may just not be there yet."""
+        account = labour.account()
+        return None if account.running & dead or account.without_a_row else account
+
+    account = eventually(settled, WITHIN)
+    assert time.monotonic() - last_kill < WITHIN
+    assert (steady.process.poll(), survivor.process.poll()) == (None, None)
+    assert account.wrong == {}
+    assert account.outcomes()["lost"] >= KILLED // 2
+    _log.info("%d kills, %d runs, %d killed: %s", kills, len(account.begun), len(dead), account.outcomes())
+    _log.info("settled after %.1f s", time.monotonic() - last_kill)
+
+
+def test_runs_of_a_machine_that_is_gone_with_its_disk_are_lost_within_a_minute_and_those_of_others_are_not(
+    engine: Engine, programs: Programs
+):
+    labour = Labour(programs, engine)
+    labour.begin(threads=3, shortest=120, DATA_DIR=str(programs.home / "here"))
+    victim = labour.begin(threads=5, shortest=120, DATA_DIR=str(programs.home / "there"))
+    eventually(lambda: len(labour.account().rows) == 8)
+    time.sleep(50)  # who listens has done so for long enough
+    kill(victim)
+    shutil.rmtree(programs.home / "there")
+    killed = time.monotonic()
+
+    eventually(lambda: labour.account().outcomes()["lost"] == 5, WITHIN)
+
+    assert time.monotonic() - killed < WITHIN
+    assert len(labour.account().running) == 3

