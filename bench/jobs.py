@@ -18,6 +18,8 @@ from bench.table import NOT_MEASURED, Table
 from telemetry import setup
 from telemetry.database import create_engine
 from telemetry.instruments import Instruments
+from telemetry.jobs.counting import JobCounts
+from telemetry.jobs.inside import Insides
 from telemetry.jobs.monitor import JobMonitoring, activate, monitor_job
 from telemetry.jobs.processor import JobSpanProcessor
 from telemetry.jobs.run import JobRun
@@ -112,9 +114,10 @@ def not_started(_directory: Path) -> tuple[Run, Flush | None]:
 
 def not_recorded(_directory: Path) -> tuple[Run, Flush | None]:
     tracers = TracerProvider(shutdown_on_exit=False)
-    tracers.add_span_processor(JobSpanProcessor(_forget))
     meters = LimitedMeterProvider(MeterProvider([MetricsPage()], shutdown_on_exit=False))
-    activate(JobMonitoring(tracers.get_tracer("bench"), Instruments.create(meters.get_meter("bench"))))
+    counts = JobCounts(Instruments.create(meters.get_meter("bench")))
+    tracers.add_span_processor(JobSpanProcessor(_forget, counts, Insides()))
+    activate(JobMonitoring(tracers.get_tracer("bench")))
     return _with, None
 
 
@@ -133,7 +136,7 @@ def sqlite_async(directory: Path) -> tuple[Run, Flush | None]:
 def sqlite_unwaited(directory: Path) -> tuple[Run, Flush | None]:
     flush = _recording(directory)
     if (telemetry := setup.current()) is not None:
-        activate(JobMonitoring(telemetry.tracer_provider.get_tracer("bench"), telemetry.instruments))
+        activate(JobMonitoring(telemetry.tracer_provider.get_tracer("bench")))
     return _with, flush
 
 

@@ -45,7 +45,7 @@ def utcnow() -> datetime:
 
 def run_job(job: Job, context: Context, scheduled_for: datetime | None = None) -> JobHandle:
     """Run one job now, recorded. What it raises is for the caller."""
-    with monitor_job(job.name, scheduled_for=scheduled_for) as run:
+    with monitor_job(job.name, scheduled_for=scheduled_for, max_runtime=job.max_runtime) as run:
         run.metadata.update(job.run(context.of(run.metadata)))
     return run
 

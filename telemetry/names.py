@@ -67,6 +67,7 @@ JOB_OUTCOME: Final = "job.outcome"
 JOB_METADATA: Final = "job.metadata"
 JOB_ERROR: Final = "job.error"
 JOB_SCHEDULED_FOR: Final = "job.scheduled_for"
+JOB_MAX_RUNTIME: Final = "job.max_runtime_seconds"
 
 # Values ----------------------------------------------------------------------------------------------------------
 KNOWN_METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.sdk._logs import LoggerProvider
@@ -11,6 +12,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from telemetry import otlp
 from telemetry.defaults import default_variables
 from telemetry.instruments import Instruments
+from telemetry.jobs.counting import JobCounts
+from telemetry.jobs.inside import Insides
 from telemetry.jobs.processor import JobSpanProcessor
 from telemetry.jobs.run import JobRun
 from telemetry.logs.errors import ErrorCounter
@@ -19,17 +22,24 @@ from telemetry.sampling import JobSampler
 from telemetry.settings import TelemetrySettings
 
 
-def tracer_provider(
-    about: Resource, settings: TelemetrySettings, meters: MeterProvider, record: Callable[[JobRun], None]
-) -> TracerProvider:
-    """Spans of jobs go to `record`, and all that are sampled to where the environment says."""
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """Where the runs of jobs go: each start and each end to `record`, and into the metrics."""
+
+    record: Callable[[JobRun], None]
+    instruments: Instruments
+
+
+def tracer_provider(about: Resource, settings: TelemetrySettings, meters: MeterProvider, jobs: Jobs) -> TracerProvider:
+    """Spans of jobs are turned into runs, and all that are sampled go to where the environment says."""
     # The SDK makes the sampler that these two name; what they are by default is this service's own choice.
     with default_variables(
         OTEL_TRACES_SAMPLER=settings.otel_traces_sampler, OTEL_TRACES_SAMPLER_ARG=str(settings.otel_traces_sampler_arg)
     ):
         provider = TracerProvider(resource=about, shutdown_on_exit=False, meter_provider=meters)
-    provider.sampler = JobSampler(provider.sampler)
-    provider.add_span_processor(JobSpanProcessor(record))
+    insides = Insides()
+    provider.sampler = JobSampler(provider.sampler, insides.has)
+    provider.add_span_processor(JobSpanProcessor(jobs.record, JobCounts(jobs.instruments), insides))
     for processor in otlp.span_processors(meters):
         provider.add_span_processor(processor)
     return provider

@@ -108,7 +108,7 @@ def build(
     meter = meters.get_meter(_SCOPE)
     instruments = Instruments.create(meter)
     records = Records(engine, settings.data_dir, instruments)
-    tracers = providers.tracer_provider(about, settings, meters, records.record)
+    tracers = providers.tracer_provider(about, settings, meters, providers.Jobs(records.record, instruments))
     handler = providers.log_handler(about, meters, instruments)
     built = Telemetry(
         settings=settings,
@@ -154,9 +154,7 @@ def _instrument(built: Telemetry, engine: Engine, services: Iterable[ExternalSer
     instrument_libraries(
         Providers(built.tracer_provider, built.meter_provider), built.instruments, ServiceDirectory(services), engine
     )
-    monitor.activate(
-        monitor.JobMonitoring(built.tracer_provider.get_tracer(_SCOPE), built.instruments, built.records.recorder)
-    )
+    monitor.activate(monitor.JobMonitoring(built.tracer_provider.get_tracer(_SCOPE), built.records.recorder))
     root = logging.getLogger()
     root.addHandler(built.log_handler)
     built.before_shutdown.extend(

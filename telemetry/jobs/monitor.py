@@ -6,16 +6,15 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import wraps
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from opentelemetry.trace import Tracer
 
-from telemetry.instruments import Instruments
 from telemetry.jobs.readback import ReadBack, read_back, read_back_async
-from telemetry.jobs.recording import JobHandle, Recording
+from telemetry.jobs.recording import Expected, JobHandle, Recording
 from telemetry.jobs.run import NAME_LENGTH
 
 _log = logging.getLogger(__name__)
@@ -25,10 +24,9 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class JobMonitoring:
-    """What records. Without a recorder there are spans and metrics, and nothing to wait for."""
+    """What records. Without a recorder there are spans, and nothing to wait for."""
 
     tracer: Tracer
-    instruments: Instruments
     recorder: ReadBack | None = None
 
 
@@ -48,15 +46,23 @@ def deactivate() -> None:
 
 
 def monitor_job(
-    name: str, metadata: Mapping[str, Any] | None = None, *, scheduled_for: datetime | None = None
+    name: str,
+    metadata: Mapping[str, Any] | None = None,
+    *,
+    scheduled_for: datetime | None = None,
+    max_runtime: timedelta | None = None,
 ) -> "JobMonitor":
     """Record what happens inside as a run of the job, one for each `with` and for each call of what it decorates.
 
+    A run that goes on for longer than its `max_runtime` is not stopped: its row says when it was overdue.
+
     Raises:
-        ValueError: the name is not 1 to 100 printable characters, or `scheduled_for` is not a moment with a time zone.
+        ValueError: the name is not 1 to 100 printable characters, `scheduled_for` is not a moment with a time zone, or
+            `max_runtime` is not longer than nothing.
         TypeError: the metadata is no mapping.
     """
-    return JobMonitor(_checked_name(name), _checked_metadata(metadata), _checked_moment(scheduled_for))
+    expected = Expected(_checked_moment(scheduled_for), _checked_length(max_runtime))
+    return JobMonitor(_checked_name(name), _checked_metadata(metadata), expected)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,10 +76,10 @@ class _Run:
 class JobMonitor:
     """May be used again, by several threads and tasks at once, and inside itself: each use is a run of its own."""
 
-    def __init__(self, name: str, metadata: Mapping[str, Any], scheduled_for: datetime | None) -> None:
+    def __init__(self, name: str, metadata: Mapping[str, Any], expected: Expected) -> None:
         self._name = name
         self._metadata = dict(metadata)
-        self._scheduled_for = scheduled_for
+        self._expected = expected
         self._runs: list[_Run] = []
 
     def __enter__(self) -> JobHandle:
@@ -120,14 +126,14 @@ class JobMonitor:
         return cast("Callable[P, R]", monitored)
 
     def _again(self) -> "JobMonitor":
-        return JobMonitor(self._name, self._metadata, self._scheduled_for)
+        return JobMonitor(self._name, self._metadata, self._expected)
 
     def _begin(self) -> _Run:
         monitoring, handle = _Process.monitoring, JobHandle(self._name, dict(self._metadata))
         if monitoring is None:
             _warn_once()
             return _Run(handle, None, None, _unit())
-        recording = Recording(monitoring.tracer, monitoring.instruments, handle, self._scheduled_for)
+        recording = Recording(monitoring.tracer, handle, self._expected)
         recording.begin()
         return _Run(handle, recording, monitoring.recorder, _unit())
 
@@ -177,6 +183,12 @@ def _checked_moment(moment: object) -> datetime | None:
     if moment is not None and (not isinstance(moment, datetime) or moment.utcoffset() is None):
         raise ValueError(f"`scheduled_for` is a datetime with a time zone, not {moment!r}.")
     return moment
+
+
+def _checked_length(time: object) -> timedelta | None:
+    if time is not None and (not isinstance(time, timedelta) or time <= timedelta(0)):
+        raise ValueError(f"`max_runtime` is a timedelta that is longer than nothing, not {time!r}.")
+    return time
 
 
 def _warn_once() -> None:

@@ -1,34 +1,56 @@
-"""Processor: each span that is a job's becomes a run when it begins and when it ends, and is handed over."""
+"""Processor: each span that is a job's becomes a run when it begins and when it ends, and is counted and handed over."""
 
 import os
 import socket
 from collections.abc import Callable
+from typing import Final
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from telemetry.harmless import harmless
+from telemetry.jobs.counting import JobCounts
+from telemetry.jobs.inside import Insides
 from telemetry.jobs.run import JobRun
+
+MOST_BEGUN: Final = 100_000
+"""Runs that are known to be in progress; others are not counted as that."""
 
 
 class JobSpanProcessor(SpanProcessor):
     """It does no I/O and never raises: what it raised in `on_start` would keep the job's body from running."""
 
-    def __init__(self, record: Callable[[JobRun], None], worker: str | None = None) -> None:
+    def __init__(
+        self, record: Callable[[JobRun], None], counts: JobCounts, insides: Insides, worker: str | None = None
+    ) -> None:
         """By default the worker is the host and the process, which after a fork is another one."""
-        self._record = record
+        self._record = harmless(record)
+        self._counts = counts
+        self._insides = insides
         self._worker = worker
         self._host = socket.gethostname()
+        self._begun: set[str] = set()
 
     @harmless
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002  # the SDK's signature
-        if run := JobRun.started(span, self._who()):
-            self._record(run)
+        run = JobRun.started(span, self._who())
+        self._insides.begin(span, is_job=run is not None)
+        if run is None:
+            return
+        if len(self._begun) < MOST_BEGUN:
+            self._begun.add(run.run_id)
+            self._counts.begun(run)
+        self._record(run)
 
     @harmless
     def on_end(self, span: ReadableSpan) -> None:
-        if run := JobRun.from_span(span, self._who()):
-            self._record(run)
+        inside = self._insides.end(span)
+        if (run := JobRun.from_span(span, self._who(), inside)) is None:
+            return
+        was_counted = run.run_id in self._begun
+        self._begun.discard(run.run_id)
+        self._counts.ended(run, span, was_counted=was_counted)
+        self._record(run)
 
     def _who(self) -> str:
         return self._worker or f"{self._host}:{os.getpid()}"

@@ -1,8 +1,8 @@
-"""Recording: the telemetry of one run, its span and its metrics. Each step of it may fail, and the job does not notice."""
+"""Recording: the span of one run, of which everything else is made. Each step of it may fail, and the job does not notice."""
 
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from opentelemetry import context, trace
@@ -10,7 +10,6 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, form
 
 from telemetry import names
 from telemetry.harmless import harmless
-from telemetry.instruments import Instruments
 from telemetry.jobs.metadata import dumps
 from telemetry.jobs.outcome import outcome_of, status_of, text_of_error
 from telemetry.jobs.run import SPAN_NAME
@@ -28,15 +27,19 @@ class JobHandle:
     run_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """When the run was to begin, and for how long it may go on."""
+
+    begin: datetime | None = None
+    max_runtime: timedelta | None = None
+
+
 class Recording:
-    def __init__(
-        self, tracer: Tracer, instruments: Instruments, run: JobHandle, scheduled_for: datetime | None
-    ) -> None:
+    def __init__(self, tracer: Tracer, run: JobHandle, expected: Expected) -> None:
         self._tracer = tracer
-        self._instruments = instruments
         self._run = run
-        self._scheduled_for = scheduled_for
-        self._labels = {names.JOB_NAME: run.job_name}
+        self._expected = expected
         self._span: Span = trace.INVALID_SPAN
         self._outside: context.Context | None = None
         self._started_at, self._started_clock = time.time_ns(), time.perf_counter_ns()
@@ -44,13 +47,10 @@ class Recording:
     def begin(self) -> None:
         self._start_span()
         self._enter_span()
-        self._count_begin()
 
     def end(self, error: BaseException | None) -> None:
         nanoseconds = time.perf_counter_ns() - self._started_clock
         outcome = outcome_of(error)
-        self._count_end()
-        self._measure(status_of(outcome), nanoseconds / 1e9)
         self._leave_span()
         self._describe(outcome, error)
         self._describe_error(error)
@@ -88,11 +88,15 @@ class Recording:
             how = {names.JOB_ERROR: text_of_error(error), **how}
         self._span.set_attributes(self._attributes(how))
 
-    def _attributes(self, how: dict[str, str] | None = None) -> dict[str, str]:
+    def _attributes(self, how: dict[str, str] | None = None) -> dict[str, str | float]:
         """What matters most comes last: where attributes are limited in number, the oldest are dropped."""
-        attributes = {names.JOB_METADATA: dumps(self._run.metadata)} if self._run.metadata or how else {}
-        if self._scheduled_for is not None:
-            attributes[names.JOB_SCHEDULED_FOR] = self._scheduled_for.isoformat()
+        attributes: dict[str, str | float] = (
+            {names.JOB_METADATA: dumps(self._run.metadata)} if self._run.metadata or how else {}
+        )
+        if self._expected.begin is not None:
+            attributes[names.JOB_SCHEDULED_FOR] = self._expected.begin.isoformat()
+        if self._expected.max_runtime is not None:
+            attributes[names.JOB_MAX_RUNTIME] = self._expected.max_runtime.total_seconds()
         return {**attributes, **(how or {}), names.JOB_NAME: self._run.job_name}
 
     @harmless
@@ -104,18 +108,3 @@ class Recording:
     @harmless
     def _end_span(self, end_time: int) -> None:
         self._span.end(end_time)
-
-    @harmless
-    def _count_begin(self) -> None:
-        self._instruments.job_active.add(1, self._labels)
-
-    @harmless
-    def _count_end(self) -> None:
-        self._instruments.job_active.add(-1, self._labels)
-
-    @harmless
-    def _measure(self, status: str, seconds: float) -> None:
-        self._instruments.job_runs.add(1, {**self._labels, names.JOB_STATUS: status})
-        self._instruments.job_duration.record(seconds, self._labels)
-        if status == names.STATUS_SUCCESS:
-            self._instruments.job_last_success.set(time.time(), self._labels)

@@ -9,11 +9,14 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode, format_span_id, format_trace_id
 
 from telemetry import names
+from telemetry.jobs.inside import NOTHING, Inside
 from telemetry.jobs.metadata import Json, clean, loads, text_of
 from telemetry.jobs.outcome import ERROR_LENGTH, status_of
 
 NAME_LENGTH: Final = 100
 WORKER_LENGTH: Final = 255
+CHILD_LENGTH: Final = 255
+_LONGEST: Final = 10 * 366 * 86_400  # seconds that a run may have; what says more says nothing
 SPAN_NAME: Final = "job "  # and the job's name
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _OUTCOMES_BY_STATUS: Final = {
@@ -70,10 +73,11 @@ class JobRun:
             heartbeat_at=started_at,
             metadata=loads(_attribute(span, names.JOB_METADATA)),
             scheduled_for=_parsed_moment(_attribute(span, names.JOB_SCHEDULED_FOR)),
+            deadline_at=_later(started_at, _attribute(span, names.JOB_MAX_RUNTIME)),
         )
 
     @classmethod
-    def from_span(cls, span: ReadableSpan, worker: str) -> Self | None:
+    def from_span(cls, span: ReadableSpan, worker: str, inside: Inside = NOTHING) -> Self | None:
         """The run of a span that has ended; None for a span that is no job."""
         run = cls.started(span, worker)
         if run is None:
@@ -87,6 +91,10 @@ class JobRun:
             heartbeat_at=finished_at,
             duration_seconds=(finished_at - run.started_at).total_seconds(),
             error_message=None if outcome == names.OUTCOME_SUCCESS else _error(span),
+            overdue_at=run.deadline_at if run.deadline_at is not None and finished_at > run.deadline_at else None,
+            slowest_child=_cut(inside.slowest),
+            slowest_child_seconds=inside.slowest_seconds,
+            first_error=_cut(inside.first_error),
         )
 
 
@@ -103,6 +111,16 @@ def _job_name(name: str, span_name: str) -> str:
 
 def _moment(nanoseconds: int | None) -> datetime:
     return _EPOCH + timedelta(microseconds=(nanoseconds or 0) // 1000)
+
+
+def _cut(name: str | None) -> str | None:
+    return None if name is None else clean(name)[:CHILD_LENGTH]
+
+
+def _later(moment: datetime, seconds: object) -> datetime | None:
+    if not isinstance(seconds, int | float) or not 0 < seconds <= _LONGEST:
+        return None
+    return moment + timedelta(seconds=seconds)
 
 
 def _parsed_moment(text: object) -> datetime | None:

@@ -30,8 +30,8 @@ class JobRunRow(Base):
     """`run_id` is the span's identity, so that a run that is written twice is one row.
 
     `deadline_at` is when the run has had its `max_runtime`, and `overdue_at` when it was seen to go on after that.
-    `slowest_child` and `first_error` name spans inside the run: the one that took the longest, for itself, and the first
-    that failed.
+    `slowest_child` and `first_error` name spans inside the run: those that took the longest by themselves, all of that name
+    together, and the first that failed.
     """
 
     __tablename__ = "job_runs"

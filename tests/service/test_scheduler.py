@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
@@ -14,10 +13,9 @@ from service.scheduler import LONGEST_SLEEP, MOST_AT_ONCE, Scheduler, Watch, run
 from service.settings import Settings
 from service.waiting import Stopping, Waiting
 from telemetry.health.report import CheckFailed
-from telemetry.instruments import Instruments
 from telemetry.jobs import monitor
 from telemetry.jobs.monitor import JobMonitoring
-from telemetry.jobs.processor import JobSpanProcessor
+from tests.jobspans import processor_into
 
 NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -86,9 +84,8 @@ def runs():
     """The runs that are recorded."""
     runs = []
     tracers = TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False)
-    tracers.add_span_processor(JobSpanProcessor(runs.append))
-    meters = MeterProvider(shutdown_on_exit=False)
-    monitor.activate(JobMonitoring(tracers.get_tracer("tests"), Instruments.create(meters.get_meter("tests"))))
+    tracers.add_span_processor(processor_into(runs.append))
+    monitor.activate(JobMonitoring(tracers.get_tracer("tests")))
     yield runs
     monitor.deactivate()
 

@@ -2,12 +2,12 @@ import os
 
 from opentelemetry.sdk.trace import TracerProvider
 
-from telemetry.jobs.processor import JobSpanProcessor
+from tests.jobspans import processor_into
 
 
 def tracer_into(record, worker=None):
     provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(JobSpanProcessor(record, worker))
+    provider.add_span_processor(processor_into(record, worker=worker))
     return provider.get_tracer("tests")
 
 

@@ -11,6 +11,7 @@ from telemetry.jobs.monitor import JobMonitoring, monitor_job
 from telemetry.metrics.reader import MetricsPage
 from telemetry.metrics.snapshot import Snapshot
 from telemetry.metrics.total import total
+from tests.jobspans import processor_into
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"
 REQUESTS, RUNS = "http_request_duration_seconds", "scheduler_job_duration_seconds"
@@ -79,7 +80,9 @@ def test_whoever_does_not_ask_for_open_metrics_gets_none(stage):
 
 @pytest.fixture
 def monitored(stage):
-    monitor.activate(JobMonitoring(tracer(), stage.instruments))
+    tracers = TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False)
+    tracers.add_span_processor(processor_into(lambda _run: None, instruments=stage.instruments))
+    monitor.activate(JobMonitoring(tracers.get_tracer("tests")))
     yield stage
     monitor.deactivate()
 

@@ -1,0 +1,22 @@
+"""Job spans: a processor of them, with what it needs, for a test that wants the runs."""
+
+from collections.abc import Callable
+
+from opentelemetry.sdk.metrics import MeterProvider
+
+from telemetry.instruments import Instruments
+from telemetry.jobs.counting import JobCounts
+from telemetry.jobs.inside import Insides
+from telemetry.jobs.processor import JobSpanProcessor
+from telemetry.jobs.run import JobRun
+
+
+def processor_into(
+    record: Callable[[JobRun], None],
+    *,
+    instruments: Instruments | None = None,
+    insides: Insides | None = None,
+    worker: str | None = None,
+) -> JobSpanProcessor:
+    instruments = instruments or Instruments.create(MeterProvider(shutdown_on_exit=False).get_meter("tests"))
+    return JobSpanProcessor(record, JobCounts(instruments), insides or Insides(), worker)
