@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, Engine
 
+from service import missed
 from service.backup import backup_database
 from telemetry.health.resources import Resources, check_system_resources
+from telemetry.jobs.retention import Retention
 from telemetry.jobs.store import JobRunStore
 from telemetry.logs import cleanup_old_database_backups, cleanup_old_logs
 
@@ -32,8 +34,15 @@ def back_up_database(url: URL, directory: Path, now: datetime) -> dict[str, Any]
     return {"backup": backup.name, "bytes": backup.stat().st_size, "removed": removed}
 
 
-def prune_job_runs(store: JobRunStore, keep_days: int, now: datetime) -> dict[str, Any]:
-    return {"removed": store.prune(now - timedelta(days=keep_days))}
+def prune_job_runs(store: JobRunStore, engine: Engine, keep_days: int, now: datetime) -> dict[str, Any]:
+    """Roll up the past days, and then delete the runs, and what is known of missed ones, that are older than the days to keep."""
+    pruned = Retention(engine).prune(store.names(), keep_days, now)
+    return {
+        "removed": pruned.runs,
+        "days_rolled_up": pruned.days_rolled_up,
+        "longest_batch_seconds": pruned.longest_batch_seconds,
+        "missed_removed": missed.prune(engine, now - timedelta(days=keep_days)),
+    }
 
 
 def check_resources(resources: Resources, *, disk: int, memory: int) -> dict[str, Any]:

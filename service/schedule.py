@@ -80,7 +80,7 @@ JOBS: Final[tuple[Job, ...]] = (
     Job(
         "prune_job_runs",
         DailyAt(3, 40),
-        lambda c: housekeeping.prune_job_runs(c.store, c.settings.job_runs_keep_days, _now()),
+        lambda c: housekeeping.prune_job_runs(c.store, c.engine, c.settings.job_runs_keep_days, _now()),
         max_runtime=timedelta(hours=1),
     ),
     Job(

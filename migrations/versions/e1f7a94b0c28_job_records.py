@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("last_success", MOMENT, nullable=True),
         sa.Column("durations", sa.JSON(), nullable=False),
         sa.Column("success_durations", sa.JSON(), nullable=False),
+        sa.Column("is_pruned", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("job_name", "day", name="pk_job_run_days"),
     )
     op.create_table(

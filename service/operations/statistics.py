@@ -1,13 +1,14 @@
 """GET /jobs/stats/{job_name}: how well a job does."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict
 
 from service.errors import PROBLEM
+from service.missed import NONE_MISSED, missed_runs
 from service.operations.dependencies import ScheduleDep, TelemetryDep
 from service.operations.jobs import must_be_known
 from service.schedule import Schedule
@@ -29,8 +30,41 @@ class StreakOut(BaseModel):
     runs: int
 
 
+class TrendOut(BaseModel):
+    """The median of the newest five successes against that of the past 30 days; durations in seconds.
+
+    `fast` is as much of a warning as `slow`: a job that took 50 minutes and now takes 2 is broken, too. `unknown`: there are
+    too few successes to compare with.
+    """
+
+    model_config = ConfigDict(from_attributes=True)
+
+    verdict: Literal["usual", "slow", "fast", "unknown"]
+    recent_seconds: float | None
+    usual_seconds: float | None
+    ratio: float | None
+
+
+class DayOut(BaseModel):
+    """The runs that ended on a day of UTC, by their outcome; the average of their durations in seconds."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    day: date
+    success: int
+    error: int
+    timeout: int
+    cancelled: int
+    lost: int
+    avg_duration_seconds: float | None
+
+
 class StatisticsOut(BaseModel):
-    """Durations in seconds; `success_rate` in percent of the runs that ended."""
+    """Of the runs that ended within the window or still run. Durations in seconds; `success_rate` in percent of those that ended.
+
+    `missed_runs` are ticks for which no run began in time, `downtime_ticks` those for which nobody was there. `by_day` has the
+    newest 30 days that have runs, the oldest first.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -38,7 +72,13 @@ class StatisticsOut(BaseModel):
     total_runs: int
     successful_runs: int
     failed_runs: int
+    error_runs: int
+    timeout_runs: int
+    cancelled_runs: int
+    lost_runs: int
     running_runs: int
+    missed_runs: int = 0
+    downtime_ticks: int = 0
     success_rate: float | None
     avg_duration_seconds: float | None
     p50_duration_seconds: float | None
@@ -50,6 +90,8 @@ class StatisticsOut(BaseModel):
     last_success: datetime | None
     next_run: datetime | None = None
     window_seconds: float | None
+    trend: TrendOut
+    by_day: list[DayOut]
 
 
 @router.get("/stats/{job_name}", responses={404: PROBLEM, 422: PROBLEM})
@@ -65,6 +107,8 @@ def read_statistics(
     length = _length(window) if window else None
     found = StatisticsOut.model_validate(statistics(telemetry.engine, job_name, window=length, now=now))
     found.next_run = _next_run(job_name, schedule, now)
+    missed = missed_runs(telemetry.engine, now - (length or _LONGEST)).get(job_name, NONE_MISSED)
+    found.missed_runs, found.downtime_ticks = missed.missed, missed.downtime
     return found
 
 

@@ -1,39 +1,60 @@
-"""Statistics: what the runs of one job say about it, worked out by the database."""
+"""Statistics: what the runs of one job say about it, of the rows that there are and of the days that are rolled up."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
 
-from sqlalchemy import ColumnElement, Engine, Row, Select, func, select
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from telemetry import names
 from telemetry.database import transaction
-from telemetry.jobs.tables import JobRunRow
+from telemetry.jobs.days import Totals
+from telemetry.jobs.history import History
+from telemetry.jobs.trend import PAST, RECENT, Trend, trend
 
+DAYS_TOLD: Final = 30
 _DIGITS: Final = 6  # of a duration in seconds: the clock's own microseconds
 
 
 @dataclass(frozen=True, slots=True)
 class Streak:
-    """How many finished runs there were with this status since the last one with the other."""
+    """How many runs ended with this status since the last one that ended with the other."""
 
     status: str
     runs: int
 
 
 @dataclass(frozen=True, slots=True)
-class JobStatistics:
-    """`total_runs` counts those that still run, too; `success_rate` is percent of those that have finished.
+class JobDay:
+    """The runs that ended on one day of UTC, by their outcome."""
 
-    What no run says is None. Percentiles are durations that were measured: the nearest rank. `last_run` is when the
-    newest run began, `last_success` when the newest success ended.
+    day: date
+    success: int
+    error: int
+    timeout: int
+    cancelled: int
+    lost: int
+    avg_duration_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatistics:
+    """`total_runs` counts those that still run, too; `success_rate` is percent of those that have ended.
+
+    What no run says is None. `last_run` is when the newest run began, `last_success` when the newest success ended. Percentiles
+    are of all durations, by the nearest rank: exact as long as all of them are in rows, and within one percent of it when days
+    are rolled up. `by_day` has the newest 30 days that have runs.
     """
 
     job_name: str
     total_runs: int
     successful_runs: int
     failed_runs: int
+    error_runs: int
+    timeout_runs: int
+    cancelled_runs: int
+    lost_runs: int
     success_rate: float | None
     avg_duration_seconds: float | None
     last_run: datetime | None
@@ -45,76 +66,72 @@ class JobStatistics:
     current_streak: Streak | None
     last_success: datetime | None
     window_seconds: float | None
+    trend: Trend
+    by_day: tuple[JobDay, ...]
 
 
 def statistics(
     engine: Engine, job_name: str, *, window: timedelta | None = None, now: datetime | None = None
 ) -> JobStatistics:
-    """Of the runs that began within the window, or else of all that are kept."""
-    runs = [JobRunRow.job_name == job_name]
-    if window is not None:
-        runs.append(JobRunRow.started_at >= (now or datetime.now(UTC)) - window)
+    """Of the runs that ended within the window or still run, or else of all that are known.
+
+    Where only the roll-up is left of the day on which the window begins, the window begins with the next day.
+    """
+    now = now or datetime.now(UTC)
+    since = None if window is None else now - window
     with transaction(engine) as session:
-        sums = session.execute(_sums(runs)).one()
-        last = session.execute(_last(runs)).one_or_none()
-        streak = _streak(session, runs, sums)
-        p50, p95, p99 = (_percentile(session, runs, sums.timed, percent) for percent in (50, 95, 99))
-    return JobStatistics(
-        job_name=job_name,
-        total_runs=sums.total,
-        successful_runs=sums.successes,
-        failed_runs=sums.failures,
-        success_rate=_rate(sums.successes, sums.failures),
-        avg_duration_seconds=None if sums.average is None else round(sums.average, _DIGITS),
-        last_run=last.started_at if last else None,
-        last_status=last.status if last else None,
-        running_runs=sums.running,
-        p50_duration_seconds=p50,
-        p95_duration_seconds=p95,
-        p99_duration_seconds=p99,
-        current_streak=streak,
-        last_success=sums.last_success,
-        window_seconds=window.total_seconds() if window is not None else None,
-    )
+        history = History(session, job_name, since)
+        totals, running, last = history.totals, history.running(), history.last_run()
+        p50, p95, p99 = history.percentiles(50, 95, 99)
+        return JobStatistics(
+            job_name=job_name,
+            total_runs=totals.ended + running,
+            successful_runs=totals.success,
+            failed_runs=totals.failed,
+            error_runs=totals.error,
+            timeout_runs=totals.timeout,
+            cancelled_runs=totals.cancelled,
+            lost_runs=totals.lost,
+            success_rate=round(100 * totals.success / totals.ended, 2) if totals.ended else None,
+            avg_duration_seconds=_average(totals),
+            last_run=last[0] if last else None,
+            last_status=last[1] if last else None,
+            running_runs=running,
+            p50_duration_seconds=p50,
+            p95_duration_seconds=p95,
+            p99_duration_seconds=p99,
+            current_streak=_streak(history, since),
+            last_success=totals.last_success,
+            window_seconds=window.total_seconds() if window is not None else None,
+            trend=_trend(session, job_name, now),
+            by_day=tuple(_day(day, history.days[day]) for day in sorted(history.days)[-DAYS_TOLD:]),
+        )
 
 
-def _sums(runs: list[ColumnElement[bool]]) -> Select[Any]:
-    succeeded, failed = JobRunRow.status == names.STATUS_SUCCESS, JobRunRow.status == names.STATUS_FAILED
-    return select(
-        func.count().label("total"),
-        func.count().filter(succeeded).label("successes"),
-        func.count().filter(failed).label("failures"),
-        func.count().filter(JobRunRow.status == names.STATUS_RUNNING).label("running"),
-        func.count(JobRunRow.duration_seconds).label("timed"),
-        func.avg(JobRunRow.duration_seconds).label("average"),
-        func.max(JobRunRow.finished_at).filter(succeeded).label("last_success"),
-        func.max(JobRunRow.id).filter(succeeded).label("newest_success"),
-        func.max(JobRunRow.id).filter(failed).label("newest_failure"),
-    ).where(*runs)
+def _average(totals: Totals) -> float | None:
+    return round(totals.seconds / totals.timed, _DIGITS) if totals.timed else None
 
 
-def _percentile(session: Session, runs: list[ColumnElement[bool]], timed: int, percent: int) -> float | None:
-    """The nearest rank, counted from the longest: the database keeps no more in order than it has to skip."""
-    rank = (timed * percent + 99) // 100
-    duration = JobRunRow.duration_seconds
-    longest = select(duration).where(*runs, duration.is_not(None)).order_by(duration.desc())
-    return session.scalar(longest.limit(1).offset(timed - rank)) if timed else None
+def _day(day: date, totals: Totals) -> JobDay:
+    by_outcome = {outcome: getattr(totals, outcome) for outcome in names.OUTCOMES}
+    return JobDay(day, **by_outcome, avg_duration_seconds=_average(totals))
 
 
-def _last(runs: list[ColumnElement[bool]]) -> Select[tuple[datetime, str]]:
-    return select(JobRunRow.started_at, JobRunRow.status).where(*runs).order_by(JobRunRow.id.desc()).limit(1)
-
-
-def _streak(session: Session, runs: list[ColumnElement[bool]], sums: Row[Any]) -> Streak | None:
-    success, failure = sums.newest_success or 0, sums.newest_failure or 0
-    if success == failure:
+def _streak(history: History, since: datetime | None) -> Streak | None:
+    ends = {status: history.last_end(status) for status in (names.STATUS_SUCCESS, names.STATUS_FAILED)}
+    there = {status: end for status, end in ends.items() if end is not None and (since is None or end >= since)}
+    if not there:
         return None
-    status = names.STATUS_SUCCESS if success > failure else names.STATUS_FAILED
-    since = JobRunRow.id > min(success, failure)
-    count = select(func.count()).where(*runs, JobRunRow.status == status, since)
-    return Streak(status, session.scalar(count) or 0)
+    newest = max(there, key=there.__getitem__)
+    others = [end for status, end in there.items() if status != newest]
+    return Streak(newest, history.count_since(newest, max(others)) if others else history.count(newest))
 
 
-def _rate(successes: int, failures: int) -> float | None:
-    finished = successes + failures
-    return round(100 * successes / finished, 2) if finished else None
+def _trend(session: Session, job_name: str, now: datetime) -> Trend:
+    past = History(session, job_name, now - PAST)
+    recent = past.newest_successes(RECENT)
+    durations = past.success_durations()
+    for seconds, ended in recent:
+        if ended >= now - PAST:
+            durations.discard(seconds)
+    return trend([seconds for seconds, _ in recent], durations)

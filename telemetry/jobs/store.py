@@ -10,10 +10,10 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 
 from telemetry import names
 from telemetry.database import transaction
+from telemetry.jobs.days import day_of
+from telemetry.jobs.rollups import reopen
 from telemetry.jobs.run import JobRun, UnwritableRunError
 from telemetry.jobs.tables import JobRunRow
-
-PRUNED_AT_ONCE: Final = 1000
 
 
 def utcnow() -> datetime:
@@ -40,18 +40,19 @@ class JobRunStore:
             UnwritableRunError: the database is there, and refuses what one of them holds.
         """
         heard = {} if self._is_shared else {"heartbeat_at": self._now()}
-        self._write(self._upsert, [{**_row(run), **heard} for run in _latest(runs)])
+        self._write(self._upsert, runs, lambda _run: heard)
 
     def replay(self, runs: Sequence[JobRun]) -> None:
         """The same for runs of a process that is gone: nobody has heard of them since they began, or ended."""
-        self._write(self._replay, [{**_row(run), "heartbeat_at": run.heartbeat_at} for run in _latest(runs)])
+        self._write(self._replay, runs, lambda run: {"heartbeat_at": run.heartbeat_at})
 
-    def _write(self, upsert: Any, rows: list[dict[str, object]]) -> None:
-        if not rows:
+    def _write(self, upsert: Any, runs: Sequence[JobRun], heard: Callable[[JobRun], dict[str, datetime]]) -> None:
+        if not runs:
             return
         try:
             with transaction(self._engine) as session:
-                session.connection().execute(upsert, rows)
+                session.connection().execute(upsert, [{**_row(run), **heard(run)} for run in _latest(runs)])
+                reopen(session, runs, day_of(self._now()))
         except Exception as error:
             if _is_refusal(error):
                 raise UnwritableRunError(str(error)) from error
@@ -94,21 +95,6 @@ class JobRunStore:
         """The jobs that have runs, in alphabetical order."""
         names = _jobs()
         return sorted(self._all(select(names.c.job_name).where(names.c.job_name.is_not(None))))
-
-    def prune(self, before: datetime) -> int:
-        """Delete the runs that began before that, in many short transactions. Returns how many there were."""
-        return sum(self._prune(job_name, before) for job_name in self.names())
-
-    def _prune(self, job_name: str, before: datetime) -> int:
-        """By the job, since there is an index that begins with it."""
-        old = select(JobRunRow.id).where(JobRunRow.job_name == job_name, JobRunRow.started_at < before)
-        some, pruned = delete(JobRunRow).where(JobRunRow.id.in_(old.limit(PRUNED_AT_ONCE))), 0
-        while True:
-            with transaction(self._engine) as session:
-                deleted = session.connection().execute(some).rowcount
-            pruned += deleted
-            if deleted < PRUNED_AT_ONCE:
-                return pruned
 
     def forget(self, run_id: str) -> bool:
         """Delete one run; whether it was there."""

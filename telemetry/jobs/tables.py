@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import JSON, BigInteger, Date, Float, Index, Integer, MetaData, String, text
+from sqlalchemy import JSON, BigInteger, Boolean, Date, Float, Index, Integer, MetaData, String, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from telemetry.database import UTCDateTime
@@ -70,7 +70,7 @@ class JobRunDayRow(Base):
     """What the runs of a job that ended on one day of UTC came to; it stays when their rows are pruned.
 
     `durations` holds the durations of all that have one, and `success_durations` those of the successes, as a
-    `telemetry.jobs.sketch`. `seconds` is the sum of those of all.
+    `telemetry.jobs.sketch`. `seconds` is the sum of those of all. `is_pruned` says that it is all that is left of the day.
     """
 
     __tablename__ = "job_run_days"
@@ -87,3 +87,4 @@ class JobRunDayRow(Base):
     last_success: Mapped[datetime | None] = mapped_column(UTCDateTime)
     durations: Mapped[dict[str, Any]] = mapped_column(JSON)
     success_durations: Mapped[dict[str, Any]] = mapped_column(JSON)
+    is_pruned: Mapped[bool] = mapped_column(Boolean)

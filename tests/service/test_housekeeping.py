@@ -11,6 +11,8 @@ from service.backup import BackupFailed
 from telemetry.health.filesystem import Filesystem
 from telemetry.health.resources import Resources
 from telemetry.health.usage import Usage
+from telemetry.jobs.store import JobRunStore
+from tests.runs import ended
 
 NOW = datetime(2025, 10, 2, 3, 10, tzinfo=UTC)
 
@@ -46,17 +48,16 @@ def test_a_backup_that_fails_removes_none_of_the_old_ones(tmp_path):
     assert all(backup.exists() for backup in backups)
 
 
-class FakeStore:
-    def prune(self, before: datetime) -> int:
-        self.before = before
-        return 7
+def test_runs_are_pruned_that_are_older_than_the_days_to_keep_and_what_they_came_to_is_kept(sqlite_engine):
+    store = JobRunStore(sqlite_engine)
+    for days in (1, 89, 90, 91, 92):
+        ends = NOW - timedelta(days=days)
+        store.write([ended(days, started_at=ends, finished_at=ends)])
 
+    told = housekeeping.prune_job_runs(store, sqlite_engine, 90, NOW)
 
-def test_runs_are_pruned_that_are_older_than_the_days_to_keep():
-    store = FakeStore()
-
-    assert housekeeping.prune_job_runs(store, 90, NOW) == {"removed": 7}
-    assert store.before == NOW - timedelta(days=90)
+    assert (told["removed"], told["days_rolled_up"], told["missed_removed"]) == (2, 92, 0)
+    assert len(store.page()) == 3
 
 
 def resources(disk: int, memory: int) -> Resources:

@@ -273,7 +273,8 @@ def test_the_statistics_are_the_contracts(client, write):
 
 
 def test_the_statistics_say_more_than_the_contract(client, write):
-    write("sync", *range(1, 101), "broken", None)
+    write("sync", *range(1, 101))
+    write("sync", "broken", None, began=BEGAN + timedelta(hours=1))
 
     told = client.get("/jobs/stats/sync").json()
 
@@ -282,6 +283,54 @@ def test_the_statistics_say_more_than_the_contract(client, write):
     assert told["last_success"] == "2025-10-02T12:01:40Z"
     assert (told["running_runs"], told["last_status"]) == (1, "running")
     assert (told["next_run"], told["window_seconds"]) == (None, None)
+    assert [told[f"{outcome}_runs"] for outcome in ("error", "timeout", "cancelled", "lost")] == [1, 0, 0, 0]
+    assert (told["missed_runs"], told["downtime_ticks"]) == (0, 0)
+    assert told["trend"] == {"verdict": "unknown", "recent_seconds": 98.0, "usual_seconds": None, "ratio": None}
+    assert told["by_day"] == [
+        {
+            "day": "2025-10-02",
+            "success": 100,
+            "error": 1,
+            "timeout": 0,
+            "cancelled": 0,
+            "lost": 0,
+            "avg_duration_seconds": 50.009901,
+        }
+    ]
+
+
+def test_a_job_that_takes_a_fraction_of_what_it_used_to_is_said_to_be_fast(client, write):
+    now = datetime.now(UTC)
+    for day in range(20, 2, -1):
+        write("sync", 3000, 3010, began=now - timedelta(days=day))
+    write("sync", *[120] * 5, began=now - timedelta(hours=1))
+
+    trend = client.get("/jobs/stats/sync").json()["trend"]
+
+    assert (trend["verdict"], trend["recent_seconds"]) == ("fast", 120.0)
+    assert trend["usual_seconds"] == pytest.approx(3000, rel=0.02)
+
+
+def test_ticks_that_were_missed_are_told_with_the_statistics_of_their_window(client, app, write):
+    now = datetime.now(UTC)
+    write("sync", 1)
+    with transaction(app.state.telemetry.engine) as session:
+        for kind, ticks, age in (("missed", 2, 1), ("missed", 4, 50), ("downtime", 3, 1)):
+            noticed = now - timedelta(hours=age)
+            session.add(
+                MissedRow(
+                    job_name="sync",
+                    kind=kind,
+                    first_tick=noticed,
+                    last_tick=noticed,
+                    ticks=ticks,
+                    noticed_at=noticed,
+                )
+            )
+
+    for window, missed in (("24h", 2), (None, 6)):
+        told = client.get("/jobs/stats/sync", params={"window": window} if window else {}).json()
+        assert (told["missed_runs"], told["downtime_ticks"]) == (missed, 3)
 
 
 def test_a_job_of_the_schedule_that_never_ran_has_statistics_of_nothing(client):
@@ -303,7 +352,7 @@ def test_a_job_of_the_schedule_that_never_ran_has_statistics_of_nothing(client):
         ("99999w", 36_500 * 86400, 3),  # more than a hundred years are a hundred years
     ],
 )
-def test_a_window_counts_the_runs_that_began_in_it(client, write, window, seconds, runs):
+def test_a_window_counts_the_runs_that_ended_in_it(client, write, window, seconds, runs):
     now = datetime.now(UTC)
     for age in (timedelta(days=10), timedelta(days=3), timedelta(minutes=61)):
         write("sync", 1, began=now - age)

@@ -9,9 +9,10 @@ from sqlalchemy import delete
 
 from telemetry.database import transaction
 from telemetry.jobs.run import JobRun
-from telemetry.jobs.stats import JobStatistics, Streak, statistics
+from telemetry.jobs.stats import JobDay, JobStatistics, Streak, statistics
 from telemetry.jobs.store import JobRunStore
 from telemetry.jobs.tables import JobRunRow
+from telemetry.jobs.trend import Trend
 
 NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
 
@@ -46,6 +47,10 @@ def test_a_job_without_runs_has_zeros_and_nothing(engine):
         "total_runs": 0,
         "successful_runs": 0,
         "failed_runs": 0,
+        "error_runs": 0,
+        "timeout_runs": 0,
+        "cancelled_runs": 0,
+        "lost_runs": 0,
         "success_rate": None,
         "avg_duration_seconds": None,
         "last_run": None,
@@ -57,6 +62,8 @@ def test_a_job_without_runs_has_zeros_and_nothing(engine):
         "current_streak": None,
         "last_success": None,
         "window_seconds": None,
+        "trend": {"verdict": "unknown", "recent_seconds": None, "usual_seconds": None, "ratio": None},
+        "by_day": (),
     }
 
 
@@ -78,6 +85,10 @@ def test_statistics_are_of_one_jobs_runs(engine):
         total_runs=101,
         successful_runs=98,
         failed_runs=2,
+        error_runs=2,
+        timeout_runs=0,
+        cancelled_runs=0,
+        lost_runs=0,
         success_rate=98.0,
         avg_duration_seconds=6.3125,
         last_run=NOON + timedelta(minutes=101),
@@ -89,6 +100,8 @@ def test_statistics_are_of_one_jobs_runs(engine):
         current_streak=Streak("success", 50),
         last_success=NOON + timedelta(minutes=100, seconds=12.5),
         window_seconds=None,
+        trend=Trend("unknown", 12.25, None, None),
+        by_day=(JobDay(NOON.date(), 98, 2, 0, 0, 0, 6.3125),),
     )
 
 

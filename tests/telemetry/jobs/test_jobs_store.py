@@ -161,17 +161,6 @@ def test_each_jobs_latest_run_and_name_are_known(store):
     assert store.latest()["wb"].status == "running"
 
 
-def test_pruning_deletes_what_began_earlier_and_nothing_else(store, monkeypatch):
-    monkeypatch.setattr("telemetry.jobs.store.PRUNED_AT_ONCE", 20)
-    store.write([ended(n, "wb" if n % 5 else "ozon") for n in reversed(range(200))])
-
-    pruned = store.prune(NOON + timedelta(minutes=100))
-
-    assert pruned == 100
-    assert sorted(ids(store.page(limit=1000))) == list(range(100, 200))
-    assert store.prune(NOON + timedelta(minutes=100)) == 0
-
-
 def test_one_run_can_be_forgotten(store):
     store.write([ended(1), ended(2)])
 

@@ -1,0 +1,74 @@
+"""Days: what the runs of a job came to on each day of UTC, and which stretches of time no stored day covers."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+
+DAY: Final = timedelta(days=1)
+
+
+@dataclass(slots=True)
+class Totals:
+    """Of runs that ended. `timed` is how many of them have a duration, and `seconds` the sum of these."""
+
+    success: int = 0
+    error: int = 0
+    timeout: int = 0
+    cancelled: int = 0
+    lost: int = 0
+    timed: int = 0
+    seconds: float = 0.0
+    last_success: datetime | None = None
+
+    @property
+    def failed(self) -> int:
+        return self.error + self.timeout + self.cancelled + self.lost
+
+    @property
+    def ended(self) -> int:
+        return self.success + self.failed
+
+    def include(self, other: "Totals") -> None:
+        self.success += other.success
+        self.error += other.error
+        self.timeout += other.timeout
+        self.cancelled += other.cancelled
+        self.lost += other.lost
+        self.timed += other.timed
+        self.seconds += other.seconds
+        if other.last_success is not None and (self.last_success is None or other.last_success > self.last_success):
+            self.last_success = other.last_success
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """From then, and until before then; None is as far as it goes."""
+
+    since: datetime | None
+    until: datetime | None
+
+
+def day_of(moment: datetime) -> date:
+    return moment.astimezone(UTC).date()
+
+
+def midnight(day: date) -> datetime:
+    """At which the day begins."""
+    return datetime.combine(day, time(), UTC)
+
+
+def uncovered(days: Sequence[date], since: datetime | None) -> list[Stretch]:
+    """What is left of all time since then without these days, which are in their order."""
+    left, begins = [], since
+    for day in days:
+        if begins is None or begins < midnight(day):
+            left.append(Stretch(begins, midnight(day)))
+        begins = midnight(day + DAY)
+    return [*left, Stretch(begins, None)]
+
+
+def missing(days: Iterable[date], first: date, last: date) -> list[date]:
+    """The days from the first to the last that are not among these."""
+    there = set(days)
+    return [day for number in range((last - first).days + 1) if (day := first + number * DAY) not in there]

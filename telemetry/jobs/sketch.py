@@ -1,0 +1,77 @@
+"""Sketch: many durations in few numbers, of which any percentile is known to within one percent.
+
+Durations are counted in buckets whose bounds grow by a fixed ratio (as in DDSketch, Masson, Rim and Lee 2019), so that sketches of
+several days add up to that of all of them.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from itertools import accumulate
+from typing import Any, Final, Self
+
+ACCURACY: Final = 0.01
+_RATIO: Final = (1 + ACCURACY) / (1 - ACCURACY)
+_LOGARITHM: Final = math.log(_RATIO)
+_SHORTEST: Final = 1e-6  # seconds; what is shorter is 0
+_LONGEST: Final = 1e12
+
+
+class Sketch:
+    """Of durations in seconds."""
+
+    def __init__(self, seconds: Iterable[float] = ()) -> None:
+        self._zeros = 0
+        self._buckets: Counter[int] = Counter()
+        for each in seconds:
+            self.add(each)
+
+    @classmethod
+    def of(cls, stored: dict[str, Any]) -> Self:
+        """As `stored` gave it."""
+        made = cls()
+        made.include(stored)
+        return made
+
+    def __len__(self) -> int:
+        return self._zeros + self._buckets.total()
+
+    def add(self, seconds: float) -> None:
+        if seconds < _SHORTEST:
+            self._zeros += 1
+        else:
+            self._buckets[_bucket(seconds)] += 1
+
+    def discard(self, seconds: float) -> None:
+        """Take back one that was added, if there is one like it."""
+        if seconds < _SHORTEST:
+            self._zeros = max(0, self._zeros - 1)
+        elif self._buckets[_bucket(seconds)] > 0:
+            self._buckets[_bucket(seconds)] -= 1
+
+    def include(self, stored: dict[str, Any]) -> None:
+        """Add what another one stored."""
+        self._zeros += stored["zeros"]
+        numbers = stored["buckets"]
+        for bucket, count in zip(numbers[::2], numbers[1::2], strict=True):
+            self._buckets[bucket] += count
+
+    def percentile(self, percent: float) -> float | None:
+        """The nearest rank, within `ACCURACY` of it; None of nothing."""
+        rank = math.ceil(percent / 100 * len(self)) - self._zeros
+        if not len(self):
+            return None
+        if rank <= 0:
+            return 0.0
+        buckets = sorted(self._buckets)
+        ranks = accumulate(self._buckets[bucket] for bucket in buckets)
+        bucket = next(bucket for bucket, reached in zip(buckets, ranks, strict=True) if reached >= rank)
+        return float(2 * _RATIO**bucket / (_RATIO + 1))
+
+    def stored(self) -> dict[str, Any]:
+        """`buckets` are pairs in one list: the number of a bucket, and how many durations are in it."""
+        return {"zeros": self._zeros, "buckets": [number for pair in sorted(self._buckets.items()) for number in pair]}
+
+
+def _bucket(seconds: float) -> int:
+    return math.ceil(math.log(min(seconds, _LONGEST)) / _LOGARITHM)

@@ -1,0 +1,54 @@
+from datetime import UTC, date, datetime, timedelta, timezone
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telemetry.jobs.days import DAY, Stretch, Totals, day_of, midnight, missing, uncovered
+
+FIRST = date(2025, 10, 1)
+
+
+def test_a_day_is_one_of_utc():
+    vladivostok = timezone(timedelta(hours=10))
+
+    assert day_of(datetime(2025, 10, 2, 9, 59, tzinfo=vladivostok)) == date(2025, 10, 1)
+    assert midnight(FIRST) == datetime(2025, 10, 1, tzinfo=UTC)
+
+
+@given(st.sets(st.integers(0, 20)), st.none() | st.integers(-48, 500), st.integers(-72, 600))
+def test_a_moment_is_on_a_day_or_in_what_is_left(numbers, since, hours):
+    days = [FIRST + number * DAY for number in sorted(numbers)]
+    begins = None if since is None else midnight(FIRST) + timedelta(hours=since)
+    if begins is not None:
+        days = [day for day in days if midnight(day) >= begins]
+    moment = midnight(FIRST) + timedelta(hours=hours)
+
+    left = [
+        stretch
+        for stretch in uncovered(days, begins)
+        if (stretch.since is None or stretch.since <= moment) and (stretch.until is None or moment < stretch.until)
+    ]
+
+    is_in_time = begins is None or moment >= begins
+    assert len(left) == (is_in_time and day_of(moment) not in days)
+
+
+def test_days_that_follow_each_other_leave_nothing_between_them():
+    days = [FIRST + number * DAY for number in range(90)]
+
+    assert uncovered(days, None) == [Stretch(None, midnight(FIRST)), Stretch(midnight(FIRST + 90 * DAY), None)]
+
+
+def test_the_days_that_are_not_there_are_told():
+    assert missing([FIRST, FIRST + 2 * DAY], FIRST, FIRST + 3 * DAY) == [FIRST + DAY, FIRST + 3 * DAY]
+    assert missing([], FIRST, FIRST - DAY) == []
+
+
+def test_totals_add_up_and_the_newest_success_stands():
+    one, other = Totals(success=1, error=2, timed=3, seconds=4.0), Totals(lost=1, timeout=1, cancelled=1)
+    other.last_success = midnight(FIRST)
+
+    one.include(other)
+    one.include(Totals(last_success=midnight(FIRST) - DAY))
+
+    assert (one.ended, one.failed, one.success, one.seconds, one.last_success) == (6, 5, 1, 4.0, midnight(FIRST))
