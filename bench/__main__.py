@@ -21,6 +21,7 @@ PARTS = {
     "jobs": "bench.jobs",
     "records": "bench.records",
     "sync": "bench.sync",
+    "statistics": "bench.statistics",
     "workers": "bench.workers",
     "stalls": "bench.stalls",
 }

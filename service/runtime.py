@@ -117,6 +117,7 @@ class Runtime:
             for status in (names.STATUS_SUCCESS, names.STATUS_FAILED):
                 self.telemetry.instruments.job_runs.add(0, {names.JOB_NAME: job.name, names.JOB_STATUS: status})
             for counter in (
+                self.telemetry.instruments.runs_lost,
                 self.instruments.ticks_skipped,
                 self.instruments.runs_missed,
                 self.instruments.runs_overdue,

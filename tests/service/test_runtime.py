@@ -39,7 +39,12 @@ def test_each_scheduled_job_has_its_series_before_it_ever_ran(runtime_of):
     for job in ("check_resources", "cleanup_logs", "backup_database", "prune_job_runs"):
         for status in ("success", "failed"):
             assert f'scheduler_jobs_total{{job_name="{job}",status="{status}"}} 0\n' in shown
-        for counted in ("scheduler_ticks_skipped", "scheduler_runs_missed", "scheduler_runs_overdue"):
+        for counted in (
+            "scheduler_ticks_skipped",
+            "scheduler_runs_missed",
+            "scheduler_runs_overdue",
+            "scheduler_runs_lost",
+        ):
             assert f'{counted}_total{{job_name="{job}"}} 0\n' in shown
 
 

@@ -290,6 +290,13 @@ def test_a_run_is_recorded_with_its_tick_and_with_what_the_job_returns(scheduler
     assert run.metadata == {"records": 3}
 
 
+def test_a_run_has_its_deadline_while_it_goes_on(runs):
+    run_job(replace(minutely(Work({})), max_runtime=timedelta(minutes=10)), CONTEXT)
+
+    begun, _ = runs
+    assert (begun.status, begun.deadline_at) == ("running", begun.started_at + timedelta(minutes=10))
+
+
 def test_a_run_that_somebody_asked_for_has_no_tick_and_what_it_raises_is_theirs(runs):
     with pytest.raises(ValueError, match="no such shop"):
         run_job(minutely(Work(error=ValueError("no such shop"))), CONTEXT)
