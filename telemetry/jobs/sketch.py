@@ -11,6 +11,8 @@ from itertools import accumulate
 from typing import Any, Final, Self
 
 ACCURACY: Final = 0.01
+DIGITS: Final = 6
+"""Of a duration in seconds: the clocks' own microseconds."""
 _RATIO: Final = (1 + ACCURACY) / (1 - ACCURACY)
 _LOGARITHM: Final = math.log(_RATIO)
 _SHORTEST: Final = 1e-6  # seconds; what is shorter is 0
@@ -66,7 +68,7 @@ class Sketch:
         buckets = sorted(self._buckets)
         ranks = accumulate(self._buckets[bucket] for bucket in buckets)
         bucket = next(bucket for bucket, reached in zip(buckets, ranks, strict=True) if reached >= rank)
-        return float(2 * _RATIO**bucket / (_RATIO + 1))
+        return round(2 * float(_RATIO**bucket) / (_RATIO + 1), DIGITS)
 
     def stored(self) -> dict[str, Any]:
         """`buckets` are pairs in one list: the number of a bucket, and how many durations are in it."""

@@ -11,10 +11,10 @@ from telemetry import names
 from telemetry.database import transaction
 from telemetry.jobs.days import Totals
 from telemetry.jobs.history import History
+from telemetry.jobs.sketch import DIGITS
 from telemetry.jobs.trend import PAST, RECENT, Trend, trend
 
 DAYS_TOLD: Final = 30
-_DIGITS: Final = 6  # of a duration in seconds: the clock's own microseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def statistics(
 
 
 def _average(totals: Totals) -> float | None:
-    return round(totals.seconds / totals.timed, _DIGITS) if totals.timed else None
+    return round(totals.seconds / totals.timed, DIGITS) if totals.timed else None
 
 
 def _day(day: date, totals: Totals) -> JobDay:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from statistics import median
 from typing import Final, Literal
 
-from telemetry.jobs.sketch import Sketch
+from telemetry.jobs.sketch import DIGITS, Sketch
 
 RECENT: Final = 5
 PAST: Final = timedelta(days=30)
@@ -30,10 +30,9 @@ class Trend:
 
 def trend(recent: Sequence[float], past: Sketch) -> Trend:
     """`past` is without the recent ones."""
-    usual = past.percentile(50)
-    if not recent or usual is None or len(past) < ENOUGH:
-        return Trend("unknown", median(recent) if recent else None, usual, None)
-    now = median(recent)
+    usual, now = past.percentile(50), round(median(recent), DIGITS) if recent else None
+    if now is None or usual is None or len(past) < ENOUGH:
+        return Trend("unknown", now, usual, None)
     ratio = round(now / usual, 3) if usual else None
     return Trend(_verdict(now, usual, past), now, usual, ratio)
 
