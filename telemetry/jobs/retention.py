@@ -15,9 +15,9 @@ from telemetry.jobs.rollups import roll_up
 from telemetry.jobs.tables import JobRunDayRow, JobRunRow
 
 ROLLUPS_KEPT: Final = timedelta(days=731)
-FIRST: Final = 200
-MOST: Final = 2000
-AT_MOST: Final = 0.05
+FIRST: Final = 100
+MOST: Final = 500
+AT_MOST: Final = 0.03
 """Rows: of the first batch, of the largest. Seconds: what a batch is to take, so that nobody waits for its lock for long."""
 _REST: Final = 0.01  # seconds between two batches, in which others write
 _REPORT: Final = 30.0
