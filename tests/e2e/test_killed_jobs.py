@@ -56,6 +56,7 @@ def test_of_five_hundred_runs_that_are_killed_each_is_known_and_none_is_misrepor
     _log.info("settled after %.1f s", time.monotonic() - last_kill)
 
 
+@pytest.mark.timeout(180)
 def test_runs_of_a_machine_that_is_gone_with_its_disk_are_lost_within_a_minute_and_those_of_others_are_not(
     engine: Engine, programs: Programs
 ):
