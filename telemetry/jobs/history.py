@@ -13,7 +13,7 @@ from telemetry.jobs.days import DAY, Totals, day_of, midnight, uncovered
 from telemetry.jobs.sketch import Sketch
 from telemetry.jobs.tables import JobRunDayRow, JobRunRow
 
-LATE: Final = 1000
+LATE: Final = 100
 _FIELDS: Final = tuple(Totals.__slots__)
 _FINER: Final = (names.OUTCOME_TIMEOUT, names.OUTCOME_CANCELLED, names.OUTCOME_LOST)
 

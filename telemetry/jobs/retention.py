@@ -70,7 +70,7 @@ class Retention:
             size = self._size
             deleted = self._delete(job_name, before, size)
             removed += deleted
-            if deleted < size:
+            if not deleted:
                 return removed
             self._report("Job runs pruned, of %s: %d so far.", job_name, removed)
             self._rest(_REST)
@@ -79,9 +79,10 @@ class Retention:
         """A batch, which is larger after a quick one and smaller after a slow one."""
         run = JobRunRow
         old = select(run.id).where(run.job_name == job_name, run.finished_at < before).order_by(run.finished_at)
-        begun = self._clock()
         with transaction(self._engine) as session:
             ids = session.scalars(old.limit(size)).all()
+        begun = self._clock()  # what was looked for holds no lock, and is at hand
+        with transaction(self._engine) as session:
             deleted = session.connection().execute(delete(run).where(run.id.in_(ids))).rowcount if ids else 0
         took = self._clock() - begun
         self._longest = max(self._longest, took)
