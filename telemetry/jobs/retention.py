@@ -16,7 +16,7 @@ from telemetry.jobs.tables import JobRunDayRow, JobRunRow
 
 ROLLUPS_KEPT: Final = timedelta(days=731)
 FIRST: Final = 100
-MOST: Final = 500
+MOST: Final = 200
 AT_MOST: Final = 0.03
 """Rows: of the first batch, of the largest. Seconds: what a batch is to take, so that nobody waits for its lock for long."""
 _REST: Final = 0.01  # seconds between two batches, in which others write

@@ -5,7 +5,6 @@ several days add up to that of all of them.
 """
 
 import math
-from collections import Counter
 from collections.abc import Iterable
 from itertools import accumulate
 from typing import Any, Final, Self
@@ -24,7 +23,7 @@ class Sketch:
 
     def __init__(self, seconds: Iterable[float] = ()) -> None:
         self._zeros = 0
-        self._buckets: Counter[int] = Counter()
+        self._buckets: dict[int, int] = {}
         for each in seconds:
             self.add(each)
 
@@ -36,33 +35,34 @@ class Sketch:
         return made
 
     def __len__(self) -> int:
-        return self._zeros + self._buckets.total()
+        return self._zeros + sum(self._buckets.values())
 
     def add(self, seconds: float) -> None:
         if seconds < _SHORTEST:
             self._zeros += 1
         else:
-            self._buckets[_bucket(seconds)] += 1
+            bucket = _bucket(seconds)
+            self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
 
     def discard(self, seconds: float) -> None:
         """Take back one that was added, if there is one like it."""
         if seconds < _SHORTEST:
             self._zeros = max(0, self._zeros - 1)
-        elif self._buckets[_bucket(seconds)] > 0:
-            self._buckets[_bucket(seconds)] -= 1
+        elif self._buckets.get(bucket := _bucket(seconds), 0) > 0:
+            self._buckets[bucket] -= 1
 
     def include(self, stored: dict[str, Any]) -> None:
         """Add what another one stored."""
         self._zeros += stored["zeros"]
-        numbers = stored["buckets"]
+        numbers, buckets = stored["buckets"], self._buckets
         for bucket, count in zip(numbers[::2], numbers[1::2], strict=True):
-            self._buckets[bucket] += count
+            buckets[bucket] = buckets.get(bucket, 0) + count
 
     def percentile(self, percent: float) -> float | None:
         """The nearest rank, within `ACCURACY` of it; None of nothing."""
-        rank = math.ceil(percent / 100 * len(self)) - self._zeros
-        if not len(self):
+        if not (number := len(self)):
             return None
+        rank = math.ceil(percent / 100 * number) - self._zeros
         if rank <= 0:
             return 0.0
         buckets = sorted(self._buckets)
