@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 
 from service import __version__, commands
+from service.alerting import seconds_of
 from telemetry.settings import SettingsError
 
 Command = Callable[[argparse.Namespace], int]
@@ -28,6 +29,16 @@ def _parser() -> argparse.ArgumentParser:
     _add(added, "jobs", commands.jobs, "list the schedule with last and next runs")
     run_job = _add(added, "run-job", commands.run_one, "run one job now, recorded like any other")
     run_job.add_argument("name", metavar="NAME", help="the job's name, as `jobs` lists it")
+    test_alert = _add(
+        added,
+        "test-alert",
+        commands.test_alert,
+        "send one alert through the whole pipeline and wait until it is delivered",
+    )
+    test_alert.add_argument(
+        "--within", type=_positive, default=60, metavar="SECONDS", help="how long to wait (default: 60)"
+    )
+    _add_silence(added)
     _add(added, "doctor", commands.doctor, "check that everything the service relies on works; exit 1 if not")
     return parser
 
@@ -38,6 +49,22 @@ def _add(
     parser = added.add_parser(name, help=sentence, description=f"{sentence[0].upper()}{sentence[1:]}.")
     parser.set_defaults(command=command)
     return parser
+
+
+def _add_silence(added: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    silence = _add(added, "silence", commands.silence, "tell nothing of a component for a while")
+    silence.add_argument("component", metavar="COMPONENT", nargs="?", help="such as scheduler, http, database; or all")
+    silence.add_argument("--for", dest="seconds", type=_length, metavar="TIME", help="how long: 30m, 2h, 1d")
+    silence.add_argument("--because", metavar="REASON", help="why, for whoever asks")
+    silence.add_argument("--end", action="store_true", help="end the silence of the component now")
+    silence.add_argument("--list", action="store_true", help="list what is silenced")
+
+
+def _length(text: str) -> float:
+    try:
+        return seconds_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _positive(text: str) -> int:

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import sys
 import time
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ from typing import Final
 import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
 
-from service import database
+from service import alerting, database
 from service.banner import banner
 from service.cancelling import Stopped
 from service.claims import new_holder
@@ -213,6 +214,32 @@ def _run_alone(job: Job, runtime: Runtime) -> JobHandle:
 
 class RunningAlready(Exception):  # it says what is the case
     pass
+
+
+def test_alert(options: argparse.Namespace) -> int:
+    """Send one alert through the whole pipeline and wait until it is delivered; 1 if it is not."""
+    runtime = Runtime(Settings.read())
+    try:
+        with runtime.surroundings():
+            return 0 if alerting.test_alert(runtime.telemetry.alerts, say, options.within) else 1
+    except SandboxAway as error:
+        return complain(str(error))
+    finally:
+        setup.shutdown(1.0)
+
+
+def silence(options: argparse.Namespace) -> int:
+    """Begin, end or list silences."""
+    if complaint := alerting.complaint(options):
+        return complain(complaint)
+    runtime = Runtime(Settings.read())
+    try:
+        say(alerting.silence(runtime.telemetry.alerts.silences, options))
+    except (sqlite3.Error, OSError) as error:
+        return complain(f"The outbox of alerts cannot be written: {describe(error)}.")
+    finally:
+        setup.shutdown(1.0)
+    return 0
 
 
 def doctor(_options: argparse.Namespace) -> int:

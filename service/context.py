@@ -9,7 +9,6 @@ from sqlalchemy.engine import Engine
 from service.instruments import BusinessInstruments
 from service.outside import Outside
 from service.settings import Settings
-from telemetry.health.resources import Resources
 from telemetry.jobs.store import JobRunStore
 
 
@@ -20,7 +19,6 @@ class Context:
     settings: Settings
     engine: Engine
     store: JobRunStore
-    resources: Resources
     outside: Outside
     instruments: BusinessInstruments
     goes_on: Callable[[], bool] = lambda: True

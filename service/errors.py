@@ -17,6 +17,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, Ti
 from starlette.exceptions import HTTPException
 
 from service.marketplaces.errors import CallError, NotConfigured, Paused
+from telemetry import names
 from telemetry.health.report import describe
 from telemetry.logs.errors import mark_reported
 
@@ -133,7 +134,8 @@ _AWAY: Final = (OperationalError, InterfaceError, TimeoutError)
 
 async def _crashed(request: Request, error: Exception) -> JSONResponse:
     """Logged here, where the trace is at hand; uvicorn's record of the same crash is then left out."""
-    _log.error("%s %s crashed", request.method, request.url.path, exc_info=error, extra={"component": "http"})
+    about = {names.COMPONENT: "http", names.HTTP_ROUTE: getattr(request.scope.get("route"), "path", names.UNMATCHED)}
+    _log.error("%s %s crashed", request.method, request.url.path, exc_info=error, extra=about)
     mark_reported(error)
     return render(
         request,

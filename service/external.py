@@ -3,12 +3,13 @@
 from typing import Final
 
 from service.settings import Settings
+from telemetry.alerts import telegram
 from telemetry.instrumentation.services import ExternalService
 
 WB: Final = "wb"
 OZON: Final = "ozon"
 OPENAI: Final = "openai"
-TELEGRAM: Final = "telegram"
+TELEGRAM: Final = telegram.NAME
 MARKETPLACES: Final = (WB, OZON)
 
 _WB_FEEDBACKS: Final = (
@@ -33,13 +34,6 @@ _OZON: Final = (
     "/v4/posting/fbs/list",
 )
 _OPENAI: Final = ("/responses", "/models", "/models/{model}")
-_TELEGRAM: Final = (
-    "/bot{token}/getMe",
-    "/bot{token}/getChat",
-    "/bot{token}/sendMessage",
-    "/bot{token}/editMessageText",
-    "/bot{token}/sendDocument",
-)
 
 
 def services(settings: Settings) -> list[ExternalService]:
@@ -49,5 +43,5 @@ def services(settings: Settings) -> list[ExternalService]:
         ExternalService(WB, settings.wb_statistics_url, _WB_STATISTICS),
         ExternalService(OZON, settings.ozon_api_url, _OZON),
         ExternalService(OPENAI, settings.openai_base_url, _OPENAI),
-        ExternalService(TELEGRAM, settings.telegram_api_url, _TELEGRAM),
+        telegram.service(settings.telegram_api_url),
     ]

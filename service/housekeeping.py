@@ -1,6 +1,5 @@
 """Housekeeping: what the service does for itself on a schedule. Each function returns what its run should say."""
 
-import logging
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -9,14 +8,13 @@ from sqlalchemy.engine import URL, Engine
 
 from service import missed
 from service.backup import backup_database
-from telemetry.health.resources import Resources, check_system_resources
+from telemetry.alerts.service import AlertService
 from telemetry.jobs.retention import Retention
 from telemetry.jobs.store import JobRunStore
 from telemetry.logs import cleanup_old_database_backups, cleanup_old_logs
 
 KEEP_LOGS_DAYS: Final = 30
 KEEP_BACKUPS: Final = 10
-_log = logging.getLogger(__name__)
 
 
 def clean_logs(log_dir: Path, now: datetime) -> dict[str, Any]:
@@ -45,9 +43,6 @@ def prune_job_runs(store: JobRunStore, engine: Engine, keep_days: int, now: date
     }
 
 
-def check_resources(resources: Resources, *, disk: int, memory: int) -> dict[str, Any]:
-    """Warn of each resource that is over its threshold, in percent."""
-    findings = check_system_resources(resources, disk, memory)
-    for finding in findings:
-        _log.warning(finding, extra={"component": "resources"})
-    return {"findings": findings}
+def check_resources(alerts: AlertService) -> dict[str, Any]:
+    """What is over its threshold; what stays so is alerted."""
+    return {"findings": alerts.check_system_resources()}

@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI
 from service import __version__, database
 from service.access import require_ops_token
 from service.errors import PROBLEM, install_error_pages
-from service.operations import health, jobs, metrics, statistics
+from service.operations import alerts, health, jobs, metrics, statistics
 from service.orders import routes as orders
 from service.reviews import actions
 from service.reviews import routes as reviews
@@ -42,13 +42,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             "database": lambda: database.ping(runtime.engine),
             "migrations": lambda: database.at_head(runtime.engine),
             "scheduler": runtime.scheduler.check,
+            "alerts": runtime.telemetry.alerts.check,
         },
     )
     install_error_pages(app)
     app.include_router(health.router)
     for router in (reviews.router, actions.router, orders.router):
         app.include_router(router)
-    for router in (metrics.router, jobs.router, statistics.router):
+    for router in (metrics.router, jobs.router, statistics.router, alerts.router):
         app.include_router(router, dependencies=[Depends(require_ops_token)], responses={401: PROBLEM})
     setup.start(app=app, settings=runtime.settings, specifics=specifics(runtime.settings))
     return app

@@ -1,6 +1,5 @@
 """Noticed: what a look at the schedule has found, and how it is said."""
 
-import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -8,10 +7,13 @@ from typing import Final
 from service.judging import Ticks
 from service.overdue import in_words
 from service.schedule import Job
+from telemetry.alerts import states
+from telemetry.alerts.alert import AlertLevel
+from telemetry.alerts.jobs import COMPONENT, MISSED
+from telemetry.alerts.service import get_alert_service
+from telemetry.alerts.states import State
 
 _MOST_NAMED: Final = 10
-_ABOUT: Final = {"component": "scheduler"}
-_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -25,28 +27,20 @@ class Noticed:
     def tell(self, back_at: datetime) -> None:
         """A line for each job that missed ticks, and one for all that fell into the time in which nobody was there."""
         for job, ticks in self.missed:
-            grace = in_words(job.start_grace)
-            if ticks.number == 1:
-                _log.warning(
-                    "%s did not begin within %s of its tick of %s.", job.name, grace, at(ticks.last), extra=_ABOUT
-                )
-            else:
-                _log.warning(
-                    "%s did not begin within %s of each of %s.", job.name, grace, _counted(ticks, "tick"), extra=_ABOUT
-                )
+            states.begin(State(f"{MISSED}{job.name}", AlertLevel.WARNING, COMPONENT, _missed(job, ticks)))
         if self.downtime:
-            _log.warning(
-                "Nobody ran the schedule from %s to %s: %s fell into it.",
-                at(min(self.last_seen)),
-                at(back_at),
-                self._fallen(),
-                extra=_ABOUT,
-            )
+            said = f"Nobody ran the schedule from {at(min(self.last_seen))} to {at(back_at)}: {self._fallen()} fell into it."
+            get_alert_service().report(said, AlertLevel.WARNING, COMPONENT)
 
     def _fallen(self) -> str:
         each = [_counted(ticks, "run", f" of {job.name}") for job, ticks in self.downtime]
         more = len(each) - _MOST_NAMED
         return ", ".join(each[:_MOST_NAMED]) + (f" and runs of {more} more jobs" if more > 0 else "")
+
+
+def _missed(job: Job, ticks: Ticks) -> str:
+    what = f"its tick of {at(ticks.last)}" if ticks.number == 1 else f"each of {_counted(ticks, 'tick')}"
+    return f"{job.name} did not begin within {in_words(job.start_grace)} of {what}."
 
 
 def at(moment: datetime) -> str:

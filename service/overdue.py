@@ -1,6 +1,5 @@
 """Overdue: runs that go on for longer than they may are marked once, by one of the processes that see it, while they run."""
 
-import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
@@ -9,10 +8,13 @@ from sqlalchemy import and_, select, update
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
+from telemetry.alerts import states
+from telemetry.alerts.alert import AlertLevel
+from telemetry.alerts.jobs import COMPONENT, OVERDUE
+from telemetry.alerts.states import State
 from telemetry.database import transaction
 from telemetry.jobs.tables import JobRunRow
 
-_log = logging.getLogger(__name__)
 _RUNNING: Final = and_(JobRunRow.finished_at.is_(None), JobRunRow.overdue_at.is_(None))
 _MINUTE: Final = timedelta(minutes=1)
 _HOUR: Final = timedelta(hours=1)
@@ -29,13 +31,8 @@ def mark_overdue(engine: Engine, now: datetime, count: Callable[[str], None]) ->
         if marked is not None:
             name, started, deadline = marked
             count(name)
-            _log.warning(
-                "%s has been running for %s; it may take %s.",
-                name,
-                in_words(now - started),
-                in_words(deadline - started),
-                extra={"component": "scheduler"},
-            )
+            said = f"{name} has been running for {in_words(now - started)}; it may take {in_words(deadline - started)}."
+            states.begin(State(f"{OVERDUE}{name}", AlertLevel.WARNING, COMPONENT, said))
 
 
 def _mark(session: Session, number: int, now: datetime) -> tuple[str, datetime, datetime] | None:

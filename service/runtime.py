@@ -63,7 +63,6 @@ class Runtime:
             settings,
             self.engine,
             self.telemetry.store,
-            self.telemetry.resources,
             self.outside,
             self.instruments,
             self._stopping.goes_on,

@@ -12,6 +12,7 @@ from service import business, housekeeping
 from service.cadence import Cadence, DailyAt, Every
 from service.context import Context
 from service.settings import Settings
+from telemetry.alerts.service import get_alert_service
 from telemetry.logs.cleanup import BACKUPS
 
 Metadata = Mapping[str, Any]
@@ -60,9 +61,7 @@ JOBS: Final[tuple[Job, ...]] = (
     Job(
         "check_resources",
         Every(timedelta(minutes=1)),
-        lambda c: housekeeping.check_resources(
-            c.resources, disk=c.settings.alert_threshold_disk, memory=c.settings.alert_threshold_memory
-        ),
+        lambda _c: housekeeping.check_resources(get_alert_service()),
         max_runtime=timedelta(minutes=1),
     ),
     Job(

@@ -14,6 +14,7 @@ from service.claims import Taken, new_holder
 from service.context import Context
 from service.leases import Extending, Leases
 from service.schedule import Job, Schedule
+from telemetry import names
 from telemetry.health.report import CheckFailed
 from telemetry.jobs.monitor import monitor_job
 from telemetry.jobs.recording import JobHandle
@@ -144,7 +145,9 @@ class Scheduler:
         except asyncio.CancelledError as error:  # the service was told to stop
             _log.info("Job %s was cancelled: %s", job.name, error)
         except (Exception, SystemExit):  # noqa: BLE001  # a job that fails is logged once, here, and the loop goes on
-            _log.exception("Job %s failed", job.name, extra={"component": "scheduler"})
+            # One failure is nobody's alert; `telemetry.alerts.jobs` tells of too many in a row.
+            about = {names.COMPONENT: "scheduler", names.ALERT_ELSEWHERE: True}
+            _log.exception("Job %s failed", job.name, extra=about)
 
     def _run_claimed(self, job: Job, tick: datetime) -> None:
         holder = new_holder()

@@ -42,17 +42,6 @@ class Settings(TelemetrySettings):
         "0", description="a share from 0 to 1 of all calls, or kinds of faults such as 429=0.05,5xx=0.05,timeout=0.02"
     )
 
-    telegram_token: SecretStr | None = Field(
-        None, min_length=10, description="the token that BotFather gave, such as 123456:ABC-DEF"
-    )
-    manager_chat_id: str | None = Field(
-        None, pattern=r"^(-?[0-9]+|@[A-Za-z0-9_]+)$", description="a chat's number, or @name of a channel"
-    )
-    telegram_api_url: str = Field(
-        "https://api.telegram.org", pattern=r"^https?://", description="a URL that begins with http:// or https://"
-    )
-    telegram_thread_id: int | None = Field(None, ge=1, description="a whole number: the topic's id in a forum")
-
     wb_api_token: SecretStr | None = Field(None, min_length=10, description="the seller's API token (a JWT)")
     wb_feedbacks_url: str = Field(
         "https://feedbacks-api.wildberries.ru",
@@ -135,4 +124,5 @@ def sandbox_values(values: dict[str, Any]) -> dict[str, Any]:
         "manager_chat_id": credentials.TELEGRAM_CHAT_ID,
         "telegram_api_url": f"{url}/telegram",
         "telegram_thread_id": None,
+        "alert_webhook_url": None,
     }

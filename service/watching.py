@@ -1,6 +1,5 @@
 """Watching: each look at the schedule finds the ticks that came to nothing, and the runs that go on for too long."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,6 +12,9 @@ from service.noticed import Noticed, at
 from service.overdue import mark_overdue
 from service.schedule import Job, Schedule
 from service.watched import WatchedJobs
+from telemetry.alerts.alert import AlertLevel
+from telemetry.alerts.jobs import COMPONENT
+from telemetry.alerts.service import get_alert_service
 from telemetry.database import transaction
 
 EVERY: Final = timedelta(seconds=5)
@@ -20,7 +22,6 @@ EVERY: Final = timedelta(seconds=5)
 BREAK: Final = 3 * EVERY
 """A look that comes later than this after the one before is the first one of somebody who was away."""
 SILENCE: Final = timedelta(seconds=60)
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,4 +129,4 @@ class Listener:
         if seen is None or now - max(seen, began) <= SILENCE or seen == self._said:
             return
         self._said = seen
-        _log.warning("Nobody has run the schedule since %s.", at(seen), extra={"component": "scheduler"})
+        get_alert_service().report(f"Nobody has run the schedule since {at(seen)}.", AlertLevel.WARNING, COMPONENT)

@@ -37,6 +37,11 @@ TELEMETRY_OVERFLOW: Final = "telemetry.label_sets.overflow"
 JOB_RECORDS: Final = "telemetry.job.records"
 SPOOL_SIZE: Final = "telemetry.spool.size"
 SPOOL_REFUSED: Final = "telemetry.spool.refused"
+ALERTS: Final = "alert.incidents"
+ALERT_AGE: Final = "alert.oldest_waiting_age"
+ALERT_DELAY: Final = "alert.delivery.delay"
+ALERT_SENDS: Final = "alert.sends"
+ALERT_CHANNEL_UP: Final = "alert.channel.up"
 
 # Attributes ------------------------------------------------------------------------------------------------------
 HTTP_METHOD: Final = "http.request.method"
@@ -68,6 +73,19 @@ JOB_METADATA: Final = "job.metadata"
 JOB_ERROR: Final = "job.error"
 JOB_SCHEDULED_FOR: Final = "job.scheduled_for"
 JOB_MAX_RUNTIME: Final = "job.max_runtime_seconds"
+
+ALERT_LEVEL: Final = "alert.level"
+ALERT_STATE: Final = "alert.state"
+ALERT_ENDED: Final = "alert.ended"
+ALERT_ELSEWHERE: Final = "alert.elsewhere"
+ALERT_PLACE: Final = "alert.place"
+ALERT_FOLLOWS: Final = "alert.follows"
+ALERT_FACTS: Final = "alert.facts"
+ALERT_RUN: Final = "alert.run_id"
+ALERT_FINGERPRINT: Final = "alert.fingerprint"
+CHANNEL: Final = "channel"
+RESULT: Final = "result"
+MESSAGE_ID: Final = "messaging.message.id"
 
 # Values ----------------------------------------------------------------------------------------------------------
 KNOWN_METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})

@@ -4,8 +4,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from opentelemetry.metrics import MeterProvider
+from opentelemetry.metrics import MeterProvider, NoOpMeterProvider
 from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import LogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -24,10 +25,11 @@ from telemetry.settings import TelemetrySettings
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
-    """Where the runs of jobs go: each start and each end to `record`, and into the metrics."""
+    """Where the runs of jobs go: each start and each end to `record`, and into the metrics; what happens inside of them."""
 
     record: Callable[[JobRun], None]
     instruments: Instruments
+    insides: Insides
 
 
 def tracer_provider(about: Resource, settings: TelemetrySettings, meters: MeterProvider, jobs: Jobs) -> TracerProvider:
@@ -37,18 +39,20 @@ def tracer_provider(about: Resource, settings: TelemetrySettings, meters: MeterP
         OTEL_TRACES_SAMPLER=settings.otel_traces_sampler, OTEL_TRACES_SAMPLER_ARG=str(settings.otel_traces_sampler_arg)
     ):
         provider = TracerProvider(resource=about, shutdown_on_exit=False, meter_provider=meters)
-    insides = Insides()
-    provider.sampler = JobSampler(provider.sampler, insides.has)
-    provider.add_span_processor(JobSpanProcessor(jobs.record, JobCounts(jobs.instruments), insides))
+    provider.sampler = JobSampler(provider.sampler, jobs.insides.has)
+    provider.add_span_processor(JobSpanProcessor(jobs.record, JobCounts(jobs.instruments), jobs.insides))
     for processor in otlp.span_processors(meters):
         provider.add_span_processor(processor)
     return provider
 
 
-def log_handler(about: Resource, meters: MeterProvider, instruments: Instruments) -> ExportHandler:
-    """Errors are always counted; everything else is translated only when somebody receives it."""
+def log_handler(
+    about: Resource, meters: MeterProvider, instruments: Instruments, alerts: LogRecordExporter
+) -> ExportHandler:
+    """Errors are always counted, and alerted; everything else is translated only when somebody receives it."""
     provider = LoggerProvider(about, shutdown_on_exit=False, meter_provider=meters)
     provider.add_log_record_processor(ErrorCounter(instruments.errors))
+    provider.add_log_record_processor(SimpleLogRecordProcessor(alerts, meter_provider=NoOpMeterProvider()))
     exported = otlp.log_processors(meters)
     for processor in exported:
         provider.add_log_record_processor(processor)

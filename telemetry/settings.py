@@ -47,6 +47,12 @@ def _sampler(text: str) -> str:
     return text
 
 
+def _web_address(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("http://", "https://")):
+        raise ValueError("not a URL")
+    return url
+
+
 Percent = Annotated[int, Field(ge=1, le=100)]
 
 
@@ -77,6 +83,22 @@ class TelemetrySettings(BaseSettings):
     alert_threshold_disk: Percent = Field(90, description="a whole percentage from 1 to 100")
     alert_threshold_memory: Percent = Field(90, description="a whole percentage from 1 to 100")
     alert_threshold_job_failures: int = Field(3, ge=1, description="a whole number from 1: failures in a row")
+    telegram_token: SecretStr | None = Field(
+        None, min_length=10, description="the token that BotFather gave, such as 123456:ABC-DEF"
+    )
+    manager_chat_id: str | None = Field(
+        None, pattern=r"^(-?[0-9]+|@[A-Za-z0-9_]+)$", description="a chat's number, or @name of a channel"
+    )
+    telegram_api_url: str = Field(
+        "https://api.telegram.org", pattern=r"^https?://", description="a URL that begins with http:// or https://"
+    )
+    telegram_thread_id: int | None = Field(None, ge=1, description="a whole number: the topic's id in a forum")
+    alert_webhook_url: Annotated[SecretStr, AfterValidator(_web_address)] | None = Field(
+        None, description="a URL that begins with http:// or https://, and takes JSON"
+    )
+    trace_url_template: str | None = Field(
+        None, pattern=r"^https?://.*\{trace_id\}", description="a URL with {trace_id} in it"
+    )
     ops_token: SecretStr | None = Field(
         None, min_length=8, description="a secret of at least 8 characters; without it the operations API is open"
     )

@@ -19,6 +19,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from sqlalchemy.engine import Engine
 
 from telemetry import otlp, providers, resource
+from telemetry.alerts import service as alert_service
+from telemetry.alerts import telegram
+from telemetry.alerts.alerts import Alerts, Surroundings
 from telemetry.database import create_engine
 from telemetry.health.resources import Resources
 from telemetry.instrumentation import own, process
@@ -29,6 +32,7 @@ from telemetry.instrumentation.wiring import Providers, instrument_libraries, un
 from telemetry.instruments import Instruments
 from telemetry.jobs import monitor
 from telemetry.jobs.accounts import QUEUE_NAME
+from telemetry.jobs.inside import Insides
 from telemetry.jobs.records import Records
 from telemetry.jobs.store import JobRunStore
 from telemetry.logs.setup import setup_logging
@@ -62,6 +66,7 @@ class Telemetry:
     page: MetricsPage
     store: JobRunStore
     records: Records
+    alerts: Alerts
     resources: Resources
     engine: Engine
     log_handler: logging.Handler
@@ -82,6 +87,7 @@ class Telemetry:
         late = all_at_once(
             {
                 "job runs": lambda: self.records.shutdown(deadline),
+                "alerts": lambda: self.alerts.shutdown(deadline),
                 "traces": self.tracer_provider.shutdown,
                 "metrics": lambda: self._sdk_meter_provider.shutdown(timeout_millis=deadline * 1000),
                 "logs": self.logger_provider.shutdown,
@@ -108,8 +114,11 @@ def build(
     meter = meters.get_meter(_SCOPE)
     instruments = Instruments.create(meter)
     records = Records(engine, settings.data_dir, instruments)
-    tracers = providers.tracer_provider(about, settings, meters, providers.Jobs(records.record, instruments))
-    handler = providers.log_handler(about, meters, instruments)
+    insides, resources = Insides(), Resources.of(settings)
+    tracers = providers.tracer_provider(about, settings, meters, providers.Jobs(records.record, instruments, insides))
+    around = Surroundings(tracers.get_tracer(_SCOPE), meter, instruments.dropped, insides.has)
+    alerts = Alerts(settings, engine, resources, around)
+    handler = providers.log_handler(about, meters, instruments, alerts.exporter)
     built = Telemetry(
         settings=settings,
         tracer_provider=tracers,
@@ -120,7 +129,8 @@ def build(
         page=page,
         store=JobRunStore(engine),
         records=records,
-        resources=Resources.of(settings),
+        alerts=alerts,
+        resources=resources,
         engine=engine,
         log_handler=handler,
         workers=workers.of_this_process(settings.data_dir, page.own, meters.activity.since_last_asked),
@@ -129,7 +139,7 @@ def build(
     )
     _observe(built)
     _show_all_workers(built)
-    _instrument(built, engine, specifics.services)
+    _instrument(built, engine, (*specifics.services, telegram.service(settings.telegram_api_url)))
     return built
 
 
@@ -155,10 +165,16 @@ def _instrument(built: Telemetry, engine: Engine, services: Iterable[ExternalSer
         Providers(built.tracer_provider, built.meter_provider), built.instruments, ServiceDirectory(services), engine
     )
     monitor.activate(monitor.JobMonitoring(built.tracer_provider.get_tracer(_SCOPE), built.records.recorder))
+    alert_service.activate(built.alerts.service)
     root = logging.getLogger()
     root.addHandler(built.log_handler)
     built.before_shutdown.extend(
-        (lambda: root.removeHandler(built.log_handler), monitor.deactivate, uninstrument_libraries)
+        (
+            lambda: root.removeHandler(built.log_handler),
+            alert_service.deactivate,
+            monitor.deactivate,
+            uninstrument_libraries,
+        )
     )
 
 
@@ -192,6 +208,7 @@ def start(
             _active = build(settings, engine or create_engine(settings.url, settings.service_name), specifics)
             _set_globals(_active)
             _active.records.reaper.start()
+            _active.alerts.start()
             if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
                 _log.warning("OTEL_SDK_DISABLED is true: nothing is measured, traced or recorded.")
             atexit.register(shutdown)

@@ -58,7 +58,10 @@ class Report:
     def lines(self) -> Iterator[str]:
         """One a check, in the form that Kubernetes' own components have."""
         for name, found in self.results.items():
-            yield f"[-]{name} failed: {found.error}" if found.status == "error" else f"[+]{name} ok"
+            if found.status == "warning" and found.error:
+                yield f"[+]{name} warning: {found.error}"
+            else:
+                yield f"[-]{name} failed: {found.error}" if found.status == "error" else f"[+]{name} ok"
 
 
 def describe(error: BaseException) -> str:

@@ -14,6 +14,7 @@ BUCKETS: Final[Mapping[str, tuple[float, ...]]] = {
     names.DB_OPERATION_DURATION: (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0),
     # A job takes anything from a blink to an hour.
     names.JOB_DURATION: (0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0),
+    names.ALERT_DELAY: (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0),
 }
 
 

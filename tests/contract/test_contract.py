@@ -58,6 +58,7 @@ ENDPOINTS = {
     "/jobs/status",
     "/jobs/stats/{job_name}",
     "/jobs",
+    "/alerts",
     "/api/v1/reviews",
     "/api/v1/reviews/{review_id}",
     "/api/v1/reviews/{review_id}/advice",
@@ -73,6 +74,7 @@ COMMANDS = (
     ["jobs"],
     ["run-job", "check_resources"],
     ["doctor"],
+    ["test-alert"],
 )
 FASTAPIS_OWN = {"/redoc", "/docs/oauth2-redirect"}
 

@@ -93,7 +93,7 @@ def context_of(sqlite_engine, reader):
     def make(port=None, outside=None, goes_on=lambda: True, **settings):
         known = Settings(**(sandbox_values({"sandbox_port": port}) if port else {}) | settings)
         made.append(Outside(known, sqlite_engine, instruments, NoWaiting()))
-        return Context(known, sqlite_engine, None, None, outside or made[-1], instruments, goes_on)
+        return Context(known, sqlite_engine, None, outside or made[-1], instruments, goes_on)
 
     yield make
     for outside in made:

@@ -1,16 +1,12 @@
-import logging
 import os
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import URL
 
 from service import housekeeping
 from service.backup import BackupFailed
-from telemetry.health.filesystem import Filesystem
-from telemetry.health.resources import Resources
-from telemetry.health.usage import Usage
+from telemetry.alerts.service import AlertService
 from telemetry.jobs.store import JobRunStore
 from tests.runs import ended
 
@@ -60,20 +56,11 @@ def test_runs_are_pruned_that_are_older_than_the_days_to_keep_and_what_they_came
     assert len(store.page()) == 3
 
 
-def resources(disk: int, memory: int) -> Resources:
-    full = Filesystem(device=1, space=Usage(disk, 100), inodes=None)
-    return Resources([Path("var")], measure=lambda _path: full, read_memory=lambda: Usage(memory, 100))
-
-
-def test_each_resource_over_its_threshold_is_one_warning(caplog):
-    found = housekeeping.check_resources(resources(disk=95, memory=91), disk=90, memory=90)
-
+def test_what_is_over_its_threshold_is_told_in_the_run():
     lines = ["Disk space: 95% used (threshold: 90%)", "Memory: 91% used (threshold: 90%)"]
-    assert found == {"findings": lines}
-    assert [(record.levelno, record.component) for record in caplog.records] == [(logging.WARNING, "resources")] * 2
-    assert caplog.messages == lines
+
+    assert housekeeping.check_resources(AlertService(lambda: lines)) == {"findings": lines}
 
 
-def test_resources_that_suffice_are_not_spoken_of(caplog):
-    assert housekeeping.check_resources(resources(disk=50, memory=50), disk=90, memory=90) == {"findings": []}
-    assert caplog.records == []
+def test_without_telemetry_nothing_is_found():
+    assert housekeeping.check_resources(AlertService()) == {"findings": []}

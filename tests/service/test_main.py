@@ -94,6 +94,7 @@ def test_the_documentation_lists_every_route(client):
         "/readyz",
         "/readyz/{check}",
         "/metrics",
+        "/alerts",
         "/jobs",
         "/jobs/status",
         "/jobs/stats/{job_name}",

@@ -33,6 +33,11 @@ BEYOND = [
     ("telemetry_spool_bytes", "gauge", {"queue"}),
     ("telemetry_spool_refused_total", "counter", {"queue", "reason"}),
     ("telemetry_job_records_total", "counter", {"state"}),
+    ("alerts", "gauge", {"state"}),
+    ("alerts_oldest_waiting_seconds", "gauge", set()),
+    ("alert_channel_up", "gauge", {"channel"}),
+    ("alert_delay_seconds", "histogram", {"channel"}),
+    ("alert_messages_total", "counter", {"channel", "result"}),
     ("scheduler_runs_lost_total", "counter", {"job_name"}),
     ("telemetry_exported_total", "counter", {"queue"}),
     ("telemetry_label_sets_overflow", "gauge", {"instrument"}),
@@ -98,8 +103,13 @@ def use_everything(stage):
         (names.TELEMETRY_QUEUE_AGE, {"queue": "job_runs"}),
         (names.SPOOL_SIZE, {"queue": "job_runs"}),
         (names.TELEMETRY_OVERFLOW, {"instrument": "job.runs"}),
+        (names.ALERTS, {"state": "waiting"}),
+        (names.ALERT_AGE, {}),
+        (names.ALERT_CHANNEL_UP, {"channel": "telegram"}),
     ):
         meter.create_observable_gauge(name, [lambda _options, labels=labels: [Observation(1, labels)]])
+    meter.create_histogram(names.ALERT_DELAY).record(1.0, {"channel": "telegram"})
+    meter.create_counter(names.ALERT_SENDS).add(1, {"channel": "telegram", "result": "sent"})
     meter.create_counter(names.JOB_RECORDS).add(1, {"state": "received"})
     meter.create_counter(names.SPOOL_REFUSED).add(1, {"queue": "job_runs", "reason": "disk"})
     meter.create_counter("otel.sdk.exporter.span.exported").add(1)

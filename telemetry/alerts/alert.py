@@ -1,0 +1,173 @@
+"""Alert: one report of something that the operator has to know, as a value, made from a log record at the door."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final, Self
+
+from opentelemetry import trace
+from opentelemetry._logs import SeverityNumber
+from opentelemetry.context import Context
+from opentelemetry.sdk._logs import ReadableLogRecord
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.semconv.attributes.exception_attributes import (
+    EXCEPTION_MESSAGE,
+    EXCEPTION_STACKTRACE,
+    EXCEPTION_TYPE,
+)
+from opentelemetry.trace import SpanContext
+
+from telemetry import names
+from telemetry.untraced import is_untraced
+
+LONGEST: Final = 1024 * 1024
+"""Characters of a text that are kept: of a longer one the beginning and the end."""
+
+
+class AlertLevel(StrEnum):
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+    CRITICAL = "CRITICAL"
+
+    @property
+    def mark(self) -> str:
+        return _MARKS[self]
+
+    @property
+    def gravity(self) -> int:
+        return list(AlertLevel).index(self)
+
+
+_MARKS: Final = {
+    AlertLevel.INFO: "ℹ️",  # noqa: RUF001  # the sign that the contract has
+    AlertLevel.WARNING: "⚠️",
+    AlertLevel.ERROR: "❌",
+    AlertLevel.CRITICAL: "🚨",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """`at` is Unix time. What has a `state` lasts, until a report of the same state that `is_end`.
+
+    `fingerprint` says what it is a repeat of. `follows` names the state that may be its cause. `facts` are lines of a message.
+    """
+
+    fingerprint: str
+    level: AlertLevel
+    component: str
+    words: str
+    at: float
+    error: str = ""
+    place: str = ""
+    stack: str = ""
+    state: str = ""
+    is_end: bool = False
+    follows: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    trace_id: str = ""
+    span_id: str = ""
+    is_sampled: bool = False
+
+    @classmethod
+    def from_log_record(
+        cls, readable: ReadableLogRecord, in_job: Callable[[SpanContext], bool] = lambda _context: False
+    ) -> Self | None:
+        """None for a record that is none: one below ERROR that does not say so itself, or one that is told elsewhere."""
+        record, attributes = readable.log_record, readable.log_record.attributes or {}
+        level = _level(record.severity_number, attributes.get(names.ALERT_LEVEL))
+        if level is None or attributes.get(names.ALERT_ELSEWHERE):
+            return None
+        scope = readable.instrumentation_scope.name if readable.instrumentation_scope else names.OTHER
+        component = _text(attributes, names.COMPONENT) or scope.partition(".")[0]
+        state, place = _text(attributes, names.ALERT_STATE), _text(attributes, names.ALERT_PLACE)
+        span = trace.get_current_span(record.context)
+        trace_id, span_id, is_sampled = _trace(span, record.context, _text(attributes, names.ALERT_RUN))
+        error_type = _text(attributes, EXCEPTION_TYPE)
+        fingerprint = _text(attributes, names.ALERT_FINGERPRINT) or (
+            _fingerprint("state", state)
+            if state
+            else _fingerprint(component, error_type, place, _span_name(attributes, span, in_job))
+        )
+        return cls(
+            fingerprint=fingerprint,
+            level=level,
+            component=component,
+            words=_cut(str(record.body)),
+            at=(record.timestamp or record.observed_timestamp or 0) / 1e9,
+            error=_error(error_type, _text(attributes, EXCEPTION_MESSAGE)),
+            place=place,
+            stack=_cut(_text(attributes, EXCEPTION_STACKTRACE)),
+            state=state,
+            is_end=bool(attributes.get(names.ALERT_ENDED)),
+            follows=_text(attributes, names.ALERT_FOLLOWS),
+            facts=_facts(attributes.get(names.ALERT_FACTS)),
+            trace_id=trace_id,
+            span_id=span_id,
+            is_sampled=is_sampled,
+        )
+
+
+def facts_attribute(facts: Mapping[str, str]) -> str:
+    """As an attribute of a log record, which are no mappings everywhere."""
+    return json.dumps(dict(facts), ensure_ascii=False)
+
+
+def _level(severity: SeverityNumber | None, given: object) -> AlertLevel | None:
+    if isinstance(given, str) and given in set(AlertLevel):
+        return AlertLevel(given)
+    number = severity.value if severity is not None else 0
+    if number >= SeverityNumber.FATAL.value:
+        return AlertLevel.CRITICAL
+    return AlertLevel.ERROR if number >= SeverityNumber.ERROR.value else None
+
+
+def _span_name(attributes: Mapping[str, Any], span: trace.Span, in_job: Callable[[SpanContext], bool]) -> str:
+    """What is the same at any sampling: a route, a job, or a span inside a job; other spans are not always there."""
+    if known := _text(attributes, names.HTTP_ROUTE) or _text(attributes, names.JOB_NAME):
+        return known
+    return span.name if isinstance(span, ReadableSpan) and in_job(span.get_span_context()) else ""
+
+
+def _trace(span: trace.Span, context: Context | None, run_id: str) -> tuple[str, str, bool]:
+    """Of the job run that it is about, else of where it was logged: nobody finds the trace of what is not traced."""
+    if len(run_id) == _RUN_ID:
+        return run_id[:_TRACE_ID], run_id[_TRACE_ID:], True
+    found = span.get_span_context()
+    if not found.is_valid or is_untraced(context):
+        return "", "", False
+    return trace.format_trace_id(found.trace_id), trace.format_span_id(found.span_id), found.trace_flags.sampled
+
+
+_RUN_ID, _TRACE_ID = 48, 32  # hexadecimal digits: of a trace and a span, and of the trace alone
+
+
+def _fingerprint(*parts: str) -> str:
+    return hashlib.sha1("\x1f".join(parts).encode("utf-8", "replace"), usedforsecurity=False).hexdigest()[:16]
+
+
+def _text(attributes: Mapping[str, Any], name: str) -> str:
+    value = attributes.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _error(error_type: str, message: str) -> str:
+    return _cut(f"{error_type}: {message}" if message else error_type)
+
+
+def _cut(text: str) -> str:
+    if len(text) <= LONGEST:
+        return text
+    half = LONGEST // 2
+    return f"{text[:half]}\n[… {len(text) - 2 * half:,} characters left out …]\n{text[-half:]}"
+
+
+def _facts(attribute: object) -> Mapping[str, str]:
+    try:
+        found = json.loads(attribute) if isinstance(attribute, str) else {}
+    except ValueError:
+        return {}
+    return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}

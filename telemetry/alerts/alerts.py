@@ -1,0 +1,129 @@
+"""Alerts of one process: what takes them in, keeps them, looks for them and sends them, put together."""
+
+import os
+import socket
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from opentelemetry.metrics import Counter, Meter
+from opentelemetry.trace import SpanContext, Tracer
+from sqlalchemy import text
+from sqlalchemy.engine import Engine
+
+from telemetry.alerts import outbox as file
+from telemetry.alerts import resources as disks
+from telemetry.alerts.accounts import Accounts
+from telemetry.alerts.channel import Channel
+from telemetry.alerts.database import DatabaseLook
+from telemetry.alerts.delivery import Delivery
+from telemetry.alerts.desk import Desk
+from telemetry.alerts.dispatcher import Dispatcher, Sender
+from telemetry.alerts.exporter import AlertExporter
+from telemetry.alerts.jobs import JobsLook
+from telemetry.alerts.outbox import Outbox
+from telemetry.alerts.overview import Overview
+from telemetry.alerts.posts import Posts
+from telemetry.alerts.reports import Reports
+from telemetry.alerts.sending import Sending
+from telemetry.alerts.service import AlertService
+from telemetry.alerts.silences import Silences
+from telemetry.alerts.states import States
+from telemetry.alerts.telegram import Bot, Telegram
+from telemetry.alerts.watch import Looks, Watch
+from telemetry.alerts.webhook import Webhook
+from telemetry.database import beside
+from telemetry.harmless import harmless
+from telemetry.health.report import CheckResult, describe
+from telemetry.health.resources import Resources
+from telemetry.jobs.streaks import streaks
+from telemetry.rounds import Rounds
+from telemetry.settings import TelemetrySettings
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """How what is told is measured and traced. `in_job` says whether a span is that of a job, or inside of one."""
+
+    tracer: Tracer
+    meter: Meter
+    dropped: Counter
+    in_job: Callable[[SpanContext], bool] = lambda _context: False
+    clock: Callable[[], float] = time.time
+
+
+def channels(settings: TelemetrySettings) -> list[Channel]:
+    """Those that are configured, the preferred one first."""
+    found: list[Channel] = []
+    if settings.telegram_token is not None and settings.manager_chat_id is not None:
+        bot = Bot(
+            settings.telegram_token, settings.manager_chat_id, settings.telegram_thread_id, settings.telegram_api_url
+        )
+        found.append(Telegram(bot))
+    if settings.alert_webhook_url is not None:
+        found.append(Webhook(settings.alert_webhook_url))
+    return found
+
+
+class Alerts:
+    """`resources` are the disks and the memory that are looked after, `engine` the database."""
+
+    def __init__(self, settings: TelemetrySettings, engine: Engine, resources: Resources, around: Surroundings) -> None:
+        self.outbox = Outbox(Path(settings.data_dir) / file.FILE)
+        self.overview = Overview(self.outbox)
+        self.silences = Silences(self.outbox)
+        self.channels: Sequence[Channel] = channels(settings)
+        sender = Sender(f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}", around.clock)
+        delivery = Delivery(around.tracer, around.meter, around.dropped, settings.trace_url_template or "")
+        desk = Desk(Reports(self.outbox), delivery.dropped)
+        self.exporter = AlertExporter(harmless(desk.report), around.in_job)
+        self._sending = Sending(desk, Dispatcher(self.outbox, self.channels, delivery, sender), self._waiting)
+        self._clock = around.clock
+        self._shared, self._engine = engine, beside(engine)
+        self._watch = self._watching(settings, resources, sender)
+        Accounts(self.overview, desk, [each.name for each in self.channels], around.clock).observe(around.meter)
+
+    def _watching(self, settings: TelemetrySettings, resources: Resources, sender: Sender) -> Rounds:
+        reports, states = Reports(self.outbox), States(self.outbox, self._clock)
+        thresholds = disks.Thresholds(settings.alert_threshold_disk, settings.alert_threshold_memory)
+        look = partial(disks.look_at, resources, thresholds, states)
+        self.service = AlertService(look)
+        jobs = JobsLook(lambda: streaks(self._engine), reports, settings.alert_threshold_job_failures)
+        looks = Looks(DatabaseLook(self._ping, states), jobs, look)
+        return Watch(looks, Posts(self.outbox), sender.name, self._clock).rounds()
+
+    def start(self) -> None:
+        """Send and watch, in threads; what another process has left unsent is sent as well."""
+        harmless(Posts(self.outbox).start_channels)()
+        self._sending.start()
+        self._watch.start()
+
+    def shutdown(self, deadline: float) -> bool:
+        """Keep what was reported, and send what can be sent at once. Whether nothing is left that is only in memory."""
+        self._watch.stop()
+        kept = self._sending.shutdown(deadline)
+        for channel in self.channels:
+            channel.close()
+        self.outbox.close()
+        if self._engine is not self._shared:
+            self._engine.dispose()
+        return kept
+
+    def check(self) -> CheckResult:
+        """A health check: a channel that refuses messages for good is a warning, and no reason to get no requests."""
+        try:
+            found = [state.stopped for state in self.overview.channels() if state.stopped]
+        except (sqlite3.Error, OSError) as error:
+            found = [f"the outbox cannot be read: {describe(error)}"]
+        return CheckResult("warning", {"error": found[0]}, found[0]) if found else CheckResult()
+
+    def _waiting(self) -> int:
+        return self.overview.counts(self._clock()).waiting if self.channels else 0
+
+    def _ping(self) -> None:
+        with self._engine.connect() as connection:
+            connection.execute(text("SELECT 1"))

@@ -1,0 +1,58 @@
+"""Sending: a process's part in it: what it has counted goes to the outbox, and what is due there goes out."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from telemetry.alerts.desk import Desk
+from telemetry.alerts.dispatcher import Dispatcher
+from telemetry.alerts.exporter import telling
+from telemetry.harmless import harmless
+from telemetry.rounds import Rounds
+
+EVERY: Final = 0.25
+"""Seconds between two looks."""
+LAST_WORDS: Final = 2.0
+"""Seconds that a process which ends takes at the most for what still waits."""
+
+
+class Sending:
+    """`waiting` says how many alerts could be sent."""
+
+    def __init__(self, desk: Desk, dispatcher: Dispatcher, waiting: Callable[[], int]) -> None:
+        self._desk = desk
+        self._dispatcher = dispatcher
+        self._waiting = waiting
+        self._rounds = Rounds(self._round, EVERY, "Telling alerts")
+        self._next_step = 0.0
+
+    def start(self) -> None:
+        self._rounds.start()
+
+    def shutdown(self, deadline: float) -> bool:
+        """Whether nothing is left that is only in memory."""
+        self._rounds.stop()
+        harmless(self._last_words)(time.monotonic() + min(deadline, LAST_WORDS))
+        harmless(self._dispatcher.release)()
+        return not self._desk.unkept
+
+    def _round(self) -> None:
+        self._desk.flush()
+        if time.monotonic() >= self._next_step:
+            pause = self._step()
+            self._next_step = time.monotonic() + pause
+
+    def _step(self) -> float:
+        token = telling.set(True)
+        try:
+            return self._dispatcher.step()
+        finally:
+            telling.reset(token)
+
+    def _last_words(self, end: float) -> None:
+        self._desk.flush()
+        while self._waiting():
+            pause = self._step()
+            if time.monotonic() + pause >= end:
+                return
+            time.sleep(pause)

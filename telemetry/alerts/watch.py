@@ -1,0 +1,53 @@
+"""Watch: one of the machine's processes looks after what lasts: the database, the disks and the memory, and the jobs."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from telemetry.alerts.database import DatabaseLook
+from telemetry.alerts.jobs import JobsLook
+from telemetry.alerts.posts import Posts
+from telemetry.rounds import Rounds
+
+EVERY: Final = 5.0
+RESOURCES_EACH: Final = 30.0
+JOBS_EACH: Final = 10.0
+_LEASE: Final = 4 * EVERY
+_WATCHER: Final = "watcher"
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    database: DatabaseLook
+    jobs: JobsLook
+    resources: Callable[[], object]
+
+
+class Watch:
+    """`look` is one round; each thing is looked at as often as it needs."""
+
+    def __init__(self, looks: Looks, posts: Posts, holder: str, clock: Callable[[], float] = time.time) -> None:
+        self._posts = posts
+        self._holder = holder
+        self._clock = clock
+        self._database = looks.database
+        self._each: Mapping[str, tuple[float, Callable[[], object]]] = {
+            "resources": (RESOURCES_EACH, looks.resources),
+            "jobs": (JOBS_EACH, looks.jobs.look),
+        }
+        self._looked: dict[str, float] = {"jobs": clock()}  # whoever starts may have to make their table first
+        self._answers = False
+
+    def rounds(self) -> Rounds:
+        return Rounds(self.look, EVERY, "Watching for alerts")
+
+    def look(self) -> None:
+        now = self._clock()
+        if not self._posts.lease(_WATCHER, self._holder, now, _LEASE):
+            return
+        self._answers = self._database.look()
+        for name, (each, look) in self._each.items():
+            if abs(now - self._looked.get(name, -each)) >= each and (self._answers or name != "jobs"):
+                self._looked[name] = now
+                look()
