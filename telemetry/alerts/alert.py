@@ -42,7 +42,7 @@ class AlertLevel(StrEnum):
 
 
 _MARKS: Final = {
-    AlertLevel.INFO: "ℹ️",  # noqa: RUF001  # the sign that the contract has
+    AlertLevel.INFO: "ℹ️",
     AlertLevel.WARNING: "⚠️",
     AlertLevel.ERROR: "❌",
     AlertLevel.CRITICAL: "🚨",

@@ -158,7 +158,12 @@ class Dispatcher:
     def _telling(self, post: Post) -> Telling:
         muted = self._posts.muted(post.incidents[0]) if post.kind == "end" else 0
         return Telling(
-            _of_file(post) if post.kind == "file" else post.kind, post.incidents, self._clock(), post.is_doubtful, muted
+            kind=_of_file(post) if post.kind == "file" else post.kind,
+            incidents=post.incidents,
+            now=self._clock(),
+            begun_at=post.created_at,
+            is_doubtful=post.is_doubtful,
+            muted=muted,
         )
 
 

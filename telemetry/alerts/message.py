@@ -35,11 +35,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """What a message is to tell of. `is_doubtful`: it may have arrived already."""
+    """What a message is to tell of, since when it does, and whether it is not known that it has not arrived."""
 
     kind: Kind
     incidents: Sequence[Incident]
     now: float
+    begun_at: float = 0.0
     is_doubtful: bool = False
     muted: int = 0
     """Alerts that were not told, since they followed from this one."""
@@ -79,9 +80,9 @@ def _tail(telling: Telling, incident: Incident, trace_url: str) -> list[Piece]:
     if incident.trace_id:
         lines += _trace(incident.trace_id, trace_url)
     if incident.count > 1:
-        lines.append(Piece(f"\n×{incident.count:,}, last {_clock(incident.last_at, telling.now)}"))  # noqa: RUF001  # the sign is meant
+        lines.append(Piece(f"\n×{incident.count:,}, last {_clock(incident.last_at, telling.now)}"))
     if telling.kind == "again":
-        lines.append(Piece(f"\nStill there, {_length(telling.now - incident.first_at)} later."))
+        lines.append(Piece(f"\nStill there, {_length(telling.begun_at - incident.first_at)} later."))
     if incident.ended == "resolved" and incident.ended_at is not None:
         lines.append(Piece(f"\n{_lasted(incident)}"))
     if telling.is_doubtful:
@@ -103,7 +104,7 @@ def _over(telling: Telling, incident: Incident) -> Message:
         Piece(f"\n\n{_lasted(incident)}"),
     ]
     if telling.muted:
-        pieces.append(Piece(f"\nWhat followed from it was not told one by one: ×{telling.muted:,}."))  # noqa: RUF001  # the sign is meant
+        pieces.append(Piece(f"\nWhat followed from it was not told one by one: ×{telling.muted:,}."))
     return _message([*pieces, *_doubt(telling)])
 
 
@@ -115,13 +116,13 @@ def _several(telling: Telling) -> Message:
     first, last = min(each.first_at for each in incidents), max(each.last_at for each in incidents)
     head = [
         Piece(f"{worst.mark} {len(incidents):,} {what}", "b"),
-        Piece(f"\n{_moment(first)} to {_moment(last)}, ×{total:,} in all\n"),  # noqa: RUF001  # the sign is meant
+        Piece(f"\n{_moment(first)} to {_moment(last)}, ×{total:,} in all\n"),
     ]
     lines = [_line(each, telling.now) for each in incidents]
     shown, more = _that_fit(lines)
     if more:
         counted = sum(each.count for each in incidents[len(shown) :])
-        shown.append(f"… and {more:,} more, ×{counted:,}")  # noqa: RUF001  # the sign is meant
+        shown.append(f"… and {more:,} more, ×{counted:,}")
     body = Piece("\n" + "\n".join(shown))
     rest = "\n\n".join(map(_whole, incidents))[:_FILE] if more else None
     return _message([*head, body, *_doubt(telling)], rest)
@@ -147,7 +148,7 @@ def _line(incident: Incident, now: float) -> str:
         if incident.ended == "resolved"
         else ""
     )
-    return f"{incident.level.mark} {_clock(incident.first_at, now)} {about} ×{incident.count:,}{over}"  # noqa: RUF001  # the sign is meant
+    return f"{incident.level.mark} {_clock(incident.first_at, now)} {about} ×{incident.count:,}{over}"
 
 
 def _doubt(telling: Telling) -> list[Piece]:
@@ -157,7 +158,7 @@ def _doubt(telling: Telling) -> list[Piece]:
 def _whole(incident: Incident) -> str:
     """All that there is of it, for a file."""
     parts = [
-        f"{incident.level} {_component(incident)} {_moment(incident.first_at)} ×{incident.count:,}",  # noqa: RUF001  # the sign is meant
+        f"{incident.level} {_component(incident)} {_moment(incident.first_at)} ×{incident.count:,}",
         clean(incident.words),
         clean(incident.error),
         one_line(incident.place),

@@ -36,6 +36,9 @@ _FINAL: Final = frozenset({401, 403, 404})
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
 _CAPTION: Final = "The rest of the message before."
+_UNCHANGED: Final = "message is not modified"
+_GONE: Final = ("message to edit not found", "can't be edited", "no text in the message")
+_ABOUT_EDITS: Final = (_UNCHANGED, *_GONE)
 _CONFIGURATION: Final = ("chat not found", "chat_id is empty", "unsupported parse_mode", "not enough rights")
 
 
@@ -90,9 +93,9 @@ class Telegram:
         try:
             _answer, state = self._adapted("editMessageText", _text(message) | about, state, plain=message.plain)
         except ChannelError as error:
-            if "message is not modified" in str(error):
+            if _UNCHANGED in str(error):
                 return state
-            if "message to edit not found" in str(error) or "can't be edited" in str(error):
+            if any(each in str(error) for each in _GONE):
                 raise MessageGone from None
             raise
         return state
@@ -162,7 +165,7 @@ def _adapt(
         return replace(state, chat_id=error.chat_id), values
     if "thread not found" in str(error) and not state.without_thread:
         return replace(state, without_thread=True), values
-    if plain is not None and "parse_mode" in values:
+    if plain is not None and "parse_mode" in values and not any(each in str(error) for each in _ABOUT_EDITS):
         bare = {name: value for name, value in values.items() if name != "parse_mode"} | {"text": plain}
         return replace(state, plain_texts=state.plain_texts + 1), bare
     raise ChannelError(f"telegram refuses a message: {str(error)[:200]}", is_about_message=True)

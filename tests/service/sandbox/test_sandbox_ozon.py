@@ -91,7 +91,10 @@ def test_the_seller_is_a_company_with_or_without_a_subscription(ozon_of, has, ki
 def test_products_are_named_by_sku_written_as_a_string(seller):
     items = seller("/v3/product/info/list", {"sku": ["1700223300", "1700223333"]}).json()["items"]
 
-    assert [item["name"] for item in items] == ["Пижама женская, хлопок", "Плед вязаный 150×200"]  # noqa: RUF001  # as Ozon shows a size
+    assert [item["name"] for item in items] == [
+        "Пижама женская, хлопок",
+        "Плед вязаный 150×200",
+    ]  # as Ozon shows a size
     assert [item["sources"][0]["sku"] for item in items] == [1700223300, 1700223333]
     assert {item["sources"][0]["source"] for item in items} == {"sds"}
 
