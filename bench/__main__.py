@@ -20,6 +20,7 @@ PARTS = {
     "scrape": "bench.scrape",
     "jobs": "bench.jobs",
     "records": "bench.records",
+    "alerts": "bench.alerts",
     "sync": "bench.sync",
     "statistics": "bench.statistics",
     "workers": "bench.workers",

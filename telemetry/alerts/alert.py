@@ -5,10 +5,11 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final, Self
 
 from opentelemetry import trace
-from opentelemetry._logs import SeverityNumber
+from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.context import Context
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.trace import ReadableSpan
@@ -77,31 +78,23 @@ class Alert:
         cls, readable: ReadableLogRecord, in_job: Callable[[SpanContext], bool] = lambda _context: False
     ) -> Self | None:
         """None for a record that is none: one below ERROR that does not say so itself, or one that is told elsewhere."""
+        source = Source.of(readable, in_job)
+        return None if source is None else cls.of(readable, source)
+
+    @classmethod
+    def of(cls, readable: ReadableLogRecord, source: "Source") -> Self:
         record, attributes = readable.log_record, readable.log_record.attributes or {}
-        level = _level(record.severity_number, attributes.get(names.ALERT_LEVEL))
-        if level is None or attributes.get(names.ALERT_ELSEWHERE):
-            return None
-        scope = readable.instrumentation_scope.name if readable.instrumentation_scope else names.OTHER
-        component = _text(attributes, names.COMPONENT) or scope.partition(".")[0]
-        state, place = _text(attributes, names.ALERT_STATE), _text(attributes, names.ALERT_PLACE)
-        span = trace.get_current_span(record.context)
-        trace_id, span_id, is_sampled = _trace(span, record.context, _text(attributes, names.ALERT_RUN))
-        error_type = _text(attributes, EXCEPTION_TYPE)
-        fingerprint = _text(attributes, names.ALERT_FINGERPRINT) or (
-            _fingerprint("state", state)
-            if state
-            else _fingerprint(component, error_type, place, _span_name(attributes, span, in_job))
-        )
+        trace_id, span_id, is_sampled = _trace(record.context, _text(attributes, names.ALERT_RUN))
         return cls(
-            fingerprint=fingerprint,
-            level=level,
-            component=component,
+            fingerprint=source.fingerprint,
+            level=source.level,
+            component=source.component,
             words=_cut(str(record.body)),
-            at=(record.timestamp or record.observed_timestamp or 0) / 1e9,
-            error=_error(error_type, _text(attributes, EXCEPTION_MESSAGE)),
-            place=place,
+            at=source.at,
+            error=_error(_text(attributes, EXCEPTION_TYPE), _text(attributes, EXCEPTION_MESSAGE)),
+            place=_text(attributes, names.ALERT_PLACE),
             stack=_cut(_text(attributes, EXCEPTION_STACKTRACE)),
-            state=state,
+            state=source.state,
             is_end=bool(attributes.get(names.ALERT_ENDED)),
             follows=_text(attributes, names.ALERT_FOLLOWS),
             facts=_facts(attributes.get(names.ALERT_FACTS)),
@@ -111,32 +104,71 @@ class Alert:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a report comes from, which is all that a repeat needs: see `Alert`."""
+
+    fingerprint: str
+    level: AlertLevel
+    component: str
+    state: str
+    at: float
+
+    @classmethod
+    def of(cls, readable: ReadableLogRecord, in_job: Callable[[SpanContext], bool]) -> Self | None:
+        record, attributes = readable.log_record, readable.log_record.attributes or {}
+        level = _level(record.severity_number, attributes.get(names.ALERT_LEVEL))
+        if level is None or names.ALERT_ELSEWHERE in attributes:
+            return None
+        scope = readable.instrumentation_scope
+        component = _text(attributes, names.COMPONENT) or (scope.name if scope else names.OTHER).partition(".")[0]
+        state = _text(attributes, names.ALERT_STATE)
+        return cls(
+            fingerprint=_text(attributes, names.ALERT_FINGERPRINT)
+            or (_fingerprint("state", state) if state else _of_source(record, component, in_job)),
+            level=level,
+            component=component,
+            state=state,
+            at=(record.timestamp or record.observed_timestamp or 0) / 1e9,
+        )
+
+
+def _of_source(record: LogRecord, component: str, in_job: Callable[[SpanContext], bool]) -> str:
+    attributes = record.attributes or {}
+    error_type, place = _text(attributes, EXCEPTION_TYPE), _text(attributes, names.ALERT_PLACE)
+    return _fingerprint(component, error_type, place, _span_name(attributes, record.context, in_job))
+
+
 def facts_attribute(facts: Mapping[str, str]) -> str:
     """As an attribute of a log record, which are no mappings everywhere."""
     return json.dumps(dict(facts), ensure_ascii=False)
 
 
 def _level(severity: SeverityNumber | None, given: object) -> AlertLevel | None:
-    if isinstance(given, str) and given in set(AlertLevel):
-        return AlertLevel(given)
+    if isinstance(given, str) and given in _LEVELS:
+        return _LEVELS[given]
     number = severity.value if severity is not None else 0
     if number >= SeverityNumber.FATAL.value:
         return AlertLevel.CRITICAL
     return AlertLevel.ERROR if number >= SeverityNumber.ERROR.value else None
 
 
-def _span_name(attributes: Mapping[str, Any], span: trace.Span, in_job: Callable[[SpanContext], bool]) -> str:
+_LEVELS: Final = {str(level): level for level in AlertLevel}
+
+
+def _span_name(attributes: Mapping[str, Any], context: Context | None, in_job: Callable[[SpanContext], bool]) -> str:
     """What is the same at any sampling: a route, a job, or a span inside a job; other spans are not always there."""
     if known := _text(attributes, names.HTTP_ROUTE) or _text(attributes, names.JOB_NAME):
         return known
+    span = trace.get_current_span(context)
     return span.name if isinstance(span, ReadableSpan) and in_job(span.get_span_context()) else ""
 
 
-def _trace(span: trace.Span, context: Context | None, run_id: str) -> tuple[str, str, bool]:
+def _trace(context: Context | None, run_id: str) -> tuple[str, str, bool]:
     """Of the job run that it is about, else of where it was logged: nobody finds the trace of what is not traced."""
     if len(run_id) == _RUN_ID:
         return run_id[:_TRACE_ID], run_id[_TRACE_ID:], True
-    found = span.get_span_context()
+    found = trace.get_current_span(context).get_span_context()
     if not found.is_valid or is_untraced(context):
         return "", "", False
     return trace.format_trace_id(found.trace_id), trace.format_span_id(found.span_id), found.trace_flags.sampled
@@ -145,6 +177,7 @@ def _trace(span: trace.Span, context: Context | None, run_id: str) -> tuple[str,
 _RUN_ID, _TRACE_ID = 48, 32  # hexadecimal digits: of a trace and a span, and of the trace alone
 
 
+@lru_cache(maxsize=2048)
 def _fingerprint(*parts: str) -> str:
     return hashlib.sha1("\x1f".join(parts).encode("utf-8", "replace"), usedforsecurity=False).hexdigest()[:16]
 

@@ -80,7 +80,7 @@ class Alerts:
         sender = Sender(f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}", around.clock)
         delivery = Delivery(around.tracer, around.meter, around.dropped, settings.trace_url_template or "")
         desk = Desk(Reports(self.outbox), delivery.dropped)
-        self.exporter = AlertExporter(harmless(desk.report), around.in_job)
+        self.exporter = AlertExporter(desk, around.in_job)
         self._sending = Sending(desk, Dispatcher(self.outbox, self.channels, delivery, sender), self._waiting)
         self._clock = around.clock
         self._shared, self._engine = engine, beside(engine)
@@ -102,9 +102,12 @@ class Alerts:
         self._sending.start()
         self._watch.start()
 
+    def stop_watching(self) -> None:
+        self._watch.stop()
+
     def shutdown(self, deadline: float) -> bool:
         """Keep what was reported, and send what can be sent at once. Whether nothing is left that is only in memory."""
-        self._watch.stop()
+        self.stop_watching()
         kept = self._sending.shutdown(deadline)
         for channel in self.channels:
             channel.close()

@@ -48,24 +48,27 @@ class Desk:
         return len(self._unkept)
 
     def report(self, alert: Alert) -> None:
-        if not self._is_repeat(alert):
-            self._keep(alert, 1)
-            self._reported()
+        if self.is_repeat(alert.fingerprint, alert.state, alert.at):
+            return
+        if not alert.state:
+            with self._lock:
+                if len(self._known) >= MOST_WAITING:
+                    self._forget_oldest()
+                self._known[alert.fingerprint] = _Known(replace(alert, stack=""), alert.at)
+        self._keep(alert, 1)
+        self._reported()
 
-    def _is_repeat(self, alert: Alert) -> bool:
-        """States are always written: they are rare, and their ends are no repeats."""
-        if alert.state:
+    def is_repeat(self, fingerprint: str, state: str, at: float) -> bool:
+        """Whether it is one, and counted. States are always written: they are rare, and their ends are no repeats."""
+        if state:
             return False
         with self._lock:
-            known = self._known.get(alert.fingerprint)
-            if known is not None and alert.at - known.last_at < QUIET:
-                known.uncounted += 1
-                known.last_at = max(known.last_at, alert.at)
-                return True
-            if len(self._known) >= MOST_WAITING:
-                self._forget_oldest()
-            self._known[alert.fingerprint] = _Known(replace(alert, stack=""), alert.at)
-            return False
+            known = self._known.get(fingerprint)
+            if known is None or at - known.last_at >= QUIET:
+                return False
+            known.uncounted += 1
+            known.last_at = max(known.last_at, at)
+            return True
 
     def _forget_oldest(self) -> None:
         """Its repeats are counted at the next flush."""

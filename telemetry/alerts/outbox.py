@@ -18,6 +18,7 @@ _BUSY_MS: Final = 200
 _LOCK_S: Final = 0.25
 """How long whoever reports an error waits for others at the most; what can't be written by then is written later."""
 _OPENING_S: Final = 2.0
+_LONG_LOG: Final = 1024 * 1024
 _VERSION: Final = 1
 _MODE: Final = 0o600
 _BROKEN: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -51,9 +52,9 @@ CREATE TABLE incidents (
     end_told INTEGER NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX ix_incidents_open ON incidents (fingerprint) WHERE ended_at IS NULL;
-CREATE INDEX ix_incidents_waiting ON incidents (due_at) WHERE told_post IS NULL;
+CREATE INDEX ix_incidents_waiting ON incidents (ended_at, due_at) WHERE told_post IS NULL;
 CREATE INDEX ix_incidents_state ON incidents (state, first_at) WHERE state <> '';
-CREATE INDEX ix_incidents_told_post ON incidents (told_post);
+CREATE INDEX ix_incidents_told_post ON incidents (told_post) WHERE told_post IS NOT NULL;
 CREATE TABLE posts (
     id INTEGER PRIMARY KEY,
     channel TEXT NOT NULL,
@@ -128,6 +129,13 @@ class Outbox:
         finally:
             self._lock.release()
 
+    def checkpoint(self) -> None:
+        """Move the log into the file, when it has become long, as far as nobody reads it."""
+        with suppress(OSError, sqlite3.Error):
+            if Path(f"{self.path}-wal").stat().st_size > _LONG_LOG:
+                with self._lock:
+                    self._opened().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         with self._lock:
             connection, self._connection = self._connection, None
@@ -172,7 +180,8 @@ def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     _write_ahead(connection)
-    for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
+    # Whoever reports an error does not move the log into the file; the sender does, by `checkpoint`.
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "wal_autocheckpoint=0"):
         connection.execute(f"PRAGMA {pragma}")
     _create(connection)
     return connection

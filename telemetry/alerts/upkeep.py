@@ -21,6 +21,7 @@ class Upkeep:
 
     def settle(self, now: float) -> int:
         """Before anything is told. Returns how many were given up."""
+        self._outbox.checkpoint()
         with self._outbox.transaction() as connection:
             _mute(connection)
             _unmute(connection)

@@ -1,0 +1,182 @@
+"""Alerts: what an error costs whoever logs it, first and repeated, and how many alerts a second go through the outbox."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median, quantiles
+
+from bench.contenders import settings
+from bench.progress import say
+from bench.remote import Failed, Remote
+from bench.table import Table
+from telemetry import setup
+from telemetry.alerts.alert import Alert, AlertLevel
+from telemetry.alerts.channel import Sent
+from telemetry.alerts.delivery import Delivery
+from telemetry.alerts.dispatcher import Dispatcher, Sender
+from telemetry.alerts.message import Message
+from telemetry.alerts.outbox import Outbox
+from telemetry.alerts.planner import Pace
+from telemetry.alerts.posts import ChannelState, Post
+from telemetry.alerts.reports import Reports
+from telemetry.database import create_engine
+
+CALLS, QUICK_CALLS = 1000, 300
+_SENT, _QUICK_SENT = 900, 200
+_FIRST = 300  # different alerts that wait beside each other
+_DEPTH = 5
+_log = logging.getLogger("bench.shop")
+
+Report = Callable[[int], object]
+
+
+def tables(directory: Path, *, quick: bool) -> Iterator[Table]:
+    number = QUICK_CALLS if quick else CALLS
+    table = Table(
+        "An error that is logged: wall clock of the caller",
+        ["", "median µs", "p99 µs"],
+        f"with alerts and without; an exception has {_DEPTH} frames; first: each is another alert, {_FIRST} of them wait",
+    )
+    for i, (name, (prepare, most)) in enumerate(VARIANTS.items()):
+        say("alerts", name)
+        own = directory / f"alerts{i}"
+        own.mkdir()
+        try:
+            with Remote(_runner, prepare, own) as remote:
+                took = remote.ask(min(number, most))
+                table.add(name, f"{median(took):,.0f}", f"{quantiles(took, n=100)[98]:,.0f}")
+        except Failed as error:
+            table.fail(name, error)
+    yield table
+    yield _through_the_outbox(directory, _QUICK_SENT if quick else _SENT)
+
+
+def _through_the_outbox(directory: Path, number: int) -> Table:
+    say("alerts", "through the outbox")
+    table = Table(
+        "Through the outbox, to a channel that takes them at once", ["", "alerts/s"], "each is a message of its own"
+    )
+    outbox = Outbox(directory / "through" / "outbox.db")
+    reports, channel = Reports(outbox), _Taker()
+    dispatcher = Dispatcher(outbox, [channel], _delivery(directory), Sender("bench"))
+    started = time.perf_counter()
+    for each in range(number):
+        reports.add(_alert(each))
+        dispatcher.step()
+    took = time.perf_counter() - started
+    outbox.close()
+    table.add("reported and sent", f"{channel.taken / took:,.0f}")
+    return table
+
+
+class _Taker:
+    name = "taker"
+    pace = Pace(0.0, 1_000_000)
+    taken = 0
+
+    def send(self, post: Post, _message: Message, state: ChannelState) -> Sent:
+        self.taken += len(post.incidents)
+        return Sent(self.taken, state)
+
+    def edit(self, _post: Post, _message: Message, state: ChannelState) -> ChannelState:
+        return state
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _delivery(directory: Path) -> Delivery:
+    home = directory / "delivery"
+    built = setup.build(settings(home), create_engine(f"sqlite:///{home}/bench.db"))
+    return Delivery(built.tracer_provider.get_tracer("bench"), built.meter("bench"), built.instruments.dropped)
+
+
+def _alert(number: int) -> Alert:
+    return Alert(
+        fingerprint=f"kind{number}",
+        level=AlertLevel.ERROR,
+        component="bench",
+        words="It does not work.",
+        at=time.time(),
+        stack="Traceback\n" * 200,
+    )
+
+
+def _runner(prepare: Callable[[Path], Report], directory: Path) -> Callable[[int], list[float]]:
+    report = prepare(directory)
+    report(-1)
+
+    def measure(number: int) -> list[float]:
+        return [_timed(report, each) for each in range(number)]
+
+    return measure
+
+
+def _timed(report: Report, number: int) -> float:
+    started = time.perf_counter()
+    report(number)
+    return (time.perf_counter() - started) * 1e6
+
+
+def _logging(directory: Path, report: Report, *, alerts: bool = True) -> Report:
+    """As in a service whose log goes nowhere else: what a console takes is not what is measured."""
+    built = setup.build(settings(directory), create_engine(f"sqlite:///{directory}/bench.db"))
+    logging.getLogger().addHandler(logging.NullHandler())
+    if not alerts:
+        logging.getLogger().removeHandler(built.log_handler)
+    return report
+
+
+def _line(number: int) -> None:
+    _log.error("It does not work: %d.", number)
+
+
+def _exception(number: int) -> None:
+    try:
+        _fail(_DEPTH)
+    except ValueError:
+        _log.exception("It does not work: %d.", number)
+
+
+def _fail(depth: int) -> None:
+    if depth:
+        _fail(depth - 1)
+    raise ValueError("no")
+
+
+def _first(number: int) -> None:
+    """Each comes from a line of its own."""
+    try:
+        exec(compile("\n" * (number + 2) + "raise ValueError('no')", __file__, "exec"))  # noqa: S102  # a line of ours
+    except ValueError:
+        _log.exception("It does not work.")
+
+
+def line_alone(home: Path) -> Report:
+    return _logging(home, _line, alerts=False)
+
+
+def line(home: Path) -> Report:
+    return _logging(home, _line)
+
+
+def exception_alone(home: Path) -> Report:
+    return _logging(home, _exception, alerts=False)
+
+
+def exception(home: Path) -> Report:
+    return _logging(home, _exception)
+
+
+def first(home: Path) -> Report:
+    return _logging(home, _first)
+
+
+VARIANTS: dict[str, tuple[Callable[[Path], Report], int]] = {
+    "a line, nothing started": (line_alone, CALLS),
+    "a line, repeated": (line, CALLS),
+    "an exception, nothing started": (exception_alone, CALLS),
+    "an exception, repeated": (exception, CALLS),
+    "an exception, first": (first, _FIRST),
+}
