@@ -76,7 +76,7 @@ def seconds_of(text: str) -> float:
     Raises:
         ValueError: with the sentence that says what it may be.
     """
-    parts = re.findall(r"(\d+)([smhd])", text)
+    parts = re.findall(r"([0-9]+)([smhd])", text)
     seconds = sum(int(number) * _UNITS[unit] for number, unit in parts)
     if "".join(number + unit for number, unit in parts) != text or not _MINUTE <= seconds <= _LONGEST:
         raise ValueError(f"{text!r} is no length of time from 1m to 30d, such as 30m, 2h or 1d")

@@ -83,6 +83,7 @@ def _checks(runtime: Runtime) -> Mapping[str, Check]:
         "OTLP": _otlp,
         "database": lambda: _database(runtime),
         "migrations": lambda: _migrations(runtime),
+        "alerts": lambda: _alerts(runtime),
         **_outside(runtime),
         **{f"telemetry: {name}": check for name, check in SelfTest(runtime.telemetry, engine).checks().items()},
     }
@@ -149,6 +150,13 @@ def _database(runtime: Runtime) -> str:
 def _migrations(runtime: Runtime) -> str:
     database.at_head(runtime.engine)
     return "at the newest"
+
+
+def _alerts(runtime: Runtime) -> str:
+    found = runtime.telemetry.alerts.check()
+    if found.error:
+        raise Unwell(f"{found.error[:1].upper()}{found.error[1:]}.")
+    return "nothing keeps them from being sent" if runtime.telemetry.alerts.channels else "kept and shown, not sent"
 
 
 def _writable(directory: Path) -> str:

@@ -23,6 +23,7 @@ from telemetry.alerts.database import DatabaseLook
 from telemetry.alerts.delivery import Delivery
 from telemetry.alerts.desk import Desk
 from telemetry.alerts.dispatcher import Dispatcher, Sender
+from telemetry.alerts.emergency import Emergency
 from telemetry.alerts.exporter import AlertExporter
 from telemetry.alerts.jobs import JobsLook
 from telemetry.alerts.outbox import Outbox
@@ -81,7 +82,8 @@ class Alerts:
         delivery = Delivery(around.tracer, around.meter, around.dropped, settings.trace_url_template or "")
         desk = Desk(Reports(self.outbox), delivery.dropped)
         self.exporter = AlertExporter(desk, around.in_job)
-        self._sending = Sending(desk, Dispatcher(self.outbox, self.channels, delivery, sender), self._waiting)
+        dispatcher = Dispatcher(self.outbox, self.channels, delivery, sender)
+        self._sending = Sending(desk, dispatcher, Emergency(self.channels, around.clock), self._waiting)
         self._clock = around.clock
         self._shared, self._engine = engine, beside(engine)
         self._watch = self._watching(settings, resources, sender)

@@ -86,6 +86,16 @@ class Desk:
                 else:
                     self._unkept.append((alert, count))
 
+    def take_unkept(self) -> list[tuple[Alert, int]]:
+        with self._lock:
+            taken = list(self._unkept)
+            self._unkept.clear()
+            return taken
+
+    def put_back(self, alerts: list[tuple[Alert, int]]) -> None:
+        with self._lock:
+            self._unkept.extendleft(reversed(alerts))
+
     def flush(self) -> None:
         """Write the repeats that were counted since the last time, and what could not be written then.
 

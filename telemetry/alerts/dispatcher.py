@@ -21,6 +21,7 @@ IDLE: Final = 0.5
 """Seconds: for how long one process sends before another may; until the next look when there is nothing to do."""
 _LONGEST_BACKOFF: Final = 60.0
 _PRUNE_EACH: Final = 3600.0
+_CHECKPOINT_EACH: Final = 30.0
 _LEASE_NAME: Final = "sender"
 _log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class Dispatcher:
         self._clock = sender.clock
         self._random = sender.random
         self._pruned = 0.0
+        self._checkpointed = 0.0
 
     def step(self) -> float:
         now = self._clock()
@@ -75,6 +77,9 @@ class Dispatcher:
     def _keep_up(self, now: float) -> None:
         if given_up := self._upkeep.settle(now):
             self._delivery.given_up(given_up)
+        if abs(now - self._checkpointed) >= _CHECKPOINT_EACH:
+            self._checkpointed = now
+            self._upkeep.checkpoint()
         if now - self._pruned >= _PRUNE_EACH or now < self._pruned:
             self._pruned = now
             self._upkeep.prune(now)

@@ -9,7 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -130,11 +130,11 @@ class Outbox:
             self._lock.release()
 
     def checkpoint(self) -> None:
-        """Move the log into the file, when it has become long, as far as nobody reads it."""
+        """Move the log into the file, when it has become long: by a connection of its own, so that nobody waits for the disk."""
         with suppress(OSError, sqlite3.Error):
             if Path(f"{self.path}-wal").stat().st_size > _LONG_LOG:
-                with self._lock:
-                    self._opened().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                with closing(sqlite3.connect(self.path, timeout=_BUSY_MS / 1000)) as connection:
+                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
         with self._lock:

@@ -1,11 +1,13 @@
 """Sending: a process's part in it: what it has counted goes to the outbox, and what is due there goes out."""
 
+import sqlite3
 import time
 from collections.abc import Callable
 from typing import Final
 
 from telemetry.alerts.desk import Desk
 from telemetry.alerts.dispatcher import Dispatcher
+from telemetry.alerts.emergency import Emergency
 from telemetry.alerts.exporter import telling
 from telemetry.harmless import harmless
 from telemetry.rounds import Rounds
@@ -19,11 +21,12 @@ LAST_WORDS: Final = 2.0
 class Sending:
     """`waiting` says how many alerts could be sent."""
 
-    def __init__(self, desk: Desk, dispatcher: Dispatcher, waiting: Callable[[], int]) -> None:
+    def __init__(self, desk: Desk, dispatcher: Dispatcher, emergency: Emergency, waiting: Callable[[], int]) -> None:
         self._desk = desk
         self._dispatcher = dispatcher
+        self._emergency = emergency
         self._waiting = waiting
-        self._rounds = Rounds(self._round, EVERY, "Telling alerts")
+        self._rounds = Rounds(self.round, EVERY, "Telling alerts")
         self._next_step = 0.0
 
     def start(self) -> None:
@@ -36,11 +39,23 @@ class Sending:
         harmless(self._dispatcher.release)()
         return not self._desk.unkept
 
-    def _round(self) -> None:
-        self._desk.flush()
+    def round(self) -> None:
+        """What it raises is the disk's."""
+        try:
+            self._desk.flush()
+        except (sqlite3.Error, OSError):
+            self._without_disk()
+            raise
+        self._emergency.over()
         if time.monotonic() >= self._next_step:
             pause = self._step()
             self._next_step = time.monotonic() + pause
+
+    def _without_disk(self) -> None:
+        if self._desk.unkept and self._emergency.is_due():
+            taken = self._desk.take_unkept()
+            if not self._emergency.tell(taken):
+                self._desk.put_back(taken)
 
     def _step(self) -> float:
         token = telling.set(True)

@@ -21,13 +21,15 @@ class Upkeep:
 
     def settle(self, now: float) -> int:
         """Before anything is told. Returns how many were given up."""
-        self._outbox.checkpoint()
         with self._outbox.transaction() as connection:
             _mute(connection)
             _unmute(connection)
             _end_silenced(connection, now)
             _end_quiet(connection, now)
             return _give_up(connection, now)
+
+    def checkpoint(self) -> None:
+        self._outbox.checkpoint()
 
     def prune(self, now: float) -> None:
         with self._outbox.transaction() as connection:

@@ -197,7 +197,7 @@ def test_no_alert_of_a_killed_process_is_lost_and_a_repeat_says_that_it_may_be_o
     sandbox = Sandbox.start(programs, telegram_limits=False)
     programs.write("mortal_alerts.py", MORTAL)
     reported: set[int] = set()
-    for life in range(12):
+    for life in range(8):
         process = programs.start(
             str(programs.home / "mortal_alerts.py"),
             str(life * 10),

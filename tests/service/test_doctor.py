@@ -27,6 +27,7 @@ def test_where_everything_works_each_check_is_a_line_that_says_so(runtime_of, tm
             "OTLP",
             "database",
             "migrations",
+            "alerts",
             "telemetry: request",
             "telemetry: query",
             "telemetry: call",

@@ -76,7 +76,7 @@ def test_a_429_waits_exactly_as_long_as_it_says_also_over_a_restart(machine, tel
 def test_what_fails_is_tried_again_less_and_less_often_and_never_given_up(machine, telegram, clock):
     machine.report(alert())
     telegram.fault = lambda _method: "dns"
-    machine.run(3 * 24 * HOUR, step=5)
+    machine.run(3 * 24 * HOUR, step=60)
     telegram.fault = lambda _method: None
 
     machine.run(2 * MINUTE)
@@ -407,3 +407,23 @@ def test_nothing_is_sent_while_another_process_sends(machine, make_machine, tele
     machine.posts.release("another")
     machine.run(3)
     assert len(telegram.texts) == 1
+
+
+def test_after_an_hour_without_telegram_and_two_restarts_everything_arrives_once_and_the_old_as_one(
+    machine, telegram, clock
+):
+    telegram.fault = lambda _method: "dns"
+    for number in range(30):
+        machine.report(alert(f"kind{number:02}", at=clock()))
+        machine.desk.flush()
+        machine.run(2.5 * MINUTE, step=5)
+        if number in {10, 20}:
+            machine.start()
+    telegram.fault = lambda _method: None
+
+    machine.run(5 * MINUTE)
+
+    texts = telegram.texts
+    assert all(sum(f"kind{number:02} failed" in text for text in texts) == 1 for number in range(30))
+    assert "alerts that could not be told for an hour or more" in texts[0]
+    assert "may be a repeat" not in "".join(texts)
