@@ -49,6 +49,7 @@ class Finding:
 
 _NEEDS: Final = {
     "telemetry: job": "migrations",
+    "alerts": "directory DATA_DIR",
     **dict.fromkeys(("Wildberries", "Ozon", "Telegram"), "migrations"),  # the pace of calls is in the database
 }
 Check = Callable[[], str]

@@ -12,6 +12,7 @@ from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.jobs import COMPONENT, MISSED
 from telemetry.alerts.service import get_alert_service
 from telemetry.alerts.states import State
+from telemetry.logs.origin import DATABASE
 
 _MOST_NAMED: Final = 10
 
@@ -27,10 +28,12 @@ class Noticed:
     def tell(self, back_at: datetime) -> None:
         """A line for each job that missed ticks, and one for all that fell into the time in which nobody was there."""
         for job, ticks in self.missed:
-            states.begin(State(f"{MISSED}{job.name}", AlertLevel.WARNING, COMPONENT, _missed(job, ticks)))
+            states.begin(
+                State(f"{MISSED}{job.name}", AlertLevel.WARNING, COMPONENT, _missed(job, ticks), follows=DATABASE)
+            )
         if self.downtime:
             said = f"Nobody ran the schedule from {at(min(self.last_seen))} to {at(back_at)}: {self._fallen()} fell into it."
-            get_alert_service().report(said, AlertLevel.WARNING, COMPONENT)
+            get_alert_service().report(said, AlertLevel.WARNING, COMPONENT, follows=DATABASE)
 
     def _fallen(self) -> str:
         each = [_counted(ticks, "run", f" of {job.name}") for job, ticks in self.downtime]

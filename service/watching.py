@@ -16,6 +16,7 @@ from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.jobs import COMPONENT
 from telemetry.alerts.service import get_alert_service
 from telemetry.database import transaction
+from telemetry.logs.origin import DATABASE
 
 EVERY: Final = timedelta(seconds=5)
 """How often somebody is to look."""
@@ -129,4 +130,6 @@ class Listener:
         if seen is None or now - max(seen, began) <= SILENCE or seen == self._said:
             return
         self._said = seen
-        get_alert_service().report(f"Nobody has run the schedule since {at(seen)}.", AlertLevel.WARNING, COMPONENT)
+        get_alert_service().report(
+            f"Nobody has run the schedule since {at(seen)}.", AlertLevel.WARNING, COMPONENT, follows=DATABASE
+        )

@@ -25,9 +25,14 @@ class AlertService:
 
     look: Callable[[], list[str]] | None = None
 
-    def report(self, message: str, level: AlertLevel = AlertLevel.ERROR, component: str = "app") -> None:
-        """It is kept when this returns, and sent from then on. Repeats from the same place fold into one message."""
-        self._report(message, level, component, {})
+    def report(
+        self, message: str, level: AlertLevel = AlertLevel.ERROR, component: str = "app", *, follows: str = ""
+    ) -> None:
+        """It is kept when this returns, and sent from then on. Repeats from the same place fold into one message.
+
+        `follows` names the state, such as `database`, that may be its cause, and beside which it is not told.
+        """
+        self._report(message, level, component, {names.ALERT_FOLLOWS: follows} if follows else {})
 
     async def send_alert(self, message: str, level: AlertLevel = AlertLevel.ERROR, component: str = "app") -> None:
         """`report`, for code that awaits: it does not wait for the sending."""

@@ -33,7 +33,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`key` tells it from all others; `run_id` is that of a job run that it is about."""
+    """`key` tells it from all others; `run_id` is that of a job run that it is about, `follows` the state that may be its cause."""
 
     key: str
     level: AlertLevel
@@ -41,6 +41,7 @@ class State:
     words: str
     facts: Mapping[str, str] | None = None
     run_id: str = ""
+    follows: str = ""
 
 
 class States:
@@ -88,5 +89,6 @@ def _about(state: State) -> dict[str, object]:
         names.ALERT_STATE: state.key,
         names.ALERT_LEVEL: str(state.level),
         **({names.ALERT_RUN: state.run_id} if state.run_id else {}),
+        **({names.ALERT_FOLLOWS: state.follows} if state.follows else {}),
         **({names.ALERT_FACTS: facts_attribute(state.facts)} if state.facts else {}),
     }

@@ -88,3 +88,18 @@ def test_without_uvicorn_the_others_are_brought_in_all_the_same(set_up, monkeypa
 
     assert alembic.propagate
     assert alembic.handlers == []
+
+
+@pytest.mark.parametrize("name", ["httpx", "httpx2"])
+def test_a_bots_token_is_in_no_line_of_the_client_that_calls_telegram(name, caplog):
+    libraries.bring_in(debug=True)
+    caplog.set_level(logging.DEBUG)
+
+    url = "https://api.telegram.org/bot123456:ABC-DEF_x/sendMessage"
+    logging.getLogger(name).info('HTTP Request: %s %s "%s"', "POST", url, "HTTP/1.1 200 OK")
+    logging.getLogger(name).info("without %s", "a token")
+
+    assert caplog.messages == [
+        'HTTP Request: POST https://api.telegram.org/bot***/sendMessage "HTTP/1.1 200 OK"',
+        "without a token",
+    ]
