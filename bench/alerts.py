@@ -13,12 +13,13 @@ from bench.table import Table
 from telemetry import names, setup
 from telemetry.alerts.alert import Alert, AlertLevel
 from telemetry.alerts.channel import Sent
+from telemetry.alerts.channel_state import ChannelState
 from telemetry.alerts.delivery import Delivery
 from telemetry.alerts.dispatcher import Dispatcher, Sender
 from telemetry.alerts.message import Message
 from telemetry.alerts.outbox import Outbox
 from telemetry.alerts.planner import Pace
-from telemetry.alerts.posts import ChannelState, Post
+from telemetry.alerts.posts import Post
 from telemetry.alerts.reports import Reports
 from telemetry.database import create_engine
 

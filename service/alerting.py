@@ -11,8 +11,8 @@ from typing import Final
 from telemetry import names
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.alerts import Alerts
+from telemetry.alerts.channel_state import ChannelState
 from telemetry.alerts.overview import Told
-from telemetry.alerts.posts import ChannelState
 from telemetry.alerts.silences import Silences
 from telemetry.alerts.states import log
 

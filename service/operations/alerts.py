@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 from service.errors import PROBLEM
 from service.operations.dependencies import TelemetryDep
 from service.paging import LARGEST_ID, Filters, link_next
+from telemetry.alerts.channel_state import ChannelState
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.overview import Told
-from telemetry.alerts.posts import ChannelState
 from telemetry.alerts.silences import Silence
 
 router = APIRouter(tags=["operations"])

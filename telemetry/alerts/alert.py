@@ -74,15 +74,7 @@ class Alert:
     is_sampled: bool = False
 
     @classmethod
-    def from_log_record(
-        cls, readable: ReadableLogRecord, in_job: Callable[[SpanContext], bool] = lambda _context: False
-    ) -> Self | None:
-        """None for a record that is none: one below ERROR that does not say so itself, or one that is told elsewhere."""
-        source = Source.of(readable, in_job)
-        return None if source is None else cls.of(readable, source)
-
-    @classmethod
-    def of(cls, readable: ReadableLogRecord, source: "Source") -> Self:
+    def from_log_record(cls, readable: ReadableLogRecord, source: "Source") -> Self:
         record, attributes = readable.log_record, readable.log_record.attributes or {}
         trace_id, span_id, is_sampled = _trace(record.context, _text(attributes, names.ALERT_RUN))
         return cls(
@@ -116,6 +108,7 @@ class Source:
 
     @classmethod
     def of(cls, readable: ReadableLogRecord, in_job: Callable[[SpanContext], bool]) -> Self | None:
+        """None for a record that is no alert: one below ERROR that does not say so itself, or one that is told elsewhere."""
         record, attributes = readable.log_record, readable.log_record.attributes or {}
         level = _level(record.severity_number, attributes.get(names.ALERT_LEVEL))
         if level is None or names.ALERT_ELSEWHERE in attributes:

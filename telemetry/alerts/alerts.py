@@ -38,7 +38,6 @@ from telemetry.alerts.telegram import Bot, Telegram
 from telemetry.alerts.watch import Looks, Watch
 from telemetry.alerts.webhook import Webhook
 from telemetry.database import beside
-from telemetry.harmless import harmless
 from telemetry.health.report import CheckResult, describe
 from telemetry.health.resources import Resources
 from telemetry.jobs.streaks import streaks
@@ -100,7 +99,6 @@ class Alerts:
 
     def start(self) -> None:
         """Send and watch, in threads; what another process has left unsent is sent as well."""
-        harmless(Posts(self.outbox).start_channels)()
         self._sending.start()
         self._watch.start()
 

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from telemetry.alerts.channel_state import ChannelState
 from telemetry.alerts.message import Message
 from telemetry.alerts.planner import Pace
-from telemetry.alerts.posts import ChannelState, Post
+from telemetry.alerts.posts import Post
 
 
 class ChannelError(Exception):

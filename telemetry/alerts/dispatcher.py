@@ -9,11 +9,12 @@ from typing import Final
 
 from telemetry import names
 from telemetry.alerts.channel import Channel, ChannelError, MessageGone, Sent
+from telemetry.alerts.channel_state import ChannelState
 from telemetry.alerts.delivery import Delivery
 from telemetry.alerts.message import Kind, Telling, compose
 from telemetry.alerts.outbox import Outbox
 from telemetry.alerts.planner import MINUTE, Lately, next_post, wait, wait_for_alert, wait_for_edit
-from telemetry.alerts.posts import ChannelState, Post, Posts
+from telemetry.alerts.posts import Post, Posts
 from telemetry.alerts.upkeep import Upkeep
 
 LEASE: Final = 30.0
@@ -55,11 +56,15 @@ class Dispatcher:
         self._holder = sender.name
         self._clock = sender.clock
         self._random = sender.random
+        self._has_begun = False
         self._pruned = 0.0
         self._checkpointed = 0.0
 
     def step(self) -> float:
         now = self._clock()
+        if not self._has_begun:
+            self._posts.start_channels()
+            self._has_begun = True
         if not self._posts.lease(_LEASE_NAME, self._holder, now, LEASE):
             return 2 * IDLE
         self._keep_up(now)
@@ -72,7 +77,9 @@ class Dispatcher:
         return self._next(channel, state, now)
 
     def release(self) -> None:
-        self._posts.release(self._holder)
+        """Nobody has to wait for the end of its lease."""
+        if self._has_begun:
+            self._posts.release(self._holder)
 
     def _keep_up(self, now: float) -> None:
         if given_up := self._upkeep.settle(now):

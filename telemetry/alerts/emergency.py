@@ -5,9 +5,10 @@ from typing import Final
 
 from telemetry.alerts.alert import Alert
 from telemetry.alerts.channel import Channel, ChannelError
+from telemetry.alerts.channel_state import ChannelState
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.message import Telling, compose
-from telemetry.alerts.posts import ChannelState, Post
+from telemetry.alerts.posts import Post
 
 AFTER: Final = 10.0
 EACH: Final = 60.0

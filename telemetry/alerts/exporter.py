@@ -43,7 +43,7 @@ class AlertExporter(LogRecordExporter):
     def _take(self, record: ReadableLogRecord) -> None:
         source = Source.of(record, self._in_job)
         if source is not None and not self._desk.is_repeat(source.fingerprint, source.state, source.at):
-            self._desk.report(Alert.of(record, source))
+            self._desk.report(Alert.from_log_record(record, source))
 
     def shutdown(self) -> None:
         """The outbox is closed by whoever has opened it."""

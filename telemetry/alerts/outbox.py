@@ -179,10 +179,10 @@ def _open(path: Path) -> sqlite3.Connection:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, _MODE))  # what is in it is for nobody else
     connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
-    _write_ahead(connection)
     # Whoever reports an error does not move the log into the file; the sender does, by `checkpoint`.
     for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "wal_autocheckpoint=0"):
         connection.execute(f"PRAGMA {pragma}")
+    _write_ahead(connection)
     _create(connection)
     return connection
 

@@ -4,9 +4,10 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any, Final
 
+from telemetry.alerts.channel_state import ChannelState
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.outbox import Outbox
-from telemetry.alerts.posts import IS_SILENCED, ChannelState
+from telemetry.alerts.posts import IS_SILENCED
 
 _COUNTS: Final = f"""
 SELECT

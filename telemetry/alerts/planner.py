@@ -11,7 +11,6 @@ MOST_A_MINUTE: Final = 20
 """Different alerts; more of them become a digest."""
 OLD: Final = 3600.0
 """Seconds after which alerts that could not be told are told as one."""
-DIGEST_EACH: Final = 10.0
 _KEPT_FREE: Final = 3
 """Messages of a minute that are left for digests, and as many again that edits leave for whatever is new."""
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from telemetry.alerts.channel_state import ChannelState, keep_channel, read_channel
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.message import Kind
 from telemetry.alerts.outbox import Outbox
@@ -40,20 +41,6 @@ class Post:
     chat_id: str | None = None
     message_id: int | None = None
     created_at: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelState:
-    """Of one channel: until when it is to be left alone, why it is stopped, and what it has said of its chat."""
-
-    name: str
-    paused_until: float = 0.0
-    failures: int = 0
-    last_error: str | None = None
-    stopped: str | None = None
-    chat_id: str | None = None
-    without_thread: bool = False
-    plain_texts: int = 0
 
 
 IS_SILENCED: Final = (
@@ -97,11 +84,11 @@ class Posts:
 
     def channel(self, name: str) -> ChannelState:
         with self._outbox.transaction() as connection:
-            return _channel(connection, name)
+            return read_channel(connection, name)
 
     def keep_channel(self, state: ChannelState) -> None:
         with self._outbox.transaction() as connection:
-            _keep_channel(connection, state)
+            keep_channel(connection, state)
 
     def sends(self, channel: str, since: float) -> list[float]:
         with self._outbox.transaction() as connection:
@@ -167,7 +154,7 @@ class Posts:
                 "UPDATE posts SET sent_at = ?, begun_at = NULL, message_id = ?, chat_id = ?, error = NULL WHERE id = ?",
                 (now, message_id, state.chat_id, post.id),
             )
-            _keep_channel(connection, state)
+            keep_channel(connection, state)
             for incident in post.incidents:
                 _note_told(connection, post, incident, now)
             if has_rest:
@@ -185,7 +172,7 @@ class Posts:
                 "UPDATE posts SET edited_at = ?, message_id = iif(?, NULL, message_id) WHERE id = ?",
                 (now, is_gone, post.id),
             )
-            _keep_channel(connection, state)
+            keep_channel(connection, state)
             for incident in post.incidents:
                 connection.execute(
                     "UPDATE incidents SET told_count = ? WHERE id = ? AND told_post = ?",
@@ -195,7 +182,7 @@ class Posts:
     def failed(self, post: Post, state: ChannelState, error: str, *, is_doubtful: bool) -> None:
         """It was not accepted, or that is not known. One that was not is made anew, of what there is to tell by then."""
         with self._outbox.transaction() as connection:
-            _keep_channel(connection, state)
+            keep_channel(connection, state)
             if is_doubtful or post.is_doubtful or post.kind == "file":
                 connection.execute(
                     "UPDATE posts SET begun_at = NULL, error = ?, is_doubtful = ? WHERE id = ?",
@@ -258,27 +245,3 @@ def _post(connection: sqlite3.Connection, row: sqlite3.Row) -> Post:
 
 def _incident(row: sqlite3.Row) -> Incident:
     return Incident.from_row({name: value for name, value in dict(row).items() if name != "why"})
-
-
-def _channel(connection: sqlite3.Connection, name: str) -> ChannelState:
-    row = connection.execute("SELECT * FROM channels WHERE name = ?", (name,)).fetchone()
-    if row is None:
-        return ChannelState(name)
-    return ChannelState(**dict(row) | {"without_thread": bool(row["without_thread"])})
-
-
-def _keep_channel(connection: sqlite3.Connection, state: ChannelState) -> None:
-    connection.execute(
-        "INSERT OR REPLACE INTO channels (name, paused_until, failures, last_error, stopped, chat_id, without_thread, "
-        "plain_texts) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            state.name,
-            state.paused_until,
-            state.failures,
-            state.last_error,
-            state.stopped,
-            state.chat_id,
-            state.without_thread,
-            state.plain_texts,
-        ),
-    )

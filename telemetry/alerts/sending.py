@@ -30,6 +30,7 @@ class Sending:
         self._next_step = 0.0
 
     def start(self) -> None:
+        self._next_step = time.monotonic() + EVERY
         self._rounds.start()
 
     def shutdown(self, deadline: float) -> bool:

@@ -8,9 +8,10 @@ import httpx
 from pydantic import SecretStr
 
 from telemetry.alerts.channel import ChannelError, MessageGone, Sent
+from telemetry.alerts.channel_state import ChannelState
 from telemetry.alerts.message import Message
 from telemetry.alerts.planner import Pace
-from telemetry.alerts.posts import ChannelState, Post
+from telemetry.alerts.posts import Post
 from telemetry.health.report import describe
 from telemetry.instrumentation.services import ExternalService
 

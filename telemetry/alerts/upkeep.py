@@ -24,6 +24,7 @@ class Upkeep:
         with self._outbox.transaction() as connection:
             _mute(connection)
             _unmute(connection)
+            _end_muted(connection, now)
             _end_silenced(connection, now)
             _end_quiet(connection, now)
             return _give_up(connection, now)
@@ -65,11 +66,15 @@ def _unmute(connection: sqlite3.Connection) -> None:
         "SELECT 1 FROM incidents AS cause WHERE cause.id = incidents.muted_by AND cause.ended_at + ? < incidents.last_at)",
         (AROUND,),
     )
+
+
+def _end_muted(connection: sqlite3.Connection, now: float) -> None:
+    """With its cause, and the while after it in which it might have gone on."""
     connection.execute(
-        "UPDATE incidents SET ended_at = last_at, ended = 'muted' WHERE muted_by IS NOT NULL AND ended_at IS NULL "
-        "AND EXISTS (SELECT 1 FROM incidents AS cause WHERE cause.id = incidents.muted_by "
-        "AND cause.ended_at IS NOT NULL AND cause.ended_at + 2 * ? < (SELECT max(last_at) FROM incidents))",
-        (AROUND,),
+        "UPDATE incidents SET ended_at = coalesce(ended_at, last_at), ended = 'muted' WHERE muted_by IS NOT NULL "
+        "AND told_post IS NULL AND (ended_at IS NULL OR ended = 'resolved') AND EXISTS ("
+        "SELECT 1 FROM incidents AS cause WHERE cause.id = incidents.muted_by AND cause.ended_at + 2 * ? < ?)",
+        (AROUND, now),
     )
 
 

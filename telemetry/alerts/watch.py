@@ -10,7 +10,9 @@ from telemetry.alerts.jobs import JobsLook
 from telemetry.alerts.posts import Posts
 from telemetry.rounds import Rounds
 
+FIRST: Final = 2.0
 EVERY: Final = 5.0
+"""Seconds: before the first look, which a process that is soon over need not take; between two of them."""
 RESOURCES_EACH: Final = 30.0
 JOBS_EACH: Final = 10.0
 _LEASE: Final = 4 * EVERY
@@ -38,13 +40,14 @@ class Watch:
         }
         self._looked: dict[str, float] = {"jobs": clock()}  # whoever starts may have to make their table first
         self._answers = False
+        self._born = clock()
 
     def rounds(self) -> Rounds:
         return Rounds(self.look, EVERY, "Watching for alerts")
 
     def look(self) -> None:
         now = self._clock()
-        if not self._posts.lease(_WATCHER, self._holder, now, _LEASE):
+        if now - self._born < FIRST or not self._posts.lease(_WATCHER, self._holder, now, _LEASE):
             return
         self._answers = self._database.look()
         for name, (each, look) in self._each.items():

@@ -7,10 +7,11 @@ import httpx
 from pydantic import SecretStr
 
 from telemetry.alerts.channel import ChannelError, Sent
+from telemetry.alerts.channel_state import ChannelState
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.message import Message
 from telemetry.alerts.planner import Pace
-from telemetry.alerts.posts import ChannelState, Post
+from telemetry.alerts.posts import Post
 from telemetry.health.report import describe
 
 NAME: Final = "webhook"

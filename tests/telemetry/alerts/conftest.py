@@ -116,7 +116,6 @@ class Machine:
         self.desk = Desk(self.reports, lambda number, reason: self.lost.append((number, reason)))
         self._senders += 1
         self.channels: list[Any] = [Telegram(Bot(**self._bot), httpx.Client(transport=self._transport))]
-        self.posts.start_channels()
         self.make_dispatcher()
 
     def make_dispatcher(self, trace_url: str = "") -> None:

@@ -5,9 +5,10 @@ import pytest
 from pydantic import SecretStr
 
 from telemetry.alerts.channel import ChannelError, MessageGone, Sent
+from telemetry.alerts.channel_state import ChannelState
 from telemetry.alerts.emergency import Emergency
 from telemetry.alerts.message import Message
-from telemetry.alerts.posts import ChannelState, Post
+from telemetry.alerts.posts import Post
 from telemetry.alerts.sending import Sending
 from telemetry.alerts.telegram import Bot, Telegram
 from telemetry.alerts.webhook import Webhook

@@ -427,3 +427,16 @@ def test_after_an_hour_without_telegram_and_two_restarts_everything_arrives_once
     assert all(sum(f"kind{number:02} failed" in text for text in texts) == 1 for number in range(30))
     assert "alerts that could not be told for an hour or more" in texts[0]
     assert "may be a repeat" not in "".join(texts)
+
+
+def test_a_state_that_came_and_went_with_the_database_is_muted_and_forgotten(machine, telegram, clock):
+    machine.report(alert("gone", state="database"))
+    machine.report(alert("missed", state="missed:sync", follows="database", at=clock()))
+    machine.run(MINUTE)
+    for name, state in (("missed", "missed:sync"), ("gone", "database")):
+        machine.report(alert(name, state=state, is_end=True, at=clock()))
+    machine.run(3 * MINUTE, step=5)
+
+    counts = machine.overview.counts(clock())
+    assert [text.splitlines()[0] for text in telegram.texts] == ["❌ ERROR", "✅ RESOLVED"]
+    assert (counts.waiting, counts.muted) == (0, 0)

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from telemetry.alerts.alert import AlertLevel
+from telemetry.alerts.channel_state import ChannelState
 from telemetry.alerts.markup import clean, cut, cut_front, units
 from telemetry.alerts.message import MOST, Telling, compose
-from telemetry.alerts.posts import ChannelState, Post
+from telemetry.alerts.posts import Post
 from telemetry.alerts.telegram import Bot, Telegram
 from tests.telegram import NOON, TELEGRAM_CHAT_ID, TELEGRAM_TOKEN, URL, HandClock, StrictTelegram
 from tests.telemetry.alerts.conftest import incident

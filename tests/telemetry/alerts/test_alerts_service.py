@@ -9,8 +9,8 @@ from telemetry import setup
 from telemetry.alerts import AlertLevel, get_alert_service
 from telemetry.alerts.accounts import Accounts
 from telemetry.alerts.alerts import Alerts
+from telemetry.alerts.channel_state import ChannelState
 from telemetry.alerts.overview import Counts
-from telemetry.alerts.posts import ChannelState
 from telemetry.settings import TelemetrySettings
 from tests.telemetry.alerts.conftest import Measured
 

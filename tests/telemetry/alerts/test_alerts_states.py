@@ -233,8 +233,8 @@ def test_one_process_of_a_machine_looks_each_thing_at_its_pace(outbox, clock):
     other = Watch(Looks(Look(), Look(), Look().look), posts, "second", clock)
 
     for _ in range(12):
+        clock.forward(5)
         watch.look()
         other.look()
-        clock.forward(5)
 
-    assert (database.looks, jobs.looks, resources.looks) == (12, 5, 2)
+    assert (database.looks, jobs.looks, resources.looks) == (12, 6, 2)
