@@ -34,7 +34,7 @@ def test_of_five_hundred_runs_that_are_killed_each_is_known_and_none_is_misrepor
     steady = labour.begin(threads=2, longest=0.5, DATA_DIR=str(programs.home / "elsewhere"))
     kills = 0
     while len(labour.account().killed) < KILLED:
-        victims = [labour.begin(threads=15, DATA_DIR=here) for _ in range(2)]
+        victims = [labour.begin(threads=30, DATA_DIR=here) for _ in range(2)]
         for victim in chance.sample(victims, 2):
             time.sleep(chance.uniform(0.05, 0.8))
             kill(victim)

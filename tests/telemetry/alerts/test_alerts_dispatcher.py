@@ -76,7 +76,7 @@ def test_a_429_waits_exactly_as_long_as_it_says_also_over_a_restart(machine, tel
 def test_what_fails_is_tried_again_less_and_less_often_and_never_given_up(machine, telegram, clock):
     machine.report(alert())
     telegram.fault = lambda _method: "dns"
-    machine.run(3 * 24 * HOUR, step=60)
+    machine.run(3 * 24 * HOUR, step=300)
     telegram.fault = lambda _method: None
 
     machine.run(2 * MINUTE)
@@ -88,7 +88,7 @@ def test_what_is_no_error_is_given_up_after_a_day_and_counted(machine, telegram)
     machine.report(alert("a", level=AlertLevel.WARNING), alert("b", level=AlertLevel.INFO), alert("c"))
     telegram.fault = lambda _method: "dns"
 
-    machine.run(25 * HOUR, step=60)
+    machine.run(25 * HOUR, step=300)
 
     assert machine.overview.counts(machine.clock()).waiting == 1
     assert machine.measured.points("telemetry.dropped") == {("alerts", "too old"): 2}
@@ -281,7 +281,7 @@ def test_a_state_is_told_when_it_begins_and_when_it_is_over_with_how_long_it_was
 def test_a_state_that_goes_on_is_told_again_every_four_hours(machine, telegram):
     machine.report(alert("state", state="disk:var"))
 
-    machine.run(9 * HOUR, step=10)
+    machine.run(9 * HOUR, step=60)
 
     assert len(telegram.texts) == 3
 
