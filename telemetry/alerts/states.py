@@ -18,6 +18,8 @@ LEVELS: Final = {
 }
 _FORGOTTEN_AFTER: Final = 180.0
 """Seconds without a look: how it was in between is not known."""
+_SEEN_EACH: Final = 60.0
+"""Seconds: an idle service writes little."""
 Reading = Literal["on", "between", "off"]
 log = logging.getLogger(__name__)
 log.setLevel(logging.INFO)  # whatever `LOG_LEVEL` is: an alert is not a matter of how much one wants to read
@@ -67,10 +69,12 @@ class States:
             on_since, off_since = (row["on_since"], row["off_since"]) if is_fresh else (None, None)
             on_since = (on_since or now) if reading == "on" else None
             off_since = (off_since or now) if reading == "off" else None
-            connection.execute(
-                "INSERT OR REPLACE INTO states (key, on_since, off_since, seen_at) VALUES (?, ?, ?, ?)",
-                (key, on_since, off_since, now),
-            )
+            is_news = row is None or (row["on_since"], row["off_since"]) != (on_since, off_since)
+            if is_news or now - row["seen_at"] >= _SEEN_EACH:
+                connection.execute(
+                    "INSERT OR REPLACE INTO states (key, on_since, off_since, seen_at) VALUES (?, ?, ?, ?)",
+                    (key, on_since, off_since, now),
+                )
         return on_since, off_since
 
 
