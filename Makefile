@@ -41,7 +41,7 @@ bench: .venv/.dev ## what it costs, as tables
 	@$(BIN)/python -m bench
 
 e2e: .venv/.dev ## the tests against the real Prometheus, and the long ones: faults, kills, ticks
-	@$(BIN)/python -m pytest -m e2e --durations 12
+	@$(BIN)/python -m pytest -m e2e -n 2 --dist load --durations 12
 
 lock: ## compile the locks anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --prerelease if-necessary-or-explicit --generate-hashes \

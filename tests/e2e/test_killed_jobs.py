@@ -17,7 +17,7 @@ from tests.programs import Programs, eventually
 _log = logging.getLogger(__name__)
 pytestmark = pytest.mark.e2e
 WITHIN = 60.0
-KILLED = 500
+KILLED = 250  # on each of the two databases
 
 
 @pytest.fixture
