@@ -53,7 +53,7 @@ def test_alert(alerts: Alerts, say: Say, within: float) -> bool:
 
 def _delivered(told: Told) -> str:
     after = (told.sent_at or 0) - told.incident.first_at
-    again = "" if told.attempts <= 1 else f", at the {told.attempts}th attempt"
+    again = "" if told.incident.attempts <= 1 else f", after {told.incident.attempts} attempts"
     return f"Delivered: {told.channel} accepted it as message {told.message_id} after {after:.1f} s{again}."
 
 

@@ -99,10 +99,7 @@ class Telemetry:
 
 
 def build(
-    settings: TelemetrySettings,
-    engine: Engine,
-    specifics: Specifics = _NOTHING_SPECIFIC,
-    limit: int = LABEL_SETS,
+    settings: TelemetrySettings, engine: Engine, specifics: Specifics = _NOTHING_SPECIFIC, limit: int = LABEL_SETS
 ) -> Telemetry:
     """Build the providers and switch every instrumentation on. `start` is this, once for a process."""
     otlp.check()
@@ -138,16 +135,8 @@ def build(
         _instance=instance,
     )
     _observe(built)
-    _show_all_workers(built)
     _instrument(built, engine, (*specifics.services, telegram.service(settings.telegram_api_url)))
     return built
-
-
-def _show_all_workers(built: Telemetry) -> None:
-    """The page of one worker is that of all."""
-    if built.workers is not None:
-        built.page.whole = built.workers.families
-        built.workers.start()
 
 
 def _observe(built: Telemetry) -> None:
@@ -158,6 +147,9 @@ def _observe(built: Telemetry) -> None:
     own.observe_queue(meter, QUEUE_NAME, built.records.recorder)
     built.records.observe(meter)
     own.observe_limits(meter, built.meter_provider)
+    if built.workers is not None:  # the page of one is that of all
+        built.page.whole = built.workers.families
+        built.workers.start()
 
 
 def _instrument(built: Telemetry, engine: Engine, services: Iterable[ExternalService]) -> None:

@@ -1,5 +1,6 @@
 """GET /alerts: what was told, when, why and after how many attempts, and what waits."""
 
+import sqlite3
 import time
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -7,16 +8,25 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from service.errors import PROBLEM
+from service.errors import PROBLEM, Problem
 from service.operations.dependencies import TelemetryDep
 from service.paging import LARGEST_ID, Filters, link_next
+from telemetry.alerts.alerts import Alerts
 from telemetry.alerts.channel_state import ChannelState
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.overview import Told
 from telemetry.alerts.silences import Silence
+from telemetry.health.report import describe
 
 router = APIRouter(tags=["operations"])
 State = Literal["waiting", "told", "silenced", "muted", "over"]
+
+
+class OutboxAway(Problem):
+    status = 503
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(f"The outbox of alerts cannot be read now: {describe(error)}.")
 
 
 class AlertOut(BaseModel):
@@ -84,16 +94,23 @@ class AlertsQuery(Filters):
     limit: int = Field(50, ge=1, le=500)
 
 
-@router.get("/alerts", responses={422: PROBLEM})
+@router.get("/alerts", responses={422: PROBLEM, 503: PROBLEM})
 def list_alerts(
     request: Request, response: Response, telemetry: TelemetryDep, query: Annotated[AlertsQuery, Query()]
 ) -> AlertsOut:
     """Alerts, newest first, of this machine. The next page is behind `Link: …; rel="next"`, or `before=` the last id."""
-    alerts, now = telemetry.alerts, time.time()
-    counts, page = alerts.overview.counts(now), alerts.overview.page(now, before=query.before, limit=query.limit)
+    try:
+        page, shown = _read(telemetry.alerts, query, time.time())
+    except (sqlite3.Error, OSError) as error:
+        raise OutboxAway(error) from error
     link_next(request, response, [told.incident for told in page], query.limit)
+    return shown
+
+
+def _read(alerts: Alerts, query: AlertsQuery, now: float) -> tuple[list[Told], AlertsOut]:
+    counts, page = alerts.overview.counts(now), alerts.overview.page(now, before=query.before, limit=query.limit)
     known = {state.name: state for state in alerts.overview.channels()}
-    return AlertsOut(
+    return page, AlertsOut(
         waiting=counts.waiting,
         oldest_waiting_seconds=None if counts.oldest is None else round(max(0.0, now - counts.oldest), 3),
         silenced=counts.silenced,
@@ -128,12 +145,12 @@ def _alert(told: Told) -> AlertOut:
         channel=told.channel,
         message=told.kind,
         message_id=told.message_id,
-        attempts=told.attempts,
+        attempts=incident.attempts,
         delay_seconds=_delay(incident),
         sent_at=_moment_or_none(told.sent_at),
         edited_at=_moment_or_none(told.edited_at),
         may_be_a_repeat=told.is_doubtful,
-        last_error=told.error,
+        last_error=incident.refusal,
     )
 
 

@@ -26,9 +26,9 @@ from telemetry.alerts.dispatcher import Dispatcher, Sender
 from telemetry.alerts.emergency import Emergency
 from telemetry.alerts.exporter import AlertExporter
 from telemetry.alerts.jobs import JobsLook
+from telemetry.alerts.leases import Leases
 from telemetry.alerts.outbox import Outbox
 from telemetry.alerts.overview import Overview
-from telemetry.alerts.posts import Posts
 from telemetry.alerts.reports import Reports
 from telemetry.alerts.sending import Sending
 from telemetry.alerts.service import AlertService
@@ -95,7 +95,7 @@ class Alerts:
         self.service = AlertService(look)
         jobs = JobsLook(lambda: streaks(self._engine), reports, settings.alert_threshold_job_failures)
         looks = Looks(DatabaseLook(self._ping, states), jobs, look)
-        return Watch(looks, Posts(self.outbox), sender.name, self._clock).rounds()
+        return Watch(looks, Leases(self.outbox), sender.name, self._clock).rounds()
 
     def start(self) -> None:
         """Send and watch, in threads; what another process has left unsent is sent as well."""

@@ -2,6 +2,7 @@
 
 import sqlite3
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +18,14 @@ class ChannelState:
     without_thread: bool = False
     plain_texts: int = 0
 
+    @classmethod
+    def from_row(cls, row: sqlite3.Row) -> Self:
+        return cls(**dict(row) | {"without_thread": bool(row["without_thread"])})
+
 
 def read_channel(connection: sqlite3.Connection, name: str) -> ChannelState:
     row = connection.execute("SELECT * FROM channels WHERE name = ?", (name,)).fetchone()
-    if row is None:
-        return ChannelState(name)
-    return ChannelState(**dict(row) | {"without_thread": bool(row["without_thread"])})
+    return ChannelState(name) if row is None else ChannelState.from_row(row)
 
 
 def keep_channel(connection: sqlite3.Connection, state: ChannelState) -> None:

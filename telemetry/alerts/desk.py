@@ -26,18 +26,16 @@ class Desk:
     """Safe in threads. `report` raises nothing and waits for the disk at the most for a moment.
 
     What could not be written stays in memory and is written by `flush`; what is too much for that is dropped, and told to
-    `dropped` by number and reason. `reported` is called after each first report.
+    `dropped` by number and reason.
     """
 
     def __init__(
         self,
         reports: Reports,
         dropped: Callable[[int, str], None] = lambda _number, _reason: None,
-        reported: Callable[[], None] = lambda: None,
     ) -> None:
         self._reports = reports
         self._dropped = dropped
-        self._reported = reported
         self._known: dict[str, _Known] = {}
         self._unkept: deque[tuple[Alert, int]] = deque()
         self._lock = threading.Lock()
@@ -56,7 +54,6 @@ class Desk:
                     self._forget_oldest()
                 self._known[alert.fingerprint] = _Known(replace(alert, stack=""), alert.at)
         self._keep(alert, 1)
-        self._reported()
 
     def is_repeat(self, fingerprint: str, state: str, at: float) -> bool:
         """Whether it is one, and counted. States are always written: they are rare, and their ends are no repeats."""

@@ -11,6 +11,7 @@ from telemetry import names
 from telemetry.alerts.channel import Channel, ChannelError, MessageGone, Sent
 from telemetry.alerts.channel_state import ChannelState
 from telemetry.alerts.delivery import Delivery
+from telemetry.alerts.leases import Leases
 from telemetry.alerts.message import Kind, Telling, compose
 from telemetry.alerts.outbox import Outbox
 from telemetry.alerts.planner import MINUTE, Lately, next_post, wait, wait_for_alert, wait_for_edit
@@ -49,6 +50,7 @@ class Dispatcher:
         delivery: Delivery,
         sender: Sender,
     ) -> None:
+        self._leases = Leases(outbox)
         self._posts = Posts(outbox)
         self._upkeep = Upkeep(outbox)
         self._channels = channels
@@ -62,11 +64,11 @@ class Dispatcher:
 
     def step(self) -> float:
         now = self._clock()
-        if not self._has_begun:
+        if not self._leases.take(_LEASE_NAME, self._holder, now, LEASE):
+            return 2 * IDLE
+        if not self._has_begun:  # a command beside a service that sends has no say in that
             self._posts.start_channels()
             self._has_begun = True
-        if not self._posts.lease(_LEASE_NAME, self._holder, now, LEASE):
-            return 2 * IDLE
         self._keep_up(now)
         found = self._usable()
         if found is None:
@@ -79,7 +81,7 @@ class Dispatcher:
     def release(self) -> None:
         """Nobody has to wait for the end of its lease."""
         if self._has_begun:
-            self._posts.release(self._holder)
+            self._leases.release(self._holder)
 
     def _keep_up(self, now: float) -> None:
         if given_up := self._upkeep.settle(now):

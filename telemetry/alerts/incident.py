@@ -3,8 +3,8 @@
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, Self
+from dataclasses import dataclass, fields
+from typing import Any, Final, Literal, Self
 
 from telemetry.alerts.alert import AlertLevel
 
@@ -13,7 +13,10 @@ Ended = Literal["resolved", "quiet", "muted", "silenced", "given up"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """Moments are Unix time. `told_count` is the count in the message that tells of it, and `told_post` that message."""
+    """Moments are Unix time. `told_count` is the count in the message that tells of it, and `told_post` that message.
+
+    `attempts` were made to tell of it; `refusal` is why the last of them failed, when it did.
+    """
 
     id: int
     fingerprint: str
@@ -40,6 +43,8 @@ class Incident:
     told_post: int | None
     told_count: int
     end_told: bool
+    attempts: int = 0
+    refusal: str | None = None
 
     @classmethod
     def from_row(cls, row: sqlite3.Row | Mapping[str, Any]) -> Self:
@@ -57,3 +62,9 @@ class Incident:
     @property
     def is_open(self) -> bool:
         return self.ended_at is None
+
+
+BRIEF: Final = ", ".join(
+    "'' AS stack" if each.name == "stack" else f"incidents.{each.name}" for each in fields(Incident)
+)
+"""The columns of an incident without its traceback, which may be a megabyte."""

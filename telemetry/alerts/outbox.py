@@ -30,11 +30,7 @@ CREATE TABLE incidents (
     state TEXT NOT NULL,
     level TEXT NOT NULL,
     component TEXT NOT NULL,
-    words TEXT NOT NULL,
-    error TEXT NOT NULL,
     place TEXT NOT NULL,
-    stack TEXT NOT NULL,
-    facts TEXT NOT NULL,
     follows TEXT NOT NULL,
     trace_id TEXT NOT NULL,
     span_id TEXT NOT NULL,
@@ -49,25 +45,30 @@ CREATE TABLE incidents (
     told_at REAL,
     told_post INTEGER,
     told_count INTEGER NOT NULL DEFAULT 0,
-    end_told INTEGER NOT NULL DEFAULT 0
+    end_told INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    refusal TEXT,
+    facts TEXT NOT NULL,
+    words TEXT NOT NULL,
+    error TEXT NOT NULL,
+    stack TEXT NOT NULL
 );
 CREATE UNIQUE INDEX ix_incidents_open ON incidents (fingerprint) WHERE ended_at IS NULL;
 CREATE INDEX ix_incidents_waiting ON incidents (ended_at, due_at) WHERE told_post IS NULL;
 CREATE INDEX ix_incidents_state ON incidents (state, first_at) WHERE state <> '';
-CREATE INDEX ix_incidents_told_post ON incidents (told_post) WHERE told_post IS NOT NULL;
+CREATE INDEX ix_incidents_told_at ON incidents (told_at) WHERE told_at IS NOT NULL;
+CREATE INDEX ix_incidents_uncounted ON incidents (told_post) WHERE count > told_count AND told_post IS NOT NULL;
 CREATE TABLE posts (
     id INTEGER PRIMARY KEY,
     channel TEXT NOT NULL,
     kind TEXT NOT NULL,
     created_at REAL NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0,
     begun_at REAL,
     is_doubtful INTEGER NOT NULL DEFAULT 0,
     sent_at REAL,
     edited_at REAL,
     chat_id TEXT,
-    message_id INTEGER,
-    error TEXT
+    message_id INTEGER
 );
 CREATE INDEX ix_posts_unsent ON posts (id) WHERE sent_at IS NULL;
 CREATE TABLE tellings (

@@ -1,11 +1,10 @@
 """Overview: what was told, when, why and after how many attempts, what waits and why that does; for routes, checks and metrics."""
 
-import sqlite3
 from dataclasses import dataclass
 from typing import Any, Final
 
 from telemetry.alerts.channel_state import ChannelState
-from telemetry.alerts.incident import Incident
+from telemetry.alerts.incident import BRIEF, Incident
 from telemetry.alerts.outbox import Outbox
 from telemetry.alerts.posts import IS_SILENCED
 
@@ -23,6 +22,16 @@ FROM (
     )
 )
 """  # noqa: S608  # the constant above
+
+_OF_POSTS: Final = ("channel", "kind", "sent_at", "edited_at", "message_id", "is_doubtful")
+_PAGE: Final = f"""
+SELECT {BRIEF}, {IS_SILENCED} AS is_silenced, {", ".join(f"posts.{name} AS post_{name}" for name in _OF_POSTS)}
+FROM incidents LEFT JOIN posts ON posts.id = (
+    SELECT max(post_id) FROM tellings JOIN posts AS told ON told.id = post_id
+    WHERE incident_id = incidents.id AND told.kind NOT IN ('end', 'file')
+)
+WHERE incidents.id < :before ORDER BY incidents.id DESC LIMIT :limit
+"""  # noqa: S608  # the constants above
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +53,10 @@ class Told:
     incident: Incident
     channel: str | None
     kind: str | None
-    attempts: int
     sent_at: float | None
     edited_at: float | None
     message_id: int | None
     is_doubtful: bool
-    error: str | None
     is_silenced: bool
 
 
@@ -62,15 +69,10 @@ class Overview:
             return Counts(**dict(connection.execute(_COUNTS, {"now": now}).fetchone()))
 
     def page(self, now: float, *, before: int | None = None, limit: int = 50) -> list[Told]:
-        """The newest first."""
+        """The newest first, without their tracebacks."""
         with self._outbox.transaction() as connection:
-            rows = connection.execute(
-                f"SELECT incidents.*, {IS_SILENCED} AS is_silenced, (SELECT max(post_id) FROM tellings "  # noqa: S608  # the constant above
-                "JOIN posts ON posts.id = post_id WHERE incident_id = incidents.id AND posts.kind NOT IN ('end', 'file')) "
-                "AS post FROM incidents WHERE id < :before ORDER BY id DESC LIMIT :limit",
-                {"now": now, "before": before or 2**62, "limit": limit},
-            ).fetchall()
-            return [_told(connection, dict(row)) for row in rows]
+            rows = connection.execute(_PAGE, {"now": now, "before": before or 2**62, "limit": limit}).fetchall()
+        return [_told(dict(row)) for row in rows]
 
     def get(self, fingerprint: str, now: float) -> Told | None:
         """The newest with this fingerprint."""
@@ -82,22 +84,12 @@ class Overview:
     def channels(self) -> list[ChannelState]:
         with self._outbox.transaction() as connection:
             rows = connection.execute("SELECT * FROM channels ORDER BY name").fetchall()
-        return [ChannelState(**dict(row) | {"without_thread": bool(row["without_thread"])}) for row in rows]
+        return [ChannelState.from_row(row) for row in rows]
 
 
-def _told(connection: sqlite3.Connection, values: dict[str, Any]) -> Told:
-    number, is_silenced = values.pop("post"), bool(values.pop("is_silenced"))
-    row = connection.execute("SELECT * FROM posts WHERE id = ?", (number,)).fetchone()
-    post: dict[str, Any] = dict(row) if row is not None else {}
+def _told(values: dict[str, Any]) -> Told:
+    post = {name: values.pop(f"post_{name}") for name in _OF_POSTS}
+    is_silenced = bool(values.pop("is_silenced"))
     return Told(
-        incident=Incident.from_row(values),
-        channel=post.get("channel"),
-        kind=post.get("kind"),
-        attempts=post.get("attempts", 0),
-        sent_at=post.get("sent_at"),
-        edited_at=post.get("edited_at"),
-        message_id=post.get("message_id"),
-        is_doubtful=bool(post.get("is_doubtful")),
-        error=post.get("error"),
-        is_silenced=is_silenced,
+        **post | {"is_doubtful": bool(post["is_doubtful"])}, incident=Incident.from_row(values), is_silenced=is_silenced
     )

@@ -9,15 +9,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from telemetry.alerts.channel_state import ChannelState, keep_channel, read_channel
-from telemetry.alerts.incident import Incident
+from telemetry.alerts.incident import BRIEF, Incident
 from telemetry.alerts.message import Kind
 from telemetry.alerts.outbox import Outbox
 
 AGAIN: Final = 4 * 3600.0
 """Seconds after which what is still there is told again."""
 EDIT_EACH: Final = 60.0
-_FRESH: Final = 0.85
-"""Share of a lease that has to be left, so that a call that takes as long as it may ends within it."""
 MOST_AT_ONCE: Final = 500
 """Alerts that one message tells of."""
 Why = Literal["alert", "again", "end"]
@@ -38,7 +36,6 @@ class Post:
     kind: Kind
     incidents: Sequence[Incident]
     id: int = 0
-    attempts: int = 0
     is_doubtful: bool = False
     chat_id: str | None = None
     message_id: int | None = None
@@ -54,7 +51,7 @@ _IN_A_POST: Final = (
     "WHERE incident_id = incidents.id AND posts.sent_at IS NULL AND posts.kind <> 'file')"
 )
 _WAITING: Final = f"""
-SELECT *, CASE WHEN told_post IS NULL THEN 'alert' WHEN ended = 'resolved' THEN 'end' ELSE 'again' END AS why FROM incidents
+SELECT {BRIEF}, CASE WHEN told_post IS NULL THEN 'alert' WHEN ended = 'resolved' THEN 'end' ELSE 'again' END AS why FROM incidents
 WHERE muted_by IS NULL AND due_at <= :now AND NOT {IS_SILENCED} AND NOT {_IN_A_POST} AND (
     (told_post IS NULL AND (ended_at IS NULL OR ended = 'resolved'))
     OR (told_post IS NOT NULL AND ended = 'resolved' AND NOT end_told)
@@ -67,25 +64,6 @@ ORDER BY first_at LIMIT {MOST_AT_ONCE}
 class Posts:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
-
-    def lease(self, name: str, holder: str, now: float, seconds: float) -> bool:
-        """Whether this holder has it now; one that dies gives it back when its time is over. An idle service writes little."""
-        with self._outbox.transaction() as connection:
-            row = connection.execute("SELECT holder, until FROM leases WHERE name = ?", (name,)).fetchone()
-            if row is not None and row["holder"] == holder and now + _FRESH * seconds < row["until"] <= now + seconds:
-                return True
-            return bool(
-                connection.execute(
-                    "INSERT INTO leases (name, holder, until) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
-                    "SET holder = excluded.holder, until = excluded.until "
-                    "WHERE leases.holder = excluded.holder OR leases.until <= ? OR leases.until > ?",
-                    (name, holder, now + seconds, now, now + 10 * seconds),  # a clock that was set back
-                ).rowcount
-            )
-
-    def release(self, holder: str) -> None:
-        with self._outbox.transaction() as connection:
-            connection.execute("DELETE FROM leases WHERE holder = ?", (holder,))
 
     def channel(self, name: str) -> ChannelState:
         with self._outbox.transaction() as connection:
@@ -124,7 +102,7 @@ class Posts:
         """The one that says too low a count for the longest."""
         with self._outbox.transaction() as connection:
             row = connection.execute(
-                "SELECT posts.* FROM posts JOIN incidents ON told_post = posts.id AND count > told_count "
+                "SELECT posts.* FROM incidents JOIN posts ON posts.id = told_post AND told_post IS NOT NULL AND count > told_count "
                 "WHERE channel = ? AND message_id IS NOT NULL AND coalesce(edited_at, sent_at) + ? <= ? "
                 "ORDER BY coalesce(edited_at, sent_at) LIMIT 1",
                 (channel, EDIT_EACH, now),
@@ -143,7 +121,12 @@ class Posts:
                     or 0
                 )
                 _tell(connection, number, post.incidents)
-            connection.execute("UPDATE posts SET attempts = attempts + 1, begun_at = ? WHERE id = ?", (now, number))
+            connection.execute("UPDATE posts SET begun_at = ? WHERE id = ?", (now, number))
+            connection.execute(
+                "UPDATE incidents SET attempts = attempts + 1 WHERE told_post IS NULL "
+                "AND id IN (SELECT incident_id FROM tellings WHERE post_id = ?)",
+                (number,),
+            )
             connection.execute("INSERT INTO sends (channel, at) VALUES (?, ?)", (channel, now))
             row = connection.execute("SELECT * FROM posts WHERE id = ?", (number,)).fetchone()
             return _post(connection, row)
@@ -156,7 +139,7 @@ class Posts:
         """What it told is told."""
         with self._outbox.transaction() as connection:
             connection.execute(
-                "UPDATE posts SET sent_at = ?, begun_at = NULL, message_id = ?, chat_id = ?, error = NULL WHERE id = ?",
+                "UPDATE posts SET sent_at = ?, begun_at = NULL, message_id = ?, chat_id = ? WHERE id = ?",
                 (now, message_id, state.chat_id, post.id),
             )
             keep_channel(connection, state)
@@ -188,10 +171,14 @@ class Posts:
         """It was not accepted, or that is not known. One that was not is made anew, of what there is to tell by then."""
         with self._outbox.transaction() as connection:
             keep_channel(connection, state)
+            connection.execute(
+                "UPDATE incidents SET refusal = ? WHERE id IN (SELECT incident_id FROM tellings WHERE post_id = ?)",
+                (error, post.id),
+            )
             if is_doubtful or post.is_doubtful or post.kind == "file":
                 connection.execute(
-                    "UPDATE posts SET begun_at = NULL, error = ?, is_doubtful = ? WHERE id = ?",
-                    (error, is_doubtful or post.is_doubtful, post.id),
+                    "UPDATE posts SET begun_at = NULL, is_doubtful = ? WHERE id = ?",
+                    (is_doubtful or post.is_doubtful, post.id),
                 )
             else:
                 connection.execute("DELETE FROM posts WHERE id = ?", (post.id,))
@@ -220,7 +207,7 @@ def _note_told(connection: sqlite3.Connection, post: Post, incident: Incident, n
         connection.execute("UPDATE incidents SET end_told = 1 WHERE id = ?", (incident.id,))
         return
     connection.execute(
-        "UPDATE incidents SET told_post = ?, told_at = ?, told_count = ?, end_told = ? WHERE id = ?",
+        "UPDATE incidents SET told_post = ?, told_at = ?, told_count = ?, end_told = ?, refusal = NULL WHERE id = ?",
         (post.id, now, incident.count, incident.ended == "resolved", incident.id),
     )
 
@@ -240,7 +227,6 @@ def _post(connection: sqlite3.Connection, row: sqlite3.Row) -> Post:
         kind=row["kind"],
         incidents=[Incident.from_row(each) for each in told],
         id=row["id"],
-        attempts=row["attempts"],
         is_doubtful=bool(row["is_doubtful"]),
         chat_id=row["chat_id"],
         message_id=row["message_id"],

@@ -6,6 +6,7 @@ from typing import Final
 
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.states import Hold, Reading, State, States
+from telemetry.harmless import harmless
 from telemetry.health.resources import Resources, check_system_resources
 from telemetry.health.usage import Usage
 
@@ -28,10 +29,9 @@ def look_at(resources: Resources, thresholds: Thresholds, states: States) -> lis
 
     Raises:
         OSError, CheckFailed: a disk cannot be asked.
-        sqlite3.Error: the outbox cannot.
     """
     for key, words, usage, threshold in _measured(resources, thresholds):
-        states.observe(
+        harmless(states.observe)(
             State(key, AlertLevel.WARNING, COMPONENT, f"{words}: {usage.percent}% used (threshold: {threshold}%)"),
             reading(usage, threshold),
             HOLD,

@@ -34,8 +34,11 @@ _SURELY_NOT: Final = (
     httpx.ProxyError,
 )
 _FINAL: Final = frozenset({401, 403, 404})
+_ADAPTED: Final = 5
+"""Calls for one message: with another chat, without the topic, as plain text, and with a stand-in."""
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
+_STAND_IN: Final = "🚨 An alert that Telegram does not take in any form: GET /alerts shows it."
 _CAPTION: Final = "The rest of the message before."
 _UNCHANGED: Final = "message is not modified"
 _GONE: Final = ("message to edit not found", "can't be edited", "no text in the message")
@@ -111,7 +114,7 @@ class Telegram:
         files: Mapping[str, Any] | None = None,
     ) -> tuple[Mapping[str, Any], ChannelState]:
         """What it refuses for a reason that can be put right is sent once more, put right. A refusal is no message."""
-        for _ in range(4):
+        for _ in range(_ADAPTED):
             try:
                 return self._call(method, {**values, **self._place(method, state)}, files), state
             except _Adaptable as error:
@@ -169,6 +172,8 @@ def _adapt(
     if plain is not None and "parse_mode" in values and not any(each in str(error) for each in _ABOUT_EDITS):
         bare = {name: value for name, value in values.items() if name != "parse_mode"} | {"text": plain}
         return replace(state, plain_texts=state.plain_texts + 1), bare
+    if plain is not None and values.get("text") == plain != _STAND_IN:
+        return state, {**values, "text": _STAND_IN}
     raise ChannelError(f"telegram refuses a message: {str(error)[:200]}", is_about_message=True)
 
 

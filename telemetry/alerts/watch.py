@@ -7,7 +7,7 @@ from typing import Final
 
 from telemetry.alerts.database import DatabaseLook
 from telemetry.alerts.jobs import JobsLook
-from telemetry.alerts.posts import Posts
+from telemetry.alerts.leases import Leases
 from telemetry.rounds import Rounds
 
 FIRST: Final = 2.0
@@ -29,8 +29,8 @@ class Looks:
 class Watch:
     """`look` is one round; each thing is looked at as often as it needs."""
 
-    def __init__(self, looks: Looks, posts: Posts, holder: str, clock: Callable[[], float] = time.time) -> None:
-        self._posts = posts
+    def __init__(self, looks: Looks, leases: Leases, holder: str, clock: Callable[[], float] = time.time) -> None:
+        self._leases = leases
         self._holder = holder
         self._clock = clock
         self._database = looks.database
@@ -39,7 +39,6 @@ class Watch:
             "jobs": (JOBS_EACH, looks.jobs.look),
         }
         self._looked: dict[str, float] = {"jobs": clock()}  # whoever starts may have to make their table first
-        self._answers = False
         self._born = clock()
 
     def rounds(self) -> Rounds:
@@ -47,10 +46,10 @@ class Watch:
 
     def look(self) -> None:
         now = self._clock()
-        if now - self._born < FIRST or not self._posts.lease(_WATCHER, self._holder, now, _LEASE):
+        if now - self._born < FIRST or not self._leases.take(_WATCHER, self._holder, now, _LEASE):
             return
-        self._answers = self._database.look()
+        answers = self._database.look()
         for name, (each, look) in self._each.items():
-            if abs(now - self._looked.get(name, -each)) >= each and (self._answers or name != "jobs"):
+            if abs(now - self._looked.get(name, -each)) >= each and (answers or name != "jobs"):
                 self._looked[name] = now
                 look()

@@ -436,8 +436,8 @@ def test_every_instrument_has_a_limit_of_label_sets_and_the_page_says_which_has_
 def test_the_queue_of_job_runs_says_how_full_it_is(start):
     telemetry = start()
 
-    assert series(telemetry, "telemetry_queue_size")['queue="job_runs"'] == 0
-    assert series(telemetry, "telemetry_queue_capacity")['queue="job_runs"'] == telemetry.records.recorder.capacity
+    assert series(telemetry, "telemetry_queue_size") == {'queue="job_runs"': 0}
+    assert series(telemetry, "telemetry_queue_capacity") == {'queue="job_runs"': telemetry.records.recorder.capacity}
 
 
 def test_process_machine_and_application_say_how_they_are(start):

@@ -20,6 +20,7 @@ from telemetry.alerts.delivery import Delivery
 from telemetry.alerts.desk import Desk
 from telemetry.alerts.dispatcher import Dispatcher, Sender
 from telemetry.alerts.incident import Incident
+from telemetry.alerts.leases import Leases
 from telemetry.alerts.outbox import FILE, Outbox
 from telemetry.alerts.overview import Overview
 from telemetry.alerts.posts import Posts
@@ -110,7 +111,7 @@ class Machine:
         """A process: what another one had in memory is gone with that."""
         self.outbox = Outbox(self.path)
         self._opened.append(self.outbox)
-        self.reports, self.posts = Reports(self.outbox), Posts(self.outbox)
+        self.reports, self.posts, self.leases = Reports(self.outbox), Posts(self.outbox), Leases(self.outbox)
         self.overview, self.silences = Overview(self.outbox), Silences(self.outbox)
         self.lost: list[tuple[int, str]] = []
         self.desk = Desk(self.reports, lambda number, reason: self.lost.append((number, reason)))

@@ -82,8 +82,17 @@ def test_markup_that_is_refused_is_sent_as_plain_text_once_and_counted():
     assert b"parse_mode" not in asked[1].content
 
 
-def test_plain_text_that_is_refused_too_is_nobodys_message():
-    channel, _asked = telegram(refused(400, "Bad Request: no"), refused(400, "Bad Request: no"))
+def test_a_message_that_is_refused_in_every_form_does_not_stand_in_the_way_of_others():
+    channel, asked = telegram(refused(400, "Bad Request: no"), refused(400, "Bad Request: no"), SENT)
+
+    sent = channel.send(POST, MESSAGE, FRESH)
+
+    assert sent.message_id == 7
+    assert "GET /alerts shows it" in asked[2].content.decode()
+
+
+def test_who_takes_no_message_at_all_is_no_channel():
+    channel, _asked = telegram(*[refused(400, "Bad Request: no")] * 3)
 
     with pytest.raises(ChannelError) as raised:
         channel.send(POST, MESSAGE, FRESH)
@@ -111,7 +120,7 @@ def test_a_group_that_moves_again_and_again_is_not_followed_for_ever():
     with pytest.raises(ChannelError):
         channel.send(POST, MESSAGE, FRESH)
 
-    assert len(asked) == 4
+    assert len(asked) == 5
 
 
 @pytest.mark.parametrize(

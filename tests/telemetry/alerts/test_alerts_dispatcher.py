@@ -94,9 +94,9 @@ def test_what_is_no_error_is_given_up_after_a_day_and_counted(machine, telegram)
     assert machine.measured.points("telemetry.dropped") == {("alerts", "too old"): 2}
 
 
-@pytest.mark.parametrize(("fault", "is_doubtful"), [("killed before", True), ("killed after", True)])
+@pytest.mark.parametrize(("fault", "messages"), [("killed before", 1), ("killed after", 2)])
 def test_after_a_crash_between_sending_and_noting_it_the_repeat_says_that_it_may_be_one(
-    machine, telegram, clock, fault, is_doubtful
+    machine, telegram, clock, fault, messages
 ):
     machine.report(alert())
     telegram.fault = lambda _method: fault
@@ -107,8 +107,8 @@ def test_after_a_crash_between_sending_and_noting_it_the_repeat_says_that_it_may
     machine.start()
     machine.run(40)
 
-    assert telegram.texts[-1].endswith("This may be a repeat: whether it arrived before is not known.") is is_doubtful
-    assert len(telegram.texts) == (2 if fault == "killed after" else 1)
+    assert telegram.texts[-1].endswith("This may be a repeat: whether it arrived before is not known.")
+    assert len(telegram.texts) == messages
 
 
 def test_a_sender_that_dies_gives_its_place_back_after_its_lease(machine, make_machine, telegram, clock):
@@ -398,13 +398,13 @@ def test_an_outbox_from_which_nobody_reads_for_long_stays_small(machine, telegra
 
 
 def test_nothing_is_sent_while_another_process_sends(machine, make_machine, telegram, clock):
-    assert machine.posts.lease("sender", "another", clock(), 30)
+    assert machine.leases.take("sender", "another", clock(), 30)
     machine.report(alert())
 
     machine.run(20)
 
     assert telegram.texts == []
-    machine.posts.release("another")
+    machine.leases.release("another")
     machine.run(3)
     assert len(telegram.texts) == 1
 
@@ -440,3 +440,30 @@ def test_a_state_that_came_and_went_with_the_database_is_muted_and_forgotten(mac
     counts = machine.overview.counts(clock())
     assert [text.splitlines()[0] for text in telegram.texts] == ["❌ ERROR", "✅ RESOLVED"]
     assert (counts.waiting, counts.muted) == (0, 0)
+
+
+def test_how_often_it_was_tried_and_why_it_failed_is_known(machine, telegram, clock):
+    machine.report(alert())
+    telegram.fault = lambda _method: "dns"
+    machine.run(20)
+    [waiting] = machine.overview.page(clock())
+    telegram.fault = lambda _method: None
+    machine.run(60)
+
+    [told] = machine.overview.page(clock())
+    assert waiting.incident.attempts >= 3
+    assert waiting.incident.refusal == "telegram cannot be reached: the host name is not known"
+    assert (told.incident.attempts, told.incident.refusal) == (waiting.incident.attempts + 1, None)
+
+
+def test_a_command_beside_a_service_that_sends_does_not_undo_that_a_channel_is_stopped(make_machine, clock):
+    telegram = StrictTelegram(clock, telegram_chat="blocked")
+    machine = make_machine(telegram)
+    machine.report(alert())
+    machine.run(5)
+
+    machine.start()  # while the first one holds the lease
+    machine.run(5)
+
+    assert machine.posts.channel("telegram").stopped is not None
+    assert len(telegram.calls) == 1

@@ -7,8 +7,8 @@ from telemetry.alerts import states as module
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.database import DatabaseLook
 from telemetry.alerts.jobs import JobsLook
+from telemetry.alerts.leases import Leases
 from telemetry.alerts.outbox import Outbox
-from telemetry.alerts.posts import Posts
 from telemetry.alerts.reports import Reports
 from telemetry.alerts.resources import Thresholds, look_at, reading
 from telemetry.alerts.states import Hold, State, States
@@ -228,9 +228,9 @@ class Look:
 
 def test_one_process_of_a_machine_looks_each_thing_at_its_pace(outbox, clock):
     database, jobs, resources = Look(), Look(), Look()
-    posts = Posts(outbox)
-    watch = Watch(Looks(database, jobs, resources.look), posts, "first", clock)
-    other = Watch(Looks(Look(), Look(), Look().look), posts, "second", clock)
+    leases = Leases(outbox)
+    watch = Watch(Looks(database, jobs, resources.look), leases, "first", clock)
+    other = Watch(Looks(Look(), Look(), Look().look), leases, "second", clock)
 
     for _ in range(12):
         clock.forward(5)
