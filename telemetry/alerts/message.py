@@ -79,7 +79,7 @@ def _tail(telling: Telling, incident: Incident, trace_url: str) -> list[Piece]:
     ][:_FACTS]
     if incident.trace_id:
         lines += _trace(incident.trace_id, trace_url)
-    if incident.count > 1:
+    if incident.count > 1 and not incident.state:  # of a state it is how often it was looked at
         lines.append(Piece(f"\n×{incident.count:,}, last {_clock(incident.last_at, telling.now)}"))
     if telling.kind == "again":
         lines.append(Piece(f"\nStill there, {_length(telling.begun_at - incident.first_at)} later."))

@@ -172,3 +172,9 @@ def test_a_moment_of_another_day_has_its_date():
     told = replace(incident(count=2), last_at=NOON + 86_400)
 
     assert compose(Telling("alert", [told], NOON)).plain.endswith("×2, last 2025-10-03 12:00")
+
+
+def test_what_lasts_is_not_counted_by_how_often_it_was_looked_at():
+    told = incident(state="job:sync", count=4, facts={"Failures": "6 in a row"})
+
+    assert compose(Telling("alert", [told], NOON)).plain.endswith("\n\nFailures: 6 in a row")
