@@ -5,13 +5,13 @@ import re
 import time
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Final
 
 from telemetry import names
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.alerts import Alerts
 from telemetry.alerts.channel_state import ChannelState
+from telemetry.alerts.message import moment
 from telemetry.alerts.overview import Told
 from telemetry.alerts.silences import Silences
 from telemetry.alerts.states import log
@@ -66,7 +66,7 @@ def _how_it_is(told: Told | None, channels: list[ChannelState]) -> str:
         if state.stopped:
             return f"Kept; {state.stopped}."
         if state.paused_until > time.time():
-            return f"Kept; {state.last_error}; trying again at {_clock(state.paused_until)}."
+            return f"Kept; {state.last_error}; trying again at {moment(state.paused_until)}."
     return "Kept; on its way."
 
 
@@ -102,13 +102,9 @@ def silence(silences: Silences, options: argparse.Namespace) -> str:
     now = time.time()
     made = silences.begin(options.component, now + options.seconds, options.because, now)
     what = "Nothing" if made.component == "all" else f"Nothing of {made.component}"
-    return f"{what} is told until {_clock(made.until)}: {made.reason}"
+    return f"{what} is told until {moment(made.until)}: {made.reason}"
 
 
 def _listed(silences: Silences) -> str:
-    found = [f"{each.component} until {_clock(each.until)}: {each.reason}" for each in silences.lasting(time.time())]
+    found = [f"{each.component} until {moment(each.until)}: {each.reason}" for each in silences.lasting(time.time())]
     return "\n".join(found or ["Nothing is silenced."])
-
-
-def _clock(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -85,16 +85,15 @@ class Alerts:
         self._sending = Sending(desk, dispatcher, Emergency(self.channels, around.clock), self._waiting)
         self._clock = around.clock
         self._shared, self._engine = engine, beside(engine)
-        self._watch = self._watching(settings, resources, sender)
+        states = States(self.outbox, around.clock)
+        thresholds = disks.Thresholds(settings.alert_threshold_disk, settings.alert_threshold_memory)
+        self.service = AlertService(partial(disks.look_at, resources, thresholds, states))
+        self._watch = self._watching(settings.alert_threshold_job_failures, states, sender)
         Accounts(self.overview, desk, [each.name for each in self.channels], around.clock).observe(around.meter)
 
-    def _watching(self, settings: TelemetrySettings, resources: Resources, sender: Sender) -> Rounds:
-        reports, states = Reports(self.outbox), States(self.outbox, self._clock)
-        thresholds = disks.Thresholds(settings.alert_threshold_disk, settings.alert_threshold_memory)
-        look = partial(disks.look_at, resources, thresholds, states)
-        self.service = AlertService(look)
-        jobs = JobsLook(lambda: streaks(self._engine), reports, settings.alert_threshold_job_failures)
-        looks = Looks(DatabaseLook(self._ping, states), jobs, look)
+    def _watching(self, failures: int, states: States, sender: Sender) -> Rounds:
+        jobs = JobsLook(lambda: streaks(self._engine), Reports(self.outbox), failures)
+        looks = Looks(DatabaseLook(self._ping, states), jobs, self.service.check_system_resources)
         return Watch(looks, Leases(self.outbox), sender.name, self._clock).rounds()
 
     def start(self) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from telemetry.alerts.alert import AlertLevel
+from telemetry.alerts.message import moment
 from telemetry.alerts.reports import Reports
 from telemetry.alerts.states import State, begin, end
 from telemetry.alerts.upkeep import AROUND
@@ -83,9 +84,9 @@ def facts(streak: Streak, failures: list[Failure]) -> dict[str, str]:
     last = failures[-1]
     more = "or more " if streak.is_longer else ""
     return {
-        "Failures": f"{len(failures)} {more}in a row, since {_moment(failures[0].ended_at)}",
+        "Failures": f"{len(failures)} {more}in a row, since {moment(failures[0].ended_at.timestamp())}",
         **({"First failed": last.first_error} if last.first_error else {}),
-        "Last success": _moment(streak.last_success) if streak.last_success else "never",
+        "Last success": moment(streak.last_success.timestamp()) if streak.last_success else "never",
     }
 
 
@@ -99,7 +100,3 @@ def _apart_from(failures: list[Failure], away: Iterable[tuple[float, float | Non
         for failure in failures
         if not any(first <= failure.ended_at.timestamp() <= last for first, last in times)
     ]
-
-
-def _moment(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

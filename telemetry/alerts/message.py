@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.markup import ELLIPSIS, Piece, clean, cut, cut_front, one_line, units
+from telemetry.health.checks import human
 
 MOST: Final = 4096
 """UTF-16 units of a message, after its markup was parsed (Bot API, sendMessage)."""
@@ -21,7 +22,6 @@ _LINES: Final = 3500
 _FILE: Final = 4 * 1024 * 1024
 Kind = Literal["alert", "again", "digest", "summary", "end", "file"]
 _DOUBT: Final = "This may be a repeat: whether it arrived before is not known."
-_MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def _one(telling: Telling, incident: Incident, trace_url: str) -> Message:
     words, error = clean(incident.words).strip(), clean(incident.error).strip()
     head = [
         Piece(f"{incident.level.mark} {incident.level}", "b"),
-        Piece(f"\nComponent: {_component(incident)}\nTime: {_moment(incident.first_at)}\n\n"),
+        Piece(f"\nComponent: {_component(incident)}\nTime: {moment(incident.first_at)}\n\n"),
         Piece(cut(words, _WORDS) or "(no words)"),
     ]
     if error and error not in words:
@@ -82,7 +82,7 @@ def _tail(telling: Telling, incident: Incident, trace_url: str) -> list[Piece]:
     if incident.count > 1 and not incident.state:  # of a state it is how often it was looked at
         lines.append(Piece(f"\n×{incident.count:,}, last {_clock(incident.last_at, telling.now)}"))
     if telling.kind == "again":
-        lines.append(Piece(f"\nStill there, {_length(telling.begun_at - incident.first_at)} later."))
+        lines.append(Piece(f"\nStill there, {human(telling.begun_at - incident.first_at)} later."))
     if incident.ended == "resolved" and incident.ended_at is not None:
         lines.append(Piece(f"\n{_lasted(incident)}"))
     if telling.is_doubtful:
@@ -99,7 +99,7 @@ def _trace(trace_id: str, template: str) -> list[Piece]:
 def _over(telling: Telling, incident: Incident) -> Message:
     pieces = [
         Piece("✅ RESOLVED", "b"),
-        Piece(f"\nComponent: {_component(incident)}\nTime: {_moment(incident.ended_at or telling.now)}\n\n"),
+        Piece(f"\nComponent: {_component(incident)}\nTime: {moment(incident.ended_at or telling.now)}\n\n"),
         Piece(cut(clean(incident.words).strip(), _WORDS)),
         Piece(f"\n\n{_lasted(incident)}"),
     ]
@@ -116,7 +116,7 @@ def _several(telling: Telling) -> Message:
     first, last = min(each.first_at for each in incidents), max(each.last_at for each in incidents)
     head = [
         Piece(f"{worst.mark} {len(incidents):,} {what}", "b"),
-        Piece(f"\n{_moment(first)} to {_moment(last)}, ×{total:,} in all\n"),
+        Piece(f"\n{moment(first)} to {moment(last)}, ×{total:,} in all\n"),
     ]
     lines = [_line(each, telling.now) for each in incidents]
     shown, more = _that_fit(lines)
@@ -144,9 +144,7 @@ def _line(incident: Incident, now: float) -> str:
     if incident.error and incident.place:
         about = cut(f"{about} ({one_line(incident.place)})", 2 * _LINE)
     over = (
-        f", over after {_length((incident.ended_at or now) - incident.first_at)}"
-        if incident.ended == "resolved"
-        else ""
+        f", over after {human((incident.ended_at or now) - incident.first_at)}" if incident.ended == "resolved" else ""
     )
     return f"{incident.level.mark} {_clock(incident.first_at, now)} {about} ×{incident.count:,}{over}"
 
@@ -158,7 +156,7 @@ def _doubt(telling: Telling) -> list[Piece]:
 def _whole(incident: Incident) -> str:
     """All that there is of it, for a file."""
     parts = [
-        f"{incident.level} {_component(incident)} {_moment(incident.first_at)} ×{incident.count:,}",
+        f"{incident.level} {_component(incident)} {moment(incident.first_at)} ×{incident.count:,}",
         clean(incident.words),
         clean(incident.error),
         one_line(incident.place),
@@ -186,7 +184,8 @@ def _component(incident: Incident) -> str:
     return cut(one_line(incident.component), 100) or ELLIPSIS
 
 
-def _moment(at: float) -> str:
+def moment(at: float) -> str:
+    """Of Unix time, such as 2025-10-02 12:00:00 UTC."""
     return f"{_datetime(at):%Y-%m-%d %H:%M:%S} UTC"
 
 
@@ -202,16 +201,4 @@ def _datetime(at: float) -> datetime:
 
 def _lasted(incident: Incident) -> str:
     ended = incident.ended_at or incident.last_at
-    return f"It lasted {_length(ended - incident.first_at)}, from {_clock(incident.first_at, ended)} to {_clock(ended, ended)} UTC."
-
-
-def _length(seconds: float) -> str:
-    """The two largest units: 45 s, 12 min, 2 h 5 min, 3 d 4 h."""
-    length = timedelta(seconds=max(0.0, seconds))
-    if length < _MINUTE:
-        return f"{length.total_seconds():.0f} s"
-    if length < _HOUR:
-        return f"{length // _MINUTE} min"
-    if length < _DAY:
-        return f"{length // _HOUR} h {length % _HOUR // _MINUTE} min"
-    return f"{length // _DAY} d {length % _DAY // _HOUR} h"
+    return f"It lasted {human(ended - incident.first_at)}, from {_clock(incident.first_at, ended)} to {_clock(ended, ended)} UTC."

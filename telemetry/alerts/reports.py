@@ -9,6 +9,7 @@ from typing import Final
 from telemetry.alerts.alert import Alert, AlertLevel
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.outbox import Outbox
+from telemetry.jobs.metadata import clean
 from telemetry.logs.origin import DATABASE
 
 QUIET: Final = 4 * 3600.0
@@ -108,10 +109,10 @@ def _values(alert: Alert, count: int) -> tuple[object, ...]:
         alert.state,
         str(alert.level),
         alert.component,
-        _text(alert.words),
-        _text(alert.error),
-        _text(alert.place),
-        _text(alert.stack),
+        clean(alert.words),
+        clean(alert.error),
+        clean(alert.place),
+        clean(alert.stack),
         json.dumps(dict(alert.facts)),
         alert.follows,
         alert.trace_id,
@@ -122,8 +123,3 @@ def _values(alert: Alert, count: int) -> tuple[object, ...]:
         count,
         due_at,
     )
-
-
-def _text(text: str) -> str:
-    """Halves of surrogate pairs are no UTF-8."""
-    return text.encode("utf-8", "replace").decode()

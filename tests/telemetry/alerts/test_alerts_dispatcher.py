@@ -40,7 +40,7 @@ def test_what_is_still_there_after_four_hours_is_told_again(machine, telegram, c
 
     first, second = telegram.texts
     assert "×48" in first
-    assert second.endswith("×60, last 16:55\nStill there, 4 h 0 min later.")
+    assert second.endswith("×60, last 16:55\nStill there, 4h 0m later.")
 
 
 def test_what_does_not_come_again_for_four_hours_is_a_new_alert_when_it_does(machine, telegram, clock):
@@ -274,7 +274,7 @@ def test_a_state_is_told_when_it_begins_and_when_it_is_over_with_how_long_it_was
     assert len(telegram.texts) == 2
     assert telegram.texts[1] == (
         "✅ RESOLVED\nComponent: resources\nTime: 2025-10-02 14:05:00 UTC\n\nDisk space of var: 95% used\n\n"
-        "It lasted 2 h 5 min, from 12:00 to 14:05 UTC."
+        "It lasted 2h 5m, from 12:00 to 14:05 UTC."
     )
 
 
@@ -297,7 +297,7 @@ def test_a_state_that_came_and_went_while_nothing_could_be_sent_is_one_message(m
     machine.run(2 * MINUTE)
 
     [text] = telegram.texts
-    assert text.endswith("It lasted 5 min, from 12:00 to 12:05 UTC.")
+    assert text.endswith("It lasted 5m 0s, from 12:00 to 12:05 UTC.")
 
 
 def test_what_a_database_that_is_gone_explains_is_not_told_beside_that(machine, telegram, clock):
