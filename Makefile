@@ -29,7 +29,7 @@ run: .venv/.run .env ## set up, migrate, and serve on 127.0.0.1:8080
 	@exec $(BIN)/python -m service serve
 
 test: .venv/.dev ## the whole test suite, PostgreSQL included
-	@$(BIN)/python -m pytest -m "not e2e" -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -m "not e2e" -n 3 --dist loadfile
 
 check: .venv/.dev ## linters, types, import contracts
 	$(BIN)/ruff check .

@@ -19,7 +19,7 @@ from telemetry.alerts.posts import Post, Posts
 from telemetry.alerts.upkeep import Upkeep
 
 LEASE: Final = 30.0
-IDLE: Final = 0.5
+IDLE: Final = 1.0
 """Seconds: for how long one process sends before another may; until the next look when there is nothing to do."""
 _LONGEST_BACKOFF: Final = 60.0
 _PRUNE_EACH: Final = 3600.0
