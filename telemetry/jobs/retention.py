@@ -15,8 +15,8 @@ from telemetry.jobs.rollups import roll_up
 from telemetry.jobs.tables import JobRunDayRow, JobRunRow
 
 ROLLUPS_KEPT: Final = timedelta(days=731)
-FIRST: Final = 100
-MOST: Final = 200
+FIRST: Final = 50
+MOST: Final = 100
 AT_MOST: Final = 0.03
 """Rows: of the first batch, of the largest. Seconds: what a batch is to take, so that nobody waits for its lock for long."""
 _REST: Final = 0.01  # seconds between two batches, in which others write
