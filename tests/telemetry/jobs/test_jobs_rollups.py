@@ -242,7 +242,8 @@ def test_a_batch_is_smaller_after_a_slow_one_and_larger_after_a_quick_one(stage,
     retention._clock = lambda: next(ticks)
     retention._prune("sync", midnight(ago(4).date()))
 
-    assert sizes[:4] == [100, 50, 25, 50]
+    first = retention_module.FIRST
+    assert sizes[:4] == [first, first // 2, first // 4, first // 4 * 2]
     assert stage.store.page() == []
 
 
