@@ -33,6 +33,7 @@ from telemetry.health.report import describe
 from telemetry.jobs.recording import JobHandle
 from telemetry.jobs.tables import JobRunRow
 from telemetry.logs import setup_logging
+from telemetry.redaction.policy import redact
 
 GRACEFUL: Final = 20
 _LOOK: Final = 0.1
@@ -41,12 +42,12 @@ _APP: Final = "service.main:app"
 
 
 def say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{redact(text)}\n")
     sys.stdout.flush()
 
 
 def complain(text: str) -> int:
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{redact(text)}\n")
     return 1
 
 

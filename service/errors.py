@@ -20,6 +20,7 @@ from service.marketplaces.errors import CallError, NotConfigured, Paused
 from telemetry import names
 from telemetry.health.report import describe
 from telemetry.logs.errors import mark_reported
+from telemetry.redaction.policy import redact
 
 PROBLEM_JSON: Final = "application/problem+json"
 _log = logging.getLogger(__name__)
@@ -60,8 +61,8 @@ def render(request: Request, status: int, detail: str, headers: Mapping[str, str
     body = ProblemOut(
         title=responses.get(status, "Refused"),
         status=status,
-        detail=detail,
-        instance=request.url.path,
+        detail=redact(detail),
+        instance=redact(request.url.path),
         trace_id=_trace_id(),
     )
     return JSONResponse(body.model_dump(), status, headers, PROBLEM_JSON)

@@ -46,6 +46,7 @@ def _sqlite(url: URL) -> Engine:
     file = _file(url)
     engine = sqlalchemy.create_engine(
         url,
+        hide_parameters=True,
         poolclass=QueuePool,
         pool_timeout=POOL_TIMEOUT_S,
         connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
@@ -89,6 +90,7 @@ def _postgresql(url: URL, application_name: str) -> Engine:
     chosen = {**_POSTGRESQL, "application_name": application_name}
     return sqlalchemy.create_engine(
         url,
+        hide_parameters=True,  # in errors and logs: they are what people wrote, and what they are called
         pool_pre_ping=True,
         pool_timeout=POOL_TIMEOUT_S,
         connect_args={name: value for name, value in chosen.items() if name not in url.query},

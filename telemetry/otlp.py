@@ -24,6 +24,7 @@ from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor
 
 from telemetry.defaults import default_variables
+from telemetry.redaction.export import RedactedLogs, RedactedSpans
 from telemetry.settings import SettingsError, without_password
 
 Signal = Literal["TRACES", "METRICS", "LOGS"]
@@ -106,17 +107,17 @@ def check() -> None:
 def span_processors(meters: MeterProvider) -> list[SpanProcessor]:
     def otlp() -> SpanProcessor:
         exporter = _exporter("TRACES", "trace_exporter", "OTLPSpanExporter")
-        return BatchSpanProcessor(exporter(meter_provider=meters), meter_provider=meters)
+        return BatchSpanProcessor(RedactedSpans(exporter(meter_provider=meters)), meter_provider=meters)
 
-    return _made("TRACES", otlp, lambda: SimpleSpanProcessor(ConsoleSpanExporter()))
+    return _made("TRACES", otlp, lambda: SimpleSpanProcessor(RedactedSpans(ConsoleSpanExporter())))
 
 
 def log_processors(meters: MeterProvider) -> list[LogRecordProcessor]:
     def otlp() -> LogRecordProcessor:
         exporter = _exporter("LOGS", "_log_exporter", "OTLPLogExporter")
-        return BatchLogRecordProcessor(exporter(meter_provider=meters), meter_provider=meters)
+        return BatchLogRecordProcessor(RedactedLogs(exporter(meter_provider=meters)), meter_provider=meters)
 
-    return _made("LOGS", otlp, lambda: SimpleLogRecordProcessor(ConsoleLogRecordExporter()))
+    return _made("LOGS", otlp, lambda: SimpleLogRecordProcessor(RedactedLogs(ConsoleLogRecordExporter())))
 
 
 def metric_readers() -> list[MetricReader]:

@@ -19,6 +19,7 @@ from sqlalchemy.pool import NullPool
 from service import database
 from service.settings import Settings
 from telemetry.database import create_engine
+from telemetry.redaction.policy import POLICY
 
 TEMPLATE = "migrated"
 DATABASES = ["sqlite", "postgresql"]
@@ -50,6 +51,12 @@ def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     yield
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
+def _own_secrets() -> None:
+    """What another test has taught the policy is hidden in this one's no more."""
+    POLICY.forget()
 
 
 @pytest.fixture(scope="session")

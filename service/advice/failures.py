@@ -3,7 +3,6 @@
 An error of the SDK holds the request, whose headers hold the key, and a 401 repeats a part of it: neither is passed on.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -23,6 +22,7 @@ from service.marketplaces.errors import (
     Unreachable,
 )
 from telemetry.jobs.metadata import clean
+from telemetry.redaction.policy import redact
 
 UNSENDABLE_KEY: Final = "The key of OpenAI has characters that a header cannot have: look at OPENAI_API_KEY."
 _OPENAI: Final = "OpenAI"
@@ -32,7 +32,6 @@ _NO_MONEY: Final = frozenset(
 _REGION: Final = "unsupported_country_region_territory"
 _NO_MODEL: Final = "model_not_found"
 _NO_PARAMETER: Final = "unsupported_parameter"
-_KEY: Final = re.compile(r"\bsk-\S+")
 _NEVER_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 _SERVER_ERROR: Final = 500
 
@@ -120,7 +119,7 @@ def _details(error: openai.APIStatusError) -> str:
     """The end of a sentence: what OpenAI says in words, as far as it does."""
     said = error.body.get("message") if isinstance(error.body, Mapping) else None
     parts = [str(part) for part in (error.code, error.param, said) if part]
-    text = _KEY.sub("sk-…", clean(" ".join(", ".join(parts).split())))
+    text = redact(clean(" ".join(", ".join(parts).split())))
     return f" ({text[: LONGEST_REASON - 200]})." if text else "."
 
 

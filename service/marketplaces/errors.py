@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import ClassVar
 
+from telemetry.redaction.policy import redact
+
 
 class CallError(Exception):  # the base of what happened
     """A call that did not do what it was for.
@@ -16,6 +18,10 @@ class CallError(Exception):  # the base of what happened
     retryable: ClassVar[bool] = False
     reached: bool = False
     retry_after: float | None = None
+
+    def __init__(self, sentence: str = "") -> None:
+        """What the other side says may repeat what it was called with."""
+        super().__init__(redact(sentence))
 
 
 class Unreachable(CallError):

@@ -21,6 +21,7 @@ from opentelemetry.semconv.attributes.exception_attributes import (
 from opentelemetry.trace import SpanContext
 
 from telemetry import names
+from telemetry.redaction.policy import redact
 from telemetry.untraced import is_untraced
 
 LONGEST: Final = 1024 * 1024
@@ -81,11 +82,11 @@ class Alert:
             fingerprint=source.fingerprint,
             level=source.level,
             component=source.component,
-            words=_cut(str(record.body)),
+            words=_shown(str(record.body)),
             at=source.at,
             error=_error(_text(attributes, EXCEPTION_TYPE), _text(attributes, EXCEPTION_MESSAGE)),
             place=_text(attributes, names.ALERT_PLACE),
-            stack=_cut(_text(attributes, EXCEPTION_STACKTRACE)),
+            stack=_shown(_text(attributes, EXCEPTION_STACKTRACE)),
             state=source.state,
             is_end=bool(attributes.get(names.ALERT_ENDED)),
             follows=_text(attributes, names.ALERT_FOLLOWS),
@@ -181,7 +182,11 @@ def _text(attributes: Mapping[str, Any], name: str) -> str:
 
 
 def _error(error_type: str, message: str) -> str:
-    return _cut(f"{error_type}: {message}" if message else error_type)
+    return _shown(f"{error_type}: {message}" if message else error_type)
+
+
+def _shown(text: str) -> str:
+    return _cut(redact(text))
 
 
 def _cut(text: str) -> str:
@@ -196,4 +201,4 @@ def _facts(attribute: object) -> Mapping[str, str]:
         found = json.loads(attribute) if isinstance(attribute, str) else {}
     except ValueError:
         return {}
-    return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
+    return {str(name): redact(str(value)) for name, value in found.items()} if isinstance(found, dict) else {}

@@ -7,6 +7,7 @@ from telemetry.alerts.channel_state import ChannelState
 from telemetry.alerts.message import Message
 from telemetry.alerts.planner import Pace
 from telemetry.alerts.posts import Post
+from telemetry.redaction.policy import redact
 
 
 class ChannelError(Exception):
@@ -25,7 +26,7 @@ class ChannelError(Exception):
         is_final: bool = False,
         is_about_message: bool = False,
     ) -> None:
-        super().__init__(text)
+        super().__init__(redact(text))
         self.is_doubtful = is_doubtful
         self.retry_after = retry_after
         self.is_final = is_final

@@ -12,6 +12,7 @@ from telemetry import names
 from telemetry.jobs.inside import NOTHING, Inside
 from telemetry.jobs.metadata import Json, clean, loads, text_of
 from telemetry.jobs.outcome import ERROR_LENGTH, status_of
+from telemetry.redaction.policy import redact, redact_value
 
 NAME_LENGTH: Final = 100
 WORKER_LENGTH: Final = 255
@@ -71,7 +72,7 @@ class JobRun:
             span_id=span_id,
             worker=clean(worker)[:WORKER_LENGTH],
             heartbeat_at=started_at,
-            metadata=loads(_attribute(span, names.JOB_METADATA)),
+            metadata=redact_value(loads(_attribute(span, names.JOB_METADATA))),
             scheduled_for=_parsed_moment(_attribute(span, names.JOB_SCHEDULED_FOR)),
             deadline_at=_later(started_at, _attribute(span, names.JOB_MAX_RUNTIME)),
         )
@@ -106,7 +107,7 @@ def _job_name(name: str, span_name: str) -> str:
     """A limit on the length of attributes cuts the name, but not the span's, which `monitor_job` makes of it."""
     rest = span_name.removeprefix(SPAN_NAME + name)
     whole = name + rest if rest != span_name and not rest[:1].isspace() else name
-    return clean(whole)[:NAME_LENGTH]
+    return clean(redact(whole))[:NAME_LENGTH]
 
 
 def _moment(nanoseconds: int | None) -> datetime:
@@ -114,7 +115,7 @@ def _moment(nanoseconds: int | None) -> datetime:
 
 
 def _cut(name: str | None) -> str | None:
-    return None if name is None else clean(name)[:CHILD_LENGTH]
+    return None if name is None else clean(redact(name))[:CHILD_LENGTH]
 
 
 def _later(moment: datetime, seconds: object) -> datetime | None:
@@ -151,9 +152,9 @@ def _error(span: ReadableSpan) -> str | None:
     """`job.error`, or else the last exception's message, or else the status's description, which is never cut."""
     description, said = span.status.description, _attribute(span, names.JOB_ERROR)
     if isinstance(said, str) and not (description or "").startswith(said):
-        return clean(said)[:ERROR_LENGTH]
+        return clean(redact(said))[:ERROR_LENGTH]
     text = description if said is not None else _exception(span) or description
-    return clean(text)[:ERROR_LENGTH] if text else None
+    return clean(redact(text))[:ERROR_LENGTH] if text else None
 
 
 def _exception(span: ReadableSpan) -> str | None:

@@ -2,12 +2,18 @@
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from opentelemetry import trace
 
+from telemetry.logs.lines import traceback_of
+from telemetry.redaction.policy import redact, redact_value
+
 # `color_message` is uvicorn's second copy of a message, for terminals.
+# JSON lets them stand, but a terminal takes them for orders, and some readers of lines for the end of one.
+_UNPRINTED: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _NO_EXTRA: Final = frozenset(vars(logging.makeLogRecord({}))) | {"asctime", "message", "taskName", "color_message"}
 
 
@@ -24,19 +30,14 @@ class JsonFormatter(logging.Formatter):
             "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": redact(record.getMessage()),
             "module": record.module,
             "function": record.funcName,
             "line": record.lineno,
-            "exception": self._exception(record),
+            "exception": redact(traceback_of(record)) or None,
             **_trace(),
-            **({"stack": record.stack_info} if record.stack_info else {}),
+            **({"stack": redact(record.stack_info)} if record.stack_info else {}),
         }
-
-    def _exception(self, record: logging.LogRecord) -> str | None:
-        if record.exc_info and record.exc_info[0] and not record.exc_text:
-            record.exc_text = self.formatException(record.exc_info)
-        return record.exc_text or None
 
 
 def _trace() -> dict[str, str | None]:
@@ -50,14 +51,15 @@ def _trace() -> dict[str, str | None]:
 
 
 def _extra(record: logging.LogRecord) -> dict[str, Any]:
-    return {name: value for name, value in vars(record).items() if name not in _NO_EXTRA}
+    return {name: redact_value(value, name) for name, value in vars(record).items() if name not in _NO_EXTRA}
 
 
 def _dumps(value: object) -> str:
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except Exception:  # noqa: BLE001  # what JSON can't hold raises half a dozen errors, and foreign code its own
-        return json.dumps(_text(value), ensure_ascii=False)
+        text = json.dumps(redact(_text(value)), ensure_ascii=False)
+    return text if text.isprintable() else _UNPRINTED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _text(value: object) -> str:

@@ -1,7 +1,6 @@
-"""Libraries: what they log goes the same way as what we log, and no URL with a token in it goes anywhere."""
+"""Libraries: what they log goes the same way as what we log."""
 
 import logging
-import re
 from typing import Any, Final
 
 from telemetry.logs.errors import OnceFilter
@@ -23,7 +22,6 @@ def bring_in(*, debug: bool) -> None:
         _reroute(logging.getLogger(name))
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.NOTSET if debug else logging.WARNING)
-        _add_once(logging.getLogger(name), _HIDING)
     _keep_rerouted()
     _report_once(logging.getLogger(_SERVER_ERRORS))
 
@@ -48,16 +46,3 @@ def _report_once(logger: logging.Logger) -> None:
 def _add_once(logger: logging.Logger, wanted: logging.Filter) -> None:
     if not any(isinstance(known, type(wanted)) for known in logger.filters):
         logger.addFilter(wanted)
-
-
-class BotTokens(logging.Filter):
-    """On the logger of a client: takes the token out of the URLs of Telegram's Bot API."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if record.args and _BOT_TOKEN.search(said := record.getMessage()):
-            record.msg, record.args = _BOT_TOKEN.sub("/bot***", said), ()
-        return True
-
-
-_HIDING: Final = BotTokens()
-_BOT_TOKEN: Final = re.compile(r"/bot[0-9]+:[^/\s\"']+")

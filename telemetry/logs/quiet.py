@@ -7,9 +7,10 @@ whose arguments don't fit without a word. Here such a record becomes a line that
 import logging
 import sys
 from contextlib import suppress
-from typing import Final, TextIO
+from typing import TextIO
 
-FORMAT: Final = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
+from telemetry.logs.lines import LineFormatter
+
 _log = logging.getLogger(__name__)
 
 
@@ -71,7 +72,7 @@ def _complain(destination: str, error: BaseException | None) -> None:
     with suppress(Exception):
         text = f"{destination} cannot be written ({error}). It is tried again with each line."
         record = _log.makeRecord(_log.name, logging.WARNING, __file__, 0, text, (), None)
-        sys.stderr.write(f"{logging.Formatter(FORMAT).format(record)}\n")
+        sys.stderr.write(f"{LineFormatter().format(record)}\n")
 
 
 class Console(Quiet, logging.StreamHandler[TextIO]):
@@ -81,7 +82,7 @@ class Console(Quiet, logging.StreamHandler[TextIO]):
 
     def __init__(self, level: int | str) -> None:
         logging.Handler.__init__(self, level)
-        self.setFormatter(logging.Formatter(FORMAT))
+        self.setFormatter(LineFormatter())
 
     @property
     def stream(self) -> TextIO:  # type: ignore[override]  # an attribute there

@@ -6,7 +6,11 @@ from typing import Final
 from telemetry.logs import libraries
 from telemetry.logs.files import ALERTS, JSON_LINES, LogFile, require_writable
 from telemetry.logs.json import JsonFormatter
-from telemetry.logs.quiet import FORMAT, Console
+from telemetry.logs.lines import LineFormatter
+from telemetry.logs.quiet import Console
+from telemetry.logs.uncaught import redact_uncaught
+from telemetry.redaction.policy import POLICY
+from telemetry.redaction.sources import secrets_of
 from telemetry.settings import TelemetrySettings
 
 _JSON_BYTES: Final = 20 * 1024 * 1024
@@ -22,6 +26,8 @@ def setup_logging(settings: TelemetrySettings | None = None) -> None:
         SettingsError: no settings were given, and a variable has a value that it may not have.
     """
     settings = settings or TelemetrySettings.read()
+    POLICY.learn(secrets_of(settings))
+    redact_uncaught()
     files = _files(settings)
     trouble = _trouble(settings)
     for file in files if trouble else ():
@@ -35,7 +41,7 @@ def setup_logging(settings: TelemetrySettings | None = None) -> None:
 
 def _files(settings: TelemetrySettings) -> list[LogFile]:
     alerts = LogFile(settings.log_dir / ALERTS, logging.WARNING)
-    alerts.setFormatter(logging.Formatter(FORMAT))
+    alerts.setFormatter(LineFormatter())
     if not settings.enable_json_logging:
         return [alerts]
     lines = LogFile(settings.log_dir / JSON_LINES, settings.log_level, max_bytes=_JSON_BYTES)

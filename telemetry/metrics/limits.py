@@ -29,6 +29,7 @@ from opentelemetry.util.types import Attributes
 from telemetry import names
 from telemetry.metrics.activity import Activity
 from telemetry.metrics.bound import Bindings
+from telemetry.redaction.policy import redact_attributes
 
 LABEL_SETS: Final = 2000
 OVERFLOW: Final[Mapping[str, bool]] = {names.OVERFLOW: True}
@@ -51,7 +52,11 @@ class LabelSets:
 
     def admit(self, attributes: Attributes) -> Attributes:
         key = _key(attributes) if attributes else _NO_ATTRIBUTES
-        return attributes if key in self._seen or self._add(key) else OVERFLOW
+        if key in self._seen:
+            return attributes
+        if attributes and len(self._seen) < self._limit and (shown := redact_attributes(attributes)) is not attributes:
+            return self.admit(shown)
+        return attributes if self._add(key) else OVERFLOW
 
     def _add(self, key: Key) -> bool:
         with self._lock:

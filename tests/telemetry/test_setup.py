@@ -522,7 +522,7 @@ def test_spans_go_where_the_environment_says_and_to_the_runs_first(start, monkey
     runs, exported = start().tracer_provider._active_span_processor._span_processors
 
     assert isinstance(runs, JobSpanProcessor)
-    assert isinstance(exported.span_exporter, ConsoleSpanExporter)
+    assert isinstance(exported.span_exporter._inner, ConsoleSpanExporter)
 
 
 def test_logs_go_to_otlp_at_every_level_when_it_is_asked_for(start, monkeypatch):

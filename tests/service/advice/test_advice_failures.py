@@ -19,7 +19,7 @@ from service.marketplaces.errors import (
     Unreachable,
 )
 
-SECRETS = ("canary", "wxyz", "sk-proj")
+SECRETS = ("canary", "sk-proj")
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_other_refusals_say_their_status_and_are_not_repeated(openai, failure, s
 
     assert type(error) is Refused
     assert str(error).startswith(
-        f"OpenAI refused the call with {status} (context_length_exceeded, input, Too long for sk-… "
+        f"OpenAI refused the call with {status} (context_length_exceeded, input, Too long for [hidden key …0123] "
     )
     assert len(str(error)) < 400
     assert len(openai.requests) == 1

@@ -157,4 +157,4 @@ def test_no_span_holds_a_text_or_the_key(openai, span, status):
 
     found = span().to_json()
 
-    assert not any(secret in found for secret in ("canary", "wxyz", "Маломерит", "Спасибо", "Пижама"))
+    assert not any(secret in found for secret in ("canary", "Маломерит", "Спасибо", "Пижама"))
