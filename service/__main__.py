@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from service import __version__, commands
 from service.alerting import seconds_of
@@ -39,6 +40,10 @@ def _parser() -> argparse.ArgumentParser:
         "--within", type=_positive, default=60, metavar="SECONDS", help="how long to wait (default: 60)"
     )
     _add_silence(added)
+    restore = _add(added, "restore", commands.restore, "put a backup in the place of the database, checked before")
+    restore.add_argument(
+        "file", metavar="FILE", nargs="?", type=Path, help="the backup; without it those there are are listed"
+    )
     _add(added, "doctor", commands.doctor, "check that everything the service relies on works; exit 1 if not")
     return parser
 

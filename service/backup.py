@@ -17,6 +17,8 @@ from typing import Final
 
 from sqlalchemy.engine import URL
 
+from telemetry import private
+
 TIMEOUT: Final = 1800.0
 _PAGES: Final = 256  # 1 MiB a step; between two steps it is seen whether the time is up
 _LEFT_BEHIND: Final = timedelta(days=1)
@@ -39,7 +41,7 @@ def backup_database(url: URL, directory: Path, now: datetime, timeout: float = T
         BackupFailed: it was tried, and did not work.
     """
     copy, suffix = (_copy_sqlite, "db") if url.get_backend_name() == "sqlite" else (_dump_postgresql, "dump")
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private.make_directory(directory)
     _remove_left_behind(directory, now - _LEFT_BEHIND)
     final, partial = _reserve(directory, f"sovani-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}", suffix)
     try:
@@ -136,7 +138,7 @@ def _dump_postgresql(url: URL, partial: Path, timeout: float) -> None:
     try:
         done = subprocess.run(  # noqa: S603  # the operator's PATH says which program this is, and nobody else the options
             (program, *options),
-            env={**os.environ, "LC_ALL": "C", **_connection(url)},
+            env={**os.environ, "LC_ALL": "C", **connection_of(url)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -150,7 +152,7 @@ def _dump_postgresql(url: URL, partial: Path, timeout: float) -> None:
         raise _failure(done.stderr)
 
 
-def _connection(url: URL) -> dict[str, str]:
+def connection_of(url: URL) -> dict[str, str]:
     """Where and who, as libpq's own variables: every user of a machine can read the arguments of a program."""
     from psycopg import pq  # noqa: PLC0415  # takes a fifth of a second, and SQLite does without
 

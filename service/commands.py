@@ -2,13 +2,16 @@
 
 import argparse
 import json
+import logging
 import os
+import resource
 import signal
 import socket
 import sqlite3
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from types import FrameType
 from typing import Final
@@ -16,7 +19,7 @@ from typing import Final
 import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
 
-from service import alerting, database
+from service import alerting, database, restoring
 from service.banner import banner
 from service.cancelling import Stopped
 from service.claims import new_holder
@@ -39,6 +42,7 @@ GRACEFUL: Final = 20
 _LOOK: Final = 0.1
 _TO_END: Final = (signal.SIGTERM, signal.SIGINT)
 _APP: Final = "service.main:app"
+_log = logging.getLogger(__name__)
 
 
 def say(text: str) -> None:
@@ -60,6 +64,9 @@ def serve(options: argparse.Namespace) -> int:
         return complain(taken)
     setup_logging(settings)  # for what uvicorn itself has to say, the parent of several workers above all
     say(banner(settings, Schedule(settings)))
+    if settings.open_to_all and not settings.on_loopback:
+        _log.warning(settings.open_to_all)
+    _allow_many_connections()
     uvicorn.run(
         _APP,
         host=settings.host,
@@ -68,9 +75,18 @@ def serve(options: argparse.Namespace) -> int:
         log_config=None,
         access_log=settings.log_level == "DEBUG",
         server_header=False,
+        http="service.connections:Connection",
+        ws="none",
         timeout_graceful_shutdown=GRACEFUL,
     )
     return 0
+
+
+def _allow_many_connections() -> None:
+    """As many files as the system lets this process have: a connection is one, and the usual limit is 1,024."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _taken(host: str, port: int) -> str | None:
@@ -241,6 +257,15 @@ def silence(options: argparse.Namespace) -> int:
     finally:
         setup.shutdown(1.0)
     return 0
+
+
+def restore(options: argparse.Namespace) -> int:
+    """Put a backup in the place of the database; without one, list those that there are."""
+    settings = Settings.read()
+    setup_logging(settings)
+    if options.file is None:
+        return restoring.list_backups(settings.data_dir, say, complain)
+    return restoring.restore(settings, options.file, say, complain)
 
 
 def doctor(_options: argparse.Namespace) -> int:

@@ -144,6 +144,11 @@ def _revisions() -> tuple[str, ...]:
     return tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
+def is_known(revision: str) -> bool:
+    """Whether this code can bring a database of that revision to the newest."""
+    return revision in _revisions()
+
+
 def _upgrade(connection: Connection) -> None:
     from alembic import command  # noqa: PLC0415  # see above
 

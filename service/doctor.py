@@ -21,9 +21,9 @@ from service.marketplaces.pace import Limit
 from service.outside import Outside
 from service.runtime import Runtime
 from service.scheduler import utcnow
-from service.settings import PRODUCTION, Settings
+from service.settings import Settings
 from service.telegram import check_bot
-from telemetry import otlp
+from telemetry import otlp, private
 from telemetry.health.report import describe
 from telemetry.selftest import SelfTest, Silent
 
@@ -81,6 +81,7 @@ def _checks(runtime: Runtime) -> Mapping[str, Check]:
         "variables": lambda: _variables(settings),
         "directory DATA_DIR": lambda: _writable(settings.data_dir),
         "directory LOG_DIR": lambda: _writable(settings.log_dir),
+        "privacy": lambda: _privacy(settings),
         "OTLP": _otlp,
         "database": lambda: _database(runtime),
         "migrations": lambda: _migrations(runtime),
@@ -128,9 +129,18 @@ def _telegram(outside: Outside, settings: Settings) -> str:
 
 
 def _variables(settings: Settings) -> str:
-    if settings.environment == PRODUCTION and settings.ops_token is None and not settings.on_loopback:
+    if settings.open_to_all and not settings.on_loopback:
         raise Unwell("ENVIRONMENT is production and HOST is no loopback address, but OPS_TOKEN is not set.")
     return "each may be what it is"
+
+
+def _privacy(settings: Settings) -> str:
+    """What was made by an earlier version, or by somebody else, may be open; what is made from now on is not."""
+    found = [str(path) for path in private.open_to_others({settings.data_dir, settings.log_dir})]
+    if found:
+        shown = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")  # noqa: PLR2004  # a line
+        raise Unwell(f"others on this machine may read {shown}: chmod -R go= {settings.data_dir} {settings.log_dir}")
+    return "nobody else on this machine reads DATA_DIR and LOG_DIR"
 
 
 def _otlp() -> str:
@@ -163,7 +173,7 @@ def _alerts(runtime: Runtime) -> str:
 def _writable(directory: Path) -> str:
     probe = directory / f".doctor-{uuid4().hex}"
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        private.make_directory(directory)
         probe.write_bytes(os.urandom(16))
         probe.unlink()
     except OSError as error:

@@ -6,6 +6,7 @@ from typing import Final, Self
 
 from opentelemetry.metrics import Counter, Histogram, Meter
 
+from service.connections import CONNECTIONS_REFUSED, STATUSES, refusals
 from service.external import MARKETPLACES, OPENAI, OZON, WB
 from service.tables import DRAFTED
 from telemetry import names
@@ -126,6 +127,13 @@ ROWS: Final = (
         "Runs of a job that went on for longer than they may.",
         (Label("job_name", names.JOB_NAME),),
     ),
+    Row(
+        "http_connections_refused_total",
+        "counter",
+        CONNECTIONS_REFUSED,
+        "Connections closed: a client too slow, or the head of a request too large.",
+        (Label("status", names.HTTP_STATUS_CODE),),
+    ),
 )
 
 
@@ -141,6 +149,7 @@ class BusinessInstruments:
     ticks_skipped: Counter
     runs_missed: Counter
     runs_overdue: Counter
+    connections_refused: Counter
 
     @classmethod
     def create(cls, meter: Meter) -> Self:
@@ -162,12 +171,15 @@ class BusinessInstruments:
             ),
             runs_missed=meter.create_counter(RUNS_MISSED, "{tick}", "Ticks for which no run began in time."),
             runs_overdue=meter.create_counter(RUNS_OVERDUE, "{run}", "Runs that went on for longer than they may."),
+            connections_refused=refusals(meter),
         )
         made._begin_at_zero()
         return made
 
     def _begin_at_zero(self) -> None:
         """Where all label sets are known before, so that a first event is seen by `rate()`."""
+        for status in STATUSES:
+            self.connections_refused.add(0, {names.HTTP_STATUS_CODE: status})
         for marketplace in MARKETPLACES:
             self.advice_generated.add(0, {MARKETPLACE: marketplace})
         for marketplace, outcome in product(MARKETPLACES, OUTCOMES):

@@ -9,9 +9,10 @@ from typing import Any
 from fastapi import Depends, FastAPI
 
 from service import __version__, database
-from service.access import require_ops_token
+from service.access import require_ops_token, require_ops_token_or_password
+from service.edge import put_edge
 from service.errors import PROBLEM, install_error_pages
-from service.operations import alerts, health, jobs, metrics, statistics
+from service.operations import alerts, documentation, health, jobs, metrics, statistics
 from service.orders import routes as orders
 from service.reviews import actions
 from service.reviews import routes as reviews
@@ -29,6 +30,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=__version__,
         summary="Reviews, orders and advice for sellers on Wildberries and Ozon, completely observable.",
         lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
     )
     app.state.runtime = runtime
     app.state.settings = runtime.settings
@@ -51,6 +55,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(router)
     for router in (metrics.router, jobs.router, statistics.router, alerts.router):
         app.include_router(router, dependencies=[Depends(require_ops_token)], responses={401: PROBLEM})
+    app.include_router(documentation.router, dependencies=[Depends(require_ops_token_or_password)])
+    put_edge(app, runtime.settings.open_to_all)
     setup.start(app=app, settings=runtime.settings, specifics=specifics(runtime.settings))
     return app
 

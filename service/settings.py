@@ -77,6 +77,13 @@ class Settings(TelemetrySettings):
         return self.host in {"localhost", "::1"} or self.host.startswith("127.")
 
     @property
+    def open_to_all(self) -> str:
+        """What is said when strangers could read the operations' pages; empty while they can't, as far as is known."""
+        if self.environment != PRODUCTION or self.ops_token is not None:
+            return ""
+        return "ENVIRONMENT is production and OPS_TOKEN is not set: whoever reaches this service reads its metrics, jobs and alerts."
+
+    @property
     def sandbox_url(self) -> str:
         return f"http://{SANDBOX_HOST}:{self.sandbox_port}"
 

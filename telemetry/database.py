@@ -3,7 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,8 @@ from sqlalchemy import DateTime, QueuePool, event
 from sqlalchemy.engine import URL, Dialect, Engine, make_url
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator
+
+from telemetry import private
 
 BUSY_TIMEOUT_MS: Final = 5000
 POOL_TIMEOUT_S: Final = 5
@@ -54,9 +56,16 @@ def _sqlite(url: URL) -> Engine:
         **({} if file else {"pool_size": 1, "max_overflow": 0}),
     )
     if file:
-        event.listen(engine, "do_connect", lambda *_: file.parent.mkdir(parents=True, exist_ok=True))
+        event.listen(engine, "do_connect", lambda *_: _make(file))
     event.listen(engine, "connect", _set_up)
     return engine
+
+
+def _make(file: Path) -> None:
+    """For the owner's eyes, as then are its log and what else SQLite puts beside it. SQLite says what is wrong, if it is."""
+    private.make_directory(file.parent)
+    with suppress(OSError):
+        private.make_file(file)
 
 
 def _file(url: URL) -> Path | None:

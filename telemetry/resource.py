@@ -14,6 +14,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.semconv._incubating.attributes.deployment_attributes import DEPLOYMENT_ENVIRONMENT_NAME
 from opentelemetry.semconv.attributes.service_attributes import SERVICE_INSTANCE_ID, SERVICE_NAME, SERVICE_VERSION
 
+from telemetry import private
+
 _MOST_SLOTS: Final = 1024
 _log = logging.getLogger(__name__)
 
@@ -36,8 +38,9 @@ class Instance:
             self.id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{socket.gethostname()}{data_dir.resolve()}/{slot}"))
 
     def _take_a_slot(self, directory: Path) -> int:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private.make_directory(directory)
         for slot in range(_MOST_SLOTS):
+            private.make_file(directory / f"{slot}.lock")
             lock = (directory / f"{slot}.lock").open("a")
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -52,6 +55,17 @@ class Instance:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+
+def in_use(data_dir: Path) -> bool:
+    """Whether any process has a slot of the directory."""
+    for lock in (data_dir / "instances").glob("*.lock"):
+        with lock.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+    return False
 
 
 def describe(name: str, version: str, environment: str, instance_id: str) -> Resource:

@@ -35,7 +35,7 @@ from telemetry.jobs.accounts import QUEUE_NAME
 from telemetry.jobs.inside import Insides
 from telemetry.jobs.records import Records
 from telemetry.jobs.store import JobRunStore
-from telemetry.logs.setup import setup_logging
+from telemetry.logs.setup import setup_logging, tell_repeats
 from telemetry.metrics import workers
 from telemetry.metrics.families import Translator
 from telemetry.metrics.limits import LABEL_SETS, LimitedMeterProvider
@@ -166,6 +166,7 @@ def _instrument(built: Telemetry, engine: Engine, services: Iterable[ExternalSer
             alert_service.deactivate,
             monitor.deactivate,
             uninstrument_libraries,
+            tell_repeats,
         )
     )
 

@@ -41,7 +41,7 @@ class Journal:
 
     def _write(self, path: Path, entry: Entry) -> None:
         if self._file is None:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = os.fdopen(_open_private(path), "a", encoding="utf-8")
         self._file.write(json.dumps(entry, ensure_ascii=False) + "\n")
         self._file.flush()

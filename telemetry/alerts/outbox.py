@@ -13,6 +13,8 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from telemetry import private
+
 FILE: Final = Path("alerts", "outbox.db")
 _BUSY_MS: Final = 200
 _LOCK_S: Final = 0.25
@@ -20,7 +22,6 @@ _LOCK_S: Final = 0.25
 _OPENING_S: Final = 2.0
 _LONG_LOG: Final = 1024 * 1024
 _VERSION: Final = 1
-_MODE: Final = 0o600
 _BROKEN: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _log = logging.getLogger(__name__)
 _SCHEMA: Final = """
@@ -176,8 +177,8 @@ def _one(connection: sqlite3.Connection) -> Generator[None]:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, _MODE))  # what is in it is for nobody else
+    private.make_directory(path.parent)
+    private.make_file(path)  # what is in it is for nobody else
     connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     # Whoever reports an error does not move the log into the file; the sender does, by `checkpoint`.

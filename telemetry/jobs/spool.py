@@ -17,6 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
+from telemetry import private
 from telemetry.jobs.lines import decode, encode
 from telemetry.jobs.run import JobRun
 
@@ -195,7 +196,7 @@ class Spool:
 
 def make_lock(directory: Path, path: Path) -> int:
     """Made under another name, so that nobody finds it before it is held. Returns the file, which holds it while it is open."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private.make_directory(directory)
     unseen = path.with_suffix(".new")
     lock = os.open(unseen, os.O_RDWR | os.O_CREAT, 0o600)
     try:

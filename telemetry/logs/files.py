@@ -11,6 +11,7 @@ from typing import Final
 
 from concurrent_log_handler import ConcurrentRotatingFileHandler
 
+from telemetry import private
 from telemetry.logs.quiet import Quiet
 
 ALERTS: Final = "alerts.log"
@@ -18,7 +19,6 @@ JSON_LINES: Final = "sovani.jsonl"
 _MIB: Final = 1024 * 1024
 _BLOCK: Final = 4096
 _KEPT: Final = 5
-_MODE: Final = 0o640  # whoever may read the lock file may hold the lock, and stop all that log
 # `.rotate.` is what a file is called between two names; a process that dies there leaves it.
 _ROTATED: Final = re.compile(rf"({re.escape(ALERTS)}|{re.escape(JSON_LINES)})\.(rotate\.)?[0-9]+(\.gz)?")
 
@@ -33,7 +33,7 @@ class LogFile(Quiet, ConcurrentRotatingFileHandler):
             backupCount=_KEPT,
             encoding="utf-8",
             unicode_error_policy="replace",
-            chmod=_MODE,
+            chmod=private.FILE,
         )
         self.destination = str(path)
         self.setLevel(level)
@@ -50,7 +50,7 @@ def require_writable(directory: Path) -> None:
     Raises:
         OSError: it cannot be made, or it or one of its logs cannot be written to.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    private.make_directory(directory)
     with tempfile.TemporaryFile(dir=directory) as probe:
         probe.write(bytes(_BLOCK))
         probe.flush()

@@ -9,6 +9,7 @@ from typing import Any, Final
 from opentelemetry import trace
 
 from telemetry.logs.lines import traceback_of
+from telemetry.logs.request import request_id
 from telemetry.redaction.policy import redact, redact_value
 
 # `color_message` is uvicorn's second copy of a message, for terminals.
@@ -36,6 +37,7 @@ class JsonFormatter(logging.Formatter):
             "line": record.lineno,
             "exception": redact(traceback_of(record)) or None,
             **_trace(),
+            **({"request_id": request} if (request := request_id.get()) else {}),
             **({"stack": redact(record.stack_info)} if record.stack_info else {}),
         }
 

@@ -8,6 +8,7 @@ from telemetry.logs.files import ALERTS, JSON_LINES, LogFile, require_writable
 from telemetry.logs.json import JsonFormatter
 from telemetry.logs.lines import LineFormatter
 from telemetry.logs.quiet import Console
+from telemetry.logs.repeats import Repeats
 from telemetry.logs.uncaught import redact_uncaught
 from telemetry.redaction.policy import POLICY
 from telemetry.redaction.sources import secrets_of
@@ -32,11 +33,22 @@ def setup_logging(settings: TelemetrySettings | None = None) -> None:
     trouble = _trouble(settings)
     for file in files if trouble else ():
         file.fail_silently()
-    earlier = _install(logging.getLogger(), [Console(settings.log_level), *files], settings.log_level)
+    repeats = Repeats()
+    for handler in (console := Console(settings.log_level), *files):
+        handler.addFilter(repeats)
+    earlier = _install(logging.getLogger(), [console, *files], settings.log_level)
     libraries.bring_in(debug=settings.log_level == "DEBUG")
     logging.captureWarnings(capture=True)
     if trouble and not any(handler.failing for handler in earlier):
         _log.warning("LOG_DIR %s cannot be written (%s): the console alone gets the logs.", settings.log_dir, trouble)
+
+
+def tell_repeats() -> None:
+    """What was counted instead of written is told of now: the process ends, or its logging does."""
+    for handler in logging.getLogger().handlers:
+        for each in handler.filters:
+            if isinstance(each, Repeats):
+                each.flush()
 
 
 def _files(settings: TelemetrySettings) -> list[LogFile]:

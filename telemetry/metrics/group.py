@@ -15,6 +15,8 @@ from typing import IO, Final, Self
 
 import psutil
 
+from telemetry import private
+
 _MOST: Final = 512
 _SNAPSHOT: Final = ".json"
 
@@ -70,8 +72,7 @@ class Place:
         """Raises:
         OSError: the directory cannot be used, or every place is taken.
         """
-        for each in (directory.parent, directory):
-            each.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private.make_directory(directory)
         for number in range(_MOST):
             lock = os.fdopen(os.open(directory / f"{number}.place", os.O_RDWR | os.O_CREAT, 0o600), "r+")
             try:

@@ -24,6 +24,7 @@ def test_where_everything_works_each_check_is_a_line_that_says_so(runtime_of, tm
             "variables",
             "directory DATA_DIR",
             "directory LOG_DIR",
+            "privacy",
             "OTLP",
             "database",
             "migrations",
@@ -39,6 +40,17 @@ def test_where_everything_works_each_check_is_a_line_that_says_so(runtime_of, tm
     assert findings["directory LOG_DIR"].sentence == f"{tmp_path}/var/log can be written"
     assert findings["OTLP"].sentence == "not asked for"
     assert not list((tmp_path / "var").glob(".doctor-*"))
+
+
+def test_a_file_that_others_may_read_is_named_with_what_to_do(runtime_of, tmp_path):
+    runtime = runtime_of()
+    (tmp_path / "var" / "old.db").write_text("from before")
+    (tmp_path / "var" / "old.db").chmod(0o644)
+
+    finding = found(runtime)["privacy"]
+
+    assert finding.mark == FAIL
+    assert f"{tmp_path}/var/old.db: chmod -R go= " in finding.sentence
 
 
 def test_what_is_not_configured_is_told_and_is_not_wrong(runtime_of):

@@ -77,14 +77,14 @@ def test_five_rotated_files_are_kept(tmp_path):
     assert all(is_rotated(name) for name in names[1:])
 
 
-def test_only_the_owner_and_the_group_may_read_a_log_or_hold_its_lock(tmp_path):
+def test_only_the_owner_may_read_a_log_or_hold_its_lock(tmp_path):
     file = LogFile(tmp_path / "alerts.log", logging.INFO)
 
     file.emit(logging.makeLogRecord({"msg": "line"}))
     file.close()
 
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
-    assert modes == {"alerts.log": 0o640, ".__alerts.lock": 0o640}
+    assert modes == {"alerts.log": 0o600, ".__alerts.lock": 0o600}
 
 
 def test_text_that_utf8_cannot_hold_is_written_all_the_same(tmp_path):

@@ -1,0 +1,45 @@
+"""Private: files and directories that are for the service's own user, whatever the process's umask is."""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+DIRECTORY: Final = 0o700
+FILE: Final = 0o600
+_OTHERS: Final = 0o077
+
+
+def make_directory(path: Path) -> None:
+    """Make it and what is missing above it. What is there already stays as somebody has made it.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    for each in (*reversed(path.parents), path):
+        if not each.exists():
+            each.mkdir(mode=DIRECTORY, exist_ok=True)
+    path.mkdir(exist_ok=True)  # says what is wrong when something else is there
+
+
+def make_file(path: Path) -> None:
+    """Make it, empty, if it is not there: who writes to it afterwards leaves it as private as it is.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, FILE))
+
+
+def open_to_others(directories: Iterable[Path]) -> Iterator[Path]:
+    """What others than the user may read or write: of the directories themselves, and of what is in them."""
+    for directory in directories:
+        for each in (directory, *directory.rglob("*")):
+            try:
+                found = each.lstat()
+            except OSError:
+                continue  # it has gone, or is not to be seen even by us
+            is_dir = stat.S_ISDIR(found.st_mode)
+            if (is_dir or stat.S_ISREG(found.st_mode)) and found.st_mode & _OTHERS:
+                yield each
