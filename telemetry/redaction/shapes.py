@@ -160,14 +160,14 @@ def _row(found: Match) -> str:
 
 
 _CARD: Final = re.compile(
-    r"[2456][0-9]{3}(?P<gap>[ \-]?)[0-9]{4}(?P=gap)[0-9]{4}(?P=gap)[0-9]{4}(?![0-9A-Za-z_\-])"
-    r"(?<![0-9A-Za-z_.\-][0-9]{16})(?<![0-9A-Za-z_.\-][0-9]{4}[ \-][0-9]{4}[ \-][0-9]{4}[ \-][0-9]{4})"
+    r"[2456][0-9]{3}(?P<gap>[ \-+]|%20|)[0-9]{4}(?P=gap)[0-9]{4}(?P=gap)[0-9]{4}(?![0-9A-Za-z_\-])"
+    r"(?<![0-9A-Za-z_.\-][0-9]{16})(?<![0-9A-Za-z_.\-][0-9]{4}[ \-+][0-9]{4}[ \-+][0-9]{4}[ \-+][0-9]{4})"
 )
 _ISSUERS: Final = re.compile(r"4|5[1-5]|2[2-7]|6[025]")  # Visa; Mastercard; Mir and Mastercard; Maestro, UnionPay
 
 
 def _card(found: Match) -> str:
-    digits = [int(letter) for letter in found[0] if letter.isdigit()]
+    digits = [int(letter) for letter in found[0].replace("%20", "") if letter.isdigit()]
     doubled = [each * 2 - 9 * (each > 4) for each in digits[-2::-2]]  # noqa: PLR2004  # Luhn's rule, ISO/IEC 7812-1
     is_card = _ISSUERS.match(found[0]) and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
     return mark("card", found[0]) if is_card else found[0]

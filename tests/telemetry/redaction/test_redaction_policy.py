@@ -106,6 +106,7 @@ def test_a_secret_too_short_to_be_told_from_words_is_hidden_only_where_its_shape
         ("GET /x?n=1&cursor=abcdEFGH1234567890abcd", "GET /x?n=1&cursor=[hidden cursor …abcd]"),
         ("paid by 4111 1111 1111 1111, thanks", "paid by [hidden card …1111], thanks"),
         ("2200-0000-0000-0053", "[hidden card …0053]"),
+        ("?card=4111%201111%201111%201111", "?card=[hidden card …1111]"),
         ("DETAIL:  Failing row contains (1, Анна, 5).\nx", "DETAIL:  Failing row contains ([hidden row]).\nx"),
         ("Key (name)=(Анна) already exists.", "Key (name)=([hidden value]) already exists."),
         (
