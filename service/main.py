@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -33,6 +34,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        responses={HTTPStatus.REQUEST_URI_TOO_LONG: PROBLEM},
     )
     app.state.runtime = runtime
     app.state.settings = runtime.settings

@@ -22,7 +22,7 @@ from telemetry.database import transaction
 
 Responses = dict[int | str, dict[str, Any]]
 router = APIRouter(prefix="/api/v1/reviews", tags=["reviews"])
-_REFUSALS: Responses = dict.fromkeys((401, 404, 409, 422, 502, 503), PROBLEM)
+_REFUSALS: Responses = dict.fromkeys((400, 401, 404, 409, 413, 422, 502, 503), PROBLEM)
 _ANSWERED: Responses = {**_REFUSALS, 202: {"model": AnswerOut}, 403: PROBLEM, 504: PROBLEM}
 
 

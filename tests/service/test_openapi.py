@@ -1,0 +1,99 @@
+"""The OpenAPI document: whatever is sent by it, and against it, is answered as it says, and never by a 500."""
+
+import pytest
+import schemathesis
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+
+from service.main import create_app
+from service.settings import Settings
+from telemetry import setup
+
+TOKEN = "token-of-the-document"
+AS_DOCUMENTED = [
+    schemathesis.checks.status_code_conformance,
+    schemathesis.checks.content_type_conformance,
+    schemathesis.checks.response_headers_conformance,
+    schemathesis.checks.response_schema_conformance,
+]
+EXAMPLES = settings(
+    max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
+)
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory, sqlite_template):
+    home = tmp_path_factory.mktemp("document")
+    database = home / "shop.db"
+    database.write_bytes(sqlite_template.read_bytes())
+    made = create_app(
+        Settings(
+            database_url=f"sqlite:///{database}",
+            data_dir=home / "var",
+            log_dir=home / "log",
+            scheduler=False,
+            ops_token=TOKEN,
+        )
+    )
+    yield made
+    setup.shutdown()
+    made.state.runtime.engine.dispose()
+
+
+def _all_of(error):
+    inside = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    return "; ".join([str(error), *(_all_of(each) for each in inside)])
+
+
+def _without_lifespan(app):
+    """An application has one life; who asks here would give it one with each request."""
+
+    async def asked(scope, receive, send):
+        if scope["type"] == "http":
+            await app(scope, receive, send)
+            return
+        for phase in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{phase}.complete"})
+
+    return asked
+
+
+@pytest.fixture(scope="module")
+def operations(app):
+    schema = schemathesis.openapi.from_dict(app.openapi())
+    schema.app = _without_lifespan(app)
+    return [found.ok() for found in schema.get_all_operations()]
+
+
+# Of schemathesis's own doing, and of no consequence: each case that fails is told as a request to repeat.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
+@pytest.mark.parametrize("mode", list(GenerationMode))
+@pytest.mark.parametrize("headers", [{}, {"authorization": f"Bearer {TOKEN}"}], ids=["without token", "with token"])
+def test_whatever_is_asked_the_answer_is_as_documented_and_no_500(operations, headers, mode):
+    wrong = []
+    for operation in operations:
+
+        @EXAMPLES
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def ask(case):
+            answer = case.call(headers=headers)
+            assert answer.status_code != 500
+            case.validate_response(answer, checks=AS_DOCUMENTED)
+
+        try:
+            ask()
+        except Unsatisfiable:  # it takes nothing that could be wrong
+            assert mode is GenerationMode.NEGATIVE
+        except (BaseExceptionGroup, AssertionError) as error:
+            wrong.append(f"{operation.label}: {_all_of(error)}")
+    assert wrong == []
+
+
+def test_the_document_names_every_route_but_its_own(app):
+    with TestClient(app) as client:
+        paths = client.get("/openapi.json", headers={"authorization": f"Bearer {TOKEN}"}).json()["paths"]
+
+    assert len(paths) == 15
