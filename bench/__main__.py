@@ -21,6 +21,7 @@ PARTS = {
     "jobs": "bench.jobs",
     "records": "bench.records",
     "alerts": "bench.alerts",
+    "redaction": "bench.redaction",
     "sync": "bench.sync",
     "statistics": "bench.statistics",
     "workers": "bench.workers",

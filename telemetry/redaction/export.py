@@ -43,22 +43,31 @@ class RedactedLogs(LogRecordExporter):
 
 
 def redacted_span(span: ReadableSpan) -> ReadableSpan:
-    """A copy, with name, attributes, events, links and status as they may be seen; what is dropped is still counted."""
+    """As it may be seen: a copy where there is something to hide, which still tells what was dropped; else the span itself."""
+    name, attributes, status = redact_value(span.name), _attributes(span.attributes), _status(span.status)
+    events, links = [_event(each) for each in span.events], [_link(each) for each in span.links]
+    is_changed = name is not span.name or attributes is not span.attributes or status is not span.status
+    if not is_changed and _are_same(events, span.events) and _are_same(links, span.links):
+        return span
     return _Copy(
         span,
-        name=redact(span.name),
+        name=name,
         context=span.get_span_context(),
         parent=span.parent,
         resource=span.resource,
-        attributes=_attributes(span.attributes),
-        events=[Event(redact(each.name), _attributes(each.attributes), each.timestamp) for each in span.events],
-        links=[Link(each.context, _attributes(each.attributes)) for each in span.links],
+        attributes=attributes,
+        events=events,
+        links=links,
         kind=span.kind,
-        status=_status(span.status),
+        status=status,
         start_time=span.start_time,
         end_time=span.end_time,
         instrumentation_scope=span.instrumentation_scope,
     )
+
+
+def _are_same(shown: Sequence[object], given: Sequence[object]) -> bool:
+    return all(new is old for new, old in zip(shown, given, strict=True))
 
 
 class _Copy(ReadableSpan):
@@ -83,8 +92,20 @@ def _attributes(attributes: Mapping[str, Any] | None) -> Mapping[str, Any] | Non
     return redact_attributes(attributes) if attributes else attributes
 
 
+def _event(event: Event) -> Event:
+    name, attributes = redact_value(event.name), _attributes(event.attributes)
+    is_same = name is event.name and attributes is event.attributes
+    return event if is_same else Event(name, attributes, event.timestamp)
+
+
+def _link(link: Link) -> Link:
+    attributes = _attributes(link.attributes)
+    return link if attributes is link.attributes else Link(link.context, attributes)
+
+
 def _status(status: Status) -> Status:
-    return Status(status.status_code, redact(status.description)) if status.description else status
+    said = redact(status.description) if status.description else status.description
+    return status if said == status.description else Status(status.status_code, said)
 
 
 def redacted_record(readable: ReadableLogRecord) -> ReadableLogRecord:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from telemetry.redaction.known import KnownSecrets
-from telemetry.redaction.shapes import CARDS, SHAPES, mark, names_a_secret
+from telemetry.redaction.shapes import CARD_DIGITS, CARDS, SHAPES, digits_in, mark, names_a_secret
 from telemetry.redaction.sql import without_literals
 
 STATEMENTS: Final = frozenset(("db.query.text", "db.statement"))
@@ -41,9 +41,10 @@ class Policy:
     def text(self, text: str) -> str:
         text = self._known.hide(text)
         small = text.lower()
-        for shape in dict.fromkeys([shape for trigger, shape in _TRIGGERS if trigger in small]):
-            text = shape.hide(text)
-        return CARDS.hide(text)
+        if found := [shape for trigger, shape in _TRIGGERS if trigger in small]:
+            for shape in dict.fromkeys(found):
+                text = shape.hide(text)
+        return CARDS.hide(text) if digits_in(text) >= CARD_DIGITS else text
 
     def value(self, value: Any, name: str = "", above: tuple[int, ...] = ()) -> Any:
         """A value of any kind, and what is inside of it. One whose name says that it is a secret is hidden whole."""
