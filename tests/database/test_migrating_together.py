@@ -67,6 +67,7 @@ def recorded_queries(engine) -> list[str]:
     return queries
 
 
+@pytest.mark.e2e
 def test_processes_that_start_at_once_on_an_empty_database_migrate_once(programs, database_url, tmp_path):
     started = [
         programs.start("migrate_it.py", DATABASE_URL=text_of(database_url), DATA_DIR=str(tmp_path))

@@ -92,6 +92,7 @@ def test_on_sigterm_a_request_is_answered_and_all_three_signals_arrive(stopped_i
     assert resource["service.instance.id"]
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("how", ["refusing", "hanging"])
 def test_on_sigterm_a_collector_in_trouble_costs_neither_the_answer_nor_five_seconds(
     how: str, stopped_in_a_request: Stop
@@ -104,6 +105,7 @@ def test_on_sigterm_a_collector_in_trouble_costs_neither_the_answer_nor_five_sec
     assert "Traceback" not in service.err.read_text()
 
 
+@pytest.mark.e2e
 def test_ctrl_c_is_no_crash_and_a_second_start_is_quick(programs: Programs, capsys: pytest.CaptureFixture[str]):
     first = programs.serve()
     first.wait_for("/readyz")
@@ -124,6 +126,7 @@ def test_ctrl_c_is_no_crash_and_a_second_start_is_quick(programs: Programs, caps
     assert started_in < 10
 
 
+@pytest.mark.e2e
 def test_two_workers_serve_and_leave_nobody_behind(programs: Programs):
     service = programs.uvicorn("service.main:app", "--workers", "2")
     service.wait_for("/readyz")

@@ -4,6 +4,8 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from tests.programs import Programs, eventually
 from tests.records import rows
 
@@ -41,6 +43,7 @@ def slow():
 """
 
 
+@pytest.mark.e2e
 def test_four_workers_stop_together_within_the_grace_and_tell_each_run_as_it_was(programs: Programs):
     programs.write("stopping.py", APP)
     service = programs.uvicorn("stopping:app", "--workers", "4", JOB_GRACE_SECONDS="3")

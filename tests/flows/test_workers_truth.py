@@ -77,6 +77,7 @@ def test_only_the_owner_may_look_at_what_workers_write(service: Program):
     assert {mode for is_directory, mode in written if not is_directory} == {0o600}
 
 
+@pytest.mark.e2e
 def test_workers_that_are_recycled_take_nothing_with_them(programs: Programs):
     service = served(programs, "--limit-max-requests", "120")
     truth, first = Truth(service, pause=0.01), {worker.pid for worker in workers(service)}
@@ -94,6 +95,7 @@ def test_workers_that_are_recycled_take_nothing_with_them(programs: Programs):
     assert truth.beyond(page) <= 20
 
 
+@pytest.mark.e2e
 def test_a_service_that_is_started_again_begins_at_zero_and_its_page_is_that_of_all_in_both_vocabularies(
     programs: Programs,
 ):

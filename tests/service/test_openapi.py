@@ -19,7 +19,7 @@ AS_DOCUMENTED = [
     schemathesis.checks.response_schema_conformance,
 ]
 EXAMPLES = settings(
-    max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
+    max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
 )
 
 

@@ -192,22 +192,22 @@ def test_a_secret_may_be_any_text(value):
 @pytest.mark.parametrize(
     "text",
     [
-        "token" * 100_000,
-        "password" + " " * 300_000,
-        "eyJ" * 200_000,
-        "://" * 200_000,
-        "a://" + "b" * 300_000,
-        "?a=" * 200_000,
-        "Key (" * 100_000,
-        "4111 " * 100_000,
-        "'" * 300_000,
-        "sk-" * 200_000,
-        "Bearer " * 100_000,
-        "-----BEGIN PRIVATE KEY-----" * 20_000,
-        'token="' + "\\" * 300_000,
+        "token" * 10_000,
+        "password" + " " * 30_000,
+        "eyJ" * 20_000,
+        "://" * 20_000,
+        "a://" + "b" * 30_000,
+        "?a=" * 20_000,
+        "Key (" * 10_000,
+        "4111 " * 10_000,
+        "'" * 30_000,
+        "sk-" * 20_000,
+        "Bearer " * 10_000,
+        "-----BEGIN PRIVATE KEY-----" * 5_000,
+        'token="' + "\\" * 30_000,
     ],
 )
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(10)
 def test_no_text_takes_long(bare, text):
     """Only a time that grows with the square of the length takes longer than the timeout."""
     bare.text(text)

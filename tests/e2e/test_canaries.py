@@ -14,6 +14,8 @@ from tests.flows.echo import echo
 from tests.flows.sink import sink
 from tests.programs import Programs, eventually
 
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
 SECRETS = {
     "TELEGRAM_TOKEN": "7766554433:AAKanarie_Telegram-0aB1cD2eF3gH4iJ5kL6m",
     "WB_API_TOKEN": ".".join(
