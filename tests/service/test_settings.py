@@ -162,3 +162,15 @@ def test_the_example_is_a_good_one_with_the_defaults_of_the_contract(monkeypatch
     assert settings == Settings(sandbox=True)
     assert (defaults.sandbox, settings.sandbox) == (False, True)
     assert Settings(**{**settings.model_dump(), "sandbox": False, **OUTSIDE}) == defaults
+
+
+@pytest.mark.parametrize(
+    ("given", "says_so"),
+    [
+        ({"environment": "production"}, True),
+        ({"environment": "production", "ops_token": "a-token-of-tests"}, False),
+        ({"environment": "staging"}, False),
+    ],
+)
+def test_in_production_without_a_token_everybody_may_look(given, says_so):
+    assert ("OPS_TOKEN is not set" in Settings(**given).open_to_all) is says_so
