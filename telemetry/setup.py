@@ -43,6 +43,7 @@ from telemetry.metrics.reader import MetricsPage
 from telemetry.metrics.views import views
 from telemetry.metrics.vocabulary import VOCABULARY
 from telemetry.metrics.workers import Workers
+from telemetry.redaction.export import redacted_resource
 from telemetry.settings import TelemetrySettings
 from telemetry.shutdown import all_at_once
 from telemetry.specifics import Specifics
@@ -104,7 +105,9 @@ def build(
     """Build the providers and switch every instrumentation on. `start` is this, once for a process."""
     otlp.check()
     instance = resource.Instance(settings.data_dir)
-    about = resource.describe(settings.service_name, settings.service_version, settings.environment, instance.id)
+    about = redacted_resource(
+        resource.describe(settings.service_name, settings.service_version, settings.environment, instance.id)
+    )
     page = MetricsPage(settings.metrics_names, Translator((*VOCABULARY, *specifics.rows)))
     sdk_meters = MeterProvider([page, *otlp.metric_readers()], about, shutdown_on_exit=False, views=views())
     meters = LimitedMeterProvider(sdk_meters, limit)

@@ -7,11 +7,18 @@ from typing import Any
 
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, Status
 
 from telemetry.redaction.policy import redact, redact_attributes, redact_value
+
+
+def redacted_resource(resource: Resource) -> Resource:
+    """`OTEL_RESOURCE_ATTRIBUTES` is written by people, and goes out with everything."""
+    attributes = redact_attributes(resource.attributes)
+    return resource if attributes is resource.attributes else Resource(attributes, resource.schema_url)
 
 
 class RedactedSpans(SpanExporter):

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from telemetry.redaction.sql import without_literals
+
 Match = re.Match[str]
 _SHOWN: Final = 4  # the end of an id tells two of them apart
 _SHOWN_OF: Final = 16  # characters that it must have for that
@@ -84,6 +86,7 @@ _NAMED_SECRET: Final = re.compile(rf"(?i)(?:.*[^A-Za-z])?{_NAME}", re.DOTALL)
 _CAMEL: Final = re.compile(r"(?i).*(?:password|secret|token|apikey|accesskey|privatekey)")
 _OF_SCHEMES: Final = frozenset(("auth", "authentication", "authorization", "credentials", "realm", "token", "scheme"))
 _SHORT_WORD: Final = 8
+_SHORTEST: Final = 4  # `A token: 3 a second` tells of none
 _WORDS: Final = re.compile(r"[^\W\d_]+(?:[_\-.][^\W\d_]+)*[.:!]?")
 _SOURCE_FILE: Final = re.compile(r'\s*(?:\|\s*)*File "')
 _PAIR_LINE: Final = 200  # characters before the pair in which its line begins, if it is source code
@@ -113,8 +116,12 @@ def _is_prose(found: Match, value: str) -> bool:
         return value.lower() in _OF_SCHEMES or (len(value) < _SHORT_WORD and value.isalpha() and value.islower())
     if _is_source_line(found):
         return True
-    is_assigned = found["between"] == "="
-    return not is_assigned and bool(_WORDS.fullmatch(value)) and len(value) < 2 * _SHOWN_OF
+    if found["between"] == "=":
+        return False
+    is_password = found["name"].lower().startswith(("pass", "pwd"))
+    return (len(value) < _SHORTEST and not is_password) or (
+        len(value) < 2 * _SHOWN_OF and bool(_WORDS.fullmatch(value))
+    )
 
 
 def _is_source_line(found: Match) -> bool:
@@ -159,6 +166,20 @@ def _row(found: Match) -> str:
     return f"{found['begin']}{mark('row')})." if found["begin"] else f"{found['key']}{mark('value')}"
 
 
+_SQL: Final = re.compile(
+    r"(?P<begin>\[SQL: |^LINE [0-9]{1,6}: )(?P<statement>.*?)(?=\]$|\]\n|\n\[|\Z)", re.DOTALL | re.MULTILINE
+)
+
+
+def _statement(found: Match) -> str:
+    """As SQLAlchemy and PostgreSQL repeat it in the text of an error; of the second only that line is the statement's."""
+    statement, rest = found["statement"], ""
+    if found["begin"].startswith("LINE"):
+        statement, newline, rest = statement.partition("\n")
+        rest = newline + rest
+    return f"{found['begin']}{without_literals(statement)}{rest}"
+
+
 _CARD: Final = re.compile(
     r"[2456][0-9]{3}(?P<gap>[ \-+]|%20|)[0-9]{4}(?P=gap)[0-9]{4}(?P=gap)[0-9]{4}(?![0-9A-Za-z_\-])"
     r"(?<![0-9A-Za-z_.\-][0-9]{16})(?<![0-9A-Za-z_.\-][0-9]{4}[ \-+][0-9]{4}[ \-+][0-9]{4}[ \-+][0-9]{4})"
@@ -185,6 +206,7 @@ SHAPES: Final = (
     Shape(("?",), _PARAMETER, _parameter),
     Shape((":aa", "%3aa", "/bot"), _BOT, _whole("bot token")),
     Shape(("failing row", ")=("), _ROW, _row),
+    Shape(("[sql: ", "line "), _SQL, _statement),
 )
 CARDS: Final = Shape((), _CARD, _card)
 """A number has no word to know it by: a text with as many digits as a card has is looked through for it."""

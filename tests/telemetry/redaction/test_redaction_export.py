@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 
-from telemetry.redaction.export import RedactedLogs, RedactedSpans
+from telemetry.redaction.export import RedactedLogs, RedactedSpans, redacted_resource
 
 TOKEN = "7712345678:AAF-canary_Canary-canary_CANARY-1a2b"
 
@@ -56,6 +56,13 @@ def test_what_a_span_had_to_drop_is_still_told(tracer, spans):
 
     [shown] = spans.get_finished_spans()
     assert (shown.dropped_attributes, shown.dropped_events, shown.dropped_links) == (3, 0, 0)
+
+
+def test_what_a_resource_says_of_itself_is_as_it_may_be_seen():
+    said = Resource({"service.name": "shop", "deploy.token": "abc"})
+
+    assert dict(redacted_resource(said).attributes) == {"service.name": "shop", "deploy.token": "[hidden token]"}
+    assert redacted_resource(Resource({"a": "b"})).attributes == {"a": "b"}
 
 
 def test_a_log_records_body_and_attributes_are_as_they_may_be_seen():

@@ -26,6 +26,7 @@ prompt_tokens=512 completion_tokens=128 total_tokens=640
 gen_ai.usage.input_tokens: 5123, gen_ai.usage.output_tokens: 96
 max_output_tokens=1000 was not enough: 1000 of them were used
 token_type=bearer expires_in=3600
+A "Personal" token: 3 rps and 1 a minute
 password: required
 Password must be at least 8 characters
 password=None token=null secret=***

@@ -108,6 +108,10 @@ def test_a_secret_too_short_to_be_told_from_words_is_hidden_only_where_its_shape
         ("2200-0000-0000-0053", "[hidden card …0053]"),
         ("?card=4111%201111%201111%201111", "?card=[hidden card …1111]"),
         ("DETAIL:  Failing row contains (1, Анна, 5).\nx", "DETAIL:  Failing row contains ([hidden row]).\nx"),
+        (
+            "(psycopg.Error) no\nLINE 1: SELECT 'Анна' FROM x\n    ^\n[SQL: SELECT 'Анна', 7 FROM \"x\"]\n(Background on: 7)",
+            '(psycopg.Error) no\nLINE 1: SELECT ? FROM x\n    ^\n[SQL: SELECT ?, ? FROM "x"]\n(Background on: 7)',
+        ),
         ("Key (name)=(Анна) already exists.", "Key (name)=([hidden value]) already exists."),
         (
             "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\nx",
@@ -199,6 +203,8 @@ def test_a_secret_may_be_any_text(value):
         "a://" + "b" * 30_000,
         "?a=" * 20_000,
         "Key (" * 10_000,
+        "[SQL: '" * 10_000,
+        "LINE 1: " * 10_000,
         "4111 " * 10_000,
         "'" * 30_000,
         "sk-" * 20_000,
