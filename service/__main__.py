@@ -5,8 +5,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from service import __version__, commands
+from service import __version__, commands, serving
 from service.alerting import seconds_of
+from service.terminal import complain
 from telemetry.settings import SettingsError
 
 Command = Callable[[argparse.Namespace], int]
@@ -21,7 +22,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"sovani {__version__}")
     added = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    serve = _add(added, "serve", commands.serve, "serve the API, with the scheduler in it")
+    serve = _add(added, "serve", serving.serve, "serve the API, with the scheduler in it")
     serve.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes that serve (default: 1)")
     serve.add_argument("--host", help="address to listen on (default: HOST, 127.0.0.1)")
     serve.add_argument("--port", help="port to listen on (default: PORT, 8080)")
@@ -84,7 +85,7 @@ def main() -> int:
     try:
         return command(options)
     except SettingsError as error:
-        return commands.complain(str(error))
+        return complain(str(error))
     except KeyboardInterrupt:
         return 130
 

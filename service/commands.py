@@ -2,111 +2,35 @@
 
 import argparse
 import json
-import logging
-import os
-import resource
 import signal
-import socket
 import sqlite3
-import sys
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import datetime
 from types import FrameType
 from typing import Final
 
-import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
 
 from service import alerting, database, restoring
-from service.banner import banner
 from service.cancelling import Stopped
 from service.claims import new_holder
 from service.doctor import FAIL, examine
 from service.leases import Leases
 from service.missed import DAY, NONE_MISSED, MissedRuns, missed_runs
 from service.runtime import Runtime, SandboxAway
-from service.sandbox.keeper import answers
 from service.schedule import Job, Schedule, UnknownJob
 from service.scheduler import run_job, utcnow
-from service.settings import SANDBOX_HOST, Settings
+from service.settings import Settings
+from service.terminal import complain, say
 from telemetry import setup
 from telemetry.health.report import describe
 from telemetry.jobs.recording import JobHandle
 from telemetry.jobs.tables import JobRunRow
 from telemetry.logs import setup_logging
-from telemetry.redaction.policy import redact
 
-GRACEFUL: Final = 20
 _LOOK: Final = 0.1
 _TO_END: Final = (signal.SIGTERM, signal.SIGINT)
-_APP: Final = "service.main:app"
-_log = logging.getLogger(__name__)
-
-
-def say(text: str) -> None:
-    sys.stdout.write(f"{redact(text)}\n")
-    sys.stdout.flush()
-
-
-def complain(text: str) -> int:
-    sys.stderr.write(f"{redact(text)}\n")
-    return 1
-
-
-def serve(options: argparse.Namespace) -> int:
-    """Serve the API. Several workers are started by uvicorn; what was said on the command line reaches them as variables."""
-    given = {"HOST": options.host, "PORT": options.port, "SCHEDULER": "false" if options.no_scheduler else None}
-    os.environ.update({name: str(value) for name, value in given.items() if value is not None})
-    settings = Settings.read()
-    if taken := _taken(settings.host, settings.port) or _sandbox_taken(settings):
-        return complain(taken)
-    setup_logging(settings)  # for what uvicorn itself has to say, the parent of several workers above all
-    say(banner(settings, Schedule(settings)))
-    if settings.open_to_all and not settings.on_loopback:
-        _log.warning(settings.open_to_all)
-    _allow_many_connections()
-    uvicorn.run(
-        _APP,
-        host=settings.host,
-        port=settings.port,
-        workers=options.workers,
-        log_config=None,
-        access_log=settings.log_level == "DEBUG",
-        server_header=False,
-        http="service.connections:Connection",
-        ws="none",
-        timeout_graceful_shutdown=GRACEFUL,
-    )
-    return 0
-
-
-def _allow_many_connections() -> None:
-    """As many files as the system lets this process have: a connection is one, and the usual limit is 1,024."""
-    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _taken(host: str, port: int) -> str | None:
-    """A sentence when the address cannot be listened on."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            return f"Cannot listen on {host}:{port} ({error.strerror}): choose another with --port, or PORT in .env."
-    return None
-
-
-def _sandbox_taken(settings: Settings) -> str | None:
-    """Another service's sandbox on the port is as good as an own one."""
-    if not settings.sandbox or answers(SANDBOX_HOST, settings.sandbox_port):
-        return None
-    taken = _taken(SANDBOX_HOST, settings.sandbox_port)
-    return taken and taken.replace("--port, or PORT in .env", "SANDBOX_PORT in .env")
 
 
 def scheduler(_options: argparse.Namespace) -> int:
