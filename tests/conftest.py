@@ -19,6 +19,7 @@ from sqlalchemy.pool import NullPool
 from service import database
 from service.settings import Settings
 from telemetry.database import create_engine
+from telemetry.logs.setup import tell_repeats
 from telemetry.redaction.policy import POLICY
 
 TEMPLATE = "migrated"
@@ -57,6 +58,13 @@ def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 def _own_secrets() -> None:
     """What another test has taught the policy is hidden in this one's no more."""
     POLICY.forget()
+
+
+@pytest.fixture(autouse=True)
+def _own_log_lines() -> Iterator[None]:
+    """Lines that were counted instead of written are told of here, and not in the next test."""
+    yield
+    tell_repeats()
 
 
 @pytest.fixture(scope="session")
