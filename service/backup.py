@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -131,14 +131,28 @@ def _within(timeout: float) -> Callable[[int, int, int], None]:
 
 
 def _dump_postgresql(url: URL, partial: Path, timeout: float) -> None:
-    program = shutil.which("pg_dump")
-    if program is None:
-        raise BackupUnavailable("pg_dump is not on the PATH: install PostgreSQL's client programs.")
     options = ("--format=custom", "--no-password", f"--lock-wait-timeout={_LOCK_WAIT_MS}", f"--file={partial}")
+    done = run_client("pg_dump", options, url, timeout)
+    if done.returncode != 0:
+        raise _failure(done.stderr)
+
+
+def run_client(
+    name: str, options: Sequence[str], url: URL | None, timeout: float = TIMEOUT
+) -> "subprocess.CompletedProcess[str]":
+    """Run one of PostgreSQL's client programs to its end, with the database of the URL, if it is to have one.
+
+    Raises:
+        BackupUnavailable: it is not there.
+        BackupFailed: it was not done within the timeout, in seconds.
+    """
+    program = shutil.which(name)
+    if program is None:
+        raise BackupUnavailable(f"{name} is not on the PATH: install PostgreSQL's client programs.")
     try:
-        done = subprocess.run(  # noqa: S603  # the operator's PATH says which program this is, and nobody else the options
+        return subprocess.run(  # noqa: S603  # the operator's PATH says which program this is, and nobody else the options
             (program, *options),
-            env={**os.environ, "LC_ALL": "C", **connection_of(url)},
+            env={**os.environ, "LC_ALL": "C", **(_connection(url) if url is not None else {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -147,12 +161,10 @@ def _dump_postgresql(url: URL, partial: Path, timeout: float) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise BackupFailed(f"pg_dump was not done within {timeout:.0f} s.") from None
-    if done.returncode != 0:
-        raise _failure(done.stderr)
+        raise BackupFailed(f"{name} was not done within {timeout:.0f} s.") from None
 
 
-def connection_of(url: URL) -> dict[str, str]:
+def _connection(url: URL) -> dict[str, str]:
     """Where and who, as libpq's own variables: every user of a machine can read the arguments of a program."""
     from psycopg import pq  # noqa: PLC0415  # takes a fifth of a second, and SQLite does without
 

@@ -3,7 +3,6 @@
 import os
 import shutil
 import sqlite3
-import subprocess
 from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import datetime
@@ -14,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL, Engine
 
 from service import database
-from service.backup import TIMEOUT, backup_database, connection_of
+from service.backup import backup_database, run_client
 from telemetry import private
 from telemetry.database import create_engine
 from telemetry.resource import in_use
@@ -33,7 +32,7 @@ def restore_database(url: URL, backup: Path, data_dir: Path, now: datetime, say:
 
     Raises:
         RestoreFailed: the backup is not whole, is of another kind of database or of a newer version; the service runs.
-        BackupFailed: what is there now could not be backed up, so it was not touched.
+        BackupFailed: what is there now could not be backed up, so it was not touched; or a program is missing.
     """
     is_sqlite = url.get_backend_name() == "sqlite"
     _check_kind(backup, is_sqlite=is_sqlite)
@@ -161,22 +160,7 @@ def _do(engine: Engine, *statements: str) -> None:
 
 
 def _pg_restore(*options: str, where: URL | None = None) -> str:
-    program = shutil.which("pg_restore")
-    if program is None:
-        raise RestoreFailed("pg_restore is not on the PATH: install PostgreSQL's client programs.")
-    try:
-        done = subprocess.run(  # noqa: S603  # the operator's PATH says which program this is, and the options are ours
-            (program, *options),
-            env={**os.environ, "LC_ALL": "C", **(connection_of(where) if where else {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=TIMEOUT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise RestoreFailed(f"pg_restore was not done within {TIMEOUT:.0f} s.") from None
+    done = run_client("pg_restore", options, where)
     if done.returncode != 0:
         raise RestoreFailed(f"pg_restore failed: {' '.join(done.stderr.split())[:300]}")
     return done.stdout
