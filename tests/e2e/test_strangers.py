@@ -117,3 +117,10 @@ def test_a_thousand_that_send_a_byte_a_second_do_not_stop_the_probes(service):
 
     assert max(waits) < 5
     print(f"{len(waits)} probes, the slowest {max(waits) * 1000:.0f} ms")  # noqa: T201  # a figure for the note
+
+
+def test_a_body_that_does_not_come_is_let_go(service):
+    with socket.create_connection(("127.0.0.1", service.port), timeout=60) as slow:
+        slow.sendall(b"POST /api/v1/reviews/1/answer HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n{")
+
+        assert slow.recv(65536).startswith(b"HTTP/1.1 408 ")

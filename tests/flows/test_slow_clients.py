@@ -34,7 +34,7 @@ def all_of(connection):
     return said
 
 
-def test_a_head_or_a_body_that_does_not_come_is_let_go(service):
+def test_a_head_that_does_not_come_is_let_go(service):
     head = b"GET /health HTTP/1.1\r\nhost: a\r\n"
     with contextlib.ExitStack() as opened:
         slow = [opened.enter_context(connect(service)) for _ in range(4)]
