@@ -1,6 +1,8 @@
 """Labour: a process that does nothing but run jobs, and says of each when its body begins and when its caller has the result.
 
 What it says is the system's at once, and so outlives it: whoever kills it knows what has to be in the table.
+And a killer: a process that forks such processes one after the other, and kills each with -9 at a random moment.
+Nothing has to be imported anew for it, so there are many kills a minute on a slow machine too.
 """
 
 import signal
@@ -47,16 +49,36 @@ def work():
             say("done", run.run_id)
 
 
+def labour():
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    telemetry.start()
+    workers = [threading.Thread(target=work, daemon=True) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    stop.wait()
+    for worker in workers:
+        worker.join()
+    telemetry.shutdown()
+
+
+def kill_one_after_the_other(kills):
+    victims = []
+    for number in range(kills + 1):
+        if number < kills:
+            victims.append(os.fork())
+            if not victims[-1]:
+                labour()
+                os._exit(0)
+        while len(victims) > (number < kills):  # one that is begun beside one that is killed
+            time.sleep(random.uniform(0.3, 1.2))
+            victim = victims.pop(0)
+            os.kill(victim, signal.SIGKILL)
+            assert os.waitstatus_to_exitcode(os.waitpid(victim, 0)[1]) == -signal.SIGKILL
+
+
 stop = threading.Event()
-signal.signal(signal.SIGTERM, lambda *_: stop.set())
-telemetry.start()
-workers = [threading.Thread(target=work, daemon=True) for _ in range(threads)]
-for worker in workers:
-    worker.start()
-stop.wait()
-for worker in workers:
-    worker.join()
-telemetry.shutdown()
+kills = int(sys.argv[5])
+kill_one_after_the_other(kills) if kills else labour()
 """
 _OUTCOMES: Final = {"done": "success", "failed": "error", "another": "another"}
 
@@ -102,15 +124,18 @@ class Labour:
         self._said = programs.home / "said"
         self._environment = {"DATABASE_URL": engine.url.render_as_string(hide_password=False), **environment}
 
-    def begin(self, threads: int = 10, shortest: float = 0.0, longest: float = 0.3, **environment: str) -> Program:
-        """A process with so many jobs at a time, each of so many seconds. Returns when the first has begun."""
+    def begin(
+        self, threads: int = 10, shortest: float = 0.0, longest: float = 0.3, *, kills: int = 0, **environment: str
+    ) -> Program:
+        """A process with so many jobs at a time, each of so many seconds; or one that kills so many of these, and ends.
+
+        Returns when the first has begun.
+        """
         before = len(self._lines())
         program = self._programs.start(
             str(self._source),
             str(self._said),
-            str(threads),
-            str(shortest),
-            str(longest),
+            *map(str, (threads, shortest, longest, kills)),
             **{**self._environment, **environment},
         )
         eventually(lambda: program.process.poll() is not None or len(self._lines()) > before)
