@@ -9,8 +9,6 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from openai import OpenAIError
-
 from service import database
 from service.advice.failures import failure_of
 from service.banner import missing
@@ -116,6 +114,8 @@ def _ozon(outside: Outside) -> str:
 
 
 def _openai(outside: Outside, settings: Settings) -> str:
+    from openai import OpenAIError  # noqa: PLC0415  # slow to load, and needed here alone
+
     try:
         model = outside.openai_client.models.retrieve(str(settings.openai_model))
     except OpenAIError as error:

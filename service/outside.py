@@ -4,9 +4,8 @@ import hashlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import openai
 from pydantic import SecretStr
 from sqlalchemy.engine import Engine
 
@@ -28,6 +27,9 @@ from service.product_names import known_names
 from service.settings import Settings
 from service.telegram import telegram_api
 from service.waiting import Waited, Waiting
+
+if TYPE_CHECKING:  # the SDK is imported when it is needed: it takes as long to load as half of the service
+    import openai
 from telemetry import names
 
 PATIENT: Final = PATIENCE
@@ -114,7 +116,7 @@ class Outside:
         return OzonOrders(self.ozon, _utcnow)
 
     @cached_property
-    def openai_client(self) -> openai.OpenAI:
+    def openai_client(self) -> "openai.OpenAI":
         client = make_client(_secret(self._settings.openai_api_key, "OPENAI_API_KEY"), self._settings.openai_base_url)
         self._opened.append(client.close)
         return client

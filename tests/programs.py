@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 import httpx
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-SOON: Final = 20.0  # the bound of a wait for something that takes a second or two on an idle machine
+SOON: Final = 40.0  # the bound of a wait for something that takes a second or two on an idle machine
 _KEPT: Final = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH"})
 T = TypeVar("T")
 

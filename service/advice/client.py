@@ -2,20 +2,24 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx2
-import openai
 
 from service.marketplaces.transport import proxy_for
+
+if TYPE_CHECKING:  # the SDK is imported when it is needed: it takes as long to load as half of the service
+    import openai
 
 DEADLINE: Final = 60.0
 _CONNECT: Final = 5.0
 _LARGEST: Final = 2**24
 
 
-def make_client(api_key: str, base_url: str, deadline: float = DEADLINE) -> openai.OpenAI:
+def make_client(api_key: str, base_url: str, deadline: float = DEADLINE) -> "openai.OpenAI":
     """`deadline` is the seconds that a call may take as a whole, once it is connected."""
+    import openai  # noqa: PLC0415  # see above
+
     timeout = httpx2.Timeout(deadline, connect=min(_CONNECT, deadline))
     transport = _BoundedTransport(deadline, proxy_for(base_url))
     return openai.OpenAI(

@@ -2,9 +2,8 @@
 
 import json
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import openai
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
@@ -22,6 +21,9 @@ from service.marketplaces.pace import Limit, Pace
 from service.marketplaces.turns import Turns, Wait
 from telemetry import names
 
+if TYPE_CHECKING:  # the SDK is imported when it is needed: it takes as long to load as half of the service
+    import openai
+
 ATTEMPTS: Final = 3
 _OPENAI: Final = "OpenAI"
 _CHAT: Final = "chat"
@@ -37,7 +39,7 @@ class Drafter:
         patience: seconds that a draft may wait for its turn, in all.
     """
 
-    client: openai.OpenAI
+    client: "openai.OpenAI"
     model: str
     pace: Pace
     limit: Limit
@@ -94,6 +96,8 @@ class Drafter:
 
     def _call(self, subject: Subject, answer_length: int) -> Reply | Failure:
         """What the SDK raises does not leave this function, not even as the context of another error."""
+        import openai  # noqa: PLC0415  # see above
+
         try:
             answer = self.client.responses.create(
                 model=self.model,

@@ -5,10 +5,9 @@ An error of the SDK holds the request, whose headers hold the key, and a 401 rep
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import httpx2
-import openai
 
 from service.advice.outcomes import LONGEST_REASON, QuotaExhausted
 from service.advice.waiting import asked_wait
@@ -23,6 +22,9 @@ from service.marketplaces.errors import (
 )
 from telemetry.jobs.metadata import clean
 from telemetry.redaction.policy import redact
+
+if TYPE_CHECKING:  # the SDK is imported when it is needed: it takes as long to load as half of the service
+    import openai
 
 UNSENDABLE_KEY: Final = "The key of OpenAI has characters that a header cannot have: look at OPENAI_API_KEY."
 _OPENAI: Final = "OpenAI"
@@ -44,7 +46,9 @@ class Failure:
     again: bool
 
 
-def failure_of(error: openai.OpenAIError) -> Failure:
+def failure_of(error: "openai.OpenAIError") -> Failure:
+    import openai  # noqa: PLC0415  # see above
+
     if isinstance(error, openai.APIStatusError):
         found = _refusal(error)
         return Failure(found, _may_repeat(error, found))
@@ -52,7 +56,7 @@ def failure_of(error: openai.OpenAIError) -> Failure:
     return Failure(found, found.retryable)
 
 
-def _may_repeat(error: openai.APIStatusError, found: CallError) -> bool:
+def _may_repeat(error: "openai.APIStatusError", found: CallError) -> bool:
     """As OpenAI says, if it says so; but a call without money is not made again."""
     said = {"true": True, "false": False}.get(error.response.headers.get("x-should-retry", ""), found.retryable)
     return said and not isinstance(found, QuotaExhausted)
@@ -65,11 +69,11 @@ def _unreachable(cause: BaseException | None) -> CallError:
     return Unreachable(f"{_OPENAI} could not be asked: the call {how}.", reached=not isinstance(cause, _NEVER_SENT))
 
 
-def _unforeseen(error: openai.OpenAIError) -> CallError:
+def _unforeseen(error: "openai.OpenAIError") -> CallError:
     return Refused(f"The call to {_OPENAI} could not be made ({type(error).__name__}).")
 
 
-def _refusal(error: openai.APIStatusError) -> CallError:
+def _refusal(error: "openai.APIStatusError") -> CallError:
     if _NO_MONEY.intersection((str(error.code), str(error.type))):
         return QuotaExhausted()
     if error.status_code >= _SERVER_ERROR:
@@ -77,31 +81,31 @@ def _refusal(error: openai.APIStatusError) -> CallError:
     return _BY_STATUS.get(error.status_code, _refused)(error)
 
 
-def _unpaid(_error: openai.APIStatusError) -> CallError:
+def _unpaid(_error: "openai.APIStatusError") -> CallError:
     return QuotaExhausted()
 
 
-def _unauthorized(_error: openai.APIStatusError) -> CallError:
+def _unauthorized(_error: "openai.APIStatusError") -> CallError:
     return Unauthorized(f"{_OPENAI} does not accept the key: look at OPENAI_API_KEY.")
 
 
-def _forbidden(error: openai.APIStatusError) -> CallError:
+def _forbidden(error: "openai.APIStatusError") -> CallError:
     if error.code == _REGION:
         return Forbidden(f"{_OPENAI} does not serve this region: set OPENAI_BASE_URL, or a proxy.")
     return Forbidden(f"{_OPENAI} forbids the call to this key{_details(error)}")
 
 
-def _not_found(error: openai.APIStatusError) -> CallError:
+def _not_found(error: "openai.APIStatusError") -> CallError:
     if error.code == _NO_MODEL:
         return Misconfigured(f"{_OPENAI} has no such model, or not for this key: look at OPENAI_MODEL{_details(error)}")
     return Misconfigured(f"{_OPENAI} has nothing at this address: look at OPENAI_BASE_URL{_details(error)}")
 
 
-def _too_many(error: openai.APIStatusError) -> CallError:
+def _too_many(error: "openai.APIStatusError") -> CallError:
     return TooManyRequests(_OPENAI, asked_wait(error.response.headers, error.type))
 
 
-def _not_now(error: openai.APIStatusError) -> CallError:
+def _not_now(error: "openai.APIStatusError") -> CallError:
     return Unreachable(
         f"{_OPENAI} answered with {error.status_code}.",
         reached=True,
@@ -109,13 +113,13 @@ def _not_now(error: openai.APIStatusError) -> CallError:
     )
 
 
-def _refused(error: openai.APIStatusError) -> CallError:
+def _refused(error: "openai.APIStatusError") -> CallError:
     if error.code == _NO_PARAMETER:
         return Misconfigured(f"The model of OPENAI_MODEL does not take the parameter {error.param}{_details(error)}")
     return Refused(f"{_OPENAI} refused the call with {error.status_code}{_details(error)}")
 
 
-def _details(error: openai.APIStatusError) -> str:
+def _details(error: "openai.APIStatusError") -> str:
     """The end of a sentence: what OpenAI says in words, as far as it does."""
     said = error.body.get("message") if isinstance(error.body, Mapping) else None
     parts = [str(part) for part in (error.code, error.param, said) if part]
@@ -123,7 +127,7 @@ def _details(error: openai.APIStatusError) -> str:
     return f" ({text[: LONGEST_REASON - 200]})." if text else "."
 
 
-_BY_STATUS: Final[Mapping[int, Callable[[openai.APIStatusError], CallError]]] = {
+_BY_STATUS: Final[Mapping[int, Callable[["openai.APIStatusError"], CallError]]] = {
     401: _unauthorized,
     402: _unpaid,
     403: _forbidden,

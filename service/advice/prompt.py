@@ -6,16 +6,17 @@ A `Subject` is all that leaves. What the buyer wrote is data between two marks t
 
 import json
 from dataclasses import dataclass
-from typing import Final
-
-from openai.types.responses import ResponseTextConfigParam
+from typing import TYPE_CHECKING, Final
 
 from service.external import OZON, WB
 from service.marketplaces.personal import without_personal_data
 from telemetry.jobs.metadata import clean
 
+if TYPE_CHECKING:
+    from openai.types.responses import ResponseTextConfigParam
+
 ANSWER: Final = "answer"
-ANSWER_FORMAT: Final[ResponseTextConfigParam] = {
+ANSWER_FORMAT: Final["ResponseTextConfigParam"] = {
     "format": {
         "type": "json_schema",
         "name": ANSWER,

@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Self
 
-from openai.types.responses import Response
-
 from service.advice.money import Usage
 from service.advice.outcomes import (
     BROKEN_JSON,
@@ -54,6 +52,8 @@ class Reply:
         """From whatever the SDK returns: a `Response` whose fields may be of any type, a string, or any other JSON."""
         if isinstance(answer, str):
             return cls(Verdict(HTML, reason=_bounded(f"OpenAI answered with text that is not JSON: {answer}")))
+        from openai.types.responses import Response  # noqa: PLC0415  # the SDK is slow to load, and needed late
+
         if not isinstance(answer, Response):
             return cls(Verdict(FAILED, reason="OpenAI's answer is JSON, but no response."))
         body = answer.to_dict(mode="python", warnings=False)

@@ -1,4 +1,6 @@
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -9,6 +11,7 @@ import pytest
 from service.advice.client import make_client
 from telemetry.instrumentation.http_client import HTTPClientInstrumentor
 from telemetry.instrumentation.services import ServiceDirectory
+from tests.programs import ROOT
 
 
 class Durations(list):
@@ -101,3 +104,10 @@ def test_an_address_without_a_proxy_is_gone_to_directly(openai, openai_url, monk
     openai.answer()
 
     assert ask(make_client("sk-test-0123", openai_url)).id == "resp_01"
+
+
+def test_the_sdk_is_not_loaded_before_it_is_needed():
+    """It takes as long as half of the service."""
+    code = "import sys, service.__main__; sys.exit('openai' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False).returncode == 0

@@ -83,14 +83,14 @@ def test_the_event_loop_runs_on_while_a_check_hangs(hang):
 
 
 def test_a_check_that_is_overdue_is_not_waited_for_again_and_keeps_its_one_thread(hang):
-    checks = HealthChecks({"hung": hang}, deadline=0.05)
+    checks = HealthChecks({"hung": hang}, deadline=0.5)
     examine(checks)
 
     started = time.monotonic()
     results = [examine(checks)["hung"] for _ in range(10)]
 
-    assert time.monotonic() - started < 0.5
-    assert results == [CheckResult.failed("no answer within 50 ms")] * 10
+    assert time.monotonic() - started < 4
+    assert results == [CheckResult.failed("no answer within 500 ms")] * 10
     assert threads_of("health-") == ["health-hung"]
 
 

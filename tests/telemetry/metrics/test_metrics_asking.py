@@ -72,11 +72,11 @@ def test_one_that_hangs_costs_the_deadline_and_no_more(answering, hung, tmp_path
 
 def test_the_deadline_begins_with_the_asking(hung):
     waiting = ask([hung])
-    time.sleep(0.6)
+    time.sleep(2)
     began = time.monotonic()
 
-    assert waiting.wait(0.6) == 1
-    assert time.monotonic() - began < 0.5
+    assert waiting.wait(2) == 1
+    assert time.monotonic() - began < 1.5
 
 
 def test_one_whose_backlog_is_full_is_not_waited_for(hung):
@@ -154,7 +154,7 @@ def test_a_stop_waits_for_nobody_to_ask_and_leaves_no_socket(tmp_path, monkeypat
 
     answering.stop()
 
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < 10
     assert renewed.times == 0
     assert list(tmp_path.iterdir()) == []
 
