@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -26,10 +27,14 @@ def make_directory(path: Path) -> None:
 def make_file(path: Path) -> None:
     """Make it, empty, if it is not there: who writes to it afterwards leaves it as private as it is.
 
+    It is never opened: closing a file takes from the process all POSIX locks that it has on it, and so from SQLite those by which others
+    know that the database is in use; the next one who left would remove the log under it (sqlite.org/howtocorrupt.html, 2.2).
+
     Raises:
         OSError: it cannot be made.
     """
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, FILE))
+    with suppress(FileExistsError):
+        os.mknod(path, stat.S_IFREG | FILE)
 
 
 def open_to_others(directories: Iterable[Path]) -> Iterator[Path]:

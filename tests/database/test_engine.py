@@ -1,5 +1,7 @@
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -53,6 +55,12 @@ def pragma(engine, name: str):
         return connection.scalar(text(f"PRAGMA {name}"))
 
 
+def seen_from_outside(file) -> list[str]:
+    """The rows of `t`, read by another process, which then leaves."""
+    look = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(*(row[0] for row in c.execute('SELECT a FROM t'))); c.close()"
+    return subprocess.check_output([sys.executable, "-c", look, file], text=True, timeout=60).split()
+
+
 def claim(job_name: str, moment=NOON) -> ScheduleClaim:
     return ScheduleClaim(job_name=job_name, last_tick=moment)
 
@@ -63,6 +71,24 @@ def test_sqlite_has_a_log_in_front_of_it_and_checks_foreign_keys_and_waits_for_l
     }
 
     assert found == {"journal_mode": "wal", "busy_timeout": 5000, "foreign_keys": 1, "synchronous": 1}
+
+
+def test_who_looks_into_the_file_and_leaves_takes_nothing_from_those_who_go_on(tmp_path):
+    """He is not the last one, and may not remove the log: with it would go what is written from then on."""
+    file = tmp_path / "shop.db"
+    engine = create_engine(f"sqlite:///{file}")
+    with engine.connect() as first:
+        first.execute(text("CREATE TABLE t (a TEXT)"))
+        first.execute(text("INSERT INTO t VALUES ('before')"))
+        first.commit()
+        with engine.connect():
+            assert seen_from_outside(file) == ["before"]
+
+            first.execute(text("INSERT INTO t VALUES ('after')"))
+            first.commit()
+
+            assert seen_from_outside(file) == ["before", "after"]
+    engine.dispose()
 
 
 def test_turning_the_log_on_is_tried_again_while_others_do_the_same():
