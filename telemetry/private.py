@@ -34,7 +34,12 @@ def make_file(path: Path) -> None:
         OSError: it cannot be made.
     """
     with suppress(FileExistsError):
-        os.mknod(path, stat.S_IFREG | FILE)
+        try:
+            os.mknod(path, stat.S_IFREG | FILE)
+        except FileExistsError:
+            raise
+        except OSError:  # systems on which only root may do that: nobody can have locks on what was not there
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, FILE))
 
 
 def open_to_others(directories: Iterable[Path]) -> Iterator[Path]:

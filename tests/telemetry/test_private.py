@@ -41,6 +41,17 @@ def test_a_file_that_is_there_keeps_the_locks_that_this_process_has_on_it(tmp_pa
     assert taken_by_another(path)
 
 
+def test_a_file_is_made_where_only_root_may_make_nodes(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError
+
+    monkeypatch.setattr("os.mknod", refuse)
+
+    private.make_file(tmp_path / "file")
+
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_file_that_cannot_be_made_is_said(tmp_path):
     with pytest.raises(FileNotFoundError):
         private.make_file(tmp_path / "nowhere" / "file")
