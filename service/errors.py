@@ -134,7 +134,10 @@ _AWAY: Final = (OperationalError, InterfaceError, TimeoutError)
 
 
 async def _crashed(request: Request, error: Exception) -> JSONResponse:
-    """Logged here, where the trace is at hand; uvicorn's record of the same crash is then left out."""
+    """Logged here, where the trace is at hand; uvicorn's record of the same crash is then left out.
+
+    uvicorn closes the connection behind it, and the client is told: its next request on it would be reset.
+    """
     about = {names.COMPONENT: "http", names.HTTP_ROUTE: getattr(request.scope.get("route"), "path", names.UNMATCHED)}
     _log.error("%s %s crashed", request.method, request.url.path, exc_info=error, extra=about)
     mark_reported(error)
@@ -142,4 +145,5 @@ async def _crashed(request: Request, error: Exception) -> JSONResponse:
         request,
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "The service failed to answer; the trace id finds out why in its logs.",
+        {"connection": "close"},
     )
