@@ -27,10 +27,10 @@ from service.product_names import known_names
 from service.settings import Settings
 from service.telegram import telegram_api
 from service.waiting import Waited, Waiting
+from telemetry import names
 
 if TYPE_CHECKING:  # the SDK is imported when it is needed: it takes as long to load as half of the service
     import openai
-from telemetry import names
 
 PATIENT: Final = PATIENCE
 PROMPT: Final = 15.0
