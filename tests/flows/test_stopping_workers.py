@@ -49,8 +49,13 @@ def test_four_workers_stop_together_within_the_grace_and_tell_each_run_as_it_was
     service = programs.uvicorn("stopping:app", "--workers", "4", JOB_GRACE_SECONDS="3")
     database = programs.home / "var/sovani.db"
     service.wait_for("/readyz", within=60)
-    running = "SELECT count(*) FROM job_runs WHERE status = 'running'"
-    eventually(lambda: rows(database, running) == [(2,)] or rows(database, "SELECT count(*) FROM job_runs") == [(2,)])
+
+    def both_have_begun() -> bool:
+        begun = rows(database, "SELECT job_name, status, started_at FROM job_runs")
+        assert {name for name, *_ in begun} == {"endless", "short"}, f"{begun}\n{service.said()}"
+        return True
+
+    eventually(both_have_begun)
 
     with ThreadPoolExecutor(1) as client:
         answer = client.submit(service.get, "/slow")
