@@ -45,6 +45,10 @@ def _parser() -> argparse.ArgumentParser:
     restore.add_argument(
         "file", metavar="FILE", nargs="?", type=Path, help="the backup; without it those there are are listed"
     )
+    copy = _add(added, "copy-database", commands.copy, "copy every row of the database into another that is empty")
+    copy.add_argument(
+        "target", metavar="URL", help="such as postgresql+psycopg://user@host/name; PGPASSWORD is honoured"
+    )
     _add(added, "doctor", commands.doctor, "check that everything the service relies on works; exit 1 if not")
     return parser
 

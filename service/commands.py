@@ -192,6 +192,13 @@ def restore(options: argparse.Namespace) -> int:
     return restoring.restore(settings, options.file, say, complain)
 
 
+def copy(options: argparse.Namespace) -> int:
+    """Copy every row of the database into another, such as from SQLite to PostgreSQL."""
+    settings = Settings.read()
+    setup_logging(settings)
+    return restoring.copy(settings, options.target, say, complain)
+
+
 def doctor(_options: argparse.Namespace) -> int:
     """Check everything, a line each; 1 if anything is wrong."""
     runtime = Runtime(Settings.read())

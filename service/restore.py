@@ -14,9 +14,9 @@ from sqlalchemy.engine import URL, Engine
 
 from service import database
 from service.backup import backup_database, run_client
+from service.idle import Place, require_idle
 from telemetry import private
 from telemetry.database import create_engine
-from telemetry.resource import in_use
 
 _SQLITE: Final = b"SQLite format 3\x00"
 _POSTGRESQL: Final = b"PGDMP"
@@ -27,20 +27,22 @@ class RestoreFailed(Exception):  # it says what happened
     """The database is what it was, unless the message says otherwise."""
 
 
-def restore_database(url: URL, backup: Path, data_dir: Path, now: datetime, say: Callable[[str], None]) -> None:
+def restore_database(place: Place, backup: Path, now: datetime, say: Callable[[str], None]) -> None:
     """Put the backup in the place of the database, and bring it to the newest revision. `say` is told each step.
 
     Raises:
-        RestoreFailed: the backup is not whole, is of another kind of database or of a newer version; the service runs.
+        RestoreFailed: the backup is not whole, is of another kind of database or of a newer version.
+        ServiceRuns: see there.
         BackupFailed: what is there now could not be backed up, so it was not touched; or a program is missing.
     """
+    url = place.url
     is_sqlite = url.get_backend_name() == "sqlite"
     _check_kind(backup, is_sqlite=is_sqlite)
     check, replace = (_check_sqlite, _replace_sqlite) if is_sqlite else (_check_postgresql, _replace_postgresql)
     check(backup)
     say(f"{backup} is whole.")
-    _require_nobody(url, data_dir)
-    if kept := _keep(url, data_dir / "backups", now):
+    require_idle(place, "restore")
+    if kept := _keep(url, place.data_dir / "backups", now):
         say(f"What is there now is kept in {kept}.")
     replace(url, backup)
     engine = create_engine(url)
@@ -88,26 +90,6 @@ def _check_postgresql(backup: Path) -> None:
     rows = [line for line in told.splitlines() if line and not line.startswith(("--", "SET", "SELECT", "COPY", "\\"))]
     _check_revision(backup, rows[0] if rows else None)
     _pg_restore(f"--file={os.devnull}", str(backup))
-
-
-def _require_nobody(url: URL, data_dir: Path) -> None:
-    """Whoever writes meanwhile would write into what is taken away."""
-    if in_use(data_dir) or (url.get_backend_name() != "sqlite" and _is_connected_to(url)):
-        raise RestoreFailed("The service runs: stop all of it first, on every machine, and then restore.")
-
-
-def _is_connected_to(url: URL) -> bool:
-    """Others on this database under this service's name."""
-    sql = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-        "AND pid <> pg_backend_pid() AND application_name = current_setting('application_name')"
-    )
-    engine = create_engine(url, "sovani")
-    try:
-        with engine.connect() as connection:
-            return bool(connection.scalar(sql))
-    finally:
-        engine.dispose()
 
 
 def _keep(url: URL, directory: Path, now: datetime) -> Path | None:

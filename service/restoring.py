@@ -1,12 +1,15 @@
-"""Restoring: the command `restore`, in words."""
+"""Restoring: the commands `restore` and `copy-database`, in words."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from service.backup import BackupFailed
+from service.copying import CopyFailed, copy_database
+from service.idle import Place, ServiceRuns
 from service.restore import RestoreFailed, restore_database
 from service.settings import Settings
 from telemetry.health.report import CheckFailed, describe
@@ -18,12 +21,29 @@ Complain = Callable[[str], int]
 
 def restore(settings: Settings, backup: Path, say: Say, complain: Complain) -> int:
     try:
-        restore_database(settings.url, backup, settings.data_dir, datetime.now(UTC), say)
-    except (RestoreFailed, BackupFailed) as error:
+        restore_database(_place(settings), backup, datetime.now(UTC), say)
+    except (RestoreFailed, BackupFailed, ServiceRuns) as error:
         return complain(f"Not restored. {error}")
     except (SQLAlchemyError, CheckFailed) as error:
         return complain(f"Not restored. The database cannot be used: {describe(error)}.")
     return 0
+
+
+def copy(settings: Settings, target: str, say: Say, complain: Complain) -> int:
+    try:
+        rows = copy_database(_place(settings), make_url(target), say)
+    except (CopyFailed, ServiceRuns) as error:
+        return complain(f"Not copied. {error}")
+    except ArgumentError:
+        return complain("Not copied. The target is no URL such as postgresql+psycopg://user@host/name.")
+    except (SQLAlchemyError, CheckFailed) as error:
+        return complain(f"Not copied. A database cannot be used: {describe(error)}.")
+    say(f"Copied: {rows:,} rows. Set DATABASE_URL to the target, and start the service.")
+    return 0
+
+
+def _place(settings: Settings) -> Place:
+    return Place(settings.url, settings.data_dir, settings.service_name)
 
 
 def list_backups(data_dir: Path, say: Say, complain: Complain) -> int:

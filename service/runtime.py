@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from itertools import product
 from typing import Final
 
 from service import external
@@ -123,15 +124,17 @@ class Runtime:
             ):
                 counter.add(0, {names.JOB_NAME: job.name})
 
-    def _remember_successes(self) -> None:
-        """When a job last succeeded is known from before this process began."""
-        for job in self.schedule.scheduled():
-            for run in self.telemetry.store.page(job_name=job.name, status=names.STATUS_SUCCESS, limit=1):
+    def _remember_last_runs(self) -> None:
+        """When a job last succeeded and last failed is known from before this process began."""
+        instruments = self.telemetry.instruments
+        told = {names.STATUS_SUCCESS: instruments.job_last_success, names.STATUS_FAILED: instruments.job_last_failure}
+        for job, (status, last) in product(self.schedule.scheduled(), told.items()):
+            for run in self.telemetry.store.page(job_name=job.name, status=status, limit=1):
                 ended = run.finished_at or run.started_at
-                self.telemetry.instruments.job_last_success.set(ended.timestamp(), {names.JOB_NAME: job.name})
+                last.set(ended.timestamp(), {names.JOB_NAME: job.name})
 
     def _ready(self) -> None:
-        self._remember_successes()
+        self._remember_last_runs()
         if self.sandbox is not None:
             self.sandbox.wait()
         if self.settings.scheduler:

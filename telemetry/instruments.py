@@ -20,6 +20,7 @@ class Instruments:
     job_duration: Histogram
     job_active: UpDownCounter
     job_last_success: Gauge
+    job_last_failure: Gauge
     runs_lost: Counter
     errors: Counter
     dropped: Counter
@@ -43,6 +44,9 @@ class Instruments:
             ),
             job_last_success=meter.create_gauge(
                 names.JOB_LAST_SUCCESS, unit="s", description="When a job last succeeded, as Unix time."
+            ),
+            job_last_failure=meter.create_gauge(
+                names.JOB_LAST_FAILURE, unit="s", description="When a job last failed, as Unix time."
             ),
             runs_lost=meter.create_counter(
                 names.JOB_RUNS_LOST, unit="{run}", description="Job runs whose process ended without a word."

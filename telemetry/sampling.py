@@ -23,6 +23,9 @@ class JobSampler(Sampler):
     attributes that it starts with, is therefore exported, too; only where tracing is switched off (`always_off`) is it
     merely recorded (`RECORD_ONLY` reaches the processors and no exporter). So are the spans in a run that would be
     dropped: its row says what took the time. The telemetry's own errands are not traced.
+
+    A run says in its trace state that it is one (`job=run`), and what is in it inherits that: who samples behind us, such as a
+    Collector, can keep the whole run from its first span on, though that of the job itself comes last.
     """
 
     def __init__(self, inner: Sampler, is_in_run: Callable[[SpanContext], bool] = _is_in_none) -> None:
@@ -45,16 +48,21 @@ class JobSampler(Sampler):
         if is_untraced(parent_context):
             return ALWAYS_OFF.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
         result = self._inner.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
+        if attributes and names.JOB_NAME in attributes:
+            decision = self._instead if result.decision is Decision.DROP else result.decision
+            return SamplingResult(decision, attributes, _of_a_run(result.trace_state))
         if result.decision is not Decision.DROP:
             return result
-        if attributes and names.JOB_NAME in attributes:
-            return SamplingResult(self._instead, attributes, result.trace_state)
         if self._is_in_run(get_current_span(parent_context).get_span_context()):
             return SamplingResult(Decision.RECORD_ONLY, attributes, result.trace_state)
         return result
 
     def get_description(self) -> str:
         return f"JobSampler({self._inner.get_description()})"
+
+
+def _of_a_run(state: TraceState | None) -> TraceState:
+    return (state or TraceState()).update(*names.STATE_OF_A_RUN)
 
 
 def _is_off(sampler: Sampler) -> bool:

@@ -26,8 +26,7 @@ class JobCounts:
             self._leave(labels)
         self._count(run, labels)
         self._measure(span, labels)
-        if run.status == names.STATUS_SUCCESS:
-            self._remember(span, labels)
+        self._remember(run, span, labels)
 
     @harmless
     def _leave(self, labels: dict[str, str]) -> None:
@@ -46,5 +45,7 @@ class JobCounts:
         self._instruments.job_duration.record(seconds, labels, around)
 
     @harmless
-    def _remember(self, span: ReadableSpan, labels: dict[str, str]) -> None:
-        self._instruments.job_last_success.set((span.end_time or 0) / 1e9, labels)
+    def _remember(self, run: JobRun, span: ReadableSpan, labels: dict[str, str]) -> None:
+        succeeded = run.status == names.STATUS_SUCCESS
+        last = self._instruments.job_last_success if succeeded else self._instruments.job_last_failure
+        last.set((span.end_time or 0) / 1e9, labels)

@@ -78,6 +78,14 @@ VOCABULARY: Final[tuple[Row, ...]] = (
         across="highest",
     ),
     Row(
+        "scheduler_job_last_failure_timestamp_seconds",
+        "gauge",
+        names.JOB_LAST_FAILURE,
+        "When a job last failed, as Unix time.",
+        (_JOB,),
+        across="highest",
+    ),
+    Row(
         "db_connections_active",
         "gauge",
         names.DB_CONNECTIONS_USAGE,

@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL
 
 from service import database
 from service.backup import backup_database
+from service.idle import Place, ServiceRuns
 from service.restore import RestoreFailed, restore_database
 from telemetry.database import create_engine
 
@@ -62,7 +63,7 @@ def test_what_was_backed_up_is_there_again_and_what_was_there_is_kept(shop, data
     shop.dispose()
     said: list[str] = []
 
-    restore_database(shop.url, backup, data_dir, NOW, said.append)
+    restore_database(Place(shop.url, data_dir), backup, NOW, said.append)
 
     assert noted(shop.url) == "as it was"
     database.at_head(shop)
@@ -73,7 +74,7 @@ def test_what_was_backed_up_is_there_again_and_what_was_there_is_kept(shop, data
         f"What is there now is kept in {kept[0]}.",
         "The database is restored, and at the newest revision.",
     ]
-    restore_database(shop.url, kept[0], data_dir, NOW, said.append)
+    restore_database(Place(shop.url, data_dir), kept[0], NOW, said.append)
     assert noted(shop.url) == "spoilt"
 
 
@@ -89,7 +90,7 @@ def test_a_backup_of_an_older_version_is_brought_to_the_newest(sqlite_engine, da
         command.upgrade(config, oldest)
     older = backup_database(empty.url, data_dir / "backups", NOW)
 
-    restore_database(sqlite_engine.url, older, data_dir, NOW, lambda _words: None)
+    restore_database(Place(sqlite_engine.url, data_dir), older, NOW, lambda _words: None)
 
     database.at_head(create_engine(sqlite_engine.url))
     assert backup != older
@@ -100,15 +101,15 @@ def test_a_backup_goes_to_where_no_database_is(sqlite_engine, data_dir):
     backup = backup_database(sqlite_engine.url, data_dir / "backups", NOW)
     url = URL.create("sqlite", database=str(data_dir / "new" / "shop.db"))
 
-    restore_database(url, backup, data_dir, NOW, lambda _words: None)
+    restore_database(Place(url, data_dir), backup, NOW, lambda _words: None)
 
     assert noted(url) == "moved"
     assert stat.S_IMODE(Path(url.database).stat().st_mode) == 0o600
 
 
 def refused(shop, backup, data_dir) -> str:
-    with pytest.raises(RestoreFailed) as caught:
-        restore_database(shop.url, backup, data_dir, NOW, lambda _words: None)
+    with pytest.raises((RestoreFailed, ServiceRuns)) as caught:
+        restore_database(Place(shop.url, data_dir), backup, NOW, lambda _words: None)
     assert noted(shop.url) == "there"
     return str(caught.value)
 
@@ -158,9 +159,9 @@ def test_nothing_is_restored_under_a_service_that_runs(sqlite_engine, data_dir):
 def test_a_service_on_another_machine_is_seen_in_postgresql(postgres_engine, postgres_programs, data_dir):
     note(postgres_engine, "there")
     backup = backup_database(postgres_engine.url, data_dir / "backups", NOW)
-    other = create_engine(postgres_engine.url, "sovani")
-    with other.connect():
-        assert "stop all of it first" in refused(postgres_engine, backup, data_dir)
+    other = create_engine(postgres_engine.url, "shop")
+    with other.connect(), pytest.raises(ServiceRuns, match="stop all of it first"):
+        restore_database(Place(postgres_engine.url, data_dir, "shop"), backup, NOW, lambda _words: None)
     other.dispose()
 
 

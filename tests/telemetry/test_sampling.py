@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.sampling import (
     ParentBased,
     TraceIdRatioBased,
 )
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState
 
 from telemetry.sampling import JobSampler
 from telemetry.untraced import untraced
@@ -170,3 +170,21 @@ def test_the_telemetrys_own_errands_are_not_traced_whatever_the_sampler_says(sta
 
 def test_it_says_what_it_is():
     assert JobSampler(ALWAYS_OFF).get_description() == "JobSampler(AlwaysOffSampler)"
+
+
+@pytest.mark.parametrize("sampler", [ParentBased(NEVER), ParentBased(ALWAYS)])
+def test_whatever_is_in_a_run_says_so_in_its_trace_state_beside_what_was_there(stage_of, sampler):
+    stage = stage_of(sampler)
+    caller = SpanContext(1, 1, True, SAMPLED, TraceState([("vendor", "x")]))
+    called = trace.set_span_in_context(NonRecordingSpan(caller))
+
+    with stage.tracer.start_as_current_span("request", called):
+        with stage.tracer.start_as_current_span("job", attributes=JOB):
+            stage.tracer.start_span("query").end()
+        stage.tracer.start_span("after").end()
+    stage.tracer.start_span("alone", attributes=JOB).end()
+
+    states = {span.name: dict(span.context.trace_state) for span in stage.exporters[0].get_finished_spans()}
+    assert states["job"] == states["query"] == {"job": "run", "vendor": "x"}
+    assert states["request"] == states["after"] == {"vendor": "x"}
+    assert states["alone"] == {"job": "run"}

@@ -16,6 +16,7 @@ GAUGES = {
     "http_requests_in_progress": "sum",
     "scheduler_jobs_in_progress": "sum",
     "scheduler_job_last_success_timestamp_seconds": "highest",
+    "scheduler_job_last_failure_timestamp_seconds": "highest",
     "db_connections_active": "sum",
     "app_uptime_seconds": "max",
     "app_info": "once",
