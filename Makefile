@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench e2e lock
+.PHONY: help run test check bench collector e2e lock
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1	/'
@@ -41,8 +41,11 @@ check: .venv/.dev ## linters, types, import contracts, known vulnerabilities of 
 bench: .venv/.dev ## what it costs, as tables
 	@$(BIN)/python -m bench
 
-e2e: .venv/.dev ## the tests against the real Prometheus, and the long ones: faults, kills, ticks
-	@$(BIN)/python -m pytest -m e2e -n 2 --dist load --durations 12
+e2e: .venv/.dev ## the tests against the real Prometheus, Alertmanager and Collector, and the long ones: faults, kills, ticks
+	@$(BIN)/python -m pytest -m e2e -n 3 --dist loadgroup --durations 15
+
+collector: .venv/.dev ## build what the tests need of Go, once: the Collector, and the reader of Compose files
+	@$(BIN)/python -m deploy.golang
 
 lock: ## compile the locks anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --prerelease if-necessary-or-explicit --generate-hashes \

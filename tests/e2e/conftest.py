@@ -1,13 +1,15 @@
 """What the end-to-end tests share: the programs that pip can't bring, and the service under them."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.programs import Program, Programs, free_port
+from service.sandbox import credentials
+from tests.programs import ROOT, Program, Programs, free_port
 
 CONFIG = """
 global:
@@ -19,6 +21,7 @@ scrape_configs:
       - targets: ["127.0.0.1:{port}"]
 """
 Scrape = Callable[..., Program]
+StartAlertmanager = Callable[[str], Program]
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +60,43 @@ def scrape(programs: Programs, prometheus: str) -> Scrape:
 @pytest.fixture(scope="session")
 def promtool() -> str:
     return _installed("promtool")
+
+
+@pytest.fixture(scope="session")
+def alertmanager() -> str:
+    return _installed("prometheus-alertmanager")
+
+
+@pytest.fixture(scope="module")
+def start_alertmanager(programs: Programs, alertmanager: str) -> StartAlertmanager:
+    """Starts it by its own start, with quicker groups; its Telegram is that of a sandbox, given by its URL."""
+
+    def start(sandbox: str) -> Program:
+        home = programs.home / "alertmanager"
+        shutil.copytree(ROOT / "deploy" / "alertmanager", home)
+        file = home / "alertmanager.yml"
+        text = re.sub(r"group_wait: \S+", "group_wait: 1s", file.read_text())
+        file.write_text(re.sub(r"group_interval: \S+", "group_interval: 2s", text))
+        (home / "bin").mkdir()
+        (home / "bin" / "alertmanager").symlink_to(alertmanager)
+        port = free_port()
+        started = programs.start_command(
+            "sh",
+            str(home / "start.sh"),
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--cluster.listen-address=",
+            f"--storage.path={home}/data",
+            port=port,
+            PATH=f"{home}/bin:{os.environ['PATH']}",
+            TELEGRAM_API_URL=f"{sandbox}/telegram",
+            TELEGRAM_TOKEN=credentials.TELEGRAM_TOKEN,
+            MANAGER_CHAT_ID=credentials.TELEGRAM_CHAT_ID,
+            ALERTMANAGER_CONFIG=str(home / "made.yml"),
+        )
+        started.wait_for("/-/ready")
+        return started
+
+    return start
 
 
 def _installed(program: str) -> str:

@@ -13,7 +13,7 @@ from tests.sandboxes import World
 
 SYNCS: Final = {"sync_wb_reviews", "sync_wb_orders", "sync_ozon_reviews", "sync_ozon_orders"}
 _JOBS: Final = {*SYNCS, "generate_advice"}
-_OPS: Final = "the-operators-own"
+OPS_TOKEN: Final = "the-operators-own"
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,16 @@ class Shop:
     @classmethod
     def open(cls, programs: Programs, *arguments: str, **environment: str) -> Self:
         port = free_port()
-        variables = {"SANDBOX": "true", "SANDBOX_PORT": str(port), "OPS_TOKEN": _OPS, **environment}
+        variables = {"SANDBOX": "true", "SANDBOX_PORT": str(port), "OPS_TOKEN": OPS_TOKEN, **environment}
         return cls(programs.serve(*arguments, **variables), World.at(port))
 
+    @classmethod
+    def at(cls, service: Program, sandbox_port: int) -> Self:
+        """One that runs already, with `OPS_TOKEN` as its token."""
+        return cls(service, World.at(sandbox_port))
+
     def get(self, path: str) -> httpx.Response:
-        return self.service.get(path, Authorization=f"Bearer {_OPS}")
+        return self.service.get(path, Authorization=f"Bearer {OPS_TOKEN}")
 
     def done(self) -> dict[str, dict[str, Any]]:
         """What each job said when it first had something to do: to draft, there have to be reviews."""
@@ -50,7 +55,7 @@ class Shop:
         found = self.get(f"/api/v1/reviews?answered=false&marketplace={marketplace}").json()["reviews"]
         return [review for review in found if review["gone_at"] is None]
 
-    def answer(self, review: dict[str, Any], text: str | None = None, token: str | None = _OPS) -> httpx.Response:
+    def answer(self, review: dict[str, Any], text: str | None = None, token: str | None = OPS_TOKEN) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         url, body = f"{self.service.url}/api/v1/reviews/{review['id']}/answer", {"text": text} if text else {}
         return httpx.post(url, json=body, headers=headers, timeout=30, trust_env=False)

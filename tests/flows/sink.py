@@ -21,11 +21,12 @@ SIGNALS: Final[dict[str, type[Message]]] = {
 
 
 class Sink:
-    """What arrived. `answers` is switched off for one that takes a request and says nothing more."""
+    """What arrived. `answers` is switched off for one that takes a request and says nothing more, and `is_away` on for one that keeps
+    nothing and says so."""
 
     def __init__(self, url: str, *, answers: bool) -> None:
         self.url = url
-        self.answers = answers
+        self.answers, self.is_away = answers, False
         self.over = threading.Event()
         self._lock = threading.Lock()
         self._arrived: list[tuple[str, Any]] = []
@@ -38,36 +39,27 @@ class Sink:
 
     def spans(self) -> dict[str, Any]:
         """The spans, by name."""
+        return {span.name: span for span in self.every_span()}
+
+    def every_span(self) -> list[Any]:
         requests = self._of("/v1/traces")
-        return {
-            span.name: span
-            for request in requests
-            for each in request.resource_spans
-            for scope in each.scope_spans
-            for span in scope.spans
-        }
+        scopes = [scope for request in requests for each in request.resource_spans for scope in each.scope_spans]
+        return [span for scope in scopes for span in scope.spans]
 
     def logs(self) -> dict[str, Any]:
         """The log records, by what they say."""
         requests = self._of("/v1/logs")
-        return {
-            record.body.string_value: record
-            for request in requests
-            for each in request.resource_logs
-            for scope in each.scope_logs
-            for record in scope.log_records
-        }
+        scopes = [scope for request in requests for each in request.resource_logs for scope in each.scope_logs]
+        return {record.body.string_value: record for scope in scopes for record in scope.log_records}
 
     def metrics(self) -> dict[str, Any]:
         """The newest of each metric, by name."""
+        return {metric.name: metric for metric in self.every_metric()}
+
+    def every_metric(self) -> list[Any]:
         requests = self._of("/v1/metrics")
-        return {
-            metric.name: metric
-            for request in requests
-            for each in request.resource_metrics
-            for scope in each.scope_metrics
-            for metric in scope.metrics
-        }
+        scopes = [scope for request in requests for each in request.resource_metrics for scope in each.scope_metrics]
+        return [metric for scope in scopes for metric in scope.metrics]
 
     def resources(self) -> list[dict[str, str]]:
         """Whom the signals speak of; one if all agree."""
@@ -120,6 +112,9 @@ class _Receiver(http.server.BaseHTTPRequestHandler):
         if not sink.answers:
             sink.over.wait(60)
             self.close_connection = True
+            return
+        if sink.is_away:
+            self.send_error(503)
             return
         sink.keep(self.path, gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body)
         self.send_response(200)

@@ -1,0 +1,1 @@
+"""Examples of how the telemetry is used elsewhere."""

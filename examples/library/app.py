@@ -1,0 +1,73 @@
+"""The library: `python -m uvicorn examples.library.app:app`. Its variables are the telemetry's (README, "Configuration")."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Final
+
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
+from sqlalchemy import text
+
+import telemetry
+from telemetry.health.checks import timed
+from telemetry.health.examination import HealthChecks
+from telemetry.jobs import monitor_job
+from telemetry.jobs.tables import Base
+from telemetry.metrics.rows import Label, Row
+
+BOOKS: Final = {1: "War and Peace", 2: "The Master and Margarita"}
+TITLE: Final = "book.title"
+
+# A metric of its own: what its instrument is called on /metrics, and which of its attributes is which label.
+LENT: Final = Row("books_lent_total", "counter", "books.lent", "Books that were lent.", (Label("title", TITLE),))
+
+
+@asynccontextmanager
+async def _lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    """The table of runs: made at the start here, by a migration in a service that has those."""
+    Base.metadata.create_all(running.engine)
+    yield
+
+
+app = FastAPI(title="Library", lifespan=_lifespan)
+running = telemetry.start(app=app, specifics=telemetry.Specifics(rows=(LENT,), untraced=("/healthz",)))
+_lent = running.meter(__name__).create_counter("books.lent", "{book}", "Books that were lent.")
+
+
+def _ping() -> None:
+    with running.engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+
+
+_health = HealthChecks({"database": timed(_ping)})
+
+
+@app.post("/books/{book_id}/lend")
+def lend(book_id: int) -> dict[str, str]:
+    if book_id not in BOOKS:
+        raise HTTPException(404, f"There is no book {book_id}.")
+    _lent.add(1, {TITLE: BOOKS[book_id]})
+    return {"lent": BOOKS[book_id]}
+
+
+@app.post("/inventory")
+def take_inventory() -> dict[str, int]:
+    """A job: its run is safe before the first line of its body, and has its outcome before the caller gets the result."""
+    with monitor_job("take_inventory", metadata={"shelf": "all"}) as run:
+        run.metadata["books"] = len(BOOKS)
+    return {"books": len(BOOKS)}
+
+
+@app.get("/healthz")
+async def show_health() -> JSONResponse:
+    """Within its deadline, whatever hangs."""
+    report = await _health.examine()
+    return JSONResponse(report.body(datetime.now(UTC)), 200 if report.healthy else 503)
+
+
+@app.get("/metrics")
+async def show_metrics(request: Request) -> Response:
+    """All workers on one page."""
+    page, kind = await running.page.render_aside(request.headers.get("accept", ""))
+    return Response(page, media_type=kind)

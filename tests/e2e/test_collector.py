@@ -1,0 +1,310 @@
+"""The real Collector with otel-collector.yaml, between the service with two workers and stores on loopback."""
+
+import itertools
+import shutil
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from deploy import golang
+from deploy.catalogue import AROUND
+from tests.flows.sink import Sink, sink
+from tests.programs import ROOT, Program, Programs, eventually, free_port
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+AWAY = 60.0
+"""Seconds that the stores are away."""
+
+APP = """
+import logging
+import time
+
+from fastapi import HTTPException
+from opentelemetry import trace
+
+from service.main import create_app
+from telemetry.jobs import monitor_job
+
+app = create_app()
+_log = logging.getLogger("shop")
+
+
+@app.post("/fail/{number}")
+def fail(number: int):
+    _log.error("It was asked to: %d.", number)
+    raise HTTPException(500)
+
+
+@app.post("/fine/{number}")
+def fine(number: int):
+    return {"number": number}
+
+
+@app.post("/long")
+def run_for_long():
+    with monitor_job("sync_something"):
+        with trace.get_tracer("shop").start_as_current_span("early"):
+            pass
+        time.sleep(3)
+"""
+
+
+@pytest.fixture(scope="session")
+def otelcol() -> Path:
+    """The program; without Go it is not to be had, and then nothing here can be seen."""
+    if (program := golang.collector()).exists():
+        return program
+    if shutil.which("go") is None:
+        pytest.skip("The Collector is built from Go modules, and Go is not on the PATH.")
+    pytest.fail("The Collector is not built: make collector")
+
+
+class Collector:
+    """One that can be killed and started again, with the same ports and the same disk."""
+
+    def __init__(self, programs: Programs, program: Path, store: Sink, **environment: str) -> None:
+        self._programs, self._program = programs, program
+        self.port = free_port()
+        self.metrics_port = free_port()
+        self._environment = {
+            "COLLECTOR_HOST": "127.0.0.1",
+            "COLLECTOR_HEALTH_PORT": str(free_port()),
+            "COLLECTOR_GRPC_PORT": str(free_port()),
+            "COLLECTOR_HTTP_PORT": str(self.port),
+            "COLLECTOR_METRICS_PORT": str(self.metrics_port),
+            "COLLECTOR_DATA_DIR": str(programs.home / f"collector-{self.port}"),
+            **dict.fromkeys(("TEMPO_OTLP_ENDPOINT", "LOKI_OTLP_ENDPOINT", "PROMETHEUS_OTLP_ENDPOINT"), store.url),
+            **environment,
+        }
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self.process = self._programs.start_command(
+            str(self._program),
+            f"--config={ROOT / 'otel-collector.yaml'}",
+            port=int(self._environment["COLLECTOR_HEALTH_PORT"]),
+            **self._environment,
+        )
+        self.process.wait_for("/")
+
+    def kill(self) -> None:
+        self.process.tell(signal.SIGKILL)
+        self.process.exit_code()
+
+    def page(self) -> str:
+        return httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics", trust_env=False).text
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Iterator[Programs]:
+    programs = Programs(tmp_path)
+    yield programs
+    programs.kill()
+
+
+@pytest.fixture
+def store() -> Iterator[Sink]:
+    with sink() as store:
+        yield store
+
+
+Start = Callable[..., tuple[Collector, Program]]
+
+
+@pytest.fixture
+def start(programs: Programs, otelcol: Path, store: Sink) -> Start:
+    """The Collector, and the service with two workers that sends to it."""
+
+    def both(**environment: str) -> tuple[Collector, Program]:
+        collector = Collector(programs, otelcol, store, **environment)
+        programs.write("shop.py", APP)
+        service = programs.uvicorn(
+            "shop:app",
+            "--workers",
+            "2",
+            OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
+            OTEL_TRACES_SAMPLER_ARG="1.0",
+            OTEL_BSP_SCHEDULE_DELAY="300",
+            OTEL_BLRP_SCHEDULE_DELAY="300",
+            OTEL_METRIC_EXPORT_INTERVAL="1000",
+        )
+        service.wait_for("/readyz")
+        return collector, service
+
+    return both
+
+
+def ask(service: Program, path: str) -> int:
+    return httpx.post(f"{service.url}{path}", timeout=30, trust_env=False).status_code
+
+
+def test_a_request_is_one_trace_in_traces_metrics_and_logs(start: Start, store: Sink):
+    _, service = start()
+
+    assert ask(service, "/fail/1") == 500
+
+    def trace_ids() -> tuple[set[bytes], set[bytes], set[bytes]]:
+        return (
+            {span.trace_id for span in store.every_span() if span.name == "POST /fail/{number}"},
+            {store.logs()["It was asked to: 1."].trace_id} if "It was asked to: 1." in store.logs() else set(),
+            {
+                exemplar.trace_id
+                for metric in store.every_metric()
+                if metric.name == "http.server.request.duration"
+                for point in metric.histogram.data_points
+                for exemplar in point.exemplars
+            },
+        )
+
+    def same() -> set[bytes]:
+        traces, logs, metrics = trace_ids()
+        return traces & logs & metrics
+
+    assert len(eventually(same)) == 1
+
+
+def test_what_is_kept_of_traces_is_errors_slow_ones_whole_runs_and_a_share(start: Start, store: Sink):
+    _, service = start(TRACES_KEEP_PERCENT="0", TRACES_SLOW_MS="2000")
+
+    statuses = [ask(service, path) for path in ("/fine/1", "/fine/2", "/fail/1", "/long", "/fine/3")]
+
+    assert statuses == [200, 200, 500, 200, 200]
+    eventually(lambda: {"POST /fail/{number}", "POST /long", "job sync_something", "early"} <= store.spans().keys())
+    time.sleep(2)
+    assert "POST /fine/{number}" not in store.spans()
+    run = store.spans()["job sync_something"]
+    assert store.spans()["early"].trace_id == run.trace_id
+    assert run.trace_state == "job=run"
+
+
+def test_a_share_of_the_rest_is_kept(start: Start, store: Sink):
+    _, service = start(TRACES_KEEP_PERCENT="50")
+
+    for number in range(60):
+        ask(service, f"/fine/{number}")
+    ask(service, "/fail/1")
+
+    eventually(lambda: "POST /fail/{number}" in store.spans())
+    time.sleep(2)
+    kept = [span for span in store.every_span() if span.name == "POST /fine/{number}"]
+    assert 10 < len(kept) < 50
+
+
+def test_with_the_stores_away_for_a_minute_and_the_collector_killed_in_it_nothing_is_missing(
+    start: Start, store: Sink, capsys: pytest.CaptureFixture[str]
+):
+    collector, service = start()
+    numbers, stop, failed = itertools.count(), threading.Event(), []
+
+    def traffic() -> None:
+        while not stop.is_set():
+            number = next(numbers)
+            if ask(service, f"/fail/{number}") == 500:
+                failed.append(number)
+            stop.wait(0.05)
+
+    client = threading.Thread(target=traffic)
+    client.start()
+    try:
+        time.sleep(3)
+        store.is_away = True
+        began = time.monotonic()
+        time.sleep(AWAY / 2)
+        collector.kill()
+        collector.start()
+        time.sleep(max(0.0, began + AWAY - time.monotonic()))
+        store.is_away = False
+        time.sleep(3)
+    finally:
+        stop.set()
+        client.join(30)
+
+    def missing() -> dict[str, int]:
+        logs = store.logs()
+        spans = [span for span in store.every_span() if span.name == "POST /fail/{number}"]
+        counted = Counter[str]()
+        for metric in store.every_metric():
+            if metric.name == "http.server.request.duration":
+                for point in metric.histogram.data_points:
+                    of = {pair.key: pair.value.string_value for pair in point.attributes}
+                    if of.get("http.route") == "/fail/{number}":
+                        counted[str(point.start_time_unix_nano)] = max(
+                            counted[str(point.start_time_unix_nano)], point.count
+                        )
+        return {
+            "logs": sum(f"It was asked to: {number}." not in logs for number in failed),
+            "traces": len(failed) - len({span.trace_id for span in spans}),
+            "counted": len(failed) - sum(counted.values()),
+        }
+
+    found: dict[str, int] = {}
+
+    def nothing() -> bool:
+        found.clear()
+        found.update(missing())
+        return not any(found.values())
+
+    try:
+        eventually(nothing, 90)
+    except AssertionError:
+        pytest.fail(f"of {len(failed)}: {found}")
+    with capsys.disabled():
+        print(f"\n{len(failed)} errors through a minute without stores and a killed Collector; missing: {found}")  # noqa: T201
+
+
+def test_secrets_that_somebody_else_sends_do_not_get_through(programs: Programs, otelcol: Path, store: Sink):
+    secrets = [
+        "Bearer abcdefgh12345678",
+        "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1",
+        "sk-proj-abcdefghijklmnop1234",
+        "postgresql://user:hunter2hunter2@host/name",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl",
+        "password=hunter2hunter2",
+    ]
+    collector = Collector(programs, otelcol, store)
+    traces, logs = ExportTraceServiceRequest(), ExportLogsServiceRequest()
+    records = logs.resource_logs.add().scope_logs.add().log_records
+    spans = traces.resource_spans.add().scope_spans.add().spans
+    for number, secret in enumerate(secrets):
+        record = records.add()
+        record.body.string_value = f"it was {secret}"
+        record.attributes.add(key="said").value.string_value = secret
+        span = spans.add(trace_id=bytes([number + 1] * 16), span_id=bytes([number + 1] * 8), name="call")
+        span.attributes.add(key="said").value.string_value = f"it was {secret}"
+        span.attributes.add(key="authorization").value.string_value = "opaque-value-of-its-own"
+        span.events.add(name="exception").attributes.add(key="exception.message").value.string_value = secret
+        span.status.code = 2
+    headers = {"content-type": "application/x-protobuf"}
+
+    for path, body in (("traces", traces), ("logs", logs)):
+        url = f"{collector.url}/v1/{path}"
+        assert httpx.post(url, content=body.SerializeToString(), headers=headers, trust_env=False).status_code == 200
+
+    eventually(lambda: len(store.every_span()) == len(secrets) and len(store.logs()) > 1)
+    text = "".join(map(str, store.every_span())) + "".join(map(str, store.logs().values()))
+    assert [secret for secret in secrets if secret in text] == []
+    assert "hunter2hunter2" not in text
+    assert "opaque-value-of-its-own" not in text
+
+
+def test_what_dashboards_ask_of_the_collector_is_on_its_page(start: Start, store: Sink):
+    collector, service = start()
+    ask(service, "/fail/1")
+    eventually(lambda: store.paths() == {"/v1/traces", "/v1/metrics", "/v1/logs"})
+    asked = {name for name in AROUND if name.startswith("otelcol_")}
+    # What has not happened is not on it yet.
+    not_yet = {name for name in asked if "_failed_" in name or "_refused_" in name}
+
+    eventually(lambda: not (asked - not_yet - {line.partition("{")[0] for line in collector.page().splitlines()}))

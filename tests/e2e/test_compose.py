@@ -1,0 +1,49 @@
+"""docker-compose.yml, read by the reader that `docker compose` has: its schema, its variables, what depends on what."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy import golang
+from tests.programs import ROOT
+
+pytestmark = pytest.mark.e2e
+WANTED = ("POSTGRES_PASSWORD", "OPS_TOKEN", "GRAFANA_PASSWORD", "TELEGRAM_TOKEN", "MANAGER_CHAT_ID")
+
+
+@pytest.fixture(scope="session")
+def reader() -> Path:
+    if (program := golang.compose_reader()).exists():
+        return program
+    if shutil.which("go") is None:
+        pytest.skip("The reader is built from Go modules, and Go is not on the PATH.")
+    pytest.fail("The reader is not built: make collector")
+
+
+def read(reader: Path, *wanted: str) -> subprocess.CompletedProcess[str]:
+    """With these variables set."""
+    environment = {"PATH": os.environ["PATH"], **dict.fromkeys(wanted, "12345678")}
+    command = [reader, ROOT / "docker-compose.yml"]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_compose_takes_it(reader: Path):
+    done = read(reader, *WANTED)
+
+    assert done.returncode == 0, done.stderr
+    services = json.loads(done.stdout)["services"]
+    assert len(services) == 10
+    assert services["sovani"]["environment"]["DATABASE_URL"].startswith("postgresql+psycopg://sovani:12345678@postgres")
+
+
+@pytest.mark.parametrize("missing", WANTED)
+def test_what_is_not_set_is_named(reader: Path, missing: str):
+    done = read(reader, *set(WANTED) - {missing})
+
+    assert done.returncode != 0
+    assert re.search(rf"{missing}.*set it in \.env", done.stderr)

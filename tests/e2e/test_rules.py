@@ -1,0 +1,73 @@
+"""The rules and configurations by the programs that they are written for: promtool and amtool."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import deploy
+from service.sandbox import credentials
+
+HERE = Path(deploy.__file__).parent
+PROMETHEUS = HERE / "prometheus"
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+
+
+def run(*command, **environment):
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=250, check=False, env={**os.environ, **environment}
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_prometheus_takes_every_rule_and_its_configuration(promtool, tmp_path):
+    rules = sorted(map(str, (PROMETHEUS / "rules").glob("*.yml")))
+    config = tmp_path / "prometheus.yml"
+    token = tmp_path / "token"
+    token.write_text("x")
+    text = (PROMETHEUS / "prometheus.yml").read_text().replace("/run/secrets/ops_token", str(token))
+    config.write_text(text.replace("rules/*.yml", f"{PROMETHEUS}/rules/*.yml"))
+
+    said = run(promtool, "check", "rules", *rules)
+
+    assert said.count("SUCCESS") == len(rules)
+    run(promtool, "check", "config", str(config))
+
+
+def test_each_alert_fires_when_it_should_and_ends(promtool):
+    run(promtool, "test", "rules", *sorted(map(str, (PROMETHEUS / "tests").glob("*.yml"))))
+
+
+@pytest.mark.parametrize("webhook", ["", "http://127.0.0.1:9/a|b&c"])
+def test_alertmanager_takes_what_its_start_makes(tmp_path, alertmanager, webhook):
+    """`amtool` in the place of Alertmanager: it checks what it is started with."""
+    stand_in = tmp_path / "bin" / "alertmanager"
+    stand_in.parent.mkdir()
+    stand_in.write_text('#!/bin/sh\nexec amtool check-config "${1#--config.file=}"\n')
+    stand_in.chmod(0o755)
+    made = tmp_path / "made.yml"
+
+    said = run(
+        "sh",
+        str(HERE / "alertmanager" / "start.sh"),
+        PATH=f"{stand_in.parent}:{os.environ['PATH']}",
+        TELEGRAM_TOKEN=credentials.TELEGRAM_TOKEN,
+        MANAGER_CHAT_ID=credentials.TELEGRAM_CHAT_ID,
+        ALERT_WEBHOOK_URL=webhook,
+        ALERTMANAGER_CONFIG=str(made),
+    )
+
+    assert "SUCCESS" in said
+    assert f"{2 if webhook else 1} receivers" in said
+    text = made.read_text().partition("global:")[2]
+    assert (f"url: {webhook}" if webhook else "receiver: telegram") in text
+    assert ("webhook" in text) is bool(webhook)
+    assert "${" not in text
+
+
+def test_the_generator_says_what_is_not_up_to_date(tmp_path):
+    """By the command itself."""
+    assert run(sys.executable, "-m", "deploy", "--check", PYTHONPATH=str(HERE.parent)) == ""
