@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import ssl
 import tempfile
 import threading
 import warnings
@@ -9,7 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import Any
 
+import certifi
+import httpx
 import pytest
 import sqlalchemy
 from sqlalchemy import text
@@ -41,6 +45,19 @@ def _nobodys_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
 
 def _is_a_setting(name: str) -> bool:
     return name in OURS or name.startswith(OTHERS)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _authorities_read_once() -> Iterator[None]:
+    """httpx reads them for each client and for each `httpx.get`, 40 ms that no test needs."""
+    shared, create, usual = httpx.create_ssl_context(), ssl.create_default_context, {"cafile": certifi.where()}
+
+    def created(*positional: Any, **named: Any) -> ssl.SSLContext:
+        return shared if not positional and named == usual else create(*positional, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ssl.create_default_context", created)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,8 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore
 import httpx
 
+from telemetry.trust import trusted
+
 DEADLINE: Final = "deadline"
 LARGEST: Final = 512 * 2**20
 _SHORTEST: Final = 0.001  # a timeout of 0 would mean: don't wait at all
@@ -24,7 +26,7 @@ class BoundedTransport(httpx.HTTPTransport):
     """A request's extension `deadline` is the moment of `time.monotonic()` by which its answer has to be there."""
 
     def __init__(self, proxy: str | None = None) -> None:
-        super().__init__(proxy=proxy)
+        super().__init__(verify=trusted(), proxy=proxy)
         pool: Any = self._pool
         pool._network_backend = _Backend(pool._network_backend)  # noqa: SLF001  # httpx has no way to hand one over
 

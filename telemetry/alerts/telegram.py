@@ -14,6 +14,7 @@ from telemetry.alerts.planner import Pace
 from telemetry.alerts.posts import Post
 from telemetry.health.report import describe
 from telemetry.instrumentation.services import ExternalService
+from telemetry.trust import trusted
 
 NAME: Final = "telegram"
 ENDPOINTS: Final = (
@@ -72,7 +73,7 @@ class Telegram:
 
     def __init__(self, bot: Bot, client: httpx.Client | None = None) -> None:
         self._bot = bot
-        self._client = client or httpx.Client(timeout=_TIMEOUT)
+        self._client = client or httpx.Client(timeout=_TIMEOUT, verify=trusted())
 
     def close(self) -> None:
         self._client.close()

@@ -13,6 +13,7 @@ from telemetry.alerts.message import Message
 from telemetry.alerts.planner import Pace
 from telemetry.alerts.posts import Post
 from telemetry.health.report import describe
+from telemetry.trust import trusted
 
 NAME: Final = "webhook"
 _TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
@@ -29,7 +30,7 @@ class Webhook:
 
     def __init__(self, url: SecretStr, client: httpx.Client | None = None) -> None:
         self._url = url
-        self._client = client or httpx.Client(timeout=_TIMEOUT)
+        self._client = client or httpx.Client(timeout=_TIMEOUT, verify=trusted())
 
     def close(self) -> None:
         self._client.close()
