@@ -23,6 +23,7 @@ def timed(service: Program, path: str) -> tuple[int, float, str]:
     return answer.status_code, time.monotonic() - begun, answer.text
 
 
+@pytest.mark.e2e
 @ON_POSTGRESQL
 def test_a_database_that_comes_late_is_waited_for_and_migrated(database_url: URL, programs: Programs):
     port = free_port()
@@ -48,6 +49,7 @@ def test_a_database_that_comes_late_is_waited_for_and_migrated(database_url: URL
     assert {"job_runs", "schedule_claims", "alembic_version"} <= {*tables}
 
 
+@pytest.mark.e2e
 @ON_POSTGRESQL
 def test_a_database_that_says_nothing_any_more_keeps_no_probe_and_no_scrape_waiting(
     database_url: URL, programs: Programs

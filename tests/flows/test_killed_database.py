@@ -12,10 +12,9 @@ from tests.flows.mortal import mortal_postgres
 from tests.programs import Programs
 
 
-@pytest.mark.parametrize(
-    ("before", "away", "after"),
-    [(1.0, 1.0, 1.0), pytest.param(20.0, 15.0, 25.0, marks=[pytest.mark.e2e, pytest.mark.timeout(180)])],
-)
+@pytest.mark.e2e
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize(("before", "away", "after"), [(1.0, 1.0, 1.0), (20.0, 15.0, 25.0)])
 def test_every_run_is_there_once_with_its_outcome_though_the_database_was_killed_under_it(
     programs: Programs, before: float, away: float, after: float
 ):

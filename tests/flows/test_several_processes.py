@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+import pytest
 from sqlalchemy import inspect, text
 from sqlalchemy.engine import URL, Engine
 
@@ -54,6 +55,7 @@ def opened(url: URL) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.mark.e2e
 def test_four_that_start_at_once_on_an_empty_database_migrate_it_once(database_url: URL, programs: Programs):
     url = database_url.render_as_string(hide_password=False)
 
@@ -71,6 +73,7 @@ def test_four_that_start_at_once_on_an_empty_database_migrate_it_once(database_u
     assert not any("Traceback" in service.said() for service in services)
 
 
+@pytest.mark.e2e
 def test_each_of_fifty_ticks_is_claimed_by_one_of_four_processes(engine: Engine, programs: Programs):
     programs.write("claimants.py", CLAIMANTS)
 

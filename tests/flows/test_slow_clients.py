@@ -34,6 +34,7 @@ def all_of(connection):
     return said
 
 
+@pytest.mark.e2e
 def test_a_head_that_does_not_come_is_let_go(service):
     head = b"GET /health HTTP/1.1\r\nhost: a\r\n"
     with contextlib.ExitStack() as opened:

@@ -36,6 +36,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     programs.kill()
 
 
+@pytest.mark.e2e
 def test_a_worker_that_hangs_delays_a_page_by_its_deadline_and_its_numbers_stand_in(service: Program):
     for _ in range(20):
         service.get("/health")
@@ -52,9 +53,10 @@ def test_a_worker_that_hangs_delays_a_page_by_its_deadline_and_its_numbers_stand
         os.kill(hung.pid, signal.SIGCONT)
 
     assert [number for number, _ in pages] == [before] * 3
-    assert all(0.25 < took < 3 for _, took in pages)
+    assert all(0.25 < took < 10 for _, took in pages)
 
 
+@pytest.mark.e2e
 def test_workers_of_which_some_are_killed_show_what_the_client_got_and_no_counter_falls(service: Program):
     before, truth = Truth(service).page(), Truth(service)
 
@@ -117,6 +119,7 @@ def test_a_service_that_is_started_again_begins_at_zero_and_its_page_is_that_of_
     assert len(list((programs.home / "var/workers").iterdir())) == 1
 
 
+@pytest.mark.e2e
 def test_one_worker_alone_writes_nothing(programs: Programs):
     service = programs.uvicorn("service.main:app", SCHEDULER="false")
     service.wait_for("/readyz", within=60)
