@@ -2,15 +2,15 @@
 #   docker build -t sovani .
 #   docker run --read-only --cap-drop ALL --security-opt no-new-privileges -p 127.0.0.1:8080:8080 \
 #     -v sovani-data:/var/lib/sovani -v sovani-logs:/var/log/sovani-bot --env-file .env sovani
-FROM python:3.12-slim-bookworm AS build
+FROM python:3.12-slim-trixie AS build
 COPY requirements.lock /
 # Each file is checked against the lock's hashes; what is built from source fails here, where a compiler may be missing, and not later.
 RUN python -m venv /opt/sovani \
  && /opt/sovani/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: -r /requirements.lock \
  && /opt/sovani/bin/pip uninstall --yes --quiet pip
 
-FROM python:3.12-slim-bookworm
-# pg_dump and pg_restore, for backups of PostgreSQL.
+FROM python:3.12-slim-trixie
+# pg_dump and pg_restore, for backups of PostgreSQL: trixie's are 17, and refuse a server that is newer.
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends postgresql-client \
  && rm -rf /var/lib/apt/lists/* \

@@ -15,11 +15,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy.engine import URL
+from sqlalchemy import text
+from sqlalchemy.engine import URL, Engine
 
 from telemetry import private
 
 TIMEOUT: Final = 1800.0
+_SOON: Final = 10.0
 _PAGES: Final = 256  # 1 MiB a step; between two steps it is seen whether the time is up
 _LEFT_BEHIND: Final = timedelta(days=1)
 _LOCK_WAIT_MS: Final = 60_000
@@ -176,8 +178,34 @@ def _connection(url: URL) -> dict[str, str]:
 def _failure(said: str) -> BackupFailed:
     if "server version mismatch" in said:
         versions = re.search(r"server version: ([0-9.]+).*pg_dump version: ([0-9.]+)", said)
-        server, client = versions.groups() if versions else ("?", "?")
-        return BackupUnavailable(
-            f"pg_dump is older ({client}) than the server ({server}): install the client programs of PostgreSQL {server}."
-        )
+        return _older(*(versions.groups() if versions else ("?", "?")))
     return BackupFailed(f"pg_dump failed: {' '.join(said.split())[:300]}")
+
+
+def _older(server: str, client: str) -> BackupUnavailable:
+    return BackupUnavailable(
+        f"pg_dump is older ({client}) than the server ({server}): install the client programs of PostgreSQL {server}."
+    )
+
+
+def check_backup(engine: Engine) -> str:
+    """Who would make a backup, in words: that nobody can is not to be found out at night.
+
+    Raises:
+        BackupFailed: nobody can, and the message says what to do.
+    """
+    if engine.dialect.name == "sqlite":
+        return "made by SQLite itself"
+    with engine.connect() as connection:
+        server = _version(connection.scalar(text("SHOW server_version")))
+    client, _ = (_version(run_client(name, ("--version",), None, _SOON).stdout) for name in ("pg_dump", "pg_restore"))
+    if int(client.partition(".")[0]) < int(server.partition(".")[0]):  # it refuses what is newer than itself
+        raise _older(server, client)
+    return f"made by pg_dump {client} of PostgreSQL {server}"
+
+
+def _version(said: str | None) -> str:
+    found = re.search(r"\d+(?:\.\d+)*", said or "")
+    if found is None:
+        raise BackupFailed(f"This is no version of PostgreSQL: {said!r}.")
+    return found[0]

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from service import database
 from service.advice.failures import failure_of
+from service.backup import BackupFailed, check_backup
 from service.banner import missing
 from service.marketplaces.errors import CallError
 from service.marketplaces.http import Call
@@ -48,6 +49,7 @@ class Finding:
 _NEEDS: Final = {
     "telemetry: job": "migrations",
     "alerts": "directory DATA_DIR",
+    "backups": "database",
     **dict.fromkeys(("Wildberries", "Ozon", "Telegram"), "migrations"),  # the pace of calls is in the database
 }
 Check = Callable[[], str]
@@ -83,6 +85,7 @@ def _checks(runtime: Runtime) -> Mapping[str, Check]:
         "OTLP": _otlp,
         "database": lambda: _database(runtime),
         "migrations": lambda: _migrations(runtime),
+        "backups": lambda: check_backup(engine),
         "alerts": lambda: _alerts(runtime),
         **_outside(runtime),
         **{f"telemetry: {name}": check for name, check in SelfTest(runtime.telemetry, engine).checks().items()},
@@ -184,7 +187,7 @@ def _writable(directory: Path) -> str:
 def _examined(name: str, check: Check) -> Finding:
     try:
         return Finding(OK, name, check())
-    except (Unwell, Silent, CallError) as error:
+    except (Unwell, Silent, CallError, BackupFailed) as error:
         return Finding(FAIL, name, str(error))
     except Exception as error:  # noqa: BLE001  # whatever is wrong is what the doctor is for
         return Finding(FAIL, name, describe(error))

@@ -28,6 +28,7 @@ def test_where_everything_works_each_check_is_a_line_that_says_so(runtime_of, tm
             "OTLP",
             "database",
             "migrations",
+            "backups",
             "alerts",
             "telemetry: request",
             "telemetry: query",
@@ -111,6 +112,33 @@ def test_a_database_that_does_not_answer_is_wrong_and_its_password_is_not_told(r
 
     assert str(findings["database"]) == "FAIL  database             Connection refused"
     assert "hunter2" not in str(findings)
+
+
+@pytest.mark.parametrize(
+    ("version", "mark", "sentence"),
+    [
+        ("99.1 (Debian 99.1-1)", OK, "made by pg_dump 99.1 of PostgreSQL "),
+        ("9.6.24", FAIL, "pg_dump is older (9.6.24) than the server ("),
+        ("of somebody else's", FAIL, "This is no version of PostgreSQL: "),
+        (None, FAIL, "pg_dump is not on the PATH: install PostgreSQL's client programs."),
+    ],
+)
+def test_who_makes_the_backups_of_postgresql_is_looked_at_by_day(
+    runtime_of, postgres_engine, monkeypatch, tmp_path, version, mark, sentence
+):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", str(programs))
+    if version:
+        for name in ("pg_dump", "pg_restore"):
+            (programs / name).write_text(f'#!/bin/sh\necho "{name} (PostgreSQL) {version}"\n')
+            (programs / name).chmod(0o755)
+
+    url = postgres_engine.url.render_as_string(hide_password=False)
+    finding = found(runtime_of(database_url=url), "backups")["backups"]
+
+    assert finding.mark == mark
+    assert finding.sentence.startswith(sentence)
 
 
 @pytest.fixture
