@@ -11,7 +11,7 @@ import yaml
 
 from deploy import objectives, slo, staleness
 from deploy.dashboards import dashboards
-from deploy.dashboards.panels import as_json
+from deploy.dashboards.grafana import as_json
 
 HERE: Final = Path(__file__).parent
 _HEAD: Final = "# Made by `python -m deploy`; a change here is lost.\n"

@@ -33,12 +33,12 @@ def make_file(path: Path) -> None:
     Raises:
         OSError: it cannot be made.
     """
-    with suppress(FileExistsError):
-        try:
-            os.mknod(path, stat.S_IFREG | FILE)
-        except FileExistsError:
-            raise
-        except OSError:  # systems on which only root may do that: nobody can have locks on what was not there
+    try:
+        os.mknod(path, stat.S_IFREG | FILE)
+    except FileExistsError:
+        return
+    except OSError:  # systems on which only root may do that: nobody can have locks on what was not there
+        with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, FILE))
 
 

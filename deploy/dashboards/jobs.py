@@ -3,6 +3,8 @@
 from typing import Final
 
 from deploy.dashboards.panels import (
+    OR_NOTHING,
+    RATE,
     WIDTH,
     Dashboard,
     Query,
@@ -17,8 +19,6 @@ from deploy.dashboards.panels import (
 )
 
 _JOB: Final = 'job_name=~"$job_name"'
-_RATE: Final = "[$__rate_interval]"
-_NONE: Final = " or on () vector(0)"
 
 
 def _duration(window: str, offset: str = "") -> str:
@@ -44,25 +44,25 @@ _NOW: Final = Row(
         number(
             "Failed in a day",
             "Each has its row: GET /jobs/status?status=failed.",
-            f'sum(increase(scheduler_jobs_total{{{_JOB},status="failed"}}[1d])){_NONE}',
+            f'sum(increase(scheduler_jobs_total{{{_JOB},status="failed"}}[1d])){OR_NOTHING}',
             steps=low_is_good(1, 4),
         ),
         number(
             "Lost in a day",
             "Their process ended without a word: killed, or out of memory.",
-            f"sum(increase(scheduler_runs_lost_total{{{_JOB}}}[1d])){_NONE}",
+            f"sum(increase(scheduler_runs_lost_total{{{_JOB}}}[1d])){OR_NOTHING}",
             steps=low_is_good(1, 3),
         ),
         number(
             "Missed in a day",
             "Ticks that nobody ran, though schedulers were there.",
-            f"sum(increase(scheduler_runs_missed_total{{{_JOB}}}[1d])){_NONE}",
+            f"sum(increase(scheduler_runs_missed_total{{{_JOB}}}[1d])){OR_NOTHING}",
             steps=low_is_good(1, 3),
         ),
         number(
             "Overdue in a day",
             "Ran for longer than they may.",
-            f"sum(increase(scheduler_runs_overdue_total{{{_JOB}}}[1d])){_NONE}",
+            f"sum(increase(scheduler_runs_overdue_total{{{_JOB}}}[1d])){OR_NOTHING}",
             steps=low_is_good(1, 3),
         ),
     ),
@@ -72,11 +72,10 @@ _RUNS: Final = Row(
     (
         timeline(
             "Timeline",
-            "A minute is red when a run of it failed, green when all succeeded, grey when none ended.",
+            "Red where a run failed, green where all succeeded, grey where none ended.",
             Query(
-                f'2 * clamp_max(ceil(sum by (job_name) (increase(scheduler_jobs_total{{{_JOB},status="failed"}}[1m]))), 1)'
-                f" + on (job_name) (0 * sum by (job_name) (scheduler_job_last_success_timestamp_seconds{{{_JOB}}}))"
-                f" > 0 or clamp_max(ceil(sum by (job_name) (increase(scheduler_jobs_total{{{_JOB}}}[1m]))), 1)",
+                f'2 * clamp_max(ceil(sum by (job_name) (increase(scheduler_jobs_total{{{_JOB},status="failed"}}{RATE}))), 1)'
+                f" > 0 or clamp_max(ceil(sum by (job_name) (increase(scheduler_jobs_total{{{_JOB}}}{RATE}))), 1)",
                 "{{job_name}}",
             ),
             {0: ("none", "rgba(128,128,128,0.2)"), 1: ("success", "green"), 2: ("failed", "red")},
@@ -122,7 +121,7 @@ _LONG: Final = Row(
             "Slowest in twenty",
             "The 95th percentile.",
             Query(
-                f"histogram_quantile(0.95, sum by (job_name, le) (rate(scheduler_job_duration_seconds_bucket{{{_JOB}}}{_RATE})))",
+                f"histogram_quantile(0.95, sum by (job_name, le) (rate(scheduler_job_duration_seconds_bucket{{{_JOB}}}{RATE})))",
                 "{{job_name}}",
                 exemplars=True,
             ),
@@ -150,22 +149,22 @@ _NOT: Final = Row(
             "Failures",
             "By job.",
             Query(
-                f'sum by (job_name) (increase(scheduler_jobs_total{{{_JOB},status="failed"}}{_RATE})){_NONE}',
+                f'sum by (job_name) (increase(scheduler_jobs_total{{{_JOB},status="failed"}}{RATE})){OR_NOTHING}',
                 "{{job_name}}",
             ),
         ),
         graph(
             "Skipped, missed, overdue, lost",
             "Skipped: the run before went on. Missed: nobody began. Overdue: longer than it may. Lost: its process is gone.",
-            Query(f"sum(increase(scheduler_ticks_skipped_total{{{_JOB}}}{_RATE})){_NONE}", "skipped"),
-            Query(f"sum(increase(scheduler_runs_missed_total{{{_JOB}}}{_RATE})){_NONE}", "missed"),
-            Query(f"sum(increase(scheduler_runs_overdue_total{{{_JOB}}}{_RATE})){_NONE}", "overdue"),
-            Query(f"sum(increase(scheduler_runs_lost_total{{{_JOB}}}{_RATE})){_NONE}", "lost"),
+            Query(f"sum(increase(scheduler_ticks_skipped_total{{{_JOB}}}{RATE})){OR_NOTHING}", "skipped"),
+            Query(f"sum(increase(scheduler_runs_missed_total{{{_JOB}}}{RATE})){OR_NOTHING}", "missed"),
+            Query(f"sum(increase(scheduler_runs_overdue_total{{{_JOB}}}{RATE})){OR_NOTHING}", "overdue"),
+            Query(f"sum(increase(scheduler_runs_lost_total{{{_JOB}}}{RATE})){OR_NOTHING}", "lost"),
         ),
         graph(
             "Records",
             "Runs on their way to the table job_runs, by what became of them.",
-            Query(f"sum by (state) (rate(telemetry_job_records_total{_RATE}))", "{{state}}"),
+            Query(f"sum by (state) (rate(telemetry_job_records_total{RATE}))", "{{state}}"),
         ),
     ),
 )

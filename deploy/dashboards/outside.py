@@ -2,10 +2,19 @@
 
 from typing import Final
 
-from deploy.dashboards.panels import Dashboard, Query, Row, graph, high_is_good, low_is_good, number, table
+from deploy.dashboards.panels import (
+    OR_NOTHING,
+    RATE,
+    Dashboard,
+    Query,
+    Row,
+    graph,
+    high_is_good,
+    low_is_good,
+    number,
+    table,
+)
 
-_RATE: Final = "[$__rate_interval]"
-_NONE: Final = " or on () vector(0)"
 _BAD: Final = 'status=~"5..|timeout|error"'
 
 _NOW: Final = Row(
@@ -22,23 +31,25 @@ _NOW: Final = Row(
         number(
             "Told to wait (429)",
             "In an hour. Somebody else may use the account's quota.",
-            f'sum(increase(external_api_requests_total{{status="429"}}[1h])){_NONE}',
+            f'sum(increase(external_api_requests_total{{status="429"}}[1h])){OR_NOTHING}',
             steps=low_is_good(1, 50),
         ),
         number(
             "Refused (401, 403)",
             "In an hour. A token is wrong or expired: it does not mend itself.",
-            f'sum(increase(external_api_requests_total{{status=~"401|403"}}[1h])){_NONE}',
+            f'sum(increase(external_api_requests_total{{status=~"401|403"}}[1h])){OR_NOTHING}',
             steps=low_is_good(1, 1),
         ),
         number(
             "Spent in a day",
             "At OpenAI, by its price list.",
-            f"sum(increase(openai_cost_usd_total[1d])){_NONE}",
+            f"sum(increase(openai_cost_usd_total[1d])){OR_NOTHING}",
             unit="currencyUSD",
             steps=low_is_good(5, 10),
         ),
-        number("Drafts in a day", "Answers that were drafted.", f"sum(increase(advice_generated_total[1d])){_NONE}"),
+        number(
+            "Drafts in a day", "Answers that were drafted.", f"sum(increase(advice_generated_total[1d])){OR_NOTHING}"
+        ),
     ),
 )
 _CALLS: Final = Row(
@@ -47,7 +58,7 @@ _CALLS: Final = Row(
         graph(
             "Calls by service",
             "What goes out.",
-            Query(f"sum by (service) (rate(external_api_requests_total{_RATE}))", "{{service}}"),
+            Query(f"sum by (service) (rate(external_api_requests_total{RATE}))", "{{service}}"),
             unit="reqps",
             stacked=True,
         ),
@@ -55,7 +66,7 @@ _CALLS: Final = Row(
             "Failures by service and status",
             "`timeout` and `error`: no answer came.",
             Query(
-                f'sum by (service, status) (rate(external_api_requests_total{{status!~"2.."}}{_RATE})){_NONE}',
+                f'sum by (service, status) (rate(external_api_requests_total{{status!~"2.."}}{RATE})){OR_NOTHING}',
                 "{{service}} {{status}}",
             ),
             unit="reqps",
@@ -64,7 +75,7 @@ _CALLS: Final = Row(
             "Share that fails",
             "Theirs: 5xx, timeouts, connections. Over a quarter for ten minutes it is told.",
             Query(
-                f"(sum by (service) (rate(external_api_requests_total{{{_BAD}}}{_RATE})) / sum by (service) (rate(external_api_requests_total{_RATE}))){_NONE}",
+                f"(sum by (service) (rate(external_api_requests_total{{{_BAD}}}{RATE})) / sum by (service) (rate(external_api_requests_total{RATE}))){OR_NOTHING}",
                 "{{service}}",
             ),
             unit="percentunit",
@@ -75,7 +86,7 @@ _CALLS: Final = Row(
             "Duration",
             "The 95th percentile.",
             Query(
-                f"histogram_quantile(0.95, sum by (service, le) (rate(external_api_duration_seconds_bucket{_RATE})))",
+                f"histogram_quantile(0.95, sum by (service, le) (rate(external_api_duration_seconds_bucket{RATE})))",
                 "{{service}}",
                 exemplars=True,
             ),
@@ -86,7 +97,7 @@ _CALLS: Final = Row(
             "Waits for quota",
             "Seconds in a second that calls wait, so that the account keeps to its limits: by whom it is told to.",
             Query(
-                f"sum by (service, reason) (rate(external_api_wait_seconds_total{_RATE})){_NONE}",
+                f"sum by (service, reason) (rate(external_api_wait_seconds_total{RATE})){OR_NOTHING}",
                 "{{service}} {{reason}}",
             ),
             unit="s",
@@ -108,28 +119,28 @@ _CAME: Final = Row(
             "Reviews",
             "By marketplace and what became of them.",
             Query(
-                f"sum by (marketplace, status) (increase(reviews_processed_total{_RATE}))", "{{marketplace}} {{status}}"
+                f"sum by (marketplace, status) (increase(reviews_processed_total{RATE}))", "{{marketplace}} {{status}}"
             ),
         ),
         graph(
             "Orders",
             "By marketplace and what became of them.",
             Query(
-                f"sum by (marketplace, status) (increase(orders_processed_total{_RATE}))", "{{marketplace}} {{status}}"
+                f"sum by (marketplace, status) (increase(orders_processed_total{RATE}))", "{{marketplace}} {{status}}"
             ),
         ),
         graph(
             "Drafts",
             "By what came of them.",
             Query(
-                f"sum by (marketplace, outcome) (increase(advice_drafts_total{_RATE})){_NONE}",
+                f"sum by (marketplace, outcome) (increase(advice_drafts_total{RATE})){OR_NOTHING}",
                 "{{marketplace}} {{outcome}}",
             ),
         ),
         graph(
             "Money",
             "Dollars an hour, by model.",
-            Query(f"3600 * sum by (model) (rate(openai_cost_usd_total{_RATE})){_NONE}", "{{model}}"),
+            Query(f"3600 * sum by (model) (rate(openai_cost_usd_total{RATE})){OR_NOTHING}", "{{model}}"),
             unit="currencyUSD",
             width=12,
         ),
@@ -137,7 +148,7 @@ _CAME: Final = Row(
             "A draft costs",
             "Dollars, the mean of an hour.",
             Query(
-                f"sum(increase(openai_cost_usd_total[1h])) / (sum(increase(advice_generated_total[1h])) > 0){_NONE}",
+                f"sum(increase(openai_cost_usd_total[1h])) / (sum(increase(advice_generated_total[1h])) > 0){OR_NOTHING}",
                 "a draft",
             ),
             unit="currencyUSD",

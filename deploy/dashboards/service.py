@@ -2,11 +2,10 @@
 
 from typing import Final
 
-from deploy.dashboards.panels import Dashboard, Query, Row, graph, low_is_good, number
+from deploy.dashboards.panels import OR_NOTHING, RATE, Dashboard, Query, Row, graph, low_is_good, number
 
-_RATE: Final = "[$__rate_interval]"
 _FAILED: Final = 'status=~"5..|error"'
-_BUCKETS: Final = f"rate(http_request_duration_seconds_bucket{_RATE})"
+_BUCKETS: Final = f"rate(http_request_duration_seconds_bucket{RATE})"
 
 
 def _quantile(of: float, labels: str = "le") -> str:
@@ -26,7 +25,7 @@ _NOW: Final = Row(
         number(
             "Failing",
             "The share that is answered with a 5xx, or not at all.",
-            f"sum(rate(http_requests_total{{{_FAILED}}}[5m])) / sum(rate(http_requests_total[5m])) or on () vector(0)",
+            f"sum(rate(http_requests_total{{{_FAILED}}}[5m])) / sum(rate(http_requests_total[5m])){OR_NOTHING}",
             unit="percentunit",
             steps=low_is_good(0.001, 0.01),
         ),
@@ -49,7 +48,7 @@ _REQUESTS: Final = Row(
         graph(
             "Rate by route",
             "`unmatched` are paths that there are not: many of them is somebody trying.",
-            Query(f"sum by (endpoint) (rate(http_requests_total{_RATE}))", "{{endpoint}}"),
+            Query(f"sum by (endpoint) (rate(http_requests_total{RATE}))", "{{endpoint}}"),
             unit="reqps",
             stacked=True,
         ),
@@ -57,7 +56,7 @@ _REQUESTS: Final = Row(
             "Errors by route and status",
             "503 everywhere is the database; one route with 500 is a bug: its traceback is in Telegram and in Loki.",
             Query(
-                f'sum by (endpoint, status) (rate(http_requests_total{{status=~"4..|5..|error"}}{_RATE})) or on () vector(0)',
+                f'sum by (endpoint, status) (rate(http_requests_total{{status=~"4..|5..|error"}}{RATE})){OR_NOTHING}',
                 "{{endpoint}} {{status}}",
             ),
             unit="reqps",
@@ -92,14 +91,14 @@ _DATABASE: Final = Row(
         graph(
             "Queries a second",
             "By what they do.",
-            Query(f"sum by (query_type) (rate(db_query_duration_seconds_count{_RATE}))", "{{query_type}}"),
+            Query(f"sum by (query_type) (rate(db_query_duration_seconds_count{RATE}))", "{{query_type}}"),
             unit="ops",
         ),
         graph(
             "Slowest query in a hundred",
             "All kinds at once: the database is busy or far away. One kind: an index is missing, or a lock is held.",
             Query(
-                f"histogram_quantile(0.99, sum by (query_type, le) (rate(db_query_duration_seconds_bucket{_RATE})))",
+                f"histogram_quantile(0.99, sum by (query_type, le) (rate(db_query_duration_seconds_bucket{RATE})))",
                 "{{query_type}}",
             ),
             unit="s",
@@ -117,7 +116,7 @@ _LEFT: Final = Row(
         graph(
             "CPU",
             "Cores in use, of all its processes.",
-            Query(f"sum by (instance) (rate(process_cpu_seconds_total{_RATE}))", "{{instance}}"),
+            Query(f"sum by (instance) (rate(process_cpu_seconds_total{RATE}))", "{{instance}}"),
             unit="short",
         ),
         graph(
@@ -152,7 +151,7 @@ _LEFT: Final = Row(
             "Errors logged",
             "By what logged them.",
             Query(
-                f"sum by (component, error_type) (rate(errors_total{_RATE})) or on () vector(0)",
+                f"sum by (component, error_type) (rate(errors_total{RATE})){OR_NOTHING}",
                 "{{component}} {{error_type}}",
             ),
         ),

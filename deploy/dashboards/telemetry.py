@@ -2,10 +2,7 @@
 
 from typing import Final
 
-from deploy.dashboards.panels import Dashboard, Query, Row, graph, low_is_good, number
-
-_RATE: Final = "[$__rate_interval]"
-_NONE: Final = " or on () vector(0)"
+from deploy.dashboards.panels import OR_NOTHING, RATE, Dashboard, Query, Row, graph, low_is_good, number
 
 _ALERTS: Final = Row(
     "Alerts on their way",
@@ -13,16 +10,19 @@ _ALERTS: Final = Row(
         number(
             "Channels that work",
             "Of those that are set up. GET /alerts says what one answered.",
-            f"min(alert_channel_up){_NONE}",
+            f"min(alert_channel_up){OR_NOTHING}",
             steps=(("red", None), ("green", 1)),
         ),
         number(
-            "Wait", "Alerts that are not yet told.", f'sum(alerts{{state="pending"}}){_NONE}', steps=low_is_good(5, 20)
+            "Wait",
+            "Alerts that are not yet told.",
+            f'sum(alerts{{state="pending"}}){OR_NOTHING}',
+            steps=low_is_good(5, 20),
         ),
         number(
             "The oldest waits",
             "For longer than a quarter of an hour: runbook, AlertsDoNotGetOut.",
-            f"max(alerts_oldest_waiting_seconds){_NONE}",
+            f"max(alerts_oldest_waiting_seconds){OR_NOTHING}",
             unit="s",
             steps=low_is_good(60, 900),
         ),
@@ -30,7 +30,9 @@ _ALERTS: Final = Row(
         graph(
             "Messages",
             "By channel and what came of them.",
-            Query(f"sum by (channel, result) (increase(alert_messages_total{_RATE})){_NONE}", "{{channel}} {{result}}"),
+            Query(
+                f"sum by (channel, result) (increase(alert_messages_total{RATE})){OR_NOTHING}", "{{channel}} {{result}}"
+            ),
             width=6,
             height=5,
         ),
@@ -38,7 +40,7 @@ _ALERTS: Final = Row(
             "Delay",
             "From the error to the phone: the 95th percentile.",
             Query(
-                f"histogram_quantile(0.95, sum by (channel, le) (rate(alert_delay_seconds_bucket[30m]))){_NONE}",
+                f"histogram_quantile(0.95, sum by (channel, le) (rate(alert_delay_seconds_bucket[30m]))){OR_NOTHING}",
                 "{{channel}}",
             ),
             unit="s",
@@ -73,7 +75,9 @@ _QUEUES: Final = Row(
         graph(
             "Dropped",
             "Anything here is a gap in traces or logs; metrics stay true.",
-            Query(f"sum by (queue, reason) (increase(telemetry_dropped_total{_RATE})){_NONE}", "{{queue}} {{reason}}"),
+            Query(
+                f"sum by (queue, reason) (increase(telemetry_dropped_total{RATE})){OR_NOTHING}", "{{queue}} {{reason}}"
+            ),
         ),
         graph(
             "Spools",
@@ -85,19 +89,19 @@ _QUEUES: Final = Row(
             "Refused by the disk",
             "It is full, or may not be written.",
             Query(
-                f"sum by (queue, reason) (increase(telemetry_spool_refused_total{_RATE})){_NONE}",
+                f"sum by (queue, reason) (increase(telemetry_spool_refused_total{RATE})){OR_NOTHING}",
                 "{{queue}} {{reason}}",
             ),
         ),
         graph(
             "Label sets over their limit",
             "1: what is over it is counted in one series.",
-            Query(f"max by (instrument) (telemetry_label_sets_overflow){_NONE}", "{{instrument}}"),
+            Query(f"max by (instrument) (telemetry_label_sets_overflow){OR_NOTHING}", "{{instrument}}"),
         ),
         graph(
             "Workers",
             "How old what each of several workers last wrote is. One that hangs grows old; its numbers are shown as it left them.",
-            Query(f"max by (worker) (telemetry_worker_snapshot_age_seconds){_NONE}", "{{worker}}"),
+            Query(f"max by (worker) (telemetry_worker_snapshot_age_seconds){OR_NOTHING}", "{{worker}}"),
             unit="s",
         ),
     ),
@@ -108,15 +112,15 @@ _COLLECTOR: Final = Row(
         graph(
             "Taken in",
             "Spans, metric points and log records a second.",
-            Query(f"sum(rate(otelcol_receiver_accepted_spans_total{_RATE})){_NONE}", "spans"),
-            Query(f"sum(rate(otelcol_receiver_accepted_metric_points_total{_RATE})){_NONE}", "metric points"),
-            Query(f"sum(rate(otelcol_receiver_accepted_log_records_total{_RATE})){_NONE}", "log records"),
+            Query(f"sum(rate(otelcol_receiver_accepted_spans_total{RATE})){OR_NOTHING}", "spans"),
+            Query(f"sum(rate(otelcol_receiver_accepted_metric_points_total{RATE})){OR_NOTHING}", "metric points"),
+            Query(f"sum(rate(otelcol_receiver_accepted_log_records_total{RATE})){OR_NOTHING}", "log records"),
         ),
         graph(
             "Waiting on disk",
             "By exporter, against its size: a store that is away fills it.",
             Query(
-                f"max by (exporter) (otelcol_exporter_queue_size / otelcol_exporter_queue_capacity){_NONE}",
+                f"max by (exporter) (otelcol_exporter_queue_size / otelcol_exporter_queue_capacity){OR_NOTHING}",
                 "{{exporter}}",
             ),
             unit="percentunit",
@@ -126,9 +130,9 @@ _COLLECTOR: Final = Row(
         graph(
             "Refused and given up",
             "Refused: the service tries again. Given up: gone.",
-            Query(f"sum(rate(otelcol_receiver_refused_spans_total{_RATE})){_NONE}", "refused spans"),
+            Query(f"sum(rate(otelcol_receiver_refused_spans_total{RATE})){OR_NOTHING}", "refused spans"),
             Query(
-                f"sum by (exporter) (rate(otelcol_exporter_send_failed_spans_total{_RATE})){_NONE}",
+                f"sum by (exporter) (rate(otelcol_exporter_send_failed_spans_total{RATE})){OR_NOTHING}",
                 "given up {{exporter}}",
             ),
         ),

@@ -10,7 +10,7 @@ import yaml
 import deploy
 from deploy.catalogue import own, whole
 from deploy.dashboards import dashboards
-from deploy.dashboards.panels import as_json
+from deploy.dashboards.grafana import as_json
 from deploy.objectives import read
 from deploy.promql import unknown
 from tests.deploy.names import PAGES, ROOT, wrong

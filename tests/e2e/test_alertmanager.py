@@ -9,7 +9,7 @@ from tests.programs import eventually, free_port
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 CRITICAL, WARNING = {"severity": "critical"}, {"severity": "warning"}
 EXPLAINED = [
-    {"alertname": "TelemetryDrops", "queue": "traces", **WARNING},
+    {"alertname": "TelemetryDrops", "queue": "spans", **WARNING},
     {"alertname": "BudgetBurns", "slo": "api-availability", "burn": "14.4", **CRITICAL},
     {"alertname": "BudgetBurns", "slo": "sync-freshness", "job_name": "sync_wb_orders", "burn": "3", **WARNING},
     {"alertname": "JobStale", "job_name": "sync_wb_orders", **WARNING},

@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 import deploy
+from deploy.dashboards import jobs
 from service.sandbox import credentials
 
 HERE = Path(deploy.__file__).parent
@@ -39,6 +41,31 @@ def test_prometheus_takes_every_rule_and_its_configuration(promtool, tmp_path):
 
 def test_each_alert_fires_when_it_should_and_ends(promtool):
     run(promtool, "test", "rules", *sorted(map(str, (PROMETHEUS / "tests").glob("*.yml"))))
+
+
+def test_the_timeline_shows_failures_also_of_a_job_that_has_never_succeeded(promtool, tmp_path):
+    [query] = [query for panel in jobs.DASHBOARD.panels if panel.kind == "state-timeline" for query in panel.queries]
+    counts = {("bad", "failed"): "0+1x20", ("good", "success"): "0+1x20", ("both", "failed"): "0+1x20"}
+    series = [
+        {
+            "series": f'scheduler_jobs_total{{job="sovani-api",job_name="{job}",status="{status}"}}',
+            "values": counts.get((job, status), "0x20" if job != "both" else "0+1x20"),
+        }
+        for job in ("bad", "good", "both", "idle")
+        for status in ("success", "failed")
+    ]
+    shown = {"bad": 2, "good": 1, "both": 2, "idle": 0}
+    expected = {
+        "expr": query.asked.replace("$__rate_interval", "1m").replace("$job_name", ".*"),
+        "eval_time": "4m",
+        "exp_samples": [{"labels": f'{{job_name="{job}"}}', "value": value} for job, value in shown.items()],
+    }
+    file = tmp_path / "timeline.yml"
+    file.write_text(
+        yaml.safe_dump({"tests": [{"interval": "15s", "input_series": series, "promql_expr_test": [expected]}]})
+    )
+
+    run(promtool, "test", "rules", str(file))
 
 
 @pytest.mark.parametrize("webhook", ["", "http://127.0.0.1:9/a|b&c"])
