@@ -10,17 +10,18 @@ from bench.contenders import settings
 from bench.progress import say
 from bench.remote import Failed, Remote
 from bench.table import Table
-from telemetry import names, setup
+from telemetry import semconv as names
+from telemetry import setup
 from telemetry.alerts.alert import Alert, AlertLevel
-from telemetry.alerts.channel import Sent
-from telemetry.alerts.channel_state import ChannelState
-from telemetry.alerts.delivery import Delivery
-from telemetry.alerts.dispatcher import Dispatcher, Sender
-from telemetry.alerts.message import Message
-from telemetry.alerts.outbox import Outbox
-from telemetry.alerts.planner import Pace
-from telemetry.alerts.posts import Post
-from telemetry.alerts.reports import Reports
+from telemetry.alerts.channels.channel import Sent
+from telemetry.alerts.channels.rate_limit import Pace
+from telemetry.alerts.dispatch.delivery_telemetry import Delivery
+from telemetry.alerts.dispatch.dispatcher import Dispatcher, Sender
+from telemetry.alerts.notification import Post
+from telemetry.alerts.outbox.channel_state import ChannelState
+from telemetry.alerts.outbox.file import Outbox
+from telemetry.alerts.outbox.incidents import Reports
+from telemetry.alerts.rendering.message import Message
 from telemetry.database import create_engine
 
 CALLS, QUICK_CALLS = 1000, 300

@@ -18,13 +18,13 @@ from bench.table import NOT_MEASURED, Table
 from telemetry import setup
 from telemetry.database import create_engine
 from telemetry.instruments import Instruments
-from telemetry.jobs.counting import JobCounts
-from telemetry.jobs.inside import Insides
 from telemetry.jobs.monitor import JobMonitoring, activate, monitor_job
 from telemetry.jobs.processor import JobSpanProcessor
 from telemetry.jobs.run import JobRun
-from telemetry.jobs.tables import Base
-from telemetry.metrics.limits import LimitedMeterProvider
+from telemetry.jobs.run_metrics import JobCounts
+from telemetry.jobs.run_profile import Insides
+from telemetry.jobs.store.tables import Base
+from telemetry.metrics.cardinality import LimitedMeterProvider
 from telemetry.metrics.reader import MetricsPage
 
 RUNS, QUICK_RUNS = 1000, 300

@@ -12,10 +12,10 @@ from bench.figures import undisturbed
 from bench.progress import say
 from bench.remote import Team
 from bench.table import Table
-from telemetry import names
-from telemetry.metrics.limits import LimitedMeterProvider
+from telemetry import semconv as names
+from telemetry.metrics.cardinality import LimitedMeterProvider
 from telemetry.metrics.views import BUCKETS
-from telemetry.sampling import JobSampler
+from telemetry.sdk.sampler import JobSampler
 
 ROUNDS, QUICK_ROUNDS = 10, 4
 _CALLS = 5000

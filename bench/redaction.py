@@ -13,9 +13,9 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from bench.figures import undisturbed
 from bench.progress import say
 from bench.table import Table
-from telemetry.logs.json import JsonFormatter
-from telemetry.logs.lines import FORMAT, LineFormatter
-from telemetry.redaction.export import redacted_span
+from telemetry.logs.json_formatter import JsonFormatter
+from telemetry.logs.text_formatter import FORMAT, LineFormatter
+from telemetry.redaction.exporters import redacted_span
 from telemetry.redaction.policy import POLICY
 
 ROUNDS, QUICK_ROUNDS = 40, 10

@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from bench.progress import say
 from bench.remote import Failed, Remote
 from bench.table import Table
-from telemetry import names
-from telemetry.metrics.limits import LimitedMeterProvider
+from telemetry import semconv as names
+from telemetry.metrics.cardinality import LimitedMeterProvider
 from telemetry.metrics.reader import MetricsPage
 from telemetry.metrics.views import BUCKETS
 

@@ -24,7 +24,7 @@ from bench.remote import Remote
 from bench.scrape import fill
 from bench.table import Table
 from telemetry import setup
-from telemetry.metrics import nimble
+from telemetry.metrics import switch_interval as nimble
 
 WORKERS, LABEL_SETS = 2, 1_000
 ROUNDS, QUICK_ROUNDS = 6, 2

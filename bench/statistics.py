@@ -19,14 +19,14 @@ from sqlalchemy.engine import Engine
 from bench.databases import DATABASES
 from bench.progress import say
 from bench.table import Table
-from service import database
+from service.database import migrations as database
 from telemetry.database import create_engine
-from telemetry.jobs.retention import Retention
-from telemetry.jobs.rollups import roll_up
 from telemetry.jobs.run import JobRun
-from telemetry.jobs.stats import statistics
-from telemetry.jobs.store import JobRunStore
-from telemetry.jobs.tables import JobRunDayRow, JobRunRow
+from telemetry.jobs.statistics.summary import statistics
+from telemetry.jobs.store.retention import Retention
+from telemetry.jobs.store.rollups import roll_up
+from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.store.tables import JobRunDayRow, JobRunRow
 
 SIZES = {"SQLite": (10_000, 1_000_000), "PostgreSQL": (10_000, 1_000_000, 10_000_000)}
 QUICK = 10_000

@@ -18,14 +18,14 @@ from bench.figures import undisturbed
 from bench.progress import say
 from bench.remote import Failed, Remote
 from bench.table import Table
-from service import database
-from service.ingestion import BATCH
-from service.marketplaces.marketplace import Order, Page, Position, Source
+from service.bootstrap import Runtime
+from service.database import migrations as database
+from service.integrations.marketplace import Order, Page, Position, Source
 from service.orders.sync import OrderSync
-from service.runtime import Runtime
 from service.sandbox.credentials import wb_token
 from service.sandbox.keeper import answers
 from service.settings import Settings
+from service.sync.ingestion import BATCH
 
 ORDERS, QUICK_ORDERS = 200_000, 40_000
 _HOST = "127.0.0.1"

@@ -107,11 +107,11 @@ def ours(directory: str, label_sets: int, restarts: int, connection: Connection)
     """Restarts: what the workers had written that are gone, taken into the archive by the code that does it in a service."""
     from opentelemetry.sdk.metrics import MeterProvider  # noqa: PLC0415  # a contender loads its own
 
-    from telemetry.metrics import group  # noqa: PLC0415
-    from telemetry.metrics.limits import LimitedMeterProvider  # noqa: PLC0415
+    from telemetry.metrics.cardinality import LimitedMeterProvider  # noqa: PLC0415
+    from telemetry.metrics.multiprocess import membership as group  # noqa: PLC0415
+    from telemetry.metrics.multiprocess.collector import Workers  # noqa: PLC0415
+    from telemetry.metrics.multiprocess.snapshot import Snapshot, replace_file  # noqa: PLC0415
     from telemetry.metrics.reader import MetricsPage  # noqa: PLC0415
-    from telemetry.metrics.snapshot import Snapshot, replace_file  # noqa: PLC0415
-    from telemetry.metrics.workers import Workers  # noqa: PLC0415
 
     page = MetricsPage()
     provider = LimitedMeterProvider(MeterProvider([page], views=views(), shutdown_on_exit=False), label_sets + 1)

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from deploy.promql import labels_of, narrowed
 from service.instruments import ROWS
-from telemetry.metrics.rows import Row
+from telemetry.metrics.mapping import Row
+from telemetry.metrics.multiprocess.collector import AGE
 from telemetry.metrics.vocabulary import VOCABULARY
-from telemetry.metrics.workers import AGE
 
 JOB: Final = "sovani-api"
 """What Prometheus calls the scraping of `/metrics`."""

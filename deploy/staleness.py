@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from deploy.catalogue import as_scraped
 from deploy.slo import RUNBOOK
-from service.schedule import JOBS, Job
+from service.jobs.schedule import JOBS
+from service.scheduler.job import Job
 
 TICKS: Final = 4
 """As many ticks may pass without a success; one more is too many."""

@@ -6,9 +6,9 @@ from alembic import context
 from alembic.util import CommandError
 from sqlalchemy.engine import Connection
 
-from service.database import MigrationLocked, exclusively
+from service.database.migrations import MigrationLocked, exclusively
+from service.database.tables import Base
 from service.settings import Settings
-from service.tables import Base
 from telemetry.database import create_engine
 from telemetry.logs.setup import setup_logging
 from telemetry.settings import SettingsError

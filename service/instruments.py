@@ -1,70 +1,54 @@
 """The instruments of the business, as fields of one frozen object, and the words that go with them."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from itertools import product
 from typing import Final, Self
 
 from opentelemetry.metrics import Counter, Histogram, Meter
 
-from service.connections import CONNECTIONS_REFUSED, STATUSES, refusals
-from service.external import MARKETPLACES, OPENAI, OZON, WB
-from service.tables import DRAFTED
-from telemetry import names
-from telemetry.metrics.rows import Label, Row
+from service.names import (
+    ADVICE_DRAFTS,
+    ADVICE_GENERATED,
+    API_WAIT,
+    BACKOFF,
+    CONNECTIONS_REFUSED,
+    COST,
+    GEN_AI_REQUEST_MODEL,
+    MARKETPLACE,
+    MARKETPLACES,
+    OPENAI,
+    ORDERS_PROCESSED,
+    OUTCOME,
+    OUTCOMES,
+    OZON,
+    PACE,
+    REVIEWS_PROCESSED,
+    RUNS_MISSED,
+    RUNS_OVERDUE,
+    STATUS,
+    TICKS_SKIPPED,
+    TOKEN_USAGE,
+    WB,
+)
+from telemetry import semconv as names
+from telemetry.metrics.mapping import Label, Row
 
-MARKETPLACE: Final = "marketplace"
-STATUS: Final = "status"
-OUTCOME: Final = "outcome"
-REVIEWS_PROCESSED: Final = "reviews.processed"
-ORDERS_PROCESSED: Final = "orders.processed"
-ADVICE_GENERATED: Final = "advice.generated"
-ADVICE_DRAFTS: Final = "advice.drafts"
-API_WAIT: Final = "external.api.wait"
-TICKS_SKIPPED: Final = "scheduler.ticks.skipped"
-RUNS_MISSED: Final = "scheduler.runs.missed"
-RUNS_OVERDUE: Final = "scheduler.runs.overdue"
-
-# The words of OpenTelemetry's conventions for generative AI; the cost is the service's own.
-TOKEN_USAGE: Final = "gen_ai.client.token.usage"  # noqa: S105  # tokens of text
-COST: Final = "gen_ai.client.cost"
-GEN_AI_OPERATION: Final = "gen_ai.operation.name"
-GEN_AI_PROVIDER: Final = "gen_ai.provider.name"
-GEN_AI_REQUEST_MODEL: Final = "gen_ai.request.model"
-GEN_AI_RESPONSE_MODEL: Final = "gen_ai.response.model"
-GEN_AI_RESPONSE_ID: Final = "gen_ai.response.id"
-GEN_AI_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
-GEN_AI_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
-GEN_AI_TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105  # tokens of text
-TOKEN_BUCKETS: Final = tuple(float(4**power) for power in range(14))
-
-# What becomes of a draft that does not come about: a `Draft` says one of these, or an error is raised (the last two).
-REFUSED: Final = "refused"
-INCOMPLETE: Final = "incomplete"
-FAILED: Final = "failed"
-EMPTY: Final = "empty"
-HTML: Final = "html"
-BROKEN_JSON: Final = "broken_json"
-UNSTRUCTURED: Final = "unstructured"
-TOO_LONG: Final = "too_long"
-QUOTA: Final = "quota"
-ERROR: Final = "error"
-OUTCOMES: Final = (
-    DRAFTED,
-    REFUSED,
-    INCOMPLETE,
-    FAILED,
-    EMPTY,
-    HTML,
-    BROKEN_JSON,
-    UNSTRUCTURED,
-    TOO_LONG,
-    QUOTA,
-    ERROR,
+STATUSES: Final = (
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_URI_TOO_LONG,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    HTTPStatus.SERVICE_UNAVAILABLE,
 )
 
-# Why a call waits: for its turn, or because the last attempt failed.
-PACE: Final = "pace"
-BACKOFF: Final = "backoff"
+
+def refusals(meter: Meter) -> Counter:
+    return meter.create_counter(
+        CONNECTIONS_REFUSED, "{connection}", "Connections closed: a client too slow, or a head too large."
+    )
+
+
+TOKEN_BUCKETS: Final = tuple(float(4**power) for power in range(14))
 
 _MARKETPLACE = Label("marketplace", MARKETPLACE)
 _STATUS = Label("status", STATUS)

@@ -9,15 +9,16 @@ from typing import Any
 
 from fastapi import Depends, FastAPI
 
-from service import __version__, database
-from service.access import require_ops_token, require_ops_token_or_password
-from service.edge import put_edge
-from service.errors import PROBLEM, install_error_pages
-from service.operations import alerts, documentation, health, jobs, metrics, statistics
-from service.orders import routes as orders
-from service.reviews import actions
-from service.reviews import routes as reviews
-from service.runtime import Runtime, specifics
+from service import __version__
+from service.api import alerts, health, jobs, metrics, orders, reviews
+from service.api import docs as documentation
+from service.api import job_stats as statistics
+from service.api import review_actions as actions
+from service.api.auth import require_ops_token, require_ops_token_or_password
+from service.api.middleware import put_edge
+from service.api.problems import PROBLEM, install_error_pages
+from service.bootstrap import Runtime, specifics
+from service.database import migrations as database
 from service.settings import Settings
 from telemetry import setup
 from telemetry.health.lifecycle import stopping_on_signals

@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, Dialect, Engine, make_url
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator
 
-from telemetry import private
+from telemetry import private_files as private
 
 BUSY_TIMEOUT_MS: Final = 5000
 POOL_TIMEOUT_S: Final = 5

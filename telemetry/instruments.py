@@ -6,7 +6,7 @@ from typing import Self
 from opentelemetry.metrics import Counter, Histogram, Meter, UpDownCounter
 from opentelemetry.metrics import _Gauge as Gauge
 
-from telemetry import names
+from telemetry import semconv as names
 
 
 @dataclass(frozen=True, slots=True)

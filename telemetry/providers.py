@@ -10,16 +10,16 @@ from opentelemetry.sdk._logs.export import LogRecordExporter, SimpleLogRecordPro
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
-from telemetry import otlp
-from telemetry.defaults import default_variables
 from telemetry.instruments import Instruments
-from telemetry.jobs.counting import JobCounts
-from telemetry.jobs.inside import Insides
 from telemetry.jobs.processor import JobSpanProcessor
 from telemetry.jobs.run import JobRun
-from telemetry.logs.errors import ErrorCounter
-from telemetry.logs.export import ExportHandler
-from telemetry.sampling import JobSampler
+from telemetry.jobs.run_metrics import JobCounts
+from telemetry.jobs.run_profile import Insides
+from telemetry.logs.error_counter import ErrorCounter
+from telemetry.logs.otel_handler import ExportHandler
+from telemetry.sdk import exporters as otlp
+from telemetry.sdk.env_defaults import default_variables
+from telemetry.sdk.sampler import JobSampler
 from telemetry.settings import TelemetrySettings
 
 

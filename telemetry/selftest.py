@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.sampling import Decision
 from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
-from telemetry.instrumentation.http_server import instrument_app
+from telemetry.instrumentation.fastapi.instrumentor import instrument_app
 from telemetry.jobs.monitor import monitor_job
 from telemetry.metrics.families import pairs
 from telemetry.setup import Telemetry

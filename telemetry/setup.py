@@ -18,35 +18,39 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 from sqlalchemy.engine import Engine
 
-from telemetry import otlp, providers, resource
+from telemetry import providers
 from telemetry.alerts import service as alert_service
-from telemetry.alerts import telegram
-from telemetry.alerts.alerts import Alerts, Surroundings
+from telemetry.alerts.channels import telegram
+from telemetry.alerts.pipeline import Alerts, Surroundings
 from telemetry.database import create_engine
-from telemetry.health.resources import Resources
-from telemetry.instrumentation import own, process
-from telemetry.instrumentation.exchange import ServerInstruments
-from telemetry.instrumentation.http_server import instrument_app
-from telemetry.instrumentation.services import ExternalService, ServiceDirectory
-from telemetry.instrumentation.wiring import Providers, instrument_libraries, uninstrument_libraries
+from telemetry.health.system_resources import Resources
+from telemetry.instrumentation import process
+from telemetry.instrumentation import self_metrics as own
+from telemetry.instrumentation.external_services import ExternalService, ServiceDirectory
+from telemetry.instrumentation.fastapi.instrumentor import instrument_app
+from telemetry.instrumentation.fastapi.request import ServerInstruments
+from telemetry.instrumentation.libraries import Providers, instrument_libraries, uninstrument_libraries
 from telemetry.instruments import Instruments
 from telemetry.jobs import monitor
-from telemetry.jobs.accounts import QUEUE_NAME
-from telemetry.jobs.inside import Insides
-from telemetry.jobs.records import Records
-from telemetry.jobs.store import JobRunStore
+from telemetry.jobs.pipeline import Records
+from telemetry.jobs.recorder.self_metrics import QUEUE_NAME
+from telemetry.jobs.run_profile import Insides
+from telemetry.jobs.store.runs import JobRunStore
 from telemetry.logs.setup import setup_logging, tell_repeats
-from telemetry.metrics import workers
+from telemetry.metrics.cardinality import LABEL_SETS, LimitedMeterProvider
 from telemetry.metrics.families import Translator
-from telemetry.metrics.limits import LABEL_SETS, LimitedMeterProvider
+from telemetry.metrics.multiprocess import collector as workers
+from telemetry.metrics.multiprocess.collector import Workers
 from telemetry.metrics.reader import MetricsPage
 from telemetry.metrics.views import views
 from telemetry.metrics.vocabulary import VOCABULARY
-from telemetry.metrics.workers import Workers
-from telemetry.redaction.export import redacted_resource
+from telemetry.options import Specifics
+from telemetry.redaction.exporters import redacted_resource
+from telemetry.sdk import exporters as otlp
+from telemetry.sdk import instance as instance_lock
+from telemetry.sdk import resource
+from telemetry.sdk.shutdown import all_at_once
 from telemetry.settings import TelemetrySettings
-from telemetry.shutdown import all_at_once
-from telemetry.specifics import Specifics
 
 DEADLINE: Final = 5.0
 _SCOPE: Final = "telemetry"
@@ -73,7 +77,7 @@ class Telemetry:
     log_handler: logging.Handler
     workers: Workers | None
     _sdk_meter_provider: MeterProvider
-    _instance: resource.Instance
+    _instance: instance_lock.Instance
     before_shutdown: list[Callable[[], None]] = field(default_factory=list)
 
     def meter(self, name: str) -> Meter:
@@ -104,7 +108,7 @@ def build(
 ) -> Telemetry:
     """Build the providers and switch every instrumentation on. `start` is this, once for a process."""
     otlp.check()
-    instance = resource.Instance(settings.data_dir)
+    instance = instance_lock.Instance(settings.data_dir)
     about = redacted_resource(
         resource.describe(settings.service_name, settings.service_version, settings.environment, instance.id)
     )

@@ -20,7 +20,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.pool import NullPool
 
-from service import database
+from service.database import migrations as database
 from service.settings import Settings
 from telemetry.database import create_engine
 from telemetry.logs.setup import tell_repeats

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from opentelemetry.sdk.metrics import MeterProvider
 
 from telemetry.instruments import Instruments
-from telemetry.jobs.counting import JobCounts
-from telemetry.jobs.inside import Insides
 from telemetry.jobs.processor import JobSpanProcessor
 from telemetry.jobs.run import JobRun
+from telemetry.jobs.run_metrics import JobCounts
+from telemetry.jobs.run_profile import Insides
 
 
 def processor_into(

@@ -11,10 +11,10 @@ from sqlalchemy import text
 
 import telemetry
 from telemetry.health.checks import timed
-from telemetry.health.examination import HealthChecks
+from telemetry.health.runner import HealthChecks
 from telemetry.jobs import monitor_job
-from telemetry.jobs.tables import Base
-from telemetry.metrics.rows import Label, Row
+from telemetry.jobs.store.tables import Base
+from telemetry.metrics.mapping import Label, Row
 
 BOOKS: Final = {1: "War and Peace", 2: "The Master and Margarita"}
 TITLE: Final = "book.title"

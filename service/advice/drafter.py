@@ -7,22 +7,23 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
-from service import instruments as words
+from service import names as words
 from service.advice import prompt
-from service.advice.failures import UNSENDABLE_KEY, Failure, failure_of
-from service.advice.money import Usage, cost_of
-from service.advice.outcomes import DRAFTED, Draft, QuotaExhausted
+from service.advice.outcomes import DRAFTED, Draft
+from service.advice.pricing import Usage, cost_of
 from service.advice.prompt import Subject
-from service.advice.reply import Reply
-from service.external import OPENAI
+from service.advice.response import Reply
 from service.instruments import BusinessInstruments
-from service.marketplaces.errors import CallError, Unauthorized
-from service.marketplaces.pace import Limit, Pace
-from service.marketplaces.turns import Turns, Wait
-from telemetry import names
+from service.integrations.http.errors import CallError, Unauthorized
+from service.integrations.http.rate_limiter import Limit, Pace
+from service.integrations.http.throttle import Turns, Wait
+from service.integrations.openai.errors import UNSENDABLE_KEY, Failure, QuotaExhausted, failure_of
+from service.names import OPENAI
+from telemetry import semconv as names
 
 if TYPE_CHECKING:  # the SDK is imported when it is needed: it takes as long to load as half of the service
     import openai
+
 
 ATTEMPTS: Final = 3
 _OPENAI: Final = "OpenAI"

@@ -2,20 +2,9 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
 
-from service.instruments import (
-    BROKEN_JSON,
-    EMPTY,
-    FAILED,
-    HTML,
-    INCOMPLETE,
-    REFUSED,
-    TOO_LONG,
-    UNSTRUCTURED,
-)
-from service.marketplaces.errors import Refused
-from service.tables import DRAFTED
+from service.integrations.openai.errors import LONGEST_REASON, QuotaExhausted
+from service.names import BROKEN_JSON, DRAFTED, EMPTY, FAILED, HTML, INCOMPLETE, REFUSED, TOO_LONG, UNSTRUCTURED
 
 # The words are spelled where they are stored and counted; whoever reads a draft finds them here.
 __all__ = [
@@ -32,8 +21,6 @@ __all__ = [
     "Draft",
     "QuotaExhausted",
 ]
-
-LONGEST_REASON: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +42,3 @@ class Draft:
     output_tokens: int | None
     cost_usd: Decimal | None
     reason: str | None
-
-
-class QuotaExhausted(Refused):
-    """The account has no money left: no call will be answered until somebody pays, so none is made for a while."""
-
-    retry_after = 900.0
-
-    def __init__(self) -> None:
-        super().__init__("OpenAI answers no more calls: the account's quota or balance is used up. Top it up.")

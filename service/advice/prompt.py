@@ -2,18 +2,20 @@
 
 A `Subject` is all that leaves. What the buyer wrote is data between two marks that it cannot contain.
 """
+
 # ruff: noqa: RUF001  # the instructions are in Russian
 
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from service.external import OZON, WB
-from service.marketplaces.personal import without_personal_data
-from telemetry.jobs.metadata import clean
+from service.integrations.pii import without_personal_data
+from service.names import OZON, WB
+from telemetry.json_safe import clean
 
 if TYPE_CHECKING:
     from openai.types.responses import ResponseTextConfigParam
+
 
 ANSWER: Final = "answer"
 ANSWER_FORMAT: Final["ResponseTextConfigParam"] = {

@@ -8,10 +8,10 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, case, select
 from sqlalchemy.orm import Session
 
-from service.marketplaces.marketplace import Item, Order
-from service.paging import behind
-from service.tables import OrderRow
-from service.upserts import Saved, digest, upsert
+from service.database.keyset import behind
+from service.database.tables import OrderRow
+from service.database.upsert import Saved, digest, upsert
+from service.integrations.marketplace import Item, Order
 
 _CONTENT: Final = (
     "order_number", "scheme", "ordered_at", "status", "cancelled", "cancelled_at", "quantity", "amount", "currency",

@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from service.ingestion import Ingestion, Record, Report
-from service.marketplaces.errors import Paused
-from service.marketplaces.marketplace import Order, Source
+from service.database.upsert import Saved
+from service.integrations.http.errors import Paused
+from service.integrations.marketplace import Order, Source
 from service.orders.repository import OrderRepository
-from service.upserts import Saved
+from service.sync.ingestion import Ingestion, Record, Report
 
 _log = logging.getLogger(__name__)
 

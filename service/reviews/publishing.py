@@ -10,11 +10,11 @@ from sqlalchemy import or_, update
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
+from service.database.tables import ReviewRow
 from service.errors import Problem
-from service.marketplaces.errors import CallError
-from service.marketplaces.marketplace import PUBLISHED, Review, ReviewMarketplace
+from service.integrations.http.errors import CallError
+from service.integrations.marketplace import PUBLISHED, Review, ReviewMarketplace
 from service.reviews.repository import ReviewRepository
-from service.tables import ReviewRow
 from telemetry.database import transaction
 
 CLAIM: Final = timedelta(hours=1)

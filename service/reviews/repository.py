@@ -8,11 +8,12 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, bindparam, case, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
+from service.database.keyset import behind
+from service.database.tables import MODERATED, WAITING, AdviceRow, ReviewRow
+from service.database.upsert import Saved, digest, only, upsert
 from service.errors import Problem
-from service.marketplaces.marketplace import Review
-from service.paging import behind
-from service.tables import DRAFTED, MODERATED, WAITING, AdviceRow, ReviewRow
-from service.upserts import Saved, digest, only, upsert
+from service.integrations.marketplace import Review
+from service.names import DRAFTED
 
 _OVERWRITTEN: Final = (
     "created_at", "rating", "text", "pros", "cons", "product_id", "answered", "answer_text", "answer_state", "as_of",

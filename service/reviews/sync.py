@@ -8,11 +8,11 @@ from typing import Any, Final
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from service.ingestion import Ingestion, Record, Report
-from service.marketplaces.errors import Paused
-from service.marketplaces.marketplace import Review, ReviewMarketplace
+from service.database.upsert import Saved
+from service.integrations.http.errors import Paused
+from service.integrations.marketplace import Review, ReviewMarketplace
 from service.reviews.repository import ReviewRepository
-from service.upserts import Saved
+from service.sync.ingestion import Ingestion, Record, Report
 from telemetry.database import transaction
 
 MISSED: Final = 200

@@ -20,9 +20,9 @@ from opentelemetry.semconv.attributes.exception_attributes import (
 )
 from opentelemetry.trace import SpanContext
 
-from telemetry import names
+from telemetry import semconv as names
 from telemetry.redaction.policy import redact
-from telemetry.untraced import is_untraced
+from telemetry.sdk.trace_suppression import is_untraced
 
 LONGEST: Final = 1024 * 1024
 """Characters of a text that are kept: of a longer one the beginning and the end."""

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from telemetry import names
+from telemetry import semconv as names
 from telemetry.alerts.alert import AlertLevel
-from telemetry.alerts.states import LEVELS
+from telemetry.alerts.rules.condition import LEVELS
 
 _log = logging.getLogger("telemetry.alerts.service")
 _log.setLevel(logging.INFO)  # whatever `LOG_LEVEL` is: an alert is not a matter of how much one wants to read

@@ -7,13 +7,13 @@ from typing import Final
 
 import psutil
 
-from telemetry.health.examination import Check
+from telemetry.durations import human
 from telemetry.health.report import CheckResult, Status
-from telemetry.health.resources import Resources
+from telemetry.health.runner import Check
+from telemetry.health.system_resources import Resources
 
 _GB: Final = 1024**3
 _MB: Final = 1024**2
-_UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
 def timed(ping: Callable[[], object]) -> Check:
@@ -72,17 +72,6 @@ def system_uptime(file: Path = Path("/proc/uptime")) -> float:
         return float(file.read_text().split()[0])
     except (OSError, ValueError, IndexError):
         return max(0.0, time.time() - psutil.boot_time())
-
-
-def human(seconds: float) -> str:
-    """The two largest units: `3d 4h`, `1h 0m`, `5m 2s`, `12s`."""
-    left = int(seconds)
-    parts: list[str] = []
-    for unit, size in _UNITS:
-        count, left = divmod(left, size)
-        if count or parts or size == 1:
-            parts.append(f"{count}{unit}")
-    return " ".join(parts[:2])
 
 
 def _warning(*, over: bool) -> Status:

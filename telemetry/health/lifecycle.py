@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Literal
 
-from telemetry.health.report import CheckFailed
+from telemetry.error_text import CheckFailed
 
 Phase = Literal["starting", "ready", "stopping"]
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import psutil
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
-from telemetry import names
+from telemetry import semconv as names
 
 Observe = Callable[[CallbackOptions], Iterable[Observation]]
 

@@ -13,8 +13,8 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from opentelemetry.trace import Tracer
 
-from telemetry.jobs.readback import ReadBack, read_back, read_back_async
-from telemetry.jobs.recording import Expected, JobHandle, Recording
+from telemetry.jobs.job_span import Expected, JobHandle, Recording
+from telemetry.jobs.read_your_writes import ReadBack, read_back, read_back_async
 from telemetry.jobs.run import NAME_LENGTH
 
 _log = logging.getLogger(__name__)

@@ -3,8 +3,8 @@
 import asyncio
 from typing import Final
 
-from telemetry import names
-from telemetry.jobs.metadata import text_of
+from telemetry import semconv as names
+from telemetry.json_safe import text_of
 
 ERROR_LENGTH: Final = 500
 _CANCELLED: Final = (asyncio.CancelledError, KeyboardInterrupt, GeneratorExit)

@@ -8,10 +8,10 @@ from typing import Final
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
-from telemetry.harmless import harmless
-from telemetry.jobs.counting import JobCounts
-from telemetry.jobs.inside import Insides
+from telemetry.failsafe import harmless
 from telemetry.jobs.run import JobRun
+from telemetry.jobs.run_metrics import JobCounts
+from telemetry.jobs.run_profile import Insides
 
 MOST_BEGUN: Final = 100_000
 """Runs that are known to be in progress; others are not counted as that."""

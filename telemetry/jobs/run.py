@@ -8,10 +8,10 @@ from typing import Final, Self
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode, format_span_id, format_trace_id
 
-from telemetry import names
-from telemetry.jobs.inside import NOTHING, Inside
-from telemetry.jobs.metadata import Json, clean, loads, text_of
+from telemetry import semconv as names
 from telemetry.jobs.outcome import ERROR_LENGTH, status_of
+from telemetry.jobs.run_profile import NOTHING, Inside
+from telemetry.json_safe import Json, clean, loads, text_of
 from telemetry.redaction.policy import redact, redact_value
 
 NAME_LENGTH: Final = 100

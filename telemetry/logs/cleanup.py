@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from telemetry.logs.files import is_rotated
+from telemetry.logs.rotating_file import is_rotated
 from telemetry.settings import TelemetrySettings
 
 BACKUPS: Final = "backups"

@@ -3,15 +3,15 @@
 import logging
 from typing import Final
 
-from telemetry.logs import libraries
-from telemetry.logs.files import ALERTS, JSON_LINES, LogFile, require_writable
-from telemetry.logs.json import JsonFormatter
-from telemetry.logs.lines import LineFormatter
-from telemetry.logs.quiet import Console
-from telemetry.logs.repeats import Repeats
-from telemetry.logs.uncaught import redact_uncaught
+from telemetry.logs import library_loggers as libraries
+from telemetry.logs.excepthook import redact_uncaught
+from telemetry.logs.handlers import Console
+from telemetry.logs.json_formatter import JsonFormatter
+from telemetry.logs.repeat_filter import Repeats
+from telemetry.logs.rotating_file import ALERTS, JSON_LINES, LogFile, require_writable
+from telemetry.logs.text_formatter import LineFormatter
 from telemetry.redaction.policy import POLICY
-from telemetry.redaction.sources import secrets_of
+from telemetry.redaction.secret_sources import secrets_of
 from telemetry.settings import TelemetrySettings
 
 _JSON_BYTES: Final = 20 * 1024 * 1024

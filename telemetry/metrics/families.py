@@ -14,9 +14,9 @@ from opentelemetry.sdk.metrics.export import (
     Sum,
 )
 
-from telemetry import names
-from telemetry.metrics.distribution import Distribution, Exemplar, Number
-from telemetry.metrics.rows import Across, Attributes, Kind, Row
+from telemetry import semconv as names
+from telemetry.metrics.histogram import Distribution, Exemplar, Number
+from telemetry.metrics.mapping import Across, Attributes, Kind, Row
 from telemetry.metrics.vocabulary import VOCABULARY
 
 Point = NumberDataPoint | HistogramDataPoint

@@ -11,9 +11,9 @@ from opentelemetry.sdk.metrics.export import Metric, MetricsData
 from opentelemetry.sdk.resources import Resource
 from prometheus_client import CollectorRegistry
 
-from telemetry.metrics import text
+from telemetry.metrics import exposition as text
 from telemetry.metrics.families import Family, Translator, pairs, translated_labels
-from telemetry.metrics.nimble import nimble
+from telemetry.metrics.switch_interval import nimble
 
 
 class MetricsPage(PrometheusMetricReader):

@@ -5,7 +5,7 @@ from typing import Final
 
 from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
 
-from telemetry import names
+from telemetry import semconv as names
 
 BUCKETS: Final[Mapping[str, tuple[float, ...]]] = {
     names.HTTP_SERVER_DURATION: (0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0),

@@ -6,9 +6,9 @@ translation (name, unit and `_total` as the specification says), so a new metric
 
 from typing import Final
 
-from telemetry import names
-from telemetry.metrics.own_rows import OWN
-from telemetry.metrics.rows import Attributes, Label, Row
+from telemetry import semconv as names
+from telemetry.metrics.mapping import Attributes, Label, Row
+from telemetry.metrics.self_vocabulary import OWN
 
 
 def status_of_call(attributes: Attributes) -> str:

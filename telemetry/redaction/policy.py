@@ -5,9 +5,9 @@ from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Any, Final
 
-from telemetry.redaction.known import KnownSecrets
-from telemetry.redaction.shapes import CARD_DIGITS, CARDS, SHAPES, digits_in, mark, names_a_secret
-from telemetry.redaction.sql import without_literals
+from telemetry.redaction.known_values import KnownSecrets
+from telemetry.redaction.patterns import CARD_DIGITS, CARDS, SHAPES, digits_in, mark, names_a_secret
+from telemetry.redaction.sql_sanitizer import without_literals
 
 STATEMENTS: Final = frozenset(("db.query.text", "db.statement"))
 QUERIES: Final = frozenset(("url.query",))

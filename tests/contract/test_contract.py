@@ -11,9 +11,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from service import __version__
-from service.__main__ import _parser
-from service.instruments import MARKETPLACE, STATUS
+from service.cli.parser import _parser
 from service.main import create_app
+from service.names import MARKETPLACE, STATUS
 from service.settings import Settings
 from telemetry import setup
 from telemetry.jobs import monitor_job

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import event, func, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 
-from service import database
-from service.tables import ScheduleClaim
+from service.database import migrations as database
+from service.database.tables import ScheduleClaim
 from telemetry.database import UTCDateTime, _set_up, create_engine, transaction
 
 NOON = datetime(2025, 10, 2, 12, 0, 0, 123456, UTC)

@@ -10,8 +10,8 @@ from sqlalchemy import event, inspect, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
-from service import database
-from service.database import MigrationLocked, MigrationsMissing
+from service.database import migrations as database
+from service.database.migrations import MigrationLocked, MigrationsMissing
 from telemetry.database import create_engine
 from tests.programs import Programs, eventually
 
@@ -22,7 +22,7 @@ REVISIONS = 5
 MIGRATE = """
 import logging, os, pathlib, sys, time
 from sqlalchemy import event
-from service import database
+from service.database import migrations as database
 from telemetry.database import create_engine
 
 def die_in_the_middle(_connection, _cursor, statement, *_more):

@@ -9,10 +9,10 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import event, inspect, select, text
 from sqlalchemy.exc import OperationalError
 
-from service import database
-from service.tables import Base
+from service.database import migrations as database
+from service.database.tables import Base
 from telemetry.database import create_engine, transaction
-from telemetry.jobs.tables import JobRunRow
+from telemetry.jobs.store.tables import JobRunRow
 from tests.programs import ROOT, Programs
 
 MODELS = "models"

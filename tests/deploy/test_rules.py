@@ -13,7 +13,7 @@ from deploy.objectives import ObjectiveError, read
 from deploy.promql import grouping, selectors, unknown
 from deploy.slo import rules
 from deploy.staleness import longest_wait
-from service.schedule import JOBS
+from service.jobs.schedule import JOBS
 
 HERE = Path(deploy.__file__).parent
 RULES = sorted((HERE / "prometheus" / "rules").glob("*.yml"))

@@ -8,8 +8,8 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from service.marketplaces.wildberries.time import MOSCOW
-from service.tables import OrderRow, ReviewRow
+from service.database.tables import OrderRow, ReviewRow
+from service.integrations.wildberries.moscow_time import MOSCOW
 from tests.sandboxes import World
 
 Rows = list[tuple[Any, ...]]

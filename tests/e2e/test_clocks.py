@@ -17,13 +17,14 @@ import os
 import time
 from datetime import timedelta
 
-import service.runtime
-from service.clock import SharedClock
-from service.schedule import Every, Job, Schedule
+import service.bootstrap
+from service.database.clock import SharedClock
+from service.jobs.schedule import Every
+from service.scheduler.job import Job, Schedule
 
 JOBS = (Job("each_second", Every(timedelta(seconds=1)), lambda context: time.sleep(0.1) or {}),)
-service.runtime.Schedule = lambda settings: Schedule(settings, JOBS)
-service.runtime.SharedClock = lambda engine: SharedClock(engine, lambda: time.time() + float(os.environ["OFF_BY"]))
+service.bootstrap.JOBS = JOBS
+service.bootstrap.SharedClock = lambda engine: SharedClock(engine, lambda: time.time() + float(os.environ["OFF_BY"]))
 
 from service.main import create_app
 

@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from telemetry.logs.files import LogFile
+from telemetry.logs.rotating_file import LogFile
 
 file = LogFile(Path("log/alerts.log"), logging.INFO, max_bytes=100_000)
 file.backupCount = 1000  # so that none of them is removed

@@ -19,7 +19,7 @@ import httpx
 import pytest
 from sqlalchemy.engine import Engine
 
-from service.tables import InvalidRow, OrderRow
+from service.database.tables import InvalidRow, OrderRow
 from telemetry.database import create_engine
 from tests.e2e import kept
 from tests.programs import Program, Programs, eventually

@@ -26,11 +26,12 @@ APP: Final = """
 import time
 from datetime import UTC, datetime, timedelta
 
-import service.runtime
-from service.schedule import Every, Job, Schedule
+import service.bootstrap
+from service.jobs.schedule import Every
+from service.scheduler.job import Job, Schedule
 
 JOBS = (Job("each_second", Every(timedelta(seconds=1)), lambda context: time.sleep(0.6) or {}),)
-service.runtime.Schedule = lambda settings: Schedule(settings, JOBS)
+service.bootstrap.JOBS = JOBS
 
 from service.main import create_app
 

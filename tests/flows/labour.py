@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
 from telemetry.database import transaction
-from telemetry.jobs.tables import JobRunRow
+from telemetry.jobs.store.tables import JobRunRow
 from tests.programs import Program, Programs, eventually
 
 SOURCE: Final = """

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from service import database
+from service.database import migrations as database
 from telemetry.database import create_engine
 from tests.flows.labour import Account, Labour
 from tests.flows.mortal import mortal_postgres

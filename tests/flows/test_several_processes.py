@@ -16,7 +16,7 @@ import multiprocessing
 import sys
 from datetime import UTC, datetime, timedelta
 
-from service.claims import Claims, new_holder
+from service.scheduler.claims import Claims, new_holder
 from telemetry.database import create_engine
 
 BEGIN = datetime(2025, 1, 1, tzinfo=UTC)

@@ -13,11 +13,11 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-import service.commands
-import service.runtime
-from service.__main__ import main
-from service.cadence import Every
-from service.schedule import Job, Schedule
+import service.cli.commands
+import service.bootstrap
+from service.cli.parser import main
+from service.scheduler.cadence import Every
+from service.scheduler.job import Job, Schedule
 
 
 def sleeps(_context):
@@ -26,7 +26,7 @@ def sleeps(_context):
 
 
 JOBS = (Job("sleeps", Every(timedelta(days=1)), sleeps),)
-service.commands.Schedule = service.runtime.Schedule = lambda settings: Schedule(settings, JOBS)
+service.bootstrap.JOBS = service.cli.commands.JOBS = JOBS
 sys.exit(main())
 """
 

@@ -13,8 +13,9 @@ APP = """
 import time
 from datetime import timedelta
 
-import service.runtime
-from service.schedule import Every, Job, Schedule
+import service.bootstrap
+from service.jobs.schedule import Every
+from service.scheduler.job import Job, Schedule
 
 
 def endless(_context):
@@ -29,7 +30,7 @@ def short(_context):
 
 DAILY = Every(timedelta(days=1))
 JOBS = (Job("endless", DAILY, endless, catches_up=True), Job("short", DAILY, short, catches_up=True))
-service.runtime.Schedule = lambda settings: Schedule(settings, JOBS)
+service.bootstrap.JOBS = JOBS
 
 from service.main import create_app
 

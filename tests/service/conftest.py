@@ -7,8 +7,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy.engine import Engine
 
+from service.bootstrap import Runtime
 from service.main import create_app
-from service.runtime import Runtime
 from service.settings import Settings
 from telemetry import setup
 

@@ -8,8 +8,8 @@ from itertools import count
 import pytest
 from sqlalchemy import event, select, text
 
-from service.marketplaces.errors import Unreachable
-from service.marketplaces.marketplace import Invalid, Item, Order, Page, Review
+from service.integrations.http.errors import Unreachable
+from service.integrations.marketplace import Invalid, Item, Order, Page, Review
 from telemetry.database import transaction
 from tests.programs import eventually
 

@@ -3,8 +3,8 @@ import time
 
 import pytest
 
-from service import alerting
-from service.__main__ import main
+from service.cli import alerts as alerting
+from service.cli.parser import main
 from telemetry import setup
 from telemetry.settings import TelemetrySettings
 

@@ -3,9 +3,9 @@ from decimal import Decimal
 
 import pytest
 
-from service import aside
-from service.aside import Aside
-from service.tables import InvalidRow
+from service.database.tables import InvalidRow
+from service.sync import invalid_rows as aside
+from service.sync.invalid_rows import Aside
 from telemetry.database import transaction
 from tests.service.marketplace_fakes import MINUTE, NOON, on_sqlite, plans_of, rows_of, unreadable
 

@@ -12,7 +12,7 @@ from typing import Self
 import pytest
 from sqlalchemy.engine import URL
 
-from service.backup import BackupFailed, BackupUnavailable, backup_database
+from service.database.backup import BackupFailed, BackupUnavailable, backup_database
 from telemetry.database import create_engine
 from telemetry.logs import cleanup_old_database_backups
 

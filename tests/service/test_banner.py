@@ -1,7 +1,9 @@
 import pytest
 
-from service.banner import banner, missing
-from service.schedule import Schedule
+from service.cli.banner import banner
+from service.cli.configuration import missing
+from service.jobs.schedule import JOBS
+from service.scheduler.job import Schedule
 from service.settings import Settings
 
 TOKEN = "a-token-of-the-tests"
@@ -18,7 +20,7 @@ EVERYTHING = {
 
 def shown(**settings):
     read = Settings(**settings)
-    return banner(read, Schedule(read))
+    return banner(read, Schedule(read, JOBS))
 
 
 def test_the_banner_says_what_runs_where_and_which_pages_are_worth_opening():

@@ -11,19 +11,21 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from sqlalchemy import func, select
 
-from service import business
-from service.advice.outcomes import DRAFTED, QuotaExhausted
-from service.context import Context
+from service.advice.outcomes import DRAFTED
+from service.clients import Outside
+from service.database.tables import AdviceRow, OrderRow, ReviewRow
 from service.instruments import ROWS, BusinessInstruments
-from service.marketplaces.errors import NotConfigured, Unauthorized, Unreachable
-from service.outside import Outside
+from service.integrations.http.errors import NotConfigured, Unauthorized, Unreachable
+from service.integrations.openai.errors import QuotaExhausted
+from service.jobs import sync as business
+from service.jobs.advice import generate_advice
+from service.jobs.context import Context
 from service.sandbox import credentials
 from service.sandbox.__main__ import build
 from service.sandbox.faults import Faults
 from service.sandbox.journal import Journal
 from service.sandbox.options import Options
 from service.settings import Settings, sandbox_values
-from service.tables import AdviceRow, OrderRow, ReviewRow
 from telemetry.database import transaction
 from telemetry.metrics.families import Translator
 from tests.service.marketplace_fakes import Shop, a_review
@@ -158,7 +160,7 @@ def test_each_review_that_waits_gets_a_draft_that_is_counted_and_paid_for(world_
     with transaction(sqlite_engine) as session:
         waiting = session.scalar(select(func.count()).where(ReviewRow.advice_due_at.is_not(None)))
 
-    done = business.generate_advice(context.of(progress))
+    done = generate_advice(context.of(progress))
 
     with transaction(sqlite_engine) as session:
         drafts = session.scalars(select(AdviceRow)).all()
@@ -178,9 +180,9 @@ def test_without_money_the_run_fails_and_those_after_it_ask_nothing_for_a_while(
     asked = len(calls.paths)
 
     with pytest.raises(QuotaExhausted, match="Top it up"):
-        business.generate_advice(context.of({}))
+        generate_advice(context.of({}))
     once = len(calls.paths) - asked
-    later = business.generate_advice(context.of({}))
+    later = generate_advice(context.of({}))
 
     assert once == 1
     assert len(calls.paths) == asked + once
@@ -196,7 +198,7 @@ def test_a_service_that_stops_drafts_no_more(world_of, context_of):
     asked = len(calls.paths)
 
     with pytest.raises(BaseException, match="the service stops"):
-        business.generate_advice(context_of(port, goes_on=lambda: False).of({}))
+        generate_advice(context_of(port, goes_on=lambda: False).of({}))
 
     assert len(calls.paths) == asked
 
@@ -279,7 +281,7 @@ def test_what_a_sync_has_done_is_told_also_when_it_fails(context_of, sqlite_engi
         business.sync_wb_orders,
         business.sync_ozon_reviews,
         business.sync_ozon_orders,
-        business.generate_advice,
+        generate_advice,
     ],
 )
 def test_a_job_without_its_variables_names_one(context_of, job):

@@ -2,22 +2,11 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from service.instruments import (
-    BACKOFF,
-    COST,
-    GEN_AI_REQUEST_MODEL,
-    GEN_AI_TOKEN_TYPE,
-    MARKETPLACE,
-    OUTCOME,
-    OUTCOMES,
-    ROWS,
-    STATUS,
-    TOKEN_BUCKETS,
-    BusinessInstruments,
-)
-from telemetry import names
+from service.instruments import ROWS, TOKEN_BUCKETS, BusinessInstruments
+from service.names import BACKOFF, COST, GEN_AI_REQUEST_MODEL, GEN_AI_TOKEN_TYPE, MARKETPLACE, OUTCOME, OUTCOMES, STATUS
+from telemetry import semconv as names
+from telemetry.metrics.cardinality import LimitedMeterProvider
 from telemetry.metrics.families import Translator
-from telemetry.metrics.limits import LimitedMeterProvider
 
 
 @pytest.fixture

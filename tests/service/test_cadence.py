@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.cadence import MOST_COUNTED, Cron, DailyAt, Every
+from service.scheduler.cadence import MOST_COUNTED, Cron, DailyAt, Every
 
 QUARTER = Every(timedelta(minutes=15))
 INSTANT, DAY = timedelta(microseconds=1), timedelta(days=1)

@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-from service.claims import Claims
-from service.schedule import Every, Job, Schedule
-from service.scheduler import Scheduler
+from service.jobs.schedule import Every
+from service.scheduler.claims import Claims
+from service.scheduler.job import Job, Schedule
+from service.scheduler.scheduler import Scheduler
 from service.settings import Settings
 from telemetry.database import create_engine
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.claims import LEASE, Claims, new_holder
+from service.scheduler.claims import LEASE, Claims, new_holder
 from telemetry.database import create_engine
 
 FIRST = datetime(2025, 10, 2, 12, tzinfo=UTC)

@@ -13,11 +13,11 @@ import httpx
 import pytest
 
 from service import main as application
-from service.__main__ import main
-from service.schedule import JOBS
+from service.cli.parser import main
+from service.jobs.schedule import JOBS
 from telemetry import setup
 from telemetry.database import create_engine
-from telemetry.jobs.store import JobRunStore
+from telemetry.jobs.store.runs import JobRunStore
 
 TOLD = ("HOST", "PORT", "SCHEDULER")
 

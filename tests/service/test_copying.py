@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select
 
-from service.copying import CopyFailed, copy_database
-from service.idle import Place, ServiceRuns
-from service.tables import Base
+from service.database.copy_database import CopyFailed, copy_database
+from service.database.in_use import Place, ServiceRuns
+from service.database.tables import Base
 from telemetry.database import create_engine
-from telemetry.jobs.tables import JobRunRow
+from telemetry.jobs.store.tables import JobRunRow
 
 NOW = datetime(2025, 10, 2, 3, 10, 0, 123456, tzinfo=UTC)
 RUNS = JobRunRow.__table__

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from service.doctor import FAIL, LEFT_OUT, OK, Finding, examine
+from service.cli.doctor import FAIL, LEFT_OUT, OK, Finding, examine
 
 
 def found(runtime, until=None):

@@ -9,7 +9,7 @@ import re
 import pytest
 from fastapi.testclient import TestClient
 
-from telemetry.logs.json import JsonFormatter
+from telemetry.logs.json_formatter import JsonFormatter
 
 KIB = 1024
 
@@ -108,7 +108,7 @@ def test_a_url_that_is_too_long_is_refused(client):
 
 def test_in_production_a_stranger_is_noticed_once_where_there_is_no_token(app_of, caplog):
     app = app_of(environment="production")
-    with caplog.at_level(logging.WARNING, "service.edge"):
+    with caplog.at_level(logging.WARNING, "service.api.middleware"):
         near, far = (TestClient(app, base_url=f"http://{host}") for host in ("127.0.0.1", "10.0.0.7"))
         near.get("/health")
         assert caplog.messages == []

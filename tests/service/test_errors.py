@@ -14,10 +14,11 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 from pydantic import BaseModel
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from service.errors import Problem, install_error_pages
-from service.marketplaces.errors import Forbidden, NotConfigured, Paused, Unreachable
-from telemetry.instrumentation.exchange import ServerInstruments
-from telemetry.instrumentation.http_server import instrument_app
+from service.api.problems import install_error_pages
+from service.errors import Problem
+from service.integrations.http.errors import Forbidden, NotConfigured, Paused, Unreachable
+from telemetry.instrumentation.fastapi.instrumentor import instrument_app
+from telemetry.instrumentation.fastapi.request import ServerInstruments
 from telemetry.instruments import Instruments
 
 

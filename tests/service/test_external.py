@@ -1,8 +1,8 @@
 import pytest
 
-from service.external import services
+from service.integrations.endpoints import services
 from service.settings import Settings
-from telemetry.instrumentation.services import ServiceDirectory
+from telemetry.instrumentation.external_services import ServiceDirectory
 
 CALLS = [
     ("https://feedbacks-api.wildberries.ru/ping", "wb", "/ping"),

@@ -12,15 +12,16 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from service.errors import install_error_pages
-from service.operations.health import ServiceHealth, router
+from service.api.health import ServiceHealth, router
+from service.api.problems import install_error_pages
 from telemetry.database import create_engine
+from telemetry.error_text import CheckFailed
 from telemetry.health import checks
-from telemetry.health.examination import Check, HealthChecks
 from telemetry.health.filesystem import Filesystem
 from telemetry.health.lifecycle import Lifecycle
-from telemetry.health.report import CheckFailed, CheckResult
-from telemetry.health.resources import Resources
+from telemetry.health.report import CheckResult
+from telemetry.health.runner import Check, HealthChecks
+from telemetry.health.system_resources import Resources
 from telemetry.health.usage import Usage
 from telemetry.settings import TelemetrySettings
 

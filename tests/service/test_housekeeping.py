@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.engine import URL
 
-from service import housekeeping
-from service.backup import BackupFailed
+from service.database.backup import BackupFailed
+from service.jobs import maintenance as housekeeping
 from telemetry.alerts.service import AlertService
-from telemetry.jobs.store import JobRunStore
+from telemetry.jobs.store.runs import JobRunStore
 from tests.runs import ended
 
 NOW = datetime(2025, 10, 2, 3, 10, tzinfo=UTC)

@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from service import ingestion
-from service.ingestion import BATCH, Ingestion, Report
-from service.marketplaces.marketplace import Order, Page
+from service.database.tables import InvalidRow, OrderRow, SyncPositionRow
+from service.database.upsert import Saved
+from service.integrations.marketplace import Order, Page
 from service.orders.repository import OrderRepository
-from service.tables import InvalidRow, OrderRow, SyncPositionRow
-from service.upserts import Saved
+from service.sync import ingestion
+from service.sync.ingestion import BATCH, Ingestion, Report
 from telemetry.database import create_engine
 from tests.service.marketplace_fakes import (
     CUT,

@@ -5,13 +5,14 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
-from service.cadence import DailyAt
-from service.schedule import JOBS, Job, Schedule
-from service.tables import MissedRow
+from service.database.tables import MissedRow
+from service.jobs.schedule import JOBS
+from service.scheduler.cadence import DailyAt
+from service.scheduler.job import Job, Schedule
 from telemetry.database import transaction
 from telemetry.jobs import monitor_job
 from telemetry.jobs.run import JobRun
-from telemetry.jobs.tables import JobRunRow
+from telemetry.jobs.store.tables import JobRunRow
 
 BEGAN = datetime(2025, 10, 2, 12, tzinfo=UTC)
 COLUMNS = [

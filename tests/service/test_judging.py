@@ -3,10 +3,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.cadence import Every
-from service.judging import MOST_TICKS, Presence, Run, Runs, Ticks, Watched, has_due, judge, judge_gap
-from service.noticed import Noticed
-from service.schedule import Job
+from service.scheduler.cadence import Every
+from service.scheduler.job import Job
+from service.scheduler.monitoring.evaluation import (
+    MOST_TICKS,
+    Presence,
+    Run,
+    Runs,
+    Ticks,
+    Watched,
+    has_due,
+    judge,
+    judge_gap,
+)
+from service.scheduler.monitoring.notices import Noticed
 
 NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from service.cancelling import Stopped, cancel
-from service.clock import SharedClock
-from service.leases import Leases
-from service.waiting import Stopping, Waiting
+from service.database.clock import SharedClock
+from service.integrations.http.sleep import Waiting
+from service.scheduler.lease_renewal import Leases
+from service.shutdown import Stopped, Stopping, cancel
 
 AWAY = OperationalError("UPDATE", {}, ConnectionRefusedError("refused"))
 

@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
-from service.missed import DAY, MissedRuns, missed_runs, prune
-from service.tables import MissedRow
+from service.database.tables import MissedRow
+from service.scheduler.monitoring.missed_runs import DAY, MissedRuns, missed_runs, prune
 from telemetry.database import transaction
 
 NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)

@@ -4,14 +4,15 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from service.external import OPENAI, OZON, WB
+from service.clients import PATIENT, PROMPT, Outside, counting_waits
 from service.instruments import ROWS, BusinessInstruments
-from service.marketplaces.errors import NotConfigured
-from service.outside import PATIENT, PROMPT, Outside, counting_waits
+from service.integrations.http.errors import NotConfigured
+from service.integrations.http.sleep import Waiting
+from service.names import OPENAI, OZON, WB
 from service.reviews.repository import ReviewRepository
 from service.sandbox.credentials import wb_token
 from service.settings import Settings
-from service.waiting import Stopping, Waiting
+from service.shutdown import Stopping
 from telemetry.database import transaction
 from telemetry.metrics.families import Translator
 from tests.service.marketplace_fakes import NOON, a_review

@@ -7,9 +7,10 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import select
 from starlette.requests import Request
 
+from service.api.pagination import Moment, PageQuery, link_next
+from service.database.keyset import NoSuchRow, behind
+from service.database.tables import OrderRow
 from service.orders.repository import OrderRepository
-from service.paging import Moment, NoSuchRow, PageQuery, behind, link_next
-from service.tables import OrderRow
 from telemetry.database import transaction
 from tests.service.marketplace_fakes import NOON, an_order, on_sqlite
 

@@ -3,8 +3,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.exc import NoResultFound
 
-from service.positions import Positions
-from service.tables import SyncPositionRow
+from service.database.tables import SyncPositionRow
+from service.sync.positions import Positions
 from telemetry.database import transaction
 from tests.service.marketplace_fakes import MINUTE, NOON, on_sqlite, rows_of
 

@@ -2,7 +2,7 @@ import re
 
 from sqlalchemy import text
 
-from service.product_names import known_names
+from service.reviews.product_names import known_names
 from service.reviews.repository import ReviewRepository
 from telemetry.database import transaction
 from tests.service.marketplace_fakes import NOON, a_review, plans_of, without_statistics

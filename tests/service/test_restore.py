@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 
-from service import database
-from service.backup import backup_database
-from service.idle import Place, ServiceRuns
-from service.restore import RestoreFailed, restore_database
+from service.database import migrations as database
+from service.database.backup import backup_database
+from service.database.in_use import Place, ServiceRuns
+from service.database.restore import RestoreFailed, restore_database
 from telemetry.database import create_engine
 
 NOW = datetime(2025, 10, 2, 3, 10, tzinfo=UTC)

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
-from service import database
-from service.cancelling import Stopped
-from service.runtime import FLUSH_WITHIN
-from service.tables import ScheduleWatchRow
+from service.bootstrap import FLUSH_WITHIN
+from service.database import migrations as database
+from service.database.tables import ScheduleWatchRow
+from service.shutdown import Stopped
 from telemetry import setup
 from telemetry.database import transaction
 from telemetry.jobs.monitor import monitor_job

@@ -2,8 +2,9 @@ from datetime import timedelta
 
 import pytest
 
-from service.cadence import Every
-from service.schedule import JOBS, Job, Schedule, UnknownJob
+from service.jobs.schedule import JOBS
+from service.scheduler.cadence import Every
+from service.scheduler.job import Job, Schedule, UnknownJob
 from service.settings import Settings
 
 QUARTER = Every(timedelta(minutes=15))
@@ -49,7 +50,7 @@ WANTS = {
 
 
 def test_the_schedule_of_the_service_names_each_job_once_and_runs_without_any_token_what_needs_none():
-    schedule = Schedule(Settings())
+    schedule = Schedule(Settings(), JOBS)
 
     assert len({job.name for job in JOBS}) == len(JOBS)
     assert {job.name: schedule.missing(job) for job in JOBS if schedule.missing(job)} == WANTS
@@ -57,11 +58,11 @@ def test_the_schedule_of_the_service_names_each_job_once_and_runs_without_any_to
 
 
 def test_with_all_its_variables_all_of_it_is_scheduled():
-    assert Schedule(Settings(**EVERYTHING)).scheduled() == list(JOBS)
+    assert Schedule(Settings(**EVERYTHING), JOBS).scheduled() == list(JOBS)
 
 
 def test_in_the_sandbox_the_jobs_of_the_business_come_more_often():
-    schedule = Schedule(Settings(sandbox=True))
+    schedule = Schedule(Settings(sandbox=True), JOBS)
 
     assert {job.name: str(job.cadence) for job in schedule.scheduled() if job.name in WANTS} == {
         "sync_wb_reviews": "every 1 min",

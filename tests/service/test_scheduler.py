@@ -8,11 +8,13 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
-from service.schedule import Every, Job, Schedule
-from service.scheduler import LONGEST_SLEEP, MOST_AT_ONCE, Scheduler, Watch, run_job
+from service.integrations.http.sleep import Waiting
+from service.jobs.schedule import Every
+from service.scheduler.job import Job, Schedule
+from service.scheduler.scheduler import LONGEST_SLEEP, MOST_AT_ONCE, Scheduler, Watch, run_job
 from service.settings import Settings
-from service.waiting import Stopping, Waiting
-from telemetry.health.report import CheckFailed
+from service.shutdown import Stopping
+from telemetry.error_text import CheckFailed
 from telemetry.jobs import monitor
 from telemetry.jobs.monitor import JobMonitoring
 from tests.jobspans import processor_into

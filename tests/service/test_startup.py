@@ -5,8 +5,8 @@ import threading
 import pytest
 from sqlalchemy import event
 
-from service import database
-from service.startup import BringUp
+from service.database import migrations as database
+from service.database.startup import BringUp
 from telemetry.database import create_engine
 
 SOON = 0.01

@@ -3,11 +3,11 @@ import time
 
 import pytest
 
-from service.marketplaces.errors import CallError, Forbidden, Refused, TooManyRequests, Unauthorized, Unreadable
-from service.marketplaces.http import ApiClient
-from service.marketplaces.pace import Pace
-from service.tables import PaceRow
-from service.telegram import check_bot, telegram_api
+from service.database.tables import PaceRow
+from service.integrations.http.client import ApiClient
+from service.integrations.http.errors import CallError, Forbidden, Refused, TooManyRequests, Unauthorized, Unreadable
+from service.integrations.http.rate_limiter import Pace
+from service.integrations.telegram import check_bot, telegram_api
 from tests.service.marketplace_fakes import rows_of
 from tests.service.marketplaces.loopback import Loopback, said
 

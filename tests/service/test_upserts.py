@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError, StatementError
 
+from service.database.tables import OrderRow, ReviewRow
+from service.database.upsert import Saved, digest, is_refusal
 from service.orders.repository import OrderRepository
-from service.tables import OrderRow, ReviewRow
-from service.upserts import Saved, digest, is_refusal
 from telemetry.database import transaction
 from tests.programs import SOON, Programs
 from tests.service.marketplace_fakes import MINUTE, NOON, an_order, on_sqlite, rows_of, without_statistics

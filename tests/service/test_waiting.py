@@ -7,8 +7,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from service.cancelling import Stopped
-from service.waiting import Stopping, Waiting
+from service.integrations.http.sleep import Waiting
+from service.shutdown import Stopped, Stopping
 
 
 class Waited(list):

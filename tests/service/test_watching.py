@@ -10,16 +10,16 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
-from service.cadence import Cron, DailyAt, Every
-from service.judging import MOST_TICKS, NEWEST_RUNS
-from service.schedule import Job, Schedule
+from service.database.tables import MissedRow, ScheduleWatchRow
+from service.scheduler.cadence import Cron, DailyAt, Every
+from service.scheduler.job import Job, Schedule
+from service.scheduler.monitoring.evaluation import MOST_TICKS, NEWEST_RUNS
+from service.scheduler.monitoring.monitor import BREAK, EVERY, Counting, Listener, Watchman
 from service.settings import Settings
-from service.tables import MissedRow, ScheduleWatchRow
-from service.watching import BREAK, EVERY, Counting, Listener, Watchman
 from telemetry.database import create_engine, transaction
 from telemetry.jobs.run import JobRun
-from telemetry.jobs.store import JobRunStore
-from telemetry.jobs.tables import JobRunRow
+from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.store.tables import JobRunRow
 
 NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)

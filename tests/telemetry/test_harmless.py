@@ -1,7 +1,7 @@
 import pytest
 
-from telemetry import harmless as module
-from telemetry.harmless import harmless
+from telemetry import failsafe as module
+from telemetry.failsafe import harmless
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,9 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
-from telemetry import otlp
-from telemetry.metrics.limits import LimitedMeterProvider
+from telemetry.metrics.cardinality import LimitedMeterProvider
 from telemetry.metrics.reader import MetricsPage
+from telemetry.sdk import exporters as otlp
 from telemetry.settings import SettingsError
 
 HTTP, GRPC = "http://127.0.0.1:4318", "http://127.0.0.1:4317"

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from telemetry import private
+from telemetry import private_files as private
 
 TAKE = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
 

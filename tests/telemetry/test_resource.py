@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from telemetry import resource
-from telemetry.resource import Instance, describe
+from telemetry.sdk import resource
+from telemetry.sdk.instance import Instance
+from telemetry.sdk.resource import describe
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLDER = """
 import sys
 from pathlib import Path
-from telemetry.resource import Instance
+from telemetry.sdk.instance import Instance
 instance = Instance(Path(sys.argv[1]))
 print(instance.id, flush=True)
 sys.stdin.read()

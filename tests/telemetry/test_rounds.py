@@ -1,6 +1,6 @@
 import threading
 
-from telemetry.rounds import Rounds
+from telemetry.periodic import Rounds
 
 
 class Step:

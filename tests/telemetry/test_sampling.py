@@ -13,8 +13,8 @@ from opentelemetry.sdk.trace.sampling import (
 )
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState
 
-from telemetry.sampling import JobSampler
-from telemetry.untraced import untraced
+from telemetry.sdk.sampler import JobSampler
+from telemetry.sdk.trace_suppression import untraced
 
 JOB = {"job.name": "sync"}
 NEVER, ALWAYS = TraceIdRatioBased(0.0), TraceIdRatioBased(1.0)

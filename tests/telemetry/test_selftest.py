@@ -4,8 +4,8 @@ import pytest
 
 from telemetry import setup
 from telemetry.database import create_engine
-from telemetry.instrumentation.http_client import HTTPClientInstrumentor
-from telemetry.instrumentation.queries import QueryDurationInstrumentor
+from telemetry.instrumentation.httpx import HTTPClientInstrumentor
+from telemetry.instrumentation.sqlalchemy import QueryDurationInstrumentor
 from telemetry.jobs import monitor
 from telemetry.selftest import SelfTest, Silent
 from telemetry.settings import TelemetrySettings

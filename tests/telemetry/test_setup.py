@@ -13,13 +13,13 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from sqlalchemy import text
 
 from telemetry import setup
-from telemetry.instrumentation.services import ExternalService
+from telemetry.instrumentation.external_services import ExternalService
 from telemetry.jobs import monitor_job
 from telemetry.jobs.processor import JobSpanProcessor
-from telemetry.logs.errors import ErrorCounter
-from telemetry.metrics.rows import Label, Row
+from telemetry.logs.error_counter import ErrorCounter
+from telemetry.metrics.mapping import Label, Row
+from telemetry.options import Specifics
 from telemetry.settings import SettingsError, TelemetrySettings
-from telemetry.specifics import Specifics
 
 
 @pytest.fixture

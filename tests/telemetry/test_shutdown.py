@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from telemetry.shutdown import all_at_once
+from telemetry.sdk.shutdown import all_at_once
 
 
 @pytest.fixture

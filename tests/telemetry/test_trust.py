@@ -4,8 +4,8 @@ import ssl
 
 import pytest
 
-from service.marketplaces.transport import BoundedTransport
-from telemetry.trust import trusted
+from service.integrations.http.transport import BoundedTransport
+from telemetry.tls import trusted
 
 
 def test_the_authorities_are_read_once_for_all_clients(monkeypatch):

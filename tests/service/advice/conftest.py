@@ -14,11 +14,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from service.advice.client import make_client
 from service.advice.drafter import Drafter
 from service.advice.prompt import Subject
 from service.instruments import ROWS, BusinessInstruments
-from service.marketplaces.pace import Limit, Turn
+from service.integrations.http.rate_limiter import Limit, Turn
+from service.integrations.openai.client import make_client
 from telemetry.metrics.families import Translator
 
 KEY = "sk-proj-canary0123456789wxyz"

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import openai as sdk
 import pytest
 
-from service.advice.client import make_client
-from telemetry.instrumentation.http_client import HTTPClientInstrumentor
-from telemetry.instrumentation.services import ServiceDirectory
+from service.integrations.openai.client import make_client
+from telemetry.instrumentation.external_services import ServiceDirectory
+from telemetry.instrumentation.httpx import HTTPClientInstrumentor
 from tests.programs import ROOT
 
 

@@ -7,9 +7,7 @@ import traceback
 import openai as sdk
 import pytest
 
-from service.advice.failures import failure_of
-from service.advice.outcomes import QuotaExhausted
-from service.marketplaces.errors import (
+from service.integrations.http.errors import (
     CallError,
     Forbidden,
     Misconfigured,
@@ -18,6 +16,7 @@ from service.marketplaces.errors import (
     Unauthorized,
     Unreachable,
 )
+from service.integrations.openai.errors import QuotaExhausted, failure_of
 
 SECRETS = ("canary", "sk-proj")
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from service.advice.money import Usage, cost_of
+from service.advice.pricing import Usage, cost_of
 
 
 @pytest.mark.parametrize(

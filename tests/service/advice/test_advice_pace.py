@@ -2,8 +2,8 @@
 
 import pytest
 
-from service.marketplaces.errors import Paused, Refused, TooManyRequests, Unreachable
-from service.marketplaces.pace import Limit, Pace, Turn
+from service.integrations.http.errors import Paused, Refused, TooManyRequests, Unreachable
+from service.integrations.http.rate_limiter import Limit, Pace, Turn
 
 LIMIT = Limit("openai:test", interval=0.5)
 

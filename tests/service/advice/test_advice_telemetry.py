@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
-from service.marketplaces.errors import CallError
+from service.integrations.http.errors import CallError
 from telemetry.metrics.families import Translator
 
 

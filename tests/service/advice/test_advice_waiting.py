@@ -3,7 +3,7 @@ from email.utils import formatdate
 
 import pytest
 
-from service.advice.waiting import asked_wait
+from service.integrations.openai.retry_after import asked_wait
 
 BOTH = {"x-ratelimit-reset-requests": "1s", "x-ratelimit-reset-tokens": "6m0s"}
 

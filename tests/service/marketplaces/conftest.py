@@ -5,18 +5,18 @@ import threading
 import pytest
 from opentelemetry.instrumentation._semconv import _OpenTelemetrySemanticConventionStability as Conventions
 
-from service.external import services
-from service.marketplaces.errors import Refused
-from service.marketplaces.http import PATIENCE, Api, ApiClient, too_many
-from service.marketplaces.ozon.calls import ozon_api
-from service.marketplaces.pace import Pace
-from service.marketplaces.wildberries.api import feedbacks_api, statistics_api
-from service.marketplaces.wildberries.orders import WildberriesOrders
-from service.marketplaces.wildberries.reviews import WildberriesReviews
+from service.database.tables import PaceRow
+from service.integrations.endpoints import services
+from service.integrations.http.client import PATIENCE, Api, ApiClient, too_many
+from service.integrations.http.errors import Refused
+from service.integrations.http.rate_limiter import Pace
+from service.integrations.ozon.client import ozon_api
+from service.integrations.wildberries.client import feedbacks_api, statistics_api
+from service.integrations.wildberries.orders import WildberriesOrders
+from service.integrations.wildberries.reviews import WildberriesReviews
 from service.settings import Settings
-from service.tables import PaceRow
-from telemetry.instrumentation.services import ServiceDirectory
-from telemetry.instrumentation.wiring import Providers, instrument_libraries, uninstrument_libraries
+from telemetry.instrumentation.external_services import ServiceDirectory
+from telemetry.instrumentation.libraries import Providers, instrument_libraries, uninstrument_libraries
 from tests.service.marketplaces.loopback import Loopback
 from tests.service.marketplaces.ozon_stub import API_KEY, CLIENT_ID, HandClock, OzonStub
 from tests.service.marketplaces.wb_rows import LIMIT, TOKEN

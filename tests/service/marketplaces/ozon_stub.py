@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import strategies as st
 
-from service.marketplaces.marketplace import START
+from service.integrations.marketplace import START
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 CLIENT_ID, API_KEY = "123456", "0a1b2c3d-1111-2222-3333-444455556666"

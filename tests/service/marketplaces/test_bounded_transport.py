@@ -4,8 +4,8 @@ import time
 import httpx
 import pytest
 
-from service.marketplaces import transport
-from service.marketplaces.transport import DEADLINE, BoundedTransport, proxy_for
+from service.integrations.http import transport
+from service.integrations.http.transport import DEADLINE, BoundedTransport, proxy_for
 from tests.service.marketplaces.loopback import (
     SILENT,
     STALLED,

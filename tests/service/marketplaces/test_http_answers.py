@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from service.marketplaces import http, transport
-from service.marketplaces.errors import Unreachable, Unreadable
-from service.marketplaces.http import Call
+from service.integrations.http import client as http
+from service.integrations.http import transport
+from service.integrations.http.client import Call
+from service.integrations.http.errors import Unreachable, Unreadable
 from tests.service.marketplaces.loopback import said
 from tests.service.marketplaces.wb_rows import LIMIT
 

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from service.marketplaces.errors import Paused, Refused, TooManyRequests, Unreachable, Unreadable
-from service.marketplaces.http import ATTEMPTS, PATIENCE, Api, Call
-from service.marketplaces.pace import Limit
+from service.integrations.http.client import ATTEMPTS, PATIENCE, Api, Call
+from service.integrations.http.errors import Paused, Refused, TooManyRequests, Unreachable, Unreadable
+from service.integrations.http.rate_limiter import Limit
 from tests.service.marketplaces.loopback import CUT, HUNG_UP, said
 from tests.service.marketplaces.wb_rows import LIMIT, TOKEN
 

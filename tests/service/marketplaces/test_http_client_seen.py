@@ -4,10 +4,10 @@ import socket
 
 import pytest
 
-from service.marketplaces import http
-from service.marketplaces.errors import CallError, Misconfigured, Unauthorized, Unreachable
-from service.marketplaces.http import Api, Call
-from service.marketplaces.wildberries.api import feedbacks_api
+from service.integrations.http import client as http
+from service.integrations.http.client import Api, Call
+from service.integrations.http.errors import CallError, Misconfigured, Unauthorized, Unreachable
+from service.integrations.wildberries.client import feedbacks_api
 from tests.service.marketplaces.loopback import CUT, SILENT, STALLED, TRICKLING, TRICKLING_HEAD, said
 from tests.service.marketplaces.wb_rows import LIMIT, TOKEN
 
@@ -60,7 +60,7 @@ def test_an_answer_that_was_cut_is_counted_as_an_error(watch, world, api, client
 
 
 def test_an_answer_that_is_too_long_is_counted_as_an_error(watch, world, api, client_of, monkeypatch):
-    monkeypatch.setattr("service.marketplaces.transport.LARGEST", 10)
+    monkeypatch.setattr("service.integrations.http.transport.LARGEST", 10)
     world.will(said("x" * 11))
 
     with pytest.raises(Unreachable, match=r"\(ReadError\)"):

@@ -1,6 +1,6 @@
 import pytest
 
-from service.marketplaces.errors import (
+from service.integrations.http.errors import (
     Forbidden,
     NotThere,
     Refused,
@@ -10,7 +10,7 @@ from service.marketplaces.errors import (
     Unreachable,
     Unreadable,
 )
-from service.marketplaces.ozon.calls import limit_of, ozon_api, post
+from service.integrations.ozon.client import limit_of, ozon_api, post
 from tests.service.marketplaces.ozon_stub import API_KEY, CLIENT_ID
 
 REFUSALS = [

@@ -1,8 +1,8 @@
 import pytest
 
-from service.marketplaces.errors import EndlessPages
-from service.marketplaces.marketplace import START
-from service.marketplaces.ozon.marketplace import OzonReviews
+from service.integrations.http.errors import EndlessPages
+from service.integrations.marketplace import START
+from service.integrations.ozon.marketplace import OzonReviews
 from tests.service.marketplaces.ozon_stub import NOON, read, read_until_it_fails, review, reviews
 
 

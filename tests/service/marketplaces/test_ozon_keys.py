@@ -2,8 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.marketplaces.errors import Unauthorized
-from service.marketplaces.ozon.keys import check_key, expires_soon, key_expiry
+from service.integrations.http.errors import Unauthorized
+from service.integrations.ozon.credentials import check_key, expires_soon, key_expiry
 from tests.service.marketplaces.ozon_stub import NOON
 
 ROLES = [{"name": "Review read only", "methods": ["/v2/review/list"]}, {"name": "Posting", "methods": []}]

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.marketplaces.errors import Unreadable
-from service.marketplaces.ozon.names import ProductNames, names_in
+from service.integrations.http.errors import Unreadable
+from service.integrations.ozon.product_names import ProductNames, names_in
 from tests.service.marketplaces.ozon_stub import json_of
 
 PYJAMAS = {"id": 1, "name": "Пижама хлопок", "sku": 11, "sources": [{"sku": "12"}, {"sku": 13}]}

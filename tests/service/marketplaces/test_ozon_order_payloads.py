@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.marketplaces.marketplace import Invalid, Item, Order
-from service.marketplaces.ozon.orders import order_of
+from service.integrations.marketplace import Invalid, Item, Order
+from service.integrations.ozon.order_payloads import order_of
 from tests.service.marketplaces.ozon_stub import NOON, json_of, posting, product
 
 FIELDS = (*posting(), "created_at")

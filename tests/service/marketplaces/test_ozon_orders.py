@@ -2,9 +2,9 @@ from datetime import timedelta
 
 import pytest
 
-from service.marketplaces.errors import EndlessPages, Refused, Unreadable
-from service.marketplaces.marketplace import START, Invalid, Order
-from service.marketplaces.ozon.marketplace import OzonOrders
+from service.integrations.http.errors import EndlessPages, Refused, Unreadable
+from service.integrations.marketplace import START, Invalid, Order
+from service.integrations.ozon.marketplace import OzonOrders
 from tests.service.marketplaces.ozon_stub import NOON, posting, postings, read, read_until_it_fails
 
 FBS, FBO = "/v4/posting/fbs/list", "/v3/posting/fbo/list"

@@ -1,7 +1,7 @@
 import pytest
 
-from service.marketplaces.errors import EndlessPages, Forbidden, NotThere, Refused, Unauthorized, Unreadable
-from service.marketplaces.ozon.paging import Part, part_of, walk
+from service.integrations.http.errors import EndlessPages, Forbidden, NotThere, Refused, Unauthorized, Unreadable
+from service.integrations.ozon.pagination import Part, part_of, walk
 from tests.service.marketplaces.ozon_stub import NOON
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.marketplaces.marketplace import NOT_ANSWERED, PUBLISHED, Invalid, Review
-from service.marketplaces.ozon.reviews import review_of
+from service.integrations.marketplace import NOT_ANSWERED, PUBLISHED, Invalid, Review
+from service.integrations.ozon.reviews import review_of
 from tests.service.marketplaces.ozon_stub import NOON, json_of, review
 
 NAMES = {"1700223344": "Пижама хлопок"}

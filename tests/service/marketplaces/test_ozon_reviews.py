@@ -2,9 +2,9 @@ from datetime import timedelta
 
 import pytest
 
-from service.marketplaces.errors import EndlessPages, Forbidden, Refused, TooManyRequests, Unreachable, Unreadable
-from service.marketplaces.marketplace import START, Invalid, Review
-from service.marketplaces.ozon.marketplace import OzonReviews
+from service.integrations.http.errors import EndlessPages, Forbidden, Refused, TooManyRequests, Unreachable, Unreadable
+from service.integrations.marketplace import START, Invalid, Review
+from service.integrations.ozon.marketplace import OzonReviews
 from tests.service.marketplaces.ozon_stub import NOON, read, read_until_it_fails, review, reviews
 
 NEW_FILTER = {"status": "NEW"}

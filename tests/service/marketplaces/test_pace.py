@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from service.marketplaces.http import ApiClient, Call
-from service.marketplaces.pace import Limit, Pace, moment_in
-from service.tables import PaceRow
+from service.database.tables import PaceRow
+from service.integrations.http.client import ApiClient, Call
+from service.integrations.http.rate_limiter import Limit, Pace, moment_in
 from telemetry.database import transaction
 from tests.programs import ROOT
 from tests.service.marketplaces.loopback import said
@@ -19,7 +19,7 @@ PATIENT = 600.0
 NOISE = 2.0  # seconds by which a busy machine may be late
 ANOTHER_PROCESS = """
 import sys, time
-from service.marketplaces.pace import Limit, Pace
+from service.integrations.http.rate_limiter import Limit, Pace
 from telemetry.database import create_engine
 pace = Pace(create_engine(sys.argv[1]))
 for _ in range(10):

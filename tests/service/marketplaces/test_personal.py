@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.marketplaces.personal import EMAIL, PHONE, without_personal_data
+from service.integrations.pii import EMAIL, PHONE, without_personal_data
 
 PHONES = [
     "+7 (999) 123-45-67",

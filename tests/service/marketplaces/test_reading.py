@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.marketplaces.wildberries.fields import (
+from service.integrations.wildberries.fields import (
     UnreadableField,
     flag_of,
     identity_of,
@@ -21,7 +21,7 @@ from service.marketplaces.wildberries.fields import (
     rating_of,
     text_of,
 )
-from service.marketplaces.wildberries.time import MOSCOW, moscow_text
+from service.integrations.wildberries.moscow_time import MOSCOW, moscow_text
 
 FIELD = "field"
 NAMES = st.sampled_from([FIELD, "other"]) | st.text()

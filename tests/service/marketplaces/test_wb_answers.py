@@ -1,7 +1,7 @@
 import pytest
 
-from service.marketplaces.errors import Refused, Unreachable
-from service.marketplaces.marketplace import Invalid
+from service.integrations.http.errors import Refused, Unreachable
+from service.integrations.marketplace import Invalid
 from tests.service.marketplaces.loopback import CUT, said
 from tests.service.marketplaces.ozon_stub import NOON
 from tests.service.marketplaces.wb_rows import review

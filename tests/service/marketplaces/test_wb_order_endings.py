@@ -3,10 +3,10 @@ import tracemalloc
 
 import pytest
 
-from service.marketplaces.errors import EndlessPages, Unreachable, Unreadable
-from service.marketplaces.http import ATTEMPTS
-from service.marketplaces.marketplace import START, Invalid, Order
-from service.marketplaces.wildberries import orders as wb_orders
+from service.integrations.http.client import ATTEMPTS
+from service.integrations.http.errors import EndlessPages, Unreachable, Unreadable
+from service.integrations.marketplace import START, Invalid, Order
+from service.integrations.wildberries import orders as wb_orders
 from tests.service.marketplaces.loopback import CUT, said
 from tests.service.marketplaces.wb_lists import Statistics, asked_from, at, ids, known, read, set_of
 from tests.service.marketplaces.wb_rows import order

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.marketplaces.marketplace import Invalid, Item, Order
-from service.marketplaces.wildberries.orders import order_of
+from service.integrations.marketplace import Invalid, Item, Order
+from service.integrations.wildberries.orders import order_of
 from tests.service.marketplaces.wb_rows import BUYER, order
 
 JSON = st.recursive(

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.marketplaces.wildberries.orders import order_of
+from service.integrations.wildberries.orders import order_of
 from tests.service.marketplaces.wb_lists import Statistics, asked_from, at, known, read, set_of
 from tests.service.marketplaces.wb_rows import order
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.marketplaces.marketplace import IN_MODERATION, NOT_ANSWERED, PUBLISHED, REJECTED, Invalid, Review
-from service.marketplaces.wildberries.reviews import review_of
+from service.integrations.marketplace import IN_MODERATION, NOT_ANSWERED, PUBLISHED, REJECTED, Invalid, Review
+from service.integrations.wildberries.reviews import review_of
 from tests.service.marketplaces.ozon_stub import NOON
 from tests.service.marketplaces.wb_rows import BUYER, review
 

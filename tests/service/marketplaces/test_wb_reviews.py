@@ -3,9 +3,9 @@ from datetime import timedelta
 
 import pytest
 
-from service.marketplaces.errors import EndlessPages, Unreachable, Unreadable
-from service.marketplaces.marketplace import START, Invalid, Review
-from service.marketplaces.wildberries import reviews as wb_reviews
+from service.integrations.http.errors import EndlessPages, Unreachable, Unreadable
+from service.integrations.marketplace import START, Invalid, Review
+from service.integrations.wildberries import reviews as wb_reviews
 from tests.service.marketplaces.loopback import CUT, said
 from tests.service.marketplaces.ozon_stub import NOON
 from tests.service.marketplaces.wb_lists import Feedbacks, answered, numbered, read, second, set_of

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.marketplaces.wildberries.token import Token
+from service.integrations.wildberries.credentials import Token
 from tests.service.marketplaces.wb_rows import TOKEN, token_of
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from service.marketplaces.errors import (
+from service.integrations.http.client import ATTEMPTS, Call
+from service.integrations.http.errors import (
     Forbidden,
     Misconfigured,
     NotThere,
@@ -12,8 +13,7 @@ from service.marketplaces.errors import (
     Unauthorized,
     Unreachable,
 )
-from service.marketplaces.http import ATTEMPTS, Call
-from service.marketplaces.wildberries.api import feedbacks_api, statistics_api
+from service.integrations.wildberries.client import feedbacks_api, statistics_api
 from tests.service.marketplaces.loopback import said
 from tests.service.marketplaces.wb_rows import LIMIT, TOKEN
 

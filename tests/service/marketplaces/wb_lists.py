@@ -3,8 +3,8 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-from service.marketplaces.marketplace import START
-from service.marketplaces.wildberries.time import MOSCOW
+from service.integrations.marketplace import START
+from service.integrations.wildberries.moscow_time import MOSCOW
 from tests.service.marketplaces.loopback import said
 from tests.service.marketplaces.wb_rows import order, review, reviews_page
 

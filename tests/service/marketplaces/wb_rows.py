@@ -3,7 +3,7 @@
 import base64
 import json
 
-from service.marketplaces.pace import Limit
+from service.integrations.http.rate_limiter import Limit
 
 LIMIT = Limit("wb:tests", 0.0)
 BUYER = "Ольга Тестова"

@@ -6,10 +6,10 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 
+from service.database.keyset import NoSuchRow
+from service.database.tables import OrderRow
+from service.database.upsert import Saved
 from service.orders.repository import OrderRepository, Wanted
-from service.paging import NoSuchRow
-from service.tables import OrderRow
-from service.upserts import Saved
 from telemetry.database import create_engine, transaction
 from tests.service.marketplace_fakes import (
     MINUTE,

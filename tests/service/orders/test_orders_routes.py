@@ -7,9 +7,9 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from service.errors import install_error_pages
+from service.api.orders import router
+from service.api.problems import install_error_pages
 from service.orders.repository import OrderRepository
-from service.orders.routes import router
 from telemetry.database import transaction
 from tests.service.marketplace_fakes import NOON, an_item, an_order
 

@@ -2,9 +2,9 @@ import logging
 
 import pytest
 
-from service.marketplaces.errors import Paused, Unreachable
+from service.database.tables import OrderRow
+from service.integrations.http.errors import Paused, Unreachable
 from service.orders.sync import OrderSync
-from service.tables import OrderRow
 from tests.service.marketplace_fakes import CUT, MINUTE, NOON, Clock, Shelf, an_order, on_sqlite, rows_of, unreadable
 
 PAUSED = Paused("ozon", NOON + 60 * MINUTE)

@@ -6,9 +6,9 @@ from sqlalchemy import update
 
 from service.advice.outcomes import DRAFTED, REFUSED, Draft
 from service.advice.prompt import Subject
-from service.reviews.advice_queue import ATTEMPTS, LEASE, AdviceQueue, Leased, subject_of
+from service.advice.queue import ATTEMPTS, LEASE, AdviceQueue, Leased, subject_of
+from service.database.tables import AdviceRow, ReviewRow
 from service.reviews.repository import ReviewRepository
-from service.tables import AdviceRow, ReviewRow
 from telemetry.database import transaction
 from tests.service.marketplace_fakes import MINUTE, NOON, a_review, answered, on_sqlite, plans_of, rows_of
 

@@ -7,14 +7,15 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select, update
 
-from service.advice.outcomes import DRAFTED, REFUSED, Draft, QuotaExhausted
-from service.cancelling import Stopped
-from service.marketplaces.errors import Misconfigured, Paused, Refused, Unauthorized, Unreachable
-from service.reviews import drafting
-from service.reviews.advice_queue import ATTEMPTS, LEASE, AdviceQueue
-from service.reviews.drafting import Drafting
+from service.advice import drafting
+from service.advice.drafting import Drafting
+from service.advice.outcomes import DRAFTED, REFUSED, Draft
+from service.advice.queue import ATTEMPTS, LEASE, AdviceQueue
+from service.database.tables import AdviceRow, ReviewRow
+from service.integrations.http.errors import Misconfigured, Paused, Refused, Unauthorized, Unreachable
+from service.integrations.openai.errors import QuotaExhausted
 from service.reviews.repository import ReviewRepository
-from service.tables import AdviceRow, ReviewRow
+from service.shutdown import Stopped
 from telemetry.database import create_engine, transaction
 from tests.service.marketplace_fakes import NOON, a_review
 

@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from service.cancelling import Stopped
-from service.marketplaces.errors import Forbidden, TooManyRequests, Unreachable
-from service.marketplaces.marketplace import Review
+from service.database.tables import ReviewRow
+from service.integrations.http.errors import Forbidden, TooManyRequests, Unreachable
+from service.integrations.marketplace import Review
 from service.reviews.publishing import CLAIM, MaybePublished, NotPublished, Publisher, UnfitAnswer
 from service.reviews.repository import ReviewRepository
-from service.tables import ReviewRow
+from service.shutdown import Stopped
 from telemetry.database import create_engine, transaction
 from tests.service.marketplace_fakes import NOON, a_review, answered, unreadable
 

@@ -7,14 +7,16 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from service.advice.outcomes import DRAFTED, REFUSED, Draft, QuotaExhausted
-from service.errors import install_error_pages
-from service.marketplaces.errors import Forbidden, NotConfigured, Paused, Unreachable
-from service.reviews import actions, routes
-from service.reviews.advice_queue import AdviceQueue
+from service.advice.outcomes import DRAFTED, REFUSED, Draft
+from service.advice.queue import AdviceQueue
+from service.api import review_actions as actions
+from service.api import reviews as routes
+from service.api.problems import install_error_pages
+from service.database.tables import AdviceRow, ReviewRow
+from service.integrations.http.errors import Forbidden, NotConfigured, Paused, Unreachable
+from service.integrations.openai.errors import QuotaExhausted
 from service.reviews.repository import ReviewRepository
 from service.settings import Settings
-from service.tables import AdviceRow, ReviewRow
 from telemetry.database import transaction
 from tests.service.marketplace_fakes import NOON, a_review, answered, rows_of
 

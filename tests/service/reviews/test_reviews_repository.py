@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, text, update
 
-from service.marketplaces.marketplace import IN_MODERATION
-from service.paging import NoSuchRow
-from service.reviews.advice_queue import AdviceQueue
+from service.advice.queue import AdviceQueue
+from service.database.keyset import NoSuchRow
+from service.database.tables import AdviceRow, ReviewRow
+from service.database.upsert import Saved
+from service.integrations.marketplace import IN_MODERATION
 from service.reviews.repository import ReviewNotFound, ReviewRepository, Wanted
-from service.tables import AdviceRow, ReviewRow
-from service.upserts import Saved
 from telemetry.database import create_engine, transaction
 from tests.service.marketplace_fakes import (
     MINUTE,

@@ -7,10 +7,10 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from service.errors import install_error_pages
+from service.api.problems import install_error_pages
+from service.api.reviews import router
+from service.database.tables import AdviceRow
 from service.reviews.repository import ReviewRepository
-from service.reviews.routes import router
-from service.tables import AdviceRow
 from telemetry.database import transaction
 from tests.service.marketplace_fakes import NOON, a_review, answered
 

@@ -3,12 +3,12 @@ from datetime import timedelta
 
 import pytest
 
-from service.marketplaces.errors import Paused, Refused, Unreachable
-from service.marketplaces.marketplace import IN_MODERATION, Invalid
+from service.database.tables import InvalidRow, ReviewRow
+from service.integrations.http.errors import Paused, Refused, Unreachable
+from service.integrations.marketplace import IN_MODERATION, Invalid
 from service.reviews import sync
 from service.reviews.repository import ReviewRepository
 from service.reviews.sync import ReviewSync
-from service.tables import InvalidRow, ReviewRow
 from telemetry.database import transaction
 from tests.service.marketplace_fakes import (
     CUT,

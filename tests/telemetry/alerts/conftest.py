@@ -16,18 +16,18 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from pydantic import SecretStr
 
 from telemetry.alerts.alert import Alert, AlertLevel
-from telemetry.alerts.delivery import Delivery
-from telemetry.alerts.desk import Desk
-from telemetry.alerts.dispatcher import Dispatcher, Sender
+from telemetry.alerts.channels.telegram import Bot, Telegram
+from telemetry.alerts.channels.webhook import Webhook
+from telemetry.alerts.dispatch.delivery_telemetry import Delivery
+from telemetry.alerts.dispatch.dispatcher import Dispatcher, Sender
 from telemetry.alerts.incident import Incident
-from telemetry.alerts.leases import Leases
-from telemetry.alerts.outbox import FILE, Outbox
-from telemetry.alerts.overview import Overview
-from telemetry.alerts.posts import Posts
-from telemetry.alerts.reports import Reports
-from telemetry.alerts.silences import Silences
-from telemetry.alerts.telegram import Bot, Telegram
-from telemetry.alerts.webhook import Webhook
+from telemetry.alerts.intake.deduplicator import Desk
+from telemetry.alerts.outbox.file import FILE, Outbox
+from telemetry.alerts.outbox.incidents import Reports
+from telemetry.alerts.outbox.leases import Leases
+from telemetry.alerts.outbox.notifications import Posts
+from telemetry.alerts.outbox.queries import Overview
+from telemetry.alerts.outbox.silences import Silences
 from tests.telegram import NOON, TELEGRAM_CHAT_ID, TELEGRAM_TOKEN, URL, HandClock, Killed, StrictTelegram
 
 

@@ -7,11 +7,11 @@ from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 from opentelemetry.sdk.trace import TracerProvider
 
 from telemetry.alerts.alert import LONGEST, AlertLevel
-from telemetry.alerts.exporter import AlertExporter, telling
-from telemetry.logs.errors import mark_reported
-from telemetry.logs.export import ExportHandler
-from telemetry.logs.origin import place_of
-from telemetry.untraced import untraced
+from telemetry.alerts.intake.exporter import AlertExporter, telling
+from telemetry.logs.filters import mark_reported
+from telemetry.logs.otel_handler import ExportHandler
+from telemetry.logs.source_location import place_of
+from telemetry.sdk.trace_suppression import untraced
 
 
 class Desk:

@@ -4,14 +4,14 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from telemetry.alerts.channel import ChannelError, MessageGone, Sent
-from telemetry.alerts.channel_state import ChannelState
-from telemetry.alerts.emergency import Emergency
-from telemetry.alerts.message import Message
-from telemetry.alerts.posts import Post
-from telemetry.alerts.sending import Sending
-from telemetry.alerts.telegram import Bot, Telegram
-from telemetry.alerts.webhook import Webhook
+from telemetry.alerts.channels.channel import ChannelError, MessageGone, Sent
+from telemetry.alerts.channels.telegram import Bot, Telegram
+from telemetry.alerts.channels.webhook import Webhook
+from telemetry.alerts.dispatch.fallback import Emergency
+from telemetry.alerts.dispatch.worker import Sending
+from telemetry.alerts.notification import Post
+from telemetry.alerts.outbox.channel_state import ChannelState
+from telemetry.alerts.rendering.message import Message
 from tests.telegram import TELEGRAM_TOKEN
 from tests.telemetry.alerts.conftest import alert, incident
 

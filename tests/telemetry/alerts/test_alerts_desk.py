@@ -3,10 +3,10 @@ from dataclasses import replace
 
 import pytest
 
-from telemetry.alerts.desk import Desk
-from telemetry.alerts.outbox import Outbox
-from telemetry.alerts.overview import Overview
-from telemetry.alerts.reports import MOST_WAITING, QUIET, Reports
+from telemetry.alerts.intake.deduplicator import Desk
+from telemetry.alerts.outbox.file import Outbox
+from telemetry.alerts.outbox.incidents import MOST_WAITING, QUIET, Reports
+from telemetry.alerts.outbox.queries import Overview
 from tests.telegram import NOON
 from tests.telemetry.alerts.conftest import alert
 

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from telemetry.alerts.alert import AlertLevel
-from telemetry.alerts.channel_state import ChannelState
-from telemetry.alerts.markup import clean, cut, cut_front, units
-from telemetry.alerts.message import MOST, Telling, compose
-from telemetry.alerts.posts import Post
-from telemetry.alerts.telegram import Bot, Telegram
+from telemetry.alerts.channels.telegram import Bot, Telegram
+from telemetry.alerts.notification import Post
+from telemetry.alerts.outbox.channel_state import ChannelState
+from telemetry.alerts.rendering.markup import clean, cut, cut_front, units
+from telemetry.alerts.rendering.message import MOST, Telling, compose
 from tests.telegram import NOON, TELEGRAM_CHAT_ID, TELEGRAM_TOKEN, URL, HandClock, StrictTelegram
 from tests.telemetry.alerts.conftest import incident
 

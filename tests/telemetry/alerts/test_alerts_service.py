@@ -7,10 +7,10 @@ import pytest
 
 from telemetry import setup
 from telemetry.alerts import AlertLevel, get_alert_service
-from telemetry.alerts.accounts import Accounts
-from telemetry.alerts.alerts import Alerts
-from telemetry.alerts.channel_state import ChannelState
-from telemetry.alerts.overview import Counts
+from telemetry.alerts.outbox.channel_state import ChannelState
+from telemetry.alerts.outbox.queries import Counts
+from telemetry.alerts.pipeline import Alerts
+from telemetry.alerts.self_metrics import Accounts
 from telemetry.settings import TelemetrySettings
 from tests.telemetry.alerts.conftest import Measured
 

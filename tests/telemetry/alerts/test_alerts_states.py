@@ -3,21 +3,21 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from telemetry.alerts import states as module
 from telemetry.alerts.alert import AlertLevel
-from telemetry.alerts.database import DatabaseLook
-from telemetry.alerts.jobs import JobsLook
-from telemetry.alerts.leases import Leases
-from telemetry.alerts.outbox import Outbox
-from telemetry.alerts.reports import Reports
-from telemetry.alerts.resources import Thresholds, look_at, reading
-from telemetry.alerts.states import Hold, State, States
-from telemetry.alerts.watch import Looks, Watch
+from telemetry.alerts.outbox.file import Outbox
+from telemetry.alerts.outbox.incidents import Reports
+from telemetry.alerts.outbox.leases import Leases
+from telemetry.alerts.rules import condition as module
+from telemetry.alerts.rules.condition import Hold, State, States
+from telemetry.alerts.rules.database_down import DatabaseLook
+from telemetry.alerts.rules.evaluator import Looks, Watch
+from telemetry.alerts.rules.job_failures import JobsLook
+from telemetry.alerts.rules.resource_usage import Thresholds, look_at, reading
 from telemetry.health.filesystem import Filesystem
-from telemetry.health.resources import Resources
+from telemetry.health.system_resources import Resources
 from telemetry.health.usage import Usage
-from telemetry.jobs.store import JobRunStore
-from telemetry.jobs.streaks import Failure, Streak, streaks
+from telemetry.jobs.statistics.failure_streaks import Failure, Streak, streaks
+from telemetry.jobs.store.runs import JobRunStore
 from tests.runs import ended
 from tests.telegram import NOON
 from tests.telemetry.alerts.conftest import alert

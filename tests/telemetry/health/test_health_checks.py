@@ -4,10 +4,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from telemetry.error_text import CheckFailed
 from telemetry.health import checks
 from telemetry.health.filesystem import Filesystem
-from telemetry.health.report import CheckFailed, CheckResult
-from telemetry.health.resources import Resources
+from telemetry.health.report import CheckResult
+from telemetry.health.system_resources import Resources
 from telemetry.health.usage import Usage
 
 GB = 1024**3

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from telemetry.database import create_engine
-from telemetry.health.examination import HealthChecks
-from telemetry.health.report import CheckFailed, CheckResult
+from telemetry.error_text import CheckFailed
+from telemetry.health.report import CheckResult
+from telemetry.health.runner import HealthChecks
 
 LATE = CheckResult.failed("no answer within 700 ms")
 

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from opentelemetry import trace
 
-from telemetry.health.flight import Flights
+from telemetry.singleflight import Flights
 
 
 class Clock:

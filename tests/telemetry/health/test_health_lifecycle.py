@@ -3,8 +3,8 @@ import threading
 
 import pytest
 
+from telemetry.error_text import CheckFailed
 from telemetry.health.lifecycle import Lifecycle, stopping_on_signals
-from telemetry.health.report import CheckFailed
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from telemetry.database import create_engine
-from telemetry.health.report import CheckFailed, CheckResult, Report, describe
+from telemetry.error_text import CheckFailed, describe
+from telemetry.health.report import CheckResult, Report
 
 NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
 OK = CheckResult()

@@ -4,9 +4,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from telemetry.error_text import CheckFailed
 from telemetry.health.filesystem import Filesystem
-from telemetry.health.report import CheckFailed
-from telemetry.health.resources import Resources, check_system_resources
+from telemetry.health.system_resources import Resources, check_system_resources
 from telemetry.health.usage import Usage
 from telemetry.settings import TelemetrySettings
 

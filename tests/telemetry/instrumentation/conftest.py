@@ -14,10 +14,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from prometheus_client.parser import text_string_to_metric_families
 
-from telemetry.instrumentation.exchange import ServerInstruments
-from telemetry.instrumentation.wiring import uninstrument_libraries
+from telemetry.instrumentation.fastapi.request import ServerInstruments
+from telemetry.instrumentation.libraries import uninstrument_libraries
 from telemetry.instruments import Instruments
-from telemetry.metrics.limits import LimitedMeterProvider
+from telemetry.metrics.cardinality import LimitedMeterProvider
 from telemetry.metrics.reader import MetricsPage
 from telemetry.metrics.views import views
 

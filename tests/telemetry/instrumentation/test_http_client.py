@@ -10,9 +10,9 @@ import pytest
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode
 
-from telemetry.instrumentation.http_client import HTTPClientInstrumentor
-from telemetry.instrumentation.services import ExternalService, ServiceDirectory
-from telemetry.instrumentation.wiring import Providers, instrument_libraries, uninstrument_libraries
+from telemetry.instrumentation.external_services import ExternalService, ServiceDirectory
+from telemetry.instrumentation.httpx import HTTPClientInstrumentor
+from telemetry.instrumentation.libraries import Providers, instrument_libraries, uninstrument_libraries
 
 TOKEN = "123456:AAE-secret"
 ENDPOINTS = ("/ok", "/boom", "/slow", "/drip", "/cut", "/chunks", "/moved", "/bot{token}/getMe")

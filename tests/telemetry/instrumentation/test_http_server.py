@@ -15,9 +15,9 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from telemetry import harmless
-from telemetry.instrumentation.exchange import HEADERS
-from telemetry.instrumentation.http_server import instrument_app
+from telemetry import failsafe as harmless
+from telemetry.instrumentation.fastapi.instrumentor import instrument_app
+from telemetry.instrumentation.fastapi.request import HEADERS
 
 # The server closes a connection on which a route has crashed, which a client may learn too late.
 ONE_REQUEST_A_CONNECTION = httpx.Limits(max_keepalive_connections=0)

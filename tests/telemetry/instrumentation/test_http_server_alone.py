@@ -22,8 +22,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
-from telemetry.instrumentation.exchange import ServerInstruments
-from telemetry.instrumentation.http_server import instrument_app
+from telemetry.instrumentation.fastapi.request import ServerInstruments
+from telemetry.instrumentation.fastapi.instrumentor import instrument_app
 from telemetry.instruments import Instruments
 
 reader, spans, records = InMemoryMetricReader(), InMemorySpanExporter(), InMemoryLogRecordExporter()

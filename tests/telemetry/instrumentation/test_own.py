@@ -1,5 +1,5 @@
-from telemetry.instrumentation import own
-from telemetry.metrics.limits import LimitedMeterProvider
+from telemetry.instrumentation import self_metrics as own
+from telemetry.metrics.cardinality import LimitedMeterProvider
 
 
 class Backlog:

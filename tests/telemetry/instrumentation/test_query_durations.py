@@ -4,7 +4,7 @@ from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
 from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text
 from sqlalchemy.exc import OperationalError, ProgrammingError, StatementError
 
-from telemetry.instrumentation.queries import QueryDurationInstrumentor, operation
+from telemetry.instrumentation.sqlalchemy import QueryDurationInstrumentor, operation
 
 ORDERS = Table("orders", MetaData(), Column("id", Integer, primary_key=True), Column("price", Integer))
 

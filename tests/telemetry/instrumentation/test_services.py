@@ -1,6 +1,6 @@
 import pytest
 
-from telemetry.instrumentation.services import ExternalService, ServiceDirectory
+from telemetry.instrumentation.external_services import ExternalService, ServiceDirectory
 
 DIRECTORY = ServiceDirectory(
     [

@@ -6,9 +6,9 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from telemetry.database import transaction
-from telemetry.jobs.alive import AT_ONCE, AliveRuns, LostRun
-from telemetry.jobs.store import JobRunStore
-from telemetry.jobs.tables import JobRunRow
+from telemetry.jobs.store.running_runs import AT_ONCE, AliveRuns, LostRun
+from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.store.tables import JobRunRow
 from tests.runs import begun, ended, run_id
 
 LONG_AGO = datetime(2025, 10, 2, tzinfo=UTC)

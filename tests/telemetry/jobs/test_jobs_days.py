@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.jobs.days import DAY, Stretch, Totals, day_of, midnight, missing, uncovered
+from telemetry.jobs.store.daily_totals import DAY, Stretch, Totals, day_of, midnight, missing, uncovered
 
 FIRST = date(2025, 10, 1)
 

@@ -1,13 +1,13 @@
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from telemetry.jobs import left as left_module
-from telemetry.jobs.alive import AliveRuns
-from telemetry.jobs.heir import BATCH, Heir
-from telemetry.jobs.left import left_spools
+from telemetry.jobs.recorder import orphaned_spools as left_module
+from telemetry.jobs.recorder.orphaned_spools import left_spools
+from telemetry.jobs.recorder.recovery import BATCH, Heir
+from telemetry.jobs.recorder.spool import Spool
 from telemetry.jobs.run import UnwritableRunError
-from telemetry.jobs.spool import Spool
-from telemetry.jobs.store import JobRunStore
+from telemetry.jobs.store.running_runs import AliveRuns
+from telemetry.jobs.store.runs import JobRunStore
 from tests.runs import begun, ended, run_id
 
 

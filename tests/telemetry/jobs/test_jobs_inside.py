@@ -9,10 +9,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, TraceIdRatioBased
 from opentelemetry.trace import Status, StatusCode, set_span_in_context
 
-from telemetry.jobs import inside as module
-from telemetry.jobs.inside import Insides
-from telemetry.sampling import JobSampler
-from telemetry.untraced import untraced
+from telemetry.jobs import run_profile as module
+from telemetry.jobs.run_profile import Insides
+from telemetry.sdk.sampler import JobSampler
+from telemetry.sdk.trace_suppression import untraced
 from tests.jobspans import processor_into
 
 SECOND = 10**9

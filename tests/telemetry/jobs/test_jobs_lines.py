@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.jobs.lines import decode, encode
+from telemetry.jobs.recorder.spool_codec import decode, encode
 from tests.runs import NOON, begun, ended
 
 texts = st.text(max_size=50)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.jobs.metadata import clean, dumps, loads
+from telemetry.json_safe import clean, dumps, loads
 
 
 class Sulky:

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from telemetry.jobs.alive import LostRun
-from telemetry.jobs.pulse import BEAT, BREAK, SILENCE, Pulse
+from telemetry.jobs.liveness.heartbeat import BEAT, BREAK, SILENCE, Pulse
+from telemetry.jobs.store.running_runs import LostRun
 from tests.runs import NOON
 
 SECOND = timedelta(seconds=1)

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from telemetry.jobs import monitor_job
-from telemetry.jobs.readback import LOOP_PATIENCE, PATIENCE
-from telemetry.jobs.recorder import Recorder
-from telemetry.jobs.store import JobRunStore
+from telemetry.jobs.read_your_writes import LOOP_PATIENCE, PATIENCE
+from telemetry.jobs.recorder.writer import Recorder
+from telemetry.jobs.store.runs import JobRunStore
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ import pytest
 from sqlalchemy import update
 
 from telemetry.database import create_engine, transaction
-from telemetry.jobs.pulse import BEAT
-from telemetry.jobs.reaper import Reaper
-from telemetry.jobs.spool import Spool
-from telemetry.jobs.store import JobRunStore
-from telemetry.jobs.tables import JobRunRow
+from telemetry.jobs.liveness.heartbeat import BEAT
+from telemetry.jobs.liveness.reaper import Reaper
+from telemetry.jobs.recorder.spool import Spool
+from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.store.tables import JobRunRow
 from tests.runs import begun, ended, run_id
 
 LONG_AGO = datetime(2025, 10, 2, tzinfo=UTC)

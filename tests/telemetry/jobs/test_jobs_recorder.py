@@ -10,7 +10,7 @@ from itertools import groupby
 import pytest
 from opentelemetry import trace
 
-from telemetry.jobs.recorder import BATCH, Recorder
+from telemetry.jobs.recorder.writer import BATCH, Recorder
 from telemetry.jobs.run import JobRun, UnwritableRunError
 
 NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
@@ -371,7 +371,7 @@ def test_shutdown_gives_up_on_a_database_that_stays_away():
 
 
 def test_a_write_that_hangs_is_not_well(recorder_for, held, monkeypatch):
-    monkeypatch.setattr("telemetry.jobs.recorder.HANGS", 0.01)
+    monkeypatch.setattr("telemetry.jobs.recorder.writer.HANGS", 0.01)
     recorder = recorder_for(held)
     assert recorder.well
     hold(recorder, held)

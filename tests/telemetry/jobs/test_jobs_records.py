@@ -8,9 +8,9 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from telemetry.database import beside, create_engine
 from telemetry.instruments import Instruments
-from telemetry.jobs.records import DIRECTORY, Records
-from telemetry.jobs.spool import Spool
-from telemetry.jobs.store import JobRunStore
+from telemetry.jobs.pipeline import DIRECTORY, Records
+from telemetry.jobs.recorder.spool import Spool
+from telemetry.jobs.store.runs import JobRunStore
 from tests.runs import begun, ended, run_id
 
 SOON = 30.0

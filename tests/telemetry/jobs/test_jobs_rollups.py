@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 
 from telemetry.database import transaction
-from telemetry.jobs import retention as retention_module
-from telemetry.jobs.days import DAY, midnight
-from telemetry.jobs.retention import ROLLUPS_KEPT, Retention
-from telemetry.jobs.rollups import AGAIN, roll_up
-from telemetry.jobs.stats import JobDay, Streak, statistics
-from telemetry.jobs.store import JobRunStore
-from telemetry.jobs.tables import JobRunDayRow, JobRunRow
+from telemetry.jobs.statistics.summary import JobDay, Streak, statistics
+from telemetry.jobs.store import retention as retention_module
+from telemetry.jobs.store.daily_totals import DAY, midnight
+from telemetry.jobs.store.retention import ROLLUPS_KEPT, Retention
+from telemetry.jobs.store.rollups import AGAIN, roll_up
+from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.store.tables import JobRunDayRow, JobRunRow
 from tests.runs import begun, run_id
 
 NOW = datetime(2025, 10, 20, 12, tzinfo=UTC)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.jobs.sketch import ACCURACY, Sketch
+from telemetry.jobs.store.quantile_sketch import ACCURACY, Sketch
 
 durations = st.floats(1e-6, 1e7)
 

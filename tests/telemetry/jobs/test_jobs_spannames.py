@@ -1,7 +1,7 @@
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
-from telemetry.jobs.spannames import name_of
+from telemetry.jobs.query_summary import name_of
 
 tracer = TracerProvider(shutdown_on_exit=False).get_tracer("tests")
 

@@ -3,10 +3,10 @@ import os
 
 import pytest
 
-from telemetry.jobs import spool as module
-from telemetry.jobs.left import LeftSpool, left_spools, open_runs_of_others, sweep
-from telemetry.jobs.lines import encode
-from telemetry.jobs.spool import Spool, SpoolFull, take_lock
+from telemetry.jobs.recorder import spool as module
+from telemetry.jobs.recorder.orphaned_spools import LeftSpool, left_spools, open_runs_of_others, sweep
+from telemetry.jobs.recorder.spool import Spool, SpoolFull, take_lock
+from telemetry.jobs.recorder.spool_codec import encode
 from tests.runs import begun, ended, run_id
 
 LINE = len(encode(begun(1)))

@@ -7,13 +7,13 @@ import threading
 
 import pytest
 
-from telemetry.jobs import backlog as module
-from telemetry.jobs import spool as spool_module
-from telemetry.jobs.backlog import Backlog, Balance
-from telemetry.jobs.left import left_spools
-from telemetry.jobs.recorder import Recorder
+from telemetry.jobs.recorder import queue as module
+from telemetry.jobs.recorder import spool as spool_module
+from telemetry.jobs.recorder.orphaned_spools import left_spools
+from telemetry.jobs.recorder.queue import Backlog, Balance
+from telemetry.jobs.recorder.spool import Spool
+from telemetry.jobs.recorder.writer import Recorder
 from telemetry.jobs.run import UnwritableRunError
-from telemetry.jobs.spool import Spool
 from tests.runs import begun, ended, run_id
 
 SOON = 10.0

@@ -9,10 +9,10 @@ from sqlalchemy import delete
 
 from telemetry.database import transaction
 from telemetry.jobs.run import JobRun
-from telemetry.jobs.stats import JobDay, JobStatistics, Streak, statistics
-from telemetry.jobs.store import JobRunStore
-from telemetry.jobs.tables import JobRunRow
-from telemetry.jobs.trend import Trend
+from telemetry.jobs.statistics.duration_trend import Trend
+from telemetry.jobs.statistics.summary import JobDay, JobStatistics, Streak, statistics
+from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.store.tables import JobRunRow
 
 NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
 

@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from telemetry.jobs.recorder import Recorder
+from telemetry.jobs.recorder.writer import Recorder
 from telemetry.jobs.run import JobRun, UnwritableRunError
-from telemetry.jobs.store import JobRunStore
+from telemetry.jobs.store.runs import JobRunStore
 
 NOON = datetime(2025, 10, 2, 12, 0, 0, 123456, tzinfo=UTC)
 

@@ -1,7 +1,7 @@
 import pytest
 
-from telemetry.jobs.sketch import Sketch
-from telemetry.jobs.trend import Trend, trend
+from telemetry.jobs.statistics.duration_trend import Trend, trend
+from telemetry.jobs.store.quantile_sketch import Sketch
 
 MINUTE = 60.0
 

@@ -12,9 +12,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, TraceIdRatioBased
 
 from telemetry.jobs import monitor
-from telemetry.jobs.inside import Insides
 from telemetry.jobs.monitor import JobMonitoring, monitor_job
-from telemetry.sampling import JobSampler
+from telemetry.jobs.run_profile import Insides
+from telemetry.sdk.sampler import JobSampler
 from tests.jobspans import processor_into
 from tests.telemetry.jobs.conftest import Stage
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from uvicorn.config import LOGGING_CONFIG
 
-from telemetry.logs import libraries
-from telemetry.logs.files import LogFile
-from telemetry.logs.quiet import Console
+from telemetry.logs import library_loggers as libraries
+from telemetry.logs.handlers import Console
+from telemetry.logs.rotating_file import LogFile
 from telemetry.logs.setup import setup_logging
 from telemetry.settings import TelemetrySettings
 

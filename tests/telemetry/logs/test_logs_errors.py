@@ -8,8 +8,9 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from telemetry.instruments import Instruments
-from telemetry.logs.errors import ErrorCounter, OnceFilter, mark_reported
-from telemetry.logs.export import ExportHandler
+from telemetry.logs.error_counter import ErrorCounter
+from telemetry.logs.filters import OnceFilter, mark_reported
+from telemetry.logs.otel_handler import ExportHandler
 
 
 class Stage:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.logs.files import LogFile, is_rotated, require_writable
+from telemetry.logs.rotating_file import LogFile, is_rotated, require_writable
 
 PROCESSES, LINES, SIZE = 4, 5_000, 200_000
 WRITER = f"""
 import logging, sys
 from pathlib import Path
-from telemetry.logs.files import LogFile
+from telemetry.logs.rotating_file import LogFile
 log = logging.getLogger("writer")
 log.setLevel(logging.INFO)
 log.addHandler(LogFile(Path(sys.argv[1]), logging.INFO, max_bytes={SIZE}))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
-from telemetry.logs.json import JsonFormatter
+from telemetry.logs.json_formatter import JsonFormatter
 
 
 def record(message="42 orders", *args, exc_info=None, extra=None, stack=None) -> logging.LogRecord:

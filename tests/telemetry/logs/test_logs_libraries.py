@@ -6,9 +6,9 @@ import pytest
 import uvicorn
 from uvicorn.config import LOGGING_CONFIG
 
-from telemetry.logs import libraries
-from telemetry.logs.errors import OnceFilter
-from telemetry.logs.lines import LineFormatter
+from telemetry.logs import library_loggers as libraries
+from telemetry.logs.filters import OnceFilter
+from telemetry.logs.text_formatter import LineFormatter
 
 
 async def app(scope, receive, send):

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import telemetry
-from telemetry.logs.json import JsonFormatter
-from telemetry.logs.lines import LineFormatter, one_line
+from telemetry.logs.json_formatter import JsonFormatter
+from telemetry.logs.text_formatter import LineFormatter, one_line
 
 ROOT = Path(telemetry.__file__).parents[1]
 TOKEN = "7712345678:AAF-canary_Canary-canary_CANARY-1a2b"

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from telemetry.logs.files import LogFile
-from telemetry.logs.quiet import Console
+from telemetry.logs.handlers import Console
+from telemetry.logs.rotating_file import LogFile
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from telemetry.logs.repeats import MOST_KNOWN, WITHIN, Repeats
+from telemetry.logs.repeat_filter import MOST_KNOWN, WITHIN, Repeats
 
 
 class Lines(logging.Handler):

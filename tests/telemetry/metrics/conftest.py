@@ -9,8 +9,8 @@ from opentelemetry.sdk.resources import Resource
 from prometheus_client.parser import text_string_to_metric_families
 
 from telemetry.instruments import Instruments
+from telemetry.metrics.cardinality import LABEL_SETS, LimitedMeterProvider
 from telemetry.metrics.families import Translator
-from telemetry.metrics.limits import LABEL_SETS, LimitedMeterProvider
 from telemetry.metrics.reader import MetricsPage
 from telemetry.metrics.views import views
 from telemetry.metrics.vocabulary import VOCABULARY

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.metrics import group
-from telemetry.metrics.distribution import Distribution
 from telemetry.metrics.families import Family
-from telemetry.metrics.snapshot import Snapshot
-from telemetry.metrics.workers import Workers
+from telemetry.metrics.histogram import Distribution
+from telemetry.metrics.multiprocess import membership as group
+from telemetry.metrics.multiprocess.collector import Workers
+from telemetry.metrics.multiprocess.snapshot import Snapshot
 
 BOUNDS = (0.1, 1.0)
 

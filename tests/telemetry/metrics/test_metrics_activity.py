@@ -2,7 +2,7 @@
 
 import pytest
 
-from telemetry.metrics.activity import Activity
+from telemetry.metrics.change_flag import Activity
 
 
 def test_what_happened_is_said_once():

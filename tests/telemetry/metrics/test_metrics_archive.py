@@ -5,11 +5,11 @@ from contextlib import suppress
 
 import pytest
 
-from telemetry.metrics import group
-from telemetry.metrics.archive import REMEMBERED, Archive
 from telemetry.metrics.families import Family
-from telemetry.metrics.snapshot import Snapshot
-from telemetry.metrics.workers import Workers
+from telemetry.metrics.multiprocess import membership as group
+from telemetry.metrics.multiprocess.archive import REMEMBERED, Archive
+from telemetry.metrics.multiprocess.collector import Workers
+from telemetry.metrics.multiprocess.snapshot import Snapshot
 from tests.telemetry.metrics.siblings import at_each_moment, one_that_is_gone
 
 

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from telemetry.metrics import asking
-from telemetry.metrics.asking import Answering, ask
+from telemetry.metrics.multiprocess import refresh as asking
+from telemetry.metrics.multiprocess.refresh import Answering, ask
 
 DEADLINE = 5.0
 NOT_LONG = 2.0

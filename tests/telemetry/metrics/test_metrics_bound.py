@@ -12,8 +12,8 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.trace import TracerProvider
 
-from telemetry.metrics.bound import Bindings
-from telemetry.metrics.limits import LimitedMeterProvider
+from telemetry.metrics.bound_instruments import Bindings
+from telemetry.metrics.cardinality import LimitedMeterProvider
 
 RECORD = {"counter": "add", "up_down_counter": "add", "histogram": "record", "gauge": "set"}
 LABELS = st.dictionaries(

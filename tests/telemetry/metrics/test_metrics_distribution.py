@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from opentelemetry.sdk.metrics import Exemplar as SdkExemplar
 from opentelemetry.sdk.metrics.export import HistogramDataPoint
 
-from telemetry.metrics.distribution import Distribution, Exemplar
+from telemetry.metrics.histogram import Distribution, Exemplar
 
 BOUNDS = (0.1, 1.0)
 

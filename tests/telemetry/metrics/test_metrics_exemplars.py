@@ -8,9 +8,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from telemetry.jobs import monitor
 from telemetry.jobs.monitor import JobMonitoring, monitor_job
+from telemetry.metrics.multiprocess.merge import total
+from telemetry.metrics.multiprocess.snapshot import Snapshot
 from telemetry.metrics.reader import MetricsPage
-from telemetry.metrics.snapshot import Snapshot
-from telemetry.metrics.total import total
 from tests.jobspans import processor_into
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"

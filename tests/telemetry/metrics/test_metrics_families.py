@@ -4,7 +4,7 @@ from opentelemetry.sdk.resources import Resource
 from prometheus_client.parser import text_string_to_metric_families
 
 from telemetry.metrics.families import Distribution
-from telemetry.metrics.rows import Label, Row
+from telemetry.metrics.mapping import Label, Row
 
 
 def use(meter, create, name, unit="", attributes=None):

@@ -6,7 +6,7 @@ import stat
 import psutil
 import pytest
 
-from telemetry.metrics import group
+from telemetry.metrics.multiprocess import membership as group
 
 
 def ids(directory):

@@ -9,7 +9,7 @@ from opentelemetry import trace
 from opentelemetry.metrics import Observation
 from opentelemetry.sdk.trace import TracerProvider
 
-from telemetry.metrics.limits import LABEL_SETS, LabelSets
+from telemetry.metrics.cardinality import LABEL_SETS, LabelSets
 
 OVERFLOW = {"otel.metric.overflow": True}
 

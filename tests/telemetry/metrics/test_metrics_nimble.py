@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from telemetry.metrics.nimble import nimble
+from telemetry.metrics.switch_interval import nimble
 
 
 @pytest.fixture(autouse=True)

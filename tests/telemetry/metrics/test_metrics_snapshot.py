@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.metrics.distribution import Distribution, Exemplar
 from telemetry.metrics.families import Family
-from telemetry.metrics.snapshot import Decoded, Snapshot, replace_file
+from telemetry.metrics.histogram import Distribution, Exemplar
+from telemetry.metrics.multiprocess.snapshot import Decoded, Snapshot, replace_file
 
 texts = st.text(st.characters(), max_size=12)  # lone surrogates, which a file's name may have, are among them
 numbers = st.floats() | st.integers(-(2**80), 2**80)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from telemetry.metrics.exposition import OPENMETRICS, TEXT, content_type, number, write
 from telemetry.metrics.families import Distribution, Family, pairs
-from telemetry.metrics.text import OPENMETRICS, TEXT, content_type, number, write
 
 PARSERS = {TEXT: parse_text, OPENMETRICS: parse_openmetrics}
 

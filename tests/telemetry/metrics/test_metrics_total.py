@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.instruments import ROWS
-from telemetry.metrics.distribution import Distribution, Exemplar
 from telemetry.metrics.families import Family
-from telemetry.metrics.snapshot import Snapshot
-from telemetry.metrics.total import total
+from telemetry.metrics.histogram import Distribution, Exemplar
+from telemetry.metrics.multiprocess.merge import total
+from telemetry.metrics.multiprocess.snapshot import Snapshot
 from telemetry.metrics.vocabulary import VOCABULARY
 
 BOUNDS = (0.1, 1.0)

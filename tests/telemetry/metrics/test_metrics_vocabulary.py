@@ -12,9 +12,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
 from service.instruments import ROWS, BusinessInstruments
-from telemetry import names
+from telemetry import semconv as names
 from telemetry.instrumentation import process
-from telemetry.instrumentation.exchange import ServerInstruments
+from telemetry.instrumentation.fastapi.request import ServerInstruments
 from telemetry.metrics.vocabulary import VOCABULARY, status_of_call
 from tests.contract_metrics import CONTRACT
 

@@ -6,8 +6,9 @@ import stat
 import threading
 import time
 
-from telemetry.metrics import group, workers
-from telemetry.metrics.workers import AGE, Workers
+from telemetry.metrics.multiprocess import collector as workers
+from telemetry.metrics.multiprocess import membership as group
+from telemetry.metrics.multiprocess.collector import AGE, Workers
 from tests.telemetry.metrics.siblings import Worker
 
 

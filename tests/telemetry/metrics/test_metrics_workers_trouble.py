@@ -7,9 +7,10 @@ import time
 
 import pytest
 
-from telemetry import harmless
-from telemetry.metrics import group, workers
-from telemetry.metrics.workers import AGE
+from telemetry import failsafe as harmless
+from telemetry.metrics.multiprocess import collector as workers
+from telemetry.metrics.multiprocess import membership as group
+from telemetry.metrics.multiprocess.collector import AGE
 from tests.telemetry.metrics.siblings import Worker, at_each_moment
 
 

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 
-from telemetry.redaction.export import RedactedLogs, RedactedSpans, redacted_resource
+from telemetry.redaction.exporters import RedactedLogs, RedactedSpans, redacted_resource
 
 TOKEN = "7712345678:AAF-canary_Canary-canary_CANARY-1a2b"
 

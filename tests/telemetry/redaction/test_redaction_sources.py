@@ -3,7 +3,7 @@
 import pytest
 from pydantic import SecretStr
 
-from telemetry.redaction.sources import secrets_of
+from telemetry.redaction.secret_sources import secrets_of
 from telemetry.settings import TelemetrySettings
 
 

@@ -1,0 +1,1 @@
+"""HTTP: what is asked of the service, and how it answers."""

@@ -1,0 +1,37 @@
+"""The desk: what the routes of the business work with, as `create_app` put it into the application's state."""
+
+from typing import Annotated, Protocol, cast
+
+from fastapi import Depends, Request
+from sqlalchemy.engine import Engine
+
+from service.clients import Outside
+from service.scheduler.job import Schedule
+from telemetry.setup import Telemetry
+
+
+class Desk(Protocol):
+    """`outside_promptly` waits no longer than somebody at the other end of a request would."""
+
+    engine: Engine
+    outside_promptly: Outside
+
+
+async def desk_of(request: Request) -> Desk:
+    """A coroutine: a plain function would be run in a worker thread, and wait for one."""
+    return cast("Desk", request.app.state.runtime)
+
+
+DeskDep = Annotated[Desk, Depends(desk_of)]
+
+
+async def telemetry_of(request: Request) -> Telemetry:
+    return cast("Telemetry", request.app.state.telemetry)
+
+
+async def schedule_of(request: Request) -> Schedule:
+    return cast("Schedule", request.app.state.schedule)
+
+
+TelemetryDep = Annotated[Telemetry, Depends(telemetry_of)]
+ScheduleDep = Annotated[Schedule, Depends(schedule_of)]

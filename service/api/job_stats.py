@@ -1,0 +1,121 @@
+"""GET /jobs/stats/{job_name}: how well a job does."""
+
+import re
+from datetime import date, datetime, timedelta
+from typing import Annotated, Final, Literal
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, ConfigDict
+
+from service.api.dependencies import ScheduleDep, TelemetryDep
+from service.api.jobs import must_be_known
+from service.api.problems import PROBLEM
+from service.database.clock import utcnow
+from service.scheduler.job import Schedule
+from service.scheduler.monitoring.missed_runs import NONE_MISSED, missed_runs
+from telemetry.jobs.statistics.summary import statistics
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_WINDOW: Final = r"^[1-9][0-9]{0,4}[smhdw]$"
+_LONGEST: Final = timedelta(days=36_500)
+JobName = Annotated[str, Path(max_length=100, description="the job's name, as `/jobs` lists it")]
+
+
+class StreakOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    status: Literal["success", "failed"]
+    runs: int
+
+
+class TrendOut(BaseModel):
+    """The median of the newest five successes against that of the past 30 days; durations in seconds.
+
+    `fast` is as much of a warning as `slow`: a job that took 50 minutes and now takes 2 is broken, too. `unknown`: there are
+    too few successes to compare with.
+    """
+
+    model_config = ConfigDict(from_attributes=True)
+
+    verdict: Literal["usual", "slow", "fast", "unknown"]
+    recent_seconds: float | None
+    usual_seconds: float | None
+    ratio: float | None
+
+
+class DayOut(BaseModel):
+    """The runs that ended on a day of UTC, by their outcome; the average of their durations in seconds."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    day: date
+    success: int
+    error: int
+    timeout: int
+    cancelled: int
+    lost: int
+    avg_duration_seconds: float | None
+
+
+class StatisticsOut(BaseModel):
+    """Of the runs that ended within the window or still run. Durations in seconds; `success_rate` in percent of those that ended.
+
+    `missed_runs` are ticks for which no run began in time, `downtime_ticks` those for which nobody was there. `by_day` has the
+    newest 30 days that have runs, the oldest first.
+    """
+
+    model_config = ConfigDict(from_attributes=True)
+
+    job_name: str
+    total_runs: int
+    successful_runs: int
+    failed_runs: int
+    error_runs: int
+    timeout_runs: int
+    cancelled_runs: int
+    lost_runs: int
+    running_runs: int
+    missed_runs: int = 0
+    downtime_ticks: int = 0
+    success_rate: float | None
+    avg_duration_seconds: float | None
+    p50_duration_seconds: float | None
+    p95_duration_seconds: float | None
+    p99_duration_seconds: float | None
+    current_streak: StreakOut | None
+    last_run: datetime | None
+    last_status: str | None
+    last_success: datetime | None
+    next_run: datetime | None = None
+    window_seconds: float | None
+    trend: TrendOut
+    by_day: list[DayOut]
+
+
+@router.get("/stats/{job_name}", responses={404: PROBLEM, 422: PROBLEM})
+def read_statistics(
+    job_name: JobName,
+    telemetry: TelemetryDep,
+    schedule: ScheduleDep,
+    window: Annotated[str | None, Query(pattern=_WINDOW, description="such as 90m, 24h, 7d; by default all")] = None,
+) -> StatisticsOut:
+    """How a job has done, over a window that ends now or over all that is kept."""
+    must_be_known(job_name, telemetry, schedule)
+    now = utcnow()
+    length = _length(window) if window else None
+    found = StatisticsOut.model_validate(statistics(telemetry.engine, job_name, window=length, now=now))
+    found.next_run = _next_run(job_name, schedule, now)
+    missed = missed_runs(telemetry.engine, now - (length or _LONGEST)).get(job_name, NONE_MISSED)
+    found.missed_runs, found.downtime_ticks = missed.missed, missed.downtime
+    return found
+
+
+def _next_run(job_name: str, schedule: Schedule, now: datetime) -> datetime | None:
+    return next((job.cadence.after(now) for job in schedule.scheduled() if job.name == job_name), None)
+
+
+def _length(window: str) -> timedelta:
+    number, unit = re.fullmatch(r"(\d+)(\w)", window).groups()  # type: ignore[union-attr]  # the query's pattern says so
+    return min(timedelta(**{_UNITS[unit]: int(number)}), _LONGEST)

@@ -1,0 +1,151 @@
+"""GET /jobs and /jobs/status: what runs, and what ran."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, computed_field
+
+from service.api.dependencies import ScheduleDep, TelemetryDep
+from service.api.pagination import Filters, link_next
+from service.api.problems import PROBLEM
+from service.database.clock import utcnow
+from service.database.keyset import LARGEST_ID
+from service.errors import Problem
+from service.scheduler.job import Job, Schedule
+from service.scheduler.monitoring.missed_runs import DAY, NONE_MISSED, MissedRuns, missed_runs
+from telemetry.jobs.store.tables import JobRunRow
+from telemetry.setup import Telemetry
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+
+class NoSuchJob(Problem):
+    status = 404
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__(f"There is no job {name!r}. There are: {', '.join(sorted(known)) or 'none'}.")
+
+
+class JobRunOut(BaseModel):
+    """One row of `job_runs`."""
+
+    model_config = ConfigDict(from_attributes=True, populate_by_name=True)
+
+    id: int
+    job_name: str
+    started_at: datetime
+    finished_at: datetime | None
+    status: Literal["running", "success", "failed"]
+    outcome: Literal["success", "error", "timeout", "cancelled", "lost"] | None
+    duration_seconds: float | None
+    error_message: str | None
+    metadata: dict[str, Any] = Field(validation_alias="details")
+    run_id: str
+    trace_id: str
+    span_id: str
+    scheduled_for: datetime | None
+    worker: str
+    heartbeat_at: datetime | None
+    deadline_at: datetime | None
+    overdue_at: datetime | None
+    slowest_child: str | None
+    slowest_child_seconds: float | None
+    first_error: str | None
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated property
+    @property
+    def delay_seconds(self) -> float | None:
+        """How long after its tick it began."""
+        return (self.started_at - self.scheduled_for).total_seconds() if self.scheduled_for else None
+
+
+class RunsQuery(Filters):
+    """Which runs. A filter that is there and empty (`?job_name=&status=`) filters nothing."""
+
+    job_name: str | None = Field(None, max_length=100)
+    status: Literal["running", "success", "failed"] | None = None
+    before: int | None = Field(None, ge=1, le=LARGEST_ID, description="only runs with a smaller id")
+    limit: int = Field(50, ge=1, le=1000)
+
+
+class RunsOut(BaseModel):
+    runs: list[JobRunOut]
+
+
+class ScheduledJobOut(BaseModel):
+    job_name: str
+    cadence: str
+    state: Literal["scheduled", "running", "overdue", "not scheduled"]
+    reason: str | None = Field(description="why it is not scheduled")
+    last_run: datetime | None
+    last_status: str | None
+    next_run: datetime | None
+    start_grace_seconds: float = Field(description="how long after its tick a run may begin")
+    max_runtime_seconds: float | None = Field(description="how long a run may go on")
+    missed_last_day: int = Field(description="ticks for which no run began in time, noticed in the last 24 hours")
+    last_missed: datetime | None = Field(description="the last of such ticks, however long ago")
+    downtime_last_day: int = Field(description="ticks that came while nobody ran the schedule")
+
+
+class JobsOut(BaseModel):
+    jobs: list[ScheduledJobOut]
+
+
+@router.get("")
+def list_jobs(telemetry: TelemetryDep, schedule: ScheduleDep) -> JobsOut:
+    """The schedule: each job with its cadence, its last and next run, and its state."""
+    now = utcnow()
+    last, missed = telemetry.store.latest(), missed_runs(telemetry.engine, now - DAY)
+    return JobsOut(
+        jobs=[
+            _listed(job, schedule.missing(job), last.get(job.name), missed.get(job.name, NONE_MISSED), now)
+            for job in schedule.jobs
+        ]
+    )
+
+
+def _listed(job: Job, reason: str | None, run: JobRunRow | None, missed: MissedRuns, now: datetime) -> ScheduledJobOut:
+    return ScheduledJobOut(
+        job_name=job.name,
+        cadence=str(job.cadence),
+        state="not scheduled" if reason else _state(run),
+        reason=reason,
+        last_run=run.started_at if run else None,
+        last_status=run.status if run else None,
+        next_run=None if reason else job.cadence.after(now),
+        start_grace_seconds=job.start_grace.total_seconds(),
+        max_runtime_seconds=job.max_runtime.total_seconds() if job.max_runtime else None,
+        missed_last_day=missed.missed,
+        last_missed=missed.last_missed,
+        downtime_last_day=missed.downtime,
+    )
+
+
+def _state(run: JobRunRow | None) -> Literal["scheduled", "running", "overdue"]:
+    if run is None or run.status != "running":
+        return "scheduled"
+    return "running" if run.overdue_at is None else "overdue"
+
+
+@router.get("/status", responses={404: PROBLEM, 422: PROBLEM})
+def list_runs(
+    request: Request,
+    response: Response,
+    telemetry: TelemetryDep,
+    schedule: ScheduleDep,
+    query: Annotated[RunsQuery, Query()],
+) -> RunsOut:
+    """Runs, newest first. The next page is behind the header `Link: …; rel="next"`, or `before=` the last id."""
+    if query.job_name is not None:
+        must_be_known(query.job_name, telemetry, schedule)
+    rows = telemetry.store.page(**query.model_dump())
+    link_next(request, response, rows, query.limit)
+    return RunsOut(runs=[JobRunOut.model_validate(row) for row in rows])
+
+
+def must_be_known(job_name: str, telemetry: Telemetry, schedule: Schedule) -> None:
+    """Known are the jobs of the schedule and those that ever ran."""
+    scheduled = {job.name for job in schedule.jobs}
+    if job_name not in scheduled and job_name not in (recorded := telemetry.store.names()):
+        raise NoSuchJob(job_name, [*scheduled.union(recorded)])

@@ -1,0 +1,62 @@
+"""Paging: newest first, each page behind the last row of the one before, so that what is added meanwhile moves nothing."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Protocol
+
+from fastapi import Request, Response
+from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from pydantic.functional_validators import AfterValidator, BeforeValidator
+
+from service.database.keyset import LARGEST_ID
+
+_RFC_3339: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
+
+
+def _written_out(given: object) -> object:
+    """A number would be taken for Unix seconds. A `+` that was not escaped arrives as a space."""
+    moment = given.replace(" ", "+") if isinstance(given, str) else ""
+    if not re.fullmatch(_RFC_3339, moment, re.ASCII | re.IGNORECASE):
+        raise ValueError("a moment is written with its offset, as in 2025-10-02T12:00:00Z")
+    return moment
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the moment is out of the calendar") from None
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
+
+
+class Filters(BaseModel):
+    """A filter that is there and empty (`?rating=&since=`) filters nothing."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_filters(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in given.items() if value != "" or name == "limit"}
+
+
+class PageQuery(Filters):
+    """Which page of those rows."""
+
+    before: int | None = Field(None, ge=1, le=LARGEST_ID, description="only rows behind the one of this id")
+    limit: int = Field(50, ge=1, le=500)
+
+
+class Identified(Protocol):
+    """A row with a number of its own."""
+
+    @property
+    def id(self) -> Any: ...
+
+
+def link_next(request: Request, response: Response, rows: Sequence[Identified], limit: int) -> None:
+    """`Link: …; rel="next"`, when there may be more: the same query, behind the last of these rows."""
+    if len(rows) == limit:
+        following = request.url.include_query_params(before=rows[-1].id)
+        response.headers["link"] = f'<{following.path}?{following.query}>; rel="next"'

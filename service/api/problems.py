@@ -1,0 +1,143 @@
+"""Errors: each a class with a sentence that a person can act on, rendered as RFC 9457 problem+json in one place."""
+
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from http.client import responses
+from typing import Any, Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.utils import is_body_allowed_for_status_code
+from opentelemetry import trace
+from pydantic import BaseModel
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError  # noqa: A004
+from starlette.exceptions import HTTPException
+
+from service.errors import Problem
+from service.integrations.http.errors import CallError, NotConfigured, Paused
+from telemetry import semconv as names
+from telemetry.error_text import describe
+from telemetry.logs.filters import mark_reported
+from telemetry.redaction.policy import redact
+
+PROBLEM_JSON: Final = "application/problem+json"
+_log = logging.getLogger(__name__)
+
+
+class ProblemOut(BaseModel):
+    """What every error looks like. `trace_id` finds its trace and its log lines."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    instance: str
+    trace_id: str | None
+
+
+PROBLEM: Final[dict[str, Any]] = {"model": ProblemOut, "content": {PROBLEM_JSON: {}}}
+
+
+def install_error_pages(app: FastAPI) -> None:
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(SQLAlchemyError, _database_away)
+    app.add_exception_handler(CallError, _outside_failed)
+    app.add_exception_handler(NotConfigured, _not_configured)
+    app.add_exception_handler(Exception, _crashed)
+
+
+def render(request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    body = ProblemOut(
+        title=responses.get(status, "Refused"),
+        status=status,
+        detail=redact(detail),
+        instance=redact(request.url.path),
+        trace_id=_trace_id(),
+    )
+    return JSONResponse(body.model_dump(), status, headers, PROBLEM_JSON)
+
+
+def _trace_id() -> str | None:
+    context = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(context.trace_id) if context.is_valid else None
+
+
+async def _problem(request: Request, error: Exception) -> JSONResponse:
+    problem = error if isinstance(error, Problem) else Problem()
+    return render(request, problem.status, str(problem), problem.headers)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    wrong = error.errors() if isinstance(error, RequestValidationError) else []
+    return render(request, HTTPStatus.UNPROCESSABLE_ENTITY, " ".join(_sentence(each) for each in wrong))
+
+
+def _sentence(wrong: Mapping[str, Any]) -> str:
+    """`limit=0: Input should be greater than or equal to 1.` A body's content is not repeated."""
+    place, *path = wrong["loc"]
+    if not path or not isinstance(path[0], str):  # the body itself, or a place in its text
+        path = [place, *path]
+    given = f"={wrong['input']}" if place in {"query", "path"} and wrong["type"] != "missing" else ""
+    return f"{'.'.join(map(str, path))}{given[:80]}: {wrong['msg']}."
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        return await _crashed(request, error)
+    if not is_body_allowed_for_status_code(error.status_code):
+        return Response(status_code=error.status_code, headers=error.headers)
+    phrase = responses.get(error.status_code)
+    detail = _REFUSALS.get(error.status_code, "{detail}") if error.detail == phrase else "{detail}"
+    said = detail.format(method=request.method, path=request.url.path, detail=error.detail)
+    return render(request, error.status_code, said, error.headers)
+
+
+_REFUSALS: Final[Mapping[int, str]] = {
+    HTTPStatus.NOT_FOUND: "There is nothing at {path}; /docs lists what there is.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "{path} does not take {method}; /docs lists what it takes.",
+}
+
+
+async def _database_away(request: Request, error: Exception) -> JSONResponse:
+    """Not ready rather than broken: it is said by the health checks, once, and not as an error of each request."""
+    reason = describe(error)
+    if not isinstance(error, _AWAY) and "migrations" not in reason:
+        raise error
+    detail = f"The database cannot be asked now: {reason}."
+    return render(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, {"retry-after": "5"})
+
+
+async def _outside_failed(request: Request, error: Exception) -> JSONResponse:
+    """A service that is called did not do its part; what it said is a sentence that somebody can act on."""
+    if isinstance(error, Paused):
+        seconds = max(1, round((error.until - datetime.now(UTC)).total_seconds()))
+        return render(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"retry-after": str(seconds)})
+    return render(request, HTTPStatus.BAD_GATEWAY, str(error))
+
+
+async def _not_configured(request: Request, error: Exception) -> JSONResponse:
+    return render(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+
+
+_AWAY: Final = (OperationalError, InterfaceError, TimeoutError)
+
+
+async def _crashed(request: Request, error: Exception) -> JSONResponse:
+    """Logged here, where the trace is at hand; uvicorn's record of the same crash is then left out.
+
+    uvicorn closes the connection behind it, and the client is told: its next request on it would be reset.
+    """
+    about = {names.COMPONENT: "http", names.HTTP_ROUTE: getattr(request.scope.get("route"), "path", names.UNMATCHED)}
+    _log.error("%s %s crashed", request.method, request.url.path, exc_info=error, extra=about)
+    mark_reported(error)
+    return render(
+        request,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "The service failed to answer; the trace id finds out why in its logs.",
+        {"connection": "close"},
+    )

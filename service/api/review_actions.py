@@ -1,0 +1,66 @@
+"""POST /api/v1/reviews/{id}/advice and …/answer: draft again, and publish."""
+
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Response
+from sqlalchemy.engine import Engine
+
+from service.advice.drafting import ANSWER_LENGTH
+from service.advice.outcomes import DRAFTED
+from service.advice.queue import AdviceQueue, subject_of
+from service.api.auth import require_ops_token, require_ops_token_always
+from service.api.dependencies import DeskDep
+from service.api.problems import PROBLEM
+from service.api.review_schemas import AdviceOut, AnswerIn, AnswerOut
+from service.api.reviews import ReviewId
+from service.database.tables import ReviewRow
+from service.reviews.publishing import NotPublished, Publisher
+from service.reviews.repository import ReviewRepository
+from telemetry.database import transaction
+
+Responses = dict[int | str, dict[str, Any]]
+router = APIRouter(prefix="/api/v1/reviews", tags=["reviews"])
+_REFUSALS: Responses = dict.fromkeys((400, 401, 404, 409, 413, 422, 502, 503), PROBLEM)
+_ANSWERED: Responses = {**_REFUSALS, 202: {"model": AnswerOut}, 403: PROBLEM, 504: PROBLEM}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@router.post("/{review_id}/advice", dependencies=[Depends(require_ops_token)], responses=_REFUSALS)
+def draft_again(review_id: ReviewId, desk: DeskDep) -> AdviceOut:
+    """Draft another answer to the review, now; the draft before it is kept. It costs what a draft costs."""
+    row = _review(desk.engine, review_id)
+    draft = desk.outside_promptly.drafter.draft(subject_of(row), ANSWER_LENGTH)
+    with transaction(desk.engine) as session:
+        advice = AdviceQueue(session).keep(review_id, draft, _now())
+    return AdviceOut.model_validate(advice)
+
+
+@router.post("/{review_id}/answer", dependencies=[Depends(require_ops_token_always)], responses=_ANSWERED)
+def publish_answer(
+    review_id: ReviewId, desk: DeskDep, response: Response, answer: Annotated[AnswerIn | None, Body()] = None
+) -> AnswerOut:
+    """Publish the given text, or else the newest draft, on the marketplace. A second answer is refused."""
+    row = _review(desk.engine, review_id)
+    text = _draft(desk.engine, review_id) if answer is None or answer.text is None else answer.text
+    marketplace = desk.outside_promptly.reviews(row.marketplace)
+    publication = Publisher(desk.engine, marketplace, _now, time.sleep).publish(row, text)
+    response.status_code = 202 if publication.state == "sent" else 200
+    return AnswerOut(state=publication.state, text=publication.text)
+
+
+def _review(engine: Engine, review_id: int) -> ReviewRow:
+    with transaction(engine) as session:
+        return ReviewRepository(session).get(review_id)
+
+
+def _draft(engine: Engine, review_id: int) -> str:
+    with transaction(engine) as session:
+        advice = ReviewRepository(session).advice(review_id)
+    if advice is None or advice.outcome != DRAFTED or not advice.text:
+        raise NotPublished("There is no draft for this review: send a `text`, or draft one by POST …/advice.")
+    return advice.text

@@ -1,0 +1,183 @@
+"""The runtime: what every entry point needs, built in one order, started and stopped in the other."""
+
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from itertools import product
+from typing import Final
+
+from service.clients import PROMPT, Outside, counting_waits
+from service.database.clock import SharedClock
+from service.database.startup import BringUp
+from service.instruments import ROWS, BusinessInstruments
+from service.integrations import endpoints as external
+from service.integrations.http.sleep import Waiting
+from service.jobs.context import Context
+from service.jobs.schedule import JOBS
+from service.sandbox.keeper import Keeper
+from service.scheduler.claims import Claims
+from service.scheduler.job import Schedule
+from service.scheduler.monitoring.monitor import EVERY, Counting, Listener, Watchman
+from service.scheduler.scheduler import Scheduler, Watch
+from service.settings import SANDBOX_HOST, Settings
+from service.shutdown import Stopping
+from telemetry import semconv as names
+from telemetry import setup
+from telemetry.database import create_engine
+from telemetry.health.lifecycle import Lifecycle
+from telemetry.options import Specifics
+from telemetry.periodic import Rounds
+
+FLUSH_WITHIN: Final = 4.0
+UNTRACED: Final = ("/health", "/healthz", "/livez", "/readyz", "/metrics")
+
+
+def specifics(settings: Settings) -> Specifics:
+    return Specifics(tuple(external.services(settings)), ROWS, UNTRACED)
+
+
+class SandboxAway(Exception):  # it is not there
+    def __init__(self, port: int) -> None:
+        super().__init__(f"The sandbox does not answer on port {port}: set SANDBOX_PORT to one that is free.")
+
+
+def sandbox_of(settings: Settings) -> Keeper | None:
+    if not settings.sandbox:
+        return None
+    arguments = ("--seed", str(settings.sandbox_seed), "--faults", settings.sandbox_faults)
+    return Keeper(SANDBOX_HOST, settings.sandbox_port, settings.data_dir / "sandbox" / "journal.jsonl", arguments)
+
+
+class Runtime:
+    """The composition root: the engine, the telemetry, the schedule and the scheduler of one process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.lifecycle = Lifecycle()
+        self.engine = create_engine(settings.url, settings.service_name)
+        self.telemetry = setup.start(settings=settings, engine=self.engine, specifics=specifics(settings))
+        self.instruments = BusinessInstruments.create(self.telemetry.meter("service"))
+        self._stopping = Stopping()
+        waiting = Waiting(self._stopping, counting_waits(self.instruments))
+        self.outside = Outside(settings, self.engine, self.instruments, waiting)
+        self.outside_promptly = Outside(settings, self.engine, self.instruments, waiting, PROMPT)
+        self.sandbox = sandbox_of(settings)
+        self.schedule = Schedule(settings, JOBS)
+        self.context = Context(
+            settings,
+            self.engine,
+            self.telemetry.store,
+            self.outside,
+            self.instruments,
+            self._stopping.goes_on,
+        )
+        self.claims = Claims(self.engine)
+        self.scheduler = Scheduler(
+            self.schedule,
+            self.context,
+            self.claims,
+            SharedClock(self.engine).now,
+            watch=Watch(self._skipped, self._goes_on),
+        )
+        self.watch = Rounds(self._watching(), EVERY.total_seconds(), "Watching the schedule", self._goes_on)
+        self._bring_up = BringUp(self.engine, self._ready)
+        self._begin_at_zero()
+
+    def start(self) -> None:
+        """Once: what has been stopped is over, and a new application is made by `create_app()`."""
+        if self.lifecycle.phase == "stopping":
+            raise RuntimeError("This application has been stopped; make a new one by create_app().")
+        if self.sandbox is not None:
+            self.sandbox.start()
+        self._bring_up.start()
+
+    @contextmanager
+    def surroundings(self) -> Generator[None]:
+        """The outside world for a process that does one thing: with the sandbox up, if there is to be one.
+
+        Raises:
+            SandboxAway: it did not begin to answer.
+        """
+        if self.sandbox is not None:
+            self.sandbox.start()
+            if not self.sandbox.wait():
+                self.sandbox.stop()
+                raise SandboxAway(self.settings.sandbox_port)
+        try:
+            yield
+        finally:
+            self._close_outside()
+
+    def _close_outside(self) -> None:
+        for outside in (self.outside, self.outside_promptly):
+            outside.close()
+        if self.sandbox is not None:
+            self.sandbox.stop()
+
+    def _begin_at_zero(self) -> None:
+        """A series that is there before its first event: else `rate()` does not see that one."""
+        for job in self.schedule.scheduled():
+            for status in (names.STATUS_SUCCESS, names.STATUS_FAILED):
+                self.telemetry.instruments.job_runs.add(0, {names.JOB_NAME: job.name, names.JOB_STATUS: status})
+            for counter in (
+                self.telemetry.instruments.runs_lost,
+                self.instruments.ticks_skipped,
+                self.instruments.runs_missed,
+                self.instruments.runs_overdue,
+            ):
+                counter.add(0, {names.JOB_NAME: job.name})
+
+    def _remember_last_runs(self) -> None:
+        """When a job last succeeded and last failed is known from before this process began."""
+        instruments = self.telemetry.instruments
+        told = {names.STATUS_SUCCESS: instruments.job_last_success, names.STATUS_FAILED: instruments.job_last_failure}
+        for job, (status, last) in product(self.schedule.scheduled(), told.items()):
+            for run in self.telemetry.store.page(job_name=job.name, status=status, limit=1):
+                ended = run.finished_at or run.started_at
+                last.set(ended.timestamp(), {names.JOB_NAME: job.name})
+
+    def _ready(self) -> None:
+        self._remember_last_runs()
+        if self.sandbox is not None:
+            self.sandbox.wait()
+        if self.settings.scheduler:
+            self.scheduler.start()
+        self.watch.start()
+        self.lifecycle.ready()
+
+    def _watching(self) -> Callable[[], None]:
+        """Who runs the schedule accounts for its ticks; who doesn't hears whether anybody does."""
+        now = SharedClock(self.engine).now
+        if not self.settings.scheduler:
+            listener = Listener(self.engine)
+            return lambda: listener.listen(now())
+        watchman = Watchman(self.schedule, self.engine, Counting(self._missed, self._overdue))
+        return lambda: watchman.look(now())
+
+    def _goes_on(self) -> bool:
+        return self.lifecycle.stopping_since is None
+
+    def _missed(self, job_name: str, ticks: int) -> None:
+        self.instruments.runs_missed.add(ticks, {names.JOB_NAME: job_name})
+
+    def _overdue(self, job_name: str) -> None:
+        self.instruments.runs_overdue.add(1, {names.JOB_NAME: job_name})
+
+    def _skipped(self, job_name: str) -> None:
+        self.instruments.ticks_skipped.add(1, {names.JOB_NAME: job_name})
+
+    def stop(self) -> None:
+        """Orderly: running jobs have until `JOB_GRACE_SECONDS` after the process was told to stop, and are then cancelled.
+
+        What was measured is flushed within `FLUSH_WITHIN` seconds more.
+        """
+        self.lifecycle.stop()
+        told = self.lifecycle.stopping_since or time.monotonic()
+        self._bring_up.stop()
+        self.watch.stop()
+        grace = max(0.0, told + self.settings.job_grace_seconds - time.monotonic())
+        self._stopping.tell()
+        self.scheduler.stop(grace)
+        self._close_outside()
+        setup.shutdown(FLUSH_WITHIN)
+        self.engine.dispose()

@@ -1,0 +1,92 @@
+"""Copying: every row of one database into another that is empty, such as from SQLite to PostgreSQL. All of them, or none."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Final
+
+from sqlalchemy import Connection, Table, func, insert, select
+from sqlalchemy.engine import URL, Engine
+
+from service.database import migrations as database
+from service.database.in_use import Place, require_idle
+from service.database.tables import Base
+from telemetry.database import create_engine
+
+_BATCH: Final = 2000
+Say = Callable[[str], None]
+
+
+class CopyFailed(Exception):  # it says what happened
+    """The target is what it was."""
+
+
+def copy_database(source: Place, target: URL, say: Say) -> int:
+    """Returns how many rows. The target is brought to the newest migration; `say` is told of each table.
+
+    Raises:
+        CopyFailed: the two are one database, or the target has rows already.
+        ServiceRuns: see there.
+        MigrationsMissing: the source is not at the newest migration.
+    """
+    if source.url == target:
+        raise CopyFailed("Both are the same database.")
+    require_idle(source, "copy")
+    with _engine(source.url) as from_engine, _engine(target) as to_engine:
+        database.at_head(from_engine)
+        database.migrate(to_engine)
+        with _snapshot(from_engine) as reading, database.exclusively(to_engine) as writing:
+            return _copy(reading, writing, say)
+
+
+def _copy(reading: Connection, writing: Connection, say: Say) -> int:
+    tables = Base.metadata.sorted_tables
+    if full := [table.name for table in tables if writing.scalar(select(1).select_from(table).limit(1))]:
+        raise CopyFailed(f"The target has rows already, in {', '.join(full)}: it must be empty.")
+    copied = 0
+    for table in tables:
+        rows = _copy_table(table, reading, writing)
+        say(f"{table.name}: {rows:,} rows")
+        copied += rows
+    if writing.dialect.name == "postgresql":
+        for table in tables:
+            _go_on_behind(table, writing)
+    return copied
+
+
+def _copy_table(table: Table, reading: Connection, writing: Connection) -> int:
+    copied = 0
+    found = reading.execute(select(table).execution_options(yield_per=_BATCH)).mappings()
+    for batch in found.partitions():
+        writing.execute(insert(table), [dict(row) for row in batch])
+        copied += len(batch)
+    return copied
+
+
+def _go_on_behind(table: Table, writing: Connection) -> None:
+    """The next id that PostgreSQL gives is behind the largest that was copied."""
+    if (column := table.autoincrement_column) is None:
+        return
+    sequence = writing.scalar(select(func.pg_get_serial_sequence(table.name, column.name)))
+    largest = writing.scalar(select(func.max(column)))
+    if sequence and largest is not None:
+        writing.execute(select(func.setval(sequence, largest)))
+
+
+@contextmanager
+def _engine(url: URL) -> Generator[Engine]:
+    engine = create_engine(url, "sovani copy")
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _snapshot(engine: Engine) -> Generator[Connection]:
+    """All tables as of one moment."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql("BEGIN")  # the driver does it for what writes alone
+        else:
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        yield connection

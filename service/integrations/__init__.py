@@ -1,0 +1,1 @@
+"""Integrations: every service that is called."""

@@ -1,0 +1,1 @@
+"""The HTTP client: paced, bounded, and repeated only where that is safe."""

@@ -1,0 +1,1 @@
+"""The jobs: what runs on a schedule."""

@@ -1,1 +1,0 @@
-"""Ozon: what is asked of it, and what it says."""

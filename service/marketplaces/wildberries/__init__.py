@@ -1,1 +1,0 @@
-"""Wildberries: what is asked of it, and what it says."""

@@ -1,0 +1,72 @@
+"""Names: every word of the service's own signals and of whom it calls, once."""
+
+from typing import Final
+
+from telemetry.alerts.channels import telegram
+
+CONNECTIONS_REFUSED: Final = "http.server.connections.refused"
+
+
+DRAFTED: Final = "drafted"
+"""The outcome of advice that came about."""
+
+
+WB: Final = "wb"
+OZON: Final = "ozon"
+OPENAI: Final = "openai"
+TELEGRAM: Final = telegram.NAME
+MARKETPLACES: Final = (WB, OZON)
+
+
+MARKETPLACE: Final = "marketplace"
+STATUS: Final = "status"
+OUTCOME: Final = "outcome"
+REVIEWS_PROCESSED: Final = "reviews.processed"
+ORDERS_PROCESSED: Final = "orders.processed"
+ADVICE_GENERATED: Final = "advice.generated"
+ADVICE_DRAFTS: Final = "advice.drafts"
+API_WAIT: Final = "external.api.wait"
+TICKS_SKIPPED: Final = "scheduler.ticks.skipped"
+RUNS_MISSED: Final = "scheduler.runs.missed"
+RUNS_OVERDUE: Final = "scheduler.runs.overdue"
+
+# The words of OpenTelemetry's conventions for generative AI; the cost is the service's own.
+TOKEN_USAGE: Final = "gen_ai.client.token.usage"  # noqa: S105  # tokens of text
+COST: Final = "gen_ai.client.cost"
+GEN_AI_OPERATION: Final = "gen_ai.operation.name"
+GEN_AI_PROVIDER: Final = "gen_ai.provider.name"
+GEN_AI_REQUEST_MODEL: Final = "gen_ai.request.model"
+GEN_AI_RESPONSE_MODEL: Final = "gen_ai.response.model"
+GEN_AI_RESPONSE_ID: Final = "gen_ai.response.id"
+GEN_AI_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
+GEN_AI_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+GEN_AI_TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105  # tokens of text
+
+# What becomes of a draft that does not come about: a `Draft` says one of these, or an error is raised (the last two).
+REFUSED: Final = "refused"
+INCOMPLETE: Final = "incomplete"
+FAILED: Final = "failed"
+EMPTY: Final = "empty"
+HTML: Final = "html"
+BROKEN_JSON: Final = "broken_json"
+UNSTRUCTURED: Final = "unstructured"
+TOO_LONG: Final = "too_long"
+QUOTA: Final = "quota"
+ERROR: Final = "error"
+OUTCOMES: Final = (
+    DRAFTED,
+    REFUSED,
+    INCOMPLETE,
+    FAILED,
+    EMPTY,
+    HTML,
+    BROKEN_JSON,
+    UNSTRUCTURED,
+    TOO_LONG,
+    QUOTA,
+    ERROR,
+)
+
+# Why a call waits: for its turn, or because the last attempt failed.
+PACE: Final = "pace"
+BACKOFF: Final = "backoff"

@@ -1,1 +1,0 @@
-"""Operations: the routes by which the service is watched."""

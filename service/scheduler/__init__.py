@@ -1,0 +1,1 @@
+"""The scheduler: when a job runs, and in which process."""

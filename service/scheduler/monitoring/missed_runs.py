@@ -1,0 +1,52 @@
+"""Missed: the table `missed_runs`, for whoever asks which ticks came to nothing."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import case, delete, func, select
+from sqlalchemy.engine import Engine
+
+from service.database.tables import MissedRow
+from telemetry.database import transaction
+
+DAY: Final = timedelta(days=1)
+MISSED: Final = "missed"
+DOWNTIME: Final = "downtime"
+"""Nobody was there to begin it."""
+
+
+@dataclass(frozen=True, slots=True)
+class MissedRuns:
+    """Of one job. `missed` and `downtime` count ticks; `last_missed` is a tick, however long ago."""
+
+    missed: int = 0
+    downtime: int = 0
+    last_missed: datetime | None = None
+
+
+NONE_MISSED: Final = MissedRuns()
+
+
+def missed_runs(engine: Engine, since: datetime) -> dict[str, MissedRuns]:
+    """By the job's name, of those that have any: what was noticed since then."""
+    row = MissedRow
+    recent = func.coalesce(func.sum(case((row.noticed_at >= since, row.ticks), else_=0)), 0)
+    with transaction(engine) as session:
+        found = session.execute(
+            select(row.job_name, row.kind, recent, func.max(row.last_tick)).group_by(row.job_name, row.kind)
+        ).all()
+    kinds = {(name, kind): (int(ticks), last) for name, kind, ticks, last in found}
+    return {name: _of(name, kinds) for name in {name for name, _ in kinds}}
+
+
+def prune(engine: Engine, before: datetime) -> int:
+    """Delete what was noticed before then. Returns how many rows there were."""
+    with transaction(engine) as session:
+        return int(session.connection().execute(delete(MissedRow).where(MissedRow.noticed_at < before)).rowcount)
+
+
+def _of(name: str, kinds: dict[tuple[str, str], tuple[int, datetime]]) -> MissedRuns:
+    missed, last = kinds.get((name, MISSED), (0, None))
+    downtime, _ = kinds.get((name, DOWNTIME), (0, None))
+    return MissedRuns(missed, downtime, last)

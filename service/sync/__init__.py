@@ -1,0 +1,1 @@
+"""The sync: what a marketplace lists, page by page into the database."""

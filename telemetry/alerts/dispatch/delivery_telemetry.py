@@ -1,0 +1,88 @@
+"""Delivery: what is measured and traced of the way from the failing line to the phone."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+from opentelemetry import trace
+from opentelemetry.metrics import Counter, Histogram, Meter
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags, Tracer
+
+from telemetry import semconv as names
+from telemetry.alerts.channels.channel import ChannelError
+from telemetry.alerts.incident import Incident
+from telemetry.alerts.notification import Post
+from telemetry.failsafe import harmless
+
+_SENT: Final = "sent"
+_QUEUE: Final = {names.QUEUE: "alerts"}
+
+
+class Delivery:
+    """`trace_url` is a template with `{trace_id}` in it, or empty."""
+
+    def __init__(self, tracer: Tracer, meter: Meter, dropped: Counter, trace_url: str = "") -> None:
+        self.trace_url = trace_url
+        self._tracer = tracer
+        self._dropped = dropped
+        self._delay: Histogram = meter.create_histogram(
+            names.ALERT_DELAY, unit="s", description="From an alert's first report until a channel accepted it."
+        )
+        self._sends: Counter = meter.create_counter(
+            names.ALERT_SENDS, unit="{message}", description="Messages by channel and what became of them."
+        )
+
+    @contextmanager
+    def span(self, post: Post) -> Generator[Span]:
+        """A part of the trace in which the first of its alerts was reported; a link to those of the others."""
+        contexts = [made for each in post.incidents[:20] if (made := _context(each)) is not None]
+        parent = trace.set_span_in_context(NonRecordingSpan(contexts[0])) if contexts else None
+        links = [trace.Link(each) for each in contexts[1:]]
+        with self._tracer.start_as_current_span(
+            f"alert {post.kind}",
+            parent,
+            SpanKind.PRODUCER,
+            links=links,
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            span.set_attribute(names.ALERT_FINGERPRINT, post.incidents[0].fingerprint)
+            try:
+                yield span
+            except ChannelError as error:
+                span.set_status(Status(StatusCode.ERROR, str(error)))
+                raise
+
+    @harmless
+    def delivered(self, channel: str, post: Post, now: float) -> None:
+        self._sends.add(1, {names.CHANNEL: channel, names.RESULT: _SENT})
+        if post.kind in {"alert", "digest", "summary"}:
+            for incident in post.incidents:
+                self._delay.record(max(0.0, now - incident.first_at), {names.CHANNEL: channel})
+
+    @harmless
+    def failed(self, channel: str, error: ChannelError) -> None:
+        self._sends.add(1, {names.CHANNEL: channel, names.RESULT: _result(error)})
+
+    @harmless
+    def given_up(self, number: int) -> None:
+        self._dropped.add(number, {**_QUEUE, names.REASON: "too old"})
+
+    @harmless
+    def dropped(self, number: int, reason: str) -> None:
+        self._dropped.add(number, {**_QUEUE, names.REASON: reason})
+
+
+def _result(error: ChannelError) -> str:
+    if error.retry_after is not None:
+        return "told to wait"
+    if error.is_final or error.is_about_message:
+        return "refused"
+    return "not known" if error.is_doubtful else "failed"
+
+
+def _context(incident: Incident) -> SpanContext | None:
+    if not incident.trace_id:
+        return None
+    flags = TraceFlags(TraceFlags.SAMPLED if incident.is_sampled else TraceFlags.DEFAULT)
+    return SpanContext(int(incident.trace_id, 16), int(incident.span_id, 16), is_remote=True, trace_flags=flags)

@@ -1,0 +1,74 @@
+"""Sending: a process's part in it: what it has counted goes to the outbox, and what is due there goes out."""
+
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import Final
+
+from telemetry.alerts.dispatch.dispatcher import Dispatcher
+from telemetry.alerts.dispatch.fallback import Emergency
+from telemetry.alerts.intake.deduplicator import Desk
+from telemetry.alerts.intake.exporter import telling
+from telemetry.failsafe import harmless
+from telemetry.periodic import Rounds
+
+EVERY: Final = 0.25
+"""Seconds between two looks."""
+LAST_WORDS: Final = 2.0
+"""Seconds that a process which ends takes at the most for what still waits."""
+
+
+class Sending:
+    """`waiting` says how many alerts could be sent."""
+
+    def __init__(self, desk: Desk, dispatcher: Dispatcher, emergency: Emergency, waiting: Callable[[], int]) -> None:
+        self._desk = desk
+        self._dispatcher = dispatcher
+        self._emergency = emergency
+        self._waiting = waiting
+        self._rounds = Rounds(self.round, EVERY, "Telling alerts")
+        self._next_step = 0.0
+
+    def start(self) -> None:
+        self._next_step = time.monotonic() + EVERY
+        self._rounds.start()
+
+    def shutdown(self, deadline: float) -> bool:
+        """Whether nothing is left that is only in memory."""
+        self._rounds.stop()
+        harmless(self._last_words)(time.monotonic() + min(deadline, LAST_WORDS))
+        harmless(self._dispatcher.release)()
+        return not self._desk.unkept
+
+    def round(self) -> None:
+        """What it raises is the disk's."""
+        try:
+            self._desk.flush()
+        except (sqlite3.Error, OSError):
+            self._without_disk()
+            raise
+        self._emergency.over()
+        if time.monotonic() >= self._next_step:
+            pause = self._step()
+            self._next_step = time.monotonic() + pause
+
+    def _without_disk(self) -> None:
+        if self._desk.unkept and self._emergency.is_due():
+            taken = self._desk.take_unkept()
+            if not self._emergency.tell(taken):
+                self._desk.put_back(taken)
+
+    def _step(self) -> float:
+        token = telling.set(True)
+        try:
+            return self._dispatcher.step()
+        finally:
+            telling.reset(token)
+
+    def _last_words(self, end: float) -> None:
+        self._desk.flush()
+        while self._waiting():
+            pause = self._step()
+            if time.monotonic() + pause >= end:
+                return
+            time.sleep(pause)

@@ -1,0 +1,125 @@
+"""Reports: what is written into the outbox by whoever has something to tell: an alert, that it comes again, that it is over."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from telemetry.alerts.alert import Alert, AlertLevel
+from telemetry.alerts.incident import Incident
+from telemetry.alerts.outbox.file import Outbox
+from telemetry.json_safe import clean
+from telemetry.semconv import DATABASE
+
+QUIET: Final = 4 * 3600.0
+"""Seconds: an alert that does not come again for so long is over; the next one is a new one."""
+HELD: Final = 30.0
+"""Seconds that what may follow from a state waits for that to be noticed."""
+MOST_WAITING: Final = 1000
+OVERFLOW: Final = Alert(
+    fingerprint="overflow",
+    level=AlertLevel.ERROR,
+    component="alerts",
+    words=f"More than {MOST_WAITING:,} different alerts wait. Others are only counted here.",
+    at=0.0,
+)
+_COLUMNS: Final = (
+    "fingerprint, state, level, component, words, error, place, stack, facts, follows, trace_id, span_id, is_sampled, "
+    "first_at, last_at, count, due_at"
+)
+# The newest words of a state count, since they say how it is now; of an error, the first, which nothing went before.
+_ADD: Final = f"""
+INSERT INTO incidents ({_COLUMNS}) VALUES ({", ".join("?" * 17)})
+ON CONFLICT (fingerprint) WHERE ended_at IS NULL DO UPDATE SET
+    count = count + excluded.count, last_at = max(last_at, excluded.last_at),
+    words = iif(state = '', words, excluded.words), facts = iif(state = '', facts, excluded.facts)
+"""  # noqa: S608  # the columns above
+
+
+class Reports:
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    def add(self, alert: Alert, count: int = 1) -> None:
+        """It is on the disk when this returns; a repeat of one that is not over is counted with that.
+
+        Raises:
+            sqlite3.Error, OSError: it is not.
+        """
+        with self._outbox.transaction() as connection:
+            if alert.is_end:
+                _end(connection, alert)
+                return
+            if _is_full(connection, alert.fingerprint):
+                alert = replace(OVERFLOW, at=alert.at)
+            connection.execute(_ADD, _values(alert, count))
+
+    def count(self, repeats: Mapping[str, tuple[int, float]]) -> list[str]:
+        """Add to each fingerprint so many repeats, and when the last was. Returns those that are over meanwhile."""
+        with self._outbox.transaction() as connection:
+            return [
+                fingerprint
+                for fingerprint, (number, last_at) in repeats.items()
+                if not connection.execute(
+                    "UPDATE incidents SET count = count + ?, last_at = max(last_at, ?) "
+                    "WHERE fingerprint = ? AND ended_at IS NULL",
+                    (number, last_at, fingerprint),
+                ).rowcount
+            ]
+
+    def open_states(self, prefix: str = "") -> dict[str, Incident]:
+        """The states that last, by their keys."""
+        with self._outbox.transaction() as connection:
+            rows = connection.execute("SELECT * FROM incidents WHERE state <> '' AND ended_at IS NULL").fetchall()
+        found = (Incident.from_row(row) for row in rows)
+        return {each.state: each for each in found if each.state.startswith(prefix)}
+
+    def times_of(self, state: str, since: float) -> list[tuple[float, float | None]]:
+        """When a state began and ended; None while it lasts."""
+        with self._outbox.transaction() as connection:
+            rows = connection.execute(
+                "SELECT first_at, ended_at FROM incidents WHERE state = ? AND coalesce(ended_at, ?) >= ?",
+                (state, since, since),
+            ).fetchall()
+        return [(row["first_at"], row["ended_at"]) for row in rows]
+
+
+def _end(connection: sqlite3.Connection, alert: Alert) -> None:
+    connection.execute(
+        "UPDATE incidents SET ended_at = max(?, first_at), ended = 'resolved' WHERE fingerprint = ? AND ended_at IS NULL",
+        (alert.at, alert.fingerprint),
+    )
+
+
+def _is_full(connection: sqlite3.Connection, fingerprint: str) -> bool:
+    known = connection.execute(
+        "SELECT 1 FROM incidents WHERE fingerprint = ? AND ended_at IS NULL", (fingerprint,)
+    ).fetchone()
+    if known:
+        return False
+    waiting = connection.execute("SELECT count(*) FROM incidents WHERE told_post IS NULL AND ended_at IS NULL")
+    return int(waiting.fetchone()[0]) >= MOST_WAITING
+
+
+def _values(alert: Alert, count: int) -> tuple[object, ...]:
+    due_at = alert.at + HELD if alert.follows == DATABASE else alert.at
+    return (
+        alert.fingerprint,
+        alert.state,
+        str(alert.level),
+        alert.component,
+        clean(alert.words),
+        clean(alert.error),
+        clean(alert.place),
+        clean(alert.stack),
+        json.dumps(dict(alert.facts)),
+        alert.follows,
+        alert.trace_id,
+        alert.span_id,
+        alert.is_sampled,
+        alert.at,
+        alert.at,
+        count,
+        due_at,
+    )

@@ -1,0 +1,32 @@
+"""Leases: which of the machine's processes does what one alone is to do: sending, watching."""
+
+from typing import Final
+
+from telemetry.alerts.outbox.file import Outbox
+
+_FRESH: Final = 0.85
+"""Share of a lease that has to be left, so that a call that takes as long as it may ends within it."""
+
+
+class Leases:
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    def take(self, name: str, holder: str, now: float, seconds: float) -> bool:
+        """Whether this holder has it now; one that dies gives it back when its time is over. An idle service writes little."""
+        with self._outbox.transaction() as connection:
+            row = connection.execute("SELECT holder, until FROM leases WHERE name = ?", (name,)).fetchone()
+            if row is not None and row["holder"] == holder and now + _FRESH * seconds < row["until"] <= now + seconds:
+                return True
+            return bool(
+                connection.execute(
+                    "INSERT INTO leases (name, holder, until) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
+                    "SET holder = excluded.holder, until = excluded.until "
+                    "WHERE leases.holder = excluded.holder OR leases.until <= ? OR leases.until > ?",
+                    (name, holder, now + seconds, now, now + 10 * seconds),  # a clock that was set back
+                ).rowcount
+            )
+
+    def release(self, holder: str) -> None:
+        with self._outbox.transaction() as connection:
+            connection.execute("DELETE FROM leases WHERE holder = ?", (holder,))

@@ -1,0 +1,107 @@
+"""Resources: how full the disks that we write to are, and the memory; for checks, metrics and alerts."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import wait
+from functools import partial
+from pathlib import Path
+from typing import Final, Self
+
+from sqlalchemy.engine import URL
+
+from telemetry.error_text import CheckFailed
+from telemetry.health.filesystem import Filesystem
+from telemetry.health.memory import memory
+from telemetry.health.usage import Usage
+from telemetry.settings import TelemetrySettings
+from telemetry.singleflight import SHARE_FOR, Clock, Flights
+
+DEADLINE: Final = 0.5
+
+
+class Resources:
+    """Disks are asked in threads of their own: a mount that hangs costs a scrape half a second, and not its thread."""
+
+    def __init__(
+        self,
+        paths: Iterable[Path],
+        *,
+        measure: Callable[[Path], Filesystem] = Filesystem.of,
+        read_memory: Callable[[], Usage] = memory,
+        deadline: float = DEADLINE,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._disks = {
+            str(path): Flights(f"disk-{path}", partial(measure, path), share_for=SHARE_FOR, clock=clock)
+            for path in paths
+        }
+        self._read_memory = read_memory
+        self._deadline = deadline
+
+    @classmethod
+    def of(cls, settings: TelemetrySettings) -> Self:
+        return cls([settings.data_dir, settings.log_dir, *_database_directory(settings.url)])
+
+    def disks(self) -> dict[str, Filesystem]:
+        """Each filesystem once, under the first of the paths that are on it.
+
+        Raises:
+            CheckFailed: one of them does not answer.
+            OSError: one of them cannot be asked.
+        """
+        found, failed = self._measure()
+        if failed:
+            raise failed[0]
+        return found
+
+    def filesystems(self) -> Mapping[str, float]:
+        """The share used of each filesystem, 0 to 1; one that cannot be measured is left out."""
+        found, _failed = self._measure()
+        return {path: filesystem.space.share for path, filesystem in found.items()}
+
+    def usage_of_memory(self) -> Usage:
+        return self._read_memory()
+
+    def memory(self) -> float:
+        """The share used, 0 to 1."""
+        return self._read_memory().share
+
+    def _measure(self) -> tuple[dict[str, Filesystem], list[BaseException]]:
+        landings = {path: flights.board().landing for path, flights in self._disks.items()}
+        wait(landings.values(), self._deadline)
+        by_device: dict[int, tuple[str, Filesystem]] = {}
+        failed: list[BaseException] = []
+        for path, landing in landings.items():
+            if not landing.done():
+                failed.append(CheckFailed(f"no answer within {self._deadline * 1000:.0f} ms"))
+            elif error := landing.exception():
+                failed.append(error)
+            else:
+                by_device.setdefault(landing.result().device, (path, landing.result()))
+        return dict(by_device.values()), failed
+
+
+def _database_directory(url: URL) -> list[Path]:
+    is_file = url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":memory:", "file:"))
+    return [Path(str(url.database)).parent] if is_file else []
+
+
+def check_system_resources(resources: Resources, disk_threshold: int, memory_threshold: int) -> list[str]:
+    """A line for each of disk space, inodes and memory that is over its threshold (percent), such as
+    `Disk space: 95% used (threshold: 90%)`; of several disks the fullest.
+    """
+    disks = resources.disks().values()
+    watched = (
+        ("Disk space", [disk.space for disk in disks], disk_threshold),
+        ("Disk inodes", [disk.inodes for disk in disks if disk.inodes], disk_threshold),
+        ("Memory", [resources.usage_of_memory()], memory_threshold),
+    )
+    worst = (
+        (what, max(usages, key=lambda usage: usage.share, default=_NONE), limit) for what, usages, limit in watched
+    )
+    return [
+        f"{what}: {usage.percent}% used (threshold: {limit}%)" for what, usage, limit in worst if usage.is_over(limit)
+    ]
+
+
+_NONE: Final = Usage(0, 0)

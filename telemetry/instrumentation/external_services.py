@@ -1,0 +1,82 @@
+"""External services: which service and which endpoint a URL belongs to, from a closed list."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from telemetry import semconv as names
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalService:
+    """A service that is called: its name, where it is, and the templates of its endpoints (`/bot{token}/sendMessage`)."""
+
+    name: str
+    base_url: str
+    endpoints: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What telemetry may say of a call: never the path itself, which may hold a token."""
+
+    service: str
+    template: str
+    base_url: str
+
+    @property
+    def public_url(self) -> str:
+        return f"{self.base_url}{self.template}" if self.template.startswith("/") else f"{self.base_url}/…"
+
+
+class ServiceDirectory:
+    """Finds the endpoint of a URL. A path off the list is `unmatched`, a host off the list is service `other`."""
+
+    def __init__(self, services: Iterable[ExternalService] = ()) -> None:
+        known = [(*_place(service.base_url), service) for service in services]
+        self._known = sorted(known, key=lambda entry: -len(entry[1]))  # the longest path first
+        self._patterns = {template: _pattern(template) for _, _, service in known for template in service.endpoints}
+
+    def find(self, url: str) -> Endpoint:
+        origin, path = _place(url)
+        here = [
+            (service, path.removeprefix(prefix))
+            for known_origin, prefix, service in self._known
+            if origin == known_origin and f"{path}/".startswith(f"{prefix}/")
+        ]
+        for service, rest in here:
+            if template := self._template(service, rest):
+                return Endpoint(service.name, template, _public(service.base_url))
+        if here:
+            return Endpoint(here[0][0].name, names.UNMATCHED, _public(here[0][0].base_url))
+        return Endpoint(names.OTHER, names.UNMATCHED, origin)
+
+    def _template(self, service: ExternalService, path: str) -> str | None:
+        return next((each for each in service.endpoints if self._patterns[each].fullmatch(path)), None)
+
+
+def _public(base_url: str) -> str:
+    """Without a user and a password."""
+    return re.sub(r"//[^/]*@", "//", base_url).rstrip("/")
+
+
+def _place(url: str) -> tuple[str, str]:
+    """The origin (`https://host:443`), and the path without its last slash."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname}:{_port(parts)}", parts.path.rstrip("/")
+
+
+def _port(parts: SplitResult) -> int:
+    try:
+        return parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+    except ValueError:  # no port at all, as whoever calls it is about to be told
+        return 0
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    literal = (re.escape(part) for part in re.split(r"\{[^}]*\}", template))
+    return re.compile("[^/]+".join(literal))

@@ -1,0 +1,183 @@
+"""An exchange: one HTTP request and its answer, measured from the first byte to the last, and described by a span."""
+
+import threading
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import dataclass
+from time import perf_counter, time_ns
+from typing import Any, Final
+
+from opentelemetry.context import Context
+from opentelemetry.metrics import CallbackOptions, Histogram, Meter, Observation
+from opentelemetry.propagators.textmap import Getter
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, set_span_in_context
+
+from telemetry import semconv as names
+from telemetry.failsafe import harmless
+from telemetry.instrumentation.fastapi.route_template import RouteTemplates
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+
+NOWHERE: Final = Context()
+_LAST: Final = frozenset({"http.response.body", "http.response.pathsend"})
+_LONGEST: Final = 512
+_SERVER_ERROR: Final = 500
+
+
+class ActiveRequests:
+    """Requests being answered, by method: plain numbers, observed when somebody reads them."""
+
+    def __init__(self) -> None:
+        self._by_method: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def change(self, method: str, by: int) -> None:
+        with self._lock:
+            self._by_method[method] += by
+
+    def observe(self, _options: CallbackOptions) -> Iterable[Observation]:
+        with self._lock:
+            return [Observation(number, {names.HTTP_METHOD: method}) for method, number in self._by_method.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInstruments:
+    tracer: Tracer
+    duration: Histogram
+    active: ActiveRequests
+
+    @classmethod
+    def create(cls, tracer: Tracer, meter: Meter, duration: Histogram) -> "ServerInstruments":
+        active = ActiveRequests()
+        meter.create_observable_up_down_counter(
+            names.HTTP_SERVER_ACTIVE, [active.observe], "{request}", "HTTP requests being answered."
+        )
+        return cls(tracer, duration, active)
+
+
+class _Headers(Getter[Scope]):
+    """Headers of an ASGI scope, as a propagator reads them."""
+
+    def get(self, carrier: Scope, key: str) -> list[str] | None:
+        wanted = key.lower().encode("latin-1")
+        return [value.decode("latin-1") for name, value in carrier["headers"] if name == wanted] or None
+
+    def keys(self, carrier: Scope) -> list[str]:
+        return [name.decode("latin-1") for name, _ in carrier["headers"]]
+
+
+HEADERS: Final = _Headers()
+
+
+class Exchange:
+    """One request and its answer."""
+
+    __slots__ = (
+        "_context",
+        "_ended_ns",
+        "_instruments",
+        "_method",
+        "_open",
+        "_root_path",
+        "_routes",
+        "_send",
+        "_started",
+        "scope",
+        "span",
+        "status",
+    )
+
+    def __init__(self, scope: Scope, send: Send, instruments: ServerInstruments, routes: RouteTemplates) -> None:
+        method = scope["method"]
+        self.scope = scope
+        self.span: Span | None = None
+        self.status: int | None = None
+        self._context = NOWHERE
+        self._ended_ns: int | None = None
+        self._instruments = instruments
+        self._method = method if method in names.KNOWN_METHODS else names.OTHER_METHOD
+        self._open = True
+        self._root_path = scope.get("root_path", "")
+        self._routes = routes
+        self._send = send
+        self._started = perf_counter()
+        instruments.active.change(self._method, 1)
+
+    def trace(self, parent: Context) -> Context:
+        """Start the span; its name gets the route when that is known."""
+        span = self._instruments.tracer.start_span(
+            self._span_name(),
+            context=parent,
+            kind=SpanKind.SERVER,
+            attributes={names.HTTP_METHOD: self._method, names.URL_PATH: self.scope["path"][:_LONGEST]},
+        )
+        self.span = span
+        self._context = set_span_in_context(span, parent)
+        return self._context
+
+    def _span_name(self, route: object = None) -> str:
+        method = self._method if self._method != names.OTHER_METHOD else "HTTP"
+        return f"{method} {route}" if route else method
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """No coroutine of its own: each costs as much as what it would do here."""
+        kind = message["type"]
+        if kind == "http.response.start":
+            self.status = message["status"]
+        elif kind in _LAST and not message.get("more_body", False):
+            self.answered()
+        return self._send(message)
+
+    def answered(self) -> None:
+        """Count the request: once, when its answer is complete or when it is clear that none will be."""
+        if self._open:
+            self._open = False
+            self._instruments.active.change(self._method, -1)
+            self._measure()
+
+    @harmless
+    def _measure(self) -> None:
+        attributes = self._metric_attributes()
+        self._instruments.duration.record(perf_counter() - self._started, attributes, self._context)
+        if self.span is not None and self.span.is_recording():
+            self._ended_ns = time_ns()
+            self._describe(self.span, attributes)
+
+    def _metric_attributes(self) -> dict[str, str | int]:
+        attributes: dict[str, str | int] = {
+            names.HTTP_METHOD: self._method,
+            names.URL_SCHEME: "https" if self.scope.get("scheme") == "https" else "http",
+        }
+        if route := self._routes.of(self.scope, self._root_path):
+            attributes[names.HTTP_ROUTE] = route
+        if self.status is not None:
+            attributes[names.HTTP_STATUS_CODE] = self.status
+            if self.status >= _SERVER_ERROR:
+                attributes[names.ERROR_TYPE] = str(self.status)
+        return attributes
+
+    def _describe(self, span: Span, attributes: dict[str, str | int]) -> None:
+        described = {**attributes, "network.protocol.version": self.scope.get("http_version", "")}
+        if agents := HEADERS.get(self.scope, "user-agent"):
+            described["user_agent.original"] = agents[0][:_LONGEST]
+        span.set_attributes(described)
+        if route := attributes.get(names.HTTP_ROUTE):
+            span.update_name(self._span_name(route))
+        if self.status is None or self.status >= _SERVER_ERROR:
+            span.set_status(StatusCode.ERROR)
+
+    @harmless
+    def crashed(self, error: Exception) -> None:
+        self.answered()
+        if self.span is not None and self.span.is_recording():
+            self.span.record_exception(error)
+            self.span.set_attribute(names.ERROR_TYPE, type(error).__qualname__)
+            self.span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
+
+    @harmless
+    def over(self) -> None:
+        self.answered()
+        if self.span is not None:
+            self.span.end(self._ended_ns)

@@ -1,0 +1,175 @@
+"""HTTP client instrumentation: `http.client.request.duration` by service and endpoint, failed calls included.
+
+For httpx and httpx2 (the openai package speaks the latter). The published instrumentation records nothing for a call that
+raised, and knows no endpoint; it goes on making the spans, and `ClientSpans` keeps tokens out of them.
+"""
+
+from asyncio import CancelledError
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from time import perf_counter
+from types import ModuleType
+from typing import Any, Final
+
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from opentelemetry.instrumentation.utils import unwrap
+from opentelemetry.metrics import Histogram
+from opentelemetry.trace import Span
+from wrapt import wrap_function_wrapper
+
+from telemetry import semconv as names
+from telemetry.failsafe import harmless
+from telemetry.instrumentation.external_services import Endpoint, ServiceDirectory
+
+LIBRARIES: Final = ("httpx", "httpx2")
+# Where the package writes the URL when another one was switched on before the new conventions were asked for.
+_OLD_URLS: Final = frozenset({"http.url"})
+# What ends a body before its end. (GeneratorExit does not: the reader had enough, and closes it.)
+_CUT: Final = (Exception, CancelledError)
+
+
+class _Call:
+    """One call out, from its first byte to the end of the answer's body, whichever way it ends. Recorded once."""
+
+    def __init__(self, duration: Histogram, endpoint: Endpoint, method: str) -> None:
+        self._duration = duration
+        self._open = True
+        self._started = perf_counter()
+        self._attributes: dict[str, str | int] = {
+            names.HTTP_METHOD: method if method in names.KNOWN_METHODS else names.OTHER_METHOD,
+            names.PEER_SERVICE: endpoint.service,
+            names.URL_TEMPLATE: endpoint.template,
+        }
+
+    def answered(self, status: int) -> None:
+        self._attributes[names.HTTP_STATUS_CODE] = status
+
+    def failed(self, error: BaseException) -> None:
+        """No answer, or not all of it: what arrived of it doesn't count as one."""
+        self._attributes.pop(names.HTTP_STATUS_CODE, None)
+        self._attributes[names.ERROR_TYPE] = type(error).__name__
+        self.over()
+
+    @harmless
+    def over(self) -> None:
+        if self._open:
+            self._open = False
+            self._duration.record(perf_counter() - self._started, self._attributes)
+
+
+class _MeasuredBody:
+    """An answer's body that tells its call when it has been read, has failed, or was closed."""
+
+    def __init__(self, body: Any, call: _Call) -> None:
+        self._body = body
+        self._call = call
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._body
+        except _CUT as error:
+            self._call.failed(error)
+            raise
+        self._call.over()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._body:
+                yield chunk
+        except _CUT as error:
+            self._call.failed(error)
+            raise
+        self._call.over()
+
+    def close(self) -> None:
+        self._call.over()
+        self._body.close()
+
+    async def aclose(self) -> None:
+        self._call.over()
+        await self._body.aclose()
+
+
+class HTTPClientInstrumentor(BaseInstrumentor):
+    """Wraps the transports, so that every client of the process is measured, however it was made."""
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        return ("httpx >= 0.27",)
+
+    def _instrument(self, **kwargs: Any) -> None:
+        duration: Histogram = kwargs["duration"]
+        directory: ServiceDirectory = kwargs["directory"]
+
+        def begin(request: Any) -> _Call:
+            return _Call(duration, directory.find(str(request.url)), request.method)
+
+        for library in _installed():
+            body = _body_of(library)
+            wrap_function_wrapper(library, "HTTPTransport.handle_request", _measure(begin, body))
+            wrap_function_wrapper(library, "AsyncHTTPTransport.handle_async_request", _measure_async(begin, body))
+
+    def _uninstrument(self, **_kwargs: Any) -> None:
+        for library in _installed():
+            unwrap(library.HTTPTransport, "handle_request")
+            unwrap(library.AsyncHTTPTransport, "handle_async_request")
+
+
+def _installed() -> list[ModuleType]:
+    return [import_module(name) for name in LIBRARIES if find_spec(name)]
+
+
+def _body_of(library: ModuleType) -> type[_MeasuredBody]:
+    """The library looks at the type of a body: it has to be one of its own streams."""
+    return type("MeasuredBody", (_MeasuredBody, library.SyncByteStream, library.AsyncByteStream), {})
+
+
+def _measure(begin: Callable[[Any], _Call], body: type[_MeasuredBody]) -> Callable[..., Any]:
+    def handle_request(wrapped: Any, _transport: Any, args: Any, kwargs: Any) -> Any:
+        call = begin(args[0] if args else kwargs["request"])
+        try:
+            response = wrapped(*args, **kwargs)
+        except BaseException as error:
+            call.failed(error)
+            raise
+        call.answered(response.status_code)
+        response.stream = body(response.stream, call)
+        return response
+
+    return handle_request
+
+
+def _measure_async(begin: Callable[[Any], _Call], body: type[_MeasuredBody]) -> Callable[..., Any]:
+    async def handle_request(wrapped: Any, _transport: Any, args: Any, kwargs: Any) -> Any:
+        call = begin(args[0] if args else kwargs["request"])
+        try:
+            response = await wrapped(*args, **kwargs)
+        except BaseException as error:
+            call.failed(error)
+            raise
+        call.answered(response.status_code)
+        response.stream = body(response.stream, call)
+        return response
+
+    return handle_request
+
+
+class ClientSpans:
+    """Hooks for the published instrumentation: a span names the service and the endpoint, never the URL that was called."""
+
+    def __init__(self, directory: ServiceDirectory) -> None:
+        self._directory = directory
+
+    @harmless
+    def request_hook(self, span: Span, request: Any) -> None:
+        if not span.is_recording():
+            return
+        endpoint = self._directory.find(str(request.url))
+        method = request.method.decode() if isinstance(request.method, bytes) else str(request.method)
+        span.update_name(f"{method} {endpoint.template}")
+        span.set_attributes({names.URL_TEMPLATE: endpoint.template, names.PEER_SERVICE: endpoint.service})
+        for url in {names.URL_FULL, *_OLD_URLS.intersection(getattr(span, "attributes", None) or ())}:
+            span.set_attribute(url, endpoint.public_url)
+
+    async def async_request_hook(self, span: Span, request: Any) -> None:
+        self.request_hook(span, request)

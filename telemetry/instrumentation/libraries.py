@@ -1,0 +1,70 @@
+"""Wiring: every instrumentation switched on with the same providers, and off again."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from opentelemetry.instrumentation.httpx import HTTPX2ClientInstrumentor, HTTPXClientInstrumentor
+from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+from opentelemetry.metrics import MeterProvider, NoOpMeterProvider
+from opentelemetry.trace import TracerProvider
+from sqlalchemy.engine import Engine
+
+from telemetry.instrumentation.external_services import ServiceDirectory
+from telemetry.instrumentation.httpx import ClientSpans, HTTPClientInstrumentor
+from telemetry.instrumentation.sqlalchemy import QueryDurationInstrumentor
+from telemetry.instruments import Instruments
+
+_STABLE: Final = "OTEL_SEMCONV_STABILITY_OPT_IN"
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    tracer_provider: TracerProvider
+    meter_provider: MeterProvider
+
+
+def instrument_libraries(
+    providers: Providers, instruments: Instruments, directory: ServiceDirectory, engine: Engine | None
+) -> None:
+    """SQLAlchemy (spans, connections, query durations), httpx and httpx2 (spans, call durations)."""
+    # Read once, when the first package of a process is switched on: without it they all speak the old names.
+    if not os.environ.get(_STABLE):
+        os.environ[_STABLE] = "http,database"
+    for instrument in _switches(providers, instruments, directory, engine):
+        instrument()
+
+
+def _switches(
+    providers: Providers, instruments: Instruments, directory: ServiceDirectory, engine: Engine | None
+) -> list[Callable[[], Any]]:
+    spans = ClientSpans(directory)
+    # Their durations leave out every call that failed; HTTPClientInstrumentor's are the ones that count.
+    client: dict[str, Any] = {
+        "tracer_provider": providers.tracer_provider,
+        "meter_provider": NoOpMeterProvider(),
+        "request_hook": spans.request_hook,
+        "async_request_hook": spans.async_request_hook,
+    }
+    return [
+        lambda: SQLAlchemyInstrumentor().instrument(
+            engine=engine, tracer_provider=providers.tracer_provider, meter_provider=providers.meter_provider
+        ),
+        lambda: QueryDurationInstrumentor().instrument(duration=instruments.db_operation_duration),
+        lambda: HTTPXClientInstrumentor().instrument(**client),
+        lambda: HTTPX2ClientInstrumentor().instrument(**client),
+        lambda: HTTPClientInstrumentor().instrument(duration=instruments.http_client_duration, directory=directory),
+    ]
+
+
+def uninstrument_libraries() -> None:
+    for instrumentor in (
+        HTTPClientInstrumentor(),
+        HTTPX2ClientInstrumentor(),
+        HTTPXClientInstrumentor(),
+        QueryDurationInstrumentor(),
+        SQLAlchemyInstrumentor(),
+    ):
+        if instrumentor.is_instrumented_by_opentelemetry:
+            instrumentor.uninstrument()

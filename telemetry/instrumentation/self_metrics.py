@@ -1,0 +1,39 @@
+"""What the telemetry says of itself: what waits in its queues, and which instruments are at their limit."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
+
+from telemetry import semconv as names
+
+
+class Queue(Protocol):
+    @property
+    def capacity(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+
+
+class Limits(Protocol):
+    def overflowed(self) -> list[str]: ...
+
+
+def observe_queue(meter: Meter, name: str, queue: Queue) -> None:
+    attributes = {names.QUEUE: name}
+
+    def size(_options: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(queue.size, attributes)]
+
+    def capacity(_options: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(queue.capacity, attributes)]
+
+    meter.create_observable_gauge(names.TELEMETRY_QUEUE_SIZE, [size], "{item}", "Items that wait.")
+    meter.create_observable_gauge(names.TELEMETRY_QUEUE_CAPACITY, [capacity], "{item}", "Items that a queue can hold.")
+
+
+def observe_limits(meter: Meter, limits: Limits) -> None:
+    def overflowed(_options: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(1, {names.INSTRUMENT: name}) for name in limits.overflowed()]
+
+    meter.create_observable_gauge(names.TELEMETRY_OVERFLOW, [overflowed], "", "Instruments at their limit.")

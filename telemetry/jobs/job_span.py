@@ -1,0 +1,110 @@
+"""Recording: the span of one run, of which everything else is made. Each step of it may fail, and the job does not notice."""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from opentelemetry import context, trace
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, format_span_id, format_trace_id
+
+from telemetry import semconv as names
+from telemetry.failsafe import harmless
+from telemetry.jobs.outcome import outcome_of, status_of, text_of_error
+from telemetry.jobs.run import SPAN_NAME
+from telemetry.json_safe import dumps
+
+
+@dataclass(slots=True)
+class JobHandle:
+    """What `with monitor_job(…) as run` gives: `metadata` may be filled until the block ends.
+
+    `run_id` finds the row; it is empty when nothing is recorded.
+    """
+
+    job_name: str
+    metadata: dict[str, Any]
+    run_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """When the run was to begin, and for how long it may go on."""
+
+    begin: datetime | None = None
+    max_runtime: timedelta | None = None
+
+
+class Recording:
+    def __init__(self, tracer: Tracer, run: JobHandle, expected: Expected) -> None:
+        self._tracer = tracer
+        self._run = run
+        self._expected = expected
+        self._span: Span = trace.INVALID_SPAN
+        self._outside: context.Context | None = None
+        self._started_at, self._started_clock = time.time_ns(), time.perf_counter_ns()
+
+    def begin(self) -> None:
+        self._start_span()
+        self._enter_span()
+
+    def end(self, error: BaseException | None) -> None:
+        nanoseconds = time.perf_counter_ns() - self._started_clock
+        outcome = outcome_of(error)
+        self._leave_span()
+        self._describe(outcome, error)
+        self._describe_error(error)
+        self._end_span(self._started_at + nanoseconds)
+
+    @harmless
+    def _start_span(self) -> None:
+        # The sampler looks at the attributes that are there from the beginning.
+        self._span = self._tracer.start_span(
+            SPAN_NAME + self._run.job_name,
+            kind=SpanKind.INTERNAL,
+            attributes=self._attributes(),
+            start_time=self._started_at,
+        )
+        identity = self._span.get_span_context()
+        if identity.is_valid and self._span.is_recording():
+            self._run.run_id = format_trace_id(identity.trace_id) + format_span_id(identity.span_id)
+
+    @harmless
+    def _enter_span(self) -> None:
+        if self._span is not trace.INVALID_SPAN:
+            self._outside = context.get_current()
+            context.attach(trace.set_span_in_context(self._span))
+
+    @harmless
+    def _leave_span(self) -> None:
+        # A generator may be closed in another context, where a token is refused with an error in the log; a context is not.
+        if self._outside is not None and trace.get_current_span() is self._span:
+            context.attach(self._outside)
+
+    @harmless
+    def _describe(self, outcome: str, error: BaseException | None) -> None:
+        how = {names.JOB_OUTCOME: outcome, names.JOB_STATUS: status_of(outcome)}
+        if error is not None:
+            how = {names.JOB_ERROR: text_of_error(error), **how}
+        self._span.set_attributes(self._attributes(how))
+
+    def _attributes(self, how: dict[str, str] | None = None) -> dict[str, str | float]:
+        """What matters most comes last: where attributes are limited in number, the oldest are dropped."""
+        attributes: dict[str, str | float] = (
+            {names.JOB_METADATA: dumps(self._run.metadata)} if self._run.metadata or how else {}
+        )
+        if self._expected.begin is not None:
+            attributes[names.JOB_SCHEDULED_FOR] = self._expected.begin.isoformat()
+        if self._expected.max_runtime is not None:
+            attributes[names.JOB_MAX_RUNTIME] = self._expected.max_runtime.total_seconds()
+        return {**attributes, **(how or {}), names.JOB_NAME: self._run.job_name}
+
+    @harmless
+    def _describe_error(self, error: BaseException | None) -> None:
+        if error is not None:
+            self._span.set_status(Status(StatusCode.ERROR, text_of_error(error)))
+            self._span.record_exception(error)
+
+    @harmless
+    def _end_span(self, end_time: int) -> None:
+        self._span.end(end_time)

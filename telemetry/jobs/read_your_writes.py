@@ -1,0 +1,43 @@
+"""Read-back: when the block has ended its row can be read, unless the database would keep the job waiting."""
+
+import asyncio
+import logging
+from typing import Final, Protocol
+
+from telemetry.failsafe import harmless
+
+PATIENCE: Final = 1.0  # seconds; a sync block on an event loop's thread keeps others waiting, and gives up sooner
+LOOP_PATIENCE: Final = 0.025
+_log = logging.getLogger(__name__)
+
+
+class ReadBack(Protocol):
+    """What writes the runs, as far as a job waits for it."""
+
+    @property
+    def well(self) -> bool: ...
+    def wait(self, run_id: str, timeout: float) -> bool: ...
+    async def wait_async(self, run_id: str, timeout: float) -> bool: ...  # noqa: ASYNC109  # it is an answer, no error
+
+
+@harmless
+def read_back(recorder: ReadBack | None, run_id: str) -> None:
+    if recorder is not None and run_id and recorder.well:
+        recorder.wait(run_id, LOOP_PATIENCE if _is_on_loop() else PATIENCE)
+
+
+async def read_back_async(recorder: ReadBack | None, run_id: str) -> None:
+    """A cancellation that comes meanwhile is the caller's, and goes on at once."""
+    try:
+        if recorder is not None and run_id and recorder.well:
+            await recorder.wait_async(run_id, PATIENCE)
+    except Exception:  # noqa: BLE001  # telemetry is an edge: the job has ended, and its result is not ours to change
+        _log.warning("A job's row could not be waited for.", exc_info=True)
+
+
+def _is_on_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,107 @@
+"""Left: what processes that are gone have left in their spools."""
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from telemetry.jobs.recorder.spool import LINES, LOCK, take_lock
+from telemetry.jobs.recorder.spool_codec import decode
+from telemetry.jobs.run import JobRun
+
+_LONGEST: Final = 2**20  # bytes of a line; a longer one is none
+
+
+@dataclass(slots=True)
+class LeftSpool:
+    """The files of a process that is gone, held by this one until it lets go of them."""
+
+    directory: Path
+    id: str
+    lock: int
+    unreadable: int = 0
+
+    def runs(self) -> Iterator[JobRun]:
+        """In the order in which they were kept. Lines that are not whole are counted in `unreadable`."""
+        self.unreadable = 0
+        for path in _segments(self.directory, self.id):
+            for run in _runs(path):
+                if run is None:
+                    self.unreadable += 1
+                else:
+                    yield run
+
+    def since(self) -> float:
+        """When its process last wrote to its oldest file, as Unix time; now, when there is none."""
+        for path in _segments(self.directory, self.id):
+            with suppress(OSError):
+                return path.stat().st_mtime
+        return time.time()
+
+    def remove(self) -> None:
+        """The lock last: while it is there, whatever is left is found."""
+        for path in _segments(self.directory, self.id):
+            path.unlink(missing_ok=True)
+        (self.directory / f"{self.id}{LOCK}").unlink(missing_ok=True)
+        self.release()
+
+    def release(self) -> None:
+        os.close(self.lock)
+
+
+def left_spools(directory: Path) -> Iterator[LeftSpool]:
+    """Those whose process is gone, each one taken; the caller removes or releases it."""
+    for path in _locks(directory):
+        lock = take_lock(path)
+        if lock is not None:
+            yield LeftSpool(directory, path.name.removesuffix(LOCK), lock)
+
+
+def sweep(directory: Path) -> None:
+    """Remove the locks of processes that were killed while they made theirs."""
+    for path in _files(directory, ".new"):
+        lock = take_lock(path)
+        if lock is not None:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+            os.close(lock)
+
+
+def open_runs_of_others(directory: Path) -> set[str]:
+    """The ids of the runs that are open in the spools of processes that are there, as far as these say so."""
+    found: set[str] = set()
+    for path in _locks(directory):
+        begun: set[str] = set()
+        for run in (run for segment in _segments(directory, path.name.removesuffix(LOCK)) for run in _runs(segment)):
+            if run is not None:
+                (begun.discard if run.finished_at is not None else begun.add)(run.run_id)
+        found |= begun
+    return found
+
+
+def _runs(path: Path) -> Iterable[JobRun | None]:
+    try:
+        with path.open("rb") as lines:
+            while line := lines.readline(_LONGEST):
+                yield decode(line)
+    except FileNotFoundError:
+        return
+
+
+def _segments(directory: Path, spool: str) -> list[Path]:
+    return [path for path in _files(directory, LINES) if path.name.startswith(f"{spool}.")]
+
+
+def _locks(directory: Path) -> list[Path]:
+    return _files(directory, LOCK)
+
+
+def _files(directory: Path, ending: str) -> list[Path]:
+    """By their names, which are in the order in which they were made."""
+    try:
+        return sorted(path for path in directory.iterdir() if path.name.endswith(ending))
+    except FileNotFoundError:
+        return []

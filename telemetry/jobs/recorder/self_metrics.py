@@ -1,0 +1,75 @@
+"""Accounts: what becomes of the records of job runs, as metrics. Of each that is received it is known where it went."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
+
+from telemetry import semconv as names
+from telemetry.failsafe import harmless
+from telemetry.instruments import Instruments
+from telemetry.jobs.recorder.recovery import Heir
+from telemetry.jobs.recorder.writer import Recorder
+
+QUEUE_NAME: Final = "job_runs"
+_QUEUE: Final = {names.QUEUE: QUEUE_NAME}
+
+
+class Accounts:
+    """Told by whoever writes, drops or inherits records."""
+
+    def __init__(self, instruments: Instruments) -> None:
+        self._instruments = instruments
+        self._replayed = 0
+
+    @harmless
+    def dropped(self, number: int, reason: str) -> None:
+        self._instruments.dropped.add(number, {**_QUEUE, names.REASON: reason})
+
+    def replayed(self, number: int) -> None:
+        """By one thread alone."""
+        self._replayed += number
+
+    @harmless
+    def lost(self, job_name: str, runs: int) -> None:
+        """Nobody else will count that they ended."""
+        about = {names.JOB_NAME: job_name}
+        self._instruments.runs_lost.add(runs, about)
+        self._instruments.job_runs.add(runs, {**about, names.JOB_STATUS: names.STATUS_FAILED})
+
+    def observe(self, meter: Meter, recorder: Recorder, heir: Heir) -> None:
+        def records() -> Iterable[tuple[float, str]]:
+            balance = recorder.balance()
+            yield balance.received, "received"
+            yield balance.written, "written"
+            yield balance.dropped, "dropped"
+            yield self._replayed, "replayed"
+
+        meter.create_observable_counter(
+            names.JOB_RECORDS, [_by(names.STATE, records)], "{record}", "Starts and ends of job runs."
+        )
+        meter.create_observable_counter(
+            names.SPOOL_REFUSED,
+            [_by(names.REASON, lambda: ((number, reason) for reason, number in recorder.unspooled.items()), _QUEUE)],
+            "{item}",
+            "Items that could not be kept on the disk.",
+        )
+        meter.create_observable_gauge(
+            names.SPOOL_SIZE, [_one(lambda: recorder.spooled_bytes)], "By", "Bytes that a spool takes on the disk."
+        )
+        meter.create_observable_gauge(
+            names.TELEMETRY_QUEUE_AGE,
+            [_one(lambda: max(recorder.age(), heir.age()))],
+            "s",
+            "For how long the oldest item has waited.",
+        )
+
+
+def _one(value: Callable[[], float]) -> Callable[[CallbackOptions], Iterable[Observation]]:
+    return lambda _options: [Observation(value(), _QUEUE)]
+
+
+def _by(
+    attribute: str, values: Callable[[], Iterable[tuple[float, str]]], about: dict[str, str] | None = None
+) -> Callable[[CallbackOptions], Iterable[Observation]]:
+    return lambda _options: [Observation(value, {**(about or {}), attribute: word}) for value, word in values()]

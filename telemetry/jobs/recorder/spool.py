@@ -1,0 +1,224 @@
+"""Spool: the runs of one process in files of its own, so that they outlive it, and a database that is away.
+
+What is appended is the system's at once, and safe from `kill -9`. Each process has its own files and holds a lock while it
+lives; a lock that is free says that its process is gone, and whoever takes it brings what is there to the database
+(`telemetry.jobs.recorder.orphaned_spools`). A run whose start is there and whose end is not was under way when its process ended: so the starts of
+open runs are carried over from file to file.
+"""
+
+import errno
+import fcntl
+import os
+import uuid
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+from telemetry import private_files as private
+from telemetry.jobs.recorder.spool_codec import decode, encode
+from telemetry.jobs.run import JobRun
+
+LIMIT: Final = 64 * 2**20
+SEGMENT: Final = 2**20
+IDLE: Final = 64 * 2**10
+"""Bytes: of all files of a process; after which the next file is begun; that may stay when nothing waits."""
+MOST_OPEN: Final = 10_000
+LOCK: Final = ".lock"
+LINES: Final = ".runs"
+
+
+class SpoolFull(OSError):
+    """The spool of this process has reached its limit."""
+
+
+class Segment:
+    """One file; `waiting` is how many of its lines are not in the database yet."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self.size = self.waiting = 0
+
+    def write(self, lines: bytes) -> int:
+        """All of it or nothing. Returns where it begins.
+
+        Raises:
+            OSError: the disk is full, or gone.
+        """
+        # Asked anew each time: what interrupted the last write may have done so before it was noted here.
+        begins = os.lseek(self.file, 0, os.SEEK_END)
+        try:
+            written = os.write(self.file, lines)
+        except OSError:
+            self._cut(begins)
+            raise
+        if written < len(lines):
+            self._cut(begins)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.size = begins + written
+        return begins
+
+    def _cut(self, size: int) -> None:
+        with suppress(OSError):
+            os.ftruncate(self.file, size)
+
+    def close(self) -> None:
+        file, self.file = self.file, -1
+        with suppress(OSError):
+            os.close(file)
+
+    def remove(self) -> None:
+        self.close()
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    segment: Segment
+    offset: int
+    length: int
+
+
+class Spool:
+    """Used by one thread at a time, but for `read`. Nothing is made on the disk before the first run."""
+
+    def __init__(self, directory: Path, limit: int = LIMIT, segment: int = SEGMENT) -> None:
+        self.id = uuid.uuid4().hex
+        self.limit = limit
+        self._directory = directory
+        self._segment_size = segment
+        self._open: dict[str, bytes] = {}
+        self._carried = 0
+        self._segments: deque[Segment] = deque()
+        self._numbers = count()
+        self._lock: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(segment.size for segment in tuple(self._segments))
+
+    def append(self, run: JobRun) -> Place:
+        """Keep it.
+
+        Raises:
+            OSError: the disk is full, the directory can't be used, or the spool is at its limit.
+        """
+        line = encode(run)
+        self._note(run, line)
+        if self.size + len(line) > self.limit:
+            raise SpoolFull(errno.EDQUOT, f"the spool has reached its limit of {self.limit // 2**20} MB")
+        segment = self._current()
+        place = Place(segment, segment.write(line), len(line))
+        segment.waiting += 1
+        return place
+
+    def read(self, place: Place) -> JobRun | None:
+        """None when the disk does not give it back."""
+        try:
+            return decode(os.pread(place.segment.file, place.length, place.offset))
+        except (OSError, ValueError):
+            return None
+
+    def settle(self, place: Place) -> list[Segment]:
+        """It is in the database, or given up. Returns the files that nobody needs any more, for the caller to remove in order."""
+        place.segment.waiting -= 1
+        done = []
+        while len(self._segments) > 1 and not self._segments[0].waiting:
+            done.append(self._segments.popleft())
+        last = self._segments[-1]
+        if not last.waiting and last.size > max(IDLE, 2 * self._carried) and self._roll():
+            done.append(self._segments.popleft())
+        return done
+
+    def close(self) -> None:
+        """Give it up. Nothing is left when nothing waits and no run is open; what is left is for whoever comes next."""
+        done = not self._open and not any(segment.waiting for segment in self._segments)
+        for segment in self._segments:
+            if done:
+                segment.remove()
+        if done and self._lock is not None:
+            with suppress(OSError):
+                self._lock_path.unlink(missing_ok=True)
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Let go of the files. In a child after a fork, which has its parent's open: the lock is to end with the parent."""
+        for segment in self._segments:
+            segment.close()
+        self._segments.clear()
+        self._open.clear()
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            os.close(lock)
+
+    @property
+    def _lock_path(self) -> Path:
+        return self._directory / f"{self.id}{LOCK}"
+
+    def _note(self, run: JobRun, line: bytes) -> None:
+        if run.finished_at is not None:
+            self._carried -= len(self._open.pop(run.run_id, b""))
+        elif len(self._open) < MOST_OPEN:
+            self._open[run.run_id] = line
+            self._carried += len(line)
+
+    def _current(self) -> Segment:
+        if self._lock is None:
+            self._lock = make_lock(self._directory, self._lock_path)
+        if not self._segments:
+            self._segments.append(self._next())
+        elif self._segments[-1].size >= max(self._segment_size, 2 * self._carried):
+            self._roll()
+        return self._segments[-1]
+
+    def _next(self) -> Segment:
+        return Segment(self._directory / f"{self.id}.{next(self._numbers):06}{LINES}")
+
+    def _roll(self) -> bool:
+        """Begin the next file with the starts of open runs, before any older one goes. False when the disk does not let it."""
+        try:
+            segment = self._next()
+        except OSError:
+            return False
+        try:
+            segment.write(b"".join(self._open.values()))
+        except OSError:
+            segment.remove()
+            return False
+        self._segments.append(segment)
+        return True
+
+
+def make_lock(directory: Path, path: Path) -> int:
+    """Made under another name, so that nobody finds it before it is held. Returns the file, which holds it while it is open."""
+    private.make_directory(directory)
+    unseen = path.with_suffix(".new")
+    lock = os.open(unseen, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        unseen.rename(path)
+    except OSError:
+        os.close(lock)
+        raise
+    return lock
+
+
+def take_lock(path: Path) -> int | None:
+    """The file of a lock that nobody holds, and that is still there; None for another."""
+    try:
+        lock = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(lock).st_nlink:
+            return lock
+    except OSError:  # somebody has it
+        pass
+    os.close(lock)
+    return None

@@ -1,0 +1,51 @@
+"""Counting: the metrics of runs, made from their spans, whoever started these."""
+
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import NonRecordingSpan, set_span_in_context
+
+from telemetry import semconv as names
+from telemetry.failsafe import harmless
+from telemetry.instruments import Instruments
+from telemetry.jobs.run import JobRun
+
+
+class JobCounts:
+    """Each step of it may fail, and neither the run nor the other steps notice."""
+
+    def __init__(self, instruments: Instruments) -> None:
+        self._instruments = instruments
+
+    @harmless
+    def begun(self, run: JobRun) -> None:
+        self._instruments.job_active.add(1, {names.JOB_NAME: run.job_name})
+
+    def ended(self, run: JobRun, span: ReadableSpan, *, was_counted: bool) -> None:
+        """`was_counted` is whether it was told that the run began."""
+        labels = {names.JOB_NAME: run.job_name}
+        if was_counted:
+            self._leave(labels)
+        self._count(run, labels)
+        self._measure(span, labels)
+        self._remember(run, span, labels)
+
+    @harmless
+    def _leave(self, labels: dict[str, str]) -> None:
+        self._instruments.job_active.add(-1, labels)
+
+    @harmless
+    def _count(self, run: JobRun, labels: dict[str, str]) -> None:
+        self._instruments.job_runs.add(1, {**labels, names.JOB_STATUS: run.status})
+
+    @harmless
+    def _measure(self, span: ReadableSpan, labels: dict[str, str]) -> None:
+        """In the context of the span: an exemplar names its trace."""
+        seconds = max(0, (span.end_time or 0) - (span.start_time or 0)) / 1e9
+        context = span.get_span_context()
+        around = None if context is None else set_span_in_context(NonRecordingSpan(context))
+        self._instruments.job_duration.record(seconds, labels, around)
+
+    @harmless
+    def _remember(self, run: JobRun, span: ReadableSpan, labels: dict[str, str]) -> None:
+        succeeded = run.status == names.STATUS_SUCCESS
+        last = self._instruments.job_last_success if succeeded else self._instruments.job_last_failure
+        last.set((span.end_time or 0) / 1e9, labels)

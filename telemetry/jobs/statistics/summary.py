@@ -1,0 +1,137 @@
+"""Statistics: what the runs of one job say about it, of the rows that there are and of the days that are rolled up."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from telemetry import semconv as names
+from telemetry.database import transaction
+from telemetry.jobs.statistics.duration_trend import PAST, RECENT, Trend, trend
+from telemetry.jobs.statistics.history import History
+from telemetry.jobs.store.daily_totals import Totals
+from telemetry.jobs.store.quantile_sketch import DIGITS
+
+DAYS_TOLD: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Streak:
+    """How many runs ended with this status since the last one that ended with the other."""
+
+    status: str
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobDay:
+    """The runs that ended on one day of UTC, by their outcome."""
+
+    day: date
+    success: int
+    error: int
+    timeout: int
+    cancelled: int
+    lost: int
+    avg_duration_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatistics:
+    """`total_runs` counts those that still run, too; `success_rate` is percent of those that have ended.
+
+    What no run says is None. `last_run` is when the newest run began, `last_success` when the newest success ended. Percentiles
+    are of all durations, by the nearest rank: exact as long as all of them are in rows, and within one percent of it when days
+    are rolled up. `by_day` has the newest 30 days that have runs.
+    """
+
+    job_name: str
+    total_runs: int
+    successful_runs: int
+    failed_runs: int
+    error_runs: int
+    timeout_runs: int
+    cancelled_runs: int
+    lost_runs: int
+    success_rate: float | None
+    avg_duration_seconds: float | None
+    last_run: datetime | None
+    last_status: str | None
+    running_runs: int
+    p50_duration_seconds: float | None
+    p95_duration_seconds: float | None
+    p99_duration_seconds: float | None
+    current_streak: Streak | None
+    last_success: datetime | None
+    window_seconds: float | None
+    trend: Trend
+    by_day: tuple[JobDay, ...]
+
+
+def statistics(
+    engine: Engine, job_name: str, *, window: timedelta | None = None, now: datetime | None = None
+) -> JobStatistics:
+    """Of the runs that ended within the window or still run, or else of all that are known.
+
+    Where only the roll-up is left of the day on which the window begins, the window begins with the next day.
+    """
+    now = now or datetime.now(UTC)
+    since = None if window is None else now - window
+    with transaction(engine) as session:
+        history = History(session, job_name, since)
+        totals, running, last = history.totals, history.running(), history.last_run()
+        p50, p95, p99 = history.percentiles(50, 95, 99)
+        return JobStatistics(
+            job_name=job_name,
+            total_runs=totals.ended + running,
+            successful_runs=totals.success,
+            failed_runs=totals.failed,
+            error_runs=totals.error,
+            timeout_runs=totals.timeout,
+            cancelled_runs=totals.cancelled,
+            lost_runs=totals.lost,
+            success_rate=round(100 * totals.success / totals.ended, 2) if totals.ended else None,
+            avg_duration_seconds=_average(totals),
+            last_run=last[0] if last else None,
+            last_status=last[1] if last else None,
+            running_runs=running,
+            p50_duration_seconds=p50,
+            p95_duration_seconds=p95,
+            p99_duration_seconds=p99,
+            current_streak=_streak(history, since),
+            last_success=totals.last_success,
+            window_seconds=window.total_seconds() if window is not None else None,
+            trend=_trend(session, job_name, now),
+            by_day=tuple(_day(day, history.days[day]) for day in sorted(history.days)[-DAYS_TOLD:]),
+        )
+
+
+def _average(totals: Totals) -> float | None:
+    return round(totals.seconds / totals.timed, DIGITS) if totals.timed else None
+
+
+def _day(day: date, totals: Totals) -> JobDay:
+    by_outcome = {outcome: getattr(totals, outcome) for outcome in names.OUTCOMES}
+    return JobDay(day, **by_outcome, avg_duration_seconds=_average(totals))
+
+
+def _streak(history: History, since: datetime | None) -> Streak | None:
+    ends = {status: history.last_end(status) for status in (names.STATUS_SUCCESS, names.STATUS_FAILED)}
+    there = {status: end for status, end in ends.items() if end is not None and (since is None or end >= since)}
+    if not there:
+        return None
+    newest = max(there, key=there.__getitem__)
+    others = [end for status, end in there.items() if status != newest]
+    return Streak(newest, history.count_since(newest, max(others)) if others else history.count(newest))
+
+
+def _trend(session: Session, job_name: str, now: datetime) -> Trend:
+    past = History(session, job_name, now - PAST)
+    recent = past.newest_successes(RECENT)
+    durations = past.success_durations()
+    for seconds, ended in recent:
+        if ended >= now - PAST:
+            durations.discard(seconds)
+    return trend([seconds for seconds, _ in recent], durations)

@@ -1,0 +1,100 @@
+"""Retention: runs that are old enough are deleted, in short transactions, after what they came to has been rolled up."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Engine, delete, select, update
+
+from telemetry.database import transaction
+from telemetry.jobs.store.daily_totals import day_of, midnight
+from telemetry.jobs.store.rollups import roll_up
+from telemetry.jobs.store.tables import JobRunDayRow, JobRunRow
+
+ROLLUPS_KEPT: Final = timedelta(days=731)
+FIRST: Final = 50
+MOST: Final = 100
+AT_MOST: Final = 0.03
+"""Rows: of the first batch, of the largest. Seconds: what a batch is to take, so that nobody waits for its lock for long."""
+_REST: Final = 0.01  # seconds between two batches, in which others write
+_REPORT: Final = 30.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    runs: int
+    days_rolled_up: int
+    longest_batch_seconds: float
+
+
+class Retention:
+    """Whole days of UTC alone: a day is in its rows or in its roll-up, and never half in each."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Callable[[], float] = time.monotonic,
+        rest: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._rest = rest
+        self._size = FIRST
+        self._longest = 0.0
+        self._reported = 0.0
+
+    def prune(self, job_names: Sequence[str], keep_days: int, now: datetime) -> Pruned:
+        """Roll up every past day, and then delete the runs that ended more than so many days before today."""
+        self._reported = self._clock()
+        rolled = roll_up(self._engine, job_names, now, lambda days: self._report("Days rolled up: %d.", days))
+        first_kept = day_of(now - timedelta(days=keep_days))
+        removed = sum(self._prune(job_name, midnight(first_kept)) for job_name in job_names)
+        self._forget_days(now)
+        return Pruned(removed, rolled, round(self._longest, 3))
+
+    def _prune(self, job_name: str, before: datetime) -> int:
+        row = JobRunDayRow
+        with transaction(self._engine) as session:
+            session.execute(
+                update(row)
+                .where(row.job_name == job_name, row.day < before.date(), row.is_pruned.is_(False))
+                .values(is_pruned=True)
+                .execution_options(synchronize_session=False)
+            )
+        removed = 0
+        while True:
+            size = self._size
+            deleted = self._delete(job_name, before, size)
+            removed += deleted
+            if not deleted:
+                return removed
+            self._report("Job runs pruned, of %s: %d so far.", job_name, removed)
+            self._rest(_REST)
+
+    def _delete(self, job_name: str, before: datetime, size: int) -> int:
+        """A batch, which is larger after a quick one and smaller after a slow one."""
+        run = JobRunRow
+        old = select(run.id).where(run.job_name == job_name, run.finished_at < before).order_by(run.finished_at)
+        with transaction(self._engine) as session:
+            ids = session.scalars(old.limit(size)).all()
+        begun = self._clock()  # what was looked for holds no lock, and is at hand
+        with transaction(self._engine) as session:
+            deleted = session.connection().execute(delete(run).where(run.id.in_(ids))).rowcount if ids else 0
+        took = self._clock() - begun
+        self._longest = max(self._longest, took)
+        self._size = max(1, size // 2) if took > AT_MOST else min(MOST, size * 2 if took < AT_MOST / 4 else size)
+        return deleted
+
+    def _forget_days(self, now: datetime) -> None:
+        with transaction(self._engine) as session:
+            session.execute(delete(JobRunDayRow).where(JobRunDayRow.day < day_of(now - ROLLUPS_KEPT)))
+
+    def _report(self, message: str, *arguments: object) -> None:
+        """Of work that takes long, now and then."""
+        if self._clock() - self._reported > _REPORT:
+            self._reported = self._clock()
+            _log.info(message, *arguments)

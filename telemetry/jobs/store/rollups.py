@@ -1,0 +1,115 @@
+"""Roll-ups: what the runs of a past day came to, in one row, which stays when theirs are pruned."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Engine, and_, delete, func, or_, select, text
+from sqlalchemy.orm import Session
+
+from telemetry import semconv as names
+from telemetry.database import transaction
+from telemetry.jobs.run import JobRun
+from telemetry.jobs.store.daily_totals import DAY, Totals, day_of, midnight, missing
+from telemetry.jobs.store.quantile_sketch import Sketch
+from telemetry.jobs.store.tables import JobRunDayRow, JobRunRow
+
+SETTLED: Final = timedelta(hours=1)
+"""After midnight: the clocks of several machines need not agree to the second."""
+AGAIN: Final = 2
+"""The newest so many days are rolled up once more: a run that was taken for lost before midnight may run on after it."""
+_LOCK: Final = 7_305_482_211  # any number, as long as nobody else has it
+
+
+def roll_up(engine: Engine, job_names: Iterable[str], now: datetime, told: Callable[[int], None] | None = None) -> int:
+    """Bring each past day of these jobs that is not there yet. Returns how many days that were.
+
+    `told` hears from time to time how many there are so far. As often as one likes, and by several at once.
+    """
+    rolled = 0
+    for job_name in job_names:
+        for day in _to_do(engine, job_name, now):
+            with transaction(engine) as session:
+                _roll_up(session, job_name, day)
+            rolled += 1
+            if told is not None:
+                told(rolled)
+    return rolled
+
+
+def _to_do(engine: Engine, job_name: str, now: datetime) -> list[date]:
+    """All days from the first to the last that has runs, whether or not it has any: so a gap says that a day is not there yet."""
+    last = day_of(now - SETTLED) - DAY
+    row, ended = JobRunDayRow, JobRunRow.finished_at
+    with transaction(engine) as session:
+        known = session.execute(select(row.day, row.is_pruned).where(row.job_name == job_name)).all()
+        first_run, last_run = session.execute(
+            select(func.min(ended), func.max(ended)).where(JobRunRow.job_name == job_name, ended < midnight(last + DAY))
+        ).one()
+    again = [day for day, is_pruned in known if not is_pruned and day > last - AGAIN * DAY]
+    if first_run is None or last_run is None:
+        return again
+    days = [day for day, _ in known]
+    return sorted([*again, *missing(days, min([day_of(first_run), *days]), day_of(last_run))])
+
+
+def _roll_up(session: Session, job_name: str, day: date) -> None:
+    """The first statement makes whoever writes to this day wait, or waits for them."""
+    _lock(session)
+    row = JobRunDayRow
+    where = (row.job_name == job_name, row.day == day)
+    session.execute(delete(row).where(*where, row.is_pruned.is_(False)))
+    if session.scalar(select(row.day).where(*where)) is not None:
+        return
+    totals, durations, successes = Totals(), Sketch(), Sketch()
+    run = JobRunRow
+    runs = select(run.status, run.outcome, run.duration_seconds, run.finished_at).where(
+        run.job_name == job_name, run.finished_at >= midnight(day), run.finished_at < midnight(day + DAY)
+    )
+    for status, outcome, seconds, finished_at in session.execute(runs.execution_options(yield_per=1000)):
+        totals.include(totals_of(status, outcome, seconds, finished_at))
+        if seconds is not None:
+            durations.add(seconds)
+            if status == names.STATUS_SUCCESS:
+                successes.add(seconds)
+    session.add(
+        row(
+            job_name=job_name,
+            day=day,
+            **{name: getattr(totals, name) for name in Totals.__slots__},
+            durations=durations.stored(),
+            success_durations=successes.stored(),
+            is_pruned=False,
+        )
+    )
+
+
+def totals_of(status: str, outcome: str | None, seconds: float | None, finished_at: datetime) -> Totals:
+    """One run's. A failure without a finer word is an error."""
+    succeeded = status == names.STATUS_SUCCESS
+    known = outcome in {names.OUTCOME_TIMEOUT, names.OUTCOME_CANCELLED, names.OUTCOME_LOST}
+    word = names.OUTCOME_SUCCESS if succeeded else outcome if known else names.OUTCOME_ERROR
+    return Totals(
+        **{str(word): 1},
+        timed=int(seconds is not None),
+        seconds=seconds or 0.0,
+        last_success=finished_at if succeeded else None,
+    )
+
+
+def reopen(session: Session, runs: Sequence[JobRun], today: date) -> None:
+    """These are being written: of the past days that they ended on, the roll-ups hold no more. Almost never there are any."""
+    late = {(run.job_name, day_of(run.finished_at)) for run in runs if run.finished_at is not None}
+    late = {(job_name, day) for job_name, day in late if day < today}
+    if not late:
+        return
+    _lock(session)
+    row = JobRunDayRow
+    days = or_(*(and_(row.job_name == job_name, row.day == day) for job_name, day in sorted(late)))
+    session.execute(delete(row).where(days, row.is_pruned.is_(False)))
+
+
+def _lock(session: Session) -> None:
+    """On SQLite whoever writes has it anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})

@@ -1,0 +1,113 @@
+"""Alive: the rows that say "running" and whether anybody still runs them, by the clock of the database."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Engine, Select, func, literal, or_, select, update
+
+from telemetry import semconv as names
+from telemetry.database import UTCDateTime, transaction
+from telemetry.jobs.store.runs import utcnow
+from telemetry.jobs.store.tables import JobRunRow
+
+AT_ONCE: Final = 500
+_RUNNING: Final = {
+    "status": names.STATUS_RUNNING,
+    "outcome": None,
+    "finished_at": None,
+    "error_message": None,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LostRun:
+    run_id: str
+    job_name: str
+    worker: str
+
+
+class AliveRuns:
+    """`now` is asked on SQLite, whose processes share a machine and so a clock."""
+
+    def __init__(self, engine: Engine, now: Callable[[], datetime] = utcnow) -> None:
+        self._engine = engine
+        self._now = now
+
+    def now(self) -> datetime:
+        with transaction(self._engine) as session:
+            moment: datetime = session.execute(select(self._moment())).scalar_one()
+            return moment
+
+    def beat(self, run_ids: Sequence[str]) -> None:
+        """They are alive, also when somebody has decided that they are lost.
+
+        Those that somebody writes just now are left out, since that says the same.
+        """
+        for some in in_groups(run_ids):
+            with transaction(self._engine) as session:
+                session.execute(
+                    update(JobRunRow)
+                    .where(JobRunRow.id.in_(_unlocked(select(JobRunRow.id).where(_is_open(some)))))
+                    .values(heartbeat_at=self._moment(), **_RUNNING)
+                    .execution_options(synchronize_session=False)
+                )
+
+    def silent(self, before: datetime) -> list[str]:
+        """The ids of the runs of which nobody has heard since then."""
+        row = JobRunRow
+        with transaction(self._engine) as session:
+            return list(session.scalars(select(row.run_id).where(row.finished_at.is_(None), row.heartbeat_at < before)))
+
+    def close(self, run_ids: Sequence[str], silent_before: datetime | None = None) -> list[LostRun]:
+        """Record that nobody runs them any more, of those that still say so; once, however many try.
+
+        Returns those that this call has closed.
+        """
+        return [lost for some in in_groups(run_ids) for lost in self._close(some, silent_before)]
+
+    def _close(self, run_ids: Sequence[str], silent_before: datetime | None) -> list[LostRun]:
+        row, conditions = JobRunRow, _running(run_ids)
+        if silent_before is not None:
+            conditions = [*conditions, row.heartbeat_at < silent_before]
+        closing = (
+            update(row)
+            .where(row.id.in_(_unlocked(select(row.id).where(*conditions))))
+            .values(
+                status=names.STATUS_FAILED,
+                outcome=names.OUTCOME_LOST,
+                finished_at=self._moment(),
+                duration_seconds=None,
+                error_message="Its process (" + row.worker + ") ended without a word.",
+            )
+            .returning(row.run_id, row.job_name, row.worker)
+            .execution_options(synchronize_session=False)
+        )
+        with transaction(self._engine) as session:
+            return [LostRun(*each) for each in session.execute(closing).all()]
+
+    def _moment(self) -> ColumnElement[Any]:
+        if self._engine.dialect.name == "postgresql":
+            return func.clock_timestamp(type_=UTCDateTime)
+        return literal(self._now(), UTCDateTime)
+
+
+def in_groups(run_ids: Iterable[str], number: int = AT_ONCE) -> list[list[str]]:
+    """In the order of their names, so that no two who change the same rows wait for each other."""
+    ordered = sorted(run_ids)
+    return [ordered[start : start + number] for start in range(0, len(ordered), number)]
+
+
+def _is_open(run_ids: Sequence[str]) -> ColumnElement[bool]:
+    """Or seems to be over only because nobody heard of it."""
+    return JobRunRow.run_id.in_(run_ids) & or_(JobRunRow.finished_at.is_(None), JobRunRow.outcome == names.OUTCOME_LOST)
+
+
+def _running(run_ids: Sequence[str]) -> list[ColumnElement[bool]]:
+    return [JobRunRow.run_id.in_(run_ids), JobRunRow.finished_at.is_(None)]
+
+
+def _unlocked(rows: Select[tuple[int]]) -> Select[tuple[int]]:
+    """Without the rows that another transaction changes; SQLite has only one of these at a time."""
+    return rows.with_for_update(skip_locked=True)

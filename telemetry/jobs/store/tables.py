@@ -1,0 +1,90 @@
+"""The tables of jobs: `job_runs`, one row a run, and `job_run_days`, what the runs of a day came to."""
+
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import JSON, BigInteger, Boolean, Date, Float, Index, Integer, MetaData, String, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from telemetry.database import UTCDateTime
+
+
+class Base(DeclarativeBase):
+    """Constraints have names that are made the same way everywhere, so that a migration can find them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+_RUNNING: Final = text("finished_at IS NULL")
+
+
+class JobRunRow(Base):
+    """`run_id` is the span's identity, so that a run that is written twice is one row.
+
+    `deadline_at` is when the run has had its `max_runtime`, and `overdue_at` when it was seen to go on after that.
+    `slowest_child` and `first_error` name spans inside the run: those that took the longest by themselves, all of that name
+    together, and the first that failed.
+    """
+
+    __tablename__ = "job_runs"
+    __table_args__ = (
+        Index("ix_job_runs_job_name_id", "job_name", "id"),
+        Index("ix_job_runs_status_id", "status", "id"),
+        Index("ix_job_runs_job_name_status_id", "job_name", "status", "id"),
+        Index("ix_job_runs_job_name_finished_at", "job_name", "finished_at"),
+        Index("ix_job_runs_running", "heartbeat_at", postgresql_where=_RUNNING, sqlite_where=_RUNNING),
+    )
+
+    # SQLite numbers rows by itself only where the key is an INTEGER.
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    job_name: Mapped[str] = mapped_column(String(100))
+    started_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    status: Mapped[str] = mapped_column(String(20))
+    duration_seconds: Mapped[float | None] = mapped_column(Float)
+    error_message: Mapped[str | None] = mapped_column(String(500))
+    details: Mapped[dict[str, Any]] = mapped_column("metadata", JSON)
+    run_id: Mapped[str] = mapped_column(String(64), unique=True)
+    trace_id: Mapped[str] = mapped_column(String(32))
+    span_id: Mapped[str] = mapped_column(String(16))
+    scheduled_for: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    worker: Mapped[str] = mapped_column(String(255))
+    heartbeat_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    outcome: Mapped[str | None] = mapped_column(String(20))
+    deadline_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    overdue_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    slowest_child: Mapped[str | None] = mapped_column(String(255))
+    slowest_child_seconds: Mapped[float | None] = mapped_column(Float)
+    first_error: Mapped[str | None] = mapped_column(String(255))
+
+
+class JobRunDayRow(Base):
+    """What the runs of a job that ended on one day of UTC came to; it stays when their rows are pruned.
+
+    `durations` holds the durations of all that have one, and `success_durations` those of the successes, as a
+    `telemetry.jobs.store.quantile_sketch`. `seconds` is the sum of those of all. `is_pruned` says that it is all that is left of the day.
+    """
+
+    __tablename__ = "job_run_days"
+
+    job_name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    success: Mapped[int] = mapped_column(Integer)
+    error: Mapped[int] = mapped_column(Integer)
+    timeout: Mapped[int] = mapped_column(Integer)
+    cancelled: Mapped[int] = mapped_column(Integer)
+    lost: Mapped[int] = mapped_column(Integer)
+    timed: Mapped[int] = mapped_column(Integer)
+    seconds: Mapped[float] = mapped_column(Float)
+    last_success: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    durations: Mapped[dict[str, Any]] = mapped_column(JSON)
+    success_durations: Mapped[dict[str, Any]] = mapped_column(JSON)
+    is_pruned: Mapped[bool] = mapped_column(Boolean)

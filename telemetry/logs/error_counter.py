@@ -1,0 +1,66 @@
+"""Error counter: each record at ERROR and above is counted, by exception and component."""
+
+import re
+from typing import Final, TypeAlias
+
+from opentelemetry._logs import SeverityNumber
+from opentelemetry.metrics import Counter
+from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
+from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_TYPE
+
+from telemetry import semconv as names
+from telemetry.failsafe import harmless
+
+Pair: TypeAlias = tuple[str, str]
+
+
+NO_EXCEPTION: Final = "log"
+
+
+PAIRS: Final = 200
+
+
+_LABEL: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+
+
+class ErrorCounter(LogRecordProcessor):
+    """Counts records at ERROR and above by exception and component, of which it tells 200 pairs apart."""
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+        self._pairs: set[Pair] = set()
+
+    @harmless
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        severity = log_record.log_record.severity_number
+        if severity is None or severity.value < SeverityNumber.ERROR.value:
+            return
+        error_type, component = self._bounded((_error_type(log_record), _component(log_record)))
+        self._counter.add(1, {names.ERROR_TYPE: error_type, names.COMPONENT: component})
+
+    def _bounded(self, pair: Pair) -> Pair:
+        if pair not in self._pairs:
+            if len(self._pairs) >= PAIRS:
+                return names.OTHER, names.OTHER
+            self._pairs.add(pair)
+        return pair
+
+    def shutdown(self) -> None:
+        """Nothing is held."""
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002
+        return True
+
+
+def _error_type(record: ReadWriteLogRecord) -> str:
+    return _label((record.log_record.attributes or {}).get(EXCEPTION_TYPE, NO_EXCEPTION))
+
+
+def _component(record: ReadWriteLogRecord) -> str:
+    """What the record says by `extra={"component": …}`, else the package that logged it."""
+    scope = record.instrumentation_scope.name if record.instrumentation_scope else names.OTHER
+    return _label((record.log_record.attributes or {}).get(names.COMPONENT, scope.partition(".")[0]))
+
+
+def _label(value: object) -> str:
+    return value if isinstance(value, str) and _LABEL.fullmatch(value) else names.OTHER

@@ -1,0 +1,48 @@
+"""Libraries: what they log goes the same way as what we log."""
+
+import logging
+from typing import Any, Final
+
+from telemetry.logs.filters import OnceFilter
+
+try:
+    from uvicorn.config import LOGGING_CONFIG
+except ImportError:  # the telemetry serves under other servers too
+    LOGGING_CONFIG: dict[str, Any] = {"loggers": {}}  # type: ignore[no-redef]
+
+_SERVER_ERRORS: Final = "uvicorn.error"
+_REROUTED: Final = ("uvicorn", _SERVER_ERRORS, "uvicorn.access", "uvicorn.asgi", "alembic", "alembic.runtime.migration")
+# At INFO they log every URL that is called, and Telegram's have the bot's token in them; Alembic, each of its plugins.
+_TALKATIVE: Final = ("httpx", "httpx2", "httpcore", "httpcore2", "alembic.runtime.plugins")
+
+
+def bring_in(*, debug: bool) -> None:
+    """Take the libraries' own handlers off, and let their records through to the root's."""
+    for name in _REROUTED:
+        _reroute(logging.getLogger(name))
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.NOTSET if debug else logging.WARNING)
+    _keep_rerouted()
+    _report_once(logging.getLogger(_SERVER_ERRORS))
+
+
+def _reroute(logger: logging.Logger) -> None:
+    if not logger.propagate and not logger.handlers:
+        return  # silenced on purpose: so uvicorn does with `--no-access-log`
+    logger.handlers = []
+    logger.propagate = True
+
+
+def _keep_rerouted() -> None:
+    """A server that is configured after us, with uvicorn's defaults, is configured like this as well."""
+    for logger in LOGGING_CONFIG["loggers"].values():
+        logger.update(handlers=[], propagate=True)
+
+
+def _report_once(logger: logging.Logger) -> None:
+    _add_once(logger, OnceFilter())
+
+
+def _add_once(logger: logging.Logger, wanted: logging.Filter) -> None:
+    if not any(isinstance(known, type(wanted)) for known in logger.filters):
+        logger.addFilter(wanted)

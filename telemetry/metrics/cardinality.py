@@ -1,0 +1,244 @@
+"""A limit of label sets for each instrument, kept before the SDK, which has none of its own.
+
+The OpenTelemetry specification asks for 2,000 by default, the last of them being an overflow set: what is over the limit is
+still counted, in one series with `otel.metric.overflow=true`. (Metrics SDK, "Cardinality limits".)
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from opentelemetry.context import Context
+from opentelemetry.metrics import (
+    CallbackOptions,
+    CallbackT,
+    Counter,
+    Histogram,
+    Meter,
+    MeterProvider,
+    ObservableCounter,
+    ObservableGauge,
+    ObservableUpDownCounter,
+    Observation,
+    UpDownCounter,
+)
+from opentelemetry.metrics import _Gauge as Gauge
+from opentelemetry.util.types import Attributes
+
+from telemetry import semconv as names
+from telemetry.metrics.bound_instruments import Bindings
+from telemetry.metrics.change_flag import Activity
+from telemetry.redaction.policy import redact_attributes
+
+LABEL_SETS: Final = 2000
+OVERFLOW: Final[Mapping[str, bool]] = {names.OVERFLOW: True}
+Key = frozenset[tuple[str, Any]]
+_NO_ATTRIBUTES: Final[Key] = frozenset()
+_log = logging.getLogger(__name__)
+
+
+class LabelSets:
+    """The label sets that one instrument was seen with; those over the limit become the overflow set."""
+
+    __slots__ = ("_limit", "_lock", "_overflowed", "_seen", "instrument")
+
+    def __init__(self, instrument: str, limit: int) -> None:
+        self.instrument = instrument
+        self._limit = limit - 1  # the overflow set is the last one
+        self._seen: set[Key] = set()
+        self._overflowed = False
+        self._lock = threading.Lock()
+
+    def admit(self, attributes: Attributes) -> Attributes:
+        key = _key(attributes) if attributes else _NO_ATTRIBUTES
+        if key in self._seen:
+            return attributes
+        if attributes and len(self._seen) < self._limit and (shown := redact_attributes(attributes)) is not attributes:
+            return self.admit(shown)
+        return attributes if self._add(key) else OVERFLOW
+
+    def _add(self, key: Key) -> bool:
+        with self._lock:
+            if key in self._seen:
+                return True
+            if len(self._seen) < self._limit:
+                self._seen.add(key)
+                return True
+            first, self._overflowed = not self._overflowed, True
+        if first:
+            _log.warning(
+                "Instrument %s has reached its limit of %d label sets: what is over it goes into one overflow series.",
+                self.instrument,
+                self._limit + 1,
+            )
+        return False
+
+    @property
+    def overflowed(self) -> bool:
+        return self._overflowed
+
+
+def _key(attributes: Mapping[str, Any]) -> Key:
+    try:
+        return frozenset(attributes.items())
+    except TypeError:  # a list is an attribute's value, too
+        return frozenset((name, repr(value)) for name, value in attributes.items())
+
+
+class _Limited:
+    """What the synchronous instruments share: the real instrument, its label sets, and the short way to them."""
+
+    def __init__(self, inner: Any, sets: LabelSets, activity: Activity) -> None:
+        self._inner = inner
+        self._sets = sets
+        self._activity = activity
+        self._bindings = Bindings(inner)
+
+    def add(self, amount: float, attributes: Attributes = None, context: Context | None = None) -> None:
+        self._activity.happened = True
+        if not self._bindings.take(amount, attributes, context):
+            self._take(self._inner.add, amount, attributes, context)
+
+    def record(self, amount: float, attributes: Attributes = None, context: Context | None = None) -> None:
+        self._activity.happened = True
+        if not self._bindings.take(amount, attributes, context):
+            self._take(self._inner.record, amount, attributes, context)
+
+    def set(self, amount: float, attributes: Attributes = None, context: Context | None = None) -> None:
+        self._activity.happened = True
+        if not self._bindings.take(amount, attributes, context):
+            self._take(self._inner.set, amount, attributes, context)
+
+    def _take(self, take: Callable[..., None], amount: float, attributes: Attributes, context: Context | None) -> None:
+        admitted = self._sets.admit(attributes)
+        take(amount, admitted, context)
+        if admitted is attributes:
+            self._bindings.bind(attributes)
+
+
+class LimitedCounter(_Limited, Counter):
+    pass
+
+
+class LimitedUpDownCounter(_Limited, UpDownCounter):
+    pass
+
+
+class LimitedHistogram(_Limited, Histogram):
+    pass
+
+
+class LimitedGauge(_Limited, Gauge):
+    pass
+
+
+class LimitedMeter(Meter):
+    """A meter whose instruments have a limit; for the rest it is the meter that it wraps."""
+
+    def __init__(self, inner: Meter, sets: Callable[[str], LabelSets], activity: Activity) -> None:
+        super().__init__(inner.name, inner.version, inner.schema_url)
+        self._inner = inner
+        self._sets = sets
+        self._activity = activity
+
+    def create_counter(self, name: str, unit: str = "", description: str = "") -> Counter:
+        return LimitedCounter(self._inner.create_counter(name, unit, description), self._sets(name), self._activity)
+
+    def create_up_down_counter(self, name: str, unit: str = "", description: str = "") -> UpDownCounter:
+        return LimitedUpDownCounter(
+            self._inner.create_up_down_counter(name, unit, description), self._sets(name), self._activity
+        )
+
+    def create_histogram(
+        self,
+        name: str,
+        unit: str = "",
+        description: str = "",
+        *,
+        explicit_bucket_boundaries_advisory: Sequence[float] | None = None,
+    ) -> Histogram:
+        inner = self._inner.create_histogram(
+            name,
+            unit,
+            description,
+            explicit_bucket_boundaries_advisory=explicit_bucket_boundaries_advisory,
+        )
+        return LimitedHistogram(inner, self._sets(name), self._activity)
+
+    def create_gauge(self, name: str, unit: str = "", description: str = "") -> Gauge:
+        return LimitedGauge(self._inner.create_gauge(name, unit, description), self._sets(name), self._activity)
+
+    def create_observable_counter(
+        self, name: str, callbacks: Sequence[CallbackT] | None = None, unit: str = "", description: str = ""
+    ) -> ObservableCounter:
+        return self._inner.create_observable_counter(name, self._callbacks(name, callbacks), unit, description)
+
+    def create_observable_up_down_counter(
+        self, name: str, callbacks: Sequence[CallbackT] | None = None, unit: str = "", description: str = ""
+    ) -> ObservableUpDownCounter:
+        return self._inner.create_observable_up_down_counter(name, self._callbacks(name, callbacks), unit, description)
+
+    def create_observable_gauge(
+        self, name: str, callbacks: Sequence[CallbackT] | None = None, unit: str = "", description: str = ""
+    ) -> ObservableGauge:
+        return self._inner.create_observable_gauge(name, self._callbacks(name, callbacks), unit, description)
+
+    def _callbacks(self, name: str, callbacks: Sequence[CallbackT] | None) -> Sequence[CallbackT] | None:
+        if callbacks is None:
+            return None
+        sets = self._sets(name)
+        return [_limit_callback(callback, sets) for callback in callbacks]
+
+
+def _limit_callback(callback: CallbackT, sets: LabelSets) -> CallbackT:
+    """Limit what a callback observes: a function's and a generator's alike (the API allows both)."""
+    observe = callback if callable(callback) else _primed(callback)
+
+    def limited(options: CallbackOptions) -> Iterable[Observation]:
+        for seen in observe(options):
+            yield Observation(seen.value, sets.admit(seen.attributes), seen.context)
+
+    return limited
+
+
+def _primed(
+    generator: Generator[Iterable[Observation], CallbackOptions, None],
+) -> Callable[[CallbackOptions], Iterable[Observation]]:
+    next(generator)
+
+    def observe(options: CallbackOptions) -> Iterable[Observation]:
+        try:
+            return generator.send(options)
+        except StopIteration:  # it has nothing more to say
+            return ()
+
+    return observe
+
+
+class LimitedMeterProvider(MeterProvider):
+    """Hand this to whatever asks for a meter provider: each of its instruments is limited."""
+
+    def __init__(self, inner: MeterProvider, limit: int = LABEL_SETS) -> None:
+        self._inner = inner
+        self._limit = limit
+        self._sets: dict[tuple[str, str], LabelSets] = {}
+        self.activity = Activity()
+
+    def get_meter(
+        self,
+        name: str,
+        version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Attributes = None,
+    ) -> Meter:
+        inner = self._inner.get_meter(name, version, schema_url, attributes)
+        return LimitedMeter(inner, lambda instrument: self._sets_of(name, instrument), self.activity)
+
+    def _sets_of(self, meter: str, instrument: str) -> LabelSets:
+        # The SDK tells instruments apart by their names in small letters.
+        return self._sets.setdefault((meter, instrument.lower()), LabelSets(instrument, self._limit))
+
+    def overflowed(self) -> list[str]:
+        """The instruments that have reached their limit."""
+        return sorted({sets.instrument for sets in list(self._sets.values()) if sets.overflowed})

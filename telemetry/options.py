@@ -1,0 +1,21 @@
+"""Specifics: what an application tells the telemetry about itself."""
+
+from dataclasses import dataclass
+
+from telemetry.instrumentation.external_services import ExternalService
+from telemetry.metrics.mapping import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Specifics:
+    """What the telemetry cannot know of the application that it watches.
+
+    Attributes:
+        services: the services that it calls, so that calls are told apart by service and endpoint.
+        rows: what its own instruments are called on `/metrics`.
+        untraced: paths that are counted and get no span, such as probes.
+    """
+
+    services: tuple[ExternalService, ...] = ()
+    rows: tuple[Row, ...] = ()
+    untraced: tuple[str, ...] = ()

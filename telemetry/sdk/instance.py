@@ -1,0 +1,63 @@
+"""Instance: the id of this process among those of a data directory, held by a file lock."""
+
+import fcntl
+import logging
+import os
+import socket
+import uuid
+from pathlib import Path
+from typing import IO, Final
+
+from telemetry import private_files as private
+
+_log = logging.getLogger(__name__)
+
+_MOST_SLOTS: Final = 1024
+
+
+class Instance:
+    """An instance id that is the same after a restart, and that no two living processes share.
+
+    Each process holds the first free slot of its data directory by a file lock, which the system gives back however the
+    process ends. The id is made from the host, the directory and the slot.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._lock: IO[str] | None = None
+        self.id = str(uuid.uuid4())
+        try:
+            slot = self._take_a_slot(data_dir / "instances")
+        except OSError as error:
+            _log.warning("No stable instance id: %s cannot be used (%s).", data_dir, error.strerror)
+        else:
+            self.id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{socket.gethostname()}{data_dir.resolve()}/{slot}"))
+
+    def _take_a_slot(self, directory: Path) -> int:
+        private.make_directory(directory)
+        for slot in range(_MOST_SLOTS):
+            private.make_file(directory / f"{slot}.lock")
+            lock = (directory / f"{slot}.lock").open("a")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+            else:
+                self._lock = lock
+                return slot
+        raise OSError(os.EX_UNAVAILABLE, "every slot is taken")
+
+    def release(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+def in_use(data_dir: Path) -> bool:
+    """Whether any process has a slot of the directory."""
+    for lock in (data_dir / "instances").glob("*.lock"):
+        with lock.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+    return False

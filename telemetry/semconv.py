@@ -1,0 +1,111 @@
+"""Every telemetry word, once: instruments, attributes, and the closed sets their values come from.
+
+Instruments and attributes carry OpenTelemetry's names (semantic conventions 1.4x where there is one). The names that
+`/metrics` speaks are in `telemetry.metrics.vocabulary`, which maps these to those.
+"""
+
+from typing import Final
+
+# Instruments -----------------------------------------------------------------------------------------------------
+HTTP_SERVER_DURATION: Final = "http.server.request.duration"
+HTTP_SERVER_ACTIVE: Final = "http.server.active_requests"
+HTTP_CLIENT_DURATION: Final = "http.client.request.duration"
+DB_OPERATION_DURATION: Final = "db.client.operation.duration"
+DB_CONNECTIONS_USAGE: Final = "db.client.connections.usage"
+JOB_RUNS: Final = "job.runs"
+JOB_DURATION: Final = "job.duration"
+JOB_ACTIVE: Final = "job.active"
+JOB_LAST_SUCCESS: Final = "job.last_success"
+JOB_LAST_FAILURE: Final = "job.last_failure"
+JOB_RUNS_LOST: Final = "job.runs.lost"
+ERRORS: Final = "app.errors"
+APP_UPTIME: Final = "app.uptime"
+APP_INFO: Final = "app.info"
+FILESYSTEM_UTILIZATION: Final = "system.filesystem.utilization"
+MEMORY_UTILIZATION: Final = "system.memory.utilization"
+PROCESS_CPU_TIME: Final = "process.cpu.time"
+PROCESS_MEMORY_USAGE: Final = "process.memory.usage"
+PROCESS_MEMORY_VIRTUAL: Final = "process.memory.virtual"
+PROCESS_THREADS: Final = "process.thread.count"
+PROCESS_OPEN_FDS: Final = "process.unix.file_descriptor.count"
+PROCESS_START_TIME: Final = "process.start_time"
+GC_COLLECTIONS: Final = "cpython.gc.collections"
+TELEMETRY_QUEUE_SIZE: Final = "telemetry.queue.size"
+TELEMETRY_QUEUE_CAPACITY: Final = "telemetry.queue.capacity"
+TELEMETRY_QUEUE_AGE: Final = "telemetry.queue.oldest_age"
+TELEMETRY_DROPPED: Final = "telemetry.dropped"
+TELEMETRY_OVERFLOW: Final = "telemetry.label_sets.overflow"
+JOB_RECORDS: Final = "telemetry.job.records"
+SPOOL_SIZE: Final = "telemetry.spool.size"
+SPOOL_REFUSED: Final = "telemetry.spool.refused"
+ALERTS: Final = "alert.incidents"
+ALERT_AGE: Final = "alert.oldest_waiting_age"
+ALERT_DELAY: Final = "alert.delivery.delay"
+ALERT_SENDS: Final = "alert.sends"
+ALERT_CHANNEL_UP: Final = "alert.channel.up"
+
+# Attributes ------------------------------------------------------------------------------------------------------
+HTTP_METHOD: Final = "http.request.method"
+HTTP_ROUTE: Final = "http.route"
+HTTP_STATUS_CODE: Final = "http.response.status_code"
+URL_SCHEME: Final = "url.scheme"
+URL_PATH: Final = "url.path"
+URL_FULL: Final = "url.full"
+URL_TEMPLATE: Final = "url.template"
+PEER_SERVICE: Final = "service.peer.name"
+ERROR_TYPE: Final = "error.type"
+DB_SYSTEM: Final = "db.system.name"
+DB_OPERATION: Final = "db.operation.name"
+STATE: Final = "state"
+COMPONENT: Final = "component"
+QUEUE: Final = "queue"
+REASON: Final = "reason"
+INSTRUMENT: Final = "instrument"
+FILESYSTEM_PATH: Final = "system.filesystem.path"
+GC_GENERATION: Final = "cpython.gc.generation"
+VERSION: Final = "version"
+ENVIRONMENT: Final = "environment"
+OVERFLOW: Final = "otel.metric.overflow"
+
+JOB_NAME: Final = "job.name"
+JOB_STATUS: Final = "job.status"
+JOB_OUTCOME: Final = "job.outcome"
+JOB_METADATA: Final = "job.metadata"
+JOB_ERROR: Final = "job.error"
+JOB_SCHEDULED_FOR: Final = "job.scheduled_for"
+JOB_MAX_RUNTIME: Final = "job.max_runtime_seconds"
+STATE_OF_A_RUN: Final = ("job", "run")
+"""The entry of the trace state of whatever is in a run (W3C Trace Context)."""
+
+ALERT_LEVEL: Final = "alert.level"
+ALERT_STATE: Final = "alert.state"
+ALERT_ENDED: Final = "alert.ended"
+ALERT_ELSEWHERE: Final = "alert.elsewhere"
+ALERT_PLACE: Final = "alert.place"
+ALERT_FOLLOWS: Final = "alert.follows"
+ALERT_FACTS: Final = "alert.facts"
+ALERT_RUN: Final = "alert.run_id"
+ALERT_FINGERPRINT: Final = "alert.fingerprint"
+CHANNEL: Final = "channel"
+RESULT: Final = "result"
+MESSAGE_ID: Final = "messaging.message.id"
+
+# Values ----------------------------------------------------------------------------------------------------------
+KNOWN_METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
+OTHER_METHOD: Final = "_OTHER"
+UNMATCHED: Final = "unmatched"
+OTHER: Final = "other"
+
+STATUS_RUNNING: Final = "running"
+STATUS_SUCCESS: Final = "success"
+STATUS_FAILED: Final = "failed"
+
+OUTCOME_SUCCESS: Final = "success"
+OUTCOME_ERROR: Final = "error"
+OUTCOME_TIMEOUT: Final = "timeout"
+OUTCOME_CANCELLED: Final = "cancelled"
+OUTCOME_LOST: Final = "lost"
+OUTCOMES: Final = (OUTCOME_SUCCESS, OUTCOME_ERROR, OUTCOME_TIMEOUT, OUTCOME_CANCELLED, OUTCOME_LOST)
+
+QUERY_TYPES: Final = ("select", "insert", "update", "delete", "other")
+DATABASE: Final = "database"
