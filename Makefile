@@ -45,7 +45,7 @@ e2e: .venv/.dev ## the tests against the real Prometheus, Alertmanager and Colle
 	@$(BIN)/python -m pytest -m e2e -n 3 --dist loadgroup --durations 15
 
 collector: .venv/.dev ## build what the tests need of Go, once: the Collector, and the reader of Compose files
-	@$(BIN)/python -m deploy.golang
+	@$(BIN)/python -m tools.go_programs
 
 lock: ## compile the locks anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --prerelease if-necessary-or-explicit --generate-hashes \

@@ -19,13 +19,13 @@ PARTS = {
     "throughput": "bench.throughput",
     "scrape": "bench.scrape",
     "jobs": "bench.jobs",
-    "records": "bench.records",
+    "records": "bench.instruments",
     "alerts": "bench.alerts",
     "redaction": "bench.redaction",
     "sync": "bench.sync",
-    "statistics": "bench.statistics",
+    "statistics": "bench.job_queries",
     "workers": "bench.workers",
-    "stalls": "bench.stalls",
+    "stalls": "bench.latency_under_scrape",
 }
 _PACKAGES = (
     "fastapi",

@@ -8,10 +8,9 @@ from statistics import median, quantiles
 
 from bench.contenders import settings
 from bench.progress import say
-from bench.remote import Failed, Remote
+from bench.subprocess_runner import Failed, Remote
 from bench.table import Table
-from telemetry import semconv as names
-from telemetry import setup
+from telemetry import semconv, setup
 from telemetry.alerts.alert import Alert, AlertLevel
 from telemetry.alerts.channels.channel import Sent
 from telemetry.alerts.channels.rate_limit import Pace
@@ -152,7 +151,7 @@ def _first(number: int) -> None:
     try:
         _fail(_DEPTH)
     except ValueError:
-        _log.exception("It does not work.", extra={names.HTTP_ROUTE: f"/shops/{number}"})
+        _log.exception("It does not work.", extra={semconv.HTTP_ROUTE: f"/shops/{number}"})
 
 
 def line_alone(home: Path) -> Report:

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from bench.contenders import settings
 from bench.progress import say
-from bench.remote import Failed, Remote
+from bench.subprocess_runner import Failed, Remote
 from bench.table import NOT_MEASURED, Table
 from telemetry import setup
 from telemetry.database import create_engine

@@ -10,8 +10,8 @@ from pathlib import Path
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 
-from bench.figures import undisturbed
 from bench.progress import say
+from bench.robust_mean import undisturbed
 from bench.table import Table
 from telemetry.logs.json_formatter import JsonFormatter
 from telemetry.logs.text_formatter import FORMAT, LineFormatter

@@ -12,9 +12,9 @@ from time import process_time
 from typing import Any
 
 from bench.contenders import BARE, CONTENDERS, PATH, build
-from bench.figures import undisturbed
 from bench.progress import say
-from bench.remote import Failed, Team
+from bench.robust_mean import undisturbed
+from bench.subprocess_runner import Failed, Team
 from bench.table import NOT_MEASURED, Table
 
 ROUNDS, QUICK_ROUNDS = 25, 12

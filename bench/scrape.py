@@ -11,15 +11,15 @@ from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, V
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 from bench.progress import say
-from bench.remote import Failed, Remote
+from bench.subprocess_runner import Failed, Remote
 from bench.table import Table
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.metrics.cardinality import LimitedMeterProvider
 from telemetry.metrics.reader import MetricsPage
 from telemetry.metrics.views import BUCKETS
 
 LABEL_SETS = (100, 1_000, 10_000)
-BOUNDS = BUCKETS[names.HTTP_SERVER_DURATION]
+BOUNDS = BUCKETS[semconv.HTTP_SERVER_DURATION]
 _SCRAPES = {100: 15, 1_000: 7, 10_000: 2}
 
 Page = Callable[[], bytes]

@@ -14,16 +14,16 @@ from itertools import pairwise
 from pathlib import Path
 
 from bench.databases import DATABASES
-from bench.figures import undisturbed
 from bench.progress import say
-from bench.remote import Failed, Remote
+from bench.robust_mean import undisturbed
+from bench.subprocess_runner import Failed, Remote
 from bench.table import Table
 from service.bootstrap import Runtime
-from service.database import migrations as database
+from service.database import migrations
 from service.integrations.marketplace import Order, Page, Position, Source
 from service.orders.sync import OrderSync
 from service.sandbox.credentials import wb_token
-from service.sandbox.keeper import answers
+from service.sandbox.supervisor import answers
 from service.settings import Settings
 from service.sync.ingestion import BATCH
 
@@ -126,7 +126,7 @@ def syncing(database_url: str, world: str, directory: Path) -> Callable[[], Sync
         wb_statistics_url=f"{world}/wb-statistics",
     )
     runtime = Runtime(settings)
-    database.migrate(runtime.engine)
+    migrations.migrate(runtime.engine)
     return lambda: _sync(runtime)
 
 

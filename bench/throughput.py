@@ -15,9 +15,9 @@ from pathlib import Path
 import uvicorn
 
 from bench.contenders import BARE, CONTENDERS, PATH, build
-from bench.figures import undisturbed
 from bench.progress import say
-from bench.remote import Failed, Remote, Team
+from bench.robust_mean import undisturbed
+from bench.subprocess_runner import Failed, Remote, Team
 from bench.table import Table
 
 ROUNDS, QUICK_ROUNDS = 12, 4

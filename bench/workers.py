@@ -108,7 +108,7 @@ def ours(directory: str, label_sets: int, restarts: int, connection: Connection)
     from opentelemetry.sdk.metrics import MeterProvider  # noqa: PLC0415  # a contender loads its own
 
     from telemetry.metrics.cardinality import LimitedMeterProvider  # noqa: PLC0415
-    from telemetry.metrics.multiprocess import membership as group  # noqa: PLC0415
+    from telemetry.metrics.multiprocess import membership  # noqa: PLC0415
     from telemetry.metrics.multiprocess.collector import Workers  # noqa: PLC0415
     from telemetry.metrics.multiprocess.snapshot import Snapshot, replace_file  # noqa: PLC0415
     from telemetry.metrics.reader import MetricsPage  # noqa: PLC0415
@@ -122,7 +122,7 @@ def ours(directory: str, label_sets: int, restarts: int, connection: Connection)
 
     def restart() -> None:
         for number in range(restarts):
-            place = group.Place.take(Path(directory))
+            place = membership.Place.take(Path(directory))
             replace_file(place.snapshot, Snapshot(str(place.number), time.time(), page.own()).encode())
             place.leave()
             if number % 10 == 0:

@@ -10,19 +10,18 @@ from service.clients import PROMPT, Outside, counting_waits
 from service.database.clock import SharedClock
 from service.database.startup import BringUp
 from service.instruments import ROWS, BusinessInstruments
-from service.integrations import endpoints as external
+from service.integrations import endpoints
 from service.integrations.http.sleep import Waiting
 from service.jobs.context import Context
 from service.jobs.schedule import JOBS
-from service.sandbox.keeper import Keeper
+from service.sandbox.supervisor import Keeper
 from service.scheduler.claims import Claims
 from service.scheduler.job import Schedule
 from service.scheduler.monitoring.monitor import EVERY, Counting, Listener, Watchman
 from service.scheduler.scheduler import Scheduler, Watch
 from service.settings import SANDBOX_HOST, Settings
 from service.shutdown import Stopping
-from telemetry import semconv as names
-from telemetry import setup
+from telemetry import semconv, setup
 from telemetry.database import create_engine
 from telemetry.health.lifecycle import Lifecycle
 from telemetry.options import Specifics
@@ -33,7 +32,7 @@ UNTRACED: Final = ("/health", "/healthz", "/livez", "/readyz", "/metrics")
 
 
 def specifics(settings: Settings) -> Specifics:
-    return Specifics(tuple(external.services(settings)), ROWS, UNTRACED)
+    return Specifics(tuple(endpoints.services(settings)), ROWS, UNTRACED)
 
 
 class SandboxAway(Exception):  # it is not there
@@ -117,24 +116,27 @@ class Runtime:
     def _begin_at_zero(self) -> None:
         """A series that is there before its first event: else `rate()` does not see that one."""
         for job in self.schedule.scheduled():
-            for status in (names.STATUS_SUCCESS, names.STATUS_FAILED):
-                self.telemetry.instruments.job_runs.add(0, {names.JOB_NAME: job.name, names.JOB_STATUS: status})
+            for status in (semconv.STATUS_SUCCESS, semconv.STATUS_FAILED):
+                self.telemetry.instruments.job_runs.add(0, {semconv.JOB_NAME: job.name, semconv.JOB_STATUS: status})
             for counter in (
                 self.telemetry.instruments.runs_lost,
                 self.instruments.ticks_skipped,
                 self.instruments.runs_missed,
                 self.instruments.runs_overdue,
             ):
-                counter.add(0, {names.JOB_NAME: job.name})
+                counter.add(0, {semconv.JOB_NAME: job.name})
 
     def _remember_last_runs(self) -> None:
         """When a job last succeeded and last failed is known from before this process began."""
         instruments = self.telemetry.instruments
-        told = {names.STATUS_SUCCESS: instruments.job_last_success, names.STATUS_FAILED: instruments.job_last_failure}
+        told = {
+            semconv.STATUS_SUCCESS: instruments.job_last_success,
+            semconv.STATUS_FAILED: instruments.job_last_failure,
+        }
         for job, (status, last) in product(self.schedule.scheduled(), told.items()):
             for run in self.telemetry.store.page(job_name=job.name, status=status, limit=1):
                 ended = run.finished_at or run.started_at
-                last.set(ended.timestamp(), {names.JOB_NAME: job.name})
+                last.set(ended.timestamp(), {semconv.JOB_NAME: job.name})
 
     def _ready(self) -> None:
         self._remember_last_runs()
@@ -158,13 +160,13 @@ class Runtime:
         return self.lifecycle.stopping_since is None
 
     def _missed(self, job_name: str, ticks: int) -> None:
-        self.instruments.runs_missed.add(ticks, {names.JOB_NAME: job_name})
+        self.instruments.runs_missed.add(ticks, {semconv.JOB_NAME: job_name})
 
     def _overdue(self, job_name: str) -> None:
-        self.instruments.runs_overdue.add(1, {names.JOB_NAME: job_name})
+        self.instruments.runs_overdue.add(1, {semconv.JOB_NAME: job_name})
 
     def _skipped(self, job_name: str) -> None:
-        self.instruments.ticks_skipped.add(1, {names.JOB_NAME: job_name})
+        self.instruments.ticks_skipped.add(1, {semconv.JOB_NAME: job_name})
 
     def stop(self) -> None:
         """Orderly: running jobs have until `JOB_GRACE_SECONDS` after the process was told to stop, and are then cancelled.

@@ -27,7 +27,7 @@ from service.integrations.wildberries.reviews import WildberriesReviews
 from service.names import OPENAI, OZON, WB
 from service.reviews.product_names import known_names
 from service.settings import Settings
-from telemetry import semconv as names
+from telemetry import semconv
 
 if TYPE_CHECKING:  # the SDK is imported when it is needed: it takes as long to load as half of the service
     import openai
@@ -156,6 +156,6 @@ def _secret(value: SecretStr | None, variable: str) -> str:
 
 def counting_waits(instruments: BusinessInstruments) -> Waited:
     def waited(service: str, reason: str, seconds: float) -> None:
-        instruments.call_waits.add(seconds, {names.PEER_SERVICE: service, names.REASON: reason})
+        instruments.call_waits.add(seconds, {semconv.PEER_SERVICE: service, semconv.REASON: reason})
 
     return waited

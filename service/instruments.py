@@ -31,7 +31,7 @@ from service.names import (
     TOKEN_USAGE,
     WB,
 )
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.metrics.mapping import Label, Row
 
 STATUSES: Final = (
@@ -88,35 +88,35 @@ ROWS: Final = (
         "counter",
         API_WAIT,
         "Seconds that calls to other services waited before they began.",
-        (Label("service", names.PEER_SERVICE), Label("reason", names.REASON)),
+        (Label("service", semconv.PEER_SERVICE), Label("reason", semconv.REASON)),
     ),
     Row(
         "scheduler_ticks_skipped_total",
         "counter",
         TICKS_SKIPPED,
         "Ticks of a job that found the run before them going on.",
-        (Label("job_name", names.JOB_NAME),),
+        (Label("job_name", semconv.JOB_NAME),),
     ),
     Row(
         "scheduler_runs_missed_total",
         "counter",
         RUNS_MISSED,
         "Ticks of a job for which no run began in time, though somebody was there.",
-        (Label("job_name", names.JOB_NAME),),
+        (Label("job_name", semconv.JOB_NAME),),
     ),
     Row(
         "scheduler_runs_overdue_total",
         "counter",
         RUNS_OVERDUE,
         "Runs of a job that went on for longer than they may.",
-        (Label("job_name", names.JOB_NAME),),
+        (Label("job_name", semconv.JOB_NAME),),
     ),
     Row(
         "http_connections_refused_total",
         "counter",
         CONNECTIONS_REFUSED,
         "Connections closed: a client too slow, or the head of a request too large.",
-        (Label("status", names.HTTP_STATUS_CODE),),
+        (Label("status", semconv.HTTP_STATUS_CODE),),
     ),
 )
 
@@ -163,10 +163,10 @@ class BusinessInstruments:
     def _begin_at_zero(self) -> None:
         """Where all label sets are known before, so that a first event is seen by `rate()`."""
         for status in STATUSES:
-            self.connections_refused.add(0, {names.HTTP_STATUS_CODE: status})
+            self.connections_refused.add(0, {semconv.HTTP_STATUS_CODE: status})
         for marketplace in MARKETPLACES:
             self.advice_generated.add(0, {MARKETPLACE: marketplace})
         for marketplace, outcome in product(MARKETPLACES, OUTCOMES):
             self.drafts.add(0, {MARKETPLACE: marketplace, OUTCOME: outcome})
         for service, reason in product(_CALLED, (PACE, BACKOFF)):
-            self.call_waits.add(0, {names.PEER_SERVICE: service, names.REASON: reason})
+            self.call_waits.add(0, {semconv.PEER_SERVICE: service, semconv.REASON: reason})

@@ -10,15 +10,12 @@ from typing import Any
 from fastapi import Depends, FastAPI
 
 from service import __version__
-from service.api import alerts, health, jobs, metrics, orders, reviews
-from service.api import docs as documentation
-from service.api import job_stats as statistics
-from service.api import review_actions as actions
+from service.api import alerts, docs, health, job_stats, jobs, metrics, orders, review_actions, reviews
 from service.api.auth import require_ops_token, require_ops_token_or_password
 from service.api.middleware import put_edge
 from service.api.problems import PROBLEM, install_error_pages
 from service.bootstrap import Runtime, specifics
-from service.database import migrations as database
+from service.database import migrations
 from service.settings import Settings
 from telemetry import setup
 from telemetry.health.lifecycle import stopping_on_signals
@@ -46,19 +43,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         runtime.telemetry.resources,
         runtime.settings,
         {
-            "database": lambda: database.ping(runtime.engine),
-            "migrations": lambda: database.at_head(runtime.engine),
+            "database": lambda: migrations.ping(runtime.engine),
+            "migrations": lambda: migrations.at_head(runtime.engine),
             "scheduler": runtime.scheduler.check,
             "alerts": runtime.telemetry.alerts.check,
         },
     )
     install_error_pages(app)
     app.include_router(health.router)
-    for router in (reviews.router, actions.router, orders.router):
+    for router in (reviews.router, review_actions.router, orders.router):
         app.include_router(router)
-    for router in (metrics.router, jobs.router, statistics.router, alerts.router):
+    for router in (metrics.router, jobs.router, job_stats.router, alerts.router):
         app.include_router(router, dependencies=[Depends(require_ops_token)], responses={401: PROBLEM})
-    app.include_router(documentation.router, dependencies=[Depends(require_ops_token_or_password)])
+    app.include_router(docs.router, dependencies=[Depends(require_ops_token_or_password)])
     put_edge(app, runtime.settings.open_to_all)
     setup.start(app=app, settings=runtime.settings, specifics=specifics(runtime.settings))
     return app

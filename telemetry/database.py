@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, Dialect, Engine, make_url
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator
 
-from telemetry import private_files as private
+from telemetry import private_files
 
 BUSY_TIMEOUT_MS: Final = 5000
 POOL_TIMEOUT_S: Final = 5
@@ -63,9 +63,9 @@ def _sqlite(url: URL) -> Engine:
 
 def _make(file: Path) -> None:
     """For the owner's eyes, as then are its log and what else SQLite puts beside it. SQLite says what is wrong, if it is."""
-    private.make_directory(file.parent)
+    private_files.make_directory(file.parent)
     with suppress(OSError):
-        private.make_file(file)
+        private_files.make_file(file)
 
 
 def _file(url: URL) -> Path | None:

@@ -6,7 +6,7 @@ from typing import Self
 from opentelemetry.metrics import Counter, Histogram, Meter, UpDownCounter
 from opentelemetry.metrics import _Gauge as Gauge
 
-from telemetry import semconv as names
+from telemetry import semconv
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,30 +29,32 @@ class Instruments:
     def create(cls, meter: Meter) -> Self:
         return cls(
             http_server_duration=meter.create_histogram(
-                names.HTTP_SERVER_DURATION, unit="s", description="Duration of HTTP server requests."
+                semconv.HTTP_SERVER_DURATION, unit="s", description="Duration of HTTP server requests."
             ),
             http_client_duration=meter.create_histogram(
-                names.HTTP_CLIENT_DURATION, unit="s", description="Duration of HTTP calls out, failed ones included."
+                semconv.HTTP_CLIENT_DURATION, unit="s", description="Duration of HTTP calls out, failed ones included."
             ),
             db_operation_duration=meter.create_histogram(
-                names.DB_OPERATION_DURATION, unit="s", description="Duration of database client operations."
+                semconv.DB_OPERATION_DURATION, unit="s", description="Duration of database client operations."
             ),
-            job_runs=meter.create_counter(names.JOB_RUNS, unit="{run}", description="Job runs that ended."),
-            job_duration=meter.create_histogram(names.JOB_DURATION, unit="s", description="Duration of job runs."),
+            job_runs=meter.create_counter(semconv.JOB_RUNS, unit="{run}", description="Job runs that ended."),
+            job_duration=meter.create_histogram(semconv.JOB_DURATION, unit="s", description="Duration of job runs."),
             job_active=meter.create_up_down_counter(
-                names.JOB_ACTIVE, unit="{run}", description="Job runs in progress."
+                semconv.JOB_ACTIVE, unit="{run}", description="Job runs in progress."
             ),
             job_last_success=meter.create_gauge(
-                names.JOB_LAST_SUCCESS, unit="s", description="When a job last succeeded, as Unix time."
+                semconv.JOB_LAST_SUCCESS, unit="s", description="When a job last succeeded, as Unix time."
             ),
             job_last_failure=meter.create_gauge(
-                names.JOB_LAST_FAILURE, unit="s", description="When a job last failed, as Unix time."
+                semconv.JOB_LAST_FAILURE, unit="s", description="When a job last failed, as Unix time."
             ),
             runs_lost=meter.create_counter(
-                names.JOB_RUNS_LOST, unit="{run}", description="Job runs whose process ended without a word."
+                semconv.JOB_RUNS_LOST, unit="{run}", description="Job runs whose process ended without a word."
             ),
-            errors=meter.create_counter(names.ERRORS, unit="{error}", description="Events logged at ERROR and above."),
+            errors=meter.create_counter(
+                semconv.ERRORS, unit="{error}", description="Events logged at ERROR and above."
+            ),
             dropped=meter.create_counter(
-                names.TELEMETRY_DROPPED, unit="{item}", description="Telemetry that was dropped, by queue and reason."
+                semconv.TELEMETRY_DROPPED, unit="{item}", description="Telemetry that was dropped, by queue and reason."
             ),
         )

@@ -17,7 +17,7 @@ from telemetry.jobs.run_metrics import JobCounts
 from telemetry.jobs.run_profile import Insides
 from telemetry.logs.error_counter import ErrorCounter
 from telemetry.logs.otel_handler import ExportHandler
-from telemetry.sdk import exporters as otlp
+from telemetry.sdk import exporters
 from telemetry.sdk.env_defaults import default_variables
 from telemetry.sdk.sampler import JobSampler
 from telemetry.settings import TelemetrySettings
@@ -41,7 +41,7 @@ def tracer_provider(about: Resource, settings: TelemetrySettings, meters: MeterP
         provider = TracerProvider(resource=about, shutdown_on_exit=False, meter_provider=meters)
     provider.sampler = JobSampler(provider.sampler, jobs.insides.has)
     provider.add_span_processor(JobSpanProcessor(jobs.record, JobCounts(jobs.instruments), jobs.insides))
-    for processor in otlp.span_processors(meters):
+    for processor in exporters.span_processors(meters):
         provider.add_span_processor(processor)
     return provider
 
@@ -53,7 +53,7 @@ def log_handler(
     provider = LoggerProvider(about, shutdown_on_exit=False, meter_provider=meters)
     provider.add_log_record_processor(ErrorCounter(instruments.errors))
     provider.add_log_record_processor(SimpleLogRecordProcessor(alerts, meter_provider=NoOpMeterProvider()))
-    exported = otlp.log_processors(meters)
+    exported = exporters.log_processors(meters)
     for processor in exported:
         provider.add_log_record_processor(processor)
     return ExportHandler(logging.NOTSET if exported else logging.ERROR, provider)

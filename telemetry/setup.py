@@ -19,13 +19,12 @@ from opentelemetry.sdk.trace import TracerProvider
 from sqlalchemy.engine import Engine
 
 from telemetry import providers
-from telemetry.alerts import service as alert_service
+from telemetry.alerts import service
 from telemetry.alerts.channels import telegram
 from telemetry.alerts.pipeline import Alerts, Surroundings
 from telemetry.database import create_engine
 from telemetry.health.system_resources import Resources
-from telemetry.instrumentation import process
-from telemetry.instrumentation import self_metrics as own
+from telemetry.instrumentation import process, self_metrics
 from telemetry.instrumentation.external_services import ExternalService, ServiceDirectory
 from telemetry.instrumentation.fastapi.instrumentor import instrument_app
 from telemetry.instrumentation.fastapi.request import ServerInstruments
@@ -46,9 +45,8 @@ from telemetry.metrics.views import views
 from telemetry.metrics.vocabulary import VOCABULARY
 from telemetry.options import Specifics
 from telemetry.redaction.exporters import redacted_resource
-from telemetry.sdk import exporters as otlp
+from telemetry.sdk import exporters, resource
 from telemetry.sdk import instance as instance_lock
-from telemetry.sdk import resource
 from telemetry.sdk.shutdown import all_at_once
 from telemetry.settings import TelemetrySettings
 
@@ -107,13 +105,13 @@ def build(
     settings: TelemetrySettings, engine: Engine, specifics: Specifics = _NOTHING_SPECIFIC, limit: int = LABEL_SETS
 ) -> Telemetry:
     """Build the providers and switch every instrumentation on. `start` is this, once for a process."""
-    otlp.check()
+    exporters.check()
     instance = instance_lock.Instance(settings.data_dir)
     about = redacted_resource(
         resource.describe(settings.service_name, settings.service_version, settings.environment, instance.id)
     )
     page = MetricsPage(settings.metrics_names, Translator((*VOCABULARY, *specifics.rows)))
-    sdk_meters = MeterProvider([page, *otlp.metric_readers()], about, shutdown_on_exit=False, views=views())
+    sdk_meters = MeterProvider([page, *exporters.metric_readers()], about, shutdown_on_exit=False, views=views())
     meters = LimitedMeterProvider(sdk_meters, limit)
     meter = meters.get_meter(_SCOPE)
     instruments = Instruments.create(meter)
@@ -151,9 +149,9 @@ def _observe(built: Telemetry) -> None:
     process.observe_process(meter)
     process.observe_application(meter, process.Application(settings.service_version, settings.environment))
     process.observe_resources(meter, built.resources)
-    own.observe_queue(meter, QUEUE_NAME, built.records.recorder)
+    self_metrics.observe_queue(meter, QUEUE_NAME, built.records.recorder)
     built.records.observe(meter)
-    own.observe_limits(meter, built.meter_provider)
+    self_metrics.observe_limits(meter, built.meter_provider)
     if built.workers is not None:  # the page of one is that of all
         built.page.whole = built.workers.families
         built.workers.start()
@@ -164,13 +162,13 @@ def _instrument(built: Telemetry, engine: Engine, services: Iterable[ExternalSer
         Providers(built.tracer_provider, built.meter_provider), built.instruments, ServiceDirectory(services), engine
     )
     monitor.activate(monitor.JobMonitoring(built.tracer_provider.get_tracer(_SCOPE), built.records.recorder))
-    alert_service.activate(built.alerts.service)
+    service.activate(built.alerts.service)
     root = logging.getLogger()
     root.addHandler(built.log_handler)
     built.before_shutdown.extend(
         (
             lambda: root.removeHandler(built.log_handler),
-            alert_service.deactivate,
+            service.deactivate,
             monitor.deactivate,
             uninstrument_libraries,
             tell_repeats,

@@ -20,7 +20,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.pool import NullPool
 
-from service.database import migrations as database
+from service.database import migrations
 from service.settings import Settings
 from telemetry.database import create_engine
 from telemetry.logs.setup import tell_repeats
@@ -172,7 +172,7 @@ def _administer(url: URL, *statements: str) -> None:
 def _migrate(url: URL) -> None:
     """The last connection that is closed takes SQLite's log into the file: a copy of that one is a whole copy."""
     with _opened(url) as engine:
-        database.migrate(engine)
+        migrations.migrate(engine)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
-from service import names as words
+from service import names
 from service.advice import prompt
 from service.advice.outcomes import DRAFTED, Draft
 from service.advice.pricing import Usage, cost_of
@@ -19,7 +19,7 @@ from service.integrations.http.rate_limiter import Limit, Pace
 from service.integrations.http.throttle import Turns, Wait
 from service.integrations.openai.errors import UNSENDABLE_KEY, Failure, QuotaExhausted, failure_of
 from service.names import OPENAI
-from telemetry import semconv as names
+from telemetry import semconv
 
 if TYPE_CHECKING:  # the SDK is imported when it is needed: it takes as long to load as half of the service
     import openai
@@ -62,11 +62,11 @@ class Drafter:
         try:
             draft = self._ask_until_answered(subject, answer_length)
         except CallError as error:
-            self._count(subject, words.QUOTA if isinstance(error, QuotaExhausted) else words.ERROR)
+            self._count(subject, names.QUOTA if isinstance(error, QuotaExhausted) else names.ERROR)
             raise
         self._count(subject, draft.outcome)
         if draft.outcome == DRAFTED:
-            self.instruments.advice_generated.add(1, {words.MARKETPLACE: subject.marketplace})
+            self.instruments.advice_generated.add(1, {names.MARKETPLACE: subject.marketplace})
         return draft
 
     def _ask_until_answered(self, subject: Subject, answer_length: int) -> Draft:
@@ -84,9 +84,9 @@ class Drafter:
 
     def _attempt(self, subject: Subject, answer_length: int) -> Reply | Failure:
         attributes = {
-            words.GEN_AI_OPERATION: _CHAT,
-            words.GEN_AI_PROVIDER: OPENAI,
-            words.GEN_AI_REQUEST_MODEL: self.model,
+            names.GEN_AI_OPERATION: _CHAT,
+            names.GEN_AI_PROVIDER: OPENAI,
+            names.GEN_AI_REQUEST_MODEL: self.model,
         }
         with self.tracer.start_as_current_span(
             f"{_CHAT} {self.model}", kind=SpanKind.CLIENT, attributes=attributes
@@ -122,7 +122,7 @@ class Drafter:
         if usage:
             self._measure(usage)
         if cost is not None:
-            self.instruments.money.add(float(cost), {words.GEN_AI_REQUEST_MODEL: self.model})
+            self.instruments.money.add(float(cost), {names.GEN_AI_REQUEST_MODEL: self.model})
         return Draft(
             outcome=reply.verdict.outcome,
             text=reply.verdict.text,
@@ -136,30 +136,30 @@ class Drafter:
     def _measure(self, usage: Usage) -> None:
         for kind, tokens in (("input", usage.input), ("output", usage.output)):
             attributes = {
-                words.GEN_AI_OPERATION: _CHAT,
-                words.GEN_AI_PROVIDER: OPENAI,
-                words.GEN_AI_REQUEST_MODEL: self.model,
-                words.GEN_AI_TOKEN_TYPE: kind,
+                names.GEN_AI_OPERATION: _CHAT,
+                names.GEN_AI_PROVIDER: OPENAI,
+                names.GEN_AI_REQUEST_MODEL: self.model,
+                names.GEN_AI_TOKEN_TYPE: kind,
             }
             self.instruments.token_usage.record(tokens, attributes)
 
     def _count(self, subject: Subject, outcome: str) -> None:
-        self.instruments.drafts.add(1, {words.MARKETPLACE: subject.marketplace, words.OUTCOME: outcome})
+        self.instruments.drafts.add(1, {names.MARKETPLACE: subject.marketplace, names.OUTCOME: outcome})
 
 
 def _describe(span: Span, result: Reply | Failure) -> None:
     """Numbers and names, never a text."""
     if isinstance(result, Failure):
-        span.set_attribute(names.ERROR_TYPE, type(result.error).__name__)
+        span.set_attribute(semconv.ERROR_TYPE, type(result.error).__name__)
         span.set_status(Status(StatusCode.ERROR, str(result.error)))
         return
     if result.id:
-        span.set_attribute(words.GEN_AI_RESPONSE_ID, result.id)
+        span.set_attribute(names.GEN_AI_RESPONSE_ID, result.id)
     if result.model:
-        span.set_attribute(words.GEN_AI_RESPONSE_MODEL, result.model)
+        span.set_attribute(names.GEN_AI_RESPONSE_MODEL, result.model)
     if result.usage:
-        span.set_attribute(words.GEN_AI_INPUT_TOKENS, result.usage.input)
-        span.set_attribute(words.GEN_AI_OUTPUT_TOKENS, result.usage.output)
+        span.set_attribute(names.GEN_AI_INPUT_TOKENS, result.usage.input)
+        span.set_attribute(names.GEN_AI_OUTPUT_TOKENS, result.usage.output)
     if result.verdict.outcome != DRAFTED:
-        span.set_attribute(names.ERROR_TYPE, result.verdict.outcome)
+        span.set_attribute(semconv.ERROR_TYPE, result.verdict.outcome)
         span.set_status(Status(StatusCode.ERROR))

@@ -13,7 +13,7 @@ from opentelemetry import metrics
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.instruments import refusals
-from telemetry import semconv as names
+from telemetry import semconv
 
 HEAD_WITHIN: Final = 10.0
 BODY_WITHIN: Final = 30.0
@@ -133,7 +133,7 @@ class Connection(HttpToolsProtocol):
             return
         # Of whatever meters there are here: uvicorn makes connections.
         refused = refusals(metrics.get_meter("service"))
-        refused.add(1, {names.HTTP_STATUS_CODE: status or HTTPStatus.REQUEST_TIMEOUT})
+        refused.add(1, {semconv.HTTP_STATUS_CODE: status or HTTPStatus.REQUEST_TIMEOUT})
         if status is not None:
             head = f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
             self.transport.write(head.encode("ascii"))

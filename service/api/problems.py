@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 
 from service.errors import Problem
 from service.integrations.http.errors import CallError, NotConfigured, Paused
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.error_text import describe
 from telemetry.logs.filters import mark_reported
 from telemetry.redaction.policy import redact
@@ -132,7 +132,10 @@ async def _crashed(request: Request, error: Exception) -> JSONResponse:
 
     uvicorn closes the connection behind it, and the client is told: its next request on it would be reset.
     """
-    about = {names.COMPONENT: "http", names.HTTP_ROUTE: getattr(request.scope.get("route"), "path", names.UNMATCHED)}
+    about = {
+        semconv.COMPONENT: "http",
+        semconv.HTTP_ROUTE: getattr(request.scope.get("route"), "path", semconv.UNMATCHED),
+    }
     _log.error("%s %s crashed", request.method, request.url.path, exc_info=error, extra=about)
     mark_reported(error)
     return render(

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 from typing import Final
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.outbox.queries import Told
@@ -32,9 +32,9 @@ def test_alert(alerts: Alerts, say: Say, within: float) -> bool:
         return False
     fingerprint, begun = f"test-{uuid.uuid4().hex[:11]}", time.time()
     about = {
-        names.COMPONENT: "test-alert",
-        names.ALERT_LEVEL: str(AlertLevel.INFO),
-        names.ALERT_FINGERPRINT: fingerprint,
+        semconv.COMPONENT: "test-alert",
+        semconv.ALERT_LEVEL: str(AlertLevel.INFO),
+        semconv.ALERT_FINGERPRINT: fingerprint,
     }
     log.info("This is a test: somebody wants to know whether alerts arrive. They do.", extra=about)
     said = ""

@@ -13,11 +13,10 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.bootstrap import Runtime, SandboxAway
-from service.cli import alerts as alerting
-from service.cli import database as restoring
+from service.cli import alerts, database
 from service.cli.doctor import FAIL, examine
 from service.cli.output import complain, say
-from service.database import migrations as database
+from service.database import migrations
 from service.database.clock import utcnow
 from service.jobs.schedule import JOBS
 from service.scheduler.claims import new_holder
@@ -59,9 +58,9 @@ def jobs(_options: argparse.Namespace) -> int:
     runtime = Runtime(Settings.read())
     now = utcnow()
     try:
-        database.at_head(runtime.engine)
+        migrations.at_head(runtime.engine)
         last, missed = runtime.telemetry.store.latest(), missed_runs(runtime.engine, now - DAY)
-    except (SQLAlchemyError, database.MigrationsMissing) as error:
+    except (SQLAlchemyError, migrations.MigrationsMissing) as error:
         return complain(f"The database cannot be read: {describe(error)}.")
     finally:
         setup.shutdown(1.0)
@@ -120,7 +119,7 @@ def run_one(options: argparse.Namespace) -> int:
 
 
 def _run_and_describe(job: Job, runtime: Runtime) -> str:
-    database.migrate(runtime.engine)
+    migrations.migrate(runtime.engine)
     with runtime.surroundings():
         started = time.perf_counter()
         run = _run_alone(job, runtime)
@@ -166,7 +165,7 @@ def test_alert(options: argparse.Namespace) -> int:
     runtime = Runtime(Settings.read())
     try:
         with runtime.surroundings():
-            return 0 if alerting.test_alert(runtime.telemetry.alerts, say, options.within) else 1
+            return 0 if alerts.test_alert(runtime.telemetry.alerts, say, options.within) else 1
     except SandboxAway as error:
         return complain(str(error))
     finally:
@@ -175,11 +174,11 @@ def test_alert(options: argparse.Namespace) -> int:
 
 def silence(options: argparse.Namespace) -> int:
     """Begin, end or list silences."""
-    if complaint := alerting.complaint(options):
+    if complaint := alerts.complaint(options):
         return complain(complaint)
     runtime = Runtime(Settings.read())
     try:
-        say(alerting.silence(runtime.telemetry.alerts.silences, options))
+        say(alerts.silence(runtime.telemetry.alerts.silences, options))
     except (sqlite3.Error, OSError) as error:
         return complain(f"The outbox of alerts cannot be written: {describe(error)}.")
     finally:
@@ -192,15 +191,15 @@ def restore(options: argparse.Namespace) -> int:
     settings = Settings.read()
     setup_logging(settings)
     if options.file is None:
-        return restoring.list_backups(settings.data_dir, say, complain)
-    return restoring.restore(settings, options.file, say, complain)
+        return database.list_backups(settings.data_dir, say, complain)
+    return database.restore(settings, options.file, say, complain)
 
 
 def copy(options: argparse.Namespace) -> int:
     """Copy every row of the database into another, such as from SQLite to PostgreSQL."""
     settings = Settings.read()
     setup_logging(settings)
-    return restoring.copy(settings, options.target, say, complain)
+    return database.copy(settings, options.target, say, complain)
 
 
 def doctor(_options: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
 """Configuration: what is not set, and what that means."""
 
 from service.settings import Settings
-from telemetry.sdk import exporters as otlp
+from telemetry.sdk import exporters
 
 
 def missing(settings: Settings) -> list[str]:
@@ -23,4 +23,4 @@ def missing(settings: Settings) -> list[str]:
 
 
 def _exports() -> bool:
-    return any(otlp.exporters(signal) for signal in otlp.SIGNALS)
+    return any(exporters.exporters(signal) for signal in exporters.SIGNALS)

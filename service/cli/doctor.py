@@ -12,7 +12,7 @@ from uuid import uuid4
 from service.bootstrap import Runtime
 from service.cli.configuration import missing
 from service.clients import Outside
-from service.database import migrations as database
+from service.database import migrations
 from service.database.backup import BackupFailed, check_backup
 from service.database.clock import utcnow
 from service.integrations.http.client import Call
@@ -22,9 +22,9 @@ from service.integrations.openai.errors import failure_of
 from service.integrations.ozon.credentials import check_key
 from service.integrations.telegram import check_bot
 from service.settings import Settings
-from telemetry import private_files as private
+from telemetry import private_files
 from telemetry.error_text import describe
-from telemetry.sdk import exporters as otlp
+from telemetry.sdk import exporters
 from telemetry.selftest import SelfTest, Silent
 
 
@@ -140,7 +140,7 @@ def _variables(settings: Settings) -> str:
 
 def _privacy(settings: Settings) -> str:
     """What was made by an earlier version, or by somebody else, may be open; what is made from now on is not."""
-    found = [str(path) for path in private.open_to_others({settings.data_dir, settings.log_dir})]
+    found = [str(path) for path in private_files.open_to_others({settings.data_dir, settings.log_dir})]
     if found:
         shown = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")  # noqa: PLR2004  # a line
         raise Unwell(f"others on this machine may read {shown}: chmod -R go= {settings.data_dir} {settings.log_dir}")
@@ -149,7 +149,9 @@ def _privacy(settings: Settings) -> str:
 
 def _otlp() -> str:
     """Whether somebody listens where the signals are to go."""
-    endpoints = {otlp.endpoint(signal) for signal in otlp.SIGNALS if "otlp" in otlp.exporters(signal)} - {""}
+    endpoints = {
+        exporters.endpoint(signal) for signal in exporters.SIGNALS if "otlp" in exporters.exporters(signal)
+    } - {""}
     for endpoint in endpoints:
         parts = urlsplit(endpoint if "//" in endpoint else f"//{endpoint}")
         with socket.create_connection((parts.hostname or "localhost", parts.port or 4318), timeout=2):
@@ -158,12 +160,12 @@ def _otlp() -> str:
 
 
 def _database(runtime: Runtime) -> str:
-    database.ping(runtime.engine)
+    migrations.ping(runtime.engine)
     return runtime.settings.url.render_as_string(hide_password=True)
 
 
 def _migrations(runtime: Runtime) -> str:
-    database.at_head(runtime.engine)
+    migrations.at_head(runtime.engine)
     return "at the newest"
 
 
@@ -177,7 +179,7 @@ def _alerts(runtime: Runtime) -> str:
 def _writable(directory: Path) -> str:
     probe = directory / f".doctor-{uuid4().hex}"
     try:
-        private.make_directory(directory)
+        private_files.make_directory(directory)
         probe.write_bytes(os.urandom(16))
         probe.unlink()
     except OSError as error:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from service import __version__
 from service.cli import commands
-from service.cli import serve as serving
 from service.cli.alerts import seconds_of
 from service.cli.output import complain
 from telemetry.settings import SettingsError
@@ -23,11 +22,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"sovani {__version__}")
     added = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    serve = _add(added, "serve", serving.serve, "serve the API, with the scheduler in it")
-    serve.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes that serve (default: 1)")
-    serve.add_argument("--host", help="address to listen on (default: HOST, 127.0.0.1)")
-    serve.add_argument("--port", help="port to listen on (default: PORT, 8080)")
-    serve.add_argument("--no-scheduler", action="store_true", help="leave the jobs to `python -m service scheduler`")
+    command = _add(added, "serve", serve, "serve the API, with the scheduler in it")
+    command.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes that serve (default: 1)")
+    command.add_argument("--host", help="address to listen on (default: HOST, 127.0.0.1)")
+    command.add_argument("--port", help="port to listen on (default: PORT, 8080)")
+    command.add_argument("--no-scheduler", action="store_true", help="leave the jobs to `python -m service scheduler`")
     _add(added, "scheduler", commands.scheduler, "run the scheduled jobs alone")
     _add(added, "jobs", commands.jobs, "list the schedule with last and next runs")
     run_job = _add(added, "run-job", commands.run_one, "run one job now, recorded like any other")

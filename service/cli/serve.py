@@ -13,7 +13,7 @@ import uvicorn
 from service.cli.banner import banner
 from service.cli.output import complain, say
 from service.jobs.schedule import JOBS
-from service.sandbox.keeper import answers
+from service.sandbox.supervisor import answers
 from service.scheduler.job import Schedule
 from service.settings import SANDBOX_HOST, Settings
 from telemetry.logs import setup_logging

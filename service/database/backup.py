@@ -18,7 +18,7 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.engine import URL, Engine
 
-from telemetry import private_files as private
+from telemetry import private_files
 
 TIMEOUT: Final = 1800.0
 _SOON: Final = 10.0
@@ -43,7 +43,7 @@ def backup_database(url: URL, directory: Path, now: datetime, timeout: float = T
         BackupFailed: it was tried, and did not work.
     """
     copy, suffix = (_copy_sqlite, "db") if url.get_backend_name() == "sqlite" else (_dump_postgresql, "dump")
-    private.make_directory(directory)
+    private_files.make_directory(directory)
     _remove_left_behind(directory, now - _LEFT_BEHIND)
     final, partial = _reserve(directory, f"sovani-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}", suffix)
     try:

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, Table, func, insert, select
 from sqlalchemy.engine import URL, Engine
 
-from service.database import migrations as database
+from service.database import migrations
 from service.database.in_use import Place, require_idle
 from service.database.tables import Base
 from telemetry.database import create_engine
@@ -32,9 +32,9 @@ def copy_database(source: Place, target: URL, say: Say) -> int:
         raise CopyFailed("Both are the same database.")
     require_idle(source, "copy")
     with _engine(source.url) as from_engine, _engine(target) as to_engine:
-        database.at_head(from_engine)
-        database.migrate(to_engine)
-        with _snapshot(from_engine) as reading, database.exclusively(to_engine) as writing:
+        migrations.at_head(from_engine)
+        migrations.migrate(to_engine)
+        with _snapshot(from_engine) as reading, migrations.exclusively(to_engine) as writing:
             return _copy(reading, writing, say)
 
 

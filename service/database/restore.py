@@ -12,10 +12,10 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.engine import URL, Engine
 
-from service.database import migrations as database
+from service.database import migrations
 from service.database.backup import backup_database, run_client
 from service.database.in_use import Place, require_idle
-from telemetry import private_files as private
+from telemetry import private_files
 from telemetry.database import create_engine
 
 _SQLITE: Final = b"SQLite format 3\x00"
@@ -47,7 +47,7 @@ def restore_database(place: Place, backup: Path, now: datetime, say: Callable[[s
     replace(url, backup)
     engine = create_engine(url)
     try:
-        database.migrate(engine)
+        migrations.migrate(engine)
     finally:
         engine.dispose()
     say("The database is restored, and at the newest revision.")
@@ -80,7 +80,7 @@ def _check_sqlite(backup: Path) -> None:
 
 
 def _check_revision(backup: Path, revision: str | None) -> None:
-    if revision is None or not database.is_known(revision):
+    if revision is None or not migrations.is_known(revision):
         raise RestoreFailed(f"{backup} is of another version of the service than this one knows: update the service.")
 
 
@@ -104,9 +104,9 @@ def _replace_sqlite(url: URL, backup: Path) -> None:
     place = Path(url.database or "").absolute()
     fresh = place.with_name(f".{place.name}.restoring")
     try:
-        private.make_directory(place.parent)
+        private_files.make_directory(place.parent)
         fresh.unlink(missing_ok=True)
-        private.make_file(fresh)
+        private_files.make_file(fresh)
         shutil.copyfile(backup, fresh)
         for beside in ("-wal", "-shm"):
             place.with_name(place.name + beside).unlink(missing_ok=True)

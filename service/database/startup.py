@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy.engine import Engine
 
-from service.database import migrations as database
+from service.database import migrations
 from telemetry.error_text import describe
 
 RETRY: Final = 1.0
@@ -37,7 +37,7 @@ class BringUp:
         said = ""
         while not self._stop.is_set():
             try:
-                database.migrate(self._engine)
+                migrations.migrate(self._engine)
                 self._then()
             except Exception as error:  # noqa: BLE001  # the database may be away for any reason
                 if (reason := describe(error)) != said:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy.engine import URL, Engine
 
 from service.database.backup import backup_database
-from service.scheduler.monitoring import missed_runs as missed
+from service.scheduler.monitoring import missed_runs
 from telemetry.alerts.service import AlertService
 from telemetry.jobs.store.retention import Retention
 from telemetry.jobs.store.runs import JobRunStore
@@ -39,7 +39,7 @@ def prune_job_runs(store: JobRunStore, engine: Engine, keep_days: int, now: date
         "removed": pruned.runs,
         "days_rolled_up": pruned.days_rolled_up,
         "longest_batch_seconds": pruned.longest_batch_seconds,
-        "missed_removed": missed.prune(engine, now - timedelta(days=keep_days)),
+        "missed_removed": missed_runs.prune(engine, now - timedelta(days=keep_days)),
     }
 
 

@@ -17,16 +17,16 @@ from typing import Any, Final
 
 import uvicorn
 
-from service.sandbox.fake import Fake, Ground
 from service.sandbox.faults import Cut, Faults
 from service.sandbox.journal import Journal
-from service.sandbox.openai.fake import OpenAIFake
+from service.sandbox.openai.service import OpenAIFake
 from service.sandbox.options import Options
-from service.sandbox.ozon.fake import OzonFake
+from service.sandbox.ozon.service import OzonFake
 from service.sandbox.server import Sandbox
-from service.sandbox.telegram.fake import TelegramFake
-from service.sandbox.wildberries.fake import WildberriesFake
-from service.sandbox.world import World, utcnow
+from service.sandbox.service import Fake, Ground
+from service.sandbox.simulation import World, utcnow
+from service.sandbox.telegram.service import TelegramFake
+from service.sandbox.wildberries.service import WildberriesFake
 
 _LARGEST_PORT: Final = 65535
 

@@ -11,8 +11,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.sandbox.fake import Fake, Ground
 from service.sandbox.faults import Faults, FaultyService
+from service.sandbox.service import Fake, Ground
 
 HEADER: Final = "x-sandbox"
 MARK: Final = "sovani"

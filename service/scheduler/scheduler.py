@@ -14,7 +14,7 @@ from service.scheduler.claims import Taken, new_holder
 from service.scheduler.job import Job, RunContext, Schedule
 from service.scheduler.lease_renewal import Extending, Leases
 from service.shutdown import cancel
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.error_text import CheckFailed
 from telemetry.jobs.job_span import JobHandle
 from telemetry.jobs.monitor import monitor_job
@@ -142,7 +142,7 @@ class Scheduler:
             _log.info("Job %s was cancelled: %s", job.name, error)
         except (Exception, SystemExit):  # noqa: BLE001  # a job that fails is logged once, here, and the loop goes on
             # One failure is nobody's alert; `telemetry.alerts.rules.job_failures` tells of too many in a row.
-            about = {names.COMPONENT: "scheduler", names.ALERT_ELSEWHERE: True}
+            about = {semconv.COMPONENT: "scheduler", semconv.ALERT_ELSEWHERE: True}
             _log.exception("Job %s failed", job.name, extra=about)
 
     def _run_claimed(self, job: Job, tick: datetime) -> None:

@@ -20,7 +20,7 @@ from opentelemetry.semconv.attributes.exception_attributes import (
 )
 from opentelemetry.trace import SpanContext
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.redaction.policy import redact
 from telemetry.sdk.trace_suppression import is_untraced
 
@@ -77,7 +77,7 @@ class Alert:
     @classmethod
     def from_log_record(cls, readable: ReadableLogRecord, source: "Source") -> Self:
         record, attributes = readable.log_record, readable.log_record.attributes or {}
-        trace_id, span_id, is_sampled = _trace(record.context, _text(attributes, names.ALERT_RUN))
+        trace_id, span_id, is_sampled = _trace(record.context, _text(attributes, semconv.ALERT_RUN))
         return cls(
             fingerprint=source.fingerprint,
             level=source.level,
@@ -85,12 +85,12 @@ class Alert:
             words=_shown(str(record.body)),
             at=source.at,
             error=_error(_text(attributes, EXCEPTION_TYPE), _text(attributes, EXCEPTION_MESSAGE)),
-            place=_text(attributes, names.ALERT_PLACE),
+            place=_text(attributes, semconv.ALERT_PLACE),
             stack=_shown(_text(attributes, EXCEPTION_STACKTRACE)),
             state=source.state,
-            is_end=bool(attributes.get(names.ALERT_ENDED)),
-            follows=_text(attributes, names.ALERT_FOLLOWS),
-            facts=_facts(attributes.get(names.ALERT_FACTS)),
+            is_end=bool(attributes.get(semconv.ALERT_ENDED)),
+            follows=_text(attributes, semconv.ALERT_FOLLOWS),
+            facts=_facts(attributes.get(semconv.ALERT_FACTS)),
             trace_id=trace_id,
             span_id=span_id,
             is_sampled=is_sampled,
@@ -111,14 +111,14 @@ class Source:
     def of(cls, readable: ReadableLogRecord, in_job: Callable[[SpanContext], bool]) -> Self | None:
         """None for a record that is no alert: one below ERROR that does not say so itself, or one that is told elsewhere."""
         record, attributes = readable.log_record, readable.log_record.attributes or {}
-        level = _level(record.severity_number, attributes.get(names.ALERT_LEVEL))
-        if level is None or names.ALERT_ELSEWHERE in attributes:
+        level = _level(record.severity_number, attributes.get(semconv.ALERT_LEVEL))
+        if level is None or semconv.ALERT_ELSEWHERE in attributes:
             return None
         scope = readable.instrumentation_scope
-        component = _text(attributes, names.COMPONENT) or (scope.name if scope else names.OTHER).partition(".")[0]
-        state = _text(attributes, names.ALERT_STATE)
+        component = _text(attributes, semconv.COMPONENT) or (scope.name if scope else semconv.OTHER).partition(".")[0]
+        state = _text(attributes, semconv.ALERT_STATE)
         return cls(
-            fingerprint=_text(attributes, names.ALERT_FINGERPRINT)
+            fingerprint=_text(attributes, semconv.ALERT_FINGERPRINT)
             or (_fingerprint("state", state) if state else _of_source(record, component, in_job)),
             level=level,
             component=component,
@@ -129,7 +129,7 @@ class Source:
 
 def _of_source(record: LogRecord, component: str, in_job: Callable[[SpanContext], bool]) -> str:
     attributes = record.attributes or {}
-    error_type, place = _text(attributes, EXCEPTION_TYPE), _text(attributes, names.ALERT_PLACE)
+    error_type, place = _text(attributes, EXCEPTION_TYPE), _text(attributes, semconv.ALERT_PLACE)
     return _fingerprint(component, error_type, place, _span_name(attributes, record.context, in_job))
 
 
@@ -152,7 +152,7 @@ _LEVELS: Final = {str(level): level for level in AlertLevel}
 
 def _span_name(attributes: Mapping[str, Any], context: Context | None, in_job: Callable[[SpanContext], bool]) -> str:
     """What is the same at any sampling: a route, a job, or a span inside a job; other spans are not always there."""
-    if known := _text(attributes, names.HTTP_ROUTE) or _text(attributes, names.JOB_NAME):
+    if known := _text(attributes, semconv.HTTP_ROUTE) or _text(attributes, semconv.JOB_NAME):
         return known
     span = trace.get_current_span(context)
     return span.name if isinstance(span, ReadableSpan) and in_job(span.get_span_context()) else ""

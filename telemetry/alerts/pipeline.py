@@ -30,7 +30,7 @@ from telemetry.alerts.outbox.incidents import Reports
 from telemetry.alerts.outbox.leases import Leases
 from telemetry.alerts.outbox.queries import Overview
 from telemetry.alerts.outbox.silences import Silences
-from telemetry.alerts.rules import resource_usage as disks
+from telemetry.alerts.rules import resource_usage
 from telemetry.alerts.rules.condition import States
 from telemetry.alerts.rules.database_down import DatabaseLook
 from telemetry.alerts.rules.evaluator import Looks, Watch
@@ -87,8 +87,8 @@ class Alerts:
         self._clock = around.clock
         self._shared, self._engine = engine, beside(engine)
         states = States(self.outbox, around.clock)
-        thresholds = disks.Thresholds(settings.alert_threshold_disk, settings.alert_threshold_memory)
-        self.service = AlertService(partial(disks.look_at, resources, thresholds, states))
+        thresholds = resource_usage.Thresholds(settings.alert_threshold_disk, settings.alert_threshold_memory)
+        self.service = AlertService(partial(resource_usage.look_at, resources, thresholds, states))
         self._watch = self._watching(settings.alert_threshold_job_failures, states, sender)
         Accounts(self.overview, desk, [each.name for each in self.channels], around.clock).observe(around.meter)
 

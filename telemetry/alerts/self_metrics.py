@@ -7,7 +7,7 @@ from typing import Final
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.alerts.intake.deduplicator import Desk
 from telemetry.alerts.outbox.queries import Counts, Overview
 
@@ -30,10 +30,10 @@ class Accounts:
 
     def observe(self, meter: Meter) -> None:
         gauges: tuple[tuple[str, Callable[[], Iterable[Observation]], str, str], ...] = (
-            (names.ALERTS, self._by_state, "{alert}", "Alerts that are not over, by state."),
-            (names.ALERT_AGE, self._age, "s", "For how long the oldest alert that is not told waits."),
+            (semconv.ALERTS, self._by_state, "{alert}", "Alerts that are not over, by state."),
+            (semconv.ALERT_AGE, self._age, "s", "For how long the oldest alert that is not told waits."),
             (
-                names.ALERT_CHANNEL_UP,
+                semconv.ALERT_CHANNEL_UP,
                 self._up,
                 "1",
                 "Whether a channel takes messages: 0 when it refuses them for good.",
@@ -58,7 +58,7 @@ class Accounts:
         counts = self._fresh()
         states = {"waiting": counts.waiting + self._desk.unkept, "told": counts.told}
         states |= {"silenced": counts.silenced, "muted": counts.muted}
-        return [Observation(number, {names.STATE: state}) for state, number in states.items()]
+        return [Observation(number, {semconv.STATE: state}) for state, number in states.items()]
 
     def _age(self) -> Iterable[Observation]:
         oldest = self._fresh().oldest
@@ -66,7 +66,7 @@ class Accounts:
 
     def _up(self) -> Iterable[Observation]:
         self._fresh()
-        return [Observation(int(name not in self._stopped), {names.CHANNEL: name}) for name in self._channels]
+        return [Observation(int(name not in self._stopped), {semconv.CHANNEL: name}) for name in self._channels]
 
 
 def _callback(values: Callable[[], Iterable[Observation]]) -> Callable[[CallbackOptions], Iterable[Observation]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.rules.condition import LEVELS
 
@@ -32,17 +32,19 @@ class AlertService:
 
         `follows` names the state, such as `database`, that may be its cause, and beside which it is not told.
         """
-        self._report(message, level, component, {names.ALERT_FOLLOWS: follows} if follows else {})
+        self._report(message, level, component, {semconv.ALERT_FOLLOWS: follows} if follows else {})
 
     async def send_alert(self, message: str, level: AlertLevel = AlertLevel.ERROR, component: str = "app") -> None:
         """`report`, for code that awaits: it does not wait for the sending."""
         self._report(message, AlertLevel(level), component, {})
 
     async def alert_job_failed(self, job_name: str, error: str) -> None:
-        self._report(f"Job '{job_name}' failed:\n{error}", AlertLevel.WARNING, "scheduler", {names.JOB_NAME: job_name})
+        self._report(
+            f"Job '{job_name}' failed:\n{error}", AlertLevel.WARNING, "scheduler", {semconv.JOB_NAME: job_name}
+        )
 
     async def alert_api_error(self, endpoint: str, error: str) -> None:
-        self._report(f"{endpoint} failed:\n{error}", AlertLevel.ERROR, "api", {names.HTTP_ROUTE: endpoint})
+        self._report(f"{endpoint} failed:\n{error}", AlertLevel.ERROR, "api", {semconv.HTTP_ROUTE: endpoint})
 
     async def alert_disk_space_low(self) -> None:
         self._report(self._found("Disk", "Disk space is low."), AlertLevel.WARNING, "resources", {})
@@ -68,7 +70,7 @@ class AlertService:
             LEVELS[level],
             "%s",
             message,
-            extra={names.COMPONENT: component, names.ALERT_LEVEL: str(level), **about},
+            extra={semconv.COMPONENT: component, semconv.ALERT_LEVEL: str(level), **about},
             stacklevel=_OUTER,
         )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from telemetry import semconv as names
+from telemetry import semconv
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -52,8 +52,8 @@ class ServiceDirectory:
             if template := self._template(service, rest):
                 return Endpoint(service.name, template, _public(service.base_url))
         if here:
-            return Endpoint(here[0][0].name, names.UNMATCHED, _public(here[0][0].base_url))
-        return Endpoint(names.OTHER, names.UNMATCHED, origin)
+            return Endpoint(here[0][0].name, semconv.UNMATCHED, _public(here[0][0].base_url))
+        return Endpoint(semconv.OTHER, semconv.UNMATCHED, origin)
 
     def _template(self, service: ExternalService, path: str) -> str | None:
         return next((each for each in service.endpoints if self._patterns[each].fullmatch(path)), None)

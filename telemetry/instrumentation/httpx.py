@@ -18,7 +18,7 @@ from opentelemetry.metrics import Histogram
 from opentelemetry.trace import Span
 from wrapt import wrap_function_wrapper
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.failsafe import harmless
 from telemetry.instrumentation.external_services import Endpoint, ServiceDirectory
 
@@ -37,18 +37,18 @@ class _Call:
         self._open = True
         self._started = perf_counter()
         self._attributes: dict[str, str | int] = {
-            names.HTTP_METHOD: method if method in names.KNOWN_METHODS else names.OTHER_METHOD,
-            names.PEER_SERVICE: endpoint.service,
-            names.URL_TEMPLATE: endpoint.template,
+            semconv.HTTP_METHOD: method if method in semconv.KNOWN_METHODS else semconv.OTHER_METHOD,
+            semconv.PEER_SERVICE: endpoint.service,
+            semconv.URL_TEMPLATE: endpoint.template,
         }
 
     def answered(self, status: int) -> None:
-        self._attributes[names.HTTP_STATUS_CODE] = status
+        self._attributes[semconv.HTTP_STATUS_CODE] = status
 
     def failed(self, error: BaseException) -> None:
         """No answer, or not all of it: what arrived of it doesn't count as one."""
-        self._attributes.pop(names.HTTP_STATUS_CODE, None)
-        self._attributes[names.ERROR_TYPE] = type(error).__name__
+        self._attributes.pop(semconv.HTTP_STATUS_CODE, None)
+        self._attributes[semconv.ERROR_TYPE] = type(error).__name__
         self.over()
 
     @harmless
@@ -167,8 +167,8 @@ class ClientSpans:
         endpoint = self._directory.find(str(request.url))
         method = request.method.decode() if isinstance(request.method, bytes) else str(request.method)
         span.update_name(f"{method} {endpoint.template}")
-        span.set_attributes({names.URL_TEMPLATE: endpoint.template, names.PEER_SERVICE: endpoint.service})
-        for url in {names.URL_FULL, *_OLD_URLS.intersection(getattr(span, "attributes", None) or ())}:
+        span.set_attributes({semconv.URL_TEMPLATE: endpoint.template, semconv.PEER_SERVICE: endpoint.service})
+        for url in {semconv.URL_FULL, *_OLD_URLS.intersection(getattr(span, "attributes", None) or ())}:
             span.set_attribute(url, endpoint.public_url)
 
     async def async_request_hook(self, span: Span, request: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 import psutil
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
-from telemetry import semconv as names
+from telemetry import semconv
 
 Observe = Callable[[CallbackOptions], Iterable[Observation]]
 
@@ -29,22 +29,22 @@ class Application:
 
 def observe_application(meter: Meter, application: Application, clock: Callable[[], float] = time.monotonic) -> None:
     started = clock()
-    about = {names.VERSION: application.version, names.ENVIRONMENT: application.environment}
+    about = {semconv.VERSION: application.version, semconv.ENVIRONMENT: application.environment}
     meter.create_observable_gauge(
-        names.APP_UPTIME, [_one(lambda: clock() - started)], "s", "Seconds since the process began to serve."
+        semconv.APP_UPTIME, [_one(lambda: clock() - started)], "s", "Seconds since the process began to serve."
     )
-    meter.create_observable_gauge(names.APP_INFO, [_one(lambda: 1, about)], "", "What runs: always 1.")
+    meter.create_observable_gauge(semconv.APP_INFO, [_one(lambda: 1, about)], "", "What runs: always 1.")
 
 
 def observe_resources(meter: Meter, resources: ResourceReader) -> None:
     def filesystems(_options: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(used, {names.FILESYSTEM_PATH: path}) for path, used in resources.filesystems().items()]
+        return [Observation(used, {semconv.FILESYSTEM_PATH: path}) for path, used in resources.filesystems().items()]
 
     meter.create_observable_gauge(
-        names.FILESYSTEM_UTILIZATION, [filesystems], "1", "Share of a filesystem that is used."
+        semconv.FILESYSTEM_UTILIZATION, [filesystems], "1", "Share of a filesystem that is used."
     )
     meter.create_observable_gauge(
-        names.MEMORY_UTILIZATION, [_one(resources.memory)], "1", "Share of memory that is used."
+        semconv.MEMORY_UTILIZATION, [_one(resources.memory)], "1", "Share of memory that is used."
     )
 
 
@@ -56,24 +56,24 @@ def observe_process(meter: Meter) -> None:
         times = process.cpu_times()
         return float(times.user + times.system)
 
-    meter.create_observable_counter(names.PROCESS_CPU_TIME, [_one(cpu)], "s", "CPU time of the process.")
+    meter.create_observable_counter(semconv.PROCESS_CPU_TIME, [_one(cpu)], "s", "CPU time of the process.")
     gauges: Mapping[str, tuple[Callable[[], float], str, str]] = {
-        names.PROCESS_MEMORY_USAGE: (lambda: process.memory_info().rss, "By", "Resident memory."),
-        names.PROCESS_MEMORY_VIRTUAL: (lambda: process.memory_info().vms, "By", "Virtual memory."),
-        names.PROCESS_THREADS: (process.num_threads, "{thread}", "Threads."),
-        names.PROCESS_OPEN_FDS: (process.num_fds, "{count}", "Open file descriptors."),
-        names.PROCESS_START_TIME: (process.create_time, "s", "When the process started, as Unix time."),
+        semconv.PROCESS_MEMORY_USAGE: (lambda: process.memory_info().rss, "By", "Resident memory."),
+        semconv.PROCESS_MEMORY_VIRTUAL: (lambda: process.memory_info().vms, "By", "Virtual memory."),
+        semconv.PROCESS_THREADS: (process.num_threads, "{thread}", "Threads."),
+        semconv.PROCESS_OPEN_FDS: (process.num_fds, "{count}", "Open file descriptors."),
+        semconv.PROCESS_START_TIME: (process.create_time, "s", "When the process started, as Unix time."),
     }
     for name, (read, unit, description) in gauges.items():
         meter.create_observable_gauge(name, [_one(read)], unit, description)
     meter.create_observable_counter(
-        names.GC_COLLECTIONS, [_collections], "{collection}", "Garbage collections, by generation."
+        semconv.GC_COLLECTIONS, [_collections], "{collection}", "Garbage collections, by generation."
     )
 
 
 def _collections(_options: CallbackOptions) -> Iterable[Observation]:
     return [
-        Observation(generation["collections"], {names.GC_GENERATION: number})
+        Observation(generation["collections"], {semconv.GC_GENERATION: number})
         for number, generation in enumerate(gc.get_stats())
     ]
 

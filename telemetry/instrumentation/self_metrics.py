@@ -5,7 +5,7 @@ from typing import Protocol
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
-from telemetry import semconv as names
+from telemetry import semconv
 
 
 class Queue(Protocol):
@@ -20,7 +20,7 @@ class Limits(Protocol):
 
 
 def observe_queue(meter: Meter, name: str, queue: Queue) -> None:
-    attributes = {names.QUEUE: name}
+    attributes = {semconv.QUEUE: name}
 
     def size(_options: CallbackOptions) -> Iterable[Observation]:
         return [Observation(queue.size, attributes)]
@@ -28,12 +28,14 @@ def observe_queue(meter: Meter, name: str, queue: Queue) -> None:
     def capacity(_options: CallbackOptions) -> Iterable[Observation]:
         return [Observation(queue.capacity, attributes)]
 
-    meter.create_observable_gauge(names.TELEMETRY_QUEUE_SIZE, [size], "{item}", "Items that wait.")
-    meter.create_observable_gauge(names.TELEMETRY_QUEUE_CAPACITY, [capacity], "{item}", "Items that a queue can hold.")
+    meter.create_observable_gauge(semconv.TELEMETRY_QUEUE_SIZE, [size], "{item}", "Items that wait.")
+    meter.create_observable_gauge(
+        semconv.TELEMETRY_QUEUE_CAPACITY, [capacity], "{item}", "Items that a queue can hold."
+    )
 
 
 def observe_limits(meter: Meter, limits: Limits) -> None:
     def overflowed(_options: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(1, {names.INSTRUMENT: name}) for name in limits.overflowed()]
+        return [Observation(1, {semconv.INSTRUMENT: name}) for name in limits.overflowed()]
 
-    meter.create_observable_gauge(names.TELEMETRY_OVERFLOW, [overflowed], "", "Instruments at their limit.")
+    meter.create_observable_gauge(semconv.TELEMETRY_OVERFLOW, [overflowed], "", "Instruments at their limit.")

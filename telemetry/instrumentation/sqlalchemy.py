@@ -11,7 +11,7 @@ from opentelemetry.metrics import Histogram
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.failsafe import harmless
 
 _STARTED: Final = "telemetry.query_started"
@@ -31,7 +31,7 @@ def operation(statement: str) -> str:
     if word == "with":
         verb = _VERB.search(_without_parentheses(text))
         word = verb[1].lower() if verb else "select"
-    return word if word in _KNOWN else names.OTHER
+    return word if word in _KNOWN else semconv.OTHER
 
 
 def _without_parentheses(text: str) -> str:
@@ -83,9 +83,9 @@ class QueryDurationInstrumentor(BaseInstrumentor):
         if started is None:
             return
         attributes = {
-            names.DB_SYSTEM: _SYSTEMS.get(connection.dialect.name, names.OTHER),
-            names.DB_OPERATION: operation(statement),
+            semconv.DB_SYSTEM: _SYSTEMS.get(connection.dialect.name, semconv.OTHER),
+            semconv.DB_OPERATION: operation(statement),
         }
         if error is not None:
-            attributes[names.ERROR_TYPE] = error
+            attributes[semconv.ERROR_TYPE] = error
         self._duration.record(perf_counter() - started, attributes)

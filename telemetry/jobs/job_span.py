@@ -8,7 +8,7 @@ from typing import Any
 from opentelemetry import context, trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, format_span_id, format_trace_id
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.failsafe import harmless
 from telemetry.jobs.outcome import outcome_of, status_of, text_of_error
 from telemetry.jobs.run import SPAN_NAME
@@ -83,21 +83,21 @@ class Recording:
 
     @harmless
     def _describe(self, outcome: str, error: BaseException | None) -> None:
-        how = {names.JOB_OUTCOME: outcome, names.JOB_STATUS: status_of(outcome)}
+        how = {semconv.JOB_OUTCOME: outcome, semconv.JOB_STATUS: status_of(outcome)}
         if error is not None:
-            how = {names.JOB_ERROR: text_of_error(error), **how}
+            how = {semconv.JOB_ERROR: text_of_error(error), **how}
         self._span.set_attributes(self._attributes(how))
 
     def _attributes(self, how: dict[str, str] | None = None) -> dict[str, str | float]:
         """What matters most comes last: where attributes are limited in number, the oldest are dropped."""
         attributes: dict[str, str | float] = (
-            {names.JOB_METADATA: dumps(self._run.metadata)} if self._run.metadata or how else {}
+            {semconv.JOB_METADATA: dumps(self._run.metadata)} if self._run.metadata or how else {}
         )
         if self._expected.begin is not None:
-            attributes[names.JOB_SCHEDULED_FOR] = self._expected.begin.isoformat()
+            attributes[semconv.JOB_SCHEDULED_FOR] = self._expected.begin.isoformat()
         if self._expected.max_runtime is not None:
-            attributes[names.JOB_MAX_RUNTIME] = self._expected.max_runtime.total_seconds()
-        return {**attributes, **(how or {}), names.JOB_NAME: self._run.job_name}
+            attributes[semconv.JOB_MAX_RUNTIME] = self._expected.max_runtime.total_seconds()
+        return {**attributes, **(how or {}), semconv.JOB_NAME: self._run.job_name}
 
     @harmless
     def _describe_error(self, error: BaseException | None) -> None:

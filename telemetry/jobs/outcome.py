@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.json_safe import text_of
 
 ERROR_LENGTH: Final = 500
@@ -12,12 +12,12 @@ _CANCELLED: Final = (asyncio.CancelledError, KeyboardInterrupt, GeneratorExit)
 
 def outcome_of(error: BaseException | None) -> str:
     if error is None:
-        return names.OUTCOME_SUCCESS
+        return semconv.OUTCOME_SUCCESS
     if isinstance(error, TimeoutError):
-        return names.OUTCOME_TIMEOUT
+        return semconv.OUTCOME_TIMEOUT
     if isinstance(error, _CANCELLED) or _is_clean_exit(error):
-        return names.OUTCOME_CANCELLED
-    return names.OUTCOME_ERROR
+        return semconv.OUTCOME_CANCELLED
+    return semconv.OUTCOME_ERROR
 
 
 def _is_clean_exit(error: BaseException) -> bool:
@@ -27,7 +27,7 @@ def _is_clean_exit(error: BaseException) -> bool:
 
 
 def status_of(outcome: str) -> str:
-    return names.STATUS_SUCCESS if outcome == names.OUTCOME_SUCCESS else names.STATUS_FAILED
+    return semconv.STATUS_SUCCESS if outcome == semconv.OUTCOME_SUCCESS else semconv.STATUS_FAILED
 
 
 def text_of_error(error: BaseException) -> str:

@@ -8,7 +8,7 @@ from typing import Final, Self
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode, format_span_id, format_trace_id
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.jobs.outcome import ERROR_LENGTH, status_of
 from telemetry.jobs.run_profile import NOTHING, Inside
 from telemetry.json_safe import Json, clean, loads, text_of
@@ -21,8 +21,8 @@ _LONGEST: Final = 10 * 366 * 86_400  # seconds that a run may have; what says mo
 SPAN_NAME: Final = "job "  # and the job's name
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _OUTCOMES_BY_STATUS: Final = {
-    names.STATUS_SUCCESS: names.OUTCOME_SUCCESS,
-    names.STATUS_FAILED: names.OUTCOME_ERROR,
+    semconv.STATUS_SUCCESS: semconv.OUTCOME_SUCCESS,
+    semconv.STATUS_FAILED: semconv.OUTCOME_ERROR,
 }
 
 
@@ -58,7 +58,7 @@ class JobRun:
     def started(cls, span: ReadableSpan, worker: str) -> Self | None:
         """The run of a span that begins; None for a span that is no job."""
         context, attributes = span.get_span_context(), span.attributes
-        name = attributes.get(names.JOB_NAME) if attributes else None
+        name = attributes.get(semconv.JOB_NAME) if attributes else None
         if name is None or context is None:
             return None
         trace_id, span_id = format_trace_id(context.trace_id), format_span_id(context.span_id)
@@ -66,15 +66,15 @@ class JobRun:
         return cls(
             run_id=trace_id + span_id,
             job_name=_job_name(text_of(name), span.name),
-            status=names.STATUS_RUNNING,
+            status=semconv.STATUS_RUNNING,
             started_at=started_at,
             trace_id=trace_id,
             span_id=span_id,
             worker=clean(worker)[:WORKER_LENGTH],
             heartbeat_at=started_at,
-            metadata=redact_value(loads(_attribute(span, names.JOB_METADATA))),
-            scheduled_for=_parsed_moment(_attribute(span, names.JOB_SCHEDULED_FOR)),
-            deadline_at=_later(started_at, _attribute(span, names.JOB_MAX_RUNTIME)),
+            metadata=redact_value(loads(_attribute(span, semconv.JOB_METADATA))),
+            scheduled_for=_parsed_moment(_attribute(span, semconv.JOB_SCHEDULED_FOR)),
+            deadline_at=_later(started_at, _attribute(span, semconv.JOB_MAX_RUNTIME)),
         )
 
     @classmethod
@@ -91,7 +91,7 @@ class JobRun:
             finished_at=finished_at,
             heartbeat_at=finished_at,
             duration_seconds=(finished_at - run.started_at).total_seconds(),
-            error_message=None if outcome == names.OUTCOME_SUCCESS else _error(span),
+            error_message=None if outcome == semconv.OUTCOME_SUCCESS else _error(span),
             overdue_at=run.deadline_at if run.deadline_at is not None and finished_at > run.deadline_at else None,
             slowest_child=_cut(inside.slowest),
             slowest_child_seconds=inside.slowest_seconds,
@@ -136,11 +136,11 @@ def _parsed_moment(text: object) -> datetime | None:
 
 def _outcome(span: ReadableSpan) -> str:
     """What the attributes say, or else the span's own status."""
-    if outcome := _known(_attribute(span, names.JOB_OUTCOME), names.OUTCOMES):
+    if outcome := _known(_attribute(span, semconv.JOB_OUTCOME), semconv.OUTCOMES):
         return outcome
-    if status := _known(_attribute(span, names.JOB_STATUS), _OUTCOMES_BY_STATUS):
+    if status := _known(_attribute(span, semconv.JOB_STATUS), _OUTCOMES_BY_STATUS):
         return _OUTCOMES_BY_STATUS[status]
-    return names.OUTCOME_ERROR if span.status.status_code is StatusCode.ERROR else names.OUTCOME_SUCCESS
+    return semconv.OUTCOME_ERROR if span.status.status_code is StatusCode.ERROR else semconv.OUTCOME_SUCCESS
 
 
 def _known(said: object, words: Iterable[str]) -> str | None:
@@ -150,7 +150,7 @@ def _known(said: object, words: Iterable[str]) -> str | None:
 
 def _error(span: ReadableSpan) -> str | None:
     """`job.error`, or else the last exception's message, or else the status's description, which is never cut."""
-    description, said = span.status.description, _attribute(span, names.JOB_ERROR)
+    description, said = span.status.description, _attribute(span, semconv.JOB_ERROR)
     if isinstance(said, str) and not (description or "").startswith(said):
         return clean(redact(said))[:ERROR_LENGTH]
     text = description if said is not None else _exception(span) or description

@@ -3,7 +3,7 @@
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import NonRecordingSpan, set_span_in_context
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.failsafe import harmless
 from telemetry.instruments import Instruments
 from telemetry.jobs.run import JobRun
@@ -17,11 +17,11 @@ class JobCounts:
 
     @harmless
     def begun(self, run: JobRun) -> None:
-        self._instruments.job_active.add(1, {names.JOB_NAME: run.job_name})
+        self._instruments.job_active.add(1, {semconv.JOB_NAME: run.job_name})
 
     def ended(self, run: JobRun, span: ReadableSpan, *, was_counted: bool) -> None:
         """`was_counted` is whether it was told that the run began."""
-        labels = {names.JOB_NAME: run.job_name}
+        labels = {semconv.JOB_NAME: run.job_name}
         if was_counted:
             self._leave(labels)
         self._count(run, labels)
@@ -34,7 +34,7 @@ class JobCounts:
 
     @harmless
     def _count(self, run: JobRun, labels: dict[str, str]) -> None:
-        self._instruments.job_runs.add(1, {**labels, names.JOB_STATUS: run.status})
+        self._instruments.job_runs.add(1, {**labels, semconv.JOB_STATUS: run.status})
 
     @harmless
     def _measure(self, span: ReadableSpan, labels: dict[str, str]) -> None:
@@ -46,6 +46,6 @@ class JobCounts:
 
     @harmless
     def _remember(self, run: JobRun, span: ReadableSpan, labels: dict[str, str]) -> None:
-        succeeded = run.status == names.STATUS_SUCCESS
+        succeeded = run.status == semconv.STATUS_SUCCESS
         last = self._instruments.job_last_success if succeeded else self._instruments.job_last_failure
         last.set((span.end_time or 0) / 1e9, labels)

@@ -11,7 +11,7 @@ from typing import Final
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext, StatusCode
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.jobs.query_summary import name_of
 
 MOST_OPEN: Final = 10_000
@@ -112,4 +112,4 @@ class Insides:
 
 def _why(span: ReadableSpan) -> str:
     attributes = span.attributes or {}
-    return str(attributes.get(names.HTTP_STATUS_CODE) or attributes.get(names.ERROR_TYPE) or "")
+    return str(attributes.get(semconv.HTTP_STATUS_CODE) or attributes.get(semconv.ERROR_TYPE) or "")

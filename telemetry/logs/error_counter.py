@@ -8,7 +8,7 @@ from opentelemetry.metrics import Counter
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_TYPE
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.failsafe import harmless
 
 Pair: TypeAlias = tuple[str, str]
@@ -36,12 +36,12 @@ class ErrorCounter(LogRecordProcessor):
         if severity is None or severity.value < SeverityNumber.ERROR.value:
             return
         error_type, component = self._bounded((_error_type(log_record), _component(log_record)))
-        self._counter.add(1, {names.ERROR_TYPE: error_type, names.COMPONENT: component})
+        self._counter.add(1, {semconv.ERROR_TYPE: error_type, semconv.COMPONENT: component})
 
     def _bounded(self, pair: Pair) -> Pair:
         if pair not in self._pairs:
             if len(self._pairs) >= PAIRS:
-                return names.OTHER, names.OTHER
+                return semconv.OTHER, semconv.OTHER
             self._pairs.add(pair)
         return pair
 
@@ -58,9 +58,9 @@ def _error_type(record: ReadWriteLogRecord) -> str:
 
 def _component(record: ReadWriteLogRecord) -> str:
     """What the record says by `extra={"component": …}`, else the package that logged it."""
-    scope = record.instrumentation_scope.name if record.instrumentation_scope else names.OTHER
-    return _label((record.log_record.attributes or {}).get(names.COMPONENT, scope.partition(".")[0]))
+    scope = record.instrumentation_scope.name if record.instrumentation_scope else semconv.OTHER
+    return _label((record.log_record.attributes or {}).get(semconv.COMPONENT, scope.partition(".")[0]))
 
 
 def _label(value: object) -> str:
-    return value if isinstance(value, str) and _LABEL.fullmatch(value) else names.OTHER
+    return value if isinstance(value, str) and _LABEL.fullmatch(value) else semconv.OTHER

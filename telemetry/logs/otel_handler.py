@@ -9,7 +9,7 @@ from opentelemetry import trace
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
 from opentelemetry.sdk._logs import LoggerProvider
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.logs.filters import NoFeedback
 from telemetry.logs.handlers import Quiet
 from telemetry.logs.source_location import described
@@ -35,12 +35,12 @@ class ExportHandler(Quiet, LoggingHandler):
         self.addFilter(NoFeedback())
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.levelno < self._least and names.ALERT_LEVEL not in vars(record):
+        if record.levelno < self._least and semconv.ALERT_LEVEL not in vars(record):
             return False
         return super().filter(record)
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno >= logging.ERROR or names.ALERT_LEVEL in vars(record):
+        if record.levelno >= logging.ERROR or semconv.ALERT_LEVEL in vars(record):
             record = described(record)
             if self._least > logging.NOTSET and self._traced.is_repeat(record):
                 record.exc_info = _without_traceback(record.exc_info)
@@ -70,7 +70,9 @@ class Traced:
 def _origin(record: logging.LogRecord) -> tuple[object, ...]:
     attributes, span = vars(record), trace.get_current_span()
     error_type = record.exc_info[0] if record.exc_info else None
-    about = (attributes.get(name) for name in (names.ALERT_PLACE, names.COMPONENT, names.HTTP_ROUTE, names.JOB_NAME))
+    about = (
+        attributes.get(name) for name in (semconv.ALERT_PLACE, semconv.COMPONENT, semconv.HTTP_ROUTE, semconv.JOB_NAME)
+    )
     return (record.name, error_type, getattr(span, "name", ""), *about)
 
 

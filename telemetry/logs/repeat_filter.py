@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from telemetry import semconv as names
+from telemetry import semconv
 
 WITHIN: Final = 10.0
 """Seconds from the first; after them a line is a first one again."""
@@ -44,7 +44,7 @@ class Repeats(logging.Filter):
         now = self._clock()
         if now >= self._next_end:
             self._tell(self._ended(now))
-        if record.levelno >= logging.ERROR or names.ALERT_LEVEL in vars(record) or record.exc_info:
+        if record.levelno >= logging.ERROR or semconv.ALERT_LEVEL in vars(record) or record.exc_info:
             return True
         try:
             key = (record.name, record.levelno, record.getMessage())

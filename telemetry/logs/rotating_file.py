@@ -11,7 +11,7 @@ from typing import Final
 
 from concurrent_log_handler import ConcurrentRotatingFileHandler
 
-from telemetry import private_files as private
+from telemetry import private_files
 from telemetry.logs.handlers import Quiet
 
 ALERTS: Final = "alerts.log"
@@ -33,7 +33,7 @@ class LogFile(Quiet, ConcurrentRotatingFileHandler):
             backupCount=_KEPT,
             encoding="utf-8",
             unicode_error_policy="replace",
-            chmod=private.FILE,
+            chmod=private_files.FILE,
         )
         self.destination = str(path)
         self.setLevel(level)
@@ -50,7 +50,7 @@ def require_writable(directory: Path) -> None:
     Raises:
         OSError: it cannot be made, or it or one of its logs cannot be written to.
     """
-    private.make_directory(directory)
+    private_files.make_directory(directory)
     with tempfile.TemporaryFile(dir=directory) as probe:
         probe.write(bytes(_BLOCK))
         probe.flush()

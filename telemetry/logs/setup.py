@@ -3,7 +3,7 @@
 import logging
 from typing import Final
 
-from telemetry.logs import library_loggers as libraries
+from telemetry.logs import library_loggers
 from telemetry.logs.excepthook import redact_uncaught
 from telemetry.logs.handlers import Console
 from telemetry.logs.json_formatter import JsonFormatter
@@ -37,7 +37,7 @@ def setup_logging(settings: TelemetrySettings | None = None) -> None:
     for handler in (console := Console(settings.log_level), *files):
         handler.addFilter(repeats)
     earlier = _install(logging.getLogger(), [console, *files], settings.log_level)
-    libraries.bring_in(debug=settings.log_level == "DEBUG")
+    library_loggers.bring_in(debug=settings.log_level == "DEBUG")
     logging.captureWarnings(capture=True)
     if trouble and not any(handler.failing for handler in earlier):
         _log.warning("LOG_DIR %s cannot be written (%s): the console alone gets the logs.", settings.log_dir, trouble)

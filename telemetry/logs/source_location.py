@@ -10,7 +10,7 @@ from pathlib import Path
 from types import CodeType, TracebackType
 from typing import Any, Final
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.semconv import DATABASE
 
 _MARK: Final = "_telemetry_told_at"
@@ -44,13 +44,13 @@ def described(record: logging.LogRecord) -> logging.LogRecord:
     error = record.exc_info[1] if record.exc_info else None
     attributes = vars(copy)
     if error is None:
-        attributes[names.ALERT_PLACE] = _place(record.pathname, record.lineno, record.funcName)
+        attributes[semconv.ALERT_PLACE] = _place(record.pathname, record.lineno, record.funcName)
         return copy
-    attributes[names.ALERT_PLACE] = place_of(error) or _place(record.pathname, record.lineno, record.funcName)
+    attributes[semconv.ALERT_PLACE] = place_of(error) or _place(record.pathname, record.lineno, record.funcName)
     if is_told_elsewhere(error, (record.pathname, record.lineno)):
-        attributes[names.ALERT_ELSEWHERE] = True
+        attributes[semconv.ALERT_ELSEWHERE] = True
     if is_from_database(error):
-        attributes[names.ALERT_FOLLOWS] = DATABASE
+        attributes[semconv.ALERT_FOLLOWS] = DATABASE
     return copy
 
 

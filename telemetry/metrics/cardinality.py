@@ -26,13 +26,13 @@ from opentelemetry.metrics import (
 from opentelemetry.metrics import _Gauge as Gauge
 from opentelemetry.util.types import Attributes
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.metrics.bound_instruments import Bindings
 from telemetry.metrics.change_flag import Activity
 from telemetry.redaction.policy import redact_attributes
 
 LABEL_SETS: Final = 2000
-OVERFLOW: Final[Mapping[str, bool]] = {names.OVERFLOW: True}
+OVERFLOW: Final[Mapping[str, bool]] = {semconv.OVERFLOW: True}
 Key = frozenset[tuple[str, Any]]
 _NO_ATTRIBUTES: Final[Key] = frozenset()
 _log = logging.getLogger(__name__)

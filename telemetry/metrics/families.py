@@ -14,7 +14,7 @@ from opentelemetry.sdk.metrics.export import (
     Sum,
 )
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.metrics.histogram import Distribution, Exemplar, Number
 from telemetry.metrics.mapping import Across, Attributes, Kind, Row
 from telemetry.metrics.vocabulary import VOCABULARY
@@ -121,7 +121,7 @@ def _family(row: Row) -> Family:
 
 
 def render(row: Row, attributes: Attributes) -> str | None:
-    if names.OVERFLOW in attributes:
+    if semconv.OVERFLOW in attributes:
         return OVERFLOW_LABELS
     if row.select is not None and not row.select(attributes):
         return None

@@ -11,7 +11,7 @@ from opentelemetry.sdk.metrics.export import Metric, MetricsData
 from opentelemetry.sdk.resources import Resource
 from prometheus_client import CollectorRegistry
 
-from telemetry.metrics import exposition as text
+from telemetry.metrics import exposition
 from telemetry.metrics.families import Family, Translator, pairs, translated_labels
 from telemetry.metrics.switch_interval import nimble
 
@@ -36,9 +36,9 @@ class MetricsPage(PrometheusMetricReader):
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The page, and its content type."""
-        kind = text.content_type(accept)
+        kind = exposition.content_type(accept)
         with nimble():
-            return text.write(self.whole(), kind), kind
+            return exposition.write(self.whole(), kind), kind
 
     async def render_aside(self, accept: str = "") -> tuple[bytes, str]:
         """The same, in the page's own thread, for whoever is on an event loop."""

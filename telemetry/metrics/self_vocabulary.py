@@ -2,21 +2,21 @@
 
 from typing import Final
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.metrics.mapping import Attributes, Label, Row
 
-_QUEUE = Label("queue", names.QUEUE)
-_REASON = Label("reason", names.REASON)
-_SDK_REASON = Label("reason", names.ERROR_TYPE)
+_QUEUE = Label("queue", semconv.QUEUE)
+_REASON = Label("reason", semconv.REASON)
+_SDK_REASON = Label("reason", semconv.ERROR_TYPE)
 _DROPPED: Final = "Telemetry that was dropped, by queue and reason."
 
 
 def _failed(attributes: Attributes) -> bool:
-    return names.ERROR_TYPE in attributes
+    return semconv.ERROR_TYPE in attributes
 
 
 def _sent(attributes: Attributes) -> bool:
-    return names.ERROR_TYPE not in attributes
+    return semconv.ERROR_TYPE not in attributes
 
 
 def _sdk_rows(queue: str, signal: str) -> tuple[Row, ...]:
@@ -40,85 +40,85 @@ OWN: Final[tuple[Row, ...]] = (
     Row(
         "telemetry_queue_size",
         "gauge",
-        names.TELEMETRY_QUEUE_SIZE,
+        semconv.TELEMETRY_QUEUE_SIZE,
         "Items that wait to be written or sent.",
         (_QUEUE,),
     ),
     Row(
         "telemetry_queue_capacity",
         "gauge",
-        names.TELEMETRY_QUEUE_CAPACITY,
+        semconv.TELEMETRY_QUEUE_CAPACITY,
         "Items that a queue can hold.",
         (_QUEUE,),
     ),
-    Row("telemetry_dropped_total", "counter", names.TELEMETRY_DROPPED, _DROPPED, (_QUEUE, _REASON)),
+    Row("telemetry_dropped_total", "counter", semconv.TELEMETRY_DROPPED, _DROPPED, (_QUEUE, _REASON)),
     Row(
         "telemetry_label_sets_overflow",
         "gauge",
-        names.TELEMETRY_OVERFLOW,
+        semconv.TELEMETRY_OVERFLOW,
         "1 for each instrument that has reached its limit of label sets.",
-        (Label("instrument", names.INSTRUMENT),),
+        (Label("instrument", semconv.INSTRUMENT),),
         across="max",
     ),
     Row(
         "telemetry_queue_oldest_age_seconds",
         "gauge",
-        names.TELEMETRY_QUEUE_AGE,
+        semconv.TELEMETRY_QUEUE_AGE,
         "For how long the oldest item has waited.",
         (_QUEUE,),
         across="max",
     ),
-    Row("telemetry_spool_bytes", "gauge", names.SPOOL_SIZE, "Bytes that a spool takes on the disk.", (_QUEUE,)),
+    Row("telemetry_spool_bytes", "gauge", semconv.SPOOL_SIZE, "Bytes that a spool takes on the disk.", (_QUEUE,)),
     Row(
         "telemetry_spool_refused_total",
         "counter",
-        names.SPOOL_REFUSED,
+        semconv.SPOOL_REFUSED,
         "Items that could not be kept on the disk, by queue and reason.",
         (_QUEUE, _REASON),
     ),
     Row(
         "telemetry_job_records_total",
         "counter",
-        names.JOB_RECORDS,
+        semconv.JOB_RECORDS,
         "Starts and ends of job runs, by what became of them; what dead processes left is replayed.",
-        (Label("state", names.STATE),),
+        (Label("state", semconv.STATE),),
     ),
     Row(
         "alerts",
         "gauge",
-        names.ALERTS,
+        semconv.ALERTS,
         "Alerts that are not over, by state.",
-        (Label("state", names.STATE),),
+        (Label("state", semconv.STATE),),
         across="newest",
     ),
     Row(
         "alerts_oldest_waiting_seconds",
         "gauge",
-        names.ALERT_AGE,
+        semconv.ALERT_AGE,
         "For how long the oldest alert that is not told waits.",
         across="newest",
     ),
     Row(
         "alert_channel_up",
         "gauge",
-        names.ALERT_CHANNEL_UP,
+        semconv.ALERT_CHANNEL_UP,
         "Whether a channel takes messages: 0 when it refuses them for good.",
-        (Label("channel", names.CHANNEL),),
+        (Label("channel", semconv.CHANNEL),),
         across="newest",
     ),
     Row(
         "alert_delay_seconds",
         "histogram",
-        names.ALERT_DELAY,
+        semconv.ALERT_DELAY,
         "From an alert's first report until a channel accepted it.",
-        (Label("channel", names.CHANNEL),),
+        (Label("channel", semconv.CHANNEL),),
     ),
     Row(
         "alert_messages_total",
         "counter",
-        names.ALERT_SENDS,
+        semconv.ALERT_SENDS,
         "Messages about alerts, by channel and what became of them.",
-        (Label("channel", names.CHANNEL), Label("result", names.RESULT)),
+        (Label("channel", semconv.CHANNEL), Label("result", semconv.RESULT)),
     ),
     *_sdk_rows("spans", "span"),
     *_sdk_rows("logs", "log"),

@@ -6,73 +6,73 @@ translation (name, unit and `_total` as the specification says), so a new metric
 
 from typing import Final
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.metrics.mapping import Attributes, Label, Row
 from telemetry.metrics.self_vocabulary import OWN
 
 
 def status_of_call(attributes: Attributes) -> str:
     """A status code, or `timeout`, or `error` for a call that got no answer at all."""
-    if (code := attributes.get(names.HTTP_STATUS_CODE)) is not None:
+    if (code := attributes.get(semconv.HTTP_STATUS_CODE)) is not None:
         return str(code)
-    return "timeout" if "timeout" in str(attributes.get(names.ERROR_TYPE, "")).lower() else "error"
+    return "timeout" if "timeout" in str(attributes.get(semconv.ERROR_TYPE, "")).lower() else "error"
 
 
 def _query_type(attributes: Attributes) -> str:
-    operation = str(attributes.get(names.DB_OPERATION, "")).lower()
-    return operation if operation in names.QUERY_TYPES else names.OTHER
+    operation = str(attributes.get(semconv.DB_OPERATION, "")).lower()
+    return operation if operation in semconv.QUERY_TYPES else semconv.OTHER
 
 
 def _is_used(attributes: Attributes) -> bool:
-    return attributes.get(names.STATE) == "used"
+    return attributes.get(semconv.STATE) == "used"
 
 
-_METHOD = Label("method", names.HTTP_METHOD, names.OTHER_METHOD)
+_METHOD = Label("method", semconv.HTTP_METHOD, semconv.OTHER_METHOD)
 _REQUEST = (
     _METHOD,
-    Label("endpoint", names.HTTP_ROUTE, names.UNMATCHED),
-    Label("status", names.HTTP_STATUS_CODE, "error"),
+    Label("endpoint", semconv.HTTP_ROUTE, semconv.UNMATCHED),
+    Label("status", semconv.HTTP_STATUS_CODE, "error"),
 )
-_JOB = Label("job_name", names.JOB_NAME)
-_SERVICE = Label("service", names.PEER_SERVICE, names.OTHER)
+_JOB = Label("job_name", semconv.JOB_NAME)
+_SERVICE = Label("service", semconv.PEER_SERVICE, semconv.OTHER)
 
 
 VOCABULARY: Final[tuple[Row, ...]] = (
-    Row("http_requests_total", "counter", names.HTTP_SERVER_DURATION, "HTTP requests answered.", _REQUEST),
+    Row("http_requests_total", "counter", semconv.HTTP_SERVER_DURATION, "HTTP requests answered.", _REQUEST),
     Row(
         "http_request_duration_seconds",
         "histogram",
-        names.HTTP_SERVER_DURATION,
+        semconv.HTTP_SERVER_DURATION,
         "Duration of HTTP requests, up to the last byte of the answer.",
         _REQUEST,
     ),
-    Row("http_requests_in_progress", "gauge", names.HTTP_SERVER_ACTIVE, "HTTP requests being answered.", (_METHOD,)),
+    Row("http_requests_in_progress", "gauge", semconv.HTTP_SERVER_ACTIVE, "HTTP requests being answered.", (_METHOD,)),
     Row(
         "scheduler_jobs_total",
         "counter",
-        names.JOB_RUNS,
+        semconv.JOB_RUNS,
         "Job runs that ended, by status.",
-        (_JOB, Label("status", names.JOB_STATUS)),
+        (_JOB, Label("status", semconv.JOB_STATUS)),
     ),
     Row(
         "scheduler_job_duration_seconds",
         "histogram",
-        names.JOB_DURATION,
+        semconv.JOB_DURATION,
         "Duration of job runs.",
         (_JOB,),
     ),
     Row(
         "scheduler_runs_lost_total",
         "counter",
-        names.JOB_RUNS_LOST,
+        semconv.JOB_RUNS_LOST,
         "Runs of a job whose process ended without a word.",
         (_JOB,),
     ),
-    Row("scheduler_jobs_in_progress", "gauge", names.JOB_ACTIVE, "Job runs in progress.", (_JOB,)),
+    Row("scheduler_jobs_in_progress", "gauge", semconv.JOB_ACTIVE, "Job runs in progress.", (_JOB,)),
     Row(
         "scheduler_job_last_success_timestamp_seconds",
         "gauge",
-        names.JOB_LAST_SUCCESS,
+        semconv.JOB_LAST_SUCCESS,
         "When a job last succeeded, as Unix time.",
         (_JOB,),
         across="highest",
@@ -80,7 +80,7 @@ VOCABULARY: Final[tuple[Row, ...]] = (
     Row(
         "scheduler_job_last_failure_timestamp_seconds",
         "gauge",
-        names.JOB_LAST_FAILURE,
+        semconv.JOB_LAST_FAILURE,
         "When a job last failed, as Unix time.",
         (_JOB,),
         across="highest",
@@ -88,84 +88,84 @@ VOCABULARY: Final[tuple[Row, ...]] = (
     Row(
         "db_connections_active",
         "gauge",
-        names.DB_CONNECTIONS_USAGE,
+        semconv.DB_CONNECTIONS_USAGE,
         "Database connections in use.",
         select=_is_used,
     ),
     Row(
         "db_query_duration_seconds",
         "histogram",
-        names.DB_OPERATION_DURATION,
+        semconv.DB_OPERATION_DURATION,
         "Duration of database queries, by kind.",
-        (Label("query_type", names.DB_OPERATION, read=_query_type),),
+        (Label("query_type", semconv.DB_OPERATION, read=_query_type),),
     ),
     Row(
         "external_api_requests_total",
         "counter",
-        names.HTTP_CLIENT_DURATION,
+        semconv.HTTP_CLIENT_DURATION,
         "Calls to other services, failed ones included.",
         (
             _SERVICE,
-            Label("endpoint", names.URL_TEMPLATE, names.UNMATCHED),
-            Label("status", names.HTTP_STATUS_CODE, read=status_of_call),
+            Label("endpoint", semconv.URL_TEMPLATE, semconv.UNMATCHED),
+            Label("status", semconv.HTTP_STATUS_CODE, read=status_of_call),
         ),
     ),
     Row(
         "external_api_duration_seconds",
         "histogram",
-        names.HTTP_CLIENT_DURATION,
+        semconv.HTTP_CLIENT_DURATION,
         "Duration of calls to other services.",
         (_SERVICE,),
     ),
-    Row("app_uptime_seconds", "gauge", names.APP_UPTIME, "Seconds since the process began to serve.", across="max"),
+    Row("app_uptime_seconds", "gauge", semconv.APP_UPTIME, "Seconds since the process began to serve.", across="max"),
     Row(
         "app_info",
         "gauge",
-        names.APP_INFO,
+        semconv.APP_INFO,
         "What runs: always 1.",
-        (Label("version", names.VERSION), Label("environment", names.ENVIRONMENT)),
+        (Label("version", semconv.VERSION), Label("environment", semconv.ENVIRONMENT)),
         across="once",
     ),
     Row(
         "errors_total",
         "counter",
-        names.ERRORS,
+        semconv.ERRORS,
         "Events logged at ERROR and above.",
-        (Label("error_type", names.ERROR_TYPE), Label("component", names.COMPONENT)),
+        (Label("error_type", semconv.ERROR_TYPE), Label("component", semconv.COMPONENT)),
     ),
     Row(
         "system_filesystem_utilization",
         "gauge",
-        names.FILESYSTEM_UTILIZATION,
+        semconv.FILESYSTEM_UTILIZATION,
         "Share of a filesystem that is used, 0 to 1.",
-        (Label("path", names.FILESYSTEM_PATH),),
+        (Label("path", semconv.FILESYSTEM_PATH),),
         across="newest",
     ),
     Row(
         "system_memory_utilization",
         "gauge",
-        names.MEMORY_UTILIZATION,
+        semconv.MEMORY_UTILIZATION,
         "Share of memory that is used, 0 to 1.",
         across="newest",
     ),
-    Row("process_cpu_seconds_total", "counter", names.PROCESS_CPU_TIME, "CPU time of the process."),
-    Row("process_resident_memory_bytes", "gauge", names.PROCESS_MEMORY_USAGE, "Resident memory of the process."),
-    Row("process_virtual_memory_bytes", "gauge", names.PROCESS_MEMORY_VIRTUAL, "Virtual memory of the process."),
-    Row("process_threads", "gauge", names.PROCESS_THREADS, "Threads of the process."),
-    Row("process_open_fds", "gauge", names.PROCESS_OPEN_FDS, "Open file descriptors of the process."),
+    Row("process_cpu_seconds_total", "counter", semconv.PROCESS_CPU_TIME, "CPU time of the process."),
+    Row("process_resident_memory_bytes", "gauge", semconv.PROCESS_MEMORY_USAGE, "Resident memory of the process."),
+    Row("process_virtual_memory_bytes", "gauge", semconv.PROCESS_MEMORY_VIRTUAL, "Virtual memory of the process."),
+    Row("process_threads", "gauge", semconv.PROCESS_THREADS, "Threads of the process."),
+    Row("process_open_fds", "gauge", semconv.PROCESS_OPEN_FDS, "Open file descriptors of the process."),
     Row(
         "process_start_time_seconds",
         "gauge",
-        names.PROCESS_START_TIME,
+        semconv.PROCESS_START_TIME,
         "When the process started, as Unix time.",
         across="min",
     ),
     Row(
         "python_gc_collections_total",
         "counter",
-        names.GC_COLLECTIONS,
+        semconv.GC_COLLECTIONS,
         "Garbage collections, by generation.",
-        (Label("generation", names.GC_GENERATION),),
+        (Label("generation", semconv.GC_GENERATION),),
     ),
     *OWN,
 )

@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 from typing import IO, Final
 
-from telemetry import private_files as private
+from telemetry import private_files
 
 _log = logging.getLogger(__name__)
 
@@ -33,9 +33,9 @@ class Instance:
             self.id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{socket.gethostname()}{data_dir.resolve()}/{slot}"))
 
     def _take_a_slot(self, directory: Path) -> int:
-        private.make_directory(directory)
+        private_files.make_directory(directory)
         for slot in range(_MOST_SLOTS):
-            private.make_file(directory / f"{slot}.lock")
+            private_files.make_file(directory / f"{slot}.lock")
             lock = (directory / f"{slot}.lock").open("a")
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -8,7 +8,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, TraceState, get_cur
 from opentelemetry.util.types import Attributes
 from typing_extensions import override
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.sdk.trace_suppression import is_untraced
 
 
@@ -48,7 +48,7 @@ class JobSampler(Sampler):
         if is_untraced(parent_context):
             return ALWAYS_OFF.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
         result = self._inner.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
-        if attributes and names.JOB_NAME in attributes:
+        if attributes and semconv.JOB_NAME in attributes:
             decision = self._instead if result.decision is Decision.DROP else result.decision
             return SamplingResult(decision, attributes, _of_a_run(result.trace_state))
         if result.decision is not Decision.DROP:
@@ -62,7 +62,7 @@ class JobSampler(Sampler):
 
 
 def _of_a_run(state: TraceState | None) -> TraceState:
-    return (state or TraceState()).update(*names.STATE_OF_A_RUN)
+    return (state or TraceState()).update(*semconv.STATE_OF_A_RUN)
 
 
 def _is_off(sampler: Sampler) -> bool:

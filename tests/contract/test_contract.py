@@ -17,9 +17,9 @@ from service.names import MARKETPLACE, STATUS
 from service.settings import Settings
 from telemetry import setup
 from telemetry.jobs import monitor_job
-from tests.contract_metrics import CONTRACT
+from tests.contract.metrics import CONTRACT
+from tests.support.processes import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = {
     "database_url": "sqlite:///var/sovani.db",
     "data_dir": Path("var"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from service.sandbox import credentials
-from tests.programs import ROOT, Program, Programs, free_port
+from tests.support.processes import ROOT, Program, Programs, free_port
 
 CONFIG = """
 global:

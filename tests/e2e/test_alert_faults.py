@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
-from tests.telegram import HandClock
-from tests.telemetry.alerts.conftest import Machine
-from tests.telemetry.alerts.schedules import Schedule, judge
+from tests.support.fault_schedules import Schedule, judge
+from tests.support.telegram_server import HandClock
+from tests.unit.telemetry.alerts.conftest import Machine
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 SCHEDULES = 1_000

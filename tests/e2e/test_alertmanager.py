@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from tests.e2e.conftest import StartAlertmanager
-from tests.programs import eventually, free_port
+from tests.support.processes import eventually, free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 CRITICAL, WARNING = {"severity": "critical"}, {"severity": "warning"}

@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from service.sandbox.credentials import TELEGRAM_CHAT_ID, TELEGRAM_TOKEN
-from tests.flows.mortal import mortal_postgres
-from tests.programs import Program, Programs, eventually
-from tests.sandboxes import Sandbox
-from tests.truth import workers
+from tests.support.killable_postgres import mortal_postgres
+from tests.support.processes import Program, Programs, eventually
+from tests.support.sandboxes import Sandbox
+from tests.support.worker_consistency import workers
 
 pytestmark = pytest.mark.e2e
 KINDS, ERRORS, SECONDS = 50, 10_000, 60.0

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.flows.echo import echo
-from tests.flows.sink import sink
-from tests.programs import Programs, eventually
+from tests.support.otlp_receiver import sink
+from tests.support.processes import Programs, eventually
+from tests.support.refusing_server import echo
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 

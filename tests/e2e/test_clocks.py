@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from telemetry.database import create_engine
-from tests.programs import Programs
+from tests.support.processes import Programs
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150)]
 APP = """

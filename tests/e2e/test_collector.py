@@ -14,10 +14,10 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from deploy import golang
-from deploy.catalogue import AROUND
-from tests.flows.sink import Sink, sink
-from tests.programs import ROOT, Program, Programs, eventually, free_port
+from deploy.generate.catalogue import AROUND
+from tests.support.otlp_receiver import Sink, sink
+from tests.support.processes import ROOT, Program, Programs, eventually, free_port
+from tools import go_programs
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 AWAY = 60.0
@@ -60,7 +60,7 @@ def run_for_long():
 @pytest.fixture(scope="session")
 def otelcol() -> Path:
     """The program; without Go it is not to be had, and then nothing here can be seen."""
-    if (program := golang.collector()).exists():
+    if (program := go_programs.collector()).exists():
         return program
     if shutil.which("go") is None:
         pytest.skip("The Collector is built from Go modules, and Go is not on the PATH.")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy import golang
-from tests.programs import ROOT
+from tests.support.processes import ROOT
+from tools import go_programs
 
 pytestmark = pytest.mark.e2e
 WANTED = ("POSTGRES_PASSWORD", "OPS_TOKEN", "GRAFANA_PASSWORD", "TELEGRAM_TOKEN", "MANAGER_CHAT_ID")
@@ -18,7 +18,7 @@ WANTED = ("POSTGRES_PASSWORD", "OPS_TOKEN", "GRAFANA_PASSWORD", "TELEGRAM_TOKEN"
 
 @pytest.fixture(scope="session")
 def reader() -> Path:
-    if (program := golang.compose_reader()).exists():
+    if (program := go_programs.compose_reader()).exists():
         return program
     if shutil.which("go") is None:
         pytest.skip("The reader is built from Go modules, and Go is not on the PATH.")

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from tests.programs import Programs
+from tests.support.processes import Programs
 
 pytestmark = pytest.mark.e2e
 PROCESSES: Final = 4

@@ -21,9 +21,9 @@ from sqlalchemy.engine import Engine
 
 from service.database.tables import InvalidRow, OrderRow
 from telemetry.database import create_engine
-from tests.e2e import kept
-from tests.programs import Program, Programs, eventually
-from tests.sandboxes import Sandbox
+from tests.support import reconciliation
+from tests.support.processes import Program, Programs, eventually
+from tests.support.sandboxes import Sandbox
 
 FAULT_SECONDS: Final = float(os.environ.get("FAULT_SECONDS", "60"))
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(FAULT_SECONDS + 400)]
@@ -60,7 +60,7 @@ class Place:
             return False
 
     def orders(self) -> int:
-        return kept.count(self.engine, OrderRow)
+        return reconciliation.count(self.engine, OrderRow)
 
 
 Settle = Callable[[Sandbox], Place]
@@ -135,7 +135,7 @@ def test_after_a_time_of_faults_each_review_and_order_is_kept_once_and_as_it_is(
     service.exit_code()
     assert refused.keys() >= {"429", "error"}
     assert refused.total() >= 20
-    assert kept.count(place.engine, InvalidRow) == 0
+    assert reconciliation.count(place.engine, InvalidRow) == 0
     assert_all_is_kept(place)
     assert_answered_once_at_the_most(clerk, place.world)
 
@@ -152,7 +152,10 @@ def test_a_sync_that_is_killed_in_the_middle_again_and_again_has_each_order_once
     place.world.freeze()
     eventually(lambda: place.succeeds("sync_wb_orders"), SETTLED)
 
-    assert kept.differences(kept.wb_orders(place.engine), kept.wb_orders_in(place.world)) == [], moments
+    assert (
+        reconciliation.differences(reconciliation.wb_orders(place.engine), reconciliation.wb_orders_in(place.world))
+        == []
+    ), moments
 
 
 def kill_at(place: Place, orders: int) -> None:
@@ -182,12 +185,12 @@ def refusals(service: Program) -> Counter[str]:
 
 def assert_all_is_kept(place: Place) -> None:
     engine, world = place.engine, place.world
-    reviews = kept.wb_reviews(engine)
+    reviews = reconciliation.wb_reviews(engine)
     seen = {row[0] for row in reviews}
-    assert kept.differences(reviews, kept.wb_reviews_in(world, seen)) == []
-    assert kept.differences(kept.ozon_reviews(engine), kept.ozon_reviews_in(world)) == []
-    assert kept.differences(kept.wb_orders(engine), kept.wb_orders_in(world)) == []
-    assert kept.differences(kept.ozon_orders(engine), kept.ozon_orders_in(world)) == []
+    assert reconciliation.differences(reviews, reconciliation.wb_reviews_in(world, seen)) == []
+    assert reconciliation.differences(reconciliation.ozon_reviews(engine), reconciliation.ozon_reviews_in(world)) == []
+    assert reconciliation.differences(reconciliation.wb_orders(engine), reconciliation.wb_orders_in(world)) == []
+    assert reconciliation.differences(reconciliation.ozon_orders(engine), reconciliation.ozon_orders_in(world)) == []
 
 
 def assert_answered_once_at_the_most(clerk: Clerk, world: Sandbox) -> None:

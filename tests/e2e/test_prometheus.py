@@ -10,7 +10,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from tests.programs import Program, Programs, eventually
+from tests.support.processes import Program, Programs, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 

@@ -9,8 +9,8 @@ from typing import Final
 import httpx
 import pytest
 
-from tests.programs import Programs
-from tests.truth import Truth, kill_one
+from tests.support.processes import Programs
+from tests.support.worker_consistency import Truth, kill_one
 
 SECONDS: Final = float(os.environ.get("TRUTH_SECONDS", "60"))
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(SECONDS + 120)]

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import deploy
-from deploy.dashboards import jobs
+from deploy.generate.dashboards import jobs
 from service.sandbox import credentials
 
 HERE = Path(deploy.__file__).parent

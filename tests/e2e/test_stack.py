@@ -16,12 +16,12 @@ import httpx
 import pytest
 import yaml
 
-from deploy.dashboards import dashboards
-from deploy.dashboards.panels import Query
-from deploy.objectives import read
+from deploy.generate.dashboards import dashboards
+from deploy.generate.dashboards.panels import Query
+from deploy.generate.objectives import read
 from tests.e2e.conftest import StartAlertmanager
-from tests.flows.shop import OPS_TOKEN, Shop
-from tests.programs import ROOT, Program, Programs, eventually, free_port
+from tests.support.processes import ROOT, Program, Programs, eventually, free_port
+from tests.support.sandboxed_service import OPS_TOKEN, Shop
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(480), pytest.mark.xdist_group("stack")]
 DEPLOY = ROOT / "deploy"

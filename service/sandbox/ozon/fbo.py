@@ -3,8 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from service.sandbox.ozon.methods import rfc3339
-from service.sandbox.ozon.posting_parts import (
+from service.sandbox.ozon.method import rfc3339
+from service.sandbox.ozon.posting_payload import (
     Shown,
     destination,
     financial_data,

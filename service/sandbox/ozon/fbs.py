@@ -3,10 +3,10 @@
 from datetime import timedelta
 from typing import Any, Final
 
-from service.sandbox.ozon.methods import rfc3339
+from service.sandbox.ozon.method import rfc3339
 from service.sandbox.ozon.people import addressee, customer
-from service.sandbox.ozon.posting import DELIVERING
-from service.sandbox.ozon.posting_parts import (
+from service.sandbox.ozon.posting_model import DELIVERING
+from service.sandbox.ozon.posting_payload import (
     METHODS,
     DeliveryMethod,
     Shown,

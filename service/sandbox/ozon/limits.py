@@ -7,8 +7,8 @@ from typing import Final
 
 from starlette.responses import Response
 
-from service.sandbox.bucket import Bucket
-from service.sandbox.ozon import errors as ozon_errors
+from service.sandbox.ozon import errors
+from service.sandbox.token_bucket import Bucket
 
 PATIENCE: Final = 20
 _WITHIN: Final = 10.0
@@ -29,12 +29,12 @@ class Limit:
         """None for a call that may go through."""
         now = self._clock()
         if now < self._open_until:
-            return ozon_errors.circle_is_open()
+            return errors.circle_is_open()
         wait = self._bucket.take()
         if not wait:
             return None
         self._note(now)
-        return ozon_errors.too_many(self._per_second, math.ceil(wait))
+        return errors.too_many(self._per_second, math.ceil(wait))
 
     def _note(self, now: float) -> None:
         self._refused.append(now)

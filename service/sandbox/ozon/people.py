@@ -5,7 +5,7 @@
 from random import Random
 from typing import Any, Final
 
-from service.sandbox.ozon.posting import Posting
+from service.sandbox.ozon.posting_model import Posting
 
 CITIES: Final = (
     ("Нижние Примеры", "Примерная область"),

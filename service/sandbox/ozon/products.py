@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from service.sandbox.ozon.errors import invalid
-from service.sandbox.ozon.methods import Body, Method
+from service.sandbox.ozon.method import Body, Method
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from service.sandbox.telegram.errors import Refused, bad_request
-from service.sandbox.telegram.html import parse_html
+from service.sandbox.telegram.html_parser import parse_html
 from service.sandbox.telegram.markdown import parse_markdown, parse_markdown_v2
 from service.sandbox.telegram.writer import Entity, Parsed, Unparsable, utf16
 

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from service.sandbox.bucket import Bucket
+from service.sandbox.token_bucket import Bucket
 
 _FIRST_WAIT: Final = 5.0
 _LONGEST_WAIT: Final = 60.0

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from service.sandbox.telegram.messages import Message
-from service.sandbox.telegram.phone_bubbles import bubbles
+from service.sandbox.telegram.message_store import Message
+from service.sandbox.telegram.phone_messages import bubbles
 
 _SHOWN: Final = 200
 _STYLE: Final = """

@@ -8,7 +8,7 @@ from typing import Any, Final
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from service.sandbox.credentials import WB_SELLER
-from service.sandbox.world import World
+from service.sandbox.simulation import World
 
 SOMETHING: Final = "Something went wrong"
 _PROBLEM: Final = "application/problem+json"

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from service.sandbox.bucket import Bucket
 from service.sandbox.credentials import BASE
-from service.sandbox.fake import Ground
+from service.sandbox.service import Ground
+from service.sandbox.token_bucket import Bucket
 from service.sandbox.wildberries.errors import Errors, Wait
 from service.sandbox.wildberries.tokens import Token, TokenRefused
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from service.sandbox.wildberries.errors import SOMETHING
-from service.sandbox.wildberries.reviews import Review
+from service.sandbox.wildberries.review_model import Review
 
 TAKE: Final = 5_000
 SKIP: Final = 199_990

@@ -12,7 +12,7 @@ from service.database.tables import MissedRow, ScheduleWatchRow
 from service.scheduler.job import Job
 from service.scheduler.monitoring.evaluation import NEWEST_RUNS, Run, Runs, Ticks, Verdict, Watched
 from service.scheduler.monitoring.missed_runs import DOWNTIME, MISSED
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.jobs.store.tables import JobRunRow
 
 
@@ -57,7 +57,7 @@ class WatchedJobs:
     def runs(self, job: Job) -> Runs:
         row = JobRunRow
         # Of a run that was lost, the last that was heard of it is its end.
-        ended = case((row.outcome == names.OUTCOME_LOST, row.heartbeat_at), else_=row.finished_at)
+        ended = case((row.outcome == semconv.OUTCOME_LOST, row.heartbeat_at), else_=row.finished_at)
         newest = select(row.scheduled_for, row.started_at, ended).where(row.job_name == job.name)
         found = self._session.execute(newest.order_by(row.id.desc()).limit(NEWEST_RUNS))
         return Runs(job, [Run(*each) for each in found])

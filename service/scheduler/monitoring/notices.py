@@ -8,7 +8,7 @@ from service.scheduler.job import Job
 from service.scheduler.monitoring.evaluation import Ticks
 from service.scheduler.monitoring.overdue import in_words
 from telemetry.alerts.alert import AlertLevel
-from telemetry.alerts.rules import condition as states
+from telemetry.alerts.rules import condition
 from telemetry.alerts.rules.condition import State
 from telemetry.alerts.rules.job_failures import COMPONENT, MISSED
 from telemetry.alerts.service import get_alert_service
@@ -28,7 +28,7 @@ class Noticed:
     def tell(self, back_at: datetime) -> None:
         """A line for each job that missed ticks, and one for all that fell into the time in which nobody was there."""
         for job, ticks in self.missed:
-            states.begin(
+            condition.begin(
                 State(f"{MISSED}{job.name}", AlertLevel.WARNING, COMPONENT, _missed(job, ticks), follows=DATABASE)
             )
         if self.downtime:

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from telemetry.alerts.alert import AlertLevel
-from telemetry.alerts.rules import condition as states
+from telemetry.alerts.rules import condition
 from telemetry.alerts.rules.condition import State
 from telemetry.alerts.rules.job_failures import COMPONENT, OVERDUE
 from telemetry.database import transaction
@@ -32,7 +32,7 @@ def mark_overdue(engine: Engine, now: datetime, count: Callable[[str], None]) ->
             name, started, deadline = marked
             count(name)
             said = f"{name} has been running for {in_words(now - started)}; it may take {in_words(deadline - started)}."
-            states.begin(State(f"{OVERDUE}{name}", AlertLevel.WARNING, COMPONENT, said))
+            condition.begin(State(f"{OVERDUE}{name}", AlertLevel.WARNING, COMPONENT, said))
 
 
 def _mark(session: Session, number: int, now: datetime) -> tuple[str, datetime, datetime] | None:

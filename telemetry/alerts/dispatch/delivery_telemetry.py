@@ -8,14 +8,14 @@ from opentelemetry import trace
 from opentelemetry.metrics import Counter, Histogram, Meter
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags, Tracer
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.alerts.channels.channel import ChannelError
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.notification import Post
 from telemetry.failsafe import harmless
 
 _SENT: Final = "sent"
-_QUEUE: Final = {names.QUEUE: "alerts"}
+_QUEUE: Final = {semconv.QUEUE: "alerts"}
 
 
 class Delivery:
@@ -26,10 +26,10 @@ class Delivery:
         self._tracer = tracer
         self._dropped = dropped
         self._delay: Histogram = meter.create_histogram(
-            names.ALERT_DELAY, unit="s", description="From an alert's first report until a channel accepted it."
+            semconv.ALERT_DELAY, unit="s", description="From an alert's first report until a channel accepted it."
         )
         self._sends: Counter = meter.create_counter(
-            names.ALERT_SENDS, unit="{message}", description="Messages by channel and what became of them."
+            semconv.ALERT_SENDS, unit="{message}", description="Messages by channel and what became of them."
         )
 
     @contextmanager
@@ -46,7 +46,7 @@ class Delivery:
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
-            span.set_attribute(names.ALERT_FINGERPRINT, post.incidents[0].fingerprint)
+            span.set_attribute(semconv.ALERT_FINGERPRINT, post.incidents[0].fingerprint)
             try:
                 yield span
             except ChannelError as error:
@@ -55,22 +55,22 @@ class Delivery:
 
     @harmless
     def delivered(self, channel: str, post: Post, now: float) -> None:
-        self._sends.add(1, {names.CHANNEL: channel, names.RESULT: _SENT})
+        self._sends.add(1, {semconv.CHANNEL: channel, semconv.RESULT: _SENT})
         if post.kind in {"alert", "digest", "summary"}:
             for incident in post.incidents:
-                self._delay.record(max(0.0, now - incident.first_at), {names.CHANNEL: channel})
+                self._delay.record(max(0.0, now - incident.first_at), {semconv.CHANNEL: channel})
 
     @harmless
     def failed(self, channel: str, error: ChannelError) -> None:
-        self._sends.add(1, {names.CHANNEL: channel, names.RESULT: _result(error)})
+        self._sends.add(1, {semconv.CHANNEL: channel, semconv.RESULT: _result(error)})
 
     @harmless
     def given_up(self, number: int) -> None:
-        self._dropped.add(number, {**_QUEUE, names.REASON: "too old"})
+        self._dropped.add(number, {**_QUEUE, semconv.REASON: "too old"})
 
     @harmless
     def dropped(self, number: int, reason: str) -> None:
-        self._dropped.add(number, {**_QUEUE, names.REASON: reason})
+        self._dropped.add(number, {**_QUEUE, semconv.REASON: reason})
 
 
 def _result(error: ChannelError) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Final
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.alerts.channels.channel import Channel, ChannelError, MessageGone, Sent
 from telemetry.alerts.channels.rate_limit import MINUTE, Lately, wait, wait_for_alert, wait_for_edit
 from telemetry.alerts.dispatch.delivery_telemetry import Delivery
@@ -121,7 +121,7 @@ class Dispatcher:
         try:
             with self._delivery.span(post) as span:
                 sent = channel.send(post, message, state)
-                span.set_attribute(names.MESSAGE_ID, str(sent.message_id))
+                span.set_attribute(semconv.MESSAGE_ID, str(sent.message_id))
         except ChannelError as error:
             return self._not_sent(channel, state, post, error)
         self._noted(channel, post, sent, has_rest=message.rest is not None and post.kind != "file")
@@ -140,7 +140,7 @@ class Dispatcher:
             return channel.pace.interval
         state = self._after(state, error)
         if state.stopped is not None:
-            _log.warning("Alerts can't be sent: %s. They are kept.", error, extra={names.COMPONENT: "alerts"})
+            _log.warning("Alerts can't be sent: %s. They are kept.", error, extra={semconv.COMPONENT: "alerts"})
         self._posts.failed(post, state, str(error), is_doubtful=error.is_doubtful)
         return channel.pace.interval
 
@@ -152,7 +152,7 @@ class Dispatcher:
         backoff = min(_LONGEST_BACKOFF, 2.0 ** min(failures, 10)) * self._random.uniform(0.5, 1.0)
         pause = backoff if error.retry_after is None else error.retry_after
         if failures == 1 and error.retry_after is None:
-            _log.warning("Alerts wait: %s.", error, extra={names.COMPONENT: "alerts"})
+            _log.warning("Alerts wait: %s.", error, extra={semconv.COMPONENT: "alerts"})
         return replace(state, paused_until=now + pause, last_error=str(error), failures=failures)
 
     def _edit(self, channel: Channel, state: ChannelState, post: Post) -> float:

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from telemetry import private_files as private
+from telemetry import private_files
 
 FILE: Final = Path("alerts", "outbox.db")
 _BUSY_MS: Final = 200
@@ -177,8 +177,8 @@ def _one(connection: sqlite3.Connection) -> Generator[None]:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    private.make_directory(path.parent)
-    private.make_file(path)  # what is in it is for nobody else
+    private_files.make_directory(path.parent)
+    private_files.make_file(path)  # what is in it is for nobody else
     connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     # Whoever reports an error does not move the log into the file; the sender does, by `checkpoint`.

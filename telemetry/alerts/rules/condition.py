@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.alerts.alert import AlertLevel, facts_attribute
 from telemetry.alerts.outbox.file import Outbox
 from telemetry.alerts.outbox.incidents import Reports
@@ -84,15 +84,15 @@ def begin(state: State) -> None:
 
 
 def end(state: State) -> None:
-    log.info("Over: %s", state.words, extra={**_about(state), names.ALERT_ENDED: True, names.ALERT_LEVEL: "INFO"})
+    log.info("Over: %s", state.words, extra={**_about(state), semconv.ALERT_ENDED: True, semconv.ALERT_LEVEL: "INFO"})
 
 
 def _about(state: State) -> dict[str, object]:
     return {
-        names.COMPONENT: state.component,
-        names.ALERT_STATE: state.key,
-        names.ALERT_LEVEL: str(state.level),
-        **({names.ALERT_RUN: state.run_id} if state.run_id else {}),
-        **({names.ALERT_FOLLOWS: state.follows} if state.follows else {}),
-        **({names.ALERT_FACTS: facts_attribute(state.facts)} if state.facts else {}),
+        semconv.COMPONENT: state.component,
+        semconv.ALERT_STATE: state.key,
+        semconv.ALERT_LEVEL: str(state.level),
+        **({semconv.ALERT_RUN: state.run_id} if state.run_id else {}),
+        **({semconv.ALERT_FOLLOWS: state.follows} if state.follows else {}),
+        **({semconv.ALERT_FACTS: facts_attribute(state.facts)} if state.facts else {}),
     }

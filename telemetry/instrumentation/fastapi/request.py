@@ -12,7 +12,7 @@ from opentelemetry.metrics import CallbackOptions, Histogram, Meter, Observation
 from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, set_span_in_context
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.failsafe import harmless
 from telemetry.instrumentation.fastapi.route_template import RouteTemplates
 
@@ -39,7 +39,7 @@ class ActiveRequests:
 
     def observe(self, _options: CallbackOptions) -> Iterable[Observation]:
         with self._lock:
-            return [Observation(number, {names.HTTP_METHOD: method}) for method, number in self._by_method.items()]
+            return [Observation(number, {semconv.HTTP_METHOD: method}) for method, number in self._by_method.items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class ServerInstruments:
     def create(cls, tracer: Tracer, meter: Meter, duration: Histogram) -> "ServerInstruments":
         active = ActiveRequests()
         meter.create_observable_up_down_counter(
-            names.HTTP_SERVER_ACTIVE, [active.observe], "{request}", "HTTP requests being answered."
+            semconv.HTTP_SERVER_ACTIVE, [active.observe], "{request}", "HTTP requests being answered."
         )
         return cls(tracer, duration, active)
 
@@ -97,7 +97,7 @@ class Exchange:
         self._context = NOWHERE
         self._ended_ns: int | None = None
         self._instruments = instruments
-        self._method = method if method in names.KNOWN_METHODS else names.OTHER_METHOD
+        self._method = method if method in semconv.KNOWN_METHODS else semconv.OTHER_METHOD
         self._open = True
         self._root_path = scope.get("root_path", "")
         self._routes = routes
@@ -111,14 +111,14 @@ class Exchange:
             self._span_name(),
             context=parent,
             kind=SpanKind.SERVER,
-            attributes={names.HTTP_METHOD: self._method, names.URL_PATH: self.scope["path"][:_LONGEST]},
+            attributes={semconv.HTTP_METHOD: self._method, semconv.URL_PATH: self.scope["path"][:_LONGEST]},
         )
         self.span = span
         self._context = set_span_in_context(span, parent)
         return self._context
 
     def _span_name(self, route: object = None) -> str:
-        method = self._method if self._method != names.OTHER_METHOD else "HTTP"
+        method = self._method if self._method != semconv.OTHER_METHOD else "HTTP"
         return f"{method} {route}" if route else method
 
     def send(self, message: Message) -> Awaitable[None]:
@@ -147,15 +147,15 @@ class Exchange:
 
     def _metric_attributes(self) -> dict[str, str | int]:
         attributes: dict[str, str | int] = {
-            names.HTTP_METHOD: self._method,
-            names.URL_SCHEME: "https" if self.scope.get("scheme") == "https" else "http",
+            semconv.HTTP_METHOD: self._method,
+            semconv.URL_SCHEME: "https" if self.scope.get("scheme") == "https" else "http",
         }
         if route := self._routes.of(self.scope, self._root_path):
-            attributes[names.HTTP_ROUTE] = route
+            attributes[semconv.HTTP_ROUTE] = route
         if self.status is not None:
-            attributes[names.HTTP_STATUS_CODE] = self.status
+            attributes[semconv.HTTP_STATUS_CODE] = self.status
             if self.status >= _SERVER_ERROR:
-                attributes[names.ERROR_TYPE] = str(self.status)
+                attributes[semconv.ERROR_TYPE] = str(self.status)
         return attributes
 
     def _describe(self, span: Span, attributes: dict[str, str | int]) -> None:
@@ -163,7 +163,7 @@ class Exchange:
         if agents := HEADERS.get(self.scope, "user-agent"):
             described["user_agent.original"] = agents[0][:_LONGEST]
         span.set_attributes(described)
-        if route := attributes.get(names.HTTP_ROUTE):
+        if route := attributes.get(semconv.HTTP_ROUTE):
             span.update_name(self._span_name(route))
         if self.status is None or self.status >= _SERVER_ERROR:
             span.set_status(StatusCode.ERROR)
@@ -173,7 +173,7 @@ class Exchange:
         self.answered()
         if self.span is not None and self.span.is_recording():
             self.span.record_exception(error)
-            self.span.set_attribute(names.ERROR_TYPE, type(error).__qualname__)
+            self.span.set_attribute(semconv.ERROR_TYPE, type(error).__qualname__)
             self.span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
 
     @harmless

@@ -5,14 +5,14 @@ from typing import Final
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.failsafe import harmless
 from telemetry.instruments import Instruments
 from telemetry.jobs.recorder.recovery import Heir
 from telemetry.jobs.recorder.writer import Recorder
 
 QUEUE_NAME: Final = "job_runs"
-_QUEUE: Final = {names.QUEUE: QUEUE_NAME}
+_QUEUE: Final = {semconv.QUEUE: QUEUE_NAME}
 
 
 class Accounts:
@@ -24,7 +24,7 @@ class Accounts:
 
     @harmless
     def dropped(self, number: int, reason: str) -> None:
-        self._instruments.dropped.add(number, {**_QUEUE, names.REASON: reason})
+        self._instruments.dropped.add(number, {**_QUEUE, semconv.REASON: reason})
 
     def replayed(self, number: int) -> None:
         """By one thread alone."""
@@ -33,9 +33,9 @@ class Accounts:
     @harmless
     def lost(self, job_name: str, runs: int) -> None:
         """Nobody else will count that they ended."""
-        about = {names.JOB_NAME: job_name}
+        about = {semconv.JOB_NAME: job_name}
         self._instruments.runs_lost.add(runs, about)
-        self._instruments.job_runs.add(runs, {**about, names.JOB_STATUS: names.STATUS_FAILED})
+        self._instruments.job_runs.add(runs, {**about, semconv.JOB_STATUS: semconv.STATUS_FAILED})
 
     def observe(self, meter: Meter, recorder: Recorder, heir: Heir) -> None:
         def records() -> Iterable[tuple[float, str]]:
@@ -46,19 +46,19 @@ class Accounts:
             yield self._replayed, "replayed"
 
         meter.create_observable_counter(
-            names.JOB_RECORDS, [_by(names.STATE, records)], "{record}", "Starts and ends of job runs."
+            semconv.JOB_RECORDS, [_by(semconv.STATE, records)], "{record}", "Starts and ends of job runs."
         )
         meter.create_observable_counter(
-            names.SPOOL_REFUSED,
-            [_by(names.REASON, lambda: ((number, reason) for reason, number in recorder.unspooled.items()), _QUEUE)],
+            semconv.SPOOL_REFUSED,
+            [_by(semconv.REASON, lambda: ((number, reason) for reason, number in recorder.unspooled.items()), _QUEUE)],
             "{item}",
             "Items that could not be kept on the disk.",
         )
         meter.create_observable_gauge(
-            names.SPOOL_SIZE, [_one(lambda: recorder.spooled_bytes)], "By", "Bytes that a spool takes on the disk."
+            semconv.SPOOL_SIZE, [_one(lambda: recorder.spooled_bytes)], "By", "Bytes that a spool takes on the disk."
         )
         meter.create_observable_gauge(
-            names.TELEMETRY_QUEUE_AGE,
+            semconv.TELEMETRY_QUEUE_AGE,
             [_one(lambda: max(recorder.age(), heir.age()))],
             "s",
             "For how long the oldest item has waited.",

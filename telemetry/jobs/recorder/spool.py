@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-from telemetry import private_files as private
+from telemetry import private_files
 from telemetry.jobs.recorder.spool_codec import decode, encode
 from telemetry.jobs.run import JobRun
 
@@ -196,7 +196,7 @@ class Spool:
 
 def make_lock(directory: Path, path: Path) -> int:
     """Made under another name, so that nobody finds it before it is held. Returns the file, which holds it while it is open."""
-    private.make_directory(directory)
+    private_files.make_directory(directory)
     unseen = path.with_suffix(".new")
     lock = os.open(unseen, os.O_RDWR | os.O_CREAT, 0o600)
     try:

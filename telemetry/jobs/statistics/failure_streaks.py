@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.database import transaction
 from telemetry.jobs.store.runs import JobRunStore
 from telemetry.jobs.store.tables import JobRunRow
@@ -54,12 +54,12 @@ def _streak(session: Session, job_name: str) -> Streak:
     run = JobRunRow
     newest = select(run.id, run.finished_at).where(run.job_name == job_name)
     success = session.execute(
-        newest.where(run.status == names.STATUS_SUCCESS).order_by(run.id.desc()).limit(1)
+        newest.where(run.status == semconv.STATUS_SUCCESS).order_by(run.id.desc()).limit(1)
     ).one_or_none()
     failed = session.execute(
         select(run.finished_at, run.worker, run.outcome, run.error_message, run.first_error, run.run_id)
-        .where(run.job_name == job_name, run.status == names.STATUS_FAILED, run.id > (success.id if success else 0))
-        .where(func.coalesce(run.outcome, "") != names.OUTCOME_CANCELLED, run.finished_at.is_not(None))
+        .where(run.job_name == job_name, run.status == semconv.STATUS_FAILED, run.id > (success.id if success else 0))
+        .where(func.coalesce(run.outcome, "") != semconv.OUTCOME_CANCELLED, run.finished_at.is_not(None))
         .order_by(run.id.desc())
         .limit(MOST)
     ).all()

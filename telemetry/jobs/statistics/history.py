@@ -8,14 +8,14 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, Subquery, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.jobs.store.daily_totals import DAY, Totals, day_of, midnight, uncovered
 from telemetry.jobs.store.quantile_sketch import Sketch
 from telemetry.jobs.store.tables import JobRunDayRow, JobRunRow
 
 LATE: Final = 100
 _FIELDS: Final = tuple(Totals.__slots__)
-_FINER: Final = (names.OUTCOME_TIMEOUT, names.OUTCOME_CANCELLED, names.OUTCOME_LOST)
+_FINER: Final = (semconv.OUTCOME_TIMEOUT, semconv.OUTCOME_CANCELLED, semconv.OUTCOME_LOST)
 
 
 class History:
@@ -42,7 +42,7 @@ class History:
         return totals
 
     def running(self) -> int:
-        return self._number(JobRunRow.status == names.STATUS_RUNNING)
+        return self._number(JobRunRow.status == semconv.STATUS_RUNNING)
 
     def count(self, status: str) -> int:
         return sum(_number(day, status) for day in self.days.values())
@@ -80,11 +80,11 @@ class History:
         return [durations.percentile(percent) for percent in percents]
 
     def success_durations(self) -> Sketch:
-        return self._sketch(JobRunDayRow.success_durations, JobRunRow.status == names.STATUS_SUCCESS)
+        return self._sketch(JobRunDayRow.success_durations, JobRunRow.status == semconv.STATUS_SUCCESS)
 
     def newest_successes(self, number: int) -> list[tuple[float, datetime]]:
         """Of all time: their durations, and when they ended."""
-        newest = self._newest(names.STATUS_SUCCESS)
+        newest = self._newest(semconv.STATUS_SUCCESS)
         timed = select(newest.c.duration_seconds, newest.c.finished_at).where(newest.c.duration_seconds.is_not(None))
         found = self._session.execute(timed.order_by(newest.c.finished_at.desc()).limit(number)).all()
         return [(seconds, ended) for seconds, ended in found]
@@ -121,8 +121,8 @@ class History:
 
     def _from_rows(self) -> list[tuple[date, Totals]]:
         run = JobRunRow
-        succeeded, failed = run.status == names.STATUS_SUCCESS, run.status == names.STATUS_FAILED
-        day, outcome = self._day_of_rows(), func.coalesce(run.outcome, names.OUTCOME_ERROR)
+        succeeded, failed = run.status == semconv.STATUS_SUCCESS, run.status == semconv.STATUS_FAILED
+        day, outcome = self._day_of_rows(), func.coalesce(run.outcome, semconv.OUTCOME_ERROR)
         rows = self._rows(
             day,
             func.count().filter(succeeded),
@@ -165,7 +165,7 @@ def _within(days: Sequence[date], since: datetime | None) -> ColumnElement[bool]
 
 
 def _number(totals: Totals, status: str) -> int:
-    return totals.success if status == names.STATUS_SUCCESS else totals.failed
+    return totals.success if status == semconv.STATUS_SUCCESS else totals.failed
 
 
 def _as_date(day: date | str) -> date:

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.database import transaction
 from telemetry.jobs.statistics.duration_trend import PAST, RECENT, Trend, trend
 from telemetry.jobs.statistics.history import History
@@ -113,12 +113,12 @@ def _average(totals: Totals) -> float | None:
 
 
 def _day(day: date, totals: Totals) -> JobDay:
-    by_outcome = {outcome: getattr(totals, outcome) for outcome in names.OUTCOMES}
+    by_outcome = {outcome: getattr(totals, outcome) for outcome in semconv.OUTCOMES}
     return JobDay(day, **by_outcome, avg_duration_seconds=_average(totals))
 
 
 def _streak(history: History, since: datetime | None) -> Streak | None:
-    ends = {status: history.last_end(status) for status in (names.STATUS_SUCCESS, names.STATUS_FAILED)}
+    ends = {status: history.last_end(status) for status in (semconv.STATUS_SUCCESS, semconv.STATUS_FAILED)}
     there = {status: end for status, end in ends.items() if end is not None and (since is None or end >= since)}
     if not there:
         return None

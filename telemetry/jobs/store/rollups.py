@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Engine, and_, delete, func, or_, select, text
 from sqlalchemy.orm import Session
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.database import transaction
 from telemetry.jobs.run import JobRun
 from telemetry.jobs.store.daily_totals import DAY, Totals, day_of, midnight, missing
@@ -70,7 +70,7 @@ def _roll_up(session: Session, job_name: str, day: date) -> None:
         totals.include(totals_of(status, outcome, seconds, finished_at))
         if seconds is not None:
             durations.add(seconds)
-            if status == names.STATUS_SUCCESS:
+            if status == semconv.STATUS_SUCCESS:
                 successes.add(seconds)
     session.add(
         row(
@@ -86,9 +86,9 @@ def _roll_up(session: Session, job_name: str, day: date) -> None:
 
 def totals_of(status: str, outcome: str | None, seconds: float | None, finished_at: datetime) -> Totals:
     """One run's. A failure without a finer word is an error."""
-    succeeded = status == names.STATUS_SUCCESS
-    known = outcome in {names.OUTCOME_TIMEOUT, names.OUTCOME_CANCELLED, names.OUTCOME_LOST}
-    word = names.OUTCOME_SUCCESS if succeeded else outcome if known else names.OUTCOME_ERROR
+    succeeded = status == semconv.STATUS_SUCCESS
+    known = outcome in {semconv.OUTCOME_TIMEOUT, semconv.OUTCOME_CANCELLED, semconv.OUTCOME_LOST}
+    word = semconv.OUTCOME_SUCCESS if succeeded else outcome if known else semconv.OUTCOME_ERROR
     return Totals(
         **{str(word): 1},
         timed=int(seconds is not None),

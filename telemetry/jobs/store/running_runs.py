@@ -7,14 +7,14 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Engine, Select, func, literal, or_, select, update
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.database import UTCDateTime, transaction
 from telemetry.jobs.store.runs import utcnow
 from telemetry.jobs.store.tables import JobRunRow
 
 AT_ONCE: Final = 500
 _RUNNING: Final = {
-    "status": names.STATUS_RUNNING,
+    "status": semconv.STATUS_RUNNING,
     "outcome": None,
     "finished_at": None,
     "error_message": None,
@@ -75,8 +75,8 @@ class AliveRuns:
             update(row)
             .where(row.id.in_(_unlocked(select(row.id).where(*conditions))))
             .values(
-                status=names.STATUS_FAILED,
-                outcome=names.OUTCOME_LOST,
+                status=semconv.STATUS_FAILED,
+                outcome=semconv.OUTCOME_LOST,
                 finished_at=self._moment(),
                 duration_seconds=None,
                 error_message="Its process (" + row.worker + ") ended without a word.",
@@ -101,7 +101,9 @@ def in_groups(run_ids: Iterable[str], number: int = AT_ONCE) -> list[list[str]]:
 
 def _is_open(run_ids: Sequence[str]) -> ColumnElement[bool]:
     """Or seems to be over only because nobody heard of it."""
-    return JobRunRow.run_id.in_(run_ids) & or_(JobRunRow.finished_at.is_(None), JobRunRow.outcome == names.OUTCOME_LOST)
+    return JobRunRow.run_id.in_(run_ids) & or_(
+        JobRunRow.finished_at.is_(None), JobRunRow.outcome == semconv.OUTCOME_LOST
+    )
 
 
 def _running(run_ids: Sequence[str]) -> list[ColumnElement[bool]]:

@@ -15,7 +15,7 @@ from typing import Final
 
 from telemetry.failsafe import harmless
 from telemetry.metrics.families import Family
-from telemetry.metrics.multiprocess import membership as group
+from telemetry.metrics.multiprocess import membership
 from telemetry.metrics.multiprocess.archive import Archive
 from telemetry.metrics.multiprocess.merge import total
 from telemetry.metrics.multiprocess.refresh import Answering, ask
@@ -45,7 +45,7 @@ class Workers:
         self._collect = collect
         self._changed = changed
         self._clock = clock
-        self._place = group.Place.take(directory)
+        self._place = membership.Place.take(directory)
         self._archive = Archive(directory, clock)
         self._snapshots = Decoded(Snapshot.decode)
         self._one_at_a_time = threading.Lock()
@@ -81,7 +81,7 @@ class Workers:
         living = set(self._living())
         found = {
             worker: self._snapshots.of(path)
-            for worker, path in group.snapshots(self._directory).items()
+            for worker, path in membership.snapshots(self._directory).items()
             if worker != self._place.id
         }
         archived, together = self._archive.read()
@@ -98,7 +98,7 @@ class Workers:
         return Family(AGE, "gauge", "How old what is shown of a living worker is.", dict(series))
 
     def _living(self) -> list[str]:
-        return list(group.living(self._directory))
+        return list(membership.living(self._directory))
 
     def _renewed(self) -> Snapshot:
         """Take a snapshot and keep it: one after the other, so that no older one follows a newer one."""
@@ -124,7 +124,7 @@ class Workers:
     @harmless
     def _tidy(self) -> None:
         """What the gone have left is taken into the archive, by whoever comes first."""
-        found, others = group.snapshots(self._directory), group.other_files(self._directory)
+        found, others = membership.snapshots(self._directory), membership.other_files(self._directory)
         living = {*self._living(), self._place.id}  # looked at last: who has come meanwhile has no file among those
         if found.keys() - living:
             self._archive.take(found, lambda worker: worker != self._place.id and worker not in self._living())
@@ -136,12 +136,12 @@ class Workers:
 
 def of_this_process(data_dir: Path, collect: Callable[[], list[Family]], changed: Callable[[], bool]) -> Workers | None:
     """The workers that this process is one of; None when it is alone, or the directory cannot be used, which is said."""
-    parent = group.parent_of_workers()
+    parent = membership.parent_of_workers()
     if parent is None:
         return None
     try:
-        group.remove_left_behind(data_dir)
-        return Workers(group.directory_of(data_dir, parent), collect, changed)
+        membership.remove_left_behind(data_dir)
+        return Workers(membership.directory_of(data_dir, parent), collect, changed)
     except OSError as error:
         _log.warning(
             "/metrics shows this worker alone: %s cannot be used (%s).", data_dir, os.strerror(error.errno or 0)

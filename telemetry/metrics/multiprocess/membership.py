@@ -15,7 +15,7 @@ from typing import IO, Final, Self
 
 import psutil
 
-from telemetry import private_files as private
+from telemetry import private_files
 
 _MOST: Final = 512
 _SNAPSHOT: Final = ".json"
@@ -72,7 +72,7 @@ class Place:
         """Raises:
         OSError: the directory cannot be used, or every place is taken.
         """
-        private.make_directory(directory)
+        private_files.make_directory(directory)
         for number in range(_MOST):
             lock = os.fdopen(os.open(directory / f"{number}.place", os.O_RDWR | os.O_CREAT, 0o600), "r+")
             try:

@@ -1,0 +1,1 @@
+"""Generators of the Prometheus rules and Grafana dashboards."""

@@ -1,0 +1,164 @@
+"""The outside world: calls, errors, waits and quota by marketplace; tokens and money; what came of it."""
+
+from typing import Final
+
+from deploy.generate.dashboards.panels import (
+    OR_NOTHING,
+    RATE,
+    Dashboard,
+    Query,
+    Row,
+    graph,
+    high_is_good,
+    low_is_good,
+    number,
+    table,
+)
+
+_BAD: Final = 'status=~"5..|timeout|error"'
+
+_NOW: Final = Row(
+    "Now",
+    (
+        number("Calls a second", "To all of them.", "sum(rate(external_api_requests_total[5m]))", unit="reqps"),
+        number(
+            "That succeed",
+            "Of the calls in five minutes; a 4xx is our own fault, and counts as no success either.",
+            'sum(rate(external_api_requests_total{status=~"2.."}[5m])) / sum(rate(external_api_requests_total[5m]))',
+            unit="percentunit",
+            steps=high_is_good(0.95, 0.99),
+        ),
+        number(
+            "Told to wait (429)",
+            "In an hour. Somebody else may use the account's quota.",
+            f'sum(increase(external_api_requests_total{{status="429"}}[1h])){OR_NOTHING}',
+            steps=low_is_good(1, 50),
+        ),
+        number(
+            "Refused (401, 403)",
+            "In an hour. A token is wrong or expired: it does not mend itself.",
+            f'sum(increase(external_api_requests_total{{status=~"401|403"}}[1h])){OR_NOTHING}',
+            steps=low_is_good(1, 1),
+        ),
+        number(
+            "Spent in a day",
+            "At OpenAI, by its price list.",
+            f"sum(increase(openai_cost_usd_total[1d])){OR_NOTHING}",
+            unit="currencyUSD",
+            steps=low_is_good(5, 10),
+        ),
+        number(
+            "Drafts in a day", "Answers that were drafted.", f"sum(increase(advice_generated_total[1d])){OR_NOTHING}"
+        ),
+    ),
+)
+_CALLS: Final = Row(
+    "Calls",
+    (
+        graph(
+            "Calls by service",
+            "What goes out.",
+            Query(f"sum by (service) (rate(external_api_requests_total{RATE}))", "{{service}}"),
+            unit="reqps",
+            stacked=True,
+        ),
+        graph(
+            "Failures by service and status",
+            "`timeout` and `error`: no answer came.",
+            Query(
+                f'sum by (service, status) (rate(external_api_requests_total{{status!~"2.."}}{RATE})){OR_NOTHING}',
+                "{{service}} {{status}}",
+            ),
+            unit="reqps",
+        ),
+        graph(
+            "Share that fails",
+            "Theirs: 5xx, timeouts, connections. Over a quarter for ten minutes it is told.",
+            Query(
+                f"(sum by (service) (rate(external_api_requests_total{{{_BAD}}}{RATE})) / sum by (service) (rate(external_api_requests_total{RATE}))){OR_NOTHING}",
+                "{{service}}",
+            ),
+            unit="percentunit",
+            most=1,
+            steps=low_is_good(0.05, 0.25),
+        ),
+        graph(
+            "Duration",
+            "The 95th percentile.",
+            Query(
+                f"histogram_quantile(0.95, sum by (service, le) (rate(external_api_duration_seconds_bucket{RATE})))",
+                "{{service}}",
+                exemplars=True,
+            ),
+            unit="s",
+            width=12,
+        ),
+        graph(
+            "Waits for quota",
+            "Seconds in a second that calls wait, so that the account keeps to its limits: by whom it is told to.",
+            Query(
+                f"sum by (service, reason) (rate(external_api_wait_seconds_total{RATE})){OR_NOTHING}",
+                "{{service}} {{reason}}",
+            ),
+            unit="s",
+            width=12,
+        ),
+        table(
+            "Endpoints",
+            "Calls in an hour, by endpoint and answer.",
+            Query("sum by (service, endpoint, status) (increase(external_api_requests_total[1h]))", "calls"),
+            width=24,
+            height=9,
+        ),
+    ),
+)
+_CAME: Final = Row(
+    "What came of it",
+    (
+        graph(
+            "Reviews",
+            "By marketplace and what became of them.",
+            Query(
+                f"sum by (marketplace, status) (increase(reviews_processed_total{RATE}))", "{{marketplace}} {{status}}"
+            ),
+        ),
+        graph(
+            "Orders",
+            "By marketplace and what became of them.",
+            Query(
+                f"sum by (marketplace, status) (increase(orders_processed_total{RATE}))", "{{marketplace}} {{status}}"
+            ),
+        ),
+        graph(
+            "Drafts",
+            "By what came of them.",
+            Query(
+                f"sum by (marketplace, outcome) (increase(advice_drafts_total{RATE})){OR_NOTHING}",
+                "{{marketplace}} {{outcome}}",
+            ),
+        ),
+        graph(
+            "Money",
+            "Dollars an hour, by model.",
+            Query(f"3600 * sum by (model) (rate(openai_cost_usd_total{RATE})){OR_NOTHING}", "{{model}}"),
+            unit="currencyUSD",
+            width=12,
+        ),
+        graph(
+            "A draft costs",
+            "Dollars, the mean of an hour.",
+            Query(
+                f"sum(increase(openai_cost_usd_total[1h])) / (sum(increase(advice_generated_total[1h])) > 0){OR_NOTHING}",
+                "a draft",
+            ),
+            unit="currencyUSD",
+            width=12,
+        ),
+    ),
+)
+DASHBOARD: Final = Dashboard(
+    "sovani-outside",
+    "Outside world",
+    "Calls, errors, waits and quota by marketplace; tokens and money; what came of it.",
+    (_NOW, _CALLS, _CAME),
+)

@@ -1,0 +1,110 @@
+"""How the phone shows its messages: each a bubble, with its text as its entities say; whatever was sent is escaped."""
+
+import html
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Final
+
+from service.sandbox.telegram.chats import CHATS, MANAGERS
+from service.sandbox.telegram.message_store import Message
+from service.sandbox.telegram.writer import Entity, cut, utf16
+
+EMPTY: Final = (
+    '<p class="empty"><b>No messages yet</b>What the service sends to Telegram appears here: alerts, and what becomes of them. '
+    "Try <code>python -m service test-alert</code>.</p>"
+)
+_LINKED: Final = ("https://", "http://", "tg://", "mailto:")
+_TAGS: Final[Mapping[str, tuple[str, str]]] = {
+    "bold": ("<b>", "</b>"),
+    "italic": ("<i>", "</i>"),
+    "underline": ("<u>", "</u>"),
+    "strikethrough": ("<s>", "</s>"),
+    "spoiler": ('<span class="spoiler" tabindex="0">', "</span>"),
+    "code": ("<code>", "</code>"),
+    "pre": ("<pre>", "</pre>"),
+    "blockquote": ("<blockquote>", "</blockquote>"),
+    "expandable_blockquote": ("<blockquote>", "</blockquote>"),
+    "text_mention": ('<span class="mention">', "</span>"),
+}
+# A block ends its line by itself.
+_BLOCK_END: Final = re.compile(r"(</(?:pre|blockquote)>)\n")
+_UNITS: Final = (("MB", 1024 * 1024), ("KB", 1024), ("B", 1))
+
+
+def bubbles(messages: Iterable[Message]) -> str:
+    """The oldest at the top, a line for each day."""
+    days = groupby(messages, key=lambda message: _moment(message.date).date())
+    shown = "".join(
+        f'<div class="day"><span>{day.day} {day:%B %Y}</span></div>{"".join(map(_bubble, of_day))}'
+        for day, of_day in days
+    )
+    return shown or EMPTY
+
+
+def _bubble(message: Message) -> str:
+    text = f'<div class="text">{rich(message.text, message.entities)}</div>' if message.text else ""
+    moment = _moment(message.date)
+    edited = '<span class="edited">edited</span> ' if message.edited_at else ""
+    return (
+        f'<article id="m{message.message_id}">{_place(message)}{_document(message)}{text}'
+        f'<footer>{edited}<time datetime="{moment.isoformat()}">{moment:%H:%M}</time></footer></article>'
+    )
+
+
+def _place(message: Message) -> str:
+    """Where it arrived, unless that is the manager's chat itself."""
+    chat = CHATS[message.chat_id]
+    parts = [] if chat.id == MANAGERS else [chat.name]
+    if message.thread_id is not None:
+        parts.append(f"# {chat.topics[message.thread_id]}")
+    return f"<header>{html.escape(' · '.join(parts))}</header>" if parts else ""
+
+
+def _document(message: Message) -> str:
+    if message.document is None:
+        return ""
+    name, size = html.escape(message.document["file_name"]), _size(message.document["file_size"])
+    return f'<div class="document"><i></i><div><b>{name}</b><small>{size}</small></div></div>'
+
+
+def _size(count: int) -> str:
+    name, unit = next(one for one in _UNITS if count >= one[1] or one[1] == 1)
+    return f"{count / unit:.1f}".removesuffix(".0") + f" {name}"
+
+
+def _moment(unix: int) -> datetime:
+    return datetime.fromtimestamp(unix, UTC)
+
+
+def rich(text: str, entities: Sequence[Entity]) -> str:
+    """The text as HTML; entities that cross are cut where the outer one ends."""
+    return _rich(text, entities, 0, utf16(text))
+
+
+def _rich(text: str, entities: Sequence[Entity], begin: int, end: int) -> str:
+    shown, at, rest = [], begin, list(entities)
+    while rest:
+        outer = rest.pop(0)
+        first, last = max(at, outer["offset"]), min(end, outer["offset"] + outer["length"])
+        if first >= last:
+            continue
+        inner = [one for one in rest if one["offset"] < last]
+        rest = rest[len(inner) :]
+        shown += [html.escape(cut(text, at, first - at)), _wrapped(text, outer, inner, (first, last))]
+        at = last
+    return _BLOCK_END.sub(r"\1", "".join([*shown, html.escape(cut(text, at, end - at))]))
+
+
+def _wrapped(text: str, outer: Entity, inner: Sequence[Entity], span: tuple[int, int]) -> str:
+    first, last = span
+    opening, closing = _tags(outer, lambda: cut(text, first, last - first))
+    return f"{opening}{_rich(text, inner, first, last)}{closing}"
+
+
+def _tags(entity: Entity, text: Callable[[], str]) -> tuple[str, str]:
+    address = str(entity.get("url") or text()) if entity["type"] in {"url", "text_link"} else ""
+    if address.lower().startswith(_LINKED):
+        return f'<a href="{html.escape(address)}" target="_blank" rel="noreferrer noopener">', "</a>"
+    return _TAGS.get(entity["type"], ("", ""))

@@ -1,0 +1,44 @@
+"""Wildberries: the API of the reviews and the one of statistics, on a host each."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from service.sandbox.service import Ground
+from service.sandbox.wildberries.errors import Errors, Wait
+from service.sandbox.wildberries.gateway import Gateway, Host, Limit
+from service.sandbox.wildberries.order_routes import Statistics
+from service.sandbox.wildberries.review_routes import Feedbacks
+
+FEEDBACKS: Final = "/wb-feedbacks"
+STATISTICS: Final = "/wb-statistics"
+_HOSTS: Final = {
+    FEEDBACKS: Host("s2s-api-auth-feedbacks", category=7, limit=Limit(0.333, 6), base=Limit(720, 1)),
+    STATISTICS: Host("s2s-api-auth-stat", category=5, limit=Limit(60, 10), base=Limit(10_800, 1)),
+}
+
+
+class WildberriesFake:
+    """The `clock` is the one of the limits alone."""
+
+    def __init__(self, ground: Ground, clock: Callable[[], float] = time.monotonic) -> None:
+        self._errors = Errors(ground.world)
+        self._feedbacks = Feedbacks(ground, self._errors)
+        self._statistics = Statistics(ground)
+        self._gateways = {prefix: Gateway(host, ground, self._errors, clock) for prefix, host in _HOSTS.items()}
+
+    def routes(self) -> dict[str, list[BaseRoute]]:
+        methods = {FEEDBACKS: self._feedbacks.methods(), STATISTICS: self._statistics.methods()}
+        return {prefix: gateway.routes(methods[prefix]) for prefix, gateway in self._gateways.items()}
+
+    def truth(self, kind: str) -> Iterable[dict[str, Any]]:
+        return {"reviews": self._feedbacks.truth, "orders": self._statistics.truth}[kind]()
+
+    def too_many(self, seconds: int) -> Response:
+        return self._errors.too_many(Wait(seconds, seconds, limit=1), _HOSTS[FEEDBACKS].origin)
+
+    def server_error(self) -> Response:
+        return self._errors.bad_gateway()

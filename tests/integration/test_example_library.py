@@ -1,0 +1,33 @@
+"""The example: a service that is not this one, by its own door."""
+
+import httpx
+import pytest
+
+from tests.support.processes import Programs, eventually
+
+
+@pytest.fixture
+def programs(tmp_path):
+    programs = Programs(tmp_path)
+    yield programs
+    programs.kill()
+
+
+def test_a_library_is_counted_recorded_and_healthy_with_two_workers(programs):
+    library = programs.uvicorn("examples.library.app:app", "--workers", "2")
+    library.wait_for("/healthz")
+
+    for _ in range(20):
+        assert httpx.post(f"{library.url}/books/1/lend", trust_env=False).json() == {"lent": "War and Peace"}
+    assert httpx.post(f"{library.url}/books/9/lend", trust_env=False).status_code == 404
+    assert httpx.post(f"{library.url}/inventory", trust_env=False).json() == {"books": 2}
+
+    def page():
+        found = library.get("/metrics").text
+        assert 'books_lent_total{title="War and Peace"} 20' in found
+        assert 'http_requests_total{method="POST",endpoint="/books/{book_id}/lend",status="200"} 20' in found
+        assert 'scheduler_jobs_total{job_name="take_inventory",status="success"} 1' in found
+        return True
+
+    assert eventually(page)
+    assert library.get("/healthz").json()["checks"]["database"]["status"] == "ok"

@@ -1,0 +1,100 @@
+"""Slow clients: whoever sends or takes a byte a second keeps nobody else waiting, and is let go in the end."""
+
+import contextlib
+import socket
+import time
+
+import pytest
+
+from tests.support.processes import Programs
+
+HELD = 1000
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    programs = Programs(tmp_path_factory.mktemp("slow"))
+    started = programs.serve()
+    started.wait_for("/readyz")
+    yield started
+    programs.kill()
+
+
+def connect(service):
+    made = socket.create_connection(("127.0.0.1", service.port), timeout=20)
+    made.settimeout(20)
+    return made
+
+
+def all_of(connection):
+    said = b""
+    with contextlib.suppress(ConnectionResetError):
+        while piece := connection.recv(65536):
+            said += piece
+    return said
+
+
+@pytest.mark.e2e
+def test_a_head_that_does_not_come_is_let_go(service):
+    head = b"GET /health HTTP/1.1\r\nhost: a\r\n"
+    with contextlib.ExitStack() as opened:
+        slow = [opened.enter_context(connect(service)) for _ in range(4)]
+        for each, sent in zip(slow, (b"", b"\r\n", head[:14], head), strict=True):
+            each.sendall(sent)
+        said = [all_of(each) for each in slow]
+
+    assert [each.split(b"\r\n")[0] for each in said] == [
+        b"",
+        b"",
+        b"HTTP/1.1 408 Request Timeout",
+        b"HTTP/1.1 408 Request Timeout",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET /" + b"x" * 40_000 + b" HTTP/1.1\r\nhost: a\r\n\r\n", b"414"),
+        (b"GET / HTTP/1.1\r\nhost: a\r\nx: " + b"x" * 40_000 + b"\r\n\r\n", b"431"),
+        (b"GET / HTTP/1.1\r\nhost: a\r\n" + b"".join(b"x%d: y\r\n" % n for n in range(9000)), b"431"),
+    ],
+)
+def test_a_head_that_is_too_large_is_refused_before_it_is_whole(service, head, status):
+    with connect(service) as greedy:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            greedy.sendall(head)
+        assert all_of(greedy).split(b" ")[1:2] in ([status], [])
+
+    assert f'http_connections_refused_total{{status="{status.decode()}"}}' in service.get("/metrics").text
+
+
+def test_a_thousand_that_send_a_byte_now_and_then_do_not_stop_the_probes(service):
+    with contextlib.ExitStack() as opened:
+        slow = [opened.enter_context(connect(service)) for _ in range(HELD)]
+        waits = []
+        for letter in (b"G", b"E", b"T"):
+            for each in slow:
+                with contextlib.suppress(OSError):
+                    each.sendall(letter)
+            for path in ("/livez", "/readyz", "/healthz"):
+                before = time.monotonic()
+                assert service.get(path).status_code == 200
+                waits.append(time.monotonic() - before)
+
+    assert max(waits) < 5
+    assert 'http_connections_refused_total{status="503"}' in service.get("/metrics").text
+
+
+def test_a_connection_that_is_kept_is_answered_again(service):
+    request = b"GET /health HTTP/1.1\r\nhost: a\r\n\r\n"
+    with connect(service) as kept:
+        for together in (1, 1, 2):
+            kept.sendall(request * together)
+            said = b""
+            while said.count(b'{"status":"ok"}') < together:
+                said += kept.recv(65536)
+            assert said.count(b"HTTP/1.1 200 ") == together
+
+
+def test_nothing_says_what_serves(service):
+    assert "server" not in service.get("/health").headers

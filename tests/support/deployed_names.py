@@ -1,0 +1,21 @@
+"""Names: every metric that a text names, so that one which there is not can be said."""
+
+import re
+from collections.abc import Iterator
+
+from deploy.generate.catalogue import own, whole
+from deploy.generate.promql import labels_of
+from tests.support.processes import ROOT
+
+PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md"])
+# What a word that begins like one of the service's metrics ends with, if it is one.
+_ENDS = "total|seconds|bytes|bucket|sum|count|progress|active|utilization|info|fds|threads|size|capacity|up|overflow"
+_WORD = re.compile(rf"\b((?:{'|'.join(sorted({name.split('_')[0] for name in own()}))})_[a-z0-9_]*(?:{_ENDS}))\b(?!\()")
+_CODE = re.compile(r"```.*?```|`[^`]+`", re.DOTALL)
+
+
+def wrong(text: str, rules=()) -> Iterator[str]:
+    """The words in code that look like a metric's name and are none."""
+    catalogue = whole(rules)
+    for code in _CODE.findall(text):
+        yield from (word for word in _WORD.findall(code) if labels_of(word, catalogue) is None)

@@ -1,0 +1,76 @@
+"""A shop: the service with a sandbox of its own, as somebody who may do everything sees it."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import httpx
+import psutil
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.processes import Program, Programs, free_port
+from tests.support.sandboxes import World
+
+SYNCS: Final = {"sync_wb_reviews", "sync_wb_orders", "sync_ozon_reviews", "sync_ozon_orders"}
+_JOBS: Final = {*SYNCS, "generate_advice"}
+OPS_TOKEN: Final = "the-operators-own"
+
+
+@dataclass(frozen=True)
+class Shop:
+    service: Program
+    world: World
+
+    @classmethod
+    def open(cls, programs: Programs, *arguments: str, **environment: str) -> Self:
+        port = free_port()
+        variables = {"SANDBOX": "true", "SANDBOX_PORT": str(port), "OPS_TOKEN": OPS_TOKEN, **environment}
+        return cls(programs.serve(*arguments, **variables), World.at(port))
+
+    @classmethod
+    def at(cls, service: Program, sandbox_port: int) -> Self:
+        """One that runs already, with `OPS_TOKEN` as its token."""
+        return cls(service, World.at(sandbox_port))
+
+    def get(self, path: str) -> httpx.Response:
+        return self.service.get(path, Authorization=f"Bearer {OPS_TOKEN}")
+
+    def done(self) -> dict[str, dict[str, Any]]:
+        """What each job said when it first had something to do: to draft, there have to be reviews."""
+        runs = self.get("/jobs/status?status=success&limit=1000").json()["runs"]
+        said = {run["job_name"]: run["metadata"] for run in runs if run["metadata"].keys() & {"new", "cost_usd"}}
+        return said if said.keys() >= _JOBS else {}
+
+    def metrics(self) -> Counter[tuple[str, str]]:
+        """The sum of each series by name and what it is of."""
+        sums: Counter[tuple[str, str]] = Counter()
+        for family in text_string_to_metric_families(self.get("/metrics").text):
+            for sample in family.samples:
+                whose = sample.labels.get("service") or sample.labels.get("marketplace") or ""
+                sums[sample.name, whose] += sample.value
+        return sums
+
+    def waiting(self, marketplace: str) -> list[dict[str, Any]]:
+        """The reviews that have no answer."""
+        found = self.get(f"/api/v1/reviews?answered=false&marketplace={marketplace}").json()["reviews"]
+        return [review for review in found if review["gone_at"] is None]
+
+    def answer(self, review: dict[str, Any], text: str | None = None, token: str | None = OPS_TOKEN) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        url, body = f"{self.service.url}/api/v1/reviews/{review['id']}/answer", {"text": text} if text else {}
+        return httpx.post(url, json=body, headers=headers, timeout=30, trust_env=False)
+
+    def processes(self) -> dict[int, psutil.Process]:
+        """All that the service has started, none of them a zombie."""
+        found = psutil.Process(self.service.process.pid).children(recursive=True)
+        try:
+            assert not [child for child in found if child.status() == psutil.STATUS_ZOMBIE]
+        except psutil.NoSuchProcess as gone:
+            raise AssertionError(str(gone)) from gone
+        return {child.pid: child for child in found}
+
+    def sandbox(self) -> psutil.Process:
+        """The only one: of two that begin at once, the second ends by itself, which takes it a moment."""
+        found = [child for child in self.processes().values() if "service.sandbox" in child.cmdline()]
+        assert len(found) == 1, found
+        return found[0]

@@ -1,0 +1,162 @@
+"""Telegram for tests of alerts: the sandbox's strict one behind httpx, without a socket, with faults on request and a clock by hand."""
+
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from random import Random
+from typing import Any, Final
+
+import httpx
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from service.sandbox.credentials import TELEGRAM_CHAT_ID, TELEGRAM_TOKEN
+from service.sandbox.journal import Journal
+from service.sandbox.options import Options
+from service.sandbox.service import Ground
+from service.sandbox.simulation import World
+from service.sandbox.telegram.service import TelegramFake
+
+NOON: Final = datetime(2025, 10, 2, 12, tzinfo=UTC).timestamp()
+URL: Final = "http://telegram.test"
+FAULTS: Final = ("429", "5xx", "late", "reset", "dns", "killed before", "killed after")
+
+
+class HandClock:
+    """Unix time that only the test moves."""
+
+    def __init__(self, now: float = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def forward(self, seconds: float) -> float:
+        self.now += seconds
+        return self.now
+
+    def moment(self) -> datetime:
+        return datetime.fromtimestamp(self.now, UTC)
+
+
+class Killed(BaseException):
+    """What `kill -9` is to the code that it ends."""
+
+
+class StrictTelegram(httpx.BaseTransport):
+    """`fault` says for each call what is to go wrong, if anything; half of what is late or reset has had its effect."""
+
+    def __init__(
+        self, clock: HandClock, fault: Callable[[str], str | None] = lambda _method: None, **options: Any
+    ) -> None:
+        self.journal = Journal()
+        world = World(1, self.journal.begin(1, clock.moment()), clock.moment)
+        self.fake = TelegramFake(Ground(world, self.journal, Options(**options)), clock)
+        self.calls: list[tuple[float, str, int]] = []
+        self.fault = fault
+        self._clock = clock
+        self._random = Random(1)
+        self._app = Starlette(routes=[Mount("/", routes=self.fake.routes()["/telegram"])])
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(transport=self)
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        return list(self.fake.truth("messages"))
+
+    @property
+    def texts(self) -> list[str]:
+        return [message["text"] for message in self.messages]
+
+    @property
+    def sent_at(self) -> list[float]:
+        """When each message or edit was accepted."""
+        return [at for at, _method, status in self.calls if status == 200]
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        method = request.url.path.rpartition("/")[2]
+        fault = self.fault(method)
+        if fault in {"late", "reset"} and self._random.random() < 0.5:
+            self._raise(fault, request)
+        self._before(fault, request)
+        refused = {"429": self._too_many, "5xx": _bad_gateway}.get(fault or "")
+        answer = self._note(method, self._answer(request) if refused is None else refused())
+        if fault == "killed after":
+            raise Killed
+        self._raise(fault, request)
+        return answer
+
+    def _too_many(self) -> httpx.Response:
+        return httpx.Response(429, json=_too_many(self._random.randint(1, 40)))
+
+    def _before(self, fault: str | None, request: httpx.Request) -> None:
+        if fault == "dns":
+            raise httpx.ConnectError("[Errno -2] Name or service not known", request=request)
+        if fault == "killed before":
+            raise Killed
+
+    def _raise(self, fault: str | None, request: httpx.Request) -> None:
+        if fault == "late":
+            self._clock.forward(10)
+            raise httpx.ReadTimeout("timed out", request=request)
+        if fault == "reset":
+            raise httpx.ReadError("[Errno 104] Connection reset by peer", request=request)
+
+    def _note(self, method: str, answer: httpx.Response) -> httpx.Response:
+        self.calls.append((self._clock(), method, answer.status_code))
+        return answer
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": request.read(), "more_body": False}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        _run(self._app(_scope(request), receive, send))
+        body = b"".join(message.get("body", b"") for message in sent)
+        return httpx.Response(sent[0]["status"], headers=sent[0]["headers"], content=body)
+
+
+def _run(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Nothing in it waits for anything."""
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    raise AssertionError("it waits")
+
+
+def _scope(request: httpx.Request) -> dict[str, Any]:
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": request.method,
+        "scheme": "http",
+        "path": request.url.path,
+        "raw_path": request.url.raw_path,
+        "root_path": "",
+        "query_string": request.url.query,
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        "client": ("127.0.0.1", 1),
+        "server": ("telegram.test", 80),
+    }
+
+
+def _bad_gateway() -> httpx.Response:
+    return httpx.Response(502, text="<html>Bad Gateway</html>")
+
+
+def _too_many(seconds: int) -> dict[str, Any]:
+    return {
+        "ok": False,
+        "error_code": 429,
+        "description": f"Too Many Requests: retry after {seconds}",
+        "parameters": {"retry_after": seconds},
+    }
+
+
+__all__ = ["FAULTS", "NOON", "TELEGRAM_CHAT_ID", "TELEGRAM_TOKEN", "URL", "HandClock", "Killed", "StrictTelegram"]

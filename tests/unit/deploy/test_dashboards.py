@@ -1,0 +1,119 @@
+"""The dashboards: made anew from their values, of metrics and labels that there are, and so are the pages that explain them."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+import deploy
+from deploy.generate.catalogue import own, whole
+from deploy.generate.dashboards import dashboards
+from deploy.generate.dashboards.grafana import as_json
+from deploy.generate.objectives import read
+from deploy.generate.promql import unknown
+from tests.support.deployed_names import PAGES, ROOT, wrong
+
+HERE = Path(deploy.__file__).parent
+ALL = dashboards(read(HERE / "prometheus" / "objectives.yml"))
+PANELS = [(name, panel) for name, dashboard in ALL.items() for panel in dashboard.panels]
+RULES = [
+    rule
+    for path in (HERE / "prometheus" / "rules").glob("*.yml")
+    for group in yaml.safe_load(path.read_text())["groups"]
+    for rule in group["rules"]
+]
+
+
+@pytest.mark.parametrize(("name", "panel"), PANELS, ids=[f"{name}: {panel.title}" for name, panel in PANELS])
+def test_every_panel_names_metrics_and_labels_that_there_are_and_says_what_is_seen(name, panel):
+    catalogue = whole(RULES)
+
+    assert [list(unknown(query.asked, catalogue)) for query in panel.queries] == [[]] * len(panel.queries)
+    assert panel.about.endswith((".", "?"))
+
+
+def test_every_metric_of_the_service_is_on_a_dashboard_or_in_a_rule():
+    """What nobody looks at need not be measured. A few are there for other tools."""
+    asked = " ".join([query.expr for _, panel in PANELS for query in panel.queries] + [rule["expr"] for rule in RULES])
+    for_others = {
+        "process_virtual_memory_bytes",
+        "process_start_time_seconds",
+        "python_gc_collections_total",
+        "telemetry_exported_total",
+    }
+
+    assert {name for name in own() if not re.search(rf"\b{name}", asked)} - for_others == set()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_panels_lie_beside_each_other_and_none_on_another(name):
+    taken = set()
+    for panel in as_json(ALL[name])["panels"]:
+        at = panel["gridPos"]
+        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert not cells & taken, panel["title"]
+        assert at["x"] + at["w"] <= 24, panel["title"]
+        taken |= cells
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_what_grafana_reads_is_what_is_made(name):
+    assert json.loads((HERE / "grafana" / "dashboards" / f"{name}.json").read_text()) == as_json(ALL[name])
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_each_panel_and_each_dashboard_has_an_id_of_its_own(name):
+    ids = [panel["id"] for panel in as_json(ALL[name])["panels"]]
+
+    assert len(ids) == len(set(ids))
+    assert len({dashboard.uid for dashboard in ALL.values()}) == len(ALL)
+
+
+def test_from_a_point_to_its_trace_and_from_a_trace_to_its_logs():
+    sources = yaml.safe_load((HERE / "grafana/provisioning/datasources/datasources.yaml").read_text())["datasources"]
+    of = {source["uid"]: source for source in sources}
+
+    assert of["prometheus"]["jsonData"]["exemplarTraceIdDestinations"] == [
+        {"name": "trace_id", "datasourceUid": "tempo"}
+    ]
+    assert of["tempo"]["jsonData"]["tracesToLogsV2"]["datasourceUid"] == "loki"
+    assert of["loki"]["jsonData"]["derivedFields"][0]["datasourceUid"] == "tempo"
+    assert any(query.exemplars for _, panel in PANELS for query in panel.queries)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_names_no_metric_that_there_is_not(page):
+    assert list(wrong(page.read_text(), RULES)) == []
+
+
+def test_a_wrong_name_in_a_page_is_named():
+    text = "Look at `rate(http_request_total[5m])`, and at `scheduler_jobs_total`, `http_requests_count`."
+
+    assert list(wrong(text)) == ["http_request_total", "http_requests_count"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_links_to_what_is_there(page):
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text()):
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path) if path else page
+        assert file.exists(), target
+        if anchor:
+            heads = [
+                re.sub(r"[^a-z0-9 -]", "", line.lstrip("# ").lower()).replace(" ", "-")
+                for line in file.read_text().splitlines()
+                if line.startswith("#")
+            ]
+            assert anchor in heads, target
+
+
+def test_every_page_is_on_the_list():
+    index = (ROOT / "docs" / "README.md").read_text()
+
+    assert [
+        page.name
+        for page in PAGES
+        if page.parent.name == "docs" and page.name != "README.md" and page.name not in index
+    ] == []

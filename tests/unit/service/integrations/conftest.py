@@ -1,0 +1,122 @@
+"""Clients that are paced by a real database, against services on loopback that a test scripts."""
+
+import threading
+
+import pytest
+from opentelemetry.instrumentation._semconv import _OpenTelemetrySemanticConventionStability as Conventions
+
+from service.database.tables import PaceRow
+from service.integrations.endpoints import services
+from service.integrations.http.client import PATIENCE, Api, ApiClient, too_many
+from service.integrations.http.errors import Refused
+from service.integrations.http.rate_limiter import Pace
+from service.integrations.ozon.client import ozon_api
+from service.integrations.wildberries.client import feedbacks_api, statistics_api
+from service.integrations.wildberries.orders import WildberriesOrders
+from service.integrations.wildberries.reviews import WildberriesReviews
+from service.settings import Settings
+from telemetry.instrumentation.external_services import ServiceDirectory
+from telemetry.instrumentation.libraries import Providers, instrument_libraries, uninstrument_libraries
+from tests.support.loopback import Loopback
+from tests.support.ozon_stub import API_KEY, CLIENT_ID, HandClock, OzonStub
+from tests.support.wildberries_payloads import LIMIT, TOKEN
+from tests.unit.telemetry.instrumentation.conftest import Watch
+
+
+@pytest.fixture
+def ozon():
+    """Ozon on loopback."""
+    with OzonStub() as stub:
+        serving = threading.Thread(target=stub.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        serving.start()
+        yield stub
+        stub.shutdown()
+        serving.join(5)
+
+
+@pytest.fixture
+def ozon_clock():
+    return HandClock()
+
+
+@pytest.fixture
+def ozon_client(ozon, ozon_clock, sqlite_engine):
+    PaceRow.__table__.create(sqlite_engine, checkfirst=True)
+    pace = Pace(sqlite_engine, clock=ozon_clock.seconds)
+    client = ApiClient(ozon_api(ozon.url, CLIENT_ID, API_KEY), pace, ozon_clock.wait)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def world():
+    """A service on loopback."""
+    with Loopback() as world:
+        serving = threading.Thread(target=world.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        serving.start()
+        yield world
+        world.released.set()
+        world.shutdown()
+        serving.join(5)
+
+
+@pytest.fixture
+def clock():
+    """Stands still until somebody waits by it; it is also what the pace goes by."""
+    return HandClock()
+
+
+@pytest.fixture
+def pace(sqlite_engine, clock):
+    PaceRow.__table__.create(sqlite_engine, checkfirst=True)
+    return Pace(sqlite_engine, clock.seconds)
+
+
+@pytest.fixture
+def client_of(pace, clock):
+    """Makes clients of an API."""
+    made = []
+
+    def make(api, patience=PATIENCE, wait=clock.wait):
+        made.append(ApiClient(api, pace, wait, patience))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()
+
+
+def _refusal(answer):
+    return too_many("wb", answer, "x-ratelimit-retry", "retry-after") or Refused(f"wb says {answer.status}.")
+
+
+@pytest.fixture
+def api(world):
+    """The plainest API that there is."""
+    return Api("wb", world.url, {"authorization": TOKEN}, _refusal)
+
+
+@pytest.fixture
+def reviews(world, client_of, clock):
+    return WildberriesReviews(client_of(feedbacks_api(world.url, TOKEN)), LIMIT, clock.now)
+
+
+@pytest.fixture
+def orders(world, client_of, clock):
+    return WildberriesOrders(client_of(statistics_api(world.url, TOKEN)), LIMIT, clock.now)
+
+
+@pytest.fixture
+def watch(monkeypatch, world):
+    """What the telemetry sees of calls to the world, which stands for Wildberries."""
+    monkeypatch.setattr(Conventions, "_initialized", False)
+    monkeypatch.setattr(Conventions, "_OTEL_SEMCONV_STABILITY_SIGNAL_MAPPING", {})
+    monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
+    watch = Watch()
+    known = services(Settings(wb_feedbacks_url=world.url, wb_statistics_url=world.url))
+    instrument_libraries(
+        Providers(watch.tracers, watch.meters), watch.instruments, ServiceDirectory(known), engine=None
+    )
+    yield watch
+    uninstrument_libraries()
+    watch.close()

@@ -1,0 +1,262 @@
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from service.database.tables import PaceRow
+from service.integrations.http.client import ApiClient, Call
+from service.integrations.http.rate_limiter import Limit, Pace, moment_in
+from telemetry.database import transaction
+from tests.support.loopback import said
+from tests.support.processes import ROOT
+
+TEN_SECONDS = Limit("wb:tests", 10.0)
+THREE_AT_ONCE = Limit("wb:burst", 10.0, burst=3)
+BRIEF = Limit("wb:brief", 0.2)
+PATIENT = 600.0
+NOISE = 2.0  # seconds by which a busy machine may be late
+ANOTHER_PROCESS = """
+import sys, time
+from service.integrations.http.rate_limiter import Limit, Pace
+from telemetry.database import create_engine
+pace = Pace(create_engine(sys.argv[1]))
+for _ in range(10):
+    turn = pace.reserve(Limit("wb:tests", 10.0), 600.0)
+    print(time.time() + turn.wait, turn.mine)
+"""
+
+
+@pytest.fixture
+def shared(engine):
+    """A pace on both databases, by their real clocks."""
+    PaceRow.__table__.create(engine, checkfirst=True)
+    return Pace(engine)
+
+
+def waits(pace, limit, times, patience=PATIENT):
+    return [round(turn.wait, 3) for turn in (pace.reserve(limit, patience) for _ in range(times)) if turn.mine]
+
+
+def places(moments, interval=10.0):
+    """Which place of the queue each call has."""
+    first = min(moments)
+    assert all(abs((moment - first + NOISE) % interval - NOISE) < NOISE for moment in moments)
+    return sorted(round((moment - first) / interval) for moment in moments)
+
+
+def test_the_first_call_begins_at_once_and_each_next_one_an_interval_later(shared):
+    began = time.time()
+
+    found = waits(shared, TEN_SECONDS, 4)
+
+    late = time.time() - began
+    assert found[0] == 0
+    for place, wait in enumerate(found):
+        assert place * 10 - late <= wait <= place * 10
+
+
+def test_a_burst_begins_at_once(pace):
+    assert waits(pace, THREE_AT_ONCE, 5) == [0, 0, 0, 10, 20]
+
+
+def test_a_burst_begins_at_once_on_both_databases(shared):
+    assert [round(wait / 10) for wait in waits(shared, THREE_AT_ONCE, 5)] == [0, 0, 0, 1, 2]
+
+
+def test_a_burst_grows_again_with_time_and_not_beyond_its_size(pace, clock):
+    waits(pace, THREE_AT_ONCE, 3)
+
+    clock.wait(10, "test")
+    assert waits(pace, THREE_AT_ONCE, 2) == [0, 10]
+    clock.wait(1000, "test")
+    assert waits(pace, THREE_AT_ONCE, 4) == [0, 0, 0, 10]
+
+
+def test_accounts_have_queues_of_their_own(shared):
+    waits(shared, TEN_SECONDS, 3)
+
+    assert waits(shared, Limit("wb:others", 10.0), 1) == [0]
+
+
+def test_a_place_beyond_the_patience_is_not_taken_and_pushes_nobody_back(shared):
+    waits(shared, TEN_SECONDS, 2)
+
+    refused = [shared.reserve(TEN_SECONDS, 5.0) for _ in range(5)]
+    [taken] = waits(shared, TEN_SECONDS, 1)
+
+    assert [turn.mine for turn in refused] == [False] * 5
+    assert all(20 - NOISE < turn.wait <= 20 for turn in refused)
+    assert 20 - NOISE < taken <= 20
+
+
+def test_no_queue_is_longer_than_ten_minutes_however_patient_one_is(pace):
+    found = waits(pace, Limit("wb:minute", 60.0), 100, patience=1e9)
+
+    assert found == [60.0 * place for place in range(11)]
+
+
+def test_a_base_token_waits_as_long_as_its_limit_says(pace, clock):
+    three_hours = Limit("wb:base", 10_800.0)
+
+    assert waits(pace, three_hours, 3) == [0]
+    refused = pace.reserve(three_hours, PATIENT)
+    clock.wait(10_800, "test")
+
+    assert (refused.mine, refused.wait) == (False, 10_800)
+    assert waits(pace, three_hours, 1) == [0]
+
+
+def test_who_is_blocked_begins_when_the_block_ends(shared):
+    shared.block(BRIEF, 60.0)
+    waiting = shared.reserve(BRIEF, PATIENT)
+
+    assert waiting.mine
+    assert 60 - NOISE < waiting.wait <= 60
+
+
+def test_a_block_holds_for_the_others_too(shared, engine):
+    shared.reserve(BRIEF, PATIENT)
+    shared.block(BRIEF, 60.0)
+
+    refused = Pace(engine).reserve(BRIEF, 30.0)
+
+    assert not refused.mine
+    assert 60 - NOISE < refused.wait <= 60
+
+
+def test_a_block_ends(shared):
+    shared.block(BRIEF, 0.05)
+
+    time.sleep(0.06)
+
+    assert shared.reserve(BRIEF, 0.0).mine
+
+
+def test_of_two_blocks_the_later_end_counts(pace, clock):
+    pace.block(BRIEF, 60.0)
+    pace.block(BRIEF, 5.0)
+
+    assert pace.reserve(BRIEF, PATIENT).wait == 60
+    pace.block(BRIEF, 90.0)
+    assert pace.reserve(BRIEF, PATIENT).wait == 90
+
+
+def test_a_block_may_be_longer_than_any_queue(pace, clock):
+    pace.reserve(BRIEF, PATIENT)
+    pace.block(BRIEF, 10_800.0)
+
+    clock.wait(10_799, "test")
+    assert not pace.reserve(BRIEF, 0.5).mine
+    clock.wait(1, "test")
+    assert pace.reserve(BRIEF, 0.0).mine
+
+
+@pytest.mark.parametrize("limit", [BRIEF, TEN_SECONDS, THREE_AT_ONCE, Limit("wb:base", 10_800.0)])
+@pytest.mark.parametrize("blocked", [0.0, 1.0, 100.0])
+def test_a_clock_that_was_set_back_an_hour_does_not_stop_calls_for_an_hour(pace, clock, limit, blocked):
+    waits(pace, limit, 2)
+    pace.block(limit, blocked)
+
+    clock.wait(-3600, "test")
+
+    assert waits(pace, limit, 2, patience=10.0)[0] == 0
+
+
+def test_a_block_before_any_call_does_not_outlive_a_clock_that_was_set_back(pace, clock):
+    pace.block(BRIEF, 1.0)
+
+    clock.wait(-3600, "test")
+
+    assert waits(pace, BRIEF, 1) == [0]
+
+
+def test_a_block_long_after_the_last_call_does_not_outlive_it_either(pace, clock):
+    waits(pace, BRIEF, 1)
+    clock.wait(7200, "test")
+    pace.block(BRIEF, 1.0)
+
+    clock.wait(-3600, "test")
+
+    assert waits(pace, BRIEF, 1) == [0]
+
+
+def test_a_clock_that_was_set_forward_begins_anew(pace, clock):
+    waits(pace, TEN_SECONDS, 3)
+    pace.block(TEN_SECONDS, 100.0)
+
+    clock.wait(3600, "test")
+
+    assert waits(pace, TEN_SECONDS, 2) == [0, 10]
+
+
+def test_threads_share_the_queue(shared):
+    moments = []
+
+    def ask():
+        for _ in range(10):
+            moments.append(time.time() + shared.reserve(TEN_SECONDS, PATIENT).wait)  # noqa: PERF401  # each is a call
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert places(moments) == list(range(20))
+
+
+def test_processes_share_the_queue(engine):
+    PaceRow.__table__.create(engine, checkfirst=True)
+    url = engine.url.render_as_string(hide_password=False)
+    command = [sys.executable, "-c", ANOTHER_PROCESS, url]
+    processes = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+
+    said = [process.communicate(timeout=40)[0].split() for process in processes]
+
+    assert [process.returncode for process in processes] == [0, 0]
+    assert {word for words in said for word in words[1::2]} == {"True"}
+    assert places([float(word) for words in said for word in words[::2]]) == list(range(20))
+
+
+def test_what_arrives_is_never_faster_than_the_limit(world, api, engine):
+    PaceRow.__table__.create(engine, checkfirst=True)
+    arrived = []
+
+    def answer(_asked):
+        arrived.append(time.monotonic())
+        return said("fine")
+
+    world.script = answer
+    limit = Limit("wb:real", 0.05, burst=2)
+
+    def ask():
+        with_client = ApiClient(api, Pace(engine), lambda seconds, _why: time.sleep(seconds))
+        for _ in range(5):
+            with_client.call(Call("GET", "/things", limit))
+        with_client.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert len(arrived) == 10
+    assert arrived[-1] - arrived[0] >= 8 * 0.05 / 2  # the first may be late
+
+
+def test_the_row_names_the_account_and_nothing_else(shared, engine):
+    shared.reserve(TEN_SECONDS, PATIENT)
+    shared.block(BRIEF, 1.0)
+
+    with transaction(engine) as session:
+        assert {row.key for row in session.query(PaceRow)} == {"wb:tests", "wb:brief"}
+
+
+def test_a_moment_in_so_many_seconds_is_in_utc():
+    moment = moment_in(60.0)
+
+    assert 60 - NOISE < moment.timestamp() - time.time() <= 60
+    assert moment.utcoffset().total_seconds() == 0

@@ -1,0 +1,146 @@
+import socket
+import time
+
+import httpx
+import pytest
+
+from service.integrations.http import transport
+from service.integrations.http.transport import DEADLINE, BoundedTransport, proxy_for
+from tests.support.loopback import SILENT, STALLED, TRICKLING, TRICKLING_HEAD, flooding, said
+
+SOON = 0.3
+
+
+@pytest.fixture
+def client():
+    with httpx.Client(transport=BoundedTransport(), timeout=15) as client:
+        yield client
+
+
+def ask(client, url, seconds=SOON):
+    return client.get(url, extensions={DEADLINE: time.monotonic() + seconds})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [SILENT, STALLED, TRICKLING, TRICKLING_HEAD],
+    ids=["silent", "stalled", "trickling", "trickling head"],
+)
+def test_an_answer_that_is_not_there_by_the_deadline_is_not_waited_for(client, world, answer):
+    world.will(answer)
+    began = time.monotonic()
+
+    with pytest.raises(httpx.ReadTimeout):
+        ask(client, world.url)
+
+    assert SOON <= time.monotonic() - began < 5
+
+
+def test_an_answer_that_never_stops_is_left_at_the_deadline(client, world):
+    world.will(flooding)
+    began = time.monotonic()
+
+    with pytest.raises(httpx.ReadTimeout):
+        ask(client, world.url)
+
+    assert time.monotonic() - began < 5
+
+
+def test_an_answer_that_is_late_says_so_to_whoever_reads_below(world):
+    told = []
+
+    def chunks():
+        try:
+            yield b"late"
+        except httpx.ReadTimeout as error:
+            told.append(error)
+            raise
+
+    request = httpx.Request("GET", world.url)
+    late = transport._BoundedStream(chunks(), request, time.monotonic() - 1)
+
+    with pytest.raises(httpx.ReadTimeout) as raised:
+        next(iter(late))
+
+    assert told == [raised.value]
+    assert raised.value.request is request
+
+
+@pytest.fixture
+def deaf():
+    """A port at which connections wait, and nobody reads."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+
+
+def test_a_question_that_nobody_reads_is_not_sent_for_longer_than_until_the_deadline(client, deaf):
+    began = time.monotonic()
+
+    with pytest.raises(httpx.WriteTimeout):
+        client.post(f"http://{deaf}", content=b"x" * 2**25, extensions={DEADLINE: began + SOON})
+
+    assert SOON <= time.monotonic() - began < 5
+
+
+def test_a_greeting_that_is_not_returned_is_not_waited_for_either(client, deaf):
+    began = time.monotonic()
+
+    with pytest.raises(httpx.ConnectTimeout):
+        ask(client, f"https://{deaf}")
+
+    assert SOON <= time.monotonic() - began < 5
+
+
+def test_an_answer_in_time_is_whole_and_the_next_one_has_a_deadline_of_its_own(client, world):
+    world.will(said("one"), said("two"), said("three"))
+
+    assert ask(client, world.url, 10).text == "one"
+    assert client.get(world.url).text == "two"
+    assert ask(client, world.url, 10).text == "three"
+
+
+def test_a_deadline_that_is_over_is_over(client, world):
+    world.will(SILENT)
+
+    with pytest.raises(httpx.TimeoutException):
+        ask(client, world.url, -1)
+
+
+def test_an_answer_may_have_the_largest_size_and_no_more(client, world, monkeypatch):
+    monkeypatch.setattr(transport, "LARGEST", 100_000)
+    world.will(said("x" * 100_000), said("x" * 100_001))
+
+    assert len(client.get(world.url).text) == 100_000
+    with pytest.raises(httpx.ReadError, match="longer than 100000 bytes"):
+        client.get(world.url)
+
+
+def test_a_client_without_timeouts_has_the_deadline(world):
+    world.will(STALLED)
+
+    with httpx.Client(transport=BoundedTransport(), timeout=None) as client, pytest.raises(httpx.ReadTimeout):  # noqa: S113  # the deadline is tested
+        ask(client, world.url)
+
+
+@pytest.mark.parametrize(
+    ("variables", "url", "proxy"),
+    [
+        ({}, "https://wb.example", None),
+        ({"https_proxy": "http://one:3128"}, "https://wb.example", "http://one:3128"),
+        ({"HTTPS_PROXY": "http://one:3128"}, "https://wb.example/path", "http://one:3128"),
+        ({"https_proxy": "one:3128"}, "https://wb.example", "http://one:3128"),
+        ({"http_proxy": "http://one:3128"}, "https://wb.example", None),
+        ({"all_proxy": "http://one:3128"}, "https://wb.example", "http://one:3128"),
+        ({"all_proxy": "http://one:3128", "https_proxy": "http://two:1"}, "https://wb.example", "http://two:1"),
+        ({"https_proxy": "http://one:3128", "no_proxy": "example"}, "https://wb.example", None),
+        ({"https_proxy": "http://one:3128", "NO_PROXY": "other, .wb.example"}, "https://api.wb.example:443", None),
+        ({"https_proxy": "http://one:3128", "no_proxy": "wb.example:8443"}, "https://u:p@wb.example:8443", None),
+        ({"https_proxy": "http://one:3128", "no_proxy": "wb.example:8443"}, "https://wb.example", "http://one:3128"),
+        ({"https_proxy": "http://one:3128", "no_proxy": "*"}, "https://wb.example", None),
+    ],
+)
+def test_the_proxy_is_the_one_that_the_environment_names(monkeypatch, variables, url, proxy):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    assert proxy_for(url) == proxy

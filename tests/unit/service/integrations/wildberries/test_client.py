@@ -1,0 +1,184 @@
+import json
+
+import pytest
+
+from service.integrations.http.client import ATTEMPTS, Call
+from service.integrations.http.errors import (
+    Forbidden,
+    Misconfigured,
+    NotThere,
+    Paused,
+    Refused,
+    TooManyRequests,
+    Unauthorized,
+    Unreachable,
+)
+from service.integrations.wildberries.client import feedbacks_api, statistics_api
+from tests.support.loopback import said
+from tests.support.wildberries_payloads import LIMIT, TOKEN
+
+READ = Call("GET", "/api/v1/feedbacks", LIMIT)
+WITHDRAWN = {"title": "unauthorized", "detail": "access token token withdrawn", "status": 401}
+NOT_ALLOWED = {"title": "forbidden", "detail": "base token is not allowed"}
+OTHER_SHAPE = {"data": None, "error": True, "errorText": "Ошибка авторизации", "additionalErrors": None}
+NOT_LET = "wb does not let this token do it: look at the kind and categories of WB_API_TOKEN"
+LIMITED = {"title": "too many requests", "detail": "Limited by global limiter", "status": 429}
+
+
+@pytest.fixture(params=[feedbacks_api, statistics_api])
+def client(request, world, client_of):
+    return client_of(request.param(world.url, TOKEN))
+
+
+@pytest.fixture
+def feedbacks(world, client_of):
+    return client_of(feedbacks_api(world.url, TOKEN))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "sentence"),
+    [
+        (
+            401,
+            WITHDRAWN,
+            Unauthorized,
+            "wb does not accept the token: look at WB_API_TOKEN (401: access token token withdrawn).",
+        ),
+        (402, {"title": "payment required"}, Forbidden, "wb wants to be paid for this (402: no reason given)."),
+        (
+            403,
+            NOT_ALLOWED,
+            Forbidden,
+            f"{NOT_LET} (403: base token is not allowed).",
+        ),
+        (
+            403,
+            OTHER_SHAPE,
+            Forbidden,
+            f"{NOT_LET} (403: Ошибка авторизации).",
+        ),
+        (
+            404,
+            {"title": "path not found", "detail": "Please consult the manual"},
+            Misconfigured,
+            "wb has no such method: look at WB_FEEDBACKS_URL and WB_STATISTICS_URL (404: Please consult the manual).",
+        ),
+        (
+            422,
+            OTHER_SHAPE | {"errorText": "Невозможно получить отзыв по id"},
+            NotThere,
+            "wb has nothing of that id (422: Невозможно получить отзыв по id).",
+        ),
+        (
+            400,
+            {"errors": ["dateFrom: field required", "flag: no number"]},
+            Refused,
+            "wb refuses the request (400: dateFrom: field required flag: no number).",
+        ),
+        (
+            400,
+            {"errors": "dateFrom: Value not validated"},
+            Refused,
+            "wb refuses the request (400: dateFrom: Value not validated).",
+        ),
+        (400, "<html>Bad</html>", Refused, "wb refuses the request (400: no reason given)."),
+        (400, ["no", "object"], Refused, "wb refuses the request (400: no reason given)."),
+        (418, "", Refused, "wb refuses the request (418: no reason given)."),
+    ],
+)
+def test_a_refusal_says_what_it_means_and_is_not_hammered_on(client, world, clock, status, body, kind, sentence):
+    world.will(said(body, status=status))
+
+    with pytest.raises(kind) as refused:
+        client.call(READ)
+
+    assert (type(refused.value), str(refused.value)) == (kind, sentence)
+    assert not refused.value.retryable
+    assert (len(world.asked), clock.waits) == (1, [])
+
+
+def test_an_error_with_status_200_is_an_error(feedbacks, world):
+    world.script = lambda _asked: said({"data": None, "error": True, "errorText": "Something went wrong"})
+
+    with pytest.raises(Unreachable, match=r"^wb answered with an error: Something went wrong\.$") as failed:
+        feedbacks.call(READ)
+
+    assert failed.value.retryable
+    assert len(world.asked) == ATTEMPTS
+
+
+@pytest.mark.parametrize("body", [{"error": False, "data": 1}, {"data": 1}, [], "", {"error": "true"}, "<html>"])
+def test_an_answer_without_an_error_is_an_answer(feedbacks, world, body):
+    world.will(said(body))
+
+    assert feedbacks.call(READ).status == 200
+
+
+def test_rows_with_an_error_of_their_own_are_no_error(world, client_of):
+    world.will(said({"error": True}))
+
+    assert client_of(statistics_api(world.url, TOKEN)).call(READ).json() == {"error": True}
+
+
+def test_too_many_requests_are_waited_for_and_nothing_is_lost(client, world, clock):
+    world.will(said(LIMITED, status=429, x_ratelimit_retry="7.5", x_ratelimit_reset="60"), said([1, 2]))
+
+    assert client.call(READ).json() == [1, 2]
+
+    assert clock.waits == [(7.5, "pace")]
+
+
+def test_a_base_token_that_has_to_wait_for_hours_is_paused(client, world):
+    world.will(said(LIMITED, status=429, x_ratelimit_retry="10800"))
+
+    with pytest.raises(Paused, match=r"^wb may be called again at 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC\.$"):
+        client.call(READ)
+
+
+def test_too_many_requests_say_how_long_to_wait():
+    assert str(TooManyRequests("wb", 7.5)) == "wb asks to wait 7.5 s: too many requests."
+
+
+@pytest.mark.parametrize(
+    "said_of_it",
+    [
+        f"token problem; token is malformed: {TOKEN}",
+        f"token={TOKEN}",
+        [f"bad token {TOKEN}"],
+        {"token": TOKEN},
+    ],
+)
+@pytest.mark.parametrize("field", ["detail", "errorText", "errors"])
+def test_a_token_that_is_echoed_stays_out_of_the_sentence(client, world, said_of_it, field):
+    world.will(said({field: said_of_it}, status=401))
+
+    with pytest.raises(Unauthorized) as refused:
+        client.call(READ)
+
+    assert TOKEN[:40] not in repr(refused.value)
+    assert "WB_API_TOKEN" in str(refused.value)
+
+
+def test_an_echo_in_an_answer_of_status_200_stays_out_too(feedbacks, world):
+    world.script = lambda _asked: said({"error": True, "errorText": f"bad token {TOKEN}"})
+
+    with pytest.raises(Unreachable, match="bad token …"):
+        feedbacks.call(READ)
+
+
+def test_a_sentence_is_not_endless(client, world):
+    world.will(said({"detail": "слово " * 1000}, status=400))
+
+    with pytest.raises(Refused) as refused:
+        client.call(READ)
+
+    assert len(str(refused.value)) < 300
+
+
+def test_the_token_is_sent_as_it_is(client, world):
+    world.will(said([]))
+
+    client.call(READ)
+
+    assert world.asked[0].headers["authorization"] == TOKEN
+    assert json.dumps(TOKEN) not in repr(client.api)

@@ -1,0 +1,120 @@
+import base64
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.integrations.wildberries.credentials import Token
+from tests.support.wildberries_payloads import TOKEN, token_of
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+IN_MAY = datetime(2027, 5, 1, tzinfo=UTC)
+BOTH = 1 << 5 | 1 << 7
+
+
+def lasting(until, scopes=BOTH):
+    return Token.read(token_of(acc=3, s=scopes, exp=until.timestamp()))
+
+
+def json_as_token(text):
+    return f"head.{base64.urlsafe_b64encode(text.encode('utf-8', 'surrogatepass')).decode()}.signature"
+
+
+def test_a_token_says_its_kind_its_categories_and_its_end():
+    token = Token.read(TOKEN)
+
+    assert (token.kind, token.scopes, token.missing()) == (3, 160, [])
+    assert token.expires_at == datetime.fromtimestamp(1_798_000_000, UTC)
+    assert str(token) == "a token of kind personal, until 2026-12-23"
+
+
+@pytest.mark.parametrize("written", [f"Bearer {TOKEN}", f" {TOKEN}\n", f"Bearer {TOKEN} "])
+def test_a_token_is_the_same_however_it_was_pasted(written):
+    assert Token.read(written) == Token.read(TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("kind", "feedbacks", "orders"),
+    [
+        (1, (720.0, 1), (10_800.0, 1)),
+        (2, (1 / 3, 6), (60.0, 10)),
+        (3, (1 / 3, 6), (60.0, 10)),
+        (4, (1 / 3, 6), (60.0, 10)),
+        (None, (1 / 3, 6), (60.0, 10)),
+        (17, (1 / 3, 6), (60.0, 10)),
+    ],
+)
+def test_the_limits_are_those_of_the_tokens_kind(kind, feedbacks, orders):
+    token = Token.read(token_of(acc=kind, sid="3f2b"))
+
+    assert (token.feedbacks.interval, token.feedbacks.burst) == pytest.approx(feedbacks)
+    assert (token.orders.interval, token.orders.burst) == orders
+
+
+def test_two_tokens_of_one_seller_and_kind_share_their_limits_and_others_do_not():
+    first, renewed = token_of(acc=3, sid="one", exp=1), token_of(acc=3, sid="one", exp=2)
+    base, other = token_of(acc=1, sid="one"), token_of(acc=3, sid="two")
+
+    keys = [Token.read(text).feedbacks.key for text in (first, renewed, base, other)]
+
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
+    assert Token.read(first).orders.key != keys[0]
+
+
+@pytest.mark.parametrize(
+    ("token", "complaint"),
+    [
+        (lasting(IN_MAY), None),
+        (lasting(NOW), "WB_API_TOKEN expired on 2026-11-24: make a new one in the seller's cabinet."),
+        (lasting(NOW, 0), "WB_API_TOKEN expired on 2026-11-24: make a new one in the seller's cabinet."),
+        (lasting(NOW + timedelta(days=14)), None),
+        (
+            lasting(NOW + timedelta(days=13)),
+            "WB_API_TOKEN expires on 2026-12-07: make a new one before.",
+        ),
+        (lasting(IN_MAY, 1 << 5), "WB_API_TOKEN lacks the category Feedbacks and questions: make one that has it."),
+        (lasting(IN_MAY, 1 << 7), "WB_API_TOKEN lacks the category Statistics: make one that has it."),
+        (
+            lasting(IN_MAY, 0),
+            "WB_API_TOKEN lacks the category Statistics and Feedbacks and questions: make one that has it.",
+        ),
+        (Token.read("no token at all"), None),
+        (Token.read(token_of(acc=3, s=BOTH)), None),
+    ],
+)
+def test_a_token_that_is_not_good_enough_is_complained_about(token, complaint):
+    assert token.complaint(NOW) == complaint
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        *["[" * 100_000, "{", "[]", "null", '"text"', "1" * 5000, "{}", '{"acc": "3", "s": [], "exp": {}, "sid": {}}'],
+        *['{"exp": 1e300}', '{"exp": -1e15}', '{"exp": NaN}', '{"exp": true, "acc": true}', '{"sid": "\\ud800"}'],
+    ],
+)
+def test_claims_of_any_shape_are_no_harm(claims):
+    token = Token.read(json_as_token(claims))
+
+    assert len(token.account) == 8
+    assert token.complaint(NOW) is None or "expired on 1970" in token.complaint(NOW)
+    assert str(token).startswith("a token of kind ")
+
+
+@given(st.text() | st.text().map(json_as_token) | st.text().map(lambda text: f"a.{text}.c"))
+def test_a_token_of_any_text_is_read_and_shown_nowhere(text):
+    marked = f"{text}-and-its-secret"
+
+    for written in (text, marked):
+        token = Token.read(written)
+        shown = f"{token} {token!r} {token.feedbacks} {token.orders} {token.missing()} {token.complaint(NOW)}"
+        assert "and-its-secret" not in shown
+        assert len(text) < 20 or text not in shown
+
+
+@given(st.characters(categories=["Cs"]))
+def test_a_token_with_half_a_character_is_read(character):
+    assert Token.read(f"{character}.e30.c").kind is None
+    assert Token.read(character).kind is None

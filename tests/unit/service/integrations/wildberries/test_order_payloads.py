@@ -1,0 +1,119 @@
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.integrations.marketplace import Invalid, Item, Order
+from service.integrations.wildberries.orders import order_of
+from tests.support.wildberries_payloads import BUYER, order
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.decimals() | st.text(st.characters()),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(sorted(order())) | st.text(), inner),
+    max_leaves=10,
+)
+
+
+def test_an_order_is_one_piece_at_the_sellers_price_in_moscow_time():
+    assert order_of(order()) == Order(
+        marketplace="wb",
+        external_id="eb.rd3f0a1c2.1.0",
+        order_number="98765432101234567890",
+        scheme="fbo",
+        ordered_at=datetime(2026, 11, 21, 15, 8, 31, tzinfo=UTC),
+        status="ordered",
+        cancelled=False,
+        cancelled_at=None,
+        items=(
+            Item(
+                product_id="245901773",
+                article="PJ-12/син",
+                name="Пижамы TestBrand",
+                quantity=1,
+                price=Decimal("2080.50"),
+                currency="RUB",
+            ),
+        ),
+        as_of=datetime(2026, 11, 21, 15, 40, 7, tzinfo=UTC),
+    )
+
+
+def test_a_cancelled_order_says_when():
+    found = order_of(order(isCancel=True, cancelDate="2026-11-22T00:00:00"))
+
+    assert (found.status, found.cancelled) == ("cancelled", True)
+    assert found.cancelled_at == datetime(2026, 11, 21, 21, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("never", ["0001-01-01T00:00:00", "0001-01-01T00:00:00Z", "0001-01-01"])
+def test_a_date_that_stands_for_not_yet_is_none(never):
+    found = order_of(order(isCancel=True, cancelDate=never))
+
+    assert (found.cancelled, found.cancelled_at) == (True, None)
+
+
+@pytest.mark.parametrize("whatever", ["0001-01-01T00:00:00", None, 7, "2026-11-22T00:00:00"])
+def test_an_order_that_is_not_cancelled_has_no_such_date(whatever):
+    assert order_of(order(cancelDate=whatever)).cancelled_at is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "scheme"), [("Склад WB", "fbo"), ("Склад продавца", "fbs"), ("Луна", "unknown"), (None, "unknown")]
+)
+def test_the_warehouse_tells_the_scheme(kind, scheme):
+    assert order_of(order(warehouseType=kind)).scheme == scheme
+
+
+def test_what_is_not_needed_may_be_missing_or_new():
+    row = order(odid=7, orderType="Клиентский")
+    for name in ("gNumber", "supplierArticle", "subject", "brand", "warehouseType"):
+        del row[name]
+
+    found = order_of(row)
+
+    assert (found.order_number, found.items[0].article, found.items[0].name) == ("", "", "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"srid": None}, "srid is null, but must be a text"),
+        ({"isCancel": 0}, "isCancel is 0, but must be true or false"),
+        ({"priceWithDisc": None}, "priceWithDisc is null, but must be an amount of money"),
+        ({"nmId": "x"}, "nmId is a text, but must be a whole number"),
+        ({"date": "0001-01-01T00:00:00"}, "date is a text, but must be a date and time"),
+        ({"lastChangeDate": 5}, "lastChangeDate is 5, but must be a date and time"),
+        ({"isCancel": True, "cancelDate": None}, "cancelDate is null, but must be a date and time"),
+    ],
+)
+def test_an_order_that_cannot_be_read_says_why_and_keeps_nothing_of_the_buyer(changes, reason):
+    found = order_of(order(buyerName=BUYER, regionName=BUYER) | changes)
+
+    assert isinstance(found, Invalid)
+    assert found.reason == reason
+    assert found.external_id == ("eb.rd3f0a1c2.1.0" if "srid" not in changes else None)
+    assert found.payload["gNumber"] == "98765432101234567890"
+    assert BUYER not in json.dumps(found.payload, ensure_ascii=False)
+
+
+def test_a_field_that_is_missing_is_named():
+    row = order()
+    del row["srid"]
+
+    assert order_of(row).reason == "srid is missing, but must be a text"
+
+
+@given(JSON)
+def test_whatever_wildberries_sends_is_an_order_or_says_why_not(payload):
+    found = order_of(payload)
+
+    assert isinstance(found, Invalid)
+    json.dumps(found.payload, allow_nan=False)
+
+
+@given(st.sampled_from(sorted(order())), JSON)
+def test_an_order_with_any_field_spoilt_is_an_order_or_says_why_not(field, value):
+    assert isinstance(order_of(order() | {field: value}), Order | Invalid)

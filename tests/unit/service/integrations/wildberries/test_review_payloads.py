@@ -1,0 +1,123 @@
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.integrations.marketplace import IN_MODERATION, NOT_ANSWERED, PUBLISHED, REJECTED, Invalid, Review
+from service.integrations.wildberries.reviews import review_of
+from tests.support.ozon_stub import NOON
+from tests.support.wildberries_payloads import BUYER, review
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(sorted(review())) | st.text(), inner),
+    max_leaves=10,
+)
+
+
+def test_a_review_is_read_and_whoever_wrote_it_stays_outside():
+    found = review_of(review(), NOON)
+
+    assert found == Review(
+        marketplace="wb",
+        external_id="Qm7xTz1BkAtKOit00001",
+        created_at=datetime(2026, 11, 20, 8, 14, 5, tzinfo=UTC),
+        rating=3,
+        text="Маломерит, пришлось вернуть",
+        pros="Мягкая ткань",
+        cons="Размер",
+        product_id="245901773",
+        product_name="Пижама хлопок",
+        answered=False,
+        answer_text=None,
+        answer_state=NOT_ANSWERED,
+        as_of=NOON,
+    )
+    assert BUYER not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("created", "hour"), [("2026-11-20T08:00:00Z", 8), ("2026-11-20T08:00:00+03:00", 5), ("2026-11-20T08:00:00", 5)]
+)
+def test_a_review_is_of_the_moment_that_its_date_means(created, hour):
+    assert review_of(review(createdDate=created), NOON).created_at == datetime(2026, 11, 20, hour, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("state", "meaning"),
+    [
+        *[("wbRu", PUBLISHED), ("reviewRequired", IN_MODERATION), ("rejected", REJECTED), ("new word", PUBLISHED)],
+        *[(None, PUBLISHED), ([], PUBLISHED), ({}, PUBLISHED)],
+    ],
+)
+def test_an_answer_has_a_state(state, meaning):
+    found = review_of(review(answer={"text": "Спасибо", "state": state, "editable": True}), NOON)
+
+    assert (found.answered, found.answer_text, found.answer_state) == (True, "Спасибо", meaning)
+
+
+def test_a_review_may_have_stars_only():
+    found = review_of(review(text="", pros="", cons=None), NOON)
+
+    assert (found.text, found.pros, found.cons) == ("", "", "")
+
+
+def test_a_buyers_telephone_number_does_not_come_in():
+    found = review_of(review(text="Звоните +7 999 123-45-67", pros="a@example.org"), NOON)
+
+    assert "999" not in found.text
+    assert "example" not in found.pros
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"id": None}, "id is null, but must be a text"),
+        ({"id": 7}, "id is 7, but must be a text"),
+        ({"productValuation": "5"}, "productValuation is a text, but must be a number from 1 to 5"),
+        ({"createdDate": "вчера"}, "createdDate is a text, but must be a date and time"),
+        ({"text": {"ru": BUYER}}, "text is an object, but must be a text"),
+        ({"productDetails": None}, "productDetails is null, but must be an object"),
+        ({"productDetails": {"nmId": BUYER}}, "nmId is a text, but must be a whole number"),
+        ({"answer": BUYER}, "answer is a text, but must be an object"),
+        ({"answer": {"text": [BUYER]}}, "text is a list, but must be a text"),
+    ],
+)
+def test_a_review_that_cannot_be_read_says_why_and_keeps_nothing_of_the_buyer(changes, reason):
+    found = review_of(review(userName=BUYER) | changes, NOON)
+
+    assert isinstance(found, Invalid)
+    assert found.reason == reason
+    assert found.external_id == ("Qm7xTz1BkAtKOit00001" if "id" not in changes else None)
+    kept = json.dumps(found.payload, ensure_ascii=False)
+    assert "userName" not in kept
+    assert "matchingSize" not in kept
+    assert "Размер" in kept
+    if "nmId" not in reason:
+        assert BUYER not in kept
+
+
+def test_of_the_product_and_the_answer_it_is_kept_what_they_are():
+    found = review_of(review(productValuation=0, answer={"text": "Ольга, спасибо", "state": "wbRu"}), NOON)
+
+    assert found.payload["productDetails"] == {
+        "nmId": 245901773,
+        "productName": "Пижама хлопок",
+        "supplierArticle": "PJ-12/син",
+    }
+    assert found.payload["answer"] == {"state": "wbRu"}
+
+
+@given(JSON)
+def test_whatever_wildberries_sends_is_a_review_or_says_why_not(payload):
+    found = review_of(payload, NOON)
+
+    assert isinstance(found, Invalid)
+    json.dumps(found.payload, allow_nan=False)
+
+
+@given(st.sampled_from(sorted(review())), JSON)
+def test_a_review_with_any_field_spoilt_is_a_review_or_says_why_not(field, value):
+    assert isinstance(review_of(review() | {field: value}, NOON), Review | Invalid)

@@ -1,0 +1,298 @@
+"""The jobs of the business against the sandbox's services, on a real socket, with a clock that nobody waits by."""
+
+import logging
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import uvicorn
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from sqlalchemy import func, select
+
+from service.advice.outcomes import DRAFTED
+from service.clients import Outside
+from service.database.tables import AdviceRow, OrderRow, ReviewRow
+from service.instruments import ROWS, BusinessInstruments
+from service.integrations.http.errors import NotConfigured, Unauthorized, Unreachable
+from service.integrations.openai.errors import QuotaExhausted
+from service.jobs import sync
+from service.jobs.advice import generate_advice
+from service.jobs.context import Context
+from service.sandbox import credentials
+from service.sandbox.__main__ import build
+from service.sandbox.faults import Faults
+from service.sandbox.journal import Journal
+from service.sandbox.options import Options
+from service.settings import Settings, sandbox_values
+from telemetry.database import transaction
+from telemetry.metrics.families import Translator
+from tests.support.fakes import Shop, a_review
+
+SMALL = {
+    "wb_reviews": 9, "wb_orders": 30, "wb_limits": False, "ozon_reviews": 8, "ozon_postings": 12,
+    "ozon_per_second": 1000.0, "openai_latency": 0.0,
+}  # fmt: skip
+
+
+class NoWaiting:
+    """A wait that takes no time; why something waited is kept."""
+
+    def __init__(self):
+        self.reasons = []
+
+    def of(self, service):
+        return lambda _seconds, reason: self.reasons.append((service, reason))
+
+
+class Calls:
+    """Counts what a sandbox is asked, in front of it."""
+
+    def __init__(self, app):
+        self.app, self.paths = app, []
+
+    async def __call__(self, scope, receive, send):
+        self.paths.append(scope["path"])
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture
+def world_of():
+    """Serves small sandboxes, with these options, in a thread: gives the port, the calls, and the sandbox itself."""
+    running = []
+
+    def serve(**options):
+        sandbox = build(1, Faults(), Options(**SMALL | options), Journal())
+        sandbox.ground.world.freeze()
+        calls = Calls(sandbox.app())
+        server = uvicorn.Server(uvicorn.Config(calls, port=0, log_config=None, lifespan="off", ws="none"))
+        listener = server.config.bind_socket()
+        listener.listen()
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        running.append((server, thread))
+        return listener.getsockname()[1], calls, sandbox
+
+    yield serve
+    for server, thread in running:
+        server.should_exit = True
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def reader():
+    return InMemoryMetricReader()
+
+
+@pytest.fixture
+def context_of(sqlite_engine, reader):
+    """Contexts of runs; `outside` may be one that a test has made."""
+    instruments = BusinessInstruments.create(MeterProvider([reader], shutdown_on_exit=False).get_meter("tests"))
+    made = []
+
+    def make(port=None, outside=None, goes_on=lambda: True, **settings):
+        known = Settings(**(sandbox_values({"sandbox_port": port}) if port else {}) | settings)
+        made.append(Outside(known, sqlite_engine, instruments, NoWaiting()))
+        return Context(known, sqlite_engine, None, outside or made[-1], instruments, goes_on)
+
+    yield make
+    for outside in made:
+        outside.close()
+
+
+def counted(reader, name):
+    """The series of a metric that are not zero."""
+    data = reader.get_metrics_data()
+    metrics = [metric for each in data.resource_metrics for scope in each.scope_metrics for metric in scope.metrics]
+    [series] = [family.series for family in Translator(ROWS).families(metrics) if family.name == name] or [{}]
+    return {labels: value for labels, value in series.items() if value}
+
+
+def listed(truth):
+    """The keys of what a marketplace lists: an order changes, and a review that is put away unanswered is in no list."""
+    rows = [row for row in truth if row.get("answered") or not row.get("archived")]
+    return {row.get("srid") or row.get("id") or row["posting_number"] for row in rows}
+
+
+def many(engine, table, marketplace):
+    with transaction(engine) as session:
+        return session.scalar(select(func.count()).select_from(table).where(table.marketplace == marketplace))
+
+
+@pytest.mark.parametrize(
+    ("job", "marketplace", "table", "kind"),
+    [
+        (sync.sync_wb_reviews, "wb", ReviewRow, "reviews"),
+        (sync.sync_wb_orders, "wb", OrderRow, "orders"),
+        (sync.sync_ozon_reviews, "ozon", ReviewRow, "reviews"),
+        (sync.sync_ozon_orders, "ozon", OrderRow, "orders"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_a_sync_brings_everything_in_and_says_and_counts_it(
+    world_of, context_of, reader, sqlite_engine, job, marketplace, table, kind
+):
+    port, _, sandbox = world_of()
+    context, progress = context_of(port), {}
+    there = len(listed(sandbox.fakes[marketplace].truth(kind)))
+
+    done = dict(job(context.of(progress)))
+    metric = f"{kind}_processed_total"
+    new = counted(reader, metric)
+    again = job(context.of({}))
+
+    assert there > 5
+    assert many(sqlite_engine, table, marketplace) == there
+    assert done == progress
+    assert (done["new"], done["invalid"]) == (there, 0)
+    assert new[f'marketplace="{marketplace}",status="new"'] == there
+    assert all(labels.startswith(f'marketplace="{marketplace}"') for labels in new)
+    assert (again["new"], again["changed"]) == (0, 0)
+
+
+def test_each_review_that_waits_gets_a_draft_that_is_counted_and_paid_for(world_of, context_of, reader, sqlite_engine):
+    port, _, _ = world_of()
+    context, progress = context_of(port), {}
+    sync.sync_wb_reviews(context.of({}))
+    sync.sync_ozon_reviews(context.of({}))
+    with transaction(sqlite_engine) as session:
+        waiting = session.scalar(select(func.count()).where(ReviewRow.advice_due_at.is_not(None)))
+
+    done = generate_advice(context.of(progress))
+
+    with transaction(sqlite_engine) as session:
+        drafts = session.scalars(select(AdviceRow)).all()
+    assert waiting > 3
+    assert (done[DRAFTED], done["waiting"], progress[DRAFTED]) == (waiting, 0, waiting)
+    assert all(draft.text for draft in drafts)
+    assert len(drafts) == waiting == sum(counted(reader, "advice_generated_total").values())
+    [spent] = counted(reader, "openai_cost_usd_total").values()
+    assert spent == pytest.approx(done["cost_usd"])
+    assert spent == pytest.approx(float(sum(draft.cost_usd for draft in drafts)), abs=1e-6 * len(drafts))
+
+
+def test_without_money_the_run_fails_and_those_after_it_ask_nothing_for_a_while(world_of, context_of, sqlite_engine):
+    port, calls, _ = world_of(openai_quota=False)
+    context = context_of(port)
+    sync.sync_wb_reviews(context.of({}))
+    asked = len(calls.paths)
+
+    with pytest.raises(QuotaExhausted, match="Top it up"):
+        generate_advice(context.of({}))
+    once = len(calls.paths) - asked
+    later = generate_advice(context.of({}))
+
+    assert once == 1
+    assert len(calls.paths) == asked + once
+    assert later[DRAFTED] == 0
+    assert later["waiting"] > 0
+    paused = datetime.fromisoformat(later["paused_until"]) - datetime.now(UTC)
+    assert timedelta(minutes=10) < paused <= timedelta(minutes=15)
+
+
+def test_a_service_that_stops_drafts_no_more(world_of, context_of):
+    port, calls, _ = world_of()
+    sync.sync_wb_reviews(context_of(port).of({}))
+    asked = len(calls.paths)
+
+    with pytest.raises(BaseException, match="the service stops"):
+        generate_advice(context_of(port, goes_on=lambda: False).of({}))
+
+    assert len(calls.paths) == asked
+
+
+def warnings_of(caplog):
+    return [
+        (record.levelno, record.component)
+        for record in caplog.records
+        if "API_TOKEN" in record.message or "API_KEY" in record.message
+    ]
+
+
+@pytest.mark.parametrize(("days", "warned"), [(10, True), (20, False)])
+def test_a_token_of_wildberries_that_ends_within_two_weeks_is_a_warning(world_of, context_of, caplog, days, warned):
+    port, _, _ = world_of()
+    values = sandbox_values({"sandbox_port": port})
+    token = credentials.wb_token(expires=int(time.time()) + days * 86_400)
+
+    done = sync.sync_wb_reviews(context_of(**values | {"wb_api_token": token}).of({}))
+
+    assert done["new"] > 0
+    assert warnings_of(caplog) == [(logging.WARNING, "wb")] * warned
+    assert token not in caplog.text
+
+
+@pytest.mark.parametrize(("days", "warned"), [(10, True), (20, False)])
+def test_a_key_of_ozon_that_ends_within_two_weeks_is_a_warning(world_of, context_of, caplog, days, warned):
+    port, _, _ = world_of(ozon_key_days=days)
+
+    done = sync.sync_ozon_reviews(context_of(port).of({}))
+
+    assert done["new"] > 0
+    assert warnings_of(caplog) == [(logging.WARNING, "ozon")] * warned
+    assert credentials.OZON_API_KEY not in caplog.text
+
+
+class Ozon:
+    """An outside in which Ozon has one review, and says nothing of the key."""
+
+    class ozon:  # noqa: N801  # it stands for the client
+        api = type("Api", (), {"headers": {"Client-Id": "1"}})
+
+        @staticmethod
+        def call(_call, _patience=None):
+            raise Unreachable("ozon answered /v1/roles with 502.", reached=True)
+
+    def reviews(self, marketplace):
+        shop = Shop(unanswered=[[a_review(marketplace=marketplace)]])
+        shop.name = marketplace
+        return shop
+
+
+def test_reviews_that_were_read_are_no_failure_because_nothing_is_known_of_the_key(context_of):
+    done = sync.sync_ozon_reviews(context_of(outside=Ozon()).of({}))
+
+    assert done["new"] == 1
+
+
+def test_what_a_sync_has_done_is_told_also_when_it_fails(context_of, sqlite_engine, reader):
+    class Outside:
+        wb_token = type("Token", (), {"complaint": lambda self, now: None})()
+
+        def reviews(self, _marketplace):
+            return Shop(unanswered=[[a_review(1), a_review(2)]], history=[Unauthorized("look at WB_API_TOKEN")])
+
+    progress = {}
+
+    with pytest.raises(Unauthorized):
+        sync.sync_wb_reviews(context_of(outside=Outside()).of(progress))
+
+    assert (progress["new"], progress["pages"]) == (2, 1)
+    assert counted(reader, "reviews_processed_total") == {'marketplace="wb",status="new"': 2}
+    assert many(sqlite_engine, ReviewRow, "wb") == 2
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        sync.sync_wb_reviews,
+        sync.sync_wb_orders,
+        sync.sync_ozon_reviews,
+        sync.sync_ozon_orders,
+        generate_advice,
+    ],
+)
+def test_a_job_without_its_variables_names_one(context_of, job):
+    with pytest.raises(NotConfigured, match="is not set"):
+        job(context_of().of({}))
+
+
+def test_each_run_says_what_it_has_to_say_for_itself(context_of):
+    context, one, other = context_of(), {}, {}
+
+    assert context.of(one).progress is one
+    assert context.of(other).progress is other
+    assert context.of(one).engine is context.engine
+    assert context.progress == {}

@@ -1,0 +1,116 @@
+"""The ground of a fake, with a clock that is driven by hand, and a plain HTTP client of it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import uvicorn
+from httpx2 import Response
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Mount
+from starlette.testclient import TestClient
+from starlette.types import ASGIApp
+
+from service.sandbox.credentials import OZON_API_KEY, OZON_CLIENT_ID
+from service.sandbox.journal import Journal
+from service.sandbox.options import Options
+from service.sandbox.ozon.service import OzonFake
+from service.sandbox.service import Fake, Ground
+from service.sandbox.simulation import World
+
+EPOCH = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+class HandClock:
+    """A clock that stands still until somebody moves it."""
+
+    def __init__(self) -> None:
+        self.now = EPOCH
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def seconds(self) -> float:
+        return self.now.timestamp()
+
+    def advance(self, step: timedelta) -> None:
+        self.now += step
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def ground_of(clock: HandClock) -> Callable[..., Ground]:
+    """Makes the ground of seed 1; `journal` may be one that another ground has left."""
+
+    def make(journal: Journal | None = None, **options: object) -> Ground:
+        journal = journal or Journal()
+        return Ground(World(1, journal.begin(1, EPOCH), clock), journal, Options(**options))
+
+    return make
+
+
+def mounted(fake: Fake) -> Starlette:
+    """The fake's routes below their prefixes, as the sandbox serves them, without its faults."""
+    routes: list[BaseRoute] = []
+    for prefix, served in fake.routes().items():
+        routes.extend([Mount(prefix, app=Starlette(routes=served))] if prefix else served)
+    return Starlette(routes=routes)
+
+
+@pytest.fixture
+def client_of() -> Callable[[Fake], TestClient]:
+    return lambda fake: TestClient(mounted(fake))
+
+
+@pytest.fixture
+def served() -> Iterator[Callable[[ASGIApp], str]]:
+    """Serves applications on free ports of loopback, by a real server: gives the address of each."""
+    running: list[tuple[uvicorn.Server, threading.Thread]] = []
+
+    def serve(app: ASGIApp) -> str:
+        config = uvicorn.Config(app, port=0, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        listener = config.bind_socket()
+        listener.listen()  # nobody is refused who calls before the server does this
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        running.append((server, thread))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield serve
+    for server, thread in running:
+        server.should_exit = True
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+class OzonSeller:
+    """Somebody who has the keys: `seller("/v1/roles", {})` posts, and `seller.fake` is who answers."""
+
+    def __init__(self, fake: OzonFake, client: TestClient) -> None:
+        self.fake = fake
+        self.client = client
+
+    def __call__(self, path: str, body: object = None) -> Response:
+        keys = {"Client-Id": OZON_CLIENT_ID, "Api-Key": OZON_API_KEY}
+        return self.client.post(f"/ozon{path}", json={} if body is None else body, headers=keys)
+
+
+@pytest.fixture
+def ozon_of(
+    ground_of: Callable[..., Ground], client_of: Callable[[Fake], TestClient], clock: HandClock
+) -> Callable[..., OzonSeller]:
+    """Makes a fake Ozon and its seller, who may call as often as needed unless `ozon_per_second` is given."""
+
+    def make(
+        journal: Journal | None = None, seconds: Callable[[], float] = clock.seconds, **options: object
+    ) -> OzonSeller:
+        fake = OzonFake(ground_of(journal, **{"ozon_per_second": 1000.0} | options), seconds)
+        return OzonSeller(fake, client_of(fake))
+
+    return make

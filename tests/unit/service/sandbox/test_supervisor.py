@@ -1,0 +1,257 @@
+"""The keeper with real processes: a sandbox that is there as long as it should be, and not a moment longer."""
+
+import http.server
+import logging
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import psutil
+import pytest
+
+from service.sandbox.supervisor import Keeper, answers, listens
+from tests.support.processes import Programs, eventually, free_port
+from tests.support.sandboxes import World
+
+HOST = "127.0.0.1"
+PARENT = """
+import pathlib, sys, time
+from service.sandbox.supervisor import Keeper
+keeper = Keeper("127.0.0.1", int(sys.argv[1]), pathlib.Path("journal.jsonl"))
+keeper.start()
+assert keeper.wait(60)
+print("up", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def port():
+    return free_port()
+
+
+@pytest.fixture
+def keeper_of(tmp_path):
+    made = []
+
+    def make(port, *arguments):
+        made.append(Keeper(HOST, port, tmp_path / "journal.jsonl", arguments))
+        return made[-1]
+
+    yield make
+    for keeper in made:
+        keeper.stop()
+
+
+@pytest.fixture
+def foreign():
+    """Some other service, which has the port that it gives."""
+
+    class Page(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_error(404)
+
+        def log_message(self, *_arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer((HOST, 0), Page)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+    thread.join(5)
+
+
+def sandboxes(port):
+    """The sandboxes of this process that were started for the port, and live."""
+    return [child for child in psutil.Process().children(recursive=True) if is_sandbox(child, port)]
+
+
+def is_sandbox(process, port):
+    try:
+        return "service.sandbox" in process.cmdline() and str(port) in process.cmdline()
+    except psutil.Error:  # it has ended meanwhile
+        return False
+
+
+def errors(caplog):
+    return [(record.component, record.message) for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_the_sandbox_is_there_again_when_it_is_killed_with_the_same_world_and_gone_when_it_is_stopped(
+    keeper_of, port, caplog
+):
+    keeper = keeper_of(port, "--seed", "7", "--option", "wb_reviews=3")
+    assert not keeper.wait(0)
+
+    keeper.start()
+    assert keeper.wait(60)
+    page = World.at(port).page()
+    [first] = sandboxes(port)
+    first.kill()
+    first.wait(10)
+    assert eventually(World.at(port).page) == page
+    [second] = sandboxes(port)
+    began = time.monotonic()
+    keeper.stop()
+
+    assert time.monotonic() - began < 8
+    assert "Seed 7," in page
+    assert second.pid != first.pid
+    assert not second.is_running()
+    assert not listens(HOST, port)
+    assert errors(caplog) == []
+
+
+def test_two_keepers_have_one_sandbox_and_the_other_takes_over_when_the_first_one_stops(keeper_of, port, caplog, capfd):
+    keepers = [keeper_of(port), keeper_of(port)]
+
+    for keeper in keepers:
+        keeper.start()
+    assert all(keeper.wait(60) for keeper in keepers)
+    [one] = eventually(lambda: len(found := sandboxes(port)) == 1 and found)
+    owner = next(keeper for keeper in keepers if keeper._process and keeper._process.pid == one.pid)
+    owner.stop()
+    assert eventually(World.at(port).answers)
+
+    assert [found.pid for found in sandboxes(port)] != [one.pid]
+    assert errors(caplog) == []
+    assert capfd.readouterr().err == ""
+
+
+def test_a_sandbox_that_is_there_already_is_as_good_and_outlives_the_keeper(keeper_of, port):
+    first, second = keeper_of(port), keeper_of(port)
+    first.start()
+    assert first.wait(60)
+
+    second.start()
+    assert second.wait(10)
+    second.stop()
+
+    assert second._process is None
+    assert answers(HOST, port)
+
+
+def test_a_port_that_something_else_has_is_one_line_and_costs_nothing(keeper_of, foreign, caplog):
+    keeper = keeper_of(foreign)
+
+    keeper.start()
+    eventually(lambda: errors(caplog))
+    time.sleep(1.2)
+
+    assert keeper._process is None  # nor was there ever one
+    assert errors(caplog) == [
+        ("sandbox", f"Port {foreign} is not the sandbox's: set SANDBOX_PORT to one that is free.")
+    ]
+    assert not keeper.wait(0)
+
+
+def test_a_sandbox_that_ends_at_once_is_one_line_and_is_tried_again_later_and_later(keeper_of, port, caplog):
+    class Impatient(threading.Event):
+        """Keeps how long it was to wait, and waits a little."""
+
+        def __init__(self):
+            super().__init__()
+            self.waits = []
+
+        def wait(self, timeout=None):
+            self.waits.append(timeout)
+            return super().wait(min(timeout, 0.05))
+
+    keeper = keeper_of(port, "--option", "nonsense=1")
+    keeper._stop = Impatient()
+
+    keeper.start()
+    eventually(lambda: len([wait for wait in keeper._stop.waits if wait >= 2]) >= 2, within=40)
+    keeper.stop()
+
+    assert [wait for wait in keeper._stop.waits if wait >= 1][:2] == [2, 4]
+    assert errors(caplog) == [("sandbox", "The sandbox ended with code 2 when it was started; it has said why.")]
+
+
+def test_one_of_its_own_that_does_not_answer_any_more_is_ended_and_one_that_is_deaf_is_killed(keeper_of, port, caplog):
+    keeper = keeper_of(port)
+    hung = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], stdin=subprocess.PIPE)
+    keeper._process = hung
+
+    for _ in range(3):
+        keeper._missed()
+    assert hung.poll() is None
+    keeper._missed()
+
+    assert hung.returncode == -signal.SIGKILL
+    assert hung.stdin.closed
+    assert keeper._process is None
+    assert errors(caplog) == []
+
+
+def test_after_it_has_answered_misses_count_anew_and_a_second_complaint_may_come(keeper_of, port, caplog):
+    keeper = keeper_of(port)
+
+    for _ in range(3):
+        keeper._missed()
+    keeper._found()
+    for _ in range(3):
+        keeper._missed()
+    assert errors(caplog) == []
+    for _ in range(5):
+        keeper._missed()
+    assert len(errors(caplog)) == 1
+    keeper._found()
+    for _ in range(4):
+        keeper._missed()
+
+    assert len(errors(caplog)) == 2
+
+
+def test_a_keeper_that_was_never_started_is_stopped_at_once_and_one_that_stops_begins_nothing(keeper_of, port):
+    keeper = keeper_of(port)
+
+    keeper.stop()
+    keeper._begin()
+
+    assert keeper._process is None
+    assert not listens(HOST, port)
+
+
+def test_no_sandbox_outlives_a_service_that_is_killed(port, tmp_path):
+    programs = Programs(tmp_path)
+    program = programs.start("-c", PARENT, str(port))
+    try:
+        eventually(lambda: "up" in program.said(), within=40)
+        [sandbox] = [child for child in psutil.Process(program.process.pid).children() if is_sandbox(child, port)]
+
+        program.process.kill()
+        program.process.wait(10)
+
+        sandbox.wait(10)
+        assert not listens(HOST, port)
+    finally:
+        programs.kill()
+
+
+@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"])
+def test_whoever_does_not_say_that_it_is_a_sandbox_is_none(answer):
+    with socket.create_server((HOST, 0)) as server:
+
+        def serve():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        found = answers(HOST, server.getsockname()[1])
+        thread.join(10)
+
+    assert not found
+
+
+def test_where_nobody_listens_nobody_answers(port):
+    assert not answers(HOST, port)
+    assert not listens(HOST, port)

@@ -1,0 +1,143 @@
+import json
+from datetime import timedelta
+from http import HTTPStatus
+
+import pytest
+
+from service.sandbox.journal import Journal
+from tests.support.wildberries_sandbox import LIST, ORDERS, ROOT, Shop
+
+
+@pytest.fixture
+def shop_of(ground_of, client_of, clock):
+    def make(journal=None, **options):
+        return Shop(ground_of(journal, wb_limits=False, **options), client_of, clock)
+
+    return make
+
+
+@pytest.fixture
+def shop(shop_of):
+    return shop_of()
+
+
+def everything_said(shop):
+    """What the shop is told, errors included; not what it is told of an answer by which it changes something."""
+    review_id = shop.unanswered()[0]
+    answers = [
+        shop.list("true"),
+        shop.list("false", take=7, skip=3, order="dateAsc"),
+        shop.list("perhaps"),
+        shop.client.get(f"{LIST}/archive", params={"take": 100, "skip": 0}),
+        shop.client.get(f"{ROOT}/feedback", params={"id": review_id}),
+        shop.client.get(f"{ROOT}/feedback", params={"id": "unknown"}),
+        shop.client.get(f"{LIST}/count-unanswered"),
+        shop.answer("unknown", ""),
+        shop.client.get(ORDERS, params={"dateFrom": "2026-11-01"}),
+        shop.client.get(ORDERS, params={"dateFrom": "2026-11-24", "flag": 1}),
+        shop.client.get("/wb-statistics/ping"),
+        shop.client.get("/wb-feedbacks/nowhere"),
+        shop.client.get("/wb-feedbacks/ping", headers={"Authorization": "nonsense"}),
+    ]
+    return [(answer.status_code, answer.content) for answer in answers]
+
+
+def test_the_same_seed_at_the_same_moment_says_the_same_byte_for_byte(shop_of, clock):
+    early = shop_of()
+    everything_said(early)
+
+    clock.advance(timedelta(minutes=47))
+    shops = shop_of(), shop_of()
+
+    assert everything_said(shops[0]) == everything_said(shops[1])
+    assert [early.list(answered).content for answered in ("true", "false")] == [
+        shops[0].list(answered).content for answered in ("true", "false")
+    ]
+    assert early.orders() == shops[0].orders()
+
+
+def test_another_seed_is_another_world(shop, ground_of, client_of, clock):
+    ground = ground_of(wb_limits=False)
+    ground.world.seed = 2
+    other = Shop(ground, client_of, clock)
+
+    assert set(other.unanswered()).isdisjoint(shop.unanswered())
+    assert [row["nmId"] for row in other.orders()] != [row["nmId"] for row in shop.orders()]
+
+
+def test_a_fake_from_the_same_journal_has_the_same_answers(shop_of, clock):
+    journal = Journal()
+    shop = shop_of(journal)
+    for review_id in shop.unanswered()[:5]:
+        shop.answer(review_id)
+        clock.advance(timedelta(seconds=7))
+
+    again = shop_of(journal)
+
+    assert list(again.fake.truth("reviews")) == list(shop.fake.truth("reviews"))
+    assert again.reviews("true") == shop.reviews("true")
+    assert {review["answer"]["state"] for review in again.reviews("true")} == {"wbRu", "reviewRequired"}
+
+
+def test_the_truth_about_reviews_is_what_is_listed(shop):
+    review_id = shop.unanswered()[0]
+    shop.answer(review_id, "Спасибо!")
+
+    truth = {review["id"]: review for review in shop.fake.truth("reviews")}
+
+    listed = {review["id"]: review for review in [*shop.reviews("true"), *shop.reviews("false")]}
+    assert {one for one, review in truth.items() if not review["archived"]} == listed.keys()
+    for one, review in listed.items():
+        answer = review["answer"]
+        assert truth[one] == {
+            "id": one,
+            "rating": review["productValuation"],
+            "answered": answer is not None,
+            "answer_text": answer["text"] if answer else None,
+            "archived": False,
+        }
+    assert truth[review_id]["answer_text"] == "Спасибо!"
+
+
+def test_the_truth_knows_what_was_in_a_list_once_and_nothing_that_never_was(shop):
+    truth = {review["id"]: review for review in shop.fake.truth("reviews")}
+    archive = shop.client.get(f"{LIST}/archive", params={"take": 5000, "skip": 0}).json()["data"]["feedbacks"]
+    unanswered = [review for review in archive if review["answer"] is None]
+
+    bare = {review["id"] for review in unanswered if not (review["text"] or review["pros"] or review["photoLinks"])}
+    others = {review["id"] for review in unanswered} - bare
+
+    assert bare
+    assert bare.isdisjoint(truth)
+    assert {one for one, review in truth.items() if review["archived"]} == others != set()
+
+
+def test_the_truth_about_orders_is_their_newest_state(shop, clock):
+    clock.advance(timedelta(hours=3))
+
+    truth = list(shop.fake.truth("orders"))
+
+    assert truth == [{name: row[name] for name in ("srid", "lastChangeDate", "isCancel")} for row in shop.orders()]
+    assert {order["isCancel"] for order in truth} == {True, False}
+
+
+def test_there_is_no_truth_of_another_kind(shop):
+    with pytest.raises(KeyError):
+        shop.fake.truth("prices")
+
+
+def test_too_many_calls_look_the_same_as_those_of_the_limit(shop):
+    response = shop.fake.too_many(2)
+
+    body = json.loads(response.body)
+    assert response.status_code == HTTPStatus.TOO_MANY_REQUESTS
+    assert response.media_type == "application/problem+json"
+    assert (response.headers["X-Ratelimit-Retry"], response.headers["X-Ratelimit-Reset"]) == ("2", "2")
+    assert (body["title"], body["status"]) == ("too many requests", 429)
+
+
+def test_a_server_error_is_a_page_that_is_no_json(shop):
+    response = shop.fake.server_error()
+
+    assert (response.status_code, response.media_type) == (502, "text/html")
+    assert response.body.startswith(b"<html>")

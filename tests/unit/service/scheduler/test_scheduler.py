@@ -1,0 +1,473 @@
+import logging
+import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+
+from service.integrations.http.sleep import Waiting
+from service.jobs.schedule import Every
+from service.scheduler.job import Job, Schedule
+from service.scheduler.scheduler import LONGEST_SLEEP, MOST_AT_ONCE, Scheduler, Watch, run_job
+from service.settings import Settings
+from service.shutdown import Stopping
+from telemetry.error_text import CheckFailed
+from telemetry.jobs import monitor
+from telemetry.jobs.monitor import JobMonitoring
+from tests.support.job_spans import processor_into
+
+NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+class FakeContext:
+    """What a job is handed: of each run, the same."""
+
+    def of(self, _progress):
+        return self
+
+
+CONTEXT = FakeContext()
+
+
+class Work:
+    """A job's body: says that it began, goes on as soon as it may, and does what it was told to."""
+
+    def __init__(self, result=None, error=None, *, waits=False):
+        self.contexts = []
+        self.began, self.may_end = threading.Semaphore(0), threading.Event()
+        self._result, self._error = result or {}, error
+        if not waits:
+            self.may_end.set()
+
+    def __call__(self, context):
+        self.contexts.append(context)
+        self.began.release()
+        assert self.may_end.wait(30)
+        if self._error:
+            raise self._error
+        return self._result
+
+
+class Ticks:
+    """Claims: gives each tick once, to whoever comes first; while a run goes on, the next ticks are passed over."""
+
+    def __init__(self, *taken):
+        self.asked, self.released = [], []
+        self._taken = set(taken)
+        self._running = {}
+        self._lock = threading.Lock()
+
+    def take(self, job_name, tick, holder, *, overlaps=False):
+        with self._lock:
+            self.asked.append((job_name, tick))
+            first = (job_name, tick) not in self._taken
+            self._taken.add((job_name, tick))
+            if first and job_name in self._running and not overlaps:
+                return "running"
+            if first:
+                self._running[job_name] = holder
+            return "mine" if first else "taken"
+
+    def extend(self, job_name, holder):
+        return True
+
+    def release(self, job_name, holder):
+        with self._lock:
+            self.released.append(job_name)
+            self._running.pop(job_name, None)
+
+
+@pytest.fixture
+def runs():
+    """The runs that are recorded."""
+    runs = []
+    tracers = TracerProvider(sampler=ALWAYS_ON, shutdown_on_exit=False)
+    tracers.add_span_processor(processor_into(runs.append))
+    monitor.activate(JobMonitoring(tracers.get_tracer("tests")))
+    yield runs
+    monitor.deactivate()
+
+
+@pytest.fixture
+def scheduler_of(runs):
+    made = []
+
+    def make(*jobs, claims=None, now=lambda: NOON, watch=None):
+        how = {"watch": watch} if watch else {}
+        scheduler = Scheduler(Schedule(Settings(), jobs), CONTEXT, claims or Ticks(), now, **how)
+        made.append(scheduler)
+        return scheduler
+
+    yield make
+    for scheduler in made:
+        assert scheduler.stop(10) == []
+
+
+def ended(runs):
+    return [run for run in runs if run.status != "running"]
+
+
+def begun(scheduler):
+    """Wait until what was begun has ended."""
+    for thread in list(scheduler._running):
+        thread.join(30)
+
+
+def minutely(work, name="sync"):
+    return Job(name, Every(MINUTE), work)
+
+
+def test_a_job_is_due_at_its_tick_and_not_before(scheduler_of):
+    work = Work()
+    scheduler = scheduler_of(minutely(work))
+
+    assert scheduler.step(NOON) == NOON + MINUTE
+    assert scheduler.step(NOON + MINUTE - timedelta(microseconds=1)) == NOON + MINUTE
+    begun(scheduler)
+    assert work.contexts == []
+
+    assert scheduler.step(NOON + MINUTE) == NOON + 2 * MINUTE
+    begun(scheduler)
+    assert work.contexts == [CONTEXT]
+
+
+def test_a_tick_runs_once(scheduler_of):
+    work, ticks = Work(), Ticks()
+    scheduler = scheduler_of(minutely(work), claims=ticks)
+    scheduler.step(NOON)
+
+    for seconds in (60, 61, 119):
+        scheduler.step(NOON + timedelta(seconds=seconds))
+        begun(scheduler)
+
+    assert ticks.asked == [("sync", NOON + MINUTE)]
+
+
+def test_of_several_ticks_that_were_missed_the_last_one_runs(scheduler_of, runs):
+    scheduler = scheduler_of(minutely(Work()))
+    scheduler.step(NOON)
+
+    following = scheduler.step(NOON + timedelta(minutes=30, seconds=20))
+    begun(scheduler)
+
+    assert following == NOON + timedelta(minutes=31)
+    assert [run.scheduled_for for run in ended(runs)] == [NOON + timedelta(minutes=30)]
+
+
+def test_the_next_step_is_wanted_at_the_first_tick_of_all_jobs(scheduler_of):
+    hourly = Job("hourly", Every(timedelta(hours=1)), Work())
+
+    assert scheduler_of(hourly, minutely(Work())).step(NOON) == NOON + MINUTE
+    assert scheduler_of(hourly).step(NOON) == NOON + timedelta(hours=1)
+    assert scheduler_of().step(NOON) == NOON + LONGEST_SLEEP
+
+
+def test_a_job_that_is_not_scheduled_does_not_run(scheduler_of):
+    work = Work()
+    scheduler = scheduler_of(Job("sync", Every(MINUTE), work, lambda _settings: "WB_API_TOKEN is not set."))
+
+    scheduler.step(NOON)
+    scheduler.step(NOON + MINUTE)
+
+    assert work.contexts == []
+    assert scheduler._running == {}
+
+
+def test_a_job_that_is_still_running_lets_its_tick_pass_and_says_so(scheduler_of, caplog):
+    work, ticks, skipped = Work(waits=True), Ticks(), []
+    scheduler = scheduler_of(minutely(work), claims=ticks, watch=Watch(skipped.append))
+    scheduler.step(NOON)
+    scheduler.step(NOON + MINUTE)
+    assert work.began.acquire(timeout=30)
+    [first] = scheduler._running
+
+    scheduler.step(NOON + 2 * MINUTE)
+    for thread in scheduler._running.keys() - {first}:
+        thread.join(30)
+    work.may_end.set()
+    begun(scheduler)
+    scheduler.step(NOON + 3 * MINUTE)
+    begun(scheduler)
+
+    assert [tick for _, tick in ticks.asked] == [NOON + minutes * MINUTE for minutes in (1, 2, 3)]
+    assert len(work.contexts) == 2
+    assert skipped == ["sync"]
+    assert caplog.messages == ["sync is still running; its tick of 2025-10-02T12:02:00+00:00 passes."]
+
+
+def test_a_job_that_says_so_runs_beside_itself(scheduler_of):
+    work = Work(waits=True)
+    scheduler = scheduler_of(replace(minutely(work), overlaps=True))
+    scheduler.step(NOON)
+
+    for minutes in (1, 2):
+        scheduler.step(NOON + minutes * MINUTE)
+        assert work.began.acquire(timeout=30)
+    work.may_end.set()
+
+    assert len(work.contexts) == 2
+
+
+def test_the_lease_is_given_back_however_a_run_ends(scheduler_of):
+    ticks = Ticks()
+    scheduler = scheduler_of(minutely(Work(error=ValueError("no"))), minutely(Work(), "other"), claims=ticks)
+    scheduler.step(NOON)
+
+    scheduler.step(NOON + MINUTE)
+    begun(scheduler)
+
+    assert sorted(ticks.released) == ["other", "sync"]
+
+
+def test_no_more_than_eight_attempts_at_a_job_wait_at_once(scheduler_of):
+    class Hanging(Ticks):
+        def take(self, *arguments, **how):
+            assert may_end.wait(30)
+            return super().take(*arguments, **how)
+
+    may_end, skipped = threading.Event(), []
+    scheduler = scheduler_of(minutely(Work()), claims=Hanging(), watch=Watch(skipped.append))
+    scheduler.step(NOON)
+
+    for minutes in range(1, 13):
+        scheduler.step(NOON + minutes * MINUTE)
+    waiting = len(scheduler._running)
+    may_end.set()
+
+    assert waiting == MOST_AT_ONCE
+    assert len(skipped) >= 12 - MOST_AT_ONCE
+
+
+def test_a_service_that_was_told_to_stop_begins_nothing(scheduler_of):
+    work = Work()
+    scheduler = scheduler_of(minutely(work), watch=Watch(may_begin=lambda: False))
+    scheduler.step(NOON)
+
+    scheduler.step(NOON + MINUTE)
+
+    assert scheduler._running == {}
+    assert work.contexts == []
+
+
+def test_a_job_that_takes_long_does_not_keep_another_from_its_tick(scheduler_of):
+    slow, quick = Work(waits=True), Work()
+    scheduler = scheduler_of(minutely(slow, "slow"), minutely(quick, "quick"))
+    scheduler.step(NOON)
+
+    for minutes in (1, 2):
+        scheduler.step(NOON + minutes * MINUTE)
+        assert quick.began.acquire(timeout=30)
+        for thread, name in list(scheduler._running.items()):
+            if name == "quick":
+                thread.join(30)
+    slow.may_end.set()
+
+    assert len(quick.contexts) == 2
+
+
+def test_a_tick_that_somebody_else_has_claimed_is_theirs(scheduler_of, runs):
+    work = Work()
+    scheduler = scheduler_of(minutely(work), claims=Ticks(("sync", NOON + MINUTE)))
+    scheduler.step(NOON)
+
+    scheduler.step(NOON + MINUTE)
+    begun(scheduler)
+
+    assert (work.contexts, runs) == ([], [])
+
+
+def test_a_run_is_recorded_with_its_tick_and_with_what_the_job_returns(scheduler_of, runs):
+    scheduler = scheduler_of(minutely(Work({"records": 3})))
+    scheduler.step(NOON)
+
+    scheduler.step(NOON + MINUTE)
+    begun(scheduler)
+
+    [run] = ended(runs)
+    assert (run.job_name, run.status, run.scheduled_for) == ("sync", "success", NOON + MINUTE)
+    assert run.metadata == {"records": 3}
+
+
+def test_a_run_has_its_deadline_while_it_goes_on(runs):
+    run_job(replace(minutely(Work({})), max_runtime=timedelta(minutes=10)), CONTEXT)
+
+    begun, _ = runs
+    assert (begun.status, begun.deadline_at) == ("running", begun.started_at + timedelta(minutes=10))
+
+
+def test_a_run_that_somebody_asked_for_has_no_tick_and_what_it_raises_is_theirs(runs):
+    with pytest.raises(ValueError, match="no such shop"):
+        run_job(minutely(Work(error=ValueError("no such shop"))), CONTEXT)
+
+    [run] = ended(runs)
+    assert (run.status, run.error_message, run.scheduled_for) == ("failed", "no such shop", None)
+
+
+def test_a_job_that_fails_is_logged_once_and_runs_again_at_its_next_tick(scheduler_of, runs, caplog):
+    scheduler = scheduler_of(minutely(Work(error=ValueError("no such shop"))), minutely(Work(), "other"))
+    scheduler.step(NOON)
+
+    scheduler.step(NOON + MINUTE)
+    begun(scheduler)
+    [logged] = caplog.records
+    scheduler.step(NOON + 2 * MINUTE)
+    begun(scheduler)
+
+    assert (logged.levelno, logged.message, logged.component) == (logging.ERROR, "Job sync failed", "scheduler")
+    assert str(logged.exc_info[1]) == "no such shop"
+    assert (
+        sorted((run.job_name, run.status) for run in ended(runs))
+        == [("other", "success")] * 2 + [("sync", "failed")] * 2
+    )
+
+
+def test_a_claim_that_fails_is_logged_and_its_job_does_not_run(scheduler_of, caplog):
+    class Gone(Ticks):
+        def take(self, *_arguments, **_how):
+            raise ConnectionResetError(104, "the database is gone")
+
+    work = Work()
+    scheduler = scheduler_of(minutely(work), claims=Gone())
+    scheduler.step(NOON)
+
+    for minutes in (1, 2):
+        scheduler.step(NOON + minutes * MINUTE)
+        begun(scheduler)
+
+    assert work.contexts == []
+    assert [(record.message, record.component) for record in caplog.records] == [("Job sync failed", "scheduler")] * 2
+
+
+def test_a_stop_waits_for_a_run_that_ends_within_the_grace(scheduler_of, runs):
+    work = Work(waits=True)
+    scheduler = scheduler_of(minutely(work))
+    scheduler.step(NOON)
+    scheduler.step(NOON + MINUTE)
+    assert work.began.acquire(timeout=30)
+
+    threading.Timer(0.05, work.may_end.set).start()
+
+    assert scheduler.stop(30) == []
+    assert [run.status for run in ended(runs)] == ["success"]
+
+
+def test_a_stop_cancels_what_is_not_done_within_the_grace_and_records_it_so(scheduler_of, runs, caplog):
+    def works_on(_context):
+        began.release()
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            time.sleep(0.005)
+
+    began = threading.Semaphore(0)
+    scheduler = scheduler_of(minutely(works_on, "one"), minutely(works_on, "two"))
+    scheduler.step(NOON)
+    scheduler.step(NOON + MINUTE)
+    assert began.acquire(timeout=30)
+    assert began.acquire(timeout=30)
+
+    late = scheduler.stop(0.1)
+
+    assert late == []
+    assert sorted((run.job_name, run.outcome) for run in ended(runs)) == [("one", "cancelled"), ("two", "cancelled")]
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def test_a_job_that_waits_for_its_turn_when_the_service_stops_is_recorded_as_cancelled_and_is_no_error(
+    scheduler_of, runs, caplog
+):
+    def waits(_context):
+        began.set()
+        Waiting(stopping, lambda *_about: None).of("ozon")(60, "pace")
+
+    stopping, began = Stopping(), threading.Event()
+    scheduler = scheduler_of(minutely(waits))
+    scheduler.step(NOON)
+    scheduler.step(NOON + MINUTE)
+    assert began.wait(30)
+
+    stopping.tell()
+    late = scheduler.stop(30)
+
+    [run] = ended(runs)
+    assert late == []
+    assert (run.status, run.outcome) == ("failed", "cancelled")
+    assert run.error_message == "the service stops while this waits for ozon"
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+
+
+def test_a_stop_waits_no_longer_than_it_may_for_what_cannot_be_cancelled_and_names_it(scheduler_of):
+    work = Work(waits=True)  # it waits for a lock, where no exception reaches it
+    scheduler = scheduler_of(minutely(work, "stuck"), minutely(Work(), "quick"))
+    scheduler.step(NOON)
+    scheduler.step(NOON + MINUTE)
+    assert work.began.acquire(timeout=30)
+    began = time.monotonic()
+
+    late = scheduler.stop(0.1)
+
+    assert late == ["stuck"]
+    assert time.monotonic() - began < 10
+    work.may_end.set()
+
+
+class Clock:
+    """Jumps one minute ahead with each look at it."""
+
+    def __init__(self):
+        self.moment = NOON
+
+    def __call__(self):
+        self.moment += MINUTE
+        return self.moment
+
+
+def test_the_loop_runs_what_is_due_until_it_is_stopped(scheduler_of):
+    work = Work()
+    scheduler = scheduler_of(minutely(work), now=Clock())
+
+    scheduler.start()
+    for _ in range(2):
+        assert work.began.acquire(timeout=30)
+    scheduler.check()
+
+    assert scheduler.stop(30) == []
+    done = len(work.contexts)
+    assert not scheduler._loop.is_alive()
+    assert len(work.contexts) == done
+
+
+def test_a_scheduler_that_was_stopped_before_it_began_runs_nothing(scheduler_of):
+    work = Work()
+    scheduler = scheduler_of(minutely(work), now=Clock())
+
+    assert scheduler.stop(1) == []
+    scheduler.start()
+    scheduler._loop.join(30)
+
+    assert work.contexts == []
+
+
+def test_the_check_is_content_with_a_scheduler_that_is_not_to_run(scheduler_of):
+    scheduler_of().check()
+
+    stopped = scheduler_of()
+    stopped.start()
+    stopped.stop(30)
+    stopped.check()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_the_check_fails_when_the_loop_has_died(scheduler_of):
+    def broken():
+        raise OverflowError("date value out of range")
+
+    scheduler = scheduler_of(minutely(Work()), now=broken)
+    scheduler.start()
+    scheduler._loop.join(30)
+
+    with pytest.raises(CheckFailed, match="the scheduler has stopped"):
+        scheduler.check()

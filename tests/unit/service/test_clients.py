@@ -1,0 +1,183 @@
+from datetime import UTC, datetime
+
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+from service.clients import PATIENT, PROMPT, Outside, counting_waits
+from service.instruments import ROWS, BusinessInstruments
+from service.integrations.http.errors import NotConfigured
+from service.integrations.http.sleep import Waiting
+from service.names import OPENAI, OZON, WB
+from service.reviews.repository import ReviewRepository
+from service.sandbox.credentials import wb_token
+from service.settings import Settings
+from service.shutdown import Stopping
+from telemetry.database import transaction
+from telemetry.metrics.families import Translator
+from tests.support.fakes import NOON, a_review
+
+WAITED = "external_api_wait_seconds_total"
+CLIENTS = ("wb_feedbacks", "wb_statistics", "ozon", "telegram")
+EVERYTHING = (
+    "wb_token", "wb_reviews", "wb_orders", "ozon_reviews", "ozon_orders", "openai_client", "drafter", *CLIENTS,
+)  # fmt: skip
+KEYS = {
+    "wb_api_token": wb_token(),
+    "ozon_client_id": "1000001",
+    "ozon_api_key": "an-api-key-of-ozon",
+    "openai_api_key": "sk-proj-canary",
+    "openai_model": "gpt-5.4-mini",
+}
+
+
+@pytest.fixture
+def reader():
+    return InMemoryMetricReader()
+
+
+@pytest.fixture
+def instruments(reader):
+    return BusinessInstruments.create(MeterProvider([reader], shutdown_on_exit=False).get_meter("tests"))
+
+
+@pytest.fixture
+def outside_of(sqlite_engine, instruments):
+    made = []
+
+    def make(*patience, **settings):
+        waiting = Waiting(Stopping(), counting_waits(instruments))
+        made.append(Outside(Settings(**settings), sqlite_engine, instruments, waiting, *patience))
+        return made[-1]
+
+    yield make
+    for outside in made:
+        outside.close()
+
+
+def test_each_client_is_made_once(outside_of):
+    outside = outside_of(**KEYS)
+
+    first = [getattr(outside, name) for name in EVERYTHING]
+    second = [getattr(outside, name) for name in EVERYTHING]
+
+    assert all(one is other for one, other in zip(first, second, strict=True))
+
+
+def test_nothing_is_made_before_somebody_asks_for_it(outside_of):
+    outside = outside_of(**KEYS)
+
+    assert not outside._opened
+    assert set(EVERYTHING).isdisjoint(vars(outside))
+
+
+def test_the_reviews_of_a_marketplace_are_asked_for_by_its_name(outside_of):
+    outside = outside_of(**KEYS)
+
+    assert outside.reviews(WB) is outside.wb_reviews
+    assert outside.reviews(OZON) is outside.ozon_reviews
+    assert [outside.reviews(name).name for name in (WB, OZON)] == [WB, OZON]
+
+
+@pytest.mark.parametrize(
+    ("name", "without", "variable"),
+    [
+        ("wb_token", "wb_api_token", "WB_API_TOKEN"),
+        ("wb_reviews", "wb_api_token", "WB_API_TOKEN"),
+        ("wb_orders", "wb_api_token", "WB_API_TOKEN"),
+        ("ozon_reviews", "ozon_api_key", "OZON_API_KEY"),
+        ("ozon_orders", "ozon_client_id", "OZON_CLIENT_ID"),
+        ("openai_client", "openai_api_key", "OPENAI_API_KEY"),
+        ("drafter", "openai_api_key", "OPENAI_API_KEY"),
+        ("drafter", "openai_model", "OPENAI_MODEL"),
+    ],
+)
+def test_what_is_not_configured_names_its_variable_and_keeps_nothing_else_away(outside_of, name, without, variable):
+    outside = outside_of(**{key: value for key, value in KEYS.items() if key != without})
+
+    with pytest.raises(NotConfigured, match=rf"^{variable} is not set\.$"):
+        getattr(outside, name)
+
+    assert outside.telegram.api.service == "telegram"
+
+
+def test_the_reviews_of_a_marketplace_without_its_variables_say_so_too(outside_of):
+    with pytest.raises(NotConfigured, match="OZON_API_KEY"):
+        outside_of().reviews(OZON)
+
+
+def test_closing_closes_all_that_was_opened_and_only_that(outside_of):
+    outside = outside_of(**KEYS)
+    clients = [getattr(outside, name) for name in CLIENTS]
+    openai = outside.openai_client
+
+    outside.close()
+
+    assert all(client._client.is_closed for client in clients)
+    assert openai.is_closed()
+    outside_of(**KEYS).close()
+
+
+def test_each_goes_where_its_variable_says(outside_of):
+    urls = {
+        "wb_feedbacks_url": "http://127.0.0.1:1/f",
+        "wb_statistics_url": "http://127.0.0.1:1/s",
+        "ozon_api_url": "http://127.0.0.1:1/o",
+        "telegram_api_url": "http://127.0.0.1:1/t",
+    }
+
+    outside = outside_of(**KEYS, **urls, openai_base_url="http://127.0.0.1:1/v1", openai_max_output_tokens=77)
+
+    assert [getattr(outside, name).api.base_url for name in CLIENTS] == list(urls.values())
+    assert str(outside.openai_client.base_url) == "http://127.0.0.1:1/v1/"
+    assert (outside.drafter.model, outside.drafter.max_output_tokens) == ("gpt-5.4-mini", 77)
+    assert outside.drafter.client is outside.openai_client
+
+
+@pytest.mark.parametrize(("given", "patience"), [((), PATIENT), ((PROMPT,), PROMPT)])
+def test_a_call_waits_for_its_turn_as_long_as_it_may(outside_of, given, patience):
+    outside = outside_of(*given, **KEYS)
+
+    assert {getattr(outside, name).patience for name in (*CLIENTS, "drafter")} == {patience}
+
+
+def test_two_accounts_have_a_pace_each_and_no_key_is_told_by_it(outside_of):
+    limits = [outside_of(**KEYS | {"openai_api_key": key}).drafter.limit for key in ("sk-proj-one", "sk-proj-two")]
+
+    assert limits[0] != limits[1]
+    assert all(limit.key.startswith("openai:") and "sk-proj" not in limit.key for limit in limits)
+
+
+def test_names_of_products_that_reviews_have_told_are_known_to_ozon(outside_of, sqlite_engine):
+    with transaction(sqlite_engine) as session:
+        told = a_review(1, marketplace="ozon", product_id="11", product_name="Scarf")
+        ReviewRepository(session).save([told], NOON)
+
+    named = outside_of(**KEYS).ozon_reviews._names
+
+    assert named._known(["11"]) == {"11": "Scarf"}
+
+
+def test_what_is_read_is_as_of_now_in_utc(outside_of):
+    outside = outside_of(**KEYS)
+
+    for source in (outside.wb_reviews, outside.wb_orders, outside.ozon_reviews, outside.ozon_orders):
+        moment = source._now()
+        assert moment.tzinfo is UTC
+        assert abs((datetime.now(UTC) - moment).total_seconds()) < 5
+
+
+def test_waits_are_counted_by_service_and_reason(reader, instruments):
+    waited = counting_waits(instruments)
+
+    waited(WB, "pace", 1.5)
+    waited(WB, "pace", 2.0)
+    waited(OPENAI, "backoff", 4.0)
+
+    data = reader.get_metrics_data()
+    metrics = [metric for each in data.resource_metrics for scope in each.scope_metrics for metric in scope.metrics]
+    [seconds] = [family.series for family in Translator(ROWS).families(metrics) if family.name == WAITED]
+    assert {labels: value for labels, value in seconds.items() if value} == {
+        'service="wb",reason="pace"': 3.5,
+        'service="openai",reason="backoff"': 4.0,
+    }

@@ -1,0 +1,199 @@
+"""A machine that tells alerts: its outbox, what it reports by, and its sender, each of which can be killed, by a clock by hand."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import httpx
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from pydantic import SecretStr
+
+from telemetry.alerts.alert import Alert, AlertLevel
+from telemetry.alerts.channels.telegram import Bot, Telegram
+from telemetry.alerts.channels.webhook import Webhook
+from telemetry.alerts.dispatch.delivery_telemetry import Delivery
+from telemetry.alerts.dispatch.dispatcher import Dispatcher, Sender
+from telemetry.alerts.incident import Incident
+from telemetry.alerts.intake.deduplicator import Desk
+from telemetry.alerts.outbox.file import FILE, Outbox
+from telemetry.alerts.outbox.incidents import Reports
+from telemetry.alerts.outbox.leases import Leases
+from telemetry.alerts.outbox.notifications import Posts
+from telemetry.alerts.outbox.queries import Overview
+from telemetry.alerts.outbox.silences import Silences
+from tests.support.telegram_server import NOON, TELEGRAM_CHAT_ID, TELEGRAM_TOKEN, URL, HandClock, Killed, StrictTelegram
+
+
+def alert(name: str = "shop", **values: Any) -> Alert:
+    """An error of this fingerprint, at noon."""
+    made = Alert(fingerprint=name, level=AlertLevel.ERROR, component="shop", words=f"{name} failed", at=NOON)
+    return replace(made, **values)
+
+
+def incident(**values: Any) -> Incident:
+    """An open one that nobody was told of."""
+    about: dict[str, Any] = {
+        "id": 1,
+        "fingerprint": "shop",
+        "state": "",
+        "level": AlertLevel.ERROR,
+        "component": "shop",
+        "words": "shop failed",
+        "error": "",
+        "place": "",
+        "stack": "",
+        "facts": {},
+        "follows": "",
+        "trace_id": "",
+        "span_id": "",
+        "is_sampled": False,
+        "first_at": NOON,
+        "last_at": NOON,
+        "count": 1,
+        "due_at": NOON,
+        "ended_at": None,
+        "ended": None,
+        "muted_by": None,
+        "told_at": None,
+        "told_post": None,
+        "told_count": 0,
+        "end_told": False,
+    }
+    return Incident(**about | values)
+
+
+@dataclass
+class Measured:
+    """What the sending says of itself."""
+
+    spans: InMemorySpanExporter = field(default_factory=InMemorySpanExporter)
+    reader: InMemoryMetricReader = field(default_factory=InMemoryMetricReader)
+
+    def __post_init__(self) -> None:
+        self.tracers = TracerProvider()
+        self.tracers.add_span_processor(SimpleSpanProcessor(self.spans))
+        self.meters = MeterProvider([self.reader])
+        self.meter = self.meters.get_meter("tests")
+        self.dropped = self.meter.create_counter("telemetry.dropped")
+
+    def delivery(self, trace_url: str = "") -> Delivery:
+        return Delivery(self.tracers.get_tracer("tests"), self.meter, self.dropped, trace_url)
+
+    def points(self, name: str) -> dict[tuple[Any, ...], Any]:
+        """The values of an instrument by its attributes' values."""
+        data = self.reader.get_metrics_data()
+        metrics = [each for one in data.resource_metrics for scope in one.scope_metrics for each in scope.metrics]
+        found = [point for metric in metrics if metric.name == name for point in metric.data.data_points]
+        return {tuple(point.attributes.values()): getattr(point, "value", point) for point in found}
+
+
+class Machine:
+    """Processes of it come and go; the outbox stays."""
+
+    def __init__(self, home: Path, clock: HandClock, transport: httpx.BaseTransport, **bot: Any) -> None:
+        self.clock = clock
+        self.path = home / FILE
+        self.measured = Measured()
+        self._transport = transport
+        self._bot = {"token": SecretStr(TELEGRAM_TOKEN), "chat_id": TELEGRAM_CHAT_ID, "api_url": URL} | bot
+        self._senders = 0
+        self._opened: list[Outbox] = []
+        self.start()
+
+    def start(self) -> None:
+        """A process: what another one had in memory is gone with that."""
+        self.outbox = Outbox(self.path)
+        self._opened.append(self.outbox)
+        self.reports, self.posts, self.leases = Reports(self.outbox), Posts(self.outbox), Leases(self.outbox)
+        self.overview, self.silences = Overview(self.outbox), Silences(self.outbox)
+        self.lost: list[tuple[int, str]] = []
+        self.desk = Desk(self.reports, lambda number, reason: self.lost.append((number, reason)))
+        self._senders += 1
+        self.channels: list[Any] = [Telegram(Bot(**self._bot), httpx.Client(transport=self._transport))]
+        self.make_dispatcher()
+
+    def make_dispatcher(self, trace_url: str = "") -> None:
+        sender = Sender(f"process-{self._senders}", self.clock, Random(1))
+        self.dispatcher = Dispatcher(self.outbox, self.channels, self.measured.delivery(trace_url), sender)
+
+    def report(self, *alerts: Alert) -> None:
+        for each in alerts:
+            self.desk.report(each)
+
+    def run(self, seconds: float, step: float = 0.25) -> None:
+        """Round after round, until the clock has moved by so much."""
+        until, next_step = self.clock() + seconds, 0.0
+        while self.clock() < until:
+            self.desk.flush()
+            if self.clock() >= next_step:
+                next_step = self.clock() + self.dispatcher.step()
+            self.clock.forward(step)
+
+    def run_to_the_end(self, within: float = 6 * 3600.0) -> None:
+        """Until nothing waits; time passes as quickly as the sender lets it. A process that is killed is followed by another."""
+        until = self.clock() + within
+        while self.clock() < until:
+            try:
+                self.desk.flush()
+                pause = self.dispatcher.step()
+            except Killed:
+                self.start()
+                self.clock.forward(31)
+                continue
+            if not self.waits():
+                return
+            self.clock.forward(max(pause, 0.05))
+        raise AssertionError(f"still waits: {self.overview.counts(self.clock())}")
+
+    def waits(self) -> bool:
+        return bool(self.desk.unkept or self.overview.counts(self.clock()).waiting or self._unsent())
+
+    def _unsent(self) -> int:
+        with self.outbox.transaction() as connection:
+            return int(connection.execute("SELECT count(*) FROM posts WHERE sent_at IS NULL").fetchone()[0])
+
+    def close(self) -> None:
+        for outbox in self._opened:
+            outbox.close()
+        self.measured.meters.shutdown()
+        self.measured.tracers.shutdown()
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def make_machine(tmp_path: Path, clock: HandClock) -> Iterator[Callable[..., Machine]]:
+    made: list[Machine] = []
+
+    def make(transport: httpx.BaseTransport, **bot: Any) -> Machine:
+        made.append(Machine(tmp_path / str(len(made)), clock, transport, **bot))
+        return made[-1]
+
+    yield make
+    for machine in made:
+        machine.close()
+
+
+@pytest.fixture
+def telegram(clock: HandClock) -> StrictTelegram:
+    return StrictTelegram(clock)
+
+
+@pytest.fixture
+def machine(make_machine: Callable[..., Machine], telegram: StrictTelegram) -> Machine:
+    return make_machine(telegram)
+
+
+@pytest.fixture
+def webhook_of() -> Callable[[httpx.BaseTransport], Webhook]:
+    return lambda transport: Webhook(SecretStr("http://hook.test/secret"), httpx.Client(transport=transport))

@@ -1,0 +1,171 @@
+import sqlite3
+from dataclasses import replace
+
+import pytest
+
+from telemetry.alerts.intake.deduplicator import Desk
+from telemetry.alerts.outbox.file import Outbox
+from telemetry.alerts.outbox.incidents import MOST_WAITING, QUIET, Reports
+from telemetry.alerts.outbox.queries import Overview
+from tests.support.telegram_server import NOON
+from tests.unit.telemetry.alerts.conftest import alert
+
+
+@pytest.fixture
+def outbox(tmp_path):
+    made = Outbox(tmp_path / "alerts" / "outbox.db")
+    yield made
+    made.close()
+
+
+def kept(outbox):
+    return {told.incident.fingerprint: told.incident.count for told in Overview(outbox).page(NOON, limit=2000)}
+
+
+class Refusing(Reports):
+    """A disk that takes nothing for a while."""
+
+    refuses = True
+
+    def add(self, alert, count=1):
+        if self.refuses:
+            raise sqlite3.OperationalError("disk I/O error")
+        super().add(alert, count)
+
+
+def test_the_first_is_on_the_disk_when_the_report_returns_and_repeats_are_at_the_next_flush(outbox):
+    desk = Desk(Reports(outbox))
+
+    desk.report(alert())
+    first = kept(outbox)
+    for _ in range(5):
+        desk.report(alert())
+    before = kept(outbox)
+    desk.flush()
+
+    assert (first, before, kept(outbox)) == ({"shop": 1}, {"shop": 1}, {"shop": 6})
+
+
+def test_several_processes_fold_into_one(tmp_path):
+    outboxes = [Outbox(tmp_path / "outbox.db") for _ in range(4)]
+
+    for outbox in outboxes:
+        Desk(Reports(outbox)).report(alert())
+
+    assert kept(outboxes[0]) == {"shop": 4}
+    for outbox in outboxes:
+        outbox.close()
+
+
+def test_what_the_disk_does_not_take_waits_in_memory_and_is_written_later(outbox):
+    reports = Refusing(outbox)
+    desk = Desk(reports)
+
+    desk.report(alert())
+    waiting = desk.unkept
+    with pytest.raises(sqlite3.OperationalError):
+        desk.flush()
+    reports.refuses = False
+    desk.flush()
+
+    assert (waiting, desk.unkept, kept(outbox)) == (1, 0, {"shop": 1})
+
+
+def test_what_is_too_much_for_memory_is_counted_as_dropped(outbox):
+    dropped = []
+    desk = Desk(Refusing(outbox), lambda number, reason: dropped.append((number, reason)))
+
+    for number in range(1003):
+        desk.report(alert(f"kind{number}"))
+
+    assert desk.unkept >= 1000
+    assert dropped == [(1, "full")] * (1003 - 1000)
+
+
+def test_repeats_of_what_is_over_meanwhile_begin_it_anew(outbox):
+    desk, reports = Desk(Reports(outbox)), Reports(outbox)
+    desk.report(alert())
+    with outbox.transaction() as connection:
+        connection.execute("UPDATE incidents SET ended_at = last_at, ended = 'quiet'")
+
+    desk.report(alert(at=NOON + 60))
+    desk.flush()
+
+    assert [told.incident.count for told in Overview(outbox).page(NOON)] == [1, 1]
+    assert reports.open_states() == {}
+
+
+def test_after_four_quiet_hours_it_is_a_first_one_again(outbox):
+    desk = Desk(Reports(outbox))
+    desk.report(alert())
+
+    assert not desk.is_repeat("shop", "", NOON + QUIET)
+    assert desk.is_repeat("shop", "", NOON + QUIET - 1)
+
+
+def test_of_too_many_different_ones_the_rest_is_only_counted(outbox):
+    desk = Desk(Reports(outbox))
+
+    for number in range(MOST_WAITING + 5):
+        desk.report(alert(f"kind{number}"))
+    desk.report(alert(f"kind{MOST_WAITING + 1}"))
+    desk.report(alert("kind7"))
+    desk.flush()
+
+    found = kept(outbox)
+    assert len(found) == MOST_WAITING + 1
+    assert found["overflow"] == 6
+    assert sum(found.values()) == MOST_WAITING + 7
+
+
+def test_repeats_of_one_that_is_forgotten_are_still_counted(outbox):
+    desk = Desk(Reports(outbox))
+    desk.report(alert("first"))
+    desk.report(alert("first"))
+    for number in range(MOST_WAITING):
+        desk.report(alert(f"kind{number}"))
+
+    desk.flush()
+
+    assert kept(outbox)["first"] == 2
+
+
+def test_a_damaged_outbox_is_put_aside_and_a_new_one_begins(outbox, caplog):
+    outbox.path.parent.mkdir()
+    outbox.path.write_bytes(b"no database at all" * 1000)
+    desk = Desk(Reports(outbox))
+
+    desk.report(alert())
+    desk.flush()
+
+    assert kept(outbox) == {"shop": 1}
+    assert len(list(outbox.path.parent.glob("*.damaged-*"))) == 1
+    assert "damaged" in caplog.text
+
+
+def test_the_outbox_is_for_nobody_else(outbox):
+    Desk(Reports(outbox)).report(alert())
+
+    assert oct(outbox.path.stat().st_mode)[-3:] == "600"
+    assert oct(outbox.path.parent.stat().st_mode)[-3:] == "700"
+
+
+def test_an_outbox_that_somebody_else_holds_is_not_waited_for(outbox):
+    Desk(Reports(outbox)).report(alert())
+    other = sqlite3.connect(outbox.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    desk = Desk(Reports(outbox))
+
+    desk.report(replace(alert("other"), words="while it is held"))
+
+    assert desk.unkept == 1
+    other.execute("ROLLBACK")
+    other.close()
+    desk.flush()
+    assert kept(outbox) == {"shop": 1, "other": 1}
+
+
+def test_halves_of_characters_are_kept_as_question_marks(outbox):
+    Desk(Reports(outbox)).report(alert(words="\ud83d"))
+
+    assert Overview(outbox).page(NOON)[0].incident.words == "?"

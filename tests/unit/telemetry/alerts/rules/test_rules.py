@@ -1,0 +1,240 @@
+import logging
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from telemetry.alerts.alert import AlertLevel
+from telemetry.alerts.outbox.file import Outbox
+from telemetry.alerts.outbox.incidents import Reports
+from telemetry.alerts.outbox.leases import Leases
+from telemetry.alerts.rules import condition
+from telemetry.alerts.rules.condition import Hold, State, States
+from telemetry.alerts.rules.database_down import DatabaseLook
+from telemetry.alerts.rules.evaluator import Looks, Watch
+from telemetry.alerts.rules.job_failures import JobsLook
+from telemetry.alerts.rules.resource_usage import Thresholds, look_at, reading
+from telemetry.health.filesystem import Filesystem
+from telemetry.health.system_resources import Resources
+from telemetry.health.usage import Usage
+from telemetry.jobs.statistics.failure_streaks import Failure, Streak, streaks
+from telemetry.jobs.store.runs import JobRunStore
+from tests.support.job_runs import ended
+from tests.support.telegram_server import NOON
+from tests.unit.telemetry.alerts.conftest import alert
+
+STATE = State("disk:var", AlertLevel.WARNING, "resources", "Disk space of var: 95% used (threshold: 90%)")
+HOLD = Hold(120, 300)
+
+
+@pytest.fixture
+def outbox(tmp_path):
+    made = Outbox(tmp_path / "outbox.db")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def said(outbox, caplog):
+    """What was begun and ended, with each brought into the outbox as the pipeline does."""
+    reports, told = Reports(outbox), []
+
+    class Pipeline(logging.Handler):
+        def emit(self, record):
+            about = vars(record)
+            key, is_end = about["alert.state"], about.get("alert.ended", False)
+            told.append(("end" if is_end else "begin", key))
+            reports.add(alert(f"state {key}", state=key, is_end=is_end, words=record.getMessage(), at=clock_now[0]()))
+
+    clock_now = [lambda: NOON]
+    handler = Pipeline()
+    condition.log.addHandler(handler)
+    told_of = type("Said", (), {"told": told, "by": lambda _self, clock: clock_now.__setitem__(0, clock)})()
+    yield told_of
+    condition.log.removeHandler(handler)
+
+
+@pytest.fixture
+def observe(outbox, clock, said):
+    said.by(clock)
+    states = States(outbox, clock)
+
+    def observe(reading, seconds, each=30):
+        for _ in range(int(seconds / each)):
+            states.observe(STATE, reading, HOLD)
+            clock.forward(each)
+
+    return observe
+
+
+def test_it_is_told_after_two_minutes_over_and_over_after_five_well_below(observe, said):
+    observe("on", 120)
+    assert said.told == []
+    observe("on", 60)
+    assert said.told == [("begin", "disk:var")]
+    observe("off", 300)
+    assert len(said.told) == 1
+    observe("off", 60)
+
+    assert said.told == [("begin", "disk:var"), ("end", "disk:var")]
+
+
+def test_what_goes_up_and_down_is_neither_told_nor_over(observe, said):
+    for _ in range(10):
+        observe("on", 90)
+        observe("off", 30)
+    assert said.told == []
+    observe("on", 150)
+    for _ in range(10):
+        observe("off", 240)
+        observe("between", 30)
+
+    assert said.told == [("begin", "disk:var")]
+
+
+def test_looks_that_lie_far_apart_say_nothing_of_what_was_between(observe, said):
+    observe("on", 30)
+    observe("on", 600, each=300)
+
+    assert said.told == []
+
+
+@pytest.mark.parametrize(("percent", "expected"), [(91, "on"), (90, "between"), (86, "between"), (85, "off")])
+def test_five_points_below_the_threshold_is_well_below(percent, expected):
+    assert reading(Usage(percent, 100), 90) == expected
+
+
+def test_disks_inodes_and_memory_are_looked_at_and_told(outbox, clock, said):
+    said.by(clock)
+    full = Filesystem(device=1, space=Usage(95, 100), inodes=Usage(99, 100))
+    resources = Resources(["var"], measure=lambda _path: full, read_memory=lambda: Usage(50, 100))
+    states = States(outbox, clock)
+    for _ in range(6):
+        found = look_at(resources, Thresholds(90, 90), states)
+        clock.forward(30)
+
+    assert found == ["Disk space: 95% used (threshold: 90%)", "Disk inodes: 99% used (threshold: 90%)"]
+    assert said.told == [("begin", "disk:var"), ("begin", "inodes:var")]
+
+
+def test_a_database_that_does_not_answer_is_told_after_ten_seconds_and_its_return_too(outbox, clock, said):
+    said.by(clock)
+    wrong = [OSError(111, "Connection refused")]
+
+    def ping():
+        if wrong:
+            raise wrong[0]
+
+    look = DatabaseLook(ping, States(outbox, clock))
+    for _ in range(4):
+        assert not look.look()
+        clock.forward(5)
+    assert said.told == [("begin", "database")]
+    wrong.clear()
+    for _ in range(3):
+        assert look.look()
+        clock.forward(5)
+
+    assert said.told == [("begin", "database"), ("end", "database")]
+
+
+def failures(number, *, host="here", since=NOON):
+    return [
+        Failure(datetime.fromtimestamp(since + each * 60, UTC), f"{host}:1", "error", "no", "GET /x 500", "a" * 48)
+        for each in range(number)
+    ]
+
+
+class Jobs:
+    def __init__(self, outbox, threshold=3):
+        self.streak = Streak("sync", [], None, None)
+        self._look = JobsLook(lambda: [self.streak], Reports(outbox), threshold, "here")
+
+    def see(self, failed, success=None):
+        self.streak = Streak("sync", failed, success, failed[-1].ended_at if failed else success)
+        self._look.look()
+
+
+def test_a_job_alerts_at_its_third_failure_in_a_row_and_its_first_success_ends_that(outbox, said):
+    jobs = Jobs(outbox)
+
+    jobs.see(failures(2))
+    assert said.told == []
+    jobs.see(failures(3))
+    jobs.see(failures(3))
+    jobs.see(failures(4))
+    jobs.see([], success=datetime.fromtimestamp(NOON + 600, UTC))
+    jobs.see([], success=datetime.fromtimestamp(NOON + 600, UTC))
+
+    assert said.told == [("begin", "job:sync"), ("begin", "job:sync"), ("end", "job:sync")]
+
+
+def test_a_failure_of_another_machine_is_told_by_that(outbox, said):
+    jobs = Jobs(outbox)
+
+    jobs.see(failures(3, host="there"))
+
+    assert said.told == []
+
+
+def test_failures_while_the_database_was_away_are_its_fault(outbox, said):
+    Reports(outbox).add(alert("state database", state="database", at=NOON))
+    jobs = Jobs(outbox)
+
+    jobs.see(failures(3))
+    assert said.told == []
+    Reports(outbox).add(alert("state database", state="database", is_end=True, at=NOON + 200))
+    jobs.see(failures(8))
+
+    assert said.told == [("begin", "job:sync")]
+
+
+def test_a_missed_run_is_over_with_the_next_success_and_an_overdue_one_with_any_end(outbox, said):
+    for key in ("missed:sync", "overdue:sync"):
+        Reports(outbox).add(alert(f"state {key}", state=key))
+    jobs = Jobs(outbox)
+
+    jobs.see(failures(1, since=NOON + 60))
+    assert said.told == [("end", "overdue:sync")]
+    jobs.see([], success=datetime.fromtimestamp(NOON + 120, UTC))
+
+    assert said.told == [("end", "overdue:sync"), ("end", "missed:sync")]
+
+
+def test_a_streak_is_what_failed_since_the_last_success_of_any_process(engine):
+    store, begun = JobRunStore(engine), datetime(2025, 10, 2, 12, tzinfo=UTC)
+    outcomes = ["success", "error", "cancelled", "timeout"]
+    for number, outcome in enumerate(outcomes):
+        at = begun + timedelta(minutes=number)
+        status = "success" if outcome == "success" else "failed"
+        store.write([ended(number + 1, job_name="sync", started_at=at, finished_at=at, status=status, outcome=outcome)])
+
+    [found] = streaks(engine)
+
+    assert found.job_name == "sync"
+    assert [each.outcome for each in found.failures] == ["error", "timeout"]
+    assert found.last_success == begun
+    assert found.last_end == begun + timedelta(minutes=3)
+    assert not found.is_longer
+
+
+class Look:
+    def __init__(self):
+        self.looks = 0
+
+    def look(self):
+        self.looks += 1
+        return True
+
+
+def test_one_process_of_a_machine_looks_each_thing_at_its_pace(outbox, clock):
+    database, jobs, resources = Look(), Look(), Look()
+    leases = Leases(outbox)
+    watch = Watch(Looks(database, jobs, resources.look), leases, "first", clock)
+    other = Watch(Looks(Look(), Look(), Look().look), leases, "second", clock)
+
+    for _ in range(12):
+        clock.forward(5)
+        watch.look()
+        other.look()
+
+    assert (database.looks, jobs.looks, resources.looks) == (12, 6, 2)

@@ -1,0 +1,605 @@
+import asyncio
+import socket
+import threading
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from http import HTTPStatus
+
+import httpx
+import pytest
+from fastapi import APIRouter, BackgroundTasks, FastAPI
+from fastapi.responses import StreamingResponse
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind, StatusCode
+from starlette.responses import PlainTextResponse
+from starlette.routing import BaseRoute, Match, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from telemetry import failsafe
+from telemetry.instrumentation.fastapi.instrumentor import instrument_app
+from telemetry.instrumentation.fastapi.request import HEADERS
+
+# The server closes a connection on which a route has crashed, which a client may learn too late.
+ONE_REQUEST_A_CONNECTION = httpx.Limits(max_keepalive_connections=0)
+BROWSER = {"user-agent": "tests/1.0"}
+
+
+def plain(_request):
+    return PlainTextResponse("plain")
+
+
+def build(watch, *, static, untraced=("/health",)):
+    """An application with a route of each sort."""
+    app = FastAPI()
+
+    @app.get("/items/{number}")
+    def read_item(number: int) -> int:
+        return number
+
+    @app.put("/items/{number}", status_code=201)
+    async def write_item(number: int) -> int:
+        return number
+
+    @app.get("/health")
+    def health() -> str:
+        return "ok"
+
+    @app.get("/crash")
+    def crash() -> None:
+        raise RuntimeError("no such luck")
+
+    @app.get("/trace/{how}")
+    def traced(how: str) -> str:
+        return trace.format_trace_id(trace.get_current_span().get_span_context().trace_id)
+
+    @app.get("/atrace")
+    async def atraced() -> str:
+        return trace.format_trace_id(trace.get_current_span().get_span_context().trace_id)
+
+    app.include_router(nested(), prefix="/api")
+    app.mount("/admin", mounted())
+    app.mount("/shops/{shop}", mounted())
+    app.mount("/static", StaticFiles(directory=static))
+    app.add_route("/plain/{word}", plain)
+    app.add_route("/same/{word}", plain)
+    app.router.routes.append(Mount("/old", routes=[Route("/plain/{word}", plain)]))
+    instrument_app(app, watch.server, untraced)
+    return app
+
+
+def nested():
+    inner = APIRouter(prefix="/v1")
+
+    @inner.get("/reviews/{review_id}")
+    def read_review(review_id: str) -> str:
+        return review_id
+
+    outer = APIRouter()
+    outer.mount("/inside", mounted())
+    outer.include_router(inner)
+    return outer
+
+
+def mounted():
+    app = FastAPI()
+
+    @app.get("/users/{name}")
+    def read_user(name: str) -> str:
+        return name
+
+    return app
+
+
+@pytest.fixture
+def app(watch, tmp_path):
+    (tmp_path / "page.html").write_text("<html>")
+    return build(watch, static=tmp_path)
+
+
+@pytest.fixture
+def ask(app):
+    """Ask the application itself: method, path, headers."""
+
+    def asking(method, path, **headers):
+        return asyncio.run(answer(app, method, path, headers))
+
+    return asking
+
+
+async def answer(app, method, path, headers=None, root_path=""):
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False, root_path=root_path)
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        return await client.request(method, path, headers=headers)
+
+
+COUNTED = [
+    ("GET", "/items/1", 200, "/items/{number}"),
+    ("PUT", "/items/1", 201, "/items/{number}"),
+    ("GET", "/items/one", 422, "/items/{number}"),
+    ("DELETE", "/items/1", 405, "/items/{number}"),
+    ("HEAD", "/items/1", 405, "/items/{number}"),
+    ("HEAD", "/docs", 200, "/docs"),
+    ("GET", "/items", 404, "unmatched"),
+    ("GET", "/items/1/", 307, "unmatched"),
+    ("GET", "/health", 200, "/health"),
+    ("GET", "/crash", 500, "/crash"),
+    ("GET", "/api/v1/reviews/7", 200, "/api/v1/reviews/{review_id}"),
+    ("POST", "/api/v1/reviews/7", 405, "/api/v1/reviews/{review_id}"),
+    ("GET", "/api/v1/orders", 404, "unmatched"),
+    ("GET", "/admin/users/ann", 200, "/admin/users/{name}"),
+    ("POST", "/admin/users/ann", 405, "/admin/users/{name}"),
+    ("GET", "/admin/docs", 200, "/admin/docs"),
+    ("GET", "/admin/orders", 404, "unmatched"),
+    ("GET", "/shops/42/users/ann", 200, "/shops/{shop}/users/{name}"),
+    ("GET", "/api/inside/users/ann", 200, "/api/inside/users/{name}"),
+    ("GET", "/static/page.html", 200, "/static/{path}"),
+    ("GET", "/static/none.html", 404, "/static/{path}"),
+    ("GET", "/plain/x", 200, "/plain/{word}"),
+    ("GET", "/same/x", 200, "/same/{word}"),
+    ("GET", "/old/plain/x", 200, "/old/plain/{word}"),
+    ("GET", "/old/none", 404, "unmatched"),
+    ("GET", "/docs", 200, "/docs"),
+    ("GET", "/openapi.json", 200, "/openapi.json"),
+    ("GET", "/nowhere/%F0%9F%91%8D", 404, "unmatched"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "status", "endpoint"), COUNTED)
+def test_a_request_is_counted_by_method_endpoint_and_status(ask, watch, method, path, status, endpoint):
+    answered = ask(method, path)
+
+    assert answered.status_code == status
+    assert watch.requests() == {(endpoint, method, str(status)): 1}
+    assert watch.series("http_request_duration_seconds_count") == {(endpoint, method, str(status)): 1}
+
+
+@pytest.mark.parametrize("method", ["PROPFIND", "QUERY", "X" * 100])
+def test_a_method_that_is_not_known_is_other(ask, watch, method):
+    ask(method, "/items/1")
+
+    assert set(watch.requests()) == {("/items/{number}", "_OTHER", "405")}
+    assert watch.span().name == "HTTP /items/{number}"
+    assert watch.span().attributes["http.request.method"] == "_OTHER"
+
+
+def test_paths_are_never_a_label(ask, watch):
+    for number in range(20):
+        ask("GET", f"/shops/{number}/users/{number}")
+        ask("GET", f"/nowhere/{number}")
+
+    assert watch.requests() == {("/shops/{shop}/users/{name}", "GET", "200"): 20, ("unmatched", "GET", "404"): 20}
+
+
+def test_what_a_client_says_of_itself_makes_no_series(ask, watch):
+    for number in range(50):
+        ask(
+            "GET",
+            "/items/1",
+            **{
+                "host": f"fake{number}.example",
+                "x-forwarded-for": f"10.0.0.{number}",
+                "x-forwarded-host": f"fake{number}.example",
+                "x-forwarded-proto": f"proto{number}",
+                "x-forwarded-prefix": f"/{number}",
+                "user-agent": f"agent {number}",
+            },
+        )
+
+    assert watch.requests() == {("/items/{number}", "GET", "200"): 50}
+    assert len(watch.server.duration._sets._seen) == 1
+
+
+def test_the_root_path_that_a_server_was_told_is_no_part_of_a_route(app, watch):
+    for path in ("/items/1", "/behind/items/1", "/behind/admin/users/ann"):
+        asyncio.run(answer(app, "GET", path, root_path="/behind"))
+
+    assert set(watch.requests()) == {("/items/{number}", "GET", "200"), ("/admin/users/{name}", "GET", "200")}
+
+
+def test_background_tasks_are_not_part_of_the_duration(watch):
+    app, finished = FastAPI(), threading.Event()
+    counted_when_it_ran = []
+
+    async def work():
+        counted_when_it_ran.append((watch.requests(), watch.series("http_requests_in_progress")))
+        finished.set()
+
+    @app.get("/later")
+    async def later(tasks: BackgroundTasks) -> str:
+        tasks.add_task(work)
+        return "soon"
+
+    instrument_app(app, watch.server)
+    asyncio.run(answer(app, "GET", "/later"))
+
+    assert finished.is_set()
+    assert counted_when_it_ran == [({("/later", "GET", "200"): 1}, {("GET",): 0})]
+
+
+def test_a_span_ends_with_the_answer_and_what_a_background_task_does_belongs_to_its_trace(watch):
+    app, marks = FastAPI(), []
+
+    async def work():
+        with watch.tracer.start_as_current_span("work") as span:
+            marks.append(span.start_time)
+
+    @app.get("/later")
+    async def later(tasks: BackgroundTasks) -> str:
+        tasks.add_task(work)
+        return "soon"
+
+    instrument_app(app, watch.server)
+    asyncio.run(answer(app, "GET", "/later"))
+
+    work_span, request_span = watch.spans
+    assert work_span.parent.span_id == request_span.context.span_id
+    assert request_span.end_time <= marks[0]
+
+
+def test_a_streamed_answer_is_counted_when_its_last_byte_leaves(watch):
+    app, seen = FastAPI(), []
+
+    @app.get("/stream")
+    async def stream() -> StreamingResponse:
+        async def lines():
+            for number in range(3):
+                seen.append((watch.requests(), watch.series("http_requests_in_progress")))
+                yield f"{number}\n"
+
+        return StreamingResponse(lines())
+
+    instrument_app(app, watch.server)
+    answered = asyncio.run(answer(app, "GET", "/stream"))
+
+    assert answered.text == "0\n1\n2\n"
+    assert seen == [({}, {("GET",): 1})] * 3
+    assert watch.requests() == {("/stream", "GET", "200"): 1}
+
+
+def test_an_answer_that_breaks_off_is_counted_once_and_its_span_says_why(watch):
+    app = FastAPI()
+
+    @app.get("/stream")
+    async def stream() -> StreamingResponse:
+        async def lines():
+            yield "one\n"
+            raise RuntimeError("the source dried up")
+
+        return StreamingResponse(lines())
+
+    instrument_app(app, watch.server)
+    asyncio.run(answer(app, "GET", "/stream"))
+
+    assert watch.requests() == {("/stream", "GET", "200"): 1}
+    assert watch.series("http_requests_in_progress") == {("GET",): 0}
+    assert watch.span().status.status_code is StatusCode.ERROR
+    assert watch.span().attributes["error.type"] == "RuntimeError"
+
+
+def test_a_request_that_is_cancelled_is_counted_as_an_error(watch):
+    app = FastAPI()
+
+    @app.get("/slow")
+    async def slow() -> None:
+        await asyncio.Event().wait()
+
+    instrument_app(app, watch.server)
+
+    async def give_up():
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await answer(app, "GET", "/slow")
+
+    asyncio.run(give_up())
+
+    assert watch.requests() == {("/slow", "GET", "error"): 1}
+    assert watch.series("http_requests_in_progress") == {("GET",): 0}
+    assert watch.span().status.status_code is StatusCode.ERROR
+
+
+def test_a_file_that_the_server_sends_by_itself_ends_the_answer(watch):
+    app, seen = FastAPI(), []
+
+    async def sends_a_path(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.pathsend", "path": "/etc/hostname"})
+        seen.append(watch.requests())
+
+    app.mount("/files", sends_a_path)
+    instrument_app(app, watch.server)
+    scope = {"type": "http", "method": "GET", "path": "/files/x", "headers": [], "query_string": b""}
+
+    async def sent(_message): ...
+
+    asyncio.run(app(scope, None, sent))
+
+    assert seen == [{("/files/{path}", "GET", "200"): 1}]
+
+
+def test_requests_that_run_at_once_are_in_progress_and_no_longer_when_they_have_ended(watch):
+    app = FastAPI()
+
+    async def flood():
+        everybody, go = asyncio.Barrier(9), asyncio.Event()
+
+        @app.api_route("/wait", methods=["GET", "POST"])
+        async def wait() -> None:
+            await everybody.wait()
+            await go.wait()
+
+        instrument_app(app, watch.server)
+        asking = [asyncio.create_task(answer(app, method, "/wait")) for method in ["GET"] * 5 + ["POST"] * 3]
+        await asyncio.wait_for(everybody.wait(), 10)
+        busy = watch.series("http_requests_in_progress")
+        go.set()
+        await asyncio.wait_for(asyncio.gather(*asking), 10)
+        return busy
+
+    busy = asyncio.run(flood())
+
+    assert busy == {("GET",): 5, ("POST",): 3}
+    assert watch.series("http_requests_in_progress") == {("GET",): 0, ("POST",): 0}
+    assert watch.requests() == {("/wait", "GET", "200"): 5, ("/wait", "POST", "200"): 3}
+
+
+def test_a_span_says_what_was_asked_and_answered(ask, watch):
+    ask("GET", "/items/1?token=secret", **BROWSER)
+
+    span = watch.span()
+    assert span.name == "GET /items/{number}"
+    assert span.kind is SpanKind.SERVER
+    assert span.parent is None
+    assert span.status.status_code is StatusCode.UNSET
+    assert dict(span.attributes) == {
+        "http.request.method": "GET",
+        "url.path": "/items/1",
+        "url.scheme": "http",
+        "http.route": "/items/{number}",
+        "http.response.status_code": 200,
+        "network.protocol.version": "1.1",
+        "user_agent.original": "tests/1.0",
+    }
+
+
+def test_a_span_of_no_route_is_named_by_its_method(ask, watch):
+    ask("GET", "/nowhere")
+
+    assert watch.span().name == "GET"
+    assert watch.span().status.status_code is StatusCode.UNSET
+
+
+def test_a_crash_is_in_the_span_with_its_exception(ask, watch):
+    ask("GET", "/crash")
+
+    span = watch.span()
+    assert span.status.status_code is StatusCode.ERROR
+    assert span.status.description == "RuntimeError: no such luck"
+    assert span.attributes["error.type"] == "RuntimeError"
+    assert span.attributes["http.response.status_code"] == HTTPStatus.INTERNAL_SERVER_ERROR
+    [event] = span.events
+    assert event.attributes["exception.message"] == "no such luck"
+
+
+def test_the_caller_who_says_so_is_the_parent(ask, watch):
+    ask("GET", "/items/1", traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+
+    span = watch.span()
+    assert trace.format_trace_id(span.context.trace_id) == "0af7651916cd43dd8448eb211c80319c"
+    assert trace.format_span_id(span.parent.span_id) == "b7ad6b7169203331"
+    assert span.parent.is_remote
+
+
+@pytest.mark.parametrize("said", ["", "nonsense", "00-0-0-0", "00-" + "0" * 32 + "-" + "0" * 16 + "-01"])
+def test_a_caller_who_says_nonsense_is_no_parent(ask, watch, said):
+    answered = ask("GET", "/items/1", traceparent=said)
+
+    assert answered.status_code == 200
+    assert watch.span().parent is None
+
+
+def test_a_propagator_may_ask_which_headers_there_are():
+    scope = {"headers": [(b"traceparent", b"00-1"), (b"x-b3-traceid", b"1"), (b"x-b3-traceid", b"2")]}
+
+    assert HEADERS.keys(scope) == ["traceparent", "x-b3-traceid", "x-b3-traceid"]
+    assert HEADERS.get(scope, "X-B3-TraceId") == ["1", "2"]
+    assert HEADERS.get(scope, "tracestate") is None
+
+
+def test_what_the_server_happens_to_run_in_is_no_parent(app, watch):
+    with watch.tracer.start_as_current_span("an earlier request"):
+        asyncio.run(answer(app, "GET", "/items/1"))
+
+    request, _earlier = watch.spans
+    assert request.parent is None
+
+
+def test_a_path_that_is_not_traced_is_counted(ask, watch):
+    ask("GET", "/health")
+
+    assert watch.spans == []
+    assert watch.requests() == {("/health", "GET", "200"): 1}
+
+
+def test_a_path_that_begins_like_one_that_is_not_traced_is_traced(ask, watch):
+    ask("GET", "/health/x")
+
+    assert len(watch.spans) == 1
+
+
+@pytest.mark.parametrize("path", ["/trace/sync", "/atrace"])
+def test_the_span_is_current_in_the_route(ask, watch, path):
+    said = ask("GET", path).json()
+
+    assert said == trace.format_trace_id(watch.span().context.trace_id)
+
+
+def test_after_a_request_nothing_is_current(app, watch):
+    async def both():
+        await answer(app, "GET", "/items/1")
+        return trace.get_current_span()
+
+    assert asyncio.run(both()) is trace.INVALID_SPAN
+
+
+def test_a_websocket_goes_through_uncounted(watch):
+    app, sent = FastAPI(), []
+    instrument_app(app, watch.server)
+
+    async def receive():
+        return {"type": "websocket.connect"}
+
+    async def send(message):
+        sent.append(message["type"])
+
+    asyncio.run(app({"type": "websocket", "path": "/none", "headers": [], "query_string": b""}, receive, send))
+
+    assert sent == ["websocket.close"]
+    assert watch.requests() == {}
+
+
+def test_an_application_is_instrumented_once(app, watch, ask):
+    instrument_app(app, watch.server)
+
+    ask("GET", "/items/1")
+
+    assert watch.requests() == {("/items/{number}", "GET", "200"): 1}
+    assert len(watch.spans) == 1
+
+
+def test_an_application_that_has_no_telemetry_of_its_own_can_be_instrumented(watch):
+    app = FastAPI()
+    del app._telemetry  # as in FastAPI before it had one
+
+    instrument_app(app, watch.server)
+
+    assert app._is_instrumented_by_opentelemetry
+
+
+def test_an_application_can_be_instrumented_in_its_lifespan(watch, serve):
+    @asynccontextmanager
+    async def lifespan(app):
+        instrument_app(app, watch.server)
+        yield
+
+    app = FastAPI(lifespan=lifespan)
+
+    @app.get("/items")
+    def items() -> str:
+        return "none"
+
+    with serve(app) as url:
+        httpx.get(f"{url}/items", trust_env=False)
+
+    assert watch.requests() == {("/items", "GET", "200"): 1}
+
+
+class BrokenInstrument:
+    def record(self, *_arguments):
+        raise RuntimeError("no space for numbers")
+
+
+class BrokenTracer:
+    def start_span(self, *_arguments, **_named):
+        raise RuntimeError("no space for spans")
+
+
+@pytest.mark.parametrize(
+    "broken", [{"duration": BrokenInstrument()}, {"tracer": BrokenTracer()}], ids=["duration", "tracer"]
+)
+def test_telemetry_that_fails_does_not_harm_the_answer_and_is_heard_of(watch, tmp_path, caplog, monkeypatch, broken):
+    monkeypatch.setattr(failsafe, "_said", set())
+    watch.server = replace(watch.server, **broken)
+    app = build(watch, static=tmp_path)
+
+    answers = [asyncio.run(answer(app, "GET", path)).status_code for path in ("/items/1", "/items/1", "/crash")]
+
+    assert answers == [200, 200, 500]
+    assert watch.series("http_requests_in_progress") == {("GET",): 0}
+    assert len([record for record in caplog.records if record.name == "telemetry.harmless"]) == 1
+
+
+def test_routes_that_cannot_be_looked_up_do_not_keep_a_request_from_being_counted(watch, monkeypatch):
+    class Odd(BaseRoute):
+        def __init__(self):
+            self.asked = 0
+
+        def matches(self, scope):
+            self.asked += 1
+            if self.asked > 1:
+                raise RuntimeError("ask me once")
+            return Match.FULL, {"endpoint": plain}
+
+        async def handle(self, scope, receive, send):
+            await plain(None)(scope, receive, send)
+
+    monkeypatch.setattr(failsafe, "_said", set())
+    app = FastAPI(openapi_url=None)
+    app.router.routes.append(Odd())
+    instrument_app(app, watch.server)
+
+    assert asyncio.run(answer(app, "GET", "/odd")).status_code == 200
+
+    assert watch.requests() == {("unmatched", "GET", "200"): 1}
+
+
+def test_a_real_server_counts_what_its_clients_count(app, watch, serve):
+    asked = [("GET", "/items/1"), ("GET", "/items/x"), ("GET", "/none"), ("GET", "/crash"), ("HEAD", "/docs")] * 4
+    counted: dict[tuple[str, str], int] = {}
+
+    with serve(app) as url, httpx.Client(base_url=url, trust_env=False, limits=ONE_REQUEST_A_CONNECTION) as client:
+        for method, path in asked:
+            status = str(client.request(method, path).status_code)
+            counted[method, status] = counted.get((method, status), 0) + 1
+
+    seen: dict[tuple[str, str], int] = {}
+    for (_endpoint, method, status), number in watch.requests().items():
+        seen[method, status] = seen.get((method, status), 0) + number
+    assert seen == counted
+    assert len(watch.spans) == len(asked)
+
+
+def test_a_request_is_counted_when_its_answer_has_arrived(app, watch, serve):
+    with serve(app) as url, httpx.Client(base_url=url, trust_env=False) as client:
+        for number in range(1, 21):
+            client.get("/items/1")
+            assert watch.requests() == {("/items/{number}", "GET", "200"): number}
+
+
+def test_requests_that_wait_in_one_connection_are_traces_of_their_own(app, watch, serve):
+    with serve(app) as url:
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            request = b"GET /items/1 HTTP/1.1\r\nhost: service\r\n\r\n"
+            last = b"GET /items/1 HTTP/1.1\r\nhost: service\r\nconnection: close\r\n\r\n"
+            connection.sendall(request * 3 + last)
+            while connection.recv(65536):
+                pass
+
+    assert len({span.context.trace_id for span in watch.spans}) == 4
+    assert [span.parent for span in watch.spans] == [None] * 4
+
+
+def test_a_client_that_leaves_is_counted_and_no_longer_in_progress(watch, serve):
+    app, ended = FastAPI(), threading.Event()
+
+    @app.get("/stream")
+    async def stream() -> StreamingResponse:
+        async def for_ever():
+            try:
+                while True:
+                    yield b"x" * 65536
+                    await asyncio.sleep(0)
+            finally:
+                ended.set()
+
+        return StreamingResponse(for_ever())
+
+    instrument_app(app, watch.server)
+
+    with serve(app) as url:
+        with httpx.stream("GET", f"{url}/stream", trust_env=False) as answered:
+            next(answered.iter_bytes())
+        assert ended.wait(10)
+
+    assert watch.requests() == {("/stream", "GET", "200"): 1}
+    assert watch.series("http_requests_in_progress") == {("GET",): 0}

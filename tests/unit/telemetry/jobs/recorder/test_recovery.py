@@ -1,0 +1,212 @@
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from telemetry.jobs.recorder import orphaned_spools
+from telemetry.jobs.recorder.orphaned_spools import left_spools
+from telemetry.jobs.recorder.recovery import BATCH, Heir
+from telemetry.jobs.recorder.spool import Spool
+from telemetry.jobs.run import UnwritableRunError
+from telemetry.jobs.store.running_runs import AliveRuns
+from telemetry.jobs.store.runs import JobRunStore
+from tests.support.job_runs import begun, ended, run_id
+
+
+class Counts:
+    def __init__(self):
+        self.replays, self.drops = 0, []
+
+    def replayed(self, number):
+        self.replays += number
+
+    def dropped(self, number, reason):
+        self.drops.append((number, reason))
+
+
+@pytest.fixture
+def store(engine):
+    return JobRunStore(engine)
+
+
+@pytest.fixture
+def counts():
+    return Counts()
+
+
+@pytest.fixture
+def directory(tmp_path):
+    return tmp_path / "spool"
+
+
+@pytest.fixture
+def heir(engine, directory, store, counts):
+    return Heir(directory, store, AliveRuns(engine), counts)
+
+
+@pytest.fixture
+def leave(directory):
+    """A process that kept these runs, and is gone."""
+
+    def leave_behind(*runs):
+        spool = Spool(directory)
+        for run in runs:
+            spool.append(run)
+        spool.abandon()
+
+    return leave_behind
+
+
+def always():
+    return True
+
+
+def outcomes(store):
+    return {int(row.run_id, 16): row.outcome for row in store.page(limit=1000)}
+
+
+def files(directory):
+    return list(directory.iterdir())
+
+
+def test_what_a_dead_process_left_is_in_the_database_and_what_it_had_under_way_is_lost(
+    heir, store, leave, counts, directory
+):
+    leave(begun(1), ended(1), begun(2), begun(3), ended(3, "timeout"))
+
+    lost = heir.inherit(always)
+
+    assert [run.run_id for run in lost] == [run_id(2)]
+    assert outcomes(store) == {1: "success", 2: "lost", 3: "timeout"}
+    assert (counts.replays, counts.drops) == (5, [])
+    assert files(directory) == []
+    assert heir.inherit(always) == []
+
+
+def test_what_was_in_the_database_before_is_neither_counted_nor_changed(heir, store, leave, counts):
+    store.write([begun(1), ended(2), begun(3), ended(3)])
+    leave(begun(1), begun(2), ended(2, "error"), begun(3), ended(3), begun(4))
+
+    lost = heir.inherit(always)
+
+    assert [run.run_id for run in lost] == [run_id(1), run_id(4)]
+    assert outcomes(store) == {1: "lost", 2: "success", 3: "success", 4: "lost"}
+    assert counts.replays == 1
+
+
+def test_nobody_has_heard_of_a_run_since_it_was_kept(heir, store, leave):
+    leave(begun(1), begun(2), ended(2))
+
+    heir.inherit(always)
+
+    assert [row.heartbeat_at for row in reversed(store.page())] == [begun(1).started_at, ended(2).finished_at]
+
+
+def test_an_end_that_was_kept_corrects_a_run_that_was_taken_for_lost(heir, store, engine, leave):
+    store.write([begun(1)])
+    AliveRuns(engine).close([run_id(1)])
+    leave(begun(1), ended(1))
+
+    assert heir.inherit(always) == []
+
+    assert outcomes(store) == {1: "success"}
+
+
+def test_what_a_living_process_has_is_left_alone(heir, store, directory):
+    spool = Spool(directory)
+    spool.append(begun(1))
+
+    assert heir.inherit(always) == []
+
+    assert outcomes(store) == {}
+    spool.abandon()
+
+
+def test_a_database_that_is_away_leaves_everything_where_it_is_for_the_next_time(
+    heir, store, leave, counts, monkeypatch
+):
+    leave(*[begun(number) for number in range(3 * BATCH)])
+    write, calls = store.replay, []
+
+    def failing(runs):
+        calls.append(len(runs))
+        if len(calls) == 2:
+            raise OperationalError("INSERT", {}, ConnectionError("gone"))
+        write(runs)
+
+    monkeypatch.setattr(store, "replay", failing)
+    with pytest.raises(OperationalError):
+        heir.inherit(always)
+    assert heir.age() >= 0
+    assert heir._stuck_since is not None
+
+    lost = heir.inherit(always)
+
+    assert len(lost) == len(outcomes(store)) == counts.replays == 3 * BATCH
+    assert heir.age() == 0
+
+
+def test_who_is_told_to_stop_leaves_the_rest(heir, store, leave, directory):
+    leave(*[ended(number) for number in range(3 * BATCH)])
+    may_go_on = iter([True, False])
+
+    assert heir.inherit(lambda: next(may_go_on)) == []
+
+    assert len(outcomes(store)) == BATCH
+    assert heir.inherit(always) == []
+    assert len(outcomes(store)) == 3 * BATCH
+    assert files(directory) == []
+
+
+def test_a_run_that_the_database_refuses_is_dropped_and_counted_and_the_others_are_brought(
+    heir, store, leave, counts, monkeypatch, caplog
+):
+    leave(*[ended(number) for number in range(5)])
+    write = store.replay
+
+    def refusing(runs):
+        if run_id(3) in {run.run_id for run in runs}:
+            raise UnwritableRunError("refused")
+        write(runs)
+
+    monkeypatch.setattr(store, "replay", refusing)
+
+    heir.inherit(always)
+
+    assert sorted(outcomes(store)) == [0, 1, 2, 4]
+    assert (counts.replays, counts.drops) == (4, [(1, "unwritable")])
+    assert caplog.messages == ["A run of job 'sync' can't be written, and is dropped: UnwritableRunError: refused"]
+
+
+def test_a_line_that_is_not_whole_is_dropped_and_counted_and_the_others_are_brought(
+    heir, store, leave, counts, directory, caplog
+):
+    leave(ended(1), ended(2))
+    [path] = directory.glob("*.runs")
+    path.write_bytes(path.read_bytes()[:-10])
+
+    heir.inherit(always)
+
+    assert outcomes(store) == {1: "success"}
+    assert counts.drops == [(1, "unreadable")]
+    assert caplog.messages == ["Lines of a spool of job runs that are not whole, and are dropped: 1."]
+
+
+def test_a_spool_that_the_disk_does_not_give_back_keeps_no_other_waiting(heir, store, leave, directory, monkeypatch):
+    leave(ended(1))
+    leave(ended(2))
+    broken, runs = next(iter(sorted(directory.glob("*.runs")))), orphaned_spools._runs
+
+    def reading(path):
+        if path == broken:
+            raise OSError(5, "Input/output error")
+        return runs(path)
+
+    monkeypatch.setattr(orphaned_spools, "_runs", reading)
+    with pytest.raises(OSError, match="Input/output"):
+        heir.inherit(always)
+    assert len(outcomes(store)) == 1
+    monkeypatch.undo()
+
+    heir.inherit(always)
+
+    assert len(outcomes(store)) == 2
+    assert list(left_spools(directory)) == []

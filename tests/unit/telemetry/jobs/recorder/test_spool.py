@@ -1,0 +1,293 @@
+import errno
+import os
+
+import pytest
+
+from telemetry.jobs.recorder import spool as module
+from telemetry.jobs.recorder.orphaned_spools import LeftSpool, left_spools, open_runs_of_others, sweep
+from telemetry.jobs.recorder.spool import Spool, SpoolFull, take_lock
+from telemetry.jobs.recorder.spool_codec import encode
+from tests.support.job_runs import begun, ended, run_id
+
+LINE = len(encode(begun(1)))
+
+
+@pytest.fixture
+def directory(tmp_path):
+    return tmp_path / "spool"
+
+
+@pytest.fixture
+def make(directory):
+    made = []
+
+    def make_spool(**options):
+        made.append(Spool(directory, **options))
+        return made[-1]
+
+    yield make_spool
+    for each in made:
+        each.abandon()
+
+
+def left_behind(directory):
+    """What somebody who comes next finds; nothing of it is removed."""
+    found = []
+    for left in left_spools(directory):
+        found += left.runs()
+        left.release()
+    return found
+
+
+def names(directory, ending=""):
+    return sorted(path.name for path in directory.iterdir() if path.name.endswith(ending)) if directory.exists() else []
+
+
+def settle(spool, *places):
+    for place in places:
+        for segment in spool.settle(place):
+            segment.remove()
+
+
+def test_nothing_is_made_before_the_first_run(make, directory):
+    make()
+
+    assert not directory.exists()
+
+
+def test_a_run_is_given_back_from_its_place(make):
+    spool = make()
+
+    places = [spool.append(run) for run in (begun(1), begun(2), ended(1))]
+
+    assert [spool.read(place) for place in places] == [begun(1), begun(2), ended(1)]
+
+
+def test_what_a_process_kept_is_nobodys_while_it_lives_and_the_nexts_when_it_is_gone(make, directory):
+    spool = make()
+    for run in (begun(1), ended(1), begun(2)):
+        spool.append(run)
+
+    assert left_behind(directory) == []
+    spool.abandon()
+    assert left_behind(directory) == [begun(1), ended(1), begun(2)]
+
+
+def test_what_a_process_left_is_taken_by_one(make, directory):
+    spool = make()
+    spool.append(begun(1))
+    spool.abandon()
+
+    [first] = left_spools(directory)
+    assert list(left_spools(directory)) == []
+    first.remove()
+
+    assert names(directory) == []
+    assert list(left_spools(directory)) == []
+
+
+def test_an_orderly_end_leaves_no_file_when_everything_is_settled(make, directory):
+    spool = make()
+    settle(spool, spool.append(begun(1)), spool.append(ended(1)))
+
+    spool.close()
+
+    assert names(directory) == []
+
+
+@pytest.mark.parametrize("runs", [[begun(1)], [begun(1), ended(1)]])
+def test_an_orderly_end_leaves_what_is_not_settled(make, directory, runs):
+    spool = make()
+    for run in runs:
+        spool.append(run)
+
+    spool.close()
+
+    assert left_behind(directory) == runs
+
+
+def test_a_run_that_is_open_is_left_though_its_start_is_in_the_database(make, directory):
+    spool = make()
+    settle(spool, spool.append(begun(1)))
+
+    spool.close()
+
+    assert left_behind(directory) == [begun(1)]
+
+
+def test_files_whose_runs_are_settled_are_given_back_and_never_the_start_of_an_open_run(make, directory):
+    spool = make(segment=4 * LINE)
+    settle(spool, spool.append(begun(0)))
+
+    for number in range(1, 100):
+        settle(spool, spool.append(begun(number)), spool.append(ended(number)))
+
+    assert len(names(directory, ".runs")) <= 2
+    assert spool.size < 20 * LINE
+    spool.abandon()
+    found = left_behind(directory)
+    assert begun(0) in found
+    assert not [run for run in found if run == ended(0)]
+
+
+def test_files_are_kept_as_long_as_one_before_them_waits(make, directory):
+    spool = make(segment=2 * LINE)
+    first = spool.append(ended(1))
+
+    later = [spool.append(ended(number)) for number in range(2, 12)]
+    settle(spool, first, *later[:5])
+
+    spool.abandon()
+    found = left_behind(directory)
+    assert [run for run in found if run in [ended(number) for number in range(7, 12)]] == [
+        ended(number) for number in range(7, 12)
+    ]
+
+
+def test_a_spool_has_a_limit_and_takes_runs_again_below_it(make):
+    spool = make(limit=20 * LINE, segment=2 * LINE)
+    places = [spool.append(ended(number)) for number in range(5)]
+
+    with pytest.raises(SpoolFull, match="limit"):
+        places.extend(spool.append(ended(number)) for number in range(5, 30))
+
+    settle(spool, *places)
+    spool.append(ended(0))
+    assert spool.size <= 20 * LINE
+
+
+def test_a_line_that_the_disk_takes_only_half_of_is_taken_back(make, directory, monkeypatch):
+    spool = make()
+    spool.append(begun(1))
+    write = os.write
+    monkeypatch.setattr(module.os, "write", lambda file, data: write(file, data[: len(data) // 2]))
+    with pytest.raises(OSError, match="No space") as told:
+        spool.append(begun(2))
+    monkeypatch.undo()
+
+    spool.append(begun(3))
+
+    assert told.value.errno == errno.ENOSPC
+    spool.abandon()
+    [left] = left_spools(directory)
+    assert list(left.runs()) == [begun(1), begun(3)]
+    assert left.unreadable == 0
+    left.remove()
+
+
+def test_a_run_that_could_not_be_kept_is_kept_with_the_next_file_if_it_is_still_open(make, directory, monkeypatch):
+    spool = make(segment=2 * LINE)
+    spool.append(begun(1))
+    monkeypatch.setattr(module.os, "write", lambda *_: 0)
+    with pytest.raises(OSError, match="No space"):
+        spool.append(begun(2))
+    monkeypatch.undo()
+    for number in range(3, 12):
+        settle(spool, spool.append(begun(number)), spool.append(ended(number)))
+
+    spool.abandon()
+
+    assert {run_id(1), run_id(2)} <= {run.run_id for run in left_behind(directory)}
+
+
+def test_a_directory_that_cannot_be_made_is_an_error_each_time_and_nothing_else(tmp_path):
+    (tmp_path / "file").touch()
+    spool = Spool(tmp_path / "file" / "spool")
+
+    for _ in range(2):
+        with pytest.raises(OSError, match="directory"):
+            spool.append(begun(1))
+    spool.close()
+
+
+def test_a_line_that_was_cut_off_by_a_crash_is_counted_and_the_others_are_there(make, directory):
+    spool = make()
+    for number in (1, 2):
+        spool.append(begun(number))
+    spool.abandon()
+    [path] = [directory / name for name in names(directory, ".runs")]
+    path.write_bytes(path.read_bytes()[: -LINE // 2] + b"\n" + encode(ended(1)))
+
+    [left] = left_spools(directory)
+
+    assert list(left.runs()) == [begun(1), ended(1)]
+    assert left.unreadable == 1
+    left.remove()
+
+
+def test_the_open_runs_of_whoever_is_there_are_known(make, directory):
+    one, other = make(), make()
+    one.append(begun(1))
+    one.append(begun(2))
+    one.append(ended(1))
+    other.append(begun(3))
+
+    assert open_runs_of_others(directory) == {run_id(2), run_id(3)}
+
+
+def test_a_directory_that_is_not_there_has_nothing(directory):
+    sweep(directory)
+
+    assert list(left_spools(directory)) == []
+    assert open_runs_of_others(directory) == set()
+
+
+def test_a_lock_that_was_never_finished_is_swept_away(make, directory):
+    spool = make()
+    spool.append(begun(1))
+    unfinished = directory / "dead.new"
+    unfinished.touch()
+
+    sweep(directory)
+
+    assert not unfinished.exists()
+    assert len(names(directory)) == 2
+
+
+def test_a_lock_that_somebody_has_removed_is_not_taken(make, directory):
+    spool = make()
+    spool.append(begun(1))
+    spool.abandon()
+    [path] = [directory / name for name in names(directory, ".lock")]
+    lock = os.open(path, os.O_RDWR)
+    path.unlink()
+    os.close(lock)
+
+    assert take_lock(path) is None
+
+
+def test_files_are_for_their_owner_alone(make, directory):
+    make().append(begun(1, metadata={"customer": "somebody"}))
+
+    assert directory.stat().st_mode & 0o077 == 0
+    assert all((directory / name).stat().st_mode & 0o077 == 0 for name in names(directory))
+
+
+def test_a_place_whose_file_is_gone_gives_nothing(make, directory):
+    spool = make()
+    place = spool.append(begun(1))
+    spool.abandon()
+
+    assert spool.read(place) is None
+
+
+def test_when_a_spool_was_left_is_when_its_oldest_file_was_last_written(make, directory):
+    spool = make()
+    spool.append(begun(1))
+    spool.abandon()
+    [path] = [directory / name for name in names(directory, ".runs")]
+    os.utime(path, (1000, 1000))
+
+    [left] = left_spools(directory)
+
+    assert left.since() == 1000
+    left.remove()
+
+
+def test_what_is_left_without_a_line_was_left_just_now(directory, tmp_path):
+    lock = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
+    left = LeftSpool(tmp_path, "none", lock)
+
+    assert left.since() > 1_700_000_000
+    assert list(left.runs()) == []
+    left.release()

@@ -1,0 +1,287 @@
+"""The recorder with a spool: what it keeps where, and that its accounts are right."""
+
+import logging
+import multiprocessing
+import os
+import threading
+
+import pytest
+
+from telemetry.jobs.recorder import queue
+from telemetry.jobs.recorder import spool as spool_module
+from telemetry.jobs.recorder.orphaned_spools import left_spools
+from telemetry.jobs.recorder.queue import Backlog, Balance
+from telemetry.jobs.recorder.spool import Spool
+from telemetry.jobs.recorder.writer import Recorder
+from telemetry.jobs.run import UnwritableRunError
+from tests.support.job_runs import begun, ended, run_id
+
+SOON = 10.0
+QUICK = (0.001, 0.01)
+
+
+class Database:
+    """Away until it is let back; then it keeps what it is given, and refuses the runs that it is told to."""
+
+    def __init__(self):
+        self.there = threading.Event()
+        self.runs, self.refused = [], set()
+
+    def write(self, runs):
+        if not self.there.is_set():
+            raise ConnectionError("the database is gone")
+        if self.refused & {run.run_id for run in runs}:
+            raise UnwritableRunError("refused")
+        self.runs += runs
+
+
+@pytest.fixture
+def database():
+    return Database()
+
+
+@pytest.fixture
+def directory(tmp_path):
+    return tmp_path / "spool"
+
+
+@pytest.fixture
+def make(database, directory):
+    made = []
+
+    def make_recorder(limit=2**20, **options):
+        options = {"spool": lambda: Spool(directory, limit), "pauses": QUICK, **options}
+        made.append(Recorder(database.write, **options))
+        return made[-1]
+
+    yield make_recorder
+    for recorder in made:
+        recorder.shutdown(0)
+
+
+def left_behind(directory):
+    found = []
+    for left in left_spools(directory):
+        found += left.runs()
+        left.release()
+    return found
+
+
+def files(directory):
+    return sorted(directory.iterdir()) if directory.exists() else []
+
+
+def test_what_waits_while_the_database_is_away_is_there_afterwards_in_its_order(make, database, directory):
+    recorder = make()
+    runs = [run for number in range(300) for run in (begun(number), ended(number))]
+    for run in runs:
+        recorder.record(run)
+
+    database.there.set()
+
+    assert recorder.flush(SOON)
+    assert database.runs == runs
+    assert recorder.balance() == Balance(600, 600, 0, 0)
+    recorder.shutdown(SOON)
+    assert files(directory) == []
+
+
+def test_more_runs_wait_than_fit_in_memory_when_there_is_a_disk(make, database):
+    recorder = make(capacity=5)
+    runs = [begun(number) for number in range(200)]
+    for run in runs:
+        recorder.record(run)
+
+    assert recorder.balance() == Balance(200, 0, 0, 200)
+    database.there.set()
+
+    assert recorder.flush(SOON)
+    assert database.runs == runs
+
+
+def test_a_shutdown_with_the_database_away_leaves_the_runs_to_whoever_comes_next_and_drops_none(
+    make, directory, caplog
+):
+    dropped = []
+    recorder = make(dropped=lambda number, reason: dropped.append((number, reason)))
+    runs = [begun(1), ended(1), begun(2)]
+    for run in runs:
+        recorder.record(run)
+
+    assert not recorder.shutdown(0.01)
+
+    assert left_behind(directory) == runs
+    assert dropped == []
+    assert recorder.balance() == Balance(3, 0, 0, 3)
+
+
+def test_a_full_disk_is_said_once_and_counted_and_the_runs_are_written_all_the_same(
+    make, database, monkeypatch, caplog
+):
+    recorder = make()
+    monkeypatch.setattr(spool_module.os, "write", lambda *_: 0)
+    for number in range(3):
+        recorder.record(begun(number))
+    monkeypatch.undo()
+    recorder.record(begun(3))
+    database.there.set()
+
+    assert recorder.flush(SOON)
+
+    assert [run.run_id for run in database.runs] == [run_id(number) for number in range(4)]
+    assert recorder.unspooled == {"disk": 3}
+    told = [(record.levelno, record.getMessage()) for record in caplog.records if "disk" in record.getMessage()]
+    assert told == [
+        (
+            logging.ERROR,
+            (
+                "Job runs can't be kept on the disk now, and would be lost with this process: "
+                "OSError: [Errno 28] No space left on device"
+            ),
+        ),
+        (logging.WARNING, "Job runs are kept on the disk again."),
+    ]
+
+
+def test_what_neither_the_disk_nor_the_memory_takes_is_dropped_and_counted(make):
+    dropped = []
+    recorder = make(limit=1, capacity=2, dropped=lambda number, reason: dropped.append((number, reason)))
+
+    for number in range(5):
+        recorder.record(begun(number))
+
+    assert dropped == [(1, "full")] * 3
+    assert recorder.unspooled == {"full": 5}
+    assert recorder.balance() == Balance(5, 0, 3, 2)
+
+
+def test_at_a_shutdown_only_what_is_in_memory_alone_is_dropped(make, directory, monkeypatch):
+    dropped = []
+    recorder = make(dropped=lambda number, reason: dropped.append((number, reason)))
+    recorder.record(begun(1))
+    monkeypatch.setattr(spool_module.os, "write", lambda *_: 0)
+    recorder.record(begun(2))
+    monkeypatch.undo()
+
+    recorder.shutdown(0.01)
+
+    assert dropped == [(1, "shutdown")]
+    assert recorder.balance() == Balance(2, 0, 1, 1)
+    assert [run.run_id for run in left_behind(directory)] == [run_id(1)]
+
+
+def test_a_run_that_the_database_refuses_is_dropped_and_counted_and_leaves_the_spool(make, database, directory):
+    dropped = []
+    recorder = make(dropped=lambda number, reason: dropped.append((number, reason)))
+    database.refused = {run_id(2)}
+    for number in range(4):
+        recorder.record(ended(number))
+    database.there.set()
+
+    assert recorder.flush(SOON)
+
+    assert [run.run_id for run in database.runs] == [run_id(0), run_id(1), run_id(3)]
+    assert dropped == [(1, "unwritable")]
+    assert recorder.balance() == Balance(4, 3, 1, 0)
+    recorder.shutdown(SOON)
+    assert files(directory) == []
+
+
+def test_what_the_disk_does_not_give_back_is_dropped_and_counted(make, database, directory, monkeypatch):
+    dropped = []
+    recorder = make(capacity=1, dropped=lambda number, reason: dropped.append((number, reason)))
+    for number in range(3):
+        recorder.record(ended(number))
+    monkeypatch.setattr(spool_module.os, "pread", lambda *_: b"")
+    database.there.set()
+
+    assert recorder.flush(SOON)
+
+    assert [run.run_id for run in database.runs] == [run_id(0)]
+    assert sum(number for number, _ in dropped) == 2
+    assert {reason for _, reason in dropped} == {"unreadable"}
+    assert recorder.balance() == Balance(3, 1, 2, 0)
+
+
+def test_the_runs_that_are_open_are_known_until_their_end_is_written(make, database):
+    recorder = make()
+    for run in (begun(1), begun(2), ended(1)):
+        recorder.record(run)
+    assert recorder.open_runs() == [run_id(1), run_id(2)]
+
+    database.there.set()
+    recorder.flush(SOON)
+
+    assert recorder.open_runs() == [run_id(2)]
+
+
+def test_the_age_is_that_of_the_oldest_that_waits():
+    now = [100.0]
+    waiting = Backlog(10, clock=lambda: now[0])
+    assert waiting.age() == 0
+    waiting.put(begun(1))
+    now[0] += 5
+    waiting.put(begun(2))
+    now[0] += 2
+
+    assert waiting.age() == 7
+    waiting.settle(1)
+    assert waiting.age() == 2
+
+
+def test_a_run_that_ends_while_another_is_being_kept_comes_after_it(directory, monkeypatch):
+    """As when the garbage collector closes a generator in the middle of it."""
+    spool = Spool(directory)
+    waiting = Backlog(10, spool)
+    append, inner = spool.append, [ended(2)]
+
+    def appending(run):
+        if inner:
+            assert waiting.put(inner.pop()) == 0
+        return append(run)
+
+    monkeypatch.setattr(spool, "append", appending)
+
+    assert waiting.put(begun(1)) == 0
+
+    assert [entry.run for entry in waiting.oldest(10)] == [begun(1), ended(2)]
+    waiting.close()
+
+
+def _child(recorder, pipe):
+    recorder.record(begun(2))
+    recorder.shutdown(0.01)
+    pipe.send(recorder.balance())
+    os._exit(0)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_after_a_fork_has_a_spool_of_its_own_and_leaves_its_parents_alone(make, database, directory):
+    recorder = make()
+    recorder.record(begun(1))
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe()
+
+    child = context.Process(target=_child, args=(recorder, there))
+    child.start()
+    assert here.poll(SOON)
+    balance = here.recv()
+    child.join(SOON)
+
+    assert balance == Balance(1, 0, 0, 1)
+    assert left_behind(directory) == [begun(2)]
+    database.there.set()
+    assert recorder.flush(SOON)
+    assert database.runs == [begun(1)]
+
+
+def test_a_backlog_that_is_closed_takes_nothing_and_settles_nothing(directory):
+    waiting = queue.Backlog(10, Spool(directory))
+    waiting.put(begun(1))
+    waiting.close()
+
+    assert waiting.put(begun(2)) == 1
+    waiting.settle(1)
+
+    assert waiting.balance() == Balance(2, 0, 1, 1)
+    assert left_behind(directory) == [begun(1)]

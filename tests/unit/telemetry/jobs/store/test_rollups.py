@@ -1,0 +1,273 @@
+"""Roll-ups and retention: whatever is rolled up or pruned, statistics say what they would of all rows."""
+
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, select, update
+
+from telemetry.database import transaction
+from telemetry.jobs.statistics.summary import JobDay, Streak, statistics
+from telemetry.jobs.store import retention as retention_module
+from telemetry.jobs.store.daily_totals import DAY, midnight
+from telemetry.jobs.store.retention import ROLLUPS_KEPT, Retention
+from telemetry.jobs.store.rollups import AGAIN, roll_up
+from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.store.tables import JobRunDayRow, JobRunRow
+from tests.support.job_runs import begun, run_id
+
+NOW = datetime(2025, 10, 20, 12, tzinfo=UTC)
+
+
+def run_that_ended(number, ends, outcome="success", seconds=1.5, job_name="sync"):
+    return begun(
+        number,
+        job_name=job_name,
+        started_at=ends - timedelta(seconds=seconds or 0),
+        finished_at=ends,
+        status="success" if outcome == "success" else "failed",
+        outcome=outcome,
+        duration_seconds=None if outcome == "lost" else seconds,
+    )
+
+
+def ago(days, hours=0.0):
+    return NOW - timedelta(days=days, hours=hours)
+
+
+class Stage:
+    def __init__(self, engine):
+        self.engine, self.store = engine, JobRunStore(engine, lambda: NOW)
+
+    def write(self, *runs):
+        self.store.write(runs)
+
+    def days(self):
+        with transaction(self.engine) as session:
+            rows = session.scalars(select(JobRunDayRow).order_by(JobRunDayRow.day)).all()
+            return {(NOW.date() - row.day).days: row for row in rows}
+
+    def told(self, window=None):
+        return statistics(self.engine, "sync", window=window, now=NOW)
+
+    def roll_up(self, now=NOW):
+        return roll_up(self.engine, ["sync"], now)
+
+    def prune(self, keep_days, **options):
+        return Retention(self.engine, rest=lambda _seconds: None, **options).prune(["sync"], keep_days, NOW)
+
+    def clear(self):
+        with transaction(self.engine) as session:
+            session.execute(delete(JobRunRow))
+            session.execute(delete(JobRunDayRow))
+
+
+@pytest.fixture
+def stage(engine):
+    return Stage(engine)
+
+
+def exact(told):
+    """Without what a roll-up tells only nearly."""
+    nearly = dict.fromkeys(["p50_duration_seconds", "p95_duration_seconds", "p99_duration_seconds", "trend"])
+    return replace(
+        told,
+        **nearly,
+        avg_duration_seconds=None,
+        by_day=tuple(replace(day, avg_duration_seconds=None) for day in told.by_day),
+    )
+
+
+history = st.lists(
+    st.tuples(
+        st.integers(0, 12 * 24),
+        st.sampled_from(["success", "success", "error", "timeout", "cancelled", "lost"]),
+        st.floats(0, 10_000),
+    ),
+    min_size=1,
+    max_size=60,
+    unique_by=lambda run: run[0],
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=history, window=st.none() | st.integers(1, 13 * 24), late=st.integers(0, 10))
+def test_statistics_are_the_same_whatever_is_rolled_up(stage, history, window, late):
+    stage.clear()
+    window = None if window is None else timedelta(hours=window)
+    ordered = sorted(history, reverse=True)
+    runs = [run_that_ended(n, ago(0, hours), outcome, seconds) for n, (hours, outcome, seconds) in enumerate(ordered)]
+    stage.write(*runs, begun(999, started_at=NOW))
+    before = stage.told(window)
+    stage.clear()
+    stage.write(*runs[late:])
+    stage.roll_up()
+    stage.write(*runs[:late], begun(999, started_at=NOW))  # some come late, into days that are rolled up
+
+    for rolled in (stage.roll_up(NOW - timedelta(days=5)), stage.roll_up()):
+        after = stage.told(window)
+
+        assert rolled >= 0
+        assert exact(after) == replace(exact(before), last_run=after.last_run, last_status=after.last_status)
+        for name in ("p50_duration_seconds", "p95_duration_seconds", "p99_duration_seconds", "avg_duration_seconds"):
+            expected = getattr(before, name)
+            assert getattr(after, name) == (
+                expected if expected is None else pytest.approx(expected, rel=0.0101, abs=1e-5)
+            )
+
+
+def test_a_day_is_rolled_up_when_it_is_over_and_its_clocks_have_had_time_to_agree(stage):
+    stage.write(run_that_ended(1, midnight(NOW.date()) - timedelta(seconds=1)))
+
+    assert stage.roll_up(midnight(NOW.date()) + timedelta(minutes=59)) == 0
+    assert stage.roll_up(midnight(NOW.date()) + timedelta(minutes=60)) == 1
+
+
+def test_a_day_is_in_one_row_with_what_its_runs_came_to(stage):
+    words = ["success", "success", "error", "timeout", "cancelled", "lost"]
+    stage.write(*[run_that_ended(n, ago(3, n), word, 10.0 * n) for n, word in enumerate(words, 1)])
+
+    stage.roll_up()
+
+    [day] = [row for row in stage.days().values() if row.timed]
+    assert (day.success, day.error, day.timeout, day.cancelled, day.lost) == (2, 1, 1, 1, 1)
+    assert (day.timed, day.seconds, day.last_success) == (5, 150.0, ago(3, 1))
+    assert not day.is_pruned
+
+
+def test_days_without_runs_between_others_are_there_too_so_that_a_gap_is_a_day_that_is_not_rolled_up(stage):
+    stage.write(run_that_ended(1, ago(9)), run_that_ended(2, ago(5)))
+
+    assert stage.roll_up() == 5
+    assert sorted(stage.days()) == [5, 6, 7, 8, 9]
+
+
+def test_a_second_time_only_the_newest_days_are_rolled_up_again(stage):
+    stage.write(*[run_that_ended(n, ago(n)) for n in range(1, 10)])
+
+    assert stage.roll_up() == 9
+    assert stage.roll_up() == AGAIN
+
+
+def test_a_run_that_comes_late_is_in_the_statistics_at_once_and_in_the_day_the_next_time(stage):
+    stage.write(run_that_ended(1, ago(5)))
+    stage.roll_up()
+
+    stage.write(run_that_ended(2, ago(5)))
+
+    assert stage.told().total_runs == 2
+    assert stage.days() == {}
+    assert stage.roll_up() == 1
+    assert stage.days()[5].success == stage.told().total_runs == 2
+
+
+def test_a_run_that_was_taken_for_lost_yesterday_and_runs_on_today_is_not_counted_twice(stage):
+    stage.write(run_that_ended(1, ago(1), "lost"))
+    stage.roll_up()
+    stage.write(replace(run_that_ended(1, NOW), run_id=run_id(1)))
+
+    stage.roll_up()
+
+    assert (stage.told().total_runs, stage.told().lost_runs, stage.told().successful_runs) == (1, 0, 1)
+
+
+def test_pruning_deletes_whole_days_whose_roll_ups_stay_and_no_run_that_goes_on(stage):
+    stage.write(*[run_that_ended(n, ago(n)) for n in range(1, 10)], begun(99, started_at=ago(300)))
+    before = stage.told()
+
+    pruned = stage.prune(4)
+
+    assert (pruned.runs, pruned.days_rolled_up) == (5, 9)
+    assert len(stage.store.page()) == 4 + 1
+    assert [day for day, row in sorted(stage.days().items()) if row.is_pruned] == [5, 6, 7, 8, 9]
+    after = stage.told()
+    assert exact(after) == exact(before)
+    assert after.p99_duration_seconds == pytest.approx(before.p99_duration_seconds, rel=0.01)
+    assert stage.prune(4).runs == 0
+    assert stage.told() == after
+
+
+def test_of_a_pruned_day_nothing_is_forgotten_when_one_more_run_comes(stage):
+    stage.write(run_that_ended(1, ago(9)), run_that_ended(2, ago(2)))
+    stage.prune(4)
+
+    stage.write(run_that_ended(3, ago(9)))
+
+    assert stage.told().total_runs == 2
+    assert stage.prune(4).runs == 1
+    assert stage.told().total_runs == 2
+
+
+def test_a_streak_reaches_back_further_than_the_rows(stage):
+    words = {9: "error", 8: "success", 7: "success", 2: "success"}
+    stage.write(*[run_that_ended(n, ago(n), word) for n, word in words.items()])
+    stage.prune(4)
+
+    assert stage.told().current_streak == Streak("success", 3)
+    assert stage.told().last_success == ago(2)
+
+
+def test_what_is_pruned_has_no_row_to_tell_when_it_began(stage):
+    stage.write(run_that_ended(1, ago(9)))
+    stage.prune(4)
+
+    told = stage.told()
+
+    assert (told.last_run, told.last_success, told.total_runs) == (None, ago(9), 1)
+    assert told.by_day == (JobDay(ago(9).date(), 1, 0, 0, 0, 0, 1.5),)
+
+
+def test_roll_ups_are_kept_for_two_years(stage):
+    stage.write(run_that_ended(1, NOW - ROLLUPS_KEPT - DAY), run_that_ended(2, NOW - ROLLUPS_KEPT))
+    stage.prune(4)
+
+    assert stage.told().total_runs == 1
+
+
+def test_a_batch_is_smaller_after_a_slow_one_and_larger_after_a_quick_one(stage, monkeypatch):
+    stage.write(*[run_that_ended(n, ago(9, n / 1000)) for n in range(1000)])
+    sizes, delete_some = [], Retention._delete
+    ticks = iter([0.0, 1.0, 1.0] * 2 + [1.0] * 100)
+    monkeypatch.setattr(retention_module, "_REPORT", 1e9)
+
+    def noting(self, job_name, before, size):
+        sizes.append(size)
+        return delete_some(self, job_name, before, size)
+
+    monkeypatch.setattr(Retention, "_delete", noting)
+    retention = Retention(stage.engine, clock=lambda: 0.0, rest=lambda _seconds: None)
+    retention._clock = lambda: next(ticks)
+    retention._prune("sync", midnight(ago(4).date()))
+
+    first = retention_module.FIRST
+    assert sizes[:4] == [first, first // 2, first // 4, first // 4 * 2]
+    assert stage.store.page() == []
+
+
+def test_work_that_takes_long_says_how_far_it_is(stage, caplog):
+    stage.write(*[run_that_ended(n, ago(9, n / 1000)) for n in range(300)])
+    clock = iter(range(0, 1_000_000, 40))
+
+    with caplog.at_level(logging.INFO):
+        stage.prune(4, clock=lambda: float(next(clock)))
+
+    assert "Days rolled up: 1." in caplog.messages
+    assert "Job runs pruned, of sync: 100 so far." in caplog.messages
+
+
+def test_no_job_has_nothing_to_roll_up(stage):
+    assert stage.roll_up() == 0
+    assert stage.prune(4).runs == 0
+
+
+def test_jobs_are_told_apart(stage):
+    stage.write(run_that_ended(1, ago(5)), run_that_ended(2, ago(5), job_name="other"))
+    stage.roll_up()
+
+    assert stage.told().total_runs == 1
+    with transaction(stage.engine) as session:
+        session.execute(update(JobRunRow).values(job_name="other"))
+    assert stage.told().total_runs == 1

@@ -1,0 +1,106 @@
+"""The records of a process as a whole, on real databases."""
+
+import time
+
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+from telemetry.database import beside, create_engine
+from telemetry.instruments import Instruments
+from telemetry.jobs.pipeline import DIRECTORY, Records
+from telemetry.jobs.recorder.spool import Spool
+from telemetry.jobs.store.runs import JobRunStore
+from tests.support.job_runs import begun, ended, run_id
+
+SOON = 30.0
+
+
+class Stage:
+    def __init__(self, engine, data_dir):
+        self.reader = InMemoryMetricReader()
+        self.meter = MeterProvider([self.reader], shutdown_on_exit=False).get_meter("tests")
+        self.engine, self.data_dir = engine, data_dir
+        self.records = Records(engine, data_dir, Instruments.create(self.meter))
+        self.records.observe(self.meter)
+
+    def points(self, metric):
+        data = self.reader.get_metrics_data()
+        found = [m for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics if m.name == metric]
+        return {tuple(point.attributes.values()): point.value for m in found for point in m.data.data_points}
+
+    def outcomes(self):
+        return {int(row.run_id, 16): row.outcome for row in JobRunStore(self.engine).page()}
+
+    def until(self, condition):
+        deadline = time.monotonic() + SOON
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+@pytest.fixture
+def stage(engine, tmp_path):
+    made = Stage(engine, tmp_path)
+    yield made
+    made.records.shutdown(SOON)
+
+
+def test_of_each_record_it_is_known_what_became_of_it(stage):
+    spool = Spool(stage.data_dir / DIRECTORY)
+    for run in (begun(10), ended(10), begun(11)):
+        spool.append(run)
+    spool.abandon()
+
+    for run in (begun(1), ended(1), begun(2)):
+        stage.records.record(run)
+    assert stage.records.recorder.flush(SOON)
+    stage.until(lambda: stage.outcomes() == {1: "success", 2: None, 10: "success", 11: "lost"})
+
+    stage.until(lambda: ("sync",) in stage.points("job.runs.lost"))
+    assert stage.points("telemetry.job.records") == {
+        ("received",): 3,
+        ("written",): 3,
+        ("dropped",): 0,
+        ("replayed",): 3,
+    }
+    assert stage.points("job.runs.lost") == {("sync",): 1}
+    assert stage.points("job.runs") == {("sync", "failed"): 1}
+    assert stage.points("telemetry.queue.oldest_age") == {("job_runs",): 0}
+    assert stage.points("telemetry.spool.size")[("job_runs",)] > 0
+
+
+def test_jobs_that_hold_every_connection_keep_no_record_waiting(stage):
+    held = [stage.engine.connect() for _ in range(15)]
+
+    stage.records.record(ended(1))
+
+    assert stage.records.recorder.flush(SOON)
+    for connection in held:
+        connection.close()
+    assert stage.outcomes() == {1: "success"}
+
+
+def test_a_database_in_memory_has_one_connection_for_all(tmp_path):
+    engine = create_engine("sqlite://")
+
+    assert beside(engine) is engine
+    engine.dispose()
+
+
+def test_a_run_that_is_open_at_the_end_of_its_process_is_lost_with_the_next_start(engine, tmp_path):
+    first = Stage(engine, tmp_path)
+    first.records.record(begun(1))
+    first.records.shutdown(SOON)
+    assert first.outcomes() == {1: None}
+
+    second = Stage(engine, tmp_path)
+    second.records.reaper.start()
+    second.until(lambda: second.outcomes() == {1: "lost"})
+    second.records.shutdown(SOON)
+
+
+def test_the_ids_of_open_runs_are_what_beats(stage):
+    stage.records.record(begun(1))
+
+    assert stage.records.recorder.open_runs() == [run_id(1)]

@@ -1,0 +1,190 @@
+"""Asking: all at once, with a deadline, of whoever can be asked."""
+
+import errno
+import socket
+import stat
+import threading
+import time
+
+import pytest
+
+from telemetry.metrics.multiprocess import refresh
+from telemetry.metrics.multiprocess.refresh import Answering, ask
+
+DEADLINE = 5.0
+NOT_LONG = 2.0
+
+
+class Renewed:
+    """Counts how often somebody had to renew, and may take its time."""
+
+    def __init__(self, go_on=None):
+        self.times, self.began, self._go_on = 0, threading.Event(), go_on
+
+    def __call__(self):
+        self.times += 1
+        self.began.set()
+        if self._go_on is not None:
+            assert self._go_on.wait(30)
+
+
+@pytest.fixture
+def answering():
+    made = []
+
+    def make(path, renew):
+        made.append(Answering(path, renew))
+        made[-1].start()
+        return path
+
+    yield make
+    for each in made:
+        each.stop()
+
+
+@pytest.fixture
+def hung(tmp_path):
+    """Where somebody listens, with room for one, and never answers."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "hung.sock"))
+        listening.listen(0)
+        yield tmp_path / "hung.sock"
+
+
+def test_whoever_answers_has_renewed_before(answering, tmp_path):
+    one, other = Renewed(), Renewed()
+    paths = [answering(tmp_path / "one.sock", one), answering(tmp_path / "other.sock", other)]
+
+    assert ask(paths).wait(DEADLINE) == 0
+
+    assert (one.times, other.times) == (1, 1)
+
+
+def test_one_that_hangs_costs_the_deadline_and_no_more(answering, hung, tmp_path):
+    path = answering(tmp_path / "one.sock", Renewed())
+    began = time.monotonic()
+
+    silent = ask([hung, path]).wait(0.2)
+
+    assert silent == 1
+    assert 0.2 <= time.monotonic() - began < NOT_LONG
+
+
+def test_the_deadline_begins_with_the_asking(hung):
+    waiting = ask([hung])
+    time.sleep(2)
+    began = time.monotonic()
+
+    assert waiting.wait(2) == 1
+    assert time.monotonic() - began < 1.5
+
+
+def test_one_whose_backlog_is_full_is_not_waited_for(hung):
+    first = [ask([hung]) for _ in range(3)]  # more than it has room for
+    began = time.monotonic()
+
+    assert ask([hung]).wait(DEADLINE) == 0
+
+    assert time.monotonic() - began < NOT_LONG
+    for waiting in first:
+        waiting.wait(0.01)
+
+
+def test_a_socket_that_somebody_left_behind_and_one_that_is_not_there_are_nobody(tmp_path):
+    left = socket.socket(socket.AF_UNIX)
+    left.bind(str(tmp_path / "left.sock"))
+    left.close()
+    began = time.monotonic()
+
+    assert ask([tmp_path / "left.sock", tmp_path / "none.sock"]).wait(DEADLINE) == 0
+    assert time.monotonic() - began < NOT_LONG
+
+
+def test_nobody_is_not_waited_for():
+    assert ask([]).wait(DEADLINE) == 0
+
+
+def test_a_path_may_be_longer_than_an_address(answering, tmp_path):
+    deep = tmp_path / ("d" * 60) / ("e" * 60)
+    deep.mkdir(parents=True)
+    renewed = Renewed()
+
+    path = answering(deep / "one.sock", renewed)
+
+    assert len(str(path)) > 108
+    assert ask([path]).wait(DEADLINE) == 0
+    assert renewed.times == 1
+
+
+def test_those_who_ask_meanwhile_are_answered_together(answering, tmp_path):
+    go_on = threading.Event()
+    renewed = Renewed(go_on)
+    path = answering(tmp_path / "one.sock", renewed)
+    first = ask([path])
+    assert renewed.began.wait(30)
+
+    meanwhile = [ask([path]) for _ in range(5)]
+    go_on.set()
+
+    assert [waiting.wait(DEADLINE) for waiting in (first, *meanwhile)] == [0] * 6
+    assert renewed.times == 2
+
+
+def test_one_that_asked_and_has_gone_harms_nobody(answering, tmp_path):
+    go_on = threading.Event()
+    renewed = Renewed(go_on)
+    path = answering(tmp_path / "one.sock", renewed)
+    first = ask([path])
+    assert renewed.began.wait(30)
+    assert first.wait(0.0) == 1  # its end of the line is closed
+
+    go_on.set()
+
+    assert ask([path]).wait(DEADLINE) == 0
+
+
+def test_a_stop_waits_for_nobody_to_ask_and_leaves_no_socket(tmp_path, monkeypatch):
+    monkeypatch.setattr(refresh, "_POLL", 30)
+    renewed = Renewed()
+    answering = Answering(tmp_path / "one.sock", renewed)
+    answering.start()
+    assert stat.S_IMODE((tmp_path / "one.sock").stat().st_mode) == 0o600
+    time.sleep(0.05)
+    began = time.monotonic()
+
+    answering.stop()
+
+    assert time.monotonic() - began < 10
+    assert renewed.times == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_was_never_started_can_be_stopped(tmp_path):
+    Answering(tmp_path / "one.sock", Renewed()).stop()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+class NoDescriptorIsFree:
+    """A socket on which nobody can be accepted."""
+
+    def __init__(self, inner):
+        self.tried, self._inner = 0, inner
+
+    def accept(self):
+        self.tried += 1
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+
+def test_a_process_that_has_no_descriptor_free_does_not_try_all_the_time(tmp_path):
+    answering = Answering(tmp_path / "one.sock", Renewed())
+    answering._socket = NoDescriptorIsFree(answering._socket)
+
+    answering.start()
+    time.sleep(0.3)
+    answering.stop()
+
+    assert 1 <= answering._socket.tried <= 4

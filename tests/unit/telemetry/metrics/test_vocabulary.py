@@ -1,0 +1,286 @@
+"""The contract's table of metrics, typed out, against the page; and that page against the tools that read it."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+from opentelemetry.metrics import Observation
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+
+from service.instruments import ROWS, BusinessInstruments
+from telemetry import semconv
+from telemetry.instrumentation import process
+from telemetry.instrumentation.fastapi.request import ServerInstruments
+from telemetry.metrics.vocabulary import VOCABULARY, status_of_call
+from tests.contract.metrics import CONTRACT
+
+BEYOND = [
+    ("process_cpu_seconds_total", "counter", set()),
+    ("process_resident_memory_bytes", "gauge", set()),
+    ("process_virtual_memory_bytes", "gauge", set()),
+    ("process_threads", "gauge", set()),
+    ("process_open_fds", "gauge", set()),
+    ("process_start_time_seconds", "gauge", set()),
+    ("python_gc_collections_total", "counter", {"generation"}),
+    ("telemetry_queue_size", "gauge", {"queue"}),
+    ("telemetry_queue_capacity", "gauge", {"queue"}),
+    ("telemetry_queue_oldest_age_seconds", "gauge", {"queue"}),
+    ("telemetry_dropped_total", "counter", {"queue", "reason"}),
+    ("telemetry_spool_bytes", "gauge", {"queue"}),
+    ("telemetry_spool_refused_total", "counter", {"queue", "reason"}),
+    ("telemetry_job_records_total", "counter", {"state"}),
+    ("alerts", "gauge", {"state"}),
+    ("alerts_oldest_waiting_seconds", "gauge", set()),
+    ("alert_channel_up", "gauge", {"channel"}),
+    ("alert_delay_seconds", "histogram", {"channel"}),
+    ("alert_messages_total", "counter", {"channel", "result"}),
+    ("scheduler_runs_lost_total", "counter", {"job_name"}),
+    ("scheduler_job_last_failure_timestamp_seconds", "gauge", {"job_name"}),
+    ("telemetry_exported_total", "counter", {"queue"}),
+    ("telemetry_label_sets_overflow", "gauge", {"instrument"}),
+    ("orders_processed_total", "counter", {"marketplace", "status"}),
+    ("advice_drafts_total", "counter", {"marketplace", "outcome"}),
+    ("openai_cost_usd_total", "counter", {"model"}),
+    ("external_api_wait_seconds_total", "counter", {"service", "reason"}),
+    ("scheduler_ticks_skipped_total", "counter", {"job_name"}),
+    ("scheduler_runs_missed_total", "counter", {"job_name"}),
+    ("scheduler_runs_overdue_total", "counter", {"job_name"}),
+    ("http_connections_refused_total", "counter", {"status"}),
+]
+REQUEST = {
+    "http.request.method": "GET",
+    "http.route": "/reviews",
+    "http.response.status_code": 200,
+    "url.scheme": "http",
+}
+CALL = {
+    "http.request.method": "POST",
+    "service.peer.name": "wb",
+    "url.template": "/ping",
+    "http.response.status_code": 200,
+}
+
+
+class Disk:
+    def filesystems(self):
+        return {"/var": 0.65}
+
+    def memory(self):
+        return 0.45
+
+
+def use_everything(stage):
+    """Record on each instrument once, with the attributes that it is used with."""
+    instruments, meter = stage.instruments, stage.meter
+    instruments.http_server_duration.record(0.02, REQUEST)
+    instruments.http_client_duration.record(0.3, CALL)
+    instruments.db_operation_duration.record(0.002, {"db.system.name": "sqlite", "db.operation.name": "select"})
+    instruments.job_runs.add(1, {"job.name": "sync", "job.status": "success"})
+    instruments.job_duration.record(1.5, {"job.name": "sync"})
+    instruments.job_active.add(1, {"job.name": "sync"})
+    instruments.job_last_success.set(1_759_406_400.5, {"job.name": "sync"})
+    instruments.job_last_failure.set(1_759_406_401.5, {"job.name": "sync"})
+    instruments.runs_lost.add(1, {"job.name": "sync"})
+    instruments.errors.add(1, {"error.type": "ValueError", "component": "wb"})
+    instruments.dropped.add(1, {"queue": "job_runs", "reason": "full"})
+    meter.create_up_down_counter(semconv.DB_CONNECTIONS_USAGE).add(1, {"state": "used", "pool.name": "a"})
+    ServerInstruments.create(
+        TracerProvider().get_tracer("tests"), meter, instruments.http_server_duration
+    ).active.change("GET", 1)
+    process.observe_process(meter)
+    process.observe_application(meter, process.Application("1.0", "tests"))
+    process.observe_resources(meter, Disk())
+    business = BusinessInstruments.create(meter)
+    business.reviews_processed.add(1, {"marketplace": "wb", "status": "new"})
+    business.orders_processed.add(1, {"marketplace": "wb", "status": "new"})
+    business.money.add(0.1, {"gen_ai.request.model": "gpt-5.4-mini"})
+    business.connections_refused.add(1, {"http.response.status_code": 408})
+    for of_a_job in (business.ticks_skipped, business.runs_missed, business.runs_overdue):
+        of_a_job.add(1, {"job.name": "sync"})
+    for name, labels in (
+        (semconv.TELEMETRY_QUEUE_SIZE, {"queue": "job_runs"}),
+        (semconv.TELEMETRY_QUEUE_CAPACITY, {"queue": "job_runs"}),
+        (semconv.TELEMETRY_QUEUE_AGE, {"queue": "job_runs"}),
+        (semconv.SPOOL_SIZE, {"queue": "job_runs"}),
+        (semconv.TELEMETRY_OVERFLOW, {"instrument": "job.runs"}),
+        (semconv.ALERTS, {"state": "waiting"}),
+        (semconv.ALERT_AGE, {}),
+        (semconv.ALERT_CHANNEL_UP, {"channel": "telegram"}),
+    ):
+        meter.create_observable_gauge(name, [lambda _options, labels=labels: [Observation(1, labels)]])
+    meter.create_histogram(semconv.ALERT_DELAY).record(1.0, {"channel": "telegram"})
+    meter.create_counter(semconv.ALERT_SENDS).add(1, {"channel": "telegram", "result": "sent"})
+    meter.create_counter(semconv.JOB_RECORDS).add(1, {"state": "received"})
+    meter.create_counter(semconv.SPOOL_REFUSED).add(1, {"queue": "job_runs", "reason": "disk"})
+    meter.create_counter("otel.sdk.exporter.span.exported").add(1)
+
+
+@pytest.fixture
+def used(make_stage):
+    stage = make_stage(rows=(*VOCABULARY, *ROWS))
+    use_everything(stage)
+    return stage
+
+
+def labels_of(family):
+    own = {"le"} if family.type == "histogram" else set()
+    return [set(sample.labels) - own for sample in family.samples]
+
+
+@pytest.mark.parametrize(("name", "kind", "labels"), CONTRACT + BEYOND)
+def test_a_metric_of_the_contract_has_its_name_type_and_labels(used, name, kind, labels):
+    family = used.families()[name.removesuffix("_total")]
+
+    assert family.type == kind
+    assert family.documentation.endswith(".")
+    assert labels_of(family)
+    assert all(each == labels for each in labels_of(family))
+    if kind != "histogram":
+        assert {sample.name for sample in family.samples} == {name}
+
+
+def test_there_is_nothing_on_the_page_that_the_contract_does_not_name(used):
+    named = {name.removesuffix("_total") for name, _, _ in CONTRACT + BEYOND}
+
+    assert set(used.families()) == {*named, "target_info"}
+
+
+def test_every_family_is_declared_before_its_first_series(make_stage):
+    stage = make_stage(rows=(*VOCABULARY, *ROWS))
+
+    families = stage.families()
+
+    assert {name.removesuffix("_total") for name, _, _ in CONTRACT + BEYOND} == set(families)
+    assert not [family for family in families.values() if family.samples]
+
+
+def test_requests_are_measured_in_buckets_from_ten_milliseconds_to_ten_seconds(used):
+    buckets = used.families()["http_request_duration_seconds"].samples
+
+    bounds = [sample.labels["le"] for sample in buckets if "le" in sample.labels]
+    assert (bounds[0], bounds[-2], bounds[-1]) == ("0.01", "10.0", "+Inf")
+
+
+def test_the_count_of_requests_is_the_count_of_their_durations(stage):
+    for _ in range(3):
+        stage.instruments.http_server_duration.record(0.02, REQUEST)
+
+    labels = (("endpoint", "/reviews"), ("method", "GET"), ("status", "200"))
+    assert stage.series("http_requests_total") == {labels: 3}
+    assert stage.series("http_request_duration_seconds_count") == {labels: 3}
+
+
+def test_what_a_request_does_not_say_has_a_word_of_its_own(stage):
+    stage.instruments.http_server_duration.record(0.02, {"url.scheme": "http"})
+
+    assert list(stage.series("http_requests_total")) == [
+        (("endpoint", "unmatched"), ("method", "_OTHER"), ("status", "error"))
+    ]
+
+
+def test_series_whose_labels_fall_together_are_summed(stage):
+    for method, status in (("GET", 200), ("POST", 200), ("GET", 500)):
+        stage.instruments.http_client_duration.record(
+            1, {**CALL, "http.request.method": method, "http.response.status_code": status}
+        )
+
+    assert stage.series("external_api_requests_total") == {
+        (("endpoint", "/ping"), ("service", "wb"), ("status", "200")): 2,
+        (("endpoint", "/ping"), ("service", "wb"), ("status", "500")): 1,
+    }
+    assert stage.series("external_api_duration_seconds_count") == {(("service", "wb"),): 3}
+    assert stage.series("external_api_duration_seconds_sum") == {(("service", "wb"),): 3}
+
+
+def test_only_connections_that_are_used_are_active_and_all_pools_together(stage):
+    usage = stage.meter.create_up_down_counter(semconv.DB_CONNECTIONS_USAGE)
+    for state, pool in (("used", "a"), ("used", "b"), ("idle", "a")):
+        usage.add(2, {"state": state, "pool.name": pool})
+
+    assert stage.series("db_connections_active") == {(): 4}
+
+
+@pytest.mark.parametrize(
+    ("said", "query_type"),
+    [("select", "select"), ("SELECT", "select"), ("delete", "delete"), ("pragma", "other"), ("", "other")],
+)
+def test_a_query_is_of_a_known_type_or_other(stage, said, query_type):
+    stage.instruments.db_operation_duration.record(0.1, {"db.operation.name": said})
+
+    assert stage.series("db_query_duration_seconds_count") == {(("query_type", query_type),): 1}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "status"),
+    [
+        ({"http.response.status_code": 200}, "200"),
+        ({"http.response.status_code": 503}, "503"),
+        ({"error.type": "ReadTimeout"}, "timeout"),
+        ({"error.type": "ConnectTimeout"}, "timeout"),
+        ({"error.type": "TimeoutError"}, "timeout"),
+        ({"error.type": "ConnectError"}, "error"),
+        ({}, "error"),
+    ],
+)
+def test_the_status_of_a_call_is_its_code_or_what_became_of_it(attributes, status):
+    assert status_of_call(attributes) == status
+
+
+def test_what_the_sdk_drops_and_sends_is_told_apart_by_queue_and_reason(stage):
+    processed = stage.meter.create_counter("otel.sdk.processor.span.processed")
+    exported = stage.meter.create_counter("otel.sdk.exporter.log.exported")
+    processed.add(5)
+    processed.add(2, {"error.type": "queue_full"})
+    exported.add(7)
+    exported.add(3, {"error.type": "ConnectionError"})
+    stage.instruments.dropped.add(1, {"queue": "job_runs", "reason": "full"})
+
+    assert stage.series("telemetry_dropped_total") == {
+        (("queue", "spans"), ("reason", "queue_full")): 2,
+        (("queue", "logs"), ("reason", "ConnectionError")): 3,
+        (("queue", "job_runs"), ("reason", "full")): 1,
+    }
+    assert stage.series("telemetry_exported_total") == {(("queue", "logs"),): 7}
+
+
+def test_the_sdks_own_numbers_are_read_by_the_names_that_it_gives_them(stage, monkeypatch):
+    monkeypatch.setenv("OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED", "true")
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(InMemorySpanExporter(), meter_provider=stage.meters))
+
+    with provider.get_tracer("tests").start_as_current_span("one"):
+        pass
+
+    assert (("queue", "spans"),) in stage.series("telemetry_queue_size")
+    assert stage.series("telemetry_queue_capacity") == {(("queue", "spans"),): 2048}
+    provider.shutdown()
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None and "CI" not in os.environ, reason="promtool is not on the PATH")
+@pytest.mark.parametrize("filled", [True, False], ids=["with series", "without"])
+def test_promtool_has_nothing_to_complain_of(make_stage, filled):
+    stage = make_stage(rows=(*VOCABULARY, *ROWS))
+    if filled:
+        use_everything(stage)
+
+    checked = subprocess.run(
+        ["promtool", "check", "metrics"], input=stage.text(), capture_output=True, text=True, timeout=20, check=False
+    )
+
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+
+
+def test_the_parser_of_openmetrics_reads_the_page(used):
+    page, kind = used.page.render("application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
+
+    families = {family.name: family for family in parse_openmetrics(page.decode())}
+
+    assert kind.startswith("application/openmetrics-text")
+    assert families["http_requests"].type == "counter"
+    assert {sample.name for sample in families["http_requests"].samples} == {"http_requests_total"}
+    assert families["http_request_duration_seconds"].type == "histogram"
+    assert len(families) == len(CONTRACT + BEYOND) + 1

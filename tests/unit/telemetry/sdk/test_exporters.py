@@ -1,0 +1,296 @@
+import os
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpanExporter
+from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.trace import TracerProvider
+
+from telemetry.metrics.cardinality import LimitedMeterProvider
+from telemetry.metrics.reader import MetricsPage
+from telemetry.sdk import exporters
+from telemetry.settings import SettingsError
+
+HTTP, GRPC = "http://127.0.0.1:4318", "http://127.0.0.1:4317"
+INTERNAL = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
+NOBODY = NoOpMeterProvider()
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    def put(**variables):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return put
+
+
+@pytest.fixture
+def made():
+    """What was made, of every signal; and it is gone afterwards."""
+    everything = []
+
+    def make():
+        for some in (exporters.span_processors(NOBODY), exporters.log_processors(NOBODY), exporters.metric_readers()):
+            everything.extend(some)
+        return [type(each).__name__ for each in everything]
+
+    yield make
+    for each in everything:
+        if hasattr(each, "_set_collect_callback"):
+            each._set_collect_callback(lambda *_arguments, **_named: None)
+        each.shutdown()
+
+
+ASKED = [
+    ({}, {}),
+    ({"OTEL_EXPORTER_OTLP_ENDPOINT": HTTP}, {"TRACES": ["otlp"], "METRICS": ["otlp"], "LOGS": ["otlp"]}),
+    ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": HTTP}, {"TRACES": ["otlp"]}),
+    ({"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": HTTP}, {"METRICS": ["otlp"]}),
+    ({"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": HTTP}, {"LOGS": ["otlp"]}),
+    ({"OTEL_EXPORTER_OTLP_ENDPOINT": ""}, {}),
+    ({"OTEL_EXPORTER_OTLP_ENDPOINT": "  "}, {}),
+    ({"OTEL_TRACES_EXPORTER": "otlp"}, {"TRACES": ["otlp"]}),
+    ({"OTEL_TRACES_EXPORTER": "console"}, {"TRACES": ["console"]}),
+    ({"OTEL_METRICS_EXPORTER": "otlp, console"}, {"METRICS": ["otlp", "console"]}),
+    ({"OTEL_METRICS_EXPORTER": "prometheus"}, {}),
+    ({"OTEL_METRICS_EXPORTER": "prometheus,otlp"}, {"METRICS": ["otlp"]}),
+    ({"OTEL_EXPORTER_OTLP_ENDPOINT": HTTP, "OTEL_LOGS_EXPORTER": "none"}, {"TRACES": ["otlp"], "METRICS": ["otlp"]}),
+    (
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": HTTP, "OTEL_LOGS_EXPORTER": "  "},
+        {"TRACES": ["otlp"], "METRICS": ["otlp"], "LOGS": ["otlp"]},
+    ),
+    ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, {}),
+    ({"OTEL_EXPORTER_OTLP_HEADERS": "authorization=secret"}, {}),
+]
+
+
+@pytest.mark.parametrize(("environment", "asked"), ASKED)
+def test_a_signal_is_exported_when_and_only_when_a_variable_asks_for_it(environment, asked):
+    found = {signal: exporters.exporters(signal, environment) for signal in exporters.SIGNALS}
+
+    assert {signal: names for signal, names in found.items() if names} == asked
+
+
+@pytest.mark.parametrize(
+    ("environment", "protocol"),
+    [
+        ({}, "http/protobuf"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": HTTP}, "http/protobuf"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "https://otlp.example/path"}, "http/protobuf"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": GRPC}, "grpc"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4317"}, "grpc"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "[::1]:4317"}, "grpc"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": HTTP, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "grpc"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:14317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "grpc"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": GRPC, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, "http/protobuf"),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "grpc"}, "grpc"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": GRPC, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": HTTP}, "http/protobuf"),
+    ],
+)
+def test_the_protocol_is_the_one_that_is_named_or_that_of_the_port(environment, protocol):
+    assert exporters.protocol("TRACES", environment) == protocol
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        (
+            {"OTEL_EXPORTER_OTLP_PROTOCOL": "zmq"},
+            "OTEL_EXPORTER_OTLP_PROTOCOL is 'zmq', but must be one of grpc, http/protobuf.",
+        ),
+        (
+            {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/json"},
+            "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL is 'http/json', but must be one of grpc, http/protobuf.",
+        ),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://host:port"},
+            "OTEL_EXPORTER_OTLP_ENDPOINT is 'http://host:port', but must be a URL such as http://127.0.0.1:4318.",
+        ),
+        (
+            {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "collector:4318"},
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is 'collector:4318', but must be a URL such as http://127.0.0.1:4318.",
+        ),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "ftp://user:hidden@host"},
+            "OTEL_EXPORTER_OTLP_ENDPOINT is 'ftp://***@host', but must be a URL such as http://127.0.0.1:4318.",
+        ),
+    ],
+)
+def test_a_wrong_value_is_a_line_that_names_the_variable(environment, sentence):
+    with pytest.raises(SettingsError) as wrong:
+        exporters.protocol("TRACES", environment)
+
+    assert str(wrong.value) == sentence
+
+
+@pytest.mark.parametrize("signal", exporters.SIGNALS)
+def test_what_is_wrong_with_any_signal_is_known_before_anything_is_made(environment, signal):
+    environment(**{f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT": "collector:4318"})
+
+    with pytest.raises(SettingsError, match=f"^OTEL_EXPORTER_OTLP_{signal}_ENDPOINT is 'collector:4318', but must be"):
+        exporters.check()
+
+
+@pytest.mark.parametrize(
+    "variables", [{}, {"OTEL_EXPORTER_OTLP_ENDPOINT": HTTP}, {"OTEL_EXPORTER_OTLP_PROTOCOL": "zmq"}]
+)
+def test_what_nobody_uses_is_not_wrong(environment, variables):
+    environment(**variables)
+
+    exporters.check()
+
+
+def test_a_wrong_protocol_is_still_its_own_line_when_the_exporter_is_made(environment, made):
+    environment(OTEL_EXPORTER_OTLP_ENDPOINT=HTTP, OTEL_EXPORTER_OTLP_PROTOCOL="zmq")
+
+    with pytest.raises(SettingsError, match=r"^OTEL_EXPORTER_OTLP_PROTOCOL is 'zmq'"):
+        made()
+
+
+@pytest.mark.parametrize("value", ["jaeger", "otlp,jaeger", "OTLP", "otlp,"])
+def test_an_exporter_that_there_is_not_is_a_line_that_names_the_variable(value):
+    with pytest.raises(SettingsError) as wrong:
+        exporters.exporters("LOGS", {"OTEL_LOGS_EXPORTER": value})
+
+    assert str(wrong.value) == (
+        f"OTEL_LOGS_EXPORTER is {value!r}, but must be one or more of console, none, otlp, prometheus."
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "signal"),
+    [
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "10", "traces"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "-1", "traces"),
+        ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", "99999", "logs"),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "0", "metrics"),
+    ],
+)
+def test_what_the_sdk_does_not_take_is_a_line_as_well(environment, made, variable, value, signal):
+    environment(OTEL_EXPORTER_OTLP_ENDPOINT=HTTP, **{variable: value})
+
+    with pytest.raises(SettingsError, match=f"^The exporter of {signal} does not take its OTEL_\\* variables: "):
+        made()
+
+
+def test_nothing_is_made_when_nothing_is_asked_for(made):
+    assert made() == []
+
+
+@pytest.mark.parametrize("url", [HTTP, GRPC])
+def test_every_signal_has_an_exporter_for_either_protocol(environment, made, url):
+    environment(OTEL_EXPORTER_OTLP_ENDPOINT=url)
+
+    assert made() == ["BatchSpanProcessor", "BatchLogRecordProcessor", "PeriodicExportingMetricReader"]
+
+
+@pytest.mark.parametrize(("url", "kind"), [(HTTP, HttpSpanExporter), (GRPC, GrpcSpanExporter)])
+def test_the_exporter_speaks_the_protocol(environment, url, kind):
+    environment(OTEL_EXPORTER_OTLP_ENDPOINT=url)
+
+    [processor] = exporters.span_processors(NOBODY)
+
+    assert isinstance(processor.span_exporter._inner, kind)
+    processor.shutdown()
+
+
+def test_the_console_is_an_exporter(environment, made):
+    environment(OTEL_TRACES_EXPORTER="console", OTEL_LOGS_EXPORTER="console", OTEL_METRICS_EXPORTER="console")
+
+    assert made() == ["SimpleSpanProcessor", "SimpleLogRecordProcessor", "PeriodicExportingMetricReader"]
+
+
+def test_the_variable_of_the_internal_metrics_is_taken_back(environment, made):
+    environment(OTEL_EXPORTER_OTLP_ENDPOINT=HTTP)
+
+    made()
+
+    assert INTERNAL not in os.environ
+
+
+def test_the_variable_of_the_internal_metrics_is_taken_back_after_a_failure(environment, made):
+    environment(OTEL_EXPORTER_OTLP_ENDPOINT=HTTP, OTEL_METRIC_EXPORT_INTERVAL="0")
+
+    with pytest.raises(SettingsError):
+        made()
+
+    assert INTERNAL not in os.environ
+
+
+@pytest.mark.parametrize("said", ["true", "false"])
+def test_what_the_user_says_of_the_internal_metrics_stands(environment, made, said):
+    environment(OTEL_EXPORTER_OTLP_ENDPOINT=HTTP, **{INTERNAL: said})
+
+    made()
+
+    assert os.environ[INTERNAL] == said
+
+
+class Sink(ThreadingHTTPServer):
+    """A collector, as far as it listens."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Receiver)
+        self.received = []
+
+
+class _Receiver(BaseHTTPRequestHandler):
+    server: Sink
+
+    def do_POST(self):  # the name that http.server looks for
+        self.rfile.read(int(self.headers["content-length"]))
+        self.server.received.append((self.path, self.headers.get("authorization")))
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_arguments):
+        """Nobody reads it."""
+
+
+@pytest.fixture
+def sink():
+    with Sink() as sink:
+        thread = threading.Thread(target=sink.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield sink
+        sink.shutdown()
+        thread.join(5)
+
+
+def test_all_three_signals_arrive_and_the_queues_are_on_the_page(environment, sink):
+    environment(
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{sink.server_port}",
+        OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20abc",
+    )
+    page = MetricsPage()
+    sdk = MeterProvider([page, *exporters.metric_readers()], shutdown_on_exit=False)
+    meters = LimitedMeterProvider(sdk)
+    tracers, loggers = TracerProvider(shutdown_on_exit=False), LoggerProvider(shutdown_on_exit=False)
+    for processor in exporters.span_processors(meters):
+        tracers.add_span_processor(processor)
+    for processor in exporters.log_processors(meters):
+        loggers.add_log_record_processor(processor)
+
+    tracers.get_tracer("tests").start_span("one").end()
+    loggers.get_logger("tests").emit(body="two")
+    for provider in (tracers, loggers, sdk):
+        provider.force_flush()
+    text = page.render()[0].decode()
+    for provider in (tracers, loggers, sdk):
+        provider.shutdown()
+
+    assert {("/v1/traces", "Bearer abc"), ("/v1/logs", "Bearer abc"), ("/v1/metrics", "Bearer abc")} == set(
+        sink.received
+    )
+    assert 'telemetry_exported_total{queue="spans"} 1' in text
+    assert 'telemetry_exported_total{queue="logs"} 1' in text
+    assert 'telemetry_queue_size{queue="spans"} 0' in text
+    assert 'telemetry_queue_capacity{queue="logs"} 2048' in text

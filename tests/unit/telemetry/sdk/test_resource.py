@@ -1,0 +1,165 @@
+import subprocess
+import sys
+import uuid
+
+import pytest
+
+from telemetry.sdk import resource
+from telemetry.sdk.instance import Instance
+from telemetry.sdk.resource import describe
+from tests.support.processes import ROOT
+
+HOLDER = """
+import sys
+from pathlib import Path
+from telemetry.sdk.instance import Instance
+instance = Instance(Path(sys.argv[1]))
+print(instance.id, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def instance_of():
+    made = []
+
+    def make(directory):
+        made.append(Instance(directory))
+        return made[-1]
+
+    yield make
+    for instance in made:
+        instance.release()
+
+
+def test_an_instance_that_comes_back_is_the_same(tmp_path, instance_of):
+    first = instance_of(tmp_path)
+    first.release()
+
+    assert instance_of(tmp_path).id == first.id
+
+
+def test_two_that_live_at_once_are_told_apart(tmp_path, instance_of):
+    ids = [instance_of(tmp_path).id for _ in range(5)]
+
+    assert len(set(ids)) == 5
+
+
+def test_who_comes_back_takes_the_first_place_that_is_free(tmp_path, instance_of):
+    first, second, third = (instance_of(tmp_path) for _ in range(3))
+    second.release()
+
+    assert instance_of(tmp_path).id == second.id
+    assert len({first.id, second.id, third.id}) == 3
+
+
+def test_two_directories_are_two_instances(tmp_path, instance_of):
+    assert instance_of(tmp_path / "a").id != instance_of(tmp_path / "b").id
+
+
+def test_a_directory_by_another_way_is_the_same(tmp_path, instance_of):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    first = instance_of(tmp_path / "real")
+    first.release()
+
+    assert instance_of(tmp_path / "link").id == first.id
+
+
+def test_a_process_that_is_killed_gives_its_place_back(tmp_path, instance_of):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    theirs = process.stdout.readline().strip()
+    ours = instance_of(tmp_path)
+
+    process.kill()
+    process.communicate(timeout=10)
+
+    assert ours.id != theirs
+    assert instance_of(tmp_path).id == theirs
+
+
+def test_a_directory_that_cannot_be_used_costs_the_stability_and_one_warning(tmp_path, instance_of, caplog):
+    (tmp_path / "file").write_text("")
+
+    first, second = instance_of(tmp_path / "file"), instance_of(tmp_path / "file")
+
+    assert first.id != second.id
+    assert uuid.UUID(first.id)
+    assert len(caplog.records) == 2
+    assert "No stable instance id" in caplog.messages[0]
+    assert "Not a directory" in caplog.messages[0]
+
+
+def test_when_every_place_is_taken_the_id_is_a_new_one(tmp_path, instance_of, monkeypatch, caplog):
+    monkeypatch.setattr(resource, "_MOST_SLOTS", 1)
+    first = instance_of(tmp_path)
+
+    second = instance_of(tmp_path)
+
+    assert first.id != second.id
+    assert "every slot is taken" in caplog.text
+
+
+def test_releasing_more_than_once_is_harmless(tmp_path, instance_of):
+    instance = instance_of(tmp_path)
+
+    instance.release()
+    instance.release()
+
+
+def test_only_the_owner_looks_into_the_directory(tmp_path, instance_of):
+    instance_of(tmp_path / "data")
+
+    assert (tmp_path / "data" / "instances").stat().st_mode & 0o777 == 0o700
+
+
+def described():
+    return describe("sovani", "1.2.3", "production", "the-instance").attributes
+
+
+def test_the_resource_says_what_runs_and_where():
+    attributes = described()
+
+    assert attributes["service.name"] == "sovani"
+    assert attributes["service.version"] == "1.2.3"
+    assert attributes["deployment.environment.name"] == "production"
+    assert attributes["service.instance.id"] == "the-instance"
+    assert attributes["telemetry.sdk.language"] == "python"
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [
+        ({"OTEL_SERVICE_NAME": "mine"}, "mine"),
+        ({"OTEL_SERVICE_NAME": ""}, "sovani"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "service.name=theirs"}, "theirs"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "service.name=theirs", "OTEL_SERVICE_NAME": "mine"}, "mine"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "nonsense,, =x,a"}, "sovani"),
+    ],
+)
+def test_what_the_environment_calls_the_service_wins(monkeypatch, environment, name):
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+
+    assert described()["service.name"] == name
+
+
+def test_what_the_environment_says_of_the_resource_wins(monkeypatch):
+    monkeypatch.setenv(
+        "OTEL_RESOURCE_ATTRIBUTES",
+        "service.version=9, deployment.environment.name = staging,service.instance.id=pod-1,team=a%20b",
+    )
+
+    attributes = described()
+
+    assert attributes["service.version"] == "9"
+    assert attributes["deployment.environment.name"] == "staging"
+    assert attributes["service.instance.id"] == "pod-1"
+    assert attributes["team"] == "a b"
+    assert attributes["service.name"] == "sovani"

@@ -1,0 +1,106 @@
+"""Programs of Go modules that the tests run, built once and kept between runs: the Collector with what `otel-collector.yaml` names, by its
+own builder; and the reader of Compose files that `docker compose` itself has.
+
+`python -m tools.go_programs` builds what is not there yet; it takes minutes, and the Go module proxy.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+BUILDER: Final = Path(__file__).parent / "collector" / "builder.yaml"
+READER: Final = Path(__file__).parent / "compose"
+LIMIT: Final = 1800
+"""Seconds that one step of a build may take."""
+
+
+class NotBuiltError(RuntimeError):
+    """It cannot be built here; the message says why."""
+
+
+def collector_version() -> str:
+    found: str = yaml.safe_load(BUILDER.read_text("utf-8"))["dist"]["version"]
+    return found
+
+
+def collector() -> Path:
+    """Where the program is, or will be. Another `builder.yaml` is another program."""
+    return _kept("otelcol", BUILDER)
+
+
+def compose_reader() -> Path:
+    return _kept("compose", *sorted(READER.iterdir()))
+
+
+def _kept(name: str, *made_of: Path) -> Path:
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in made_of)).hexdigest()
+    return cache / "sovani" / f"{name}-{digest[:12]}"
+
+
+def build_all() -> list[Path]:
+    """Returns the programs.
+
+    Raises:
+        NotBuiltError: there is no Go here, or a step failed.
+    """
+    return [_build(collector(), _make_collector), _build(compose_reader(), _make_compose_reader)]
+
+
+def _build(program: Path, make: Callable[[str, str], Path]) -> Path:
+    if program.exists():
+        return program
+    if not (go := shutil.which("go")):
+        raise NotBuiltError("Go is not on the PATH: it builds the programs that the tests run (https://go.dev/dl).")
+    sys.stderr.write(f"Building {program.name} …\n")
+    program.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as directory:
+        built = make(go, directory)
+        # In two steps, so that who looks meanwhile sees it whole or not at all.
+        beside = program.with_name(f".{program.name}.{os.getpid()}")
+        shutil.copy2(built, beside)
+        beside.replace(program)
+    return program
+
+
+def _make_collector(go: str, directory: str) -> Path:
+    _run(directory, go, "install", f"go.opentelemetry.io/collector/cmd/builder@v{collector_version()}", GOBIN=directory)
+    _run(directory, f"{directory}/builder", f"--config={BUILDER}")
+    dist = yaml.safe_load(BUILDER.read_text("utf-8"))["dist"]
+    return Path(directory, dist["output_path"], dist["name"])
+
+
+def _make_compose_reader(go: str, directory: str) -> Path:
+    _run(str(READER), go, "build", "-mod=readonly", "-o", f"{directory}/compose", ".")
+    return Path(directory, "compose")
+
+
+def _run(directory: str, *command: str, **environment: str) -> None:
+    environment = {**os.environ, "CGO_ENABLED": "0", **environment}
+    try:
+        # No shell, and nothing of it is somebody else's.
+        subprocess.run(command, cwd=directory, env=environment, timeout=LIMIT, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError) as error:
+        raise NotBuiltError(f"{Path(command[0]).name} failed: {error}") from error
+
+
+def main() -> int:
+    try:
+        for program in build_all():
+            sys.stdout.write(f"{program}\n")
+    except NotBuiltError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
