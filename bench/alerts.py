@@ -13,13 +13,13 @@ from bench.table import Table
 from telemetry import semconv, setup
 from telemetry.alerts.alert import Alert, AlertLevel
 from telemetry.alerts.channels.channel import Sent
-from telemetry.alerts.channels.rate_limit import Pace
-from telemetry.alerts.dispatch.delivery_telemetry import Delivery
+from telemetry.alerts.channels.rate_limit import ChannelRateLimit
+from telemetry.alerts.dispatch.delivery_telemetry import DeliveryTelemetry
 from telemetry.alerts.dispatch.dispatcher import Dispatcher, Sender
-from telemetry.alerts.notification import Post
+from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.outbox.file import Outbox
-from telemetry.alerts.outbox.incidents import Reports
+from telemetry.alerts.outbox.incidents import IncidentRepository
 from telemetry.alerts.rendering.message import Message
 from telemetry.database import create_engine
 
@@ -59,7 +59,7 @@ def _through_the_outbox(directory: Path, number: int) -> Table:
         "Through the outbox, to a channel that takes them at once", ["", "alerts/s"], "each is a message of its own"
     )
     outbox = Outbox(directory / "through" / "outbox.db")
-    reports, channel = Reports(outbox), _Taker()
+    reports, channel = IncidentRepository(outbox), _Taker()
     dispatcher = Dispatcher(outbox, [channel], _delivery(directory), Sender("bench"))
     started = time.perf_counter()
     for each in range(number):
@@ -73,24 +73,24 @@ def _through_the_outbox(directory: Path, number: int) -> Table:
 
 class _Taker:
     name = "taker"
-    pace = Pace(0.0, 1_000_000)
+    pace = ChannelRateLimit(0.0, 1_000_000)
     taken = 0
 
-    def send(self, post: Post, _message: Message, state: ChannelState) -> Sent:
+    def send(self, post: Notification, _message: Message, state: ChannelState) -> Sent:
         self.taken += len(post.incidents)
         return Sent(self.taken, state)
 
-    def edit(self, _post: Post, _message: Message, state: ChannelState) -> ChannelState:
+    def edit(self, _post: Notification, _message: Message, state: ChannelState) -> ChannelState:
         return state
 
     def close(self) -> None:
         """Nothing is open."""
 
 
-def _delivery(directory: Path) -> Delivery:
+def _delivery(directory: Path) -> DeliveryTelemetry:
     home = directory / "delivery"
     built = setup.build(settings(home), create_engine(f"sqlite:///{home}/bench.db"))
-    return Delivery(built.tracer_provider.get_tracer("bench"), built.meter("bench"), built.instruments.dropped)
+    return DeliveryTelemetry(built.tracer_provider.get_tracer("bench"), built.meter("bench"), built.instruments.dropped)
 
 
 def _alert(number: int) -> Alert:

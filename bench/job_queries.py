@@ -25,7 +25,7 @@ from telemetry.jobs.run import JobRun
 from telemetry.jobs.statistics.summary import statistics
 from telemetry.jobs.store.retention import Retention
 from telemetry.jobs.store.rollups import roll_up
-from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunDayRow, JobRunRow
 
 SIZES = {"SQLite": (10_000, 1_000_000), "PostgreSQL": (10_000, 1_000_000, 10_000_000)}
@@ -106,7 +106,7 @@ def _fill(engine: Engine, size: int) -> None:
 
 
 def _figures(engine: Engine, name: str, size: int) -> Iterator[str]:
-    store, now = JobRunStore(engine), datetime.now(UTC)
+    store, now = JobRunRepository(engine), datetime.now(UTC)
     say("statistics", f"{name}: rolling up {size:,} rows")
     roll_up(engine, store.names(), now)
     jobs = [f"job_{number}" for number in range(JOBS)]
@@ -137,7 +137,7 @@ def _p50_p95(call: Callable[..., object], arguments: Iterable[object]) -> str:
     return f"{percentiles[49]:.1f} / {percentiles[94]:.1f}"
 
 
-def _record(store: JobRunStore, number: int) -> None:
+def _record(store: JobRunRepository, number: int) -> None:
     now = datetime.now(UTC)
     identity = f"{number + 2**60:032x}"
     begun = JobRun(

@@ -21,8 +21,8 @@ from telemetry.instruments import Instruments
 from telemetry.jobs.monitor import JobMonitoring, activate, monitor_job
 from telemetry.jobs.processor import JobSpanProcessor
 from telemetry.jobs.run import JobRun
-from telemetry.jobs.run_metrics import JobCounts
-from telemetry.jobs.run_profile import Insides
+from telemetry.jobs.run_metrics import RunMetrics
+from telemetry.jobs.run_profile import RunProfiler
 from telemetry.jobs.store.tables import Base
 from telemetry.metrics.cardinality import LimitedMeterProvider
 from telemetry.metrics.reader import MetricsPage
@@ -115,8 +115,8 @@ def not_started(_directory: Path) -> tuple[Run, Flush | None]:
 def not_recorded(_directory: Path) -> tuple[Run, Flush | None]:
     tracers = TracerProvider(shutdown_on_exit=False)
     meters = LimitedMeterProvider(MeterProvider([MetricsPage()], shutdown_on_exit=False))
-    counts = JobCounts(Instruments.create(meters.get_meter("bench")))
-    tracers.add_span_processor(JobSpanProcessor(_forget, counts, Insides()))
+    counts = RunMetrics(Instruments.create(meters.get_meter("bench")))
+    tracers.add_span_processor(JobSpanProcessor(_forget, counts, RunProfiler()))
     activate(JobMonitoring(tracers.get_tracer("bench")))
     return _with, None
 

@@ -72,7 +72,7 @@ def _measured(directory: Path, rounds: int) -> dict[str, Found]:
 def served() -> FastAPI:
     """What each worker serves. Without `nimble`, turns are as long as they are by default."""
     if not os.environ[_NIMBLE]:
-        setattr(switch_interval, "_TURN", 1.0)  # noqa: B010  # it is final, but here its effect is measured
+        setattr(switch_interval, "_SWITCH_SECONDS", 1.0)  # noqa: B010  # it is final, but here its effect is measured
     app = application()
     started = setup.start(app=app, settings=settings(Path(os.environ[_DIRECTORY])))
     fill(started.meter("bench"), LABEL_SETS)

@@ -14,7 +14,7 @@ from bench.progress import say
 from bench.robust_mean import undisturbed
 from bench.table import Table
 from telemetry.logs.json_formatter import JsonFormatter
-from telemetry.logs.text_formatter import FORMAT, LineFormatter
+from telemetry.logs.text_formatter import FORMAT, TextFormatter
 from telemetry.redaction.exporters import redacted_span
 from telemetry.redaction.policy import POLICY
 
@@ -61,7 +61,7 @@ def _with_and_without(rounds: int) -> Table:
     say("redaction", "with and without")
     table = Table("With redaction and without", ["", "without µs", "with µs", "more µs"])
     for name, without, with_it in (
-        ("a log line, as text", _logging(logging.Formatter(FORMAT)), _logging(LineFormatter())),
+        ("a log line, as text", _logging(logging.Formatter(FORMAT)), _logging(TextFormatter())),
         (
             "a log line, as JSON, with an extra field",
             _logging(_BareJson(), number=7),

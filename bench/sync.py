@@ -18,12 +18,12 @@ from bench.progress import say
 from bench.robust_mean import undisturbed
 from bench.subprocess_runner import Failed, Remote
 from bench.table import Table
-from service.bootstrap import Runtime
+from service.bootstrap import Service
 from service.database import migrations
 from service.integrations.marketplace import Order, Page, Position, Source
 from service.orders.sync import OrderSync
 from service.sandbox.credentials import wb_token
-from service.sandbox.supervisor import answers
+from service.sandbox.supervisor import is_sandbox_at
 from service.settings import Settings
 from service.sync.ingestion import BATCH
 
@@ -125,12 +125,12 @@ def syncing(database_url: str, world: str, directory: Path) -> Callable[[], Sync
         wb_feedbacks_url=f"{world}/wb-feedbacks",
         wb_statistics_url=f"{world}/wb-statistics",
     )
-    runtime = Runtime(settings)
+    runtime = Service(settings)
     migrations.migrate(runtime.engine)
     return lambda: _sync(runtime)
 
 
-def _sync(runtime: Runtime) -> Sync:
+def _sync(runtime: Service) -> Sync:
     seen, source = Sync(), Unhurried(runtime.outside.wb_orders)
 
     def record(status: str, number: int) -> None:
@@ -171,7 +171,7 @@ def _sandbox(directory: Path, orders: int) -> Iterator[str]:
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     end = time.monotonic() + _PATIENCE
-    while not answers(_HOST, port):
+    while not is_sandbox_at(_HOST, port):
         if process.poll() is not None or time.monotonic() > end:
             raise Failed("the sandbox did not begin to answer")
         time.sleep(0.1)

@@ -6,7 +6,7 @@ from alembic import context
 from alembic.util import CommandError
 from sqlalchemy.engine import Connection
 
-from service.database.migrations import MigrationLocked, exclusively
+from service.database.migrations import MigrationLocked, exclusive_transaction
 from service.database.tables import Base
 from service.settings import Settings
 from telemetry.database import create_engine
@@ -33,7 +33,7 @@ def run_from_the_command_line() -> None:
         return
     setup_logging(settings)
     engine = create_engine(settings.url, settings.service_name)
-    with exclusively(engine) as connection:
+    with exclusive_transaction(engine) as connection:
         run_on(connection)
     engine.dispose()
 

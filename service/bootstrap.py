@@ -6,63 +6,65 @@ from contextlib import contextmanager
 from itertools import product
 from typing import Final
 
-from service.clients import PROMPT, Outside, counting_waits
-from service.database.clock import SharedClock
-from service.database.startup import BringUp
-from service.instruments import ROWS, BusinessInstruments
+from service.clients import INTERACTIVE_PATIENCE, Clients, counting_waits
+from service.database.clock import DatabaseClock
+from service.database.startup import MigrateOnStart
+from service.instruments import METRIC_MAPPINGS, ServiceInstruments
 from service.integrations import endpoints
-from service.integrations.http.sleep import Waiting
-from service.jobs.context import Context
+from service.integrations.http.sleep import InstrumentedSleep
+from service.jobs.context import JobContext
 from service.jobs.schedule import JOBS
-from service.sandbox.supervisor import Keeper
+from service.sandbox.supervisor import SandboxProcess
 from service.scheduler.claims import Claims
 from service.scheduler.job import Schedule
-from service.scheduler.monitoring.monitor import EVERY, Counting, Listener, Watchman
-from service.scheduler.scheduler import Scheduler, Watch
+from service.scheduler.monitoring.monitor import CHECK_INTERVAL, Counting, RunMonitor, SchedulerAbsence
+from service.scheduler.scheduler import Scheduler, SchedulerHooks
 from service.settings import SANDBOX_HOST, Settings
-from service.shutdown import Stopping
+from service.shutdown import StopSignal
 from telemetry import semconv, setup
 from telemetry.database import create_engine
 from telemetry.health.lifecycle import Lifecycle
-from telemetry.options import Specifics
-from telemetry.periodic import Rounds
+from telemetry.options import TelemetryOptions
+from telemetry.periodic import PeriodicTask
 
-FLUSH_WITHIN: Final = 4.0
-UNTRACED: Final = ("/health", "/healthz", "/livez", "/readyz", "/metrics")
-
-
-def specifics(settings: Settings) -> Specifics:
-    return Specifics(tuple(endpoints.services(settings)), ROWS, UNTRACED)
+FLUSH_TIMEOUT: Final = 4.0
+UNTRACED_PATHS: Final = ("/health", "/healthz", "/livez", "/readyz", "/metrics")
 
 
-class SandboxAway(Exception):  # it is not there
+def telemetry_options(settings: Settings) -> TelemetryOptions:
+    return TelemetryOptions(tuple(endpoints.outbound_services(settings)), METRIC_MAPPINGS, UNTRACED_PATHS)
+
+
+class SandboxUnavailable(Exception):  # it is not there
     def __init__(self, port: int) -> None:
         super().__init__(f"The sandbox does not answer on port {port}: set SANDBOX_PORT to one that is free.")
 
 
-def sandbox_of(settings: Settings) -> Keeper | None:
+def sandbox_process(settings: Settings) -> SandboxProcess | None:
     if not settings.sandbox:
         return None
     arguments = ("--seed", str(settings.sandbox_seed), "--faults", settings.sandbox_faults)
-    return Keeper(SANDBOX_HOST, settings.sandbox_port, settings.data_dir / "sandbox" / "journal.jsonl", arguments)
+    return SandboxProcess(
+        SANDBOX_HOST, settings.sandbox_port, settings.data_dir / "sandbox" / "journal.jsonl", arguments
+    )
 
 
-class Runtime:
+class Service:
     """The composition root: the engine, the telemetry, the schedule and the scheduler of one process."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.lifecycle = Lifecycle()
         self.engine = create_engine(settings.url, settings.service_name)
-        self.telemetry = setup.start(settings=settings, engine=self.engine, specifics=specifics(settings))
-        self.instruments = BusinessInstruments.create(self.telemetry.meter("service"))
-        self._stopping = Stopping()
-        waiting = Waiting(self._stopping, counting_waits(self.instruments))
-        self.outside = Outside(settings, self.engine, self.instruments, waiting)
-        self.outside_promptly = Outside(settings, self.engine, self.instruments, waiting, PROMPT)
-        self.sandbox = sandbox_of(settings)
+        self.telemetry = setup.start(settings=settings, engine=self.engine, specifics=telemetry_options(settings))
+        self.instruments = ServiceInstruments.create(self.telemetry.meter("service"))
+        self._stopping = StopSignal()
+        waiting = InstrumentedSleep(self._stopping, counting_waits(self.instruments))
+        self.outside = Clients(settings, self.engine, self.instruments, waiting)
+        self.outside_promptly = Clients(settings, self.engine, self.instruments, waiting, INTERACTIVE_PATIENCE)
+        self.sandbox = sandbox_process(settings)
         self.schedule = Schedule(settings, JOBS)
-        self.context = Context(
+        self.context = JobContext(
             settings,
             self.engine,
             self.telemetry.store,
@@ -75,11 +77,13 @@ class Runtime:
             self.schedule,
             self.context,
             self.claims,
-            SharedClock(self.engine).now,
-            watch=Watch(self._skipped, self._goes_on),
+            DatabaseClock(self.engine).now,
+            watch=SchedulerHooks(self._skipped, self._goes_on),
         )
-        self.watch = Rounds(self._watching(), EVERY.total_seconds(), "Watching the schedule", self._goes_on)
-        self._bring_up = BringUp(self.engine, self._ready)
+        self.watch = PeriodicTask(
+            self._watching(), CHECK_INTERVAL.total_seconds(), "Watching the schedule", self._goes_on
+        )
+        self._bring_up = MigrateOnStart(self.engine, self._ready)
         self._begin_at_zero()
 
     def start(self) -> None:
@@ -95,13 +99,13 @@ class Runtime:
         """The outside world for a process that does one thing: with the sandbox up, if there is to be one.
 
         Raises:
-            SandboxAway: it did not begin to answer.
+            SandboxUnavailable: it did not begin to answer.
         """
         if self.sandbox is not None:
             self.sandbox.start()
             if not self.sandbox.wait():
                 self.sandbox.stop()
-                raise SandboxAway(self.settings.sandbox_port)
+                raise SandboxUnavailable(self.settings.sandbox_port)
         try:
             yield
         finally:
@@ -149,11 +153,11 @@ class Runtime:
 
     def _watching(self) -> Callable[[], None]:
         """Who runs the schedule accounts for its ticks; who doesn't hears whether anybody does."""
-        now = SharedClock(self.engine).now
+        now = DatabaseClock(self.engine).now
         if not self.settings.scheduler:
-            listener = Listener(self.engine)
+            listener = SchedulerAbsence(self.engine)
             return lambda: listener.listen(now())
-        watchman = Watchman(self.schedule, self.engine, Counting(self._missed, self._overdue))
+        watchman = RunMonitor(self.schedule, self.engine, Counting(self._missed, self._overdue))
         return lambda: watchman.look(now())
 
     def _goes_on(self) -> bool:
@@ -171,7 +175,7 @@ class Runtime:
     def stop(self) -> None:
         """Orderly: running jobs have until `JOB_GRACE_SECONDS` after the process was told to stop, and are then cancelled.
 
-        What was measured is flushed within `FLUSH_WITHIN` seconds more.
+        What was measured is flushed within `FLUSH_TIMEOUT` seconds more.
         """
         self.lifecycle.stop()
         told = self.lifecycle.stopping_since or time.monotonic()
@@ -181,5 +185,5 @@ class Runtime:
         self._stopping.tell()
         self.scheduler.stop(grace)
         self._close_outside()
-        setup.shutdown(FLUSH_WITHIN)
+        setup.shutdown(FLUSH_TIMEOUT)
         self.engine.dispose()

@@ -1,4 +1,4 @@
-"""Outside: the clients of all that is called, made from the settings when they are first needed."""
+"""Clients: the clients of all that is called, made from the settings when they are first needed."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -10,18 +10,18 @@ from pydantic import SecretStr
 from sqlalchemy.engine import Engine
 
 from service.advice.drafter import Drafter
-from service.instruments import BusinessInstruments
-from service.integrations.http.client import PATIENCE, Api, ApiClient
+from service.instruments import ServiceInstruments
+from service.integrations.http.client import MAX_WAIT_SECONDS, ApiClient, ApiDescription
 from service.integrations.http.errors import NotConfigured
-from service.integrations.http.rate_limiter import Limit, Pace
-from service.integrations.http.sleep import Waited, Waiting
+from service.integrations.http.rate_limiter import RateLimit, RateLimiter
+from service.integrations.http.sleep import InstrumentedSleep, OnWaited
 from service.integrations.marketplace import ReviewMarketplace
 from service.integrations.openai.client import make_client
 from service.integrations.ozon.client import ozon_api
 from service.integrations.ozon.marketplace import OzonOrders, OzonReviews
 from service.integrations.telegram import telegram_api
 from service.integrations.wildberries.client import feedbacks_api, statistics_api
-from service.integrations.wildberries.credentials import Token
+from service.integrations.wildberries.credentials import WildberriesToken
 from service.integrations.wildberries.orders import WildberriesOrders
 from service.integrations.wildberries.reviews import WildberriesReviews
 from service.names import OPENAI, OZON, WB
@@ -33,8 +33,8 @@ if TYPE_CHECKING:  # the SDK is imported when it is needed: it takes as long to 
     import openai
 
 
-PATIENT: Final = PATIENCE
-PROMPT: Final = 15.0
+BACKGROUND_PATIENCE: Final = MAX_WAIT_SECONDS
+INTERACTIVE_PATIENCE: Final = 15.0
 """Seconds that somebody at the other end of a request is let wait for a turn."""
 _OPENAI_INTERVAL: Final = 0.02
 
@@ -43,7 +43,7 @@ def _utcnow() -> datetime:
     return datetime.now(UTC)
 
 
-class Outside:
+class Clients:
     """What is asked for without its variables raises `NotConfigured`. `patience` is how long a call may wait for its turn.
 
     Safe in several threads: at the worst a client is made twice.
@@ -53,16 +53,16 @@ class Outside:
         self,
         settings: Settings,
         engine: Engine,
-        instruments: BusinessInstruments,
-        waiting: Waiting,
-        patience: float = PATIENT,
+        instruments: ServiceInstruments,
+        waiting: InstrumentedSleep,
+        patience: float = BACKGROUND_PATIENCE,
     ) -> None:
         self._settings = settings
         self._engine = engine
         self._instruments = instruments
         self._waiting = waiting
         self._patience = patience
-        self._pace = Pace(engine)
+        self._pace = RateLimiter(engine)
         self._opened: list[Callable[[], None]] = []
 
     def close(self) -> None:
@@ -80,8 +80,8 @@ class Outside:
         return made[marketplace]()
 
     @cached_property
-    def wb_token(self) -> Token:
-        return Token.read(_secret(self._settings.wb_api_token, "WB_API_TOKEN"))
+    def wb_token(self) -> WildberriesToken:
+        return WildberriesToken.read(_secret(self._settings.wb_api_token, "WB_API_TOKEN"))
 
     @cached_property
     def wb_feedbacks(self) -> ApiClient:
@@ -131,7 +131,7 @@ class Outside:
             self.openai_client,
             self._settings.openai_model,
             self._pace,
-            Limit(f"openai:{hashlib.sha256(key.encode()).hexdigest()[:8]}", _OPENAI_INTERVAL, burst=10),
+            RateLimit(f"openai:{hashlib.sha256(key.encode()).hexdigest()[:8]}", _OPENAI_INTERVAL, burst=10),
             self._waiting.of(OPENAI),
             self._instruments,
             max_output_tokens=self._settings.openai_max_output_tokens,
@@ -142,7 +142,7 @@ class Outside:
     def telegram(self) -> ApiClient:
         return self._client(telegram_api(self._settings.telegram_api_url))
 
-    def _client(self, api: Api) -> ApiClient:
+    def _client(self, api: ApiDescription) -> ApiClient:
         client = ApiClient(api, self._pace, self._waiting.of(api.service), self._patience)
         self._opened.append(client.close)
         return client
@@ -154,7 +154,7 @@ def _secret(value: SecretStr | None, variable: str) -> str:
     return value.get_secret_value()
 
 
-def counting_waits(instruments: BusinessInstruments) -> Waited:
+def counting_waits(instruments: ServiceInstruments) -> OnWaited:
     def waited(service: str, reason: str, seconds: float) -> None:
         instruments.call_waits.add(seconds, {semconv.PEER_SERVICE: service, semconv.REASON: reason})
 

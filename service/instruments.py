@@ -12,7 +12,7 @@ from service.names import (
     ADVICE_GENERATED,
     API_WAIT,
     BACKOFF,
-    CONNECTIONS_REFUSED,
+    CONNECTIONS_REJECTED,
     COST,
     GEN_AI_REQUEST_MODEL,
     MARKETPLACE,
@@ -22,7 +22,7 @@ from service.names import (
     OUTCOME,
     OUTCOMES,
     OZON,
-    PACE,
+    RATE_LIMIT,
     REVIEWS_PROCESSED,
     RUNS_MISSED,
     RUNS_OVERDUE,
@@ -32,9 +32,9 @@ from service.names import (
     WB,
 )
 from telemetry import semconv
-from telemetry.metrics.mapping import Label, Row
+from telemetry.metrics.mapping import LabelMapping, MetricMapping
 
-STATUSES: Final = (
+REJECTED_STATUSES: Final = (
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.REQUEST_URI_TOO_LONG,
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -42,87 +42,87 @@ STATUSES: Final = (
 )
 
 
-def refusals(meter: Meter) -> Counter:
+def connections_rejected_counter(meter: Meter) -> Counter:
     return meter.create_counter(
-        CONNECTIONS_REFUSED, "{connection}", "Connections closed: a client too slow, or a head too large."
+        CONNECTIONS_REJECTED, "{connection}", "Connections closed: a client too slow, or a head too large."
     )
 
 
 TOKEN_BUCKETS: Final = tuple(float(4**power) for power in range(14))
 
-_MARKETPLACE = Label("marketplace", MARKETPLACE)
-_STATUS = Label("status", STATUS)
+_MARKETPLACE = LabelMapping("marketplace", MARKETPLACE)
+_STATUS = LabelMapping("status", STATUS)
 _CALLED: Final = (WB, OZON, OPENAI)
-ROWS: Final = (
-    Row(
+METRIC_MAPPINGS: Final = (
+    MetricMapping(
         "reviews_processed_total",
         "counter",
         REVIEWS_PROCESSED,
         "Reviews that a sync has seen, by what became of them.",
         (_MARKETPLACE, _STATUS),
     ),
-    Row(
+    MetricMapping(
         "orders_processed_total",
         "counter",
         ORDERS_PROCESSED,
         "Orders that a sync has seen, by what became of them.",
         (_MARKETPLACE, _STATUS),
     ),
-    Row("advice_generated_total", "counter", ADVICE_GENERATED, "Answers drafted.", (_MARKETPLACE,)),
-    Row(
+    MetricMapping("advice_generated_total", "counter", ADVICE_GENERATED, "Answers drafted.", (_MARKETPLACE,)),
+    MetricMapping(
         "advice_drafts_total",
         "counter",
         ADVICE_DRAFTS,
         "Drafts that were asked for, by what became of them.",
-        (_MARKETPLACE, Label("outcome", OUTCOME)),
+        (_MARKETPLACE, LabelMapping("outcome", OUTCOME)),
     ),
-    Row(
+    MetricMapping(
         "openai_cost_usd_total",
         "counter",
         COST,
         "US dollars spent on drafts, of models whose prices are known.",
-        (Label("model", GEN_AI_REQUEST_MODEL),),
+        (LabelMapping("model", GEN_AI_REQUEST_MODEL),),
     ),
-    Row(
+    MetricMapping(
         "external_api_wait_seconds_total",
         "counter",
         API_WAIT,
         "Seconds that calls to other services waited before they began.",
-        (Label("service", semconv.PEER_SERVICE), Label("reason", semconv.REASON)),
+        (LabelMapping("service", semconv.PEER_SERVICE), LabelMapping("reason", semconv.REASON)),
     ),
-    Row(
+    MetricMapping(
         "scheduler_ticks_skipped_total",
         "counter",
         TICKS_SKIPPED,
         "Ticks of a job that found the run before them going on.",
-        (Label("job_name", semconv.JOB_NAME),),
+        (LabelMapping("job_name", semconv.JOB_NAME),),
     ),
-    Row(
+    MetricMapping(
         "scheduler_runs_missed_total",
         "counter",
         RUNS_MISSED,
         "Ticks of a job for which no run began in time, though somebody was there.",
-        (Label("job_name", semconv.JOB_NAME),),
+        (LabelMapping("job_name", semconv.JOB_NAME),),
     ),
-    Row(
+    MetricMapping(
         "scheduler_runs_overdue_total",
         "counter",
         RUNS_OVERDUE,
         "Runs of a job that went on for longer than they may.",
-        (Label("job_name", semconv.JOB_NAME),),
+        (LabelMapping("job_name", semconv.JOB_NAME),),
     ),
-    Row(
+    MetricMapping(
         "http_connections_refused_total",
         "counter",
-        CONNECTIONS_REFUSED,
+        CONNECTIONS_REJECTED,
         "Connections closed: a client too slow, or the head of a request too large.",
-        (Label("status", semconv.HTTP_STATUS_CODE),),
+        (LabelMapping("status", semconv.HTTP_STATUS_CODE),),
     ),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class BusinessInstruments:
+class ServiceInstruments:
     reviews_processed: Counter
     orders_processed: Counter
     advice_generated: Counter
@@ -155,18 +155,18 @@ class BusinessInstruments:
             ),
             runs_missed=meter.create_counter(RUNS_MISSED, "{tick}", "Ticks for which no run began in time."),
             runs_overdue=meter.create_counter(RUNS_OVERDUE, "{run}", "Runs that went on for longer than they may."),
-            connections_refused=refusals(meter),
+            connections_refused=connections_rejected_counter(meter),
         )
         made._begin_at_zero()
         return made
 
     def _begin_at_zero(self) -> None:
         """Where all label sets are known before, so that a first event is seen by `rate()`."""
-        for status in STATUSES:
+        for status in REJECTED_STATUSES:
             self.connections_refused.add(0, {semconv.HTTP_STATUS_CODE: status})
         for marketplace in MARKETPLACES:
             self.advice_generated.add(0, {MARKETPLACE: marketplace})
         for marketplace, outcome in product(MARKETPLACES, OUTCOMES):
             self.drafts.add(0, {MARKETPLACE: marketplace, OUTCOME: outcome})
-        for service, reason in product(_CALLED, (PACE, BACKOFF)):
+        for service, reason in product(_CALLED, (RATE_LIMIT, BACKOFF)):
             self.call_waits.add(0, {semconv.PEER_SERVICE: service, semconv.REASON: reason})

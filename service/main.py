@@ -12,9 +12,9 @@ from fastapi import Depends, FastAPI
 from service import __version__
 from service.api import alerts, docs, health, job_stats, jobs, metrics, orders, review_actions, reviews
 from service.api.auth import require_ops_token, require_ops_token_or_password
-from service.api.middleware import put_edge
-from service.api.problems import PROBLEM, install_error_pages
-from service.bootstrap import Runtime, specifics
+from service.api.middleware import wrap_app
+from service.api.problems import PROBLEM_RESPONSE, install_exception_handlers
+from service.bootstrap import Service, telemetry_options
 from service.database import migrations
 from service.settings import Settings
 from telemetry import setup
@@ -23,7 +23,7 @@ from telemetry.settings import SettingsError
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    runtime = Runtime(settings or Settings.read())
+    runtime = Service(settings or Settings.read())
     app = FastAPI(
         title="sovani",
         version=__version__,
@@ -32,7 +32,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        responses={HTTPStatus.REQUEST_URI_TOO_LONG: PROBLEM},
+        responses={HTTPStatus.REQUEST_URI_TOO_LONG: PROBLEM_RESPONSE},
     )
     app.state.runtime = runtime
     app.state.settings = runtime.settings
@@ -49,21 +49,21 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             "alerts": runtime.telemetry.alerts.check,
         },
     )
-    install_error_pages(app)
+    install_exception_handlers(app)
     app.include_router(health.router)
     for router in (reviews.router, review_actions.router, orders.router):
         app.include_router(router)
     for router in (metrics.router, jobs.router, job_stats.router, alerts.router):
-        app.include_router(router, dependencies=[Depends(require_ops_token)], responses={401: PROBLEM})
+        app.include_router(router, dependencies=[Depends(require_ops_token)], responses={401: PROBLEM_RESPONSE})
     app.include_router(docs.router, dependencies=[Depends(require_ops_token_or_password)])
-    put_edge(app, runtime.settings.open_to_all)
-    setup.start(app=app, settings=runtime.settings, specifics=specifics(runtime.settings))
+    wrap_app(app, runtime.settings.open_to_all)
+    setup.start(app=app, settings=runtime.settings, specifics=telemetry_options(runtime.settings))
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
-    runtime: Runtime = app.state.runtime
+    runtime: Service = app.state.runtime
     with stopping_on_signals(runtime.lifecycle):
         runtime.start()
         try:

@@ -4,7 +4,7 @@ from typing import Final
 
 from telemetry.alerts.channels import telegram
 
-CONNECTIONS_REFUSED: Final = "http.server.connections.refused"
+CONNECTIONS_REJECTED: Final = "http.server.connections.refused"
 
 
 DRAFTED: Final = "drafted"
@@ -68,5 +68,5 @@ OUTCOMES: Final = (
 )
 
 # Why a call waits: for its turn, or because the last attempt failed.
-PACE: Final = "pace"
+RATE_LIMIT: Final = "pace"
 BACKOFF: Final = "backoff"

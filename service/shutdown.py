@@ -5,22 +5,24 @@ import ctypes
 import threading
 
 
-class Stopped(asyncio.CancelledError):
+class ShutdownRequested(asyncio.CancelledError):
     """The service stops: a job is cancelled, and is recorded as that."""
 
     def __init__(self, sentence: str = "the service stops") -> None:
         super().__init__(sentence)
 
 
-def cancel(thread: threading.Thread) -> bool:
-    """Raise `Stopped` in the thread. A call that is not Python's is waited for by it first. Whether there was such a thread."""
+def cancel_thread(thread: threading.Thread) -> bool:
+    """Raise `ShutdownRequested` in the thread. A call that is not Python's is waited for by it first. Whether there was such a thread."""
     if thread.ident is None or not thread.is_alive():
         return False
-    raised = ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Stopped))
+    raised = ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(thread.ident), ctypes.py_object(ShutdownRequested)
+    )
     return bool(raised)
 
 
-class Stopping:
+class StopSignal:
     """Whether the service was told to stop."""
 
     def __init__(self) -> None:

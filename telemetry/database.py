@@ -16,10 +16,10 @@ from sqlalchemy.types import TypeDecorator
 
 from telemetry import private_files
 
-BUSY_TIMEOUT_MS: Final = 5000
-POOL_TIMEOUT_S: Final = 5
+SQLITE_BUSY_TIMEOUT_MS: Final = 5000
+POOL_TIMEOUT_SECONDS: Final = 5
 _PRAGMAS: Final = (
-    f"busy_timeout={BUSY_TIMEOUT_MS}",
+    f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}",
     "synchronous=NORMAL",  # with WAL a crash tears nothing; the machine's may take the last commits with it
     "foreign_keys=ON",
     # Pages, 32 MB of log. At the default of 4 MB each large transaction moves the pages of an index of random keys into the
@@ -50,8 +50,8 @@ def _sqlite(url: URL) -> Engine:
         url,
         hide_parameters=True,
         poolclass=QueuePool,
-        pool_timeout=POOL_TIMEOUT_S,
-        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
+        pool_timeout=POOL_TIMEOUT_SECONDS,
+        connect_args={"check_same_thread": False, "timeout": SQLITE_BUSY_TIMEOUT_MS / 1000},
         # A database in memory lives and dies with its one connection: that is never closed, and threads take turns.
         **({} if file else {"pool_size": 1, "max_overflow": 0}),
     )
@@ -76,7 +76,7 @@ def _file(url: URL) -> Path | None:
 def _set_up(connection: sqlite3.Connection, _record: object) -> None:
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
-    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    deadline = time.monotonic() + SQLITE_BUSY_TIMEOUT_MS / 1000
     while not _write_ahead(connection, deadline):
         time.sleep(0.01)
 
@@ -101,12 +101,12 @@ def _postgresql(url: URL, application_name: str) -> Engine:
         url,
         hide_parameters=True,  # in errors and logs: they are what people wrote, and what they are called
         pool_pre_ping=True,
-        pool_timeout=POOL_TIMEOUT_S,
+        pool_timeout=POOL_TIMEOUT_SECONDS,
         connect_args={name: value for name, value in chosen.items() if name not in url.query},
     )
 
 
-def beside(engine: Engine) -> Engine:
+def dedicated_engine(engine: Engine) -> Engine:
     """The same database by connections of its own, which nobody else can use up; a database in memory has only one."""
     if engine.dialect.name == "sqlite" and _file(engine.url) is None:
         return engine

@@ -6,7 +6,7 @@ from typing import Final
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 
 
-def human(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """The two largest units: `3d 4h`, `1h 0m`, `5m 2s`, `12s`."""
     left = int(seconds)
     parts: list[str] = []
@@ -17,7 +17,7 @@ def human(seconds: float) -> str:
     return " ".join(parts[:2])
 
 
-def moment(at: float) -> str:
+def format_timestamp(at: float) -> str:
     """Of Unix time, such as 2025-10-02 12:00:00 UTC."""
     return f"{_datetime(at):%Y-%m-%d %H:%M:%S} UTC"
 

@@ -12,16 +12,16 @@ class CheckFailed(Exception):  # it is a finding; that it is an error is for the
     """A check failed, and the message is a sentence for everybody: no host, path, user or secret in it."""
 
 
-def describe(error: BaseException) -> str:
+def safe_text(error: BaseException) -> str:
     """Say what went wrong in one of a closed set of sentences, else by the error's class.
 
     An error's own text is not for everybody: drivers put hosts, paths and users into it.
     """
-    sentences = (_sentence(each) for each in islice(_chain(error), _DEPTH))
+    sentences = (_sentence(each) for each in islice(_chain(error), _MAX_DEPTH))
     return next((sentence for sentence in sentences if sentence), type(error).__name__)
 
 
-_DEPTH: Final = 10
+_MAX_DEPTH: Final = 10
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -35,13 +35,13 @@ def _sentence(error: BaseException) -> str | None:
         return str(error)
     if isinstance(error, socket.gaierror):
         return "the host name is not known"
-    return _by_number(error) or _known(str(error).split(_SQL, 1)[0])
+    return _by_number(error) or _known_sentence(str(error).split(_SQL, 1)[0])
 
 
 _SQL: Final = "\n[SQL:"  # behind it SQLAlchemy repeats the statement
 
 
-def _known(text: str) -> str | None:
+def _known_sentence(text: str) -> str | None:
     return next((sentence for pattern, sentence in _SENTENCES if re.search(pattern, text, re.IGNORECASE)), None)
 
 

@@ -6,12 +6,12 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 _log = logging.getLogger(__name__)
-_said: set[str] = set()
+_warned: set[str] = set()
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def harmless(function: Callable[P, R]) -> Callable[P, R | None]:
+def failsafe(function: Callable[P, R]) -> Callable[P, R | None]:
     """Swallow every `Exception` of a function that observes (it then gives None); a function's first is a warning."""
 
     @wraps(function)
@@ -19,13 +19,13 @@ def harmless(function: Callable[P, R]) -> Callable[P, R | None]:
         try:
             return function(*args, **kwargs)
         except Exception:  # noqa: BLE001  # telemetry is an edge: nothing that it raises may reach the work
-            _say(getattr(function, "__qualname__", repr(function)))
+            _warn_once(getattr(function, "__qualname__", repr(function)))
             return None
 
     return guarded
 
 
-def _say(name: str) -> None:
-    if name not in _said:
-        _said.add(name)
+def _warn_once(name: str) -> None:
+    if name not in _warned:
+        _warned.add(name)
         _log.warning("Telemetry failed in %s; the work goes on, and this is said once.", name, exc_info=True)

@@ -7,18 +7,18 @@ from collections.abc import Set as AbstractSet
 from typing import Final, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
-_DEEPEST: Final = 32
-_LARGEST: Final = 2**63  # beyond 64 bits most readers of JSON round; text does not
+_MAX_DEPTH: Final = 32
+_MAX_INTEGER: Final = 2**63  # beyond 64 bits most readers of JSON round; text does not
 
 
-def clean(text: str) -> str:
+def without_surrogates(text: str) -> str:
     """Without what PostgreSQL refuses in text and JSON: NUL, and surrogates without their other half."""
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 def text_of(value: object) -> str:
     try:
-        return clean(str(value))
+        return without_surrogates(str(value))
     except Exception:  # noqa: BLE001  # a foreign `__str__` may raise anything
         return f"<{type(value).__name__}>"
 
@@ -51,21 +51,21 @@ def json_safe(value: object, above: tuple[int, ...] = ()) -> Json:
     if isinstance(value, Mapping | list | tuple | AbstractSet):
         return _container(value, above)
     if isinstance(value, bytes | bytearray):
-        return clean(value.decode("utf-8", "replace"))
+        return without_surrogates(value.decode("utf-8", "replace"))
     if isinstance(value, str):
-        return clean(value)
+        return without_surrogates(value)
     if isinstance(value, int | float):
         return _number(value)
     return None if value is None else text_of(value)
 
 
 def _number(value: float) -> Json:
-    exact = abs(value) < _LARGEST if isinstance(value, int) else math.isfinite(value)
+    exact = abs(value) < _MAX_INTEGER if isinstance(value, int) else math.isfinite(value)
     return value if exact else text_of(value)
 
 
 def _container(value: object, above: tuple[int, ...]) -> Json:
-    if id(value) in above or len(above) >= _DEEPEST:
+    if id(value) in above or len(above) >= _MAX_DEPTH:
         return text_of(value)
     inside = (*above, id(value))
     try:

@@ -1,13 +1,13 @@
-"""Specifics: what an application tells the telemetry about itself."""
+"""TelemetryOptions: what an application tells the telemetry about itself."""
 
 from dataclasses import dataclass
 
 from telemetry.instrumentation.external_services import ExternalService
-from telemetry.metrics.mapping import Row
+from telemetry.metrics.mapping import MetricMapping
 
 
 @dataclass(frozen=True, slots=True)
-class Specifics:
+class TelemetryOptions:
     """What the telemetry cannot know of the application that it watches.
 
     Attributes:
@@ -17,5 +17,5 @@ class Specifics:
     """
 
     services: tuple[ExternalService, ...] = ()
-    rows: tuple[Row, ...] = ()
+    rows: tuple[MetricMapping, ...] = ()
     untraced: tuple[str, ...] = ()

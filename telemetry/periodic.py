@@ -1,4 +1,4 @@
-"""Rounds: a step that is done again and again in a thread of its own, and what it raises is said once."""
+"""PeriodicTask: a step that is done again and again in a thread of its own, and what it raises is said once."""
 
 import logging
 import threading
@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from opentelemetry import context
 
-from telemetry.error_text import describe
-from telemetry.sdk.trace_suppression import untraced
+from telemetry.error_text import safe_text
+from telemetry.sdk.trace_suppression import suppressed_context
 
 _log = logging.getLogger(__name__)
 
@@ -16,7 +16,7 @@ def _always() -> bool:
     return True
 
 
-class Rounds:
+class PeriodicTask:
     """`what` begins two sentences: that it can't be done now, and that it is done again.
 
     `may_go_on` is asked before each round: a process that is told to stop does no more of them, though it is still there.
@@ -47,7 +47,7 @@ class Rounds:
             self._thread.join(within)
 
     def _run(self) -> None:
-        context.attach(untraced())
+        context.attach(suppressed_context())
         while not self._stop.is_set() and self._may_go_on():
             self.go()
             self._stop.wait(self._every)
@@ -58,7 +58,7 @@ class Rounds:
             self._step()
         except Exception as error:  # noqa: BLE001  # the edge: the database may be away for any reason
             if not self._failing and not self._stop.is_set():
-                _log.warning("%s fails now (%s).", self._what, describe(error), exc_info=_log.isEnabledFor(10))
+                _log.warning("%s fails now (%s).", self._what, safe_text(error), exc_info=_log.isEnabledFor(10))
             self._failing = True
             return
         if self._failing:

@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-DIRECTORY: Final = 0o700
-FILE: Final = 0o600
+DIRECTORY_MODE: Final = 0o700
+FILE_MODE: Final = 0o600
 _OTHERS: Final = 0o077
 
 
@@ -20,7 +20,7 @@ def make_directory(path: Path) -> None:
     """
     for each in (*reversed(path.parents), path):
         if not each.exists():
-            each.mkdir(mode=DIRECTORY, exist_ok=True)
+            each.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
     path.mkdir(exist_ok=True)  # says what is wrong when something else is there
 
 
@@ -34,15 +34,15 @@ def make_file(path: Path) -> None:
         OSError: it cannot be made.
     """
     try:
-        os.mknod(path, stat.S_IFREG | FILE)
+        os.mknod(path, stat.S_IFREG | FILE_MODE)
     except FileExistsError:
         return
     except OSError:  # systems on which only root may do that: nobody can have locks on what was not there
         with suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, FILE))
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, FILE_MODE))
 
 
-def open_to_others(directories: Iterable[Path]) -> Iterator[Path]:
+def accessible_to_others(directories: Iterable[Path]) -> Iterator[Path]:
     """What others than the user may read or write: of the directories themselves, and of what is in them."""
     for directory in directories:
         for each in (directory, *directory.rglob("*")):

@@ -13,10 +13,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from telemetry.instruments import Instruments
 from telemetry.jobs.processor import JobSpanProcessor
 from telemetry.jobs.run import JobRun
-from telemetry.jobs.run_metrics import JobCounts
-from telemetry.jobs.run_profile import Insides
+from telemetry.jobs.run_metrics import RunMetrics
+from telemetry.jobs.run_profile import RunProfiler
 from telemetry.logs.error_counter import ErrorCounter
-from telemetry.logs.otel_handler import ExportHandler
+from telemetry.logs.otel_handler import OTelHandler
 from telemetry.sdk import exporters
 from telemetry.sdk.env_defaults import default_variables
 from telemetry.sdk.sampler import JobSampler
@@ -24,15 +24,17 @@ from telemetry.settings import TelemetrySettings
 
 
 @dataclass(frozen=True, slots=True)
-class Jobs:
+class JobProcessing:
     """Where the runs of jobs go: each start and each end to `record`, and into the metrics; what happens inside of them."""
 
     record: Callable[[JobRun], None]
     instruments: Instruments
-    insides: Insides
+    insides: RunProfiler
 
 
-def tracer_provider(about: Resource, settings: TelemetrySettings, meters: MeterProvider, jobs: Jobs) -> TracerProvider:
+def tracer_provider(
+    about: Resource, settings: TelemetrySettings, meters: MeterProvider, jobs: JobProcessing
+) -> TracerProvider:
     """Spans of jobs are turned into runs, and all that are sampled go to where the environment says."""
     # The SDK makes the sampler that these two name; what they are by default is this service's own choice.
     with default_variables(
@@ -40,7 +42,7 @@ def tracer_provider(about: Resource, settings: TelemetrySettings, meters: MeterP
     ):
         provider = TracerProvider(resource=about, shutdown_on_exit=False, meter_provider=meters)
     provider.sampler = JobSampler(provider.sampler, jobs.insides.has)
-    provider.add_span_processor(JobSpanProcessor(jobs.record, JobCounts(jobs.instruments), jobs.insides))
+    provider.add_span_processor(JobSpanProcessor(jobs.record, RunMetrics(jobs.instruments), jobs.insides))
     for processor in exporters.span_processors(meters):
         provider.add_span_processor(processor)
     return provider
@@ -48,7 +50,7 @@ def tracer_provider(about: Resource, settings: TelemetrySettings, meters: MeterP
 
 def log_handler(
     about: Resource, meters: MeterProvider, instruments: Instruments, alerts: LogRecordExporter
-) -> ExportHandler:
+) -> OTelHandler:
     """Errors are always counted, and alerted; everything else is translated only when somebody receives it."""
     provider = LoggerProvider(about, shutdown_on_exit=False, meter_provider=meters)
     provider.add_log_record_processor(ErrorCounter(instruments.errors))
@@ -56,4 +58,4 @@ def log_handler(
     exported = exporters.log_processors(meters)
     for processor in exported:
         provider.add_log_record_processor(processor)
-    return ExportHandler(logging.NOTSET if exported else logging.ERROR, provider)
+    return OTelHandler(logging.NOTSET if exported else logging.ERROR, provider)

@@ -27,7 +27,7 @@ from telemetry.jobs.monitor import monitor_job
 from telemetry.metrics.families import pairs
 from telemetry.setup import Telemetry
 
-WORD: Final = "selftest"
+SELF_TEST_NAME: Final = "selftest"
 _TRACE_ID: Final = (
     uuid4().int >> 64 << 64
 ) + 1  # a ratio looks at the lower half: every ratio but 0 lets this one through
@@ -58,11 +58,11 @@ class SelfTest:
 
     def request(self) -> str:
         app = FastAPI(openapi_url=None)
-        app.add_api_route(f"/{WORD}", _nothing)
+        app.add_api_route(f"/{SELF_TEST_NAME}", _nothing)
         instrument_app(app, self._telemetry.server)
-        labels = pairs({"method": "GET", "endpoint": f"/{WORD}", "status": "200"})
-        with self._emits(f"http_requests_total{{{labels}}}", f"GET /{WORD}"):
-            asyncio.run(_get(app, f"/{WORD}"))
+        labels = pairs({"method": "GET", "endpoint": f"/{SELF_TEST_NAME}", "status": "200"})
+        with self._emits(f"http_requests_total{{{labels}}}", f"GET /{SELF_TEST_NAME}"):
+            asyncio.run(_get(app, f"/{SELF_TEST_NAME}"))
         return self._well("counted")
 
     def query(self) -> str:
@@ -79,8 +79,10 @@ class SelfTest:
         return self._well("measured")
 
     def job(self) -> str:
-        with self._emits(f'scheduler_jobs_total{{job_name="{WORD}",status="success"}}', f"job {WORD}"):
-            with monitor_job(WORD) as run:
+        with self._emits(
+            f'scheduler_jobs_total{{job_name="{SELF_TEST_NAME}",status="success"}}', f"job {SELF_TEST_NAME}"
+        ):
+            with monitor_job(SELF_TEST_NAME) as run:
                 pass
             self._telemetry.records.recorder.flush(5)
         if not self._telemetry.store.forget(run.run_id):
@@ -90,8 +92,8 @@ class SelfTest:
     def log(self) -> str:
         quiet = logging.Logger(__name__, logging.ERROR)  # noqa: LOG001  # no parent: nobody else hears it
         quiet.addHandler(self._telemetry.log_handler)
-        with self._emits(f'errors_total{{error_type="log",component="{WORD}"}}', None):
-            quiet.error("An error of the self-test.", extra={"component": WORD})
+        with self._emits(f'errors_total{{error_type="log",component="{SELF_TEST_NAME}"}}', None):
+            quiet.error("An error of the self-test.", extra={"component": SELF_TEST_NAME})
         return "counted"
 
     @contextmanager
@@ -120,7 +122,7 @@ class SelfTest:
 
     def _traces(self) -> bool:
         """Whether the sampler that was asked for lets a sampled caller's spans through, and a propagator tells of it."""
-        result = self._telemetry.tracer_provider.sampler.should_sample(_sampled(), _TRACE_ID, WORD)
+        result = self._telemetry.tracer_provider.sampler.should_sample(_sampled(), _TRACE_ID, SELF_TEST_NAME)
         return result.decision is Decision.RECORD_AND_SAMPLE and bool(propagate.get_global_textmap().fields)
 
     def _value(self, series: str) -> float:

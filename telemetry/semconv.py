@@ -74,15 +74,15 @@ JOB_METADATA: Final = "job.metadata"
 JOB_ERROR: Final = "job.error"
 JOB_SCHEDULED_FOR: Final = "job.scheduled_for"
 JOB_MAX_RUNTIME: Final = "job.max_runtime_seconds"
-STATE_OF_A_RUN: Final = ("job", "run")
+JOB_RUN_STATE: Final = ("job", "run")
 """The entry of the trace state of whatever is in a run (W3C Trace Context)."""
 
 ALERT_LEVEL: Final = "alert.level"
 ALERT_STATE: Final = "alert.state"
 ALERT_ENDED: Final = "alert.ended"
-ALERT_ELSEWHERE: Final = "alert.elsewhere"
-ALERT_PLACE: Final = "alert.place"
-ALERT_FOLLOWS: Final = "alert.follows"
+ALERT_REPORTED_ELSEWHERE: Final = "alert.elsewhere"
+ALERT_LOCATION: Final = "alert.place"
+ALERT_INHIBITED_BY: Final = "alert.follows"
 ALERT_FACTS: Final = "alert.facts"
 ALERT_RUN: Final = "alert.run_id"
 ALERT_FINGERPRINT: Final = "alert.fingerprint"
@@ -108,4 +108,4 @@ OUTCOME_LOST: Final = "lost"
 OUTCOMES: Final = (OUTCOME_SUCCESS, OUTCOME_ERROR, OUTCOME_TIMEOUT, OUTCOME_CANCELLED, OUTCOME_LOST)
 
 QUERY_TYPES: Final = ("select", "insert", "update", "delete", "other")
-DATABASE: Final = "database"
+DATABASE_COMPONENT: Final = "database"

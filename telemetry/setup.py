@@ -21,9 +21,9 @@ from sqlalchemy.engine import Engine
 from telemetry import providers
 from telemetry.alerts import service
 from telemetry.alerts.channels import telegram
-from telemetry.alerts.pipeline import Alerts, Surroundings
+from telemetry.alerts.pipeline import AlertPipeline, PipelineContext
 from telemetry.database import create_engine
-from telemetry.health.system_resources import Resources
+from telemetry.health.system_resources import SystemResources
 from telemetry.instrumentation import process, self_metrics
 from telemetry.instrumentation.external_services import ExternalService, ServiceDirectory
 from telemetry.instrumentation.fastapi.instrumentor import instrument_app
@@ -31,28 +31,28 @@ from telemetry.instrumentation.fastapi.request import ServerInstruments
 from telemetry.instrumentation.libraries import Providers, instrument_libraries, uninstrument_libraries
 from telemetry.instruments import Instruments
 from telemetry.jobs import monitor
-from telemetry.jobs.pipeline import Records
+from telemetry.jobs.pipeline import JobPipeline
 from telemetry.jobs.recorder.self_metrics import QUEUE_NAME
-from telemetry.jobs.run_profile import Insides
-from telemetry.jobs.store.runs import JobRunStore
-from telemetry.logs.setup import setup_logging, tell_repeats
-from telemetry.metrics.cardinality import LABEL_SETS, LimitedMeterProvider
+from telemetry.jobs.run_profile import RunProfiler
+from telemetry.jobs.store.runs import JobRunRepository
+from telemetry.logs.setup import flush_repeats, setup_logging
+from telemetry.metrics.cardinality import CARDINALITY_LIMIT, LimitedMeterProvider
 from telemetry.metrics.families import Translator
 from telemetry.metrics.multiprocess import collector as workers
-from telemetry.metrics.multiprocess.collector import Workers
+from telemetry.metrics.multiprocess.collector import MultiprocessCollector
 from telemetry.metrics.reader import MetricsPage
 from telemetry.metrics.views import views
 from telemetry.metrics.vocabulary import VOCABULARY
-from telemetry.options import Specifics
+from telemetry.options import TelemetryOptions
 from telemetry.redaction.exporters import redacted_resource
 from telemetry.sdk import exporters, resource
 from telemetry.sdk import instance as instance_lock
-from telemetry.sdk.shutdown import all_at_once
+from telemetry.sdk.shutdown import run_concurrently
 from telemetry.settings import TelemetrySettings
 
-DEADLINE: Final = 5.0
+SHUTDOWN_TIMEOUT: Final = 5.0
 _SCOPE: Final = "telemetry"
-_NOTHING_SPECIFIC: Final = Specifics()
+_NOTHING_SPECIFIC: Final = TelemetryOptions()
 _log = logging.getLogger(__name__)
 
 
@@ -67,27 +67,27 @@ class Telemetry:
     instruments: Instruments
     server: ServerInstruments
     page: MetricsPage
-    store: JobRunStore
-    records: Records
-    alerts: Alerts
-    resources: Resources
+    store: JobRunRepository
+    records: JobPipeline
+    alerts: AlertPipeline
+    resources: SystemResources
     engine: Engine
     log_handler: logging.Handler
-    workers: Workers | None
+    workers: MultiprocessCollector | None
     _sdk_meter_provider: MeterProvider
-    _instance: instance_lock.Instance
+    _instance: instance_lock.InstanceSlot
     before_shutdown: list[Callable[[], None]] = field(default_factory=list)
 
     def meter(self, name: str) -> Meter:
         return self.meter_provider.get_meter(name)
 
-    def shutdown(self, deadline: float = DEADLINE) -> list[str]:
+    def shutdown(self, deadline: float = SHUTDOWN_TIMEOUT) -> list[str]:
         """Flush all of it at once. Returns the names of what was not done in time."""
         for step in self.before_shutdown:
             step()
         if self.workers is not None:
             self.workers.stop()
-        late = all_at_once(
+        late = run_concurrently(
             {
                 "job runs": lambda: self.records.shutdown(deadline),
                 "alerts": lambda: self.alerts.shutdown(deadline),
@@ -102,24 +102,29 @@ class Telemetry:
 
 
 def build(
-    settings: TelemetrySettings, engine: Engine, specifics: Specifics = _NOTHING_SPECIFIC, limit: int = LABEL_SETS
+    settings: TelemetrySettings,
+    engine: Engine,
+    specifics: TelemetryOptions = _NOTHING_SPECIFIC,
+    limit: int = CARDINALITY_LIMIT,
 ) -> Telemetry:
     """Build the providers and switch every instrumentation on. `start` is this, once for a process."""
-    exporters.check()
-    instance = instance_lock.Instance(settings.data_dir)
+    exporters.check_configuration()
+    instance = instance_lock.InstanceSlot(settings.data_dir)
     about = redacted_resource(
-        resource.describe(settings.service_name, settings.service_version, settings.environment, instance.id)
+        resource.build_resource(settings.service_name, settings.service_version, settings.environment, instance.id)
     )
     page = MetricsPage(settings.metrics_names, Translator((*VOCABULARY, *specifics.rows)))
     sdk_meters = MeterProvider([page, *exporters.metric_readers()], about, shutdown_on_exit=False, views=views())
     meters = LimitedMeterProvider(sdk_meters, limit)
     meter = meters.get_meter(_SCOPE)
     instruments = Instruments.create(meter)
-    records = Records(engine, settings.data_dir, instruments)
-    insides, resources = Insides(), Resources.of(settings)
-    tracers = providers.tracer_provider(about, settings, meters, providers.Jobs(records.record, instruments, insides))
-    around = Surroundings(tracers.get_tracer(_SCOPE), meter, instruments.dropped, insides.has)
-    alerts = Alerts(settings, engine, resources, around)
+    records = JobPipeline(engine, settings.data_dir, instruments)
+    insides, resources = RunProfiler(), SystemResources.of(settings)
+    tracers = providers.tracer_provider(
+        about, settings, meters, providers.JobProcessing(records.record, instruments, insides)
+    )
+    around = PipelineContext(tracers.get_tracer(_SCOPE), meter, instruments.dropped, insides.has)
+    alerts = AlertPipeline(settings, engine, resources, around)
     handler = providers.log_handler(about, meters, instruments, alerts.exporter)
     built = Telemetry(
         settings=settings,
@@ -129,13 +134,13 @@ def build(
         instruments=instruments,
         server=ServerInstruments.create(tracers.get_tracer(_SCOPE), meter, instruments.http_server_duration),
         page=page,
-        store=JobRunStore(engine),
+        store=JobRunRepository(engine),
         records=records,
         alerts=alerts,
         resources=resources,
         engine=engine,
         log_handler=handler,
-        workers=workers.of_this_process(settings.data_dir, page.own, meters.activity.since_last_asked),
+        workers=workers.collector_of_this_process(settings.data_dir, page.own, meters.activity.since_last_asked),
         _sdk_meter_provider=sdk_meters,
         _instance=instance,
     )
@@ -171,7 +176,7 @@ def _instrument(built: Telemetry, engine: Engine, services: Iterable[ExternalSer
             service.deactivate,
             monitor.deactivate,
             uninstrument_libraries,
-            tell_repeats,
+            flush_repeats,
         )
     )
 
@@ -185,7 +190,7 @@ def start(
     app: FastAPI | None = None,
     engine: Engine | None = None,
     settings: TelemetrySettings | None = None,
-    specifics: Specifics = _NOTHING_SPECIFIC,
+    specifics: TelemetryOptions = _NOTHING_SPECIFIC,
 ) -> Telemetry:
     """Start the telemetry of this process, once; with an application, instrument that as well.
 
@@ -235,7 +240,7 @@ def current() -> Telemetry | None:
     return _active
 
 
-def shutdown(deadline: float = DEADLINE) -> None:
+def shutdown(deadline: float = SHUTDOWN_TIMEOUT) -> None:
     """Flush everything within the deadline, in seconds, and switch the instrumentation off. More than once is harmless."""
     global _active
     with _lock:

@@ -7,11 +7,11 @@ from functools import cache
 import httpx
 
 
-def trusted() -> ssl.SSLContext:
+def ssl_context() -> ssl.SSLContext:
     """What httpx trusts: the authorities of `SSL_CERT_FILE` or `SSL_CERT_DIR`, or those that it brings. Shared: not to be changed."""
-    return _read(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+    return _create_context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
 
 
 @cache
-def _read(_file: str | None, _directory: str | None) -> ssl.SSLContext:
+def _create_context(_file: str | None, _directory: str | None) -> ssl.SSLContext:
     return httpx.create_ssl_context()

@@ -14,13 +14,15 @@ from telemetry.health.checks import timed
 from telemetry.health.runner import HealthChecks
 from telemetry.jobs import monitor_job
 from telemetry.jobs.store.tables import Base
-from telemetry.metrics.mapping import Label, Row
+from telemetry.metrics.mapping import LabelMapping, MetricMapping
 
 BOOKS: Final = {1: "War and Peace", 2: "The Master and Margarita"}
 TITLE: Final = "book.title"
 
 # A metric of its own: what its instrument is called on /metrics, and which of its attributes is which label.
-LENT: Final = Row("books_lent_total", "counter", "books.lent", "Books that were lent.", (Label("title", TITLE),))
+LENT: Final = MetricMapping(
+    "books_lent_total", "counter", "books.lent", "Books that were lent.", (LabelMapping("title", TITLE),)
+)
 
 
 @asynccontextmanager
@@ -31,7 +33,7 @@ async def _lifespan(_app: FastAPI) -> AsyncIterator[None]:
 
 
 app = FastAPI(title="Library", lifespan=_lifespan)
-running = telemetry.start(app=app, specifics=telemetry.Specifics(rows=(LENT,), untraced=("/healthz",)))
+running = telemetry.start(app=app, specifics=telemetry.TelemetryOptions(rows=(LENT,), untraced=("/healthz",)))
 _lent = running.meter(__name__).create_counter("books.lent", "{book}", "Books that were lent.")
 
 

@@ -11,12 +11,12 @@ from service import names
 from service.advice import prompt
 from service.advice.outcomes import DRAFTED, Draft
 from service.advice.pricing import Usage, cost_of
-from service.advice.prompt import Subject
-from service.advice.response import Reply
-from service.instruments import BusinessInstruments
+from service.advice.prompt import ReviewForPrompt
+from service.advice.response import ParsedResponse
+from service.instruments import ServiceInstruments
 from service.integrations.http.errors import CallError, Unauthorized
-from service.integrations.http.rate_limiter import Limit, Pace
-from service.integrations.http.throttle import Turns, Wait
+from service.integrations.http.rate_limiter import RateLimit, RateLimiter
+from service.integrations.http.throttle import Throttle, Wait
 from service.integrations.openai.errors import UNSENDABLE_KEY, Failure, QuotaExhausted, failure_of
 from service.names import OPENAI
 from telemetry import semconv
@@ -42,15 +42,15 @@ class Drafter:
 
     client: "openai.OpenAI"
     model: str
-    pace: Pace
-    limit: Limit
+    pace: RateLimiter
+    limit: RateLimit
     wait: Wait
-    instruments: BusinessInstruments
+    instruments: ServiceInstruments
     max_output_tokens: int = field(default=1000, kw_only=True)
     patience: float = field(default=60.0, kw_only=True)
     tracer: Tracer = field(default_factory=lambda: trace.get_tracer(__name__), kw_only=True)
 
-    def draft(self, subject: Subject, answer_length: int) -> Draft:
+    def draft(self, subject: ReviewForPrompt, answer_length: int) -> Draft:
         """Ask once, and again where that makes sense: a repeated call costs money only. The answer has `answer_length`
         characters at most.
 
@@ -69,20 +69,20 @@ class Drafter:
             self.instruments.advice_generated.add(1, {names.MARKETPLACE: subject.marketplace})
         return draft
 
-    def _ask_until_answered(self, subject: Subject, answer_length: int) -> Draft:
-        turns, left, attempt = Turns(_OPENAI, self.pace, self.wait), self.patience, 0
+    def _ask_until_answered(self, subject: ReviewForPrompt, answer_length: int) -> Draft:
+        turns, left, attempt = Throttle(_OPENAI, self.pace, self.wait), self.patience, 0
         while True:
             left -= turns.take(self.limit, left)
             attempt += 1
             result = self._attempt(subject, answer_length)
-            if isinstance(result, Reply):
+            if isinstance(result, ParsedResponse):
                 return self._settle(result)
             turns.heed(self.limit, result.error)
             if not result.again or attempt == ATTEMPTS:
                 raise result.error
             left -= turns.back_off(result.error, attempt, left)
 
-    def _attempt(self, subject: Subject, answer_length: int) -> Reply | Failure:
+    def _attempt(self, subject: ReviewForPrompt, answer_length: int) -> ParsedResponse | Failure:
         attributes = {
             names.GEN_AI_OPERATION: _CHAT,
             names.GEN_AI_PROVIDER: OPENAI,
@@ -95,7 +95,7 @@ class Drafter:
             _describe(span, result)
         return result
 
-    def _call(self, subject: Subject, answer_length: int) -> Reply | Failure:
+    def _call(self, subject: ReviewForPrompt, answer_length: int) -> ParsedResponse | Failure:
         """What the SDK raises does not leave this function, not even as the context of another error."""
         import openai  # noqa: PLC0415  # see above
 
@@ -109,14 +109,14 @@ class Drafter:
                 text=prompt.ANSWER_FORMAT,
             )
         except _BROKEN:
-            return Reply.broken()
+            return ParsedResponse.broken()
         except UnicodeEncodeError:
             return Failure(Unauthorized(UNSENDABLE_KEY), again=False)
         except openai.OpenAIError as error:
             return failure_of(error)
-        return Reply.of(answer, answer_length)
+        return ParsedResponse.of(answer, answer_length)
 
-    def _settle(self, reply: Reply) -> Draft:
+    def _settle(self, reply: ParsedResponse) -> Draft:
         model, usage = reply.model or self.model, reply.usage
         cost = cost_of(model, usage) if usage else None
         if usage:
@@ -143,11 +143,11 @@ class Drafter:
             }
             self.instruments.token_usage.record(tokens, attributes)
 
-    def _count(self, subject: Subject, outcome: str) -> None:
+    def _count(self, subject: ReviewForPrompt, outcome: str) -> None:
         self.instruments.drafts.add(1, {names.MARKETPLACE: subject.marketplace, names.OUTCOME: outcome})
 
 
-def _describe(span: Span, result: Reply | Failure) -> None:
+def _describe(span: Span, result: ParsedResponse | Failure) -> None:
     """Numbers and names, never a text."""
     if isinstance(result, Failure):
         span.set_attribute(semconv.ERROR_TYPE, type(result.error).__name__)

@@ -1,4 +1,4 @@
-"""Drafting: an answer for each review that waits for one, one after the other, newest first."""
+"""DraftingRun: an answer for each review that waits for one, one after the other, newest first."""
 
 import time
 from collections import Counter
@@ -10,24 +10,24 @@ from typing import Any, Final, Protocol
 from sqlalchemy.engine import Engine
 
 from service.advice.outcomes import DRAFTED, Draft
-from service.advice.prompt import Subject
-from service.advice.queue import AdviceQueue, Leased
-from service.integrations.http.errors import CallError, Forbidden, Misconfigured, Paused, Unauthorized
+from service.advice.prompt import ReviewForPrompt
+from service.advice.queue import AdviceQueue, LeasedReview
+from service.integrations.http.errors import CallError, Forbidden, Misconfigured, RateLimited, Unauthorized
 from service.integrations.openai.errors import QuotaExhausted
-from service.shutdown import Stopped
+from service.shutdown import ShutdownRequested
 from telemetry.database import transaction
 
-MOST: Final = 200
-BUDGET: Final = 240.0
+MAX_DRAFTS: Final = 200
+MAX_SECONDS: Final = 240.0
 ANSWER_LENGTH: Final = 800
 """Characters that somebody reads: an answer is a few sentences, and every marketplace allows longer ones."""
 
 
 class Drafts(Protocol):
-    def draft(self, subject: Subject, answer_length: int) -> Draft: ...
+    def draft(self, subject: ReviewForPrompt, answer_length: int) -> Draft: ...
 
 
-class Drafting:
+class DraftingRun:
     """`progress` is told what was done, as it is done."""
 
     def __init__(
@@ -42,22 +42,22 @@ class Drafting:
         self._drafter = drafter
         self._now = now
 
-    def run(self, progress: MutableMapping[str, Any], budget: float = BUDGET) -> Mapping[str, Any]:
+    def run(self, progress: MutableMapping[str, Any], budget: float = MAX_SECONDS) -> Mapping[str, Any]:
         """Draft until nothing is due, or the budget of seconds is used up, or 200 were done.
 
         Raises:
             QuotaExhausted: there is no money left; what is due stays due.
             CallError: OpenAI does not answer; so it does then.
-            Stopped: the service was told to stop.
+            ShutdownRequested: the service was told to stop.
         """
         outcomes: Counter[str] = Counter()
         spent, ends = Decimal(0), time.monotonic() + budget
-        while sum(outcomes.values()) < MOST and time.monotonic() < ends:
+        while sum(outcomes.values()) < MAX_DRAFTS and time.monotonic() < ends:
             if not self._goes_on():
-                raise Stopped("the service stops between two drafts")
+                raise ShutdownRequested("the service stops between two drafts")
             try:
                 draft = self.step()
-            except Paused as pause:
+            except RateLimited as pause:
                 progress["paused_until"] = pause.until.isoformat()
                 break
             if draft is None:
@@ -82,7 +82,7 @@ class Drafting:
             AdviceQueue(session).settle(leased, draft, self._now())
         return draft
 
-    def _put_back(self, leased: Leased, *, innocent: bool) -> None:
+    def _put_back(self, leased: LeasedReview, *, innocent: bool) -> None:
         with transaction(self._engine) as session:
             queue = AdviceQueue(session)
             (queue.give_back if innocent else queue.postpone)(leased, self._now())

@@ -1,6 +1,6 @@
 """The prompt: what OpenAI is told about a review, and the form that its answer has to have.
 
-A `Subject` is all that leaves. What the buyer wrote is data between two marks that it cannot contain.
+A `ReviewForPrompt` is all that leaves. What the buyer wrote is data between two marks that it cannot contain.
 """
 
 # ruff: noqa: RUF001  # the instructions are in Russian
@@ -9,9 +9,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from service.integrations.pii import without_personal_data
+from service.integrations.pii import mask_pii
 from service.names import OZON, WB
-from telemetry.json_safe import clean
+from telemetry.json_safe import without_surrogates
 
 if TYPE_CHECKING:
     from openai.types.responses import ResponseTextConfigParam
@@ -51,7 +51,7 @@ _INSTRUCTIONS: Final = """\
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class ReviewForPrompt:
     """What an answer is drafted from. There is no field for who wrote it."""
 
     marketplace: str
@@ -69,11 +69,11 @@ def instructions(answer_length: int) -> str:
     return _INSTRUCTIONS.format(longest=answer_length - answer_length // 10)
 
 
-def question(subject: Subject) -> str:
+def question(subject: ReviewForPrompt) -> str:
     """As JSON, in which a quotation mark of the buyer's ends nothing, and without the sign that begins a mark."""
     fields = {
         "площадка": _NAMES.get(subject.marketplace, subject.marketplace),
-        "товар": clean(subject.product_name or ""),
+        "товар": without_surrogates(subject.product_name or ""),
         "оценка": subject.rating,
         "текст": _opinion(subject.text),
         "достоинства": _opinion(subject.pros),
@@ -84,4 +84,4 @@ def question(subject: Subject) -> str:
 
 
 def _opinion(text: str) -> str:
-    return without_personal_data(clean(text))[:_LONGEST]
+    return mask_pii(without_surrogates(text))[:_LONGEST]

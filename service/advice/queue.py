@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import Session
 
 from service.advice.outcomes import DRAFTED, Draft
-from service.advice.prompt import Subject
+from service.advice.prompt import ReviewForPrompt
 from service.database.tables import DUE, AdviceRow, ReviewRow
 
 LEASE: Final = timedelta(minutes=10)
@@ -17,11 +17,11 @@ _FIRST_PAUSE: Final = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
-class Leased:
+class LeasedReview:
     """A review that nobody else drafts for until the lease ends. `attempt` counts from 1."""
 
     review_id: int
-    subject: Subject
+    subject: ReviewForPrompt
     attempt: int
 
 
@@ -29,7 +29,7 @@ class AdviceQueue:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def lease(self, now: datetime) -> Leased | None:
+    def lease(self, now: datetime) -> LeasedReview | None:
         """Lease the newest review that is due; a drafter that dies gives it back when the lease ends."""
         due = DUE & (ReviewRow.advice_due_at <= now)
         newest = select(ReviewRow.id).where(due).order_by(ReviewRow.created_at.desc(), ReviewRow.id.desc()).limit(1)
@@ -40,9 +40,9 @@ class AdviceQueue:
             .returning(ReviewRow)
         )
         row = self._session.scalars(leased, execution_options={"synchronize_session": False}).one_or_none()
-        return Leased(row.id, subject_of(row), row.advice_attempts) if row is not None else None
+        return LeasedReview(row.id, subject_of(row), row.advice_attempts) if row is not None else None
 
-    def settle(self, leased: Leased, draft: Draft, now: datetime) -> None:
+    def settle(self, leased: LeasedReview, draft: Draft, now: datetime) -> None:
         """Keep what came of it. What may come out better another time is due again, later each time, five times in all."""
         self.keep(leased.review_id, draft, now)
         if draft.outcome != DRAFTED:
@@ -67,11 +67,11 @@ class AdviceQueue:
             self._due(ReviewRow.id == review_id, advice_due_at=None)
         return row
 
-    def give_back(self, leased: Leased, now: datetime) -> None:
+    def give_back(self, leased: LeasedReview, now: datetime) -> None:
         """Nothing was drafted, and that was not the review's fault."""
         self._due(_still(leased), advice_due_at=now, advice_attempts=leased.attempt - 1)
 
-    def postpone(self, leased: Leased, now: datetime) -> None:
+    def postpone(self, leased: LeasedReview, now: datetime) -> None:
         pause = _FIRST_PAUSE * 2 ** (leased.attempt - 1)
         self._due(_still(leased), advice_due_at=now + pause if leased.attempt < ATTEMPTS else None)
 
@@ -83,13 +83,13 @@ class AdviceQueue:
         self._session.execute(update(ReviewRow).where(which, DUE).values(**values))
 
 
-def _still(leased: Leased) -> ColumnElement[bool]:
+def _still(leased: LeasedReview) -> ColumnElement[bool]:
     """That nobody has leased it since: one whose lease was over says nothing of the next one's."""
     return and_(ReviewRow.id == leased.review_id, ReviewRow.advice_attempts == leased.attempt)
 
 
-def subject_of(row: ReviewRow) -> Subject:
-    return Subject(
+def subject_of(row: ReviewRow) -> ReviewForPrompt:
+    return ReviewForPrompt(
         marketplace=row.marketplace,
         rating=row.rating,
         text=row.text,

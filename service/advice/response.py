@@ -1,4 +1,4 @@
-"""Reply: an answer of OpenAI with status 200, read once, and what it comes to.
+"""ParsedResponse: an answer of OpenAI with status 200, read once, and what it comes to.
 
 Such an answer may be a page of HTML, a response that failed, one that was cut, a refusal, or a text that is not of the form.
 """
@@ -22,7 +22,7 @@ from service.advice.outcomes import (
 from service.advice.pricing import Usage
 from service.advice.prompt import ANSWER
 from service.integrations.openai.errors import LONGEST_REASON
-from telemetry.json_safe import clean
+from telemetry.json_safe import without_surrogates
 
 _LONGEST_NAME: Final = 100
 _NO_TEXT: Final = "OpenAI's answer has no text."
@@ -37,7 +37,7 @@ class Verdict(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ParsedResponse:
     verdict: Verdict
     id: str = ""
     model: str = ""
@@ -97,7 +97,7 @@ def _answer_in(written: str) -> str | None:
     except (ValueError, RecursionError):
         return None
     answer = parsed.get(ANSWER) if isinstance(parsed, dict) else None
-    return clean(answer).strip() if isinstance(answer, str) else None
+    return without_surrogates(answer).strip() if isinstance(answer, str) else None
 
 
 def _contents(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -119,8 +119,8 @@ def _said(body: Mapping[str, Any], name: str, otherwise: str) -> str:
 
 def _name(body: Mapping[str, Any], name: str) -> str:
     value = body.get(name)
-    return clean(value)[:_LONGEST_NAME] if isinstance(value, str) else ""
+    return without_surrogates(value)[:_LONGEST_NAME] if isinstance(value, str) else ""
 
 
 def _bounded(text: object) -> str:
-    return clean(" ".join(str(text).split()))[:LONGEST_REASON]
+    return without_surrogates(" ".join(str(text).split()))[:LONGEST_REASON]

@@ -9,26 +9,26 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from service.api.dependencies import TelemetryDep
-from service.api.pagination import Filters, link_next
-from service.api.problems import PROBLEM
-from service.database.keyset import LARGEST_ID
+from service.api.pagination import Filters, add_next_link
+from service.api.problems import PROBLEM_RESPONSE
+from service.database.keyset import MAX_ID
 from service.errors import Problem
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.outbox.channel_state import ChannelState
-from telemetry.alerts.outbox.queries import Told
+from telemetry.alerts.outbox.queries import AlertRecord
 from telemetry.alerts.outbox.silences import Silence
-from telemetry.alerts.pipeline import Alerts
-from telemetry.error_text import describe
+from telemetry.alerts.pipeline import AlertPipeline
+from telemetry.error_text import safe_text
 
 router = APIRouter(tags=["operations"])
 State = Literal["waiting", "told", "silenced", "muted", "over"]
 
 
-class OutboxAway(Problem):
+class OutboxUnavailable(Problem):
     status = 503
 
     def __init__(self, error: Exception) -> None:
-        super().__init__(f"The outbox of alerts cannot be read now: {describe(error)}.")
+        super().__init__(f"The outbox of alerts cannot be read now: {safe_text(error)}.")
 
 
 class AlertOut(BaseModel):
@@ -92,24 +92,24 @@ class AlertsOut(BaseModel):
 
 
 class AlertsQuery(Filters):
-    before: int | None = Field(None, ge=1, le=LARGEST_ID, description="only alerts with a smaller id")
+    before: int | None = Field(None, ge=1, le=MAX_ID, description="only alerts with a smaller id")
     limit: int = Field(50, ge=1, le=500)
 
 
-@router.get("/alerts", responses={422: PROBLEM, 503: PROBLEM})
+@router.get("/alerts", responses={422: PROBLEM_RESPONSE, 503: PROBLEM_RESPONSE})
 def list_alerts(
     request: Request, response: Response, telemetry: TelemetryDep, query: Annotated[AlertsQuery, Query()]
 ) -> AlertsOut:
-    """Alerts, newest first, of this machine. The next page is behind `Link: …; rel="next"`, or `before=` the last id."""
+    """AlertPipeline, newest first, of this machine. The next page is behind `Link: …; rel="next"`, or `before=` the last id."""
     try:
         page, shown = _read(telemetry.alerts, query, time.time())
     except (sqlite3.Error, OSError) as error:
-        raise OutboxAway(error) from error
-    link_next(request, response, [told.incident for told in page], query.limit)
+        raise OutboxUnavailable(error) from error
+    add_next_link(request, response, [told.incident for told in page], query.limit)
     return shown
 
 
-def _read(alerts: Alerts, query: AlertsQuery, now: float) -> tuple[list[Told], AlertsOut]:
+def _read(alerts: AlertPipeline, query: AlertsQuery, now: float) -> tuple[list[AlertRecord], AlertsOut]:
     counts, page = alerts.overview.counts(now), alerts.overview.page(now, before=query.before, limit=query.limit)
     known = {state.name: state for state in alerts.overview.channels()}
     return page, AlertsOut(
@@ -123,7 +123,7 @@ def _read(alerts: Alerts, query: AlertsQuery, now: float) -> tuple[list[Told], A
     )
 
 
-def _alert(told: Told) -> AlertOut:
+def _alert(told: AlertRecord) -> AlertOut:
     incident = told.incident
     return AlertOut(
         id=incident.id,
@@ -156,7 +156,7 @@ def _alert(told: Told) -> AlertOut:
     )
 
 
-def _state(told: Told) -> State:
+def _state(told: AlertRecord) -> State:
     incident = told.incident
     if incident.told_post is None and incident.ended == "resolved":
         return "waiting"

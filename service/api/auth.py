@@ -15,11 +15,11 @@ class Unauthorized(Problem):
     headers = {"WWW-Authenticate": "Bearer"}  # noqa: RUF012  # declared a ClassVar by Problem
 
 
-class AskedFor(Unauthorized):
+class BasicAuthRequired(Unauthorized):
     headers = {"WWW-Authenticate": 'Bearer, Basic realm="OPS_TOKEN is the password", charset="UTF-8"'}  # noqa: RUF012  # the same
 
 
-class Closed(Problem):
+class OpsTokenNotConfigured(Problem):
     """It is never open to everybody, and this service has no token by which somebody could come in."""
 
     status = 403
@@ -47,7 +47,7 @@ async def require_ops_token(
 ) -> None:
     """Let nobody in without `OPS_TOKEN`, when there is one; compared in constant time."""
     token = given.credentials if given else ""  # a header is bytes, which the server has read as Latin-1
-    if not _lets_in(request, token.encode("latin-1")):
+    if not _is_authorized(request, token.encode("latin-1")):
         raise Unauthorized(_NEEDED)
 
 
@@ -61,21 +61,21 @@ async def require_ops_token_or_password(
     For nothing that changes something: a browser sends a password with whatever a page of strangers makes it ask for.
     """
     token = given.credentials.encode("latin-1") if given else login.password.encode() if login else b""
-    if not _lets_in(request, token):
-        raise AskedFor(_NEEDED)
+    if not _is_authorized(request, token):
+        raise BasicAuthRequired(_NEEDED)
 
 
-def _lets_in(request: Request, token: bytes) -> bool:
+def _is_authorized(request: Request, token: bytes) -> bool:
     settings = cast("Settings", request.app.state.settings)
     return settings.ops_token is None or hmac.compare_digest(token, settings.ops_token.get_secret_value().encode())
 
 
-async def require_ops_token_always(
+async def require_configured_ops_token(
     request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> None:
     """Let nobody in without `OPS_TOKEN`, and nobody at all where there is none."""
     if cast("Settings", request.app.state.settings).ops_token is None:
-        raise Closed(
+        raise OpsTokenNotConfigured(
             "This changes what buyers see, so it needs OPS_TOKEN to be set, and sent as Authorization: Bearer."
         )
     await require_ops_token(request, given)

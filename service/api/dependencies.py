@@ -5,24 +5,24 @@ from typing import Annotated, Protocol, cast
 from fastapi import Depends, Request
 from sqlalchemy.engine import Engine
 
-from service.clients import Outside
+from service.clients import Clients
 from service.scheduler.job import Schedule
 from telemetry.setup import Telemetry
 
 
-class Desk(Protocol):
+class RuntimeDependencies(Protocol):
     """`outside_promptly` waits no longer than somebody at the other end of a request would."""
 
     engine: Engine
-    outside_promptly: Outside
+    outside_promptly: Clients
 
 
-async def desk_of(request: Request) -> Desk:
+async def runtime_dependencies(request: Request) -> RuntimeDependencies:
     """A coroutine: a plain function would be run in a worker thread, and wait for one."""
-    return cast("Desk", request.app.state.runtime)
+    return cast("RuntimeDependencies", request.app.state.runtime)
 
 
-DeskDep = Annotated[Desk, Depends(desk_of)]
+RuntimeDep = Annotated[RuntimeDependencies, Depends(runtime_dependencies)]
 
 
 async def telemetry_of(request: Request) -> Telemetry:

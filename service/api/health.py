@@ -10,14 +10,14 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel
 
-from service.api.problems import PROBLEM
+from service.api.problems import PROBLEM_RESPONSE
 from service.errors import Problem
 from telemetry.error_text import CheckFailed
 from telemetry.health import checks
 from telemetry.health.lifecycle import Lifecycle
 from telemetry.health.report import CheckResult, Overall, Report
 from telemetry.health.runner import Check, HealthChecks
-from telemetry.health.system_resources import Resources
+from telemetry.health.system_resources import SystemResources
 from telemetry.settings import TelemetrySettings
 
 LIFECYCLE: Final = "lifecycle"
@@ -50,7 +50,7 @@ class ServiceHealth:
     def create(
         cls,
         lifecycle: Lifecycle,
-        resources: Resources,
+        resources: SystemResources,
         settings: TelemetrySettings,
         readiness: Mapping[str, Check],
     ) -> Self:
@@ -138,7 +138,9 @@ async def read_readyz(health: HealthDep, verbose: Verbose = None) -> PlainTextRe
 
 
 @_probe(
-    "/readyz/{check}", response_class=PlainTextResponse, responses={404: PROBLEM, 503: {"content": {"text/plain": {}}}}
+    "/readyz/{check}",
+    response_class=PlainTextResponse,
+    responses={404: PROBLEM_RESPONSE, 503: {"content": {"text/plain": {}}}},
 )
 async def read_readyz_check(check: str, health: HealthDep, verbose: Verbose = None) -> PlainTextResponse:
     """One of the checks of /readyz."""

@@ -12,24 +12,24 @@ from typing import Any, ClassVar, Final
 from opentelemetry import metrics
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from service.instruments import refusals
+from service.instruments import connections_rejected_counter
 from telemetry import semconv
 
-HEAD_WITHIN: Final = 10.0
-BODY_WITHIN: Final = 30.0
-TAKEN_WITHIN: Final = 30.0
+HEADER_TIMEOUT: Final = 10.0
+BODY_TIMEOUT: Final = 30.0
+WRITE_TIMEOUT: Final = 30.0
 """Seconds: for a request's head, for its body, and for the client to take more of the answer."""
-MOST_IN_A_HEAD: Final = 32 * 1024
+MAX_HEADER_BYTES: Final = 32 * 1024
 """Bytes of its lines, the URL among them."""
-MOST_UNREAD: Final = 500
+MAX_PENDING_REQUESTS: Final = 500
 """Connections of a process whose next head is not complete."""
-_GRACE: Final = 1.0
+_CLOSE_GRACE_SECONDS: Final = 1.0
 
 
-class Connection(HttpToolsProtocol):
+class BoundedHttpProtocol(HttpToolsProtocol):
     """One client's; uvicorn makes one for each."""
 
-    _unread: ClassVar[dict["Connection", None]] = {}
+    _unread: ClassVar[dict["BoundedHttpProtocol", None]] = {}
 
     def __init__(self, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)
@@ -58,7 +58,7 @@ class Connection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         if self._stuck is None:
-            self._stuck = self.loop.call_later(TAKEN_WITHIN, self.transport.abort)
+            self._stuck = self.loop.call_later(WRITE_TIMEOUT, self.transport.abort)
 
     def resume_writing(self) -> None:
         if self._stuck is not None:
@@ -84,7 +84,7 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self.transport.is_closing():
             return
-        self._expect(self._late_body, BODY_WITHIN)
+        self._expect(self._late_body, BODY_TIMEOUT)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -100,9 +100,9 @@ class Connection(HttpToolsProtocol):
     # --- deadlines ---
 
     def _expect_a_head(self) -> None:
-        self._expect(self._late_head, HEAD_WITHIN)
+        self._expect(self._late_head, HEADER_TIMEOUT)
         self._unread[self] = None
-        if len(self._unread) > MOST_UNREAD:
+        if len(self._unread) > MAX_PENDING_REQUESTS:
             oldest = next(iter(self._unread))
             oldest.refuse(HTTPStatus.SERVICE_UNAVAILABLE)
 
@@ -122,7 +122,7 @@ class Connection(HttpToolsProtocol):
 
     def _within(self, more: int, refusal: HTTPStatus) -> bool:
         self._head_size += more
-        if self._head_size > MOST_IN_A_HEAD and not self.transport.is_closing():
+        if self._head_size > MAX_HEADER_BYTES and not self.transport.is_closing():
             self.refuse(refusal)
         return not self.transport.is_closing()
 
@@ -132,10 +132,10 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         # Of whatever meters there are here: uvicorn makes connections.
-        refused = refusals(metrics.get_meter("service"))
+        refused = connections_rejected_counter(metrics.get_meter("service"))
         refused.add(1, {semconv.HTTP_STATUS_CODE: status or HTTPStatus.REQUEST_TIMEOUT})
         if status is not None:
             head = f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
             self.transport.write(head.encode("ascii"))
         self.transport.close()
-        self.loop.call_later(_GRACE, self.transport.abort)
+        self.loop.call_later(_CLOSE_GRACE_SECONDS, self.transport.abort)

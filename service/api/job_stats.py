@@ -8,11 +8,11 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict
 
 from service.api.dependencies import ScheduleDep, TelemetryDep
-from service.api.jobs import must_be_known
-from service.api.problems import PROBLEM
+from service.api.jobs import require_known_job
+from service.api.problems import PROBLEM_RESPONSE
 from service.database.clock import utcnow
 from service.scheduler.job import Schedule
-from service.scheduler.monitoring.missed_runs import NONE_MISSED, missed_runs
+from service.scheduler.monitoring.missed_runs import NO_MISSED_RUNS, missed_runs
 from telemetry.jobs.statistics.summary import statistics
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
@@ -94,7 +94,7 @@ class StatisticsOut(BaseModel):
     by_day: list[DayOut]
 
 
-@router.get("/stats/{job_name}", responses={404: PROBLEM, 422: PROBLEM})
+@router.get("/stats/{job_name}", responses={404: PROBLEM_RESPONSE, 422: PROBLEM_RESPONSE})
 def read_statistics(
     job_name: JobName,
     telemetry: TelemetryDep,
@@ -102,12 +102,12 @@ def read_statistics(
     window: Annotated[str | None, Query(pattern=_WINDOW, description="such as 90m, 24h, 7d; by default all")] = None,
 ) -> StatisticsOut:
     """How a job has done, over a window that ends now or over all that is kept."""
-    must_be_known(job_name, telemetry, schedule)
+    require_known_job(job_name, telemetry, schedule)
     now = utcnow()
-    length = _length(window) if window else None
+    length = parse_window(window) if window else None
     found = StatisticsOut.model_validate(statistics(telemetry.engine, job_name, window=length, now=now))
     found.next_run = _next_run(job_name, schedule, now)
-    missed = missed_runs(telemetry.engine, now - (length or _LONGEST)).get(job_name, NONE_MISSED)
+    missed = missed_runs(telemetry.engine, now - (length or _LONGEST)).get(job_name, NO_MISSED_RUNS)
     found.missed_runs, found.downtime_ticks = missed.missed, missed.downtime
     return found
 
@@ -116,6 +116,6 @@ def _next_run(job_name: str, schedule: Schedule, now: datetime) -> datetime | No
     return next((job.cadence.after(now) for job in schedule.scheduled() if job.name == job_name), None)
 
 
-def _length(window: str) -> timedelta:
+def parse_window(window: str) -> timedelta:
     number, unit = re.fullmatch(r"(\d+)(\w)", window).groups()  # type: ignore[union-attr]  # the query's pattern says so
     return min(timedelta(**{_UNITS[unit]: int(number)}), _LONGEST)

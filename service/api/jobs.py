@@ -7,20 +7,20 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from service.api.dependencies import ScheduleDep, TelemetryDep
-from service.api.pagination import Filters, link_next
-from service.api.problems import PROBLEM
+from service.api.pagination import Filters, add_next_link
+from service.api.problems import PROBLEM_RESPONSE
 from service.database.clock import utcnow
-from service.database.keyset import LARGEST_ID
+from service.database.keyset import MAX_ID
 from service.errors import Problem
 from service.scheduler.job import Job, Schedule
-from service.scheduler.monitoring.missed_runs import DAY, NONE_MISSED, MissedRuns, missed_runs
+from service.scheduler.monitoring.missed_runs import LAST_DAY, NO_MISSED_RUNS, MissedRuns, missed_runs
 from telemetry.jobs.store.tables import JobRunRow
 from telemetry.setup import Telemetry
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 
-class NoSuchJob(Problem):
+class JobNotFound(Problem):
     status = 404
 
     def __init__(self, name: str, known: list[str]) -> None:
@@ -65,7 +65,7 @@ class RunsQuery(Filters):
 
     job_name: str | None = Field(None, max_length=100)
     status: Literal["running", "success", "failed"] | None = None
-    before: int | None = Field(None, ge=1, le=LARGEST_ID, description="only runs with a smaller id")
+    before: int | None = Field(None, ge=1, le=MAX_ID, description="only runs with a smaller id")
     limit: int = Field(50, ge=1, le=1000)
 
 
@@ -96,10 +96,10 @@ class JobsOut(BaseModel):
 def list_jobs(telemetry: TelemetryDep, schedule: ScheduleDep) -> JobsOut:
     """The schedule: each job with its cadence, its last and next run, and its state."""
     now = utcnow()
-    last, missed = telemetry.store.latest(), missed_runs(telemetry.engine, now - DAY)
+    last, missed = telemetry.store.latest(), missed_runs(telemetry.engine, now - LAST_DAY)
     return JobsOut(
         jobs=[
-            _listed(job, schedule.missing(job), last.get(job.name), missed.get(job.name, NONE_MISSED), now)
+            _listed(job, schedule.missing(job), last.get(job.name), missed.get(job.name, NO_MISSED_RUNS), now)
             for job in schedule.jobs
         ]
     )
@@ -128,7 +128,7 @@ def _state(run: JobRunRow | None) -> Literal["scheduled", "running", "overdue"]:
     return "running" if run.overdue_at is None else "overdue"
 
 
-@router.get("/status", responses={404: PROBLEM, 422: PROBLEM})
+@router.get("/status", responses={404: PROBLEM_RESPONSE, 422: PROBLEM_RESPONSE})
 def list_runs(
     request: Request,
     response: Response,
@@ -138,14 +138,14 @@ def list_runs(
 ) -> RunsOut:
     """Runs, newest first. The next page is behind the header `Link: …; rel="next"`, or `before=` the last id."""
     if query.job_name is not None:
-        must_be_known(query.job_name, telemetry, schedule)
+        require_known_job(query.job_name, telemetry, schedule)
     rows = telemetry.store.page(**query.model_dump())
-    link_next(request, response, rows, query.limit)
+    add_next_link(request, response, rows, query.limit)
     return RunsOut(runs=[JobRunOut.model_validate(row) for row in rows])
 
 
-def must_be_known(job_name: str, telemetry: Telemetry, schedule: Schedule) -> None:
+def require_known_job(job_name: str, telemetry: Telemetry, schedule: Schedule) -> None:
     """Known are the jobs of the schedule and those that ever ran."""
     scheduled = {job.name for job in schedule.jobs}
     if job_name not in scheduled and job_name not in (recorded := telemetry.store.names()):
-        raise NoSuchJob(job_name, [*scheduled.union(recorded)])
+        raise JobNotFound(job_name, [*scheduled.union(recorded)])

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api.pagination import Moment, PageQuery
+from service.api.pagination import PageQuery, Rfc3339
 
 
 class OrdersQuery(PageQuery):
@@ -15,7 +15,7 @@ class OrdersQuery(PageQuery):
     marketplace: Literal["wb", "ozon"] | None = None
     scheme: Literal["fbo", "fbs", "unknown"] | None = None
     cancelled: bool | None = None
-    since: Moment | None = Field(None, description="ordered then or later, such as 2025-10-02T12:00:00Z")
+    since: Rfc3339 | None = Field(None, description="ordered then or later, such as 2025-10-02T12:00:00Z")
 
 
 class ItemOut(BaseModel):

@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 from pydantic.functional_validators import AfterValidator, BeforeValidator
 
-from service.database.keyset import LARGEST_ID
+from service.database.keyset import MAX_ID
 
 _RFC_3339: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
 
@@ -29,7 +29,7 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("the moment is out of the calendar") from None
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
+Rfc3339 = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
 
 
 class Filters(BaseModel):
@@ -44,7 +44,7 @@ class Filters(BaseModel):
 class PageQuery(Filters):
     """Which page of those rows."""
 
-    before: int | None = Field(None, ge=1, le=LARGEST_ID, description="only rows behind the one of this id")
+    before: int | None = Field(None, ge=1, le=MAX_ID, description="only rows behind the one of this id")
     limit: int = Field(50, ge=1, le=500)
 
 
@@ -55,7 +55,7 @@ class Identified(Protocol):
     def id(self) -> Any: ...
 
 
-def link_next(request: Request, response: Response, rows: Sequence[Identified], limit: int) -> None:
+def add_next_link(request: Request, response: Response, rows: Sequence[Identified], limit: int) -> None:
     """`Link: …; rel="next"`, when there may be more: the same query, behind the last of these rows."""
     if len(rows) == limit:
         following = request.url.include_query_params(before=rows[-1].id)

@@ -17,9 +17,9 @@ from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, Ti
 from starlette.exceptions import HTTPException
 
 from service.errors import Problem
-from service.integrations.http.errors import CallError, NotConfigured, Paused
+from service.integrations.http.errors import CallError, NotConfigured, RateLimited
 from telemetry import semconv
-from telemetry.error_text import describe
+from telemetry.error_text import safe_text
 from telemetry.logs.filters import mark_reported
 from telemetry.redaction.policy import redact
 
@@ -38,15 +38,15 @@ class ProblemOut(BaseModel):
     trace_id: str | None
 
 
-PROBLEM: Final[dict[str, Any]] = {"model": ProblemOut, "content": {PROBLEM_JSON: {}}}
+PROBLEM_RESPONSE: Final[dict[str, Any]] = {"model": ProblemOut, "content": {PROBLEM_JSON: {}}}
 
 
-def install_error_pages(app: FastAPI) -> None:
+def install_exception_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _refused)
-    app.add_exception_handler(SQLAlchemyError, _database_away)
-    app.add_exception_handler(CallError, _outside_failed)
+    app.add_exception_handler(HTTPException, _rejected)
+    app.add_exception_handler(SQLAlchemyError, _database_unavailable)
+    app.add_exception_handler(CallError, _external_call_failed)
     app.add_exception_handler(NotConfigured, _not_configured)
     app.add_exception_handler(Exception, _crashed)
 
@@ -86,7 +86,7 @@ def _sentence(wrong: Mapping[str, Any]) -> str:
     return f"{'.'.join(map(str, path))}{given[:80]}: {wrong['msg']}."
 
 
-async def _refused(request: Request, error: Exception) -> Response:
+async def _rejected(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         return await _crashed(request, error)
     if not is_body_allowed_for_status_code(error.status_code):
@@ -103,18 +103,18 @@ _REFUSALS: Final[Mapping[int, str]] = {
 }
 
 
-async def _database_away(request: Request, error: Exception) -> JSONResponse:
+async def _database_unavailable(request: Request, error: Exception) -> JSONResponse:
     """Not ready rather than broken: it is said by the health checks, once, and not as an error of each request."""
-    reason = describe(error)
-    if not isinstance(error, _AWAY) and "migrations" not in reason:
+    reason = safe_text(error)
+    if not isinstance(error, _UNAVAILABLE) and "migrations" not in reason:
         raise error
     detail = f"The database cannot be asked now: {reason}."
     return render(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, {"retry-after": "5"})
 
 
-async def _outside_failed(request: Request, error: Exception) -> JSONResponse:
+async def _external_call_failed(request: Request, error: Exception) -> JSONResponse:
     """A service that is called did not do its part; what it said is a sentence that somebody can act on."""
-    if isinstance(error, Paused):
+    if isinstance(error, RateLimited):
         seconds = max(1, round((error.until - datetime.now(UTC)).total_seconds()))
         return render(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"retry-after": str(seconds)})
     return render(request, HTTPStatus.BAD_GATEWAY, str(error))
@@ -124,7 +124,7 @@ async def _not_configured(request: Request, error: Exception) -> JSONResponse:
     return render(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error))
 
 
-_AWAY: Final = (OperationalError, InterfaceError, TimeoutError)
+_UNAVAILABLE: Final = (OperationalError, InterfaceError, TimeoutError)
 
 
 async def _crashed(request: Request, error: Exception) -> JSONResponse:

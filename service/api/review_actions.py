@@ -10,9 +10,9 @@ from sqlalchemy.engine import Engine
 from service.advice.drafting import ANSWER_LENGTH
 from service.advice.outcomes import DRAFTED
 from service.advice.queue import AdviceQueue, subject_of
-from service.api.auth import require_ops_token, require_ops_token_always
-from service.api.dependencies import DeskDep
-from service.api.problems import PROBLEM
+from service.api.auth import require_configured_ops_token, require_ops_token
+from service.api.dependencies import RuntimeDep
+from service.api.problems import PROBLEM_RESPONSE
 from service.api.review_schemas import AdviceOut, AnswerIn, AnswerOut
 from service.api.reviews import ReviewId
 from service.database.tables import ReviewRow
@@ -22,8 +22,8 @@ from telemetry.database import transaction
 
 Responses = dict[int | str, dict[str, Any]]
 router = APIRouter(prefix="/api/v1/reviews", tags=["reviews"])
-_REFUSALS: Responses = dict.fromkeys((400, 401, 404, 409, 413, 422, 502, 503), PROBLEM)
-_ANSWERED: Responses = {**_REFUSALS, 202: {"model": AnswerOut}, 403: PROBLEM, 504: PROBLEM}
+_REFUSALS: Responses = dict.fromkeys((400, 401, 404, 409, 413, 422, 502, 503), PROBLEM_RESPONSE)
+_ANSWERED: Responses = {**_REFUSALS, 202: {"model": AnswerOut}, 403: PROBLEM_RESPONSE, 504: PROBLEM_RESPONSE}
 
 
 def _now() -> datetime:
@@ -31,7 +31,7 @@ def _now() -> datetime:
 
 
 @router.post("/{review_id}/advice", dependencies=[Depends(require_ops_token)], responses=_REFUSALS)
-def draft_again(review_id: ReviewId, desk: DeskDep) -> AdviceOut:
+def draft_again(review_id: ReviewId, desk: RuntimeDep) -> AdviceOut:
     """Draft another answer to the review, now; the draft before it is kept. It costs what a draft costs."""
     row = _review(desk.engine, review_id)
     draft = desk.outside_promptly.drafter.draft(subject_of(row), ANSWER_LENGTH)
@@ -40,9 +40,9 @@ def draft_again(review_id: ReviewId, desk: DeskDep) -> AdviceOut:
     return AdviceOut.model_validate(advice)
 
 
-@router.post("/{review_id}/answer", dependencies=[Depends(require_ops_token_always)], responses=_ANSWERED)
+@router.post("/{review_id}/answer", dependencies=[Depends(require_configured_ops_token)], responses=_ANSWERED)
 def publish_answer(
-    review_id: ReviewId, desk: DeskDep, response: Response, answer: Annotated[AnswerIn | None, Body()] = None
+    review_id: ReviewId, desk: RuntimeDep, response: Response, answer: Annotated[AnswerIn | None, Body()] = None
 ) -> AnswerOut:
     """Publish the given text, or else the newest draft, on the marketplace. A second answer is refused."""
     row = _review(desk.engine, review_id)

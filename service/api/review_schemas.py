@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api.pagination import Moment, PageQuery
+from service.api.pagination import PageQuery, Rfc3339
 
 MarketplaceName = Literal["wb", "ozon"]
 
@@ -17,7 +17,7 @@ class ReviewsQuery(PageQuery):
     marketplace: MarketplaceName | None = None
     rating: int | None = Field(None, ge=1, le=5)
     answered: bool | None = None
-    since: Moment | None = Field(None, description="created then or later, such as 2025-10-02T12:00:00Z")
+    since: Rfc3339 | None = Field(None, description="created then or later, such as 2025-10-02T12:00:00Z")
 
 
 class ReviewOut(BaseModel):

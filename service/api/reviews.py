@@ -4,32 +4,32 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from service.api.dependencies import DeskDep
-from service.api.pagination import link_next
-from service.api.problems import PROBLEM
+from service.api.dependencies import RuntimeDep
+from service.api.pagination import add_next_link
+from service.api.problems import PROBLEM_RESPONSE
 from service.api.review_schemas import AdviceOut, ReviewOut, ReviewsOut, ReviewsQuery, ReviewWithAdviceOut
-from service.database.keyset import LARGEST_ID
-from service.reviews.repository import ReviewRepository, Wanted
+from service.database.keyset import MAX_ID
+from service.reviews.repository import ReviewFilter, ReviewRepository
 from telemetry.database import transaction
 
 router = APIRouter(prefix="/api/v1/reviews", tags=["reviews"])
-ReviewId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+ReviewId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 
-@router.get("", responses={422: PROBLEM})
+@router.get("", responses={422: PROBLEM_RESPONSE})
 def list_reviews(
-    request: Request, response: Response, desk: DeskDep, query: Annotated[ReviewsQuery, Query()]
+    request: Request, response: Response, desk: RuntimeDep, query: Annotated[ReviewsQuery, Query()]
 ) -> ReviewsOut:
     """Reviews, the newest first. The next page is behind the header `Link: …; rel="next"`, or `before=` the last id."""
-    wanted = Wanted(**query.model_dump(exclude={"before", "limit"}))
+    wanted = ReviewFilter(**query.model_dump(exclude={"before", "limit"}))
     with transaction(desk.engine) as session:
         rows = ReviewRepository(session).page(wanted, before=query.before, limit=query.limit)
-    link_next(request, response, rows, query.limit)
+    add_next_link(request, response, rows, query.limit)
     return ReviewsOut(reviews=[ReviewOut.model_validate(row) for row in rows])
 
 
-@router.get("/{review_id}", responses={404: PROBLEM, 422: PROBLEM})
-def read_review(review_id: ReviewId, desk: DeskDep) -> ReviewWithAdviceOut:
+@router.get("/{review_id}", responses={404: PROBLEM_RESPONSE, 422: PROBLEM_RESPONSE})
+def read_review(review_id: ReviewId, desk: RuntimeDep) -> ReviewWithAdviceOut:
     """One review, with the newest draft of an answer, or what went wrong with it."""
     with transaction(desk.engine) as session:
         reviews = ReviewRepository(session)

@@ -10,20 +10,20 @@ from typing import Final
 from telemetry import semconv
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.outbox.channel_state import ChannelState
-from telemetry.alerts.outbox.queries import Told
+from telemetry.alerts.outbox.queries import AlertRecord
 from telemetry.alerts.outbox.silences import Silences
-from telemetry.alerts.pipeline import Alerts
+from telemetry.alerts.pipeline import AlertPipeline
 from telemetry.alerts.rules.condition import log
-from telemetry.durations import moment
+from telemetry.durations import format_timestamp
 
-_LOOK: Final = 0.1
+_POLL_SECONDS: Final = 0.1
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LONGEST: Final = 30 * 86_400
 _MINUTE: Final = 60
 Say = Callable[[str], object]
 
 
-def test_alert(alerts: Alerts, say: Say, within: float) -> bool:
+def test_alert(alerts: AlertPipeline, say: Say, within: float) -> bool:
     """Send one alert through the whole pipeline, and wait for so many seconds at the most; whether it was delivered."""
     if not alerts.channels:
         say(
@@ -43,21 +43,21 @@ def test_alert(alerts: Alerts, say: Say, within: float) -> bool:
         if told is not None and told.sent_at is not None:
             say(_delivered(told))
             return True
-        if (sentence := _how_it_is(told, alerts.overview.channels())) != said:
+        if (sentence := _progress(told, alerts.overview.channels())) != said:
             said = sentence
             say(sentence)
-        time.sleep(_LOOK)
+        time.sleep(_POLL_SECONDS)
     say(f"Not delivered within {within:.0f} s. It is kept, and sent when that is possible; GET /alerts shows it.")
     return False
 
 
-def _delivered(told: Told) -> str:
+def _delivered(told: AlertRecord) -> str:
     after = (told.sent_at or 0) - told.incident.first_at
     again = "" if told.incident.attempts <= 1 else f", after {told.incident.attempts} attempts"
     return f"Delivered: {told.channel} accepted it as message {told.message_id} after {after:.1f} s{again}."
 
 
-def _how_it_is(told: Told | None, channels: list[ChannelState]) -> str:
+def _progress(told: AlertRecord | None, channels: list[ChannelState]) -> str:
     if told is None:
         return "It was not kept: DATA_DIR cannot be written to, or another process has the outbox."
     if told.is_silenced:
@@ -66,11 +66,11 @@ def _how_it_is(told: Told | None, channels: list[ChannelState]) -> str:
         if state.stopped:
             return f"Kept; {state.stopped}."
         if state.paused_until > time.time():
-            return f"Kept; {state.last_error}; trying again at {moment(state.paused_until)}."
+            return f"Kept; {state.last_error}; trying again at {format_timestamp(state.paused_until)}."
     return "Kept; on its way."
 
 
-def seconds_of(text: str) -> float:
+def parse_duration(text: str) -> float:
     """Of `30m`, `2h`, `1d` or `1h30m`.
 
     Raises:
@@ -83,7 +83,7 @@ def seconds_of(text: str) -> float:
     return float(seconds)
 
 
-def complaint(options: argparse.Namespace) -> str | None:
+def silence_usage_error(options: argparse.Namespace) -> str | None:
     """What is missing for a silence, as a sentence; None when nothing is."""
     if options.component is None and not options.list:
         return "Say what is to be silent: a component, such as scheduler, or all; or --list."
@@ -102,9 +102,12 @@ def silence(silences: Silences, options: argparse.Namespace) -> str:
     now = time.time()
     made = silences.begin(options.component, now + options.seconds, options.because, now)
     what = "Nothing" if made.component == "all" else f"Nothing of {made.component}"
-    return f"{what} is told until {moment(made.until)}: {made.reason}"
+    return f"{what} is told until {format_timestamp(made.until)}: {made.reason}"
 
 
 def _listed(silences: Silences) -> str:
-    found = [f"{each.component} until {moment(each.until)}: {each.reason}" for each in silences.lasting(time.time())]
+    found = [
+        f"{each.component} until {format_timestamp(each.until)}: {each.reason}"
+        for each in silences.lasting(time.time())
+    ]
     return "\n".join(found or ["Nothing is silenced."])

@@ -1,7 +1,7 @@
 """The banner: what runs, what is not configured, and which URLs are worth opening."""
 
 from service import __version__
-from service.cli.configuration import missing
+from service.cli.configuration import unconfigured
 from service.scheduler.job import Schedule
 from service.settings import Settings
 
@@ -27,7 +27,7 @@ def banner(settings: Settings, schedule: Schedule) -> str:
             ["  sandbox    on: no marketplace, OpenAI or Telegram is called, and nothing here is real"]
             * settings.sandbox
         ),
-        *(f"  missing    {sentence}" for sentence in missing(settings)),
+        *(f"  missing    {sentence}" for sentence in unconfigured(settings)),
         "",
         *(f"  {base + path:<38} {what}" for path, what in _PAGES),
         *(

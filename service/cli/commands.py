@@ -12,62 +12,62 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.bootstrap import Runtime, SandboxAway
+from service.bootstrap import SandboxUnavailable, Service
 from service.cli import alerts, database
 from service.cli.doctor import FAIL, examine
 from service.cli.output import complain, say
 from service.database import migrations
 from service.database.clock import utcnow
 from service.jobs.schedule import JOBS
-from service.scheduler.claims import new_holder
+from service.scheduler.claims import new_owner
 from service.scheduler.job import Job, Schedule, UnknownJob
-from service.scheduler.lease_renewal import Leases
-from service.scheduler.monitoring.missed_runs import DAY, NONE_MISSED, MissedRuns, missed_runs
-from service.scheduler.scheduler import run_job
+from service.scheduler.lease_renewal import LeaseRenewer
+from service.scheduler.monitoring.missed_runs import LAST_DAY, NO_MISSED_RUNS, MissedRuns, missed_runs
+from service.scheduler.scheduler import execute_job
 from service.settings import Settings
-from service.shutdown import Stopped
+from service.shutdown import ShutdownRequested
 from telemetry import setup
-from telemetry.error_text import describe
+from telemetry.error_text import safe_text
 from telemetry.jobs.job_span import JobHandle
 from telemetry.jobs.store.tables import JobRunRow
 from telemetry.logs import setup_logging
 
-_LOOK: Final = 0.1
-_TO_END: Final = (signal.SIGTERM, signal.SIGINT)
+_POLL_SECONDS: Final = 0.1
+_STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 def scheduler(_options: argparse.Namespace) -> int:
     """Run the scheduled jobs, without the API, until the process is told to stop."""
-    runtime = Runtime(Settings.read())
+    runtime = Service(Settings.read())
     runtime.start()
 
     def stopping(_signal: int, _frame: FrameType | None) -> None:
         runtime.lifecycle.stop()  # no lock: a handler that takes one waits for the thread that it has interrupted
 
-    for wanted in _TO_END:
+    for wanted in _STOP_SIGNALS:
         signal.signal(wanted, stopping)
     say(f"Scheduler: {', '.join(f'{job.name} {job.cadence}' for job in runtime.schedule.scheduled())}")
     while runtime.lifecycle.stopping_since is None:
-        time.sleep(_LOOK)
+        time.sleep(_POLL_SECONDS)
     runtime.stop()
     return 0
 
 
 def jobs(_options: argparse.Namespace) -> int:
     """List the schedule with each job's last and next run."""
-    runtime = Runtime(Settings.read())
+    runtime = Service(Settings.read())
     now = utcnow()
     try:
         migrations.at_head(runtime.engine)
-        last, missed = runtime.telemetry.store.latest(), missed_runs(runtime.engine, now - DAY)
+        last, missed = runtime.telemetry.store.latest(), missed_runs(runtime.engine, now - LAST_DAY)
     except (SQLAlchemyError, migrations.MigrationsMissing) as error:
-        return complain(f"The database cannot be read: {describe(error)}.")
+        return complain(f"The database cannot be read: {safe_text(error)}.")
     finally:
         setup.shutdown(1.0)
     rows = [("JOB", "CADENCE", "LAST RUN", "STATUS", "MISSED IN 24 H", "NEXT RUN")]
     for job in runtime.schedule.jobs:
         following = runtime.schedule.missing(job) or _moment(job.cadence.after(now))
-        row = (job.name, str(job.cadence), *_last(last.get(job.name)), _missed(missed.get(job.name, NONE_MISSED)))
+        row = (job.name, str(job.cadence), *_last(last.get(job.name)), _missed(missed.get(job.name, NO_MISSED_RUNS)))
         rows.append((*row, following))
     say("\n".join(_columns(rows)))
     return 0
@@ -96,18 +96,18 @@ def _columns(rows: Iterable[tuple[str, ...]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def run_one(options: argparse.Namespace) -> int:
+def run_job(options: argparse.Namespace) -> int:
     """Run one job now, recorded like any other."""
     settings = Settings.read()
     try:
         job = Schedule(settings, JOBS).get(options.name)
     except UnknownJob as error:
         return complain(str(error))
-    runtime = Runtime(settings)
+    runtime = Service(settings)
     told = _stopped_by_signals()
     try:
         said = _run_and_describe(job, runtime)
-    except Stopped:
+    except ShutdownRequested:
         complain(f"{job.name} was stopped.")
         return 128 + next(iter(told), signal.SIGTERM)
     except Exception as error:  # noqa: BLE001  # the edge: whatever a job raises is told to whoever ran it
@@ -118,7 +118,7 @@ def run_one(options: argparse.Namespace) -> int:
     return 0
 
 
-def _run_and_describe(job: Job, runtime: Runtime) -> str:
+def _run_and_describe(job: Job, runtime: Service) -> str:
     migrations.migrate(runtime.engine)
     with runtime.surroundings():
         started = time.perf_counter()
@@ -133,40 +133,40 @@ def _stopped_by_signals() -> list[int]:
 
     def stop(number: int, _frame: FrameType | None) -> None:
         told.append(number)
-        for each in _TO_END:
+        for each in _STOP_SIGNALS:
             signal.signal(each, signal.SIG_DFL)
-        raise Stopped("the command was told to stop")
+        raise ShutdownRequested("the command was told to stop")
 
-    for each in _TO_END:
+    for each in _STOP_SIGNALS:
         signal.signal(each, stop)
     return told
 
 
-def _run_alone(job: Job, runtime: Runtime) -> JobHandle:
+def _run_alone(job: Job, runtime: Service) -> JobHandle:
     """Raises:
-    RunningAlready: a run of the job goes on somewhere, and two may not overlap.
+    JobAlreadyRunning: a run of the job goes on somewhere, and two may not overlap.
     """
-    holder = new_holder()
+    holder = new_owner()
     if not job.overlaps and not runtime.claims.hold(job.name, holder):
-        raise RunningAlready("a run of it goes on already; GET /jobs/status says since when")
-    leases = Leases(runtime.claims)
+        raise JobAlreadyRunning("a run of it goes on already; GET /jobs/status says since when")
+    leases = LeaseRenewer(runtime.claims)
     with leases.held(job.name, holder):
-        run = run_job(job, runtime.context)
+        run = execute_job(job, runtime.context)
     leases.stop()
     return run
 
 
-class RunningAlready(Exception):  # it says what is the case
+class JobAlreadyRunning(Exception):  # it says what is the case
     pass
 
 
 def test_alert(options: argparse.Namespace) -> int:
     """Send one alert through the whole pipeline and wait until it is delivered; 1 if it is not."""
-    runtime = Runtime(Settings.read())
+    runtime = Service(Settings.read())
     try:
         with runtime.surroundings():
             return 0 if alerts.test_alert(runtime.telemetry.alerts, say, options.within) else 1
-    except SandboxAway as error:
+    except SandboxUnavailable as error:
         return complain(str(error))
     finally:
         setup.shutdown(1.0)
@@ -174,13 +174,13 @@ def test_alert(options: argparse.Namespace) -> int:
 
 def silence(options: argparse.Namespace) -> int:
     """Begin, end or list silences."""
-    if complaint := alerts.complaint(options):
+    if complaint := alerts.silence_usage_error(options):
         return complain(complaint)
-    runtime = Runtime(Settings.read())
+    runtime = Service(Settings.read())
     try:
         say(alerts.silence(runtime.telemetry.alerts.silences, options))
     except (sqlite3.Error, OSError) as error:
-        return complain(f"The outbox of alerts cannot be written: {describe(error)}.")
+        return complain(f"The outbox of alerts cannot be written: {safe_text(error)}.")
     finally:
         setup.shutdown(1.0)
     return 0
@@ -204,14 +204,14 @@ def copy(options: argparse.Namespace) -> int:
 
 def doctor(_options: argparse.Namespace) -> int:
     """Check everything, a line each; 1 if anything is wrong."""
-    runtime = Runtime(Settings.read())
+    runtime = Service(Settings.read())
     well = True
     try:
         with runtime.surroundings():
             for finding in examine(runtime):
                 well = well and finding.mark != FAIL
                 say(str(finding))
-    except SandboxAway as error:
+    except SandboxUnavailable as error:
         return complain(str(error))
     finally:
         setup.shutdown(1.0)

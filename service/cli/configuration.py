@@ -4,7 +4,7 @@ from service.settings import Settings
 from telemetry.sdk import exporters
 
 
-def missing(settings: Settings) -> list[str]:
+def unconfigured(settings: Settings) -> list[str]:
     """What is not configured, and what that means; a sentence each."""
     wanted = (
         (settings.wb_api_token, "Wildberries: WB_API_TOKEN is not set."),

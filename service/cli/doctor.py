@@ -9,32 +9,32 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from service.bootstrap import Runtime
-from service.cli.configuration import missing
-from service.clients import Outside
+from service.bootstrap import Service
+from service.cli.configuration import unconfigured
+from service.clients import Clients
 from service.database import migrations
 from service.database.backup import BackupFailed, check_backup
 from service.database.clock import utcnow
-from service.integrations.http.client import Call
+from service.integrations.http.client import ApiCall
 from service.integrations.http.errors import CallError
-from service.integrations.http.rate_limiter import Limit
+from service.integrations.http.rate_limiter import RateLimit
 from service.integrations.openai.errors import failure_of
 from service.integrations.ozon.credentials import check_key
-from service.integrations.telegram import check_bot
+from service.integrations.telegram import describe_bot
 from service.settings import Settings
 from telemetry import private_files
-from telemetry.error_text import describe
+from telemetry.error_text import safe_text
 from telemetry.sdk import exporters
 from telemetry.selftest import SelfTest, Silent
 
 
-class Unwell(Exception):  # it is what a doctor says
+class CheckFailed(Exception):  # it is what a doctor says
     """What is wrong, and what to do about it, in a sentence."""
 
 
 OK: Final = "ok"
 FAIL: Final = "FAIL"
-LEFT_OUT: Final = "-"
+SKIPPED: Final = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,11 @@ _NEEDS: Final = {
 Check = Callable[[], str]
 
 
-def examine(runtime: Runtime) -> Generator[Finding]:
+def examine(runtime: Service) -> Generator[Finding]:
     failed: set[str] = set()
     for name, check in _checks(runtime).items():
         if _NEEDS.get(name) in failed:
-            yield Finding(LEFT_OUT, name, f"not tried without {_NEEDS[name]}")
+            yield Finding(SKIPPED, name, f"not tried without {_NEEDS[name]}")
             continue
         finding = _examined(name, check)
         if finding.mark == FAIL:
@@ -70,13 +70,13 @@ def examine(runtime: Runtime) -> Generator[Finding]:
 
 
 def _not_configured(settings: Settings) -> Generator[Finding]:
-    for sentence in missing(settings):
+    for sentence in unconfigured(settings):
         name, _, why = sentence.partition(": ")
         if name != "OTLP":  # it has a check of its own
-            yield Finding(LEFT_OUT, name, why)
+            yield Finding(SKIPPED, name, why)
 
 
-def _checks(runtime: Runtime) -> Mapping[str, Check]:
+def _checks(runtime: Service) -> Mapping[str, Check]:
     settings, engine = runtime.settings, runtime.engine
     return {
         "variables": lambda: _variables(settings),
@@ -93,7 +93,7 @@ def _checks(runtime: Runtime) -> Mapping[str, Check]:
     }
 
 
-def _outside(runtime: Runtime) -> dict[str, Check]:
+def _outside(runtime: Service) -> dict[str, Check]:
     """Of each service that is called, whether it accepts what it is called with. What is not configured is told elsewhere."""
     settings, outside = runtime.settings, runtime.outside_promptly
     return {
@@ -104,46 +104,48 @@ def _outside(runtime: Runtime) -> dict[str, Check]:
     }
 
 
-def _wildberries(outside: Outside) -> str:
+def _wildberries(outside: Clients) -> str:
     token = outside.wb_token
     if complaint := token.complaint(utcnow()):
-        raise Unwell(complaint)
+        raise CheckFailed(complaint)
     for client, host in ((outside.wb_feedbacks, "feedbacks"), (outside.wb_statistics, "statistics")):
-        client.call(Call("GET", "/ping", Limit(f"wb:ping:{host}:{token.account}", 10.0, 3)))
+        client.call(ApiCall("GET", "/ping", RateLimit(f"wb:ping:{host}:{token.account}", 10.0, 3)))
     return f"accepts WB_API_TOKEN, {token}"
 
 
-def _ozon(outside: Outside) -> str:
+def _ozon(outside: Clients) -> str:
     return check_key(outside.ozon, utcnow())
 
 
-def _openai(outside: Outside, settings: Settings) -> str:
+def _openai(outside: Clients, settings: Settings) -> str:
     from openai import OpenAIError  # noqa: PLC0415  # slow to load, and needed here alone
 
     try:
         model = outside.openai_client.models.retrieve(str(settings.openai_model))
     except OpenAIError as error:
-        raise Unwell(str(failure_of(error).error)) from None
+        raise CheckFailed(str(failure_of(error).error)) from None
     return f"accepts OPENAI_API_KEY, and has {model.id}"
 
 
-def _telegram(outside: Outside, settings: Settings) -> str:
+def _telegram(outside: Clients, settings: Settings) -> str:
     token = settings.telegram_token
-    return check_bot(outside.telegram, token.get_secret_value() if token else "", settings.manager_chat_id)
+    return describe_bot(outside.telegram, token.get_secret_value() if token else "", settings.manager_chat_id)
 
 
 def _variables(settings: Settings) -> str:
     if settings.open_to_all and not settings.on_loopback:
-        raise Unwell("ENVIRONMENT is production and HOST is no loopback address, but OPS_TOKEN is not set.")
+        raise CheckFailed("ENVIRONMENT is production and HOST is no loopback address, but OPS_TOKEN is not set.")
     return "each may be what it is"
 
 
 def _privacy(settings: Settings) -> str:
     """What was made by an earlier version, or by somebody else, may be open; what is made from now on is not."""
-    found = [str(path) for path in private_files.open_to_others({settings.data_dir, settings.log_dir})]
+    found = [str(path) for path in private_files.accessible_to_others({settings.data_dir, settings.log_dir})]
     if found:
         shown = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")  # noqa: PLR2004  # a line
-        raise Unwell(f"others on this machine may read {shown}: chmod -R go= {settings.data_dir} {settings.log_dir}")
+        raise CheckFailed(
+            f"others on this machine may read {shown}: chmod -R go= {settings.data_dir} {settings.log_dir}"
+        )
     return "nobody else on this machine reads DATA_DIR and LOG_DIR"
 
 
@@ -159,20 +161,20 @@ def _otlp() -> str:
     return f"{', '.join(sorted(endpoints))} listens" if endpoints else "not asked for"
 
 
-def _database(runtime: Runtime) -> str:
+def _database(runtime: Service) -> str:
     migrations.ping(runtime.engine)
     return runtime.settings.url.render_as_string(hide_password=True)
 
 
-def _migrations(runtime: Runtime) -> str:
+def _migrations(runtime: Service) -> str:
     migrations.at_head(runtime.engine)
     return "at the newest"
 
 
-def _alerts(runtime: Runtime) -> str:
+def _alerts(runtime: Service) -> str:
     found = runtime.telemetry.alerts.check()
     if found.error:
-        raise Unwell(f"{found.error[:1].upper()}{found.error[1:]}.")
+        raise CheckFailed(f"{found.error[:1].upper()}{found.error[1:]}.")
     return "nothing keeps them from being sent" if runtime.telemetry.alerts.channels else "kept and shown, not sent"
 
 
@@ -183,14 +185,14 @@ def _writable(directory: Path) -> str:
         probe.write_bytes(os.urandom(16))
         probe.unlink()
     except OSError as error:
-        raise Unwell(f"{directory} cannot be written: {error.strerror}.") from None
+        raise CheckFailed(f"{directory} cannot be written: {error.strerror}.") from None
     return f"{directory} can be written"
 
 
 def _examined(name: str, check: Check) -> Finding:
     try:
         return Finding(OK, name, check())
-    except (Unwell, Silent, CallError, BackupFailed) as error:
+    except (CheckFailed, Silent, CallError, BackupFailed) as error:
         return Finding(FAIL, name, str(error))
     except Exception as error:  # noqa: BLE001  # whatever is wrong is what the doctor is for
-        return Finding(FAIL, name, describe(error))
+        return Finding(FAIL, name, safe_text(error))

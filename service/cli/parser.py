@@ -6,8 +6,9 @@ from pathlib import Path
 
 from service import __version__
 from service.cli import commands
-from service.cli.alerts import seconds_of
+from service.cli.alerts import parse_duration
 from service.cli.output import complain
+from service.cli.serve import serve
 from telemetry.settings import SettingsError
 
 Command = Callable[[argparse.Namespace], int]
@@ -29,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--no-scheduler", action="store_true", help="leave the jobs to `python -m service scheduler`")
     _add(added, "scheduler", commands.scheduler, "run the scheduled jobs alone")
     _add(added, "jobs", commands.jobs, "list the schedule with last and next runs")
-    run_job = _add(added, "run-job", commands.run_one, "run one job now, recorded like any other")
+    run_job = _add(added, "run-job", commands.run_job, "run one job now, recorded like any other")
     run_job.add_argument("name", metavar="NAME", help="the job's name, as `jobs` lists it")
     test_alert = _add(
         added,
@@ -72,7 +73,7 @@ def _add_silence(added: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def _length(text: str) -> float:
     try:
-        return seconds_of(text)
+        return parse_duration(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -13,14 +13,14 @@ import uvicorn
 from service.cli.banner import banner
 from service.cli.output import complain, say
 from service.jobs.schedule import JOBS
-from service.sandbox.supervisor import answers
+from service.sandbox.supervisor import is_sandbox_at
 from service.scheduler.job import Schedule
 from service.settings import SANDBOX_HOST, Settings
 from telemetry.logs import setup_logging
 
-GRACEFUL: Final = 20
+GRACEFUL_SHUTDOWN_SECONDS: Final = 20
 _APP: Final = "service.main:app"
-_CONNECTION: Final = "service.api.http_protocol:Connection"
+_HTTP_PROTOCOL: Final = "service.api.http_protocol:BoundedHttpProtocol"
 _log = logging.getLogger(__name__)
 
 
@@ -29,7 +29,7 @@ def serve(options: argparse.Namespace) -> int:
     given = {"HOST": options.host, "PORT": options.port, "SCHEDULER": "false" if options.no_scheduler else None}
     os.environ.update({name: str(value) for name, value in given.items() if value is not None})
     settings = Settings.read()
-    if taken := _taken(settings.host, settings.port) or _sandbox_taken(settings):
+    if taken := _port_in_use(settings.host, settings.port) or _sandbox_port_in_use(settings):
         return complain(taken)
     setup_logging(settings)  # for what uvicorn itself has to say, the parent of several workers above all
     say(banner(settings, Schedule(settings, JOBS)))
@@ -44,9 +44,9 @@ def serve(options: argparse.Namespace) -> int:
         log_config=None,
         access_log=settings.log_level == "DEBUG",
         server_header=False,
-        http=_CONNECTION,
+        http=_HTTP_PROTOCOL,
         ws="none",
-        timeout_graceful_shutdown=GRACEFUL,
+        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
     )
     return 0
 
@@ -58,7 +58,7 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _taken(host: str, port: int) -> str | None:
+def _port_in_use(host: str, port: int) -> str | None:
     """A sentence when the address cannot be listened on."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
@@ -70,9 +70,9 @@ def _taken(host: str, port: int) -> str | None:
     return None
 
 
-def _sandbox_taken(settings: Settings) -> str | None:
+def _sandbox_port_in_use(settings: Settings) -> str | None:
     """Another service's sandbox on the port is as good as an own one."""
-    if not settings.sandbox or answers(SANDBOX_HOST, settings.sandbox_port):
+    if not settings.sandbox or is_sandbox_at(SANDBOX_HOST, settings.sandbox_port):
         return None
-    taken = _taken(SANDBOX_HOST, settings.sandbox_port)
+    taken = _port_in_use(SANDBOX_HOST, settings.sandbox_port)
     return taken and taken.replace("--port, or PORT in .env", "SANDBOX_PORT in .env")

@@ -26,7 +26,7 @@ def database_now(engine: Engine, clock: Clock = time.time) -> ColumnElement[floa
     return literal(clock(), Float)
 
 
-class SharedClock:
+class DatabaseClock:
     """Moments by the database's clock, on a machine whose own may be off. Asked now and then; in between its own runs on."""
 
     def __init__(self, engine: Engine, clock: Clock = time.time, ticks: Clock = time.monotonic) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Table, func, insert, select
 from sqlalchemy.engine import URL, Engine
 
 from service.database import migrations
-from service.database.in_use import Place, require_idle
+from service.database.in_use import DatabaseLocation, require_unused
 from service.database.tables import Base
 from telemetry.database import create_engine
 
@@ -20,7 +20,7 @@ class CopyFailed(Exception):  # it says what happened
     """The target is what it was."""
 
 
-def copy_database(source: Place, target: URL, say: Say) -> int:
+def copy_database(source: DatabaseLocation, target: URL, say: Say) -> int:
     """Returns how many rows. The target is brought to the newest migration; `say` is told of each table.
 
     Raises:
@@ -30,11 +30,11 @@ def copy_database(source: Place, target: URL, say: Say) -> int:
     """
     if source.url == target:
         raise CopyFailed("Both are the same database.")
-    require_idle(source, "copy")
+    require_unused(source, "copy")
     with _engine(source.url) as from_engine, _engine(target) as to_engine:
         migrations.at_head(from_engine)
         migrations.migrate(to_engine)
-        with _snapshot(from_engine) as reading, migrations.exclusively(to_engine) as writing:
+        with _snapshot(from_engine) as reading, migrations.exclusive_transaction(to_engine) as writing:
             return _copy(reading, writing, say)
 
 
@@ -49,7 +49,7 @@ def _copy(reading: Connection, writing: Connection, say: Say) -> int:
         copied += rows
     if writing.dialect.name == "postgresql":
         for table in tables:
-            _go_on_behind(table, writing)
+            _advance_sequence(table, writing)
     return copied
 
 
@@ -62,7 +62,7 @@ def _copy_table(table: Table, reading: Connection, writing: Connection) -> int:
     return copied
 
 
-def _go_on_behind(table: Table, writing: Connection) -> None:
+def _advance_sequence(table: Table, writing: Connection) -> None:
     """The next id that PostgreSQL gives is behind the largest that was copied."""
     if (column := table.autoincrement_column) is None:
         return

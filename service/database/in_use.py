@@ -7,11 +7,11 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL
 
 from telemetry.database import create_engine
-from telemetry.sdk.instance import in_use
+from telemetry.sdk.instance import slots_in_use
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DatabaseLocation:
     """The service's database and the directory beside it; `name` is what PostgreSQL knows the service's connections by."""
 
     url: URL
@@ -19,21 +19,21 @@ class Place:
     name: str = "sovani"
 
 
-class ServiceRuns(Exception):  # it says what to do
+class DatabaseInUse(Exception):  # it says what to do
     """Whoever writes meanwhile would write into what is taken away, or what is copied already."""
 
 
-def require_idle(place: Place, then: str) -> None:
+def require_unused(place: DatabaseLocation, then: str) -> None:
     """`then` is what was wanted, such as `restore`.
 
     Raises:
-        ServiceRuns: a process has the directory, or is connected to the database.
+        DatabaseInUse: a process has the directory, or is connected to the database.
     """
-    if in_use(place.data_dir) or (place.url.get_backend_name() != "sqlite" and _is_connected_to(place)):
-        raise ServiceRuns(f"The service runs: stop all of it first, on every machine, and then {then}.")
+    if slots_in_use(place.data_dir) or (place.url.get_backend_name() != "sqlite" and _is_connected_to(place)):
+        raise DatabaseInUse(f"The service runs: stop all of it first, on every machine, and then {then}.")
 
 
-def _is_connected_to(place: Place) -> bool:
+def _is_connected_to(place: DatabaseLocation) -> bool:
     """Others on this database under this service's name."""
     sql = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "

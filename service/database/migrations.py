@@ -12,7 +12,7 @@ from sqlalchemy import inspect, text
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
-from telemetry.database import BUSY_TIMEOUT_MS
+from telemetry.database import SQLITE_BUSY_TIMEOUT_MS
 from telemetry.error_text import CheckFailed
 
 if TYPE_CHECKING:  # Alembic is imported when it is needed: it takes longer to load than the whole check
@@ -57,12 +57,12 @@ def migrate(engine: Engine, timeout: float = LOCK_TIMEOUT) -> None:
     with engine.connect() as connection:
         if not _is_behind(connection):
             return
-    with exclusively(engine, timeout) as connection:
+    with exclusive_transaction(engine, timeout) as connection:
         _upgrade(connection)
 
 
 @contextmanager
-def exclusively(engine: Engine, timeout: float = LOCK_TIMEOUT) -> Generator[Connection]:
+def exclusive_transaction(engine: Engine, timeout: float = LOCK_TIMEOUT) -> Generator[Connection]:
     """One transaction, of one migrator at a time. It happens as a whole: one that dies half-way has changed nothing.
 
     Raises:
@@ -87,7 +87,7 @@ def _alone_on_sqlite(connection: Connection, timeout: float) -> Generator[None]:
         yield
     finally:
         connection.rollback()
-        _pragmas(connection, busy_timeout=BUSY_TIMEOUT_MS, foreign_keys=1)
+        _pragmas(connection, busy_timeout=SQLITE_BUSY_TIMEOUT_MS, foreign_keys=1)
 
 
 def _begin(connection: Connection, timeout: float) -> None:

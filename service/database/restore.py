@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, Engine
 
 from service.database import migrations
 from service.database.backup import backup_database, run_client
-from service.database.in_use import Place, require_idle
+from service.database.in_use import DatabaseLocation, require_unused
 from telemetry import private_files
 from telemetry.database import create_engine
 
@@ -27,7 +27,7 @@ class RestoreFailed(Exception):  # it says what happened
     """The database is what it was, unless the message says otherwise."""
 
 
-def restore_database(place: Place, backup: Path, now: datetime, say: Callable[[str], None]) -> None:
+def restore_database(place: DatabaseLocation, backup: Path, now: datetime, say: Callable[[str], None]) -> None:
     """Put the backup in the place of the database, and bring it to the newest revision. `say` is told each step.
 
     Raises:
@@ -41,8 +41,8 @@ def restore_database(place: Place, backup: Path, now: datetime, say: Callable[[s
     check, replace = (_check_sqlite, _replace_sqlite) if is_sqlite else (_check_postgresql, _replace_postgresql)
     check(backup)
     say(f"{backup} is whole.")
-    require_idle(place, "restore")
-    if kept := _keep(url, place.data_dir / "backups", now):
+    require_unused(place, "restore")
+    if kept := _backup_current(url, place.data_dir / "backups", now):
         say(f"What is there now is kept in {kept}.")
     replace(url, backup)
     engine = create_engine(url)
@@ -92,7 +92,7 @@ def _check_postgresql(backup: Path) -> None:
     _pg_restore(f"--file={os.devnull}", str(backup))
 
 
-def _keep(url: URL, directory: Path, now: datetime) -> Path | None:
+def _backup_current(url: URL, directory: Path, now: datetime) -> Path | None:
     """A backup of what is there; None where there is nothing."""
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
         return None

@@ -8,19 +8,19 @@ from typing import Final
 from sqlalchemy.engine import Engine
 
 from service.database import migrations
-from telemetry.error_text import describe
+from telemetry.error_text import safe_text
 
-RETRY: Final = 1.0
+RETRY_SECONDS: Final = 1.0
 _log = logging.getLogger(__name__)
 
 
-class BringUp:
+class MigrateOnStart:
     """Migrates, then calls `then`, in a thread: a database that is away delays readiness, and nothing else.
 
     `then` may ask the database as well: when it raises, all of it is tried again.
     """
 
-    def __init__(self, engine: Engine, then: Callable[[], None], retry: float = RETRY) -> None:
+    def __init__(self, engine: Engine, then: Callable[[], None], retry: float = RETRY_SECONDS) -> None:
         self._engine = engine
         self._then = then
         self._retry = retry
@@ -40,7 +40,7 @@ class BringUp:
                 migrations.migrate(self._engine)
                 self._then()
             except Exception as error:  # noqa: BLE001  # the database may be away for any reason
-                if (reason := describe(error)) != said:
+                if (reason := safe_text(error)) != said:
                     said = reason
                     _log.warning("The database is not ready (%s); trying again every %.0f s.", reason, self._retry)
                     _log.debug("The whole of it:", exc_info=True)

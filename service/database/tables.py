@@ -30,10 +30,10 @@ from telemetry.jobs.store.tables import Base
 __all__ = [
     "AdviceRow",
     "Base",
-    "InvalidRow",
-    "MissedRow",
+    "InvalidRowRow",
+    "MissedRunRow",
     "OrderRow",
-    "PaceRow",
+    "RateLimitRow",
     "ReviewRow",
     "ScheduleClaim",
     "ScheduleWatchRow",
@@ -43,7 +43,7 @@ __all__ = [
 _Id: Final = BigInteger().with_variant(Integer, "sqlite")
 
 
-class Decimals(TypeDecorator[Decimal]):
+class DecimalColumn(TypeDecorator[Decimal]):
     """A decimal number: exact on PostgreSQL, and up to 15 digits on SQLite, which keeps it as a float."""
 
     impl = Numeric
@@ -68,7 +68,7 @@ class ScheduleClaim(Base):
 
     Attributes:
         holder: the run that goes on, or went on until its process was killed.
-        held_until: when it counts as ended unless it says again that it goes on, in Unix seconds as those of `PaceRow`.
+        held_until: when it counts as ended unless it says again that it goes on, in Unix seconds as those of `RateLimitRow`.
     """
 
     __tablename__ = "schedule_claims"
@@ -95,7 +95,7 @@ class ScheduleWatchRow(Base):
     back_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
-class MissedRow(Base):
+class MissedRunRow(Base):
     """Ticks of a job for which no run began: `kind` is `missed`, or `downtime` where nobody was there to begin it."""
 
     __tablename__ = "missed_runs"
@@ -110,7 +110,7 @@ class MissedRow(Base):
     noticed_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
-class PaceRow(Base):
+class RateLimitRow(Base):
     """When the next call of an account may begin, in Unix seconds of whoever's clock `service.marketplaces.pace` goes by."""
 
     __tablename__ = "paces"
@@ -162,7 +162,7 @@ class ReviewRow(Base):
 
 
 # A partial index is used by a query that says the same in the same words; a parameter in place of a constant is another word.
-WAITING: Final = and_(ReviewRow.answered.is_(False), ReviewRow.gone_at.is_(None))
+UNANSWERED: Final = and_(ReviewRow.answered.is_(False), ReviewRow.gone_at.is_(None))
 MODERATED: Final = and_(ReviewRow.answer_state == literal_column("'moderation'"), ReviewRow.gone_at.is_(None))
 DUE: Final = ReviewRow.advice_due_at.is_not(None)
 NAMED: Final = ReviewRow.product_name.is_not(None)
@@ -173,7 +173,7 @@ def _partial(name: str, condition: ColumnElement[bool], *columns: InstrumentedAt
 
 
 _partial("ix_reviews_due", DUE, ReviewRow.created_at, ReviewRow.id, ReviewRow.advice_due_at)
-_partial("ix_reviews_waiting", WAITING, ReviewRow.marketplace, ReviewRow.seen_at)
+_partial("ix_reviews_waiting", UNANSWERED, ReviewRow.marketplace, ReviewRow.seen_at)
 _partial("ix_reviews_in_moderation", MODERATED, ReviewRow.marketplace, ReviewRow.seen_at)
 _partial("ix_reviews_product_names", NAMED, ReviewRow.product_id, ReviewRow.marketplace, ReviewRow.product_name)
 
@@ -206,7 +206,7 @@ class OrderRow(Base):
     cancelled: Mapped[bool]
     cancelled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     quantity: Mapped[int]
-    amount: Mapped[Decimal] = mapped_column(Decimals(14, 2))
+    amount: Mapped[Decimal] = mapped_column(DecimalColumn(14, 2))
     currency: Mapped[str] = mapped_column(String(3))
     items: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     as_of: Mapped[datetime] = mapped_column(UTCDateTime)
@@ -231,7 +231,7 @@ class AdviceRow(Base):
     model: Mapped[str] = mapped_column(String(100))
     input_tokens: Mapped[int | None]
     output_tokens: Mapped[int | None]
-    cost_usd: Mapped[Decimal | None] = mapped_column(Decimals(12, 6))
+    cost_usd: Mapped[Decimal | None] = mapped_column(DecimalColumn(12, 6))
     reason: Mapped[str | None] = mapped_column(String(500))
 
 
@@ -247,7 +247,7 @@ class SyncPositionRow(Base):
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
-class InvalidRow(Base):
+class InvalidRowRow(Base):
     """What could not be read, kept aside; one row for what is the same thing, however `times` it was met."""
 
     __tablename__ = "invalid_rows"

@@ -40,7 +40,7 @@ def insert_into(session: Session, table: type[Any]) -> Any:
     return dialect.insert(table)
 
 
-def only(table: Table, marketplace: str, external_id: Any) -> ColumnElement[bool]:
+def by_key(table: Table, marketplace: str, external_id: Any) -> ColumnElement[bool]:
     """One row, by the index that begins with its id.
 
     With the bare column PostgreSQL would take one that begins with the marketplace to be as good, while it has no
@@ -49,7 +49,7 @@ def only(table: Table, marketplace: str, external_id: Any) -> ColumnElement[bool
     return and_(table.external_id == external_id, table.marketplace.concat("") == marketplace)
 
 
-def is_refusal(error: Exception) -> bool:
+def is_bad_row(error: Exception) -> bool:
     """The rows are at fault, not the database: a driver says it in its way, and SQLAlchemy and Python in theirs."""
     if isinstance(error, DBAPIError):
         return isinstance(error, DataError | IntegrityError)
@@ -72,12 +72,12 @@ def upsert(session: Session, table: Table, rows: Sequence[Values], changes: Chan
     `changes` says what becomes of a row that is there already, from the one that was to be inserted.
     """
     latest = _latest(rows)
-    _take_turns(session, table)
+    _lock_table(session, table)
     known = _known(session, table, latest)
     due = [row for key, row in latest.items() if _is_due(row, known.get(key))]
     if due:
         session.connection().execute(_statement(session, table, changes), due)
-    became = Counter(_fate(row, known.get(key)) for key, row in latest.items())
+    became = Counter(_classify(row, known.get(key)) for key, row in latest.items())
     new, changed = became[_NEW], became[_CHANGED]
     return Saved(new, changed, len(rows) - new - changed)
 
@@ -92,7 +92,7 @@ def _latest(rows: Iterable[Values]) -> dict[Key, Values]:
     return latest
 
 
-def _take_turns(session: Session, table: Table) -> None:
+def _lock_table(session: Session, table: Table) -> None:
     """Nobody else upserts into the table until this transaction ends: what is known of its rows stays true.
 
     SQLite has one lock, for whoever writes: deleting nothing takes it. PostgreSQL keeps the plan of a statement, and one from
@@ -116,10 +116,10 @@ def _known(session: Session, table: Table, keys: Collection[Key]) -> dict[Key, R
 
 def _is_due(row: Values, known: Row[Any] | None) -> bool:
     """A later reading is written though nothing changed, so that an earlier one that comes after it does not count."""
-    return _fate(row, known) != _UNCHANGED or (known is not None and row["as_of"] > known.as_of)
+    return _classify(row, known) != _UNCHANGED or (known is not None and row["as_of"] > known.as_of)
 
 
-def _fate(row: Values, known: Row[Any] | None) -> str:
+def _classify(row: Values, known: Row[Any] | None) -> str:
     if known is None:
         return _NEW
     return _CHANGED if row["as_of"] >= known.as_of and row["digest"] != known.digest else _UNCHANGED

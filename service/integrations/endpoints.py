@@ -31,7 +31,7 @@ _OZON: Final = (
 _OPENAI: Final = ("/responses", "/models", "/models/{model}")
 
 
-def services(settings: Settings) -> list[ExternalService]:
+def outbound_services(settings: Settings) -> list[ExternalService]:
     """A path off these lists is counted as `unmatched`."""
     return [
         ExternalService(WB, settings.wb_feedbacks_url, _WB_FEEDBACKS),

@@ -78,7 +78,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Invalid:
+class InvalidPayload:
     """A row that can't be read. `payload` holds the fields that say nothing of the buyer, as they came."""
 
     external_id: str | None
@@ -93,7 +93,7 @@ T = TypeVar("T")
 class Page(Generic[T]):
     """Rows, which may be read once only, and the position behind them, which may be known only when they have been read."""
 
-    rows: Iterable[T | Invalid]
+    rows: Iterable[T | InvalidPayload]
     position: Position
 
 
@@ -121,7 +121,7 @@ class ReviewMarketplace(Protocol):
     """Lists of what waits for an answer, each read as a whole: what is in none of them any more has changed."""
     history: Sequence[Source[Review]]
 
-    def read(self, external_id: str) -> Review | Invalid | None:
+    def read(self, external_id: str) -> Review | InvalidPayload | None:
         """One review as it is now; None when there is none of that id."""
         ...
 

@@ -50,7 +50,7 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
     return re.compile("|".join(_PHONES)), re.compile(_EMAILS, re.IGNORECASE)
 
 
-def without_personal_data(text: str) -> str:
+def mask_pii(text: str) -> str:
     """What only looks like somebody's number (a price, a date, a size, an article, a barcode) stays as it is."""
     phone, email = _patterns()
     return phone.sub(PHONE, email.sub(EMAIL, text))

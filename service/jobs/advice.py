@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from service.advice.drafting import Drafting
+from service.advice.drafting import DraftingRun
 from service.database.clock import utcnow
-from service.jobs.context import Context
+from service.jobs.context import JobContext
 
 
-def generate_advice(context: Context) -> Mapping[str, Any]:
-    return Drafting(context.engine, context.outside.drafter, utcnow, context.goes_on).run(context.progress)
+def generate_advice(context: JobContext) -> Mapping[str, Any]:
+    return DraftingRun(context.engine, context.outside.drafter, utcnow, context.goes_on).run(context.progress)

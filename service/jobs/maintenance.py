@@ -10,7 +10,7 @@ from service.database.backup import backup_database
 from service.scheduler.monitoring import missed_runs
 from telemetry.alerts.service import AlertService
 from telemetry.jobs.store.retention import Retention
-from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.logs import cleanup_old_database_backups, cleanup_old_logs
 
 KEEP_LOGS_DAYS: Final = 30
@@ -32,7 +32,7 @@ def back_up_database(url: URL, directory: Path, now: datetime) -> dict[str, Any]
     return {"backup": backup.name, "bytes": backup.stat().st_size, "removed": removed}
 
 
-def prune_job_runs(store: JobRunStore, engine: Engine, keep_days: int, now: datetime) -> dict[str, Any]:
+def prune_job_runs(store: JobRunRepository, engine: Engine, keep_days: int, now: datetime) -> dict[str, Any]:
     """Roll up the past days, and then delete the runs, and what is known of missed ones, that are older than the days to keep."""
     pruned = Retention(engine).prune(store.names(), keep_days, now)
     return {

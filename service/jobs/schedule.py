@@ -13,7 +13,7 @@ from service.scheduler.cadence import DailyAt, Every
 from service.scheduler.job import Job
 from service.settings import Settings
 from telemetry.alerts.service import get_alert_service
-from telemetry.logs.cleanup import BACKUPS
+from telemetry.logs.cleanup import BACKUP_DIRECTORY
 
 
 def _now() -> datetime:
@@ -46,7 +46,7 @@ JOBS: Final[tuple[Job, ...]] = (
     Job(
         "backup_database",
         DailyAt(3, 10),
-        lambda c: maintenance.back_up_database(c.engine.url, c.settings.data_dir / BACKUPS, _now()),
+        lambda c: maintenance.back_up_database(c.engine.url, c.settings.data_dir / BACKUP_DIRECTORY, _now()),
         max_runtime=timedelta(hours=1),
     ),
     Job(

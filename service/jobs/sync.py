@@ -11,11 +11,11 @@ from opentelemetry.metrics import Counter
 from service.integrations.http.errors import CallError
 from service.integrations.marketplace import Order, Source
 from service.integrations.ozon.credentials import expires_soon, key_expiry
-from service.jobs.context import Context
+from service.jobs.context import JobContext
 from service.names import MARKETPLACE, OZON, STATUS, WB
 from service.orders.sync import OrderSync
 from service.reviews.sync import ReviewSync
-from service.sync.ingestion import Record
+from service.sync.ingestion import OnCounted
 
 Metadata = Mapping[str, Any]
 _log = logging.getLogger(__name__)
@@ -25,23 +25,23 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def sync_wb_reviews(context: Context) -> Metadata:
+def sync_wb_reviews(context: JobContext) -> Metadata:
     _warn(WB, context.outside.wb_token.complaint(_now()))
     return _reviews(context, WB)
 
 
-def sync_wb_orders(context: Context) -> Metadata:
+def sync_wb_orders(context: JobContext) -> Metadata:
     return _orders(context, WB, [context.outside.wb_orders])
 
 
-def sync_ozon_reviews(context: Context) -> Metadata:
+def sync_ozon_reviews(context: JobContext) -> Metadata:
     done = _reviews(context, OZON)
     with suppress(CallError):  # the reviews are read; it is asked for again at the next sync
         _warn(OZON, expires_soon(key_expiry(context.outside.ozon), _now()))
     return done
 
 
-def sync_ozon_orders(context: Context) -> Metadata:
+def sync_ozon_orders(context: JobContext) -> Metadata:
     return _orders(context, OZON, context.outside.ozon_orders.sources())
 
 
@@ -50,17 +50,17 @@ def _warn(marketplace: str, complaint: str | None) -> None:
         _log.warning(complaint, extra={"component": marketplace})
 
 
-def _reviews(context: Context, marketplace: str) -> Metadata:
+def _reviews(context: JobContext, marketplace: str) -> Metadata:
     record = _recording(context.instruments.reviews_processed, marketplace)
     return ReviewSync(context.outside.reviews(marketplace), context.engine, record, _now).run(context.progress)
 
 
-def _orders(context: Context, marketplace: str, sources: Iterable[Source[Order]]) -> Metadata:
+def _orders(context: JobContext, marketplace: str, sources: Iterable[Source[Order]]) -> Metadata:
     record = _recording(context.instruments.orders_processed, marketplace)
     return OrderSync(marketplace, sources, context.engine, record, _now).run(context.progress)
 
 
-def _recording(counter: Counter, marketplace: str) -> Record:
+def _recording(counter: Counter, marketplace: str) -> OnCounted:
     def record(status: str, number: int) -> None:
         counter.add(number, {MARKETPLACE: marketplace, STATUS: status})
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, case, select
 from sqlalchemy.orm import Session
 
-from service.database.keyset import behind
+from service.database.keyset import after_row
 from service.database.tables import OrderRow
 from service.database.upsert import Saved, digest, upsert
 from service.integrations.marketplace import Item, Order
@@ -20,7 +20,7 @@ _CONTENT: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class OrderFilter:
     """Which orders; None is any. `since`: ordered then or later."""
 
     marketplace: str | None = None
@@ -46,7 +46,7 @@ class OrderRepository:
         """Write what is new or later than what is kept; first in its transaction."""
         return upsert(self._session, OrderRow, [_values(order, now) for order in rows], _changes)
 
-    def page(self, wanted: Wanted, *, before: int | None = None, limit: int = 50) -> Sequence[OrderRow]:
+    def page(self, wanted: OrderFilter, *, before: int | None = None, limit: int = 50) -> Sequence[OrderRow]:
         """The newest first; `before` is the id of the last one of the page before.
 
         Raises:
@@ -54,7 +54,7 @@ class OrderRepository:
         """
         page = select(OrderRow).where(*wanted.conditions())
         if before is not None:
-            page = page.where(behind(self._session, OrderRow.ordered_at, OrderRow.id, before))
+            page = page.where(after_row(self._session, OrderRow.ordered_at, OrderRow.id, before))
         page = page.order_by(OrderRow.ordered_at.desc(), OrderRow.id.desc()).limit(limit)
         return self._session.scalars(page).all()
 

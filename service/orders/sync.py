@@ -9,10 +9,10 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from service.database.upsert import Saved
-from service.integrations.http.errors import Paused
+from service.integrations.http.errors import RateLimited
 from service.integrations.marketplace import Order, Source
 from service.orders.repository import OrderRepository
-from service.sync.ingestion import Ingestion, Record, Report
+from service.sync.ingestion import Ingestion, OnCounted, SyncReport
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class OrderSync:
         marketplace: str,
         sources: Iterable[Source[Order]],
         engine: Engine,
-        record: Record,
+        record: OnCounted,
         now: Callable[[], datetime],
     ) -> None:
         self._marketplace = marketplace
@@ -39,11 +39,11 @@ class OrderSync:
         Raises:
             CallError: the marketplace could not be read; what was read until then is stored.
         """
-        report = Report()
+        report = SyncReport()
         try:
             for source in self._sources:
                 self._ingestion.read(source, self._write, report)
-        except Paused as pause:
+        except RateLimited as pause:
             _log.warning("%s", pause, extra={"component": self._marketplace})
             progress["paused_until"] = pause.until.isoformat()
         finally:

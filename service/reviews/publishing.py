@@ -17,10 +17,10 @@ from service.integrations.marketplace import PUBLISHED, Review, ReviewMarketplac
 from service.reviews.repository import ReviewRepository
 from telemetry.database import transaction
 
-CLAIM: Final = timedelta(hours=1)
+CLAIM_TTL: Final = timedelta(hours=1)
 """How long an answer may go unconfirmed before somebody may try again, which begins by reading the review."""
-SHORTEST: Final = 2
-_LOOKS: Final = (0.0, 1.0, 2.0)
+MIN_ANSWER_LENGTH: Final = 2
+_CONFIRM_DELAYS: Final = (0.0, 1.0, 2.0)
 _log = logging.getLogger(__name__)
 
 
@@ -30,11 +30,11 @@ class NotPublished(Problem):
     status = 409
 
 
-class UnfitAnswer(Problem):
+class InvalidAnswer(Problem):
     status = 422
 
 
-class MaybePublished(Problem):
+class PublicationUnknown(Problem):
     """It is not known whether the marketplace took it."""
 
     status = 504
@@ -63,9 +63,9 @@ class Publisher:
 
     def publish(self, row: ReviewRow, text: str) -> Publication:
         """Raises:
-        UnfitAnswer: the text is shorter or longer than the marketplace takes.
+        InvalidAnswer: the text is shorter or longer than the marketplace takes.
         NotPublished: there is an answer already, or somebody is at it, or the review is gone.
-        MaybePublished: it was sent, and what became of it is not known; the next sync finds out.
+        PublicationUnknown: it was sent, and what became of it is not known; the next sync finds out.
         CallError: nothing was sent, since the marketplace does not answer or refuses.
         """
         text = self._fit(text)
@@ -79,15 +79,15 @@ class Publisher:
 
     def _fit(self, text: str) -> str:
         text, longest = text.strip(), self._marketplace.answer_length
-        if not SHORTEST <= len(text) <= longest:
-            raise UnfitAnswer(
-                f"An answer to a review of {self._marketplace.name} has {SHORTEST} to {longest} characters, not {len(text)}."
+        if not MIN_ANSWER_LENGTH <= len(text) <= longest:
+            raise InvalidAnswer(
+                f"An answer to a review of {self._marketplace.name} has {MIN_ANSWER_LENGTH} to {longest} characters, not {len(text)}."
             )
         return text
 
     def _claim(self, review_id: int) -> None:
         now = self._now()
-        free = or_(ReviewRow.answer_claimed_at.is_(None), ReviewRow.answer_claimed_at < now - CLAIM)
+        free = or_(ReviewRow.answer_claimed_at.is_(None), ReviewRow.answer_claimed_at < now - CLAIM_TTL)
         claim = (
             update(ReviewRow)
             .where(ReviewRow.id == review_id, ReviewRow.answered.is_(False), free)
@@ -124,13 +124,13 @@ class Publisher:
             _log.warning("An answer may have been published: %s", error, extra={"component": self._marketplace.name})
             if (found := self._look(row)) and found.answered:
                 return True
-            raise MaybePublished(
+            raise PublicationUnknown(
                 "The answer was sent, and the marketplace did not say whether it took it. The next sync finds out; "
                 "until then this review is not answered again."
             ) from error
 
     def _confirm(self, row: ReviewRow, text: str, *, proven: bool) -> Publication:
-        for pause in _LOOKS:
+        for pause in _CONFIRM_DELAYS:
             self._wait(pause)
             found = self._look(row)
             if found is None or not found.answered:

@@ -8,9 +8,9 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, bindparam, case, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.database.keyset import behind
-from service.database.tables import MODERATED, WAITING, AdviceRow, ReviewRow
-from service.database.upsert import Saved, digest, only, upsert
+from service.database.keyset import after_row
+from service.database.tables import MODERATED, UNANSWERED, AdviceRow, ReviewRow
+from service.database.upsert import Saved, by_key, digest, upsert
 from service.errors import Problem
 from service.integrations.marketplace import Review
 from service.names import DRAFTED
@@ -29,7 +29,7 @@ class ReviewNotFound(Problem):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ReviewFilter:
     """Which reviews; None is any. `since`: created then or later."""
 
     marketplace: str | None = None
@@ -72,7 +72,7 @@ class ReviewRepository:
         newest = select(AdviceRow).where(AdviceRow.review_id == review_id).order_by(drafted.desc(), AdviceRow.id.desc())
         return self._session.scalars(newest.limit(1)).one_or_none()
 
-    def page(self, wanted: Wanted, *, before: int | None = None, limit: int = 50) -> Sequence[ReviewRow]:
+    def page(self, wanted: ReviewFilter, *, before: int | None = None, limit: int = 50) -> Sequence[ReviewRow]:
         """The newest first; `before` is the id of the last one of the page before.
 
         Raises:
@@ -80,13 +80,13 @@ class ReviewRepository:
         """
         page = select(ReviewRow).where(*wanted.conditions())
         if before is not None:
-            page = page.where(behind(self._session, ReviewRow.created_at, ReviewRow.id, before))
+            page = page.where(after_row(self._session, ReviewRow.created_at, ReviewRow.id, before))
         page = page.order_by(ReviewRow.created_at.desc(), ReviewRow.id.desc()).limit(limit)
         return self._session.scalars(page).all()
 
     def missed(self, marketplace: str, since: datetime, limit: int) -> Sequence[str]:
         """Those that are kept as waiting for an answer, and were last seen before that; their ids, the oldest first."""
-        return self._last_seen(WAITING, marketplace, since, limit)
+        return self._last_seen(UNANSWERED, marketplace, since, limit)
 
     def in_moderation(self, marketplace: str, since: datetime, limit: int) -> Sequence[str]:
         """Those whose answer is being looked at by the marketplace, last seen before that; their ids, the oldest first."""
@@ -101,7 +101,7 @@ class ReviewRepository:
         return self._session.scalars(rows.order_by(ReviewRow.seen_at).limit(limit)).all()
 
     def mark_seen(self, marketplace: str, external_ids: Iterable[str], now: datetime) -> None:
-        one = update(ReviewRow).where(only(ReviewRow, marketplace, bindparam("seen"))).values(seen_at=now)
+        one = update(ReviewRow).where(by_key(ReviewRow, marketplace, bindparam("seen"))).values(seen_at=now)
         if seen := [{"seen": external_id} for external_id in external_ids]:
             self._session.connection().execute(one, seen)
 
@@ -111,7 +111,7 @@ class ReviewRepository:
         What was read later counts. With its digest gone, one that comes back is a change.
         """
         there = ReviewRow.gone_at.is_(None), ReviewRow.as_of <= now
-        one = update(ReviewRow).where(only(ReviewRow, marketplace, external_id), *there)
+        one = update(ReviewRow).where(by_key(ReviewRow, marketplace, external_id), *there)
         gone = one.values(gone_at=now, seen_at=now, as_of=now, digest="", advice_due_at=None)
         return bool(self._session.connection().execute(gone).rowcount)
 

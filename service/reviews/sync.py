@@ -9,10 +9,10 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from service.database.upsert import Saved
-from service.integrations.http.errors import Paused
+from service.integrations.http.errors import RateLimited
 from service.integrations.marketplace import Review, ReviewMarketplace
 from service.reviews.repository import ReviewRepository
-from service.sync.ingestion import Ingestion, Record, Report
+from service.sync.ingestion import Ingestion, OnCounted, SyncReport
 from telemetry.database import transaction
 
 MISSED: Final = 200
@@ -24,7 +24,7 @@ class ReviewSync:
     """`record` is told of rows by what became of them: `new`, `changed`, `unchanged`, `invalid`, `gone`."""
 
     def __init__(
-        self, marketplace: ReviewMarketplace, engine: Engine, record: Record, now: Callable[[], datetime]
+        self, marketplace: ReviewMarketplace, engine: Engine, record: OnCounted, now: Callable[[], datetime]
     ) -> None:
         self._marketplace = marketplace
         self._engine = engine
@@ -39,17 +39,17 @@ class ReviewSync:
         Raises:
             CallError: the marketplace could not be read; what was read until then is stored.
         """
-        report, also = Report(), {"gone": 0}
+        report, also = SyncReport(), {"gone": 0}
         try:
             self._read(report, also)
-        except Paused as pause:
+        except RateLimited as pause:
             _log.warning("%s", pause, extra={"component": self._marketplace.name})
             progress["paused_until"] = pause.until.isoformat()
         finally:
             progress.update(report.as_metadata(), **also)
         return progress
 
-    def _read(self, report: Report, also: dict[str, int]) -> None:
+    def _read(self, report: SyncReport, also: dict[str, int]) -> None:
         began = min(self._ingestion.read(source, self._waiting, report) for source in self._marketplace.unanswered)
         for source in self._marketplace.history:
             self._ingestion.read(source, self._history, report)
@@ -71,7 +71,7 @@ class ReviewSync:
             reviews, name = ReviewRepository(session), self._marketplace.name
             return [*reviews.missed(name, began, MISSED), *reviews.in_moderation(name, began, MODERATED)]
 
-    def _look(self, external_id: str, report: Report, also: dict[str, int]) -> None:
+    def _look(self, external_id: str, report: SyncReport, also: dict[str, int]) -> None:
         """Answered meanwhile, or removed; or archived, which is no longer to be answered either."""
         asked = self._now()
         # Before it is read: one that never can be has had its turn, and is behind the others the next time.

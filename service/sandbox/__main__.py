@@ -23,8 +23,8 @@ from service.sandbox.openai.service import OpenAIFake
 from service.sandbox.options import Options
 from service.sandbox.ozon.service import OzonFake
 from service.sandbox.server import Sandbox
-from service.sandbox.service import Fake, Ground
-from service.sandbox.simulation import World, utcnow
+from service.sandbox.service import Environment, FakeService
+from service.sandbox.simulation import Simulation, utcnow
 from service.sandbox.telegram.service import TelegramFake
 from service.sandbox.wildberries.service import WildberriesFake
 
@@ -32,9 +32,9 @@ _LARGEST_PORT: Final = 65535
 
 
 def build(seed: int, faults: Faults, options: Options, journal: Journal) -> Sandbox:
-    world = World(seed, journal.begin(seed, utcnow()))
-    ground = Ground(world, journal, options)
-    fakes: dict[str, Fake] = {
+    world = Simulation(seed, journal.begin(seed, utcnow()))
+    ground = Environment(world, journal, options)
+    fakes: dict[str, FakeService] = {
         "wb": WildberriesFake(ground),
         "ozon": OzonFake(ground),
         "openai": OpenAIFake(ground),

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.sandbox.faults import Faults, FaultyService
-from service.sandbox.service import Fake, Ground
+from service.sandbox.service import Environment, FakeService
 
 HEADER: Final = "x-sandbox"
 MARK: Final = "sovani"
@@ -30,7 +30,7 @@ nothing leaves. Seed {seed}, began {epoch}.</p>
 class Sandbox:
     """What runs: the fakes by name, and the faults of the moment."""
 
-    def __init__(self, ground: Ground, fakes: Mapping[str, Fake], faults: Faults) -> None:
+    def __init__(self, ground: Environment, fakes: Mapping[str, FakeService], faults: Faults) -> None:
         self.ground = ground
         self.fakes = dict(fakes)
         self.faults = faults

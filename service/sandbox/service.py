@@ -9,19 +9,19 @@ from starlette.routing import BaseRoute
 
 from service.sandbox.journal import Journal
 from service.sandbox.options import Options
-from service.sandbox.simulation import World
+from service.sandbox.simulation import Simulation
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class Environment:
     """What every fake stands on."""
 
-    world: World
+    world: Simulation
     journal: Journal
     options: Options
 
 
-class Fake(Protocol):
+class FakeService(Protocol):
     """Served below each of its prefixes; `truth` is what a client ought to have in the end, by kind."""
 
     def routes(self) -> dict[str, list[BaseRoute]]:

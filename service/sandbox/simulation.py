@@ -14,7 +14,7 @@ def utcnow() -> datetime:
 
 
 @dataclass(slots=True)
-class World:
+class Simulation:
     """`epoch` is when it began to live: what lies before is its backlog. Frozen, nothing new happens in it."""
 
     seed: int
@@ -40,7 +40,7 @@ class World:
 class Timeline:
     """When the things of one kind come to be: `backlog` of them evenly over `span` before the epoch, then one each `period`."""
 
-    world: World
+    world: Simulation
     backlog: int
     span: timedelta
     period: timedelta

@@ -29,7 +29,7 @@ _CODE: Final = Path(__file__).resolve().parents[2]
 _log = logging.getLogger(__name__)
 
 
-def answers(host: str, port: int, timeout: float = 2.0) -> bool:
+def is_sandbox_at(host: str, port: int, timeout: float = 2.0) -> bool:
     """Whether a sandbox, and nothing else, answers there."""
     with closing(http.client.HTTPConnection(host, port, timeout=timeout)) as connection:
         try:
@@ -39,7 +39,7 @@ def answers(host: str, port: int, timeout: float = 2.0) -> bool:
             return False
 
 
-def listens(host: str, port: int, timeout: float = 2.0) -> bool:
+def is_port_taken(host: str, port: int, timeout: float = 2.0) -> bool:
     """Whether anybody has the port."""
     try:
         with socket.create_connection((host, port), timeout):
@@ -54,7 +54,7 @@ def _environment() -> Mapping[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
 
 
-class Keeper:
+class SandboxProcess:
     """Starts the sandbox where nobody has its port, and again when it has ended."""
 
     def __init__(self, host: str, port: int, journal: Path, arguments: Sequence[str] = ()) -> None:
@@ -88,10 +88,10 @@ class Keeper:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            if answers(self._host, self._port):
+            if is_sandbox_at(self._host, self._port):
                 self._found()
                 self._stop.wait(POLL)
-            elif listens(self._host, self._port):
+            elif is_port_taken(self._host, self._port):
                 self._missed()
                 self._stop.wait(POLL)
             else:
@@ -127,10 +127,10 @@ class Keeper:
         )
         self._process, deadline = process, time.monotonic() + _COMES_UP
         while not self._stop.wait(_LOOK) and process.poll() is None and time.monotonic() < deadline:
-            if answers(self._host, self._port):
+            if is_sandbox_at(self._host, self._port):
                 return
         code = process.poll()
-        if code is not None and not self._stop.is_set() and not listens(self._host, self._port):
+        if code is not None and not self._stop.is_set() and not is_port_taken(self._host, self._port):
             self._failed(code)
 
     def _failed(self, code: int) -> None:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-MOST_COUNTED: Final = 10_000
+MAX_COUNTED: Final = 10_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _INSTANT: Final = timedelta(microseconds=1)
 _AROUND: Final = timedelta(hours=36)
@@ -32,7 +32,7 @@ class Cadence(Protocol):
         ...
 
     def count(self, after: datetime, until: datetime) -> int:
-        """How many ticks are later than `after` and not later than `until`; what takes long to count ends at `MOST_COUNTED`."""
+        """How many ticks are later than `after` and not later than `until`; what takes long to count ends at `MAX_COUNTED`."""
         ...
 
 
@@ -192,6 +192,6 @@ def _before(cadence: Cadence, moment: datetime) -> datetime:
 
 def _count(cadence: Cadence, after: datetime, until: datetime) -> int:
     counted = 0
-    while counted < MOST_COUNTED and (after := cadence.after(after)) <= until:
+    while counted < MAX_COUNTED and (after := cadence.after(after)) <= until:
         counted += 1
     return counted

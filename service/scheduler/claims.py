@@ -14,10 +14,10 @@ from service.database.clock import database_now
 from service.database.tables import ScheduleClaim
 from telemetry.database import transaction
 
-LEASE: Final = 30.0
+LEASE_SECONDS: Final = 30.0
 """Seconds after which the run of a killed process no longer keeps the next one from beginning."""
 _NO_TICK: Final = datetime(1970, 1, 1, tzinfo=UTC)
-Taken = Literal["mine", "running", "taken"]
+ClaimResult = Literal["mine", "running", "taken"]
 
 
 class Claims:
@@ -28,7 +28,7 @@ class Claims:
         self._clock = clock
         self._dialect: Any = postgresql if engine.dialect.name == "postgresql" else sqlite
 
-    def take(self, job_name: str, tick: datetime, holder: str, *, overlaps: bool = False) -> Taken:
+    def take(self, job_name: str, tick: datetime, holder: str, *, overlaps: bool = False) -> ClaimResult:
         """Claim a tick: `mine` to be run, `taken` by somebody else, or, since the run before it goes on, to be passed over.
 
         A tick is claimed in either case: of all who come for it, one is told that it is `running`.
@@ -84,7 +84,7 @@ class Claims:
         return database_now(self._engine, self._clock)
 
     def _until(self) -> Any:
-        return self._now() + LEASE
+        return self._now() + LEASE_SECONDS
 
     def _change(self, job_name: str, holder: str, values: Mapping[str, Any]) -> bool:
         ours = update(ScheduleClaim).where(ScheduleClaim.job_name == job_name, ScheduleClaim.holder == holder)
@@ -92,5 +92,5 @@ class Claims:
             return session.scalar(ours.values(values).returning(ScheduleClaim.job_name)) is not None
 
 
-def new_holder() -> str:
+def new_owner() -> str:
     return uuid.uuid4().hex

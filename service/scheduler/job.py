@@ -53,7 +53,7 @@ class Schedule:
     """The jobs of this service, and which of them can run with its settings."""
 
     def __init__(self, settings: Settings, jobs: Iterable[Job]) -> None:
-        self.jobs = tuple(_at_its_pace(job, settings) for job in jobs)
+        self.jobs = tuple(_in_environment(job, settings) for job in jobs)
         self._missing = {job.name: job.missing(settings) for job in self.jobs}
 
     def get(self, name: str) -> Job:
@@ -70,5 +70,5 @@ class Schedule:
         return [job for job in self.jobs if self._missing[job.name] is None]
 
 
-def _at_its_pace(job: Job, settings: Settings) -> Job:
+def _in_environment(job: Job, settings: Settings) -> Job:
     return replace(job, cadence=job.in_sandbox) if settings.sandbox and job.in_sandbox else job

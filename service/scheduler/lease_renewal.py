@@ -1,4 +1,4 @@
-"""Leases: a run says again and again that it goes on, as long as its process lives, so that no other run begins meanwhile."""
+"""LeaseRenewer: a run says again and again that it goes on, as long as its process lives, so that no other run begins meanwhile."""
 
 import logging
 import threading
@@ -8,22 +8,22 @@ from typing import Final, Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.scheduler.claims import LEASE
-from telemetry.error_text import describe
+from service.scheduler.claims import LEASE_SECONDS
+from telemetry.error_text import safe_text
 
-EXTEND: Final = LEASE / 3
+RENEW_EVERY: Final = LEASE_SECONDS / 3
 _log = logging.getLogger(__name__)
 
 
-class Extending(Protocol):
+class LeaseStore(Protocol):
     def extend(self, job_name: str, holder: str) -> bool: ...
     def release(self, job_name: str, holder: str) -> None: ...
 
 
-class Leases:
+class LeaseRenewer:
     """The runs of this process. One thread extends them all, from the first one on."""
 
-    def __init__(self, claims: Extending, every: float = EXTEND) -> None:
+    def __init__(self, claims: LeaseStore, every: float = RENEW_EVERY) -> None:
         self._claims = claims
         self._every = every
         self._held: dict[str, str] = {}
@@ -53,7 +53,7 @@ class Leases:
         try:
             self._claims.release(job_name, holder)
         except SQLAlchemyError as error:
-            _log.warning("The lease of %s is left to end by itself (%s).", job_name, describe(error))
+            _log.warning("The lease of %s is left to end by itself (%s).", job_name, safe_text(error))
 
     def _run(self) -> None:
         while not self._stop.wait(self._every):
@@ -64,7 +64,7 @@ class Leases:
         try:
             kept = self._claims.extend(job_name, holder)
         except SQLAlchemyError as error:
-            _log.warning("The lease of %s cannot be extended now (%s).", job_name, describe(error))
+            _log.warning("The lease of %s cannot be extended now (%s).", job_name, safe_text(error))
             return
         if not kept and holder in self._held:
             _log.warning("The lease of %s was over while it ran; another run may have begun.", job_name)

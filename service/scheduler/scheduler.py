@@ -10,37 +10,37 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from service.database.clock import utcnow
-from service.scheduler.claims import Taken, new_holder
+from service.scheduler.claims import ClaimResult, new_owner
 from service.scheduler.job import Job, RunContext, Schedule
-from service.scheduler.lease_renewal import Extending, Leases
-from service.shutdown import cancel
+from service.scheduler.lease_renewal import LeaseRenewer, LeaseStore
+from service.shutdown import cancel_thread
 from telemetry import semconv
 from telemetry.error_text import CheckFailed
 from telemetry.jobs.job_span import JobHandle
 from telemetry.jobs.monitor import monitor_job
 
-LONGEST_SLEEP: Final = timedelta(seconds=30)
-MOST_AT_ONCE: Final = 8
-_CANCELLED_WITHIN: Final = 1.0
+MAX_SLEEP: Final = timedelta(seconds=30)
+MAX_CONCURRENT_ATTEMPTS: Final = 8
+_CANCEL_TIMEOUT: Final = 1.0
 _log = logging.getLogger(__name__)
 
 
-class Claiming(Extending, Protocol):
-    def take(self, job_name: str, tick: datetime, holder: str, *, overlaps: bool = False) -> Taken: ...
+class Claiming(LeaseStore, Protocol):
+    def take(self, job_name: str, tick: datetime, holder: str, *, overlaps: bool = False) -> ClaimResult: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class SchedulerHooks:
     """What a scheduler tells and asks: the name of a job whose tick was passed over; whether jobs may still begin."""
 
     skipped: Callable[[str], None] = lambda _job_name: None
     may_begin: Callable[[], bool] = lambda: True
 
 
-_NOBODY_WATCHES: Final = Watch()
+_NO_HOOKS: Final = SchedulerHooks()
 
 
-def run_job(job: Job, context: RunContext, scheduled_for: datetime | None = None) -> JobHandle:
+def execute_job(job: Job, context: RunContext, scheduled_for: datetime | None = None) -> JobHandle:
     """Run one job now, recorded. What it raises is for the caller."""
     with monitor_job(job.name, scheduled_for=scheduled_for, max_runtime=job.max_runtime) as run:
         run.metadata.update(job.run(context.of(run.metadata)))
@@ -57,11 +57,11 @@ class Scheduler:
         claims: Claiming,
         now: Callable[[], datetime] = utcnow,
         *,
-        watch: Watch = _NOBODY_WATCHES,
+        watch: SchedulerHooks = _NO_HOOKS,
     ) -> None:
         self._context = context
         self._claims = claims
-        self._leases = Leases(claims)
+        self._leases = LeaseRenewer(claims)
         self._now = now
         self._watch = watch
         self._jobs = schedule.scheduled()
@@ -87,8 +87,8 @@ class Scheduler:
         self._join(deadline)
         for thread, name in self._alive():
             _log.warning("Job %s was not done within its grace, and is cancelled.", name)
-            cancel(thread)
-        self._join(time.monotonic() + _CANCELLED_WITHIN)
+            cancel_thread(thread)
+        self._join(time.monotonic() + _CANCEL_TIMEOUT)
         self._leases.stop()
         return [name for _, name in self._alive()]
 
@@ -100,7 +100,7 @@ class Scheduler:
     def _run(self) -> None:
         while not self._stop.is_set():
             wake = self.step(self._now())
-            self._stop.wait(max(0.0, min(wake - self._now(), LONGEST_SLEEP).total_seconds()))
+            self._stop.wait(max(0.0, min(wake - self._now(), MAX_SLEEP).total_seconds()))
 
     def step(self, now: datetime) -> datetime:
         """Start what is due, and say when the next tick is. Of several missed ticks, the last one counts.
@@ -115,13 +115,13 @@ class Scheduler:
                     tick = following
                 self._due[job.name] = following
                 self._begin(job, tick)
-        return min(self._due.values(), default=now + LONGEST_SLEEP)
+        return min(self._due.values(), default=now + MAX_SLEEP)
 
     def _begin(self, job: Job, tick: datetime) -> None:
         if not self._watch.may_begin():
             return
         self._running = dict(self._alive())
-        if list(self._running.values()).count(job.name) >= MOST_AT_ONCE:
+        if list(self._running.values()).count(job.name) >= MAX_CONCURRENT_ATTEMPTS:
             self._pass_over(job, tick)  # a database that hangs keeps them all from being claimed
             return
         thread = threading.Thread(target=self._attempt, args=(job, tick), name=f"job-{job.name}", daemon=True)
@@ -142,17 +142,17 @@ class Scheduler:
             _log.info("Job %s was cancelled: %s", job.name, error)
         except (Exception, SystemExit):  # noqa: BLE001  # a job that fails is logged once, here, and the loop goes on
             # One failure is nobody's alert; `telemetry.alerts.rules.job_failures` tells of too many in a row.
-            about = {semconv.COMPONENT: "scheduler", semconv.ALERT_ELSEWHERE: True}
+            about = {semconv.COMPONENT: "scheduler", semconv.ALERT_REPORTED_ELSEWHERE: True}
             _log.exception("Job %s failed", job.name, extra=about)
 
     def _run_claimed(self, job: Job, tick: datetime) -> None:
-        holder = new_holder()
+        holder = new_owner()
         taken = self._claims.take(job.name, tick, holder, overlaps=job.overlaps)
         if taken == "running":
             self._pass_over(job, tick)
         elif taken == "mine":
             with self._leases.held(job.name, holder):
-                run_job(job, self._context, tick)
+                execute_job(job, self._context, tick)
 
     def _pass_over(self, job: Job, tick: datetime) -> None:
         self._watch.skipped(job.name)

@@ -1,4 +1,4 @@
-"""Positions: how far each source was read. One moves when all that was read until there is stored."""
+"""SyncPositions: how far each source was read. One moves when all that was read until there is stored."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from service.database.upsert import insert_into
 from service.integrations.marketplace import START, Position
 
 
-class Positions:
+class SyncPositions:
     def __init__(self, session: Session) -> None:
         self._session = session
 

@@ -22,9 +22,9 @@ from opentelemetry.trace import SpanContext
 
 from telemetry import semconv
 from telemetry.redaction.policy import redact
-from telemetry.sdk.trace_suppression import is_untraced
+from telemetry.sdk.trace_suppression import is_suppressed
 
-LONGEST: Final = 1024 * 1024
+MAX_TEXT_LENGTH: Final = 1024 * 1024
 """Characters of a text that are kept: of a longer one the beginning and the end."""
 
 
@@ -75,7 +75,7 @@ class Alert:
     is_sampled: bool = False
 
     @classmethod
-    def from_log_record(cls, readable: ReadableLogRecord, source: "Source") -> Self:
+    def from_log_record(cls, readable: ReadableLogRecord, source: "AlertKey") -> Self:
         record, attributes = readable.log_record, readable.log_record.attributes or {}
         trace_id, span_id, is_sampled = _trace(record.context, _text(attributes, semconv.ALERT_RUN))
         return cls(
@@ -85,11 +85,11 @@ class Alert:
             words=_shown(str(record.body)),
             at=source.at,
             error=_error(_text(attributes, EXCEPTION_TYPE), _text(attributes, EXCEPTION_MESSAGE)),
-            place=_text(attributes, semconv.ALERT_PLACE),
+            place=_text(attributes, semconv.ALERT_LOCATION),
             stack=_shown(_text(attributes, EXCEPTION_STACKTRACE)),
             state=source.state,
             is_end=bool(attributes.get(semconv.ALERT_ENDED)),
-            follows=_text(attributes, semconv.ALERT_FOLLOWS),
+            follows=_text(attributes, semconv.ALERT_INHIBITED_BY),
             facts=_facts(attributes.get(semconv.ALERT_FACTS)),
             trace_id=trace_id,
             span_id=span_id,
@@ -98,7 +98,7 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class AlertKey:
     """Where a report comes from, which is all that a repeat needs: see `Alert`."""
 
     fingerprint: str
@@ -112,14 +112,14 @@ class Source:
         """None for a record that is no alert: one below ERROR that does not say so itself, or one that is told elsewhere."""
         record, attributes = readable.log_record, readable.log_record.attributes or {}
         level = _level(record.severity_number, attributes.get(semconv.ALERT_LEVEL))
-        if level is None or semconv.ALERT_ELSEWHERE in attributes:
+        if level is None or semconv.ALERT_REPORTED_ELSEWHERE in attributes:
             return None
         scope = readable.instrumentation_scope
         component = _text(attributes, semconv.COMPONENT) or (scope.name if scope else semconv.OTHER).partition(".")[0]
         state = _text(attributes, semconv.ALERT_STATE)
         return cls(
             fingerprint=_text(attributes, semconv.ALERT_FINGERPRINT)
-            or (_fingerprint("state", state) if state else _of_source(record, component, in_job)),
+            or (_fingerprint("state", state) if state else _alert_key(record, component, in_job)),
             level=level,
             component=component,
             state=state,
@@ -127,9 +127,9 @@ class Source:
         )
 
 
-def _of_source(record: LogRecord, component: str, in_job: Callable[[SpanContext], bool]) -> str:
+def _alert_key(record: LogRecord, component: str, in_job: Callable[[SpanContext], bool]) -> str:
     attributes = record.attributes or {}
-    error_type, place = _text(attributes, EXCEPTION_TYPE), _text(attributes, semconv.ALERT_PLACE)
+    error_type, place = _text(attributes, EXCEPTION_TYPE), _text(attributes, semconv.ALERT_LOCATION)
     return _fingerprint(component, error_type, place, _span_name(attributes, record.context, in_job))
 
 
@@ -163,7 +163,7 @@ def _trace(context: Context | None, run_id: str) -> tuple[str, str, bool]:
     if len(run_id) == _RUN_ID:
         return run_id[:_TRACE_ID], run_id[_TRACE_ID:], True
     found = trace.get_current_span(context).get_span_context()
-    if not found.is_valid or is_untraced(context):
+    if not found.is_valid or is_suppressed(context):
         return "", "", False
     return trace.format_trace_id(found.trace_id), trace.format_span_id(found.span_id), found.trace_flags.sampled
 
@@ -190,9 +190,9 @@ def _shown(text: str) -> str:
 
 
 def _cut(text: str) -> str:
-    if len(text) <= LONGEST:
+    if len(text) <= MAX_TEXT_LENGTH:
         return text
-    half = LONGEST // 2
+    half = MAX_TEXT_LENGTH // 2
     return f"{text[:half]}\n[… {len(text) - 2 * half:,} characters left out …]\n{text[-half:]}"
 
 

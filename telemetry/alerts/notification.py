@@ -6,25 +6,25 @@ from typing import Literal
 
 from telemetry.alerts.incident import Incident
 
-Kind = Literal["alert", "again", "digest", "summary", "end", "file"]
+NotificationKind = Literal["alert", "again", "digest", "summary", "end", "file"]
 
 
-Why = Literal["alert", "again", "end"]
+PendingReason = Literal["alert", "again", "end"]
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PendingIncident:
     """An alert, and why it is to be told."""
 
     incident: Incident
-    why: Why
+    why: PendingReason
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class Notification:
     """`id` is 0 for one that has not been begun."""
 
-    kind: Kind
+    kind: NotificationKind
     incidents: Sequence[Incident]
     id: int = 0
     is_doubtful: bool = False

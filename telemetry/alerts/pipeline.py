@@ -1,4 +1,4 @@
-"""Alerts of one process: what takes them in, keeps them, looks for them and sends them, put together."""
+"""AlertPipeline of one process: what takes them in, keeps them, looks for them and sends them, put together."""
 
 import os
 import socket
@@ -18,36 +18,36 @@ from sqlalchemy.engine import Engine
 from telemetry.alerts.channels.channel import Channel
 from telemetry.alerts.channels.telegram import Bot, Telegram
 from telemetry.alerts.channels.webhook import Webhook
-from telemetry.alerts.dispatch.delivery_telemetry import Delivery
+from telemetry.alerts.dispatch.delivery_telemetry import DeliveryTelemetry
 from telemetry.alerts.dispatch.dispatcher import Dispatcher, Sender
-from telemetry.alerts.dispatch.fallback import Emergency
-from telemetry.alerts.dispatch.worker import Sending
-from telemetry.alerts.intake.deduplicator import Desk
+from telemetry.alerts.dispatch.fallback import FallbackNotifier
+from telemetry.alerts.dispatch.worker import DispatchWorker
+from telemetry.alerts.intake.deduplicator import Deduplicator
 from telemetry.alerts.intake.exporter import AlertExporter
 from telemetry.alerts.outbox import file
 from telemetry.alerts.outbox.file import Outbox
-from telemetry.alerts.outbox.incidents import Reports
-from telemetry.alerts.outbox.leases import Leases
-from telemetry.alerts.outbox.queries import Overview
+from telemetry.alerts.outbox.incidents import IncidentRepository
+from telemetry.alerts.outbox.leases import OutboxLeases
+from telemetry.alerts.outbox.queries import AlertQueries
 from telemetry.alerts.outbox.silences import Silences
 from telemetry.alerts.rules import resource_usage
-from telemetry.alerts.rules.condition import States
-from telemetry.alerts.rules.database_down import DatabaseLook
-from telemetry.alerts.rules.evaluator import Looks, Watch
-from telemetry.alerts.rules.job_failures import JobsLook
-from telemetry.alerts.self_metrics import Accounts
+from telemetry.alerts.rules.condition import ConditionTracker
+from telemetry.alerts.rules.database_down import DatabaseDownRule
+from telemetry.alerts.rules.evaluator import RuleEvaluator, Rules
+from telemetry.alerts.rules.job_failures import JobFailuresRule
+from telemetry.alerts.self_metrics import AlertMetrics
 from telemetry.alerts.service import AlertService
-from telemetry.database import beside
-from telemetry.error_text import describe
+from telemetry.database import dedicated_engine
+from telemetry.error_text import safe_text
 from telemetry.health.report import CheckResult
-from telemetry.health.system_resources import Resources
-from telemetry.jobs.statistics.failure_streaks import streaks
-from telemetry.periodic import Rounds
+from telemetry.health.system_resources import SystemResources
+from telemetry.jobs.statistics.failure_streaks import failure_streaks
+from telemetry.periodic import PeriodicTask
 from telemetry.settings import TelemetrySettings
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class PipelineContext:
     """How what is told is measured and traced. `in_job` says whether a span is that of a job, or inside of one."""
 
     tracer: Tracer
@@ -70,32 +70,34 @@ def channels(settings: TelemetrySettings) -> list[Channel]:
     return found
 
 
-class Alerts:
+class AlertPipeline:
     """`resources` are the disks and the memory that are looked after, `engine` the database."""
 
-    def __init__(self, settings: TelemetrySettings, engine: Engine, resources: Resources, around: Surroundings) -> None:
+    def __init__(
+        self, settings: TelemetrySettings, engine: Engine, resources: SystemResources, around: PipelineContext
+    ) -> None:
         self.outbox = Outbox(Path(settings.data_dir) / file.FILE)
-        self.overview = Overview(self.outbox)
+        self.overview = AlertQueries(self.outbox)
         self.silences = Silences(self.outbox)
         self.channels: Sequence[Channel] = channels(settings)
         sender = Sender(f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}", around.clock)
-        delivery = Delivery(around.tracer, around.meter, around.dropped, settings.trace_url_template or "")
-        desk = Desk(Reports(self.outbox), delivery.dropped)
+        delivery = DeliveryTelemetry(around.tracer, around.meter, around.dropped, settings.trace_url_template or "")
+        desk = Deduplicator(IncidentRepository(self.outbox), delivery.dropped)
         self.exporter = AlertExporter(desk, around.in_job)
         dispatcher = Dispatcher(self.outbox, self.channels, delivery, sender)
-        self._sending = Sending(desk, dispatcher, Emergency(self.channels, around.clock), self._waiting)
+        self._sending = DispatchWorker(desk, dispatcher, FallbackNotifier(self.channels, around.clock), self._waiting)
         self._clock = around.clock
-        self._shared, self._engine = engine, beside(engine)
-        states = States(self.outbox, around.clock)
+        self._shared, self._engine = engine, dedicated_engine(engine)
+        states = ConditionTracker(self.outbox, around.clock)
         thresholds = resource_usage.Thresholds(settings.alert_threshold_disk, settings.alert_threshold_memory)
-        self.service = AlertService(partial(resource_usage.look_at, resources, thresholds, states))
+        self.service = AlertService(partial(resource_usage.evaluate, resources, thresholds, states))
         self._watch = self._watching(settings.alert_threshold_job_failures, states, sender)
-        Accounts(self.overview, desk, [each.name for each in self.channels], around.clock).observe(around.meter)
+        AlertMetrics(self.overview, desk, [each.name for each in self.channels], around.clock).observe(around.meter)
 
-    def _watching(self, failures: int, states: States, sender: Sender) -> Rounds:
-        jobs = JobsLook(lambda: streaks(self._engine), Reports(self.outbox), failures)
-        looks = Looks(DatabaseLook(self._ping, states), jobs, self.service.check_system_resources)
-        return Watch(looks, Leases(self.outbox), sender.name, self._clock).rounds()
+    def _watching(self, failures: int, states: ConditionTracker, sender: Sender) -> PeriodicTask:
+        jobs = JobFailuresRule(lambda: failure_streaks(self._engine), IncidentRepository(self.outbox), failures)
+        looks = Rules(DatabaseDownRule(self._ping, states), jobs, self.service.check_system_resources)
+        return RuleEvaluator(looks, OutboxLeases(self.outbox), sender.name, self._clock).rounds()
 
     def start(self) -> None:
         """Send and watch, in threads; what another process has left unsent is sent as well."""
@@ -121,7 +123,7 @@ class Alerts:
         try:
             found = [state.stopped for state in self.overview.channels() if state.stopped]
         except (sqlite3.Error, OSError) as error:
-            found = [f"the outbox cannot be read: {describe(error)}"]
+            found = [f"the outbox cannot be read: {safe_text(error)}"]
         return CheckResult("warning", {"error": found[0]}, found[0]) if found else CheckResult()
 
     def _waiting(self) -> int:

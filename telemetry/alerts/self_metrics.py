@@ -1,4 +1,4 @@
-"""Accounts: the alerts by state, how old the oldest that waits is, and whether the channels take them, as metrics."""
+"""AlertMetrics: the alerts by state, how old the oldest that waits is, and whether the channels take them, as metrics."""
 
 import sqlite3
 import threading
@@ -8,17 +8,19 @@ from typing import Final
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from telemetry import semconv
-from telemetry.alerts.intake.deduplicator import Desk
-from telemetry.alerts.outbox.queries import Counts, Overview
+from telemetry.alerts.intake.deduplicator import Deduplicator
+from telemetry.alerts.outbox.queries import AlertCounts, AlertQueries
 
 _SHARED_FOR: Final = 1.0
-_NOTHING: Final = Counts(0, 0, 0, 0, None)
+_NOTHING: Final = AlertCounts(0, 0, 0, 0, None)
 
 
-class Accounts:
+class AlertMetrics:
     """What the outbox says, asked once for a scrape; while it says nothing, what it said last."""
 
-    def __init__(self, overview: Overview, desk: Desk, channels: Iterable[str], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, overview: AlertQueries, desk: Deduplicator, channels: Iterable[str], clock: Callable[[], float]
+    ) -> None:
         self._overview = overview
         self._desk = desk
         self._channels = tuple(channels)
@@ -42,7 +44,7 @@ class Accounts:
         for name, values, unit, description in gauges:
             meter.create_observable_gauge(name, [_callback(values)], unit, description)
 
-    def _fresh(self) -> Counts:
+    def _fresh(self) -> AlertCounts:
         with self._lock:
             now = self._clock()
             if abs(now - self._asked) >= _SHARED_FOR:

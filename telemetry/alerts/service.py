@@ -32,7 +32,7 @@ class AlertService:
 
         `follows` names the state, such as `database`, that may be its cause, and beside which it is not told.
         """
-        self._report(message, level, component, {semconv.ALERT_FOLLOWS: follows} if follows else {})
+        self._report(message, level, component, {semconv.ALERT_INHIBITED_BY: follows} if follows else {})
 
     async def send_alert(self, message: str, level: AlertLevel = AlertLevel.ERROR, component: str = "app") -> None:
         """`report`, for code that awaits: it does not wait for the sending."""

@@ -7,10 +7,10 @@ from typing import Final
 
 import psutil
 
-from telemetry.durations import human
+from telemetry.durations import format_duration
 from telemetry.health.report import CheckResult, Status
 from telemetry.health.runner import Check
-from telemetry.health.system_resources import Resources
+from telemetry.health.system_resources import SystemResources
 
 _GB: Final = 1024**3
 _MB: Final = 1024**2
@@ -27,7 +27,7 @@ def timed(ping: Callable[[], object]) -> Check:
     return check
 
 
-def disk(resources: Resources, threshold: int) -> Check:
+def disk(resources: SystemResources, threshold: int) -> Check:
     """The fullest of the filesystems, by space or by inodes; over the threshold, in percent, it is a warning."""
 
     def check() -> CheckResult:
@@ -44,7 +44,7 @@ def disk(resources: Resources, threshold: int) -> Check:
     return check
 
 
-def memory(resources: Resources, threshold: int) -> Check:
+def memory(resources: SystemResources, threshold: int) -> Check:
     def check() -> CheckResult:
         usage = resources.usage_of_memory()
         return CheckResult(
@@ -61,7 +61,7 @@ def uptime(read: Callable[[], float] | None = None) -> Check:
 
     def check() -> CheckResult:
         seconds = read()
-        return CheckResult(details={"uptime_seconds": round(seconds, 1), "uptime_human": human(seconds)})
+        return CheckResult(details={"uptime_seconds": round(seconds, 1), "uptime_human": format_duration(seconds)})
 
     return check
 

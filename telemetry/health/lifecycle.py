@@ -50,7 +50,7 @@ def stopping_on_signals(lifecycle: Lifecycle) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    restore = [_tell_first(lifecycle.stop, number) for number in (signal.SIGTERM, signal.SIGINT)]
+    restore = [_chain_handler(lifecycle.stop, number) for number in (signal.SIGTERM, signal.SIGINT)]
     try:
         yield
     finally:
@@ -58,7 +58,7 @@ def stopping_on_signals(lifecycle: Lifecycle) -> Iterator[None]:
             undo()
 
 
-def _tell_first(stop: Callable[[], None], number: signal.Signals) -> Callable[[], None]:
+def _chain_handler(stop: Callable[[], None], number: signal.Signals) -> Callable[[], None]:
     """A signal that nobody handles is left alone: it ends the process at once, or is ignored."""
     then = signal.getsignal(number)
     if not callable(then):

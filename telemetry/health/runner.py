@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from telemetry.error_text import CheckFailed, describe
+from telemetry.error_text import CheckFailed, safe_text
 from telemetry.health.report import CheckResult, Report
-from telemetry.singleflight import SHARE_FOR, Clock, Flight, Flights
+from telemetry.singleflight import SHARE_SECONDS, Call, Clock, SingleFlight
 
-DEADLINE: Final = 0.7
+CHECK_TIMEOUT: Final = 0.7
 Check = Callable[[], object]
 _log = logging.getLogger(__name__)
 
@@ -26,15 +26,15 @@ class HealthChecks:
         self,
         checks: Mapping[str, Check],
         *,
-        deadline: float = DEADLINE,
-        share_for: float = SHARE_FOR,
+        deadline: float = CHECK_TIMEOUT,
+        share_for: float = SHARE_SECONDS,
         clock: Clock = time.monotonic,
     ) -> None:
         """`deadline` and `share_for` are in seconds from the moment that a check began."""
         self._deadline = deadline
         self._clock = clock
         self._flights = {
-            name: Flights(f"health-{name}", _Examined(name, check), share_for=share_for, clock=clock)
+            name: SingleFlight(f"health-{name}", _LoggedResult(name, check), share_for=share_for, clock=clock)
             for name, check in checks.items()
         }
 
@@ -48,7 +48,7 @@ class HealthChecks:
         await self._wait(flights.values())
         return Report({name: self._result(flight) for name, flight in flights.items()})
 
-    async def _wait(self, flights: Iterable[Flight[CheckResult]]) -> None:
+    async def _wait(self, flights: Iterable[Call[CheckResult]]) -> None:
         """One that is overdue is not waited for: so what waits for a hung check does not pile up."""
         left = {flight.landing: self._time_left(flight) for flight in flights if not flight.landing.done()}
         waiting = [asyncio.wrap_future(landing) for landing, seconds in left.items() if seconds > 0]
@@ -60,17 +60,17 @@ class HealthChecks:
             for landing in waiting:
                 landing.cancel()
 
-    def _time_left(self, flight: Flight[CheckResult]) -> float:
+    def _time_left(self, flight: Call[CheckResult]) -> float:
         return flight.started + self._deadline - self._clock()
 
-    def _result(self, flight: Flight[CheckResult]) -> CheckResult:
+    def _result(self, flight: Call[CheckResult]) -> CheckResult:
         if not flight.landing.done():
             return CheckResult.failed(f"no answer within {self._deadline * 1000:.0f} ms")
         error = flight.landing.exception()
-        return flight.landing.result() if error is None else CheckResult.failed(describe(error))
+        return flight.landing.result() if error is None else CheckResult.failed(safe_text(error))
 
 
-class _Examined:
+class _LoggedResult:
     """A check that never raises, and whose turns are logged with all that the report does not show."""
 
     def __init__(self, name: str, check: Check) -> None:
@@ -84,7 +84,7 @@ class _Examined:
             found = self._check()
             result = found if isinstance(found, CheckResult) else CheckResult()
         except BaseException as error:  # noqa: BLE001  # the edge: whatever a check raises is its result
-            cause, result = error, CheckResult.failed(describe(error))
+            cause, result = error, CheckResult.failed(safe_text(error))
         if result.error != self._said:
             self._said = result.error
             self._log_turn(result.error, cause)

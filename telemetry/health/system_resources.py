@@ -1,4 +1,4 @@
-"""Resources: how full the disks that we write to are, and the memory; for checks, metrics and alerts."""
+"""SystemResources: how full the disks that we write to are, and the memory; for checks, metrics and alerts."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -14,12 +14,12 @@ from telemetry.health.filesystem import Filesystem
 from telemetry.health.memory import memory
 from telemetry.health.usage import Usage
 from telemetry.settings import TelemetrySettings
-from telemetry.singleflight import SHARE_FOR, Clock, Flights
+from telemetry.singleflight import SHARE_SECONDS, Clock, SingleFlight
 
-DEADLINE: Final = 0.5
+MEASURE_TIMEOUT: Final = 0.5
 
 
-class Resources:
+class SystemResources:
     """Disks are asked in threads of their own: a mount that hangs costs a scrape half a second, and not its thread."""
 
     def __init__(
@@ -28,11 +28,11 @@ class Resources:
         *,
         measure: Callable[[Path], Filesystem] = Filesystem.of,
         read_memory: Callable[[], Usage] = memory,
-        deadline: float = DEADLINE,
+        deadline: float = MEASURE_TIMEOUT,
         clock: Clock = time.monotonic,
     ) -> None:
         self._disks = {
-            str(path): Flights(f"disk-{path}", partial(measure, path), share_for=SHARE_FOR, clock=clock)
+            str(path): SingleFlight(f"disk-{path}", partial(measure, path), share_for=SHARE_SECONDS, clock=clock)
             for path in paths
         }
         self._read_memory = read_memory
@@ -86,7 +86,7 @@ def _database_directory(url: URL) -> list[Path]:
     return [Path(str(url.database)).parent] if is_file else []
 
 
-def check_system_resources(resources: Resources, disk_threshold: int, memory_threshold: int) -> list[str]:
+def check_system_resources(resources: SystemResources, disk_threshold: int, memory_threshold: int) -> list[str]:
     """A line for each of disk space, inodes and memory that is over its threshold (percent), such as
     `Disk space: 95% used (threshold: 90%)`; of several disks the fullest.
     """

@@ -19,14 +19,14 @@ from opentelemetry.trace import Span
 from wrapt import wrap_function_wrapper
 
 from telemetry import semconv
-from telemetry.failsafe import harmless
+from telemetry.failsafe import failsafe
 from telemetry.instrumentation.external_services import Endpoint, ServiceDirectory
 
 LIBRARIES: Final = ("httpx", "httpx2")
 # Where the package writes the URL when another one was switched on before the new conventions were asked for.
 _OLD_URLS: Final = frozenset({"http.url"})
 # What ends a body before its end. (GeneratorExit does not: the reader had enough, and closes it.)
-_CUT: Final = (Exception, CancelledError)
+_TRUNCATED: Final = (Exception, CancelledError)
 
 
 class _Call:
@@ -51,7 +51,7 @@ class _Call:
         self._attributes[semconv.ERROR_TYPE] = type(error).__name__
         self.over()
 
-    @harmless
+    @failsafe
     def over(self) -> None:
         if self._open:
             self._open = False
@@ -68,7 +68,7 @@ class _MeasuredBody:
     def __iter__(self) -> Iterator[bytes]:
         try:
             yield from self._body
-        except _CUT as error:
+        except _TRUNCATED as error:
             self._call.failed(error)
             raise
         self._call.over()
@@ -77,7 +77,7 @@ class _MeasuredBody:
         try:
             async for chunk in self._body:
                 yield chunk
-        except _CUT as error:
+        except _TRUNCATED as error:
             self._call.failed(error)
             raise
         self._call.over()
@@ -160,7 +160,7 @@ class ClientSpans:
     def __init__(self, directory: ServiceDirectory) -> None:
         self._directory = directory
 
-    @harmless
+    @failsafe
     def request_hook(self, span: Span, request: Any) -> None:
         if not span.is_recording():
             return

@@ -15,7 +15,7 @@ class Queue(Protocol):
     def size(self) -> int: ...
 
 
-class Limits(Protocol):
+class LimitedInstruments(Protocol):
     def overflowed(self) -> list[str]: ...
 
 
@@ -34,7 +34,7 @@ def observe_queue(meter: Meter, name: str, queue: Queue) -> None:
     )
 
 
-def observe_limits(meter: Meter, limits: Limits) -> None:
+def observe_limits(meter: Meter, limits: LimitedInstruments) -> None:
     def overflowed(_options: CallbackOptions) -> Iterable[Observation]:
         return [Observation(1, {semconv.INSTRUMENT: name}) for name in limits.overflowed()]
 

@@ -12,7 +12,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 
 from telemetry import semconv
-from telemetry.failsafe import harmless
+from telemetry.failsafe import failsafe
 
 _STARTED: Final = "telemetry.query_started"
 _COMMENT: Final = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
@@ -69,11 +69,11 @@ class QueryDurationInstrumentor(BaseInstrumentor):
     def _before(self, connection: Connection, *_arguments: Any) -> None:
         connection.info[_STARTED] = perf_counter()
 
-    @harmless
+    @failsafe
     def _after(self, connection: Connection, _cursor: Any, statement: str, *_arguments: Any) -> None:
         self._record(connection, statement, None)
 
-    @harmless
+    @failsafe
     def _failed(self, context: ExceptionContext) -> None:
         if context.connection is not None and context.statement is not None:
             self._record(context.connection, context.statement, type(context.original_exception).__name__)

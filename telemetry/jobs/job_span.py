@@ -1,4 +1,4 @@
-"""Recording: the span of one run, of which everything else is made. Each step of it may fail, and the job does not notice."""
+"""JobSpan: the span of one run, of which everything else is made. Each step of it may fail, and the job does not notice."""
 
 import time
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from opentelemetry import context, trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, format_span_id, format_trace_id
 
 from telemetry import semconv
-from telemetry.failsafe import harmless
+from telemetry.failsafe import failsafe
 from telemetry.jobs.outcome import outcome_of, status_of, text_of_error
 from telemetry.jobs.run import SPAN_NAME
 from telemetry.json_safe import dumps
@@ -28,15 +28,15 @@ class JobHandle:
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class JobSpanOptions:
     """When the run was to begin, and for how long it may go on."""
 
     begin: datetime | None = None
     max_runtime: timedelta | None = None
 
 
-class Recording:
-    def __init__(self, tracer: Tracer, run: JobHandle, expected: Expected) -> None:
+class JobSpan:
+    def __init__(self, tracer: Tracer, run: JobHandle, expected: JobSpanOptions) -> None:
         self._tracer = tracer
         self._run = run
         self._expected = expected
@@ -56,7 +56,7 @@ class Recording:
         self._describe_error(error)
         self._end_span(self._started_at + nanoseconds)
 
-    @harmless
+    @failsafe
     def _start_span(self) -> None:
         # The sampler looks at the attributes that are there from the beginning.
         self._span = self._tracer.start_span(
@@ -69,19 +69,19 @@ class Recording:
         if identity.is_valid and self._span.is_recording():
             self._run.run_id = format_trace_id(identity.trace_id) + format_span_id(identity.span_id)
 
-    @harmless
+    @failsafe
     def _enter_span(self) -> None:
         if self._span is not trace.INVALID_SPAN:
             self._outside = context.get_current()
             context.attach(trace.set_span_in_context(self._span))
 
-    @harmless
+    @failsafe
     def _leave_span(self) -> None:
         # A generator may be closed in another context, where a token is refused with an error in the log; a context is not.
         if self._outside is not None and trace.get_current_span() is self._span:
             context.attach(self._outside)
 
-    @harmless
+    @failsafe
     def _describe(self, outcome: str, error: BaseException | None) -> None:
         how = {semconv.JOB_OUTCOME: outcome, semconv.JOB_STATUS: status_of(outcome)}
         if error is not None:
@@ -99,12 +99,12 @@ class Recording:
             attributes[semconv.JOB_MAX_RUNTIME] = self._expected.max_runtime.total_seconds()
         return {**attributes, **(how or {}), semconv.JOB_NAME: self._run.job_name}
 
-    @harmless
+    @failsafe
     def _describe_error(self, error: BaseException | None) -> None:
         if error is not None:
             self._span.set_status(Status(StatusCode.ERROR, text_of_error(error)))
             self._span.record_exception(error)
 
-    @harmless
+    @failsafe
     def _end_span(self, end_time: int) -> None:
         self._span.end(end_time)

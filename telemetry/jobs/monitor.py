@@ -13,9 +13,9 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from opentelemetry.trace import Tracer
 
-from telemetry.jobs.job_span import Expected, JobHandle, Recording
-from telemetry.jobs.read_your_writes import ReadBack, read_back, read_back_async
-from telemetry.jobs.run import NAME_LENGTH
+from telemetry.jobs.job_span import JobHandle, JobSpan, JobSpanOptions
+from telemetry.jobs.read_your_writes import WrittenRuns, wait_until_readable, wait_until_readable_async
+from telemetry.jobs.run import MAX_NAME_LENGTH
 
 _log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -27,7 +27,7 @@ class JobMonitoring:
     """What records. Without a recorder there are spans, and nothing to wait for."""
 
     tracer: Tracer
-    recorder: ReadBack | None = None
+    recorder: WrittenRuns | None = None
 
 
 class _Process:
@@ -61,26 +61,26 @@ def monitor_job(
             `max_runtime` is not longer than nothing.
         TypeError: the metadata is no mapping.
     """
-    expected = Expected(_checked_moment(scheduled_for), _checked_length(max_runtime))
+    expected = JobSpanOptions(_checked_timestamp(scheduled_for), _checked_max_runtime(max_runtime))
     return JobMonitor(_checked_name(name), _checked_metadata(metadata), expected)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Run:
+class _MonitoredRun:
     handle: JobHandle
-    recording: Recording | None
-    recorder: ReadBack | None
+    recording: JobSpan | None
+    recorder: WrittenRuns | None
     unit: object  # the task or thread that began it
 
 
 class JobMonitor:
     """May be used again, by several threads and tasks at once, and inside itself: each use is a run of its own."""
 
-    def __init__(self, name: str, metadata: Mapping[str, Any], expected: Expected) -> None:
+    def __init__(self, name: str, metadata: Mapping[str, Any], expected: JobSpanOptions) -> None:
         self._name = name
         self._metadata = dict(metadata)
         self._expected = expected
-        self._runs: list[_Run] = []
+        self._runs: list[_MonitoredRun] = []
 
     def __enter__(self) -> JobHandle:
         run = self._begin()
@@ -91,7 +91,7 @@ class JobMonitor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         run = self._end(error)
-        read_back(run.recorder, run.handle.run_id)
+        wait_until_readable(run.recorder, run.handle.run_id)
 
     async def __aenter__(self) -> JobHandle:
         return self.__enter__()
@@ -101,9 +101,9 @@ class JobMonitor:
     ) -> None:
         run = self._end(error)
         if isinstance(error, GeneratorExit):  # the coroutine is being closed, and may not await any more
-            read_back(run.recorder, run.handle.run_id)
+            wait_until_readable(run.recorder, run.handle.run_id)
         else:
-            await read_back_async(run.recorder, run.handle.run_id)
+            await wait_until_readable_async(run.recorder, run.handle.run_id)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         _check_function(function)
@@ -128,16 +128,16 @@ class JobMonitor:
     def _again(self) -> "JobMonitor":
         return JobMonitor(self._name, self._metadata, self._expected)
 
-    def _begin(self) -> _Run:
+    def _begin(self) -> _MonitoredRun:
         monitoring, handle = _Process.monitoring, JobHandle(self._name, dict(self._metadata))
         if monitoring is None:
             _warn_once()
-            return _Run(handle, None, None, _unit())
-        recording = Recording(monitoring.tracer, handle, self._expected)
+            return _MonitoredRun(handle, None, None, _unit())
+        recording = JobSpan(monitoring.tracer, handle, self._expected)
         recording.begin()
-        return _Run(handle, recording, monitoring.recorder, _unit())
+        return _MonitoredRun(handle, recording, monitoring.recorder, _unit())
 
-    def _end(self, error: BaseException | None) -> _Run:
+    def _end(self, error: BaseException | None) -> _MonitoredRun:
         """End this task's or thread's newest run; a generator may be closed in another than it was begun in."""
         unit = _unit()
         run = next((run for run in reversed(self._runs) if run.unit == unit), self._runs[-1])
@@ -166,8 +166,8 @@ def _is_async(function: Callable[..., object]) -> bool:
 
 
 def _checked_name(name: object) -> str:
-    if not isinstance(name, str) or not name.strip() or len(name) > NAME_LENGTH or not name.isprintable():
-        raise ValueError(f"A job's name is 1 to {NAME_LENGTH} printable characters, not {name!r:.120}.")
+    if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME_LENGTH or not name.isprintable():
+        raise ValueError(f"A job's name is 1 to {MAX_NAME_LENGTH} printable characters, not {name!r:.120}.")
     return name
 
 
@@ -179,13 +179,13 @@ def _checked_metadata(metadata: object) -> Mapping[str, Any]:
     return metadata
 
 
-def _checked_moment(moment: object) -> datetime | None:
+def _checked_timestamp(moment: object) -> datetime | None:
     if moment is not None and (not isinstance(moment, datetime) or moment.utcoffset() is None):
         raise ValueError(f"`scheduled_for` is a datetime with a time zone, not {moment!r}.")
     return moment
 
 
-def _checked_length(time: object) -> timedelta | None:
+def _checked_max_runtime(time: object) -> timedelta | None:
     if time is not None and (not isinstance(time, timedelta) or time <= timedelta(0)):
         raise ValueError(f"`max_runtime` is a timedelta that is longer than nothing, not {time!r}.")
     return time

@@ -6,7 +6,7 @@ from typing import Final
 from telemetry import semconv
 from telemetry.json_safe import text_of
 
-ERROR_LENGTH: Final = 500
+MAX_ERROR_LENGTH: Final = 500
 _CANCELLED: Final = (asyncio.CancelledError, KeyboardInterrupt, GeneratorExit)
 
 
@@ -32,4 +32,4 @@ def status_of(outcome: str) -> str:
 
 def text_of_error(error: BaseException) -> str:
     """Its message; the name of its class where it has none."""
-    return text_of(error)[:ERROR_LENGTH] or type(error).__name__
+    return text_of(error)[:MAX_ERROR_LENGTH] or type(error).__name__

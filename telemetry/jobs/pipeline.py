@@ -1,4 +1,4 @@
-"""Records: everything that keeps the runs of one process: in order, on the disk, in the database, and looked after."""
+"""JobPipeline: everything that keeps the runs of one process: in order, on the disk, in the database, and looked after."""
 
 from pathlib import Path
 from typing import Final
@@ -6,35 +6,35 @@ from typing import Final
 from opentelemetry.metrics import Meter
 from sqlalchemy.engine import Engine
 
-from telemetry.database import beside
-from telemetry.failsafe import harmless
+from telemetry.database import dedicated_engine
+from telemetry.failsafe import failsafe
 from telemetry.instruments import Instruments
 from telemetry.jobs.liveness.reaper import Reaper
-from telemetry.jobs.recorder.self_metrics import Accounts
+from telemetry.jobs.recorder.self_metrics import RecorderMetrics
 from telemetry.jobs.recorder.spool import Spool
 from telemetry.jobs.recorder.writer import Recorder
 from telemetry.jobs.run import JobRun
-from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.store.runs import JobRunRepository
 
-DIRECTORY: Final = Path("spool", "job_runs")
+SPOOL_DIRECTORY: Final = Path("spool", "job_runs")
 
 
-class Records:
+class JobPipeline:
     """They have connections of their own: jobs that hold all others keep no record waiting, and no sign of life."""
 
     def __init__(self, engine: Engine, data_dir: Path, instruments: Instruments) -> None:
-        directory = data_dir / DIRECTORY
+        directory = data_dir / SPOOL_DIRECTORY
         self._shared = engine
-        self._engine = beside(engine)
-        self._accounts = Accounts(instruments)
+        self._engine = dedicated_engine(engine)
+        self._accounts = RecorderMetrics(instruments)
         self.recorder = Recorder(
-            JobRunStore(self._engine).write,
+            JobRunRepository(self._engine).write,
             spool=lambda: Spool(directory),
             dropped=self._accounts.dropped,
         )
         self.reaper = Reaper(self._engine, directory, self.recorder.open_runs, self._accounts)
 
-    @harmless
+    @failsafe
     def record(self, run: JobRun) -> None:
         """Also in a child after a fork, which has none of its parent's threads."""
         self.recorder.record(run)

@@ -8,12 +8,12 @@ from typing import Final
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
-from telemetry.failsafe import harmless
+from telemetry.failsafe import failsafe
 from telemetry.jobs.run import JobRun
-from telemetry.jobs.run_metrics import JobCounts
-from telemetry.jobs.run_profile import Insides
+from telemetry.jobs.run_metrics import RunMetrics
+from telemetry.jobs.run_profile import RunProfiler
 
-MOST_BEGUN: Final = 100_000
+MAX_OPEN_RUNS: Final = 100_000
 """Runs that are known to be in progress; others are not counted as that."""
 
 
@@ -21,28 +21,28 @@ class JobSpanProcessor(SpanProcessor):
     """It does no I/O and never raises: what it raised in `on_start` would keep the job's body from running."""
 
     def __init__(
-        self, record: Callable[[JobRun], None], counts: JobCounts, insides: Insides, worker: str | None = None
+        self, record: Callable[[JobRun], None], counts: RunMetrics, insides: RunProfiler, worker: str | None = None
     ) -> None:
         """By default the worker is the host and the process, which after a fork is another one."""
-        self._record = harmless(record)
+        self._record = failsafe(record)
         self._counts = counts
         self._insides = insides
         self._worker = worker
         self._host = socket.gethostname()
         self._begun: set[str] = set()
 
-    @harmless
+    @failsafe
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002  # the SDK's signature
         run = JobRun.started(span, self._who())
         self._insides.begin(span, is_job=run is not None)
         if run is None:
             return
-        if len(self._begun) < MOST_BEGUN:
+        if len(self._begun) < MAX_OPEN_RUNS:
             self._begun.add(run.run_id)
             self._counts.begun(run)
         self._record(run)
 
-    @harmless
+    @failsafe
     def on_end(self, span: ReadableSpan) -> None:
         inside = self._insides.end(span)
         if (run := JobRun.from_span(span, self._who(), inside)) is None:

@@ -4,14 +4,14 @@ import asyncio
 import logging
 from typing import Final, Protocol
 
-from telemetry.failsafe import harmless
+from telemetry.failsafe import failsafe
 
-PATIENCE: Final = 1.0  # seconds; a sync block on an event loop's thread keeps others waiting, and gives up sooner
-LOOP_PATIENCE: Final = 0.025
+WAIT_SECONDS: Final = 1.0  # seconds; a sync block on an event loop's thread keeps others waiting, and gives up sooner
+LOOP_WAIT_SECONDS: Final = 0.025
 _log = logging.getLogger(__name__)
 
 
-class ReadBack(Protocol):
+class WrittenRuns(Protocol):
     """What writes the runs, as far as a job waits for it."""
 
     @property
@@ -20,17 +20,17 @@ class ReadBack(Protocol):
     async def wait_async(self, run_id: str, timeout: float) -> bool: ...  # noqa: ASYNC109  # it is an answer, no error
 
 
-@harmless
-def read_back(recorder: ReadBack | None, run_id: str) -> None:
+@failsafe
+def wait_until_readable(recorder: WrittenRuns | None, run_id: str) -> None:
     if recorder is not None and run_id and recorder.well:
-        recorder.wait(run_id, LOOP_PATIENCE if _is_on_loop() else PATIENCE)
+        recorder.wait(run_id, LOOP_WAIT_SECONDS if _is_on_loop() else WAIT_SECONDS)
 
 
-async def read_back_async(recorder: ReadBack | None, run_id: str) -> None:
+async def wait_until_readable_async(recorder: WrittenRuns | None, run_id: str) -> None:
     """A cancellation that comes meanwhile is the caller's, and goes on at once."""
     try:
         if recorder is not None and run_id and recorder.well:
-            await recorder.wait_async(run_id, PATIENCE)
+            await recorder.wait_async(run_id, WAIT_SECONDS)
     except Exception:  # noqa: BLE001  # telemetry is an edge: the job has ended, and its result is not ours to change
         _log.warning("A job's row could not be waited for.", exc_info=True)
 

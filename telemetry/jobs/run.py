@@ -9,14 +9,14 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode, format_span_id, format_trace_id
 
 from telemetry import semconv
-from telemetry.jobs.outcome import ERROR_LENGTH, status_of
-from telemetry.jobs.run_profile import NOTHING, Inside
-from telemetry.json_safe import Json, clean, loads, text_of
+from telemetry.jobs.outcome import MAX_ERROR_LENGTH, status_of
+from telemetry.jobs.run_profile import EMPTY_PROFILE, RunProfile
+from telemetry.json_safe import Json, loads, text_of, without_surrogates
 from telemetry.redaction.policy import redact, redact_value
 
-NAME_LENGTH: Final = 100
-WORKER_LENGTH: Final = 255
-CHILD_LENGTH: Final = 255
+MAX_NAME_LENGTH: Final = 100
+MAX_WORKER_LENGTH: Final = 255
+MAX_CHILD_LENGTH: Final = 255
 _LONGEST: Final = 10 * 366 * 86_400  # seconds that a run may have; what says more says nothing
 SPAN_NAME: Final = "job "  # and the job's name
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,7 +62,7 @@ class JobRun:
         if name is None or context is None:
             return None
         trace_id, span_id = format_trace_id(context.trace_id), format_span_id(context.span_id)
-        started_at = _moment(span.start_time)
+        started_at = _timestamp(span.start_time)
         return cls(
             run_id=trace_id + span_id,
             job_name=_job_name(text_of(name), span.name),
@@ -70,20 +70,20 @@ class JobRun:
             started_at=started_at,
             trace_id=trace_id,
             span_id=span_id,
-            worker=clean(worker)[:WORKER_LENGTH],
+            worker=without_surrogates(worker)[:MAX_WORKER_LENGTH],
             heartbeat_at=started_at,
             metadata=redact_value(loads(_attribute(span, semconv.JOB_METADATA))),
-            scheduled_for=_parsed_moment(_attribute(span, semconv.JOB_SCHEDULED_FOR)),
+            scheduled_for=_parsed_timestamp(_attribute(span, semconv.JOB_SCHEDULED_FOR)),
             deadline_at=_later(started_at, _attribute(span, semconv.JOB_MAX_RUNTIME)),
         )
 
     @classmethod
-    def from_span(cls, span: ReadableSpan, worker: str, inside: Inside = NOTHING) -> Self | None:
+    def from_span(cls, span: ReadableSpan, worker: str, inside: RunProfile = EMPTY_PROFILE) -> Self | None:
         """The run of a span that has ended; None for a span that is no job."""
         run = cls.started(span, worker)
         if run is None:
             return None
-        outcome, finished_at = _outcome(span), max(run.started_at, _moment(span.end_time))
+        outcome, finished_at = _outcome(span), max(run.started_at, _timestamp(span.end_time))
         return replace(
             run,
             status=status_of(outcome),
@@ -107,15 +107,15 @@ def _job_name(name: str, span_name: str) -> str:
     """A limit on the length of attributes cuts the name, but not the span's, which `monitor_job` makes of it."""
     rest = span_name.removeprefix(SPAN_NAME + name)
     whole = name + rest if rest != span_name and not rest[:1].isspace() else name
-    return clean(redact(whole))[:NAME_LENGTH]
+    return without_surrogates(redact(whole))[:MAX_NAME_LENGTH]
 
 
-def _moment(nanoseconds: int | None) -> datetime:
+def _timestamp(nanoseconds: int | None) -> datetime:
     return _EPOCH + timedelta(microseconds=(nanoseconds or 0) // 1000)
 
 
 def _cut(name: str | None) -> str | None:
-    return None if name is None else clean(redact(name))[:CHILD_LENGTH]
+    return None if name is None else without_surrogates(redact(name))[:MAX_CHILD_LENGTH]
 
 
 def _later(moment: datetime, seconds: object) -> datetime | None:
@@ -124,7 +124,7 @@ def _later(moment: datetime, seconds: object) -> datetime | None:
     return moment + timedelta(seconds=seconds)
 
 
-def _parsed_moment(text: object) -> datetime | None:
+def _parsed_timestamp(text: object) -> datetime | None:
     if not isinstance(text, str):
         return None
     try:
@@ -152,9 +152,9 @@ def _error(span: ReadableSpan) -> str | None:
     """`job.error`, or else the last exception's message, or else the status's description, which is never cut."""
     description, said = span.status.description, _attribute(span, semconv.JOB_ERROR)
     if isinstance(said, str) and not (description or "").startswith(said):
-        return clean(redact(said))[:ERROR_LENGTH]
+        return without_surrogates(redact(said))[:MAX_ERROR_LENGTH]
     text = description if said is not None else _exception(span) or description
-    return clean(redact(text))[:ERROR_LENGTH] if text else None
+    return without_surrogates(redact(text))[:MAX_ERROR_LENGTH] if text else None
 
 
 def _exception(span: ReadableSpan) -> str | None:

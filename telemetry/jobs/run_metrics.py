@@ -4,18 +4,18 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import NonRecordingSpan, set_span_in_context
 
 from telemetry import semconv
-from telemetry.failsafe import harmless
+from telemetry.failsafe import failsafe
 from telemetry.instruments import Instruments
 from telemetry.jobs.run import JobRun
 
 
-class JobCounts:
+class RunMetrics:
     """Each step of it may fail, and neither the run nor the other steps notice."""
 
     def __init__(self, instruments: Instruments) -> None:
         self._instruments = instruments
 
-    @harmless
+    @failsafe
     def begun(self, run: JobRun) -> None:
         self._instruments.job_active.add(1, {semconv.JOB_NAME: run.job_name})
 
@@ -28,15 +28,15 @@ class JobCounts:
         self._measure(span, labels)
         self._remember(run, span, labels)
 
-    @harmless
+    @failsafe
     def _leave(self, labels: dict[str, str]) -> None:
         self._instruments.job_active.add(-1, labels)
 
-    @harmless
+    @failsafe
     def _count(self, run: JobRun, labels: dict[str, str]) -> None:
         self._instruments.job_runs.add(1, {**labels, semconv.JOB_STATUS: run.status})
 
-    @harmless
+    @failsafe
     def _measure(self, span: ReadableSpan, labels: dict[str, str]) -> None:
         """In the context of the span: an exemplar names its trace."""
         seconds = max(0, (span.end_time or 0) - (span.start_time or 0)) / 1e9
@@ -44,7 +44,7 @@ class JobCounts:
         around = None if context is None else set_span_in_context(NonRecordingSpan(context))
         self._instruments.job_duration.record(seconds, labels, around)
 
-    @harmless
+    @failsafe
     def _remember(self, run: JobRun, span: ReadableSpan, labels: dict[str, str]) -> None:
         succeeded = run.status == semconv.STATUS_SUCCESS
         last = self._instruments.job_last_success if succeeded else self._instruments.job_last_failure

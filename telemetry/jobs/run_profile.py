@@ -1,4 +1,4 @@
-"""Inside: what happened in a run, as its spans tell it: what took the time, and what failed first.
+"""RunProfile: what happened in a run, as its spans tell it: what took the time, and what failed first.
 
 Of each span that ends in a run its own time counts, without that of the spans in it; spans of the same name count together, since a
 query that is made 4,000 times takes the time just as one that is slow. A run in a run is one such span, with all of its time.
@@ -14,13 +14,13 @@ from opentelemetry.trace import SpanContext, StatusCode
 from telemetry import semconv
 from telemetry.jobs.query_summary import name_of
 
-MOST_OPEN: Final = 10_000
-MOST_NAMES: Final = 200
+MAX_OPEN_SPANS: Final = 10_000
+MAX_SPAN_NAMES: Final = 200
 """Of spans that are open in runs, in the process; of names in a run. What is beyond that is left out."""
 
 
 @dataclass(frozen=True, slots=True)
-class Inside:
+class RunProfile:
     """`slowest_seconds` is the sum of spans that may have gone on at once, and so may be longer than the run."""
 
     slowest: str | None = None
@@ -28,42 +28,42 @@ class Inside:
     first_error: str | None = None
 
 
-NOTHING: Final = Inside()
+EMPTY_PROFILE: Final = RunProfile()
 
 
 @dataclass(slots=True)
-class _Run:
+class _OpenRun:
     nanoseconds: dict[str, int] = field(default_factory=dict)
     first_error: str | None = None
     open: set[int] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, name: str, nanoseconds: int) -> None:
-        if name in self.nanoseconds or len(self.nanoseconds) < MOST_NAMES:
+        if name in self.nanoseconds or len(self.nanoseconds) < MAX_SPAN_NAMES:
             self.nanoseconds[name] = self.nanoseconds.get(name, 0) + nanoseconds
 
-    def told(self) -> Inside:
+    def told(self) -> RunProfile:
         if not self.nanoseconds:
-            return NOTHING
+            return EMPTY_PROFILE
         name, nanoseconds = max(self.nanoseconds.items(), key=lambda each: each[1])
-        return Inside(name, nanoseconds / 1e9, self.first_error)
+        return RunProfile(name, nanoseconds / 1e9, self.first_error)
 
 
 @dataclass(slots=True)
-class _Span:
+class _OpenSpan:
     """An open span: the run that it is in, and its parent. A job's own has a run of its own as well."""
 
-    run: _Run | None
-    parent: "_Span | None"
-    own_run: _Run | None = None
+    run: _OpenRun | None
+    parent: "_OpenSpan | None"
+    own_run: _OpenRun | None = None
     children: int = 0  # nanoseconds
 
 
-class Insides:
+class RunProfiler:
     """Told of each span that begins and ends; knows those that are in a run. A span is told apart by its id."""
 
     def __init__(self) -> None:
-        self._open: dict[int, _Span] = {}
+        self._open: dict[int, _OpenSpan] = {}
 
     def has(self, context: SpanContext) -> bool:
         """Whether this span is a run, or in one."""
@@ -77,23 +77,23 @@ class Insides:
         if context is None:
             return
         run = None if parent is None else parent.own_run or parent.run
-        if len(self._open) < MOST_OPEN:
-            self._open[context.span_id] = _Span(run, parent, _Run() if is_job else None)
+        if len(self._open) < MAX_OPEN_SPANS:
+            self._open[context.span_id] = _OpenSpan(run, parent, _OpenRun() if is_job else None)
             if run is not None:
                 run.open.add(context.span_id)
 
-    def end(self, span: ReadableSpan) -> Inside:
+    def end(self, span: ReadableSpan) -> RunProfile:
         """What happened inside the run, when it is one."""
         context = span.get_span_context()
         ended = None if context is None else self._open.pop(context.span_id, None)
         if context is None or ended is None:
-            return NOTHING
+            return EMPTY_PROFILE
         if ended.run is not None:
             ended.run.open.discard(context.span_id)
             self._count(span, ended, ended.run)
-        return NOTHING if ended.own_run is None else self._close(ended.own_run)
+        return EMPTY_PROFILE if ended.own_run is None else self._close(ended.own_run)
 
-    def _count(self, span: ReadableSpan, ended: _Span, run: _Run) -> None:
+    def _count(self, span: ReadableSpan, ended: _OpenSpan, run: _OpenRun) -> None:
         name, nanoseconds = name_of(span), max(0, (span.end_time or 0) - (span.start_time or 0))
         with run.lock:
             if ended.parent is not None:
@@ -102,7 +102,7 @@ class Insides:
             if run.first_error is None and span.status.status_code is StatusCode.ERROR:
                 run.first_error = f"{name} {_why(span)}".rstrip()
 
-    def _close(self, run: _Run) -> Inside:
+    def _close(self, run: _OpenRun) -> RunProfile:
         """What is still open in it is forgotten: it may never end."""
         for span_id in tuple(run.open):
             self._open.pop(span_id, None)

@@ -11,7 +11,7 @@ from typing import Final
 from telemetry.logs.rotating_file import is_rotated
 from telemetry.settings import TelemetrySettings
 
-BACKUPS: Final = "backups"
+BACKUP_DIRECTORY: Final = "backups"
 _BACKUP: Final = re.compile(r"sovani-([0-9]{8}T[0-9]{6}Z)(?:-([0-9]+))?\.(?:db|dump)")
 _log = logging.getLogger(__name__)
 
@@ -42,13 +42,13 @@ def cleanup_old_database_backups(max_backups: int = 10, directory: Path | None =
     """
     if max_backups < 0:
         raise ValueError(f"max_backups is {max_backups}, but must be 0 or more.")
-    directory = TelemetrySettings.read().data_dir / BACKUPS if directory is None else directory
-    made = {entry.name: age for entry in _files(directory) if (age := _made(entry.name))}
+    directory = TelemetrySettings.read().data_dir / BACKUP_DIRECTORY if directory is None else directory
+    made = {entry.name: age for entry in _files(directory) if (age := _is_ours(entry.name))}
     newest_first = sorted(made, key=made.__getitem__, reverse=True)
     return _remove(directory / name for name in newest_first[max_backups:])
 
 
-def _made(name: str) -> tuple[str, int] | None:
+def _is_ours(name: str) -> tuple[str, int] | None:
     """When the backup of that name was made, and which of that second; None if it is no backup's name."""
     match = _BACKUP.fullmatch(name)
     return (match[1], int(match[2] or 1)) if match else None

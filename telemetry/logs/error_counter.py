@@ -9,7 +9,7 @@ from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_TYPE
 
 from telemetry import semconv
-from telemetry.failsafe import harmless
+from telemetry.failsafe import failsafe
 
 Pair: TypeAlias = tuple[str, str]
 
@@ -30,7 +30,7 @@ class ErrorCounter(LogRecordProcessor):
         self._counter = counter
         self._pairs: set[Pair] = set()
 
-    @harmless
+    @failsafe
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         severity = log_record.log_record.severity_number
         if severity is None or severity.value < SeverityNumber.ERROR.value:

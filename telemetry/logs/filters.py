@@ -37,7 +37,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         waiting += fresh
 
 
-class NoFeedback(logging.Filter):
+class FeedbackFilter(logging.Filter):
     """On the handler that feeds OpenTelemetry: drops what the exporting of telemetry logs, which would be exported again."""
 
     def filter(self, record: logging.LogRecord) -> bool:

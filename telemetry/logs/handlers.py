@@ -1,4 +1,4 @@
-"""Quiet: a handler that cannot write says so once on stderr, and whoever logs never hears of it.
+"""FailsafeHandler: a handler that cannot write says so once on stderr, and whoever logs never hears of it.
 
 `logging` itself prints a traceback for every record that it cannot write, or, with `raiseExceptions` off, drops a record
 whose arguments don't fit without a word. Here such a record becomes a line that says what was meant and where.
@@ -9,12 +9,12 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
-from telemetry.logs.text_formatter import LineFormatter
+from telemetry.logs.text_formatter import TextFormatter
 
 _log = logging.getLogger(__name__)
 
 
-class Quiet(logging.Handler):
+class FailsafeHandler(logging.Handler):
     """Mixed in before a handler. `destination` is what the one complaint calls it."""
 
     destination = "a log handler"
@@ -72,17 +72,17 @@ def _complain(destination: str, error: BaseException | None) -> None:
     with suppress(Exception):
         text = f"{destination} cannot be written ({error}). It is tried again with each line."
         record = _log.makeRecord(_log.name, logging.WARNING, __file__, 0, text, (), None)
-        sys.stderr.write(f"{LineFormatter().format(record)}\n")
+        sys.stderr.write(f"{TextFormatter().format(record)}\n")
 
 
-class Console(Quiet, logging.StreamHandler[TextIO]):
+class ConsoleHandler(FailsafeHandler, logging.StreamHandler[TextIO]):
     """Writes to what `sys.stderr` is at the moment, as logging's own last resort does."""
 
     destination = "stderr"
 
     def __init__(self, level: int | str) -> None:
         logging.Handler.__init__(self, level)
-        self.setFormatter(LineFormatter())
+        self.setFormatter(TextFormatter())
 
     @property
     def stream(self) -> TextIO:  # type: ignore[override]  # an attribute there

@@ -13,17 +13,17 @@ except ImportError:  # the telemetry serves under other servers too
 _SERVER_ERRORS: Final = "uvicorn.error"
 _REROUTED: Final = ("uvicorn", _SERVER_ERRORS, "uvicorn.access", "uvicorn.asgi", "alembic", "alembic.runtime.migration")
 # At INFO they log every URL that is called, and Telegram's have the bot's token in them; Alembic, each of its plugins.
-_TALKATIVE: Final = ("httpx", "httpx2", "httpcore", "httpcore2", "alembic.runtime.plugins")
+_VERBOSE: Final = ("httpx", "httpx2", "httpcore", "httpcore2", "alembic.runtime.plugins")
 
 
-def bring_in(*, debug: bool) -> None:
+def reroute_libraries(*, debug: bool) -> None:
     """Take the libraries' own handlers off, and let their records through to the root's."""
     for name in _REROUTED:
         _reroute(logging.getLogger(name))
-    for name in _TALKATIVE:
+    for name in _VERBOSE:
         logging.getLogger(name).setLevel(logging.NOTSET if debug else logging.WARNING)
     _keep_rerouted()
-    _report_once(logging.getLogger(_SERVER_ERRORS))
+    _count_once(logging.getLogger(_SERVER_ERRORS))
 
 
 def _reroute(logger: logging.Logger) -> None:
@@ -39,7 +39,7 @@ def _keep_rerouted() -> None:
         logger.update(handlers=[], propagate=True)
 
 
-def _report_once(logger: logging.Logger) -> None:
+def _count_once(logger: logging.Logger) -> None:
     _add_once(logger, OnceFilter())
 
 

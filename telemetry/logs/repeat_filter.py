@@ -1,4 +1,4 @@
-"""Repeats: of identical lines in a row the first is written, and the others are counted and told of in one. Errors are all written."""
+"""RepeatFilter: of identical lines in a row the first is written, and the others are counted and told of in one. Errors are all written."""
 
 import logging
 import threading
@@ -9,9 +9,9 @@ from typing import Final, TypeAlias
 
 from telemetry import semconv
 
-WITHIN: Final = 10.0
+WINDOW_SECONDS: Final = 10.0
 """Seconds from the first; after them a line is a first one again."""
-MOST_KNOWN: Final = 1000
+MAX_KNOWN_LINES: Final = 1000
 """Lines that are told apart at once; those beyond are all written."""
 _DECIDED: Final = "_telemetry_is_written"
 Key: TypeAlias = tuple[str, int, str]
@@ -24,7 +24,7 @@ class _Line:
     more: int = 0
 
 
-class Repeats(logging.Filter):
+class RepeatFilter(logging.Filter):
     """One for all handlers of a process that write lines: what it decides of a record holds for each of them."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -57,9 +57,9 @@ class Repeats(logging.Filter):
         if known := self._lines.get(key):
             known.more += 1
             return False
-        if len(self._lines) < MOST_KNOWN:
-            self._lines[key] = _Line(record, now + WITHIN)
-            self._next_end = min(self._next_end, now + WITHIN)
+        if len(self._lines) < MAX_KNOWN_LINES:
+            self._lines[key] = _Line(record, now + WINDOW_SECONDS)
+            self._next_end = min(self._next_end, now + WINDOW_SECONDS)
         return True
 
     def _ended(self, now: float) -> list[_Line]:
@@ -77,7 +77,7 @@ class Repeats(logging.Filter):
         for line in lines:
             told = logging.makeLogRecord(vars(line.first))
             times = "once" if line.more == 1 else f"{line.more:,} times"
-            told.msg, told.args = f"{line.first.getMessage()} ({times} more within {WITHIN:.0f} s)", ()
+            told.msg, told.args = f"{line.first.getMessage()} ({times} more within {WINDOW_SECONDS:.0f} s)", ()
             told.created = time.time()
             told.msecs = told.created % 1 * 1000
             vars(told)[_DECIDED] = True

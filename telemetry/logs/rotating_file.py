@@ -12,18 +12,18 @@ from typing import Final
 from concurrent_log_handler import ConcurrentRotatingFileHandler
 
 from telemetry import private_files
-from telemetry.logs.handlers import Quiet
+from telemetry.logs.handlers import FailsafeHandler
 
-ALERTS: Final = "alerts.log"
-JSON_LINES: Final = "sovani.jsonl"
+ALERTS_FILE: Final = "alerts.log"
+JSON_FILE: Final = "sovani.jsonl"
 _MIB: Final = 1024 * 1024
 _BLOCK: Final = 4096
 _KEPT: Final = 5
 # `.rotate.` is what a file is called between two names; a process that dies there leaves it.
-_ROTATED: Final = re.compile(rf"({re.escape(ALERTS)}|{re.escape(JSON_LINES)})\.(rotate\.)?[0-9]+(\.gz)?")
+_ROTATED: Final = re.compile(rf"({re.escape(ALERTS_FILE)}|{re.escape(JSON_FILE)})\.(rotate\.)?[0-9]+(\.gz)?")
 
 
-class LogFile(Quiet, ConcurrentRotatingFileHandler):
+class RotatingFileHandler(FailsafeHandler, ConcurrentRotatingFileHandler):
     """A file that cannot be opened now is tried again with each record: it comes back by itself."""
 
     def __init__(self, path: Path, level: int | str, *, max_bytes: int = 5 * _MIB) -> None:
@@ -33,7 +33,7 @@ class LogFile(Quiet, ConcurrentRotatingFileHandler):
             backupCount=_KEPT,
             encoding="utf-8",
             unicode_error_policy="replace",
-            chmod=private_files.FILE,
+            chmod=private_files.FILE_MODE,
         )
         self.destination = str(path)
         self.setLevel(level)
@@ -54,6 +54,6 @@ def require_writable(directory: Path) -> None:
     with tempfile.TemporaryFile(dir=directory) as probe:
         probe.write(bytes(_BLOCK))
         probe.flush()
-    for log in (directory / ALERTS, directory / JSON_LINES):
+    for log in (directory / ALERTS_FILE, directory / JSON_FILE):
         if log.exists():
             log.open("ab").close()

@@ -4,12 +4,12 @@ import logging
 from typing import Final
 
 from telemetry.logs import library_loggers
-from telemetry.logs.excepthook import redact_uncaught
-from telemetry.logs.handlers import Console
+from telemetry.logs.excepthook import install_excepthooks
+from telemetry.logs.handlers import ConsoleHandler
 from telemetry.logs.json_formatter import JsonFormatter
-from telemetry.logs.repeat_filter import Repeats
-from telemetry.logs.rotating_file import ALERTS, JSON_LINES, LogFile, require_writable
-from telemetry.logs.text_formatter import LineFormatter
+from telemetry.logs.repeat_filter import RepeatFilter
+from telemetry.logs.rotating_file import ALERTS_FILE, JSON_FILE, RotatingFileHandler, require_writable
+from telemetry.logs.text_formatter import TextFormatter
 from telemetry.redaction.policy import POLICY
 from telemetry.redaction.secret_sources import secrets_of
 from telemetry.settings import TelemetrySettings
@@ -28,35 +28,35 @@ def setup_logging(settings: TelemetrySettings | None = None) -> None:
     """
     settings = settings or TelemetrySettings.read()
     POLICY.learn(secrets_of(settings))
-    redact_uncaught()
+    install_excepthooks()
     files = _files(settings)
     trouble = _trouble(settings)
     for file in files if trouble else ():
         file.fail_silently()
-    repeats = Repeats()
-    for handler in (console := Console(settings.log_level), *files):
+    repeats = RepeatFilter()
+    for handler in (console := ConsoleHandler(settings.log_level), *files):
         handler.addFilter(repeats)
     earlier = _install(logging.getLogger(), [console, *files], settings.log_level)
-    library_loggers.bring_in(debug=settings.log_level == "DEBUG")
+    library_loggers.reroute_libraries(debug=settings.log_level == "DEBUG")
     logging.captureWarnings(capture=True)
     if trouble and not any(handler.failing for handler in earlier):
         _log.warning("LOG_DIR %s cannot be written (%s): the console alone gets the logs.", settings.log_dir, trouble)
 
 
-def tell_repeats() -> None:
+def flush_repeats() -> None:
     """What was counted instead of written is told of now: the process ends, or its logging does."""
     for handler in logging.getLogger().handlers:
         for each in handler.filters:
-            if isinstance(each, Repeats):
+            if isinstance(each, RepeatFilter):
                 each.flush()
 
 
-def _files(settings: TelemetrySettings) -> list[LogFile]:
-    alerts = LogFile(settings.log_dir / ALERTS, logging.WARNING)
-    alerts.setFormatter(LineFormatter())
+def _files(settings: TelemetrySettings) -> list[RotatingFileHandler]:
+    alerts = RotatingFileHandler(settings.log_dir / ALERTS_FILE, logging.WARNING)
+    alerts.setFormatter(TextFormatter())
     if not settings.enable_json_logging:
         return [alerts]
-    lines = LogFile(settings.log_dir / JSON_LINES, settings.log_level, max_bytes=_JSON_BYTES)
+    lines = RotatingFileHandler(settings.log_dir / JSON_FILE, settings.log_level, max_bytes=_JSON_BYTES)
     lines.setFormatter(JsonFormatter())
     return [alerts, lines]
 
@@ -70,12 +70,14 @@ def _trouble(settings: TelemetrySettings) -> str:
     return ""
 
 
-def _install(root: logging.Logger, ours: list[logging.Handler], level: str) -> list[Console | LogFile]:
+def _install(
+    root: logging.Logger, ours: list[logging.Handler], level: str
+) -> list[ConsoleHandler | RotatingFileHandler]:
     """Put ours in, in front of what others have put there. Returns ours of an earlier time, put away.
 
     In front, since ours repair a record that cannot be formatted. In one assignment, so that no line falls between.
     """
-    earlier = [handler for handler in root.handlers if isinstance(handler, Console | LogFile)]
+    earlier = [handler for handler in root.handlers if isinstance(handler, ConsoleHandler | RotatingFileHandler)]
     root.handlers = [*ours, *(handler for handler in root.handlers if handler not in earlier)]
     root.setLevel(level)
     for handler in earlier:

@@ -11,11 +11,11 @@ from types import CodeType, TracebackType
 from typing import Any, Final
 
 from telemetry import semconv
-from telemetry.semconv import DATABASE
+from telemetry.semconv import DATABASE_COMPONENT
 
 _MARK: Final = "_telemetry_told_at"
-_DEEPEST: Final = 10  # exceptions of a chain, and then frames of a traceback:
-_MOST_FRAMES: Final = 500
+_MAX_CHAIN: Final = 10  # exceptions of a chain, and then frames of a traceback:
+_MAX_FRAMES: Final = 500
 _AWAY: Final = frozenset(
     {
         ("sqlalchemy.exc", "OperationalError"),
@@ -38,23 +38,25 @@ _LIBRARIES: Final = tuple(
 _TELEMETRY: Final = str(Path(__file__).resolve().parents[1])
 
 
-def described(record: logging.LogRecord) -> logging.LogRecord:
+def with_source_location(record: logging.LogRecord) -> logging.LogRecord:
     """A copy of a record that says where it comes from, in attributes; other handlers see nothing of them."""
     copy = logging.makeLogRecord(vars(record))
     error = record.exc_info[1] if record.exc_info else None
     attributes = vars(copy)
     if error is None:
-        attributes[semconv.ALERT_PLACE] = _place(record.pathname, record.lineno, record.funcName)
+        attributes[semconv.ALERT_LOCATION] = _location(record.pathname, record.lineno, record.funcName)
         return copy
-    attributes[semconv.ALERT_PLACE] = place_of(error) or _place(record.pathname, record.lineno, record.funcName)
-    if is_told_elsewhere(error, (record.pathname, record.lineno)):
-        attributes[semconv.ALERT_ELSEWHERE] = True
+    attributes[semconv.ALERT_LOCATION] = source_location(error) or _location(
+        record.pathname, record.lineno, record.funcName
+    )
+    if is_reported_elsewhere(error, (record.pathname, record.lineno)):
+        attributes[semconv.ALERT_REPORTED_ELSEWHERE] = True
     if is_from_database(error):
-        attributes[semconv.ALERT_FOLLOWS] = DATABASE
+        attributes[semconv.ALERT_INHIBITED_BY] = DATABASE_COMPONENT
     return copy
 
 
-def place_of(error: BaseException) -> str:
+def source_location(error: BaseException) -> str:
     """The innermost frame of our own code, such as `service/orders/sync.py:41 in sync_orders`.
 
     The telemetry's own frames count only where there are no others: a transaction fails where it was opened.
@@ -67,11 +69,11 @@ def place_of(error: BaseException) -> str:
         elif kind == "telemetry":
             own = (line, code)
     found = ours or own
-    return "" if found is None else _place(found[1].co_filename, found[0], found[1].co_qualname)
+    return "" if found is None else _location(found[1].co_filename, found[0], found[1].co_qualname)
 
 
 def _frames(traceback: TracebackType | None) -> Iterator[tuple[int, CodeType]]:
-    for _ in range(_MOST_FRAMES):
+    for _ in range(_MAX_FRAMES):
         if traceback is None:
             return
         yield traceback.tb_lineno, traceback.tb_frame.f_code
@@ -92,7 +94,7 @@ def _kind_of_file(name: str) -> str:
     return "telemetry" if path.startswith(_TELEMETRY) else "ours"
 
 
-def _place(path: str, line: int, function: str | None) -> str:
+def _location(path: str, line: int, function: str | None) -> str:
     return f"{_short(path)}:{line} in {function}"
 
 
@@ -102,7 +104,7 @@ def _short(path: str) -> str:
     return "/".join(Path(path).parts[-3:])
 
 
-def is_told_elsewhere(error: BaseException, statement: tuple[str, int]) -> bool:
+def is_reported_elsewhere(error: BaseException, statement: tuple[str, int]) -> bool:
     """Whether another log statement has told of this exception, or of one that it came from; this one has, from now on."""
     for each in _chain(error):
         told: Any = getattr(each, _MARK, None)
@@ -120,7 +122,7 @@ def is_from_database(error: BaseException) -> bool:
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
     each: BaseException | None = error
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_CHAIN):
         if each is None:
             return
         yield each

@@ -11,7 +11,7 @@ from typing import Final
 from telemetry.redaction.policy import redact
 
 FORMAT: Final = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
-_SET_IN: Final = "  "
+_INDENT: Final = "  "
 # Control characters, line and paragraph separators, and what turns the direction of writing round.
 _UNPRINTED: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -21,9 +21,9 @@ def one_line(text: str) -> str:
     return text if text.isprintable() else _UNPRINTED.sub(_escape, text)
 
 
-def set_in(text: str) -> str:
+def indented(text: str) -> str:
     """Each of its lines further in than a record begins."""
-    return "\n".join(f"{_SET_IN}{one_line(line)}" for line in text.splitlines())
+    return "\n".join(f"{_INDENT}{one_line(line)}" for line in text.splitlines())
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -31,7 +31,7 @@ def _escape(found: re.Match[str]) -> str:
     return _SHORT.get(letter) or (f"\\x{ord(letter):02x}" if ord(letter) <= 0xFF else f"\\u{ord(letter):04x}")  # noqa: PLR2004
 
 
-class LineFormatter(logging.Formatter):
+class TextFormatter(logging.Formatter):
     def __init__(self) -> None:
         super().__init__(FORMAT)
 
@@ -39,7 +39,7 @@ class LineFormatter(logging.Formatter):
         record.message = redact(record.getMessage())
         record.asctime = self.formatTime(record)
         below = (traceback_of(record), record.stack_info)
-        return "\n".join((one_line(self.formatMessage(record)), *(set_in(redact(text)) for text in below if text)))
+        return "\n".join((one_line(self.formatMessage(record)), *(indented(redact(text)) for text in below if text)))
 
 
 def traceback_of(record: logging.LogRecord) -> str:

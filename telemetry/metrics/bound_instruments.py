@@ -68,7 +68,7 @@ class _Bound:
         return True
 
 
-class Bindings:
+class BoundInstruments:
     """The label sets of one instrument that are bound. Bind a limited number of them: they are kept."""
 
     def __init__(self, instrument: Any) -> None:

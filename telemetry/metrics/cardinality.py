@@ -27,18 +27,18 @@ from opentelemetry.metrics import _Gauge as Gauge
 from opentelemetry.util.types import Attributes
 
 from telemetry import semconv
-from telemetry.metrics.bound_instruments import Bindings
-from telemetry.metrics.change_flag import Activity
+from telemetry.metrics.bound_instruments import BoundInstruments
+from telemetry.metrics.change_flag import ChangeFlag
 from telemetry.redaction.policy import redact_attributes
 
-LABEL_SETS: Final = 2000
+CARDINALITY_LIMIT: Final = 2000
 OVERFLOW: Final[Mapping[str, bool]] = {semconv.OVERFLOW: True}
 Key = frozenset[tuple[str, Any]]
 _NO_ATTRIBUTES: Final[Key] = frozenset()
 _log = logging.getLogger(__name__)
 
 
-class LabelSets:
+class AttributeSets:
     """The label sets that one instrument was seen with; those over the limit become the overflow set."""
 
     __slots__ = ("_limit", "_lock", "_overflowed", "_seen", "instrument")
@@ -89,11 +89,11 @@ def _key(attributes: Mapping[str, Any]) -> Key:
 class _Limited:
     """What the synchronous instruments share: the real instrument, its label sets, and the short way to them."""
 
-    def __init__(self, inner: Any, sets: LabelSets, activity: Activity) -> None:
+    def __init__(self, inner: Any, sets: AttributeSets, activity: ChangeFlag) -> None:
         self._inner = inner
         self._sets = sets
         self._activity = activity
-        self._bindings = Bindings(inner)
+        self._bindings = BoundInstruments(inner)
 
     def add(self, amount: float, attributes: Attributes = None, context: Context | None = None) -> None:
         self._activity.happened = True
@@ -136,7 +136,7 @@ class LimitedGauge(_Limited, Gauge):
 class LimitedMeter(Meter):
     """A meter whose instruments have a limit; for the rest it is the meter that it wraps."""
 
-    def __init__(self, inner: Meter, sets: Callable[[str], LabelSets], activity: Activity) -> None:
+    def __init__(self, inner: Meter, sets: Callable[[str], AttributeSets], activity: ChangeFlag) -> None:
         super().__init__(inner.name, inner.version, inner.schema_url)
         self._inner = inner
         self._sets = sets
@@ -191,7 +191,7 @@ class LimitedMeter(Meter):
         return [_limit_callback(callback, sets) for callback in callbacks]
 
 
-def _limit_callback(callback: CallbackT, sets: LabelSets) -> CallbackT:
+def _limit_callback(callback: CallbackT, sets: AttributeSets) -> CallbackT:
     """Limit what a callback observes: a function's and a generator's alike (the API allows both)."""
     observe = callback if callable(callback) else _primed(callback)
 
@@ -219,11 +219,11 @@ def _primed(
 class LimitedMeterProvider(MeterProvider):
     """Hand this to whatever asks for a meter provider: each of its instruments is limited."""
 
-    def __init__(self, inner: MeterProvider, limit: int = LABEL_SETS) -> None:
+    def __init__(self, inner: MeterProvider, limit: int = CARDINALITY_LIMIT) -> None:
         self._inner = inner
         self._limit = limit
-        self._sets: dict[tuple[str, str], LabelSets] = {}
-        self.activity = Activity()
+        self._sets: dict[tuple[str, str], AttributeSets] = {}
+        self.activity = ChangeFlag()
 
     def get_meter(
         self,
@@ -235,9 +235,9 @@ class LimitedMeterProvider(MeterProvider):
         inner = self._inner.get_meter(name, version, schema_url, attributes)
         return LimitedMeter(inner, lambda instrument: self._sets_of(name, instrument), self.activity)
 
-    def _sets_of(self, meter: str, instrument: str) -> LabelSets:
+    def _sets_of(self, meter: str, instrument: str) -> AttributeSets:
         # The SDK tells instruments apart by their names in small letters.
-        return self._sets.setdefault((meter, instrument.lower()), LabelSets(instrument, self._limit))
+        return self._sets.setdefault((meter, instrument.lower()), AttributeSets(instrument, self._limit))
 
     def overflowed(self) -> list[str]:
         """The instruments that have reached their limit."""

@@ -1,7 +1,7 @@
-"""Activity: whether anything was measured, said by the instruments themselves, at next to no cost."""
+"""ChangeFlag: whether anything was measured, said by the instruments themselves, at next to no cost."""
 
 
-class Activity:
+class ChangeFlag:
     __slots__ = ("happened",)
 
     def __init__(self) -> None:

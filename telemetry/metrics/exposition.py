@@ -11,9 +11,9 @@ from itertools import accumulate
 from prometheus_client.utils import floatToGoString
 
 from telemetry.metrics.families import Family
-from telemetry.metrics.histogram import Distribution, Exemplar, Number
+from telemetry.metrics.histogram import Exemplar, HistogramValue, Number
 
-_go: Callable[[float], str] = floatToGoString
+_go_number: Callable[[float], str] = floatToGoString
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
@@ -46,7 +46,7 @@ def _samples(family: Family, *, exemplars: bool) -> Iterator[str]:
         yield f"{name}{{{labels}}} {number(value)}\n" if labels else f"{name} {number(value)}\n"
 
 
-def _histogram(name: str, labels: str, distribution: Distribution, *, exemplars: bool) -> str:
+def _histogram(name: str, labels: str, distribution: HistogramValue, *, exemplars: bool) -> str:
     prefix = f"{name}_bucket{{{labels}," if labels else f"{name}_bucket{{"
     cumulative = list(accumulate(distribution.counts))
     lines = [
@@ -68,7 +68,7 @@ def _exemplar(exemplar: Exemplar) -> str:
 @lru_cache(maxsize=256)
 def _bounds(bounds: tuple[float, ...]) -> tuple[str, ...]:
     """As Prometheus writes them, and OpenMetrics asks for: `le="1.0"`, `le="1e+06"`."""
-    return tuple(f'le="{_go(bound)}"' for bound in (*bounds, math.inf))
+    return tuple(f'le="{_go_number(bound)}"' for bound in (*bounds, math.inf))
 
 
 def number(value: Number) -> str:

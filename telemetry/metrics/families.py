@@ -15,8 +15,8 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from telemetry import semconv
-from telemetry.metrics.histogram import Distribution, Exemplar, Number
-from telemetry.metrics.mapping import Across, Attributes, Kind, Row
+from telemetry.metrics.histogram import Exemplar, HistogramValue, Number
+from telemetry.metrics.mapping import Attributes, GaugeMode, MetricKind, MetricMapping
 from telemetry.metrics.vocabulary import VOCABULARY
 
 Point = NumberDataPoint | HistogramDataPoint
@@ -28,11 +28,11 @@ class Family:
     """One name on the page, and its series by their rendered labels (`method="GET",status="200"`)."""
 
     name: str
-    kind: Kind
+    kind: MetricKind
     help: str
     series: dict[str, Number] = field(default_factory=dict)
-    distributions: dict[str, Distribution] = field(default_factory=dict)
-    across: Across = "sum"
+    distributions: dict[str, HistogramValue] = field(default_factory=dict)
+    across: GaugeMode = "sum"
 
     def take(self, labels: str, point: Point, *, newest: bool) -> None:
         """Sum a point into its series: points whose labels fall together are one series. A gauge's newest stands."""
@@ -45,17 +45,17 @@ class Family:
     def _distribute(self, labels: str, point: Point) -> None:
         if not isinstance(point, HistogramDataPoint):
             return
-        distribution = Distribution.of(point)
+        distribution = HistogramValue.of(point)
         if known := self.distributions.get(labels):
             known.add(distribution)
         else:
             self.distributions[labels] = distribution
 
 
-class RowReader:
+class MappingReader:
     """Reads the points of one row; a label set is rendered once, and there is a limited number of them."""
 
-    def __init__(self, row: Row) -> None:
+    def __init__(self, row: MetricMapping) -> None:
         self.row = row
         self._rendered: dict[frozenset[tuple[str, object]], str | None] = {}
         self._exemplars: dict[str, dict[int, Exemplar]] = {}
@@ -89,12 +89,12 @@ class RowReader:
 class Translator:
     """Turns metrics into families by a table of rows; what has no row, by OpenTelemetry's translation."""
 
-    def __init__(self, rows: Sequence[Row] = VOCABULARY) -> None:
+    def __init__(self, rows: Sequence[MetricMapping] = VOCABULARY) -> None:
         self._rows = rows
-        self._declared: dict[str, list[RowReader]] = {}
-        self._translated: dict[tuple[str, str, Kind | None], list[RowReader]] = {}
+        self._declared: dict[str, list[MappingReader]] = {}
+        self._translated: dict[tuple[str, str, MetricKind | None], list[MappingReader]] = {}
         for row in rows:
-            self._declared.setdefault(row.source, []).append(RowReader(row))
+            self._declared.setdefault(row.source, []).append(MappingReader(row))
 
     def families(self, metrics: Iterable[Metric]) -> list[Family]:
         """Every declared family is there, also before its first series."""
@@ -107,20 +107,20 @@ class Translator:
                     reader.read(metric, family)
         return list(families.values())
 
-    def _readers_of(self, metric: Metric) -> list[RowReader]:
+    def _readers_of(self, metric: Metric) -> list[MappingReader]:
         if declared := self._declared.get(metric.name):
             return declared
         key = (metric.name, metric.unit or "", _kind(metric))
         if key not in self._translated:
-            self._translated[key] = [RowReader(row) for row in _translation(metric)]
+            self._translated[key] = [MappingReader(row) for row in _translation(metric)]
         return self._translated[key]
 
 
-def _family(row: Row) -> Family:
+def _family(row: MetricMapping) -> Family:
     return Family(row.name, row.kind, row.help, across=row.across)
 
 
-def render(row: Row, attributes: Attributes) -> str | None:
+def render(row: MetricMapping, attributes: Attributes) -> str | None:
     if semconv.OVERFLOW in attributes:
         return OVERFLOW_LABELS
     if row.select is not None and not row.select(attributes):
@@ -146,7 +146,7 @@ def translated_labels(attributes: Attributes) -> dict[str, str]:
     }
 
 
-def _translation(metric: Metric) -> list[Row]:
+def _translation(metric: Metric) -> list[MetricMapping]:
     """OpenTelemetry's own translation of a metric that the table does not name."""
     kind = _kind(metric)
     if kind is None:
@@ -159,11 +159,11 @@ def _translation(metric: Metric) -> list[Row]:
     if kind == "counter":
         name = f"{name}_total"
     described = metric.description or f"OpenTelemetry instrument {metric.name}."
-    across: Across = "newest" if isinstance(metric.data, Gauge) else "sum"
-    return [Row(name, kind, metric.name, described, labels=None, across=across)]
+    across: GaugeMode = "newest" if isinstance(metric.data, Gauge) else "sum"
+    return [MetricMapping(name, kind, metric.name, described, labels=None, across=across)]
 
 
-def _kind(metric: Metric) -> Kind | None:
+def _kind(metric: Metric) -> MetricKind | None:
     """None for what the text format cannot show: an exponential histogram would break the whole page."""
     match metric.data:
         case Sum(is_monotonic=True):

@@ -1,4 +1,4 @@
-"""Distribution: a histogram's counts and exemplars, which can be added to those of another process."""
+"""HistogramValue: a histogram's counts and exemplars, which can be added to those of another process."""
 
 import math
 from bisect import bisect_left
@@ -22,7 +22,7 @@ class Exemplar(NamedTuple):
 
 
 @dataclass(slots=True)
-class Distribution:
+class HistogramValue:
     """Counts by bucket (not cumulative, one more than the bounds), the sum of what was recorded, an exemplar by bucket."""
 
     bounds: tuple[float, ...]
@@ -37,7 +37,7 @@ class Distribution:
             made.remember(_exemplars(point.exemplars))
         return made
 
-    def add(self, other: "Distribution") -> None:
+    def add(self, other: "HistogramValue") -> None:
         """Where the bounds differ, those that both have remain, and what is counted below them is true."""
         bounds = self.bounds if self.bounds == other.bounds else tuple(sorted({*self.bounds} & {*other.bounds}))
         pairs_of_counts = zip(self.counted_by(bounds), other.counted_by(bounds), strict=True)
@@ -65,8 +65,8 @@ class Distribution:
             if known is None or known.at <= exemplar.at:
                 self.exemplars[bucket] = exemplar
 
-    def copy(self) -> "Distribution":
-        return Distribution(self.bounds, self.counts.copy(), self.sum, self.exemplars.copy())
+    def copy(self) -> "HistogramValue":
+        return HistogramValue(self.bounds, self.counts.copy(), self.sum, self.exemplars.copy())
 
 
 def _exemplars(found: Iterable[Any]) -> list[Exemplar]:

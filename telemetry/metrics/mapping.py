@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["counter", "gauge", "histogram"]
-Across = Literal["sum", "max", "min", "newest", "highest", "once", "worker"]
+MetricKind = Literal["counter", "gauge", "histogram"]
+GaugeMode = Literal["sum", "max", "min", "newest", "highest", "once", "worker"]
 """What a gauge is for several workers: of those that live the sum, the largest, the smallest or the latest; the highest that
 any ever said; what one says for all; or a series for each (label `worker`). Counters and histograms are always summed."""
 Attributes = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
+class LabelMapping:
     """A label, the attribute it is made from, and what it says where the attribute is missing."""
 
     name: str
@@ -27,16 +27,16 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MetricMapping:
     """One family of `/metrics`. A counter made from a histogram is the histogram's count.
 
     `labels=None` takes every attribute as it is; `select` leaves out the points that it refuses; `across` is for gauges.
     """
 
     name: str
-    kind: Kind
+    kind: MetricKind
     source: str
     help: str
-    labels: tuple[Label, ...] | None = ()
+    labels: tuple[LabelMapping, ...] | None = ()
     select: Callable[[Attributes], bool] | None = None
-    across: Across = "sum"
+    across: GaugeMode = "sum"

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from telemetry.metrics import exposition
 from telemetry.metrics.families import Family, Translator, pairs, translated_labels
-from telemetry.metrics.switch_interval import nimble
+from telemetry.metrics.switch_interval import short_switch_interval
 
 
 class MetricsPage(PrometheusMetricReader):
@@ -37,7 +37,7 @@ class MetricsPage(PrometheusMetricReader):
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The page, and its content type."""
         kind = exposition.content_type(accept)
-        with nimble():
+        with short_switch_interval():
             return exposition.write(self.whole(), kind), kind
 
     async def render_aside(self, accept: str = "") -> tuple[bytes, str]:

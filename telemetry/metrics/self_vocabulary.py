@@ -3,11 +3,11 @@
 from typing import Final
 
 from telemetry import semconv
-from telemetry.metrics.mapping import Attributes, Label, Row
+from telemetry.metrics.mapping import Attributes, LabelMapping, MetricMapping
 
-_QUEUE = Label("queue", semconv.QUEUE)
-_REASON = Label("reason", semconv.REASON)
-_SDK_REASON = Label("reason", semconv.ERROR_TYPE)
+_QUEUE = LabelMapping("queue", semconv.QUEUE)
+_REASON = LabelMapping("reason", semconv.REASON)
+_SDK_REASON = LabelMapping("reason", semconv.ERROR_TYPE)
 _DROPPED: Final = "Telemetry that was dropped, by queue and reason."
 
 
@@ -19,48 +19,52 @@ def _sent(attributes: Attributes) -> bool:
     return semconv.ERROR_TYPE not in attributes
 
 
-def _sdk_rows(queue: str, signal: str) -> tuple[Row, ...]:
+def _sdk_mappings(queue: str, signal: str) -> tuple[MetricMapping, ...]:
     """The SDK's metrics of its own, by our names (`OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED`)."""
-    labels = (Label("queue", "", queue),)
+    labels = (LabelMapping("queue", "", queue),)
     reasons = (*labels, _SDK_REASON)
     processor = f"otel.sdk.processor.{signal}"
     exported = f"otel.sdk.exporter.{signal}.exported"
     return (
-        Row(
+        MetricMapping(
             "telemetry_queue_size", "gauge", f"{processor}.queue.size", "Items that wait to be written or sent.", labels
         ),
-        Row("telemetry_queue_capacity", "gauge", f"{processor}.queue.capacity", "Items that a queue can hold.", labels),
-        Row("telemetry_dropped_total", "counter", f"{processor}.processed", _DROPPED, reasons, _failed),
-        Row("telemetry_dropped_total", "counter", exported, _DROPPED, reasons, _failed),
-        Row("telemetry_exported_total", "counter", exported, "Items that the OTLP endpoint accepted.", labels, _sent),
+        MetricMapping(
+            "telemetry_queue_capacity", "gauge", f"{processor}.queue.capacity", "Items that a queue can hold.", labels
+        ),
+        MetricMapping("telemetry_dropped_total", "counter", f"{processor}.processed", _DROPPED, reasons, _failed),
+        MetricMapping("telemetry_dropped_total", "counter", exported, _DROPPED, reasons, _failed),
+        MetricMapping(
+            "telemetry_exported_total", "counter", exported, "Items that the OTLP endpoint accepted.", labels, _sent
+        ),
     )
 
 
-OWN: Final[tuple[Row, ...]] = (
-    Row(
+SELF_VOCABULARY: Final[tuple[MetricMapping, ...]] = (
+    MetricMapping(
         "telemetry_queue_size",
         "gauge",
         semconv.TELEMETRY_QUEUE_SIZE,
         "Items that wait to be written or sent.",
         (_QUEUE,),
     ),
-    Row(
+    MetricMapping(
         "telemetry_queue_capacity",
         "gauge",
         semconv.TELEMETRY_QUEUE_CAPACITY,
         "Items that a queue can hold.",
         (_QUEUE,),
     ),
-    Row("telemetry_dropped_total", "counter", semconv.TELEMETRY_DROPPED, _DROPPED, (_QUEUE, _REASON)),
-    Row(
+    MetricMapping("telemetry_dropped_total", "counter", semconv.TELEMETRY_DROPPED, _DROPPED, (_QUEUE, _REASON)),
+    MetricMapping(
         "telemetry_label_sets_overflow",
         "gauge",
         semconv.TELEMETRY_OVERFLOW,
         "1 for each instrument that has reached its limit of label sets.",
-        (Label("instrument", semconv.INSTRUMENT),),
+        (LabelMapping("instrument", semconv.INSTRUMENT),),
         across="max",
     ),
-    Row(
+    MetricMapping(
         "telemetry_queue_oldest_age_seconds",
         "gauge",
         semconv.TELEMETRY_QUEUE_AGE,
@@ -68,58 +72,60 @@ OWN: Final[tuple[Row, ...]] = (
         (_QUEUE,),
         across="max",
     ),
-    Row("telemetry_spool_bytes", "gauge", semconv.SPOOL_SIZE, "Bytes that a spool takes on the disk.", (_QUEUE,)),
-    Row(
+    MetricMapping(
+        "telemetry_spool_bytes", "gauge", semconv.SPOOL_SIZE, "Bytes that a spool takes on the disk.", (_QUEUE,)
+    ),
+    MetricMapping(
         "telemetry_spool_refused_total",
         "counter",
         semconv.SPOOL_REFUSED,
         "Items that could not be kept on the disk, by queue and reason.",
         (_QUEUE, _REASON),
     ),
-    Row(
+    MetricMapping(
         "telemetry_job_records_total",
         "counter",
         semconv.JOB_RECORDS,
         "Starts and ends of job runs, by what became of them; what dead processes left is replayed.",
-        (Label("state", semconv.STATE),),
+        (LabelMapping("state", semconv.STATE),),
     ),
-    Row(
+    MetricMapping(
         "alerts",
         "gauge",
         semconv.ALERTS,
         "Alerts that are not over, by state.",
-        (Label("state", semconv.STATE),),
+        (LabelMapping("state", semconv.STATE),),
         across="newest",
     ),
-    Row(
+    MetricMapping(
         "alerts_oldest_waiting_seconds",
         "gauge",
         semconv.ALERT_AGE,
         "For how long the oldest alert that is not told waits.",
         across="newest",
     ),
-    Row(
+    MetricMapping(
         "alert_channel_up",
         "gauge",
         semconv.ALERT_CHANNEL_UP,
         "Whether a channel takes messages: 0 when it refuses them for good.",
-        (Label("channel", semconv.CHANNEL),),
+        (LabelMapping("channel", semconv.CHANNEL),),
         across="newest",
     ),
-    Row(
+    MetricMapping(
         "alert_delay_seconds",
         "histogram",
         semconv.ALERT_DELAY,
         "From an alert's first report until a channel accepted it.",
-        (Label("channel", semconv.CHANNEL),),
+        (LabelMapping("channel", semconv.CHANNEL),),
     ),
-    Row(
+    MetricMapping(
         "alert_messages_total",
         "counter",
         semconv.ALERT_SENDS,
         "Messages about alerts, by channel and what became of them.",
-        (Label("channel", semconv.CHANNEL), Label("result", semconv.RESULT)),
+        (LabelMapping("channel", semconv.CHANNEL), LabelMapping("result", semconv.RESULT)),
     ),
-    *_sdk_rows("spans", "span"),
-    *_sdk_rows("logs", "log"),
+    *_sdk_mappings("spans", "span"),
+    *_sdk_mappings("logs", "log"),
 )

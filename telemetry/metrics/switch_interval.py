@@ -10,26 +10,26 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
-_TURN: Final = 0.0005
+_SWITCH_SECONDS: Final = 0.0005
 _lock = threading.Lock()
-_usual: list[float] = []
+_original: list[float] = []
 
 
 @contextmanager
-def nimble() -> Generator[None]:
+def short_switch_interval() -> Generator[None]:
     with _lock:
-        _usual.append(sys.getswitchinterval())
-        _set_turn(min(_TURN, _usual[0]))
+        _original.append(sys.getswitchinterval())
+        _set_interval(min(_SWITCH_SECONDS, _original[0]))
     try:
         yield
     finally:
         with _lock:
-            usual = _usual[0]
-            _usual.pop()
-            if not _usual:
-                _set_turn(usual)
+            usual = _original[0]
+            _original.pop()
+            if not _original:
+                _set_interval(usual)
 
 
-def _set_turn(seconds: float) -> None:
+def _set_interval(seconds: float) -> None:
     """To the nearest microsecond: the system cuts, so that a turn which is put back would be shorter each time."""
     sys.setswitchinterval(seconds + 5e-7)

@@ -7,8 +7,8 @@ translation (name, unit and `_total` as the specification says), so a new metric
 from typing import Final
 
 from telemetry import semconv
-from telemetry.metrics.mapping import Attributes, Label, Row
-from telemetry.metrics.self_vocabulary import OWN
+from telemetry.metrics.mapping import Attributes, LabelMapping, MetricMapping
+from telemetry.metrics.self_vocabulary import SELF_VOCABULARY
 
 
 def status_of_call(attributes: Attributes) -> str:
@@ -27,49 +27,51 @@ def _is_used(attributes: Attributes) -> bool:
     return attributes.get(semconv.STATE) == "used"
 
 
-_METHOD = Label("method", semconv.HTTP_METHOD, semconv.OTHER_METHOD)
+_METHOD = LabelMapping("method", semconv.HTTP_METHOD, semconv.OTHER_METHOD)
 _REQUEST = (
     _METHOD,
-    Label("endpoint", semconv.HTTP_ROUTE, semconv.UNMATCHED),
-    Label("status", semconv.HTTP_STATUS_CODE, "error"),
+    LabelMapping("endpoint", semconv.HTTP_ROUTE, semconv.UNMATCHED),
+    LabelMapping("status", semconv.HTTP_STATUS_CODE, "error"),
 )
-_JOB = Label("job_name", semconv.JOB_NAME)
-_SERVICE = Label("service", semconv.PEER_SERVICE, semconv.OTHER)
+_JOB = LabelMapping("job_name", semconv.JOB_NAME)
+_SERVICE = LabelMapping("service", semconv.PEER_SERVICE, semconv.OTHER)
 
 
-VOCABULARY: Final[tuple[Row, ...]] = (
-    Row("http_requests_total", "counter", semconv.HTTP_SERVER_DURATION, "HTTP requests answered.", _REQUEST),
-    Row(
+VOCABULARY: Final[tuple[MetricMapping, ...]] = (
+    MetricMapping("http_requests_total", "counter", semconv.HTTP_SERVER_DURATION, "HTTP requests answered.", _REQUEST),
+    MetricMapping(
         "http_request_duration_seconds",
         "histogram",
         semconv.HTTP_SERVER_DURATION,
         "Duration of HTTP requests, up to the last byte of the answer.",
         _REQUEST,
     ),
-    Row("http_requests_in_progress", "gauge", semconv.HTTP_SERVER_ACTIVE, "HTTP requests being answered.", (_METHOD,)),
-    Row(
+    MetricMapping(
+        "http_requests_in_progress", "gauge", semconv.HTTP_SERVER_ACTIVE, "HTTP requests being answered.", (_METHOD,)
+    ),
+    MetricMapping(
         "scheduler_jobs_total",
         "counter",
         semconv.JOB_RUNS,
         "Job runs that ended, by status.",
-        (_JOB, Label("status", semconv.JOB_STATUS)),
+        (_JOB, LabelMapping("status", semconv.JOB_STATUS)),
     ),
-    Row(
+    MetricMapping(
         "scheduler_job_duration_seconds",
         "histogram",
         semconv.JOB_DURATION,
         "Duration of job runs.",
         (_JOB,),
     ),
-    Row(
+    MetricMapping(
         "scheduler_runs_lost_total",
         "counter",
         semconv.JOB_RUNS_LOST,
         "Runs of a job whose process ended without a word.",
         (_JOB,),
     ),
-    Row("scheduler_jobs_in_progress", "gauge", semconv.JOB_ACTIVE, "Job runs in progress.", (_JOB,)),
-    Row(
+    MetricMapping("scheduler_jobs_in_progress", "gauge", semconv.JOB_ACTIVE, "Job runs in progress.", (_JOB,)),
+    MetricMapping(
         "scheduler_job_last_success_timestamp_seconds",
         "gauge",
         semconv.JOB_LAST_SUCCESS,
@@ -77,7 +79,7 @@ VOCABULARY: Final[tuple[Row, ...]] = (
         (_JOB,),
         across="highest",
     ),
-    Row(
+    MetricMapping(
         "scheduler_job_last_failure_timestamp_seconds",
         "gauge",
         semconv.JOB_LAST_FAILURE,
@@ -85,87 +87,93 @@ VOCABULARY: Final[tuple[Row, ...]] = (
         (_JOB,),
         across="highest",
     ),
-    Row(
+    MetricMapping(
         "db_connections_active",
         "gauge",
         semconv.DB_CONNECTIONS_USAGE,
         "Database connections in use.",
         select=_is_used,
     ),
-    Row(
+    MetricMapping(
         "db_query_duration_seconds",
         "histogram",
         semconv.DB_OPERATION_DURATION,
         "Duration of database queries, by kind.",
-        (Label("query_type", semconv.DB_OPERATION, read=_query_type),),
+        (LabelMapping("query_type", semconv.DB_OPERATION, read=_query_type),),
     ),
-    Row(
+    MetricMapping(
         "external_api_requests_total",
         "counter",
         semconv.HTTP_CLIENT_DURATION,
         "Calls to other services, failed ones included.",
         (
             _SERVICE,
-            Label("endpoint", semconv.URL_TEMPLATE, semconv.UNMATCHED),
-            Label("status", semconv.HTTP_STATUS_CODE, read=status_of_call),
+            LabelMapping("endpoint", semconv.URL_TEMPLATE, semconv.UNMATCHED),
+            LabelMapping("status", semconv.HTTP_STATUS_CODE, read=status_of_call),
         ),
     ),
-    Row(
+    MetricMapping(
         "external_api_duration_seconds",
         "histogram",
         semconv.HTTP_CLIENT_DURATION,
         "Duration of calls to other services.",
         (_SERVICE,),
     ),
-    Row("app_uptime_seconds", "gauge", semconv.APP_UPTIME, "Seconds since the process began to serve.", across="max"),
-    Row(
+    MetricMapping(
+        "app_uptime_seconds", "gauge", semconv.APP_UPTIME, "Seconds since the process began to serve.", across="max"
+    ),
+    MetricMapping(
         "app_info",
         "gauge",
         semconv.APP_INFO,
         "What runs: always 1.",
-        (Label("version", semconv.VERSION), Label("environment", semconv.ENVIRONMENT)),
+        (LabelMapping("version", semconv.VERSION), LabelMapping("environment", semconv.ENVIRONMENT)),
         across="once",
     ),
-    Row(
+    MetricMapping(
         "errors_total",
         "counter",
         semconv.ERRORS,
         "Events logged at ERROR and above.",
-        (Label("error_type", semconv.ERROR_TYPE), Label("component", semconv.COMPONENT)),
+        (LabelMapping("error_type", semconv.ERROR_TYPE), LabelMapping("component", semconv.COMPONENT)),
     ),
-    Row(
+    MetricMapping(
         "system_filesystem_utilization",
         "gauge",
         semconv.FILESYSTEM_UTILIZATION,
         "Share of a filesystem that is used, 0 to 1.",
-        (Label("path", semconv.FILESYSTEM_PATH),),
+        (LabelMapping("path", semconv.FILESYSTEM_PATH),),
         across="newest",
     ),
-    Row(
+    MetricMapping(
         "system_memory_utilization",
         "gauge",
         semconv.MEMORY_UTILIZATION,
         "Share of memory that is used, 0 to 1.",
         across="newest",
     ),
-    Row("process_cpu_seconds_total", "counter", semconv.PROCESS_CPU_TIME, "CPU time of the process."),
-    Row("process_resident_memory_bytes", "gauge", semconv.PROCESS_MEMORY_USAGE, "Resident memory of the process."),
-    Row("process_virtual_memory_bytes", "gauge", semconv.PROCESS_MEMORY_VIRTUAL, "Virtual memory of the process."),
-    Row("process_threads", "gauge", semconv.PROCESS_THREADS, "Threads of the process."),
-    Row("process_open_fds", "gauge", semconv.PROCESS_OPEN_FDS, "Open file descriptors of the process."),
-    Row(
+    MetricMapping("process_cpu_seconds_total", "counter", semconv.PROCESS_CPU_TIME, "CPU time of the process."),
+    MetricMapping(
+        "process_resident_memory_bytes", "gauge", semconv.PROCESS_MEMORY_USAGE, "Resident memory of the process."
+    ),
+    MetricMapping(
+        "process_virtual_memory_bytes", "gauge", semconv.PROCESS_MEMORY_VIRTUAL, "Virtual memory of the process."
+    ),
+    MetricMapping("process_threads", "gauge", semconv.PROCESS_THREADS, "Threads of the process."),
+    MetricMapping("process_open_fds", "gauge", semconv.PROCESS_OPEN_FDS, "Open file descriptors of the process."),
+    MetricMapping(
         "process_start_time_seconds",
         "gauge",
         semconv.PROCESS_START_TIME,
         "When the process started, as Unix time.",
         across="min",
     ),
-    Row(
+    MetricMapping(
         "python_gc_collections_total",
         "counter",
         semconv.GC_COLLECTIONS,
         "Garbage collections, by generation.",
-        (Label("generation", semconv.GC_GENERATION),),
+        (LabelMapping("generation", semconv.GC_GENERATION),),
     ),
-    *OWN,
+    *SELF_VOCABULARY,
 )

@@ -21,7 +21,7 @@ def redacted_resource(resource: Resource) -> Resource:
     return resource if attributes is resource.attributes else Resource(attributes, resource.schema_url)
 
 
-class RedactedSpans(SpanExporter):
+class RedactingSpanExporter(SpanExporter):
     def __init__(self, inner: SpanExporter) -> None:
         self._inner = inner
 
@@ -35,7 +35,7 @@ class RedactedSpans(SpanExporter):
         return self._inner.force_flush(timeout_millis)
 
 
-class RedactedLogs(LogRecordExporter):
+class RedactingLogExporter(LogRecordExporter):
     def __init__(self, inner: LogRecordExporter) -> None:
         self._inner = inner
 
@@ -56,7 +56,7 @@ def redacted_span(span: ReadableSpan) -> ReadableSpan:
     is_changed = name is not span.name or attributes is not span.attributes or status is not span.status
     if not is_changed and _are_same(events, span.events) and _are_same(links, span.links):
         return span
-    return _Copy(
+    return _RedactedSpan(
         span,
         name=name,
         context=span.get_span_context(),
@@ -77,7 +77,7 @@ def _are_same(shown: Sequence[object], given: Sequence[object]) -> bool:
     return all(new is old for new, old in zip(shown, given, strict=True))
 
 
-class _Copy(ReadableSpan):
+class _RedactedSpan(ReadableSpan):
     def __init__(self, original: ReadableSpan, **fields: Any) -> None:
         super().__init__(**fields)
         self._original = original

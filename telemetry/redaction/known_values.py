@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import quote, quote_plus
 
-SHORTEST: Final = 8
+MIN_SECRET_LENGTH: Final = 8
 """Characters. A shorter value is in ordinary words, too: it is hidden only where its shape gives it away."""
 
 _HEAD: Final = 12  # of a long one that much is enough to be known by, also when the rest is cut off
@@ -28,7 +28,11 @@ class KnownSecrets:
 
     def learn(self, secrets: Mapping[str, str]) -> None:
         """From now on these are hidden as well. `secrets` are names and values; one that is too short is left out."""
-        fresh = {value: name for name, value in secrets.items() if len(value) >= SHORTEST and value not in self._values}
+        fresh = {
+            value: name
+            for name, value in secrets.items()
+            if len(value) >= MIN_SECRET_LENGTH and value not in self._values
+        }
         if fresh:
             self._values = {**self._values, **fresh}
             self._prepare()
@@ -68,7 +72,7 @@ def _base64_forms(value: bytes) -> Iterator[str]:
         begin = -(-before * 8 // 6)
         whole = (before + len(value)) * 8 // 6
         for form in {encoded[begin:whole], encoded[begin:whole].translate(_URL_SAFE)}:
-            if len(form) >= SHORTEST:
+            if len(form) >= MIN_SECRET_LENGTH:
                 yield form
 
 

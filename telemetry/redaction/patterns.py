@@ -15,14 +15,14 @@ _SHOWN: Final = 4  # the end of an id tells two of them apart
 _SHOWN_OF: Final = 16  # characters that it must have for that
 
 
-def mark(kind: str, value: str = "") -> str:
+def placeholder(kind: str, value: str = "") -> str:
     """`[hidden JWT …a1b2]`: what it was, and of a long one the end."""
     end = f" …{value[-_SHOWN:]}" if len(value) >= _SHOWN_OF and value[-_SHOWN:].isalnum() else ""
     return f"[hidden {kind}{end}]"
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class SecretPattern:
     """`triggers` are in small letters; a text that has none of them is not looked through."""
 
     triggers: tuple[str, ...]
@@ -34,7 +34,7 @@ class Shape:
 
 
 def _whole(kind: str) -> Callable[[Match], str]:
-    return lambda found: mark(kind, found[0])
+    return lambda found: placeholder(kind, found[0])
 
 
 # --- URLs ---------------------------------------------------------------------------------------------------------
@@ -43,10 +43,10 @@ def _whole(kind: str) -> Callable[[Match], str]:
 def _credentials(found: Match) -> str:
     user, password, is_web = found["user"], found["password"], found["web"]
     if password is None:
-        return found[0] if len(user) < _SHOWN_OF else f"{found['begin']}{mark('user', user)}@"
+        return found[0] if len(user) < _SHOWN_OF else f"{found['begin']}{placeholder('user', user)}@"
     if is_web and "/" in password:  # a port and a path, with an @ in it
         return found[0]
-    return f"{found['begin']}{user}:{mark('password')}@"
+    return f"{found['begin']}{user}:{placeholder('password')}@"
 
 
 _CREDENTIALS: Final = re.compile(
@@ -63,7 +63,9 @@ _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 def _parameter(found: Match) -> str:
     name, value = found["name"], found["value"]
     is_opaque = _OPAQUE.fullmatch(value) and not _DATE.match(value)
-    return f"{found['begin']}{name}={mark(name, value)}" if name.lower() in _QUERY_NAMES or is_opaque else found[0]
+    return (
+        f"{found['begin']}{name}={placeholder(name, value)}" if name.lower() in _QUERY_NAMES or is_opaque else found[0]
+    )
 
 
 _PARAMETER: Final = re.compile(r"(?P<begin>[?&])(?P<name>[A-Za-z0-9_.~\-]{1,64})=(?P<value>[^\s&#\"'<>\[\]{}]+)")
@@ -97,7 +99,7 @@ def _pair(found: Match) -> str:
     value = found[kind]
     if _says_nothing(value) or (kind == "bare" and _is_prose(found, value)):
         return found[0]
-    shown = mark(_kind(name), value if "pass" not in name.lower() and "pwd" not in name.lower() else "")
+    shown = placeholder(_kind(name), value if "pass" not in name.lower() and "pwd" not in name.lower() else "")
     before, behind = found.start(kind) - found.start(), found.end(kind) - found.start()
     return f"{found[0][:before]}{shown}{found[0][behind:]}"
 
@@ -137,7 +139,7 @@ def _is_source_line(found: Match) -> bool:
 
 
 def _scheme(found: Match) -> str:
-    return f"{found['scheme']} {mark('token', found['value'])}"
+    return f"{found['scheme']} {placeholder('token', found['value'])}"
 
 
 _SCHEME: Final = re.compile(
@@ -163,7 +165,7 @@ _ROW: Final = re.compile(r"(?P<begin>Failing row contains \()[^\n]*|(?P<key>Key 
 
 
 def _row(found: Match) -> str:
-    return f"{found['begin']}{mark('row')})." if found["begin"] else f"{found['key']}{mark('value')}"
+    return f"{found['begin']}{placeholder('row')})." if found["begin"] else f"{found['key']}{placeholder('value')}"
 
 
 _SQL: Final = re.compile(
@@ -191,24 +193,24 @@ def _card(found: Match) -> str:
     digits = [int(letter) for letter in found[0].replace("%20", "") if letter.isdigit()]
     doubled = [each * 2 - 9 * (each > 4) for each in digits[-2::-2]]  # noqa: PLR2004  # Luhn's rule, ISO/IEC 7812-1
     is_card = _ISSUERS.match(found[0]) and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
-    return mark("card", found[0]) if is_card else found[0]
+    return placeholder("card", found[0]) if is_card else found[0]
 
 
 _PAIR_TRIGGERS: Final = ("pass", "pwd", "secret", "token", "key", "author", "cred", "cook", "signat", "sess")
-SHAPES: Final = (
-    Shape(("://",), _CREDENTIALS, _credentials),
-    Shape(("-----",), _PEM, _whole("private key")),
-    Shape(("eyj",), _JWT, _whole("JWT")),
-    Shape(("sk-",), _SK, _whole("key")),
-    Shape(("gh", "gl", "xox", "akia", "aiza"), _PREFIXED, _whole("token")),
-    Shape(("bear", "basic"), _SCHEME, _scheme),
-    Shape(_PAIR_TRIGGERS, _PAIR, _pair),
-    Shape(("?",), _PARAMETER, _parameter),
-    Shape((":aa", "%3aa", "/bot"), _BOT, _whole("bot token")),
-    Shape(("failing row", ")=("), _ROW, _row),
-    Shape(("[sql: ", "line "), _SQL, _statement),
+PATTERNS: Final = (
+    SecretPattern(("://",), _CREDENTIALS, _credentials),
+    SecretPattern(("-----",), _PEM, _whole("private key")),
+    SecretPattern(("eyj",), _JWT, _whole("JWT")),
+    SecretPattern(("sk-",), _SK, _whole("key")),
+    SecretPattern(("gh", "gl", "xox", "akia", "aiza"), _PREFIXED, _whole("token")),
+    SecretPattern(("bear", "basic"), _SCHEME, _scheme),
+    SecretPattern(_PAIR_TRIGGERS, _PAIR, _pair),
+    SecretPattern(("?",), _PARAMETER, _parameter),
+    SecretPattern((":aa", "%3aa", "/bot"), _BOT, _whole("bot token")),
+    SecretPattern(("failing row", ")=("), _ROW, _row),
+    SecretPattern(("[sql: ", "line "), _SQL, _statement),
 )
-CARDS: Final = Shape((), _CARD, _card)
+CARD_PATTERN: Final = SecretPattern((), _CARD, _card)
 """A number has no word to know it by: a text with as many digits as a card has is looked through for it."""
 CARD_DIGITS: Final = 16
 _NO_DIGITS: Final = bytes(set(range(256)) - set(b"0123456789"))

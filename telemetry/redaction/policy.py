@@ -6,16 +6,16 @@ from functools import lru_cache
 from typing import Any, Final
 
 from telemetry.redaction.known_values import KnownSecrets
-from telemetry.redaction.patterns import CARD_DIGITS, CARDS, SHAPES, digits_in, mark, names_a_secret
+from telemetry.redaction.patterns import CARD_DIGITS, CARD_PATTERN, PATTERNS, digits_in, names_a_secret, placeholder
 from telemetry.redaction.sql_sanitizer import without_literals
 
 STATEMENTS: Final = frozenset(("db.query.text", "db.statement"))
 QUERIES: Final = frozenset(("url.query",))
-_TRIGGERS: Final = tuple((trigger, shape) for shape in SHAPES for trigger in shape.triggers)
-_DEEPEST: Final = 32
+_TRIGGERS: Final = tuple((trigger, shape) for shape in PATTERNS for trigger in shape.triggers)
+_MAX_DEPTH: Final = 32
 _SHORT: Final = 200  # characters of what is remembered,
-_REMEMBERED: Final = 4096  # how many of them,
-_LONGEST_KNOWN: Final = 4000  # and of a statement
+_MAX_REMEMBERED: Final = 4096  # how many of them,
+_MAX_CACHED_LENGTH: Final = 4000  # and of a statement
 _sanitized = lru_cache(maxsize=512)(without_literals)
 
 
@@ -24,7 +24,7 @@ class Policy:
 
     def __init__(self) -> None:
         self._known = KnownSecrets()
-        self._seen_before = lru_cache(maxsize=_REMEMBERED)(
+        self._seen_before = lru_cache(maxsize=_MAX_REMEMBERED)(
             self.text
         )  # names, routes, statements: the same again and again
 
@@ -44,7 +44,7 @@ class Policy:
         if found := [shape for trigger, shape in _TRIGGERS if trigger in small]:
             for shape in dict.fromkeys(found):
                 text = shape.hide(text)
-        return CARDS.hide(text) if digits_in(text) >= CARD_DIGITS else text
+        return CARD_PATTERN.hide(text) if digits_in(text) >= CARD_DIGITS else text
 
     def value(self, value: Any, name: str = "", above: tuple[int, ...] = ()) -> Any:
         """A value of any kind, and what is inside of it. One whose name says that it is a secret is hidden whole."""
@@ -55,17 +55,17 @@ class Policy:
             return value if (hidden := self._named(text, name)) == text else hidden
         if isinstance(value, Mapping | list | tuple | AbstractSet):
             return self._container(value, name, above)
-        return mark(name.rpartition(".")[2]) if isinstance(value, int) and _is_secret(name) and value else value
+        return placeholder(name.rpartition(".")[2]) if isinstance(value, int) and _is_secret(name) and value else value
 
     def _named(self, text: str, name: str) -> str:
         if name in STATEMENTS:
-            shown = self.text(_sanitized(text) if len(text) <= _LONGEST_KNOWN else without_literals(text))
+            shown = self.text(_sanitized(text) if len(text) <= _MAX_CACHED_LENGTH else without_literals(text))
             return text if shown == text else shown
         if name in QUERIES:
             shown = self.text(f"?{text}")[1:]
             return text if shown == text else shown
         if text and _is_secret(name):
-            return mark(name.rpartition(".")[2], text)
+            return placeholder(name.rpartition(".")[2], text)
         shown = self._seen_before(text) if len(text) <= _SHORT else self.text(text)
         return text if shown == text else shown
 
@@ -73,8 +73,8 @@ class Policy:
         """`above` are the ids of what it is in. What contains itself cannot be written out by anybody."""
         if id(values) in above:
             return values
-        if len(above) >= _DEEPEST:
-            return mark("value")
+        if len(above) >= _MAX_DEPTH:
+            return placeholder("value")
         inside = (*above, id(values))
         return self._mapping(values, inside) if isinstance(values, Mapping) else self._several(values, name, inside)
 

@@ -23,7 +23,7 @@ from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, MetricReader
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor
 
-from telemetry.redaction.exporters import RedactedLogs, RedactedSpans
+from telemetry.redaction.exporters import RedactingLogExporter, RedactingSpanExporter
 from telemetry.sdk.env_defaults import default_variables
 from telemetry.settings import SettingsError, without_password
 
@@ -50,7 +50,7 @@ def exporters(signal: Signal, environment: Mapping[str, str] = os.environ) -> li
 
 
 def endpoint(signal: Signal, environment: Mapping[str, str] = os.environ) -> str:
-    return _said(signal, "ENDPOINT", environment)[1]
+    return _configured(signal, "ENDPOINT", environment)[1]
 
 
 def protocol(signal: Signal, environment: Mapping[str, str] = os.environ) -> str:
@@ -59,17 +59,17 @@ def protocol(signal: Signal, environment: Mapping[str, str] = os.environ) -> str
     Raises:
         SettingsError: the environment names another one, or an endpoint that it cannot reach.
     """
-    variable, named = _said(signal, "PROTOCOL", environment)
+    variable, named = _configured(signal, "PROTOCOL", environment)
     if named and named not in PROTOCOLS:
         raise SettingsError(f"{variable} is {named!r}, but must be one of {', '.join(PROTOCOLS)}.")
-    variable, url = _said(signal, "ENDPOINT", environment)
+    variable, url = _configured(signal, "ENDPOINT", environment)
     wanted = named or ("grpc" if _port(variable, url) == _GRPC_PORT else "http/protobuf")
     if wanted != "grpc" and url and not url.startswith(("http://", "https://")):
         raise _not_a_url(variable, url)
     return wanted
 
 
-def _said(signal: Signal, what: str, environment: Mapping[str, str]) -> tuple[str, str]:
+def _configured(signal: Signal, what: str, environment: Mapping[str, str]) -> tuple[str, str]:
     """The variable that says it, the signal's own before the shared one, and what it says."""
     own, shared = f"OTEL_EXPORTER_OTLP_{signal}_{what}", f"OTEL_EXPORTER_OTLP_{what}"
     name = own if environment.get(own, "").strip() else shared
@@ -95,7 +95,7 @@ def _internal_metrics() -> AbstractContextManager[None]:
     return default_variables(**{OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED: "true"})
 
 
-def check() -> None:
+def check_configuration() -> None:
     """Raises:
     SettingsError: the variables ask for what there is not. Better known before anything is built.
     """
@@ -107,27 +107,27 @@ def check() -> None:
 def span_processors(meters: MeterProvider) -> list[SpanProcessor]:
     def otlp() -> SpanProcessor:
         exporter = _exporter("TRACES", "trace_exporter", "OTLPSpanExporter")
-        return BatchSpanProcessor(RedactedSpans(exporter(meter_provider=meters)), meter_provider=meters)
+        return BatchSpanProcessor(RedactingSpanExporter(exporter(meter_provider=meters)), meter_provider=meters)
 
-    return _made("TRACES", otlp, lambda: SimpleSpanProcessor(RedactedSpans(ConsoleSpanExporter())))
+    return _create("TRACES", otlp, lambda: SimpleSpanProcessor(RedactingSpanExporter(ConsoleSpanExporter())))
 
 
 def log_processors(meters: MeterProvider) -> list[LogRecordProcessor]:
     def otlp() -> LogRecordProcessor:
         exporter = _exporter("LOGS", "_log_exporter", "OTLPLogExporter")
-        return BatchLogRecordProcessor(RedactedLogs(exporter(meter_provider=meters)), meter_provider=meters)
+        return BatchLogRecordProcessor(RedactingLogExporter(exporter(meter_provider=meters)), meter_provider=meters)
 
-    return _made("LOGS", otlp, lambda: SimpleLogRecordProcessor(RedactedLogs(ConsoleLogRecordExporter())))
+    return _create("LOGS", otlp, lambda: SimpleLogRecordProcessor(RedactingLogExporter(ConsoleLogRecordExporter())))
 
 
 def metric_readers() -> list[MetricReader]:
     def otlp() -> MetricReader:
         return PeriodicExportingMetricReader(_exporter("METRICS", "metric_exporter", "OTLPMetricExporter")())
 
-    return _made("METRICS", otlp, lambda: PeriodicExportingMetricReader(ConsoleMetricExporter()))
+    return _create("METRICS", otlp, lambda: PeriodicExportingMetricReader(ConsoleMetricExporter()))
 
 
-def _made(signal: Signal, otlp: Callable[[], Any], console: Callable[[], Any]) -> list[Any]:
+def _create(signal: Signal, otlp: Callable[[], Any], console: Callable[[], Any]) -> list[Any]:
     make = {"otlp": otlp, "console": console}
     try:
         with _internal_metrics():

@@ -1,4 +1,4 @@
-"""Instance: the id of this process among those of a data directory, held by a file lock."""
+"""InstanceSlot: the id of this process among those of a data directory, held by a file lock."""
 
 import fcntl
 import logging
@@ -12,10 +12,10 @@ from telemetry import private_files
 
 _log = logging.getLogger(__name__)
 
-_MOST_SLOTS: Final = 1024
+_MAX_SLOTS: Final = 1024
 
 
-class Instance:
+class InstanceSlot:
     """An instance id that is the same after a restart, and that no two living processes share.
 
     Each process holds the first free slot of its data directory by a file lock, which the system gives back however the
@@ -34,7 +34,7 @@ class Instance:
 
     def _take_a_slot(self, directory: Path) -> int:
         private_files.make_directory(directory)
-        for slot in range(_MOST_SLOTS):
+        for slot in range(_MAX_SLOTS):
             private_files.make_file(directory / f"{slot}.lock")
             lock = (directory / f"{slot}.lock").open("a")
             try:
@@ -52,7 +52,7 @@ class Instance:
             self._lock = None
 
 
-def in_use(data_dir: Path) -> bool:
+def slots_in_use(data_dir: Path) -> bool:
     """Whether any process has a slot of the directory."""
     for lock in (data_dir / "instances").glob("*.lock"):
         with lock.open("a") as file:

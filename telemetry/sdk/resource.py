@@ -12,7 +12,7 @@ from opentelemetry.semconv.attributes.service_attributes import SERVICE_INSTANCE
 _log = logging.getLogger(__name__)
 
 
-def describe(name: str, version: str, environment: str, instance_id: str) -> Resource:
+def build_resource(name: str, version: str, environment: str, instance_id: str) -> Resource:
     """What `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` say comes first; the rest is filled in."""
     ours = {
         SERVICE_NAME: name,
@@ -20,11 +20,11 @@ def describe(name: str, version: str, environment: str, instance_id: str) -> Res
         DEPLOYMENT_ENVIRONMENT_NAME: environment,
         SERVICE_INSTANCE_ID: instance_id,
     }
-    said = _said_by_the_environment(os.environ)
+    said = _environment_attributes(os.environ)
     return Resource.create({key: value for key, value in ours.items() if key not in said})
 
 
-def _said_by_the_environment(environment: Mapping[str, str]) -> set[str]:
+def _environment_attributes(environment: Mapping[str, str]) -> set[str]:
     pairs = environment.get(OTEL_RESOURCE_ATTRIBUTES, "").split(",")
     said = {pair.split("=", 1)[0].strip() for pair in pairs if "=" in pair}
     return said | ({SERVICE_NAME} if environment.get(OTEL_SERVICE_NAME) else set())

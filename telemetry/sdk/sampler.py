@@ -9,7 +9,7 @@ from opentelemetry.util.types import Attributes
 from typing_extensions import override
 
 from telemetry import semconv
-from telemetry.sdk.trace_suppression import is_untraced
+from telemetry.sdk.trace_suppression import is_suppressed
 
 
 def _is_in_none(_span: SpanContext) -> bool:
@@ -45,7 +45,7 @@ class JobSampler(Sampler):
         links: Sequence[Link] | None = None,
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
-        if is_untraced(parent_context):
+        if is_suppressed(parent_context):
             return ALWAYS_OFF.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
         result = self._inner.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
         if attributes and semconv.JOB_NAME in attributes:
@@ -62,7 +62,7 @@ class JobSampler(Sampler):
 
 
 def _of_a_run(state: TraceState | None) -> TraceState:
-    return (state or TraceState()).update(*semconv.STATE_OF_A_RUN)
+    return (state or TraceState()).update(*semconv.JOB_RUN_STATE)
 
 
 def _is_off(sampler: Sampler) -> bool:

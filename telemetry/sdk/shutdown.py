@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 _log = logging.getLogger(__name__)
 
 
-def all_at_once(steps: Mapping[str, Callable[[], object]], deadline: float) -> list[str]:
+def run_concurrently(steps: Mapping[str, Callable[[], object]], deadline: float) -> list[str]:
     """Run each step in a thread of its own; whoever is not done in time is left behind, named and returned."""
     threads = {name: threading.Thread(target=_guarded, args=(name, step), daemon=True) for name, step in steps.items()}
     end = time.monotonic() + deadline

@@ -6,15 +6,15 @@ from opentelemetry import trace
 from opentelemetry.context import Context, create_key, get_value, set_value
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
-_UNTRACED: Final = create_key("untraced")
+_SUPPRESSED: Final = create_key("untraced")
 
 
-def untraced() -> Context:
+def suppressed_context() -> Context:
     """A parent that is not sampled, and a mark for samplers that do not look at parents. What is measured still is."""
     ids = RandomIdGenerator()
     parent = trace.SpanContext(ids.generate_trace_id(), ids.generate_span_id(), is_remote=False)
-    return set_value(_UNTRACED, True, trace.set_span_in_context(trace.NonRecordingSpan(parent)))
+    return set_value(_SUPPRESSED, True, trace.set_span_in_context(trace.NonRecordingSpan(parent)))
 
 
-def is_untraced(context: Context | None) -> bool:
-    return get_value(_UNTRACED, context) is not None
+def is_suppressed(context: Context | None) -> bool:
+    return get_value(_SUPPRESSED, context) is not None

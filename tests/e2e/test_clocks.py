@@ -18,13 +18,13 @@ import time
 from datetime import timedelta
 
 import service.bootstrap
-from service.database.clock import SharedClock
+from service.database.clock import DatabaseClock
 from service.jobs.schedule import Every
 from service.scheduler.job import Job, Schedule
 
 JOBS = (Job("each_second", Every(timedelta(seconds=1)), lambda context: time.sleep(0.1) or {}),)
 service.bootstrap.JOBS = JOBS
-service.bootstrap.SharedClock = lambda engine: SharedClock(engine, lambda: time.time() + float(os.environ["OFF_BY"]))
+service.bootstrap.SharedClock = lambda engine: DatabaseClock(engine, lambda: time.time() + float(os.environ["OFF_BY"]))
 
 from service.main import create_app
 

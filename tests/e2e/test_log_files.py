@@ -16,9 +16,9 @@ import sys
 import time
 from pathlib import Path
 
-from telemetry.logs.rotating_file import LogFile
+from telemetry.logs.rotating_file import RotatingFileHandler
 
-file = LogFile(Path("log/alerts.log"), logging.INFO, max_bytes=100_000)
+file = RotatingFileHandler(Path("log/alerts.log"), logging.INFO, max_bytes=100_000)
 file.backupCount = 1000  # so that none of them is removed
 log = logging.getLogger("writer")
 log.setLevel(logging.INFO)

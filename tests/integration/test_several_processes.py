@@ -16,7 +16,7 @@ import multiprocessing
 import sys
 from datetime import UTC, datetime, timedelta
 
-from service.scheduler.claims import Claims, new_holder
+from service.scheduler.claims import Claims, new_owner
 from telemetry.database import create_engine
 
 BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
@@ -27,7 +27,7 @@ def claim(barrier, won):
     barrier.wait(10)
     taken = 0
     for tick in range(50):
-        holder = new_holder()
+        holder = new_owner()
         told = claims.take("each_minute", BEGIN + timedelta(minutes=tick), holder)
         taken += told != "taken"  # `running` is a tick that is accounted for as well
         if told == "mine":

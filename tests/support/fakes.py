@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event, select, text
 
 from service.integrations.http.errors import Unreachable
-from service.integrations.marketplace import Invalid, Item, Order, Page, Review
+from service.integrations.marketplace import InvalidPayload, Item, Order, Page, Review
 from telemetry.database import transaction
 from tests.support.processes import eventually
 
@@ -71,7 +71,7 @@ def an_order(number=1, **known):
 
 
 def unreadable(number=1, **known):
-    return Invalid(
+    return InvalidPayload(
         **{"external_id": f"order-{number}", "reason": "date is missing", "payload": {"number": number}} | known
     )
 

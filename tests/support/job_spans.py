@@ -7,16 +7,16 @@ from opentelemetry.sdk.metrics import MeterProvider
 from telemetry.instruments import Instruments
 from telemetry.jobs.processor import JobSpanProcessor
 from telemetry.jobs.run import JobRun
-from telemetry.jobs.run_metrics import JobCounts
-from telemetry.jobs.run_profile import Insides
+from telemetry.jobs.run_metrics import RunMetrics
+from telemetry.jobs.run_profile import RunProfiler
 
 
 def processor_into(
     record: Callable[[JobRun], None],
     *,
     instruments: Instruments | None = None,
-    insides: Insides | None = None,
+    insides: RunProfiler | None = None,
     worker: str | None = None,
 ) -> JobSpanProcessor:
     instruments = instruments or Instruments.create(MeterProvider(shutdown_on_exit=False).get_meter("tests"))
-    return JobSpanProcessor(record, JobCounts(instruments), insides or Insides(), worker)
+    return JobSpanProcessor(record, RunMetrics(instruments), insides or RunProfiler(), worker)

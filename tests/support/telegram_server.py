@@ -12,8 +12,8 @@ from starlette.routing import Mount
 from service.sandbox.credentials import TELEGRAM_CHAT_ID, TELEGRAM_TOKEN
 from service.sandbox.journal import Journal
 from service.sandbox.options import Options
-from service.sandbox.service import Ground
-from service.sandbox.simulation import World
+from service.sandbox.service import Environment
+from service.sandbox.simulation import Simulation
 from service.sandbox.telegram.service import TelegramFake
 
 NOON: Final = datetime(2025, 10, 2, 12, tzinfo=UTC).timestamp()
@@ -49,8 +49,8 @@ class StrictTelegram(httpx.BaseTransport):
         self, clock: HandClock, fault: Callable[[str], str | None] = lambda _method: None, **options: Any
     ) -> None:
         self.journal = Journal()
-        world = World(1, self.journal.begin(1, clock.moment()), clock.moment)
-        self.fake = TelegramFake(Ground(world, self.journal, Options(**options)), clock)
+        world = Simulation(1, self.journal.begin(1, clock.moment()), clock.moment)
+        self.fake = TelegramFake(Environment(world, self.journal, Options(**options)), clock)
         self.calls: list[tuple[float, str, int]] = []
         self.fault = fault
         self._clock = clock

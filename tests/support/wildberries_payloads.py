@@ -3,9 +3,9 @@
 import base64
 import json
 
-from service.integrations.http.rate_limiter import Limit
+from service.integrations.http.rate_limiter import RateLimit
 
-LIMIT = Limit("wb:tests", 0.0)
+LIMIT = RateLimit("wb:tests", 0.0)
 BUYER = "Ольга Тестова"
 
 

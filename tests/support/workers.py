@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from telemetry.metrics.families import Family
-from telemetry.metrics.histogram import Distribution
+from telemetry.metrics.histogram import HistogramValue
 from telemetry.metrics.multiprocess import membership
-from telemetry.metrics.multiprocess.collector import Workers
+from telemetry.metrics.multiprocess.collector import MultiprocessCollector
 from telemetry.metrics.multiprocess.snapshot import Snapshot
 
 BOUNDS = (0.1, 1.0)
@@ -19,14 +19,14 @@ class Worker:
 
     def __init__(self, directory):
         self.requests, self.active, self.changed = 0, 0, False
-        self.workers = Workers(directory, self.collect, self.has_changed)
+        self.workers = MultiprocessCollector(directory, self.collect, self.has_changed)
 
     def start(self):
         self.workers.start()
         return self
 
     def collect(self):
-        seconds = Distribution(BOUNDS, [self.requests, 0, 0], 0.05 * self.requests)
+        seconds = HistogramValue(BOUNDS, [self.requests, 0, 0], 0.05 * self.requests)
         return [
             Family("requests_total", "counter", "Requests.", {'path="/"': self.requests}),
             Family("seconds", "histogram", "Seconds.", distributions={"": seconds}),
@@ -59,7 +59,7 @@ class Worker:
 
 def one_that_is_gone(directory, requests):
     """The snapshot of a worker that was killed."""
-    place = membership.Place.take(directory)
+    place = membership.WorkerSlot.take(directory)
     numbers = [Family("requests_total", "counter", "Requests.", {'path="/"': requests})]
     place.snapshot.write_bytes(Snapshot(str(place.number), 1.0, numbers).encode())
     place.leave()

@@ -13,13 +13,13 @@ import httpx
 import ijson
 
 from service.integrations.http.errors import CallError, Misconfigured, TooManyRequests, Unreachable, Unreadable
-from service.integrations.http.rate_limiter import Limit, Pace
-from service.integrations.http.throttle import Turns, Wait
-from service.integrations.http.transport import DEADLINE, LARGEST, BoundedTransport, proxy_for
+from service.integrations.http.rate_limiter import RateLimit, RateLimiter
+from service.integrations.http.throttle import Throttle, Wait
+from service.integrations.http.transport import MAX_RESPONSE_BYTES, TOTAL_TIMEOUT, BoundedTransport, proxy_for
 
 ATTEMPTS: Final = 5
 _REFUSALS: Final = 30  # "too many requests" is an answer, not a failure: it is bounded by the patience, and by this
-PATIENCE: Final = 300.0
+MAX_WAIT_SECONDS: Final = 300.0
 _TIMEOUT: Final = httpx.Timeout(connect=5.0, read=30.0, write=15.0, pool=5.0)
 _IN_MEMORY: Final = 2**20
 _CHUNK: Final = 2**16
@@ -29,7 +29,7 @@ _SERVER_ERROR: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     """One call. What is in braces in the endpoint is filled from `path`, and is never told to anybody.
 
     Attributes:
@@ -39,7 +39,7 @@ class Call:
 
     method: str
     endpoint: str
-    limit: Limit
+    limit: RateLimit
     params: Mapping[str, Any] = field(default_factory=dict)
     json: object | None = None
     path: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -47,7 +47,7 @@ class Call:
     deadline: float = 60.0
 
 
-class Answer:
+class ApiResponse:
     """What came back, its body in a file that is on the disk when it is large."""
 
     def __init__(self, status: int, headers: Mapping[str, str], body: IO[bytes]) -> None:
@@ -95,7 +95,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Api:
+class ApiDescription:
     """One API and one account of it. `refusal` makes the error of an answer that is not 2xx.
 
     Attributes:
@@ -105,17 +105,17 @@ class Api:
     service: str
     base_url: str
     headers: Mapping[str, str] = field(repr=False)
-    refusal: Callable[[Answer], CallError]
-    check: Callable[[Answer], None] = lambda _answer: None
+    refusal: Callable[[ApiResponse], CallError]
+    check: Callable[[ApiResponse], None] = lambda _answer: None
 
 
 class ApiClient:
     """Calls one API. Safe in several threads; `patience` is how long a call may wait for its turn, in seconds, in all."""
 
-    def __init__(self, api: Api, pace: Pace, wait: Wait, patience: float = PATIENCE) -> None:
+    def __init__(self, api: ApiDescription, pace: RateLimiter, wait: Wait, patience: float = MAX_WAIT_SECONDS) -> None:
         self.api = api
         self.patience = patience
-        self._turns = Turns(api.service, pace, wait)
+        self._turns = Throttle(api.service, pace, wait)
         headers = httpx.Headers({name: _sendable(value) for name, value in api.headers.items()}, encoding="utf-8")
         self._client = httpx.Client(
             transport=BoundedTransport(proxy=proxy_for(api.base_url)), headers=headers, timeout=_TIMEOUT
@@ -124,8 +124,8 @@ class ApiClient:
     def close(self) -> None:
         self._client.close()
 
-    def call(self, call: Call, patience: float | None = None) -> Answer:
-        """Call until it is answered, as often as makes sense.
+    def call(self, call: ApiCall, patience: float | None = None) -> ApiResponse:
+        """ApiCall until it is answered, as often as makes sense.
 
         Raises:
             Paused: the next call may begin later than the patience lasts.
@@ -144,7 +144,7 @@ class ApiClient:
                 left -= self._turns.back_off(error, attempt, left)
         raise AssertionError("unreachable")
 
-    def _attempt(self, call: Call) -> Answer:
+    def _attempt(self, call: ApiCall) -> ApiResponse:
         body = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # the answer keeps it
         try:
             answer = self._fetch(call, body)
@@ -158,24 +158,24 @@ class ApiClient:
         self.api.check(answer)
         return answer
 
-    def _fetch(self, call: Call, body: IO[bytes]) -> Answer:
+    def _fetch(self, call: ApiCall, body: IO[bytes]) -> ApiResponse:
         url = self.api.base_url.rstrip("/") + call.endpoint.format(**call.path)
         request = self._client.build_request(
             call.method,
             url,
             params=dict(call.params) or None,
             json=call.json,
-            extensions={DEADLINE: time.monotonic() + call.deadline, "timeout": _TIMEOUT.as_dict()},
+            extensions={TOTAL_TIMEOUT: time.monotonic() + call.deadline, "timeout": _TIMEOUT.as_dict()},
         )
         with closing(self._client.send(request, stream=True)) as response:
             for chunk in response.iter_bytes(_CHUNK):
                 body.write(chunk)
-                if body.tell() > LARGEST:
+                if body.tell() > MAX_RESPONSE_BYTES:
                     raise httpx.DecodingError("The answer is too long when it is decompressed.", request=request)
-        return Answer(response.status_code, response.headers, body)
+        return ApiResponse(response.status_code, response.headers, body)
 
-    def _failed(self, call: Call, answer: Answer) -> Unreachable:
-        asked = seconds_of(answer.headers, "retry-after")
+    def _failed(self, call: ApiCall, answer: ApiResponse) -> Unreachable:
+        asked = retry_after_seconds(answer.headers, "retry-after")
         return Unreachable(
             f"{self.api.service} answered {call.endpoint} with {answer.status}.", reached=True, retry_after=asked
         )
@@ -186,11 +186,11 @@ def _sendable(credential: str) -> str:
     return "".join(filter(str.isprintable, credential)).strip()
 
 
-def _may_repeat(error: CallError, call: Call) -> bool:
+def _may_repeat(error: CallError, call: ApiCall) -> bool:
     return error.retryable and (call.repeatable or not error.reached)
 
 
-def _unreachable(service: str, call: Call, error: httpx.HTTPError) -> CallError:
+def _unreachable(service: str, call: ApiCall, error: httpx.HTTPError) -> CallError:
     if isinstance(error, httpx.DecodingError):
         return Unreadable(f"{service} answered {call.endpoint} with a body that cannot be decompressed.")
     if isinstance(error, httpx.UnsupportedProtocol):
@@ -200,7 +200,7 @@ def _unreachable(service: str, call: Call, error: httpx.HTTPError) -> CallError:
     return Unreachable(f"{service} could not be asked: {call.endpoint} {how}.", reached=not never_sent)
 
 
-def seconds_of(headers: Mapping[str, str], *names: str) -> float | None:
+def retry_after_seconds(headers: Mapping[str, str], *names: str) -> float | None:
     """The first of the headers that is a number of seconds; they may be fractional, absent or nonsense."""
     for name in names:
         try:
@@ -212,6 +212,8 @@ def seconds_of(headers: Mapping[str, str], *names: str) -> float | None:
     return None
 
 
-def too_many(service: str, answer: Answer, *headers: str) -> TooManyRequests | None:
+def rate_limited(service: str, answer: ApiResponse, *headers: str) -> TooManyRequests | None:
     """The error of a 429, with the wait that the first of these headers asks for."""
-    return TooManyRequests(service, seconds_of(answer.headers, *headers)) if answer.status == _TOO_MANY else None
+    return (
+        TooManyRequests(service, retry_after_seconds(answer.headers, *headers)) if answer.status == _TOO_MANY else None
+    )

@@ -53,19 +53,19 @@ class Unreadable(CallError):
     reached = True
 
 
-class Refused(CallError):
+class Rejected(CallError):
     """4xx: the service will not do this, however often it is asked."""
 
 
-class Misconfigured(Refused):
+class Misconfigured(Rejected):
     """What was asked for is not there for anybody: the sentence names the variable to look at."""
 
 
-class Unauthorized(Refused):
+class Unauthorized(Rejected):
     """The credentials are wrong, withdrawn or expired; the sentence names the variable to look at."""
 
 
-class Forbidden(Refused):
+class Forbidden(Rejected):
     """The credentials are right, and may not do this."""
 
 
@@ -73,11 +73,11 @@ class SubscriptionMissing(Forbidden):
     """The seller has not paid for what was asked: the key is right."""
 
 
-class NotThere(Refused):
+class NotFound(Rejected):
     """What was asked for does not exist, or not any more."""
 
 
-class Paused(CallError):
+class RateLimited(CallError):
     """The next call may begin later than this caller can wait. Nothing was sent."""
 
     retryable = True

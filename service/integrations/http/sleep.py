@@ -1,4 +1,4 @@
-"""Waiting: for the next call out, as long as the service runs, and seen while it lasts."""
+"""InstrumentedSleep: for the next call out, as long as the service runs, and seen while it lasts."""
 
 import time
 from collections.abc import Callable
@@ -6,14 +6,14 @@ from collections.abc import Callable
 from opentelemetry import trace
 
 from service.integrations.http.throttle import Wait
-from service.shutdown import Stopped, Stopping
+from service.shutdown import ShutdownRequested, StopSignal
 
-Waited = Callable[[str, str, float], None]
+OnWaited = Callable[[str, str, float], None]
 """Takes the service, the reason, and the seconds."""
 
 
-class Waiting:
-    def __init__(self, stopping: Stopping, waited: Waited) -> None:
+class InstrumentedSleep:
+    def __init__(self, stopping: StopSignal, waited: OnWaited) -> None:
         self._stopping = stopping
         self._waited = waited
 
@@ -24,6 +24,6 @@ class Waiting:
             went_on = self._stopping.wait(seconds)
             self._waited(service, reason, seconds if went_on else time.monotonic() - began)
             if not went_on:
-                raise Stopped(f"the service stops while this waits for {service}")
+                raise ShutdownRequested(f"the service stops while this waits for {service}")
 
         return wait

@@ -14,10 +14,10 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore
 import httpx
 
-from telemetry.tls import trusted
+from telemetry.tls import ssl_context
 
-DEADLINE: Final = "deadline"
-LARGEST: Final = 512 * 2**20
+TOTAL_TIMEOUT: Final = "deadline"
+MAX_RESPONSE_BYTES: Final = 512 * 2**20
 _SHORTEST: Final = 0.001  # a timeout of 0 would mean: don't wait at all
 _deadline: ContextVar[float] = ContextVar("deadline", default=float("inf"))
 
@@ -26,12 +26,12 @@ class BoundedTransport(httpx.HTTPTransport):
     """A request's extension `deadline` is the moment of `time.monotonic()` by which its answer has to be there."""
 
     def __init__(self, proxy: str | None = None) -> None:
-        super().__init__(verify=trusted(), proxy=proxy)
+        super().__init__(verify=ssl_context(), proxy=proxy)
         pool: Any = self._pool
         pool._network_backend = _Backend(pool._network_backend)  # noqa: SLF001  # httpx has no way to hand one over
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        deadline = float(request.extensions.get(DEADLINE, "inf"))
+        deadline = float(request.extensions.get(TOTAL_TIMEOUT, "inf"))
         _deadline.set(deadline)
         response = super().handle_request(request)
         response.stream = _BoundedStream(response.stream, request, deadline)
@@ -52,8 +52,10 @@ class _BoundedStream(httpx.SyncByteStream):
             size += len(chunk)
             if time.monotonic() > self._deadline:
                 chunks.throw(httpx.ReadTimeout("The answer was not complete by its deadline.", request=self._request))
-            if size > LARGEST:
-                chunks.throw(httpx.ReadError(f"The answer is longer than {LARGEST} bytes.", request=self._request))
+            if size > MAX_RESPONSE_BYTES:
+                chunks.throw(
+                    httpx.ReadError(f"The answer is longer than {MAX_RESPONSE_BYTES} bytes.", request=self._request)
+                )
             yield chunk
 
     def close(self) -> None:

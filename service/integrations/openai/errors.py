@@ -13,13 +13,13 @@ from service.integrations.http.errors import (
     CallError,
     Forbidden,
     Misconfigured,
-    Refused,
+    Rejected,
     TooManyRequests,
     Unauthorized,
     Unreachable,
 )
-from service.integrations.openai.retry_after import asked_wait
-from telemetry.json_safe import clean
+from service.integrations.openai.retry_after import retry_after
+from telemetry.json_safe import without_surrogates
 from telemetry.redaction.policy import redact
 
 if TYPE_CHECKING:  # the SDK is imported when it is needed: it takes as long to load as half of the service
@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # the SDK is imported when it is needed: it takes as long to 
 LONGEST_REASON: Final = 500
 
 
-class QuotaExhausted(Refused):
+class QuotaExhausted(Rejected):
     """The account has no money left: no call will be answered until somebody pays, so none is made for a while."""
 
     retry_after = 900.0
@@ -82,7 +82,7 @@ def _unreachable(cause: BaseException | None) -> CallError:
 
 
 def _unforeseen(error: "openai.OpenAIError") -> CallError:
-    return Refused(f"The call to {_OPENAI} could not be made ({type(error).__name__}).")
+    return Rejected(f"The call to {_OPENAI} could not be made ({type(error).__name__}).")
 
 
 def _refusal(error: "openai.APIStatusError") -> CallError:
@@ -114,28 +114,28 @@ def _not_found(error: "openai.APIStatusError") -> CallError:
 
 
 def _too_many(error: "openai.APIStatusError") -> CallError:
-    return TooManyRequests(_OPENAI, asked_wait(error.response.headers, error.type))
+    return TooManyRequests(_OPENAI, retry_after(error.response.headers, error.type))
 
 
 def _not_now(error: "openai.APIStatusError") -> CallError:
     return Unreachable(
         f"{_OPENAI} answered with {error.status_code}.",
         reached=True,
-        retry_after=asked_wait(error.response.headers, error.type),
+        retry_after=retry_after(error.response.headers, error.type),
     )
 
 
 def _refused(error: "openai.APIStatusError") -> CallError:
     if error.code == _NO_PARAMETER:
         return Misconfigured(f"The model of OPENAI_MODEL does not take the parameter {error.param}{_details(error)}")
-    return Refused(f"{_OPENAI} refused the call with {error.status_code}{_details(error)}")
+    return Rejected(f"{_OPENAI} refused the call with {error.status_code}{_details(error)}")
 
 
 def _details(error: "openai.APIStatusError") -> str:
     """The end of a sentence: what OpenAI says in words, as far as it does."""
     said = error.body.get("message") if isinstance(error.body, Mapping) else None
     parts = [str(part) for part in (error.code, error.param, said) if part]
-    text = redact(clean(" ".join(", ".join(parts).split())))
+    text = redact(without_surrogates(" ".join(", ".join(parts).split())))
     return f" ({text[: LONGEST_REASON - 200]})." if text else "."
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from service.integrations.http.client import seconds_of
+from service.integrations.http.client import retry_after_seconds
 
 _LONGEST: Final = 86_400.0  # limits are by the minute and by the day
 _UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
@@ -15,15 +15,15 @@ _DURATION: Final = re.compile(rf"(?:{_PART.pattern})+")
 _KINDS: Final = ("requests", "tokens")
 
 
-def asked_wait(headers: Mapping[str, str], kind: str | None) -> float | None:
+def retry_after(headers: Mapping[str, str], kind: str | None) -> float | None:
     """Seconds, a day at most. `kind` is what there was too much of, `requests` or `tokens`; unknown, the longer wait counts."""
     return next((min(seconds, _LONGEST) for seconds in _candidates(headers, kind) if seconds is not None), None)
 
 
 def _candidates(headers: Mapping[str, str], kind: str | None) -> Iterator[float | None]:
-    milliseconds = seconds_of(headers, "retry-after-ms")
+    milliseconds = retry_after_seconds(headers, "retry-after-ms")
     yield None if milliseconds is None else milliseconds / 1000
-    yield seconds_of(headers, "retry-after")
+    yield retry_after_seconds(headers, "retry-after")
     yield _until(headers.get("retry-after", ""))
     kinds = (kind,) if kind in _KINDS else _KINDS
     resets = [_seconds(headers.get(f"x-ratelimit-reset-{each}", "")) for each in kinds]

@@ -7,7 +7,7 @@ from typing import Any, Final
 from service.integrations.http.client import ApiClient
 from service.integrations.ozon.client import post
 from service.integrations.ozon.fields import Malformed, optional_moment_in
-from telemetry.json_safe import clean
+from telemetry.json_safe import without_surrogates
 
 _SOON: Final = timedelta(days=14)
 _MOST_ROLES: Final = 10
@@ -66,4 +66,4 @@ def _expiry(answer: Mapping[str, Any]) -> datetime | None:
 def _roles(answer: Mapping[str, Any]) -> list[str]:
     roles = answer.get("roles")
     named = [role.get("name") for role in roles if isinstance(role, Mapping)] if isinstance(roles, list) else []
-    return [clean(name)[:_LONGEST_ROLE] for name in named if isinstance(name, str) and name][:_MOST_ROLES]
+    return [without_surrogates(name)[:_LONGEST_ROLE] for name in named if isinstance(name, str) and name][:_MOST_ROLES]

@@ -3,20 +3,20 @@
 import re
 from typing import Final
 
-from service.integrations.http.client import Answer, seconds_of
+from service.integrations.http.client import ApiResponse, retry_after_seconds
 from service.integrations.http.errors import (
     CallError,
     Forbidden,
-    NotThere,
-    Refused,
+    NotFound,
+    Rejected,
     SubscriptionMissing,
     TooManyRequests,
     Unauthorized,
     Unreadable,
 )
-from telemetry.json_safe import clean
+from telemetry.json_safe import without_surrogates
 
-SERVICE: Final = "ozon"
+_SERVICE: Final = "ozon"
 _LONGEST_MESSAGE: Final = 200
 # The header's name is not settled, and one that holds a moment instead of seconds would silence the account for years.
 _LONGEST_WAIT: Final = 86_400.0
@@ -24,7 +24,7 @@ _CIRCUIT_BREAKER: Final = "circle is open"
 _NOT_FOUND, _DENIED, _EXHAUSTED, _UNAUTHENTICATED = 5, 7, 8, 16  # the codes of gRPC
 
 _NEW_KEY: Final = "make a new key in the seller's cabinet and set OZON_API_KEY"
-_PHRASES: Final[tuple[tuple[str, type[Refused], str], ...]] = (
+_PHRASES: Final[tuple[tuple[str, type[Rejected], str], ...]] = (
     (
         "not available with existing subscription",
         SubscriptionMissing,
@@ -32,7 +32,7 @@ _PHRASES: Final[tuple[tuple[str, type[Refused], str], ...]] = (
     ),
     (
         "obsolete method cannot be used",
-        Refused,
+        Rejected,
         "Ozon has switched off a method that this service uses: the service must be updated.",
     ),
     ("deactivated", Unauthorized, f"Ozon's key is deactivated: {_NEW_KEY}."),
@@ -65,39 +65,39 @@ _PHRASES: Final[tuple[tuple[str, type[Refused], str], ...]] = (
 )
 
 
-def refusal_of(answer: Answer, api_key: str) -> CallError:
+def refusal_of(answer: ApiResponse, api_key: str) -> CallError:
     code, message = _said(answer, api_key)
     return _too_many(answer, code, message) or _by_phrase(message) or _by_code(answer.status, code, message)
 
 
-def _said(answer: Answer, api_key: str) -> tuple[int | None, str]:
+def _said(answer: ApiResponse, api_key: str) -> tuple[int | None, str]:
     """The code, and the message on one line, with no key in it and no page of HTML."""
     try:
         found = answer.object()
         code, message = found.get("code"), found.get("message")
     except Unreadable:
         code, message = None, answer.text()
-    text = " ".join(clean(message).split()) if isinstance(message, str) else ""
+    text = " ".join(without_surrogates(message).split()) if isinstance(message, str) else ""
     if api_key:
         text = re.sub(re.escape(api_key), "…", text, flags=re.IGNORECASE)
     return code if isinstance(code, int) else None, "" if text.startswith("<") else text[:_LONGEST_MESSAGE]
 
 
-def _too_many(answer: Answer, code: int | None, message: str) -> TooManyRequests | None:
+def _too_many(answer: ApiResponse, code: int | None, message: str) -> TooManyRequests | None:
     if _CIRCUIT_BREAKER in message.lower():
-        return TooManyRequests(SERVICE, None)
+        return TooManyRequests(_SERVICE, None)
     if answer.status != 429 and code != _EXHAUSTED:  # noqa: PLR2004  # it is what it is
         return None
-    asked = seconds_of(answer.headers, "retry-after", "ratelimit-reset")
-    return TooManyRequests(SERVICE, None if asked is None or asked > _LONGEST_WAIT else asked)
+    asked = retry_after_seconds(answer.headers, "retry-after", "ratelimit-reset")
+    return TooManyRequests(_SERVICE, None if asked is None or asked > _LONGEST_WAIT else asked)
 
 
-def _by_phrase(message: str) -> Refused | None:
+def _by_phrase(message: str) -> Rejected | None:
     said = message.lower()
     return next((error(sentence) for phrase, error, sentence in _PHRASES if phrase in said), None)
 
 
-def _by_code(status: int, code: int | None, message: str) -> Refused:
+def _by_code(status: int, code: int | None, message: str) -> Rejected:
     says = f" It says: {message}" if message else ""
     if status == 404:  # noqa: PLR2004  # it is what it is
         return _not_found(code, message, says)
@@ -105,11 +105,11 @@ def _by_code(status: int, code: int | None, message: str) -> Refused:
         return Unauthorized(f"Ozon does not accept the key: look at OZON_CLIENT_ID and OZON_API_KEY.{says}")
     if status == 403 or code == _DENIED:  # noqa: PLR2004  # it is what it is
         return Forbidden(f"Ozon does not allow this: look at the roles of OZON_API_KEY in the seller's cabinet.{says}")
-    return Refused(f"Ozon refused the call with {status}.{says}")
+    return Rejected(f"Ozon refused the call with {status}.{says}")
 
 
-def _not_found(code: int | None, message: str, says: str) -> Refused:
+def _not_found(code: int | None, message: str, says: str) -> Rejected:
     """A path that does not exist is no proof that a review does not: it is answered in plain text, without a code."""
     if code == _NOT_FOUND or "review not found" in message.lower():
-        return NotThere(f"Ozon does not have what was asked for.{says}")
-    return Refused(f"Ozon has no such method: look at OZON_API_URL, or update the service.{says}")
+        return NotFound(f"Ozon does not have what was asked for.{says}")
+    return Rejected(f"Ozon has no such method: look at OZON_API_URL, or update the service.{says}")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
-from telemetry.json_safe import clean, json_safe
+from telemetry.json_safe import json_safe, without_surrogates
 
 Payload: TypeAlias = Mapping[str, Any]
 Allowed: TypeAlias = Mapping[str, "Allowed | None"]
@@ -29,7 +29,7 @@ class Malformed(ValueError):
 def text_in(payload: Payload, field: str, longest: int = LONGEST_ID) -> str:
     """A text that must be there; a key is not cut, since a cut one is another one."""
     found = payload.get(field)
-    if not isinstance(found, str) or not 0 < len(text := clean(found).strip()) <= longest:
+    if not isinstance(found, str) or not 0 < len(text := without_surrogates(found).strip()) <= longest:
         raise Malformed(f"`{field}` must be a text of 1 to {longest} characters.")
     return text
 
@@ -40,7 +40,7 @@ def optional_text_in(payload: Payload, field: str, longest: int | None = _LONGES
         return ""
     if not isinstance(found, str):
         raise Malformed(f"`{field}` must be a text.")
-    return clean(found)[:longest]
+    return without_surrogates(found)[:longest]
 
 
 def sku_in(payload: Payload) -> str:
@@ -125,4 +125,4 @@ def _kept(value: object, inner: Allowed | None) -> Any:
         return kept(value, inner) if inner else "<object>"
     if isinstance(value, list):
         return [kept(each, inner) for each in value[:_MOST_KEPT] if isinstance(each, Mapping)] if inner else "<list>"
-    return clean(value)[:_LONGEST_KEPT] if isinstance(value, str) else json_safe(value)
+    return without_surrogates(value)[:_LONGEST_KEPT] if isinstance(value, str) else json_safe(value)

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from typing import Final
 
 from service.integrations.http.client import ApiClient
-from service.integrations.http.errors import NotThere
-from service.integrations.marketplace import Invalid, Order, Review, ReviewMarketplace, Source
+from service.integrations.http.errors import NotFound
+from service.integrations.marketplace import InvalidPayload, Order, Review, ReviewMarketplace, Source
 from service.integrations.ozon.client import post
-from service.integrations.ozon.errors import SERVICE
-from service.integrations.ozon.orders import FBO, FBS, Postings
+from service.integrations.ozon.errors import _SERVICE
+from service.integrations.ozon.orders import FBO, FBS, PostingSource
 from service.integrations.ozon.product_names import KnownNames, ProductNames
-from service.integrations.ozon.reviews import History, ReviewList, Waiting, reviews_of
+from service.integrations.ozon.reviews import AllReviews, ReviewList, UnansweredReviews, reviews_of
 
 _ANSWER_LENGTH: Final = 1000  # Ozon does not say how long a comment may be; so long ones were seen to be taken
 
@@ -24,20 +24,23 @@ class OzonReviews(ReviewMarketplace):
     """`names` gives the names of products that are known already, by sku."""
 
     def __init__(self, client: ApiClient, names: KnownNames, now: Callable[[], datetime] = _utcnow) -> None:
-        self.name = SERVICE
+        self.name = _SERVICE
         self.answer_length = _ANSWER_LENGTH
         self._client = client
         self._now = now
         self._names = ProductNames(client, names, now)
         reviews = ReviewList(client, self._names, now)
-        self.unanswered: Sequence[Source[Review]] = (Waiting("NEW", reviews), Waiting("VIEWED", reviews))
-        self.history: Sequence[Source[Review]] = (History(reviews),)
+        self.unanswered: Sequence[Source[Review]] = (
+            UnansweredReviews("NEW", reviews),
+            UnansweredReviews("VIEWED", reviews),
+        )
+        self.history: Sequence[Source[Review]] = (AllReviews(reviews),)
 
-    def read(self, external_id: str) -> Review | Invalid | None:
+    def read(self, external_id: str) -> Review | InvalidPayload | None:
         as_of = self._now()
         try:
             payload = post(self._client, "/v2/review/info", {"review_id": external_id})
-        except NotThere:
+        except NotFound:
             return None
         return reviews_of([payload], self._names, as_of)[0]
 
@@ -53,4 +56,4 @@ class OzonOrders:
         self._now = now
 
     def sources(self) -> Sequence[Source[Order]]:
-        return (Postings(FBS, self._client, self._now), Postings(FBO, self._client, self._now))
+        return (PostingSource(FBS, self._client, self._now), PostingSource(FBO, self._client, self._now))

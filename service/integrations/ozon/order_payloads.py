@@ -5,8 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from service.integrations.marketplace import Invalid, Item, Order
-from service.integrations.ozon.errors import SERVICE
+from service.integrations.marketplace import InvalidPayload, Item, Order
+from service.integrations.ozon.errors import _SERVICE
 from service.integrations.ozon.fields import (
     LONGEST_ID,
     Allowed,
@@ -38,19 +38,21 @@ _KEPT: Final[Allowed] = {
 }
 
 
-def order_of(payload: object, scheme: str, as_of: datetime) -> Order | Invalid:
+def order_of(payload: object, scheme: str, as_of: datetime) -> Order | InvalidPayload:
     if not isinstance(payload, Mapping):
-        return Invalid(external_id=None, reason="The posting is no JSON object.", payload={})
+        return InvalidPayload(external_id=None, reason="The posting is no JSON object.", payload={})
     try:
         return _order(payload, scheme, as_of)
     except Malformed as error:
-        return Invalid(external_id=id_in(payload, "posting_number"), reason=str(error), payload=kept(payload, _KEPT))
+        return InvalidPayload(
+            external_id=id_in(payload, "posting_number"), reason=str(error), payload=kept(payload, _KEPT)
+        )
 
 
 def _order(payload: Payload, scheme: str, as_of: datetime) -> Order:
     number, status = text_in(payload, "posting_number"), text_in(payload, "status", _LONGEST_STATUS)
     return Order(
-        marketplace=SERVICE,
+        marketplace=_SERVICE,
         external_id=number,
         order_number=optional_text_in(payload, "order_number", LONGEST_ID) or _order_number(number),
         scheme=scheme,

@@ -1,4 +1,4 @@
-"""Postings: the lists of Ozon's orders, read whole once, and then by what is recent and what has changed."""
+"""PostingSource: the lists of Ozon's orders, read whole once, and then by what is recent and what has changed."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -8,10 +8,10 @@ from typing import Any, Final, Self
 from service.integrations.http.client import ApiClient
 from service.integrations.marketplace import START, Order, Page, Position
 from service.integrations.ozon.client import post
-from service.integrations.ozon.errors import SERVICE
+from service.integrations.ozon.errors import _SERVICE
 from service.integrations.ozon.fields import Malformed, moment_in, optional_moment_in, optional_text_in, stamp, text_in
 from service.integrations.ozon.order_payloads import order_of
-from service.integrations.ozon.pagination import Part, Step, part_of, walk
+from service.integrations.ozon.pagination import ApiPage, CursorPage, pages, part_of
 
 _LIMIT: Final = 100
 _BACKLOG: Final = timedelta(days=90)
@@ -43,7 +43,7 @@ FBO: Final = Scheme("fbo", "/v3/posting/fbo/list", timedelta(days=30), changes=F
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadState:
     """A reading in progress: it goes on with the period that it began with, however long it was interrupted.
 
     Attributes:
@@ -88,17 +88,17 @@ class Reading:
         return period | {"last_changed_status_date": {"from": stamp(self.last - _OVERLAP), "to": stamp(self.to)}}
 
 
-class Postings:
+class PostingSource:
     """The orders of one scheme. The position holds when the last whole reading `began`, and the reading in progress."""
 
     def __init__(self, scheme: Scheme, client: ApiClient, now: Callable[[], datetime]) -> None:
-        self.name = f"{SERVICE}.orders.{scheme.name}"
+        self.name = f"{_SERVICE}.orders.{scheme.name}"
         self._scheme = scheme
         self._client = client
         self._now = now
 
     def pages(self, position: Position) -> Iterator[Page[Order]]:
-        reading: Reading | None = Reading.resume(position) or self._begin(position)
+        reading: ReadState | None = ReadState.resume(position) or self._begin(position)
         while reading is not None:
             following = self._following(reading)
             for step in self._steps(reading):
@@ -106,22 +106,22 @@ class Postings:
                 yield Page(orders, _behind(step, reading, following))
             reading = following
 
-    def _begin(self, position: Position) -> Reading:
+    def _begin(self, position: Position) -> ReadState:
         try:
             last = optional_moment_in(position, "began")
         except Malformed:
             last = None
-        return Reading.begin(last, self._scheme.window, self._now())
+        return ReadState.begin(last, self._scheme.window, self._now())
 
-    def _following(self, reading: Reading) -> Reading | None:
+    def _following(self, reading: ReadState) -> ReadState | None:
         if reading.phase != RECENT or not self._scheme.changes:
             return None
         return replace(reading, phase=CHANGED, since=reading.began - _LONGEST, cursor="")
 
-    def _steps(self, reading: Reading) -> Iterator[Step]:
-        return walk(lambda cursor: self._ask(reading, cursor), reading.cursor)
+    def _steps(self, reading: ReadState) -> Iterator[CursorPage]:
+        return pages(lambda cursor: self._ask(reading, cursor), reading.cursor)
 
-    def _ask(self, reading: Reading, cursor: str) -> Part:
+    def _ask(self, reading: ReadState, cursor: str) -> ApiPage:
         as_of = self._now()
         body: dict[str, Any] = {"filter": reading.filter(), "limit": _LIMIT, "sort_dir": "ASC"}
         if cursor:
@@ -130,7 +130,7 @@ class Postings:
         return part if part.cursor else replace(part, has_next=False)
 
 
-def _behind(step: Step, reading: Reading, following: Reading | None) -> Position:
+def _behind(step: CursorPage, reading: ReadState, following: ReadState | None) -> Position:
     """Behind a list without an end the reading begins anew: its cursor would lead into the circle again."""
     if step.endless:
         return _ended(reading.last)

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 from service.integrations.http.client import ApiClient
 from service.integrations.http.errors import CallError, Unreadable
 from service.integrations.ozon.client import post
-from service.integrations.ozon.errors import SERVICE
+from service.integrations.ozon.errors import _SERVICE
 from service.integrations.ozon.fields import Malformed, optional_text_in, sku_in
 
 _log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class ProductNames:
         try:
             names = names_in(post(self._client, "/v3/product/info/list", {"sku": skus}, patience=_PATIENCE))
         except CallError as error:
-            _log.warning("Reviews come without the names of products: %s", error, extra={"component": SERVICE})
+            _log.warning("Reviews come without the names of products: %s", error, extra={"component": _SERVICE})
             self._not_before = self._now() + _PAUSE
             return {}
         self._unknown.update(set(skus) - names.keys())

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from service.integrations.http.client import ApiClient
-from service.integrations.marketplace import NOT_ANSWERED, PUBLISHED, START, Invalid, Page, Position, Review
+from service.integrations.marketplace import NOT_ANSWERED, PUBLISHED, START, InvalidPayload, Page, Position, Review
 from service.integrations.ozon.client import post
-from service.integrations.ozon.errors import SERVICE
+from service.integrations.ozon.errors import _SERVICE
 from service.integrations.ozon.fields import (
     Allowed,
     Malformed,
@@ -22,9 +22,9 @@ from service.integrations.ozon.fields import (
     text_in,
     whole_in,
 )
-from service.integrations.ozon.pagination import Part, Step, part_of, walk
+from service.integrations.ozon.pagination import ApiPage, CursorPage, pages, part_of
 from service.integrations.ozon.product_names import ProductNames
-from service.integrations.pii import without_personal_data
+from service.integrations.pii import mask_pii
 
 _LIMIT: Final = 100
 _OVERLAP: Final = timedelta(days=7)
@@ -45,24 +45,24 @@ _KEPT: Final[Allowed] = dict.fromkeys(
 )
 
 
-def review_of(payload: object, names: Mapping[str, str], as_of: datetime) -> Review | Invalid:
+def review_of(payload: object, names: Mapping[str, str], as_of: datetime) -> Review | InvalidPayload:
     """`names` are those of products, by sku."""
     if not isinstance(payload, Mapping):
-        return Invalid(external_id=None, reason="The review is no JSON object.", payload={})
+        return InvalidPayload(external_id=None, reason="The review is no JSON object.", payload={})
     try:
         return _review(payload, names, as_of)
     except Malformed as error:
-        return Invalid(external_id=id_in(payload, "id"), reason=str(error), payload=kept(payload, _KEPT))
+        return InvalidPayload(external_id=id_in(payload, "id"), reason=str(error), payload=kept(payload, _KEPT))
 
 
 def _review(payload: Payload, names: Mapping[str, str], as_of: datetime) -> Review:
     sku, answered = sku_in(payload), _status(payload) == _ANSWERED
     return Review(
-        marketplace=SERVICE,
+        marketplace=_SERVICE,
         external_id=text_in(payload, "id"),
         created_at=moment_in(payload, "published_at"),
         rating=whole_in(payload, "rating", 1, 5),
-        text=without_personal_data(optional_text_in(payload, "text", longest=None)),
+        text=mask_pii(optional_text_in(payload, "text", longest=None)),
         product_id=sku,
         product_name=names.get(sku),
         answered=answered,
@@ -79,7 +79,7 @@ def _status(payload: Payload) -> str:
     return status
 
 
-def reviews_of(rows: Iterable[object], names: ProductNames, as_of: datetime) -> list[Review | Invalid]:
+def reviews_of(rows: Iterable[object], names: ProductNames, as_of: datetime) -> list[Review | InvalidPayload]:
     rows = list(rows)
     found = names.of(set(_skus_in(rows)))
     return [review_of(row, found, as_of) for row in rows]
@@ -102,13 +102,13 @@ class ReviewList:
         self._names = names
         self._now = now
 
-    def steps(self, filters: Mapping[str, Any], last_id: str) -> Iterator[Step]:
-        return walk(lambda cursor: self._ask(filters, cursor), last_id)
+    def steps(self, filters: Mapping[str, Any], last_id: str) -> Iterator[CursorPage]:
+        return pages(lambda cursor: self._ask(filters, cursor), last_id)
 
-    def reviews(self, step: Step) -> list[Review | Invalid]:
+    def reviews(self, step: CursorPage) -> list[Review | InvalidPayload]:
         return reviews_of(step.rows, self._names, step.as_of)
 
-    def _ask(self, filters: Mapping[str, Any], last_id: str) -> Part:
+    def _ask(self, filters: Mapping[str, Any], last_id: str) -> ApiPage:
         as_of = self._now()
         body: dict[str, Any] = {"limit": _LIMIT, "sort_dir": "ASC", "filters": dict(filters)}
         if last_id:
@@ -116,11 +116,11 @@ class ReviewList:
         return part_of(post(self._client, "/v2/review/list", body), "reviews", "last_id", as_of)
 
 
-class Waiting:
+class UnansweredReviews:
     """The reviews of one status, each time from the first to the last."""
 
     def __init__(self, status: str, reviews: ReviewList) -> None:
-        self.name = f"{SERVICE}.reviews.{status.lower()}"
+        self.name = f"{_SERVICE}.reviews.{status.lower()}"
         self._filters = {"status": status}
         self._list = reviews
 
@@ -129,13 +129,13 @@ class Waiting:
             yield Page(self._list.reviews(step), START if step.cursor is None else {"last_id": step.cursor})
 
 
-class History:
+class AllReviews:
     """All reviews once; then those from a week before the newest, since Ozon publishes them out of order.
 
     The position holds the `newest` moment, and within a reading the `last_id` and the moment that it is read `from`.
     """
 
-    name = f"{SERVICE}.reviews"
+    name = f"{_SERVICE}.reviews"
 
     def __init__(self, reviews: ReviewList) -> None:
         self._list = reviews
@@ -151,7 +151,7 @@ class History:
             yield Page(reviews, _position(began if step.endless else newest, since, step.cursor))
 
 
-def _newest(newest: datetime | None, reviews: Iterable[Review | Invalid], now: datetime) -> datetime | None:
+def _newest(newest: datetime | None, reviews: Iterable[Review | InvalidPayload], now: datetime) -> datetime | None:
     """A date in the future counts as now: it must not hide what is published until then."""
     moments = [min(review.created_at, now) for review in reviews if isinstance(review, Review)]
     return max(moments + ([newest] if newest else []), default=None)

@@ -3,44 +3,44 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from service.integrations.http.client import Answer, Api, too_many
+from service.integrations.http.client import ApiDescription, ApiResponse, rate_limited
 from service.integrations.http.errors import (
     CallError,
     Forbidden,
     Misconfigured,
-    NotThere,
-    Refused,
+    NotFound,
+    Rejected,
     Unauthorized,
     Unreachable,
 )
 
-SERVICE: Final = "wb"
+_SERVICE: Final = "wb"
 _WAITS: Final = ("x-ratelimit-retry", "retry-after")
 _LONGEST: Final = 200
 _UNAUTHORIZED, _PAYMENT, _FORBIDDEN, _NOT_FOUND, _UNPROCESSABLE = 401, 402, 403, 404, 422
 
 
-def feedbacks_api(base_url: str, token: str) -> Api:
-    return Api(SERVICE, base_url, {"authorization": token}, _refusal, _check)
+def feedbacks_api(base_url: str, token: str) -> ApiDescription:
+    return ApiDescription(_SERVICE, base_url, {"authorization": token}, _refusal, _check)
 
 
-def statistics_api(base_url: str, token: str) -> Api:
-    return Api(SERVICE, base_url, {"authorization": token}, _refusal)
+def statistics_api(base_url: str, token: str) -> ApiDescription:
+    return ApiDescription(_SERVICE, base_url, {"authorization": token}, _refusal)
 
 
-def _check(answer: Answer) -> None:
+def _check(answer: ApiResponse) -> None:
     """`error: true` comes with status 200."""
     said = _said(answer)
     if said.get("error") is True:
         raise Unreachable(f"wb answered with an error: {_text(said.get('errorText'))}.", reached=True)
 
 
-def _refusal(answer: Answer) -> CallError:
-    if refused := too_many(SERVICE, answer, *_WAITS):
+def _refusal(answer: ApiResponse) -> CallError:
+    if refused := rate_limited(_SERVICE, answer, *_WAITS):
         return refused
     said = _said(answer)
     detail = _text(said.get("detail") or said.get("errorText") or said.get("errors"))
-    kind, sentence = _MEANINGS.get(answer.status, (Refused, "wb refuses the request"))
+    kind, sentence = _MEANINGS.get(answer.status, (Rejected, "wb refuses the request"))
     return kind(f"{sentence} ({answer.status}: {detail}).")
 
 
@@ -49,11 +49,11 @@ _MEANINGS: Final[Mapping[int, tuple[type[CallError], str]]] = {
     _PAYMENT: (Forbidden, "wb wants to be paid for this"),
     _FORBIDDEN: (Forbidden, "wb does not let this token do it: look at the kind and categories of WB_API_TOKEN"),
     _NOT_FOUND: (Misconfigured, "wb has no such method: look at WB_FEEDBACKS_URL and WB_STATISTICS_URL"),
-    _UNPROCESSABLE: (NotThere, "wb has nothing of that id"),
+    _UNPROCESSABLE: (NotFound, "wb has nothing of that id"),
 }
 
 
-def _said(answer: Answer) -> Mapping[str, Any]:
+def _said(answer: ApiResponse) -> Mapping[str, Any]:
     try:
         said = answer.json()
     except CallError:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Self
 
-from service.integrations.http.rate_limiter import Limit
+from service.integrations.http.rate_limiter import RateLimit
 
 BASE: Final = 1
 KINDS: Final[Mapping[int, str]] = {BASE: "base", 2: "test", 3: "personal", 4: "service"}
@@ -20,7 +20,7 @@ _HOUR: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class WildberriesToken:
     """What is not said is None. `account` tells sellers and kinds of token apart, and gives no token away."""
 
     account: str
@@ -32,7 +32,7 @@ class Token:
     def read(cls, text: str) -> Self:
         """Read a token; one that is no JWT is a token of which nothing is known."""
         text = text.strip().removeprefix("Bearer ")
-        claims = _claims(text)
+        claims = _jwt_payload(text)
         kind, scopes, seller = claims.get("acc"), claims.get("s"), claims.get("sid")
         named = f"{seller or text}:{kind}".encode("utf-8", "backslashreplace")
         return cls(
@@ -43,15 +43,15 @@ class Token:
         )
 
     @property
-    def feedbacks(self) -> Limit:
+    def feedbacks(self) -> RateLimit:
         """One bucket for all methods of feedbacks and questions together."""
         interval, burst = (0.2 * _HOUR, 1) if self.kind == BASE else (1 / 3, 6)
-        return Limit(f"wb:feedbacks:{self.account}", interval, burst)
+        return RateLimit(f"wb:feedbacks:{self.account}", interval, burst)
 
     @property
-    def orders(self) -> Limit:
+    def orders(self) -> RateLimit:
         interval, burst = (3 * _HOUR, 1) if self.kind == BASE else (60.0, 10)
-        return Limit(f"wb:orders:{self.account}", interval, burst)
+        return RateLimit(f"wb:orders:{self.account}", interval, burst)
 
     def missing(self) -> list[str]:
         """The categories that the service needs and the token does not have."""
@@ -74,7 +74,7 @@ class Token:
         return f"a token of kind {KINDS.get(self.kind or 0, 'unknown')}{until}"
 
 
-def _claims(text: str) -> dict[str, Any]:
+def _jwt_payload(text: str) -> dict[str, Any]:
     try:
         _, payload, _ = text.split(".")
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

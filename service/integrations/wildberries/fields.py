@@ -5,8 +5,8 @@ from datetime import UTC, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-from service.integrations.pii import without_personal_data
-from telemetry.json_safe import Json, clean, json_safe
+from service.integrations.pii import mask_pii
+from telemetry.json_safe import Json, json_safe, without_surrogates
 
 _CENT: Final = Decimal("0.01")
 _LARGEST: Final = Decimal(10**12)
@@ -36,7 +36,7 @@ def text_of(row: Mapping[str, Any], name: str, longest: int) -> str:
     value = row.get(name)
     if not isinstance(value, str) or not value.strip():
         raise _wrong(row, name, "a text")
-    return clean(value)[:longest]
+    return without_surrogates(value)[:longest]
 
 
 def number_text(row: Mapping[str, Any], name: str) -> str:
@@ -56,12 +56,12 @@ def opinion_of(row: Mapping[str, Any], name: str) -> str:
         return ""
     if not isinstance(value, str):
         raise _wrong(row, name, "a text")
-    return without_personal_data(clean(value))[:_TEXT]
+    return mask_pii(without_surrogates(value))[:_TEXT]
 
 
 def optional_text(row: Mapping[str, Any], name: str) -> str:
     value = row.get(name)
-    return clean(value)[:_BOUNDED] if isinstance(value, str) else ""
+    return without_surrogates(value)[:_BOUNDED] if isinstance(value, str) else ""
 
 
 def flag_of(row: Mapping[str, Any], name: str) -> bool:
@@ -112,14 +112,14 @@ def only(row: object, fields: frozenset[str]) -> dict[str, Json]:
 
 def _plain(value: object) -> Json:
     if isinstance(value, str):
-        return without_personal_data(clean(value))[:_TEXT]
+        return mask_pii(without_surrogates(value))[:_TEXT]
     return _KINDS[type(value)] if isinstance(value, dict | list) else json_safe(value)
 
 
 def identity_of(row: object, name: str) -> str | None:
     """What a row that cannot be read is called, when it says that at least."""
     value = row.get(name) if isinstance(row, Mapping) else None
-    return clean(value)[:100] if isinstance(value, str) else None
+    return without_surrogates(value)[:100] if isinstance(value, str) else None
 
 
 def _wrong(row: Mapping[str, Any], name: str, wanted: str) -> UnreadableField:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from service.integrations.http.client import Answer, ApiClient, Call
+from service.integrations.http.client import ApiCall, ApiClient, ApiResponse
 from service.integrations.http.errors import EndlessPages
-from service.integrations.http.rate_limiter import Limit
-from service.integrations.marketplace import Invalid, Item, Order, Page, Position
+from service.integrations.http.rate_limiter import RateLimit
+from service.integrations.marketplace import InvalidPayload, Item, Order, Page, Position
 from service.integrations.wildberries.fields import (
     UnreadableField,
     flag_of,
@@ -46,7 +46,7 @@ class WildberriesOrders:
 
     name = "wb.orders"
 
-    def __init__(self, client: ApiClient, limit: Limit, now: Callable[[], datetime]) -> None:
+    def __init__(self, client: ApiClient, limit: RateLimit, now: Callable[[], datetime]) -> None:
         self._client = client
         self._limit = limit
         self._now = now
@@ -65,9 +65,9 @@ class WildberriesOrders:
             return _Reading((self._now() - KEPT_FOR).replace(microsecond=0))
         return _Reading(moment_of(position, "since", MOSCOW), frozenset(position.get("boundary", ())))
 
-    def _ask(self, since: datetime) -> Answer:
+    def _ask(self, since: datetime) -> ApiResponse:
         parameters = {"dateFrom": moscow_text(since), "flag": 0}
-        return self._client.call(Call("GET", "/api/v1/supplier/orders", self._limit, parameters, deadline=_DOWNLOAD))
+        return self._client.call(ApiCall("GET", "/api/v1/supplier/orders", self._limit, parameters, deadline=_DOWNLOAD))
 
 
 class _Reading:
@@ -85,7 +85,7 @@ class _Reading:
         self._count = 0
         self._new = 0
 
-    def rows(self, payloads: Iterable[Any], page: Page[Order], until: datetime) -> Iterator[Order | Invalid]:
+    def rows(self, payloads: Iterable[Any], page: Page[Order], until: datetime) -> Iterator[Order | InvalidPayload]:
         """An order that says that it was changed after `until` is given, but not gone on from: none would follow."""
         for payload in payloads:
             order = order_of(payload)
@@ -125,12 +125,12 @@ class _Reading:
         return None
 
 
-def order_of(payload: object) -> Order | Invalid:
+def order_of(payload: object) -> Order | InvalidPayload:
     """One order of one piece. A newer version of it has a later `lastChangeDate`."""
     try:
         return _order(object_of(payload))
     except UnreadableField as error:
-        return Invalid(external_id=identity_of(payload, "srid"), reason=str(error), payload=only(payload, _KEPT))
+        return InvalidPayload(external_id=identity_of(payload, "srid"), reason=str(error), payload=only(payload, _KEPT))
 
 
 def _order(row: Mapping[str, Any]) -> Order:

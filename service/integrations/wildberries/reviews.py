@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from service.integrations.http.client import ApiClient, Call
-from service.integrations.http.errors import EndlessPages, NotThere, Unreadable
-from service.integrations.http.rate_limiter import Limit
+from service.integrations.http.client import ApiCall, ApiClient
+from service.integrations.http.errors import EndlessPages, NotFound, Unreadable
+from service.integrations.http.rate_limiter import RateLimit
 from service.integrations.marketplace import (
     IN_MODERATION,
     NOT_ANSWERED,
     PUBLISHED,
     REJECTED,
     START,
-    Invalid,
+    InvalidPayload,
     Page,
     Position,
     Review,
@@ -53,30 +53,30 @@ class WildberriesReviews:
     name = "wb"
     answer_length = 5000
 
-    def __init__(self, client: ApiClient, limit: Limit, now: Callable[[], datetime]) -> None:
+    def __init__(self, client: ApiClient, limit: RateLimit, now: Callable[[], datetime]) -> None:
         self._client = client
         self._limit = limit
         self._now = now
-        self.unanswered: Sequence[Source[Review]] = [Unanswered(self._list, now)]
-        self.history: Sequence[Source[Review]] = [Answered(self._list, now)]
+        self.unanswered: Sequence[Source[Review]] = [UnansweredReviews(self._list, now)]
+        self.history: Sequence[Source[Review]] = [AnsweredReviews(self._list, now)]
 
-    def read(self, external_id: str) -> Review | Invalid | None:
+    def read(self, external_id: str) -> Review | InvalidPayload | None:
         as_of = self._now()
         try:
-            answer = self._client.call(Call("GET", "/api/v1/feedback", self._limit, {"id": external_id}))
-        except NotThere:
+            answer = self._client.call(ApiCall("GET", "/api/v1/feedback", self._limit, {"id": external_id}))
+        except NotFound:
             return None
         return review_of(answer.object().get("data"), as_of)
 
     def answer(self, external_id: str, text: str) -> bool:
         """Always False: Wildberries says 204 of a review that does not exist, too."""
         body = {"id": external_id, "text": text}
-        self._client.call(Call("POST", "/api/v1/feedbacks/answer", self._limit, json=body, repeatable=False))
+        self._client.call(ApiCall("POST", "/api/v1/feedbacks/answer", self._limit, json=body, repeatable=False))
         return False
 
     def _list(self, parameters: Mapping[str, Any]) -> list[Any]:
         answer = self._client.call(
-            Call("GET", "/api/v1/feedbacks", self._limit, {"take": TAKE, "order": "dateAsc", **parameters})
+            ApiCall("GET", "/api/v1/feedbacks", self._limit, {"take": TAKE, "order": "dateAsc", **parameters})
         )
         data = answer.object().get("data")
         rows = data.get("feedbacks") if isinstance(data, Mapping) else None
@@ -139,7 +139,7 @@ def _second(row: Any) -> int | None:
         return None
 
 
-class Unanswered:
+class UnansweredReviews:
     """Read as a whole each time; it is what waits, and short."""
 
     name = "wb.reviews.unanswered"
@@ -156,7 +156,7 @@ class Unanswered:
             yield page
 
 
-class Answered:
+class AnsweredReviews:
     """Read on from a week before the newest; once a day all of it, since an old review may get another answer."""
 
     name = "wb.reviews.answered"
@@ -184,16 +184,16 @@ class Answered:
         return _Place(newest - int(LOOK_BACK.total_seconds())), whole
 
 
-def _created(row: Review | Invalid) -> int | None:
+def _created(row: Review | InvalidPayload) -> int | None:
     return int(row.created_at.timestamp()) if isinstance(row, Review) else None
 
 
-def review_of(payload: object, as_of: datetime) -> Review | Invalid:
+def review_of(payload: object, as_of: datetime) -> Review | InvalidPayload:
     """One review; whoever wrote it stays outside."""
     try:
         return _review(object_of(payload), as_of)
     except UnreadableField as error:
-        return Invalid(external_id=identity_of(payload, "id"), reason=str(error), payload=_kept(payload))
+        return InvalidPayload(external_id=identity_of(payload, "id"), reason=str(error), payload=_kept(payload))
 
 
 def _kept(payload: object) -> dict[str, Any]:

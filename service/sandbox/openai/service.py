@@ -22,8 +22,8 @@ from service.sandbox.openai import errors, response_payload
 from service.sandbox.openai.errors import Refused
 from service.sandbox.openai.models import MODELS, find, listed
 from service.sandbox.openai.request_payload import Ask, read
-from service.sandbox.service import Ground
-from service.sandbox.token_bucket import Bucket
+from service.sandbox.service import Environment
+from service.sandbox.token_bucket import TokenBucket
 
 Handler = Callable[[Request], Awaitable[Response]]
 HOLD: Final = 90.0
@@ -58,12 +58,12 @@ def _half(body: response_payload.Body) -> Response:
 class OpenAIFake:
     """`clock` is the limits'."""
 
-    def __init__(self, ground: Ground, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, ground: Environment, clock: Callable[[], float] = time.monotonic) -> None:
         options = ground.options
         self._world = ground.world
         self._options = options
-        self._requests = Bucket(60 / options.openai_per_minute, options.openai_per_minute, clock)
-        self._tokens = Bucket(60 / options.openai_tokens_per_minute, options.openai_tokens_per_minute, clock)
+        self._requests = TokenBucket(60 / options.openai_per_minute, options.openai_per_minute, clock)
+        self._tokens = TokenBucket(60 / options.openai_tokens_per_minute, options.openai_tokens_per_minute, clock)
         self._waits = ground.world.random("openai-latency")
         self._asked: deque[dict[str, Any]] = deque(maxlen=_KEPT)
 

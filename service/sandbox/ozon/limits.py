@@ -8,7 +8,7 @@ from typing import Final
 from starlette.responses import Response
 
 from service.sandbox.ozon import errors
-from service.sandbox.token_bucket import Bucket
+from service.sandbox.token_bucket import TokenBucket
 
 PATIENCE: Final = 20
 _WITHIN: Final = 10.0
@@ -20,7 +20,7 @@ class Limit:
 
     def __init__(self, per_second: float, clock: Callable[[], float]) -> None:
         self._per_second = per_second
-        self._bucket = Bucket(1 / per_second, max(1, int(per_second)), clock)
+        self._bucket = TokenBucket(1 / per_second, max(1, int(per_second)), clock)
         self._clock = clock
         self._refused: deque[float] = deque(maxlen=PATIENCE)
         self._open_until = -math.inf

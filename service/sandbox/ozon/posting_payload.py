@@ -9,7 +9,7 @@ from service.sandbox.ozon.method import Body, rfc3339
 from service.sandbox.ozon.people import CITIES, legal_info
 from service.sandbox.ozon.posting_model import CANCELLED, Posting
 from service.sandbox.ozon.products import Product
-from service.sandbox.simulation import World
+from service.sandbox.simulation import Simulation
 
 
 class With(Body):
@@ -47,7 +47,7 @@ _REASONS: Final = (
 class Shown:
     """A posting as it is shown at a moment, to somebody who asked for some parts of it."""
 
-    world: World
+    world: Simulation
     posting: Posting
     now: datetime
     wanted: With

@@ -13,7 +13,7 @@ from service.sandbox.ozon.method import Body, Direction, Method, Moment, Whole, 
 from service.sandbox.ozon.pagination import Page, cursor_after, cursor_at_end, number_in, onwards
 from service.sandbox.ozon.posting_model import Change, Posting, Scheme
 from service.sandbox.ozon.posting_payload import METHODS, Shown, With
-from service.sandbox.service import Ground
+from service.sandbox.service import Environment
 from service.sandbox.simulation import Timeline
 
 _SPAN: Final = timedelta(days=60)
@@ -115,7 +115,7 @@ class PostingFBSListRequest(Body):
 class Postings:
     """They only ever move on by themselves: nothing that the sandbox serves changes one."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Environment) -> None:
         self._world = ground.world
         options = ground.options
         self._timeline = Timeline(ground.world, options.ozon_postings, _SPAN, options.ozon_postings_every)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from service.sandbox.ozon.errors import invalid, not_found
 from service.sandbox.ozon.review_model import Comment, Review, Status, identifier
-from service.sandbox.service import Ground
+from service.sandbox.service import Environment
 from service.sandbox.simulation import Timeline
 
 _SPAN: Final = timedelta(days=60)
@@ -27,7 +27,7 @@ class ReviewNow:
 class Reviews:
     """What was done through the API has the last word about a status, whatever somebody does by hand later."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Environment) -> None:
         self._world = ground.world
         self._journal = ground.journal
         options = ground.options

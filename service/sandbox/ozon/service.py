@@ -22,7 +22,7 @@ from service.sandbox.ozon.posting_routes import Postings
 from service.sandbox.ozon.products import product_methods
 from service.sandbox.ozon.review_routes import ReviewMethods
 from service.sandbox.ozon.review_store import Reviews
-from service.sandbox.service import Ground
+from service.sandbox.service import Environment
 
 _VERBS: Final = ("DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT")
 
@@ -30,7 +30,7 @@ _VERBS: Final = ("DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT")
 class OzonFake:
     """`clock` is the limit's: monotonic seconds."""
 
-    def __init__(self, ground: Ground, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, ground: Environment, clock: Callable[[], float] = time.monotonic) -> None:
         self._world = ground.world
         self._options = ground.options
         self._limit = Limit(ground.options.ozon_per_second, clock)

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from service.sandbox.token_bucket import Bucket
+from service.sandbox.token_bucket import TokenBucket
 
 _FIRST_WAIT: Final = 5.0
 _LONGEST_WAIT: Final = 60.0
@@ -38,7 +38,7 @@ class Window:
 class Gate:
     """It closes when there is too much, and stays closed until the wait is over; the waits grow while they follow each other."""
 
-    def __init__(self, limits: Sequence[Bucket | Window], clock: Callable[[], float]) -> None:
+    def __init__(self, limits: Sequence[TokenBucket | Window], clock: Callable[[], float]) -> None:
         self._limits = limits
         self._clock = clock
         self._closed_until = clock()
@@ -66,7 +66,7 @@ class Flood:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._all = Gate([Bucket(1 / 30, 30, clock)], clock)
+        self._all = Gate([TokenBucket(1 / 30, 30, clock)], clock)
         self._chats: dict[int, Gate] = {}
 
     def wait(self, chat_id: int) -> int:
@@ -75,6 +75,6 @@ class Flood:
             self._chats[chat_id] = Gate(self._limits(chat_id), self._clock)
         return self._chats[chat_id].pass_through() or self._all.pass_through()
 
-    def _limits(self, chat_id: int) -> list[Bucket | Window]:
+    def _limits(self, chat_id: int) -> list[TokenBucket | Window]:
         of_group = [Window(20, 60.0, self._clock)] if chat_id < 0 else []
-        return [Bucket(1.0, 3, self._clock), *of_group]
+        return [TokenBucket(1.0, 3, self._clock), *of_group]

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from service.sandbox.credentials import TELEGRAM_TOKEN
-from service.sandbox.service import Ground
+from service.sandbox.service import Environment
 from service.sandbox.telegram import errors
 from service.sandbox.telegram.chats import CHATS, STATES, Chat, find
 from service.sandbox.telegram.entities import read_caption, read_text
@@ -47,7 +47,7 @@ _NOT_MODIFIED: Final = (
 class TelegramFake:
     """`clock` is the limits'."""
 
-    def __init__(self, ground: Ground, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, ground: Environment, clock: Callable[[], float] = time.monotonic) -> None:
         if ground.options.telegram_chat not in STATES:
             raise ValueError(f"telegram_chat is none of {', '.join(STATES)}.")
         self._world = ground.world

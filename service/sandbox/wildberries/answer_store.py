@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from service.sandbox.journal import Entry
-from service.sandbox.service import Ground
+from service.sandbox.service import Environment
 from service.sandbox.wildberries.review_model import Review
 from service.sandbox.wildberries.review_texts import answer_of
 
@@ -38,7 +38,7 @@ class Answer:
 
 
 class Answers:
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Environment) -> None:
         self._world = ground.world
         self._journal = ground.journal
         self._options = ground.options

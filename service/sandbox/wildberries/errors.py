@@ -8,7 +8,7 @@ from typing import Any, Final
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from service.sandbox.credentials import WB_SELLER
-from service.sandbox.simulation import World
+from service.sandbox.simulation import Simulation
 
 SOMETHING: Final = "Something went wrong"
 _PROBLEM: Final = "application/problem+json"
@@ -35,7 +35,7 @@ class Wait:
 class Errors:
     """Each answer has ids of its own, the same in a world that is asked the same."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Simulation) -> None:
         self._world = world
         self._numbers = count()
 

@@ -11,8 +11,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from service.sandbox.credentials import BASE
-from service.sandbox.service import Ground
-from service.sandbox.token_bucket import Bucket
+from service.sandbox.service import Environment
+from service.sandbox.token_bucket import TokenBucket
 from service.sandbox.wildberries.errors import Errors, Wait
 from service.sandbox.wildberries.tokens import Token, TokenRefused
 
@@ -48,13 +48,15 @@ _PING: Final = Limit(10, 3)
 class Gateway:
     """One host: all its methods share one bucket for each kind of token, and its ping has one for itself."""
 
-    def __init__(self, host: Host, ground: Ground, errors: Errors, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, host: Host, ground: Environment, errors: Errors, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._host = host
         self._ground = ground
         self._errors = errors
         self._clock = clock
-        self._ping_bucket = Bucket(_PING.interval, _PING.burst, clock)
-        self._buckets: dict[int, Bucket] = {}
+        self._ping_bucket = TokenBucket(_PING.interval, _PING.burst, clock)
+        self._buckets: dict[int, TokenBucket] = {}
 
     def routes(self, methods: Sequence[tuple[str, str, Endpoint]]) -> list[BaseRoute]:
         """The host's methods, each as (HTTP method, path, endpoint), its ping, and the answer to everything else."""
@@ -67,7 +69,7 @@ class Gateway:
             Route("/{path:path}", self._unknown, methods=_METHODS),
         ]
 
-    def _guarded(self, endpoint: Endpoint, bucket_of: Callable[[Token], Bucket]) -> Endpoint:
+    def _guarded(self, endpoint: Endpoint, bucket_of: Callable[[Token], TokenBucket]) -> Endpoint:
         async def guarded(request: Request) -> Response:
             try:
                 token = Token.read(request.headers.get("authorization"))
@@ -80,18 +82,18 @@ class Gateway:
 
         return guarded
 
-    async def _limited(self, bucket: Bucket, endpoint: Endpoint, request: Request) -> Response:
+    async def _limited(self, bucket: TokenBucket, endpoint: Endpoint, request: Request) -> Response:
         if wait := bucket.take():
             return self._errors.too_many(Wait(wait, bucket.until_full, bucket.burst), self._host.origin)
         response = await endpoint(request)
         response.headers["X-Ratelimit-Remaining"] = str(bucket.remaining)
         return response
 
-    def _bucket_of(self, token: Token) -> Bucket:
+    def _bucket_of(self, token: Token) -> TokenBucket:
         limit = self._host.base if token.kind == BASE else self._host.limit
-        return self._buckets.setdefault(token.kind, Bucket(limit.interval, limit.burst, self._clock))
+        return self._buckets.setdefault(token.kind, TokenBucket(limit.interval, limit.burst, self._clock))
 
-    def _bucket_of_ping(self, _token: Token) -> Bucket:
+    def _bucket_of_ping(self, _token: Token) -> TokenBucket:
         return self._ping_bucket
 
     async def _ping(self, _request: Request) -> Response:

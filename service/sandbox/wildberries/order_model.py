@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from random import Random
 from typing import Final, NamedTuple
 
-from service.sandbox.service import Ground
+from service.sandbox.service import Environment
 from service.sandbox.simulation import Timeline
 from service.sandbox.wildberries.gateway import MOSCOW
 
@@ -60,7 +60,7 @@ class Change(NamedTuple):
 class Orders:
     """All orders, found by when they last changed."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Environment) -> None:
         options = ground.options
         self._world = ground.world
         self._timeline = Timeline(ground.world, options.wb_orders, SPAN, options.wb_orders_every)

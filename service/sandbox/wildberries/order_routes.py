@@ -10,7 +10,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from service.sandbox.service import Ground
+from service.sandbox.service import Environment
 from service.sandbox.wildberries.gateway import MOSCOW, Endpoint
 from service.sandbox.wildberries.order_model import Change, Orders
 from service.sandbox.wildberries.order_payload import moscow, row
@@ -22,7 +22,7 @@ _JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class Statistics:
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Environment) -> None:
         self._world = ground.world
         self._options = ground.options
         self._orders = Orders(ground)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
-from service.sandbox.service import Ground
+from service.sandbox.service import Environment
 from service.sandbox.simulation import Timeline
 from service.sandbox.wildberries.products import PRODUCTS, Product
 from service.sandbox.wildberries.review_ids import id_of, number_of
@@ -45,7 +45,7 @@ class Review:
 class Reviews:
     """All reviews by now, oldest first."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Environment) -> None:
         options = ground.options
         self._world = ground.world
         self._timeline = Timeline(ground.world, options.wb_reviews, SPAN, options.wb_reviews_every)

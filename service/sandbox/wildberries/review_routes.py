@@ -7,7 +7,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service.sandbox.service import Ground
+from service.sandbox.service import Environment
 from service.sandbox.wildberries.answer_payload import BadAnswer, read_answer
 from service.sandbox.wildberries.answer_store import Answers
 from service.sandbox.wildberries.errors import SOMETHING, Errors
@@ -20,7 +20,7 @@ FAILS_EACH: Final = 50  # so many-th list fails with a 200
 
 
 class Feedbacks:
-    def __init__(self, ground: Ground, errors: Errors) -> None:
+    def __init__(self, ground: Environment, errors: Errors) -> None:
         self._world = ground.world
         self._errors = errors
         self._reviews = Reviews(ground)

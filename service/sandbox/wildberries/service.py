@@ -7,7 +7,7 @@ from typing import Any, Final
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from service.sandbox.service import Ground
+from service.sandbox.service import Environment
 from service.sandbox.wildberries.errors import Errors, Wait
 from service.sandbox.wildberries.gateway import Gateway, Host, Limit
 from service.sandbox.wildberries.order_routes import Statistics
@@ -24,7 +24,7 @@ _HOSTS: Final = {
 class WildberriesFake:
     """The `clock` is the one of the limits alone."""
 
-    def __init__(self, ground: Ground, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, ground: Environment, clock: Callable[[], float] = time.monotonic) -> None:
         self._errors = Errors(ground.world)
         self._feedbacks = Feedbacks(ground, self._errors)
         self._statistics = Statistics(ground)

@@ -9,15 +9,15 @@ from typing import Final
 from service.scheduler.cadence import Cadence
 from service.scheduler.job import Job
 
-SETTLED: Final = timedelta(seconds=15)
+SETTLE_TIME: Final = timedelta(seconds=15)
 """For as long after a break nothing is judged: runs are recorded a little late, and others who are there have said so by then."""
 NEWEST_RUNS: Final = 200
-MOST_TICKS: Final = 1000
+MAX_TICKS: Final = 1000
 _INSTANT: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class Watermark:
     """How far the ticks of a job are accounted for. `back_at`: when somebody was there again after nobody was."""
 
     job_name: str
@@ -28,18 +28,18 @@ class Watched:
 
 
 @dataclass(frozen=True, slots=True)
-class Presence:
+class Uptime:
     """Since when this process has looked without a break; `fresh` if it has since it began."""
 
     since: datetime
     fresh: bool
 
     def is_settled(self, now: datetime) -> bool:
-        return now - self.since >= SETTLED
+        return now - self.since >= SETTLE_TIME
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ScheduledRun:
     """`ended_at` is None while it goes on; so it is when its process was killed and nobody has noticed yet."""
 
     scheduled_for: datetime | None
@@ -55,7 +55,7 @@ class Ticks:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Evaluation:
     """What is to be kept of a job. Ticks are `missed` if somebody was there to begin them, and else fell into a `downtime`."""
 
     watched_until: datetime
@@ -67,7 +67,7 @@ class Verdict:
 class Runs:
     """The newest runs of a job, newest first. What is older than the oldest of as many as are read is not known."""
 
-    def __init__(self, job: Job, runs: Sequence[Run]) -> None:
+    def __init__(self, job: Job, runs: Sequence[ScheduledRun]) -> None:
         self._job = job
         self._runs = runs
         self._known_from = min(run.started_at for run in runs) if len(runs) >= NEWEST_RUNS else None
@@ -82,7 +82,7 @@ class Runs:
             return True
         return not self._job.overlaps and any(self._goes_on(run, tick, alive=alive) for run in self._runs)
 
-    def _goes_on(self, run: Run, tick: datetime, *, alive: bool) -> bool:
+    def _goes_on(self, run: ScheduledRun, tick: datetime, *, alive: bool) -> bool:
         """A run may begin a little later than the tick whose turn it takes, but not if a later tick asked for it."""
         is_later = run.scheduled_for is not None and run.scheduled_for > tick
         begins_by = tick if is_later else tick + self._job.start_grace
@@ -90,21 +90,21 @@ class Runs:
         return ends_later and run.started_at < begins_by
 
 
-def has_due(job: Job, watched: Watched, now: datetime) -> bool:
+def has_due(job: Job, watched: Watermark, now: datetime) -> bool:
     """A tick's grace is over. That of one which is run late, since nobody was there, is counted from when somebody was."""
     if watched.back_at is not None and now < watched.back_at + job.start_grace:
         return False
     return job.cadence.after(watched.watched_until) <= now - job.start_grace
 
 
-def judge(job: Job, watched: Watched, runs: Runs, now: datetime) -> Verdict:
+def missed_ticks(job: Job, watched: Watermark, runs: Runs, now: datetime) -> Evaluation:
     """Of the ticks that are due; somebody was there all the time."""
     ticks = _ticks(job.cadence, watched.watched_until, now - job.start_grace)
     until = ticks[-1] if ticks else watched.watched_until
-    return Verdict(until, watched.back_at, missed=_together(tick for tick in ticks if not runs.answer(tick)))
+    return Evaluation(until, watched.back_at, missed=_together(tick for tick in ticks if not runs.answer(tick)))
 
 
-def judge_gap(job: Job, watched: Watched, runs: Runs, presence: Presence) -> Verdict:
+def downtime_ticks(job: Job, watched: Watermark, runs: Runs, presence: Uptime) -> Evaluation:
     """Of the ticks that came until somebody was there again; the last one is open yet if it is to be run late."""
     until = presence.since
     if presence.fresh and job.catches_up:
@@ -114,12 +114,12 @@ def judge_gap(job: Job, watched: Watched, runs: Runs, presence: Presence) -> Ver
     seen = min(watched.seen_at, until)
     there = _together(tick for tick in _ticks(job.cadence, watched.watched_until, seen) if not runs.answer(tick))
     fell = _joined(there, _unattended(job, seen, until, runs, alive=not presence.fresh))
-    return Verdict(until, presence.since, downtime=fell)
+    return Evaluation(until, presence.since, downtime=fell)
 
 
 def _unattended(job: Job, after: datetime, until: datetime, runs: Runs, *, alive: bool) -> Ticks | None:
     """Listed, or, of a month that has very many, counted."""
-    if job.cadence.count(after, until) > MOST_TICKS:
+    if job.cadence.count(after, until) > MAX_TICKS:
         return _counted(job.cadence, after, until, runs.begun)
     return _together(tick for tick in _ticks(job.cadence, after, until) if not runs.answer(tick, alive=alive))
 
@@ -140,7 +140,7 @@ def _joined(earlier: Ticks | None, later: Ticks | None) -> Ticks | None:
 
 
 def _ticks(cadence: Cadence, after: datetime, until: datetime) -> list[datetime]:
-    return list(islice(takewhile(lambda tick: tick <= until, _following(cadence, after)), MOST_TICKS))
+    return list(islice(takewhile(lambda tick: tick <= until, _following(cadence, after)), MAX_TICKS))
 
 
 def _following(cadence: Cadence, tick: datetime) -> Iterator[datetime]:

@@ -7,10 +7,10 @@ from typing import Final
 from sqlalchemy import case, delete, func, select
 from sqlalchemy.engine import Engine
 
-from service.database.tables import MissedRow
+from service.database.tables import MissedRunRow
 from telemetry.database import transaction
 
-DAY: Final = timedelta(days=1)
+LAST_DAY: Final = timedelta(days=1)
 MISSED: Final = "missed"
 DOWNTIME: Final = "downtime"
 """Nobody was there to begin it."""
@@ -25,12 +25,12 @@ class MissedRuns:
     last_missed: datetime | None = None
 
 
-NONE_MISSED: Final = MissedRuns()
+NO_MISSED_RUNS: Final = MissedRuns()
 
 
 def missed_runs(engine: Engine, since: datetime) -> dict[str, MissedRuns]:
     """By the job's name, of those that have any: what was noticed since then."""
-    row = MissedRow
+    row = MissedRunRow
     recent = func.coalesce(func.sum(case((row.noticed_at >= since, row.ticks), else_=0)), 0)
     with transaction(engine) as session:
         found = session.execute(
@@ -43,7 +43,7 @@ def missed_runs(engine: Engine, since: datetime) -> dict[str, MissedRuns]:
 def prune(engine: Engine, before: datetime) -> int:
     """Delete what was noticed before then. Returns how many rows there were."""
     with transaction(engine) as session:
-        return int(session.connection().execute(delete(MissedRow).where(MissedRow.noticed_at < before)).rowcount)
+        return int(session.connection().execute(delete(MissedRunRow).where(MissedRunRow.noticed_at < before)).rowcount)
 
 
 def _of(name: str, kinds: dict[tuple[str, str], tuple[int, datetime]]) -> MissedRuns:

@@ -1,4 +1,4 @@
-"""Noticed: what a look at the schedule has found, and how it is said."""
+"""MissedNotice: what a look at the schedule has found, and how it is said."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -6,19 +6,19 @@ from typing import Final
 
 from service.scheduler.job import Job
 from service.scheduler.monitoring.evaluation import Ticks
-from service.scheduler.monitoring.overdue import in_words
+from service.scheduler.monitoring.overdue import format_duration
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.rules import condition
-from telemetry.alerts.rules.condition import State
+from telemetry.alerts.rules.condition import Condition
 from telemetry.alerts.rules.job_failures import COMPONENT, MISSED
 from telemetry.alerts.service import get_alert_service
-from telemetry.semconv import DATABASE
+from telemetry.semconv import DATABASE_COMPONENT
 
 _MOST_NAMED: Final = 10
 
 
 @dataclass(slots=True)
-class Noticed:
+class MissedNotice:
     """`last_seen`: until when somebody was there, of the jobs with ticks in a downtime."""
 
     missed: list[tuple[Job, Ticks]] = field(default_factory=list)
@@ -29,11 +29,17 @@ class Noticed:
         """A line for each job that missed ticks, and one for all that fell into the time in which nobody was there."""
         for job, ticks in self.missed:
             condition.begin(
-                State(f"{MISSED}{job.name}", AlertLevel.WARNING, COMPONENT, _missed(job, ticks), follows=DATABASE)
+                Condition(
+                    f"{MISSED}{job.name}",
+                    AlertLevel.WARNING,
+                    COMPONENT,
+                    _missed(job, ticks),
+                    follows=DATABASE_COMPONENT,
+                )
             )
         if self.downtime:
-            said = f"Nobody ran the schedule from {at(min(self.last_seen))} to {at(back_at)}: {self._fallen()} fell into it."
-            get_alert_service().report(said, AlertLevel.WARNING, COMPONENT, follows=DATABASE)
+            said = f"Nobody ran the schedule from {format_utc(min(self.last_seen))} to {format_utc(back_at)}: {self._fallen()} fell into it."
+            get_alert_service().report(said, AlertLevel.WARNING, COMPONENT, follows=DATABASE_COMPONENT)
 
     def _fallen(self) -> str:
         each = [_counted(ticks, "run", f" of {job.name}") for job, ticks in self.downtime]
@@ -42,15 +48,15 @@ class Noticed:
 
 
 def _missed(job: Job, ticks: Ticks) -> str:
-    what = f"its tick of {at(ticks.last)}" if ticks.number == 1 else f"each of {_counted(ticks, 'tick')}"
-    return f"{job.name} did not begin within {in_words(job.start_grace)} of {what}."
+    what = f"its tick of {format_utc(ticks.last)}" if ticks.number == 1 else f"each of {_counted(ticks, 'tick')}"
+    return f"{job.name} did not begin within {format_duration(job.start_grace)} of {what}."
 
 
-def at(moment: datetime) -> str:
+def format_utc(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _counted(ticks: Ticks, word: str, what: str = "") -> str:
     if ticks.number == 1:
-        return f"1 {word}{what} ({at(ticks.last)})"
-    return f"{ticks.number} {word}s{what} ({at(ticks.first)} to {at(ticks.last)})"
+        return f"1 {word}{what} ({format_utc(ticks.last)})"
+    return f"{ticks.number} {word}s{what} ({format_utc(ticks.first)} to {format_utc(ticks.last)})"

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.rules import condition
-from telemetry.alerts.rules.condition import State
+from telemetry.alerts.rules.condition import Condition
 from telemetry.alerts.rules.job_failures import COMPONENT, OVERDUE
 from telemetry.database import transaction
 from telemetry.jobs.store.tables import JobRunRow
@@ -31,8 +31,8 @@ def mark_overdue(engine: Engine, now: datetime, count: Callable[[str], None]) ->
         if marked is not None:
             name, started, deadline = marked
             count(name)
-            said = f"{name} has been running for {in_words(now - started)}; it may take {in_words(deadline - started)}."
-            condition.begin(State(f"{OVERDUE}{name}", AlertLevel.WARNING, COMPONENT, said))
+            said = f"{name} has been running for {format_duration(now - started)}; it may take {format_duration(deadline - started)}."
+            condition.begin(Condition(f"{OVERDUE}{name}", AlertLevel.WARNING, COMPONENT, said))
 
 
 def _mark(session: Session, number: int, now: datetime) -> tuple[str, datetime, datetime] | None:
@@ -45,7 +45,7 @@ def _mark(session: Session, number: int, now: datetime) -> tuple[str, datetime, 
     return (row.job_name, row.started_at, row.deadline_at) if row is not None else None
 
 
-def in_words(length: timedelta) -> str:
+def format_duration(length: timedelta) -> str:
     """Such as 45 s, 12 min, 1.5 h."""
     if length < 2 * _MINUTE:
         return f"{length.total_seconds():.0f} s"

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from telemetry.alerts.channels.rate_limit import Pace
-from telemetry.alerts.notification import Post
+from telemetry.alerts.channels.rate_limit import ChannelRateLimit
+from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.message import Message
 from telemetry.redaction.policy import redact
@@ -49,14 +49,14 @@ class Channel(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def pace(self) -> Pace: ...
+    def pace(self) -> ChannelRateLimit: ...
 
-    def send(self, post: Post, message: Message, state: ChannelState) -> Sent:
+    def send(self, post: Notification, message: Message, state: ChannelState) -> Sent:
         """Raises:
         ChannelError: it was not accepted, as far as that is known.
         """
 
-    def edit(self, post: Post, message: Message, state: ChannelState) -> ChannelState:
+    def edit(self, post: Notification, message: Message, state: ChannelState) -> ChannelState:
         """Raises:
         ChannelError: likewise. MessageGone: it was deleted.
         """

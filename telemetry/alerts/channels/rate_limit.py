@@ -12,7 +12,7 @@ _KEPT_FREE: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class ChannelRateLimit:
     """Of a channel: seconds between two messages, and how many a minute."""
 
     interval: float
@@ -20,14 +20,14 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Lately:
+class RecentSends:
     """`sends` are the moments of the last minute's, `told` how many different alerts they told of."""
 
     sends: Sequence[float] = ()
     told: int = 0
 
 
-def wait(lately: Lately, pace: Pace, now: float, *, keep: int = 0) -> float:
+def wait(lately: RecentSends, pace: ChannelRateLimit, now: float, *, keep: int = 0) -> float:
     """Seconds until the next message may be sent, so that `keep` of a minute's stay free."""
     since = [at for at in lately.sends if at > now - MINUTE]
     gap = since[-1] + pace.interval - now if since else 0.0
@@ -36,9 +36,9 @@ def wait(lately: Lately, pace: Pace, now: float, *, keep: int = 0) -> float:
     return max(0.0, gap, full)
 
 
-def wait_for_alert(lately: Lately, pace: Pace, now: float) -> float:
+def wait_for_alert(lately: RecentSends, pace: ChannelRateLimit, now: float) -> float:
     return wait(lately, pace, now, keep=_KEPT_FREE)
 
 
-def wait_for_edit(lately: Lately, pace: Pace, now: float) -> float:
+def wait_for_edit(lately: RecentSends, pace: ChannelRateLimit, now: float) -> float:
     return wait(lately, pace, now, keep=2 * _KEPT_FREE)

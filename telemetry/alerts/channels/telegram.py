@@ -8,13 +8,13 @@ import httpx
 from pydantic import SecretStr
 
 from telemetry.alerts.channels.channel import ChannelError, MessageGone, Sent
-from telemetry.alerts.channels.rate_limit import Pace
-from telemetry.alerts.notification import Post
+from telemetry.alerts.channels.rate_limit import ChannelRateLimit
+from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.message import Message
-from telemetry.error_text import describe
+from telemetry.error_text import safe_text
 from telemetry.instrumentation.external_services import ExternalService
-from telemetry.tls import trusted
+from telemetry.tls import ssl_context
 
 NAME: Final = "telegram"
 ENDPOINTS: Final = (
@@ -24,7 +24,7 @@ ENDPOINTS: Final = (
     "/bot{token}/editMessageText",
     "/bot{token}/sendDocument",
 )
-GROUPS: Final = Pace(1.0, 18)
+GROUPS: Final = ChannelRateLimit(1.0, 18)
 """Its limits are a message a second in a chat, and twenty a minute in a group; two are left for clocks that differ."""
 _TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
 _SURELY_NOT: Final = (
@@ -73,12 +73,12 @@ class Telegram:
 
     def __init__(self, bot: Bot, client: httpx.Client | None = None) -> None:
         self._bot = bot
-        self._client = client or httpx.Client(timeout=_TIMEOUT, verify=trusted())
+        self._client = client or httpx.Client(timeout=_TIMEOUT, verify=ssl_context())
 
     def close(self) -> None:
         self._client.close()
 
-    def send(self, post: Post, message: Message, state: ChannelState) -> Sent:
+    def send(self, post: Notification, message: Message, state: ChannelState) -> Sent:
         if post.kind == "file":
             files = {
                 "document": (
@@ -93,7 +93,7 @@ class Telegram:
         number = answer.get("message_id")
         return Sent(number if isinstance(number, int) else None, state)
 
-    def edit(self, post: Post, message: Message, state: ChannelState) -> ChannelState:
+    def edit(self, post: Notification, message: Message, state: ChannelState) -> ChannelState:
         about = {"message_id": post.message_id}
         try:
             _answer, state = self._adapted("editMessageText", _text(message) | about, state, plain=message.plain)
@@ -150,7 +150,7 @@ def _text(message: Message) -> dict[str, Any]:
 
 def _reason(error: Exception) -> str:
     """Never the error's own text, which may have the URL in it."""
-    said = describe(error)
+    said = safe_text(error)
     return said if said != type(error).__name__ else type(error).__name__
 
 

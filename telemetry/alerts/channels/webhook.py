@@ -7,13 +7,13 @@ import httpx
 from pydantic import SecretStr
 
 from telemetry.alerts.channels.channel import ChannelError, Sent
-from telemetry.alerts.channels.rate_limit import Pace
+from telemetry.alerts.channels.rate_limit import ChannelRateLimit
 from telemetry.alerts.incident import Incident
-from telemetry.alerts.notification import Post
+from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.message import Message
-from telemetry.error_text import describe
-from telemetry.tls import trusted
+from telemetry.error_text import safe_text
+from telemetry.tls import ssl_context
 
 NAME: Final = "webhook"
 _TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
@@ -26,25 +26,25 @@ class Webhook:
     """`{"kind", "text", "alerts": [...]}`; an edit is one more, of kind `update`. The address may hold a secret."""
 
     name: Final = NAME
-    pace: Final = Pace(0.2, 120)
+    pace: Final = ChannelRateLimit(0.2, 120)
 
     def __init__(self, url: SecretStr, client: httpx.Client | None = None) -> None:
         self._url = url
-        self._client = client or httpx.Client(timeout=_TIMEOUT, verify=trusted())
+        self._client = client or httpx.Client(timeout=_TIMEOUT, verify=ssl_context())
 
     def close(self) -> None:
         self._client.close()
 
-    def send(self, post: Post, message: Message, state: ChannelState) -> Sent:
+    def send(self, post: Notification, message: Message, state: ChannelState) -> Sent:
         if post.kind != "file":
             self._post(post.kind, post, message)
         return Sent(post.id, state)
 
-    def edit(self, post: Post, message: Message, state: ChannelState) -> ChannelState:
+    def edit(self, post: Notification, message: Message, state: ChannelState) -> ChannelState:
         self._post("update", post, message)
         return state
 
-    def _post(self, kind: str, post: Post, message: Message) -> None:
+    def _post(self, kind: str, post: Notification, message: Message) -> None:
         body = {
             "kind": kind,
             "post": post.id,
@@ -55,9 +55,9 @@ class Webhook:
         try:
             status = self._client.post(self._url.get_secret_value(), json=body).status_code
         except _SURELY_NOT as error:
-            raise ChannelError(f"the webhook cannot be reached: {describe(error)}") from None
+            raise ChannelError(f"the webhook cannot be reached: {safe_text(error)}") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise ChannelError(f"the webhook did not answer: {describe(error)}", is_doubtful=True) from None
+            raise ChannelError(f"the webhook did not answer: {safe_text(error)}", is_doubtful=True) from None
         if status == _TOO_MANY:
             raise ChannelError("the webhook asks to wait", retry_after=30.0)
         if status in _REFUSED:

@@ -1,4 +1,4 @@
-"""Delivery: what is measured and traced of the way from the failing line to the phone."""
+"""DeliveryTelemetry: what is measured and traced of the way from the failing line to the phone."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -11,14 +11,14 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, S
 from telemetry import semconv
 from telemetry.alerts.channels.channel import ChannelError
 from telemetry.alerts.incident import Incident
-from telemetry.alerts.notification import Post
-from telemetry.failsafe import harmless
+from telemetry.alerts.notification import Notification
+from telemetry.failsafe import failsafe
 
 _SENT: Final = "sent"
 _QUEUE: Final = {semconv.QUEUE: "alerts"}
 
 
-class Delivery:
+class DeliveryTelemetry:
     """`trace_url` is a template with `{trace_id}` in it, or empty."""
 
     def __init__(self, tracer: Tracer, meter: Meter, dropped: Counter, trace_url: str = "") -> None:
@@ -33,7 +33,7 @@ class Delivery:
         )
 
     @contextmanager
-    def span(self, post: Post) -> Generator[Span]:
+    def span(self, post: Notification) -> Generator[Span]:
         """A part of the trace in which the first of its alerts was reported; a link to those of the others."""
         contexts = [made for each in post.incidents[:20] if (made := _context(each)) is not None]
         parent = trace.set_span_in_context(NonRecordingSpan(contexts[0])) if contexts else None
@@ -53,22 +53,22 @@ class Delivery:
                 span.set_status(Status(StatusCode.ERROR, str(error)))
                 raise
 
-    @harmless
-    def delivered(self, channel: str, post: Post, now: float) -> None:
+    @failsafe
+    def delivered(self, channel: str, post: Notification, now: float) -> None:
         self._sends.add(1, {semconv.CHANNEL: channel, semconv.RESULT: _SENT})
         if post.kind in {"alert", "digest", "summary"}:
             for incident in post.incidents:
                 self._delay.record(max(0.0, now - incident.first_at), {semconv.CHANNEL: channel})
 
-    @harmless
+    @failsafe
     def failed(self, channel: str, error: ChannelError) -> None:
         self._sends.add(1, {semconv.CHANNEL: channel, semconv.RESULT: _result(error)})
 
-    @harmless
+    @failsafe
     def given_up(self, number: int) -> None:
         self._dropped.add(number, {**_QUEUE, semconv.REASON: "too old"})
 
-    @harmless
+    @failsafe
     def dropped(self, number: int, reason: str) -> None:
         self._dropped.add(number, {**_QUEUE, semconv.REASON: reason})
 

@@ -9,19 +9,19 @@ from typing import Final
 
 from telemetry import semconv
 from telemetry.alerts.channels.channel import Channel, ChannelError, MessageGone, Sent
-from telemetry.alerts.channels.rate_limit import MINUTE, Lately, wait, wait_for_alert, wait_for_edit
-from telemetry.alerts.dispatch.delivery_telemetry import Delivery
-from telemetry.alerts.dispatch.grouping import next_post
-from telemetry.alerts.notification import Kind, Post
+from telemetry.alerts.channels.rate_limit import MINUTE, RecentSends, wait, wait_for_alert, wait_for_edit
+from telemetry.alerts.dispatch.delivery_telemetry import DeliveryTelemetry
+from telemetry.alerts.dispatch.grouping import next_notification
+from telemetry.alerts.notification import Notification, NotificationKind
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.outbox.file import Outbox
-from telemetry.alerts.outbox.leases import Leases
-from telemetry.alerts.outbox.maintenance import Upkeep
-from telemetry.alerts.outbox.notifications import Posts
-from telemetry.alerts.rendering.message import Telling, compose
+from telemetry.alerts.outbox.leases import OutboxLeases
+from telemetry.alerts.outbox.maintenance import OutboxMaintenance
+from telemetry.alerts.outbox.notifications import NotificationRepository
+from telemetry.alerts.rendering.message import RenderRequest, compose
 
-LEASE: Final = 30.0
-IDLE: Final = 1.0
+LEASE_SECONDS: Final = 30.0
+IDLE_SECONDS: Final = 1.0
 """Seconds: for how long one process sends before another may; until the next look when there is nothing to do."""
 _LONGEST_BACKOFF: Final = 60.0
 _PRUNE_EACH: Final = 3600.0
@@ -49,12 +49,12 @@ class Dispatcher:
         self,
         outbox: Outbox,
         channels: Sequence[Channel],
-        delivery: Delivery,
+        delivery: DeliveryTelemetry,
         sender: Sender,
     ) -> None:
-        self._leases = Leases(outbox)
-        self._posts = Posts(outbox)
-        self._upkeep = Upkeep(outbox)
+        self._leases = OutboxLeases(outbox)
+        self._posts = NotificationRepository(outbox)
+        self._upkeep = OutboxMaintenance(outbox)
         self._channels = channels
         self._delivery = delivery
         self._holder = sender.name
@@ -66,18 +66,18 @@ class Dispatcher:
 
     def step(self) -> float:
         now = self._clock()
-        if not self._leases.take(_LEASE_NAME, self._holder, now, LEASE):
-            return 2 * IDLE
+        if not self._leases.take(_LEASE_NAME, self._holder, now, LEASE_SECONDS):
+            return 2 * IDLE_SECONDS
         if not self._has_begun:  # a command beside a service that sends has no say in that
             self._posts.start_channels()
             self._has_begun = True
         self._keep_up(now)
         found = self._usable()
         if found is None:
-            return 2 * IDLE
+            return 2 * IDLE_SECONDS
         channel, state = found
         if (pause := state.paused_until - now) > 0:
-            return min(pause, LEASE / 3)
+            return min(pause, LEASE_SECONDS / 3)
         return self._next(channel, state, now)
 
     def release(self) -> None:
@@ -103,19 +103,19 @@ class Dispatcher:
         return None
 
     def _next(self, channel: Channel, state: ChannelState, now: float) -> float:
-        lately = Lately(self._posts.sends(channel.name, now - MINUTE), self._posts.told_lately(now - MINUTE))
+        lately = RecentSends(self._posts.sends(channel.name, now - MINUTE), self._posts.told_lately(now - MINUTE))
         if (unsent := self._posts.unsent(channel.name)) is not None:
             return wait(lately, channel.pace, now) or self._send(channel, state, unsent)
-        planned = next_post(self._posts.waiting(now), lately, now)
+        planned = next_notification(self._posts.waiting(now), lately, now)
         if planned is not None:
             is_one = planned.kind not in {"digest", "summary"}
             pause = wait_for_alert(lately, channel.pace, now) if is_one else wait(lately, channel.pace, now)
-            return min(pause, LEASE / 3) if pause else self._send(channel, state, planned)
+            return min(pause, LEASE_SECONDS / 3) if pause else self._send(channel, state, planned)
         if not wait_for_edit(lately, channel.pace, now) and (post := self._posts.to_edit(channel.name, now)):
             return self._edit(channel, state, post)
-        return IDLE
+        return IDLE_SECONDS
 
-    def _send(self, channel: Channel, state: ChannelState, planned: Post) -> float:
+    def _send(self, channel: Channel, state: ChannelState, planned: Notification) -> float:
         post = self._posts.begin(planned, channel.name, self._clock())
         message = compose(self._telling(post), self._delivery.trace_url)
         try:
@@ -127,13 +127,13 @@ class Dispatcher:
         self._noted(channel, post, sent, has_rest=message.rest is not None and post.kind != "file")
         return channel.pace.interval
 
-    def _noted(self, channel: Channel, post: Post, sent: Sent, *, has_rest: bool) -> None:
+    def _noted(self, channel: Channel, post: Notification, sent: Sent, *, has_rest: bool) -> None:
         now = self._clock()
         well = replace(sent.state, failures=0, paused_until=0.0, last_error=None)
         self._posts.sent(post, well, now, sent.message_id, has_rest=has_rest)
         self._delivery.delivered(channel.name, post, now)
 
-    def _not_sent(self, channel: Channel, state: ChannelState, post: Post, error: ChannelError) -> float:
+    def _not_sent(self, channel: Channel, state: ChannelState, post: Notification, error: ChannelError) -> float:
         self._delivery.failed(channel.name, error)
         if post.kind == "file" and error.is_about_message:
             self._posts.drop(post)
@@ -155,7 +155,7 @@ class Dispatcher:
             _log.warning("Alerts wait: %s.", error, extra={semconv.COMPONENT: "alerts"})
         return replace(state, paused_until=now + pause, last_error=str(error), failures=failures)
 
-    def _edit(self, channel: Channel, state: ChannelState, post: Post) -> float:
+    def _edit(self, channel: Channel, state: ChannelState, post: Notification) -> float:
         self._posts.begin_edit(channel.name, self._clock())
         try:
             state = channel.edit(post, compose(self._telling(post), self._delivery.trace_url), state)
@@ -166,14 +166,14 @@ class Dispatcher:
             if error.is_about_message:
                 self._posts.edited(post, state, self._clock(), is_gone=True)
             else:
-                self._posts.keep_channel(self._after(state, error))
+                self._posts.save_channel(self._after(state, error))
         else:
             self._posts.edited(post, replace(state, failures=0, last_error=None), self._clock())
         return channel.pace.interval
 
-    def _telling(self, post: Post) -> Telling:
+    def _telling(self, post: Notification) -> RenderRequest:
         muted = self._posts.muted(post.incidents[0]) if post.kind == "end" else 0
-        return Telling(
+        return RenderRequest(
             kind=_of_file(post) if post.kind == "file" else post.kind,
             incidents=post.incidents,
             now=self._clock(),
@@ -183,6 +183,6 @@ class Dispatcher:
         )
 
 
-def _of_file(post: Post) -> Kind:
+def _of_file(post: Notification) -> NotificationKind:
     """It has the rest of such a message."""
     return "alert" if len(post.incidents) == 1 else "digest"

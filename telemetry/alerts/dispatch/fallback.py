@@ -1,4 +1,4 @@
-"""Emergency: alerts that the disk does not take are told without it, as one message, as well as that goes."""
+"""FallbackNotifier: alerts that the disk does not take are told without it, as one message, as well as that goes."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -6,17 +6,17 @@ from typing import Final
 from telemetry.alerts.alert import Alert
 from telemetry.alerts.channels.channel import Channel, ChannelError
 from telemetry.alerts.incident import Incident
-from telemetry.alerts.notification import Post
+from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
-from telemetry.alerts.rendering.message import Telling, compose
+from telemetry.alerts.rendering.message import RenderRequest, compose
 
-AFTER: Final = 10.0
-EACH: Final = 60.0
+FALLBACK_AFTER: Final = 10.0
+FALLBACK_INTERVAL: Final = 60.0
 """Seconds: for which the disk has to refuse them; between two such messages of a process."""
-Counted = tuple[Alert, int]
+CountedAlert = tuple[Alert, int]
 
 
-class Emergency:
+class FallbackNotifier:
     """Told by whoever can't write. What was sent here is not sent again; what can't be sent goes on waiting."""
 
     def __init__(self, channels: Sequence[Channel], clock: Callable[[], float]) -> None:
@@ -31,14 +31,14 @@ class Emergency:
     def is_due(self) -> bool:
         now = self._clock()
         self._since = now if self._since is None else self._since
-        return now - self._since >= AFTER and now - self._told >= EACH
+        return now - self._since >= FALLBACK_AFTER and now - self._told >= FALLBACK_INTERVAL
 
-    def tell(self, alerts: Sequence[Counted]) -> bool:
+    def tell(self, alerts: Sequence[CountedAlert]) -> bool:
         """Whether a channel took it."""
         self._told = self._clock()
         incidents = [_incident(number, alert, count) for number, (alert, count) in enumerate(alerts, 1)]
-        post = Post("digest", incidents)
-        message = compose(Telling("digest", incidents, self._told))
+        post = Notification("digest", incidents)
+        message = compose(RenderRequest("digest", incidents, self._told))
         for channel in self._channels:
             try:
                 channel.send(post, message, ChannelState(channel.name))

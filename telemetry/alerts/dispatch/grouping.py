@@ -3,24 +3,24 @@
 from collections.abc import Sequence
 from typing import Final
 
-from telemetry.alerts.channels.rate_limit import Lately
-from telemetry.alerts.notification import Post, Waiting
+from telemetry.alerts.channels.rate_limit import RecentSends
+from telemetry.alerts.notification import Notification, PendingIncident
 
-MOST_A_MINUTE: Final = 20
+MAX_NOTIFICATIONS_PER_MINUTE: Final = 20
 """Different alerts; more of them become a digest."""
-OLD: Final = 3600.0
+OLD_AFTER: Final = 3600.0
 """Seconds after which alerts that could not be told are told as one."""
 
 
-def next_post(waiting: Sequence[Waiting], lately: Lately, now: float) -> Post | None:
+def next_notification(waiting: Sequence[PendingIncident], lately: RecentSends, now: float) -> Notification | None:
     """The first of what waits: the old ones as a summary, too many as a digest, else the gravest alone."""
     if not waiting:
         return None
     fresh = [each for each in waiting if each.why == "alert"]
-    old = [each.incident for each in fresh if each.incident.first_at < now - OLD]
+    old = [each.incident for each in fresh if each.incident.first_at < now - OLD_AFTER]
     if len(old) > 1:
-        return Post("summary", old)
-    if len(fresh) > 1 and len(fresh) + lately.told > MOST_A_MINUTE:
-        return Post("digest", [each.incident for each in fresh])
+        return Notification("summary", old)
+    if len(fresh) > 1 and len(fresh) + lately.told > MAX_NOTIFICATIONS_PER_MINUTE:
+        return Notification("digest", [each.incident for each in fresh])
     first = min(waiting, key=lambda each: (-each.incident.level.gravity, each.incident.first_at))
-    return Post(first.why, [first.incident])
+    return Notification(first.why, [first.incident])

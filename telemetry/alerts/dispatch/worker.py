@@ -1,4 +1,4 @@
-"""Sending: a process's part in it: what it has counted goes to the outbox, and what is due there goes out."""
+"""DispatchWorker: a process's part in it: what it has counted goes to the outbox, and what is due there goes out."""
 
 import sqlite3
 import time
@@ -6,38 +6,40 @@ from collections.abc import Callable
 from typing import Final
 
 from telemetry.alerts.dispatch.dispatcher import Dispatcher
-from telemetry.alerts.dispatch.fallback import Emergency
-from telemetry.alerts.intake.deduplicator import Desk
-from telemetry.alerts.intake.exporter import telling
-from telemetry.failsafe import harmless
-from telemetry.periodic import Rounds
+from telemetry.alerts.dispatch.fallback import FallbackNotifier
+from telemetry.alerts.intake.deduplicator import Deduplicator
+from telemetry.alerts.intake.exporter import notifying
+from telemetry.failsafe import failsafe
+from telemetry.periodic import PeriodicTask
 
-EVERY: Final = 0.25
+DISPATCH_INTERVAL: Final = 0.25
 """Seconds between two looks."""
-LAST_WORDS: Final = 2.0
+FINAL_FLUSH_SECONDS: Final = 2.0
 """Seconds that a process which ends takes at the most for what still waits."""
 
 
-class Sending:
+class DispatchWorker:
     """`waiting` says how many alerts could be sent."""
 
-    def __init__(self, desk: Desk, dispatcher: Dispatcher, emergency: Emergency, waiting: Callable[[], int]) -> None:
+    def __init__(
+        self, desk: Deduplicator, dispatcher: Dispatcher, emergency: FallbackNotifier, waiting: Callable[[], int]
+    ) -> None:
         self._desk = desk
         self._dispatcher = dispatcher
         self._emergency = emergency
         self._waiting = waiting
-        self._rounds = Rounds(self.round, EVERY, "Telling alerts")
+        self._rounds = PeriodicTask(self.round, DISPATCH_INTERVAL, "Telling alerts")
         self._next_step = 0.0
 
     def start(self) -> None:
-        self._next_step = time.monotonic() + EVERY
+        self._next_step = time.monotonic() + DISPATCH_INTERVAL
         self._rounds.start()
 
     def shutdown(self, deadline: float) -> bool:
         """Whether nothing is left that is only in memory."""
         self._rounds.stop()
-        harmless(self._last_words)(time.monotonic() + min(deadline, LAST_WORDS))
-        harmless(self._dispatcher.release)()
+        failsafe(self._last_words)(time.monotonic() + min(deadline, FINAL_FLUSH_SECONDS))
+        failsafe(self._dispatcher.release)()
         return not self._desk.unkept
 
     def round(self) -> None:
@@ -59,11 +61,11 @@ class Sending:
                 self._desk.put_back(taken)
 
     def _step(self) -> float:
-        token = telling.set(True)
+        token = notifying.set(True)
         try:
             return self._dispatcher.step()
         finally:
-            telling.reset(token)
+            notifying.reset(token)
 
     def _last_words(self, end: float) -> None:
         self._desk.flush()

@@ -1,4 +1,4 @@
-"""Desk: takes the reports of one process. The first of a kind is on the disk before its caller goes on; a repeat is counted."""
+"""Deduplicator: takes the reports of one process. The first of a kind is on the disk before its caller goes on; a repeat is counted."""
 
 import logging
 import sqlite3
@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from telemetry.alerts.alert import Alert
-from telemetry.alerts.outbox.incidents import MOST_WAITING, QUIET, Reports
+from telemetry.alerts.outbox.incidents import EXPIRE_AFTER, MAX_PENDING, IncidentRepository
 
-_MOST_UNKEPT: Final = 1000
+_MAX_UNKEPT: Final = 1000
 _log = logging.getLogger(__name__)
 
 
@@ -22,7 +22,7 @@ class _Known:
     uncounted: int = 0
 
 
-class Desk:
+class Deduplicator:
     """Safe in threads. `report` raises nothing and waits for the disk at the most for a moment.
 
     What could not be written stays in memory and is written by `flush`; what is too much for that is dropped, and told to
@@ -31,7 +31,7 @@ class Desk:
 
     def __init__(
         self,
-        reports: Reports,
+        reports: IncidentRepository,
         dropped: Callable[[int, str], None] = lambda _number, _reason: None,
     ) -> None:
         self._reports = reports
@@ -50,7 +50,7 @@ class Desk:
             return
         if not alert.state:
             with self._lock:
-                if len(self._known) >= MOST_WAITING:
+                if len(self._known) >= MAX_PENDING:
                     self._forget_oldest()
                 self._known[alert.fingerprint] = _Known(replace(alert, stack=""), alert.at)
         self._keep(alert, 1)
@@ -61,7 +61,7 @@ class Desk:
             return False
         with self._lock:
             known = self._known.get(fingerprint)
-            if known is None or at - known.last_at >= QUIET:
+            if known is None or at - known.last_at >= EXPIRE_AFTER:
                 return False
             known.uncounted += 1
             known.last_at = max(known.last_at, at)
@@ -78,7 +78,7 @@ class Desk:
             self._reports.add(alert, count)
         except (sqlite3.Error, OSError):
             with self._lock:
-                if len(self._unkept) >= _MOST_UNKEPT:
+                if len(self._unkept) >= _MAX_UNKEPT:
                     self._dropped(count, "full")
                 else:
                     self._unkept.append((alert, count))

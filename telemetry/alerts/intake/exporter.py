@@ -8,14 +8,14 @@ from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 from opentelemetry.trace import SpanContext
 
-from telemetry.alerts.alert import Alert, Source
-from telemetry.failsafe import harmless
+from telemetry.alerts.alert import Alert, AlertKey
+from telemetry.failsafe import failsafe
 
-telling: Final[ContextVar[bool]] = ContextVar("telling", default=False)
+notifying: Final[ContextVar[bool]] = ContextVar("telling", default=False)
 """Set where alerts are sent: what goes wrong there is shown by the outbox, and is no alert about alerts."""
 
 
-class Taking(Protocol):
+class AlertIntake(Protocol):
     """A desk."""
 
     def is_repeat(self, fingerprint: str, state: str, at: float) -> bool: ...
@@ -28,20 +28,20 @@ class AlertExporter(LogRecordExporter):
     `in_job` says whether a span is that of a job, or inside of one.
     """
 
-    def __init__(self, desk: Taking, in_job: Callable[[SpanContext], bool] = lambda _context: False) -> None:
+    def __init__(self, desk: AlertIntake, in_job: Callable[[SpanContext], bool] = lambda _context: False) -> None:
         self._desk = desk
         self._in_job = in_job
 
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:
-        if telling.get():
+        if notifying.get():
             return LogRecordExportResult.SUCCESS
         for record in batch:
             self._take(record)
         return LogRecordExportResult.SUCCESS
 
-    @harmless
+    @failsafe
     def _take(self, record: ReadableLogRecord) -> None:
-        source = Source.of(record, self._in_job)
+        source = AlertKey.of(record, self._in_job)
         if source is not None and not self._desk.is_repeat(source.fingerprint, source.state, source.at):
             self._desk.report(Alert.from_log_record(record, source))
 

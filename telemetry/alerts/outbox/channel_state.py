@@ -28,7 +28,7 @@ def read_channel(connection: sqlite3.Connection, name: str) -> ChannelState:
     return ChannelState(name) if row is None else ChannelState.from_row(row)
 
 
-def keep_channel(connection: sqlite3.Connection, state: ChannelState) -> None:
+def save_channel(connection: sqlite3.Connection, state: ChannelState) -> None:
     connection.execute(
         "INSERT OR REPLACE INTO channels (name, paused_until, failures, last_error, stopped, chat_id, without_thread, "
         "plain_texts) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -1,4 +1,4 @@
-"""Reports: what is written into the outbox by whoever has something to tell: an alert, that it comes again, that it is over."""
+"""IncidentRepository: what is written into the outbox by whoever has something to tell: an alert, that it comes again, that it is over."""
 
 import json
 import sqlite3
@@ -9,19 +9,19 @@ from typing import Final
 from telemetry.alerts.alert import Alert, AlertLevel
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.outbox.file import Outbox
-from telemetry.json_safe import clean
-from telemetry.semconv import DATABASE
+from telemetry.json_safe import without_surrogates
+from telemetry.semconv import DATABASE_COMPONENT
 
-QUIET: Final = 4 * 3600.0
+EXPIRE_AFTER: Final = 4 * 3600.0
 """Seconds: an alert that does not come again for so long is over; the next one is a new one."""
-HELD: Final = 30.0
+INHIBITION_DELAY: Final = 30.0
 """Seconds that what may follow from a state waits for that to be noticed."""
-MOST_WAITING: Final = 1000
+MAX_PENDING: Final = 1000
 OVERFLOW: Final = Alert(
     fingerprint="overflow",
     level=AlertLevel.ERROR,
     component="alerts",
-    words=f"More than {MOST_WAITING:,} different alerts wait. Others are only counted here.",
+    words=f"More than {MAX_PENDING:,} different alerts wait. Others are only counted here.",
     at=0.0,
 )
 _COLUMNS: Final = (
@@ -37,7 +37,7 @@ ON CONFLICT (fingerprint) WHERE ended_at IS NULL DO UPDATE SET
 """  # noqa: S608  # the columns above
 
 
-class Reports:
+class IncidentRepository:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 
@@ -99,20 +99,20 @@ def _is_full(connection: sqlite3.Connection, fingerprint: str) -> bool:
     if known:
         return False
     waiting = connection.execute("SELECT count(*) FROM incidents WHERE told_post IS NULL AND ended_at IS NULL")
-    return int(waiting.fetchone()[0]) >= MOST_WAITING
+    return int(waiting.fetchone()[0]) >= MAX_PENDING
 
 
 def _values(alert: Alert, count: int) -> tuple[object, ...]:
-    due_at = alert.at + HELD if alert.follows == DATABASE else alert.at
+    due_at = alert.at + INHIBITION_DELAY if alert.follows == DATABASE_COMPONENT else alert.at
     return (
         alert.fingerprint,
         alert.state,
         str(alert.level),
         alert.component,
-        clean(alert.words),
-        clean(alert.error),
-        clean(alert.place),
-        clean(alert.stack),
+        without_surrogates(alert.words),
+        without_surrogates(alert.error),
+        without_surrogates(alert.place),
+        without_surrogates(alert.stack),
         json.dumps(dict(alert.facts)),
         alert.follows,
         alert.trace_id,

@@ -1,4 +1,4 @@
-"""Leases: which of the machine's processes does what one alone is to do: sending, watching."""
+"""OutboxLeases: which of the machine's processes does what one alone is to do: sending, watching."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ _FRESH: Final = 0.85
 """Share of a lease that has to be left, so that a call that takes as long as it may ends within it."""
 
 
-class Leases:
+class OutboxLeases:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 

@@ -1,21 +1,21 @@
-"""Upkeep: which of the alerts that wait are not to be told, which are over, and which rows nobody needs any more."""
+"""OutboxMaintenance: which of the alerts that wait are not to be told, which are over, and which rows nobody needs any more."""
 
 import sqlite3
 from typing import Final
 
 from telemetry.alerts.outbox.file import Outbox
-from telemetry.alerts.outbox.incidents import QUIET
-from telemetry.semconv import DATABASE
+from telemetry.alerts.outbox.incidents import EXPIRE_AFTER
+from telemetry.semconv import DATABASE_COMPONENT
 
-AROUND: Final = 60.0
+INHIBITION_WINDOW: Final = 60.0
 """Seconds before a state was noticed and after its end, in which it may be the cause of what fails."""
-KEPT: Final = 30 * 86_400.0
-MOST_KEPT: Final = 10_000
-GIVEN_UP: Final = 86_400.0
+RETENTION: Final = 30 * 86_400.0
+MAX_KEPT: Final = 10_000
+UNSENT_EXPIRY: Final = 86_400.0
 """Seconds after which what is not even an error is not told any more."""
 
 
-class Upkeep:
+class OutboxMaintenance:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 
@@ -39,13 +39,13 @@ class Upkeep:
                 "DELETE FROM incidents WHERE ended_at IS NOT NULL AND (ended_at < ? OR id <= ?) "
                 "AND NOT (ended = 'resolved' AND told_post IS NOT NULL AND NOT end_told) "
                 "AND (told_post IS NOT NULL OR ended IN ('muted', 'silenced', 'given up'))",
-                (now - KEPT, newest - MOST_KEPT),
+                (now - RETENTION, newest - MAX_KEPT),
             )
             connection.execute(
                 "DELETE FROM posts WHERE sent_at IS NOT NULL AND id NOT IN (SELECT post_id FROM tellings)"
             )
             connection.execute("DELETE FROM sends WHERE at < ?", (now - 120,))
-            connection.execute("DELETE FROM silences WHERE until < ?", (now - KEPT,))
+            connection.execute("DELETE FROM silences WHERE until < ?", (now - RETENTION,))
 
 
 def _mute(connection: sqlite3.Connection) -> None:
@@ -55,7 +55,7 @@ def _mute(connection: sqlite3.Connection) -> None:
         "AND incidents.muted_by IS NULL AND incidents.follows = :state AND cause.state = :state "
         "AND cause.first_at - :around <= incidents.first_at "
         "AND (cause.ended_at IS NULL OR cause.ended_at + :around >= incidents.last_at)",
-        {"state": DATABASE, "around": AROUND},
+        {"state": DATABASE_COMPONENT, "around": INHIBITION_WINDOW},
     )
 
 
@@ -64,7 +64,7 @@ def _unmute(connection: sqlite3.Connection) -> None:
     connection.execute(
         "UPDATE incidents SET muted_by = NULL WHERE muted_by IS NOT NULL AND ended_at IS NULL AND EXISTS ("
         "SELECT 1 FROM incidents AS cause WHERE cause.id = incidents.muted_by AND cause.ended_at + ? < incidents.last_at)",
-        (AROUND,),
+        (INHIBITION_WINDOW,),
     )
 
 
@@ -74,7 +74,7 @@ def _end_muted(connection: sqlite3.Connection, now: float) -> None:
         "UPDATE incidents SET ended_at = coalesce(ended_at, last_at), ended = 'muted' WHERE muted_by IS NOT NULL "
         "AND told_post IS NULL AND (ended_at IS NULL OR ended = 'resolved') AND EXISTS ("
         "SELECT 1 FROM incidents AS cause WHERE cause.id = incidents.muted_by AND cause.ended_at + 2 * ? < ?)",
-        (AROUND, now),
+        (INHIBITION_WINDOW, now),
     )
 
 
@@ -102,7 +102,7 @@ def _end_quiet(connection: sqlite3.Connection, now: float) -> None:
     connection.execute(
         "UPDATE incidents SET ended_at = last_at, ended = 'quiet' WHERE state = '' AND ended_at IS NULL "
         "AND last_at < ? AND told_post IS NOT NULL AND told_count >= count",
-        (now - QUIET,),
+        (now - EXPIRE_AFTER,),
     )
 
 
@@ -110,5 +110,5 @@ def _give_up(connection: sqlite3.Connection, now: float) -> int:
     return connection.execute(
         "UPDATE incidents SET ended_at = ?, ended = 'given up' WHERE told_post IS NULL AND ended_at IS NULL "
         "AND state = '' AND level IN ('INFO', 'WARNING') AND last_at < ?",
-        (now, now - GIVEN_UP),
+        (now, now - UNSENT_EXPIRY),
     ).rowcount

@@ -1,4 +1,4 @@
-"""Posts: what was told and is to be told, as the outbox keeps it for whoever sends.
+"""NotificationRepository: what was told and is to be told, as the outbox keeps it for whoever sends.
 
 A post is one message. What became of an attempt that nobody noted the end of is not known: it is sent again, and says so.
 """
@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from telemetry.alerts.incident import BRIEF, Incident
-from telemetry.alerts.notification import Post, Waiting
-from telemetry.alerts.outbox.channel_state import ChannelState, keep_channel, read_channel
+from telemetry.alerts.notification import Notification, PendingIncident
+from telemetry.alerts.outbox.channel_state import ChannelState, read_channel, save_channel
 from telemetry.alerts.outbox.file import Outbox
 
-AGAIN: Final = 4 * 3600.0
+RENOTIFY_AFTER: Final = 4 * 3600.0
 """Seconds after which what is still there is told again."""
-EDIT_EACH: Final = 60.0
-MOST_AT_ONCE: Final = 500
+EDIT_INTERVAL: Final = 60.0
+MAX_GROUP: Final = 500
 """Alerts that one message tells of."""
 
 
@@ -32,13 +32,13 @@ SELECT {BRIEF}, CASE WHEN told_post IS NULL THEN 'alert' WHEN ended = 'resolved'
 WHERE muted_by IS NULL AND due_at <= :now AND NOT {IS_SILENCED} AND NOT {_IN_A_POST} AND (
     (told_post IS NULL AND (ended_at IS NULL OR ended = 'resolved'))
     OR (told_post IS NOT NULL AND ended = 'resolved' AND NOT end_told)
-    OR (told_post IS NOT NULL AND ended_at IS NULL AND told_at + {AGAIN} <= iif(state = '', last_at, :now))
+    OR (told_post IS NOT NULL AND ended_at IS NULL AND told_at + {RENOTIFY_AFTER} <= iif(state = '', last_at, :now))
 )
-ORDER BY first_at LIMIT {MOST_AT_ONCE}
+ORDER BY first_at LIMIT {MAX_GROUP}
 """  # noqa: S608  # the constants above
 
 
-class Posts:
+class NotificationRepository:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 
@@ -46,26 +46,26 @@ class Posts:
         with self._outbox.transaction() as connection:
             return read_channel(connection, name)
 
-    def keep_channel(self, state: ChannelState) -> None:
+    def save_channel(self, state: ChannelState) -> None:
         with self._outbox.transaction() as connection:
-            keep_channel(connection, state)
+            save_channel(connection, state)
 
     def sends(self, channel: str, since: float) -> list[float]:
         with self._outbox.transaction() as connection:
             rows = connection.execute("SELECT at FROM sends WHERE channel = ? AND at > ? ORDER BY at", (channel, since))
             return [row["at"] for row in rows]
 
-    def waiting(self, now: float) -> list[Waiting]:
+    def waiting(self, now: float) -> list[PendingIncident]:
         with self._outbox.transaction() as connection:
             rows = connection.execute(_WAITING, {"now": now}).fetchall()
-        return [Waiting(_incident(row), row["why"]) for row in rows]
+        return [PendingIncident(_incident(row), row["why"]) for row in rows]
 
     def told_lately(self, since: float) -> int:
         """How many different alerts were told since then."""
         with self._outbox.transaction() as connection:
             return int(connection.execute("SELECT count(*) FROM incidents WHERE told_at > ?", (since,)).fetchone()[0])
 
-    def unsent(self, channel: str) -> Post | None:
+    def unsent(self, channel: str) -> Notification | None:
         """The oldest one whose attempt came to no end that is known, or a file that follows its message."""
         with self._outbox.transaction() as connection:
             connection.execute(
@@ -75,18 +75,18 @@ class Posts:
             row = connection.execute("SELECT * FROM posts WHERE sent_at IS NULL ORDER BY id LIMIT 1").fetchone()
             return None if row is None else _post(connection, row)
 
-    def to_edit(self, channel: str, now: float) -> Post | None:
+    def to_edit(self, channel: str, now: float) -> Notification | None:
         """The one that says too low a count for the longest."""
         with self._outbox.transaction() as connection:
             row = connection.execute(
                 "SELECT posts.* FROM incidents JOIN posts ON posts.id = told_post AND told_post IS NOT NULL AND count > told_count "
                 "WHERE channel = ? AND message_id IS NOT NULL AND coalesce(edited_at, sent_at) + ? <= ? "
                 "ORDER BY coalesce(edited_at, sent_at) LIMIT 1",
-                (channel, EDIT_EACH, now),
+                (channel, EDIT_INTERVAL, now),
             ).fetchone()
             return None if row is None else _post(connection, row)
 
-    def begin(self, post: Post, channel: str, now: float) -> Post:
+    def begin(self, post: Notification, channel: str, now: float) -> Notification:
         """Noted before it is sent: after a crash it is known that it may have been."""
         with self._outbox.transaction() as connection:
             number = post.id
@@ -112,14 +112,16 @@ class Posts:
         with self._outbox.transaction() as connection:
             connection.execute("INSERT INTO sends (channel, at) VALUES (?, ?)", (channel, now))
 
-    def sent(self, post: Post, state: ChannelState, now: float, message_id: int | None, *, has_rest: bool) -> None:
+    def sent(
+        self, post: Notification, state: ChannelState, now: float, message_id: int | None, *, has_rest: bool
+    ) -> None:
         """What it told is told."""
         with self._outbox.transaction() as connection:
             connection.execute(
                 "UPDATE posts SET sent_at = ?, begun_at = NULL, message_id = ?, chat_id = ? WHERE id = ?",
                 (now, message_id, state.chat_id, post.id),
             )
-            keep_channel(connection, state)
+            save_channel(connection, state)
             for incident in post.incidents:
                 _note_told(connection, post, incident, now)
             if has_rest:
@@ -131,23 +133,23 @@ class Posts:
                 )
                 _tell(connection, number, post.incidents)
 
-    def edited(self, post: Post, state: ChannelState, now: float, *, is_gone: bool = False) -> None:
+    def edited(self, post: Notification, state: ChannelState, now: float, *, is_gone: bool = False) -> None:
         with self._outbox.transaction() as connection:
             connection.execute(
                 "UPDATE posts SET edited_at = ?, message_id = iif(?, NULL, message_id) WHERE id = ?",
                 (now, is_gone, post.id),
             )
-            keep_channel(connection, state)
+            save_channel(connection, state)
             for incident in post.incidents:
                 connection.execute(
                     "UPDATE incidents SET told_count = ? WHERE id = ? AND told_post = ?",
                     (incident.count, incident.id, post.id),
                 )
 
-    def failed(self, post: Post, state: ChannelState, error: str, *, is_doubtful: bool) -> None:
+    def failed(self, post: Notification, state: ChannelState, error: str, *, is_doubtful: bool) -> None:
         """It was not accepted, or that is not known. One that was not is made anew, of what there is to tell by then."""
         with self._outbox.transaction() as connection:
-            keep_channel(connection, state)
+            save_channel(connection, state)
             connection.execute(
                 "UPDATE incidents SET refusal = ? WHERE id IN (SELECT incident_id FROM tellings WHERE post_id = ?)",
                 (error, post.id),
@@ -160,7 +162,7 @@ class Posts:
             else:
                 connection.execute("DELETE FROM posts WHERE id = ?", (post.id,))
 
-    def drop(self, post: Post) -> None:
+    def drop(self, post: Notification) -> None:
         """A file that nobody takes: what it adds to has been told."""
         with self._outbox.transaction() as connection:
             connection.execute("DELETE FROM posts WHERE id = ?", (post.id,))
@@ -177,7 +179,7 @@ class Posts:
             connection.execute("UPDATE channels SET stopped = NULL")
 
 
-def _note_told(connection: sqlite3.Connection, post: Post, incident: Incident, now: float) -> None:
+def _note_told(connection: sqlite3.Connection, post: Notification, incident: Incident, now: float) -> None:
     if post.kind == "file":
         return
     if post.kind == "end":
@@ -195,12 +197,12 @@ def _tell(connection: sqlite3.Connection, post: int, incidents: Sequence[Inciden
     )
 
 
-def _post(connection: sqlite3.Connection, row: sqlite3.Row) -> Post:
+def _post(connection: sqlite3.Connection, row: sqlite3.Row) -> Notification:
     told = connection.execute(
         "SELECT incidents.* FROM incidents JOIN tellings ON incident_id = incidents.id WHERE post_id = ? ORDER BY first_at",
         (row["id"],),
     ).fetchall()
-    return Post(
+    return Notification(
         kind=row["kind"],
         incidents=[Incident.from_row(each) for each in told],
         id=row["id"],

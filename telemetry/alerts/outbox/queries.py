@@ -1,4 +1,4 @@
-"""Overview: what was told, when, why and after how many attempts, what waits and why that does; for routes, checks and metrics."""
+"""AlertQueries: what was told, when, why and after how many attempts, what waits and why that does; for routes, checks and metrics."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -35,7 +35,7 @@ WHERE incidents.id < :before ORDER BY incidents.id DESC LIMIT :limit
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class AlertCounts:
     """Alerts that are not over: those that wait to be told, were told, are silenced, or are muted by their cause."""
 
     waiting: int
@@ -47,7 +47,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AlertRecord:
     """An alert, and the message that tells of it."""
 
     incident: Incident
@@ -60,21 +60,21 @@ class Told:
     is_silenced: bool
 
 
-class Overview:
+class AlertQueries:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 
-    def counts(self, now: float) -> Counts:
+    def counts(self, now: float) -> AlertCounts:
         with self._outbox.transaction() as connection:
-            return Counts(**dict(connection.execute(_COUNTS, {"now": now}).fetchone()))
+            return AlertCounts(**dict(connection.execute(_COUNTS, {"now": now}).fetchone()))
 
-    def page(self, now: float, *, before: int | None = None, limit: int = 50) -> list[Told]:
+    def page(self, now: float, *, before: int | None = None, limit: int = 50) -> list[AlertRecord]:
         """The newest first, without their tracebacks."""
         with self._outbox.transaction() as connection:
             rows = connection.execute(_PAGE, {"now": now, "before": before or 2**62, "limit": limit}).fetchall()
         return [_told(dict(row)) for row in rows]
 
-    def get(self, fingerprint: str, now: float) -> Told | None:
+    def get(self, fingerprint: str, now: float) -> AlertRecord | None:
         """The newest with this fingerprint."""
         with self._outbox.transaction() as connection:
             row = connection.execute("SELECT max(id) FROM incidents WHERE fingerprint = ?", (fingerprint,)).fetchone()
@@ -87,9 +87,9 @@ class Overview:
         return [ChannelState.from_row(row) for row in rows]
 
 
-def _told(values: dict[str, Any]) -> Told:
+def _told(values: dict[str, Any]) -> AlertRecord:
     post = {name: values.pop(f"post_{name}") for name in _OF_POSTS}
     is_silenced = bool(values.pop("is_silenced"))
-    return Told(
+    return AlertRecord(
         **post | {"is_doubtful": bool(post["is_doubtful"])}, incident=Incident.from_row(values), is_silenced=is_silenced
     )

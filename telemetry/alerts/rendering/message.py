@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from telemetry.alerts.incident import Incident
-from telemetry.alerts.notification import Kind
+from telemetry.alerts.notification import NotificationKind
 from telemetry.alerts.rendering.markup import ELLIPSIS, Piece, clean, cut, cut_front, one_line, units
-from telemetry.durations import _datetime, human, moment
+from telemetry.durations import _datetime, format_duration, format_timestamp
 
-MOST: Final = 4096
+MAX_LENGTH: Final = 4096
 """UTF-16 units of a message, after its markup was parsed (Bot API, sendMessage)."""
 _WORDS: Final = 1500
 _ERROR: Final = 600
@@ -33,10 +33,10 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class RenderRequest:
     """What a message is to tell of, since when it does, and whether it is not known that it has not arrived."""
 
-    kind: Kind
+    kind: NotificationKind
     incidents: Sequence[Incident]
     now: float
     begun_at: float = 0.0
@@ -45,7 +45,7 @@ class Telling:
     """Alerts that were not told, since they followed from this one."""
 
 
-def compose(telling: Telling, trace_url: str = "") -> Message:
+def compose(telling: RenderRequest, trace_url: str = "") -> Message:
     """`trace_url` is a template with `{trace_id}` in it, or empty."""
     if telling.kind in {"digest", "summary"}:
         return _several(telling)
@@ -53,18 +53,18 @@ def compose(telling: Telling, trace_url: str = "") -> Message:
     return _over(telling, incident) if telling.kind == "end" else _one(telling, incident, trace_url)
 
 
-def _one(telling: Telling, incident: Incident, trace_url: str) -> Message:
+def _one(telling: RenderRequest, incident: Incident, trace_url: str) -> Message:
     words, error = clean(incident.words).strip(), clean(incident.error).strip()
     head = [
         Piece(f"{incident.level.mark} {incident.level}", "b"),
-        Piece(f"\nComponent: {_component(incident)}\nTime: {moment(incident.first_at)}\n\n"),
+        Piece(f"\nComponent: {_component(incident)}\nTime: {format_timestamp(incident.first_at)}\n\n"),
         Piece(cut(words, _WORDS) or "(no words)"),
     ]
     if error and error not in words:
         head.append(Piece(f"\n{cut(error, _ERROR)}"))
     head += [Piece(f"\n{cut(one_line(incident.place), _FACT)}", "i")] if incident.error and incident.place else []
     tail = _tail(telling, incident, trace_url)
-    room = MOST - _units(head) - _units(tail) - 4
+    room = MAX_LENGTH - _units(head) - _units(tail) - 4
     stack = clean(incident.stack).strip() if telling.kind == "alert" else ""
     shown = cut_front(stack, min(room, _STACK)) if room >= _LEAST_STACK else ""
     middle = [Piece("\n\n"), Piece(shown, "blockquote expandable")] if shown else []
@@ -72,7 +72,7 @@ def _one(telling: Telling, incident: Incident, trace_url: str) -> Message:
     return _message([*head, *middle, *tail], None if is_whole or telling.kind != "alert" else _whole(incident))
 
 
-def _tail(telling: Telling, incident: Incident, trace_url: str) -> list[Piece]:
+def _tail(telling: RenderRequest, incident: Incident, trace_url: str) -> list[Piece]:
     lines: list[Piece] = [
         Piece(f"\n{cut(f'{one_line(name)}: {one_line(value)}', _FACT)}") for name, value in incident.facts.items()
     ][:_FACTS]
@@ -81,7 +81,7 @@ def _tail(telling: Telling, incident: Incident, trace_url: str) -> list[Piece]:
     if incident.count > 1 and not incident.state:  # of a state it is how often it was looked at
         lines.append(Piece(f"\n×{incident.count:,}, last {_clock(incident.last_at, telling.now)}"))
     if telling.kind == "again":
-        lines.append(Piece(f"\nStill there, {human(telling.begun_at - incident.first_at)} later."))
+        lines.append(Piece(f"\nStill there, {format_duration(telling.begun_at - incident.first_at)} later."))
     if incident.ended == "resolved" and incident.ended_at is not None:
         lines.append(Piece(f"\n{_lasted(incident)}"))
     if telling.is_doubtful:
@@ -95,10 +95,10 @@ def _trace(trace_id: str, template: str) -> list[Piece]:
     return [Piece("\n"), Piece(f"Trace {trace_id}", url=template.replace("{trace_id}", trace_id))]
 
 
-def _over(telling: Telling, incident: Incident) -> Message:
+def _over(telling: RenderRequest, incident: Incident) -> Message:
     pieces = [
         Piece("✅ RESOLVED", "b"),
-        Piece(f"\nComponent: {_component(incident)}\nTime: {moment(incident.ended_at or telling.now)}\n\n"),
+        Piece(f"\nComponent: {_component(incident)}\nTime: {format_timestamp(incident.ended_at or telling.now)}\n\n"),
         Piece(cut(clean(incident.words).strip(), _WORDS)),
         Piece(f"\n\n{_lasted(incident)}"),
     ]
@@ -107,7 +107,7 @@ def _over(telling: Telling, incident: Incident) -> Message:
     return _message([*pieces, *_doubt(telling)])
 
 
-def _several(telling: Telling) -> Message:
+def _several(telling: RenderRequest) -> Message:
     incidents = sorted(telling.incidents, key=lambda each: (-each.level.gravity, each.first_at))
     total = sum(each.count for each in incidents)
     worst = incidents[0].level
@@ -115,7 +115,7 @@ def _several(telling: Telling) -> Message:
     first, last = min(each.first_at for each in incidents), max(each.last_at for each in incidents)
     head = [
         Piece(f"{worst.mark} {len(incidents):,} {what}", "b"),
-        Piece(f"\n{moment(first)} to {moment(last)}, ×{total:,} in all\n"),
+        Piece(f"\n{format_timestamp(first)} to {format_timestamp(last)}, ×{total:,} in all\n"),
     ]
     lines = [_line(each, telling.now) for each in incidents]
     shown, more = _that_fit(lines)
@@ -143,19 +143,21 @@ def _line(incident: Incident, now: float) -> str:
     if incident.error and incident.place:
         about = cut(f"{about} ({one_line(incident.place)})", 2 * _LINE)
     over = (
-        f", over after {human((incident.ended_at or now) - incident.first_at)}" if incident.ended == "resolved" else ""
+        f", over after {format_duration((incident.ended_at or now) - incident.first_at)}"
+        if incident.ended == "resolved"
+        else ""
     )
     return f"{incident.level.mark} {_clock(incident.first_at, now)} {about} ×{incident.count:,}{over}"
 
 
-def _doubt(telling: Telling) -> list[Piece]:
+def _doubt(telling: RenderRequest) -> list[Piece]:
     return [Piece(f"\n\n{_DOUBT}", "i")] if telling.is_doubtful else []
 
 
 def _whole(incident: Incident) -> str:
     """All that there is of it, for a file."""
     parts = [
-        f"{incident.level} {_component(incident)} {moment(incident.first_at)} ×{incident.count:,}",
+        f"{incident.level} {_component(incident)} {format_timestamp(incident.first_at)} ×{incident.count:,}",
         clean(incident.words),
         clean(incident.error),
         one_line(incident.place),
@@ -169,8 +171,10 @@ def _whole(incident: Incident) -> str:
 def _message(pieces: Iterable[Piece], rest: str | None = None) -> Message:
     pieces = list(pieces)
     plain = "".join(piece.text for piece in pieces)
-    if units(plain) > MOST:  # the parts are bounded; should they not be enough so, the message is cut, and still sent
-        plain = cut(plain, MOST)
+    if (
+        units(plain) > MAX_LENGTH
+    ):  # the parts are bounded; should they not be enough so, the message is cut, and still sent
+        plain = cut(plain, MAX_LENGTH)
         return Message(Piece(plain).html, plain, rest)
     return Message("".join(piece.html for piece in pieces), plain, rest)
 
@@ -185,10 +189,14 @@ def _component(incident: Incident) -> str:
 
 def _clock(at: float, now: float) -> str:
     """The day as well, when it is another one."""
-    moment = _datetime(at)
-    return f"{moment:%H:%M}" if moment.date() == _datetime(now).date() else f"{moment:%Y-%m-%d %H:%M}"
+    format_timestamp = _datetime(at)
+    return (
+        f"{format_timestamp:%H:%M}"
+        if format_timestamp.date() == _datetime(now).date()
+        else f"{format_timestamp:%Y-%m-%d %H:%M}"
+    )
 
 
 def _lasted(incident: Incident) -> str:
     ended = incident.ended_at or incident.last_at
-    return f"It lasted {human(ended - incident.first_at)}, from {_clock(incident.first_at, ended)} to {_clock(ended, ended)} UTC."
+    return f"It lasted {format_duration(ended - incident.first_at)}, from {_clock(incident.first_at, ended)} to {_clock(ended, ended)} UTC."

@@ -1,4 +1,4 @@
-"""States: what lasts, such as a full disk. Each is told when it has lasted for a while, and once more when it is over."""
+"""ConditionTracker: what lasts, such as a full disk. Each is told when it has lasted for a while, and once more when it is over."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ from typing import Final, Literal
 from telemetry import semconv
 from telemetry.alerts.alert import AlertLevel, facts_attribute
 from telemetry.alerts.outbox.file import Outbox
-from telemetry.alerts.outbox.incidents import Reports
+from telemetry.alerts.outbox.incidents import IncidentRepository
 
 LEVELS: Final = {
     AlertLevel.INFO: logging.INFO,
@@ -26,7 +26,7 @@ log.setLevel(logging.INFO)  # whatever `LOG_LEVEL` is: an alert is not a matter 
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class HoldTimes:
     """Seconds for which it has to be there before it is told, and gone before that is."""
 
     on: float = 120.0
@@ -34,7 +34,7 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class Condition:
     """`key` tells it from all others; `run_id` is that of a job run that it is about, `follows` the state that may be its cause."""
 
     key: str
@@ -46,13 +46,13 @@ class State:
     follows: str = ""
 
 
-class States:
+class ConditionTracker:
     def __init__(self, outbox: Outbox, clock: Callable[[], float]) -> None:
         self._outbox = outbox
-        self._reports = Reports(outbox)
+        self._reports = IncidentRepository(outbox)
         self._clock = clock
 
-    def observe(self, state: State, reading: Reading, hold: Hold) -> None:
+    def observe(self, state: Condition, reading: Reading, hold: HoldTimes) -> None:
         """`between` is neither: not enough to begin, and not enough to be over."""
         now = self._clock()
         on_since, off_since = self._since(state.key, reading, now)
@@ -78,21 +78,21 @@ class States:
         return on_since, off_since
 
 
-def begin(state: State) -> None:
+def begin(state: Condition) -> None:
     """Or, of one that is told already, that it goes on, with newer words."""
     log.log(LEVELS[state.level], "%s", state.words, extra=_about(state))
 
 
-def end(state: State) -> None:
+def end(state: Condition) -> None:
     log.info("Over: %s", state.words, extra={**_about(state), semconv.ALERT_ENDED: True, semconv.ALERT_LEVEL: "INFO"})
 
 
-def _about(state: State) -> dict[str, object]:
+def _about(state: Condition) -> dict[str, object]:
     return {
         semconv.COMPONENT: state.component,
         semconv.ALERT_STATE: state.key,
         semconv.ALERT_LEVEL: str(state.level),
         **({semconv.ALERT_RUN: state.run_id} if state.run_id else {}),
-        **({semconv.ALERT_FOLLOWS: state.follows} if state.follows else {}),
+        **({semconv.ALERT_INHIBITED_BY: state.follows} if state.follows else {}),
         **({semconv.ALERT_FACTS: facts_attribute(state.facts)} if state.facts else {}),
     }

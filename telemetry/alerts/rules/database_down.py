@@ -5,34 +5,39 @@ from concurrent.futures import wait
 from typing import Final
 
 from telemetry.alerts.alert import AlertLevel
-from telemetry.alerts.rules.condition import Hold, State, States
-from telemetry.error_text import describe
-from telemetry.semconv import DATABASE
-from telemetry.singleflight import Flights
+from telemetry.alerts.rules.condition import Condition, ConditionTracker, HoldTimes
+from telemetry.error_text import safe_text
+from telemetry.semconv import DATABASE_COMPONENT
+from telemetry.singleflight import SingleFlight
 
-DEADLINE: Final = 2.0
-HOLD: Final = Hold(on=10.0, off=10.0)
+PING_TIMEOUT: Final = 2.0
+HOLD: Final = HoldTimes(on=10.0, off=10.0)
 """Seconds: short, since everything else waits for it, and longer than a restart of a moment."""
 
 
-class DatabaseLook:
+class DatabaseDownRule:
     """`ping` raises when the database does not answer; one that hangs keeps no more than its own thread."""
 
-    def __init__(self, ping: Callable[[], object], states: States) -> None:
-        self._pings = Flights("alert-database", ping, share_for=0.0)
+    def __init__(self, ping: Callable[[], object], states: ConditionTracker) -> None:
+        self._pings = SingleFlight("alert-database", ping, share_for=0.0)
         self._states = states
 
     def look(self) -> bool:
         """Whether it answers."""
         wrong = self._wrong()
-        state = State(DATABASE, AlertLevel.CRITICAL, DATABASE, f"The database does not answer{wrong and f': {wrong}'}.")
+        state = Condition(
+            DATABASE_COMPONENT,
+            AlertLevel.CRITICAL,
+            DATABASE_COMPONENT,
+            f"The database does not answer{wrong and f': {wrong}'}.",
+        )
         self._states.observe(state, "on" if wrong else "off", HOLD)
         return not wrong
 
     def _wrong(self) -> str:
         landing = self._pings.board().landing
-        wait([landing], DEADLINE)
+        wait([landing], PING_TIMEOUT)
         if not landing.done():
-            return f"no answer within {DEADLINE:.0f} s"
+            return f"no answer within {PING_TIMEOUT:.0f} s"
         error = landing.exception()
-        return "" if error is None else describe(error)
+        return "" if error is None else safe_text(error)

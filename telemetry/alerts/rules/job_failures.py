@@ -6,24 +6,24 @@ from datetime import UTC, datetime
 from typing import Final
 
 from telemetry.alerts.alert import AlertLevel
-from telemetry.alerts.outbox.incidents import Reports
-from telemetry.alerts.outbox.maintenance import AROUND
-from telemetry.alerts.rules.condition import State, begin, end
-from telemetry.durations import moment
-from telemetry.jobs.statistics.failure_streaks import Failure, Streak
-from telemetry.semconv import DATABASE
+from telemetry.alerts.outbox.incidents import IncidentRepository
+from telemetry.alerts.outbox.maintenance import INHIBITION_WINDOW
+from telemetry.alerts.rules.condition import Condition, begin, end
+from telemetry.durations import format_timestamp
+from telemetry.jobs.statistics.failure_streaks import Failure, FailureStreak
+from telemetry.semconv import DATABASE_COMPONENT
 
 COMPONENT: Final = "scheduler"
 FAILING: Final = "job:"
 MISSED: Final = "missed:"
 OVERDUE: Final = "overdue:"
-Streaks = Callable[[], Iterable[Streak]]
+Streaks = Callable[[], Iterable[FailureStreak]]
 
 
-class JobsLook:
+class JobFailuresRule:
     """Failures while the database was away are its fault. Of several machines, the one that ran the failure that is one too many tells."""
 
-    def __init__(self, streaks: Streaks, reports: Reports, threshold: int, host: str | None = None) -> None:
+    def __init__(self, streaks: Streaks, reports: IncidentRepository, threshold: int, host: str | None = None) -> None:
         self._streaks = streaks
         self._reports = reports
         self._threshold = threshold
@@ -37,19 +37,19 @@ class JobsLook:
         streaks = list(self._streaks())
         open_states = self._reports.open_states()
         begun = [each.failures[0].ended_at.timestamp() for each in streaks if each.failures]
-        away = self._reports.times_of(DATABASE, min(begun, default=0.0) - AROUND)
+        away = self._reports.times_of(DATABASE_COMPONENT, min(begun, default=0.0) - INHIBITION_WINDOW)
         for streak in streaks:
             self._judge(streak, _apart_from(streak.failures, away), is_open=FAILING + streak.job_name in open_states)
             for kind, since in ((MISSED, streak.last_success), (OVERDUE, streak.last_end)):
                 told = open_states.get(kind + streak.job_name)
                 if told is not None and since is not None and since.timestamp() > told.last_at:
-                    end(State(told.state, told.level, told.component, told.words))
+                    end(Condition(told.state, told.level, told.component, told.words))
 
-    def _judge(self, streak: Streak, failures: list[Failure], *, is_open: bool) -> None:
+    def _judge(self, streak: FailureStreak, failures: list[Failure], *, is_open: bool) -> None:
         if not failures:
             if is_open and not streak.failures:
                 end(
-                    State(
+                    Condition(
                         FAILING + streak.job_name, AlertLevel.ERROR, COMPONENT, f"Job '{streak.job_name}' works again."
                     )
                 )
@@ -63,36 +63,39 @@ class JobsLook:
     def _is_ours(self, failure: Failure) -> bool:
         return failure.worker.rpartition(":")[0] == self._host
 
-    def _tell(self, streak: Streak, failures: list[Failure]) -> None:
+    def _tell(self, streak: FailureStreak, failures: list[Failure]) -> None:
         begin(
-            State(
+            Condition(
                 FAILING + streak.job_name,
                 AlertLevel.ERROR,
                 COMPONENT,
-                words(streak, failures),
+                summary(streak, failures),
                 facts(streak, failures),
                 failures[-1].run_id,
             )
         )
 
 
-def words(streak: Streak, failures: list[Failure]) -> str:
+def summary(streak: FailureStreak, failures: list[Failure]) -> str:
     return f"Job '{streak.job_name}' failed:\n{failures[-1].error or failures[-1].outcome}"
 
 
-def facts(streak: Streak, failures: list[Failure]) -> dict[str, str]:
+def facts(streak: FailureStreak, failures: list[Failure]) -> dict[str, str]:
     last = failures[-1]
     more = "or more " if streak.is_longer else ""
     return {
-        "Failures": f"{len(failures)} {more}in a row, since {moment(failures[0].ended_at.timestamp())}",
+        "Failures": f"{len(failures)} {more}in a row, since {format_timestamp(failures[0].ended_at.timestamp())}",
         **({"First failed": last.first_error} if last.first_error else {}),
-        "Last success": moment(streak.last_success.timestamp()) if streak.last_success else "never",
+        "Last success": format_timestamp(streak.last_success.timestamp()) if streak.last_success else "never",
     }
 
 
 def _apart_from(failures: list[Failure], away: Iterable[tuple[float, float | None]]) -> list[Failure]:
     times = [
-        (first - AROUND, datetime.max.replace(tzinfo=UTC).timestamp() if last is None else last + AROUND)
+        (
+            first - INHIBITION_WINDOW,
+            datetime.max.replace(tzinfo=UTC).timestamp() if last is None else last + INHIBITION_WINDOW,
+        )
         for first, last in away
     ]
     return [

@@ -16,23 +16,23 @@ from opentelemetry import context as otel_context
 from opentelemetry import propagate
 from opentelemetry.context import Context
 
-from telemetry.failsafe import harmless
+from telemetry.failsafe import failsafe
 from telemetry.instrumentation.fastapi.request import (
-    HEADERS,
-    NOWHERE,
-    Exchange,
+    HEADER_GETTER,
+    UNMATCHED_ROUTE,
     Message,
     Scope,
     Send,
     ServerInstruments,
+    ServerRequest,
 )
-from telemetry.instrumentation.fastapi.route_template import RouteTemplates
+from telemetry.instrumentation.fastapi.route_template import RouteResolver
 
 Receive = Callable[[], Awaitable[Message]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # FastAPI leaves a request alone in whose scope this is: so do the applications that are mounted.
-_FASTAPIS_OWN: Final = "fastapi.telemetry"
+_FASTAPI_TELEMETRY: Final = "fastapi.telemetry"
 _INSTRUMENTED: Final = "_is_instrumented_by_opentelemetry"  # contrib's own mark: neither instruments after the other
 
 
@@ -40,7 +40,7 @@ class HTTPServerMiddleware:
     """The outermost layer: it sees what the client sees. `untraced` paths are counted, and get no span."""
 
     def __init__(
-        self, app: ASGIApp, instruments: ServerInstruments, routes: RouteTemplates, untraced: frozenset[str]
+        self, app: ASGIApp, instruments: ServerInstruments, routes: RouteResolver, untraced: frozenset[str]
     ) -> None:
         self._app = app
         self._instruments = instruments
@@ -52,8 +52,8 @@ class HTTPServerMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        scope[_FASTAPIS_OWN] = None
-        exchange = Exchange(scope, send, self._instruments, self._routes)
+        scope[_FASTAPI_TELEMETRY] = None
+        exchange = ServerRequest(scope, send, self._instruments, self._routes)
         token = self._trace(exchange) if scope["path"] not in self._untraced else None
         try:
             await self._app(scope, receive, exchange.send)
@@ -65,8 +65,8 @@ class HTTPServerMiddleware:
             if token is not None:
                 otel_context.detach(token)
 
-    @harmless
-    def _trace(self, exchange: Exchange) -> Token[Context]:
+    @failsafe
+    def _trace(self, exchange: ServerRequest) -> Token[Context]:
         return otel_context.attach(exchange.trace(self._parent(exchange.scope)))
 
     def _parent(self, scope: Scope) -> Context:
@@ -76,8 +76,8 @@ class HTTPServerMiddleware:
         """
         for name, _ in scope["headers"]:
             if name in self._propagated:
-                return propagate.extract(scope, NOWHERE, getter=HEADERS)
-        return NOWHERE
+                return propagate.extract(scope, UNMATCHED_ROUTE, getter=HEADER_GETTER)
+        return UNMATCHED_ROUTE
 
 
 def instrument_app(app: FastAPI, instruments: ServerInstruments, untraced: Iterable[str] = ()) -> None:
@@ -85,7 +85,7 @@ def instrument_app(app: FastAPI, instruments: ServerInstruments, untraced: Itera
     if getattr(app, _INSTRUMENTED, False):
         return
     original = app.build_middleware_stack
-    routes = RouteTemplates(app)
+    routes = RouteResolver(app)
     unseen = frozenset(untraced)
 
     def build(_self: FastAPI) -> ASGIApp:
@@ -94,14 +94,14 @@ def instrument_app(app: FastAPI, instruments: ServerInstruments, untraced: Itera
     app.build_middleware_stack = MethodType(build, app)  # type: ignore[method-assign]
     if app.middleware_stack is not None:
         app.middleware_stack = app.build_middleware_stack()
-    _switch_off_fastapis_own(app)
+    _disable_fastapi_telemetry(app)
     setattr(app, _INSTRUMENTED, True)
 
 
-def _switch_off_fastapis_own(app: FastAPI) -> None:
+def _disable_fastapi_telemetry(app: FastAPI) -> None:
     """FastAPI measures itself as soon as there are global providers, and everything would be there twice.
 
-    Its constructor takes `telemetry={…}`; afterwards there is no public way. See `_FASTAPIS_OWN` for what is mounted.
+    Its constructor takes `telemetry={…}`; afterwards there is no public way. See `_FASTAPI_TELEMETRY` for what is mounted.
     """
     if isinstance(config := getattr(app, "_telemetry", None), dict):
         config.update(tracing=False, metrics=False, logs=False)

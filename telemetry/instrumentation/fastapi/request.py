@@ -13,16 +13,16 @@ from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, set_span_in_context
 
 from telemetry import semconv
-from telemetry.failsafe import harmless
-from telemetry.instrumentation.fastapi.route_template import RouteTemplates
+from telemetry.failsafe import failsafe
+from telemetry.instrumentation.fastapi.route_template import RouteResolver
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
-NOWHERE: Final = Context()
+UNMATCHED_ROUTE: Final = Context()
 _LAST: Final = frozenset({"http.response.body", "http.response.pathsend"})
-_LONGEST: Final = 512
+_MAX_VALUE_LENGTH: Final = 512
 _SERVER_ERROR: Final = 500
 
 
@@ -57,7 +57,7 @@ class ServerInstruments:
         return cls(tracer, duration, active)
 
 
-class _Headers(Getter[Scope]):
+class _HeaderGetter(Getter[Scope]):
     """Headers of an ASGI scope, as a propagator reads them."""
 
     def get(self, carrier: Scope, key: str) -> list[str] | None:
@@ -68,10 +68,10 @@ class _Headers(Getter[Scope]):
         return [name.decode("latin-1") for name, _ in carrier["headers"]]
 
 
-HEADERS: Final = _Headers()
+HEADER_GETTER: Final = _HeaderGetter()
 
 
-class Exchange:
+class ServerRequest:
     """One request and its answer."""
 
     __slots__ = (
@@ -89,12 +89,12 @@ class Exchange:
         "status",
     )
 
-    def __init__(self, scope: Scope, send: Send, instruments: ServerInstruments, routes: RouteTemplates) -> None:
+    def __init__(self, scope: Scope, send: Send, instruments: ServerInstruments, routes: RouteResolver) -> None:
         method = scope["method"]
         self.scope = scope
         self.span: Span | None = None
         self.status: int | None = None
-        self._context = NOWHERE
+        self._context = UNMATCHED_ROUTE
         self._ended_ns: int | None = None
         self._instruments = instruments
         self._method = method if method in semconv.KNOWN_METHODS else semconv.OTHER_METHOD
@@ -111,7 +111,7 @@ class Exchange:
             self._span_name(),
             context=parent,
             kind=SpanKind.SERVER,
-            attributes={semconv.HTTP_METHOD: self._method, semconv.URL_PATH: self.scope["path"][:_LONGEST]},
+            attributes={semconv.HTTP_METHOD: self._method, semconv.URL_PATH: self.scope["path"][:_MAX_VALUE_LENGTH]},
         )
         self.span = span
         self._context = set_span_in_context(span, parent)
@@ -137,7 +137,7 @@ class Exchange:
             self._instruments.active.change(self._method, -1)
             self._measure()
 
-    @harmless
+    @failsafe
     def _measure(self) -> None:
         attributes = self._metric_attributes()
         self._instruments.duration.record(perf_counter() - self._started, attributes, self._context)
@@ -160,15 +160,15 @@ class Exchange:
 
     def _describe(self, span: Span, attributes: dict[str, str | int]) -> None:
         described = {**attributes, "network.protocol.version": self.scope.get("http_version", "")}
-        if agents := HEADERS.get(self.scope, "user-agent"):
-            described["user_agent.original"] = agents[0][:_LONGEST]
+        if agents := HEADER_GETTER.get(self.scope, "user-agent"):
+            described["user_agent.original"] = agents[0][:_MAX_VALUE_LENGTH]
         span.set_attributes(described)
         if route := attributes.get(semconv.HTTP_ROUTE):
             span.update_name(self._span_name(route))
         if self.status is None or self.status >= _SERVER_ERROR:
             span.set_status(StatusCode.ERROR)
 
-    @harmless
+    @failsafe
     def crashed(self, error: Exception) -> None:
         self.answered()
         if self.span is not None and self.span.is_recording():
@@ -176,7 +176,7 @@ class Exchange:
             self.span.set_attribute(semconv.ERROR_TYPE, type(error).__qualname__)
             self.span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
 
-    @harmless
+    @failsafe
     def over(self) -> None:
         self.answered()
         if self.span is not None:

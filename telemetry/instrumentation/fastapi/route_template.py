@@ -7,12 +7,12 @@ from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Match
 
-from telemetry.failsafe import harmless
+from telemetry.failsafe import failsafe
 
 Scope = MutableMapping[str, Any]
 
 
-class RouteTemplates:
+class RouteResolver:
     """Reads `/reviews/{review_id}` from a scope after routing; a path that matched no route has none.
 
     FastAPI leaves its route in the scope, and the full template of a nested router beside it. Where it leaves neither
@@ -22,17 +22,17 @@ class RouteTemplates:
     def __init__(self, app: Starlette) -> None:
         self._app = app
 
-    @harmless
+    @failsafe
     def of(self, scope: Scope, root_path: str = "") -> str | None:
         """`root_path` is what the server was told; a mounted application adds to it the path that was asked for."""
-        if scope.get("root_path", "") == root_path and (template := _left_by_fastapi(scope)):
+        if scope.get("root_path", "") == root_path and (template := _fastapi_template(scope)):
             return template
         if "endpoint" not in scope:
             return None
         return _match(self._app.routes, {**scope, "root_path": root_path})
 
 
-def _left_by_fastapi(scope: Scope) -> str | None:
+def _fastapi_template(scope: Scope) -> str | None:
     nested = scope.get("fastapi", {}).get("effective_route_context")
     return getattr(nested or scope.get("route"), "path_format", None)
 

@@ -1,4 +1,4 @@
-"""Pulse: the runs of this process say that they are alive; of those that have long said nothing, it is decided that they are not.
+"""Heartbeat: the runs of this process say that they are alive; of those that have long said nothing, it is decided that they are not.
 
 A run is silent for `SILENCE` by the clock of the database before it counts as lost, and whoever decides that has itself been able
 to listen all that time: after an outage, or after it was stopped itself, everybody has as long to speak again.
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from telemetry.jobs.store.running_runs import AliveRuns, LostRun
+from telemetry.jobs.store.running_runs import LostRun, RunningRuns
 
 BEAT: Final = 5.0  # seconds
 SILENCE: Final = timedelta(seconds=50)
@@ -16,7 +16,7 @@ BREAK: Final = timedelta(seconds=15)
 """A longer time between two looks is one in which nothing was heard."""
 
 
-class Vigil:
+class ListeningWindow:
     """For how long somebody has listened without a break, by the clock that is given."""
 
     def __init__(self) -> None:
@@ -33,14 +33,14 @@ class Vigil:
         self._last = None
 
 
-class Pulse:
+class Heartbeat:
     """`own` gives the ids of the runs of this process that are open, `others` those of its neighbours that are there."""
 
-    def __init__(self, alive: AliveRuns, own: Callable[[], list[str]], others: Callable[[], Iterable[str]]) -> None:
+    def __init__(self, alive: RunningRuns, own: Callable[[], list[str]], others: Callable[[], Iterable[str]]) -> None:
         self._alive = alive
         self._own = own
         self._others = others
-        self._vigil = Vigil()
+        self._vigil = ListeningWindow()
 
     def go(self) -> list[LostRun]:
         """Returns the runs of which this has decided that they are lost.

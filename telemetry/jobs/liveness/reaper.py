@@ -10,15 +10,15 @@ from typing import Final
 
 from sqlalchemy import Engine, inspect
 
-from telemetry.jobs.liveness.heartbeat import BEAT, Pulse
+from telemetry.jobs.liveness.heartbeat import BEAT, Heartbeat
 from telemetry.jobs.recorder.orphaned_spools import open_runs_of_others
-from telemetry.jobs.recorder.recovery import Counts, Heir
-from telemetry.jobs.store.running_runs import AliveRuns, LostRun
-from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.recorder.recovery import RecoveryCounters, SpoolRecovery
+from telemetry.jobs.store.running_runs import LostRun, RunningRuns
+from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunRow
-from telemetry.periodic import Rounds
+from telemetry.periodic import PeriodicTask
 
-LOOK: Final = 2.0  # seconds
+REAP_INTERVAL: Final = 2.0  # seconds
 _WHAT: Final = "Looking after job runs"
 _ABOUT: Final = {"component": "scheduler"}
 _log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Reaper:
         engine: Engine,
         directory: Path,
         own: Callable[[], list[str]],
-        counts: Counts,
+        counts: RecoveryCounters,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`own` gives the ids of the runs of this process whose end is not in the database."""
@@ -41,9 +41,9 @@ class Reaper:
         self._counts = counts
         self._clock = clock
         self._directory = directory
-        self._alive = AliveRuns(engine)
-        self.heir = Heir(directory, JobRunStore(engine), self._alive, counts)
-        self._rounds: Rounds | None = None
+        self._alive = RunningRuns(engine)
+        self.heir = SpoolRecovery(directory, JobRunRepository(engine), self._alive, counts)
+        self._rounds: PeriodicTask | None = None
         self._process = 0
         self._has_table = False
         self._begin_again()
@@ -53,7 +53,7 @@ class Reaper:
         if self._process != os.getpid():
             self._process = os.getpid()
             self._begin_again()
-            self._rounds = Rounds(self.look, LOOK, _WHAT)
+            self._rounds = PeriodicTask(self.look, REAP_INTERVAL, _WHAT)
             self._rounds.start()
 
     def stop(self) -> None:
@@ -62,7 +62,7 @@ class Reaper:
             rounds.stop()
 
     def _begin_again(self) -> None:
-        self._pulse = Pulse(self._alive, self._own, lambda: open_runs_of_others(self._directory))
+        self._pulse = Heartbeat(self._alive, self._own, lambda: open_runs_of_others(self._directory))
         self._due = self._clock()
 
     def look(self) -> None:

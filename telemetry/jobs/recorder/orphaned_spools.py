@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from telemetry.jobs.recorder.spool import LINES, LOCK, take_lock
+from telemetry.jobs.recorder.spool import LOCK_SUFFIX, SEGMENT_SUFFIX, take_lock
 from telemetry.jobs.recorder.spool_codec import decode
 from telemetry.jobs.run import JobRun
 
-_LONGEST: Final = 2**20  # bytes of a line; a longer one is none
+_MAX_LINE_BYTES: Final = 2**20  # bytes of a line; a longer one is none
 
 
 @dataclass(slots=True)
-class LeftSpool:
+class OrphanedSpool:
     """The files of a process that is gone, held by this one until it lets go of them."""
 
     directory: Path
@@ -45,22 +45,22 @@ class LeftSpool:
         """The lock last: while it is there, whatever is left is found."""
         for path in _segments(self.directory, self.id):
             path.unlink(missing_ok=True)
-        (self.directory / f"{self.id}{LOCK}").unlink(missing_ok=True)
+        (self.directory / f"{self.id}{LOCK_SUFFIX}").unlink(missing_ok=True)
         self.release()
 
     def release(self) -> None:
         os.close(self.lock)
 
 
-def left_spools(directory: Path) -> Iterator[LeftSpool]:
+def find_orphaned_spools(directory: Path) -> Iterator[OrphanedSpool]:
     """Those whose process is gone, each one taken; the caller removes or releases it."""
     for path in _locks(directory):
         lock = take_lock(path)
         if lock is not None:
-            yield LeftSpool(directory, path.name.removesuffix(LOCK), lock)
+            yield OrphanedSpool(directory, path.name.removesuffix(LOCK_SUFFIX), lock)
 
 
-def sweep(directory: Path) -> None:
+def remove_empty_spools(directory: Path) -> None:
     """Remove the locks of processes that were killed while they made theirs."""
     for path in _files(directory, ".new"):
         lock = take_lock(path)
@@ -75,7 +75,9 @@ def open_runs_of_others(directory: Path) -> set[str]:
     found: set[str] = set()
     for path in _locks(directory):
         begun: set[str] = set()
-        for run in (run for segment in _segments(directory, path.name.removesuffix(LOCK)) for run in _runs(segment)):
+        for run in (
+            run for segment in _segments(directory, path.name.removesuffix(LOCK_SUFFIX)) for run in _runs(segment)
+        ):
             if run is not None:
                 (begun.discard if run.finished_at is not None else begun.add)(run.run_id)
         found |= begun
@@ -85,18 +87,18 @@ def open_runs_of_others(directory: Path) -> set[str]:
 def _runs(path: Path) -> Iterable[JobRun | None]:
     try:
         with path.open("rb") as lines:
-            while line := lines.readline(_LONGEST):
+            while line := lines.readline(_MAX_LINE_BYTES):
                 yield decode(line)
     except FileNotFoundError:
         return
 
 
 def _segments(directory: Path, spool: str) -> list[Path]:
-    return [path for path in _files(directory, LINES) if path.name.startswith(f"{spool}.")]
+    return [path for path in _files(directory, SEGMENT_SUFFIX) if path.name.startswith(f"{spool}.")]
 
 
 def _locks(directory: Path) -> list[Path]:
-    return _files(directory, LOCK)
+    return _files(directory, LOCK_SUFFIX)
 
 
 def _files(directory: Path, ending: str) -> list[Path]:

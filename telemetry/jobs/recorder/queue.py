@@ -1,4 +1,4 @@
-"""Backlog: the runs that wait to be written, in their order, and whoever waits for one of them."""
+"""RunQueue: the runs that wait to be written, in their order, and whoever waits for one of them."""
 
 import asyncio
 import threading
@@ -9,12 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count, islice
 
-from telemetry.jobs.recorder.spool import Place, Segment, Spool, SpoolFull
+from telemetry.jobs.recorder.spool import Segment, Spool, SpoolFull, SpoolPosition
 from telemetry.jobs.run import JobRun
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
+class QueueBalance:
     """Of records, of which a run has two: its start and its end. `received` is the sum of the other three."""
 
     received: int
@@ -24,18 +24,18 @@ class Balance:
 
 
 @dataclass(slots=True)
-class Entry:
+class QueuedRun:
     """A run that waits: in memory, in the spool, or in both. `since` is by the backlog's clock."""
 
     number: int
     run_id: str
     ends: bool
     run: JobRun | None
-    place: Place | None
+    place: SpoolPosition | None
     since: float
 
 
-class Backlog:
+class RunQueue:
     """`changed` guards it, and is notified of each change.
 
     Its lock is reentrant, since the garbage collector may close a generator, and so end the run in it, at any moment: also while
@@ -56,7 +56,7 @@ class Backlog:
         self._clock = clock
         self._received = self._written = self._dropped = self._ended = 0
         self._is_closed = False
-        self._queue: deque[Entry] = deque()
+        self._queue: deque[QueuedRun] = deque()
         self._arriving: deque[JobRun] = deque()
         self._is_taking = False
         self._in_memory = 0
@@ -94,11 +94,11 @@ class Backlog:
         self._pending[run.run_id] = number
         if not ends:
             self._open[run.run_id] = None
-        self._queue.append(Entry(number, run.run_id, ends, run if fits else None, place, self._clock()))
+        self._queue.append(QueuedRun(number, run.run_id, ends, run if fits else None, place, self._clock()))
         self._in_memory += fits
         return True
 
-    def _spooled(self, run: JobRun) -> Place | None:
+    def _spooled(self, run: JobRun) -> SpoolPosition | None:
         if self.spool is None:
             return None
         try:
@@ -110,12 +110,12 @@ class Backlog:
         self.trouble = None
         return place
 
-    def oldest(self, limit: int) -> list[Entry]:
+    def oldest(self, limit: int) -> list[QueuedRun]:
         """They stay until they are settled, and so count as waiting while they are being written."""
         with self.changed:
             return list(islice(self._queue, limit))
 
-    def read(self, entry: Entry) -> JobRun | None:
+    def read(self, entry: QueuedRun) -> JobRun | None:
         """The run; None when the disk does not give it back. It takes no lock: nobody waits for the disk with it."""
         if entry.run is None and self.spool is not None and entry.place is not None:
             return self.spool.read(entry.place)
@@ -134,11 +134,11 @@ class Backlog:
             self._is_stuck = False
             self.changed.notify_all()
             told = [tell for tell, run_id in self._watchers.items() if run_id not in self._pending]
-        _tell(told)
+        _notify(told)
         for segment in done:
             segment.remove()
 
-    def _forget(self, entry: Entry) -> list[Segment]:
+    def _forget(self, entry: QueuedRun) -> list[Segment]:
         self._in_memory -= entry.run is not None
         if self._pending.get(entry.run_id) == entry.number:
             del self._pending[entry.run_id]
@@ -151,9 +151,11 @@ class Backlog:
         with self.changed:
             return list(self._open)
 
-    def balance(self) -> Balance:
+    def balance(self) -> QueueBalance:
         with self.changed:
-            return Balance(self._received, self._written, self._dropped + self._ended, len(self._queue) - self._ended)
+            return QueueBalance(
+                self._received, self._written, self._dropped + self._ended, len(self._queue) - self._ended
+            )
 
     def close(self) -> int:
         """Take no more, let go of the spool, and let whoever waits go on. Returns how many were in memory alone."""
@@ -178,7 +180,7 @@ class Backlog:
         with self.changed:
             self._is_stuck = True
             told = list(self._watchers)
-        _tell(told)
+        _notify(told)
 
     def wait(self, run_id: str, timeout: float) -> bool:
         """Wait until nothing of this run is left to write; False when that takes too long, or is given up."""
@@ -218,7 +220,7 @@ class Backlog:
             self._watchers.pop(tell, None)
 
 
-def _tell(told: list[Callable[[], None]]) -> None:
+def _notify(told: list[Callable[[], None]]) -> None:
     """Outside the lock: who is told may take others."""
     for tell in told:
         tell()

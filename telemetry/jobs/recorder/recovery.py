@@ -1,4 +1,4 @@
-"""Heir: brings what processes that are gone have left in their spools to the database, and closes what they had under way."""
+"""SpoolRecovery: brings what processes that are gone have left in their spools to the database, and closes what they had under way."""
 
 import logging
 import time
@@ -7,17 +7,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, Protocol
 
-from telemetry.jobs.recorder.orphaned_spools import LeftSpool, left_spools, sweep
+from telemetry.jobs.recorder.orphaned_spools import OrphanedSpool, find_orphaned_spools, remove_empty_spools
 from telemetry.jobs.recorder.writer import brief
 from telemetry.jobs.run import JobRun, UnwritableRunError
-from telemetry.jobs.store.running_runs import AliveRuns, LostRun
-from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.store.running_runs import LostRun, RunningRuns
+from telemetry.jobs.store.runs import JobRunRepository
 
-BATCH: Final = 100
+BATCH_SIZE: Final = 100
 _log = logging.getLogger(__name__)
 
 
-class Counts(Protocol):
+class RecoveryCounters(Protocol):
     """What is told of what becomes of the records."""
 
     def replayed(self, number: int) -> None: ...
@@ -25,13 +25,13 @@ class Counts(Protocol):
     def dropped(self, number: int, reason: str) -> None: ...
 
 
-class Heir:
+class SpoolRecovery:
     """Several may try at once: one of them has a spool, and the others leave it.
 
     What can't be brought stays where it is until somebody can. To bring a record twice changes nothing.
     """
 
-    def __init__(self, directory: Path, store: JobRunStore, alive: AliveRuns, counts: Counts) -> None:
+    def __init__(self, directory: Path, store: JobRunRepository, alive: RunningRuns, counts: RecoveryCounters) -> None:
         self._directory = directory
         self._store = store
         self._alive = alive
@@ -53,8 +53,8 @@ class Heir:
         """
         lost: list[LostRun] = []
         trouble: OSError | None = None
-        sweep(self._directory)
-        for left in left_spools(self._directory):
+        remove_empty_spools(self._directory)
+        for left in find_orphaned_spools(self._directory):
             try:
                 lost += self._bring(left, may_go_on)
             except OSError as error:
@@ -68,11 +68,11 @@ class Heir:
         self._stuck_since = None
         return lost
 
-    def _stuck(self, left: LeftSpool) -> None:
+    def _stuck(self, left: OrphanedSpool) -> None:
         self._stuck_since = min(left.since(), self._stuck_since or left.since())
         left.release()
 
-    def _bring(self, left: LeftSpool, may_go_on: Callable[[], bool]) -> list[LostRun]:
+    def _bring(self, left: OrphanedSpool, may_go_on: Callable[[], bool]) -> list[LostRun]:
         ended = {run.run_id for run in left.runs() if run.finished_at is not None}
         open_runs: set[str] = set()
         for runs in _batches(left.runs()):
@@ -108,5 +108,5 @@ class Heir:
 
 def _batches(runs: Iterable[JobRun]) -> Iterator[list[JobRun]]:
     runs = iter(runs)
-    while batch := list(islice(runs, BATCH)):
+    while batch := list(islice(runs, BATCH_SIZE)):
         yield batch

@@ -1,4 +1,4 @@
-"""Accounts: what becomes of the records of job runs, as metrics. Of each that is received it is known where it went."""
+"""RecorderMetrics: what becomes of the records of job runs, as metrics. Of each that is received it is known where it went."""
 
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -6,23 +6,23 @@ from typing import Final
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from telemetry import semconv
-from telemetry.failsafe import harmless
+from telemetry.failsafe import failsafe
 from telemetry.instruments import Instruments
-from telemetry.jobs.recorder.recovery import Heir
+from telemetry.jobs.recorder.recovery import SpoolRecovery
 from telemetry.jobs.recorder.writer import Recorder
 
 QUEUE_NAME: Final = "job_runs"
 _QUEUE: Final = {semconv.QUEUE: QUEUE_NAME}
 
 
-class Accounts:
+class RecorderMetrics:
     """Told by whoever writes, drops or inherits records."""
 
     def __init__(self, instruments: Instruments) -> None:
         self._instruments = instruments
         self._replayed = 0
 
-    @harmless
+    @failsafe
     def dropped(self, number: int, reason: str) -> None:
         self._instruments.dropped.add(number, {**_QUEUE, semconv.REASON: reason})
 
@@ -30,14 +30,14 @@ class Accounts:
         """By one thread alone."""
         self._replayed += number
 
-    @harmless
+    @failsafe
     def lost(self, job_name: str, runs: int) -> None:
         """Nobody else will count that they ended."""
         about = {semconv.JOB_NAME: job_name}
         self._instruments.runs_lost.add(runs, about)
         self._instruments.job_runs.add(runs, {**about, semconv.JOB_STATUS: semconv.STATUS_FAILED})
 
-    def observe(self, meter: Meter, recorder: Recorder, heir: Heir) -> None:
+    def observe(self, meter: Meter, recorder: Recorder, heir: SpoolRecovery) -> None:
         def records() -> Iterable[tuple[float, str]]:
             balance = recorder.balance()
             yield balance.received, "received"
@@ -46,30 +46,37 @@ class Accounts:
             yield self._replayed, "replayed"
 
         meter.create_observable_counter(
-            semconv.JOB_RECORDS, [_by(semconv.STATE, records)], "{record}", "Starts and ends of job runs."
+            semconv.JOB_RECORDS, [_observe_by(semconv.STATE, records)], "{record}", "Starts and ends of job runs."
         )
         meter.create_observable_counter(
             semconv.SPOOL_REFUSED,
-            [_by(semconv.REASON, lambda: ((number, reason) for reason, number in recorder.unspooled.items()), _QUEUE)],
+            [
+                _observe_by(
+                    semconv.REASON, lambda: ((number, reason) for reason, number in recorder.unspooled.items()), _QUEUE
+                )
+            ],
             "{item}",
             "Items that could not be kept on the disk.",
         )
         meter.create_observable_gauge(
-            semconv.SPOOL_SIZE, [_one(lambda: recorder.spooled_bytes)], "By", "Bytes that a spool takes on the disk."
+            semconv.SPOOL_SIZE,
+            [_observe_one(lambda: recorder.spooled_bytes)],
+            "By",
+            "Bytes that a spool takes on the disk.",
         )
         meter.create_observable_gauge(
             semconv.TELEMETRY_QUEUE_AGE,
-            [_one(lambda: max(recorder.age(), heir.age()))],
+            [_observe_one(lambda: max(recorder.age(), heir.age()))],
             "s",
             "For how long the oldest item has waited.",
         )
 
 
-def _one(value: Callable[[], float]) -> Callable[[CallbackOptions], Iterable[Observation]]:
+def _observe_one(value: Callable[[], float]) -> Callable[[CallbackOptions], Iterable[Observation]]:
     return lambda _options: [Observation(value(), _QUEUE)]
 
 
-def _by(
+def _observe_by(
     attribute: str, values: Callable[[], Iterable[tuple[float, str]]], about: dict[str, str] | None = None
 ) -> Callable[[CallbackOptions], Iterable[Observation]]:
     return lambda _options: [Observation(value, {**(about or {}), attribute: word}) for value, word in values()]

@@ -21,13 +21,13 @@ from telemetry import private_files
 from telemetry.jobs.recorder.spool_codec import decode, encode
 from telemetry.jobs.run import JobRun
 
-LIMIT: Final = 64 * 2**20
-SEGMENT: Final = 2**20
-IDLE: Final = 64 * 2**10
+MAX_SPOOL_BYTES: Final = 64 * 2**20
+MAX_SEGMENT_BYTES: Final = 2**20
+IDLE_SECONDS: Final = 64 * 2**10
 """Bytes: of all files of a process; after which the next file is begun; that may stay when nothing waits."""
-MOST_OPEN: Final = 10_000
-LOCK: Final = ".lock"
-LINES: Final = ".runs"
+MAX_OPEN_SEGMENTS: Final = 10_000
+LOCK_SUFFIX: Final = ".lock"
+SEGMENT_SUFFIX: Final = ".runs"
 
 
 class SpoolFull(OSError):
@@ -77,7 +77,7 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SpoolPosition:
     segment: Segment
     offset: int
     length: int
@@ -86,7 +86,7 @@ class Place:
 class Spool:
     """Used by one thread at a time, but for `read`. Nothing is made on the disk before the first run."""
 
-    def __init__(self, directory: Path, limit: int = LIMIT, segment: int = SEGMENT) -> None:
+    def __init__(self, directory: Path, limit: int = MAX_SPOOL_BYTES, segment: int = MAX_SEGMENT_BYTES) -> None:
         self.id = uuid.uuid4().hex
         self.limit = limit
         self._directory = directory
@@ -102,7 +102,7 @@ class Spool:
         """Bytes."""
         return sum(segment.size for segment in tuple(self._segments))
 
-    def append(self, run: JobRun) -> Place:
+    def append(self, run: JobRun) -> SpoolPosition:
         """Keep it.
 
         Raises:
@@ -113,25 +113,25 @@ class Spool:
         if self.size + len(line) > self.limit:
             raise SpoolFull(errno.EDQUOT, f"the spool has reached its limit of {self.limit // 2**20} MB")
         segment = self._current()
-        place = Place(segment, segment.write(line), len(line))
+        place = SpoolPosition(segment, segment.write(line), len(line))
         segment.waiting += 1
         return place
 
-    def read(self, place: Place) -> JobRun | None:
+    def read(self, place: SpoolPosition) -> JobRun | None:
         """None when the disk does not give it back."""
         try:
             return decode(os.pread(place.segment.file, place.length, place.offset))
         except (OSError, ValueError):
             return None
 
-    def settle(self, place: Place) -> list[Segment]:
+    def settle(self, place: SpoolPosition) -> list[Segment]:
         """It is in the database, or given up. Returns the files that nobody needs any more, for the caller to remove in order."""
         place.segment.waiting -= 1
         done = []
         while len(self._segments) > 1 and not self._segments[0].waiting:
             done.append(self._segments.popleft())
         last = self._segments[-1]
-        if not last.waiting and last.size > max(IDLE, 2 * self._carried) and self._roll():
+        if not last.waiting and last.size > max(IDLE_SECONDS, 2 * self._carried) and self._roll():
             done.append(self._segments.popleft())
         return done
 
@@ -158,12 +158,12 @@ class Spool:
 
     @property
     def _lock_path(self) -> Path:
-        return self._directory / f"{self.id}{LOCK}"
+        return self._directory / f"{self.id}{LOCK_SUFFIX}"
 
     def _note(self, run: JobRun, line: bytes) -> None:
         if run.finished_at is not None:
             self._carried -= len(self._open.pop(run.run_id, b""))
-        elif len(self._open) < MOST_OPEN:
+        elif len(self._open) < MAX_OPEN_SEGMENTS:
             self._open[run.run_id] = line
             self._carried += len(line)
 
@@ -177,7 +177,7 @@ class Spool:
         return self._segments[-1]
 
     def _next(self) -> Segment:
-        return Segment(self._directory / f"{self.id}.{next(self._numbers):06}{LINES}")
+        return Segment(self._directory / f"{self.id}.{next(self._numbers):06}{SEGMENT_SUFFIX}")
 
     def _roll(self) -> bool:
         """Begin the next file with the starts of open runs, before any older one goes. False when the disk does not let it."""

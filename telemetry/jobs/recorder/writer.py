@@ -10,14 +10,14 @@ from typing import Final
 
 from opentelemetry import context
 
-from telemetry.failsafe import harmless
-from telemetry.jobs.recorder.queue import Backlog, Balance, Entry
+from telemetry.failsafe import failsafe
+from telemetry.jobs.recorder.queue import QueueBalance, QueuedRun, RunQueue
 from telemetry.jobs.recorder.spool import Spool
 from telemetry.jobs.run import JobRun, UnwritableRunError
-from telemetry.sdk.trace_suppression import untraced
+from telemetry.sdk.trace_suppression import suppressed_context
 
-BATCH: Final = 100
-HANGS: Final = 1.0  # seconds after which a write does not count as one that works
+BATCH_SIZE: Final = 100
+HANGING_SECONDS: Final = 1.0  # seconds after which a write does not count as one that works
 CAPACITY: Final = 10_000
 _LINE: Final = 600  # bytes, a usual one
 _log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ def _nothing() -> None:
     """No spool."""
 
 
-def _nobody(_number: int, _reason: str) -> None:
+def _no_process(_number: int, _reason: str) -> None:
     """Nobody counts."""
 
 
@@ -44,14 +44,14 @@ class Recorder:
         *,
         spool: Callable[[], Spool] | None = None,
         capacity: int = CAPACITY,
-        dropped: Callable[[int, str], None] = _nobody,
+        dropped: Callable[[int, str], None] = _no_process,
         pauses: tuple[float, float] = (0.1, 5.0),
     ) -> None:
         """`dropped` is told how many were dropped and why; `pauses` are the first and the longest, in seconds."""
         self._capacity = capacity
         self._write = write
         self._make_spool = spool or _nothing
-        self._dropped = harmless(dropped)
+        self._dropped = failsafe(dropped)
         self._pauses = pauses
         self._begin()
         begin_again = weakref.WeakMethod(self._begin_again)
@@ -64,11 +64,11 @@ class Recorder:
         self._begin()
 
     def _begin(self) -> None:
-        self._backlog = Backlog(self._capacity, self._make_spool())
+        self._backlog = RunQueue(self._capacity, self._make_spool())
         self._writer: threading.Thread | None = None
         self._closing = self._abandoned = self._failing = self._spool_fails = False
         self._writing_since: float | None = None
-        self._limit, self._pause = BATCH, self._pauses[0]
+        self._limit, self._pause = BATCH_SIZE, self._pauses[0]
 
     @property
     def size(self) -> int:
@@ -84,7 +84,7 @@ class Recorder:
     def well(self) -> bool:
         """The last write worked, and none hangs: it makes sense to wait for one."""
         since = self._writing_since
-        return not self._failing and (since is None or time.monotonic() - since < HANGS)
+        return not self._failing and (since is None or time.monotonic() - since < HANGING_SECONDS)
 
     @property
     def spooled_bytes(self) -> int:
@@ -100,14 +100,14 @@ class Recorder:
         """For how many seconds the oldest has waited to be written."""
         return self._backlog.age()
 
-    def balance(self) -> Balance:
+    def balance(self) -> QueueBalance:
         return self._backlog.balance()
 
     def open_runs(self) -> list[str]:
         """The ids of the runs of this process whose end is not in the database yet."""
         return self._backlog.open_runs()
 
-    @harmless
+    @failsafe
     def record(self, run: JobRun) -> None:
         with self._backlog.changed:
             refused = self._backlog.put(run)
@@ -145,7 +145,7 @@ class Recorder:
         if unsafe:
             self._dropped(unsafe, "shutdown")
         if written and self._writer is not None:
-            self._writer.join(HANGS)
+            self._writer.join(HANGING_SECONDS)
         return written
 
     def _say_of_the_spool(self) -> None:
@@ -174,17 +174,17 @@ class Recorder:
         return self._is_writing() and self._writer is not threading.current_thread()
 
     def _run(self) -> None:
-        context.attach(untraced())
+        context.attach(suppressed_context())
         while batch := self._next():
             self._attempt(batch)
 
-    def _next(self) -> list[Entry]:
+    def _next(self) -> list[QueuedRun]:
         """The oldest runs, as soon as there are any; none when it is over."""
         with self._backlog.changed:
             self._backlog.changed.wait_for(lambda: self._backlog or self._closing)
             return [] if self._abandoned else self._backlog.oldest(self._limit)
 
-    def _attempt(self, batch: list[Entry]) -> None:
+    def _attempt(self, batch: list[QueuedRun]) -> None:
         runs = [run for entry in batch if (run := self._backlog.read(entry)) is not None]
         self._writing_since = time.monotonic()
         try:
@@ -200,7 +200,7 @@ class Recorder:
         if self._failing:
             _log.info("Job runs can be written again.")
         self._failing, self._writing_since, self._pause = False, None, self._pauses[0]
-        self._limit = min(2 * self._limit, BATCH)
+        self._limit = min(2 * self._limit, BATCH_SIZE)
         self._settle(settled, settled - written, "unreadable")
 
     def _settle(self, number: int, dropped: int, why: str) -> None:

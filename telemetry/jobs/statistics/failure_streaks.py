@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 
 from telemetry import semconv
 from telemetry.database import transaction
-from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunRow
 
-MOST: Final = 100
+MAX_FAILURES: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Streak:
-    """`failures` are those since the last success, the oldest first; of more than `MOST`, the newest. `last_end` is any end."""
+class FailureStreak:
+    """`failures` are those since the last success, the oldest first; of more than `MAX_FAILURES`, the newest. `last_end` is any end."""
 
     job_name: str
     failures: list[Failure]
@@ -36,21 +36,21 @@ class Streak:
 
     @property
     def is_longer(self) -> bool:
-        return len(self.failures) >= MOST
+        return len(self.failures) >= MAX_FAILURES
 
 
-def streaks(engine: Engine) -> list[Streak]:
+def failure_streaks(engine: Engine) -> list[FailureStreak]:
     """Of each job that ever ran. A cancelled run is no failure of the job: somebody has stopped it.
 
     Raises:
         SQLAlchemyError: the database cannot be asked.
     """
-    known = JobRunStore(engine).names()
+    known = JobRunRepository(engine).names()
     with transaction(engine) as session:
-        return [_streak(session, name) for name in known]
+        return [_failure_streak(session, name) for name in known]
 
 
-def _streak(session: Session, job_name: str) -> Streak:
+def _failure_streak(session: Session, job_name: str) -> FailureStreak:
     run = JobRunRow
     newest = select(run.id, run.finished_at).where(run.job_name == job_name)
     success = session.execute(
@@ -61,7 +61,7 @@ def _streak(session: Session, job_name: str) -> Streak:
         .where(run.job_name == job_name, run.status == semconv.STATUS_FAILED, run.id > (success.id if success else 0))
         .where(func.coalesce(run.outcome, "") != semconv.OUTCOME_CANCELLED, run.finished_at.is_not(None))
         .order_by(run.id.desc())
-        .limit(MOST)
+        .limit(MAX_FAILURES)
     ).all()
     failures = [
         Failure(at, worker, outcome or "", error or "", first or "", run_id)
@@ -69,4 +69,4 @@ def _streak(session: Session, job_name: str) -> Streak:
     ]
     succeeded = success.finished_at if success else None
     ends = [*([succeeded] if succeeded else []), *(each.ended_at for each in failures[-1:])]
-    return Streak(job_name, failures, succeeded, max(ends, default=None))
+    return FailureStreak(job_name, failures, succeeded, max(ends, default=None))

@@ -9,12 +9,12 @@ from sqlalchemy import ColumnElement, Select, Subquery, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from telemetry import semconv
-from telemetry.jobs.store.daily_totals import DAY, Totals, day_of, midnight, uncovered
-from telemetry.jobs.store.quantile_sketch import Sketch
+from telemetry.jobs.store.daily_totals import DAY, DailyTotals, day_of, midnight, uncovered
+from telemetry.jobs.store.quantile_sketch import QuantileSketch
 from telemetry.jobs.store.tables import JobRunDayRow, JobRunRow
 
-LATE: Final = 100
-_FIELDS: Final = tuple(Totals.__slots__)
+LATE_ARRIVAL: Final = 100
+_FIELDS: Final = tuple(DailyTotals.__slots__)
 _FINER: Final = (semconv.OUTCOME_TIMEOUT, semconv.OUTCOME_CANCELLED, semconv.OUTCOME_LOST)
 
 
@@ -27,16 +27,16 @@ class History:
         self._since = since
 
     @cached_property
-    def days(self) -> dict[date, Totals]:
+    def days(self) -> dict[date, DailyTotals]:
         """By the day on which they ended; days without runs are left out."""
         found = {day: totals for day, totals in self._rolled.items() if totals.ended}
         for day, totals in self._from_rows():
-            found.setdefault(day, Totals()).include(totals)
+            found.setdefault(day, DailyTotals()).include(totals)
         return found
 
     @cached_property
-    def totals(self) -> Totals:
-        totals = Totals()
+    def totals(self) -> DailyTotals:
+        totals = DailyTotals()
         for day in self.days.values():
             totals.include(day)
         return totals
@@ -79,7 +79,7 @@ class History:
         durations = self._sketch(JobRunDayRow.durations)
         return [durations.percentile(percent) for percent in percents]
 
-    def success_durations(self) -> Sketch:
+    def success_durations(self) -> QuantileSketch:
         return self._sketch(JobRunDayRow.success_durations, JobRunRow.status == semconv.STATUS_SUCCESS)
 
     def newest_successes(self, number: int) -> list[tuple[float, datetime]]:
@@ -93,14 +93,14 @@ class History:
         """Those that were written last: of runs that come late, the newest is not the one that ended last."""
         run = JobRunRow
         ours = select(run.finished_at, run.duration_seconds).where(run.job_name == self._job_name, run.status == status)
-        return ours.order_by(run.id.desc()).limit(LATE).subquery()
+        return ours.order_by(run.id.desc()).limit(LATE_ARRIVAL).subquery()
 
     @cached_property
-    def _rolled(self) -> dict[date, Totals]:
+    def _rolled(self) -> dict[date, DailyTotals]:
         """The days that lie in the time as a whole, in their order."""
         columns = [getattr(JobRunDayRow, name) for name in _FIELDS]
         found = self._session.execute(self._days(JobRunDayRow.day, *columns)).all()
-        return {day: Totals(*values) for day, *values in found}
+        return {day: DailyTotals(*values) for day, *values in found}
 
     def _days(self, *columns: Any) -> Select[Any]:
         row, since = JobRunDayRow, self._since
@@ -110,8 +110,8 @@ class History:
         first = day_of(since)
         return days.where(row.day >= (first if midnight(first) == since else first + DAY))
 
-    def _sketch(self, column: Any, *conditions: ColumnElement[bool]) -> Sketch:
-        made = Sketch()
+    def _sketch(self, column: Any, *conditions: ColumnElement[bool]) -> QuantileSketch:
+        made = QuantileSketch()
         for stored in self._session.scalars(self._days(column)):
             made.include(stored)
         for seconds in self._session.scalars(self._rows(JobRunRow.duration_seconds).where(*conditions)):
@@ -119,7 +119,7 @@ class History:
                 made.add(seconds)
         return made
 
-    def _from_rows(self) -> list[tuple[date, Totals]]:
+    def _from_rows(self) -> list[tuple[date, DailyTotals]]:
         run = JobRunRow
         succeeded, failed = run.status == semconv.STATUS_SUCCESS, run.status == semconv.STATUS_FAILED
         day, outcome = self._day_of_rows(), func.coalesce(run.outcome, semconv.OUTCOME_ERROR)
@@ -132,7 +132,7 @@ class History:
             func.coalesce(func.sum(run.duration_seconds), 0.0),
             func.max(run.finished_at).filter(succeeded),
         ).group_by(day)
-        return [(_as_date(day), Totals(*values)) for day, *values in self._session.execute(rows)]
+        return [(_as_date(day), DailyTotals(*values)) for day, *values in self._session.execute(rows)]
 
     def _nearest_rank(self, percent: int) -> float | None:
         """Counted from the longest: the database keeps no more in order than it has to skip."""
@@ -164,7 +164,7 @@ def _within(days: Sequence[date], since: datetime | None) -> ColumnElement[bool]
     return or_(*stretches)
 
 
-def _number(totals: Totals, status: str) -> int:
+def _number(totals: DailyTotals, status: str) -> int:
     return totals.success if status == semconv.STATUS_SUCCESS else totals.failed
 
 

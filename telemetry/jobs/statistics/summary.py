@@ -9,16 +9,16 @@ from sqlalchemy.orm import Session
 
 from telemetry import semconv
 from telemetry.database import transaction
-from telemetry.jobs.statistics.duration_trend import PAST, RECENT, Trend, trend
+from telemetry.jobs.statistics.duration_trend import BASELINE_RUNS, RECENT_RUNS, DurationTrend, duration_trend
 from telemetry.jobs.statistics.history import History
-from telemetry.jobs.store.daily_totals import Totals
+from telemetry.jobs.store.daily_totals import DailyTotals
 from telemetry.jobs.store.quantile_sketch import DIGITS
 
-DAYS_TOLD: Final = 30
+DAYS_SHOWN: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Streak:
+class RunStreak:
     """How many runs ended with this status since the last one that ended with the other."""
 
     status: str
@@ -63,10 +63,10 @@ class JobStatistics:
     p50_duration_seconds: float | None
     p95_duration_seconds: float | None
     p99_duration_seconds: float | None
-    current_streak: Streak | None
+    current_streak: RunStreak | None
     last_success: datetime | None
     window_seconds: float | None
-    trend: Trend
+    trend: DurationTrend
     by_day: tuple[JobDay, ...]
 
 
@@ -104,34 +104,34 @@ def statistics(
             last_success=totals.last_success,
             window_seconds=window.total_seconds() if window is not None else None,
             trend=_trend(session, job_name, now),
-            by_day=tuple(_day(day, history.days[day]) for day in sorted(history.days)[-DAYS_TOLD:]),
+            by_day=tuple(_day(day, history.days[day]) for day in sorted(history.days)[-DAYS_SHOWN:]),
         )
 
 
-def _average(totals: Totals) -> float | None:
+def _average(totals: DailyTotals) -> float | None:
     return round(totals.seconds / totals.timed, DIGITS) if totals.timed else None
 
 
-def _day(day: date, totals: Totals) -> JobDay:
+def _day(day: date, totals: DailyTotals) -> JobDay:
     by_outcome = {outcome: getattr(totals, outcome) for outcome in semconv.OUTCOMES}
     return JobDay(day, **by_outcome, avg_duration_seconds=_average(totals))
 
 
-def _streak(history: History, since: datetime | None) -> Streak | None:
+def _streak(history: History, since: datetime | None) -> RunStreak | None:
     ends = {status: history.last_end(status) for status in (semconv.STATUS_SUCCESS, semconv.STATUS_FAILED)}
     there = {status: end for status, end in ends.items() if end is not None and (since is None or end >= since)}
     if not there:
         return None
     newest = max(there, key=there.__getitem__)
     others = [end for status, end in there.items() if status != newest]
-    return Streak(newest, history.count_since(newest, max(others)) if others else history.count(newest))
+    return RunStreak(newest, history.count_since(newest, max(others)) if others else history.count(newest))
 
 
-def _trend(session: Session, job_name: str, now: datetime) -> Trend:
-    past = History(session, job_name, now - PAST)
-    recent = past.newest_successes(RECENT)
+def _trend(session: Session, job_name: str, now: datetime) -> DurationTrend:
+    past = History(session, job_name, now - BASELINE_RUNS)
+    recent = past.newest_successes(RECENT_RUNS)
     durations = past.success_durations()
     for seconds, ended in recent:
-        if ended >= now - PAST:
+        if ended >= now - BASELINE_RUNS:
             durations.discard(seconds)
-    return trend([seconds for seconds, _ in recent], durations)
+    return duration_trend([seconds for seconds, _ in recent], durations)

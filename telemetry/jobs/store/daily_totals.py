@@ -9,7 +9,7 @@ DAY: Final = timedelta(days=1)
 
 
 @dataclass(slots=True)
-class Totals:
+class DailyTotals:
     """Of runs that ended. `timed` is how many of them have a duration, and `seconds` the sum of these."""
 
     success: int = 0
@@ -29,7 +29,7 @@ class Totals:
     def ended(self) -> int:
         return self.success + self.failed
 
-    def include(self, other: "Totals") -> None:
+    def include(self, other: "DailyTotals") -> None:
         self.success += other.success
         self.error += other.error
         self.timeout += other.timeout
@@ -42,7 +42,7 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class TimeRange:
     """From then, and until before then; None is as far as it goes."""
 
     since: datetime | None
@@ -58,17 +58,17 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def uncovered(days: Sequence[date], since: datetime | None) -> list[Stretch]:
+def uncovered(days: Sequence[date], since: datetime | None) -> list[TimeRange]:
     """What is left of all time since then without these days, which are in their order."""
     left, begins = [], since
     for day in days:
         if begins is None or begins < midnight(day):
-            left.append(Stretch(begins, midnight(day)))
+            left.append(TimeRange(begins, midnight(day)))
         begins = midnight(day + DAY)
-    return [*left, Stretch(begins, None)]
+    return [*left, TimeRange(begins, None)]
 
 
-def missing(days: Iterable[date], first: date, last: date) -> list[date]:
+def missing_days(days: Iterable[date], first: date, last: date) -> list[date]:
     """The days from the first to the last that are not among these."""
     there = set(days)
     return [day for number in range((last - first).days + 1) if (day := first + number * DAY) not in there]

@@ -1,4 +1,4 @@
-"""Sketch: many durations in few numbers, of which any percentile is known to within one percent.
+"""QuantileSketch: many durations in few numbers, of which any percentile is known to within one percent.
 
 Durations are counted in buckets whose bounds grow by a fixed ratio (as in DDSketch, Masson, Rim and Lee 2019), so that sketches of
 several days add up to that of all of them.
@@ -18,7 +18,7 @@ _SHORTEST: Final = 1e-6  # seconds; what is shorter is 0
 _LONGEST: Final = 1e12
 
 
-class Sketch:
+class QuantileSketch:
     """Of durations in seconds."""
 
     def __init__(self, seconds: Iterable[float] = ()) -> None:

@@ -14,12 +14,12 @@ from telemetry.jobs.store.daily_totals import day_of, midnight
 from telemetry.jobs.store.rollups import roll_up
 from telemetry.jobs.store.tables import JobRunDayRow, JobRunRow
 
-ROLLUPS_KEPT: Final = timedelta(days=731)
-FIRST: Final = 50
-MOST: Final = 100
-AT_MOST: Final = 0.03
+ROLLUP_RETENTION: Final = timedelta(days=731)
+FIRST_BATCH: Final = 50
+MAX_BATCH: Final = 100
+MAX_BATCH_SECONDS: Final = 0.03
 """Rows: of the first batch, of the largest. Seconds: what a batch is to take, so that nobody waits for its lock for long."""
-_REST: Final = 0.01  # seconds between two batches, in which others write
+_PAUSE_SECONDS: Final = 0.01  # seconds between two batches, in which others write
 _REPORT: Final = 30.0
 _log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Retention:
         self._engine = engine
         self._clock = clock
         self._rest = rest
-        self._size = FIRST
+        self._size = FIRST_BATCH
         self._longest = 0.0
         self._reported = 0.0
 
@@ -73,7 +73,7 @@ class Retention:
             if not deleted:
                 return removed
             self._report("Job runs pruned, of %s: %d so far.", job_name, removed)
-            self._rest(_REST)
+            self._rest(_PAUSE_SECONDS)
 
     def _delete(self, job_name: str, before: datetime, size: int) -> int:
         """A batch, which is larger after a quick one and smaller after a slow one."""
@@ -86,12 +86,16 @@ class Retention:
             deleted = session.connection().execute(delete(run).where(run.id.in_(ids))).rowcount if ids else 0
         took = self._clock() - begun
         self._longest = max(self._longest, took)
-        self._size = max(1, size // 2) if took > AT_MOST else min(MOST, size * 2 if took < AT_MOST / 4 else size)
+        self._size = (
+            max(1, size // 2)
+            if took > MAX_BATCH_SECONDS
+            else min(MAX_BATCH, size * 2 if took < MAX_BATCH_SECONDS / 4 else size)
+        )
         return deleted
 
     def _forget_days(self, now: datetime) -> None:
         with transaction(self._engine) as session:
-            session.execute(delete(JobRunDayRow).where(JobRunDayRow.day < day_of(now - ROLLUPS_KEPT)))
+            session.execute(delete(JobRunDayRow).where(JobRunDayRow.day < day_of(now - ROLLUP_RETENTION)))
 
     def _report(self, message: str, *arguments: object) -> None:
         """Of work that takes long, now and then."""

@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 from telemetry import semconv
 from telemetry.database import transaction
 from telemetry.jobs.run import JobRun
-from telemetry.jobs.store.daily_totals import DAY, Totals, day_of, midnight, missing
-from telemetry.jobs.store.quantile_sketch import Sketch
+from telemetry.jobs.store.daily_totals import DAY, DailyTotals, day_of, midnight, missing_days
+from telemetry.jobs.store.quantile_sketch import QuantileSketch
 from telemetry.jobs.store.tables import JobRunDayRow, JobRunRow
 
-SETTLED: Final = timedelta(hours=1)
+SETTLE_TIME: Final = timedelta(hours=1)
 """After midnight: the clocks of several machines need not agree to the second."""
-AGAIN: Final = 2
+ROLLUP_AGAIN: Final = 2
 """The newest so many days are rolled up once more: a run that was taken for lost before midnight may run on after it."""
 _LOCK: Final = 7_305_482_211  # any number, as long as nobody else has it
 
@@ -39,18 +39,18 @@ def roll_up(engine: Engine, job_names: Iterable[str], now: datetime, told: Calla
 
 def _to_do(engine: Engine, job_name: str, now: datetime) -> list[date]:
     """All days from the first to the last that has runs, whether or not it has any: so a gap says that a day is not there yet."""
-    last = day_of(now - SETTLED) - DAY
+    last = day_of(now - SETTLE_TIME) - DAY
     row, ended = JobRunDayRow, JobRunRow.finished_at
     with transaction(engine) as session:
         known = session.execute(select(row.day, row.is_pruned).where(row.job_name == job_name)).all()
         first_run, last_run = session.execute(
             select(func.min(ended), func.max(ended)).where(JobRunRow.job_name == job_name, ended < midnight(last + DAY))
         ).one()
-    again = [day for day, is_pruned in known if not is_pruned and day > last - AGAIN * DAY]
+    again = [day for day, is_pruned in known if not is_pruned and day > last - ROLLUP_AGAIN * DAY]
     if first_run is None or last_run is None:
         return again
     days = [day for day, _ in known]
-    return sorted([*again, *missing(days, min([day_of(first_run), *days]), day_of(last_run))])
+    return sorted([*again, *missing_days(days, min([day_of(first_run), *days]), day_of(last_run))])
 
 
 def _roll_up(session: Session, job_name: str, day: date) -> None:
@@ -61,7 +61,7 @@ def _roll_up(session: Session, job_name: str, day: date) -> None:
     session.execute(delete(row).where(*where, row.is_pruned.is_(False)))
     if session.scalar(select(row.day).where(*where)) is not None:
         return
-    totals, durations, successes = Totals(), Sketch(), Sketch()
+    totals, durations, successes = DailyTotals(), QuantileSketch(), QuantileSketch()
     run = JobRunRow
     runs = select(run.status, run.outcome, run.duration_seconds, run.finished_at).where(
         run.job_name == job_name, run.finished_at >= midnight(day), run.finished_at < midnight(day + DAY)
@@ -76,7 +76,7 @@ def _roll_up(session: Session, job_name: str, day: date) -> None:
         row(
             job_name=job_name,
             day=day,
-            **{name: getattr(totals, name) for name in Totals.__slots__},
+            **{name: getattr(totals, name) for name in DailyTotals.__slots__},
             durations=durations.stored(),
             success_durations=successes.stored(),
             is_pruned=False,
@@ -84,12 +84,12 @@ def _roll_up(session: Session, job_name: str, day: date) -> None:
     )
 
 
-def totals_of(status: str, outcome: str | None, seconds: float | None, finished_at: datetime) -> Totals:
+def totals_of(status: str, outcome: str | None, seconds: float | None, finished_at: datetime) -> DailyTotals:
     """One run's. A failure without a finer word is an error."""
     succeeded = status == semconv.STATUS_SUCCESS
     known = outcome in {semconv.OUTCOME_TIMEOUT, semconv.OUTCOME_CANCELLED, semconv.OUTCOME_LOST}
     word = semconv.OUTCOME_SUCCESS if succeeded else outcome if known else semconv.OUTCOME_ERROR
-    return Totals(
+    return DailyTotals(
         **{str(word): 1},
         timed=int(seconds is not None),
         seconds=seconds or 0.0,

@@ -12,7 +12,7 @@ from telemetry.database import UTCDateTime, transaction
 from telemetry.jobs.store.runs import utcnow
 from telemetry.jobs.store.tables import JobRunRow
 
-AT_ONCE: Final = 500
+GROUP_SIZE: Final = 500
 _RUNNING: Final = {
     "status": semconv.STATUS_RUNNING,
     "outcome": None,
@@ -28,7 +28,7 @@ class LostRun:
     worker: str
 
 
-class AliveRuns:
+class RunningRuns:
     """`now` is asked on SQLite, whose processes share a machine and so a clock."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime] = utcnow) -> None:
@@ -93,7 +93,7 @@ class AliveRuns:
         return literal(self._now(), UTCDateTime)
 
 
-def in_groups(run_ids: Iterable[str], number: int = AT_ONCE) -> list[list[str]]:
+def in_groups(run_ids: Iterable[str], number: int = GROUP_SIZE) -> list[list[str]]:
     """In the order of their names, so that no two who change the same rows wait for each other."""
     ordered = sorted(run_ids)
     return [ordered[start : start + number] for start in range(0, len(ordered), number)]

@@ -20,7 +20,7 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
-class JobRunStore:
+class JobRunRepository:
     """`now` gives the sign of life of a run on SQLite; PostgreSQL, which several machines share, has a clock of its own."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime] = utcnow) -> None:

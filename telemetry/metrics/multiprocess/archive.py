@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from telemetry.metrics.multiprocess.merge import lasting, total
+from telemetry.metrics.multiprocess.merge import cumulative, merge
 from telemetry.metrics.multiprocess.snapshot import Decoded, Snapshot, replace_file
 
-REMEMBERED: Final = 60.0
+MAX_REMEMBERED_WORKERS: Final = 60.0
 """Seconds that the archive names a snapshot whose file is gone: nobody takes that long to read."""
 _NAME: Final = "archive"
-NOBODY: Final = ""
+NO_WORKER: Final = ""
 
 
 class Archive:
@@ -30,7 +30,7 @@ class Archive:
 
     def read(self) -> tuple[dict[str, float], Snapshot]:
         """When each worker was taken into it, by its id, and what they have measured together."""
-        return self._decoded.of(self._path) or ({}, Snapshot(NOBODY, 0.0, []))
+        return self._decoded.of(self._path) or ({}, Snapshot(NO_WORKER, 0.0, []))
 
     def take(self, snapshots: dict[str, Path], is_gone: Callable[[str], bool]) -> int:
         """Take in the snapshots of those who are gone, and remove their files. How many; 0 when somebody else is at it."""
@@ -51,8 +51,8 @@ class Archive:
         if not new:
             return 0
         now = self._clock()
-        names = {worker: at for worker, at in known.items() if worker in gone or now - at < REMEMBERED}
-        together = Snapshot(NOBODY, now, lasting(total([], [before, *new.values()])))
+        names = {worker: at for worker, at in known.items() if worker in gone or now - at < MAX_REMEMBERED_WORKERS}
+        together = Snapshot(NO_WORKER, now, cumulative(merge([], [before, *new.values()])))
         head = json.dumps(names | dict.fromkeys(new, now)).encode()
         replace_file(self._path, head + b"\n" + together.encode())
         return len(new)

@@ -1,4 +1,4 @@
-"""Workers: whichever of them is asked, the page is that of the whole service, of the living and of the gone.
+"""MultiprocessCollector: whichever of them is asked, the page is that of the whole service, of the living and of the gone.
 
 Each worker keeps its snapshot in the group's directory: each second when something has changed, when another one asks, and at
 its end. A worker that makes a page asks all others at once to renew theirs, waits no longer than the deadline, and reads what is
@@ -13,22 +13,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from telemetry.failsafe import harmless
+from telemetry.failsafe import failsafe
 from telemetry.metrics.families import Family
 from telemetry.metrics.multiprocess import membership
 from telemetry.metrics.multiprocess.archive import Archive
-from telemetry.metrics.multiprocess.merge import total
-from telemetry.metrics.multiprocess.refresh import Answering, ask
+from telemetry.metrics.multiprocess.merge import merge
+from telemetry.metrics.multiprocess.refresh import RefreshServer, request_refresh
 from telemetry.metrics.multiprocess.snapshot import Decoded, Snapshot, replace_file
-from telemetry.metrics.switch_interval import nimble
+from telemetry.metrics.switch_interval import short_switch_interval
 
-DEADLINE: Final = 0.3
-INTERVAL: Final = 1.0
-AGE: Final = "telemetry_worker_snapshot_age_seconds"
+REFRESH_TIMEOUT: Final = 0.3
+WRITE_INTERVAL: Final = 1.0
+MAX_AGE: Final = "telemetry_worker_snapshot_age_seconds"
 _log = logging.getLogger(__name__)
 
 
-class Workers:
+class MultiprocessCollector:
     """One worker among its siblings. `collect` gives its own families; `changed` whether it measured since it was asked last."""
 
     def __init__(
@@ -45,12 +45,12 @@ class Workers:
         self._collect = collect
         self._changed = changed
         self._clock = clock
-        self._place = membership.Place.take(directory)
+        self._place = membership.WorkerSlot.take(directory)
         self._archive = Archive(directory, clock)
         self._snapshots = Decoded(Snapshot.decode)
         self._one_at_a_time = threading.Lock()
         self._stop = threading.Event()
-        self._answering = Answering(self._place.socket, self._renew)
+        self._answering = RefreshServer(self._place.socket, self._renew)
         self._thread = threading.Thread(target=self._keep, name="metrics-snapshot", daemon=True)
 
     def start(self) -> None:
@@ -63,18 +63,18 @@ class Workers:
         self._stop.set()
         self._answering.stop()
         if self._thread.is_alive():
-            self._thread.join(INTERVAL)
+            self._thread.join(WRITE_INTERVAL)
         self._renew()
         self._place.leave()
 
     def families(self) -> list[Family]:
         """The whole service's."""
         mine = self._place.id
-        waiting = ask([self._directory / f"{worker}.sock" for worker in self._living() if worker != mine])
+        waiting = request_refresh([self._directory / f"{worker}.sock" for worker in self._living() if worker != mine])
         own = self._renewed()
-        waiting.wait(DEADLINE)
+        waiting.wait(REFRESH_TIMEOUT)
         alive, gone = self._others()
-        return [*total([own, *alive], gone), self._ages([own, *alive])]
+        return [*merge([own, *alive], gone), self._ages([own, *alive])]
 
     def _others(self) -> tuple[list[Snapshot], list[Snapshot]]:
         """The snapshots of the living, and of the gone with what the archive holds: read last, see there."""
@@ -95,33 +95,33 @@ class Workers:
         """How old what is shown of each worker is: one that hangs grows old."""
         now = self._clock()
         series = {f'worker="{each.worker}"': max(0.0, round(now - each.at, 3)) for each in living}
-        return Family(AGE, "gauge", "How old what is shown of a living worker is.", dict(series))
+        return Family(MAX_AGE, "gauge", "How old what is shown of a living worker is.", dict(series))
 
     def _living(self) -> list[str]:
-        return list(membership.living(self._directory))
+        return list(membership.live_workers(self._directory))
 
     def _renewed(self) -> Snapshot:
         """Take a snapshot and keep it: one after the other, so that no older one follows a newer one."""
-        with self._one_at_a_time, nimble():
+        with self._one_at_a_time, short_switch_interval():
             snapshot = Snapshot(str(self._place.number), self._clock(), self._collect())
             self._write(snapshot)
             return snapshot
 
-    @harmless
+    @failsafe
     def _renew(self) -> None:
         self._renewed()
 
-    @harmless
+    @failsafe
     def _write(self, snapshot: Snapshot) -> None:
         replace_file(self._place.snapshot, snapshot.encode())
 
     def _keep(self) -> None:
-        while not self._stop.wait(INTERVAL):
+        while not self._stop.wait(WRITE_INTERVAL):
             if self._changed():
                 self._renew()
             self._tidy()
 
-    @harmless
+    @failsafe
     def _tidy(self) -> None:
         """What the gone have left is taken into the archive, by whoever comes first."""
         found, others = membership.snapshots(self._directory), membership.other_files(self._directory)
@@ -134,14 +134,16 @@ class Workers:
         self._snapshots.forget_missing()
 
 
-def of_this_process(data_dir: Path, collect: Callable[[], list[Family]], changed: Callable[[], bool]) -> Workers | None:
+def collector_of_this_process(
+    data_dir: Path, collect: Callable[[], list[Family]], changed: Callable[[], bool]
+) -> MultiprocessCollector | None:
     """The workers that this process is one of; None when it is alone, or the directory cannot be used, which is said."""
     parent = membership.parent_of_workers()
     if parent is None:
         return None
     try:
-        membership.remove_left_behind(data_dir)
-        return Workers(membership.directory_of(data_dir, parent), collect, changed)
+        membership.remove_stale_directories(data_dir)
+        return MultiprocessCollector(membership.directory_of(data_dir, parent), collect, changed)
     except OSError as error:
         _log.warning(
             "/metrics shows this worker alone: %s cannot be used (%s).", data_dir, os.strerror(error.errno or 0)

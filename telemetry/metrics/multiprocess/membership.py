@@ -17,7 +17,7 @@ import psutil
 
 from telemetry import private_files
 
-_MOST: Final = 512
+_MAX_WORKERS: Final = 512
 _SNAPSHOT: Final = ".json"
 
 
@@ -32,12 +32,12 @@ def directory_of(data_dir: Path, parent: int) -> Path:
     return data_dir / "workers" / f"{parent}-{_began(parent)}"
 
 
-def remove_left_behind(data_dir: Path) -> None:
+def remove_stale_directories(data_dir: Path) -> None:
     """Directories of parents that are gone. Nobody reads them; they only take space."""
     for directory in (data_dir / "workers").glob("*-*"):
         pid, _, began = directory.name.partition("-")
         # A container that shares the directory has processes that nobody sees from here; but its locks are seen.
-        if pid.isdecimal() and _began(int(pid)) != began and not any(living(directory)):
+        if pid.isdecimal() and _began(int(pid)) != began and not any(live_workers(directory)):
             shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -53,7 +53,7 @@ def _began(pid: int) -> str:
         return ""
 
 
-class Place:
+class WorkerSlot:
     """A worker's place, for as long as it lives. `id` is its alone; `number` is the first that was free."""
 
     def __init__(self, directory: Path, number: int, lock: IO[str]) -> None:
@@ -73,7 +73,7 @@ class Place:
         OSError: the directory cannot be used, or every place is taken.
         """
         private_files.make_directory(directory)
-        for number in range(_MOST):
+        for number in range(_MAX_WORKERS):
             lock = os.fdopen(os.open(directory / f"{number}.place", os.O_RDWR | os.O_CREAT, 0o600), "r+")
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -87,7 +87,7 @@ class Place:
         self._lock.close()
 
 
-def living(directory: Path) -> Iterator[str]:
+def live_workers(directory: Path) -> Iterator[str]:
     """The ids of the workers that live."""
     for path in sorted(directory.glob("*.place")):
         with path.open() as place:

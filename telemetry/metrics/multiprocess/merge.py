@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from telemetry.metrics.families import Family, escape
-from telemetry.metrics.histogram import Distribution, Number
-from telemetry.metrics.mapping import Across
+from telemetry.metrics.histogram import HistogramValue, Number
+from telemetry.metrics.mapping import GaugeMode
 from telemetry.metrics.multiprocess.snapshot import Snapshot
 
-_PICK: Final[Mapping[Across, Callable[[Number, Number], Number]]] = {
+_PICK: Final[Mapping[GaugeMode, Callable[[Number, Number], Number]]] = {
     "sum": lambda one, other: one + other,
     "max": max,
     "min": min,
@@ -22,7 +22,7 @@ _GRAIN: Final = 2.0**24
 _WHOLE: Final = 2.0**29
 
 
-def total(living: Iterable[Snapshot], gone: Iterable[Snapshot]) -> list[Family]:
+def merge(living: Iterable[Snapshot], gone: Iterable[Snapshot]) -> list[Family]:
     """Counters and histograms of all; a gauge, as its family says, of those that live, but for what stays true of the gone."""
     families: dict[str, Family] = {}
     alive = sorted(living, key=lambda each: each.at)
@@ -32,12 +32,12 @@ def total(living: Iterable[Snapshot], gone: Iterable[Snapshot]) -> list[Family]:
             if family.across != "once" or snapshot.worker == speaker:
                 _add(families, family, snapshot.worker)
     for snapshot in gone:
-        for family in lasting(snapshot.families):
+        for family in cumulative(snapshot.families):
             _add(families, family, snapshot.worker)
     return list(families.values())
 
 
-def lasting(families: Iterable[Family]) -> list[Family]:
+def cumulative(families: Iterable[Family]) -> list[Family]:
     """What is still true of a worker that is gone."""
     return [family for family in families if family.kind != "gauge" or family.across == "highest"]
 
@@ -67,9 +67,9 @@ def _add_series(mine: Family, other: Family, worker: str) -> None:
         series[labels] = pick(series[labels], value) if labels in series else value
 
 
-def _add_distribution(mine: dict[str, Distribution], labels: str, other: Distribution) -> None:
+def _add_distribution(mine: dict[str, HistogramValue], labels: str, other: HistogramValue) -> None:
     if other.sum != (rounded := exact(other.sum)):
-        other = Distribution(other.bounds, other.counts, rounded, other.exemplars)
+        other = HistogramValue(other.bounds, other.counts, rounded, other.exemplars)
     if known := mine.get(labels):
         known.add(other)
     else:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-_LONGEST_PATH: Final = 100  # of about 108 that an address may have
+_MAX_PATH_BYTES: Final = 100  # of about 108 that an address may have
 _BACKLOG: Final = 64
 _POLL: Final = 0.2
 _SLOW: Final = 1.0
@@ -20,7 +20,7 @@ _DONE: Final = b"1"
 @contextmanager
 def _address(path: Path) -> Generator[str]:
     """A path that fits into an address, however deep the directory is."""
-    if len(str(path)) <= _LONGEST_PATH:
+    if len(str(path)) <= _MAX_PATH_BYTES:
         yield str(path)
         return
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -30,7 +30,7 @@ def _address(path: Path) -> Generator[str]:
         os.close(directory)
 
 
-class Answering:
+class RefreshServer:
     """Calls `renew` for whoever asks, in a thread of its own; those who ask meanwhile are answered together."""
 
     def __init__(self, path: Path, renew: Callable[[], object]) -> None:
@@ -83,7 +83,7 @@ class Answering:
         return found
 
 
-class Waiting:
+class PendingRefresh:
     """Those who were asked and have not answered yet."""
 
     def __init__(self, asked: Iterable[socket.socket]) -> None:
@@ -108,9 +108,9 @@ class Waiting:
         asked.close()
 
 
-def ask(paths: Iterable[Path]) -> Waiting:
+def request_refresh(paths: Iterable[Path]) -> PendingRefresh:
     """Ask those whose sockets these are. One that cannot be asked at once is as one that does not answer."""
-    return Waiting(asked for path in paths if (asked := _connected(path)))
+    return PendingRefresh(asked for path in paths if (asked := _connected(path)))
 
 
 def _connected(path: Path) -> socket.socket | None:

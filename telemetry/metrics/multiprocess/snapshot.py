@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from telemetry.metrics.families import Family
-from telemetry.metrics.histogram import Distribution, Exemplar
+from telemetry.metrics.histogram import Exemplar, HistogramValue
 
 _VERSION: Final = 1
 T = TypeVar("T")
@@ -63,9 +63,9 @@ def _read_family(data: Any) -> Family:
     return Family(name, kind, told, series, made, across)
 
 
-def _distribution(bounds: tuple[float, ...], rest: Any) -> Distribution:
+def _distribution(bounds: tuple[float, ...], rest: Any) -> HistogramValue:
     counts, total, exemplars = rest
-    made = Distribution(bounds, counts, total)
+    made = HistogramValue(bounds, counts, total)
     if exemplars:
         made.remember(Exemplar(*each) for each in exemplars)
     return made

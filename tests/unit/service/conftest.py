@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy.engine import Engine
 
-from service.bootstrap import Runtime
+from service.bootstrap import Service
 from service.main import create_app
 from service.settings import Settings
 from telemetry import setup
@@ -33,13 +33,13 @@ def app_of(sqlite_engine: Engine) -> Iterator[AppOf]:
 
 
 @pytest.fixture
-def runtime_of(sqlite_engine: Engine) -> Iterator[Callable[..., Runtime]]:
+def runtime_of(sqlite_engine: Engine) -> Iterator[Callable[..., Service]]:
     """Makes runtimes with the settings that are given, not started; whatever becomes of them is stopped."""
-    made: list[Runtime] = []
+    made: list[Service] = []
 
-    def make(**settings: object) -> Runtime:
+    def make(**settings: object) -> Service:
         url = sqlite_engine.url.render_as_string()
-        made.append(Runtime(Settings(**{"database_url": url, "scheduler": False} | settings)))
+        made.append(Service(Settings(**{"database_url": url, "scheduler": False} | settings)))
         return made[-1]
 
     yield make

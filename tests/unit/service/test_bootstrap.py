@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
-from service.bootstrap import FLUSH_WITHIN
+from service.bootstrap import FLUSH_TIMEOUT
 from service.database import migrations
 from service.database.tables import ScheduleWatchRow
-from service.shutdown import Stopped
+from service.shutdown import ShutdownRequested
 from telemetry import setup
 from telemetry.database import transaction
 from telemetry.jobs.monitor import monitor_job
@@ -18,7 +18,7 @@ from telemetry.jobs.monitor import monitor_job
 def hold_on(until):
     """A job that does not let itself be cancelled."""
     for _ in range(2):
-        with suppress(Stopped):
+        with suppress(ShutdownRequested):
             until.wait(30)
 
 
@@ -153,7 +153,7 @@ def test_a_stop_takes_no_longer_than_it_may_while_a_job_goes_on_and_what_was_rec
 
     runtime.stop()
 
-    assert time.monotonic() - began < FLUSH_WITHIN + 5
+    assert time.monotonic() - began < FLUSH_TIMEOUT + 5
     assert runtime.telemetry.store.latest()["written"].status == "success"
     never.set()
 

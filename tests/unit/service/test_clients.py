@@ -4,15 +4,15 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from service.clients import PATIENT, PROMPT, Outside, counting_waits
-from service.instruments import ROWS, BusinessInstruments
+from service.clients import BACKGROUND_PATIENCE, INTERACTIVE_PATIENCE, Clients, counting_waits
+from service.instruments import METRIC_MAPPINGS, ServiceInstruments
 from service.integrations.http.errors import NotConfigured
-from service.integrations.http.sleep import Waiting
+from service.integrations.http.sleep import InstrumentedSleep
 from service.names import OPENAI, OZON, WB
 from service.reviews.repository import ReviewRepository
 from service.sandbox.credentials import wb_token
 from service.settings import Settings
-from service.shutdown import Stopping
+from service.shutdown import StopSignal
 from telemetry.database import transaction
 from telemetry.metrics.families import Translator
 from tests.support.fakes import NOON, a_review
@@ -38,7 +38,7 @@ def reader():
 
 @pytest.fixture
 def instruments(reader):
-    return BusinessInstruments.create(MeterProvider([reader], shutdown_on_exit=False).get_meter("tests"))
+    return ServiceInstruments.create(MeterProvider([reader], shutdown_on_exit=False).get_meter("tests"))
 
 
 @pytest.fixture
@@ -46,8 +46,8 @@ def outside_of(sqlite_engine, instruments):
     made = []
 
     def make(*patience, **settings):
-        waiting = Waiting(Stopping(), counting_waits(instruments))
-        made.append(Outside(Settings(**settings), sqlite_engine, instruments, waiting, *patience))
+        waiting = InstrumentedSleep(StopSignal(), counting_waits(instruments))
+        made.append(Clients(Settings(**settings), sqlite_engine, instruments, waiting, *patience))
         return made[-1]
 
     yield make
@@ -134,7 +134,9 @@ def test_each_goes_where_its_variable_says(outside_of):
     assert outside.drafter.client is outside.openai_client
 
 
-@pytest.mark.parametrize(("given", "patience"), [((), PATIENT), ((PROMPT,), PROMPT)])
+@pytest.mark.parametrize(
+    ("given", "patience"), [((), BACKGROUND_PATIENCE), ((INTERACTIVE_PATIENCE,), INTERACTIVE_PATIENCE)]
+)
 def test_a_call_waits_for_its_turn_as_long_as_it_may(outside_of, given, patience):
     outside = outside_of(*given, **KEYS)
 
@@ -176,7 +178,7 @@ def test_waits_are_counted_by_service_and_reason(reader, instruments):
 
     data = reader.get_metrics_data()
     metrics = [metric for each in data.resource_metrics for scope in each.scope_metrics for metric in scope.metrics]
-    [seconds] = [family.series for family in Translator(ROWS).families(metrics) if family.name == WAITED]
+    [seconds] = [family.series for family in Translator(METRIC_MAPPINGS).families(metrics) if family.name == WAITED]
     assert {labels: value for labels, value in seconds.items() if value} == {
         'service="wb",reason="pace"': 3.5,
         'service="openai",reason="backoff"': 4.0,

@@ -2,7 +2,7 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from service.instruments import ROWS, TOKEN_BUCKETS, BusinessInstruments
+from service.instruments import METRIC_MAPPINGS, TOKEN_BUCKETS, ServiceInstruments
 from service.names import BACKOFF, COST, GEN_AI_REQUEST_MODEL, GEN_AI_TOKEN_TYPE, MARKETPLACE, OUTCOME, OUTCOMES, STATUS
 from telemetry import semconv
 from telemetry.metrics.cardinality import LimitedMeterProvider
@@ -16,7 +16,7 @@ def reader():
 
 @pytest.fixture
 def instruments(reader):
-    return BusinessInstruments.create(MeterProvider([reader], shutdown_on_exit=False).get_meter("tests"))
+    return ServiceInstruments.create(MeterProvider([reader], shutdown_on_exit=False).get_meter("tests"))
 
 
 def metrics_of(reader):
@@ -25,7 +25,7 @@ def metrics_of(reader):
 
 
 def series(reader):
-    return {family.name: family.series for family in Translator(ROWS).families(metrics_of(reader))}
+    return {family.name: family.series for family in Translator(METRIC_MAPPINGS).families(metrics_of(reader))}
 
 
 def not_zero(reader):
@@ -107,7 +107,7 @@ def test_money_is_in_dollars_and_waits_are_in_seconds(reader, instruments):
 def test_the_buckets_of_tokens_pass_through_the_limit_of_label_sets(reader):
     limited = LimitedMeterProvider(MeterProvider([reader], shutdown_on_exit=False))
 
-    BusinessInstruments.create(limited.get_meter("tests")).token_usage.record(300, {GEN_AI_TOKEN_TYPE: "input"})
+    ServiceInstruments.create(limited.get_meter("tests")).token_usage.record(300, {GEN_AI_TOKEN_TYPE: "input"})
 
     (tokens,) = [metric for metric in metrics_of(reader) if metric.name == "gen_ai.client.token.usage"]
     assert tokens.data.data_points[0].explicit_bounds == TOKEN_BUCKETS

@@ -1,15 +1,14 @@
 import pytest
 
-from telemetry import failsafe
-from telemetry.failsafe import harmless
+from telemetry.failsafe import failsafe
 
 
 @pytest.fixture(autouse=True)
 def _nothing_said_yet(monkeypatch):
-    monkeypatch.setattr(failsafe, "_said", set())
+    monkeypatch.setattr("telemetry.failsafe._warned", set())
 
 
-@harmless
+@failsafe
 def divide(number, by=0):
     """Divide."""
     return number / by
@@ -24,7 +23,7 @@ def test_what_it_raises_goes_no_further():
 
 
 def test_the_first_failure_of_each_is_a_warning_and_no_other(caplog):
-    @harmless
+    @failsafe
     def other():
         raise KeyError("gone")
 
@@ -39,7 +38,7 @@ def test_the_first_failure_of_each_is_a_warning_and_no_other(caplog):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
 def test_what_is_not_an_exception_but_an_order_is_obeyed(error):
-    @harmless
+    @failsafe
     def ordered():
         raise error
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.json_safe import clean, dumps, loads
+from telemetry.json_safe import dumps, loads, without_surrogates
 
 
 class Sulky:
@@ -52,9 +52,9 @@ def test_what_json_can_hold_comes_back_as_it_was(metadata):
 
 @given(st.text())
 def test_any_text_can_be_written_to_any_database_once_it_is_clean(text):
-    clean(text).encode("utf-8")
+    without_surrogates(text).encode("utf-8")
 
-    assert "\x00" not in clean(text)
+    assert "\x00" not in without_surrogates(text)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import threading
 
-from telemetry.periodic import Rounds
+from telemetry.periodic import PeriodicTask
 
 
 class Step:
@@ -18,7 +18,7 @@ class Step:
 
 
 def rounds(step, may_go_on=lambda: True):
-    return Rounds(step, 0.001, "Watching the schedule", may_go_on)
+    return PeriodicTask(step, 0.001, "Watching the schedule", may_go_on)
 
 
 def test_a_step_is_done_again_and_again_until_it_is_stopped():

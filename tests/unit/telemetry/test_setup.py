@@ -17,8 +17,8 @@ from telemetry.instrumentation.external_services import ExternalService
 from telemetry.jobs import monitor_job
 from telemetry.jobs.processor import JobSpanProcessor
 from telemetry.logs.error_counter import ErrorCounter
-from telemetry.metrics.mapping import Label, Row
-from telemetry.options import Specifics
+from telemetry.metrics.mapping import LabelMapping, MetricMapping
+from telemetry.options import TelemetryOptions
 from telemetry.settings import SettingsError, TelemetrySettings
 
 
@@ -31,7 +31,7 @@ def start(sqlite_engine):
             app=app,
             engine=sqlite_engine,
             settings=TelemetrySettings(**settings),
-            specifics=specifics or Specifics(),
+            specifics=specifics or TelemetryOptions(),
         )
 
     yield start
@@ -200,7 +200,7 @@ def test_two_applications_are_on_one_page_and_none_is_counted_twice(start):
 
 def test_untraced_paths_are_counted_and_get_no_span(start):
     app = FastAPI()
-    telemetry = start(app, Specifics(untraced=("/openapi.json",)), otel_traces_sampler="always_on")
+    telemetry = start(app, TelemetryOptions(untraced=("/openapi.json",)), otel_traces_sampler="always_on")
     spans = spans_of(telemetry)
 
     TestClient(app).get("/openapi.json")
@@ -392,7 +392,7 @@ def test_a_call_is_counted_by_service_and_endpoint_and_one_that_fails_too(start,
         ExternalService("wb", marketplace, ("/ping", "/api/v1/feedbacks/{id}")),
         ExternalService("ozon", "http://127.0.0.1:1", ("/v1/roles",)),
     )
-    telemetry = start(specifics=Specifics(services=services))
+    telemetry = start(specifics=TelemetryOptions(services=services))
 
     with httpx.Client(trust_env=False, timeout=5) as client:
         for path in ("/ping", "/api/v1/feedbacks/123", "/secret/456"):
@@ -410,8 +410,8 @@ def test_a_call_is_counted_by_service_and_endpoint_and_one_that_fails_too(start,
 
 
 def test_an_application_names_its_own_instruments(start):
-    row = Row("orders_total", "counter", "orders.seen", "Orders.", (Label("shop", "shop"),))
-    telemetry = start(specifics=Specifics(rows=(row,)))
+    row = MetricMapping("orders_total", "counter", "orders.seen", "Orders.", (LabelMapping("shop", "shop"),))
+    telemetry = start(specifics=TelemetryOptions(rows=(row,)))
 
     telemetry.meter("tests").create_counter("orders.seen").add(2, {"shop": "wb"})
 

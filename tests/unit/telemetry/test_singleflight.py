@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from opentelemetry import trace
 
-from telemetry.singleflight import Flights
+from telemetry.singleflight import SingleFlight
 
 
 class Clock:
@@ -17,7 +17,7 @@ class Clock:
 def test_a_landing_is_shared_until_it_is_stale():
     calls = iter(range(10))
     clock = Clock()
-    flights = Flights("test", lambda: next(calls), share_for=2.0, clock=clock)
+    flights = SingleFlight("test", lambda: next(calls), share_for=2.0, clock=clock)
 
     first = flights.board().landing.result(5)
     clock.now += 1.9
@@ -31,7 +31,7 @@ def test_a_landing_is_shared_until_it_is_stale():
 def test_a_call_that_hangs_never_gets_a_second_thread(hang):
     calls = []
     clock = Clock()
-    flights = Flights("test", lambda: (calls.append(1), hang()), clock=clock)
+    flights = SingleFlight("test", lambda: (calls.append(1), hang()), clock=clock)
 
     boarded = []
     for _ in range(5):
@@ -44,7 +44,7 @@ def test_a_call_that_hangs_never_gets_a_second_thread(hang):
 
 
 def test_many_threads_board_one_flight(hang):
-    flights = Flights("test", hang)
+    flights = SingleFlight("test", hang)
 
     with ThreadPoolExecutor(8) as pool:
         boarded = list(pool.map(lambda _: flights.board(), range(200)))
@@ -56,14 +56,14 @@ def test_who_waits_is_given_the_error():
     def broken() -> None:
         raise LookupError("gone")
 
-    landing = Flights("test", broken).board().landing
+    landing = SingleFlight("test", broken).board().landing
 
     with pytest.raises(LookupError, match="gone"):
         landing.result(5)
 
 
 def test_a_landing_cannot_be_cancelled_by_one_of_those_who_wait(hang):
-    landing = Flights("test", hang).board().landing
+    landing = SingleFlight("test", hang).board().landing
 
     assert not landing.cancel()
 
@@ -74,14 +74,14 @@ def test_a_machine_without_threads_left_is_an_error_and_not_a_crash(monkeypatch)
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
 
-    landing = Flights("test", lambda: None).board().landing
+    landing = SingleFlight("test", lambda: None).board().landing
 
     with pytest.raises(RuntimeError, match="new thread"):
         landing.result(0)
 
 
 def test_what_a_flight_asks_for_is_no_trace_of_its_own():
-    span = Flights("test", lambda: trace.get_current_span().get_span_context()).board().landing.result(5)
+    span = SingleFlight("test", lambda: trace.get_current_span().get_span_context()).board().landing.result(5)
 
     assert span.is_valid
     assert not span.trace_flags.sampled

@@ -5,29 +5,29 @@ import ssl
 import pytest
 
 from service.integrations.http.transport import BoundedTransport
-from telemetry.tls import trusted
+from telemetry.tls import ssl_context
 
 
 def test_the_authorities_are_read_once_for_all_clients(monkeypatch):
-    first = trusted()
+    first = ssl_context()
 
     monkeypatch.setattr("httpx.create_ssl_context", pytest.fail)
 
-    assert trusted() is first
+    assert ssl_context() is first
     BoundedTransport().close()
 
 
 def test_a_certificate_and_its_name_are_checked():
-    assert (trusted().verify_mode, trusted().check_hostname) == (ssl.CERT_REQUIRED, True)
-    assert trusted().get_ca_certs()
+    assert (ssl_context().verify_mode, ssl_context().check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert ssl_context().get_ca_certs()
 
 
 def test_authorities_of_ones_own_are_those_of_the_variables(monkeypatch, tmp_path):
     """Of a company's proxy, as a rule."""
-    everybodys = trusted()
+    everybodys = ssl_context()
     one = tmp_path / "one.pem"
     one.write_text(ssl.DER_cert_to_PEM_cert(everybodys.get_ca_certs(binary_form=True)[0]))
 
     monkeypatch.setenv("SSL_CERT_FILE", str(one))
 
-    assert len(trusted().get_ca_certs()) == 1 < len(everybodys.get_ca_certs())
+    assert len(ssl_context().get_ca_certs()) == 1 < len(everybodys.get_ca_certs())

@@ -15,15 +15,15 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from service.advice.drafter import Drafter
-from service.advice.prompt import Subject
-from service.instruments import ROWS, BusinessInstruments
-from service.integrations.http.rate_limiter import Limit, Turn
+from service.advice.prompt import ReviewForPrompt
+from service.instruments import METRIC_MAPPINGS, ServiceInstruments
+from service.integrations.http.rate_limiter import RateLimit, Reservation
 from service.integrations.openai.client import make_client
 from telemetry.metrics.families import Translator
 
 KEY = "sk-proj-canary0123456789wxyz"
 MODEL = "gpt-5.4-mini"
-LIMIT = Limit("openai", interval=0.0)
+LIMIT = RateLimit("openai", interval=0.0)
 
 
 @dataclass(frozen=True)
@@ -130,10 +130,10 @@ class OpenPace:
     def __init__(self) -> None:
         self.blocks: list[float] = []
 
-    def reserve(self, limit: Limit, patience: float) -> Turn:
-        return Turn(0.0, mine=True)
+    def reserve(self, limit: RateLimit, patience: float) -> Reservation:
+        return Reservation(0.0, mine=True)
 
-    def block(self, limit: Limit, seconds: float) -> None:
+    def block(self, limit: RateLimit, seconds: float) -> None:
         self.blocks.append(seconds)
 
 
@@ -160,8 +160,8 @@ def reader() -> InMemoryMetricReader:
 
 
 @pytest.fixture
-def instruments(reader: InMemoryMetricReader) -> BusinessInstruments:
-    return BusinessInstruments.create(MeterProvider([reader], shutdown_on_exit=False).get_meter("tests"))
+def instruments(reader: InMemoryMetricReader) -> ServiceInstruments:
+    return ServiceInstruments.create(MeterProvider([reader], shutdown_on_exit=False).get_meter("tests"))
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def counted(reader, instruments):
     def read(family):
         data = reader.get_metrics_data()
         metrics = [metric for r in data.resource_metrics for scope in r.scope_metrics for metric in scope.metrics]
-        found = {each.name: each for each in Translator(ROWS).families(metrics)}[family]
+        found = {each.name: each for each in Translator(METRIC_MAPPINGS).families(metrics)}[family]
         return {labels: value for labels, value in found.series.items() if value}
 
     return read
@@ -223,4 +223,4 @@ def a_subject(**fields):
         "cons": "Размер",
         "product_name": "Пижама хлопок",
     }
-    return Subject(**known | fields)
+    return ReviewForPrompt(**known | fields)

@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import select, update
 
 from service.advice import drafting
-from service.advice.drafting import Drafting
+from service.advice.drafting import DraftingRun
 from service.advice.outcomes import DRAFTED, REFUSED, Draft
 from service.advice.queue import ATTEMPTS, LEASE, AdviceQueue
 from service.database.tables import AdviceRow, ReviewRow
-from service.integrations.http.errors import Misconfigured, Paused, Refused, Unauthorized, Unreachable
+from service.integrations.http.errors import Misconfigured, RateLimited, Rejected, Unauthorized, Unreachable
 from service.integrations.openai.errors import QuotaExhausted
 from service.reviews.repository import ReviewRepository
-from service.shutdown import Stopped
+from service.shutdown import ShutdownRequested
 from telemetry.database import create_engine, transaction
 from tests.support.fakes import NOON, a_review
 
@@ -86,7 +86,7 @@ def test_each_review_that_waits_gets_a_draft_the_newest_first(engine, clock):
     keep(engine, a_review(1, text="old"), a_review(3, text="new"), a_review(2, text="between"))
     drafter, progress = Drafter(), {}
 
-    done = Drafting(engine, drafter, clock).run(progress)
+    done = DraftingRun(engine, drafter, clock).run(progress)
 
     assert [text for text, _ in drafter.asked] == ["new", "between", "old"]
     assert advice(engine) == [(f"review-{number}", DRAFTED, "Thank you!") for number in (3, 2, 1)]
@@ -97,7 +97,7 @@ def test_each_review_that_waits_gets_a_draft_the_newest_first(engine, clock):
 def test_with_nothing_due_nobody_is_asked(engine, clock):
     drafter = Drafter()
 
-    assert Drafting(engine, drafter, clock).run({}) == {DRAFTED: 0, "waiting": 0}
+    assert DraftingRun(engine, drafter, clock).run({}) == {DRAFTED: 0, "waiting": 0}
     assert drafter.asked == []
 
 
@@ -107,7 +107,7 @@ def test_what_is_refused_is_kept_with_its_reason_and_due_again_later_each_time_f
     pauses = []
 
     for _ in range(ATTEMPTS):
-        Drafting(engine, drafter, clock).run({})
+        DraftingRun(engine, drafter, clock).run({})
         if when := due(engine)["review-1"]:
             pauses.append(when - clock.now)
             clock.now = when
@@ -122,7 +122,7 @@ def test_without_money_the_run_ends_and_what_is_due_stays_due(engine, clock):
     drafter, progress = Drafter(a_draft(), QuotaExhausted()), {}
 
     with pytest.raises(QuotaExhausted, match="Top it up"):
-        Drafting(engine, drafter, clock).run(progress)
+        DraftingRun(engine, drafter, clock).run(progress)
 
     assert progress == {DRAFTED: 1, "cost_usd": pytest.approx(0.00057)}
     assert due(engine) == {"review-1": NOON, "review-2": None}
@@ -148,20 +148,20 @@ def test_what_would_have_happened_to_any_review_is_none_ones_fault(engine, clock
     keep(engine, a_review())
 
     with pytest.raises(type(error)):
-        Drafting(engine, Drafter(error), clock).run({})
+        DraftingRun(engine, Drafter(error), clock).run({})
 
     assert due(engine) == {"review-1": NOON}
     assert attempts(engine) == {"review-1": 0}
 
 
-@pytest.mark.parametrize("error", [Refused("too long"), ZeroDivisionError()], ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("error", [Rejected("too long"), ZeroDivisionError()], ids=lambda error: type(error).__name__)
 def test_a_review_that_cannot_be_drafted_for_does_not_stand_in_the_way_of_the_others(engine, clock, error):
     keep(engine, a_review(1), a_review(2, text="poison"))
 
     with pytest.raises(type(error)):
-        Drafting(engine, Drafter(error), clock).run({})
+        DraftingRun(engine, Drafter(error), clock).run({})
     drafter = Drafter()
-    Drafting(engine, drafter, clock).run({})
+    DraftingRun(engine, drafter, clock).run({})
 
     assert [text for text, _ in drafter.asked] == ["Fits well."]
     assert due(engine)["review-2"] == NOON + timedelta(minutes=15)
@@ -171,7 +171,7 @@ def test_a_wait_that_is_too_long_ends_the_run_well_and_says_until_when(engine, c
     keep(engine, a_review())
     until = datetime(2025, 10, 2, 13, tzinfo=UTC)
 
-    done = Drafting(engine, Drafter(Paused("OpenAI", until)), clock).run({})
+    done = DraftingRun(engine, Drafter(RateLimited("OpenAI", until)), clock).run({})
 
     assert done == {DRAFTED: 0, "paused_until": until.isoformat(), "waiting": 1}
     assert due(engine) == {"review-1": NOON}
@@ -186,7 +186,7 @@ def test_what_was_done_is_told_as_it_is_done(engine, clock):
             return super().draft(subject, answer_length)
 
     keep(engine, a_review(1), a_review(2), a_review(3))
-    Drafting(engine, Watched(a_draft(), a_draft(REFUSED, reason="no"), a_draft()), clock).run(progress)
+    DraftingRun(engine, Watched(a_draft(), a_draft(REFUSED, reason="no"), a_draft()), clock).run(progress)
 
     assert told == [{}, {DRAFTED: 1, "cost_usd": 0.00057}, {DRAFTED: 1, REFUSED: 1, "cost_usd": 0.00114}]
     assert progress == {DRAFTED: 2, REFUSED: 1, "cost_usd": 0.00171}
@@ -195,17 +195,17 @@ def test_what_was_done_is_told_as_it_is_done(engine, clock):
 def test_a_draft_of_unknown_price_costs_nothing_that_is_known(engine, clock):
     keep(engine, a_review(1))
 
-    done = Drafting(engine, Drafter(replace(a_draft(), cost_usd=None)), clock).run({})
+    done = DraftingRun(engine, Drafter(replace(a_draft(), cost_usd=None)), clock).run({})
 
     assert done == {DRAFTED: 1, "cost_usd": 0.0, "waiting": 0}
 
 
 def test_a_run_has_its_measure(engine, clock, monkeypatch):
-    monkeypatch.setattr(drafting, "MOST", 2)
+    monkeypatch.setattr(drafting, "MAX_DRAFTS", 2)
     keep(engine, *(a_review(number) for number in range(4)))
 
-    assert Drafting(engine, Drafter(), clock).run({})["waiting"] == 2
-    assert Drafting(engine, Drafter(), clock).run({}, budget=0)["waiting"] == 2
+    assert DraftingRun(engine, Drafter(), clock).run({})["waiting"] == 2
+    assert DraftingRun(engine, Drafter(), clock).run({}, budget=0)["waiting"] == 2
 
 
 def test_a_drafter_that_dies_gives_its_review_back_when_its_lease_ends(engine, clock):
@@ -214,10 +214,10 @@ def test_a_drafter_that_dies_gives_its_review_back_when_its_lease_ends(engine, c
         assert AdviceQueue(session).lease(NOON) is not None  # and nothing more is heard of it
 
     drafter = Drafter()
-    Drafting(engine, drafter, clock).run({})
+    DraftingRun(engine, drafter, clock).run({})
     assert drafter.asked == []
     clock.now += LEASE + timedelta(seconds=1)
-    Drafting(engine, drafter, clock).run({})
+    DraftingRun(engine, drafter, clock).run({})
 
     assert len(drafter.asked) == 1
 
@@ -228,7 +228,7 @@ def test_two_at_once_never_draft_for_the_same_review(engine, clock):
 
     def run(own):
         together.wait(30)
-        Drafting(own, drafter, clock).run({})
+        DraftingRun(own, drafter, clock).run({})
         own.dispose()
 
     with ThreadPoolExecutor(2) as threads:
@@ -246,7 +246,7 @@ def test_a_review_that_was_answered_meanwhile_is_not_made_due_again(engine, cloc
 
     keep(engine, a_review())
 
-    Drafting(engine, Answering(a_draft(REFUSED, reason="no")), clock).run({})
+    DraftingRun(engine, Answering(a_draft(REFUSED, reason="no")), clock).run({})
 
     assert due(engine) == {"review-1": None}
 
@@ -255,8 +255,8 @@ def test_a_service_that_is_told_to_stop_ends_the_run_between_two_drafts(engine, 
     keep(engine, a_review(1), a_review(2))
     drafter = Drafter()
 
-    with pytest.raises(Stopped):
-        Drafting(engine, drafter, clock, lambda: not drafter.asked).run({})
+    with pytest.raises(ShutdownRequested):
+        DraftingRun(engine, drafter, clock, lambda: not drafter.asked).run({})
 
     assert len(drafter.asked) == 1
     assert due(engine) == {"review-1": NOON, "review-2": None}

@@ -11,7 +11,7 @@ from service.integrations.http.errors import (
     CallError,
     Forbidden,
     Misconfigured,
-    Refused,
+    Rejected,
     TooManyRequests,
     Unauthorized,
     Unreachable,
@@ -122,7 +122,7 @@ def test_other_refusals_say_their_status_and_are_not_repeated(openai, failure, s
 
     error = failure()
 
-    assert type(error) is Refused
+    assert type(error) is Rejected
     assert str(error).startswith(
         f"OpenAI refused the call with {status} (context_length_exceeded, input, Too long for [hidden key …0123] "
     )
@@ -134,7 +134,7 @@ def test_other_refusals_say_their_status_and_are_not_repeated(openai, failure, s
 def test_an_error_of_another_shape_is_an_error_all_the_same(openai, failure, body):
     openai.send(400, body)
 
-    assert type(failure()) is Refused
+    assert type(failure()) is Rejected
 
 
 def test_too_many_requests_are_told_apart_after_three_attempts(openai, failure):
@@ -198,7 +198,7 @@ def test_a_key_that_no_header_takes_names_its_variable_and_nothing_is_sent(opena
 def test_what_the_sdk_raises_beside_that_is_a_refusal():
     failure = failure_of(sdk.OpenAIError("sk-proj-canary"))
 
-    assert type(failure.error) is Refused
+    assert type(failure.error) is Rejected
     assert not failure.again
     assert "canary" not in everything_about(failure.error)
 

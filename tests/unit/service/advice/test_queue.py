@@ -5,8 +5,8 @@ import pytest
 from sqlalchemy import update
 
 from service.advice.outcomes import DRAFTED, REFUSED, Draft
-from service.advice.prompt import Subject
-from service.advice.queue import ATTEMPTS, LEASE, AdviceQueue, Leased, subject_of
+from service.advice.prompt import ReviewForPrompt
+from service.advice.queue import ATTEMPTS, LEASE, AdviceQueue, LeasedReview, subject_of
 from service.database.tables import AdviceRow, ReviewRow
 from service.reviews.repository import ReviewRepository
 from telemetry.database import transaction
@@ -73,7 +73,7 @@ def test_what_is_leased_says_what_the_review_says_and_nothing_of_who_wrote_it(qu
 
     subject = queue.lease(NOON).subject
 
-    assert subject == Subject(marketplace="ozon", rating=2, **told)
+    assert subject == ReviewForPrompt(marketplace="ozon", rating=2, **told)
     assert subject == subject_of(rows_of(queue.engine, ReviewRow)[0])
 
 
@@ -187,8 +187,8 @@ def test_what_nobody_leased_is_nobodys(queue):
     queue.keep_reviews(a_review(1), a_review(2))
     leased = queue.lease(NOON)
 
-    queue.postpone(Leased(leased.review_id + 1, leased.subject, 1), NOON)
-    queue.postpone(Leased(99, leased.subject, 1), NOON)
+    queue.postpone(LeasedReview(leased.review_id + 1, leased.subject, 1), NOON)
+    queue.postpone(LeasedReview(99, leased.subject, 1), NOON)
 
     assert queue.due() == {"review-1": (NOON, 0), "review-2": (NOON + LEASE, 1)}
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from service.integrations.http.errors import Paused, Refused, TooManyRequests, Unreachable
-from service.integrations.http.rate_limiter import Limit, Pace, Turn
+from service.integrations.http.errors import RateLimited, Rejected, TooManyRequests, Unreachable
+from service.integrations.http.rate_limiter import RateLimit, RateLimiter, Reservation
 
-LIMIT = Limit("openai:test", interval=0.5)
+LIMIT = RateLimit("openai:test", interval=0.5)
 
 
 class Clock:
@@ -31,7 +31,7 @@ def clock():
 @pytest.fixture
 def paced(draft, sqlite_engine, clock):
     """Drafts by the real pace, one call each half a second."""
-    pace = Pace(sqlite_engine, clock)
+    pace = RateLimiter(sqlite_engine, clock)
     return lambda **options: draft(pace=pace, limit=LIMIT, wait=clock.wait, **options)
 
 
@@ -64,9 +64,9 @@ def test_drafts_come_no_faster_than_the_limit(openai, paced, clock):
 def test_a_wait_beyond_the_patience_is_a_pause_for_everybody(openai, paced, clock):
     openai.refuse(429, "rate_limit_exceeded", retry_after="61")
 
-    with pytest.raises(Paused, match="OpenAI may be called again at"):
+    with pytest.raises(RateLimited, match="OpenAI may be called again at"):
         paced()
-    with pytest.raises(Paused):
+    with pytest.raises(RateLimited):
         paced()
 
     assert len(openai.requests) == 1
@@ -76,7 +76,7 @@ def test_a_wait_beyond_the_patience_is_a_pause_for_everybody(openai, paced, cloc
 def test_waits_add_up_to_the_patience(openai, paced, clock):
     openai.refuse(429, "rate_limit_exceeded", retry_after="4")
 
-    with pytest.raises(Paused):
+    with pytest.raises(RateLimited):
         paced(patience=7.0)
 
     assert clock.waits == [(4.0, "pace")]
@@ -153,7 +153,7 @@ def test_openai_may_say_that_there_is_sense_in_trying_again(openai, draft):
 def test_a_word_that_is_neither_is_not_obeyed(openai, draft):
     openai.refuse(400, "odd", x_should_retry="perhaps")
 
-    with pytest.raises(Refused):
+    with pytest.raises(Rejected):
         draft()
 
     assert len(openai.requests) == 1
@@ -166,7 +166,7 @@ class Stopping(Exception):
 def test_a_wait_that_is_cut_short_ends_the_draft(openai, draft, counted):
     class Taken:
         def reserve(self, limit, patience):
-            return Turn(1.0, mine=True)
+            return Reservation(1.0, mine=True)
 
     def stop(seconds, reason):
         raise Stopping

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from service.api.health import ServiceHealth, router
-from service.api.problems import install_error_pages
+from service.api.problems import install_exception_handlers
 from telemetry.database import create_engine
 from telemetry.error_text import CheckFailed
 from telemetry.health import checks
@@ -21,7 +21,7 @@ from telemetry.health.filesystem import Filesystem
 from telemetry.health.lifecycle import Lifecycle
 from telemetry.health.report import CheckResult
 from telemetry.health.runner import Check, HealthChecks
-from telemetry.health.system_resources import Resources
+from telemetry.health.system_resources import SystemResources
 from telemetry.health.usage import Usage
 from telemetry.settings import TelemetrySettings
 
@@ -51,8 +51,8 @@ def lifecycle() -> Lifecycle:
     return lifecycle
 
 
-def resources(disk: Usage, memory: Usage) -> Resources:
-    return Resources([Path("var")], measure=lambda _path: Filesystem(1, disk, None), read_memory=lambda: memory)
+def resources(disk: Usage, memory: Usage) -> SystemResources:
+    return SystemResources([Path("var")], measure=lambda _path: Filesystem(1, disk, None), read_memory=lambda: memory)
 
 
 ROOMY = resources(Usage(65 * GB, 100 * GB), Usage(45 * MB, 100 * MB))
@@ -60,12 +60,15 @@ FULL = resources(Usage(95 * GB, 100 * GB), Usage(45 * MB, 100 * MB))
 
 
 def application(
-    lifecycle: Lifecycle, machine: Resources = ROOMY, settings: TelemetrySettings | None = None, **readiness: Check
+    lifecycle: Lifecycle,
+    machine: SystemResources = ROOMY,
+    settings: TelemetrySettings | None = None,
+    **readiness: Check,
 ) -> FastAPI:
     app = FastAPI()
     needed = {"database": fine, "migrations": fine} | readiness
     app.state.health = ServiceHealth.create(lifecycle, machine, settings or TelemetrySettings(), needed)
-    install_error_pages(app)
+    install_exception_handlers(app)
     app.include_router(router)
     return app
 
@@ -87,7 +90,7 @@ def test_health_is_the_contracts_and_checks_nothing(lifecycle):
 
 def test_healthz_is_the_contracts_when_all_is_well(lifecycle):
     disk = Filesystem(1, Usage(int(45.2 * GB / 35 * 65), int(45.2 * GB / 35 * 100)), Usage(10, 100))
-    machine = Resources(
+    machine = SystemResources(
         [Path("var")],
         measure=lambda _path: disk,
         read_memory=lambda: Usage(int(1024.5 * MB / 55 * 45), int(1024.5 * MB / 55 * 100)),
@@ -161,7 +164,7 @@ def test_healthz_examines_this_machine_and_a_real_database(lifecycle, tmp_path):
         with engine.connect() as connection:
             connection.execute(text("SELECT 1"))
 
-    answer = get(application(lifecycle, Resources.of(settings), settings, database=ping), "/healthz")
+    answer = get(application(lifecycle, SystemResources.of(settings), settings, database=ping), "/healthz")
     engine.dispose()
 
     found = answer.json()["checks"]

@@ -5,7 +5,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
-from service.database.tables import MissedRow
+from service.database.tables import MissedRunRow
 from service.jobs.schedule import JOBS
 from service.scheduler.cadence import DailyAt
 from service.scheduler.job import Job, Schedule
@@ -319,7 +319,7 @@ def test_ticks_that_were_missed_are_told_with_the_statistics_of_their_window(cli
         for kind, ticks, age in (("missed", 2, 1), ("missed", 4, 50), ("downtime", 3, 1)):
             noticed = now - timedelta(hours=age)
             session.add(
-                MissedRow(
+                MissedRunRow(
                     job_name="sync",
                     kind=kind,
                     first_tick=noticed,
@@ -401,7 +401,7 @@ def test_the_schedule_tells_what_was_missed_and_what_is_overdue(app, client, wri
         for kind, hours, ticks in (("missed", 1, 2), ("missed", 30, 1), ("downtime", 2, 3), ("downtime", 40, 1)):
             tick = BEGAN - timedelta(hours=hours)
             about = {"first_tick": tick, "last_tick": tick, "noticed_at": now - timedelta(hours=hours)}
-            session.add(MissedRow(job_name="cleanup_logs", kind=kind, ticks=ticks, **about))
+            session.add(MissedRunRow(job_name="cleanup_logs", kind=kind, ticks=ticks, **about))
     write("cleanup_logs", None)
     with transaction(app.state.telemetry.engine) as session:
         session.execute(update(JobRunRow).values(overdue_at=now))

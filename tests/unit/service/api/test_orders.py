@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from service.api.orders import router
-from service.api.problems import install_error_pages
+from service.api.problems import install_exception_handlers
 from service.orders.repository import OrderRepository
 from telemetry.database import transaction
 from tests.support.fakes import NOON, an_item, an_order
@@ -18,7 +18,7 @@ MOSCOW = timezone(timedelta(hours=3))
 
 def client_of(engine):
     app = FastAPI()
-    install_error_pages(app)
+    install_exception_handlers(app)
     app.include_router(router)
     app.state.runtime = SimpleNamespace(engine=engine)
     return TestClient(app, raise_server_exceptions=False)

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import select
 from starlette.requests import Request
 
-from service.api.pagination import Moment, PageQuery, link_next
-from service.database.keyset import NoSuchRow, behind
+from service.api.pagination import PageQuery, Rfc3339, add_next_link
+from service.database.keyset import UnknownCursor, after_row
 from service.database.tables import OrderRow
 from service.orders.repository import OrderRepository
 from telemetry.database import transaction
@@ -18,7 +18,7 @@ MOSCOW = timezone(timedelta(hours=3))
 
 
 class Asked(BaseModel):
-    since: Moment
+    since: Rfc3339
 
 
 class Query(PageQuery):
@@ -29,7 +29,7 @@ class Query(PageQuery):
 def link(query, numbers, limit):
     scope = {"type": "http", "method": "GET", "path": "/shelf", "query_string": query.encode(), "headers": []}
     response = Response()
-    link_next(Request(scope | {"server": ("host", 80)}), response, [SimpleNamespace(id=n) for n in numbers], limit)
+    add_next_link(Request(scope | {"server": ("host", 80)}), response, [SimpleNamespace(id=n) for n in numbers], limit)
     return response.headers.get("link")
 
 
@@ -110,7 +110,7 @@ def session(engine):
 
 def test_behind_a_row_are_the_older_ones_and_of_the_same_moment_those_with_a_smaller_number(session):
     def rows(before):
-        condition = behind(session, OrderRow.ordered_at, OrderRow.id, before)
+        condition = after_row(session, OrderRow.ordered_at, OrderRow.id, before)
         return set(session.scalars(select(OrderRow.external_id).where(condition)))
 
     assert rows(4) == {"order-1", "order-2", "order-3"}
@@ -121,5 +121,5 @@ def test_behind_a_row_are_the_older_ones_and_of_the_same_moment_those_with_a_sma
 
 @on_sqlite
 def test_behind_a_row_that_is_not_there_is_an_error(session):
-    with pytest.raises(NoSuchRow, match="before=5: there is no row of that id"):
-        behind(session, OrderRow.ordered_at, OrderRow.id, 5)
+    with pytest.raises(UnknownCursor, match="before=5: there is no row of that id"):
+        after_row(session, OrderRow.ordered_at, OrderRow.id, 5)

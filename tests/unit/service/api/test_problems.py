@@ -14,9 +14,9 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 from pydantic import BaseModel
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from service.api.problems import install_error_pages
+from service.api.problems import install_exception_handlers
 from service.errors import Problem
-from service.integrations.http.errors import Forbidden, NotConfigured, Paused, Unreachable
+from service.integrations.http.errors import Forbidden, NotConfigured, RateLimited, Unreachable
 from telemetry.instrumentation.fastapi.instrumentor import instrument_app
 from telemetry.instrumentation.fastapi.request import ServerInstruments
 from telemetry.instruments import Instruments
@@ -33,8 +33,8 @@ class TooEarly(Problem):
 
 TOMORROW = datetime.now(UTC) + timedelta(days=1)
 OUTSIDE = {
-    "paused": Paused("wb", TOMORROW),
-    "just now": Paused("wb", datetime(2025, 10, 2, tzinfo=UTC)),
+    "paused": RateLimited("wb", TOMORROW),
+    "just now": RateLimited("wb", datetime(2025, 10, 2, tzinfo=UTC)),
     "away": Unreachable("wb could not be asked: /ping timed out.", reached=True),
     "refuses": Forbidden("The token of wb lacks a category: look at WB_API_TOKEN."),
     "unknown": NotConfigured("WB_API_TOKEN is not set."),
@@ -43,7 +43,7 @@ OUTSIDE = {
 
 def build():
     app = FastAPI(telemetry={"tracing": False})  # there may be global providers, left by another test
-    install_error_pages(app)
+    install_exception_handlers(app)
 
     @app.post("/orders")
     def create_order(order: Order):

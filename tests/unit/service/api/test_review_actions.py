@@ -11,9 +11,9 @@ from service.advice.outcomes import DRAFTED, REFUSED, Draft
 from service.advice.queue import AdviceQueue
 from service.api import review_actions
 from service.api import reviews as routes
-from service.api.problems import install_error_pages
+from service.api.problems import install_exception_handlers
 from service.database.tables import AdviceRow, ReviewRow
-from service.integrations.http.errors import Forbidden, NotConfigured, Paused, Unreachable
+from service.integrations.http.errors import Forbidden, NotConfigured, RateLimited, Unreachable
 from service.integrations.openai.errors import QuotaExhausted
 from service.reviews.repository import ReviewRepository
 from service.settings import Settings
@@ -113,7 +113,7 @@ def api_of(sqlite_engine):
 
     def make(marketplace=None, drafter=None, ops_token=TOKEN, *, headers=True):
         app = FastAPI(telemetry={"tracing": False})
-        install_error_pages(app)
+        install_exception_handlers(app)
         for router in (routes.router, review_actions.router):
             app.include_router(router)
         app.state.settings = Settings(ops_token=ops_token)
@@ -302,7 +302,7 @@ def test_a_draft_that_does_not_come_about_says_why(api_of, sqlite_engine):
     [
         (QuotaExhausted(), 502),
         (Unreachable("OpenAI answered with 500.", reached=True), 502),
-        (Paused("OpenAI", datetime.now(UTC) + timedelta(hours=2)), 503),
+        (RateLimited("OpenAI", datetime.now(UTC) + timedelta(hours=2)), 503),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -317,7 +317,7 @@ def test_an_openai_that_does_not_answer_is_said_in_its_sentence_and_nothing_is_k
 
 def test_a_marketplace_that_may_be_asked_later_says_when(api_of, sqlite_engine):
     marketplace = Marketplace("wb")
-    marketplace.refuses = Paused("wb", datetime.now(UTC) + timedelta(seconds=90))
+    marketplace.refuses = RateLimited("wb", datetime.now(UTC) + timedelta(seconds=90))
 
     answer = publish(api_of(marketplace), "Thank you!")
 

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from service.api.problems import install_error_pages
+from service.api.problems import install_exception_handlers
 from service.api.reviews import router
 from service.database.tables import AdviceRow
 from service.reviews.repository import ReviewRepository
@@ -36,7 +36,7 @@ REVIEW = [
 
 def client_of(engine):
     app = FastAPI()
-    install_error_pages(app)
+    install_exception_handlers(app)
     app.include_router(router)
     app.state.runtime = SimpleNamespace(engine=engine)
     return TestClient(app, raise_server_exceptions=False)

@@ -30,13 +30,13 @@ def options(**given):
     ("text", "seconds"), [("30m", 1800), ("2h", 7200), ("1d", 86_400), ("1h30m", 5400), ("90s", 90)]
 )
 def test_a_length_of_time_is_written_in_units(text, seconds):
-    assert alerting.seconds_of(text) == seconds
+    assert alerting.parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "2", "h", "2x", "-2h", "10s", "31d", "2h ", "٢h"])
 def test_what_is_none_says_what_it_may_be(text):
     with pytest.raises(ValueError, match="is no length of time from 1m to 30d"):
-        alerting.seconds_of(text)
+        alerting.parse_duration(text)
 
 
 def test_a_silence_is_begun_listed_and_ended(alerts):

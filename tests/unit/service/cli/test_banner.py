@@ -1,7 +1,7 @@
 import pytest
 
 from service.cli.banner import banner
-from service.cli.configuration import missing
+from service.cli.configuration import unconfigured
 from service.jobs.schedule import JOBS
 from service.scheduler.job import Schedule
 from service.settings import Settings
@@ -60,7 +60,7 @@ def test_a_url_can_be_opened_whatever_is_listened_on(host, url):
 
 
 def test_each_thing_that_is_not_configured_is_a_sentence_and_nothing_else_is():
-    sentences = missing(Settings())
+    sentences = unconfigured(Settings())
 
     assert [sentence.partition(":")[0] for sentence in sentences] == [
         "Wildberries",
@@ -74,9 +74,9 @@ def test_each_thing_that_is_not_configured_is_a_sentence_and_nothing_else_is():
 
 @pytest.mark.parametrize("half", ["ozon_client_id", "ozon_api_key", "openai_api_key", "openai_model"])
 def test_half_of_a_pair_is_not_enough(half):
-    whole = missing(Settings(**EVERYTHING))
+    whole = unconfigured(Settings(**EVERYTHING))
 
-    without = missing(Settings(**{name: value for name, value in EVERYTHING.items() if name != half}))
+    without = unconfigured(Settings(**{name: value for name, value in EVERYTHING.items() if name != half}))
 
     assert [sentence.partition(":")[0].lower() for sentence in without if sentence not in whole] == [
         half.partition("_")[0]
@@ -86,5 +86,5 @@ def test_half_of_a_pair_is_not_enough(half):
 def test_with_everything_configured_nothing_is_missing(monkeypatch):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://127.0.0.1:4318")
 
-    assert missing(Settings(**EVERYTHING)) == []
+    assert unconfigured(Settings(**EVERYTHING)) == []
     assert "missing" not in shown(**EVERYTHING)

@@ -17,7 +17,7 @@ from service.cli.parser import main
 from service.jobs.schedule import JOBS
 from telemetry import setup
 from telemetry.database import create_engine
-from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.store.runs import JobRunRepository
 
 TOLD = ("HOST", "PORT", "SCHEDULER")
 
@@ -46,7 +46,7 @@ def run(monkeypatch):
 @pytest.fixture
 def migrated(sqlite_engine, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", sqlite_engine.url.render_as_string())
-    return JobRunStore(sqlite_engine)
+    return JobRunRepository(sqlite_engine)
 
 
 def free_port():
@@ -167,7 +167,7 @@ def test_a_job_that_is_run_by_hand_migrates_first_and_is_recorded_without_a_tick
     assert run("run-job", "check_resources") == 0
 
     assert capsys.readouterr().out.startswith("check_resources: success ")
-    [recorded] = JobRunStore(create_engine(f"sqlite:///{tmp_path}/var/sovani.db")).page()
+    [recorded] = JobRunRepository(create_engine(f"sqlite:///{tmp_path}/var/sovani.db")).page()
     assert (recorded.job_name, recorded.status, recorded.scheduled_for) == ("check_resources", "success", None)
 
 

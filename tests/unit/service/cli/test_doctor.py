@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from service.cli.doctor import FAIL, LEFT_OUT, OK, Finding, examine
+from service.cli.doctor import FAIL, OK, SKIPPED, Finding, examine
 
 
 def found(runtime, until=None):
@@ -18,7 +18,7 @@ def found(runtime, until=None):
 def test_where_everything_works_each_check_is_a_line_that_says_so(runtime_of, tmp_path):
     findings = found(runtime_of())
 
-    well = [finding for finding in findings.values() if finding.mark != LEFT_OUT]
+    well = [finding for finding in findings.values() if finding.mark != SKIPPED]
     assert {finding.name: finding.mark for finding in well} == dict.fromkeys(
         (
             "variables",
@@ -57,14 +57,14 @@ def test_a_file_that_others_may_read_is_named_with_what_to_do(runtime_of, tmp_pa
 def test_what_is_not_configured_is_told_and_is_not_wrong(runtime_of):
     findings = found(runtime_of())
 
-    left_out = {finding.name: finding.sentence for finding in findings.values() if finding.mark == LEFT_OUT}
+    left_out = {finding.name: finding.sentence for finding in findings.values() if finding.mark == SKIPPED}
     assert left_out["Wildberries"] == "WB_API_TOKEN is not set."
     assert {"Ozon", "OpenAI", "Telegram"} <= set(left_out)
 
 
 def test_a_finding_is_a_line_in_columns():
     assert str(Finding(FAIL, "database", "Connection refused")) == "FAIL  database             Connection refused"
-    assert str(Finding(LEFT_OUT, "OTLP", "why")) == "-     OTLP                 why"
+    assert str(Finding(SKIPPED, "OTLP", "why")) == "-     OTLP                 why"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_directory_that_cannot_be_written_is_wrong(runtime_of, tmp_path):
 def test_a_job_is_not_tried_where_its_table_is_missing(runtime_of, tmp_path):
     findings = found(runtime_of(database_url=f"sqlite:///{tmp_path}/empty.db"))
 
-    assert findings["telemetry: job"].mark == LEFT_OUT
+    assert findings["telemetry: job"].mark == SKIPPED
     assert findings["telemetry: job"].sentence == "not tried without migrations"
     assert findings["telemetry: query"].mark == OK
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from service.database.copy_database import CopyFailed, copy_database
-from service.database.in_use import Place, ServiceRuns
+from service.database.in_use import DatabaseInUse, DatabaseLocation
 from service.database.tables import Base
 from telemetry.database import create_engine
 from telemetry.jobs.store.tables import JobRunRow
@@ -57,7 +57,7 @@ def test_every_row_is_in_the_other_database_as_it_was_and_the_next_one_comes_beh
 ):
     said = []
 
-    copied = copy_database(Place(source.url, tmp_path), postgres_engine.url, said.append)
+    copied = copy_database(DatabaseLocation(source.url, tmp_path), postgres_engine.url, said.append)
 
     assert rows(postgres_engine) == rows(source)
     assert copied == 4500
@@ -68,33 +68,33 @@ def test_every_row_is_in_the_other_database_as_it_was_and_the_next_one_comes_beh
 
 
 def test_it_goes_back_the_same_way(source, postgres_engine, tmp_path):
-    copy_database(Place(source.url, tmp_path), postgres_engine.url, lambda _line: None)
+    copy_database(DatabaseLocation(source.url, tmp_path), postgres_engine.url, lambda _line: None)
     back = create_engine(f"sqlite:///{tmp_path}/back.db")
 
-    copy_database(Place(postgres_engine.url, tmp_path), back.url, lambda _line: None)
+    copy_database(DatabaseLocation(postgres_engine.url, tmp_path), back.url, lambda _line: None)
 
     assert rows(back) == rows(source)
     back.dispose()
 
 
 def test_a_target_that_has_rows_is_left_as_it_is(source, postgres_engine, tmp_path):
-    copy_database(Place(source.url, tmp_path), postgres_engine.url, lambda _line: None)
+    copy_database(DatabaseLocation(source.url, tmp_path), postgres_engine.url, lambda _line: None)
     before = rows(postgres_engine)
 
     with pytest.raises(CopyFailed, match="has rows already, in job_runs: it must be empty"):
-        copy_database(Place(source.url, tmp_path), postgres_engine.url, lambda _line: None)
+        copy_database(DatabaseLocation(source.url, tmp_path), postgres_engine.url, lambda _line: None)
 
     assert rows(postgres_engine) == before
 
 
 def test_a_database_is_not_copied_into_itself(source, tmp_path):
     with pytest.raises(CopyFailed, match="the same"):
-        copy_database(Place(source.url, tmp_path), source.url, lambda _line: None)
+        copy_database(DatabaseLocation(source.url, tmp_path), source.url, lambda _line: None)
 
 
 def test_nothing_is_copied_while_the_service_runs(source, postgres_engine, tmp_path: Path):
     (tmp_path / "instances").mkdir()
     with (tmp_path / "instances" / "0.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(ServiceRuns, match="stop all of it first"):
-            copy_database(Place(source.url, tmp_path), postgres_engine.url, lambda _line: None)
+        with pytest.raises(DatabaseInUse, match="stop all of it first"):
+            copy_database(DatabaseLocation(source.url, tmp_path), postgres_engine.url, lambda _line: None)

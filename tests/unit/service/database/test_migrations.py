@@ -41,7 +41,7 @@ def alembic(tmp_path):
 
 def go(engine, run, *arguments) -> None:
     """A command of Alembic's, in this process."""
-    with migrations.exclusively(engine) as connection:
+    with migrations.exclusive_transaction(engine) as connection:
         config = migrations._config()
         config.attributes["connection"] = connection
         run(config, *arguments)
@@ -162,7 +162,7 @@ def test_a_table_that_is_copied_by_a_migration_takes_nothing_with_it_that_refers
         connection.execute(text("INSERT INTO shop VALUES (1)"))
         connection.execute(text("INSERT INTO review VALUES (1)"))
 
-    with migrations.exclusively(sqlite_engine) as connection:
+    with migrations.exclusive_transaction(sqlite_engine) as connection:
         connection.execute(text("CREATE TABLE copy AS SELECT * FROM shop"))
         connection.execute(text("DROP TABLE shop"))
         connection.execute(text("ALTER TABLE copy RENAME TO shop"))

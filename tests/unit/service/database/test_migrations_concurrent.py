@@ -94,7 +94,7 @@ def test_a_process_that_is_killed_while_it_migrates_leaves_nothing_half_done(pro
 
 def test_one_waits_until_the_other_has_migrated(empty):
     with ExitStack() as stack:
-        stack.enter_context(migrations.exclusively(empty))
+        stack.enter_context(migrations.exclusive_transaction(empty))
         waiting = threading.Thread(target=migrations.migrate, args=(empty, 30))
         waiting.start()
         waiting.join(0.3)
@@ -107,7 +107,7 @@ def test_one_waits_until_the_other_has_migrated(empty):
 
 
 def test_a_lock_that_is_not_given_back_is_waited_for_no_longer_than_the_timeout(empty):
-    with migrations.exclusively(empty):
+    with migrations.exclusive_transaction(empty):
         began = time.monotonic()
 
         with pytest.raises(MigrationLocked, match=r"^another process has been migrating for more than 0\.2 s$"):
@@ -123,14 +123,14 @@ def test_trouble_of_another_kind_is_not_taken_for_somebody_elses_lock(sqlite_eng
 
     event.listen(sqlite_engine, "before_cursor_execute", fail)
 
-    with pytest.raises(OperationalError, match="disk I/O error"), migrations.exclusively(sqlite_engine):
+    with pytest.raises(OperationalError, match="disk I/O error"), migrations.exclusive_transaction(sqlite_engine):
         pytest.fail("this is not run without the lock")
 
 
 def test_a_database_at_head_is_not_locked_to_find_that_out(engine):
     queries, other = recorded_queries(engine), create_engine(engine.url)
 
-    with migrations.exclusively(other):
+    with migrations.exclusive_transaction(other):
         migrations.migrate(engine, timeout=0)
 
     assert len(queries) == 2

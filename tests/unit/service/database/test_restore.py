@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL
 
 from service.database import migrations
 from service.database.backup import backup_database
-from service.database.in_use import Place, ServiceRuns
+from service.database.in_use import DatabaseInUse, DatabaseLocation
 from service.database.restore import RestoreFailed, restore_database
 from telemetry.database import create_engine
 
@@ -63,7 +63,7 @@ def test_what_was_backed_up_is_there_again_and_what_was_there_is_kept(shop, data
     shop.dispose()
     said: list[str] = []
 
-    restore_database(Place(shop.url, data_dir), backup, NOW, said.append)
+    restore_database(DatabaseLocation(shop.url, data_dir), backup, NOW, said.append)
 
     assert noted(shop.url) == "as it was"
     migrations.at_head(shop)
@@ -74,7 +74,7 @@ def test_what_was_backed_up_is_there_again_and_what_was_there_is_kept(shop, data
         f"What is there now is kept in {kept[0]}.",
         "The database is restored, and at the newest revision.",
     ]
-    restore_database(Place(shop.url, data_dir), kept[0], NOW, said.append)
+    restore_database(DatabaseLocation(shop.url, data_dir), kept[0], NOW, said.append)
     assert noted(shop.url) == "spoilt"
 
 
@@ -82,7 +82,7 @@ def test_a_backup_of_an_older_version_is_brought_to_the_newest(sqlite_engine, da
     backup = backup_database(sqlite_engine.url, data_dir / "backups", NOW)
     oldest = migrations._revisions()[-1]
     empty = create_engine(f"sqlite:///{data_dir}/older.db")
-    with migrations.exclusively(empty) as connection:
+    with migrations.exclusive_transaction(empty) as connection:
         from alembic import command  # noqa: PLC0415  # as in the module
 
         config = migrations._config()
@@ -90,7 +90,7 @@ def test_a_backup_of_an_older_version_is_brought_to_the_newest(sqlite_engine, da
         command.upgrade(config, oldest)
     older = backup_database(empty.url, data_dir / "backups", NOW)
 
-    restore_database(Place(sqlite_engine.url, data_dir), older, NOW, lambda _words: None)
+    restore_database(DatabaseLocation(sqlite_engine.url, data_dir), older, NOW, lambda _words: None)
 
     migrations.at_head(create_engine(sqlite_engine.url))
     assert backup != older
@@ -101,15 +101,15 @@ def test_a_backup_goes_to_where_no_database_is(sqlite_engine, data_dir):
     backup = backup_database(sqlite_engine.url, data_dir / "backups", NOW)
     url = URL.create("sqlite", database=str(data_dir / "new" / "shop.db"))
 
-    restore_database(Place(url, data_dir), backup, NOW, lambda _words: None)
+    restore_database(DatabaseLocation(url, data_dir), backup, NOW, lambda _words: None)
 
     assert noted(url) == "moved"
     assert stat.S_IMODE(Path(url.database).stat().st_mode) == 0o600
 
 
 def refused(shop, backup, data_dir) -> str:
-    with pytest.raises((RestoreFailed, ServiceRuns)) as caught:
-        restore_database(Place(shop.url, data_dir), backup, NOW, lambda _words: None)
+    with pytest.raises((RestoreFailed, DatabaseInUse)) as caught:
+        restore_database(DatabaseLocation(shop.url, data_dir), backup, NOW, lambda _words: None)
     assert noted(shop.url) == "there"
     return str(caught.value)
 
@@ -160,8 +160,8 @@ def test_a_service_on_another_machine_is_seen_in_postgresql(postgres_engine, pos
     note(postgres_engine, "there")
     backup = backup_database(postgres_engine.url, data_dir / "backups", NOW)
     other = create_engine(postgres_engine.url, "shop")
-    with other.connect(), pytest.raises(ServiceRuns, match="stop all of it first"):
-        restore_database(Place(postgres_engine.url, data_dir, "shop"), backup, NOW, lambda _words: None)
+    with other.connect(), pytest.raises(DatabaseInUse, match="stop all of it first"):
+        restore_database(DatabaseLocation(postgres_engine.url, data_dir, "shop"), backup, NOW, lambda _words: None)
     other.dispose()
 
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import event
 
 from service.database import migrations
-from service.database.startup import BringUp
+from service.database.startup import MigrateOnStart
 from telemetry.database import create_engine
 
 SOON = 0.01
@@ -48,7 +48,7 @@ def started():
     running = []
 
     def start(engine, then, retry=SOON):
-        bring_up = BringUp(engine, then, retry)
+        bring_up = MigrateOnStart(engine, then, retry)
         running.append(bring_up)
         bring_up.start()
         return bring_up
@@ -132,7 +132,7 @@ def test_what_comes_then_is_tried_again_when_the_database_goes_away_in_between(s
 
 def test_a_stop_ends_the_trying_at_once(closed_port):
     engine = create_engine(f"postgresql+psycopg://127.0.0.1:{closed_port}/sovani")
-    attempts, bring_up = Attempts(engine), BringUp(engine, Steps(), retry=600)
+    attempts, bring_up = Attempts(engine), MigrateOnStart(engine, Steps(), retry=600)
     bring_up.start()
     assert attempts.reach(1)
 
@@ -144,7 +144,7 @@ def test_a_stop_ends_the_trying_at_once(closed_port):
 
 def test_a_stop_before_the_start_leaves_the_database_alone(tmp_path):
     engine, then = create_engine(f"sqlite:///{tmp_path}/sovani.db"), Steps()
-    bring_up = BringUp(engine, then)
+    bring_up = MigrateOnStart(engine, then)
 
     bring_up.stop()
     bring_up.start()

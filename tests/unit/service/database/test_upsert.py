@@ -7,7 +7,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError, StatementError
 
 from service.database.tables import OrderRow, ReviewRow
-from service.database.upsert import Saved, digest, is_refusal
+from service.database.upsert import Saved, digest, is_bad_row
 from service.orders.repository import OrderRepository
 from telemetry.database import transaction
 from tests.support.fakes import MINUTE, NOON, an_order, on_sqlite, rows_of, without_statistics
@@ -149,7 +149,7 @@ def test_how_a_batch_is_planned_is_nobody_elses_business(postgres_engine):
     ids=lambda value: type(value).__name__,
 )
 def test_rows_are_refused_and_a_database_that_is_gone_refuses_nothing(error, refusal):
-    assert is_refusal(error) is refusal
+    assert is_bad_row(error) is refusal
 
 
 def test_a_digest_is_the_same_for_the_same_and_another_for_anything_else():

@@ -5,11 +5,11 @@ import threading
 import pytest
 from opentelemetry.instrumentation._semconv import _OpenTelemetrySemanticConventionStability as Conventions
 
-from service.database.tables import PaceRow
-from service.integrations.endpoints import services
-from service.integrations.http.client import PATIENCE, Api, ApiClient, too_many
-from service.integrations.http.errors import Refused
-from service.integrations.http.rate_limiter import Pace
+from service.database.tables import RateLimitRow
+from service.integrations.endpoints import outbound_services
+from service.integrations.http.client import MAX_WAIT_SECONDS, ApiClient, ApiDescription, rate_limited
+from service.integrations.http.errors import Rejected
+from service.integrations.http.rate_limiter import RateLimiter
 from service.integrations.ozon.client import ozon_api
 from service.integrations.wildberries.client import feedbacks_api, statistics_api
 from service.integrations.wildberries.orders import WildberriesOrders
@@ -41,8 +41,8 @@ def ozon_clock():
 
 @pytest.fixture
 def ozon_client(ozon, ozon_clock, sqlite_engine):
-    PaceRow.__table__.create(sqlite_engine, checkfirst=True)
-    pace = Pace(sqlite_engine, clock=ozon_clock.seconds)
+    RateLimitRow.__table__.create(sqlite_engine, checkfirst=True)
+    pace = RateLimiter(sqlite_engine, clock=ozon_clock.seconds)
     client = ApiClient(ozon_api(ozon.url, CLIENT_ID, API_KEY), pace, ozon_clock.wait)
     yield client
     client.close()
@@ -68,8 +68,8 @@ def clock():
 
 @pytest.fixture
 def pace(sqlite_engine, clock):
-    PaceRow.__table__.create(sqlite_engine, checkfirst=True)
-    return Pace(sqlite_engine, clock.seconds)
+    RateLimitRow.__table__.create(sqlite_engine, checkfirst=True)
+    return RateLimiter(sqlite_engine, clock.seconds)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def client_of(pace, clock):
     """Makes clients of an API."""
     made = []
 
-    def make(api, patience=PATIENCE, wait=clock.wait):
+    def make(api, patience=MAX_WAIT_SECONDS, wait=clock.wait):
         made.append(ApiClient(api, pace, wait, patience))
         return made[-1]
 
@@ -87,13 +87,13 @@ def client_of(pace, clock):
 
 
 def _refusal(answer):
-    return too_many("wb", answer, "x-ratelimit-retry", "retry-after") or Refused(f"wb says {answer.status}.")
+    return rate_limited("wb", answer, "x-ratelimit-retry", "retry-after") or Rejected(f"wb says {answer.status}.")
 
 
 @pytest.fixture
 def api(world):
     """The plainest API that there is."""
-    return Api("wb", world.url, {"authorization": TOKEN}, _refusal)
+    return ApiDescription("wb", world.url, {"authorization": TOKEN}, _refusal)
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def watch(monkeypatch, world):
     monkeypatch.setattr(Conventions, "_OTEL_SEMCONV_STABILITY_SIGNAL_MAPPING", {})
     monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
     watch = Watch()
-    known = services(Settings(wb_feedbacks_url=world.url, wb_statistics_url=world.url))
+    known = outbound_services(Settings(wb_feedbacks_url=world.url, wb_statistics_url=world.url))
     instrument_libraries(
         Providers(watch.tracers, watch.meters), watch.instruments, ServiceDirectory(known), engine=None
     )

@@ -1,6 +1,6 @@
 import pytest
 
-from service.integrations.endpoints import services
+from service.integrations.endpoints import outbound_services
 from service.settings import Settings
 from telemetry.instrumentation.external_services import ServiceDirectory
 
@@ -29,7 +29,7 @@ CALLS = [
 
 @pytest.mark.parametrize(("url", "service", "endpoint"), CALLS)
 def test_a_call_of_the_service_is_known_by_service_and_endpoint(url, service, endpoint):
-    found = ServiceDirectory(services(Settings())).find(url)
+    found = ServiceDirectory(outbound_services(Settings())).find(url)
 
     assert (found.service, found.template) == (service, endpoint)
 
@@ -43,7 +43,7 @@ def test_the_services_may_be_elsewhere_and_all_in_one_place():
         openai_base_url="http://127.0.0.1:9/openai/v1",
         telegram_api_url="http://127.0.0.1:9/telegram/",
     )
-    directory = ServiceDirectory(services(settings))
+    directory = ServiceDirectory(outbound_services(settings))
 
     found = [
         directory.find(f"http://127.0.0.1:9/{path}")
@@ -66,6 +66,6 @@ def test_the_services_may_be_elsewhere_and_all_in_one_place():
 
 
 def test_no_token_is_part_of_an_endpoint():
-    templates = [template for service in services(Settings()) for template in service.endpoints]
+    templates = [template for service in outbound_services(Settings()) for template in service.endpoints]
 
     assert [template for template in templates if "bot" in template and "{token}" not in template] == []

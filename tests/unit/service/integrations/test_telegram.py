@@ -3,11 +3,11 @@ import time
 
 import pytest
 
-from service.database.tables import PaceRow
+from service.database.tables import RateLimitRow
 from service.integrations.http.client import ApiClient
-from service.integrations.http.errors import CallError, Forbidden, Refused, TooManyRequests, Unauthorized, Unreadable
-from service.integrations.http.rate_limiter import Pace
-from service.integrations.telegram import check_bot, telegram_api
+from service.integrations.http.errors import CallError, Forbidden, Rejected, TooManyRequests, Unauthorized, Unreadable
+from service.integrations.http.rate_limiter import RateLimiter
+from service.integrations.telegram import describe_bot, telegram_api
 from tests.support.fakes import rows_of
 from tests.support.loopback import Loopback, said
 
@@ -45,7 +45,7 @@ class Waits(list):
 @pytest.fixture
 def client(telegram, sqlite_engine):
     """Never waits, and gives up where it would have to wait for a minute."""
-    client = ApiClient(telegram_api(telegram.url), Pace(sqlite_engine), Waits(), patience=60.0)
+    client = ApiClient(telegram_api(telegram.url), RateLimiter(sqlite_engine), Waits(), patience=60.0)
     yield client
     client.close()
 
@@ -53,7 +53,7 @@ def client(telegram, sqlite_engine):
 def test_the_bot_and_its_chat_are_named(telegram, client):
     telegram.will(said(BOT), a_chat(title="Отзывы"))
 
-    assert check_bot(client, TOKEN, CHAT) == "@alerts_bot writes to the supergroup Отзывы"
+    assert describe_bot(client, TOKEN, CHAT) == "@alerts_bot writes to the supergroup Отзывы"
     assert telegram.paths == [f"/bot{TOKEN}/getMe", f"/bot{TOKEN}/getChat"]
     assert telegram.queries == [{}, {"chat_id": CHAT}]
 
@@ -64,13 +64,13 @@ def test_the_bot_and_its_chat_are_named(telegram, client):
 def test_a_chat_without_a_title_goes_by_what_it_has(telegram, client, known, name):
     telegram.will(said(BOT), a_chat(**known))
 
-    assert check_bot(client, TOKEN, CHAT) == f"@alerts_bot writes to the {name}"
+    assert describe_bot(client, TOKEN, CHAT) == f"@alerts_bot writes to the {name}"
 
 
 def test_without_a_chat_the_token_alone_is_looked_at(telegram, client):
     telegram.will(said(BOT))
 
-    assert check_bot(client, TOKEN, None) == "the token is that of @alerts_bot; MANAGER_CHAT_ID is not set"
+    assert describe_bot(client, TOKEN, None) == "the token is that of @alerts_bot; MANAGER_CHAT_ID is not set"
     assert len(telegram.asked) == 1
 
 
@@ -79,13 +79,13 @@ def test_a_token_that_is_not_accepted_is_said_with_its_variable(telegram, client
     telegram.will(refused(status, "Unauthorized"))
 
     with pytest.raises(Unauthorized, match="look at TELEGRAM_TOKEN"):
-        check_bot(client, TOKEN, CHAT)
+        describe_bot(client, TOKEN, CHAT)
 
 
 @pytest.mark.parametrize(
     ("status", "description", "kind"),
     [
-        (400, "Bad Request: chat not found", Refused),
+        (400, "Bad Request: chat not found", Rejected),
         (403, "Forbidden: bot was kicked from the supergroup chat", Forbidden),
     ],
 )
@@ -95,7 +95,7 @@ def test_a_chat_that_is_not_the_bots_is_said_with_its_variable_and_in_telegrams_
     telegram.will(said(BOT), refused(status, description))
 
     with pytest.raises(kind) as caught:
-        check_bot(client, TOKEN, CHAT)
+        describe_bot(client, TOKEN, CHAT)
 
     assert type(caught.value) is kind
     assert str(caught.value) == f"telegram refuses: look at MANAGER_CHAT_ID ({status}: {description})."
@@ -118,10 +118,10 @@ def test_what_telegram_asks_to_wait_is_heeded_also_by_those_who_come_later(
 
     for _ in range(2):
         with pytest.raises(CallError, match="may be called again"):
-            check_bot(client, TOKEN, CHAT)
+            describe_bot(client, TOKEN, CHAT)
 
     assert len(telegram.asked) == 1
-    [pace] = rows_of(sqlite_engine, PaceRow)
+    [pace] = rows_of(sqlite_engine, RateLimitRow)
     assert pace.blocked_until - time.time() == pytest.approx(seconds, abs=10)
 
 
@@ -143,14 +143,14 @@ def test_something_else_that_answers_is_not_taken_for_telegram(telegram, client,
     telegram.will(said(body))
 
     with pytest.raises(Unreadable, match="look at TELEGRAM_API_URL"):
-        check_bot(client, TOKEN, CHAT)
+        describe_bot(client, TOKEN, CHAT)
 
 
 def test_a_token_with_slips_in_it_stays_in_its_place_of_the_path(telegram, client):
     telegram.will(refused(404, "Not Found"))
 
     with pytest.raises(Unauthorized):
-        check_bot(client, "123:abc/def?x#y \n", CHAT)
+        describe_bot(client, "123:abc/def?x#y \n", CHAT)
 
     assert telegram.paths == ["/bot123:abc%2Fdef%3Fx%23y%20%0A/getMe"]
 
@@ -159,7 +159,7 @@ def test_no_error_tells_the_token(telegram, client, caplog):
     for answer in (refused(401, "Unauthorized"), refused(400, "Bad Request"), said("no"), said({"ok": True})):
         telegram.will(answer)
         with pytest.raises(CallError) as caught:
-            check_bot(client, TOKEN, CHAT)
+            describe_bot(client, TOKEN, CHAT)
         assert TOKEN.partition(":")[2] not in f"{caught.value!r} {caught.value.__cause__!r}"
 
     assert TOKEN.partition(":")[2] not in caplog.text

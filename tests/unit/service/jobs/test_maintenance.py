@@ -7,7 +7,7 @@ from sqlalchemy.engine import URL
 from service.database.backup import BackupFailed
 from service.jobs import maintenance
 from telemetry.alerts.service import AlertService
-from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.store.runs import JobRunRepository
 from tests.support.job_runs import ended
 
 NOW = datetime(2025, 10, 2, 3, 10, tzinfo=UTC)
@@ -45,7 +45,7 @@ def test_a_backup_that_fails_removes_none_of_the_old_ones(tmp_path):
 
 
 def test_runs_are_pruned_that_are_older_than_the_days_to_keep_and_what_they_came_to_is_kept(sqlite_engine):
-    store = JobRunStore(sqlite_engine)
+    store = JobRunRepository(sqlite_engine)
     for days in (1, 89, 90, 91, 92):
         ends = NOW - timedelta(days=days)
         store.write([ended(days, started_at=ends, finished_at=ends)])

@@ -12,14 +12,14 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from sqlalchemy import func, select
 
 from service.advice.outcomes import DRAFTED
-from service.clients import Outside
+from service.clients import Clients
 from service.database.tables import AdviceRow, OrderRow, ReviewRow
-from service.instruments import ROWS, BusinessInstruments
+from service.instruments import METRIC_MAPPINGS, ServiceInstruments
 from service.integrations.http.errors import NotConfigured, Unauthorized, Unreachable
 from service.integrations.openai.errors import QuotaExhausted
 from service.jobs import sync
 from service.jobs.advice import generate_advice
-from service.jobs.context import Context
+from service.jobs.context import JobContext
 from service.sandbox import credentials
 from service.sandbox.__main__ import build
 from service.sandbox.faults import Faults
@@ -89,13 +89,13 @@ def reader():
 @pytest.fixture
 def context_of(sqlite_engine, reader):
     """Contexts of runs; `outside` may be one that a test has made."""
-    instruments = BusinessInstruments.create(MeterProvider([reader], shutdown_on_exit=False).get_meter("tests"))
+    instruments = ServiceInstruments.create(MeterProvider([reader], shutdown_on_exit=False).get_meter("tests"))
     made = []
 
     def make(port=None, outside=None, goes_on=lambda: True, **settings):
         known = Settings(**(sandbox_values({"sandbox_port": port}) if port else {}) | settings)
-        made.append(Outside(known, sqlite_engine, instruments, NoWaiting()))
-        return Context(known, sqlite_engine, None, outside or made[-1], instruments, goes_on)
+        made.append(Clients(known, sqlite_engine, instruments, NoWaiting()))
+        return JobContext(known, sqlite_engine, None, outside or made[-1], instruments, goes_on)
 
     yield make
     for outside in made:
@@ -106,7 +106,9 @@ def counted(reader, name):
     """The series of a metric that are not zero."""
     data = reader.get_metrics_data()
     metrics = [metric for each in data.resource_metrics for scope in each.scope_metrics for metric in scope.metrics]
-    [series] = [family.series for family in Translator(ROWS).families(metrics) if family.name == name] or [{}]
+    [series] = [family.series for family in Translator(METRIC_MAPPINGS).families(metrics) if family.name == name] or [
+        {}
+    ]
     return {labels: value for labels, value in series.items() if value}
 
 
@@ -258,7 +260,7 @@ def test_reviews_that_were_read_are_no_failure_because_nothing_is_known_of_the_k
 
 
 def test_what_a_sync_has_done_is_told_also_when_it_fails(context_of, sqlite_engine, reader):
-    class Outside:
+    class Clients:
         wb_token = type("Token", (), {"complaint": lambda self, now: None})()
 
         def reviews(self, _marketplace):
@@ -267,7 +269,7 @@ def test_what_a_sync_has_done_is_told_also_when_it_fails(context_of, sqlite_engi
     progress = {}
 
     with pytest.raises(Unauthorized):
-        sync.sync_wb_reviews(context_of(outside=Outside()).of(progress))
+        sync.sync_wb_reviews(context_of(outside=Clients()).of(progress))
 
     assert (progress["new"], progress["pages"]) == (2, 1)
     assert counted(reader, "reviews_processed_total") == {'marketplace="wb",status="new"': 2}

@@ -6,10 +6,10 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 
-from service.database.keyset import NoSuchRow
+from service.database.keyset import UnknownCursor
 from service.database.tables import OrderRow
 from service.database.upsert import Saved
-from service.orders.repository import OrderRepository, Wanted
+from service.orders.repository import OrderFilter, OrderRepository
 from telemetry.database import create_engine, transaction
 from tests.support.fakes import (
     MINUTE,
@@ -42,7 +42,7 @@ def save(engine):
 def page(engine):
     def page(wanted=None, **where):
         with transaction(engine) as session:
-            rows = OrderRepository(session).page(wanted or Wanted(), **where)
+            rows = OrderRepository(session).page(wanted or OrderFilter(), **where)
         return [row.external_id for row in rows]
 
     return page
@@ -185,7 +185,7 @@ def test_pages_go_from_the_newest_to_the_oldest(save, page):
 def test_a_page_behind_an_order_that_is_not_there_is_none(save, page):
     save(an_order(1))
 
-    with pytest.raises(NoSuchRow):
+    with pytest.raises(UnknownCursor):
         page(before=2)
 
 
@@ -204,13 +204,13 @@ def test_orders_of_one_moment_are_each_on_one_page_and_what_is_added_meanwhile_m
 def test_a_page_has_what_is_wanted(save, page):
     save(an_order(1), an_order(2, scheme="fbs"), an_order(3, marketplace="ozon"), an_order(4, cancelled=True))
     wanted = {
-        Wanted(): [4, 3, 2, 1],
-        Wanted(marketplace="ozon"): [3],
-        Wanted(scheme="fbs"): [2],
-        Wanted(scheme="unknown"): [],
-        Wanted(cancelled=True): [4],
-        Wanted(cancelled=False, marketplace="wb"): [2, 1],
-        Wanted(since=an_order(3).ordered_at): [4, 3],
+        OrderFilter(): [4, 3, 2, 1],
+        OrderFilter(marketplace="ozon"): [3],
+        OrderFilter(scheme="fbs"): [2],
+        OrderFilter(scheme="unknown"): [],
+        OrderFilter(cancelled=True): [4],
+        OrderFilter(cancelled=False, marketplace="wb"): [2, 1],
+        OrderFilter(since=an_order(3).ordered_at): [4, 3],
     }
 
     found = {each: [int(name.removeprefix("order-")) for name in page(each)] for each in wanted}
@@ -226,8 +226,8 @@ def test_pages_are_read_along_an_index(engine, save, page):
     asked = [
         ("ix_orders_ordered_at_id", page),
         ("ix_orders_ordered_at_id", lambda: page(before=1000)),
-        ("ix_orders_ordered_at_id", lambda: page(Wanted(cancelled=False, scheme="fbo"), before=1000)),
-        ("ix_orders_marketplace_ordered_at_id", lambda: page(Wanted(marketplace="ozon"), before=1000)),
+        ("ix_orders_ordered_at_id", lambda: page(OrderFilter(cancelled=False, scheme="fbo"), before=1000)),
+        ("ix_orders_marketplace_ordered_at_id", lambda: page(OrderFilter(marketplace="ozon"), before=1000)),
     ]
     plans = [(index, plans_of(engine, ask)[-1]) for index, ask in asked]
 

@@ -3,11 +3,11 @@ import logging
 import pytest
 
 from service.database.tables import OrderRow
-from service.integrations.http.errors import Paused, Unreachable
+from service.integrations.http.errors import RateLimited, Unreachable
 from service.orders.sync import OrderSync
 from tests.support.fakes import CUT, MINUTE, NOON, Clock, Shelf, an_order, on_sqlite, rows_of, unreadable
 
-PAUSED = Paused("ozon", NOON + 60 * MINUTE)
+PAUSED = RateLimited("ozon", NOON + 60 * MINUTE)
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from sqlalchemy import select
 from service.database.tables import ReviewRow
 from service.integrations.http.errors import Forbidden, TooManyRequests, Unreachable
 from service.integrations.marketplace import Review
-from service.reviews.publishing import CLAIM, MaybePublished, NotPublished, Publisher, UnfitAnswer
+from service.reviews.publishing import CLAIM_TTL, InvalidAnswer, NotPublished, PublicationUnknown, Publisher
 from service.reviews.repository import ReviewRepository
-from service.shutdown import Stopped
+from service.shutdown import ShutdownRequested
 from telemetry.database import create_engine, transaction
 from tests.support.fakes import NOON, a_review, answered, unreadable
 
@@ -163,7 +163,7 @@ def test_what_was_cut_off_and_is_not_found_is_not_sent_again_before_it_is_known(
     marketplace = Marketplace(a_review(), takes=(Unreachable("timed out", reached=True), False))
     marketplace.fails_to_read = fails_to_read
 
-    with pytest.raises(MaybePublished, match="did not say whether"):
+    with pytest.raises(PublicationUnknown, match="did not say whether"):
         publisher(kept, marketplace).publish(row_of(kept), THANKS)
     with pytest.raises(NotPublished):
         publisher(kept, marketplace).publish(row_of(kept), THANKS)
@@ -173,12 +173,12 @@ def test_what_was_cut_off_and_is_not_found_is_not_sent_again_before_it_is_known(
 
 def test_after_an_hour_it_may_be_tried_again_which_begins_with_a_look(kept):
     marketplace = Marketplace(a_review(), takes=(Unreachable("timed out", reached=True), False))
-    with pytest.raises(MaybePublished):
+    with pytest.raises(PublicationUnknown):
         publisher(kept, marketplace).publish(row_of(kept), THANKS)
     marketplace.takes = "shows"
     looked = marketplace.reads
 
-    later = publisher(kept, marketplace, lambda: NOON + CLAIM + 5 * MINUTE)
+    later = publisher(kept, marketplace, lambda: NOON + CLAIM_TTL + 5 * MINUTE)
     assert later.publish(row_of(kept), THANKS).state == "published"
 
     assert marketplace.written == [THANKS, THANKS]
@@ -257,15 +257,15 @@ def test_what_was_written_stays_sent_though_it_cannot_be_read_back(kept):
 
 def test_a_service_that_stops_before_anything_is_written_gives_the_review_back(kept):
     marketplace = Marketplace(a_review())
-    marketplace.read = raising(Stopped())
+    marketplace.read = raising(ShutdownRequested())
 
-    with pytest.raises(Stopped):
+    with pytest.raises(ShutdownRequested):
         publisher(kept, marketplace).publish(row_of(kept), THANKS)
 
     assert row_of(kept).answer_claimed_at is None
 
 
-@pytest.mark.parametrize("error", [Stopped(), ZeroDivisionError()], ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("error", [ShutdownRequested(), ZeroDivisionError()], ids=lambda error: type(error).__name__)
 def test_whatever_cuts_off_the_writing_the_review_is_not_answered_again_before_it_is_known(kept, error):
     marketplace = Marketplace(a_review(), takes=(error, False))
 
@@ -281,7 +281,7 @@ def test_whatever_cuts_off_the_writing_the_review_is_not_answered_again_before_i
 def test_a_text_that_the_marketplace_would_not_take_is_said_before_anything_is_sent(kept, text):
     marketplace = Marketplace(a_review())
 
-    with pytest.raises(UnfitAnswer, match=f"2 to 5000 characters, not {len(text.strip())}"):
+    with pytest.raises(InvalidAnswer, match=f"2 to 5000 characters, not {len(text.strip())}"):
         publisher(kept, marketplace).publish(row_of(kept), text)
 
     assert (marketplace.written, marketplace.reads) == ([], 0)

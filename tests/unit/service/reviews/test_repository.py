@@ -6,11 +6,11 @@ import pytest
 from sqlalchemy import event, text, update
 
 from service.advice.queue import AdviceQueue
-from service.database.keyset import NoSuchRow
+from service.database.keyset import UnknownCursor
 from service.database.tables import AdviceRow, ReviewRow
 from service.database.upsert import Saved
 from service.integrations.marketplace import IN_MODERATION
-from service.reviews.repository import ReviewNotFound, ReviewRepository, Wanted
+from service.reviews.repository import ReviewFilter, ReviewNotFound, ReviewRepository
 from telemetry.database import create_engine, transaction
 from tests.support.fakes import (
     MINUTE,
@@ -129,7 +129,10 @@ def test_of_one_review_twice_in_a_batch_the_later_reading_counts(kept):
 
     assert kept.save([newer, older, a_review(2)], LATER) == Saved(new=2, unchanged=1)
 
-    assert {row.external_id: row.text for row in kept.page(Wanted())} == {"review-1": "new", "review-2": "Fits well."}
+    assert {row.external_id: row.text for row in kept.page(ReviewFilter())} == {
+        "review-1": "new",
+        "review-2": "Fits well.",
+    }
 
 
 @on_sqlite
@@ -178,7 +181,10 @@ def test_an_answer_that_is_known_is_not_forgotten_by_a_marketplace_that_does_not
 def test_advice_is_due_for_a_new_review_that_waits_and_for_no_other(kept):
     kept.save([a_review(1), answered(2)], LATER)
 
-    assert {row.external_id: row.advice_due_at for row in kept.page(Wanted())} == {"review-1": LATER, "review-2": None}
+    assert {row.external_id: row.advice_due_at for row in kept.page(ReviewFilter())} == {
+        "review-1": LATER,
+        "review-2": None,
+    }
 
 
 def test_advice_that_was_given_is_not_due_again_when_the_review_changes(kept):
@@ -223,7 +229,9 @@ def test_only_that_review_of_that_marketplace_is_gone(kept):
 
     kept.mark_gone("wb", "review-1", LATER)
 
-    assert [(row.marketplace, row.external_id) for row in kept.page(Wanted()) if row.gone_at] == [("wb", "review-1")]
+    assert [(row.marketplace, row.external_id) for row in kept.page(ReviewFilter()) if row.gone_at] == [
+        ("wb", "review-1")
+    ]
 
 
 def test_a_review_that_was_read_later_is_not_gone(kept):
@@ -322,7 +330,7 @@ def test_pages_go_from_the_newest_to_the_oldest(kept):
     kept.save([a_review(number, created_at=same) for number in (1, 2, 3)] + [a_review(4), a_review(5)], NOON)
 
     pages, before = [], None
-    while rows := kept.page(Wanted(), before=before, limit=2):
+    while rows := kept.page(ReviewFilter(), before=before, limit=2):
         pages.append(ids(rows))
         before = rows[-1].id
 
@@ -333,21 +341,21 @@ def test_pages_go_from_the_newest_to_the_oldest(kept):
 def test_a_page_behind_a_review_that_is_not_there_is_none(kept):
     kept.save([a_review(1)], NOON)
 
-    with pytest.raises(NoSuchRow, match="before=99: there is no row of that id"):
-        kept.page(Wanted(), before=99)
+    with pytest.raises(UnknownCursor, match="before=99: there is no row of that id"):
+        kept.page(ReviewFilter(), before=99)
 
 
 def test_a_page_has_what_is_wanted(kept):
     kept.save([a_review(1), a_review(2, rating=1), a_review(3, marketplace="ozon"), answered(4, rating=1)], NOON)
     wanted = {
-        Wanted(): [4, 3, 2, 1],
-        Wanted(marketplace="ozon"): [3],
-        Wanted(rating=1): [4, 2],
-        Wanted(rating=2): [],
-        Wanted(answered=True): [4],
-        Wanted(answered=False, marketplace="wb"): [2, 1],
-        Wanted(since=a_review(2).created_at): [4, 3, 2],
-        Wanted(since=a_review(2).created_at, rating=1, answered=False): [2],
+        ReviewFilter(): [4, 3, 2, 1],
+        ReviewFilter(marketplace="ozon"): [3],
+        ReviewFilter(rating=1): [4, 2],
+        ReviewFilter(rating=2): [],
+        ReviewFilter(answered=True): [4],
+        ReviewFilter(answered=False, marketplace="wb"): [2, 1],
+        ReviewFilter(since=a_review(2).created_at): [4, 3, 2],
+        ReviewFilter(since=a_review(2).created_at, rating=1, answered=False): [2],
     }
 
     found = {each: [int(name.removeprefix("review-")) for name in ids(kept.page(each))] for each in wanted}
@@ -357,12 +365,12 @@ def test_a_page_has_what_is_wanted(kept):
 
 def test_what_is_added_between_pages_moves_nothing(kept):
     kept.save([a_review(number) for number in range(1, 6)], NOON)
-    first = kept.page(Wanted(), limit=2)
+    first = kept.page(ReviewFilter(), limit=2)
 
     same_moment_as_the_last, older = first[-1].created_at, a_review(2).created_at - MINUTE / 2
     kept.save([a_review(9), a_review(8, created_at=same_moment_as_the_last), a_review(7, created_at=older)], LATER)
     pages, before = [ids(first)], first[-1].id
-    while rows := kept.page(Wanted(), before=before, limit=2):
+    while rows := kept.page(ReviewFilter(), before=before, limit=2):
         pages.append(ids(rows))
         before = rows[-1].id
 
@@ -419,9 +427,9 @@ def test_what_is_asked_often_is_answered_by_one_index(engine, kept):
         ("ix_reviews_waiting", lambda: kept.missed("wb", LATER, 10)),
         ("ix_reviews_in_moderation", lambda: kept.in_moderation("wb", LATER, 10)),
         ("ix_reviews_due", lambda: lease(engine)),
-        ("ix_reviews_created_at_id", lambda: kept.page(Wanted(), limit=10)),
-        ("ix_reviews_created_at_id", lambda: kept.page(Wanted(), before=1000)),
-        ("ix_reviews_marketplace_created_at_id", lambda: kept.page(Wanted(marketplace="ozon"), before=1000)),
+        ("ix_reviews_created_at_id", lambda: kept.page(ReviewFilter(), limit=10)),
+        ("ix_reviews_created_at_id", lambda: kept.page(ReviewFilter(), before=1000)),
+        ("ix_reviews_marketplace_created_at_id", lambda: kept.page(ReviewFilter(marketplace="ozon"), before=1000)),
         (unique, lambda: kept.mark_seen("wb", ["review-1"], NOON)),
         (unique, lambda: kept.mark_gone("wb", "review-1", NOON)),
         (unique, lambda: kept.save([a_review(1)], NOON)),

@@ -3,16 +3,16 @@ from datetime import timedelta
 
 import pytest
 
-from service.database.tables import InvalidRow, ReviewRow
-from service.integrations.http.errors import Paused, Refused, Unreachable
-from service.integrations.marketplace import IN_MODERATION, Invalid
+from service.database.tables import InvalidRowRow, ReviewRow
+from service.integrations.http.errors import RateLimited, Rejected, Unreachable
+from service.integrations.marketplace import IN_MODERATION, InvalidPayload
 from service.reviews import sync
 from service.reviews.repository import ReviewRepository
 from service.reviews.sync import ReviewSync
 from telemetry.database import transaction
 from tests.support.fakes import CUT, MINUTE, NOON, Clock, Shelf, Shop, a_review, answered, on_sqlite, rows_of
 
-PAUSED = Paused("wb", NOON + 60 * MINUTE)
+PAUSED = RateLimited("wb", NOON + 60 * MINUTE)
 
 
 class Synced:
@@ -144,12 +144,12 @@ def test_one_that_cannot_be_read_alone_is_kept_aside_and_the_next_is_looked_at(e
 
     shop.unanswered[0].pages_of = [[]]
     shop.now = {
-        "review-1": Invalid(external_id="review-1", reason="rating is missing", payload={}),
+        "review-1": InvalidPayload(external_id="review-1", reason="rating is missing", payload={}),
         "review-2": answered(2, as_of=NOON + MINUTE),
     }
     done = synced(shop)
 
-    [kept] = rows_of(engine, InvalidRow)
+    [kept] = rows_of(engine, InvalidRowRow)
     assert (kept.source, kept.reason) == ("wb.reviews", "rating is missing")
     assert done == counted(invalid=1, changed=1)
     assert not synced.rows()["review-1"].gone_at
@@ -162,7 +162,7 @@ def test_who_was_looked_at_lets_the_others_have_their_turn(synced, monkeypatch):
     synced(shop)
 
     shop.unanswered[0].pages_of = [[]]
-    shop.now = {"review-1": Invalid(external_id="review-1", reason="rating is missing", payload={})}
+    shop.now = {"review-1": InvalidPayload(external_id="review-1", reason="rating is missing", payload={})}
     synced(shop)
     synced(shop)
 
@@ -175,9 +175,9 @@ def test_one_that_the_marketplace_never_lets_be_read_is_not_in_the_way_of_the_ot
     synced(shop)
 
     shop.unanswered[0].pages_of = [[]]
-    shop.now = {"review-1": Refused("no"), "review-2": answered(2, as_of=NOON + MINUTE)}
+    shop.now = {"review-1": Rejected("no"), "review-2": answered(2, as_of=NOON + MINUTE)}
     for _ in range(2):
-        with pytest.raises(Refused):
+        with pytest.raises(Rejected):
             synced(shop)
 
     assert shop.read_alone == ["review-1", "review-2", "review-1"]

@@ -16,8 +16,8 @@ from service.sandbox.credentials import OZON_API_KEY, OZON_CLIENT_ID
 from service.sandbox.journal import Journal
 from service.sandbox.options import Options
 from service.sandbox.ozon.service import OzonFake
-from service.sandbox.service import Fake, Ground
-from service.sandbox.simulation import World
+from service.sandbox.service import Environment, FakeService
+from service.sandbox.simulation import Simulation
 
 EPOCH = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -44,17 +44,17 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-def ground_of(clock: HandClock) -> Callable[..., Ground]:
+def ground_of(clock: HandClock) -> Callable[..., Environment]:
     """Makes the ground of seed 1; `journal` may be one that another ground has left."""
 
-    def make(journal: Journal | None = None, **options: object) -> Ground:
+    def make(journal: Journal | None = None, **options: object) -> Environment:
         journal = journal or Journal()
-        return Ground(World(1, journal.begin(1, EPOCH), clock), journal, Options(**options))
+        return Environment(Simulation(1, journal.begin(1, EPOCH), clock), journal, Options(**options))
 
     return make
 
 
-def mounted(fake: Fake) -> Starlette:
+def mounted(fake: FakeService) -> Starlette:
     """The fake's routes below their prefixes, as the sandbox serves them, without its faults."""
     routes: list[BaseRoute] = []
     for prefix, served in fake.routes().items():
@@ -63,7 +63,7 @@ def mounted(fake: Fake) -> Starlette:
 
 
 @pytest.fixture
-def client_of() -> Callable[[Fake], TestClient]:
+def client_of() -> Callable[[FakeService], TestClient]:
     return lambda fake: TestClient(mounted(fake))
 
 
@@ -103,7 +103,7 @@ class OzonSeller:
 
 @pytest.fixture
 def ozon_of(
-    ground_of: Callable[..., Ground], client_of: Callable[[Fake], TestClient], clock: HandClock
+    ground_of: Callable[..., Environment], client_of: Callable[[FakeService], TestClient], clock: HandClock
 ) -> Callable[..., OzonSeller]:
     """Makes a fake Ozon and its seller, who may call as often as needed unless `ozon_per_second` is given."""
 

@@ -8,8 +8,8 @@ import pytest
 
 from service.sandbox import credentials
 from service.sandbox.journal import Journal
-from service.sandbox.simulation import Timeline, World, utcnow
-from service.sandbox.token_bucket import Bucket
+from service.sandbox.simulation import Simulation, Timeline, utcnow
+from service.sandbox.token_bucket import TokenBucket
 from tests.support.processes import ROOT
 
 EPOCH = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
@@ -18,28 +18,28 @@ MINUTE = timedelta(minutes=1)
 
 
 def test_the_same_key_gives_the_same_numbers_whatever_was_asked_before():
-    one, other = World(1, EPOCH), World(1, EPOCH)
+    one, other = Simulation(1, EPOCH), Simulation(1, EPOCH)
     other.random("orders", 7).random()
 
     assert one.random("orders", 8).random() == other.random("orders", 8).random()
     assert one.random("orders", 8).random() != one.random("orders", 9).random()
-    assert one.random("orders", 8).random() != World(2, EPOCH).random("orders", 8).random()
+    assert one.random("orders", 8).random() != Simulation(2, EPOCH).random("orders", 8).random()
 
 
 def test_numbers_are_the_same_in_every_process():
     program = (
-        "from datetime import *; from service.sandbox.simulation import World; "
-        "print(World(1, datetime.now(UTC)).random('a', 1).random())"
+        "from datetime import *; from service.sandbox.simulation import Simulation; "
+        "print(Simulation(1, datetime.now(UTC)).random('a', 1).random())"
     )
     told = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True, timeout=30
     )
 
-    assert float(told.stdout) == World(1, EPOCH).random("a", 1).random()
+    assert float(told.stdout) == Simulation(1, EPOCH).random("a", 1).random()
 
 
 def test_a_frozen_world_stands_still_until_it_lives_again(clock):
-    world = World(1, EPOCH, clock)
+    world = Simulation(1, EPOCH, clock)
     before = world.now()
 
     world.freeze()
@@ -52,12 +52,12 @@ def test_a_frozen_world_stands_still_until_it_lives_again(clock):
 
 
 def test_a_world_goes_by_the_clock_on_the_wall_unless_it_is_given_another():
-    assert abs(World(1, EPOCH).now() - utcnow()) < timedelta(seconds=5)
+    assert abs(Simulation(1, EPOCH).now() - utcnow()) < timedelta(seconds=5)
 
 
 def test_things_lie_evenly_before_the_epoch_and_one_in_each_period_after_it(clock):
     clock.now = EPOCH
-    line = Timeline(World(1, EPOCH, clock), 4, 4 * HOUR, MINUTE)
+    line = Timeline(Simulation(1, EPOCH, clock), 4, 4 * HOUR, MINUTE)
     whole = EPOCH.replace(microsecond=123000)
 
     moments = [line.moment(number) for number in range(6)]
@@ -79,7 +79,7 @@ def test_things_lie_evenly_before_the_epoch_and_one_in_each_period_after_it(cloc
 
 
 def test_a_world_without_a_backlog_begins_at_the_epoch_and_nothing_comes_before_it(clock):
-    line = Timeline(World(1, EPOCH, clock), 0, HOUR, MINUTE)
+    line = Timeline(Simulation(1, EPOCH, clock), 0, HOUR, MINUTE)
 
     clock.now = EPOCH - HOUR
     assert line.count() == 0
@@ -192,7 +192,7 @@ def test_what_is_forgotten_is_in_the_file_all_the_same(journal_at, path):
 
 
 def test_a_bucket_lets_its_burst_through_and_then_one_in_each_interval(clock):
-    bucket = Bucket(2.0, 3, clock.seconds)
+    bucket = TokenBucket(2.0, 3, clock.seconds)
 
     assert [bucket.take() for _ in range(4)] == [0.0, 0.0, 0.0, 2.0]
     clock.advance(timedelta(seconds=1.5))
@@ -202,7 +202,7 @@ def test_a_bucket_lets_its_burst_through_and_then_one_in_each_interval(clock):
 
 
 def test_a_bucket_says_what_is_left_and_when_it_is_full_again_and_is_never_more_than_full(clock):
-    bucket = Bucket(2.0, 3, clock.seconds)
+    bucket = TokenBucket(2.0, 3, clock.seconds)
     bucket.take()
 
     assert (bucket.remaining, bucket.until_full) == (2, pytest.approx(2.0))
@@ -211,7 +211,7 @@ def test_a_bucket_says_what_is_left_and_when_it_is_full_again_and_is_never_more_
 
 
 def test_a_bucket_may_be_asked_for_many_at_once_and_a_refusal_takes_nothing(clock):
-    bucket = Bucket(0.5, 100, clock.seconds)
+    bucket = TokenBucket(0.5, 100, clock.seconds)
 
     assert bucket.take(60) == 0.0
     assert bucket.take(60) == pytest.approx(10.0)

@@ -12,15 +12,15 @@ import time
 import psutil
 import pytest
 
-from service.sandbox.supervisor import Keeper, answers, listens
+from service.sandbox.supervisor import SandboxProcess, is_port_taken, is_sandbox_at
 from tests.support.processes import Programs, eventually, free_port
 from tests.support.sandboxes import World
 
 HOST = "127.0.0.1"
 PARENT = """
 import pathlib, sys, time
-from service.sandbox.supervisor import Keeper
-keeper = Keeper("127.0.0.1", int(sys.argv[1]), pathlib.Path("journal.jsonl"))
+from service.sandbox.supervisor import SandboxProcess
+keeper = SandboxProcess("127.0.0.1", int(sys.argv[1]), pathlib.Path("journal.jsonl"))
 keeper.start()
 assert keeper.wait(60)
 print("up", flush=True)
@@ -38,7 +38,7 @@ def keeper_of(tmp_path):
     made = []
 
     def make(port, *arguments):
-        made.append(Keeper(HOST, port, tmp_path / "journal.jsonl", arguments))
+        made.append(SandboxProcess(HOST, port, tmp_path / "journal.jsonl", arguments))
         return made[-1]
 
     yield make
@@ -103,7 +103,7 @@ def test_the_sandbox_is_there_again_when_it_is_killed_with_the_same_world_and_go
     assert "Seed 7," in page
     assert second.pid != first.pid
     assert not second.is_running()
-    assert not listens(HOST, port)
+    assert not is_port_taken(HOST, port)
     assert errors(caplog) == []
 
 
@@ -133,7 +133,7 @@ def test_a_sandbox_that_is_there_already_is_as_good_and_outlives_the_keeper(keep
     second.stop()
 
     assert second._process is None
-    assert answers(HOST, port)
+    assert is_sandbox_at(HOST, port)
 
 
 def test_a_port_that_something_else_has_is_one_line_and_costs_nothing(keeper_of, foreign, caplog):
@@ -215,7 +215,7 @@ def test_a_keeper_that_was_never_started_is_stopped_at_once_and_one_that_stops_b
     keeper._begin()
 
     assert keeper._process is None
-    assert not listens(HOST, port)
+    assert not is_port_taken(HOST, port)
 
 
 def test_no_sandbox_outlives_a_service_that_is_killed(port, tmp_path):
@@ -229,7 +229,7 @@ def test_no_sandbox_outlives_a_service_that_is_killed(port, tmp_path):
         program.process.wait(10)
 
         sandbox.wait(10)
-        assert not listens(HOST, port)
+        assert not is_port_taken(HOST, port)
     finally:
         programs.kill()
 
@@ -246,12 +246,12 @@ def test_whoever_does_not_say_that_it_is_a_sandbox_is_none(answer):
 
         thread = threading.Thread(target=serve)
         thread.start()
-        found = answers(HOST, server.getsockname()[1])
+        found = is_sandbox_at(HOST, server.getsockname()[1])
         thread.join(10)
 
     assert not found
 
 
 def test_where_nobody_listens_nobody_answers(port):
-    assert not answers(HOST, port)
-    assert not listens(HOST, port)
+    assert not is_sandbox_at(HOST, port)
+    assert not is_port_taken(HOST, port)

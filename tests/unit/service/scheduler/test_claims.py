@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.scheduler.claims import LEASE, Claims, new_holder
+from service.scheduler.claims import LEASE_SECONDS, Claims, new_owner
 from telemetry.database import create_engine
 
 FIRST = datetime(2025, 10, 2, 12, tzinfo=UTC)
@@ -15,7 +15,7 @@ RACERS = 8
 
 def claimed(claims, job_name, tick):
     """Take a tick, and if it is had, end its run at once."""
-    holder = new_holder()
+    holder = new_owner()
     taken = claims.take(job_name, tick, holder)
     if taken == "mine":
         claims.release(job_name, holder)
@@ -57,7 +57,7 @@ def test_a_tick_that_finds_the_run_before_it_is_passed_over_by_one_of_all_who_co
     claims = Claims(engine)
     claims.take("sync", FIRST, "run")
 
-    told = [claims.take("sync", SECOND, new_holder()) for _ in range(3)]
+    told = [claims.take("sync", SECOND, new_owner()) for _ in range(3)]
 
     assert told == ["running", "taken", "taken"]
 
@@ -75,9 +75,9 @@ def test_a_run_keeps_its_lease_as_long_as_it_says_that_it_goes_on(sqlite_engine)
     claims.take("sync", FIRST, "run")
 
     for tick in TICKS[1:5]:
-        now[0] += LEASE - 1
+        now[0] += LEASE_SECONDS - 1
         assert claims.extend("sync", "run")
-        assert claims.take("sync", tick, new_holder()) == "running"
+        assert claims.take("sync", tick, new_owner()) == "running"
 
 
 def test_the_lease_of_a_killed_run_ends_by_itself_and_it_is_told_so_if_it_lives(sqlite_engine):
@@ -85,7 +85,7 @@ def test_the_lease_of_a_killed_run_ends_by_itself_and_it_is_told_so_if_it_lives(
     claims = Claims(sqlite_engine, lambda: now[0])
     claims.take("sync", FIRST, "run")
 
-    now[0] += LEASE + 1
+    now[0] += LEASE_SECONDS + 1
 
     assert claims.take("sync", SECOND, "next") == "mine"
     assert not claims.extend("sync", "run")
@@ -122,7 +122,7 @@ def test_of_many_that_want_a_tick_at_once_exactly_one_has_it(engine):
         claims, told = Claims(own), []
         for tick in TICKS:
             together.wait(30)
-            told.append((tick, claims.take("sync", tick, new_holder())))
+            told.append((tick, claims.take("sync", tick, new_owner())))
         return told
 
     with ThreadPoolExecutor(RACERS) as racers:

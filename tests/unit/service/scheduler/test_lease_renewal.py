@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from service.database.clock import SharedClock
-from service.integrations.http.sleep import Waiting
-from service.scheduler.lease_renewal import Leases
-from service.shutdown import Stopped, Stopping, cancel
+from service.database.clock import DatabaseClock
+from service.integrations.http.sleep import InstrumentedSleep
+from service.scheduler.lease_renewal import LeaseRenewer
+from service.shutdown import ShutdownRequested, StopSignal, cancel_thread
 
 AWAY = OperationalError("UPDATE", {}, ConnectionRefusedError("refused"))
 
@@ -41,7 +41,7 @@ def leases_of():
     made = []
 
     def make(claims):
-        made.append(Leases(claims, every=0.01))
+        made.append(LeaseRenewer(claims, every=0.01))
         return made[-1]
 
     yield make
@@ -91,22 +91,22 @@ def test_a_thread_is_cancelled_at_its_next_line():
             while True:
                 began.set()
                 time.sleep(0.001)
-        except Stopped as stopped:
+        except ShutdownRequested as stopped:
             raised.append(str(stopped))
 
     thread = threading.Thread(target=work)
     thread.start()
     assert began.wait(10)
 
-    assert cancel(thread)
+    assert cancel_thread(thread)
     thread.join(10)
 
     assert raised == ["the service stops"]
-    assert not cancel(thread)
+    assert not cancel_thread(thread)
 
 
 def test_a_thread_that_never_began_cannot_be_cancelled():
-    assert not cancel(threading.Thread())
+    assert not cancel_thread(threading.Thread())
 
 
 class Now:
@@ -119,7 +119,7 @@ class Now:
 
 def test_a_wait_is_as_long_as_it_was_asked_to_be_and_is_counted():
     waited = []
-    wait = Waiting(Stopping(), lambda *about: waited.append(about)).of("wb")
+    wait = InstrumentedSleep(StopSignal(), lambda *about: waited.append(about)).of("wb")
     began = time.monotonic()
 
     wait(0.05, "pace")
@@ -129,30 +129,30 @@ def test_a_wait_is_as_long_as_it_was_asked_to_be_and_is_counted():
 
 
 def test_a_wait_ends_as_soon_as_the_service_is_told_to_stop():
-    stopping = Stopping()
-    wait = Waiting(stopping, lambda *_about: None).of("wb")
+    stopping = StopSignal()
+    wait = InstrumentedSleep(stopping, lambda *_about: None).of("wb")
     threading.Timer(0.05, stopping.tell).start()
     began = time.monotonic()
 
-    with pytest.raises(Stopped, match="waits for wb"):
+    with pytest.raises(ShutdownRequested, match="waits for wb"):
         wait(60, "pace")
 
     assert time.monotonic() - began < 10
 
 
 def test_the_clock_of_one_machine_is_its_own(sqlite_engine):
-    assert SharedClock(sqlite_engine, lambda: 86_400.0).now() == datetime(1970, 1, 2, tzinfo=UTC)
+    assert DatabaseClock(sqlite_engine, lambda: 86_400.0).now() == datetime(1970, 1, 2, tzinfo=UTC)
 
 
 def test_the_clock_of_several_machines_is_the_databases(postgres_engine):
-    half_a_minute_slow = SharedClock(postgres_engine, lambda: time.time() - 30)
+    half_a_minute_slow = DatabaseClock(postgres_engine, lambda: time.time() - 30)
 
     assert abs((half_a_minute_slow.now() - datetime.now(UTC)).total_seconds()) < 5
 
 
 def test_a_database_that_is_away_leaves_the_difference_as_it_was(postgres_engine):
     ticks = Now()
-    clock = SharedClock(postgres_engine, lambda: time.time() - 30, ticks)
+    clock = DatabaseClock(postgres_engine, lambda: time.time() - 30, ticks)
     clock.now()
     clock._engine = type(
         "Gone", (), {"dialect": postgres_engine.dialect, "connect": lambda self: (_ for _ in ()).throw(AWAY)}

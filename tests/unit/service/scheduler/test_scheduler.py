@@ -8,12 +8,12 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
-from service.integrations.http.sleep import Waiting
+from service.integrations.http.sleep import InstrumentedSleep
 from service.jobs.schedule import Every
 from service.scheduler.job import Job, Schedule
-from service.scheduler.scheduler import LONGEST_SLEEP, MOST_AT_ONCE, Scheduler, Watch, run_job
+from service.scheduler.scheduler import MAX_CONCURRENT_ATTEMPTS, MAX_SLEEP, Scheduler, SchedulerHooks, execute_job
 from service.settings import Settings
-from service.shutdown import Stopping
+from service.shutdown import StopSignal
 from telemetry.error_text import CheckFailed
 from telemetry.jobs import monitor
 from telemetry.jobs.monitor import JobMonitoring
@@ -163,7 +163,7 @@ def test_the_next_step_is_wanted_at_the_first_tick_of_all_jobs(scheduler_of):
 
     assert scheduler_of(hourly, minutely(Work())).step(NOON) == NOON + MINUTE
     assert scheduler_of(hourly).step(NOON) == NOON + timedelta(hours=1)
-    assert scheduler_of().step(NOON) == NOON + LONGEST_SLEEP
+    assert scheduler_of().step(NOON) == NOON + MAX_SLEEP
 
 
 def test_a_job_that_is_not_scheduled_does_not_run(scheduler_of):
@@ -179,7 +179,7 @@ def test_a_job_that_is_not_scheduled_does_not_run(scheduler_of):
 
 def test_a_job_that_is_still_running_lets_its_tick_pass_and_says_so(scheduler_of, caplog):
     work, ticks, skipped = Work(waits=True), Ticks(), []
-    scheduler = scheduler_of(minutely(work), claims=ticks, watch=Watch(skipped.append))
+    scheduler = scheduler_of(minutely(work), claims=ticks, watch=SchedulerHooks(skipped.append))
     scheduler.step(NOON)
     scheduler.step(NOON + MINUTE)
     assert work.began.acquire(timeout=30)
@@ -230,7 +230,7 @@ def test_no_more_than_eight_attempts_at_a_job_wait_at_once(scheduler_of):
             return super().take(*arguments, **how)
 
     may_end, skipped = threading.Event(), []
-    scheduler = scheduler_of(minutely(Work()), claims=Hanging(), watch=Watch(skipped.append))
+    scheduler = scheduler_of(minutely(Work()), claims=Hanging(), watch=SchedulerHooks(skipped.append))
     scheduler.step(NOON)
 
     for minutes in range(1, 13):
@@ -238,13 +238,13 @@ def test_no_more_than_eight_attempts_at_a_job_wait_at_once(scheduler_of):
     waiting = len(scheduler._running)
     may_end.set()
 
-    assert waiting == MOST_AT_ONCE
-    assert len(skipped) >= 12 - MOST_AT_ONCE
+    assert waiting == MAX_CONCURRENT_ATTEMPTS
+    assert len(skipped) >= 12 - MAX_CONCURRENT_ATTEMPTS
 
 
 def test_a_service_that_was_told_to_stop_begins_nothing(scheduler_of):
     work = Work()
-    scheduler = scheduler_of(minutely(work), watch=Watch(may_begin=lambda: False))
+    scheduler = scheduler_of(minutely(work), watch=SchedulerHooks(may_begin=lambda: False))
     scheduler.step(NOON)
 
     scheduler.step(NOON + MINUTE)
@@ -293,7 +293,7 @@ def test_a_run_is_recorded_with_its_tick_and_with_what_the_job_returns(scheduler
 
 
 def test_a_run_has_its_deadline_while_it_goes_on(runs):
-    run_job(replace(minutely(Work({})), max_runtime=timedelta(minutes=10)), CONTEXT)
+    execute_job(replace(minutely(Work({})), max_runtime=timedelta(minutes=10)), CONTEXT)
 
     begun, _ = runs
     assert (begun.status, begun.deadline_at) == ("running", begun.started_at + timedelta(minutes=10))
@@ -301,7 +301,7 @@ def test_a_run_has_its_deadline_while_it_goes_on(runs):
 
 def test_a_run_that_somebody_asked_for_has_no_tick_and_what_it_raises_is_theirs(runs):
     with pytest.raises(ValueError, match="no such shop"):
-        run_job(minutely(Work(error=ValueError("no such shop"))), CONTEXT)
+        execute_job(minutely(Work(error=ValueError("no such shop"))), CONTEXT)
 
     [run] = ended(runs)
     assert (run.status, run.error_message, run.scheduled_for) == ("failed", "no such shop", None)
@@ -381,9 +381,9 @@ def test_a_job_that_waits_for_its_turn_when_the_service_stops_is_recorded_as_can
 ):
     def waits(_context):
         began.set()
-        Waiting(stopping, lambda *_about: None).of("ozon")(60, "pace")
+        InstrumentedSleep(stopping, lambda *_about: None).of("ozon")(60, "pace")
 
-    stopping, began = Stopping(), threading.Event()
+    stopping, began = StopSignal(), threading.Event()
     scheduler = scheduler_of(minutely(waits))
     scheduler.step(NOON)
     scheduler.step(NOON + MINUTE)

@@ -3,9 +3,9 @@ from decimal import Decimal
 
 import pytest
 
-from service.database.tables import InvalidRow
+from service.database.tables import InvalidRowRow
 from service.sync import invalid_rows
-from service.sync.invalid_rows import Aside
+from service.sync.invalid_rows import InvalidRows
 from telemetry.database import transaction
 from tests.support.fakes import MINUTE, NOON, on_sqlite, plans_of, rows_of, unreadable
 
@@ -18,7 +18,7 @@ SOURCE = "wb.orders"
 def keep(engine):
     def keep(*rows, now=NOON, source=SOURCE):
         with transaction(engine) as session:
-            Aside(session, source).keep(rows, now)
+            InvalidRows(session, source).keep(rows, now)
 
     return keep
 
@@ -27,19 +27,19 @@ def keep(engine):
 def forget(engine):
     def forget(*external_ids, source=SOURCE):
         with transaction(engine) as session:
-            Aside(session, source).forget(external_ids)
+            InvalidRows(session, source).forget(external_ids)
 
     return forget
 
 
 def kept(engine):
-    return [(row.source, row.external_id, row.times) for row in rows_of(engine, InvalidRow)]
+    return [(row.source, row.external_id, row.times) for row in rows_of(engine, InvalidRowRow)]
 
 
 def test_a_row_is_kept_with_its_reason_and_what_there_was_of_it(engine, keep):
     keep(unreadable(1, reason="date is missing", payload={"nmId": 245901773, "size": "M", "date": None}))
 
-    [row] = rows_of(engine, InvalidRow)
+    [row] = rows_of(engine, InvalidRowRow)
     assert (row.source, row.external_id, row.reason) == (SOURCE, "order-1", "date is missing")
     assert row.payload == {"nmId": 245901773, "size": "M", "date": None}
     assert (row.first_seen_at, row.last_seen_at, row.times) == (NOON, NOON, 1)
@@ -49,7 +49,7 @@ def test_the_same_again_is_counted_and_not_kept_twice(engine, keep):
     keep(unreadable(1), unreadable(1))
     keep(unreadable(1), now=LATER)
 
-    [row] = rows_of(engine, InvalidRow)
+    [row] = rows_of(engine, InvalidRowRow)
     assert (row.first_seen_at, row.last_seen_at, row.times) == (NOON, LATER, 3)
 
 
@@ -66,7 +66,7 @@ def test_the_same_is_the_same_in_whatever_order_its_fields_come(engine, keep):
 @pytest.mark.parametrize("other", [{"reason": "no number"}, {"payload": {}}, {"external_id": None}], ids=str)
 def test_what_differs_in_anything_is_another(sqlite_engine, other):
     with transaction(sqlite_engine) as session:
-        Aside(session, SOURCE).keep([unreadable(1), unreadable(1, **other)], NOON)
+        InvalidRows(session, SOURCE).keep([unreadable(1), unreadable(1, **other)], NOON)
 
     assert [times for *_, times in kept(sqlite_engine)] == [1, 1]
 
@@ -93,7 +93,7 @@ def test_what_was_read_well_is_forgotten_whatever_was_wrong_with_it(engine, keep
 
 
 def test_of_too_many_the_oldest_go_and_only_of_this_source(engine, keep, monkeypatch):
-    monkeypatch.setattr(invalid_rows, "MOST", 3)
+    monkeypatch.setattr(invalid_rows, "MAX_ROWS_PER_SOURCE", 3)
     keep(*(unreadable(number) for number in range(3)), source="ozon.orders")
 
     keep(*(unreadable(number) for number in range(2, 5)))
@@ -120,7 +120,7 @@ def test_what_databases_do_not_take_is_kept_without_it_and_is_still_the_same(eng
     keep(bad)
     keep(bad, now=MUCH_LATER)
 
-    [row] = rows_of(engine, InvalidRow)
+    [row] = rows_of(engine, InvalidRowRow)
     assert (len(row.external_id), len(row.reason), row.times) == (100, 500, 2)
     assert "\x00" not in row.external_id + row.reason
     assert row.payload == {

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy.exc import NoResultFound
 
 from service.database.tables import SyncPositionRow
-from service.sync.positions import Positions
+from service.sync.positions import SyncPositions
 from telemetry.database import transaction
 from tests.support.fakes import MINUTE, NOON, on_sqlite, rows_of
 
@@ -21,7 +21,7 @@ def positions(engine):
         def __getattr__(self, name):
             def call(*args):
                 with transaction(engine) as session:
-                    return getattr(Positions(session), name)(*args)
+                    return getattr(SyncPositions(session), name)(*args)
 
             return call
 
@@ -81,7 +81,7 @@ def test_a_move_that_is_rolled_back_has_not_been_made(engine, positions):
     positions.begin(NAME, NOON)
 
     with transaction(engine) as session:
-        Positions(session).move(NAME, {"page": 1}, LATER)
+        SyncPositions(session).move(NAME, {"page": 1}, LATER)
         session.get_transaction().rollback()
 
     assert positions.begin(NAME, LATER) == ({}, NOON)

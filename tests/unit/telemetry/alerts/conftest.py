@@ -18,15 +18,15 @@ from pydantic import SecretStr
 from telemetry.alerts.alert import Alert, AlertLevel
 from telemetry.alerts.channels.telegram import Bot, Telegram
 from telemetry.alerts.channels.webhook import Webhook
-from telemetry.alerts.dispatch.delivery_telemetry import Delivery
+from telemetry.alerts.dispatch.delivery_telemetry import DeliveryTelemetry
 from telemetry.alerts.dispatch.dispatcher import Dispatcher, Sender
 from telemetry.alerts.incident import Incident
-from telemetry.alerts.intake.deduplicator import Desk
+from telemetry.alerts.intake.deduplicator import Deduplicator
 from telemetry.alerts.outbox.file import FILE, Outbox
-from telemetry.alerts.outbox.incidents import Reports
-from telemetry.alerts.outbox.leases import Leases
-from telemetry.alerts.outbox.notifications import Posts
-from telemetry.alerts.outbox.queries import Overview
+from telemetry.alerts.outbox.incidents import IncidentRepository
+from telemetry.alerts.outbox.leases import OutboxLeases
+from telemetry.alerts.outbox.notifications import NotificationRepository
+from telemetry.alerts.outbox.queries import AlertQueries
 from telemetry.alerts.outbox.silences import Silences
 from tests.support.telegram_server import NOON, TELEGRAM_CHAT_ID, TELEGRAM_TOKEN, URL, HandClock, Killed, StrictTelegram
 
@@ -83,8 +83,8 @@ class Measured:
         self.meter = self.meters.get_meter("tests")
         self.dropped = self.meter.create_counter("telemetry.dropped")
 
-    def delivery(self, trace_url: str = "") -> Delivery:
-        return Delivery(self.tracers.get_tracer("tests"), self.meter, self.dropped, trace_url)
+    def delivery(self, trace_url: str = "") -> DeliveryTelemetry:
+        return DeliveryTelemetry(self.tracers.get_tracer("tests"), self.meter, self.dropped, trace_url)
 
     def points(self, name: str) -> dict[tuple[Any, ...], Any]:
         """The values of an instrument by its attributes' values."""
@@ -111,10 +111,14 @@ class Machine:
         """A process: what another one had in memory is gone with that."""
         self.outbox = Outbox(self.path)
         self._opened.append(self.outbox)
-        self.reports, self.posts, self.leases = Reports(self.outbox), Posts(self.outbox), Leases(self.outbox)
-        self.overview, self.silences = Overview(self.outbox), Silences(self.outbox)
+        self.reports, self.posts, self.leases = (
+            IncidentRepository(self.outbox),
+            NotificationRepository(self.outbox),
+            OutboxLeases(self.outbox),
+        )
+        self.overview, self.silences = AlertQueries(self.outbox), Silences(self.outbox)
         self.lost: list[tuple[int, str]] = []
-        self.desk = Desk(self.reports, lambda number, reason: self.lost.append((number, reason)))
+        self.desk = Deduplicator(self.reports, lambda number, reason: self.lost.append((number, reason)))
         self._senders += 1
         self.channels: list[Any] = [Telegram(Bot(**self._bot), httpx.Client(transport=self._transport))]
         self.make_dispatcher()

@@ -6,12 +6,12 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 from opentelemetry.sdk.trace import TracerProvider
 
-from telemetry.alerts.alert import LONGEST, AlertLevel
-from telemetry.alerts.intake.exporter import AlertExporter, telling
+from telemetry.alerts.alert import MAX_TEXT_LENGTH, AlertLevel
+from telemetry.alerts.intake.exporter import AlertExporter, notifying
 from telemetry.logs.filters import mark_reported
-from telemetry.logs.otel_handler import ExportHandler
-from telemetry.logs.source_location import place_of
-from telemetry.sdk.trace_suppression import untraced
+from telemetry.logs.otel_handler import OTelHandler
+from telemetry.logs.source_location import source_location
+from telemetry.sdk.trace_suppression import suppressed_context
 
 
 class Desk:
@@ -37,7 +37,7 @@ def log(desk):
     provider = LoggerProvider(shutdown_on_exit=False)
     provider.add_log_record_processor(SimpleLogRecordProcessor(AlertExporter(desk, lambda _context: True)))
     logger = logging.getLogger("shop.orders")
-    handler = ExportHandler(logging.ERROR, provider)
+    handler = OTelHandler(logging.ERROR, provider)
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
@@ -95,7 +95,7 @@ def test_repeats_are_known_by_where_they_come_from_and_not_by_their_words(log, d
     assert len(set(prints)) == 4
     assert desk.alerts[0].error == "ValueError: one"
     line = fails.__code__.co_firstlineno + 1
-    assert desk.alerts[0].place.endswith(f"test_alerts_alert.py:{line} in fails")
+    assert desk.alerts[0].place.endswith(f"test_alert.py:{line} in fails")
 
 
 def test_the_first_has_its_traceback_and_a_repeat_needs_none(log, desk):
@@ -143,7 +143,7 @@ def test_the_span_counts_inside_a_job_and_the_trace_is_kept(log, desk):
 def test_what_is_not_traced_has_no_trace(log, desk):
     from opentelemetry import context  # noqa: PLC0415  # beside its use
 
-    token = context.attach(untraced())
+    token = context.attach(suppressed_context())
     log.error("in a thread of the telemetry")
     context.detach(token)
 
@@ -161,9 +161,9 @@ def test_a_failure_of_the_database_says_so(log, desk):
 
 
 def test_what_goes_wrong_in_the_sending_is_no_alert(log, desk):
-    token = telling.set(True)
+    token = notifying.set(True)
     log.error("telegram is not there")
-    telling.reset(token)
+    notifying.reset(token)
 
     assert desk.alerts == []
 
@@ -190,9 +190,9 @@ def test_an_exception_that_takes_no_mark_is_an_alert_all_the_same(log, desk):
 
 
 def test_a_text_without_end_is_cut_in_its_middle(log, desk):
-    log.error("a" * (2 * LONGEST))
+    log.error("a" * (2 * MAX_TEXT_LENGTH))
 
-    assert len(desk.alerts[0].words) < LONGEST + 100
+    assert len(desk.alerts[0].words) < MAX_TEXT_LENGTH + 100
     assert "left out" in desk.alerts[0].words
 
 
@@ -204,7 +204,7 @@ def test_facts_that_are_none_are_left_out(log, desk, facts):
 
 
 def test_an_error_without_a_frame_of_ours_has_no_place():
-    assert place_of(ValueError("no")) == ""
+    assert source_location(ValueError("no")) == ""
 
 
 def test_a_mark_of_a_server_is_another_one(log, desk):

@@ -8,9 +8,9 @@ import pytest
 from telemetry import setup
 from telemetry.alerts import AlertLevel, get_alert_service
 from telemetry.alerts.outbox.channel_state import ChannelState
-from telemetry.alerts.outbox.queries import Counts
-from telemetry.alerts.pipeline import Alerts
-from telemetry.alerts.self_metrics import Accounts
+from telemetry.alerts.outbox.queries import AlertCounts
+from telemetry.alerts.pipeline import AlertPipeline
+from telemetry.alerts.self_metrics import AlertMetrics
 from telemetry.settings import TelemetrySettings
 from tests.unit.telemetry.alerts.conftest import Measured
 
@@ -99,7 +99,7 @@ def test_channels_are_those_that_are_configured_the_preferred_one_first(sqlite_e
     telemetry = setup.build(settings, sqlite_engine)
 
     assert [each.name for each in telemetry.alerts.channels] == ["telegram", "webhook"]
-    assert isinstance(telemetry.alerts, Alerts)
+    assert isinstance(telemetry.alerts, AlertPipeline)
     telemetry.shutdown()
 
 
@@ -110,7 +110,7 @@ class Overview:
     def counts(self, _now):
         if not self.answers:
             raise sqlite3.OperationalError
-        return Counts(2, 3, 1, 4, 90.0)
+        return AlertCounts(2, 3, 1, 4, 90.0)
 
     def channels(self):
         return [ChannelState("telegram", stopped="no")]
@@ -122,7 +122,7 @@ class Desk:
 
 def test_alerts_by_state_their_age_and_the_channels_are_measured_and_stay_when_nobody_answers():
     overview, now, measured = Overview(), [100.0], Measured()
-    Accounts(overview, Desk(), ["telegram", "webhook"], lambda: now[0]).observe(measured.meter)
+    AlertMetrics(overview, Desk(), ["telegram", "webhook"], lambda: now[0]).observe(measured.meter)
 
     first = measured.points("alert.incidents")
     overview.answers = False

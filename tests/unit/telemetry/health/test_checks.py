@@ -4,19 +4,22 @@ from pathlib import Path
 import psutil
 import pytest
 
+from telemetry import durations
 from telemetry.error_text import CheckFailed
 from telemetry.health import checks
 from telemetry.health.filesystem import Filesystem
 from telemetry.health.report import CheckResult
-from telemetry.health.system_resources import Resources
+from telemetry.health.system_resources import SystemResources
 from telemetry.health.usage import Usage
 
 GB = 1024**3
 MB = 1024**2
 
 
-def with_disks(*disks: Filesystem) -> Resources:
-    return Resources([Path(str(number)) for number in range(len(disks))], measure=lambda path: disks[int(str(path))])
+def with_disks(*disks: Filesystem) -> SystemResources:
+    return SystemResources(
+        [Path(str(number)) for number in range(len(disks))], measure=lambda path: disks[int(str(path))]
+    )
 
 
 def test_a_ping_is_timed():
@@ -70,7 +73,7 @@ def test_the_worst_disk_decides_by_space_or_inodes():
 
 @pytest.mark.parametrize(("threshold", "status"), [(45, "ok"), (44, "warning")])
 def test_memory_is_told_in_megabytes_and_percent(threshold, status):
-    resources = Resources([], read_memory=lambda: Usage(45 * MB, 100 * MB))
+    resources = SystemResources([], read_memory=lambda: Usage(45 * MB, 100 * MB))
 
     assert checks.memory(resources, threshold)() == CheckResult(status, {"available_mb": 55.0, "used_percent": 45})
 
@@ -109,4 +112,4 @@ def test_without_proc_the_uptime_is_counted_from_the_boot(tmp_path, content):
     ],
 )
 def test_a_duration_for_people_has_the_two_largest_units(seconds, words):
-    assert checks.human(seconds) == words
+    assert durations.format_duration(seconds) == words

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from telemetry.database import create_engine
-from telemetry.error_text import CheckFailed, describe
+from telemetry.error_text import CheckFailed, safe_text
 from telemetry.health.report import CheckResult, Report
 
 NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
@@ -79,7 +79,7 @@ def test_a_check_says_in_its_own_words_why_it_failed():
     error = CheckFailed("migrations are missing: run `alembic upgrade head`")
     error.__cause__ = ConnectionRefusedError(errno.ECONNREFUSED, "refused")
 
-    assert describe(error) == "migrations are missing: run `alembic upgrade head`"
+    assert safe_text(error) == "migrations are missing: run `alembic upgrade head`"
 
 
 def test_a_refused_database_is_described_without_its_host_port_user_and_password():
@@ -88,7 +88,7 @@ def test_a_refused_database_is_described_without_its_host_port_user_and_password
     error = connect_to(f"postgresql+psycopg://anna:very-secret@127.0.0.1:{port}/shop")
 
     assert str(port) in str(error)
-    assert describe(error) == "Connection refused"
+    assert safe_text(error) == "Connection refused"
 
 
 def test_a_locked_database_is_described(tmp_path):
@@ -103,13 +103,13 @@ def test_a_locked_database_is_described(tmp_path):
         engine.dispose()
         owner.close()
 
-    assert describe(error) == "the database is locked"
+    assert safe_text(error) == "the database is locked"
 
 
 def test_a_database_file_that_cannot_be_opened_is_described_without_its_path():
     engine = sqlalchemy.create_engine("sqlite:////proc/nobody/shop.db")
 
-    assert describe(raised_by(engine.connect)) == "the database file cannot be opened"
+    assert safe_text(raised_by(engine.connect)) == "the database file cannot be opened"
 
 
 def test_a_missing_table_asks_for_the_migrations():
@@ -120,13 +120,13 @@ def test_a_missing_table_asks_for_the_migrations():
     finally:
         engine.dispose()
 
-    assert describe(error) == "migrations are missing: run `alembic upgrade head`"
+    assert safe_text(error) == "migrations are missing: run `alembic upgrade head`"
 
 
 def test_the_words_of_the_statement_are_not_taken_for_the_errors():
     error = OperationalError("SELECT 'database is locked'", {}, sqlite3.OperationalError("interrupted"))
 
-    assert describe(error) == "OperationalError"
+    assert safe_text(error) == "OperationalError"
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_the_words_of_the_statement_are_not_taken_for_the_errors():
     ],
 )
 def test_an_error_is_described_in_a_closed_set_of_sentences(error, sentence):
-    assert describe(error) == sentence
+    assert safe_text(error) == sentence
 
 
 def test_a_cause_is_described_where_the_error_says_nothing():
@@ -168,11 +168,11 @@ def test_a_cause_is_described_where_the_error_says_nothing():
 
     error = raised_by(lambda: httpx.get(f"http://127.0.0.1:{port}/", trust_env=False))
 
-    assert describe(error) == "Connection refused"
+    assert safe_text(error) == "Connection refused"
 
 
 def test_an_error_that_is_its_own_cause_is_described_too():
     error = RuntimeError(str(Path("/srv/data")))
     error.__cause__ = error
 
-    assert describe(error) == "RuntimeError"
+    assert safe_text(error) == "RuntimeError"

@@ -6,15 +6,17 @@ import pytest
 
 from telemetry.error_text import CheckFailed
 from telemetry.health.filesystem import Filesystem
-from telemetry.health.system_resources import Resources, check_system_resources
+from telemetry.health.system_resources import SystemResources, check_system_resources
 from telemetry.health.usage import Usage
 from telemetry.settings import TelemetrySettings
 
 HALF = Usage(50, 100)
 
 
-def resources(disks: dict[str, Filesystem], memory: Usage = HALF) -> Resources:
-    return Resources([Path(name) for name in disks], measure=lambda path: disks[str(path)], read_memory=lambda: memory)
+def resources(disks: dict[str, Filesystem], memory: Usage = HALF) -> SystemResources:
+    return SystemResources(
+        [Path(name) for name in disks], measure=lambda path: disks[str(path)], read_memory=lambda: memory
+    )
 
 
 def settings(**values) -> TelemetrySettings:
@@ -60,7 +62,7 @@ def test_a_filesystem_without_inodes_says_so():
 def test_paths_on_one_filesystem_count_once(tmp_path):
     (tmp_path / "log").mkdir()
 
-    found = Resources([tmp_path, tmp_path / "log", Path("/proc")]).disks()
+    found = SystemResources([tmp_path, tmp_path / "log", Path("/proc")]).disks()
 
     assert list(found) == [str(tmp_path), "/proc"]
 
@@ -68,12 +70,12 @@ def test_paths_on_one_filesystem_count_once(tmp_path):
 def test_the_paths_are_those_that_are_written_to(tmp_path):
     chosen = settings(data_dir=Path("/proc"), log_dir=Path("/sys"), database_url=f"sqlite:///{tmp_path}/shop.db")
 
-    assert set(Resources.of(chosen).disks()) == {"/proc", "/sys", str(tmp_path)}
+    assert set(SystemResources.of(chosen).disks()) == {"/proc", "/sys", str(tmp_path)}
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "postgresql+psycopg://127.0.0.1/shop"])
 def test_a_database_that_is_no_file_has_no_path(url):
-    found = Resources.of(settings(data_dir=Path("/proc"), log_dir=Path("/sys"), database_url=url)).disks()
+    found = SystemResources.of(settings(data_dir=Path("/proc"), log_dir=Path("/sys"), database_url=url)).disks()
 
     assert set(found) == {"/proc", "/sys"}
 
@@ -91,7 +93,7 @@ def test_a_mount_that_hangs_is_left_out_of_the_metrics_and_takes_no_more_threads
             hang()
         return Filesystem(1, HALF, None)
 
-    reader = Resources([Path("hung"), Path("fine")], measure=measure, deadline=0.1)
+    reader = SystemResources([Path("hung"), Path("fine")], measure=measure, deadline=0.1)
 
     started = time.monotonic()
     found = [dict(reader.filesystems()) for _ in range(3)]
@@ -106,7 +108,7 @@ def test_a_disk_that_cannot_be_asked_is_an_error_and_left_out_of_the_metrics():
     def measure(path: Path) -> Filesystem:
         raise PermissionError(13, "Permission denied", str(path))
 
-    reader = Resources([Path("var")], measure=measure)
+    reader = SystemResources([Path("var")], measure=measure)
 
     assert dict(reader.filesystems()) == {}
     with pytest.raises(PermissionError):

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased,
 
 from telemetry.jobs import monitor
 from telemetry.jobs.monitor import JobMonitoring, monitor_job
-from telemetry.jobs.run_profile import Insides
+from telemetry.jobs.run_profile import RunProfiler
 from telemetry.sdk.sampler import JobSampler
 from tests.support.job_spans import processor_into
 from tests.unit.telemetry.jobs.conftest import Stage
@@ -125,7 +125,7 @@ def test_every_run_is_begun_and_ended_once_with_its_outcome_and_what_it_does_is_
     way, place, sync_uses, async_uses, sampler
 ):
     make, outcome = way
-    error, stage, insides = make(), Stage(), Insides()
+    error, stage, insides = make(), Stage(), RunProfiler()
     provider = TracerProvider(JobSampler(sampler, insides.has), shutdown_on_exit=False)
     provider.add_span_processor(
         processor_into(stage.runs.append, instruments=stage.instruments, insides=insides, worker="host:1")

@@ -6,11 +6,11 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from telemetry.database import beside, create_engine
+from telemetry.database import create_engine, dedicated_engine
 from telemetry.instruments import Instruments
-from telemetry.jobs.pipeline import DIRECTORY, Records
+from telemetry.jobs.pipeline import SPOOL_DIRECTORY, JobPipeline
 from telemetry.jobs.recorder.spool import Spool
-from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.store.runs import JobRunRepository
 from tests.support.job_runs import begun, ended, run_id
 
 SOON = 30.0
@@ -21,7 +21,7 @@ class Stage:
         self.reader = InMemoryMetricReader()
         self.meter = MeterProvider([self.reader], shutdown_on_exit=False).get_meter("tests")
         self.engine, self.data_dir = engine, data_dir
-        self.records = Records(engine, data_dir, Instruments.create(self.meter))
+        self.records = JobPipeline(engine, data_dir, Instruments.create(self.meter))
         self.records.observe(self.meter)
 
     def points(self, metric):
@@ -30,7 +30,7 @@ class Stage:
         return {tuple(point.attributes.values()): point.value for m in found for point in m.data.data_points}
 
     def outcomes(self):
-        return {int(row.run_id, 16): row.outcome for row in JobRunStore(self.engine).page()}
+        return {int(row.run_id, 16): row.outcome for row in JobRunRepository(self.engine).page()}
 
     def until(self, condition):
         deadline = time.monotonic() + SOON
@@ -47,7 +47,7 @@ def stage(engine, tmp_path):
 
 
 def test_of_each_record_it_is_known_what_became_of_it(stage):
-    spool = Spool(stage.data_dir / DIRECTORY)
+    spool = Spool(stage.data_dir / SPOOL_DIRECTORY)
     for run in (begun(10), ended(10), begun(11)):
         spool.append(run)
     spool.abandon()
@@ -84,7 +84,7 @@ def test_jobs_that_hold_every_connection_keep_no_record_waiting(stage):
 def test_a_database_in_memory_has_one_connection_for_all(tmp_path):
     engine = create_engine("sqlite://")
 
-    assert beside(engine) is engine
+    assert dedicated_engine(engine) is engine
     engine.dispose()
 
 

@@ -6,14 +6,14 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from telemetry.jobs import monitor_job
-from telemetry.jobs.read_your_writes import LOOP_PATIENCE, PATIENCE
+from telemetry.jobs.read_your_writes import LOOP_WAIT_SECONDS, WAIT_SECONDS
 from telemetry.jobs.recorder.writer import Recorder
-from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.store.runs import JobRunRepository
 
 
 @pytest.fixture
 def store(engine):
-    return JobRunStore(engine)
+    return JobRunRepository(engine)
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_a_sync_block_on_an_event_loop_waits_only_for_a_moment(stage):
             pass
         return time.monotonic() - begun
 
-    assert LOOP_PATIENCE / 2 < asyncio.run(job()) < 0.3
+    assert LOOP_WAIT_SECONDS / 2 < asyncio.run(job()) < 0.3
     assert recorder.shutdown(10)
 
 
@@ -186,8 +186,8 @@ def test_a_thread_waits_for_a_slow_database_but_not_for_long(stage):
             pass
         durations.append(time.monotonic() - begun)
 
-    assert PATIENCE * 0.9 < durations[0] < PATIENCE + 1
-    assert max(durations[1:]) < PATIENCE / 2  # a write that hangs is not waited for again
+    assert WAIT_SECONDS * 0.9 < durations[0] < WAIT_SECONDS + 1
+    assert max(durations[1:]) < WAIT_SECONDS / 2  # a write that hangs is not waited for again
     release.set()
     assert recorder.shutdown(10)
 
@@ -204,7 +204,7 @@ def test_a_database_that_fails_keeps_no_job_waiting(stage):
         with monitor_job("sync"):
             pass
 
-    assert time.monotonic() - begun < PATIENCE
+    assert time.monotonic() - begun < WAIT_SECONDS
     assert recorder.size == 40
     assert not recorder.shutdown(0.01)
 
@@ -235,7 +235,7 @@ def test_a_cancellation_while_the_row_is_written_is_the_callers(stage):
 
     begun = time.monotonic()
     asyncio.run(cancel_it())
-    assert time.monotonic() - begun < PATIENCE
+    assert time.monotonic() - begun < WAIT_SECONDS
     release.set()
     assert recorder.shutdown(10)
     assert [run.outcome for run in written] == [None, "success"]

@@ -10,9 +10,9 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, TraceIdRatioBased
 from opentelemetry.trace import Status, StatusCode, set_span_in_context
 
 from telemetry.jobs import run_profile
-from telemetry.jobs.run_profile import Insides
+from telemetry.jobs.run_profile import RunProfiler
 from telemetry.sdk.sampler import JobSampler
-from telemetry.sdk.trace_suppression import untraced
+from telemetry.sdk.trace_suppression import suppressed_context
 from tests.support.job_spans import processor_into
 
 SECOND = 10**9
@@ -22,7 +22,7 @@ class Stage:
     """Spans by a clock that is given, in seconds."""
 
     def __init__(self, sampler=None):
-        self.runs, self.insides, self.exporter = [], Insides(), InMemorySpanExporter()
+        self.runs, self.insides, self.exporter = [], RunProfiler(), InMemorySpanExporter()
         provider = TracerProvider(shutdown_on_exit=False)
         if sampler is not None:
             provider.sampler = JobSampler(sampler, self.insides.has)
@@ -135,7 +135,7 @@ def test_spans_outside_of_runs_are_not_looked_at(stage):
 
 
 def test_what_is_open_at_once_has_a_bound_beyond_which_it_is_left_out(stage, monkeypatch):
-    monkeypatch.setattr(run_profile, "MOST_OPEN", 3)
+    monkeypatch.setattr(run_profile, "MAX_OPEN_SPANS", 3)
     job = stage.job()
     spans = [stage.begin(f"span {number}", 0, job) for number in range(5)]
     for number, span in enumerate(spans):
@@ -146,7 +146,7 @@ def test_what_is_open_at_once_has_a_bound_beyond_which_it_is_left_out(stage, mon
 
 
 def test_names_have_a_bound_beyond_which_only_known_ones_count(stage, monkeypatch):
-    monkeypatch.setattr(run_profile, "MOST_NAMES", 2)
+    monkeypatch.setattr(run_profile, "MAX_SPAN_NAMES", 2)
     job = stage.job()
     for name, seconds in (("a", 1), ("b", 2), ("c", 100), ("a", 5)):
         stage.span(name, 0, seconds, job)
@@ -203,6 +203,6 @@ def test_spans_outside_of_runs_stay_unrecorded_at_no_sampling_and_so_do_the_tele
     job = stage.job()
 
     assert not stage.begin("GET /reviews").is_recording()
-    assert not stage.tracer.start_span("own", set_span_in_context(job, untraced())).is_recording()
+    assert not stage.tracer.start_span("own", set_span_in_context(job, suppressed_context())).is_recording()
     job.end(1 * SECOND)
     assert not stage.begin("after", 2, job).is_recording()

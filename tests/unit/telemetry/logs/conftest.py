@@ -9,8 +9,8 @@ import pytest
 from uvicorn.config import LOGGING_CONFIG
 
 from telemetry.logs import library_loggers
-from telemetry.logs.handlers import Console
-from telemetry.logs.rotating_file import LogFile
+from telemetry.logs.handlers import ConsoleHandler
+from telemetry.logs.rotating_file import RotatingFileHandler
 from telemetry.logs.setup import setup_logging
 from telemetry.settings import TelemetrySettings
 
@@ -25,14 +25,16 @@ def log_dir(tmp_path: Path) -> Path:
 @pytest.fixture
 def set_up(log_dir: Path) -> Iterator[SetUp]:
     """Set the logging up, by default into the test's own directory."""
-    touched = [logging.getLogger(name) for name in (None, *library_loggers._REROUTED, *library_loggers._TALKATIVE)]
+    touched = [logging.getLogger(name) for name in (None, *library_loggers._REROUTED, *library_loggers._VERBOSE)]
     before = [(logger, logger.level, logger.propagate, logger.handlers[:], logger.filters[:]) for logger in touched]
     defaults = copy.deepcopy(LOGGING_CONFIG["loggers"])
     root = logging.getLogger()
-    root.handlers = [handler for handler in root.handlers if not isinstance(handler, Console | LogFile)]
+    root.handlers = [
+        handler for handler in root.handlers if not isinstance(handler, ConsoleHandler | RotatingFileHandler)
+    ]
     yield lambda **settings: setup_logging(TelemetrySettings(**{"log_dir": log_dir, **settings}))
     for handler in logging.getLogger().handlers:
-        if isinstance(handler, Console | LogFile):
+        if isinstance(handler, ConsoleHandler | RotatingFileHandler):
             handler.close()
     for logger, level, propagate, handlers, filters in before:
         logger.setLevel(level)

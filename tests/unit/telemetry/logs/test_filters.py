@@ -10,7 +10,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from telemetry.instruments import Instruments
 from telemetry.logs.error_counter import ErrorCounter
 from telemetry.logs.filters import OnceFilter, mark_reported
-from telemetry.logs.otel_handler import ExportHandler
+from telemetry.logs.otel_handler import OTelHandler
 
 
 class Stage:
@@ -22,7 +22,7 @@ class Stage:
         self.counter = ErrorCounter(instruments.errors)
         self._provider = LoggerProvider(shutdown_on_exit=False)
         self._provider.add_log_record_processor(self.counter)
-        self.handler = ExportHandler(logging.NOTSET, self._provider)
+        self.handler = OTelHandler(logging.NOTSET, self._provider)
 
     def logger(self, name: str) -> logging.Logger:
         logger = logging.Logger(name)  # noqa: LOG001  # one that is nobody else's: the root's handlers don't hear it

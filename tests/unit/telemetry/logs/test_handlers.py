@@ -4,15 +4,15 @@ import sys
 
 import pytest
 
-from telemetry.logs.handlers import Console
-from telemetry.logs.rotating_file import LogFile
+from telemetry.logs.handlers import ConsoleHandler
+from telemetry.logs.rotating_file import RotatingFileHandler
 
 
 @pytest.fixture
 def log() -> logging.Logger:
     """On the console alone: pytest's own handlers raise what a record's arguments raise."""
     logger = logging.Logger("shop.orders")  # noqa: LOG001  # the root's handlers don't hear it
-    logger.addHandler(Console(logging.INFO))
+    logger.addHandler(ConsoleHandler(logging.INFO))
     return logger
 
 
@@ -21,11 +21,11 @@ def test_arguments_that_do_not_fit_are_one_readable_line(log, capsys):
 
     (line,) = capsys.readouterr().err.splitlines()
     assert " - shop.orders - ERROR - '%d orders of %s' does not fit ('many',) (TypeError, logged at " in line
-    assert "test_logs_quiet.py:" in line
+    assert "test_handlers.py:" in line
 
 
 def test_what_one_handler_made_readable_is_readable_for_the_next(log, tmp_path, capsys):
-    file = LogFile(tmp_path / "alerts.log", logging.INFO)
+    file = RotatingFileHandler(tmp_path / "alerts.log", logging.INFO)
     log.addHandler(file)
 
     log.error("%d orders", "many")
@@ -59,7 +59,7 @@ def test_a_stderr_that_is_gone_is_no_trouble_for_whoever_logs(log, monkeypatch, 
     assert log.handlers[0].failing
 
 
-class Broken(Console):
+class Broken(ConsoleHandler):
     """Fails to format with an error that cannot be printed."""
 
     def format(self, record):

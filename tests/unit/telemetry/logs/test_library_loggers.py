@@ -8,7 +8,7 @@ from uvicorn.config import LOGGING_CONFIG
 
 from telemetry.logs import library_loggers
 from telemetry.logs.filters import OnceFilter
-from telemetry.logs.text_formatter import LineFormatter
+from telemetry.logs.text_formatter import TextFormatter
 
 
 async def app(scope, receive, send):
@@ -85,7 +85,7 @@ def test_without_uvicorn_the_others_are_brought_in_all_the_same(set_up, monkeypa
     alembic.propagate = False
     alembic.addHandler(logging.NullHandler())
 
-    runpy.run_path(library_loggers.__file__)["bring_in"](debug=False)
+    runpy.run_path(library_loggers.__file__)["reroute_libraries"](debug=False)
 
     assert alembic.propagate
     assert alembic.handlers == []
@@ -93,13 +93,13 @@ def test_without_uvicorn_the_others_are_brought_in_all_the_same(set_up, monkeypa
 
 @pytest.mark.parametrize("name", ["httpx", "httpx2"])
 def test_a_bots_token_is_in_no_line_of_the_client_that_calls_telegram(name, caplog):
-    library_loggers.bring_in(debug=True)
+    library_loggers.reroute_libraries(debug=True)
     caplog.set_level(logging.DEBUG)
 
     url = "https://api.telegram.org/bot123456:ABC-DEF_x/sendMessage"
     logging.getLogger(name).info('HTTP Request: %s %s "%s"', "POST", url, "HTTP/1.1 200 OK")
     logging.getLogger(name).info("without %s", "a token")
 
-    first, second = [LineFormatter().format(record).partition(" - INFO - ")[2] for record in caplog.records]
+    first, second = [TextFormatter().format(record).partition(" - INFO - ")[2] for record in caplog.records]
     assert first == 'HTTP Request: POST https://api.telegram.org/bot[hidden bot token]/sendMessage "HTTP/1.1 200 OK"'
     assert second == "without a token"

@@ -1,10 +1,10 @@
-"""Repeats: a line again and again is one line and a number; errors are all there."""
+"""RepeatFilter: a line again and again is one line and a number; errors are all there."""
 
 import logging
 
 import pytest
 
-from telemetry.logs.repeat_filter import MOST_KNOWN, WITHIN, Repeats
+from telemetry.logs.repeat_filter import MAX_KNOWN_LINES, WINDOW_SECONDS, RepeatFilter
 
 
 class Lines(logging.Handler):
@@ -19,7 +19,7 @@ class Lines(logging.Handler):
 class Stage:
     def __init__(self) -> None:
         self.now = 100.0
-        self.repeats = Repeats(lambda: self.now)
+        self.repeats = RepeatFilter(lambda: self.now)
         self.handlers = [Lines(), Lines()]
         self.log = logging.getLogger("tests.repeats")
         self.log.handlers = self.handlers
@@ -47,7 +47,7 @@ def test_the_first_is_written_the_others_are_counted_and_told_of_in_one(stage):
         stage.log.info("page %d is empty", 7)
     assert stage.said == ["INFO page 7 is empty"]
 
-    stage.now += WITHIN
+    stage.now += WINDOW_SECONDS
     stage.log.info("page %d is empty", 7)
 
     assert stage.said == [
@@ -61,7 +61,7 @@ def test_any_other_line_tells_of_those_that_are_over(stage):
     for _ in range(2):
         stage.log.warning("slow")
 
-    stage.now += WITHIN
+    stage.now += WINDOW_SECONDS
     stage.log.info("something else")
 
     assert stage.said == ["WARNING slow", "WARNING slow (once more within 10 s)", "INFO something else"]
@@ -77,7 +77,7 @@ def test_lines_that_differ_in_anything_are_all_written(stage):
 
 def test_what_came_once_leaves_nothing_behind(stage):
     stage.log.info("once")
-    stage.now += WITHIN
+    stage.now += WINDOW_SECONDS
     stage.log.info("once")
     stage.repeats.flush()
 
@@ -111,8 +111,8 @@ def test_a_record_that_cannot_be_read_is_its_handlers_business(stage):
 
 
 def test_very_many_different_lines_are_written_and_no_memory_grows(stage):
-    for number in range(MOST_KNOWN + 500):
+    for number in range(MAX_KNOWN_LINES + 500):
         stage.log.info("line %d", number)
 
-    assert len(stage.said) == MOST_KNOWN + 500
-    assert len(stage.repeats._lines) == MOST_KNOWN
+    assert len(stage.said) == MAX_KNOWN_LINES + 500
+    assert len(stage.repeats._lines) == MAX_KNOWN_LINES

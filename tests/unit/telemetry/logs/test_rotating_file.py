@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from telemetry.logs.rotating_file import LogFile, is_rotated, require_writable
+from telemetry.logs.rotating_file import RotatingFileHandler, is_rotated, require_writable
 from tests.support.processes import ROOT
 
 PROCESSES, LINES, SIZE = 4, 5_000, 200_000
 WRITER = f"""
 import logging, sys
 from pathlib import Path
-from telemetry.logs.rotating_file import LogFile
+from telemetry.logs.rotating_file import RotatingFileHandler
 log = logging.getLogger("writer")
 log.setLevel(logging.INFO)
-log.addHandler(LogFile(Path(sys.argv[1]), logging.INFO, max_bytes={SIZE}))
+log.addHandler(RotatingFileHandler(Path(sys.argv[1]), logging.INFO, max_bytes={SIZE}))
 print("ready", flush=True)
 sys.stdin.readline()
 for line in range({LINES}):
@@ -67,7 +67,7 @@ def test_several_processes_write_and_rotate_one_file_and_every_line_is_there_onc
 
 
 def test_five_rotated_files_are_kept(tmp_path):
-    file = LogFile(tmp_path / "alerts.log", logging.INFO, max_bytes=10)
+    file = RotatingFileHandler(tmp_path / "alerts.log", logging.INFO, max_bytes=10)
 
     for number in range(20):
         file.emit(logging.makeLogRecord({"msg": f"line number {number}"}))
@@ -79,7 +79,7 @@ def test_five_rotated_files_are_kept(tmp_path):
 
 
 def test_only_the_owner_may_read_a_log_or_hold_its_lock(tmp_path):
-    file = LogFile(tmp_path / "alerts.log", logging.INFO)
+    file = RotatingFileHandler(tmp_path / "alerts.log", logging.INFO)
 
     file.emit(logging.makeLogRecord({"msg": "line"}))
     file.close()
@@ -89,7 +89,7 @@ def test_only_the_owner_may_read_a_log_or_hold_its_lock(tmp_path):
 
 
 def test_text_that_utf8_cannot_hold_is_written_all_the_same(tmp_path):
-    file = LogFile(tmp_path / "alerts.log", logging.INFO)
+    file = RotatingFileHandler(tmp_path / "alerts.log", logging.INFO)
 
     file.emit(logging.makeLogRecord({"msg": "half of a pair: \ud83d"}))
     file.close()

@@ -9,7 +9,7 @@ import textwrap
 import pytest
 
 from telemetry.logs.json_formatter import JsonFormatter
-from telemetry.logs.text_formatter import LineFormatter, one_line
+from telemetry.logs.text_formatter import TextFormatter, one_line
 from tests.support.processes import ROOT
 
 TOKEN = "7712345678:AAF-canary_Canary-canary_CANARY-1a2b"
@@ -40,7 +40,7 @@ def failing(text):
     ],
 )
 def test_what_a_stranger_sent_stays_on_its_line(sent, written):
-    line = LineFormatter().format(record("%s", sent))
+    line = TextFormatter().format(record("%s", sent))
 
     assert line.partition(" - shop - INFO - ")[2] == written
     assert "\n" not in line
@@ -49,7 +49,7 @@ def test_what_a_stranger_sent_stays_on_its_line(sent, written):
 def test_a_tracebacks_lines_are_set_in_so_that_none_of_them_is_a_record():
     forged = "x\n2026-11-27 08:00:00,000 - root - ERROR - forged \x1b[2J"
 
-    _first, *below = LineFormatter().format(record("failed", exc_info=failing(forged))).splitlines()
+    _first, *below = TextFormatter().format(record("failed", exc_info=failing(forged))).splitlines()
 
     assert below[0] == "  Traceback (most recent call last):"
     assert below[-1] == "  2026-11-27 08:00:00,000 - root - ERROR - forged \\x1b[2J"
@@ -61,7 +61,7 @@ def test_a_secret_is_in_no_part_of_a_line():
     made.stack_info = f"Stack: {TOKEN}"
     made.api_key, made.url = "abc", f"https://x/bot{TOKEN}/y"
 
-    text, line = LineFormatter().format(made), JsonFormatter().format(made)
+    text, line = TextFormatter().format(made), JsonFormatter().format(made)
 
     assert "canary" not in text + line
     assert json.loads(line)["api_key"] == "[hidden api_key]"
@@ -77,7 +77,7 @@ def test_a_json_line_holds_no_order_for_a_terminal_and_says_the_same():
 
 def test_other_handlers_get_the_record_as_it_was():
     made = record("calling %s", TOKEN, exc_info=failing(TOKEN))
-    LineFormatter().format(made)
+    TextFormatter().format(made)
 
     assert made.getMessage() == f"calling {TOKEN}"
     assert TOKEN in made.exc_text

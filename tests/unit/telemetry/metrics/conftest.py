@@ -9,7 +9,7 @@ from opentelemetry.sdk.resources import Resource
 from prometheus_client.parser import text_string_to_metric_families
 
 from telemetry.instruments import Instruments
-from telemetry.metrics.cardinality import LABEL_SETS, LimitedMeterProvider
+from telemetry.metrics.cardinality import CARDINALITY_LIMIT, LimitedMeterProvider
 from telemetry.metrics.families import Translator
 from telemetry.metrics.reader import MetricsPage
 from telemetry.metrics.views import views
@@ -19,7 +19,14 @@ from tests.support.workers import Worker
 
 class Stage:
     def __init__(
-        self, vocabulary="service", *, limit=LABEL_SETS, rows=VOCABULARY, more_views=(), resource=None, readers=()
+        self,
+        vocabulary="service",
+        *,
+        limit=CARDINALITY_LIMIT,
+        rows=VOCABULARY,
+        more_views=(),
+        resource=None,
+        readers=(),
     ):
         self.page = MetricsPage(vocabulary, Translator(rows))
         self.reader = InMemoryMetricReader()

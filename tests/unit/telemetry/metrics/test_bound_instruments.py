@@ -12,7 +12,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.trace import TracerProvider
 
-from telemetry.metrics.bound_instruments import Bindings
+from telemetry.metrics.bound_instruments import BoundInstruments
 from telemetry.metrics.cardinality import LimitedMeterProvider
 
 RECORD = {"counter": "add", "up_down_counter": "add", "histogram": "record", "gauge": "set"}
@@ -196,7 +196,7 @@ def test_an_instrument_without_an_sdk_behind_it_is_not_bound():
     class Strange:
         """No SDK's."""
 
-    bindings = Bindings(Strange())
+    bindings = BoundInstruments(Strange())
 
     bindings.bind({"a": "x"})
 

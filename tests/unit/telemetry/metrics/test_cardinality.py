@@ -9,7 +9,7 @@ from opentelemetry import trace
 from opentelemetry.metrics import Observation
 from opentelemetry.sdk.trace import TracerProvider
 
-from telemetry.metrics.cardinality import LABEL_SETS, LabelSets
+from telemetry.metrics.cardinality import CARDINALITY_LIMIT, AttributeSets
 
 OVERFLOW = {"otel.metric.overflow": True}
 
@@ -54,11 +54,11 @@ def overflow_of(points):
 
 @pytest.mark.parametrize("kind", EVERY)
 def test_an_instrument_has_two_thousand_label_sets_the_last_of_which_is_the_overflow(stage, kind):
-    EVERY[kind](stage.meter, [{"order": str(number)} for number in range(LABEL_SETS + 500)])
+    EVERY[kind](stage.meter, [{"order": str(number)} for number in range(CARDINALITY_LIMIT + 500)])
 
     points = stage.points("orders")
 
-    assert LABEL_SETS == 2000
+    assert CARDINALITY_LIMIT == 2000
     assert len(points) == 2000
     assert len(overflow_of(points)) == 1
 
@@ -257,7 +257,7 @@ def test_threads_that_race_for_the_last_label_sets_take_no_more_than_there_are(m
 
 
 def test_a_label_set_that_two_threads_bring_at_once_is_one():
-    sets = LabelSets("orders", limit=3)
+    sets = AttributeSets("orders", limit=3)
 
     admitted = [sets._add(frozenset({("order", order)})) for order in "aabbc"]
 
@@ -265,8 +265,8 @@ def test_a_label_set_that_two_threads_bring_at_once_is_one():
 
 
 def test_a_hundred_thousand_random_attributes_cost_no_memory():
-    sets = LabelSets("orders", LABEL_SETS)
-    for _ in range(LABEL_SETS):
+    sets = AttributeSets("orders", CARDINALITY_LIMIT)
+    for _ in range(CARDINALITY_LIMIT):
         sets.admit({"order": uuid4().hex})
 
     tracemalloc.start()

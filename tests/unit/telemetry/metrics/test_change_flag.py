@@ -1,12 +1,12 @@
-"""Activity: measured or not, since somebody asked last."""
+"""ChangeFlag: measured or not, since somebody asked last."""
 
 import pytest
 
-from telemetry.metrics.change_flag import Activity
+from telemetry.metrics.change_flag import ChangeFlag
 
 
 def test_what_happened_is_said_once():
-    activity = Activity()
+    activity = ChangeFlag()
     assert not activity.since_last_asked()
 
     activity.happened = True

@@ -8,7 +8,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from telemetry.jobs import monitor
 from telemetry.jobs.monitor import JobMonitoring, monitor_job
-from telemetry.metrics.multiprocess.merge import total
+from telemetry.metrics.multiprocess.merge import merge
 from telemetry.metrics.multiprocess.snapshot import Snapshot
 from telemetry.metrics.reader import MetricsPage
 from tests.support.job_spans import processor_into
@@ -102,7 +102,7 @@ def test_exemplars_of_several_workers_are_those_of_the_page_of_all(make_stage):
     told = [_as_read(Snapshot(str(number), 1.0, stage.page.own())) for number, stage in enumerate((one, other))]
     page = MetricsPage()
 
-    page.whole = lambda: total(told[:1], told[1:])
+    page.whole = lambda: merge(told[:1], told[1:])
 
     found = exemplars(page, REQUESTS)
     assert {bound: exemplar.labels["trace_id"] for bound, exemplar in found.items()} == {

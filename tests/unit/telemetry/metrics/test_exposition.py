@@ -8,7 +8,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from telemetry.metrics.exposition import OPENMETRICS, TEXT, content_type, number, write
-from telemetry.metrics.families import Distribution, Family, pairs
+from telemetry.metrics.families import Family, HistogramValue, pairs
 
 PARSERS = {TEXT: parse_text, OPENMETRICS: parse_openmetrics}
 
@@ -42,7 +42,7 @@ def test_a_family_without_series_is_declared():
 
 def test_a_histogram_is_cumulative_and_its_last_bucket_is_its_count():
     family = Family("wait_seconds", "histogram", "Waits.")
-    family.distributions['shop="wb"'] = Distribution((0.1, 1.0, 10.0), [1, 2, 0, 4], 99.5)
+    family.distributions['shop="wb"'] = HistogramValue((0.1, 1.0, 10.0), [1, 2, 0, 4], 99.5)
 
     assert lines_of(family)[2:] == [
         'wait_seconds_bucket{shop="wb",le="0.1"} 1',
@@ -55,7 +55,7 @@ def test_a_histogram_is_cumulative_and_its_last_bucket_is_its_count():
 
 
 def test_a_histogram_without_labels_has_only_its_bounds():
-    family = Family("wait_seconds", "histogram", "Waits.", distributions={"": Distribution((1.0,), [1, 0], 0.5)})
+    family = Family("wait_seconds", "histogram", "Waits.", distributions={"": HistogramValue((1.0,), [1, 0], 0.5)})
 
     assert lines_of(family)[2:] == [
         'wait_seconds_bucket{le="1.0"} 1',
@@ -70,7 +70,7 @@ def test_a_histogram_without_labels_has_only_its_bounds():
     [(1, "1.0"), (0.005, "0.005"), (10.0, "10.0"), (1e6, "1e+06"), (0.00001, "1e-05"), (2.5, "2.5"), (0.0, "0.0")],
 )
 def test_bounds_are_written_as_prometheus_writes_them(bound, written):
-    family = Family("wait", "histogram", "Waits.", distributions={"": Distribution((bound,), [1, 0], 0.5)})
+    family = Family("wait", "histogram", "Waits.", distributions={"": HistogramValue((bound,), [1, 0], 0.5)})
 
     assert f'wait_bucket{{le="{written}"}} 1' in lines_of(family)
     assert list(parse_openmetrics(write([family], OPENMETRICS).decode()))

@@ -3,8 +3,8 @@ from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation
 from opentelemetry.sdk.resources import Resource
 from prometheus_client.parser import text_string_to_metric_families
 
-from telemetry.metrics.families import Distribution
-from telemetry.metrics.mapping import Label, Row
+from telemetry.metrics.families import HistogramValue
+from telemetry.metrics.mapping import LabelMapping, MetricMapping
 
 
 def use(meter, create, name, unit="", attributes=None):
@@ -53,7 +53,7 @@ def everything_of(stage):
 
 
 def test_a_row_without_labels_of_its_own_takes_every_attribute(make_stage):
-    stage = make_stage(rows=(Row("orders_total", "counter", "orders", "Orders.", labels=None),))
+    stage = make_stage(rows=(MetricMapping("orders_total", "counter", "orders", "Orders.", labels=None),))
 
     stage.meter.create_counter("orders").add(2, {"shop.name": "wb"})
 
@@ -88,9 +88,9 @@ def test_histograms_with_other_bounds_meet_where_both_have_counted(stage):
 
 
 def test_histograms_with_no_bound_in_common_still_have_a_count():
-    distribution = Distribution((1.0,), [3, 1], 5.0)
+    distribution = HistogramValue((1.0,), [3, 1], 5.0)
 
-    distribution.add(Distribution((2.0,), [4, 2], 7.0))
+    distribution.add(HistogramValue((2.0,), [4, 2], 7.0))
 
     assert (distribution.bounds, distribution.counts, distribution.sum) == ((), [10], 12.0)
 
@@ -111,7 +111,7 @@ def test_two_instruments_of_other_kinds_do_not_mix(stage):
 
 def test_an_exponential_histogram_does_not_break_the_page(make_stage):
     exponential = View(instrument_name="wait*", aggregation=ExponentialBucketHistogramAggregation())
-    stage = make_stage(rows=(Row("waits", "histogram", "wait.listed", "Waits."),), more_views=[exponential])
+    stage = make_stage(rows=(MetricMapping("waits", "histogram", "wait.listed", "Waits."),), more_views=[exponential])
     stage.meter.create_histogram("wait.listed").record(1)
     stage.meter.create_histogram("wait.unlisted").record(1)
     stage.meter.create_counter("orders").add(1)
@@ -124,7 +124,9 @@ def test_an_exponential_histogram_does_not_break_the_page(make_stage):
 
 
 def test_a_row_may_refuse_points(make_stage):
-    row = Row("paid_total", "counter", "orders", "Paid.", select=lambda attributes: attributes.get("paid") is True)
+    row = MetricMapping(
+        "paid_total", "counter", "orders", "Paid.", select=lambda attributes: attributes.get("paid") is True
+    )
     stage = make_stage(rows=(row,))
 
     for paid in (True, True, False):
@@ -134,7 +136,7 @@ def test_a_row_may_refuse_points(make_stage):
 
 
 def test_a_row_that_asks_a_counter_for_buckets_gets_none_and_harms_nothing(make_stage):
-    stage = make_stage(rows=(Row("orders", "histogram", "orders", "Orders."),))
+    stage = make_stage(rows=(MetricMapping("orders", "histogram", "orders", "Orders."),))
 
     stage.meter.create_counter("orders").add(1)
 
@@ -142,10 +144,10 @@ def test_a_row_that_asks_a_counter_for_buckets_gets_none_and_harms_nothing(make_
 
 
 def test_one_instrument_may_have_several_rows(make_stage):
-    shop = Label("shop", "shop.name", missing="none")
+    shop = LabelMapping("shop", "shop.name", missing="none")
     rows = (
-        Row("waits_total", "counter", "wait", "Waits.", (shop,)),
-        Row("wait_seconds", "histogram", "wait", "Waits."),
+        MetricMapping("waits_total", "counter", "wait", "Waits.", (shop,)),
+        MetricMapping("wait_seconds", "histogram", "wait", "Waits."),
     )
     stage = make_stage(rows=rows)
 
@@ -157,7 +159,7 @@ def test_one_instrument_may_have_several_rows(make_stage):
 
 
 def test_the_newest_value_of_a_gauge_stands(make_stage):
-    stage = make_stage(rows=(Row("temperature", "gauge", "temperature", "How warm."),))
+    stage = make_stage(rows=(MetricMapping("temperature", "gauge", "temperature", "How warm."),))
     gauge = stage.meter.create_gauge("temperature")
 
     gauge.set(20)

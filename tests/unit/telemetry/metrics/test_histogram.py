@@ -1,4 +1,4 @@
-"""Distribution: adding up histograms, of the same bounds and of others, with their exemplars."""
+"""HistogramValue: adding up histograms, of the same bounds and of others, with their exemplars."""
 
 from bisect import bisect_left
 
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from opentelemetry.sdk.metrics import Exemplar as SdkExemplar
 from opentelemetry.sdk.metrics.export import HistogramDataPoint
 
-from telemetry.metrics.histogram import Distribution, Exemplar
+from telemetry.metrics.histogram import Exemplar, HistogramValue
 
 BOUNDS = (0.1, 1.0)
 
@@ -21,32 +21,32 @@ def point(exemplars=()):
 
 
 def test_a_point_of_the_sdk_is_its_bounds_counts_and_sum():
-    assert Distribution.of(point()) == Distribution(BOUNDS, [1, 2, 3], 4.5)
+    assert HistogramValue.of(point()) == HistogramValue(BOUNDS, [1, 2, 3], 4.5)
 
 
 def test_an_exemplar_of_a_trace_is_known_by_its_bucket_and_one_of_no_trace_is_left_out():
     traced = SdkExemplar({}, 0.5, 12_250_000_000, 0xB, 0xA)
     untraced = SdkExemplar({}, 5.0, 12_250_000_000, None, None)
 
-    made = Distribution.of(point([traced, untraced]))
+    made = HistogramValue.of(point([traced, untraced]))
 
     assert made.exemplars == {1: Exemplar(f"{0xA:032x}", f"{0xB:016x}", 0.5, 12.25)}
 
 
 def test_the_newest_exemplar_of_each_bucket_stands():
-    one = Distribution(BOUNDS, [1, 1, 0], 0.5, {0: exemplar(0.05, at=1.0), 1: exemplar(0.5, at=9.0)})
-    other = Distribution(BOUNDS, [1, 1, 1], 5.75, {0: exemplar(0.07, at=2.0), 1: exemplar(0.6, at=3.0)})
+    one = HistogramValue(BOUNDS, [1, 1, 0], 0.5, {0: exemplar(0.05, at=1.0), 1: exemplar(0.5, at=9.0)})
+    other = HistogramValue(BOUNDS, [1, 1, 1], 5.75, {0: exemplar(0.07, at=2.0), 1: exemplar(0.6, at=3.0)})
     other.remember([exemplar(5.0, at=4.0), exemplar(6.0, at=3.5)])
 
     one.add(other)
 
-    assert one == Distribution(
+    assert one == HistogramValue(
         BOUNDS, [2, 2, 1], 6.25, {0: exemplar(0.07, at=2.0), 1: exemplar(0.5, at=9.0), 2: exemplar(5.0, at=4.0)}
     )
 
 
 def test_a_measurement_on_a_bound_belongs_to_the_bucket_below_it():
-    made = Distribution(BOUNDS, [0, 0, 0], 0)
+    made = HistogramValue(BOUNDS, [0, 0, 0], 0)
 
     made.remember([exemplar(0.1, at=1.0), exemplar(1.0, at=1.0)])
 
@@ -54,22 +54,22 @@ def test_a_measurement_on_a_bound_belongs_to_the_bucket_below_it():
 
 
 def test_exemplars_find_their_buckets_anew_where_bounds_differ():
-    one = Distribution((0.1, 0.5, 1.0), [0, 0, 1, 0], 0.75, {2: exemplar(0.7, at=1.0)})
-    other = Distribution((0.1, 1.0, 2.0), [0, 0, 0, 1], 3.0, {3: exemplar(3.0, at=2.0)})
+    one = HistogramValue((0.1, 0.5, 1.0), [0, 0, 1, 0], 0.75, {2: exemplar(0.7, at=1.0)})
+    other = HistogramValue((0.1, 1.0, 2.0), [0, 0, 0, 1], 3.0, {3: exemplar(3.0, at=2.0)})
 
     one.add(other)
 
-    assert one == Distribution(BOUNDS, [0, 1, 1], 3.75, {1: exemplar(0.7, at=1.0), 2: exemplar(3.0, at=2.0)})
+    assert one == HistogramValue(BOUNDS, [0, 1, 1], 3.75, {1: exemplar(0.7, at=1.0), 2: exemplar(3.0, at=2.0)})
 
 
 def test_a_copy_goes_its_own_way():
-    one = Distribution(BOUNDS, [1, 2, 3], 4.5, {0: exemplar(0.05, at=1.0)})
+    one = HistogramValue(BOUNDS, [1, 2, 3], 4.5, {0: exemplar(0.05, at=1.0)})
     copy = one.copy()
 
     copy.add(one)
     copy.remember([exemplar(5.0, at=1.0)])
 
-    assert one == Distribution(BOUNDS, [1, 2, 3], 4.5, {0: exemplar(0.05, at=1.0)})
+    assert one == HistogramValue(BOUNDS, [1, 2, 3], 4.5, {0: exemplar(0.05, at=1.0)})
     assert copy.counts == [2, 4, 6]
 
 
@@ -78,7 +78,7 @@ values = st.lists(st.integers(0, 31).map(float), max_size=30)
 
 
 def distribution(bounds_of_it, measured):
-    made = Distribution(bounds_of_it, [0] * (len(bounds_of_it) + 1), 0)
+    made = HistogramValue(bounds_of_it, [0] * (len(bounds_of_it) + 1), 0)
     for value in measured:
         made.counts[bisect_left(bounds_of_it, value)] += 1
         made.sum += value

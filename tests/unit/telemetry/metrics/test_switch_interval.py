@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from telemetry.metrics.switch_interval import nimble
+from telemetry.metrics.switch_interval import short_switch_interval
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +16,7 @@ def interval():
 
 
 def test_turns_are_short_inside_and_as_before_outside(interval):
-    with nimble():
+    with short_switch_interval():
         inside = sys.getswitchinterval()
 
     assert inside == pytest.approx(0.0005)
@@ -24,14 +24,14 @@ def test_turns_are_short_inside_and_as_before_outside(interval):
 
 
 def test_what_raises_inside_leaves_the_turns_as_they_were(interval):
-    with pytest.raises(RuntimeError), nimble():
+    with pytest.raises(RuntimeError), short_switch_interval():
         raise RuntimeError
 
     assert sys.getswitchinterval() == interval
 
 
 def test_the_last_of_several_who_overlap_gives_the_turns_back(interval):
-    one, other = nimble(), nimble()
+    one, other = short_switch_interval(), short_switch_interval()
     one.__enter__()
     other.__enter__()
 
@@ -48,7 +48,7 @@ def test_turns_that_are_shorter_already_stay_so_however_often_they_are_put_back(
     before = sys.getswitchinterval()
 
     for _ in range(5):
-        with nimble():
+        with short_switch_interval():
             inside = sys.getswitchinterval()
 
     assert inside == sys.getswitchinterval() == before == pytest.approx(0.0001)

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
-from service.instruments import ROWS, BusinessInstruments
+from service.instruments import METRIC_MAPPINGS, ServiceInstruments
 from telemetry import semconv
 from telemetry.instrumentation import process
 from telemetry.instrumentation.fastapi.request import ServerInstruments
@@ -94,7 +94,7 @@ def use_everything(stage):
     process.observe_process(meter)
     process.observe_application(meter, process.Application("1.0", "tests"))
     process.observe_resources(meter, Disk())
-    business = BusinessInstruments.create(meter)
+    business = ServiceInstruments.create(meter)
     business.reviews_processed.add(1, {"marketplace": "wb", "status": "new"})
     business.orders_processed.add(1, {"marketplace": "wb", "status": "new"})
     business.money.add(0.1, {"gen_ai.request.model": "gpt-5.4-mini"})
@@ -121,7 +121,7 @@ def use_everything(stage):
 
 @pytest.fixture
 def used(make_stage):
-    stage = make_stage(rows=(*VOCABULARY, *ROWS))
+    stage = make_stage(rows=(*VOCABULARY, *METRIC_MAPPINGS))
     use_everything(stage)
     return stage
 
@@ -150,7 +150,7 @@ def test_there_is_nothing_on_the_page_that_the_contract_does_not_name(used):
 
 
 def test_every_family_is_declared_before_its_first_series(make_stage):
-    stage = make_stage(rows=(*VOCABULARY, *ROWS))
+    stage = make_stage(rows=(*VOCABULARY, *METRIC_MAPPINGS))
 
     families = stage.families()
 
@@ -263,7 +263,7 @@ def test_the_sdks_own_numbers_are_read_by_the_names_that_it_gives_them(stage, mo
 @pytest.mark.skipif(shutil.which("promtool") is None and "CI" not in os.environ, reason="promtool is not on the PATH")
 @pytest.mark.parametrize("filled", [True, False], ids=["with series", "without"])
 def test_promtool_has_nothing_to_complain_of(make_stage, filled):
-    stage = make_stage(rows=(*VOCABULARY, *ROWS))
+    stage = make_stage(rows=(*VOCABULARY, *METRIC_MAPPINGS))
     if filled:
         use_everything(stage)
 

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 
-from telemetry.redaction.exporters import RedactedLogs, RedactedSpans, redacted_resource
+from telemetry.redaction.exporters import RedactingLogExporter, RedactingSpanExporter, redacted_resource
 
 TOKEN = "7712345678:AAF-canary_Canary-canary_CANARY-1a2b"
 
@@ -25,7 +25,7 @@ def spans():
 @pytest.fixture
 def tracer(spans):
     provider = TracerProvider(shutdown_on_exit=False, span_limits=SpanLimits(max_span_attributes=2))
-    provider.add_span_processor(SimpleSpanProcessor(RedactedSpans(spans)))
+    provider.add_span_processor(SimpleSpanProcessor(RedactingSpanExporter(spans)))
     yield provider.get_tracer("test", "1")
     provider.shutdown()
 
@@ -69,7 +69,7 @@ def test_a_log_records_body_and_attributes_are_as_they_may_be_seen():
     inner = InMemoryLogRecordExporter()
     original = LogRecord(body=f"{TOKEN} refused", attributes={"password": "abc", "n": 1}, timestamp=1)
 
-    RedactedLogs(inner).export([ReadableLogRecord(original, Resource.get_empty())])
+    RedactingLogExporter(inner).export([ReadableLogRecord(original, Resource.get_empty())])
 
     [shown] = [each.log_record for each in inner.get_finished_logs()]
     assert (shown.body, dict(shown.attributes)) == (
@@ -83,6 +83,6 @@ def test_a_log_record_with_nothing_to_hide_is_handed_on_as_it_is():
     inner = InMemoryLogRecordExporter()
     record = ReadableLogRecord(LogRecord(body="fine", attributes={"n": 1}), Resource.get_empty())
 
-    RedactedLogs(inner).export([record])
+    RedactingLogExporter(inner).export([record])
 
     assert inner.get_finished_logs()[0] is record

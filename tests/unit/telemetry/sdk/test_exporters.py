@@ -133,7 +133,7 @@ def test_what_is_wrong_with_any_signal_is_known_before_anything_is_made(environm
     environment(**{f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT": "collector:4318"})
 
     with pytest.raises(SettingsError, match=f"^OTEL_EXPORTER_OTLP_{signal}_ENDPOINT is 'collector:4318', but must be"):
-        exporters.check()
+        exporters.check_configuration()
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_what_is_wrong_with_any_signal_is_known_before_anything_is_made(environm
 def test_what_nobody_uses_is_not_wrong(environment, variables):
     environment(**variables)
 
-    exporters.check()
+    exporters.check_configuration()
 
 
 def test_a_wrong_protocol_is_still_its_own_line_when_the_exporter_is_made(environment, made):

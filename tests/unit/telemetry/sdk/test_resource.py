@@ -4,16 +4,16 @@ import uuid
 
 import pytest
 
-from telemetry.sdk import resource
-from telemetry.sdk.instance import Instance
-from telemetry.sdk.resource import describe
+from telemetry.sdk import instance as instance_module
+from telemetry.sdk.instance import InstanceSlot
+from telemetry.sdk.resource import build_resource
 from tests.support.processes import ROOT
 
 HOLDER = """
 import sys
 from pathlib import Path
-from telemetry.sdk.instance import Instance
-instance = Instance(Path(sys.argv[1]))
+from telemetry.sdk.instance import InstanceSlot
+instance = InstanceSlot(Path(sys.argv[1]))
 print(instance.id, flush=True)
 sys.stdin.read()
 """
@@ -24,7 +24,7 @@ def instance_of():
     made = []
 
     def make(directory):
-        made.append(Instance(directory))
+        made.append(InstanceSlot(directory))
         return made[-1]
 
     yield make
@@ -97,7 +97,7 @@ def test_a_directory_that_cannot_be_used_costs_the_stability_and_one_warning(tmp
 
 
 def test_when_every_place_is_taken_the_id_is_a_new_one(tmp_path, instance_of, monkeypatch, caplog):
-    monkeypatch.setattr(resource, "_MOST_SLOTS", 1)
+    monkeypatch.setattr(instance_module, "_MAX_SLOTS", 1)
     first = instance_of(tmp_path)
 
     second = instance_of(tmp_path)
@@ -120,7 +120,7 @@ def test_only_the_owner_looks_into_the_directory(tmp_path, instance_of):
 
 
 def described():
-    return describe("sovani", "1.2.3", "production", "the-instance").attributes
+    return build_resource("sovani", "1.2.3", "production", "the-instance").attributes
 
 
 def test_the_resource_says_what_runs_and_where():

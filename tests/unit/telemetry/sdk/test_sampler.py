@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.sampling import (
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, TraceState
 
 from telemetry.sdk.sampler import JobSampler
-from telemetry.sdk.trace_suppression import untraced
+from telemetry.sdk.trace_suppression import suppressed_context
 
 JOB = {"job.name": "sync"}
 NEVER, ALWAYS = TraceIdRatioBased(0.0), TraceIdRatioBased(1.0)
@@ -162,7 +162,7 @@ def test_the_state_of_the_callers_trace_is_kept(stage_of):
 def test_the_telemetrys_own_errands_are_not_traced_whatever_the_sampler_says(stage_of, sampler):
     stage = stage_of(sampler)
 
-    stage.tracer.start_span("UPDATE job_runs", untraced()).end()
+    stage.tracer.start_span("UPDATE job_runs", suppressed_context()).end()
 
     assert stage.processor.ended == []
     assert stage.exported() == []

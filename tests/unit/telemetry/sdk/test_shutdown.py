@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from telemetry.sdk.shutdown import all_at_once
+from telemetry.sdk.shutdown import run_concurrently
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def hung():
 def test_what_is_done_in_time_is_not_late(caplog):
     done = []
 
-    late = all_at_once({"traces": lambda: done.append("traces"), "logs": lambda: done.append("logs")}, 5)
+    late = run_concurrently({"traces": lambda: done.append("traces"), "logs": lambda: done.append("logs")}, 5)
 
     assert late == []
     assert sorted(done) == ["logs", "traces"]
@@ -31,7 +31,7 @@ def test_what_is_done_in_time_is_not_late(caplog):
 def test_steps_run_at_once():
     meeting = threading.Barrier(3)
 
-    late = all_at_once({name: lambda: meeting.wait(5) for name in ("traces", "metrics", "logs")}, 5)
+    late = run_concurrently({name: lambda: meeting.wait(5) for name in ("traces", "metrics", "logs")}, 5)
 
     assert late == []
     assert not meeting.broken
@@ -41,7 +41,7 @@ def test_a_step_that_hangs_takes_nobody_elses_time(hung, caplog):
     done = threading.Event()
     started = time.monotonic()
 
-    late = all_at_once({"traces": hung, "metrics": done.set, "logs": hung}, 0.2)
+    late = run_concurrently({"traces": hung, "metrics": done.set, "logs": hung}, 0.2)
 
     assert 0.2 <= time.monotonic() - started < 4
     assert late == ["traces", "logs"]
@@ -56,7 +56,7 @@ def test_a_step_that_fails_is_heard_of_and_keeps_nobody_from_being_done(caplog):
     def fails():
         raise ConnectionError("refused")
 
-    late = all_at_once({"traces": fails, "logs": done.set}, 5)
+    late = run_concurrently({"traces": fails, "logs": done.set}, 5)
 
     assert late == []
     assert done.is_set()
@@ -66,9 +66,9 @@ def test_a_step_that_fails_is_heard_of_and_keeps_nobody_from_being_done(caplog):
 
 
 def test_there_may_be_no_time_left(hung):
-    assert all_at_once({"traces": hung}, 0) == ["traces"]
-    assert all_at_once({"traces": hung}, -1) == ["traces"]
+    assert run_concurrently({"traces": hung}, 0) == ["traces"]
+    assert run_concurrently({"traces": hung}, -1) == ["traces"]
 
 
 def test_there_may_be_nothing_to_do():
-    assert all_at_once({}, 5) == []
+    assert run_concurrently({}, 5) == []

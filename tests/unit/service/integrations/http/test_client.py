@@ -4,15 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from service.integrations.http.client import ATTEMPTS, PATIENCE, Api, Call
-from service.integrations.http.errors import Paused, Refused, TooManyRequests, Unreachable, Unreadable
-from service.integrations.http.rate_limiter import Limit
+from service.integrations.http.client import ATTEMPTS, MAX_WAIT_SECONDS, ApiCall, ApiDescription
+from service.integrations.http.errors import RateLimited, Rejected, TooManyRequests, Unreachable, Unreadable
+from service.integrations.http.rate_limiter import RateLimit
 from tests.support.loopback import CUT, HUNG_UP, said
 from tests.support.wildberries_payloads import LIMIT, TOKEN
 
-READ = Call("GET", "/things", LIMIT, {"skip": 0, "answered": True})
-WRITE = Call("POST", "/things", LIMIT, json={"text": "да"}, repeatable=False)
-ONE_A_MINUTE = Limit("wb:minute", 60.0)
+READ = ApiCall("GET", "/things", LIMIT, {"skip": 0, "answered": True})
+WRITE = ApiCall("POST", "/things", LIMIT, json={"text": "да"}, repeatable=False)
+ONE_A_MINUTE = RateLimit("wb:minute", 60.0)
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def nobody():
     """An API at which nobody listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        yield Api("wb", f"http://127.0.0.1:{taken.getsockname()[1]}", {}, lambda _answer: Refused("no"))
+        yield ApiDescription("wb", f"http://127.0.0.1:{taken.getsockname()[1]}", {}, lambda _answer: Rejected("no"))
 
 
 def test_a_call_says_what_it_was_told_to_and_gives_back_what_was_answered(client, world):
@@ -43,9 +43,9 @@ def test_a_call_says_what_it_was_told_to_and_gives_back_what_was_answered(client
 
 def test_what_is_in_braces_is_filled_and_the_slash_between_is_one(world, client_of):
     world.will(said("fine"))
-    client = client_of(Api("wb", world.url + "/under/", {}, lambda _answer: Refused("no")))
+    client = client_of(ApiDescription("wb", world.url + "/under/", {}, lambda _answer: Rejected("no")))
 
-    assert client.call(Call("GET", "/bot{token}/getMe", LIMIT, path={"token": "123:ABC"})).text() == "fine"
+    assert client.call(ApiCall("GET", "/bot{token}/getMe", LIMIT, path={"token": "123:ABC"})).text() == "fine"
 
     assert world.paths == ["/under/bot123:ABC/getMe"]
 
@@ -99,7 +99,7 @@ def test_what_fails_for_ever_is_given_up_and_waited_for_longer_each_time(client,
 def test_what_is_refused_is_not_asked_again(client, world, clock):
     world.will(said(status=400))
 
-    with pytest.raises(Refused):
+    with pytest.raises(Rejected):
         client.call(READ)
 
     assert (len(world.asked), clock.waits) == (1, [])
@@ -108,7 +108,7 @@ def test_what_is_refused_is_not_asked_again(client, world, clock):
 def test_a_redirect_is_not_followed(client, world):
     world.will(said(status=302, location="/elsewhere"))
 
-    with pytest.raises(Refused, match="302"):
+    with pytest.raises(Rejected, match="302"):
         client.call(READ)
 
     assert world.paths == ["/things"]
@@ -147,9 +147,9 @@ def test_a_wait_that_is_absent_or_nonsense_is_a_backoff(client, world, clock, no
 def test_a_wait_beyond_the_patience_is_not_waited_and_nobody_else_calls_meanwhile(client, world, client_of, api, clock):
     world.will(said(status=429, x_ratelimit_retry="301"), said("fine"))
 
-    with pytest.raises(Paused) as paused:
+    with pytest.raises(RateLimited) as paused:
         client.call(READ)
-    with pytest.raises(Paused):
+    with pytest.raises(RateLimited):
         client_of(api).call(READ)
 
     assert (len(world.asked), clock.waits) == (1, [])
@@ -162,7 +162,7 @@ def test_a_wait_beyond_the_patience_is_not_waited_and_nobody_else_calls_meanwhil
 def test_all_the_waits_of_a_call_together_are_within_its_patience(client, world, clock):
     world.script = lambda _asked: said(status=429, x_ratelimit_retry="40")
 
-    with pytest.raises(Paused):
+    with pytest.raises(RateLimited):
         client.call(READ)
 
     assert sum(seconds for seconds, _ in clock.waits) == 280
@@ -175,13 +175,13 @@ def test_backoffs_are_within_the_patience_too(client, world, clock):
     with pytest.raises(TooManyRequests, match=r"^wb asks to wait: too many requests\.$"):
         client.call(READ)
 
-    assert PATIENCE - 31 < sum(seconds for seconds, _ in clock.waits) <= PATIENCE
+    assert MAX_WAIT_SECONDS - 31 < sum(seconds for seconds, _ in clock.waits) <= MAX_WAIT_SECONDS
 
 
 def test_a_call_may_be_less_patient_than_its_client(client, world, clock):
     world.will(said(status=429, x_ratelimit_retry="3"))
 
-    with pytest.raises(Paused):
+    with pytest.raises(RateLimited):
         client.call(READ, patience=2)
 
     assert clock.waits == []
@@ -206,7 +206,7 @@ def test_the_next_call_begins_when_it_is_its_turn(client, world, clock):
     world.script = lambda _asked: said("fine")
 
     for _ in range(3):
-        client.call(Call("GET", "/things", ONE_A_MINUTE))
+        client.call(ApiCall("GET", "/things", ONE_A_MINUTE))
 
     assert clock.waits == [(60.0, "pace"), (60.0, "pace")]
 
@@ -233,7 +233,7 @@ def test_what_is_checked_in_an_answer_is_raised_and_repeated_as_any_error(world,
         if answer.text() == "wrong":
             raise Unreadable("wb is wrong.")
 
-    assert client_of(Api("wb", world.url, {}, api.refusal, check)).call(READ).text() == "fine"
+    assert client_of(ApiDescription("wb", world.url, {}, api.refusal, check)).call(READ).text() == "fine"
 
 
 def test_a_proxy_of_the_environment_is_gone_through_unless_the_host_is_exempt(world, nobody, client_of, monkeypatch):
@@ -252,12 +252,12 @@ def test_the_deadline_is_one_for_the_whole_answer(client, world):
     world.will(said("fine"))
     began = time.monotonic()
 
-    client.call(Call("GET", "/things", LIMIT, deadline=5.0))
+    client.call(ApiCall("GET", "/things", LIMIT, deadline=5.0))
 
     assert time.monotonic() - began < 5.0
 
 
 def test_a_call_and_an_api_show_no_secret(api):
-    call = Call("GET", "/bot{token}/getMe", LIMIT, path={"token": TOKEN})
+    call = ApiCall("GET", "/bot{token}/getMe", LIMIT, path={"token": TOKEN})
 
     assert TOKEN not in f"{call!r} {call} {api!r} {api}"

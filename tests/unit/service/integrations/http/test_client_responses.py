@@ -7,12 +7,12 @@ import pytest
 
 from service.integrations.http import client as http
 from service.integrations.http import transport
-from service.integrations.http.client import Call
+from service.integrations.http.client import ApiCall
 from service.integrations.http.errors import Unreachable, Unreadable
 from tests.support.loopback import said
 from tests.support.wildberries_payloads import LIMIT
 
-READ = Call("GET", "/things", LIMIT)
+READ = ApiCall("GET", "/things", LIMIT)
 
 
 @pytest.fixture
@@ -38,8 +38,8 @@ def test_an_answer_that_cannot_be_decompressed_is_asked_for_again(client, world)
 
 @pytest.mark.parametrize("compressed", [False, True])
 def test_an_answer_that_is_too_long_is_not_read_to_its_end(client, world, monkeypatch, compressed):
-    monkeypatch.setattr(http, "LARGEST", 100_000)
-    monkeypatch.setattr(transport, "LARGEST", 100_000)
+    monkeypatch.setattr(http, "MAX_RESPONSE_BYTES", 100_000)
+    monkeypatch.setattr(transport, "MAX_RESPONSE_BYTES", 100_000)
     body = b"x" * 100_001
     world.script = lambda _asked: said(gzip.compress(body), content_encoding="gzip") if compressed else said(body)
 

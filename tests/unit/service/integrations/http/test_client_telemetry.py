@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from service.integrations.http import client
-from service.integrations.http.client import Api, Call
+from service.integrations.http.client import ApiCall, ApiDescription
 from service.integrations.http.errors import CallError, Misconfigured, Unauthorized, Unreachable
 from service.integrations.wildberries.client import feedbacks_api
 from tests.support.loopback import CUT, SILENT, STALLED, TRICKLING, TRICKLING_HEAD, said
@@ -17,7 +17,7 @@ TELEGRAM_TOKEN = "123456:AAE-secret"
 
 def once(endpoint=ORDERS, deadline=0.3, **options):
     """A call that is not repeated, so that it is counted once."""
-    return Call("GET", endpoint, LIMIT, repeatable=False, deadline=deadline, **options)
+    return ApiCall("GET", endpoint, LIMIT, repeatable=False, deadline=deadline, **options)
 
 
 def calls(watch):
@@ -60,7 +60,7 @@ def test_an_answer_that_was_cut_is_counted_as_an_error(watch, world, api, client
 
 
 def test_an_answer_that_is_too_long_is_counted_as_an_error(watch, world, api, client_of, monkeypatch):
-    monkeypatch.setattr("service.integrations.http.transport.LARGEST", 10)
+    monkeypatch.setattr("service.integrations.http.transport.MAX_RESPONSE_BYTES", 10)
     world.will(said("x" * 11))
 
     with pytest.raises(Unreachable, match=r"\(ReadError\)"):
@@ -72,7 +72,7 @@ def test_an_answer_that_is_too_long_is_counted_as_an_error(watch, world, api, cl
 def test_each_attempt_is_counted_and_one_that_was_refused_as_an_error(watch, world, api, client_of):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        nobody = Api("wb", f"http://127.0.0.1:{taken.getsockname()[1]}", {}, api.refusal)
+        nobody = ApiDescription("wb", f"http://127.0.0.1:{taken.getsockname()[1]}", {}, api.refusal)
         with pytest.raises(Unreachable):
             client_of(nobody).call(once())
 
@@ -83,7 +83,7 @@ def test_each_attempt_is_counted_and_one_that_was_refused_as_an_error(watch, wor
 def test_a_span_has_the_template_of_the_endpoint_and_nothing_of_the_url(watch, world, api, client_of):
     world.will(said("fine"))
 
-    client_of(api).call(Call("GET", ORDERS, LIMIT, {"dateFrom": "2026-11-21"}))
+    client_of(api).call(ApiCall("GET", ORDERS, LIMIT, {"dateFrom": "2026-11-21"}))
 
     [span] = [span for span in watch.spans if span.name.startswith("GET")]
     assert (span.name, span.attributes["url.template"]) == (f"GET {ORDERS}", ORDERS)
@@ -134,6 +134,6 @@ def test_a_token_that_was_pasted_with_line_breaks_is_sent_without_them(world, cl
 
 def test_an_address_that_is_none_is_not_tried_again(client_of, api, clock):
     with pytest.raises(Misconfigured, match=r"^wb cannot be asked: look at its URL, which is none\.$"):
-        client_of(Api("wb", "ftp://127.0.0.1", {}, api.refusal)).call(once())
+        client_of(ApiDescription("wb", "ftp://127.0.0.1", {}, api.refusal)).call(once())
 
     assert clock.waits == []

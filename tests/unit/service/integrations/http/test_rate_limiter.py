@@ -5,25 +5,25 @@ import time
 
 import pytest
 
-from service.database.tables import PaceRow
-from service.integrations.http.client import ApiClient, Call
-from service.integrations.http.rate_limiter import Limit, Pace, moment_in
+from service.database.tables import RateLimitRow
+from service.integrations.http.client import ApiCall, ApiClient
+from service.integrations.http.rate_limiter import RateLimit, RateLimiter, timestamp_in
 from telemetry.database import transaction
 from tests.support.loopback import said
 from tests.support.processes import ROOT
 
-TEN_SECONDS = Limit("wb:tests", 10.0)
-THREE_AT_ONCE = Limit("wb:burst", 10.0, burst=3)
-BRIEF = Limit("wb:brief", 0.2)
+TEN_SECONDS = RateLimit("wb:tests", 10.0)
+THREE_AT_ONCE = RateLimit("wb:burst", 10.0, burst=3)
+BRIEF = RateLimit("wb:brief", 0.2)
 PATIENT = 600.0
 NOISE = 2.0  # seconds by which a busy machine may be late
 ANOTHER_PROCESS = """
 import sys, time
-from service.integrations.http.rate_limiter import Limit, Pace
+from service.integrations.http.rate_limiter import RateLimit, RateLimiter
 from telemetry.database import create_engine
-pace = Pace(create_engine(sys.argv[1]))
+pace = RateLimiter(create_engine(sys.argv[1]))
 for _ in range(10):
-    turn = pace.reserve(Limit("wb:tests", 10.0), 600.0)
+    turn = pace.reserve(RateLimit("wb:tests", 10.0), 600.0)
     print(time.time() + turn.wait, turn.mine)
 """
 
@@ -31,8 +31,8 @@ for _ in range(10):
 @pytest.fixture
 def shared(engine):
     """A pace on both databases, by their real clocks."""
-    PaceRow.__table__.create(engine, checkfirst=True)
-    return Pace(engine)
+    RateLimitRow.__table__.create(engine, checkfirst=True)
+    return RateLimiter(engine)
 
 
 def waits(pace, limit, times, patience=PATIENT):
@@ -77,7 +77,7 @@ def test_a_burst_grows_again_with_time_and_not_beyond_its_size(pace, clock):
 def test_accounts_have_queues_of_their_own(shared):
     waits(shared, TEN_SECONDS, 3)
 
-    assert waits(shared, Limit("wb:others", 10.0), 1) == [0]
+    assert waits(shared, RateLimit("wb:others", 10.0), 1) == [0]
 
 
 def test_a_place_beyond_the_patience_is_not_taken_and_pushes_nobody_back(shared):
@@ -92,13 +92,13 @@ def test_a_place_beyond_the_patience_is_not_taken_and_pushes_nobody_back(shared)
 
 
 def test_no_queue_is_longer_than_ten_minutes_however_patient_one_is(pace):
-    found = waits(pace, Limit("wb:minute", 60.0), 100, patience=1e9)
+    found = waits(pace, RateLimit("wb:minute", 60.0), 100, patience=1e9)
 
     assert found == [60.0 * place for place in range(11)]
 
 
 def test_a_base_token_waits_as_long_as_its_limit_says(pace, clock):
-    three_hours = Limit("wb:base", 10_800.0)
+    three_hours = RateLimit("wb:base", 10_800.0)
 
     assert waits(pace, three_hours, 3) == [0]
     refused = pace.reserve(three_hours, PATIENT)
@@ -120,7 +120,7 @@ def test_a_block_holds_for_the_others_too(shared, engine):
     shared.reserve(BRIEF, PATIENT)
     shared.block(BRIEF, 60.0)
 
-    refused = Pace(engine).reserve(BRIEF, 30.0)
+    refused = RateLimiter(engine).reserve(BRIEF, 30.0)
 
     assert not refused.mine
     assert 60 - NOISE < refused.wait <= 60
@@ -153,7 +153,7 @@ def test_a_block_may_be_longer_than_any_queue(pace, clock):
     assert pace.reserve(BRIEF, 0.0).mine
 
 
-@pytest.mark.parametrize("limit", [BRIEF, TEN_SECONDS, THREE_AT_ONCE, Limit("wb:base", 10_800.0)])
+@pytest.mark.parametrize("limit", [BRIEF, TEN_SECONDS, THREE_AT_ONCE, RateLimit("wb:base", 10_800.0)])
 @pytest.mark.parametrize("blocked", [0.0, 1.0, 100.0])
 def test_a_clock_that_was_set_back_an_hour_does_not_stop_calls_for_an_hour(pace, clock, limit, blocked):
     waits(pace, limit, 2)
@@ -208,7 +208,7 @@ def test_threads_share_the_queue(shared):
 
 
 def test_processes_share_the_queue(engine):
-    PaceRow.__table__.create(engine, checkfirst=True)
+    RateLimitRow.__table__.create(engine, checkfirst=True)
     url = engine.url.render_as_string(hide_password=False)
     command = [sys.executable, "-c", ANOTHER_PROCESS, url]
     processes = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
@@ -221,7 +221,7 @@ def test_processes_share_the_queue(engine):
 
 
 def test_what_arrives_is_never_faster_than_the_limit(world, api, engine):
-    PaceRow.__table__.create(engine, checkfirst=True)
+    RateLimitRow.__table__.create(engine, checkfirst=True)
     arrived = []
 
     def answer(_asked):
@@ -229,12 +229,12 @@ def test_what_arrives_is_never_faster_than_the_limit(world, api, engine):
         return said("fine")
 
     world.script = answer
-    limit = Limit("wb:real", 0.05, burst=2)
+    limit = RateLimit("wb:real", 0.05, burst=2)
 
     def ask():
-        with_client = ApiClient(api, Pace(engine), lambda seconds, _why: time.sleep(seconds))
+        with_client = ApiClient(api, RateLimiter(engine), lambda seconds, _why: time.sleep(seconds))
         for _ in range(5):
-            with_client.call(Call("GET", "/things", limit))
+            with_client.call(ApiCall("GET", "/things", limit))
         with_client.close()
 
     threads = [threading.Thread(target=ask) for _ in range(2)]
@@ -252,11 +252,11 @@ def test_the_row_names_the_account_and_nothing_else(shared, engine):
     shared.block(BRIEF, 1.0)
 
     with transaction(engine) as session:
-        assert {row.key for row in session.query(PaceRow)} == {"wb:tests", "wb:brief"}
+        assert {row.key for row in session.query(RateLimitRow)} == {"wb:tests", "wb:brief"}
 
 
 def test_a_moment_in_so_many_seconds_is_in_utc():
-    moment = moment_in(60.0)
+    moment = timestamp_in(60.0)
 
     assert 60 - NOISE < moment.timestamp() - time.time() <= 60
     assert moment.utcoffset().total_seconds() == 0

@@ -7,8 +7,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from service.integrations.http.sleep import Waiting
-from service.shutdown import Stopped, Stopping
+from service.integrations.http.sleep import InstrumentedSleep
+from service.shutdown import ShutdownRequested, StopSignal
 
 
 class Waited(list):
@@ -20,7 +20,7 @@ class Waited(list):
 
 @pytest.fixture
 def stopping():
-    return Stopping()
+    return StopSignal()
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def waited():
 
 @pytest.fixture
 def wait(stopping, waited):
-    return Waiting(stopping, waited).of("wb")
+    return InstrumentedSleep(stopping, waited).of("wb")
 
 
 def test_it_goes_on_until_it_is_told_to_stop(stopping):
@@ -45,13 +45,13 @@ def test_a_wait_is_seen_in_the_span_of_what_waits_before_it_is_over(stopping, wa
     tracers = TracerProvider(shutdown_on_exit=False)
     tracers.add_span_processor(SimpleSpanProcessor(exporter))
 
-    class Watched(Stopping):
+    class Watched(StopSignal):
         def wait(self, seconds):
             seen.extend(trace.get_current_span().events)
             return True
 
     with tracers.get_tracer("tests").start_as_current_span("sync"):
-        Waiting(Watched(), waited).of("ozon")(90, "backoff")
+        InstrumentedSleep(Watched(), waited).of("ozon")(90, "backoff")
 
     [span] = exporter.get_finished_spans()
     assert [(event.name, dict(event.attributes)) for event in span.events] == [
@@ -64,7 +64,7 @@ def test_a_wait_that_was_cut_short_is_counted_as_long_as_it_was(stopping, waited
     threading.Timer(0.05, stopping.tell).start()
     began = time.monotonic()
 
-    with pytest.raises(Stopped, match=r"^the service stops while this waits for wb$"):
+    with pytest.raises(ShutdownRequested, match=r"^the service stops while this waits for wb$"):
         wait(60, "pace")
 
     took = time.monotonic() - began
@@ -78,7 +78,7 @@ def test_a_service_that_was_told_to_stop_waits_for_nothing_any_more(stopping, wa
     began = time.monotonic()
 
     for _ in range(3):
-        with pytest.raises(Stopped):
+        with pytest.raises(ShutdownRequested):
             wait(60, "backoff")
 
     assert time.monotonic() - began < 10
@@ -89,8 +89,8 @@ def test_several_that_wait_are_all_let_go_at_once(stopping, waited):
     ended = []
 
     def work():
-        with pytest.raises(Stopped):
-            Waiting(stopping, waited).of("ozon")(60, "pace")
+        with pytest.raises(ShutdownRequested):
+            InstrumentedSleep(stopping, waited).of("ozon")(60, "pace")
         ended.append(True)
 
     threads = [threading.Thread(target=work) for _ in range(4)]

@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from service.integrations.http import transport
-from service.integrations.http.transport import DEADLINE, BoundedTransport, proxy_for
+from service.integrations.http.transport import TOTAL_TIMEOUT, BoundedTransport, proxy_for
 from tests.support.loopback import SILENT, STALLED, TRICKLING, TRICKLING_HEAD, flooding, said
 
 SOON = 0.3
@@ -18,7 +18,7 @@ def client():
 
 
 def ask(client, url, seconds=SOON):
-    return client.get(url, extensions={DEADLINE: time.monotonic() + seconds})
+    return client.get(url, extensions={TOTAL_TIMEOUT: time.monotonic() + seconds})
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_question_that_nobody_reads_is_not_sent_for_longer_than_until_the_dead
     began = time.monotonic()
 
     with pytest.raises(httpx.WriteTimeout):
-        client.post(f"http://{deaf}", content=b"x" * 2**25, extensions={DEADLINE: began + SOON})
+        client.post(f"http://{deaf}", content=b"x" * 2**25, extensions={TOTAL_TIMEOUT: began + SOON})
 
     assert SOON <= time.monotonic() - began < 5
 
@@ -107,7 +107,7 @@ def test_a_deadline_that_is_over_is_over(client, world):
 
 
 def test_an_answer_may_have_the_largest_size_and_no_more(client, world, monkeypatch):
-    monkeypatch.setattr(transport, "LARGEST", 100_000)
+    monkeypatch.setattr(transport, "MAX_RESPONSE_BYTES", 100_000)
     world.will(said("x" * 100_000), said("x" * 100_001))
 
     assert len(client.get(world.url).text) == 100_000

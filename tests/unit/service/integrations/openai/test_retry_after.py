@@ -3,7 +3,7 @@ from email.utils import formatdate
 
 import pytest
 
-from service.integrations.openai.retry_after import asked_wait
+from service.integrations.openai.retry_after import retry_after
 
 BOTH = {"x-ratelimit-reset-requests": "1s", "x-ratelimit-reset-tokens": "6m0s"}
 
@@ -33,13 +33,13 @@ BOTH = {"x-ratelimit-reset-requests": "1s", "x-ratelimit-reset-tokens": "6m0s"}
     ],
 )
 def test_the_first_header_that_says_a_wait_is_heeded(headers, seconds):
-    assert asked_wait(headers, None) == (None if seconds is None else pytest.approx(seconds))
+    assert retry_after(headers, None) == (None if seconds is None else pytest.approx(seconds))
 
 
 @pytest.mark.parametrize(("kind", "seconds"), [("requests", 1.0), ("tokens", 360.0), ("other", 360.0), (None, 360.0)])
 def test_of_two_resets_that_of_the_limit_counts_which_was_reached(kind, seconds):
-    assert asked_wait(BOTH, kind) == seconds
+    assert retry_after(BOTH, kind) == seconds
 
 
 def test_a_date_is_a_wait_until_then():
-    assert asked_wait({"retry-after": formatdate(time.time() + 100, usegmt=True)}, None) == pytest.approx(100, abs=5)
+    assert retry_after({"retry-after": formatdate(time.time() + 100, usegmt=True)}, None) == pytest.approx(100, abs=5)

@@ -2,15 +2,15 @@ import pytest
 
 from service.integrations.http.errors import (
     Forbidden,
-    NotThere,
-    Refused,
+    NotFound,
+    Rejected,
     SubscriptionMissing,
     TooManyRequests,
     Unauthorized,
     Unreachable,
     Unreadable,
 )
-from service.integrations.ozon.client import limit_of, ozon_api, post
+from service.integrations.ozon.client import ozon_api, post, rate_limit_of
 from tests.support.ozon_stub import API_KEY, CLIENT_ID
 
 REFUSALS = [
@@ -33,13 +33,13 @@ REFUSALS = [
         SubscriptionMissing,
         "subscription",
     ),
-    (404, 5, "review not found", NotThere, "review not found"),
-    (404, 5, "entity not found", NotThere, "entity not found"),
-    (404, None, "review not found", NotThere, "review not found"),
-    (404, None, "page not found", Refused, "OZON_API_URL"),
-    (400, 3, "obsolete method cannot be used", Refused, "the service must be updated"),
-    (400, 3, "Request validation error: invalid Limit", Refused, "with 400. It says: Request validation error"),
-    (409, None, "conflict", Refused, "409"),
+    (404, 5, "review not found", NotFound, "review not found"),
+    (404, 5, "entity not found", NotFound, "entity not found"),
+    (404, None, "review not found", NotFound, "review not found"),
+    (404, None, "page not found", Rejected, "OZON_API_URL"),
+    (400, 3, "obsolete method cannot be used", Rejected, "the service must be updated"),
+    (400, 3, "Request validation error: invalid Limit", Rejected, "with 400. It says: Request validation error"),
+    (409, None, "conflict", Rejected, "409"),
 ]
 
 
@@ -49,7 +49,7 @@ def ask(ozon, ozon_client):
 
 
 def refusal_of(ask):
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Rejected) as refused:
         ask()
     return refused.value
 
@@ -76,7 +76,7 @@ def test_an_account_is_called_once_a_second(ozon, ozon_clock, ask):
 
 
 def test_accounts_are_paced_apart_and_their_numbers_are_not_shown():
-    one, other = (limit_of(ozon_api("http://ozon", client_id, API_KEY)) for client_id in ("123456", "654321"))
+    one, other = (rate_limit_of(ozon_api("http://ozon", client_id, API_KEY)) for client_id in ("123456", "654321"))
 
     assert one.key != other.key
     assert one.key.startswith("ozon:")
@@ -101,7 +101,7 @@ def test_a_path_that_does_not_exist_is_no_proof_that_a_review_does_not(ozon, ask
 
     refused = refusal_of(ask)
 
-    assert type(refused) is Refused
+    assert type(refused) is Rejected
     assert "OZON_API_URL" in str(refused)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.integrations.marketplace import Invalid, Item, Order
+from service.integrations.marketplace import InvalidPayload, Item, Order
 from service.integrations.ozon.order_payloads import order_of
 from tests.support.ozon_stub import NOON, json_of, posting, product
 
@@ -119,7 +119,7 @@ def test_a_posting_without_what_it_needs_is_invalid_and_says_which_field(field, 
     for value in values:
         found = order_of(whole | {name: value}, "fbs", NOON)
 
-        assert isinstance(found, Invalid), value
+        assert isinstance(found, InvalidPayload), value
         assert f"`{field}`" in found.reason
         assert found.external_id == (None if field == "posting_number" else whole["posting_number"])
 
@@ -155,7 +155,7 @@ def test_a_product_without_what_it_needs_makes_its_posting_invalid(field, values
     for value in values:
         found = read(products=[product(), product(currency_code="RUB") | {field: value}])
 
-        assert isinstance(found, Invalid), value
+        assert isinstance(found, InvalidPayload), value
         assert found.reason.startswith(f"In `products[1]`: `{field}`")
 
 
@@ -174,7 +174,7 @@ def test_a_posting_that_no_column_could_hold_is_invalid(products):
 def test_a_row_that_is_no_object_is_invalid(payload):
     found = order_of(payload, "fbs", NOON)
 
-    assert found == Invalid(external_id=None, reason="The posting is no JSON object.", payload={})
+    assert found == InvalidPayload(external_id=None, reason="The posting is no JSON object.", payload={})
 
 
 def test_what_is_kept_of_an_invalid_posting_says_nothing_of_the_buyer():
@@ -234,7 +234,7 @@ def test_no_invalid_posting_has_a_personal_field(products, changes, personal):
 
     found = order_of(posting() | changes | personal | {"products": [*products, personal]}, "fbs", NOON)
 
-    assert isinstance(found, Invalid)
+    assert isinstance(found, InvalidPayload)
     assert not set(PERSONAL) & set(names_in(found.payload))
     assert SECRET not in json.dumps(found.payload, ensure_ascii=False)
     assert SECRET not in found.reason

@@ -2,8 +2,8 @@ from datetime import timedelta
 
 import pytest
 
-from service.integrations.http.errors import EndlessPages, Refused, Unreadable
-from service.integrations.marketplace import START, Invalid, Order
+from service.integrations.http.errors import EndlessPages, Rejected, Unreadable
+from service.integrations.marketplace import START, InvalidPayload, Order
 from service.integrations.ozon.marketplace import OzonOrders
 from tests.support.ozon_stub import NOON, posting, postings, read, read_until_it_fails
 
@@ -95,7 +95,7 @@ def test_a_first_reading_that_was_interrupted_goes_on_and_remembers_when_it_bega
     ozon.will(postings(posting(1), has_next=True, cursor="a"))
     ozon.will("no", status=409)
     ozon.will(postings(posting(2)))
-    (behind,) = read_until_it_fails(fbo, Refused)
+    (behind,) = read_until_it_fails(fbo, Rejected)
     ozon_clock.moment += DAY
 
     assert read(fbo, behind) == [(["2"], ended())]
@@ -108,7 +108,7 @@ def test_a_cursor_that_is_not_known_any_more_is_given_up_for_the_beginning_of_th
     ozon.will("no", status=409)
     ozon.refuse(400, 3, "Request validation error: invalid Cursor")
     ozon.will(postings(posting(1), posting(2)))
-    (behind,) = read_until_it_fails(fbo, Refused)
+    (behind,) = read_until_it_fails(fbo, Rejected)
 
     assert read(fbo, behind) == [(["1", "2"], ended())]
     assert "cursor" not in ozon.bodies[-1]
@@ -197,7 +197,7 @@ def test_a_row_that_cannot_be_read_does_not_stop_the_rest(ozon, fbo):
 
     (page,) = fbo.pages(START)
 
-    assert [type(row) for row in page.rows] == [Order, Invalid, Invalid]
+    assert [type(row) for row in page.rows] == [Order, InvalidPayload, InvalidPayload]
 
 
 def test_a_page_is_as_of_the_moment_before_it_was_asked_for(ozon, fbo):

@@ -1,15 +1,15 @@
 import pytest
 
-from service.integrations.http.errors import EndlessPages, Forbidden, NotThere, Refused, Unauthorized, Unreadable
-from service.integrations.ozon.pagination import Part, part_of, walk
+from service.integrations.http.errors import EndlessPages, Forbidden, NotFound, Rejected, Unauthorized, Unreadable
+from service.integrations.ozon.pagination import ApiPage, pages, part_of
 from tests.support.ozon_stub import NOON
 
 
 def part(rows, cursor, *, has_next=True):
-    return Part(rows, cursor, has_next, NOON)
+    return ApiPage(rows, cursor, has_next, NOON)
 
 
-REFUSED_IN_THE_MIDDLE = {"": part(["a"], "x"), "x": Refused("no")}
+REFUSED_IN_THE_MIDDLE = {"": part(["a"], "x"), "x": Rejected("no")}
 
 
 class List:
@@ -41,7 +41,7 @@ class List:
 def test_a_list_ends_where_there_is_no_more(last):
     parts = List({"": part(["a", "b"], "x", has_next=None), "x": last})
 
-    steps = list(walk(parts, ""))
+    steps = list(pages(parts, ""))
 
     assert [(step.rows, step.cursor, step.endless) for step in steps] == [
         (["a", "b"], "x", False),
@@ -56,7 +56,7 @@ def test_a_list_that_turns_in_a_circle_is_said_once_and_its_rows_are_kept(cursor
     steps = []
 
     with pytest.raises(EndlessPages):
-        steps.extend(walk(parts, ""))  # what came before the error stays in the list
+        steps.extend(pages(parts, ""))  # what came before the error stays in the list
 
     assert [(step.rows, step.cursor, step.endless) for step in steps][-1] == (["c"], None, True)
     assert parts.asked == ["", "x", "y"]
@@ -65,14 +65,14 @@ def test_a_list_that_turns_in_a_circle_is_said_once_and_its_rows_are_kept(cursor
 def test_a_list_goes_on_from_a_cursor():
     parts = List({"x": part(["c"], "y", has_next=False)})
 
-    assert [step.rows for step in walk(parts, "x")] == [["c"]]
+    assert [step.rows for step in pages(parts, "x")] == [["c"]]
 
 
-@pytest.mark.parametrize("error", [Refused("no such cursor"), NotThere("gone")])
+@pytest.mark.parametrize("error", [Rejected("no such cursor"), NotFound("gone")])
 def test_a_cursor_that_is_refused_by_now_is_given_up_for_the_beginning(error):
     parts = List({"x": error, "": part(["a"], "", has_next=False)})
 
-    assert [step.rows for step in walk(parts, "x")] == [["a"]]
+    assert [step.rows for step in pages(parts, "x")] == [["a"]]
 
 
 @pytest.mark.parametrize("error", [Unauthorized("key"), Forbidden("role"), Unreadable("html")])
@@ -80,17 +80,17 @@ def test_what_is_not_the_cursors_fault_is_not_asked_again_from_the_beginning(err
     parts = List({"x": error})
 
     with pytest.raises(type(error)):
-        list(walk(parts, "x"))
+        list(pages(parts, "x"))
 
     assert parts.asked == ["x"]
 
 
-@pytest.mark.parametrize(("parts", "asked"), [({"": Refused("no")}, [""]), (REFUSED_IN_THE_MIDDLE, ["", "x"])])
+@pytest.mark.parametrize(("parts", "asked"), [({"": Rejected("no")}, [""]), (REFUSED_IN_THE_MIDDLE, ["", "x"])])
 def test_what_is_refused_at_the_beginning_or_in_the_middle_is_not_asked_again(parts, asked):
     parts = List(parts)
 
-    with pytest.raises(Refused):
-        list(walk(parts, ""))
+    with pytest.raises(Rejected):
+        list(pages(parts, ""))
 
     assert parts.asked == asked
 
@@ -99,7 +99,7 @@ def test_no_cursor_behind_a_part_that_was_gone_on_from_does_not_lead_to_the_begi
     parts = List({"x": part(["a"], "")})
 
     with pytest.raises(EndlessPages):
-        list(walk(parts, "x"))
+        list(pages(parts, "x"))
 
     assert parts.asked == ["x"]
 
@@ -112,4 +112,4 @@ def test_an_answer_of_another_shape_is_unreadable(answer):
 
 @pytest.mark.parametrize("answer", [{"rows": None, "at": None}, {"rows": [], "at": "", "has_next": "no"}])
 def test_a_list_that_is_null_is_empty(answer):
-    assert part_of(answer, "rows", "at", NOON) == Part([], "", None, NOON)
+    assert part_of(answer, "rows", "at", NOON) == ApiPage([], "", None, NOON)

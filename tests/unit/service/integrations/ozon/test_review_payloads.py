@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.integrations.marketplace import NOT_ANSWERED, PUBLISHED, Invalid, Review
+from service.integrations.marketplace import NOT_ANSWERED, PUBLISHED, InvalidPayload, Review
 from service.integrations.ozon.reviews import review_of
 from tests.support.ozon_stub import NOON, json_of, review
 
@@ -123,7 +123,7 @@ def test_a_review_without_what_it_needs_is_invalid_and_says_which_field(field, v
     for payload in payloads:
         found = review_of(payload, NAMES, NOON)
 
-        assert isinstance(found, Invalid), payload
+        assert isinstance(found, InvalidPayload), payload
         assert f"`{field}`" in found.reason
         assert found.external_id == (None if field == "id" else whole["id"])
 
@@ -132,7 +132,7 @@ def test_a_review_without_what_it_needs_is_invalid_and_says_which_field(field, v
 def test_a_row_that_is_no_object_is_invalid(payload):
     found = review_of(payload, NAMES, NOON)
 
-    assert found == Invalid(external_id=None, reason="The review is no JSON object.", payload={})
+    assert found == InvalidPayload(external_id=None, reason="The review is no JSON object.", payload={})
 
 
 def test_what_is_kept_of_an_invalid_review_says_nothing_of_the_buyer():

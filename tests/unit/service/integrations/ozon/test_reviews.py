@@ -2,8 +2,8 @@ from datetime import timedelta
 
 import pytest
 
-from service.integrations.http.errors import EndlessPages, Forbidden, Refused, TooManyRequests, Unreachable, Unreadable
-from service.integrations.marketplace import START, Invalid, Review
+from service.integrations.http.errors import EndlessPages, Forbidden, Rejected, TooManyRequests, Unreachable, Unreadable
+from service.integrations.marketplace import START, InvalidPayload, Review
 from service.integrations.ozon.marketplace import OzonReviews
 from tests.support.ozon_stub import NOON, read, read_until_it_fails, review, reviews
 
@@ -49,7 +49,7 @@ def test_a_reading_that_was_interrupted_goes_on_where_it_stopped(ozon, shop):
     ozon.will("no", status=400)
     ozon.will(reviews(review(2)))
 
-    behind = read_until_it_fails(shop.unanswered[0], Refused)
+    behind = read_until_it_fails(shop.unanswered[0], Rejected)
 
     assert behind == [{"last_id": "a"}]
     assert read(shop.unanswered[0], behind[-1]) == [(["2"], START)]
@@ -97,7 +97,7 @@ def test_a_row_that_cannot_be_read_does_not_stop_the_rest(ozon, shop):
 
     rows = next(iter(shop.unanswered[0].pages(START))).rows
 
-    assert [type(row) for row in rows] == [Review, Invalid, Invalid, Invalid]
+    assert [type(row) for row in rows] == [Review, InvalidPayload, InvalidPayload, InvalidPayload]
 
 
 def test_a_page_is_as_of_the_moment_before_it_was_asked_for(ozon, shop):
@@ -149,14 +149,14 @@ def test_a_review_that_is_not_there_is_none(ozon, shop):
 def test_a_method_that_is_not_there_does_not_make_a_review_disappear(ozon, shop):
     ozon.will("404 page not found", status=404)
 
-    with pytest.raises(Refused, match="no such method"):
+    with pytest.raises(Rejected, match="no such method"):
         shop.read("01931f2e")
 
 
 def test_one_review_that_cannot_be_read_is_invalid(ozon, shop):
     ozon.will({"result": review(1)})
 
-    assert isinstance(shop.read("01931f2e"), Invalid)
+    assert isinstance(shop.read("01931f2e"), InvalidPayload)
 
 
 def test_an_answer_is_written_and_the_review_is_marked_as_processed(ozon, shop):

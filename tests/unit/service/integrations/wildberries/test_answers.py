@@ -1,7 +1,7 @@
 import pytest
 
-from service.integrations.http.errors import Refused, Unreachable
-from service.integrations.marketplace import Invalid
+from service.integrations.http.errors import Rejected, Unreachable
+from service.integrations.marketplace import InvalidPayload
 from tests.support.loopback import CUT, said
 from tests.support.ozon_stub import NOON
 from tests.support.wildberries_payloads import review
@@ -27,7 +27,7 @@ def test_a_review_that_does_not_exist_is_none(world, reviews):
 def test_a_review_that_is_null_is_invalid(world, reviews):
     world.will(said({"data": None, "error": False}))
 
-    assert isinstance(reviews.read("no"), Invalid)
+    assert isinstance(reviews.read("no"), InvalidPayload)
 
 
 def test_an_answer_is_written_once_and_proves_nothing(world, reviews):
@@ -55,7 +55,7 @@ def test_an_answer_that_may_have_arrived_is_not_written_twice(world, reviews, an
 def test_an_answer_that_is_refused_has_not_arrived(world, reviews):
     world.will(said({"title": "bad request", "detail": "Неверный синтаксис JSON"}, status=400))
 
-    with pytest.raises(Refused, match="Неверный синтаксис JSON") as refused:
+    with pytest.raises(Rejected, match="Неверный синтаксис JSON") as refused:
         reviews.answer("id", "Спасибо!")
 
     assert not refused.value.reached

@@ -2,13 +2,13 @@ import json
 
 import pytest
 
-from service.integrations.http.client import ATTEMPTS, Call
+from service.integrations.http.client import ATTEMPTS, ApiCall
 from service.integrations.http.errors import (
     Forbidden,
     Misconfigured,
-    NotThere,
-    Paused,
-    Refused,
+    NotFound,
+    RateLimited,
+    Rejected,
     TooManyRequests,
     Unauthorized,
     Unreachable,
@@ -17,7 +17,7 @@ from service.integrations.wildberries.client import feedbacks_api, statistics_ap
 from tests.support.loopback import said
 from tests.support.wildberries_payloads import LIMIT, TOKEN
 
-READ = Call("GET", "/api/v1/feedbacks", LIMIT)
+READ = ApiCall("GET", "/api/v1/feedbacks", LIMIT)
 WITHDRAWN = {"title": "unauthorized", "detail": "access token token withdrawn", "status": 401}
 NOT_ALLOWED = {"title": "forbidden", "detail": "base token is not allowed"}
 OTHER_SHAPE = {"data": None, "error": True, "errorText": "Ошибка авторизации", "additionalErrors": None}
@@ -66,24 +66,24 @@ def feedbacks(world, client_of):
         (
             422,
             OTHER_SHAPE | {"errorText": "Невозможно получить отзыв по id"},
-            NotThere,
+            NotFound,
             "wb has nothing of that id (422: Невозможно получить отзыв по id).",
         ),
         (
             400,
             {"errors": ["dateFrom: field required", "flag: no number"]},
-            Refused,
+            Rejected,
             "wb refuses the request (400: dateFrom: field required flag: no number).",
         ),
         (
             400,
             {"errors": "dateFrom: Value not validated"},
-            Refused,
+            Rejected,
             "wb refuses the request (400: dateFrom: Value not validated).",
         ),
-        (400, "<html>Bad</html>", Refused, "wb refuses the request (400: no reason given)."),
-        (400, ["no", "object"], Refused, "wb refuses the request (400: no reason given)."),
-        (418, "", Refused, "wb refuses the request (418: no reason given)."),
+        (400, "<html>Bad</html>", Rejected, "wb refuses the request (400: no reason given)."),
+        (400, ["no", "object"], Rejected, "wb refuses the request (400: no reason given)."),
+        (418, "", Rejected, "wb refuses the request (418: no reason given)."),
     ],
 )
 def test_a_refusal_says_what_it_means_and_is_not_hammered_on(client, world, clock, status, body, kind, sentence):
@@ -131,7 +131,7 @@ def test_too_many_requests_are_waited_for_and_nothing_is_lost(client, world, clo
 def test_a_base_token_that_has_to_wait_for_hours_is_paused(client, world):
     world.will(said(LIMITED, status=429, x_ratelimit_retry="10800"))
 
-    with pytest.raises(Paused, match=r"^wb may be called again at 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC\.$"):
+    with pytest.raises(RateLimited, match=r"^wb may be called again at 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC\.$"):
         client.call(READ)
 
 
@@ -169,7 +169,7 @@ def test_an_echo_in_an_answer_of_status_200_stays_out_too(feedbacks, world):
 def test_a_sentence_is_not_endless(client, world):
     world.will(said({"detail": "слово " * 1000}, status=400))
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Rejected) as refused:
         client.call(READ)
 
     assert len(str(refused.value)) < 300

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.integrations.wildberries.credentials import Token
+from service.integrations.wildberries.credentials import WildberriesToken
 from tests.support.wildberries_payloads import TOKEN, token_of
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -14,7 +14,7 @@ BOTH = 1 << 5 | 1 << 7
 
 
 def lasting(until, scopes=BOTH):
-    return Token.read(token_of(acc=3, s=scopes, exp=until.timestamp()))
+    return WildberriesToken.read(token_of(acc=3, s=scopes, exp=until.timestamp()))
 
 
 def json_as_token(text):
@@ -22,7 +22,7 @@ def json_as_token(text):
 
 
 def test_a_token_says_its_kind_its_categories_and_its_end():
-    token = Token.read(TOKEN)
+    token = WildberriesToken.read(TOKEN)
 
     assert (token.kind, token.scopes, token.missing()) == (3, 160, [])
     assert token.expires_at == datetime.fromtimestamp(1_798_000_000, UTC)
@@ -31,7 +31,7 @@ def test_a_token_says_its_kind_its_categories_and_its_end():
 
 @pytest.mark.parametrize("written", [f"Bearer {TOKEN}", f" {TOKEN}\n", f"Bearer {TOKEN} "])
 def test_a_token_is_the_same_however_it_was_pasted(written):
-    assert Token.read(written) == Token.read(TOKEN)
+    assert WildberriesToken.read(written) == WildberriesToken.read(TOKEN)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_token_is_the_same_however_it_was_pasted(written):
     ],
 )
 def test_the_limits_are_those_of_the_tokens_kind(kind, feedbacks, orders):
-    token = Token.read(token_of(acc=kind, sid="3f2b"))
+    token = WildberriesToken.read(token_of(acc=kind, sid="3f2b"))
 
     assert (token.feedbacks.interval, token.feedbacks.burst) == pytest.approx(feedbacks)
     assert (token.orders.interval, token.orders.burst) == orders
@@ -56,11 +56,11 @@ def test_two_tokens_of_one_seller_and_kind_share_their_limits_and_others_do_not(
     first, renewed = token_of(acc=3, sid="one", exp=1), token_of(acc=3, sid="one", exp=2)
     base, other = token_of(acc=1, sid="one"), token_of(acc=3, sid="two")
 
-    keys = [Token.read(text).feedbacks.key for text in (first, renewed, base, other)]
+    keys = [WildberriesToken.read(text).feedbacks.key for text in (first, renewed, base, other)]
 
     assert keys[0] == keys[1]
     assert len(set(keys)) == 3
-    assert Token.read(first).orders.key != keys[0]
+    assert WildberriesToken.read(first).orders.key != keys[0]
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_two_tokens_of_one_seller_and_kind_share_their_limits_and_others_do_not(
             lasting(IN_MAY, 0),
             "WB_API_TOKEN lacks the category Statistics and Feedbacks and questions: make one that has it.",
         ),
-        (Token.read("no token at all"), None),
-        (Token.read(token_of(acc=3, s=BOTH)), None),
+        (WildberriesToken.read("no token at all"), None),
+        (WildberriesToken.read(token_of(acc=3, s=BOTH)), None),
     ],
 )
 def test_a_token_that_is_not_good_enough_is_complained_about(token, complaint):
@@ -96,7 +96,7 @@ def test_a_token_that_is_not_good_enough_is_complained_about(token, complaint):
     ],
 )
 def test_claims_of_any_shape_are_no_harm(claims):
-    token = Token.read(json_as_token(claims))
+    token = WildberriesToken.read(json_as_token(claims))
 
     assert len(token.account) == 8
     assert token.complaint(NOW) is None or "expired on 1970" in token.complaint(NOW)
@@ -108,7 +108,7 @@ def test_a_token_of_any_text_is_read_and_shown_nowhere(text):
     marked = f"{text}-and-its-secret"
 
     for written in (text, marked):
-        token = Token.read(written)
+        token = WildberriesToken.read(written)
         shown = f"{token} {token!r} {token.feedbacks} {token.orders} {token.missing()} {token.complaint(NOW)}"
         assert "and-its-secret" not in shown
         assert len(text) < 20 or text not in shown
@@ -116,5 +116,5 @@ def test_a_token_of_any_text_is_read_and_shown_nowhere(text):
 
 @given(st.characters(categories=["Cs"]))
 def test_a_token_with_half_a_character_is_read(character):
-    assert Token.read(f"{character}.e30.c").kind is None
-    assert Token.read(character).kind is None
+    assert WildberriesToken.read(f"{character}.e30.c").kind is None
+    assert WildberriesToken.read(character).kind is None

@@ -5,7 +5,7 @@ import pytest
 
 from service.integrations.http.client import ATTEMPTS
 from service.integrations.http.errors import EndlessPages, Unreachable, Unreadable
-from service.integrations.marketplace import START, Invalid, Order
+from service.integrations.marketplace import START, InvalidPayload, Order
 from service.integrations.wildberries import orders as wb_orders
 from tests.support.loopback import CUT, said
 from tests.support.wildberries_payloads import order
@@ -86,7 +86,7 @@ def test_a_page_of_rows_that_cannot_be_read_is_the_end_and_moves_nothing(world, 
 
     rows, following = read(orders, position)
 
-    assert [type(row) for row in rows] == [Invalid] * 3
+    assert [type(row) for row in rows] == [InvalidPayload] * 3
     assert following == position
 
 
@@ -95,7 +95,7 @@ def test_a_row_that_cannot_be_read_does_not_hide_the_others(world, orders):
 
     rows, position = read(orders)
 
-    assert [type(row) for row in rows][:3] == [Order, Invalid, Order]
+    assert [type(row) for row in rows][:3] == [Order, InvalidPayload, Order]
     assert position["since"] == "2026-11-21T09:02:00"
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.integrations.marketplace import Invalid, Item, Order
+from service.integrations.marketplace import InvalidPayload, Item, Order
 from service.integrations.wildberries.orders import order_of
 from tests.support.wildberries_payloads import BUYER, order
 
@@ -92,7 +92,7 @@ def test_what_is_not_needed_may_be_missing_or_new():
 def test_an_order_that_cannot_be_read_says_why_and_keeps_nothing_of_the_buyer(changes, reason):
     found = order_of(order(buyerName=BUYER, regionName=BUYER) | changes)
 
-    assert isinstance(found, Invalid)
+    assert isinstance(found, InvalidPayload)
     assert found.reason == reason
     assert found.external_id == ("eb.rd3f0a1c2.1.0" if "srid" not in changes else None)
     assert found.payload["gNumber"] == "98765432101234567890"
@@ -110,10 +110,10 @@ def test_a_field_that_is_missing_is_named():
 def test_whatever_wildberries_sends_is_an_order_or_says_why_not(payload):
     found = order_of(payload)
 
-    assert isinstance(found, Invalid)
+    assert isinstance(found, InvalidPayload)
     json.dumps(found.payload, allow_nan=False)
 
 
 @given(st.sampled_from(sorted(order())), JSON)
 def test_an_order_with_any_field_spoilt_is_an_order_or_says_why_not(field, value):
-    assert isinstance(order_of(order() | {field: value}), Order | Invalid)
+    assert isinstance(order_of(order() | {field: value}), Order | InvalidPayload)

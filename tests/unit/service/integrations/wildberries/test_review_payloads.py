@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.integrations.marketplace import IN_MODERATION, NOT_ANSWERED, PUBLISHED, REJECTED, Invalid, Review
+from service.integrations.marketplace import IN_MODERATION, NOT_ANSWERED, PUBLISHED, REJECTED, InvalidPayload, Review
 from service.integrations.wildberries.reviews import review_of
 from tests.support.ozon_stub import NOON
 from tests.support.wildberries_payloads import BUYER, review
@@ -88,7 +88,7 @@ def test_a_buyers_telephone_number_does_not_come_in():
 def test_a_review_that_cannot_be_read_says_why_and_keeps_nothing_of_the_buyer(changes, reason):
     found = review_of(review(userName=BUYER) | changes, NOON)
 
-    assert isinstance(found, Invalid)
+    assert isinstance(found, InvalidPayload)
     assert found.reason == reason
     assert found.external_id == ("Qm7xTz1BkAtKOit00001" if "id" not in changes else None)
     kept = json.dumps(found.payload, ensure_ascii=False)
@@ -114,10 +114,10 @@ def test_of_the_product_and_the_answer_it_is_kept_what_they_are():
 def test_whatever_wildberries_sends_is_a_review_or_says_why_not(payload):
     found = review_of(payload, NOON)
 
-    assert isinstance(found, Invalid)
+    assert isinstance(found, InvalidPayload)
     json.dumps(found.payload, allow_nan=False)
 
 
 @given(st.sampled_from(sorted(review())), JSON)
 def test_a_review_with_any_field_spoilt_is_a_review_or_says_why_not(field, value):
-    assert isinstance(review_of(review() | {field: value}, NOON), Review | Invalid)
+    assert isinstance(review_of(review() | {field: value}, NOON), Review | InvalidPayload)

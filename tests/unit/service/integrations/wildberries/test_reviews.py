@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from service.integrations.http.errors import EndlessPages, Unreachable, Unreadable
-from service.integrations.marketplace import START, Invalid, Review
+from service.integrations.marketplace import START, InvalidPayload, Review
 from service.integrations.wildberries import reviews as wb_reviews
 from tests.support.loopback import CUT, said
 from tests.support.ozon_stub import NOON
@@ -144,7 +144,7 @@ def test_rows_of_history_that_cannot_be_read_move_nothing(world, history):
 
     rows, position = read(history)
 
-    assert [type(row) for row in rows] == [Invalid] * 3
+    assert [type(row) for row in rows] == [InvalidPayload] * 3
     assert position["newest"] is None
 
 
@@ -187,7 +187,7 @@ def test_dates_that_cannot_be_read_do_not_stop_the_reading(world, waiting, five_
 
     rows, _ = read(waiting)
 
-    assert [type(row) for row in rows] == [Invalid] * 5 + [Review] * 2
+    assert [type(row) for row in rows] == [InvalidPayload] * 5 + [Review] * 2
     assert world.queries[-1]["skip"] == "5"
 
 

@@ -6,17 +6,17 @@ import pytest
 from service.scheduler.cadence import Every
 from service.scheduler.job import Job
 from service.scheduler.monitoring.evaluation import (
-    MOST_TICKS,
-    Presence,
-    Run,
+    MAX_TICKS,
     Runs,
+    ScheduledRun,
     Ticks,
-    Watched,
+    Uptime,
+    Watermark,
+    downtime_ticks,
     has_due,
-    judge,
-    judge_gap,
+    missed_ticks,
 )
-from service.scheduler.monitoring.notices import Noticed
+from service.scheduler.monitoring.notices import MissedNotice
 
 NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -25,11 +25,11 @@ NO_RUNS = Runs(QUICK, [])
 
 
 def watched(until=NOON, seen=NOON, back=None):
-    return Watched("quick", "every 15 s", until, seen, back)
+    return Watermark("quick", "every 15 s", until, seen, back)
 
 
 def begun(*ticks):
-    return Runs(QUICK, [Run(tick, tick, tick + SECOND) for tick in ticks])
+    return Runs(QUICK, [ScheduledRun(tick, tick, tick + SECOND) for tick in ticks])
 
 
 def test_ticks_are_due_when_their_grace_is_over():
@@ -45,7 +45,7 @@ def test_ticks_that_are_run_late_have_their_grace_from_when_somebody_was_back():
 
 
 def test_several_ticks_are_judged_at_once_and_accounted_for_up_to_the_last_one():
-    verdict = judge(QUICK, watched(), begun(NOON + 30 * SECOND), NOON + 2 * MINUTE)
+    verdict = missed_ticks(QUICK, watched(), begun(NOON + 30 * SECOND), NOON + 2 * MINUTE)
 
     assert verdict.missed == Ticks(NOON + 15 * SECOND, NOON + MINUTE, 3)
     assert verdict.watched_until == NOON + MINUTE
@@ -55,30 +55,30 @@ def test_a_gap_of_very_many_ticks_is_counted_without_those_whose_runs_began():
     back, first = NOON + timedelta(days=1), NOON + 15 * SECOND
     runs = begun(back, first)
 
-    verdict = judge_gap(QUICK, watched(), runs, Presence(back, fresh=True))
+    verdict = downtime_ticks(QUICK, watched(), runs, Uptime(back, fresh=True))
 
     assert verdict.downtime == Ticks(first + 15 * SECOND, back - 15 * SECOND, 24 * 240 - 2)
-    assert verdict.downtime.number > MOST_TICKS
+    assert verdict.downtime.number > MAX_TICKS
     assert (verdict.watched_until, verdict.back_at) == (back, back)
 
 
 def test_what_came_while_somebody_was_there_and_what_came_after_that_are_one():
-    verdict = judge_gap(QUICK, watched(seen=NOON + 20 * SECOND), NO_RUNS, Presence(NOON + MINUTE, fresh=True))
+    verdict = downtime_ticks(QUICK, watched(seen=NOON + 20 * SECOND), NO_RUNS, Uptime(NOON + MINUTE, fresh=True))
 
     assert verdict.downtime == Ticks(NOON + 15 * SECOND, NOON + MINUTE, 4)
 
 
 @pytest.mark.parametrize(("fresh", "fell"), [(True, 2), (False, 0)])
 def test_a_run_that_seems_to_go_on_is_alive_only_if_this_process_was_there_before(fresh, fell):
-    runs = Runs(QUICK, [Run(NOON, NOON, None)])
+    runs = Runs(QUICK, [ScheduledRun(NOON, NOON, None)])
 
-    verdict = judge_gap(QUICK, watched(), runs, Presence(NOON + 30 * SECOND, fresh=fresh))
+    verdict = downtime_ticks(QUICK, watched(), runs, Uptime(NOON + 30 * SECOND, fresh=fresh))
 
     assert (verdict.downtime.number if verdict.downtime else 0) == fell
 
 
 def test_several_missed_ticks_are_one_line(caplog):
-    noticed = Noticed(missed=[(QUICK, Ticks(NOON, NOON + MINUTE, 5))])
+    noticed = MissedNotice(missed=[(QUICK, Ticks(NOON, NOON + MINUTE, 5))])
 
     noticed.tell(NOON)
 
@@ -91,7 +91,7 @@ def test_several_missed_ticks_are_one_line(caplog):
 def test_a_line_about_very_many_jobs_has_an_end(caplog):
     jobs = [(replace(QUICK, name=f"job{number}"), Ticks(NOON, NOON, 1)) for number in range(14)]
 
-    Noticed(downtime=jobs, last_seen=[NOON, NOON - MINUTE]).tell(NOON + MINUTE)
+    MissedNotice(downtime=jobs, last_seen=[NOON, NOON - MINUTE]).tell(NOON + MINUTE)
 
     told = caplog.messages[-1]
     assert told.startswith("Nobody ran the schedule from 2025-10-02 11:59:00 UTC to 2025-10-02 12:01:00 UTC: 1 run of")

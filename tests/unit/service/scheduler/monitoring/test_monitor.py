@@ -10,15 +10,15 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
-from service.database.tables import MissedRow, ScheduleWatchRow
+from service.database.tables import MissedRunRow, ScheduleWatchRow
 from service.scheduler.cadence import Cron, DailyAt, Every
 from service.scheduler.job import Job, Schedule
-from service.scheduler.monitoring.evaluation import MOST_TICKS, NEWEST_RUNS
-from service.scheduler.monitoring.monitor import BREAK, EVERY, Counting, Listener, Watchman
+from service.scheduler.monitoring.evaluation import MAX_TICKS, NEWEST_RUNS
+from service.scheduler.monitoring.monitor import CHECK_INTERVAL, GAP, Counting, RunMonitor, SchedulerAbsence
 from service.settings import Settings
 from telemetry.database import create_engine, transaction
 from telemetry.jobs.run import JobRun
-from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunRow
 
 NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
@@ -43,12 +43,12 @@ class Service:
 
     def begin(self, *jobs):
         counting = Counting(lambda name, ticks: self.missed.append((name, ticks)), self.overdue.append)
-        self.watch = Watchman(Schedule(Settings(), jobs), self.engine, counting)
+        self.watch = RunMonitor(Schedule(Settings(), jobs), self.engine, counting)
         self.watch.look(self.now)
 
-    def is_up_until(self, moment, at_first=2 * EVERY):
-        while self.now + EVERY <= moment:
-            self.now += at_first if self.now + MINUTE < moment else EVERY
+    def is_up_until(self, moment, at_first=2 * CHECK_INTERVAL):
+        while self.now + CHECK_INTERVAL <= moment:
+            self.now += at_first if self.now + MINUTE < moment else CHECK_INTERVAL
             self.watch.look(self.now)
         return self
 
@@ -61,7 +61,7 @@ class Records:
     """What is recorded of runs, at moments of the same day."""
 
     def __init__(self, engine):
-        self._engine, self._store, self._number = engine, JobRunStore(engine), 0
+        self._engine, self._store, self._number = engine, JobRunRepository(engine), 0
 
     def run(self, tick, began=None, ended=None, *, job="sync", deadline=None, outcome="success"):
         """A run that began at its tick unless said otherwise, and still goes on unless it is said when it ended."""
@@ -101,13 +101,13 @@ def records(engine):
 def missed(engine):
     """What is kept: the job, whose fault, the first and the last tick, how many."""
     with transaction(engine) as session:
-        rows = list(session.scalars(select(MissedRow).order_by(MissedRow.id)))
+        rows = list(session.scalars(select(MissedRunRow).order_by(MissedRunRow.id)))
     return [(row.job_name, row.kind, f"{row.first_tick:%H:%M}", f"{row.last_tick:%H:%M}", row.ticks) for row in rows]
 
 
 def noticed_at(engine):
     with transaction(engine) as session:
-        return list(session.scalars(select(MissedRow.noticed_at).order_by(MissedRow.id)))
+        return list(session.scalars(select(MissedRunRow.noticed_at).order_by(MissedRunRow.id)))
 
 
 def watched(engine):
@@ -340,7 +340,7 @@ def test_a_month_of_downtime_is_counted_in_no_time(engine):
     service.is_up_until(NOON + timedelta(days=30, seconds=20))
 
     assert [(name, ticks) for name, *_, ticks in missed(engine)] == [("cron", 10_000), ("quick", 30 * 86_400 // 15)]
-    assert MOST_TICKS < 10_000
+    assert MAX_TICKS < 10_000
 
 
 class Outage:
@@ -363,7 +363,7 @@ def test_what_came_while_the_database_was_away_is_a_downtime_and_runs_recorded_l
     outage = Outage(service.watch, monkeypatch)
     outage.away = True
     while service.now < at("12:40:00"):
-        service.now += EVERY
+        service.now += CHECK_INTERVAL
         with pytest.raises(OperationalError):
             service.watch.look(service.now)
     outage.away = False
@@ -421,7 +421,7 @@ def test_of_two_processes_that_see_the_same_exactly_one_says_it(engine):
     def look_on(service):
         for _ in range(24):
             together.wait(30)
-            service.is_up_until(service.now + EVERY)
+            service.is_up_until(service.now + CHECK_INTERVAL)
 
     with ThreadPoolExecutor(2) as both:
         list(both.map(look_on, services))
@@ -440,7 +440,7 @@ def test_a_run_that_goes_on_for_too_long_is_marked_while_it_runs_and_once(engine
 
     service.is_up_until(at("12:25:00"))
     assert service.overdue == []
-    service.is_up_until(at("12:29:00"), at_first=EVERY)
+    service.is_up_until(at("12:29:00"), at_first=CHECK_INTERVAL)
     other.is_away_until(at("12:28:00")).is_up_until(at("12:29:00"))
 
     assert (service.overdue, other.overdue) == (["sync"], [])
@@ -488,7 +488,7 @@ def test_at_a_time_that_the_night_leaves_out_or_shows_twice_a_daily_job_is_due_o
     tick = lazy.cadence.after(service.now)
     Records(sqlite_engine).run(tick, ended=tick + SECOND, job="diligent")
 
-    service.is_up_until(night + 75 * MINUTE, BREAK)
+    service.is_up_until(night + 75 * MINUTE, GAP)
 
     assert abs(tick - night) < 75 * MINUTE
     assert service.missed == [("lazy", 1)]
@@ -496,7 +496,7 @@ def test_at_a_time_that_the_night_leaves_out_or_shows_twice_a_daily_job_is_due_o
 
 def test_the_service_that_does_not_run_the_schedule_says_once_that_nobody_does(engine, caplog):
     Service(engine, NOON, SYNC)
-    listener = Listener(engine)
+    listener = SchedulerAbsence(engine)
 
     listener.listen(at("12:30:00"))
     listener.listen(at("12:31:00"))
@@ -513,7 +513,7 @@ def test_the_service_that_does_not_run_the_schedule_says_once_that_nobody_does(e
 
 
 def test_where_nobody_has_ever_run_the_schedule_nothing_is_said(engine, caplog):
-    listener = Listener(engine)
+    listener = SchedulerAbsence(engine)
 
     listener.listen(NOON)
     listener.listen(NOON + timedelta(hours=1))

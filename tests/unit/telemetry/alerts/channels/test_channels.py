@@ -7,16 +7,16 @@ from pydantic import SecretStr
 from telemetry.alerts.channels.channel import ChannelError, MessageGone, Sent
 from telemetry.alerts.channels.telegram import Bot, Telegram
 from telemetry.alerts.channels.webhook import Webhook
-from telemetry.alerts.dispatch.fallback import Emergency
-from telemetry.alerts.dispatch.worker import Sending
-from telemetry.alerts.notification import Post
+from telemetry.alerts.dispatch.fallback import FallbackNotifier
+from telemetry.alerts.dispatch.worker import DispatchWorker
+from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.message import Message
 from tests.support.telegram_server import TELEGRAM_TOKEN
 from tests.unit.telemetry.alerts.conftest import alert, incident
 
 MESSAGE = Message("<b>no</b>", "no")
-POST = Post("alert", [incident()], id=1, message_id=5)
+POST = Notification("alert", [incident()], id=1, message_id=5)
 FRESH = ChannelState("telegram")
 
 
@@ -159,7 +159,7 @@ def test_a_webhook_gets_updates_and_no_files():
     hook = Webhook(SecretStr("http://hook.test"), httpx.Client(transport=transport))
 
     hook.send(POST, MESSAGE, ChannelState("webhook"))
-    hook.send(Post("file", [incident()], id=2), MESSAGE, ChannelState("webhook"))
+    hook.send(Notification("file", [incident()], id=2), MESSAGE, ChannelState("webhook"))
     hook.edit(POST, MESSAGE, ChannelState("webhook"))
 
     assert [b'"kind":"alert"' in each.content for each in asked] == [True, False]
@@ -204,7 +204,7 @@ class FullDisk:
 @pytest.mark.parametrize("takes", [True, False])
 def test_what_the_disk_does_not_take_for_a_while_is_told_without_it(clock, takes):
     taker, desk = Taker(takes), FullDisk(alert("a"), alert("b"))
-    sending = Sending(desk, None, Emergency([taker], clock), lambda: 0)
+    sending = DispatchWorker(desk, None, FallbackNotifier([taker], clock), lambda: 0)
 
     for _ in range(30):
         with pytest.raises(sqlite3.OperationalError):

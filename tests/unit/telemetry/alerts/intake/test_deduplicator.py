@@ -3,10 +3,10 @@ from dataclasses import replace
 
 import pytest
 
-from telemetry.alerts.intake.deduplicator import Desk
+from telemetry.alerts.intake.deduplicator import Deduplicator
 from telemetry.alerts.outbox.file import Outbox
-from telemetry.alerts.outbox.incidents import MOST_WAITING, QUIET, Reports
-from telemetry.alerts.outbox.queries import Overview
+from telemetry.alerts.outbox.incidents import EXPIRE_AFTER, MAX_PENDING, IncidentRepository
+from telemetry.alerts.outbox.queries import AlertQueries
 from tests.support.telegram_server import NOON
 from tests.unit.telemetry.alerts.conftest import alert
 
@@ -19,10 +19,10 @@ def outbox(tmp_path):
 
 
 def kept(outbox):
-    return {told.incident.fingerprint: told.incident.count for told in Overview(outbox).page(NOON, limit=2000)}
+    return {told.incident.fingerprint: told.incident.count for told in AlertQueries(outbox).page(NOON, limit=2000)}
 
 
-class Refusing(Reports):
+class Refusing(IncidentRepository):
     """A disk that takes nothing for a while."""
 
     refuses = True
@@ -34,7 +34,7 @@ class Refusing(Reports):
 
 
 def test_the_first_is_on_the_disk_when_the_report_returns_and_repeats_are_at_the_next_flush(outbox):
-    desk = Desk(Reports(outbox))
+    desk = Deduplicator(IncidentRepository(outbox))
 
     desk.report(alert())
     first = kept(outbox)
@@ -50,7 +50,7 @@ def test_several_processes_fold_into_one(tmp_path):
     outboxes = [Outbox(tmp_path / "outbox.db") for _ in range(4)]
 
     for outbox in outboxes:
-        Desk(Reports(outbox)).report(alert())
+        Deduplicator(IncidentRepository(outbox)).report(alert())
 
     assert kept(outboxes[0]) == {"shop": 4}
     for outbox in outboxes:
@@ -59,7 +59,7 @@ def test_several_processes_fold_into_one(tmp_path):
 
 def test_what_the_disk_does_not_take_waits_in_memory_and_is_written_later(outbox):
     reports = Refusing(outbox)
-    desk = Desk(reports)
+    desk = Deduplicator(reports)
 
     desk.report(alert())
     waiting = desk.unkept
@@ -73,7 +73,7 @@ def test_what_the_disk_does_not_take_waits_in_memory_and_is_written_later(outbox
 
 def test_what_is_too_much_for_memory_is_counted_as_dropped(outbox):
     dropped = []
-    desk = Desk(Refusing(outbox), lambda number, reason: dropped.append((number, reason)))
+    desk = Deduplicator(Refusing(outbox), lambda number, reason: dropped.append((number, reason)))
 
     for number in range(1003):
         desk.report(alert(f"kind{number}"))
@@ -83,7 +83,7 @@ def test_what_is_too_much_for_memory_is_counted_as_dropped(outbox):
 
 
 def test_repeats_of_what_is_over_meanwhile_begin_it_anew(outbox):
-    desk, reports = Desk(Reports(outbox)), Reports(outbox)
+    desk, reports = Deduplicator(IncidentRepository(outbox)), IncidentRepository(outbox)
     desk.report(alert())
     with outbox.transaction() as connection:
         connection.execute("UPDATE incidents SET ended_at = last_at, ended = 'quiet'")
@@ -91,38 +91,38 @@ def test_repeats_of_what_is_over_meanwhile_begin_it_anew(outbox):
     desk.report(alert(at=NOON + 60))
     desk.flush()
 
-    assert [told.incident.count for told in Overview(outbox).page(NOON)] == [1, 1]
+    assert [told.incident.count for told in AlertQueries(outbox).page(NOON)] == [1, 1]
     assert reports.open_states() == {}
 
 
 def test_after_four_quiet_hours_it_is_a_first_one_again(outbox):
-    desk = Desk(Reports(outbox))
+    desk = Deduplicator(IncidentRepository(outbox))
     desk.report(alert())
 
-    assert not desk.is_repeat("shop", "", NOON + QUIET)
-    assert desk.is_repeat("shop", "", NOON + QUIET - 1)
+    assert not desk.is_repeat("shop", "", NOON + EXPIRE_AFTER)
+    assert desk.is_repeat("shop", "", NOON + EXPIRE_AFTER - 1)
 
 
 def test_of_too_many_different_ones_the_rest_is_only_counted(outbox):
-    desk = Desk(Reports(outbox))
+    desk = Deduplicator(IncidentRepository(outbox))
 
-    for number in range(MOST_WAITING + 5):
+    for number in range(MAX_PENDING + 5):
         desk.report(alert(f"kind{number}"))
-    desk.report(alert(f"kind{MOST_WAITING + 1}"))
+    desk.report(alert(f"kind{MAX_PENDING + 1}"))
     desk.report(alert("kind7"))
     desk.flush()
 
     found = kept(outbox)
-    assert len(found) == MOST_WAITING + 1
+    assert len(found) == MAX_PENDING + 1
     assert found["overflow"] == 6
-    assert sum(found.values()) == MOST_WAITING + 7
+    assert sum(found.values()) == MAX_PENDING + 7
 
 
 def test_repeats_of_one_that_is_forgotten_are_still_counted(outbox):
-    desk = Desk(Reports(outbox))
+    desk = Deduplicator(IncidentRepository(outbox))
     desk.report(alert("first"))
     desk.report(alert("first"))
-    for number in range(MOST_WAITING):
+    for number in range(MAX_PENDING):
         desk.report(alert(f"kind{number}"))
 
     desk.flush()
@@ -133,7 +133,7 @@ def test_repeats_of_one_that_is_forgotten_are_still_counted(outbox):
 def test_a_damaged_outbox_is_put_aside_and_a_new_one_begins(outbox, caplog):
     outbox.path.parent.mkdir()
     outbox.path.write_bytes(b"no database at all" * 1000)
-    desk = Desk(Reports(outbox))
+    desk = Deduplicator(IncidentRepository(outbox))
 
     desk.report(alert())
     desk.flush()
@@ -144,17 +144,17 @@ def test_a_damaged_outbox_is_put_aside_and_a_new_one_begins(outbox, caplog):
 
 
 def test_the_outbox_is_for_nobody_else(outbox):
-    Desk(Reports(outbox)).report(alert())
+    Deduplicator(IncidentRepository(outbox)).report(alert())
 
     assert oct(outbox.path.stat().st_mode)[-3:] == "600"
     assert oct(outbox.path.parent.stat().st_mode)[-3:] == "700"
 
 
 def test_an_outbox_that_somebody_else_holds_is_not_waited_for(outbox):
-    Desk(Reports(outbox)).report(alert())
+    Deduplicator(IncidentRepository(outbox)).report(alert())
     other = sqlite3.connect(outbox.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    desk = Desk(Reports(outbox))
+    desk = Deduplicator(IncidentRepository(outbox))
 
     desk.report(replace(alert("other"), words="while it is held"))
 
@@ -166,6 +166,6 @@ def test_an_outbox_that_somebody_else_holds_is_not_waited_for(outbox):
 
 
 def test_halves_of_characters_are_kept_as_question_marks(outbox):
-    Desk(Reports(outbox)).report(alert(words="\ud83d"))
+    Deduplicator(IncidentRepository(outbox)).report(alert(words="\ud83d"))
 
-    assert Overview(outbox).page(NOON)[0].incident.words == "?"
+    assert AlertQueries(outbox).page(NOON)[0].incident.words == "?"

@@ -7,10 +7,10 @@ from pydantic import SecretStr
 
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.channels.telegram import Bot, Telegram
-from telemetry.alerts.notification import Post
+from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.markup import clean, cut, cut_front, units
-from telemetry.alerts.rendering.message import MOST, Telling, compose
+from telemetry.alerts.rendering.message import MAX_LENGTH, RenderRequest, compose
 from tests.support.telegram_server import NOON, TELEGRAM_CHAT_ID, TELEGRAM_TOKEN, URL, HandClock, StrictTelegram
 from tests.unit.telemetry.alerts.conftest import incident
 
@@ -75,15 +75,15 @@ KINDS = st.sampled_from(["alert", "again", "digest", "summary", "end"])
 def test_whatever_the_text_is_telegram_takes_it(incidents, kind, is_doubtful, trace_url):
     strict = StrictTelegram(HandClock(), telegram_limits=False)
     channel = Telegram(Bot(SecretStr(TELEGRAM_TOKEN), TELEGRAM_CHAT_ID, api_url=URL), strict.client())
-    message = compose(Telling(kind, incidents, NOON + 60, NOON, is_doubtful), trace_url)
+    message = compose(RenderRequest(kind, incidents, NOON + 60, NOON, is_doubtful), trace_url)
 
-    sent = channel.send(Post(kind, incidents, id=1), message, ChannelState("telegram"))
+    sent = channel.send(Notification(kind, incidents, id=1), message, ChannelState("telegram"))
 
     assert [status for _, _, status in strict.calls] == [200]
     assert sent.state.plain_texts == 0
-    assert units(message.plain) <= MOST
+    assert units(message.plain) <= MAX_LENGTH
     if message.rest is not None:
-        channel.send(Post("file", incidents, id=2), message, ChannelState("telegram"))
+        channel.send(Notification("file", incidents, id=2), message, ChannelState("telegram"))
         assert [status for _, _, status in strict.calls] == [200, 200]
 
 
@@ -94,7 +94,7 @@ def test_the_message_is_that_of_the_contract():
         words="Job 'sync_wb_orders' failed:\nTimeout connecting to WB API",
     )
 
-    message = compose(Telling("alert", [told], NOON))
+    message = compose(RenderRequest("alert", [told], NOON))
 
     assert message.plain == (
         "⚠️ WARNING\nComponent: scheduler\nTime: 2025-10-02 12:00:00 UTC\n\n"
@@ -114,7 +114,7 @@ def test_it_says_what_helps_at_three_in_the_morning():
         stack="Traceback\n  line",
     )
 
-    message = compose(Telling("alert", [told], NOON + 300), "https://traces/{trace_id}")
+    message = compose(RenderRequest("alert", [told], NOON + 300), "https://traces/{trace_id}")
 
     assert message.plain.splitlines()[4:] == [
         "GET /x crashed",
@@ -137,7 +137,7 @@ def test_it_says_what_helps_at_three_in_the_morning():
 def test_each_level_has_its_mark(level):
     mark = {"INFO": "ℹ️", "WARNING": "⚠️", "ERROR": "❌", "CRITICAL": "🚨"}[level]
 
-    assert compose(Telling("alert", [incident(level=level)], NOON)).plain.startswith(f"{mark} {level}\n")
+    assert compose(RenderRequest("alert", [incident(level=level)], NOON)).plain.startswith(f"{mark} {level}\n")
 
 
 def test_a_digest_of_very_many_counts_those_that_it_does_not_name_and_attaches_all():
@@ -146,7 +146,7 @@ def test_a_digest_of_very_many_counts_those_that_it_does_not_name_and_attaches_a
         for number in range(300)
     ]
 
-    message = compose(Telling("digest", many, NOON + 400))
+    message = compose(RenderRequest("digest", many, NOON + 400))
 
     named = message.plain.count("kind ")
     assert "300 alerts" in message.plain
@@ -171,10 +171,10 @@ def test_what_is_no_text_is_taken_out():
 def test_a_moment_of_another_day_has_its_date():
     told = replace(incident(count=2), last_at=NOON + 86_400)
 
-    assert compose(Telling("alert", [told], NOON)).plain.endswith("×2, last 2025-10-03 12:00")
+    assert compose(RenderRequest("alert", [told], NOON)).plain.endswith("×2, last 2025-10-03 12:00")
 
 
 def test_what_lasts_is_not_counted_by_how_often_it_was_looked_at():
     told = incident(state="job:sync", count=4, facts={"Failures": "6 in a row"})
 
-    assert compose(Telling("alert", [told], NOON)).plain.endswith("\n\nFailures: 6 in a row")
+    assert compose(RenderRequest("alert", [told], NOON)).plain.endswith("\n\nFailures: 6 in a row")

@@ -5,25 +5,25 @@ import pytest
 
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.outbox.file import Outbox
-from telemetry.alerts.outbox.incidents import Reports
-from telemetry.alerts.outbox.leases import Leases
+from telemetry.alerts.outbox.incidents import IncidentRepository
+from telemetry.alerts.outbox.leases import OutboxLeases
 from telemetry.alerts.rules import condition
-from telemetry.alerts.rules.condition import Hold, State, States
-from telemetry.alerts.rules.database_down import DatabaseLook
-from telemetry.alerts.rules.evaluator import Looks, Watch
-from telemetry.alerts.rules.job_failures import JobsLook
-from telemetry.alerts.rules.resource_usage import Thresholds, look_at, reading
+from telemetry.alerts.rules.condition import Condition, ConditionTracker, HoldTimes
+from telemetry.alerts.rules.database_down import DatabaseDownRule
+from telemetry.alerts.rules.evaluator import RuleEvaluator, Rules
+from telemetry.alerts.rules.job_failures import JobFailuresRule
+from telemetry.alerts.rules.resource_usage import Thresholds, evaluate, reading
 from telemetry.health.filesystem import Filesystem
-from telemetry.health.system_resources import Resources
+from telemetry.health.system_resources import SystemResources
 from telemetry.health.usage import Usage
-from telemetry.jobs.statistics.failure_streaks import Failure, Streak, streaks
-from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.statistics.failure_streaks import Failure, FailureStreak, failure_streaks
+from telemetry.jobs.store.runs import JobRunRepository
 from tests.support.job_runs import ended
 from tests.support.telegram_server import NOON
 from tests.unit.telemetry.alerts.conftest import alert
 
-STATE = State("disk:var", AlertLevel.WARNING, "resources", "Disk space of var: 95% used (threshold: 90%)")
-HOLD = Hold(120, 300)
+STATE = Condition("disk:var", AlertLevel.WARNING, "resources", "Disk space of var: 95% used (threshold: 90%)")
+HOLD = HoldTimes(120, 300)
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def outbox(tmp_path):
 @pytest.fixture
 def said(outbox, caplog):
     """What was begun and ended, with each brought into the outbox as the pipeline does."""
-    reports, told = Reports(outbox), []
+    reports, told = IncidentRepository(outbox), []
 
     class Pipeline(logging.Handler):
         def emit(self, record):
@@ -56,7 +56,7 @@ def said(outbox, caplog):
 @pytest.fixture
 def observe(outbox, clock, said):
     said.by(clock)
-    states = States(outbox, clock)
+    states = ConditionTracker(outbox, clock)
 
     def observe(reading, seconds, each=30):
         for _ in range(int(seconds / each)):
@@ -106,10 +106,10 @@ def test_five_points_below_the_threshold_is_well_below(percent, expected):
 def test_disks_inodes_and_memory_are_looked_at_and_told(outbox, clock, said):
     said.by(clock)
     full = Filesystem(device=1, space=Usage(95, 100), inodes=Usage(99, 100))
-    resources = Resources(["var"], measure=lambda _path: full, read_memory=lambda: Usage(50, 100))
-    states = States(outbox, clock)
+    resources = SystemResources(["var"], measure=lambda _path: full, read_memory=lambda: Usage(50, 100))
+    states = ConditionTracker(outbox, clock)
     for _ in range(6):
-        found = look_at(resources, Thresholds(90, 90), states)
+        found = evaluate(resources, Thresholds(90, 90), states)
         clock.forward(30)
 
     assert found == ["Disk space: 95% used (threshold: 90%)", "Disk inodes: 99% used (threshold: 90%)"]
@@ -124,7 +124,7 @@ def test_a_database_that_does_not_answer_is_told_after_ten_seconds_and_its_retur
         if wrong:
             raise wrong[0]
 
-    look = DatabaseLook(ping, States(outbox, clock))
+    look = DatabaseDownRule(ping, ConditionTracker(outbox, clock))
     for _ in range(4):
         assert not look.look()
         clock.forward(5)
@@ -146,11 +146,11 @@ def failures(number, *, host="here", since=NOON):
 
 class Jobs:
     def __init__(self, outbox, threshold=3):
-        self.streak = Streak("sync", [], None, None)
-        self._look = JobsLook(lambda: [self.streak], Reports(outbox), threshold, "here")
+        self.streak = FailureStreak("sync", [], None, None)
+        self._look = JobFailuresRule(lambda: [self.streak], IncidentRepository(outbox), threshold, "here")
 
     def see(self, failed, success=None):
-        self.streak = Streak("sync", failed, success, failed[-1].ended_at if failed else success)
+        self.streak = FailureStreak("sync", failed, success, failed[-1].ended_at if failed else success)
         self._look.look()
 
 
@@ -177,12 +177,12 @@ def test_a_failure_of_another_machine_is_told_by_that(outbox, said):
 
 
 def test_failures_while_the_database_was_away_are_its_fault(outbox, said):
-    Reports(outbox).add(alert("state database", state="database", at=NOON))
+    IncidentRepository(outbox).add(alert("state database", state="database", at=NOON))
     jobs = Jobs(outbox)
 
     jobs.see(failures(3))
     assert said.told == []
-    Reports(outbox).add(alert("state database", state="database", is_end=True, at=NOON + 200))
+    IncidentRepository(outbox).add(alert("state database", state="database", is_end=True, at=NOON + 200))
     jobs.see(failures(8))
 
     assert said.told == [("begin", "job:sync")]
@@ -190,7 +190,7 @@ def test_failures_while_the_database_was_away_are_its_fault(outbox, said):
 
 def test_a_missed_run_is_over_with_the_next_success_and_an_overdue_one_with_any_end(outbox, said):
     for key in ("missed:sync", "overdue:sync"):
-        Reports(outbox).add(alert(f"state {key}", state=key))
+        IncidentRepository(outbox).add(alert(f"state {key}", state=key))
     jobs = Jobs(outbox)
 
     jobs.see(failures(1, since=NOON + 60))
@@ -201,14 +201,14 @@ def test_a_missed_run_is_over_with_the_next_success_and_an_overdue_one_with_any_
 
 
 def test_a_streak_is_what_failed_since_the_last_success_of_any_process(engine):
-    store, begun = JobRunStore(engine), datetime(2025, 10, 2, 12, tzinfo=UTC)
+    store, begun = JobRunRepository(engine), datetime(2025, 10, 2, 12, tzinfo=UTC)
     outcomes = ["success", "error", "cancelled", "timeout"]
     for number, outcome in enumerate(outcomes):
         at = begun + timedelta(minutes=number)
         status = "success" if outcome == "success" else "failed"
         store.write([ended(number + 1, job_name="sync", started_at=at, finished_at=at, status=status, outcome=outcome)])
 
-    [found] = streaks(engine)
+    [found] = failure_streaks(engine)
 
     assert found.job_name == "sync"
     assert [each.outcome for each in found.failures] == ["error", "timeout"]
@@ -228,9 +228,9 @@ class Look:
 
 def test_one_process_of_a_machine_looks_each_thing_at_its_pace(outbox, clock):
     database, jobs, resources = Look(), Look(), Look()
-    leases = Leases(outbox)
-    watch = Watch(Looks(database, jobs, resources.look), leases, "first", clock)
-    other = Watch(Looks(Look(), Look(), Look().look), leases, "second", clock)
+    leases = OutboxLeases(outbox)
+    watch = RuleEvaluator(Rules(database, jobs, resources.look), leases, "first", clock)
+    other = RuleEvaluator(Rules(Look(), Look(), Look().look), leases, "second", clock)
 
     for _ in range(12):
         clock.forward(5)

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from telemetry import failsafe
 from telemetry.instrumentation.fastapi.instrumentor import instrument_app
-from telemetry.instrumentation.fastapi.request import HEADERS
+from telemetry.instrumentation.fastapi.request import HEADER_GETTER
 
 # The server closes a connection on which a route has crashed, which a client may learn too late.
 ONE_REQUEST_A_CONNECTION = httpx.Limits(max_keepalive_connections=0)
@@ -400,9 +400,9 @@ def test_a_caller_who_says_nonsense_is_no_parent(ask, watch, said):
 def test_a_propagator_may_ask_which_headers_there_are():
     scope = {"headers": [(b"traceparent", b"00-1"), (b"x-b3-traceid", b"1"), (b"x-b3-traceid", b"2")]}
 
-    assert HEADERS.keys(scope) == ["traceparent", "x-b3-traceid", "x-b3-traceid"]
-    assert HEADERS.get(scope, "X-B3-TraceId") == ["1", "2"]
-    assert HEADERS.get(scope, "tracestate") is None
+    assert HEADER_GETTER.keys(scope) == ["traceparent", "x-b3-traceid", "x-b3-traceid"]
+    assert HEADER_GETTER.get(scope, "X-B3-TraceId") == ["1", "2"]
+    assert HEADER_GETTER.get(scope, "tracestate") is None
 
 
 def test_what_the_server_happens_to_run_in_is_no_parent(app, watch):
@@ -507,7 +507,7 @@ class BrokenTracer:
     "broken", [{"duration": BrokenInstrument()}, {"tracer": BrokenTracer()}], ids=["duration", "tracer"]
 )
 def test_telemetry_that_fails_does_not_harm_the_answer_and_is_heard_of(watch, tmp_path, caplog, monkeypatch, broken):
-    monkeypatch.setattr(failsafe, "_said", set())
+    monkeypatch.setattr(failsafe, "_warned", set())
     watch.server = replace(watch.server, **broken)
     app = build(watch, static=tmp_path)
 
@@ -515,7 +515,7 @@ def test_telemetry_that_fails_does_not_harm_the_answer_and_is_heard_of(watch, tm
 
     assert answers == [200, 200, 500]
     assert watch.series("http_requests_in_progress") == {("GET",): 0}
-    assert len([record for record in caplog.records if record.name == "telemetry.harmless"]) == 1
+    assert len([record for record in caplog.records if record.name == "telemetry.failsafe"]) == 1
 
 
 def test_routes_that_cannot_be_looked_up_do_not_keep_a_request_from_being_counted(watch, monkeypatch):
@@ -532,7 +532,7 @@ def test_routes_that_cannot_be_looked_up_do_not_keep_a_request_from_being_counte
         async def handle(self, scope, receive, send):
             await plain(None)(scope, receive, send)
 
-    monkeypatch.setattr(failsafe, "_said", set())
+    monkeypatch.setattr(failsafe, "_warned", set())
     app = FastAPI(openapi_url=None)
     app.router.routes.append(Odd())
     instrument_app(app, watch.server)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from telemetry.jobs.liveness.heartbeat import BEAT, BREAK, SILENCE, Pulse
+from telemetry.jobs.liveness.heartbeat import BEAT, BREAK, SILENCE, Heartbeat
 from telemetry.jobs.store.running_runs import LostRun
 from tests.support.job_runs import NOON
 
@@ -46,7 +46,7 @@ class Database:
 class Process:
     def __init__(self, database, *run_ids, neighbours=()):
         self.runs, self.database, self.neighbours = list(run_ids), database, neighbours
-        self.pulse = Pulse(database, lambda: self.runs, lambda: self.neighbours)
+        self.pulse = Heartbeat(database, lambda: self.runs, lambda: self.neighbours)
         self.is_stopped = False
 
     def go(self):

@@ -8,7 +8,7 @@ from telemetry.database import create_engine, transaction
 from telemetry.jobs.liveness.heartbeat import BEAT
 from telemetry.jobs.liveness.reaper import Reaper
 from telemetry.jobs.recorder.spool import Spool
-from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunRow
 from tests.support.job_runs import begun, ended, run_id
 
@@ -42,7 +42,7 @@ class Stage:
         spool.abandon()
 
     def rows(self):
-        return {int(row.run_id, 16): row for row in JobRunStore(self.engine).page()}
+        return {int(row.run_id, 16): row for row in JobRunRepository(self.engine).page()}
 
     def silence(self):
         with transaction(self.engine) as session:
@@ -69,7 +69,7 @@ def test_runs_that_were_lost_are_counted_and_said_once_a_job_with_whose_they_wer
 
 
 def test_the_runs_of_this_process_beat_every_few_seconds(stage):
-    JobRunStore(stage.engine).write([begun(1)])
+    JobRunRepository(stage.engine).write([begun(1)])
     stage.own = [run_id(1)]
     heard = []
     for clock in (0, BEAT / 2, BEAT):
@@ -82,7 +82,7 @@ def test_the_runs_of_this_process_beat_every_few_seconds(stage):
 
 
 def test_the_runs_of_this_process_beat_while_it_brings_what_others_left(stage, monkeypatch):
-    JobRunStore(stage.engine).write([begun(0)])
+    JobRunRepository(stage.engine).write([begun(0)])
     stage.own = [run_id(0)]
     stage.leave(*[ended(number) for number in range(1, 250)])
     beats, beat = [], stage.reaper._alive.beat

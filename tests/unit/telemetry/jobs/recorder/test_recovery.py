@@ -2,12 +2,11 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from telemetry.jobs.recorder import orphaned_spools
-from telemetry.jobs.recorder.orphaned_spools import left_spools
-from telemetry.jobs.recorder.recovery import BATCH, Heir
+from telemetry.jobs.recorder.recovery import BATCH_SIZE, SpoolRecovery
 from telemetry.jobs.recorder.spool import Spool
 from telemetry.jobs.run import UnwritableRunError
-from telemetry.jobs.store.running_runs import AliveRuns
-from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.store.running_runs import RunningRuns
+from telemetry.jobs.store.runs import JobRunRepository
 from tests.support.job_runs import begun, ended, run_id
 
 
@@ -24,7 +23,7 @@ class Counts:
 
 @pytest.fixture
 def store(engine):
-    return JobRunStore(engine)
+    return JobRunRepository(engine)
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def directory(tmp_path):
 
 @pytest.fixture
 def heir(engine, directory, store, counts):
-    return Heir(directory, store, AliveRuns(engine), counts)
+    return SpoolRecovery(directory, store, RunningRuns(engine), counts)
 
 
 @pytest.fixture
@@ -102,7 +101,7 @@ def test_nobody_has_heard_of_a_run_since_it_was_kept(heir, store, leave):
 
 def test_an_end_that_was_kept_corrects_a_run_that_was_taken_for_lost(heir, store, engine, leave):
     store.write([begun(1)])
-    AliveRuns(engine).close([run_id(1)])
+    RunningRuns(engine).close([run_id(1)])
     leave(begun(1), ended(1))
 
     assert heir.inherit(always) == []
@@ -123,7 +122,7 @@ def test_what_a_living_process_has_is_left_alone(heir, store, directory):
 def test_a_database_that_is_away_leaves_everything_where_it_is_for_the_next_time(
     heir, store, leave, counts, monkeypatch
 ):
-    leave(*[begun(number) for number in range(3 * BATCH)])
+    leave(*[begun(number) for number in range(3 * BATCH_SIZE)])
     write, calls = store.replay, []
 
     def failing(runs):
@@ -140,19 +139,19 @@ def test_a_database_that_is_away_leaves_everything_where_it_is_for_the_next_time
 
     lost = heir.inherit(always)
 
-    assert len(lost) == len(outcomes(store)) == counts.replays == 3 * BATCH
+    assert len(lost) == len(outcomes(store)) == counts.replays == 3 * BATCH_SIZE
     assert heir.age() == 0
 
 
 def test_who_is_told_to_stop_leaves_the_rest(heir, store, leave, directory):
-    leave(*[ended(number) for number in range(3 * BATCH)])
+    leave(*[ended(number) for number in range(3 * BATCH_SIZE)])
     may_go_on = iter([True, False])
 
     assert heir.inherit(lambda: next(may_go_on)) == []
 
-    assert len(outcomes(store)) == BATCH
+    assert len(outcomes(store)) == BATCH_SIZE
     assert heir.inherit(always) == []
-    assert len(outcomes(store)) == 3 * BATCH
+    assert len(outcomes(store)) == 3 * BATCH_SIZE
     assert files(directory) == []
 
 
@@ -209,4 +208,4 @@ def test_a_spool_that_the_disk_does_not_give_back_keeps_no_other_waiting(heir, s
     heir.inherit(always)
 
     assert len(outcomes(store)) == 2
-    assert list(left_spools(directory)) == []
+    assert list(orphaned_spools.find_orphaned_spools(directory)) == []

@@ -4,7 +4,12 @@ import os
 import pytest
 
 from telemetry.jobs.recorder import spool as module
-from telemetry.jobs.recorder.orphaned_spools import LeftSpool, left_spools, open_runs_of_others, sweep
+from telemetry.jobs.recorder.orphaned_spools import (
+    OrphanedSpool,
+    find_orphaned_spools,
+    open_runs_of_others,
+    remove_empty_spools,
+)
 from telemetry.jobs.recorder.spool import Spool, SpoolFull, take_lock
 from telemetry.jobs.recorder.spool_codec import encode
 from tests.support.job_runs import begun, ended, run_id
@@ -33,7 +38,7 @@ def make(directory):
 def left_behind(directory):
     """What somebody who comes next finds; nothing of it is removed."""
     found = []
-    for left in left_spools(directory):
+    for left in find_orphaned_spools(directory):
         found += left.runs()
         left.release()
     return found
@@ -78,12 +83,12 @@ def test_what_a_process_left_is_taken_by_one(make, directory):
     spool.append(begun(1))
     spool.abandon()
 
-    [first] = left_spools(directory)
-    assert list(left_spools(directory)) == []
+    [first] = find_orphaned_spools(directory)
+    assert list(find_orphaned_spools(directory)) == []
     first.remove()
 
     assert names(directory) == []
-    assert list(left_spools(directory)) == []
+    assert list(find_orphaned_spools(directory)) == []
 
 
 def test_an_orderly_end_leaves_no_file_when_everything_is_settled(make, directory):
@@ -169,7 +174,7 @@ def test_a_line_that_the_disk_takes_only_half_of_is_taken_back(make, directory, 
 
     assert told.value.errno == errno.ENOSPC
     spool.abandon()
-    [left] = left_spools(directory)
+    [left] = find_orphaned_spools(directory)
     assert list(left.runs()) == [begun(1), begun(3)]
     assert left.unreadable == 0
     left.remove()
@@ -208,7 +213,7 @@ def test_a_line_that_was_cut_off_by_a_crash_is_counted_and_the_others_are_there(
     [path] = [directory / name for name in names(directory, ".runs")]
     path.write_bytes(path.read_bytes()[: -LINE // 2] + b"\n" + encode(ended(1)))
 
-    [left] = left_spools(directory)
+    [left] = find_orphaned_spools(directory)
 
     assert list(left.runs()) == [begun(1), ended(1)]
     assert left.unreadable == 1
@@ -226,9 +231,9 @@ def test_the_open_runs_of_whoever_is_there_are_known(make, directory):
 
 
 def test_a_directory_that_is_not_there_has_nothing(directory):
-    sweep(directory)
+    remove_empty_spools(directory)
 
-    assert list(left_spools(directory)) == []
+    assert list(find_orphaned_spools(directory)) == []
     assert open_runs_of_others(directory) == set()
 
 
@@ -238,7 +243,7 @@ def test_a_lock_that_was_never_finished_is_swept_away(make, directory):
     unfinished = directory / "dead.new"
     unfinished.touch()
 
-    sweep(directory)
+    remove_empty_spools(directory)
 
     assert not unfinished.exists()
     assert len(names(directory)) == 2
@@ -278,7 +283,7 @@ def test_when_a_spool_was_left_is_when_its_oldest_file_was_last_written(make, di
     [path] = [directory / name for name in names(directory, ".runs")]
     os.utime(path, (1000, 1000))
 
-    [left] = left_spools(directory)
+    [left] = find_orphaned_spools(directory)
 
     assert left.since() == 1000
     left.remove()
@@ -286,7 +291,7 @@ def test_when_a_spool_was_left_is_when_its_oldest_file_was_last_written(make, di
 
 def test_what_is_left_without_a_line_was_left_just_now(directory, tmp_path):
     lock = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
-    left = LeftSpool(tmp_path, "none", lock)
+    left = OrphanedSpool(tmp_path, "none", lock)
 
     assert left.since() > 1_700_000_000
     assert list(left.runs()) == []

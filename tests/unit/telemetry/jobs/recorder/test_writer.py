@@ -10,7 +10,7 @@ from itertools import groupby
 import pytest
 from opentelemetry import trace
 
-from telemetry.jobs.recorder.writer import BATCH, Recorder
+from telemetry.jobs.recorder.writer import BATCH_SIZE, Recorder
 from telemetry.jobs.run import JobRun, UnwritableRunError
 
 NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
@@ -96,7 +96,7 @@ def test_runs_are_written_in_their_order(recorder_for):
 
     assert recorder.flush(SOON)
     assert store.written == [str(n) for n in range(1000)]
-    assert max(map(len, store.batches)) <= BATCH
+    assert max(map(len, store.batches)) <= BATCH_SIZE
 
 
 def test_each_thread_finds_its_runs_in_order(recorder_for):
@@ -286,7 +286,7 @@ def test_after_a_run_that_cant_be_written_batches_grow_again(recorder_for):
     store.go_on.set()
 
     assert recorder.flush(SOON)
-    assert max(map(len, store.batches)) == BATCH
+    assert max(map(len, store.batches)) == BATCH_SIZE
 
 
 def test_counting_that_fails_disturbs_nothing(recorder_for):
@@ -371,7 +371,7 @@ def test_shutdown_gives_up_on_a_database_that_stays_away():
 
 
 def test_a_write_that_hangs_is_not_well(recorder_for, held, monkeypatch):
-    monkeypatch.setattr("telemetry.jobs.recorder.writer.HANGS", 0.01)
+    monkeypatch.setattr("telemetry.jobs.recorder.writer.HANGING_SECONDS", 0.01)
     recorder = recorder_for(held)
     assert recorder.well
     hold(recorder, held)

@@ -9,8 +9,8 @@ import pytest
 
 from telemetry.jobs.recorder import queue
 from telemetry.jobs.recorder import spool as spool_module
-from telemetry.jobs.recorder.orphaned_spools import left_spools
-from telemetry.jobs.recorder.queue import Backlog, Balance
+from telemetry.jobs.recorder.orphaned_spools import find_orphaned_spools
+from telemetry.jobs.recorder.queue import QueueBalance, RunQueue
 from telemetry.jobs.recorder.spool import Spool
 from telemetry.jobs.recorder.writer import Recorder
 from telemetry.jobs.run import UnwritableRunError
@@ -61,7 +61,7 @@ def make(database, directory):
 
 def left_behind(directory):
     found = []
-    for left in left_spools(directory):
+    for left in find_orphaned_spools(directory):
         found += left.runs()
         left.release()
     return found
@@ -81,7 +81,7 @@ def test_what_waits_while_the_database_is_away_is_there_afterwards_in_its_order(
 
     assert recorder.flush(SOON)
     assert database.runs == runs
-    assert recorder.balance() == Balance(600, 600, 0, 0)
+    assert recorder.balance() == QueueBalance(600, 600, 0, 0)
     recorder.shutdown(SOON)
     assert files(directory) == []
 
@@ -92,7 +92,7 @@ def test_more_runs_wait_than_fit_in_memory_when_there_is_a_disk(make, database):
     for run in runs:
         recorder.record(run)
 
-    assert recorder.balance() == Balance(200, 0, 0, 200)
+    assert recorder.balance() == QueueBalance(200, 0, 0, 200)
     database.there.set()
 
     assert recorder.flush(SOON)
@@ -112,7 +112,7 @@ def test_a_shutdown_with_the_database_away_leaves_the_runs_to_whoever_comes_next
 
     assert left_behind(directory) == runs
     assert dropped == []
-    assert recorder.balance() == Balance(3, 0, 0, 3)
+    assert recorder.balance() == QueueBalance(3, 0, 0, 3)
 
 
 def test_a_full_disk_is_said_once_and_counted_and_the_runs_are_written_all_the_same(
@@ -152,7 +152,7 @@ def test_what_neither_the_disk_nor_the_memory_takes_is_dropped_and_counted(make)
 
     assert dropped == [(1, "full")] * 3
     assert recorder.unspooled == {"full": 5}
-    assert recorder.balance() == Balance(5, 0, 3, 2)
+    assert recorder.balance() == QueueBalance(5, 0, 3, 2)
 
 
 def test_at_a_shutdown_only_what_is_in_memory_alone_is_dropped(make, directory, monkeypatch):
@@ -166,7 +166,7 @@ def test_at_a_shutdown_only_what_is_in_memory_alone_is_dropped(make, directory, 
     recorder.shutdown(0.01)
 
     assert dropped == [(1, "shutdown")]
-    assert recorder.balance() == Balance(2, 0, 1, 1)
+    assert recorder.balance() == QueueBalance(2, 0, 1, 1)
     assert [run.run_id for run in left_behind(directory)] == [run_id(1)]
 
 
@@ -182,7 +182,7 @@ def test_a_run_that_the_database_refuses_is_dropped_and_counted_and_leaves_the_s
 
     assert [run.run_id for run in database.runs] == [run_id(0), run_id(1), run_id(3)]
     assert dropped == [(1, "unwritable")]
-    assert recorder.balance() == Balance(4, 3, 1, 0)
+    assert recorder.balance() == QueueBalance(4, 3, 1, 0)
     recorder.shutdown(SOON)
     assert files(directory) == []
 
@@ -200,7 +200,7 @@ def test_what_the_disk_does_not_give_back_is_dropped_and_counted(make, database,
     assert [run.run_id for run in database.runs] == [run_id(0)]
     assert sum(number for number, _ in dropped) == 2
     assert {reason for _, reason in dropped} == {"unreadable"}
-    assert recorder.balance() == Balance(3, 1, 2, 0)
+    assert recorder.balance() == QueueBalance(3, 1, 2, 0)
 
 
 def test_the_runs_that_are_open_are_known_until_their_end_is_written(make, database):
@@ -217,7 +217,7 @@ def test_the_runs_that_are_open_are_known_until_their_end_is_written(make, datab
 
 def test_the_age_is_that_of_the_oldest_that_waits():
     now = [100.0]
-    waiting = Backlog(10, clock=lambda: now[0])
+    waiting = RunQueue(10, clock=lambda: now[0])
     assert waiting.age() == 0
     waiting.put(begun(1))
     now[0] += 5
@@ -232,7 +232,7 @@ def test_the_age_is_that_of_the_oldest_that_waits():
 def test_a_run_that_ends_while_another_is_being_kept_comes_after_it(directory, monkeypatch):
     """As when the garbage collector closes a generator in the middle of it."""
     spool = Spool(directory)
-    waiting = Backlog(10, spool)
+    waiting = RunQueue(10, spool)
     append, inner = spool.append, [ended(2)]
 
     def appending(run):
@@ -268,7 +268,7 @@ def test_a_child_after_a_fork_has_a_spool_of_its_own_and_leaves_its_parents_alon
     balance = here.recv()
     child.join(SOON)
 
-    assert balance == Balance(1, 0, 0, 1)
+    assert balance == QueueBalance(1, 0, 0, 1)
     assert left_behind(directory) == [begun(2)]
     database.there.set()
     assert recorder.flush(SOON)
@@ -276,12 +276,12 @@ def test_a_child_after_a_fork_has_a_spool_of_its_own_and_leaves_its_parents_alon
 
 
 def test_a_backlog_that_is_closed_takes_nothing_and_settles_nothing(directory):
-    waiting = queue.Backlog(10, Spool(directory))
+    waiting = queue.RunQueue(10, Spool(directory))
     waiting.put(begun(1))
     waiting.close()
 
     assert waiting.put(begun(2)) == 1
     waiting.settle(1)
 
-    assert waiting.balance() == Balance(2, 0, 1, 1)
+    assert waiting.balance() == QueueBalance(2, 0, 1, 1)
     assert left_behind(directory) == [begun(1)]

@@ -1,13 +1,13 @@
 import pytest
 
-from telemetry.jobs.statistics.duration_trend import Trend, trend
-from telemetry.jobs.store.quantile_sketch import Sketch
+from telemetry.jobs.statistics.duration_trend import DurationTrend, duration_trend
+from telemetry.jobs.store.quantile_sketch import QuantileSketch
 
 MINUTE = 60.0
 
 
 def verdict(recent, past):
-    return trend(recent, Sketch(past)).verdict
+    return duration_trend(recent, QuantileSketch(past)).verdict
 
 
 def test_a_job_that_takes_as_long_as_ever_is_as_usual():
@@ -39,19 +39,19 @@ def test_nobody_hears_of_milliseconds():
 
 @pytest.mark.parametrize("past", [[], [50.0] * 19])
 def test_with_too_few_to_compare_with_nothing_is_known(past):
-    assert trend([2.0], Sketch(past)).verdict == "unknown"
+    assert duration_trend([2.0], QuantileSketch(past)).verdict == "unknown"
 
 
 def test_without_a_recent_success_nothing_is_known():
-    assert trend([], Sketch([50.0] * 40)).verdict == "unknown"
-    assert trend([], Sketch([50.0] * 40)).recent_seconds is None
+    assert duration_trend([], QuantileSketch([50.0] * 40)).verdict == "unknown"
+    assert duration_trend([], QuantileSketch([50.0] * 40)).recent_seconds is None
 
 
 def test_it_tells_the_medians_and_their_ratio():
-    told = trend([100.0, 110.0, 120.0], Sketch([50.0] * 40))
+    told = duration_trend([100.0, 110.0, 120.0], QuantileSketch([50.0] * 40))
 
-    assert told == Trend("slow", 110.0, pytest.approx(50.0, rel=0.01), pytest.approx(2.2, rel=0.01))
+    assert told == DurationTrend("slow", 110.0, pytest.approx(50.0, rel=0.01), pytest.approx(2.2, rel=0.01))
 
 
 def test_a_job_that_never_took_any_time_has_no_ratio():
-    assert trend([5.0], Sketch([0.0] * 40)) == Trend("slow", 5.0, 0.0, None)
+    assert duration_trend([5.0], QuantileSketch([0.0] * 40)) == DurationTrend("slow", 5.0, 0.0, None)

@@ -9,9 +9,9 @@ from sqlalchemy import delete
 
 from telemetry.database import transaction
 from telemetry.jobs.run import JobRun
-from telemetry.jobs.statistics.duration_trend import Trend
-from telemetry.jobs.statistics.summary import JobDay, JobStatistics, Streak, statistics
-from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.statistics.duration_trend import DurationTrend
+from telemetry.jobs.statistics.summary import JobDay, JobStatistics, RunStreak, statistics
+from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunRow
 
 NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
@@ -37,7 +37,7 @@ def a_run(n, status="success", seconds=1.0, job_name="sync"):
 def written(engine, runs):
     with transaction(engine) as session:
         session.execute(delete(JobRunRow))
-    JobRunStore(engine).write(runs)
+    JobRunRepository(engine).write(runs)
     return runs
 
 
@@ -97,10 +97,10 @@ def test_statistics_are_of_one_jobs_runs(engine):
         p50_duration_seconds=50 / 8,
         p95_duration_seconds=95 / 8,
         p99_duration_seconds=99 / 8,
-        current_streak=Streak("success", 50),
+        current_streak=RunStreak("success", 50),
         last_success=NOON + timedelta(minutes=100, seconds=12.5),
         window_seconds=None,
-        trend=Trend("unknown", 12.25, None, None),
+        trend=DurationTrend("unknown", 12.25, None, None),
         by_day=(JobDay(NOON.date(), 98, 2, 0, 0, 0, 6.3125),),
     )
 
@@ -112,7 +112,7 @@ def test_a_window_leaves_out_what_began_before_it(engine):
 
     assert (found.total_runs, found.failed_runs, found.success_rate) == (5, 0, 100.0)
     assert (found.p99_duration_seconds, found.window_seconds) == (2.0, 240.0)
-    assert found.current_streak == Streak("success", 5)
+    assert found.current_streak == RunStreak("success", 5)
 
 
 def test_without_a_clock_the_window_ends_now(engine):
@@ -124,12 +124,12 @@ def test_without_a_clock_the_window_ends_now(engine):
 @pytest.mark.parametrize(
     ("statuses", "streak"),
     [
-        ("S", Streak("success", 1)),
-        ("F", Streak("failed", 1)),
-        ("FSS", Streak("success", 2)),
-        ("SSFFF", Streak("failed", 3)),
-        ("SRFRFR", Streak("failed", 2)),
-        ("FFRR", Streak("failed", 2)),
+        ("S", RunStreak("success", 1)),
+        ("F", RunStreak("failed", 1)),
+        ("FSS", RunStreak("success", 2)),
+        ("SSFFF", RunStreak("failed", 3)),
+        ("SRFRFR", RunStreak("failed", 2)),
+        ("FFRR", RunStreak("failed", 2)),
     ],
 )
 def test_the_streak_is_of_the_newest_finished_runs(engine, statuses, streak):

@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.jobs.store.daily_totals import DAY, Stretch, Totals, day_of, midnight, missing, uncovered
+from telemetry.jobs.store.daily_totals import DAY, DailyTotals, TimeRange, day_of, midnight, missing_days, uncovered
 
 FIRST = date(2025, 10, 1)
 
@@ -36,19 +36,19 @@ def test_a_moment_is_on_a_day_or_in_what_is_left(numbers, since, hours):
 def test_days_that_follow_each_other_leave_nothing_between_them():
     days = [FIRST + number * DAY for number in range(90)]
 
-    assert uncovered(days, None) == [Stretch(None, midnight(FIRST)), Stretch(midnight(FIRST + 90 * DAY), None)]
+    assert uncovered(days, None) == [TimeRange(None, midnight(FIRST)), TimeRange(midnight(FIRST + 90 * DAY), None)]
 
 
 def test_the_days_that_are_not_there_are_told():
-    assert missing([FIRST, FIRST + 2 * DAY], FIRST, FIRST + 3 * DAY) == [FIRST + DAY, FIRST + 3 * DAY]
-    assert missing([], FIRST, FIRST - DAY) == []
+    assert missing_days([FIRST, FIRST + 2 * DAY], FIRST, FIRST + 3 * DAY) == [FIRST + DAY, FIRST + 3 * DAY]
+    assert missing_days([], FIRST, FIRST - DAY) == []
 
 
 def test_totals_add_up_and_the_newest_success_stands():
-    one, other = Totals(success=1, error=2, timed=3, seconds=4.0), Totals(lost=1, timeout=1, cancelled=1)
+    one, other = DailyTotals(success=1, error=2, timed=3, seconds=4.0), DailyTotals(lost=1, timeout=1, cancelled=1)
     other.last_success = midnight(FIRST)
 
     one.include(other)
-    one.include(Totals(last_success=midnight(FIRST) - DAY))
+    one.include(DailyTotals(last_success=midnight(FIRST) - DAY))
 
     assert (one.ended, one.failed, one.success, one.seconds, one.last_success) == (6, 5, 1, 4.0, midnight(FIRST))

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 
 from telemetry.database import transaction
-from telemetry.jobs.statistics.summary import JobDay, Streak, statistics
+from telemetry.jobs.statistics.summary import JobDay, RunStreak, statistics
 from telemetry.jobs.store import retention as retention_module
 from telemetry.jobs.store.daily_totals import DAY, midnight
-from telemetry.jobs.store.retention import ROLLUPS_KEPT, Retention
-from telemetry.jobs.store.rollups import AGAIN, roll_up
-from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.store.retention import ROLLUP_RETENTION, Retention
+from telemetry.jobs.store.rollups import ROLLUP_AGAIN, roll_up
+from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunDayRow, JobRunRow
 from tests.support.job_runs import begun, run_id
 
@@ -40,7 +40,7 @@ def ago(days, hours=0.0):
 
 class Stage:
     def __init__(self, engine):
-        self.engine, self.store = engine, JobRunStore(engine, lambda: NOW)
+        self.engine, self.store = engine, JobRunRepository(engine, lambda: NOW)
 
     def write(self, *runs):
         self.store.write(runs)
@@ -149,7 +149,7 @@ def test_a_second_time_only_the_newest_days_are_rolled_up_again(stage):
     stage.write(*[run_that_ended(n, ago(n)) for n in range(1, 10)])
 
     assert stage.roll_up() == 9
-    assert stage.roll_up() == AGAIN
+    assert stage.roll_up() == ROLLUP_AGAIN
 
 
 def test_a_run_that_comes_late_is_in_the_statistics_at_once_and_in_the_day_the_next_time(stage):
@@ -206,7 +206,7 @@ def test_a_streak_reaches_back_further_than_the_rows(stage):
     stage.write(*[run_that_ended(n, ago(n), word) for n, word in words.items()])
     stage.prune(4)
 
-    assert stage.told().current_streak == Streak("success", 3)
+    assert stage.told().current_streak == RunStreak("success", 3)
     assert stage.told().last_success == ago(2)
 
 
@@ -221,7 +221,7 @@ def test_what_is_pruned_has_no_row_to_tell_when_it_began(stage):
 
 
 def test_roll_ups_are_kept_for_two_years(stage):
-    stage.write(run_that_ended(1, NOW - ROLLUPS_KEPT - DAY), run_that_ended(2, NOW - ROLLUPS_KEPT))
+    stage.write(run_that_ended(1, NOW - ROLLUP_RETENTION - DAY), run_that_ended(2, NOW - ROLLUP_RETENTION))
     stage.prune(4)
 
     assert stage.told().total_runs == 1
@@ -242,7 +242,7 @@ def test_a_batch_is_smaller_after_a_slow_one_and_larger_after_a_quick_one(stage,
     retention._clock = lambda: next(ticks)
     retention._prune("sync", midnight(ago(4).date()))
 
-    first = retention_module.FIRST
+    first = retention_module.FIRST_BATCH
     assert sizes[:4] == [first, first // 2, first // 4, first // 4 * 2]
     assert stage.store.page() == []
 

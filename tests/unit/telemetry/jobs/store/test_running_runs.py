@@ -6,8 +6,8 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from telemetry.database import transaction
-from telemetry.jobs.store.running_runs import AT_ONCE, AliveRuns, LostRun
-from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.store.running_runs import GROUP_SIZE, LostRun, RunningRuns
+from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunRow
 from tests.support.job_runs import begun, ended, run_id
 
@@ -17,12 +17,12 @@ RECENT = timedelta(minutes=5)
 
 @pytest.fixture
 def store(engine):
-    return JobRunStore(engine)
+    return JobRunRepository(engine)
 
 
 @pytest.fixture
 def alive(engine):
-    return AliveRuns(engine)
+    return RunningRuns(engine)
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_of_several_that_say_so_at_once_one_is_told(store, engine):
 
     def close():
         begin.wait(30)
-        told.extend(lost.run_id for lost in AliveRuns(engine).close(ids))
+        told.extend(lost.run_id for lost in RunningRuns(engine).close(ids))
 
     threads = [threading.Thread(target=close) for _ in range(4)]
     for thread in threads:
@@ -105,7 +105,7 @@ def test_a_run_that_has_spoken_meanwhile_is_not_closed(store, alive, silence):
 
 
 def test_more_runs_than_go_into_one_statement_are_all_reached(store, alive):
-    number = AT_ONCE + 3
+    number = GROUP_SIZE + 3
     store.write([begun(each) for each in range(number)])
     ids = [run_id(each) for each in range(number)]
 
@@ -137,8 +137,8 @@ def test_a_run_that_ends_after_it_was_taken_for_lost_corrects_its_row(store, ali
 
 
 def test_a_row_that_somebody_writes_just_now_keeps_nobody_waiting_on_postgresql(postgres_engine):
-    alive = AliveRuns(postgres_engine)
-    JobRunStore(postgres_engine).write([begun(1), begun(2)])
+    alive = RunningRuns(postgres_engine)
+    JobRunRepository(postgres_engine).write([begun(1), begun(2)])
     with Session(postgres_engine) as other, other.begin():
         other.execute(update(JobRunRow).where(JobRunRow.run_id == run_id(1)).values(worker="another"))
 

@@ -8,7 +8,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from telemetry.jobs.recorder.writer import Recorder
 from telemetry.jobs.run import JobRun, UnwritableRunError
-from telemetry.jobs.store.runs import JobRunStore
+from telemetry.jobs.store.runs import JobRunRepository
 
 NOON = datetime(2025, 10, 2, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -40,7 +40,7 @@ def ended(n, job_name="sync", outcome="success", **changes):
 
 @pytest.fixture
 def store(engine):
-    return JobRunStore(engine)
+    return JobRunRepository(engine)
 
 
 def ids(rows):
@@ -200,7 +200,7 @@ def test_a_database_that_is_gone_or_has_no_table_yet_is_no_fault_of_the_runs(eng
         connection.execute(text("ALTER TABLE job_runs RENAME TO job_runs_elsewhere"))
 
     try:
-        for store in (JobRunStore(gone), JobRunStore(engine)):
+        for store in (JobRunRepository(gone), JobRunRepository(engine)):
             with pytest.raises((OperationalError, ProgrammingError)):
                 store.write([ended(1)])
     finally:

@@ -7,8 +7,8 @@ import pytest
 
 from telemetry.metrics.families import Family
 from telemetry.metrics.multiprocess import membership
-from telemetry.metrics.multiprocess.archive import REMEMBERED, Archive
-from telemetry.metrics.multiprocess.collector import Workers
+from telemetry.metrics.multiprocess.archive import MAX_REMEMBERED_WORKERS, Archive
+from telemetry.metrics.multiprocess.collector import MultiprocessCollector
 from telemetry.metrics.multiprocess.snapshot import Snapshot
 from tests.support.workers import at_each_moment, one_that_is_gone
 
@@ -90,7 +90,7 @@ def test_names_are_forgotten_long_after_their_files_are_gone(tmp_path, gone_of):
     now = [1000.0]
     archive = Archive(tmp_path, lambda: now[0])
     archive.take(gone_of("0-a", 3), anybody)
-    now[0] += REMEMBERED - 1
+    now[0] += MAX_REMEMBERED_WORKERS - 1
     archive.take(gone_of("0-b", 3), anybody)
     assert set(archive.read()[0]) == {"0-a", "0-b"}
 
@@ -105,7 +105,7 @@ def test_a_name_stays_for_as_long_as_its_file_does(tmp_path, gone_of):
     now = [1000.0]
     archive = Archive(tmp_path, lambda: now[0])
     archive.take(gone_of("0-a", 3), anybody)
-    now[0] += 10 * REMEMBERED
+    now[0] += 10 * MAX_REMEMBERED_WORKERS
 
     archive.take(gone_of("0-a", 3) | gone_of("0-b", 1), anybody)  # as if it had never been removed
 
@@ -152,14 +152,14 @@ def killed():
 def take(directory):
     """As a worker does that tidies up."""
     return Archive(directory).take(
-        membership.snapshots(directory), lambda worker: worker not in membership.living(directory)
+        membership.snapshots(directory), lambda worker: worker not in membership.live_workers(directory)
     )
 
 
 @pytest.fixture
 def look(tmp_path):
     """Prepares two workers that are gone, with 7 requests, one of them in the archive; asks a third for its page."""
-    looking = Workers(tmp_path / "group", list)
+    looking = MultiprocessCollector(tmp_path / "group", list)
     directory = looking._directory
 
     def prepare():
@@ -206,7 +206,7 @@ def test_whoever_is_killed_at_any_moment_of_a_take_has_neither_lost_one_nor_coun
         assert look() == 7
         take(look.directory)
         assert look() == 7
-        assert membership.snapshots(look.directory).keys() <= set(membership.living(look.directory))
+        assert membership.snapshots(look.directory).keys() <= set(membership.live_workers(look.directory))
 
 
 def test_of_two_who_take_at_once_one_does(look):

@@ -7,7 +7,7 @@ import threading
 import time
 
 from telemetry.metrics.multiprocess import collector, membership
-from telemetry.metrics.multiprocess.collector import AGE, Workers
+from telemetry.metrics.multiprocess.collector import MAX_AGE, MultiprocessCollector
 from tests.support.workers import Worker
 
 
@@ -25,7 +25,7 @@ def test_whichever_worker_is_asked_the_page_is_that_of_all(worker_of):
         assert page["active"].series == {"": 2}
         assert page["last_success"].series == {"": 40}
         assert page["info"].series == {'version="1"': 1}
-        assert set(page[AGE].series) == {'worker="0"', 'worker="1"'}
+        assert set(page[MAX_AGE].series) == {'worker="0"', 'worker="1"'}
 
 
 def test_what_a_page_has_shown_stays_counted_when_its_worker_is_killed(worker_of):
@@ -66,7 +66,7 @@ def test_a_worker_that_ends_in_order_takes_nothing_with_it(worker_of):
 
 
 def test_the_last_snapshot_is_that_of_the_end_even_when_one_is_being_taken(tmp_path, monkeypatch):
-    monkeypatch.setattr(collector, "INTERVAL", 0.01)
+    monkeypatch.setattr(collector, "WRITE_INTERVAL", 0.01)
     worker, taking, go_on = Worker(tmp_path / "group").start(), threading.Event(), threading.Event()
     collect = worker.workers._collect
 
@@ -98,7 +98,7 @@ def test_one_that_was_never_started_can_be_stopped_and_its_numbers_are_there(wor
 
 
 def test_however_many_come_and_go_they_leave_one_file_and_every_number(worker_of, tmp_path, monkeypatch):
-    monkeypatch.setattr(collector, "INTERVAL", 60)
+    monkeypatch.setattr(collector, "WRITE_INTERVAL", 60)
     one = worker_of()
     for number in range(50):
         gone = worker_of()
@@ -120,7 +120,7 @@ def test_however_many_come_and_go_they_leave_one_file_and_every_number(worker_of
 
 
 def test_nothing_is_written_while_nothing_is_measured(worker_of, monkeypatch):
-    monkeypatch.setattr(collector, "INTERVAL", 0.02)
+    monkeypatch.setattr(collector, "WRITE_INTERVAL", 0.02)
     one = worker_of()
     before = one.workers._place.snapshot.stat().st_mtime_ns
 
@@ -136,7 +136,7 @@ def test_nothing_is_written_while_nothing_is_measured(worker_of, monkeypatch):
 
 
 def test_counters_never_fall_for_two_who_look_while_workers_come_and_go(worker_of, monkeypatch):
-    monkeypatch.setattr(collector, "INTERVAL", 0.01)
+    monkeypatch.setattr(collector, "WRITE_INTERVAL", 0.01)
     one, other = worker_of(), worker_of()
     stop, seen = threading.Event(), {one: [], other: []}
 
@@ -180,16 +180,16 @@ def test_only_the_owner_may_look_into_the_directory(worker_of, tmp_path):
 
 
 def test_a_process_that_nobody_has_spawned_as_one_of_several_is_alone(tmp_path):
-    assert collector.of_this_process(tmp_path, list, lambda: True) is None
+    assert collector.collector_of_this_process(tmp_path, list, lambda: True) is None
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_worker_finds_the_directory_of_its_parent(tmp_path, monkeypatch):
     monkeypatch.setattr(membership, "parent_of_workers", os.getpid)
 
-    mine = collector.of_this_process(tmp_path, list, lambda: True)
+    mine = collector.collector_of_this_process(tmp_path, list, lambda: True)
 
-    assert isinstance(mine, Workers)
+    assert isinstance(mine, MultiprocessCollector)
     mine.start()
     [directory] = (tmp_path / "workers").iterdir()
     assert directory == membership.directory_of(tmp_path, os.getpid())

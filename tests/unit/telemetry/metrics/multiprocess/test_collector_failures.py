@@ -9,18 +9,18 @@ import pytest
 
 from telemetry import failsafe
 from telemetry.metrics.multiprocess import collector, membership
-from telemetry.metrics.multiprocess.collector import AGE
+from telemetry.metrics.multiprocess.collector import MAX_AGE
 from tests.support.workers import Worker, at_each_moment
 
 
 @pytest.fixture(autouse=True)
 def _nothing_said_yet(monkeypatch):
     """What is said once for a process is said once for each test."""
-    monkeypatch.setattr(failsafe, "_said", set())
+    monkeypatch.setattr(failsafe, "_warned", set())
 
 
 def test_a_worker_that_hangs_costs_the_deadline_and_its_last_numbers_stand_in(worker_of, monkeypatch):
-    monkeypatch.setattr(collector, "INTERVAL", 60)
+    monkeypatch.setattr(collector, "WRITE_INTERVAL", 60)
     one, hung = worker_of(), worker_of()
     hung.serve(5)
     assert one.total() == 5
@@ -36,12 +36,12 @@ def test_a_worker_that_hangs_costs_the_deadline_and_its_last_numbers_stand_in(wo
     go_on.set()
     assert page["requests_total"].series == {'path="/"': 5}
     assert 0.25 < took < 3
-    ages = page[AGE].series
+    ages = page[MAX_AGE].series
     assert ages['worker="1"'] > ages['worker="0"']
 
 
 def test_a_page_waits_for_no_one_who_is_not_there(worker_of, monkeypatch):
-    monkeypatch.setattr(collector, "DEADLINE", 10)
+    monkeypatch.setattr(collector, "REFRESH_TIMEOUT", 10)
     one, gone = worker_of(), worker_of()
     gone.die()
     began = time.monotonic()
@@ -65,7 +65,7 @@ def test_a_disk_that_is_full_harms_nobody_and_is_said_once(worker_of, monkeypatc
 
 
 def test_a_directory_that_somebody_removes_harms_nobody(worker_of, tmp_path, monkeypatch):
-    monkeypatch.setattr(collector, "INTERVAL", 60)
+    monkeypatch.setattr(collector, "WRITE_INTERVAL", 60)
     one, _other = worker_of(), worker_of()
     one.serve(3)
 
@@ -76,7 +76,7 @@ def test_a_directory_that_somebody_removes_harms_nobody(worker_of, tmp_path, mon
 
 
 def test_a_sibling_whose_file_is_broken_is_left_out(worker_of, monkeypatch):
-    monkeypatch.setattr(collector, "INTERVAL", 60)
+    monkeypatch.setattr(collector, "WRITE_INTERVAL", 60)
     one, other = worker_of(), worker_of()
     one.serve(3)
     other.serve(4)
@@ -88,7 +88,7 @@ def test_a_sibling_whose_file_is_broken_is_left_out(worker_of, monkeypatch):
 
 
 def test_what_the_gone_have_left_is_removed_and_nothing_of_the_living(worker_of, tmp_path, monkeypatch):
-    monkeypatch.setattr(collector, "INTERVAL", 60)
+    monkeypatch.setattr(collector, "WRITE_INTERVAL", 60)
     one, other = worker_of(), worker_of()
     partial = tmp_path / "group" / f".{other.workers._place.snapshot.name}.partial"
     left = [tmp_path / "group" / name for name in ("7-left.sock", ".7-left.json.partial")]
@@ -104,7 +104,7 @@ def test_what_the_gone_have_left_is_removed_and_nothing_of_the_living(worker_of,
 
 
 def test_one_who_comes_at_any_moment_while_another_tidies_up_can_be_asked(worker_of, monkeypatch):
-    monkeypatch.setattr(collector, "INTERVAL", 60)
+    monkeypatch.setattr(collector, "WRITE_INTERVAL", 60)
     one, came = worker_of(), []
 
     for disk in at_each_moment(lambda: came.append(worker_of())):
@@ -133,6 +133,6 @@ def test_a_directory_that_cannot_be_used_is_one_warning_and_the_worker_shows_its
     monkeypatch.setattr(membership, "parent_of_workers", os.getpid)
     (tmp_path / "workers").write_text("no directory")
 
-    assert collector.of_this_process(tmp_path, list, lambda: True) is None
+    assert collector.collector_of_this_process(tmp_path, list, lambda: True) is None
     [record] = caplog.records
     assert "/metrics shows this worker alone" in record.message

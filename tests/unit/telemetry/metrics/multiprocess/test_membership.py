@@ -10,16 +10,16 @@ from telemetry.metrics.multiprocess import membership
 
 
 def ids(directory):
-    return set(membership.living(directory))
+    return set(membership.live_workers(directory))
 
 
 def test_a_place_is_the_first_that_is_free_and_who_has_it_lives(tmp_path):
-    one, other = membership.Place.take(tmp_path), membership.Place.take(tmp_path)
+    one, other = membership.WorkerSlot.take(tmp_path), membership.WorkerSlot.take(tmp_path)
     assert [one.number, other.number] == [0, 1]
     assert ids(tmp_path) == {one.id, other.id}
 
     one.leave()
-    third = membership.Place.take(tmp_path)
+    third = membership.WorkerSlot.take(tmp_path)
 
     assert third.number == 0
     assert third.id != one.id
@@ -32,33 +32,33 @@ def test_a_place_is_the_first_that_is_free_and_who_has_it_lives(tmp_path):
 def test_a_shorter_id_leaves_nothing_of_a_longer_one(tmp_path):
     (tmp_path / "0.place").write_text("0-of-a-worker-whose-name-was-longer")
 
-    place = membership.Place.take(tmp_path)
+    place = membership.WorkerSlot.take(tmp_path)
 
     assert ids(tmp_path) == {place.id}
     place.leave()
 
 
 def test_who_looks_whether_a_worker_lives_takes_no_place(tmp_path):
-    membership.Place.take(tmp_path).leave()
+    membership.WorkerSlot.take(tmp_path).leave()
 
     assert ids(tmp_path) == ids(tmp_path) == set()
-    again = membership.Place.take(tmp_path)
+    again = membership.WorkerSlot.take(tmp_path)
 
     assert again.number == 0
     again.leave()
 
 
 def test_a_worker_too_many_has_no_place(tmp_path, monkeypatch):
-    monkeypatch.setattr(membership, "_MOST", 1)
-    one = membership.Place.take(tmp_path)
+    monkeypatch.setattr(membership, "_MAX_WORKERS", 1)
+    one = membership.WorkerSlot.take(tmp_path)
 
     with pytest.raises(OSError, match="every place is taken"):
-        membership.Place.take(tmp_path)
+        membership.WorkerSlot.take(tmp_path)
     one.leave()
 
 
 def test_only_the_owner_may_look_at_a_place(tmp_path):
-    place = membership.Place.take(tmp_path / "workers" / "1-1")
+    place = membership.WorkerSlot.take(tmp_path / "workers" / "1-1")
 
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "workers").rglob("*")]
     assert sorted(modes) == [0o600, 0o700]
@@ -67,7 +67,7 @@ def test_only_the_owner_may_look_at_a_place(tmp_path):
 
 
 def test_files_are_found_by_the_ids_of_their_workers(tmp_path):
-    place = membership.Place.take(tmp_path)
+    place = membership.WorkerSlot.take(tmp_path)
     place.snapshot.touch()
     place.socket.touch()
     (tmp_path / f".{place.snapshot.name}.partial").touch()
@@ -89,7 +89,7 @@ def test_what_a_service_has_left_that_is_gone_is_removed_and_what_lives_is_not(t
         directory.mkdir(parents=True)
     (gone / "archive").touch()
 
-    membership.remove_left_behind(tmp_path)
+    membership.remove_stale_directories(tmp_path)
 
     assert {*(tmp_path / "workers").iterdir()} == {here, foreign}
 
@@ -97,13 +97,13 @@ def test_what_a_service_has_left_that_is_gone_is_removed_and_what_lives_is_not(t
 def test_workers_whose_parent_is_not_seen_from_here_keep_what_they_have(tmp_path):
     """As those of another container on the same volume."""
     elsewhere = tmp_path / "workers" / "999999999-12"
-    place = membership.Place.take(elsewhere)
+    place = membership.WorkerSlot.take(elsewhere)
 
-    membership.remove_left_behind(tmp_path)
+    membership.remove_stale_directories(tmp_path)
     assert elsewhere.exists()
 
     place.leave()
-    membership.remove_left_behind(tmp_path)
+    membership.remove_stale_directories(tmp_path)
     assert not elsewhere.exists()
 
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.instruments import ROWS
+from service.instruments import METRIC_MAPPINGS
 from telemetry.metrics.families import Family
-from telemetry.metrics.histogram import Distribution, Exemplar
-from telemetry.metrics.multiprocess.merge import total
+from telemetry.metrics.histogram import Exemplar, HistogramValue
+from telemetry.metrics.multiprocess.merge import merge
 from telemetry.metrics.multiprocess.snapshot import Snapshot
 from telemetry.metrics.vocabulary import VOCABULARY
 
@@ -47,7 +47,7 @@ def counter(value, labels=""):
 
 
 def histogram(counts, seconds, bounds=BOUNDS, exemplars=()):
-    made = Distribution(bounds, list(counts), seconds)
+    made = HistogramValue(bounds, list(counts), seconds)
     made.remember(exemplars)
     return Family("some_seconds", "histogram", "Some.", distributions={"": made})
 
@@ -62,7 +62,7 @@ def only(families):
 
 
 def test_each_gauge_has_a_policy_and_these_are_they():
-    declared = {row.name: row.across for row in (*VOCABULARY, *ROWS) if row.kind == "gauge"}
+    declared = {row.name: row.across for row in (*VOCABULARY, *METRIC_MAPPINGS) if row.kind == "gauge"}
 
     assert declared == GAUGES
 
@@ -83,23 +83,23 @@ def test_a_gauge_is_what_its_policy_says_of_the_living(across, shown):
     living = [of("2", gauge(across, 2), at=3.0), of("10", gauge(across, 1), at=2.0), of("1", gauge(across, 5), at=1.0)]
     gone = [of("0", gauge(across, 9), at=9.0)]
 
-    assert only(total(living, gone)).series == shown
+    assert only(merge(living, gone)).series == shown
 
 
 def test_a_series_for_each_worker_keeps_its_own_labels():
     living = [of("1", gauge("worker", 5, 'queue="spans"'))]
 
-    assert only(total(living, [])).series == {'queue="spans",worker="1"': 5}
+    assert only(merge(living, [])).series == {'queue="spans",worker="1"': 5}
 
 
 def test_series_that_only_one_of_them_has_are_there():
     living = [of("0", counter(1, 'a="1"')), of("1", counter(2, 'a="2"'))]
 
-    assert only(total(living, [of("2", counter(4, 'a="2"'))])).series == {'a="1"': 1, 'a="2"': 6}
+    assert only(merge(living, [of("2", counter(4, 'a="2"'))])).series == {'a="1"': 1, 'a="2"': 6}
 
 
 def test_a_counter_is_that_of_the_living_and_the_gone():
-    assert only(total([of("0", counter(1)), of("1", counter(2))], [of("0", counter(4))])).series == {"": 7}
+    assert only(merge([of("0", counter(1)), of("1", counter(2))], [of("0", counter(4))])).series == {"": 7}
 
 
 def test_a_histogram_is_that_of_the_living_and_the_gone_with_the_newest_exemplars():
@@ -107,31 +107,31 @@ def test_a_histogram_is_that_of_the_living_and_the_gone_with_the_newest_exemplar
     living = [of("0", histogram([1, 1, 0], 0.5, exemplars=[old]))]
     gone = [of("1", histogram([0, 1, 2], 8.5, exemplars=[new]))]
 
-    assert only(total(living, gone)).distributions[""] == Distribution(BOUNDS, [1, 2, 2], 9.0, {1: new})
+    assert only(merge(living, gone)).distributions[""] == HistogramValue(BOUNDS, [1, 2, 2], 9.0, {1: new})
 
 
 def test_of_histograms_with_other_bounds_the_common_ones_are_shown():
     living = [of("0", histogram([1, 2, 3], 0.5)), of("1", histogram([1, 1], 0.5, bounds=(1.0,)))]
 
-    assert only(total(living, [])).distributions[""] == Distribution((1.0,), [4, 4], 1.0)
+    assert only(merge(living, [])).distributions[""] == HistogramValue((1.0,), [4, 4], 1.0)
 
 
 def test_what_has_another_kind_in_another_version_is_left_out():
     living = [of("0", Family("some", "counter", "Some.", {"": 1}), at=1.0), of("1", gauge("sum", 5), at=2.0)]
 
-    assert only(total(living, [])).series == {"": 1}
+    assert only(merge(living, [])).series == {"": 1}
 
 
 def test_the_snapshots_stay_as_they_were():
     living = [of("0", histogram([1, 1, 0], 0.5), counter(1)), of("1", histogram([1, 1, 0], 0.5), counter(1))]
 
-    once, again = total(living, []), total(living, [])
+    once, again = merge(living, []), merge(living, [])
 
     assert once == again
 
 
 def test_nobody_is_nothing():
-    assert total([], []) == []
+    assert merge([], []) == []
 
 
 seconds = st.floats(0, 2.0**20)
@@ -139,7 +139,7 @@ seconds = st.floats(0, 2.0**20)
 
 def sums(living, gone):
     """What is shown of seconds that were counted, and of those that were measured."""
-    families = {family.name: family for family in total(living, gone)}
+    families = {family.name: family for family in merge(living, gone)}
     return families["some_total"].series[""], families["some_seconds"].distributions[""].sum
 
 
@@ -150,7 +150,7 @@ def test_no_sum_falls_by_its_last_digit_when_workers_change_places_or_go_into_an
     order = data.draw(st.permutations(snapshots))
     archived = data.draw(st.integers(1, len(order) - 1))
 
-    archive = of("", *total([], order[:archived]))
+    archive = of("", *merge([], order[:archived]))
 
     assert sums(order, []) == sums([], order) == sums(order[archived:], [archive]) == before
     assert sum(measured) == pytest.approx(before[0], abs=1e-6)
@@ -166,10 +166,10 @@ def test_no_sum_falls_when_one_of_its_parts_rises(other, one, more):
 
 @pytest.mark.parametrize("value", [float("inf"), 2.0**600 + 0.0, 2**80, 0])
 def test_what_has_no_fraction_is_shown_as_it_is(value):
-    assert only(total([of("0", counter(value))], [])).series == {"": value}
+    assert only(merge([of("0", counter(value))], [])).series == {"": value}
 
 
 def test_a_sum_that_is_no_number_harms_no_other():
-    shown = only(total([of("0", counter(float("nan")), at=1.0), of("1", counter(1, 'a="1"'))], [])).series
+    shown = only(merge([of("0", counter(float("nan")), at=1.0), of("1", counter(1, 'a="1"'))], [])).series
 
     assert (str(shown[""]), shown['a="1"']) == ("nan", 1)

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from telemetry.metrics.multiprocess import refresh
-from telemetry.metrics.multiprocess.refresh import Answering, ask
+from telemetry.metrics.multiprocess.refresh import RefreshServer, request_refresh
 
 DEADLINE = 5.0
 NOT_LONG = 2.0
@@ -33,7 +33,7 @@ def answering():
     made = []
 
     def make(path, renew):
-        made.append(Answering(path, renew))
+        made.append(RefreshServer(path, renew))
         made[-1].start()
         return path
 
@@ -55,7 +55,7 @@ def test_whoever_answers_has_renewed_before(answering, tmp_path):
     one, other = Renewed(), Renewed()
     paths = [answering(tmp_path / "one.sock", one), answering(tmp_path / "other.sock", other)]
 
-    assert ask(paths).wait(DEADLINE) == 0
+    assert request_refresh(paths).wait(DEADLINE) == 0
 
     assert (one.times, other.times) == (1, 1)
 
@@ -64,14 +64,14 @@ def test_one_that_hangs_costs_the_deadline_and_no_more(answering, hung, tmp_path
     path = answering(tmp_path / "one.sock", Renewed())
     began = time.monotonic()
 
-    silent = ask([hung, path]).wait(0.2)
+    silent = request_refresh([hung, path]).wait(0.2)
 
     assert silent == 1
     assert 0.2 <= time.monotonic() - began < NOT_LONG
 
 
 def test_the_deadline_begins_with_the_asking(hung):
-    waiting = ask([hung])
+    waiting = request_refresh([hung])
     time.sleep(2)
     began = time.monotonic()
 
@@ -80,10 +80,10 @@ def test_the_deadline_begins_with_the_asking(hung):
 
 
 def test_one_whose_backlog_is_full_is_not_waited_for(hung):
-    first = [ask([hung]) for _ in range(3)]  # more than it has room for
+    first = [request_refresh([hung]) for _ in range(3)]  # more than it has room for
     began = time.monotonic()
 
-    assert ask([hung]).wait(DEADLINE) == 0
+    assert request_refresh([hung]).wait(DEADLINE) == 0
 
     assert time.monotonic() - began < NOT_LONG
     for waiting in first:
@@ -96,12 +96,12 @@ def test_a_socket_that_somebody_left_behind_and_one_that_is_not_there_are_nobody
     left.close()
     began = time.monotonic()
 
-    assert ask([tmp_path / "left.sock", tmp_path / "none.sock"]).wait(DEADLINE) == 0
+    assert request_refresh([tmp_path / "left.sock", tmp_path / "none.sock"]).wait(DEADLINE) == 0
     assert time.monotonic() - began < NOT_LONG
 
 
 def test_nobody_is_not_waited_for():
-    assert ask([]).wait(DEADLINE) == 0
+    assert request_refresh([]).wait(DEADLINE) == 0
 
 
 def test_a_path_may_be_longer_than_an_address(answering, tmp_path):
@@ -112,7 +112,7 @@ def test_a_path_may_be_longer_than_an_address(answering, tmp_path):
     path = answering(deep / "one.sock", renewed)
 
     assert len(str(path)) > 108
-    assert ask([path]).wait(DEADLINE) == 0
+    assert request_refresh([path]).wait(DEADLINE) == 0
     assert renewed.times == 1
 
 
@@ -120,10 +120,10 @@ def test_those_who_ask_meanwhile_are_answered_together(answering, tmp_path):
     go_on = threading.Event()
     renewed = Renewed(go_on)
     path = answering(tmp_path / "one.sock", renewed)
-    first = ask([path])
+    first = request_refresh([path])
     assert renewed.began.wait(30)
 
-    meanwhile = [ask([path]) for _ in range(5)]
+    meanwhile = [request_refresh([path]) for _ in range(5)]
     go_on.set()
 
     assert [waiting.wait(DEADLINE) for waiting in (first, *meanwhile)] == [0] * 6
@@ -134,19 +134,19 @@ def test_one_that_asked_and_has_gone_harms_nobody(answering, tmp_path):
     go_on = threading.Event()
     renewed = Renewed(go_on)
     path = answering(tmp_path / "one.sock", renewed)
-    first = ask([path])
+    first = request_refresh([path])
     assert renewed.began.wait(30)
     assert first.wait(0.0) == 1  # its end of the line is closed
 
     go_on.set()
 
-    assert ask([path]).wait(DEADLINE) == 0
+    assert request_refresh([path]).wait(DEADLINE) == 0
 
 
 def test_a_stop_waits_for_nobody_to_ask_and_leaves_no_socket(tmp_path, monkeypatch):
     monkeypatch.setattr(refresh, "_POLL", 30)
     renewed = Renewed()
-    answering = Answering(tmp_path / "one.sock", renewed)
+    answering = RefreshServer(tmp_path / "one.sock", renewed)
     answering.start()
     assert stat.S_IMODE((tmp_path / "one.sock").stat().st_mode) == 0o600
     time.sleep(0.05)
@@ -160,7 +160,7 @@ def test_a_stop_waits_for_nobody_to_ask_and_leaves_no_socket(tmp_path, monkeypat
 
 
 def test_one_that_was_never_started_can_be_stopped(tmp_path):
-    Answering(tmp_path / "one.sock", Renewed()).stop()
+    RefreshServer(tmp_path / "one.sock", Renewed()).stop()
 
     assert list(tmp_path.iterdir()) == []
 
@@ -180,7 +180,7 @@ class NoDescriptorIsFree:
 
 
 def test_a_process_that_has_no_descriptor_free_does_not_try_all_the_time(tmp_path):
-    answering = Answering(tmp_path / "one.sock", Renewed())
+    answering = RefreshServer(tmp_path / "one.sock", Renewed())
     answering._socket = NoDescriptorIsFree(answering._socket)
 
     answering.start()

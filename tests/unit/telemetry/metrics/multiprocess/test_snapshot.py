@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry.metrics.families import Family
-from telemetry.metrics.histogram import Distribution, Exemplar
+from telemetry.metrics.histogram import Exemplar, HistogramValue
 from telemetry.metrics.multiprocess.snapshot import Decoded, Snapshot, replace_file
 
 texts = st.text(st.characters(), max_size=12)  # lone surrogates, which a file's name may have, are among them
@@ -21,7 +21,7 @@ exemplars = st.builds(Exemplar, texts, texts, st.floats(0, 2), st.floats(0, 2e9)
 def distributions(draw):
     bounds = draw(st.sampled_from([(), (0.1, 1.0), (0.5,)]))
     counts = draw(st.lists(st.integers(0, 2**70), min_size=len(bounds) + 1, max_size=len(bounds) + 1))
-    made = Distribution(bounds, counts, draw(numbers))
+    made = HistogramValue(bounds, counts, draw(numbers))
     made.remember(draw(st.lists(exemplars, max_size=3)))
     return made
 
@@ -78,7 +78,7 @@ def test_a_part_of_a_snapshot_is_no_snapshot():
 
 
 def test_bounds_that_many_series_have_are_written_once():
-    series = {str(i): Distribution((0.1, 12345.5), [1, 0, 0], 0.05) for i in range(10)}
+    series = {str(i): HistogramValue((0.1, 12345.5), [1, 0, 0], 0.05) for i in range(10)}
 
     assert Snapshot("0", 1.0, [Family("a", "histogram", "A.", distributions=series)]).encode().count(b"12345.5") == 1
 
