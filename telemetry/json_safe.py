@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 _MAX_DEPTH: Final = 32
-_MAX_INTEGER: Final = 2**63  # beyond 64 bits most readers of JSON round; text does not
+_MAX_EXACT_INTEGER: Final = 2**63  # beyond 64 bits most readers of JSON round; text does not
 
 
 def without_surrogates(text: str) -> str:
@@ -16,7 +16,7 @@ def without_surrogates(text: str) -> str:
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
-def text_of(value: object) -> str:
+def to_text(value: object) -> str:
     try:
         return without_surrogates(str(value))
     except Exception:  # noqa: BLE001  # a foreign `__str__` may raise anything
@@ -36,7 +36,7 @@ def loads(attribute: object) -> dict[str, Json]:
     if attribute is None:
         return {}
     parsed = json_safe(_parsed(attribute) if isinstance(attribute, str) else attribute)
-    return parsed if isinstance(parsed, dict) else {"text": text_of(attribute)}
+    return parsed if isinstance(parsed, dict) else {"text": to_text(attribute)}
 
 
 def _parsed(text: str) -> object:
@@ -46,31 +46,31 @@ def _parsed(text: str) -> object:
         return text
 
 
-def json_safe(value: object, above: tuple[int, ...] = ()) -> Json:
+def json_safe(value: object, ancestors: tuple[int, ...] = ()) -> Json:
     """The value as JSON; what JSON can't hold, as text. `above` are the ids of the containers it is in."""
     if isinstance(value, Mapping | list | tuple | AbstractSet):
-        return _container(value, above)
+        return _container(value, ancestors)
     if isinstance(value, bytes | bytearray):
         return without_surrogates(value.decode("utf-8", "replace"))
     if isinstance(value, str):
         return without_surrogates(value)
     if isinstance(value, int | float):
         return _number(value)
-    return None if value is None else text_of(value)
+    return None if value is None else to_text(value)
 
 
 def _number(value: float) -> Json:
-    exact = abs(value) < _MAX_INTEGER if isinstance(value, int) else math.isfinite(value)
-    return value if exact else text_of(value)
+    exact = abs(value) < _MAX_EXACT_INTEGER if isinstance(value, int) else math.isfinite(value)
+    return value if exact else to_text(value)
 
 
-def _container(value: object, above: tuple[int, ...]) -> Json:
-    if id(value) in above or len(above) >= _MAX_DEPTH:
-        return text_of(value)
-    inside = (*above, id(value))
+def _container(value: object, ancestors: tuple[int, ...]) -> Json:
+    if id(value) in ancestors or len(ancestors) >= _MAX_DEPTH:
+        return to_text(value)
+    path = (*ancestors, id(value))
     try:
         if isinstance(value, Mapping):
-            return {text_of(key): json_safe(item, inside) for key, item in dict(value).items()}
-        return [json_safe(item, inside) for item in list(value)]  # type: ignore[call-overload]
+            return {to_text(key): json_safe(item, path) for key, item in dict(value).items()}
+        return [json_safe(item, path) for item in list(value)]  # type: ignore[call-overload]
     except Exception:  # noqa: BLE001  # a foreign container, or one that another thread changes
-        return text_of(value)
+        return to_text(value)

@@ -46,7 +46,7 @@ def disk(resources: SystemResources, threshold: int) -> Check:
 
 def memory(resources: SystemResources, threshold: int) -> Check:
     def check() -> CheckResult:
-        usage = resources.usage_of_memory()
+        usage = resources.memory_usage()
         return CheckResult(
             _warning(over=usage.is_over(threshold)),
             {"available_mb": round(usage.free / _MB, 1), "used_percent": usage.percent},

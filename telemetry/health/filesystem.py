@@ -17,18 +17,18 @@ class Filesystem:
     inodes: Usage | None
 
     @classmethod
-    def of(cls, path: Path) -> Self:
+    def measure(cls, path: Path) -> Self:
         """Of a path, or of its nearest ancestor while it does not exist yet. What is kept for root is not free.
 
         Raises:
             OSError: the filesystem cannot be asked. A mount that hangs hangs this as well.
         """
-        there = next(each for each in (path, *path.absolute().parents) if each.exists())
-        found = os.statvfs(there)
+        existing = next(ancestor for ancestor in (path, *path.absolute().parents) if ancestor.exists())
+        stats = os.statvfs(existing)
         return cls(
-            device=there.stat().st_dev,
-            space=_usage(found.f_blocks, found.f_bfree, found.f_bavail, found.f_frsize),
-            inodes=_usage(found.f_files, found.f_ffree, found.f_favail) if found.f_files else None,
+            device=existing.stat().st_dev,
+            space=_usage(stats.f_blocks, stats.f_bfree, stats.f_bavail, stats.f_frsize),
+            inodes=_usage(stats.f_files, stats.f_ffree, stats.f_favail) if stats.f_files else None,
         )
 
     @property

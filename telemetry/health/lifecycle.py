@@ -21,10 +21,10 @@ class Lifecycle:
         self._ready = False
         self.stopping_since: float | None = None
 
-    def ready(self) -> None:
+    def mark_ready(self) -> None:
         self._ready = True
 
-    def stop(self) -> None:
+    def mark_stopping(self) -> None:
         """More than once is harmless: the first time counts."""
         if self.stopping_since is None:
             self.stopping_since = self._clock()
@@ -50,7 +50,7 @@ def stopping_on_signals(lifecycle: Lifecycle) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    restore = [_chain_handler(lifecycle.stop, number) for number in (signal.SIGTERM, signal.SIGINT)]
+    restore = [_chain_handler(lifecycle.mark_stopping, number) for number in (signal.SIGTERM, signal.SIGINT)]
     try:
         yield
     finally:
@@ -58,19 +58,19 @@ def stopping_on_signals(lifecycle: Lifecycle) -> Iterator[None]:
             undo()
 
 
-def _chain_handler(stop: Callable[[], None], number: signal.Signals) -> Callable[[], None]:
+def _chain_handler(mark_stopping: Callable[[], None], number: signal.Signals) -> Callable[[], None]:
     """A signal that nobody handles is left alone: it ends the process at once, or is ignored."""
-    then = signal.getsignal(number)
-    if not callable(then):
+    previous = signal.getsignal(number)
+    if not callable(previous):
         return lambda: None
 
     def handle(received: int, frame: FrameType | None) -> None:
-        stop()
-        then(received, frame)
+        mark_stopping()
+        previous(received, frame)
 
     def undo() -> None:
         if signal.getsignal(number) is handle:
-            signal.signal(number, then)
+            signal.signal(number, previous)
 
     signal.signal(number, handle)
     return undo

@@ -13,11 +13,11 @@ ROOT = Path("/")
 def memory(root: Path = ROOT) -> Usage:
     """Of all limits that hold for this process, the one that is nearest: an ancestor's limit holds as well as its own."""
     machine = psutil.virtual_memory()
-    limited = [usage for usage in _limited(root) if usage.total < machine.total]
+    limited = [usage for usage in _container_usages(root) if usage.total < machine.total]
     return max(limited, key=lambda usage: usage.share, default=Usage(machine.total - machine.available, machine.total))
 
 
-def _limited(root: Path) -> Iterator[Usage]:
+def _container_usages(root: Path) -> Iterator[Usage]:
     for group in _groups(root):
         try:
             limit = (group / "memory.max").read_text().strip()
@@ -30,11 +30,11 @@ def _limited(root: Path) -> Iterator[Usage]:
 def _groups(root: Path) -> Iterator[Path]:
     """This process's group and its ancestors. In a container its path may be the host's, of which only the top is seen."""
     top = root / "sys/fs/cgroup"
-    path = top.joinpath(*_own_group(root))
+    path = top.joinpath(*_own_group_parts(root))
     yield from (group for group in (path, *path.parents) if group.is_relative_to(top))
 
 
-def _own_group(root: Path) -> list[str]:
+def _own_group_parts(root: Path) -> list[str]:
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:

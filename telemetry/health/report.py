@@ -26,31 +26,31 @@ class Report:
 
     @property
     def status(self) -> Overall:
-        found = {result.status for result in self.results.values()}
-        if "error" in found:
+        statuses = {result.status for result in self.results.values()}
+        if "error" in statuses:
             return "unhealthy"
-        return "degraded" if "warning" in found else "healthy"
+        return "degraded" if "warning" in statuses else "healthy"
 
     @property
-    def healthy(self) -> bool:
+    def is_healthy(self) -> bool:
         """A warning is no reason to take an instance out of rotation: that frees no disk."""
         return self.status != "unhealthy"
 
-    def body(self, at: datetime) -> dict[str, Any]:
+    def body(self, timestamp: datetime) -> dict[str, Any]:
         """The JSON of `/healthz`."""
         checks: dict[str, Any] = {
-            name: {"status": found.status, **found.details} for name, found in self.results.items()
+            name: {"status": result.status, **result.details} for name, result in self.results.items()
         }
         return {
             "status": self.status,
-            "healthy": self.healthy,
-            "checks": checks | {"timestamp": at.isoformat(timespec="seconds")},
+            "healthy": self.is_healthy,
+            "checks": checks | {"timestamp": timestamp.isoformat(timespec="seconds")},
         }
 
     def lines(self) -> Iterator[str]:
         """One a check, in the form that Kubernetes' own components have."""
-        for name, found in self.results.items():
-            if found.status == "warning" and found.error:
-                yield f"[+]{name} warning: {found.error}"
+        for name, result in self.results.items():
+            if result.status == "warning" and result.error:
+                yield f"[+]{name} warning: {result.error}"
             else:
-                yield f"[-]{name} failed: {found.error}" if found.status == "error" else f"[+]{name} ok"
+                yield f"[-]{name} failed: {result.error}" if result.status == "error" else f"[+]{name} ok"

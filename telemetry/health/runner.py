@@ -33,41 +33,41 @@ class HealthChecks:
         """`deadline` and `share_for` are in seconds from the moment that a check began."""
         self._deadline = deadline
         self._clock = clock
-        self._flights = {
+        self._singleflights = {
             name: SingleFlight(f"health-{name}", _LoggedResult(name, check), share_for=share_for, clock=clock)
             for name, check in checks.items()
         }
 
-    async def examine(self, names: Iterable[str] | None = None) -> Report:
+    async def run(self, names: Iterable[str] | None = None) -> Report:
         """Examine those named, by default all; within the deadline, whatever they do, and without blocking the event loop.
 
         Raises:
             KeyError: there is no check of that name.
         """
-        flights = {name: self._flights[name].board() for name in (self._flights if names is None else names)}
-        await self._wait(flights.values())
-        return Report({name: self._result(flight) for name, flight in flights.items()})
+        calls = {name: self._singleflights[name].call() for name in (self._singleflights if names is None else names)}
+        await self._wait(calls.values())
+        return Report({name: self._result(call) for name, call in calls.items()})
 
-    async def _wait(self, flights: Iterable[Call[CheckResult]]) -> None:
+    async def _wait(self, calls: Iterable[Call[CheckResult]]) -> None:
         """One that is overdue is not waited for: so what waits for a hung check does not pile up."""
-        left = {flight.landing: self._time_left(flight) for flight in flights if not flight.landing.done()}
-        waiting = [asyncio.wrap_future(landing) for landing, seconds in left.items() if seconds > 0]
-        if not waiting:
+        remaining = {call.future: self._remaining_seconds(call) for call in calls if not call.future.done()}
+        pending = [asyncio.wrap_future(future) for future, seconds in remaining.items() if seconds > 0]
+        if not pending:
             return
         try:
-            await asyncio.wait(waiting, timeout=max(left.values()))
+            await asyncio.wait(pending, timeout=max(remaining.values()))
         finally:
-            for landing in waiting:
-                landing.cancel()
+            for future in pending:
+                future.cancel()
 
-    def _time_left(self, flight: Call[CheckResult]) -> float:
-        return flight.started + self._deadline - self._clock()
+    def _remaining_seconds(self, call: Call[CheckResult]) -> float:
+        return call.started + self._deadline - self._clock()
 
-    def _result(self, flight: Call[CheckResult]) -> CheckResult:
-        if not flight.landing.done():
+    def _result(self, call: Call[CheckResult]) -> CheckResult:
+        if not call.future.done():
             return CheckResult.failed(f"no answer within {self._deadline * 1000:.0f} ms")
-        error = flight.landing.exception()
-        return flight.landing.result() if error is None else CheckResult.failed(safe_text(error))
+        error = call.future.exception()
+        return call.future.result() if error is None else CheckResult.failed(safe_text(error))
 
 
 class _LoggedResult:
@@ -76,7 +76,7 @@ class _LoggedResult:
     def __init__(self, name: str, check: Check) -> None:
         self._name = name
         self._check = check
-        self._said = ""
+        self._last_error = ""
 
     def __call__(self) -> CheckResult:
         cause: BaseException | None = None
@@ -85,12 +85,12 @@ class _LoggedResult:
             result = found if isinstance(found, CheckResult) else CheckResult()
         except BaseException as error:  # noqa: BLE001  # the edge: whatever a check raises is its result
             cause, result = error, CheckResult.failed(safe_text(error))
-        if result.error != self._said:
-            self._said = result.error
-            self._log_turn(result.error, cause)
+        if result.error != self._last_error:
+            self._last_error = result.error
+            self._log_change(result.error, cause)
         return result
 
-    def _log_turn(self, error: str, cause: BaseException | None) -> None:
+    def _log_change(self, error: str, cause: BaseException | None) -> None:
         if not error:
             _log.info("Health check %s is well again.", self._name)
         elif cause is None or isinstance(cause, CheckFailed):

@@ -26,7 +26,7 @@ class SystemResources:
         self,
         paths: Iterable[Path],
         *,
-        measure: Callable[[Path], Filesystem] = Filesystem.of,
+        measure: Callable[[Path], Filesystem] = Filesystem.measure,
         read_memory: Callable[[], Usage] = memory,
         deadline: float = MEASURE_TIMEOUT,
         clock: Clock = time.monotonic,
@@ -39,7 +39,7 @@ class SystemResources:
         self._deadline = deadline
 
     @classmethod
-    def of(cls, settings: TelemetrySettings) -> Self:
+    def from_settings(cls, settings: TelemetrySettings) -> Self:
         return cls([settings.data_dir, settings.log_dir, *_database_directory(settings.url)])
 
     def disks(self) -> dict[str, Filesystem]:
@@ -59,7 +59,7 @@ class SystemResources:
         found, _failed = self._measure()
         return {path: filesystem.space.share for path, filesystem in found.items()}
 
-    def usage_of_memory(self) -> Usage:
+    def memory_usage(self) -> Usage:
         return self._read_memory()
 
     def memory(self) -> float:
@@ -67,17 +67,17 @@ class SystemResources:
         return self._read_memory().share
 
     def _measure(self) -> tuple[dict[str, Filesystem], list[BaseException]]:
-        landings = {path: flights.board().landing for path, flights in self._disks.items()}
-        wait(landings.values(), self._deadline)
+        futures = {path: singleflight.call().future for path, singleflight in self._disks.items()}
+        wait(futures.values(), self._deadline)
         by_device: dict[int, tuple[str, Filesystem]] = {}
         failed: list[BaseException] = []
-        for path, landing in landings.items():
-            if not landing.done():
+        for path, future in futures.items():
+            if not future.done():
                 failed.append(CheckFailed(f"no answer within {self._deadline * 1000:.0f} ms"))
-            elif error := landing.exception():
+            elif error := future.exception():
                 failed.append(error)
             else:
-                by_device.setdefault(landing.result().device, (path, landing.result()))
+                by_device.setdefault(future.result().device, (path, future.result()))
         return dict(by_device.values()), failed
 
 
@@ -91,17 +91,20 @@ def check_system_resources(resources: SystemResources, disk_threshold: int, memo
     `Disk space: 95% used (threshold: 90%)`; of several disks the fullest.
     """
     disks = resources.disks().values()
-    watched = (
+    resources_and_thresholds = (
         ("Disk space", [disk.space for disk in disks], disk_threshold),
         ("Disk inodes", [disk.inodes for disk in disks if disk.inodes], disk_threshold),
-        ("Memory", [resources.usage_of_memory()], memory_threshold),
+        ("Memory", [resources.memory_usage()], memory_threshold),
     )
     worst = (
-        (what, max(usages, key=lambda usage: usage.share, default=_NONE), limit) for what, usages, limit in watched
+        (name, max(usages, key=lambda usage: usage.share, default=_NO_USAGE), threshold)
+        for name, usages, threshold in resources_and_thresholds
     )
     return [
-        f"{what}: {usage.percent}% used (threshold: {limit}%)" for what, usage, limit in worst if usage.is_over(limit)
+        f"{name}: {usage.percent}% used (threshold: {threshold}%)"
+        for name, usage, threshold in worst
+        if usage.is_over(threshold)
     ]
 
 
-_NONE: Final = Usage(0, 0)
+_NO_USAGE: Final = Usage(0, 0)

@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 
 from telemetry import semconv
-from telemetry.json_safe import text_of
+from telemetry.json_safe import to_text
 
 MAX_ERROR_LENGTH: Final = 500
 _CANCELLED: Final = (asyncio.CancelledError, KeyboardInterrupt, GeneratorExit)
@@ -30,6 +30,6 @@ def status_of(outcome: str) -> str:
     return semconv.STATUS_SUCCESS if outcome == semconv.OUTCOME_SUCCESS else semconv.STATUS_FAILED
 
 
-def text_of_error(error: BaseException) -> str:
+def error_message(error: BaseException) -> str:
     """Its message; the name of its class where it has none."""
-    return text_of(error)[:MAX_ERROR_LENGTH] or type(error).__name__
+    return to_text(error)[:MAX_ERROR_LENGTH] or type(error).__name__

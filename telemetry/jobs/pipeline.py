@@ -24,15 +24,15 @@ class JobPipeline:
 
     def __init__(self, engine: Engine, data_dir: Path, instruments: Instruments) -> None:
         directory = data_dir / SPOOL_DIRECTORY
-        self._shared = engine
+        self._caller_engine = engine
         self._engine = dedicated_engine(engine)
-        self._accounts = RecorderMetrics(instruments)
+        self._metrics = RecorderMetrics(instruments)
         self.recorder = Recorder(
             JobRunRepository(self._engine).write,
             spool=lambda: Spool(directory),
-            dropped=self._accounts.dropped,
+            on_dropped=self._metrics.count_dropped,
         )
-        self.reaper = Reaper(self._engine, directory, self.recorder.open_runs, self._accounts)
+        self.reaper = Reaper(self._engine, directory, self.recorder.open_runs, self._metrics)
 
     @failsafe
     def record(self, run: JobRun) -> None:
@@ -41,12 +41,12 @@ class JobPipeline:
         self.reaper.start()
 
     def observe(self, meter: Meter) -> None:
-        self._accounts.observe(meter, self.recorder, self.reaper.heir)
+        self._metrics.observe(meter, self.recorder, self.reaper.recovery)
 
-    def shutdown(self, deadline: float) -> bool:
+    def shutdown(self, timeout: float) -> bool:
         """Write what waits, within so many seconds; whether all of it was."""
         self.reaper.stop()
-        written = self.recorder.shutdown(deadline)
-        if self._engine is not self._shared:
+        written = self.recorder.shutdown(timeout)
+        if self._engine is not self._caller_engine:
             self._engine.dispose()
         return written

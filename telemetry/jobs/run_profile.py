@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext, StatusCode
 
 from telemetry import semconv
-from telemetry.jobs.query_summary import name_of
+from telemetry.jobs.query_summary import display_name
 
 MAX_OPEN_SPANS: Final = 10_000
 MAX_SPAN_NAMES: Final = 200
@@ -42,7 +42,7 @@ class _OpenRun:
         if name in self.nanoseconds or len(self.nanoseconds) < MAX_SPAN_NAMES:
             self.nanoseconds[name] = self.nanoseconds.get(name, 0) + nanoseconds
 
-    def told(self) -> RunProfile:
+    def profile(self) -> RunProfile:
         if not self.nanoseconds:
             return EMPTY_PROFILE
         name, nanoseconds = max(self.nanoseconds.items(), key=lambda each: each[1])
@@ -69,7 +69,7 @@ class RunProfiler:
         """Whether this span is a run, or in one."""
         return context.span_id in self._open
 
-    def begin(self, span: ReadableSpan, *, is_job: bool) -> None:
+    def on_start(self, span: ReadableSpan, *, is_job: bool) -> None:
         parent = self._open.get(span.parent.span_id) if span.parent is not None else None
         if parent is None and not is_job:
             return
@@ -82,7 +82,7 @@ class RunProfiler:
             if run is not None:
                 run.open.add(context.span_id)
 
-    def end(self, span: ReadableSpan) -> RunProfile:
+    def on_end(self, span: ReadableSpan) -> RunProfile:
         """What happened inside the run, when it is one."""
         context = span.get_span_context()
         ended = None if context is None else self._open.pop(context.span_id, None)
@@ -90,26 +90,26 @@ class RunProfiler:
             return EMPTY_PROFILE
         if ended.run is not None:
             ended.run.open.discard(context.span_id)
-            self._count(span, ended, ended.run)
-        return EMPTY_PROFILE if ended.own_run is None else self._close(ended.own_run)
+            self._add_span(span, ended, ended.run)
+        return EMPTY_PROFILE if ended.own_run is None else self._close_run(ended.own_run)
 
-    def _count(self, span: ReadableSpan, ended: _OpenSpan, run: _OpenRun) -> None:
-        name, nanoseconds = name_of(span), max(0, (span.end_time or 0) - (span.start_time or 0))
+    def _add_span(self, span: ReadableSpan, ended: _OpenSpan, run: _OpenRun) -> None:
+        name, nanoseconds = display_name(span), max(0, (span.end_time or 0) - (span.start_time or 0))
         with run.lock:
             if ended.parent is not None:
                 ended.parent.children += nanoseconds
             run.add(name, nanoseconds if ended.own_run is not None else max(0, nanoseconds - ended.children))
             if run.first_error is None and span.status.status_code is StatusCode.ERROR:
-                run.first_error = f"{name} {_why(span)}".rstrip()
+                run.first_error = f"{name} {_error_code(span)}".rstrip()
 
-    def _close(self, run: _OpenRun) -> RunProfile:
+    def _close_run(self, run: _OpenRun) -> RunProfile:
         """What is still open in it is forgotten: it may never end."""
         for span_id in tuple(run.open):
             self._open.pop(span_id, None)
         with run.lock:
-            return run.told()
+            return run.profile()
 
 
-def _why(span: ReadableSpan) -> str:
+def _error_code(span: ReadableSpan) -> str:
     attributes = span.attributes or {}
     return str(attributes.get(semconv.HTTP_STATUS_CODE) or attributes.get(semconv.ERROR_TYPE) or "")

@@ -15,8 +15,8 @@ def processor_into(
     record: Callable[[JobRun], None],
     *,
     instruments: Instruments | None = None,
-    insides: RunProfiler | None = None,
+    profiler: RunProfiler | None = None,
     worker: str | None = None,
 ) -> JobSpanProcessor:
     instruments = instruments or Instruments.create(MeterProvider(shutdown_on_exit=False).get_meter("tests"))
-    return JobSpanProcessor(record, RunMetrics(instruments), insides or RunProfiler(), worker)
+    return JobSpanProcessor(record, RunMetrics(instruments), profiler or RunProfiler(), worker)

@@ -10,9 +10,9 @@ from typing import Final
 
 from telemetry.jobs.store.running_runs import LostRun, RunningRuns
 
-BEAT: Final = 5.0  # seconds
-SILENCE: Final = timedelta(seconds=50)
-BREAK: Final = timedelta(seconds=15)
+HEARTBEAT_INTERVAL: Final = 5.0  # seconds
+STALE_AFTER: Final = timedelta(seconds=50)
+MAX_LISTENING_GAP: Final = timedelta(seconds=15)
 """A longer time between two looks is one in which nothing was heard."""
 
 
@@ -23,45 +23,47 @@ class ListeningWindow:
         self._since: datetime | None = None
         self._last: datetime | None = None
 
-    def look(self, now: datetime) -> timedelta:
-        if self._since is None or self._last is None or not timedelta(0) <= now - self._last <= BREAK:
+    def extend(self, now: datetime) -> timedelta:
+        if self._since is None or self._last is None or not timedelta(0) <= now - self._last <= MAX_LISTENING_GAP:
             self._since = now
         self._last = now
         return now - self._since
 
-    def interrupt(self) -> None:
+    def reset(self) -> None:
         self._last = None
 
 
 class Heartbeat:
     """`own` gives the ids of the runs of this process that are open, `others` those of its neighbours that are there."""
 
-    def __init__(self, alive: RunningRuns, own: Callable[[], list[str]], others: Callable[[], Iterable[str]]) -> None:
-        self._alive = alive
-        self._own = own
-        self._others = others
-        self._vigil = ListeningWindow()
+    def __init__(
+        self, running_runs: RunningRuns, own_runs: Callable[[], list[str]], other_runs: Callable[[], Iterable[str]]
+    ) -> None:
+        self._running_runs = running_runs
+        self._own_runs = own_runs
+        self._other_runs = other_runs
+        self._window = ListeningWindow()
 
-    def go(self) -> list[LostRun]:
+    def run_once(self) -> list[LostRun]:
         """Returns the runs of which this has decided that they are lost.
 
         Raises:
             Exception: the database is away.
         """
         try:
-            own = self._own()
-            self._alive.beat(own)
-            now = self._alive.now()
-            if self._vigil.look(now) < SILENCE:
+            own_runs = self._own_runs()
+            self._running_runs.heartbeat(own_runs)
+            now = self._running_runs.now()
+            if self._window.extend(now) < STALE_AFTER:
                 return []
-            return self._judge(now - SILENCE)
+            return self._mark_stale_lost(now - STALE_AFTER)
         except BaseException:
-            self._vigil.interrupt()
+            self._window.reset()
             raise
 
-    def _judge(self, before: datetime) -> list[LostRun]:
-        silent = self._alive.silent(before)
-        if not silent:
+    def _mark_stale_lost(self, before: datetime) -> list[LostRun]:
+        stale = self._running_runs.stale(before)
+        if not stale:
             return []
-        known = {*self._own(), *self._others()}
-        return self._alive.close([run_id for run_id in silent if run_id not in known], before)
+        known = {*self._own_runs(), *self._other_runs()}
+        return self._running_runs.mark_lost([run_id for run_id in stale if run_id not in known], before)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from telemetry.jobs.recorder.spool import LOCK_SUFFIX, SEGMENT_SUFFIX, take_lock
+from telemetry.jobs.recorder.spool import LOCK_SUFFIX, SEGMENT_SUFFIX, try_lock
 from telemetry.jobs.recorder.spool_codec import decode
 from telemetry.jobs.run import JobRun
 
@@ -34,7 +34,7 @@ class OrphanedSpool:
                 else:
                     yield run
 
-    def since(self) -> float:
+    def oldest_write_time(self) -> float:
         """When its process last wrote to its oldest file, as Unix time; now, when there is none."""
         for path in _segments(self.directory, self.id):
             with suppress(OSError):
@@ -52,35 +52,35 @@ class OrphanedSpool:
         os.close(self.lock)
 
 
-def find_orphaned_spools(directory: Path) -> Iterator[OrphanedSpool]:
+def acquire_orphaned_spools(directory: Path) -> Iterator[OrphanedSpool]:
     """Those whose process is gone, each one taken; the caller removes or releases it."""
     for path in _locks(directory):
-        lock = take_lock(path)
+        lock = try_lock(path)
         if lock is not None:
             yield OrphanedSpool(directory, path.name.removesuffix(LOCK_SUFFIX), lock)
 
 
-def remove_empty_spools(directory: Path) -> None:
+def remove_unfinished_locks(directory: Path) -> None:
     """Remove the locks of processes that were killed while they made theirs."""
     for path in _files(directory, ".new"):
-        lock = take_lock(path)
+        lock = try_lock(path)
         if lock is not None:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
             os.close(lock)
 
 
-def open_runs_of_others(directory: Path) -> set[str]:
+def read_open_runs(directory: Path) -> set[str]:
     """The ids of the runs that are open in the spools of processes that are there, as far as these say so."""
     found: set[str] = set()
     for path in _locks(directory):
-        begun: set[str] = set()
+        started: set[str] = set()
         for run in (
             run for segment in _segments(directory, path.name.removesuffix(LOCK_SUFFIX)) for run in _runs(segment)
         ):
             if run is not None:
-                (begun.discard if run.finished_at is not None else begun.add)(run.run_id)
-        found |= begun
+                (started.discard if run.finished_at is not None else started.add)(run.run_id)
+        found |= started
     return found
 
 
@@ -101,9 +101,9 @@ def _locks(directory: Path) -> list[Path]:
     return _files(directory, LOCK_SUFFIX)
 
 
-def _files(directory: Path, ending: str) -> list[Path]:
+def _files(directory: Path, suffix: str) -> list[Path]:
     """By their names, which are in the order in which they were made."""
     try:
-        return sorted(path for path in directory.iterdir() if path.name.endswith(ending))
+        return sorted(path for path in directory.iterdir() if path.name.endswith(suffix))
     except FileNotFoundError:
         return []

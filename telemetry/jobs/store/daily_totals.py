@@ -29,7 +29,7 @@ class DailyTotals:
     def ended(self) -> int:
         return self.success + self.failed
 
-    def include(self, other: "DailyTotals") -> None:
+    def merge(self, other: "DailyTotals") -> None:
         self.success += other.success
         self.error += other.error
         self.timeout += other.timeout
@@ -58,14 +58,14 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def uncovered(days: Sequence[date], since: datetime | None) -> list[TimeRange]:
+def uncovered_ranges(days: Sequence[date], since: datetime | None) -> list[TimeRange]:
     """What is left of all time since then without these days, which are in their order."""
-    left, begins = [], since
+    uncovered, start = [], since
     for day in days:
-        if begins is None or begins < midnight(day):
-            left.append(TimeRange(begins, midnight(day)))
-        begins = midnight(day + DAY)
-    return [*left, TimeRange(begins, None)]
+        if start is None or start < midnight(day):
+            uncovered.append(TimeRange(start, midnight(day)))
+        start = midnight(day + DAY)
+    return [*uncovered, TimeRange(start, None)]
 
 
 def missing_days(days: Iterable[date], first: date, last: date) -> list[date]:

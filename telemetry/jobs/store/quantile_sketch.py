@@ -14,8 +14,8 @@ DIGITS: Final = 6
 """Of a duration in seconds: the clocks' own microseconds."""
 _RATIO: Final = (1 + ACCURACY) / (1 - ACCURACY)
 _LOGARITHM: Final = math.log(_RATIO)
-_SHORTEST: Final = 1e-6  # seconds; what is shorter is 0
-_LONGEST: Final = 1e12
+_MIN_SECONDS: Final = 1e-6  # seconds; what is shorter is 0
+_MAX_SECONDS: Final = 1e12
 
 
 class QuantileSketch:
@@ -24,21 +24,21 @@ class QuantileSketch:
     def __init__(self, seconds: Iterable[float] = ()) -> None:
         self._zeros = 0
         self._buckets: dict[int, int] = {}
-        for each in seconds:
-            self.add(each)
+        for duration in seconds:
+            self.add(duration)
 
     @classmethod
-    def of(cls, stored: dict[str, Any]) -> Self:
+    def from_dict(cls, stored: dict[str, Any]) -> Self:
         """As `stored` gave it."""
-        made = cls()
-        made.include(stored)
-        return made
+        sketch = cls()
+        sketch.merge(stored)
+        return sketch
 
     def __len__(self) -> int:
         return self._zeros + sum(self._buckets.values())
 
     def add(self, seconds: float) -> None:
-        if seconds < _SHORTEST:
+        if seconds < _MIN_SECONDS:
             self._zeros += 1
         else:
             bucket = _bucket(seconds)
@@ -46,12 +46,12 @@ class QuantileSketch:
 
     def discard(self, seconds: float) -> None:
         """Take back one that was added, if there is one like it."""
-        if seconds < _SHORTEST:
+        if seconds < _MIN_SECONDS:
             self._zeros = max(0, self._zeros - 1)
         elif self._buckets.get(bucket := _bucket(seconds), 0) > 0:
             self._buckets[bucket] -= 1
 
-    def include(self, stored: dict[str, Any]) -> None:
+    def merge(self, stored: dict[str, Any]) -> None:
         """Add what another one stored."""
         self._zeros += stored["zeros"]
         numbers, buckets = stored["buckets"], self._buckets
@@ -76,4 +76,4 @@ class QuantileSketch:
 
 
 def _bucket(seconds: float) -> int:
-    return math.ceil(math.log(min(seconds, _LONGEST)) / _LOGARITHM)
+    return math.ceil(math.log(min(seconds, _MAX_SECONDS)) / _LOGARITHM)

@@ -12,7 +12,7 @@ from telemetry.database import UTCDateTime, transaction
 from telemetry.jobs.store.runs import utcnow
 from telemetry.jobs.store.tables import JobRunRow
 
-GROUP_SIZE: Final = 500
+MAX_ROWS_PER_STATEMENT: Final = 500
 _RUNNING: Final = {
     "status": semconv.STATUS_RUNNING,
     "outcome": None,
@@ -37,47 +37,47 @@ class RunningRuns:
 
     def now(self) -> datetime:
         with transaction(self._engine) as session:
-            moment: datetime = session.execute(select(self._moment())).scalar_one()
+            moment: datetime = session.execute(select(self._database_clock())).scalar_one()
             return moment
 
-    def beat(self, run_ids: Sequence[str]) -> None:
+    def heartbeat(self, run_ids: Sequence[str]) -> None:
         """They are alive, also when somebody has decided that they are lost.
 
         Those that somebody writes just now are left out, since that says the same.
         """
-        for some in in_groups(run_ids):
+        for some in in_batches(run_ids):
             with transaction(self._engine) as session:
                 session.execute(
                     update(JobRunRow)
-                    .where(JobRunRow.id.in_(_unlocked(select(JobRunRow.id).where(_is_open(some)))))
-                    .values(heartbeat_at=self._moment(), **_RUNNING)
+                    .where(JobRunRow.id.in_(_skip_locked(select(JobRunRow.id).where(_is_open_or_lost(some)))))
+                    .values(heartbeat_at=self._database_clock(), **_RUNNING)
                     .execution_options(synchronize_session=False)
                 )
 
-    def silent(self, before: datetime) -> list[str]:
+    def stale(self, before: datetime) -> list[str]:
         """The ids of the runs of which nobody has heard since then."""
         row = JobRunRow
         with transaction(self._engine) as session:
             return list(session.scalars(select(row.run_id).where(row.finished_at.is_(None), row.heartbeat_at < before)))
 
-    def close(self, run_ids: Sequence[str], silent_before: datetime | None = None) -> list[LostRun]:
+    def mark_lost(self, run_ids: Sequence[str], stale_before: datetime | None = None) -> list[LostRun]:
         """Record that nobody runs them any more, of those that still say so; once, however many try.
 
         Returns those that this call has closed.
         """
-        return [lost for some in in_groups(run_ids) for lost in self._close(some, silent_before)]
+        return [lost for some in in_batches(run_ids) for lost in self._mark_lost(some, stale_before)]
 
-    def _close(self, run_ids: Sequence[str], silent_before: datetime | None) -> list[LostRun]:
-        row, conditions = JobRunRow, _running(run_ids)
-        if silent_before is not None:
-            conditions = [*conditions, row.heartbeat_at < silent_before]
+    def _mark_lost(self, run_ids: Sequence[str], stale_before: datetime | None) -> list[LostRun]:
+        row, conditions = JobRunRow, _is_running(run_ids)
+        if stale_before is not None:
+            conditions = [*conditions, row.heartbeat_at < stale_before]
         closing = (
             update(row)
-            .where(row.id.in_(_unlocked(select(row.id).where(*conditions))))
+            .where(row.id.in_(_skip_locked(select(row.id).where(*conditions))))
             .values(
                 status=semconv.STATUS_FAILED,
                 outcome=semconv.OUTCOME_LOST,
-                finished_at=self._moment(),
+                finished_at=self._database_clock(),
                 duration_seconds=None,
                 error_message="Its process (" + row.worker + ") ended without a word.",
             )
@@ -87,29 +87,29 @@ class RunningRuns:
         with transaction(self._engine) as session:
             return [LostRun(*each) for each in session.execute(closing).all()]
 
-    def _moment(self) -> ColumnElement[Any]:
+    def _database_clock(self) -> ColumnElement[Any]:
         if self._engine.dialect.name == "postgresql":
             return func.clock_timestamp(type_=UTCDateTime)
         return literal(self._now(), UTCDateTime)
 
 
-def in_groups(run_ids: Iterable[str], number: int = GROUP_SIZE) -> list[list[str]]:
+def in_batches(run_ids: Iterable[str], number: int = MAX_ROWS_PER_STATEMENT) -> list[list[str]]:
     """In the order of their names, so that no two who change the same rows wait for each other."""
     ordered = sorted(run_ids)
     return [ordered[start : start + number] for start in range(0, len(ordered), number)]
 
 
-def _is_open(run_ids: Sequence[str]) -> ColumnElement[bool]:
+def _is_open_or_lost(run_ids: Sequence[str]) -> ColumnElement[bool]:
     """Or seems to be over only because nobody heard of it."""
     return JobRunRow.run_id.in_(run_ids) & or_(
         JobRunRow.finished_at.is_(None), JobRunRow.outcome == semconv.OUTCOME_LOST
     )
 
 
-def _running(run_ids: Sequence[str]) -> list[ColumnElement[bool]]:
+def _is_running(run_ids: Sequence[str]) -> list[ColumnElement[bool]]:
     return [JobRunRow.run_id.in_(run_ids), JobRunRow.finished_at.is_(None)]
 
 
-def _unlocked(rows: Select[tuple[int]]) -> Select[tuple[int]]:
+def _skip_locked(rows: Select[tuple[int]]) -> Select[tuple[int]]:
     """Without the rows that another transaction changes; SQLite has only one of these at a time."""
     return rows.with_for_update(skip_locked=True)

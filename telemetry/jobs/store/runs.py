@@ -12,7 +12,7 @@ from telemetry import semconv as names
 from telemetry.database import transaction
 from telemetry.jobs.run import JobRun, UnwritableRunError
 from telemetry.jobs.store.daily_totals import day_of
-from telemetry.jobs.store.rollups import reopen
+from telemetry.jobs.store.rollups import invalidate_rollups
 from telemetry.jobs.store.tables import JobRunRow
 
 
@@ -39,22 +39,22 @@ class JobRunRepository:
         Raises:
             UnwritableRunError: the database is there, and refuses what one of them holds.
         """
-        heard = {} if self._is_shared else {"heartbeat_at": self._now()}
-        self._write(self._upsert, runs, lambda _run: heard)
+        heartbeat = {} if self._is_shared else {"heartbeat_at": self._now()}
+        self._write(self._upsert, runs, lambda _run: heartbeat)
 
     def replay(self, runs: Sequence[JobRun]) -> None:
         """The same for runs of a process that is gone: nobody has heard of them since they began, or ended."""
         self._write(self._replay, runs, lambda run: {"heartbeat_at": run.heartbeat_at})
 
-    def _write(self, upsert: Any, runs: Sequence[JobRun], heard: Callable[[JobRun], dict[str, datetime]]) -> None:
+    def _write(self, upsert: Any, runs: Sequence[JobRun], heartbeat: Callable[[JobRun], dict[str, datetime]]) -> None:
         if not runs:
             return
         try:
             with transaction(self._engine) as session:
-                session.connection().execute(upsert, [{**_row(run), **heard(run)} for run in _latest(runs)])
-                reopen(session, runs, day_of(self._now()))
+                session.connection().execute(upsert, [{**_row(run), **heartbeat(run)} for run in _latest(runs)])
+                invalidate_rollups(session, runs, day_of(self._now()))
         except Exception as error:
-            if _is_refusal(error):
+            if _is_bad_run(error):
                 raise UnwritableRunError(str(error)) from error
             raise
 
@@ -82,26 +82,26 @@ class JobRunRepository:
             page = page.where(JobRunRow.status == status)
         if before is not None:
             page = page.where(JobRunRow.id < before)
-        return self._all(page)
+        return self._fetch(page)
 
     def latest(self) -> dict[str, JobRunRow]:
         """The newest run of each job."""
-        names = _jobs()
+        names = _job_names()
         newest = select(func.max(JobRunRow.id)).where(JobRunRow.job_name == names.c.job_name).scalar_subquery()
-        rows = self._all(select(JobRunRow).where(JobRunRow.id.in_(select(newest).select_from(names))))
+        rows = self._fetch(select(JobRunRow).where(JobRunRow.id.in_(select(newest).select_from(names))))
         return {row.job_name: row for row in rows}
 
     def names(self) -> list[str]:
         """The jobs that have runs, in alphabetical order."""
-        names = _jobs()
-        return sorted(self._all(select(names.c.job_name).where(names.c.job_name.is_not(None))))
+        names = _job_names()
+        return sorted(self._fetch(select(names.c.job_name).where(names.c.job_name.is_not(None))))
 
-    def forget(self, run_id: str) -> bool:
+    def delete_run(self, run_id: str) -> bool:
         """Delete one run; whether it was there."""
         with transaction(self._engine) as session:
             return bool(session.connection().execute(delete(JobRunRow).where(JobRunRow.run_id == run_id)).rowcount)
 
-    def _all(self, statement: Select[Any]) -> list[Any]:
+    def _fetch(self, statement: Select[Any]) -> list[Any]:
         with transaction(self._engine) as session:
             return list(session.scalars(statement))
 
@@ -136,14 +136,14 @@ def _upsert(insert: Any) -> Any:
     )
 
 
-def _is_refusal(error: Exception) -> bool:
+def _is_bad_run(error: Exception) -> bool:
     """The values are at fault, not the database: a driver says it in its way, and SQLAlchemy and Python in theirs."""
     if isinstance(error, DBAPIError):
         return isinstance(error, DataError | IntegrityError)
     return isinstance(error, StatementError | TypeError | ValueError | OverflowError)
 
 
-def _jobs() -> CTE:
+def _job_names() -> CTE:
     """Each job's name, and in the end NULL: one look into the index for each, where DISTINCT would read all the runs."""
     names = select(func.min(JobRunRow.job_name).label("job_name")).cte("names", recursive=True)
     following = select(func.min(JobRunRow.job_name)).where(JobRunRow.job_name > names.c.job_name).scalar_subquery()
