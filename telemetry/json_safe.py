@@ -1,4 +1,4 @@
-"""Metadata: whatever a job keeps about its run, as JSON that every database takes. Nothing here raises."""
+"""Converts any value to JSON that PostgreSQL and SQLite accept. Nothing here raises."""
 
 import json
 import math
@@ -8,15 +8,16 @@ from typing import Final, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 _MAX_DEPTH: Final = 32
-_MAX_EXACT_INTEGER: Final = 2**63  # beyond 64 bits most readers of JSON round; text does not
+_MAX_EXACT_INTEGER: Final = 2**63  # beyond 64 bits most JSON parsers round, so larger integers become text
 
 
 def without_surrogates(text: str) -> str:
-    """Without what PostgreSQL refuses in text and JSON: NUL, and surrogates without their other half."""
+    """Replace what PostgreSQL rejects in text and JSON: NUL and lone surrogates."""
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
 def to_text(value: object) -> str:
+    """`str` of any value, without NUL and lone surrogates; `<TypeName>` if `__str__` raises."""
     try:
         return without_surrogates(str(value))
     except Exception:  # noqa: BLE001  # a foreign `__str__` may raise anything
@@ -24,15 +25,15 @@ def to_text(value: object) -> str:
 
 
 def dumps(metadata: object) -> str:
-    """The JSON text of it, which a span can carry as an attribute."""
+    """Serialize to JSON text, which a span can carry as an attribute."""
     try:
         return json.dumps(metadata, allow_nan=False)
-    except Exception:  # noqa: BLE001  # what JSON can't hold raises half a dozen errors, and foreign code its own
+    except Exception:  # noqa: BLE001  # unsupported values raise many different errors, and foreign code its own
         return json.dumps(json_safe(metadata))
 
 
 def loads(attribute: object) -> dict[str, Json]:
-    """What a span's attribute says, whoever set it; `{"text": …}` when that is no JSON object, or half of one."""
+    """Parse the attribute of a span; `{"text": …}` if it is not a complete JSON object, `{}` if it is None."""
     if attribute is None:
         return {}
     parsed = json_safe(_parsed(attribute) if isinstance(attribute, str) else attribute)
@@ -47,7 +48,12 @@ def _parsed(text: str) -> object:
 
 
 def json_safe(value: object, ancestors: tuple[int, ...] = ()) -> Json:
-    """The value as JSON; what JSON can't hold, as text. `above` are the ids of the containers it is in."""
+    """Convert to JSON values; what JSON cannot represent becomes text.
+
+    Args:
+        value: any value.
+        ancestors: the ids of the containers around it, against cycles and excessive depth.
+    """
     if isinstance(value, Mapping | list | tuple | AbstractSet):
         return _container(value, ancestors)
     if isinstance(value, bytes | bytearray):

@@ -1,7 +1,7 @@
-"""Call: a call in a daemon thread of its own, one at a time, whose landing everybody shares.
+"""Single flight: concurrent callers share one call of a function, which runs in a daemon thread of its own.
 
-A call that hangs keeps its one thread, and whoever waits for it chooses for how long. No thread pool is used: hung
-requests may have taken all of it.
+A hanging call keeps its one thread, and each caller decides how long to wait for it. No thread pool is used: hung
+requests may occupy all of it.
 """
 
 import threading
@@ -22,14 +22,14 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """`started` is a moment of the clock, in seconds; `landing` cannot be cancelled."""
+    """A call in progress or done. `started` is by the clock, in seconds; `future` cannot be cancelled."""
 
     started: float
     future: Future[T]
 
 
 class SingleFlight(Generic[T]):
-    """All flights of one call."""
+    """Calls a function at most once at a time."""
 
     def __init__(
         self, name: str, function: Callable[[], T], *, share_for: float = SHARE_SECONDS, clock: Clock = time.monotonic
@@ -42,7 +42,7 @@ class SingleFlight(Generic[T]):
         self._last: Call[T] | None = None
 
     def call(self) -> Call[T]:
-        """The one that is in the air, or took off less than `share_for` seconds ago; else a new one. Never waits."""
+        """Return the call that is running, or that started less than `share_for` seconds ago; else start one. Never waits."""
         with self._lock:
             if self._last is None or self._is_stale(self._last):
                 self._last = self._start()
@@ -56,7 +56,7 @@ class SingleFlight(Generic[T]):
         call.future.set_running_or_notify_cancel()
         try:
             threading.Thread(target=self._run, args=(call.future,), name=self._name, daemon=True).start()
-        except RuntimeError as error:  # the machine gives no more threads
+        except RuntimeError as error:  # no more threads can be started
             call.future.set_exception(error)
         return call
 
@@ -64,7 +64,7 @@ class SingleFlight(Generic[T]):
         context.attach(suppressed_context())
         try:
             result = self._function()
-        except BaseException as error:  # noqa: BLE001  # the edge of the thread: whoever waits is told
+        except BaseException as error:  # noqa: BLE001  # the edge of the thread: the waiting callers get the exception
             future.set_exception(error)
         else:
             future.set_result(result)

@@ -1,4 +1,4 @@
-"""Report: what the checks found, in words and figures that anybody may see."""
+"""The health report: the results of all checks, without confidential details."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +11,8 @@ Overall = Literal["healthy", "degraded", "unhealthy"]
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
+    """The result of one check; `details` are shown to clients, `error` is a short safe text."""
+
     status: Status = "ok"
     details: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
@@ -22,6 +24,8 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Report:
+    """The results of all checks by name."""
+
     results: Mapping[str, CheckResult]
 
     @property
@@ -33,11 +37,11 @@ class Report:
 
     @property
     def is_healthy(self) -> bool:
-        """A warning is no reason to take an instance out of rotation: that frees no disk."""
+        """Whether no check failed. A warning does not take an instance out of rotation: that would free no disk."""
         return self.status != "unhealthy"
 
     def body(self, timestamp: datetime) -> dict[str, Any]:
-        """The JSON of `/healthz`."""
+        """The JSON body of `/healthz`."""
         checks: dict[str, Any] = {
             name: {"status": result.status, **result.details} for name, result in self.results.items()
         }
@@ -48,7 +52,7 @@ class Report:
         }
 
     def lines(self) -> Iterator[str]:
-        """One a check, in the form that Kubernetes' own components have."""
+        """One line per check, in the format of Kubernetes components."""
         for name, result in self.results.items():
             if result.status == "warning" and result.error:
                 yield f"[+]{name} warning: {result.error}"

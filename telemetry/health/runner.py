@@ -1,4 +1,4 @@
-"""Examination: all checks at once, each with a deadline, their results shared; a check that hangs holds nobody up."""
+"""Runs health checks concurrently, each with a deadline; a hanging check delays no other, and results are shared."""
 
 import asyncio
 import logging
@@ -10,16 +10,16 @@ from telemetry.error_text import CheckFailed, safe_text
 from telemetry.health.report import CheckResult, Report
 from telemetry.singleflight import SHARE_SECONDS, Call, Clock, SingleFlight
 
-CHECK_TIMEOUT: Final = 0.7
+CHECK_TIMEOUT: Final = 0.7  # seconds
 Check = Callable[[], object]
 _log = logging.getLogger(__name__)
 
 
 class HealthChecks:
-    """A check is a callable that raises when it fails; it may return a `CheckResult` with figures or a warning.
+    """Named health checks.
 
-    It runs in a thread of its own, never twice at a time. One that hangs is reported so, without waiting for it again,
-    until it returns.
+    A check is a callable that raises if it fails; it may return a `CheckResult` with details or a warning. It runs in a
+    thread of its own, never twice at a time. A hanging check is reported as failed, without waiting for it, until it returns.
     """
 
     def __init__(
@@ -30,7 +30,14 @@ class HealthChecks:
         share_for: float = SHARE_SECONDS,
         clock: Clock = time.monotonic,
     ) -> None:
-        """`deadline` and `share_for` are in seconds from the moment that a check began."""
+        """Create the runner.
+
+        Args:
+            checks: the checks by name.
+            deadline: how long to wait for a check, in seconds since it started.
+            share_for: how long a result is reused, in seconds since the check started.
+            clock: monotonic, in seconds.
+        """
         self._deadline = deadline
         self._clock = clock
         self._singleflights = {
@@ -39,7 +46,7 @@ class HealthChecks:
         }
 
     async def run(self, names: Iterable[str] | None = None) -> Report:
-        """Examine those named, by default all; within the deadline, whatever they do, and without blocking the event loop.
+        """Run the named checks, by default all, and return within the deadline without blocking the event loop.
 
         Raises:
             KeyError: there is no check of that name.
@@ -49,7 +56,7 @@ class HealthChecks:
         return Report({name: self._result(call) for name, call in calls.items()})
 
     async def _wait(self, calls: Iterable[Call[CheckResult]]) -> None:
-        """One that is overdue is not waited for: so what waits for a hung check does not pile up."""
+        """Wait for the calls until their deadlines. Overdue calls are not waited for, so waiters of a hung check do not pile up."""
         remaining = {call.future: self._remaining_seconds(call) for call in calls if not call.future.done()}
         pending = [asyncio.wrap_future(future) for future, seconds in remaining.items() if seconds > 0]
         if not pending:
@@ -71,7 +78,7 @@ class HealthChecks:
 
 
 class _LoggedResult:
-    """A check that never raises, and whose turns are logged with all that the report does not show."""
+    """A check that never raises. Changes of its result are logged, with the details that the report omits."""
 
     def __init__(self, name: str, check: Check) -> None:
         self._name = name
@@ -83,7 +90,7 @@ class _LoggedResult:
         try:
             found = self._check()
             result = found if isinstance(found, CheckResult) else CheckResult()
-        except BaseException as error:  # noqa: BLE001  # the edge: whatever a check raises is its result
+        except BaseException as error:  # noqa: BLE001  # the edge: any exception of a check is its result
             cause, result = error, CheckResult.failed(safe_text(error))
         if result.error != self._last_error:
             self._last_error = result.error

@@ -1,4 +1,4 @@
-"""SystemResources: how full the disks that we write to are, and the memory; for checks, metrics and alerts."""
+"""The usage of the disks that the service writes to, and of memory; for health checks, metrics and alerts."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -16,11 +16,11 @@ from telemetry.health.usage import Usage
 from telemetry.settings import TelemetrySettings
 from telemetry.singleflight import SHARE_SECONDS, Clock, SingleFlight
 
-MEASURE_TIMEOUT: Final = 0.5
+MEASURE_TIMEOUT: Final = 0.5  # seconds
 
 
 class SystemResources:
-    """Disks are asked in threads of their own: a mount that hangs costs a scrape half a second, and not its thread."""
+    """Measures disks in threads of their own: a hanging mount delays a scrape by `deadline` seconds, and never blocks it."""
 
     def __init__(
         self,
@@ -40,14 +40,15 @@ class SystemResources:
 
     @classmethod
     def from_settings(cls, settings: TelemetrySettings) -> Self:
+        """The directories of data, logs and, for SQLite, of the database."""
         return cls([settings.data_dir, settings.log_dir, *_database_directory(settings.url)])
 
     def disks(self) -> dict[str, Filesystem]:
-        """Each filesystem once, under the first of the paths that are on it.
+        """Measure each filesystem once, under the first of its paths.
 
         Raises:
-            CheckFailed: one of them does not answer.
-            OSError: one of them cannot be asked.
+            CheckFailed: a filesystem does not respond within the deadline.
+            OSError: a filesystem cannot be read.
         """
         found, failed = self._measure()
         if failed:
@@ -55,15 +56,16 @@ class SystemResources:
         return found
 
     def filesystems(self) -> Mapping[str, float]:
-        """The share used of each filesystem, 0 to 1; one that cannot be measured is left out."""
+        """Measure the used share of each filesystem, 0 to 1; those that cannot be measured are left out."""
         found, _failed = self._measure()
         return {path: filesystem.space.share for path, filesystem in found.items()}
 
     def memory_usage(self) -> Usage:
+        """Measure the memory, in bytes."""
         return self._read_memory()
 
     def memory(self) -> float:
-        """The share used, 0 to 1."""
+        """Measure the used share of the memory, 0 to 1."""
         return self._read_memory().share
 
     def _measure(self) -> tuple[dict[str, Filesystem], list[BaseException]]:
@@ -87,8 +89,10 @@ def _database_directory(url: URL) -> list[Path]:
 
 
 def check_system_resources(resources: SystemResources, disk_threshold: int, memory_threshold: int) -> list[str]:
-    """A line for each of disk space, inodes and memory that is over its threshold (percent), such as
-    `Disk space: 95% used (threshold: 90%)`; of several disks the fullest.
+    """Measure disk space, inodes and memory against thresholds in percent; of several disks, the fullest.
+
+    Returns:
+        A line for each of them that is over its threshold, such as `Disk space: 95% used (threshold: 90%)`.
     """
     disks = resources.disks().values()
     resources_and_thresholds = (

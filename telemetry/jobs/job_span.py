@@ -1,4 +1,7 @@
-"""JobSpan: the span of one run, of which everything else is made. Each step of it may fail, and the job does not notice."""
+"""The OpenTelemetry span of one job run; all other records of the run are made from it.
+
+Every step is fail-safe: an error in it is logged and never reaches the job.
+"""
 
 import time
 from dataclasses import dataclass
@@ -17,9 +20,12 @@ from telemetry.json_safe import dumps
 
 @dataclass(slots=True)
 class JobHandle:
-    """What `with monitor_job(…) as run` gives: `metadata` may be filled until the block ends.
+    """The value of `with monitor_job(…) as run`.
 
-    `run_id` finds the row; it is empty when nothing is recorded.
+    Attributes:
+        job_name: the name of the job.
+        metadata: stored with the run; may be changed until the block ends.
+        run_id: the key of the row in `job_runs`; empty if the run is not recorded.
     """
 
     job_name: str
@@ -29,13 +35,15 @@ class JobHandle:
 
 @dataclass(frozen=True, slots=True)
 class JobSpanOptions:
-    """When the run was to begin, and for how long it may go on."""
+    """The scheduled start of the run, and the duration after which it counts as overdue."""
 
     scheduled_for: datetime | None = None
     max_runtime: timedelta | None = None
 
 
 class JobSpan:
+    """Starts the span of a run, makes it the current one, and ends it with the outcome of the run."""
+
     def __init__(self, tracer: Tracer, run: JobHandle, options: JobSpanOptions) -> None:
         self._tracer = tracer
         self._run = run
@@ -58,7 +66,7 @@ class JobSpan:
 
     @failsafe
     def _start_span(self) -> None:
-        # The sampler looks at the attributes that are there from the beginning.
+        # The sampler sees only the attributes that are set at the start.
         self._span = self._tracer.start_span(
             SPAN_NAME + self._run.job_name,
             kind=SpanKind.INTERNAL,
@@ -77,7 +85,7 @@ class JobSpan:
 
     @failsafe
     def _leave_span(self) -> None:
-        # A generator may be closed in another context, where a token is refused with an error in the log; a context is not.
+        # A generator may be closed in another context. Detaching a token would log an error there; attaching a context does not.
         if self._outer_context is not None and trace.get_current_span() is self._span:
             context.attach(self._outer_context)
 
@@ -89,7 +97,7 @@ class JobSpan:
         self._span.set_attributes(self._attributes(result))
 
     def _attributes(self, result: dict[str, str] | None = None) -> dict[str, str | float]:
-        """What matters most comes last: where attributes are limited in number, the oldest are dropped."""
+        """The most important attributes come last: if their number is limited, the SDK drops the oldest."""
         attributes: dict[str, str | float] = (
             {semconv.JOB_METADATA: dumps(self._run.metadata)} if self._run.metadata or result else {}
         )

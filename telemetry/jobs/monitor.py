@@ -1,4 +1,4 @@
-"""Monitor: `monitor_job`, which records a run as `with`, as `async with` and as a decorator, and changes nothing in it."""
+"""`monitor_job`: records the runs of a job as `with`, `async with` or decorator, without changing what the job does."""
 
 import asyncio
 import inspect
@@ -24,24 +24,26 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class JobMonitoring:
-    """What records. Without a recorder there are spans, and nothing to wait for."""
+    """The tracer and recorder of this process. Without a recorder there are spans only, and leaving a block does not wait."""
 
     tracer: Tracer
     recorder: WaitableRecorder | None = None
 
 
 class _ProcessState:
-    """What this process records with, and whether it has said that it does not record."""
+    """The active monitoring of this process, and whether the warning about missing telemetry was logged."""
 
     monitoring: JobMonitoring | None = None
     has_warned = False
 
 
 def activate(monitoring: JobMonitoring) -> None:
+    """Record all runs that start from now on with this."""
     _ProcessState.monitoring = monitoring
 
 
 def deactivate() -> None:
+    """Stop recording; runs that have started are recorded to their end."""
     _ProcessState.monitoring = None
 
 
@@ -52,14 +54,17 @@ def monitor_job(
     scheduled_for: datetime | None = None,
     max_runtime: timedelta | None = None,
 ) -> "JobMonitor":
-    """Record what happens inside as a run of the job, one for each `with` and for each call of what it decorates.
+    """Record each `with` block, and each call of a decorated function, as a run of the job.
 
-    A run that goes on for longer than its `max_runtime` is not stopped: its row says when it was overdue.
+    Args:
+        name: the name of the job, 1 to 100 printable characters.
+        metadata: stored with the run as JSON.
+        scheduled_for: the scheduled start of the run, with a time zone.
+        max_runtime: after this time the run is marked as overdue in its row; it is not stopped.
 
     Raises:
-        ValueError: the name is not 1 to 100 printable characters, `scheduled_for` is not a moment with a time zone, or
-            `max_runtime` is not longer than nothing.
-        TypeError: the metadata is no mapping.
+        ValueError: the name is invalid, `scheduled_for` has no time zone, or `max_runtime` is not positive.
+        TypeError: the metadata is not a mapping.
     """
     options = JobSpanOptions(_checked_timestamp(scheduled_for), _checked_max_runtime(max_runtime))
     return JobMonitor(_checked_name(name), _checked_metadata(metadata), options)
@@ -67,14 +72,16 @@ def monitor_job(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _MonitoredRun:
+    """A started run; without a span it is not recorded."""
+
     handle: JobHandle
     span: JobSpan | None
     recorder: WaitableRecorder | None
-    owner: object  # the task or thread that began it
+    owner: object  # the task or thread that started it
 
 
 class JobMonitor:
-    """May be used again, by several threads and tasks at once, and inside itself: each use is a run of its own."""
+    """Reusable, reentrant, and safe to share between threads and tasks: each use is a run of its own."""
 
     def __init__(self, name: str, metadata: Mapping[str, Any], options: JobSpanOptions) -> None:
         self._name = name
@@ -100,7 +107,7 @@ class JobMonitor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         run = self._end_run(error)
-        if isinstance(error, GeneratorExit):  # the coroutine is being closed, and may not await any more
+        if isinstance(error, GeneratorExit):  # the coroutine is being closed, and must not await any more
             wait_until_readable(run.recorder, run.handle.run_id)
         else:
             await wait_until_readable_async(run.recorder, run.handle.run_id)
@@ -138,7 +145,10 @@ class JobMonitor:
         return _MonitoredRun(handle, span, monitoring.recorder, _current_task_or_thread())
 
     def _end_run(self, error: BaseException | None) -> _MonitoredRun:
-        """End this task's or thread's newest run; a generator may be closed in another than it was begun in."""
+        """End the newest run of this task or thread.
+
+        A generator may be closed by another task or thread than the one that started it; then the newest run of all ends.
+        """
         owner = _current_task_or_thread()
         run = next((run for run in reversed(self._runs) if run.owner == owner), self._runs[-1])
         self._runs.remove(run)
@@ -150,7 +160,7 @@ class JobMonitor:
 def _current_task_or_thread() -> object:
     try:
         return asyncio.current_task() or threading.get_ident()
-    except RuntimeError:  # no event loop runs here
+    except RuntimeError:  # no event loop is running
         return threading.get_ident()
 
 

@@ -1,4 +1,4 @@
-"""Processor: each span that is a job's becomes a run when it begins and when it ends, and is counted and handed over."""
+"""The span processor that turns the spans of jobs into runs, at their start and at their end, and counts them."""
 
 import os
 import socket
@@ -14,16 +14,23 @@ from telemetry.jobs.run_metrics import RunMetrics
 from telemetry.jobs.run_profile import RunProfiler
 
 MAX_OPEN_RUNS: Final = 100_000
-"""Runs that are known to be in progress; others are not counted as that."""
+"""At most this many runs are tracked as active; further ones are recorded, but not counted in `job.active`."""
 
 
 class JobSpanProcessor(SpanProcessor):
-    """It does no I/O and never raises: what it raised in `on_start` would keep the job's body from running."""
+    """Does no I/O and never raises: an exception in `on_start` would keep the body of the job from running."""
 
     def __init__(
         self, record: Callable[[JobRun], None], metrics: RunMetrics, profiler: RunProfiler, worker: str | None = None
     ) -> None:
-        """By default the worker is the host and the process, which after a fork is another one."""
+        """Create a processor.
+
+        Args:
+            record: receives each run twice, at its start and at its end.
+            metrics: counts the runs.
+            profiler: sees all spans, and profiles those inside runs.
+            worker: the name of the process in the rows; by default `host:pid`, also right after a fork.
+        """
         self._record = failsafe(record)
         self._metrics = metrics
         self._profiler = profiler

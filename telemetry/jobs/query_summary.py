@@ -1,4 +1,4 @@
-"""Span names: what a span is called in a row of `job_runs`; a query by what it does with which table."""
+"""Short names of spans for the rows of `job_runs`; a database query is named by its verb and table."""
 
 import re
 from functools import lru_cache
@@ -7,8 +7,8 @@ from typing import Final
 from opentelemetry.sdk.trace import ReadableSpan
 
 _STATEMENT_ATTRIBUTES: Final = ("db.query.text", "db.statement")
-"""OpenTelemetry's attribute, and the one that it had before."""
-_MAX_STATEMENT_LENGTH: Final = 2000  # characters of a statement that are looked at
+"""The attribute of OpenTelemetry's semantic conventions, and its predecessor."""
+_MAX_STATEMENT_LENGTH: Final = 2000  # characters; the rest of a statement is ignored
 _WRITE_STATEMENT: Final = re.compile(
     r"\b(INSERT)\s+INTO\s+(\S+)|\b(UPDATE)\s+(\S+)\s+SET\b|\b(DELETE)\s+FROM\s+(\S+)", re.IGNORECASE
 )
@@ -18,7 +18,7 @@ _AFTER_NAME: Final = re.compile(r"[(;,].*$")
 
 
 def display_name(span: ReadableSpan) -> str:
-    """Such as `SELECT orders`, `POST /v4/posting/fbs/list`."""
+    """The short name of a span, such as `SELECT orders` or `POST /v4/posting/fbs/list`."""
     attributes = span.attributes or {}
     statement = next((text for name in _STATEMENT_ATTRIBUTES if isinstance(text := attributes.get(name), str)), None)
     return (_summarize(statement[:_MAX_STATEMENT_LENGTH]) if statement else "") or span.name

@@ -1,4 +1,4 @@
-"""A job run: the value that a span with the attribute `job.name` is turned into, at the door, by pure functions."""
+"""`JobRun`: the value that a span with the attribute `job.name` is turned into, by pure functions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -17,8 +17,8 @@ from telemetry.redaction.policy import redact, redact_value
 MAX_NAME_LENGTH: Final = 100
 MAX_WORKER_LENGTH: Final = 255
 MAX_CHILD_LENGTH: Final = 255
-_MAX_RUNTIME_SECONDS: Final = 10 * 366 * 86_400  # seconds that a run may have; what says more says nothing
-SPAN_NAME: Final = "job "  # and the job's name
+_MAX_RUNTIME_SECONDS: Final = 10 * 366 * 86_400  # ten years; a longer `job.max_runtime_seconds` is ignored
+SPAN_NAME: Final = "job "  # followed by the name of the job
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _OUTCOMES_BY_STATUS: Final = {
     semconv.STATUS_SUCCESS: semconv.OUTCOME_SUCCESS,
@@ -27,12 +27,12 @@ _OUTCOMES_BY_STATUS: Final = {
 
 
 class UnwritableRunError(Exception):
-    """The database is well and refuses what the runs hold: trying again does not help, leaving one out does."""
+    """The database is healthy, but rejects the values of a run. Retrying the batch does not help; leaving that run out does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRun:
-    """`run_id` is the span's identity: 32 hexadecimal digits of the trace and 16 of the span."""
+    """A run that has started or ended. `run_id` is the trace id (32 hexadecimal digits) followed by the span id (16)."""
 
     run_id: str
     job_name: str
@@ -56,7 +56,7 @@ class JobRun:
 
     @classmethod
     def from_started_span(cls, span: ReadableSpan, worker: str) -> Self | None:
-        """The run of a span that begins; None for a span that is no job."""
+        """The running run of a span that has started; None if the span is not a job."""
         context, attributes = span.get_span_context(), span.attributes
         name = attributes.get(semconv.JOB_NAME) if attributes else None
         if name is None or context is None:
@@ -79,7 +79,7 @@ class JobRun:
 
     @classmethod
     def from_span(cls, span: ReadableSpan, worker: str, profile: RunProfile = EMPTY_PROFILE) -> Self | None:
-        """The run of a span that has ended; None for a span that is no job."""
+        """The finished run of a span that has ended; None if the span is not a job."""
         run = cls.from_started_span(span, worker)
         if run is None:
             return None
@@ -104,7 +104,7 @@ def _attribute(span: ReadableSpan, name: str) -> object:
 
 
 def _job_name(name: str, span_name: str) -> str:
-    """A limit on the length of attributes cuts the name, but not the span's, which `monitor_job` makes of it."""
+    """The whole name of the job. A length limit may have cut the attribute, but not the name of the span, which contains it."""
     suffix = span_name.removeprefix(SPAN_NAME + name)
     whole = name + suffix if suffix != span_name and not suffix[:1].isspace() else name
     return without_surrogates(redact(whole))[:MAX_NAME_LENGTH]
@@ -135,7 +135,7 @@ def _parsed_timestamp(text: object) -> datetime | None:
 
 
 def _outcome(span: ReadableSpan) -> str:
-    """What the attributes say, or else the span's own status."""
+    """The outcome in the attributes; without one, by the status of the span."""
     if outcome := _match_word(_attribute(span, semconv.JOB_OUTCOME), semconv.OUTCOMES):
         return outcome
     if status := _match_word(_attribute(span, semconv.JOB_STATUS), _OUTCOMES_BY_STATUS):
@@ -144,12 +144,15 @@ def _outcome(span: ReadableSpan) -> str:
 
 
 def _match_word(value: object, words: Iterable[str]) -> str | None:
-    """The word of a closed set, also when a limit on the length of attributes has cut it."""
+    """The word that starts with this value: a length limit may have cut the attribute. None if there is no such word."""
     return next((word for word in words if isinstance(value, str) and value and word.startswith(value)), None)
 
 
 def _error_message(span: ReadableSpan) -> str | None:
-    """`job.error`, or else the last exception's message, or else the status's description, which is never cut."""
+    """`job.error`, else the message of the last exception, else the description of the status.
+
+    A length limit may cut the attribute, but never the description; if that continues the attribute, it is used instead.
+    """
     description, value = span.status.description, _attribute(span, semconv.JOB_ERROR)
     if isinstance(value, str) and not (description or "").startswith(value):
         return without_surrogates(redact(value))[:MAX_ERROR_LENGTH]

@@ -1,4 +1,4 @@
-"""Counting: the metrics of runs, made from their spans, whoever started these."""
+"""The metrics of job runs: active runs, ended runs by status, durations, and the times of the last success and failure."""
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import NonRecordingSpan, set_span_in_context
@@ -10,7 +10,7 @@ from telemetry.jobs.run import JobRun
 
 
 class RunMetrics:
-    """Each step of it may fail, and neither the run nor the other steps notice."""
+    """Records the metrics of runs. Every step is fail-safe: an error in one affects neither the run nor the other steps."""
 
     def __init__(self, instruments: Instruments) -> None:
         self._instruments = instruments
@@ -20,7 +20,13 @@ class RunMetrics:
         self._instruments.job_active.add(1, {semconv.JOB_NAME: run.job_name})
 
     def run_ended(self, run: JobRun, span: ReadableSpan, *, was_counted: bool) -> None:
-        """`was_counted` is whether it was told that the run began."""
+        """Record the end of a run.
+
+        Args:
+            run: the ended run.
+            span: its span.
+            was_counted: whether `run_started` was called for it.
+        """
         labels = {semconv.JOB_NAME: run.job_name}
         if was_counted:
             self._decrement_active(labels)
@@ -38,7 +44,7 @@ class RunMetrics:
 
     @failsafe
     def _record_duration(self, span: ReadableSpan, labels: dict[str, str]) -> None:
-        """In the context of the span: an exemplar names its trace."""
+        """Record it in the context of the span, so that an exemplar refers to its trace."""
         seconds = max(0, (span.end_time or 0) - (span.start_time or 0)) / 1e9
         context = span.get_span_context()
         span_context = None if context is None else set_span_in_context(NonRecordingSpan(context))

@@ -1,7 +1,7 @@
-"""RunProfile: what happened in a run, as its spans tell it: what took the time, and what failed first.
+"""Profiles a run by its child spans: which name took the most time, and which span failed first.
 
-Of each span that ends in a run its own time counts, without that of the spans in it; spans of the same name count together, since a
-query that is made 4,000 times takes the time just as one that is slow. A run in a run is one such span, with all of its time.
+A span counts with its self time, without its children. Spans of one name count together: 4,000 quick queries take as
+much time as one slow query. A run inside a run counts as one span with its whole duration.
 """
 
 import threading
@@ -16,12 +16,12 @@ from telemetry.jobs.query_summary import display_name
 
 MAX_OPEN_SPANS: Final = 10_000
 MAX_SPAN_NAMES: Final = 200
-"""Of spans that are open in runs, in the process; of names in a run. What is beyond that is left out."""
+"""Limits of the spans that are open inside runs in this process, and of the names per run. Further ones are ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunProfile:
-    """`slowest_seconds` is the sum of spans that may have gone on at once, and so may be longer than the run."""
+    """`slowest_seconds` sums spans that may have run concurrently, so it may exceed the duration of the run."""
 
     slowest: str | None = None
     slowest_seconds: float | None = None
@@ -51,7 +51,7 @@ class _OpenRun:
 
 @dataclass(slots=True)
 class _OpenSpan:
-    """An open span: the run that it is in, and its parent. A job's own has a run of its own as well."""
+    """An open span: the run that contains it, and its parent. The span of a job also has its own run."""
 
     run: _OpenRun | None
     parent: "_OpenSpan | None"
@@ -60,16 +60,17 @@ class _OpenSpan:
 
 
 class RunProfiler:
-    """Told of each span that begins and ends; knows those that are in a run. A span is told apart by its id."""
+    """Sees the start and end of every span, and keeps those inside runs by their span id."""
 
     def __init__(self) -> None:
         self._open: dict[int, _OpenSpan] = {}
 
     def has(self, context: SpanContext) -> bool:
-        """Whether this span is a run, or in one."""
+        """Whether this span is the span of an open run, or inside one."""
         return context.span_id in self._open
 
     def on_start(self, span: ReadableSpan, *, is_job: bool) -> None:
+        """Track a span that has started, if it is a job or inside one."""
         parent = self._open.get(span.parent.span_id) if span.parent is not None else None
         if parent is None and not is_job:
             return
@@ -83,7 +84,7 @@ class RunProfiler:
                 run.open.add(context.span_id)
 
     def on_end(self, span: ReadableSpan) -> RunProfile:
-        """What happened inside the run, when it is one."""
+        """Count a span that has ended. Returns the profile of the run if it was a job, else an empty one."""
         context = span.get_span_context()
         ended = None if context is None else self._open.pop(context.span_id, None)
         if context is None or ended is None:
@@ -103,7 +104,7 @@ class RunProfiler:
                 run.first_error = f"{name} {_error_code(span)}".rstrip()
 
     def _close_run(self, run: _OpenRun) -> RunProfile:
-        """What is still open in it is forgotten: it may never end."""
+        """Forget the spans that are still open in the run (they may never end), and return its profile."""
         for span_id in tuple(run.open):
             self._open.pop(span_id, None)
         with run.lock:

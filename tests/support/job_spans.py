@@ -1,4 +1,4 @@
-"""Job spans: a processor of them, with what it needs, for a test that wants the runs."""
+"""A span processor for tests that hands the runs of jobs to a function."""
 
 from collections.abc import Callable
 

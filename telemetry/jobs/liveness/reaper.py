@@ -1,4 +1,4 @@
-"""Reaper: looks after the rows that say "running": of this process, of those beside it, and of those that are gone."""
+"""The background task that renews heartbeats, recovers spools of dead processes, and reports lost runs."""
 
 import logging
 import os
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 
 class Reaper:
-    """Of each run that was lost one process says so, once."""
+    """Runs every `REAP_INTERVAL` seconds in a thread. Exactly one process reports each lost run."""
 
     def __init__(
         self,
@@ -35,7 +35,15 @@ class Reaper:
         counters: RecoveryCounters,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`own` gives the ids of the runs of this process whose end is not in the database."""
+        """Create a reaper that is not started.
+
+        Args:
+            engine: the database of `job_runs`.
+            directory: the spool directory, shared by all processes on this machine.
+            own_runs: returns the ids of this process's runs whose end is not in the database.
+            counters: counts recovered, dropped and lost records.
+            clock: monotonic, in seconds.
+        """
         self._engine = engine
         self._own_runs = own_runs
         self._counters = counters
@@ -49,7 +57,7 @@ class Reaper:
         self._reset()
 
     def start(self) -> None:
-        """Once in a process; again in a child after a fork, which has none of its parent's threads."""
+        """Start the thread, once per process; a forked child has none of its parent's threads and starts its own."""
         if self._process != os.getpid():
             self._process = os.getpid()
             self._reset()
@@ -57,6 +65,7 @@ class Reaper:
             self._task.start()
 
     def stop(self) -> None:
+        """Stop the thread, if there is one, and wait briefly for its round to end."""
         task = self._task
         if task is not None:
             task.stop()
@@ -66,10 +75,10 @@ class Reaper:
         self._next_heartbeat = self._clock()
 
     def run_once(self) -> None:
-        """One look. Before the table is made there is nothing to look after.
+        """Renew heartbeats if they are due, and recover orphaned spools. Does nothing before the table exists.
 
         Raises:
-            Exception: the database is away, or the disk.
+            Exception: the database or the disk is unavailable.
         """
         self._has_table = self._has_table or inspect(self._engine).has_table(JobRunRow.__tablename__)
         if self._has_table:
@@ -82,7 +91,7 @@ class Reaper:
             self._next_heartbeat = now + HEARTBEAT_INTERVAL
 
     def _should_continue(self) -> bool:
-        """However much is left: the runs of this process are not silent meanwhile."""
+        """Whether recovery should go on; renews heartbeats between two batches, so that a long recovery makes no run stale."""
         self._heartbeat_if_due()
         return self._task is None or not self._task.is_stopping
 

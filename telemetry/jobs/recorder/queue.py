@@ -1,4 +1,4 @@
-"""RunQueue: the runs that wait to be written, in their order, and whoever waits for one of them."""
+"""The queue of runs that are not written yet, in memory and in the spool, and the callers that wait for one of them."""
 
 import asyncio
 import threading
@@ -15,7 +15,7 @@ from telemetry.jobs.run import JobRun
 
 @dataclass(frozen=True, slots=True)
 class QueueBalance:
-    """Of records, of which a run has two: its start and its end. `received` is the sum of the other three."""
+    """Counts of records; a run has two, its start and its end. `received` is the sum of the other three."""
 
     received: int
     written: int
@@ -25,7 +25,7 @@ class QueueBalance:
 
 @dataclass(slots=True)
 class QueuedRun:
-    """A run that waits: in memory, in the spool, or in both. `since` is by the backlog's clock."""
+    """An unwritten record of a run, kept in memory, in the spool or in both. `enqueued_at` is by the clock of the queue."""
 
     number: int
     run_id: str
@@ -36,15 +36,15 @@ class QueuedRun:
 
 
 class RunQueue:
-    """`changed` guards it, and is notified of each change.
+    """A first-in, first-out queue. The condition `changed` guards it, and is notified of each change.
 
-    Its lock is reentrant, since the garbage collector may close a generator, and so end the run in it, at any moment: also while
-    another run is being taken.
+    The lock is reentrant: the garbage collector may close a generator at any time, which ends the run inside it, even while
+    another run is being enqueued.
 
     Attributes:
-        capacity: how many runs are kept in memory; beyond that they are read from the spool when it is their turn.
-        trouble: why the spool did not take the last run; None when it did.
-        unspooled: how many runs it did not take, by the reason.
+        capacity: how many runs are kept in memory; further ones are read from the spool when it is their turn.
+        spool_error: why the spool rejected the last run; None if it did not.
+        unspooled: how many runs the spool rejected, by reason.
     """
 
     def __init__(self, capacity: int, spool: Spool | None = None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -61,7 +61,7 @@ class RunQueue:
         self._is_enqueuing = False
         self._in_memory = 0
         self._numbers = count()
-        self._last_entries: dict[str, int] = {}  # for each run that waits, the number of its last entry
+        self._last_entries: dict[str, int] = {}  # run id to the number of its newest entry
         self._open: dict[str, None] = {}
         self._waiters: dict[Callable[[], None], str] = {}
         self._is_stalled = False
@@ -70,7 +70,7 @@ class RunQueue:
         return len(self._queue)
 
     def put(self, run: JobRun) -> int:
-        """Append the run, and whatever is handed over meanwhile. Returns how many of these there was no room for."""
+        """Append the run, and those that arrive during that. Returns how many were rejected for lack of room."""
         with self.changed:
             self._incoming.append(run)
             if self._is_enqueuing:
@@ -103,7 +103,7 @@ class RunQueue:
             return None
         try:
             position = self.spool.append(run)
-        except Exception as error:  # noqa: BLE001  # whatever the disk does, the run goes on
+        except Exception as error:  # noqa: BLE001  # whatever the disk does, the run is kept in memory
             self.spool_error = error
             self.unspooled["full" if isinstance(error, SpoolFull) else "disk"] += 1
             return None
@@ -111,18 +111,23 @@ class RunQueue:
         return position
 
     def peek(self, limit: int) -> list[QueuedRun]:
-        """They stay until they are settled, and so count as waiting while they are being written."""
+        """The oldest entries, at most `limit`. They stay in the queue, and count as pending, until they are acknowledged."""
         with self.changed:
             return list(islice(self._queue, limit))
 
     def read(self, entry: QueuedRun) -> JobRun | None:
-        """The run; None when the disk does not give it back. It takes no lock: nobody waits for the disk with it."""
+        """The run of an entry; None if the disk cannot be read. Holds no lock while it reads."""
         if entry.run is None and self.spool is not None and entry.position is not None:
             return self.spool.read(entry.position)
         return entry.run
 
     def acknowledge(self, number: int, dropped: int = 0) -> None:
-        """The oldest so many are written, but for those that are given up. Nothing is when that comes too late."""
+        """Remove the oldest entries: they are written, or given up. Does nothing after `close`.
+
+        Args:
+            number: how many entries are done.
+            dropped: how many of these were given up.
+        """
         finished: list[Segment] = []
         with self.changed:
             if self._is_closed:
@@ -147,7 +152,7 @@ class RunQueue:
         return [] if entry.position is None or self.spool is None else self.spool.acknowledge(entry.position)
 
     def open_runs(self) -> list[str]:
-        """The ids of the runs that have begun, and whose end is not in the database yet."""
+        """The ids of the runs that have started, and whose end is not in the database yet."""
         with self.changed:
             return list(self._open)
 
@@ -158,7 +163,7 @@ class RunQueue:
             )
 
     def close(self) -> int:
-        """Take no more, let go of the spool, and let whoever waits go on. Returns how many were in memory alone."""
+        """Reject further runs, close the spool and wake all waiters. Returns how many runs were in memory only."""
         with self.changed:
             unsafe = 0 if self._is_closed else sum(entry.position is None for entry in self._queue)
             self._is_closed = True
@@ -171,32 +176,40 @@ class RunQueue:
         return unsafe
 
     def oldest_age(self) -> float:
-        """For how many seconds the oldest has waited."""
+        """For how many seconds the oldest entry has been in the queue; 0 if it is empty."""
         with self.changed:
             return max(0.0, self._clock() - self._queue[0].enqueued_at) if self._queue else 0.0
 
     def release_waiters(self) -> None:
-        """Whoever waits goes on, and nobody waits again until something is settled."""
+        """Wake all waiters; `wait` returns at once until an entry is acknowledged again."""
         with self.changed:
             self._is_stalled = True
             waiters = list(self._waiters)
         _wake(waiters)
 
     def wait(self, run_id: str, timeout: float) -> bool:
-        """Wait until nothing of this run is left to write; False when that takes too long, or is given up."""
+        """Wait until all records of this run are written.
+
+        Args:
+            run_id: the run.
+            timeout: in seconds.
+
+        Returns:
+            Whether they are; False after the timeout, or if the waiters were released.
+        """
         done = threading.Event()
         if self._add_waiter(run_id, done.set):
             done.wait(timeout)
             self._remove_waiter(done.set)
         return run_id not in self._last_entries
 
-    async def wait_async(self, run_id: str, timeout: float) -> bool:  # noqa: ASYNC109  # it is an answer here, no error
-        """The same, without a thread and without blocking the event loop."""
+    async def wait_async(self, run_id: str, timeout: float) -> bool:  # noqa: ASYNC109  # a timeout is a result, not an error
+        """Like `wait`, without a thread and without blocking the event loop."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
 
         def wake() -> None:
-            with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+            with suppress(RuntimeError):  # the loop is closed: nothing waits there any more
                 loop.call_soon_threadsafe(_resolve, done)
 
         if self._add_waiter(run_id, wake):
@@ -221,7 +234,7 @@ class RunQueue:
 
 
 def _wake(waiters: list[Callable[[], None]]) -> None:
-    """Outside the lock: who is told may take others."""
+    """Call these outside the lock: they may take other locks."""
     for wake in waiters:
         wake()
 

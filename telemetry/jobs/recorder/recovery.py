@@ -1,4 +1,4 @@
-"""SpoolRecovery: brings what processes that are gone have left in their spools to the database, and closes what they had under way."""
+"""Replays the spools of dead processes into the database, and marks the runs that they had open as lost."""
 
 import logging
 import time
@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class RecoveryCounters(Protocol):
-    """What is told of what becomes of the records."""
+    """Counts what became of the recovered records."""
 
     def count_replayed(self, number: int) -> None: ...
     def count_lost(self, job_name: str, runs: int) -> None: ...
@@ -26,9 +26,9 @@ class RecoveryCounters(Protocol):
 
 
 class SpoolRecovery:
-    """Several may try at once: one of them has a spool, and the others leave it.
+    """Safe to run in several processes at once: each spool is locked by one of them.
 
-    What can't be brought stays where it is until somebody can. To bring a record twice changes nothing.
+    A spool that cannot be replayed stays on the disk until a later attempt. Replaying a record twice changes nothing.
     """
 
     def __init__(
@@ -41,17 +41,22 @@ class SpoolRecovery:
         self._failing_since: float | None = None
 
     def oldest_age(self) -> float:
-        """For how many seconds the oldest spool that could not be brought has been there."""
-        oldest_write_time = self._failing_since
-        return 0.0 if oldest_write_time is None else max(0.0, time.time() - oldest_write_time)
+        """For how many seconds the oldest spool that could not be replayed has been waiting; 0 if there is none."""
+        since = self._failing_since
+        return 0.0 if since is None else max(0.0, time.time() - since)
 
     def recover(self, should_continue: Callable[[], bool]) -> list[LostRun]:
-        """Bring everything that there is. Returns the runs that had begun, and whose end nobody will write.
+        """Replay all orphaned spools.
 
-        `may_go_on` is asked between two batches; when it says no, the rest stays.
+        Args:
+            should_continue: asked before each batch; on False the rest stays for a later attempt.
+
+        Returns:
+            The runs that this call marked as lost: they had started, and their process is dead.
 
         Raises:
-            Exception: the database is away, or the disk gives something not back; the other spools were brought.
+            OSError: a spool cannot be read; the others were replayed.
+            Exception: the database is unavailable.
         """
         lost: list[LostRun] = []
         disk_error: OSError | None = None
@@ -82,6 +87,7 @@ class SpoolRecovery:
                 spool.release()
                 return []
             missing = self._store.missing(runs)
+            # A start whose end is in the spool too is left out: written alone, the run could be taken for lost meanwhile.
             refused = self._replay_batch(
                 [run for run in missing if run.finished_at is not None or run.run_id not in ended]
             )
@@ -95,10 +101,7 @@ class SpoolRecovery:
         return lost
 
     def _replay_batch(self, runs: Sequence[JobRun]) -> int:
-        """A run whose end is there is written once, with its end: nobody is to take it for lost meanwhile.
-
-        Returns how many the database refuses.
-        """
+        """Write the runs; on a refusal, one by one. Returns how many the database refuses."""
         try:
             self._store.replay(runs)
         except UnwritableRunError as error:

@@ -1,4 +1,4 @@
-"""RecorderMetrics: what becomes of the records of job runs, as metrics. Of each that is received it is known where it went."""
+"""Metrics of the recorder itself: what became of each record, and the state of the queue and the spool."""
 
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -16,7 +16,7 @@ _QUEUE: Final = {semconv.QUEUE: QUEUE_NAME}
 
 
 class RecorderMetrics:
-    """Told by whoever writes, drops or inherits records."""
+    """Counts records. The recorder, the recovery and the reaper call it."""
 
     def __init__(self, instruments: Instruments) -> None:
         self._instruments = instruments
@@ -27,17 +27,19 @@ class RecorderMetrics:
         self._instruments.dropped.add(number, {**_QUEUE, semconv.REASON: reason})
 
     def count_replayed(self, number: int) -> None:
-        """By one thread alone."""
+        """Count replayed records. Not thread-safe: only the reaper's thread calls it."""
         self._replayed += number
 
     @failsafe
     def count_lost(self, job_name: str, runs: int) -> None:
-        """Nobody else will count that they ended."""
+        """Count lost runs, also as failed ones: no process counted their end."""
         labels = {semconv.JOB_NAME: job_name}
         self._instruments.runs_lost.add(runs, labels)
         self._instruments.job_runs.add(runs, {**labels, semconv.JOB_STATUS: semconv.STATUS_FAILED})
 
     def observe(self, meter: Meter, recorder: Recorder, recovery: SpoolRecovery) -> None:
+        """Register the observable instruments."""
+
         def records() -> Iterable[tuple[float, str]]:
             balance = recorder.balance()
             yield balance.received, "received"

@@ -1,4 +1,4 @@
-"""Lines: a run as one line of a file, with a checksum, since a disk can be full in the middle of one."""
+"""Encodes a run as one line of a file, with a checksum: a full disk or a crash can leave half a line."""
 
 import json
 import zlib
@@ -17,14 +17,14 @@ _CHECKSUM_LENGTH: Final = 8
 
 
 def encode(run: JobRun) -> bytes:
-    """What is None is left out."""
+    """Encode a run as a checksum (8 hexadecimal digits), a space, JSON and a line feed. Fields that are None are left out."""
     values = {name: value for name in _NAMES if (value := getattr(run, name)) is not None}
     text = json.dumps(values, default=datetime.isoformat).encode()
     return b"%08x %b\n" % (zlib.crc32(text), text)
 
 
 def decode(line: bytes) -> JobRun | None:
-    """None for a line that is not whole. Names that this version does not know are left out."""
+    """Decode a line; None if it is incomplete or damaged. Ignores fields that this version does not know."""
     text = line[_CHECKSUM_LENGTH + 1 :].rstrip(b"\n")
     if line[:_CHECKSUM_LENGTH] != b"%08x" % zlib.crc32(text):
         return None

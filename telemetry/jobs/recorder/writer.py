@@ -1,4 +1,4 @@
-"""Recorder: one thread writes the runs, in their order, so that no job waits for the database or fails with it."""
+"""The recorder: one background thread writes runs in batches, in order, so that no job waits for the database or fails with it."""
 
 import logging
 import os
@@ -17,9 +17,9 @@ from telemetry.jobs.run import JobRun, UnwritableRunError
 from telemetry.sdk.trace_suppression import suppressed_context
 
 BATCH_SIZE: Final = 100
-HANGING_WRITE_SECONDS: Final = 1.0  # seconds after which a write does not count as one that works
-CAPACITY: Final = 10_000
-_TYPICAL_LINE_BYTES: Final = 600  # bytes, a usual one
+HANGING_WRITE_SECONDS: Final = 1.0  # a write that takes longer makes the recorder unhealthy
+CAPACITY: Final = 10_000  # runs in memory
+_TYPICAL_LINE_BYTES: Final = 600  # for the estimate of `capacity`
 _log = logging.getLogger(__name__)
 
 
@@ -28,14 +28,14 @@ def _no_spool() -> None:
 
 
 def _ignore_dropped(_number: int, _reason: str) -> None:
-    """Nobody counts."""
+    """Do not count dropped runs."""
 
 
 class Recorder:
-    """`write` may be given the same runs again; it raises `UnwritableRunError` when the fault is theirs.
+    """Writes runs with `write`, which must be idempotent.
 
-    The run that can't be written is then found, dropped and counted. Whatever else `write` raises is the database's
-    fault: the runs are kept, and tried again after a pause. With a spool they outlive the process.
+    If `write` raises `UnwritableRunError`, the recorder finds the run at fault, drops it and counts it. After any other
+    exception the database counts as unavailable: the runs are kept and retried. With a spool they survive the process.
     """
 
     def __init__(
@@ -47,7 +47,15 @@ class Recorder:
         on_dropped: Callable[[int, str], None] = _ignore_dropped,
         retry_delays: tuple[float, float] = (0.1, 5.0),
     ) -> None:
-        """`dropped` is told how many were dropped and why; `pauses` are the first and the longest, in seconds."""
+        """Create a recorder; its thread starts with the first run.
+
+        Args:
+            write: writes runs to the database, all or none; may get the same runs again.
+            spool: creates the spool of this process; called again in a forked child.
+            capacity: how many runs are kept in memory.
+            on_dropped: called with the number of dropped runs and the reason.
+            retry_delays: the first and the longest delay after a failed write, in seconds.
+        """
         self._capacity = capacity
         self._write = write
         self._make_spool = spool or _no_spool
@@ -58,7 +66,7 @@ class Recorder:
         os.register_at_fork(after_in_child=lambda: (reset := reset_after_fork()) and reset())
 
     def _reset_after_fork(self) -> None:
-        """In a child after a fork: it has no writer, and its locks may be held by nobody. Its parent has the runs."""
+        """Start afresh in a forked child: it has no writer thread, and its locks may be held for ever. The parent has the runs."""
         if self._queue.spool is not None:
             self._queue.spool.abandon()
         self._reset()
@@ -76,13 +84,13 @@ class Recorder:
 
     @property
     def capacity(self) -> int:
-        """About how many fit: with a spool that is a matter of bytes."""
+        """About how many runs fit; with a spool, estimated from its size limit."""
         spool = self._queue.spool
         return self._capacity if spool is None else max(self._capacity, spool.max_bytes // _TYPICAL_LINE_BYTES)
 
     @property
     def is_healthy(self) -> bool:
-        """The last write worked, and none hangs: it makes sense to wait for one."""
+        """Whether the last write succeeded and none hangs, so that waiting for a write makes sense."""
         since = self._writing_since
         return not self._failing and (since is None or time.monotonic() - since < HANGING_WRITE_SECONDS)
 
@@ -93,11 +101,11 @@ class Recorder:
 
     @property
     def unspooled(self) -> dict[str, int]:
-        """How many records the spool did not take, by the reason: `full`, `disk`."""
+        """How many records the spool rejected, by reason: `full` or `disk`."""
         return dict(self._queue.unspooled)
 
     def oldest_age(self) -> float:
-        """For how many seconds the oldest has waited to be written."""
+        """For how many seconds the oldest run has been waiting to be written."""
         return self._queue.oldest_age()
 
     def balance(self) -> QueueBalance:
@@ -109,6 +117,7 @@ class Recorder:
 
     @failsafe
     def record(self, run: JobRun) -> None:
+        """Enqueue a run, and start the writer thread if there is none. Never raises."""
         with self._queue.changed:
             rejected = self._queue.put(run)
             if not self._abandoned and not self._is_writing():
@@ -118,23 +127,27 @@ class Recorder:
         self._log_spool_state()
 
     def wait(self, run_id: str, timeout: float) -> bool:
-        """Wait until nothing of this run is left to write; False when that takes too long, or fails."""
+        """Wait until all records of this run are written. False after `timeout` seconds, or if a write fails."""
         return self._queue.wait(run_id, timeout if self._can_wait() else 0.0)
 
-    async def wait_async(self, run_id: str, timeout: float) -> bool:  # noqa: ASYNC109  # it is an answer here, no error
-        """The same, without a thread and without blocking the event loop."""
+    async def wait_async(self, run_id: str, timeout: float) -> bool:  # noqa: ASYNC109  # a timeout is a result, not an error
+        """Like `wait`, without a thread and without blocking the event loop."""
         return await self._queue.wait_async(run_id, timeout if self._can_wait() else 0.0)
 
     def flush(self, timeout: float) -> bool:
-        """Wait until everything is written; False when that takes too long."""
+        """Wait until all runs are written; False after `timeout` seconds."""
         with self._queue.changed:
             self._queue.changed.wait_for(lambda: not self._queue or not self._is_writing(), timeout)
             return not self._queue
 
     def shutdown(self, timeout: float) -> bool:
-        """Write what waits, and take no more.
+        """Write all queued runs, and reject further ones.
 
-        What is not written within the timeout stays in the spool for whoever comes next; what is not there is dropped and counted.
+        Runs that are not written within `timeout` seconds stay in the spool for recovery. Runs that are not in the spool are
+        dropped and counted.
+
+        Returns:
+            Whether all of them were written.
         """
         with self._queue.changed:
             self._closing = True
@@ -149,7 +162,7 @@ class Recorder:
         return written
 
     def _log_spool_state(self) -> None:
-        """Once when it takes no more, and once when it does so again."""
+        """Log once when the spool starts to reject runs, and once when it accepts them again."""
         spool_error = self._queue.spool_error
         if (spool_error is not None) is self._spool_failing:
             return
@@ -171,7 +184,7 @@ class Recorder:
         return self._writer is not None and self._writer.is_alive()
 
     def _can_wait(self) -> bool:
-        """Nobody waits for a writer that is not there, nor for itself: a generator may be closed in any thread."""
+        """Whether there is a writer, and this is not its thread: a generator may be closed in any thread, also in that one."""
         return self._is_writing() and self._writer is not threading.current_thread()
 
     def _run(self) -> None:
@@ -180,7 +193,7 @@ class Recorder:
             self._write_batch(batch)
 
     def _next_batch(self) -> list[QueuedRun]:
-        """The oldest runs, as soon as there are any; none when it is over."""
+        """Wait for runs and return the oldest; none after the shutdown."""
         with self._queue.changed:
             self._queue.changed.wait_for(lambda: self._queue or self._closing)
             return [] if self._abandoned else self._queue.peek(self._batch_size)
@@ -192,7 +205,7 @@ class Recorder:
             self._write(runs)
         except UnwritableRunError as error:
             self._isolate_unwritable(runs, len(batch), error)
-        except Exception as error:  # noqa: BLE001  # whatever the database does, its runs are kept
+        except Exception as error:  # noqa: BLE001  # whatever the database raises, the runs are kept
             self._retry_later(error)
         else:
             self._succeed(len(runs), len(batch))
@@ -210,7 +223,7 @@ class Recorder:
             self._on_dropped(dropped, reason)
 
     def _isolate_unwritable(self, runs: list[JobRun], acknowledged: int, error: UnwritableRunError) -> None:
-        """One at a time until it is found; after that the batches grow again."""
+        """Write runs one at a time until the one at fault is found and dropped; then the batches grow again."""
         self._writing_since, self._batch_size = None, 1
         if acknowledged == 1:
             _log.warning("A run of job %r can't be written, and is dropped: %s", runs[0].job_name, error_summary(error))
@@ -230,5 +243,5 @@ class Recorder:
 
 
 def error_summary(error: Exception) -> str:
-    """Its first line: the others of a database error are the statement and its parameters."""
+    """The class and the first line of an exception; the other lines of a database error are the statement and its parameters."""
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"

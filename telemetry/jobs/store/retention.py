@@ -1,4 +1,4 @@
-"""Retention: runs that are old enough are deleted, in short transactions, after what they came to has been rolled up."""
+"""Prunes old runs in short transactions, after rolling them up into daily totals."""
 
 import logging
 import time
@@ -18,21 +18,23 @@ ROLLUP_RETENTION: Final = timedelta(days=731)
 FIRST_BATCH: Final = 50
 MAX_BATCH: Final = 100
 MAX_BATCH_SECONDS: Final = 0.03
-"""Rows: of the first batch, of the largest. Seconds: what a batch is to take, so that nobody waits for its lock for long."""
-_PAUSE_SECONDS: Final = 0.01  # seconds between two batches, in which others write
-_PROGRESS_INTERVAL: Final = 30.0
+"""Rows of the first and of the largest batch; the target duration of a batch, so that no writer waits long for its lock."""
+_PAUSE_SECONDS: Final = 0.01  # between two batches, for other writers
+_PROGRESS_INTERVAL: Final = 30.0  # seconds
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
+    """What a call of `Retention.prune` did."""
+
     runs: int
     days_rolled_up: int
     longest_batch_seconds: float
 
 
 class Retention:
-    """Whole days of UTC alone: a day is in its rows or in its roll-up, and never half in each."""
+    """Prunes whole UTC days only: a day is either in rows or in its roll-up, never half in each."""
 
     def __init__(
         self,
@@ -48,7 +50,7 @@ class Retention:
         self._logged_at = 0.0
 
     def prune(self, job_names: Sequence[str], keep_days: int, now: datetime) -> Pruned:
-        """Roll up every past day, and then delete the runs that ended more than so many days before today."""
+        """Roll up all past days of these jobs, then delete the runs that ended more than `keep_days` days before today."""
         self._logged_at = self._clock()
         rolled = roll_up(self._engine, job_names, now, lambda days: self._log_progress("Days rolled up: %d.", days))
         first_kept = day_of(now - timedelta(days=keep_days))
@@ -76,12 +78,12 @@ class Retention:
             self._sleep(_PAUSE_SECONDS)
 
     def _delete(self, job_name: str, before: datetime, size: int) -> int:
-        """A batch, which is larger after a quick one and smaller after a slow one."""
+        """Delete one batch, and adapt the size of the next one to its duration. Returns how many rows were deleted."""
         run = JobRunRow
         old = select(run.id).where(run.job_name == job_name, run.finished_at < before).order_by(run.finished_at)
         with transaction(self._engine) as session:
             ids = session.scalars(old.limit(size)).all()
-        started = self._clock()  # what was looked for holds no lock, and is at hand
+        started = self._clock()  # only the deletion counts: it holds the lock
         with transaction(self._engine) as session:
             deleted = session.connection().execute(delete(run).where(run.id.in_(ids))).rowcount if ids else 0
         duration = self._clock() - started
@@ -98,7 +100,7 @@ class Retention:
             session.execute(delete(JobRunDayRow).where(JobRunDayRow.day < day_of(now - ROLLUP_RETENTION)))
 
     def _log_progress(self, message: str, *arguments: object) -> None:
-        """Of work that takes long, now and then."""
+        """Log the progress of long work, at most every `_PROGRESS_INTERVAL` seconds."""
         if self._clock() - self._logged_at > _PROGRESS_INTERVAL:
             self._logged_at = self._clock()
             _log.info(message, *arguments)
