@@ -151,7 +151,7 @@ def database_gone(directory: Path) -> tuple[Run, Flush | None]:
     telemetry = setup.start(settings=settings(directory, database_url=_NOBODY_LISTENS))
     _with(1)
     end = time.monotonic() + _PATIENCE
-    while telemetry.records.recorder.well:
+    while telemetry.records.recorder.is_healthy:
         if time.monotonic() > end:
             raise Failed("the recorder did not notice that the database is gone")
         time.sleep(0.01)

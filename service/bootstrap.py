@@ -149,7 +149,7 @@ class Service:
         if self.settings.scheduler:
             self.scheduler.start()
         self.watch.start()
-        self.lifecycle.ready()
+        self.lifecycle.mark_ready()
 
     def _watching(self) -> Callable[[], None]:
         """Who runs the schedule accounts for its ticks; who doesn't hears whether anybody does."""
@@ -177,7 +177,7 @@ class Service:
 
         What was measured is flushed within `FLUSH_TIMEOUT` seconds more.
         """
-        self.lifecycle.stop()
+        self.lifecycle.mark_stopping()
         told = self.lifecycle.stopping_since or time.monotonic()
         self._bring_up.stop()
         self.watch.stop()

@@ -1,4 +1,4 @@
-"""Metadata: whatever a job keeps about its run, as JSON that every database takes. Nothing here raises."""
+"""Converts any value to JSON that PostgreSQL and SQLite accept. Nothing here raises."""
 
 import json
 import math
@@ -8,15 +8,16 @@ from typing import Final, TypeAlias
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 _MAX_DEPTH: Final = 32
-_MAX_INTEGER: Final = 2**63  # beyond 64 bits most readers of JSON round; text does not
+_MAX_EXACT_INTEGER: Final = 2**63  # beyond 64 bits most JSON parsers round, so larger integers become text
 
 
 def without_surrogates(text: str) -> str:
-    """Without what PostgreSQL refuses in text and JSON: NUL, and surrogates without their other half."""
+    """Replace what PostgreSQL rejects in text and JSON: NUL and lone surrogates."""
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
-def text_of(value: object) -> str:
+def to_text(value: object) -> str:
+    """`str` of any value, without NUL and lone surrogates; `<TypeName>` if `__str__` raises."""
     try:
         return without_surrogates(str(value))
     except Exception:  # noqa: BLE001  # a foreign `__str__` may raise anything
@@ -24,19 +25,19 @@ def text_of(value: object) -> str:
 
 
 def dumps(metadata: object) -> str:
-    """The JSON text of it, which a span can carry as an attribute."""
+    """Serialize to JSON text, which a span can carry as an attribute."""
     try:
         return json.dumps(metadata, allow_nan=False)
-    except Exception:  # noqa: BLE001  # what JSON can't hold raises half a dozen errors, and foreign code its own
+    except Exception:  # noqa: BLE001  # unsupported values raise many different errors, and foreign code its own
         return json.dumps(json_safe(metadata))
 
 
 def loads(attribute: object) -> dict[str, Json]:
-    """What a span's attribute says, whoever set it; `{"text": …}` when that is no JSON object, or half of one."""
+    """Parse the attribute of a span; `{"text": …}` if it is not a complete JSON object, `{}` if it is None."""
     if attribute is None:
         return {}
     parsed = json_safe(_parsed(attribute) if isinstance(attribute, str) else attribute)
-    return parsed if isinstance(parsed, dict) else {"text": text_of(attribute)}
+    return parsed if isinstance(parsed, dict) else {"text": to_text(attribute)}
 
 
 def _parsed(text: str) -> object:
@@ -46,31 +47,36 @@ def _parsed(text: str) -> object:
         return text
 
 
-def json_safe(value: object, above: tuple[int, ...] = ()) -> Json:
-    """The value as JSON; what JSON can't hold, as text. `above` are the ids of the containers it is in."""
+def json_safe(value: object, ancestors: tuple[int, ...] = ()) -> Json:
+    """Convert to JSON values; what JSON cannot represent becomes text.
+
+    Args:
+        value: any value.
+        ancestors: the ids of the containers around it, against cycles and excessive depth.
+    """
     if isinstance(value, Mapping | list | tuple | AbstractSet):
-        return _container(value, above)
+        return _container(value, ancestors)
     if isinstance(value, bytes | bytearray):
         return without_surrogates(value.decode("utf-8", "replace"))
     if isinstance(value, str):
         return without_surrogates(value)
     if isinstance(value, int | float):
         return _number(value)
-    return None if value is None else text_of(value)
+    return None if value is None else to_text(value)
 
 
 def _number(value: float) -> Json:
-    exact = abs(value) < _MAX_INTEGER if isinstance(value, int) else math.isfinite(value)
-    return value if exact else text_of(value)
+    exact = abs(value) < _MAX_EXACT_INTEGER if isinstance(value, int) else math.isfinite(value)
+    return value if exact else to_text(value)
 
 
-def _container(value: object, above: tuple[int, ...]) -> Json:
-    if id(value) in above or len(above) >= _MAX_DEPTH:
-        return text_of(value)
-    inside = (*above, id(value))
+def _container(value: object, ancestors: tuple[int, ...]) -> Json:
+    if id(value) in ancestors or len(ancestors) >= _MAX_DEPTH:
+        return to_text(value)
+    path = (*ancestors, id(value))
     try:
         if isinstance(value, Mapping):
-            return {text_of(key): json_safe(item, inside) for key, item in dict(value).items()}
-        return [json_safe(item, inside) for item in list(value)]  # type: ignore[call-overload]
+            return {to_text(key): json_safe(item, path) for key, item in dict(value).items()}
+        return [json_safe(item, path) for item in list(value)]  # type: ignore[call-overload]
     except Exception:  # noqa: BLE001  # a foreign container, or one that another thread changes
-        return text_of(value)
+        return to_text(value)

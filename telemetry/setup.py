@@ -119,7 +119,7 @@ def build(
     meter = meters.get_meter(_SCOPE)
     instruments = Instruments.create(meter)
     records = JobPipeline(engine, settings.data_dir, instruments)
-    insides, resources = RunProfiler(), SystemResources.of(settings)
+    insides, resources = RunProfiler(), SystemResources.from_settings(settings)
     tracers = providers.tracer_provider(
         about, settings, meters, providers.JobProcessing(records.record, instruments, insides)
     )

@@ -1,7 +1,7 @@
-"""Call: a call in a daemon thread of its own, one at a time, whose landing everybody shares.
+"""Single flight: concurrent callers share one call of a function, which runs in a daemon thread of its own.
 
-A call that hangs keeps its one thread, and whoever waits for it chooses for how long. No thread pool is used: hung
-requests may have taken all of it.
+A hanging call keeps its one thread, and each caller decides how long to wait for it. No thread pool is used: hung
+requests may occupy all of it.
 """
 
 import threading
@@ -22,49 +22,49 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """`started` is a moment of the clock, in seconds; `landing` cannot be cancelled."""
+    """A call in progress or done. `started` is by the clock, in seconds; `future` cannot be cancelled."""
 
     started: float
-    landing: Future[T]
+    future: Future[T]
 
 
 class SingleFlight(Generic[T]):
-    """All flights of one call."""
+    """Calls a function at most once at a time."""
 
     def __init__(
-        self, name: str, call: Callable[[], T], *, share_for: float = SHARE_SECONDS, clock: Clock = time.monotonic
+        self, name: str, function: Callable[[], T], *, share_for: float = SHARE_SECONDS, clock: Clock = time.monotonic
     ) -> None:
         self._name = name
-        self._call = call
+        self._function = function
         self._share_for = share_for
         self._clock = clock
         self._lock = threading.Lock()
         self._last: Call[T] | None = None
 
-    def board(self) -> Call[T]:
-        """The one that is in the air, or took off less than `share_for` seconds ago; else a new one. Never waits."""
+    def call(self) -> Call[T]:
+        """Return the call that is running, or that started less than `share_for` seconds ago; else start one. Never waits."""
         with self._lock:
             if self._last is None or self._is_stale(self._last):
-                self._last = self._take_off()
+                self._last = self._start()
             return self._last
 
-    def _is_stale(self, flight: Call[T]) -> bool:
-        return flight.landing.done() and self._clock() - flight.started >= self._share_for
+    def _is_stale(self, call: Call[T]) -> bool:
+        return call.future.done() and self._clock() - call.started >= self._share_for
 
-    def _take_off(self) -> Call[T]:
-        flight: Call[T] = Call(self._clock(), Future())
-        flight.landing.set_running_or_notify_cancel()
+    def _start(self) -> Call[T]:
+        call: Call[T] = Call(self._clock(), Future())
+        call.future.set_running_or_notify_cancel()
         try:
-            threading.Thread(target=self._fly, args=(flight.landing,), name=self._name, daemon=True).start()
-        except RuntimeError as error:  # the machine gives no more threads
-            flight.landing.set_exception(error)
-        return flight
+            threading.Thread(target=self._run, args=(call.future,), name=self._name, daemon=True).start()
+        except RuntimeError as error:  # no more threads can be started
+            call.future.set_exception(error)
+        return call
 
-    def _fly(self, landing: Future[T]) -> None:
+    def _run(self, future: Future[T]) -> None:
         context.attach(suppressed_context())
         try:
-            result = self._call()
-        except BaseException as error:  # noqa: BLE001  # the edge of the thread: whoever waits is told
-            landing.set_exception(error)
+            result = self._function()
+        except BaseException as error:  # noqa: BLE001  # the edge of the thread: the waiting callers get the exception
+            future.set_exception(error)
         else:
-            landing.set_result(result)
+            future.set_result(result)

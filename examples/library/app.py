@@ -64,8 +64,8 @@ def take_inventory() -> dict[str, int]:
 @app.get("/healthz")
 async def show_health() -> JSONResponse:
     """Within its deadline, whatever hangs."""
-    report = await _health.examine()
-    return JSONResponse(report.body(datetime.now(UTC)), 200 if report.healthy else 503)
+    report = await _health.run()
+    return JSONResponse(report.body(datetime.now(UTC)), 200 if report.is_healthy else 503)
 
 
 @app.get("/metrics")

@@ -68,12 +68,12 @@ class ServiceHealth:
         return (LIFECYCLE, *self.readiness)
 
     async def examine_health(self) -> Report:
-        return await self.checks.examine(self.health)
+        return await self.checks.run(self.health)
 
     async def examine_readiness(self, names: Iterable[str] | None = None) -> Report:
         """The lifecycle is looked at last, and never shared: a SIGTERM that came in the meantime counts."""
         wanted = self.ready_names if names is None else tuple(names)
-        found = await self.checks.examine(name for name in wanted if name != LIFECYCLE)
+        found = await self.checks.run(name for name in wanted if name != LIFECYCLE)
         return Report({name: found.results.get(name) or self._examine_lifecycle() for name in wanted})
 
     def _examine_lifecycle(self) -> CheckResult:
@@ -151,11 +151,11 @@ async def read_readyz_check(check: str, health: HealthDep, verbose: Verbose = No
 
 def _text(probe: Literal["livez", "readyz"], report: Report, verbose: str | None) -> PlainTextResponse:
     """In Kubernetes' form: `ok`, or, when it is asked for or something fails, one line for each check."""
-    if report.healthy and verbose is None:
+    if report.is_healthy and verbose is None:
         return PlainTextResponse("ok", headers=_NO_STORE)
-    verdict = f"{probe} check {'passed' if report.healthy else 'failed'}"
+    verdict = f"{probe} check {'passed' if report.is_healthy else 'failed'}"
     return PlainTextResponse("\n".join((*report.lines(), verdict, "")), _status(report), _NO_STORE)
 
 
 def _status(report: Report) -> HTTPStatus:
-    return HTTPStatus.OK if report.healthy else HTTPStatus.SERVICE_UNAVAILABLE
+    return HTTPStatus.OK if report.is_healthy else HTTPStatus.SERVICE_UNAVAILABLE

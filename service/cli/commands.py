@@ -42,7 +42,7 @@ def scheduler(_options: argparse.Namespace) -> int:
     runtime.start()
 
     def stopping(_signal: int, _frame: FrameType | None) -> None:
-        runtime.lifecycle.stop()  # no lock: a handler that takes one waits for the thread that it has interrupted
+        runtime.lifecycle.mark_stopping()  # no lock: a handler that takes one waits for the thread that it has interrupted
 
     for wanted in _STOP_SIGNALS:
         signal.signal(wanted, stopping)

@@ -1,1 +1,1 @@
-"""Health: named checks, run at once, each with a deadline, and what the machine has left."""
+"""Health checks, run concurrently with a deadline each, and the disks and memory of the machine."""

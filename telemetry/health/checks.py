@@ -1,4 +1,4 @@
-"""Checks: what a service asks of its database, its disks, its memory and its machine."""
+"""Ready-made health checks: a timed ping, disk space, memory and uptime."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ _MB: Final = 1024**2
 
 
 def timed(ping: Callable[[], object]) -> Check:
-    """The check that a ping answers, and how fast."""
+    """A check that calls `ping`, fails if it raises, and reports its latency."""
 
     def check() -> CheckResult:
         started = time.perf_counter()
@@ -28,7 +28,7 @@ def timed(ping: Callable[[], object]) -> Check:
 
 
 def disk(resources: SystemResources, threshold: int) -> Check:
-    """The fullest of the filesystems, by space or by inodes; over the threshold, in percent, it is a warning."""
+    """A check of the fullest filesystem, by space or inodes; a warning above the threshold, in percent."""
 
     def check() -> CheckResult:
         worst = max(resources.disks().values(), key=lambda disk: disk.fullest)
@@ -45,8 +45,10 @@ def disk(resources: SystemResources, threshold: int) -> Check:
 
 
 def memory(resources: SystemResources, threshold: int) -> Check:
+    """A check of the used memory; a warning above the threshold, in percent."""
+
     def check() -> CheckResult:
-        usage = resources.usage_of_memory()
+        usage = resources.memory_usage()
         return CheckResult(
             _warning(over=usage.is_over(threshold)),
             {"available_mb": round(usage.free / _MB, 1), "used_percent": usage.percent},
@@ -56,7 +58,7 @@ def memory(resources: SystemResources, threshold: int) -> Check:
 
 
 def uptime(read: Callable[[], float] | None = None) -> Check:
-    """How long the machine runs; `read` gives seconds."""
+    """A check that reports the uptime of the machine; `read` returns it in seconds."""
     read = read or system_uptime
 
     def check() -> CheckResult:
@@ -67,7 +69,7 @@ def uptime(read: Callable[[], float] | None = None) -> Check:
 
 
 def system_uptime(file: Path = Path("/proc/uptime")) -> float:
-    """In seconds; by the time of boot where there is no such file."""
+    """The uptime in seconds, from this file; if it cannot be read, from the boot time."""
     try:
         return float(file.read_text().split()[0])
     except (OSError, ValueError, IndexError):

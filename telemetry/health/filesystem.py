@@ -1,4 +1,4 @@
-"""Filesystem: the space and the inodes of the filesystem that a path is on."""
+"""Measures the space and the inodes of the filesystem of a path."""
 
 import os
 from dataclasses import dataclass
@@ -10,30 +10,32 @@ from telemetry.health.usage import Usage
 
 @dataclass(frozen=True, slots=True)
 class Filesystem:
-    """`inodes` is None where there is no such limit (btrfs, some network filesystems)."""
+    """The usage of a filesystem. `inodes` is None if it has no such limit (btrfs, some network filesystems)."""
 
     device: int
     space: Usage
     inodes: Usage | None
 
     @classmethod
-    def of(cls, path: Path) -> Self:
-        """Of a path, or of its nearest ancestor while it does not exist yet. What is kept for root is not free.
+    def measure(cls, path: Path) -> Self:
+        """Measure the filesystem of a path, or of its nearest existing ancestor. Space reserved for root does not count as free.
+
+        Blocks as long as a hanging mount does.
 
         Raises:
-            OSError: the filesystem cannot be asked. A mount that hangs hangs this as well.
+            OSError: the filesystem cannot be read.
         """
-        there = next(each for each in (path, *path.absolute().parents) if each.exists())
-        found = os.statvfs(there)
+        existing = next(ancestor for ancestor in (path, *path.absolute().parents) if ancestor.exists())
+        stats = os.statvfs(existing)
         return cls(
-            device=there.stat().st_dev,
-            space=_usage(found.f_blocks, found.f_bfree, found.f_bavail, found.f_frsize),
-            inodes=_usage(found.f_files, found.f_ffree, found.f_favail) if found.f_files else None,
+            device=existing.stat().st_dev,
+            space=_usage(stats.f_blocks, stats.f_bfree, stats.f_bavail, stats.f_frsize),
+            inodes=_usage(stats.f_files, stats.f_ffree, stats.f_favail) if stats.f_files else None,
         )
 
     @property
     def fullest(self) -> int:
-        """Percent: of space or inodes, whichever is scarcer."""
+        """The used percentage of space or inodes, whichever is higher."""
         return max(self.space.percent, self.inodes.percent if self.inodes else 0)
 
     def is_over(self, threshold: int) -> bool:

@@ -1,4 +1,4 @@
-"""Lifecycle: whether this process is starting, ready or stopping."""
+"""The lifecycle of this process: starting, ready or stopping."""
 
 import signal
 import threading
@@ -14,18 +14,19 @@ Phase = Literal["starting", "ready", "stopping"]
 
 
 class Lifecycle:
-    """Plain attributes, set once each: a signal handler may set them too, and one that takes a lock can deadlock."""
+    """The phase of a process. It takes no lock, since a signal handler sets it, and one that takes a lock can deadlock."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._ready = False
         self.stopping_since: float | None = None
 
-    def ready(self) -> None:
+    def mark_ready(self) -> None:
+        """Enter the phase `ready`, unless the process is stopping."""
         self._ready = True
 
-    def stop(self) -> None:
-        """More than once is harmless: the first time counts."""
+    def mark_stopping(self) -> None:
+        """Enter the phase `stopping`; only the first call counts."""
         if self.stopping_since is None:
             self.stopping_since = self._clock()
 
@@ -36,21 +37,25 @@ class Lifecycle:
         return "ready" if self._ready else "starting"
 
     def check(self) -> None:
-        """A health check: fails while the process is not to be given work."""
+        """A health check that fails unless the process is ready.
+
+        Raises:
+            CheckFailed: the process is starting or stopping.
+        """
         if self.phase != "ready":
             raise CheckFailed(self.phase)
 
 
 @contextmanager
 def stopping_on_signals(lifecycle: Lifecycle) -> Iterator[None]:
-    """Know of SIGTERM and SIGINT the moment that they arrive, and hand them on to whoever handles them.
+    """Mark the process as stopping on SIGTERM and SIGINT, then call the previous handler.
 
-    A server acts on them later, when its requests are answered. Outside the main thread this does nothing.
+    A server acts on the signals later, after its open requests. Outside the main thread this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    restore = [_chain_handler(lifecycle.stop, number) for number in (signal.SIGTERM, signal.SIGINT)]
+    restore = [_chain_handler(lifecycle.mark_stopping, number) for number in (signal.SIGTERM, signal.SIGINT)]
     try:
         yield
     finally:
@@ -58,19 +63,22 @@ def stopping_on_signals(lifecycle: Lifecycle) -> Iterator[None]:
             undo()
 
 
-def _chain_handler(stop: Callable[[], None], number: signal.Signals) -> Callable[[], None]:
-    """A signal that nobody handles is left alone: it ends the process at once, or is ignored."""
-    then = signal.getsignal(number)
-    if not callable(then):
+def _chain_handler(mark_stopping: Callable[[], None], number: signal.Signals) -> Callable[[], None]:
+    """Put a handler before the current one; return a function that undoes it.
+
+    A signal without a Python handler is left alone: it ends the process at once, or is ignored.
+    """
+    previous = signal.getsignal(number)
+    if not callable(previous):
         return lambda: None
 
     def handle(received: int, frame: FrameType | None) -> None:
-        stop()
-        then(received, frame)
+        mark_stopping()
+        previous(received, frame)
 
     def undo() -> None:
         if signal.getsignal(number) is handle:
-            signal.signal(number, then)
+            signal.signal(number, previous)
 
     signal.signal(number, handle)
     return undo

@@ -1,4 +1,4 @@
-"""Memory: what is used of the container's limit (cgroup v2) where there is one, else of the machine's memory."""
+"""Measures the used memory of the container (limit of cgroup v2), or of the machine if there is no limit."""
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -11,30 +11,30 @@ ROOT = Path("/")
 
 
 def memory(root: Path = ROOT) -> Usage:
-    """Of all limits that hold for this process, the one that is nearest: an ancestor's limit holds as well as its own."""
+    """Read the memory usage against the tightest limit of this process, its own or that of an ancestor group."""
     machine = psutil.virtual_memory()
-    limited = [usage for usage in _limited(root) if usage.total < machine.total]
+    limited = [usage for usage in _container_usages(root) if usage.total < machine.total]
     return max(limited, key=lambda usage: usage.share, default=Usage(machine.total - machine.available, machine.total))
 
 
-def _limited(root: Path) -> Iterator[Usage]:
+def _container_usages(root: Path) -> Iterator[Usage]:
     for group in _groups(root):
         try:
             limit = (group / "memory.max").read_text().strip()
             if limit != "max":
                 yield Usage(_working_set(group), int(limit))
         except (OSError, ValueError):
-            continue  # no such group in this namespace, or no memory controller in it
+            continue  # the group is not in this namespace, or has no memory controller
 
 
 def _groups(root: Path) -> Iterator[Path]:
-    """This process's group and its ancestors. In a container its path may be the host's, of which only the top is seen."""
+    """The control group of this process and its ancestors. In a container the path may be the host's; then only the root exists."""
     top = root / "sys/fs/cgroup"
-    path = top.joinpath(*_own_group(root))
+    path = top.joinpath(*_own_group_parts(root))
     yield from (group for group in (path, *path.parents) if group.is_relative_to(top))
 
 
-def _own_group(root: Path) -> list[str]:
+def _own_group_parts(root: Path) -> list[str]:
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:
@@ -44,6 +44,6 @@ def _own_group(root: Path) -> list[str]:
 
 
 def _working_set(group: Path) -> int:
-    """As the kubelet counts it: without the page cache that the kernel gives back first."""
+    """The working set as the kubelet counts it: without the inactive page cache, which the kernel reclaims first."""
     statistics = dict(line.split(maxsplit=1) for line in (group / "memory.stat").read_text().splitlines())
     return max(0, int((group / "memory.current").read_text()) - int(statistics.get("inactive_file", 0)))

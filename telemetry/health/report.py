@@ -1,4 +1,4 @@
-"""Report: what the checks found, in words and figures that anybody may see."""
+"""The health report: the results of all checks, without confidential details."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +11,8 @@ Overall = Literal["healthy", "degraded", "unhealthy"]
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
+    """The result of one check; `details` are shown to clients, `error` is a short safe text."""
+
     status: Status = "ok"
     details: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
@@ -22,35 +24,37 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class Report:
+    """The results of all checks by name."""
+
     results: Mapping[str, CheckResult]
 
     @property
     def status(self) -> Overall:
-        found = {result.status for result in self.results.values()}
-        if "error" in found:
+        statuses = {result.status for result in self.results.values()}
+        if "error" in statuses:
             return "unhealthy"
-        return "degraded" if "warning" in found else "healthy"
+        return "degraded" if "warning" in statuses else "healthy"
 
     @property
-    def healthy(self) -> bool:
-        """A warning is no reason to take an instance out of rotation: that frees no disk."""
+    def is_healthy(self) -> bool:
+        """Whether no check failed. A warning does not take an instance out of rotation: that would free no disk."""
         return self.status != "unhealthy"
 
-    def body(self, at: datetime) -> dict[str, Any]:
-        """The JSON of `/healthz`."""
+    def body(self, timestamp: datetime) -> dict[str, Any]:
+        """The JSON body of `/healthz`."""
         checks: dict[str, Any] = {
-            name: {"status": found.status, **found.details} for name, found in self.results.items()
+            name: {"status": result.status, **result.details} for name, result in self.results.items()
         }
         return {
             "status": self.status,
-            "healthy": self.healthy,
-            "checks": checks | {"timestamp": at.isoformat(timespec="seconds")},
+            "healthy": self.is_healthy,
+            "checks": checks | {"timestamp": timestamp.isoformat(timespec="seconds")},
         }
 
     def lines(self) -> Iterator[str]:
-        """One a check, in the form that Kubernetes' own components have."""
-        for name, found in self.results.items():
-            if found.status == "warning" and found.error:
-                yield f"[+]{name} warning: {found.error}"
+        """One line per check, in the format of Kubernetes components."""
+        for name, result in self.results.items():
+            if result.status == "warning" and result.error:
+                yield f"[+]{name} warning: {result.error}"
             else:
-                yield f"[-]{name} failed: {found.error}" if found.status == "error" else f"[+]{name} ok"
+                yield f"[-]{name} failed: {result.error}" if result.status == "error" else f"[+]{name} ok"

@@ -1,4 +1,4 @@
-"""Examination: all checks at once, each with a deadline, their results shared; a check that hangs holds nobody up."""
+"""Runs health checks concurrently, each with a deadline; a hanging check delays no other, and results are shared."""
 
 import asyncio
 import logging
@@ -10,16 +10,16 @@ from telemetry.error_text import CheckFailed, safe_text
 from telemetry.health.report import CheckResult, Report
 from telemetry.singleflight import SHARE_SECONDS, Call, Clock, SingleFlight
 
-CHECK_TIMEOUT: Final = 0.7
+CHECK_TIMEOUT: Final = 0.7  # seconds
 Check = Callable[[], object]
 _log = logging.getLogger(__name__)
 
 
 class HealthChecks:
-    """A check is a callable that raises when it fails; it may return a `CheckResult` with figures or a warning.
+    """Named health checks.
 
-    It runs in a thread of its own, never twice at a time. One that hangs is reported so, without waiting for it again,
-    until it returns.
+    A check is a callable that raises if it fails; it may return a `CheckResult` with details or a warning. It runs in a
+    thread of its own, never twice at a time. A hanging check is reported as failed, without waiting for it, until it returns.
     """
 
     def __init__(
@@ -30,67 +30,74 @@ class HealthChecks:
         share_for: float = SHARE_SECONDS,
         clock: Clock = time.monotonic,
     ) -> None:
-        """`deadline` and `share_for` are in seconds from the moment that a check began."""
+        """Create the runner.
+
+        Args:
+            checks: the checks by name.
+            deadline: how long to wait for a check, in seconds since it started.
+            share_for: how long a result is reused, in seconds since the check started.
+            clock: monotonic, in seconds.
+        """
         self._deadline = deadline
         self._clock = clock
-        self._flights = {
+        self._singleflights = {
             name: SingleFlight(f"health-{name}", _LoggedResult(name, check), share_for=share_for, clock=clock)
             for name, check in checks.items()
         }
 
-    async def examine(self, names: Iterable[str] | None = None) -> Report:
-        """Examine those named, by default all; within the deadline, whatever they do, and without blocking the event loop.
+    async def run(self, names: Iterable[str] | None = None) -> Report:
+        """Run the named checks, by default all, and return within the deadline without blocking the event loop.
 
         Raises:
             KeyError: there is no check of that name.
         """
-        flights = {name: self._flights[name].board() for name in (self._flights if names is None else names)}
-        await self._wait(flights.values())
-        return Report({name: self._result(flight) for name, flight in flights.items()})
+        calls = {name: self._singleflights[name].call() for name in (self._singleflights if names is None else names)}
+        await self._wait(calls.values())
+        return Report({name: self._result(call) for name, call in calls.items()})
 
-    async def _wait(self, flights: Iterable[Call[CheckResult]]) -> None:
-        """One that is overdue is not waited for: so what waits for a hung check does not pile up."""
-        left = {flight.landing: self._time_left(flight) for flight in flights if not flight.landing.done()}
-        waiting = [asyncio.wrap_future(landing) for landing, seconds in left.items() if seconds > 0]
-        if not waiting:
+    async def _wait(self, calls: Iterable[Call[CheckResult]]) -> None:
+        """Wait for the calls until their deadlines. Overdue calls are not waited for, so waiters of a hung check do not pile up."""
+        remaining = {call.future: self._remaining_seconds(call) for call in calls if not call.future.done()}
+        pending = [asyncio.wrap_future(future) for future, seconds in remaining.items() if seconds > 0]
+        if not pending:
             return
         try:
-            await asyncio.wait(waiting, timeout=max(left.values()))
+            await asyncio.wait(pending, timeout=max(remaining.values()))
         finally:
-            for landing in waiting:
-                landing.cancel()
+            for future in pending:
+                future.cancel()
 
-    def _time_left(self, flight: Call[CheckResult]) -> float:
-        return flight.started + self._deadline - self._clock()
+    def _remaining_seconds(self, call: Call[CheckResult]) -> float:
+        return call.started + self._deadline - self._clock()
 
-    def _result(self, flight: Call[CheckResult]) -> CheckResult:
-        if not flight.landing.done():
+    def _result(self, call: Call[CheckResult]) -> CheckResult:
+        if not call.future.done():
             return CheckResult.failed(f"no answer within {self._deadline * 1000:.0f} ms")
-        error = flight.landing.exception()
-        return flight.landing.result() if error is None else CheckResult.failed(safe_text(error))
+        error = call.future.exception()
+        return call.future.result() if error is None else CheckResult.failed(safe_text(error))
 
 
 class _LoggedResult:
-    """A check that never raises, and whose turns are logged with all that the report does not show."""
+    """A check that never raises. Changes of its result are logged, with the details that the report omits."""
 
     def __init__(self, name: str, check: Check) -> None:
         self._name = name
         self._check = check
-        self._said = ""
+        self._last_error = ""
 
     def __call__(self) -> CheckResult:
         cause: BaseException | None = None
         try:
             found = self._check()
             result = found if isinstance(found, CheckResult) else CheckResult()
-        except BaseException as error:  # noqa: BLE001  # the edge: whatever a check raises is its result
+        except BaseException as error:  # noqa: BLE001  # the edge: any exception of a check is its result
             cause, result = error, CheckResult.failed(safe_text(error))
-        if result.error != self._said:
-            self._said = result.error
-            self._log_turn(result.error, cause)
+        if result.error != self._last_error:
+            self._last_error = result.error
+            self._log_change(result.error, cause)
         return result
 
-    def _log_turn(self, error: str, cause: BaseException | None) -> None:
+    def _log_change(self, error: str, cause: BaseException | None) -> None:
         if not error:
             _log.info("Health check %s is well again.", self._name)
         elif cause is None or isinstance(cause, CheckFailed):

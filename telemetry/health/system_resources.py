@@ -1,4 +1,4 @@
-"""SystemResources: how full the disks that we write to are, and the memory; for checks, metrics and alerts."""
+"""The usage of the disks that the service writes to, and of memory; for health checks, metrics and alerts."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -16,17 +16,17 @@ from telemetry.health.usage import Usage
 from telemetry.settings import TelemetrySettings
 from telemetry.singleflight import SHARE_SECONDS, Clock, SingleFlight
 
-MEASURE_TIMEOUT: Final = 0.5
+MEASURE_TIMEOUT: Final = 0.5  # seconds
 
 
 class SystemResources:
-    """Disks are asked in threads of their own: a mount that hangs costs a scrape half a second, and not its thread."""
+    """Measures disks in threads of their own: a hanging mount delays a scrape by `deadline` seconds, and never blocks it."""
 
     def __init__(
         self,
         paths: Iterable[Path],
         *,
-        measure: Callable[[Path], Filesystem] = Filesystem.of,
+        measure: Callable[[Path], Filesystem] = Filesystem.measure,
         read_memory: Callable[[], Usage] = memory,
         deadline: float = MEASURE_TIMEOUT,
         clock: Clock = time.monotonic,
@@ -39,15 +39,16 @@ class SystemResources:
         self._deadline = deadline
 
     @classmethod
-    def of(cls, settings: TelemetrySettings) -> Self:
+    def from_settings(cls, settings: TelemetrySettings) -> Self:
+        """The directories of data, logs and, for SQLite, of the database."""
         return cls([settings.data_dir, settings.log_dir, *_database_directory(settings.url)])
 
     def disks(self) -> dict[str, Filesystem]:
-        """Each filesystem once, under the first of the paths that are on it.
+        """Measure each filesystem once, under the first of its paths.
 
         Raises:
-            CheckFailed: one of them does not answer.
-            OSError: one of them cannot be asked.
+            CheckFailed: a filesystem does not respond within the deadline.
+            OSError: a filesystem cannot be read.
         """
         found, failed = self._measure()
         if failed:
@@ -55,29 +56,30 @@ class SystemResources:
         return found
 
     def filesystems(self) -> Mapping[str, float]:
-        """The share used of each filesystem, 0 to 1; one that cannot be measured is left out."""
+        """Measure the used share of each filesystem, 0 to 1; those that cannot be measured are left out."""
         found, _failed = self._measure()
         return {path: filesystem.space.share for path, filesystem in found.items()}
 
-    def usage_of_memory(self) -> Usage:
+    def memory_usage(self) -> Usage:
+        """Measure the memory, in bytes."""
         return self._read_memory()
 
     def memory(self) -> float:
-        """The share used, 0 to 1."""
+        """Measure the used share of the memory, 0 to 1."""
         return self._read_memory().share
 
     def _measure(self) -> tuple[dict[str, Filesystem], list[BaseException]]:
-        landings = {path: flights.board().landing for path, flights in self._disks.items()}
-        wait(landings.values(), self._deadline)
+        futures = {path: singleflight.call().future for path, singleflight in self._disks.items()}
+        wait(futures.values(), self._deadline)
         by_device: dict[int, tuple[str, Filesystem]] = {}
         failed: list[BaseException] = []
-        for path, landing in landings.items():
-            if not landing.done():
+        for path, future in futures.items():
+            if not future.done():
                 failed.append(CheckFailed(f"no answer within {self._deadline * 1000:.0f} ms"))
-            elif error := landing.exception():
+            elif error := future.exception():
                 failed.append(error)
             else:
-                by_device.setdefault(landing.result().device, (path, landing.result()))
+                by_device.setdefault(future.result().device, (path, future.result()))
         return dict(by_device.values()), failed
 
 
@@ -87,21 +89,26 @@ def _database_directory(url: URL) -> list[Path]:
 
 
 def check_system_resources(resources: SystemResources, disk_threshold: int, memory_threshold: int) -> list[str]:
-    """A line for each of disk space, inodes and memory that is over its threshold (percent), such as
-    `Disk space: 95% used (threshold: 90%)`; of several disks the fullest.
+    """Measure disk space, inodes and memory against thresholds in percent; of several disks, the fullest.
+
+    Returns:
+        A line for each of them that is over its threshold, such as `Disk space: 95% used (threshold: 90%)`.
     """
     disks = resources.disks().values()
-    watched = (
+    resources_and_thresholds = (
         ("Disk space", [disk.space for disk in disks], disk_threshold),
         ("Disk inodes", [disk.inodes for disk in disks if disk.inodes], disk_threshold),
-        ("Memory", [resources.usage_of_memory()], memory_threshold),
+        ("Memory", [resources.memory_usage()], memory_threshold),
     )
     worst = (
-        (what, max(usages, key=lambda usage: usage.share, default=_NONE), limit) for what, usages, limit in watched
+        (name, max(usages, key=lambda usage: usage.share, default=_NO_USAGE), threshold)
+        for name, usages, threshold in resources_and_thresholds
     )
     return [
-        f"{what}: {usage.percent}% used (threshold: {limit}%)" for what, usage, limit in worst if usage.is_over(limit)
+        f"{name}: {usage.percent}% used (threshold: {threshold}%)"
+        for name, usage, threshold in worst
+        if usage.is_over(threshold)
     ]
 
 
-_NONE: Final = Usage(0, 0)
+_NO_USAGE: Final = Usage(0, 0)

@@ -1,11 +1,11 @@
-"""Usage: how much there is of something, and how much of it is used."""
+"""`Usage`: the used and the total amount of a resource."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """In bytes, or inodes."""
+    """Both amounts in bytes, or in inodes."""
 
     used: int
     total: int
@@ -20,9 +20,9 @@ class Usage:
 
     @property
     def percent(self) -> int:
-        """Rounded up, as `df` does: so the figure that is shown is over a threshold exactly when the share is."""
+        """The used percentage, rounded up as `df` does: it exceeds a threshold exactly when the share does."""
         return -(-100 * self.used // self.total) if self.total else 0
 
     def is_over(self, threshold: int) -> bool:
-        """Full is over every threshold, 100 % included."""
+        """Whether more than `threshold` percent is used; a full resource is over every threshold, even 100."""
         return self.percent > threshold or self.percent >= 100  # noqa: PLR2004  # percent

@@ -1,4 +1,4 @@
-"""Jobs: each run is a span, and each span of a job becomes a row of `job_runs`."""
+"""Job monitoring: each run of a job is a span, and each such span becomes a row of `job_runs`."""
 
 from telemetry.jobs.monitor import monitor_job
 

@@ -1,4 +1,7 @@
-"""JobSpan: the span of one run, of which everything else is made. Each step of it may fail, and the job does not notice."""
+"""The OpenTelemetry span of one job run; all other records of the run are made from it.
+
+Every step is fail-safe: an error in it is logged and never reaches the job.
+"""
 
 import time
 from dataclasses import dataclass
@@ -10,16 +13,19 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, form
 
 from telemetry import semconv
 from telemetry.failsafe import failsafe
-from telemetry.jobs.outcome import outcome_of, status_of, text_of_error
+from telemetry.jobs.outcome import error_message, outcome_of, status_of
 from telemetry.jobs.run import SPAN_NAME
 from telemetry.json_safe import dumps
 
 
 @dataclass(slots=True)
 class JobHandle:
-    """What `with monitor_job(…) as run` gives: `metadata` may be filled until the block ends.
+    """The value of `with monitor_job(…) as run`.
 
-    `run_id` finds the row; it is empty when nothing is recorded.
+    Attributes:
+        job_name: the name of the job.
+        metadata: stored with the run; may be changed until the block ends.
+        run_id: the key of the row in `job_runs`; empty if the run is not recorded.
     """
 
     job_name: str
@@ -29,22 +35,24 @@ class JobHandle:
 
 @dataclass(frozen=True, slots=True)
 class JobSpanOptions:
-    """When the run was to begin, and for how long it may go on."""
+    """The scheduled start of the run, and the duration after which it counts as overdue."""
 
-    begin: datetime | None = None
+    scheduled_for: datetime | None = None
     max_runtime: timedelta | None = None
 
 
 class JobSpan:
-    def __init__(self, tracer: Tracer, run: JobHandle, expected: JobSpanOptions) -> None:
+    """Starts the span of a run, makes it the current one, and ends it with the outcome of the run."""
+
+    def __init__(self, tracer: Tracer, run: JobHandle, options: JobSpanOptions) -> None:
         self._tracer = tracer
         self._run = run
-        self._expected = expected
+        self._options = options
         self._span: Span = trace.INVALID_SPAN
-        self._outside: context.Context | None = None
+        self._outer_context: context.Context | None = None
         self._started_at, self._started_clock = time.time_ns(), time.perf_counter_ns()
 
-    def begin(self) -> None:
+    def start(self) -> None:
         self._start_span()
         self._enter_span()
 
@@ -52,57 +60,57 @@ class JobSpan:
         nanoseconds = time.perf_counter_ns() - self._started_clock
         outcome = outcome_of(error)
         self._leave_span()
-        self._describe(outcome, error)
-        self._describe_error(error)
+        self._set_result(outcome, error)
+        self._record_error(error)
         self._end_span(self._started_at + nanoseconds)
 
     @failsafe
     def _start_span(self) -> None:
-        # The sampler looks at the attributes that are there from the beginning.
+        # The sampler sees only the attributes that are set at the start.
         self._span = self._tracer.start_span(
             SPAN_NAME + self._run.job_name,
             kind=SpanKind.INTERNAL,
             attributes=self._attributes(),
             start_time=self._started_at,
         )
-        identity = self._span.get_span_context()
-        if identity.is_valid and self._span.is_recording():
-            self._run.run_id = format_trace_id(identity.trace_id) + format_span_id(identity.span_id)
+        span_context = self._span.get_span_context()
+        if span_context.is_valid and self._span.is_recording():
+            self._run.run_id = format_trace_id(span_context.trace_id) + format_span_id(span_context.span_id)
 
     @failsafe
     def _enter_span(self) -> None:
         if self._span is not trace.INVALID_SPAN:
-            self._outside = context.get_current()
+            self._outer_context = context.get_current()
             context.attach(trace.set_span_in_context(self._span))
 
     @failsafe
     def _leave_span(self) -> None:
-        # A generator may be closed in another context, where a token is refused with an error in the log; a context is not.
-        if self._outside is not None and trace.get_current_span() is self._span:
-            context.attach(self._outside)
+        # A generator may be closed in another context. Detaching a token would log an error there; attaching a context does not.
+        if self._outer_context is not None and trace.get_current_span() is self._span:
+            context.attach(self._outer_context)
 
     @failsafe
-    def _describe(self, outcome: str, error: BaseException | None) -> None:
-        how = {semconv.JOB_OUTCOME: outcome, semconv.JOB_STATUS: status_of(outcome)}
+    def _set_result(self, outcome: str, error: BaseException | None) -> None:
+        result = {semconv.JOB_OUTCOME: outcome, semconv.JOB_STATUS: status_of(outcome)}
         if error is not None:
-            how = {semconv.JOB_ERROR: text_of_error(error), **how}
-        self._span.set_attributes(self._attributes(how))
+            result = {semconv.JOB_ERROR: error_message(error), **result}
+        self._span.set_attributes(self._attributes(result))
 
-    def _attributes(self, how: dict[str, str] | None = None) -> dict[str, str | float]:
-        """What matters most comes last: where attributes are limited in number, the oldest are dropped."""
+    def _attributes(self, result: dict[str, str] | None = None) -> dict[str, str | float]:
+        """The most important attributes come last: if their number is limited, the SDK drops the oldest."""
         attributes: dict[str, str | float] = (
-            {semconv.JOB_METADATA: dumps(self._run.metadata)} if self._run.metadata or how else {}
+            {semconv.JOB_METADATA: dumps(self._run.metadata)} if self._run.metadata or result else {}
         )
-        if self._expected.begin is not None:
-            attributes[semconv.JOB_SCHEDULED_FOR] = self._expected.begin.isoformat()
-        if self._expected.max_runtime is not None:
-            attributes[semconv.JOB_MAX_RUNTIME] = self._expected.max_runtime.total_seconds()
-        return {**attributes, **(how or {}), semconv.JOB_NAME: self._run.job_name}
+        if self._options.scheduled_for is not None:
+            attributes[semconv.JOB_SCHEDULED_FOR] = self._options.scheduled_for.isoformat()
+        if self._options.max_runtime is not None:
+            attributes[semconv.JOB_MAX_RUNTIME] = self._options.max_runtime.total_seconds()
+        return {**attributes, **(result or {}), semconv.JOB_NAME: self._run.job_name}
 
     @failsafe
-    def _describe_error(self, error: BaseException | None) -> None:
+    def _record_error(self, error: BaseException | None) -> None:
         if error is not None:
-            self._span.set_status(Status(StatusCode.ERROR, text_of_error(error)))
+            self._span.set_status(Status(StatusCode.ERROR, error_message(error)))
             self._span.record_exception(error)
 
     @failsafe

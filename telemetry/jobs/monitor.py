@@ -1,4 +1,4 @@
-"""Monitor: `monitor_job`, which records a run as `with`, as `async with` and as a decorator, and changes nothing in it."""
+"""`monitor_job`: records the runs of a job as `with`, `async with` or decorator, without changing what the job does."""
 
 import asyncio
 import inspect
@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from opentelemetry.trace import Tracer
 
 from telemetry.jobs.job_span import JobHandle, JobSpan, JobSpanOptions
-from telemetry.jobs.read_your_writes import WrittenRuns, wait_until_readable, wait_until_readable_async
+from telemetry.jobs.read_your_writes import WaitableRecorder, wait_until_readable, wait_until_readable_async
 from telemetry.jobs.run import MAX_NAME_LENGTH
 
 _log = logging.getLogger(__name__)
@@ -24,25 +24,27 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class JobMonitoring:
-    """What records. Without a recorder there are spans, and nothing to wait for."""
+    """The tracer and recorder of this process. Without a recorder there are spans only, and leaving a block does not wait."""
 
     tracer: Tracer
-    recorder: WrittenRuns | None = None
+    recorder: WaitableRecorder | None = None
 
 
-class _Process:
-    """What this process records with, and whether it has said that it does not record."""
+class _ProcessState:
+    """The active monitoring of this process, and whether the warning about missing telemetry was logged."""
 
     monitoring: JobMonitoring | None = None
     has_warned = False
 
 
 def activate(monitoring: JobMonitoring) -> None:
-    _Process.monitoring = monitoring
+    """Record all runs that start from now on with this."""
+    _ProcessState.monitoring = monitoring
 
 
 def deactivate() -> None:
-    _Process.monitoring = None
+    """Stop recording; runs that have started are recorded to their end."""
+    _ProcessState.monitoring = None
 
 
 def monitor_job(
@@ -52,45 +54,50 @@ def monitor_job(
     scheduled_for: datetime | None = None,
     max_runtime: timedelta | None = None,
 ) -> "JobMonitor":
-    """Record what happens inside as a run of the job, one for each `with` and for each call of what it decorates.
+    """Record each `with` block, and each call of a decorated function, as a run of the job.
 
-    A run that goes on for longer than its `max_runtime` is not stopped: its row says when it was overdue.
+    Args:
+        name: the name of the job, 1 to 100 printable characters.
+        metadata: stored with the run as JSON.
+        scheduled_for: the scheduled start of the run, with a time zone.
+        max_runtime: after this time the run is marked as overdue in its row; it is not stopped.
 
     Raises:
-        ValueError: the name is not 1 to 100 printable characters, `scheduled_for` is not a moment with a time zone, or
-            `max_runtime` is not longer than nothing.
-        TypeError: the metadata is no mapping.
+        ValueError: the name is invalid, `scheduled_for` has no time zone, or `max_runtime` is not positive.
+        TypeError: the metadata is not a mapping.
     """
-    expected = JobSpanOptions(_checked_timestamp(scheduled_for), _checked_max_runtime(max_runtime))
-    return JobMonitor(_checked_name(name), _checked_metadata(metadata), expected)
+    options = JobSpanOptions(_checked_timestamp(scheduled_for), _checked_max_runtime(max_runtime))
+    return JobMonitor(_checked_name(name), _checked_metadata(metadata), options)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _MonitoredRun:
+    """A started run; without a span it is not recorded."""
+
     handle: JobHandle
-    recording: JobSpan | None
-    recorder: WrittenRuns | None
-    unit: object  # the task or thread that began it
+    span: JobSpan | None
+    recorder: WaitableRecorder | None
+    owner: object  # the task or thread that started it
 
 
 class JobMonitor:
-    """May be used again, by several threads and tasks at once, and inside itself: each use is a run of its own."""
+    """Reusable, reentrant, and safe to share between threads and tasks: each use is a run of its own."""
 
-    def __init__(self, name: str, metadata: Mapping[str, Any], expected: JobSpanOptions) -> None:
+    def __init__(self, name: str, metadata: Mapping[str, Any], options: JobSpanOptions) -> None:
         self._name = name
         self._metadata = dict(metadata)
-        self._expected = expected
+        self._options = options
         self._runs: list[_MonitoredRun] = []
 
     def __enter__(self) -> JobHandle:
-        run = self._begin()
+        run = self._start_run()
         self._runs.append(run)
         return run.handle
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        run = self._end(error)
+        run = self._end_run(error)
         wait_until_readable(run.recorder, run.handle.run_id)
 
     async def __aenter__(self) -> JobHandle:
@@ -99,58 +106,61 @@ class JobMonitor:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        run = self._end(error)
-        if isinstance(error, GeneratorExit):  # the coroutine is being closed, and may not await any more
+        run = self._end_run(error)
+        if isinstance(error, GeneratorExit):  # the coroutine is being closed, and must not await any more
             wait_until_readable(run.recorder, run.handle.run_id)
         else:
             await wait_until_readable_async(run.recorder, run.handle.run_id)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         _check_function(function)
-        return self._awaiting(function) if _is_async(function) else self._calling(function)
+        return self._wrap_async(function) if _is_async(function) else self._wrap_sync(function)
 
-    def _calling(self, function: Callable[P, R]) -> Callable[P, R]:
+    def _wrap_sync(self, function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
         def monitored(*args: P.args, **kwargs: P.kwargs) -> R:
-            with self._again():
+            with self._new_monitor():
                 return function(*args, **kwargs)
 
         return monitored
 
-    def _awaiting(self, function: Callable[P, R]) -> Callable[P, R]:
+    def _wrap_async(self, function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
         async def monitored(*args: P.args, **kwargs: P.kwargs) -> Any:
-            async with self._again():
+            async with self._new_monitor():
                 return await cast("Any", function(*args, **kwargs))
 
         return cast("Callable[P, R]", monitored)
 
-    def _again(self) -> "JobMonitor":
-        return JobMonitor(self._name, self._metadata, self._expected)
+    def _new_monitor(self) -> "JobMonitor":
+        return JobMonitor(self._name, self._metadata, self._options)
 
-    def _begin(self) -> _MonitoredRun:
-        monitoring, handle = _Process.monitoring, JobHandle(self._name, dict(self._metadata))
+    def _start_run(self) -> _MonitoredRun:
+        monitoring, handle = _ProcessState.monitoring, JobHandle(self._name, dict(self._metadata))
         if monitoring is None:
             _warn_once()
-            return _MonitoredRun(handle, None, None, _unit())
-        recording = JobSpan(monitoring.tracer, handle, self._expected)
-        recording.begin()
-        return _MonitoredRun(handle, recording, monitoring.recorder, _unit())
+            return _MonitoredRun(handle, None, None, _current_task_or_thread())
+        span = JobSpan(monitoring.tracer, handle, self._options)
+        span.start()
+        return _MonitoredRun(handle, span, monitoring.recorder, _current_task_or_thread())
 
-    def _end(self, error: BaseException | None) -> _MonitoredRun:
-        """End this task's or thread's newest run; a generator may be closed in another than it was begun in."""
-        unit = _unit()
-        run = next((run for run in reversed(self._runs) if run.unit == unit), self._runs[-1])
+    def _end_run(self, error: BaseException | None) -> _MonitoredRun:
+        """End the newest run of this task or thread.
+
+        A generator may be closed by another task or thread than the one that started it; then the newest run of all ends.
+        """
+        owner = _current_task_or_thread()
+        run = next((run for run in reversed(self._runs) if run.owner == owner), self._runs[-1])
         self._runs.remove(run)
-        if run.recording is not None:
-            run.recording.end(error)
+        if run.span is not None:
+            run.span.end(error)
         return run
 
 
-def _unit() -> object:
+def _current_task_or_thread() -> object:
     try:
         return asyncio.current_task() or threading.get_ident()
-    except RuntimeError:  # no event loop runs here
+    except RuntimeError:  # no event loop is running
         return threading.get_ident()
 
 
@@ -179,19 +189,19 @@ def _checked_metadata(metadata: object) -> Mapping[str, Any]:
     return metadata
 
 
-def _checked_timestamp(moment: object) -> datetime | None:
-    if moment is not None and (not isinstance(moment, datetime) or moment.utcoffset() is None):
-        raise ValueError(f"`scheduled_for` is a datetime with a time zone, not {moment!r}.")
-    return moment
+def _checked_timestamp(timestamp: object) -> datetime | None:
+    if timestamp is not None and (not isinstance(timestamp, datetime) or timestamp.utcoffset() is None):
+        raise ValueError(f"`scheduled_for` is a datetime with a time zone, not {timestamp!r}.")
+    return timestamp
 
 
-def _checked_max_runtime(time: object) -> timedelta | None:
-    if time is not None and (not isinstance(time, timedelta) or time <= timedelta(0)):
-        raise ValueError(f"`max_runtime` is a timedelta that is longer than nothing, not {time!r}.")
-    return time
+def _checked_max_runtime(max_runtime: object) -> timedelta | None:
+    if max_runtime is not None and (not isinstance(max_runtime, timedelta) or max_runtime <= timedelta(0)):
+        raise ValueError(f"`max_runtime` is a timedelta that is longer than nothing, not {max_runtime!r}.")
+    return max_runtime
 
 
 def _warn_once() -> None:
-    if not _Process.has_warned:
-        _Process.has_warned = True
+    if not _ProcessState.has_warned:
+        _ProcessState.has_warned = True
         _log.warning("Jobs run, and are not recorded: the telemetry of this process is not started.")

@@ -1,16 +1,20 @@
-"""Outcome: the word for each way out of a job, cancellation and the end of the process included."""
+"""Maps the exception that ended a run to its outcome, status and error message."""
 
 import asyncio
 from typing import Final
 
 from telemetry import semconv
-from telemetry.json_safe import text_of
+from telemetry.json_safe import to_text
 
 MAX_ERROR_LENGTH: Final = 500
 _CANCELLED: Final = (asyncio.CancelledError, KeyboardInterrupt, GeneratorExit)
 
 
 def outcome_of(error: BaseException | None) -> str:
+    """Map the exception that left the job, or None, to `success`, `error`, `timeout` or `cancelled`.
+
+    `SystemExit` with code 0 or None counts as cancelled; with another code as an error.
+    """
     if error is None:
         return semconv.OUTCOME_SUCCESS
     if isinstance(error, TimeoutError):
@@ -30,6 +34,6 @@ def status_of(outcome: str) -> str:
     return semconv.STATUS_SUCCESS if outcome == semconv.OUTCOME_SUCCESS else semconv.STATUS_FAILED
 
 
-def text_of_error(error: BaseException) -> str:
-    """Its message; the name of its class where it has none."""
-    return text_of(error)[:MAX_ERROR_LENGTH] or type(error).__name__
+def error_message(error: BaseException) -> str:
+    """The message of the exception, cut to `MAX_ERROR_LENGTH`; its class name if it has none."""
+    return to_text(error)[:MAX_ERROR_LENGTH] or type(error).__name__

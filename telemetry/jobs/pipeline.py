@@ -1,4 +1,4 @@
-"""JobPipeline: everything that keeps the runs of one process: in order, on the disk, in the database, and looked after."""
+"""The job pipeline of a process: its recorder, reaper and metrics, wired together on a database engine of their own."""
 
 from pathlib import Path
 from typing import Final
@@ -20,33 +20,47 @@ SPOOL_DIRECTORY: Final = Path("spool", "job_runs")
 
 
 class JobPipeline:
-    """They have connections of their own: jobs that hold all others keep no record waiting, and no sign of life."""
+    """Records the runs of this process and watches over running ones.
+
+    It uses its own database connections: jobs that hold every other connection delay neither records nor heartbeats.
+    """
 
     def __init__(self, engine: Engine, data_dir: Path, instruments: Instruments) -> None:
         directory = data_dir / SPOOL_DIRECTORY
-        self._shared = engine
+        self._caller_engine = engine
         self._engine = dedicated_engine(engine)
-        self._accounts = RecorderMetrics(instruments)
+        self._metrics = RecorderMetrics(instruments)
         self.recorder = Recorder(
             JobRunRepository(self._engine).write,
             spool=lambda: Spool(directory),
-            dropped=self._accounts.dropped,
+            on_dropped=self._metrics.count_dropped,
         )
-        self.reaper = Reaper(self._engine, directory, self.recorder.open_runs, self._accounts)
+        self.reaper = Reaper(self._engine, directory, self.recorder.open_runs, self._metrics)
 
     @failsafe
     def record(self, run: JobRun) -> None:
-        """Also in a child after a fork, which has none of its parent's threads."""
+        """Enqueue a run for writing, and start the threads of the recorder and the reaper if this process has none yet.
+
+        A forked child has none of its parent's threads, so its first run starts them again. Never raises.
+        """
         self.recorder.record(run)
         self.reaper.start()
 
     def observe(self, meter: Meter) -> None:
-        self._accounts.observe(meter, self.recorder, self.reaper.heir)
+        """Register the observable metrics of the recorder."""
+        self._metrics.observe(meter, self.recorder, self.reaper.recovery)
 
-    def shutdown(self, deadline: float) -> bool:
-        """Write what waits, within so many seconds; whether all of it was."""
+    def shutdown(self, timeout: float) -> bool:
+        """Stop the reaper and write all queued runs.
+
+        Args:
+            timeout: in seconds; runs that are not written by then stay in the spool.
+
+        Returns:
+            Whether all of them were written.
+        """
         self.reaper.stop()
-        written = self.recorder.shutdown(deadline)
-        if self._engine is not self._shared:
+        written = self.recorder.shutdown(timeout)
+        if self._engine is not self._caller_engine:
             self._engine.dispose()
         return written

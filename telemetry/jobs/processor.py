@@ -1,4 +1,4 @@
-"""Processor: each span that is a job's becomes a run when it begins and when it ends, and is counted and handed over."""
+"""The span processor that turns the spans of jobs into runs, at their start and at their end, and counts them."""
 
 import os
 import socket
@@ -14,43 +14,50 @@ from telemetry.jobs.run_metrics import RunMetrics
 from telemetry.jobs.run_profile import RunProfiler
 
 MAX_OPEN_RUNS: Final = 100_000
-"""Runs that are known to be in progress; others are not counted as that."""
+"""At most this many runs are tracked as active; further ones are recorded, but not counted in `job.active`."""
 
 
 class JobSpanProcessor(SpanProcessor):
-    """It does no I/O and never raises: what it raised in `on_start` would keep the job's body from running."""
+    """Does no I/O and never raises: an exception in `on_start` would keep the body of the job from running."""
 
     def __init__(
-        self, record: Callable[[JobRun], None], counts: RunMetrics, insides: RunProfiler, worker: str | None = None
+        self, record: Callable[[JobRun], None], metrics: RunMetrics, profiler: RunProfiler, worker: str | None = None
     ) -> None:
-        """By default the worker is the host and the process, which after a fork is another one."""
+        """Create a processor.
+
+        Args:
+            record: receives each run twice, at its start and at its end.
+            metrics: counts the runs.
+            profiler: sees all spans, and profiles those inside runs.
+            worker: the name of the process in the rows; by default `host:pid`, also right after a fork.
+        """
         self._record = failsafe(record)
-        self._counts = counts
-        self._insides = insides
+        self._metrics = metrics
+        self._profiler = profiler
         self._worker = worker
         self._host = socket.gethostname()
-        self._begun: set[str] = set()
+        self._open_runs: set[str] = set()
 
     @failsafe
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002  # the SDK's signature
-        run = JobRun.started(span, self._who())
-        self._insides.begin(span, is_job=run is not None)
+        run = JobRun.from_started_span(span, self._current_worker())
+        self._profiler.on_start(span, is_job=run is not None)
         if run is None:
             return
-        if len(self._begun) < MAX_OPEN_RUNS:
-            self._begun.add(run.run_id)
-            self._counts.begun(run)
+        if len(self._open_runs) < MAX_OPEN_RUNS:
+            self._open_runs.add(run.run_id)
+            self._metrics.run_started(run)
         self._record(run)
 
     @failsafe
     def on_end(self, span: ReadableSpan) -> None:
-        inside = self._insides.end(span)
-        if (run := JobRun.from_span(span, self._who(), inside)) is None:
+        profile = self._profiler.on_end(span)
+        if (run := JobRun.from_span(span, self._current_worker(), profile)) is None:
             return
-        was_counted = run.run_id in self._begun
-        self._begun.discard(run.run_id)
-        self._counts.ended(run, span, was_counted=was_counted)
+        was_counted = run.run_id in self._open_runs
+        self._open_runs.discard(run.run_id)
+        self._metrics.run_ended(run, span, was_counted=was_counted)
         self._record(run)
 
-    def _who(self) -> str:
+    def _current_worker(self) -> str:
         return self._worker or f"{self._host}:{os.getpid()}"

@@ -1,4 +1,4 @@
-"""Span names: what a span is called in a row of `job_runs`; a query by what it does with which table."""
+"""Short names of spans for the rows of `job_runs`; a database query is named by its verb and table."""
 
 import re
 from functools import lru_cache
@@ -6,35 +6,35 @@ from typing import Final
 
 from opentelemetry.sdk.trace import ReadableSpan
 
-_STATEMENTS: Final = ("db.query.text", "db.statement")
-"""OpenTelemetry's attribute, and the one that it had before."""
-_LONGEST: Final = 2000  # characters of a statement that are looked at
-_CHANGES: Final = re.compile(
+_STATEMENT_ATTRIBUTES: Final = ("db.query.text", "db.statement")
+"""The attribute of OpenTelemetry's semantic conventions, and its predecessor."""
+_MAX_STATEMENT_LENGTH: Final = 2000  # characters; the rest of a statement is ignored
+_WRITE_STATEMENT: Final = re.compile(
     r"\b(INSERT)\s+INTO\s+(\S+)|\b(UPDATE)\s+(\S+)\s+SET\b|\b(DELETE)\s+FROM\s+(\S+)", re.IGNORECASE
 )
-_READS: Final = re.compile(r"\bFROM\s+([\w.\"`\[\]]+)", re.IGNORECASE)
+_FROM_CLAUSE: Final = re.compile(r"\bFROM\s+([\w.\"`\[\]]+)", re.IGNORECASE)
 _FIRST_WORD: Final = re.compile(r"[\s(]*([A-Za-z]+)")
-_BEYOND_A_NAME: Final = re.compile(r"[(;,].*$")
+_AFTER_NAME: Final = re.compile(r"[(;,].*$")
 
 
-def name_of(span: ReadableSpan) -> str:
-    """Such as `SELECT orders`, `POST /v4/posting/fbs/list`."""
+def display_name(span: ReadableSpan) -> str:
+    """The short name of a span, such as `SELECT orders` or `POST /v4/posting/fbs/list`."""
     attributes = span.attributes or {}
-    statement = next((text for name in _STATEMENTS if isinstance(text := attributes.get(name), str)), None)
-    return (_query(statement[:_LONGEST]) if statement else "") or span.name
+    statement = next((text for name in _STATEMENT_ATTRIBUTES if isinstance(text := attributes.get(name), str)), None)
+    return (_summarize(statement[:_MAX_STATEMENT_LENGTH]) if statement else "") or span.name
 
 
 @lru_cache(maxsize=1024)
-def _query(statement: str) -> str:
+def _summarize(statement: str) -> str:
     first = _FIRST_WORD.match(statement)
     verb = first[1].upper() if first else ""
-    if verb in {"INSERT", "UPDATE", "DELETE", "WITH"} and (change := _CHANGES.search(statement)):
+    if verb in {"INSERT", "UPDATE", "DELETE", "WITH"} and (change := _WRITE_STATEMENT.search(statement)):
         verb, table = (part for part in change.groups() if part)
-        return f"{verb.upper()} {_bare(table)}"
+        return f"{verb.upper()} {_unquoted(table)}"
     verb = "SELECT" if verb == "WITH" else verb
-    read = _READS.search(statement) if verb == "SELECT" else None
-    return f"{verb} {_bare(read[1])}" if read else verb
+    read = _FROM_CLAUSE.search(statement) if verb == "SELECT" else None
+    return f"{verb} {_unquoted(read[1])}" if read else verb
 
 
-def _bare(table: str) -> str:
-    return _BEYOND_A_NAME.sub("", table).translate({ord(quote): None for quote in '"`[]'})
+def _unquoted(table: str) -> str:
+    return _AFTER_NAME.sub("", table).translate({ord(quote): None for quote in '"`[]'})

@@ -1,4 +1,4 @@
-"""Read-back: when the block has ended its row can be read, unless the database would keep the job waiting."""
+"""Read-your-writes: after the block of a job its row can be read, unless the database is slow or unavailable."""
 
 import asyncio
 import logging
@@ -6,36 +6,38 @@ from typing import Final, Protocol
 
 from telemetry.failsafe import failsafe
 
-WAIT_SECONDS: Final = 1.0  # seconds; a sync block on an event loop's thread keeps others waiting, and gives up sooner
-LOOP_WAIT_SECONDS: Final = 0.025
+WAIT_TIMEOUT: Final = 1.0
+EVENT_LOOP_WAIT_TIMEOUT: Final = 0.025
+"""Seconds. A synchronous block on the thread of an event loop blocks all its tasks, and so gives up sooner."""
 _log = logging.getLogger(__name__)
 
 
-class WrittenRuns(Protocol):
-    """What writes the runs, as far as a job waits for it."""
+class WaitableRecorder(Protocol):
+    """The part of the recorder that a job waits for."""
 
     @property
-    def well(self) -> bool: ...
+    def is_healthy(self) -> bool: ...
     def wait(self, run_id: str, timeout: float) -> bool: ...
-    async def wait_async(self, run_id: str, timeout: float) -> bool: ...  # noqa: ASYNC109  # it is an answer, no error
+    async def wait_async(self, run_id: str, timeout: float) -> bool: ...  # noqa: ASYNC109  # a timeout is a result, not an error
 
 
 @failsafe
-def wait_until_readable(recorder: WrittenRuns | None, run_id: str) -> None:
-    if recorder is not None and run_id and recorder.well:
-        recorder.wait(run_id, LOOP_WAIT_SECONDS if _is_on_loop() else WAIT_SECONDS)
+def wait_until_readable(recorder: WaitableRecorder | None, run_id: str) -> None:
+    """Block until the run is written, or the timeout passes. Returns at once if the recorder is unhealthy. Never raises."""
+    if recorder is not None and run_id and recorder.is_healthy:
+        recorder.wait(run_id, EVENT_LOOP_WAIT_TIMEOUT if _is_on_event_loop() else WAIT_TIMEOUT)
 
 
-async def wait_until_readable_async(recorder: WrittenRuns | None, run_id: str) -> None:
-    """A cancellation that comes meanwhile is the caller's, and goes on at once."""
+async def wait_until_readable_async(recorder: WaitableRecorder | None, run_id: str) -> None:
+    """Like `wait_until_readable`, without blocking the event loop. A cancellation of the caller is passed on at once."""
     try:
-        if recorder is not None and run_id and recorder.well:
-            await recorder.wait_async(run_id, WAIT_SECONDS)
-    except Exception:  # noqa: BLE001  # telemetry is an edge: the job has ended, and its result is not ours to change
+        if recorder is not None and run_id and recorder.is_healthy:
+            await recorder.wait_async(run_id, WAIT_TIMEOUT)
+    except Exception:  # noqa: BLE001  # the edge: the job has ended, and an error of the telemetry must not replace its result
         _log.warning("A job's row could not be waited for.", exc_info=True)
 
 
-def _is_on_loop() -> bool:
+def _is_on_event_loop() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:

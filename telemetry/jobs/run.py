@@ -1,4 +1,4 @@
-"""A job run: the value that a span with the attribute `job.name` is turned into, at the door, by pure functions."""
+"""`JobRun`: the value that a span with the attribute `job.name` is turned into, by pure functions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -11,14 +11,14 @@ from opentelemetry.trace import StatusCode, format_span_id, format_trace_id
 from telemetry import semconv
 from telemetry.jobs.outcome import MAX_ERROR_LENGTH, status_of
 from telemetry.jobs.run_profile import EMPTY_PROFILE, RunProfile
-from telemetry.json_safe import Json, loads, text_of, without_surrogates
+from telemetry.json_safe import Json, loads, to_text, without_surrogates
 from telemetry.redaction.policy import redact, redact_value
 
 MAX_NAME_LENGTH: Final = 100
 MAX_WORKER_LENGTH: Final = 255
 MAX_CHILD_LENGTH: Final = 255
-_LONGEST: Final = 10 * 366 * 86_400  # seconds that a run may have; what says more says nothing
-SPAN_NAME: Final = "job "  # and the job's name
+_MAX_RUNTIME_SECONDS: Final = 10 * 366 * 86_400  # ten years; a longer `job.max_runtime_seconds` is ignored
+SPAN_NAME: Final = "job "  # followed by the name of the job
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _OUTCOMES_BY_STATUS: Final = {
     semconv.STATUS_SUCCESS: semconv.OUTCOME_SUCCESS,
@@ -27,12 +27,12 @@ _OUTCOMES_BY_STATUS: Final = {
 
 
 class UnwritableRunError(Exception):
-    """The database is well and refuses what the runs hold: trying again does not help, leaving one out does."""
+    """The database is healthy, but rejects the values of a run. Retrying the batch does not help; leaving that run out does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRun:
-    """`run_id` is the span's identity: 32 hexadecimal digits of the trace and 16 of the span."""
+    """A run that has started or ended. `run_id` is the trace id (32 hexadecimal digits) followed by the span id (16)."""
 
     run_id: str
     job_name: str
@@ -55,8 +55,8 @@ class JobRun:
     first_error: str | None = None
 
     @classmethod
-    def started(cls, span: ReadableSpan, worker: str) -> Self | None:
-        """The run of a span that begins; None for a span that is no job."""
+    def from_started_span(cls, span: ReadableSpan, worker: str) -> Self | None:
+        """The running run of a span that has started; None if the span is not a job."""
         context, attributes = span.get_span_context(), span.attributes
         name = attributes.get(semconv.JOB_NAME) if attributes else None
         if name is None or context is None:
@@ -65,7 +65,7 @@ class JobRun:
         started_at = _timestamp(span.start_time)
         return cls(
             run_id=trace_id + span_id,
-            job_name=_job_name(text_of(name), span.name),
+            job_name=_job_name(to_text(name), span.name),
             status=semconv.STATUS_RUNNING,
             started_at=started_at,
             trace_id=trace_id,
@@ -74,13 +74,13 @@ class JobRun:
             heartbeat_at=started_at,
             metadata=redact_value(loads(_attribute(span, semconv.JOB_METADATA))),
             scheduled_for=_parsed_timestamp(_attribute(span, semconv.JOB_SCHEDULED_FOR)),
-            deadline_at=_later(started_at, _attribute(span, semconv.JOB_MAX_RUNTIME)),
+            deadline_at=_deadline(started_at, _attribute(span, semconv.JOB_MAX_RUNTIME)),
         )
 
     @classmethod
-    def from_span(cls, span: ReadableSpan, worker: str, inside: RunProfile = EMPTY_PROFILE) -> Self | None:
-        """The run of a span that has ended; None for a span that is no job."""
-        run = cls.started(span, worker)
+    def from_span(cls, span: ReadableSpan, worker: str, profile: RunProfile = EMPTY_PROFILE) -> Self | None:
+        """The finished run of a span that has ended; None if the span is not a job."""
+        run = cls.from_started_span(span, worker)
         if run is None:
             return None
         outcome, finished_at = _outcome(span), max(run.started_at, _timestamp(span.end_time))
@@ -91,11 +91,11 @@ class JobRun:
             finished_at=finished_at,
             heartbeat_at=finished_at,
             duration_seconds=(finished_at - run.started_at).total_seconds(),
-            error_message=None if outcome == semconv.OUTCOME_SUCCESS else _error(span),
+            error_message=None if outcome == semconv.OUTCOME_SUCCESS else _error_message(span),
             overdue_at=run.deadline_at if run.deadline_at is not None and finished_at > run.deadline_at else None,
-            slowest_child=_cut(inside.slowest),
-            slowest_child_seconds=inside.slowest_seconds,
-            first_error=_cut(inside.first_error),
+            slowest_child=_child_name(profile.slowest),
+            slowest_child_seconds=profile.slowest_seconds,
+            first_error=_child_name(profile.first_error),
         )
 
 
@@ -104,9 +104,9 @@ def _attribute(span: ReadableSpan, name: str) -> object:
 
 
 def _job_name(name: str, span_name: str) -> str:
-    """A limit on the length of attributes cuts the name, but not the span's, which `monitor_job` makes of it."""
-    rest = span_name.removeprefix(SPAN_NAME + name)
-    whole = name + rest if rest != span_name and not rest[:1].isspace() else name
+    """The whole name of the job. A length limit may have cut the attribute, but not the name of the span, which contains it."""
+    suffix = span_name.removeprefix(SPAN_NAME + name)
+    whole = name + suffix if suffix != span_name and not suffix[:1].isspace() else name
     return without_surrogates(redact(whole))[:MAX_NAME_LENGTH]
 
 
@@ -114,51 +114,54 @@ def _timestamp(nanoseconds: int | None) -> datetime:
     return _EPOCH + timedelta(microseconds=(nanoseconds or 0) // 1000)
 
 
-def _cut(name: str | None) -> str | None:
+def _child_name(name: str | None) -> str | None:
     return None if name is None else without_surrogates(redact(name))[:MAX_CHILD_LENGTH]
 
 
-def _later(moment: datetime, seconds: object) -> datetime | None:
-    if not isinstance(seconds, int | float) or not 0 < seconds <= _LONGEST:
+def _deadline(timestamp: datetime, seconds: object) -> datetime | None:
+    if not isinstance(seconds, int | float) or not 0 < seconds <= _MAX_RUNTIME_SECONDS:
         return None
-    return moment + timedelta(seconds=seconds)
+    return timestamp + timedelta(seconds=seconds)
 
 
 def _parsed_timestamp(text: object) -> datetime | None:
     if not isinstance(text, str):
         return None
     try:
-        moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        timestamp = datetime.fromisoformat(text)
+        return timestamp.replace(tzinfo=UTC) if timestamp.tzinfo is None else timestamp.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
 def _outcome(span: ReadableSpan) -> str:
-    """What the attributes say, or else the span's own status."""
-    if outcome := _known(_attribute(span, semconv.JOB_OUTCOME), semconv.OUTCOMES):
+    """The outcome in the attributes; without one, by the status of the span."""
+    if outcome := _match_word(_attribute(span, semconv.JOB_OUTCOME), semconv.OUTCOMES):
         return outcome
-    if status := _known(_attribute(span, semconv.JOB_STATUS), _OUTCOMES_BY_STATUS):
+    if status := _match_word(_attribute(span, semconv.JOB_STATUS), _OUTCOMES_BY_STATUS):
         return _OUTCOMES_BY_STATUS[status]
     return semconv.OUTCOME_ERROR if span.status.status_code is StatusCode.ERROR else semconv.OUTCOME_SUCCESS
 
 
-def _known(said: object, words: Iterable[str]) -> str | None:
-    """The word of a closed set, also when a limit on the length of attributes has cut it."""
-    return next((word for word in words if isinstance(said, str) and said and word.startswith(said)), None)
+def _match_word(value: object, words: Iterable[str]) -> str | None:
+    """The word that starts with this value: a length limit may have cut the attribute. None if there is no such word."""
+    return next((word for word in words if isinstance(value, str) and value and word.startswith(value)), None)
 
 
-def _error(span: ReadableSpan) -> str | None:
-    """`job.error`, or else the last exception's message, or else the status's description, which is never cut."""
-    description, said = span.status.description, _attribute(span, semconv.JOB_ERROR)
-    if isinstance(said, str) and not (description or "").startswith(said):
-        return without_surrogates(redact(said))[:MAX_ERROR_LENGTH]
-    text = description if said is not None else _exception(span) or description
+def _error_message(span: ReadableSpan) -> str | None:
+    """`job.error`, else the message of the last exception, else the description of the status.
+
+    A length limit may cut the attribute, but never the description; if that continues the attribute, it is used instead.
+    """
+    description, value = span.status.description, _attribute(span, semconv.JOB_ERROR)
+    if isinstance(value, str) and not (description or "").startswith(value):
+        return without_surrogates(redact(value))[:MAX_ERROR_LENGTH]
+    text = description if value is not None else _exception_message(span) or description
     return without_surrogates(redact(text))[:MAX_ERROR_LENGTH] if text else None
 
 
-def _exception(span: ReadableSpan) -> str | None:
+def _exception_message(span: ReadableSpan) -> str | None:
     events = [event.attributes for event in span.events if event.name == "exception" and event.attributes]
     if not events:
         return None
-    return text_of(events[-1].get("exception.message") or events[-1].get("exception.type", ""))
+    return to_text(events[-1].get("exception.message") or events[-1].get("exception.type", ""))

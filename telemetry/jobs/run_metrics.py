@@ -1,4 +1,4 @@
-"""Counting: the metrics of runs, made from their spans, whoever started these."""
+"""The metrics of job runs: active runs, ended runs by status, durations, and the times of the last success and failure."""
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import NonRecordingSpan, set_span_in_context
@@ -10,42 +10,48 @@ from telemetry.jobs.run import JobRun
 
 
 class RunMetrics:
-    """Each step of it may fail, and neither the run nor the other steps notice."""
+    """Records the metrics of runs. Every step is fail-safe: an error in one affects neither the run nor the other steps."""
 
     def __init__(self, instruments: Instruments) -> None:
         self._instruments = instruments
 
     @failsafe
-    def begun(self, run: JobRun) -> None:
+    def run_started(self, run: JobRun) -> None:
         self._instruments.job_active.add(1, {semconv.JOB_NAME: run.job_name})
 
-    def ended(self, run: JobRun, span: ReadableSpan, *, was_counted: bool) -> None:
-        """`was_counted` is whether it was told that the run began."""
+    def run_ended(self, run: JobRun, span: ReadableSpan, *, was_counted: bool) -> None:
+        """Record the end of a run.
+
+        Args:
+            run: the ended run.
+            span: its span.
+            was_counted: whether `run_started` was called for it.
+        """
         labels = {semconv.JOB_NAME: run.job_name}
         if was_counted:
-            self._leave(labels)
-        self._count(run, labels)
-        self._measure(span, labels)
-        self._remember(run, span, labels)
+            self._decrement_active(labels)
+        self._count_run(run, labels)
+        self._record_duration(span, labels)
+        self._set_last_end(run, span, labels)
 
     @failsafe
-    def _leave(self, labels: dict[str, str]) -> None:
+    def _decrement_active(self, labels: dict[str, str]) -> None:
         self._instruments.job_active.add(-1, labels)
 
     @failsafe
-    def _count(self, run: JobRun, labels: dict[str, str]) -> None:
+    def _count_run(self, run: JobRun, labels: dict[str, str]) -> None:
         self._instruments.job_runs.add(1, {**labels, semconv.JOB_STATUS: run.status})
 
     @failsafe
-    def _measure(self, span: ReadableSpan, labels: dict[str, str]) -> None:
-        """In the context of the span: an exemplar names its trace."""
+    def _record_duration(self, span: ReadableSpan, labels: dict[str, str]) -> None:
+        """Record it in the context of the span, so that an exemplar refers to its trace."""
         seconds = max(0, (span.end_time or 0) - (span.start_time or 0)) / 1e9
         context = span.get_span_context()
-        around = None if context is None else set_span_in_context(NonRecordingSpan(context))
-        self._instruments.job_duration.record(seconds, labels, around)
+        span_context = None if context is None else set_span_in_context(NonRecordingSpan(context))
+        self._instruments.job_duration.record(seconds, labels, span_context)
 
     @failsafe
-    def _remember(self, run: JobRun, span: ReadableSpan, labels: dict[str, str]) -> None:
+    def _set_last_end(self, run: JobRun, span: ReadableSpan, labels: dict[str, str]) -> None:
         succeeded = run.status == semconv.STATUS_SUCCESS
         last = self._instruments.job_last_success if succeeded else self._instruments.job_last_failure
         last.set((span.end_time or 0) / 1e9, labels)

@@ -1,7 +1,7 @@
-"""RunProfile: what happened in a run, as its spans tell it: what took the time, and what failed first.
+"""Profiles a run by its child spans: which name took the most time, and which span failed first.
 
-Of each span that ends in a run its own time counts, without that of the spans in it; spans of the same name count together, since a
-query that is made 4,000 times takes the time just as one that is slow. A run in a run is one such span, with all of its time.
+A span counts with its self time, without its children. Spans of one name count together: 4,000 quick queries take as
+much time as one slow query. A run inside a run counts as one span with its whole duration.
 """
 
 import threading
@@ -12,16 +12,16 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext, StatusCode
 
 from telemetry import semconv
-from telemetry.jobs.query_summary import name_of
+from telemetry.jobs.query_summary import display_name
 
 MAX_OPEN_SPANS: Final = 10_000
 MAX_SPAN_NAMES: Final = 200
-"""Of spans that are open in runs, in the process; of names in a run. What is beyond that is left out."""
+"""Limits of the spans that are open inside runs in this process, and of the names per run. Further ones are ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunProfile:
-    """`slowest_seconds` is the sum of spans that may have gone on at once, and so may be longer than the run."""
+    """`slowest_seconds` sums spans that may have run concurrently, so it may exceed the duration of the run."""
 
     slowest: str | None = None
     slowest_seconds: float | None = None
@@ -42,7 +42,7 @@ class _OpenRun:
         if name in self.nanoseconds or len(self.nanoseconds) < MAX_SPAN_NAMES:
             self.nanoseconds[name] = self.nanoseconds.get(name, 0) + nanoseconds
 
-    def told(self) -> RunProfile:
+    def profile(self) -> RunProfile:
         if not self.nanoseconds:
             return EMPTY_PROFILE
         name, nanoseconds = max(self.nanoseconds.items(), key=lambda each: each[1])
@@ -51,7 +51,7 @@ class _OpenRun:
 
 @dataclass(slots=True)
 class _OpenSpan:
-    """An open span: the run that it is in, and its parent. A job's own has a run of its own as well."""
+    """An open span: the run that contains it, and its parent. The span of a job also has its own run."""
 
     run: _OpenRun | None
     parent: "_OpenSpan | None"
@@ -60,16 +60,17 @@ class _OpenSpan:
 
 
 class RunProfiler:
-    """Told of each span that begins and ends; knows those that are in a run. A span is told apart by its id."""
+    """Sees the start and end of every span, and keeps those inside runs by their span id."""
 
     def __init__(self) -> None:
         self._open: dict[int, _OpenSpan] = {}
 
     def has(self, context: SpanContext) -> bool:
-        """Whether this span is a run, or in one."""
+        """Whether this span is the span of an open run, or inside one."""
         return context.span_id in self._open
 
-    def begin(self, span: ReadableSpan, *, is_job: bool) -> None:
+    def on_start(self, span: ReadableSpan, *, is_job: bool) -> None:
+        """Track a span that has started, if it is a job or inside one."""
         parent = self._open.get(span.parent.span_id) if span.parent is not None else None
         if parent is None and not is_job:
             return
@@ -82,34 +83,34 @@ class RunProfiler:
             if run is not None:
                 run.open.add(context.span_id)
 
-    def end(self, span: ReadableSpan) -> RunProfile:
-        """What happened inside the run, when it is one."""
+    def on_end(self, span: ReadableSpan) -> RunProfile:
+        """Count a span that has ended. Returns the profile of the run if it was a job, else an empty one."""
         context = span.get_span_context()
         ended = None if context is None else self._open.pop(context.span_id, None)
         if context is None or ended is None:
             return EMPTY_PROFILE
         if ended.run is not None:
             ended.run.open.discard(context.span_id)
-            self._count(span, ended, ended.run)
-        return EMPTY_PROFILE if ended.own_run is None else self._close(ended.own_run)
+            self._add_span(span, ended, ended.run)
+        return EMPTY_PROFILE if ended.own_run is None else self._close_run(ended.own_run)
 
-    def _count(self, span: ReadableSpan, ended: _OpenSpan, run: _OpenRun) -> None:
-        name, nanoseconds = name_of(span), max(0, (span.end_time or 0) - (span.start_time or 0))
+    def _add_span(self, span: ReadableSpan, ended: _OpenSpan, run: _OpenRun) -> None:
+        name, nanoseconds = display_name(span), max(0, (span.end_time or 0) - (span.start_time or 0))
         with run.lock:
             if ended.parent is not None:
                 ended.parent.children += nanoseconds
             run.add(name, nanoseconds if ended.own_run is not None else max(0, nanoseconds - ended.children))
             if run.first_error is None and span.status.status_code is StatusCode.ERROR:
-                run.first_error = f"{name} {_why(span)}".rstrip()
+                run.first_error = f"{name} {_error_code(span)}".rstrip()
 
-    def _close(self, run: _OpenRun) -> RunProfile:
-        """What is still open in it is forgotten: it may never end."""
+    def _close_run(self, run: _OpenRun) -> RunProfile:
+        """Forget the spans that are still open in the run (they may never end), and return its profile."""
         for span_id in tuple(run.open):
             self._open.pop(span_id, None)
         with run.lock:
-            return run.told()
+            return run.profile()
 
 
-def _why(span: ReadableSpan) -> str:
+def _error_code(span: ReadableSpan) -> str:
     attributes = span.attributes or {}
     return str(attributes.get(semconv.HTTP_STATUS_CODE) or attributes.get(semconv.ERROR_TYPE) or "")

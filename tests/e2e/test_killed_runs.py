@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import Engine
 
-from tests.support.crash_worker import Account, Labour, kill
+from tests.support.crash_worker import CrashWorkers, RunComparison, kill
 from tests.support.processes import Programs, eventually
 
 _log = logging.getLogger(__name__)
@@ -29,26 +29,26 @@ def programs(tmp_path: Path) -> Iterator[Programs]:
 @pytest.mark.timeout(400)
 def test_of_five_hundred_runs_that_are_killed_each_is_known_and_none_is_misreported(engine: Engine, programs: Programs):
     here = str(programs.home / "here")
-    labour = Labour(programs, engine)
-    steady = labour.begin(threads=2, longest=0.5, DATA_DIR=str(programs.home / "elsewhere"))
-    killer = labour.begin(threads=30, kills=KILLS, DATA_DIR=here)
+    workers = CrashWorkers(programs, engine)
+    steady = workers.start(threads=2, longest=0.5, DATA_DIR=str(programs.home / "elsewhere"))
+    killer = workers.start(threads=30, kills=KILLS, DATA_DIR=here)
     assert killer.exit_code(within=180) == 0, killer.said()
-    last_kill, dead = time.monotonic(), labour.account().killed
+    last_kill, dead = time.monotonic(), workers.compare_runs().killed
     assert len(dead) >= KILLED
 
-    survivor = labour.begin(threads=1, shortest=300, DATA_DIR=here)
+    survivor = workers.start(threads=1, shortest=300, DATA_DIR=here)
 
-    def settled() -> Account | None:
+    def settled() -> RunComparison | None:
         """The two that live begin runs all the time: of the newest the row may just not be there yet."""
-        account = labour.account()
-        return None if account.running & dead or account.without_a_row else account
+        comparison = workers.compare_runs()
+        return None if comparison.running & dead or comparison.without_a_row else comparison
 
-    account = eventually(settled, WITHIN)
+    comparison = eventually(settled, WITHIN)
     assert time.monotonic() - last_kill < WITHIN
     assert (steady.process.poll(), survivor.process.poll()) == (None, None)
-    assert account.wrong == {}
-    assert account.outcomes()["lost"] >= KILLED // 2
-    _log.info("%d kills, %d runs, %d killed: %s", KILLS, len(account.begun), len(dead), account.outcomes())
+    assert comparison.mismatched == {}
+    assert comparison.outcomes()["lost"] >= KILLED // 2
+    _log.info("%d kills, %d runs, %d killed: %s", KILLS, len(comparison.started), len(dead), comparison.outcomes())
     _log.info("settled after %.1f s", time.monotonic() - last_kill)
 
 
@@ -56,22 +56,22 @@ def test_of_five_hundred_runs_that_are_killed_each_is_known_and_none_is_misrepor
 def test_a_machine_that_is_stopped_loses_nothing_and_one_that_is_gone_with_its_disk_loses_its_runs_within_a_minute(
     postgres_engine: Engine, programs: Programs
 ):
-    labour = Labour(programs, postgres_engine)
-    lasting = labour.begin(threads=3, shortest=250, DATA_DIR=str(programs.home / "here"))
-    victim = labour.begin(threads=5, shortest=250, DATA_DIR=str(programs.home / "there"))
-    eventually(lambda: len(labour.account().rows) == 8)
+    workers = CrashWorkers(programs, postgres_engine)
+    lasting = workers.start(threads=3, shortest=250, DATA_DIR=str(programs.home / "here"))
+    victim = workers.start(threads=5, shortest=250, DATA_DIR=str(programs.home / "there"))
+    eventually(lambda: len(workers.compare_runs().rows) == 8)
     time.sleep(52)  # who listens has done so for long enough to judge
     lasting.tell(signal.SIGSTOP)
     time.sleep(40)  # less than it takes to be lost
     lasting.tell(signal.SIGCONT)
     time.sleep(10)
-    assert labour.account().outcomes() == {None: 8}
+    assert workers.compare_runs().outcomes() == {None: 8}
 
     kill(victim)
     shutil.rmtree(programs.home / "there")
     killed = time.monotonic()
 
-    eventually(lambda: labour.account().outcomes()["lost"] == 5, WITHIN)
+    eventually(lambda: workers.compare_runs().outcomes()["lost"] == 5, WITHIN)
 
     assert time.monotonic() - killed < WITHIN
-    assert len(labour.account().running) == 3
+    assert len(workers.compare_runs().running) == 3

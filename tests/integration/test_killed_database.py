@@ -7,7 +7,7 @@ import pytest
 
 from service.database import migrations
 from telemetry.database import create_engine
-from tests.support.crash_worker import Account, Labour
+from tests.support.crash_worker import CrashWorkers, RunComparison
 from tests.support.killable_postgres import mortal_postgres
 from tests.support.processes import Programs
 
@@ -21,8 +21,8 @@ def test_every_run_is_there_once_with_its_outcome_though_the_database_was_killed
     with mortal_postgres() as postgres:
         engine = create_engine(postgres.url)
         migrations.migrate(engine)
-        labour = Labour(programs, engine, DATA_DIR=str(programs.home / "var"))
-        working = labour.begin(threads=10, shortest=0.3, longest=0.7)  # twenty a second
+        workers = CrashWorkers(programs, engine, DATA_DIR=str(programs.home / "var"))
+        working = workers.start(threads=10, shortest=0.3, longest=0.7)  # twenty a second
 
         time.sleep(before)
         postgres.kill()
@@ -32,10 +32,10 @@ def test_every_run_is_there_once_with_its_outcome_though_the_database_was_killed
         working.tell(signal.SIGTERM)
 
         assert working.exit_code() == 0, working.said()
-        account: Account = labour.account()
+        comparison: RunComparison = workers.compare_runs()
         engine.dispose()
-    assert len(account.begun) > 15 * (before + away + after)
-    assert account.killed == account.without_a_row == account.running == set()
-    assert account.wrong == {}
-    assert account.rows.keys() == account.begun
+    assert len(comparison.started) > 15 * (before + away + after)
+    assert comparison.killed == comparison.without_a_row == comparison.running == set()
+    assert comparison.mismatched == {}
+    assert comparison.rows.keys() == comparison.started
     assert "Traceback" not in working.said()

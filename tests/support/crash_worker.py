@@ -1,8 +1,8 @@
-"""Labour: a process that does nothing but run jobs, and says of each when its body begins and when its caller has the result.
+"""A worker process for crash tests: it only runs jobs, and logs when each body starts and when its caller gets the result.
 
-What it says is the system's at once, and so outlives it: whoever kills it knows what has to be in the table.
-And a killer: a process that forks such processes one after the other, and kills each with -9 at a random moment.
-Nothing has to be imported anew for it, so there are many kills a minute on a slow machine too.
+The log is in the page cache at once and so survives the process: after a kill, the test knows what the table must contain.
+There is also a killer: a process that forks such workers one after the other, and kills each with SIGKILL at a random time.
+Forks import nothing again, so many kills per minute are possible even on a slow machine.
 """
 
 import signal
@@ -23,33 +23,33 @@ import os, random, signal, sys, threading, time
 import telemetry
 from telemetry.jobs import monitor_job
 
-said = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+log_file = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 threads, shortest, longest = int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
 
 
-def say(what, run_id):
-    os.write(said, f"{what} {run_id}\\n".encode())
+def log(event, run_id):
+    os.write(log_file, f"{event} {run_id}\\n".encode())
 
 
 def work():
     while not stop.is_set():
         error = None
         try:
-            with monitor_job("labour") as run:
-                say("begun", run.run_id)
+            with monitor_job("crash_test") as run:
+                log("started", run.run_id)
                 time.sleep(random.uniform(shortest, max(shortest, longest)))
                 if random.random() < 0.3:
                     error = ValueError("no")
                     raise error
         except Exception as raised:
             if raised is not error:
-                say("another", run.run_id)
-            say("failed", run.run_id)
+                log("another", run.run_id)
+            log("failed", run.run_id)
         else:
-            say("done", run.run_id)
+            log("done", run.run_id)
 
 
-def labour():
+def run_worker():
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     telemetry.start()
     workers = [threading.Thread(target=work, daemon=True) for _ in range(threads)]
@@ -61,13 +61,13 @@ def labour():
     telemetry.shutdown()
 
 
-def kill_one_after_the_other(kills):
+def kill_workers(kills):
     victims = []
     for number in range(kills + 1):
         if number < kills:
             victims.append(os.fork())
             if not victims[-1]:
-                labour()
+                run_worker()
                 os._exit(0)
         while len(victims) > (number < kills):  # one that is begun beside one that is killed
             time.sleep(random.uniform(0.3, 1.2))
@@ -78,16 +78,16 @@ def kill_one_after_the_other(kills):
 
 stop = threading.Event()
 kills = int(sys.argv[5])
-kill_one_after_the_other(kills) if kills else labour()
+kill_workers(kills) if kills else run_worker()
 """
 _OUTCOMES: Final = {"done": "success", "failed": "error", "another": "another"}
 
 
 @dataclass(frozen=True)
-class Account:
-    """What the processes said of their runs, against what the table says of them."""
+class RunComparison:
+    """The runs as the processes logged them, compared with the rows of the table."""
 
-    begun: set[str]
+    started: set[str]
     returned: dict[str, str]
     rows: dict[str, tuple[str, str | None]]
 
@@ -97,16 +97,16 @@ class Account:
 
     @property
     def killed(self) -> set[str]:
-        """Begun, and nobody had their result."""
-        return self.begun - self.returned.keys()
+        """Started, and their callers never got a result."""
+        return self.started - self.returned.keys()
 
     @property
     def without_a_row(self) -> set[str]:
-        return self.begun - self.rows.keys()
+        return self.started - self.rows.keys()
 
     @property
-    def wrong(self) -> dict[str, tuple[str, tuple[str, str | None] | None]]:
-        """Whose caller had a result, and whose row says another."""
+    def mismatched(self) -> dict[str, tuple[str, tuple[str, str | None] | None]]:
+        """Runs whose row differs from the result that their caller got: run id to both."""
         return {
             run_id: (outcome, self.rows.get(run_id))
             for run_id, outcome in self.returned.items()
@@ -117,24 +117,24 @@ class Account:
         return Counter(outcome for _, outcome in self.rows.values())
 
 
-class Labour:
+class CrashWorkers:
     def __init__(self, programs: Programs, engine: Engine, **environment: str) -> None:
         self._programs, self._engine = programs, engine
-        self._source = programs.write("labour.py", SOURCE)
-        self._said = programs.home / "said"
+        self._source = programs.write("crash_worker.py", SOURCE)
+        self._log = programs.home / "runs.log"
         self._environment = {"DATABASE_URL": engine.url.render_as_string(hide_password=False), **environment}
 
-    def begin(
+    def start(
         self, threads: int = 10, shortest: float = 0.0, longest: float = 0.3, *, kills: int = 0, **environment: str
     ) -> Program:
-        """A process with so many jobs at a time, each of so many seconds; or one that kills so many of these, and ends.
+        """Start a process with this many concurrent jobs of this duration in seconds; with `kills`, a killer of such processes.
 
-        Returns when the first has begun.
+        Returns when the first job has started.
         """
         before = len(self._lines())
         program = self._programs.start(
             str(self._source),
-            str(self._said),
+            str(self._log),
             *map(str, (threads, shortest, longest, kills)),
             **{**self._environment, **environment},
         )
@@ -142,20 +142,22 @@ class Labour:
         assert program.process.poll() is None, program.said()
         return program
 
-    def account(self) -> Account:
+    def compare_runs(self) -> RunComparison:
         said = [line.split() for line in self._lines()]
         with transaction(self._engine) as session:
             row = JobRunRow
-            rows = session.execute(select(row.run_id, row.status, row.outcome).where(row.job_name == "labour")).all()
-        return Account(
-            {run_id for what, run_id in said if what == "begun"},
-            {run_id: _OUTCOMES[what] for what, run_id in said if what != "begun"},
+            rows = session.execute(
+                select(row.run_id, row.status, row.outcome).where(row.job_name == "crash_test")
+            ).all()
+        return RunComparison(
+            {run_id for what, run_id in said if what == "started"},
+            {run_id: _OUTCOMES[what] for what, run_id in said if what != "started"},
             {run_id: (status, outcome) for run_id, status, outcome in rows},
         )
 
     def _lines(self) -> list[str]:
-        """The whole ones."""
-        return self._said.read_text().splitlines() if self._said.exists() else []
+        """The lines of the log."""
+        return self._log.read_text().splitlines() if self._log.exists() else []
 
 
 def kill(program: Program) -> None:

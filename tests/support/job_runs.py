@@ -1,4 +1,4 @@
-"""Runs: values as a span would give them, told apart by a number."""
+"""Job runs for tests: values as spans would produce them, distinguished by a number."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

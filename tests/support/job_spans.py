@@ -1,4 +1,4 @@
-"""Job spans: a processor of them, with what it needs, for a test that wants the runs."""
+"""A span processor for tests that hands the runs of jobs to a function."""
 
 from collections.abc import Callable
 
@@ -15,8 +15,8 @@ def processor_into(
     record: Callable[[JobRun], None],
     *,
     instruments: Instruments | None = None,
-    insides: RunProfiler | None = None,
+    profiler: RunProfiler | None = None,
     worker: str | None = None,
 ) -> JobSpanProcessor:
     instruments = instruments or Instruments.create(MeterProvider(shutdown_on_exit=False).get_meter("tests"))
-    return JobSpanProcessor(record, RunMetrics(instruments), insides or RunProfiler(), worker)
+    return JobSpanProcessor(record, RunMetrics(instruments), profiler or RunProfiler(), worker)

@@ -35,9 +35,9 @@ class DatabaseDownRule:
         return not wrong
 
     def _wrong(self) -> str:
-        landing = self._pings.board().landing
-        wait([landing], PING_TIMEOUT)
-        if not landing.done():
+        future = self._pings.call().future
+        wait([future], PING_TIMEOUT)
+        if not future.done():
             return f"no answer within {PING_TIMEOUT:.0f} s"
-        error = landing.exception()
+        error = future.exception()
         return "" if error is None else safe_text(error)

@@ -82,7 +82,7 @@ def summary(streak: FailureStreak, failures: list[Failure]) -> str:
 
 def facts(streak: FailureStreak, failures: list[Failure]) -> dict[str, str]:
     last = failures[-1]
-    more = "or more " if streak.is_longer else ""
+    more = "or more " if streak.is_truncated else ""
     return {
         "Failures": f"{len(failures)} {more}in a row, since {format_timestamp(failures[0].ended_at.timestamp())}",
         **({"First failed": last.first_error} if last.first_error else {}),

@@ -50,4 +50,4 @@ def _measured(resources: SystemResources, thresholds: Thresholds) -> Iterator[tu
         yield f"disk:{path}", f"Disk space of {path}", disk.space, thresholds.disk
         if disk.inodes is not None:
             yield f"inodes:{path}", f"Disk inodes of {path}", disk.inodes, thresholds.disk
-    yield "memory", "Memory", resources.usage_of_memory(), thresholds.memory
+    yield "memory", "Memory", resources.memory_usage(), thresholds.memory

@@ -1,7 +1,8 @@
-"""Heartbeat: the runs of this process say that they are alive; of those that have long said nothing, it is decided that they are not.
+"""Renews the heartbeats of this process's runs, and marks runs of dead processes as lost.
 
-A run is silent for `SILENCE` by the clock of the database before it counts as lost, and whoever decides that has itself been able
-to listen all that time: after an outage, or after it was stopped itself, everybody has as long to speak again.
+A run is lost if its heartbeat is older than `STALE_AFTER`, by the clock of the database. Only a process that reached the
+database without interruption for that long may decide so. After an outage, or after a pause of this process, the other
+processes therefore have the same time to renew their heartbeats.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,58 +11,72 @@ from typing import Final
 
 from telemetry.jobs.store.running_runs import LostRun, RunningRuns
 
-BEAT: Final = 5.0  # seconds
-SILENCE: Final = timedelta(seconds=50)
-BREAK: Final = timedelta(seconds=15)
-"""A longer time between two looks is one in which nothing was heard."""
+HEARTBEAT_INTERVAL: Final = 5.0  # seconds
+STALE_AFTER: Final = timedelta(seconds=50)
+MAX_LISTENING_GAP: Final = timedelta(seconds=15)
+"""A longer time between two successful rounds interrupts the listening window."""
 
 
 class ListeningWindow:
-    """For how long somebody has listened without a break, by the clock that is given."""
+    """Measures for how long this process has reached the database without interruption."""
 
     def __init__(self) -> None:
         self._since: datetime | None = None
         self._last: datetime | None = None
 
-    def look(self, now: datetime) -> timedelta:
-        if self._since is None or self._last is None or not timedelta(0) <= now - self._last <= BREAK:
+    def extend(self, now: datetime) -> timedelta:
+        """Note that the database was reached at this time. Returns how long the window is now.
+
+        The window starts anew after a gap of more than `MAX_LISTENING_GAP`, and when the clock was set back.
+        """
+        if self._since is None or self._last is None or not timedelta(0) <= now - self._last <= MAX_LISTENING_GAP:
             self._since = now
         self._last = now
         return now - self._since
 
-    def interrupt(self) -> None:
+    def reset(self) -> None:
+        """Note that the database was not reached: the next `extend` starts a new window."""
         self._last = None
 
 
 class Heartbeat:
-    """`own` gives the ids of the runs of this process that are open, `others` those of its neighbours that are there."""
+    """One round of heartbeats for all running runs of this process.
 
-    def __init__(self, alive: RunningRuns, own: Callable[[], list[str]], others: Callable[[], Iterable[str]]) -> None:
-        self._alive = alive
-        self._own = own
-        self._others = others
-        self._vigil = ListeningWindow()
+    Args of the constructor: `own_runs` returns the ids of the open runs of this process, `other_runs` those of other living
+    processes on this machine, as their spools show them.
+    """
 
-    def go(self) -> list[LostRun]:
-        """Returns the runs of which this has decided that they are lost.
+    def __init__(
+        self, running_runs: RunningRuns, own_runs: Callable[[], list[str]], other_runs: Callable[[], Iterable[str]]
+    ) -> None:
+        self._running_runs = running_runs
+        self._own_runs = own_runs
+        self._other_runs = other_runs
+        self._window = ListeningWindow()
+
+    def run_once(self) -> list[LostRun]:
+        """Renew the heartbeats and mark stale runs of dead processes as lost.
+
+        Returns:
+            The runs that this call marked as lost.
 
         Raises:
-            Exception: the database is away.
+            Exception: the database is unavailable.
         """
         try:
-            own = self._own()
-            self._alive.beat(own)
-            now = self._alive.now()
-            if self._vigil.look(now) < SILENCE:
+            own_runs = self._own_runs()
+            self._running_runs.heartbeat(own_runs)
+            now = self._running_runs.now()
+            if self._window.extend(now) < STALE_AFTER:
                 return []
-            return self._judge(now - SILENCE)
+            return self._mark_stale_lost(now - STALE_AFTER)
         except BaseException:
-            self._vigil.interrupt()
+            self._window.reset()
             raise
 
-    def _judge(self, before: datetime) -> list[LostRun]:
-        silent = self._alive.silent(before)
-        if not silent:
+    def _mark_stale_lost(self, before: datetime) -> list[LostRun]:
+        stale = self._running_runs.stale(before)
+        if not stale:
             return []
-        known = {*self._own(), *self._others()}
-        return self._alive.close([run_id for run_id in silent if run_id not in known], before)
+        known = {*self._own_runs(), *self._other_runs()}
+        return self._running_runs.mark_lost([run_id for run_id in stale if run_id not in known], before)

@@ -1,4 +1,4 @@
-"""Reaper: looks after the rows that say "running": of this process, of those beside it, and of those that are gone."""
+"""The background task that renews heartbeats, recovers spools of dead processes, and reports lost runs."""
 
 import logging
 import os
@@ -10,8 +10,8 @@ from typing import Final
 
 from sqlalchemy import Engine, inspect
 
-from telemetry.jobs.liveness.heartbeat import BEAT, Heartbeat
-from telemetry.jobs.recorder.orphaned_spools import open_runs_of_others
+from telemetry.jobs.liveness.heartbeat import HEARTBEAT_INTERVAL, Heartbeat
+from telemetry.jobs.recorder.orphaned_spools import read_open_runs
 from telemetry.jobs.recorder.recovery import RecoveryCounters, SpoolRecovery
 from telemetry.jobs.store.running_runs import LostRun, RunningRuns
 from telemetry.jobs.store.runs import JobRunRepository
@@ -19,79 +19,88 @@ from telemetry.jobs.store.tables import JobRunRow
 from telemetry.periodic import PeriodicTask
 
 REAP_INTERVAL: Final = 2.0  # seconds
-_WHAT: Final = "Looking after job runs"
-_ABOUT: Final = {"component": "scheduler"}
+_TASK_NAME: Final = "Looking after job runs"
+_LOG_FIELDS: Final = {"component": "scheduler"}
 _log = logging.getLogger(__name__)
 
 
 class Reaper:
-    """Of each run that was lost one process says so, once."""
+    """Runs every `REAP_INTERVAL` seconds in a thread. Exactly one process reports each lost run."""
 
     def __init__(
         self,
         engine: Engine,
         directory: Path,
-        own: Callable[[], list[str]],
-        counts: RecoveryCounters,
+        own_runs: Callable[[], list[str]],
+        counters: RecoveryCounters,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`own` gives the ids of the runs of this process whose end is not in the database."""
+        """Create a reaper that is not started.
+
+        Args:
+            engine: the database of `job_runs`.
+            directory: the spool directory, shared by all processes on this machine.
+            own_runs: returns the ids of this process's runs whose end is not in the database.
+            counters: counts recovered, dropped and lost records.
+            clock: monotonic, in seconds.
+        """
         self._engine = engine
-        self._own = own
-        self._counts = counts
+        self._own_runs = own_runs
+        self._counters = counters
         self._clock = clock
         self._directory = directory
-        self._alive = RunningRuns(engine)
-        self.heir = SpoolRecovery(directory, JobRunRepository(engine), self._alive, counts)
-        self._rounds: PeriodicTask | None = None
+        self._running_runs = RunningRuns(engine)
+        self.recovery = SpoolRecovery(directory, JobRunRepository(engine), self._running_runs, counters)
+        self._task: PeriodicTask | None = None
         self._process = 0
         self._has_table = False
-        self._begin_again()
+        self._reset()
 
     def start(self) -> None:
-        """Once in a process; again in a child after a fork, which has none of its parent's threads."""
+        """Start the thread, once per process; a forked child has none of its parent's threads and starts its own."""
         if self._process != os.getpid():
             self._process = os.getpid()
-            self._begin_again()
-            self._rounds = PeriodicTask(self.look, REAP_INTERVAL, _WHAT)
-            self._rounds.start()
+            self._reset()
+            self._task = PeriodicTask(self.run_once, REAP_INTERVAL, _TASK_NAME)
+            self._task.start()
 
     def stop(self) -> None:
-        rounds = self._rounds
-        if rounds is not None:
-            rounds.stop()
+        """Stop the thread, if there is one, and wait briefly for its round to end."""
+        task = self._task
+        if task is not None:
+            task.stop()
 
-    def _begin_again(self) -> None:
-        self._pulse = Heartbeat(self._alive, self._own, lambda: open_runs_of_others(self._directory))
-        self._due = self._clock()
+    def _reset(self) -> None:
+        self._heartbeat = Heartbeat(self._running_runs, self._own_runs, lambda: read_open_runs(self._directory))
+        self._next_heartbeat = self._clock()
 
-    def look(self) -> None:
-        """One look. Before the table is made there is nothing to look after.
+    def run_once(self) -> None:
+        """Renew heartbeats if they are due, and recover orphaned spools. Does nothing before the table exists.
 
         Raises:
-            Exception: the database is away, or the disk.
+            Exception: the database or the disk is unavailable.
         """
         self._has_table = self._has_table or inspect(self._engine).has_table(JobRunRow.__tablename__)
         if self._has_table:
-            self._beat()
-            self._say(self.heir.inherit(self._may_inherit))
+            self._heartbeat_if_due()
+            self._report_lost(self.recovery.recover(self._should_continue))
 
-    def _beat(self) -> None:
-        if (now := self._clock()) >= self._due:
-            self._say(self._pulse.go())
-            self._due = now + BEAT
+    def _heartbeat_if_due(self) -> None:
+        if (now := self._clock()) >= self._next_heartbeat:
+            self._report_lost(self._heartbeat.run_once())
+            self._next_heartbeat = now + HEARTBEAT_INTERVAL
 
-    def _may_inherit(self) -> bool:
-        """However much is left: the runs of this process are not silent meanwhile."""
-        self._beat()
-        return self._rounds is None or not self._rounds.is_stopping
+    def _should_continue(self) -> bool:
+        """Whether recovery should go on; renews heartbeats between two batches, so that a long recovery makes no run stale."""
+        self._heartbeat_if_due()
+        return self._task is None or not self._task.is_stopping
 
-    def _say(self, lost: Iterable[LostRun]) -> None:
+    def _report_lost(self, lost: Iterable[LostRun]) -> None:
         jobs: dict[str, list[LostRun]] = defaultdict(list)
         for run in lost:
             jobs[run.job_name].append(run)
         for job_name, runs in jobs.items():
             number = "A run" if len(runs) == 1 else f"{len(runs)} runs"
             workers = ", ".join(sorted({run.worker for run in runs}))
-            _log.error("%s of %s lost: %s ended without a word.", number, job_name, workers, extra=_ABOUT)
-            self._counts.lost(job_name, len(runs))
+            _log.error("%s of %s lost: %s ended without a word.", number, job_name, workers, extra=_LOG_FIELDS)
+            self._counters.count_lost(job_name, len(runs))

@@ -1,4 +1,4 @@
-"""Left: what processes that are gone have left in their spools."""
+"""Finds and reads the spools that dead processes left behind."""
 
 import os
 import time
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from telemetry.jobs.recorder.spool import LOCK_SUFFIX, SEGMENT_SUFFIX, take_lock
+from telemetry.jobs.recorder.spool import LOCK_SUFFIX, SEGMENT_SUFFIX, try_lock
 from telemetry.jobs.recorder.spool_codec import decode
 from telemetry.jobs.run import JobRun
 
-_MAX_LINE_BYTES: Final = 2**20  # bytes of a line; a longer one is none
+_MAX_LINE_BYTES: Final = 2**20  # a longer line is unreadable
 
 
 @dataclass(slots=True)
 class OrphanedSpool:
-    """The files of a process that is gone, held by this one until it lets go of them."""
+    """The spool files of a dead process. This process holds their lock until it removes or releases them."""
 
     directory: Path
     id: str
@@ -25,7 +25,11 @@ class OrphanedSpool:
     unreadable: int = 0
 
     def runs(self) -> Iterator[JobRun]:
-        """In the order in which they were kept. Lines that are not whole are counted in `unreadable`."""
+        """Read the runs in the order in which they were appended. Incomplete lines are counted in `unreadable`.
+
+        Raises:
+            OSError: the disk cannot be read.
+        """
         self.unreadable = 0
         for path in _segments(self.directory, self.id):
             for run in _runs(path):
@@ -34,15 +38,15 @@ class OrphanedSpool:
                 else:
                     yield run
 
-    def since(self) -> float:
-        """When its process last wrote to its oldest file, as Unix time; now, when there is none."""
+    def oldest_write_time(self) -> float:
+        """The modification time of the oldest file, as Unix time; the current time if there is no file."""
         for path in _segments(self.directory, self.id):
             with suppress(OSError):
                 return path.stat().st_mtime
         return time.time()
 
     def remove(self) -> None:
-        """The lock last: while it is there, whatever is left is found."""
+        """Delete the files and release the lock. The lock file goes last: until then another process finds the rest."""
         for path in _segments(self.directory, self.id):
             path.unlink(missing_ok=True)
         (self.directory / f"{self.id}{LOCK_SUFFIX}").unlink(missing_ok=True)
@@ -52,35 +56,35 @@ class OrphanedSpool:
         os.close(self.lock)
 
 
-def find_orphaned_spools(directory: Path) -> Iterator[OrphanedSpool]:
-    """Those whose process is gone, each one taken; the caller removes or releases it."""
+def acquire_orphaned_spools(directory: Path) -> Iterator[OrphanedSpool]:
+    """Lock and yield the spools whose process is dead. The caller removes or releases each of them."""
     for path in _locks(directory):
-        lock = take_lock(path)
+        lock = try_lock(path)
         if lock is not None:
             yield OrphanedSpool(directory, path.name.removesuffix(LOCK_SUFFIX), lock)
 
 
-def remove_empty_spools(directory: Path) -> None:
-    """Remove the locks of processes that were killed while they made theirs."""
+def remove_unfinished_locks(directory: Path) -> None:
+    """Delete the lock files of processes that were killed while creating them."""
     for path in _files(directory, ".new"):
-        lock = take_lock(path)
+        lock = try_lock(path)
         if lock is not None:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
             os.close(lock)
 
 
-def open_runs_of_others(directory: Path) -> set[str]:
-    """The ids of the runs that are open in the spools of processes that are there, as far as these say so."""
+def read_open_runs(directory: Path) -> set[str]:
+    """The ids of the runs that are open in any spool of this directory, including those of living processes."""
     found: set[str] = set()
     for path in _locks(directory):
-        begun: set[str] = set()
+        started: set[str] = set()
         for run in (
             run for segment in _segments(directory, path.name.removesuffix(LOCK_SUFFIX)) for run in _runs(segment)
         ):
             if run is not None:
-                (begun.discard if run.finished_at is not None else begun.add)(run.run_id)
-        found |= begun
+                (started.discard if run.finished_at is not None else started.add)(run.run_id)
+        found |= started
     return found
 
 
@@ -101,9 +105,9 @@ def _locks(directory: Path) -> list[Path]:
     return _files(directory, LOCK_SUFFIX)
 
 
-def _files(directory: Path, ending: str) -> list[Path]:
-    """By their names, which are in the order in which they were made."""
+def _files(directory: Path, suffix: str) -> list[Path]:
+    """The files with this suffix by name, which is the order of their creation."""
     try:
-        return sorted(path for path in directory.iterdir() if path.name.endswith(ending))
+        return sorted(path for path in directory.iterdir() if path.name.endswith(suffix))
     except FileNotFoundError:
         return []

@@ -1,4 +1,4 @@
-"""RunQueue: the runs that wait to be written, in their order, and whoever waits for one of them."""
+"""The queue of runs that are not written yet, in memory and in the spool, and the callers that wait for one of them."""
 
 import asyncio
 import threading
@@ -15,215 +15,228 @@ from telemetry.jobs.run import JobRun
 
 @dataclass(frozen=True, slots=True)
 class QueueBalance:
-    """Of records, of which a run has two: its start and its end. `received` is the sum of the other three."""
+    """Counts of records; a run has two, its start and its end. `received` is the sum of the other three."""
 
     received: int
     written: int
     dropped: int
-    waiting: int
+    pending: int
 
 
 @dataclass(slots=True)
 class QueuedRun:
-    """A run that waits: in memory, in the spool, or in both. `since` is by the backlog's clock."""
+    """An unwritten record of a run, kept in memory, in the spool or in both. `enqueued_at` is by the clock of the queue."""
 
     number: int
     run_id: str
-    ends: bool
+    is_end: bool
     run: JobRun | None
-    place: SpoolPosition | None
-    since: float
+    position: SpoolPosition | None
+    enqueued_at: float
 
 
 class RunQueue:
-    """`changed` guards it, and is notified of each change.
+    """A first-in, first-out queue. The condition `changed` guards it, and is notified of each change.
 
-    Its lock is reentrant, since the garbage collector may close a generator, and so end the run in it, at any moment: also while
-    another run is being taken.
+    The lock is reentrant: the garbage collector may close a generator at any time, which ends the run inside it, even while
+    another run is being enqueued.
 
     Attributes:
-        capacity: how many runs are kept in memory; beyond that they are read from the spool when it is their turn.
-        trouble: why the spool did not take the last run; None when it did.
-        unspooled: how many runs it did not take, by the reason.
+        capacity: how many runs are kept in memory; further ones are read from the spool when it is their turn.
+        spool_error: why the spool rejected the last run; None if it did not.
+        unspooled: how many runs the spool rejected, by reason.
     """
 
     def __init__(self, capacity: int, spool: Spool | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.capacity = capacity
         self.spool = spool
         self.changed = threading.Condition(threading.RLock())
-        self.trouble: Exception | None = None
+        self.spool_error: Exception | None = None
         self.unspooled: Counter[str] = Counter()
         self._clock = clock
-        self._received = self._written = self._dropped = self._ended = 0
+        self._received = self._written = self._dropped = self._abandoned = 0
         self._is_closed = False
         self._queue: deque[QueuedRun] = deque()
-        self._arriving: deque[JobRun] = deque()
-        self._is_taking = False
+        self._incoming: deque[JobRun] = deque()
+        self._is_enqueuing = False
         self._in_memory = 0
         self._numbers = count()
-        self._pending: dict[str, int] = {}  # for each run that waits, the number of its last entry
+        self._last_entries: dict[str, int] = {}  # run id to the number of its newest entry
         self._open: dict[str, None] = {}
-        self._watchers: dict[Callable[[], None], str] = {}
-        self._is_stuck = False
+        self._waiters: dict[Callable[[], None], str] = {}
+        self._is_stalled = False
 
     def __len__(self) -> int:
         return len(self._queue)
 
     def put(self, run: JobRun) -> int:
-        """Append the run, and whatever is handed over meanwhile. Returns how many of these there was no room for."""
+        """Append the run, and those that arrive during that. Returns how many were rejected for lack of room."""
         with self.changed:
-            self._arriving.append(run)
-            if self._is_taking:
+            self._incoming.append(run)
+            if self._is_enqueuing:
                 return 0
-            self._is_taking, refused = True, 0
+            self._is_enqueuing, refused = True, 0
             try:
-                while self._arriving:
-                    refused += not self._take(self._arriving.popleft())
+                while self._incoming:
+                    refused += not self._enqueue(self._incoming.popleft())
             finally:
-                self._is_taking = False
+                self._is_enqueuing = False
             self.changed.notify_all()
             return refused
 
-    def _take(self, run: JobRun) -> bool:
+    def _enqueue(self, run: JobRun) -> bool:
         self._received += 1
-        place, fits = None if self._is_closed else self._spooled(run), self._in_memory < self.capacity
-        if self._is_closed or (place is None and not fits):
+        position, fits = None if self._is_closed else self._append_to_spool(run), self._in_memory < self.capacity
+        if self._is_closed or (position is None and not fits):
             self._dropped += 1
             return False
-        number, ends = next(self._numbers), run.finished_at is not None
-        self._pending[run.run_id] = number
-        if not ends:
+        number, is_end = next(self._numbers), run.finished_at is not None
+        self._last_entries[run.run_id] = number
+        if not is_end:
             self._open[run.run_id] = None
-        self._queue.append(QueuedRun(number, run.run_id, ends, run if fits else None, place, self._clock()))
+        self._queue.append(QueuedRun(number, run.run_id, is_end, run if fits else None, position, self._clock()))
         self._in_memory += fits
         return True
 
-    def _spooled(self, run: JobRun) -> SpoolPosition | None:
+    def _append_to_spool(self, run: JobRun) -> SpoolPosition | None:
         if self.spool is None:
             return None
         try:
-            place = self.spool.append(run)
-        except Exception as error:  # noqa: BLE001  # whatever the disk does, the run goes on
-            self.trouble = error
+            position = self.spool.append(run)
+        except Exception as error:  # noqa: BLE001  # whatever the disk does, the run is kept in memory
+            self.spool_error = error
             self.unspooled["full" if isinstance(error, SpoolFull) else "disk"] += 1
             return None
-        self.trouble = None
-        return place
+        self.spool_error = None
+        return position
 
-    def oldest(self, limit: int) -> list[QueuedRun]:
-        """They stay until they are settled, and so count as waiting while they are being written."""
+    def peek(self, limit: int) -> list[QueuedRun]:
+        """The oldest entries, at most `limit`. They stay in the queue, and count as pending, until they are acknowledged."""
         with self.changed:
             return list(islice(self._queue, limit))
 
     def read(self, entry: QueuedRun) -> JobRun | None:
-        """The run; None when the disk does not give it back. It takes no lock: nobody waits for the disk with it."""
-        if entry.run is None and self.spool is not None and entry.place is not None:
-            return self.spool.read(entry.place)
+        """The run of an entry; None if the disk cannot be read. Holds no lock while it reads."""
+        if entry.run is None and self.spool is not None and entry.position is not None:
+            return self.spool.read(entry.position)
         return entry.run
 
-    def settle(self, number: int, dropped: int = 0) -> None:
-        """The oldest so many are written, but for those that are given up. Nothing is when that comes too late."""
-        done: list[Segment] = []
+    def acknowledge(self, number: int, dropped: int = 0) -> None:
+        """Remove the oldest entries: they are written, or given up. Does nothing after `close`.
+
+        Args:
+            number: how many entries are done.
+            dropped: how many of these were given up.
+        """
+        finished: list[Segment] = []
         with self.changed:
             if self._is_closed:
                 return
             self._written += number - dropped
             self._dropped += dropped
             for entry in [self._queue.popleft() for _ in range(number)]:
-                done += self._forget(entry)
-            self._is_stuck = False
+                finished += self._remove(entry)
+            self._is_stalled = False
             self.changed.notify_all()
-            told = [tell for tell, run_id in self._watchers.items() if run_id not in self._pending]
-        _notify(told)
-        for segment in done:
+            waiters = [wake for wake, run_id in self._waiters.items() if run_id not in self._last_entries]
+        _wake(waiters)
+        for segment in finished:
             segment.remove()
 
-    def _forget(self, entry: QueuedRun) -> list[Segment]:
+    def _remove(self, entry: QueuedRun) -> list[Segment]:
         self._in_memory -= entry.run is not None
-        if self._pending.get(entry.run_id) == entry.number:
-            del self._pending[entry.run_id]
-        if entry.ends:
+        if self._last_entries.get(entry.run_id) == entry.number:
+            del self._last_entries[entry.run_id]
+        if entry.is_end:
             self._open.pop(entry.run_id, None)
-        return [] if entry.place is None or self.spool is None else self.spool.settle(entry.place)
+        return [] if entry.position is None or self.spool is None else self.spool.acknowledge(entry.position)
 
     def open_runs(self) -> list[str]:
-        """The ids of the runs that have begun, and whose end is not in the database yet."""
+        """The ids of the runs that have started, and whose end is not in the database yet."""
         with self.changed:
             return list(self._open)
 
     def balance(self) -> QueueBalance:
         with self.changed:
             return QueueBalance(
-                self._received, self._written, self._dropped + self._ended, len(self._queue) - self._ended
+                self._received, self._written, self._dropped + self._abandoned, len(self._queue) - self._abandoned
             )
 
     def close(self) -> int:
-        """Take no more, let go of the spool, and let whoever waits go on. Returns how many were in memory alone."""
+        """Reject further runs, close the spool and wake all waiters. Returns how many runs were in memory only."""
         with self.changed:
-            unsafe = 0 if self._is_closed else sum(entry.place is None for entry in self._queue)
+            unsafe = 0 if self._is_closed else sum(entry.position is None for entry in self._queue)
             self._is_closed = True
-            self._ended += unsafe
+            self._abandoned += unsafe
             spool, self.spool = self.spool, None
             self.changed.notify_all()
-        self.release()
+        self.release_waiters()
         if spool is not None:
             spool.close()
         return unsafe
 
-    def age(self) -> float:
-        """For how many seconds the oldest has waited."""
+    def oldest_age(self) -> float:
+        """For how many seconds the oldest entry has been in the queue; 0 if it is empty."""
         with self.changed:
-            return max(0.0, self._clock() - self._queue[0].since) if self._queue else 0.0
+            return max(0.0, self._clock() - self._queue[0].enqueued_at) if self._queue else 0.0
 
-    def release(self) -> None:
-        """Whoever waits goes on, and nobody waits again until something is settled."""
+    def release_waiters(self) -> None:
+        """Wake all waiters; `wait` returns at once until an entry is acknowledged again."""
         with self.changed:
-            self._is_stuck = True
-            told = list(self._watchers)
-        _notify(told)
+            self._is_stalled = True
+            waiters = list(self._waiters)
+        _wake(waiters)
 
     def wait(self, run_id: str, timeout: float) -> bool:
-        """Wait until nothing of this run is left to write; False when that takes too long, or is given up."""
-        settled = threading.Event()
-        if self._watch(run_id, settled.set):
-            settled.wait(timeout)
-            self._unwatch(settled.set)
-        return run_id not in self._pending
+        """Wait until all records of this run are written.
 
-    async def wait_async(self, run_id: str, timeout: float) -> bool:  # noqa: ASYNC109  # it is an answer here, no error
-        """The same, without a thread and without blocking the event loop."""
+        Args:
+            run_id: the run.
+            timeout: in seconds.
+
+        Returns:
+            Whether they are; False after the timeout, or if the waiters were released.
+        """
+        done = threading.Event()
+        if self._add_waiter(run_id, done.set):
+            done.wait(timeout)
+            self._remove_waiter(done.set)
+        return run_id not in self._last_entries
+
+    async def wait_async(self, run_id: str, timeout: float) -> bool:  # noqa: ASYNC109  # a timeout is a result, not an error
+        """Like `wait`, without a thread and without blocking the event loop."""
         loop = asyncio.get_running_loop()
-        settled: asyncio.Future[None] = loop.create_future()
+        done: asyncio.Future[None] = loop.create_future()
 
-        def tell() -> None:
-            with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
-                loop.call_soon_threadsafe(_resolve, settled)
+        def wake() -> None:
+            with suppress(RuntimeError):  # the loop is closed: nothing waits there any more
+                loop.call_soon_threadsafe(_resolve, done)
 
-        if self._watch(run_id, tell):
-            late = loop.call_later(timeout, _resolve, settled)
+        if self._add_waiter(run_id, wake):
+            late = loop.call_later(timeout, _resolve, done)
             try:
-                await settled
+                await done
             finally:
                 late.cancel()
-                self._unwatch(tell)
-        return run_id not in self._pending
+                self._remove_waiter(wake)
+        return run_id not in self._last_entries
 
-    def _watch(self, run_id: str, tell: Callable[[], None]) -> bool:
+    def _add_waiter(self, run_id: str, wake: Callable[[], None]) -> bool:
         with self.changed:
-            if run_id not in self._pending or self._is_stuck:
+            if run_id not in self._last_entries or self._is_stalled:
                 return False
-            self._watchers[tell] = run_id
+            self._waiters[wake] = run_id
             return True
 
-    def _unwatch(self, tell: Callable[[], None]) -> None:
+    def _remove_waiter(self, wake: Callable[[], None]) -> None:
         with self.changed:
-            self._watchers.pop(tell, None)
+            self._waiters.pop(wake, None)
 
 
-def _notify(told: list[Callable[[], None]]) -> None:
-    """Outside the lock: who is told may take others."""
-    for tell in told:
-        tell()
+def _wake(waiters: list[Callable[[], None]]) -> None:
+    """Call these outside the lock: they may take other locks."""
+    for wake in waiters:
+        wake()
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

@@ -1,4 +1,4 @@
-"""SpoolRecovery: brings what processes that are gone have left in their spools to the database, and closes what they had under way."""
+"""Replays the spools of dead processes into the database, and marks the runs that they had open as lost."""
 
 import logging
 import time
@@ -7,8 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, Protocol
 
-from telemetry.jobs.recorder.orphaned_spools import OrphanedSpool, find_orphaned_spools, remove_empty_spools
-from telemetry.jobs.recorder.writer import brief
+from telemetry.jobs.recorder.orphaned_spools import OrphanedSpool, acquire_orphaned_spools, remove_unfinished_locks
+from telemetry.jobs.recorder.writer import error_summary
 from telemetry.jobs.run import JobRun, UnwritableRunError
 from telemetry.jobs.store.running_runs import LostRun, RunningRuns
 from telemetry.jobs.store.runs import JobRunRepository
@@ -18,90 +18,97 @@ _log = logging.getLogger(__name__)
 
 
 class RecoveryCounters(Protocol):
-    """What is told of what becomes of the records."""
+    """Counts what became of the recovered records."""
 
-    def replayed(self, number: int) -> None: ...
-    def lost(self, job_name: str, runs: int) -> None: ...
-    def dropped(self, number: int, reason: str) -> None: ...
+    def count_replayed(self, number: int) -> None: ...
+    def count_lost(self, job_name: str, runs: int) -> None: ...
+    def count_dropped(self, number: int, reason: str) -> None: ...
 
 
 class SpoolRecovery:
-    """Several may try at once: one of them has a spool, and the others leave it.
+    """Safe to run in several processes at once: each spool is locked by one of them.
 
-    What can't be brought stays where it is until somebody can. To bring a record twice changes nothing.
+    A spool that cannot be replayed stays on the disk until a later attempt. Replaying a record twice changes nothing.
     """
 
-    def __init__(self, directory: Path, store: JobRunRepository, alive: RunningRuns, counts: RecoveryCounters) -> None:
+    def __init__(
+        self, directory: Path, store: JobRunRepository, running_runs: RunningRuns, counters: RecoveryCounters
+    ) -> None:
         self._directory = directory
         self._store = store
-        self._alive = alive
-        self._counts = counts
-        self._stuck_since: float | None = None
+        self._running_runs = running_runs
+        self._counters = counters
+        self._failing_since: float | None = None
 
-    def age(self) -> float:
-        """For how many seconds the oldest spool that could not be brought has been there."""
-        since = self._stuck_since
+    def oldest_age(self) -> float:
+        """For how many seconds the oldest spool that could not be replayed has been waiting; 0 if there is none."""
+        since = self._failing_since
         return 0.0 if since is None else max(0.0, time.time() - since)
 
-    def inherit(self, may_go_on: Callable[[], bool]) -> list[LostRun]:
-        """Bring everything that there is. Returns the runs that had begun, and whose end nobody will write.
+    def recover(self, should_continue: Callable[[], bool]) -> list[LostRun]:
+        """Replay all orphaned spools.
 
-        `may_go_on` is asked between two batches; when it says no, the rest stays.
+        Args:
+            should_continue: asked before each batch; on False the rest stays for a later attempt.
+
+        Returns:
+            The runs that this call marked as lost: they had started, and their process is dead.
 
         Raises:
-            Exception: the database is away, or the disk gives something not back; the other spools were brought.
+            OSError: a spool cannot be read; the others were replayed.
+            Exception: the database is unavailable.
         """
         lost: list[LostRun] = []
-        trouble: OSError | None = None
-        remove_empty_spools(self._directory)
-        for left in find_orphaned_spools(self._directory):
+        disk_error: OSError | None = None
+        remove_unfinished_locks(self._directory)
+        for spool in acquire_orphaned_spools(self._directory):
             try:
-                lost += self._bring(left, may_go_on)
+                lost += self._replay(spool, should_continue)
             except OSError as error:
-                trouble = error
-                self._stuck(left)
+                disk_error = error
+                self._release_failed(spool)
             except BaseException:
-                self._stuck(left)
+                self._release_failed(spool)
                 raise
-        if trouble is not None:
-            raise trouble
-        self._stuck_since = None
+        if disk_error is not None:
+            raise disk_error
+        self._failing_since = None
         return lost
 
-    def _stuck(self, left: OrphanedSpool) -> None:
-        self._stuck_since = min(left.since(), self._stuck_since or left.since())
-        left.release()
+    def _release_failed(self, spool: OrphanedSpool) -> None:
+        self._failing_since = min(spool.oldest_write_time(), self._failing_since or spool.oldest_write_time())
+        spool.release()
 
-    def _bring(self, left: OrphanedSpool, may_go_on: Callable[[], bool]) -> list[LostRun]:
-        ended = {run.run_id for run in left.runs() if run.finished_at is not None}
+    def _replay(self, spool: OrphanedSpool, should_continue: Callable[[], bool]) -> list[LostRun]:
+        ended = {run.run_id for run in spool.runs() if run.finished_at is not None}
         open_runs: set[str] = set()
-        for runs in _batches(left.runs()):
-            if not may_go_on():
-                left.release()
+        for runs in _batches(spool.runs()):
+            if not should_continue():
+                spool.release()
                 return []
             missing = self._store.missing(runs)
-            refused = self._write([run for run in missing if run.finished_at is not None or run.run_id not in ended])
-            self._counts.replayed(len(missing) - refused)
+            # A start whose end is in the spool too is left out: written alone, the run could be taken for lost meanwhile.
+            refused = self._replay_batch(
+                [run for run in missing if run.finished_at is not None or run.run_id not in ended]
+            )
+            self._counters.count_replayed(len(missing) - refused)
             open_runs.update(run.run_id for run in runs if run.run_id not in ended)
-        lost = self._alive.close(list(open_runs))
-        left.remove()
-        if left.unreadable:
-            _log.warning("Lines of a spool of job runs that are not whole, and are dropped: %d.", left.unreadable)
-            self._counts.dropped(left.unreadable, "unreadable")
+        lost = self._running_runs.mark_lost(list(open_runs))
+        spool.remove()
+        if spool.unreadable:
+            _log.warning("Lines of a spool of job runs that are not whole, and are dropped: %d.", spool.unreadable)
+            self._counters.count_dropped(spool.unreadable, "unreadable")
         return lost
 
-    def _write(self, runs: Sequence[JobRun]) -> int:
-        """A run whose end is there is written once, with its end: nobody is to take it for lost meanwhile.
-
-        Returns how many the database refuses.
-        """
+    def _replay_batch(self, runs: Sequence[JobRun]) -> int:
+        """Write the runs; on a refusal, one by one. Returns how many the database refuses."""
         try:
             self._store.replay(runs)
         except UnwritableRunError as error:
             if len(runs) > 1:
-                return sum(self._write([run]) for run in runs)
-            _log.warning("A run of job %r can't be written, and is dropped: %s", runs[0].job_name, brief(error))
-            self._counts.dropped(1, "unwritable")
+                return sum(self._replay_batch([run]) for run in runs)
+            _log.warning("A run of job %r can't be written, and is dropped: %s", runs[0].job_name, error_summary(error))
+            self._counters.count_dropped(1, "unwritable")
             return 1
         return 0
 

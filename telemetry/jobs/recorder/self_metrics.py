@@ -1,4 +1,4 @@
-"""RecorderMetrics: what becomes of the records of job runs, as metrics. Of each that is received it is known where it went."""
+"""Metrics of the recorder itself: what became of each record, and the state of the queue and the spool."""
 
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -16,28 +16,30 @@ _QUEUE: Final = {semconv.QUEUE: QUEUE_NAME}
 
 
 class RecorderMetrics:
-    """Told by whoever writes, drops or inherits records."""
+    """Counts records. The recorder, the recovery and the reaper call it."""
 
     def __init__(self, instruments: Instruments) -> None:
         self._instruments = instruments
         self._replayed = 0
 
     @failsafe
-    def dropped(self, number: int, reason: str) -> None:
+    def count_dropped(self, number: int, reason: str) -> None:
         self._instruments.dropped.add(number, {**_QUEUE, semconv.REASON: reason})
 
-    def replayed(self, number: int) -> None:
-        """By one thread alone."""
+    def count_replayed(self, number: int) -> None:
+        """Count replayed records. Not thread-safe: only the reaper's thread calls it."""
         self._replayed += number
 
     @failsafe
-    def lost(self, job_name: str, runs: int) -> None:
-        """Nobody else will count that they ended."""
-        about = {semconv.JOB_NAME: job_name}
-        self._instruments.runs_lost.add(runs, about)
-        self._instruments.job_runs.add(runs, {**about, semconv.JOB_STATUS: semconv.STATUS_FAILED})
+    def count_lost(self, job_name: str, runs: int) -> None:
+        """Count lost runs, also as failed ones: no process counted their end."""
+        labels = {semconv.JOB_NAME: job_name}
+        self._instruments.runs_lost.add(runs, labels)
+        self._instruments.job_runs.add(runs, {**labels, semconv.JOB_STATUS: semconv.STATUS_FAILED})
 
-    def observe(self, meter: Meter, recorder: Recorder, heir: SpoolRecovery) -> None:
+    def observe(self, meter: Meter, recorder: Recorder, recovery: SpoolRecovery) -> None:
+        """Register the observable instruments."""
+
         def records() -> Iterable[tuple[float, str]]:
             balance = recorder.balance()
             yield balance.received, "received"
@@ -66,7 +68,7 @@ class RecorderMetrics:
         )
         meter.create_observable_gauge(
             semconv.TELEMETRY_QUEUE_AGE,
-            [_observe_one(lambda: max(recorder.age(), heir.age()))],
+            [_observe_one(lambda: max(recorder.oldest_age(), recovery.oldest_age()))],
             "s",
             "For how long the oldest item has waited.",
         )
@@ -77,6 +79,6 @@ def _observe_one(value: Callable[[], float]) -> Callable[[CallbackOptions], Iter
 
 
 def _observe_by(
-    attribute: str, values: Callable[[], Iterable[tuple[float, str]]], about: dict[str, str] | None = None
+    attribute: str, values: Callable[[], Iterable[tuple[float, str]]], labels: dict[str, str] | None = None
 ) -> Callable[[CallbackOptions], Iterable[Observation]]:
-    return lambda _options: [Observation(value, {**(about or {}), attribute: word}) for value, word in values()]
+    return lambda _options: [Observation(value, {**(labels or {}), attribute: word}) for value, word in values()]

@@ -1,9 +1,9 @@
-"""Spool: the runs of one process in files of its own, so that they outlive it, and a database that is away.
+"""The disk spool: keeps the unwritten runs of a process in files, so that they survive its death and a database outage.
 
-What is appended is the system's at once, and safe from `kill -9`. Each process has its own files and holds a lock while it
-lives; a lock that is free says that its process is gone, and whoever takes it brings what is there to the database
-(`telemetry.jobs.recorder.orphaned_spools`). A run whose start is there and whose end is not was under way when its process ended: so the starts of
-open runs are carried over from file to file.
+An appended run is in the page cache at once, and so survives `kill -9`. Each process has its own files and holds a lock on
+them while it lives. A free lock means that the process is dead; another process then replays the files into the database
+(`telemetry.jobs.recorder.recovery`). A run with a start and no end was running when its process died. The starts of open runs
+are therefore copied from each file to the next.
 """
 
 import errno
@@ -23,9 +23,10 @@ from telemetry.jobs.run import JobRun
 
 MAX_SPOOL_BYTES: Final = 64 * 2**20
 MAX_SEGMENT_BYTES: Final = 2**20
-IDLE_SECONDS: Final = 64 * 2**10
-"""Bytes: of all files of a process; after which the next file is begun; that may stay when nothing waits."""
-MAX_OPEN_SEGMENTS: Final = 10_000
+MAX_IDLE_BYTES: Final = 64 * 2**10
+"""Limits of all files of a process; of one file, before the next one is started; of the last file when nothing is pending."""
+MAX_CARRIED_RUNS: Final = 10_000
+"""At most this many starts of open runs are copied from file to file."""
 LOCK_SUFFIX: Final = ".lock"
 SEGMENT_SUFFIX: Final = ".runs"
 
@@ -35,33 +36,33 @@ class SpoolFull(OSError):
 
 
 class Segment:
-    """One file; `waiting` is how many of its lines are not in the database yet."""
+    """One spool file; `pending` is how many of its lines are not in the database yet."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        self.size = self.waiting = 0
+        self.size = self.pending = 0
 
     def write(self, lines: bytes) -> int:
-        """All of it or nothing. Returns where it begins.
+        """Append all of the lines or none. Returns the offset of the first one.
 
         Raises:
-            OSError: the disk is full, or gone.
+            OSError: the disk is full or unavailable.
         """
-        # Asked anew each time: what interrupted the last write may have done so before it was noted here.
-        begins = os.lseek(self.file, 0, os.SEEK_END)
+        # Not taken from `size`: an interrupt may have ended the last write before `size` was updated.
+        offset = os.lseek(self.file, 0, os.SEEK_END)
         try:
             written = os.write(self.file, lines)
         except OSError:
-            self._cut(begins)
+            self._truncate(offset)
             raise
         if written < len(lines):
-            self._cut(begins)
+            self._truncate(offset)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self.size = begins + written
-        return begins
+        self.size = offset + written
+        return offset
 
-    def _cut(self, size: int) -> None:
+    def _truncate(self, size: int) -> None:
         with suppress(OSError):
             os.ftruncate(self.file, size)
 
@@ -78,76 +79,86 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class SpoolPosition:
+    """Where a run is in the spool; offset and length in bytes."""
+
     segment: Segment
     offset: int
     length: int
 
 
 class Spool:
-    """Used by one thread at a time, but for `read`. Nothing is made on the disk before the first run."""
+    """The spool of this process. Not thread-safe, except for `read`. Creates nothing on the disk before the first run."""
 
-    def __init__(self, directory: Path, limit: int = MAX_SPOOL_BYTES, segment: int = MAX_SEGMENT_BYTES) -> None:
+    def __init__(self, directory: Path, max_bytes: int = MAX_SPOOL_BYTES, segment: int = MAX_SEGMENT_BYTES) -> None:
         self.id = uuid.uuid4().hex
-        self.limit = limit
+        self.max_bytes = max_bytes
         self._directory = directory
         self._segment_size = segment
         self._open: dict[str, bytes] = {}
-        self._carried = 0
+        self._open_bytes = 0
         self._segments: deque[Segment] = deque()
         self._numbers = count()
         self._lock: int | None = None
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """The size of all files, in bytes."""
         return sum(segment.size for segment in tuple(self._segments))
 
     def append(self, run: JobRun) -> SpoolPosition:
-        """Keep it.
+        """Append a run to the newest file. Returns its position.
 
         Raises:
-            OSError: the disk is full, the directory can't be used, or the spool is at its limit.
+            SpoolFull: the spool has reached its limit.
+            OSError: the disk is full, or the directory cannot be used.
         """
         line = encode(run)
-        self._note(run, line)
-        if self.size + len(line) > self.limit:
-            raise SpoolFull(errno.EDQUOT, f"the spool has reached its limit of {self.limit // 2**20} MB")
-        segment = self._current()
-        place = SpoolPosition(segment, segment.write(line), len(line))
-        segment.waiting += 1
-        return place
+        self._track_open(run, line)
+        if self.size + len(line) > self.max_bytes:
+            raise SpoolFull(errno.EDQUOT, f"the spool has reached its limit of {self.max_bytes // 2**20} MB")
+        segment = self._current_segment()
+        position = SpoolPosition(segment, segment.write(line), len(line))
+        segment.pending += 1
+        return position
 
-    def read(self, place: SpoolPosition) -> JobRun | None:
-        """None when the disk does not give it back."""
+    def read(self, position: SpoolPosition) -> JobRun | None:
+        """Read a run back; None if the disk cannot be read."""
         try:
-            return decode(os.pread(place.segment.file, place.length, place.offset))
+            return decode(os.pread(position.segment.file, position.length, position.offset))
         except (OSError, ValueError):
             return None
 
-    def settle(self, place: SpoolPosition) -> list[Segment]:
-        """It is in the database, or given up. Returns the files that nobody needs any more, for the caller to remove in order."""
-        place.segment.waiting -= 1
-        done = []
-        while len(self._segments) > 1 and not self._segments[0].waiting:
-            done.append(self._segments.popleft())
+    def acknowledge(self, position: SpoolPosition) -> list[Segment]:
+        """Note that the run is in the database, or given up.
+
+        Returns:
+            The files that are no longer needed; the caller removes them in this order.
+        """
+        position.segment.pending -= 1
+        finished = []
+        while len(self._segments) > 1 and not self._segments[0].pending:
+            finished.append(self._segments.popleft())
         last = self._segments[-1]
-        if not last.waiting and last.size > max(IDLE_SECONDS, 2 * self._carried) and self._roll():
-            done.append(self._segments.popleft())
-        return done
+        if not last.pending and last.size > max(MAX_IDLE_BYTES, 2 * self._open_bytes) and self._rotate():
+            finished.append(self._segments.popleft())
+        return finished
 
     def close(self) -> None:
-        """Give it up. Nothing is left when nothing waits and no run is open; what is left is for whoever comes next."""
-        done = not self._open and not any(segment.waiting for segment in self._segments)
+        """Release the spool; delete its files if no run is pending or open. Other files are left for recovery."""
+        finished = not self._open and not any(segment.pending for segment in self._segments)
         for segment in self._segments:
-            if done:
+            if finished:
                 segment.remove()
-        if done and self._lock is not None:
+        if finished and self._lock is not None:
             with suppress(OSError):
                 self._lock_path.unlink(missing_ok=True)
         self.abandon()
 
     def abandon(self) -> None:
-        """Let go of the files. In a child after a fork, which has its parent's open: the lock is to end with the parent."""
+        """Close the files and the lock without deleting them.
+
+        A forked child calls this for the files of its parent, so that the lock ends with the parent.
+        """
         for segment in self._segments:
             segment.close()
         self._segments.clear()
@@ -160,29 +171,29 @@ class Spool:
     def _lock_path(self) -> Path:
         return self._directory / f"{self.id}{LOCK_SUFFIX}"
 
-    def _note(self, run: JobRun, line: bytes) -> None:
+    def _track_open(self, run: JobRun, line: bytes) -> None:
         if run.finished_at is not None:
-            self._carried -= len(self._open.pop(run.run_id, b""))
-        elif len(self._open) < MAX_OPEN_SEGMENTS:
+            self._open_bytes -= len(self._open.pop(run.run_id, b""))
+        elif len(self._open) < MAX_CARRIED_RUNS:
             self._open[run.run_id] = line
-            self._carried += len(line)
+            self._open_bytes += len(line)
 
-    def _current(self) -> Segment:
+    def _current_segment(self) -> Segment:
         if self._lock is None:
-            self._lock = make_lock(self._directory, self._lock_path)
+            self._lock = create_lock(self._directory, self._lock_path)
         if not self._segments:
-            self._segments.append(self._next())
-        elif self._segments[-1].size >= max(self._segment_size, 2 * self._carried):
-            self._roll()
+            self._segments.append(self._create_segment())
+        elif self._segments[-1].size >= max(self._segment_size, 2 * self._open_bytes):
+            self._rotate()
         return self._segments[-1]
 
-    def _next(self) -> Segment:
+    def _create_segment(self) -> Segment:
         return Segment(self._directory / f"{self.id}.{next(self._numbers):06}{SEGMENT_SUFFIX}")
 
-    def _roll(self) -> bool:
-        """Begin the next file with the starts of open runs, before any older one goes. False when the disk does not let it."""
+    def _rotate(self) -> bool:
+        """Start the next file with the starts of open runs, before an older file is deleted. False if the disk fails."""
         try:
-            segment = self._next()
+            segment = self._create_segment()
         except OSError:
             return False
         try:
@@ -194,22 +205,33 @@ class Spool:
         return True
 
 
-def make_lock(directory: Path, path: Path) -> int:
-    """Made under another name, so that nobody finds it before it is held. Returns the file, which holds it while it is open."""
+def create_lock(directory: Path, path: Path) -> int:
+    """Create a lock file and lock it. It gets its name only then, so that no process finds it unlocked.
+
+    Returns:
+        The file descriptor; the lock is held while it is open.
+
+    Raises:
+        OSError: the directory or the file cannot be created.
+    """
     private_files.make_directory(directory)
-    unseen = path.with_suffix(".new")
-    lock = os.open(unseen, os.O_RDWR | os.O_CREAT, 0o600)
+    unfinished = path.with_suffix(".new")
+    lock = os.open(unfinished, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        unseen.rename(path)
+        unfinished.rename(path)
     except OSError:
         os.close(lock)
         raise
     return lock
 
 
-def take_lock(path: Path) -> int | None:
-    """The file of a lock that nobody holds, and that is still there; None for another."""
+def try_lock(path: Path) -> int | None:
+    """Lock an existing lock file without waiting.
+
+    Returns:
+        The file descriptor; None if another process holds the lock, or the file is gone.
+    """
     try:
         lock = os.open(path, os.O_RDWR)
     except FileNotFoundError:
@@ -218,7 +240,7 @@ def take_lock(path: Path) -> int | None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.fstat(lock).st_nlink:
             return lock
-    except OSError:  # somebody has it
+    except OSError:  # another process holds it
         pass
     os.close(lock)
     return None

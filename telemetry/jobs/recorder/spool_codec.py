@@ -1,4 +1,4 @@
-"""Lines: a run as one line of a file, with a checksum, since a disk can be full in the middle of one."""
+"""Encodes a run as one line of a file, with a checksum: a full disk or a crash can leave half a line."""
 
 import json
 import zlib
@@ -12,21 +12,21 @@ _NAMES: Final = tuple(field.name for field in fields(JobRun))
 _REQUIRED: Final = frozenset(
     field.name for field in fields(JobRun) if field.default is MISSING and field.default_factory is MISSING
 )
-_MOMENTS: Final = frozenset(field.name for field in fields(JobRun) if "datetime" in str(field.type))
-_CHECKSUM: Final = 8
+_TIMESTAMPS: Final = frozenset(field.name for field in fields(JobRun) if "datetime" in str(field.type))
+_CHECKSUM_LENGTH: Final = 8
 
 
 def encode(run: JobRun) -> bytes:
-    """What is None is left out."""
+    """Encode a run as a checksum (8 hexadecimal digits), a space, JSON and a line feed. Fields that are None are left out."""
     values = {name: value for name in _NAMES if (value := getattr(run, name)) is not None}
     text = json.dumps(values, default=datetime.isoformat).encode()
     return b"%08x %b\n" % (zlib.crc32(text), text)
 
 
 def decode(line: bytes) -> JobRun | None:
-    """None for a line that is not whole. Names that this version does not know are left out."""
-    text = line[_CHECKSUM + 1 :].rstrip(b"\n")
-    if line[:_CHECKSUM] != b"%08x" % zlib.crc32(text):
+    """Decode a line; None if it is incomplete or damaged. Ignores fields that this version does not know."""
+    text = line[_CHECKSUM_LENGTH + 1 :].rstrip(b"\n")
+    if line[:_CHECKSUM_LENGTH] != b"%08x" % zlib.crc32(text):
         return None
     values: Any = json.loads(text)
     if not isinstance(values, dict) or not values.keys() >= _REQUIRED:
@@ -35,4 +35,4 @@ def decode(line: bytes) -> JobRun | None:
 
 
 def _value(name: str, value: Any) -> Any:
-    return datetime.fromisoformat(value) if name in _MOMENTS else value
+    return datetime.fromisoformat(value) if name in _TIMESTAMPS else value

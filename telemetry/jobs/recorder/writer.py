@@ -1,4 +1,4 @@
-"""Recorder: one thread writes the runs, in their order, so that no job waits for the database or fails with it."""
+"""The recorder: one background thread writes runs in batches, in order, so that no job waits for the database or fails with it."""
 
 import logging
 import os
@@ -17,25 +17,25 @@ from telemetry.jobs.run import JobRun, UnwritableRunError
 from telemetry.sdk.trace_suppression import suppressed_context
 
 BATCH_SIZE: Final = 100
-HANGING_SECONDS: Final = 1.0  # seconds after which a write does not count as one that works
-CAPACITY: Final = 10_000
-_LINE: Final = 600  # bytes, a usual one
+HANGING_WRITE_SECONDS: Final = 1.0  # a write that takes longer makes the recorder unhealthy
+CAPACITY: Final = 10_000  # runs in memory
+_TYPICAL_LINE_BYTES: Final = 600  # for the estimate of `capacity`
 _log = logging.getLogger(__name__)
 
 
-def _nothing() -> None:
+def _no_spool() -> None:
     """No spool."""
 
 
-def _no_process(_number: int, _reason: str) -> None:
-    """Nobody counts."""
+def _ignore_dropped(_number: int, _reason: str) -> None:
+    """Do not count dropped runs."""
 
 
 class Recorder:
-    """`write` may be given the same runs again; it raises `UnwritableRunError` when the fault is theirs.
+    """Writes runs with `write`, which must be idempotent.
 
-    The run that can't be written is then found, dropped and counted. Whatever else `write` raises is the database's
-    fault: the runs are kept, and tried again after a pause. With a spool they outlive the process.
+    If `write` raises `UnwritableRunError`, the recorder finds the run at fault, drops it and counts it. After any other
+    exception the database counts as unavailable: the runs are kept and retried. With a spool they survive the process.
     """
 
     def __init__(
@@ -44,119 +44,133 @@ class Recorder:
         *,
         spool: Callable[[], Spool] | None = None,
         capacity: int = CAPACITY,
-        dropped: Callable[[int, str], None] = _no_process,
-        pauses: tuple[float, float] = (0.1, 5.0),
+        on_dropped: Callable[[int, str], None] = _ignore_dropped,
+        retry_delays: tuple[float, float] = (0.1, 5.0),
     ) -> None:
-        """`dropped` is told how many were dropped and why; `pauses` are the first and the longest, in seconds."""
+        """Create a recorder; its thread starts with the first run.
+
+        Args:
+            write: writes runs to the database, all or none; may get the same runs again.
+            spool: creates the spool of this process; called again in a forked child.
+            capacity: how many runs are kept in memory.
+            on_dropped: called with the number of dropped runs and the reason.
+            retry_delays: the first and the longest delay after a failed write, in seconds.
+        """
         self._capacity = capacity
         self._write = write
-        self._make_spool = spool or _nothing
-        self._dropped = failsafe(dropped)
-        self._pauses = pauses
-        self._begin()
-        begin_again = weakref.WeakMethod(self._begin_again)
-        os.register_at_fork(after_in_child=lambda: (again := begin_again()) and again())
+        self._make_spool = spool or _no_spool
+        self._on_dropped = failsafe(on_dropped)
+        self._retry_delays = retry_delays
+        self._reset()
+        reset_after_fork = weakref.WeakMethod(self._reset_after_fork)
+        os.register_at_fork(after_in_child=lambda: (reset := reset_after_fork()) and reset())
 
-    def _begin_again(self) -> None:
-        """In a child after a fork: it has no writer, and its locks may be held by nobody. Its parent has the runs."""
-        if self._backlog.spool is not None:
-            self._backlog.spool.abandon()
-        self._begin()
+    def _reset_after_fork(self) -> None:
+        """Start afresh in a forked child: it has no writer thread, and its locks may be held for ever. The parent has the runs."""
+        if self._queue.spool is not None:
+            self._queue.spool.abandon()
+        self._reset()
 
-    def _begin(self) -> None:
-        self._backlog = RunQueue(self._capacity, self._make_spool())
+    def _reset(self) -> None:
+        self._queue = RunQueue(self._capacity, self._make_spool())
         self._writer: threading.Thread | None = None
-        self._closing = self._abandoned = self._failing = self._spool_fails = False
+        self._closing = self._abandoned = self._failing = self._spool_failing = False
         self._writing_since: float | None = None
-        self._limit, self._pause = BATCH_SIZE, self._pauses[0]
+        self._batch_size, self._retry_delay = BATCH_SIZE, self._retry_delays[0]
 
     @property
     def size(self) -> int:
-        return len(self._backlog)
+        return len(self._queue)
 
     @property
     def capacity(self) -> int:
-        """About how many fit: with a spool that is a matter of bytes."""
-        spool = self._backlog.spool
-        return self._capacity if spool is None else max(self._capacity, spool.limit // _LINE)
+        """About how many runs fit; with a spool, estimated from its size limit."""
+        spool = self._queue.spool
+        return self._capacity if spool is None else max(self._capacity, spool.max_bytes // _TYPICAL_LINE_BYTES)
 
     @property
-    def well(self) -> bool:
-        """The last write worked, and none hangs: it makes sense to wait for one."""
+    def is_healthy(self) -> bool:
+        """Whether the last write succeeded and none hangs, so that waiting for a write makes sense."""
         since = self._writing_since
-        return not self._failing and (since is None or time.monotonic() - since < HANGING_SECONDS)
+        return not self._failing and (since is None or time.monotonic() - since < HANGING_WRITE_SECONDS)
 
     @property
     def spooled_bytes(self) -> int:
-        spool = self._backlog.spool
+        spool = self._queue.spool
         return spool.size if spool is not None else 0
 
     @property
     def unspooled(self) -> dict[str, int]:
-        """How many records the spool did not take, by the reason: `full`, `disk`."""
-        return dict(self._backlog.unspooled)
+        """How many records the spool rejected, by reason: `full` or `disk`."""
+        return dict(self._queue.unspooled)
 
-    def age(self) -> float:
-        """For how many seconds the oldest has waited to be written."""
-        return self._backlog.age()
+    def oldest_age(self) -> float:
+        """For how many seconds the oldest run has been waiting to be written."""
+        return self._queue.oldest_age()
 
     def balance(self) -> QueueBalance:
-        return self._backlog.balance()
+        return self._queue.balance()
 
     def open_runs(self) -> list[str]:
         """The ids of the runs of this process whose end is not in the database yet."""
-        return self._backlog.open_runs()
+        return self._queue.open_runs()
 
     @failsafe
     def record(self, run: JobRun) -> None:
-        with self._backlog.changed:
-            refused = self._backlog.put(run)
+        """Enqueue a run, and start the writer thread if there is none. Never raises."""
+        with self._queue.changed:
+            rejected = self._queue.put(run)
             if not self._abandoned and not self._is_writing():
                 self._start_writer()
-        if refused:
-            self._dropped(refused, "shutdown" if self._abandoned else "full")
-        self._say_of_the_spool()
+        if rejected:
+            self._on_dropped(rejected, "shutdown" if self._abandoned else "full")
+        self._log_spool_state()
 
     def wait(self, run_id: str, timeout: float) -> bool:
-        """Wait until nothing of this run is left to write; False when that takes too long, or fails."""
-        return self._backlog.wait(run_id, timeout if self._may_wait() else 0.0)
+        """Wait until all records of this run are written. False after `timeout` seconds, or if a write fails."""
+        return self._queue.wait(run_id, timeout if self._can_wait() else 0.0)
 
-    async def wait_async(self, run_id: str, timeout: float) -> bool:  # noqa: ASYNC109  # it is an answer here, no error
-        """The same, without a thread and without blocking the event loop."""
-        return await self._backlog.wait_async(run_id, timeout if self._may_wait() else 0.0)
+    async def wait_async(self, run_id: str, timeout: float) -> bool:  # noqa: ASYNC109  # a timeout is a result, not an error
+        """Like `wait`, without a thread and without blocking the event loop."""
+        return await self._queue.wait_async(run_id, timeout if self._can_wait() else 0.0)
 
     def flush(self, timeout: float) -> bool:
-        """Wait until everything is written; False when that takes too long."""
-        with self._backlog.changed:
-            self._backlog.changed.wait_for(lambda: not self._backlog or not self._is_writing(), timeout)
-            return not self._backlog
+        """Wait until all runs are written; False after `timeout` seconds."""
+        with self._queue.changed:
+            self._queue.changed.wait_for(lambda: not self._queue or not self._is_writing(), timeout)
+            return not self._queue
 
     def shutdown(self, timeout: float) -> bool:
-        """Write what waits, and take no more.
+        """Write all queued runs, and reject further ones.
 
-        What is not written within the timeout stays in the spool for whoever comes next; what is not there is dropped and counted.
+        Runs that are not written within `timeout` seconds stay in the spool for recovery. Runs that are not in the spool are
+        dropped and counted.
+
+        Returns:
+            Whether all of them were written.
         """
-        with self._backlog.changed:
+        with self._queue.changed:
             self._closing = True
-            self._backlog.changed.notify_all()
+            self._queue.changed.notify_all()
             written = self.flush(timeout)
             self._abandoned = True
-            unsafe = self._backlog.close()
-        if unsafe:
-            self._dropped(unsafe, "shutdown")
+            unsaved = self._queue.close()
+        if unsaved:
+            self._on_dropped(unsaved, "shutdown")
         if written and self._writer is not None:
-            self._writer.join(HANGING_SECONDS)
+            self._writer.join(HANGING_WRITE_SECONDS)
         return written
 
-    def _say_of_the_spool(self) -> None:
-        """Once when it takes no more, and once when it does so again."""
-        trouble = self._backlog.trouble
-        if (trouble is not None) is self._spool_fails:
+    def _log_spool_state(self) -> None:
+        """Log once when the spool starts to reject runs, and once when it accepts them again."""
+        spool_error = self._queue.spool_error
+        if (spool_error is not None) is self._spool_failing:
             return
-        self._spool_fails = trouble is not None
-        if trouble is not None:
+        self._spool_failing = spool_error is not None
+        if spool_error is not None:
             _log.error(
-                "Job runs can't be kept on the disk now, and would be lost with this process: %s", brief(trouble)
+                "Job runs can't be kept on the disk now, and would be lost with this process: %s",
+                error_summary(spool_error),
             )
         else:
             _log.warning("Job runs are kept on the disk again.")
@@ -169,65 +183,65 @@ class Recorder:
     def _is_writing(self) -> bool:
         return self._writer is not None and self._writer.is_alive()
 
-    def _may_wait(self) -> bool:
-        """Nobody waits for a writer that is not there, nor for itself: a generator may be closed in any thread."""
+    def _can_wait(self) -> bool:
+        """Whether there is a writer, and this is not its thread: a generator may be closed in any thread, also in that one."""
         return self._is_writing() and self._writer is not threading.current_thread()
 
     def _run(self) -> None:
         context.attach(suppressed_context())
-        while batch := self._next():
-            self._attempt(batch)
+        while batch := self._next_batch():
+            self._write_batch(batch)
 
-    def _next(self) -> list[QueuedRun]:
-        """The oldest runs, as soon as there are any; none when it is over."""
-        with self._backlog.changed:
-            self._backlog.changed.wait_for(lambda: self._backlog or self._closing)
-            return [] if self._abandoned else self._backlog.oldest(self._limit)
+    def _next_batch(self) -> list[QueuedRun]:
+        """Wait for runs and return the oldest; none after the shutdown."""
+        with self._queue.changed:
+            self._queue.changed.wait_for(lambda: self._queue or self._closing)
+            return [] if self._abandoned else self._queue.peek(self._batch_size)
 
-    def _attempt(self, batch: list[QueuedRun]) -> None:
-        runs = [run for entry in batch if (run := self._backlog.read(entry)) is not None]
+    def _write_batch(self, batch: list[QueuedRun]) -> None:
+        runs = [run for entry in batch if (run := self._queue.read(entry)) is not None]
         self._writing_since = time.monotonic()
         try:
             self._write(runs)
         except UnwritableRunError as error:
-            self._single_out(runs, len(batch), error)
-        except Exception as error:  # noqa: BLE001  # whatever the database does, its runs are kept
-            self._try_later(error)
+            self._isolate_unwritable(runs, len(batch), error)
+        except Exception as error:  # noqa: BLE001  # whatever the database raises, the runs are kept
+            self._retry_later(error)
         else:
             self._succeed(len(runs), len(batch))
 
-    def _succeed(self, written: int, settled: int) -> None:
+    def _succeed(self, written: int, acknowledged: int) -> None:
         if self._failing:
             _log.info("Job runs can be written again.")
-        self._failing, self._writing_since, self._pause = False, None, self._pauses[0]
-        self._limit = min(2 * self._limit, BATCH_SIZE)
-        self._settle(settled, settled - written, "unreadable")
+        self._failing, self._writing_since, self._retry_delay = False, None, self._retry_delays[0]
+        self._batch_size = min(2 * self._batch_size, BATCH_SIZE)
+        self._acknowledge(acknowledged, acknowledged - written, "unreadable")
 
-    def _settle(self, number: int, dropped: int, why: str) -> None:
-        self._backlog.settle(number, dropped)
+    def _acknowledge(self, number: int, dropped: int, reason: str) -> None:
+        self._queue.acknowledge(number, dropped)
         if dropped:
-            self._dropped(dropped, why)
+            self._on_dropped(dropped, reason)
 
-    def _single_out(self, runs: list[JobRun], settled: int, error: UnwritableRunError) -> None:
-        """One at a time until it is found; after that the batches grow again."""
-        self._writing_since, self._limit = None, 1
-        if settled == 1:
-            _log.warning("A run of job %r can't be written, and is dropped: %s", runs[0].job_name, brief(error))
-            self._settle(1, 1, "unwritable")
+    def _isolate_unwritable(self, runs: list[JobRun], acknowledged: int, error: UnwritableRunError) -> None:
+        """Write runs one at a time until the one at fault is found and dropped; then the batches grow again."""
+        self._writing_since, self._batch_size = None, 1
+        if acknowledged == 1:
+            _log.warning("A run of job %r can't be written, and is dropped: %s", runs[0].job_name, error_summary(error))
+            self._acknowledge(1, 1, "unwritable")
 
-    def _try_later(self, error: Exception) -> None:
+    def _retry_later(self, error: Exception) -> None:
         if not self._failing:
-            _log.warning("Job runs can't be written now, and wait until they can: %s", brief(error))
+            _log.warning("Job runs can't be written now, and wait until they can: %s", error_summary(error))
         self._failing, self._writing_since = True, None
-        self._backlog.release()
-        first, longest = self._pauses
-        with self._backlog.changed:
+        self._queue.release_waiters()
+        first, longest = self._retry_delays
+        with self._queue.changed:
             closing = self._closing
-            pause = first if closing else self._pause
-            self._backlog.changed.wait_for(lambda: self._abandoned or self._closing is not closing, pause)
-        self._pause = min(2 * self._pause, longest)
+            delay = first if closing else self._retry_delay
+            self._queue.changed.wait_for(lambda: self._abandoned or self._closing is not closing, delay)
+        self._retry_delay = min(2 * self._retry_delay, longest)
 
 
-def brief(error: Exception) -> str:
-    """Its first line: the others of a database error are the statement and its parameters."""
+def error_summary(error: Exception) -> str:
+    """The class and the first line of an exception; the other lines of a database error are the statement and its parameters."""
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"

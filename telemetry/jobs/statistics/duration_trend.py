@@ -9,11 +9,11 @@ from typing import Final, Literal
 from telemetry.jobs.store.quantile_sketch import DIGITS, QuantileSketch
 
 RECENT_RUNS: Final = 5
-BASELINE_RUNS: Final = timedelta(days=30)
-MIN_RUNS: Final = 20
+BASELINE_WINDOW: Final = timedelta(days=30)
+MIN_BASELINE_RUNS: Final = 20
 """Successes: of which the recent duration is made; that there have to be in the past to compare with."""
-FACTOR: Final = 2.0
-MIN_SECONDS: Final = 0.5
+MIN_RATIO: Final = 2.0
+MIN_DIFFERENCE_SECONDS: Final = 0.5
 """By which the recent duration has to differ, and by how many seconds at least: nobody wants to hear of milliseconds."""
 TrendVerdict = Literal["usual", "slow", "fast", "unknown"]
 
@@ -30,18 +30,18 @@ class DurationTrend:
 
 def duration_trend(recent: Sequence[float], past: QuantileSketch) -> DurationTrend:
     """`past` is without the recent ones."""
-    usual, now = past.percentile(50), round(median(recent), DIGITS) if recent else None
-    if now is None or usual is None or len(past) < MIN_RUNS:
-        return DurationTrend("unknown", now, usual, None)
-    ratio = round(now / usual, 3) if usual else None
-    return DurationTrend(_verdict(now, usual, past), now, usual, ratio)
+    usual, current = past.percentile(50), round(median(recent), DIGITS) if recent else None
+    if current is None or usual is None or len(past) < MIN_BASELINE_RUNS:
+        return DurationTrend("unknown", current, usual, None)
+    ratio = round(current / usual, 3) if usual else None
+    return DurationTrend(_verdict(current, usual, past), current, usual, ratio)
 
 
-def _verdict(now: float, usual: float, past: QuantileSketch) -> TrendVerdict:
+def _verdict(current: float, usual: float, past: QuantileSketch) -> TrendVerdict:
     """Outside of what nine in ten have taken as well: a job whose durations always vary is as usual."""
-    quick, slow = past.percentile(5) or 0.0, past.percentile(95) or 0.0
-    if now >= FACTOR * usual and now - usual >= MIN_SECONDS and now >= slow:
+    fast, slow = past.percentile(5) or 0.0, past.percentile(95) or 0.0
+    if current >= MIN_RATIO * usual and current - usual >= MIN_DIFFERENCE_SECONDS and current >= slow:
         return "slow"
-    if now <= usual / FACTOR and usual - now >= MIN_SECONDS and now <= quick:
+    if current <= usual / MIN_RATIO and usual - current >= MIN_DIFFERENCE_SECONDS and current <= fast:
         return "fast"
     return "usual"

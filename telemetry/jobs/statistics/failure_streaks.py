@@ -35,7 +35,7 @@ class FailureStreak:
     last_end: datetime | None
 
     @property
-    def is_longer(self) -> bool:
+    def is_truncated(self) -> bool:
         return len(self.failures) >= MAX_FAILURES
 
 

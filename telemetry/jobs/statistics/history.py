@@ -9,13 +9,13 @@ from sqlalchemy import ColumnElement, Select, Subquery, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from telemetry import semconv
-from telemetry.jobs.store.daily_totals import DAY, DailyTotals, day_of, midnight, uncovered
+from telemetry.jobs.store.daily_totals import DAY, DailyTotals, day_of, midnight, uncovered_ranges
 from telemetry.jobs.store.quantile_sketch import QuantileSketch
 from telemetry.jobs.store.tables import JobRunDayRow, JobRunRow
 
-LATE_ARRIVAL: Final = 100
+MAX_LATE_RUNS: Final = 100
 _FIELDS: Final = tuple(DailyTotals.__slots__)
-_FINER: Final = (semconv.OUTCOME_TIMEOUT, semconv.OUTCOME_CANCELLED, semconv.OUTCOME_LOST)
+_FAILURE_OUTCOMES: Final = (semconv.OUTCOME_TIMEOUT, semconv.OUTCOME_CANCELLED, semconv.OUTCOME_LOST)
 
 
 class History:
@@ -29,37 +29,37 @@ class History:
     @cached_property
     def days(self) -> dict[date, DailyTotals]:
         """By the day on which they ended; days without runs are left out."""
-        found = {day: totals for day, totals in self._rolled.items() if totals.ended}
+        found = {day: totals for day, totals in self._rollups.items() if totals.ended}
         for day, totals in self._from_rows():
-            found.setdefault(day, DailyTotals()).include(totals)
+            found.setdefault(day, DailyTotals()).merge(totals)
         return found
 
     @cached_property
     def totals(self) -> DailyTotals:
         totals = DailyTotals()
         for day in self.days.values():
-            totals.include(day)
+            totals.merge(day)
         return totals
 
-    def running(self) -> int:
-        return self._number(JobRunRow.status == semconv.STATUS_RUNNING)
+    def count_running(self) -> int:
+        return self._count(JobRunRow.status == semconv.STATUS_RUNNING)
 
     def count(self, status: str) -> int:
-        return sum(_number(day, status) for day in self.days.values())
+        return sum(_count(day, status) for day in self.days.values())
 
     def count_since(self, status: str, moment: datetime) -> int:
         """How many have ended with it since then."""
-        later = {day: totals for day, totals in self._rolled.items() if midnight(day) >= moment}
-        rows = self._number(JobRunRow.status == status, _within(list(later), moment))
-        return rows + sum(_number(totals, status) for totals in later.values())
+        later = {day: totals for day, totals in self._rollups.items() if midnight(day) >= moment}
+        rows = self._count(JobRunRow.status == status, _within(list(later), moment))
+        return rows + sum(_count(totals, status) for totals in later.values())
 
     def last_end(self, status: str) -> datetime | None:
         """When the newest run with this status ended; where only its day is known, the end of that."""
-        newest = self._newest(status)
+        newest = self._latest_written(status)
         found: datetime | None = self._session.scalar(select(func.max(newest.c.finished_at)))
         if found is not None:
             return found
-        days = [day for day, totals in self._rolled.items() if _number(totals, status)]
+        days = [day for day, totals in self._rollups.items() if _count(totals, status)]
         return midnight(max(days) + DAY) if days else None
 
     def last_run(self) -> tuple[datetime, str] | None:
@@ -74,7 +74,7 @@ class History:
 
     def percentiles(self, *percents: int) -> list[float | None]:
         """Exact where no day is rolled up."""
-        if not any(totals.timed for totals in self._rolled.values()):
+        if not any(totals.timed for totals in self._rollups.values()):
             return [self._nearest_rank(percent) for percent in percents]
         durations = self._sketch(JobRunDayRow.durations)
         return [durations.percentile(percent) for percent in percents]
@@ -82,21 +82,21 @@ class History:
     def success_durations(self) -> QuantileSketch:
         return self._sketch(JobRunDayRow.success_durations, JobRunRow.status == semconv.STATUS_SUCCESS)
 
-    def newest_successes(self, number: int) -> list[tuple[float, datetime]]:
+    def newest_successes(self, limit: int) -> list[tuple[float, datetime]]:
         """Of all time: their durations, and when they ended."""
-        newest = self._newest(semconv.STATUS_SUCCESS)
+        newest = self._latest_written(semconv.STATUS_SUCCESS)
         timed = select(newest.c.duration_seconds, newest.c.finished_at).where(newest.c.duration_seconds.is_not(None))
-        found = self._session.execute(timed.order_by(newest.c.finished_at.desc()).limit(number)).all()
+        found = self._session.execute(timed.order_by(newest.c.finished_at.desc()).limit(limit)).all()
         return [(seconds, ended) for seconds, ended in found]
 
-    def _newest(self, status: str) -> Subquery:
+    def _latest_written(self, status: str) -> Subquery:
         """Those that were written last: of runs that come late, the newest is not the one that ended last."""
         run = JobRunRow
         ours = select(run.finished_at, run.duration_seconds).where(run.job_name == self._job_name, run.status == status)
-        return ours.order_by(run.id.desc()).limit(LATE_ARRIVAL).subquery()
+        return ours.order_by(run.id.desc()).limit(MAX_LATE_RUNS).subquery()
 
     @cached_property
-    def _rolled(self) -> dict[date, DailyTotals]:
+    def _rollups(self) -> dict[date, DailyTotals]:
         """The days that lie in the time as a whole, in their order."""
         columns = [getattr(JobRunDayRow, name) for name in _FIELDS]
         found = self._session.execute(self._days(JobRunDayRow.day, *columns)).all()
@@ -113,7 +113,7 @@ class History:
     def _sketch(self, column: Any, *conditions: ColumnElement[bool]) -> QuantileSketch:
         made = QuantileSketch()
         for stored in self._session.scalars(self._days(column)):
-            made.include(stored)
+            made.merge(stored)
         for seconds in self._session.scalars(self._rows(JobRunRow.duration_seconds).where(*conditions)):
             if seconds is not None:
                 made.add(seconds)
@@ -126,8 +126,8 @@ class History:
         rows = self._rows(
             day,
             func.count().filter(succeeded),
-            func.count().filter(failed, outcome.not_in(_FINER)),
-            *(func.count().filter(failed, outcome == finer) for finer in _FINER),
+            func.count().filter(failed, outcome.not_in(_FAILURE_OUTCOMES)),
+            *(func.count().filter(failed, outcome == failure) for failure in _FAILURE_OUTCOMES),
             func.count(run.duration_seconds),
             func.coalesce(func.sum(run.duration_seconds), 0.0),
             func.max(run.finished_at).filter(succeeded),
@@ -143,9 +143,9 @@ class History:
 
     def _rows(self, *columns: Any) -> Select[Any]:
         """Of the runs that ended on no day that is rolled up."""
-        return select(*columns).where(JobRunRow.job_name == self._job_name, _within(list(self._rolled), self._since))
+        return select(*columns).where(JobRunRow.job_name == self._job_name, _within(list(self._rollups), self._since))
 
-    def _number(self, *conditions: ColumnElement[bool]) -> int:
+    def _count(self, *conditions: ColumnElement[bool]) -> int:
         runs = select(func.count()).where(JobRunRow.job_name == self._job_name, *conditions)
         return self._session.scalar(runs) or 0
 
@@ -157,14 +157,14 @@ class History:
 
 def _within(days: Sequence[date], since: datetime | None) -> ColumnElement[bool]:
     """Ended since then, and on none of these days."""
-    ended, stretches = JobRunRow.finished_at, []
-    for stretch in uncovered(days, since):
-        begins = ended.is_not(None) if stretch.since is None else ended >= stretch.since
-        stretches.append(begins if stretch.until is None else and_(begins, ended < stretch.until))
-    return or_(*stretches)
+    ended, conditions = JobRunRow.finished_at, []
+    for time_range in uncovered_ranges(days, since):
+        starts = ended.is_not(None) if time_range.since is None else ended >= time_range.since
+        conditions.append(starts if time_range.until is None else and_(starts, ended < time_range.until))
+    return or_(*conditions)
 
 
-def _number(totals: DailyTotals, status: str) -> int:
+def _count(totals: DailyTotals, status: str) -> int:
     return totals.success if status == semconv.STATUS_SUCCESS else totals.failed
 
 

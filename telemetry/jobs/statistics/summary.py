@@ -9,12 +9,12 @@ from sqlalchemy.orm import Session
 
 from telemetry import semconv
 from telemetry.database import transaction
-from telemetry.jobs.statistics.duration_trend import BASELINE_RUNS, RECENT_RUNS, DurationTrend, duration_trend
+from telemetry.jobs.statistics.duration_trend import BASELINE_WINDOW, RECENT_RUNS, DurationTrend, duration_trend
 from telemetry.jobs.statistics.history import History
 from telemetry.jobs.store.daily_totals import DailyTotals
 from telemetry.jobs.store.quantile_sketch import DIGITS
 
-DAYS_SHOWN: Final = 30
+MAX_DAYS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def statistics(
     since = None if window is None else now - window
     with transaction(engine) as session:
         history = History(session, job_name, since)
-        totals, running, last = history.totals, history.running(), history.last_run()
+        totals, running, last = history.totals, history.count_running(), history.last_run()
         p50, p95, p99 = history.percentiles(50, 95, 99)
         return JobStatistics(
             job_name=job_name,
@@ -104,7 +104,7 @@ def statistics(
             last_success=totals.last_success,
             window_seconds=window.total_seconds() if window is not None else None,
             trend=_trend(session, job_name, now),
-            by_day=tuple(_day(day, history.days[day]) for day in sorted(history.days)[-DAYS_SHOWN:]),
+            by_day=tuple(_day(day, history.days[day]) for day in sorted(history.days)[-MAX_DAYS:]),
         )
 
 
@@ -128,10 +128,10 @@ def _streak(history: History, since: datetime | None) -> RunStreak | None:
 
 
 def _trend(session: Session, job_name: str, now: datetime) -> DurationTrend:
-    past = History(session, job_name, now - BASELINE_RUNS)
+    past = History(session, job_name, now - BASELINE_WINDOW)
     recent = past.newest_successes(RECENT_RUNS)
     durations = past.success_durations()
     for seconds, ended in recent:
-        if ended >= now - BASELINE_RUNS:
+        if ended >= now - BASELINE_WINDOW:
             durations.discard(seconds)
     return duration_trend([seconds for seconds, _ in recent], durations)

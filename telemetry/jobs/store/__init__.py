@@ -1,1 +1,1 @@
-"""store."""
+"""The database tables of job runs: reading, writing, daily roll-ups and pruning."""

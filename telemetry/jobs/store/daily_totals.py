@@ -1,4 +1,4 @@
-"""Days: what the runs of a job came to on each day of UTC, and which stretches of time no stored day covers."""
+"""Daily totals of a job's runs by UTC day, and the arithmetic of days and time ranges."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ DAY: Final = timedelta(days=1)
 
 @dataclass(slots=True)
 class DailyTotals:
-    """Of runs that ended. `timed` is how many of them have a duration, and `seconds` the sum of these."""
+    """Counts of ended runs by outcome. `timed` is how many of them have a duration, and `seconds` the sum of these."""
 
     success: int = 0
     error: int = 0
@@ -29,7 +29,8 @@ class DailyTotals:
     def ended(self) -> int:
         return self.success + self.failed
 
-    def include(self, other: "DailyTotals") -> None:
+    def merge(self, other: "DailyTotals") -> None:
+        """Add other totals to these."""
         self.success += other.success
         self.error += other.error
         self.timeout += other.timeout
@@ -43,32 +44,33 @@ class DailyTotals:
 
 @dataclass(frozen=True, slots=True)
 class TimeRange:
-    """From then, and until before then; None is as far as it goes."""
+    """A half-open range: `since` is included, `until` is not; None means unbounded."""
 
     since: datetime | None
     until: datetime | None
 
 
 def day_of(moment: datetime) -> date:
+    """The UTC day of a timestamp."""
     return moment.astimezone(UTC).date()
 
 
 def midnight(day: date) -> datetime:
-    """At which the day begins."""
+    """The start of a UTC day."""
     return datetime.combine(day, time(), UTC)
 
 
-def uncovered(days: Sequence[date], since: datetime | None) -> list[TimeRange]:
-    """What is left of all time since then without these days, which are in their order."""
-    left, begins = [], since
+def uncovered_ranges(days: Sequence[date], since: datetime | None) -> list[TimeRange]:
+    """The time ranges since `since` that none of these days covers. The days are sorted."""
+    uncovered, start = [], since
     for day in days:
-        if begins is None or begins < midnight(day):
-            left.append(TimeRange(begins, midnight(day)))
-        begins = midnight(day + DAY)
-    return [*left, TimeRange(begins, None)]
+        if start is None or start < midnight(day):
+            uncovered.append(TimeRange(start, midnight(day)))
+        start = midnight(day + DAY)
+    return [*uncovered, TimeRange(start, None)]
 
 
 def missing_days(days: Iterable[date], first: date, last: date) -> list[date]:
-    """The days from the first to the last that are not among these."""
+    """The days from `first` to `last`, inclusive, that are not among these."""
     there = set(days)
     return [day for number in range((last - first).days + 1) if (day := first + number * DAY) not in there]

@@ -1,7 +1,7 @@
-"""QuantileSketch: many durations in few numbers, of which any percentile is known to within one percent.
+"""A mergeable quantile sketch of durations: any percentile with a relative error of one percent, in little space.
 
-Durations are counted in buckets whose bounds grow by a fixed ratio (as in DDSketch, Masson, Rim and Lee 2019), so that sketches of
-several days add up to that of all of them.
+Durations are counted in buckets whose bounds grow by a fixed ratio (DDSketch: Masson, Rim and Lee 2019). The sketches of
+several days therefore add up to the sketch of all of them.
 """
 
 import math
@@ -11,55 +11,55 @@ from typing import Any, Final, Self
 
 ACCURACY: Final = 0.01
 DIGITS: Final = 6
-"""Of a duration in seconds: the clocks' own microseconds."""
+"""Decimal places of a duration in seconds: the microseconds of the clocks."""
 _RATIO: Final = (1 + ACCURACY) / (1 - ACCURACY)
 _LOGARITHM: Final = math.log(_RATIO)
-_SHORTEST: Final = 1e-6  # seconds; what is shorter is 0
-_LONGEST: Final = 1e12
+_MIN_SECONDS: Final = 1e-6  # a shorter duration counts as 0
+_MAX_SECONDS: Final = 1e12
 
 
 class QuantileSketch:
-    """Of durations in seconds."""
+    """A quantile sketch of durations in seconds."""
 
     def __init__(self, seconds: Iterable[float] = ()) -> None:
         self._zeros = 0
         self._buckets: dict[int, int] = {}
-        for each in seconds:
-            self.add(each)
+        for duration in seconds:
+            self.add(duration)
 
     @classmethod
-    def of(cls, stored: dict[str, Any]) -> Self:
-        """As `stored` gave it."""
-        made = cls()
-        made.include(stored)
-        return made
+    def from_dict(cls, stored: dict[str, Any]) -> Self:
+        """Restore a sketch from `stored`."""
+        sketch = cls()
+        sketch.merge(stored)
+        return sketch
 
     def __len__(self) -> int:
         return self._zeros + sum(self._buckets.values())
 
     def add(self, seconds: float) -> None:
-        if seconds < _SHORTEST:
+        if seconds < _MIN_SECONDS:
             self._zeros += 1
         else:
             bucket = _bucket(seconds)
             self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
 
     def discard(self, seconds: float) -> None:
-        """Take back one that was added, if there is one like it."""
-        if seconds < _SHORTEST:
+        """Remove one duration of the same bucket, if there is one."""
+        if seconds < _MIN_SECONDS:
             self._zeros = max(0, self._zeros - 1)
         elif self._buckets.get(bucket := _bucket(seconds), 0) > 0:
             self._buckets[bucket] -= 1
 
-    def include(self, stored: dict[str, Any]) -> None:
-        """Add what another one stored."""
+    def merge(self, stored: dict[str, Any]) -> None:
+        """Add another sketch, as its `stored` returned it."""
         self._zeros += stored["zeros"]
         numbers, buckets = stored["buckets"], self._buckets
         for bucket, count in zip(numbers[::2], numbers[1::2], strict=True):
             buckets[bucket] = buckets.get(bucket, 0) + count
 
     def percentile(self, percent: float) -> float | None:
-        """The nearest rank, within `ACCURACY` of it; None of nothing."""
+        """The nearest-rank percentile, with a relative error of at most `ACCURACY`; None if the sketch is empty."""
         if not (number := len(self)):
             return None
         rank = math.ceil(percent / 100 * number) - self._zeros
@@ -71,9 +71,9 @@ class QuantileSketch:
         return round(2 * float(_RATIO**bucket) / (_RATIO + 1), DIGITS)
 
     def stored(self) -> dict[str, Any]:
-        """`buckets` are pairs in one list: the number of a bucket, and how many durations are in it."""
+        """The sketch as JSON values. `buckets` is a flat list of pairs: the number of a bucket, and its count."""
         return {"zeros": self._zeros, "buckets": [number for pair in sorted(self._buckets.items()) for number in pair]}
 
 
 def _bucket(seconds: float) -> int:
-    return math.ceil(math.log(min(seconds, _LONGEST)) / _LOGARITHM)
+    return math.ceil(math.log(min(seconds, _MAX_SECONDS)) / _LOGARITHM)

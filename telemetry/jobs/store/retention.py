@@ -1,4 +1,4 @@
-"""Retention: runs that are old enough are deleted, in short transactions, after what they came to has been rolled up."""
+"""Prunes old runs in short transactions, after rolling them up into daily totals."""
 
 import logging
 import time
@@ -18,43 +18,45 @@ ROLLUP_RETENTION: Final = timedelta(days=731)
 FIRST_BATCH: Final = 50
 MAX_BATCH: Final = 100
 MAX_BATCH_SECONDS: Final = 0.03
-"""Rows: of the first batch, of the largest. Seconds: what a batch is to take, so that nobody waits for its lock for long."""
-_PAUSE_SECONDS: Final = 0.01  # seconds between two batches, in which others write
-_REPORT: Final = 30.0
+"""Rows of the first and of the largest batch; the target duration of a batch, so that no writer waits long for its lock."""
+_PAUSE_SECONDS: Final = 0.01  # between two batches, for other writers
+_PROGRESS_INTERVAL: Final = 30.0  # seconds
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
+    """What a call of `Retention.prune` did."""
+
     runs: int
     days_rolled_up: int
     longest_batch_seconds: float
 
 
 class Retention:
-    """Whole days of UTC alone: a day is in its rows or in its roll-up, and never half in each."""
+    """Prunes whole UTC days only: a day is either in rows or in its roll-up, never half in each."""
 
     def __init__(
         self,
         engine: Engine,
         clock: Callable[[], float] = time.monotonic,
-        rest: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._engine = engine
         self._clock = clock
-        self._rest = rest
+        self._sleep = sleep
         self._size = FIRST_BATCH
-        self._longest = 0.0
-        self._reported = 0.0
+        self._longest_batch = 0.0
+        self._logged_at = 0.0
 
     def prune(self, job_names: Sequence[str], keep_days: int, now: datetime) -> Pruned:
-        """Roll up every past day, and then delete the runs that ended more than so many days before today."""
-        self._reported = self._clock()
-        rolled = roll_up(self._engine, job_names, now, lambda days: self._report("Days rolled up: %d.", days))
+        """Roll up all past days of these jobs, then delete the runs that ended more than `keep_days` days before today."""
+        self._logged_at = self._clock()
+        rolled = roll_up(self._engine, job_names, now, lambda days: self._log_progress("Days rolled up: %d.", days))
         first_kept = day_of(now - timedelta(days=keep_days))
         removed = sum(self._prune(job_name, midnight(first_kept)) for job_name in job_names)
-        self._forget_days(now)
-        return Pruned(removed, rolled, round(self._longest, 3))
+        self._delete_old_rollups(now)
+        return Pruned(removed, rolled, round(self._longest_batch, 3))
 
     def _prune(self, job_name: str, before: datetime) -> int:
         row = JobRunDayRow
@@ -72,33 +74,33 @@ class Retention:
             removed += deleted
             if not deleted:
                 return removed
-            self._report("Job runs pruned, of %s: %d so far.", job_name, removed)
-            self._rest(_PAUSE_SECONDS)
+            self._log_progress("Job runs pruned, of %s: %d so far.", job_name, removed)
+            self._sleep(_PAUSE_SECONDS)
 
     def _delete(self, job_name: str, before: datetime, size: int) -> int:
-        """A batch, which is larger after a quick one and smaller after a slow one."""
+        """Delete one batch, and adapt the size of the next one to its duration. Returns how many rows were deleted."""
         run = JobRunRow
         old = select(run.id).where(run.job_name == job_name, run.finished_at < before).order_by(run.finished_at)
         with transaction(self._engine) as session:
             ids = session.scalars(old.limit(size)).all()
-        begun = self._clock()  # what was looked for holds no lock, and is at hand
+        started = self._clock()  # only the deletion counts: it holds the lock
         with transaction(self._engine) as session:
             deleted = session.connection().execute(delete(run).where(run.id.in_(ids))).rowcount if ids else 0
-        took = self._clock() - begun
-        self._longest = max(self._longest, took)
+        duration = self._clock() - started
+        self._longest_batch = max(self._longest_batch, duration)
         self._size = (
             max(1, size // 2)
-            if took > MAX_BATCH_SECONDS
-            else min(MAX_BATCH, size * 2 if took < MAX_BATCH_SECONDS / 4 else size)
+            if duration > MAX_BATCH_SECONDS
+            else min(MAX_BATCH, size * 2 if duration < MAX_BATCH_SECONDS / 4 else size)
         )
         return deleted
 
-    def _forget_days(self, now: datetime) -> None:
+    def _delete_old_rollups(self, now: datetime) -> None:
         with transaction(self._engine) as session:
             session.execute(delete(JobRunDayRow).where(JobRunDayRow.day < day_of(now - ROLLUP_RETENTION)))
 
-    def _report(self, message: str, *arguments: object) -> None:
-        """Of work that takes long, now and then."""
-        if self._clock() - self._reported > _REPORT:
-            self._reported = self._clock()
+    def _log_progress(self, message: str, *arguments: object) -> None:
+        """Log the progress of long work, at most every `_PROGRESS_INTERVAL` seconds."""
+        if self._clock() - self._logged_at > _PROGRESS_INTERVAL:
+            self._logged_at = self._clock()
             _log.info(message, *arguments)

@@ -1,4 +1,4 @@
-"""Roll-ups: what the runs of a past day came to, in one row, which stays when theirs are pruned."""
+"""Rolls up the runs of past days into one row per job and day, which stays when the runs are pruned."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
@@ -15,30 +15,39 @@ from telemetry.jobs.store.quantile_sketch import QuantileSketch
 from telemetry.jobs.store.tables import JobRunDayRow, JobRunRow
 
 SETTLE_TIME: Final = timedelta(hours=1)
-"""After midnight: the clocks of several machines need not agree to the second."""
-ROLLUP_AGAIN: Final = 2
-"""The newest so many days are rolled up once more: a run that was taken for lost before midnight may run on after it."""
-_LOCK: Final = 7_305_482_211  # any number, as long as nobody else has it
+"""A day is rolled up this long after midnight: the clocks of several machines may differ."""
+REFRESHED_DAYS: Final = 2
+"""This many of the newest days are rolled up again each time: a run marked as lost before midnight may turn out to be alive."""
+_LOCK_ID: Final = 7_305_482_211  # an arbitrary number; no other advisory lock uses it
 
 
-def roll_up(engine: Engine, job_names: Iterable[str], now: datetime, told: Callable[[int], None] | None = None) -> int:
-    """Bring each past day of these jobs that is not there yet. Returns how many days that were.
+def roll_up(
+    engine: Engine, job_names: Iterable[str], now: datetime, on_progress: Callable[[int], None] | None = None
+) -> int:
+    """Roll up all past days of these jobs that have no roll-up yet. Idempotent, and safe to call concurrently.
 
-    `told` hears from time to time how many there are so far. As often as one likes, and by several at once.
+    Args:
+        engine: the database.
+        job_names: the jobs.
+        now: the current time.
+        on_progress: called after each day with the number of days so far.
+
+    Returns:
+        How many days were rolled up.
     """
     rolled = 0
     for job_name in job_names:
-        for day in _to_do(engine, job_name, now):
+        for day in _days_to_roll_up(engine, job_name, now):
             with transaction(engine) as session:
                 _roll_up(session, job_name, day)
             rolled += 1
-            if told is not None:
-                told(rolled)
+            if on_progress is not None:
+                on_progress(rolled)
     return rolled
 
 
-def _to_do(engine: Engine, job_name: str, now: datetime) -> list[date]:
-    """All days from the first to the last that has runs, whether or not it has any: so a gap says that a day is not there yet."""
+def _days_to_roll_up(engine: Engine, job_name: str, now: datetime) -> list[date]:
+    """The days to roll up. Days without runs between others get a row too, so that a gap means a missing roll-up."""
     last = day_of(now - SETTLE_TIME) - DAY
     row, ended = JobRunDayRow, JobRunRow.finished_at
     with transaction(engine) as session:
@@ -46,15 +55,15 @@ def _to_do(engine: Engine, job_name: str, now: datetime) -> list[date]:
         first_run, last_run = session.execute(
             select(func.min(ended), func.max(ended)).where(JobRunRow.job_name == job_name, ended < midnight(last + DAY))
         ).one()
-    again = [day for day, is_pruned in known if not is_pruned and day > last - ROLLUP_AGAIN * DAY]
+    to_refresh = [day for day, is_pruned in known if not is_pruned and day > last - REFRESHED_DAYS * DAY]
     if first_run is None or last_run is None:
-        return again
+        return to_refresh
     days = [day for day, _ in known]
-    return sorted([*again, *missing_days(days, min([day_of(first_run), *days]), day_of(last_run))])
+    return sorted([*to_refresh, *missing_days(days, min([day_of(first_run), *days]), day_of(last_run))])
 
 
 def _roll_up(session: Session, job_name: str, day: date) -> None:
-    """The first statement makes whoever writes to this day wait, or waits for them."""
+    """Replace the roll-up of a day, unless its runs are pruned. The lock excludes writers to this day meanwhile."""
     _lock(session)
     row = JobRunDayRow
     where = (row.job_name == job_name, row.day == day)
@@ -67,7 +76,7 @@ def _roll_up(session: Session, job_name: str, day: date) -> None:
         run.job_name == job_name, run.finished_at >= midnight(day), run.finished_at < midnight(day + DAY)
     )
     for status, outcome, seconds, finished_at in session.execute(runs.execution_options(yield_per=1000)):
-        totals.include(totals_of(status, outcome, seconds, finished_at))
+        totals.merge(totals_of_run(status, outcome, seconds, finished_at))
         if seconds is not None:
             durations.add(seconds)
             if status == semconv.STATUS_SUCCESS:
@@ -84,8 +93,8 @@ def _roll_up(session: Session, job_name: str, day: date) -> None:
     )
 
 
-def totals_of(status: str, outcome: str | None, seconds: float | None, finished_at: datetime) -> DailyTotals:
-    """One run's. A failure without a finer word is an error."""
+def totals_of_run(status: str, outcome: str | None, seconds: float | None, finished_at: datetime) -> DailyTotals:
+    """The totals of one run. A failure without a more specific outcome counts as an error."""
     succeeded = status == semconv.STATUS_SUCCESS
     known = outcome in {semconv.OUTCOME_TIMEOUT, semconv.OUTCOME_CANCELLED, semconv.OUTCOME_LOST}
     word = semconv.OUTCOME_SUCCESS if succeeded else outcome if known else semconv.OUTCOME_ERROR
@@ -97,8 +106,8 @@ def totals_of(status: str, outcome: str | None, seconds: float | None, finished_
     )
 
 
-def reopen(session: Session, runs: Sequence[JobRun], today: date) -> None:
-    """These are being written: of the past days that they ended on, the roll-ups hold no more. Almost never there are any."""
+def invalidate_rollups(session: Session, runs: Sequence[JobRun], today: date) -> None:
+    """Delete the roll-ups of past days on which these runs ended, since they are being written now. Rarely deletes any."""
     late = {(run.job_name, day_of(run.finished_at)) for run in runs if run.finished_at is not None}
     late = {(job_name, day) for job_name, day in late if day < today}
     if not late:
@@ -110,6 +119,6 @@ def reopen(session: Session, runs: Sequence[JobRun], today: date) -> None:
 
 
 def _lock(session: Session) -> None:
-    """On SQLite whoever writes has it anyway."""
+    """Serialize with other roll-ups. SQLite has only one writer at a time anyway."""
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
+        session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK_ID})

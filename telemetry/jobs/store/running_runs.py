@@ -1,4 +1,4 @@
-"""Alive: the rows that say "running" and whether anybody still runs them, by the clock of the database."""
+"""The rows of running runs: their heartbeats, and marking them as lost, by the clock of the database."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from telemetry.database import UTCDateTime, transaction
 from telemetry.jobs.store.runs import utcnow
 from telemetry.jobs.store.tables import JobRunRow
 
-GROUP_SIZE: Final = 500
+MAX_ROWS_PER_STATEMENT: Final = 500
 _RUNNING: Final = {
     "status": semconv.STATUS_RUNNING,
     "outcome": None,
@@ -23,61 +23,69 @@ _RUNNING: Final = {
 
 @dataclass(frozen=True, slots=True)
 class LostRun:
+    """A run that was marked as lost, and the process that ran it."""
+
     run_id: str
     job_name: str
     worker: str
 
 
 class RunningRuns:
-    """`now` is asked on SQLite, whose processes share a machine and so a clock."""
+    """The repository of running runs. `now` is used on SQLite only, whose processes share a machine and its clock."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime] = utcnow) -> None:
         self._engine = engine
         self._now = now
 
     def now(self) -> datetime:
+        """Ask the database for its time."""
         with transaction(self._engine) as session:
-            moment: datetime = session.execute(select(self._moment())).scalar_one()
+            moment: datetime = session.execute(select(self._database_clock())).scalar_one()
             return moment
 
-    def beat(self, run_ids: Sequence[str]) -> None:
-        """They are alive, also when somebody has decided that they are lost.
+    def heartbeat(self, run_ids: Sequence[str]) -> None:
+        """Renew the heartbeats of these runs. Runs that were marked as lost become running again.
 
-        Those that somebody writes just now are left out, since that says the same.
+        Rows that another transaction has locked are skipped: writing them renews the heartbeat as well.
         """
-        for some in in_groups(run_ids):
+        for some in in_batches(run_ids):
             with transaction(self._engine) as session:
                 session.execute(
                     update(JobRunRow)
-                    .where(JobRunRow.id.in_(_unlocked(select(JobRunRow.id).where(_is_open(some)))))
-                    .values(heartbeat_at=self._moment(), **_RUNNING)
+                    .where(JobRunRow.id.in_(_skip_locked(select(JobRunRow.id).where(_is_open_or_lost(some)))))
+                    .values(heartbeat_at=self._database_clock(), **_RUNNING)
                     .execution_options(synchronize_session=False)
                 )
 
-    def silent(self, before: datetime) -> list[str]:
-        """The ids of the runs of which nobody has heard since then."""
+    def stale(self, before: datetime) -> list[str]:
+        """The ids of the running runs whose last heartbeat is before this time."""
         row = JobRunRow
         with transaction(self._engine) as session:
             return list(session.scalars(select(row.run_id).where(row.finished_at.is_(None), row.heartbeat_at < before)))
 
-    def close(self, run_ids: Sequence[str], silent_before: datetime | None = None) -> list[LostRun]:
-        """Record that nobody runs them any more, of those that still say so; once, however many try.
+    def mark_lost(self, run_ids: Sequence[str], stale_before: datetime | None = None) -> list[LostRun]:
+        """Mark those of these runs that are still running as lost.
 
-        Returns those that this call has closed.
+        Args:
+            run_ids: the runs.
+            stale_before: leave out runs with a heartbeat at or after this time.
+
+        Returns:
+            The runs that this call marked; of several concurrent calls, one gets each run.
         """
-        return [lost for some in in_groups(run_ids) for lost in self._close(some, silent_before)]
+        return [lost for some in in_batches(run_ids) for lost in self._mark_lost(some, stale_before)]
 
-    def _close(self, run_ids: Sequence[str], silent_before: datetime | None) -> list[LostRun]:
-        row, conditions = JobRunRow, _running(run_ids)
-        if silent_before is not None:
-            conditions = [*conditions, row.heartbeat_at < silent_before]
+    def _mark_lost(self, run_ids: Sequence[str], stale_before: datetime | None) -> list[LostRun]:
+        row, conditions = JobRunRow, _is_running(run_ids)
+        if stale_before is not None:
+            conditions = [*conditions, row.heartbeat_at < stale_before]
         closing = (
             update(row)
-            .where(row.id.in_(_unlocked(select(row.id).where(*conditions))))
+            .where(row.id.in_(_skip_locked(select(row.id).where(*conditions))))
             .values(
                 status=semconv.STATUS_FAILED,
                 outcome=semconv.OUTCOME_LOST,
-                finished_at=self._moment(),
+                finished_at=self._database_clock(),
                 duration_seconds=None,
                 error_message="Its process (" + row.worker + ") ended without a word.",
             )
@@ -87,29 +95,29 @@ class RunningRuns:
         with transaction(self._engine) as session:
             return [LostRun(*each) for each in session.execute(closing).all()]
 
-    def _moment(self) -> ColumnElement[Any]:
+    def _database_clock(self) -> ColumnElement[Any]:
         if self._engine.dialect.name == "postgresql":
             return func.clock_timestamp(type_=UTCDateTime)
         return literal(self._now(), UTCDateTime)
 
 
-def in_groups(run_ids: Iterable[str], number: int = GROUP_SIZE) -> list[list[str]]:
-    """In the order of their names, so that no two who change the same rows wait for each other."""
+def in_batches(run_ids: Iterable[str], number: int = MAX_ROWS_PER_STATEMENT) -> list[list[str]]:
+    """Split sorted ids into batches. The order prevents deadlocks between transactions that change the same rows."""
     ordered = sorted(run_ids)
     return [ordered[start : start + number] for start in range(0, len(ordered), number)]
 
 
-def _is_open(run_ids: Sequence[str]) -> ColumnElement[bool]:
-    """Or seems to be over only because nobody heard of it."""
+def _is_open_or_lost(run_ids: Sequence[str]) -> ColumnElement[bool]:
+    """Still open, or only marked as lost."""
     return JobRunRow.run_id.in_(run_ids) & or_(
         JobRunRow.finished_at.is_(None), JobRunRow.outcome == semconv.OUTCOME_LOST
     )
 
 
-def _running(run_ids: Sequence[str]) -> list[ColumnElement[bool]]:
+def _is_running(run_ids: Sequence[str]) -> list[ColumnElement[bool]]:
     return [JobRunRow.run_id.in_(run_ids), JobRunRow.finished_at.is_(None)]
 
 
-def _unlocked(rows: Select[tuple[int]]) -> Select[tuple[int]]:
-    """Without the rows that another transaction changes; SQLite has only one of these at a time."""
+def _skip_locked(rows: Select[tuple[int]]) -> Select[tuple[int]]:
+    """Skip rows that another transaction has locked; SQLite has only one writer at a time."""
     return rows.with_for_update(skip_locked=True)

@@ -1,4 +1,4 @@
-"""Store: the table `job_runs` in the words of jobs. The rows that it gives out belong to no session."""
+"""The repository of job runs (`job_runs`). The rows that it returns are detached from any session."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from telemetry import semconv as names
 from telemetry.database import transaction
 from telemetry.jobs.run import JobRun, UnwritableRunError
 from telemetry.jobs.store.daily_totals import day_of
-from telemetry.jobs.store.rollups import reopen
+from telemetry.jobs.store.rollups import invalidate_rollups
 from telemetry.jobs.store.tables import JobRunRow
 
 
@@ -21,7 +21,7 @@ def utcnow() -> datetime:
 
 
 class JobRunRepository:
-    """`now` gives the sign of life of a run on SQLite; PostgreSQL, which several machines share, has a clock of its own."""
+    """Reads and writes runs. `now` is used for heartbeats on SQLite only; several machines share PostgreSQL and use its clock."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime] = utcnow) -> None:
         self._engine = engine
@@ -32,34 +32,34 @@ class JobRunRepository:
         self._upsert = _upsert(insert.values(heartbeat_at=func.clock_timestamp())) if self._is_shared else self._replay
 
     def write(self, runs: Sequence[JobRun]) -> None:
-        """Write all of them or none, as often as one likes; a start never overwrites an end.
+        """Insert or update all of these runs, or none. Idempotent; a start never overwrites an end.
 
-        A run was alive when it is written: that its start had to wait for the database is no silence.
+        Their heartbeat is the time of the write: a start that waited for the database does not make a run stale.
 
         Raises:
-            UnwritableRunError: the database is there, and refuses what one of them holds.
+            UnwritableRunError: the database rejects the values of one of them.
         """
-        heard = {} if self._is_shared else {"heartbeat_at": self._now()}
-        self._write(self._upsert, runs, lambda _run: heard)
+        heartbeat = {} if self._is_shared else {"heartbeat_at": self._now()}
+        self._write(self._upsert, runs, lambda _run: heartbeat)
 
     def replay(self, runs: Sequence[JobRun]) -> None:
-        """The same for runs of a process that is gone: nobody has heard of them since they began, or ended."""
+        """Like `write`, for runs of a dead process: their heartbeat is the time of their start or end."""
         self._write(self._replay, runs, lambda run: {"heartbeat_at": run.heartbeat_at})
 
-    def _write(self, upsert: Any, runs: Sequence[JobRun], heard: Callable[[JobRun], dict[str, datetime]]) -> None:
+    def _write(self, upsert: Any, runs: Sequence[JobRun], heartbeat: Callable[[JobRun], dict[str, datetime]]) -> None:
         if not runs:
             return
         try:
             with transaction(self._engine) as session:
-                session.connection().execute(upsert, [{**_row(run), **heard(run)} for run in _latest(runs)])
-                reopen(session, runs, day_of(self._now()))
+                session.connection().execute(upsert, [{**_row(run), **heartbeat(run)} for run in _latest(runs)])
+                invalidate_rollups(session, runs, day_of(self._now()))
         except Exception as error:
-            if _is_refusal(error):
+            if _is_bad_run(error):
                 raise UnwritableRunError(str(error)) from error
             raise
 
     def missing(self, runs: Sequence[JobRun]) -> list[JobRun]:
-        """Those that the table lacks; of an end, also where its run only seems to have ended."""
+        """Those of these runs that the table lacks. The end of a run that is only marked as lost counts as missing."""
         row, ids = JobRunRow, {run.run_id for run in runs}
         ended = row.finished_at.is_not(None) & (row.outcome != names.OUTCOME_LOST)
         with transaction(self._engine) as session:
@@ -74,7 +74,7 @@ class JobRunRepository:
     def page(
         self, *, job_name: str | None = None, status: str | None = None, before: int | None = None, limit: int = 50
     ) -> list[JobRunRow]:
-        """The newest runs first; `before` is the id of the last one of the page before."""
+        """One page of runs, the newest first; `before` is the id of the last run of the previous page."""
         page = select(JobRunRow).order_by(JobRunRow.id.desc()).limit(limit)
         if job_name is not None:
             page = page.where(JobRunRow.job_name == job_name)
@@ -82,32 +82,32 @@ class JobRunRepository:
             page = page.where(JobRunRow.status == status)
         if before is not None:
             page = page.where(JobRunRow.id < before)
-        return self._all(page)
+        return self._fetch(page)
 
     def latest(self) -> dict[str, JobRunRow]:
         """The newest run of each job."""
-        names = _jobs()
+        names = _job_names()
         newest = select(func.max(JobRunRow.id)).where(JobRunRow.job_name == names.c.job_name).scalar_subquery()
-        rows = self._all(select(JobRunRow).where(JobRunRow.id.in_(select(newest).select_from(names))))
+        rows = self._fetch(select(JobRunRow).where(JobRunRow.id.in_(select(newest).select_from(names))))
         return {row.job_name: row for row in rows}
 
     def names(self) -> list[str]:
         """The jobs that have runs, in alphabetical order."""
-        names = _jobs()
-        return sorted(self._all(select(names.c.job_name).where(names.c.job_name.is_not(None))))
+        names = _job_names()
+        return sorted(self._fetch(select(names.c.job_name).where(names.c.job_name.is_not(None))))
 
-    def forget(self, run_id: str) -> bool:
-        """Delete one run; whether it was there."""
+    def delete_run(self, run_id: str) -> bool:
+        """Delete one run. Returns whether it existed."""
         with transaction(self._engine) as session:
             return bool(session.connection().execute(delete(JobRunRow).where(JobRunRow.run_id == run_id)).rowcount)
 
-    def _all(self, statement: Select[Any]) -> list[Any]:
+    def _fetch(self, statement: Select[Any]) -> list[Any]:
         with transaction(self._engine) as session:
             return list(session.scalars(statement))
 
 
 def _latest(runs: Sequence[JobRun]) -> list[JobRun]:
-    """One a run, in the order in which they began; its end, when that is among them."""
+    """One record per run, in the order of their starts; the end of a run replaces its start."""
     latest: dict[str, JobRun] = {}
     for run in runs:
         if run.finished_at is not None or run.run_id not in latest:
@@ -136,15 +136,15 @@ def _upsert(insert: Any) -> Any:
     )
 
 
-def _is_refusal(error: Exception) -> bool:
-    """The values are at fault, not the database: a driver says it in its way, and SQLAlchemy and Python in theirs."""
+def _is_bad_run(error: Exception) -> bool:
+    """Whether the values are at fault, not the database. Drivers, SQLAlchemy and Python raise different errors for that."""
     if isinstance(error, DBAPIError):
         return isinstance(error, DataError | IntegrityError)
     return isinstance(error, StatementError | TypeError | ValueError | OverflowError)
 
 
-def _jobs() -> CTE:
-    """Each job's name, and in the end NULL: one look into the index for each, where DISTINCT would read all the runs."""
+def _job_names() -> CTE:
+    """The names of all jobs, and NULL at the end. One index lookup per job; DISTINCT would read all runs."""
     names = select(func.min(JobRunRow.job_name).label("job_name")).cte("names", recursive=True)
     following = select(func.min(JobRunRow.job_name)).where(JobRunRow.job_name > names.c.job_name).scalar_subquery()
     return names.union_all(select(following).where(names.c.job_name.is_not(None)))

@@ -1,4 +1,4 @@
-"""The tables of jobs: `job_runs`, one row a run, and `job_run_days`, what the runs of a day came to."""
+"""The tables of jobs: `job_runs`, one row per run, and `job_run_days`, the daily totals."""
 
 from datetime import date, datetime
 from typing import Any, Final
@@ -10,7 +10,7 @@ from telemetry.database import UTCDateTime
 
 
 class Base(DeclarativeBase):
-    """Constraints have names that are made the same way everywhere, so that a migration can find them."""
+    """The declarative base. Constraints are named by a convention, so that migrations can refer to them."""
 
     metadata = MetaData(
         naming_convention={
@@ -27,11 +27,11 @@ _RUNNING: Final = text("finished_at IS NULL")
 
 
 class JobRunRow(Base):
-    """`run_id` is the span's identity, so that a run that is written twice is one row.
+    """A run of a job.
 
-    `deadline_at` is when the run has had its `max_runtime`, and `overdue_at` when it was seen to go on after that.
-    `slowest_child` and `first_error` name spans inside the run: those that took the longest by themselves, all of that name
-    together, and the first that failed.
+    `run_id` is made of the trace id and the span id, so that a run that is written twice is one row. `deadline_at` is the
+    start plus `max_runtime`; `overdue_at` is set when the run exceeded it. `slowest_child` is the name of the child spans with
+    the largest total self time, and `first_error` describes the first child span that failed.
     """
 
     __tablename__ = "job_runs"
@@ -43,7 +43,7 @@ class JobRunRow(Base):
         Index("ix_job_runs_running", "heartbeat_at", postgresql_where=_RUNNING, sqlite_where=_RUNNING),
     )
 
-    # SQLite numbers rows by itself only where the key is an INTEGER.
+    # SQLite assigns ids only to a key of the type INTEGER.
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
     job_name: Mapped[str] = mapped_column(String(100))
     started_at: Mapped[datetime] = mapped_column(UTCDateTime)
@@ -67,10 +67,10 @@ class JobRunRow(Base):
 
 
 class JobRunDayRow(Base):
-    """What the runs of a job that ended on one day of UTC came to; it stays when their rows are pruned.
+    """The totals of a job's runs that ended on one UTC day; kept when the runs are pruned.
 
-    `durations` holds the durations of all that have one, and `success_durations` those of the successes, as a
-    `telemetry.jobs.store.quantile_sketch`. `seconds` is the sum of those of all. `is_pruned` says that it is all that is left of the day.
+    `durations` and `success_durations` are quantile sketches (`telemetry.jobs.store.quantile_sketch`) of all durations and of
+    those of successful runs. `seconds` is the sum of all durations. `is_pruned`: the rows of this day are, or are being, deleted.
     """
 
     __tablename__ = "job_run_days"

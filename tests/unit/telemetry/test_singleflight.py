@@ -17,13 +17,13 @@ class Clock:
 def test_a_landing_is_shared_until_it_is_stale():
     calls = iter(range(10))
     clock = Clock()
-    flights = SingleFlight("test", lambda: next(calls), share_for=2.0, clock=clock)
+    singleflight = SingleFlight("test", lambda: next(calls), share_for=2.0, clock=clock)
 
-    first = flights.board().landing.result(5)
+    first = singleflight.call().future.result(5)
     clock.now += 1.9
-    shared = flights.board().landing.result(5)
+    shared = singleflight.call().future.result(5)
     clock.now += 0.1
-    second = flights.board().landing.result(5)
+    second = singleflight.call().future.result(5)
 
     assert (first, shared, second) == (0, 0, 1)
 
@@ -31,41 +31,41 @@ def test_a_landing_is_shared_until_it_is_stale():
 def test_a_call_that_hangs_never_gets_a_second_thread(hang):
     calls = []
     clock = Clock()
-    flights = SingleFlight("test", lambda: (calls.append(1), hang()), clock=clock)
+    singleflight = SingleFlight("test", lambda: (calls.append(1), hang()), clock=clock)
 
-    boarded = []
+    shared_calls = []
     for _ in range(5):
-        boarded.append(flights.board())
+        shared_calls.append(singleflight.call())
         clock.now += 100
 
-    assert len({id(flight) for flight in boarded}) == 1
+    assert len({id(call) for call in shared_calls}) == 1
     assert len(calls) <= 1
     assert [thread.name for thread in threading.enumerate()].count("test") == 1
 
 
 def test_many_threads_board_one_flight(hang):
-    flights = SingleFlight("test", hang)
+    singleflight = SingleFlight("test", hang)
 
     with ThreadPoolExecutor(8) as pool:
-        boarded = list(pool.map(lambda _: flights.board(), range(200)))
+        shared_calls = list(pool.map(lambda _: singleflight.call(), range(200)))
 
-    assert len({id(flight) for flight in boarded}) == 1
+    assert len({id(call) for call in shared_calls}) == 1
 
 
 def test_who_waits_is_given_the_error():
     def broken() -> None:
         raise LookupError("gone")
 
-    landing = SingleFlight("test", broken).board().landing
+    future = SingleFlight("test", broken).call().future
 
     with pytest.raises(LookupError, match="gone"):
-        landing.result(5)
+        future.result(5)
 
 
 def test_a_landing_cannot_be_cancelled_by_one_of_those_who_wait(hang):
-    landing = SingleFlight("test", hang).board().landing
+    future = SingleFlight("test", hang).call().future
 
-    assert not landing.cancel()
+    assert not future.cancel()
 
 
 def test_a_machine_without_threads_left_is_an_error_and_not_a_crash(monkeypatch):
@@ -74,14 +74,14 @@ def test_a_machine_without_threads_left_is_an_error_and_not_a_crash(monkeypatch)
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
 
-    landing = SingleFlight("test", lambda: None).board().landing
+    future = SingleFlight("test", lambda: None).call().future
 
     with pytest.raises(RuntimeError, match="new thread"):
-        landing.result(0)
+        future.result(0)
 
 
 def test_what_a_flight_asks_for_is_no_trace_of_its_own():
-    span = SingleFlight("test", lambda: trace.get_current_span().get_span_context()).board().landing.result(5)
+    span = SingleFlight("test", lambda: trace.get_current_span().get_span_context()).call().future.result(5)
 
     assert span.is_valid
     assert not span.trace_flags.sampled

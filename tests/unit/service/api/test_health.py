@@ -47,7 +47,7 @@ def behind() -> None:
 @pytest.fixture
 def lifecycle() -> Lifecycle:
     lifecycle = Lifecycle()
-    lifecycle.ready()
+    lifecycle.mark_ready()
     return lifecycle
 
 
@@ -164,7 +164,7 @@ def test_healthz_examines_this_machine_and_a_real_database(lifecycle, tmp_path):
         with engine.connect() as connection:
             connection.execute(text("SELECT 1"))
 
-    answer = get(application(lifecycle, SystemResources.of(settings), settings, database=ping), "/healthz")
+    answer = get(application(lifecycle, SystemResources.from_settings(settings), settings, database=ping), "/healthz")
     engine.dispose()
 
     found = answer.json()["checks"]
@@ -215,9 +215,9 @@ def test_readiness_fails_while_the_service_starts_and_while_it_stops():
     app = application(lifecycle)
 
     starting = get(app, "/readyz")
-    lifecycle.ready()
+    lifecycle.mark_ready()
     ready = get(app, "/readyz")
-    lifecycle.stop()
+    lifecycle.mark_stopping()
     stopping = get(app, "/readyz")
 
     assert [answer.status_code for answer in (starting, ready, stopping)] == [503, 200, 503]
@@ -226,7 +226,7 @@ def test_readiness_fails_while_the_service_starts_and_while_it_stops():
 
 
 def test_a_signal_that_comes_during_the_examination_counts(lifecycle):
-    answer = get(application(lifecycle, database=lifecycle.stop), "/readyz")
+    answer = get(application(lifecycle, database=lifecycle.mark_stopping), "/readyz")
 
     assert answer.status_code == 503
     assert "[-]lifecycle failed: stopping\n" in answer.text

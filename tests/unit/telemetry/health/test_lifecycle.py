@@ -24,9 +24,9 @@ def test_a_process_starts_is_ready_and_stops():
     lifecycle = Lifecycle()
 
     phases = [lifecycle.phase]
-    lifecycle.ready()
+    lifecycle.mark_ready()
     phases.append(lifecycle.phase)
-    lifecycle.stop()
+    lifecycle.mark_stopping()
     phases.append(lifecycle.phase)
 
     assert phases == ["starting", "ready", "stopping"]
@@ -35,8 +35,8 @@ def test_a_process_starts_is_ready_and_stops():
 def test_who_stops_does_not_become_ready_again():
     lifecycle = Lifecycle()
 
-    lifecycle.stop()
-    lifecycle.ready()
+    lifecycle.mark_stopping()
+    lifecycle.mark_ready()
 
     assert lifecycle.phase == "stopping"
 
@@ -45,8 +45,8 @@ def test_the_first_stop_is_the_one_that_counts():
     moments = iter([5.0, 6.0])
     lifecycle = Lifecycle(clock=lambda: next(moments))
 
-    lifecycle.stop()
-    lifecycle.stop()
+    lifecycle.mark_stopping()
+    lifecycle.mark_stopping()
 
     assert lifecycle.stopping_since == 5.0
 
@@ -56,9 +56,9 @@ def test_only_a_ready_process_passes_its_check():
 
     with pytest.raises(CheckFailed, match="starting"):
         lifecycle.check()
-    lifecycle.ready()
+    lifecycle.mark_ready()
     lifecycle.check()
-    lifecycle.stop()
+    lifecycle.mark_stopping()
     with pytest.raises(CheckFailed, match="stopping"):
         lifecycle.check()
 

@@ -55,7 +55,7 @@ def connect_to(url: str) -> BaseException:
 def test_the_worst_result_decides(results, status, healthy):
     report = Report({str(number): result for number, result in enumerate(results)})
 
-    assert (report.status, report.healthy) == (status, healthy)
+    assert (report.status, report.is_healthy) == (status, healthy)
 
 
 def test_the_body_is_the_contracts():

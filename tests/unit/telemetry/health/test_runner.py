@@ -34,8 +34,8 @@ class Counted:
             raise self.error
 
 
-def examine(checks: HealthChecks, *names: str):
-    return asyncio.run(checks.examine(names or None)).results
+def run(checks: HealthChecks, *names: str):
+    return asyncio.run(checks.run(names or None)).results
 
 
 def threads_of(prefix: str) -> list[str]:
@@ -45,7 +45,7 @@ def threads_of(prefix: str) -> list[str]:
 def test_a_check_that_returns_is_ok_and_its_figures_are_told():
     checks = HealthChecks({"ping": lambda: True, "disk": lambda: CheckResult("warning", {"free_gb": 1})})
 
-    results = examine(checks)
+    results = run(checks)
 
     assert results == {"ping": CheckResult(), "disk": CheckResult("warning", {"free_gb": 1})}
 
@@ -60,7 +60,7 @@ def test_what_hangs_what_fails_and_what_is_slow_are_told_together_within_the_dea
     checks = HealthChecks({"hung": hang, "slow": slow, "broken": broken, "fine": lambda: None})
 
     started = time.monotonic()
-    results = examine(checks)
+    results = run(checks)
 
     assert 0.65 < time.monotonic() - started < 3
     assert results == {
@@ -72,23 +72,23 @@ def test_what_hangs_what_fails_and_what_is_slow_are_told_together_within_the_dea
 
 
 def test_the_event_loop_runs_on_while_a_check_hangs(hang):
-    async def ticks_while_examining() -> int:
-        examination = asyncio.ensure_future(HealthChecks({"hung": hang}, deadline=0.2).examine())
+    async def ticks_while_running() -> int:
+        run = asyncio.ensure_future(HealthChecks({"hung": hang}, deadline=0.2).run())
         ticks = 0
-        while not examination.done():
+        while not run.done():
             await asyncio.sleep(0.01)
             ticks += 1
         return ticks
 
-    assert asyncio.run(ticks_while_examining()) >= 5
+    assert asyncio.run(ticks_while_running()) >= 5
 
 
 def test_a_check_that_is_overdue_is_not_waited_for_again_and_keeps_its_one_thread(hang):
     checks = HealthChecks({"hung": hang}, deadline=0.5)
-    examine(checks)
+    run(checks)
 
     started = time.monotonic()
-    results = [examine(checks)["hung"] for _ in range(10)]
+    results = [run(checks)["hung"] for _ in range(10)]
 
     assert time.monotonic() - started < 4
     assert results == [CheckResult.failed("no answer within 500 ms")] * 10
@@ -97,12 +97,12 @@ def test_a_check_that_is_overdue_is_not_waited_for_again_and_keeps_its_one_threa
 
 def test_what_waits_for_a_hung_check_does_not_pile_up(hang):
     checks = HealthChecks({"hung": hang}, deadline=0.02)
-    examine(checks)
+    run(checks)
     gc.collect()
     before = len(gc.get_objects())
 
     for _ in range(100):
-        examine(checks)
+        run(checks)
     gc.collect()
 
     assert len(gc.get_objects()) - before < 100
@@ -117,14 +117,14 @@ def test_a_check_that_hung_and_returned_is_asked_again():
             release.wait(10)
 
     checks = HealthChecks({"once": hangs_once}, deadline=0.05, clock=clock)
-    hung = examine(checks)["once"]
+    hung = run(checks)["once"]
     clock.now += 60
 
     release.set()
     for thread in threading.enumerate():
         if thread.name == "health-once":
             thread.join(5)
-    well = examine(checks)["once"]
+    well = run(checks)["once"]
 
     assert (hung.status, well.status, len(calls)) == ("error", "ok", 2)
 
@@ -135,7 +135,7 @@ def test_a_thousand_concurrent_probes_make_one_call():
 
     async def probes() -> list[str]:
         asyncio.get_running_loop().call_later(0.05, gate.set)
-        reports = await asyncio.gather(*(checks.examine() for _ in range(1000)))
+        reports = await asyncio.gather(*(checks.run() for _ in range(1000)))
         return [report.status for report in reports]
 
     assert set(asyncio.run(probes())) == {"healthy"}
@@ -149,7 +149,7 @@ def test_results_are_shared_for_two_seconds_bad_ones_too():
     counts = []
     for seconds in (0, 1.9, 0.2, 1.7, 0.3):
         clock.now += seconds
-        assert examine(checks)["broken"] == CheckResult.failed("no")
+        assert run(checks)["broken"] == CheckResult.failed("no")
         counts.append((fine.calls, broken.calls))
 
     assert counts == [(1, 1), (1, 1), (2, 2), (2, 2), (3, 3)]
@@ -158,7 +158,7 @@ def test_results_are_shared_for_two_seconds_bad_ones_too():
 def test_only_the_checks_that_are_asked_for_are_called():
     asked, spared = Counted(), Counted()
 
-    results = examine(HealthChecks({"asked": asked, "spared": spared}), "asked")
+    results = run(HealthChecks({"asked": asked, "spared": spared}), "asked")
 
     assert list(results) == ["asked"]
     assert (asked.calls, spared.calls) == (1, 0)
@@ -166,18 +166,18 @@ def test_only_the_checks_that_are_asked_for_are_called():
 
 def test_an_unknown_check_is_a_key_error():
     with pytest.raises(KeyError, match="nothing"):
-        examine(HealthChecks({}), "nothing")
+        run(HealthChecks({}), "nothing")
 
 
 def test_no_checks_are_healthy():
-    assert asyncio.run(HealthChecks({}).examine()).status == "healthy"
+    assert asyncio.run(HealthChecks({}).run()).status == "healthy"
 
 
 def test_a_check_may_raise_anything():
     def leave() -> None:
         raise SystemExit(1)
 
-    assert examine(HealthChecks({"leaves": leave}))["leaves"] == CheckResult.failed("SystemExit")
+    assert run(HealthChecks({"leaves": leave}))["leaves"] == CheckResult.failed("SystemExit")
 
 
 def test_a_machine_without_threads_left_is_told_as_an_error(monkeypatch):
@@ -186,7 +186,7 @@ def test_a_machine_without_threads_left_is_told_as_an_error(monkeypatch):
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
 
-    assert examine(HealthChecks({"database": lambda: None}))["database"] == CheckResult.failed("RuntimeError")
+    assert run(HealthChecks({"database": lambda: None}))["database"] == CheckResult.failed("RuntimeError")
 
 
 def test_a_probe_that_goes_away_takes_nobody_with_it():
@@ -194,7 +194,7 @@ def test_a_probe_that_goes_away_takes_nobody_with_it():
     checks = HealthChecks({"database": lambda: gate.wait(5)})
 
     async def probes() -> str:
-        leaves, stays = (asyncio.ensure_future(checks.examine()) for _ in range(2))
+        leaves, stays = (asyncio.ensure_future(checks.run()) for _ in range(2))
         await asyncio.sleep(0)
         leaves.cancel()
         await asyncio.gather(leaves, return_exceptions=True)
@@ -207,7 +207,7 @@ def test_a_probe_that_goes_away_takes_nobody_with_it():
 def test_a_check_that_lands_after_its_event_loop_has_closed_disturbs_nobody(caplog):
     gate = threading.Event()
     checks = HealthChecks({"late": lambda: gate.wait(10)}, deadline=0.05)
-    examine(checks)
+    run(checks)
 
     gate.set()
     for thread in threading.enumerate():
@@ -215,14 +215,14 @@ def test_a_check_that_lands_after_its_event_loop_has_closed_disturbs_nobody(capl
             thread.join(5)
 
     assert caplog.records == []
-    assert examine(checks)["late"] == CheckResult()
+    assert run(checks)["late"] == CheckResult()
 
 
 def test_no_thread_outlives_its_check():
     checks = HealthChecks({name: lambda: None for name in "abc"}, share_for=0)
 
     for _ in range(20):
-        examine(checks)
+        run(checks)
     for thread in threading.enumerate():
         if thread.name.startswith("health-"):
             thread.join(5)
@@ -235,13 +235,13 @@ def test_turns_are_logged_once_with_what_the_report_does_not_show(caplog):
     check = Counted(ConnectionRefusedError(111, "by db.example"))
     checks = HealthChecks({"database": check}, share_for=0)
 
-    examine(checks)
-    examine(checks)
+    run(checks)
+    run(checks)
     check.error = CheckFailed("migrations are missing")
-    examine(checks)
+    run(checks)
     check.error = None
-    examine(checks)
-    examine(checks)
+    run(checks)
+    run(checks)
 
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         (
@@ -262,7 +262,7 @@ def test_a_database_that_accepts_and_never_answers_is_told_within_the_deadline()
                 connection.execute(text("SELECT 1"))
 
         started = time.monotonic()
-        results = examine(HealthChecks({"database": ping}))
+        results = run(HealthChecks({"database": ping}))
         took = time.monotonic() - started
 
     for thread in threading.enumerate():  # the listener is closed, so the driver has given up

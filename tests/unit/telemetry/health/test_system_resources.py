@@ -42,7 +42,7 @@ def test_over_a_threshold_means_more_than_it_and_full_is_always_over(used, thres
 def test_a_filesystem_is_measured_as_df_measures_it(tmp_path):
     expected = psutil.disk_usage(str(tmp_path))
 
-    found = Filesystem.of(tmp_path)
+    found = Filesystem.measure(tmp_path)
 
     assert found.device == tmp_path.stat().st_dev
     assert found.space.share * 100 == pytest.approx(expected.percent, abs=1)
@@ -52,11 +52,11 @@ def test_a_filesystem_is_measured_as_df_measures_it(tmp_path):
 def test_a_path_that_is_not_there_yet_is_on_its_ancestors_filesystem(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
-    assert Filesystem.of(Path("var/log/later")).device == tmp_path.stat().st_dev
+    assert Filesystem.measure(Path("var/log/later")).device == tmp_path.stat().st_dev
 
 
 def test_a_filesystem_without_inodes_says_so():
-    assert Filesystem.of(Path("/proc")).inodes is None
+    assert Filesystem.measure(Path("/proc")).inodes is None
 
 
 def test_paths_on_one_filesystem_count_once(tmp_path):
@@ -70,21 +70,23 @@ def test_paths_on_one_filesystem_count_once(tmp_path):
 def test_the_paths_are_those_that_are_written_to(tmp_path):
     chosen = settings(data_dir=Path("/proc"), log_dir=Path("/sys"), database_url=f"sqlite:///{tmp_path}/shop.db")
 
-    assert set(SystemResources.of(chosen).disks()) == {"/proc", "/sys", str(tmp_path)}
+    assert set(SystemResources.from_settings(chosen).disks()) == {"/proc", "/sys", str(tmp_path)}
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "postgresql+psycopg://127.0.0.1/shop"])
 def test_a_database_that_is_no_file_has_no_path(url):
-    found = SystemResources.of(settings(data_dir=Path("/proc"), log_dir=Path("/sys"), database_url=url)).disks()
+    found = SystemResources.from_settings(
+        settings(data_dir=Path("/proc"), log_dir=Path("/sys"), database_url=url)
+    ).disks()
 
     assert set(found) == {"/proc", "/sys"}
 
 
 def test_metrics_are_shares_by_path():
-    reader = resources({"var": Filesystem(1, Usage(65, 100), None)}, memory=Usage(45, 100))
+    machine = resources({"var": Filesystem(1, Usage(65, 100), None)}, memory=Usage(45, 100))
 
-    assert dict(reader.filesystems()) == {"var": 0.65}
-    assert reader.memory() == 0.45
+    assert dict(machine.filesystems()) == {"var": 0.65}
+    assert machine.memory() == 0.45
 
 
 def test_a_mount_that_hangs_is_left_out_of_the_metrics_and_takes_no_more_threads(hang):
@@ -93,38 +95,38 @@ def test_a_mount_that_hangs_is_left_out_of_the_metrics_and_takes_no_more_threads
             hang()
         return Filesystem(1, HALF, None)
 
-    reader = SystemResources([Path("hung"), Path("fine")], measure=measure, deadline=0.1)
+    machine = SystemResources([Path("hung"), Path("fine")], measure=measure, deadline=0.1)
 
     started = time.monotonic()
-    found = [dict(reader.filesystems()) for _ in range(3)]
+    found = [dict(machine.filesystems()) for _ in range(3)]
 
     assert found == [{"fine": 0.5}] * 3
     assert time.monotonic() - started < 2
     with pytest.raises(CheckFailed, match="no answer within 100 ms"):
-        reader.disks()
+        machine.disks()
 
 
 def test_a_disk_that_cannot_be_asked_is_an_error_and_left_out_of_the_metrics():
     def measure(path: Path) -> Filesystem:
         raise PermissionError(13, "Permission denied", str(path))
 
-    reader = SystemResources([Path("var")], measure=measure)
+    machine = SystemResources([Path("var")], measure=measure)
 
-    assert dict(reader.filesystems()) == {}
+    assert dict(machine.filesystems()) == {}
     with pytest.raises(PermissionError):
-        reader.disks()
+        machine.disks()
 
 
 def test_nothing_is_said_of_resources_within_their_thresholds():
-    reader = resources({"var": Filesystem(1, Usage(90, 100), Usage(90, 100))}, memory=Usage(80, 100))
+    machine = resources({"var": Filesystem(1, Usage(90, 100), Usage(90, 100))}, memory=Usage(80, 100))
 
-    assert check_system_resources(reader, 90, 80) == []
+    assert check_system_resources(machine, 90, 80) == []
 
 
 def test_each_resource_over_its_threshold_is_one_line():
-    reader = resources({"var": Filesystem(1, Usage(95, 100), Usage(97, 100))}, memory=Usage(93, 100))
+    machine = resources({"var": Filesystem(1, Usage(95, 100), Usage(97, 100))}, memory=Usage(93, 100))
 
-    assert check_system_resources(reader, 90, 85) == [
+    assert check_system_resources(machine, 90, 85) == [
         "Disk space: 95% used (threshold: 90%)",
         "Disk inodes: 97% used (threshold: 90%)",
         "Memory: 93% used (threshold: 85%)",
@@ -132,7 +134,7 @@ def test_each_resource_over_its_threshold_is_one_line():
 
 
 def test_of_several_disks_the_fullest_is_told():
-    reader = resources(
+    machine = resources(
         {
             "var": Filesystem(1, Usage(92, 100), None),
             "log": Filesystem(2, Usage(96, 100), None),
@@ -140,4 +142,4 @@ def test_of_several_disks_the_fullest_is_told():
         }
     )
 
-    assert check_system_resources(reader, 90, 90) == ["Disk space: 96% used (threshold: 90%)"]
+    assert check_system_resources(machine, 90, 90) == ["Disk space: 96% used (threshold: 90%)"]

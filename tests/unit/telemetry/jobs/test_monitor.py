@@ -387,7 +387,7 @@ def test_what_cant_be_decorated_is_refused_when_it_is_decorated(recording, thing
 
 
 def test_without_telemetry_the_job_runs_and_one_warning_says_so(monkeypatch, caplog):
-    monkeypatch.setattr(monitor._Process, "has_warned", False)
+    monkeypatch.setattr(monitor._ProcessState, "has_warned", False)
     monitor.deactivate()
 
     for _ in range(3):
@@ -448,7 +448,7 @@ class TracerOf:
 
 
 class BrokenRecorder:
-    well = True
+    is_healthy = True
 
     def wait(self, run_id, timeout):
         raise RuntimeError("wait is broken")

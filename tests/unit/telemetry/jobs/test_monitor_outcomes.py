@@ -125,10 +125,10 @@ def test_every_run_is_begun_and_ended_once_with_its_outcome_and_what_it_does_is_
     way, place, sync_uses, async_uses, sampler
 ):
     make, outcome = way
-    error, stage, insides = make(), Stage(), RunProfiler()
-    provider = TracerProvider(JobSampler(sampler, insides.has), shutdown_on_exit=False)
+    error, stage, profiler = make(), Stage(), RunProfiler()
+    provider = TracerProvider(JobSampler(sampler, profiler.has), shutdown_on_exit=False)
     provider.add_span_processor(
-        processor_into(stage.runs.append, instruments=stage.instruments, insides=insides, worker="host:1")
+        processor_into(stage.runs.append, instruments=stage.instruments, profiler=profiler, worker="host:1")
     )
     monitor.activate(JobMonitoring(provider.get_tracer("tests")))
     uses = async_uses if place == "loop" else sync_uses
@@ -150,7 +150,7 @@ def test_every_run_is_begun_and_ended_once_with_its_outcome_and_what_it_does_is_
         (("job.name", name), ("job.status", status)): 1 for name in names
     }
     assert {point.value for point in stage.points("job.active").values()} == {0}
-    assert insides._open == {}
+    assert profiler._open == {}
 
 
 @pytest.mark.parametrize("outer", [True, False])

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from telemetry.jobs.outcome import outcome_of, status_of, text_of_error
+from telemetry.jobs.outcome import error_message, outcome_of, status_of
 
 
 class Sulky(Exception):
@@ -51,4 +51,4 @@ def test_only_success_is_a_success():
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_an_errors_text_is_its_message_or_its_class(error, text):
-    assert text_of_error(error) == text
+    assert error_message(error) == text

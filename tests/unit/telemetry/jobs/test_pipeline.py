@@ -21,8 +21,8 @@ class Stage:
         self.reader = InMemoryMetricReader()
         self.meter = MeterProvider([self.reader], shutdown_on_exit=False).get_meter("tests")
         self.engine, self.data_dir = engine, data_dir
-        self.records = JobPipeline(engine, data_dir, Instruments.create(self.meter))
-        self.records.observe(self.meter)
+        self.pipeline = JobPipeline(engine, data_dir, Instruments.create(self.meter))
+        self.pipeline.observe(self.meter)
 
     def points(self, metric):
         data = self.reader.get_metrics_data()
@@ -32,7 +32,7 @@ class Stage:
     def outcomes(self):
         return {int(row.run_id, 16): row.outcome for row in JobRunRepository(self.engine).page()}
 
-    def until(self, condition):
+    def wait_until(self, condition):
         deadline = time.monotonic() + SOON
         while not condition():
             assert time.monotonic() < deadline
@@ -43,7 +43,7 @@ class Stage:
 def stage(engine, tmp_path):
     made = Stage(engine, tmp_path)
     yield made
-    made.records.shutdown(SOON)
+    made.pipeline.shutdown(SOON)
 
 
 def test_of_each_record_it_is_known_what_became_of_it(stage):
@@ -53,11 +53,11 @@ def test_of_each_record_it_is_known_what_became_of_it(stage):
     spool.abandon()
 
     for run in (begun(1), ended(1), begun(2)):
-        stage.records.record(run)
-    assert stage.records.recorder.flush(SOON)
-    stage.until(lambda: stage.outcomes() == {1: "success", 2: None, 10: "success", 11: "lost"})
+        stage.pipeline.record(run)
+    assert stage.pipeline.recorder.flush(SOON)
+    stage.wait_until(lambda: stage.outcomes() == {1: "success", 2: None, 10: "success", 11: "lost"})
 
-    stage.until(lambda: ("sync",) in stage.points("job.runs.lost"))
+    stage.wait_until(lambda: ("sync",) in stage.points("job.runs.lost"))
     assert stage.points("telemetry.job.records") == {
         ("received",): 3,
         ("written",): 3,
@@ -73,9 +73,9 @@ def test_of_each_record_it_is_known_what_became_of_it(stage):
 def test_jobs_that_hold_every_connection_keep_no_record_waiting(stage):
     held = [stage.engine.connect() for _ in range(15)]
 
-    stage.records.record(ended(1))
+    stage.pipeline.record(ended(1))
 
-    assert stage.records.recorder.flush(SOON)
+    assert stage.pipeline.recorder.flush(SOON)
     for connection in held:
         connection.close()
     assert stage.outcomes() == {1: "success"}
@@ -90,17 +90,17 @@ def test_a_database_in_memory_has_one_connection_for_all(tmp_path):
 
 def test_a_run_that_is_open_at_the_end_of_its_process_is_lost_with_the_next_start(engine, tmp_path):
     first = Stage(engine, tmp_path)
-    first.records.record(begun(1))
-    first.records.shutdown(SOON)
+    first.pipeline.record(begun(1))
+    first.pipeline.shutdown(SOON)
     assert first.outcomes() == {1: None}
 
     second = Stage(engine, tmp_path)
-    second.records.reaper.start()
-    second.until(lambda: second.outcomes() == {1: "lost"})
-    second.records.shutdown(SOON)
+    second.pipeline.reaper.start()
+    second.wait_until(lambda: second.outcomes() == {1: "lost"})
+    second.pipeline.shutdown(SOON)
 
 
 def test_the_ids_of_open_runs_are_what_beats(stage):
-    stage.records.record(begun(1))
+    stage.pipeline.record(begun(1))
 
-    assert stage.records.recorder.open_runs() == [run_id(1)]
+    assert stage.pipeline.recorder.open_runs() == [run_id(1)]

@@ -1,7 +1,7 @@
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
-from telemetry.jobs.query_summary import name_of
+from telemetry.jobs.query_summary import display_name
 
 tracer = TracerProvider(shutdown_on_exit=False).get_tracer("tests")
 
@@ -27,13 +27,13 @@ tracer = TracerProvider(shutdown_on_exit=False).get_tracer("tests")
 )
 def test_a_query_is_called_by_what_it_does_with_which_table(statement, name):
     for attribute in ("db.query.text", "db.statement"):
-        assert name_of(tracer.start_span("select /var/a.db", attributes={attribute: statement})) == name
+        assert display_name(tracer.start_span("select /var/a.db", attributes={attribute: statement})) == name
 
 
 @pytest.mark.parametrize("statement", ["", "  ", "-- nothing", 5])
 def test_what_is_no_query_has_the_name_of_its_span(statement):
-    assert name_of(tracer.start_span("POST /list", attributes={"db.query.text": statement})) == "POST /list"
+    assert display_name(tracer.start_span("POST /list", attributes={"db.query.text": statement})) == "POST /list"
 
 
 def test_a_span_without_attributes_has_its_name():
-    assert name_of(tracer.start_span("POST /list")) == "POST /list"
+    assert display_name(tracer.start_span("POST /list")) == "POST /list"

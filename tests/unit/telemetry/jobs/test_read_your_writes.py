@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from telemetry.jobs import monitor_job
-from telemetry.jobs.read_your_writes import LOOP_WAIT_SECONDS, WAIT_SECONDS
+from telemetry.jobs.read_your_writes import EVENT_LOOP_WAIT_TIMEOUT, WAIT_TIMEOUT
 from telemetry.jobs.recorder.writer import Recorder
 from telemetry.jobs.store.runs import JobRunRepository
 
@@ -165,12 +165,12 @@ def test_a_sync_block_on_an_event_loop_waits_only_for_a_moment(stage):
     stage.activate(recorder)
 
     async def job():
-        begun = time.monotonic()
+        started = time.monotonic()
         with monitor_job("sync"):
             pass
-        return time.monotonic() - begun
+        return time.monotonic() - started
 
-    assert LOOP_WAIT_SECONDS / 2 < asyncio.run(job()) < 0.3
+    assert EVENT_LOOP_WAIT_TIMEOUT / 2 < asyncio.run(job()) < 0.3
     assert recorder.shutdown(10)
 
 
@@ -181,13 +181,13 @@ def test_a_thread_waits_for_a_slow_database_but_not_for_long(stage):
     durations = []
 
     for _ in range(3):
-        begun = time.monotonic()
+        started = time.monotonic()
         with monitor_job("sync"):
             pass
-        durations.append(time.monotonic() - begun)
+        durations.append(time.monotonic() - started)
 
-    assert WAIT_SECONDS * 0.9 < durations[0] < WAIT_SECONDS + 1
-    assert max(durations[1:]) < WAIT_SECONDS / 2  # a write that hangs is not waited for again
+    assert WAIT_TIMEOUT * 0.9 < durations[0] < WAIT_TIMEOUT + 1
+    assert max(durations[1:]) < WAIT_TIMEOUT / 2  # a write that hangs is not waited for again
     release.set()
     assert recorder.shutdown(10)
 
@@ -198,13 +198,13 @@ def test_a_database_that_fails_keeps_no_job_waiting(stage):
 
     recorder = Recorder(gone)
     stage.activate(recorder)
-    begun = time.monotonic()
+    started = time.monotonic()
 
     for _ in range(20):
         with monitor_job("sync"):
             pass
 
-    assert time.monotonic() - begun < WAIT_SECONDS
+    assert time.monotonic() - started < WAIT_TIMEOUT
     assert recorder.size == 40
     assert not recorder.shutdown(0.01)
 
@@ -233,9 +233,9 @@ def test_a_cancellation_while_the_row_is_written_is_the_callers(stage):
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    begun = time.monotonic()
+    started = time.monotonic()
     asyncio.run(cancel_it())
-    assert time.monotonic() - begun < WAIT_SECONDS
+    assert time.monotonic() - started < WAIT_TIMEOUT
     release.set()
     assert recorder.shutdown(10)
     assert [run.outcome for run in written] == [None, "success"]

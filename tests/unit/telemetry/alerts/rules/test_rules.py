@@ -214,7 +214,7 @@ def test_a_streak_is_what_failed_since_the_last_success_of_any_process(engine):
     assert [each.outcome for each in found.failures] == ["error", "timeout"]
     assert found.last_success == begun
     assert found.last_end == begun + timedelta(minutes=3)
-    assert not found.is_longer
+    assert not found.is_truncated
 
 
 class Look:

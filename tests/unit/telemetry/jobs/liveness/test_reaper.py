@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import update
 
 from telemetry.database import create_engine, transaction
-from telemetry.jobs.liveness.heartbeat import BEAT
+from telemetry.jobs.liveness.heartbeat import HEARTBEAT_INTERVAL
 from telemetry.jobs.liveness.reaper import Reaper
 from telemetry.jobs.recorder.spool import Spool
 from telemetry.jobs.store.runs import JobRunRepository
@@ -15,27 +15,27 @@ from tests.support.job_runs import begun, ended, run_id
 LONG_AGO = datetime(2025, 10, 2, tzinfo=UTC)
 
 
-class Counts:
+class FakeCounters:
     def __init__(self):
-        self.losses = []
+        self.lost_runs = []
 
-    def replayed(self, number):
+    def count_replayed(self, number):
         pass
 
-    def dropped(self, number, reason):
+    def count_dropped(self, number, reason):
         pass
 
-    def lost(self, job_name, runs):
-        self.losses.append((job_name, runs))
+    def count_lost(self, job_name, runs):
+        self.lost_runs.append((job_name, runs))
 
 
 class Stage:
     def __init__(self, engine, directory):
         self.engine, self.directory = engine, directory
-        self.counts, self.own, self.clock = Counts(), [], 0.0
-        self.reaper = Reaper(engine, directory, lambda: self.own, self.counts, lambda: self.clock)
+        self.counters, self.own_runs, self.clock = FakeCounters(), [], 0.0
+        self.reaper = Reaper(engine, directory, lambda: self.own_runs, self.counters, lambda: self.clock)
 
-    def leave(self, *runs):
+    def leave_spool(self, *runs):
         spool = Spool(self.directory)
         for run in runs:
             spool.append(run)
@@ -44,7 +44,7 @@ class Stage:
     def rows(self):
         return {int(row.run_id, 16): row for row in JobRunRepository(self.engine).page()}
 
-    def silence(self):
+    def make_stale(self):
         with transaction(self.engine) as session:
             session.execute(update(JobRunRow).values(heartbeat_at=LONG_AGO))
 
@@ -55,12 +55,12 @@ def stage(engine, tmp_path):
 
 
 def test_runs_that_were_lost_are_counted_and_said_once_a_job_with_whose_they_were(stage, caplog):
-    stage.leave(begun(1), begun(2, worker="host:2"), begun(3, job_name="clean"))
+    stage.leave_spool(begun(1), begun(2, worker="host:2"), begun(3, job_name="clean"))
 
-    stage.reaper.look()
-    stage.reaper.look()
+    stage.reaper.run_once()
+    stage.reaper.run_once()
 
-    assert sorted(stage.counts.losses) == [("clean", 1), ("sync", 2)]
+    assert sorted(stage.counters.lost_runs) == [("clean", 1), ("sync", 2)]
     assert sorted((record.levelname, record.getMessage()) for record in caplog.records) == [
         ("ERROR", "2 runs of sync lost: host:1, host:2 ended without a word."),
         ("ERROR", "A run of clean lost: host:1 ended without a word."),
@@ -70,41 +70,41 @@ def test_runs_that_were_lost_are_counted_and_said_once_a_job_with_whose_they_wer
 
 def test_the_runs_of_this_process_beat_every_few_seconds(stage):
     JobRunRepository(stage.engine).write([begun(1)])
-    stage.own = [run_id(1)]
-    heard = []
-    for clock in (0, BEAT / 2, BEAT):
-        stage.silence()
+    stage.own_runs = [run_id(1)]
+    was_renewed = []
+    for clock in (0, HEARTBEAT_INTERVAL / 2, HEARTBEAT_INTERVAL):
+        stage.make_stale()
         stage.clock = clock
-        stage.reaper.look()
-        heard.append(stage.rows()[1].heartbeat_at > LONG_AGO)
+        stage.reaper.run_once()
+        was_renewed.append(stage.rows()[1].heartbeat_at > LONG_AGO)
 
-    assert heard == [True, False, True]
+    assert was_renewed == [True, False, True]
 
 
 def test_the_runs_of_this_process_beat_while_it_brings_what_others_left(stage, monkeypatch):
     JobRunRepository(stage.engine).write([begun(0)])
-    stage.own = [run_id(0)]
-    stage.leave(*[ended(number) for number in range(1, 250)])
-    beats, beat = [], stage.reaper._alive.beat
+    stage.own_runs = [run_id(0)]
+    stage.leave_spool(*[ended(number) for number in range(1, 250)])
+    heartbeats, heartbeat = [], stage.reaper._running_runs.heartbeat
 
     def counting(run_ids):
-        stage.clock += BEAT
-        beats.append(run_ids)
-        beat(run_ids)
+        stage.clock += HEARTBEAT_INTERVAL
+        heartbeats.append(run_ids)
+        heartbeat(run_ids)
 
-    monkeypatch.setattr(stage.reaper._alive, "beat", counting)
+    monkeypatch.setattr(stage.reaper._running_runs, "heartbeat", counting)
 
-    stage.reaper.look()
+    stage.reaper.run_once()
 
-    assert len(beats) == 1 + 3
+    assert len(heartbeats) == 1 + 3
 
 
 def test_before_the_table_is_made_there_is_nothing_to_look_after(tmp_path, caplog):
     engine = create_engine(f"sqlite:///{tmp_path / 'new.db'}")
     stage = Stage(engine, tmp_path / "spool")
-    stage.leave(begun(1))
+    stage.leave_spool(begun(1))
 
-    stage.reaper.look()
+    stage.reaper.run_once()
 
     assert caplog.messages == []
     assert len(list(stage.directory.iterdir())) == 2
@@ -113,13 +113,13 @@ def test_before_the_table_is_made_there_is_nothing_to_look_after(tmp_path, caplo
 
 def test_a_process_has_one_that_looks_however_often_it_is_started_and_a_child_has_its_own(stage, monkeypatch):
     stage.reaper.start()
-    first = stage.reaper._rounds
+    first = stage.reaper._task
     stage.reaper.start()
-    assert stage.reaper._rounds is first
+    assert stage.reaper._task is first
 
     monkeypatch.setattr(os, "getpid", lambda: -1)
     stage.reaper.start()
-    child = stage.reaper._rounds
+    child = stage.reaper._task
     assert child is not first
 
     for each in (first, child):

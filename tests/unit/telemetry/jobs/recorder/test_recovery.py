@@ -10,14 +10,14 @@ from telemetry.jobs.store.runs import JobRunRepository
 from tests.support.job_runs import begun, ended, run_id
 
 
-class Counts:
+class FakeCounters:
     def __init__(self):
         self.replays, self.drops = 0, []
 
-    def replayed(self, number):
+    def count_replayed(self, number):
         self.replays += number
 
-    def dropped(self, number, reason):
+    def count_dropped(self, number, reason):
         self.drops.append((number, reason))
 
 
@@ -27,8 +27,8 @@ def store(engine):
 
 
 @pytest.fixture
-def counts():
-    return Counts()
+def counters():
+    return FakeCounters()
 
 
 @pytest.fixture
@@ -37,21 +37,21 @@ def directory(tmp_path):
 
 
 @pytest.fixture
-def heir(engine, directory, store, counts):
-    return SpoolRecovery(directory, store, RunningRuns(engine), counts)
+def recovery(engine, directory, store, counters):
+    return SpoolRecovery(directory, store, RunningRuns(engine), counters)
 
 
 @pytest.fixture
-def leave(directory):
+def leave_spool(directory):
     """A process that kept these runs, and is gone."""
 
-    def leave_behind(*runs):
+    def leave_spool(*runs):
         spool = Spool(directory)
         for run in runs:
             spool.append(run)
         spool.abandon()
 
-    return leave_behind
+    return leave_spool
 
 
 def always():
@@ -67,62 +67,62 @@ def files(directory):
 
 
 def test_what_a_dead_process_left_is_in_the_database_and_what_it_had_under_way_is_lost(
-    heir, store, leave, counts, directory
+    recovery, store, leave_spool, counters, directory
 ):
-    leave(begun(1), ended(1), begun(2), begun(3), ended(3, "timeout"))
+    leave_spool(begun(1), ended(1), begun(2), begun(3), ended(3, "timeout"))
 
-    lost = heir.inherit(always)
+    lost = recovery.recover(always)
 
     assert [run.run_id for run in lost] == [run_id(2)]
     assert outcomes(store) == {1: "success", 2: "lost", 3: "timeout"}
-    assert (counts.replays, counts.drops) == (5, [])
+    assert (counters.replays, counters.drops) == (5, [])
     assert files(directory) == []
-    assert heir.inherit(always) == []
+    assert recovery.recover(always) == []
 
 
-def test_what_was_in_the_database_before_is_neither_counted_nor_changed(heir, store, leave, counts):
+def test_what_was_in_the_database_before_is_neither_counted_nor_changed(recovery, store, leave_spool, counters):
     store.write([begun(1), ended(2), begun(3), ended(3)])
-    leave(begun(1), begun(2), ended(2, "error"), begun(3), ended(3), begun(4))
+    leave_spool(begun(1), begun(2), ended(2, "error"), begun(3), ended(3), begun(4))
 
-    lost = heir.inherit(always)
+    lost = recovery.recover(always)
 
     assert [run.run_id for run in lost] == [run_id(1), run_id(4)]
     assert outcomes(store) == {1: "lost", 2: "success", 3: "success", 4: "lost"}
-    assert counts.replays == 1
+    assert counters.replays == 1
 
 
-def test_nobody_has_heard_of_a_run_since_it_was_kept(heir, store, leave):
-    leave(begun(1), begun(2), ended(2))
+def test_nobody_has_heard_of_a_run_since_it_was_kept(recovery, store, leave_spool):
+    leave_spool(begun(1), begun(2), ended(2))
 
-    heir.inherit(always)
+    recovery.recover(always)
 
     assert [row.heartbeat_at for row in reversed(store.page())] == [begun(1).started_at, ended(2).finished_at]
 
 
-def test_an_end_that_was_kept_corrects_a_run_that_was_taken_for_lost(heir, store, engine, leave):
+def test_an_end_that_was_kept_corrects_a_run_that_was_taken_for_lost(recovery, store, engine, leave_spool):
     store.write([begun(1)])
-    RunningRuns(engine).close([run_id(1)])
-    leave(begun(1), ended(1))
+    RunningRuns(engine).mark_lost([run_id(1)])
+    leave_spool(begun(1), ended(1))
 
-    assert heir.inherit(always) == []
+    assert recovery.recover(always) == []
 
     assert outcomes(store) == {1: "success"}
 
 
-def test_what_a_living_process_has_is_left_alone(heir, store, directory):
+def test_what_a_living_process_has_is_left_alone(recovery, store, directory):
     spool = Spool(directory)
     spool.append(begun(1))
 
-    assert heir.inherit(always) == []
+    assert recovery.recover(always) == []
 
     assert outcomes(store) == {}
     spool.abandon()
 
 
 def test_a_database_that_is_away_leaves_everything_where_it_is_for_the_next_time(
-    heir, store, leave, counts, monkeypatch
+    recovery, store, leave_spool, counters, monkeypatch
 ):
-    leave(*[begun(number) for number in range(3 * BATCH_SIZE)])
+    leave_spool(*[begun(number) for number in range(3 * BATCH_SIZE)])
     write, calls = store.replay, []
 
     def failing(runs):
@@ -133,32 +133,32 @@ def test_a_database_that_is_away_leaves_everything_where_it_is_for_the_next_time
 
     monkeypatch.setattr(store, "replay", failing)
     with pytest.raises(OperationalError):
-        heir.inherit(always)
-    assert heir.age() >= 0
-    assert heir._stuck_since is not None
+        recovery.recover(always)
+    assert recovery.oldest_age() >= 0
+    assert recovery._failing_since is not None
 
-    lost = heir.inherit(always)
+    lost = recovery.recover(always)
 
-    assert len(lost) == len(outcomes(store)) == counts.replays == 3 * BATCH_SIZE
-    assert heir.age() == 0
+    assert len(lost) == len(outcomes(store)) == counters.replays == 3 * BATCH_SIZE
+    assert recovery.oldest_age() == 0
 
 
-def test_who_is_told_to_stop_leaves_the_rest(heir, store, leave, directory):
-    leave(*[ended(number) for number in range(3 * BATCH_SIZE)])
-    may_go_on = iter([True, False])
+def test_who_is_told_to_stop_leaves_the_rest(recovery, store, leave_spool, directory):
+    leave_spool(*[ended(number) for number in range(3 * BATCH_SIZE)])
+    should_continue = iter([True, False])
 
-    assert heir.inherit(lambda: next(may_go_on)) == []
+    assert recovery.recover(lambda: next(should_continue)) == []
 
     assert len(outcomes(store)) == BATCH_SIZE
-    assert heir.inherit(always) == []
+    assert recovery.recover(always) == []
     assert len(outcomes(store)) == 3 * BATCH_SIZE
     assert files(directory) == []
 
 
 def test_a_run_that_the_database_refuses_is_dropped_and_counted_and_the_others_are_brought(
-    heir, store, leave, counts, monkeypatch, caplog
+    recovery, store, leave_spool, counters, monkeypatch, caplog
 ):
-    leave(*[ended(number) for number in range(5)])
+    leave_spool(*[ended(number) for number in range(5)])
     write = store.replay
 
     def refusing(runs):
@@ -168,30 +168,32 @@ def test_a_run_that_the_database_refuses_is_dropped_and_counted_and_the_others_a
 
     monkeypatch.setattr(store, "replay", refusing)
 
-    heir.inherit(always)
+    recovery.recover(always)
 
     assert sorted(outcomes(store)) == [0, 1, 2, 4]
-    assert (counts.replays, counts.drops) == (4, [(1, "unwritable")])
+    assert (counters.replays, counters.drops) == (4, [(1, "unwritable")])
     assert caplog.messages == ["A run of job 'sync' can't be written, and is dropped: UnwritableRunError: refused"]
 
 
 def test_a_line_that_is_not_whole_is_dropped_and_counted_and_the_others_are_brought(
-    heir, store, leave, counts, directory, caplog
+    recovery, store, leave_spool, counters, directory, caplog
 ):
-    leave(ended(1), ended(2))
+    leave_spool(ended(1), ended(2))
     [path] = directory.glob("*.runs")
     path.write_bytes(path.read_bytes()[:-10])
 
-    heir.inherit(always)
+    recovery.recover(always)
 
     assert outcomes(store) == {1: "success"}
-    assert counts.drops == [(1, "unreadable")]
+    assert counters.drops == [(1, "unreadable")]
     assert caplog.messages == ["Lines of a spool of job runs that are not whole, and are dropped: 1."]
 
 
-def test_a_spool_that_the_disk_does_not_give_back_keeps_no_other_waiting(heir, store, leave, directory, monkeypatch):
-    leave(ended(1))
-    leave(ended(2))
+def test_a_spool_that_the_disk_does_not_give_back_keeps_no_other_waiting(
+    recovery, store, leave_spool, directory, monkeypatch
+):
+    leave_spool(ended(1))
+    leave_spool(ended(2))
     broken, runs = next(iter(sorted(directory.glob("*.runs")))), orphaned_spools._runs
 
     def reading(path):
@@ -201,11 +203,11 @@ def test_a_spool_that_the_disk_does_not_give_back_keeps_no_other_waiting(heir, s
 
     monkeypatch.setattr(orphaned_spools, "_runs", reading)
     with pytest.raises(OSError, match="Input/output"):
-        heir.inherit(always)
+        recovery.recover(always)
     assert len(outcomes(store)) == 1
     monkeypatch.undo()
 
-    heir.inherit(always)
+    recovery.recover(always)
 
     assert len(outcomes(store)) == 2
-    assert list(orphaned_spools.find_orphaned_spools(directory)) == []
+    assert list(orphaned_spools.acquire_orphaned_spools(directory)) == []

@@ -6,11 +6,11 @@ import pytest
 from telemetry.jobs.recorder import spool as module
 from telemetry.jobs.recorder.orphaned_spools import (
     OrphanedSpool,
-    find_orphaned_spools,
-    open_runs_of_others,
-    remove_empty_spools,
+    acquire_orphaned_spools,
+    read_open_runs,
+    remove_unfinished_locks,
 )
-from telemetry.jobs.recorder.spool import Spool, SpoolFull, take_lock
+from telemetry.jobs.recorder.spool import Spool, SpoolFull, try_lock
 from telemetry.jobs.recorder.spool_codec import encode
 from tests.support.job_runs import begun, ended, run_id
 
@@ -35,22 +35,22 @@ def make(directory):
         each.abandon()
 
 
-def left_behind(directory):
+def orphaned_runs(directory):
     """What somebody who comes next finds; nothing of it is removed."""
     found = []
-    for left in find_orphaned_spools(directory):
-        found += left.runs()
-        left.release()
+    for orphan in acquire_orphaned_spools(directory):
+        found += orphan.runs()
+        orphan.release()
     return found
 
 
-def names(directory, ending=""):
-    return sorted(path.name for path in directory.iterdir() if path.name.endswith(ending)) if directory.exists() else []
+def names(directory, suffix=""):
+    return sorted(path.name for path in directory.iterdir() if path.name.endswith(suffix)) if directory.exists() else []
 
 
-def settle(spool, *places):
-    for place in places:
-        for segment in spool.settle(place):
+def acknowledge(spool, *positions):
+    for position in positions:
+        for segment in spool.acknowledge(position):
             segment.remove()
 
 
@@ -63,9 +63,9 @@ def test_nothing_is_made_before_the_first_run(make, directory):
 def test_a_run_is_given_back_from_its_place(make):
     spool = make()
 
-    places = [spool.append(run) for run in (begun(1), begun(2), ended(1))]
+    positions = [spool.append(run) for run in (begun(1), begun(2), ended(1))]
 
-    assert [spool.read(place) for place in places] == [begun(1), begun(2), ended(1)]
+    assert [spool.read(position) for position in positions] == [begun(1), begun(2), ended(1)]
 
 
 def test_what_a_process_kept_is_nobodys_while_it_lives_and_the_nexts_when_it_is_gone(make, directory):
@@ -73,9 +73,9 @@ def test_what_a_process_kept_is_nobodys_while_it_lives_and_the_nexts_when_it_is_
     for run in (begun(1), ended(1), begun(2)):
         spool.append(run)
 
-    assert left_behind(directory) == []
+    assert orphaned_runs(directory) == []
     spool.abandon()
-    assert left_behind(directory) == [begun(1), ended(1), begun(2)]
+    assert orphaned_runs(directory) == [begun(1), ended(1), begun(2)]
 
 
 def test_what_a_process_left_is_taken_by_one(make, directory):
@@ -83,17 +83,17 @@ def test_what_a_process_left_is_taken_by_one(make, directory):
     spool.append(begun(1))
     spool.abandon()
 
-    [first] = find_orphaned_spools(directory)
-    assert list(find_orphaned_spools(directory)) == []
+    [first] = acquire_orphaned_spools(directory)
+    assert list(acquire_orphaned_spools(directory)) == []
     first.remove()
 
     assert names(directory) == []
-    assert list(find_orphaned_spools(directory)) == []
+    assert list(acquire_orphaned_spools(directory)) == []
 
 
 def test_an_orderly_end_leaves_no_file_when_everything_is_settled(make, directory):
     spool = make()
-    settle(spool, spool.append(begun(1)), spool.append(ended(1)))
+    acknowledge(spool, spool.append(begun(1)), spool.append(ended(1)))
 
     spool.close()
 
@@ -108,29 +108,29 @@ def test_an_orderly_end_leaves_what_is_not_settled(make, directory, runs):
 
     spool.close()
 
-    assert left_behind(directory) == runs
+    assert orphaned_runs(directory) == runs
 
 
 def test_a_run_that_is_open_is_left_though_its_start_is_in_the_database(make, directory):
     spool = make()
-    settle(spool, spool.append(begun(1)))
+    acknowledge(spool, spool.append(begun(1)))
 
     spool.close()
 
-    assert left_behind(directory) == [begun(1)]
+    assert orphaned_runs(directory) == [begun(1)]
 
 
 def test_files_whose_runs_are_settled_are_given_back_and_never_the_start_of_an_open_run(make, directory):
     spool = make(segment=4 * LINE)
-    settle(spool, spool.append(begun(0)))
+    acknowledge(spool, spool.append(begun(0)))
 
     for number in range(1, 100):
-        settle(spool, spool.append(begun(number)), spool.append(ended(number)))
+        acknowledge(spool, spool.append(begun(number)), spool.append(ended(number)))
 
     assert len(names(directory, ".runs")) <= 2
     assert spool.size < 20 * LINE
     spool.abandon()
-    found = left_behind(directory)
+    found = orphaned_runs(directory)
     assert begun(0) in found
     assert not [run for run in found if run == ended(0)]
 
@@ -140,23 +140,23 @@ def test_files_are_kept_as_long_as_one_before_them_waits(make, directory):
     first = spool.append(ended(1))
 
     later = [spool.append(ended(number)) for number in range(2, 12)]
-    settle(spool, first, *later[:5])
+    acknowledge(spool, first, *later[:5])
 
     spool.abandon()
-    found = left_behind(directory)
+    found = orphaned_runs(directory)
     assert [run for run in found if run in [ended(number) for number in range(7, 12)]] == [
         ended(number) for number in range(7, 12)
     ]
 
 
 def test_a_spool_has_a_limit_and_takes_runs_again_below_it(make):
-    spool = make(limit=20 * LINE, segment=2 * LINE)
-    places = [spool.append(ended(number)) for number in range(5)]
+    spool = make(max_bytes=20 * LINE, segment=2 * LINE)
+    positions = [spool.append(ended(number)) for number in range(5)]
 
     with pytest.raises(SpoolFull, match="limit"):
-        places.extend(spool.append(ended(number)) for number in range(5, 30))
+        positions.extend(spool.append(ended(number)) for number in range(5, 30))
 
-    settle(spool, *places)
+    acknowledge(spool, *positions)
     spool.append(ended(0))
     assert spool.size <= 20 * LINE
 
@@ -166,18 +166,18 @@ def test_a_line_that_the_disk_takes_only_half_of_is_taken_back(make, directory, 
     spool.append(begun(1))
     write = os.write
     monkeypatch.setattr(module.os, "write", lambda file, data: write(file, data[: len(data) // 2]))
-    with pytest.raises(OSError, match="No space") as told:
+    with pytest.raises(OSError, match="No space") as caught:
         spool.append(begun(2))
     monkeypatch.undo()
 
     spool.append(begun(3))
 
-    assert told.value.errno == errno.ENOSPC
+    assert caught.value.errno == errno.ENOSPC
     spool.abandon()
-    [left] = find_orphaned_spools(directory)
-    assert list(left.runs()) == [begun(1), begun(3)]
-    assert left.unreadable == 0
-    left.remove()
+    [orphan] = acquire_orphaned_spools(directory)
+    assert list(orphan.runs()) == [begun(1), begun(3)]
+    assert orphan.unreadable == 0
+    orphan.remove()
 
 
 def test_a_run_that_could_not_be_kept_is_kept_with_the_next_file_if_it_is_still_open(make, directory, monkeypatch):
@@ -188,11 +188,11 @@ def test_a_run_that_could_not_be_kept_is_kept_with_the_next_file_if_it_is_still_
         spool.append(begun(2))
     monkeypatch.undo()
     for number in range(3, 12):
-        settle(spool, spool.append(begun(number)), spool.append(ended(number)))
+        acknowledge(spool, spool.append(begun(number)), spool.append(ended(number)))
 
     spool.abandon()
 
-    assert {run_id(1), run_id(2)} <= {run.run_id for run in left_behind(directory)}
+    assert {run_id(1), run_id(2)} <= {run.run_id for run in orphaned_runs(directory)}
 
 
 def test_a_directory_that_cannot_be_made_is_an_error_each_time_and_nothing_else(tmp_path):
@@ -213,11 +213,11 @@ def test_a_line_that_was_cut_off_by_a_crash_is_counted_and_the_others_are_there(
     [path] = [directory / name for name in names(directory, ".runs")]
     path.write_bytes(path.read_bytes()[: -LINE // 2] + b"\n" + encode(ended(1)))
 
-    [left] = find_orphaned_spools(directory)
+    [orphan] = acquire_orphaned_spools(directory)
 
-    assert list(left.runs()) == [begun(1), ended(1)]
-    assert left.unreadable == 1
-    left.remove()
+    assert list(orphan.runs()) == [begun(1), ended(1)]
+    assert orphan.unreadable == 1
+    orphan.remove()
 
 
 def test_the_open_runs_of_whoever_is_there_are_known(make, directory):
@@ -227,14 +227,14 @@ def test_the_open_runs_of_whoever_is_there_are_known(make, directory):
     one.append(ended(1))
     other.append(begun(3))
 
-    assert open_runs_of_others(directory) == {run_id(2), run_id(3)}
+    assert read_open_runs(directory) == {run_id(2), run_id(3)}
 
 
 def test_a_directory_that_is_not_there_has_nothing(directory):
-    remove_empty_spools(directory)
+    remove_unfinished_locks(directory)
 
-    assert list(find_orphaned_spools(directory)) == []
-    assert open_runs_of_others(directory) == set()
+    assert list(acquire_orphaned_spools(directory)) == []
+    assert read_open_runs(directory) == set()
 
 
 def test_a_lock_that_was_never_finished_is_swept_away(make, directory):
@@ -243,7 +243,7 @@ def test_a_lock_that_was_never_finished_is_swept_away(make, directory):
     unfinished = directory / "dead.new"
     unfinished.touch()
 
-    remove_empty_spools(directory)
+    remove_unfinished_locks(directory)
 
     assert not unfinished.exists()
     assert len(names(directory)) == 2
@@ -258,7 +258,7 @@ def test_a_lock_that_somebody_has_removed_is_not_taken(make, directory):
     path.unlink()
     os.close(lock)
 
-    assert take_lock(path) is None
+    assert try_lock(path) is None
 
 
 def test_files_are_for_their_owner_alone(make, directory):
@@ -270,10 +270,10 @@ def test_files_are_for_their_owner_alone(make, directory):
 
 def test_a_place_whose_file_is_gone_gives_nothing(make, directory):
     spool = make()
-    place = spool.append(begun(1))
+    position = spool.append(begun(1))
     spool.abandon()
 
-    assert spool.read(place) is None
+    assert spool.read(position) is None
 
 
 def test_when_a_spool_was_left_is_when_its_oldest_file_was_last_written(make, directory):
@@ -283,16 +283,16 @@ def test_when_a_spool_was_left_is_when_its_oldest_file_was_last_written(make, di
     [path] = [directory / name for name in names(directory, ".runs")]
     os.utime(path, (1000, 1000))
 
-    [left] = find_orphaned_spools(directory)
+    [orphan] = acquire_orphaned_spools(directory)
 
-    assert left.since() == 1000
-    left.remove()
+    assert orphan.oldest_write_time() == 1000
+    orphan.remove()
 
 
 def test_what_is_left_without_a_line_was_left_just_now(directory, tmp_path):
     lock = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
-    left = OrphanedSpool(tmp_path, "none", lock)
+    orphan = OrphanedSpool(tmp_path, "none", lock)
 
-    assert left.since() > 1_700_000_000
-    assert list(left.runs()) == []
-    left.release()
+    assert orphan.oldest_write_time() > 1_700_000_000
+    assert list(orphan.runs()) == []
+    orphan.release()

@@ -40,13 +40,13 @@ class FakeStore:
         self.refused = set(refused)
         self.calls = 0
         self.entered = threading.Event()
-        self.go_on = threading.Event()
-        self.go_on.set()
+        self.proceed = threading.Event()
+        self.proceed.set()
 
     def write(self, runs):
         self.calls += 1
         self.entered.set()
-        self.go_on.wait(SOON)
+        self.proceed.wait(SOON)
         if self.failures > 0:
             self.failures -= 1
             raise ConnectionError("the database is gone")
@@ -64,7 +64,7 @@ def recorder_for():
     made = []
 
     def make(store, **options):
-        made.append(Recorder(store.write, **{"pauses": QUICK, **options}))
+        made.append(Recorder(store.write, **{"retry_delays": QUICK, **options}))
         return made[-1]
 
     yield make
@@ -73,15 +73,15 @@ def recorder_for():
 
 
 @pytest.fixture
-def held():
+def blocked_store():
     """A store that hangs until `go_on` is set; it is always set in the end."""
     store = FakeStore()
-    store.go_on.clear()
+    store.proceed.clear()
     yield store
-    store.go_on.set()
+    store.proceed.set()
 
 
-def hold(recorder, store):
+def block_writer(recorder, store):
     """The writer holds one run in its hands, and the queue is what comes after."""
     recorder.record(a_run("first"))
     assert store.entered.wait(SOON)
@@ -118,27 +118,27 @@ def test_each_thread_finds_its_runs_in_order(recorder_for):
     assert by_thread == {name: [f"{name}-{n:03}" for n in range(200)] for name in "abcd"}
 
 
-def test_recording_does_not_wait_for_the_database(recorder_for, held):
-    recorder = recorder_for(held)
-    hold(recorder, held)
-    begun = time.monotonic()
+def test_recording_does_not_wait_for_the_database(recorder_for, blocked_store):
+    recorder = recorder_for(blocked_store)
+    block_writer(recorder, blocked_store)
+    started = time.monotonic()
 
     for n in range(1000):
         recorder.record(a_run(n))
 
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - started < 4
     assert recorder.size == 1001
 
 
-def test_waiting_for_a_run_ends_when_it_is_written(recorder_for, held):
-    recorder = recorder_for(held)
-    hold(recorder, held)
+def test_waiting_for_a_run_ends_when_it_is_written(recorder_for, blocked_store):
+    recorder = recorder_for(blocked_store)
+    block_writer(recorder, blocked_store)
     assert not recorder.wait("first", 0.01)
 
-    threading.Timer(0.05, held.go_on.set).start()
+    threading.Timer(0.05, blocked_store.proceed.set).start()
 
     assert recorder.wait("first", SOON)
-    assert held.written == ["first"]
+    assert blocked_store.written == ["first"]
 
 
 def test_waiting_for_a_run_that_nobody_recorded_ends_at_once(recorder_for):
@@ -150,25 +150,25 @@ def test_waiting_for_a_run_that_nobody_recorded_ends_at_once(recorder_for):
 
 def test_waiting_ends_when_the_database_fails(recorder_for):
     store = FakeStore(failures=10**9)
-    recorder = recorder_for(store, pauses=(60, 60))
-    begun = time.monotonic()
+    recorder = recorder_for(store, retry_delays=(60, 60))
+    started = time.monotonic()
     recorder.record(a_run(1))
 
     assert not recorder.wait("1", SOON)
-    assert time.monotonic() - begun < SOON / 2
-    assert not recorder.well
+    assert time.monotonic() - started < SOON / 2
+    assert not recorder.is_healthy
     store.failures = 0
 
 
-def test_a_coroutine_waits_without_blocking_its_loop(recorder_for, held):
-    recorder = recorder_for(held)
-    hold(recorder, held)
+def test_a_coroutine_waits_without_blocking_its_loop(recorder_for, blocked_store):
+    recorder = recorder_for(blocked_store)
+    block_writer(recorder, blocked_store)
 
     async def waits():
         waiting = asyncio.gather(*(recorder.wait_async("first", SOON) for _ in range(50)))
         await asyncio.sleep(0)
         threads = threading.active_count()
-        held.go_on.set()
+        blocked_store.proceed.set()
         return await waiting, threads
 
     before = threading.active_count()
@@ -178,22 +178,22 @@ def test_a_coroutine_waits_without_blocking_its_loop(recorder_for, held):
     assert during == before
 
 
-def test_a_coroutine_gives_up_after_its_time(recorder_for, held):
-    recorder = recorder_for(held)
-    hold(recorder, held)
+def test_a_coroutine_gives_up_after_its_time(recorder_for, blocked_store):
+    recorder = recorder_for(blocked_store)
+    block_writer(recorder, blocked_store)
 
     assert not asyncio.run(recorder.wait_async("first", 0.01))
-    assert recorder._backlog._watchers == {}
+    assert recorder._queue._waiters == {}
 
 
-def test_a_row_that_is_written_just_when_its_time_is_up_disturbs_nothing(recorder_for, held, caplog):
-    recorder = recorder_for(held)
-    hold(recorder, held)
+def test_a_row_that_is_written_just_when_its_time_is_up_disturbs_nothing(recorder_for, blocked_store, caplog):
+    recorder = recorder_for(blocked_store)
+    block_writer(recorder, blocked_store)
 
     async def both_at_once():
         waiting = asyncio.create_task(recorder.wait_async("first", 0))
         await asyncio.sleep(0)
-        held.go_on.set()
+        blocked_store.proceed.set()
         assert recorder.flush(SOON)
         time.sleep(0.02)  # noqa: ASYNC251  # the loop is to find both, the time and the word of the writer
         return await waiting
@@ -202,9 +202,9 @@ def test_a_row_that_is_written_just_when_its_time_is_up_disturbs_nothing(recorde
     assert caplog.records == []
 
 
-def test_a_loop_that_has_closed_does_not_disturb_the_writer(recorder_for, held):
-    recorder = recorder_for(held)
-    hold(recorder, held)
+def test_a_loop_that_has_closed_does_not_disturb_the_writer(recorder_for, blocked_store):
+    recorder = recorder_for(blocked_store)
+    block_writer(recorder, blocked_store)
 
     loop = asyncio.new_event_loop()
     waiting = recorder.wait_async("first", SOON)
@@ -213,7 +213,7 @@ def test_a_loop_that_has_closed_does_not_disturb_the_writer(recorder_for, held):
         task.get_coro().close()
         task._log_destroy_pending = False
     loop.close()
-    held.go_on.set()
+    blocked_store.proceed.set()
 
     assert recorder.flush(SOON)
 
@@ -228,7 +228,7 @@ def test_a_database_that_is_gone_and_comes_back_gets_everything_in_order(recorde
 
     assert recorder.flush(SOON)
     assert store.written == [str(n) for n in range(300)]
-    assert recorder.well
+    assert recorder.is_healthy
     assert [record.message for record in caplog.records] == [
         "Job runs can't be written now, and wait until they can: ConnectionError: the database is gone",
         "Job runs can be written again.",
@@ -237,39 +237,41 @@ def test_a_database_that_is_gone_and_comes_back_gets_everything_in_order(recorde
 
 def test_pauses_grow_up_to_the_longest(recorder_for):
     store = FakeStore(failures=7)
-    recorder = recorder_for(store, pauses=(0.001, 0.004))
+    recorder = recorder_for(store, retry_delays=(0.001, 0.004))
 
     recorder.record(a_run(1))
 
     assert recorder.flush(SOON)
     assert store.calls == 8
-    assert recorder._pause == 0.001
+    assert recorder._retry_delay == 0.001
 
 
-def test_a_full_queue_drops_and_counts(recorder_for, held):
+def test_a_full_queue_drops_and_counts(recorder_for, blocked_store):
     dropped = []
-    recorder = recorder_for(held, capacity=3, dropped=lambda number, reason: dropped.append((number, reason)))
-    hold(recorder, held)
+    recorder = recorder_for(
+        blocked_store, capacity=3, on_dropped=lambda number, reason: dropped.append((number, reason))
+    )
+    block_writer(recorder, blocked_store)
 
     for n in range(5):
         recorder.record(a_run(n))
 
     assert dropped == [(1, "full")] * 3
     assert (recorder.size, recorder.capacity) == (3, 3)
-    held.go_on.set()
+    blocked_store.proceed.set()
     assert recorder.flush(SOON)
-    assert held.written == ["first", "0", "1"]
+    assert blocked_store.written == ["first", "0", "1"]
 
 
 @pytest.mark.parametrize("poison", [{"0"}, {"57"}, {"0", "1", "99", "149"}, {str(n) for n in range(150)}])
 def test_a_run_that_cant_be_written_is_dropped_and_the_others_are_not(recorder_for, poison):
     store, dropped = FakeStore(refused=poison), []
-    store.go_on.clear()
-    recorder = recorder_for(store, dropped=lambda number, reason: dropped.append((number, reason)))
+    store.proceed.clear()
+    recorder = recorder_for(store, on_dropped=lambda number, reason: dropped.append((number, reason)))
 
     for n in range(150):
         recorder.record(a_run(n))
-    store.go_on.set()
+    store.proceed.set()
 
     assert recorder.flush(SOON)
     assert store.written == [str(n) for n in range(150) if str(n) not in poison]
@@ -278,12 +280,12 @@ def test_a_run_that_cant_be_written_is_dropped_and_the_others_are_not(recorder_f
 
 def test_after_a_run_that_cant_be_written_batches_grow_again(recorder_for):
     store = FakeStore(refused={"0"})
-    store.go_on.clear()
+    store.proceed.clear()
     recorder = recorder_for(store)
 
     for n in range(2000):
         recorder.record(a_run(n))
-    store.go_on.set()
+    store.proceed.set()
 
     assert recorder.flush(SOON)
     assert max(map(len, store.batches)) == BATCH_SIZE
@@ -294,7 +296,7 @@ def test_counting_that_fails_disturbs_nothing(recorder_for):
         raise RuntimeError("the counter is broken")
 
     store = FakeStore(refused={"0"})
-    recorder = recorder_for(store, dropped=broken)
+    recorder = recorder_for(store, on_dropped=broken)
 
     recorder.record(a_run(0))
     recorder.record(a_run(1))
@@ -305,11 +307,11 @@ def test_counting_that_fails_disturbs_nothing(recorder_for):
 
 def test_shutdown_writes_what_waits_and_takes_no_more():
     store, dropped = FakeStore(), []
-    store.go_on.clear()
-    recorder = Recorder(store.write, dropped=lambda number, reason: dropped.append((number, reason)))
+    store.proceed.clear()
+    recorder = Recorder(store.write, on_dropped=lambda number, reason: dropped.append((number, reason)))
     for n in range(250):
         recorder.record(a_run(n))
-    threading.Timer(0.05, store.go_on.set).start()
+    threading.Timer(0.05, store.proceed.set).start()
 
     assert recorder.shutdown(SOON)
     recorder.record(a_run("late"))
@@ -324,31 +326,31 @@ def test_shutdown_of_a_recorder_that_never_had_a_run():
     assert Recorder(FakeStore().write).shutdown(SOON)
 
 
-def test_shutdown_does_not_hang_with_a_database_that_hangs(held):
+def test_shutdown_does_not_hang_with_a_database_that_hangs(blocked_store):
     dropped = []
-    recorder = Recorder(held.write, dropped=lambda number, reason: dropped.append((number, reason)))
-    hold(recorder, held)
+    recorder = Recorder(blocked_store.write, on_dropped=lambda number, reason: dropped.append((number, reason)))
+    block_writer(recorder, blocked_store)
     recorder.record(a_run(1))
     waiting = threading.Thread(target=recorder.wait, args=("1", SOON))
     waiting.start()
-    begun = time.monotonic()
+    started = time.monotonic()
 
     assert not recorder.shutdown(0.05)
 
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - started < 2
     assert dropped == [(2, "shutdown")]
     assert not recorder.shutdown(0)
     assert dropped == [(2, "shutdown")]
     waiting.join(SOON / 2)
     assert not waiting.is_alive()
-    held.go_on.set()
+    blocked_store.proceed.set()
     recorder._writer.join(SOON)
     assert not recorder._writer.is_alive()
 
 
 def test_shutdown_tries_again_at_once_when_the_database_has_just_failed():
     store = FakeStore(failures=1)
-    recorder = Recorder(store.write, pauses=(60, 60))
+    recorder = Recorder(store.write, retry_delays=(60, 60))
     recorder.record(a_run(1))
     assert not recorder.wait("1", SOON)
 
@@ -359,7 +361,9 @@ def test_shutdown_tries_again_at_once_when_the_database_has_just_failed():
 def test_shutdown_gives_up_on_a_database_that_stays_away():
     dropped = []
     recorder = Recorder(
-        FakeStore(failures=10**9).write, pauses=QUICK, dropped=lambda number, reason: dropped.append((number, reason))
+        FakeStore(failures=10**9).write,
+        retry_delays=QUICK,
+        on_dropped=lambda number, reason: dropped.append((number, reason)),
     )
     recorder.record(a_run(1))
 
@@ -370,18 +374,18 @@ def test_shutdown_gives_up_on_a_database_that_stays_away():
     assert not recorder._writer.is_alive()
 
 
-def test_a_write_that_hangs_is_not_well(recorder_for, held, monkeypatch):
-    monkeypatch.setattr("telemetry.jobs.recorder.writer.HANGING_SECONDS", 0.01)
-    recorder = recorder_for(held)
-    assert recorder.well
-    hold(recorder, held)
+def test_a_write_that_hangs_is_not_well(recorder_for, blocked_store, monkeypatch):
+    monkeypatch.setattr("telemetry.jobs.recorder.writer.HANGING_WRITE_SECONDS", 0.01)
+    recorder = recorder_for(blocked_store)
+    assert recorder.is_healthy
+    block_writer(recorder, blocked_store)
 
     recorder._writing_since -= 1
-    assert not recorder.well
+    assert not recorder.is_healthy
 
-    held.go_on.set()
+    blocked_store.proceed.set()
     assert recorder.flush(SOON)
-    assert recorder.well
+    assert recorder.is_healthy
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -425,7 +429,7 @@ def test_recording_inside_the_lock_does_not_hang(recorder_for):
     store = FakeStore()
     recorder = recorder_for(store)
 
-    with recorder._backlog.changed:
+    with recorder._queue.changed:
         recorder.record(a_run(1))
 
     assert recorder.flush(SOON)
@@ -433,23 +437,23 @@ def test_recording_inside_the_lock_does_not_hang(recorder_for):
 
 def answer_of(store, recorder):
     """What the child says: it has a lock, a queue and a writer of its own."""
-    store.go_on = threading.Event()
-    store.go_on.set()
+    store.proceed = threading.Event()
+    store.proceed.set()
     recorder.record(a_run("child"))
     return b"good" if recorder.shutdown(5.0) and store.written == ["child"] else b"bad"
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_a_child_after_a_fork_records_on_its_own(recorder_for, held):
-    recorder = recorder_for(held)
-    hold(recorder, held)
+def test_a_child_after_a_fork_records_on_its_own(recorder_for, blocked_store):
+    recorder = recorder_for(blocked_store)
+    block_writer(recorder, blocked_store)
     reading, writing = os.pipe()
 
-    with recorder._backlog.changed:  # as if another thread held it in that moment
+    with recorder._queue.changed:  # as if another thread held it in that moment
         child = os.fork()
     if child == 0:  # pragma: no cover  # another process
         try:
-            os.write(writing, answer_of(held, recorder))
+            os.write(writing, answer_of(blocked_store, recorder))
         finally:
             os._exit(0)
     os.close(writing)
@@ -465,9 +469,9 @@ def test_the_writer_does_not_wait_for_itself(recorder_for):
 
     class Selfish(FakeStore):
         def write(self, runs):
-            begun = time.monotonic()
+            started = time.monotonic()
             recorder.wait(runs[0].run_id, SOON)
-            waited.append(time.monotonic() - begun)
+            waited.append(time.monotonic() - started)
 
     recorder = recorder_for(Selfish())
     recorder.record(a_run(1))

@@ -9,7 +9,7 @@ import pytest
 
 from telemetry.jobs.recorder import queue
 from telemetry.jobs.recorder import spool as spool_module
-from telemetry.jobs.recorder.orphaned_spools import find_orphaned_spools
+from telemetry.jobs.recorder.orphaned_spools import acquire_orphaned_spools
 from telemetry.jobs.recorder.queue import QueueBalance, RunQueue
 from telemetry.jobs.recorder.spool import Spool
 from telemetry.jobs.recorder.writer import Recorder
@@ -24,11 +24,11 @@ class Database:
     """Away until it is let back; then it keeps what it is given, and refuses the runs that it is told to."""
 
     def __init__(self):
-        self.there = threading.Event()
+        self.is_available = threading.Event()
         self.runs, self.refused = [], set()
 
     def write(self, runs):
-        if not self.there.is_set():
+        if not self.is_available.is_set():
             raise ConnectionError("the database is gone")
         if self.refused & {run.run_id for run in runs}:
             raise UnwritableRunError("refused")
@@ -50,7 +50,7 @@ def make(database, directory):
     made = []
 
     def make_recorder(limit=2**20, **options):
-        options = {"spool": lambda: Spool(directory, limit), "pauses": QUICK, **options}
+        options = {"spool": lambda: Spool(directory, limit), "retry_delays": QUICK, **options}
         made.append(Recorder(database.write, **options))
         return made[-1]
 
@@ -59,11 +59,11 @@ def make(database, directory):
         recorder.shutdown(0)
 
 
-def left_behind(directory):
+def orphaned_runs(directory):
     found = []
-    for left in find_orphaned_spools(directory):
-        found += left.runs()
-        left.release()
+    for orphan in acquire_orphaned_spools(directory):
+        found += orphan.runs()
+        orphan.release()
     return found
 
 
@@ -77,7 +77,7 @@ def test_what_waits_while_the_database_is_away_is_there_afterwards_in_its_order(
     for run in runs:
         recorder.record(run)
 
-    database.there.set()
+    database.is_available.set()
 
     assert recorder.flush(SOON)
     assert database.runs == runs
@@ -93,7 +93,7 @@ def test_more_runs_wait_than_fit_in_memory_when_there_is_a_disk(make, database):
         recorder.record(run)
 
     assert recorder.balance() == QueueBalance(200, 0, 0, 200)
-    database.there.set()
+    database.is_available.set()
 
     assert recorder.flush(SOON)
     assert database.runs == runs
@@ -103,14 +103,14 @@ def test_a_shutdown_with_the_database_away_leaves_the_runs_to_whoever_comes_next
     make, directory, caplog
 ):
     dropped = []
-    recorder = make(dropped=lambda number, reason: dropped.append((number, reason)))
+    recorder = make(on_dropped=lambda number, reason: dropped.append((number, reason)))
     runs = [begun(1), ended(1), begun(2)]
     for run in runs:
         recorder.record(run)
 
     assert not recorder.shutdown(0.01)
 
-    assert left_behind(directory) == runs
+    assert orphaned_runs(directory) == runs
     assert dropped == []
     assert recorder.balance() == QueueBalance(3, 0, 0, 3)
 
@@ -124,14 +124,14 @@ def test_a_full_disk_is_said_once_and_counted_and_the_runs_are_written_all_the_s
         recorder.record(begun(number))
     monkeypatch.undo()
     recorder.record(begun(3))
-    database.there.set()
+    database.is_available.set()
 
     assert recorder.flush(SOON)
 
     assert [run.run_id for run in database.runs] == [run_id(number) for number in range(4)]
     assert recorder.unspooled == {"disk": 3}
-    told = [(record.levelno, record.getMessage()) for record in caplog.records if "disk" in record.getMessage()]
-    assert told == [
+    messages = [(record.levelno, record.getMessage()) for record in caplog.records if "disk" in record.getMessage()]
+    assert messages == [
         (
             logging.ERROR,
             (
@@ -145,7 +145,7 @@ def test_a_full_disk_is_said_once_and_counted_and_the_runs_are_written_all_the_s
 
 def test_what_neither_the_disk_nor_the_memory_takes_is_dropped_and_counted(make):
     dropped = []
-    recorder = make(limit=1, capacity=2, dropped=lambda number, reason: dropped.append((number, reason)))
+    recorder = make(limit=1, capacity=2, on_dropped=lambda number, reason: dropped.append((number, reason)))
 
     for number in range(5):
         recorder.record(begun(number))
@@ -157,7 +157,7 @@ def test_what_neither_the_disk_nor_the_memory_takes_is_dropped_and_counted(make)
 
 def test_at_a_shutdown_only_what_is_in_memory_alone_is_dropped(make, directory, monkeypatch):
     dropped = []
-    recorder = make(dropped=lambda number, reason: dropped.append((number, reason)))
+    recorder = make(on_dropped=lambda number, reason: dropped.append((number, reason)))
     recorder.record(begun(1))
     monkeypatch.setattr(spool_module.os, "write", lambda *_: 0)
     recorder.record(begun(2))
@@ -167,16 +167,16 @@ def test_at_a_shutdown_only_what_is_in_memory_alone_is_dropped(make, directory, 
 
     assert dropped == [(1, "shutdown")]
     assert recorder.balance() == QueueBalance(2, 0, 1, 1)
-    assert [run.run_id for run in left_behind(directory)] == [run_id(1)]
+    assert [run.run_id for run in orphaned_runs(directory)] == [run_id(1)]
 
 
 def test_a_run_that_the_database_refuses_is_dropped_and_counted_and_leaves_the_spool(make, database, directory):
     dropped = []
-    recorder = make(dropped=lambda number, reason: dropped.append((number, reason)))
+    recorder = make(on_dropped=lambda number, reason: dropped.append((number, reason)))
     database.refused = {run_id(2)}
     for number in range(4):
         recorder.record(ended(number))
-    database.there.set()
+    database.is_available.set()
 
     assert recorder.flush(SOON)
 
@@ -189,11 +189,11 @@ def test_a_run_that_the_database_refuses_is_dropped_and_counted_and_leaves_the_s
 
 def test_what_the_disk_does_not_give_back_is_dropped_and_counted(make, database, directory, monkeypatch):
     dropped = []
-    recorder = make(capacity=1, dropped=lambda number, reason: dropped.append((number, reason)))
+    recorder = make(capacity=1, on_dropped=lambda number, reason: dropped.append((number, reason)))
     for number in range(3):
         recorder.record(ended(number))
     monkeypatch.setattr(spool_module.os, "pread", lambda *_: b"")
-    database.there.set()
+    database.is_available.set()
 
     assert recorder.flush(SOON)
 
@@ -209,7 +209,7 @@ def test_the_runs_that_are_open_are_known_until_their_end_is_written(make, datab
         recorder.record(run)
     assert recorder.open_runs() == [run_id(1), run_id(2)]
 
-    database.there.set()
+    database.is_available.set()
     recorder.flush(SOON)
 
     assert recorder.open_runs() == [run_id(2)]
@@ -217,35 +217,35 @@ def test_the_runs_that_are_open_are_known_until_their_end_is_written(make, datab
 
 def test_the_age_is_that_of_the_oldest_that_waits():
     now = [100.0]
-    waiting = RunQueue(10, clock=lambda: now[0])
-    assert waiting.age() == 0
-    waiting.put(begun(1))
+    run_queue = RunQueue(10, clock=lambda: now[0])
+    assert run_queue.oldest_age() == 0
+    run_queue.put(begun(1))
     now[0] += 5
-    waiting.put(begun(2))
+    run_queue.put(begun(2))
     now[0] += 2
 
-    assert waiting.age() == 7
-    waiting.settle(1)
-    assert waiting.age() == 2
+    assert run_queue.oldest_age() == 7
+    run_queue.acknowledge(1)
+    assert run_queue.oldest_age() == 2
 
 
 def test_a_run_that_ends_while_another_is_being_kept_comes_after_it(directory, monkeypatch):
     """As when the garbage collector closes a generator in the middle of it."""
     spool = Spool(directory)
-    waiting = RunQueue(10, spool)
+    run_queue = RunQueue(10, spool)
     append, inner = spool.append, [ended(2)]
 
     def appending(run):
         if inner:
-            assert waiting.put(inner.pop()) == 0
+            assert run_queue.put(inner.pop()) == 0
         return append(run)
 
     monkeypatch.setattr(spool, "append", appending)
 
-    assert waiting.put(begun(1)) == 0
+    assert run_queue.put(begun(1)) == 0
 
-    assert [entry.run for entry in waiting.oldest(10)] == [begun(1), ended(2)]
-    waiting.close()
+    assert [entry.run for entry in run_queue.peek(10)] == [begun(1), ended(2)]
+    run_queue.close()
 
 
 def _child(recorder, pipe):
@@ -260,28 +260,28 @@ def test_a_child_after_a_fork_has_a_spool_of_its_own_and_leaves_its_parents_alon
     recorder = make()
     recorder.record(begun(1))
     context = multiprocessing.get_context("fork")
-    here, there = context.Pipe()
+    here, is_available = context.Pipe()
 
-    child = context.Process(target=_child, args=(recorder, there))
+    child = context.Process(target=_child, args=(recorder, is_available))
     child.start()
     assert here.poll(SOON)
     balance = here.recv()
     child.join(SOON)
 
     assert balance == QueueBalance(1, 0, 0, 1)
-    assert left_behind(directory) == [begun(2)]
-    database.there.set()
+    assert orphaned_runs(directory) == [begun(2)]
+    database.is_available.set()
     assert recorder.flush(SOON)
     assert database.runs == [begun(1)]
 
 
 def test_a_backlog_that_is_closed_takes_nothing_and_settles_nothing(directory):
-    waiting = queue.RunQueue(10, Spool(directory))
-    waiting.put(begun(1))
-    waiting.close()
+    run_queue = queue.RunQueue(10, Spool(directory))
+    run_queue.put(begun(1))
+    run_queue.close()
 
-    assert waiting.put(begun(2)) == 1
-    waiting.settle(1)
+    assert run_queue.put(begun(2)) == 1
+    run_queue.acknowledge(1)
 
-    assert waiting.balance() == QueueBalance(2, 0, 1, 1)
-    assert left_behind(directory) == [begun(1)]
+    assert run_queue.balance() == QueueBalance(2, 0, 1, 1)
+    assert orphaned_runs(directory) == [begun(1)]

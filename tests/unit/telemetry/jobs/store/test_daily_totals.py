@@ -3,7 +3,15 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.jobs.store.daily_totals import DAY, DailyTotals, TimeRange, day_of, midnight, missing_days, uncovered
+from telemetry.jobs.store.daily_totals import (
+    DAY,
+    DailyTotals,
+    TimeRange,
+    day_of,
+    midnight,
+    missing_days,
+    uncovered_ranges,
+)
 
 FIRST = date(2025, 10, 1)
 
@@ -18,25 +26,29 @@ def test_a_day_is_one_of_utc():
 @given(st.sets(st.integers(0, 20)), st.none() | st.integers(-48, 500), st.integers(-72, 600))
 def test_a_moment_is_on_a_day_or_in_what_is_left(numbers, since, hours):
     days = [FIRST + number * DAY for number in sorted(numbers)]
-    begins = None if since is None else midnight(FIRST) + timedelta(hours=since)
-    if begins is not None:
-        days = [day for day in days if midnight(day) >= begins]
+    start = None if since is None else midnight(FIRST) + timedelta(hours=since)
+    if start is not None:
+        days = [day for day in days if midnight(day) >= start]
     moment = midnight(FIRST) + timedelta(hours=hours)
 
-    left = [
-        stretch
-        for stretch in uncovered(days, begins)
-        if (stretch.since is None or stretch.since <= moment) and (stretch.until is None or moment < stretch.until)
+    uncovered = [
+        time_range
+        for time_range in uncovered_ranges(days, start)
+        if (time_range.since is None or time_range.since <= moment)
+        and (time_range.until is None or moment < time_range.until)
     ]
 
-    is_in_time = begins is None or moment >= begins
-    assert len(left) == (is_in_time and day_of(moment) not in days)
+    is_in_time = start is None or moment >= start
+    assert len(uncovered) == (is_in_time and day_of(moment) not in days)
 
 
 def test_days_that_follow_each_other_leave_nothing_between_them():
     days = [FIRST + number * DAY for number in range(90)]
 
-    assert uncovered(days, None) == [TimeRange(None, midnight(FIRST)), TimeRange(midnight(FIRST + 90 * DAY), None)]
+    assert uncovered_ranges(days, None) == [
+        TimeRange(None, midnight(FIRST)),
+        TimeRange(midnight(FIRST + 90 * DAY), None),
+    ]
 
 
 def test_the_days_that_are_not_there_are_told():
@@ -48,7 +60,7 @@ def test_totals_add_up_and_the_newest_success_stands():
     one, other = DailyTotals(success=1, error=2, timed=3, seconds=4.0), DailyTotals(lost=1, timeout=1, cancelled=1)
     other.last_success = midnight(FIRST)
 
-    one.include(other)
-    one.include(DailyTotals(last_success=midnight(FIRST) - DAY))
+    one.merge(other)
+    one.merge(DailyTotals(last_success=midnight(FIRST) - DAY))
 
     assert (one.ended, one.failed, one.success, one.seconds, one.last_success) == (6, 5, 1, 4.0, midnight(FIRST))

@@ -24,7 +24,7 @@ def test_a_percentile_is_within_one_percent_of_the_nearest_rank(values, percent)
 @given(st.lists(durations, max_size=50), st.lists(durations, max_size=50))
 def test_sketches_add_up_to_that_of_all(one, other):
     together = QuantileSketch(one)
-    together.include(QuantileSketch(other).stored())
+    together.merge(QuantileSketch(other).stored())
 
     assert together.stored() == QuantileSketch([*one, *other]).stored()
     assert len(together) == len(one) + len(other)
@@ -35,7 +35,7 @@ def test_a_sketch_comes_back_from_json_as_it_was(values):
     stored = json.loads(json.dumps(QuantileSketch([0.0, *values]).stored()))
 
     again = QuantileSketch()
-    again.include(stored)
+    again.merge(stored)
     assert again.stored() == stored
 
 

@@ -14,7 +14,7 @@ from telemetry.jobs.statistics.summary import JobDay, RunStreak, statistics
 from telemetry.jobs.store import retention as retention_module
 from telemetry.jobs.store.daily_totals import DAY, midnight
 from telemetry.jobs.store.retention import ROLLUP_RETENTION, Retention
-from telemetry.jobs.store.rollups import ROLLUP_AGAIN, roll_up
+from telemetry.jobs.store.rollups import REFRESHED_DAYS, roll_up
 from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunDayRow, JobRunRow
 from tests.support.job_runs import begun, run_id
@@ -22,12 +22,12 @@ from tests.support.job_runs import begun, run_id
 NOW = datetime(2025, 10, 20, 12, tzinfo=UTC)
 
 
-def run_that_ended(number, ends, outcome="success", seconds=1.5, job_name="sync"):
+def run_that_ended(number, ended_at, outcome="success", seconds=1.5, job_name="sync"):
     return begun(
         number,
         job_name=job_name,
-        started_at=ends - timedelta(seconds=seconds or 0),
-        finished_at=ends,
+        started_at=ended_at - timedelta(seconds=seconds or 0),
+        finished_at=ended_at,
         status="success" if outcome == "success" else "failed",
         outcome=outcome,
         duration_seconds=None if outcome == "lost" else seconds,
@@ -50,14 +50,14 @@ class Stage:
             rows = session.scalars(select(JobRunDayRow).order_by(JobRunDayRow.day)).all()
             return {(NOW.date() - row.day).days: row for row in rows}
 
-    def told(self, window=None):
+    def summary(self, window=None):
         return statistics(self.engine, "sync", window=window, now=NOW)
 
     def roll_up(self, now=NOW):
         return roll_up(self.engine, ["sync"], now)
 
     def prune(self, keep_days, **options):
-        return Retention(self.engine, rest=lambda _seconds: None, **options).prune(["sync"], keep_days, NOW)
+        return Retention(self.engine, sleep=lambda _seconds: None, **options).prune(["sync"], keep_days, NOW)
 
     def clear(self):
         with transaction(self.engine) as session:
@@ -70,14 +70,14 @@ def stage(engine):
     return Stage(engine)
 
 
-def exact(told):
+def exact(summary):
     """Without what a roll-up tells only nearly."""
-    nearly = dict.fromkeys(["p50_duration_seconds", "p95_duration_seconds", "p99_duration_seconds", "trend"])
+    approximate = dict.fromkeys(["p50_duration_seconds", "p95_duration_seconds", "p99_duration_seconds", "trend"])
     return replace(
-        told,
-        **nearly,
+        summary,
+        **approximate,
         avg_duration_seconds=None,
-        by_day=tuple(replace(day, avg_duration_seconds=None) for day in told.by_day),
+        by_day=tuple(replace(day, avg_duration_seconds=None) for day in summary.by_day),
     )
 
 
@@ -101,14 +101,14 @@ def test_statistics_are_the_same_whatever_is_rolled_up(stage, history, window, l
     ordered = sorted(history, reverse=True)
     runs = [run_that_ended(n, ago(0, hours), outcome, seconds) for n, (hours, outcome, seconds) in enumerate(ordered)]
     stage.write(*runs, begun(999, started_at=NOW))
-    before = stage.told(window)
+    before = stage.summary(window)
     stage.clear()
     stage.write(*runs[late:])
     stage.roll_up()
     stage.write(*runs[:late], begun(999, started_at=NOW))  # some come late, into days that are rolled up
 
     for rolled in (stage.roll_up(NOW - timedelta(days=5)), stage.roll_up()):
-        after = stage.told(window)
+        after = stage.summary(window)
 
         assert rolled >= 0
         assert exact(after) == replace(exact(before), last_run=after.last_run, last_status=after.last_status)
@@ -127,8 +127,8 @@ def test_a_day_is_rolled_up_when_it_is_over_and_its_clocks_have_had_time_to_agre
 
 
 def test_a_day_is_in_one_row_with_what_its_runs_came_to(stage):
-    words = ["success", "success", "error", "timeout", "cancelled", "lost"]
-    stage.write(*[run_that_ended(n, ago(3, n), word, 10.0 * n) for n, word in enumerate(words, 1)])
+    outcomes = ["success", "success", "error", "timeout", "cancelled", "lost"]
+    stage.write(*[run_that_ended(n, ago(3, n), outcome, 10.0 * n) for n, outcome in enumerate(outcomes, 1)])
 
     stage.roll_up()
 
@@ -149,7 +149,7 @@ def test_a_second_time_only_the_newest_days_are_rolled_up_again(stage):
     stage.write(*[run_that_ended(n, ago(n)) for n in range(1, 10)])
 
     assert stage.roll_up() == 9
-    assert stage.roll_up() == ROLLUP_AGAIN
+    assert stage.roll_up() == REFRESHED_DAYS
 
 
 def test_a_run_that_comes_late_is_in_the_statistics_at_once_and_in_the_day_the_next_time(stage):
@@ -158,10 +158,10 @@ def test_a_run_that_comes_late_is_in_the_statistics_at_once_and_in_the_day_the_n
 
     stage.write(run_that_ended(2, ago(5)))
 
-    assert stage.told().total_runs == 2
+    assert stage.summary().total_runs == 2
     assert stage.days() == {}
     assert stage.roll_up() == 1
-    assert stage.days()[5].success == stage.told().total_runs == 2
+    assert stage.days()[5].success == stage.summary().total_runs == 2
 
 
 def test_a_run_that_was_taken_for_lost_yesterday_and_runs_on_today_is_not_counted_twice(stage):
@@ -171,23 +171,23 @@ def test_a_run_that_was_taken_for_lost_yesterday_and_runs_on_today_is_not_counte
 
     stage.roll_up()
 
-    assert (stage.told().total_runs, stage.told().lost_runs, stage.told().successful_runs) == (1, 0, 1)
+    assert (stage.summary().total_runs, stage.summary().lost_runs, stage.summary().successful_runs) == (1, 0, 1)
 
 
 def test_pruning_deletes_whole_days_whose_roll_ups_stay_and_no_run_that_goes_on(stage):
     stage.write(*[run_that_ended(n, ago(n)) for n in range(1, 10)], begun(99, started_at=ago(300)))
-    before = stage.told()
+    before = stage.summary()
 
     pruned = stage.prune(4)
 
     assert (pruned.runs, pruned.days_rolled_up) == (5, 9)
     assert len(stage.store.page()) == 4 + 1
     assert [day for day, row in sorted(stage.days().items()) if row.is_pruned] == [5, 6, 7, 8, 9]
-    after = stage.told()
+    after = stage.summary()
     assert exact(after) == exact(before)
     assert after.p99_duration_seconds == pytest.approx(before.p99_duration_seconds, rel=0.01)
     assert stage.prune(4).runs == 0
-    assert stage.told() == after
+    assert stage.summary() == after
 
 
 def test_of_a_pruned_day_nothing_is_forgotten_when_one_more_run_comes(stage):
@@ -196,50 +196,50 @@ def test_of_a_pruned_day_nothing_is_forgotten_when_one_more_run_comes(stage):
 
     stage.write(run_that_ended(3, ago(9)))
 
-    assert stage.told().total_runs == 2
+    assert stage.summary().total_runs == 2
     assert stage.prune(4).runs == 1
-    assert stage.told().total_runs == 2
+    assert stage.summary().total_runs == 2
 
 
 def test_a_streak_reaches_back_further_than_the_rows(stage):
-    words = {9: "error", 8: "success", 7: "success", 2: "success"}
-    stage.write(*[run_that_ended(n, ago(n), word) for n, word in words.items()])
+    outcomes = {9: "error", 8: "success", 7: "success", 2: "success"}
+    stage.write(*[run_that_ended(n, ago(n), outcome) for n, outcome in outcomes.items()])
     stage.prune(4)
 
-    assert stage.told().current_streak == RunStreak("success", 3)
-    assert stage.told().last_success == ago(2)
+    assert stage.summary().current_streak == RunStreak("success", 3)
+    assert stage.summary().last_success == ago(2)
 
 
 def test_what_is_pruned_has_no_row_to_tell_when_it_began(stage):
     stage.write(run_that_ended(1, ago(9)))
     stage.prune(4)
 
-    told = stage.told()
+    summary = stage.summary()
 
-    assert (told.last_run, told.last_success, told.total_runs) == (None, ago(9), 1)
-    assert told.by_day == (JobDay(ago(9).date(), 1, 0, 0, 0, 0, 1.5),)
+    assert (summary.last_run, summary.last_success, summary.total_runs) == (None, ago(9), 1)
+    assert summary.by_day == (JobDay(ago(9).date(), 1, 0, 0, 0, 0, 1.5),)
 
 
 def test_roll_ups_are_kept_for_two_years(stage):
     stage.write(run_that_ended(1, NOW - ROLLUP_RETENTION - DAY), run_that_ended(2, NOW - ROLLUP_RETENTION))
     stage.prune(4)
 
-    assert stage.told().total_runs == 1
+    assert stage.summary().total_runs == 1
 
 
 def test_a_batch_is_smaller_after_a_slow_one_and_larger_after_a_quick_one(stage, monkeypatch):
     stage.write(*[run_that_ended(n, ago(9, n / 1000)) for n in range(1000)])
     sizes, delete_some = [], Retention._delete
-    ticks = iter([0.0, 1.0, 1.0] * 2 + [1.0] * 100)
-    monkeypatch.setattr(retention_module, "_REPORT", 1e9)
+    clock = iter([0.0, 1.0, 1.0] * 2 + [1.0] * 100)
+    monkeypatch.setattr(retention_module, "_PROGRESS_INTERVAL", 1e9)
 
     def noting(self, job_name, before, size):
         sizes.append(size)
         return delete_some(self, job_name, before, size)
 
     monkeypatch.setattr(Retention, "_delete", noting)
-    retention = Retention(stage.engine, clock=lambda: 0.0, rest=lambda _seconds: None)
-    retention._clock = lambda: next(ticks)
+    retention = Retention(stage.engine, clock=lambda: 0.0, sleep=lambda _seconds: None)
+    retention._clock = lambda: next(clock)
     retention._prune("sync", midnight(ago(4).date()))
 
     first = retention_module.FIRST_BATCH
@@ -267,7 +267,7 @@ def test_jobs_are_told_apart(stage):
     stage.write(run_that_ended(1, ago(5)), run_that_ended(2, ago(5), job_name="other"))
     stage.roll_up()
 
-    assert stage.told().total_runs == 1
+    assert stage.summary().total_runs == 1
     with transaction(stage.engine) as session:
         session.execute(update(JobRunRow).values(job_name="other"))
-    assert stage.told().total_runs == 1
+    assert stage.summary().total_runs == 1

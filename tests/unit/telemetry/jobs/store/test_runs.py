@@ -14,16 +14,16 @@ NOON = datetime(2025, 10, 2, 12, 0, 0, 123456, tzinfo=UTC)
 
 
 def started(n, job_name="sync", **changes):
-    begun = NOON + timedelta(minutes=n)
+    starts = NOON + timedelta(minutes=n)
     run = JobRun(
         run_id=f"{n:048x}",
         job_name=job_name,
         status="running",
-        started_at=begun,
+        started_at=starts,
         trace_id=f"{n:032x}",
         span_id=f"{n:016x}",
         worker="host:1",
-        heartbeat_at=begun,
+        heartbeat_at=starts,
     )
     return replace(run, **changes)
 
@@ -164,8 +164,8 @@ def test_each_jobs_latest_run_and_name_are_known(store):
 def test_one_run_can_be_forgotten(store):
     store.write([ended(1), ended(2)])
 
-    assert store.forget(f"{1:048x}")
-    assert not store.forget(f"{1:048x}")
+    assert store.delete_run(f"{1:048x}")
+    assert not store.delete_run(f"{1:048x}")
 
     assert ids(store.page()) == [2]
 
@@ -210,7 +210,7 @@ def test_a_database_that_is_gone_or_has_no_table_yet_is_no_fault_of_the_runs(eng
 
 def test_a_poisoned_batch_loses_the_poison_only(store):
     dropped = []
-    recorder = Recorder(store.write, dropped=lambda number, reason: dropped.append((number, reason)))
+    recorder = Recorder(store.write, on_dropped=lambda number, reason: dropped.append((number, reason)))
 
     for n in range(150):
         recorder.record(ended(n, job_name=None) if n in {40, 41, 149} else ended(n))
