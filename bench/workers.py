@@ -116,18 +116,18 @@ def ours(directory: str, label_sets: int, restarts: int, connection: Connection)
     page = MetricsPage()
     provider = LimitedMeterProvider(MeterProvider([page], views=views(), shutdown_on_exit=False), label_sets + 1)
     fill(provider.get_meter("bench"), label_sets)
-    together = MultiprocessCollector(Path(directory), page.own, provider.activity.since_last_asked)
-    page.whole = together.families
+    together = MultiprocessCollector(Path(directory), page.collect_own, provider.change_flag.test_and_clear)
+    page.collect_families = together.collect
     together.start()
 
     def restart() -> None:
         for number in range(restarts):
-            place = membership.WorkerSlot.take(Path(directory))
-            replace_file(place.snapshot, Snapshot(str(place.number), time.time(), page.own()).encode())
+            place = membership.WorkerSlot.acquire(Path(directory))
+            replace_file(place.snapshot, Snapshot(str(place.number), time.time(), page.collect_own()).encode())
             place.leave()
             if number % 10 == 0:
-                together._tidy()
-        together._tidy()
+                together._archive_dead()
+        together._archive_dead()
 
     _serve(connection, restart, lambda: page.render()[0])
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 
 from service.database import migrations
 from service.database.tables import ScheduleClaim
-from telemetry.database import UTCDateTime, _set_up, create_engine, transaction
+from telemetry.database import UTCDateTime, _configure, create_engine, transaction
 
 NOON = datetime(2025, 10, 2, 12, 0, 0, 123456, UTC)
 MOSCOW = timezone(timedelta(hours=3))
@@ -94,14 +94,14 @@ def test_who_looks_into_the_file_and_leaves_takes_nothing_from_those_who_go_on(t
 def test_turning_the_log_on_is_tried_again_while_others_do_the_same():
     connection = Refusing(times=2)
 
-    _set_up(connection, None)
+    _configure(connection, None)
 
     assert connection.executed[-1] == "PRAGMA journal_mode=WAL"
 
 
 def test_a_file_in_which_the_log_cannot_be_turned_on_says_so():
     with pytest.raises(sqlite3.OperationalError):
-        _set_up(Refusing(times=2, code=sqlite3.SQLITE_CANTOPEN), None)
+        _configure(Refusing(times=2, code=sqlite3.SQLITE_CANTOPEN), None)
 
 
 def test_the_directory_of_a_sqlite_file_is_made_when_it_is_first_needed(tmp_path):

@@ -100,17 +100,17 @@ def directory(world):
 
 
 @pytest.fixture
-def measured(watch, directory):
+def measured(signals, directory):
     """Our instrumentation alone."""
-    HTTPClientInstrumentor().instrument(duration=watch.instruments.http_client_duration, directory=directory)
-    return watch
+    HTTPClientInstrumentor().instrument(duration=signals.instruments.http_client_duration, directory=directory)
+    return signals
 
 
 @pytest.fixture
-def instrumented(watch, directory):
+def instrumented(signals, directory):
     """Everything that is switched on for the libraries, the published packages included."""
-    instrument_libraries(Providers(watch.tracers, watch.meters), watch.instruments, directory, None)
-    return watch
+    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, None)
+    return signals
 
 
 class Sync:
@@ -153,9 +153,9 @@ def client(request):
     return request.param
 
 
-def calls(watch):
+def calls(signals):
     """`(endpoint, service, status)` and how many there were."""
-    return watch.series("external_api_requests_total")
+    return signals.series("external_api_requests_total")
 
 
 @pytest.fixture
@@ -174,14 +174,14 @@ def test_a_call_that_was_answered_is_counted_by_service_endpoint_and_code(measur
     assert measured.series("external_api_duration_seconds_count") == {("wb",): 1}
 
 
-def test_a_call_that_was_refused_is_an_error(watch, client, nobody):
+def test_a_call_that_was_refused_is_an_error(signals, client, nobody):
     directory = ServiceDirectory([ExternalService("ozon", f"http://127.0.0.1:{nobody}", ("/v1/roles",))])
-    HTTPClientInstrumentor().instrument(duration=watch.instruments.http_client_duration, directory=directory)
+    HTTPClientInstrumentor().instrument(duration=signals.instruments.http_client_duration, directory=directory)
 
     with pytest.raises(client.library.ConnectError):
         client.call(f"http://127.0.0.1:{nobody}/v1/roles")
 
-    assert calls(watch) == {("/v1/roles", "ozon", "error"): 1}
+    assert calls(signals) == {("/v1/roles", "ozon", "error"): 1}
 
 
 def test_a_call_that_was_not_answered_in_time_is_a_timeout(measured, world, client):
@@ -288,7 +288,7 @@ def test_what_is_measured_does_not_change_what_is_answered(measured, world, clie
     assert isinstance(answered, client.library.Response)
 
 
-def test_an_instrument_that_fails_does_not_harm_the_call(watch, world, directory, caplog):
+def test_an_instrument_that_fails_does_not_harm_the_call(signals, world, directory, caplog):
     class Broken:
         def record(self, *_arguments):
             raise RuntimeError("no space for numbers")
@@ -328,11 +328,11 @@ def test_with_the_published_packages_a_call_is_counted_once_and_has_one_span(ins
 @pytest.mark.parametrize("path", [f"/bot{TOKEN}/getMe", f"/bot{TOKEN}/unknown", f"/ok?api_key={TOKEN}"])
 def test_a_token_in_the_url_is_in_no_span_and_in_no_metric(speaking, request, world, client, path, conventions):
     speaking(conventions)
-    watch = request.getfixturevalue("instrumented")
+    signals = request.getfixturevalue("instrumented")
 
     client.call(world.url + path)
 
-    said = watch.span().to_json() + watch.page.render()[0].decode()
+    said = signals.span().to_json() + signals.page.render()[0].decode()
     assert "service.peer.name" in said
     assert "secret" not in said
 
@@ -347,7 +347,7 @@ def test_a_token_is_in_no_span_of_a_call_that_failed(instrumented, client, nobod
     assert calls(instrumented) == {("unmatched", "other", "error"): 1}
 
 
-@pytest.mark.parametrize("watch", [ALWAYS_OFF], indirect=True)
+@pytest.mark.parametrize("signals", [ALWAYS_OFF], indirect=True)
 def test_a_span_that_is_not_recorded_is_left_alone(instrumented, world):
     Sync(httpx).call(world.url + "/ok")
 
@@ -355,24 +355,24 @@ def test_a_span_that_is_not_recorded_is_left_alone(instrumented, world):
     assert calls(instrumented) == {("/ok", "wb", "200"): 1}
 
 
-def test_the_new_conventions_are_asked_for_unless_others_are(watch, world, directory, speaking):
+def test_the_new_conventions_are_asked_for_unless_others_are(signals, world, directory, speaking):
     speaking("")
-    instrument_libraries(Providers(watch.tracers, watch.meters), watch.instruments, directory, None)
+    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, None)
 
     Sync(httpx).call(world.url + "/ok")
 
     assert os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] == "http,database"
-    assert "http.request.method" in watch.span().attributes
-    assert "http.method" not in watch.span().attributes
+    assert "http.request.method" in signals.span().attributes
+    assert "http.method" not in signals.span().attributes
 
 
-def test_everything_can_be_switched_off_and_on_again(watch, directory, world):
+def test_everything_can_be_switched_off_and_on_again(signals, directory, world):
     for _ in range(2):
-        instrument_libraries(Providers(watch.tracers, watch.meters), watch.instruments, directory, None)
+        instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, None)
         Sync(httpx).call(world.url + "/ok")
         uninstrument_libraries()
         uninstrument_libraries()
         Sync(httpx).call(world.url + "/ok")
 
-    assert calls(watch) == {("/ok", "wb", "200"): 2}
-    assert len(watch.spans) == 2
+    assert calls(signals) == {("/ok", "wb", "200"): 2}
+    assert len(signals.spans) == 2

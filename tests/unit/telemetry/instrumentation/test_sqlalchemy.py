@@ -23,9 +23,9 @@ def older_engine():
 
 
 @pytest.fixture
-def measured(older_engine, watch):
-    QueryDurationInstrumentor().instrument(duration=watch.instruments.db_operation_duration)
-    return watch
+def measured(older_engine, signals):
+    QueryDurationInstrumentor().instrument(duration=signals.instruments.db_operation_duration)
+    return signals
 
 
 @pytest.fixture
@@ -35,17 +35,17 @@ def engine(measured):
     engine.dispose()
 
 
-def queries(watch):
+def queries(signals):
     """How many queries there were, by their type."""
-    return {kind: number for (kind,), number in watch.series("db_query_duration_seconds_count").items()}
+    return {kind: number for (kind,), number in signals.series("db_query_duration_seconds_count").items()}
 
 
-def since(watch, before):
-    return {kind: number - before.get(kind, 0) for kind, number in queries(watch).items() if number != before.get(kind)}
+def since(signals, before):
+    return {kind: number - before.get(kind, 0) for kind, number in queries(signals).items() if number != before.get(kind)}
 
 
-def points(watch):
-    return [dict(key) for key in watch.instruments.db_operation_duration._sets._seen]
+def points(signals):
+    return [dict(key) for key in signals.instruments.db_operation_duration._sets._seen]
 
 
 @pytest.mark.parametrize(
@@ -164,19 +164,19 @@ def test_attributes_hold_neither_the_statement_nor_its_values(engine, measured):
     assert {key for point in points(measured) for key in point} == {"db.system.name", "db.operation.name"}
 
 
-def test_beside_the_published_package_a_query_is_counted_once_and_has_one_span(measured, watch):
-    SQLAlchemyInstrumentor().instrument(tracer_provider=watch.tracers, meter_provider=watch.meters)
+def test_beside_the_published_package_a_query_is_counted_once_and_has_one_span(measured, signals):
+    SQLAlchemyInstrumentor().instrument(tracer_provider=signals.tracers, meter_provider=signals.meters)
     engine = new_engine()
     before = queries(measured)
-    watch.exporter.clear()
+    signals.exporter.clear()
 
     with engine.connect() as connection:
         connection.execute(text("SELECT 1"))
-        active = watch.series("db_connections_active")
+        active = signals.series("db_connections_active")
 
     engine.dispose()
     assert since(measured, before) == {"select": 1}
-    assert [span.name for span in watch.spans].count("SELECT") == 1
+    assert [span.name for span in signals.spans].count("SELECT") == 1
     assert active == {(): 1}
 
 

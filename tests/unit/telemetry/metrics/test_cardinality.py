@@ -81,7 +81,7 @@ def test_up_to_the_limit_everything_is_told_apart_and_nothing_is_said(make_stage
     EVERY[kind](stage.meter, [{"order": str(number)} for number in range(9)] * 3)
 
     assert len(stage.points("orders")) == 9
-    assert stage.meters.overflowed() == []
+    assert stage.meters.overflowed_instruments() == []
     assert not caplog.records
 
 
@@ -97,7 +97,7 @@ def test_one_warning_names_the_instrument(make_stage, kind, caplog):
     assert warning.levelno == logging.WARNING
     assert "orders" in warning.getMessage()
     assert "3 label sets" in warning.getMessage()
-    assert stage.meters.overflowed() == ["orders"]
+    assert stage.meters.overflowed_instruments() == ["orders"]
 
 
 def test_a_label_set_that_was_seen_before_the_limit_is_still_counted_as_itself(make_stage):
@@ -157,7 +157,7 @@ def test_each_instrument_of_each_meter_has_its_own_limit(make_stage):
         counter.add(1, {"n": 1})
         counter.add(1, {"n": 2})
 
-    assert stage.meters.overflowed() == []
+    assert stage.meters.overflowed_instruments() == []
     assert len(stage.points("orders")) == 4
 
 
@@ -178,14 +178,14 @@ def test_an_instrument_that_is_made_twice_has_one_limit(make_stage, name):
 
 def test_observations_that_come_again_at_each_scrape_stay_the_label_sets_that_they_were(make_stage):
     stage = make_stage(limit=4)
-    rows = [Observation(number, {"queue": number}) for number in range(3)]
-    stage.meter.create_observable_gauge("queue", [lambda _options: rows])
+    observations = [Observation(number, {"queue": number}) for number in range(3)]
+    stage.meter.create_observable_gauge("queue", [lambda _options: observations])
 
     for _ in range(5):
         points = stage.points("queue")
 
     assert {point.attributes["queue"]: point.value for point in points} == {0: 0, 1: 1, 2: 2}
-    assert stage.meters.overflowed() == []
+    assert stage.meters.overflowed_instruments() == []
 
 
 def test_a_generator_is_a_callback_as_well(make_stage):

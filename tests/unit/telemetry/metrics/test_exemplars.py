@@ -99,10 +99,12 @@ def test_exemplars_of_several_workers_are_those_of_the_page_of_all(make_stage):
     one, other = make_stage(), make_stage()
     quick, slow = record(one, 0.02), record(other, 2.0)
     record(other, 0.02, ALWAYS_OFF)
-    told = [_as_read(Snapshot(str(number), 1.0, stage.page.own())) for number, stage in enumerate((one, other))]
+    snapshots = [
+        _as_read(Snapshot(str(number), 1.0, stage.page.collect_own())) for number, stage in enumerate((one, other))
+    ]
     page = MetricsPage()
 
-    page.whole = lambda: merge(told[:1], told[1:])
+    page.collect_families = lambda: merge(snapshots[:1], snapshots[1:])
 
     found = exemplars(page, REQUESTS)
     assert {bound: exemplar.labels["trace_id"] for bound, exemplar in found.items()} == {
@@ -117,7 +119,7 @@ def _as_read(snapshot):
 
 
 def test_a_histogram_without_labels_shows_them_too(make_stage):
-    stage = make_stage(rows=())
+    stage = make_stage(mappings=())
     with tracer().start_as_current_span("some"):
         stage.meter.create_histogram("some.duration", "s").record(3.0)
 

@@ -26,16 +26,16 @@ def test_on_an_event_loop_the_page_is_made_in_a_thread_of_its_own(stage):
     makers = []
     stage.meter.create_observable_gauge("maker", [lambda _: makers.append(threading.current_thread().name) or []])
 
-    page, kind = asyncio.run(stage.page.render_aside())
+    page, content_type = asyncio.run(stage.page.render_in_thread())
 
-    assert (page, kind) == stage.page.render()
+    assert (page, content_type) == stage.page.render()
     assert makers[0].startswith("metrics-page")
 
 
 def test_the_page_says_what_it_is(stage):
-    page, kind = stage.page.render()
+    page, content_type = stage.page.render()
 
-    assert kind == "text/plain; version=0.0.4; charset=utf-8"
+    assert content_type == "text/plain; version=0.0.4; charset=utf-8"
     assert page.endswith(b"\n")
 
 
@@ -65,9 +65,9 @@ def test_plain_names_are_there_in_openmetrics_as_well(make_stage):
     stage = make_stage("otel")
     stage.instruments.job_runs.add(1, {"job.name": "sync"})
 
-    page, kind = stage.page.render("application/openmetrics-text")
+    page, content_type = stage.page.render("application/openmetrics-text")
 
-    assert kind.startswith("application/openmetrics-text")
+    assert content_type.startswith("application/openmetrics-text")
     assert "job_runs" in {family.name for family in parse_openmetrics(page.decode())}
 
 

@@ -1,4 +1,4 @@
-"""The contract's table of metrics, typed out, against the page; and that page against the tools that read it."""
+"""The contract's table of metrics, typed out, against `/metrics`, and `/metrics` against the tools that read it."""
 
 import os
 import shutil
@@ -14,8 +14,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from service.instruments import METRIC_MAPPINGS, ServiceInstruments
 from telemetry import semconv
 from telemetry.instrumentation import process
-from telemetry.instrumentation.fastapi.request import ServerInstruments
-from telemetry.metrics.vocabulary import VOCABULARY, status_of_call
+from telemetry.instrumentation.fastapi.server_request import ServerInstruments
+from telemetry.metrics.vocabulary import VOCABULARY, client_status
 from tests.contract.metrics import CONTRACT
 
 BEYOND = [
@@ -107,13 +107,13 @@ def use_everything(stage):
         (semconv.TELEMETRY_QUEUE_AGE, {"queue": "job_runs"}),
         (semconv.SPOOL_SIZE, {"queue": "job_runs"}),
         (semconv.TELEMETRY_OVERFLOW, {"instrument": "job.runs"}),
-        (semconv.ALERTS, {"state": "waiting"}),
-        (semconv.ALERT_AGE, {}),
+        (semconv.ALERT_INCIDENTS, {"state": "waiting"}),
+        (semconv.ALERT_OLDEST_PENDING_AGE, {}),
         (semconv.ALERT_CHANNEL_UP, {"channel": "telegram"}),
     ):
         meter.create_observable_gauge(name, [lambda _options, labels=labels: [Observation(1, labels)]])
     meter.create_histogram(semconv.ALERT_DELAY).record(1.0, {"channel": "telegram"})
-    meter.create_counter(semconv.ALERT_SENDS).add(1, {"channel": "telegram", "result": "sent"})
+    meter.create_counter(semconv.ALERT_NOTIFICATIONS).add(1, {"channel": "telegram", "result": "sent"})
     meter.create_counter(semconv.JOB_RECORDS).add(1, {"state": "received"})
     meter.create_counter(semconv.SPOOL_REFUSED).add(1, {"queue": "job_runs", "reason": "disk"})
     meter.create_counter("otel.sdk.exporter.span.exported").add(1)
@@ -121,7 +121,7 @@ def use_everything(stage):
 
 @pytest.fixture
 def used(make_stage):
-    stage = make_stage(rows=(*VOCABULARY, *METRIC_MAPPINGS))
+    stage = make_stage(mappings=(*VOCABULARY, *METRIC_MAPPINGS))
     use_everything(stage)
     return stage
 
@@ -150,7 +150,7 @@ def test_there_is_nothing_on_the_page_that_the_contract_does_not_name(used):
 
 
 def test_every_family_is_declared_before_its_first_series(make_stage):
-    stage = make_stage(rows=(*VOCABULARY, *METRIC_MAPPINGS))
+    stage = make_stage(mappings=(*VOCABULARY, *METRIC_MAPPINGS))
 
     families = stage.families()
 
@@ -227,7 +227,7 @@ def test_a_query_is_of_a_known_type_or_other(stage, said, query_type):
     ],
 )
 def test_the_status_of_a_call_is_its_code_or_what_became_of_it(attributes, status):
-    assert status_of_call(attributes) == status
+    assert client_status(attributes) == status
 
 
 def test_what_the_sdk_drops_and_sends_is_told_apart_by_queue_and_reason(stage):
@@ -263,7 +263,7 @@ def test_the_sdks_own_numbers_are_read_by_the_names_that_it_gives_them(stage, mo
 @pytest.mark.skipif(shutil.which("promtool") is None and "CI" not in os.environ, reason="promtool is not on the PATH")
 @pytest.mark.parametrize("filled", [True, False], ids=["with series", "without"])
 def test_promtool_has_nothing_to_complain_of(make_stage, filled):
-    stage = make_stage(rows=(*VOCABULARY, *METRIC_MAPPINGS))
+    stage = make_stage(mappings=(*VOCABULARY, *METRIC_MAPPINGS))
     if filled:
         use_everything(stage)
 

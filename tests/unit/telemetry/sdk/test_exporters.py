@@ -71,7 +71,7 @@ ASKED = [
 
 @pytest.mark.parametrize(("environment", "asked"), ASKED)
 def test_a_signal_is_exported_when_and_only_when_a_variable_asks_for_it(environment, asked):
-    found = {signal: exporters.exporters(signal, environment) for signal in exporters.SIGNALS}
+    found = {signal: exporters.exporter_names(signal, environment) for signal in exporters.SIGNALS}
 
     assert {signal: names for signal, names in found.items() if names} == asked
 
@@ -155,7 +155,7 @@ def test_a_wrong_protocol_is_still_its_own_line_when_the_exporter_is_made(enviro
 @pytest.mark.parametrize("value", ["jaeger", "otlp,jaeger", "OTLP", "otlp,"])
 def test_an_exporter_that_there_is_not_is_a_line_that_names_the_variable(value):
     with pytest.raises(SettingsError) as wrong:
-        exporters.exporters("LOGS", {"OTEL_LOGS_EXPORTER": value})
+        exporters.exporter_names("LOGS", {"OTEL_LOGS_EXPORTER": value})
 
     assert str(wrong.value) == (
         f"OTEL_LOGS_EXPORTER is {value!r}, but must be one or more of console, none, otlp, prometheus."
@@ -231,8 +231,8 @@ def test_what_the_user_says_of_the_internal_metrics_stands(environment, made, sa
     assert os.environ[INTERNAL] == said
 
 
-class Sink(ThreadingHTTPServer):
-    """A collector, as far as it listens."""
+class Collector(ThreadingHTTPServer):
+    """A collector that only receives."""
 
     daemon_threads = True
 
@@ -242,7 +242,7 @@ class Sink(ThreadingHTTPServer):
 
 
 class _Receiver(BaseHTTPRequestHandler):
-    server: Sink
+    server: Collector
 
     def do_POST(self):  # the name that http.server looks for
         self.rfile.read(int(self.headers["content-length"]))
@@ -252,22 +252,22 @@ class _Receiver(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_arguments):
-        """Nobody reads it."""
+        """Log nothing."""
 
 
 @pytest.fixture
-def sink():
-    with Sink() as sink:
-        thread = threading.Thread(target=sink.serve_forever, kwargs={"poll_interval": 0.01})
+def collector():
+    with Collector() as collector:
+        thread = threading.Thread(target=collector.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield sink
-        sink.shutdown()
+        yield collector
+        collector.shutdown()
         thread.join(5)
 
 
-def test_all_three_signals_arrive_and_the_queues_are_on_the_page(environment, sink):
+def test_all_three_signals_arrive_and_the_queues_are_on_the_page(environment, collector):
     environment(
-        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{sink.server_port}",
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{collector.server_port}",
         OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20abc",
     )
     page = MetricsPage()
@@ -288,7 +288,7 @@ def test_all_three_signals_arrive_and_the_queues_are_on_the_page(environment, si
         provider.shutdown()
 
     assert {("/v1/traces", "Bearer abc"), ("/v1/logs", "Bearer abc"), ("/v1/metrics", "Bearer abc")} == set(
-        sink.received
+        collector.received
     )
     assert 'telemetry_exported_total{queue="spans"} 1' in text
     assert 'telemetry_exported_total{queue="logs"} 1' in text
