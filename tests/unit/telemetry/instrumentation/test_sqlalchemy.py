@@ -41,7 +41,9 @@ def queries(signals):
 
 
 def since(signals, before):
-    return {kind: number - before.get(kind, 0) for kind, number in queries(signals).items() if number != before.get(kind)}
+    return {
+        kind: number - before.get(kind, 0) for kind, number in queries(signals).items() if number != before.get(kind)
+    }
 
 
 def points(signals):
