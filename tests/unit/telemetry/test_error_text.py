@@ -42,7 +42,7 @@ def connect_to(url: str) -> BaseException:
         engine.dispose()
 
 
-def test_a_check_says_in_its_own_words_why_it_failed():
+def test_a_failed_check_has_its_own_sentence():
     error = CheckFailed("migrations are missing: run `migrate`")
     error.__cause__ = ConnectionRefusedError(errno.ECONNREFUSED, "refused")
 
@@ -139,7 +139,7 @@ def test_an_error_is_described_in_a_closed_set_of_sentences(error, sentence):
     assert safe_text(error) == sentence
 
 
-def test_a_cause_is_described_where_the_error_says_nothing():
+def test_an_unknown_error_is_described_by_its_cause():
     port = free_port()
 
     error = raised_by(lambda: httpx.get(f"http://127.0.0.1:{port}/", trust_env=False))

@@ -64,7 +64,7 @@ def test_queries_that_are_not_measured_are_noticed(selftest):
 
 
 def test_an_engine_that_is_not_instrumented_is_noticed(telemetry_of, tmp_path):
-    """As when the published instrumentation refuses the version of SQLAlchemy."""
+    """Such as when the published instrumentation does not support the version of SQLAlchemy."""
     strange = create_engine(f"sqlite:///{tmp_path}/strange.db")  # before anything is instrumented
     selftest = SelfTest(telemetry_of(), strange)
 
@@ -89,7 +89,7 @@ def test_jobs_that_are_not_monitored_are_noticed(selftest):
 
 
 def test_a_run_that_does_not_arrive_is_noticed(telemetry, selftest):
-    """The recorder takes no more: the job is measured and traced, and not recorded."""
+    """The recorder is shut down: the job is measured and traced, but not recorded."""
     telemetry.records.recorder.shutdown(1)
 
     with pytest.raises(NothingEmitted, match=r"^The run did not arrive in job_runs\.$"):

@@ -11,7 +11,7 @@ def value(signals, name):
 
 
 class Disk:
-    """Shares that can be set."""
+    """Used shares that a test can set."""
 
     def __init__(self):
         self.used = {"/": 0.25, "/var/lib": 0.5}
@@ -23,7 +23,7 @@ class Disk:
         return 0.75
 
 
-def test_the_process_says_what_it_takes(signals):
+def test_the_process_has_its_cpu_memory_descriptors_and_start_time(signals):
     process.observe_process(signals.meters.get_meter("tests"))
 
     assert 0 < value(signals, "process_cpu_seconds_total") < 3600
@@ -44,7 +44,7 @@ def test_fifty_threads_more_are_fifty_threads_more(signals):
     done.set()
     for thread in threads:
         thread.join(5)
-    assert abs(during - before - 50) < 10  # other tests' threads come to their ends meanwhile
+    assert abs(during - before - 50) < 10  # threads of other tests end meanwhile
 
 
 def test_garbage_is_collected_by_generation(signals):
@@ -58,7 +58,7 @@ def test_garbage_is_collected_by_generation(signals):
     assert after["2",] >= before["2",] + 1
 
 
-def test_the_application_says_what_it_is_and_since_when(signals):
+def test_the_application_has_its_uptime_version_and_environment(signals):
     now = [100.0]
     about = process.Application("1.2.3", "production")
     process.observe_application(signals.meters.get_meter("tests"), about, lambda: now[0])
@@ -69,7 +69,7 @@ def test_the_application_says_what_it_is_and_since_when(signals):
     assert signals.series("app_info") == {("production", "1.2.3"): 1}
 
 
-def test_resources_are_read_when_somebody_asks(signals):
+def test_resources_are_read_at_each_scrape(signals):
     disk = Disk()
     process.observe_resources(signals.meters.get_meter("tests"), disk)
     before = signals.series("system_filesystem_utilization")
@@ -81,7 +81,7 @@ def test_resources_are_read_when_somebody_asks(signals):
     assert signals.series("system_memory_utilization") == {(): 0.75}
 
 
-def test_a_disk_that_cannot_be_read_does_not_take_the_page_with_it(signals, caplog):
+def test_an_unreadable_disk_does_not_break_the_scrape(signals, caplog):
     class Gone(Disk):
         def filesystems(self):
             raise OSError("the mount is gone")

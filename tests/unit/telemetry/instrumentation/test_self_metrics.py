@@ -7,7 +7,7 @@ class Backlog:
     size = 3
 
 
-def test_a_queue_says_what_it_holds_and_what_it_could(signals):
+def test_a_queue_has_its_size_and_capacity(signals):
     queue = Backlog()
     self_metrics.observe_queue(signals.meters.get_meter("tests"), "job_runs", queue)
 

@@ -205,7 +205,7 @@ def test_it_can_be_switched_on_again(measured, older_engine):
     assert queries(measured) == {"select": 1}
 
 
-def test_an_instrument_that_fails_does_not_harm_the_query(older_engine):
+def test_a_failing_instrument_does_not_affect_the_query(older_engine):
     class Broken:
         def record(self, *_arguments):
             raise RuntimeError("no space for numbers")
@@ -231,7 +231,7 @@ def test_queries_of_two_connections_at_once_are_each_measured(tmp_path, measured
     assert queries(measured) == {"select": 2}
 
 
-def test_queries_of_postgresql_are_told_by_their_system(postgres_engine, measured):
+def test_queries_of_postgresql_have_their_system(postgres_engine, measured):
     before = queries(measured)
 
     with postgres_engine.connect() as connection:

@@ -50,7 +50,7 @@ class Stage:
         return {family.name: family for family in text_string_to_metric_families(self.text())}
 
     def series(self, sample):
-        """The values of a sample's name on the page, by its labels."""
+        """The values of a sample's name on `/metrics`, by its labels."""
         return {
             tuple(sorted(each.labels.items())): each.value
             for family in self.families().values()

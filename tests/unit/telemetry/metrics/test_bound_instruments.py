@@ -78,7 +78,7 @@ def test_whatever_is_measured_is_what_the_sdk_would_have_measured(kind, measurem
 
 @pytest.mark.parametrize("kind", RECORD)
 def test_the_second_measurement_of_a_label_set_is_recorded_directly(meters, kind):
-    """Should this fail, the SDK has changed: everything is still true, and costs what it costs without us."""
+    """If this fails, the SDK has changed: everything is still recorded correctly, at the SDK's own cost."""
     instrument = getattr(meters.ours, f"create_{kind}")("size")
 
     before = is_bound(instrument, 1, {"a": "x"})
@@ -110,7 +110,7 @@ def test_a_measurement_in_a_sampled_trace_is_left_to_the_sdk_and_its_exemplars(m
     assert {exemplar.span_id for exemplar in point.exemplars} == {span.get_span_context().span_id}
 
 
-def test_a_reader_that_comes_later_is_told_as_well(meters):
+def test_a_reader_that_is_added_later_gets_measurements_as_well(meters):
     counter = meters.ours.create_counter("size")
     counter.add(1, {"a": "x"})
     late = InMemoryMetricReader()
@@ -137,7 +137,7 @@ def test_a_view_that_drops_attributes_is_obeyed(keys):
     meters.sdk.shutdown()
 
 
-def test_two_views_of_an_instrument_are_both_told():
+def test_two_views_of_an_instrument_both_get_measurements():
     meters = BothMeters(views=[View(instrument_name="size", name="first"), View(instrument_name="size", name="second")])
     counter = meters.ours.create_counter("size")
 
@@ -194,7 +194,7 @@ def test_threads_that_measure_while_it_is_read_lose_nothing(meters):
 
 def test_an_instrument_without_an_sdk_behind_it_is_not_bound():
     class Strange:
-        """No SDK's."""
+        """Not an instrument of the SDK."""
 
     bindings = BoundInstruments(Strange())
 

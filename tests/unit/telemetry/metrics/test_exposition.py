@@ -129,7 +129,7 @@ def test_any_label_comes_back_as_it_was(value):
     assert family.samples[0].labels == {"a": value, "b": "x"}
 
 
-def test_a_label_that_is_no_text_does_not_take_the_page_with_it():
+def test_an_invalid_label_does_not_break_the_exposition():
     page = encode([gauge(**{pairs({"path": "caf\udce9"}): 1})])
 
     [family] = parse_text(page.decode())
@@ -146,7 +146,7 @@ def test_a_help_text_may_have_lines_and_backslashes(content_type):
     assert family.documentation == "A room\nin C:\\new."
 
 
-def test_openmetrics_names_a_counters_family_without_total_and_says_when_it_ends():
+def test_openmetrics_names_a_counters_family_without_total_and_ends_with_eof():
     family = Family("orders_total", "counter", "Orders.", {'shop="wb"': 3})
 
     assert lines_of(family, content_type=OPENMETRICS_CONTENT_TYPE) == [
@@ -177,5 +177,5 @@ def test_openmetrics_of_nothing_is_its_end():
         (",;,", TEXT_CONTENT_TYPE),
     ],
 )
-def test_whoever_asks_for_openmetrics_gets_it(accept, content_type):
+def test_the_accept_header_decides_the_content_type(accept, content_type):
     assert negotiate_content_type(accept) == content_type

@@ -35,7 +35,7 @@ UNLISTED = [
 
 
 @pytest.mark.parametrize(("create", "name", "unit"), UNLISTED)
-def test_an_instrument_without_a_mapping_is_called_what_the_plain_exporter_calls_it(make_stage, create, name, unit):
+def test_an_instrument_without_a_mapping_has_the_name_of_the_plain_exporter(make_stage, create, name, unit):
     ours, plain = make_stage(mappings=()), make_stage("otel", mappings=())
     attributes = {"order.status": "new", "retried": True, "attempt": 2, "shop-id": "wb", "tags": ("a", "b")}
 
@@ -109,7 +109,7 @@ def test_two_instruments_of_other_kinds_do_not_mix(stage):
     assert "orders 9" not in lines
 
 
-def test_an_exponential_histogram_does_not_break_the_page(make_stage):
+def test_an_exponential_histogram_does_not_break_the_scrape(make_stage):
     exponential = View(instrument_name="wait*", aggregation=ExponentialBucketHistogramAggregation())
     stage = make_stage(
         mappings=(MetricMapping("waits", "histogram", "wait.listed", "Waits."),), more_views=[exponential]
@@ -137,7 +137,7 @@ def test_a_mapping_may_refuse_points(make_stage):
     assert stage.series("paid_total") == {(): 2}
 
 
-def test_a_mapping_that_asks_a_counter_for_buckets_gets_none_and_harms_nothing(make_stage):
+def test_a_histogram_mapping_of_a_counter_has_no_samples(make_stage):
     stage = make_stage(mappings=(MetricMapping("orders", "histogram", "orders", "Orders."),))
 
     stage.meter.create_counter("orders").add(1)
@@ -170,7 +170,7 @@ def test_the_newest_value_of_a_gauge_stands(make_stage):
     assert stage.series("temperature") == {(): 21.5}
 
 
-def test_what_the_resource_says_is_on_the_page_by_names_that_prometheus_allows(make_stage):
+def test_the_resource_attributes_are_labels_that_prometheus_allows(make_stage):
     attributes = {"service.name": "sovani", "k8s.pod/label-x": 'a "b"', "1st": True, "args": ("-m", "service")}
     stage = make_stage(resource=Resource(attributes))
     stage.meter.create_counter("orders").add(1)

@@ -67,7 +67,7 @@ def test_exemplars_find_their_buckets_anew_where_bounds_differ():
     )
 
 
-def test_a_copy_goes_its_own_way():
+def test_a_copy_is_independent():
     one = HistogramValue(BOUNDS, [1, 2, 3], 4.5, {0: exemplar(0.05, timestamp=1.0)})
     copy = one.copy()
 

@@ -94,13 +94,13 @@ def use_everything(stage):
     process.observe_process(meter)
     process.observe_application(meter, process.Application("1.0", "tests"))
     process.observe_resources(meter, Disk())
-    business = ServiceInstruments.create(meter)
-    business.reviews_processed.add(1, {"marketplace": "wb", "status": "new"})
-    business.orders_processed.add(1, {"marketplace": "wb", "status": "new"})
-    business.money.add(0.1, {"gen_ai.request.model": "gpt-5.4-mini"})
-    business.connections_refused.add(1, {"http.response.status_code": 408})
-    for of_a_job in (business.ticks_skipped, business.runs_missed, business.runs_overdue):
-        of_a_job.add(1, {"job.name": "sync"})
+    service = ServiceInstruments.create(meter)
+    service.reviews_processed.add(1, {"marketplace": "wb", "status": "new"})
+    service.orders_processed.add(1, {"marketplace": "wb", "status": "new"})
+    service.money.add(0.1, {"gen_ai.request.model": "gpt-5.4-mini"})
+    service.connections_refused.add(1, {"http.response.status_code": 408})
+    for counter in (service.ticks_skipped, service.runs_missed, service.runs_overdue):
+        counter.add(1, {"job.name": "sync"})
     for name, labels in (
         (semconv.TELEMETRY_QUEUE_SIZE, {"queue": "job_runs"}),
         (semconv.TELEMETRY_QUEUE_CAPACITY, {"queue": "job_runs"}),
@@ -143,7 +143,7 @@ def test_a_metric_of_the_contract_has_its_name_type_and_labels(used, name, kind,
         assert {sample.name for sample in family.samples} == {name}
 
 
-def test_there_is_nothing_on_the_page_that_the_contract_does_not_name(used):
+def test_there_is_no_family_that_the_contract_does_not_name(used):
     named = {name.removesuffix("_total") for name, _, _ in CONTRACT + BEYOND}
 
     assert set(used.families()) == {*named, "target_info"}
@@ -174,7 +174,7 @@ def test_the_count_of_requests_is_the_count_of_their_durations(stage):
     assert stage.series("http_request_duration_seconds_count") == {labels: 3}
 
 
-def test_what_a_request_does_not_say_has_a_word_of_its_own(stage):
+def test_missing_attributes_have_default_labels(stage):
     stage.instruments.http_server_duration.record(0.02, {"url.scheme": "http"})
 
     assert list(stage.series("http_requests_total")) == [
@@ -226,11 +226,11 @@ def test_a_query_is_of_a_known_type_or_other(stage, said, query_type):
         ({}, "error"),
     ],
 )
-def test_the_status_of_a_call_is_its_code_or_what_became_of_it(attributes, status):
+def test_the_status_of_an_outgoing_request_is_its_code_or_its_failure(attributes, status):
     assert client_status(attributes) == status
 
 
-def test_what_the_sdk_drops_and_sends_is_told_apart_by_queue_and_reason(stage):
+def test_what_the_sdk_drops_and_sends_is_counted_by_queue_and_reason(stage):
     processed = stage.meter.create_counter("otel.sdk.processor.span.processed")
     exported = stage.meter.create_counter("otel.sdk.exporter.log.exported")
     processed.add(5)
@@ -274,7 +274,7 @@ def test_promtool_has_nothing_to_complain_of(make_stage, filled):
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
-def test_the_parser_of_openmetrics_reads_the_page(used):
+def test_the_parser_of_openmetrics_reads_the_exposition(used):
     page, kind = used.page.render("application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
 
     families = {family.name: family for family in parse_openmetrics(page.decode())}

@@ -17,7 +17,7 @@ from telemetry.settings import SettingsError
 
 HTTP, GRPC = "http://127.0.0.1:4318", "http://127.0.0.1:4317"
 INTERNAL = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
-NOBODY = NoOpMeterProvider()
+NO_METERS = NoOpMeterProvider()
 
 
 @pytest.fixture
@@ -31,11 +31,15 @@ def environment(monkeypatch):
 
 @pytest.fixture
 def made():
-    """What was made, of every signal; and it is gone afterwards."""
+    """Creates the exporters of all signals, and shuts them down afterwards."""
     everything = []
 
     def make():
-        for some in (exporters.span_processors(NOBODY), exporters.log_processors(NOBODY), exporters.metric_readers()):
+        for some in (
+            exporters.span_processors(NO_METERS),
+            exporters.log_processors(NO_METERS),
+            exporters.metric_readers(),
+        ):
             everything.extend(some)
         return [type(each).__name__ for each in everything]
 
@@ -70,7 +74,7 @@ ASKED = [
 
 
 @pytest.mark.parametrize(("environment", "asked"), ASKED)
-def test_a_signal_is_exported_when_and_only_when_a_variable_asks_for_it(environment, asked):
+def test_a_signal_is_exported_if_and_only_if_a_variable_selects_it(environment, asked):
     found = {signal: exporters.exporter_names(signal, environment) for signal in exporters.SIGNALS}
 
     assert {signal: names for signal, names in found.items() if names} == asked
@@ -139,7 +143,7 @@ def test_what_is_wrong_with_any_signal_is_known_before_anything_is_made(environm
 @pytest.mark.parametrize(
     "variables", [{}, {"OTEL_EXPORTER_OTLP_ENDPOINT": HTTP}, {"OTEL_EXPORTER_OTLP_PROTOCOL": "zmq"}]
 )
-def test_what_nobody_uses_is_not_wrong(environment, variables):
+def test_an_unused_variable_is_not_checked(environment, variables):
     environment(**variables)
 
     exporters.check_configuration()
@@ -153,7 +157,7 @@ def test_a_wrong_protocol_is_still_its_own_line_when_the_exporter_is_made(enviro
 
 
 @pytest.mark.parametrize("value", ["jaeger", "otlp,jaeger", "OTLP", "otlp,"])
-def test_an_exporter_that_there_is_not_is_a_line_that_names_the_variable(value):
+def test_an_unknown_exporter_is_an_error_that_names_the_variable(value):
     with pytest.raises(SettingsError) as wrong:
         exporters.exporter_names("LOGS", {"OTEL_LOGS_EXPORTER": value})
 
@@ -178,7 +182,7 @@ def test_what_the_sdk_does_not_take_is_a_line_as_well(environment, made, variabl
         made()
 
 
-def test_nothing_is_made_when_nothing_is_asked_for(made):
+def test_without_variables_there_are_no_exporters(made):
     assert made() == []
 
 
@@ -193,7 +197,7 @@ def test_every_signal_has_an_exporter_for_either_protocol(environment, made, url
 def test_the_exporter_speaks_the_protocol(environment, url, kind):
     environment(OTEL_EXPORTER_OTLP_ENDPOINT=url)
 
-    [processor] = exporters.span_processors(NOBODY)
+    [processor] = exporters.span_processors(NO_METERS)
 
     assert isinstance(processor.span_exporter._inner, kind)
     processor.shutdown()
@@ -223,7 +227,7 @@ def test_the_variable_of_the_internal_metrics_is_taken_back_after_a_failure(envi
 
 
 @pytest.mark.parametrize("said", ["true", "false"])
-def test_what_the_user_says_of_the_internal_metrics_stands(environment, made, said):
+def test_the_users_value_for_the_internal_metrics_is_kept(environment, made, said):
     environment(OTEL_EXPORTER_OTLP_ENDPOINT=HTTP, **{INTERNAL: said})
 
     made()
@@ -265,7 +269,7 @@ def collector():
         thread.join(5)
 
 
-def test_all_three_signals_arrive_and_the_queues_are_on_the_page(environment, collector):
+def test_all_three_signals_arrive_and_the_queues_are_measured(environment, collector):
     environment(
         OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{collector.server_port}",
         OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20abc",

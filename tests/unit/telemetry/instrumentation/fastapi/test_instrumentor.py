@@ -170,7 +170,7 @@ def test_paths_are_never_a_label(ask, signals):
     assert signals.requests() == {("/shops/{shop}/users/{name}", "GET", "200"): 20, ("unmatched", "GET", "404"): 20}
 
 
-def test_what_a_client_says_of_itself_makes_no_series(ask, signals):
+def test_headers_of_a_client_make_no_series(ask, signals):
     for number in range(50):
         ask(
             "GET",
@@ -189,7 +189,7 @@ def test_what_a_client_says_of_itself_makes_no_series(ask, signals):
     assert len(signals.server.duration._sets._seen) == 1
 
 
-def test_the_root_path_that_a_server_was_told_is_no_part_of_a_route(app, signals):
+def test_the_root_path_of_a_server_is_no_part_of_a_route(app, signals):
     for path in ("/items/1", "/behind/items/1", "/behind/admin/users/ann"):
         asyncio.run(answer(app, "GET", path, root_path="/behind"))
 
@@ -256,7 +256,7 @@ def test_a_streamed_answer_is_counted_when_its_last_byte_leaves(signals):
     assert signals.requests() == {("/stream", "GET", "200"): 1}
 
 
-def test_an_answer_that_breaks_off_is_counted_once_and_its_span_says_why(signals):
+def test_a_truncated_response_is_counted_once_and_its_span_has_the_exception(signals):
     app = FastAPI()
 
     @app.get("/stream")
@@ -342,7 +342,7 @@ def test_requests_that_run_at_once_are_in_progress_and_no_longer_when_they_have_
     assert signals.requests() == {("/wait", "GET", "200"): 5, ("/wait", "POST", "200"): 3}
 
 
-def test_a_span_says_what_was_asked_and_answered(ask, signals):
+def test_a_span_has_the_attributes_of_request_and_response(ask, signals):
     ask("GET", "/items/1?token=secret", **BROWSER)
 
     span = signals.span()
@@ -380,7 +380,7 @@ def test_a_crash_is_in_the_span_with_its_exception(ask, signals):
     assert event.attributes["exception.message"] == "no such luck"
 
 
-def test_the_caller_who_says_so_is_the_parent(ask, signals):
+def test_the_callers_span_is_the_parent(ask, signals):
     ask("GET", "/items/1", traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 
     span = signals.span()
@@ -390,7 +390,7 @@ def test_the_caller_who_says_so_is_the_parent(ask, signals):
 
 
 @pytest.mark.parametrize("said", ["", "nonsense", "00-0-0-0", "00-" + "0" * 32 + "-" + "0" * 16 + "-01"])
-def test_a_caller_who_says_nonsense_is_no_parent(ask, signals, said):
+def test_an_invalid_traceparent_is_ignored(ask, signals, said):
     answered = ask("GET", "/items/1", traceparent=said)
 
     assert answered.status_code == 200
@@ -506,7 +506,7 @@ class BrokenTracer:
 @pytest.mark.parametrize(
     "broken", [{"duration": BrokenInstrument()}, {"tracer": BrokenTracer()}], ids=["duration", "tracer"]
 )
-def test_telemetry_that_fails_does_not_harm_the_answer_and_is_heard_of(signals, tmp_path, caplog, monkeypatch, broken):
+def test_failing_telemetry_does_not_affect_the_response_and_is_logged(signals, tmp_path, caplog, monkeypatch, broken):
     monkeypatch.setattr(failsafe, "_warned", set())
     signals.server = replace(signals.server, **broken)
     app = build(signals, static=tmp_path)

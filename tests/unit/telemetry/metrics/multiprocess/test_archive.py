@@ -62,7 +62,7 @@ def test_an_archive_without_a_file_is_empty(tmp_path):
 
 
 def test_one_whose_file_could_not_be_removed_in_time_is_not_counted_again(tmp_path, dead_of):
-    """As after a crash between the archive's writing and the file's removal."""
+    """Such as after a crash between writing the archive and removing the file."""
     archive = Archive(tmp_path)
     archive.absorb(dead_of("0-a", 3), always_dead)
 
@@ -142,7 +142,7 @@ def test_while_one_archives_another_does_not(tmp_path, dead_of):
 
 
 class Killed(BaseException):
-    """Goes through everything, as a signal does that nobody can catch."""
+    """Raised through every `except Exception`, such as SIGKILL would end the process."""
 
 
 def killed():

@@ -11,24 +11,24 @@ from telemetry.metrics.multiprocess.collector import SNAPSHOT_AGE, MultiprocessC
 from tests.support.workers import Worker
 
 
-def test_whichever_worker_is_asked_the_page_is_that_of_all(start_worker):
+def test_each_worker_collects_the_families_of_all(start_worker):
     one, other = start_worker(), start_worker()
     one.serve(3)
     other.serve(4)
     other.active = 2
 
-    pages = [one.scrape(), other.scrape()]
+    collections = [one.scrape(), other.scrape()]
 
-    for page in pages:
-        assert page["requests_total"].series == {'path="/"': 7}
-        assert page["seconds"].histograms[""].counts == [7, 0, 0]
-        assert page["active"].series == {"": 2}
-        assert page["last_success"].series == {"": 40}
-        assert page["info"].series == {'version="1"': 1}
-        assert set(page[SNAPSHOT_AGE].series) == {'worker="0"', 'worker="1"'}
+    for families in collections:
+        assert families["requests_total"].series == {'path="/"': 7}
+        assert families["seconds"].histograms[""].counts == [7, 0, 0]
+        assert families["active"].series == {"": 2}
+        assert families["last_success"].series == {"": 40}
+        assert families["info"].series == {'version="1"': 1}
+        assert set(families[SNAPSHOT_AGE].series) == {'worker="0"', 'worker="1"'}
 
 
-def test_what_a_page_has_shown_stays_counted_when_its_worker_is_killed(start_worker):
+def test_what_was_collected_stays_counted_when_its_worker_is_killed(start_worker):
     one, other = start_worker(), start_worker()
     other.serve(5)
     other.active = 1
@@ -36,11 +36,11 @@ def test_what_a_page_has_shown_stays_counted_when_its_worker_is_killed(start_wor
 
     other.kill()
 
-    page = one.scrape()
-    assert page["requests_total"].series == {'path="/"': 5}
-    assert page["seconds"].histograms[""].counts == [5, 0, 0]
-    assert page["active"].series == {"": 0}  # who is gone has nothing in progress
-    assert page["last_success"].series == {"": 50}  # but what it said of the past is true
+    families = one.scrape()
+    assert families["requests_total"].series == {'path="/"': 5}
+    assert families["seconds"].histograms[""].counts == [5, 0, 0]
+    assert families["active"].series == {"": 0}  # a dead worker has nothing in progress
+    assert families["last_success"].series == {"": 50}  # but its past stays true
 
 
 def test_what_no_other_worker_has_requested_is_on_disk_a_second_later(start_worker):
@@ -118,7 +118,7 @@ def test_however_many_come_and_go_they_leave_one_file_and_every_number(start_wor
     assert names == sorted(
         ["0.place", "1.place", "archive", "archive.lock", slot.snapshot_path.name, slot.socket_path.name]
     )
-    assert list(one.collector._snapshots._known) == []  # what is gone is forgotten, and one's own is never read
+    assert list(one.collector._snapshots._known) == []  # missing files are forgotten, and the own one is never read
 
 
 def test_nothing_is_written_while_nothing_is_measured(start_worker, monkeypatch):
@@ -169,7 +169,7 @@ def test_counters_never_fall_for_two_that_collect_while_workers_come_and_go(star
     assert one.total() == other.total() == served
 
 
-def test_only_the_owner_may_look_into_the_directory(start_worker, tmp_path):
+def test_only_the_owner_may_read_the_directory(start_worker, tmp_path):
     one, gone = start_worker(), start_worker()
     gone.kill()
     one.collector._archive_dead()

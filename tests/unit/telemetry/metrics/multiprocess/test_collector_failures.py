@@ -14,8 +14,8 @@ from tests.support.workers import Worker, at_each_disk_access
 
 
 @pytest.fixture(autouse=True)
-def _nothing_said_yet(monkeypatch):
-    """What is said once for a process is said once for each test."""
+def _no_warning_yet(monkeypatch):
+    """Warnings that are logged once for a process are logged once for each test."""
     monkeypatch.setattr(failsafe, "_warned", set())
 
 
@@ -27,22 +27,22 @@ def test_a_worker_that_hangs_costs_the_deadline_and_its_last_numbers_stand_in(st
     go_on = threading.Event()
     monkeypatch.setattr(
         hung.collector._refresh_server, "_refresh", lambda: go_on.wait(30)
-    )  # it accepts, and never answers
+    )  # it accepts and never replies
     hung.serve(1)
-    time.sleep(0.05)  # ages are rounded to milliseconds: what stands in is older by some of them
+    time.sleep(0.05)  # ages are rounded to milliseconds: the old snapshot is older by some of them
 
     began = time.monotonic()
-    page = one.scrape()
+    families = one.scrape()
     took = time.monotonic() - began
 
     go_on.set()
-    assert page["requests_total"].series == {'path="/"': 5}
+    assert families["requests_total"].series == {'path="/"': 5}
     assert 0.25 < took < 3
-    ages = page[SNAPSHOT_AGE].series
+    ages = families[SNAPSHOT_AGE].series
     assert ages['worker="1"'] > ages['worker="0"']
 
 
-def test_a_page_waits_for_no_one_who_is_not_there(start_worker, monkeypatch):
+def test_a_collection_does_not_wait_for_dead_workers(start_worker, monkeypatch):
     monkeypatch.setattr(collector, "REFRESH_TIMEOUT", 10)
     one, gone = start_worker(), start_worker()
     gone.kill()
@@ -53,7 +53,7 @@ def test_a_page_waits_for_no_one_who_is_not_there(start_worker, monkeypatch):
     assert time.monotonic() - began < 5
 
 
-def test_a_disk_that_is_full_harms_nobody_and_is_said_once(start_worker, monkeypatch, caplog):
+def test_a_full_disk_changes_no_result_and_is_logged_once(start_worker, monkeypatch, caplog):
     one = start_worker()
 
     def full(_path, _data):
@@ -66,7 +66,7 @@ def test_a_disk_that_is_full_harms_nobody_and_is_said_once(start_worker, monkeyp
     assert len(caplog.records) == 1
 
 
-def test_a_directory_that_somebody_removes_harms_nobody(start_worker, tmp_path, monkeypatch):
+def test_a_removed_directory_changes_no_result(start_worker, tmp_path, monkeypatch):
     monkeypatch.setattr(collector, "WRITE_INTERVAL", 60)
     one, _other = start_worker(), start_worker()
     one.serve(3)
@@ -105,7 +105,7 @@ def test_the_files_of_dead_workers_are_removed_and_none_of_live_ones(start_worke
     assert other.collector._slot.socket_path.exists()
 
 
-def test_a_worker_that_starts_at_any_moment_while_another_archives_can_be_asked(start_worker, monkeypatch):
+def test_a_worker_that_starts_at_any_moment_of_anothers_archiving_is_reachable(start_worker, monkeypatch):
     monkeypatch.setattr(collector, "WRITE_INTERVAL", 60)
     one, came = start_worker(), []
 

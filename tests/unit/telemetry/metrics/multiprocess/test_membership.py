@@ -82,7 +82,7 @@ def test_files_are_found_by_the_ids_of_their_workers(tmp_path):
 
 def test_the_directory_of_a_dead_service_is_removed_and_that_of_a_live_one_is_not(tmp_path):
     gone = tmp_path / "workers" / "999999999-12"
-    again = tmp_path / "workers" / f"{os.getpid()}-1"  # the number of a process that began at another time
+    again = tmp_path / "workers" / f"{os.getpid()}-1"  # the pid of a process with another start time
     here = membership.group_directory(tmp_path, os.getpid())
     foreign = tmp_path / "workers" / "somebody-else"
     for directory in (gone, again, here, foreign):
@@ -95,7 +95,7 @@ def test_the_directory_of_a_dead_service_is_removed_and_that_of_a_live_one_is_no
 
 
 def test_workers_whose_parent_is_not_seen_from_here_keep_what_they_have(tmp_path):
-    """As those of another container on the same volume."""
+    """Such as those of another container on the same volume."""
     elsewhere = tmp_path / "workers" / "999999999-12"
     slot = membership.WorkerSlot.acquire(elsewhere)
 
@@ -107,7 +107,7 @@ def test_workers_whose_parent_is_not_seen_from_here_keep_what_they_have(tmp_path
     assert not elsewhere.exists()
 
 
-def test_a_parent_is_the_same_for_all_who_ask_and_a_process_that_is_not_there_is_nobody(tmp_path):
+def test_the_directory_of_a_parent_is_stable_and_a_missing_process_has_no_start_time(tmp_path):
     assert membership.group_directory(tmp_path, os.getpid()) == membership.group_directory(tmp_path, os.getpid())
     assert membership.group_directory(tmp_path, 999999999).name == "999999999-"
 

@@ -144,7 +144,7 @@ seconds = st.floats(0, 2.0**20)
 
 
 def sums(live, dead):
-    """What is shown of seconds that were counted, and of those that were measured."""
+    """The merged values of the counter and of the histogram's sum."""
     families = {family.name: family for family in merge(live, dead)}
     return families["some_total"].series[""], families["some_seconds"].histograms[""].sum
 

@@ -44,7 +44,7 @@ def server():
 
 @pytest.fixture
 def hung(tmp_path):
-    """Where somebody listens, with room for one, and never answers."""
+    """The path of a socket with a backlog of one connection that never replies."""
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "hung.sock"))
         listening.listen(0)
@@ -80,7 +80,7 @@ def test_the_deadline_begins_with_the_asking(hung):
 
 
 def test_one_whose_backlog_is_full_is_not_waited_for(hung):
-    first = [request_refresh([hung]) for _ in range(3)]  # more than it has room for
+    first = [request_refresh([hung]) for _ in range(3)]  # more than its backlog
     began = time.monotonic()
 
     assert request_refresh([hung]).wait(DEADLINE) == 0
@@ -136,7 +136,7 @@ def test_a_client_that_has_disconnected_harms_no_other(server, tmp_path):
     path = server(tmp_path / "one.sock", refresh_calls)
     first = request_refresh([path])
     assert refresh_calls.began.wait(30)
-    assert first.wait(0.0) == 1  # its end of the line is closed
+    assert first.wait(0.0) == 1  # its connection is closed
 
     go_on.set()
 
@@ -165,8 +165,8 @@ def test_one_that_was_never_started_can_be_stopped(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-class NoDescriptorIsFree:
-    """A socket on which nobody can be accepted."""
+class NoFreeDescriptor:
+    """A socket that cannot accept a connection."""
 
     def __init__(self, inner):
         self.tried, self._inner = 0, inner
@@ -181,7 +181,7 @@ class NoDescriptorIsFree:
 
 def test_a_process_that_has_no_descriptor_free_does_not_try_all_the_time(tmp_path):
     server = RefreshServer(tmp_path / "one.sock", Refresh())
-    server._socket = NoDescriptorIsFree(server._socket)
+    server._socket = NoFreeDescriptor(server._socket)
 
     server.start()
     time.sleep(0.3)

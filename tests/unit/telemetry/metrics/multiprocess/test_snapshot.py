@@ -12,7 +12,7 @@ from telemetry.metrics.families import Family
 from telemetry.metrics.histogram import Exemplar, HistogramValue
 from telemetry.metrics.multiprocess.snapshot import DecodedFiles, Snapshot, replace_file
 
-texts = st.text(st.characters(), max_size=12)  # lone surrogates, which a file's name may have, are among them
+texts = st.text(st.characters(), max_size=12)  # with lone surrogates, which a file's name may have
 numbers = st.floats() | st.integers(-(2**80), 2**80)
 exemplars = st.builds(Exemplar, texts, texts, st.floats(0, 2), st.floats(0, 2e9))
 
@@ -43,7 +43,7 @@ def test_a_snapshot_comes_back_as_it_was(worker, taken_at, families_of_it):
 
     assert repr(back) == repr(
         Snapshot(worker, taken_at, families_of_it)
-    )  # by what is written, since NaN is not equal to itself
+    )  # by representation, since NaN is not equal to itself
 
 
 def test_text_that_is_none_stays_apart_from_the_text_that_it_could_be():
@@ -66,7 +66,7 @@ def test_text_that_is_none_stays_apart_from_the_text_that_it_could_be():
     ],
     ids=["empty", "object", "short", "version", "family", "bounds", "bytes", "families"],
 )
-def test_what_is_no_snapshot_is_said_to_be_none(data):
+def test_data_that_is_no_snapshot_is_an_error(data):
     with pytest.raises(ValueError, match=r"."):
         Snapshot.decode(data)
 
@@ -101,13 +101,13 @@ def test_a_file_is_the_old_one_or_the_new_one(tmp_path, monkeypatch):
 
 
 class Decoder:
-    """Remembers what it was asked to decode."""
+    """Keeps what it has decoded."""
 
     def __init__(self):
-        self.asked = []
+        self.decoded = []
 
     def __call__(self, data):
-        self.asked.append(data)
+        self.decoded.append(data)
         return json.loads(data)
 
 
@@ -116,7 +116,7 @@ def decoder():
     return Decoder()
 
 
-def test_a_file_is_decoded_when_it_says_something_new_and_not_before(tmp_path, decoder):
+def test_a_file_is_decoded_again_only_when_its_content_changes(tmp_path, decoder):
     decoded, file = DecodedFiles(decoder), tmp_path / "a"
     file.write_bytes(b"[1]")
 
@@ -124,10 +124,10 @@ def test_a_file_is_decoded_when_it_says_something_new_and_not_before(tmp_path, d
     file.write_bytes(b"[2]")
 
     assert (first, again, decoded.read(file)) == ([1], [1], [2])
-    assert decoder.asked == [b"[1]", b"[2]"]
+    assert decoder.decoded == [b"[1]", b"[2]"]
 
 
-def test_a_file_that_is_not_there_or_broken_says_nothing(tmp_path, decoder):
+def test_a_missing_or_broken_file_has_no_content(tmp_path, decoder):
     decoded, file = DecodedFiles(decoder), tmp_path / "a"
     assert decoded.read(file) is None
 
