@@ -1,1 +1,1 @@
-"""The benchmarks: what this project's telemetry costs beside what others use, measured in one run and printed as tables."""
+"""Benchmarks: the cost of this project's telemetry beside that of the usual packages, from one run, as tables."""

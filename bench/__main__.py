@@ -1,4 +1,4 @@
-"""`python -m bench`: measures, says on stderr what it is at, and prints tables."""
+"""`python -m bench`: measures, reports its progress on stderr, and prints tables."""
 
 import argparse
 import os
@@ -37,14 +37,14 @@ _PACKAGES = (
     "prometheus-fastapi-instrumentator",
     "sqlalchemy",
 )
-# What these variables switch on is not what the tables say is measured.
-_OTHERS = ("OTEL_", "FASTAPI_OTEL_", "PROMETHEUS_")
+# Variables with these prefixes are removed: they would change what is measured.
+_FOREIGN_PREFIXES = ("OTEL_", "FASTAPI_OTEL_", "PROMETHEUS_")
 
 
 def main() -> None:
     chosen = _arguments()
     started = time.monotonic()
-    for name in [name for name in os.environ if name.startswith(_OTHERS)]:
+    for name in [name for name in os.environ if name.startswith(_FOREIGN_PREFIXES)]:
         del os.environ[name]
     print(_machine())
     measured = [_print(part, quick=chosen.quick) for part in chosen.parts or PARTS]
@@ -64,7 +64,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _print(part: str, *, quick: bool) -> bool:
-    """False when the part could not be measured; the others still can."""
+    """Measure and print a part. Returns False if it failed; the other parts go on."""
     say(part)
     try:
         for table in _tables(part, quick=quick):

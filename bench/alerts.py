@@ -1,4 +1,4 @@
-"""Alerts: what an error costs whoever logs it, first and repeated, and how many alerts a second go through the outbox."""
+"""Alerts: the cost of logging an error, first and repeated, and the outbox's throughput in alerts per second."""
 
 import logging
 import time
@@ -8,7 +8,7 @@ from statistics import median, quantiles
 
 from bench.contenders import settings
 from bench.progress import say
-from bench.subprocess_runner import Failed, Remote
+from bench.subprocess_runner import MeasurementFailed, Subprocess
 from bench.table import Table
 from telemetry import semconv, setup
 from telemetry.alerts.alert import Alert, AlertLevel
@@ -25,7 +25,7 @@ from telemetry.database import create_engine
 
 CALLS, QUICK_CALLS = 1000, 300
 _SENT, _QUICK_SENT = 900, 200
-_FIRST = 300  # different alerts that wait beside each other
+_FIRST = 300  # different alerts that are pending at the same time
 _DEPTH = 5
 _log = logging.getLogger("bench.shop")
 
@@ -44,10 +44,10 @@ def tables(directory: Path, *, quick: bool) -> Iterator[Table]:
         own = directory / f"alerts{i}"
         own.mkdir()
         try:
-            with Remote(_runner, prepare, own) as remote:
-                took = remote.ask(min(number, most))
+            with Subprocess(_runner, prepare, own) as process:
+                took = process.call(min(number, most))
                 table.add(name, f"{median(took):,.0f}", f"{quantiles(took, n=100)[98]:,.0f}")
-        except Failed as error:
+        except MeasurementFailed as error:
             table.fail(name, error)
     yield table
     yield _through_the_outbox(directory, _QUICK_SENT if quick else _SENT)
@@ -121,7 +121,7 @@ def _timed(report: Report, number: int) -> float:
 
 
 def _logging(directory: Path, report: Report, *, alerts: bool = True) -> Report:
-    """As in a service whose log goes nowhere else: what a console takes is not what is measured."""
+    """Start the telemetry without any other log handler: the cost of a console is not measured."""
     built = setup.build(settings(directory), create_engine(f"sqlite:///{directory}/bench.db"))
     logging.getLogger().addHandler(logging.NullHandler())
     if not alerts:
@@ -147,7 +147,7 @@ def _fail(depth: int) -> None:
 
 
 def _first(number: int) -> None:
-    """Each comes from a route of its own."""
+    """Log an error of another route each time, so that each is a new alert."""
     try:
         _fail(_DEPTH)
     except ValueError:

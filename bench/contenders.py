@@ -1,6 +1,6 @@
-"""Contenders: the same application, watched by this project's telemetry and by what others use.
+"""The contenders: the same application with this project's telemetry, and with the usual packages.
 
-Whoever traces has a batch processor with an exporter that throws the spans away; whoever measures has a Prometheus reader.
+A contender that traces has a batch processor whose exporter discards the spans; one that measures has a Prometheus reader.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ BARE = "bare FastAPI"
 PATH = "/items/42"
 
 
-class Discard(SpanExporter):
+class DiscardingExporter(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:  # noqa: ARG002  # the SDK's signature
         return SpanExportResult.SUCCESS
 
@@ -40,7 +40,7 @@ def application(**options: Any) -> FastAPI:
 
 
 def settings(directory: Path, **more: Any) -> TelemetrySettings:
-    """Nothing outside the directory, and no word to anybody."""
+    """Settings that keep all files in the directory and send nothing."""
     return TelemetrySettings(
         **{
             "database_url": f"sqlite:///{directory / 'bench.db'}",
@@ -56,7 +56,7 @@ def settings(directory: Path, **more: Any) -> TelemetrySettings:
 
 def tracer_provider(share: float = 1.0) -> TracerProvider:
     provider = TracerProvider(sampler=ParentBasedTraceIdRatio(share), shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(Discard()))
+    provider.add_span_processor(BatchSpanProcessor(DiscardingExporter()))
     return provider
 
 
@@ -72,7 +72,7 @@ def _ours(share: float) -> Callable[[Path], FastAPI]:
     def build(directory: Path) -> FastAPI:
         app = application()
         started = setup.start(app=app, settings=settings(directory, otel_traces_sampler_arg=share))
-        started.tracer_provider.add_span_processor(BatchSpanProcessor(Discard()))
+        started.tracer_provider.add_span_processor(BatchSpanProcessor(DiscardingExporter()))
         return app
 
     return build

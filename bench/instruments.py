@@ -1,4 +1,4 @@
-"""One record: what a single call on an instrument or a tracer costs, for orientation."""
+"""The CPU time of a single call on an instrument or a tracer."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from bench.contenders import meter_provider, tracer_provider
 from bench.progress import say
-from bench.robust_mean import undisturbed
-from bench.subprocess_runner import Team
+from bench.quartile import lower_quartile
+from bench.subprocess_runner import SubprocessGroup
 from bench.table import Table
 from telemetry import semconv
 from telemetry.metrics.cardinality import LimitedMeterProvider
@@ -32,16 +32,16 @@ Call = Callable[[], object]
 def tables(_directory: Path, *, quick: bool) -> Iterator[Table]:
     number = QUICK_ROUNDS if quick else ROUNDS
     table = Table("One record: CPU µs for a call", ["", "µs"], f"{len(_ATTRIBUTES)} attributes on each")
-    with Team({name: (caller, make) for name, make in CALLS.items()}) as team:
+    with SubprocessGroup({name: (caller, make) for name, make in CALLS.items()}) as group:
         rounds = []
-        for i, answers in enumerate(team.rounds(number, _CALLS), 1):
+        for i, results in enumerate(group.rounds(number, _CALLS), 1):
             say("records", f"round {i} of {number}")
-            rounds.append(answers)
-    for name in team.names:
-        if name in team.errors:
-            table.fail(name, team.errors[name])
+            rounds.append(results)
+    for name in group.names:
+        if name in group.errors:
+            table.fail(name, group.errors[name])
         else:
-            table.add(name, f"{undisturbed(answers[name] for answers in rounds):.2f}")
+            table.add(name, f"{lower_quartile(results[name] for results in rounds):.2f}")
     yield table
 
 

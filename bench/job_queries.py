@@ -1,7 +1,7 @@
-"""Statistics: what `/jobs/stats`, `/jobs/status` and `/jobs` ask of the database, at sizes that a service reaches in years.
+"""The queries of `/jobs/stats`, `/jobs/status` and `/jobs`, on tables as large as a service has after years.
 
-The rows are those of 50 jobs over 90 days, and the roll-ups of all but today are there, as after each night. Beside that: what a
-recorded run costs, and how long the longest batch of the pruning holds its lock.
+The rows are those of 50 jobs over 90 days; all days but today are rolled up. It also measures the cost of recording a run, and
+the longest time that a batch of the pruning holds its lock.
 """
 
 import random
@@ -31,7 +31,7 @@ from telemetry.jobs.store.tables import JobRunDayRow, JobRunRow
 SIZES = {"SQLite": (10_000, 1_000_000), "PostgreSQL": (10_000, 1_000_000, 10_000_000)}
 QUICK = 10_000
 JOBS, DAYS = 50, 90
-_ASKED, _RECORDED = 60, 200
+_QUERIES, _RECORDED = 60, 200
 _ROW_BYTES = 800  # with its share of all indexes, and of the log that is written meanwhile
 _CHUNK = 500_000
 _COLUMNS = (
@@ -69,7 +69,7 @@ def tables(directory: Path, *, quick: bool) -> Iterator[Table]:
         f"{JOBS} jobs over {DAYS} days; record: one run, its start and its end in two transactions; longest batch: of pruning a ninth",
     )
     for name, open_database in DATABASES.items():
-        with open_database(_made(directory / f"statistics-{name}")) as url:
+        with open_database(_create(directory / f"statistics-{name}")) as url:
             engine = create_engine(url)
             migrations.migrate(engine)
             for size in (QUICK,) if quick else SIZES[name]:
@@ -77,18 +77,18 @@ def tables(directory: Path, *, quick: bool) -> Iterator[Table]:
                     table.add(f"{name}, {size:,} rows", "skipped: too little room on the disk")
                     continue
                 _fill(engine, size)
-                table.add(f"{name}, {size:,} rows", *_figures(engine, name, size))
+                table.add(f"{name}, {size:,} rows", *_cells(engine, name, size))
             engine.dispose()
     yield table
 
 
-def _made(directory: Path) -> Path:
+def _create(directory: Path) -> Path:
     directory.mkdir()
     return directory
 
 
 def _fill(engine: Engine, size: int) -> None:
-    """All anew, since the rows of any size are spread over all days."""
+    """Replace all rows: those of each size are spread over all days."""
     with engine.begin() as connection:
         for row in (JobRunRow, JobRunDayRow):
             connection.execute(delete(row))
@@ -97,20 +97,20 @@ def _fill(engine: Engine, size: int) -> None:
     for start in range(0, size, _CHUNK):
         say("statistics", f"{engine.dialect.name}: {start:,} of {size:,} rows")
         end = min(size, start + _CHUNK)
-        moment = begin if shared else begin.strftime("%Y-%m-%d %H:%M:%S")
-        values = {"first": start, "last": end, "step": step, "begin": moment}
+        timestamp = begin if shared else begin.strftime("%Y-%m-%d %H:%M:%S")
+        values = {"first": start, "last": end, "step": step, "begin": timestamp}
         with engine.begin() as connection:
             connection.execute(text(_POSTGRESQL if shared else _SQLITE), values)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE" if shared else "ANALYZE"))
 
 
-def _figures(engine: Engine, name: str, size: int) -> Iterator[str]:
+def _cells(engine: Engine, name: str, size: int) -> Iterator[str]:
     store, now = JobRunRepository(engine), datetime.now(UTC)
     say("statistics", f"{name}: rolling up {size:,} rows")
     roll_up(engine, store.names(), now)
     jobs = [f"job_{number}" for number in range(JOBS)]
-    asked: list[Callable[[str], object]] = [
+    queries: list[Callable[[str], object]] = [
         lambda job: statistics(engine, job),
         lambda job: statistics(engine, job, window=timedelta(days=7)),
         lambda _job: store.page(),
@@ -118,9 +118,9 @@ def _figures(engine: Engine, name: str, size: int) -> Iterator[str]:
         lambda job: store.page(job_name=job, status="failed"),
         lambda _job: store.latest(),
     ]
-    for number, ask in enumerate(asked):
-        say("statistics", f"{name}, {size:,} rows: question {number + 1} of {len(asked)}")
-        yield _p50_p95(ask, [random.choice(jobs) for _ in range(_ASKED)])  # no secret
+    for number, query in enumerate(queries):
+        say("statistics", f"{name}, {size:,} rows: question {number + 1} of {len(queries)}")
+        yield _p50_p95(query, [random.choice(jobs) for _ in range(_QUERIES)])  # no secret
     yield _p50_p95(lambda number: _record(store, number), range(_RECORDED))
     say("statistics", f"{name}, {size:,} rows: pruning")
     pruned = Retention(engine).prune(jobs, DAYS - DAYS // 9, now)
@@ -128,19 +128,19 @@ def _figures(engine: Engine, name: str, size: int) -> Iterator[str]:
 
 
 def _p50_p95(call: Callable[..., object], arguments: Iterable[object]) -> str:
-    taken = []
+    milliseconds = []
     for argument in arguments:
         started = time.perf_counter()
         call(argument)
-        taken.append((time.perf_counter() - started) * 1e3)
-    percentiles = quantiles(taken, n=100)
+        milliseconds.append((time.perf_counter() - started) * 1e3)
+    percentiles = quantiles(milliseconds, n=100)
     return f"{percentiles[49]:.1f} / {percentiles[94]:.1f}"
 
 
 def _record(store: JobRunRepository, number: int) -> None:
     now = datetime.now(UTC)
     identity = f"{number + 2**60:032x}"
-    begun = JobRun(
+    started = JobRun(
         run_id=f"{identity}{number:016x}",
         job_name="job_7",
         status="running",
@@ -150,5 +150,5 @@ def _record(store: JobRunRepository, number: int) -> None:
         worker="host:1",
         heartbeat_at=now,
     )
-    store.write([begun])
-    store.write([replace(begun, status="success", outcome="success", finished_at=now, duration_seconds=0.1)])
+    store.write([started])
+    store.write([replace(started, status="success", outcome="success", finished_at=now, duration_seconds=0.1)])

@@ -1,4 +1,4 @@
-"""A job run: what `monitor_job` adds to a body that does nothing, on the clock of whoever waits for it."""
+"""The cost of a job run: the wall-clock time that `monitor_job` adds to an empty body."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from bench.contenders import settings
 from bench.progress import say
-from bench.subprocess_runner import Failed, Remote
+from bench.subprocess_runner import MeasurementFailed, Subprocess
 from bench.table import NOT_MEASURED, Table
 from telemetry import setup
 from telemetry.database import create_engine
@@ -30,8 +30,8 @@ from telemetry.metrics.reader import MetricsPage
 RUNS, QUICK_RUNS = 1000, 300
 _WARM_UP = 100
 _JOB = "bench_job"
-_NOBODY_LISTENS = "postgresql+psycopg://bench@127.0.0.1:1/bench"
-_PATIENCE = 60.0
+_REFUSED_URL = "postgresql+psycopg://bench@127.0.0.1:1/bench"
+_TIMEOUT = 60.0
 
 Run = Callable[[int], list[float]]
 Flush = Callable[[], bool]
@@ -54,15 +54,15 @@ def tables(directory: Path, *, quick: bool) -> Iterator[Table]:
         own = directory / f"jobs{i}"
         own.mkdir()
         try:
-            with Remote(runner, prepare, own) as remote:
-                remote.ask(_WARM_UP)
-                table.add(name, *_figures(remote.ask(QUICK_RUNS if quick else RUNS)))
-        except Failed as error:
+            with Subprocess(runner, prepare, own) as process:
+                process.call(_WARM_UP)
+                table.add(name, *_cells(process.call(QUICK_RUNS if quick else RUNS)))
+        except MeasurementFailed as error:
             table.fail(name, error)
     yield table
 
 
-def _figures(runs: Runs) -> tuple[str, str, str]:
+def _cells(runs: Runs) -> tuple[str, str, str]:
     rate = runs.recorded_per_second
     p99 = quantiles(runs.microseconds, n=100)[98]
     return f"{median(runs.microseconds):,.0f}", f"{p99:,.0f}", f"{rate:,.0f}" if rate else NOT_MEASURED
@@ -77,7 +77,7 @@ def runner(prepare: Callable[[Path], tuple[Run, Flush | None]], directory: Path)
         if flush is None:
             return Runs(microseconds, None)
         if not flush():
-            raise Failed("the runs were not written in time")
+            raise MeasurementFailed("the runs were not written in time")
         return Runs(microseconds, number / (time.perf_counter() - started))
 
     return measure
@@ -122,7 +122,7 @@ def not_recorded(_directory: Path) -> tuple[Run, Flush | None]:
 
 
 def _forget(_run: JobRun) -> None:
-    """Nobody writes it down."""
+    """Record nothing."""
 
 
 def sqlite(directory: Path) -> tuple[Run, Flush | None]:
@@ -144,16 +144,16 @@ def _recording(directory: Path) -> Flush:
     engine = create_engine(settings(directory).url)
     Base.metadata.create_all(engine)
     telemetry = setup.start(settings=settings(directory), engine=engine)
-    return lambda: telemetry.records.recorder.flush(_PATIENCE)
+    return lambda: telemetry.records.recorder.flush(_TIMEOUT)
 
 
 def database_gone(directory: Path) -> tuple[Run, Flush | None]:
-    telemetry = setup.start(settings=settings(directory, database_url=_NOBODY_LISTENS))
+    telemetry = setup.start(settings=settings(directory, database_url=_REFUSED_URL))
     _with(1)
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + _TIMEOUT
     while telemetry.records.recorder.is_healthy:
         if time.monotonic() > end:
-            raise Failed("the recorder did not notice that the database is gone")
+            raise MeasurementFailed("the recorder did not notice that the database is gone")
         time.sleep(0.01)
     return _with, None
 

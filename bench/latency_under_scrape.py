@@ -1,6 +1,6 @@
-"""Stalls: how long requests take while somebody scrapes: uvicorn with two workers, each with a thousand label sets.
+"""The latency of requests during scrapes: uvicorn with two workers, each with a thousand time series.
 
-Requests come in at a pace that leaves the machine time to breathe, and scrapes one after the other, far more often than in life.
+The load leaves the machine idle time. Scrapes follow one another, far more often than in production.
 """
 
 import os
@@ -21,7 +21,7 @@ from fastapi import FastAPI, Response
 from bench.contenders import PATH, application, settings
 from bench.progress import say
 from bench.scrape import fill
-from bench.subprocess_runner import Remote
+from bench.subprocess_runner import Subprocess
 from bench.table import Table
 from telemetry import setup
 from telemetry.metrics import switch_interval
@@ -30,13 +30,13 @@ WORKERS, LABEL_SETS = 2, 1_000
 ROUNDS, QUICK_ROUNDS = 6, 2
 _SECONDS = 3.0
 _CONNECTIONS = 2
-_PAUSE, _BETWEEN_SCRAPES = 0.01, 0.2
-_PATIENCE = 60.0
-_DIRECTORY, _NIMBLE = "BENCH_DIRECTORY", "BENCH_NIMBLE"
+_REQUEST_PAUSE, _SCRAPE_PAUSE = 0.01, 0.2
+_TIMEOUT = 60.0
+_DIRECTORY, _SHORT_INTERVAL = "BENCH_DIRECTORY", "BENCH_SHORT_INTERVAL"
 
 
 @dataclass
-class Found:
+class Latencies:
     """Milliseconds."""
 
     requests: list[float] = field(default_factory=list)
@@ -56,37 +56,37 @@ def tables(directory: Path, *, quick: bool) -> Iterator[Table]:
     yield table
 
 
-def _measured(directory: Path, rounds: int) -> dict[str, Found]:
-    found = {name: Found() for name in ("not scraped", "scraped", "scraped, without nimble()")}
-    with Remote(load) as client, _served(directory, "1") as ours, _served(directory, "") as without:
+def _measured(directory: Path, rounds: int) -> dict[str, Latencies]:
+    found = {name: Latencies() for name in ("not scraped", "scraped", "scraped, default switch interval")}
+    with Subprocess(load) as client, _served(directory, "1") as ours, _served(directory, "") as without:
         for number in range(rounds):
             say("stalls", f"round {number + 1} of {rounds}")
             for (name, each), port in zip(found.items(), (ours, ours, without), strict=True):
                 with _scraping(port, each.scrapes if name != "not scraped" else None):
-                    took = client.ask(port, _SECONDS)
+                    took = client.call(port, _SECONDS)
                 each.requests += took
                 each.p99.append(quantiles(took, n=100)[98])
     return found
 
 
 def served() -> FastAPI:
-    """What each worker serves. Without `nimble`, turns are as long as they are by default."""
-    if not os.environ[_NIMBLE]:
-        setattr(switch_interval, "_SWITCH_SECONDS", 1.0)  # noqa: B010  # it is final, but here its effect is measured
+    """The application of each worker, optionally with the default switch interval during scrapes."""
+    if not os.environ[_SHORT_INTERVAL]:
+        setattr(switch_interval, "_SWITCH_SECONDS", 1.0)  # noqa: B010  # it is final, but its effect is measured here
     app = application()
     started = setup.start(app=app, settings=settings(Path(os.environ[_DIRECTORY])))
     fill(started.meter("bench"), LABEL_SETS)
 
     @app.get("/metrics")
     async def read_metrics() -> Response:
-        return Response((await started.page.render_aside())[0])
+        return Response((await started.page.render_in_thread())[0])
 
     return app
 
 
 @contextmanager
-def _served(directory: Path, nimble_is_on: str) -> Iterator[int]:
-    own = directory / f"stalls-{nimble_is_on}"
+def _served(directory: Path, short_interval: str) -> Iterator[int]:
+    own = directory / f"stalls-{short_interval}"
     own.mkdir()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -94,7 +94,7 @@ def _served(directory: Path, nimble_is_on: str) -> Iterator[int]:
     arguments = ("--factory", "bench.latency_under_scrape:served", "--workers", str(WORKERS), "--port", str(port))
     process = subprocess.Popen(
         [sys.executable, "-m", "uvicorn", *arguments, "--no-access-log", "--log-level", "critical"],
-        env={**os.environ, _DIRECTORY: str(own), _NIMBLE: nimble_is_on},
+        env={**os.environ, _DIRECTORY: str(own), _SHORT_INTERVAL: short_interval},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -107,8 +107,8 @@ def _served(directory: Path, nimble_is_on: str) -> Iterator[int]:
 
 
 def _wait_for(port: int) -> None:
-    """Until the page is that of all workers."""
-    end = time.monotonic() + _PATIENCE
+    """Wait until `/metrics` shows all workers."""
+    end = time.monotonic() + _TIMEOUT
     while time.monotonic() < end:
         with suppress(httpx.TransportError):
             page = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10, trust_env=False).text
@@ -120,51 +120,53 @@ def _wait_for(port: int) -> None:
 
 @contextmanager
 def _scraping(port: int, scrapes: list[float] | None) -> Iterator[None]:
-    """Scrapes for as long as it lasts, where there is a list for how long that takes."""
-    over = threading.Event()
-    thread = threading.Thread(target=_scrape, args=(port, over, scrapes))
+    """Scrape in a thread while the context lasts, and append the durations; without a list, do not scrape."""
+    stop = threading.Event()
+    thread = threading.Thread(target=_scrape, args=(port, stop, scrapes))
     if scrapes is not None:
         thread.start()
     try:
         yield
     finally:
-        over.set()
+        stop.set()
         if scrapes is not None:
             thread.join()
 
 
-def _scrape(port: int, over: threading.Event, scrapes: list[float]) -> None:
-    while not over.wait(_BETWEEN_SCRAPES):
-        began = time.perf_counter()
+def _scrape(port: int, stop: threading.Event, scrapes: list[float]) -> None:
+    while not stop.wait(_SCRAPE_PAUSE):
+        started = time.perf_counter()
         httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10, trust_env=False)
-        scrapes.append((time.perf_counter() - began) * 1000)
+        scrapes.append((time.perf_counter() - started) * 1000)
 
 
 def load() -> Callable[[int, float], list[float]]:
-    """Requests on a few connections, each some time after the last one; how long each took, in ms."""
+    """Send requests on a few connections, with pauses. Returns the duration of each in ms."""
 
     def measure(port: int, seconds: float) -> list[float]:
         took: list[float] = []
-        asking = [threading.Thread(target=_ask, args=(port, seconds, took)) for _ in range(_CONNECTIONS)]
-        for thread in asking:
+        threads = [
+            threading.Thread(target=_request_repeatedly, args=(port, seconds, took)) for _ in range(_CONNECTIONS)
+        ]
+        for thread in threads:
             thread.start()
-        for thread in asking:
+        for thread in threads:
             thread.join()
         return took
 
     return measure
 
 
-def _ask(port: int, seconds: float, took: list[float]) -> None:
+def _request_repeatedly(port: int, seconds: float, took: list[float]) -> None:
     request = f"GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
     end = time.monotonic() + seconds
     with socket.create_connection(("127.0.0.1", port), 10) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while time.monotonic() < end:
-            began = time.perf_counter()
+            started = time.perf_counter()
             connection.sendall(request)
-            answer = connection.recv(65536)
-            while not answer.endswith(b"}"):  # the head and the JSON come apart
-                answer += connection.recv(65536)
-            took.append((time.perf_counter() - began) * 1000)
-            time.sleep(_PAUSE)
+            response = connection.recv(65536)
+            while not response.endswith(b"}"):  # headers and body may arrive separately
+                response += connection.recv(65536)
+            took.append((time.perf_counter() - started) * 1000)
+            time.sleep(_REQUEST_PAUSE)

@@ -1,21 +1,21 @@
-"""Progress: what is being measured, on stderr; one line that is overwritten on a terminal, a line for each step elsewhere."""
+"""Reports progress on stderr: one line that is overwritten on a terminal, else a line for each step."""
 
 import sys
 
 _WIDTH = 100
-_said = ""
+_last_step = ""
 
 
 def say(step: str, detail: str = "") -> None:
-    global _said  # noqa: PLW0603  # what stands on stderr is the process's
+    global _last_step  # noqa: PLW0603  # stderr belongs to the process
     if sys.stderr.isatty():
         print(f"\r{f'{step} {detail}'[:_WIDTH]:<{_WIDTH}}", end="", file=sys.stderr, flush=True)
-    elif step != _said:
+    elif step != _last_step:
         print(step, file=sys.stderr, flush=True)
-    _said = step
+    _last_step = step
 
 
 def clear() -> None:
-    """Leave an empty line for the table."""
+    """Erase the line on the terminal."""
     if sys.stderr.isatty():
         print(f"\r{'':<{_WIDTH}}\r", end="", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""Redaction: what it adds to a log line and to a span, and what the policy itself takes for a text."""
+"""The cost of redaction: for a log line and a span, and of the policy by text."""
 
 import io
 import logging
@@ -11,7 +11,7 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 
 from bench.progress import say
-from bench.robust_mean import undisturbed
+from bench.quartile import lower_quartile
 from bench.table import Table
 from telemetry.logs.json_formatter import JsonFormatter
 from telemetry.logs.text_formatter import FORMAT, TextFormatter
@@ -40,15 +40,15 @@ _TEXTS = {
 def tables(_directory: Path, *, quick: bool) -> Iterator[Table]:
     POLICY.learn(_SECRETS)
     rounds = QUICK_ROUNDS if quick else ROUNDS
-    yield _of_the_policy(rounds)
-    yield _with_and_without(rounds)
+    yield _policy_table(rounds)
+    yield _comparison_table(rounds)
 
 
-def _of_the_policy(rounds: int) -> Table:
+def _policy_table(rounds: int) -> Table:
     say("redaction", "texts")
     table = Table("The policy, by text", ["", "µs"], f"{len(_SECRETS)} secrets are known, in all of their forms")
     for name, text in {**_TEXTS, "a traceback of 2,000 characters": _traceback()}.items():
-        table.add(name, f"{_took(lambda text=text: POLICY.text(text), rounds):.1f}")
+        table.add(name, f"{_microseconds(lambda text=text: POLICY.text(text), rounds):.1f}")
     return table
 
 
@@ -57,7 +57,7 @@ def _traceback() -> str:
     return ("Traceback (most recent call last):\n" + "".join(frames))[:1980] + "\nValueError: no"
 
 
-def _with_and_without(rounds: int) -> Table:
+def _comparison_table(rounds: int) -> Table:
     say("redaction", "with and without")
     table = Table("With redaction and without", ["", "without µs", "with µs", "more µs"])
     for name, without, with_it in (
@@ -75,35 +75,35 @@ def _with_and_without(rounds: int) -> Table:
 
 
 class _BareJson(JsonFormatter):
-    """The same line, by a policy that hides nothing."""
+    """The same line without redaction."""
 
     def format(self, record: logging.LogRecord) -> str:
         module = sys.modules[JsonFormatter.__module__]
-        kept = module.redact, module.redact_value
-        module.redact, module.redact_value = _nothing, _nothing  # type: ignore[attr-defined]
+        original = module.redact, module.redact_value
+        module.redact, module.redact_value = _unchanged, _unchanged  # type: ignore[attr-defined]
         try:
             return super().format(record)
         finally:
-            module.redact, module.redact_value = kept  # type: ignore[attr-defined]
+            module.redact, module.redact_value = original  # type: ignore[attr-defined]
 
 
-def _nothing(value: object, _name: str = "") -> object:
+def _unchanged(value: object, _name: str = "") -> object:
     return value
 
 
 def _logging(formatter: logging.Formatter, **extra: object) -> Callable[[], object]:
     handler = logging.StreamHandler(io.StringIO())
     handler.setFormatter(formatter)
-    logger = logging.Logger("bench.shop")  # noqa: LOG001  # whose handlers are this one alone
+    logger = logging.Logger("bench.shop")  # noqa: LOG001  # without any other handler
     logger.addHandler(handler)
     return lambda: logger.info(
         "sync_wb_orders: %d orders read, %d new, %d known, in %.2f s", 120, 3, 117, 0.52, extra=extra
     )
 
 
-def _encoding(shown: Callable[[ReadableSpan], ReadableSpan]) -> Callable[[], object]:
+def _encoding(redact: Callable[[ReadableSpan], ReadableSpan]) -> Callable[[], object]:
     span = _span()
-    return lambda: encode_spans([shown(span)])
+    return lambda: encode_spans([redact(span)])
 
 
 def _span() -> ReadableSpan:
@@ -127,17 +127,19 @@ def _span() -> ReadableSpan:
 
 
 def _both(without: Callable[[], object], with_it: Callable[[], object], rounds: int) -> tuple[float, float]:
-    """In turns: what disturbs the one disturbs the other."""
-    figures = [(_round(without), _round(with_it)) for _ in range(rounds)]
-    return undisturbed(bare for bare, _ in figures), undisturbed(redacted for _, redacted in figures)
+    """Measure in turns, so that a disturbance affects both."""
+    rounds_of_both = [(_round(without), _round(with_it)) for _ in range(rounds)]
+    return lower_quartile(bare for bare, _ in rounds_of_both), lower_quartile(
+        redacted for _, redacted in rounds_of_both
+    )
 
 
-def _took(work: Callable[[], object], rounds: int) -> float:
-    return undisturbed(_round(work) for _ in range(rounds))
+def _microseconds(work: Callable[[], object], rounds: int) -> float:
+    return lower_quartile(_round(work) for _ in range(rounds))
 
 
 def _round(work: Callable[[], object]) -> float:
-    """Microseconds of one."""
+    """The mean of many calls, in microseconds."""
     started = time.perf_counter()
     for _ in range(_CALLS):
         work()

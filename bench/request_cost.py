@@ -1,8 +1,7 @@
-"""A request's cost in process: one JSON route, driven straight through ASGI, in CPU time over bare FastAPI.
+"""The CPU time of a request in process, over bare FastAPI: one JSON route, called directly through ASGI.
 
-CPU time of the whole process, its exporter threads included, is what a request costs; unlike the clock on the wall it hardly
-grows when the machine does something else. The contenders take turns, in several generations of processes: where a process
-happens to lie in memory is worth some microseconds, too.
+The CPU time of the whole process, exporter threads included, hardly depends on the machine's other load, unlike wall-clock
+time. The contenders take turns in several generations of processes, since a process's memory layout is worth some microseconds.
 """
 
 import asyncio
@@ -13,8 +12,8 @@ from typing import Any
 
 from bench.contenders import BARE, CONTENDERS, PATH, build
 from bench.progress import say
-from bench.robust_mean import undisturbed
-from bench.subprocess_runner import Failed, Team
+from bench.quartile import lower_quartile
+from bench.subprocess_runner import MeasurementFailed, SubprocessGroup
 from bench.table import NOT_MEASURED, Table
 
 ROUNDS, QUICK_ROUNDS = 25, 12
@@ -33,13 +32,13 @@ def tables(directory: Path, *, quick: bool) -> Iterator[Table]:
     table = Table("A request in process: one JSON route through ASGI", ["", "CPU µs", "over bare", "ratio"])
     number, generations = (QUICK_ROUNDS, QUICK_GENERATIONS) if quick else (ROUNDS, GENERATIONS)
     rounds: list[dict[str, float]] = []
-    errors: dict[str, Failed] = {}
+    errors: dict[str, MeasurementFailed] = {}
     for i in range(1, generations + 1):
-        with Team({name: (driver, name, directory) for name in CONTENDERS}) as team:
-            rounds.extend(_rounds(team, number, f"generation {i} of {generations}"))
-        errors |= team.errors
+        with SubprocessGroup({name: (driver, name, directory) for name in CONTENDERS}) as group:
+            rounds.extend(_rounds(group, number, f"generation {i} of {generations}"))
+        errors |= group.errors
     costs = {
-        name: undisturbed(costs_of_round[name] for costs_of_round in rounds)
+        name: lower_quartile(costs_of_round[name] for costs_of_round in rounds)
         for name in CONTENDERS
         if name not in errors
     }
@@ -47,25 +46,25 @@ def tables(directory: Path, *, quick: bool) -> Iterator[Table]:
         if name in errors:
             table.fail(name, errors[name])
         else:
-            table.add(name, *_figures(costs[name], costs[BARE]))
+            table.add(name, *_cells(costs[name], costs[BARE]))
     yield table
 
 
-def _rounds(team: Team, number: int, generation: str) -> Iterator[dict[str, float]]:
+def _rounds(group: SubprocessGroup, number: int, generation: str) -> Iterator[dict[str, float]]:
     say(f"request: {generation}")
-    for name in team.names:
-        team.ask(name, _WARM_UP)
-    for i, answers in enumerate(team.rounds(number, _REQUESTS), 1):
+    for name in group.names:
+        group.call(name, _WARM_UP)
+    for i, results in enumerate(group.rounds(number, _REQUESTS), 1):
         say(f"request: {generation}", f"round {i} of {number}")
-        yield answers
+        yield results
 
 
-def _figures(cost: float, bare: float) -> tuple[str, str, str]:
+def _cells(cost: float, bare: float) -> tuple[str, str, str]:
     return f"{cost:.1f}", f"{cost - bare:+.1f}" if cost != bare else NOT_MEASURED, f"{cost / bare:.2f}"
 
 
 def driver(name: str, directory: Path) -> Callable[[int], float]:
-    """Drives that many requests, and says how many microseconds of CPU each took."""
+    """Returns a function that sends so many requests and returns the CPU microseconds of each."""
     app = build(name, directory)
     runner = asyncio.Runner()
 

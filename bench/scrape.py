@@ -1,4 +1,4 @@
-"""A scrape: how long the page of one histogram and one counter takes, by the number of their label sets."""
+"""The CPU time of a scrape: one histogram and one counter, by the number of their time series."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, V
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 from bench.progress import say
-from bench.subprocess_runner import Failed, Remote
+from bench.subprocess_runner import MeasurementFailed, Subprocess
 from bench.table import Table
 from telemetry import semconv
 from telemetry.metrics.cardinality import LimitedMeterProvider
@@ -34,19 +34,19 @@ def tables(_directory: Path, *, quick: bool) -> Iterator[Table]:
     )
     for name, page in PAGES.items():
         try:
-            table.add(name, *_figures(name, page, sizes))
-        except Failed as error:
+            table.add(name, *_cells(name, page, sizes))
+        except MeasurementFailed as error:
             table.fail(name, error)
     yield table
 
 
-def _figures(name: str, page: Callable[[int], Page], sizes: tuple[int, ...]) -> list[str]:
+def _cells(name: str, page: Callable[[int], Page], sizes: tuple[int, ...]) -> list[str]:
     milliseconds: list[float] = []
     length = 0
-    with Remote(scraper, page) as remote:
+    with Subprocess(scraper, page) as process:
         for size in sizes:
             say(f"scrape: {name}", f"{size:,} label sets")
-            took, length = remote.ask(size, _SCRAPES[size])
+            took, length = process.call(size, _SCRAPES[size])
             milliseconds.append(took)
     return [*(f"{took:,.1f}" for took in milliseconds), f"{length / 1000:,.0f}"]
 

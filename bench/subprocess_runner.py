@@ -1,7 +1,7 @@
-"""Remote: what is measured runs in a process of its own, and measures when it is asked to.
+"""Runs each measurement in a process of its own.
 
-Contenders share nothing: no registry, no patched library, none of OpenTelemetry's global providers, at whose sight FastAPI
-switches its own telemetry on.
+Contenders share nothing: no registry, no patched library, and none of OpenTelemetry's global providers, with which FastAPI
+would switch its own telemetry on.
 """
 
 import multiprocessing
@@ -12,17 +12,17 @@ from types import TracebackType
 from typing import Any, Self
 
 _SPAWN = multiprocessing.get_context("spawn")
-_PATIENCE = 120.0
+_TIMEOUT = 120.0
 
 Measure = Callable[..., Any]
 
 
-class Failed(Exception):
-    """The process raised, ended or hung; the sentence says which."""
+class MeasurementFailed(Exception):
+    """The process raised, ended or hung; the message says which."""
 
 
-class Remote:
-    """`make(*args)` is called in the new process, and gives the function that answers `ask`."""
+class Subprocess:
+    """A process in which `make(*args)` returns the function that `call` calls."""
 
     def __init__(self, make: Callable[..., Measure], *args: Any) -> None:
         self._pipe, theirs = _SPAWN.Pipe()
@@ -30,17 +30,17 @@ class Remote:
         self._process.start()
         theirs.close()
 
-    def ask(self, *question: Any) -> Any:
+    def call(self, *args: Any) -> Any:
         try:
-            self._pipe.send(question)
-            if not self._pipe.poll(_PATIENCE):
-                raise Failed(f"no answer within {_PATIENCE:.0f} s")
-            well, answer = self._pipe.recv()
+            self._pipe.send(args)
+            if not self._pipe.poll(_TIMEOUT):
+                raise MeasurementFailed(f"no answer within {_TIMEOUT:.0f} s")
+            succeeded, result = self._pipe.recv()
         except (EOFError, OSError):
-            raise Failed("its process ended") from None
-        if not well:
-            raise Failed(answer)
-        return answer
+            raise MeasurementFailed("its process ended") from None
+        if not succeeded:
+            raise MeasurementFailed(result)
+        return result
 
     def close(self) -> None:
         self._pipe.close()
@@ -58,62 +58,62 @@ class Remote:
         self.close()
 
 
-class Team:
-    """Several remotes that are asked in turn, round after round; one that fails is out, and its error is kept."""
+class SubprocessGroup:
+    """Several processes that are called in turn. One that fails is left out from then on, and its error is kept."""
 
     def __init__(self, makers: dict[str, tuple[Callable[..., Measure], *tuple[Any, ...]]]) -> None:
         self._makers = makers
-        self._remotes: dict[str, Remote] = {}
-        self.errors: dict[str, Failed] = {}
+        self._subprocesses: dict[str, Subprocess] = {}
+        self.errors: dict[str, MeasurementFailed] = {}
 
     def __enter__(self) -> Self:
-        self._remotes = {name: Remote(*maker) for name, maker in self._makers.items()}
+        self._subprocesses = {name: Subprocess(*maker) for name, maker in self._makers.items()}
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for remote in self._remotes.values():
-            remote.close()
+        for process in self._subprocesses.values():
+            process.close()
 
     @property
     def names(self) -> list[str]:
         return list(self._makers)
 
-    def ask(self, name: str, *question: Any) -> Any:
-        """None from one that failed, now or before."""
+    def call(self, name: str, *args: Any) -> Any:
+        """Call a process; None if it fails now or has failed before."""
         if name in self.errors:
             return None
         try:
-            return self._remotes[name].ask(*question)
-        except Failed as error:
+            return self._subprocesses[name].call(*args)
+        except MeasurementFailed as error:
             self.errors[name] = error
             return None
 
-    def rounds(self, number: int, *question: Any) -> Iterable[dict[str, Any]]:
-        """The answers of each round, by name."""
+    def rounds(self, number: int, *args: Any) -> Iterable[dict[str, Any]]:
+        """The results of each round, by name."""
         for _ in range(number):
-            answers = {name: self.ask(name, *question) for name in self._makers}
-            yield {name: answer for name, answer in answers.items() if answer is not None}
+            results = {name: self.call(name, *args) for name in self._makers}
+            yield {name: result for name, result in results.items() if result is not None}
 
 
 def _serve(pipe: Connection, make: Callable[..., Measure], args: tuple[Any, ...]) -> None:
-    _be_quiet()
+    _silence_output()
     measure: Measure | None = None
     try:
         while True:
-            question = pipe.recv()
+            arguments = pipe.recv()
             try:
                 measure = measure or make(*args)
-                pipe.send((True, measure(*question)))
-            except Exception as error:  # noqa: BLE001  # a contender may fail in any way, and its row says how
+                pipe.send((True, measure(*arguments)))
+            except Exception as error:  # noqa: BLE001  # a contender may fail in any way, and its row shows the error
                 pipe.send((False, f"{type(error).__name__}: {error}".partition("\n")[0]))
-    except (EOFError, OSError, KeyboardInterrupt):  # nobody asks any more
-        os._exit(0)  # without waiting for what the contender left running
+    except (EOFError, OSError, KeyboardInterrupt):  # the parent has closed the pipe
+        os._exit(0)  # without waiting for the contender's threads
 
 
-def _be_quiet() -> None:
-    """The output is the tables'."""
+def _silence_output() -> None:
+    """Discard stdout and stderr: only the tables are printed."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(nowhere, stream)

@@ -1,4 +1,4 @@
-"""A sync: orders of Wildberries from a sandbox into an empty database, whether it slows down, and the memory that it takes."""
+"""The speed and memory of a sync: Wildberries orders from a sandbox into an empty database."""
 
 import re
 import resource
@@ -15,8 +15,8 @@ from pathlib import Path
 
 from bench.databases import DATABASES
 from bench.progress import say
-from bench.robust_mean import undisturbed
-from bench.subprocess_runner import Failed, Remote
+from bench.quartile import lower_quartile
+from bench.subprocess_runner import MeasurementFailed, Subprocess
 from bench.table import Table
 from service.bootstrap import Service
 from service.database import migrations
@@ -29,39 +29,39 @@ from service.sync.ingestion import BATCH
 
 ORDERS, QUICK_ORDERS = 200_000, 40_000
 _HOST = "127.0.0.1"
-_PATIENCE = 60.0
+_TIMEOUT = 60.0
 _MB = 1e6
 
 
 @dataclass(slots=True)
 class Sync:
-    """What a sync was seen to do. `marks` are how many rows were committed when, in seconds of its own work."""
+    """What a sync did. `commits` are the seconds of its own work and the rows committed by then."""
 
     seconds: float = 0.0
     peak: float = 0.0
-    marks: list[tuple[float, int]] = field(default_factory=lambda: [(0.0, 0)])
+    commits: list[tuple[float, int]] = field(default_factory=lambda: [(0.0, 0)])
 
     @property
     def rows(self) -> int:
-        return self.marks[-1][1]
+        return self.commits[-1][1]
 
     def rate(self, begin: float, end: float) -> float:
-        """Rows a second between two shares of all rows."""
-        (began, before), (ended, after) = (self._mark(share * self.rows) for share in (begin, end))
+        """Rows per second between two shares of all rows."""
+        (began, before), (ended, after) = (self._commit(share * self.rows) for share in (begin, end))
         return (after - before) / (ended - began)
 
-    def pace(self, begin: float, end: float) -> float:
-        """Rows a second between the two, in transactions during which little else went on."""
-        steps = [(ended - began, rows - before, rows) for (began, before), (ended, rows) in pairwise(self.marks)]
+    def undisturbed_rate(self, begin: float, end: float) -> float:
+        """Rows per second between the two shares, by the first quartile of the transactions."""
+        steps = [(ended - began, rows - before, rows) for (began, before), (ended, rows) in pairwise(self.commits)]
         whole = [(took, many) for took, many, rows in steps if begin < rows / self.rows <= end and many > BATCH / 2]
-        return 1 / undisturbed(took / many for took, many in whole)
+        return 1 / lower_quartile(took / many for took, many in whole)
 
-    def _mark(self, rows: float) -> tuple[float, int]:
-        return next(mark for mark in self.marks if mark[1] >= rows)
+    def _commit(self, rows: float) -> tuple[float, int]:
+        return next(commit for commit in self.commits if commit[1] >= rows)
 
 
-class Unhurried:
-    """A source whose clock stands still while the marketplace makes its answer, which is none of the sync's work."""
+class TimedSource:
+    """A source whose clock stops while it waits for the marketplace, which is not the sync's work."""
 
     def __init__(self, source: Source[Order]) -> None:
         self.name = source.name
@@ -75,9 +75,9 @@ class Unhurried:
     def pages(self, position: Position) -> Iterator[Page[Order]]:
         pages = self._source.pages(position)
         while True:
-            asked = time.perf_counter()
+            requested = time.perf_counter()
             page = next(pages, None)
-            self._waited += time.perf_counter() - asked
+            self._waited += time.perf_counter() - requested
             if page is None:
                 return
             yield page
@@ -95,35 +95,38 @@ def tables(directory: Path, *, quick: bool) -> Iterator[Table]:
         for name, opened in DATABASES.items():
             say(f"sync: {name}")
             try:
-                with opened(directory) as database_url, Remote(syncing, database_url, url, directory / name) as remote:
-                    table.add(name, *_figures(remote.ask(), remote.ask(), orders))
-            except Failed as error:
+                with (
+                    opened(directory) as database_url,
+                    Subprocess(syncing, database_url, url, directory / name) as process,
+                ):
+                    table.add(name, *_cells(process.call(), process.call(), orders))
+            except MeasurementFailed as error:
                 table.fail(name, error)
     yield table
 
 
-def _figures(first: Sync, second: Sync, orders: int) -> tuple[str, ...]:
+def _cells(first: Sync, second: Sync, orders: int) -> tuple[str, ...]:
     if first.rows < orders:
-        raise Failed(f"only {first.rows:,} rows arrived")
+        raise MeasurementFailed(f"only {first.rows:,} rows arrived")
     return (
         f"{first.seconds:.1f}",
         *(f"{rate:,.0f}" for rate in (first.rate(0, 1), first.rate(0, 0.25), first.rate(0.75, 1))),
-        f"{first.pace(0.75, 1) / first.pace(0, 0.25):.2f}",
+        f"{first.undisturbed_rate(0.75, 1) / first.undisturbed_rate(0, 0.25):.2f}",
         f"{max(first.peak, second.peak):.0f}",
         f"{second.seconds:.2f}",
     )
 
 
-def syncing(database_url: str, world: str, directory: Path) -> Callable[[], Sync]:
-    """The service as it is, without its scheduler and with a clock at its source."""
+def syncing(database_url: str, sandbox_url: str, directory: Path) -> Callable[[], Sync]:
+    """Run the service's own sync, with a clock at its source."""
     settings = Settings(
         database_url=database_url,
         data_dir=directory,
         log_dir=directory,
         log_level="WARNING",
         wb_api_token=wb_token(),
-        wb_feedbacks_url=f"{world}/wb-feedbacks",
-        wb_statistics_url=f"{world}/wb-statistics",
+        wb_feedbacks_url=f"{sandbox_url}/wb-feedbacks",
+        wb_statistics_url=f"{sandbox_url}/wb-statistics",
     )
     runtime = Service(settings)
     migrations.migrate(runtime.engine)
@@ -131,11 +134,11 @@ def syncing(database_url: str, world: str, directory: Path) -> Callable[[], Sync
 
 
 def _sync(runtime: Service) -> Sync:
-    seen, source = Sync(), Unhurried(runtime.outside.wb_orders)
+    seen, source = Sync(), TimedSource(runtime.outside.wb_orders)
 
     def record(status: str, number: int) -> None:
         runtime.instruments.orders_processed.add(number, {"marketplace": "wb", "status": status})
-        seen.marks.append((source.clock(), seen.rows + number))
+        seen.commits.append((source.clock(), seen.rows + number))
 
     started = time.perf_counter()
     OrderSync("wb", [source], runtime.engine, record, lambda: datetime.now(UTC)).run({})
@@ -144,7 +147,7 @@ def _sync(runtime: Service) -> Sync:
 
 
 def _peak() -> float:
-    """MB. Linux counts a process's own; what `getrusage` says is never less than what its parent had."""
+    """The peak memory in MB: of the process alone on Linux; `getrusage` never says less than the parent had."""
     status = Path("/proc/self/status")
     if status.exists() and (found := re.search(r"VmHWM:\s+(\d+) kB", status.read_text())):
         return int(found[1]) * 1024 / _MB
@@ -154,7 +157,7 @@ def _peak() -> float:
 
 @contextmanager
 def _sandbox(directory: Path, orders: int) -> Iterator[str]:
-    """Its URL. Its limits are off: the databases take turns, and shall not wait for one another's."""
+    """Run a sandbox without rate limits, since the measurements of several databases share it. Yields its URL."""
     with socket.create_server((_HOST, 0)) as probe:
         port = probe.getsockname()[1]
     options = (f"--option=wb_orders={orders}", "--option=wb_limits=false")
@@ -170,8 +173,8 @@ def _sandbox(directory: Path, orders: int) -> Iterator[str]:
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + _TIMEOUT
     while not is_sandbox_at(_HOST, port):
         if process.poll() is not None or time.monotonic() > end:
-            raise Failed("the sandbox did not begin to answer")
+            raise MeasurementFailed("the sandbox did not begin to answer")
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Table: rows of measured figures as aligned plain text."""
+"""Tables of measurements as aligned plain text."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ _GAP = "  "
 
 @dataclass
 class Table:
-    """The first column is text, the others are figures. A row shorter than the heads says what went wrong instead."""
+    """The first column is text, the others are numbers. A row that is shorter than the headers contains an error."""
 
     title: str
-    heads: Sequence[str]
+    headers: Sequence[str]
     note: str = ""
     rows: list[Sequence[str]] = field(default_factory=list)
 
@@ -29,16 +29,16 @@ class Table:
         widths = self._widths()
         yield self.title
         yield "-" * len(self.title)
-        yield _line(self.heads, widths)
+        yield _line(self.headers, widths)
         for row in self.rows:
             yield _line(row, widths)
         if self.note:
             yield f"({self.note})"
 
     def _widths(self) -> list[int]:
-        whole = [row for row in self.rows if len(row) == len(self.heads)]
-        first = max(len(row[0]) for row in [self.heads, *self.rows])
-        return [first, *(max(len(row[i]) for row in [self.heads, *whole]) for i in range(1, len(self.heads)))]
+        complete = [row for row in self.rows if len(row) == len(self.headers)]
+        first = max(len(row[0]) for row in [self.headers, *self.rows])
+        return [first, *(max(len(row[i]) for row in [self.headers, *complete]) for i in range(1, len(self.headers)))]
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:

@@ -1,7 +1,7 @@
-"""Throughput: uvicorn with one worker, and a client in another process that keeps it busy over loopback.
+"""The throughput of uvicorn with one worker, kept busy over loopback by a client in another process.
 
-The contenders take turns. The ratio by the clock is what a user sees; the ratio by CPU time says the same of a server that is
-kept busy, and is less disturbed by what else the machine does.
+The contenders take turns. The ratio by the clock is what a user sees. The ratio by CPU time is the same for a busy server, and
+depends less on the machine's other load.
 """
 
 import selectors
@@ -16,20 +16,20 @@ import uvicorn
 
 from bench.contenders import BARE, CONTENDERS, PATH, build
 from bench.progress import say
-from bench.robust_mean import undisturbed
-from bench.subprocess_runner import Failed, Remote, Team
+from bench.quartile import lower_quartile
+from bench.subprocess_runner import MeasurementFailed, Subprocess, SubprocessGroup
 from bench.table import Table
 
 ROUNDS, QUICK_ROUNDS = 12, 4
 _SECONDS = 0.3
 _CONNECTIONS = 8
-_PATIENCE = 20.0
+_TIMEOUT = 20.0
 _REQUEST = f"GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n".encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """In seconds, for each request: on the clock, and of the server's CPU."""
+    """Seconds per request: wall-clock time, and the server's CPU time."""
 
     seconds: float
     cpu: float
@@ -41,46 +41,48 @@ def tables(directory: Path, *, quick: bool) -> Iterator[Table]:
         ["", "requests/s", "ratio", "CPU µs each", "ratio by CPU"],
     )
     number = QUICK_ROUNDS if quick else ROUNDS
-    with Remote(client) as load, Team({name: (server, name, directory) for name in CONTENDERS}) as team:
-        rounds = list(_rounds(team, load, number))
-    bursts = {name: _undisturbed([bursts[name] for bursts in rounds]) for name in CONTENDERS if name not in team.errors}
+    with Subprocess(client) as load, SubprocessGroup({name: (server, name, directory) for name in CONTENDERS}) as group:
+        rounds = list(_rounds(group, load, number))
+    bursts = {
+        name: _lower_quartiles([bursts[name] for bursts in rounds]) for name in CONTENDERS if name not in group.errors
+    }
     for name in CONTENDERS:
-        if name in team.errors:
-            table.fail(name, team.errors[name])
+        if name in group.errors:
+            table.fail(name, group.errors[name])
         else:
-            table.add(name, *_figures(bursts[name], bursts[BARE]))
+            table.add(name, *_cells(bursts[name], bursts[BARE]))
     yield table
 
 
-def _rounds(team: Team, load: Remote, number: int) -> Iterator[dict[str, Burst]]:
+def _rounds(group: SubprocessGroup, load: Subprocess, number: int) -> Iterator[dict[str, Burst]]:
     say("throughput")
-    for name in team.names:
-        _burst(team, load, name)
+    for name in group.names:
+        _burst(group, load, name)
     for i in range(1, number + 1):
         say("throughput", f"round {i} of {number}")
-        bursts = {name: _burst(team, load, name) for name in team.names}
+        bursts = {name: _burst(group, load, name) for name in group.names}
         yield {name: burst for name, burst in bursts.items() if burst is not None}
 
 
-def _burst(team: Team, load: Remote, name: str) -> Burst | None:
-    before = team.ask(name)
+def _burst(group: SubprocessGroup, load: Subprocess, name: str) -> Burst | None:
+    before = group.call(name)
     if before is None:
         return None
     port, cpu = before
     try:
-        requests, took = load.ask(port, _SECONDS)
-    except Failed as error:
-        team.errors[name] = error
+        requests, took = load.call(port, _SECONDS)
+    except MeasurementFailed as error:
+        group.errors[name] = error
         return None
-    after = team.ask(name)
+    after = group.call(name)
     return after and Burst(took / requests, (after[1] - cpu) / requests)
 
 
-def _undisturbed(bursts: list[Burst]) -> Burst:
-    return Burst(undisturbed(burst.seconds for burst in bursts), undisturbed(burst.cpu for burst in bursts))
+def _lower_quartiles(bursts: list[Burst]) -> Burst:
+    return Burst(lower_quartile(burst.seconds for burst in bursts), lower_quartile(burst.cpu for burst in bursts))
 
 
-def _figures(burst: Burst, bare: Burst) -> tuple[str, ...]:
+def _cells(burst: Burst, bare: Burst) -> tuple[str, ...]:
     return (
         f"{1 / burst.seconds:,.0f}",
         f"{bare.seconds / burst.seconds:.2f}",
@@ -90,25 +92,28 @@ def _figures(burst: Burst, bare: Burst) -> tuple[str, ...]:
 
 
 def server(name: str, directory: Path) -> Callable[[], tuple[int, float]]:
-    """Serves, and says on which port and how much CPU it has used so far."""
+    """Serve; returns a function that returns the port and the CPU seconds used so far."""
     listening = socket.create_server(("127.0.0.1", 0))
     serving = uvicorn.Server(uvicorn.Config(build(name, directory), access_log=False, log_level="warning"))
     threading.Thread(target=serving.run, args=([listening],), daemon=True).start()
-    end = time.monotonic() + _PATIENCE
+    end = time.monotonic() + _TIMEOUT
     while not serving.started:
         if time.monotonic() > end:
-            raise Failed("uvicorn did not start")
+            raise MeasurementFailed("uvicorn did not start")
         time.sleep(0.01)
     port: int = listening.getsockname()[1]
     return lambda: (port, time.process_time())
 
 
 def client() -> Callable[[int, float], tuple[int, float]]:
-    """Sends the next request on a connection when its answer is complete; says how many answers came in how long."""
+    """Returns a function that sends the next request on a connection when a response is complete.
+
+    It returns the number of responses, and the seconds that they took.
+    """
 
     def measure(port: int, seconds: float) -> tuple[int, float]:
-        length = _length_of_an_answer(port)
-        connections = [socket.create_connection(("127.0.0.1", port), _PATIENCE) for _ in range(_CONNECTIONS)]
+        length = _response_length(port)
+        connections = [socket.create_connection(("127.0.0.1", port), _TIMEOUT) for _ in range(_CONNECTIONS)]
         try:
             return _keep_busy(connections, length, seconds)
         finally:
@@ -119,7 +124,7 @@ def client() -> Callable[[int, float], tuple[int, float]]:
 
 
 def _keep_busy(connections: list[socket.socket], length: int, seconds: float) -> tuple[int, float]:
-    answers = 0
+    responses = 0
     missing = dict.fromkeys(connections, length)
     with selectors.DefaultSelector() as selector:
         started = time.perf_counter()
@@ -128,37 +133,37 @@ def _keep_busy(connections: list[socket.socket], length: int, seconds: float) ->
             selector.register(connection, selectors.EVENT_READ, connection)
             connection.sendall(_REQUEST)
         while (took := time.perf_counter() - started) < seconds:
-            for key, _ in selector.select(_PATIENCE):
+            for key, _ in selector.select(_TIMEOUT):
                 connection = key.data
                 missing[connection] -= _received(connection)
                 if missing[connection] == 0:
-                    answers += 1
+                    responses += 1
                     missing[connection] = length
                     connection.sendall(_REQUEST)
-    if not answers:
-        raise Failed("no answer came")
-    return answers, took
+    if not responses:
+        raise MeasurementFailed("no answer came")
+    return responses, took
 
 
 def _received(connection: socket.socket) -> int:
     if not (data := connection.recv(65536)):
-        raise Failed("the server closed a connection")
+        raise MeasurementFailed("the server closed a connection")
     return len(data)
 
 
-def _length_of_an_answer(port: int) -> int:
-    """They are all alike: the head with its date, and the same JSON."""
-    with socket.create_connection(("127.0.0.1", port), _PATIENCE) as connection:
+def _response_length(port: int) -> int:
+    """The length of a response, which is the same for all."""
+    with socket.create_connection(("127.0.0.1", port), _TIMEOUT) as connection:
         connection.sendall(_REQUEST)
-        answer = b""
-        while not _is_complete(answer):
-            answer += connection.recv(65536) or b"\r\n\r\n"
-    if not answer.startswith(b"HTTP/1.1 200 "):
-        raise Failed(f"the server answered {answer[:40]!r}")
-    return len(answer)
+        response = b""
+        while not _is_complete(response):
+            response += connection.recv(65536) or b"\r\n\r\n"
+    if not response.startswith(b"HTTP/1.1 200 "):
+        raise MeasurementFailed(f"the server answered {response[:40]!r}")
+    return len(response)
 
 
-def _is_complete(answer: bytes) -> bool:
-    head, separator, body = answer.partition(b"\r\n\r\n")
+def _is_complete(response: bytes) -> bool:
+    head, separator, body = response.partition(b"\r\n\r\n")
     declared = next((line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), b":0")
     return bool(separator) and len(body) >= int(declared.partition(b":")[2])

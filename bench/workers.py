@@ -1,7 +1,7 @@
-"""Several workers: how long the page of all of them takes, side by side with prometheus_client's multiprocess mode.
+"""The time of a scrape of several workers, beside prometheus_client's multiprocess mode.
 
-Each worker is a process of its own that has the same label sets; the page is asked of one of them. Afterwards the same with
-what a thousand restarts have left behind.
+Each worker is a process with the same time series; one of them is scraped. Then the same with the files that a thousand restarts
+leave.
 """
 
 import multiprocessing
@@ -22,7 +22,7 @@ WORKERS = (1, 2, 4)
 LABEL_SETS = (100, 1_000)
 RESTARTS = 1_000
 _SCRAPES = 9
-_PATIENCE = 120.0
+_TIMEOUT = 120.0
 
 
 def tables(directory: Path, *, quick: bool) -> Iterator[Table]:
@@ -32,15 +32,15 @@ def tables(directory: Path, *, quick: bool) -> Iterator[Table]:
         ["", *(f"{number} x {sets:,}" for sets in LABEL_SETS for number in numbers), *_after(quick=quick)],
         "workers x label sets; the best of several scrapes, after a first one",
     )
-    for name, kind in KINDS.items():
+    for name, contender in CONTENDERS.items():
         cells = []
         for sets in LABEL_SETS:
             for number in numbers:
                 say(f"workers: {name}", f"{number} x {sets:,}")
-                cells.append(_measured(directory / f"{name[:4]}-{number}-{sets}", kind, number, sets, restarts=0))
+                cells.append(_measured(directory / f"{name[:4]}-{number}-{sets}", contender, number, sets, restarts=0))
         say(f"workers: {name}", f"after {RESTARTS:,} restarts")
         restarts = 100 if quick else RESTARTS
-        cells.append(_measured(directory / f"{name[:4]}-restarts", kind, 4, LABEL_SETS[0], restarts=restarts))
+        cells.append(_measured(directory / f"{name[:4]}-restarts", contender, 4, LABEL_SETS[0], restarts=restarts))
         table.add(name, *(f"{cell:,.1f}" for cell in cells))
     yield table
 
@@ -49,39 +49,39 @@ def _after(*, quick: bool) -> list[str]:
     return [f"4 x {LABEL_SETS[0]}, after {100 if quick else RESTARTS:,} restarts"]
 
 
-Kind = Callable[[str, int, int, Connection], None]
+Contender = Callable[[str, int, int, Connection], None]
 
 
-def _measured(directory: Path, kind: Kind, number: int, label_sets: int, *, restarts: int) -> float:
+def _measured(directory: Path, contender: Contender, number: int, label_sets: int, *, restarts: int) -> float:
     directory.mkdir()
     with ExitStack() as stack:
-        asked = [stack.enter_context(_worker(kind, directory, label_sets, restarts)) for _ in range(number)]
-        for each in asked:
-            _answer(each)  # it is ready
-        first = asked[0]
+        connections = [stack.enter_context(_worker(contender, directory, label_sets, restarts)) for _ in range(number)]
+        for each in connections:
+            _reply(each)  # it is ready
+        first = connections[0]
         first.send("restarts")
-        _answer(first)
+        _reply(first)
         first.send("scrape")
-        _answer(first)
+        _reply(first)
         took = []
         for _ in range(_SCRAPES if not restarts else 5):
             first.send("scrape")
-            took.append(float(_answer(first)))
+            took.append(float(_reply(first)))
         return min(took)
 
 
-def _answer(connection: Connection) -> Any:
-    if not connection.poll(_PATIENCE):
+def _reply(connection: Connection) -> Any:
+    if not connection.poll(_TIMEOUT):
         raise TimeoutError("a worker does not answer")
     return connection.recv()
 
 
 @contextmanager
-def _worker(kind: Kind, directory: Path, label_sets: int, restarts: int) -> Iterator[Connection]:
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)  # what the library does is decided when it is imported
+def _worker(contender: Contender, directory: Path, label_sets: int, restarts: int) -> Iterator[Connection]:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory)  # the library reads it when it is imported
     here, there = multiprocessing.Pipe()
     spawned = multiprocessing.get_context("spawn")
-    process = spawned.Process(target=kind, args=(str(directory), label_sets, restarts, there), daemon=True)
+    process = spawned.Process(target=contender, args=(str(directory), label_sets, restarts, there), daemon=True)
     process.start()
     try:
         yield here
@@ -98,14 +98,14 @@ def _serve(connection: Connection, restart: Callable[[], None], page: Callable[[
             restart()
             connection.send("done")
             continue
-        began = time.perf_counter()
+        started = time.perf_counter()
         page()
-        connection.send((time.perf_counter() - began) * 1000)
+        connection.send((time.perf_counter() - started) * 1000)
 
 
 def ours(directory: str, label_sets: int, restarts: int, connection: Connection) -> None:
-    """Restarts: what the workers had written that are gone, taken into the archive by the code that does it in a service."""
-    from opentelemetry.sdk.metrics import MeterProvider  # noqa: PLC0415  # a contender loads its own
+    """Restarts leave snapshots of dead workers, which the collector archives as in a service."""
+    from opentelemetry.sdk.metrics import MeterProvider  # noqa: PLC0415  # each contender imports its own packages
 
     from telemetry.metrics.cardinality import LimitedMeterProvider  # noqa: PLC0415
     from telemetry.metrics.multiprocess import membership  # noqa: PLC0415
@@ -116,24 +116,24 @@ def ours(directory: str, label_sets: int, restarts: int, connection: Connection)
     page = MetricsPage()
     provider = LimitedMeterProvider(MeterProvider([page], views=views(), shutdown_on_exit=False), label_sets + 1)
     fill(provider.get_meter("bench"), label_sets)
-    together = MultiprocessCollector(Path(directory), page.own, provider.activity.since_last_asked)
-    page.whole = together.families
-    together.start()
+    collector = MultiprocessCollector(Path(directory), page.collect_own, provider.change_flag.test_and_clear)
+    page.collect_families = collector.collect
+    collector.start()
 
     def restart() -> None:
         for number in range(restarts):
-            place = membership.WorkerSlot.take(Path(directory))
-            replace_file(place.snapshot, Snapshot(str(place.number), time.time(), page.own()).encode())
-            place.leave()
+            slot = membership.WorkerSlot.acquire(Path(directory))
+            replace_file(slot.snapshot_path, Snapshot(str(slot.number), time.time(), page.collect_own()).encode())
+            slot.release()
             if number % 10 == 0:
-                together._tidy()
-        together._tidy()
+                collector._archive_dead()
+        collector._archive_dead()
 
     _serve(connection, restart, lambda: page.render()[0])
 
 
 def client_library(directory: str, label_sets: int, restarts: int, connection: Connection) -> None:
-    """Restarts: the files of the workers that are gone stay, as the library documents it; only their gauges are removed."""
+    """Restarts leave the files of dead workers, as the library documents; only their gauges are removed."""
     from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest  # noqa: PLC0415
     from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415
 
@@ -162,7 +162,7 @@ def client_library(directory: str, label_sets: int, restarts: int, connection: C
     _serve(connection, restart, page)
 
 
-KINDS: dict[str, Any] = {
+CONTENDERS: dict[str, Any] = {
     "this project's page": ours,
     "prometheus_client, multiprocess mode": client_library,
 }

@@ -7,6 +7,7 @@ from itertools import product
 from typing import Final
 
 from service.clients import INTERACTIVE_PATIENCE, Clients, counting_waits
+from service.database import migrations
 from service.database.clock import DatabaseClock
 from service.database.startup import MigrateOnStart
 from service.instruments import METRIC_MAPPINGS, ServiceInstruments
@@ -55,6 +56,7 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.lifecycle = Lifecycle()
+        migrations.register_missing_tables()
         self.engine = create_engine(settings.url, settings.service_name)
         self.telemetry = setup.start(settings=settings, engine=self.engine, specifics=telemetry_options(settings))
         self.instruments = ServiceInstruments.create(self.telemetry.meter("service"))

@@ -1,4 +1,4 @@
-"""The database: one engine for jobs, routes and migrations, SQLite or PostgreSQL, with bounds for what it waits for."""
+"""Creates database engines for SQLite and PostgreSQL, with a timeout for everything that they wait for."""
 
 import sqlite3
 import time
@@ -20,16 +20,16 @@ SQLITE_BUSY_TIMEOUT_MS: Final = 5000
 POOL_TIMEOUT_SECONDS: Final = 5
 _PRAGMAS: Final = (
     f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}",
-    "synchronous=NORMAL",  # with WAL a crash tears nothing; the machine's may take the last commits with it
+    "synchronous=NORMAL",  # with WAL a process crash loses nothing; a machine crash may lose the last commits
     "foreign_keys=ON",
-    # Pages, 32 MB of log. At the default of 4 MB each large transaction moves the pages of an index of random keys into the
-    # database anew, the more of them the larger it is.
+    # In pages: 32 MB of log. At the default of 4 MB, each large transaction would write the pages of an index on random keys to
+    # the database again and again.
     "wal_autocheckpoint=8000",
 )
 _POSTGRESQL: Final = {
     "connect_timeout": 5,
-    # A server that is gone without a word is noticed after 25 seconds: on a connection that is silent by the
-    # keepalives, on one that waits for an answer by the user timeout (in ms). The system's defaults are hours.
+    # A server that vanishes is noticed after 25 seconds: on an idle connection by the keepalives, on one that waits for a
+    # response by the user timeout (in ms). The system's defaults are hours.
     "keepalives": 1,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -39,52 +39,55 @@ _POSTGRESQL: Final = {
 
 
 def create_engine(url: URL | str, application_name: str = "app") -> Engine:
-    """Make an engine. What the URL's query says about a connection wins over what is set here."""
+    """Create an engine. Connection parameters in the URL's query override the defaults here."""
     url = make_url(url)
     return _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url, application_name)
 
 
 def _sqlite(url: URL) -> Engine:
-    file = _file(url)
+    file = _database_file(url)
     engine = sqlalchemy.create_engine(
         url,
         hide_parameters=True,
         poolclass=QueuePool,
         pool_timeout=POOL_TIMEOUT_SECONDS,
         connect_args={"check_same_thread": False, "timeout": SQLITE_BUSY_TIMEOUT_MS / 1000},
-        # A database in memory lives and dies with its one connection: that is never closed, and threads take turns.
+        # An in-memory database exists as long as its one connection, which is never closed; threads share it in turn.
         **({} if file else {"pool_size": 1, "max_overflow": 0}),
     )
     if file:
-        event.listen(engine, "do_connect", lambda *_: _make(file))
-    event.listen(engine, "connect", _set_up)
+        event.listen(engine, "do_connect", lambda *_: _create_file(file))
+    event.listen(engine, "connect", _configure)
     return engine
 
 
-def _make(file: Path) -> None:
-    """For the owner's eyes, as then are its log and what else SQLite puts beside it. SQLite says what is wrong, if it is."""
+def _create_file(file: Path) -> None:
+    """Create the database file for its owner only; SQLite gives its log the same mode. Errors are left to SQLite."""
     private_files.make_directory(file.parent)
     with suppress(OSError):
         private_files.make_file(file)
 
 
-def _file(url: URL) -> Path | None:
+def _database_file(url: URL) -> Path | None:
     in_memory = not url.database or url.database.startswith((":memory:", "file:"))
     return None if in_memory else Path(str(url.database))
 
 
-def _set_up(connection: sqlite3.Connection, _record: object) -> None:
+def _configure(connection: sqlite3.Connection, _record: object) -> None:
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
     deadline = time.monotonic() + SQLITE_BUSY_TIMEOUT_MS / 1000
-    while not _write_ahead(connection, deadline):
+    while not _enable_wal(connection, deadline):
         time.sleep(0.01)
 
 
-def _write_ahead(connection: sqlite3.Connection, deadline: float) -> bool:
-    """Turn WAL on, so that readers and a writer don't wait for each other.
+def _enable_wal(connection: sqlite3.Connection, deadline: float) -> bool:
+    """Enable WAL, so that readers and a writer do not wait for each other.
 
-    Of several that do this to a new file at once, SQLite refuses some, without the wait of `busy_timeout`.
+    If several connections do this to a new file at once, SQLite refuses some of them without waiting for `busy_timeout`.
+
+    Returns:
+        False if SQLite refused before the deadline: try again.
     """
     try:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -96,32 +99,32 @@ def _write_ahead(connection: sqlite3.Connection, deadline: float) -> bool:
 
 
 def _postgresql(url: URL, application_name: str) -> Engine:
-    chosen = {**_POSTGRESQL, "application_name": application_name}
+    parameters = {**_POSTGRESQL, "application_name": application_name}
     return sqlalchemy.create_engine(
         url,
-        hide_parameters=True,  # in errors and logs: they are what people wrote, and what they are called
+        hide_parameters=True,  # in errors and logs: parameters contain personal data
         pool_pre_ping=True,
         pool_timeout=POOL_TIMEOUT_SECONDS,
-        connect_args={name: value for name, value in chosen.items() if name not in url.query},
+        connect_args={name: value for name, value in parameters.items() if name not in url.query},
     )
 
 
 def dedicated_engine(engine: Engine) -> Engine:
-    """The same database by connections of its own, which nobody else can use up; a database in memory has only one."""
-    if engine.dialect.name == "sqlite" and _file(engine.url) is None:
+    """An engine for the same database with a pool of its own; for an in-memory database the same engine."""
+    if engine.dialect.name == "sqlite" and _database_file(engine.url) is None:
         return engine
     return Engine(engine.pool.recreate(), engine.dialect, engine.url)
 
 
 @contextmanager
 def transaction(engine: Engine) -> Generator[Session]:
-    """One transaction for one use case: committed at its end, rolled back by whatever is raised in it."""
+    """A session with one transaction: committed at the end, rolled back if an exception is raised."""
     with Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
 
 
 class UTCDateTime(TypeDecorator[datetime]):
-    """A moment: aware going in, aware in UTC coming out, on databases that know time zones and on those that don't."""
+    """A timestamp column: takes aware datetimes and returns aware ones in UTC, also on databases without time zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -131,8 +134,8 @@ class UTCDateTime(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError(f"{value!r} has no time zone, so it is no moment.")
-        moment = value.astimezone(UTC)
-        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+        in_utc = value.astimezone(UTC)
+        return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy's signature
         if value is None:

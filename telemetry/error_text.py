@@ -1,4 +1,4 @@
-"""Error text: what went wrong, in a sentence that anybody may see."""
+"""Describes any exception in a sentence that is safe to show: no host, path, user or secret in it."""
 
 import os
 import re
@@ -7,21 +7,31 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
+_MAX_DEPTH: Final = 10
+_SQL: Final = "\n[SQL:"  # SQLAlchemy appends the statement after it
 
-class CheckFailed(Exception):  # it is a finding; that it is an error is for the report to say
-    """A check failed, and the message is a sentence for everybody: no host, path, user or secret in it."""
+
+class CheckFailed(Exception):  # a finding, which the report calls an error
+    """A check failed. The message is a sentence that is safe to show: no host, path, user or secret in it."""
 
 
 def safe_text(error: BaseException) -> str:
-    """Say what went wrong in one of a closed set of sentences, else by the error's class.
+    """Describe an exception by one of a bounded set of sentences, else by its class.
 
-    An error's own text is not for everybody: drivers put hosts, paths and users into it.
+    Its own text is not safe to show: drivers put hosts, paths and users into it.
     """
     sentences = (_sentence(each) for each in islice(_chain(error), _MAX_DEPTH))
     return next((sentence for sentence in sentences if sentence), type(error).__name__)
 
 
-_MAX_DEPTH: Final = 10
+def register_sentence(pattern: str, sentence: str) -> None:
+    """Add a sentence of the application, such as what to do about an error. It precedes the built-in ones.
+
+    Args:
+        pattern: a regular expression for an exception's text, case-insensitive.
+        sentence: must be safe to show. It replaces the one that was registered for this pattern before.
+    """
+    _registered[pattern] = sentence
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -38,11 +48,9 @@ def _sentence(error: BaseException) -> str | None:
     return _by_number(error) or _known_sentence(str(error).split(_SQL, 1)[0])
 
 
-_SQL: Final = "\n[SQL:"  # behind it SQLAlchemy repeats the statement
-
-
 def _known_sentence(text: str) -> str | None:
-    return next((sentence for pattern, sentence in _SENTENCES if re.search(pattern, text, re.IGNORECASE)), None)
+    known = (*_registered.items(), *_SENTENCES)
+    return next((sentence for pattern, sentence in known if re.search(pattern, text, re.IGNORECASE)), None)
 
 
 def _by_number(error: BaseException) -> str | None:
@@ -51,6 +59,7 @@ def _by_number(error: BaseException) -> str | None:
     return "no answer in time" if isinstance(error, TimeoutError) else None
 
 
+_registered: dict[str, str] = {}
 _SENTENCES: Final = (
     (r"connection refused", "Connection refused"),
     (r"on socket .* failed: no such file", "the database is not listening"),
@@ -70,5 +79,8 @@ _SENTENCES: Final = (
     (r"readonly database", "the database is read-only"),
     (r"disk is full|no space left", "the disk is full"),
     (r"not a database|malformed", "the database file is damaged"),
-    (r"no such table|relation .* does not exist", "migrations are missing: run `alembic upgrade head`"),
+    (
+        r"no such table|relation .* does not exist",
+        "a table is missing: the database's migrations have not been applied",
+    ),
 )

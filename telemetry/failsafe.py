@@ -1,4 +1,4 @@
-"""Harmless: what telemetry raises is said once and goes no further; the work that it watches does not notice."""
+"""The fail-safe decorator: exceptions of telemetry code are logged once and never reach the instrumented code."""
 
 import logging
 from collections.abc import Callable
@@ -12,13 +12,13 @@ R = TypeVar("R")
 
 
 def failsafe(function: Callable[P, R]) -> Callable[P, R | None]:
-    """Swallow every `Exception` of a function that observes (it then gives None); a function's first is a warning."""
+    """Make a function return None instead of raising an `Exception`; logs the first one of each function as a warning."""
 
     @wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R | None:
         try:
             return function(*args, **kwargs)
-        except Exception:  # noqa: BLE001  # telemetry is an edge: nothing that it raises may reach the work
+        except Exception:  # noqa: BLE001  # an edge: no error of the telemetry may reach the instrumented code
             _warn_once(getattr(function, "__qualname__", repr(function)))
             return None
 

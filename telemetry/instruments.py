@@ -1,4 +1,4 @@
-"""The instruments that the telemetry's own code records on, as fields of one frozen object."""
+"""The OpenTelemetry instruments of the telemetry's own code, as fields of one frozen object."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -11,7 +11,7 @@ from telemetry import semconv
 
 @dataclass(frozen=True, slots=True)
 class Instruments:
-    """A new metric is one field and one line; its name on `/metrics` is one row of `telemetry.metrics.vocabulary`."""
+    """A new metric is one field and one line here, and one mapping in `telemetry.metrics.vocabulary`."""
 
     http_server_duration: Histogram
     http_client_duration: Histogram

@@ -12,10 +12,10 @@ class TelemetryOptions:
 
     Attributes:
         services: the services that it calls, so that calls are told apart by service and endpoint.
-        rows: what its own instruments are called on `/metrics`.
+        metric_mappings: what its own instruments are called on `/metrics`.
         untraced: paths that are counted and get no span, such as probes.
     """
 
     services: tuple[ExternalService, ...] = ()
-    rows: tuple[MetricMapping, ...] = ()
+    metric_mappings: tuple[MetricMapping, ...] = ()
     untraced: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""PeriodicTask: a step that is done again and again in a thread of its own, and what it raises is said once."""
+"""A periodic background task: runs a step again and again in a thread of its own, and outlives the step's errors."""
 
 import logging
 import threading
@@ -17,22 +17,30 @@ def _always() -> bool:
 
 
 class PeriodicTask:
-    """`what` begins two sentences: that it can't be done now, and that it is done again.
-
-    `may_go_on` is asked before each round: a process that is told to stop does no more of them, though it is still there.
-    """
+    """Runs a step periodically. The first failure is a warning, and so is the first success after it."""
 
     def __init__(
-        self, step: Callable[[], None], every: float, what: str, may_go_on: Callable[[], bool] = _always
+        self,
+        step: Callable[[], None],
+        interval: float,
+        name: str,
+        should_continue: Callable[[], bool] = _always,
     ) -> None:
-        """`every` is in seconds."""
+        """Create the task; it runs from `start` on.
+
+        Args:
+            step: runs in a context that suppresses tracing.
+            interval: the seconds between two runs of the step.
+            name: the thread's name, and the subject of the two warnings ("… fails now", "… works again").
+            should_continue: asked before each run; the thread ends when it returns False.
+        """
         self._step = step
-        self._every = every
-        self._what = what
-        self._may_go_on = may_go_on
-        self._failing = False
+        self._interval = interval
+        self._name = name
+        self._should_continue = should_continue
+        self._is_failing = False
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=what.lower().replace(" ", "-"), daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name.lower().replace(" ", "-"), daemon=True)
 
     @property
     def is_stopping(self) -> bool:
@@ -41,26 +49,27 @@ class PeriodicTask:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self, within: float = 1.0) -> None:
+    def stop(self, timeout: float = 1.0) -> None:
+        """Stop the task. Waits up to `timeout` seconds for a step that is running."""
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join(within)
+            self._thread.join(timeout)
 
     def _run(self) -> None:
         context.attach(suppressed_context())
-        while not self._stop.is_set() and self._may_go_on():
-            self.go()
-            self._stop.wait(self._every)
+        while not self._stop.is_set() and self._should_continue():
+            self.run_once()
+            self._stop.wait(self._interval)
 
-    def go(self) -> None:
-        """One round, which raises nothing."""
+    def run_once(self) -> None:
+        """Run the step. Logs its errors and raises none."""
         try:
             self._step()
-        except Exception as error:  # noqa: BLE001  # the edge: the database may be away for any reason
-            if not self._failing and not self._stop.is_set():
-                _log.warning("%s fails now (%s).", self._what, safe_text(error), exc_info=_log.isEnabledFor(10))
-            self._failing = True
+        except Exception as error:  # noqa: BLE001  # an edge: a step may fail for any reason, and must run again
+            if not self._is_failing and not self._stop.is_set():
+                _log.warning("%s fails now (%s).", self._name, safe_text(error), exc_info=_log.isEnabledFor(10))
+            self._is_failing = True
             return
-        if self._failing:
-            _log.warning("%s works again.", self._what)
-        self._failing = False
+        if self._is_failing:
+            _log.warning("%s works again.", self._name)
+        self._is_failing = False

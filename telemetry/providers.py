@@ -1,4 +1,4 @@
-"""Providers: OpenTelemetry's, each with the processors that make this service's signals of it."""
+"""Creates the tracer provider and the log handler, with their processors and exporters."""
 
 import logging
 from collections.abc import Callable
@@ -25,34 +25,34 @@ from telemetry.settings import TelemetrySettings
 
 @dataclass(frozen=True, slots=True)
 class JobProcessing:
-    """Where the runs of jobs go: each start and each end to `record`, and into the metrics; what happens inside of them."""
+    """Where job runs go: `record` takes each start and end, `instruments` count them, `profiler` profiles their spans."""
 
     record: Callable[[JobRun], None]
     instruments: Instruments
-    insides: RunProfiler
+    profiler: RunProfiler
 
 
 def tracer_provider(
-    about: Resource, settings: TelemetrySettings, meters: MeterProvider, jobs: JobProcessing
+    resource: Resource, settings: TelemetrySettings, meters: MeterProvider, jobs: JobProcessing
 ) -> TracerProvider:
-    """Spans of jobs are turned into runs, and all that are sampled go to where the environment says."""
-    # The SDK makes the sampler that these two name; what they are by default is this service's own choice.
+    """Create the tracer provider: it records job runs, and exports sampled spans as the `OTEL_*` variables say."""
+    # The SDK creates the sampler that these two variables name; the settings have other defaults than the SDK.
     with default_variables(
         OTEL_TRACES_SAMPLER=settings.otel_traces_sampler, OTEL_TRACES_SAMPLER_ARG=str(settings.otel_traces_sampler_arg)
     ):
-        provider = TracerProvider(resource=about, shutdown_on_exit=False, meter_provider=meters)
-    provider.sampler = JobSampler(provider.sampler, jobs.insides.has)
-    provider.add_span_processor(JobSpanProcessor(jobs.record, RunMetrics(jobs.instruments), jobs.insides))
+        provider = TracerProvider(resource=resource, shutdown_on_exit=False, meter_provider=meters)
+    provider.sampler = JobSampler(provider.sampler, jobs.profiler.has)
+    provider.add_span_processor(JobSpanProcessor(jobs.record, RunMetrics(jobs.instruments), jobs.profiler))
     for processor in exporters.span_processors(meters):
         provider.add_span_processor(processor)
     return provider
 
 
 def log_handler(
-    about: Resource, meters: MeterProvider, instruments: Instruments, alerts: LogRecordExporter
+    resource: Resource, meters: MeterProvider, instruments: Instruments, alerts: LogRecordExporter
 ) -> OTelHandler:
-    """Errors are always counted, and alerted; everything else is translated only when somebody receives it."""
-    provider = LoggerProvider(about, shutdown_on_exit=False, meter_provider=meters)
+    """Create the log handler: it counts and alerts errors. Other records are converted only if an exporter takes them."""
+    provider = LoggerProvider(resource, shutdown_on_exit=False, meter_provider=meters)
     provider.add_log_record_processor(ErrorCounter(instruments.errors))
     provider.add_log_record_processor(SimpleLogRecordProcessor(alerts, meter_provider=NoOpMeterProvider()))
     exported = exporters.log_processors(meters)

@@ -1,6 +1,6 @@
-"""Self-test: a request, a query, a call, a job and a log go through, and whether a measurement came out of each.
+"""A smoke test of the instrumentation: makes a request, a query, a call, a job run and a log record, and checks their signals.
 
-An instrumentation that refuses a library's version says one line and is silent from then on; this is how it is noticed.
+An instrumentation that does not support a library's version logs one line and emits nothing from then on. This test notices.
 """
 
 import asyncio
@@ -30,15 +30,15 @@ from telemetry.setup import Telemetry
 SELF_TEST_NAME: Final = "selftest"
 _TRACE_ID: Final = (
     uuid4().int >> 64 << 64
-) + 1  # a ratio looks at the lower half: every ratio but 0 lets this one through
+) + 1  # a ratio sampler looks at the lower half: every ratio but 0 samples this trace
 
 
-class Silent(Exception):  # it is what an instrumentation is, not what went wrong in the program
-    """Something went through an instrumentation, and nothing came out."""
+class NothingEmitted(Exception):
+    """An instrumentation emitted no signal for an operation."""
 
 
 class SelfTest:
-    """Runs in a process of its own: its request, its error and its job are counted like everybody's."""
+    """The checks. Run them in a process of their own: their request, error and job are counted like any others."""
 
     def __init__(self, telemetry: Telemetry, engine: Engine) -> None:
         self._telemetry = telemetry
@@ -47,7 +47,7 @@ class SelfTest:
         telemetry.tracer_provider.add_span_processor(SimpleSpanProcessor(self._spans))
 
     def checks(self) -> Mapping[str, Callable[[], str]]:
-        """Each says what it saw, or raises `Silent`."""
+        """The checks by name: each returns what it found, or raises `NothingEmitted`."""
         return {
             "request": self.request,
             "query": self.query,
@@ -63,7 +63,7 @@ class SelfTest:
         labels = pairs({"method": "GET", "endpoint": f"/{SELF_TEST_NAME}", "status": "200"})
         with self._emits(f"http_requests_total{{{labels}}}", f"GET /{SELF_TEST_NAME}"):
             asyncio.run(_get(app, f"/{SELF_TEST_NAME}"))
-        return self._well("counted")
+        return self._finding("counted")
 
     def query(self) -> str:
         with (
@@ -71,12 +71,12 @@ class SelfTest:
             self._engine.connect() as connection,
         ):
             connection.execute(text("SELECT 1"))
-        return self._well("measured")
+        return self._finding("measured")
 
     def call(self) -> str:
         with _listener() as url, self._emits('external_api_duration_seconds_count{service="other"}', "GET unmatched"):
             httpx.get(url, timeout=5, trust_env=False)
-        return self._well("measured")
+        return self._finding("measured")
 
     def job(self) -> str:
         with self._emits(
@@ -86,19 +86,19 @@ class SelfTest:
                 pass
             self._telemetry.records.recorder.flush(5)
         if not self._telemetry.store.delete_run(run.run_id):
-            raise Silent("The run did not arrive in job_runs.")
-        return self._well("recorded, measured")
+            raise NothingEmitted("The run did not arrive in job_runs.")
+        return self._finding("recorded, measured")
 
     def log(self) -> str:
-        quiet = logging.Logger(__name__, logging.ERROR)  # noqa: LOG001  # no parent: nobody else hears it
-        quiet.addHandler(self._telemetry.log_handler)
+        isolated = logging.Logger(__name__, logging.ERROR)  # noqa: LOG001  # no parent, so no other handler gets the record
+        isolated.addHandler(self._telemetry.log_handler)
         with self._emits(f'errors_total{{error_type="log",component="{SELF_TEST_NAME}"}}', None):
-            quiet.error("An error of the self-test.", extra={"component": SELF_TEST_NAME})
+            isolated.error("An error of the self-test.", extra={"component": SELF_TEST_NAME})
         return "counted"
 
     @contextmanager
     def _emits(self, series: str, span: str | None) -> Generator[None]:
-        """Whether the series grew and the span came out, within a trace that is sampled."""
+        """Check, within a sampled trace, that the series grows and the span is exported."""
         before = self._value(series)
         token = otel_context.attach(_sampled())
         try:
@@ -106,28 +106,28 @@ class SelfTest:
         finally:
             otel_context.detach(token)
         if self._value(series) <= before:
-            raise Silent(f"{series} did not grow: nothing was measured.")
-        if span is not None and self._traces() and not self._came_out(span):
-            raise Silent(f"No span {span!r} came out.")
+            raise NothingEmitted(f"{series} did not grow: nothing was measured.")
+        if span is not None and self._is_tracing() and not self._was_exported(span):
+            raise NothingEmitted(f"No span {span!r} came out.")
 
-    def _well(self, what: str) -> str:
+    def _finding(self, measured: str) -> str:
         return (
-            f"{what} and traced"
-            if self._traces()
-            else f"{what}; not traced, as OTEL_TRACES_SAMPLER and OTEL_PROPAGATORS say"
+            f"{measured} and traced"
+            if self._is_tracing()
+            else f"{measured}; not traced, as OTEL_TRACES_SAMPLER and OTEL_PROPAGATORS say"
         )
 
-    def _came_out(self, span: str) -> bool:
+    def _was_exported(self, span: str) -> bool:
         return any(each.name.startswith(span) for each in self._spans.get_finished_spans())
 
-    def _traces(self) -> bool:
-        """Whether the sampler that was asked for lets a sampled caller's spans through, and a propagator tells of it."""
+    def _is_tracing(self) -> bool:
+        """Whether the configured sampler samples the spans of a sampled caller, and a propagator carries its context."""
         result = self._telemetry.tracer_provider.sampler.should_sample(_sampled(), _TRACE_ID, SELF_TEST_NAME)
         return result.decision is Decision.RECORD_AND_SAMPLE and bool(propagate.get_global_textmap().fields)
 
     def _value(self, series: str) -> float:
-        page, _ = self._telemetry.page.render()
-        for line in page.decode().splitlines():
+        exposition, _ = self._telemetry.page.render()
+        for line in exposition.decode().splitlines():
             if line.startswith(f"{series} "):
                 return float(line.rsplit(" ", 1)[1])
         return 0.0
@@ -143,7 +143,7 @@ def _nothing() -> dict[str, str]:
 
 
 async def _get(app: FastAPI, path: str) -> None:
-    """A server asks only a request's headers whether it belongs to a sampled trace."""
+    """Send a request with the trace context in its headers, the only place where a server reads it."""
     headers: dict[str, str] = {}
     propagate.inject(headers)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://selftest") as client:
@@ -152,8 +152,8 @@ async def _get(app: FastAPI, path: str) -> None:
 
 @contextmanager
 def _listener() -> Generator[str]:
-    """Somebody to call: an HTTP server on a free port of loopback that answers once."""
-    with http.server.HTTPServer(("127.0.0.1", 0), _Answer) as server:
+    """An HTTP server on a free loopback port that answers one request."""
+    with http.server.HTTPServer(("127.0.0.1", 0), _NoContentHandler) as server:
         server.timeout = 5
         thread = threading.Thread(target=server.handle_request, daemon=True)
         thread.start()
@@ -161,10 +161,10 @@ def _listener() -> Generator[str]:
         thread.join(5)
 
 
-class _Answer(http.server.BaseHTTPRequestHandler):
+class _NoContentHandler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(204)
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class calls it so
-        """Nothing: the check's own line says it."""
+        """Log nothing: the check reports its own result."""

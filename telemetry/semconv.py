@@ -1,7 +1,7 @@
-"""Every telemetry word, once: instruments, attributes, and the closed sets their values come from.
+"""The semantic conventions: the names of instruments and attributes, and their bounded values, each defined once.
 
-Instruments and attributes carry OpenTelemetry's names (semantic conventions 1.4x where there is one). The names that
-`/metrics` speaks are in `telemetry.metrics.vocabulary`, which maps these to those.
+Where OpenTelemetry's semantic conventions (1.4x) have a name, it is used. `telemetry.metrics.vocabulary` maps these names to
+those of `/metrics`.
 """
 
 from typing import Final
@@ -38,10 +38,10 @@ TELEMETRY_OVERFLOW: Final = "telemetry.label_sets.overflow"
 JOB_RECORDS: Final = "telemetry.job.records"
 SPOOL_SIZE: Final = "telemetry.spool.size"
 SPOOL_REFUSED: Final = "telemetry.spool.refused"
-ALERTS: Final = "alert.incidents"
-ALERT_AGE: Final = "alert.oldest_waiting_age"
+ALERT_INCIDENTS: Final = "alert.incidents"
+ALERT_OLDEST_PENDING_AGE: Final = "alert.oldest_waiting_age"
 ALERT_DELAY: Final = "alert.delivery.delay"
-ALERT_SENDS: Final = "alert.sends"
+ALERT_NOTIFICATIONS: Final = "alert.sends"
 ALERT_CHANNEL_UP: Final = "alert.channel.up"
 
 # Attributes ------------------------------------------------------------------------------------------------------
@@ -65,7 +65,7 @@ FILESYSTEM_PATH: Final = "system.filesystem.path"
 GC_GENERATION: Final = "cpython.gc.generation"
 VERSION: Final = "version"
 ENVIRONMENT: Final = "environment"
-OVERFLOW: Final = "otel.metric.overflow"
+METRIC_OVERFLOW: Final = "otel.metric.overflow"
 
 JOB_NAME: Final = "job.name"
 JOB_STATUS: Final = "job.status"
@@ -75,16 +75,16 @@ JOB_ERROR: Final = "job.error"
 JOB_SCHEDULED_FOR: Final = "job.scheduled_for"
 JOB_MAX_RUNTIME: Final = "job.max_runtime_seconds"
 JOB_RUN_STATE: Final = ("job", "run")
-"""The entry of the trace state of whatever is in a run (W3C Trace Context)."""
+"""The trace state entry of the spans of a job run (W3C Trace Context)."""
 
 ALERT_LEVEL: Final = "alert.level"
-ALERT_STATE: Final = "alert.state"
-ALERT_ENDED: Final = "alert.ended"
+ALERT_CONDITION: Final = "alert.state"
+ALERT_RESOLVED: Final = "alert.ended"
 ALERT_REPORTED_ELSEWHERE: Final = "alert.elsewhere"
 ALERT_LOCATION: Final = "alert.place"
 ALERT_INHIBITED_BY: Final = "alert.follows"
 ALERT_FACTS: Final = "alert.facts"
-ALERT_RUN: Final = "alert.run_id"
+ALERT_RUN_ID: Final = "alert.run_id"
 ALERT_FINGERPRINT: Final = "alert.fingerprint"
 CHANNEL: Final = "channel"
 RESULT: Final = "result"

@@ -27,7 +27,7 @@ from telemetry.health.system_resources import SystemResources
 from telemetry.instrumentation import process, self_metrics
 from telemetry.instrumentation.external_services import ExternalService, ServiceDirectory
 from telemetry.instrumentation.fastapi.instrumentor import instrument_app
-from telemetry.instrumentation.fastapi.request import ServerInstruments
+from telemetry.instrumentation.fastapi.server_request import ServerInstruments
 from telemetry.instrumentation.libraries import Providers, instrument_libraries, uninstrument_libraries
 from telemetry.instruments import Instruments
 from telemetry.jobs import monitor
@@ -113,7 +113,7 @@ def build(
     about = redacted_resource(
         resource.build_resource(settings.service_name, settings.service_version, settings.environment, instance.id)
     )
-    page = MetricsPage(settings.metrics_names, Translator((*VOCABULARY, *specifics.rows)))
+    page = MetricsPage(settings.metrics_names, Translator((*VOCABULARY, *specifics.metric_mappings)))
     sdk_meters = MeterProvider([page, *exporters.metric_readers()], about, shutdown_on_exit=False, views=views())
     meters = LimitedMeterProvider(sdk_meters, limit)
     meter = meters.get_meter(_SCOPE)
@@ -140,7 +140,7 @@ def build(
         resources=resources,
         engine=engine,
         log_handler=handler,
-        workers=workers.collector_of_this_process(settings.data_dir, page.own, meters.activity.since_last_asked),
+        workers=workers.create_collector(settings.data_dir, page.collect_own, meters.change_flag.test_and_clear),
         _sdk_meter_provider=sdk_meters,
         _instance=instance,
     )
@@ -158,7 +158,7 @@ def _observe(built: Telemetry) -> None:
     built.records.observe(meter)
     self_metrics.observe_limits(meter, built.meter_provider)
     if built.workers is not None:  # the page of one is that of all
-        built.page.whole = built.workers.families
+        built.page.collect_families = built.workers.collect
         built.workers.start()
 
 

@@ -1,4 +1,4 @@
-"""Trust: the certificates of authorities, read once for the process: for each client anew it takes some 40 ms."""
+"""The TLS context for HTTP clients, created once for the process: loading the CA certificates takes some 40 ms."""
 
 import os
 import ssl
@@ -8,7 +8,7 @@ import httpx
 
 
 def ssl_context() -> ssl.SSLContext:
-    """What httpx trusts: the authorities of `SSL_CERT_FILE` or `SSL_CERT_DIR`, or those that it brings. Shared: not to be changed."""
+    """A context with httpx's CA certificates: of `SSL_CERT_FILE` or `SSL_CERT_DIR`, else its own. Shared: do not modify it."""
     return _create_context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from deploy.generate.promql import labels_of, narrowed
 from service.instruments import METRIC_MAPPINGS
 from telemetry.metrics.mapping import MetricMapping
-from telemetry.metrics.multiprocess.collector import MAX_AGE
+from telemetry.metrics.multiprocess.collector import SNAPSHOT_AGE
 from telemetry.metrics.vocabulary import VOCABULARY
 
 JOB: Final = "sovani-api"
@@ -36,7 +36,7 @@ AROUND: Final[Mapping[str, frozenset[str]]] = {
 def own() -> dict[str, frozenset[str]]:
     """What `/metrics` shows."""
     rows: tuple[MetricMapping, ...] = (*VOCABULARY, *METRIC_MAPPINGS)
-    found: dict[str, frozenset[str]] = {MAX_AGE: frozenset({"worker"})}
+    found: dict[str, frozenset[str]] = {SNAPSHOT_AGE: frozenset({"worker"})}
     for row in rows:
         labels = frozenset(label.name for label in row.labels or ())
         found[row.name] = found.get(row.name, frozenset()) | labels

@@ -23,4 +23,4 @@ def unconfigured(settings: Settings) -> list[str]:
 
 
 def _exports() -> bool:
-    return any(exporters.exporters(signal) for signal in exporters.SIGNALS)
+    return any(exporters.exporter_names(signal) for signal in exporters.SIGNALS)

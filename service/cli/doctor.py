@@ -25,7 +25,7 @@ from service.settings import Settings
 from telemetry import private_files
 from telemetry.error_text import safe_text
 from telemetry.sdk import exporters
-from telemetry.selftest import SelfTest, Silent
+from telemetry.selftest import NothingEmitted, SelfTest
 
 
 class CheckFailed(Exception):  # it is what a doctor says
@@ -152,7 +152,7 @@ def _privacy(settings: Settings) -> str:
 def _otlp() -> str:
     """Whether somebody listens where the signals are to go."""
     endpoints = {
-        exporters.endpoint(signal) for signal in exporters.SIGNALS if "otlp" in exporters.exporters(signal)
+        exporters.endpoint(signal) for signal in exporters.SIGNALS if "otlp" in exporters.exporter_names(signal)
     } - {""}
     for endpoint in endpoints:
         parts = urlsplit(endpoint if "//" in endpoint else f"//{endpoint}")
@@ -192,7 +192,7 @@ def _writable(directory: Path) -> str:
 def _examined(name: str, check: Check) -> Finding:
     try:
         return Finding(OK, name, check())
-    except (CheckFailed, Silent, CallError, BackupFailed) as error:
+    except (CheckFailed, NothingEmitted, CallError, BackupFailed) as error:
         return Finding(FAIL, name, str(error))
     except Exception as error:  # noqa: BLE001  # whatever is wrong is what the doctor is for
         return Finding(FAIL, name, safe_text(error))

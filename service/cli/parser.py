@@ -9,6 +9,7 @@ from service.cli import commands
 from service.cli.alerts import parse_duration
 from service.cli.output import complain
 from service.cli.serve import serve
+from service.database import migrations
 from telemetry.settings import SettingsError
 
 Command = Callable[[argparse.Namespace], int]
@@ -86,6 +87,7 @@ def _positive(text: str) -> int:
 
 def main() -> int:
     options = _parser().parse_args()
+    migrations.register_missing_tables()
     command: Command = options.command
     try:
         return command(options)

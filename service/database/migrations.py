@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from telemetry.database import SQLITE_BUSY_TIMEOUT_MS
-from telemetry.error_text import CheckFailed
+from telemetry.error_text import CheckFailed, register_sentence
 
 if TYPE_CHECKING:  # Alembic is imported when it is needed: it takes longer to load than the whole check
     from alembic.config import Config
@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # Alembic is imported when it is needed: it takes longer to l
 
 MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "migrations"
 LOCK_TIMEOUT: Final = 60.0
+MISSING: Final = "migrations are missing: run `alembic upgrade head`"
 _LOCK_KEY: Final = 0x2D3B8A10  # one number for everybody who migrates this database
 _POLL: Final = 0.05
 
@@ -31,6 +32,11 @@ class MigrationsMissing(CheckFailed):
 
 class MigrationLocked(CheckFailed):
     """Somebody else has been migrating for too long."""
+
+
+def register_missing_tables() -> None:
+    """Make the telemetry describe the error of a missing table by what to do about it."""
+    register_sentence(r"no such table|relation .* does not exist", MISSING)
 
 
 def ping(engine: Engine) -> None:
@@ -44,7 +50,7 @@ def at_head(engine: Engine) -> None:
     """
     with engine.connect() as connection:
         if _is_behind(connection):
-            raise MigrationsMissing("migrations are missing: run `alembic upgrade head`")
+            raise MigrationsMissing(MISSING)
 
 
 def migrate(engine: Engine, timeout: float = LOCK_TIMEOUT) -> None:

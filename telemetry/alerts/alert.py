@@ -77,7 +77,7 @@ class Alert:
     @classmethod
     def from_log_record(cls, readable: ReadableLogRecord, source: "AlertKey") -> Self:
         record, attributes = readable.log_record, readable.log_record.attributes or {}
-        trace_id, span_id, is_sampled = _trace(record.context, _text(attributes, semconv.ALERT_RUN))
+        trace_id, span_id, is_sampled = _trace(record.context, _text(attributes, semconv.ALERT_RUN_ID))
         return cls(
             fingerprint=source.fingerprint,
             level=source.level,
@@ -88,7 +88,7 @@ class Alert:
             place=_text(attributes, semconv.ALERT_LOCATION),
             stack=_shown(_text(attributes, EXCEPTION_STACKTRACE)),
             state=source.state,
-            is_end=bool(attributes.get(semconv.ALERT_ENDED)),
+            is_end=bool(attributes.get(semconv.ALERT_RESOLVED)),
             follows=_text(attributes, semconv.ALERT_INHIBITED_BY),
             facts=_facts(attributes.get(semconv.ALERT_FACTS)),
             trace_id=trace_id,
@@ -116,7 +116,7 @@ class AlertKey:
             return None
         scope = readable.instrumentation_scope
         component = _text(attributes, semconv.COMPONENT) or (scope.name if scope else semconv.OTHER).partition(".")[0]
-        state = _text(attributes, semconv.ALERT_STATE)
+        state = _text(attributes, semconv.ALERT_CONDITION)
         return cls(
             fingerprint=_text(attributes, semconv.ALERT_FINGERPRINT)
             or (_fingerprint("state", state) if state else _alert_key(record, component, in_job)),

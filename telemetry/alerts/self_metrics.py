@@ -32,8 +32,8 @@ class AlertMetrics:
 
     def observe(self, meter: Meter) -> None:
         gauges: tuple[tuple[str, Callable[[], Iterable[Observation]], str, str], ...] = (
-            (semconv.ALERTS, self._by_state, "{alert}", "Alerts that are not over, by state."),
-            (semconv.ALERT_AGE, self._age, "s", "For how long the oldest alert that is not told waits."),
+            (semconv.ALERT_INCIDENTS, self._by_state, "{alert}", "Alerts that are not over, by state."),
+            (semconv.ALERT_OLDEST_PENDING_AGE, self._age, "s", "For how long the oldest alert that is not told waits."),
             (
                 semconv.ALERT_CHANNEL_UP,
                 self._up,

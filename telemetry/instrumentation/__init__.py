@@ -1,1 +1,1 @@
-"""Instrumentors in OpenTelemetry's form, for what the published packages don't emit, or not truly."""
+"""Instrumentors in OpenTelemetry's form, for signals that the published packages do not emit or do not emit correctly."""

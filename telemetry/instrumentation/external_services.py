@@ -1,4 +1,4 @@
-"""External services: which service and which endpoint a URL belongs to, from a closed list."""
+"""The directory of external services: maps a URL to a service and an endpoint of a bounded list."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class ExternalService:
-    """A service that is called: its name, where it is, and the templates of its endpoints (`/bot{token}/sendMessage`)."""
+    """A service that the application calls; `endpoints` are path templates such as `/bot{token}/sendMessage`."""
 
     name: str
     base_url: str
@@ -22,7 +22,7 @@ class ExternalService:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What telemetry may say of a call: never the path itself, which may hold a token."""
+    """The part of a URL that is safe for telemetry: never the path itself, which may contain a token."""
 
     service: str
     template: str
@@ -34,25 +34,25 @@ class Endpoint:
 
 
 class ServiceDirectory:
-    """Finds the endpoint of a URL. A path off the list is `unmatched`, a host off the list is service `other`."""
+    """Finds the endpoint of a URL. An unknown path is `unmatched`, an unknown host is service `other`."""
 
     def __init__(self, services: Iterable[ExternalService] = ()) -> None:
-        known = [(*_place(service.base_url), service) for service in services]
+        known = [(*_split(service.base_url), service) for service in services]
         self._known = sorted(known, key=lambda entry: -len(entry[1]))  # the longest path first
         self._patterns = {template: _pattern(template) for _, _, service in known for template in service.endpoints}
 
     def find(self, url: str) -> Endpoint:
-        origin, path = _place(url)
-        here = [
+        origin, path = _split(url)
+        candidates = [
             (service, path.removeprefix(prefix))
             for known_origin, prefix, service in self._known
             if origin == known_origin and f"{path}/".startswith(f"{prefix}/")
         ]
-        for service, rest in here:
+        for service, rest in candidates:
             if template := self._template(service, rest):
                 return Endpoint(service.name, template, _public(service.base_url))
-        if here:
-            return Endpoint(here[0][0].name, semconv.UNMATCHED, _public(here[0][0].base_url))
+        if candidates:
+            return Endpoint(candidates[0][0].name, semconv.UNMATCHED, _public(candidates[0][0].base_url))
         return Endpoint(semconv.OTHER, semconv.UNMATCHED, origin)
 
     def _template(self, service: ExternalService, path: str) -> str | None:
@@ -60,12 +60,12 @@ class ServiceDirectory:
 
 
 def _public(base_url: str) -> str:
-    """Without a user and a password."""
+    """A base URL without its user and password."""
     return re.sub(r"//[^/]*@", "//", base_url).rstrip("/")
 
 
-def _place(url: str) -> tuple[str, str]:
-    """The origin (`https://host:443`), and the path without its last slash."""
+def _split(url: str) -> tuple[str, str]:
+    """The origin (`https://host:443`), and the path without a trailing slash."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.hostname}:{_port(parts)}", parts.path.rstrip("/")
 
@@ -73,7 +73,7 @@ def _place(url: str) -> tuple[str, str]:
 def _port(parts: SplitResult) -> int:
     try:
         return parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
-    except ValueError:  # no port at all, as whoever calls it is about to be told
+    except ValueError:  # an invalid port: the request itself will fail
         return 0
 
 

@@ -1,7 +1,7 @@
 """HTTP client instrumentation: `http.client.request.duration` by service and endpoint, failed calls included.
 
-For httpx and httpx2 (the openai package speaks the latter). The published instrumentation records nothing for a call that
-raised, and knows no endpoint; it goes on making the spans, and `ClientSpans` keeps tokens out of them.
+For httpx and httpx2 (which the openai package uses). The published instrumentation records nothing for a request that raised,
+and knows no endpoints. It still creates the spans; `ClientSpans` keeps tokens out of them.
 """
 
 from asyncio import CancelledError
@@ -23,18 +23,18 @@ from telemetry.failsafe import failsafe
 from telemetry.instrumentation.external_services import Endpoint, ServiceDirectory
 
 LIBRARIES: Final = ("httpx", "httpx2")
-# Where the package writes the URL when another one was switched on before the new conventions were asked for.
+# Where the package writes the URL if another package was instrumented before the opt-in to the stable conventions.
 _OLD_URLS: Final = frozenset({"http.url"})
-# What ends a body before its end. (GeneratorExit does not: the reader had enough, and closes it.)
+# What truncates a body. (GeneratorExit does not: the reader closes a body that it needs no more of.)
 _TRUNCATED: Final = (Exception, CancelledError)
 
 
-class _Call:
-    """One call out, from its first byte to the end of the answer's body, whichever way it ends. Recorded once."""
+class _ClientRequest:
+    """One outgoing request, until its response's body ends in any way. Recorded once."""
 
     def __init__(self, duration: Histogram, endpoint: Endpoint, method: str) -> None:
         self._duration = duration
-        self._open = True
+        self._is_open = True
         self._started = perf_counter()
         self._attributes: dict[str, str | int] = {
             semconv.HTTP_METHOD: method if method in semconv.KNOWN_METHODS else semconv.OTHER_METHOD,
@@ -42,57 +42,57 @@ class _Call:
             semconv.URL_TEMPLATE: endpoint.template,
         }
 
-    def answered(self, status: int) -> None:
+    def set_status(self, status: int) -> None:
         self._attributes[semconv.HTTP_STATUS_CODE] = status
 
-    def failed(self, error: BaseException) -> None:
-        """No answer, or not all of it: what arrived of it doesn't count as one."""
+    def fail(self, error: BaseException) -> None:
+        """Record a request without a complete response; the status of a truncated one is left out."""
         self._attributes.pop(semconv.HTTP_STATUS_CODE, None)
         self._attributes[semconv.ERROR_TYPE] = type(error).__name__
-        self.over()
+        self.end()
 
     @failsafe
-    def over(self) -> None:
-        if self._open:
-            self._open = False
+    def end(self) -> None:
+        if self._is_open:
+            self._is_open = False
             self._duration.record(perf_counter() - self._started, self._attributes)
 
 
 class _MeasuredBody:
-    """An answer's body that tells its call when it has been read, has failed, or was closed."""
+    """A response's body that ends its request when it is read, fails or is closed."""
 
-    def __init__(self, body: Any, call: _Call) -> None:
+    def __init__(self, body: Any, request: _ClientRequest) -> None:
         self._body = body
-        self._call = call
+        self._request = request
 
     def __iter__(self) -> Iterator[bytes]:
         try:
             yield from self._body
         except _TRUNCATED as error:
-            self._call.failed(error)
+            self._request.fail(error)
             raise
-        self._call.over()
+        self._request.end()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
             async for chunk in self._body:
                 yield chunk
         except _TRUNCATED as error:
-            self._call.failed(error)
+            self._request.fail(error)
             raise
-        self._call.over()
+        self._request.end()
 
     def close(self) -> None:
-        self._call.over()
+        self._request.end()
         self._body.close()
 
     async def aclose(self) -> None:
-        self._call.over()
+        self._request.end()
         await self._body.aclose()
 
 
 class HTTPClientInstrumentor(BaseInstrumentor):
-    """Wraps the transports, so that every client of the process is measured, however it was made."""
+    """Wraps the transports, so that every client of the process is measured, however it was created."""
 
     def instrumentation_dependencies(self) -> Collection[str]:
         return ("httpx >= 0.27",)
@@ -101,13 +101,13 @@ class HTTPClientInstrumentor(BaseInstrumentor):
         duration: Histogram = kwargs["duration"]
         directory: ServiceDirectory = kwargs["directory"]
 
-        def begin(request: Any) -> _Call:
-            return _Call(duration, directory.find(str(request.url)), request.method)
+        def start(request: Any) -> _ClientRequest:
+            return _ClientRequest(duration, directory.find(str(request.url)), request.method)
 
         for library in _installed():
-            body = _body_of(library)
-            wrap_function_wrapper(library, "HTTPTransport.handle_request", _measure(begin, body))
-            wrap_function_wrapper(library, "AsyncHTTPTransport.handle_async_request", _measure_async(begin, body))
+            body = _body_class(library)
+            wrap_function_wrapper(library, "HTTPTransport.handle_request", _measure(start, body))
+            wrap_function_wrapper(library, "AsyncHTTPTransport.handle_async_request", _measure_async(start, body))
 
     def _uninstrument(self, **_kwargs: Any) -> None:
         for library in _installed():
@@ -119,43 +119,43 @@ def _installed() -> list[ModuleType]:
     return [import_module(name) for name in LIBRARIES if find_spec(name)]
 
 
-def _body_of(library: ModuleType) -> type[_MeasuredBody]:
-    """The library looks at the type of a body: it has to be one of its own streams."""
+def _body_class(library: ModuleType) -> type[_MeasuredBody]:
+    """The library checks a body's type: it must be one of its own streams."""
     return type("MeasuredBody", (_MeasuredBody, library.SyncByteStream, library.AsyncByteStream), {})
 
 
-def _measure(begin: Callable[[Any], _Call], body: type[_MeasuredBody]) -> Callable[..., Any]:
+def _measure(start: Callable[[Any], _ClientRequest], body: type[_MeasuredBody]) -> Callable[..., Any]:
     def handle_request(wrapped: Any, _transport: Any, args: Any, kwargs: Any) -> Any:
-        call = begin(args[0] if args else kwargs["request"])
+        request = start(args[0] if args else kwargs["request"])
         try:
             response = wrapped(*args, **kwargs)
         except BaseException as error:
-            call.failed(error)
+            request.fail(error)
             raise
-        call.answered(response.status_code)
-        response.stream = body(response.stream, call)
+        request.set_status(response.status_code)
+        response.stream = body(response.stream, request)
         return response
 
     return handle_request
 
 
-def _measure_async(begin: Callable[[Any], _Call], body: type[_MeasuredBody]) -> Callable[..., Any]:
+def _measure_async(start: Callable[[Any], _ClientRequest], body: type[_MeasuredBody]) -> Callable[..., Any]:
     async def handle_request(wrapped: Any, _transport: Any, args: Any, kwargs: Any) -> Any:
-        call = begin(args[0] if args else kwargs["request"])
+        request = start(args[0] if args else kwargs["request"])
         try:
             response = await wrapped(*args, **kwargs)
         except BaseException as error:
-            call.failed(error)
+            request.fail(error)
             raise
-        call.answered(response.status_code)
-        response.stream = body(response.stream, call)
+        request.set_status(response.status_code)
+        response.stream = body(response.stream, request)
         return response
 
     return handle_request
 
 
 class ClientSpans:
-    """Hooks for the published instrumentation: a span names the service and the endpoint, never the URL that was called."""
+    """Hooks for the published instrumentation: a span names the service and the endpoint, never the requested URL."""
 
     def __init__(self, directory: ServiceDirectory) -> None:
         self._directory = directory

@@ -1,4 +1,4 @@
-"""Wiring: every instrumentation switched on with the same providers, and off again."""
+"""Switches the instrumentation of all libraries on, with the same providers, and off again."""
 
 import os
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from telemetry.instrumentation.httpx import ClientSpans, HTTPClientInstrumentor
 from telemetry.instrumentation.sqlalchemy import QueryDurationInstrumentor
 from telemetry.instruments import Instruments
 
-_STABLE: Final = "OTEL_SEMCONV_STABILITY_OPT_IN"
+_STABILITY_OPT_IN: Final = "OTEL_SEMCONV_STABILITY_OPT_IN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +28,19 @@ class Providers:
 def instrument_libraries(
     providers: Providers, instruments: Instruments, directory: ServiceDirectory, engine: Engine | None
 ) -> None:
-    """SQLAlchemy (spans, connections, query durations), httpx and httpx2 (spans, call durations)."""
-    # Read once, when the first package of a process is switched on: without it they all speak the old names.
-    if not os.environ.get(_STABLE):
-        os.environ[_STABLE] = "http,database"
-    for instrument in _switches(providers, instruments, directory, engine):
+    """Instrument SQLAlchemy (spans, connections, query durations), httpx and httpx2 (spans, request durations)."""
+    # Read once, when the first package of a process is instrumented; without it all of them use the old names.
+    if not os.environ.get(_STABILITY_OPT_IN):
+        os.environ[_STABILITY_OPT_IN] = "http,database"
+    for instrument in _steps(providers, instruments, directory, engine):
         instrument()
 
 
-def _switches(
+def _steps(
     providers: Providers, instruments: Instruments, directory: ServiceDirectory, engine: Engine | None
 ) -> list[Callable[[], Any]]:
     spans = ClientSpans(directory)
-    # Their durations leave out every call that failed; HTTPClientInstrumentor's are the ones that count.
+    # The package's durations leave out failed requests, so HTTPClientInstrumentor records them instead.
     client: dict[str, Any] = {
         "tracer_provider": providers.tracer_provider,
         "meter_provider": NoOpMeterProvider(),
@@ -59,6 +59,7 @@ def _switches(
 
 
 def uninstrument_libraries() -> None:
+    """Undo `instrument_libraries`. Idempotent."""
     for instrumentor in (
         HTTPClientInstrumentor(),
         HTTPX2ClientInstrumentor(),

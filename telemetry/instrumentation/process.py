@@ -1,4 +1,4 @@
-"""What the process and its machine say of themselves when somebody asks: observed at the scrape, free between scrapes."""
+"""Observable metrics of the process, the application and its machine: read at each collection, free in between."""
 
 import gc
 import time
@@ -15,7 +15,7 @@ Observe = Callable[[CallbackOptions], Iterable[Observation]]
 
 
 class ResourceReader(Protocol):
-    """Shares of disk and memory that are used, 0 to 1: what `/healthz` sees of them."""
+    """The used shares of disk and memory, 0 to 1, as the health checks see them."""
 
     def filesystems(self) -> Mapping[str, float]: ...
     def memory(self) -> float: ...
@@ -23,17 +23,22 @@ class ResourceReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Application:
+    """The attributes of `app.info`."""
+
     version: str
     environment: str
 
 
 def observe_application(meter: Meter, application: Application, clock: Callable[[], float] = time.monotonic) -> None:
     started = clock()
-    about = {semconv.VERSION: application.version, semconv.ENVIRONMENT: application.environment}
+    attributes = {semconv.VERSION: application.version, semconv.ENVIRONMENT: application.environment}
     meter.create_observable_gauge(
-        semconv.APP_UPTIME, [_one(lambda: clock() - started)], "s", "Seconds since the process began to serve."
+        semconv.APP_UPTIME,
+        [_observe_value(lambda: clock() - started)],
+        "s",
+        "Seconds since the process began to serve.",
     )
-    meter.create_observable_gauge(semconv.APP_INFO, [_one(lambda: 1, about)], "", "What runs: always 1.")
+    meter.create_observable_gauge(semconv.APP_INFO, [_observe_value(lambda: 1, attributes)], "", "What runs: always 1.")
 
 
 def observe_resources(meter: Meter, resources: ResourceReader) -> None:
@@ -44,19 +49,19 @@ def observe_resources(meter: Meter, resources: ResourceReader) -> None:
         semconv.FILESYSTEM_UTILIZATION, [filesystems], "1", "Share of a filesystem that is used."
     )
     meter.create_observable_gauge(
-        semconv.MEMORY_UTILIZATION, [_one(resources.memory)], "1", "Share of memory that is used."
+        semconv.MEMORY_UTILIZATION, [_observe_value(resources.memory)], "1", "Share of memory that is used."
     )
 
 
 def observe_process(meter: Meter) -> None:
-    """CPU, memory, threads, descriptors and garbage collections: a dozen series, under a millisecond."""
+    """Observe CPU, memory, threads, file descriptors and garbage collections: a dozen series, under a millisecond."""
     process = psutil.Process()
 
     def cpu() -> float:
         times = process.cpu_times()
         return float(times.user + times.system)
 
-    meter.create_observable_counter(semconv.PROCESS_CPU_TIME, [_one(cpu)], "s", "CPU time of the process.")
+    meter.create_observable_counter(semconv.PROCESS_CPU_TIME, [_observe_value(cpu)], "s", "CPU time of the process.")
     gauges: Mapping[str, tuple[Callable[[], float], str, str]] = {
         semconv.PROCESS_MEMORY_USAGE: (lambda: process.memory_info().rss, "By", "Resident memory."),
         semconv.PROCESS_MEMORY_VIRTUAL: (lambda: process.memory_info().vms, "By", "Virtual memory."),
@@ -65,7 +70,7 @@ def observe_process(meter: Meter) -> None:
         semconv.PROCESS_START_TIME: (process.create_time, "s", "When the process started, as Unix time."),
     }
     for name, (read, unit, description) in gauges.items():
-        meter.create_observable_gauge(name, [_one(read)], unit, description)
+        meter.create_observable_gauge(name, [_observe_value(read)], unit, description)
     meter.create_observable_counter(
         semconv.GC_COLLECTIONS, [_collections], "{collection}", "Garbage collections, by generation."
     )
@@ -78,5 +83,5 @@ def _collections(_options: CallbackOptions) -> Iterable[Observation]:
     ]
 
 
-def _one(read: Callable[[], float], attributes: Mapping[str, str] | None = None) -> Observe:
+def _observe_value(read: Callable[[], float], attributes: Mapping[str, str] | None = None) -> Observe:
     return lambda _options: [Observation(read(), attributes)]

@@ -1,4 +1,4 @@
-"""What the telemetry says of itself: what waits in its queues, and which instruments are at their limit."""
+"""Metrics of the telemetry about itself: the sizes of its queues, and the instruments at their cardinality limit."""
 
 from collections.abc import Iterable
 from typing import Protocol
@@ -16,10 +16,11 @@ class Queue(Protocol):
 
 
 class LimitedInstruments(Protocol):
-    def overflowed(self) -> list[str]: ...
+    def overflowed_instruments(self) -> list[str]: ...
 
 
 def observe_queue(meter: Meter, name: str, queue: Queue) -> None:
+    """Observe the size and the capacity of a queue."""
     attributes = {semconv.QUEUE: name}
 
     def size(_options: CallbackOptions) -> Iterable[Observation]:
@@ -35,7 +36,9 @@ def observe_queue(meter: Meter, name: str, queue: Queue) -> None:
 
 
 def observe_limits(meter: Meter, limits: LimitedInstruments) -> None:
+    """Observe the instruments that have reached their cardinality limit."""
+
     def overflowed(_options: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(1, {semconv.INSTRUMENT: name}) for name in limits.overflowed()]
+        return [Observation(1, {semconv.INSTRUMENT: name}) for name in limits.overflowed_instruments()]
 
     meter.create_observable_gauge(semconv.TELEMETRY_OVERFLOW, [overflowed], "", "Instruments at their limit.")

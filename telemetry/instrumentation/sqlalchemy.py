@@ -1,4 +1,4 @@
-"""Query durations: `db.client.operation.duration` for every SQLAlchemy engine, which the published package does not emit."""
+"""Query durations of every SQLAlchemy engine, `db.client.operation.duration`: the published package does not emit them."""
 
 import re
 from collections.abc import Collection
@@ -24,7 +24,7 @@ _SYSTEMS: Final = {"postgresql": "postgresql", "sqlite": "sqlite"}
 
 @lru_cache(maxsize=1024)
 def operation(statement: str) -> str:
-    """`select`, `insert`, `update`, `delete`, or `other`: by the first word; behind WITH, by the main statement's verb."""
+    """The operation of a statement: `select`, `insert`, `update`, `delete` or `other`; after WITH that of the main statement."""
     text = _COMMENT.sub(" ", statement[:10_000])
     first = _FIRST_WORD.match(text)
     word = first[1].lower() if first else ""
@@ -43,7 +43,7 @@ def _without_parentheses(text: str) -> str:
 
 
 class QueryDurationInstrumentor(BaseInstrumentor):
-    """Listens to all engines of the process, those made before it included."""
+    """Listens to all engines of the process, those that exist already included."""
 
     _duration: Histogram
 

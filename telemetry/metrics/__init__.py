@@ -1,1 +1,1 @@
-"""Metrics: limits on what is recorded, the table of names, and the page that Prometheus reads."""
+"""Metrics: cardinality limits, the mapping to Prometheus names, and the `/metrics` endpoint's content."""

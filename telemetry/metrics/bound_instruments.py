@@ -1,10 +1,10 @@
-"""Bound: where the SDK adds up a label set is found once, and not anew with each measurement.
+"""Bound instruments: the SDK's aggregation of an attribute set is looked up once instead of with each measurement.
 
-The SDK has no bound instruments: it checks, copies, sorts and hashes the attributes of each measurement, which is most of what
-one costs. What is found here are the SDK's own aggregations, so that readers, views and temporality are what they are without
-it. They are found by private names: where those are not as they were, nothing is bound, and each measurement goes the SDK's way.
+The SDK has no bound instruments. It checks, copies, sorts and hashes the attributes of each measurement, which is most of a
+measurement's cost. The aggregations found here are the SDK's own, so readers, views and temporality stay as they are. The
+lookup uses private names of the SDK. If those differ in another version, nothing is bound and each measurement takes the SDK's
+own path.
 """
-# there is no public way; `_Bound.find` answers for it
 
 import math
 from collections.abc import Hashable, Mapping
@@ -19,13 +19,13 @@ from opentelemetry.util.types import Attributes
 
 @dataclass(slots=True)
 class _Measurement:
-    """As much of one as an aggregation looks at that takes no exemplar."""
+    """The part of a measurement that an aggregation reads when it takes no exemplar."""
 
     value: float
 
 
 class _Bound:
-    """The aggregations of one label set: one for each reader and view."""
+    """The aggregations of one attribute set: one for each reader and view."""
 
     __slots__ = ("_aggregations", "_consumer", "_is_enabled", "_may_be_exemplar", "_readers")
 
@@ -34,16 +34,16 @@ class _Bound:
         self._readers = self._consumer._reader_storages
         self._is_enabled = instrument._is_enabled
         self._may_be_exemplar = self._consumer._sdk_config.exemplar_filter.should_sample
-        place = _hash_attributes(attributes)
+        key = _hash_attributes(attributes)
         self._aggregations = [
-            match._attributes_aggregation[place]
+            match._attributes_aggregation[key]
             for reader in self._readers.values()
             for match in reader._instrument_view_instrument_matches[instrument]
         ]
 
     @classmethod
     def find(cls, instrument: Any, attributes: Mapping[str, Any]) -> Self | None:
-        """None when no SDK is behind it, or another version of it, or when a view drops some of the attributes."""
+        """None if the instrument is not of this version of the SDK, or if a view drops some of the attributes."""
         try:
             return cls(instrument, attributes)
         except (AttributeError, KeyError):
@@ -51,10 +51,10 @@ class _Bound:
 
     @property
     def is_current(self) -> bool:
-        """The SDK replaces the readers when one comes or goes."""
+        """False after a reader was added or removed: the SDK then replaces its readers."""
         return self._consumer._reader_storages is self._readers
 
-    def take(self, amount: float, attributes: Attributes, context: Context | None) -> bool:
+    def try_record(self, amount: float, attributes: Attributes, context: Context | None) -> bool:
         if (
             not 0 <= amount < math.inf
             or self._consumer._reader_storages is not self._readers
@@ -69,22 +69,26 @@ class _Bound:
 
 
 class BoundInstruments:
-    """The label sets of one instrument that are bound. Bind a limited number of them: they are kept."""
+    """The bound attribute sets of one instrument. They are kept for good, so the caller limits their number."""
 
     def __init__(self, instrument: Any) -> None:
         self._instrument = instrument
         self._bound: dict[Hashable, _Bound | None] = {}
 
-    def take(self, amount: float, attributes: Attributes, context: Context | None) -> bool:
-        """False for what has to go the SDK's way: what is not bound, what it might refuse, what might be an exemplar."""
+    def try_record(self, amount: float, attributes: Attributes, context: Context | None) -> bool:
+        """Record a measurement if its attributes are bound.
+
+        Returns:
+            False if the SDK must record it: not bound, maybe an exemplar, or a value that the SDK might refuse.
+        """
         try:
             bound = self._bound.get(_key(attributes or {}))
-        except TypeError:  # a list is an attribute's value, too
+        except TypeError:  # an attribute's value may be a list
             return False
-        return bound is not None and bound.take(amount, attributes, context)
+        return bound is not None and bound.try_record(amount, attributes, context)
 
     def bind(self, attributes: Attributes) -> None:
-        """After the SDK has taken a measurement with these attributes, and so has a place for them."""
+        """Bind attributes. Call it after the SDK recorded a measurement with them, so that it has an aggregation."""
         with suppress(TypeError):
             key = _key(attributes or {})
             if key not in self._bound or ((known := self._bound[key]) is not None and not known.is_current):
@@ -92,5 +96,5 @@ class BoundInstruments:
 
 
 def _key(attributes: Mapping[str, Any]) -> Hashable:
-    """To Python 1, 1.0 and True are the same, to the SDK they are not."""
+    """With the types: 1, 1.0 and True are equal in Python, but not to the SDK."""
     return (*attributes.items(), *map(type, attributes.values()))

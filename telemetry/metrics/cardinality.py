@@ -1,7 +1,7 @@
-"""A limit of label sets for each instrument, kept before the SDK, which has none of its own.
+"""The cardinality limit: a maximum number of attribute sets for each instrument, which the Python SDK lacks.
 
-The OpenTelemetry specification asks for 2,000 by default, the last of them being an overflow set: what is over the limit is
-still counted, in one series with `otel.metric.overflow=true`. (Metrics SDK, "Cardinality limits".)
+The OpenTelemetry specification (Metrics SDK, "Cardinality limits") asks for 2,000 by default. The last of them is the overflow
+set: measurements over the limit are counted in one series with `otel.metric.overflow=true`.
 """
 
 import logging
@@ -32,14 +32,14 @@ from telemetry.metrics.change_flag import ChangeFlag
 from telemetry.redaction.policy import redact_attributes
 
 CARDINALITY_LIMIT: Final = 2000
-OVERFLOW: Final[Mapping[str, bool]] = {semconv.OVERFLOW: True}
+OVERFLOW: Final[Mapping[str, bool]] = {semconv.METRIC_OVERFLOW: True}
 Key = frozenset[tuple[str, Any]]
 _NO_ATTRIBUTES: Final[Key] = frozenset()
 _log = logging.getLogger(__name__)
 
 
 class AttributeSets:
-    """The label sets that one instrument was seen with; those over the limit become the overflow set."""
+    """The attribute sets of one instrument so far; further ones become the overflow set."""
 
     __slots__ = ("_limit", "_lock", "_overflowed", "_seen", "instrument")
 
@@ -51,11 +51,16 @@ class AttributeSets:
         self._lock = threading.Lock()
 
     def admit(self, attributes: Attributes) -> Attributes:
+        """Register attributes, redacted if they hold a secret. Returns them, or the overflow set over the limit."""
         key = _key(attributes) if attributes else _NO_ATTRIBUTES
         if key in self._seen:
             return attributes
-        if attributes and len(self._seen) < self._limit and (shown := redact_attributes(attributes)) is not attributes:
-            return self.admit(shown)
+        if (
+            attributes
+            and len(self._seen) < self._limit
+            and (redacted := redact_attributes(attributes)) is not attributes
+        ):
+            return self.admit(redacted)
         return attributes if self._add(key) else OVERFLOW
 
     def _add(self, key: Key) -> bool:
@@ -82,37 +87,39 @@ class AttributeSets:
 def _key(attributes: Mapping[str, Any]) -> Key:
     try:
         return frozenset(attributes.items())
-    except TypeError:  # a list is an attribute's value, too
+    except TypeError:  # an attribute's value may be a list
         return frozenset((name, repr(value)) for name, value in attributes.items())
 
 
 class _Limited:
-    """What the synchronous instruments share: the real instrument, its label sets, and the short way to them."""
+    """Base of the synchronous instruments: limits the attribute sets, and records bound ones directly."""
 
-    def __init__(self, inner: Any, sets: AttributeSets, activity: ChangeFlag) -> None:
+    def __init__(self, inner: Any, sets: AttributeSets, change_flag: ChangeFlag) -> None:
         self._inner = inner
         self._sets = sets
-        self._activity = activity
+        self._change_flag = change_flag
         self._bindings = BoundInstruments(inner)
 
     def add(self, amount: float, attributes: Attributes = None, context: Context | None = None) -> None:
-        self._activity.happened = True
-        if not self._bindings.take(amount, attributes, context):
-            self._take(self._inner.add, amount, attributes, context)
+        self._change_flag.is_set = True
+        if not self._bindings.try_record(amount, attributes, context):
+            self._record(self._inner.add, amount, attributes, context)
 
     def record(self, amount: float, attributes: Attributes = None, context: Context | None = None) -> None:
-        self._activity.happened = True
-        if not self._bindings.take(amount, attributes, context):
-            self._take(self._inner.record, amount, attributes, context)
+        self._change_flag.is_set = True
+        if not self._bindings.try_record(amount, attributes, context):
+            self._record(self._inner.record, amount, attributes, context)
 
     def set(self, amount: float, attributes: Attributes = None, context: Context | None = None) -> None:
-        self._activity.happened = True
-        if not self._bindings.take(amount, attributes, context):
-            self._take(self._inner.set, amount, attributes, context)
+        self._change_flag.is_set = True
+        if not self._bindings.try_record(amount, attributes, context):
+            self._record(self._inner.set, amount, attributes, context)
 
-    def _take(self, take: Callable[..., None], amount: float, attributes: Attributes, context: Context | None) -> None:
+    def _record(
+        self, record: Callable[..., None], amount: float, attributes: Attributes, context: Context | None
+    ) -> None:
         admitted = self._sets.admit(attributes)
-        take(amount, admitted, context)
+        record(amount, admitted, context)
         if admitted is attributes:
             self._bindings.bind(attributes)
 
@@ -134,20 +141,20 @@ class LimitedGauge(_Limited, Gauge):
 
 
 class LimitedMeter(Meter):
-    """A meter whose instruments have a limit; for the rest it is the meter that it wraps."""
+    """A meter whose instruments have a cardinality limit; otherwise the meter that it wraps."""
 
-    def __init__(self, inner: Meter, sets: Callable[[str], AttributeSets], activity: ChangeFlag) -> None:
+    def __init__(self, inner: Meter, sets: Callable[[str], AttributeSets], change_flag: ChangeFlag) -> None:
         super().__init__(inner.name, inner.version, inner.schema_url)
         self._inner = inner
         self._sets = sets
-        self._activity = activity
+        self._change_flag = change_flag
 
     def create_counter(self, name: str, unit: str = "", description: str = "") -> Counter:
-        return LimitedCounter(self._inner.create_counter(name, unit, description), self._sets(name), self._activity)
+        return LimitedCounter(self._inner.create_counter(name, unit, description), self._sets(name), self._change_flag)
 
     def create_up_down_counter(self, name: str, unit: str = "", description: str = "") -> UpDownCounter:
         return LimitedUpDownCounter(
-            self._inner.create_up_down_counter(name, unit, description), self._sets(name), self._activity
+            self._inner.create_up_down_counter(name, unit, description), self._sets(name), self._change_flag
         )
 
     def create_histogram(
@@ -164,10 +171,10 @@ class LimitedMeter(Meter):
             description,
             explicit_bucket_boundaries_advisory=explicit_bucket_boundaries_advisory,
         )
-        return LimitedHistogram(inner, self._sets(name), self._activity)
+        return LimitedHistogram(inner, self._sets(name), self._change_flag)
 
     def create_gauge(self, name: str, unit: str = "", description: str = "") -> Gauge:
-        return LimitedGauge(self._inner.create_gauge(name, unit, description), self._sets(name), self._activity)
+        return LimitedGauge(self._inner.create_gauge(name, unit, description), self._sets(name), self._change_flag)
 
     def create_observable_counter(
         self, name: str, callbacks: Sequence[CallbackT] | None = None, unit: str = "", description: str = ""
@@ -192,17 +199,17 @@ class LimitedMeter(Meter):
 
 
 def _limit_callback(callback: CallbackT, sets: AttributeSets) -> CallbackT:
-    """Limit what a callback observes: a function's and a generator's alike (the API allows both)."""
-    observe = callback if callable(callback) else _primed(callback)
+    """Limit the observations of a callback, which may be a function or a generator."""
+    observe = callback if callable(callback) else _started(callback)
 
     def limited(options: CallbackOptions) -> Iterable[Observation]:
-        for seen in observe(options):
-            yield Observation(seen.value, sets.admit(seen.attributes), seen.context)
+        for observation in observe(options):
+            yield Observation(observation.value, sets.admit(observation.attributes), observation.context)
 
     return limited
 
 
-def _primed(
+def _started(
     generator: Generator[Iterable[Observation], CallbackOptions, None],
 ) -> Callable[[CallbackOptions], Iterable[Observation]]:
     next(generator)
@@ -210,20 +217,20 @@ def _primed(
     def observe(options: CallbackOptions) -> Iterable[Observation]:
         try:
             return generator.send(options)
-        except StopIteration:  # it has nothing more to say
+        except StopIteration:
             return ()
 
     return observe
 
 
 class LimitedMeterProvider(MeterProvider):
-    """Hand this to whatever asks for a meter provider: each of its instruments is limited."""
+    """A meter provider whose instruments all have a cardinality limit. Pass this one on, not the SDK's."""
 
     def __init__(self, inner: MeterProvider, limit: int = CARDINALITY_LIMIT) -> None:
         self._inner = inner
         self._limit = limit
         self._sets: dict[tuple[str, str], AttributeSets] = {}
-        self.activity = ChangeFlag()
+        self.change_flag = ChangeFlag()
 
     def get_meter(
         self,
@@ -233,12 +240,12 @@ class LimitedMeterProvider(MeterProvider):
         attributes: Attributes = None,
     ) -> Meter:
         inner = self._inner.get_meter(name, version, schema_url, attributes)
-        return LimitedMeter(inner, lambda instrument: self._sets_of(name, instrument), self.activity)
+        return LimitedMeter(inner, lambda instrument: self._attribute_sets(name, instrument), self.change_flag)
 
-    def _sets_of(self, meter: str, instrument: str) -> AttributeSets:
-        # The SDK tells instruments apart by their names in small letters.
+    def _attribute_sets(self, meter: str, instrument: str) -> AttributeSets:
+        # Instrument names are case-insensitive in the SDK.
         return self._sets.setdefault((meter, instrument.lower()), AttributeSets(instrument, self._limit))
 
-    def overflowed(self) -> list[str]:
-        """The instruments that have reached their limit."""
+    def overflowed_instruments(self) -> list[str]:
+        """The names of the instruments that have reached their limit."""
         return sorted({sets.instrument for sets in list(self._sets.values()) if sets.overflowed})

@@ -1,12 +1,15 @@
-"""ChangeFlag: whether anything was measured, said by the instruments themselves, at next to no cost."""
+"""A dirty flag: the instruments set it with each measurement, and a reader tests and clears it."""
 
 
 class ChangeFlag:
-    __slots__ = ("happened",)
+    """Instruments set `is_set` directly, since a method call would cost too much there."""
+
+    __slots__ = ("is_set",)
 
     def __init__(self) -> None:
-        self.happened = False
+        self.is_set = False
 
-    def since_last_asked(self) -> bool:
-        happened, self.happened = self.happened, False
-        return happened
+    def test_and_clear(self) -> bool:
+        """Clear the flag. Returns whether it was set."""
+        was_set, self.is_set = self.is_set, False
+        return was_set

@@ -1,4 +1,4 @@
-"""Families: what the SDK collected, by the names of the vocabulary, ready to be summed and written."""
+"""Metric families: the SDK's data translated to Prometheus names by the mapping table, ready to merge and encode."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,109 +25,114 @@ OVERFLOW_LABELS = 'otel_metric_overflow="true"'
 
 @dataclass(slots=True)
 class Family:
-    """One name on the page, and its series by their rendered labels (`method="GET",status="200"`)."""
+    """One metric of `/metrics`; its series are keyed by their rendered labels (`method="GET",status="200"`)."""
 
     name: str
     kind: MetricKind
     help: str
     series: dict[str, Number] = field(default_factory=dict)
-    distributions: dict[str, HistogramValue] = field(default_factory=dict)
-    across: GaugeMode = "sum"
+    histograms: dict[str, HistogramValue] = field(default_factory=dict)
+    gauge_mode: GaugeMode = "sum"
 
-    def take(self, labels: str, point: Point, *, newest: bool) -> None:
-        """Sum a point into its series: points whose labels fall together are one series. A gauge's newest stands."""
+    def add_point(self, labels: str, point: Point, *, replace: bool) -> None:
+        """Add a point to its series, which points with equal labels share.
+
+        Args:
+            replace: replaces the series' value instead of adding to it, as for a gauge.
+        """
         if self.kind == "histogram":
-            self._distribute(labels, point)
+            self._add_histogram(labels, point)
         else:
             value = point.value if isinstance(point, NumberDataPoint) else point.count
-            self.series[labels] = value if newest else self.series.get(labels, 0) + value
+            self.series[labels] = value if replace else self.series.get(labels, 0) + value
 
-    def _distribute(self, labels: str, point: Point) -> None:
+    def _add_histogram(self, labels: str, point: Point) -> None:
         if not isinstance(point, HistogramDataPoint):
             return
-        distribution = HistogramValue.of(point)
-        if known := self.distributions.get(labels):
-            known.add(distribution)
+        histogram = HistogramValue.from_point(point)
+        if known := self.histograms.get(labels):
+            known.merge(histogram)
         else:
-            self.distributions[labels] = distribution
+            self.histograms[labels] = histogram
 
 
 class MappingReader:
-    """Reads the points of one row; a label set is rendered once, and there is a limited number of them."""
+    """Reads the points of one mapping. It keeps the rendered labels of each attribute set, whose number is limited."""
 
-    def __init__(self, row: MetricMapping) -> None:
-        self.row = row
+    def __init__(self, mapping: MetricMapping) -> None:
+        self.mapping = mapping
         self._rendered: dict[frozenset[tuple[str, object]], str | None] = {}
         self._exemplars: dict[str, dict[int, Exemplar]] = {}
 
     def read(self, metric: Metric, family: Family) -> None:
-        newest = isinstance(metric.data, Gauge)
+        replace = isinstance(metric.data, Gauge)
         for point in metric.data.data_points:
             labels = self._labels(point.attributes or {})
             if labels is not None and isinstance(point, NumberDataPoint | HistogramDataPoint):
-                family.take(labels, point, newest=newest)
+                family.add_point(labels, point, replace=replace)
         self._keep_exemplars(family)
 
     def _keep_exemplars(self, family: Family) -> None:
-        """The SDK gives each exemplar once; a bucket's stands until there is another one."""
+        """The SDK reports each exemplar once; a bucket keeps its exemplar until there is a newer one."""
         kept = self._exemplars
-        for labels, distribution in family.distributions.items():
-            if distribution.exemplars or labels in kept:
-                distribution.remember(kept.get(labels, {}).values())
-                kept[labels] = distribution.exemplars
+        for labels, histogram in family.histograms.items():
+            if histogram.exemplars or labels in kept:
+                histogram.add_exemplars(kept.get(labels, {}).values())
+                kept[labels] = histogram.exemplars
 
     def _labels(self, attributes: Attributes) -> str | None:
-        """None: the row does not want this point."""
+        """None if the mapping does not select this point."""
         try:
             return self._rendered[key := frozenset(attributes.items())]
         except KeyError:
-            return self._rendered.setdefault(key, render(self.row, attributes))
-        except TypeError:  # a list is an attribute's value, too
-            return render(self.row, attributes)
+            return self._rendered.setdefault(key, render(self.mapping, attributes))
+        except TypeError:  # an attribute's value may be a list
+            return render(self.mapping, attributes)
 
 
 class Translator:
-    """Turns metrics into families by a table of rows; what has no row, by OpenTelemetry's translation."""
+    """Translates metrics to families by a mapping table; an instrument without a mapping by OpenTelemetry's rules."""
 
-    def __init__(self, rows: Sequence[MetricMapping] = VOCABULARY) -> None:
-        self._rows = rows
-        self._declared: dict[str, list[MappingReader]] = {}
-        self._translated: dict[tuple[str, str, MetricKind | None], list[MappingReader]] = {}
-        for row in rows:
-            self._declared.setdefault(row.source, []).append(MappingReader(row))
+    def __init__(self, mappings: Sequence[MetricMapping] = VOCABULARY) -> None:
+        self._mappings = mappings
+        self._mapped: dict[str, list[MappingReader]] = {}
+        self._unmapped: dict[tuple[str, str, MetricKind | None], list[MappingReader]] = {}
+        for mapping in mappings:
+            self._mapped.setdefault(mapping.source, []).append(MappingReader(mapping))
 
-    def families(self, metrics: Iterable[Metric]) -> list[Family]:
-        """Every declared family is there, also before its first series."""
-        families = {row.name: _family(row) for row in self._rows}
+    def translate(self, metrics: Iterable[Metric]) -> list[Family]:
+        """Translate metrics. Every family of the table is in the result, also before its first series."""
+        families = {mapping.name: _family(mapping) for mapping in self._mappings}
         for metric in metrics:
-            for reader in self._readers_of(metric):
-                row = reader.row
-                family = families.setdefault(row.name, _family(row))
-                if family.kind == row.kind:  # two kinds can't share a name: the first stands
+            for reader in self._readers(metric):
+                mapping = reader.mapping
+                family = families.setdefault(mapping.name, _family(mapping))
+                if family.kind == mapping.kind:  # two kinds cannot share a name: the first one wins
                     reader.read(metric, family)
         return list(families.values())
 
-    def _readers_of(self, metric: Metric) -> list[MappingReader]:
-        if declared := self._declared.get(metric.name):
-            return declared
+    def _readers(self, metric: Metric) -> list[MappingReader]:
+        if mapped := self._mapped.get(metric.name):
+            return mapped
         key = (metric.name, metric.unit or "", _kind(metric))
-        if key not in self._translated:
-            self._translated[key] = [MappingReader(row) for row in _translation(metric)]
-        return self._translated[key]
+        if key not in self._unmapped:
+            self._unmapped[key] = [MappingReader(mapping) for mapping in _default_mapping(metric)]
+        return self._unmapped[key]
 
 
-def _family(row: MetricMapping) -> Family:
-    return Family(row.name, row.kind, row.help, across=row.across)
+def _family(mapping: MetricMapping) -> Family:
+    return Family(mapping.name, mapping.kind, mapping.help, gauge_mode=mapping.gauge_mode)
 
 
-def render(row: MetricMapping, attributes: Attributes) -> str | None:
-    if semconv.OVERFLOW in attributes:
+def render(mapping: MetricMapping, attributes: Attributes) -> str | None:
+    """The labels of a point as text; None if the mapping does not select the point."""
+    if semconv.METRIC_OVERFLOW in attributes:
         return OVERFLOW_LABELS
-    if row.select is not None and not row.select(attributes):
+    if mapping.select is not None and not mapping.select(attributes):
         return None
-    if row.labels is None:
+    if mapping.labels is None:
         return pairs(translated_labels(attributes))
-    return pairs({label.name: label.value(attributes) for label in row.labels})
+    return pairs({label.name: label.value(attributes) for label in mapping.labels})
 
 
 def pairs(labels: Mapping[str, str]) -> str:
@@ -139,15 +144,15 @@ def escape(value: str) -> str:
 
 
 def translated_labels(attributes: Attributes) -> dict[str, str]:
-    """Attributes as OpenTelemetry translates them: names that Prometheus allows, values as JSON where they are no text."""
+    """Labels by OpenTelemetry's rules: names that Prometheus allows; values that are no text, as JSON."""
     return {
         sanitize_attribute(key): value if isinstance(value, str) else dumps(value, default=str)
         for key, value in sorted(attributes.items())
     }
 
 
-def _translation(metric: Metric) -> list[MetricMapping]:
-    """OpenTelemetry's own translation of a metric that the table does not name."""
+def _default_mapping(metric: Metric) -> list[MetricMapping]:
+    """The mapping by OpenTelemetry's rules, of a metric that is not in the table; none for an unsupported kind."""
     kind = _kind(metric)
     if kind is None:
         return []
@@ -158,13 +163,13 @@ def _translation(metric: Metric) -> list[MetricMapping]:
         name = f"{name}_{unit}"
     if kind == "counter":
         name = f"{name}_total"
-    described = metric.description or f"OpenTelemetry instrument {metric.name}."
-    across: GaugeMode = "newest" if isinstance(metric.data, Gauge) else "sum"
-    return [MetricMapping(name, kind, metric.name, described, labels=None, across=across)]
+    description = metric.description or f"OpenTelemetry instrument {metric.name}."
+    gauge_mode: GaugeMode = "newest" if isinstance(metric.data, Gauge) else "sum"
+    return [MetricMapping(name, kind, metric.name, description, labels=None, gauge_mode=gauge_mode)]
 
 
 def _kind(metric: Metric) -> MetricKind | None:
-    """None for what the text format cannot show: an exponential histogram would break the whole page."""
+    """None for what the text format cannot show: an exponential histogram would break the whole scrape."""
     match metric.data:
         case Sum(is_monotonic=True):
             return "counter"

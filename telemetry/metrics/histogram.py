@@ -1,4 +1,4 @@
-"""HistogramValue: a histogram's counts and exemplars, which can be added to those of another process."""
+"""A histogram's value: counts, sum and exemplars, which can be merged with those of another process."""
 
 import math
 from bisect import bisect_left
@@ -13,17 +13,23 @@ Number = int | float
 
 
 class Exemplar(NamedTuple):
-    """One measurement of a sampled trace; `at` is Unix seconds."""
+    """One measurement of a sampled trace; `timestamp` is in Unix seconds."""
 
     trace_id: str
     span_id: str
     value: float
-    at: float
+    timestamp: float
 
 
 @dataclass(slots=True)
 class HistogramValue:
-    """Counts by bucket (not cumulative, one more than the bounds), the sum of what was recorded, an exemplar by bucket."""
+    """The value of one series.
+
+    Attributes:
+        bounds: the buckets' upper bounds, without infinity.
+        counts: by bucket, not cumulative; one more than the bounds.
+        exemplars: the newest one of each bucket, by the bucket's index.
+    """
 
     bounds: tuple[float, ...]
     counts: list[int]
@@ -31,25 +37,26 @@ class HistogramValue:
     exemplars: dict[int, Exemplar] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, point: HistogramDataPoint) -> Self:
-        made = cls(tuple(point.explicit_bounds), list(point.bucket_counts), point.sum)
+    def from_point(cls, point: HistogramDataPoint) -> Self:
+        """The value of one of the SDK's data points."""
+        value = cls(tuple(point.explicit_bounds), list(point.bucket_counts), point.sum)
         if point.exemplars:
-            made.remember(_exemplars(point.exemplars))
-        return made
+            value.add_exemplars(_exemplars(point.exemplars))
+        return value
 
-    def add(self, other: "HistogramValue") -> None:
-        """Where the bounds differ, those that both have remain, and what is counted below them is true."""
+    def merge(self, other: "HistogramValue") -> None:
+        """Add another histogram. Of different bounds only the common ones remain, with correct counts."""
         bounds = self.bounds if self.bounds == other.bounds else tuple(sorted({*self.bounds} & {*other.bounds}))
-        pairs_of_counts = zip(self.counted_by(bounds), other.counted_by(bounds), strict=True)
+        pairs_of_counts = zip(self.rebucketed(bounds), other.rebucketed(bounds), strict=True)
         self.counts = [mine + theirs for mine, theirs in pairs_of_counts]
-        known = [*self.exemplars.values(), *other.exemplars.values()]
+        exemplars = [*self.exemplars.values(), *other.exemplars.values()]
         if self.bounds != bounds:
             self.bounds, self.exemplars = bounds, {}
         self.sum += other.sum
-        self.remember(known)
+        self.add_exemplars(exemplars)
 
-    def counted_by(self, bounds: tuple[float, ...]) -> list[int]:
-        """The counts by fewer bounds."""
+    def rebucketed(self, bounds: tuple[float, ...]) -> list[int]:
+        """The counts for a subset of the bounds."""
         if bounds == self.bounds:
             return self.counts
         counts = [0] * (len(bounds) + 1)
@@ -57,19 +64,19 @@ class HistogramValue:
             counts[bisect_left(bounds, upper)] += count
         return counts
 
-    def remember(self, exemplars: Iterable[Exemplar]) -> None:
-        """The newest of each bucket."""
+    def add_exemplars(self, exemplars: Iterable[Exemplar]) -> None:
+        """Add exemplars; each bucket keeps its newest."""
         for exemplar in exemplars:
             bucket = bisect_left(self.bounds, exemplar.value)
             known = self.exemplars.get(bucket)
-            if known is None or known.at <= exemplar.at:
+            if known is None or known.timestamp <= exemplar.timestamp:
                 self.exemplars[bucket] = exemplar
 
     def copy(self) -> "HistogramValue":
         return HistogramValue(self.bounds, self.counts.copy(), self.sum, self.exemplars.copy())
 
 
-def _exemplars(found: Iterable[Any]) -> list[Exemplar]:
+def _exemplars(sdk_exemplars: Iterable[Any]) -> list[Exemplar]:
     return [
         Exemplar(
             format_trace_id(each.trace_id),
@@ -77,6 +84,6 @@ def _exemplars(found: Iterable[Any]) -> list[Exemplar]:
             each.value,
             each.time_unix_nano / 1_000_000_000,
         )
-        for each in found
+        for each in sdk_exemplars
         if each.trace_id and each.span_id
     ]

@@ -1,4 +1,4 @@
-"""Rows: what a table of names is made of, which says how an instrument and its attributes are called on `/metrics`."""
+"""The types of the mapping table: which name an OpenTelemetry instrument and its attributes have on `/metrics`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,31 +6,44 @@ from typing import Any, Literal
 
 MetricKind = Literal["counter", "gauge", "histogram"]
 GaugeMode = Literal["sum", "max", "min", "newest", "highest", "once", "worker"]
-"""What a gauge is for several workers: of those that live the sum, the largest, the smallest or the latest; the highest that
-any ever said; what one says for all; or a series for each (label `worker`). Counters and histograms are always summed."""
+"""How a gauge's values of several workers are combined; counters and histograms are always summed.
+
+Over the live workers: `sum`, `max`, `min`, `newest` (of the latest snapshot), `once` (of one worker, for all), `worker` (one
+series for each, by the label `worker`). `highest` is the maximum over all workers, dead ones included.
+"""
 Attributes = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class LabelMapping:
-    """A label, the attribute it is made from, and what it says where the attribute is missing."""
+    """One label of a metric.
+
+    Attributes:
+        attribute: the attribute that the value comes from.
+        default: the value if the attribute is missing.
+        compute: computes the value from all attributes, instead of `attribute`.
+    """
 
     name: str
     attribute: str
-    missing: str = ""
-    read: Callable[[Attributes], str] | None = None
+    default: str = ""
+    compute: Callable[[Attributes], str] | None = None
 
     def value(self, attributes: Attributes) -> str:
-        if self.read is not None:
-            return self.read(attributes)
-        return str(attributes.get(self.attribute, self.missing))
+        if self.compute is not None:
+            return self.compute(attributes)
+        return str(attributes.get(self.attribute, self.default))
 
 
 @dataclass(frozen=True, slots=True)
 class MetricMapping:
-    """One family of `/metrics`. A counter made from a histogram is the histogram's count.
+    """One metric family of `/metrics`. A counter with a histogram as its source is the histogram's count.
 
-    `labels=None` takes every attribute as it is; `select` leaves out the points that it refuses; `across` is for gauges.
+    Attributes:
+        source: the name of the OpenTelemetry instrument.
+        labels: None takes every attribute, with its name translated.
+        select: takes only the points for whose attributes it returns True.
+        gauge_mode: for gauges only.
     """
 
     name: str
@@ -39,4 +52,4 @@ class MetricMapping:
     help: str
     labels: tuple[LabelMapping, ...] | None = ()
     select: Callable[[Attributes], bool] | None = None
-    across: GaugeMode = "sum"
+    gauge_mode: GaugeMode = "sum"

@@ -1,4 +1,4 @@
-"""The page that Prometheus reads, made from what the SDK collects at that moment."""
+"""The metric reader behind `/metrics`: collects from the SDK when it is scraped, and renders the exposition."""
 
 import asyncio
 import threading
@@ -17,10 +17,10 @@ from telemetry.metrics.switch_interval import short_switch_interval
 
 
 class MetricsPage(PrometheusMetricReader):
-    """A Prometheus reader whose page speaks the service's vocabulary, or OpenTelemetry's plain translation.
+    """A Prometheus reader that renders the service's metric names, or OpenTelemetry's own translation.
 
-    It has a registry of its own: readers that share one export every series twice. A page is made by whoever asks for it,
-    in their thread; callbacks of observable instruments run there too, so on an event loop ask for `render_aside`.
+    It has a registry of its own: readers that share one export every series twice. The rendering, with the callbacks of
+    observable instruments, runs in the caller's thread; on an event loop use `render_in_thread`.
     """
 
     def __init__(
@@ -29,30 +29,37 @@ class MetricsPage(PrometheusMetricReader):
         super().__init__(scope_info_enabled=False, registry=CollectorRegistry())
         self._translator = Translator(()) if vocabulary == "otel" else translator or Translator()
         self._collected: MetricsData | None = None
-        self._one_at_a_time = threading.Lock()
+        self._collect_lock = threading.Lock()
         self._thread = ThreadPoolExecutor(1, "metrics-page")
-        self.whole: Callable[[], list[Family]] = self.own
-        """What the page shows: this process, unless it is one of several workers."""
+        self.collect_families: Callable[[], list[Family]] = self.collect_own
+        """Where the families come from: this process, or all workers of which it is one."""
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
-        """The page, and its content type."""
-        kind = exposition.content_type(accept)
-        with short_switch_interval():
-            return exposition.write(self.whole(), kind), kind
+        """Collect and render.
 
-    async def render_aside(self, accept: str = "") -> tuple[bytes, str]:
-        """The same, in the page's own thread, for whoever is on an event loop."""
+        Args:
+            accept: the request's `Accept` header.
+
+        Returns:
+            The exposition and its content type.
+        """
+        content_type = exposition.negotiate_content_type(accept)
+        with short_switch_interval():
+            return exposition.encode(self.collect_families(), content_type), content_type
+
+    async def render_in_thread(self, accept: str = "") -> tuple[bytes, str]:
+        """`render` in the reader's own thread, for callers on an event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self.render, accept)
 
-    def own(self) -> list[Family]:
-        """What this process has measured."""
-        with self._one_at_a_time:
+    def collect_own(self) -> list[Family]:
+        """Collect the families of this process."""
+        with self._collect_lock:
             self._collected = None
             self.collect()
             data, self._collected = self._collected, None
             if data is None:
-                return self._translator.families(())
-            families = self._translator.families(_metrics(data))
+                return self._translator.translate(())
+            families = self._translator.translate(_metrics(data))
             return [_target_info(data.resource_metrics[0].resource), *families]
 
     def _receive_metrics(
@@ -61,11 +68,11 @@ class MetricsPage(PrometheusMetricReader):
         timeout_millis: float = 10_000,  # noqa: ARG002  # the SDK's signature
         **_kwargs: Any,
     ) -> None:
-        """The reader's documented seam: where the SDK hands over what it collected."""
+        """The documented seam of a reader: the SDK passes what it collected."""
         self._collected = metrics_data
 
     def force_flush(self, timeout_millis: float = 10_000) -> bool:  # noqa: ARG002  # the SDK's signature
-        """A page is made when it is asked for. (What is collected in between, the exporter shows a second time.)"""
+        """Do nothing: metrics are collected when scraped. (The exporter would show a collection in between twice.)"""
         return True
 
 
@@ -76,6 +83,5 @@ def _metrics(data: MetricsData) -> list[Metric]:
 
 
 def _target_info(resource: Resource) -> Family:
-    return Family(
-        "target_info", "gauge", "Target metadata.", {pairs(translated_labels(resource.attributes)): 1}, across="once"
-    )
+    labels = pairs(translated_labels(resource.attributes))
+    return Family("target_info", "gauge", "Target metadata.", {labels: 1}, gauge_mode="once")

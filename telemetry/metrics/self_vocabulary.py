@@ -1,4 +1,4 @@
-"""Own rows: how the telemetry's metrics of itself are called on `/metrics`: its queues, spools and drops."""
+"""The mapping table of the telemetry's metrics about itself: its queues, spools, drops and alerts."""
 
 from typing import Final
 
@@ -11,16 +11,16 @@ _SDK_REASON = LabelMapping("reason", semconv.ERROR_TYPE)
 _DROPPED: Final = "Telemetry that was dropped, by queue and reason."
 
 
-def _failed(attributes: Attributes) -> bool:
+def _is_failed(attributes: Attributes) -> bool:
     return semconv.ERROR_TYPE in attributes
 
 
-def _sent(attributes: Attributes) -> bool:
+def _is_sent(attributes: Attributes) -> bool:
     return semconv.ERROR_TYPE not in attributes
 
 
 def _sdk_mappings(queue: str, signal: str) -> tuple[MetricMapping, ...]:
-    """The SDK's metrics of its own, by our names (`OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED`)."""
+    """The SDK's metrics about itself (`OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED`), mapped to our names."""
     labels = (LabelMapping("queue", "", queue),)
     reasons = (*labels, _SDK_REASON)
     processor = f"otel.sdk.processor.{signal}"
@@ -32,10 +32,10 @@ def _sdk_mappings(queue: str, signal: str) -> tuple[MetricMapping, ...]:
         MetricMapping(
             "telemetry_queue_capacity", "gauge", f"{processor}.queue.capacity", "Items that a queue can hold.", labels
         ),
-        MetricMapping("telemetry_dropped_total", "counter", f"{processor}.processed", _DROPPED, reasons, _failed),
-        MetricMapping("telemetry_dropped_total", "counter", exported, _DROPPED, reasons, _failed),
+        MetricMapping("telemetry_dropped_total", "counter", f"{processor}.processed", _DROPPED, reasons, _is_failed),
+        MetricMapping("telemetry_dropped_total", "counter", exported, _DROPPED, reasons, _is_failed),
         MetricMapping(
-            "telemetry_exported_total", "counter", exported, "Items that the OTLP endpoint accepted.", labels, _sent
+            "telemetry_exported_total", "counter", exported, "Items that the OTLP endpoint accepted.", labels, _is_sent
         ),
     )
 
@@ -62,7 +62,7 @@ SELF_VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         semconv.TELEMETRY_OVERFLOW,
         "1 for each instrument that has reached its limit of label sets.",
         (LabelMapping("instrument", semconv.INSTRUMENT),),
-        across="max",
+        gauge_mode="max",
     ),
     MetricMapping(
         "telemetry_queue_oldest_age_seconds",
@@ -70,7 +70,7 @@ SELF_VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         semconv.TELEMETRY_QUEUE_AGE,
         "For how long the oldest item has waited.",
         (_QUEUE,),
-        across="max",
+        gauge_mode="max",
     ),
     MetricMapping(
         "telemetry_spool_bytes", "gauge", semconv.SPOOL_SIZE, "Bytes that a spool takes on the disk.", (_QUEUE,)
@@ -92,17 +92,17 @@ SELF_VOCABULARY: Final[tuple[MetricMapping, ...]] = (
     MetricMapping(
         "alerts",
         "gauge",
-        semconv.ALERTS,
+        semconv.ALERT_INCIDENTS,
         "Alerts that are not over, by state.",
         (LabelMapping("state", semconv.STATE),),
-        across="newest",
+        gauge_mode="newest",
     ),
     MetricMapping(
         "alerts_oldest_waiting_seconds",
         "gauge",
-        semconv.ALERT_AGE,
+        semconv.ALERT_OLDEST_PENDING_AGE,
         "For how long the oldest alert that is not told waits.",
-        across="newest",
+        gauge_mode="newest",
     ),
     MetricMapping(
         "alert_channel_up",
@@ -110,7 +110,7 @@ SELF_VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         semconv.ALERT_CHANNEL_UP,
         "Whether a channel takes messages: 0 when it refuses them for good.",
         (LabelMapping("channel", semconv.CHANNEL),),
-        across="newest",
+        gauge_mode="newest",
     ),
     MetricMapping(
         "alert_delay_seconds",
@@ -122,7 +122,7 @@ SELF_VOCABULARY: Final[tuple[MetricMapping, ...]] = (
     MetricMapping(
         "alert_messages_total",
         "counter",
-        semconv.ALERT_SENDS,
+        semconv.ALERT_NOTIFICATIONS,
         "Messages about alerts, by channel and what became of them.",
         (LabelMapping("channel", semconv.CHANNEL), LabelMapping("result", semconv.RESULT)),
     ),

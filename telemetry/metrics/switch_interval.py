@@ -1,7 +1,7 @@
-"""Nimble: long work in a thread, during which the other threads of the process get their turns soon.
+"""Shortens the interpreter's switch interval during long work in a thread, so that other threads run soon.
 
-A thread that wants to go on waits until the one that runs gives way, which by default is 5 ms later, each time anew: a request
-that reads, computes and writes while a page is made would take several of them longer.
+A thread waits up to the switch interval, 5 ms by default, each time it needs the GIL. A request that reads, computes and
+writes during a scrape would wait several times.
 """
 
 import sys
@@ -17,6 +17,7 @@ _original: list[float] = []
 
 @contextmanager
 def short_switch_interval() -> Generator[None]:
+    """Shorten the process's switch interval; the last of several concurrent users restores it."""
     with _lock:
         _original.append(sys.getswitchinterval())
         _set_interval(min(_SWITCH_SECONDS, _original[0]))
@@ -24,12 +25,12 @@ def short_switch_interval() -> Generator[None]:
         yield
     finally:
         with _lock:
-            usual = _original[0]
+            original = _original[0]
             _original.pop()
             if not _original:
-                _set_interval(usual)
+                _set_interval(original)
 
 
 def _set_interval(seconds: float) -> None:
-    """To the nearest microsecond: the system cuts, so that a turn which is put back would be shorter each time."""
+    """Set it to the nearest microsecond: the system rounds down, so a restored interval would shrink each time."""
     sys.setswitchinterval(seconds + 5e-7)

@@ -1,4 +1,4 @@
-"""The buckets of each histogram, in seconds."""
+"""The SDK's views: the bucket bounds of each histogram, in seconds."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -10,9 +10,9 @@ from telemetry import semconv
 BUCKETS: Final[Mapping[str, tuple[float, ...]]] = {
     semconv.HTTP_SERVER_DURATION: (0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0),
     semconv.HTTP_CLIENT_DURATION: (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
-    # The advice of OpenTelemetry's conventions for database clients.
+    # As OpenTelemetry's semantic conventions for database clients advise.
     semconv.DB_OPERATION_DURATION: (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0),
-    # A job takes anything from a blink to an hour.
+    # Jobs take from milliseconds to an hour.
     semconv.JOB_DURATION: (0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0),
     semconv.ALERT_DELAY: (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0),
 }

@@ -1,7 +1,7 @@
-"""The table of names: how OpenTelemetry's instruments and attributes are called on `/metrics`.
+"""The mapping table: the names of OpenTelemetry's instruments and attributes on `/metrics`.
 
-Applied where the page is read; nothing is measured twice. An instrument that has no row here is shown by OpenTelemetry's own
-translation (name, unit and `_total` as the specification says), so a new metric needs no row to be seen.
+It is applied when metrics are read, so nothing is measured twice. An instrument without a mapping gets the name of
+OpenTelemetry's specification (name, unit and `_total`), so a new metric is visible without a mapping.
 """
 
 from typing import Final
@@ -11,8 +11,8 @@ from telemetry.metrics.mapping import Attributes, LabelMapping, MetricMapping
 from telemetry.metrics.self_vocabulary import SELF_VOCABULARY
 
 
-def status_of_call(attributes: Attributes) -> str:
-    """A status code, or `timeout`, or `error` for a call that got no answer at all."""
+def client_status(attributes: Attributes) -> str:
+    """The status label of an outgoing request: the status code; `timeout` or `error` if there was no response."""
     if (code := attributes.get(semconv.HTTP_STATUS_CODE)) is not None:
         return str(code)
     return "timeout" if "timeout" in str(attributes.get(semconv.ERROR_TYPE, "")).lower() else "error"
@@ -77,7 +77,7 @@ VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         semconv.JOB_LAST_SUCCESS,
         "When a job last succeeded, as Unix time.",
         (_JOB,),
-        across="highest",
+        gauge_mode="highest",
     ),
     MetricMapping(
         "scheduler_job_last_failure_timestamp_seconds",
@@ -85,7 +85,7 @@ VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         semconv.JOB_LAST_FAILURE,
         "When a job last failed, as Unix time.",
         (_JOB,),
-        across="highest",
+        gauge_mode="highest",
     ),
     MetricMapping(
         "db_connections_active",
@@ -99,7 +99,7 @@ VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         "histogram",
         semconv.DB_OPERATION_DURATION,
         "Duration of database queries, by kind.",
-        (LabelMapping("query_type", semconv.DB_OPERATION, read=_query_type),),
+        (LabelMapping("query_type", semconv.DB_OPERATION, compute=_query_type),),
     ),
     MetricMapping(
         "external_api_requests_total",
@@ -109,7 +109,7 @@ VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         (
             _SERVICE,
             LabelMapping("endpoint", semconv.URL_TEMPLATE, semconv.UNMATCHED),
-            LabelMapping("status", semconv.HTTP_STATUS_CODE, read=status_of_call),
+            LabelMapping("status", semconv.HTTP_STATUS_CODE, compute=client_status),
         ),
     ),
     MetricMapping(
@@ -120,7 +120,7 @@ VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         (_SERVICE,),
     ),
     MetricMapping(
-        "app_uptime_seconds", "gauge", semconv.APP_UPTIME, "Seconds since the process began to serve.", across="max"
+        "app_uptime_seconds", "gauge", semconv.APP_UPTIME, "Seconds since the process began to serve.", gauge_mode="max"
     ),
     MetricMapping(
         "app_info",
@@ -128,7 +128,7 @@ VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         semconv.APP_INFO,
         "What runs: always 1.",
         (LabelMapping("version", semconv.VERSION), LabelMapping("environment", semconv.ENVIRONMENT)),
-        across="once",
+        gauge_mode="once",
     ),
     MetricMapping(
         "errors_total",
@@ -143,14 +143,14 @@ VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         semconv.FILESYSTEM_UTILIZATION,
         "Share of a filesystem that is used, 0 to 1.",
         (LabelMapping("path", semconv.FILESYSTEM_PATH),),
-        across="newest",
+        gauge_mode="newest",
     ),
     MetricMapping(
         "system_memory_utilization",
         "gauge",
         semconv.MEMORY_UTILIZATION,
         "Share of memory that is used, 0 to 1.",
-        across="newest",
+        gauge_mode="newest",
     ),
     MetricMapping("process_cpu_seconds_total", "counter", semconv.PROCESS_CPU_TIME, "CPU time of the process."),
     MetricMapping(
@@ -166,7 +166,7 @@ VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         "gauge",
         semconv.PROCESS_START_TIME,
         "When the process started, as Unix time.",
-        across="min",
+        gauge_mode="min",
     ),
     MetricMapping(
         "python_gc_collections_total",

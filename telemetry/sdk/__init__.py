@@ -1,1 +1,1 @@
-"""sdk."""
+"""The OpenTelemetry SDK's parts: resource, sampler, exporters and shutdown."""

@@ -1,4 +1,4 @@
-"""Defaults: variables of the SDK that are set while it reads them, where the user has not, and taken back after that."""
+"""Temporary defaults for environment variables, which are set only while the SDK reads them."""
 
 import os
 from collections.abc import Generator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def default_variables(**defaults: str) -> Generator[None]:
-    """What the user has set stands. Nothing is left behind for the programs that this process starts."""
+    """Set the variables that are unset or blank, and restore them afterwards: child processes inherit nothing."""
     missing = {name: value for name, value in defaults.items() if not os.environ.get(name, "").strip()}
     before = {name: os.environ[name] for name in missing if name in os.environ}
     os.environ.update(missing)

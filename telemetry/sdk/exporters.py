@@ -1,8 +1,8 @@
-"""OTLP: the exporters that the standard `OTEL_*` variables ask for, and none that they don't.
+"""Creates the exporters that the standard `OTEL_*` variables select.
 
-A signal is exported when `OTEL_EXPORTER_OTLP_ENDPOINT` or its own `OTEL_EXPORTER_OTLP_<SIGNAL>_ENDPOINT` is set, or when
-`OTEL_<SIGNAL>_EXPORTER` names `otlp` (or `console`); `none` switches it off. Without a protocol it is `http/protobuf`, as the
-specification asks, but `grpc` for port 4317, which is gRPC's. Everything else is read by the exporters themselves.
+A signal is exported if `OTEL_EXPORTER_OTLP_ENDPOINT` or its own `OTEL_EXPORTER_OTLP_<SIGNAL>_ENDPOINT` is set, or if
+`OTEL_<SIGNAL>_EXPORTER` names `otlp` (or `console`); `none` switches it off. The default protocol is `http/protobuf`, as the
+specification requires, but `grpc` for port 4317, which is gRPC's. The exporters read all other variables themselves.
 """
 
 import os
@@ -34,22 +34,23 @@ EXPORTERS: Final = frozenset({"otlp", "console", "none", "prometheus"})
 _GRPC_PORT: Final = 4317
 
 
-def exporters(signal: Signal, environment: Mapping[str, str] = os.environ) -> list[str]:
-    """The exporters that the environment names for a signal, of `otlp` and `console`.
+def exporter_names(signal: Signal, environment: Mapping[str, str] = os.environ) -> list[str]:
+    """The selected exporters of a signal: `otlp`, `console`, both or none.
 
     Raises:
-        SettingsError: the environment names one that there isn't.
+        SettingsError: `OTEL_<SIGNAL>_EXPORTER` names an unknown exporter.
     """
     variable = f"OTEL_{signal}_EXPORTER"
     if named := environment.get(variable, "").strip():
-        wanted = [name.strip() for name in named.split(",")]
-        if not EXPORTERS.issuperset(wanted):
+        selected = [name.strip() for name in named.split(",")]
+        if not EXPORTERS.issuperset(selected):
             raise SettingsError(f"{variable} is {named!r}, but must be one or more of {', '.join(sorted(EXPORTERS))}.")
-        return [name for name in wanted if name in {"otlp", "console"}]
+        return [name for name in selected if name in {"otlp", "console"}]
     return ["otlp"] if endpoint(signal, environment) else []
 
 
 def endpoint(signal: Signal, environment: Mapping[str, str] = os.environ) -> str:
+    """The configured endpoint; "" if there is none."""
     return _configured(signal, "ENDPOINT", environment)[1]
 
 
@@ -57,20 +58,20 @@ def protocol(signal: Signal, environment: Mapping[str, str] = os.environ) -> str
     """`grpc` or `http/protobuf`.
 
     Raises:
-        SettingsError: the environment names another one, or an endpoint that it cannot reach.
+        SettingsError: the configured protocol is unknown, or does not fit the endpoint.
     """
     variable, named = _configured(signal, "PROTOCOL", environment)
     if named and named not in PROTOCOLS:
         raise SettingsError(f"{variable} is {named!r}, but must be one of {', '.join(PROTOCOLS)}.")
     variable, url = _configured(signal, "ENDPOINT", environment)
-    wanted = named or ("grpc" if _port(variable, url) == _GRPC_PORT else "http/protobuf")
-    if wanted != "grpc" and url and not url.startswith(("http://", "https://")):
+    selected = named or ("grpc" if _port(variable, url) == _GRPC_PORT else "http/protobuf")
+    if selected != "grpc" and url and not url.startswith(("http://", "https://")):
         raise _not_a_url(variable, url)
-    return wanted
+    return selected
 
 
 def _configured(signal: Signal, what: str, environment: Mapping[str, str]) -> tuple[str, str]:
-    """The variable that says it, the signal's own before the shared one, and what it says."""
+    """The name and the value of a variable: the signal's own if it is set, else the shared one."""
     own, shared = f"OTEL_EXPORTER_OTLP_{signal}_{what}", f"OTEL_EXPORTER_OTLP_{what}"
     name = own if environment.get(own, "").strip() else shared
     return name, environment.get(name, "").strip()
@@ -88,41 +89,49 @@ def _not_a_url(variable: str, url: str) -> SettingsError:
 
 
 def _internal_metrics() -> AbstractContextManager[None]:
-    """The SDK counts what its queues hold and drop only when this variable is set as they are made.
+    """Make the SDK count what its queues hold and drop: it does so only if this variable is set when they are created.
 
-    It is taken back, since it would also put two instruments in the path of every span.
+    It is restored afterwards, since it would also add two instruments to the path of every span.
     """
     return default_variables(**{OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED: "true"})
 
 
 def check_configuration() -> None:
-    """Raises:
-    SettingsError: the variables ask for what there is not. Better known before anything is built.
+    """Check the variables before anything is created.
+
+    Raises:
+        SettingsError: a variable names an unknown exporter or protocol, or an invalid endpoint.
     """
     for signal in SIGNALS:
-        if "otlp" in exporters(signal):
+        if "otlp" in exporter_names(signal):
             protocol(signal)
 
 
 def span_processors(meters: MeterProvider) -> list[SpanProcessor]:
+    """Processors with the selected span exporters. Raises SettingsError if an exporter refuses its variables."""
+
     def otlp() -> SpanProcessor:
-        exporter = _exporter("TRACES", "trace_exporter", "OTLPSpanExporter")
+        exporter = _exporter_class("TRACES", "trace_exporter", "OTLPSpanExporter")
         return BatchSpanProcessor(RedactingSpanExporter(exporter(meter_provider=meters)), meter_provider=meters)
 
     return _create("TRACES", otlp, lambda: SimpleSpanProcessor(RedactingSpanExporter(ConsoleSpanExporter())))
 
 
 def log_processors(meters: MeterProvider) -> list[LogRecordProcessor]:
+    """Processors with the selected log exporters. Raises SettingsError if an exporter refuses its variables."""
+
     def otlp() -> LogRecordProcessor:
-        exporter = _exporter("LOGS", "_log_exporter", "OTLPLogExporter")
+        exporter = _exporter_class("LOGS", "_log_exporter", "OTLPLogExporter")
         return BatchLogRecordProcessor(RedactingLogExporter(exporter(meter_provider=meters)), meter_provider=meters)
 
     return _create("LOGS", otlp, lambda: SimpleLogRecordProcessor(RedactingLogExporter(ConsoleLogRecordExporter())))
 
 
 def metric_readers() -> list[MetricReader]:
+    """Readers with the selected metric exporters. Raises SettingsError if an exporter refuses its variables."""
+
     def otlp() -> MetricReader:
-        return PeriodicExportingMetricReader(_exporter("METRICS", "metric_exporter", "OTLPMetricExporter")())
+        return PeriodicExportingMetricReader(_exporter_class("METRICS", "metric_exporter", "OTLPMetricExporter")())
 
     return _create("METRICS", otlp, lambda: PeriodicExportingMetricReader(ConsoleMetricExporter()))
 
@@ -131,15 +140,15 @@ def _create(signal: Signal, otlp: Callable[[], Any], console: Callable[[], Any])
     make = {"otlp": otlp, "console": console}
     try:
         with _internal_metrics():
-            return [make[name]() for name in exporters(signal)]
+            return [make[name]() for name in exporter_names(signal)]
     except SettingsError:
         raise
-    except Exception as error:  # what the SDK raises for a wrong variable has no type of its own
+    except Exception as error:  # the SDK has no exception type for an invalid variable
         raise SettingsError(f"The exporter of {signal.lower()} does not take its OTEL_* variables: {error}") from error
 
 
-def _exporter(signal: Signal, module: str, name: str) -> Any:
-    """Imported when it is asked for: gRPC alone takes a fifth of a second."""
+def _exporter_class(signal: Signal, module: str, name: str) -> Any:
+    """Import an exporter class when it is needed: gRPC alone takes 0.2 s."""
     transport = "grpc" if protocol(signal) == "grpc" else "http"
     path = f"opentelemetry.exporter.otlp.proto.{transport}.{module}"
     return getattr(__import__(path, fromlist=[name]), name)

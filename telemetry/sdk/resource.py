@@ -1,4 +1,4 @@
-"""The resource: which service, which version, where, and which of its instances, said by every signal alike."""
+"""The OpenTelemetry resource: service, version, environment and instance, the same for every signal."""
 
 import logging
 import os
@@ -13,18 +13,18 @@ _log = logging.getLogger(__name__)
 
 
 def build_resource(name: str, version: str, environment: str, instance_id: str) -> Resource:
-    """What `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` say comes first; the rest is filled in."""
-    ours = {
+    """Build the resource. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` take precedence over the arguments."""
+    defaults = {
         SERVICE_NAME: name,
         SERVICE_VERSION: version,
         DEPLOYMENT_ENVIRONMENT_NAME: environment,
         SERVICE_INSTANCE_ID: instance_id,
     }
-    said = _environment_attributes(os.environ)
-    return Resource.create({key: value for key, value in ours.items() if key not in said})
+    configured = _environment_attributes(os.environ)
+    return Resource.create({key: value for key, value in defaults.items() if key not in configured})
 
 
 def _environment_attributes(environment: Mapping[str, str]) -> set[str]:
     pairs = environment.get(OTEL_RESOURCE_ATTRIBUTES, "").split(",")
-    said = {pair.split("=", 1)[0].strip() for pair in pairs if "=" in pair}
-    return said | ({SERVICE_NAME} if environment.get(OTEL_SERVICE_NAME) else set())
+    names = {pair.split("=", 1)[0].strip() for pair in pairs if "=" in pair}
+    return names | ({SERVICE_NAME} if environment.get(OTEL_SERVICE_NAME) else set())

@@ -1,4 +1,4 @@
-"""Sampling: a job's span is recorded whatever the sampler says of traces."""
+"""The sampler: it keeps the spans of jobs that the configured sampler would drop."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,27 +12,26 @@ from telemetry import semconv
 from telemetry.sdk.trace_suppression import is_suppressed
 
 
-def _is_in_none(_span: SpanContext) -> bool:
+def _is_never_in_run(_span: SpanContext) -> bool:
     return False
 
 
 class JobSampler(Sampler):
-    """One request in ten is traced, and every job run.
+    """Wraps the configured sampler, so that every job run reaches the processors.
 
-    A span that is dropped reaches no processor, and its run would be lost. A job's span, known by `job.name` among the
-    attributes that it starts with, is therefore exported, too; only where tracing is switched off (`always_off`) is it
-    merely recorded (`RECORD_ONLY` reaches the processors and no exporter). So are the spans in a run that would be
-    dropped: its row says what took the time. The telemetry's own errands are not traced.
+    A dropped span reaches no processor, and its run would be lost. A job's span starts with the attribute `job.name`, and is
+    always sampled; with `always_off` it is only recorded (`RECORD_ONLY` reaches processors and no exporter). Spans within a run
+    that would be dropped are recorded too, for the run's profile. Work in a suppressed context is never traced.
 
-    A run says in its trace state that it is one (`job=run`), and what is in it inherits that: who samples behind us, such as a
-    Collector, can keep the whole run from its first span on, though that of the job itself comes last.
+    The trace state of a run has the entry `job=run`, and the spans within the run inherit it. A tail sampler such as the
+    Collector can thus keep a run from its first span on, though the job's own span arrives last.
     """
 
-    def __init__(self, inner: Sampler, is_in_run: Callable[[SpanContext], bool] = _is_in_none) -> None:
-        """`is_in_run` is asked whether a span is a job's, or in one."""
+    def __init__(self, inner: Sampler, is_in_run: Callable[[SpanContext], bool] = _is_never_in_run) -> None:
+        """`is_in_run` tells whether a span is a job's, or within one."""
         self._inner = inner
         self._is_in_run = is_in_run
-        self._instead = Decision.RECORD_ONLY if _is_off(inner) else Decision.RECORD_AND_SAMPLE
+        self._if_dropped = Decision.RECORD_ONLY if _is_off(inner) else Decision.RECORD_AND_SAMPLE
 
     @override
     def should_sample(
@@ -49,8 +48,8 @@ class JobSampler(Sampler):
             return ALWAYS_OFF.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
         result = self._inner.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
         if attributes and semconv.JOB_NAME in attributes:
-            decision = self._instead if result.decision is Decision.DROP else result.decision
-            return SamplingResult(decision, attributes, _of_a_run(result.trace_state))
+            decision = self._if_dropped if result.decision is Decision.DROP else result.decision
+            return SamplingResult(decision, attributes, _with_run_entry(result.trace_state))
         if result.decision is not Decision.DROP:
             return result
         if self._is_in_run(get_current_span(parent_context).get_span_context()):
@@ -61,11 +60,11 @@ class JobSampler(Sampler):
         return f"JobSampler({self._inner.get_description()})"
 
 
-def _of_a_run(state: TraceState | None) -> TraceState:
+def _with_run_entry(state: TraceState | None) -> TraceState:
     return (state or TraceState()).update(*semconv.JOB_RUN_STATE)
 
 
 def _is_off(sampler: Sampler) -> bool:
-    """`always_off`, or a parent-based sampler whose root is."""
+    """Whether a sampler is `always_off`, or is parent-based with `always_off` at the root."""
     root = getattr(sampler, "_root", sampler)
     return isinstance(root, StaticSampler) and root.get_description() == ALWAYS_OFF.get_description()

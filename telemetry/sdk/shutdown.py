@@ -1,4 +1,4 @@
-"""Shut-down: everything at once, within one deadline, since one that hangs must not take the others' time."""
+"""Concurrent shutdown within one deadline: a step that hangs does not take the time of the others."""
 
 import logging
 import threading
@@ -9,7 +9,11 @@ _log = logging.getLogger(__name__)
 
 
 def run_concurrently(steps: Mapping[str, Callable[[], object]], deadline: float) -> list[str]:
-    """Run each step in a thread of its own; whoever is not done in time is left behind, named and returned."""
+    """Run each step in a thread of its own, and wait up to `deadline` seconds for all of them.
+
+    Returns:
+        The names of the steps that were not done in time; their daemon threads go on.
+    """
     threads = {name: threading.Thread(target=_guarded, args=(name, step), daemon=True) for name, step in steps.items()}
     end = time.monotonic() + deadline
     for thread in threads.values():
@@ -25,5 +29,5 @@ def run_concurrently(steps: Mapping[str, Callable[[], object]], deadline: float)
 def _guarded(name: str, step: Callable[[], object]) -> None:
     try:
         step()
-    except Exception:  # noqa: BLE001  # one that fails must not keep the others from being flushed
+    except Exception:  # noqa: BLE001  # a failed step must not keep the others from being flushed
         _log.warning("Flushing %s failed.", name, exc_info=True)

@@ -1,4 +1,4 @@
-"""Untraced: a context for the service's own errands, whose queries would otherwise each be a trace of their own."""
+"""A context that suppresses tracing, for background work whose queries would otherwise each be a trace of their own."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ _SUPPRESSED: Final = create_key("untraced")
 
 
 def suppressed_context() -> Context:
-    """A parent that is not sampled, and a mark for samplers that do not look at parents. What is measured still is."""
+    """A context with an unsampled parent, and a mark for samplers that ignore parents. Metrics are not suppressed."""
     ids = RandomIdGenerator()
     parent = trace.SpanContext(ids.generate_trace_id(), ids.generate_span_id(), is_remote=False)
     return set_value(_SUPPRESSED, True, trace.set_span_in_context(trace.NonRecordingSpan(parent)))

@@ -1,4 +1,4 @@
-"""The contract that users and their tools hold the service to, as data, against the application as it is."""
+"""The contract with users and their tools, as data, against the real application."""
 
 import re
 from pathlib import Path
@@ -81,7 +81,7 @@ FASTAPIS_OWN = {"/redoc", "/docs/oauth2-redirect"}
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory, sqlite_template):
-    """The application on a copy of a migrated database, in which everything has happened once."""
+    """The application on a migrated database, after each kind of event has happened once."""
     home = tmp_path_factory.mktemp("contract")
     (home / "sovani.db").write_bytes(sqlite_template.read_bytes())
     app = create_app(
@@ -116,7 +116,7 @@ def everything_once(app):
 
 @pytest.fixture(scope="module")
 def page(app):
-    """The families of a page by the name under which their `# TYPE` is."""
+    """The families of `/metrics`, by the name of their `# TYPE`."""
     shown = TestClient(app).get("/metrics").text
     types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", shown, re.MULTILINE))
     families = {family.name: family for family in text_string_to_metric_families(shown)}
@@ -144,7 +144,7 @@ def test_the_buckets_of_requests_go_from_ten_milliseconds_to_ten_seconds(page):
     assert (min(bounds), sorted(bounds)[-2:]) == (0.01, [10.0, float("inf")])
 
 
-def test_a_failing_call_a_crash_and_a_query_are_told_by_the_words_of_the_contract(page):
+def test_a_failing_request_a_crash_and_a_query_have_the_labels_of_the_contract(page):
     def labels_of(name):
         return [sample.labels for sample in page[name][1]]
 
@@ -180,7 +180,7 @@ def test_make_has_its_targets_and_the_readme_names_them(target):
     assert re.search(rf"\bmake {target}\b", (ROOT / "README.md").read_text())
 
 
-def test_a_setting_that_is_not_given_is_what_the_contract_says(monkeypatch):
+def test_the_default_of_a_setting_is_the_contracts(monkeypatch):
     for name in ("DATA_DIR", "LOG_DIR"):
         monkeypatch.delenv(name)
 
@@ -212,7 +212,7 @@ def test_env_example_names_the_otel_variables_that_one_begins_with():
 
 
 def test_env_example_shows_the_defaults(monkeypatch, tmp_path):
-    """As it would be read with every `#` taken away: each value is one that its variable may have."""
+    """Read with every `#` removed: each value is valid for its variable."""
     for name in ("DATA_DIR", "LOG_DIR"):
         monkeypatch.delenv(name)
     shown = {name: value for name, value in variables().items() if value and not name.startswith("OTEL_EXPORTER")}
@@ -228,7 +228,7 @@ def test_the_sandbox_is_on_in_env_example_and_off_without_it():
     assert re.search(r"^SANDBOX=true$", (ROOT / ".env.example").read_text(), re.MULTILINE)
 
 
-def test_the_changelog_tells_of_this_version():
+def test_the_changelog_has_this_version():
     assert f"## {__version__} " in (ROOT / "CHANGELOG.md").read_text()
 
 

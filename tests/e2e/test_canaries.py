@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.support.otlp_receiver import sink
+from tests.support.otlp_receiver import otlp_receiver
 from tests.support.processes import Programs, eventually
 from tests.support.refusing_server import echo
 
@@ -171,7 +171,7 @@ def files(directory: Path, besides: str) -> dict[str, str]:
 
 @pytest.fixture
 def world():
-    with echo() as refusing, sink() as collector:
+    with echo() as refusing, otlp_receiver() as collector:
         yield refusing, collector
 
 
@@ -253,7 +253,7 @@ def test_no_secret_leaves_by_any_path(programs: Programs, world, tmp_path):
         **files(programs.home, besides="canaries.py"),
         "messages": "\n".join(refusing.told),
         "OTLP": "\n".join(
-            f"{message} {message.SerializeToString().decode('utf-8', 'replace')}" for _, message in collector._arrived
+            f"{message} {message.SerializeToString().decode('utf-8', 'replace')}" for _, message in collector._received
         ),
     }
     assert hits(left) == []

@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from deploy.generate.catalogue import AROUND
-from tests.support.otlp_receiver import Sink, sink
+from tests.support.otlp_receiver import OtlpReceiver, otlp_receiver
 from tests.support.processes import ROOT, Program, Programs, eventually, free_port
 from tools import go_programs
 
@@ -70,7 +70,7 @@ def otelcol() -> Path:
 class Collector:
     """One that can be killed and started again, with the same ports and the same disk."""
 
-    def __init__(self, programs: Programs, program: Path, store: Sink, **environment: str) -> None:
+    def __init__(self, programs: Programs, program: Path, store: OtlpReceiver, **environment: str) -> None:
         self._programs, self._program = programs, program
         self.port = free_port()
         self.metrics_port = free_port()
@@ -115,8 +115,8 @@ def programs(tmp_path: Path) -> Iterator[Programs]:
 
 
 @pytest.fixture
-def store() -> Iterator[Sink]:
-    with sink() as store:
+def store() -> Iterator[OtlpReceiver]:
+    with otlp_receiver() as store:
         yield store
 
 
@@ -124,7 +124,7 @@ Start = Callable[..., tuple[Collector, Program]]
 
 
 @pytest.fixture
-def start(programs: Programs, otelcol: Path, store: Sink) -> Start:
+def start(programs: Programs, otelcol: Path, store: OtlpReceiver) -> Start:
     """The Collector, and the service with two workers that sends to it."""
 
     def both(**environment: str) -> tuple[Collector, Program]:
@@ -150,7 +150,7 @@ def ask(service: Program, path: str) -> int:
     return httpx.post(f"{service.url}{path}", timeout=30, trust_env=False).status_code
 
 
-def test_a_request_is_one_trace_in_traces_metrics_and_logs(start: Start, store: Sink):
+def test_a_request_is_one_trace_in_traces_metrics_and_logs(start: Start, store: OtlpReceiver):
     _, service = start()
 
     assert ask(service, "/fail/1") == 500
@@ -175,7 +175,7 @@ def test_a_request_is_one_trace_in_traces_metrics_and_logs(start: Start, store: 
     assert len(eventually(same)) == 1
 
 
-def test_what_is_kept_of_traces_is_errors_slow_ones_whole_runs_and_a_share(start: Start, store: Sink):
+def test_what_is_kept_of_traces_is_errors_slow_ones_whole_runs_and_a_share(start: Start, store: OtlpReceiver):
     _, service = start(TRACES_KEEP_PERCENT="0", TRACES_SLOW_MS="2000")
 
     statuses = [ask(service, path) for path in ("/fine/1", "/fine/2", "/fail/1", "/long", "/fine/3")]
@@ -189,7 +189,7 @@ def test_what_is_kept_of_traces_is_errors_slow_ones_whole_runs_and_a_share(start
     assert run.trace_state == "job=run"
 
 
-def test_a_share_of_the_rest_is_kept(start: Start, store: Sink):
+def test_a_share_of_the_rest_is_kept(start: Start, store: OtlpReceiver):
     _, service = start(TRACES_KEEP_PERCENT="50")
 
     for number in range(60):
@@ -203,7 +203,7 @@ def test_a_share_of_the_rest_is_kept(start: Start, store: Sink):
 
 
 def test_with_the_stores_away_for_a_minute_and_the_collector_killed_in_it_nothing_is_missing(
-    start: Start, store: Sink, capsys: pytest.CaptureFixture[str]
+    start: Start, store: OtlpReceiver, capsys: pytest.CaptureFixture[str]
 ):
     collector, service = start()
     numbers, stop, failed = itertools.count(), threading.Event(), []
@@ -219,13 +219,13 @@ def test_with_the_stores_away_for_a_minute_and_the_collector_killed_in_it_nothin
     client.start()
     try:
         time.sleep(3)
-        store.is_away = True
+        store.is_unavailable = True
         began = time.monotonic()
         time.sleep(AWAY / 2)
         collector.kill()
         collector.start()
         time.sleep(max(0.0, began + AWAY - time.monotonic()))
-        store.is_away = False
+        store.is_unavailable = False
         time.sleep(3)
     finally:
         stop.set()
@@ -264,7 +264,7 @@ def test_with_the_stores_away_for_a_minute_and_the_collector_killed_in_it_nothin
         print(f"\n{len(failed)} errors through a minute without stores and a killed Collector; missing: {found}")  # noqa: T201
 
 
-def test_secrets_that_somebody_else_sends_do_not_get_through(programs: Programs, otelcol: Path, store: Sink):
+def test_secrets_that_somebody_else_sends_do_not_get_through(programs: Programs, otelcol: Path, store: OtlpReceiver):
     secrets = [
         "Bearer abcdefgh12345678",
         "1234567890:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1",
@@ -299,7 +299,7 @@ def test_secrets_that_somebody_else_sends_do_not_get_through(programs: Programs,
     assert "opaque-value-of-its-own" not in text
 
 
-def test_what_dashboards_ask_of_the_collector_is_on_its_page(start: Start, store: Sink):
+def test_what_dashboards_ask_of_the_collector_is_on_its_page(start: Start, store: OtlpReceiver):
     collector, service = start()
     ask(service, "/fail/1")
     eventually(lambda: store.paths() == {"/v1/traces", "/v1/metrics", "/v1/logs"})

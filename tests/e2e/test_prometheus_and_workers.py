@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.support.processes import Programs
-from tests.support.worker_consistency import Truth, kill_one
+from tests.support.worker_consistency import ConsistencyCheck, kill_one
 
 SECONDS: Final = float(os.environ.get("TRUTH_SECONDS", "60"))
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(SECONDS + 120)]
@@ -33,9 +33,9 @@ def test_prometheus_sees_no_counter_reset_while_workers_are_killed(programs: Pro
     service = programs.uvicorn("service.main:app", "--workers", "4", SCHEDULER="false", OTEL_TRACES_SAMPLER="always_on")
     service.wait_for("/readyz", within=60)
     server = scrape(service, "--enable-feature=exemplar-storage")
-    truth = Truth(service)
+    check = ConsistencyCheck(service)
 
-    watching = threading.Thread(target=truth.watch, args=(SECONDS, kill_one, 4.0))
+    watching = threading.Thread(target=check.run, args=(SECONDS, kill_one, 4.0))
     watching.start()
     watching.join()
 
@@ -50,8 +50,8 @@ def test_prometheus_sees_no_counter_reset_while_workers_are_killed(programs: Pro
     up = asked(server.url, f'count_over_time(up{{job="sovani"}}{window})')
     traces = exemplars(server.url, 'http_request_duration_seconds_bucket{endpoint="/jobs/stats/{job_name}"}')
     with capsys.disabled():
-        print(f"\n{len(resets)} series, {len(truth.kills)} kills, {sum(resets.values()):g} resets")  # noqa: T201  # to read
-    assert len(truth.kills) >= 5
+        print(f"\n{len(resets)} series, {len(check.kills)} kills, {sum(resets.values()):g} resets")  # noqa: T201  # to read
+    assert len(check.kills) >= 5
     assert len(resets) > 100
     assert {series: number for series, number in resets.items() if number} == {}
     assert traces

@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from tests.support.processes import Programs, eventually
-from tests.support.worker_consistency import Truth, kill_or_hang, workers
+from tests.support.worker_consistency import ConsistencyCheck, kill_or_hang, workers
 
 pytestmark = pytest.mark.e2e
 SECONDS: Final = float(os.environ.get("TRUTH_SECONDS", "30"))
@@ -18,18 +18,18 @@ def test_no_counter_falls_and_in_the_end_the_page_is_what_the_client_got(program
     service = programs.uvicorn("service.main:app", "--workers", str(number), SCHEDULER="false")
     service.wait_for("/readyz", within=60)
     eventually(lambda: number == 1 or len(workers(service)) == number)
-    truth = Truth(service)
+    check = ConsistencyCheck(service)
 
-    truth.watch(SECONDS, kill_or_hang if number > 1 else None, every=2.0)
+    check.run(SECONDS, kill_or_hang if number > 1 else None, interval=2.0)
 
-    page = eventually(truth.page)
-    missing, beyond = truth.missing(page), truth.beyond(page)
+    page = eventually(check.counted)
+    missing, surplus = check.missing(page), check.surplus(page)
     with capsys.disabled():
-        scrapes = sum(scraper.scrapes for scraper in truth.scrapers)
+        scrapes = sum(scraper.scrapes for scraper in check.scrapers)
         print(  # noqa: T201  # figures for whoever runs it
-            f"\n{number} workers: {sum(truth.client.answered.values())} answers, {scrapes} scrapes, {len(truth.kills)} kills, "
-            f"{len(truth.fell)} fell, {missing} missing of {truth.at_risk} at risk, {beyond} counted and not received"
+            f"\n{number} workers: {sum(check.client.answered.values())} answers, {scrapes} scrapes, {len(check.kills)} kills, "
+            f"{len(check.decreased)} fell, {missing} missing of {check.at_risk} at risk, {surplus} counted and not received"
         )
-    assert truth.fell == []
-    assert missing <= truth.at_risk
-    assert beyond <= 2 * len(truth.kills)
+    assert check.decreased == []
+    assert missing <= check.at_risk
+    assert surplus <= 2 * len(check.kills)

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy.engine import Engine
 
-from tests.support.otlp_receiver import sink
+from tests.support.otlp_receiver import otlp_receiver
 from tests.support.processes import ROOT, Programs
 from tests.support.sqlite import rows
 
@@ -71,7 +71,7 @@ def test_another_application_is_counted_recorded_and_flushed_by_one_line(program
     programs.write("library.py", APP)
     database = migrate(programs)
 
-    with sink() as arrived:
+    with otlp_receiver() as arrived:
         library = programs.uvicorn(
             "library:app",
             OTEL_SERVICE_NAME="library",

@@ -10,7 +10,7 @@ from typing import Final
 import psutil
 import pytest
 
-from tests.support.otlp_receiver import Sink, sink
+from tests.support.otlp_receiver import OtlpReceiver, otlp_receiver
 from tests.support.processes import Program, Programs, eventually, free_port
 
 SOON: Final = 15.0
@@ -72,12 +72,12 @@ def listening(how: str) -> Generator[str]:
     if how == "refusing":
         yield f"http://127.0.0.1:{free_port()}"
         return
-    with sink(answers=how != "hanging") as opened:
+    with otlp_receiver(responds=how != "hanging") as opened:
         yield opened.url
 
 
 def test_on_sigterm_a_request_is_answered_and_all_three_signals_arrive(stopped_in_a_request: Stop):
-    with sink() as arrived:
+    with otlp_receiver() as arrived:
         status, took, service = stopped_in_a_request(arrived.url)
 
     request, run = arrived.spans()["GET /slow"], arrived.spans()["job slow_job"]
@@ -143,7 +143,7 @@ def test_two_workers_serve_and_leave_nobody_behind(programs: Programs):
     assert code in {0, -signal.SIGTERM}
 
 
-def answered(arrived: Sink, route: str) -> int:
+def answered(arrived: OtlpReceiver, route: str) -> int:
     points = arrived.metrics()["http.server.request.duration"].histogram.data_points
     return sum(
         point.count

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.processes import Program, Programs, eventually
-from tests.support.worker_consistency import Truth, kill_one, workers
+from tests.support.worker_consistency import ConsistencyCheck, kill_one, workers
 
 HEALTH = ("/health", "200")
 
@@ -40,7 +40,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 def test_a_worker_that_hangs_delays_a_page_by_its_deadline_and_its_numbers_stand_in(service: Program):
     for _ in range(20):
         service.get("/health")
-    before = Truth(service).page()[HEALTH]
+    before = ConsistencyCheck(service).counted()[HEALTH]
     hung = workers(service)[0]
 
     os.kill(hung.pid, signal.SIGSTOP)
@@ -48,7 +48,7 @@ def test_a_worker_that_hangs_delays_a_page_by_its_deadline_and_its_numbers_stand
     try:
         for _ in range(3):  # asked of whoever accepts first; the hung one accepts none
             began = time.monotonic()
-            pages.append((Truth(service).page()[HEALTH], time.monotonic() - began))
+            pages.append((ConsistencyCheck(service).counted()[HEALTH], time.monotonic() - began))
     finally:
         os.kill(hung.pid, signal.SIGCONT)
 
@@ -58,17 +58,17 @@ def test_a_worker_that_hangs_delays_a_page_by_its_deadline_and_its_numbers_stand
 
 @pytest.mark.e2e
 def test_workers_of_which_some_are_killed_show_what_the_client_got_and_no_counter_falls(service: Program):
-    before, truth = Truth(service).page(), Truth(service)
+    before, check = ConsistencyCheck(service).counted(), ConsistencyCheck(service)
 
-    truth.watch(6, kill_one, every=2.0)
+    check.run(6, kill_one, interval=2.0)
 
-    page = {key: number - before.get(key, 0) for key, number in eventually(truth.page).items()}
-    assert truth.fell == []
-    assert len(truth.kills) >= 2
-    assert min(scraper.scrapes for scraper in truth.scrapers) > 3
+    page = {key: number - before.get(key, 0) for key, number in eventually(check.counted).items()}
+    assert check.decreased == []
+    assert len(check.kills) >= 2
+    assert min(scraper.scrapes for scraper in check.scrapers) > 3
     # What is missing is of the last seconds; one that was answered to nobody, since its worker was killed, may be counted.
-    assert truth.missing(page) <= truth.at_risk
-    assert truth.beyond(page) <= len(truth.kills)
+    assert check.missing(page) <= check.at_risk
+    assert check.surplus(page) <= len(check.kills)
 
 
 def test_only_the_owner_may_look_at_what_workers_write(service: Program):
@@ -82,19 +82,19 @@ def test_only_the_owner_may_look_at_what_workers_write(service: Program):
 @pytest.mark.e2e
 def test_workers_that_are_recycled_take_nothing_with_them(programs: Programs):
     service = served(programs, "--limit-max-requests", "120")
-    truth, first = Truth(service, pause=0.01), {worker.pid for worker in workers(service)}
+    check, first = ConsistencyCheck(service, pause=0.01), {worker.pid for worker in workers(service)}
 
     for _ in range(12):  # until one has been recycled, however busy the machine is
-        truth.watch(2, None, every=0.5)
+        check.run(2, None, interval=0.5)
         if first != {worker.pid for worker in workers(service)}:
             break
 
-    page = eventually(truth.page)
-    assert truth.fell == []
+    page = eventually(check.counted)
+    assert check.decreased == []
     assert first != {worker.pid for worker in workers(service)}
-    assert truth.missing(page) == 0
+    assert check.missing(page) == 0
     # A connection that was kept open may end with its worker, after the request was counted and before it was answered.
-    assert truth.beyond(page) <= 20
+    assert check.surplus(page) <= 20
 
 
 @pytest.mark.e2e
@@ -113,7 +113,7 @@ def test_a_service_that_is_started_again_begins_at_zero_and_its_page_is_that_of_
     name = r'^http_server_request_duration_seconds_count\{[^}]*http_route="/health"[^}]*\} (\d+)'
     assert {tuple(re.findall(name, page, re.MULTILINE)) for page in pages} == {("20",)}
     page = page_of_all(again)
-    assert HEALTH not in Truth(again).page()
+    assert HEALTH not in ConsistencyCheck(again).counted()
     assert len(re.findall(r"^target_info\{", page, re.MULTILINE)) == 1
     assert len(re.findall(r"^app_info\{", page, re.MULTILINE)) == 1
     assert len(list((programs.home / "var/workers").iterdir())) == 1

@@ -1,4 +1,4 @@
-"""A sink for OTLP on loopback: keeps what arrives, or answers nobody."""
+"""An OTLP/HTTP receiver on loopback: keeps what it receives, fails, or does not respond."""
 
 import gzip
 import http.server
@@ -20,68 +20,72 @@ SIGNALS: Final[dict[str, type[Message]]] = {
 }
 
 
-class Sink:
-    """What arrived. `answers` is switched off for one that takes a request and says nothing more, and `is_away` on for one that keeps
-    nothing and says so."""
+class OtlpReceiver:
+    """What was received.
 
-    def __init__(self, url: str, *, answers: bool) -> None:
+    Attributes:
+        responds: False for a receiver that accepts requests and never responds.
+        is_unavailable: True for a receiver that responds with 503 and keeps nothing.
+    """
+
+    def __init__(self, url: str, *, responds: bool) -> None:
         self.url = url
-        self.answers, self.is_away = answers, False
-        self.over = threading.Event()
+        self.responds, self.is_unavailable = responds, False
+        self.closed = threading.Event()
         self._lock = threading.Lock()
-        self._arrived: list[tuple[str, Any]] = []
+        self._received: list[tuple[str, Any]] = []
 
     def keep(self, path: str, body: bytes) -> None:
         request = SIGNALS[path]()
         request.ParseFromString(body)
         with self._lock:
-            self._arrived.append((path, request))
+            self._received.append((path, request))
 
     def spans(self) -> dict[str, Any]:
-        """The spans, by name."""
+        """The spans by name."""
         return {span.name: span for span in self.every_span()}
 
     def every_span(self) -> list[Any]:
-        requests = self._of("/v1/traces")
+        requests = self._requests("/v1/traces")
         scopes = [scope for request in requests for each in request.resource_spans for scope in each.scope_spans]
         return [span for scope in scopes for span in scope.spans]
 
     def logs(self) -> dict[str, Any]:
-        """The log records, by what they say."""
-        requests = self._of("/v1/logs")
+        """The log records by body."""
+        requests = self._requests("/v1/logs")
         scopes = [scope for request in requests for each in request.resource_logs for scope in each.scope_logs]
         return {record.body.string_value: record for scope in scopes for record in scope.log_records}
 
     def metrics(self) -> dict[str, Any]:
-        """The newest of each metric, by name."""
+        """The newest of each metric by name."""
         return {metric.name: metric for metric in self.every_metric()}
 
     def every_metric(self) -> list[Any]:
-        requests = self._of("/v1/metrics")
+        requests = self._requests("/v1/metrics")
         scopes = [scope for request in requests for each in request.resource_metrics for scope in each.scope_metrics]
         return [metric for scope in scopes for metric in scope.metrics]
 
     def resources(self) -> list[dict[str, str]]:
-        """Whom the signals speak of; one if all agree."""
+        """The different resources of all signals: one if they agree."""
         found: list[dict[str, str]] = []
         for path, attribute in (
             ("traces", "resource_spans"),
             ("metrics", "resource_metrics"),
             ("logs", "resource_logs"),
         ):
-            for request in self._of(f"/v1/{path}"):
+            for request in self._requests(f"/v1/{path}"):
                 for each in getattr(request, attribute):
-                    if (said := _attributes(each.resource)) not in found:
-                        found.append(said)
+                    if (attributes := _attributes(each.resource)) not in found:
+                        found.append(attributes)
         return found
 
     def paths(self) -> set[str]:
         with self._lock:
-            return {path for path, _ in self._arrived}
+            return {path for path, _ in self._received}
 
-    def _of(self, path: str) -> list[Any]:
+    def _requests(self, path: str) -> list[Any]:
         with self._lock:
-            return [request for arrived, request in self._arrived if arrived == path]
+            return [request for received, request in self._received if received == path]
 
 
 def _attributes(resource: Resource) -> dict[str, str]:
@@ -89,37 +93,37 @@ def _attributes(resource: Resource) -> dict[str, str]:
 
 
 @contextmanager
-def sink(*, answers: bool = True) -> Generator[Sink]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Receiver) as server:
+def otlp_receiver(*, responds: bool = True) -> Generator[OtlpReceiver]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         server.daemon_threads = True
-        server.sink = Sink(f"http://127.0.0.1:{server.server_port}", answers=answers)  # type: ignore[attr-defined]
+        server.receiver = OtlpReceiver(f"http://127.0.0.1:{server.server_port}", responds=responds)  # type: ignore[attr-defined]
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:
-            yield server.sink  # type: ignore[attr-defined]
+            yield server.receiver  # type: ignore[attr-defined]
         finally:
-            server.sink.over.set()  # type: ignore[attr-defined]
+            server.receiver.closed.set()  # type: ignore[attr-defined]
             server.shutdown()
             thread.join(5)
 
 
-class _Receiver(http.server.BaseHTTPRequestHandler):
+class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        sink: Sink = self.server.sink  # type: ignore[attr-defined]
+        receiver: OtlpReceiver = self.server.receiver  # type: ignore[attr-defined]
         body = self.rfile.read(int(self.headers["content-length"]))
-        if not sink.answers:
-            sink.over.wait(60)
+        if not receiver.responds:
+            receiver.closed.wait(60)
             self.close_connection = True
             return
-        if sink.is_away:
+        if receiver.is_unavailable:
             self.send_error(503)
             return
-        sink.keep(self.path, gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body)
+        receiver.keep(self.path, gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body)
         self.send_response(200)
         self.send_header("content-length", "0")
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class calls it so
-        """Nothing: the test says what it saw."""
+        """Log nothing."""

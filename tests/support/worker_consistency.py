@@ -1,4 +1,4 @@
-"""Truth: what a client got from a service of several workers, and what the service's page says of it, whatever is killed."""
+"""Compares what a client received from several workers with what `/metrics` says, while workers are killed or hang."""
 
 import random
 import signal
@@ -18,24 +18,24 @@ from tests.support.processes import Program
 
 PATHS: Final = ("/health", "/jobs/stats/nobody", "/nowhere")
 ENDPOINTS: Final = {"/health": "/health", "/jobs/stats/nobody": "/jobs/stats/{job_name}", "/nowhere": "unmatched"}
-RECENT: Final = 1.2  # a killed worker takes its last second with it, and a little for the machine
+LOSS_WINDOW_SECONDS: Final = 1.2  # a killed worker loses its last second, plus a margin
 Series = tuple[str, tuple[tuple[str, str], ...]]
 
 
 def workers(service: Program) -> list[psutil.Process]:
-    """Those that live; one that was killed is there for a while until its parent has looked after it."""
+    """The live workers, without zombies."""
     return [child for child in psutil.Process(service.process.pid).children() if _is_worker(child)]
 
 
 def _is_worker(child: psutil.Process) -> bool:
     try:
         return "resource_tracker" not in " ".join(child.cmdline()) and child.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:  # it has just gone
+    except psutil.Error:  # it has just ended
         return False
 
 
 def counters(page: str) -> dict[Series, float]:
-    """Every series that may only rise, by its name and labels."""
+    """Every series that must not decrease, by name and labels."""
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(page)
@@ -46,13 +46,13 @@ def counters(page: str) -> dict[Series, float]:
 
 @dataclass
 class Client:
-    """Asks without end, and remembers what it was answered, and when."""
+    """Sends requests until it is stopped, and counts the responses."""
 
     service: Program
     stop: threading.Event
     pause: float = 0.0
     answered: Counter[tuple[str, str]] = field(default_factory=Counter)
-    moments: list[float] = field(default_factory=list)
+    answered_at: list[float] = field(default_factory=list)
 
     def run(self) -> None:
         with httpx.Client(base_url=self.service.url, trust_env=False, timeout=20) as client:
@@ -61,34 +61,34 @@ class Client:
                 number += 1
                 path = PATHS[number % len(PATHS)]
                 try:
-                    answer = client.get(path)
+                    response = client.get(path)
                 except httpx.TransportError:  # its worker was killed in the middle
                     time.sleep(0.01)
                     continue
-                self.answered[ENDPOINTS[path], str(answer.status_code)] += 1
-                self.moments.append(time.monotonic())
+                self.answered[ENDPOINTS[path], str(response.status_code)] += 1
+                self.answered_at.append(time.monotonic())
                 time.sleep(self.pause)
 
 
 @dataclass
 class Scraper:
-    """Looks at the page again and again; `fell` are the series that were lower than anybody had seen them before."""
+    """Scrapes until it is stopped; `decreased` are series that were lower than any scraper had seen them before."""
 
     service: Program
     stop: threading.Event
     seen: dict[Series, float]
     lock: threading.Lock
     scrapes: int = 0
-    longest: float = 0.0
-    fell: list[str] = field(default_factory=list)
+    longest_seconds: float = 0.0
+    decreased: list[str] = field(default_factory=list)
 
     def run(self) -> None:
         while not self.stop.is_set():
-            self.look()
+            self.scrape()
             time.sleep(0.1)
 
-    def look(self) -> None:
-        """What was seen before the page was asked for may not be more than what it says."""
+    def scrape(self) -> None:
+        """Scrape once: no value may be lower than one that was seen before the request."""
         with self.lock:
             before = dict(self.seen)
         began = time.monotonic()
@@ -96,18 +96,20 @@ class Scraper:
             page = self.service.get("/metrics", timeout=20).text
         except httpx.TransportError:
             return
-        self.longest = max(self.longest, time.monotonic() - began)
+        self.longest_seconds = max(self.longest_seconds, time.monotonic() - began)
         self.scrapes += 1
         found = counters(page)
-        self.fell += [f"{key}: {before[key]} -> {found.get(key)}" for key in before if found.get(key, -1) < before[key]]
+        self.decreased += [
+            f"{key}: {before[key]} -> {found.get(key)}" for key in before if found.get(key, -1) < before[key]
+        ]
         with self.lock:
             for key, value in found.items():
                 self.seen[key] = max(value, self.seen.get(key, 0))
 
 
 @dataclass
-class Truth:
-    """One client, two scrapers, and whoever disturbs them."""
+class ConsistencyCheck:
+    """One client and two scrapers, while workers are disturbed."""
 
     service: Program
     pause: float = 0.0
@@ -120,22 +122,24 @@ class Truth:
         self.client = Client(self.service, self.stop, self.pause)
         self.scrapers = [Scraper(self.service, self.stop, seen, lock) for _ in range(2)]
 
-    def watch(self, seconds: float, disturb: Callable[["Truth", random.Random], None] | None, every: float) -> None:
+    def run(
+        self, seconds: float, disturb: Callable[["ConsistencyCheck", random.Random], None] | None, interval: float
+    ) -> None:
         self.stop.clear()
         threads = [threading.Thread(target=each.run) for each in (self.client, *self.scrapers)]
         for thread in threads:
             thread.start()
         chance, end = random.Random(7), time.monotonic() + seconds
         while time.monotonic() < end:
-            time.sleep(every)
+            time.sleep(interval)
             if disturb is not None:
                 disturb(self, chance)
         self.stop.set()
         for thread in threads:
             thread.join(30)
 
-    def page(self) -> dict[tuple[str, str], int]:
-        """What the page says of the client's requests, by endpoint and status."""
+    def counted(self) -> dict[tuple[str, str], int]:
+        """What `/metrics` says of the client's requests, by endpoint and status."""
         found = counters(self.service.get("/metrics", timeout=20).text)
         wanted = set(ENDPOINTS.values())
         return {
@@ -144,36 +148,40 @@ class Truth:
             if name == "http_requests_total" and dict(labels)["endpoint"] in wanted
         }
 
-    def missing(self, page: dict[tuple[str, str], int]) -> int:
-        """How many answers that the client got are not on the page."""
-        return sum(max(0, number - page.get(key, 0)) for key, number in self.client.answered.items())
+    def missing(self, counted: dict[tuple[str, str], int]) -> int:
+        """The number of responses that the client received and `/metrics` does not count."""
+        return sum(max(0, number - counted.get(key, 0)) for key, number in self.client.answered.items())
 
-    def beyond(self, page: dict[tuple[str, str], int]) -> int:
-        """How many are on the page that the client did not get."""
-        return sum(max(0, number - self.client.answered[key]) for key, number in page.items())
+    def surplus(self, counted: dict[tuple[str, str], int]) -> int:
+        """The number of responses that `/metrics` counts and the client did not receive."""
+        return sum(max(0, number - self.client.answered[key]) for key, number in counted.items())
 
     @property
-    def fell(self) -> list[str]:
-        return [each for scraper in self.scrapers for each in scraper.fell]
+    def decreased(self) -> list[str]:
+        return [each for scraper in self.scrapers for each in scraper.decreased]
 
     @property
     def at_risk(self) -> int:
-        """Answers of the seconds before kills: all that may be missing."""
-        return sum(1 for moment in self.client.moments if any(0 <= kill - moment < RECENT for kill in self.kills))
+        """The number of responses shortly before kills: only those may be missing."""
+        return sum(
+            1
+            for answered in self.client.answered_at
+            if any(0 <= kill - answered < LOSS_WINDOW_SECONDS for kill in self.kills)
+        )
 
 
-def kill_one(truth: Truth, chance: random.Random) -> None:
-    found = workers(truth.service)
+def kill_one(check: ConsistencyCheck, chance: random.Random) -> None:
+    found = workers(check.service)
     if len(found) > 1:
         victim = chance.choice(found)
-        truth.kills.append(time.monotonic())
+        check.kills.append(time.monotonic())
         victim.send_signal(signal.SIGKILL)
 
 
-def hang_one(truth: Truth, chance: random.Random) -> None:
-    """Stopped for a second, which is less than what its parent takes for death."""
-    if not (found := workers(truth.service)):
-        return  # all of them are being replaced
+def hang_one(check: ConsistencyCheck, chance: random.Random) -> None:
+    """Stop a worker for a second, less than its parent takes for death."""
+    if not (found := workers(check.service)):
+        return  # all workers are being replaced
     victim = chance.choice(found)
     with suppress(psutil.NoSuchProcess):
         victim.suspend()
@@ -181,5 +189,5 @@ def hang_one(truth: Truth, chance: random.Random) -> None:
         victim.resume()
 
 
-def kill_or_hang(truth: Truth, chance: random.Random) -> None:
-    chance.choice((kill_one, hang_one))(truth, chance)
+def kill_or_hang(check: ConsistencyCheck, chance: random.Random) -> None:
+    chance.choice((kill_one, hang_one))(check, chance)

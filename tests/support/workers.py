@@ -1,4 +1,4 @@
-"""Siblings: workers of one service in one process. Their locks, sockets and files are as real as those of processes."""
+"""Several workers of one service within one process. Their locks, sockets and files are real."""
 
 from itertools import count
 from pathlib import Path
@@ -15,24 +15,24 @@ BOUNDS = (0.1, 1.0)
 
 
 class Worker:
-    """A worker's own numbers, and its place among the others. It dies as a killed process does: its locks are gone."""
+    """A worker with metrics of its own. `kill` leaves what a killed process leaves: files without locks."""
 
     def __init__(self, directory):
         self.requests, self.active, self.changed = 0, 0, False
-        self.workers = MultiprocessCollector(directory, self.collect, self.has_changed)
+        self.collector = MultiprocessCollector(directory, self.collect, self.has_changed)
 
     def start(self):
-        self.workers.start()
+        self.collector.start()
         return self
 
     def collect(self):
         seconds = HistogramValue(BOUNDS, [self.requests, 0, 0], 0.05 * self.requests)
         return [
             Family("requests_total", "counter", "Requests.", {'path="/"': self.requests}),
-            Family("seconds", "histogram", "Seconds.", distributions={"": seconds}),
+            Family("seconds", "histogram", "Seconds.", histograms={"": seconds}),
             Family("active", "gauge", "Active.", {"": self.active}),
-            Family("last_success", "gauge", "Last.", {"": self.requests * 10}, across="highest"),
-            Family("info", "gauge", "Info.", {'version="1"': 1}, across="once"),
+            Family("last_success", "gauge", "Last.", {"": self.requests * 10}, gauge_mode="highest"),
+            Family("info", "gauge", "Info.", {'version="1"': 1}, gauge_mode="once"),
         ]
 
     def has_changed(self):
@@ -43,59 +43,60 @@ class Worker:
         self.requests += requests
         self.changed = True
 
-    def page(self):
-        return {family.name: family for family in self.workers.families()}
+    def scrape(self):
+        """The families of all workers, by name."""
+        return {family.name: family for family in self.collector.collect()}
 
     def total(self):
-        return self.page()["requests_total"].series['path="/"']
+        return self.scrape()["requests_total"].series['path="/"']
 
-    def die(self):
-        self.workers._stop.set()
-        self.workers._answering.stop()
-        if self.workers._thread.is_alive():
-            self.workers._thread.join(5)
-        self.workers._place.leave()
-
-
-def one_that_is_gone(directory, requests):
-    """The snapshot of a worker that was killed."""
-    place = membership.WorkerSlot.take(directory)
-    numbers = [Family("requests_total", "counter", "Requests.", {'path="/"': requests})]
-    place.snapshot.write_bytes(Snapshot(str(place.number), 1.0, numbers).encode())
-    place.leave()
-    return place.id
+    def kill(self):
+        self.collector._stop.set()
+        self.collector._refresh_server.stop()
+        if self.collector._thread.is_alive():
+            self.collector._thread.join(5)
+        self.collector._slot.release()
 
 
-class Disk:
-    """Does something at a moment: just before somebody touches the disk for the nth time, inside `with`."""
+def dead_worker(directory, requests):
+    """The id of a killed worker, which has left its snapshot."""
+    slot = membership.WorkerSlot.acquire(directory)
+    families = [Family("requests_total", "counter", "Requests.", {'path="/"': requests})]
+    slot.snapshot_path.write_bytes(Snapshot(str(slot.number), 1.0, families).encode())
+    slot.release()
+    return slot.id
 
-    def __init__(self, moment, act):
-        self.touched, self._moment, self._act = 0, moment, act
+
+class DiskAccess:
+    """Within `with`, calls `act` just before the nth access to the disk."""
+
+    def __init__(self, nth, act):
+        self.accesses, self._nth, self._act = 0, nth, act
         self._patch = pytest.MonkeyPatch()
 
     def __enter__(self):
         for name in ("glob", "open", "read_bytes", "rename", "unlink"):
-            self._patch.setattr(Path, name, self._watched(getattr(Path, name)))
+            self._patch.setattr(Path, name, self._counted(getattr(Path, name)))
         return self
 
     def __exit__(self, *_):
         self._patch.undo()
 
-    def _watched(self, method):
-        def watched(path, *args, **kwargs):
-            self.touched += 1
-            if self.touched == self._moment:
+    def _counted(self, method):
+        def counted(path, *args, **kwargs):
+            self.accesses += 1
+            if self.accesses == self._nth:
                 self._act()
             return method(path, *args, **kwargs)
 
-        return watched
+        return counted
 
 
-def at_each_moment(act):
-    """A disk on which it is done at the first moment, one for the second and so on, until there are no more."""
-    for moment in count(1):
-        disk = Disk(moment, act)
+def at_each_disk_access(act):
+    """Contexts that call `act` before the first access to the disk, before the second and so on, until there are no more."""
+    for nth in count(1):
+        disk = DiskAccess(nth, act)
         yield disk
-        if disk.touched < moment:
-            assert moment > 5  # there were that many, or who uses this looks at nothing
+        if disk.accesses < nth:
+            assert nth > 5  # there were that many, or the code under test does not use the disk
             return

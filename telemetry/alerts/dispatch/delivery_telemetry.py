@@ -29,7 +29,7 @@ class DeliveryTelemetry:
             semconv.ALERT_DELAY, unit="s", description="From an alert's first report until a channel accepted it."
         )
         self._sends: Counter = meter.create_counter(
-            semconv.ALERT_SENDS, unit="{message}", description="Messages by channel and what became of them."
+            semconv.ALERT_NOTIFICATIONS, unit="{message}", description="Messages by channel and what became of them."
         )
 
     @contextmanager

@@ -84,15 +84,17 @@ def begin(state: Condition) -> None:
 
 
 def end(state: Condition) -> None:
-    log.info("Over: %s", state.words, extra={**_about(state), semconv.ALERT_ENDED: True, semconv.ALERT_LEVEL: "INFO"})
+    log.info(
+        "Over: %s", state.words, extra={**_about(state), semconv.ALERT_RESOLVED: True, semconv.ALERT_LEVEL: "INFO"}
+    )
 
 
 def _about(state: Condition) -> dict[str, object]:
     return {
         semconv.COMPONENT: state.component,
-        semconv.ALERT_STATE: state.key,
+        semconv.ALERT_CONDITION: state.key,
         semconv.ALERT_LEVEL: str(state.level),
-        **({semconv.ALERT_RUN: state.run_id} if state.run_id else {}),
+        **({semconv.ALERT_RUN_ID: state.run_id} if state.run_id else {}),
         **({semconv.ALERT_INHIBITED_BY: state.follows} if state.follows else {}),
         **({semconv.ALERT_FACTS: facts_attribute(state.facts)} if state.facts else {}),
     }

@@ -1,4 +1,4 @@
-"""Routes: the template of the route that answered a request, read from what the router left in the ASGI scope."""
+"""Resolves `http.route`: the template of the route that handled a request, from the ASGI scope."""
 
 from collections.abc import Iterable, MutableMapping
 from typing import Any
@@ -13,18 +13,26 @@ Scope = MutableMapping[str, Any]
 
 
 class RouteResolver:
-    """Reads `/reviews/{review_id}` from a scope after routing; a path that matched no route has none.
+    """Resolves templates such as `/items/{item_id}` for the requests of one application.
 
-    FastAPI leaves its route in the scope, and the full template of a nested router beside it. Where it leaves neither
-    (Starlette's plain routes such as `/docs`, and whatever is mounted), the routes are matched once more.
+    FastAPI puts its route into the scope, and the full template of a nested router beside it. If neither is there (Starlette's
+    plain routes such as `/docs`, and mounted applications), the routes are matched a second time.
     """
 
     def __init__(self, app: Starlette) -> None:
         self._app = app
 
     @failsafe
-    def of(self, scope: Scope, root_path: str = "") -> str | None:
-        """`root_path` is what the server was told; a mounted application adds to it the path that was asked for."""
+    def resolve(self, scope: Scope, root_path: str = "") -> str | None:
+        """Resolve the route of a scope after routing.
+
+        Args:
+            scope: the ASGI scope of the request.
+            root_path: the server's root path; in `scope` a mounted application has appended its own path to it.
+
+        Returns:
+            The template; None if no route matched.
+        """
         if scope.get("root_path", "") == root_path and (template := _fastapi_template(scope)):
             return template
         if "endpoint" not in scope:
@@ -38,7 +46,7 @@ def _fastapi_template(scope: Scope) -> str | None:
 
 
 def _match(routes: Iterable[BaseRoute], scope: Scope) -> str | None:
-    """As the router chooses: the first that takes path and method, else the first that takes the path."""
+    """The template that the router would choose: of the first full match, else of the first match by path alone."""
     partial: str | None = None
     for route in iter_route_contexts(list(routes)):
         match, child = route.matches(scope)

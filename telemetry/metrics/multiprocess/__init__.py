@@ -1,1 +1,1 @@
-"""multiprocess."""
+"""Metrics of several worker processes: each writes snapshots, and any of them serves `/metrics` for all."""

@@ -1,7 +1,7 @@
-"""The archive: what workers that are gone have measured, in one file, however many they were.
+"""The archive: one file with the merged metrics of all dead workers, however many there were.
 
-Nobody who reads needs a lock: a snapshot that has been taken into the archive is named in it until long after its file is gone,
-and the archive is read last. So each snapshot counts once, at whatever moment somebody looks.
+Readers need no lock. The archive still names a snapshot long after the snapshot's file is removed, and readers read the archive
+last. So each snapshot counts exactly once, at any moment of a read.
 """
 
 import fcntl
@@ -13,57 +13,75 @@ from pathlib import Path
 from typing import Final
 
 from telemetry.metrics.multiprocess.merge import cumulative, merge
-from telemetry.metrics.multiprocess.snapshot import Decoded, Snapshot, replace_file
+from telemetry.metrics.multiprocess.snapshot import DecodedFiles, Snapshot, replace_file
 
-MAX_REMEMBERED_WORKERS: Final = 60.0
-"""Seconds that the archive names a snapshot whose file is gone: nobody takes that long to read."""
+TOMBSTONE_SECONDS: Final = 60.0
+"""How long the archive names a snapshot whose file is removed: longer than any read takes."""
 _NAME: Final = "archive"
 NO_WORKER: Final = ""
 
 
 class Archive:
+    """The archive of one workers' directory."""
+
     def __init__(self, directory: Path, clock: Callable[[], float] = time.time) -> None:
         self._path = directory / _NAME
         self._lock = directory / f"{_NAME}.lock"
         self._clock = clock
-        self._decoded = Decoded(_decode)
+        self._decoded = DecodedFiles(_decode)
 
     def read(self) -> tuple[dict[str, float], Snapshot]:
-        """When each worker was taken into it, by its id, and what they have measured together."""
-        return self._decoded.of(self._path) or ({}, Snapshot(NO_WORKER, 0.0, []))
+        """Read the archive.
 
-    def take(self, snapshots: dict[str, Path], is_gone: Callable[[str], bool]) -> int:
-        """Take in the snapshots of those who are gone, and remove their files. How many; 0 when somebody else is at it."""
+        Returns:
+            The Unix time at which each worker was archived, by worker id, and their merged metrics.
+        """
+        return self._decoded.read(self._path) or ({}, Snapshot(NO_WORKER, 0.0, []))
+
+    def absorb(self, snapshots: dict[str, Path], is_dead: Callable[[str], bool]) -> int:
+        """Merge the snapshots of dead workers into the archive and remove their files.
+
+        Args:
+            snapshots: the snapshot files, by worker id.
+            is_dead: tells by its id whether a worker is dead; asked while the archive is locked.
+
+        Returns:
+            The number of snapshots added; 0 if another process holds the lock.
+        """
         with os.fdopen(os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600), "r+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return 0
-            gone = {worker: path for worker, path in snapshots.items() if is_gone(worker)}
-            taken = self._add(gone) if gone else 0
-            for path in gone.values():
+            dead = {worker: path for worker, path in snapshots.items() if is_dead(worker)}
+            added = self._write_with(dead) if dead else 0
+            for path in dead.values():
                 path.unlink(missing_ok=True)
-            return taken
+            return added
 
-    def _add(self, gone: dict[str, Path]) -> int:
-        known, before = self.read()
-        new = {worker: snapshot for worker, snapshot in _read(gone.items()) if worker not in known}
+    def _write_with(self, dead: dict[str, Path]) -> int:
+        archived, before = self.read()
+        new = {worker: snapshot for worker, snapshot in _decode_files(dead.items()) if worker not in archived}
         if not new:
             return 0
         now = self._clock()
-        names = {worker: at for worker, at in known.items() if worker in gone or now - at < MAX_REMEMBERED_WORKERS}
-        together = Snapshot(NO_WORKER, now, cumulative(merge([], [before, *new.values()])))
-        head = json.dumps(names | dict.fromkeys(new, now)).encode()
-        replace_file(self._path, head + b"\n" + together.encode())
+        tombstones = {
+            worker: archived_at
+            for worker, archived_at in archived.items()
+            if worker in dead or now - archived_at < TOMBSTONE_SECONDS
+        }
+        merged = Snapshot(NO_WORKER, now, cumulative(merge([], [before, *new.values()])))
+        header = json.dumps(tombstones | dict.fromkeys(new, now)).encode()
+        replace_file(self._path, header + b"\n" + merged.encode())
         return len(new)
 
 
 def _decode(data: bytes) -> tuple[dict[str, float], Snapshot]:
-    head, _, body = data.partition(b"\n")
-    return json.loads(head), Snapshot.decode(body)
+    header, _, body = data.partition(b"\n")
+    return json.loads(header), Snapshot.decode(body)
 
 
-def _read(paths: Iterable[tuple[str, Path]]) -> Iterable[tuple[str, Snapshot]]:
+def _decode_files(paths: Iterable[tuple[str, Path]]) -> Iterable[tuple[str, Snapshot]]:
     for worker, path in paths:
         try:
             yield worker, Snapshot.decode(path.read_bytes())

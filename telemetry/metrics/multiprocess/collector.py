@@ -1,8 +1,9 @@
-"""MultiprocessCollector: whichever of them is asked, the page is that of the whole service, of the living and of the gone.
+"""Collects the metrics of all workers of a service, dead ones included, whichever worker is scraped.
 
-Each worker keeps its snapshot in the group's directory: each second when something has changed, when another one asks, and at
-its end. A worker that makes a page asks all others at once to renew theirs, waits no longer than the deadline, and reads what is
-there. So what a page shows is on the disk before it is shown, and stays counted whatever happens to whoever counted it.
+Each worker keeps a snapshot of its metrics in the workers' directory. It writes the snapshot every second if a metric has
+changed, when another worker requests a refresh, and when it stops. The scraped worker requests a refresh from all others at
+once, waits at most `REFRESH_TIMEOUT`, and reads the snapshots. So values are persisted before they are exposed, and a counter
+never decreases when a worker is killed.
 """
 
 import logging
@@ -19,131 +20,149 @@ from telemetry.metrics.multiprocess import membership
 from telemetry.metrics.multiprocess.archive import Archive
 from telemetry.metrics.multiprocess.merge import merge
 from telemetry.metrics.multiprocess.refresh import RefreshServer, request_refresh
-from telemetry.metrics.multiprocess.snapshot import Decoded, Snapshot, replace_file
+from telemetry.metrics.multiprocess.snapshot import DecodedFiles, Snapshot, replace_file
 from telemetry.metrics.switch_interval import short_switch_interval
 
 REFRESH_TIMEOUT: Final = 0.3
 WRITE_INTERVAL: Final = 1.0
-MAX_AGE: Final = "telemetry_worker_snapshot_age_seconds"
+SNAPSHOT_AGE: Final = "telemetry_worker_snapshot_age_seconds"
 _log = logging.getLogger(__name__)
 
 
 class MultiprocessCollector:
-    """One worker among its siblings. `collect` gives its own families; `changed` whether it measured since it was asked last."""
+    """One worker of several: it serves its own metrics to the others, and collects those of all."""
 
     def __init__(
         self,
         directory: Path,
-        collect: Callable[[], list[Family]],
-        changed: Callable[[], bool] = lambda: True,
+        collect_own: Callable[[], list[Family]],
+        has_changed: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Raises:
-        OSError: the group's directory cannot be used.
+        """Acquire a worker slot and open the socket.
+
+        Args:
+            directory: the directory that the workers share.
+            collect_own: collects this worker's own families.
+            has_changed: tells whether this worker has measured anything since the previous call.
+            clock: Unix time.
+
+        Raises:
+            OSError: the directory cannot be used.
         """
         self._directory = directory
-        self._collect = collect
-        self._changed = changed
+        self._collect_own = collect_own
+        self._has_changed = has_changed
         self._clock = clock
-        self._place = membership.WorkerSlot.take(directory)
+        self._slot = membership.WorkerSlot.acquire(directory)
         self._archive = Archive(directory, clock)
-        self._snapshots = Decoded(Snapshot.decode)
-        self._one_at_a_time = threading.Lock()
+        self._snapshots = DecodedFiles(Snapshot.decode)
+        self._snapshot_lock = threading.Lock()
         self._stop = threading.Event()
-        self._answering = RefreshServer(self._place.socket, self._renew)
-        self._thread = threading.Thread(target=self._keep, name="metrics-snapshot", daemon=True)
+        self._refresh_server = RefreshServer(self._slot.socket_path, self._refresh)
+        self._thread = threading.Thread(target=self._run, name="metrics-snapshot", daemon=True)
 
     def start(self) -> None:
-        self._renew()
-        self._answering.start()
+        """Write the first snapshot and start the threads."""
+        self._refresh()
+        self._refresh_server.start()
         self._thread.start()
 
     def stop(self) -> None:
-        """The last snapshot, and the place is free. What is measured afterwards is lost."""
+        """Write the last snapshot and release the slot. Later measurements are lost."""
         self._stop.set()
-        self._answering.stop()
+        self._refresh_server.stop()
         if self._thread.is_alive():
             self._thread.join(WRITE_INTERVAL)
-        self._renew()
-        self._place.leave()
+        self._refresh()
+        self._slot.release()
 
-    def families(self) -> list[Family]:
-        """The whole service's."""
-        mine = self._place.id
-        waiting = request_refresh([self._directory / f"{worker}.sock" for worker in self._living() if worker != mine])
-        own = self._renewed()
-        waiting.wait(REFRESH_TIMEOUT)
-        alive, gone = self._others()
-        return [*merge([own, *alive], gone), self._ages([own, *alive])]
+    def collect(self) -> list[Family]:
+        """Collect the families of the whole service; waits up to `REFRESH_TIMEOUT` for the other workers."""
+        own_id = self._slot.id
+        pending = request_refresh(
+            [self._directory / f"{worker}.sock" for worker in self._live_ids() if worker != own_id]
+        )
+        own = self._write_snapshot()
+        pending.wait(REFRESH_TIMEOUT)
+        live, dead = self._read_others()
+        return [*merge([own, *live], dead), self._snapshot_ages([own, *live])]
 
-    def _others(self) -> tuple[list[Snapshot], list[Snapshot]]:
-        """The snapshots of the living, and of the gone with what the archive holds: read last, see there."""
-        living = set(self._living())
+    def _read_others(self) -> tuple[list[Snapshot], list[Snapshot]]:
+        """Snapshots of the live workers, and of the dead with the archive, which is read last (see `archive`)."""
+        live_ids = set(self._live_ids())
         found = {
-            worker: self._snapshots.of(path)
-            for worker, path in membership.snapshots(self._directory).items()
-            if worker != self._place.id
+            worker: self._snapshots.read(path)
+            for worker, path in membership.snapshot_files(self._directory).items()
+            if worker != self._slot.id
         }
-        archived, together = self._archive.read()
+        archived, merged = self._archive.read()
         counted = {
             worker: snapshot for worker, snapshot in found.items() if snapshot is not None and worker not in archived
         }
-        alive = [snapshot for worker, snapshot in counted.items() if worker in living]
-        return alive, [together, *(snapshot for worker, snapshot in counted.items() if worker not in living)]
+        live = [snapshot for worker, snapshot in counted.items() if worker in live_ids]
+        return live, [merged, *(snapshot for worker, snapshot in counted.items() if worker not in live_ids)]
 
-    def _ages(self, living: list[Snapshot]) -> Family:
-        """How old what is shown of each worker is: one that hangs grows old."""
+    def _snapshot_ages(self, live: list[Snapshot]) -> Family:
+        """The age of each live worker's snapshot: that of a hanging worker grows."""
         now = self._clock()
-        series = {f'worker="{each.worker}"': max(0.0, round(now - each.at, 3)) for each in living}
-        return Family(MAX_AGE, "gauge", "How old what is shown of a living worker is.", dict(series))
+        series = {f'worker="{each.worker}"': max(0.0, round(now - each.taken_at, 3)) for each in live}
+        return Family(SNAPSHOT_AGE, "gauge", "How old what is shown of a living worker is.", dict(series))
 
-    def _living(self) -> list[str]:
+    def _live_ids(self) -> list[str]:
         return list(membership.live_workers(self._directory))
 
-    def _renewed(self) -> Snapshot:
-        """Take a snapshot and keep it: one after the other, so that no older one follows a newer one."""
-        with self._one_at_a_time, short_switch_interval():
-            snapshot = Snapshot(str(self._place.number), self._clock(), self._collect())
+    def _write_snapshot(self) -> Snapshot:
+        """Collect and write one snapshot at a time, so that an older one never replaces a newer one."""
+        with self._snapshot_lock, short_switch_interval():
+            snapshot = Snapshot(str(self._slot.number), self._clock(), self._collect_own())
             self._write(snapshot)
             return snapshot
 
     @failsafe
-    def _renew(self) -> None:
-        self._renewed()
+    def _refresh(self) -> None:
+        self._write_snapshot()
 
     @failsafe
     def _write(self, snapshot: Snapshot) -> None:
-        replace_file(self._place.snapshot, snapshot.encode())
+        replace_file(self._slot.snapshot_path, snapshot.encode())
 
-    def _keep(self) -> None:
+    def _run(self) -> None:
         while not self._stop.wait(WRITE_INTERVAL):
-            if self._changed():
-                self._renew()
-            self._tidy()
+            if self._has_changed():
+                self._refresh()
+            self._archive_dead()
 
     @failsafe
-    def _tidy(self) -> None:
-        """What the gone have left is taken into the archive, by whoever comes first."""
-        found, others = membership.snapshots(self._directory), membership.other_files(self._directory)
-        living = {*self._living(), self._place.id}  # looked at last: who has come meanwhile has no file among those
-        if found.keys() - living:
-            self._archive.take(found, lambda worker: worker != self._place.id and worker not in self._living())
-        for worker, path in others:
-            if worker not in living:
+    def _archive_dead(self) -> None:
+        """Archive the snapshots of dead workers and remove their other files. Any worker may do it first."""
+        found, transient = membership.snapshot_files(self._directory), membership.transient_files(self._directory)
+        live_ids = {
+            *self._live_ids(),
+            self._slot.id,
+        }  # read last: a worker that started meanwhile has no file in `found`
+        if found.keys() - live_ids:
+            self._archive.absorb(found, lambda worker: worker != self._slot.id and worker not in self._live_ids())
+        for worker, path in transient:
+            if worker not in live_ids:
                 path.unlink(missing_ok=True)
         self._snapshots.forget_missing()
 
 
-def collector_of_this_process(
-    data_dir: Path, collect: Callable[[], list[Family]], changed: Callable[[], bool]
+def create_collector(
+    data_dir: Path, collect_own: Callable[[], list[Family]], has_changed: Callable[[], bool]
 ) -> MultiprocessCollector | None:
-    """The workers that this process is one of; None when it is alone, or the directory cannot be used, which is said."""
+    """Create the collector if this process is one of several workers.
+
+    Returns:
+        None if the process is no worker, or, with a warning, if the directory cannot be used.
+    """
     parent = membership.parent_of_workers()
     if parent is None:
         return None
     try:
         membership.remove_stale_directories(data_dir)
-        return MultiprocessCollector(membership.directory_of(data_dir, parent), collect, changed)
+        return MultiprocessCollector(membership.group_directory(data_dir, parent), collect_own, has_changed)
     except OSError as error:
         _log.warning(
             "/metrics shows this worker alone: %s cannot be used (%s).", data_dir, os.strerror(error.errno or 0)

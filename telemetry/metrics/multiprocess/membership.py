@@ -1,7 +1,7 @@
-"""The group: the workers of one service find each other, without configuration, as children of one parent.
+"""Membership: finds the workers of one service without configuration, as children of one parent process.
 
-Each has a place in a directory of the parent's, by a file lock that the system gives back however the worker ends. Whoever is
-alone, since nobody has spawned it as one of several, has no group.
+Each worker holds a slot in its parent's directory by a file lock. The operating system releases the lock however the worker
+ends. A process that was not spawned as a worker belongs to no group.
 """
 
 import fcntl
@@ -22,27 +22,30 @@ _SNAPSHOT: Final = ".json"
 
 
 def parent_of_workers() -> int | None:
-    """The process that spawned this one as a worker of several; None for a process that is none."""
+    """The pid of the process that spawned this one as a worker; None if it is no worker."""
     parent = multiprocessing.parent_process()
     return None if parent is None else parent.pid
 
 
-def directory_of(data_dir: Path, parent: int) -> Path:
-    """A service that is started again has another parent, or one that began at another time: another directory."""
-    return data_dir / "workers" / f"{parent}-{_began(parent)}"
+def group_directory(data_dir: Path, parent: int) -> Path:
+    """The directory of a parent's workers, named by pid and start time: a restarted service gets another one."""
+    return data_dir / "workers" / f"{parent}-{_start_time(parent)}"
 
 
 def remove_stale_directories(data_dir: Path) -> None:
-    """Directories of parents that are gone. Nobody reads them; they only take space."""
+    """Remove the directories of parents that have ended: they are never read again."""
     for directory in (data_dir / "workers").glob("*-*"):
-        pid, _, began = directory.name.partition("-")
-        # A container that shares the directory has processes that nobody sees from here; but its locks are seen.
-        if pid.isdecimal() and _began(int(pid)) != began and not any(live_workers(directory)):
+        pid, _, started = directory.name.partition("-")
+        # The processes of another container on the same volume are not visible here, but their locks are.
+        if pid.isdecimal() and _start_time(int(pid)) != started and not any(live_workers(directory)):
             shutil.rmtree(directory, ignore_errors=True)
 
 
-def _began(pid: int) -> str:
-    """In ticks since the machine began, where the system says it: a clock that is set changes no ticks. "" for no process."""
+def _start_time(pid: int) -> str:
+    """When a process started; "" if there is no such process.
+
+    In clock ticks since boot where `/proc` has them, since a change of the wall clock does not affect those.
+    """
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):
@@ -54,7 +57,14 @@ def _began(pid: int) -> str:
 
 
 class WorkerSlot:
-    """A worker's place, for as long as it lives. `id` is its alone; `number` is the first that was free."""
+    """The slot that a worker holds while it lives.
+
+    Attributes:
+        number: the first number that was free, which later workers reuse.
+        id: unique to this worker.
+        snapshot_path: the file of the worker's snapshot.
+        socket_path: the socket on which the worker takes refresh requests.
+    """
 
     def __init__(self, directory: Path, number: int, lock: IO[str]) -> None:
         self.number = number
@@ -64,13 +74,15 @@ class WorkerSlot:
         lock.truncate()
         lock.write(self.id)
         lock.flush()
-        self.snapshot = directory / f"{self.id}{_SNAPSHOT}"
-        self.socket = directory / f"{self.id}.sock"
+        self.snapshot_path = directory / f"{self.id}{_SNAPSHOT}"
+        self.socket_path = directory / f"{self.id}.sock"
 
     @classmethod
-    def take(cls, directory: Path) -> Self:
-        """Raises:
-        OSError: the directory cannot be used, or every place is taken.
+    def acquire(cls, directory: Path) -> Self:
+        """Acquire the first free slot; creates the directory if it is missing.
+
+        Raises:
+            OSError: the directory cannot be used, or all slots are in use.
         """
         private_files.make_directory(directory)
         for number in range(_MAX_WORKERS):
@@ -83,26 +95,27 @@ class WorkerSlot:
                 return cls(directory, number, lock)
         raise OSError(os.EX_UNAVAILABLE, "every place is taken")
 
-    def leave(self) -> None:
+    def release(self) -> None:
+        """Give the slot back."""
         self._lock.close()
 
 
 def live_workers(directory: Path) -> Iterator[str]:
-    """The ids of the workers that live."""
+    """The ids of the workers that are alive: those that hold their slot's lock."""
     for path in sorted(directory.glob("*.place")):
-        with path.open() as place:
+        with path.open() as slot:
             try:
-                fcntl.flock(place, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                fcntl.flock(slot, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                yield place.read()
+                yield slot.read()
 
 
-def other_files(directory: Path) -> list[tuple[str, Path]]:
-    """Sockets, and what was being written, each with the id of its worker."""
+def transient_files(directory: Path) -> list[tuple[str, Path]]:
+    """Sockets and partly written snapshots, each with its worker's id."""
     sockets = [(path.stem, path) for path in directory.glob("[0-9]*-*.sock")]
     return [*sockets, *((path.name[1:].partition(".")[0], path) for path in directory.glob(".[0-9]*-*.partial"))]
 
 
-def snapshots(directory: Path) -> dict[str, Path]:
-    """The snapshots that are there, by the id of their worker."""
+def snapshot_files(directory: Path) -> dict[str, Path]:
+    """The snapshot files in a directory, by worker id."""
     return {path.name.removesuffix(_SNAPSHOT): path for path in directory.glob(f"[0-9]*-*{_SNAPSHOT}")}

@@ -1,4 +1,4 @@
-"""The total: the families of several workers, of those that live and of those that are gone, as one."""
+"""Merges the snapshots of several workers, live and dead, into one list of families."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -9,7 +9,7 @@ from telemetry.metrics.histogram import HistogramValue, Number
 from telemetry.metrics.mapping import GaugeMode
 from telemetry.metrics.multiprocess.snapshot import Snapshot
 
-_PICK: Final[Mapping[GaugeMode, Callable[[Number, Number], Number]]] = {
+_COMBINE: Final[Mapping[GaugeMode, Callable[[Number, Number], Number]]] = {
     "sum": lambda one, other: one + other,
     "max": max,
     "min": min,
@@ -18,73 +18,79 @@ _PICK: Final[Mapping[GaugeMode, Callable[[Number, Number], Number]]] = {
     "once": lambda _older, newer: newer,
 }
 
-_GRAIN: Final = 2.0**24
-_WHOLE: Final = 2.0**29
+_STEPS_PER_UNIT: Final = 2.0**24
+_MAX_QUANTIZED: Final = 2.0**29
 
 
-def merge(living: Iterable[Snapshot], gone: Iterable[Snapshot]) -> list[Family]:
-    """Counters and histograms of all; a gauge, as its family says, of those that live, but for what stays true of the gone."""
+def merge(live: Iterable[Snapshot], dead: Iterable[Snapshot]) -> list[Family]:
+    """Merge snapshots.
+
+    Counters and histograms are summed over all workers. Gauges are combined over the live workers by their `gauge_mode`; of
+    dead workers only gauges of mode `highest` count.
+    """
     families: dict[str, Family] = {}
-    alive = sorted(living, key=lambda each: each.at)
-    speaker = min((snapshot.worker for snapshot in alive), key=int, default="")
-    for snapshot in alive:
+    oldest_first = sorted(live, key=lambda each: each.taken_at)
+    first_worker = min((snapshot.worker for snapshot in oldest_first), key=int, default="")
+    for snapshot in oldest_first:
         for family in snapshot.families:
-            if family.across != "once" or snapshot.worker == speaker:
+            if family.gauge_mode != "once" or snapshot.worker == first_worker:
                 _add(families, family, snapshot.worker)
-    for snapshot in gone:
+    for snapshot in dead:
         for family in cumulative(snapshot.families):
             _add(families, family, snapshot.worker)
     return list(families.values())
 
 
 def cumulative(families: Iterable[Family]) -> list[Family]:
-    """What is still true of a worker that is gone."""
-    return [family for family in families if family.kind != "gauge" or family.across == "highest"]
+    """The families that stay true after their worker's death: all but most gauges."""
+    return [family for family in families if family.kind != "gauge" or family.gauge_mode == "highest"]
 
 
 def _add(families: dict[str, Family], other: Family, worker: str) -> None:
-    mine = families.get(other.name)
-    if mine is None:
-        mine = families[other.name] = Family(other.name, other.kind, other.help, across=other.across)
-    if mine.kind != other.kind:
-        return  # two versions of the service, during a deployment: the first stands
-    _add_series(mine, other, worker)
-    for labels, distribution in other.distributions.items():
-        _add_distribution(mine.distributions, labels, distribution)
+    merged = families.get(other.name)
+    if merged is None:
+        merged = families[other.name] = Family(other.name, other.kind, other.help, gauge_mode=other.gauge_mode)
+    if merged.kind != other.kind:
+        return  # two versions of the service, during a deployment: the first one wins
+    _add_series(merged, other, worker)
+    for labels, histogram in other.histograms.items():
+        _add_histogram(merged.histograms, labels, histogram)
 
 
-def _add_series(mine: Family, other: Family, worker: str) -> None:
-    if other.kind == "gauge" and other.across == "worker":
-        mine.series.update({_of_worker(labels, worker): value for labels, value in other.series.items()})
+def _add_series(merged: Family, other: Family, worker: str) -> None:
+    if other.kind == "gauge" and other.gauge_mode == "worker":
+        merged.series.update({_with_worker(labels, worker): value for labels, value in other.series.items()})
         return
-    series = mine.series
+    series = merged.series
     if other.kind == "counter":
         for labels, value in other.series.items():
-            series[labels] = series.get(labels, 0) + exact(value)
+            series[labels] = series.get(labels, 0) + quantize(value)
         return
-    pick = _PICK[other.across]
+    combine = _COMBINE[other.gauge_mode]
     for labels, value in other.series.items():
-        series[labels] = pick(series[labels], value) if labels in series else value
+        series[labels] = combine(series[labels], value) if labels in series else value
 
 
-def _add_distribution(mine: dict[str, HistogramValue], labels: str, other: HistogramValue) -> None:
-    if other.sum != (rounded := exact(other.sum)):
-        other = HistogramValue(other.bounds, other.counts, rounded, other.exemplars)
-    if known := mine.get(labels):
-        known.add(other)
+def _add_histogram(merged: dict[str, HistogramValue], labels: str, other: HistogramValue) -> None:
+    if other.sum != (quantized := quantize(other.sum)):
+        other = HistogramValue(other.bounds, other.counts, quantized, other.exemplars)
+    if known := merged.get(labels):
+        known.merge(other)
     else:
-        mine[labels] = other.copy()
+        merged[labels] = other.copy()
 
 
-def exact(value: Number) -> Number:
-    """Rounded down to a grain of 60 ns, of which floats give exact sums: the same in whatever order, with an archive or without.
+def quantize(value: Number) -> Number:
+    """Round a float down to a multiple of 2**-24 (60 ns), so that sums of floats are exact in any order.
 
-    Otherwise a sum that is made in another order than before falls by its last digit, which is a counter that fell. What is as
-    large as 2**29 has no finer digits anyhow.
+    Without it, a sum in another order can be smaller in its last digit, and Prometheus takes that for a counter reset. Values
+    from 2**29 on have no finer digits, and are left as they are.
     """
-    return math.floor(value * _GRAIN) / _GRAIN if isinstance(value, float) and abs(value) < _WHOLE else value
+    if isinstance(value, float) and abs(value) < _MAX_QUANTIZED:
+        return math.floor(value * _STEPS_PER_UNIT) / _STEPS_PER_UNIT
+    return value
 
 
-def _of_worker(labels: str, worker: str) -> str:
+def _with_worker(labels: str, worker: str) -> str:
     own = f'worker="{escape(worker)}"'
     return f"{labels},{own}" if labels else own

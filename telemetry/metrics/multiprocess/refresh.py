@@ -1,4 +1,4 @@
-"""Asking: workers ask each other for a fresh snapshot, by a socket in their directory. All at once, and with a deadline."""
+"""The refresh protocol: workers request fresh snapshots from each other by Unix sockets, all at once, with a deadline."""
 
 import os
 import selectors
@@ -10,16 +10,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-_MAX_PATH_BYTES: Final = 100  # of about 108 that an address may have
+_MAX_PATH_BYTES: Final = 100  # of the 108 or so that a socket's address may have
 _BACKLOG: Final = 64
-_POLL: Final = 0.2
-_SLOW: Final = 1.0
-_DONE: Final = b"1"
+_POLL_SECONDS: Final = 0.2
+_STOP_TIMEOUT: Final = 1.0
+_REPLY: Final = b"1"
 
 
 @contextmanager
 def _address(path: Path) -> Generator[str]:
-    """A path that fits into an address, however deep the directory is."""
+    """A path that fits into a socket's address, however deep the directory is."""
     if len(str(path)) <= _MAX_PATH_BYTES:
         yield str(path)
         return
@@ -31,17 +31,17 @@ def _address(path: Path) -> Generator[str]:
 
 
 class RefreshServer:
-    """Calls `renew` for whoever asks, in a thread of its own; those who ask meanwhile are answered together."""
+    """Calls `refresh` for each request, in a thread of its own; requests that arrive meanwhile share one call."""
 
-    def __init__(self, path: Path, renew: Callable[[], object]) -> None:
-        self._renew = renew
+    def __init__(self, path: Path, refresh: Callable[[], object]) -> None:
+        self._refresh = refresh
         self._stop = threading.Event()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         with _address(path) as address:
             self._socket.bind(address)
         path.chmod(0o600)
         self._socket.listen(_BACKLOG)
-        self._socket.settimeout(_POLL)
+        self._socket.settimeout(_POLL_SECONDS)
         self._path = path
         self._thread = threading.Thread(target=self._run, name="metrics-answers", daemon=True)
 
@@ -49,77 +49,82 @@ class RefreshServer:
         self._thread.start()
 
     def stop(self) -> None:
+        """Stop the thread, close the socket and remove its file."""
         self._stop.set()
-        if asking := _connected(self._path):  # so that whoever waits for somebody to ask goes on
-            asking.close()
+        if connection := _connect(self._path):  # wakes the thread that waits in `accept`
+            connection.close()
         if self._thread.is_alive():
-            self._thread.join(_SLOW)
+            self._thread.join(_STOP_TIMEOUT)
         self._socket.close()
         self._path.unlink(missing_ok=True)
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            waiting = self._waiting()
-            if waiting and not self._stop.is_set():
-                self._renew()
-            for asker in waiting:
-                with asker, suppress(OSError):
-                    asker.send(_DONE)
+            clients = self._accept_all()
+            if clients and not self._stop.is_set():
+                self._refresh()
+            for client in clients:
+                with client, suppress(OSError):
+                    client.send(_REPLY)
 
-    def _waiting(self) -> list[socket.socket]:
-        """Everybody who has asked by now; waits a little for the first one."""
-        found: list[socket.socket] = []
+    def _accept_all(self) -> list[socket.socket]:
+        """Accept every connection that is there; wait up to `_POLL_SECONDS` for the first one."""
+        accepted: list[socket.socket] = []
         try:
-            found.append(self._socket.accept()[0])
+            accepted.append(self._socket.accept()[0])
             self._socket.setblocking(False)
             while True:
-                found.append(self._socket.accept()[0])
-        except (TimeoutError, BlockingIOError):  # nobody, or nobody else
+                accepted.append(self._socket.accept()[0])
+        except (TimeoutError, BlockingIOError):  # no client, or no other one
             pass
-        except OSError:  # no descriptor is free: at once, and again and again
-            self._stop.wait(_POLL)
+        except OSError:  # no file descriptor is free: `accept` would fail again at once
+            self._stop.wait(_POLL_SECONDS)
         finally:
-            self._socket.settimeout(_POLL)
-        return found
+            self._socket.settimeout(_POLL_SECONDS)
+        return accepted
 
 
 class PendingRefresh:
-    """Those who were asked and have not answered yet."""
+    """The requests that have no reply yet."""
 
-    def __init__(self, asked: Iterable[socket.socket]) -> None:
+    def __init__(self, requests: Iterable[socket.socket]) -> None:
         self._selector = selectors.DefaultSelector()
-        self._began = time.monotonic()
-        for each in asked:
-            self._selector.register(each, selectors.EVENT_READ, each)
+        self._started = time.monotonic()
+        for request in requests:
+            self._selector.register(request, selectors.EVENT_READ, request)
 
-    def wait(self, deadline: float) -> int:
-        """Until all have answered, or the deadline, in seconds from the asking on. How many have not."""
-        while (left := self._began + deadline - time.monotonic()) > 0 and self._selector.get_map():
+    def wait(self, timeout: float) -> int:
+        """Wait until all workers have replied, at most `timeout` seconds after the requests were sent.
+
+        Returns:
+            The number of workers that have not replied.
+        """
+        while (left := self._started + timeout - time.monotonic()) > 0 and self._selector.get_map():
             for key, _ in self._selector.select(left):
-                self._over(key.data)
-        silent = [key.data for key in self._selector.get_map().values()]
-        for each in silent:
-            self._over(each)
+                self._close(key.data)
+        unanswered = [key.data for key in self._selector.get_map().values()]
+        for request in unanswered:
+            self._close(request)
         self._selector.close()
-        return len(silent)
+        return len(unanswered)
 
-    def _over(self, asked: socket.socket) -> None:
-        self._selector.unregister(asked)
-        asked.close()
+    def _close(self, request: socket.socket) -> None:
+        self._selector.unregister(request)
+        request.close()
 
 
 def request_refresh(paths: Iterable[Path]) -> PendingRefresh:
-    """Ask those whose sockets these are. One that cannot be asked at once is as one that does not answer."""
-    return PendingRefresh(asked for path in paths if (asked := _connected(path)))
+    """Request a refresh from the workers with these sockets. Skips a worker that does not accept at once."""
+    return PendingRefresh(connection for path in paths if (connection := _connect(path)))
 
 
-def _connected(path: Path) -> socket.socket | None:
-    asking = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    asking.setblocking(False)
+def _connect(path: Path) -> socket.socket | None:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.setblocking(False)
     try:
         with _address(path) as address:
-            asking.connect(address)
+            connection.connect(address)
     except OSError:
-        asking.close()
+        connection.close()
         return None
-    return asking
+    return connection

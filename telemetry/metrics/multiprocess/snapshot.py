@@ -1,4 +1,4 @@
-"""A snapshot: what one worker has measured, as a file that another one reads. It is whole, or it is not there."""
+"""A snapshot: the metrics of one worker at one time, in a file that other workers read. A file is complete or absent."""
 
 import json
 import os
@@ -16,70 +16,78 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """`at` is when it was taken, in Unix seconds; `worker` the number of the place that its worker has."""
+    """The metrics of one worker.
+
+    Attributes:
+        worker: the number of the worker's slot.
+        taken_at: Unix seconds.
+    """
 
     worker: str
-    at: float
+    taken_at: float
     families: Sequence[Family]
 
     def encode(self) -> bytes:
         return json.dumps(
-            [_VERSION, self.worker, self.at, [_family(family) for family in self.families]], ensure_ascii=False
+            [_VERSION, self.worker, self.taken_at, [_encode_family(family) for family in self.families]],
+            ensure_ascii=False,
         ).encode(errors="surrogatepass")
 
     @classmethod
     def decode(cls, data: bytes) -> "Snapshot":
-        """Raises:
-        ValueError: it is no snapshot, or one of another version.
+        """Decode what `encode` made.
+
+        Raises:
+            ValueError: the data is no snapshot, or one of another format version.
         """
         try:
-            version, worker, at, families = json.loads(data)
+            version, worker, taken_at, families = json.loads(data)
             if version == _VERSION:
-                return cls(worker, at, [_read_family(family) for family in families])
+                return cls(worker, taken_at, [_decode_family(family) for family in families])
         except (TypeError, KeyError, IndexError) as error:
             raise ValueError("no snapshot") from error
         raise ValueError("a snapshot of another version")
 
 
-def _family(family: Family) -> list[Any]:
-    """The bounds once for all series that have them, which most have."""
+def _encode_family(family: Family) -> list[Any]:
+    """Bounds are written once for all series that share them: most do."""
     bounds: dict[tuple[float, ...], int] = {}
-    distributions = {
+    histograms = {
         labels: [
             bounds.setdefault(each.bounds, len(bounds)),
             each.counts,
             each.sum,
             [list(exemplar) for exemplar in each.exemplars.values()],
         ]
-        for labels, each in family.distributions.items()
+        for labels, each in family.histograms.items()
     }
-    return [family.name, family.kind, family.help, family.across, family.series, list(bounds), distributions]
+    return [family.name, family.kind, family.help, family.gauge_mode, family.series, list(bounds), histograms]
 
 
-def _read_family(data: Any) -> Family:
-    name, kind, told, across, series, bounds, distributions = data
-    known = [tuple(each) for each in bounds]
-    made = {labels: _distribution(known[number], rest) for labels, (number, *rest) in distributions.items()}
-    return Family(name, kind, told, series, made, across)
+def _decode_family(data: Any) -> Family:
+    name, kind, help_text, gauge_mode, series, bounds, encoded = data
+    shared_bounds = [tuple(each) for each in bounds]
+    histograms = {labels: _decode_histogram(shared_bounds[index], rest) for labels, (index, *rest) in encoded.items()}
+    return Family(name, kind, help_text, series, histograms, gauge_mode)
 
 
-def _distribution(bounds: tuple[float, ...], rest: Any) -> HistogramValue:
+def _decode_histogram(bounds: tuple[float, ...], rest: Any) -> HistogramValue:
     counts, total, exemplars = rest
-    made = HistogramValue(bounds, counts, total)
+    histogram = HistogramValue(bounds, counts, total)
     if exemplars:
-        made.remember(Exemplar(*each) for each in exemplars)
-    return made
+        histogram.add_exemplars(Exemplar(*each) for each in exemplars)
+    return histogram
 
 
-class Decoded(Generic[T]):
-    """What files mean. One that says what it said last time is not decoded anew: most of the time goes into that."""
+class DecodedFiles(Generic[T]):
+    """Reads and decodes files, and decodes a file again only if its content changed: decoding takes most of the time."""
 
     def __init__(self, decode: Callable[[bytes], T]) -> None:
         self._decode = decode
         self._known: dict[Path, tuple[bytes, T]] = {}
 
-    def of(self, path: Path) -> T | None:
-        """None for a file that is not there, and for one that cannot be decoded."""
+    def read(self, path: Path) -> T | None:
+        """The decoded content; None for a file that is missing or cannot be decoded."""
         try:
             data = path.read_bytes()
             known = self._known.get(path)
@@ -91,12 +99,13 @@ class Decoded(Generic[T]):
         return known[1]
 
     def forget_missing(self) -> None:
+        """Drop the content of files that no longer exist."""
         for path in [known for known in self._known if not known.exists()]:
             self._known.pop(path, None)
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """What is read there is the old or the new, never a part. (What a power cut leaves, nobody reads.)"""
+    """Write a file atomically: readers find the old content or the new. (No fsync: after a power cut nobody reads it.)"""
     partial = path.with_name(f".{path.name}.partial")
     descriptor = os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:

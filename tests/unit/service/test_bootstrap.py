@@ -95,9 +95,9 @@ def watched(runtime):
 def test_who_runs_the_schedule_watches_it_and_who_does_not_leaves_that_to_others(runtime_of):
     listening, running = runtime_of(scheduler=False), runtime_of(scheduler=True)
 
-    listening.watch.go()
+    listening.watch.run_once()
     assert watched(listening) == set()
-    running.watch.go()
+    running.watch.run_once()
 
     assert watched(running) == {"backup_database", "check_resources", "cleanup_logs", "prune_job_runs"}
 

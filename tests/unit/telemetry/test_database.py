@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 
 from service.database import migrations
 from service.database.tables import ScheduleClaim
-from telemetry.database import UTCDateTime, _set_up, create_engine, transaction
+from telemetry.database import UTCDateTime, _configure, create_engine, transaction
 
 NOON = datetime(2025, 10, 2, 12, 0, 0, 123456, UTC)
 MOSCOW = timezone(timedelta(hours=3))
@@ -21,7 +21,7 @@ POSTGRESQL = "postgresql+psycopg://anna:secret@127.0.0.1/shop"
 
 
 class Refusing:
-    """A SQLite connection that is told the file is busy, so many times, when it turns WAL on."""
+    """A SQLite connection that fails so many times when WAL is enabled."""
 
     def __init__(self, times: int, code: int = sqlite3.SQLITE_BUSY):
         self.times, self.code, self.executed = times, code, []
@@ -36,7 +36,7 @@ class Refusing:
 
 
 def arguments(url: str, **how):
-    """What the driver is given for a connection."""
+    """The driver's arguments for a connection."""
     given = {}
 
     def refuse(_dialect, _record, _positional, named):
@@ -55,14 +55,14 @@ def pragma(engine, name: str):
         return connection.scalar(text(f"PRAGMA {name}"))
 
 
-def seen_from_outside(file) -> list[str]:
-    """The rows of `t`, read by another process, which then leaves."""
+def rows_seen_by_another_process(file) -> list[str]:
+    """The rows of `t`, read by another process, which then closes the file."""
     look = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(*(row[0] for row in c.execute('SELECT a FROM t'))); c.close()"
     return subprocess.check_output([sys.executable, "-c", look, file], text=True, timeout=60).split()
 
 
-def claim(job_name: str, moment=NOON) -> ScheduleClaim:
-    return ScheduleClaim(job_name=job_name, last_tick=moment)
+def claim(job_name: str, timestamp=NOON) -> ScheduleClaim:
+    return ScheduleClaim(job_name=job_name, last_tick=timestamp)
 
 
 def test_sqlite_has_a_log_in_front_of_it_and_checks_foreign_keys_and_waits_for_locks(sqlite_engine):
@@ -73,8 +73,8 @@ def test_sqlite_has_a_log_in_front_of_it_and_checks_foreign_keys_and_waits_for_l
     assert found == {"journal_mode": "wal", "busy_timeout": 5000, "foreign_keys": 1, "synchronous": 1}
 
 
-def test_who_looks_into_the_file_and_leaves_takes_nothing_from_those_who_go_on(tmp_path):
-    """He is not the last one, and may not remove the log: with it would go what is written from then on."""
+def test_another_process_that_opens_and_closes_the_file_removes_no_log(tmp_path):
+    """It is not the last connection, so it must not remove the log, with which later writes would be lost."""
     file = tmp_path / "shop.db"
     engine = create_engine(f"sqlite:///{file}")
     with engine.connect() as first:
@@ -82,26 +82,26 @@ def test_who_looks_into_the_file_and_leaves_takes_nothing_from_those_who_go_on(t
         first.execute(text("INSERT INTO t VALUES ('before')"))
         first.commit()
         with engine.connect():
-            assert seen_from_outside(file) == ["before"]
+            assert rows_seen_by_another_process(file) == ["before"]
 
             first.execute(text("INSERT INTO t VALUES ('after')"))
             first.commit()
 
-            assert seen_from_outside(file) == ["before", "after"]
+            assert rows_seen_by_another_process(file) == ["before", "after"]
     engine.dispose()
 
 
-def test_turning_the_log_on_is_tried_again_while_others_do_the_same():
+def test_enabling_wal_is_retried_while_others_do_the_same():
     connection = Refusing(times=2)
 
-    _set_up(connection, None)
+    _configure(connection, None)
 
     assert connection.executed[-1] == "PRAGMA journal_mode=WAL"
 
 
-def test_a_file_in_which_the_log_cannot_be_turned_on_says_so():
+def test_a_file_that_does_not_support_wal_is_an_error():
     with pytest.raises(sqlite3.OperationalError):
-        _set_up(Refusing(times=2, code=sqlite3.SQLITE_CANTOPEN), None)
+        _configure(Refusing(times=2, code=sqlite3.SQLITE_CANTOPEN), None)
 
 
 def test_the_directory_of_a_sqlite_file_is_made_when_it_is_first_needed(tmp_path):
@@ -132,7 +132,7 @@ def test_a_database_in_memory_is_one_for_all_threads_and_leaves_no_file(url, tmp
     engine.dispose()
 
 
-def test_many_threads_write_at_once_and_none_is_turned_away(engine):
+def test_many_threads_write_at_once_without_an_error(engine):
     together = threading.Barrier(8)
 
     def write(number: int) -> None:
@@ -148,7 +148,7 @@ def test_many_threads_write_at_once_and_none_is_turned_away(engine):
         assert session.scalar(select(func.count()).select_from(ScheduleClaim)) == 40
 
 
-def test_a_postgresql_server_that_is_gone_without_a_word_is_noticed():
+def test_a_postgresql_server_that_vanishes_is_noticed():
     given = arguments(POSTGRESQL, application_name="sovani")
 
     assert given["connect_timeout"] == 5
@@ -157,7 +157,7 @@ def test_a_postgresql_server_that_is_gone_without_a_word_is_noticed():
     assert given["application_name"] == "sovani"
 
 
-def test_what_the_url_says_about_a_connection_wins():
+def test_connection_parameters_of_the_url_take_precedence():
     given = arguments(f"{POSTGRESQL}?connect_timeout=2&application_name=night-shift")
 
     assert (given["connect_timeout"], given["application_name"]) == ("2", "night-shift")
@@ -171,7 +171,7 @@ def test_postgresql_takes_the_settings_and_knows_whose_connection_it_is(postgres
     engine.dispose()
 
 
-def test_a_connection_that_the_server_dropped_is_replaced_unseen(postgres_engine):
+def test_a_connection_that_the_server_dropped_is_replaced(postgres_engine):
     with postgres_engine.connect() as connection:
         mine = connection.scalar(text("SELECT pg_backend_pid()"))
     other = create_engine(postgres_engine.url)
@@ -225,20 +225,21 @@ def test_rows_are_readable_after_their_transaction(engine):
 
 
 @pytest.mark.parametrize(
-    "moment", [NOON, NOON.astimezone(MOSCOW), datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC)]
+    "timestamp",
+    [NOON, NOON.astimezone(MOSCOW), datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC)],
 )
-def test_a_moment_comes_back_as_the_same_moment_in_utc(engine, moment):
+def test_a_timestamp_is_read_back_in_utc(engine, timestamp):
     with transaction(engine) as session:
-        session.add(claim("sync", moment))
+        session.add(claim("sync", timestamp))
 
     with transaction(engine) as session:
         found = session.get(ScheduleClaim, "sync").last_tick
 
-    assert found == moment
+    assert found == timestamp
     assert found.tzinfo is UTC
 
 
-def test_moments_are_compared_as_moments_whatever_their_zone(engine):
+def test_timestamps_compare_correctly_across_time_zones(engine):
     early, late = NOON.replace(microsecond=0), NOON
     with transaction(engine) as session:
         session.add_all([claim("late", late.astimezone(MOSCOW)), claim("early", early)])
@@ -257,7 +258,7 @@ def test_a_time_without_a_zone_is_refused(engine):
         session.add(claim("sync", datetime(2025, 10, 2, 12)))  # noqa: DTZ001  # that is what is refused
 
 
-def test_no_moment_is_none(engine):
+def test_a_missing_timestamp_is_none(engine):
     with engine.connect() as connection:
         assert connection.scalar(select(func.nullif(1, 1, type_=UTCDateTime()))) is None
     assert UTCDateTime().process_bind_param(None, engine.dialect) is None

@@ -4,7 +4,7 @@ from telemetry.failsafe import failsafe
 
 
 @pytest.fixture(autouse=True)
-def _nothing_said_yet(monkeypatch):
+def _no_warning_yet(monkeypatch):
     monkeypatch.setattr("telemetry.failsafe._warned", set())
 
 
@@ -14,11 +14,11 @@ def divide(number, by=0):
     return number / by
 
 
-def test_what_it_gives_is_given_on():
+def test_the_result_is_passed_on():
     assert divide(6, by=3) == 2
 
 
-def test_what_it_raises_goes_no_further():
+def test_an_exception_is_swallowed():
     assert divide(1) is None
 
 
@@ -37,7 +37,7 @@ def test_the_first_failure_of_each_is_a_warning_and_no_other(caplog):
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
-def test_what_is_not_an_exception_but_an_order_is_obeyed(error):
+def test_other_base_exceptions_are_raised(error):
     @failsafe
     def ordered():
         raise error
@@ -46,5 +46,5 @@ def test_what_is_not_an_exception_but_an_order_is_obeyed(error):
         ordered()
 
 
-def test_it_is_called_what_it_was_called():
+def test_the_name_and_docstring_are_kept():
     assert (divide.__name__, divide.__doc__) == ("divide", "Divide.")

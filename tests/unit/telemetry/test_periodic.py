@@ -4,7 +4,7 @@ from telemetry.periodic import PeriodicTask
 
 
 class Step:
-    """Counts how often it was done, and fails as long as it is told to."""
+    """Counts how often it was done, and fails while `error` is set."""
 
     def __init__(self):
         self.times, self.error = 0, None
@@ -17,30 +17,30 @@ class Step:
             raise self.error
 
 
-def rounds(step, may_go_on=lambda: True):
-    return PeriodicTask(step, 0.001, "Watching the schedule", may_go_on)
+def task_of(step, should_continue=lambda: True):
+    return PeriodicTask(step, 0.001, "Watching the schedule", should_continue)
 
 
 def test_a_step_is_done_again_and_again_until_it_is_stopped():
     step = Step()
-    running = rounds(step)
+    task = task_of(step)
 
-    running.start()
+    task.start()
     for _ in range(3):
         assert step.done.acquire(timeout=30)
-    running.stop(30)
+    task.stop(30)
 
-    assert not running._thread.is_alive()
-    assert running.is_stopping
+    assert not task._thread.is_alive()
+    assert task.is_stopping
 
 
-def test_a_step_that_fails_again_and_again_is_said_once_and_so_is_its_return(caplog):
+def test_repeated_failures_are_one_warning_and_so_is_the_next_success(caplog):
     step = Step()
-    running = rounds(step)
+    task = task_of(step)
 
     for error in (None, ConnectionResetError(104, "gone"), ConnectionResetError(104, "gone"), None, None):
         step.error = error
-        running.go()
+        task.run_once()
 
     assert caplog.messages == [
         "Watching the schedule fails now (Connection reset by peer).",
@@ -51,23 +51,23 @@ def test_a_step_that_fails_again_and_again_is_said_once_and_so_is_its_return(cap
 def test_the_loop_outlives_a_step_that_fails():
     step = Step()
     step.error = ValueError("no")
-    running = rounds(step)
+    task = task_of(step)
 
-    running.start()
+    task.start()
     for _ in range(3):
         assert step.done.acquire(timeout=30)
-    running.stop(30)
+    task.stop(30)
 
 
-def test_a_process_that_is_told_to_stop_begins_no_round():
+def test_a_task_that_should_not_continue_runs_no_step():
     step = Step()
-    running = rounds(step, lambda: False)
+    task = task_of(step, lambda: False)
 
-    running.start()
-    running._thread.join(30)
+    task.start()
+    task._thread.join(30)
 
     assert step.times == 0
 
 
-def test_what_was_never_started_is_stopped_all_the_same():
-    rounds(Step()).stop()
+def test_a_task_that_was_never_started_can_be_stopped():
+    task_of(Step()).stop()

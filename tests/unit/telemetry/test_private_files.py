@@ -1,4 +1,4 @@
-"""Private files: made for their owner alone, and never in the way of the locks that are on them."""
+"""Private files: created for their owner only, and without dropping the locks that are on them."""
 
 import fcntl
 import subprocess
@@ -8,13 +8,13 @@ import pytest
 
 from telemetry import private_files
 
-TAKE = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+LOCK = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
 
 
-def taken_by_another(path) -> bool:
-    """Whether another process could have the lock."""
+def lockable_by_another(path) -> bool:
+    """Whether another process can lock the file."""
     return (
-        subprocess.run([sys.executable, "-c", TAKE, path], capture_output=True, timeout=60, check=False).returncode == 0
+        subprocess.run([sys.executable, "-c", LOCK, path], capture_output=True, timeout=60, check=False).returncode == 0
     )
 
 
@@ -37,8 +37,8 @@ def test_a_file_that_is_there_keeps_the_locks_that_this_process_has_on_it(tmp_pa
         fcntl.lockf(file, fcntl.LOCK_EX)
         private_files.make_file(path)
 
-        assert not taken_by_another(path)
-    assert taken_by_another(path)
+        assert not lockable_by_another(path)
+    assert lockable_by_another(path)
 
 
 def test_a_file_is_made_where_only_root_may_make_nodes(tmp_path, monkeypatch):
@@ -52,6 +52,6 @@ def test_a_file_is_made_where_only_root_may_make_nodes(tmp_path, monkeypatch):
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_file_that_cannot_be_made_is_said(tmp_path):
+def test_a_file_that_cannot_be_created_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         private_files.make_file(tmp_path / "nowhere" / "file")

@@ -7,7 +7,7 @@ from telemetry.database import create_engine
 from telemetry.instrumentation.httpx import HTTPClientInstrumentor
 from telemetry.instrumentation.sqlalchemy import QueryDurationInstrumentor
 from telemetry.jobs import monitor
-from telemetry.selftest import SelfTest, Silent
+from telemetry.selftest import NothingEmitted, SelfTest
 from telemetry.settings import TelemetrySettings
 
 
@@ -50,7 +50,7 @@ def test_the_job_that_was_tried_leaves_no_row(selftest, telemetry):
     assert telemetry.store.names() == []
 
 
-def test_the_error_that_was_tried_is_heard_by_nobody_else(selftest, caplog):
+def test_the_error_that_was_tried_reaches_no_other_handler(selftest, caplog):
     selftest.log()
 
     assert caplog.records == []
@@ -59,16 +59,16 @@ def test_the_error_that_was_tried_is_heard_by_nobody_else(selftest, caplog):
 def test_queries_that_are_not_measured_are_noticed(selftest):
     QueryDurationInstrumentor().uninstrument()
 
-    with pytest.raises(Silent, match=r'^db_query_duration_seconds_count\{query_type="select"\} did not grow'):
+    with pytest.raises(NothingEmitted, match=r'^db_query_duration_seconds_count\{query_type="select"\} did not grow'):
         selftest.query()
 
 
 def test_an_engine_that_is_not_instrumented_is_noticed(telemetry_of, tmp_path):
-    """As when the published instrumentation refuses the version of SQLAlchemy."""
+    """Such as when the published instrumentation does not support the version of SQLAlchemy."""
     strange = create_engine(f"sqlite:///{tmp_path}/strange.db")  # before anything is instrumented
     selftest = SelfTest(telemetry_of(), strange)
 
-    with pytest.raises(Silent, match="SELECT"):
+    with pytest.raises(NothingEmitted, match="SELECT"):
         selftest.query()
 
     strange.dispose()
@@ -77,36 +77,36 @@ def test_an_engine_that_is_not_instrumented_is_noticed(telemetry_of, tmp_path):
 def test_calls_that_are_not_measured_are_noticed(selftest):
     HTTPClientInstrumentor().uninstrument()
 
-    with pytest.raises(Silent, match="external_api_duration_seconds_count"):
+    with pytest.raises(NothingEmitted, match="external_api_duration_seconds_count"):
         selftest.call()
 
 
 def test_jobs_that_are_not_monitored_are_noticed(selftest):
     monitor.deactivate()
 
-    with pytest.raises(Silent, match="scheduler_jobs_total"):
+    with pytest.raises(NothingEmitted, match="scheduler_jobs_total"):
         selftest.job()
 
 
 def test_a_run_that_does_not_arrive_is_noticed(telemetry, selftest):
-    """The recorder takes no more: the job is measured and traced, and not recorded."""
+    """The recorder is shut down: the job is measured and traced, but not recorded."""
     telemetry.records.recorder.shutdown(1)
 
-    with pytest.raises(Silent, match=r"^The run did not arrive in job_runs\.$"):
+    with pytest.raises(NothingEmitted, match=r"^The run did not arrive in job_runs\.$"):
         selftest.job()
 
 
 def test_errors_that_are_not_counted_are_noticed(telemetry, selftest):
     telemetry.log_handler.setLevel(logging.CRITICAL)
 
-    with pytest.raises(Silent, match="errors_total"):
+    with pytest.raises(NothingEmitted, match="errors_total"):
         selftest.log()
 
 
 def test_spans_that_do_not_come_out_are_noticed(selftest):
     selftest._spans.shutdown()
 
-    with pytest.raises(Silent, match=r"^No span 'GET /selftest' came out\.$"):
+    with pytest.raises(NothingEmitted, match=r"^No span 'GET /selftest' came out\.$"):
         selftest.request()
 
 

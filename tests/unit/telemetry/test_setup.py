@@ -411,7 +411,7 @@ def test_a_call_is_counted_by_service_and_endpoint_and_one_that_fails_too(start,
 
 def test_an_application_names_its_own_instruments(start):
     row = MetricMapping("orders_total", "counter", "orders.seen", "Orders.", (LabelMapping("shop", "shop"),))
-    telemetry = start(specifics=TelemetryOptions(rows=(row,)))
+    telemetry = start(specifics=TelemetryOptions(metric_mappings=(row,)))
 
     telemetry.meter("tests").create_counter("orders.seen").add(2, {"shop": "wb"})
 

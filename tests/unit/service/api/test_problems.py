@@ -18,7 +18,7 @@ from service.api.problems import install_exception_handlers
 from service.errors import Problem
 from service.integrations.http.errors import Forbidden, NotConfigured, RateLimited, Unreachable
 from telemetry.instrumentation.fastapi.instrumentor import instrument_app
-from telemetry.instrumentation.fastapi.request import ServerInstruments
+from telemetry.instrumentation.fastapi.server_request import ServerInstruments
 from telemetry.instruments import Instruments
 
 

@@ -20,7 +20,7 @@ from telemetry.instrumentation.libraries import Providers, instrument_libraries,
 from tests.support.loopback import Loopback
 from tests.support.ozon_stub import API_KEY, CLIENT_ID, HandClock, OzonStub
 from tests.support.wildberries_payloads import LIMIT, TOKEN
-from tests.unit.telemetry.instrumentation.conftest import Watch
+from tests.unit.telemetry.instrumentation.conftest import Signals
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def watch(monkeypatch, world):
     monkeypatch.setattr(Conventions, "_initialized", False)
     monkeypatch.setattr(Conventions, "_OTEL_SEMCONV_STABILITY_SIGNAL_MAPPING", {})
     monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
-    watch = Watch()
+    watch = Signals()
     known = outbound_services(Settings(wb_feedbacks_url=world.url, wb_statistics_url=world.url))
     instrument_libraries(
         Providers(watch.tracers, watch.meters), watch.instruments, ServiceDirectory(known), engine=None

@@ -1,4 +1,4 @@
-"""A stage for instrumentation: real providers that remember, and a page on which the outcome is read."""
+"""The fixtures of the instrumentation: real providers with in-memory exporters, and what Prometheus would scrape."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from prometheus_client.parser import text_string_to_metric_families
 
-from telemetry.instrumentation.fastapi.request import ServerInstruments
+from telemetry.instrumentation.fastapi.server_request import ServerInstruments
 from telemetry.instrumentation.libraries import uninstrument_libraries
 from telemetry.instruments import Instruments
 from telemetry.metrics.cardinality import LimitedMeterProvider
@@ -22,8 +22,8 @@ from telemetry.metrics.reader import MetricsPage
 from telemetry.metrics.views import views
 
 
-class Watch:
-    """Sees what comes out of the instrumentation: `spans`, and series of the page."""
+class Signals:
+    """What the instrumentation emits: `spans`, and the series of `/metrics`."""
 
     def __init__(self, sampler=ALWAYS_ON):
         self.page = MetricsPage()
@@ -46,7 +46,7 @@ class Watch:
         return only
 
     def series(self, sample):
-        """The values of a sample's name on the page, by the values of its labels in the order of the labels' names."""
+        """The values of a sample's name on `/metrics`, by the values of its labels in the order of the labels' names."""
         return {
             tuple(value for _, value in sorted(each.labels.items())): each.value
             for family in text_string_to_metric_families(self.page.render()[0].decode())
@@ -64,15 +64,15 @@ class Watch:
 
 
 @pytest.fixture
-def watch(request: pytest.FixtureRequest) -> Iterator[Watch]:
-    watch = Watch(getattr(request, "param", ALWAYS_ON))
-    yield watch
-    watch.close()
+def signals(request: pytest.FixtureRequest) -> Iterator[Signals]:
+    signals = Signals(getattr(request, "param", ALWAYS_ON))
+    yield signals
+    signals.close()
 
 
 @pytest.fixture(autouse=True)
 def speaking(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """Which semantic conventions the published packages speak. They ask once for a process; here, for each test."""
+    """Selects the semantic conventions of the published packages. They read the variable once for a process; here, for each test."""
 
     def speak(conventions: str) -> None:
         monkeypatch.setattr(Conventions, "_initialized", False)
@@ -81,19 +81,19 @@ def speaking(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]
 
     speak("http,database")
     yield speak
-    uninstrument_libraries()  # they are one for the whole process
+    uninstrument_libraries()  # they are global to the process
 
 
 class _Server(uvicorn.Server):
-    """Says when it answers, by an event."""
+    """Sets an event when it accepts requests."""
 
     def __init__(self, config):
         super().__init__(config)
-        self.answers = threading.Event()
+        self.accepting = threading.Event()
 
     async def startup(self, sockets=None):
         await super().startup(sockets)
-        self.answers.set()
+        self.accepting.set()
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def serve() -> Callable:
         thread = threading.Thread(target=server.run)
         thread.start()
         try:
-            assert server.answers.wait(10)
+            assert server.accepting.wait(10)
             port = server.servers[0].sockets[0].getsockname()[1]
             yield f"http://127.0.0.1:{port}"
         finally:

@@ -16,11 +16,11 @@ from telemetry.instrumentation.libraries import Providers, instrument_libraries,
 
 TOKEN = "123456:AAE-secret"
 ENDPOINTS = ("/ok", "/boom", "/slow", "/drip", "/cut", "/chunks", "/moved", "/bot{token}/getMe")
-PATIENCE = 0.2
+TIMEOUT = 0.2
 
 
-class World(http.server.ThreadingHTTPServer):
-    """The outside world, on loopback."""
+class ExternalServer(http.server.ThreadingHTTPServer):
+    """An external service on loopback."""
 
     daemon_threads = True
 
@@ -34,7 +34,7 @@ class World(http.server.ThreadingHTTPServer):
 
 
 class Page(http.server.BaseHTTPRequestHandler):
-    server: World
+    server: ExternalServer
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
@@ -67,16 +67,16 @@ class Page(http.server.BaseHTTPRequestHandler):
         self.answer(200, b"3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n", **{"transfer-encoding": "chunked", "content-length": ""})
 
     def slow(self):
-        """No answer at all."""
+        """No response."""
         self.server.released.wait(10)
 
     def drip(self):
-        """An answer that begins and does not end."""
+        """A response that starts and does not end."""
         self.answer(200, b"drop", **{"content-length": "1000"})
         self.server.released.wait(10)
 
     def log_message(self, *_arguments):
-        """Nobody reads it."""
+        """Log nothing."""
 
     def send_header(self, keyword, value):
         if value:
@@ -84,33 +84,33 @@ class Page(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def world():
-    with World() as world:
-        thread = threading.Thread(target=world.serve_forever, kwargs={"poll_interval": 0.01})
+def server():
+    with ExternalServer() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield world
-        world.released.set()
-        world.shutdown()
+        yield server
+        server.released.set()
+        server.shutdown()
         thread.join(5)
 
 
 @pytest.fixture
-def directory(world):
-    return ServiceDirectory([ExternalService("wb", world.url, ENDPOINTS)])
+def directory(server):
+    return ServiceDirectory([ExternalService("wb", server.url, ENDPOINTS)])
 
 
 @pytest.fixture
-def measured(watch, directory):
-    """Our instrumentation alone."""
-    HTTPClientInstrumentor().instrument(duration=watch.instruments.http_client_duration, directory=directory)
-    return watch
+def measured(signals, directory):
+    """Our instrumentation only."""
+    HTTPClientInstrumentor().instrument(duration=signals.instruments.http_client_duration, directory=directory)
+    return signals
 
 
 @pytest.fixture
-def instrumented(watch, directory):
-    """Everything that is switched on for the libraries, the published packages included."""
-    instrument_libraries(Providers(watch.tracers, watch.meters), watch.instruments, directory, None)
-    return watch
+def instrumented(signals, directory):
+    """All instrumentation of the libraries, the published packages included."""
+    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, None)
+    return signals
 
 
 class Sync:
@@ -122,8 +122,8 @@ class Sync:
             return client.request(method, url)
 
     def read_a_bit(self, url):
-        with self.library.Client(trust_env=False) as client, client.stream("GET", url) as answered:
-            return next(answered.iter_raw(1))
+        with self.library.Client(trust_env=False) as client, client.stream("GET", url) as response:
+            return next(response.iter_raw(1))
 
 
 class Async:
@@ -139,8 +139,8 @@ class Async:
 
     def read_a_bit(self, url):
         async def reading():
-            async with self.library.AsyncClient(trust_env=False) as client, client.stream("GET", url) as answered:
-                return await anext(aiter(answered.aiter_raw(1)))
+            async with self.library.AsyncClient(trust_env=False) as client, client.stream("GET", url) as response:
+                return await anext(aiter(response.aiter_raw(1)))
 
         return asyncio.run(reading())
 
@@ -153,62 +153,62 @@ def client(request):
     return request.param
 
 
-def calls(watch):
+def calls(signals):
     """`(endpoint, service, status)` and how many there were."""
-    return watch.series("external_api_requests_total")
+    return signals.series("external_api_requests_total")
 
 
 @pytest.fixture
-def nobody():
-    """A port at which nobody listens."""
+def refused_port():
+    """A port without a listener."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]
 
 
 @pytest.mark.parametrize(("path", "status"), [("/ok", "200"), ("/boom", "500"), ("/chunks", "200"), ("/moved", "302")])
-def test_a_call_that_was_answered_is_counted_by_service_endpoint_and_code(measured, world, client, path, status):
-    client.call(world.url + path)
+def test_a_request_with_a_response_is_counted_by_service_endpoint_and_code(measured, server, client, path, status):
+    client.call(server.url + path)
 
     assert calls(measured) == {(path, "wb", status): 1}
     assert measured.series("external_api_duration_seconds_count") == {("wb",): 1}
 
 
-def test_a_call_that_was_refused_is_an_error(watch, client, nobody):
-    directory = ServiceDirectory([ExternalService("ozon", f"http://127.0.0.1:{nobody}", ("/v1/roles",))])
-    HTTPClientInstrumentor().instrument(duration=watch.instruments.http_client_duration, directory=directory)
+def test_a_refused_connection_is_an_error(signals, client, refused_port):
+    directory = ServiceDirectory([ExternalService("ozon", f"http://127.0.0.1:{refused_port}", ("/v1/roles",))])
+    HTTPClientInstrumentor().instrument(duration=signals.instruments.http_client_duration, directory=directory)
 
     with pytest.raises(client.library.ConnectError):
-        client.call(f"http://127.0.0.1:{nobody}/v1/roles")
+        client.call(f"http://127.0.0.1:{refused_port}/v1/roles")
 
-    assert calls(watch) == {("/v1/roles", "ozon", "error"): 1}
+    assert calls(signals) == {("/v1/roles", "ozon", "error"): 1}
 
 
-def test_a_call_that_was_not_answered_in_time_is_a_timeout(measured, world, client):
+def test_a_request_without_a_response_in_time_is_a_timeout(measured, server, client):
     with pytest.raises(client.library.ReadTimeout):
-        client.call(world.url + "/slow", timeout=PATIENCE)
+        client.call(server.url + "/slow", timeout=TIMEOUT)
 
     assert calls(measured) == {("/slow", "wb", "timeout"): 1}
-    assert measured.series("external_api_duration_seconds_sum")["wb",] >= PATIENCE
+    assert measured.series("external_api_duration_seconds_sum")["wb",] >= TIMEOUT
 
 
-def test_an_answer_that_was_cut_off_is_an_error_and_counted_once(measured, world, client):
+def test_a_truncated_response_is_an_error_and_counted_once(measured, server, client):
     with pytest.raises(client.library.RemoteProtocolError):
-        client.call(world.url + "/cut")
+        client.call(server.url + "/cut")
 
     assert calls(measured) == {("/cut", "wb", "error"): 1}
 
 
-def test_an_answer_of_which_enough_was_read_was_an_answer(measured, world, client):
-    assert client.read_a_bit(world.url + "/ok") == b"f"
+def test_a_partly_read_response_is_a_response(measured, server, client):
+    assert client.read_a_bit(server.url + "/ok") == b"f"
 
     assert calls(measured) == {("/ok", "wb", "200"): 1}
 
 
-def test_a_call_is_over_when_its_answer_has_been_read(measured, world):
-    with httpx.stream("GET", world.url + "/ok", trust_env=False) as answered:
+def test_a_request_ends_when_its_response_has_been_read(measured, server):
+    with httpx.stream("GET", server.url + "/ok", trust_env=False) as response:
         before = calls(measured)
-        answered.read()
+        response.read()
         after = calls(measured)
 
     assert (before, after) == ({}, {("/ok", "wb", "200"): 1})
@@ -216,55 +216,55 @@ def test_a_call_is_over_when_its_answer_has_been_read(measured, world):
 
 
 @pytest.mark.parametrize("path", ["/slow", "/drip"])
-def test_a_call_that_its_caller_gave_up_is_an_error(measured, world, path):
+def test_a_cancelled_request_is_an_error(measured, server, path):
     async def give_up():
         async with httpx2.AsyncClient(trust_env=False) as client:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.05):
-                    await client.get(world.url + path)
+                    await client.get(server.url + path)
 
     asyncio.run(give_up())
 
     assert calls(measured) == {(path, "wb", "error"): 1}
 
 
-def test_each_hop_of_a_redirect_is_a_call(measured, world, client):
-    assert client.call(world.url + "/moved", follow_redirects=True).status_code == 200
+def test_each_hop_of_a_redirect_is_a_request(measured, server, client):
+    assert client.call(server.url + "/moved", follow_redirects=True).status_code == 200
 
     assert calls(measured) == {("/moved", "wb", "302"): 1, ("/ok", "wb", "200"): 1}
 
 
-def test_a_head_without_a_body_is_counted(measured, world, client):
-    client.call(world.url + "/ok", "HEAD")
+def test_a_head_without_a_body_is_counted(measured, server, client):
+    client.call(server.url + "/ok", "HEAD")
 
     assert calls(measured) == {("/ok", "wb", "200"): 1}
 
 
-def test_a_path_off_the_list_is_unmatched(measured, world, client):
+def test_an_unknown_path_is_unmatched(measured, server, client):
     for number in range(5):
-        client.call(f"{world.url}/orders/{number}")
+        client.call(f"{server.url}/orders/{number}")
 
     assert calls(measured) == {("unmatched", "wb", "200"): 5}
 
 
-def test_a_host_off_the_list_is_another_service(measured, world, client):
-    client.call(f"http://localhost:{world.server_port}/ok")
+def test_an_unknown_host_is_service_other(measured, server, client):
+    client.call(f"http://localhost:{server.server_port}/ok")
 
     assert calls(measured) == {("unmatched", "other", "200"): 1}
 
 
-def test_a_method_that_is_not_known_is_other(measured, world):
+def test_a_method_that_is_not_known_is_other(measured, server):
     Page.do_FETCH = Page.do_GET
 
-    Sync(httpx).call(world.url + "/ok", "FETCH")
+    Sync(httpx).call(server.url + "/ok", "FETCH")
 
     [key] = measured.instruments.http_client_duration._sets._seen
     assert dict(key)["http.request.method"] == "_OTHER"
 
 
-def test_an_address_that_is_none_is_refused_by_whoever_is_called_and_not_by_us(measured, client):
+def test_an_invalid_address_raises_the_same_error_as_without_instrumentation(measured, client):
     def refusal():
-        with pytest.raises(Exception) as refused:  # whatever it is without us
+        with pytest.raises(Exception) as refused:  # whichever it is without instrumentation
             client.call("http://127.0.0.1:99999/")
         return refused.type
 
@@ -274,46 +274,46 @@ def test_an_address_that_is_none_is_refused_by_whoever_is_called_and_not_by_us(m
     assert with_us is refusal()
 
 
-def test_a_transport_that_calls_nobody_is_no_call(measured):
+def test_a_mock_transport_is_not_measured(measured):
     with httpx.Client(transport=httpx.MockTransport(lambda _request: httpx.Response(200))) as client:
         client.get("http://service/ok")
 
     assert calls(measured) == {}
 
 
-def test_what_is_measured_does_not_change_what_is_answered(measured, world, client):
-    answered = client.call(world.url + "/ok")
+def test_the_measurement_does_not_change_the_response(measured, server, client):
+    response = client.call(server.url + "/ok")
 
-    assert (answered.status_code, answered.content, answered.headers["content-length"]) == (200, b"fine", "4")
-    assert isinstance(answered, client.library.Response)
+    assert (response.status_code, response.content, response.headers["content-length"]) == (200, b"fine", "4")
+    assert isinstance(response, client.library.Response)
 
 
-def test_an_instrument_that_fails_does_not_harm_the_call(watch, world, directory, caplog):
+def test_a_failing_instrument_does_not_affect_the_request(signals, server, directory, caplog):
     class Broken:
         def record(self, *_arguments):
             raise RuntimeError("no space for numbers")
 
     HTTPClientInstrumentor().instrument(duration=Broken(), directory=directory)
 
-    answered = Sync(httpx).call(world.url + "/ok")
+    response = Sync(httpx).call(server.url + "/ok")
 
-    assert answered.text == "fine"
+    assert response.text == "fine"
 
 
-def test_switching_on_twice_counts_once_and_off_counts_no_more(measured, world, client, directory, caplog):
+def test_switching_on_twice_counts_once_and_off_counts_no_more(measured, server, client, directory, caplog):
     instrumentor = HTTPClientInstrumentor()
     instrumentor.instrument(duration=measured.instruments.http_client_duration, directory=directory)
-    client.call(world.url + "/ok")
+    client.call(server.url + "/ok")
 
     instrumentor.uninstrument()
     instrumentor.uninstrument()
-    client.call(world.url + "/ok")
+    client.call(server.url + "/ok")
 
     assert calls(measured) == {("/ok", "wb", "200"): 1}
 
 
-def test_with_the_published_packages_a_call_is_counted_once_and_has_one_span(instrumented, world, client):
-    client.call(world.url + "/boom")
+def test_with_the_published_packages_a_request_is_counted_once_and_has_one_span(instrumented, server, client):
+    client.call(server.url + "/boom")
 
     assert calls(instrumented) == {("/boom", "wb", "500"): 1}
     span = instrumented.span()
@@ -326,20 +326,20 @@ def test_with_the_published_packages_a_call_is_counted_once_and_has_one_span(ins
 
 @pytest.mark.parametrize("conventions", ["http,database", "http/dup", "old"])
 @pytest.mark.parametrize("path", [f"/bot{TOKEN}/getMe", f"/bot{TOKEN}/unknown", f"/ok?api_key={TOKEN}"])
-def test_a_token_in_the_url_is_in_no_span_and_in_no_metric(speaking, request, world, client, path, conventions):
+def test_a_token_in_the_url_is_in_no_span_and_in_no_metric(speaking, request, server, client, path, conventions):
     speaking(conventions)
-    watch = request.getfixturevalue("instrumented")
+    signals = request.getfixturevalue("instrumented")
 
-    client.call(world.url + path)
+    client.call(server.url + path)
 
-    said = watch.span().to_json() + watch.page.render()[0].decode()
+    said = signals.span().to_json() + signals.page.render()[0].decode()
     assert "service.peer.name" in said
     assert "secret" not in said
 
 
-def test_a_token_is_in_no_span_of_a_call_that_failed(instrumented, client, nobody):
+def test_a_token_is_in_no_span_of_a_failed_request(instrumented, client, refused_port):
     with pytest.raises(client.library.ConnectError):
-        client.call(f"http://user:{TOKEN}@127.0.0.1:{nobody}/bot{TOKEN}/getMe")
+        client.call(f"http://user:{TOKEN}@127.0.0.1:{refused_port}/bot{TOKEN}/getMe")
 
     said = instrumented.span().to_json()
     assert "secret" not in said
@@ -347,32 +347,32 @@ def test_a_token_is_in_no_span_of_a_call_that_failed(instrumented, client, nobod
     assert calls(instrumented) == {("unmatched", "other", "error"): 1}
 
 
-@pytest.mark.parametrize("watch", [ALWAYS_OFF], indirect=True)
-def test_a_span_that_is_not_recorded_is_left_alone(instrumented, world):
-    Sync(httpx).call(world.url + "/ok")
+@pytest.mark.parametrize("signals", [ALWAYS_OFF], indirect=True)
+def test_a_span_that_is_not_recorded_is_left_alone(instrumented, server):
+    Sync(httpx).call(server.url + "/ok")
 
     assert instrumented.spans == []
     assert calls(instrumented) == {("/ok", "wb", "200"): 1}
 
 
-def test_the_new_conventions_are_asked_for_unless_others_are(watch, world, directory, speaking):
+def test_the_stable_conventions_are_the_default(signals, server, directory, speaking):
     speaking("")
-    instrument_libraries(Providers(watch.tracers, watch.meters), watch.instruments, directory, None)
+    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, None)
 
-    Sync(httpx).call(world.url + "/ok")
+    Sync(httpx).call(server.url + "/ok")
 
     assert os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] == "http,database"
-    assert "http.request.method" in watch.span().attributes
-    assert "http.method" not in watch.span().attributes
+    assert "http.request.method" in signals.span().attributes
+    assert "http.method" not in signals.span().attributes
 
 
-def test_everything_can_be_switched_off_and_on_again(watch, directory, world):
+def test_everything_can_be_switched_off_and_on_again(signals, directory, server):
     for _ in range(2):
-        instrument_libraries(Providers(watch.tracers, watch.meters), watch.instruments, directory, None)
-        Sync(httpx).call(world.url + "/ok")
+        instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, None)
+        Sync(httpx).call(server.url + "/ok")
         uninstrument_libraries()
         uninstrument_libraries()
-        Sync(httpx).call(world.url + "/ok")
+        Sync(httpx).call(server.url + "/ok")
 
-    assert calls(watch) == {("/ok", "wb", "200"): 2}
-    assert len(watch.spans) == 2
+    assert calls(signals) == {("/ok", "wb", "200"): 2}
+    assert len(signals.spans) == 2

@@ -7,24 +7,24 @@ class Backlog:
     size = 3
 
 
-def test_a_queue_says_what_it_holds_and_what_it_could(watch):
+def test_a_queue_has_its_size_and_capacity(signals):
     queue = Backlog()
-    self_metrics.observe_queue(watch.meters.get_meter("tests"), "job_runs", queue)
+    self_metrics.observe_queue(signals.meters.get_meter("tests"), "job_runs", queue)
 
-    before = watch.series("telemetry_queue_size")
+    before = signals.series("telemetry_queue_size")
     queue.size = 4
 
-    assert (before, watch.series("telemetry_queue_size")) == ({("job_runs",): 3}, {("job_runs",): 4})
-    assert watch.series("telemetry_queue_capacity") == {("job_runs",): 10}
+    assert (before, signals.series("telemetry_queue_size")) == ({("job_runs",): 3}, {("job_runs",): 4})
+    assert signals.series("telemetry_queue_capacity") == {("job_runs",): 10}
 
 
-def test_an_instrument_that_is_at_its_limit_is_named(watch):
-    limited = LimitedMeterProvider(watch.sdk, 2)
-    self_metrics.observe_limits(watch.meters.get_meter("tests"), limited)
+def test_an_instrument_that_is_at_its_limit_is_named(signals):
+    limited = LimitedMeterProvider(signals.sdk, 2)
+    self_metrics.observe_limits(signals.meters.get_meter("tests"), limited)
     counter = limited.get_meter("tests").create_counter("orders")
     counter.add(1, {"order": 1})
 
-    before = watch.series("telemetry_label_sets_overflow")
+    before = signals.series("telemetry_label_sets_overflow")
     counter.add(1, {"order": 2})
 
-    assert (before, watch.series("telemetry_label_sets_overflow")) == ({}, {("orders",): 1})
+    assert (before, signals.series("telemetry_label_sets_overflow")) == ({}, {("orders",): 1})

@@ -23,9 +23,9 @@ def older_engine():
 
 
 @pytest.fixture
-def measured(older_engine, watch):
-    QueryDurationInstrumentor().instrument(duration=watch.instruments.db_operation_duration)
-    return watch
+def measured(older_engine, signals):
+    QueryDurationInstrumentor().instrument(duration=signals.instruments.db_operation_duration)
+    return signals
 
 
 @pytest.fixture
@@ -35,17 +35,19 @@ def engine(measured):
     engine.dispose()
 
 
-def queries(watch):
+def queries(signals):
     """How many queries there were, by their type."""
-    return {kind: number for (kind,), number in watch.series("db_query_duration_seconds_count").items()}
+    return {kind: number for (kind,), number in signals.series("db_query_duration_seconds_count").items()}
 
 
-def since(watch, before):
-    return {kind: number - before.get(kind, 0) for kind, number in queries(watch).items() if number != before.get(kind)}
+def since(signals, before):
+    return {
+        kind: number - before.get(kind, 0) for kind, number in queries(signals).items() if number != before.get(kind)
+    }
 
 
-def points(watch):
-    return [dict(key) for key in watch.instruments.db_operation_duration._sets._seen]
+def points(signals):
+    return [dict(key) for key in signals.instruments.db_operation_duration._sets._seen]
 
 
 @pytest.mark.parametrize(
@@ -164,19 +166,19 @@ def test_attributes_hold_neither_the_statement_nor_its_values(engine, measured):
     assert {key for point in points(measured) for key in point} == {"db.system.name", "db.operation.name"}
 
 
-def test_beside_the_published_package_a_query_is_counted_once_and_has_one_span(measured, watch):
-    SQLAlchemyInstrumentor().instrument(tracer_provider=watch.tracers, meter_provider=watch.meters)
+def test_beside_the_published_package_a_query_is_counted_once_and_has_one_span(measured, signals):
+    SQLAlchemyInstrumentor().instrument(tracer_provider=signals.tracers, meter_provider=signals.meters)
     engine = new_engine()
     before = queries(measured)
-    watch.exporter.clear()
+    signals.exporter.clear()
 
     with engine.connect() as connection:
         connection.execute(text("SELECT 1"))
-        active = watch.series("db_connections_active")
+        active = signals.series("db_connections_active")
 
     engine.dispose()
     assert since(measured, before) == {"select": 1}
-    assert [span.name for span in watch.spans].count("SELECT") == 1
+    assert [span.name for span in signals.spans].count("SELECT") == 1
     assert active == {(): 1}
 
 
@@ -203,7 +205,7 @@ def test_it_can_be_switched_on_again(measured, older_engine):
     assert queries(measured) == {"select": 1}
 
 
-def test_an_instrument_that_fails_does_not_harm_the_query(older_engine):
+def test_a_failing_instrument_does_not_affect_the_query(older_engine):
     class Broken:
         def record(self, *_arguments):
             raise RuntimeError("no space for numbers")
@@ -229,7 +231,7 @@ def test_queries_of_two_connections_at_once_are_each_measured(tmp_path, measured
     assert queries(measured) == {"select": 2}
 
 
-def test_queries_of_postgresql_are_told_by_their_system(postgres_engine, measured):
+def test_queries_of_postgresql_have_their_system(postgres_engine, measured):
     before = queries(measured)
 
     with postgres_engine.connect() as connection:

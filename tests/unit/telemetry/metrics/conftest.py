@@ -1,4 +1,4 @@
-"""A stage for metrics: a real provider with the limits on it, and the page that Prometheus would read."""
+"""The fixtures of the metrics: a real provider with the cardinality limit, and what Prometheus would scrape."""
 
 from collections.abc import Callable, Iterator
 
@@ -23,12 +23,12 @@ class Stage:
         vocabulary="service",
         *,
         limit=CARDINALITY_LIMIT,
-        rows=VOCABULARY,
+        mappings=VOCABULARY,
         more_views=(),
         resource=None,
         readers=(),
     ):
-        self.page = MetricsPage(vocabulary, Translator(rows))
+        self.page = MetricsPage(vocabulary, Translator(mappings))
         self.reader = InMemoryMetricReader()
         self.sdk = MeterProvider(
             [self.page, self.reader, *readers],
@@ -50,7 +50,7 @@ class Stage:
         return {family.name: family for family in text_string_to_metric_families(self.text())}
 
     def series(self, sample):
-        """The values of a sample's name on the page, by its labels."""
+        """The values of a sample's name on `/metrics`, by its labels."""
         return {
             tuple(sorted(each.labels.items())): each.value
             for family in self.families().values()
@@ -83,8 +83,8 @@ def stage(make_stage) -> Stage:
 
 
 @pytest.fixture
-def worker_of(tmp_path) -> Iterator[Callable[[], Worker]]:
-    """Starts another worker of one service."""
+def start_worker(tmp_path) -> Iterator[Callable[[], Worker]]:
+    """Start another worker of one service."""
     made: list[Worker] = []
 
     def make() -> Worker:
@@ -93,5 +93,5 @@ def worker_of(tmp_path) -> Iterator[Callable[[], Worker]]:
 
     yield make
     for worker in made:
-        if not worker.workers._stop.is_set():
-            worker.workers.stop()
+        if not worker.collector._stop.is_set():
+            worker.collector.stop()

@@ -75,13 +75,13 @@ def test_nothing_is_lost_from_the_total(make_stage, kind):
 
 
 @pytest.mark.parametrize("kind", EVERY)
-def test_up_to_the_limit_everything_is_told_apart_and_nothing_is_said(make_stage, kind, caplog):
+def test_up_to_the_limit_every_set_has_its_series_and_nothing_is_logged(make_stage, kind, caplog):
     stage = make_stage(limit=10)
 
     EVERY[kind](stage.meter, [{"order": str(number)} for number in range(9)] * 3)
 
     assert len(stage.points("orders")) == 9
-    assert stage.meters.overflowed() == []
+    assert stage.meters.overflowed_instruments() == []
     assert not caplog.records
 
 
@@ -97,7 +97,7 @@ def test_one_warning_names_the_instrument(make_stage, kind, caplog):
     assert warning.levelno == logging.WARNING
     assert "orders" in warning.getMessage()
     assert "3 label sets" in warning.getMessage()
-    assert stage.meters.overflowed() == ["orders"]
+    assert stage.meters.overflowed_instruments() == ["orders"]
 
 
 def test_a_label_set_that_was_seen_before_the_limit_is_still_counted_as_itself(make_stage):
@@ -134,7 +134,7 @@ def test_attributes_in_another_order_are_the_same_label_set(make_stage):
     assert [point.value for point in stage.points("orders")] == [2]
 
 
-def test_values_that_cannot_be_hashed_are_told_apart_and_limited_as_well(make_stage):
+def test_unhashable_values_are_distinguished_and_limited_as_well(make_stage):
     stage = make_stage(limit=3)
     counter = stage.meter.create_counter("orders")
 
@@ -157,7 +157,7 @@ def test_each_instrument_of_each_meter_has_its_own_limit(make_stage):
         counter.add(1, {"n": 1})
         counter.add(1, {"n": 2})
 
-    assert stage.meters.overflowed() == []
+    assert stage.meters.overflowed_instruments() == []
     assert len(stage.points("orders")) == 4
 
 
@@ -178,14 +178,14 @@ def test_an_instrument_that_is_made_twice_has_one_limit(make_stage, name):
 
 def test_observations_that_come_again_at_each_scrape_stay_the_label_sets_that_they_were(make_stage):
     stage = make_stage(limit=4)
-    rows = [Observation(number, {"queue": number}) for number in range(3)]
-    stage.meter.create_observable_gauge("queue", [lambda _options: rows])
+    observations = [Observation(number, {"queue": number}) for number in range(3)]
+    stage.meter.create_observable_gauge("queue", [lambda _options: observations])
 
     for _ in range(5):
         points = stage.points("queue")
 
     assert {point.attributes["queue"]: point.value for point in points} == {0: 0, 1: 1, 2: 2}
-    assert stage.meters.overflowed() == []
+    assert stage.meters.overflowed_instruments() == []
 
 
 def test_a_generator_is_a_callback_as_well(make_stage):
@@ -278,7 +278,7 @@ def test_a_hundred_thousand_random_attributes_cost_no_memory():
     assert grown < 10_000
 
 
-def test_the_page_says_which_series_is_the_overflow(make_stage):
+def test_the_overflow_series_has_its_label(make_stage):
     stage = make_stage(limit=2)
     runs = stage.instruments.job_runs
 
@@ -291,13 +291,13 @@ def test_the_page_says_which_series_is_the_overflow(make_stage):
     }
 
 
-def test_bounds_that_an_instrument_advises_are_heard(stage):
+def test_advised_bucket_boundaries_are_used(stage):
     stage.meter.create_histogram("size", explicit_bucket_boundaries_advisory=[1.0, 2.0]).record(1.5)
 
     assert [point.explicit_bounds for point in stage.points("size")] == [(1.0, 2.0)]
 
 
-def test_the_context_of_a_measurement_goes_with_it(stage):
+def test_the_context_of_a_measurement_is_passed_on(stage):
     span = TracerProvider(shutdown_on_exit=False).get_tracer("tests").start_span("request")
 
     stage.meter.create_histogram("size").record(1, {"a": 1}, trace.set_span_in_context(span))
@@ -306,7 +306,7 @@ def test_the_context_of_a_measurement_goes_with_it(stage):
     assert [exemplar.span_id for exemplar in point.exemplars] == [span.get_span_context().span_id]
 
 
-def test_a_meter_says_what_the_real_one_would(stage):
+def test_a_meter_has_the_identity_of_the_real_one(stage):
     meter = stage.meters.get_meter("orders", "1.0", "https://schema.example")
 
     assert (meter.name, meter.version, meter.schema_url) == ("orders", "1.0", "https://schema.example")

@@ -1,18 +1,18 @@
-"""ChangeFlag: measured or not, since somebody asked last."""
+"""ChangeFlag: whether anything was measured since the last test."""
 
 import pytest
 
 from telemetry.metrics.change_flag import ChangeFlag
 
 
-def test_what_happened_is_said_once():
-    activity = ChangeFlag()
-    assert not activity.since_last_asked()
+def test_a_test_clears_the_flag():
+    flag = ChangeFlag()
+    assert not flag.test_and_clear()
 
-    activity.happened = True
+    flag.is_set = True
 
-    assert activity.since_last_asked()
-    assert not activity.since_last_asked()
+    assert flag.test_and_clear()
+    assert not flag.test_and_clear()
 
 
 @pytest.mark.parametrize(
@@ -24,19 +24,19 @@ def test_what_happened_is_said_once():
         ("create_gauge", "set"),
     ],
 )
-def test_every_measurement_of_every_instrument_is_activity(stage, create, measure):
+def test_every_measurement_of_every_instrument_sets_the_flag(stage, create, measure):
     instrument = getattr(stage.meter, create)("some.thing")
-    assert not stage.meters.activity.since_last_asked()
+    assert not stage.meters.change_flag.test_and_clear()
 
-    for _ in range(2):  # the second one goes the short way
+    for _ in range(2):  # the second one is recorded directly
         getattr(instrument, measure)(1, {"a": "b"})
 
-        assert stage.meters.activity.since_last_asked()
+        assert stage.meters.change_flag.test_and_clear()
 
 
-def test_a_page_is_no_activity(stage):
+def test_a_scrape_does_not_set_the_flag(stage):
     stage.meter.create_observable_gauge("some.thing", [lambda _options: []])
 
     stage.text()
 
-    assert not stage.meters.activity.since_last_asked()
+    assert not stage.meters.change_flag.test_and_clear()

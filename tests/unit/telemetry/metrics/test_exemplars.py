@@ -1,4 +1,4 @@
-"""Exemplars: from a bucket of a histogram to the trace of a request or a run, whichever worker it was in."""
+"""Exemplars: from a bucket of a histogram to the trace of a request or a run, in any worker."""
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
@@ -29,7 +29,7 @@ def tracer(sampler=ALWAYS_ON):
 
 
 def record(stage, seconds, sampler=ALWAYS_ON):
-    """A request that takes so long, in a span of its own."""
+    """Record a request of this duration in a span of its own."""
     with tracer(sampler).start_as_current_span("request") as span:
         stage.instruments.http_server_duration.record(seconds, {"http.route": "/reviews"})
         return span.get_span_context()
@@ -53,7 +53,7 @@ def test_a_request_that_is_not_sampled_leaves_the_one_that_was(stage):
     sampled = record(stage, 0.021)
     record(stage, 0.022, ALWAYS_OFF)
 
-    for _ in range(2):  # also for whoever asks again
+    for _ in range(2):  # a second scrape shows it as well
         [exemplar] = exemplars(stage.page, REQUESTS).values()
         assert exemplar.labels["trace_id"] == format_trace_id(sampled.trace_id)
 
@@ -71,11 +71,11 @@ def test_each_bucket_has_one_and_the_newest_of_each_stands(stage):
     }
 
 
-def test_whoever_does_not_ask_for_open_metrics_gets_none(stage):
+def test_the_text_format_has_no_exemplars(stage):
     record(stage, 0.02)
 
     assert "trace_id" not in stage.text()
-    assert exemplars(stage.page, REQUESTS)  # and who asked has not taken them away
+    assert exemplars(stage.page, REQUESTS)  # and they are still there
 
 
 @pytest.fixture
@@ -95,14 +95,16 @@ def test_a_bucket_shows_the_trace_of_a_run(monitored):
     assert len(exemplar.labels["trace_id"]) == 32
 
 
-def test_exemplars_of_several_workers_are_those_of_the_page_of_all(make_stage):
+def test_the_exemplars_of_several_workers_are_merged(make_stage):
     one, other = make_stage(), make_stage()
     quick, slow = record(one, 0.02), record(other, 2.0)
     record(other, 0.02, ALWAYS_OFF)
-    told = [_as_read(Snapshot(str(number), 1.0, stage.page.own())) for number, stage in enumerate((one, other))]
+    snapshots = [
+        _as_read(Snapshot(str(number), 1.0, stage.page.collect_own())) for number, stage in enumerate((one, other))
+    ]
     page = MetricsPage()
 
-    page.whole = lambda: merge(told[:1], told[1:])
+    page.collect_families = lambda: merge(snapshots[:1], snapshots[1:])
 
     found = exemplars(page, REQUESTS)
     assert {bound: exemplar.labels["trace_id"] for bound, exemplar in found.items()} == {
@@ -117,7 +119,7 @@ def _as_read(snapshot):
 
 
 def test_a_histogram_without_labels_shows_them_too(make_stage):
-    stage = make_stage(rows=())
+    stage = make_stage(mappings=())
     with tracer().start_as_current_span("some"):
         stage.meter.create_histogram("some.duration", "s").record(3.0)
 

@@ -7,14 +7,20 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from telemetry.metrics.exposition import OPENMETRICS, TEXT, content_type, number, write
+from telemetry.metrics.exposition import (
+    OPENMETRICS_CONTENT_TYPE,
+    TEXT_CONTENT_TYPE,
+    encode,
+    format_number,
+    negotiate_content_type,
+)
 from telemetry.metrics.families import Family, HistogramValue, pairs
 
-PARSERS = {TEXT: parse_text, OPENMETRICS: parse_openmetrics}
+PARSERS = {TEXT_CONTENT_TYPE: parse_text, OPENMETRICS_CONTENT_TYPE: parse_openmetrics}
 
 
-def lines_of(*families, kind=TEXT):
-    return write(families, kind).decode().splitlines()
+def lines_of(*families, content_type=TEXT_CONTENT_TYPE):
+    return encode(families, content_type).decode().splitlines()
 
 
 def gauge(**series):
@@ -42,7 +48,7 @@ def test_a_family_without_series_is_declared():
 
 def test_a_histogram_is_cumulative_and_its_last_bucket_is_its_count():
     family = Family("wait_seconds", "histogram", "Waits.")
-    family.distributions['shop="wb"'] = HistogramValue((0.1, 1.0, 10.0), [1, 2, 0, 4], 99.5)
+    family.histograms['shop="wb"'] = HistogramValue((0.1, 1.0, 10.0), [1, 2, 0, 4], 99.5)
 
     assert lines_of(family)[2:] == [
         'wait_seconds_bucket{shop="wb",le="0.1"} 1',
@@ -55,7 +61,7 @@ def test_a_histogram_is_cumulative_and_its_last_bucket_is_its_count():
 
 
 def test_a_histogram_without_labels_has_only_its_bounds():
-    family = Family("wait_seconds", "histogram", "Waits.", distributions={"": HistogramValue((1.0,), [1, 0], 0.5)})
+    family = Family("wait_seconds", "histogram", "Waits.", histograms={"": HistogramValue((1.0,), [1, 0], 0.5)})
 
     assert lines_of(family)[2:] == [
         'wait_seconds_bucket{le="1.0"} 1',
@@ -70,10 +76,10 @@ def test_a_histogram_without_labels_has_only_its_bounds():
     [(1, "1.0"), (0.005, "0.005"), (10.0, "10.0"), (1e6, "1e+06"), (0.00001, "1e-05"), (2.5, "2.5"), (0.0, "0.0")],
 )
 def test_bounds_are_written_as_prometheus_writes_them(bound, written):
-    family = Family("wait", "histogram", "Waits.", distributions={"": HistogramValue((bound,), [1, 0], 0.5)})
+    family = Family("wait", "histogram", "Waits.", histograms={"": HistogramValue((bound,), [1, 0], 0.5)})
 
     assert f'wait_bucket{{le="{written}"}} 1' in lines_of(family)
-    assert list(parse_openmetrics(write([family], OPENMETRICS).decode()))
+    assert list(parse_openmetrics(encode([family], OPENMETRICS_CONTENT_TYPE).decode()))
 
 
 @pytest.mark.parametrize(
@@ -93,24 +99,24 @@ def test_bounds_are_written_as_prometheus_writes_them(bound, written):
     ],
 )
 def test_numbers_are_written_so_that_nothing_of_them_is_lost(value, written):
-    assert number(value) == written
+    assert format_number(value) == written
 
 
-@pytest.mark.parametrize("kind", PARSERS)
+@pytest.mark.parametrize("content_type", PARSERS)
 @given(value=st.floats() | st.integers(-(2**53), 2**53))
-def test_a_number_comes_back_as_it_was(kind, value):
-    [family] = PARSERS[kind](write([gauge(**{"": value})], kind).decode())
+def test_a_number_comes_back_as_it_was(content_type, value):
+    [family] = PARSERS[content_type](encode([gauge(**{"": value})], content_type).decode())
 
     [sample] = family.samples
     assert sample.value == value or (math.isnan(sample.value) and math.isnan(value))
 
 
-@pytest.mark.parametrize("kind", PARSERS)
+@pytest.mark.parametrize("content_type", PARSERS)
 @pytest.mark.parametrize(
     "value", ['a "quoted" word', r"C:\new", "two\nlines", "\\", '"', "\\n", 'x"} 1', "Отзыв 👍", "", "a,b=c{}", " x "]
 )
-def test_a_label_comes_back_as_it_was(kind, value):
-    [family] = PARSERS[kind](write([gauge(**{pairs({"path": value}): 1})], kind).decode())
+def test_a_label_comes_back_as_it_was(content_type, value):
+    [family] = PARSERS[content_type](encode([gauge(**{pairs({"path": value}): 1})], content_type).decode())
 
     [sample] = family.samples
     assert sample.labels == {"path": value}
@@ -118,32 +124,32 @@ def test_a_label_comes_back_as_it_was(kind, value):
 
 @given(value=st.text(st.characters(codec="utf-8", exclude_characters="\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")))
 def test_any_label_comes_back_as_it_was(value):
-    [family] = parse_text(write([gauge(**{pairs({"a": value, "b": "x"}): 1})]).decode())
+    [family] = parse_text(encode([gauge(**{pairs({"a": value, "b": "x"}): 1})]).decode())
 
     assert family.samples[0].labels == {"a": value, "b": "x"}
 
 
-def test_a_label_that_is_no_text_does_not_take_the_page_with_it():
-    page = write([gauge(**{pairs({"path": "caf\udce9"}): 1})])
+def test_an_invalid_label_does_not_break_the_exposition():
+    page = encode([gauge(**{pairs({"path": "caf\udce9"}): 1})])
 
     [family] = parse_text(page.decode())
     assert family.samples[0].labels == {"path": "caf?"}
 
 
-@pytest.mark.parametrize("kind", PARSERS)
-def test_a_help_text_may_have_lines_and_backslashes(kind):
-    text = write([Family("room", "gauge", "A room\nin C:\\new.", {"": 1})], kind).decode()
+@pytest.mark.parametrize("content_type", PARSERS)
+def test_a_help_text_may_have_lines_and_backslashes(content_type):
+    text = encode([Family("room", "gauge", "A room\nin C:\\new.", {"": 1})], content_type).decode()
 
-    [family] = PARSERS[kind](text)
+    [family] = PARSERS[content_type](text)
 
     assert r"# HELP room A room\nin C:\\new." in text.splitlines()
     assert family.documentation == "A room\nin C:\\new."
 
 
-def test_openmetrics_names_a_counters_family_without_total_and_says_when_it_ends():
+def test_openmetrics_names_a_counters_family_without_total_and_ends_with_eof():
     family = Family("orders_total", "counter", "Orders.", {'shop="wb"': 3})
 
-    assert lines_of(family, kind=OPENMETRICS) == [
+    assert lines_of(family, content_type=OPENMETRICS_CONTENT_TYPE) == [
         "# HELP orders Orders.",
         "# TYPE orders counter",
         'orders_total{shop="wb"} 3',
@@ -152,21 +158,24 @@ def test_openmetrics_names_a_counters_family_without_total_and_says_when_it_ends
 
 
 def test_openmetrics_of_nothing_is_its_end():
-    assert lines_of(kind=OPENMETRICS) == ["# EOF"]
+    assert lines_of(content_type=OPENMETRICS_CONTENT_TYPE) == ["# EOF"]
 
 
 @pytest.mark.parametrize(
-    ("accept", "kind"),
+    ("accept", "content_type"),
     [
-        ("", TEXT),
-        ("*/*", TEXT),
-        ("text/plain;version=0.0.4;q=0.5,*/*;q=0.1", TEXT),
-        ("application/openmetrics-text", OPENMETRICS),
-        ("Application/OpenMetrics-Text; version=1.0.0", OPENMETRICS),
-        ("text/plain;q=0.2, application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6", OPENMETRICS),
-        ("application/openmetrics-textual", TEXT),
-        (",;,", TEXT),
+        ("", TEXT_CONTENT_TYPE),
+        ("*/*", TEXT_CONTENT_TYPE),
+        ("text/plain;version=0.0.4;q=0.5,*/*;q=0.1", TEXT_CONTENT_TYPE),
+        ("application/openmetrics-text", OPENMETRICS_CONTENT_TYPE),
+        ("Application/OpenMetrics-Text; version=1.0.0", OPENMETRICS_CONTENT_TYPE),
+        (
+            "text/plain;q=0.2, application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6",
+            OPENMETRICS_CONTENT_TYPE,
+        ),
+        ("application/openmetrics-textual", TEXT_CONTENT_TYPE),
+        (",;,", TEXT_CONTENT_TYPE),
     ],
 )
-def test_whoever_asks_for_openmetrics_gets_it(accept, kind):
-    assert content_type(accept) == kind
+def test_the_accept_header_decides_the_content_type(accept, content_type):
+    assert negotiate_content_type(accept) == content_type

@@ -35,8 +35,8 @@ UNLISTED = [
 
 
 @pytest.mark.parametrize(("create", "name", "unit"), UNLISTED)
-def test_an_instrument_without_a_row_is_called_what_the_plain_exporter_calls_it(make_stage, create, name, unit):
-    ours, plain = make_stage(rows=()), make_stage("otel", rows=())
+def test_an_instrument_without_a_mapping_has_the_name_of_the_plain_exporter(make_stage, create, name, unit):
+    ours, plain = make_stage(mappings=()), make_stage("otel", mappings=())
     attributes = {"order.status": "new", "retried": True, "attempt": 2, "shop-id": "wb", "tags": ("a", "b")}
 
     for stage in (ours, plain):
@@ -52,8 +52,8 @@ def everything_of(stage):
     }
 
 
-def test_a_row_without_labels_of_its_own_takes_every_attribute(make_stage):
-    stage = make_stage(rows=(MetricMapping("orders_total", "counter", "orders", "Orders.", labels=None),))
+def test_a_mapping_without_labels_of_its_own_takes_every_attribute(make_stage):
+    stage = make_stage(mappings=(MetricMapping("orders_total", "counter", "orders", "Orders.", labels=None),))
 
     stage.meter.create_counter("orders").add(2, {"shop.name": "wb"})
 
@@ -88,11 +88,11 @@ def test_histograms_with_other_bounds_meet_where_both_have_counted(stage):
 
 
 def test_histograms_with_no_bound_in_common_still_have_a_count():
-    distribution = HistogramValue((1.0,), [3, 1], 5.0)
+    histogram = HistogramValue((1.0,), [3, 1], 5.0)
 
-    distribution.add(HistogramValue((2.0,), [4, 2], 7.0))
+    histogram.merge(HistogramValue((2.0,), [4, 2], 7.0))
 
-    assert (distribution.bounds, distribution.counts, distribution.sum) == ((), [10], 12.0)
+    assert (histogram.bounds, histogram.counts, histogram.sum) == ((), [10], 12.0)
 
 
 def test_two_instruments_of_other_kinds_do_not_mix(stage):
@@ -109,9 +109,11 @@ def test_two_instruments_of_other_kinds_do_not_mix(stage):
     assert "orders 9" not in lines
 
 
-def test_an_exponential_histogram_does_not_break_the_page(make_stage):
+def test_an_exponential_histogram_does_not_break_the_scrape(make_stage):
     exponential = View(instrument_name="wait*", aggregation=ExponentialBucketHistogramAggregation())
-    stage = make_stage(rows=(MetricMapping("waits", "histogram", "wait.listed", "Waits."),), more_views=[exponential])
+    stage = make_stage(
+        mappings=(MetricMapping("waits", "histogram", "wait.listed", "Waits."),), more_views=[exponential]
+    )
     stage.meter.create_histogram("wait.listed").record(1)
     stage.meter.create_histogram("wait.unlisted").record(1)
     stage.meter.create_counter("orders").add(1)
@@ -123,11 +125,11 @@ def test_an_exponential_histogram_does_not_break_the_page(make_stage):
     assert "wait_unlisted" not in families
 
 
-def test_a_row_may_refuse_points(make_stage):
-    row = MetricMapping(
+def test_a_mapping_may_refuse_points(make_stage):
+    mapping = MetricMapping(
         "paid_total", "counter", "orders", "Paid.", select=lambda attributes: attributes.get("paid") is True
     )
-    stage = make_stage(rows=(row,))
+    stage = make_stage(mappings=(mapping,))
 
     for paid in (True, True, False):
         stage.meter.create_counter("orders").add(1, {"paid": paid})
@@ -135,21 +137,21 @@ def test_a_row_may_refuse_points(make_stage):
     assert stage.series("paid_total") == {(): 2}
 
 
-def test_a_row_that_asks_a_counter_for_buckets_gets_none_and_harms_nothing(make_stage):
-    stage = make_stage(rows=(MetricMapping("orders", "histogram", "orders", "Orders."),))
+def test_a_histogram_mapping_of_a_counter_has_no_samples(make_stage):
+    stage = make_stage(mappings=(MetricMapping("orders", "histogram", "orders", "Orders."),))
 
     stage.meter.create_counter("orders").add(1)
 
     assert stage.families()["orders"].samples == []
 
 
-def test_one_instrument_may_have_several_rows(make_stage):
-    shop = LabelMapping("shop", "shop.name", missing="none")
-    rows = (
+def test_one_instrument_may_have_several_mappings(make_stage):
+    shop = LabelMapping("shop", "shop.name", default="none")
+    mappings = (
         MetricMapping("waits_total", "counter", "wait", "Waits.", (shop,)),
         MetricMapping("wait_seconds", "histogram", "wait", "Waits."),
     )
-    stage = make_stage(rows=rows)
+    stage = make_stage(mappings=mappings)
 
     stage.meter.create_histogram("wait").record(0.5, {"shop.name": "wb"})
     stage.meter.create_histogram("wait").record(0.5)
@@ -159,7 +161,7 @@ def test_one_instrument_may_have_several_rows(make_stage):
 
 
 def test_the_newest_value_of_a_gauge_stands(make_stage):
-    stage = make_stage(rows=(MetricMapping("temperature", "gauge", "temperature", "How warm."),))
+    stage = make_stage(mappings=(MetricMapping("temperature", "gauge", "temperature", "How warm."),))
     gauge = stage.meter.create_gauge("temperature")
 
     gauge.set(20)
@@ -168,7 +170,7 @@ def test_the_newest_value_of_a_gauge_stands(make_stage):
     assert stage.series("temperature") == {(): 21.5}
 
 
-def test_what_the_resource_says_is_on_the_page_by_names_that_prometheus_allows(make_stage):
+def test_the_resource_attributes_are_labels_that_prometheus_allows(make_stage):
     attributes = {"service.name": "sovani", "k8s.pod/label-x": 'a "b"', "1st": True, "args": ("-m", "service")}
     stage = make_stage(resource=Resource(attributes))
     stage.meter.create_counter("orders").add(1)

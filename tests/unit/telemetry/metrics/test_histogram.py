@@ -1,4 +1,4 @@
-"""HistogramValue: adding up histograms, of the same bounds and of others, with their exemplars."""
+"""HistogramValue: merging histograms, of the same bounds and of others, with their exemplars."""
 
 from bisect import bisect_left
 
@@ -12,8 +12,8 @@ from telemetry.metrics.histogram import Exemplar, HistogramValue
 BOUNDS = (0.1, 1.0)
 
 
-def exemplar(value, at, trace="a"):
-    return Exemplar(trace * 32, "b" * 16, value, at)
+def exemplar(value, timestamp, trace="a"):
+    return Exemplar(trace * 32, "b" * 16, value, timestamp)
 
 
 def point(exemplars=()):
@@ -21,55 +21,60 @@ def point(exemplars=()):
 
 
 def test_a_point_of_the_sdk_is_its_bounds_counts_and_sum():
-    assert HistogramValue.of(point()) == HistogramValue(BOUNDS, [1, 2, 3], 4.5)
+    assert HistogramValue.from_point(point()) == HistogramValue(BOUNDS, [1, 2, 3], 4.5)
 
 
 def test_an_exemplar_of_a_trace_is_known_by_its_bucket_and_one_of_no_trace_is_left_out():
     traced = SdkExemplar({}, 0.5, 12_250_000_000, 0xB, 0xA)
     untraced = SdkExemplar({}, 5.0, 12_250_000_000, None, None)
 
-    made = HistogramValue.of(point([traced, untraced]))
+    made = HistogramValue.from_point(point([traced, untraced]))
 
     assert made.exemplars == {1: Exemplar(f"{0xA:032x}", f"{0xB:016x}", 0.5, 12.25)}
 
 
 def test_the_newest_exemplar_of_each_bucket_stands():
-    one = HistogramValue(BOUNDS, [1, 1, 0], 0.5, {0: exemplar(0.05, at=1.0), 1: exemplar(0.5, at=9.0)})
-    other = HistogramValue(BOUNDS, [1, 1, 1], 5.75, {0: exemplar(0.07, at=2.0), 1: exemplar(0.6, at=3.0)})
-    other.remember([exemplar(5.0, at=4.0), exemplar(6.0, at=3.5)])
+    one = HistogramValue(BOUNDS, [1, 1, 0], 0.5, {0: exemplar(0.05, timestamp=1.0), 1: exemplar(0.5, timestamp=9.0)})
+    other = HistogramValue(BOUNDS, [1, 1, 1], 5.75, {0: exemplar(0.07, timestamp=2.0), 1: exemplar(0.6, timestamp=3.0)})
+    other.add_exemplars([exemplar(5.0, timestamp=4.0), exemplar(6.0, timestamp=3.5)])
 
-    one.add(other)
+    one.merge(other)
 
     assert one == HistogramValue(
-        BOUNDS, [2, 2, 1], 6.25, {0: exemplar(0.07, at=2.0), 1: exemplar(0.5, at=9.0), 2: exemplar(5.0, at=4.0)}
+        BOUNDS,
+        [2, 2, 1],
+        6.25,
+        {0: exemplar(0.07, timestamp=2.0), 1: exemplar(0.5, timestamp=9.0), 2: exemplar(5.0, timestamp=4.0)},
     )
 
 
 def test_a_measurement_on_a_bound_belongs_to_the_bucket_below_it():
     made = HistogramValue(BOUNDS, [0, 0, 0], 0)
 
-    made.remember([exemplar(0.1, at=1.0), exemplar(1.0, at=1.0)])
+    made.add_exemplars([exemplar(0.1, timestamp=1.0), exemplar(1.0, timestamp=1.0)])
 
-    assert made.exemplars == {0: exemplar(0.1, at=1.0), 1: exemplar(1.0, at=1.0)}
+    assert made.exemplars == {0: exemplar(0.1, timestamp=1.0), 1: exemplar(1.0, timestamp=1.0)}
 
 
 def test_exemplars_find_their_buckets_anew_where_bounds_differ():
-    one = HistogramValue((0.1, 0.5, 1.0), [0, 0, 1, 0], 0.75, {2: exemplar(0.7, at=1.0)})
-    other = HistogramValue((0.1, 1.0, 2.0), [0, 0, 0, 1], 3.0, {3: exemplar(3.0, at=2.0)})
+    one = HistogramValue((0.1, 0.5, 1.0), [0, 0, 1, 0], 0.75, {2: exemplar(0.7, timestamp=1.0)})
+    other = HistogramValue((0.1, 1.0, 2.0), [0, 0, 0, 1], 3.0, {3: exemplar(3.0, timestamp=2.0)})
 
-    one.add(other)
+    one.merge(other)
 
-    assert one == HistogramValue(BOUNDS, [0, 1, 1], 3.75, {1: exemplar(0.7, at=1.0), 2: exemplar(3.0, at=2.0)})
+    assert one == HistogramValue(
+        BOUNDS, [0, 1, 1], 3.75, {1: exemplar(0.7, timestamp=1.0), 2: exemplar(3.0, timestamp=2.0)}
+    )
 
 
-def test_a_copy_goes_its_own_way():
-    one = HistogramValue(BOUNDS, [1, 2, 3], 4.5, {0: exemplar(0.05, at=1.0)})
+def test_a_copy_is_independent():
+    one = HistogramValue(BOUNDS, [1, 2, 3], 4.5, {0: exemplar(0.05, timestamp=1.0)})
     copy = one.copy()
 
-    copy.add(one)
-    copy.remember([exemplar(5.0, at=1.0)])
+    copy.merge(one)
+    copy.add_exemplars([exemplar(5.0, timestamp=1.0)])
 
-    assert one == HistogramValue(BOUNDS, [1, 2, 3], 4.5, {0: exemplar(0.05, at=1.0)})
+    assert one == HistogramValue(BOUNDS, [1, 2, 3], 4.5, {0: exemplar(0.05, timestamp=1.0)})
     assert copy.counts == [2, 4, 6]
 
 
@@ -77,7 +82,7 @@ bounds = st.lists(st.integers(1, 30), unique=True, max_size=6).map(lambda found:
 values = st.lists(st.integers(0, 31).map(float), max_size=30)
 
 
-def distribution(bounds_of_it, measured):
+def histogram(bounds_of_it, measured):
     made = HistogramValue(bounds_of_it, [0] * (len(bounds_of_it) + 1), 0)
     for value in measured:
         made.counts[bisect_left(bounds_of_it, value)] += 1
@@ -87,8 +92,8 @@ def distribution(bounds_of_it, measured):
 
 @given(bounds, values, bounds, values)
 def test_whatever_the_bounds_are_what_is_counted_below_those_that_remain_is_true(one_bounds, one, other_bounds, other):
-    made = distribution(one_bounds, one)
+    made = histogram(one_bounds, one)
 
-    made.add(distribution(other_bounds, other))
+    made.merge(histogram(other_bounds, other))
 
-    assert made == distribution(tuple(sorted({*one_bounds} & {*other_bounds})), one + other)
+    assert made == histogram(tuple(sorted({*one_bounds} & {*other_bounds})), one + other)

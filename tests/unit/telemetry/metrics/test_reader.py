@@ -22,28 +22,28 @@ def samples(text):
     }
 
 
-def test_on_an_event_loop_the_page_is_made_in_a_thread_of_its_own(stage):
+def test_on_an_event_loop_the_rendering_runs_in_a_thread_of_its_own(stage):
     makers = []
     stage.meter.create_observable_gauge("maker", [lambda _: makers.append(threading.current_thread().name) or []])
 
-    page, kind = asyncio.run(stage.page.render_aside())
+    page, content_type = asyncio.run(stage.page.render_in_thread())
 
-    assert (page, kind) == stage.page.render()
+    assert (page, content_type) == stage.page.render()
     assert makers[0].startswith("metrics-page")
 
 
-def test_the_page_says_what_it_is(stage):
-    page, kind = stage.page.render()
+def test_the_rendering_has_its_content_type(stage):
+    page, content_type = stage.page.render()
 
-    assert kind == "text/plain; version=0.0.4; charset=utf-8"
+    assert content_type == "text/plain; version=0.0.4; charset=utf-8"
     assert page.endswith(b"\n")
 
 
-def test_a_page_before_the_first_measurement_declares_what_there_will_be(stage):
+def test_families_are_declared_before_the_first_measurement(stage):
     assert "# TYPE http_requests_total counter\n" in stage.text()
 
 
-def test_a_page_of_nobodys_provider_is_empty_but_a_page(caplog):
+def test_a_reader_without_a_provider_renders_the_declarations(caplog):
     page, _kind = MetricsPage().render()
 
     assert b"# TYPE http_requests_total counter\n" in page
@@ -65,9 +65,9 @@ def test_plain_names_are_there_in_openmetrics_as_well(make_stage):
     stage = make_stage("otel")
     stage.instruments.job_runs.add(1, {"job.name": "sync"})
 
-    page, kind = stage.page.render("application/openmetrics-text")
+    page, content_type = stage.page.render("application/openmetrics-text")
 
-    assert kind.startswith("application/openmetrics-text")
+    assert content_type.startswith("application/openmetrics-text")
     assert "job_runs" in {family.name for family in parse_openmetrics(page.decode())}
 
 
@@ -95,7 +95,7 @@ def test_two_pages_of_one_provider_say_the_same_and_each_of_them_once(make_stage
     assert theirs.count("# TYPE job_runs_total counter") == 1
 
 
-def test_a_counter_goes_on_from_scrape_to_scrape(stage):
+def test_a_counter_is_cumulative_over_scrapes(stage):
     runs = stage.instruments.job_runs
 
     seen = []
@@ -106,7 +106,7 @@ def test_a_counter_goes_on_from_scrape_to_scrape(stage):
     assert seen == [1, 2, 3]
 
 
-def test_pages_that_eight_threads_ask_for_at_once_are_each_true_in_themselves(stage):
+def test_concurrent_scrapes_are_each_consistent(stage):
     duration = stage.instruments.http_server_duration
     done = threading.Event()
     pages: list[dict] = []
@@ -138,7 +138,7 @@ def test_pages_that_eight_threads_ask_for_at_once_are_each_true_in_themselves(st
         )
 
 
-def test_a_page_can_be_asked_for_after_the_end(stage):
+def test_it_can_be_scraped_after_the_shutdown(stage):
     stage.instruments.job_runs.add(1, {"job.name": "sync", "job.status": "success"})
 
     stage.sdk.shutdown()

@@ -1,4 +1,4 @@
-"""Nimble: the turns of threads are shorter for as long as somebody wants it, and then as they were."""
+"""short_switch_interval: shorter inside, and as before outside."""
 
 import sys
 
@@ -15,7 +15,7 @@ def interval():
     sys.setswitchinterval(before)
 
 
-def test_turns_are_short_inside_and_as_before_outside(interval):
+def test_the_interval_is_short_inside_and_as_before_outside(interval):
     with short_switch_interval():
         inside = sys.getswitchinterval()
 
@@ -23,14 +23,14 @@ def test_turns_are_short_inside_and_as_before_outside(interval):
     assert sys.getswitchinterval() == interval
 
 
-def test_what_raises_inside_leaves_the_turns_as_they_were(interval):
+def test_what_raises_inside_restores_the_interval(interval):
     with pytest.raises(RuntimeError), short_switch_interval():
         raise RuntimeError
 
     assert sys.getswitchinterval() == interval
 
 
-def test_the_last_of_several_who_overlap_gives_the_turns_back(interval):
+def test_the_last_of_several_that_overlap_restores_the_interval(interval):
     one, other = short_switch_interval(), short_switch_interval()
     one.__enter__()
     other.__enter__()
@@ -43,7 +43,7 @@ def test_the_last_of_several_who_overlap_gives_the_turns_back(interval):
     assert sys.getswitchinterval() == interval
 
 
-def test_turns_that_are_shorter_already_stay_so_however_often_they_are_put_back():
+def test_an_interval_that_is_shorter_already_stays_so_however_often_it_is_restored():
     sys.setswitchinterval(0.00010001)
     before = sys.getswitchinterval()
 

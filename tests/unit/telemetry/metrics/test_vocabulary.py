@@ -1,4 +1,4 @@
-"""The contract's table of metrics, typed out, against the page; and that page against the tools that read it."""
+"""The contract's table of metrics, typed out, against `/metrics`, and `/metrics` against the tools that read it."""
 
 import os
 import shutil
@@ -14,8 +14,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from service.instruments import METRIC_MAPPINGS, ServiceInstruments
 from telemetry import semconv
 from telemetry.instrumentation import process
-from telemetry.instrumentation.fastapi.request import ServerInstruments
-from telemetry.metrics.vocabulary import VOCABULARY, status_of_call
+from telemetry.instrumentation.fastapi.server_request import ServerInstruments
+from telemetry.metrics.vocabulary import VOCABULARY, client_status
 from tests.contract.metrics import CONTRACT
 
 BEYOND = [
@@ -94,26 +94,26 @@ def use_everything(stage):
     process.observe_process(meter)
     process.observe_application(meter, process.Application("1.0", "tests"))
     process.observe_resources(meter, Disk())
-    business = ServiceInstruments.create(meter)
-    business.reviews_processed.add(1, {"marketplace": "wb", "status": "new"})
-    business.orders_processed.add(1, {"marketplace": "wb", "status": "new"})
-    business.money.add(0.1, {"gen_ai.request.model": "gpt-5.4-mini"})
-    business.connections_refused.add(1, {"http.response.status_code": 408})
-    for of_a_job in (business.ticks_skipped, business.runs_missed, business.runs_overdue):
-        of_a_job.add(1, {"job.name": "sync"})
+    service = ServiceInstruments.create(meter)
+    service.reviews_processed.add(1, {"marketplace": "wb", "status": "new"})
+    service.orders_processed.add(1, {"marketplace": "wb", "status": "new"})
+    service.money.add(0.1, {"gen_ai.request.model": "gpt-5.4-mini"})
+    service.connections_refused.add(1, {"http.response.status_code": 408})
+    for counter in (service.ticks_skipped, service.runs_missed, service.runs_overdue):
+        counter.add(1, {"job.name": "sync"})
     for name, labels in (
         (semconv.TELEMETRY_QUEUE_SIZE, {"queue": "job_runs"}),
         (semconv.TELEMETRY_QUEUE_CAPACITY, {"queue": "job_runs"}),
         (semconv.TELEMETRY_QUEUE_AGE, {"queue": "job_runs"}),
         (semconv.SPOOL_SIZE, {"queue": "job_runs"}),
         (semconv.TELEMETRY_OVERFLOW, {"instrument": "job.runs"}),
-        (semconv.ALERTS, {"state": "waiting"}),
-        (semconv.ALERT_AGE, {}),
+        (semconv.ALERT_INCIDENTS, {"state": "waiting"}),
+        (semconv.ALERT_OLDEST_PENDING_AGE, {}),
         (semconv.ALERT_CHANNEL_UP, {"channel": "telegram"}),
     ):
         meter.create_observable_gauge(name, [lambda _options, labels=labels: [Observation(1, labels)]])
     meter.create_histogram(semconv.ALERT_DELAY).record(1.0, {"channel": "telegram"})
-    meter.create_counter(semconv.ALERT_SENDS).add(1, {"channel": "telegram", "result": "sent"})
+    meter.create_counter(semconv.ALERT_NOTIFICATIONS).add(1, {"channel": "telegram", "result": "sent"})
     meter.create_counter(semconv.JOB_RECORDS).add(1, {"state": "received"})
     meter.create_counter(semconv.SPOOL_REFUSED).add(1, {"queue": "job_runs", "reason": "disk"})
     meter.create_counter("otel.sdk.exporter.span.exported").add(1)
@@ -121,7 +121,7 @@ def use_everything(stage):
 
 @pytest.fixture
 def used(make_stage):
-    stage = make_stage(rows=(*VOCABULARY, *METRIC_MAPPINGS))
+    stage = make_stage(mappings=(*VOCABULARY, *METRIC_MAPPINGS))
     use_everything(stage)
     return stage
 
@@ -143,14 +143,14 @@ def test_a_metric_of_the_contract_has_its_name_type_and_labels(used, name, kind,
         assert {sample.name for sample in family.samples} == {name}
 
 
-def test_there_is_nothing_on_the_page_that_the_contract_does_not_name(used):
+def test_there_is_no_family_that_the_contract_does_not_name(used):
     named = {name.removesuffix("_total") for name, _, _ in CONTRACT + BEYOND}
 
     assert set(used.families()) == {*named, "target_info"}
 
 
 def test_every_family_is_declared_before_its_first_series(make_stage):
-    stage = make_stage(rows=(*VOCABULARY, *METRIC_MAPPINGS))
+    stage = make_stage(mappings=(*VOCABULARY, *METRIC_MAPPINGS))
 
     families = stage.families()
 
@@ -174,7 +174,7 @@ def test_the_count_of_requests_is_the_count_of_their_durations(stage):
     assert stage.series("http_request_duration_seconds_count") == {labels: 3}
 
 
-def test_what_a_request_does_not_say_has_a_word_of_its_own(stage):
+def test_missing_attributes_have_default_labels(stage):
     stage.instruments.http_server_duration.record(0.02, {"url.scheme": "http"})
 
     assert list(stage.series("http_requests_total")) == [
@@ -226,11 +226,11 @@ def test_a_query_is_of_a_known_type_or_other(stage, said, query_type):
         ({}, "error"),
     ],
 )
-def test_the_status_of_a_call_is_its_code_or_what_became_of_it(attributes, status):
-    assert status_of_call(attributes) == status
+def test_the_status_of_an_outgoing_request_is_its_code_or_its_failure(attributes, status):
+    assert client_status(attributes) == status
 
 
-def test_what_the_sdk_drops_and_sends_is_told_apart_by_queue_and_reason(stage):
+def test_what_the_sdk_drops_and_sends_is_counted_by_queue_and_reason(stage):
     processed = stage.meter.create_counter("otel.sdk.processor.span.processed")
     exported = stage.meter.create_counter("otel.sdk.exporter.log.exported")
     processed.add(5)
@@ -263,7 +263,7 @@ def test_the_sdks_own_numbers_are_read_by_the_names_that_it_gives_them(stage, mo
 @pytest.mark.skipif(shutil.which("promtool") is None and "CI" not in os.environ, reason="promtool is not on the PATH")
 @pytest.mark.parametrize("filled", [True, False], ids=["with series", "without"])
 def test_promtool_has_nothing_to_complain_of(make_stage, filled):
-    stage = make_stage(rows=(*VOCABULARY, *METRIC_MAPPINGS))
+    stage = make_stage(mappings=(*VOCABULARY, *METRIC_MAPPINGS))
     if filled:
         use_everything(stage)
 
@@ -274,7 +274,7 @@ def test_promtool_has_nothing_to_complain_of(make_stage, filled):
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
-def test_the_parser_of_openmetrics_reads_the_page(used):
+def test_the_parser_of_openmetrics_reads_the_exposition(used):
     page, kind = used.page.render("application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
 
     families = {family.name: family for family in parse_openmetrics(page.decode())}

@@ -17,7 +17,7 @@ from telemetry.settings import SettingsError
 
 HTTP, GRPC = "http://127.0.0.1:4318", "http://127.0.0.1:4317"
 INTERNAL = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
-NOBODY = NoOpMeterProvider()
+NO_METERS = NoOpMeterProvider()
 
 
 @pytest.fixture
@@ -31,11 +31,15 @@ def environment(monkeypatch):
 
 @pytest.fixture
 def made():
-    """What was made, of every signal; and it is gone afterwards."""
+    """Creates the exporters of all signals, and shuts them down afterwards."""
     everything = []
 
     def make():
-        for some in (exporters.span_processors(NOBODY), exporters.log_processors(NOBODY), exporters.metric_readers()):
+        for some in (
+            exporters.span_processors(NO_METERS),
+            exporters.log_processors(NO_METERS),
+            exporters.metric_readers(),
+        ):
             everything.extend(some)
         return [type(each).__name__ for each in everything]
 
@@ -70,8 +74,8 @@ ASKED = [
 
 
 @pytest.mark.parametrize(("environment", "asked"), ASKED)
-def test_a_signal_is_exported_when_and_only_when_a_variable_asks_for_it(environment, asked):
-    found = {signal: exporters.exporters(signal, environment) for signal in exporters.SIGNALS}
+def test_a_signal_is_exported_if_and_only_if_a_variable_selects_it(environment, asked):
+    found = {signal: exporters.exporter_names(signal, environment) for signal in exporters.SIGNALS}
 
     assert {signal: names for signal, names in found.items() if names} == asked
 
@@ -139,7 +143,7 @@ def test_what_is_wrong_with_any_signal_is_known_before_anything_is_made(environm
 @pytest.mark.parametrize(
     "variables", [{}, {"OTEL_EXPORTER_OTLP_ENDPOINT": HTTP}, {"OTEL_EXPORTER_OTLP_PROTOCOL": "zmq"}]
 )
-def test_what_nobody_uses_is_not_wrong(environment, variables):
+def test_an_unused_variable_is_not_checked(environment, variables):
     environment(**variables)
 
     exporters.check_configuration()
@@ -153,9 +157,9 @@ def test_a_wrong_protocol_is_still_its_own_line_when_the_exporter_is_made(enviro
 
 
 @pytest.mark.parametrize("value", ["jaeger", "otlp,jaeger", "OTLP", "otlp,"])
-def test_an_exporter_that_there_is_not_is_a_line_that_names_the_variable(value):
+def test_an_unknown_exporter_is_an_error_that_names_the_variable(value):
     with pytest.raises(SettingsError) as wrong:
-        exporters.exporters("LOGS", {"OTEL_LOGS_EXPORTER": value})
+        exporters.exporter_names("LOGS", {"OTEL_LOGS_EXPORTER": value})
 
     assert str(wrong.value) == (
         f"OTEL_LOGS_EXPORTER is {value!r}, but must be one or more of console, none, otlp, prometheus."
@@ -178,7 +182,7 @@ def test_what_the_sdk_does_not_take_is_a_line_as_well(environment, made, variabl
         made()
 
 
-def test_nothing_is_made_when_nothing_is_asked_for(made):
+def test_without_variables_there_are_no_exporters(made):
     assert made() == []
 
 
@@ -193,7 +197,7 @@ def test_every_signal_has_an_exporter_for_either_protocol(environment, made, url
 def test_the_exporter_speaks_the_protocol(environment, url, kind):
     environment(OTEL_EXPORTER_OTLP_ENDPOINT=url)
 
-    [processor] = exporters.span_processors(NOBODY)
+    [processor] = exporters.span_processors(NO_METERS)
 
     assert isinstance(processor.span_exporter._inner, kind)
     processor.shutdown()
@@ -223,7 +227,7 @@ def test_the_variable_of_the_internal_metrics_is_taken_back_after_a_failure(envi
 
 
 @pytest.mark.parametrize("said", ["true", "false"])
-def test_what_the_user_says_of_the_internal_metrics_stands(environment, made, said):
+def test_the_users_value_for_the_internal_metrics_is_kept(environment, made, said):
     environment(OTEL_EXPORTER_OTLP_ENDPOINT=HTTP, **{INTERNAL: said})
 
     made()
@@ -231,8 +235,8 @@ def test_what_the_user_says_of_the_internal_metrics_stands(environment, made, sa
     assert os.environ[INTERNAL] == said
 
 
-class Sink(ThreadingHTTPServer):
-    """A collector, as far as it listens."""
+class Collector(ThreadingHTTPServer):
+    """A collector that only receives."""
 
     daemon_threads = True
 
@@ -242,7 +246,7 @@ class Sink(ThreadingHTTPServer):
 
 
 class _Receiver(BaseHTTPRequestHandler):
-    server: Sink
+    server: Collector
 
     def do_POST(self):  # the name that http.server looks for
         self.rfile.read(int(self.headers["content-length"]))
@@ -252,22 +256,22 @@ class _Receiver(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_arguments):
-        """Nobody reads it."""
+        """Log nothing."""
 
 
 @pytest.fixture
-def sink():
-    with Sink() as sink:
-        thread = threading.Thread(target=sink.serve_forever, kwargs={"poll_interval": 0.01})
+def collector():
+    with Collector() as collector:
+        thread = threading.Thread(target=collector.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield sink
-        sink.shutdown()
+        yield collector
+        collector.shutdown()
         thread.join(5)
 
 
-def test_all_three_signals_arrive_and_the_queues_are_on_the_page(environment, sink):
+def test_all_three_signals_arrive_and_the_queues_are_measured(environment, collector):
     environment(
-        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{sink.server_port}",
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{collector.server_port}",
         OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20abc",
     )
     page = MetricsPage()
@@ -288,7 +292,7 @@ def test_all_three_signals_arrive_and_the_queues_are_on_the_page(environment, si
         provider.shutdown()
 
     assert {("/v1/traces", "Bearer abc"), ("/v1/logs", "Bearer abc"), ("/v1/metrics", "Bearer abc")} == set(
-        sink.received
+        collector.received
     )
     assert 'telemetry_exported_total{queue="spans"} 1' in text
     assert 'telemetry_exported_total{queue="logs"} 1' in text

@@ -39,13 +39,13 @@ def test_an_instance_that_comes_back_is_the_same(tmp_path, instance_of):
     assert instance_of(tmp_path).id == first.id
 
 
-def test_two_that_live_at_once_are_told_apart(tmp_path, instance_of):
+def test_instances_that_run_at_once_have_different_ids(tmp_path, instance_of):
     ids = [instance_of(tmp_path).id for _ in range(5)]
 
     assert len(set(ids)) == 5
 
 
-def test_who_comes_back_takes_the_first_place_that_is_free(tmp_path, instance_of):
+def test_a_new_instance_takes_the_first_free_slot(tmp_path, instance_of):
     first, second, third = (instance_of(tmp_path) for _ in range(3))
     second.release()
 
@@ -66,7 +66,7 @@ def test_a_directory_by_another_way_is_the_same(tmp_path, instance_of):
     assert instance_of(tmp_path / "link").id == first.id
 
 
-def test_a_process_that_is_killed_gives_its_place_back(tmp_path, instance_of):
+def test_a_process_that_is_killed_gives_its_slot_back(tmp_path, instance_of):
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path)],
         cwd=ROOT,
@@ -96,7 +96,7 @@ def test_a_directory_that_cannot_be_used_costs_the_stability_and_one_warning(tmp
     assert "Not a directory" in caplog.messages[0]
 
 
-def test_when_every_place_is_taken_the_id_is_a_new_one(tmp_path, instance_of, monkeypatch, caplog):
+def test_when_every_slot_is_taken_the_id_is_a_new_one(tmp_path, instance_of, monkeypatch, caplog):
     monkeypatch.setattr(instance_module, "_MAX_SLOTS", 1)
     first = instance_of(tmp_path)
 
@@ -113,18 +113,18 @@ def test_releasing_more_than_once_is_harmless(tmp_path, instance_of):
     instance.release()
 
 
-def test_only_the_owner_looks_into_the_directory(tmp_path, instance_of):
+def test_only_the_owner_may_read_the_directory(tmp_path, instance_of):
     instance_of(tmp_path / "data")
 
     assert (tmp_path / "data" / "instances").stat().st_mode & 0o777 == 0o700
 
 
-def described():
+def resource_attributes():
     return build_resource("sovani", "1.2.3", "production", "the-instance").attributes
 
 
-def test_the_resource_says_what_runs_and_where():
-    attributes = described()
+def test_the_resource_has_service_version_environment_and_instance():
+    attributes = resource_attributes()
 
     assert attributes["service.name"] == "sovani"
     assert attributes["service.version"] == "1.2.3"
@@ -143,20 +143,20 @@ def test_the_resource_says_what_runs_and_where():
         ({"OTEL_RESOURCE_ATTRIBUTES": "nonsense,, =x,a"}, "sovani"),
     ],
 )
-def test_what_the_environment_calls_the_service_wins(monkeypatch, environment, name):
+def test_the_service_name_of_the_environment_takes_precedence(monkeypatch, environment, name):
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
 
-    assert described()["service.name"] == name
+    assert resource_attributes()["service.name"] == name
 
 
-def test_what_the_environment_says_of_the_resource_wins(monkeypatch):
+def test_the_resource_attributes_of_the_environment_take_precedence(monkeypatch):
     monkeypatch.setenv(
         "OTEL_RESOURCE_ATTRIBUTES",
         "service.version=9, deployment.environment.name = staging,service.instance.id=pod-1,team=a%20b",
     )
 
-    attributes = described()
+    attributes = resource_attributes()
 
     assert attributes["service.version"] == "9"
     assert attributes["deployment.environment.name"] == "staging"

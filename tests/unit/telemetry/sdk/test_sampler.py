@@ -22,7 +22,7 @@ NOT_SAMPLED, SAMPLED = TraceFlags(0), TraceFlags(1)
 
 
 class Processor(SpanProcessor):
-    """Sees what is recorded, whether or not it is exported."""
+    """Keeps the names of recorded spans, exported or not."""
 
     def __init__(self):
         self.started, self.ended = [], []
@@ -45,7 +45,7 @@ class Stage:
         self.tracer = self.provider.get_tracer("tests")
 
     def exported(self):
-        """By the simple processor and by the batch: they agree."""
+        """The names of the exported spans, which both processors agree on."""
         self.provider.force_flush()
         simple, batch = (sorted(span.name for span in exporter.get_finished_spans()) for exporter in self.exporters)
         assert simple == batch
@@ -159,7 +159,7 @@ def test_the_state_of_the_callers_trace_is_kept(stage_of):
 
 
 @pytest.mark.parametrize("sampler", [ALWAYS_ON, ParentBased(ALWAYS), ALWAYS_OFF])
-def test_the_telemetrys_own_errands_are_not_traced_whatever_the_sampler_says(stage_of, sampler):
+def test_work_in_a_suppressed_context_is_not_traced_with_any_sampler(stage_of, sampler):
     stage = stage_of(sampler)
 
     stage.tracer.start_span("UPDATE job_runs", suppressed_context()).end()
@@ -168,12 +168,12 @@ def test_the_telemetrys_own_errands_are_not_traced_whatever_the_sampler_says(sta
     assert stage.exported() == []
 
 
-def test_it_says_what_it_is():
+def test_it_has_a_description():
     assert JobSampler(ALWAYS_OFF).get_description() == "JobSampler(AlwaysOffSampler)"
 
 
 @pytest.mark.parametrize("sampler", [ParentBased(NEVER), ParentBased(ALWAYS)])
-def test_whatever_is_in_a_run_says_so_in_its_trace_state_beside_what_was_there(stage_of, sampler):
+def test_spans_of_a_run_have_its_trace_state_entry_beside_existing_ones(stage_of, sampler):
     stage = stage_of(sampler)
     caller = SpanContext(1, 1, True, SAMPLED, TraceState([("vendor", "x")]))
     called = trace.set_span_in_context(NonRecordingSpan(caller))

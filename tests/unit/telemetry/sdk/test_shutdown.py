@@ -18,7 +18,7 @@ def hung():
         thread.join(5)
 
 
-def test_what_is_done_in_time_is_not_late(caplog):
+def test_a_step_that_is_done_in_time_is_not_late(caplog):
     done = []
 
     late = run_concurrently({"traces": lambda: done.append("traces"), "logs": lambda: done.append("logs")}, 5)
@@ -37,7 +37,7 @@ def test_steps_run_at_once():
     assert not meeting.broken
 
 
-def test_a_step_that_hangs_takes_nobody_elses_time(hung, caplog):
+def test_a_step_that_hangs_does_not_take_the_time_of_the_others(hung, caplog):
     done = threading.Event()
     started = time.monotonic()
 
@@ -50,7 +50,7 @@ def test_a_step_that_hangs_takes_nobody_elses_time(hung, caplog):
     assert warning.getMessage() == "Not flushed within 0.2 s: traces, logs."
 
 
-def test_a_step_that_fails_is_heard_of_and_keeps_nobody_from_being_done(caplog):
+def test_a_step_that_fails_is_logged_and_does_not_stop_the_others(caplog):
     done = threading.Event()
 
     def fails():
@@ -65,10 +65,10 @@ def test_a_step_that_fails_is_heard_of_and_keeps_nobody_from_being_done(caplog):
     assert "refused" in caplog.text
 
 
-def test_there_may_be_no_time_left(hung):
+def test_the_deadline_may_be_over(hung):
     assert run_concurrently({"traces": hung}, 0) == ["traces"]
     assert run_concurrently({"traces": hung}, -1) == ["traces"]
 
 
-def test_there_may_be_nothing_to_do():
+def test_there_may_be_no_steps():
     assert run_concurrently({}, 5) == []

@@ -1,4 +1,4 @@
-"""FastAPI has telemetry of its own, which wakes up when there are global providers: nothing may be there twice."""
+"""FastAPI measures requests itself as soon as there are global providers: nothing may be measured twice."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
-from telemetry.instrumentation.fastapi.request import ServerInstruments
+from telemetry.instrumentation.fastapi.server_request import ServerInstruments
 from telemetry.instrumentation.fastapi.instrumentor import instrument_app
 from telemetry.instruments import Instruments
 
@@ -103,5 +103,5 @@ def test_fastapi_logs_no_crash_of_its_own(measured):
 
 
 def test_without_us_fastapi_would_have_measured(measured):
-    """Should this fail one day, then what switches it off has become superfluous."""
+    """If this fails, the code that switches FastAPI's own telemetry off has become superfluous."""
     assert measured["bare"]["requests"] == 4

@@ -1,4 +1,4 @@
-"""The archive: each of the gone counts once, whatever is interrupted, and whenever somebody looks."""
+"""The archive: each dead worker counts once, whatever is interrupted, and at any moment of a read."""
 
 import threading
 from contextlib import suppress
@@ -7,13 +7,13 @@ import pytest
 
 from telemetry.metrics.families import Family
 from telemetry.metrics.multiprocess import membership
-from telemetry.metrics.multiprocess.archive import MAX_REMEMBERED_WORKERS, Archive
+from telemetry.metrics.multiprocess.archive import TOMBSTONE_SECONDS, Archive
 from telemetry.metrics.multiprocess.collector import MultiprocessCollector
 from telemetry.metrics.multiprocess.snapshot import Snapshot
-from tests.support.workers import at_each_moment, one_that_is_gone
+from tests.support.workers import at_each_disk_access, dead_worker
 
 
-def anybody(_worker):
+def always_dead(_worker):
     return True
 
 
@@ -22,13 +22,13 @@ def requests_of(archive):
 
 
 @pytest.fixture
-def gone_of(tmp_path):
+def dead_of(tmp_path):
     def make(worker, requests):
         path = tmp_path / f"{worker}.json"
         numbers = [
             Family("requests_total", "counter", "Requests.", {"": requests}),
             Family("active", "gauge", "Active.", {"": requests}),
-            Family("last_success", "gauge", "Last.", {"": requests}, across="highest"),
+            Family("last_success", "gauge", "Last.", {"": requests}, gauge_mode="highest"),
         ]
         path.write_bytes(Snapshot("0", 1.0, numbers).encode())
         return {worker: path}
@@ -36,105 +36,105 @@ def gone_of(tmp_path):
     return make
 
 
-def test_the_archive_counts_each_of_the_gone_once(tmp_path, gone_of):
+def test_the_archive_counts_each_dead_worker_once(tmp_path, dead_of):
     archive = Archive(tmp_path)
 
-    assert archive.take(gone_of("0-a", 3) | gone_of("1-b", 4), anybody) == 2
-    assert archive.take(gone_of("0-c", 2), anybody) == 1
+    assert archive.absorb(dead_of("0-a", 3) | dead_of("1-b", 4), always_dead) == 2
+    assert archive.absorb(dead_of("0-c", 2), always_dead) == 1
 
     assert requests_of(archive) == {"": 9}
     assert list(tmp_path.glob("*.json")) == []
 
 
-def test_of_gauges_it_keeps_what_stays_true(tmp_path, gone_of):
+def test_of_gauges_it_keeps_what_stays_true(tmp_path, dead_of):
     archive = Archive(tmp_path)
-    archive.take(gone_of("0-a", 3) | gone_of("1-b", 4), anybody)
-    archive.take(gone_of("0-c", 2), anybody)
+    archive.absorb(dead_of("0-a", 3) | dead_of("1-b", 4), always_dead)
+    archive.absorb(dead_of("0-c", 2), always_dead)
 
     kept = {family.name: family.series for family in archive.read()[1].families}
     assert kept == {"requests_total": {"": 9}, "last_success": {"": 4}}
 
 
-def test_an_archive_that_nobody_has_written_is_empty(tmp_path):
-    names, together = Archive(tmp_path).read()
+def test_an_archive_without_a_file_is_empty(tmp_path):
+    names, merged = Archive(tmp_path).read()
 
-    assert (names, together.families) == ({}, [])
+    assert (names, merged.families) == ({}, [])
 
 
-def test_one_whose_file_could_not_be_removed_in_time_is_not_counted_again(tmp_path, gone_of):
-    """As after a crash between the archive's writing and the file's removal."""
+def test_one_whose_file_could_not_be_removed_in_time_is_not_counted_again(tmp_path, dead_of):
+    """Such as after a crash between writing the archive and removing the file."""
     archive = Archive(tmp_path)
-    archive.take(gone_of("0-a", 3), anybody)
+    archive.absorb(dead_of("0-a", 3), always_dead)
 
-    assert archive.take(gone_of("0-a", 3), anybody) == 0
+    assert archive.absorb(dead_of("0-a", 3), always_dead) == 0
     assert requests_of(archive) == {"": 3}
     assert list(tmp_path.glob("*.json")) == []
 
 
-def test_the_living_are_left_alone(tmp_path, gone_of):
-    archive, living = Archive(tmp_path), gone_of("0-a", 3)
+def test_live_workers_are_left_alone(tmp_path, dead_of):
+    archive, live = Archive(tmp_path), dead_of("0-a", 3)
 
-    assert archive.take(living, lambda _worker: False) == 0
-    assert living["0-a"].exists()
+    assert archive.absorb(live, lambda _worker: False) == 0
+    assert live["0-a"].exists()
 
 
-def test_one_that_somebody_else_has_taken_meanwhile_is_not_missed(tmp_path, gone_of):
-    archive, gone = Archive(tmp_path), gone_of("0-a", 3)
-    Archive(tmp_path).take(gone, anybody)
+def test_one_that_another_process_has_archived_meanwhile_is_not_missed(tmp_path, dead_of):
+    archive, dead = Archive(tmp_path), dead_of("0-a", 3)
+    Archive(tmp_path).absorb(dead, always_dead)
 
-    assert archive.take(gone, anybody) == 0
+    assert archive.absorb(dead, always_dead) == 0
     assert requests_of(archive) == {"": 3}
 
 
-def test_names_are_forgotten_long_after_their_files_are_gone(tmp_path, gone_of):
+def test_names_are_forgotten_long_after_their_files_are_gone(tmp_path, dead_of):
     now = [1000.0]
     archive = Archive(tmp_path, lambda: now[0])
-    archive.take(gone_of("0-a", 3), anybody)
-    now[0] += MAX_REMEMBERED_WORKERS - 1
-    archive.take(gone_of("0-b", 3), anybody)
+    archive.absorb(dead_of("0-a", 3), always_dead)
+    now[0] += TOMBSTONE_SECONDS - 1
+    archive.absorb(dead_of("0-b", 3), always_dead)
     assert set(archive.read()[0]) == {"0-a", "0-b"}
 
     now[0] += 2
-    archive.take(gone_of("0-c", 3), anybody)
+    archive.absorb(dead_of("0-c", 3), always_dead)
 
     assert set(archive.read()[0]) == {"0-b", "0-c"}
     assert requests_of(archive) == {"": 9}
 
 
-def test_a_name_stays_for_as_long_as_its_file_does(tmp_path, gone_of):
+def test_a_name_stays_for_as_long_as_its_file_does(tmp_path, dead_of):
     now = [1000.0]
     archive = Archive(tmp_path, lambda: now[0])
-    archive.take(gone_of("0-a", 3), anybody)
-    now[0] += 10 * MAX_REMEMBERED_WORKERS
+    archive.absorb(dead_of("0-a", 3), always_dead)
+    now[0] += 10 * TOMBSTONE_SECONDS
 
-    archive.take(gone_of("0-a", 3) | gone_of("0-b", 1), anybody)  # as if it had never been removed
+    archive.absorb(dead_of("0-a", 3) | dead_of("0-b", 1), always_dead)  # as if it had never been removed
 
     assert set(archive.read()[0]) == {"0-a", "0-b"}
     assert requests_of(archive) == {"": 4}
 
 
-def test_a_file_that_is_no_snapshot_is_taken_away_and_counts_nothing(tmp_path, gone_of):
+def test_a_file_that_is_no_snapshot_is_removed_and_counts_nothing(tmp_path, dead_of):
     archive, broken = Archive(tmp_path), tmp_path / "0-a.json"
     broken.write_text("[1, 2")
 
-    assert archive.take({"0-a": broken} | gone_of("0-b", 3), anybody) == 1
+    assert archive.absorb({"0-a": broken} | dead_of("0-b", 3), always_dead) == 1
     assert not broken.exists()
     assert requests_of(archive) == {"": 3}
 
 
-def test_while_one_tidies_up_another_does_not(tmp_path, gone_of):
+def test_while_one_archives_another_does_not(tmp_path, dead_of):
     inside, go_on = threading.Event(), threading.Event()
 
     def slow(_worker):
         inside.set()
         return go_on.wait(30)
 
-    archive, gone = Archive(tmp_path), gone_of("0-a", 3)
-    first = threading.Thread(target=archive.take, args=(gone, slow))
+    archive, dead = Archive(tmp_path), dead_of("0-a", 3)
+    first = threading.Thread(target=archive.absorb, args=(dead, slow))
     first.start()
     assert inside.wait(30)
 
-    assert Archive(tmp_path).take(gone, anybody) == 0
+    assert Archive(tmp_path).absorb(dead, always_dead) == 0
 
     go_on.set()
     first.join(30)
@@ -142,77 +142,77 @@ def test_while_one_tidies_up_another_does_not(tmp_path, gone_of):
 
 
 class Killed(BaseException):
-    """Goes through everything, as a signal does that nobody can catch."""
+    """Raised through every `except Exception`, such as SIGKILL would end the process."""
 
 
 def killed():
     raise Killed
 
 
-def take(directory):
-    """As a worker does that tidies up."""
-    return Archive(directory).take(
-        membership.snapshots(directory), lambda worker: worker not in membership.live_workers(directory)
+def absorb(directory):
+    """As a worker does once a second."""
+    return Archive(directory).absorb(
+        membership.snapshot_files(directory), lambda worker: worker not in membership.live_workers(directory)
     )
 
 
 @pytest.fixture
-def look(tmp_path):
-    """Prepares two workers that are gone, with 7 requests, one of them in the archive; asks a third for its page."""
-    looking = MultiprocessCollector(tmp_path / "group", list)
-    directory = looking._directory
+def total(tmp_path):
+    """Prepares two dead workers with 7 requests in all, one of them archived; collects from a third one."""
+    collector = MultiprocessCollector(tmp_path / "group", list)
+    directory = collector._directory
 
     def prepare():
         for path in (*directory.glob("*.json"), *directory.glob("archive")):
             path.unlink()
-        one_that_is_gone(directory, 3)
-        take(directory)
-        one_that_is_gone(directory, 4)
+        dead_worker(directory, 3)
+        absorb(directory)
+        dead_worker(directory, 4)
 
-    def total():
-        return {family.name: family.series for family in looking.families()}["requests_total"]['path="/"']
+    def collect():
+        return {family.name: family.series for family in collector.collect()}["requests_total"]['path="/"']
 
-    total.prepare, total.directory = prepare, directory
-    yield total
-    looking.stop()
+    collect.prepare, collect.directory = prepare, directory
+    yield collect
+    collector.stop()
 
 
-def test_whoever_looks_at_any_moment_of_a_take_counts_each_once(look):
+def test_a_collection_at_any_moment_of_archiving_counts_each_once(total):
     seen = []
 
-    for disk in at_each_moment(lambda: seen.append(look())):
-        look.prepare()
+    for disk in at_each_disk_access(lambda: seen.append(total())):
+        total.prepare()
         with disk:
-            take(look.directory)
-        assert look() == 7
+            absorb(total.directory)
+        assert total() == 7
 
     assert set(seen) == {7}
 
 
-def test_a_take_at_any_moment_of_somebodys_look_changes_nothing_of_what_is_seen(look):
-    for disk in at_each_moment(lambda: take(look.directory)):
-        look.prepare()
+def test_archiving_at_any_moment_of_a_collection_changes_nothing_of_its_result(total):
+    for disk in at_each_disk_access(lambda: absorb(total.directory)):
+        total.prepare()
         with disk:
-            assert look() == 7
-        assert look() == 7
+            assert total() == 7
+        assert total() == 7
 
 
-def test_whoever_is_killed_at_any_moment_of_a_take_has_neither_lost_one_nor_counted_it_twice(look):
-    for disk in at_each_moment(killed):
-        look.prepare()
+def test_a_kill_at_any_moment_of_archiving_neither_loses_a_worker_nor_counts_it_twice(total):
+    for disk in at_each_disk_access(killed):
+        total.prepare()
         with disk, suppress(Killed):
-            take(look.directory)
+            absorb(total.directory)
 
-        assert look() == 7
-        take(look.directory)
-        assert look() == 7
-        assert membership.snapshots(look.directory).keys() <= set(membership.live_workers(look.directory))
+        assert total() == 7
+        absorb(total.directory)
+        assert total() == 7
+        assert membership.snapshot_files(total.directory).keys() <= set(membership.live_workers(total.directory))
 
 
-def test_of_two_who_take_at_once_one_does(look):
-    for disk in at_each_moment(lambda: take(look.directory)):
-        look.prepare()
+def test_of_two_that_archive_at_once_one_does(total):
+    for disk in at_each_disk_access(lambda: absorb(total.directory)):
+        total.prepare()
         with disk:
-            take(look.directory)
+            absorb(total.directory)
 
-        assert look() == 7
+        assert total() == 7

@@ -1,4 +1,4 @@
-"""Several workers: one page, whichever of them is asked, and whatever becomes of them."""
+"""MultiprocessCollector: one result, whichever worker is asked, and whatever happens to the others."""
 
 import json
 import os
@@ -7,60 +7,60 @@ import threading
 import time
 
 from telemetry.metrics.multiprocess import collector, membership
-from telemetry.metrics.multiprocess.collector import MAX_AGE, MultiprocessCollector
+from telemetry.metrics.multiprocess.collector import SNAPSHOT_AGE, MultiprocessCollector
 from tests.support.workers import Worker
 
 
-def test_whichever_worker_is_asked_the_page_is_that_of_all(worker_of):
-    one, other = worker_of(), worker_of()
+def test_each_worker_collects_the_families_of_all(start_worker):
+    one, other = start_worker(), start_worker()
     one.serve(3)
     other.serve(4)
     other.active = 2
 
-    pages = [one.page(), other.page()]
+    collections = [one.scrape(), other.scrape()]
 
-    for page in pages:
-        assert page["requests_total"].series == {'path="/"': 7}
-        assert page["seconds"].distributions[""].counts == [7, 0, 0]
-        assert page["active"].series == {"": 2}
-        assert page["last_success"].series == {"": 40}
-        assert page["info"].series == {'version="1"': 1}
-        assert set(page[MAX_AGE].series) == {'worker="0"', 'worker="1"'}
+    for families in collections:
+        assert families["requests_total"].series == {'path="/"': 7}
+        assert families["seconds"].histograms[""].counts == [7, 0, 0]
+        assert families["active"].series == {"": 2}
+        assert families["last_success"].series == {"": 40}
+        assert families["info"].series == {'version="1"': 1}
+        assert set(families[SNAPSHOT_AGE].series) == {'worker="0"', 'worker="1"'}
 
 
-def test_what_a_page_has_shown_stays_counted_when_its_worker_is_killed(worker_of):
-    one, other = worker_of(), worker_of()
+def test_what_was_collected_stays_counted_when_its_worker_is_killed(start_worker):
+    one, other = start_worker(), start_worker()
     other.serve(5)
     other.active = 1
     assert one.total() == 5
 
-    other.die()
+    other.kill()
 
-    page = one.page()
-    assert page["requests_total"].series == {'path="/"': 5}
-    assert page["seconds"].distributions[""].counts == [5, 0, 0]
-    assert page["active"].series == {"": 0}  # who is gone has nothing in progress
-    assert page["last_success"].series == {"": 50}  # but what it said of the past is true
+    families = one.scrape()
+    assert families["requests_total"].series == {'path="/"': 5}
+    assert families["seconds"].histograms[""].counts == [5, 0, 0]
+    assert families["active"].series == {"": 0}  # a dead worker has nothing in progress
+    assert families["last_success"].series == {"": 50}  # but its past stays true
 
 
-def test_what_nobody_has_asked_for_is_on_the_disk_a_second_later(worker_of):
-    one, other = worker_of(), worker_of()
+def test_what_no_other_worker_has_requested_is_on_disk_a_second_later(start_worker):
+    one, other = start_worker(), start_worker()
     other.serve(5)
 
     deadline = time.monotonic() + 10
     while other.changed and time.monotonic() < deadline:
         time.sleep(0.02)
     time.sleep(0.1)
-    other.die()
+    other.kill()
 
     assert one.total() == 5
 
 
-def test_a_worker_that_ends_in_order_takes_nothing_with_it(worker_of):
-    one, other = worker_of(), worker_of()
+def test_a_worker_that_stops_loses_nothing(start_worker):
+    one, other = start_worker(), start_worker()
     other.serve(5)
 
-    other.workers.stop()
+    other.collector.stop()
 
     assert one.total() == 5
 
@@ -68,7 +68,7 @@ def test_a_worker_that_ends_in_order_takes_nothing_with_it(worker_of):
 def test_the_last_snapshot_is_that_of_the_end_even_when_one_is_being_taken(tmp_path, monkeypatch):
     monkeypatch.setattr(collector, "WRITE_INTERVAL", 0.01)
     worker, taking, go_on = Worker(tmp_path / "group").start(), threading.Event(), threading.Event()
-    collect = worker.workers._collect
+    collect = worker.collector._collect_own
 
     def slow():
         found = collect()
@@ -76,90 +76,92 @@ def test_the_last_snapshot_is_that_of_the_end_even_when_one_is_being_taken(tmp_p
         assert go_on.wait(30)
         return found
 
-    monkeypatch.setattr(worker.workers, "_collect", slow)
+    monkeypatch.setattr(worker.collector, "_collect_own", slow)
     worker.serve(1)
     assert taking.wait(30)
     worker.serve(1)
-    stopping = threading.Thread(target=worker.workers.stop)
+    stopping = threading.Thread(target=worker.collector.stop)
     stopping.start()
     go_on.set()
     stopping.join(30)
 
-    assert json.loads(worker.workers._place.snapshot.read_bytes())[3][0][4] == {'path="/"': 2}
+    assert json.loads(worker.collector._slot.snapshot_path.read_bytes())[3][0][4] == {'path="/"': 2}
 
 
-def test_one_that_was_never_started_can_be_stopped_and_its_numbers_are_there(worker_of, tmp_path):
+def test_one_that_was_never_started_can_be_stopped_and_its_numbers_are_there(start_worker, tmp_path):
     other = Worker(tmp_path / "group")
     other.serve(2)
 
-    other.workers.stop()
+    other.collector.stop()
 
-    assert worker_of().total() == 2
+    assert start_worker().total() == 2
 
 
-def test_however_many_come_and_go_they_leave_one_file_and_every_number(worker_of, tmp_path, monkeypatch):
+def test_however_many_come_and_go_they_leave_one_file_and_every_number(start_worker, tmp_path, monkeypatch):
     monkeypatch.setattr(collector, "WRITE_INTERVAL", 60)
-    one = worker_of()
+    one = start_worker()
     for number in range(50):
-        gone = worker_of()
+        gone = start_worker()
         gone.serve(1)
         if number % 2:
-            gone.workers.stop()
+            gone.collector.stop()
         else:
-            gone.workers._renew()
-            gone.die()
+            gone.collector._refresh()
+            gone.kill()
     assert one.total() == 50
 
-    one.workers._tidy()
+    one.collector._archive_dead()
 
     assert one.total() == 50
     names = sorted(path.name for path in (tmp_path / "group").iterdir())
-    mine = one.workers._place
-    assert names == sorted(["0.place", "1.place", "archive", "archive.lock", mine.snapshot.name, mine.socket.name])
-    assert list(one.workers._snapshots._known) == []  # what is gone is forgotten, and one's own is never read
+    slot = one.collector._slot
+    assert names == sorted(
+        ["0.place", "1.place", "archive", "archive.lock", slot.snapshot_path.name, slot.socket_path.name]
+    )
+    assert list(one.collector._snapshots._known) == []  # missing files are forgotten, and the own one is never read
 
 
-def test_nothing_is_written_while_nothing_is_measured(worker_of, monkeypatch):
+def test_nothing_is_written_while_nothing_is_measured(start_worker, monkeypatch):
     monkeypatch.setattr(collector, "WRITE_INTERVAL", 0.02)
-    one = worker_of()
-    before = one.workers._place.snapshot.stat().st_mtime_ns
+    one = start_worker()
+    before = one.collector._slot.snapshot_path.stat().st_mtime_ns
 
     time.sleep(0.3)
-    still = one.workers._place.snapshot.stat().st_mtime_ns
+    still = one.collector._slot.snapshot_path.stat().st_mtime_ns
     one.serve(1)
     deadline = time.monotonic() + 10
-    while one.workers._place.snapshot.stat().st_mtime_ns == before and time.monotonic() < deadline:
+    while one.collector._slot.snapshot_path.stat().st_mtime_ns == before and time.monotonic() < deadline:
         time.sleep(0.01)
 
     assert still == before
-    assert json.loads(one.workers._place.snapshot.read_bytes())[3][0][4] == {'path="/"': 1}
+    assert json.loads(one.collector._slot.snapshot_path.read_bytes())[3][0][4] == {'path="/"': 1}
 
 
-def test_counters_never_fall_for_two_who_look_while_workers_come_and_go(worker_of, monkeypatch):
+def test_counters_never_fall_for_two_that_collect_while_workers_come_and_go(start_worker, monkeypatch):
     monkeypatch.setattr(collector, "WRITE_INTERVAL", 0.01)
-    one, other = worker_of(), worker_of()
+    one, other = start_worker(), start_worker()
     stop, seen = threading.Event(), {one: [], other: []}
 
-    def look(worker):
+    def collect(worker):
         while not stop.is_set():
             seen[worker].append(worker.total())
 
-    looking = [threading.Thread(target=look, args=(worker,)) for worker in (one, other)]
-    for thread in looking:
+    collecting = [threading.Thread(target=collect, args=(worker,)) for worker in (one, other)]
+    for thread in collecting:
         thread.start()
     served = 0
     for _ in range(25):
-        third = worker_of()
+        third = start_worker()
         for _ in range(4):
             third.serve(2)
             served += 2
             one.serve(1)
             served += 1
             time.sleep(0.003)
-        third.workers._renew()
-        third.die()
+        third.collector._refresh()
+        third.kill()
     stop.set()
-    for thread in looking:
+    for thread in collecting:
         thread.join(30)
 
     for values in seen.values():
@@ -167,11 +169,11 @@ def test_counters_never_fall_for_two_who_look_while_workers_come_and_go(worker_o
     assert one.total() == other.total() == served
 
 
-def test_only_the_owner_may_look_into_the_directory(worker_of, tmp_path):
-    one, gone = worker_of(), worker_of()
-    gone.die()
-    one.workers._tidy()
-    one.page()
+def test_only_the_owner_may_read_the_directory(start_worker, tmp_path):
+    one, gone = start_worker(), start_worker()
+    gone.kill()
+    one.collector._archive_dead()
+    one.scrape()
 
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "group").iterdir()}
     assert "archive.lock" in modes
@@ -179,19 +181,19 @@ def test_only_the_owner_may_look_into_the_directory(worker_of, tmp_path):
     assert set(modes.values()) == {0o600}
 
 
-def test_a_process_that_nobody_has_spawned_as_one_of_several_is_alone(tmp_path):
-    assert collector.collector_of_this_process(tmp_path, list, lambda: True) is None
+def test_a_process_that_was_not_spawned_as_a_worker_has_no_collector(tmp_path):
+    assert collector.create_collector(tmp_path, list, lambda: True) is None
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_worker_finds_the_directory_of_its_parent(tmp_path, monkeypatch):
     monkeypatch.setattr(membership, "parent_of_workers", os.getpid)
 
-    mine = collector.collector_of_this_process(tmp_path, list, lambda: True)
+    mine = collector.create_collector(tmp_path, list, lambda: True)
 
     assert isinstance(mine, MultiprocessCollector)
     mine.start()
     [directory] = (tmp_path / "workers").iterdir()
-    assert directory == membership.directory_of(tmp_path, os.getpid())
+    assert directory == membership.group_directory(tmp_path, os.getpid())
     assert stat.S_IMODE(directory.parent.stat().st_mode) == stat.S_IMODE(directory.stat().st_mode) == 0o700
     mine.stop()

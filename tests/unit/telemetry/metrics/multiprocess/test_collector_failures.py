@@ -1,4 +1,4 @@
-"""Several workers in trouble: one hangs, the disk is full, files are broken, gone or left behind."""
+"""MultiprocessCollector in trouble: a worker hangs, the disk is full, files are broken, missing or left behind."""
 
 import os
 import shutil
@@ -9,50 +9,52 @@ import pytest
 
 from telemetry import failsafe
 from telemetry.metrics.multiprocess import collector, membership
-from telemetry.metrics.multiprocess.collector import MAX_AGE
-from tests.support.workers import Worker, at_each_moment
+from telemetry.metrics.multiprocess.collector import SNAPSHOT_AGE
+from tests.support.workers import Worker, at_each_disk_access
 
 
 @pytest.fixture(autouse=True)
-def _nothing_said_yet(monkeypatch):
-    """What is said once for a process is said once for each test."""
+def _no_warning_yet(monkeypatch):
+    """Warnings that are logged once for a process are logged once for each test."""
     monkeypatch.setattr(failsafe, "_warned", set())
 
 
-def test_a_worker_that_hangs_costs_the_deadline_and_its_last_numbers_stand_in(worker_of, monkeypatch):
+def test_a_worker_that_hangs_costs_the_deadline_and_its_last_numbers_stand_in(start_worker, monkeypatch):
     monkeypatch.setattr(collector, "WRITE_INTERVAL", 60)
-    one, hung = worker_of(), worker_of()
+    one, hung = start_worker(), start_worker()
     hung.serve(5)
     assert one.total() == 5
     go_on = threading.Event()
-    monkeypatch.setattr(hung.workers._answering, "_renew", lambda: go_on.wait(30))  # it accepts, and never answers
+    monkeypatch.setattr(
+        hung.collector._refresh_server, "_refresh", lambda: go_on.wait(30)
+    )  # it accepts and never replies
     hung.serve(1)
-    time.sleep(0.05)  # ages are told in milliseconds: what stands in is older by some of them
+    time.sleep(0.05)  # ages are rounded to milliseconds: the old snapshot is older by some of them
 
     began = time.monotonic()
-    page = one.page()
+    families = one.scrape()
     took = time.monotonic() - began
 
     go_on.set()
-    assert page["requests_total"].series == {'path="/"': 5}
+    assert families["requests_total"].series == {'path="/"': 5}
     assert 0.25 < took < 3
-    ages = page[MAX_AGE].series
+    ages = families[SNAPSHOT_AGE].series
     assert ages['worker="1"'] > ages['worker="0"']
 
 
-def test_a_page_waits_for_no_one_who_is_not_there(worker_of, monkeypatch):
+def test_a_collection_does_not_wait_for_dead_workers(start_worker, monkeypatch):
     monkeypatch.setattr(collector, "REFRESH_TIMEOUT", 10)
-    one, gone = worker_of(), worker_of()
-    gone.die()
+    one, gone = start_worker(), start_worker()
+    gone.kill()
     began = time.monotonic()
 
-    one.page()
+    one.scrape()
 
     assert time.monotonic() - began < 5
 
 
-def test_a_disk_that_is_full_harms_nobody_and_is_said_once(worker_of, monkeypatch, caplog):
-    one = worker_of()
+def test_a_full_disk_changes_no_result_and_is_logged_once(start_worker, monkeypatch, caplog):
+    one = start_worker()
 
     def full(_path, _data):
         raise OSError(28, "No space left on device")
@@ -64,58 +66,58 @@ def test_a_disk_that_is_full_harms_nobody_and_is_said_once(worker_of, monkeypatc
     assert len(caplog.records) == 1
 
 
-def test_a_directory_that_somebody_removes_harms_nobody(worker_of, tmp_path, monkeypatch):
+def test_a_removed_directory_changes_no_result(start_worker, tmp_path, monkeypatch):
     monkeypatch.setattr(collector, "WRITE_INTERVAL", 60)
-    one, _other = worker_of(), worker_of()
+    one, _other = start_worker(), start_worker()
     one.serve(3)
 
     shutil.rmtree(tmp_path / "group")
-    one.workers._tidy()
+    one.collector._archive_dead()
 
     assert one.total() == 3
 
 
-def test_a_sibling_whose_file_is_broken_is_left_out(worker_of, monkeypatch):
+def test_a_sibling_whose_file_is_broken_is_left_out(start_worker, monkeypatch):
     monkeypatch.setattr(collector, "WRITE_INTERVAL", 60)
-    one, other = worker_of(), worker_of()
+    one, other = start_worker(), start_worker()
     one.serve(3)
     other.serve(4)
-    monkeypatch.setattr(other.workers._answering, "_renew", lambda: None)
+    monkeypatch.setattr(other.collector._refresh_server, "_refresh", lambda: None)
 
-    other.workers._place.snapshot.write_bytes(b"[1, 2")
+    other.collector._slot.snapshot_path.write_bytes(b"[1, 2")
 
     assert one.total() == 3
 
 
-def test_what_the_gone_have_left_is_removed_and_nothing_of_the_living(worker_of, tmp_path, monkeypatch):
+def test_the_files_of_dead_workers_are_removed_and_none_of_live_ones(start_worker, tmp_path, monkeypatch):
     monkeypatch.setattr(collector, "WRITE_INTERVAL", 60)
-    one, other = worker_of(), worker_of()
-    partial = tmp_path / "group" / f".{other.workers._place.snapshot.name}.partial"
+    one, other = start_worker(), start_worker()
+    partial = tmp_path / "group" / f".{other.collector._slot.snapshot_path.name}.partial"
     left = [tmp_path / "group" / name for name in ("7-left.sock", ".7-left.json.partial")]
     for path in (partial, *left):
         path.touch()
 
-    one.workers._tidy()
+    one.collector._archive_dead()
 
     assert not [path for path in left if path.exists()]
     assert partial.exists()
-    assert one.workers._place.socket.exists()
-    assert other.workers._place.socket.exists()
+    assert one.collector._slot.socket_path.exists()
+    assert other.collector._slot.socket_path.exists()
 
 
-def test_one_who_comes_at_any_moment_while_another_tidies_up_can_be_asked(worker_of, monkeypatch):
+def test_a_worker_that_starts_at_any_moment_of_anothers_archiving_is_reachable(start_worker, monkeypatch):
     monkeypatch.setattr(collector, "WRITE_INTERVAL", 60)
-    one, came = worker_of(), []
+    one, came = start_worker(), []
 
-    for disk in at_each_moment(lambda: came.append(worker_of())):
+    for disk in at_each_disk_access(lambda: came.append(start_worker())):
         with disk:
-            one.workers._tidy()
+            one.collector._archive_dead()
 
         for worker in came[-1:]:
             worker.serve(1)
         assert one.total() == len({*came})
         for worker in came[-1:]:
-            worker.workers.stop()
+            worker.collector.stop()
 
 
 def test_a_directory_that_is_deep_has_sockets_all_the_same(tmp_path):
@@ -124,15 +126,15 @@ def test_a_directory_that_is_deep_has_sockets_all_the_same(tmp_path):
     other.serve(2)
 
     assert one.total() == 2
-    assert other.workers._place.socket.exists()
+    assert other.collector._slot.socket_path.exists()
     for worker in (one, other):
-        worker.workers.stop()
+        worker.collector.stop()
 
 
 def test_a_directory_that_cannot_be_used_is_one_warning_and_the_worker_shows_itself(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(membership, "parent_of_workers", os.getpid)
     (tmp_path / "workers").write_text("no directory")
 
-    assert collector.collector_of_this_process(tmp_path, list, lambda: True) is None
+    assert collector.create_collector(tmp_path, list, lambda: True) is None
     [record] = caplog.records
     assert "/metrics shows this worker alone" in record.message

@@ -1,4 +1,4 @@
-"""The total of several workers: what is summed, and what a gauge is for all of them."""
+"""merge: what is summed over the workers, and how gauges are combined."""
 
 import pytest
 from hypothesis import given
@@ -38,8 +38,8 @@ GAUGES = {
 }
 
 
-def gauge(across, value, labels=""):
-    return Family("some", "gauge", "Some.", {labels: value}, across=across)
+def gauge(gauge_mode, value, labels=""):
+    return Family("some", "gauge", "Some.", {labels: value}, gauge_mode=gauge_mode)
 
 
 def counter(value, labels=""):
@@ -48,8 +48,8 @@ def counter(value, labels=""):
 
 def histogram(counts, seconds, bounds=BOUNDS, exemplars=()):
     made = HistogramValue(bounds, list(counts), seconds)
-    made.remember(exemplars)
-    return Family("some_seconds", "histogram", "Some.", distributions={"": made})
+    made.add_exemplars(exemplars)
+    return Family("some_seconds", "histogram", "Some.", histograms={"": made})
 
 
 def of(worker, *families, at=1.0):
@@ -61,14 +61,16 @@ def only(families):
     return family
 
 
-def test_each_gauge_has_a_policy_and_these_are_they():
-    declared = {row.name: row.across for row in (*VOCABULARY, *METRIC_MAPPINGS) if row.kind == "gauge"}
+def test_each_gauge_has_its_mode():
+    declared = {
+        mapping.name: mapping.gauge_mode for mapping in (*VOCABULARY, *METRIC_MAPPINGS) if mapping.kind == "gauge"
+    }
 
     assert declared == GAUGES
 
 
 @pytest.mark.parametrize(
-    ("across", "shown"),
+    ("gauge_mode", "shown"),
     [
         ("sum", {"": 8}),
         ("max", {"": 5}),
@@ -79,68 +81,72 @@ def test_each_gauge_has_a_policy_and_these_are_they():
         ("worker", {'worker="1"': 5, 'worker="2"': 2, 'worker="10"': 1}),
     ],
 )
-def test_a_gauge_is_what_its_policy_says_of_the_living(across, shown):
-    living = [of("2", gauge(across, 2), at=3.0), of("10", gauge(across, 1), at=2.0), of("1", gauge(across, 5), at=1.0)]
-    gone = [of("0", gauge(across, 9), at=9.0)]
+def test_a_gauge_is_combined_over_the_live_workers_by_its_mode(gauge_mode, shown):
+    live = [
+        of("2", gauge(gauge_mode, 2), at=3.0),
+        of("10", gauge(gauge_mode, 1), at=2.0),
+        of("1", gauge(gauge_mode, 5), at=1.0),
+    ]
+    dead = [of("0", gauge(gauge_mode, 9), at=9.0)]
 
-    assert only(merge(living, gone)).series == shown
+    assert only(merge(live, dead)).series == shown
 
 
 def test_a_series_for_each_worker_keeps_its_own_labels():
-    living = [of("1", gauge("worker", 5, 'queue="spans"'))]
+    live = [of("1", gauge("worker", 5, 'queue="spans"'))]
 
-    assert only(merge(living, [])).series == {'queue="spans",worker="1"': 5}
+    assert only(merge(live, [])).series == {'queue="spans",worker="1"': 5}
 
 
 def test_series_that_only_one_of_them_has_are_there():
-    living = [of("0", counter(1, 'a="1"')), of("1", counter(2, 'a="2"'))]
+    live = [of("0", counter(1, 'a="1"')), of("1", counter(2, 'a="2"'))]
 
-    assert only(merge(living, [of("2", counter(4, 'a="2"'))])).series == {'a="1"': 1, 'a="2"': 6}
+    assert only(merge(live, [of("2", counter(4, 'a="2"'))])).series == {'a="1"': 1, 'a="2"': 6}
 
 
-def test_a_counter_is_that_of_the_living_and_the_gone():
+def test_a_counter_is_that_of_live_and_dead_workers():
     assert only(merge([of("0", counter(1)), of("1", counter(2))], [of("0", counter(4))])).series == {"": 7}
 
 
-def test_a_histogram_is_that_of_the_living_and_the_gone_with_the_newest_exemplars():
+def test_a_histogram_is_that_of_live_and_dead_workers_with_the_newest_exemplars():
     old, new = Exemplar("a" * 32, "b" * 16, 0.5, 1.0), Exemplar("c" * 32, "d" * 16, 0.7, 2.0)
-    living = [of("0", histogram([1, 1, 0], 0.5, exemplars=[old]))]
-    gone = [of("1", histogram([0, 1, 2], 8.5, exemplars=[new]))]
+    live = [of("0", histogram([1, 1, 0], 0.5, exemplars=[old]))]
+    dead = [of("1", histogram([0, 1, 2], 8.5, exemplars=[new]))]
 
-    assert only(merge(living, gone)).distributions[""] == HistogramValue(BOUNDS, [1, 2, 2], 9.0, {1: new})
+    assert only(merge(live, dead)).histograms[""] == HistogramValue(BOUNDS, [1, 2, 2], 9.0, {1: new})
 
 
 def test_of_histograms_with_other_bounds_the_common_ones_are_shown():
-    living = [of("0", histogram([1, 2, 3], 0.5)), of("1", histogram([1, 1], 0.5, bounds=(1.0,)))]
+    live = [of("0", histogram([1, 2, 3], 0.5)), of("1", histogram([1, 1], 0.5, bounds=(1.0,)))]
 
-    assert only(merge(living, [])).distributions[""] == HistogramValue((1.0,), [4, 4], 1.0)
+    assert only(merge(live, [])).histograms[""] == HistogramValue((1.0,), [4, 4], 1.0)
 
 
 def test_what_has_another_kind_in_another_version_is_left_out():
-    living = [of("0", Family("some", "counter", "Some.", {"": 1}), at=1.0), of("1", gauge("sum", 5), at=2.0)]
+    live = [of("0", Family("some", "counter", "Some.", {"": 1}), at=1.0), of("1", gauge("sum", 5), at=2.0)]
 
-    assert only(merge(living, [])).series == {"": 1}
+    assert only(merge(live, [])).series == {"": 1}
 
 
 def test_the_snapshots_stay_as_they_were():
-    living = [of("0", histogram([1, 1, 0], 0.5), counter(1)), of("1", histogram([1, 1, 0], 0.5), counter(1))]
+    live = [of("0", histogram([1, 1, 0], 0.5), counter(1)), of("1", histogram([1, 1, 0], 0.5), counter(1))]
 
-    once, again = merge(living, []), merge(living, [])
+    once, again = merge(live, []), merge(live, [])
 
     assert once == again
 
 
-def test_nobody_is_nothing():
+def test_no_snapshots_are_no_families():
     assert merge([], []) == []
 
 
 seconds = st.floats(0, 2.0**20)
 
 
-def sums(living, gone):
-    """What is shown of seconds that were counted, and of those that were measured."""
-    families = {family.name: family for family in merge(living, gone)}
-    return families["some_total"].series[""], families["some_seconds"].distributions[""].sum
+def sums(live, dead):
+    """The merged values of the counter and of the histogram's sum."""
+    families = {family.name: family for family in merge(live, dead)}
+    return families["some_total"].series[""], families["some_seconds"].histograms[""].sum
 
 
 @given(st.lists(seconds, min_size=2, max_size=6), st.data())

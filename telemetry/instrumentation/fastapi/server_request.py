@@ -1,4 +1,4 @@
-"""An exchange: one HTTP request and its answer, measured from the first byte to the last, and described by a span."""
+"""One HTTP server request: measured from its first byte to the response's last one, and described by a span."""
 
 import threading
 from collections import Counter
@@ -20,14 +20,14 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
-UNMATCHED_ROUTE: Final = Context()
-_LAST: Final = frozenset({"http.response.body", "http.response.pathsend"})
+EMPTY_CONTEXT: Final = Context()
+_BODY_MESSAGES: Final = frozenset({"http.response.body", "http.response.pathsend"})
 _MAX_VALUE_LENGTH: Final = 512
 _SERVER_ERROR: Final = 500
 
 
 class ActiveRequests:
-    """Requests being answered, by method: plain numbers, observed when somebody reads them."""
+    """The number of active requests by method, observed when the metrics are collected."""
 
     def __init__(self) -> None:
         self._by_method: Counter[str] = Counter()
@@ -44,6 +44,8 @@ class ActiveRequests:
 
 @dataclass(frozen=True, slots=True)
 class ServerInstruments:
+    """The tracer and the instruments of HTTP server requests."""
+
     tracer: Tracer
     duration: Histogram
     active: ActiveRequests
@@ -58,7 +60,7 @@ class ServerInstruments:
 
 
 class _HeaderGetter(Getter[Scope]):
-    """Headers of an ASGI scope, as a propagator reads them."""
+    """Reads the headers of an ASGI scope for a propagator."""
 
     def get(self, carrier: Scope, key: str) -> list[str] | None:
         wanted = key.lower().encode("latin-1")
@@ -72,7 +74,7 @@ HEADER_GETTER: Final = _HeaderGetter()
 
 
 class ServerRequest:
-    """One request and its answer."""
+    """One request and its response; its owner calls `end` at the end, and `fail` before it if the application raised."""
 
     __slots__ = (
         "_context",
@@ -94,7 +96,7 @@ class ServerRequest:
         self.scope = scope
         self.span: Span | None = None
         self.status: int | None = None
-        self._context = UNMATCHED_ROUTE
+        self._context = EMPTY_CONTEXT
         self._ended_ns: int | None = None
         self._instruments = instruments
         self._method = method if method in semconv.KNOWN_METHODS else semconv.OTHER_METHOD
@@ -105,8 +107,8 @@ class ServerRequest:
         self._started = perf_counter()
         instruments.active.change(self._method, 1)
 
-    def trace(self, parent: Context) -> Context:
-        """Start the span; its name gets the route when that is known."""
+    def start_span(self, parent: Context) -> Context:
+        """Start the span; its name gets the route later, after routing. Returns the span's context."""
         span = self._instruments.tracer.start_span(
             self._span_name(),
             context=parent,
@@ -122,23 +124,23 @@ class ServerRequest:
         return f"{method} {route}" if route else method
 
     def send(self, message: Message) -> Awaitable[None]:
-        """No coroutine of its own: each costs as much as what it would do here."""
+        """Pass a message of the response on. No coroutine function: creating a coroutine costs as much as the work here."""
         kind = message["type"]
         if kind == "http.response.start":
             self.status = message["status"]
-        elif kind in _LAST and not message.get("more_body", False):
-            self.answered()
+        elif kind in _BODY_MESSAGES and not message.get("more_body", False):
+            self.complete()
         return self._send(message)
 
-    def answered(self) -> None:
-        """Count the request: once, when its answer is complete or when it is clear that none will be."""
+    def complete(self) -> None:
+        """Record the request, once: when the response is complete, or when it is clear that there will be none."""
         if self._open:
             self._open = False
             self._instruments.active.change(self._method, -1)
-            self._measure()
+            self._record()
 
     @failsafe
-    def _measure(self) -> None:
+    def _record(self) -> None:
         attributes = self._metric_attributes()
         self._instruments.duration.record(perf_counter() - self._started, attributes, self._context)
         if self.span is not None and self.span.is_recording():
@@ -150,7 +152,7 @@ class ServerRequest:
             semconv.HTTP_METHOD: self._method,
             semconv.URL_SCHEME: "https" if self.scope.get("scheme") == "https" else "http",
         }
-        if route := self._routes.of(self.scope, self._root_path):
+        if route := self._routes.resolve(self.scope, self._root_path):
             attributes[semconv.HTTP_ROUTE] = route
         if self.status is not None:
             attributes[semconv.HTTP_STATUS_CODE] = self.status
@@ -169,15 +171,17 @@ class ServerRequest:
             span.set_status(StatusCode.ERROR)
 
     @failsafe
-    def crashed(self, error: Exception) -> None:
-        self.answered()
+    def fail(self, error: Exception) -> None:
+        """Record the request, with the exception that the application raised."""
+        self.complete()
         if self.span is not None and self.span.is_recording():
             self.span.record_exception(error)
             self.span.set_attribute(semconv.ERROR_TYPE, type(error).__qualname__)
             self.span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
 
     @failsafe
-    def over(self) -> None:
-        self.answered()
+    def end(self) -> None:
+        """Record the request, and end its span at the time of the response's last byte."""
+        self.complete()
         if self.span is not None:
             self.span.end(self._ended_ns)
