@@ -1,6 +1,6 @@
-"""Outbox: a SQLite file that the machine's processes share, in which alerts are kept until they are told, and what was told.
+"""The outbox: a SQLite file, shared by the machine's processes, that keeps alerts until they are sent, and a history.
 
-It is a file of its own, since the alert that matters most is the one about the database.
+It is a file of its own, since it has to work while the database is down.
 """
 
 import logging
@@ -15,14 +15,14 @@ from typing import Final
 
 from telemetry import private_files
 
-FILE: Final = Path("alerts", "outbox.db")
-_BUSY_MS: Final = 200
-_LOCK_S: Final = 0.25
-"""How long whoever reports an error waits for others at the most; what can't be written by then is written later."""
-_OPENING_S: Final = 2.0
-_LONG_LOG: Final = 1024 * 1024
-_VERSION: Final = 1
-_BROKEN: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+OUTBOX_FILE: Final = Path("alerts", "outbox.db")
+_BUSY_TIMEOUT_MS: Final = 200
+_LOCK_TIMEOUT: Final = 0.25
+"""Seconds for which a thread that reports an alert waits for others; after that it is written later."""
+_OPEN_TIMEOUT: Final = 2.0
+_CHECKPOINT_BYTES: Final = 1024 * 1024
+_SCHEMA_VERSION: Final = 1
+_CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _log = logging.getLogger(__name__)
 _SCHEMA: Final = """
 CREATE TABLE incidents (
@@ -102,70 +102,70 @@ CREATE TABLE silences (
 """
 
 
-class OutboxBusy(sqlite3.OperationalError):  # it is what is the case
-    """Another thread of this process has it for longer than anybody may."""
+class OutboxBusy(sqlite3.OperationalError):  # named for what is the case
+    """Another thread of this process holds the outbox for too long."""
 
 
 class Outbox:
-    """Connections are made when they are needed, one for a process, also after a fork. Transactions are short."""
+    """One connection for a process, opened when first needed, also after a fork. Transactions are short."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
-        self._process = 0
+        self._pid = 0
 
     @contextmanager
     def transaction(self) -> Generator[sqlite3.Connection]:
-        """What is written in it is on the disk, or none of it.
+        """A write transaction.
 
         Raises:
-            sqlite3.Error, OSError: the file cannot be used now, or others have it.
+            sqlite3.Error, OSError: the file cannot be used now, or others hold it.
         """
-        if not self._lock.acquire(timeout=_LOCK_S):
+        if not self._lock.acquire(timeout=_LOCK_TIMEOUT):
             raise OutboxBusy("the outbox is in use")
         try:
-            connection = self._opened()
-            with self._mending(), _one(connection):
+            connection = self._connect()
+            with self._recovery(), _transaction(connection):
                 yield connection
         finally:
             self._lock.release()
 
     def checkpoint(self) -> None:
-        """Move the log into the file, when it has become long: by a connection of its own, so that nobody waits for the disk."""
+        """Move a long write-ahead log into the file. A connection of its own does it, so that no thread waits for the disk."""
         with suppress(OSError, sqlite3.Error):
-            if Path(f"{self.path}-wal").stat().st_size > _LONG_LOG:
-                with closing(sqlite3.connect(self.path, timeout=_BUSY_MS / 1000)) as connection:
+            if Path(f"{self.path}-wal").stat().st_size > _CHECKPOINT_BYTES:
+                with closing(sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_MS / 1000)) as connection:
                     connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
         with self._lock:
             connection, self._connection = self._connection, None
-            if connection is not None and self._process == os.getpid():
+            if connection is not None and self._pid == os.getpid():
                 with suppress(sqlite3.Error):
                     connection.close()
 
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None or self._process != os.getpid():
-            with self._mending():
+    def _connect(self) -> sqlite3.Connection:
+        if self._connection is None or self._pid != os.getpid():
+            with self._recovery():
                 self._connection = _open(self.path)
-            self._process = os.getpid()
+            self._pid = os.getpid()
         return self._connection
 
     @contextmanager
-    def _mending(self) -> Generator[None]:
-        """A file that is damaged is put aside: the next one who comes begins a new one."""
+    def _recovery(self) -> Generator[None]:
+        """Move a corrupt file away; the next transaction creates a new one."""
         try:
             yield
         except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT:
                 self._connection = None
-                _put_aside(self.path)
+                _quarantine(self.path)
             raise
 
 
 @contextmanager
-def _one(connection: sqlite3.Connection) -> Generator[None]:
+def _transaction(connection: sqlite3.Connection) -> Generator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -178,20 +178,20 @@ def _one(connection: sqlite3.Connection) -> Generator[None]:
 
 def _open(path: Path) -> sqlite3.Connection:
     private_files.make_directory(path.parent)
-    private_files.make_file(path)  # what is in it is for nobody else
-    connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
+    private_files.make_file(path)  # alerts may hold private data
+    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
-    # Whoever reports an error does not move the log into the file; the sender does, by `checkpoint`.
+    # A thread that reports an alert does not move the log into the file; the dispatcher does, by `checkpoint`.
     for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "wal_autocheckpoint=0"):
         connection.execute(f"PRAGMA {pragma}")
-    _write_ahead(connection)
-    _create(connection)
+    _enable_wal(connection)
+    _create_schema(connection)
     return connection
 
 
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Of several that do this to a new file at once, SQLite refuses some without waiting."""
-    deadline = time.monotonic() + _OPENING_S
+def _enable_wal(connection: sqlite3.Connection) -> None:
+    """Several processes may do this to a new file at once: SQLite then refuses some without waiting."""
+    deadline = time.monotonic() + _OPEN_TIMEOUT
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
@@ -203,22 +203,22 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             return
 
 
-def _create(connection: sqlite3.Connection) -> None:
-    if _version(connection) == _VERSION:
+def _create_schema(connection: sqlite3.Connection) -> None:
+    if _schema_version(connection) == _SCHEMA_VERSION:
         return
-    with _one(connection):
-        if _version(connection) == _VERSION:
+    with _transaction(connection):
+        if _schema_version(connection) == _SCHEMA_VERSION:
             return
         for statement in filter(str.strip, _SCHEMA.split(";")):
             connection.execute(statement)
-        connection.execute(f"PRAGMA user_version={_VERSION}")
+        connection.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
 
 
-def _version(connection: sqlite3.Connection) -> int:
+def _schema_version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _put_aside(path: Path) -> None:
+def _quarantine(path: Path) -> None:
     aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
     for suffix in ("-wal", "-shm"):
         with suppress(OSError):

@@ -1,22 +1,29 @@
-"""OutboxLeases: which of the machine's processes does what one alone is to do: sending, watching."""
+"""Leases: which process of the machine sends, and which one evaluates the rules."""
 
 from typing import Final
 
 from telemetry.alerts.outbox.file import Outbox
 
-_FRESH: Final = 0.85
-"""Share of a lease that has to be left, so that a call that takes as long as it may ends within it."""
+_MIN_LEFT: Final = 0.85
+"""Share of a lease that has to be left, so that a call that takes its longest ends within it."""
 
 
 class OutboxLeases:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 
-    def take(self, name: str, holder: str, now: float, seconds: float) -> bool:
-        """Whether this holder has it now; one that dies gives it back when its time is over. An idle service writes little."""
+    def acquire(self, name: str, holder: str, now: float, seconds: float) -> bool:
+        """Acquire or renew a lease of so many seconds. A lease that has just been renewed is not written again.
+
+        Returns whether this holder has it. The lease of a process that died expires.
+        """
         with self._outbox.transaction() as connection:
             row = connection.execute("SELECT holder, until FROM leases WHERE name = ?", (name,)).fetchone()
-            if row is not None and row["holder"] == holder and now + _FRESH * seconds < row["until"] <= now + seconds:
+            if (
+                row is not None
+                and row["holder"] == holder
+                and now + _MIN_LEFT * seconds < row["until"] <= now + seconds
+            ):
                 return True
             return bool(
                 connection.execute(

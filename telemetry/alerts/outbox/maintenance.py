@@ -1,4 +1,4 @@
-"""OutboxMaintenance: which of the alerts that wait are not to be told, which are over, and which rows nobody needs any more."""
+"""Maintenance of the outbox: inhibition, the ends of silences, expiry, and pruning of old rows."""
 
 import sqlite3
 from typing import Final
@@ -8,26 +8,27 @@ from telemetry.alerts.outbox.incidents import EXPIRE_AFTER
 from telemetry.semconv import DATABASE_COMPONENT
 
 INHIBITION_WINDOW: Final = 60.0
-"""Seconds before a state was noticed and after its end, in which it may be the cause of what fails."""
+"""Seconds before a condition fires and after its end in which it inhibits the alerts that it may have caused."""
 RETENTION: Final = 30 * 86_400.0
 MAX_KEPT: Final = 10_000
+"""Incidents that are kept, besides open ones, for at most `RETENTION` seconds."""
 UNSENT_EXPIRY: Final = 86_400.0
-"""Seconds after which what is not even an error is not told any more."""
+"""Seconds after which an unsent alert below ERROR expires."""
 
 
 class OutboxMaintenance:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 
-    def settle(self, now: float) -> int:
-        """Before anything is told. Returns how many were given up."""
+    def update(self, now: float) -> int:
+        """Update the incidents before anything is sent. Returns how many expired without being sent."""
         with self._outbox.transaction() as connection:
-            _mute(connection)
-            _unmute(connection)
-            _end_muted(connection, now)
+            _inhibit(connection)
+            _uninhibit(connection)
+            _end_inhibited(connection, now)
             _end_silenced(connection, now)
-            _end_quiet(connection, now)
-            return _give_up(connection, now)
+            _expire_sent(connection, now)
+            return _expire_unsent(connection, now)
 
     def checkpoint(self) -> None:
         self._outbox.checkpoint()
@@ -48,19 +49,19 @@ class OutboxMaintenance:
             connection.execute("DELETE FROM silences WHERE until < ?", (now - RETENTION,))
 
 
-def _mute(connection: sqlite3.Connection) -> None:
-    """One cause, one alert: what the database's absence explains is not told beside that."""
+def _inhibit(connection: sqlite3.Connection) -> None:
+    """An alert that the database outage may have caused is not sent beside the alert about the outage."""
     connection.execute(
         "UPDATE incidents SET muted_by = cause.id FROM incidents AS cause WHERE incidents.told_post IS NULL "
         "AND incidents.muted_by IS NULL AND incidents.follows = :state AND cause.state = :state "
-        "AND cause.first_at - :around <= incidents.first_at "
-        "AND (cause.ended_at IS NULL OR cause.ended_at + :around >= incidents.last_at)",
-        {"state": DATABASE_COMPONENT, "around": INHIBITION_WINDOW},
+        "AND cause.first_at - :window <= incidents.first_at "
+        "AND (cause.ended_at IS NULL OR cause.ended_at + :window >= incidents.last_at)",
+        {"state": DATABASE_COMPONENT, "window": INHIBITION_WINDOW},
     )
 
 
-def _unmute(connection: sqlite3.Connection) -> None:
-    """It goes on after its cause has gone: it was another one."""
+def _uninhibit(connection: sqlite3.Connection) -> None:
+    """An alert that goes on after its inhibitor has ended had another cause."""
     connection.execute(
         "UPDATE incidents SET muted_by = NULL WHERE muted_by IS NOT NULL AND ended_at IS NULL AND EXISTS ("
         "SELECT 1 FROM incidents AS cause WHERE cause.id = incidents.muted_by AND cause.ended_at + ? < incidents.last_at)",
@@ -68,8 +69,8 @@ def _unmute(connection: sqlite3.Connection) -> None:
     )
 
 
-def _end_muted(connection: sqlite3.Connection, now: float) -> None:
-    """With its cause, and the while after it in which it might have gone on."""
+def _end_inhibited(connection: sqlite3.Connection, now: float) -> None:
+    """An inhibited alert ends with its inhibitor, once the window after that is over."""
     connection.execute(
         "UPDATE incidents SET ended_at = coalesce(ended_at, last_at), ended = 'muted' WHERE muted_by IS NOT NULL "
         "AND told_post IS NULL AND (ended_at IS NULL OR ended = 'resolved') AND EXISTS ("
@@ -79,7 +80,7 @@ def _end_muted(connection: sqlite3.Connection, now: float) -> None:
 
 
 def _end_silenced(connection: sqlite3.Connection, now: float) -> None:
-    """What came only during a silence is over with it; what still lasts, or comes again, is told then."""
+    """An alert that was reported only during a silence ends with it; one that goes on is sent."""
     connection.execute(
         "UPDATE incidents SET ended_at = last_at, ended = 'silenced' "
         "WHERE told_post IS NULL AND ended_at IS NULL AND state = '' AND EXISTS ("
@@ -97,8 +98,8 @@ def _end_silenced(connection: sqlite3.Connection, now: float) -> None:
     )
 
 
-def _end_quiet(connection: sqlite3.Connection, now: float) -> None:
-    """Once it has been told, with all of its repeats."""
+def _expire_sent(connection: sqlite3.Connection, now: float) -> None:
+    """An alert that was sent with all of its repeats expires when no more come."""
     connection.execute(
         "UPDATE incidents SET ended_at = last_at, ended = 'quiet' WHERE state = '' AND ended_at IS NULL "
         "AND last_at < ? AND told_post IS NOT NULL AND told_count >= count",
@@ -106,7 +107,7 @@ def _end_quiet(connection: sqlite3.Connection, now: float) -> None:
     )
 
 
-def _give_up(connection: sqlite3.Connection, now: float) -> int:
+def _expire_unsent(connection: sqlite3.Connection, now: float) -> int:
     return connection.execute(
         "UPDATE incidents SET ended_at = ?, ended = 'given up' WHERE told_post IS NULL AND ended_at IS NULL "
         "AND state = '' AND level IN ('INFO', 'WARNING') AND last_at < ?",

@@ -22,8 +22,8 @@ from tests.support.job_runs import ended
 from tests.support.telegram_server import NOON
 from tests.unit.telemetry.alerts.conftest import alert
 
-STATE = Condition("disk:var", AlertLevel.WARNING, "resources", "Disk space of var: 95% used (threshold: 90%)")
-HOLD = HoldTimes(120, 300)
+CONDITION = Condition("disk:var", AlertLevel.WARNING, "resources", "Disk space of var: 95% used (threshold: 90%)")
+HOLD_TIMES = HoldTimes(120, 300)
 
 
 @pytest.fixture
@@ -35,15 +35,15 @@ def outbox(tmp_path):
 
 @pytest.fixture
 def said(outbox, caplog):
-    """What was begun and ended, with each brought into the outbox as the pipeline does."""
-    reports, told = IncidentRepository(outbox), []
+    """The conditions that fired and were resolved; each is written into the outbox, as the pipeline does."""
+    incidents, told = IncidentRepository(outbox), []
 
     class Pipeline(logging.Handler):
         def emit(self, record):
             about = vars(record)
             key, is_end = about["alert.state"], about.get("alert.ended", False)
             told.append(("end" if is_end else "begin", key))
-            reports.add(alert(f"state {key}", state=key, is_end=is_end, words=record.getMessage(), at=clock_now[0]()))
+            incidents.add(alert(f"state {key}", state=key, is_end=is_end, words=record.getMessage(), at=clock_now[0]()))
 
     clock_now = [lambda: NOON]
     handler = Pipeline()
@@ -56,11 +56,11 @@ def said(outbox, caplog):
 @pytest.fixture
 def observe(outbox, clock, said):
     said.by(clock)
-    states = ConditionTracker(outbox, clock)
+    conditions = ConditionTracker(outbox, clock)
 
     def observe(reading, seconds, each=30):
         for _ in range(int(seconds / each)):
-            states.observe(STATE, reading, HOLD)
+            conditions.observe(CONDITION, reading, HOLD_TIMES)
             clock.forward(each)
 
     return observe
@@ -107,9 +107,9 @@ def test_disks_inodes_and_memory_are_looked_at_and_told(outbox, clock, said):
     said.by(clock)
     full = Filesystem(device=1, space=Usage(95, 100), inodes=Usage(99, 100))
     resources = SystemResources(["var"], measure=lambda _path: full, read_memory=lambda: Usage(50, 100))
-    states = ConditionTracker(outbox, clock)
+    conditions = ConditionTracker(outbox, clock)
     for _ in range(6):
-        found = evaluate(resources, Thresholds(90, 90), states)
+        found = evaluate(resources, Thresholds(90, 90), conditions)
         clock.forward(30)
 
     assert found == ["Disk space: 95% used (threshold: 90%)", "Disk inodes: 99% used (threshold: 90%)"]
@@ -124,14 +124,14 @@ def test_a_database_that_does_not_answer_is_told_after_ten_seconds_and_its_retur
         if wrong:
             raise wrong[0]
 
-    look = DatabaseDownRule(ping, ConditionTracker(outbox, clock))
+    rule = DatabaseDownRule(ping, ConditionTracker(outbox, clock))
     for _ in range(4):
-        assert not look.look()
+        assert not rule.evaluate()
         clock.forward(5)
     assert said.told == [("begin", "database")]
     wrong.clear()
     for _ in range(3):
-        assert look.look()
+        assert rule.evaluate()
         clock.forward(5)
 
     assert said.told == [("begin", "database"), ("end", "database")]
@@ -147,11 +147,11 @@ def failures(number, *, host="here", since=NOON):
 class Jobs:
     def __init__(self, outbox, threshold=3):
         self.streak = FailureStreak("sync", [], None, None)
-        self._look = JobFailuresRule(lambda: [self.streak], IncidentRepository(outbox), threshold, "here")
+        self._rule = JobFailuresRule(lambda: [self.streak], IncidentRepository(outbox), threshold, "here")
 
     def see(self, failed, success=None):
         self.streak = FailureStreak("sync", failed, success, failed[-1].ended_at if failed else success)
-        self._look.look()
+        self._rule.evaluate()
 
 
 def test_a_job_alerts_at_its_third_failure_in_a_row_and_its_first_success_ends_that(outbox, said):
@@ -217,24 +217,24 @@ def test_a_streak_is_what_failed_since_the_last_success_of_any_process(engine):
     assert not found.is_longer
 
 
-class Look:
+class CountingRule:
     def __init__(self):
-        self.looks = 0
+        self.evaluations = 0
 
-    def look(self):
-        self.looks += 1
+    def evaluate(self):
+        self.evaluations += 1
         return True
 
 
 def test_one_process_of_a_machine_looks_each_thing_at_its_pace(outbox, clock):
-    database, jobs, resources = Look(), Look(), Look()
+    database, jobs, resources = CountingRule(), CountingRule(), CountingRule()
     leases = OutboxLeases(outbox)
-    watch = RuleEvaluator(Rules(database, jobs, resources.look), leases, "first", clock)
-    other = RuleEvaluator(Rules(Look(), Look(), Look().look), leases, "second", clock)
+    evaluator = RuleEvaluator(Rules(database, jobs, resources.evaluate), leases, "first", clock)
+    other = RuleEvaluator(Rules(CountingRule(), CountingRule(), CountingRule().evaluate), leases, "second", clock)
 
     for _ in range(12):
         clock.forward(5)
-        watch.look()
-        other.look()
+        evaluator.evaluate()
+        other.evaluate()
 
-    assert (database.looks, jobs.looks, resources.looks) == (12, 6, 2)
+    assert (database.evaluations, jobs.evaluations, resources.evaluations) == (12, 6, 2)
