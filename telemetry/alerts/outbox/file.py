@@ -11,9 +11,10 @@ import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from telemetry import private_files
+from telemetry.alerts.outbox.schema import SCHEMA, SCHEMA_VERSION
 
 OUTBOX_FILE: Final = Path("alerts", "outbox.db")
 _BUSY_TIMEOUT_MS: Final = 200
@@ -21,89 +22,20 @@ _LOCK_TIMEOUT: Final = 0.25
 """Seconds for which a thread that reports an alert waits for others; after that it is written later."""
 _OPEN_TIMEOUT: Final = 2.0
 _CHECKPOINT_BYTES: Final = 1024 * 1024
-_SCHEMA_VERSION: Final = 1
 _CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _log = logging.getLogger(__name__)
-_SCHEMA: Final = """
-CREATE TABLE incidents (
-    id INTEGER PRIMARY KEY,
-    fingerprint TEXT NOT NULL,
-    state TEXT NOT NULL,
-    level TEXT NOT NULL,
-    component TEXT NOT NULL,
-    place TEXT NOT NULL,
-    follows TEXT NOT NULL,
-    trace_id TEXT NOT NULL,
-    span_id TEXT NOT NULL,
-    is_sampled INTEGER NOT NULL,
-    first_at REAL NOT NULL,
-    last_at REAL NOT NULL,
-    count INTEGER NOT NULL,
-    due_at REAL NOT NULL,
-    ended_at REAL,
-    ended TEXT,
-    muted_by INTEGER,
-    told_at REAL,
-    told_post INTEGER,
-    told_count INTEGER NOT NULL DEFAULT 0,
-    end_told INTEGER NOT NULL DEFAULT 0,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    refusal TEXT,
-    facts TEXT NOT NULL,
-    words TEXT NOT NULL,
-    error TEXT NOT NULL,
-    stack TEXT NOT NULL
-);
-CREATE UNIQUE INDEX ix_incidents_open ON incidents (fingerprint) WHERE ended_at IS NULL;
-CREATE INDEX ix_incidents_waiting ON incidents (ended_at, due_at) WHERE told_post IS NULL;
-CREATE INDEX ix_incidents_state ON incidents (state, first_at) WHERE state <> '';
-CREATE INDEX ix_incidents_told_at ON incidents (told_at) WHERE told_at IS NOT NULL;
-CREATE INDEX ix_incidents_uncounted ON incidents (told_post) WHERE count > told_count AND told_post IS NOT NULL;
-CREATE TABLE posts (
-    id INTEGER PRIMARY KEY,
-    channel TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    created_at REAL NOT NULL,
-    begun_at REAL,
-    is_doubtful INTEGER NOT NULL DEFAULT 0,
-    sent_at REAL,
-    edited_at REAL,
-    chat_id TEXT,
-    message_id INTEGER
-);
-CREATE INDEX ix_posts_unsent ON posts (id) WHERE sent_at IS NULL;
-CREATE TABLE tellings (
-    post_id INTEGER NOT NULL REFERENCES posts (id) ON DELETE CASCADE,
-    incident_id INTEGER NOT NULL REFERENCES incidents (id) ON DELETE CASCADE,
-    PRIMARY KEY (post_id, incident_id)
-) WITHOUT ROWID;
-CREATE INDEX ix_tellings_incident ON tellings (incident_id);
-CREATE TABLE sends (channel TEXT NOT NULL, at REAL NOT NULL);
-CREATE INDEX ix_sends_at ON sends (channel, at);
-CREATE TABLE channels (
-    name TEXT PRIMARY KEY,
-    paused_until REAL NOT NULL DEFAULT 0,
-    failures INTEGER NOT NULL DEFAULT 0,
-    last_error TEXT,
-    stopped TEXT,
-    chat_id TEXT,
-    without_thread INTEGER NOT NULL DEFAULT 0,
-    plain_texts INTEGER NOT NULL DEFAULT 0
-);
-CREATE TABLE leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until REAL NOT NULL);
-CREATE TABLE states (key TEXT PRIMARY KEY, on_since REAL, off_since REAL, seen_at REAL NOT NULL);
-CREATE TABLE silences (
-    id INTEGER PRIMARY KEY,
-    component TEXT NOT NULL,
-    until REAL NOT NULL,
-    reason TEXT NOT NULL,
-    created_at REAL NOT NULL
-);
-"""
 
 
 class OutboxBusy(sqlite3.OperationalError):  # named for what is the case
     """Another thread of this process holds the outbox for too long."""
+
+
+class OutboxVersion(NamedTuple):
+    """Differs from an earlier one if any process has changed the file meanwhile."""
+
+    connection: int
+    changes_by_others: int
+    changes_by_us: int
 
 
 class Outbox:
@@ -113,6 +45,7 @@ class Outbox:
         self.path = path
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._connections = 0
         self._pid = 0
 
     @contextmanager
@@ -122,14 +55,28 @@ class Outbox:
         Raises:
             sqlite3.Error, OSError: the file cannot be used now, or others hold it.
         """
-        if not self._lock.acquire(timeout=_LOCK_TIMEOUT):
-            raise OutboxBusy("the outbox is in use")
-        try:
-            connection = self._connect()
-            with self._recovery(), _transaction(connection):
-                yield connection
-        finally:
-            self._lock.release()
+        with self._exclusive() as connection, _transaction(connection, "BEGIN IMMEDIATE"):
+            yield connection
+
+    @contextmanager
+    def read(self) -> Generator[sqlite3.Connection]:
+        """A read transaction: a snapshot of the file, for which no process waits.
+
+        Raises:
+            sqlite3.Error, OSError: the file cannot be used now, or another thread holds it.
+        """
+        with self._exclusive() as connection, _transaction(connection, "BEGIN"):
+            yield connection
+
+    def version(self) -> OutboxVersion:
+        """The version of the file, for a few microseconds: no table is read.
+
+        Raises:
+            sqlite3.Error, OSError: as for `read`.
+        """
+        with self._exclusive() as connection:
+            by_others = int(connection.execute("PRAGMA data_version").fetchone()[0])
+            return OutboxVersion(self._connections, by_others, connection.total_changes)
 
     def checkpoint(self) -> None:
         """Move a long write-ahead log into the file. A connection of its own does it, so that no thread waits for the disk."""
@@ -145,10 +92,22 @@ class Outbox:
                 with suppress(sqlite3.Error):
                     connection.close()
 
+    @contextmanager
+    def _exclusive(self) -> Generator[sqlite3.Connection]:
+        if not self._lock.acquire(timeout=_LOCK_TIMEOUT):
+            raise OutboxBusy("the outbox is in use")
+        try:
+            connection = self._connect()
+            with self._recovery():
+                yield connection
+        finally:
+            self._lock.release()
+
     def _connect(self) -> sqlite3.Connection:
         if self._connection is None or self._pid != os.getpid():
             with self._recovery():
                 self._connection = _open(self.path)
+            self._connections += 1
             self._pid = os.getpid()
         return self._connection
 
@@ -165,8 +124,8 @@ class Outbox:
 
 
 @contextmanager
-def _transaction(connection: sqlite3.Connection) -> Generator[None]:
-    connection.execute("BEGIN IMMEDIATE")
+def _transaction(connection: sqlite3.Connection, begin: str) -> Generator[None]:
+    connection.execute(begin)
     try:
         yield
     except BaseException:
@@ -204,14 +163,14 @@ def _enable_wal(connection: sqlite3.Connection) -> None:
 
 
 def _create_schema(connection: sqlite3.Connection) -> None:
-    if _schema_version(connection) == _SCHEMA_VERSION:
+    if _schema_version(connection) == SCHEMA_VERSION:
         return
-    with _transaction(connection):
-        if _schema_version(connection) == _SCHEMA_VERSION:
+    with _transaction(connection, "BEGIN IMMEDIATE"):
+        if _schema_version(connection) == SCHEMA_VERSION:
             return
-        for statement in filter(str.strip, _SCHEMA.split(";")):
+        for statement in filter(str.strip, SCHEMA.split(";")):
             connection.execute(statement)
-        connection.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
+        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
 
 def _schema_version(connection: sqlite3.Connection) -> int:

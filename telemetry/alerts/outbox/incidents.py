@@ -80,14 +80,14 @@ class IncidentRepository:
 
     def open_conditions(self, prefix: str = "") -> dict[str, Incident]:
         """The conditions that are firing, by their keys."""
-        with self._outbox.transaction() as connection:
+        with self._outbox.read() as connection:
             rows = connection.execute("SELECT * FROM incidents WHERE state <> '' AND ended_at IS NULL").fetchall()
         found = (Incident.from_row(row) for row in rows)
         return {each.state: each for each in found if each.state.startswith(prefix)}
 
     def periods(self, condition: str, since: float) -> list[tuple[float, float | None]]:
         """When a condition began and ended; None while it is firing."""
-        with self._outbox.transaction() as connection:
+        with self._outbox.read() as connection:
             rows = connection.execute(
                 "SELECT first_at, ended_at FROM incidents WHERE state = ? AND coalesce(ended_at, ?) >= ?",
                 (condition, since, since),

@@ -6,117 +6,61 @@ says that it may be a duplicate.
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import replace
 
-from telemetry.alerts.incident import COLUMNS_WITHOUT_STACK, Incident
-from telemetry.alerts.notification import Notification, PendingIncident
+from telemetry.alerts.incident import Incident
+from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState, read_channel, save_channel
 from telemetry.alerts.outbox.file import Outbox
-
-RENOTIFY_AFTER: Final = 4 * 3600.0
-"""Seconds after which a message reminds of an alert that goes on."""
-EDIT_INTERVAL: Final = 60.0
-"""Seconds between two edits of a message, which update its count."""
-MAX_GROUP: Final = 500
-"""Alerts of one message."""
-
-
-IS_SILENCED: Final = (
-    "EXISTS (SELECT 1 FROM silences WHERE component IN (incidents.component, 'all') "
-    "AND created_at <= :now AND until > :now)"
-)
-_IN_UNSENT_POST: Final = (
-    "EXISTS (SELECT 1 FROM tellings JOIN posts ON posts.id = post_id "
-    "WHERE incident_id = incidents.id AND posts.sent_at IS NULL AND posts.kind <> 'file')"
-)
-_PENDING: Final = f"""
-SELECT {COLUMNS_WITHOUT_STACK}, CASE WHEN told_post IS NULL THEN 'alert' WHEN ended = 'resolved' THEN 'end' ELSE 'again' END AS reason FROM incidents
-WHERE muted_by IS NULL AND due_at <= :now AND NOT {IS_SILENCED} AND NOT {_IN_UNSENT_POST} AND (
-    (told_post IS NULL AND (ended_at IS NULL OR ended = 'resolved'))
-    OR (told_post IS NOT NULL AND ended = 'resolved' AND NOT end_told)
-    OR (told_post IS NOT NULL AND ended_at IS NULL AND told_at + {RENOTIFY_AFTER} <= iif(state = '', last_at, :now))
-)
-ORDER BY first_at LIMIT {MAX_GROUP}
-"""  # noqa: S608  # the constants above
+from telemetry.alerts.outbox.leases import LeaseClaim
 
 
 class NotificationRepository:
+    """Notes sends and edits, before and after a channel is called."""
+
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 
     def channel(self, name: str) -> ChannelState:
-        with self._outbox.transaction() as connection:
+        with self._outbox.read() as connection:
             return read_channel(connection, name)
 
     def save_channel(self, state: ChannelState) -> None:
         with self._outbox.transaction() as connection:
             save_channel(connection, state)
 
-    def sends(self, channel: str, since: float) -> list[float]:
-        with self._outbox.transaction() as connection:
-            rows = connection.execute("SELECT at FROM sends WHERE channel = ? AND at > ? ORDER BY at", (channel, since))
-            return [row["at"] for row in rows]
+    def start_send(
+        self, notification: Notification, channel: str, now: float, claim: LeaseClaim
+    ) -> Notification | None:
+        """Note a send before it is tried: after a crash it is known that the message may have arrived.
 
-    def pending(self, now: float) -> list[PendingIncident]:
-        with self._outbox.transaction() as connection:
-            rows = connection.execute(_PENDING, {"now": now}).fetchall()
-        return [PendingIncident(Incident.from_row(row), row["reason"]) for row in rows]
-
-    def notified_since(self, since: float) -> int:
-        """How many different alerts were sent since then."""
-        with self._outbox.transaction() as connection:
-            return int(connection.execute("SELECT count(*) FROM incidents WHERE told_at > ?", (since,)).fetchone()[0])
-
-    def recover_unsent(self, channel: str) -> Notification | None:
-        """Move all unfinished notifications to a channel, and return the oldest one.
-
-        Their outcome is unknown, or they are files that follow their message.
+        Returns the notification as it is to be sent, with its incidents as they are now; None if another process has the
+        lease.
         """
         with self._outbox.transaction() as connection:
+            if not claim.acquire(connection, now):
+                return None
+            if not notification.id:
+                notification = _insert(connection, notification, channel, now)
             connection.execute(
-                "UPDATE posts SET is_doubtful = 1, begun_at = NULL WHERE sent_at IS NULL AND begun_at IS NOT NULL"
+                "UPDATE posts SET begun_at = ?, channel = ?, is_doubtful = ? WHERE id = ?",
+                (now, channel, notification.possible_duplicate, notification.id),
             )
-            connection.execute("UPDATE posts SET channel = ? WHERE sent_at IS NULL", (channel,))
-            row = connection.execute("SELECT * FROM posts WHERE sent_at IS NULL ORDER BY id LIMIT 1").fetchone()
-            return None if row is None else read_notification(connection, row)
-
-    def to_edit(self, channel: str, now: float) -> Notification | None:
-        """The message whose count has been outdated for the longest."""
-        with self._outbox.transaction() as connection:
-            row = connection.execute(
-                "SELECT posts.* FROM incidents JOIN posts ON posts.id = told_post AND told_post IS NOT NULL AND count > told_count "
-                "WHERE channel = ? AND message_id IS NOT NULL AND coalesce(edited_at, sent_at) + ? <= ? "
-                "ORDER BY coalesce(edited_at, sent_at) LIMIT 1",
-                (channel, EDIT_INTERVAL, now),
-            ).fetchone()
-            return None if row is None else read_notification(connection, row)
-
-    def start_send(self, notification: Notification, channel: str, now: float) -> Notification:
-        """Note a send before it is tried: after a crash it is known that the message may have arrived."""
-        with self._outbox.transaction() as connection:
-            notification_id = notification.id
-            if not notification_id:
-                notification_id = (
-                    connection.execute(
-                        "INSERT INTO posts (channel, kind, created_at) VALUES (?, ?, ?)",
-                        (channel, notification.kind, now),
-                    ).lastrowid
-                    or 0
-                )
-                _add_incidents(connection, notification_id, notification.incidents)
-            connection.execute("UPDATE posts SET begun_at = ? WHERE id = ?", (now, notification_id))
             connection.execute(
                 "UPDATE incidents SET attempts = attempts + 1 WHERE told_post IS NULL "
                 "AND id IN (SELECT incident_id FROM tellings WHERE post_id = ?)",
-                (notification_id,),
+                (notification.id,),
             )
-            connection.execute("INSERT INTO sends (channel, at) VALUES (?, ?)", (channel, now))
-            row = connection.execute("SELECT * FROM posts WHERE id = ?", (notification_id,)).fetchone()
-            return read_notification(connection, row)
+            _count_send(connection, channel, now)
+            return replace(notification, incidents=_incidents(connection, notification.id))
 
-    def start_edit(self, channel: str, now: float) -> None:
+    def start_edit(self, channel: str, now: float, claim: LeaseClaim) -> bool:
+        """Note an edit before it is tried. Returns whether this process has the lease."""
         with self._outbox.transaction() as connection:
-            connection.execute("INSERT INTO sends (channel, at) VALUES (?, ?)", (channel, now))
+            if not claim.acquire(connection, now):
+                return False
+            _count_send(connection, channel, now)
+            return True
 
     def sent(
         self, notification: Notification, state: ChannelState, now: float, message_id: int | None, *, has_rest: bool
@@ -131,13 +75,7 @@ class NotificationRepository:
             for incident in notification.incidents:
                 _mark_notified(connection, notification, incident, now)
             if has_rest:
-                notification_id = (
-                    connection.execute(
-                        "INSERT INTO posts (channel, kind, created_at) VALUES (?, 'file', ?)", (state.name, now)
-                    ).lastrowid
-                    or 0
-                )
-                _add_incidents(connection, notification_id, notification.incidents)
+                _insert(connection, Notification("file", notification.incidents), state.name, now)
 
     def edited(self, notification: Notification, state: ChannelState, now: float, *, is_gone: bool = False) -> None:
         with self._outbox.transaction() as connection:
@@ -175,14 +113,14 @@ class NotificationRepository:
 
     def inhibited_count(self, incident: Incident) -> int:
         """How many reports were not sent since this incident caused them."""
-        with self._outbox.transaction() as connection:
+        with self._outbox.read() as connection:
             row = connection.execute("SELECT sum(count) FROM incidents WHERE muted_by = ?", (incident.id,)).fetchone()
         return int(row[0] or 0)
 
-    def enable_channels(self) -> None:
-        """Use disabled channels again: their configuration may have been fixed before this start."""
-        with self._outbox.transaction() as connection:
-            connection.execute("UPDATE channels SET stopped = NULL")
+
+def enable_channels(connection: sqlite3.Connection) -> None:
+    """Use disabled channels again: their configuration may have been fixed before this start."""
+    connection.execute("UPDATE channels SET stopped = NULL WHERE stopped IS NOT NULL")
 
 
 def _mark_notified(connection: sqlite3.Connection, notification: Notification, incident: Incident, now: float) -> None:
@@ -197,23 +135,39 @@ def _mark_notified(connection: sqlite3.Connection, notification: Notification, i
     )
 
 
-def _add_incidents(connection: sqlite3.Connection, notification_id: int, incidents: Sequence[Incident]) -> None:
-    connection.executemany(
-        "INSERT INTO tellings (post_id, incident_id) VALUES (?, ?)", [(notification_id, each.id) for each in incidents]
+def _insert(connection: sqlite3.Connection, notification: Notification, channel: str, now: float) -> Notification:
+    inserted = connection.execute(
+        "INSERT INTO posts (channel, kind, created_at) VALUES (?, ?, ?)", (channel, notification.kind, now)
     )
+    notification_id = inserted.lastrowid or 0
+    connection.executemany(
+        "INSERT INTO tellings (post_id, incident_id) VALUES (?, ?)",
+        [(notification_id, each.id) for each in notification.incidents],
+    )
+    return replace(notification, id=notification_id, created_at=now)
+
+
+def _count_send(connection: sqlite3.Connection, channel: str, now: float) -> None:
+    """For the rate limit."""
+    connection.execute("INSERT INTO sends (channel, at) VALUES (?, ?)", (channel, now))
 
 
 def read_notification(connection: sqlite3.Connection, row: sqlite3.Row) -> Notification:
-    rows = connection.execute(
-        "SELECT incidents.* FROM incidents JOIN tellings ON incident_id = incidents.id WHERE post_id = ? ORDER BY first_at",
-        (row["id"],),
-    ).fetchall()
+    """Build a notification from a row of `posts`. A send that was started and has no outcome may have arrived."""
     return Notification(
         kind=row["kind"],
-        incidents=[Incident.from_row(each) for each in rows],
+        incidents=_incidents(connection, row["id"]),
         id=row["id"],
-        possible_duplicate=bool(row["is_doubtful"]),
+        possible_duplicate=bool(row["is_doubtful"]) or row["begun_at"] is not None,
         chat_id=row["chat_id"],
         message_id=row["message_id"],
         created_at=row["created_at"],
     )
+
+
+def _incidents(connection: sqlite3.Connection, notification_id: int) -> Sequence[Incident]:
+    rows = connection.execute(
+        "SELECT incidents.* FROM incidents JOIN tellings ON incident_id = incidents.id WHERE post_id = ? ORDER BY first_at",
+        (notification_id,),
+    ).fetchall()
+    return [Incident.from_row(each) for each in rows]

@@ -7,7 +7,7 @@ from typing import Final
 from telemetry.alerts.incident import COLUMNS_WITHOUT_STACK, Incident
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.outbox.file import Outbox
-from telemetry.alerts.outbox.notifications import IS_SILENCED
+from telemetry.alerts.outbox.silences import IS_SILENCED
 
 _COUNTS: Final = f"""
 SELECT
@@ -67,24 +67,24 @@ class AlertQueries:
         self._outbox = outbox
 
     def counts(self, now: float) -> AlertCounts:
-        with self._outbox.transaction() as connection:
+        with self._outbox.read() as connection:
             return AlertCounts(**dict(connection.execute(_COUNTS, {"now": now}).fetchone()))
 
     def page(self, now: float, *, before: int | None = None, limit: int = 50) -> list[AlertRecord]:
         """The newest incidents first, without their tracebacks."""
-        with self._outbox.transaction() as connection:
+        with self._outbox.read() as connection:
             rows = connection.execute(_PAGE, {"now": now, "before": before or 2**62, "limit": limit}).fetchall()
         return [_record(row) for row in rows]
 
     def get(self, fingerprint: str, now: float) -> AlertRecord | None:
         """The newest incident with this fingerprint."""
-        with self._outbox.transaction() as connection:
+        with self._outbox.read() as connection:
             row = connection.execute("SELECT max(id) FROM incidents WHERE fingerprint = ?", (fingerprint,)).fetchone()
         records = self.page(now, before=row[0] + 1, limit=1) if row[0] is not None else []
         return records[0] if records else None
 
     def channels(self) -> list[ChannelState]:
-        with self._outbox.transaction() as connection:
+        with self._outbox.read() as connection:
             rows = connection.execute("SELECT * FROM channels ORDER BY name").fetchall()
         return [ChannelState.from_row(row) for row in rows]
 

@@ -1,8 +1,15 @@
 """Silences: components whose alerts are not sent for a while, each with an end and a reason."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from telemetry.alerts.outbox.file import Outbox
+
+IS_SILENCED: Final = (
+    "EXISTS (SELECT 1 FROM silences WHERE component IN (incidents.component, 'all') "
+    "AND created_at <= :now AND until > :now)"
+)
+"""SQL: whether an incident is silenced at `:now`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,6 @@ class Silences:
             ).rowcount
 
     def active(self, now: float) -> list[Silence]:
-        with self._outbox.transaction() as connection:
+        with self._outbox.read() as connection:
             rows = connection.execute("SELECT * FROM silences WHERE until > ? ORDER BY until", (now,)).fetchall()
         return [Silence(**dict(row)) for row in rows]

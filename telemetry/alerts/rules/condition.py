@@ -1,9 +1,10 @@
 """Conditions with hold times, such as a full disk: each fires after `for_` seconds and is resolved after `keep_firing_for`."""
 
 import logging
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from telemetry import semconv
 from telemetry.alerts.alert import AlertLevel, facts_attribute
@@ -66,19 +67,32 @@ class ConditionTracker:
 
     def _update(self, key: str, reading: Reading, now: float) -> tuple[float | None, float | None]:
         """Since when the condition is present and since when absent, as saved with this reading."""
-        with self._outbox.transaction() as connection:
-            row = connection.execute("SELECT * FROM states WHERE key = ?", (key,)).fetchone()
-            is_fresh = row is not None and 0 <= now - row["seen_at"] <= _STALE_AFTER
-            on_since, off_since = (row["on_since"], row["off_since"]) if is_fresh else (None, None)
-            on_since = (on_since or now) if reading == "on" else None
-            off_since = (off_since or now) if reading == "off" else None
-            is_changed = row is None or (row["on_since"], row["off_since"]) != (on_since, off_since)
-            if is_changed or now - row["seen_at"] >= _SAVE_INTERVAL:
+        with self._outbox.read() as connection:
+            update = _update(connection, key, reading, now)
+        if update.is_to_save:
+            with self._outbox.transaction() as connection:
+                update = _update(connection, key, reading, now)
                 connection.execute(
                     "INSERT OR REPLACE INTO states (key, on_since, off_since, seen_at) VALUES (?, ?, ?, ?)",
-                    (key, on_since, off_since, now),
+                    (key, update.on_since, update.off_since, now),
                 )
-        return on_since, off_since
+        return update.on_since, update.off_since
+
+
+class _Update(NamedTuple):
+    on_since: float | None
+    off_since: float | None
+    is_to_save: bool
+
+
+def _update(connection: sqlite3.Connection, key: str, reading: Reading, now: float) -> _Update:
+    row = connection.execute("SELECT * FROM states WHERE key = ?", (key,)).fetchone()
+    is_fresh = row is not None and 0 <= now - row["seen_at"] <= _STALE_AFTER
+    on_since, off_since = (row["on_since"], row["off_since"]) if is_fresh else (None, None)
+    on_since = (on_since or now) if reading == "on" else None
+    off_since = (off_since or now) if reading == "off" else None
+    is_changed = row is None or (row["on_since"], row["off_since"]) != (on_since, off_since)
+    return _Update(on_since, off_since, is_changed or now - row["seen_at"] >= _SAVE_INTERVAL)
 
 
 def fire(condition: Condition) -> None:
