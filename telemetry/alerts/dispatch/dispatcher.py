@@ -11,7 +11,6 @@ from telemetry import semconv
 from telemetry.alerts.channels.channel import Channel, ChannelError, MessageGone, Sent
 from telemetry.alerts.dispatch.delivery_telemetry import DeliveryTelemetry
 from telemetry.alerts.dispatch.plan import (
-    STANDBY_SECONDS,
     Action,
     Edit,
     Send,
@@ -143,7 +142,7 @@ class Dispatcher:
         state = action.channel
         notification = self._notifications.start_send(action.notification, channel.name, self._clock(), self._claim)
         if notification is None:
-            return STANDBY_SECONDS
+            return 0.0
         message = render(self._request(notification), self._delivery.trace_url)
         try:
             with self._delivery.span(notification) as span:
@@ -188,7 +187,7 @@ class Dispatcher:
     def _edit(self, channel: Channel, action: Edit) -> float:
         notification, state = action.notification, action.channel
         if not self._notifications.start_edit(channel.name, self._clock(), self._claim):
-            return STANDBY_SECONDS
+            return 0.0
         try:
             state = channel.edit(notification, render(self._request(notification), self._delivery.trace_url), state)
         except MessageGone:

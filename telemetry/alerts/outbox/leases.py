@@ -43,6 +43,15 @@ class LeaseClaim:
             ).rowcount
         )
 
+    def renew(self, connection: sqlite3.Connection, now: float) -> bool:
+        """Renew the lease for all of its seconds. Returns whether this process still holds it."""
+        return bool(
+            connection.execute(
+                "UPDATE leases SET until = ? WHERE name = ? AND holder = ? AND until > ?",
+                (now + self.seconds, self.name, self.holder, now),
+            ).rowcount
+        )
+
     def is_held_by_other(self, lease: Lease | None, now: float) -> bool:
         if lease is None or lease.holder == self.holder:
             return False

@@ -75,14 +75,12 @@ _TRANSITIONS: Final = (
     _EXPIRE_SENT,
     _EXPIRE_UNSENT,
 )
-_IS_DUE: Final = "SELECT " + " OR ".join(
-    f"EXISTS (SELECT 1 FROM incidents WHERE {each.where})" for each in _TRANSITIONS
-)  # noqa: S608  # the constants above
 
 
 def is_maintenance_due(connection: sqlite3.Connection, now: float) -> bool:
     """Whether `maintain` would change an incident."""
-    return bool(connection.execute(_IS_DUE, _parameters(now)).fetchone()[0])
+    exist = " OR ".join(f"EXISTS (SELECT 1 FROM incidents WHERE {each.where})" for each in _TRANSITIONS)  # noqa: S608  # the constants above
+    return bool(connection.execute(f"SELECT {exist}", _parameters(now)).fetchone()[0])
 
 
 def maintain(connection: sqlite3.Connection, now: float) -> int:

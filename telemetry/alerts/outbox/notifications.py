@@ -34,11 +34,11 @@ class NotificationRepository:
     ) -> Notification | None:
         """Note a send before it is tried: after a crash it is known that the message may have arrived.
 
-        Returns the notification as it is to be sent, with its incidents as they are now; None if another process has the
-        lease.
+        Returns the notification as it is to be sent, with its incidents as they are now. None if the lease has expired: the
+        process was suspended meanwhile, and another one may have sent the same.
         """
         with self._outbox.transaction() as connection:
-            if not claim.acquire(connection, now):
+            if not claim.renew(connection, now):
                 return None
             if not notification.id:
                 notification = _insert(connection, notification, channel, now)
@@ -55,9 +55,9 @@ class NotificationRepository:
             return replace(notification, incidents=_incidents(connection, notification.id))
 
     def start_edit(self, channel: str, now: float, claim: LeaseClaim) -> bool:
-        """Note an edit before it is tried. Returns whether this process has the lease."""
+        """Note an edit before it is tried. Returns whether this process still holds the lease."""
         with self._outbox.transaction() as connection:
-            if not claim.acquire(connection, now):
+            if not claim.renew(connection, now):
                 return False
             _count_send(connection, channel, now)
             return True

@@ -4,6 +4,9 @@ import httpx
 import pytest
 
 from telemetry.alerts.alert import AlertLevel
+from telemetry.alerts.dispatch.dispatcher import Dispatcher, Sender
+from telemetry.alerts.outbox.file import Outbox
+from telemetry.alerts.outbox.incidents import IncidentRepository
 from tests.support.telegram_server import Killed, StrictTelegram
 from tests.unit.telemetry.alerts.conftest import alert
 
@@ -470,3 +473,101 @@ def test_a_command_beside_a_service_that_sends_does_not_undo_that_a_channel_is_s
 
     assert machine.notifications.channel("telegram").disabled_reason is not None
     assert len(telegram.calls) == 1
+
+
+def statements_of(outbox):
+    """The SQL of this process from now on."""
+    seen = []
+    with outbox.read() as connection:
+        connection.set_trace_callback(seen.append)
+    return seen
+
+
+def test_an_idle_sender_asks_for_the_version_each_second_and_writes_only_its_lease(machine):
+    machine.run(5)
+    seen = statements_of(machine.outbox)
+
+    machine.run(60)
+
+    assert sum("data_version" in each for each in seen) >= 58
+    assert sum(each == "BEGIN IMMEDIATE" for each in seen) == 4
+    assert sum(each == "BEGIN" for each in seen) <= 16
+
+
+def test_a_process_that_does_not_send_writes_nothing(machine, clock):
+    machine.leases.acquire("sender", "another", clock(), 30)
+    machine.run(5)
+    seen = statements_of(machine.outbox)
+
+    machine.run(20)
+
+    assert "BEGIN IMMEDIATE" not in seen
+    assert sum(each == "BEGIN" for each in seen) <= 3
+
+
+def test_an_alert_of_another_process_is_noticed_within_a_second_by_an_idle_sender(machine, telegram, clock):
+    machine.run(25)
+    other = Outbox(machine.path)
+
+    IncidentRepository(other).add(alert(at=clock()))
+    machine.run(1.25)
+
+    assert len(telegram.texts) == 1
+    other.close()
+
+
+def test_a_sender_that_was_suspended_between_its_plan_and_the_send_does_not_send(machine, telegram, clock):
+    calls = []
+
+    def suspended():
+        """The clock of a process that stands still after its first look at the time, for longer than its lease."""
+        calls.append(clock.forward(31 if len(calls) == 1 else 0))
+        return calls[-1]
+
+    machine.report(alert())
+    delivery = machine.measured.delivery()
+    dispatcher = Dispatcher(machine.outbox, machine.channels, delivery, Sender("suspended", suspended))
+
+    assert dispatcher.step() == 0.0
+    assert telegram.calls == []
+    machine.run(3)
+    assert len(telegram.texts) == 1
+
+
+def test_neither_does_it_edit(machine, telegram, clock):
+    machine.report(alert())
+    machine.run(70)
+    machine.report(alert(at=clock()))
+    machine.deduplicator.flush()
+    machine.dispatcher.release()
+    calls = []
+
+    def suspended():
+        calls.append(clock.forward(31 if len(calls) == 1 else 0))
+        return calls[-1]
+
+    delivery = machine.measured.delivery()
+    dispatcher = Dispatcher(machine.outbox, machine.channels, delivery, Sender("suspended", suspended))
+
+    assert dispatcher.step() == 0.0
+    assert [method for _, method, _ in telegram.calls] == ["sendMessage"]
+
+
+def test_of_two_processes_that_find_the_lease_free_one_sends(machine, telegram, clock):
+    class Slow(Outbox):
+        """Another process acquires the lease between the read of this one and its write."""
+
+        def transaction(self):
+            machine.leases.acquire("sender", "faster", clock(), 30)
+            return super().transaction()
+
+    slow = Slow(machine.path)
+    machine.report(alert())
+    dispatcher = Dispatcher(slow, machine.channels, machine.measured.delivery(), Sender("slow", clock))
+
+    assert dispatcher.step() == 2.0
+    dispatcher.release()
+
+    assert telegram.calls == []
+    assert not machine.leases.acquire("sender", "third", clock(), 30)
+    slow.close()
