@@ -81,7 +81,7 @@ class AlertPipeline:
         self.channels: Sequence[Channel] = configured_channels(settings)
         sender = Sender(f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}", context.clock)
         delivery = DeliveryTelemetry(context.tracer, context.meter, context.dropped, settings.trace_url_template or "")
-        deduplicator = Deduplicator(IncidentRepository(self.outbox), delivery.dropped)
+        deduplicator = Deduplicator(IncidentRepository(self.outbox), delivery.record_dropped)
         self.exporter = AlertExporter(deduplicator, context.in_job)
         dispatcher = Dispatcher(self.outbox, self.channels, delivery, sender)
         fallback = FallbackNotifier(self.channels, context.clock)

@@ -15,8 +15,8 @@ SCHEDULES = 1_000
 def test_through_a_thousand_schedules_of_faults_no_alert_is_lost_and_each_repeat_says_so(tmp_path):
     faults: Counter[str] = Counter()
     for seed in range(SCHEDULES):
-        clock, homes = HandClock(), tmp_path / str(seed)
-        schedule = Schedule(seed, lambda transport: Machine(homes, clock, transport), clock)  # noqa: B023  # used at once
+        clock, home = HandClock(), tmp_path / str(seed)
+        schedule = Schedule(seed, lambda transport: Machine(home, clock, transport), clock)  # noqa: B023  # used at once
 
         schedule.play()
 

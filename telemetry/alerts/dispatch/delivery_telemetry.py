@@ -55,22 +55,22 @@ class DeliveryTelemetry:
                 raise
 
     @failsafe
-    def delivered(self, channel: str, notification: Notification, now: float) -> None:
+    def record_delivery(self, channel: str, notification: Notification, now: float) -> None:
         self._sends.add(1, {semconv.CHANNEL: channel, semconv.RESULT: _SENT})
         if notification.kind in {"alert", "digest", "summary"}:
             for incident in notification.incidents:
                 self._delay.record(max(0.0, now - incident.first_at), {semconv.CHANNEL: channel})
 
     @failsafe
-    def failed(self, channel: str, error: ChannelError) -> None:
+    def record_failure(self, channel: str, error: ChannelError) -> None:
         self._sends.add(1, {semconv.CHANNEL: channel, semconv.RESULT: _result(error)})
 
     @failsafe
-    def expired(self, number: int) -> None:
+    def record_expired(self, number: int) -> None:
         self._dropped.add(number, {**_QUEUE, semconv.REASON: "too old"})
 
     @failsafe
-    def dropped(self, number: int, reason: str) -> None:
+    def record_dropped(self, number: int, reason: str) -> None:
         self._dropped.add(number, {**_QUEUE, semconv.REASON: reason})
 
 

@@ -128,7 +128,7 @@ class Dispatcher:
         self._is_started = True
         self._pruned_at = now if self._is_prune_due(now) else self._pruned_at
         if expired:
-            self._delivery.expired(expired)
+            self._delivery.record_expired(expired)
 
     def _execute(self, action: Action) -> float:
         if isinstance(action, Wait):
@@ -157,20 +157,20 @@ class Dispatcher:
     def _save_sent(self, channel: Channel, notification: Notification, sent: Sent, *, has_rest: bool) -> None:
         now = self._clock()
         state = replace(sent.state, failures=0, paused_until=0.0, last_error=None)
-        self._notifications.sent(notification, state, now, sent.message_id, has_rest=has_rest)
-        self._delivery.delivered(channel.name, notification, now)
+        self._notifications.mark_sent(notification, state, now, sent.message_id, has_rest=has_rest)
+        self._delivery.record_delivery(channel.name, notification, now)
 
     def _save_failure(
         self, channel: Channel, state: ChannelState, notification: Notification, error: ChannelError
     ) -> float:
-        self._delivery.failed(channel.name, error)
+        self._delivery.record_failure(channel.name, error)
         if notification.kind == "file" and error.message_rejected:
-            self._notifications.drop(notification)
+            self._notifications.delete(notification)
             return channel.rate_limit.interval
         state = self._after_failure(state, error)
         if state.disabled_reason is not None:
             _log.warning("Alerts can't be sent: %s. They are kept.", error, extra={semconv.COMPONENT: "alerts"})
-        self._notifications.failed(notification, state, str(error), outcome_unknown=error.outcome_unknown)
+        self._notifications.mark_failed(notification, state, str(error), outcome_unknown=error.outcome_unknown)
         return channel.rate_limit.interval
 
     def _after_failure(self, state: ChannelState, error: ChannelError) -> ChannelState:
@@ -191,15 +191,15 @@ class Dispatcher:
         try:
             state = channel.edit(notification, render(self._request(notification), self._delivery.trace_url), state)
         except MessageGone:
-            self._notifications.edited(notification, state, self._clock(), is_gone=True)
+            self._notifications.mark_edited(notification, state, self._clock(), is_gone=True)
         except ChannelError as error:
-            self._delivery.failed(channel.name, error)
+            self._delivery.record_failure(channel.name, error)
             if error.message_rejected:
-                self._notifications.edited(notification, state, self._clock(), is_gone=True)
+                self._notifications.mark_edited(notification, state, self._clock(), is_gone=True)
             else:
                 self._notifications.save_channel(self._after_failure(state, error))
         else:
-            self._notifications.edited(notification, replace(state, failures=0, last_error=None), self._clock())
+            self._notifications.mark_edited(notification, replace(state, failures=0, last_error=None), self._clock())
         return channel.rate_limit.interval
 
     def _request(self, notification: Notification) -> RenderRequest:

@@ -15,7 +15,7 @@ from telemetry.semconv import DATABASE_COMPONENT
 EXPIRE_AFTER: Final = 4 * 3600.0
 """Seconds without a repeat after which an alert has expired; the next report is a new alert."""
 INHIBITION_DELAY: Final = 30.0
-"""Seconds for which an alert waits for the condition that may inhibit it."""
+"""Seconds for which an alert is held back for the condition that may inhibit it."""
 MAX_PENDING: Final = 1000
 """Different alerts that may be pending; more are counted in one overflow alert."""
 OVERFLOW: Final = Alert(

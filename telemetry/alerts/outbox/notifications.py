@@ -62,7 +62,7 @@ class NotificationRepository:
             _count_send(connection, channel, now)
             return True
 
-    def sent(
+    def mark_sent(
         self, notification: Notification, state: ChannelState, now: float, message_id: int | None, *, has_rest: bool
     ) -> None:
         """Note that a channel accepted the message."""
@@ -77,7 +77,8 @@ class NotificationRepository:
             if has_rest:
                 _insert(connection, Notification("file", notification.incidents), state.name, now)
 
-    def edited(self, notification: Notification, state: ChannelState, now: float, *, is_gone: bool = False) -> None:
+    def mark_edited(self, notification: Notification, state: ChannelState, now: float, *, is_gone: bool = False) -> None:
+        """Note that an edit is done. A message that is gone is not edited again."""
         with self._outbox.transaction() as connection:
             connection.execute(
                 "UPDATE posts SET edited_at = ?, message_id = iif(?, NULL, message_id) WHERE id = ?",
@@ -90,7 +91,7 @@ class NotificationRepository:
                     (incident.count, incident.id, notification.id),
                 )
 
-    def failed(self, notification: Notification, state: ChannelState, error: str, *, outcome_unknown: bool) -> None:
+    def mark_failed(self, notification: Notification, state: ChannelState, error: str, *, outcome_unknown: bool) -> None:
         """Note that a send failed. One whose outcome is known is made anew, of what is pending by then."""
         with self._outbox.transaction() as connection:
             save_channel(connection, state)
@@ -106,7 +107,7 @@ class NotificationRepository:
             else:
                 connection.execute("DELETE FROM posts WHERE id = ?", (notification.id,))
 
-    def drop(self, notification: Notification) -> None:
+    def delete(self, notification: Notification) -> None:
         """Delete a file that the channel rejects; the message that it belongs to was sent."""
         with self._outbox.transaction() as connection:
             connection.execute("DELETE FROM posts WHERE id = ?", (notification.id,))

@@ -20,23 +20,23 @@ NOTIFICATION = Notification("alert", [incident()], id=1, message_id=5)
 FRESH = ChannelState("telegram")
 
 
-def answering(*answers):
-    """A transport that gives one answer after the other, and keeps what it was asked."""
-    left, asked = list(answers), []
+def transport_answering(*answers):
+    """A transport that gives one answer after the other, and the list of its requests."""
+    responses, requests = list(answers), []
 
     def handle(request):
-        asked.append(request)
-        answer = left.pop(0)
+        requests.append(request)
+        answer = responses.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    return httpx.MockTransport(handle), asked
+    return httpx.MockTransport(handle), requests
 
 
 def telegram(*answers):
-    transport, asked = answering(*answers)
-    return Telegram(Bot(SecretStr(TELEGRAM_TOKEN), "-100"), httpx.Client(transport=transport)), asked
+    transport, requests = transport_answering(*answers)
+    return Telegram(Bot(SecretStr(TELEGRAM_TOKEN), "-100"), httpx.Client(transport=transport)), requests
 
 
 def refused(status, description, **parameters):
@@ -74,21 +74,21 @@ def test_what_telegram_answers_says_whether_to_try_again(answer, kind):
 
 
 def test_markup_that_is_refused_is_sent_as_plain_text_once_and_counted():
-    channel, asked = telegram(refused(400, "Bad Request: can't parse entities: Unsupported start tag"), SENT)
+    channel, requests = telegram(refused(400, "Bad Request: can't parse entities: Unsupported start tag"), SENT)
 
     sent = channel.send(NOTIFICATION, MESSAGE, FRESH)
 
     assert (sent.message_id, sent.state.plain_texts) == (7, 1)
-    assert b"parse_mode" not in asked[1].content
+    assert b"parse_mode" not in requests[1].content
 
 
 def test_a_message_that_is_refused_in_every_form_does_not_stand_in_the_way_of_others():
-    channel, asked = telegram(refused(400, "Bad Request: no"), refused(400, "Bad Request: no"), SENT)
+    channel, requests = telegram(refused(400, "Bad Request: no"), refused(400, "Bad Request: no"), SENT)
 
     sent = channel.send(NOTIFICATION, MESSAGE, FRESH)
 
     assert sent.message_id == 7
-    assert "GET /alerts shows it" in asked[2].content.decode()
+    assert "GET /alerts shows it" in requests[2].content.decode()
 
 
 def test_who_takes_no_message_at_all_is_no_channel():
@@ -115,12 +115,12 @@ def test_an_edit_that_changes_nothing_is_done_and_one_of_a_deleted_message_says_
 
 def test_a_group_that_moves_again_and_again_is_not_followed_for_ever():
     moves = [refused(400, "upgraded", migrate_to_chat_id=-number) for number in range(1, 9)]
-    channel, asked = telegram(*moves)
+    channel, requests = telegram(*moves)
 
     with pytest.raises(ChannelError):
         channel.send(NOTIFICATION, MESSAGE, FRESH)
 
-    assert len(asked) == 5
+    assert len(requests) == 5
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_group_that_moves_again_and_again_is_not_followed_for_ever():
     ],
 )
 def test_what_a_webhook_answers_says_whether_to_try_again(answer, kind):
-    transport, _asked = answering(answer)
+    transport, _asked = transport_answering(answer)
     hook = Webhook(SecretStr("http://hook.test/secret"), httpx.Client(transport=transport))
 
     with pytest.raises(ChannelError) as raised:
@@ -145,7 +145,7 @@ def test_what_a_webhook_answers_says_whether_to_try_again(answer, kind):
 
 
 def test_a_webhook_that_cannot_be_reached_has_not_got_it():
-    transport, _asked = answering(httpx.ConnectError("refused"))
+    transport, _asked = transport_answering(httpx.ConnectError("refused"))
     hook = Webhook(SecretStr("http://hook.test"), httpx.Client(transport=transport))
 
     with pytest.raises(ChannelError) as raised:
@@ -155,26 +155,26 @@ def test_a_webhook_that_cannot_be_reached_has_not_got_it():
 
 
 def test_a_webhook_gets_updates_and_no_files():
-    transport, asked = answering(httpx.Response(200), httpx.Response(200))
+    transport, requests = transport_answering(httpx.Response(200), httpx.Response(200))
     hook = Webhook(SecretStr("http://hook.test"), httpx.Client(transport=transport))
 
     hook.send(NOTIFICATION, MESSAGE, ChannelState("webhook"))
     hook.send(Notification("file", [incident()], id=2), MESSAGE, ChannelState("webhook"))
     hook.edit(NOTIFICATION, MESSAGE, ChannelState("webhook"))
 
-    assert [b'"kind":"alert"' in each.content for each in asked] == [True, False]
-    assert b'"kind":"update"' in asked[1].content
+    assert [b'"kind":"alert"' in each.content for each in requests] == [True, False]
+    assert b'"kind":"update"' in requests[1].content
 
 
-class Taker:
-    name = "taker"
+class FakeChannel:
+    name = "fake"
 
-    def __init__(self, takes):
-        self.takes = takes
+    def __init__(self, accepts):
+        self.accepts = accepts
         self.texts = []
 
     def send(self, _post, message, state):
-        if not self.takes:
+        if not self.accepts:
             raise ChannelError("no")
         self.texts.append(message.plain)
         return Sent(1, state)
@@ -201,15 +201,15 @@ class FullDisk:
         self.unsaved = alerts
 
 
-@pytest.mark.parametrize("takes", [True, False])
-def test_what_the_disk_does_not_take_for_a_while_is_told_without_it(clock, takes):
-    taker, deduplicator = Taker(takes), FullDisk(alert("a"), alert("b"))
-    worker = DispatchWorker(deduplicator, None, FallbackNotifier([taker], clock), lambda: 0)
+@pytest.mark.parametrize("accepts", [True, False])
+def test_what_the_disk_does_not_take_for_a_while_is_told_without_it(clock, accepts):
+    channel, deduplicator = FakeChannel(accepts), FullDisk(alert("a"), alert("b"))
+    worker = DispatchWorker(deduplicator, None, FallbackNotifier([channel], clock), lambda: 0)
 
     for _ in range(30):
         with pytest.raises(sqlite3.OperationalError):
             worker.run_once()
         clock.forward(1)
 
-    assert (len(taker.texts), deduplicator.unkept) == ((1, 0) if takes else (0, 2))
-    assert not takes or "2 alerts" in taker.texts[0]
+    assert (len(channel.texts), deduplicator.unkept) == ((1, 0) if accepts else (0, 2))
+    assert not accepts or "2 alerts" in channel.texts[0]

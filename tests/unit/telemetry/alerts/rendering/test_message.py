@@ -88,13 +88,13 @@ def test_whatever_the_text_is_telegram_takes_it(incidents, kind, possible_duplic
 
 
 def test_the_message_is_that_of_the_contract():
-    told = incident(
+    sent = incident(
         level=AlertLevel.WARNING,
         component="scheduler",
         summary="Job 'sync_wb_orders' failed:\nTimeout connecting to WB API",
     )
 
-    message = render(RenderRequest("alert", [told], NOON))
+    message = render(RenderRequest("alert", [sent], NOON))
 
     assert message.plain == (
         "⚠️ WARNING\nComponent: scheduler\nTime: 2025-10-02 12:00:00 UTC\n\n"
@@ -103,7 +103,7 @@ def test_the_message_is_that_of_the_contract():
 
 
 def test_it_says_what_helps_at_three_in_the_morning():
-    told = incident(
+    sent = incident(
         summary="GET /x crashed",
         error="TimeoutError: too slow",
         location="service/x.py:3 in y",
@@ -114,7 +114,7 @@ def test_it_says_what_helps_at_three_in_the_morning():
         stack="Traceback\n  line",
     )
 
-    message = render(RenderRequest("alert", [told], NOON + 300), "https://traces/{trace_id}")
+    message = render(RenderRequest("alert", [sent], NOON + 300), "https://traces/{trace_id}")
 
     assert message.plain.splitlines()[4:] == [
         "GET /x crashed",
@@ -169,12 +169,12 @@ def test_what_is_no_text_is_taken_out():
 
 
 def test_a_moment_of_another_day_has_its_date():
-    told = replace(incident(count=2), last_at=NOON + 86_400)
+    sent = replace(incident(count=2), last_at=NOON + 86_400)
 
-    assert render(RenderRequest("alert", [told], NOON)).plain.endswith("×2, last 2025-10-03 12:00")
+    assert render(RenderRequest("alert", [sent], NOON)).plain.endswith("×2, last 2025-10-03 12:00")
 
 
 def test_what_lasts_is_not_counted_by_how_often_it_was_looked_at():
-    told = incident(state="job:sync", count=4, facts={"Failures": "6 in a row"})
+    sent = incident(state="job:sync", count=4, facts={"Failures": "6 in a row"})
 
-    assert render(RenderRequest("alert", [told], NOON)).plain.endswith("\n\nFailures: 6 in a row")
+    assert render(RenderRequest("alert", [sent], NOON)).plain.endswith("\n\nFailures: 6 in a row")
