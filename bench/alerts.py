@@ -73,14 +73,14 @@ def _through_the_outbox(directory: Path, number: int) -> Table:
 
 class _Taker:
     name = "taker"
-    pace = ChannelRateLimit(0.0, 1_000_000)
+    rate_limit = ChannelRateLimit(0.0, 1_000_000)
     taken = 0
 
-    def send(self, post: Notification, _message: Message, state: ChannelState) -> Sent:
-        self.taken += len(post.incidents)
+    def send(self, notification: Notification, _message: Message, state: ChannelState) -> Sent:
+        self.taken += len(notification.incidents)
         return Sent(self.taken, state)
 
-    def edit(self, _post: Notification, _message: Message, state: ChannelState) -> ChannelState:
+    def edit(self, _notification: Notification, _message: Message, state: ChannelState) -> ChannelState:
         return state
 
     def close(self) -> None:

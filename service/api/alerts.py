@@ -110,15 +110,17 @@ def list_alerts(
 
 
 def _read(alerts: AlertPipeline, query: AlertsQuery, now: float) -> tuple[list[AlertRecord], AlertsOut]:
-    counts, page = alerts.overview.counts(now), alerts.overview.page(now, before=query.before, limit=query.limit)
-    known = {state.name: state for state in alerts.overview.channels()}
+    counts, page = alerts.queries.counts(now), alerts.queries.page(now, before=query.before, limit=query.limit)
+    known = {state.name: state for state in alerts.queries.channels()}
     return page, AlertsOut(
-        waiting=counts.waiting,
-        oldest_waiting_seconds=None if counts.oldest is None else round(max(0.0, now - counts.oldest), 3),
+        waiting=counts.pending,
+        oldest_waiting_seconds=None
+        if counts.oldest_pending_at is None
+        else round(max(0.0, now - counts.oldest_pending_at), 3),
         silenced=counts.silenced,
-        muted=counts.muted,
+        muted=counts.inhibited,
         channels=[_channel(known.get(each.name, ChannelState(each.name)), now) for each in alerts.channels],
-        silences=[_silence(each) for each in alerts.silences.lasting(now)],
+        silences=[_silence(each) for each in alerts.silences.active(now)],
         alerts=[_alert(told) for told in page],
     )
 
@@ -131,19 +133,19 @@ def _alert(told: AlertRecord) -> AlertOut:
         state=_state(told),
         level=incident.level.value,
         component=incident.component,
-        text=incident.words,
+        text=incident.summary,
         error=incident.error or None,
-        place=incident.place or None,
+        place=incident.location or None,
         lasting=incident.state or None,
         facts=dict(incident.facts),
         trace_id=incident.trace_id or None,
         count=incident.count,
-        told_count=incident.told_count,
+        told_count=incident.notified_count,
         first_at=_moment(incident.first_at),
         last_at=_moment(incident.last_at),
         ended_at=_moment_or_none(incident.ended_at),
-        ended=incident.ended,
-        muted_by=incident.muted_by,
+        ended=incident.end_reason,
+        muted_by=incident.inhibitor_id,
         channel=told.channel,
         message=told.kind,
         message_id=told.message_id,
@@ -151,26 +153,26 @@ def _alert(told: AlertRecord) -> AlertOut:
         delay_seconds=_delay(incident),
         sent_at=_moment_or_none(told.sent_at),
         edited_at=_moment_or_none(told.edited_at),
-        may_be_a_repeat=told.is_doubtful,
-        last_error=incident.refusal,
+        may_be_a_repeat=told.possible_duplicate,
+        last_error=incident.last_error,
     )
 
 
 def _state(told: AlertRecord) -> State:
     incident = told.incident
-    if incident.told_post is None and incident.ended == "resolved":
+    if incident.notification_id is None and incident.end_reason == "resolved":
         return "waiting"
     if not incident.is_open:
         return "over"
-    if incident.muted_by is not None:
+    if incident.inhibitor_id is not None:
         return "muted"
     if told.is_silenced:
         return "silenced"
-    return "waiting" if incident.told_post is None else "told"
+    return "waiting" if incident.notification_id is None else "told"
 
 
 def _delay(incident: Incident) -> float | None:
-    return None if incident.told_at is None else round(max(0.0, incident.told_at - incident.first_at), 3)
+    return None if incident.notified_at is None else round(max(0.0, incident.notified_at - incident.first_at), 3)
 
 
 def _channel(state: ChannelState, now: float) -> ChannelOut:
@@ -178,8 +180,8 @@ def _channel(state: ChannelState, now: float) -> ChannelOut:
     word: Literal["ok", "waiting", "failing", "stopped"] = "failing" if state.failures else "ok"
     return ChannelOut(
         name=state.name,
-        state="stopped" if state.stopped else "waiting" if is_paused else word,
-        reason=state.stopped or state.last_error,
+        state="stopped" if state.disabled_reason else "waiting" if is_paused else word,
+        reason=state.disabled_reason or state.last_error,
         paused_until=_moment(state.paused_until) if is_paused else None,
         failures=state.failures,
         plain_texts=state.plain_texts,

@@ -39,11 +39,11 @@ def test_alert(alerts: AlertPipeline, say: Say, within: float) -> bool:
     log.info("This is a test: somebody wants to know whether alerts arrive. They do.", extra=about)
     said = ""
     while time.time() - begun < within:
-        told = alerts.overview.get(fingerprint, time.time())
+        told = alerts.queries.get(fingerprint, time.time())
         if told is not None and told.sent_at is not None:
             say(_delivered(told))
             return True
-        if (sentence := _progress(told, alerts.overview.channels())) != said:
+        if (sentence := _progress(told, alerts.queries.channels())) != said:
             said = sentence
             say(sentence)
         time.sleep(_POLL_SECONDS)
@@ -63,8 +63,8 @@ def _progress(told: AlertRecord | None, channels: list[ChannelState]) -> str:
     if told.is_silenced:
         return "Kept; it is not sent, since alerts are silenced: `python -m service silence --list` says why."
     for state in channels:
-        if state.stopped:
-            return f"Kept; {state.stopped}."
+        if state.disabled_reason:
+            return f"Kept; {state.disabled_reason}."
         if state.paused_until > time.time():
             return f"Kept; {state.last_error}; trying again at {format_timestamp(state.paused_until)}."
     return "Kept; on its way."
@@ -97,10 +97,10 @@ def silence(silences: Silences, options: argparse.Namespace) -> str:
     if options.component is None:
         return _listed(silences)
     if options.end:
-        ended = silences.end(options.component, time.time())
+        ended = silences.expire(options.component, time.time())
         return f"{options.component} is told of again." if ended else f"{options.component} was not silenced."
     now = time.time()
-    made = silences.begin(options.component, now + options.seconds, options.because, now)
+    made = silences.create(options.component, now + options.seconds, options.because, now)
     what = "Nothing" if made.component == "all" else f"Nothing of {made.component}"
     return f"{what} is told until {format_timestamp(made.until)}: {made.reason}"
 
@@ -108,6 +108,6 @@ def silence(silences: Silences, options: argparse.Namespace) -> str:
 def _listed(silences: Silences) -> str:
     found = [
         f"{each.component} until {format_timestamp(each.until)}: {each.reason}"
-        for each in silences.lasting(time.time())
+        for each in silences.active(time.time())
     ]
     return "\n".join(found or ["Nothing is silenced."])

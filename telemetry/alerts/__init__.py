@@ -1,4 +1,4 @@
-"""Alerts: what the operator has to know reaches their phone, once, readable, whatever is broken, and nothing else does."""
+"""Alerts: errors and conditions that the operator has to know of, sent once each, also while other parts are down."""
 
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.service import get_alert_service

@@ -1,4 +1,4 @@
-"""Incident: everything that is known of one alert with all its repeats, as the outbox keeps it."""
+"""An incident: one alert with all its repeats, as the outbox keeps it."""
 
 import json
 import sqlite3
@@ -8,14 +8,17 @@ from typing import Any, Final, Literal, Self
 
 from telemetry.alerts.alert import AlertLevel
 
-Ended = Literal["resolved", "quiet", "muted", "silenced", "given up"]
+EndReason = Literal["resolved", "quiet", "muted", "silenced", "given up"]
+"""Values of the outbox: `quiet` and `given up` are expired incidents, `muted` are inhibited ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """Moments are Unix time. `told_count` is the count in the message that tells of it, and `told_post` that message.
+    """Timestamps are Unix time.
 
-    `attempts` were made to tell of it; `refusal` is why the last of them failed, when it did.
+    `state` names a condition that lasts; it is empty for an error. `inhibited_by` names the condition that may have caused
+    the incident, `inhibitor_id` the incident that did. `notification_id` is the message that tells of it, and
+    `notified_count` the count in that message. `attempts` counts sends, `last_error` says why the last one failed.
     """
 
     id: int
@@ -23,12 +26,12 @@ class Incident:
     state: str
     level: AlertLevel
     component: str
-    words: str
+    summary: str
     error: str
-    place: str
+    location: str
     stack: str
     facts: Mapping[str, str]
-    follows: str
+    inhibited_by: str
     trace_id: str
     span_id: str
     is_sampled: bool
@@ -37,25 +40,26 @@ class Incident:
     count: int
     due_at: float
     ended_at: float | None
-    ended: Ended | None
-    muted_by: int | None
-    told_at: float | None
-    told_post: int | None
-    told_count: int
-    end_told: bool
+    end_reason: EndReason | None
+    inhibitor_id: int | None
+    notified_at: float | None
+    notification_id: int | None
+    notified_count: int
+    end_notified: bool
     attempts: int = 0
-    refusal: str | None = None
+    last_error: str | None = None
 
     @classmethod
     def from_row(cls, row: sqlite3.Row | Mapping[str, Any]) -> Self:
-        values = dict(row)
+        """Build an incident from a row of `incidents`; columns of other tables in it are ignored."""
+        values = {name: row[column] for name, column in _COLUMNS.items()}
         return cls(
             **values
             | {
                 "level": AlertLevel(values["level"]),
                 "facts": json.loads(values["facts"]),
                 "is_sampled": bool(values["is_sampled"]),
-                "end_told": bool(values["end_told"]),
+                "end_notified": bool(values["end_notified"]),
             }
         )
 
@@ -64,7 +68,20 @@ class Incident:
         return self.ended_at is None
 
 
-BRIEF: Final = ", ".join(
-    "'' AS stack" if each.name == "stack" else f"incidents.{each.name}" for each in fields(Incident)
+_RENAMED: Final = {
+    "summary": "words",
+    "location": "place",
+    "inhibited_by": "follows",
+    "end_reason": "ended",
+    "inhibitor_id": "muted_by",
+    "notified_at": "told_at",
+    "notification_id": "told_post",
+    "notified_count": "told_count",
+    "end_notified": "end_told",
+    "last_error": "refusal",
+}
+_COLUMNS: Final = {each.name: _RENAMED.get(each.name, each.name) for each in fields(Incident)}
+COLUMNS_WITHOUT_STACK: Final = ", ".join(
+    "'' AS stack" if column == "stack" else f"incidents.{column}" for column in _COLUMNS.values()
 )
 """The columns of an incident without its traceback, which may be a megabyte."""

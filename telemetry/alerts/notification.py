@@ -7,27 +7,26 @@ from typing import Literal
 from telemetry.alerts.incident import Incident
 
 NotificationKind = Literal["alert", "again", "digest", "summary", "end", "file"]
-
-
+"""The first message, a reminder, many alerts at once, many old ones, a resolution, and the rest of a cut message."""
 PendingReason = Literal["alert", "again", "end"]
 
 
 @dataclass(frozen=True, slots=True)
 class PendingIncident:
-    """An alert, and why it is to be told."""
+    """An incident that a message is due for: its first, a reminder, or the one about its end."""
 
     incident: Incident
-    why: PendingReason
+    reason: PendingReason
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """`id` is 0 for one that has not been begun."""
+    """`id` is 0 until the outbox has it. `possible_duplicate`: whether an earlier attempt arrived is not known."""
 
     kind: NotificationKind
     incidents: Sequence[Incident]
     id: int = 0
-    is_doubtful: bool = False
+    possible_duplicate: bool = False
     chat_id: str | None = None
     message_id: int | None = None
     created_at: float = 0.0

@@ -1,4 +1,4 @@
-"""AlertPipeline of one process: what takes them in, keeps them, looks for them and sends them, put together."""
+"""Composes the alert pipeline of a process: intake, outbox, rules, dispatch and channels."""
 
 import os
 import socket
@@ -42,13 +42,12 @@ from telemetry.error_text import safe_text
 from telemetry.health.report import CheckResult
 from telemetry.health.system_resources import SystemResources
 from telemetry.jobs.statistics.failure_streaks import failure_streaks
-from telemetry.periodic import PeriodicTask
 from telemetry.settings import TelemetrySettings
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineContext:
-    """How what is told is measured and traced. `in_job` says whether a span is that of a job, or inside of one."""
+    """How delivery is measured and traced. `in_job` says whether a span belongs to a job run."""
 
     tracer: Tracer
     meter: Meter
@@ -57,8 +56,8 @@ class PipelineContext:
     clock: Callable[[], float] = time.time
 
 
-def channels(settings: TelemetrySettings) -> list[Channel]:
-    """Those that are configured, the preferred one first."""
+def configured_channels(settings: TelemetrySettings) -> list[Channel]:
+    """The channels that are configured, the preferred one first."""
     found: list[Channel] = []
     if settings.telegram_token is not None and settings.manager_chat_id is not None:
         bot = Bot(
@@ -71,63 +70,69 @@ def channels(settings: TelemetrySettings) -> list[Channel]:
 
 
 class AlertPipeline:
-    """`resources` are the disks and the memory that are looked after, `engine` the database."""
+    """`resources` are the disks and the memory to watch, `engine` is the database to ping."""
 
     def __init__(
-        self, settings: TelemetrySettings, engine: Engine, resources: SystemResources, around: PipelineContext
+        self, settings: TelemetrySettings, engine: Engine, resources: SystemResources, context: PipelineContext
     ) -> None:
-        self.outbox = Outbox(Path(settings.data_dir) / file.FILE)
-        self.overview = AlertQueries(self.outbox)
+        self.outbox = Outbox(Path(settings.data_dir) / file.OUTBOX_FILE)
+        self.queries = AlertQueries(self.outbox)
         self.silences = Silences(self.outbox)
-        self.channels: Sequence[Channel] = channels(settings)
-        sender = Sender(f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}", around.clock)
-        delivery = DeliveryTelemetry(around.tracer, around.meter, around.dropped, settings.trace_url_template or "")
-        desk = Deduplicator(IncidentRepository(self.outbox), delivery.dropped)
-        self.exporter = AlertExporter(desk, around.in_job)
+        self.channels: Sequence[Channel] = configured_channels(settings)
+        sender = Sender(f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}", context.clock)
+        delivery = DeliveryTelemetry(context.tracer, context.meter, context.dropped, settings.trace_url_template or "")
+        deduplicator = Deduplicator(IncidentRepository(self.outbox), delivery.record_dropped)
+        self.exporter = AlertExporter(deduplicator, context.in_job)
         dispatcher = Dispatcher(self.outbox, self.channels, delivery, sender)
-        self._sending = DispatchWorker(desk, dispatcher, FallbackNotifier(self.channels, around.clock), self._waiting)
-        self._clock = around.clock
-        self._shared, self._engine = engine, dedicated_engine(engine)
-        states = ConditionTracker(self.outbox, around.clock)
+        fallback = FallbackNotifier(self.channels, context.clock)
+        self._worker = DispatchWorker(deduplicator, dispatcher, fallback, self._pending_count)
+        self._clock = context.clock
+        self._shared_engine, self._engine = engine, dedicated_engine(engine)
+        conditions = ConditionTracker(self.outbox, context.clock)
         thresholds = resource_usage.Thresholds(settings.alert_threshold_disk, settings.alert_threshold_memory)
-        self.service = AlertService(partial(resource_usage.evaluate, resources, thresholds, states))
-        self._watch = self._watching(settings.alert_threshold_job_failures, states, sender)
-        AlertMetrics(self.overview, desk, [each.name for each in self.channels], around.clock).observe(around.meter)
+        self.service = AlertService(partial(resource_usage.evaluate, resources, thresholds, conditions))
+        evaluator = self._evaluator(settings.alert_threshold_job_failures, conditions, sender)
+        self._evaluation = evaluator.periodic_task()
+        names = [each.name for each in self.channels]
+        AlertMetrics(self.queries, deduplicator, names, context.clock).observe(context.meter)
 
-    def _watching(self, failures: int, states: ConditionTracker, sender: Sender) -> PeriodicTask:
-        jobs = JobFailuresRule(lambda: failure_streaks(self._engine), IncidentRepository(self.outbox), failures)
-        looks = Rules(DatabaseDownRule(self._ping, states), jobs, self.service.check_system_resources)
-        return RuleEvaluator(looks, OutboxLeases(self.outbox), sender.name, self._clock).rounds()
+    def _evaluator(self, max_failures: int, conditions: ConditionTracker, sender: Sender) -> RuleEvaluator:
+        jobs = JobFailuresRule(lambda: failure_streaks(self._engine), IncidentRepository(self.outbox), max_failures)
+        rules = Rules(DatabaseDownRule(self._ping, conditions), jobs, self.service.check_system_resources)
+        return RuleEvaluator(rules, OutboxLeases(self.outbox), sender.name, self._clock)
 
     def start(self) -> None:
-        """Send and watch, in threads; what another process has left unsent is sent as well."""
-        self._sending.start()
-        self._watch.start()
+        """Start the threads of the dispatcher and the rules. Alerts that another process left unsent are sent as well."""
+        self._worker.start()
+        self._evaluation.start()
 
-    def stop_watching(self) -> None:
-        self._watch.stop()
+    def stop_rules(self) -> None:
+        self._evaluation.stop()
 
     def shutdown(self, deadline: float) -> bool:
-        """Keep what was reported, and send what can be sent at once. Whether nothing is left that is only in memory."""
-        self.stop_watching()
-        kept = self._sending.shutdown(deadline)
+        """Write reported alerts to the outbox and send those that can be sent within `deadline` seconds.
+
+        Returns whether no alert is only in memory.
+        """
+        self.stop_rules()
+        is_saved = self._worker.shutdown(deadline)
         for channel in self.channels:
             channel.close()
         self.outbox.close()
-        if self._engine is not self._shared:
+        if self._engine is not self._shared_engine:
             self._engine.dispose()
-        return kept
+        return is_saved
 
     def check(self) -> CheckResult:
-        """A health check: a channel that refuses messages for good is a warning, and no reason to get no requests."""
+        """The health check: a disabled channel is a warning, since the process can still serve requests."""
         try:
-            found = [state.stopped for state in self.overview.channels() if state.stopped]
+            problems = [each.disabled_reason for each in self.queries.channels() if each.disabled_reason]
         except (sqlite3.Error, OSError) as error:
-            found = [f"the outbox cannot be read: {safe_text(error)}"]
-        return CheckResult("warning", {"error": found[0]}, found[0]) if found else CheckResult()
+            problems = [f"the outbox cannot be read: {safe_text(error)}"]
+        return CheckResult("warning", {"error": problems[0]}, problems[0]) if problems else CheckResult()
 
-    def _waiting(self) -> int:
-        return self.overview.counts(self._clock()).waiting if self.channels else 0
+    def _pending_count(self) -> int:
+        return self.queries.counts(self._clock()).pending if self.channels else 0
 
     def _ping(self) -> None:
         with self._engine.connect() as connection:

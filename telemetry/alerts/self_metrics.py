@@ -1,4 +1,4 @@
-"""AlertMetrics: the alerts by state, how old the oldest that waits is, and whether the channels take them, as metrics."""
+"""Metrics of the alerts: their number by state, the age of the oldest pending one, and whether the channels work."""
 
 import sqlite3
 import threading
@@ -11,24 +11,24 @@ from telemetry import semconv
 from telemetry.alerts.intake.deduplicator import Deduplicator
 from telemetry.alerts.outbox.queries import AlertCounts, AlertQueries
 
-_SHARED_FOR: Final = 1.0
-_NOTHING: Final = AlertCounts(0, 0, 0, 0, None)
+_CACHE_SECONDS: Final = 1.0
+_NO_ALERTS: Final = AlertCounts(0, 0, 0, 0, None)
 
 
 class AlertMetrics:
-    """What the outbox says, asked once for a scrape; while it says nothing, what it said last."""
+    """Reads the outbox once for a scrape; while it cannot be read, the last values stay."""
 
     def __init__(
-        self, overview: AlertQueries, desk: Deduplicator, channels: Iterable[str], clock: Callable[[], float]
+        self, queries: AlertQueries, deduplicator: Deduplicator, channels: Iterable[str], clock: Callable[[], float]
     ) -> None:
-        self._overview = overview
-        self._desk = desk
+        self._queries = queries
+        self._deduplicator = deduplicator
         self._channels = tuple(channels)
         self._clock = clock
         self._lock = threading.Lock()
-        self._asked = float("-inf")
-        self._counts = _NOTHING
-        self._stopped: frozenset[str] = frozenset()
+        self._read_at = float("-inf")
+        self._counts = _NO_ALERTS
+        self._disabled: frozenset[str] = frozenset()
 
     def observe(self, meter: Meter) -> None:
         gauges: tuple[tuple[str, Callable[[], Iterable[Observation]], str, str], ...] = (
@@ -36,7 +36,7 @@ class AlertMetrics:
             (semconv.ALERT_OLDEST_PENDING_AGE, self._age, "s", "For how long the oldest alert that is not told waits."),
             (
                 semconv.ALERT_CHANNEL_UP,
-                self._up,
+                self._channel_up,
                 "1",
                 "Whether a channel takes messages: 0 when it refuses them for good.",
             ),
@@ -44,31 +44,31 @@ class AlertMetrics:
         for name, values, unit, description in gauges:
             meter.create_observable_gauge(name, [_callback(values)], unit, description)
 
-    def _fresh(self) -> AlertCounts:
+    def _read(self) -> AlertCounts:
         with self._lock:
             now = self._clock()
-            if abs(now - self._asked) >= _SHARED_FOR:
-                self._asked = now
+            if abs(now - self._read_at) >= _CACHE_SECONDS:
+                self._read_at = now
                 try:
-                    self._counts = self._overview.counts(now)
-                    self._stopped = frozenset(each.name for each in self._overview.channels() if each.stopped)
+                    self._counts = self._queries.counts(now)
+                    self._disabled = frozenset(each.name for each in self._queries.channels() if each.disabled_reason)
                 except (sqlite3.Error, OSError):
-                    pass  # what it said last
+                    pass  # the last values stay
             return self._counts
 
     def _by_state(self) -> Iterable[Observation]:
-        counts = self._fresh()
-        states = {"waiting": counts.waiting + self._desk.unkept, "told": counts.told}
-        states |= {"silenced": counts.silenced, "muted": counts.muted}
+        counts = self._read()
+        states = {"waiting": counts.pending + self._deduplicator.unkept, "told": counts.notified}
+        states |= {"silenced": counts.silenced, "muted": counts.inhibited}
         return [Observation(number, {semconv.STATE: state}) for state, number in states.items()]
 
     def _age(self) -> Iterable[Observation]:
-        oldest = self._fresh().oldest
-        return [Observation(0.0 if oldest is None else max(0.0, self._clock() - oldest))]
+        pending_since = self._read().oldest_pending_at
+        return [Observation(0.0 if pending_since is None else max(0.0, self._clock() - pending_since))]
 
-    def _up(self) -> Iterable[Observation]:
-        self._fresh()
-        return [Observation(int(name not in self._stopped), {semconv.CHANNEL: name}) for name in self._channels]
+    def _channel_up(self) -> Iterable[Observation]:
+        self._read()
+        return [Observation(int(name not in self._disabled), {semconv.CHANNEL: name}) for name in self._channels]
 
 
 def _callback(values: Callable[[], Iterable[Observation]]) -> Callable[[CallbackOptions], Iterable[Observation]]:

@@ -1,4 +1,4 @@
-"""Service: what code calls that has something to tell the operator. All of it goes the way of the logs."""
+"""The public API of alerts: each call logs a record, which the log pipeline turns into an alert."""
 
 import logging
 import threading
@@ -11,31 +11,35 @@ from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.rules.condition import LEVELS
 
 _log = logging.getLogger("telemetry.alerts.service")
-_log.setLevel(logging.INFO)  # whatever `LOG_LEVEL` is: an alert is not a matter of how much one wants to read
-_OUTER: Final = 3
-"""Frames from the log call to whoever called us: repeats are known by that place."""
+_log.setLevel(logging.INFO)  # `LOG_LEVEL` does not apply to alerts
+_STACK_LEVEL: Final = 3
+"""Frames from the log call to the caller of this API: repeats are recognised by the caller's location."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlertService:
-    """`look` observes disks and memory, and returns a line for each that is over its threshold.
+    """`evaluate_resources` observes disks and memory and returns a line for each that is over its threshold.
 
-    Without `telemetry.start()` it only logs, and says so once.
+    Without `telemetry.start()` it is None: alerts are only logged, and one warning says so.
     """
 
-    look: Callable[[], list[str]] | None = None
+    evaluate_resources: Callable[[], list[str]] | None = None
 
     def report(
-        self, message: str, level: AlertLevel = AlertLevel.ERROR, component: str = "app", *, follows: str = ""
+        self, message: str, level: AlertLevel = AlertLevel.ERROR, component: str = "app", *, inhibited_by: str = ""
     ) -> None:
-        """It is kept when this returns, and sent from then on. Repeats from the same place fold into one message.
+        """Report an alert. It is in the outbox when this returns; repeats from the same location are one message.
 
-        `follows` names the state, such as `database`, that may be its cause, and beside which it is not told.
+        Args:
+            message: the text for the operator.
+            level: its severity.
+            component: the part of the program it is about; silences name it.
+            inhibited_by: a condition, such as `database`, that may be the cause; while it fires, this is not sent.
         """
-        self._report(message, level, component, {semconv.ALERT_INHIBITED_BY: follows} if follows else {})
+        self._report(message, level, component, {semconv.ALERT_INHIBITED_BY: inhibited_by} if inhibited_by else {})
 
     async def send_alert(self, message: str, level: AlertLevel = AlertLevel.ERROR, component: str = "app") -> None:
-        """`report`, for code that awaits: it does not wait for the sending."""
+        """Report an alert, like `report`, from asynchronous code. It does not wait for the message to be sent."""
         self._report(message, AlertLevel(level), component, {})
 
     async def alert_job_failed(self, job_name: str, error: str) -> None:
@@ -47,31 +51,31 @@ class AlertService:
         self._report(f"{endpoint} failed:\n{error}", AlertLevel.ERROR, "api", {semconv.HTTP_ROUTE: endpoint})
 
     async def alert_disk_space_low(self) -> None:
-        self._report(self._found("Disk", "Disk space is low."), AlertLevel.WARNING, "resources", {})
+        self._report(self._resource_message("Disk", "Disk space is low."), AlertLevel.WARNING, "resources", {})
 
     async def alert_memory_high(self) -> None:
-        self._report(self._found("Memory", "Memory is nearly used up."), AlertLevel.WARNING, "resources", {})
+        self._report(self._resource_message("Memory", "Memory is nearly used up."), AlertLevel.WARNING, "resources", {})
 
     async def alert_database_error(self, error: str) -> None:
         self._report(f"The database fails:\n{error}", AlertLevel.CRITICAL, "database", {})
 
     def check_system_resources(self) -> list[str]:
-        """Such as `Disk space: 95% used (threshold: 90%)`; what stays so for two minutes is alerted, once."""
-        return [] if self.look is None else self.look()
+        """Lines such as `Disk space: 95% used (threshold: 90%)`; what stays so for two minutes becomes an alert."""
+        return [] if self.evaluate_resources is None else self.evaluate_resources()
 
-    def _found(self, begins: str, otherwise: str) -> str:
-        found = [line for line in self.check_system_resources() if line.startswith(begins)]
-        return "\n".join(found) or otherwise
+    def _resource_message(self, prefix: str, default: str) -> str:
+        lines = [line for line in self.check_system_resources() if line.startswith(prefix)]
+        return "\n".join(lines) or default
 
-    def _report(self, message: str, level: AlertLevel, component: str, about: Mapping[str, str]) -> None:
-        if self.look is None:
+    def _report(self, message: str, level: AlertLevel, component: str, attributes: Mapping[str, str]) -> None:
+        if self.evaluate_resources is None:
             _warn_once()
         _log.log(
             LEVELS[level],
             "%s",
             message,
-            extra={semconv.COMPONENT: component, semconv.ALERT_LEVEL: str(level), **about},
-            stacklevel=_OUTER,
+            extra={semconv.COMPONENT: component, semconv.ALERT_LEVEL: str(level), **attributes},
+            stacklevel=_STACK_LEVEL,
         )
 
 
@@ -92,7 +96,7 @@ def get_alert_service() -> AlertService:
 
 
 def activate(service: AlertService) -> None:
-    global _active  # noqa: PLW0603  # one for a process, as the providers that it reports through
+    global _active  # noqa: PLW0603  # one for a process, like the OpenTelemetry providers
     _active = service
 
 

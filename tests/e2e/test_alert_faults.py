@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from tests.support.fault_schedules import Schedule, judge
+from tests.support.fault_schedules import Schedule, check
 from tests.support.telegram_server import HandClock
 from tests.unit.telemetry.alerts.conftest import Machine
 
@@ -15,12 +15,12 @@ SCHEDULES = 1_000
 def test_through_a_thousand_schedules_of_faults_no_alert_is_lost_and_each_repeat_says_so(tmp_path):
     faults: Counter[str] = Counter()
     for seed in range(SCHEDULES):
-        clock, homes = HandClock(), tmp_path / str(seed)
-        schedule = Schedule(seed, lambda transport: Machine(homes, clock, transport), clock)  # noqa: B023  # used at once
+        clock, home = HandClock(), tmp_path / str(seed)
+        schedule = Schedule(seed, lambda transport: Machine(home, clock, transport), clock)  # noqa: B023  # used at once
 
         schedule.play()
 
-        judge(schedule)
+        check(schedule)
         faults += schedule.faults
         schedule.machine.close()
     assert min(faults.values()) > 100  # none of the kinds was left out

@@ -67,7 +67,7 @@ def alerts(service: Program) -> list[dict[str, Any]]:
 
 
 class Load:
-    """Requests from a few clients, spread evenly over the time; the durations of those to `/well`."""
+    """Requests from eight clients, spread evenly over the time. `well` has the durations of those to `/well`."""
 
     def __init__(self, service: Program) -> None:
         self._service = service
@@ -76,7 +76,7 @@ class Load:
         self._lock = threading.Lock()
 
     def run(self, seconds: float, failing: int) -> float:
-        """So many failing ones, and as many others; the p99 of those, in ms."""
+        """Send so many failing requests and as many others. Returns the p99 of the others, in ms."""
         self.well.clear()
         clients = [threading.Thread(target=self._client, args=(number, seconds, failing // 8)) for number in range(8)]
         for client in clients:
@@ -118,17 +118,17 @@ def test_ten_thousand_errors_are_a_handful_of_messages_that_count_each_of_them(p
 
     assert load.answered[500] == ERRORS
 
-    def all_told() -> list[dict[str, Any]]:
+    def all_sent() -> list[dict[str, Any]]:
         found = alerts(service)
         assert len(found) == KINDS
         assert sum(each["count"] for each in found) == ERRORS
         assert all(each["told_count"] == each["count"] for each in found)
         return found
 
-    told = eventually(all_told, within=200)
+    sent_alerts = eventually(all_sent, within=200)
     sent = messages(sandbox)
     with capsys.disabled():
-        print(  # noqa: T201  # figures for whoever runs it
+        print(  # noqa: T201  # figures for the terminal
             f"\n{ERRORS} errors of {KINDS} kinds over 4 workers: the first message after {sent[0]['date'] - begun:.0f} s, "
             f"{len(sent)} messages, p99 of other requests {calm:.1f} -> {stormy:.1f} ms"
         )
@@ -136,7 +136,7 @@ def test_ten_thousand_errors_are_a_handful_of_messages_that_count_each_of_them(p
     assert len(sent) <= 20
     page = service.get("/metrics").text
     assert 'result="told to wait"' not in page  # Telegram's own limit: twenty messages and edits in any minute
-    assert {each["state"] for each in told} == {"told"}
+    assert {each["state"] for each in sent_alerts} == {"told"}
     service.tell(signal.SIGTERM)
     service.exit_code(30)
 
@@ -156,22 +156,24 @@ def test_a_database_that_is_gone_is_told_within_half_a_minute_and_so_is_its_retu
         eventually(
             lambda: [each for each in messages(sandbox) if "database does not answer" in each["text"]], within=60
         )
-        told = time.time() - gone
+        notified_after = time.time() - gone
         for _ in range(5):
             service.get("/api/v1/reviews")
-        time.sleep(65)  # a tick of each minute falls into it
+        time.sleep(65)  # a scheduled run of each minute falls into it
         postgres.start()
         back = time.time()
         eventually(lambda: [each for each in messages(sandbox) if "RESOLVED" in each["text"]], within=60)
-        resolved = time.time() - back
+        resolved_after = time.time() - back
 
         texts = [each["text"] for each in messages(sandbox)]
         service.tell(signal.SIGTERM)
         service.exit_code(30)
     with capsys.disabled():
-        print(f"\nThe database: told after {told:.1f} s, resolved after {resolved:.1f} s; messages: {len(texts)}")  # noqa: T201
-    assert told <= 30
-    assert resolved <= 30
+        print(  # noqa: T201  # figures for the terminal
+            f"\nThe database: told after {notified_after:.1f} s, resolved after {resolved_after:.1f} s; messages: {len(texts)}"
+        )
+    assert notified_after <= 30
+    assert resolved_after <= 30
     assert len(texts) == 2, texts
 
 
@@ -230,5 +232,5 @@ def test_no_alert_of_a_killed_process_is_lost_and_a_repeat_says_that_it_may_be_o
     assert all_there()
     texts = [each["text"] for each in messages(sandbox)]
     for number in reported:
-        told = [text for text in texts if f"kind {number:03} fails" in text]
-        assert all("may be a repeat" in text for text in told[1:]), told
+        sent = [text for text in texts if f"kind {number:03} fails" in text]
+        assert all("may be a repeat" in text for text in sent[1:]), sent

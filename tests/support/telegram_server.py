@@ -1,4 +1,4 @@
-"""Telegram for tests of alerts: the sandbox's strict one behind httpx, without a socket, with faults on request and a clock by hand."""
+"""Telegram for tests of alerts: the sandbox's strict server as an httpx transport, with faults on request and a manual clock."""
 
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
@@ -39,18 +39,18 @@ class HandClock:
 
 
 class Killed(BaseException):
-    """What `kill -9` is to the code that it ends."""
+    """Stands for `kill -9`: no handler of the code under test catches it."""
 
 
 class StrictTelegram(httpx.BaseTransport):
-    """`fault` says for each call what is to go wrong, if anything; half of what is late or reset has had its effect."""
+    """`fault` returns the fault of each call, or None. Half of the late and reset calls have taken effect."""
 
     def __init__(
         self, clock: HandClock, fault: Callable[[str], str | None] = lambda _method: None, **options: Any
     ) -> None:
         self.journal = Journal()
-        world = Simulation(1, self.journal.begin(1, clock.moment()), clock.moment)
-        self.fake = TelegramFake(Environment(world, self.journal, Options(**options)), clock)
+        simulation = Simulation(1, self.journal.begin(1, clock.moment()), clock.moment)
+        self.fake = TelegramFake(Environment(simulation, self.journal, Options(**options)), clock)
         self.calls: list[tuple[float, str, int]] = []
         self.fault = fault
         self._clock = clock
@@ -77,36 +77,36 @@ class StrictTelegram(httpx.BaseTransport):
         method = request.url.path.rpartition("/")[2]
         fault = self.fault(method)
         if fault in {"late", "reset"} and self._random.random() < 0.5:
-            self._raise(fault, request)
-        self._before(fault, request)
+            self._fail_after(fault, request)
+        self._fail_before(fault, request)
         refused = {"429": self._too_many, "5xx": _bad_gateway}.get(fault or "")
-        answer = self._note(method, self._answer(request) if refused is None else refused())
+        response = self._record(method, self._respond(request) if refused is None else refused())
         if fault == "killed after":
             raise Killed
-        self._raise(fault, request)
-        return answer
+        self._fail_after(fault, request)
+        return response
 
     def _too_many(self) -> httpx.Response:
         return httpx.Response(429, json=_too_many(self._random.randint(1, 40)))
 
-    def _before(self, fault: str | None, request: httpx.Request) -> None:
+    def _fail_before(self, fault: str | None, request: httpx.Request) -> None:
         if fault == "dns":
             raise httpx.ConnectError("[Errno -2] Name or service not known", request=request)
         if fault == "killed before":
             raise Killed
 
-    def _raise(self, fault: str | None, request: httpx.Request) -> None:
+    def _fail_after(self, fault: str | None, request: httpx.Request) -> None:
         if fault == "late":
             self._clock.forward(10)
             raise httpx.ReadTimeout("timed out", request=request)
         if fault == "reset":
             raise httpx.ReadError("[Errno 104] Connection reset by peer", request=request)
 
-    def _note(self, method: str, answer: httpx.Response) -> httpx.Response:
-        self.calls.append((self._clock(), method, answer.status_code))
-        return answer
+    def _record(self, method: str, response: httpx.Response) -> httpx.Response:
+        self.calls.append((self._clock(), method, response.status_code))
+        return response
 
-    def _answer(self, request: httpx.Request) -> httpx.Response:
+    def _respond(self, request: httpx.Request) -> httpx.Response:
         sent: list[dict[str, Any]] = []
 
         async def receive() -> dict[str, Any]:
@@ -121,12 +121,12 @@ class StrictTelegram(httpx.BaseTransport):
 
 
 def _run(coroutine: Coroutine[Any, Any, None]) -> None:
-    """Nothing in it waits for anything."""
+    """Run a coroutine that never waits."""
     try:
         coroutine.send(None)
     except StopIteration:
         return
-    raise AssertionError("it waits")
+    raise AssertionError("the coroutine waits")
 
 
 def _scope(request: httpx.Request) -> dict[str, Any]:

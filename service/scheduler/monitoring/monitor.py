@@ -134,5 +134,5 @@ class SchedulerAbsence:
             f"Nobody has run the schedule since {format_utc(seen)}.",
             AlertLevel.WARNING,
             COMPONENT,
-            follows=DATABASE_COMPONENT,
+            inhibited_by=DATABASE_COMPONENT,
         )

@@ -28,18 +28,18 @@ class MissedNotice:
     def tell(self, back_at: datetime) -> None:
         """A line for each job that missed ticks, and one for all that fell into the time in which nobody was there."""
         for job, ticks in self.missed:
-            condition.begin(
+            condition.fire(
                 Condition(
                     f"{MISSED}{job.name}",
                     AlertLevel.WARNING,
                     COMPONENT,
                     _missed(job, ticks),
-                    follows=DATABASE_COMPONENT,
+                    inhibited_by=DATABASE_COMPONENT,
                 )
             )
         if self.downtime:
             said = f"Nobody ran the schedule from {format_utc(min(self.last_seen))} to {format_utc(back_at)}: {self._fallen()} fell into it."
-            get_alert_service().report(said, AlertLevel.WARNING, COMPONENT, follows=DATABASE_COMPONENT)
+            get_alert_service().report(said, AlertLevel.WARNING, COMPONENT, inhibited_by=DATABASE_COMPONENT)
 
     def _fallen(self) -> str:
         each = [_counted(ticks, "run", f" of {job.name}") for job, ticks in self.downtime]

@@ -32,7 +32,7 @@ def mark_overdue(engine: Engine, now: datetime, count: Callable[[str], None]) ->
             name, started, deadline = marked
             count(name)
             said = f"{name} has been running for {format_duration(now - started)}; it may take {format_duration(deadline - started)}."
-            condition.begin(Condition(f"{OVERDUE}{name}", AlertLevel.WARNING, COMPONENT, said))
+            condition.fire(Condition(f"{OVERDUE}{name}", AlertLevel.WARNING, COMPONENT, said))
 
 
 def _mark(session: Session, number: int, now: datetime) -> tuple[str, datetime, datetime] | None:

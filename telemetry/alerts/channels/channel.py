@@ -1,4 +1,4 @@
-"""Channel: sends one message and says whether trying again makes sense. Whoever asks it to tries again; the channel does not."""
+"""The protocol of a channel: it sends one message and says whether a retry makes sense. The dispatcher retries."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,35 +11,39 @@ from telemetry.redaction.policy import redact
 
 
 class ChannelError(Exception):
-    """A message was not accepted, or that is not known (`is_doubtful`). The text is for everybody: no token is in it.
+    """A message was not accepted, or its outcome is unknown. The text is redacted, so that it may be shown.
 
-    `retry_after` is how many seconds the channel asks to be left alone. `is_final`: it will not accept any, until somebody has
-    changed something; `is_about_message`: it does not take this one.
+    Args:
+        text: what happened, in a few words.
+        outcome_unknown: the message may have arrived.
+        retry_after: seconds for which the channel asks to be left alone.
+        permanent: the channel accepts no message until its configuration is changed.
+        message_rejected: the channel does not accept this message.
     """
 
     def __init__(
         self,
         text: str,
         *,
-        is_doubtful: bool = False,
+        outcome_unknown: bool = False,
         retry_after: float | None = None,
-        is_final: bool = False,
-        is_about_message: bool = False,
+        permanent: bool = False,
+        message_rejected: bool = False,
     ) -> None:
         super().__init__(redact(text))
-        self.is_doubtful = is_doubtful
+        self.outcome_unknown = outcome_unknown
         self.retry_after = retry_after
-        self.is_final = is_final
-        self.is_about_message = is_about_message
+        self.permanent = permanent
+        self.message_rejected = message_rejected
 
 
-class MessageGone(Exception):  # it was deleted by somebody who has read it
-    """There is nothing to edit any more."""
+class MessageGone(Exception):  # a person deleted it after reading it
+    """The message to edit was deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The message's number, if it has one, and what was learned of the channel."""
+    """The message's number, if it has one, and the channel's state after the send."""
 
     message_id: int | None
     state: ChannelState
@@ -49,16 +53,21 @@ class Channel(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def pace(self) -> ChannelRateLimit: ...
+    def rate_limit(self) -> ChannelRateLimit: ...
 
-    def send(self, post: Notification, message: Message, state: ChannelState) -> Sent:
-        """Raises:
-        ChannelError: it was not accepted, as far as that is known.
+    def send(self, notification: Notification, message: Message, state: ChannelState) -> Sent:
+        """Send a new message.
+
+        Raises:
+            ChannelError: it was not accepted, or that is unknown.
         """
 
-    def edit(self, post: Notification, message: Message, state: ChannelState) -> ChannelState:
-        """Raises:
-        ChannelError: likewise. MessageGone: it was deleted.
+    def edit(self, notification: Notification, message: Message, state: ChannelState) -> ChannelState:
+        """Replace the text of a message that was sent.
+
+        Raises:
+            ChannelError: as for `send`.
+            MessageGone: the message was deleted.
         """
 
     def close(self) -> None: ...

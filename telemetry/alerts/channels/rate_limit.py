@@ -1,19 +1,17 @@
-"""Rate limit of a channel: seconds between two messages, and how many a minute."""
+"""The rate limit of a channel: seconds between two messages, and messages a minute. Pure functions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 MINUTE: Final = 60.0
-
-
-_KEPT_FREE: Final = 3
-"""Messages of a minute that are left for digests, and as many again that edits leave for whatever is new."""
+_RESERVED: Final = 3
+"""Messages of each minute that alerts leave for digests; edits leave as many again for alerts."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelRateLimit:
-    """Of a channel: seconds between two messages, and how many a minute."""
+    """`interval` is the seconds between two messages."""
 
     interval: float
     per_minute: int
@@ -21,24 +19,24 @@ class ChannelRateLimit:
 
 @dataclass(frozen=True, slots=True)
 class RecentSends:
-    """`sends` are the moments of the last minute's, `told` how many different alerts they told of."""
+    """The last minute: when messages were sent, oldest first, and how many different alerts they told of."""
 
     sends: Sequence[float] = ()
-    told: int = 0
+    alerts: int = 0
 
 
-def wait(lately: RecentSends, pace: ChannelRateLimit, now: float, *, keep: int = 0) -> float:
-    """Seconds until the next message may be sent, so that `keep` of a minute's stay free."""
-    since = [at for at in lately.sends if at > now - MINUTE]
-    gap = since[-1] + pace.interval - now if since else 0.0
-    allowed = max(1, pace.per_minute - keep)
-    full = since[-allowed] + MINUTE - now if len(since) >= allowed else 0.0
+def delay(recent: RecentSends, limit: ChannelRateLimit, now: float, *, reserve: int = 0) -> float:
+    """Seconds until the next message may be sent, so that `reserve` messages of the minute stay free."""
+    sends = [at for at in recent.sends if at > now - MINUTE]
+    gap = sends[-1] + limit.interval - now if sends else 0.0
+    allowed = max(1, limit.per_minute - reserve)
+    full = sends[-allowed] + MINUTE - now if len(sends) >= allowed else 0.0
     return max(0.0, gap, full)
 
 
-def wait_for_alert(lately: RecentSends, pace: ChannelRateLimit, now: float) -> float:
-    return wait(lately, pace, now, keep=_KEPT_FREE)
+def delay_of_alert(recent: RecentSends, limit: ChannelRateLimit, now: float) -> float:
+    return delay(recent, limit, now, reserve=_RESERVED)
 
 
-def wait_for_edit(lately: RecentSends, pace: ChannelRateLimit, now: float) -> float:
-    return wait(lately, pace, now, keep=2 * _KEPT_FREE)
+def delay_of_edit(recent: RecentSends, limit: ChannelRateLimit, now: float) -> float:
+    return delay(recent, limit, now, reserve=2 * _RESERVED)

@@ -1,4 +1,4 @@
-"""Telegram: one call of the Bot API for a message, and what its answers mean. The token is in the URL, and leaves by no other way."""
+"""The Telegram channel: one call of the Bot API for each message. The token is in the URL and appears nowhere else."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -24,32 +24,32 @@ ENDPOINTS: Final = (
     "/bot{token}/editMessageText",
     "/bot{token}/sendDocument",
 )
-GROUPS: Final = ChannelRateLimit(1.0, 18)
-"""Its limits are a message a second in a chat, and twenty a minute in a group; two are left for clocks that differ."""
+GROUP_RATE_LIMIT: Final = ChannelRateLimit(1.0, 18)
+"""Telegram allows a message a second in a chat and twenty a minute in a group; two are left for clocks that differ."""
 _TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
-_SURELY_NOT: Final = (
+_NOT_SENT: Final = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
     httpx.PoolTimeout,
     httpx.UnsupportedProtocol,
     httpx.ProxyError,
 )
-_FINAL: Final = frozenset({401, 403, 404})
-_ADAPTED: Final = 5
-"""Calls for one message: with another chat, without the topic, as plain text, and with a stand-in."""
-_TOO_MANY: Final = 429
+_PERMANENT_STATUSES: Final = frozenset({401, 403, 404})
+_MAX_CALLS: Final = 5
+"""Calls for one message: as it is, to another chat, without the topic, as plain text, and as a placeholder."""
+_TOO_MANY_REQUESTS: Final = 429
 _SERVER_ERROR: Final = 500
-_STAND_IN: Final = "🚨 An alert that Telegram does not take in any form: GET /alerts shows it."
+_PLACEHOLDER: Final = "🚨 An alert that Telegram does not take in any form: GET /alerts shows it."
 _CAPTION: Final = "The rest of the message before."
 _UNCHANGED: Final = "message is not modified"
-_GONE: Final = ("message to edit not found", "can't be edited", "no text in the message")
-_ABOUT_EDITS: Final = (_UNCHANGED, *_GONE)
-_CONFIGURATION: Final = ("chat not found", "chat_id is empty", "unsupported parse_mode", "not enough rights")
+_GONE_ERRORS: Final = ("message to edit not found", "can't be edited", "no text in the message")
+_EDIT_ERRORS: Final = (_UNCHANGED, *_GONE_ERRORS)
+_CONFIGURATION_ERRORS: Final = ("chat not found", "chat_id is empty", "unsupported parse_mode", "not enough rights")
 
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """Whose token it is that messages are sent with, and where to."""
+    """The bot that sends, and the chat and topic that it sends to."""
 
     token: SecretStr
     chat_id: str
@@ -66,10 +66,10 @@ def service(api_url: str) -> ExternalService:
 
 
 class Telegram:
-    """A chat. Its new number, when the group has become a supergroup, is part of what is sent back."""
+    """Sends to one chat. When the group became a supergroup, the state that is returned has its new id."""
 
     name: Final = NAME
-    pace: Final = GROUPS
+    rate_limit: Final = GROUP_RATE_LIMIT
 
     def __init__(self, bot: Bot, client: httpx.Client | None = None) -> None:
         self._bot = bot
@@ -78,34 +78,36 @@ class Telegram:
     def close(self) -> None:
         self._client.close()
 
-    def send(self, post: Notification, message: Message, state: ChannelState) -> Sent:
-        if post.kind == "file":
+    def send(self, notification: Notification, message: Message, state: ChannelState) -> Sent:
+        if notification.kind == "file":
             files = {
                 "document": (
-                    f"alert-{post.incidents[0].id}.txt",
+                    f"alert-{notification.incidents[0].id}.txt",
                     (message.rest or message.plain).encode(),
                     "text/plain",
                 )
             }
-            answer, state = self._adapted("sendDocument", {"caption": _CAPTION}, state, files=files)
+            result, state = self._call_with_fixes("sendDocument", {"caption": _CAPTION}, state, files=files)
         else:
-            answer, state = self._adapted("sendMessage", _text(message), state, plain=message.plain)
-        number = answer.get("message_id")
-        return Sent(number if isinstance(number, int) else None, state)
+            result, state = self._call_with_fixes("sendMessage", _text(message), state, plain=message.plain)
+        message_id = result.get("message_id")
+        return Sent(message_id if isinstance(message_id, int) else None, state)
 
-    def edit(self, post: Notification, message: Message, state: ChannelState) -> ChannelState:
-        about = {"message_id": post.message_id}
+    def edit(self, notification: Notification, message: Message, state: ChannelState) -> ChannelState:
+        target = {"message_id": notification.message_id}
         try:
-            _answer, state = self._adapted("editMessageText", _text(message) | about, state, plain=message.plain)
+            _response, state = self._call_with_fixes(
+                "editMessageText", _text(message) | target, state, plain=message.plain
+            )
         except ChannelError as error:
             if _UNCHANGED in str(error):
                 return state
-            if any(each in str(error) for each in _GONE):
+            if any(each in str(error) for each in _GONE_ERRORS):
                 raise MessageGone from None
             raise
         return state
 
-    def _adapted(
+    def _call_with_fixes(
         self,
         method: str,
         values: Mapping[str, Any],
@@ -114,19 +116,19 @@ class Telegram:
         plain: str | None = None,
         files: Mapping[str, Any] | None = None,
     ) -> tuple[Mapping[str, Any], ChannelState]:
-        """What it refuses for a reason that can be put right is sent once more, put right. A refusal is no message."""
-        for _ in range(_ADAPTED):
+        """Call, and call again with each fixable error fixed. A refused call has sent nothing."""
+        for _ in range(_MAX_CALLS):
             try:
-                return self._call(method, {**values, **self._place(method, state)}, files), state
-            except _Adaptable as error:
-                state, values = _adapt(error, state, values, plain)
-        raise ChannelError("telegram refuses a message again and again", is_final=True)
+                return self._call(method, {**values, **self._destination(method, state)}, files), state
+            except _FixableError as error:
+                state, values = _fix(error, state, values, plain)
+        raise ChannelError("telegram refuses a message again and again", permanent=True)
 
-    def _place(self, method: str, state: ChannelState) -> dict[str, Any]:
-        place: dict[str, Any] = {"chat_id": state.chat_id or self._bot.chat_id}
+    def _destination(self, method: str, state: ChannelState) -> dict[str, Any]:
+        destination: dict[str, Any] = {"chat_id": state.chat_id or self._bot.chat_id}
         if self._bot.thread_id is not None and not state.without_thread and method != "editMessageText":
-            place["message_thread_id"] = self._bot.thread_id
-        return place
+            destination["message_thread_id"] = self._bot.thread_id
+        return destination
 
     def _call(self, method: str, values: Mapping[str, Any], files: Mapping[str, Any] | None) -> Mapping[str, Any]:
         url = f"{self._bot.api_url.rstrip('/')}/bot{self._bot.token.get_secret_value()}/{method}"
@@ -137,10 +139,10 @@ class Telegram:
                 response = self._client.post(
                     url, data={name: str(value) for name, value in values.items()}, files=files
                 )
-        except _SURELY_NOT as error:
-            raise ChannelError(f"telegram cannot be reached: {_reason(error)}") from None
+        except _NOT_SENT as error:
+            raise ChannelError(f"telegram cannot be reached: {_error_text(error)}") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise ChannelError(f"telegram did not answer: {_reason(error)}", is_doubtful=True) from None
+            raise ChannelError(f"telegram did not answer: {_error_text(error)}", outcome_unknown=True) from None
         return _result(response)
 
 
@@ -148,63 +150,69 @@ def _text(message: Message) -> dict[str, Any]:
     return {"text": message.html, "parse_mode": "HTML", "link_preview_options": {"is_disabled": True}}
 
 
-def _reason(error: Exception) -> str:
-    """Never the error's own text, which may have the URL in it."""
-    said = safe_text(error)
-    return said if said != type(error).__name__ else type(error).__name__
+def _error_text(error: Exception) -> str:
+    """The error without its own text, which may contain the URL."""
+    return safe_text(error)
 
 
-class _Adaptable(Exception):  # it is no failure yet
+class _FixableError(Exception):
+    """Telegram refused a call for a reason that another call may avoid."""
+
     def __init__(self, description: str, chat_id: str | None = None) -> None:
         super().__init__(description)
         self.chat_id = chat_id
 
 
-def _adapt(
-    error: _Adaptable, state: ChannelState, values: Mapping[str, Any], plain: str | None
+def _fix(
+    error: _FixableError, state: ChannelState, values: Mapping[str, Any], plain: str | None
 ) -> tuple[ChannelState, Mapping[str, Any]]:
-    """Raises:
-    ChannelError: there is nothing more that could be put right.
+    """Change the state or the values so that the next call may be accepted.
+
+    Raises:
+        ChannelError: nothing is left to change.
     """
     if error.chat_id is not None and error.chat_id != state.chat_id:
         return replace(state, chat_id=error.chat_id), values
     if "thread not found" in str(error) and not state.without_thread:
         return replace(state, without_thread=True), values
-    if plain is not None and "parse_mode" in values and not any(each in str(error) for each in _ABOUT_EDITS):
-        bare = {name: value for name, value in values.items() if name != "parse_mode"} | {"text": plain}
-        return replace(state, plain_texts=state.plain_texts + 1), bare
-    if plain is not None and values.get("text") == plain != _STAND_IN:
-        return state, {**values, "text": _STAND_IN}
-    raise ChannelError(f"telegram refuses a message: {str(error)[:200]}", is_about_message=True)
+    if plain is not None and "parse_mode" in values and not any(each in str(error) for each in _EDIT_ERRORS):
+        without_markup = {name: value for name, value in values.items() if name != "parse_mode"} | {"text": plain}
+        return replace(state, plain_texts=state.plain_texts + 1), without_markup
+    if plain is not None and values.get("text") == plain != _PLACEHOLDER:
+        return state, {**values, "text": _PLACEHOLDER}
+    raise ChannelError(f"telegram refuses a message: {str(error)[:200]}", message_rejected=True)
 
 
 def _result(response: httpx.Response) -> Mapping[str, Any]:
-    """Raises:
-    ChannelError: it was refused, or what answers is not Telegram. _Adaptable: it could be put right.
+    """The result of a call.
+
+    Raises:
+        ChannelError: it was refused, or the server is not Telegram.
+        _FixableError: another call may be accepted.
     """
-    said = _json(response)
-    if response.status_code < 300 and said.get("ok") is True:  # noqa: PLR2004  # 2xx
-        result = said.get("result")
+    body = _json(response)
+    if response.status_code < 300 and body.get("ok") is True:  # noqa: PLR2004  # 2xx
+        result = body.get("result")
         return result if isinstance(result, Mapping) else {}
-    description = str(said.get("description") or "")[:300]
-    given = said.get("parameters")
-    parameters: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
-    if response.status_code == _TOO_MANY:
+    description = str(body.get("description") or "")[:300]
+    raw_parameters = body.get("parameters")
+    parameters: Mapping[str, Any] = raw_parameters if isinstance(raw_parameters, Mapping) else {}
+    if response.status_code == _TOO_MANY_REQUESTS:
         seconds = _retry_after(response, parameters)
         raise ChannelError(f"telegram asks to wait {seconds:.0f} s", retry_after=seconds)
-    if response.status_code in _FINAL or any(each in description for each in _CONFIGURATION):
-        raise ChannelError(f"telegram refuses ({response.status_code}: {description or 'no reason'})", is_final=True)
-    if 400 <= response.status_code < _SERVER_ERROR:  # noqa: PLR2004  # the client's fault
-        moved = parameters.get("migrate_to_chat_id")
-        raise _Adaptable(description, None if moved is None else str(moved))
-    raise ChannelError(f"telegram failed ({response.status_code})", is_doubtful=True)
+    if response.status_code in _PERMANENT_STATUSES or any(each in description for each in _CONFIGURATION_ERRORS):
+        raise ChannelError(f"telegram refuses ({response.status_code}: {description or 'no reason'})", permanent=True)
+    if 400 <= response.status_code < _SERVER_ERROR:  # noqa: PLR2004  # 4xx
+        new_chat_id = parameters.get("migrate_to_chat_id")
+        raise _FixableError(description, None if new_chat_id is None else str(new_chat_id))
+    raise ChannelError(f"telegram failed ({response.status_code})", outcome_unknown=True)
 
 
 def _retry_after(response: httpx.Response, parameters: Mapping[str, Any]) -> float:
-    for given in (parameters.get("retry_after"), response.headers.get("retry-after")):
+    for value in (parameters.get("retry_after"), response.headers.get("retry-after")):
         try:
-            if given is not None and float(given) >= 0:
-                return float(given)
+            if value is not None and float(value) >= 0:
+                return float(value)
         except (TypeError, ValueError):
             continue
     return 5.0
@@ -212,7 +220,7 @@ def _retry_after(response: httpx.Response, parameters: Mapping[str, Any]) -> flo
 
 def _json(response: httpx.Response) -> Mapping[str, Any]:
     try:
-        said = response.json()
+        body = response.json()
     except ValueError:
         return {}
-    return said if isinstance(said, Mapping) else {}
+    return body if isinstance(body, Mapping) else {}

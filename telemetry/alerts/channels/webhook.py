@@ -1,4 +1,4 @@
-"""Webhook: the second channel, any address that takes JSON, for when Telegram does not accept messages any more."""
+"""The webhook channel: posts JSON to any address, as the fallback for Telegram."""
 
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -17,16 +17,16 @@ from telemetry.tls import ssl_context
 
 NAME: Final = "webhook"
 _TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
-_SURELY_NOT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-_TOO_MANY: Final = 429
-_REFUSED: Final = range(400, 500)
+_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_TOO_MANY_REQUESTS: Final = 429
+_CLIENT_ERRORS: Final = range(400, 500)
 
 
 class Webhook:
-    """`{"kind", "text", "alerts": [...]}`; an edit is one more, of kind `update`. The address may hold a secret."""
+    """Posts `{"kind", "text", "alerts": [...]}`; an edit is another post, of kind `update`. The URL may hold a secret."""
 
     name: Final = NAME
-    pace: Final = ChannelRateLimit(0.2, 120)
+    rate_limit: Final = ChannelRateLimit(0.2, 120)
 
     def __init__(self, url: SecretStr, client: httpx.Client | None = None) -> None:
         self._url = url
@@ -35,55 +35,55 @@ class Webhook:
     def close(self) -> None:
         self._client.close()
 
-    def send(self, post: Notification, message: Message, state: ChannelState) -> Sent:
-        if post.kind != "file":
-            self._post(post.kind, post, message)
-        return Sent(post.id, state)
+    def send(self, notification: Notification, message: Message, state: ChannelState) -> Sent:
+        if notification.kind != "file":
+            self._post(notification.kind, notification, message)
+        return Sent(notification.id, state)
 
-    def edit(self, post: Notification, message: Message, state: ChannelState) -> ChannelState:
-        self._post("update", post, message)
+    def edit(self, notification: Notification, message: Message, state: ChannelState) -> ChannelState:
+        self._post("update", notification, message)
         return state
 
-    def _post(self, kind: str, post: Notification, message: Message) -> None:
+    def _post(self, kind: str, notification: Notification, message: Message) -> None:
         body = {
             "kind": kind,
-            "post": post.id,
+            "post": notification.id,
             "text": message.plain,
-            "may_be_a_repeat": post.is_doubtful,
-            "alerts": [_told(incident) for incident in post.incidents],
+            "may_be_a_repeat": notification.possible_duplicate,
+            "alerts": [_to_json(incident) for incident in notification.incidents],
         }
         try:
             status = self._client.post(self._url.get_secret_value(), json=body).status_code
-        except _SURELY_NOT as error:
+        except _NOT_SENT as error:
             raise ChannelError(f"the webhook cannot be reached: {safe_text(error)}") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise ChannelError(f"the webhook did not answer: {safe_text(error)}", is_doubtful=True) from None
-        if status == _TOO_MANY:
+            raise ChannelError(f"the webhook did not answer: {safe_text(error)}", outcome_unknown=True) from None
+        if status == _TOO_MANY_REQUESTS:
             raise ChannelError("the webhook asks to wait", retry_after=30.0)
-        if status in _REFUSED:
-            raise ChannelError(f"the webhook refuses ({status})", is_final=True)
+        if status in _CLIENT_ERRORS:
+            raise ChannelError(f"the webhook refuses ({status})", permanent=True)
         if not 200 <= status < 300:  # noqa: PLR2004  # 2xx
-            raise ChannelError(f"the webhook failed ({status})", is_doubtful=True)
+            raise ChannelError(f"the webhook failed ({status})", outcome_unknown=True)
 
 
-def _told(incident: Incident) -> dict[str, Any]:
+def _to_json(incident: Incident) -> dict[str, Any]:
     return {
         "id": incident.id,
         "fingerprint": incident.fingerprint,
         "level": incident.level,
         "component": incident.component,
-        "text": incident.words,
+        "text": incident.summary,
         "error": incident.error,
-        "place": incident.place,
+        "place": incident.location,
         "facts": dict(incident.facts),
         "trace_id": incident.trace_id,
-        "first_at": _moment(incident.first_at),
-        "last_at": _moment(incident.last_at),
+        "first_at": _iso_time(incident.first_at),
+        "last_at": _iso_time(incident.last_at),
         "count": incident.count,
-        "ended_at": None if incident.ended_at is None else _moment(incident.ended_at),
-        "ended": incident.ended,
+        "ended_at": None if incident.ended_at is None else _iso_time(incident.ended_at),
+        "ended": incident.end_reason,
     }
 
 
-def _moment(at: float) -> str:
+def _iso_time(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")

@@ -1,4 +1,4 @@
-"""DeliveryTelemetry: what is measured and traced of the way from the failing line to the phone."""
+"""Spans and metrics of notification delivery, from the report of an alert until a channel accepts it."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -15,11 +15,12 @@ from telemetry.alerts.notification import Notification
 from telemetry.failsafe import failsafe
 
 _SENT: Final = "sent"
+_MAX_LINKS: Final = 20
 _QUEUE: Final = {semconv.QUEUE: "alerts"}
 
 
 class DeliveryTelemetry:
-    """`trace_url` is a template with `{trace_id}` in it, or empty."""
+    """Its instruments, and `trace_url`, a template with `{trace_id}` in it, or empty."""
 
     def __init__(self, tracer: Tracer, meter: Meter, dropped: Counter, trace_url: str = "") -> None:
         self.trace_url = trace_url
@@ -33,20 +34,20 @@ class DeliveryTelemetry:
         )
 
     @contextmanager
-    def span(self, post: Notification) -> Generator[Span]:
-        """A part of the trace in which the first of its alerts was reported; a link to those of the others."""
-        contexts = [made for each in post.incidents[:20] if (made := _context(each)) is not None]
+    def span(self, notification: Notification) -> Generator[Span]:
+        """A span in the trace that reported the first incident, with links to the traces of the others."""
+        contexts = [found for each in notification.incidents[:_MAX_LINKS] if (found := _context(each)) is not None]
         parent = trace.set_span_in_context(NonRecordingSpan(contexts[0])) if contexts else None
         links = [trace.Link(each) for each in contexts[1:]]
         with self._tracer.start_as_current_span(
-            f"alert {post.kind}",
+            f"alert {notification.kind}",
             parent,
             SpanKind.PRODUCER,
             links=links,
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
-            span.set_attribute(semconv.ALERT_FINGERPRINT, post.incidents[0].fingerprint)
+            span.set_attribute(semconv.ALERT_FINGERPRINT, notification.incidents[0].fingerprint)
             try:
                 yield span
             except ChannelError as error:
@@ -54,31 +55,31 @@ class DeliveryTelemetry:
                 raise
 
     @failsafe
-    def delivered(self, channel: str, post: Notification, now: float) -> None:
+    def record_delivery(self, channel: str, notification: Notification, now: float) -> None:
         self._sends.add(1, {semconv.CHANNEL: channel, semconv.RESULT: _SENT})
-        if post.kind in {"alert", "digest", "summary"}:
-            for incident in post.incidents:
+        if notification.kind in {"alert", "digest", "summary"}:
+            for incident in notification.incidents:
                 self._delay.record(max(0.0, now - incident.first_at), {semconv.CHANNEL: channel})
 
     @failsafe
-    def failed(self, channel: str, error: ChannelError) -> None:
+    def record_failure(self, channel: str, error: ChannelError) -> None:
         self._sends.add(1, {semconv.CHANNEL: channel, semconv.RESULT: _result(error)})
 
     @failsafe
-    def given_up(self, number: int) -> None:
+    def record_expired(self, number: int) -> None:
         self._dropped.add(number, {**_QUEUE, semconv.REASON: "too old"})
 
     @failsafe
-    def dropped(self, number: int, reason: str) -> None:
+    def record_dropped(self, number: int, reason: str) -> None:
         self._dropped.add(number, {**_QUEUE, semconv.REASON: reason})
 
 
 def _result(error: ChannelError) -> str:
     if error.retry_after is not None:
         return "told to wait"
-    if error.is_final or error.is_about_message:
+    if error.permanent or error.message_rejected:
         return "refused"
-    return "not known" if error.is_doubtful else "failed"
+    return "not known" if error.outcome_unknown else "failed"
 
 
 def _context(incident: Incident) -> SpanContext | None:

@@ -1,4 +1,4 @@
-"""Dispatcher: brings what waits in the outbox to a channel, one message at a time, whoever of the machine's processes it is."""
+"""Brings the alerts of the outbox to a channel, one message at a time, from one process of the machine."""
 
 import logging
 import time
@@ -9,30 +9,36 @@ from typing import Final
 
 from telemetry import semconv
 from telemetry.alerts.channels.channel import Channel, ChannelError, MessageGone, Sent
-from telemetry.alerts.channels.rate_limit import MINUTE, RecentSends, wait, wait_for_alert, wait_for_edit
 from telemetry.alerts.dispatch.delivery_telemetry import DeliveryTelemetry
-from telemetry.alerts.dispatch.grouping import next_notification
+from telemetry.alerts.dispatch.plan import (
+    Action,
+    Edit,
+    Send,
+    Wait,
+    needs_maintenance,
+    next_action,
+)
 from telemetry.alerts.notification import Notification, NotificationKind
+from telemetry.alerts.outbox import maintenance
 from telemetry.alerts.outbox.channel_state import ChannelState
-from telemetry.alerts.outbox.file import Outbox
-from telemetry.alerts.outbox.leases import OutboxLeases
-from telemetry.alerts.outbox.maintenance import OutboxMaintenance
-from telemetry.alerts.outbox.notifications import NotificationRepository
-from telemetry.alerts.rendering.message import RenderRequest, compose
+from telemetry.alerts.outbox.file import Outbox, OutboxVersion
+from telemetry.alerts.outbox.leases import LeaseClaim, OutboxLeases
+from telemetry.alerts.outbox.notifications import NotificationRepository, enable_channels
+from telemetry.alerts.outbox.snapshot import OutboxSnapshot, read_snapshot
+from telemetry.alerts.rendering.message import RenderRequest, render
 
 LEASE_SECONDS: Final = 30.0
-IDLE_SECONDS: Final = 1.0
-"""Seconds: for how long one process sends before another may; until the next look when there is nothing to do."""
-_LONGEST_BACKOFF: Final = 60.0
-_PRUNE_EACH: Final = 3600.0
-_CHECKPOINT_EACH: Final = 30.0
+"""Seconds for which one process sends before another may."""
+_MAX_BACKOFF: Final = 60.0
+_PRUNE_INTERVAL: Final = 3600.0
+_CHECKPOINT_INTERVAL: Final = 30.0
 _LEASE_NAME: Final = "sender"
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Which process sends. `clock` is Unix time; `random` makes waits differ."""
+    """The process that sends. `clock` is Unix time; `random` spreads the retries of several."""
 
     name: str
     clock: Callable[[], float] = time.time
@@ -40,9 +46,9 @@ class Sender:
 
 
 class Dispatcher:
-    """`step` does one thing and says after how many seconds to come again; it raises what the outbox raises.
+    """Reads a snapshot of the outbox, plans the next action, and executes it; an unchanged outbox is not read again.
 
-    The channels are in the order of preference: the first that is not stopped is used.
+    The first channel that is not disabled is used.
     """
 
     def __init__(
@@ -52,137 +58,162 @@ class Dispatcher:
         delivery: DeliveryTelemetry,
         sender: Sender,
     ) -> None:
-        self._leases = OutboxLeases(outbox)
-        self._posts = NotificationRepository(outbox)
-        self._upkeep = OutboxMaintenance(outbox)
+        self._outbox = outbox
+        self._notifications = NotificationRepository(outbox)
         self._channels = channels
         self._delivery = delivery
-        self._holder = sender.name
+        self._claim = LeaseClaim(_LEASE_NAME, sender.name, LEASE_SECONDS)
         self._clock = sender.clock
         self._random = sender.random
-        self._has_begun = False
-        self._pruned = 0.0
-        self._checkpointed = 0.0
+        self._is_started = False
+        self._pruned_at = 0.0
+        self._checkpointed_at = 0.0
+        self._version: OutboxVersion | None = None
+        self._planned_at = 0.0
+        self._plan = Wait(0.0)
 
     def step(self) -> float:
+        """Do one thing. Returns the seconds until the next step.
+
+        Raises:
+            sqlite3.Error, OSError: the outbox cannot be used now.
+        """
         now = self._clock()
-        if not self._leases.take(_LEASE_NAME, self._holder, now, LEASE_SECONDS):
-            return 2 * IDLE_SECONDS
-        if not self._has_begun:  # a command beside a service that sends has no say in that
-            self._posts.start_channels()
-            self._has_begun = True
-        self._keep_up(now)
-        found = self._usable()
-        if found is None:
-            return 2 * IDLE_SECONDS
-        channel, state = found
-        if (pause := state.paused_until - now) > 0:
-            return min(pause, LEASE_SECONDS / 3)
-        return self._next(channel, state, now)
+        self._checkpoint(now)
+        version = self._outbox.version()
+        if version == self._version and self._planned_at <= now < self._plan.valid_until:
+            return self._plan.seconds
+        snapshot = self._read(now)
+        if self._needs_maintenance(snapshot, now):
+            self._maintain(now)
+            version, snapshot = self._outbox.version(), self._read(now)
+        action = next_action(snapshot, self._claim, {each.name: each.rate_limit for each in self._channels}, now)
+        if isinstance(action, Wait):
+            self._version, self._planned_at, self._plan = version, now, action
+        return self._execute(action)
 
     def release(self) -> None:
-        """Nobody has to wait for the end of its lease."""
-        if self._has_begun:
-            self._leases.release(self._holder)
+        """Release the lease, so that no process waits for its end."""
+        if self._is_started:
+            OutboxLeases(self._outbox).release(self._claim.holder)
 
-    def _keep_up(self, now: float) -> None:
-        if given_up := self._upkeep.settle(now):
-            self._delivery.given_up(given_up)
-        if abs(now - self._checkpointed) >= _CHECKPOINT_EACH:
-            self._checkpointed = now
-            self._upkeep.checkpoint()
-        if now - self._pruned >= _PRUNE_EACH or now < self._pruned:
-            self._pruned = now
-            self._upkeep.prune(now)
+    def _checkpoint(self, now: float) -> None:
+        if abs(now - self._checkpointed_at) >= _CHECKPOINT_INTERVAL:
+            self._checkpointed_at = now
+            self._outbox.checkpoint()
 
-    def _usable(self) -> tuple[Channel, ChannelState] | None:
-        for channel in self._channels:
-            state = self._posts.channel(channel.name)
-            if state.stopped is None:
-                return channel, state
-        return None
+    def _read(self, now: float) -> OutboxSnapshot:
+        with self._outbox.read() as connection:
+            return read_snapshot(connection, self._claim, [each.name for each in self._channels], now)
 
-    def _next(self, channel: Channel, state: ChannelState, now: float) -> float:
-        lately = RecentSends(self._posts.sends(channel.name, now - MINUTE), self._posts.told_lately(now - MINUTE))
-        if (unsent := self._posts.unsent(channel.name)) is not None:
-            return wait(lately, channel.pace, now) or self._send(channel, state, unsent)
-        planned = next_notification(self._posts.waiting(now), lately, now)
-        if planned is not None:
-            is_one = planned.kind not in {"digest", "summary"}
-            pause = wait_for_alert(lately, channel.pace, now) if is_one else wait(lately, channel.pace, now)
-            return min(pause, LEASE_SECONDS / 3) if pause else self._send(channel, state, planned)
-        if not wait_for_edit(lately, channel.pace, now) and (post := self._posts.to_edit(channel.name, now)):
-            return self._edit(channel, state, post)
-        return IDLE_SECONDS
+    def _needs_maintenance(self, snapshot: OutboxSnapshot, now: float) -> bool:
+        if self._claim.is_held_by_other(snapshot.lease, now):
+            return False
+        return not self._is_started or self._is_prune_due(now) or needs_maintenance(snapshot, self._claim, now)
 
-    def _send(self, channel: Channel, state: ChannelState, planned: Notification) -> float:
-        post = self._posts.begin(planned, channel.name, self._clock())
-        message = compose(self._telling(post), self._delivery.trace_url)
+    def _is_prune_due(self, now: float) -> bool:
+        return not 0 <= now - self._pruned_at < _PRUNE_INTERVAL
+
+    def _maintain(self, now: float) -> None:
+        """Acquire the lease and update the incidents, unless another process was faster."""
+        expired = 0
+        with self._outbox.transaction() as connection:
+            if not self._claim.acquire(connection, now):
+                return
+            if not self._is_started:  # a command beside a service that sends does not enable its channels
+                enable_channels(connection)
+            expired = maintenance.maintain(connection, now)
+            if self._is_prune_due(now):
+                maintenance.prune(connection, now)
+        self._is_started = True
+        self._pruned_at = now if self._is_prune_due(now) else self._pruned_at
+        if expired:
+            self._delivery.record_expired(expired)
+
+    def _execute(self, action: Action) -> float:
+        if isinstance(action, Wait):
+            return action.seconds
+        channel = next(each for each in self._channels if each.name == action.channel.name)
+        if isinstance(action, Send):
+            return self._send(channel, action)
+        return self._edit(channel, action)
+
+    def _send(self, channel: Channel, action: Send) -> float:
+        state = action.channel
+        notification = self._notifications.start_send(action.notification, channel.name, self._clock(), self._claim)
+        if notification is None:
+            return 0.0
+        message = render(self._request(notification), self._delivery.trace_url)
         try:
-            with self._delivery.span(post) as span:
-                sent = channel.send(post, message, state)
+            with self._delivery.span(notification) as span:
+                sent = channel.send(notification, message, state)
                 span.set_attribute(semconv.MESSAGE_ID, str(sent.message_id))
         except ChannelError as error:
-            return self._not_sent(channel, state, post, error)
-        self._noted(channel, post, sent, has_rest=message.rest is not None and post.kind != "file")
-        return channel.pace.interval
+            return self._save_failure(channel, state, notification, error)
+        has_rest = message.rest is not None and notification.kind != "file"
+        self._save_sent(channel, notification, sent, has_rest=has_rest)
+        return channel.rate_limit.interval
 
-    def _noted(self, channel: Channel, post: Notification, sent: Sent, *, has_rest: bool) -> None:
+    def _save_sent(self, channel: Channel, notification: Notification, sent: Sent, *, has_rest: bool) -> None:
         now = self._clock()
-        well = replace(sent.state, failures=0, paused_until=0.0, last_error=None)
-        self._posts.sent(post, well, now, sent.message_id, has_rest=has_rest)
-        self._delivery.delivered(channel.name, post, now)
+        state = replace(sent.state, failures=0, paused_until=0.0, last_error=None)
+        self._notifications.mark_sent(notification, state, now, sent.message_id, has_rest=has_rest)
+        self._delivery.record_delivery(channel.name, notification, now)
 
-    def _not_sent(self, channel: Channel, state: ChannelState, post: Notification, error: ChannelError) -> float:
-        self._delivery.failed(channel.name, error)
-        if post.kind == "file" and error.is_about_message:
-            self._posts.drop(post)
-            return channel.pace.interval
-        state = self._after(state, error)
-        if state.stopped is not None:
+    def _save_failure(
+        self, channel: Channel, state: ChannelState, notification: Notification, error: ChannelError
+    ) -> float:
+        self._delivery.record_failure(channel.name, error)
+        if notification.kind == "file" and error.message_rejected:
+            self._notifications.delete(notification)
+            return channel.rate_limit.interval
+        state = self._after_failure(state, error)
+        if state.disabled_reason is not None:
             _log.warning("Alerts can't be sent: %s. They are kept.", error, extra={semconv.COMPONENT: "alerts"})
-        self._posts.failed(post, state, str(error), is_doubtful=error.is_doubtful)
-        return channel.pace.interval
+        self._notifications.mark_failed(notification, state, str(error), outcome_unknown=error.outcome_unknown)
+        return channel.rate_limit.interval
 
-    def _after(self, state: ChannelState, error: ChannelError) -> ChannelState:
-        """How it is after a failure: stopped, or to be left alone for a while that it says, or that grows."""
+    def _after_failure(self, state: ChannelState, error: ChannelError) -> ChannelState:
+        """Disabled, or paused for as long as the channel asks, or with a growing backoff."""
         now, failures = self._clock(), state.failures + 1
-        if error.is_final or error.is_about_message:
-            return replace(state, stopped=str(error), last_error=str(error), failures=failures)
-        backoff = min(_LONGEST_BACKOFF, 2.0 ** min(failures, 10)) * self._random.uniform(0.5, 1.0)
+        if error.permanent or error.message_rejected:
+            return replace(state, disabled_reason=str(error), last_error=str(error), failures=failures)
+        backoff = min(_MAX_BACKOFF, 2.0 ** min(failures, 10)) * self._random.uniform(0.5, 1.0)
         pause = backoff if error.retry_after is None else error.retry_after
         if failures == 1 and error.retry_after is None:
             _log.warning("Alerts wait: %s.", error, extra={semconv.COMPONENT: "alerts"})
         return replace(state, paused_until=now + pause, last_error=str(error), failures=failures)
 
-    def _edit(self, channel: Channel, state: ChannelState, post: Notification) -> float:
-        self._posts.begin_edit(channel.name, self._clock())
+    def _edit(self, channel: Channel, action: Edit) -> float:
+        notification, state = action.notification, action.channel
+        if not self._notifications.start_edit(channel.name, self._clock(), self._claim):
+            return 0.0
         try:
-            state = channel.edit(post, compose(self._telling(post), self._delivery.trace_url), state)
+            state = channel.edit(notification, render(self._request(notification), self._delivery.trace_url), state)
         except MessageGone:
-            self._posts.edited(post, state, self._clock(), is_gone=True)
+            self._notifications.mark_edited(notification, state, self._clock(), is_gone=True)
         except ChannelError as error:
-            self._delivery.failed(channel.name, error)
-            if error.is_about_message:
-                self._posts.edited(post, state, self._clock(), is_gone=True)
+            self._delivery.record_failure(channel.name, error)
+            if error.message_rejected:
+                self._notifications.mark_edited(notification, state, self._clock(), is_gone=True)
             else:
-                self._posts.save_channel(self._after(state, error))
+                self._notifications.save_channel(self._after_failure(state, error))
         else:
-            self._posts.edited(post, replace(state, failures=0, last_error=None), self._clock())
-        return channel.pace.interval
+            self._notifications.mark_edited(notification, replace(state, failures=0, last_error=None), self._clock())
+        return channel.rate_limit.interval
 
-    def _telling(self, post: Notification) -> RenderRequest:
-        muted = self._posts.muted(post.incidents[0]) if post.kind == "end" else 0
+    def _request(self, notification: Notification) -> RenderRequest:
+        is_end = notification.kind == "end"
         return RenderRequest(
-            kind=_of_file(post) if post.kind == "file" else post.kind,
-            incidents=post.incidents,
+            kind=_kind_of_file(notification) if notification.kind == "file" else notification.kind,
+            incidents=notification.incidents,
             now=self._clock(),
-            begun_at=post.created_at,
-            is_doubtful=post.is_doubtful,
-            muted=muted,
+            created_at=notification.created_at,
+            possible_duplicate=notification.possible_duplicate,
+            inhibited_count=self._notifications.inhibited_count(notification.incidents[0]) if is_end else 0,
         )
 
 
-def _of_file(post: Notification) -> NotificationKind:
-    """It has the rest of such a message."""
-    return "alert" if len(post.incidents) == 1 else "digest"
+def _kind_of_file(notification: Notification) -> NotificationKind:
+    """The kind of the message that the file belongs to."""
+    return "alert" if len(notification.incidents) == 1 else "digest"

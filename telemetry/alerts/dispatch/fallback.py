@@ -1,4 +1,4 @@
-"""FallbackNotifier: alerts that the disk does not take are told without it, as one message, as well as that goes."""
+"""Sends alerts that cannot be written to the outbox directly to a channel, grouped into one message."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -8,59 +8,61 @@ from telemetry.alerts.channels.channel import Channel, ChannelError
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
-from telemetry.alerts.rendering.message import RenderRequest, compose
+from telemetry.alerts.rendering.message import RenderRequest, render
 
 FALLBACK_AFTER: Final = 10.0
+"""Seconds for which the disk has to refuse alerts before they are sent without it."""
 FALLBACK_INTERVAL: Final = 60.0
-"""Seconds: for which the disk has to refuse them; between two such messages of a process."""
+"""Seconds between two such messages of a process."""
 CountedAlert = tuple[Alert, int]
 
 
 class FallbackNotifier:
-    """Told by whoever can't write. What was sent here is not sent again; what can't be sent goes on waiting."""
+    """Used while the outbox cannot be written. Alerts that were sent here are not sent again; the others stay pending."""
 
     def __init__(self, channels: Sequence[Channel], clock: Callable[[], float]) -> None:
         self._channels = channels
         self._clock = clock
-        self._since: float | None = None
-        self._told = float("-inf")
+        self._failing_since: float | None = None
+        self._sent_at = float("-inf")
 
-    def over(self) -> None:
-        self._since = None
+    def outbox_recovered(self) -> None:
+        self._failing_since = None
 
-    def is_due(self) -> bool:
+    def outbox_failed(self) -> bool:
+        """Note that a write failed. Returns whether a message is due."""
         now = self._clock()
-        self._since = now if self._since is None else self._since
-        return now - self._since >= FALLBACK_AFTER and now - self._told >= FALLBACK_INTERVAL
+        self._failing_since = now if self._failing_since is None else self._failing_since
+        return now - self._failing_since >= FALLBACK_AFTER and now - self._sent_at >= FALLBACK_INTERVAL
 
-    def tell(self, alerts: Sequence[CountedAlert]) -> bool:
-        """Whether a channel took it."""
-        self._told = self._clock()
-        incidents = [_incident(number, alert, count) for number, (alert, count) in enumerate(alerts, 1)]
-        post = Notification("digest", incidents)
-        message = compose(RenderRequest("digest", incidents, self._told))
+    def send(self, alerts: Sequence[CountedAlert]) -> bool:
+        """Send one message about all of them. Returns whether a channel accepted it."""
+        self._sent_at = self._clock()
+        incidents = [_to_incident(number, alert, count) for number, (alert, count) in enumerate(alerts, 1)]
+        notification = Notification("digest", incidents)
+        message = render(RenderRequest("digest", incidents, self._sent_at))
         for channel in self._channels:
             try:
-                channel.send(post, message, ChannelState(channel.name))
+                channel.send(notification, message, ChannelState(channel.name))
             except ChannelError:
                 continue
             return True
         return False
 
 
-def _incident(number: int, alert: Alert, count: int) -> Incident:
+def _to_incident(number: int, alert: Alert, count: int) -> Incident:
     return Incident(
         id=number,
         fingerprint=alert.fingerprint,
         state=alert.state,
         level=alert.level,
         component=alert.component,
-        words=alert.words,
+        summary=alert.words,
         error=alert.error,
-        place=alert.place,
+        location=alert.place,
         stack=alert.stack,
         facts=alert.facts,
-        follows=alert.follows,
+        inhibited_by=alert.follows,
         trace_id=alert.trace_id,
         span_id=alert.span_id,
         is_sampled=alert.is_sampled,
@@ -69,10 +71,10 @@ def _incident(number: int, alert: Alert, count: int) -> Incident:
         count=count,
         due_at=alert.at,
         ended_at=alert.at if alert.is_end else None,
-        ended="resolved" if alert.is_end else None,
-        muted_by=None,
-        told_at=None,
-        told_post=None,
-        told_count=0,
-        end_told=False,
+        end_reason="resolved" if alert.is_end else None,
+        inhibitor_id=None,
+        notified_at=None,
+        notification_id=None,
+        notified_count=0,
+        end_notified=False,
     )

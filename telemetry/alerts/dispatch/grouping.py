@@ -1,4 +1,4 @@
-"""Planner: what to say next, so that a storm is a handful of messages and an old story is one. Pure."""
+"""Groups pending alerts into notifications: many at once into a digest, old ones into a summary. Pure."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -7,20 +7,20 @@ from telemetry.alerts.channels.rate_limit import RecentSends
 from telemetry.alerts.notification import Notification, PendingIncident
 
 MAX_NOTIFICATIONS_PER_MINUTE: Final = 20
-"""Different alerts; more of them become a digest."""
+"""Different alerts of a minute that get a message each; more become a digest."""
 OLD_AFTER: Final = 3600.0
-"""Seconds after which alerts that could not be told are told as one."""
+"""Seconds after which alerts that could not be sent become one summary."""
 
 
-def next_notification(waiting: Sequence[PendingIncident], lately: RecentSends, now: float) -> Notification | None:
-    """The first of what waits: the old ones as a summary, too many as a digest, else the gravest alone."""
-    if not waiting:
+def next_notification(pending: Sequence[PendingIncident], recent: RecentSends, now: float) -> Notification | None:
+    """The next one: the old alerts as a summary, too many as a digest, else the gravest alone."""
+    if not pending:
         return None
-    fresh = [each for each in waiting if each.why == "alert"]
-    old = [each.incident for each in fresh if each.incident.first_at < now - OLD_AFTER]
+    new = [each for each in pending if each.reason == "alert"]
+    old = [each.incident for each in new if each.incident.first_at < now - OLD_AFTER]
     if len(old) > 1:
         return Notification("summary", old)
-    if len(fresh) > 1 and len(fresh) + lately.told > MAX_NOTIFICATIONS_PER_MINUTE:
-        return Notification("digest", [each.incident for each in fresh])
-    first = min(waiting, key=lambda each: (-each.incident.level.gravity, each.incident.first_at))
-    return Notification(first.why, [first.incident])
+    if len(new) > 1 and len(new) + recent.alerts > MAX_NOTIFICATIONS_PER_MINUTE:
+        return Notification("digest", [each.incident for each in new])
+    first = min(pending, key=lambda each: (-each.incident.level.gravity, each.incident.first_at))
+    return Notification(first.reason, [first.incident])

@@ -1,4 +1,4 @@
-"""DispatchWorker: a process's part in it: what it has counted goes to the outbox, and what is due there goes out."""
+"""The background worker of alerts: writes counted repeats to the outbox and runs the dispatcher."""
 
 import sqlite3
 import time
@@ -13,52 +13,60 @@ from telemetry.failsafe import failsafe
 from telemetry.periodic import PeriodicTask
 
 DISPATCH_INTERVAL: Final = 0.25
-"""Seconds between two looks."""
+"""Seconds between two rounds of the worker."""
 FINAL_FLUSH_SECONDS: Final = 2.0
-"""Seconds that a process which ends takes at the most for what still waits."""
+"""Seconds that a process spends at most on pending alerts when it ends."""
 
 
 class DispatchWorker:
-    """`waiting` says how many alerts could be sent."""
+    """Runs in a thread of its own. `count_pending` returns how many alerts could be sent."""
 
     def __init__(
-        self, desk: Deduplicator, dispatcher: Dispatcher, emergency: FallbackNotifier, waiting: Callable[[], int]
+        self,
+        deduplicator: Deduplicator,
+        dispatcher: Dispatcher,
+        fallback: FallbackNotifier,
+        count_pending: Callable[[], int],
     ) -> None:
-        self._desk = desk
+        self._deduplicator = deduplicator
         self._dispatcher = dispatcher
-        self._emergency = emergency
-        self._waiting = waiting
-        self._rounds = PeriodicTask(self.round, DISPATCH_INTERVAL, "Telling alerts")
+        self._fallback = fallback
+        self._count_pending = count_pending
+        self._task = PeriodicTask(self.run_once, DISPATCH_INTERVAL, "Telling alerts")
         self._next_step = 0.0
 
     def start(self) -> None:
         self._next_step = time.monotonic() + DISPATCH_INTERVAL
-        self._rounds.start()
+        self._task.start()
 
     def shutdown(self, deadline: float) -> bool:
-        """Whether nothing is left that is only in memory."""
-        self._rounds.stop()
-        failsafe(self._last_words)(time.monotonic() + min(deadline, FINAL_FLUSH_SECONDS))
+        """Stop, and send what is pending within `deadline` seconds. Returns whether no alert is only in memory."""
+        self._task.stop()
+        failsafe(self._final_flush)(time.monotonic() + min(deadline, FINAL_FLUSH_SECONDS))
         failsafe(self._dispatcher.release)()
-        return not self._desk.unkept
+        return not self._deduplicator.unkept
 
-    def round(self) -> None:
-        """What it raises is the disk's."""
+    def run_once(self) -> None:
+        """Write the counted repeats, then run a step of the dispatcher when one is due.
+
+        Raises:
+            sqlite3.Error, OSError: the outbox cannot be used.
+        """
         try:
-            self._desk.flush()
+            self._deduplicator.flush()
         except (sqlite3.Error, OSError):
-            self._without_disk()
+            self._send_without_outbox()
             raise
-        self._emergency.over()
+        self._fallback.outbox_recovered()
         if time.monotonic() >= self._next_step:
             pause = self._step()
             self._next_step = time.monotonic() + pause
 
-    def _without_disk(self) -> None:
-        if self._desk.unkept and self._emergency.is_due():
-            taken = self._desk.take_unkept()
-            if not self._emergency.tell(taken):
-                self._desk.put_back(taken)
+    def _send_without_outbox(self) -> None:
+        if self._deduplicator.unkept and self._fallback.outbox_failed():
+            taken = self._deduplicator.take_unkept()
+            if not self._fallback.send(taken):
+                self._deduplicator.put_back(taken)
 
     def _step(self) -> float:
         token = notifying.set(True)
@@ -67,9 +75,9 @@ class DispatchWorker:
         finally:
             notifying.reset(token)
 
-    def _last_words(self, end: float) -> None:
-        self._desk.flush()
-        while self._waiting():
+    def _final_flush(self, end: float) -> None:
+        self._deduplicator.flush()
+        while self._count_pending():
             pause = self._step()
             if time.monotonic() + pause >= end:
                 return

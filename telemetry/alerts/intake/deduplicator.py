@@ -110,7 +110,7 @@ class Deduplicator:
             taken = {name: (known.uncounted, known.last_at) for name, known in self._known.items() if known.uncounted}
         if not taken:
             return
-        over = self._reports.count(taken)
+        over = self._reports.add_repeats(taken)
         with self._lock:
             for name, (number, _last_at) in taken.items():
                 if name in self._known:

@@ -1,4 +1,4 @@
-"""Channel state: what is known of a channel, as the outbox keeps it over restarts."""
+"""The state of a channel, which the outbox keeps over restarts."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -7,20 +7,32 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class ChannelState:
-    """Of one channel: until when it is to be left alone, why it is stopped, and what it has said of its chat."""
+    """`paused_until` is Unix time, `disabled_reason` why the channel sends nothing until the next start.
+
+    `chat_id` and `without_thread` are what Telegram said about its chat.
+    """
 
     name: str
     paused_until: float = 0.0
     failures: int = 0
     last_error: str | None = None
-    stopped: str | None = None
+    disabled_reason: str | None = None
     chat_id: str | None = None
     without_thread: bool = False
     plain_texts: int = 0
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> Self:
-        return cls(**dict(row) | {"without_thread": bool(row["without_thread"])})
+        return cls(
+            name=row["name"],
+            paused_until=row["paused_until"],
+            failures=row["failures"],
+            last_error=row["last_error"],
+            disabled_reason=row["stopped"],
+            chat_id=row["chat_id"],
+            without_thread=bool(row["without_thread"]),
+            plain_texts=row["plain_texts"],
+        )
 
 
 def read_channel(connection: sqlite3.Connection, name: str) -> ChannelState:
@@ -37,7 +49,7 @@ def save_channel(connection: sqlite3.Connection, state: ChannelState) -> None:
             state.paused_until,
             state.failures,
             state.last_error,
-            state.stopped,
+            state.disabled_reason,
             state.chat_id,
             state.without_thread,
             state.plain_texts,

@@ -1,6 +1,6 @@
-"""Outbox: a SQLite file that the machine's processes share, in which alerts are kept until they are told, and what was told.
+"""The outbox: a SQLite file, shared by the machine's processes, that keeps alerts until they are sent, and a history.
 
-It is a file of its own, since the alert that matters most is the one about the database.
+It is a file of its own, since it has to work while the database is down.
 """
 
 import logging
@@ -11,162 +11,121 @@ import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from telemetry import private_files
+from telemetry.alerts.outbox.schema import SCHEMA, SCHEMA_VERSION
 
-FILE: Final = Path("alerts", "outbox.db")
-_BUSY_MS: Final = 200
-_LOCK_S: Final = 0.25
-"""How long whoever reports an error waits for others at the most; what can't be written by then is written later."""
-_OPENING_S: Final = 2.0
-_LONG_LOG: Final = 1024 * 1024
-_VERSION: Final = 1
-_BROKEN: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+OUTBOX_FILE: Final = Path("alerts", "outbox.db")
+_BUSY_TIMEOUT_MS: Final = 200
+_LOCK_TIMEOUT: Final = 0.25
+"""Seconds for which a thread that reports an alert waits for others; after that it is written later."""
+_OPEN_TIMEOUT: Final = 2.0
+_CHECKPOINT_BYTES: Final = 1024 * 1024
+_CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _log = logging.getLogger(__name__)
-_SCHEMA: Final = """
-CREATE TABLE incidents (
-    id INTEGER PRIMARY KEY,
-    fingerprint TEXT NOT NULL,
-    state TEXT NOT NULL,
-    level TEXT NOT NULL,
-    component TEXT NOT NULL,
-    place TEXT NOT NULL,
-    follows TEXT NOT NULL,
-    trace_id TEXT NOT NULL,
-    span_id TEXT NOT NULL,
-    is_sampled INTEGER NOT NULL,
-    first_at REAL NOT NULL,
-    last_at REAL NOT NULL,
-    count INTEGER NOT NULL,
-    due_at REAL NOT NULL,
-    ended_at REAL,
-    ended TEXT,
-    muted_by INTEGER,
-    told_at REAL,
-    told_post INTEGER,
-    told_count INTEGER NOT NULL DEFAULT 0,
-    end_told INTEGER NOT NULL DEFAULT 0,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    refusal TEXT,
-    facts TEXT NOT NULL,
-    words TEXT NOT NULL,
-    error TEXT NOT NULL,
-    stack TEXT NOT NULL
-);
-CREATE UNIQUE INDEX ix_incidents_open ON incidents (fingerprint) WHERE ended_at IS NULL;
-CREATE INDEX ix_incidents_waiting ON incidents (ended_at, due_at) WHERE told_post IS NULL;
-CREATE INDEX ix_incidents_state ON incidents (state, first_at) WHERE state <> '';
-CREATE INDEX ix_incidents_told_at ON incidents (told_at) WHERE told_at IS NOT NULL;
-CREATE INDEX ix_incidents_uncounted ON incidents (told_post) WHERE count > told_count AND told_post IS NOT NULL;
-CREATE TABLE posts (
-    id INTEGER PRIMARY KEY,
-    channel TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    created_at REAL NOT NULL,
-    begun_at REAL,
-    is_doubtful INTEGER NOT NULL DEFAULT 0,
-    sent_at REAL,
-    edited_at REAL,
-    chat_id TEXT,
-    message_id INTEGER
-);
-CREATE INDEX ix_posts_unsent ON posts (id) WHERE sent_at IS NULL;
-CREATE TABLE tellings (
-    post_id INTEGER NOT NULL REFERENCES posts (id) ON DELETE CASCADE,
-    incident_id INTEGER NOT NULL REFERENCES incidents (id) ON DELETE CASCADE,
-    PRIMARY KEY (post_id, incident_id)
-) WITHOUT ROWID;
-CREATE INDEX ix_tellings_incident ON tellings (incident_id);
-CREATE TABLE sends (channel TEXT NOT NULL, at REAL NOT NULL);
-CREATE INDEX ix_sends_at ON sends (channel, at);
-CREATE TABLE channels (
-    name TEXT PRIMARY KEY,
-    paused_until REAL NOT NULL DEFAULT 0,
-    failures INTEGER NOT NULL DEFAULT 0,
-    last_error TEXT,
-    stopped TEXT,
-    chat_id TEXT,
-    without_thread INTEGER NOT NULL DEFAULT 0,
-    plain_texts INTEGER NOT NULL DEFAULT 0
-);
-CREATE TABLE leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until REAL NOT NULL);
-CREATE TABLE states (key TEXT PRIMARY KEY, on_since REAL, off_since REAL, seen_at REAL NOT NULL);
-CREATE TABLE silences (
-    id INTEGER PRIMARY KEY,
-    component TEXT NOT NULL,
-    until REAL NOT NULL,
-    reason TEXT NOT NULL,
-    created_at REAL NOT NULL
-);
-"""
 
 
-class OutboxBusy(sqlite3.OperationalError):  # it is what is the case
-    """Another thread of this process has it for longer than anybody may."""
+class OutboxBusy(sqlite3.OperationalError):  # named for what is the case
+    """Another thread of this process holds the outbox for too long."""
+
+
+class OutboxVersion(NamedTuple):
+    """Differs from an earlier one if any process has changed the file meanwhile."""
+
+    connection: int
+    changes_by_others: int
+    changes_by_us: int
 
 
 class Outbox:
-    """Connections are made when they are needed, one for a process, also after a fork. Transactions are short."""
+    """One connection for a process, opened when first needed, also after a fork. Transactions are short."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
-        self._process = 0
+        self._connections = 0
+        self._pid = 0
 
     @contextmanager
     def transaction(self) -> Generator[sqlite3.Connection]:
-        """What is written in it is on the disk, or none of it.
+        """A write transaction.
 
         Raises:
-            sqlite3.Error, OSError: the file cannot be used now, or others have it.
+            sqlite3.Error, OSError: the file cannot be used now, or others hold it.
         """
-        if not self._lock.acquire(timeout=_LOCK_S):
-            raise OutboxBusy("the outbox is in use")
-        try:
-            connection = self._opened()
-            with self._mending(), _one(connection):
-                yield connection
-        finally:
-            self._lock.release()
+        with self._exclusive() as connection, _transaction(connection, "BEGIN IMMEDIATE"):
+            yield connection
+
+    @contextmanager
+    def read(self) -> Generator[sqlite3.Connection]:
+        """A read transaction: a snapshot of the file, for which no process waits.
+
+        Raises:
+            sqlite3.Error, OSError: the file cannot be used now, or another thread holds it.
+        """
+        with self._exclusive() as connection, _transaction(connection, "BEGIN"):
+            yield connection
+
+    def version(self) -> OutboxVersion:
+        """The version of the file, for a few microseconds: no table is read.
+
+        Raises:
+            sqlite3.Error, OSError: as for `read`.
+        """
+        with self._exclusive() as connection:
+            by_others = int(connection.execute("PRAGMA data_version").fetchone()[0])
+            return OutboxVersion(self._connections, by_others, connection.total_changes)
 
     def checkpoint(self) -> None:
-        """Move the log into the file, when it has become long: by a connection of its own, so that nobody waits for the disk."""
+        """Move a long write-ahead log into the file. A connection of its own does it, so that no thread waits for the disk."""
         with suppress(OSError, sqlite3.Error):
-            if Path(f"{self.path}-wal").stat().st_size > _LONG_LOG:
-                with closing(sqlite3.connect(self.path, timeout=_BUSY_MS / 1000)) as connection:
+            if Path(f"{self.path}-wal").stat().st_size > _CHECKPOINT_BYTES:
+                with closing(sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_MS / 1000)) as connection:
                     connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
         with self._lock:
             connection, self._connection = self._connection, None
-            if connection is not None and self._process == os.getpid():
+            if connection is not None and self._pid == os.getpid():
                 with suppress(sqlite3.Error):
                     connection.close()
 
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None or self._process != os.getpid():
-            with self._mending():
+    @contextmanager
+    def _exclusive(self) -> Generator[sqlite3.Connection]:
+        if not self._lock.acquire(timeout=_LOCK_TIMEOUT):
+            raise OutboxBusy("the outbox is in use")
+        try:
+            connection = self._connect()
+            with self._recovery():
+                yield connection
+        finally:
+            self._lock.release()
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._connection is None or self._pid != os.getpid():
+            with self._recovery():
                 self._connection = _open(self.path)
-            self._process = os.getpid()
+            self._connections += 1
+            self._pid = os.getpid()
         return self._connection
 
     @contextmanager
-    def _mending(self) -> Generator[None]:
-        """A file that is damaged is put aside: the next one who comes begins a new one."""
+    def _recovery(self) -> Generator[None]:
+        """Move a corrupt file away; the next transaction creates a new one."""
         try:
             yield
         except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT:
                 self._connection = None
-                _put_aside(self.path)
+                _quarantine(self.path)
             raise
 
 
 @contextmanager
-def _one(connection: sqlite3.Connection) -> Generator[None]:
-    connection.execute("BEGIN IMMEDIATE")
+def _transaction(connection: sqlite3.Connection, begin: str) -> Generator[None]:
+    connection.execute(begin)
     try:
         yield
     except BaseException:
@@ -178,20 +137,20 @@ def _one(connection: sqlite3.Connection) -> Generator[None]:
 
 def _open(path: Path) -> sqlite3.Connection:
     private_files.make_directory(path.parent)
-    private_files.make_file(path)  # what is in it is for nobody else
-    connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
+    private_files.make_file(path)  # alerts may hold private data
+    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
-    # Whoever reports an error does not move the log into the file; the sender does, by `checkpoint`.
+    # A thread that reports an alert does not move the log into the file; the dispatcher does, by `checkpoint`.
     for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "wal_autocheckpoint=0"):
         connection.execute(f"PRAGMA {pragma}")
-    _write_ahead(connection)
-    _create(connection)
+    _enable_wal(connection)
+    _create_schema(connection)
     return connection
 
 
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Of several that do this to a new file at once, SQLite refuses some without waiting."""
-    deadline = time.monotonic() + _OPENING_S
+def _enable_wal(connection: sqlite3.Connection) -> None:
+    """Several processes may do this to a new file at once: SQLite then refuses some without waiting."""
+    deadline = time.monotonic() + _OPEN_TIMEOUT
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
@@ -203,22 +162,22 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             return
 
 
-def _create(connection: sqlite3.Connection) -> None:
-    if _version(connection) == _VERSION:
+def _create_schema(connection: sqlite3.Connection) -> None:
+    if _schema_version(connection) == SCHEMA_VERSION:
         return
-    with _one(connection):
-        if _version(connection) == _VERSION:
+    with _transaction(connection, "BEGIN IMMEDIATE"):
+        if _schema_version(connection) == SCHEMA_VERSION:
             return
-        for statement in filter(str.strip, _SCHEMA.split(";")):
+        for statement in filter(str.strip, SCHEMA.split(";")):
             connection.execute(statement)
-        connection.execute(f"PRAGMA user_version={_VERSION}")
+        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
 
-def _version(connection: sqlite3.Connection) -> int:
+def _schema_version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _put_aside(path: Path) -> None:
+def _quarantine(path: Path) -> None:
     aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
     for suffix in ("-wal", "-shm"):
         with suppress(OSError):

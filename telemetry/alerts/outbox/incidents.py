@@ -1,4 +1,4 @@
-"""IncidentRepository: what is written into the outbox by whoever has something to tell: an alert, that it comes again, that it is over."""
+"""The repository of incidents: adds alerts, counts their repeats, and ends conditions."""
 
 import json
 import sqlite3
@@ -13,10 +13,11 @@ from telemetry.json_safe import without_surrogates
 from telemetry.semconv import DATABASE_COMPONENT
 
 EXPIRE_AFTER: Final = 4 * 3600.0
-"""Seconds: an alert that does not come again for so long is over; the next one is a new one."""
+"""Seconds without a repeat after which an alert has expired; the next report is a new alert."""
 INHIBITION_DELAY: Final = 30.0
-"""Seconds that what may follow from a state waits for that to be noticed."""
+"""Seconds for which an alert is held back for the condition that may inhibit it."""
 MAX_PENDING: Final = 1000
+"""Different alerts that may be pending; more are counted in one overflow alert."""
 OVERFLOW: Final = Alert(
     fingerprint="overflow",
     level=AlertLevel.ERROR,
@@ -28,7 +29,7 @@ _COLUMNS: Final = (
     "fingerprint, state, level, component, words, error, place, stack, facts, follows, trace_id, span_id, is_sampled, "
     "first_at, last_at, count, due_at"
 )
-# The newest words of a state count, since they say how it is now; of an error, the first, which nothing went before.
+# A condition keeps its newest summary, which says how it is now; an error keeps its first.
 _ADD: Final = f"""
 INSERT INTO incidents ({_COLUMNS}) VALUES ({", ".join("?" * 17)})
 ON CONFLICT (fingerprint) WHERE ended_at IS NULL DO UPDATE SET
@@ -38,14 +39,16 @@ ON CONFLICT (fingerprint) WHERE ended_at IS NULL DO UPDATE SET
 
 
 class IncidentRepository:
+    """What processes report."""
+
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 
     def add(self, alert: Alert, count: int = 1) -> None:
-        """It is on the disk when this returns; a repeat of one that is not over is counted with that.
+        """Write an alert; a repeat of an open incident is counted with it. It is on the disk when this returns.
 
         Raises:
-            sqlite3.Error, OSError: it is not.
+            sqlite3.Error, OSError: the outbox did not accept it.
         """
         with self._outbox.transaction() as connection:
             if alert.is_end:
@@ -55,32 +58,39 @@ class IncidentRepository:
                 alert = replace(OVERFLOW, at=alert.at)
             connection.execute(_ADD, _values(alert, count))
 
-    def count(self, repeats: Mapping[str, tuple[int, float]]) -> list[str]:
-        """Add to each fingerprint so many repeats, and when the last was. Returns those that are over meanwhile."""
+    def add_repeats(self, repeats: Mapping[str, tuple[int, float]]) -> list[str]:
+        """Count repeats of open incidents.
+
+        Args:
+            repeats: for each fingerprint, how many there were, and when the last one was.
+
+        Returns:
+            The fingerprints that have no open incident any more; nothing was counted for them.
+        """
         with self._outbox.transaction() as connection:
             return [
                 fingerprint
-                for fingerprint, (number, last_at) in repeats.items()
+                for fingerprint, (count, last_at) in repeats.items()
                 if not connection.execute(
                     "UPDATE incidents SET count = count + ?, last_at = max(last_at, ?) "
                     "WHERE fingerprint = ? AND ended_at IS NULL",
-                    (number, last_at, fingerprint),
+                    (count, last_at, fingerprint),
                 ).rowcount
             ]
 
-    def open_states(self, prefix: str = "") -> dict[str, Incident]:
-        """The states that last, by their keys."""
-        with self._outbox.transaction() as connection:
+    def open_conditions(self, prefix: str = "") -> dict[str, Incident]:
+        """The conditions that are firing, by their keys."""
+        with self._outbox.read() as connection:
             rows = connection.execute("SELECT * FROM incidents WHERE state <> '' AND ended_at IS NULL").fetchall()
         found = (Incident.from_row(row) for row in rows)
         return {each.state: each for each in found if each.state.startswith(prefix)}
 
-    def times_of(self, state: str, since: float) -> list[tuple[float, float | None]]:
-        """When a state began and ended; None while it lasts."""
-        with self._outbox.transaction() as connection:
+    def periods(self, condition: str, since: float) -> list[tuple[float, float | None]]:
+        """When a condition began and ended; None while it is firing."""
+        with self._outbox.read() as connection:
             rows = connection.execute(
                 "SELECT first_at, ended_at FROM incidents WHERE state = ? AND coalesce(ended_at, ?) >= ?",
-                (state, since, since),
+                (condition, since, since),
             ).fetchall()
         return [(row["first_at"], row["ended_at"]) for row in rows]
 
@@ -93,13 +103,13 @@ def _end(connection: sqlite3.Connection, alert: Alert) -> None:
 
 
 def _is_full(connection: sqlite3.Connection, fingerprint: str) -> bool:
-    known = connection.execute(
+    is_open = connection.execute(
         "SELECT 1 FROM incidents WHERE fingerprint = ? AND ended_at IS NULL", (fingerprint,)
     ).fetchone()
-    if known:
+    if is_open:
         return False
-    waiting = connection.execute("SELECT count(*) FROM incidents WHERE told_post IS NULL AND ended_at IS NULL")
-    return int(waiting.fetchone()[0]) >= MAX_PENDING
+    pending = connection.execute("SELECT count(*) FROM incidents WHERE told_post IS NULL AND ended_at IS NULL")
+    return int(pending.fetchone()[0]) >= MAX_PENDING
 
 
 def _values(alert: Alert, count: int) -> tuple[object, ...]:

@@ -1,31 +1,32 @@
-"""AlertQueries: what was told, when, why and after how many attempts, what waits and why that does; for routes, checks and metrics."""
+"""Queries for the API, the health check and the metrics: incidents with their notifications, counts and channels."""
 
+import sqlite3
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from telemetry.alerts.incident import BRIEF, Incident
+from telemetry.alerts.incident import COLUMNS_WITHOUT_STACK, Incident
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.outbox.file import Outbox
-from telemetry.alerts.outbox.notifications import IS_SILENCED
+from telemetry.alerts.outbox.silences import IS_SILENCED
 
 _COUNTS: Final = f"""
 SELECT
-    coalesce(sum(is_waiting), 0) AS waiting,
-    coalesce(sum(told_post IS NOT NULL AND ended_at IS NULL), 0) AS told,
+    coalesce(sum(is_pending), 0) AS pending,
+    coalesce(sum(told_post IS NOT NULL AND ended_at IS NULL), 0) AS notified,
     coalesce(sum(is_open AND is_silenced), 0) AS silenced,
-    coalesce(sum(is_open AND muted_by IS NOT NULL), 0) AS muted,
-    min(iif(is_waiting, first_at, NULL)) AS oldest
+    coalesce(sum(is_open AND muted_by IS NOT NULL), 0) AS inhibited,
+    min(iif(is_pending, first_at, NULL)) AS oldest_pending_at
 FROM (
-    SELECT *, is_open AND told_post IS NULL AND muted_by IS NULL AND NOT is_silenced AS is_waiting FROM (
+    SELECT *, is_open AND told_post IS NULL AND muted_by IS NULL AND NOT is_silenced AS is_pending FROM (
         SELECT *, (ended_at IS NULL OR (ended = 'resolved' AND told_post IS NULL)) AS is_open, {IS_SILENCED} AS is_silenced
         FROM incidents WHERE ended_at IS NULL OR told_post IS NULL
     )
 )
 """  # noqa: S608  # the constant above
 
-_OF_POSTS: Final = ("channel", "kind", "sent_at", "edited_at", "message_id", "is_doubtful")
+_POST_COLUMNS: Final = ("channel", "kind", "sent_at", "edited_at", "message_id", "is_doubtful")
 _PAGE: Final = f"""
-SELECT {BRIEF}, {IS_SILENCED} AS is_silenced, {", ".join(f"posts.{name} AS post_{name}" for name in _OF_POSTS)}
+SELECT {COLUMNS_WITHOUT_STACK}, {IS_SILENCED} AS is_silenced, {", ".join(f"posts.{name} AS post_{name}" for name in _POST_COLUMNS)}
 FROM incidents LEFT JOIN posts ON posts.id = (
     SELECT max(post_id) FROM tellings JOIN posts AS told ON told.id = post_id
     WHERE incident_id = incidents.id AND told.kind NOT IN ('end', 'file')
@@ -36,19 +37,18 @@ WHERE incidents.id < :before ORDER BY incidents.id DESC LIMIT :limit
 
 @dataclass(frozen=True, slots=True)
 class AlertCounts:
-    """Alerts that are not over: those that wait to be told, were told, are silenced, or are muted by their cause."""
+    """Open alerts: those that are pending, were sent, are silenced, or are inhibited. Timestamps are Unix time."""
 
-    waiting: int
-    told: int
+    pending: int
+    notified: int
     silenced: int
-    muted: int
-    oldest: float | None
-    """Since when the first of those that wait does."""
+    inhibited: int
+    oldest_pending_at: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class AlertRecord:
-    """An alert, and the message that tells of it."""
+    """An incident, and the last message that tells of it."""
 
     incident: Incident
     channel: str | None
@@ -56,40 +56,47 @@ class AlertRecord:
     sent_at: float | None
     edited_at: float | None
     message_id: int | None
-    is_doubtful: bool
+    possible_duplicate: bool
     is_silenced: bool
 
 
 class AlertQueries:
+    """`now` is Unix time; it decides what is silenced."""
+
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 
     def counts(self, now: float) -> AlertCounts:
-        with self._outbox.transaction() as connection:
+        with self._outbox.read() as connection:
             return AlertCounts(**dict(connection.execute(_COUNTS, {"now": now}).fetchone()))
 
     def page(self, now: float, *, before: int | None = None, limit: int = 50) -> list[AlertRecord]:
-        """The newest first, without their tracebacks."""
-        with self._outbox.transaction() as connection:
+        """The newest incidents first, without their tracebacks."""
+        with self._outbox.read() as connection:
             rows = connection.execute(_PAGE, {"now": now, "before": before or 2**62, "limit": limit}).fetchall()
-        return [_told(dict(row)) for row in rows]
+        return [_record(row) for row in rows]
 
     def get(self, fingerprint: str, now: float) -> AlertRecord | None:
-        """The newest with this fingerprint."""
-        with self._outbox.transaction() as connection:
+        """The newest incident with this fingerprint."""
+        with self._outbox.read() as connection:
             row = connection.execute("SELECT max(id) FROM incidents WHERE fingerprint = ?", (fingerprint,)).fetchone()
-        found = self.page(now, before=row[0] + 1, limit=1) if row[0] is not None else []
-        return found[0] if found else None
+        records = self.page(now, before=row[0] + 1, limit=1) if row[0] is not None else []
+        return records[0] if records else None
 
     def channels(self) -> list[ChannelState]:
-        with self._outbox.transaction() as connection:
+        with self._outbox.read() as connection:
             rows = connection.execute("SELECT * FROM channels ORDER BY name").fetchall()
         return [ChannelState.from_row(row) for row in rows]
 
 
-def _told(values: dict[str, Any]) -> AlertRecord:
-    post = {name: values.pop(f"post_{name}") for name in _OF_POSTS}
-    is_silenced = bool(values.pop("is_silenced"))
+def _record(row: sqlite3.Row) -> AlertRecord:
     return AlertRecord(
-        **post | {"is_doubtful": bool(post["is_doubtful"])}, incident=Incident.from_row(values), is_silenced=is_silenced
+        incident=Incident.from_row(row),
+        channel=row["post_channel"],
+        kind=row["post_kind"],
+        sent_at=row["post_sent_at"],
+        edited_at=row["post_edited_at"],
+        message_id=row["post_message_id"],
+        possible_duplicate=bool(row["post_is_doubtful"]),
+        is_silenced=bool(row["is_silenced"]),
     )

@@ -1,1 +1,1 @@
-"""rendering."""
+"""Rendering: from incidents to the text of a message."""

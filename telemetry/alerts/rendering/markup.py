@@ -1,4 +1,4 @@
-"""Markup: any text as Telegram takes it: clean, cut before tags are added, and counted in UTF-16 units as Telegram counts."""
+"""Text that Telegram accepts: cleaned, escaped, cut before tags are added, and measured in UTF-16 units as Telegram does."""
 
 import html
 import re
@@ -18,7 +18,7 @@ ELLIPSIS: Final = "…"
 
 
 def clean(text: str) -> str:
-    """Without what is no text: control characters, colours of a terminal, halves of surrogate pairs."""
+    """Remove or replace control characters, terminal colours and halves of surrogate pairs."""
     return _ANSI.sub("", text).translate(_CONTROLS).encode("utf-8", "replace").decode()
 
 
@@ -27,34 +27,34 @@ def one_line(text: str) -> str:
 
 
 def units(text: str) -> int:
-    """Its length in UTF-16 units."""
+    """The length of a text in UTF-16 units."""
     return len(text) + sum(char > "\uffff" for char in text)
 
 
-def cut(text: str, most: int) -> str:
-    """The beginning, in at most so many units; an ellipsis says that there was more."""
-    if units(text) <= most:
+def cut(text: str, max_units: int) -> str:
+    """Keep the beginning, in at max_units so many units; an ellipsis marks the cut."""
+    if units(text) <= max_units:
         return text
-    return _head(text, most - 1) + ELLIPSIS if most > 0 else ""
+    return _head(text, max_units - 1) + ELLIPSIS if max_units > 0 else ""
 
 
-def cut_front(text: str, most: int) -> str:
-    """The end of it, likewise."""
-    if units(text) <= most:
+def cut_front(text: str, max_units: int) -> str:
+    """Keep the end, in at max_units so many units; an ellipsis marks the cut."""
+    if units(text) <= max_units:
         return text
-    if most <= 1:
-        return ELLIPSIS[:most]
-    encoded = text.encode("utf-16-le")[-2 * (most - 1) :]
+    if max_units <= 1:
+        return ELLIPSIS[:max_units]
+    encoded = text.encode("utf-16-le")[-2 * (max_units - 1) :]
     return ELLIPSIS + encoded.decode("utf-16-le", "ignore")
 
 
-def _head(text: str, most: int) -> str:
-    return text.encode("utf-16-le")[: 2 * most].decode("utf-16-le", "ignore")
+def _head(text: str, max_units: int) -> str:
+    return text.encode("utf-16-le")[: 2 * max_units].decode("utf-16-le", "ignore")
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a message: its text, and the tag that goes around it."""
+    """A part of a message: its text, and the HTML tag or link around it."""
 
     text: str
     tag: str = ""

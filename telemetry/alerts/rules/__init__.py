@@ -1,1 +1,1 @@
-"""rules."""
+"""Rules: conditions that are evaluated periodically and become alerts."""

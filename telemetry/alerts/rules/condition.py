@@ -1,9 +1,10 @@
-"""ConditionTracker: what lasts, such as a full disk. Each is told when it has lasted for a while, and once more when it is over."""
+"""Conditions with hold times, such as a full disk: each fires after `for_` seconds and is resolved after `keep_firing_for`."""
 
 import logging
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from telemetry import semconv
 from telemetry.alerts.alert import AlertLevel, facts_attribute
@@ -16,85 +17,104 @@ LEVELS: Final = {
     AlertLevel.ERROR: logging.ERROR,
     AlertLevel.CRITICAL: logging.CRITICAL,
 }
-_FORGOTTEN_AFTER: Final = 180.0
-"""Seconds without a look: how it was in between is not known."""
-_SEEN_EACH: Final = 60.0
-"""Seconds: an idle service writes little."""
+_STALE_AFTER: Final = 180.0
+"""Seconds without an observation after which the hold times start again."""
+_SAVE_INTERVAL: Final = 60.0
+"""Seconds between two writes of an observation that changed nothing."""
 Reading = Literal["on", "between", "off"]
 log = logging.getLogger(__name__)
-log.setLevel(logging.INFO)  # whatever `LOG_LEVEL` is: an alert is not a matter of how much one wants to read
+log.setLevel(logging.INFO)  # `LOG_LEVEL` does not apply to alerts
 
 
 @dataclass(frozen=True, slots=True)
 class HoldTimes:
-    """Seconds for which it has to be there before it is told, and gone before that is."""
+    """Seconds for which a condition is present before it fires, and absent before it is resolved."""
 
-    on: float = 120.0
-    off: float = 300.0
+    for_: float = 120.0
+    keep_firing_for: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`key` tells it from all others; `run_id` is that of a job run that it is about, `follows` the state that may be its cause."""
+    """`key` identifies it; `run_id` names the job run it is about, `inhibited_by` the condition that may be its cause."""
 
     key: str
     level: AlertLevel
     component: str
-    words: str
+    summary: str
     facts: Mapping[str, str] | None = None
     run_id: str = ""
-    follows: str = ""
+    inhibited_by: str = ""
 
 
 class ConditionTracker:
+    """Keeps in the outbox since when each condition is present or absent."""
+
     def __init__(self, outbox: Outbox, clock: Callable[[], float]) -> None:
         self._outbox = outbox
-        self._reports = IncidentRepository(outbox)
+        self._incidents = IncidentRepository(outbox)
         self._clock = clock
 
-    def observe(self, state: Condition, reading: Reading, hold: HoldTimes) -> None:
-        """`between` is neither: not enough to begin, and not enough to be over."""
+    def observe(self, condition: Condition, reading: Reading, hold_times: HoldTimes) -> None:
+        """Fire or resolve the condition when it is time. `between` counts as neither present nor absent."""
         now = self._clock()
-        on_since, off_since = self._since(state.key, reading, now)
-        is_open = state.key in self._reports.open_states(state.key)
-        if not is_open and on_since is not None and now - on_since >= hold.on:
-            begin(state)
-        elif is_open and off_since is not None and now - off_since >= hold.off:
-            end(state)
+        on_since, off_since = self._update(condition.key, reading, now)
+        is_open = condition.key in self._incidents.open_conditions(condition.key)
+        if not is_open and on_since is not None and now - on_since >= hold_times.for_:
+            fire(condition)
+        elif is_open and off_since is not None and now - off_since >= hold_times.keep_firing_for:
+            resolve(condition)
 
-    def _since(self, key: str, reading: Reading, now: float) -> tuple[float | None, float | None]:
-        with self._outbox.transaction() as connection:
-            row = connection.execute("SELECT * FROM states WHERE key = ?", (key,)).fetchone()
-            is_fresh = row is not None and 0 <= now - row["seen_at"] <= _FORGOTTEN_AFTER
-            on_since, off_since = (row["on_since"], row["off_since"]) if is_fresh else (None, None)
-            on_since = (on_since or now) if reading == "on" else None
-            off_since = (off_since or now) if reading == "off" else None
-            is_news = row is None or (row["on_since"], row["off_since"]) != (on_since, off_since)
-            if is_news or now - row["seen_at"] >= _SEEN_EACH:
+    def _update(self, key: str, reading: Reading, now: float) -> tuple[float | None, float | None]:
+        """Since when the condition is present and since when absent, as saved with this reading."""
+        with self._outbox.read() as connection:
+            update = _update(connection, key, reading, now)
+        if update.is_to_save:
+            with self._outbox.transaction() as connection:
+                update = _update(connection, key, reading, now)
                 connection.execute(
                     "INSERT OR REPLACE INTO states (key, on_since, off_since, seen_at) VALUES (?, ?, ?, ?)",
-                    (key, on_since, off_since, now),
+                    (key, update.on_since, update.off_since, now),
                 )
-        return on_since, off_since
+        return update.on_since, update.off_since
 
 
-def begin(state: Condition) -> None:
-    """Or, of one that is told already, that it goes on, with newer words."""
-    log.log(LEVELS[state.level], "%s", state.words, extra=_about(state))
+class _Update(NamedTuple):
+    on_since: float | None
+    off_since: float | None
+    is_to_save: bool
 
 
-def end(state: Condition) -> None:
+def _update(connection: sqlite3.Connection, key: str, reading: Reading, now: float) -> _Update:
+    row = connection.execute("SELECT * FROM states WHERE key = ?", (key,)).fetchone()
+    is_fresh = row is not None and 0 <= now - row["seen_at"] <= _STALE_AFTER
+    on_since, off_since = (row["on_since"], row["off_since"]) if is_fresh else (None, None)
+    on_since = (on_since or now) if reading == "on" else None
+    off_since = (off_since or now) if reading == "off" else None
+    is_changed = row is None or (row["on_since"], row["off_since"]) != (on_since, off_since)
+    return _Update(on_since, off_since, is_changed or now - row["seen_at"] >= _SAVE_INTERVAL)
+
+
+def fire(condition: Condition) -> None:
+    """Report a condition that began, or the newer summary of one that is firing."""
+    log.log(LEVELS[condition.level], "%s", condition.summary, extra=_attributes(condition))
+
+
+def resolve(condition: Condition) -> None:
+    """Report that a condition is over."""
     log.info(
-        "Over: %s", state.words, extra={**_about(state), semconv.ALERT_RESOLVED: True, semconv.ALERT_LEVEL: "INFO"}
+        "Over: %s",
+        condition.summary,
+        extra={**_attributes(condition), semconv.ALERT_RESOLVED: True, semconv.ALERT_LEVEL: "INFO"},
     )
 
 
-def _about(state: Condition) -> dict[str, object]:
+def _attributes(condition: Condition) -> dict[str, object]:
     return {
-        semconv.COMPONENT: state.component,
-        semconv.ALERT_CONDITION: state.key,
-        semconv.ALERT_LEVEL: str(state.level),
-        **({semconv.ALERT_RUN_ID: state.run_id} if state.run_id else {}),
-        **({semconv.ALERT_INHIBITED_BY: state.follows} if state.follows else {}),
-        **({semconv.ALERT_FACTS: facts_attribute(state.facts)} if state.facts else {}),
+        semconv.COMPONENT: condition.component,
+        semconv.ALERT_CONDITION: condition.key,
+        semconv.ALERT_LEVEL: str(condition.level),
+        **({semconv.ALERT_RUN_ID: condition.run_id} if condition.run_id else {}),
+        **({semconv.ALERT_INHIBITED_BY: condition.inhibited_by} if condition.inhibited_by else {}),
+        **({semconv.ALERT_FACTS: facts_attribute(condition.facts)} if condition.facts else {}),
     }

@@ -1,4 +1,4 @@
-"""Database: whether it answers, as a state that is noticed within seconds, also when it hangs."""
+"""The rule for the database: a condition that fires within seconds when it does not answer or hangs."""
 
 from collections.abc import Callable
 from concurrent.futures import wait
@@ -11,30 +11,30 @@ from telemetry.semconv import DATABASE_COMPONENT
 from telemetry.singleflight import SingleFlight
 
 PING_TIMEOUT: Final = 2.0
-HOLD: Final = HoldTimes(on=10.0, off=10.0)
-"""Seconds: short, since everything else waits for it, and longer than a restart of a moment."""
+HOLD_TIMES: Final = HoldTimes(for_=10.0, keep_firing_for=10.0)
+"""Short, since inhibited alerts wait for it, and longer than a quick restart."""
 
 
 class DatabaseDownRule:
-    """`ping` raises when the database does not answer; one that hangs keeps no more than its own thread."""
+    """`ping` raises when the database does not answer. A ping that hangs blocks only its own thread."""
 
-    def __init__(self, ping: Callable[[], object], states: ConditionTracker) -> None:
+    def __init__(self, ping: Callable[[], object], conditions: ConditionTracker) -> None:
         self._pings = SingleFlight("alert-database", ping, share_for=0.0)
-        self._states = states
+        self._conditions = conditions
 
-    def look(self) -> bool:
-        """Whether it answers."""
-        wrong = self._wrong()
-        state = Condition(
+    def evaluate(self) -> bool:
+        """Ping the database and observe the result. Returns whether it answers."""
+        error = self._ping_error()
+        condition = Condition(
             DATABASE_COMPONENT,
             AlertLevel.CRITICAL,
             DATABASE_COMPONENT,
-            f"The database does not answer{wrong and f': {wrong}'}.",
+            f"The database does not answer{error and f': {error}'}.",
         )
-        self._states.observe(state, "on" if wrong else "off", HOLD)
-        return not wrong
+        self._conditions.observe(condition, "on" if error else "off", HOLD_TIMES)
+        return not error
 
-    def _wrong(self) -> str:
+    def _ping_error(self) -> str:
         future = self._pings.call().future
         wait([future], PING_TIMEOUT)
         if not future.done():

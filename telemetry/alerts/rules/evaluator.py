@@ -1,4 +1,4 @@
-"""RuleEvaluator: one of the machine's processes looks after what lasts: the database, the disks and the memory, and the jobs."""
+"""Evaluates the rules periodically, in one process of the machine at a time."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -11,12 +11,12 @@ from telemetry.alerts.rules.job_failures import JobFailuresRule
 from telemetry.periodic import PeriodicTask
 
 FIRST_EVALUATION: Final = 2.0
+"""Seconds before the first evaluation; a process that ends sooner evaluates nothing."""
 EVALUATION_INTERVAL: Final = 5.0
-"""Seconds: before the first look, which a process that is soon over need not take; between two of them."""
 RESOURCES_INTERVAL: Final = 30.0
 JOBS_INTERVAL: Final = 10.0
-_LEASE: Final = 4 * EVALUATION_INTERVAL
-_WATCHER: Final = "watcher"
+_LEASE_SECONDS: Final = 4 * EVALUATION_INTERVAL
+_LEASE_NAME: Final = "watcher"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,29 +27,33 @@ class Rules:
 
 
 class RuleEvaluator:
-    """`look` is one round; each thing is looked at as often as it needs."""
+    """Evaluates the database rule in each round, the others at their intervals."""
 
-    def __init__(self, looks: Rules, leases: OutboxLeases, holder: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, rules: Rules, leases: OutboxLeases, holder: str, clock: Callable[[], float] = time.time) -> None:
         self._leases = leases
         self._holder = holder
         self._clock = clock
-        self._database = looks.database
-        self._each: Mapping[str, tuple[float, Callable[[], object]]] = {
-            "resources": (RESOURCES_INTERVAL, looks.resources),
-            "jobs": (JOBS_INTERVAL, looks.jobs.look),
+        self._database = rules.database
+        self._others: Mapping[str, tuple[float, Callable[[], object]]] = {
+            "resources": (RESOURCES_INTERVAL, rules.resources),
+            "jobs": (JOBS_INTERVAL, rules.jobs.evaluate),
         }
-        self._looked: dict[str, float] = {"jobs": clock()}  # whoever starts may have to make their table first
-        self._born = clock()
+        self._evaluated_at: dict[str, float] = {"jobs": clock()}  # the table of runs may not exist yet
+        self._created_at = clock()
 
-    def rounds(self) -> PeriodicTask:
-        return PeriodicTask(self.look, EVALUATION_INTERVAL, "Watching for alerts")
+    def periodic_task(self) -> PeriodicTask:
+        return PeriodicTask(self.evaluate, EVALUATION_INTERVAL, "Watching for alerts")
 
-    def look(self) -> None:
+    def evaluate(self) -> None:
+        """Run one round: nothing while another process has the lease, and no job rule while the database is down."""
         now = self._clock()
-        if now - self._born < FIRST_EVALUATION or not self._leases.take(_WATCHER, self._holder, now, _LEASE):
+        if now - self._created_at < FIRST_EVALUATION:
             return
-        answers = self._database.look()
-        for name, (each, look) in self._each.items():
-            if abs(now - self._looked.get(name, -each)) >= each and (answers or name != "jobs"):
-                self._looked[name] = now
-                look()
+        if not self._leases.acquire(_LEASE_NAME, self._holder, now, _LEASE_SECONDS):
+            return
+        is_database_up = self._database.evaluate()
+        for name, (interval, evaluate) in self._others.items():
+            is_due = abs(now - self._evaluated_at.get(name, -interval)) >= interval
+            if is_due and (is_database_up or name != "jobs"):
+                self._evaluated_at[name] = now
+                evaluate()

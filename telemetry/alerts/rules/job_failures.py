@@ -1,4 +1,4 @@
-"""Jobs: one that fails too often in a row, that missed a run or goes on for too long, as states that its next success ends."""
+"""The rule for jobs: failures in a row fire a condition, and the next success resolves it and those of missed and overdue runs."""
 
 import socket
 from collections.abc import Callable, Iterable
@@ -8,7 +8,7 @@ from typing import Final
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.outbox.incidents import IncidentRepository
 from telemetry.alerts.outbox.maintenance import INHIBITION_WINDOW
-from telemetry.alerts.rules.condition import Condition, begin, end
+from telemetry.alerts.rules.condition import Condition, fire, resolve
 from telemetry.durations import format_timestamp
 from telemetry.jobs.statistics.failure_streaks import Failure, FailureStreak
 from telemetry.semconv import DATABASE_COMPONENT
@@ -21,50 +21,56 @@ Streaks = Callable[[], Iterable[FailureStreak]]
 
 
 class JobFailuresRule:
-    """Failures while the database was away are its fault. Of several machines, the one that ran the failure that is one too many tells."""
+    """Failures during a database outage do not count. Of several machines, the one that ran the last failure needed fires."""
 
-    def __init__(self, streaks: Streaks, reports: IncidentRepository, threshold: int, host: str | None = None) -> None:
+    def __init__(
+        self, streaks: Streaks, incidents: IncidentRepository, threshold: int, host: str | None = None
+    ) -> None:
         self._streaks = streaks
-        self._reports = reports
+        self._incidents = incidents
         self._threshold = threshold
         self._host = host or socket.gethostname()
-        self._told: dict[str, int] = {}
+        self._failure_counts: dict[str, int] = {}
 
-    def look(self) -> None:
-        """Raises:
-        SQLAlchemyError, sqlite3.Error: the database, or the outbox, cannot be asked.
+    def evaluate(self) -> None:
+        """Fire and resolve the conditions of all jobs.
+
+        Raises:
+            SQLAlchemyError, sqlite3.Error: the database or the outbox is unavailable.
         """
         streaks = list(self._streaks())
-        open_states = self._reports.open_states()
-        begun = [each.failures[0].ended_at.timestamp() for each in streaks if each.failures]
-        away = self._reports.times_of(DATABASE_COMPONENT, min(begun, default=0.0) - INHIBITION_WINDOW)
+        open_conditions = self._incidents.open_conditions()
+        first_failures = [each.failures[0].ended_at.timestamp() for each in streaks if each.failures]
+        outages = self._incidents.periods(DATABASE_COMPONENT, min(first_failures, default=0.0) - INHIBITION_WINDOW)
         for streak in streaks:
-            self._judge(streak, _apart_from(streak.failures, away), is_open=FAILING + streak.job_name in open_states)
+            self._evaluate_streak(
+                streak, _outside(streak.failures, outages), is_open=FAILING + streak.job_name in open_conditions
+            )
             for kind, since in ((MISSED, streak.last_success), (OVERDUE, streak.last_end)):
-                told = open_states.get(kind + streak.job_name)
-                if told is not None and since is not None and since.timestamp() > told.last_at:
-                    end(Condition(told.state, told.level, told.component, told.words))
+                incident = open_conditions.get(kind + streak.job_name)
+                if incident is not None and since is not None and since.timestamp() > incident.last_at:
+                    resolve(Condition(incident.state, incident.level, incident.component, incident.summary))
 
-    def _judge(self, streak: FailureStreak, failures: list[Failure], *, is_open: bool) -> None:
+    def _evaluate_streak(self, streak: FailureStreak, failures: list[Failure], *, is_open: bool) -> None:
         if not failures:
             if is_open and not streak.failures:
-                end(
+                resolve(
                     Condition(
                         FAILING + streak.job_name, AlertLevel.ERROR, COMPONENT, f"Job '{streak.job_name}' works again."
                     )
                 )
             return
-        known = self._told.setdefault(streak.job_name, len(failures))
-        self._told[streak.job_name] = len(failures)
+        previous = self._failure_counts.setdefault(streak.job_name, len(failures))
+        self._failure_counts[streak.job_name] = len(failures)
         is_due = len(failures) >= self._threshold and self._is_ours(failures[self._threshold - 1])
-        if len(failures) > known if is_open else is_due:
-            self._tell(streak, failures)
+        if len(failures) > previous if is_open else is_due:
+            self._fire(streak, failures)
 
     def _is_ours(self, failure: Failure) -> bool:
         return failure.worker.rpartition(":")[0] == self._host
 
-    def _tell(self, streak: FailureStreak, failures: list[Failure]) -> None:
-        begin(
+    def _fire(self, streak: FailureStreak, failures: list[Failure]) -> None:
+        fire(
             Condition(
                 FAILING + streak.job_name,
                 AlertLevel.ERROR,
@@ -90,16 +96,16 @@ def facts(streak: FailureStreak, failures: list[Failure]) -> dict[str, str]:
     }
 
 
-def _apart_from(failures: list[Failure], away: Iterable[tuple[float, float | None]]) -> list[Failure]:
-    times = [
+def _outside(failures: list[Failure], outages: Iterable[tuple[float, float | None]]) -> list[Failure]:
+    windows = [
         (
             first - INHIBITION_WINDOW,
             datetime.max.replace(tzinfo=UTC).timestamp() if last is None else last + INHIBITION_WINDOW,
         )
-        for first, last in away
+        for first, last in outages
     ]
     return [
         failure
         for failure in failures
-        if not any(first <= failure.ended_at.timestamp() <= last for first, last in times)
+        if not any(first <= failure.ended_at.timestamp() <= last for first, last in windows)
     ]

@@ -1,4 +1,4 @@
-"""SystemResources: disks and memory as states: over their threshold for two minutes, and over when well below it for five."""
+"""The rule for disks and memory: fires after two minutes over a threshold, resolved after five minutes well below it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from telemetry.health.usage import Usage
 
 COMPONENT: Final = "resources"
 RESOLVE_BELOW: Final = 5
-"""Points of percent under the threshold, from which on it counts as over."""
-HOLD: Final = HoldTimes()
+"""Percentage points below the threshold at which a condition counts as absent."""
+HOLD_TIMES: Final = HoldTimes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +24,17 @@ class Thresholds:
     memory: int
 
 
-def evaluate(resources: SystemResources, thresholds: Thresholds, states: ConditionTracker) -> list[str]:
-    """Observe all of them. Returns a line for each that is over its threshold now.
+def evaluate(resources: SystemResources, thresholds: Thresholds, conditions: ConditionTracker) -> list[str]:
+    """Observe all disks and the memory. Returns a line for each that is over its threshold now.
 
     Raises:
-        OSError, CheckFailed: a disk cannot be asked.
+        OSError, CheckFailed: a disk cannot be measured.
     """
-    for key, words, usage, threshold in _measured(resources, thresholds):
-        failsafe(states.observe)(
-            Condition(key, AlertLevel.WARNING, COMPONENT, f"{words}: {usage.percent}% used (threshold: {threshold}%)"),
+    for key, name, usage, threshold in _measured(resources, thresholds):
+        failsafe(conditions.observe)(
+            Condition(key, AlertLevel.WARNING, COMPONENT, f"{name}: {usage.percent}% used (threshold: {threshold}%)"),
             reading(usage, threshold),
-            HOLD,
+            HOLD_TIMES,
         )
     return check_system_resources(resources, thresholds.disk, thresholds.memory)
 

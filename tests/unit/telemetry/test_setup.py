@@ -351,7 +351,7 @@ def test_a_connection_is_counted_while_it_is_used(start, sqlite_engine):
 def test_a_query_is_measured_by_its_kind(start, sqlite_engine, statement, query_type):
     telemetry = start()
     telemetry.records.reaper.stop()  # it and the watch have looked at the database once
-    telemetry.alerts.stop_watching()
+    telemetry.alerts.stop_rules()
     before = series(telemetry, "db_query_duration_seconds_count")
 
     with sqlite_engine.begin() as connection:

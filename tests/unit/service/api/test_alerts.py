@@ -46,7 +46,7 @@ def test_pages_follow_each_other(client):
 
 def test_silences_are_shown_and_what_they_silence(client):
     alerts = client.app.state.telemetry.alerts
-    alerts.silences.begin("warehouse", time.time() + 60, "it moves", time.time() - 1)
+    alerts.silences.create("warehouse", time.time() + 60, "it moves", time.time() - 1)
     logging.getLogger("shop").error("no stock", extra={"component": "warehouse"})
 
     answer = client.get("/alerts").json()

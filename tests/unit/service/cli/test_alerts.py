@@ -102,7 +102,7 @@ def test_a_channel_that_asks_to_wait_and_a_silence_are_said_too(alerts):
     waiting, silent = [], []
 
     alerting.test_alert(alerts, waiting.append, 0.2)
-    alerts.silences.begin("all", time.time() + 60, "x", time.time())
+    alerts.silences.create("all", time.time() + 60, "x", time.time())
     alerting.test_alert(alerts, silent.append, 0.2)
 
     assert waiting[0].startswith("Kept; telegram asks to wait 40 s; trying again at ")

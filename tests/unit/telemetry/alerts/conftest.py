@@ -1,4 +1,4 @@
-"""A machine that tells alerts: its outbox, what it reports by, and its sender, each of which can be killed, by a clock by hand."""
+"""A machine that sends alerts: its outbox, deduplicator and dispatcher, with processes that can be killed and a manual clock."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -22,7 +22,7 @@ from telemetry.alerts.dispatch.delivery_telemetry import DeliveryTelemetry
 from telemetry.alerts.dispatch.dispatcher import Dispatcher, Sender
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.intake.deduplicator import Deduplicator
-from telemetry.alerts.outbox.file import FILE, Outbox
+from telemetry.alerts.outbox.file import OUTBOX_FILE, Outbox
 from telemetry.alerts.outbox.incidents import IncidentRepository
 from telemetry.alerts.outbox.leases import OutboxLeases
 from telemetry.alerts.outbox.notifications import NotificationRepository
@@ -33,24 +33,24 @@ from tests.support.telegram_server import NOON, TELEGRAM_CHAT_ID, TELEGRAM_TOKEN
 
 def alert(name: str = "shop", **values: Any) -> Alert:
     """An error of this fingerprint, at noon."""
-    made = Alert(fingerprint=name, level=AlertLevel.ERROR, component="shop", words=f"{name} failed", at=NOON)
-    return replace(made, **values)
+    created = Alert(fingerprint=name, level=AlertLevel.ERROR, component="shop", words=f"{name} failed", at=NOON)
+    return replace(created, **values)
 
 
 def incident(**values: Any) -> Incident:
-    """An open one that nobody was told of."""
-    about: dict[str, Any] = {
+    """An open incident that was not sent."""
+    defaults: dict[str, Any] = {
         "id": 1,
         "fingerprint": "shop",
         "state": "",
         "level": AlertLevel.ERROR,
         "component": "shop",
-        "words": "shop failed",
+        "summary": "shop failed",
         "error": "",
-        "place": "",
+        "location": "",
         "stack": "",
         "facts": {},
-        "follows": "",
+        "inhibited_by": "",
         "trace_id": "",
         "span_id": "",
         "is_sampled": False,
@@ -59,19 +59,19 @@ def incident(**values: Any) -> Incident:
         "count": 1,
         "due_at": NOON,
         "ended_at": None,
-        "ended": None,
-        "muted_by": None,
-        "told_at": None,
-        "told_post": None,
-        "told_count": 0,
-        "end_told": False,
+        "end_reason": None,
+        "inhibitor_id": None,
+        "notified_at": None,
+        "notification_id": None,
+        "notified_count": 0,
+        "end_notified": False,
     }
-    return Incident(**about | values)
+    return Incident(**defaults | values)
 
 
 @dataclass
 class Measured:
-    """What the sending says of itself."""
+    """The telemetry of the delivery."""
 
     spans: InMemorySpanExporter = field(default_factory=InMemorySpanExporter)
     reader: InMemoryMetricReader = field(default_factory=InMemoryMetricReader)
@@ -95,11 +95,11 @@ class Measured:
 
 
 class Machine:
-    """Processes of it come and go; the outbox stays."""
+    """Its processes are started and killed; the outbox stays."""
 
     def __init__(self, home: Path, clock: HandClock, transport: httpx.BaseTransport, **bot: Any) -> None:
         self.clock = clock
-        self.path = home / FILE
+        self.path = home / OUTBOX_FILE
         self.measured = Measured()
         self._transport = transport
         self._bot = {"token": SecretStr(TELEGRAM_TOKEN), "chat_id": TELEGRAM_CHAT_ID, "api_url": URL} | bot
@@ -108,17 +108,17 @@ class Machine:
         self.start()
 
     def start(self) -> None:
-        """A process: what another one had in memory is gone with that."""
+        """Start a process; what the one before had in memory is lost."""
         self.outbox = Outbox(self.path)
         self._opened.append(self.outbox)
-        self.reports, self.posts, self.leases = (
+        self.incidents, self.notifications, self.leases = (
             IncidentRepository(self.outbox),
             NotificationRepository(self.outbox),
             OutboxLeases(self.outbox),
         )
-        self.overview, self.silences = AlertQueries(self.outbox), Silences(self.outbox)
-        self.lost: list[tuple[int, str]] = []
-        self.desk = Deduplicator(self.reports, lambda number, reason: self.lost.append((number, reason)))
+        self.queries, self.silences = AlertQueries(self.outbox), Silences(self.outbox)
+        self.dropped: list[tuple[int, str]] = []
+        self.deduplicator = Deduplicator(self.incidents, lambda number, reason: self.dropped.append((number, reason)))
         self._senders += 1
         self.channels: list[Any] = [Telegram(Bot(**self._bot), httpx.Client(transport=self._transport))]
         self.make_dispatcher()
@@ -129,35 +129,35 @@ class Machine:
 
     def report(self, *alerts: Alert) -> None:
         for each in alerts:
-            self.desk.report(each)
+            self.deduplicator.report(each)
 
     def run(self, seconds: float, step: float = 0.25) -> None:
-        """Round after round, until the clock has moved by so much."""
+        """Run rounds of the worker until the clock has moved by so many seconds."""
         until, next_step = self.clock() + seconds, 0.0
         while self.clock() < until:
-            self.desk.flush()
+            self.deduplicator.flush()
             if self.clock() >= next_step:
                 next_step = self.clock() + self.dispatcher.step()
             self.clock.forward(step)
 
-    def run_to_the_end(self, within: float = 6 * 3600.0) -> None:
-        """Until nothing waits; time passes as quickly as the sender lets it. A process that is killed is followed by another."""
+    def run_until_sent(self, within: float = 6 * 3600.0) -> None:
+        """Run until nothing is pending, as fast as the dispatcher allows. A process that is killed is replaced."""
         until = self.clock() + within
         while self.clock() < until:
             try:
-                self.desk.flush()
+                self.deduplicator.flush()
                 pause = self.dispatcher.step()
             except Killed:
                 self.start()
                 self.clock.forward(31)
                 continue
-            if not self.waits():
+            if not self.has_pending():
                 return
             self.clock.forward(max(pause, 0.05))
-        raise AssertionError(f"still waits: {self.overview.counts(self.clock())}")
+        raise AssertionError(f"still pending: {self.queries.counts(self.clock())}")
 
-    def waits(self) -> bool:
-        return bool(self.desk.unkept or self.overview.counts(self.clock()).waiting or self._unsent())
+    def has_pending(self) -> bool:
+        return bool(self.deduplicator.unkept or self.queries.counts(self.clock()).pending or self._unsent())
 
     def _unsent(self) -> int:
         with self.outbox.transaction() as connection:
@@ -177,14 +177,14 @@ def clock() -> HandClock:
 
 @pytest.fixture
 def make_machine(tmp_path: Path, clock: HandClock) -> Iterator[Callable[..., Machine]]:
-    made: list[Machine] = []
+    created: list[Machine] = []
 
     def make(transport: httpx.BaseTransport, **bot: Any) -> Machine:
-        made.append(Machine(tmp_path / str(len(made)), clock, transport, **bot))
-        return made[-1]
+        created.append(Machine(tmp_path / str(len(created)), clock, transport, **bot))
+        return created[-1]
 
     yield make
-    for machine in made:
+    for machine in created:
         machine.close()
 
 
@@ -199,5 +199,5 @@ def machine(make_machine: Callable[..., Machine], telegram: StrictTelegram) -> M
 
 
 @pytest.fixture
-def webhook_of() -> Callable[[httpx.BaseTransport], Webhook]:
+def make_webhook() -> Callable[[httpx.BaseTransport], Webhook]:
     return lambda transport: Webhook(SecretStr("http://hook.test/secret"), httpx.Client(transport=transport))

@@ -27,8 +27,8 @@ def started(sqlite_engine):
     root.setLevel(level)
 
 
-def told(telemetry):
-    return [each.incident for each in telemetry.alerts.overview.page(time.time())]
+def incidents(telemetry):
+    return [each.incident for each in telemetry.alerts.queries.page(time.time())]
 
 
 def test_every_call_of_the_contract_goes_the_way_of_the_logs_whatever_the_level_of_those(started):
@@ -44,7 +44,7 @@ def test_every_call_of_the_contract_goes_the_way_of_the_logs_whatever_the_level_
 
     asyncio.run(call_each())
 
-    found = [(each.level, each.component, each.words) for each in reversed(told(started))]
+    found = [(each.level, each.component, each.summary) for each in reversed(incidents(started))]
     assert found == [
         ("WARNING", "scheduler", "Custom message"),
         ("WARNING", "scheduler", "Job 'sync_wb_orders' failed:\nTimeout error"),
@@ -64,7 +64,7 @@ def test_repeats_are_told_apart_by_who_calls(started):
 
     asyncio.run(twice())
 
-    assert len(told(started)) == 2
+    assert len(incidents(started)) == 2
 
 
 def test_without_a_start_alerts_are_only_logged_and_one_line_says_so(caplog):
@@ -87,7 +87,7 @@ def test_an_outbox_that_cannot_be_read_is_a_warning(started, monkeypatch):
     def broken():
         raise sqlite3.OperationalError("unable to open database file")
 
-    monkeypatch.setattr(started.alerts.overview, "channels", broken)
+    monkeypatch.setattr(started.alerts.queries, "channels", broken)
 
     assert started.alerts.check().error == "the outbox cannot be read: the database file cannot be opened"
 
@@ -103,7 +103,7 @@ def test_channels_are_those_that_are_configured_the_preferred_one_first(sqlite_e
     telemetry.shutdown()
 
 
-class Overview:
+class Queries:
     def __init__(self):
         self.answers = True
 
@@ -113,19 +113,19 @@ class Overview:
         return AlertCounts(2, 3, 1, 4, 90.0)
 
     def channels(self):
-        return [ChannelState("telegram", stopped="no")]
+        return [ChannelState("telegram", disabled_reason="no")]
 
 
-class Desk:
+class Unsaved:
     unkept = 1
 
 
 def test_alerts_by_state_their_age_and_the_channels_are_measured_and_stay_when_nobody_answers():
-    overview, now, measured = Overview(), [100.0], Measured()
-    AlertMetrics(overview, Desk(), ["telegram", "webhook"], lambda: now[0]).observe(measured.meter)
+    queries, now, measured = Queries(), [100.0], Measured()
+    AlertMetrics(queries, Unsaved(), ["telegram", "webhook"], lambda: now[0]).observe(measured.meter)
 
     first = measured.points("alert.incidents")
-    overview.answers = False
+    queries.answers = False
     now[0] = 110.0
 
     assert first == {("waiting",): 3, ("told",): 3, ("silenced",): 1, ("muted",): 4}

@@ -4,6 +4,9 @@ import httpx
 import pytest
 
 from telemetry.alerts.alert import AlertLevel
+from telemetry.alerts.dispatch.dispatcher import Dispatcher, Sender
+from telemetry.alerts.outbox.file import Outbox
+from telemetry.alerts.outbox.incidents import IncidentRepository
 from tests.support.telegram_server import Killed, StrictTelegram
 from tests.unit.telemetry.alerts.conftest import alert
 
@@ -60,7 +63,7 @@ def test_a_429_waits_exactly_as_long_as_it_says_also_over_a_restart(machine, tel
     machine.report(alert())
     telegram.fault = lambda _method: "429"
     machine.run(1)
-    state = machine.posts.channel("telegram")
+    state = machine.notifications.channel("telegram")
     telegram.fault = lambda _method: None
 
     machine.dispatcher.release()
@@ -90,7 +93,7 @@ def test_what_is_no_error_is_given_up_after_a_day_and_counted(machine, telegram)
 
     machine.run(25 * HOUR, step=300)
 
-    assert machine.overview.counts(machine.clock()).waiting == 1
+    assert machine.queries.counts(machine.clock()).pending == 1
     assert machine.measured.points("telemetry.dropped") == {("alerts", "too old"): 2}
 
 
@@ -134,11 +137,14 @@ def test_a_refused_token_stops_the_sending_until_somebody_starts_anew(make_machi
     machine.run(HOUR, step=5)
 
     assert len(telegram.calls) == 1
-    assert machine.posts.channel("telegram").stopped == "telegram refuses (400: Bad Request: chat not found)"
+    assert (
+        machine.notifications.channel("telegram").disabled_reason
+        == "telegram refuses (400: Bad Request: chat not found)"
+    )
     machine.start()
     machine.run(MINUTE)
     assert len(telegram.calls) == 2
-    assert machine.overview.counts(clock()).waiting == 2
+    assert machine.queries.counts(clock()).pending == 2
 
 
 class Hook(httpx.BaseTransport):
@@ -150,10 +156,10 @@ class Hook(httpx.BaseTransport):
         return httpx.Response(204)
 
 
-def test_what_telegram_refuses_for_good_goes_to_the_second_channel(make_machine, clock, webhook_of):
+def test_what_telegram_refuses_for_good_goes_to_the_second_channel(make_machine, clock, make_webhook):
     telegram, hook = StrictTelegram(clock, telegram_chat="blocked"), Hook()
     machine = make_machine(telegram)
-    machine.channels.append(webhook_of(hook))
+    machine.channels.append(make_webhook(hook))
     machine.report(alert())
 
     machine.run(5)
@@ -161,7 +167,7 @@ def test_what_telegram_refuses_for_good_goes_to_the_second_channel(make_machine,
     [body] = hook.bodies
     assert b'"kind":"alert"' in body
     assert b"shop failed" in body
-    assert machine.overview.page(clock())[0].channel == "webhook"
+    assert machine.queries.page(clock())[0].channel == "webhook"
 
 
 def test_a_group_that_became_a_supergroup_is_followed_and_remembered(make_machine, clock):
@@ -240,7 +246,7 @@ def test_the_gravest_goes_first(machine, telegram):
 
 
 def test_a_silenced_component_is_not_told_of_and_what_comes_again_later_is(machine, telegram, clock):
-    machine.silences.begin("shop", clock() + HOUR, "stock-taking", clock())
+    machine.silences.create("shop", clock() + HOUR, "stock-taking", clock())
     machine.report(alert("during"), alert("goes on"), alert("other", component="warehouse"))
     machine.run(HOUR + 10, step=5)
     assert [text.splitlines()[-1] for text in telegram.texts] == ["other failed"]
@@ -250,14 +256,14 @@ def test_a_silenced_component_is_not_told_of_and_what_comes_again_later_is(machi
 
     assert len(telegram.texts) == 2
     assert "goes on failed" in telegram.texts[-1]
-    assert machine.overview.counts(clock()).waiting == 0
+    assert machine.queries.counts(clock()).pending == 0
 
 
 def test_a_silence_can_be_ended_before_its_time(machine, telegram, clock):
-    machine.silences.begin("all", clock() + HOUR, "stock-taking", clock())
+    machine.silences.create("all", clock() + HOUR, "stock-taking", clock())
     machine.run(5)
 
-    ended = machine.silences.end("all", clock())
+    ended = machine.silences.expire("all", clock())
     machine.report(alert("after", at=clock.forward(1)))
     machine.run(5)
 
@@ -394,11 +400,11 @@ def test_an_outbox_from_which_nobody_reads_for_long_stays_small(machine, telegra
 
     machine.run(5)
 
-    assert len(machine.overview.page(clock(), limit=500)) <= 31
+    assert len(machine.queries.page(clock(), limit=500)) <= 31
 
 
 def test_nothing_is_sent_while_another_process_sends(machine, make_machine, telegram, clock):
-    assert machine.leases.take("sender", "another", clock(), 30)
+    assert machine.leases.acquire("sender", "another", clock(), 30)
     machine.report(alert())
 
     machine.run(20)
@@ -415,7 +421,7 @@ def test_after_an_hour_without_telegram_and_two_restarts_everything_arrives_once
     telegram.fault = lambda _method: "dns"
     for number in range(30):
         machine.report(alert(f"kind{number:02}", at=clock()))
-        machine.desk.flush()
+        machine.deduplicator.flush()
         machine.run(2.5 * MINUTE, step=5)
         if number in {10, 20}:
             machine.start()
@@ -437,23 +443,23 @@ def test_a_state_that_came_and_went_with_the_database_is_muted_and_forgotten(mac
         machine.report(alert(name, state=state, is_end=True, at=clock()))
     machine.run(3 * MINUTE, step=5)
 
-    counts = machine.overview.counts(clock())
+    counts = machine.queries.counts(clock())
     assert [text.splitlines()[0] for text in telegram.texts] == ["❌ ERROR", "✅ RESOLVED"]
-    assert (counts.waiting, counts.muted) == (0, 0)
+    assert (counts.pending, counts.inhibited) == (0, 0)
 
 
 def test_how_often_it_was_tried_and_why_it_failed_is_known(machine, telegram, clock):
     machine.report(alert())
     telegram.fault = lambda _method: "dns"
     machine.run(20)
-    [waiting] = machine.overview.page(clock())
+    [pending] = machine.queries.page(clock())
     telegram.fault = lambda _method: None
     machine.run(60)
 
-    [told] = machine.overview.page(clock())
-    assert waiting.incident.attempts >= 3
-    assert waiting.incident.refusal == "telegram cannot be reached: the host name is not known"
-    assert (told.incident.attempts, told.incident.refusal) == (waiting.incident.attempts + 1, None)
+    [sent] = machine.queries.page(clock())
+    assert pending.incident.attempts >= 3
+    assert pending.incident.last_error == "telegram cannot be reached: the host name is not known"
+    assert (sent.incident.attempts, sent.incident.last_error) == (pending.incident.attempts + 1, None)
 
 
 def test_a_command_beside_a_service_that_sends_does_not_undo_that_a_channel_is_stopped(make_machine, clock):
@@ -465,5 +471,103 @@ def test_a_command_beside_a_service_that_sends_does_not_undo_that_a_channel_is_s
     machine.start()  # while the first one holds the lease
     machine.run(5)
 
-    assert machine.posts.channel("telegram").stopped is not None
+    assert machine.notifications.channel("telegram").disabled_reason is not None
     assert len(telegram.calls) == 1
+
+
+def statements_of(outbox):
+    """The SQL of this process from now on."""
+    seen = []
+    with outbox.read() as connection:
+        connection.set_trace_callback(seen.append)
+    return seen
+
+
+def test_an_idle_sender_asks_for_the_version_each_second_and_writes_only_its_lease(machine):
+    machine.run(5)
+    seen = statements_of(machine.outbox)
+
+    machine.run(60)
+
+    assert sum("data_version" in each for each in seen) >= 58
+    assert sum(each == "BEGIN IMMEDIATE" for each in seen) == 4
+    assert sum(each == "BEGIN" for each in seen) <= 16
+
+
+def test_a_process_that_does_not_send_writes_nothing(machine, clock):
+    machine.leases.acquire("sender", "another", clock(), 30)
+    machine.run(5)
+    seen = statements_of(machine.outbox)
+
+    machine.run(20)
+
+    assert "BEGIN IMMEDIATE" not in seen
+    assert sum(each == "BEGIN" for each in seen) <= 3
+
+
+def test_an_alert_of_another_process_is_noticed_within_a_second_by_an_idle_sender(machine, telegram, clock):
+    machine.run(25)
+    other = Outbox(machine.path)
+
+    IncidentRepository(other).add(alert(at=clock()))
+    machine.run(1.25)
+
+    assert len(telegram.texts) == 1
+    other.close()
+
+
+def test_a_sender_that_was_suspended_between_its_plan_and_the_send_does_not_send(machine, telegram, clock):
+    calls = []
+
+    def suspended():
+        """The clock of a process that stands still after its first look at the time, for longer than its lease."""
+        calls.append(clock.forward(31 if len(calls) == 1 else 0))
+        return calls[-1]
+
+    machine.report(alert())
+    delivery = machine.measured.delivery()
+    dispatcher = Dispatcher(machine.outbox, machine.channels, delivery, Sender("suspended", suspended))
+
+    assert dispatcher.step() == 0.0
+    assert telegram.calls == []
+    machine.run(3)
+    assert len(telegram.texts) == 1
+
+
+def test_neither_does_it_edit(machine, telegram, clock):
+    machine.report(alert())
+    machine.run(70)
+    machine.report(alert(at=clock()))
+    machine.deduplicator.flush()
+    machine.dispatcher.release()
+    calls = []
+
+    def suspended():
+        calls.append(clock.forward(31 if len(calls) == 1 else 0))
+        return calls[-1]
+
+    delivery = machine.measured.delivery()
+    dispatcher = Dispatcher(machine.outbox, machine.channels, delivery, Sender("suspended", suspended))
+
+    assert dispatcher.step() == 0.0
+    assert [method for _, method, _ in telegram.calls] == ["sendMessage"]
+
+
+def test_of_two_processes_that_find_the_lease_free_one_sends(machine, telegram, clock):
+    class Slow(Outbox):
+        """Another process acquires the lease between the read of this one and its write."""
+
+        def transaction(self):
+            machine.leases.acquire("sender", "faster", clock(), 30)
+            return super().transaction()
+
+    slow = Slow(machine.path)
+    machine.report(alert())
+    dispatcher = Dispatcher(slow, machine.channels, machine.measured.delivery(), Sender("slow", clock))
+
+    assert dispatcher.step() == 2.0
+    dispatcher.release()
+
+    assert telegram.calls == []
+    assert not machine.leases.acquire("sender", "third", clock(), 30)
+    slow.close()

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.fault_schedules import Schedule, judge
+from tests.support.fault_schedules import Schedule, check
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -9,4 +9,4 @@ def test_through_any_faults_every_alert_arrives_and_a_repeat_says_so(make_machin
 
     schedule.play()
 
-    judge(schedule)
+    check(schedule)

@@ -92,7 +92,7 @@ def test_repeats_of_what_is_over_meanwhile_begin_it_anew(outbox):
     desk.flush()
 
     assert [told.incident.count for told in AlertQueries(outbox).page(NOON)] == [1, 1]
-    assert reports.open_states() == {}
+    assert reports.open_conditions() == {}
 
 
 def test_after_four_quiet_hours_it_is_a_first_one_again(outbox):
@@ -168,4 +168,4 @@ def test_an_outbox_that_somebody_else_holds_is_not_waited_for(outbox):
 def test_halves_of_characters_are_kept_as_question_marks(outbox):
     Deduplicator(IncidentRepository(outbox)).report(alert(words="\ud83d"))
 
-    assert AlertQueries(outbox).page(NOON)[0].incident.words == "?"
+    assert AlertQueries(outbox).page(NOON)[0].incident.summary == "?"

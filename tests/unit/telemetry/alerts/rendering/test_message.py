@@ -10,7 +10,7 @@ from telemetry.alerts.channels.telegram import Bot, Telegram
 from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.markup import clean, cut, cut_front, units
-from telemetry.alerts.rendering.message import MAX_LENGTH, RenderRequest, compose
+from telemetry.alerts.rendering.message import MAX_LENGTH, RenderRequest, render
 from tests.support.telegram_server import NOON, TELEGRAM_CHAT_ID, TELEGRAM_TOKEN, URL, HandClock, StrictTelegram
 from tests.unit.telemetry.alerts.conftest import incident
 
@@ -40,12 +40,12 @@ LONG = (
     | st.integers(1, 20_000).map(lambda number: "&<>" * number)
 )
 INCIDENTS = st.builds(
-    lambda words, error, stack, component, place, facts, count, trace: incident(
-        words=words,
+    lambda summary, error, stack, component, location, facts, count, trace: incident(
+        summary=summary,
         error=error,
         stack=stack,
         component=component,
-        place=place,
+        location=location,
         facts=facts,
         count=count,
         trace_id=trace,
@@ -71,11 +71,11 @@ KINDS = st.sampled_from(["alert", "again", "digest", "summary", "end"])
     st.booleans(),
     st.sampled_from(["", 'https://t/"<{trace_id}>&x=1']),
 )
-@example([incident(words="")], "alert", False, "")
-def test_whatever_the_text_is_telegram_takes_it(incidents, kind, is_doubtful, trace_url):
+@example([incident(summary="")], "alert", False, "")
+def test_whatever_the_text_is_telegram_takes_it(incidents, kind, possible_duplicate, trace_url):
     strict = StrictTelegram(HandClock(), telegram_limits=False)
     channel = Telegram(Bot(SecretStr(TELEGRAM_TOKEN), TELEGRAM_CHAT_ID, api_url=URL), strict.client())
-    message = compose(RenderRequest(kind, incidents, NOON + 60, NOON, is_doubtful), trace_url)
+    message = render(RenderRequest(kind, incidents, NOON + 60, NOON, possible_duplicate), trace_url)
 
     sent = channel.send(Notification(kind, incidents, id=1), message, ChannelState("telegram"))
 
@@ -88,13 +88,13 @@ def test_whatever_the_text_is_telegram_takes_it(incidents, kind, is_doubtful, tr
 
 
 def test_the_message_is_that_of_the_contract():
-    told = incident(
+    sent = incident(
         level=AlertLevel.WARNING,
         component="scheduler",
-        words="Job 'sync_wb_orders' failed:\nTimeout connecting to WB API",
+        summary="Job 'sync_wb_orders' failed:\nTimeout connecting to WB API",
     )
 
-    message = compose(RenderRequest("alert", [told], NOON))
+    message = render(RenderRequest("alert", [sent], NOON))
 
     assert message.plain == (
         "⚠️ WARNING\nComponent: scheduler\nTime: 2025-10-02 12:00:00 UTC\n\n"
@@ -103,10 +103,10 @@ def test_the_message_is_that_of_the_contract():
 
 
 def test_it_says_what_helps_at_three_in_the_morning():
-    told = incident(
-        words="GET /x crashed",
+    sent = incident(
+        summary="GET /x crashed",
         error="TimeoutError: too slow",
-        place="service/x.py:3 in y",
+        location="service/x.py:3 in y",
         facts={"Failures": "3 in a row", "Last success": "never"},
         trace_id="a" * 32,
         count=37,
@@ -114,7 +114,7 @@ def test_it_says_what_helps_at_three_in_the_morning():
         stack="Traceback\n  line",
     )
 
-    message = compose(RenderRequest("alert", [told], NOON + 300), "https://traces/{trace_id}")
+    message = render(RenderRequest("alert", [sent], NOON + 300), "https://traces/{trace_id}")
 
     assert message.plain.splitlines()[4:] == [
         "GET /x crashed",
@@ -137,16 +137,16 @@ def test_it_says_what_helps_at_three_in_the_morning():
 def test_each_level_has_its_mark(level):
     mark = {"INFO": "ℹ️", "WARNING": "⚠️", "ERROR": "❌", "CRITICAL": "🚨"}[level]
 
-    assert compose(RenderRequest("alert", [incident(level=level)], NOON)).plain.startswith(f"{mark} {level}\n")
+    assert render(RenderRequest("alert", [incident(level=level)], NOON)).plain.startswith(f"{mark} {level}\n")
 
 
 def test_a_digest_of_very_many_counts_those_that_it_does_not_name_and_attaches_all():
     many = [
-        incident(id=number, words=f"kind {number} " + "x" * 90, count=2, first_at=NOON + number)
+        incident(id=number, summary=f"kind {number} " + "x" * 90, count=2, first_at=NOON + number)
         for number in range(300)
     ]
 
-    message = compose(RenderRequest("digest", many, NOON + 400))
+    message = render(RenderRequest("digest", many, NOON + 400))
 
     named = message.plain.count("kind ")
     assert "300 alerts" in message.plain
@@ -169,12 +169,12 @@ def test_what_is_no_text_is_taken_out():
 
 
 def test_a_moment_of_another_day_has_its_date():
-    told = replace(incident(count=2), last_at=NOON + 86_400)
+    sent = replace(incident(count=2), last_at=NOON + 86_400)
 
-    assert compose(RenderRequest("alert", [told], NOON)).plain.endswith("×2, last 2025-10-03 12:00")
+    assert render(RenderRequest("alert", [sent], NOON)).plain.endswith("×2, last 2025-10-03 12:00")
 
 
 def test_what_lasts_is_not_counted_by_how_often_it_was_looked_at():
-    told = incident(state="job:sync", count=4, facts={"Failures": "6 in a row"})
+    sent = incident(state="job:sync", count=4, facts={"Failures": "6 in a row"})
 
-    assert compose(RenderRequest("alert", [told], NOON)).plain.endswith("\n\nFailures: 6 in a row")
+    assert render(RenderRequest("alert", [sent], NOON)).plain.endswith("\n\nFailures: 6 in a row")

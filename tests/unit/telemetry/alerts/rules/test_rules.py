@@ -22,8 +22,8 @@ from tests.support.job_runs import ended
 from tests.support.telegram_server import NOON
 from tests.unit.telemetry.alerts.conftest import alert
 
-STATE = Condition("disk:var", AlertLevel.WARNING, "resources", "Disk space of var: 95% used (threshold: 90%)")
-HOLD = HoldTimes(120, 300)
+CONDITION = Condition("disk:var", AlertLevel.WARNING, "resources", "Disk space of var: 95% used (threshold: 90%)")
+HOLD_TIMES = HoldTimes(120, 300)
 
 
 @pytest.fixture
@@ -34,68 +34,68 @@ def outbox(tmp_path):
 
 
 @pytest.fixture
-def said(outbox, caplog):
-    """What was begun and ended, with each brought into the outbox as the pipeline does."""
-    reports, told = IncidentRepository(outbox), []
+def recorder(outbox, caplog):
+    """The conditions that fired and were resolved; each is written into the outbox, as the pipeline does."""
+    incidents, events = IncidentRepository(outbox), []
 
     class Pipeline(logging.Handler):
         def emit(self, record):
-            about = vars(record)
-            key, is_end = about["alert.state"], about.get("alert.ended", False)
-            told.append(("end" if is_end else "begin", key))
-            reports.add(alert(f"state {key}", state=key, is_end=is_end, words=record.getMessage(), at=clock_now[0]()))
+            attributes = vars(record)
+            key, is_end = attributes["alert.state"], attributes.get("alert.ended", False)
+            events.append(("resolved" if is_end else "fired", key))
+            incidents.add(alert(f"state {key}", state=key, is_end=is_end, words=record.getMessage(), at=clock_now[0]()))
 
     clock_now = [lambda: NOON]
     handler = Pipeline()
     condition.log.addHandler(handler)
-    told_of = type("Said", (), {"told": told, "by": lambda _self, clock: clock_now.__setitem__(0, clock)})()
-    yield told_of
+    made = type("Recorder", (), {"events": events, "use": lambda _self, clock: clock_now.__setitem__(0, clock)})()
+    yield made
     condition.log.removeHandler(handler)
 
 
 @pytest.fixture
-def observe(outbox, clock, said):
-    said.by(clock)
-    states = ConditionTracker(outbox, clock)
+def observe(outbox, clock, recorder):
+    recorder.use(clock)
+    conditions = ConditionTracker(outbox, clock)
 
     def observe(reading, seconds, each=30):
         for _ in range(int(seconds / each)):
-            states.observe(STATE, reading, HOLD)
+            conditions.observe(CONDITION, reading, HOLD_TIMES)
             clock.forward(each)
 
     return observe
 
 
-def test_it_is_told_after_two_minutes_over_and_over_after_five_well_below(observe, said):
+def test_it_is_told_after_two_minutes_over_and_over_after_five_well_below(observe, recorder):
     observe("on", 120)
-    assert said.told == []
+    assert recorder.events == []
     observe("on", 60)
-    assert said.told == [("begin", "disk:var")]
+    assert recorder.events == [("fired", "disk:var")]
     observe("off", 300)
-    assert len(said.told) == 1
+    assert len(recorder.events) == 1
     observe("off", 60)
 
-    assert said.told == [("begin", "disk:var"), ("end", "disk:var")]
+    assert recorder.events == [("fired", "disk:var"), ("resolved", "disk:var")]
 
 
-def test_what_goes_up_and_down_is_neither_told_nor_over(observe, said):
+def test_what_goes_up_and_down_is_neither_told_nor_over(observe, recorder):
     for _ in range(10):
         observe("on", 90)
         observe("off", 30)
-    assert said.told == []
+    assert recorder.events == []
     observe("on", 150)
     for _ in range(10):
         observe("off", 240)
         observe("between", 30)
 
-    assert said.told == [("begin", "disk:var")]
+    assert recorder.events == [("fired", "disk:var")]
 
 
-def test_looks_that_lie_far_apart_say_nothing_of_what_was_between(observe, said):
+def test_looks_that_lie_far_apart_say_nothing_of_what_was_between(observe, recorder):
     observe("on", 30)
     observe("on", 600, each=300)
 
-    assert said.told == []
+    assert recorder.events == []
 
 
 @pytest.mark.parametrize(("percent", "expected"), [(91, "on"), (90, "between"), (86, "between"), (85, "off")])
@@ -103,38 +103,38 @@ def test_five_points_below_the_threshold_is_well_below(percent, expected):
     assert reading(Usage(percent, 100), 90) == expected
 
 
-def test_disks_inodes_and_memory_are_looked_at_and_told(outbox, clock, said):
-    said.by(clock)
+def test_disks_inodes_and_memory_are_looked_at_and_told(outbox, clock, recorder):
+    recorder.use(clock)
     full = Filesystem(device=1, space=Usage(95, 100), inodes=Usage(99, 100))
     resources = SystemResources(["var"], measure=lambda _path: full, read_memory=lambda: Usage(50, 100))
-    states = ConditionTracker(outbox, clock)
+    conditions = ConditionTracker(outbox, clock)
     for _ in range(6):
-        found = evaluate(resources, Thresholds(90, 90), states)
+        found = evaluate(resources, Thresholds(90, 90), conditions)
         clock.forward(30)
 
     assert found == ["Disk space: 95% used (threshold: 90%)", "Disk inodes: 99% used (threshold: 90%)"]
-    assert said.told == [("begin", "disk:var"), ("begin", "inodes:var")]
+    assert recorder.events == [("fired", "disk:var"), ("fired", "inodes:var")]
 
 
-def test_a_database_that_does_not_answer_is_told_after_ten_seconds_and_its_return_too(outbox, clock, said):
-    said.by(clock)
+def test_a_database_that_does_not_answer_is_told_after_ten_seconds_and_its_return_too(outbox, clock, recorder):
+    recorder.use(clock)
     wrong = [OSError(111, "Connection refused")]
 
     def ping():
         if wrong:
             raise wrong[0]
 
-    look = DatabaseDownRule(ping, ConditionTracker(outbox, clock))
+    rule = DatabaseDownRule(ping, ConditionTracker(outbox, clock))
     for _ in range(4):
-        assert not look.look()
+        assert not rule.evaluate()
         clock.forward(5)
-    assert said.told == [("begin", "database")]
+    assert recorder.events == [("fired", "database")]
     wrong.clear()
     for _ in range(3):
-        assert look.look()
+        assert rule.evaluate()
         clock.forward(5)
 
-    assert said.told == [("begin", "database"), ("end", "database")]
+    assert recorder.events == [("fired", "database"), ("resolved", "database")]
 
 
 def failures(number, *, host="here", since=NOON):
@@ -147,57 +147,57 @@ def failures(number, *, host="here", since=NOON):
 class Jobs:
     def __init__(self, outbox, threshold=3):
         self.streak = FailureStreak("sync", [], None, None)
-        self._look = JobFailuresRule(lambda: [self.streak], IncidentRepository(outbox), threshold, "here")
+        self._rule = JobFailuresRule(lambda: [self.streak], IncidentRepository(outbox), threshold, "here")
 
     def see(self, failed, success=None):
         self.streak = FailureStreak("sync", failed, success, failed[-1].ended_at if failed else success)
-        self._look.look()
+        self._rule.evaluate()
 
 
-def test_a_job_alerts_at_its_third_failure_in_a_row_and_its_first_success_ends_that(outbox, said):
+def test_a_job_alerts_at_its_third_failure_in_a_row_and_its_first_success_ends_that(outbox, recorder):
     jobs = Jobs(outbox)
 
     jobs.see(failures(2))
-    assert said.told == []
+    assert recorder.events == []
     jobs.see(failures(3))
     jobs.see(failures(3))
     jobs.see(failures(4))
     jobs.see([], success=datetime.fromtimestamp(NOON + 600, UTC))
     jobs.see([], success=datetime.fromtimestamp(NOON + 600, UTC))
 
-    assert said.told == [("begin", "job:sync"), ("begin", "job:sync"), ("end", "job:sync")]
+    assert recorder.events == [("fired", "job:sync"), ("fired", "job:sync"), ("resolved", "job:sync")]
 
 
-def test_a_failure_of_another_machine_is_told_by_that(outbox, said):
+def test_a_failure_of_another_machine_is_told_by_that(outbox, recorder):
     jobs = Jobs(outbox)
 
     jobs.see(failures(3, host="there"))
 
-    assert said.told == []
+    assert recorder.events == []
 
 
-def test_failures_while_the_database_was_away_are_its_fault(outbox, said):
+def test_failures_while_the_database_was_away_are_its_fault(outbox, recorder):
     IncidentRepository(outbox).add(alert("state database", state="database", at=NOON))
     jobs = Jobs(outbox)
 
     jobs.see(failures(3))
-    assert said.told == []
+    assert recorder.events == []
     IncidentRepository(outbox).add(alert("state database", state="database", is_end=True, at=NOON + 200))
     jobs.see(failures(8))
 
-    assert said.told == [("begin", "job:sync")]
+    assert recorder.events == [("fired", "job:sync")]
 
 
-def test_a_missed_run_is_over_with_the_next_success_and_an_overdue_one_with_any_end(outbox, said):
+def test_a_missed_run_is_over_with_the_next_success_and_an_overdue_one_with_any_end(outbox, recorder):
     for key in ("missed:sync", "overdue:sync"):
         IncidentRepository(outbox).add(alert(f"state {key}", state=key))
     jobs = Jobs(outbox)
 
     jobs.see(failures(1, since=NOON + 60))
-    assert said.told == [("end", "overdue:sync")]
+    assert recorder.events == [("resolved", "overdue:sync")]
     jobs.see([], success=datetime.fromtimestamp(NOON + 120, UTC))
 
-    assert said.told == [("end", "overdue:sync"), ("end", "missed:sync")]
+    assert recorder.events == [("resolved", "overdue:sync"), ("resolved", "missed:sync")]
 
 
 def test_a_streak_is_what_failed_since_the_last_success_of_any_process(engine):
@@ -217,24 +217,24 @@ def test_a_streak_is_what_failed_since_the_last_success_of_any_process(engine):
     assert not found.is_truncated
 
 
-class Look:
+class CountingRule:
     def __init__(self):
-        self.looks = 0
+        self.evaluations = 0
 
-    def look(self):
-        self.looks += 1
+    def evaluate(self):
+        self.evaluations += 1
         return True
 
 
 def test_one_process_of_a_machine_looks_each_thing_at_its_pace(outbox, clock):
-    database, jobs, resources = Look(), Look(), Look()
+    database, jobs, resources = CountingRule(), CountingRule(), CountingRule()
     leases = OutboxLeases(outbox)
-    watch = RuleEvaluator(Rules(database, jobs, resources.look), leases, "first", clock)
-    other = RuleEvaluator(Rules(Look(), Look(), Look().look), leases, "second", clock)
+    evaluator = RuleEvaluator(Rules(database, jobs, resources.evaluate), leases, "first", clock)
+    other = RuleEvaluator(Rules(CountingRule(), CountingRule(), CountingRule().evaluate), leases, "second", clock)
 
     for _ in range(12):
         clock.forward(5)
-        watch.look()
-        other.look()
+        evaluator.evaluate()
+        other.evaluate()
 
-    assert (database.looks, jobs.looks, resources.looks) == (12, 6, 2)
+    assert (database.evaluations, jobs.evaluations, resources.evaluations) == (12, 6, 2)

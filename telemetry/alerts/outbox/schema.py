@@ -1,0 +1,82 @@
+"""The tables of the outbox."""
+
+from typing import Final
+
+SCHEMA_VERSION: Final = 1
+"""In the file as `user_version`."""
+SCHEMA: Final = """
+CREATE TABLE incidents (
+    id INTEGER PRIMARY KEY,
+    fingerprint TEXT NOT NULL,
+    state TEXT NOT NULL,
+    level TEXT NOT NULL,
+    component TEXT NOT NULL,
+    place TEXT NOT NULL,
+    follows TEXT NOT NULL,
+    trace_id TEXT NOT NULL,
+    span_id TEXT NOT NULL,
+    is_sampled INTEGER NOT NULL,
+    first_at REAL NOT NULL,
+    last_at REAL NOT NULL,
+    count INTEGER NOT NULL,
+    due_at REAL NOT NULL,
+    ended_at REAL,
+    ended TEXT,
+    muted_by INTEGER,
+    told_at REAL,
+    told_post INTEGER,
+    told_count INTEGER NOT NULL DEFAULT 0,
+    end_told INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    refusal TEXT,
+    facts TEXT NOT NULL,
+    words TEXT NOT NULL,
+    error TEXT NOT NULL,
+    stack TEXT NOT NULL
+);
+CREATE UNIQUE INDEX ix_incidents_open ON incidents (fingerprint) WHERE ended_at IS NULL;
+CREATE INDEX ix_incidents_waiting ON incidents (ended_at, due_at) WHERE told_post IS NULL;
+CREATE INDEX ix_incidents_state ON incidents (state, first_at) WHERE state <> '';
+CREATE INDEX ix_incidents_told_at ON incidents (told_at) WHERE told_at IS NOT NULL;
+CREATE INDEX ix_incidents_uncounted ON incidents (told_post) WHERE count > told_count AND told_post IS NOT NULL;
+CREATE TABLE posts (
+    id INTEGER PRIMARY KEY,
+    channel TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    begun_at REAL,
+    is_doubtful INTEGER NOT NULL DEFAULT 0,
+    sent_at REAL,
+    edited_at REAL,
+    chat_id TEXT,
+    message_id INTEGER
+);
+CREATE INDEX ix_posts_unsent ON posts (id) WHERE sent_at IS NULL;
+CREATE TABLE tellings (
+    post_id INTEGER NOT NULL REFERENCES posts (id) ON DELETE CASCADE,
+    incident_id INTEGER NOT NULL REFERENCES incidents (id) ON DELETE CASCADE,
+    PRIMARY KEY (post_id, incident_id)
+) WITHOUT ROWID;
+CREATE INDEX ix_tellings_incident ON tellings (incident_id);
+CREATE TABLE sends (channel TEXT NOT NULL, at REAL NOT NULL);
+CREATE INDEX ix_sends_at ON sends (channel, at);
+CREATE TABLE channels (
+    name TEXT PRIMARY KEY,
+    paused_until REAL NOT NULL DEFAULT 0,
+    failures INTEGER NOT NULL DEFAULT 0,
+    last_error TEXT,
+    stopped TEXT,
+    chat_id TEXT,
+    without_thread INTEGER NOT NULL DEFAULT 0,
+    plain_texts INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until REAL NOT NULL);
+CREATE TABLE states (key TEXT PRIMARY KEY, on_since REAL, off_since REAL, seen_at REAL NOT NULL);
+CREATE TABLE silences (
+    id INTEGER PRIMARY KEY,
+    component TEXT NOT NULL,
+    until REAL NOT NULL,
+    reason TEXT NOT NULL,
+    created_at REAL NOT NULL
+);
+"""
