@@ -58,7 +58,7 @@ class AlertMetrics:
 
     def _by_state(self) -> Iterable[Observation]:
         counts = self._fresh()
-        states = {"waiting": counts.waiting + self._desk.unkept, "told": counts.told}
+        states = {"waiting": counts.waiting + self._desk.unsaved, "told": counts.told}
         states |= {"silenced": counts.silenced, "muted": counts.muted}
         return [Observation(number, {semconv.STATE: state}) for state, number in states.items()]
 

@@ -22,5 +22,5 @@ def next_notification(waiting: Sequence[PendingIncident], lately: RecentSends, n
         return Notification("summary", old)
     if len(fresh) > 1 and len(fresh) + lately.told > MAX_NOTIFICATIONS_PER_MINUTE:
         return Notification("digest", [each.incident for each in fresh])
-    first = min(waiting, key=lambda each: (-each.incident.level.gravity, each.incident.first_at))
+    first = min(waiting, key=lambda each: (-each.incident.level.severity, each.incident.first_at))
     return Notification(first.why, [first.incident])

@@ -40,7 +40,7 @@ class DispatchWorker:
         self._rounds.stop()
         failsafe(self._last_words)(time.monotonic() + min(deadline, FINAL_FLUSH_SECONDS))
         failsafe(self._dispatcher.release)()
-        return not self._desk.unkept
+        return not self._desk.unsaved
 
     def round(self) -> None:
         """What it raises is the disk's."""
@@ -55,10 +55,10 @@ class DispatchWorker:
             self._next_step = time.monotonic() + pause
 
     def _without_disk(self) -> None:
-        if self._desk.unkept and self._emergency.is_due():
-            taken = self._desk.take_unkept()
+        if self._desk.unsaved and self._emergency.is_due():
+            taken = self._desk.drain_unsaved()
             if not self._emergency.tell(taken):
-                self._desk.put_back(taken)
+                self._desk.restore_unsaved(taken)
 
     def _step(self) -> float:
         token = notifying.set(True)

@@ -56,7 +56,7 @@ def compose(telling: RenderRequest, trace_url: str = "") -> Message:
 def _one(telling: RenderRequest, incident: Incident, trace_url: str) -> Message:
     words, error = clean(incident.words).strip(), clean(incident.error).strip()
     head = [
-        Piece(f"{incident.level.mark} {incident.level}", "b"),
+        Piece(f"{incident.level.emoji} {incident.level}", "b"),
         Piece(f"\nComponent: {_component(incident)}\nTime: {format_timestamp(incident.first_at)}\n\n"),
         Piece(cut(words, _WORDS) or "(no words)"),
     ]
@@ -108,13 +108,13 @@ def _over(telling: RenderRequest, incident: Incident) -> Message:
 
 
 def _several(telling: RenderRequest) -> Message:
-    incidents = sorted(telling.incidents, key=lambda each: (-each.level.gravity, each.first_at))
+    incidents = sorted(telling.incidents, key=lambda each: (-each.level.severity, each.first_at))
     total = sum(each.count for each in incidents)
     worst = incidents[0].level
     what = "alerts in a short time" if telling.kind == "digest" else "alerts that could not be told for an hour or more"
     first, last = min(each.first_at for each in incidents), max(each.last_at for each in incidents)
     head = [
-        Piece(f"{worst.mark} {len(incidents):,} {what}", "b"),
+        Piece(f"{worst.emoji} {len(incidents):,} {what}", "b"),
         Piece(f"\n{format_timestamp(first)} to {format_timestamp(last)}, ×{total:,} in all\n"),
     ]
     lines = [_line(each, telling.now) for each in incidents]
@@ -147,7 +147,7 @@ def _line(incident: Incident, now: float) -> str:
         if incident.ended == "resolved"
         else ""
     )
-    return f"{incident.level.mark} {_clock(incident.first_at, now)} {about} ×{incident.count:,}{over}"
+    return f"{incident.level.emoji} {_clock(incident.first_at, now)} {about} ×{incident.count:,}{over}"
 
 
 def _doubt(telling: RenderRequest) -> list[Piece]:

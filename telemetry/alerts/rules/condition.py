@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from telemetry import semconv
-from telemetry.alerts.alert import AlertLevel, facts_attribute
+from telemetry.alerts.alert import AlertLevel, serialize_facts
 from telemetry.alerts.outbox.file import Outbox
 from telemetry.alerts.outbox.incidents import IncidentRepository
 
@@ -94,5 +94,5 @@ def _about(state: Condition) -> dict[str, object]:
         semconv.ALERT_LEVEL: str(state.level),
         **({semconv.ALERT_RUN: state.run_id} if state.run_id else {}),
         **({semconv.ALERT_INHIBITED_BY: state.follows} if state.follows else {}),
-        **({semconv.ALERT_FACTS: facts_attribute(state.facts)} if state.facts else {}),
+        **({semconv.ALERT_FACTS: serialize_facts(state.facts)} if state.facts else {}),
     }

@@ -33,7 +33,7 @@ from tests.support.telegram_server import NOON, TELEGRAM_CHAT_ID, TELEGRAM_TOKEN
 
 def alert(name: str = "shop", **values: Any) -> Alert:
     """An error of this fingerprint, at noon."""
-    made = Alert(fingerprint=name, level=AlertLevel.ERROR, component="shop", words=f"{name} failed", at=NOON)
+    made = Alert(fingerprint=name, level=AlertLevel.ERROR, component="shop", summary=f"{name} failed", at=NOON)
     return replace(made, **values)
 
 
@@ -157,7 +157,7 @@ class Machine:
         raise AssertionError(f"still waits: {self.overview.counts(self.clock())}")
 
     def waits(self) -> bool:
-        return bool(self.desk.unkept or self.overview.counts(self.clock()).waiting or self._unsent())
+        return bool(self.desk.unsaved or self.overview.counts(self.clock()).waiting or self._unsent())
 
     def _unsent(self) -> int:
         with self.outbox.transaction() as connection:

@@ -187,17 +187,17 @@ class FullDisk:
         self.waiting = [(each, 1) for each in alerts]
 
     @property
-    def unkept(self):
+    def unsaved(self):
         return len(self.waiting)
 
     def flush(self):
         raise sqlite3.OperationalError("database or disk is full")
 
-    def take_unkept(self):
+    def drain_unsaved(self):
         taken, self.waiting = self.waiting, []
         return taken
 
-    def put_back(self, alerts):
+    def restore_unsaved(self, alerts):
         self.waiting = alerts
 
 
@@ -211,5 +211,5 @@ def test_what_the_disk_does_not_take_for_a_while_is_told_without_it(clock, takes
             sending.round()
         clock.forward(1)
 
-    assert (len(taker.texts), desk.unkept) == ((1, 0) if takes else (0, 2))
+    assert (len(taker.texts), desk.unsaved) == ((1, 0) if takes else (0, 2))
     assert not takes or "2 alerts" in taker.texts[0]
