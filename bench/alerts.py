@@ -98,7 +98,7 @@ def _alert(number: int) -> Alert:
         fingerprint=f"kind{number}",
         level=AlertLevel.ERROR,
         component="bench",
-        words="It does not work.",
+        summary="It does not work.",
         at=time.time(),
         stack="Traceback\n" * 200,
     )

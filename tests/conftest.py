@@ -74,7 +74,7 @@ def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 @pytest.fixture(autouse=True)
 def _own_secrets() -> None:
     """What another test has taught the policy is hidden in this one's no more."""
-    POLICY.forget()
+    POLICY.clear_secrets()
 
 
 @pytest.fixture(autouse=True)

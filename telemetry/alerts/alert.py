@@ -1,4 +1,4 @@
-"""Alert: one report of something that the operator has to know, as a value, made from a log record at the door."""
+"""An alert as a value, made from a log record: something that the operator has to know."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ from telemetry.redaction.policy import redact
 from telemetry.sdk.trace_suppression import is_suppressed
 
 MAX_TEXT_LENGTH: Final = 1024 * 1024
-"""Characters of a text that are kept: of a longer one the beginning and the end."""
+"""Characters. Of a longer text the beginning and the end are kept."""
 
 
 class AlertLevel(StrEnum):
@@ -35,15 +35,16 @@ class AlertLevel(StrEnum):
     CRITICAL = "CRITICAL"
 
     @property
-    def mark(self) -> str:
-        return _MARKS[self]
+    def emoji(self) -> str:
+        return _EMOJI[self]
 
     @property
-    def gravity(self) -> int:
+    def severity(self) -> int:
+        """A number to compare levels by: a higher one is more severe."""
         return list(AlertLevel).index(self)
 
 
-_MARKS: Final = {
+_EMOJI: Final = {
     AlertLevel.INFO: "ℹ️",
     AlertLevel.WARNING: "⚠️",
     AlertLevel.ERROR: "❌",
@@ -53,43 +54,48 @@ _MARKS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """`at` is Unix time. What has a `state` lasts, until a report of the same state that `is_end`.
+    """Alerts with the same `fingerprint` are repeats of each other.
 
-    `fingerprint` says what it is a repeat of. `follows` names the state that may be its cause. `facts` are lines of a message.
+    Attributes:
+        at: Unix time.
+        state: key of the condition that the alert is about; empty for an event. A condition lasts until an alert with the
+            same key `is_resolved`.
+        inhibited_by: key of the condition that may be the cause.
+        facts: names and values, each a line of the notification.
     """
 
     fingerprint: str
     level: AlertLevel
     component: str
-    words: str
+    summary: str
     at: float
     error: str = ""
-    place: str = ""
+    location: str = ""
     stack: str = ""
     state: str = ""
-    is_end: bool = False
-    follows: str = ""
+    is_resolved: bool = False
+    inhibited_by: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
     trace_id: str = ""
     span_id: str = ""
     is_sampled: bool = False
 
     @classmethod
-    def from_log_record(cls, readable: ReadableLogRecord, source: "AlertKey") -> Self:
+    def from_log_record(cls, readable: ReadableLogRecord, key: "AlertKey") -> Self:
         record, attributes = readable.log_record, readable.log_record.attributes or {}
         trace_id, span_id, is_sampled = _trace(record.context, _text(attributes, semconv.ALERT_RUN_ID))
         return cls(
-            fingerprint=source.fingerprint,
-            level=source.level,
-            component=source.component,
-            words=_shown(str(record.body)),
-            at=source.at,
+            fingerprint=key.fingerprint,
+            level=key.level,
+            component=key.component,
+            summary=_displayed(str(record.body)),
+            at=key.at,
             error=_error(_text(attributes, EXCEPTION_TYPE), _text(attributes, EXCEPTION_MESSAGE)),
-            place=_text(attributes, semconv.ALERT_LOCATION),
-            stack=_shown(_text(attributes, EXCEPTION_STACKTRACE)),
-            state=source.state,
-            is_end=bool(attributes.get(semconv.ALERT_RESOLVED)),
-            follows=_text(attributes, semconv.ALERT_INHIBITED_BY),
+            location=_text(attributes, semconv.ALERT_LOCATION),
+            stack=_displayed(_text(attributes, EXCEPTION_STACKTRACE)),
+            state=key.state,
+            is_resolved=bool(attributes.get(semconv.ALERT_RESOLVED)),
+            inhibited_by=_text(attributes, semconv.ALERT_INHIBITED_BY),
             facts=_facts(attributes.get(semconv.ALERT_FACTS)),
             trace_id=trace_id,
             span_id=span_id,
@@ -99,7 +105,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class AlertKey:
-    """Where a report comes from, which is all that a repeat needs: see `Alert`."""
+    """The part of an alert that a repeat needs: see `Alert`."""
 
     fingerprint: str
     level: AlertLevel
@@ -108,8 +114,8 @@ class AlertKey:
     at: float
 
     @classmethod
-    def of(cls, readable: ReadableLogRecord, in_job: Callable[[SpanContext], bool]) -> Self | None:
-        """None for a record that is no alert: one below ERROR that does not say so itself, or one that is told elsewhere."""
+    def from_log_record(cls, readable: ReadableLogRecord, in_job: Callable[[SpanContext], bool]) -> Self | None:
+        """None for a record that is no alert: below ERROR without a level of its own, or reported elsewhere."""
         record, attributes = readable.log_record, readable.log_record.attributes or {}
         level = _level(record.severity_number, attributes.get(semconv.ALERT_LEVEL))
         if level is None or semconv.ALERT_REPORTED_ELSEWHERE in attributes:
@@ -119,7 +125,7 @@ class AlertKey:
         state = _text(attributes, semconv.ALERT_CONDITION)
         return cls(
             fingerprint=_text(attributes, semconv.ALERT_FINGERPRINT)
-            or (_fingerprint("state", state) if state else _alert_key(record, component, in_job)),
+            or (_fingerprint("state", state) if state else _event_fingerprint(record, component, in_job)),
             level=level,
             component=component,
             state=state,
@@ -127,21 +133,21 @@ class AlertKey:
         )
 
 
-def _alert_key(record: LogRecord, component: str, in_job: Callable[[SpanContext], bool]) -> str:
+def _event_fingerprint(record: LogRecord, component: str, in_job: Callable[[SpanContext], bool]) -> str:
     attributes = record.attributes or {}
-    error_type, place = _text(attributes, EXCEPTION_TYPE), _text(attributes, semconv.ALERT_LOCATION)
-    return _fingerprint(component, error_type, place, _span_name(attributes, record.context, in_job))
+    error_type, location = _text(attributes, EXCEPTION_TYPE), _text(attributes, semconv.ALERT_LOCATION)
+    return _fingerprint(component, error_type, location, _span_name(attributes, record.context, in_job))
 
 
-def facts_attribute(facts: Mapping[str, str]) -> str:
-    """As an attribute of a log record, which are no mappings everywhere."""
+def serialize_facts(facts: Mapping[str, str]) -> str:
+    """Facts as an attribute of a log record: JSON, because not every receiver takes mappings."""
     return json.dumps(dict(facts), ensure_ascii=False)
 
 
-def _level(severity: SeverityNumber | None, given: object) -> AlertLevel | None:
+def _level(severity_number: SeverityNumber | None, given: object) -> AlertLevel | None:
     if isinstance(given, str) and given in _LEVELS:
         return _LEVELS[given]
-    number = severity.value if severity is not None else 0
+    number = severity_number.value if severity_number is not None else 0
     if number >= SeverityNumber.FATAL.value:
         return AlertLevel.CRITICAL
     return AlertLevel.ERROR if number >= SeverityNumber.ERROR.value else None
@@ -151,24 +157,29 @@ _LEVELS: Final = {str(level): level for level in AlertLevel}
 
 
 def _span_name(attributes: Mapping[str, Any], context: Context | None, in_job: Callable[[SpanContext], bool]) -> str:
-    """What is the same at any sampling: a route, a job, or a span inside a job; other spans are not always there."""
-    if known := _text(attributes, semconv.HTTP_ROUTE) or _text(attributes, semconv.JOB_NAME):
-        return known
+    """What does not depend on sampling: a route, a job, or a span inside a job. Other spans are not always recorded."""
+    if name := _text(attributes, semconv.HTTP_ROUTE) or _text(attributes, semconv.JOB_NAME):
+        return name
     span = trace.get_current_span(context)
     return span.name if isinstance(span, ReadableSpan) and in_job(span.get_span_context()) else ""
 
 
 def _trace(context: Context | None, run_id: str) -> tuple[str, str, bool]:
-    """Of the job run that it is about, else of where it was logged: nobody finds the trace of what is not traced."""
-    if len(run_id) == _RUN_ID:
-        return run_id[:_TRACE_ID], run_id[_TRACE_ID:], True
-    found = trace.get_current_span(context).get_span_context()
-    if not found.is_valid or is_suppressed(context):
+    """Trace id, span id and sampling: of the job run that the alert is about, else of where it was logged.
+
+    The ids are empty where tracing is suppressed: nobody could find that trace.
+    """
+    if len(run_id) == _RUN_ID_DIGITS:
+        return run_id[:_TRACE_ID_DIGITS], run_id[_TRACE_ID_DIGITS:], True
+    span_context = trace.get_current_span(context).get_span_context()
+    if not span_context.is_valid or is_suppressed(context):
         return "", "", False
-    return trace.format_trace_id(found.trace_id), trace.format_span_id(found.span_id), found.trace_flags.sampled
+    trace_id, span_id = trace.format_trace_id(span_context.trace_id), trace.format_span_id(span_context.span_id)
+    return trace_id, span_id, span_context.trace_flags.sampled
 
 
-_RUN_ID, _TRACE_ID = 48, 32  # hexadecimal digits: of a trace and a span, and of the trace alone
+_RUN_ID_DIGITS: Final = 48  # hexadecimal, of a trace id and a span id
+_TRACE_ID_DIGITS: Final = 32
 
 
 @lru_cache(maxsize=2048)
@@ -182,14 +193,14 @@ def _text(attributes: Mapping[str, Any], name: str) -> str:
 
 
 def _error(error_type: str, message: str) -> str:
-    return _shown(f"{error_type}: {message}" if message else error_type)
+    return _displayed(f"{error_type}: {message}" if message else error_type)
 
 
-def _shown(text: str) -> str:
-    return _cut(redact(text))
+def _displayed(text: str) -> str:
+    return _truncated(redact(text))
 
 
-def _cut(text: str) -> str:
+def _truncated(text: str) -> str:
     if len(text) <= MAX_TEXT_LENGTH:
         return text
     half = MAX_TEXT_LENGTH // 2
@@ -198,7 +209,7 @@ def _cut(text: str) -> str:
 
 def _facts(attribute: object) -> Mapping[str, str]:
     try:
-        found = json.loads(attribute) if isinstance(attribute, str) else {}
+        facts = json.loads(attribute) if isinstance(attribute, str) else {}
     except ValueError:
         return {}
-    return {str(name): redact(str(value)) for name, value in found.items()} if isinstance(found, dict) else {}
+    return {str(name): redact(str(value)) for name, value in facts.items()} if isinstance(facts, dict) else {}

@@ -58,7 +58,7 @@ class AlertMetrics:
 
     def _by_state(self) -> Iterable[Observation]:
         counts = self._read()
-        states = {"waiting": counts.pending + self._deduplicator.unkept, "told": counts.notified}
+        states = {"waiting": counts.pending + self._deduplicator.unsaved, "told": counts.notified}
         states |= {"silenced": counts.silenced, "muted": counts.inhibited}
         return [Observation(number, {semconv.STATE: state}) for state, number in states.items()]
 

@@ -1,4 +1,4 @@
-"""Logs: one way for every line, whoever logs it; files that several processes share; and what clears up behind them."""
+"""Logging: the same handlers and formats for every logger, files shared by several processes, and their clean-up."""
 
 from telemetry.logs.cleanup import cleanup_old_database_backups, cleanup_old_logs
 from telemetry.logs.setup import setup_logging

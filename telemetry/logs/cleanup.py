@@ -1,4 +1,4 @@
-"""Clean-up: old rotated logs and superfluous database backups go; nothing goes that we did not make."""
+"""Removes old rotated logs and surplus database backups, and no files of others."""
 
 import logging
 import os
@@ -12,50 +12,61 @@ from telemetry.logs.rotating_file import is_rotated
 from telemetry.settings import TelemetrySettings
 
 BACKUP_DIRECTORY: Final = "backups"
-_BACKUP: Final = re.compile(r"sovani-([0-9]{8}T[0-9]{6}Z)(?:-([0-9]+))?\.(?:db|dump)")
+_BACKUP_NAME: Final = re.compile(r"sovani-([0-9]{8}T[0-9]{6}Z)(?:-([0-9]+))?\.(?:db|dump)")
 _log = logging.getLogger(__name__)
 
 
 def cleanup_old_logs(max_age_days: float = 30, log_dir: Path | None = None, now: datetime | None = None) -> int:
-    """Remove rotated logs that were last written to longer ago than that. Returns how many.
+    """Remove rotated logs that were last written more than `max_age_days` ago. Logs in use stay, whatever their age.
 
-    The files in use stay, however old. Without a directory it is `LOG_DIR`.
+    Args:
+        max_age_days: age in days.
+        log_dir: by default `LOG_DIR`.
+        now: by default the current time.
+
+    Returns:
+        The number of removed files.
 
     Raises:
-        ValueError: a negative age, which would be all of them.
+        ValueError: the age is negative, which would remove all of them.
     """
     if max_age_days < 0:
         raise ValueError(f"max_age_days is {max_age_days}, but must be 0 or more.")
     directory = TelemetrySettings.read().log_dir if log_dir is None else log_dir
-    oldest = (now or datetime.now(UTC)) - timedelta(days=max_age_days)
-    rotated = (entry for entry in _files(directory) if is_rotated(entry.name))
-    return _remove(Path(entry) for entry in rotated if _written_before(entry, oldest))
+    cutoff = (now or datetime.now(UTC)) - timedelta(days=max_age_days)
+    rotated = (entry for entry in _regular_files(directory) if is_rotated(entry.name))
+    return _remove(Path(entry) for entry in rotated if _written_before(entry, cutoff))
 
 
 def cleanup_old_database_backups(max_backups: int = 10, directory: Path | None = None) -> int:
-    """Remove all but the newest backups, by the moments in their names. Returns how many.
+    """Remove all but the newest backups, by the timestamps in their names.
 
-    Without a directory it is `backups` in `DATA_DIR`.
+    Args:
+        max_backups: number of backups that stay.
+        directory: by default `backups` in `DATA_DIR`.
+
+    Returns:
+        The number of removed files.
 
     Raises:
-        ValueError: a negative number.
+        ValueError: the number is negative.
     """
     if max_backups < 0:
         raise ValueError(f"max_backups is {max_backups}, but must be 0 or more.")
     directory = TelemetrySettings.read().data_dir / BACKUP_DIRECTORY if directory is None else directory
-    made = {entry.name: age for entry in _files(directory) if (age := _is_ours(entry.name))}
-    newest_first = sorted(made, key=made.__getitem__, reverse=True)
+    made_at = {entry.name: made for entry in _regular_files(directory) if (made := _made_at(entry.name))}
+    newest_first = sorted(made_at, key=made_at.__getitem__, reverse=True)
     return _remove(directory / name for name in newest_first[max_backups:])
 
 
-def _is_ours(name: str) -> tuple[str, int] | None:
-    """When the backup of that name was made, and which of that second; None if it is no backup's name."""
-    match = _BACKUP.fullmatch(name)
+def _made_at(name: str) -> tuple[str, int] | None:
+    """When the backup was made, and its number within that second. None for a name that is no backup's."""
+    match = _BACKUP_NAME.fullmatch(name)
     return (match[1], int(match[2] or 1)) if match else None
 
 
-def _files(directory: Path) -> list[os.DirEntry[str]]:
-    """Regular files; a link is somebody else's, whatever it is called."""
+def _regular_files(directory: Path) -> list[os.DirEntry[str]]:
+    """Regular files of the directory. Links are left out: we make none."""
     try:
         with os.scandir(directory) as entries:
             return [entry for entry in entries if entry.is_file(follow_symlinks=False)]
@@ -66,11 +77,11 @@ def _files(directory: Path) -> list[os.DirEntry[str]]:
         return []
 
 
-def _written_before(entry: os.DirEntry[str], moment: datetime) -> bool:
+def _written_before(entry: os.DirEntry[str], cutoff: datetime) -> bool:
     try:
-        return entry.stat(follow_symlinks=False).st_mtime < moment.timestamp()
+        return entry.stat(follow_symlinks=False).st_mtime < cutoff.timestamp()
     except FileNotFoundError:
-        return False  # another process has rotated, or cleans up as well
+        return False  # another process has rotated it, or is cleaning up as well
 
 
 def _remove(paths: Iterable[Path]) -> int:

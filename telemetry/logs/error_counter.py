@@ -1,4 +1,4 @@
-"""Error counter: each record at ERROR and above is counted, by exception and component."""
+"""Counts log records at ERROR and above by exception and component."""
 
 import re
 from typing import Final, TypeAlias
@@ -11,24 +11,20 @@ from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_TYPE
 from telemetry import semconv
 from telemetry.failsafe import failsafe
 
-Pair: TypeAlias = tuple[str, str]
-
+LabelPair: TypeAlias = tuple[str, str]
 
 NO_EXCEPTION: Final = "log"
-
-
-PAIRS: Final = 200
-
-
+"""Label of an error that was logged without an exception."""
+MAX_PAIRS: Final = 200
 _LABEL: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
 class ErrorCounter(LogRecordProcessor):
-    """Counts records at ERROR and above by exception and component, of which it tells 200 pairs apart."""
+    """Has at most `MAX_PAIRS` pairs of exception and component; the others are counted as `other`."""
 
     def __init__(self, counter: Counter) -> None:
         self._counter = counter
-        self._pairs: set[Pair] = set()
+        self._pairs: set[LabelPair] = set()
 
     @failsafe
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
@@ -38,15 +34,15 @@ class ErrorCounter(LogRecordProcessor):
         error_type, component = self._bounded((_error_type(log_record), _component(log_record)))
         self._counter.add(1, {semconv.ERROR_TYPE: error_type, semconv.COMPONENT: component})
 
-    def _bounded(self, pair: Pair) -> Pair:
+    def _bounded(self, pair: LabelPair) -> LabelPair:
         if pair not in self._pairs:
-            if len(self._pairs) >= PAIRS:
+            if len(self._pairs) >= MAX_PAIRS:
                 return semconv.OTHER, semconv.OTHER
             self._pairs.add(pair)
         return pair
 
     def shutdown(self) -> None:
-        """Nothing is held."""
+        """Nothing to do: the counter belongs to its meter."""
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002
         return True
@@ -57,7 +53,7 @@ def _error_type(record: ReadWriteLogRecord) -> str:
 
 
 def _component(record: ReadWriteLogRecord) -> str:
-    """What the record says by `extra={"component": …}`, else the package that logged it."""
+    """The component of the record (`extra={"component": …}`), else the package that logged it."""
     scope = record.instrumentation_scope.name if record.instrumentation_scope else semconv.OTHER
     return _label((record.log_record.attributes or {}).get(semconv.COMPONENT, scope.partition(".")[0]))
 

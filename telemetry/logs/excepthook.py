@@ -1,4 +1,4 @@
-"""Uncaught: the traceback that Python itself writes when nobody has caught an exception, as the policy lets it out."""
+"""Redacts the tracebacks that Python writes for uncaught exceptions."""
 
 import sys
 import threading
@@ -14,33 +14,35 @@ _SILENT: Final = (KeyboardInterrupt, SystemExit)
 
 
 def install_excepthooks() -> None:
-    """For the main thread, for other threads, and for what is raised where nobody could catch it. Hooks of others stay."""
+    """Install hooks for the main thread, other threads and unraisable exceptions. Hooks of others stay."""
     if sys.excepthook is sys.__excepthook__:
-        sys.excepthook = _main
+        sys.excepthook = _handle_main
     if threading.excepthook is threading.__excepthook__:
-        threading.excepthook = _thread
+        threading.excepthook = _handle_thread
     if sys.unraisablehook is sys.__unraisablehook__:
-        sys.unraisablehook = _unraisable
+        sys.unraisablehook = _handle_unraisable
 
 
-def _main(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    if issubclass(kind, _SILENT):
-        sys.__excepthook__(kind, error, trace)
+def _handle_main(error_type: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(error_type, _SILENT):
+        sys.__excepthook__(error_type, error, trace)
         return
-    _write("", kind, error, trace)
+    _write("", error_type, error, trace)
 
 
-def _thread(args: threading.ExceptHookArgs) -> None:
+def _handle_thread(args: threading.ExceptHookArgs) -> None:
     if args.exc_type is not SystemExit:
         name = args.thread.name if args.thread else "a thread"
         _write(f"Exception in {name}:\n", args.exc_type, args.exc_value, args.exc_traceback)
 
 
-def _unraisable(args: "sys.UnraisableHookArgs") -> None:
+def _handle_unraisable(args: "sys.UnraisableHookArgs") -> None:
     _write("Exception that nobody could catch:\n", args.exc_type, args.exc_value, args.exc_traceback)
 
 
-def _write(about: str, kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
-    with suppress(Exception):  # stderr may be gone
-        text = "".join(traceback.format_exception(kind, error, trace))
-        sys.stderr.write(f"{about}{indented(redact(text))}\n")
+def _write(
+    heading: str, error_type: type[BaseException], error: BaseException | None, trace: TracebackType | None
+) -> None:
+    with suppress(Exception):  # stderr may be closed
+        text = "".join(traceback.format_exception(error_type, error, trace))
+        sys.stderr.write(f"{heading}{indented(redact(text))}\n")

@@ -1,7 +1,7 @@
-"""FailsafeHandler: a handler that cannot write says so once on stderr, and whoever logs never hears of it.
+"""Log handlers whose failures never reach the code that logs; each failure is reported once on stderr.
 
-`logging` itself prints a traceback for every record that it cannot write, or, with `raiseExceptions` off, drops a record
-whose arguments don't fit without a word. Here such a record becomes a line that says what was meant and where.
+`logging` itself prints a traceback for every record that it cannot write. With `raiseExceptions` off, it silently drops a
+record whose arguments do not fit. Here such a record becomes a line that says what was logged and where.
 """
 
 import logging
@@ -15,39 +15,39 @@ _log = logging.getLogger(__name__)
 
 
 class FailsafeHandler(logging.Handler):
-    """Mixed in before a handler. `destination` is what the one complaint calls it."""
+    """A mix-in, to be put before a handler class. `destination` is the name of the handler in its failure report."""
 
     destination = "a log handler"
     _failures = 0
 
     @property
-    def failing(self) -> bool:
+    def is_failing(self) -> bool:
         return self._failures > 0
 
-    def fail_silently(self) -> None:
-        """The first failure has been spoken of already; the next one that counts comes after a success."""
+    def suppress_failure_report(self) -> None:
+        """Do not report the next failure: the caller has reported it. After a success, failures are reported again."""
         self._failures += 1
 
     def emit(self, record: logging.LogRecord) -> None:
         before = self._failures
         try:
             super().emit(record)
-        except Exception:  # noqa: BLE001  # the edge: OpenTelemetry's handler lets everything through to whoever logs
+        except Exception:  # noqa: BLE001  # an edge: OpenTelemetry's handler raises into the code that logs
             self.handleError(record)
         if self._failures == before:
             self._failures = 0
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
-        if _made_readable(record):
+        if _repair_message(record):
             self.emit(record)
             return
         self._failures += 1
         if self._failures == 1:
-            _complain(self.destination, sys.exc_info()[1])
+            _report_failure(self.destination, sys.exc_info()[1])
 
 
-def _made_readable(record: logging.LogRecord) -> bool:
-    """Give a record whose arguments don't fit its message one that can be read; False if that was not the trouble."""
+def _repair_message(record: logging.LogRecord) -> bool:
+    """Replace a message that its arguments do not fit. Returns False if the message was not the problem."""
     try:
         record.getMessage()
     except Exception as error:  # noqa: BLE001  # a foreign `__str__` may raise anything
@@ -63,12 +63,12 @@ def _made_readable(record: logging.LogRecord) -> bool:
 def _repr(value: object) -> str:
     try:
         return repr(value)
-    except Exception:  # noqa: BLE001  # the same
+    except Exception:  # noqa: BLE001  # as above
         return f"<{type(value).__name__}>"
 
 
-def _complain(destination: str, error: BaseException | None) -> None:
-    """Past the logging: its handlers' locks are held here, and another thread may hold them the other way round."""
+def _report_failure(destination: str, error: BaseException | None) -> None:
+    """Write to stderr directly: logging could deadlock with a thread that takes the handlers' locks in another order."""
     with suppress(Exception):
         text = f"{destination} cannot be written ({error}). It is tried again with each line."
         record = _log.makeRecord(_log.name, logging.WARNING, __file__, 0, text, (), None)
@@ -76,7 +76,7 @@ def _complain(destination: str, error: BaseException | None) -> None:
 
 
 class ConsoleHandler(FailsafeHandler, logging.StreamHandler[TextIO]):
-    """Writes to what `sys.stderr` is at the moment, as logging's own last resort does."""
+    """Writes to the current `sys.stderr`, as `logging.lastResort` does."""
 
     destination = "stderr"
 

@@ -1,4 +1,4 @@
-"""JSON: a log record as one object on one line, with its trace, for programs that read logs."""
+"""Formats a log record as one JSON object on one line, with its trace id."""
 
 import json
 import logging
@@ -9,17 +9,17 @@ from typing import Any, Final
 from opentelemetry import trace
 
 from telemetry.logs.request_id import request_id
-from telemetry.logs.text_formatter import traceback_of
+from telemetry.logs.text_formatter import formatted_traceback
 from telemetry.redaction.policy import redact, redact_value
 
+# JSON allows these characters, but terminals obey them, and some readers take them for the end of a line.
+_UNPRINTABLE: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 # `color_message` is uvicorn's second copy of a message, for terminals.
-# JSON lets them stand, but a terminal takes them for orders, and some readers of lines for the end of one.
-_UNPRINTED: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _NO_EXTRA: Final = frozenset(vars(logging.makeLogRecord({}))) | {"asctime", "message", "taskName", "color_message"}
 
 
 class JsonFormatter(logging.Formatter):
-    """What was passed by `extra=` goes in under its name, as text where JSON can't hold it."""
+    """Fields of `extra=` keep their names. A value that JSON cannot represent becomes text."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = self._fields(record)
@@ -35,7 +35,7 @@ class JsonFormatter(logging.Formatter):
             "module": record.module,
             "function": record.funcName,
             "line": record.lineno,
-            "exception": redact(traceback_of(record)) or None,
+            "exception": redact(formatted_traceback(record)) or None,
             **_trace(),
             **({"request_id": request} if (request := request_id.get()) else {}),
             **({"stack": redact(record.stack_info)} if record.stack_info else {}),
@@ -59,9 +59,9 @@ def _extra(record: logging.LogRecord) -> dict[str, Any]:
 def _dumps(value: object) -> str:
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    except Exception:  # noqa: BLE001  # what JSON can't hold raises half a dozen errors, and foreign code its own
+    except Exception:  # noqa: BLE001  # json raises several types, and foreign code any
         text = json.dumps(redact(_text(value)), ensure_ascii=False)
-    return text if text.isprintable() else _UNPRINTED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return text if text.isprintable() else _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def _text(value: object) -> str:

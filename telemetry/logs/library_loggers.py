@@ -1,48 +1,47 @@
-"""Libraries: what they log goes the same way as what we log."""
+"""Routes the log records of uvicorn, Alembic and HTTP clients to the root logger's handlers."""
 
 import logging
 from typing import Any, Final
 
-from telemetry.logs.filters import OnceFilter
+from telemetry.logs.reported_errors import ReportedErrorFilter
 
 try:
     from uvicorn.config import LOGGING_CONFIG
-except ImportError:  # the telemetry serves under other servers too
+except ImportError:  # the telemetry also runs under other servers
     LOGGING_CONFIG: dict[str, Any] = {"loggers": {}}  # type: ignore[no-redef]
 
 _SERVER_ERRORS: Final = "uvicorn.error"
 _REROUTED: Final = ("uvicorn", _SERVER_ERRORS, "uvicorn.access", "uvicorn.asgi", "alembic", "alembic.runtime.migration")
-# At INFO they log every URL that is called, and Telegram's have the bot's token in them; Alembic, each of its plugins.
+# At INFO they log every URL that they call, and Telegram's contain the bot's token; Alembic logs each of its plugins.
 _VERBOSE: Final = ("httpx", "httpx2", "httpcore", "httpcore2", "alembic.runtime.plugins")
 
 
 def reroute_libraries(*, debug: bool) -> None:
-    """Take the libraries' own handlers off, and let their records through to the root's."""
+    """Remove the libraries' own handlers, and let their records propagate to the root logger.
+
+    HTTP clients log at WARNING and above only, or everything with `debug`.
+    """
     for name in _REROUTED:
         _reroute(logging.getLogger(name))
     for name in _VERBOSE:
         logging.getLogger(name).setLevel(logging.NOTSET if debug else logging.WARNING)
-    _keep_rerouted()
-    _count_once(logging.getLogger(_SERVER_ERRORS))
+    _change_uvicorn_defaults()
+    _add_filter_once(logging.getLogger(_SERVER_ERRORS), ReportedErrorFilter())
 
 
 def _reroute(logger: logging.Logger) -> None:
     if not logger.propagate and not logger.handlers:
-        return  # silenced on purpose: so uvicorn does with `--no-access-log`
+        return  # disabled on purpose: uvicorn does this for `--no-access-log`
     logger.handlers = []
     logger.propagate = True
 
 
-def _keep_rerouted() -> None:
-    """A server that is configured after us, with uvicorn's defaults, is configured like this as well."""
+def _change_uvicorn_defaults() -> None:
+    """Let a server that is configured after us, by uvicorn's defaults, keep this routing."""
     for logger in LOGGING_CONFIG["loggers"].values():
         logger.update(handlers=[], propagate=True)
 
 
-def _count_once(logger: logging.Logger) -> None:
-    _add_once(logger, OnceFilter())
-
-
-def _add_once(logger: logging.Logger, wanted: logging.Filter) -> None:
-    if not any(isinstance(known, type(wanted)) for known in logger.filters):
-        logger.addFilter(wanted)
+def _add_filter_once(logger: logging.Logger, added: logging.Filter) -> None:
+    if not any(isinstance(present, type(added)) for present in logger.filters):
+        logger.addFilter(added)

@@ -1,4 +1,4 @@
-"""Export: the handler that hands log records to OpenTelemetry, and whoever logs never hears of its troubles."""
+"""The log handler that passes records to OpenTelemetry. Its failures never reach the code that logs."""
 
 import logging
 import time
@@ -7,22 +7,23 @@ from typing import Any, Final
 
 from opentelemetry import trace
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.sdk._logs import LoggerProvider
 
 from telemetry import semconv
-from telemetry.logs.filters import FeedbackFilter
+from telemetry.logs.alert_attributes import with_alert_attributes
 from telemetry.logs.handlers import FailsafeHandler
-from telemetry.logs.source_location import with_source_location
 
-_KNOWN_SECONDS: Final = 3600.0
+_TRACEBACK_INTERVAL: Final = 3600.0
 _MAX_KNOWN: Final = 1000
+# The loggers of OpenTelemetry, and of the libraries that its exporters and our log files use.
+_EXPORT_LOGGERS: Final = ("opentelemetry", "urllib3", "requests", "grpc", "concurrent_log_handler")
 
 
 class OTelHandler(FailsafeHandler, LoggingHandler):
-    """OpenTelemetry's own raises into the logging code what a record's arguments or attributes raise.
+    """Leaves out records below `level`, except alerts, which may have any level. Errors and alerts get alert attributes.
 
-    Records below `level` are left out, but for alerts, which may have any level. Errors and alerts say where they come from.
-    With a level, nobody but our own processors gets them, and these need no traceback of a repeat.
+    With a level, only our own processors receive the records. These need no traceback of a repeat.
     """
 
     destination = "OpenTelemetry"
@@ -30,25 +31,32 @@ class OTelHandler(FailsafeHandler, LoggingHandler):
     def __init__(self, level: int, provider: LoggerProvider) -> None:
         super().__init__(logging.NOTSET, provider)
         self.provider = provider
-        self._least = level
-        self._traced = TracebackPolicy()
+        self._min_level = level
+        self._tracebacks = TracebackPolicy()
         self.addFilter(FeedbackFilter())
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.levelno < self._least and semconv.ALERT_LEVEL not in vars(record):
+        if record.levelno < self._min_level and semconv.ALERT_LEVEL not in vars(record):
             return False
         return super().filter(record)
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno >= logging.ERROR or semconv.ALERT_LEVEL in vars(record):
-            record = with_source_location(record)
-            if self._least > logging.NOTSET and self._traced.is_repeat(record):
+            record = with_alert_attributes(record)
+            if self._min_level > logging.NOTSET and self._tracebacks.is_repeat(record):
                 record.exc_info = _without_traceback(record.exc_info)
         super().emit(record)
 
 
+class FeedbackFilter(logging.Filter):
+    """Drops the records of telemetry exports, which would be exported in their turn."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return is_instrumentation_enabled() and record.name.partition(".")[0] not in _EXPORT_LOGGERS
+
+
 class TracebackPolicy:
-    """Knows which tracebacks were handed on lately: formatting one takes longer than all the rest, and a repeat needs none."""
+    """Knows which tracebacks were passed on lately: formatting one costs more than all the rest."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -63,7 +71,7 @@ class TracebackPolicy:
             return True
         if len(self._until) >= _MAX_KNOWN:
             self._until.clear()
-        self._until[key] = now + _KNOWN_SECONDS
+        self._until[key] = now + _TRACEBACK_INTERVAL
         return False
 
 

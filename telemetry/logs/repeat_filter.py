@@ -1,4 +1,4 @@
-"""RepeatFilter: of identical lines in a row the first is written, and the others are counted and told of in one. Errors are all written."""
+"""Writes the first of identical log lines, and counts the repeats in one line afterwards. Errors are always written."""
 
 import logging
 import threading
@@ -10,75 +10,77 @@ from typing import Final, TypeAlias
 from telemetry import semconv
 
 WINDOW_SECONDS: Final = 10.0
-"""Seconds from the first; after them a line is a first one again."""
+"""Seconds from the first line in which identical ones are counted."""
 MAX_KNOWN_LINES: Final = 1000
-"""Lines that are told apart at once; those beyond are all written."""
-_DECIDED: Final = "_telemetry_is_written"
+"""Number of different lines that are counted at once; further ones are all written."""
+_DECISION: Final = "_telemetry_is_written"
 Key: TypeAlias = tuple[str, int, str]
 
 
 @dataclass(slots=True)
-class _Line:
+class _KnownLine:
     first: logging.LogRecord
-    until: float
-    more: int = 0
+    expires_at: float
+    repeats: int = 0
 
 
 class RepeatFilter(logging.Filter):
-    """One for all handlers of a process that write lines: what it decides of a record holds for each of them."""
+    """Shared by all handlers of a process that write lines: its decision about a record holds for all of them."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._lines: dict[Key, _Line] = {}
+        self._lines: dict[Key, _KnownLine] = {}
         self._lock = threading.Lock()
-        self._next_end = float("inf")
+        self._next_expiry = float("inf")
 
     def filter(self, record: logging.LogRecord) -> bool:
-        decided: bool | None = vars(record).get(_DECIDED)
-        if decided is None:
-            decided = vars(record)[_DECIDED] = self._decide(record)
-        return decided
+        decision: bool | None = vars(record).get(_DECISION)
+        if decision is None:
+            decision = vars(record)[_DECISION] = self._decide(record)
+        return decision
 
     def _decide(self, record: logging.LogRecord) -> bool:
         now = self._clock()
-        if now >= self._next_end:
-            self._tell(self._ended(now))
+        if now >= self._next_expiry:
+            self._log_repeats(self._pop_expired(now))
         if record.levelno >= logging.ERROR or semconv.ALERT_LEVEL in vars(record) or record.exc_info:
             return True
         try:
             key = (record.name, record.levelno, record.getMessage())
-        except Exception:  # noqa: BLE001  # a foreign `__str__` may raise anything; the handler says what is wrong with it
+        except Exception:  # noqa: BLE001  # a foreign `__str__` may raise anything; the handler reports it
             return True
         with self._lock:
-            return self._is_first(key, record, now)
+            return self._add(key, record, now)
 
-    def _is_first(self, key: Key, record: logging.LogRecord, now: float) -> bool:
+    def _add(self, key: Key, record: logging.LogRecord, now: float) -> bool:
+        """Remember the line, or count it as a repeat. Returns whether it is to be written."""
         if known := self._lines.get(key):
-            known.more += 1
+            known.repeats += 1
             return False
         if len(self._lines) < MAX_KNOWN_LINES:
-            self._lines[key] = _Line(record, now + WINDOW_SECONDS)
-            self._next_end = min(self._next_end, now + WINDOW_SECONDS)
+            self._lines[key] = _KnownLine(record, now + WINDOW_SECONDS)
+            self._next_expiry = min(self._next_expiry, now + WINDOW_SECONDS)
         return True
 
-    def _ended(self, now: float) -> list[_Line]:
+    def _pop_expired(self, now: float) -> list[_KnownLine]:
+        """Forget the lines whose window has ended. Returns those that were repeated."""
         with self._lock:
-            over = [key for key, line in self._lines.items() if line.until <= now]
-            ended = [self._lines.pop(key) for key in over]
-            self._next_end = min((line.until for line in self._lines.values()), default=float("inf"))
-        return [line for line in ended if line.more]
+            keys = [key for key, line in self._lines.items() if line.expires_at <= now]
+            expired = [self._lines.pop(key) for key in keys]
+            self._next_expiry = min((line.expires_at for line in self._lines.values()), default=float("inf"))
+        return [line for line in expired if line.repeats]
 
     def flush(self) -> None:
-        """Tell of what has been counted, now: nothing comes after it."""
-        self._tell(self._ended(float("inf")))
+        """Log all counts now, because no line comes afterwards."""
+        self._log_repeats(self._pop_expired(float("inf")))
 
-    def _tell(self, lines: list[_Line]) -> None:
+    def _log_repeats(self, lines: list[_KnownLine]) -> None:
         for line in lines:
-            told = logging.makeLogRecord(vars(line.first))
-            times = "once" if line.more == 1 else f"{line.more:,} times"
-            told.msg, told.args = f"{line.first.getMessage()} ({times} more within {WINDOW_SECONDS:.0f} s)", ()
-            told.created = time.time()
-            told.msecs = told.created % 1 * 1000
-            vars(told)[_DECIDED] = True
-            logging.getLogger(told.name).handle(told)
+            record = logging.makeLogRecord(vars(line.first))
+            times = "once" if line.repeats == 1 else f"{line.repeats:,} times"
+            record.msg, record.args = f"{line.first.getMessage()} ({times} more within {WINDOW_SECONDS:.0f} s)", ()
+            record.created = time.time()
+            record.msecs = record.created % 1 * 1000
+            vars(record)[_DECISION] = True
+            logging.getLogger(record.name).handle(record)

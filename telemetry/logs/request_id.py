@@ -1,13 +1,13 @@
-"""Request: the id by which a request is found in the log lines that were written while it was answered."""
+"""The id of the current request, which appears in its log lines."""
 
 import re
 from contextvars import ContextVar
 from typing import Final
 
 request_id: Final[ContextVar[str]] = ContextVar("request_id", default="")
-_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,63}")
+_VALID_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,63}")
 
 
-def accepted_id(said: str) -> str:
-    """The id that a caller gives, if it is one word of at most 64 characters; empty otherwise."""
-    return said if _WORD.fullmatch(said) else ""
+def accepted_id(given: str) -> str:
+    """The id that a client sent, if it is one word of at most 64 characters; otherwise empty."""
+    return given if _VALID_ID.fullmatch(given) else ""

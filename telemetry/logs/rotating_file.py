@@ -1,7 +1,7 @@
-"""Files: logs that any number of processes write to and rotate, each line once and whole.
+"""Log files that several processes write and rotate without losing or mixing lines.
 
-A process takes the lock of `.__<name>.lock`, beside the file, for each line, and rotates while it holds it. Never delete a
-lock file: two processes with two locks rotate into each other.
+For each line a process takes the lock of `.__<name>.lock`, beside the file, and rotates while it holds the lock. Never
+delete a lock file: two processes with two locks overwrite each other's rotated files.
 """
 
 import re
@@ -17,20 +17,20 @@ from telemetry.logs.handlers import FailsafeHandler
 ALERTS_FILE: Final = "alerts.log"
 JSON_FILE: Final = "sovani.jsonl"
 _MIB: Final = 1024 * 1024
-_BLOCK: Final = 4096
-_KEPT: Final = 5
-# `.rotate.` is what a file is called between two names; a process that dies there leaves it.
-_ROTATED: Final = re.compile(rf"({re.escape(ALERTS_FILE)}|{re.escape(JSON_FILE)})\.(rotate\.)?[0-9]+(\.gz)?")
+_PROBE_BYTES: Final = 4096
+_BACKUP_COUNT: Final = 5
+# A process that dies while it rotates leaves a file with `.rotate.` in its name.
+_ROTATED_NAME: Final = re.compile(rf"({re.escape(ALERTS_FILE)}|{re.escape(JSON_FILE)})\.(rotate\.)?[0-9]+(\.gz)?")
 
 
 class RotatingFileHandler(FailsafeHandler, ConcurrentRotatingFileHandler):
-    """A file that cannot be opened now is tried again with each record: it comes back by itself."""
+    """Tries again with each record to open a file that could not be opened."""
 
     def __init__(self, path: Path, level: int | str, *, max_bytes: int = 5 * _MIB) -> None:
         super().__init__(
             path,
             maxBytes=max_bytes,
-            backupCount=_KEPT,
+            backupCount=_BACKUP_COUNT,
             encoding="utf-8",
             unicode_error_policy="replace",
             chmod=private_files.FILE_MODE,
@@ -40,19 +40,19 @@ class RotatingFileHandler(FailsafeHandler, ConcurrentRotatingFileHandler):
 
 
 def is_rotated(name: str) -> bool:
-    """Whether a file of this name is one that we wrote and shall not write again."""
-    return _ROTATED.fullmatch(name) is not None
+    """Whether this is the name of a rotated log of ours, which is not written again."""
+    return _ROTATED_NAME.fullmatch(name) is not None
 
 
 def require_writable(directory: Path) -> None:
-    """Make the directory, and write into it: a full disk still lets files be opened.
+    """Create the directory, and write into it as a test: on a full disk files can still be opened.
 
     Raises:
-        OSError: it cannot be made, or it or one of its logs cannot be written to.
+        OSError: the directory cannot be created or written, or a log in it cannot be opened.
     """
     private_files.make_directory(directory)
     with tempfile.TemporaryFile(dir=directory) as probe:
-        probe.write(bytes(_BLOCK))
+        probe.write(bytes(_PROBE_BYTES))
         probe.flush()
     for log in (directory / ALERTS_FILE, directory / JSON_FILE):
         if log.exists():

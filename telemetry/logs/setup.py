@@ -1,4 +1,4 @@
-"""Set-up: where log lines go. To the console; warnings to `alerts.log`; everything to `sovani.jsonl`, if that is wanted."""
+"""Configures logging: the console, warnings in `alerts.log`, and optionally everything in `sovani.jsonl`."""
 
 import logging
 from typing import Final
@@ -11,58 +11,61 @@ from telemetry.logs.repeat_filter import RepeatFilter
 from telemetry.logs.rotating_file import ALERTS_FILE, JSON_FILE, RotatingFileHandler, require_writable
 from telemetry.logs.text_formatter import TextFormatter
 from telemetry.redaction.policy import POLICY
-from telemetry.redaction.secret_sources import secrets_of
+from telemetry.redaction.secret_sources import collect_secrets
 from telemetry.settings import TelemetrySettings
 
-_JSON_BYTES: Final = 20 * 1024 * 1024
+_MAX_JSON_BYTES: Final = 20 * 1024 * 1024
 _log = logging.getLogger(__name__)
 
 
 def setup_logging(settings: TelemetrySettings | None = None) -> None:
-    """Send every logger's records the same way, the server's and the libraries' too. More than once is harmless.
+    """Send the records of all loggers, also the server's and the libraries', to our handlers. Can be called repeatedly.
 
-    Files that cannot be written are one warning; they are tried again with each record.
+    Files that cannot be written are logged once as a warning, and tried again with each record.
+
+    Args:
+        settings: by default those of the environment.
 
     Raises:
-        SettingsError: no settings were given, and a variable has a value that it may not have.
+        SettingsError: no settings were given, and an environment variable is invalid.
     """
     settings = settings or TelemetrySettings.read()
-    POLICY.learn(secrets_of(settings))
+    POLICY.add_secrets(collect_secrets(settings))
     install_excepthooks()
-    files = _files(settings)
-    trouble = _trouble(settings)
-    for file in files if trouble else ():
-        file.fail_silently()
-    repeats = RepeatFilter()
+    files = _file_handlers(settings)
+    problem = _directory_problem(settings)
+    for file in files if problem else ():
+        file.suppress_failure_report()
+    repeat_filter = RepeatFilter()
     for handler in (console := ConsoleHandler(settings.log_level), *files):
-        handler.addFilter(repeats)
-    earlier = _install(logging.getLogger(), [console, *files], settings.log_level)
+        handler.addFilter(repeat_filter)
+    replaced = _install(logging.getLogger(), [console, *files], settings.log_level)
     library_loggers.reroute_libraries(debug=settings.log_level == "DEBUG")
     logging.captureWarnings(capture=True)
-    if trouble and not any(handler.failing for handler in earlier):
-        _log.warning("LOG_DIR %s cannot be written (%s): the console alone gets the logs.", settings.log_dir, trouble)
+    if problem and not any(handler.is_failing for handler in replaced):
+        _log.warning("LOG_DIR %s cannot be written (%s): the console alone gets the logs.", settings.log_dir, problem)
 
 
 def flush_repeats() -> None:
-    """What was counted instead of written is told of now: the process ends, or its logging does."""
+    """Log the repeats that were counted instead of written, because the process or its logging ends."""
     for handler in logging.getLogger().handlers:
-        for each in handler.filters:
-            if isinstance(each, RepeatFilter):
-                each.flush()
+        for log_filter in handler.filters:
+            if isinstance(log_filter, RepeatFilter):
+                log_filter.flush()
 
 
-def _files(settings: TelemetrySettings) -> list[RotatingFileHandler]:
+def _file_handlers(settings: TelemetrySettings) -> list[RotatingFileHandler]:
     alerts = RotatingFileHandler(settings.log_dir / ALERTS_FILE, logging.WARNING)
     alerts.setFormatter(TextFormatter())
     if not settings.enable_json_logging:
         return [alerts]
-    lines = RotatingFileHandler(settings.log_dir / JSON_FILE, settings.log_level, max_bytes=_JSON_BYTES)
-    lines.setFormatter(JsonFormatter())
-    return [alerts, lines]
+    json_lines = RotatingFileHandler(settings.log_dir / JSON_FILE, settings.log_level, max_bytes=_MAX_JSON_BYTES)
+    json_lines.setFormatter(JsonFormatter())
+    return [alerts, json_lines]
 
 
-def _trouble(settings: TelemetrySettings) -> str:
-    """Why the directory cannot be written to; empty when it can."""
+def _directory_problem(settings: TelemetrySettings) -> str:
+    """Why the log directory cannot be written; empty if it can."""
     try:
         require_writable(settings.log_dir)
     except OSError as error:
@@ -71,14 +74,15 @@ def _trouble(settings: TelemetrySettings) -> str:
 
 
 def _install(
-    root: logging.Logger, ours: list[logging.Handler], level: str
+    root: logging.Logger, handlers: list[logging.Handler], level: str
 ) -> list[ConsoleHandler | RotatingFileHandler]:
-    """Put ours in, in front of what others have put there. Returns ours of an earlier time, put away.
+    """Install our handlers before those of others, in place of our earlier ones. Returns the earlier ones, closed.
 
-    In front, since ours repair a record that cannot be formatted. In one assignment, so that no line falls between.
+    Ours come first because they repair records that cannot be formatted. One assignment replaces all handlers, so that no
+    line is lost meanwhile.
     """
     earlier = [handler for handler in root.handlers if isinstance(handler, ConsoleHandler | RotatingFileHandler)]
-    root.handlers = [*ours, *(handler for handler in root.handlers if handler not in earlier)]
+    root.handlers = [*handlers, *(handler for handler in root.handlers if handler not in earlier)]
     root.setLevel(level)
     for handler in earlier:
         handler.close()

@@ -1,6 +1,6 @@
-"""Redaction: what nobody may read is taken out of everything that leaves the process, by one policy.
+"""Secret redaction: one policy removes secrets from everything that leaves the process.
 
-`policy` says what is hidden and is asked at each way out; `known` finds the values of the secrets that this process has been
-given, `shapes` finds what looks like one, `sql` takes the literals out of statements, `sources` says which secrets there are,
-`export` stands before the exporters of spans and logs.
+`policy` is applied at each output. `known_values` finds the secrets that this process was given, `patterns` what looks like
+a secret. `sql_sanitizer` removes the literals from statements, `secret_sources` collects the process's secrets, `exporters`
+wrap the exporters of spans and logs.
 """

@@ -1,4 +1,7 @@
-"""Export: exporters that hand on spans and log records as the policy lets them out. It runs where exporting runs, not in the work."""
+"""Exporters that redact spans and log records before they pass them on.
+
+They run in the exporting thread, so redaction costs the instrumented code nothing.
+"""
 
 import copy
 from collections.abc import Mapping, Sequence
@@ -16,7 +19,7 @@ from telemetry.redaction.policy import redact, redact_attributes, redact_value
 
 
 def redacted_resource(resource: Resource) -> Resource:
-    """`OTEL_RESOURCE_ATTRIBUTES` is written by people, and goes out with everything."""
+    """The resource without secrets: people write `OTEL_RESOURCE_ATTRIBUTES`, and every signal carries it."""
     attributes = redact_attributes(resource.attributes)
     return resource if attributes is resource.attributes else Resource(attributes, resource.schema_url)
 
@@ -50,7 +53,7 @@ class RedactingLogExporter(LogRecordExporter):
 
 
 def redacted_span(span: ReadableSpan) -> ReadableSpan:
-    """As it may be seen: a copy where there is something to hide, which still tells what was dropped; else the span itself."""
+    """The span without secrets: a copy that keeps the numbers of dropped items, or the span itself if it has no secret."""
     name, attributes, status = redact_value(span.name), _attributes(span.attributes), _status(span.status)
     events, links = [_event(each) for each in span.events], [_link(each) for each in span.links]
     is_changed = name is not span.name or attributes is not span.attributes or status is not span.status
@@ -73,8 +76,8 @@ def redacted_span(span: ReadableSpan) -> ReadableSpan:
     )
 
 
-def _are_same(shown: Sequence[object], given: Sequence[object]) -> bool:
-    return all(new is old for new, old in zip(shown, given, strict=True))
+def _are_same(redacted: Sequence[object], original: Sequence[object]) -> bool:
+    return all(new is old for new, old in zip(redacted, original, strict=True))
 
 
 class _RedactedSpan(ReadableSpan):
@@ -101,8 +104,8 @@ def _attributes(attributes: Mapping[str, Any] | None) -> Mapping[str, Any] | Non
 
 def _event(event: Event) -> Event:
     name, attributes = redact_value(event.name), _attributes(event.attributes)
-    is_same = name is event.name and attributes is event.attributes
-    return event if is_same else Event(name, attributes, event.timestamp)
+    is_unchanged = name is event.name and attributes is event.attributes
+    return event if is_unchanged else Event(name, attributes, event.timestamp)
 
 
 def _link(link: Link) -> Link:
@@ -111,15 +114,16 @@ def _link(link: Link) -> Link:
 
 
 def _status(status: Status) -> Status:
-    said = redact(status.description) if status.description else status.description
-    return status if said == status.description else Status(status.status_code, said)
+    description = redact(status.description) if status.description else status.description
+    return status if description == status.description else Status(status.status_code, description)
 
 
 def redacted_record(readable: ReadableLogRecord) -> ReadableLogRecord:
+    """The record without secrets: a copy, or the record itself if it has no secret."""
     record = readable.log_record
     body, attributes = redact_value(record.body), _attributes(record.attributes)
     if body is record.body and attributes is record.attributes:
         return readable
-    shown = copy.copy(record)
-    shown.body, shown.attributes = body, attributes
-    return replace(readable, log_record=shown)
+    redacted = copy.copy(record)
+    redacted.body, redacted.attributes = body, attributes
+    return replace(readable, log_record=redacted)

@@ -1,4 +1,4 @@
-"""Known: the secrets that this process was given, found in every form in which a library may show them."""
+"""Finds the secrets that this process was given, in every encoding that a library may use."""
 
 import base64
 import html
@@ -9,16 +9,16 @@ from typing import Final
 from urllib.parse import quote, quote_plus
 
 MIN_SECRET_LENGTH: Final = 8
-"""Characters. A shorter value is in ordinary words, too: it is hidden only where its shape gives it away."""
+"""Characters. A shorter value also occurs in ordinary words: it is redacted only where it matches a pattern."""
 
-_HEAD: Final = 12  # of a long one that much is enough to be known by, also when the rest is cut off
-_LONG: Final = 24
+_PREFIX_LENGTH: Final = 12  # characters by which a long secret is recognized, also when the rest is cut off
+_MIN_LENGTH_FOR_PREFIX: Final = 24
 _REST: Final = r"[A-Za-z0-9_\-.~%+/=\\]*"
-_LOWER: Final = re.compile(r"%[0-9A-F]{2}")
+_PERCENT_ESCAPE: Final = re.compile(r"%[0-9A-F]{2}")
 
 
 class KnownSecrets:
-    """Replaces each of them by the name of what it is, such as `[hidden WB_API_TOKEN]`."""
+    """Replaces each known secret by its name, such as `[hidden WB_API_TOKEN]`."""
 
     def __init__(self) -> None:
         self._values: dict[str, str] = {}
@@ -26,52 +26,56 @@ class KnownSecrets:
         self._needles: tuple[str, ...] = ()
         self._pattern = re.compile(r"(?!)")
 
-    def learn(self, secrets: Mapping[str, str]) -> None:
-        """From now on these are hidden as well. `secrets` are names and values; one that is too short is left out."""
-        fresh = {
+    def add(self, secrets: Mapping[str, str]) -> None:
+        """Redact these secrets as well.
+
+        Args:
+            secrets: values by name. Values shorter than `MIN_SECRET_LENGTH` are ignored.
+        """
+        added = {
             value: name
             for name, value in secrets.items()
             if len(value) >= MIN_SECRET_LENGTH and value not in self._values
         }
-        if fresh:
-            self._values = {**self._values, **fresh}
+        if added:
+            self._values = {**self._values, **added}
             self._prepare()
 
     def _prepare(self) -> None:
-        forms = {form: name for value, name in self._values.items() for form in forms_of(value)}
+        forms = {form: name for value, name in self._values.items() for form in encoded_forms(value)}
         longest_first = sorted(forms, key=len, reverse=True)
         names = {_needle(form): forms[form] for form in longest_first}
         self._pattern = re.compile("|".join(_expression(form) for form in longest_first))
         self._names = names
         self._needles = tuple(names)
 
-    def hide(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         for needle in self._needles:
             if needle in text:
-                return self._pattern.sub(self._mark, text)
+                return self._pattern.sub(self._placeholder, text)
         return text
 
-    def _mark(self, found: re.Match[str]) -> str:
-        text = found[0]
-        name = self._names.get(text) or self._names.get(text[:_HEAD])
+    def _placeholder(self, match: re.Match[str]) -> str:
+        text = match[0]
+        name = self._names.get(text) or self._names.get(text[:_PREFIX_LENGTH])
         return f"[hidden {name or 'secret'}]"
 
 
-def forms_of(value: str) -> set[str]:
-    """The value as it is, URL-encoded, escaped as JSON, Python and HTML do, and inside of any base64."""
+def encoded_forms(value: str) -> set[str]:
+    """The value itself, URL-encoded, escaped for JSON, Python and HTML, and inside any base64."""
     encoded = {quote(value, safe=""), quote(value), quote_plus(value)}
-    lower = {_LOWER.sub(lambda found: found[0].lower(), form) for form in encoded}
+    lower = {_PERCENT_ESCAPE.sub(lambda match: match[0].lower(), form) for form in encoded}
     escaped = {json.dumps(value)[1:-1], repr(value)[1:-1], html.escape(value), html.escape(value, quote=False)}
     return {value, *encoded, *lower, *escaped, *_base64_forms(value.encode("utf-8", "surrogatepass"))}
 
 
 def _base64_forms(value: bytes) -> Iterator[str]:
-    """What is the same in the base64 of anything that holds the value, at each of the three places where it may begin."""
-    for before in range(3):
-        encoded = base64.b64encode(b"\0" * before + value).decode()
-        begin = -(-before * 8 // 6)
-        whole = (before + len(value)) * 8 // 6
-        for form in {encoded[begin:whole], encoded[begin:whole].translate(_URL_SAFE)}:
+    """The part that is the same in the base64 of any text with the value, for each of the three possible alignments."""
+    for offset in range(3):
+        encoded = base64.b64encode(b"\0" * offset + value).decode()
+        start = -(-offset * 8 // 6)
+        end = (offset + len(value)) * 8 // 6
+        for form in {encoded[start:end], encoded[start:end].translate(_URL_SAFE)}:
             if len(form) >= MIN_SECRET_LENGTH:
                 yield form
 
@@ -80,7 +84,7 @@ _URL_SAFE: Final = str.maketrans("+/", "-_")
 
 
 def _needle(form: str) -> str:
-    return form[:_HEAD] if len(form) >= _LONG else form
+    return form[:_PREFIX_LENGTH] if len(form) >= _MIN_LENGTH_FOR_PREFIX else form
 
 
 def _expression(form: str) -> str:

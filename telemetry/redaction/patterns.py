@@ -1,6 +1,6 @@
-"""Shapes: what looks like a secret, whoever's it is. Each is looked for only where a word in the text gives a reason to.
+"""Patterns of texts that look like secrets. A pattern is searched only in texts with one of its trigger words.
 
-Patterns are linear in the length of the text: no part of one can begin at every place of what another part has taken.
+All patterns take time linear in the length of the text: no part can start at every position of what another part matched.
 """
 
 import re
@@ -8,45 +8,49 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from telemetry.redaction.sql_sanitizer import without_literals
+from telemetry.redaction.sql_sanitizer import sanitize_sql
 
 Match = re.Match[str]
-_SHOWN: Final = 4  # the end of an id tells two of them apart
-_SHOWN_OF: Final = 16  # characters that it must have for that
+_SUFFIX_LENGTH: Final = 4  # characters at the end of a secret that stay, to tell two secrets apart
+_MIN_LENGTH_FOR_SUFFIX: Final = 16  # characters
 
 
 def placeholder(kind: str, value: str = "") -> str:
-    """`[hidden JWT …a1b2]`: what it was, and of a long one the end."""
-    end = f" …{value[-_SHOWN:]}" if len(value) >= _SHOWN_OF and value[-_SHOWN:].isalnum() else ""
-    return f"[hidden {kind}{end}]"
+    """What replaces a secret, such as `[hidden JWT …a1b2]`: its kind, and the end of a long one."""
+    suffix = (
+        f" …{value[-_SUFFIX_LENGTH:]}"
+        if len(value) >= _MIN_LENGTH_FOR_SUFFIX and value[-_SUFFIX_LENGTH:].isalnum()
+        else ""
+    )
+    return f"[hidden {kind}{suffix}]"
 
 
 @dataclass(frozen=True, slots=True)
 class SecretPattern:
-    """`triggers` are in small letters; a text that has none of them is not looked through."""
+    """`triggers` are lower-case. A text without any of them is not searched."""
 
     triggers: tuple[str, ...]
     pattern: re.Pattern[str]
     replace: Callable[[Match], str]
 
-    def hide(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         return self.pattern.sub(self.replace, text)
 
 
 def _whole(kind: str) -> Callable[[Match], str]:
-    return lambda found: placeholder(kind, found[0])
+    return lambda match: placeholder(kind, match[0])
 
 
 # --- URLs ---------------------------------------------------------------------------------------------------------
 
 
-def _credentials(found: Match) -> str:
-    user, password, is_web = found["user"], found["password"], found["web"]
+def _credentials(match: Match) -> str:
+    user, password, is_web = match["user"], match["password"], match["web"]
     if password is None:
-        return found[0] if len(user) < _SHOWN_OF else f"{found['begin']}{placeholder('user', user)}@"
-    if is_web and "/" in password:  # a port and a path, with an @ in it
-        return found[0]
-    return f"{found['begin']}{user}:{placeholder('password')}@"
+        return match[0] if len(user) < _MIN_LENGTH_FOR_SUFFIX else f"{match['begin']}{placeholder('user', user)}@"
+    if is_web and "/" in password:  # a port, and a path with an @ in it
+        return match[0]
+    return f"{match['begin']}{user}:{placeholder('password')}@"
 
 
 _CREDENTIALS: Final = re.compile(
@@ -60,18 +64,18 @@ _OPAQUE: Final = re.compile(r"(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9_\
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-def _parameter(found: Match) -> str:
-    name, value = found["name"], found["value"]
+def _parameter(match: Match) -> str:
+    name, value = match["name"], match["value"]
     is_opaque = _OPAQUE.fullmatch(value) and not _DATE.match(value)
     return (
-        f"{found['begin']}{name}={placeholder(name, value)}" if name.lower() in _QUERY_NAMES or is_opaque else found[0]
+        f"{match['begin']}{name}={placeholder(name, value)}" if name.lower() in _QUERY_NAMES or is_opaque else match[0]
     )
 
 
 _PARAMETER: Final = re.compile(r"(?P<begin>[?&])(?P<name>[A-Za-z0-9_.~\-]{1,64})=(?P<value>[^\s&#\"'<>\[\]{}]+)")
 
 
-# --- Names that say what their value is ---------------------------------------------------------------------------
+# --- Names of secrets with their values ---------------------------------------------------------------------------
 
 _NAME: Final = (
     r"(?P<name>pass(?:word|wd|phrase)|pwd|secret|token|(?:api|access|private|secret|encryption)[_\-]?key"
@@ -83,63 +87,69 @@ _BARE: Final = r"(?:(?P<scheme>Bearer|Basic|Digest|Token)\s+)?(?P<bare>[^\s,;&\"
 _PAIR: Final = re.compile(
     rf"(?i){_NAME}(?P<close>\\?[\"'])?(?P<between>\s{{0,3}}[=:]\s{{0,3}}|\s{{0,3}},\s{{0,3}}(?=[bru]?[\"']))(?:{_QUOTED}|{_ESCAPED}|{_BARE})"
 )
-_NOTHING: Final = frozenset(("none", "null", "true", "false", "undefined", "nil", "***", "%s", "%r", "...", "…", ""))
+_EMPTY_VALUES: Final = frozenset(
+    ("none", "null", "true", "false", "undefined", "nil", "***", "%s", "%r", "...", "…", "")
+)
 _NAMED_SECRET: Final = re.compile(rf"(?i)(?:.*[^A-Za-z])?{_NAME}", re.DOTALL)
-_CAMEL: Final = re.compile(r"(?i).*(?:password|secret|token|apikey|accesskey|privatekey)")
-_OF_SCHEMES: Final = frozenset(("auth", "authentication", "authorization", "credentials", "realm", "token", "scheme"))
-_SHORT_WORD: Final = 8
-_SHORTEST: Final = 4  # `A token: 3 a second` tells of none
+_CAMEL_CASE_SECRET: Final = re.compile(r"(?i).*(?:password|secret|token|apikey|accesskey|privatekey)")
+_SCHEME_PARAMETERS: Final = frozenset(
+    ("auth", "authentication", "authorization", "credentials", "realm", "token", "scheme")
+)
+_MIN_TOKEN_LENGTH: Final = 8
+_MIN_VALUE_LENGTH: Final = 4  # `A token: 3 a second` has no secret
 _WORDS: Final = re.compile(r"[^\W\d_]+(?:[_\-.][^\W\d_]+)*[.:!]?")
 _SOURCE_FILE: Final = re.compile(r'\s*(?:\|\s*)*File "')
-_PAIR_LINE: Final = 200  # characters before the pair in which its line begins, if it is source code
+_MAX_SOURCE_INDENT: Final = 200  # characters between the beginning of a line of source code and the pair
 
 
-def _pair(found: Match) -> str:
-    name, kind = found["name"], next(each for each in ("quoted", "escaped", "bare") if found[each] is not None)
-    value = found[kind]
-    if _says_nothing(value) or (kind == "bare" and _is_prose(found, value)):
-        return found[0]
-    shown = placeholder(_kind(name), value if "pass" not in name.lower() and "pwd" not in name.lower() else "")
-    before, behind = found.start(kind) - found.start(), found.end(kind) - found.start()
-    return f"{found[0][:before]}{shown}{found[0][behind:]}"
+def _pair(match: Match) -> str:
+    name, kind = match["name"], next(each for each in ("quoted", "escaped", "bare") if match[each] is not None)
+    value = match[kind]
+    if _is_empty(value) or (kind == "bare" and _is_prose(match, value)):
+        return match[0]
+    replacement = placeholder(_kind(name), value if "pass" not in name.lower() and "pwd" not in name.lower() else "")
+    start, end = match.start(kind) - match.start(), match.end(kind) - match.start()
+    return f"{match[0][:start]}{replacement}{match[0][end:]}"
 
 
 def _kind(name: str) -> str:
     return name.lower().replace("_", " ").replace("-", " ")
 
 
-def _says_nothing(value: str) -> bool:
-    return value.lower() in _NOTHING or value.startswith(("[hidden", "hidden ", "***", "%(", "${", "…"))
+def _is_empty(value: str) -> bool:
+    return value.lower() in _EMPTY_VALUES or value.startswith(("[hidden", "hidden ", "***", "%(", "${", "…"))
 
 
-def _is_prose(found: Match, value: str) -> bool:
-    """`Invalid token: expired`, or a line of source code in a traceback: both name something, and give no value away."""
-    if found["scheme"]:
-        return value.lower() in _OF_SCHEMES or (len(value) < _SHORT_WORD and value.isalpha() and value.islower())
-    if _is_source_line(found):
+def _is_prose(match: Match, value: str) -> bool:
+    """Whether the pair has no value, as in `Invalid token: expired` or in a line of source code in a traceback."""
+    if match["scheme"]:
+        return value.lower() in _SCHEME_PARAMETERS or (
+            len(value) < _MIN_TOKEN_LENGTH and value.isalpha() and value.islower()
+        )
+    if _is_source_line(match):
         return True
-    if found["between"] == "=":
+    if match["between"] == "=":
         return False
-    is_password = found["name"].lower().startswith(("pass", "pwd"))
-    return (len(value) < _SHORTEST and not is_password) or (
-        len(value) < 2 * _SHOWN_OF and bool(_WORDS.fullmatch(value))
+    is_password = match["name"].lower().startswith(("pass", "pwd"))
+    return (len(value) < _MIN_VALUE_LENGTH and not is_password) or (
+        len(value) < 2 * _MIN_LENGTH_FOR_SUFFIX and bool(_WORDS.fullmatch(value))
     )
 
 
-def _is_source_line(found: Match) -> bool:
-    text, at = found.string, found.start()
-    begin = text.rfind("\n", max(0, at - _PAIR_LINE), at)
-    if begin < 0:
+def _is_source_line(match: Match) -> bool:
+    text, start = match.string, match.start()
+    line_end = text.rfind("\n", max(0, start - _MAX_SOURCE_INDENT), start)
+    if line_end < 0:
         return False
-    before = text.rfind("\n", 0, begin) + 1
-    return text[begin + 1 : at].startswith("    ") and bool(_SOURCE_FILE.match(text, before, begin))
+    line_start = text.rfind("\n", 0, line_end) + 1
+    return text[line_end + 1 : start].startswith("    ") and bool(_SOURCE_FILE.match(text, line_start, line_end))
 
 
 # --- Tokens -------------------------------------------------------------------------------------------------------
 
 
-def _scheme(found: Match) -> str:
-    return f"{found['scheme']} {placeholder('token', found['value'])}"
+def _scheme(match: Match) -> str:
+    return f"{match['scheme']} {placeholder('token', match['value'])}"
 
 
 _SCHEME: Final = re.compile(
@@ -159,13 +169,13 @@ _BOT: Final = re.compile(
 )
 
 
-# --- What the database says of a row, and cards -------------------------------------------------------------------
+# --- Rows in error messages of the database, and card numbers -------------------------------------------------------------------
 
 _ROW: Final = re.compile(r"(?P<begin>Failing row contains \()[^\n]*|(?P<key>Key \([^)\n]{1,200}\)=\()[^\n]*?(?=\))")
 
 
-def _row(found: Match) -> str:
-    return f"{found['begin']}{placeholder('row')})." if found["begin"] else f"{found['key']}{placeholder('value')}"
+def _row(match: Match) -> str:
+    return f"{match['begin']}{placeholder('row')})." if match["begin"] else f"{match['key']}{placeholder('value')}"
 
 
 _SQL: Final = re.compile(
@@ -173,13 +183,13 @@ _SQL: Final = re.compile(
 )
 
 
-def _statement(found: Match) -> str:
-    """As SQLAlchemy and PostgreSQL repeat it in the text of an error; of the second only that line is the statement's."""
-    statement, rest = found["statement"], ""
-    if found["begin"].startswith("LINE"):
+def _statement(match: Match) -> str:
+    """A statement as SQLAlchemy and PostgreSQL quote it in an error. PostgreSQL quotes only that one line of it."""
+    statement, rest = match["statement"], ""
+    if match["begin"].startswith("LINE"):
         statement, newline, rest = statement.partition("\n")
         rest = newline + rest
-    return f"{found['begin']}{without_literals(statement)}{rest}"
+    return f"{match['begin']}{sanitize_sql(statement)}{rest}"
 
 
 _CARD: Final = re.compile(
@@ -189,11 +199,11 @@ _CARD: Final = re.compile(
 _ISSUERS: Final = re.compile(r"4|5[1-5]|2[2-7]|6[025]")  # Visa; Mastercard; Mir and Mastercard; Maestro, UnionPay
 
 
-def _card(found: Match) -> str:
-    digits = [int(letter) for letter in found[0].replace("%20", "") if letter.isdigit()]
+def _card(match: Match) -> str:
+    digits = [int(letter) for letter in match[0].replace("%20", "") if letter.isdigit()]
     doubled = [each * 2 - 9 * (each > 4) for each in digits[-2::-2]]  # noqa: PLR2004  # Luhn's rule, ISO/IEC 7812-1
-    is_card = _ISSUERS.match(found[0]) and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
-    return placeholder("card", found[0]) if is_card else found[0]
+    is_card = _ISSUERS.match(match[0]) and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+    return placeholder("card", match[0]) if is_card else match[0]
 
 
 _PAIR_TRIGGERS: Final = ("pass", "pwd", "secret", "token", "key", "author", "cred", "cook", "signat", "sess")
@@ -211,15 +221,15 @@ PATTERNS: Final = (
     SecretPattern(("[sql: ", "line "), _SQL, _statement),
 )
 CARD_PATTERN: Final = SecretPattern((), _CARD, _card)
-"""A number has no word to know it by: a text with as many digits as a card has is looked through for it."""
+"""Has no trigger word: it is searched in texts with at least `CARD_DIGITS` digits."""
 CARD_DIGITS: Final = 16
 _NO_DIGITS: Final = bytes(set(range(256)) - set(b"0123456789"))
 
 
-def digits_in(text: str) -> int:
+def count_digits(text: str) -> int:
     return len(text.encode("utf-8", "replace").translate(None, _NO_DIGITS))
 
 
-def names_a_secret(name: str) -> bool:
-    """Whether what goes by this name is a secret: `http.request.header.authorization`, `apiKey`, not `input_tokens`."""
-    return bool(_NAMED_SECRET.fullmatch(name) or _CAMEL.fullmatch(name))
+def is_secret_name(name: str) -> bool:
+    """Whether a value of this name is a secret: true for `http.request.header.authorization`, `apiKey`, not `input_tokens`."""
+    return bool(_NAMED_SECRET.fullmatch(name) or _CAMEL_CASE_SECRET.fullmatch(name))

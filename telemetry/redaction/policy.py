@@ -1,4 +1,4 @@
-"""Policy: what is hidden, of texts, of nested values and of attributes. One for a process, as there is one set of secrets."""
+"""The redaction policy: removes secrets from texts, nested values and attributes. One per process."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -6,106 +6,115 @@ from functools import lru_cache
 from typing import Any, Final
 
 from telemetry.redaction.known_values import KnownSecrets
-from telemetry.redaction.patterns import CARD_DIGITS, CARD_PATTERN, PATTERNS, digits_in, names_a_secret, placeholder
-from telemetry.redaction.sql_sanitizer import without_literals
+from telemetry.redaction.patterns import CARD_DIGITS, CARD_PATTERN, PATTERNS, count_digits, is_secret_name, placeholder
+from telemetry.redaction.sql_sanitizer import sanitize_sql
 
-STATEMENTS: Final = frozenset(("db.query.text", "db.statement"))
-QUERIES: Final = frozenset(("url.query",))
-_TRIGGERS: Final = tuple((trigger, shape) for shape in PATTERNS for trigger in shape.triggers)
+_STATEMENT_ATTRIBUTES: Final = frozenset(("db.query.text", "db.statement"))
+_QUERY_ATTRIBUTES: Final = frozenset(("url.query",))
+_TRIGGERS: Final = tuple((trigger, pattern) for pattern in PATTERNS for trigger in pattern.triggers)
 _MAX_DEPTH: Final = 32
-_SHORT: Final = 200  # characters of what is remembered,
-_MAX_REMEMBERED: Final = 4096  # how many of them,
-_MAX_CACHED_LENGTH: Final = 4000  # and of a statement
-_sanitized = lru_cache(maxsize=512)(without_literals)
+_MAX_CACHED_TEXTS: Final = 4096
+_MAX_CACHED_TEXT_LENGTH: Final = 200  # characters
+_MAX_CACHED_STATEMENT_LENGTH: Final = 4000  # characters
+_cached_sanitize_sql = lru_cache(maxsize=512)(sanitize_sql)
 
 
 class Policy:
-    """Nothing here raises, and what has nothing to hide is handed back as it came."""
+    """Raises nothing. A value without secrets is returned as the same object."""
 
     def __init__(self) -> None:
         self._known = KnownSecrets()
-        self._seen_before = lru_cache(maxsize=_MAX_REMEMBERED)(
-            self.text
-        )  # names, routes, statements: the same again and again
+        # Names, routes and statements are the same again and again.
+        self._cached_text = lru_cache(maxsize=_MAX_CACHED_TEXTS)(self.redact_text)
 
-    def learn(self, secrets: Mapping[str, str]) -> None:
-        """Hide these values, too; each is replaced by its name."""
-        self._known.learn(secrets)
-        self._seen_before.cache_clear()
+    def add_secrets(self, secrets: Mapping[str, str]) -> None:
+        """Redact these values as well, each replaced by its name."""
+        self._known.add(secrets)
+        self._cached_text.cache_clear()
 
-    def forget(self) -> None:
-        """Know no value any more, as when the process began; shapes are hidden still."""
+    def clear_secrets(self) -> None:
+        """Forget all known values. Patterns are still redacted."""
         self._known = KnownSecrets()
-        self._seen_before.cache_clear()
+        self._cached_text.cache_clear()
 
-    def text(self, text: str) -> str:
-        text = self._known.hide(text)
-        small = text.lower()
-        if found := [shape for trigger, shape in _TRIGGERS if trigger in small]:
-            for shape in dict.fromkeys(found):
-                text = shape.hide(text)
-        return CARD_PATTERN.hide(text) if digits_in(text) >= CARD_DIGITS else text
+    def redact_text(self, text: str) -> str:
+        text = self._known.redact(text)
+        lower = text.lower()
+        if triggered := [pattern for trigger, pattern in _TRIGGERS if trigger in lower]:
+            for pattern in dict.fromkeys(triggered):
+                text = pattern.redact(text)
+        return CARD_PATTERN.redact(text) if count_digits(text) >= CARD_DIGITS else text
 
-    def value(self, value: Any, name: str = "", above: tuple[int, ...] = ()) -> Any:
-        """A value of any kind, and what is inside of it. One whose name says that it is a secret is hidden whole."""
+    def redact_value(self, value: Any, name: str = "", above: tuple[int, ...] = ()) -> Any:
+        """Redact a value of any type, and everything inside it.
+
+        Args:
+            value: text, bytes, a number or a container. Objects of other types are returned as they are.
+            name: name of the value. If it is the name of a secret, the whole value is redacted.
+            above: ids of the containers that the value is in.
+        """
         if isinstance(value, str):
-            return self._named(value, name)
+            return self._redact_named(value, name)
         if isinstance(value, bytes | bytearray):
             text = value.decode("utf-8", "replace")
-            return value if (hidden := self._named(text, name)) == text else hidden
+            return value if (redacted := self._redact_named(text, name)) == text else redacted
         if isinstance(value, Mapping | list | tuple | AbstractSet):
-            return self._container(value, name, above)
+            return self._redact_container(value, name, above)
         return placeholder(name.rpartition(".")[2]) if isinstance(value, int) and _is_secret(name) and value else value
 
-    def _named(self, text: str, name: str) -> str:
-        if name in STATEMENTS:
-            shown = self.text(_sanitized(text) if len(text) <= _MAX_CACHED_LENGTH else without_literals(text))
-            return text if shown == text else shown
-        if name in QUERIES:
-            shown = self.text(f"?{text}")[1:]
-            return text if shown == text else shown
+    def _redact_named(self, text: str, name: str) -> str:
+        if name in _STATEMENT_ATTRIBUTES:
+            sanitize = _cached_sanitize_sql if len(text) <= _MAX_CACHED_STATEMENT_LENGTH else sanitize_sql
+            redacted = self.redact_text(sanitize(text))
+            return text if redacted == text else redacted
+        if name in _QUERY_ATTRIBUTES:
+            redacted = self.redact_text(f"?{text}")[1:]
+            return text if redacted == text else redacted
         if text and _is_secret(name):
             return placeholder(name.rpartition(".")[2], text)
-        shown = self._seen_before(text) if len(text) <= _SHORT else self.text(text)
-        return text if shown == text else shown
+        redacted = self._cached_text(text) if len(text) <= _MAX_CACHED_TEXT_LENGTH else self.redact_text(text)
+        return text if redacted == text else redacted
 
-    def _container(self, values: Any, name: str, above: tuple[int, ...]) -> Any:
-        """`above` are the ids of what it is in. What contains itself cannot be written out by anybody."""
+    def _redact_container(self, values: Any, name: str, above: tuple[int, ...]) -> Any:
+        """A container inside itself is returned as it is: nobody can write it out."""
         if id(values) in above:
             return values
         if len(above) >= _MAX_DEPTH:
             return placeholder("value")
         inside = (*above, id(values))
-        return self._mapping(values, inside) if isinstance(values, Mapping) else self._several(values, name, inside)
+        return (
+            self._redact_mapping(values, inside)
+            if isinstance(values, Mapping)
+            else self._redact_items(values, name, inside)
+        )
 
-    def _mapping(self, values: Mapping[Any, Any], inside: tuple[int, ...]) -> Any:
-        redacted, changed = {}, False
+    def _redact_mapping(self, values: Mapping[Any, Any], inside: tuple[int, ...]) -> Any:
+        redacted, is_changed = {}, False
         for key, each in values.items():
             name = key if isinstance(key, str) else ""
-            shown_key, shown = self.value(key), self.value(each, name, inside)
-            changed = changed or shown is not each or shown_key is not key
-            redacted[shown_key] = shown
-        return redacted if changed else values
+            redacted_key, redacted_value = self.redact_value(key), self.redact_value(each, name, inside)
+            is_changed = is_changed or redacted_value is not each or redacted_key is not key
+            redacted[redacted_key] = redacted_value
+        return redacted if is_changed else values
 
-    def _several(self, values: Any, name: str, inside: tuple[int, ...]) -> Any:
-        redacted = [self.value(each, name, inside) for each in values]
+    def _redact_items(self, values: Any, name: str, inside: tuple[int, ...]) -> Any:
+        redacted = [self.redact_value(each, name, inside) for each in values]
         if all(new is old for new, old in zip(redacted, values, strict=True)):
             return values
         return tuple(redacted) if isinstance(values, tuple) else redacted
 
-    def attributes(self, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The same object where there is nothing to hide."""
-        return self.value(attributes)  # type: ignore[no-any-return]
+    def redact_attributes(self, attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+        return self.redact_value(attributes)  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=4096)
 def _is_secret(name: str) -> bool:
-    return bool(name) and len(name) <= 256 and names_a_secret(name)  # noqa: PLR2004  # no name of anything is longer
+    return bool(name) and len(name) <= 256 and is_secret_name(name)  # noqa: PLR2004  # longer ones are no names
 
 
 POLICY: Final = Policy()
-"""The process's: what it has learned is hidden at every way out."""
+"""The policy of the process, applied at every output."""
 
-redact: Final = POLICY.text
-redact_value: Final = POLICY.value
-redact_attributes: Final = POLICY.attributes
+redact: Final = POLICY.redact_text
+redact_value: Final = POLICY.redact_value
+redact_attributes: Final = POLICY.redact_attributes

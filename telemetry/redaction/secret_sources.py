@@ -1,4 +1,4 @@
-"""Sources: which secrets this process has, from its settings and from its environment."""
+"""Collects the secrets of this process from its settings and its environment."""
 
 import os
 import re
@@ -11,61 +11,71 @@ from pydantic_settings import BaseSettings
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-_NAMED: Final = re.compile(r"(?i).*(?:TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIALS)")
-_HEADERS: Final = re.compile(r"OTEL_EXPORTER_OTLP_(?:[A-Z]+_)?HEADERS")
-_URLS: Final = re.compile(r"(?i)(?:.*_)?(?:URL|URI|DSN|PROXY|ENDPOINT)")
+_SECRET_NAMES: Final = re.compile(
+    r"(?i).*(?:TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIALS)"
+)
+_HEADER_NAMES: Final = re.compile(r"OTEL_EXPORTER_OTLP_(?:[A-Z]+_)?HEADERS")
+_URL_NAMES: Final = re.compile(r"(?i)(?:.*_)?(?:URL|URI|DSN|PROXY|ENDPOINT)")
 Pairs = Iterator[tuple[str, str]]
 
 
-def secrets_of(settings: BaseSettings, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Names and values: of each secret in the settings, of passwords in URLs, and of variables whose name says so."""
-    found: dict[str, str] = {}
-    for name, value in (*_of_environment(environment), *_of_settings(settings)):
-        found.setdefault(f"{name}" if name not in found or found[name] == value else f"{name} ({len(found)})", value)
-    return found
+def collect_secrets(settings: BaseSettings, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Secrets of the settings, passwords in URLs, and environment variables with the name of a secret.
+
+    Returns:
+        Values by name.
+    """
+    secrets: dict[str, str] = {}
+    for name, value in (*_from_environment(environment), *_from_settings(settings)):
+        is_free = name not in secrets or secrets[name] == value
+        secrets.setdefault(name if is_free else f"{name} ({len(secrets)})", value)
+    return secrets
 
 
-def _of_settings(settings: BaseSettings) -> Pairs:
+def _from_settings(settings: BaseSettings) -> Pairs:
     for field in type(settings).model_fields:
         value, name = getattr(settings, field), field.upper()
         if isinstance(value, SecretStr):
-            yield from _of_secret(name, value.get_secret_value())
-        elif isinstance(value, str) and _URLS.fullmatch(name):
-            yield from _of_url(name, value)
+            yield from _from_secret(name, value.get_secret_value())
+        elif isinstance(value, str) and _URL_NAMES.fullmatch(name):
+            yield from _from_url(name, value)
 
 
-def _of_secret(name: str, value: str) -> Pairs:
+def _from_secret(name: str, value: str) -> Pairs:
     yield name, value
-    if value.startswith(("http://", "https://")):  # who knows the path of a webhook may use it
+    if value.startswith(("http://", "https://")):  # the path of a webhook is enough to use it
         parts = urlsplit(value)
         yield f"{name}'s path", parts.path + (f"?{parts.query}" if parts.query else "")
-        yield from _of_url(name, value)
+        yield from _from_url(name, value)
 
 
-def _of_environment(environment: Mapping[str, str]) -> Pairs:
+def _from_environment(environment: Mapping[str, str]) -> Pairs:
     for name, value in environment.items():
-        if _HEADERS.fullmatch(name):
-            yield from _of_headers(name, value)
-        elif _NAMED.fullmatch(name):
+        if _HEADER_NAMES.fullmatch(name):
+            yield from _from_headers(name, value)
+        elif _SECRET_NAMES.fullmatch(name):
             yield name, value
-        elif _URLS.fullmatch(name) and "@" in value:
-            yield from _of_url(name, value)
+        elif _URL_NAMES.fullmatch(name) and "@" in value:
+            yield from _from_url(name, value)
 
 
-def _of_headers(name: str, value: str) -> Pairs:
-    """`key=value,…`, the values URL-encoded; of `Basic …` and `Bearer …` what follows."""
+def _from_headers(name: str, value: str) -> Pairs:
+    """Parses `key=value,…` with URL-encoded values. Of `Basic …` and `Bearer …` only the part after the scheme is secret."""
     for pair in value.split(","):
-        header, _, given = pair.partition("=")
-        whole = unquote(given.strip())
-        yield f"{name} {header.strip()}", whole.rpartition(" ")[2]
+        header, _, encoded = pair.partition("=")
+        value_of_header = unquote(encoded.strip())
+        yield f"{name} {header.strip()}", value_of_header.rpartition(" ")[2]
 
 
-def _of_url(name: str, value: str) -> Pairs:
-    """Its password, unless that is a word which the URL says anyhow."""
+def _from_url(name: str, value: str) -> Pairs:
+    """The password of the URL, unless the same word is also a public part of the URL."""
     try:
         url = make_url(value)
-        password, plain = url.password, {url.username, url.database, url.host, url.drivername, url.get_backend_name()}
+        password, public_parts = (
+            url.password,
+            {url.username, url.database, url.host, url.drivername, url.get_backend_name()},
+        )
     except (ArgumentError, ValueError):
         return
-    if password and str(password) not in plain:
+    if password and str(password) not in public_parts:
         yield f"password of {name}", str(password)

@@ -1,12 +1,12 @@
-"""SQL: a statement without its literals, as OpenTelemetry's conventions for `db.query.text` ask ("sanitization")."""
+"""Removes the literals from SQL statements (OpenTelemetry's semantic conventions, `db.query.text`: "sanitization")."""
 
 import re
 from typing import Final
 
 _LITERAL: Final = re.compile(
     r"""
-      "(?:[^"]|"")*"                         # an identifier stays
-    | (?P<text>[eEbBxXnN]?'(?:[^']|'')*(?:'|$))   # also one that is cut off
+      "(?:[^"]|"")*"                         # quoted identifiers stay
+    | (?P<text>[eEbBxXnN]?'(?:[^']|'')*(?:'|$))   # also if it is cut off
     | (?P<dollar>\$(?P<tag>[A-Za-z_]*)\$.*?(?:\$(?P=tag)\$|$))
     | (?<![\w$:%.])(?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?!\w)
     """,
@@ -14,6 +14,6 @@ _LITERAL: Final = re.compile(
 )
 
 
-def without_literals(statement: str) -> str:
-    """Each text and number becomes `?`; names, placeholders and keywords stay."""
-    return _LITERAL.sub(lambda found: "?" if found.lastgroup else found[0], statement)
+def sanitize_sql(statement: str) -> str:
+    """Replace each text and number by `?`. Names, placeholders and keywords stay."""
+    return _LITERAL.sub(lambda match: "?" if match.lastgroup else match[0], statement)

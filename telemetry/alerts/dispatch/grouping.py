@@ -22,5 +22,5 @@ def next_notification(pending: Sequence[PendingIncident], recent: RecentSends, n
         return Notification("summary", old)
     if len(new) > 1 and len(new) + recent.alerts > MAX_NOTIFICATIONS_PER_MINUTE:
         return Notification("digest", [each.incident for each in new])
-    first = min(pending, key=lambda each: (-each.incident.level.gravity, each.incident.first_at))
+    first = min(pending, key=lambda each: (-each.incident.level.severity, each.incident.first_at))
     return Notification(first.reason, [first.incident])

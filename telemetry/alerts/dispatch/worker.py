@@ -44,7 +44,7 @@ class DispatchWorker:
         self._task.stop()
         failsafe(self._final_flush)(time.monotonic() + min(deadline, FINAL_FLUSH_SECONDS))
         failsafe(self._dispatcher.release)()
-        return not self._deduplicator.unkept
+        return not self._deduplicator.unsaved
 
     def run_once(self) -> None:
         """Write the counted repeats, then run a step of the dispatcher when one is due.
@@ -63,10 +63,10 @@ class DispatchWorker:
             self._next_step = time.monotonic() + pause
 
     def _send_without_outbox(self) -> None:
-        if self._deduplicator.unkept and self._fallback.outbox_failed():
-            taken = self._deduplicator.take_unkept()
+        if self._deduplicator.unsaved and self._fallback.outbox_failed():
+            taken = self._deduplicator.drain_unsaved()
             if not self._fallback.send(taken):
-                self._deduplicator.put_back(taken)
+                self._deduplicator.restore_unsaved(taken)
 
     def _step(self) -> float:
         token = notifying.set(True)

@@ -1,6 +1,5 @@
-"""Deduplicator: takes the reports of one process. The first of a kind is on the disk before its caller goes on; a repeat is counted."""
+"""Deduplicates the alerts of one process: the first of a kind is persisted before its caller continues, repeats are counted."""
 
-import logging
 import sqlite3
 import threading
 from collections import deque
@@ -11,116 +10,122 @@ from typing import Final
 from telemetry.alerts.alert import Alert
 from telemetry.alerts.outbox.incidents import EXPIRE_AFTER, MAX_PENDING, IncidentRepository
 
-_MAX_UNKEPT: Final = 1000
-_log = logging.getLogger(__name__)
+_MAX_UNSAVED: Final = 1000
 
 
 @dataclass(slots=True)
-class _Known:
+class _KnownAlert:
+    """The first of a kind without its traceback, and the repeats that the outbox has not counted yet."""
+
     first: Alert
     last_at: float
-    uncounted: int = 0
+    repeats: int = 0
 
 
 class Deduplicator:
-    """Safe in threads. `report` raises nothing and waits for the disk at the most for a moment.
+    """Thread-safe. `report` raises nothing, and waits for the disk only for a moment.
 
-    What could not be written stays in memory and is written by `flush`; what is too much for that is dropped, and told to
-    `dropped` by number and reason.
+    What could not be written stays in memory until `flush` writes it. What exceeds the memory is dropped, and passed to
+    `dropped` as a number and a reason.
     """
 
     def __init__(
         self,
-        reports: IncidentRepository,
+        incidents: IncidentRepository,
         dropped: Callable[[int, str], None] = lambda _number, _reason: None,
     ) -> None:
-        self._reports = reports
+        self._incidents = incidents
         self._dropped = dropped
-        self._known: dict[str, _Known] = {}
-        self._unkept: deque[tuple[Alert, int]] = deque()
+        self._known: dict[str, _KnownAlert] = {}
+        self._unsaved: deque[tuple[Alert, int]] = deque()
         self._lock = threading.Lock()
 
     @property
-    def unkept(self) -> int:
-        """Alerts that are only in memory, since the disk did not take them."""
-        return len(self._unkept)
+    def unsaved(self) -> int:
+        """Number of alerts that are only in memory, because they could not be written."""
+        return len(self._unsaved)
 
     def report(self, alert: Alert) -> None:
-        if self.is_repeat(alert.fingerprint, alert.state, alert.at):
+        if self.count_if_repeat(alert.fingerprint, alert.state, alert.at):
             return
         if not alert.state:
             with self._lock:
                 if len(self._known) >= MAX_PENDING:
-                    self._forget_oldest()
-                self._known[alert.fingerprint] = _Known(replace(alert, stack=""), alert.at)
-        self._keep(alert, 1)
+                    self._evict_oldest()
+                self._known[alert.fingerprint] = _KnownAlert(replace(alert, stack=""), alert.at)
+        self._save(alert, 1)
 
-    def is_repeat(self, fingerprint: str, state: str, at: float) -> bool:
-        """Whether it is one, and counted. States are always written: they are rare, and their ends are no repeats."""
+    def count_if_repeat(self, fingerprint: str, state: str, at: float) -> bool:
+        """Count the alert if it is a repeat. Returns whether it is one.
+
+        Conditions are always written: they are rare, and their ends are no repeats.
+        """
         if state:
             return False
         with self._lock:
             known = self._known.get(fingerprint)
             if known is None or at - known.last_at >= EXPIRE_AFTER:
                 return False
-            known.uncounted += 1
+            known.repeats += 1
             known.last_at = max(known.last_at, at)
             return True
 
-    def _forget_oldest(self) -> None:
+    def _evict_oldest(self) -> None:
         """Its repeats are counted at the next flush."""
         oldest = self._known.pop(next(iter(self._known)))
-        if oldest.uncounted:
-            self._unkept.append((replace(oldest.first, at=oldest.last_at), oldest.uncounted))
+        if oldest.repeats:
+            self._unsaved.append((replace(oldest.first, at=oldest.last_at), oldest.repeats))
 
-    def _keep(self, alert: Alert, count: int) -> None:
+    def _save(self, alert: Alert, count: int) -> None:
         try:
-            self._reports.add(alert, count)
+            self._incidents.add(alert, count)
         except (sqlite3.Error, OSError):
             with self._lock:
-                if len(self._unkept) >= _MAX_UNKEPT:
+                if len(self._unsaved) >= _MAX_UNSAVED:
                     self._dropped(count, "full")
                 else:
-                    self._unkept.append((alert, count))
+                    self._unsaved.append((alert, count))
 
-    def take_unkept(self) -> list[tuple[Alert, int]]:
+    def drain_unsaved(self) -> list[tuple[Alert, int]]:
+        """Remove and return the alerts that are only in memory, each with its count."""
         with self._lock:
-            taken = list(self._unkept)
-            self._unkept.clear()
-            return taken
+            drained = list(self._unsaved)
+            self._unsaved.clear()
+            return drained
 
-    def put_back(self, alerts: list[tuple[Alert, int]]) -> None:
+    def restore_unsaved(self, alerts: list[tuple[Alert, int]]) -> None:
+        """Put drained alerts back, in front of those that came meanwhile."""
         with self._lock:
-            self._unkept.extendleft(reversed(alerts))
+            self._unsaved.extendleft(reversed(alerts))
 
     def flush(self) -> None:
-        """Write the repeats that were counted since the last time, and what could not be written then.
+        """Write the alerts that are only in memory, and the repeats since the last flush.
 
         Raises:
-            sqlite3.Error, OSError: the disk does not take it; nothing is lost by that.
+            sqlite3.Error, OSError: the outbox cannot be written. Nothing is lost.
         """
-        while self._unkept:
-            alert, count = self._unkept[0]
-            self._reports.add(alert, count)
-            self._unkept.popleft()
-        self._count()
+        while self._unsaved:
+            alert, count = self._unsaved[0]
+            self._incidents.add(alert, count)
+            self._unsaved.popleft()
+        self._flush_repeats()
 
-    def _count(self) -> None:
+    def _flush_repeats(self) -> None:
         with self._lock:
-            taken = {name: (known.uncounted, known.last_at) for name, known in self._known.items() if known.uncounted}
-        if not taken:
+            repeats = {name: (known.repeats, known.last_at) for name, known in self._known.items() if known.repeats}
+        if not repeats:
             return
-        over = self._reports.add_repeats(taken)
+        ended = self._incidents.add_repeats(repeats)
         with self._lock:
-            for name, (number, _last_at) in taken.items():
+            for name, (number, _last_at) in repeats.items():
                 if name in self._known:
-                    self._known[name].uncounted -= number
-        for name in over:
-            self._begin_anew(name, *taken[name])
+                    self._known[name].repeats -= number
+        for name in ended:
+            self._reopen(name, *repeats[name])
 
-    def _begin_anew(self, fingerprint: str, number: int, last_at: float) -> None:
-        """It was over for the outbox when it came again."""
+    def _reopen(self, fingerprint: str, number: int, last_at: float) -> None:
+        """Begin a new incident: the outbox had ended the old one when the repeats came."""
         with self._lock:
             known = self._known.get(fingerprint)
         if known is not None:
-            self._keep(replace(known.first, at=last_at), number)
+            self._save(replace(known.first, at=last_at), number)

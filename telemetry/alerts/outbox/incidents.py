@@ -22,7 +22,7 @@ OVERFLOW: Final = Alert(
     fingerprint="overflow",
     level=AlertLevel.ERROR,
     component="alerts",
-    words=f"More than {MAX_PENDING:,} different alerts wait. Others are only counted here.",
+    summary=f"More than {MAX_PENDING:,} different alerts wait. Others are only counted here.",
     at=0.0,
 )
 _COLUMNS: Final = (
@@ -51,7 +51,7 @@ class IncidentRepository:
             sqlite3.Error, OSError: the outbox did not accept it.
         """
         with self._outbox.transaction() as connection:
-            if alert.is_end:
+            if alert.is_resolved:
                 _end(connection, alert)
                 return
             if _is_full(connection, alert.fingerprint):
@@ -113,18 +113,18 @@ def _is_full(connection: sqlite3.Connection, fingerprint: str) -> bool:
 
 
 def _values(alert: Alert, count: int) -> tuple[object, ...]:
-    due_at = alert.at + INHIBITION_DELAY if alert.follows == DATABASE_COMPONENT else alert.at
+    due_at = alert.at + INHIBITION_DELAY if alert.inhibited_by == DATABASE_COMPONENT else alert.at
     return (
         alert.fingerprint,
         alert.state,
         str(alert.level),
         alert.component,
-        without_surrogates(alert.words),
+        without_surrogates(alert.summary),
         without_surrogates(alert.error),
-        without_surrogates(alert.place),
+        without_surrogates(alert.location),
         without_surrogates(alert.stack),
         json.dumps(dict(alert.facts)),
-        alert.follows,
+        alert.inhibited_by,
         alert.trace_id,
         alert.span_id,
         alert.is_sampled,

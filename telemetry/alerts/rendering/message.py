@@ -61,7 +61,7 @@ def render(request: RenderRequest, trace_url: str = "") -> Message:
 def _single(request: RenderRequest, incident: Incident, trace_url: str) -> Message:
     summary, error = clean(incident.summary).strip(), clean(incident.error).strip()
     head = [
-        Piece(f"{incident.level.mark} {incident.level}", "b"),
+        Piece(f"{incident.level.emoji} {incident.level}", "b"),
         Piece(f"\nComponent: {_component(incident)}\nTime: {format_timestamp(incident.first_at)}\n\n"),
         Piece(cut(summary, _MAX_SUMMARY) or "(no words)"),
     ]
@@ -115,13 +115,13 @@ def _resolved(request: RenderRequest, incident: Incident) -> Message:
 
 
 def _grouped(request: RenderRequest) -> Message:
-    incidents = sorted(request.incidents, key=lambda each: (-each.level.gravity, each.first_at))
+    incidents = sorted(request.incidents, key=lambda each: (-each.level.severity, each.first_at))
     total = sum(each.count for each in incidents)
     worst = incidents[0].level
     what = "alerts in a short time" if request.kind == "digest" else "alerts that could not be told for an hour or more"
     first, last = min(each.first_at for each in incidents), max(each.last_at for each in incidents)
     head = [
-        Piece(f"{worst.mark} {len(incidents):,} {what}", "b"),
+        Piece(f"{worst.emoji} {len(incidents):,} {what}", "b"),
         Piece(f"\n{format_timestamp(first)} to {format_timestamp(last)}, ×{total:,} in all\n"),
     ]
     lines = [_line(each, request.now) for each in incidents]
@@ -154,7 +154,7 @@ def _line(incident: Incident, now: float) -> str:
         if incident.end_reason == "resolved"
         else ""
     )
-    return f"{incident.level.mark} {_clock(incident.first_at, now)} {text} ×{incident.count:,}{resolved}"
+    return f"{incident.level.emoji} {_clock(incident.first_at, now)} {text} ×{incident.count:,}{resolved}"
 
 
 def _duplicate_notice(request: RenderRequest) -> list[Piece]:

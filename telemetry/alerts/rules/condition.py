@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from telemetry import semconv
-from telemetry.alerts.alert import AlertLevel, facts_attribute
+from telemetry.alerts.alert import AlertLevel, serialize_facts
 from telemetry.alerts.outbox.file import Outbox
 from telemetry.alerts.outbox.incidents import IncidentRepository
 
@@ -116,5 +116,5 @@ def _attributes(condition: Condition) -> dict[str, object]:
         semconv.ALERT_LEVEL: str(condition.level),
         **({semconv.ALERT_RUN_ID: condition.run_id} if condition.run_id else {}),
         **({semconv.ALERT_INHIBITED_BY: condition.inhibited_by} if condition.inhibited_by else {}),
-        **({semconv.ALERT_FACTS: facts_attribute(condition.facts)} if condition.facts else {}),
+        **({semconv.ALERT_FACTS: serialize_facts(condition.facts)} if condition.facts else {}),
     }

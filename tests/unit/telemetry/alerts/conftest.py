@@ -33,7 +33,7 @@ from tests.support.telegram_server import NOON, TELEGRAM_CHAT_ID, TELEGRAM_TOKEN
 
 def alert(name: str = "shop", **values: Any) -> Alert:
     """An error of this fingerprint, at noon."""
-    created = Alert(fingerprint=name, level=AlertLevel.ERROR, component="shop", words=f"{name} failed", at=NOON)
+    created = Alert(fingerprint=name, level=AlertLevel.ERROR, component="shop", summary=f"{name} failed", at=NOON)
     return replace(created, **values)
 
 
@@ -157,7 +157,7 @@ class Machine:
         raise AssertionError(f"still pending: {self.queries.counts(self.clock())}")
 
     def has_pending(self) -> bool:
-        return bool(self.deduplicator.unkept or self.queries.counts(self.clock()).pending or self._unsent())
+        return bool(self.deduplicator.unsaved or self.queries.counts(self.clock()).pending or self._unsent())
 
     def _unsent(self) -> int:
         with self.outbox.transaction() as connection:

@@ -117,7 +117,7 @@ class Queries:
 
 
 class Unsaved:
-    unkept = 1
+    unsaved = 1
 
 
 def test_alerts_by_state_their_age_and_the_channels_are_measured_and_stay_when_nobody_answers():

@@ -1,4 +1,4 @@
-"""A stage for logging: what a test does to the process's loggers is undone behind it."""
+"""Fixtures for logging. What a test does to the process's loggers is undone afterwards."""
 
 import copy
 import logging
@@ -6,10 +6,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from uvicorn.config import LOGGING_CONFIG
 
+from telemetry.instruments import Instruments
 from telemetry.logs import library_loggers
+from telemetry.logs.error_counter import ErrorCounter
 from telemetry.logs.handlers import ConsoleHandler
+from telemetry.logs.otel_handler import OTelHandler
 from telemetry.logs.rotating_file import RotatingFileHandler
 from telemetry.logs.setup import setup_logging
 from telemetry.settings import TelemetrySettings
@@ -24,7 +30,7 @@ def log_dir(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def set_up(log_dir: Path) -> Iterator[SetUp]:
-    """Set the logging up, by default into the test's own directory."""
+    """Set logging up, by default in the test's own directory."""
     touched = [logging.getLogger(name) for name in (None, *library_loggers._REROUTED, *library_loggers._VERBOSE)]
     before = [(logger, logger.level, logger.propagate, logger.handlers[:], logger.filters[:]) for logger in touched]
     defaults = copy.deepcopy(LOGGING_CONFIG["loggers"])
@@ -41,3 +47,30 @@ def set_up(log_dir: Path) -> Iterator[SetUp]:
         logger.propagate, logger.handlers, logger.filters = propagate, handlers, filters
     LOGGING_CONFIG["loggers"] = defaults
     logging.captureWarnings(capture=False)
+
+
+class CountedErrors:
+    """Loggers whose records go through OpenTelemetry into the error counter, as in the service."""
+
+    def __init__(self) -> None:
+        self._reader = InMemoryMetricReader()
+        instruments = Instruments.create(MeterProvider([self._reader], shutdown_on_exit=False).get_meter("tests"))
+        self.counter = ErrorCounter(instruments.errors)
+        self._provider = LoggerProvider(shutdown_on_exit=False)
+        self._provider.add_log_record_processor(self.counter)
+        self.handler = OTelHandler(logging.NOTSET, self._provider)
+
+    def logger(self, name: str) -> logging.Logger:
+        logger = logging.Logger(name)  # noqa: LOG001  # not a global one: the root's handlers do not get its records
+        logger.addHandler(self.handler)
+        return logger
+
+    def counted(self) -> dict[tuple[str, str], int]:
+        data = self._reader.get_metrics_data()
+        points = data.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points if data else []
+        return {(point.attributes["error.type"], point.attributes["component"]): point.value for point in points}
+
+
+@pytest.fixture
+def errors() -> CountedErrors:
+    return CountedErrors()

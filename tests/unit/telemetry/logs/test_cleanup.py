@@ -107,7 +107,7 @@ def test_a_directory_that_is_not_there_has_nothing_to_clean(tmp_path, caplog):
 
 def test_a_log_that_another_process_rotates_meanwhile_is_left_to_it(tmp_path):
     log = made(tmp_path / "alerts.log.1", days_ago=1000)
-    (entry,) = cleanup._files(tmp_path)
+    (entry,) = cleanup._regular_files(tmp_path)
 
     log.rename(tmp_path / "alerts.log.2")
 

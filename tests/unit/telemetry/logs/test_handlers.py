@@ -10,8 +10,8 @@ from telemetry.logs.rotating_file import RotatingFileHandler
 
 @pytest.fixture
 def log() -> logging.Logger:
-    """On the console alone: pytest's own handlers raise what a record's arguments raise."""
-    logger = logging.Logger("shop.orders")  # noqa: LOG001  # the root's handlers don't hear it
+    """Logs to the console only: pytest's handlers raise what a record's arguments raise."""
+    logger = logging.Logger("shop.orders")  # noqa: LOG001  # the root's handlers do not get its records
     logger.addHandler(ConsoleHandler(logging.INFO))
     return logger
 
@@ -56,7 +56,7 @@ def test_a_stderr_that_is_gone_is_no_trouble_for_whoever_logs(log, monkeypatch, 
 
     log.error("unheard")
 
-    assert log.handlers[0].failing
+    assert log.handlers[0].is_failing
 
 
 class Broken(ConsoleHandler):
@@ -76,7 +76,7 @@ def test_a_trouble_that_cannot_be_printed_is_no_trouble_for_whoever_logs(log):
 
     log.error("unheard")
 
-    assert log.handlers[0].failing
+    assert log.handlers[0].is_failing
 
 
 def test_the_console_writes_to_what_stderr_is_at_the_moment(log, monkeypatch):

@@ -7,7 +7,7 @@ import uvicorn
 from uvicorn.config import LOGGING_CONFIG
 
 from telemetry.logs import library_loggers
-from telemetry.logs.filters import OnceFilter
+from telemetry.logs.reported_errors import ReportedErrorFilter
 from telemetry.logs.text_formatter import TextFormatter
 
 
@@ -76,7 +76,7 @@ def test_the_filter_against_a_second_report_is_there_once(set_up):
     set_up()
 
     filters = logging.getLogger("uvicorn.error").filters
-    assert sum(isinstance(one, OnceFilter) for one in filters) == 1
+    assert sum(isinstance(one, ReportedErrorFilter) for one in filters) == 1
 
 
 def test_without_uvicorn_the_others_are_brought_in_all_the_same(set_up, monkeypatch):

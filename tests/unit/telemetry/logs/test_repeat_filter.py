@@ -1,5 +1,3 @@
-"""RepeatFilter: a line again and again is one line and a number; errors are all there."""
-
 import logging
 
 import pytest
@@ -7,31 +5,31 @@ import pytest
 from telemetry.logs.repeat_filter import MAX_KNOWN_LINES, WINDOW_SECONDS, RepeatFilter
 
 
-class Lines(logging.Handler):
+class RecordingHandler(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
-        self.said: list[str] = []
+        self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.said.append(f"{record.levelname} {record.getMessage()}")
+        self.lines.append(f"{record.levelname} {record.getMessage()}")
 
 
 class Stage:
     def __init__(self) -> None:
         self.now = 100.0
-        self.repeats = RepeatFilter(lambda: self.now)
-        self.handlers = [Lines(), Lines()]
+        self.repeat_filter = RepeatFilter(lambda: self.now)
+        self.handlers = [RecordingHandler(), RecordingHandler()]
         self.log = logging.getLogger("tests.repeats")
         self.log.handlers = self.handlers
         self.log.setLevel(logging.DEBUG)
         self.log.propagate = False
         for handler in self.handlers:
-            handler.addFilter(self.repeats)
+            handler.addFilter(self.repeat_filter)
 
     @property
-    def said(self) -> list[str]:
-        assert self.handlers[0].said == self.handlers[1].said
-        return self.handlers[0].said
+    def lines(self) -> list[str]:
+        assert self.handlers[0].lines == self.handlers[1].lines
+        return self.handlers[0].lines
 
 
 @pytest.fixture
@@ -45,12 +43,12 @@ def stage():
 def test_the_first_is_written_the_others_are_counted_and_told_of_in_one(stage):
     for _ in range(1235):
         stage.log.info("page %d is empty", 7)
-    assert stage.said == ["INFO page 7 is empty"]
+    assert stage.lines == ["INFO page 7 is empty"]
 
     stage.now += WINDOW_SECONDS
     stage.log.info("page %d is empty", 7)
 
-    assert stage.said == [
+    assert stage.lines == [
         "INFO page 7 is empty",
         "INFO page 7 is empty (1,234 times more within 10 s)",
         "INFO page 7 is empty",
@@ -64,7 +62,7 @@ def test_any_other_line_tells_of_those_that_are_over(stage):
     stage.now += WINDOW_SECONDS
     stage.log.info("something else")
 
-    assert stage.said == ["WARNING slow", "WARNING slow (once more within 10 s)", "INFO something else"]
+    assert stage.lines == ["WARNING slow", "WARNING slow (once more within 10 s)", "INFO something else"]
 
 
 def test_lines_that_differ_in_anything_are_all_written(stage):
@@ -72,16 +70,16 @@ def test_lines_that_differ_in_anything_are_all_written(stage):
     stage.log.info("a %d", 2)
     stage.log.debug("a %d", 1)
 
-    assert stage.said == ["INFO a 1", "INFO a 2", "DEBUG a 1"]
+    assert stage.lines == ["INFO a 1", "INFO a 2", "DEBUG a 1"]
 
 
 def test_what_came_once_leaves_nothing_behind(stage):
     stage.log.info("once")
     stage.now += WINDOW_SECONDS
     stage.log.info("once")
-    stage.repeats.flush()
+    stage.repeat_filter.flush()
 
-    assert stage.said == ["INFO once", "INFO once"]
+    assert stage.lines == ["INFO once", "INFO once"]
 
 
 def test_errors_and_tracebacks_are_never_left_out(stage):
@@ -90,29 +88,29 @@ def test_errors_and_tracebacks_are_never_left_out(stage):
         stage.log.critical("no!")
         stage.log.warning("why", exc_info=ValueError("x"))
 
-    assert len(stage.said) == 9
+    assert len(stage.lines) == 9
 
 
 def test_at_the_end_what_was_counted_is_told(stage):
     for _ in range(3):
         stage.log.info("again")
 
-    stage.repeats.flush()
-    stage.repeats.flush()
+    stage.repeat_filter.flush()
+    stage.repeat_filter.flush()
 
-    assert stage.said == ["INFO again", "INFO again (2 times more within 10 s)"]
+    assert stage.lines == ["INFO again", "INFO again (2 times more within 10 s)"]
 
 
 def test_a_record_that_cannot_be_read_is_its_handlers_business(stage):
     record = {"msg": "%d", "args": ("x",), "levelno": logging.INFO}
 
-    assert stage.repeats.filter(logging.makeLogRecord(record))
-    assert stage.repeats.filter(logging.makeLogRecord(record))
+    assert stage.repeat_filter.filter(logging.makeLogRecord(record))
+    assert stage.repeat_filter.filter(logging.makeLogRecord(record))
 
 
 def test_very_many_different_lines_are_written_and_no_memory_grows(stage):
     for number in range(MAX_KNOWN_LINES + 500):
         stage.log.info("line %d", number)
 
-    assert len(stage.said) == MAX_KNOWN_LINES + 500
-    assert len(stage.repeats._lines) == MAX_KNOWN_LINES
+    assert len(stage.lines) == MAX_KNOWN_LINES + 500
+    assert len(stage.repeat_filter._lines) == MAX_KNOWN_LINES

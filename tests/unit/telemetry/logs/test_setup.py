@@ -19,9 +19,9 @@ def lines(file: Path) -> list[str]:
     return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 
 
-class Foreign(logging.Handler):
+class ForeignHandler(logging.Handler):
     def emit(self, record):
-        """A handler that somebody else has put on the root."""
+        """A handler of others on the root logger."""
 
 
 def test_the_console_says_time_logger_level_and_message(set_up, capsys):
@@ -66,7 +66,7 @@ def test_everything_is_kept_as_json_only_when_that_is_asked_for(set_up, log_dir)
 
 
 def test_setting_up_twice_says_everything_once_and_leaves_other_handlers_alone(set_up, log_dir, capsys):
-    root, foreign = logging.getLogger(), Foreign()
+    root, foreign = logging.getLogger(), ForeignHandler()
     root.addHandler(foreign)
 
     set_up(enable_json_logging=True)
@@ -107,23 +107,23 @@ def test_a_directory_that_cannot_be_written_is_one_warning_and_the_console_goes_
     set_up(log_dir=in_the_way / "log", enable_json_logging=True)
     log.error("the second")
 
-    complaint, first, second = capsys.readouterr().err.splitlines()
-    assert f"WARNING - LOG_DIR {in_the_way / 'log'} cannot be written (Not a directory)" in complaint
+    warning, first, second = capsys.readouterr().err.splitlines()
+    assert f"WARNING - LOG_DIR {in_the_way / 'log'} cannot be written (Not a directory)" in warning
     assert first.endswith("the first")
     assert second.endswith("the second")
 
 
 def test_a_directory_that_can_be_written_again_is_written_again(set_up, tmp_path):
-    place = tmp_path / "file"
-    place.touch()
-    set_up(log_dir=place)
+    directory = tmp_path / "file"
+    directory.touch()
+    set_up(log_dir=directory)
     log.error("lost")
 
-    place.unlink()
-    place.mkdir()
+    directory.unlink()
+    directory.mkdir()
     log.error("kept")
 
-    assert [line.rpartition(" - ")[2] for line in lines(place / "alerts.log")] == ["kept"]
+    assert [line.rpartition(" - ")[2] for line in lines(directory / "alerts.log")] == ["kept"]
 
 
 FULL_DISK = """
@@ -146,8 +146,8 @@ def test_a_disk_that_is_full_at_the_start_is_one_warning(log_dir):
         check=True,
     )
 
-    complaint, *rest = done.stderr.splitlines()
-    assert f"LOG_DIR {log_dir} cannot be written (File too large)" in complaint
+    warning, *rest = done.stderr.splitlines()
+    assert f"LOG_DIR {log_dir} cannot be written (File too large)" in warning
     assert [line.rpartition(" - ")[2] for line in rest] == ["one", "two"]
 
 

@@ -1,5 +1,3 @@
-"""Lines: nobody who is logged can forge a record or talk to a terminal, and nothing secret is written."""
-
 import json
 import logging
 import subprocess

@@ -25,7 +25,7 @@ KNOWN = {
 @pytest.fixture(scope="module")
 def policy() -> Policy:
     made = Policy()
-    made.learn(KNOWN)
+    made.add_secrets(KNOWN)
     return made
 
 
@@ -53,7 +53,7 @@ def bare() -> Policy:
     ],
 )
 def test_a_known_secret_is_hidden_in_every_form_and_its_name_says_what_was_there(policy, name, form):
-    shown = policy.text(f"before {form(KNOWN[name])} after")
+    shown = policy.redact_text(f"before {form(KNOWN[name])} after")
 
     assert f"[hidden {name}]" in shown
     assert shown.startswith("before ")
@@ -63,16 +63,16 @@ def test_a_known_secret_is_hidden_in_every_form_and_its_name_says_what_was_there
 
 @pytest.mark.parametrize("length", [12, 20, len(BOT) - 1])
 def test_a_known_secret_that_was_cut_off_is_hidden_as_well(policy, length):
-    assert policy.text(f"at https://api.telegram.org/bot{BOT[:length]}") == (
+    assert policy.redact_text(f"at https://api.telegram.org/bot{BOT[:length]}") == (
         "at https://api.telegram.org/bot[hidden TELEGRAM_TOKEN]"
     )
 
 
 def test_a_secret_too_short_to_be_told_from_words_is_hidden_only_where_its_shape_shows_it(bare):
-    bare.learn({"PASSWORD": "shop"})
+    bare.add_secrets({"PASSWORD": "shop"})
 
-    assert bare.text("the shop is open") == "the shop is open"
-    assert bare.text("postgresql://me:shop@host/db") == "postgresql://me:[hidden password]@host/db"
+    assert bare.redact_text("the shop is open") == "the shop is open"
+    assert bare.redact_text("postgresql://me:shop@host/db") == "postgresql://me:[hidden password]@host/db"
 
 
 @pytest.mark.parametrize(
@@ -120,20 +120,20 @@ def test_a_secret_too_short_to_be_told_from_words_is_hidden_only_where_its_shape
     ],
 )
 def test_what_looks_like_a_secret_is_hidden_and_the_rest_stays(bare, text, shown):
-    assert bare.text(text) == shown
+    assert bare.redact_text(text) == shown
 
 
 @pytest.mark.parametrize("text", [f"x {BOT} y", "password=hunter2", "Bearer abc123def456", "https://u:p@h/"])
 def test_what_was_hidden_once_stays_as_it_is(policy, text):
-    once = policy.text(text)
+    once = policy.redact_text(text)
 
-    assert policy.text(once) == once
+    assert policy.redact_text(once) == once
 
 
 def test_a_value_whose_name_says_so_is_hidden_wherever_it_is(bare):
     given = {"apiKey": "abc", "nested": [{"password": "x", "pin": 3}], "session.token": 12345, "token": None, "n": 1}
 
-    assert bare.value(given) == {
+    assert bare.redact_value(given) == {
         "apiKey": "[hidden apiKey]",
         "nested": [{"password": "[hidden password]", "pin": 3}],
         "session.token": "[hidden token]",
@@ -145,42 +145,42 @@ def test_a_value_whose_name_says_so_is_hidden_wherever_it_is(bare):
 def test_what_has_nothing_to_hide_comes_back_as_the_same_object(policy):
     attributes = {"http.route": "/jobs", "db.query.text": "SELECT a FROM b WHERE c = $1", "list": ["a", "b"], "n": 1}
 
-    assert policy.attributes(attributes) is attributes
+    assert policy.redact_attributes(attributes) is attributes
 
 
 def test_a_container_that_contains_itself_is_no_trouble(policy):
     endless: list = ["a"]
     endless.append(endless)
 
-    assert policy.value(endless) is endless
+    assert policy.redact_value(endless) is endless
 
 
 def test_a_secret_that_is_learned_later_is_hidden_in_what_was_seen_before():
     policy = Policy()
-    assert policy.value("the-late-secret") == "the-late-secret"
+    assert policy.redact_value("the-late-secret") == "the-late-secret"
 
-    policy.learn({"LATE": "the-late-secret"})
+    policy.add_secrets({"LATE": "the-late-secret"})
 
-    assert policy.value("the-late-secret") == "[hidden LATE]"
+    assert policy.redact_value("the-late-secret") == "[hidden LATE]"
 
 
 def test_the_statement_of_a_query_is_kept_without_its_literals(policy):
     statement = "SELECT \"a'b\" FROM t1 WHERE name = 'O''Brien' AND n = 42 AND m = %(m_1)s LIMIT 10"
 
-    assert policy.value(statement, "db.query.text") == (
+    assert policy.redact_value(statement, "db.query.text") == (
         'SELECT "a\'b" FROM t1 WHERE name = ? AND n = ? AND m = %(m_1)s LIMIT ?'
     )
-    assert policy.value("UPDATE t SET x = 'cut o", "db.statement") == "UPDATE t SET x = ?"
-    assert policy.value("SELECT $tag$ a 'b' $tag$, 1.5e3", "db.query.text") == "SELECT ?, ?"
+    assert policy.redact_value("UPDATE t SET x = 'cut o", "db.statement") == "UPDATE t SET x = ?"
+    assert policy.redact_value("SELECT $tag$ a 'b' $tag$, 1.5e3", "db.query.text") == "SELECT ?, ?"
 
 
 def test_a_query_string_by_itself_is_read_as_one(policy):
-    assert policy.value("key=abc&n=1", "url.query") == "key=[hidden key]&n=1"
+    assert policy.redact_value("key=abc&n=1", "url.query") == "key=[hidden key]&n=1"
 
 
 @given(st.text(max_size=400))
 def test_whatever_the_text_is_nothing_is_raised_and_no_known_secret_comes_out(policy, text):
-    shown = policy.text(f"{text}{BOT}{text}")
+    shown = policy.redact_text(f"{text}{BOT}{text}")
 
     assert BOT not in shown
 
@@ -188,9 +188,9 @@ def test_whatever_the_text_is_nothing_is_raised_and_no_known_secret_comes_out(po
 @given(st.text(alphabet=st.characters(blacklist_categories=("Cs",)), min_size=8, max_size=60))
 def test_a_secret_may_be_any_text(value):
     policy = Policy()
-    policy.learn({"ANY": value})
+    policy.add_secrets({"ANY": value})
 
-    assert value not in policy.text(f"«{value}»").replace("[hidden ANY]", "")
+    assert value not in policy.redact_text(f"«{value}»").replace("[hidden ANY]", "")
 
 
 @pytest.mark.parametrize(
@@ -216,5 +216,5 @@ def test_a_secret_may_be_any_text(value):
 @pytest.mark.timeout(10)
 def test_no_text_takes_long(bare, text):
     """Only a time that grows with the square of the length takes longer than the timeout."""
-    bare.text(text)
-    bare.value(text, "db.query.text")
+    bare.redact_text(text)
+    bare.redact_value(text, "db.query.text")

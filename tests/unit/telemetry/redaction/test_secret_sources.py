@@ -3,14 +3,14 @@
 import pytest
 from pydantic import SecretStr
 
-from telemetry.redaction.secret_sources import secrets_of
+from telemetry.redaction.secret_sources import collect_secrets
 from telemetry.settings import TelemetrySettings
 
 
 @pytest.fixture
 def found(monkeypatch):
     def of(environment=None, **given):
-        return secrets_of(TelemetrySettings(**given), environment or {})
+        return collect_secrets(TelemetrySettings(**given), environment or {})
 
     return of
 

@@ -187,17 +187,17 @@ class FullDisk:
         self.unsaved = [(each, 1) for each in alerts]
 
     @property
-    def unkept(self):
+    def unsaved(self):
         return len(self.unsaved)
 
     def flush(self):
         raise sqlite3.OperationalError("database or disk is full")
 
-    def take_unkept(self):
+    def drain_unsaved(self):
         taken, self.unsaved = self.unsaved, []
         return taken
 
-    def put_back(self, alerts):
+    def restore_unsaved(self, alerts):
         self.unsaved = alerts
 
 
@@ -211,5 +211,5 @@ def test_what_the_disk_does_not_take_for_a_while_is_told_without_it(clock, accep
             worker.run_once()
         clock.forward(1)
 
-    assert (len(channel.texts), deduplicator.unkept) == ((1, 0) if accepts else (0, 2))
+    assert (len(channel.texts), deduplicator.unsaved) == ((1, 0) if accepts else (0, 2))
     assert not accepts or "2 alerts" in channel.texts[0]

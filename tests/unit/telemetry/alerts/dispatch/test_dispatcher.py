@@ -271,10 +271,10 @@ def test_a_silence_can_be_ended_before_its_time(machine, telegram, clock):
 
 
 def test_a_state_is_told_when_it_begins_and_when_it_is_over_with_how_long_it_was(machine, telegram, clock):
-    machine.report(alert("state", state="disk:var", words="Disk space of var: 95% used", component="resources"))
+    machine.report(alert("state", state="disk:var", summary="Disk space of var: 95% used", component="resources"))
     machine.run(2 * HOUR + 5 * MINUTE, step=5)
 
-    machine.report(alert("state", state="disk:var", is_end=True, at=clock()))
+    machine.report(alert("state", state="disk:var", is_resolved=True, at=clock()))
     machine.run(5)
 
     assert len(telegram.texts) == 2
@@ -296,7 +296,7 @@ def test_a_state_that_came_and_went_while_nothing_could_be_sent_is_one_message(m
     telegram.fault = lambda _method: "dns"
     machine.report(alert("state", state="memory"))
     machine.run(5 * MINUTE)
-    machine.report(alert("state", state="memory", is_end=True, at=clock()))
+    machine.report(alert("state", state="memory", is_resolved=True, at=clock()))
     machine.run(MINUTE)
     telegram.fault = lambda _method: None
 
@@ -307,18 +307,18 @@ def test_a_state_that_came_and_went_while_nothing_could_be_sent_is_one_message(m
 
 
 def test_what_a_database_that_is_gone_explains_is_not_told_beside_that(machine, telegram, clock):
-    machine.report(alert("query", follows="database"))
+    machine.report(alert("query", inhibited_by="database"))
     machine.run(12)
     machine.report(
-        alert("gone", state="database", component="database", words="The database does not answer.", at=clock())
+        alert("gone", state="database", component="database", summary="The database does not answer.", at=clock())
     )
     machine.run(3)
     for _ in range(5):
-        machine.report(alert("query", follows="database", at=clock.forward(1)))
+        machine.report(alert("query", inhibited_by="database", at=clock.forward(1)))
     machine.run(MINUTE)
     assert len(telegram.texts) == 1
 
-    machine.report(alert("gone", state="database", is_end=True, at=clock()))
+    machine.report(alert("gone", state="database", is_resolved=True, at=clock()))
     machine.run(5)
 
     assert telegram.texts[1].endswith("What followed from it was not told one by one: ×6.")
@@ -326,7 +326,7 @@ def test_what_a_database_that_is_gone_explains_is_not_told_beside_that(machine, 
 
 
 def test_a_failed_query_without_a_database_that_is_gone_is_told_after_half_a_minute(machine, telegram):
-    machine.report(alert("query", follows="database"))
+    machine.report(alert("query", inhibited_by="database"))
 
     machine.run(29)
     assert telegram.texts == []
@@ -336,12 +336,12 @@ def test_a_failed_query_without_a_database_that_is_gone_is_told_after_half_a_min
 
 
 def test_what_goes_on_after_the_database_has_come_back_is_told(machine, telegram, clock):
-    machine.report(alert("gone", state="database"), alert("query", follows="database"))
+    machine.report(alert("gone", state="database"), alert("query", inhibited_by="database"))
     machine.run(MINUTE)
-    machine.report(alert("gone", state="database", is_end=True, at=clock()))
+    machine.report(alert("gone", state="database", is_resolved=True, at=clock()))
     machine.run(2 * MINUTE)
 
-    machine.report(alert("query", follows="database", at=clock()))
+    machine.report(alert("query", inhibited_by="database", at=clock()))
     machine.run(MINUTE)
 
     assert len(telegram.texts) == 3
@@ -360,7 +360,7 @@ def test_a_message_that_was_deleted_is_not_edited_any_more(machine, telegram, cl
 
 
 def test_a_long_text_is_cut_and_follows_as_a_file(machine, telegram):
-    machine.report(alert(words="и" * 10_000, stack="Traceback\n" * 100_000))
+    machine.report(alert(summary="и" * 10_000, stack="Traceback\n" * 100_000))
 
     machine.run(5)
 
@@ -437,10 +437,10 @@ def test_after_an_hour_without_telegram_and_two_restarts_everything_arrives_once
 
 def test_a_state_that_came_and_went_with_the_database_is_muted_and_forgotten(machine, telegram, clock):
     machine.report(alert("gone", state="database"))
-    machine.report(alert("missed", state="missed:sync", follows="database", at=clock()))
+    machine.report(alert("missed", state="missed:sync", inhibited_by="database", at=clock()))
     machine.run(MINUTE)
     for name, state in (("missed", "missed:sync"), ("gone", "database")):
-        machine.report(alert(name, state=state, is_end=True, at=clock()))
+        machine.report(alert(name, state=state, is_resolved=True, at=clock()))
     machine.run(3 * MINUTE, step=5)
 
     counts = machine.queries.counts(clock())

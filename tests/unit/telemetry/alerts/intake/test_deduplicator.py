@@ -18,12 +18,12 @@ def outbox(tmp_path):
     made.close()
 
 
-def kept(outbox):
-    return {told.incident.fingerprint: told.incident.count for told in AlertQueries(outbox).page(NOON, limit=2000)}
+def counts(outbox):
+    return {each.incident.fingerprint: each.incident.count for each in AlertQueries(outbox).page(NOON, limit=2000)}
 
 
-class Refusing(IncidentRepository):
-    """A disk that takes nothing for a while."""
+class RefusingRepository(IncidentRepository):
+    """A disk that cannot be written for a while."""
 
     refuses = True
 
@@ -34,16 +34,16 @@ class Refusing(IncidentRepository):
 
 
 def test_the_first_is_on_the_disk_when_the_report_returns_and_repeats_are_at_the_next_flush(outbox):
-    desk = Deduplicator(IncidentRepository(outbox))
+    deduplicator = Deduplicator(IncidentRepository(outbox))
 
-    desk.report(alert())
-    first = kept(outbox)
+    deduplicator.report(alert())
+    first = counts(outbox)
     for _ in range(5):
-        desk.report(alert())
-    before = kept(outbox)
-    desk.flush()
+        deduplicator.report(alert())
+    before = counts(outbox)
+    deduplicator.flush()
 
-    assert (first, before, kept(outbox)) == ({"shop": 1}, {"shop": 1}, {"shop": 6})
+    assert (first, before, counts(outbox)) == ({"shop": 1}, {"shop": 1}, {"shop": 6})
 
 
 def test_several_processes_fold_into_one(tmp_path):
@@ -52,93 +52,93 @@ def test_several_processes_fold_into_one(tmp_path):
     for outbox in outboxes:
         Deduplicator(IncidentRepository(outbox)).report(alert())
 
-    assert kept(outboxes[0]) == {"shop": 4}
+    assert counts(outboxes[0]) == {"shop": 4}
     for outbox in outboxes:
         outbox.close()
 
 
 def test_what_the_disk_does_not_take_waits_in_memory_and_is_written_later(outbox):
-    reports = Refusing(outbox)
-    desk = Deduplicator(reports)
+    incidents = RefusingRepository(outbox)
+    deduplicator = Deduplicator(incidents)
 
-    desk.report(alert())
-    waiting = desk.unkept
+    deduplicator.report(alert())
+    unsaved = deduplicator.unsaved
     with pytest.raises(sqlite3.OperationalError):
-        desk.flush()
-    reports.refuses = False
-    desk.flush()
+        deduplicator.flush()
+    incidents.refuses = False
+    deduplicator.flush()
 
-    assert (waiting, desk.unkept, kept(outbox)) == (1, 0, {"shop": 1})
+    assert (unsaved, deduplicator.unsaved, counts(outbox)) == (1, 0, {"shop": 1})
 
 
 def test_what_is_too_much_for_memory_is_counted_as_dropped(outbox):
     dropped = []
-    desk = Deduplicator(Refusing(outbox), lambda number, reason: dropped.append((number, reason)))
+    deduplicator = Deduplicator(RefusingRepository(outbox), lambda number, reason: dropped.append((number, reason)))
 
     for number in range(1003):
-        desk.report(alert(f"kind{number}"))
+        deduplicator.report(alert(f"kind{number}"))
 
-    assert desk.unkept >= 1000
+    assert deduplicator.unsaved >= 1000
     assert dropped == [(1, "full")] * (1003 - 1000)
 
 
 def test_repeats_of_what_is_over_meanwhile_begin_it_anew(outbox):
-    desk, reports = Deduplicator(IncidentRepository(outbox)), IncidentRepository(outbox)
-    desk.report(alert())
+    deduplicator, incidents = Deduplicator(IncidentRepository(outbox)), IncidentRepository(outbox)
+    deduplicator.report(alert())
     with outbox.transaction() as connection:
         connection.execute("UPDATE incidents SET ended_at = last_at, ended = 'quiet'")
 
-    desk.report(alert(at=NOON + 60))
-    desk.flush()
+    deduplicator.report(alert(at=NOON + 60))
+    deduplicator.flush()
 
-    assert [told.incident.count for told in AlertQueries(outbox).page(NOON)] == [1, 1]
-    assert reports.open_conditions() == {}
+    assert [each.incident.count for each in AlertQueries(outbox).page(NOON)] == [1, 1]
+    assert incidents.open_conditions() == {}
 
 
 def test_after_four_quiet_hours_it_is_a_first_one_again(outbox):
-    desk = Deduplicator(IncidentRepository(outbox))
-    desk.report(alert())
+    deduplicator = Deduplicator(IncidentRepository(outbox))
+    deduplicator.report(alert())
 
-    assert not desk.is_repeat("shop", "", NOON + EXPIRE_AFTER)
-    assert desk.is_repeat("shop", "", NOON + EXPIRE_AFTER - 1)
+    assert not deduplicator.count_if_repeat("shop", "", NOON + EXPIRE_AFTER)
+    assert deduplicator.count_if_repeat("shop", "", NOON + EXPIRE_AFTER - 1)
 
 
 def test_of_too_many_different_ones_the_rest_is_only_counted(outbox):
-    desk = Deduplicator(IncidentRepository(outbox))
+    deduplicator = Deduplicator(IncidentRepository(outbox))
 
     for number in range(MAX_PENDING + 5):
-        desk.report(alert(f"kind{number}"))
-    desk.report(alert(f"kind{MAX_PENDING + 1}"))
-    desk.report(alert("kind7"))
-    desk.flush()
+        deduplicator.report(alert(f"kind{number}"))
+    deduplicator.report(alert(f"kind{MAX_PENDING + 1}"))
+    deduplicator.report(alert("kind7"))
+    deduplicator.flush()
 
-    found = kept(outbox)
+    found = counts(outbox)
     assert len(found) == MAX_PENDING + 1
     assert found["overflow"] == 6
     assert sum(found.values()) == MAX_PENDING + 7
 
 
 def test_repeats_of_one_that_is_forgotten_are_still_counted(outbox):
-    desk = Deduplicator(IncidentRepository(outbox))
-    desk.report(alert("first"))
-    desk.report(alert("first"))
+    deduplicator = Deduplicator(IncidentRepository(outbox))
+    deduplicator.report(alert("first"))
+    deduplicator.report(alert("first"))
     for number in range(MAX_PENDING):
-        desk.report(alert(f"kind{number}"))
+        deduplicator.report(alert(f"kind{number}"))
 
-    desk.flush()
+    deduplicator.flush()
 
-    assert kept(outbox)["first"] == 2
+    assert counts(outbox)["first"] == 2
 
 
 def test_a_damaged_outbox_is_put_aside_and_a_new_one_begins(outbox, caplog):
     outbox.path.parent.mkdir()
     outbox.path.write_bytes(b"no database at all" * 1000)
-    desk = Deduplicator(IncidentRepository(outbox))
+    deduplicator = Deduplicator(IncidentRepository(outbox))
 
-    desk.report(alert())
-    desk.flush()
+    deduplicator.report(alert())
+    deduplicator.flush()
 
-    assert kept(outbox) == {"shop": 1}
+    assert counts(outbox) == {"shop": 1}
     assert len(list(outbox.path.parent.glob("*.damaged-*"))) == 1
     assert "damaged" in caplog.text
 
@@ -154,18 +154,18 @@ def test_an_outbox_that_somebody_else_holds_is_not_waited_for(outbox):
     Deduplicator(IncidentRepository(outbox)).report(alert())
     other = sqlite3.connect(outbox.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    desk = Deduplicator(IncidentRepository(outbox))
+    deduplicator = Deduplicator(IncidentRepository(outbox))
 
-    desk.report(replace(alert("other"), words="while it is held"))
+    deduplicator.report(replace(alert("other"), summary="while it is held"))
 
-    assert desk.unkept == 1
+    assert deduplicator.unsaved == 1
     other.execute("ROLLBACK")
     other.close()
-    desk.flush()
-    assert kept(outbox) == {"shop": 1, "other": 1}
+    deduplicator.flush()
+    assert counts(outbox) == {"shop": 1, "other": 1}
 
 
 def test_halves_of_characters_are_kept_as_question_marks(outbox):
-    Deduplicator(IncidentRepository(outbox)).report(alert(words="\ud83d"))
+    Deduplicator(IncidentRepository(outbox)).report(alert(summary="\ud83d"))
 
     assert AlertQueries(outbox).page(NOON)[0].incident.summary == "?"

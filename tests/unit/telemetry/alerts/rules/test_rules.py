@@ -43,7 +43,9 @@ def recorder(outbox, caplog):
             attributes = vars(record)
             key, is_end = attributes["alert.state"], attributes.get("alert.ended", False)
             events.append(("resolved" if is_end else "fired", key))
-            incidents.add(alert(f"state {key}", state=key, is_end=is_end, words=record.getMessage(), at=clock_now[0]()))
+            incidents.add(
+                alert(f"state {key}", state=key, is_resolved=is_end, summary=record.getMessage(), at=clock_now[0]())
+            )
 
     clock_now = [lambda: NOON]
     handler = Pipeline()
@@ -182,7 +184,7 @@ def test_failures_while_the_database_was_away_are_its_fault(outbox, recorder):
 
     jobs.see(failures(3))
     assert recorder.events == []
-    IncidentRepository(outbox).add(alert("state database", state="database", is_end=True, at=NOON + 200))
+    IncidentRepository(outbox).add(alert("state database", state="database", is_resolved=True, at=NOON + 200))
     jobs.see(failures(8))
 
     assert recorder.events == [("fired", "job:sync")]
