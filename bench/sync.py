@@ -25,7 +25,7 @@ from service.orders.sync import OrderSync
 from service.sandbox.credentials import wb_token
 from service.sandbox.supervisor import is_sandbox_at
 from service.settings import Settings
-from service.sync.ingestion import BATCH
+from service.sync.ingestion import BATCH_ROWS
 
 ORDERS, QUICK_ORDERS = 200_000, 40_000
 _HOST = "127.0.0.1"
@@ -53,7 +53,7 @@ class Sync:
     def pace(self, begin: float, end: float) -> float:
         """Rows a second between the two, in transactions during which little else went on."""
         steps = [(ended - began, rows - before, rows) for (began, before), (ended, rows) in pairwise(self.marks)]
-        whole = [(took, many) for took, many, rows in steps if begin < rows / self.rows <= end and many > BATCH / 2]
+        whole = [(took, many) for took, many, rows in steps if begin < rows / self.rows <= end and many > BATCH_ROWS / 2]
         return 1 / undisturbed(took / many for took, many in whole)
 
     def _mark(self, rows: float) -> tuple[float, int]:

@@ -17,7 +17,7 @@ NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 """Beside the tests that are run on both databases, one is enough for what is no matter of SQL."""
-CUT = Unreachable("The marketplace does not answer.", reached=True)
+CUT = Unreachable("The marketplace does not answer.", may_have_applied=True)
 
 
 def a_review(number=1, **known):

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any, Final
 
 from service.integrations.marketplace import InvalidPayload, Item, Order
-from service.integrations.ozon.errors import _SERVICE
 from service.integrations.ozon.fields import (
     LONGEST_ID,
     Allowed,
@@ -21,6 +20,7 @@ from service.integrations.ozon.fields import (
     text_in,
     whole_in,
 )
+from service.names import OZON
 
 _CANCELLED: Final = "cancelled"
 # While a payment is late there is no moment of processing.
@@ -38,7 +38,7 @@ _KEPT: Final[Allowed] = {
 }
 
 
-def order_of(payload: object, scheme: str, as_of: datetime) -> Order | InvalidPayload:
+def parse_order(payload: object, scheme: str, as_of: datetime) -> Order | InvalidPayload:
     if not isinstance(payload, Mapping):
         return InvalidPayload(external_id=None, reason="The posting is no JSON object.", payload={})
     try:
@@ -52,7 +52,7 @@ def order_of(payload: object, scheme: str, as_of: datetime) -> Order | InvalidPa
 def _order(payload: Payload, scheme: str, as_of: datetime) -> Order:
     number, status = text_in(payload, "posting_number"), text_in(payload, "status", _LONGEST_STATUS)
     return Order(
-        marketplace=_SERVICE,
+        marketplace=OZON,
         external_id=number,
         order_number=optional_text_in(payload, "order_number", LONGEST_ID) or _order_number(number),
         scheme=scheme,

@@ -1,4 +1,4 @@
-"""Reviews of Wildberries: two lists, answered and not, without a cursor and without an "updated since"."""
+"""Reviews of Wildberries: the lists of answered and unanswered ones, single reviews, and their parser."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,11 +34,12 @@ from service.integrations.wildberries.fields import (
     text_of,
 )
 from service.integrations.wildberries.moscow_time import MOSCOW
+from service.names import WB
 
-TAKE: Final = 1000
-FURTHEST: Final = 199_990  # the largest `skip` that is allowed
-LOOK_BACK: Final = timedelta(days=7)
-ALL_AGAIN: Final = timedelta(days=1)
+PAGE_SIZE: Final = 1000
+MAX_SKIP: Final = 199_990  # the largest `skip` that the API allows
+OVERLAP: Final = timedelta(days=7)
+FULL_READ_INTERVAL: Final = timedelta(days=1)
 _STATES: Final[Mapping[str, str]] = {"wbRu": PUBLISHED, "reviewRequired": IN_MODERATION, "rejected": REJECTED}
 _KEPT: Final = frozenset({"id", "text", "pros", "cons", "productValuation", "createdDate", "state"})
 _KEPT_INSIDE: Final[Mapping[str, frozenset[str]]] = {
@@ -48,49 +49,50 @@ _KEPT_INSIDE: Final[Mapping[str, frozenset[str]]] = {
 
 
 class WildberriesReviews:
-    """What is asked of Wildberries about reviews (`ReviewMarketplace`)."""
+    """The reviews of Wildberries (`ReviewMarketoffset`)."""
 
-    name = "wb"
+    name = WB
     answer_length = 5000
 
     def __init__(self, client: ApiClient, limit: RateLimit, now: Callable[[], datetime]) -> None:
         self._client = client
         self._limit = limit
         self._now = now
-        self.unanswered: Sequence[Source[Review]] = [UnansweredReviews(self._list, now)]
-        self.history: Sequence[Source[Review]] = [AnsweredReviews(self._list, now)]
+        self.unanswered: Sequence[Source[Review]] = [UnansweredReviews(self._fetch, now)]
+        self.history: Sequence[Source[Review]] = [AnsweredReviews(self._fetch, now)]
 
     def read(self, external_id: str) -> Review | InvalidPayload | None:
         as_of = self._now()
         try:
-            answer = self._client.call(ApiCall("GET", "/api/v1/feedback", self._limit, {"id": external_id}))
+            response = self._client.call(ApiCall("GET", "/api/v1/feedback", self._limit, {"id": external_id}))
         except NotFound:
             return None
-        return review_of(answer.object().get("data"), as_of)
+        return parse_review(response.object().get("data"), as_of)
 
     def answer(self, external_id: str, text: str) -> bool:
-        """Always False: Wildberries says 204 of a review that does not exist, too."""
+        """Always False: Wildberries responds with 204 also for a review that does not exist."""
         body = {"id": external_id, "text": text}
         self._client.call(ApiCall("POST", "/api/v1/feedbacks/answer", self._limit, json=body, repeatable=False))
         return False
 
-    def _list(self, parameters: Mapping[str, Any]) -> list[Any]:
-        answer = self._client.call(
-            ApiCall("GET", "/api/v1/feedbacks", self._limit, {"take": TAKE, "order": "dateAsc", **parameters})
+    def _fetch(self, parameters: Mapping[str, Any]) -> list[Any]:
+        response = self._client.call(
+            ApiCall("GET", "/api/v1/feedbacks", self._limit, {"take": PAGE_SIZE, "order": "dateAsc", **parameters})
         )
-        data = answer.object().get("data")
+        data = response.object().get("data")
         rows = data.get("feedbacks") if isinstance(data, Mapping) else None
         if not isinstance(rows, list):
             raise Unreadable("wb answered /api/v1/feedbacks without data.feedbacks.")
         return rows
 
 
-List = Callable[[Mapping[str, Any]], list[Any]]
+FetchRows = Callable[[Mapping[str, Any]], list[Any]]
+"""Fetches the rows of one page of the list, by query parameters."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """From which second of creation on, and how many of its rows to pass over."""
+class _Offset:
+    """The second of creation to read from, and how many of its rows to skip."""
 
     since: int | None
     skip: int = 0
@@ -98,41 +100,41 @@ class _Place:
     def parameters(self) -> dict[str, int]:
         return {"skip": self.skip} | ({} if self.since is None else {"dateFrom": self.since})
 
-    def after(self, rows: list[Any]) -> "_Place":
-        """Further in time rather than in rows: rows leave a list while it is read, and the rest would move up.
+    def after(self, rows: list[Any]) -> "_Offset":
+        """The offset of the next page, by time rather than by rows: answered rows leave the list, and the rest moves up.
 
-        A second earlier than the newest row, since it is not said whether `dateFrom` is inclusive. Where that passes over
-        none of the rows, there are more of that time than one page holds: only then further in rows.
+        It is a second before the newest row, since `dateFrom` may be exclusive. If that would skip no row, one page cannot
+        hold the rows of that time. Only then it is further by rows.
         """
-        seconds = [second for row in rows if (second := _second(row)) is not None]
+        seconds = [second for row in rows if (second := _created_second(row)) is not None]
         since = max(seconds, default=0) - 1
         if min(seconds, default=0) < since:
-            return _Place(since)
-        return _Place(self.since, self.skip + TAKE)
+            return _Offset(since)
+        return _Offset(self.since, self.skip + PAGE_SIZE)
 
 
 def _pages(
-    rows_of: List, place: _Place, now: Callable[[], datetime], *, answered: bool
-) -> Iterator[tuple[Page[Review], _Place | None]]:
-    """Each page, and the place of the next one; None behind the last."""
-    before: list[str] = []
-    while place.skip <= FURTHEST:
+    fetch: FetchRows, offset: _Offset, now: Callable[[], datetime], *, answered: bool
+) -> Iterator[tuple[Page[Review], _Offset | None]]:
+    """Yield each page with the offset of the next one, which is None behind the last page."""
+    previous_ids: list[str] = []
+    while offset.skip <= MAX_SKIP:
         as_of = now()
-        rows = rows_of({"isAnswered": answered, **place.parameters()})
+        rows = fetch({"isAnswered": answered, **offset.parameters()})
         ids = [str(row.get("id")) for row in rows if isinstance(row, Mapping)]
-        if rows and ids == before:
+        if rows and ids == previous_ids:
             raise EndlessPages("wb gives the same page of reviews again and again.")
-        before = ids
-        following = place.after(rows) if len(rows) >= TAKE else None
-        yield Page([review_of(row, as_of) for row in rows], START), following
-        if following is None:
+        previous_ids = ids
+        next_offset = offset.after(rows) if len(rows) >= PAGE_SIZE else None
+        yield Page([parse_review(row, as_of) for row in rows], START), next_offset
+        if next_offset is None:
             return
-        place = following
+        offset = next_offset
     raise EndlessPages("wb has more reviews of one second than it lets anybody read.")
 
 
-def _second(row: Any) -> int | None:
-    """Of its creation, where that can be read."""
+def _created_second(row: Any) -> int | None:
+    """The Unix second of a row's creation; None if it is invalid."""
     try:
         return int(moment_of(object_of(row), "createdDate", MOSCOW).timestamp())
     except UnreadableField:
@@ -140,56 +142,56 @@ def _second(row: Any) -> int | None:
 
 
 class UnansweredReviews:
-    """Read as a whole each time; it is what waits, and short."""
+    """The unanswered reviews. The list is short and is read completely each time."""
 
-    name = "wb.reviews.unanswered"
+    name = f"{WB}.reviews.unanswered"
 
-    def __init__(self, rows_of: List, now: Callable[[], datetime]) -> None:
-        self._list = rows_of
+    def __init__(self, fetch: FetchRows, now: Callable[[], datetime]) -> None:
+        self._fetch = fetch
         self._now = now
 
     def pages(self, position: Position) -> Iterator[Page[Review]]:
-        place = _Place(position.get("since"), position.get("skip", 0))
-        for page, following in _pages(self._list, place, self._now, answered=False):
-            if following is not None:
-                page.position = {"since": following.since, "skip": following.skip}
+        offset = _Offset(position.get("since"), position.get("skip", 0))
+        for page, next_offset in _pages(self._fetch, offset, self._now, answered=False):
+            if next_offset is not None:
+                page.position = {"since": next_offset.since, "skip": next_offset.skip}
             yield page
 
 
 class AnsweredReviews:
-    """Read on from a week before the newest; once a day all of it, since an old review may get another answer."""
+    """The answered reviews, read from a week before the newest. Once a day the complete list: old answers may change."""
 
-    name = "wb.reviews.answered"
+    name = f"{WB}.reviews.answered"
 
-    def __init__(self, rows_of: List, now: Callable[[], datetime]) -> None:
-        self._list = rows_of
+    def __init__(self, fetch: FetchRows, now: Callable[[], datetime]) -> None:
+        self._fetch = fetch
         self._now = now
 
     def pages(self, position: Position) -> Iterator[Page[Review]]:
-        newest, place, whole = position.get("newest"), *self._begin(position)
-        for page, following in _pages(self._list, place, self._now, answered=True):
+        newest, offset, full_read_at = position.get("newest"), *self._begin(position)
+        for page, next_offset in _pages(self._fetch, offset, self._now, answered=True):
             newest = max(filter(None, (newest, *(_created(row) for row in page.rows))), default=None)
-            page.position = {"newest": newest, "whole": whole}
-            if following is not None:
-                page.position |= {"since": following.since, "skip": following.skip}
+            page.position = {"newest": newest, "whole": full_read_at}
+            if next_offset is not None:
+                page.position |= {"since": next_offset.since, "skip": next_offset.skip}
             yield page
 
-    def _begin(self, position: Position) -> tuple[_Place, float]:
-        """Where to begin, and when all of it was last begun."""
-        now, whole, newest = self._now().timestamp(), position.get("whole", 0.0), position.get("newest")
+    def _begin(self, position: Position) -> tuple[_Offset, float]:
+        """The first offset, and when the last full read began (Unix seconds)."""
+        now, full_read_at, newest = self._now().timestamp(), position.get("whole", 0.0), position.get("newest")
         if "since" in position:
-            return _Place(position["since"], position["skip"]), whole
-        if newest is None or now - whole > ALL_AGAIN.total_seconds():
-            return _Place(None), now
-        return _Place(newest - int(LOOK_BACK.total_seconds())), whole
+            return _Offset(position["since"], position["skip"]), full_read_at
+        if newest is None or now - full_read_at > FULL_READ_INTERVAL.total_seconds():
+            return _Offset(None), now
+        return _Offset(newest - int(OVERLAP.total_seconds())), full_read_at
 
 
 def _created(row: Review | InvalidPayload) -> int | None:
     return int(row.created_at.timestamp()) if isinstance(row, Review) else None
 
 
-def review_of(payload: object, as_of: datetime) -> Review | InvalidPayload:
-    """One review; whoever wrote it stays outside."""
+def parse_review(payload: object, as_of: datetime) -> Review | InvalidPayload:
+    """Parse one review, without personal data of its author."""
     try:
         return _review(object_of(payload), as_of)
     except UnreadableField as error:
@@ -207,7 +209,7 @@ def _review(row: Mapping[str, Any], as_of: datetime) -> Review:
     product = part_of(row, "productDetails")
     answer = None if row.get("answer") is None else part_of(row, "answer")
     return Review(
-        marketplace="wb",
+        marketplace=WB,
         external_id=text_of(row, "id", 100),
         created_at=moment_of(row, "createdDate", MOSCOW),
         rating=rating_of(row, "productValuation"),

@@ -132,7 +132,7 @@ def test_too_many_requests_may_come_without_a_word_of_how_long_to_wait(client):
         def object(self):
             return {"ok": False}
 
-    error = client.api.refusal(Answer())
+    error = client.api.error_from(Answer())
 
     assert isinstance(error, TooManyRequests)
     assert error.retry_after is None

@@ -245,7 +245,7 @@ class Ozon:
 
         @staticmethod
         def call(_call, _patience=None):
-            raise Unreachable("ozon answered /v1/roles with 502.", reached=True)
+            raise Unreachable("ozon answered /v1/roles with 502.", may_have_applied=True)
 
     def reviews(self, marketplace):
         shop = Shop(unanswered=[[a_review(marketplace=marketplace)]])
@@ -261,7 +261,7 @@ def test_reviews_that_were_read_are_no_failure_because_nothing_is_known_of_the_k
 
 def test_what_a_sync_has_done_is_told_also_when_it_fails(context_of, sqlite_engine, reader):
     class Clients:
-        wb_token = type("Token", (), {"complaint": lambda self, now: None})()
+        wb_token = type("Token", (), {"warning": lambda self, now: None})()
 
         def reviews(self, _marketplace):
             return Shop(unanswered=[[a_review(1), a_review(2)]], history=[Unauthorized("look at WB_API_TOKEN")])

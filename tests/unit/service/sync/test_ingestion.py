@@ -12,7 +12,7 @@ from service.database.upsert import Saved
 from service.integrations.marketplace import Order, Page
 from service.orders.repository import OrderRepository
 from service.sync import ingestion
-from service.sync.ingestion import BATCH, Ingestion, SyncReport
+from service.sync.ingestion import BATCH_ROWS, Ingestion, SyncReport
 from telemetry.database import create_engine
 from tests.support.fakes import CUT, MINUTE, NOON, Clock, Shelf, an_item, an_order, on_sqlite, rows_of, unreadable
 
@@ -21,7 +21,7 @@ FEW = 20
 
 @pytest.fixture(autouse=True)
 def _few_rows_are_a_batch(monkeypatch):
-    monkeypatch.setattr(ingestion, "BATCH", FEW)
+    monkeypatch.setattr(ingestion, "BATCH_ROWS", FEW)
 
 
 def save(session, rows):
@@ -224,9 +224,9 @@ def test_memory_does_not_grow_with_the_rows(sqlite_engine, monkeypatch):
     def keep_only_the_last(session, rows):
         return save(session, rows[-1:])
 
-    monkeypatch.setattr(ingestion, "BATCH", BATCH)
+    monkeypatch.setattr(ingestion, "BATCH_ROWS", BATCH_ROWS)
     reading, known = Reading(sqlite_engine, keep_only_the_last), fields(an_order(1))
-    reading.read(Shelf([(Order(**known) for _ in range(2 * BATCH))], name="warm"))
+    reading.read(Shelf([(Order(**known) for _ in range(2 * BATCH_ROWS))], name="warm"))
 
     tracemalloc.start()
     reading.read(Shelf([(Order(**known) for _ in range(50_000)) for _page in range(2)]))

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from service.integrations.http.client import ATTEMPTS, MAX_WAIT_SECONDS, ApiCall, ApiDescription
+from service.integrations.http.client import MAX_FAILURES, MAX_WAIT_SECONDS, ApiCall, ApiDescription
 from service.integrations.http.errors import RateLimited, Rejected, TooManyRequests, Unreachable, Unreadable
 from service.integrations.http.rate_limiter import RateLimit
 from tests.support.loopback import CUT, HUNG_UP, said
@@ -67,7 +67,7 @@ def test_a_write_that_may_have_arrived_is_not_repeated(client, world, broken):
     with pytest.raises(Unreachable) as failed:
         client.call(WRITE)
 
-    assert failed.value.reached
+    assert failed.value.may_have_applied
     assert len(world.asked) == 1
 
 
@@ -75,8 +75,8 @@ def test_a_write_that_nobody_took_is_repeated(nobody, client_of, clock):
     with pytest.raises(Unreachable, match=r"^wb could not be asked: /things failed \(ConnectError\)\.$") as failed:
         client_of(nobody).call(WRITE)
 
-    assert not failed.value.reached
-    assert [why for _, why in clock.waits] == ["backoff"] * (ATTEMPTS - 1)
+    assert not failed.value.may_have_applied
+    assert [why for _, why in clock.waits] == ["backoff"] * (MAX_FAILURES - 1)
 
 
 def test_a_write_that_was_too_much_is_repeated(client, world):
@@ -91,7 +91,7 @@ def test_what_fails_for_ever_is_given_up_and_waited_for_longer_each_time(client,
     with pytest.raises(Unreachable, match=r"^wb answered /things with 500\.$"):
         client.call(READ)
 
-    assert len(world.asked) == ATTEMPTS
+    assert len(world.asked) == MAX_FAILURES
     for expected, (seconds, _) in zip((1, 2, 4, 8), clock.waits, strict=True):
         assert 0.75 * expected <= seconds <= expected
 
@@ -154,7 +154,7 @@ def test_a_wait_beyond_the_patience_is_not_waited_and_nobody_else_calls_meanwhil
 
     assert (len(world.asked), clock.waits) == (1, [])
     assert paused.value.retryable
-    assert not paused.value.reached
+    assert not paused.value.may_have_applied
     clock.moment += timedelta(seconds=301)
     assert client_of(api).call(READ).text() == "fine"
 
@@ -233,7 +233,7 @@ def test_what_is_checked_in_an_answer_is_raised_and_repeated_as_any_error(world,
         if answer.text() == "wrong":
             raise Unreadable("wb is wrong.")
 
-    assert client_of(ApiDescription("wb", world.url, {}, api.refusal, check)).call(READ).text() == "fine"
+    assert client_of(ApiDescription("wb", world.url, {}, api.error_from, check)).call(READ).text() == "fine"
 
 
 def test_a_proxy_of_the_environment_is_gone_through_unless_the_host_is_exempt(world, nobody, client_of, monkeypatch):
@@ -252,7 +252,7 @@ def test_the_deadline_is_one_for_the_whole_answer(client, world):
     world.will(said("fine"))
     began = time.monotonic()
 
-    client.call(ApiCall("GET", "/things", LIMIT, deadline=5.0))
+    client.call(ApiCall("GET", "/things", LIMIT, timeout=5.0))
 
     assert time.monotonic() - began < 5.0
 

@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from service.integrations.http import transport
-from service.integrations.http.transport import TOTAL_TIMEOUT, BoundedTransport, proxy_for
+from service.integrations.http.transport import DEADLINE_EXTENSION, BoundedTransport, proxy_for
 from tests.support.loopback import SILENT, STALLED, TRICKLING, TRICKLING_HEAD, flooding, said
 
 SOON = 0.3
@@ -18,7 +18,7 @@ def client():
 
 
 def ask(client, url, seconds=SOON):
-    return client.get(url, extensions={TOTAL_TIMEOUT: time.monotonic() + seconds})
+    return client.get(url, extensions={DEADLINE_EXTENSION: time.monotonic() + seconds})
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_an_answer_that_is_late_says_so_to_whoever_reads_below(world):
             raise
 
     request = httpx.Request("GET", world.url)
-    late = transport._BoundedStream(chunks(), request, time.monotonic() - 1)
+    late = transport.BoundedStream(chunks(), request, time.monotonic() - 1, 1000)
 
     with pytest.raises(httpx.ReadTimeout) as raised:
         next(iter(late))
@@ -77,7 +77,7 @@ def test_a_question_that_nobody_reads_is_not_sent_for_longer_than_until_the_dead
     began = time.monotonic()
 
     with pytest.raises(httpx.WriteTimeout):
-        client.post(f"http://{deaf}", content=b"x" * 2**25, extensions={TOTAL_TIMEOUT: began + SOON})
+        client.post(f"http://{deaf}", content=b"x" * 2**25, extensions={DEADLINE_EXTENSION: began + SOON})
 
     assert SOON <= time.monotonic() - began < 5
 

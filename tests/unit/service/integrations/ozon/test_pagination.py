@@ -1,7 +1,7 @@
 import pytest
 
 from service.integrations.http.errors import EndlessPages, Forbidden, NotFound, Rejected, Unauthorized, Unreadable
-from service.integrations.ozon.pagination import ApiPage, pages, part_of
+from service.integrations.ozon.pagination import ApiPage, api_page, pages
 from tests.support.ozon_stub import NOON
 
 
@@ -107,9 +107,9 @@ def test_no_cursor_behind_a_part_that_was_gone_on_from_does_not_lead_to_the_begi
 @pytest.mark.parametrize("answer", [{}, {"rows": {"a": 1}}, {"rows": "text"}, {"result": []}, {"rows": [], "at": 5}])
 def test_an_answer_of_another_shape_is_unreadable(answer):
     with pytest.raises(Unreadable, match="`rows`"):
-        part_of(answer, "rows", "at", NOON)
+        api_page(answer, "rows", "at", NOON)
 
 
 @pytest.mark.parametrize("answer", [{"rows": None, "at": None}, {"rows": [], "at": "", "has_next": "no"}])
 def test_a_list_that_is_null_is_empty(answer):
-    assert part_of(answer, "rows", "at", NOON) == ApiPage([], "", None, NOON)
+    assert api_page(answer, "rows", "at", NOON) == ApiPage([], "", None, NOON)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from service.integrations.http.client import ATTEMPTS, ApiCall
+from service.integrations.http.client import MAX_FAILURES, ApiCall
 from service.integrations.http.errors import (
     Forbidden,
     Misconfigured,
@@ -104,7 +104,7 @@ def test_an_error_with_status_200_is_an_error(feedbacks, world):
         feedbacks.call(READ)
 
     assert failed.value.retryable
-    assert len(world.asked) == ATTEMPTS
+    assert len(world.asked) == MAX_FAILURES
 
 
 @pytest.mark.parametrize("body", [{"error": False, "data": 1}, {"data": 1}, [], "", {"error": "true"}, "<html>"])

@@ -21,7 +21,7 @@ from service.integrations.wildberries.fields import (
     rating_of,
     text_of,
 )
-from service.integrations.wildberries.moscow_time import MOSCOW, moscow_text
+from service.integrations.wildberries.moscow_time import MOSCOW, format_moscow
 
 FIELD = "field"
 NAMES = st.sampled_from([FIELD, "other"]) | st.text()
@@ -201,7 +201,7 @@ def test_what_is_no_moment_is_none(value):
 def test_a_moment_in_moscow_comes_back_as_it_was(naive):
     moment = naive.replace(tzinfo=MOSCOW).astimezone(UTC)
 
-    assert moment_of(of(moscow_text(moment)), FIELD, MOSCOW) == moment
+    assert moment_of(of(format_moscow(moment)), FIELD, MOSCOW) == moment
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import tracemalloc
 
 import pytest
 
-from service.integrations.http.client import ATTEMPTS
+from service.integrations.http.client import MAX_FAILURES
 from service.integrations.http.errors import EndlessPages, Unreachable, Unreadable
 from service.integrations.marketplace import START, InvalidPayload, Order
 from service.integrations.wildberries import orders as wb_orders
@@ -31,7 +31,7 @@ def test_a_service_that_does_not_look_at_the_date_is_noticed_when_a_reading_goes
 
 @pytest.fixture
 def small_pages(monkeypatch):
-    monkeypatch.setattr(wb_orders, "_CUT_AT_LEAST", 5)
+    monkeypatch.setattr(wb_orders, "_MIN_ROWS_OF_CUT_PAGE", 5)
 
 
 def test_a_moment_with_more_orders_than_a_page_is_said_and_what_follows_is_read(world, orders, small_pages):
@@ -71,7 +71,7 @@ def test_a_last_page_without_an_order_does_not_lead_back(world, orders, last):
 
 
 def test_a_boundary_with_too_many_orders_is_read_again_rather_than_saved(world, orders, monkeypatch):
-    monkeypatch.setattr(wb_orders, "_BOUNDARY", 3)
+    monkeypatch.setattr(wb_orders, "_MAX_BOUNDARY_IDS", 3)
     world.script = Statistics(*(at(0, number) for number in range(4)))
 
     rows, position = read(orders)
@@ -140,7 +140,7 @@ def test_a_page_that_fails_leaves_the_position_of_the_one_before(world, orders):
         next(pages)
     world.script = statistics
 
-    assert len(world.asked) == 1 + ATTEMPTS
+    assert len(world.asked) == 1 + MAX_FAILURES
     assert len(set_of(first) | set_of(read(orders, page.position)[0])) == 15
 
 

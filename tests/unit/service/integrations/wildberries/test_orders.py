@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.integrations.wildberries.orders import order_of
+from service.integrations.wildberries.orders import parse_order
 from tests.support.wildberries_payloads import order
 from tests.support.wildberries_stub import Statistics, asked_from, at, known, read, set_of
 
@@ -113,5 +113,5 @@ def test_a_change_with_an_offset_is_asked_for_in_moscow_time(world, orders):
 def test_an_order_that_is_read_is_the_order_of_its_row(world, orders):
     world.script = Statistics(at(0))
 
-    assert read(orders)[0][0] == order_of(at(0))
-    assert order_of(at(0)).as_of == datetime(2026, 11, 21, 6, tzinfo=UTC)
+    assert read(orders)[0][0] == parse_order(at(0))
+    assert parse_order(at(0)).as_of == datetime(2026, 11, 21, 6, tzinfo=UTC)

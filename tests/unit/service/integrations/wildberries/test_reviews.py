@@ -14,7 +14,7 @@ from tests.support.wildberries_stub import Feedbacks, answered, numbered, read, 
 
 @pytest.fixture
 def five_a_page(monkeypatch):
-    monkeypatch.setattr(wb_reviews, "TAKE", 5)
+    monkeypatch.setattr(wb_reviews, "PAGE_SIZE", 5)
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def test_a_service_that_does_not_skip_is_not_read_for_ever(world, waiting, five_
 
 
 def test_a_second_without_an_end_is_read_as_far_as_it_may_be(world, waiting, five_a_page, monkeypatch):
-    monkeypatch.setattr(wb_reviews, "FURTHEST", 10)
+    monkeypatch.setattr(wb_reviews, "MAX_SKIP", 10)
     world.script = Feedbacks(*(numbered(each, minutes=5) for each in range(40)))
     pages = (row for page in waiting.pages(START) for row in page.rows)
     rows = []
