@@ -77,6 +77,10 @@ class Order:
     as_of: datetime
 
 
+class InvalidField(ValueError):
+    """A field of a payload is missing, null or of another type. The message names it, and never contains its text."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvalidPayload:
     """A row that can't be parsed. `payload` holds its fields without personal data."""

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from service.integrations.http.client import ApiClient
+from service.integrations.marketplace import InvalidField
 from service.integrations.ozon.client import post
-from service.integrations.ozon.fields import Malformed, optional_moment_in
+from service.integrations.ozon.fields import optional_timestamp_field
 from telemetry.json_safe import without_surrogates
 
 _WARN_BEFORE_EXPIRY: Final = timedelta(days=14)
@@ -58,8 +59,8 @@ def _fetch_roles(client: ApiClient) -> Mapping[str, Any]:
 
 def _expiry(response: Mapping[str, Any]) -> datetime | None:
     try:
-        return optional_moment_in(response, "expires_at")
-    except Malformed:
+        return optional_timestamp_field(response, "expires_at")
+    except InvalidField:
         return None
 
 

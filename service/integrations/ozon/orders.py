@@ -6,9 +6,15 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Self
 
 from service.integrations.http.client import ApiClient
-from service.integrations.marketplace import START, Order, Page, Position
+from service.integrations.marketplace import START, InvalidField, Order, Page, Position
 from service.integrations.ozon.client import post
-from service.integrations.ozon.fields import Malformed, moment_in, optional_moment_in, optional_text_in, stamp, text_in
+from service.integrations.ozon.fields import (
+    format_timestamp,
+    optional_text_field,
+    optional_timestamp_field,
+    text_field,
+    timestamp_field,
+)
 from service.integrations.ozon.order_payloads import parse_order
 from service.integrations.ozon.pagination import ApiPage, CursorPage, api_page, pages
 from service.names import OZON
@@ -71,23 +77,31 @@ class ReadState:
     def resume(cls, position: Position) -> Self | None:
         """The interrupted reading of a position; None if there is none, or the position is invalid."""
         try:
-            since, to, began = (moment_in(position, field) for field in ("since", "to", "reading"))
-            last, cursor = optional_moment_in(position, "began"), optional_text_in(position, "cursor", longest=None)
-            phase = text_in(position, "phase")
-        except Malformed:
+            since, to, began = (timestamp_field(position, field) for field in ("since", "to", "reading"))
+            last, cursor = (
+                optional_timestamp_field(position, "began"),
+                optional_text_field(position, "cursor", max_length=None),
+            )
+            phase = text_field(position, "phase")
+        except InvalidField:
             return None
         return cls(phase, since, to, began, last, cursor) if phase in ((RECENT, CHANGED) if last else (ALL,)) else None
 
     def position(self) -> Position:
-        moments = {"since": self.since, "to": self.to, "reading": self.began}
-        within = {field: moment.isoformat() for field, moment in moments.items()}
+        timestamps = {"since": self.since, "to": self.to, "reading": self.began}
+        within = {field: timestamp.isoformat() for field, timestamp in timestamps.items()}
         return {**_complete(self.last), **within, "phase": self.phase, "cursor": self.cursor}
 
     def filter(self) -> dict[str, Any]:
-        period = {"since": stamp(self.since), "to": stamp(self.to)}
+        period = {"since": format_timestamp(self.since), "to": format_timestamp(self.to)}
         if self.phase != CHANGED or self.last is None:
             return period
-        return period | {"last_changed_status_date": {"from": stamp(self.last - _OVERLAP), "to": stamp(self.to)}}
+        return period | {
+            "last_changed_status_date": {
+                "from": format_timestamp(self.last - _OVERLAP),
+                "to": format_timestamp(self.to),
+            }
+        }
 
 
 class PostingSource:
@@ -110,8 +124,8 @@ class PostingSource:
 
     def _start(self, position: Position) -> ReadState:
         try:
-            last = optional_moment_in(position, "began")
-        except Malformed:
+            last = optional_timestamp_field(position, "began")
+        except InvalidField:
             last = None
         return ReadState.start(last, self._scheme.window, self._now())
 

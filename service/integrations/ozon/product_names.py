@@ -7,8 +7,9 @@ from typing import Any, Final, TypeAlias
 
 from service.integrations.http.client import ApiClient
 from service.integrations.http.errors import CallError, Unreadable
+from service.integrations.marketplace import InvalidField
 from service.integrations.ozon.client import post
-from service.integrations.ozon.fields import Malformed, optional_text_in, sku_in
+from service.integrations.ozon.fields import optional_text_field, sku_field
 from service.names import OZON
 
 _log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ def _sku_names(item: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     sources = item.get("sources")
     for holder in (item, *(sources if isinstance(sources, list) else ())):
         try:
-            if name := optional_text_in(item, "name").strip():
-                yield sku_in(holder), name
-        except (Malformed, AttributeError):  # a holder that is no object has no `get`
+            if name := optional_text_field(item, "name").strip():
+                yield sku_field(holder), name
+        except (InvalidField, AttributeError):  # a holder that is no object has no `get`
             continue

@@ -5,21 +5,29 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from service.integrations.http.client import ApiClient
-from service.integrations.marketplace import NOT_ANSWERED, PUBLISHED, START, InvalidPayload, Page, Position, Review
+from service.integrations.marketplace import (
+    NOT_ANSWERED,
+    PUBLISHED,
+    START,
+    InvalidField,
+    InvalidPayload,
+    Page,
+    Position,
+    Review,
+)
 from service.integrations.ozon.client import post
 from service.integrations.ozon.fields import (
-    Allowed,
-    Malformed,
     Payload,
-    id_in,
-    kept,
-    moment_in,
-    optional_moment_in,
-    optional_text_in,
-    sku_in,
-    stamp,
-    text_in,
-    whole_in,
+    Whitelist,
+    format_timestamp,
+    id_or_none,
+    int_field,
+    optional_text_field,
+    optional_timestamp_field,
+    sku_field,
+    text_field,
+    timestamp_field,
+    whitelist,
 )
 from service.integrations.ozon.pagination import ApiPage, CursorPage, api_page, pages
 from service.integrations.ozon.product_names import ProductNames
@@ -30,7 +38,7 @@ _PAGE_SIZE: Final = 100
 _OVERLAP: Final = timedelta(days=7)
 _ANSWERED: Final = "PROCESSED"
 _STATUSES: Final = frozenset({"NEW", "VIEWED", "UNPROCESSED", _ANSWERED})  # UNPROCESSED is what v1 says for NEW
-_KEPT: Final[Allowed] = dict.fromkeys(
+_WHITELIST: Final[Whitelist] = dict.fromkeys(
     (
         "id",
         "sku",
@@ -51,18 +59,20 @@ def parse_review(payload: object, names: Mapping[str, str], as_of: datetime) -> 
         return InvalidPayload(external_id=None, reason="The review is no JSON object.", payload={})
     try:
         return _review(payload, names, as_of)
-    except Malformed as error:
-        return InvalidPayload(external_id=id_in(payload, "id"), reason=str(error), payload=kept(payload, _KEPT))
+    except InvalidField as error:
+        return InvalidPayload(
+            external_id=id_or_none(payload, "id"), reason=str(error), payload=whitelist(payload, _WHITELIST)
+        )
 
 
 def _review(payload: Payload, names: Mapping[str, str], as_of: datetime) -> Review:
-    sku, answered = sku_in(payload), _status(payload) == _ANSWERED
+    sku, answered = sku_field(payload), _status(payload) == _ANSWERED
     return Review(
         marketplace=OZON,
-        external_id=text_in(payload, "id"),
-        created_at=moment_in(payload, "published_at"),
-        rating=whole_in(payload, "rating", 1, 5),
-        text=mask_pii(optional_text_in(payload, "text", longest=None)),
+        external_id=text_field(payload, "id"),
+        created_at=timestamp_field(payload, "published_at"),
+        rating=int_field(payload, "rating", 1, 5),
+        text=mask_pii(optional_text_field(payload, "text", max_length=None)),
         product_id=sku,
         product_name=names.get(sku),
         answered=answered,
@@ -74,8 +84,8 @@ def _review(payload: Payload, names: Mapping[str, str], as_of: datetime) -> Revi
 
 def _status(payload: Payload) -> str:
     """An unknown status must not count as "not answered": the review would get a second answer."""
-    if (status := text_in(payload, "status").upper()) not in _STATUSES:
-        raise Malformed("`status` is a word that is not known.")
+    if (status := text_field(payload, "status").upper()) not in _STATUSES:
+        raise InvalidField("`status` is a word that is not known.")
     return status
 
 
@@ -90,8 +100,8 @@ def _skus_in(rows: Iterable[object]) -> Iterator[str]:
     for row in rows:
         try:
             if isinstance(row, Mapping):
-                yield sku_in(row)
-        except Malformed:
+                yield sku_field(row)
+        except InvalidField:
             continue
 
 
@@ -144,7 +154,7 @@ class AllReviews:
     def pages(self, position: Position) -> Iterator[Page[Review]]:
         last_id, newest_before = _last_id(position), _stored_timestamp(position, "newest")
         since = _stored_timestamp(position, "from") if last_id else newest_before and newest_before - _OVERLAP
-        filters = {"status": "ALL"} | ({"published_from": stamp(since)} if since else {})
+        filters = {"status": "ALL"} | ({"published_from": format_timestamp(since)} if since else {})
         newest = newest_before
         for page in self._list.read(filters, last_id):
             reviews = self._list.parse(page)
@@ -154,8 +164,8 @@ class AllReviews:
 
 def _newest(newest: datetime | None, reviews: Iterable[Review | InvalidPayload], now: datetime) -> datetime | None:
     """The newest timestamp. A date in the future counts as now, so that it does not hide later reviews."""
-    moments = [min(review.created_at, now) for review in reviews if isinstance(review, Review)]
-    return max(moments + ([newest] if newest else []), default=None)
+    timestamps = [min(review.created_at, now) for review in reviews if isinstance(review, Review)]
+    return max(timestamps + ([newest] if newest else []), default=None)
 
 
 def _position(newest: datetime | None, since: datetime | None, last_id: str | None) -> Position:
@@ -171,6 +181,6 @@ def _last_id(position: Position) -> str:
 def _stored_timestamp(position: Position, field: str) -> datetime | None:
     """None if it is invalid: reading reviews twice costs little."""
     try:
-        return optional_moment_in(position, field)
-    except Malformed:
+        return optional_timestamp_field(position, field)
+    except InvalidField:
         return None

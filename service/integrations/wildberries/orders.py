@@ -7,18 +7,17 @@ from typing import Any, Final
 from service.integrations.http.client import ApiCall, ApiClient, ApiResponse
 from service.integrations.http.errors import EndlessPages
 from service.integrations.http.rate_limiter import RateLimit
-from service.integrations.marketplace import InvalidPayload, Item, Order, Page, Position
+from service.integrations.marketplace import InvalidField, InvalidPayload, Item, Order, Page, Position
 from service.integrations.wildberries.fields import (
-    UnreadableField,
-    flag_of,
-    identity_of,
-    moment_of,
-    money_of,
-    number_text,
-    object_of,
-    only,
-    optional_text,
-    text_of,
+    bool_field,
+    digits_field,
+    id_or_none,
+    money_field,
+    optional_text_field,
+    require_object,
+    text_field,
+    timestamp_field,
+    whitelist,
 )
 from service.integrations.wildberries.moscow_time import MOSCOW, NEVER, format_moscow
 from service.names import WB
@@ -30,7 +29,7 @@ _MIN_ROWS_OF_CUT_PAGE: Final = 1000  # Wildberries cuts a page at about 80,000 r
 _MAX_CLOCK_SKEW: Final = timedelta(days=1)
 _SECOND: Final = timedelta(seconds=1)
 _SCHEMES: Final[Mapping[str, str]] = {"Склад WB": "fbo", "Склад продавца": "fbs"}
-_KEPT: Final = frozenset(
+_WHITELIST: Final = frozenset(
     {
         "srid", "date", "lastChangeDate", "isCancel", "cancelDate", "nmId", "supplierArticle", "warehouseType", "subject",
         "priceWithDisc", "totalPrice", "finishedPrice", "gNumber",
@@ -64,7 +63,7 @@ class WildberriesOrders:
     def _begin(self, position: Position) -> "_PageReader":
         if "since" not in position:
             return _PageReader((self._now() - BACKLOG).replace(microsecond=0))
-        return _PageReader(moment_of(position, "since", MOSCOW), frozenset(position.get("boundary", ())))
+        return _PageReader(timestamp_field(position, "since", MOSCOW), frozenset(position.get("boundary", ())))
 
     def _fetch(self, since: datetime) -> ApiResponse:
         parameters = {"dateFrom": format_moscow(since), "flag": 0}
@@ -137,38 +136,42 @@ class _PageReader:
 def parse_order(payload: object) -> Order | InvalidPayload:
     """Parse one order (of one piece). A newer version of it has a later `lastChangeDate`."""
     try:
-        return _order(object_of(payload))
-    except UnreadableField as error:
-        return InvalidPayload(external_id=identity_of(payload, "srid"), reason=str(error), payload=only(payload, _KEPT))
+        return _order(require_object(payload))
+    except InvalidField as error:
+        return InvalidPayload(
+            external_id=id_or_none(payload, "srid"), reason=str(error), payload=whitelist(payload, _WHITELIST)
+        )
 
 
 def _order(row: Mapping[str, Any]) -> Order:
-    cancelled = flag_of(row, "isCancel")
+    cancelled = bool_field(row, "isCancel")
     return Order(
         marketplace=WB,
-        external_id=text_of(row, "srid", 100),
-        order_number=optional_text(row, "gNumber")[:100],
-        scheme=_SCHEMES.get(optional_text(row, "warehouseType"), "unknown"),
-        ordered_at=moment_of(row, "date", MOSCOW),
+        external_id=text_field(row, "srid", 100),
+        order_number=optional_text_field(row, "gNumber")[:100],
+        scheme=_SCHEMES.get(optional_text_field(row, "warehouseType"), "unknown"),
+        ordered_at=timestamp_field(row, "date", MOSCOW),
         status="cancelled" if cancelled else "ordered",
         cancelled=cancelled,
         cancelled_at=_cancelled_at(row) if cancelled else None,
         items=(_item(row),),
-        as_of=moment_of(row, "lastChangeDate", MOSCOW),
+        as_of=timestamp_field(row, "lastChangeDate", MOSCOW),
     )
 
 
 def _cancelled_at(row: Mapping[str, Any]) -> datetime | None:
     """None where the date is still the one that stands for "not yet", which is too early to be a moment in UTC."""
-    return None if optional_text(row, "cancelDate").startswith(NEVER) else moment_of(row, "cancelDate", MOSCOW)
+    return (
+        None if optional_text_field(row, "cancelDate").startswith(NEVER) else timestamp_field(row, "cancelDate", MOSCOW)
+    )
 
 
 def _item(row: Mapping[str, Any]) -> Item:
     return Item(
-        product_id=number_text(row, "nmId"),
-        article=optional_text(row, "supplierArticle"),
-        name=" ".join(filter(None, (optional_text(row, "subject"), optional_text(row, "brand")))),
+        product_id=digits_field(row, "nmId"),
+        article=optional_text_field(row, "supplierArticle"),
+        name=" ".join(filter(None, (optional_text_field(row, "subject"), optional_text_field(row, "brand")))),
         quantity=1,
-        price=money_of(row, "priceWithDisc"),
+        price=money_field(row, "priceWithDisc"),
         currency="RUB",
     )

@@ -14,6 +14,7 @@ from service.integrations.marketplace import (
     PUBLISHED,
     REJECTED,
     START,
+    InvalidField,
     InvalidPayload,
     Page,
     Position,
@@ -21,17 +22,16 @@ from service.integrations.marketplace import (
     Source,
 )
 from service.integrations.wildberries.fields import (
-    UnreadableField,
-    identity_of,
-    moment_of,
-    number_text,
-    object_of,
-    only,
-    opinion_of,
-    optional_text,
-    part_of,
-    rating_of,
-    text_of,
+    digits_field,
+    free_text_field,
+    id_or_none,
+    object_field,
+    optional_text_field,
+    rating_field,
+    require_object,
+    text_field,
+    timestamp_field,
+    whitelist,
 )
 from service.integrations.wildberries.moscow_time import MOSCOW
 from service.names import WB
@@ -41,8 +41,8 @@ MAX_SKIP: Final = 199_990  # the largest `skip` that the API allows
 OVERLAP: Final = timedelta(days=7)
 FULL_READ_INTERVAL: Final = timedelta(days=1)
 _STATES: Final[Mapping[str, str]] = {"wbRu": PUBLISHED, "reviewRequired": IN_MODERATION, "rejected": REJECTED}
-_KEPT: Final = frozenset({"id", "text", "pros", "cons", "productValuation", "createdDate", "state"})
-_KEPT_INSIDE: Final[Mapping[str, frozenset[str]]] = {
+_WHITELIST: Final = frozenset({"id", "text", "pros", "cons", "productValuation", "createdDate", "state"})
+_NESTED_WHITELIST: Final[Mapping[str, frozenset[str]]] = {
     "productDetails": frozenset({"nmId", "productName", "supplierArticle"}),
     "answer": frozenset({"state"}),
 }
@@ -136,8 +136,8 @@ def _pages(
 def _created_second(row: Any) -> int | None:
     """The Unix second of a row's creation; None if it is invalid."""
     try:
-        return int(moment_of(object_of(row), "createdDate", MOSCOW).timestamp())
-    except UnreadableField:
+        return int(timestamp_field(require_object(row), "createdDate", MOSCOW).timestamp())
+    except InvalidField:
         return None
 
 
@@ -193,33 +193,35 @@ def _created(row: Review | InvalidPayload) -> int | None:
 def parse_review(payload: object, as_of: datetime) -> Review | InvalidPayload:
     """Parse one review, without personal data of its author."""
     try:
-        return _review(object_of(payload), as_of)
-    except UnreadableField as error:
-        return InvalidPayload(external_id=identity_of(payload, "id"), reason=str(error), payload=_kept(payload))
+        return _review(require_object(payload), as_of)
+    except InvalidField as error:
+        return InvalidPayload(external_id=id_or_none(payload, "id"), reason=str(error), payload=_whitelisted(payload))
 
 
-def _kept(payload: object) -> dict[str, Any]:
-    kept: dict[str, Any] = only(payload, _KEPT)
+def _whitelisted(payload: object) -> dict[str, Any]:
+    kept: dict[str, Any] = whitelist(payload, _WHITELIST)
     if isinstance(payload, Mapping):
-        kept |= {name: only(payload[name], fields) for name, fields in _KEPT_INSIDE.items() if name in payload}
+        kept |= {
+            name: whitelist(payload[name], fields) for name, fields in _NESTED_WHITELIST.items() if name in payload
+        }
     return kept
 
 
 def _review(row: Mapping[str, Any], as_of: datetime) -> Review:
-    product = part_of(row, "productDetails")
-    answer = None if row.get("answer") is None else part_of(row, "answer")
+    product = object_field(row, "productDetails")
+    answer = None if row.get("answer") is None else object_field(row, "answer")
     return Review(
         marketplace=WB,
-        external_id=text_of(row, "id", 100),
-        created_at=moment_of(row, "createdDate", MOSCOW),
-        rating=rating_of(row, "productValuation"),
-        text=opinion_of(row, "text"),
-        pros=opinion_of(row, "pros"),
-        cons=opinion_of(row, "cons"),
-        product_id=number_text(product, "nmId"),
-        product_name=optional_text(product, "productName") or None,
+        external_id=text_field(row, "id", 100),
+        created_at=timestamp_field(row, "createdDate", MOSCOW),
+        rating=rating_field(row, "productValuation"),
+        text=free_text_field(row, "text"),
+        pros=free_text_field(row, "pros"),
+        cons=free_text_field(row, "cons"),
+        product_id=digits_field(product, "nmId"),
+        product_name=optional_text_field(product, "productName") or None,
         answered=answer is not None,
-        answer_text=None if answer is None else opinion_of(answer, "text"),
-        answer_state=NOT_ANSWERED if answer is None else _STATES.get(optional_text(answer, "state"), PUBLISHED),
+        answer_text=None if answer is None else free_text_field(answer, "text"),
+        answer_state=NOT_ANSWERED if answer is None else _STATES.get(optional_text_field(answer, "state"), PUBLISHED),
         as_of=as_of,
     )
