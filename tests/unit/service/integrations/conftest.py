@@ -18,7 +18,7 @@ from service.settings import Settings
 from telemetry.instrumentation.external_services import ServiceDirectory
 from telemetry.instrumentation.libraries import Providers, instrument_libraries, uninstrument_libraries
 from tests.support.loopback import Loopback
-from tests.support.ozon_stub import API_KEY, CLIENT_ID, HandClock, OzonStub
+from tests.support.ozon_stub import API_KEY, CLIENT_ID, ManualClock, OzonStub
 from tests.support.wildberries_payloads import LIMIT, TOKEN
 from tests.unit.telemetry.instrumentation.conftest import Watch
 
@@ -36,7 +36,7 @@ def ozon():
 
 @pytest.fixture
 def ozon_clock():
-    return HandClock()
+    return ManualClock()
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def world():
 @pytest.fixture
 def clock():
     """Stands still until somebody waits by it; it is also what the pace goes by."""
-    return HandClock()
+    return ManualClock()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from service.reviews.publishing import CLAIM_TTL, InvalidAnswer, NotPublished, P
 from service.reviews.repository import ReviewRepository
 from service.shutdown import ShutdownRequested
 from telemetry.database import create_engine, transaction
-from tests.support.fakes import NOON, a_review, answered, unreadable
+from tests.support.fakes import NOON, a_review, answered, invalid_row
 
 MINUTE = timedelta(minutes=1)
 THANKS = "Thank you!"
@@ -217,7 +217,7 @@ def test_of_two_at_once_one_writes(kept):
 
 
 def test_a_review_that_cannot_be_read_is_answered_all_the_same_and_counts_as_sent(kept):
-    marketplace = Marketplace(unreadable())
+    marketplace = Marketplace(invalid_row())
     marketplace.show = lambda _text: None
 
     assert publisher(kept, marketplace).publish(row_of(kept), THANKS).state == "sent"

@@ -9,7 +9,7 @@ from service.database.tables import RateLimitRow
 from service.integrations.http.client import ApiCall, ApiClient
 from service.integrations.http.rate_limiter import RateLimit, RateLimiter, timestamp_in
 from telemetry.database import transaction
-from tests.support.loopback import said
+from tests.support.loopback import response
 from tests.support.processes import ROOT
 
 TEN_SECONDS = RateLimit("wb:tests", 10.0)
@@ -213,11 +213,11 @@ def test_processes_share_the_queue(engine):
     command = [sys.executable, "-c", ANOTHER_PROCESS, url]
     processes = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
 
-    said = [process.communicate(timeout=40)[0].split() for process in processes]
+    outputs = [process.communicate(timeout=40)[0].split() for process in processes]
 
     assert [process.returncode for process in processes] == [0, 0]
-    assert {word for words in said for word in words[1::2]} == {"True"}
-    assert places([float(word) for words in said for word in words[::2]]) == list(range(20))
+    assert {word for words in outputs for word in words[1::2]} == {"True"}
+    assert places([float(word) for words in outputs for word in words[::2]]) == list(range(20))
 
 
 def test_what_arrives_is_never_faster_than_the_limit(world, api, engine):
@@ -226,7 +226,7 @@ def test_what_arrives_is_never_faster_than_the_limit(world, api, engine):
 
     def answer(_asked):
         arrived.append(time.monotonic())
-        return said("fine")
+        return response("fine")
 
     world.script = answer
     limit = RateLimit("wb:real", 0.05, burst=2)

@@ -10,15 +10,15 @@ ROLES = [{"name": "Review read only", "methods": ["/v2/review/list"]}, {"name": 
 
 
 def test_the_expiry_of_a_key_is_what_its_roles_say(ozon, ozon_client):
-    ozon.will({"roles": ROLES, "expires_at": "2027-01-14T06:30:00.000000Z"})
+    ozon.enqueue({"roles": ROLES, "expires_at": "2027-01-14T06:30:00.000000Z"})
 
     assert fetch_key_expiry(ozon_client) == datetime(2027, 1, 14, 6, 30, tzinfo=UTC)
-    assert ozon.asked == [("/v1/roles", {})]
+    assert ozon.requests == [("/v1/roles", {})]
 
 
 @pytest.mark.parametrize("expires_at", [None, "", "0001-01-01T00:00:00Z", "never", 5])
 def test_a_key_of_which_nothing_is_said_has_no_expiry(ozon, ozon_client, expires_at):
-    ozon.will({"roles": ROLES, "expires_at": expires_at})
+    ozon.enqueue({"roles": ROLES, "expires_at": expires_at})
 
     assert fetch_key_expiry(ozon_client) is None
 
@@ -31,7 +31,7 @@ def test_a_key_that_is_not_accepted_is_said_so(ozon, ozon_client):
 
 
 def test_the_check_says_the_roles_and_the_expiry(ozon, ozon_client):
-    ozon.will({"roles": ROLES, "expires_at": "2027-01-14T06:30:00Z"})
+    ozon.enqueue({"roles": ROLES, "expires_at": "2027-01-14T06:30:00Z"})
 
     assert describe_key(ozon_client, NOON) == (
         "Ozon accepts the key; its roles: Review read only, Posting. It expires on 2027-01-14."
@@ -39,14 +39,14 @@ def test_the_check_says_the_roles_and_the_expiry(ozon, ozon_client):
 
 
 def test_the_check_warns_of_a_key_that_expires_soon(ozon, ozon_client):
-    ozon.will({"roles": ROLES, "expires_at": "2026-11-27T12:00:00Z"})
+    ozon.enqueue({"roles": ROLES, "expires_at": "2026-11-27T12:00:00Z"})
 
     assert "expires in 3 days (2026-11-27 12:00 UTC): make a new one" in describe_key(ozon_client, NOON)
 
 
 @pytest.mark.parametrize("roles", [None, [], {}, ["admin"], [{"name": None}], [{"name": ""}]])
 def test_roles_that_are_not_named_are_no_harm(ozon, ozon_client, roles):
-    ozon.will({"roles": roles})
+    ozon.enqueue({"roles": roles})
 
     assert describe_key(ozon_client, NOON) == (
         "Ozon accepts the key; its roles: none that it names. It does not expire."

@@ -49,12 +49,12 @@ def test_a_name_that_is_too_long_for_its_column_is_cut():
 
 
 def test_only_names_that_are_not_known_are_asked_for(ozon, names_of):
-    ozon.will({"items": [PYJAMAS]})
+    ozon.enqueue({"items": [PYJAMAS]})
 
     names = names_of(lambda _skus: {"21": "Халат"})
 
     assert names.lookup({"21", "12", "11"}) == {"21": "Халат"} | dict.fromkeys(("11", "12", "13"), "Пижама хлопок")
-    assert ozon.asked == [("/v3/product/info/list", {"sku": ["11", "12"]})]
+    assert ozon.requests == [("/v3/product/info/list", {"sku": ["11", "12"]})]
 
 
 def test_what_is_known_is_not_asked_for_and_nothing_is_not_looked_up(ozon, names_of):
@@ -69,11 +69,11 @@ def test_what_is_known_is_not_asked_for_and_nothing_is_not_looked_up(ozon, names
     assert names.lookup({"21"}) == {"21": "Халат"}
     assert names.lookup(set()) == {}
     assert looked_up == [{"21"}]
-    assert ozon.asked == []
+    assert ozon.requests == []
 
 
 def test_a_sku_that_ozon_does_not_know_is_asked_for_once(ozon, names_of):
-    ozon.will({"items": [PYJAMAS]}, {"items": []})
+    ozon.enqueue({"items": [PYJAMAS]}, {"items": []})
     names = names_of()
 
     names.lookup({"11", "99"})
@@ -84,7 +84,7 @@ def test_a_sku_that_ozon_does_not_know_is_asked_for_once(ozon, names_of):
 
 
 def test_no_more_than_a_thousand_are_asked_for_and_the_rest_stays_unknown_to_us_only(ozon, names_of):
-    ozon.will({"items": []}, {"items": []})
+    ozon.enqueue({"items": []}, {"items": []})
     names = names_of()
     skus = {str(number) for number in range(10_000, 11_001)}
 
@@ -98,7 +98,7 @@ def test_names_that_are_not_given_are_warned_of_once_and_asked_for_again_after_a
     ozon, ozon_clock, names_of, caplog
 ):
     ozon.refuse(403, 7, "Api-Key is missing a required role for a method")
-    ozon.will({"items": [PYJAMAS]})
+    ozon.enqueue({"items": [PYJAMAS]})
     names = names_of(lambda _skus: {"21": "Халат"})
 
     with caplog.at_level(logging.WARNING):
@@ -112,6 +112,6 @@ def test_names_that_are_not_given_are_warned_of_once_and_asked_for_again_after_a
 
 
 def test_an_answer_of_another_shape_is_as_good_as_none(ozon, names_of):
-    ozon.will({"result": {"items": [PYJAMAS]}})
+    ozon.enqueue({"result": {"items": [PYJAMAS]}})
 
     assert names_of().lookup({"11"}) == {}
