@@ -53,7 +53,9 @@ class Sync:
     def pace(self, begin: float, end: float) -> float:
         """Rows a second between the two, in transactions during which little else went on."""
         steps = [(ended - began, rows - before, rows) for (began, before), (ended, rows) in pairwise(self.marks)]
-        whole = [(took, many) for took, many, rows in steps if begin < rows / self.rows <= end and many > BATCH_ROWS / 2]
+        whole = [
+            (took, many) for took, many, rows in steps if begin < rows / self.rows <= end and many > BATCH_ROWS / 2
+        ]
         return 1 / undisturbed(took / many for took, many in whole)
 
     def _mark(self, rows: float) -> tuple[float, int]:
@@ -131,7 +133,7 @@ def syncing(database_url: str, world: str, directory: Path) -> Callable[[], Sync
 
 
 def _sync(runtime: Service) -> Sync:
-    seen, source = Sync(), Unhurried(runtime.outside.wb_orders)
+    seen, source = Sync(), Unhurried(*runtime.outside.wb_orders.sources())
 
     def record(status: str, number: int) -> None:
         runtime.instruments.orders_processed.add(number, {"marketplace": "wb", "status": status})

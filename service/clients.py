@@ -22,8 +22,7 @@ from service.integrations.ozon.marketplace import OzonOrders, OzonReviews
 from service.integrations.telegram import telegram_api
 from service.integrations.wildberries.client import feedbacks_api, statistics_api
 from service.integrations.wildberries.credentials import WildberriesToken
-from service.integrations.wildberries.orders import WildberriesOrders
-from service.integrations.wildberries.reviews import WildberriesReviews
+from service.integrations.wildberries.marketplace import WildberriesOrders, WildberriesReviews
 from service.names import OPENAI, OZON, WB
 from service.reviews.product_names import known_names
 from service.settings import Settings

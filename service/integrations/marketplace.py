@@ -115,6 +115,16 @@ class Source(Protocol[T]):
         ...
 
 
+class OrderMarketplace(Protocol):
+    """The orders of a marketplace."""
+
+    name: str
+
+    def sources(self) -> Sequence[Source[Order]]:
+        """The lists of its orders."""
+        ...
+
+
 class ReviewMarketplace(Protocol):
     """The reviews of a marketplace: lists, single reviews, and answering."""
 

@@ -31,7 +31,7 @@ def sync_wb_reviews(context: JobContext) -> Metadata:
 
 
 def sync_wb_orders(context: JobContext) -> Metadata:
-    return _orders(context, WB, [context.outside.wb_orders])
+    return _orders(context, WB, context.outside.wb_orders.sources())
 
 
 def sync_ozon_reviews(context: JobContext) -> Metadata:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # the SDK is imported when it is needed: it takes as long to 
     import openai
 
 
+ENDPOINTS: Final = ("/responses", "/models", "/models/{model}")
 CALL_TIMEOUT_SECONDS: Final = 60.0
 _CONNECT_TIMEOUT: Final = 5.0
 _MAX_RESPONSE_BYTES: Final = 2**24

@@ -9,6 +9,18 @@ from service.integrations.http.rate_limiter import RateLimit
 from service.integrations.ozon.errors import error_from_response
 from service.names import OZON
 
+ENDPOINTS: Final = (
+    "/v1/roles",
+    "/v1/review/comment/create",
+    "/v1/review/comment/list",
+    "/v2/review/list",
+    "/v2/review/info",
+    "/v2/review/count",
+    "/v2/review/change-status",
+    "/v3/product/info/list",
+    "/v3/posting/fbo/list",
+    "/v4/posting/fbs/list",
+)
 # For all methods of an account together: 50/s by the documentation, 2/s as many sellers saw in 2026.
 _INTERVAL_SECONDS: Final = 1.0
 _CLIENT_ID: Final = "Client-Id"

@@ -2,30 +2,28 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final
 
 from service.integrations.http.client import ApiClient
 from service.integrations.http.errors import NotFound
-from service.integrations.marketplace import InvalidPayload, Order, Review, ReviewMarketplace, Source
+from service.integrations.marketplace import InvalidPayload, Order, Review, Source
 from service.integrations.ozon.client import post
 from service.integrations.ozon.orders import FBO, FBS, PostingSource
 from service.integrations.ozon.product_names import KnownNames, ProductNames
 from service.integrations.ozon.reviews import AllReviews, ReviewList, UnansweredReviews, parse_with_names
 from service.names import OZON
 
-_MAX_ANSWER_LENGTH: Final = 1000  # not documented; Ozon accepts comments of this length
-
 
 def _utcnow() -> datetime:
     return datetime.now(UTC)
 
 
-class OzonReviews(ReviewMarketplace):
+class OzonReviews:
     """The reviews of Ozon (`ReviewMarketplace`). `names` looks up stored product names by sku."""
 
+    name = OZON
+    answer_length = 1000  # not documented; Ozon accepts comments of this length
+
     def __init__(self, client: ApiClient, names: KnownNames, now: Callable[[], datetime] = _utcnow) -> None:
-        self.name = OZON
-        self.answer_length = _MAX_ANSWER_LENGTH
         self._client = client
         self._now = now
         self._names = ProductNames(client, names, now)
@@ -51,7 +49,9 @@ class OzonReviews(ReviewMarketplace):
 
 
 class OzonOrders:
-    """The orders of Ozon, a source for each scheme."""
+    """The orders of Ozon (`OrderMarketplace`), a source for each scheme."""
+
+    name = OZON
 
     def __init__(self, client: ApiClient, now: Callable[[], datetime] = _utcnow) -> None:
         self._client = client

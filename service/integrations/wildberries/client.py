@@ -15,6 +15,15 @@ from service.integrations.http.errors import (
 )
 from service.names import WB
 
+FEEDBACKS_ENDPOINTS: Final = (
+    "/ping",
+    "/api/v1/feedbacks",
+    "/api/v1/feedbacks/answer",
+    "/api/v1/feedbacks/archive",
+    "/api/v1/feedbacks/count",
+    "/api/v1/feedback",
+)
+STATISTICS_ENDPOINTS: Final = ("/ping", "/api/v1/supplier/orders", "/api/v1/supplier/sales")
 _RETRY_AFTER_HEADERS: Final = ("x-ratelimit-retry", "retry-after")
 _MAX_REASON_LENGTH: Final = 200
 _UNAUTHORIZED, _PAYMENT_REQUIRED, _FORBIDDEN, _NOT_FOUND, _UNPROCESSABLE = 401, 402, 403, 404, 422

@@ -1,4 +1,4 @@
-"""Orders of Wildberries: read by the date of their last change, and parsed."""
+"""The list of Wildberries' orders, read by the date of their last change, and their parser."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -37,7 +37,7 @@ _WHITELIST: Final = frozenset(
 )  # fmt: skip
 
 
-class WildberriesOrders:
+class OrderSource:
     """All orders since the last change that was seen (`Source[Order]`).
 
     `dateFrom` is inclusive and is the last change of the page before, so rows repeat. The last page is one without new

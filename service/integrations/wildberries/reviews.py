@@ -1,13 +1,11 @@
-"""Reviews of Wildberries: the lists of answered and unanswered ones, single reviews, and their parser."""
+"""The lists of Wildberries' reviews, answered and unanswered, and their parser."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from service.integrations.http.client import ApiCall, ApiClient
-from service.integrations.http.errors import EndlessPages, NotFound, Unreadable
-from service.integrations.http.rate_limiter import RateLimit
+from service.integrations.http.errors import EndlessPages
 from service.integrations.marketplace import (
     IN_MODERATION,
     NOT_ANSWERED,
@@ -19,7 +17,6 @@ from service.integrations.marketplace import (
     Page,
     Position,
     Review,
-    Source,
 )
 from service.integrations.wildberries.fields import (
     digits_field,
@@ -46,45 +43,6 @@ _NESTED_WHITELIST: Final[Mapping[str, frozenset[str]]] = {
     "productDetails": frozenset({"nmId", "productName", "supplierArticle"}),
     "answer": frozenset({"state"}),
 }
-
-
-class WildberriesReviews:
-    """The reviews of Wildberries (`ReviewMarketoffset`)."""
-
-    name = WB
-    answer_length = 5000
-
-    def __init__(self, client: ApiClient, limit: RateLimit, now: Callable[[], datetime]) -> None:
-        self._client = client
-        self._limit = limit
-        self._now = now
-        self.unanswered: Sequence[Source[Review]] = [UnansweredReviews(self._fetch, now)]
-        self.history: Sequence[Source[Review]] = [AnsweredReviews(self._fetch, now)]
-
-    def read(self, external_id: str) -> Review | InvalidPayload | None:
-        as_of = self._now()
-        try:
-            response = self._client.call(ApiCall("GET", "/api/v1/feedback", self._limit, {"id": external_id}))
-        except NotFound:
-            return None
-        return parse_review(response.object().get("data"), as_of)
-
-    def answer(self, external_id: str, text: str) -> bool:
-        """Always False: Wildberries responds with 204 also for a review that does not exist."""
-        body = {"id": external_id, "text": text}
-        self._client.call(ApiCall("POST", "/api/v1/feedbacks/answer", self._limit, json=body, repeatable=False))
-        return False
-
-    def _fetch(self, parameters: Mapping[str, Any]) -> list[Any]:
-        response = self._client.call(
-            ApiCall("GET", "/api/v1/feedbacks", self._limit, {"take": PAGE_SIZE, "order": "dateAsc", **parameters})
-        )
-        data = response.object().get("data")
-        rows = data.get("feedbacks") if isinstance(data, Mapping) else None
-        if not isinstance(rows, list):
-            raise Unreadable("wb answered /api/v1/feedbacks without data.feedbacks.")
-        return rows
-
 
 FetchRows = Callable[[Mapping[str, Any]], list[Any]]
 """Fetches the rows of one page of the list, by query parameters."""
@@ -120,7 +78,7 @@ def _pages(
     previous_ids: list[str] = []
     while offset.skip <= MAX_SKIP:
         as_of = now()
-        rows = fetch({"isAnswered": answered, **offset.parameters()})
+        rows = fetch({"isAnswered": answered, "take": PAGE_SIZE, **offset.parameters()})
         ids = [str(row.get("id")) for row in rows if isinstance(row, Mapping)]
         if rows and ids == previous_ids:
             raise EndlessPages("wb gives the same page of reviews again and again.")

@@ -12,8 +12,8 @@ from service.integrations.http.errors import Rejected
 from service.integrations.http.rate_limiter import RateLimiter
 from service.integrations.ozon.client import ozon_api
 from service.integrations.wildberries.client import feedbacks_api, statistics_api
-from service.integrations.wildberries.orders import WildberriesOrders
-from service.integrations.wildberries.reviews import WildberriesReviews
+from service.integrations.wildberries.marketplace import WildberriesReviews
+from service.integrations.wildberries.orders import OrderSource
 from service.settings import Settings
 from telemetry.instrumentation.external_services import ServiceDirectory
 from telemetry.instrumentation.libraries import Providers, instrument_libraries, uninstrument_libraries
@@ -103,7 +103,7 @@ def reviews(world, client_of, clock):
 
 @pytest.fixture
 def orders(world, client_of, clock):
-    return WildberriesOrders(client_of(statistics_api(world.url, TOKEN)), LIMIT, clock.now)
+    return OrderSource(client_of(statistics_api(world.url, TOKEN)), LIMIT, clock.now)
 
 
 @pytest.fixture
