@@ -25,7 +25,7 @@ from service.orders.sync import OrderSync
 from service.sandbox.credentials import wb_token
 from service.sandbox.supervisor import is_sandbox_at
 from service.settings import Settings
-from service.sync.ingestion import BATCH
+from service.sync.ingestion import BATCH_ROWS
 
 ORDERS, QUICK_ORDERS = 200_000, 40_000
 _HOST = "127.0.0.1"
@@ -53,7 +53,9 @@ class Sync:
     def undisturbed_rate(self, begin: float, end: float) -> float:
         """Rows per second between the two shares, by the first quartile of the transactions."""
         steps = [(ended - began, rows - before, rows) for (began, before), (ended, rows) in pairwise(self.commits)]
-        whole = [(took, many) for took, many, rows in steps if begin < rows / self.rows <= end and many > BATCH / 2]
+        whole = [
+            (took, many) for took, many, rows in steps if begin < rows / self.rows <= end and many > BATCH_ROWS / 2
+        ]
         return 1 / lower_quartile(took / many for took, many in whole)
 
     def _commit(self, rows: float) -> tuple[float, int]:
@@ -134,7 +136,7 @@ def syncing(database_url: str, sandbox_url: str, directory: Path) -> Callable[[]
 
 
 def _sync(runtime: Service) -> Sync:
-    seen, source = Sync(), TimedSource(runtime.outside.wb_orders)
+    seen, source = Sync(), TimedSource(*runtime.outside.wb_orders.sources())
 
     def record(status: str, number: int) -> None:
         runtime.instruments.orders_processed.add(number, {"marketplace": "wb", "status": status})

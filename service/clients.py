@@ -22,8 +22,7 @@ from service.integrations.ozon.marketplace import OzonOrders, OzonReviews
 from service.integrations.telegram import telegram_api
 from service.integrations.wildberries.client import feedbacks_api, statistics_api
 from service.integrations.wildberries.credentials import WildberriesToken
-from service.integrations.wildberries.orders import WildberriesOrders
-from service.integrations.wildberries.reviews import WildberriesReviews
+from service.integrations.wildberries.marketplace import WildberriesOrders, WildberriesReviews
 from service.names import OPENAI, OZON, WB
 from service.reviews.product_names import known_names
 from service.settings import Settings
@@ -81,7 +80,7 @@ class Clients:
 
     @cached_property
     def wb_token(self) -> WildberriesToken:
-        return WildberriesToken.read(_secret(self._settings.wb_api_token, "WB_API_TOKEN"))
+        return WildberriesToken.parse(_secret(self._settings.wb_api_token, "WB_API_TOKEN"))
 
     @cached_property
     def wb_feedbacks(self) -> ApiClient:
@@ -95,11 +94,11 @@ class Clients:
 
     @cached_property
     def wb_reviews(self) -> WildberriesReviews:
-        return WildberriesReviews(self.wb_feedbacks, self.wb_token.feedbacks, _utcnow)
+        return WildberriesReviews(self.wb_feedbacks, self.wb_token.feedbacks_limit, _utcnow)
 
     @cached_property
     def wb_orders(self) -> WildberriesOrders:
-        return WildberriesOrders(self.wb_statistics, self.wb_token.orders, _utcnow)
+        return WildberriesOrders(self.wb_statistics, self.wb_token.orders_limit, _utcnow)
 
     @cached_property
     def ozon(self) -> ApiClient:

@@ -17,7 +17,7 @@ from service.instruments import ServiceInstruments
 from service.integrations.http.errors import CallError, Unauthorized
 from service.integrations.http.rate_limiter import RateLimit, RateLimiter
 from service.integrations.http.throttle import Throttle, Wait
-from service.integrations.openai.errors import UNSENDABLE_KEY, Failure, QuotaExhausted, failure_of
+from service.integrations.openai.errors import UNSENDABLE_KEY, FailedCall, QuotaExhausted, classify_error
 from service.names import OPENAI
 from telemetry import semconv
 
@@ -72,17 +72,17 @@ class Drafter:
     def _ask_until_answered(self, subject: ReviewForPrompt, answer_length: int) -> Draft:
         turns, left, attempt = Throttle(_OPENAI, self.pace, self.wait), self.patience, 0
         while True:
-            left -= turns.take(self.limit, left)
+            left -= turns.acquire(self.limit, left)
             attempt += 1
             result = self._attempt(subject, answer_length)
             if isinstance(result, ParsedResponse):
                 return self._settle(result)
-            turns.heed(self.limit, result.error)
-            if not result.again or attempt == ATTEMPTS:
+            turns.apply_retry_after(self.limit, result.error)
+            if not result.retryable or attempt == ATTEMPTS:
                 raise result.error
             left -= turns.back_off(result.error, attempt, left)
 
-    def _attempt(self, subject: ReviewForPrompt, answer_length: int) -> ParsedResponse | Failure:
+    def _attempt(self, subject: ReviewForPrompt, answer_length: int) -> ParsedResponse | FailedCall:
         attributes = {
             names.GEN_AI_OPERATION: _CHAT,
             names.GEN_AI_PROVIDER: OPENAI,
@@ -95,7 +95,7 @@ class Drafter:
             _describe(span, result)
         return result
 
-    def _call(self, subject: ReviewForPrompt, answer_length: int) -> ParsedResponse | Failure:
+    def _call(self, subject: ReviewForPrompt, answer_length: int) -> ParsedResponse | FailedCall:
         """What the SDK raises does not leave this function, not even as the context of another error."""
         import openai  # noqa: PLC0415  # see above
 
@@ -111,9 +111,9 @@ class Drafter:
         except _BROKEN:
             return ParsedResponse.broken()
         except UnicodeEncodeError:
-            return Failure(Unauthorized(UNSENDABLE_KEY), again=False)
+            return FailedCall(Unauthorized(UNSENDABLE_KEY), retryable=False)
         except openai.OpenAIError as error:
-            return failure_of(error)
+            return classify_error(error)
         return ParsedResponse.of(answer, answer_length)
 
     def _settle(self, reply: ParsedResponse) -> Draft:
@@ -147,9 +147,9 @@ class Drafter:
         self.instruments.drafts.add(1, {names.MARKETPLACE: subject.marketplace, names.OUTCOME: outcome})
 
 
-def _describe(span: Span, result: ParsedResponse | Failure) -> None:
+def _describe(span: Span, result: ParsedResponse | FailedCall) -> None:
     """Numbers and names, never a text."""
-    if isinstance(result, Failure):
+    if isinstance(result, FailedCall):
         span.set_attribute(semconv.ERROR_TYPE, type(result.error).__name__)
         span.set_status(Status(StatusCode.ERROR, str(result.error)))
         return

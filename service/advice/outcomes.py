@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from service.integrations.openai.errors import LONGEST_REASON, QuotaExhausted
+from service.integrations.openai.errors import MAX_REASON_LENGTH, QuotaExhausted
 from service.names import BROKEN_JSON, DRAFTED, EMPTY, FAILED, HTML, INCOMPLETE, REFUSED, TOO_LONG, UNSTRUCTURED
 
 # The words are spelled where they are stored and counted; whoever reads a draft finds them here.
@@ -14,7 +14,7 @@ __all__ = [
     "FAILED",
     "HTML",
     "INCOMPLETE",
-    "LONGEST_REASON",
+    "MAX_REASON_LENGTH",
     "REFUSED",
     "TOO_LONG",
     "UNSTRUCTURED",

@@ -21,7 +21,7 @@ from service.advice.outcomes import (
 )
 from service.advice.pricing import Usage
 from service.advice.prompt import ANSWER
-from service.integrations.openai.errors import LONGEST_REASON
+from service.integrations.openai.errors import MAX_REASON_LENGTH
 from telemetry.json_safe import without_surrogates
 
 _LONGEST_NAME: Final = 100
@@ -123,4 +123,4 @@ def _name(body: Mapping[str, Any], name: str) -> str:
 
 
 def _bounded(text: object) -> str:
-    return without_surrogates(" ".join(str(text).split()))[:LONGEST_REASON]
+    return without_surrogates(" ".join(str(text).split()))[:MAX_REASON_LENGTH]

@@ -18,8 +18,8 @@ from service.database.clock import utcnow
 from service.integrations.http.client import ApiCall
 from service.integrations.http.errors import CallError
 from service.integrations.http.rate_limiter import RateLimit
-from service.integrations.openai.errors import failure_of
-from service.integrations.ozon.credentials import check_key
+from service.integrations.openai.errors import classify_error
+from service.integrations.ozon.credentials import describe_key
 from service.integrations.telegram import describe_bot
 from service.settings import Settings
 from telemetry import private_files
@@ -106,7 +106,7 @@ def _outside(runtime: Service) -> dict[str, Check]:
 
 def _wildberries(outside: Clients) -> str:
     token = outside.wb_token
-    if complaint := token.complaint(utcnow()):
+    if complaint := token.warning(utcnow()):
         raise CheckFailed(complaint)
     for client, host in ((outside.wb_feedbacks, "feedbacks"), (outside.wb_statistics, "statistics")):
         client.call(ApiCall("GET", "/ping", RateLimit(f"wb:ping:{host}:{token.account}", 10.0, 3)))
@@ -114,7 +114,7 @@ def _wildberries(outside: Clients) -> str:
 
 
 def _ozon(outside: Clients) -> str:
-    return check_key(outside.ozon, utcnow())
+    return describe_key(outside.ozon, utcnow())
 
 
 def _openai(outside: Clients, settings: Settings) -> str:
@@ -123,7 +123,7 @@ def _openai(outside: Clients, settings: Settings) -> str:
     try:
         model = outside.openai_client.models.retrieve(str(settings.openai_model))
     except OpenAIError as error:
-        raise CheckFailed(str(failure_of(error).error)) from None
+        raise CheckFailed(str(classify_error(error).error)) from None
     return f"accepts OPENAI_API_KEY, and has {model.id}"
 
 

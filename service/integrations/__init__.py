@@ -1,1 +1,1 @@
-"""Integrations: every service that is called."""
+"""Clients of external services: marketplaces, OpenAI, Telegram."""

@@ -1,4 +1,4 @@
-"""Marketplace: what a review and an order are, wherever they come from, and what a marketplace can be asked for."""
+"""The protocols that a marketplace implements, and the values that it returns: reviews and orders."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 Position = Mapping[str, Any]
-"""Where a reading stopped, as JSON; empty where it begins."""
+"""Where a reading stopped (a cursor), as JSON; START (empty) at the beginning."""
 START: Final[Position] = {}
 
 NOT_ANSWERED: Final = "none"
@@ -18,13 +18,13 @@ REJECTED: Final = "rejected"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """Nothing in it says who wrote it. A text is "" where there is none.
+    """A review, without personal data of its author. A missing text is "".
 
     Attributes:
         rating: 1 to 5.
-        product_name: None where the marketplace does not say it beside the review.
+        product_name: None where the marketplace does not send it with the review.
         answer_state: `none`, `moderation`, `published` or `rejected`.
-        as_of: when the marketplace was asked; of two readings the later one counts.
+        as_of: when the marketplace was asked. The later of two readings counts.
     """
 
     marketplace: str
@@ -44,7 +44,7 @@ class Review:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One product of an order; `price` is that of one piece, after the seller's discount."""
+    """One product of an order. `price` is per piece, after the seller's discount."""
 
     product_id: str
     article: str
@@ -56,13 +56,13 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """An order of Wildberries (one piece), a posting of Ozon (several items). Nothing in it says who bought.
+    """An order of Wildberries (one piece) or a posting of Ozon (several items), without personal data of the buyer.
 
     Attributes:
         scheme: `fbo` from the marketplace's warehouse, `fbs` from the seller's.
         status: the marketplace's own word.
-        as_of: of two readings the one with the later moment counts: the marketplace's own date of the last change where
-            it has one, else when it was asked.
+        as_of: the marketplace's date of the last change, or when it was asked if it sends none. The later of two
+            readings counts.
     """
 
     marketplace: str
@@ -77,9 +77,13 @@ class Order:
     as_of: datetime
 
 
+class InvalidField(ValueError):
+    """A field of a payload is missing, null or of another type. The message names it, and never contains its text."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvalidPayload:
-    """A row that can't be read. `payload` holds the fields that say nothing of the buyer, as they came."""
+    """A row that can't be parsed. `payload` holds its fields without personal data."""
 
     external_id: str | None
     reason: str
@@ -91,44 +95,58 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Page(Generic[T]):
-    """Rows, which may be read once only, and the position behind them, which may be known only when they have been read."""
+    """Rows, which can be iterated once, and the position behind them, which may be known only after that."""
 
     rows: Iterable[T | InvalidPayload]
     position: Position
 
 
 class Source(Protocol[T]):
-    """A list that can be read on from where the last reading stopped. `name` is the key of its position."""
+    """A list that can be read incrementally. `name` is the key of its position."""
 
     name: str
 
     def pages(self, position: Position) -> Iterator[Page[T]]:
-        """Ends when there is no more for now. The last page's position is where the next reading begins.
+        """Yield the pages behind a position. The last page's position is where the next reading begins.
 
         Raises:
-            CallError: what was read until then is right, and can be gone on from.
+            CallError: the list could not be read to its end. The pages before are valid, and reading can resume.
         """
         ...
 
 
+class OrderMarketplace(Protocol):
+    """The orders of a marketplace."""
+
+    name: str
+
+    def sources(self) -> Sequence[Source[Order]]:
+        """The lists of its orders."""
+        ...
+
+
 class ReviewMarketplace(Protocol):
-    """What is asked of a marketplace about reviews."""
+    """The reviews of a marketplace: lists, single reviews, and answering."""
 
     name: str
     answer_length: int
-    """Characters that an answer may have."""
+    """The maximum length of an answer, in characters."""
     unanswered: Sequence[Source[Review]]
-    """Lists of what waits for an answer, each read as a whole: what is in none of them any more has changed."""
+    """Lists of unanswered reviews, each read completely. A review that is in none of them any more has changed."""
     history: Sequence[Source[Review]]
+    """Lists of the other reviews, read incrementally."""
 
     def read(self, external_id: str) -> Review | InvalidPayload | None:
-        """One review as it is now; None when there is none of that id."""
+        """Fetch one review in its current state; None if there is none with that id."""
         ...
 
     def answer(self, external_id: str, text: str) -> bool:
-        """Write once. Returns whether the marketplace's answer proves that it was taken.
+        """Send an answer, once.
+
+        Returns:
+            Whether the marketplace's response proves that it accepted the answer.
 
         Raises:
-            CallError: `reached` says whether it may have been taken all the same.
+            CallError: `may_have_applied` says whether the marketplace may have accepted it all the same.
         """
         ...

@@ -1,4 +1,4 @@
-"""Personal data: a phone number or an e-mail address that a buyer wrote into a text is masked before it goes any further."""
+"""Masks phone numbers and e-mail addresses that buyers wrote into texts."""
 
 import re
 from functools import cache
@@ -7,21 +7,21 @@ from typing import Final
 PHONE: Final = "[phone]"
 EMAIL: Final = "[e-mail]"
 
-# Between two groups of digits, at the most: " (", ") ", " - ".
-_SIGN: Final = r"[\s().\-\u2010-\u2015\u2212]"
-_GAP: Final = f"{_SIGN}{{1,3}}"
-_MAYBE: Final = f"{_SIGN}{{0,3}}"
-# Neither within a longer number (a barcode, a posting), nor beside Latin letters (an article).
-_BEFORE: Final = r"(?<![0-9A-Za-z_])"
-_AFTER: Final = r"(?![0-9A-Za-z_]|-[0-9]{3})"
+# At most three separators between two groups of digits: " (", ") ", " - ".
+_SEPARATOR: Final = r"[\s().\-\u2010-\u2015\u2212]"
+_GAP: Final = f"{_SEPARATOR}{{1,3}}"
+_OPTIONAL_GAP: Final = f"{_SEPARATOR}{{0,3}}"
+# Not within a longer number (a barcode, a posting), and not beside Latin letters (an article).
+_NOT_AFTER_WORD: Final = r"(?<![0-9A-Za-z_])"
+_NOT_BEFORE_WORD: Final = r"(?![0-9A-Za-z_]|-[0-9]{3})"
 
 
 def _grouped(*lengths: int, gap: str = _GAP) -> str:
     return gap.join(f"[0-9]{{{length}}}" for length in lengths)
 
 
-# Ten digits as people group them: by anything less, a row of sizes (8 46 48 50 52 54) would be a number.
-_RARE: Final = (
+# Ten digits in the groups that people write. A looser rule would match a row of sizes (8 46 48 50 52 54).
+_RARE_GROUPINGS: Final = (
     (3, 4, 3),
     (3, 2, 2, 3),
     (3, 2, 3, 2),
@@ -32,25 +32,27 @@ _RARE: Final = (
     (5, 5),
     (5, 1, 2, 2),
 )
-_TEN: Final = "|".join([_grouped(3, 3, 2, 2, gap=_MAYBE), *(_grouped(*lengths) for lengths in _RARE)])
-_PHONES: Final = (
-    rf"\+\s?7(?:{_MAYBE}[0-9]){{10}}(?![0-9])",
-    rf"(?<![\w+])\+[1-9](?:{_SIGN}{{0,2}}[0-9]){{9,14}}(?![0-9])",
-    rf"{_BEFORE}8{_MAYBE}(?=[3489])(?:{_TEN}){_AFTER}",
-    rf"{_BEFORE}7{_MAYBE}(?=9)(?:{_TEN}){_AFTER}",
-    rf"(?<![\w-])9{_grouped(2)}-{_grouped(3)}-{_grouped(2)}-{_grouped(2)}{_AFTER}",
-    rf"\(9{_grouped(2)}\){_MAYBE}(?:{_grouped(7)}|{_grouped(3, 4)}|{_grouped(3, 2, 2)}){_AFTER}",
+_TEN_DIGITS: Final = "|".join(
+    [_grouped(3, 3, 2, 2, gap=_OPTIONAL_GAP), *(_grouped(*lengths) for lengths in _RARE_GROUPINGS)]
 )
-_EMAILS: Final = r"[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}(?:xn--[0-9a-z-]{1,59}|[^\W\d_]{2,24})"
+_PHONE_PATTERNS: Final = (
+    rf"\+\s?7(?:{_OPTIONAL_GAP}[0-9]){{10}}(?![0-9])",
+    rf"(?<![\w+])\+[1-9](?:{_SEPARATOR}{{0,2}}[0-9]){{9,14}}(?![0-9])",
+    rf"{_NOT_AFTER_WORD}8{_OPTIONAL_GAP}(?=[3489])(?:{_TEN_DIGITS}){_NOT_BEFORE_WORD}",
+    rf"{_NOT_AFTER_WORD}7{_OPTIONAL_GAP}(?=9)(?:{_TEN_DIGITS}){_NOT_BEFORE_WORD}",
+    rf"(?<![\w-])9{_grouped(2)}-{_grouped(3)}-{_grouped(2)}-{_grouped(2)}{_NOT_BEFORE_WORD}",
+    rf"\(9{_grouped(2)}\){_OPTIONAL_GAP}(?:{_grouped(7)}|{_grouped(3, 4)}|{_grouped(3, 2, 2)}){_NOT_BEFORE_WORD}",
+)
+_EMAIL_PATTERN: Final = r"[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}(?:xn--[0-9a-z-]{1,59}|[^\W\d_]{2,24})"
 
 
 @cache
 def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Of a phone number and of an e-mail address. It takes a tenth of a second to make them, so not at each start."""
-    return re.compile("|".join(_PHONES)), re.compile(_EMAILS, re.IGNORECASE)
+    """The patterns of a phone number and an e-mail address. Compiled on first use, since that takes 0.1 s."""
+    return re.compile("|".join(_PHONE_PATTERNS)), re.compile(_EMAIL_PATTERN, re.IGNORECASE)
 
 
 def mask_pii(text: str) -> str:
-    """What only looks like somebody's number (a price, a date, a size, an article, a barcode) stays as it is."""
+    """Mask phone numbers and e-mail addresses. Prices, dates, sizes, articles and barcodes stay as they are."""
     phone, email = _patterns()
     return phone.sub(PHONE, email.sub(EMAIL, text))

@@ -1,4 +1,4 @@
-"""Telegram: whether it takes the bot's token and knows the chat. The token is in the path, and leaves it by no other way."""
+"""Checks the Telegram bot's token and chat. The token is a part of the URL path and stays out of telemetry and errors."""
 
 import hashlib
 from collections.abc import Mapping
@@ -10,21 +10,25 @@ from service.integrations.http.errors import CallError, Forbidden, Rejected, Too
 from service.integrations.http.rate_limiter import RateLimit
 from service.names import TELEGRAM
 
-_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TOO_MANY = 401, 403, 404, 429
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TOO_MANY_REQUESTS = 401, 403, 404, 429
 
 
 def telegram_api(base_url: str) -> ApiDescription:
-    return ApiDescription(TELEGRAM, base_url, {}, _refusal)
+    """The Bot API; calls pass the token as a path parameter."""
+    return ApiDescription(TELEGRAM, base_url, {}, _error_from)
 
 
 def describe_bot(client: ApiClient, token: str, chat_id: str | None) -> str:
-    """Whose token it is, and which chat it writes to, in a sentence.
+    """Ask Telegram for the bot and the chat.
+
+    Returns:
+        A sentence with the bot's name and the chat.
 
     Raises:
-        CallError: the token or the chat is not accepted, or Telegram could not be asked.
+        CallError: Telegram rejects the token or the chat, or is unreachable.
     """
     limit = RateLimit(f"telegram:{hashlib.sha256(token.encode()).hexdigest()[:8]}", 1 / 30, 30)
-    path = {"token": quote(token, safe=":")}  # what slipped in when it was pasted is Telegram's to refuse
+    path = {"token": quote(token, safe=":")}  # Telegram rejects whatever was pasted by mistake
     bot = _result(client.call(ApiCall("GET", "/bot{token}/getMe", limit, path=path)))
     if chat_id is None:
         return f"the token is that of @{bot.get('username')}; MANAGER_CHAT_ID is not set"
@@ -32,29 +36,32 @@ def describe_bot(client: ApiClient, token: str, chat_id: str | None) -> str:
     return f"@{bot.get('username')} writes to the {chat.get('type')} {chat.get('title') or chat.get('username') or chat_id}"
 
 
-def _result(answer: ApiResponse) -> Mapping[str, Any]:
-    result = answer.object().get("result")
+def _result(response: ApiResponse) -> Mapping[str, Any]:
+    result = response.object().get("result")
     if not isinstance(result, Mapping):
         raise Unreadable("What answers is not Telegram: look at TELEGRAM_API_URL.")
     return result
 
 
-def _refusal(answer: ApiResponse) -> CallError:
-    said = _said(answer)
-    if answer.status == _TOO_MANY:
-        parameters = said.get("parameters")
-        asked = parameters.get("retry_after") if isinstance(parameters, Mapping) else None
+def _error_from(response: ApiResponse) -> CallError:
+    body = _body(response)
+    if response.status == _TOO_MANY_REQUESTS:
+        parameters = body.get("parameters")
+        seconds = parameters.get("retry_after") if isinstance(parameters, Mapping) else None
         return TooManyRequests(
-            TELEGRAM, float(asked) if isinstance(asked, int) else retry_after_seconds(answer.headers, "retry-after")
+            TELEGRAM,
+            float(seconds) if isinstance(seconds, int) else retry_after_seconds(response.headers, "retry-after"),
         )
-    if answer.status in {_UNAUTHORIZED, _NOT_FOUND}:
+    if response.status in {_UNAUTHORIZED, _NOT_FOUND}:
         return Unauthorized("telegram does not accept the token: look at TELEGRAM_TOKEN.")
-    kind = Forbidden if answer.status == _FORBIDDEN else Rejected
-    return kind(f"telegram refuses: look at MANAGER_CHAT_ID ({answer.status}: {str(said.get('description'))[:200]}).")
+    error = Forbidden if response.status == _FORBIDDEN else Rejected
+    return error(
+        f"telegram refuses: look at MANAGER_CHAT_ID ({response.status}: {str(body.get('description'))[:200]})."
+    )
 
 
-def _said(answer: ApiResponse) -> Mapping[str, Any]:
+def _body(response: ApiResponse) -> Mapping[str, Any]:
     try:
-        return answer.object()
+        return response.object()
     except CallError:
         return {}

@@ -10,7 +10,7 @@ from opentelemetry.metrics import Counter
 
 from service.integrations.http.errors import CallError
 from service.integrations.marketplace import Order, Source
-from service.integrations.ozon.credentials import expires_soon, key_expiry
+from service.integrations.ozon.credentials import expiry_warning, fetch_key_expiry
 from service.jobs.context import JobContext
 from service.names import MARKETPLACE, OZON, STATUS, WB
 from service.orders.sync import OrderSync
@@ -26,18 +26,18 @@ def _now() -> datetime:
 
 
 def sync_wb_reviews(context: JobContext) -> Metadata:
-    _warn(WB, context.outside.wb_token.complaint(_now()))
+    _warn(WB, context.outside.wb_token.warning(_now()))
     return _reviews(context, WB)
 
 
 def sync_wb_orders(context: JobContext) -> Metadata:
-    return _orders(context, WB, [context.outside.wb_orders])
+    return _orders(context, WB, context.outside.wb_orders.sources())
 
 
 def sync_ozon_reviews(context: JobContext) -> Metadata:
     done = _reviews(context, OZON)
     with suppress(CallError):  # the reviews are read; it is asked for again at the next sync
-        _warn(OZON, expires_soon(key_expiry(context.outside.ozon), _now()))
+        _warn(OZON, expiry_warning(fetch_key_expiry(context.outside.ozon), _now()))
     return done
 
 
@@ -45,9 +45,9 @@ def sync_ozon_orders(context: JobContext) -> Metadata:
     return _orders(context, OZON, context.outside.ozon_orders.sources())
 
 
-def _warn(marketplace: str, complaint: str | None) -> None:
-    if complaint:
-        _log.warning(complaint, extra={"component": marketplace})
+def _warn(marketplace: str, warning: str | None) -> None:
+    if warning:
+        _log.warning(warning, extra={"component": marketplace})
 
 
 def _reviews(context: JobContext, marketplace: str) -> Metadata:

@@ -118,7 +118,7 @@ class Publisher:
         try:
             return self._marketplace.answer(row.external_id, text)
         except CallError as error:
-            if not error.reached:
+            if not error.may_have_applied:
                 self._release(row.id)
                 raise
             _log.warning("An answer may have been published: %s", error, extra={"component": self._marketplace.name})

@@ -1,1 +1,1 @@
-"""The sync: what a marketplace lists, page by page into the database."""
+"""Syncs the lists of marketplaces into the database, page by page, from a checkpoint."""

@@ -1,4 +1,4 @@
-"""Ingestion: a source is read page by page into the database. What was read stays, whatever ends the reading."""
+"""Reads a source page by page into the database, from a checkpoint. Rows that were read stay if the reading fails."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,18 +15,18 @@ from service.sync.invalid_rows import InvalidRows
 from service.sync.positions import SyncPositions
 from telemetry.database import transaction
 
-BATCH: Final = 2000
-"""Rows in a transaction. With fewer, each page of an index of random keys is written more often; more hold SQLite's one lock
-for longer than a tenth of a second."""
+BATCH_ROWS: Final = 2000
+"""Rows per transaction. Fewer write each page of an index of random keys more often. More hold SQLite's one lock for
+longer than 0.1 s."""
 OnCounted = Callable[[str, int], None]
-"""Takes what became of rows, and of how many, when it has been committed."""
+"""Takes a status (`new`, `changed`, `unchanged`, `invalid`) and a number of rows, after the commit."""
 T = TypeVar("T", Review, Order)
 Write = Callable[[Session, Sequence[T]], Saved]
 
 
 @dataclass(slots=True)
 class SyncReport:
-    """What a sync did, counted as it is committed."""
+    """The committed results of a sync."""
 
     pages: int = 0
     new: int = 0
@@ -45,76 +45,82 @@ class SyncReport:
 
 
 class Ingestion(Generic[T]):
-    """`kind` is what is read, such as `wb.orders`; `write` stores rows in the transaction that it is given, first in it."""
+    """Ingests the sources of one stream, such as `wb.orders`.
 
-    def __init__(self, engine: Engine, kind: str, record: OnCounted, now: Callable[[], datetime]) -> None:
+    The `write` of its methods stores rows, as the first statements of the transaction that it is given.
+    """
+
+    def __init__(self, engine: Engine, stream: str, on_counted: OnCounted, now: Callable[[], datetime]) -> None:
         self._engine = engine
-        self._kind = kind
-        self._record = record
+        self._stream = stream
+        self._on_counted = on_counted
         self._now = now
 
     def read(self, source: Source[T], write: Write[T], report: SyncReport) -> datetime:
-        """Read on to the end. Returns when this reading began, which may have been before it was cut off.
+        """Read the source from its position to its end.
+
+        Returns:
+            When this reading began. A resumed reading keeps the time of its first start.
 
         Raises:
-            CallError: the source could not be read to its end; what was read until then is stored and reported.
+            CallError: the source could not be read to its end. The rows read before are stored and in `report`.
         """
         with transaction(self._engine) as session:
-            position, began_at = SyncPositions(session).begin(source.name, self._now())
+            position, began_at = SyncPositions(session).start(source.name, self._now())
         for page in source.pages(position):
             for batch in _batches(page.rows):
                 self.store(batch, write, report)
-            # Not before: it is known when the last row has been read.
+            # Only now: the position is known when the last row has been read.
             with transaction(self._engine) as session:
-                SyncPositions(session).move(source.name, page.position, self._now())
+                SyncPositions(session).advance(source.name, page.position, self._now())
             report.pages += 1
         with transaction(self._engine) as session:
             SyncPositions(session).finish(source.name, self._now())
         return began_at
 
     def store(self, batch: Sequence[T | InvalidPayload], write: Write[T], report: SyncReport) -> None:
-        """In one transaction, or in as many as it takes to keep aside the rows that the database refuses."""
+        """Store rows in one transaction, or in more to isolate the rows that the database rejects (by halving)."""
         try:
             saved, invalid = self._commit(batch, write)
         except Exception as error:
             if not is_bad_row(error):
                 raise
-            for part in _parts(batch, error):
+            for part in _split(batch, error):
                 self.store(part, write, report)
         else:
             report.add(saved, invalid)
             self._count(saved, invalid)
 
     def _commit(self, batch: Sequence[T | InvalidPayload], write: Write[T]) -> tuple[Saved, int]:
-        rows, invalid = _sorted(batch)
+        rows, invalid = _partition(batch)
         with transaction(self._engine) as session:
-            saved, aside = write(session, rows), InvalidRows(session, self._kind)
-            aside.forget(row.external_id for row in rows)
-            aside.keep(invalid, self._now())
+            saved, invalid_rows = write(session, rows), InvalidRows(session, self._stream)
+            invalid_rows.resolve(row.external_id for row in rows)
+            invalid_rows.record(invalid, self._now())
         return saved, len(invalid)
 
     def _count(self, saved: Saved, invalid: int) -> None:
-        became = {"new": saved.new, "changed": saved.changed, "unchanged": saved.unchanged, "invalid": invalid}
-        for status, number in became.items():
+        counts = {"new": saved.new, "changed": saved.changed, "unchanged": saved.unchanged, "invalid": invalid}
+        for status, number in counts.items():
             if number:
-                self._record(status, number)
+                self._on_counted(status, number)
 
 
 def _batches(rows: Iterable[T | InvalidPayload]) -> Iterator[list[T | InvalidPayload]]:
-    """As they come, and gone when the next one is asked for: a page may be larger than what fits into memory."""
+    """Yield batches as rows arrive, and clear each before the next: a page may not fit into memory."""
     source = iter(rows)
-    while batch := list(islice(source, BATCH)):
+    while batch := list(islice(source, BATCH_ROWS)):
         yield batch
         batch.clear()
 
 
-def _sorted(batch: Sequence[T | InvalidPayload]) -> tuple[list[T], list[InvalidPayload]]:
+def _partition(batch: Sequence[T | InvalidPayload]) -> tuple[list[T], list[InvalidPayload]]:
     rows = [row for row in batch if not isinstance(row, InvalidPayload)]
     return rows, [row for row in batch if isinstance(row, InvalidPayload)]
 
 
-def _parts(batch: Sequence[T | InvalidPayload], error: Exception) -> list[list[T | InvalidPayload]]:
-    """Two halves; of one row, what says why it was refused."""
+def _split(batch: Sequence[T | InvalidPayload], error: Exception) -> list[list[T | InvalidPayload]]:
+    """Two halves of a batch; of a single row, the invalid row with the database's reason."""
     if len(batch) > 1:
         middle = len(batch) // 2
         return [list(batch[:middle]), list(batch[middle:])]

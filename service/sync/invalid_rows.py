@@ -1,4 +1,4 @@
-"""InvalidRows: rows that can't be read, kept with their reason until they can, or until there are too many of them."""
+"""Dead-letter table of rows that could not be parsed or stored, each with its reason."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -12,50 +12,54 @@ from service.database.upsert import digest, insert_into
 from service.integrations.marketplace import InvalidPayload
 from telemetry.json_safe import json_safe, without_surrogates
 
-MAX_ROWS_PER_SOURCE: Final = 10_000
-_REASON: Final = 500
-_EXTERNAL_ID: Final = 100
+MAX_ROWS_PER_STREAM: Final = 10_000
+_MAX_REASON_LENGTH: Final = 500
+_MAX_ID_LENGTH: Final = 100
 
 
 class InvalidRows:
-    """`source` is what they are rows of, such as `wb.reviews`."""
+    """The invalid rows of one stream, such as `wb.reviews` (column `source`). Does not commit."""
 
-    def __init__(self, session: Session, source: str) -> None:
+    def __init__(self, session: Session, stream: str) -> None:
         self._session = session
-        self._source = source
+        self._stream = stream
 
-    def keep(self, rows: Sequence[InvalidPayload], now: datetime) -> None:
-        """One that is there already is counted, and not kept twice. Of too many the oldest go."""
+    def record(self, rows: Sequence[InvalidPayload], now: datetime) -> None:
+        """Add rows. A known one is counted again instead. Deletes the oldest beyond MAX_ROWS_PER_STREAM."""
         for row in rows:
             insert = insert_into(self._session, InvalidRowRow).values(
-                **_values(row), source=self._source, last_seen_at=now
+                **_values(row), source=self._stream, last_seen_at=now
             )
-            again = {"last_seen_at": now, "times": InvalidRowRow.times + 1}
+            seen_again = {"last_seen_at": now, "times": InvalidRowRow.times + 1}
             key = [InvalidRowRow.source, InvalidRowRow.fingerprint]
-            once = insert.values(first_seen_at=now, times=1).on_conflict_do_update(index_elements=key, set_=again)
-            self._session.execute(once)
+            upsert = insert.values(first_seen_at=now, times=1).on_conflict_do_update(
+                index_elements=key, set_=seen_again
+            )
+            self._session.execute(upsert)
         if rows:
-            self._bound()
+            self._prune()
 
-    def forget(self, external_ids: Iterable[str]) -> None:
-        """They have been read well since."""
-        ours = InvalidRowRow.source == self._source, InvalidRowRow.external_id.in_(list(external_ids))
-        self._session.execute(delete(InvalidRowRow).where(*ours))
+    def resolve(self, external_ids: Iterable[str]) -> None:
+        """Delete the rows of these ids: they have been read successfully since."""
+        of_stream = InvalidRowRow.source == self._stream, InvalidRowRow.external_id.in_(list(external_ids))
+        self._session.execute(delete(InvalidRowRow).where(*of_stream))
 
-    def _bound(self) -> None:
-        ours = InvalidRowRow.source == self._source
-        surplus = select(InvalidRowRow.id).where(ours).order_by(InvalidRowRow.id.desc()).offset(MAX_ROWS_PER_SOURCE)
+    def _prune(self) -> None:
+        of_stream = InvalidRowRow.source == self._stream
+        surplus = (
+            select(InvalidRowRow.id).where(of_stream).order_by(InvalidRowRow.id.desc()).offset(MAX_ROWS_PER_STREAM)
+        )
         if newest := self._session.scalar(surplus.limit(1)):
-            self._session.execute(delete(InvalidRowRow).where(ours, InvalidRowRow.id <= newest))
+            self._session.execute(delete(InvalidRowRow).where(of_stream, InvalidRowRow.id <= newest))
 
 
 def _values(row: InvalidPayload) -> dict[str, Any]:
-    """As every database takes it: what a row is kept aside for must not be in the way here, too."""
-    known = None if row.external_id is None else without_surrogates(row.external_id)[:_EXTERNAL_ID]
-    reason, payload = without_surrogates(row.reason)[:_REASON], json_safe(row.payload)
+    """The columns of a row, without the characters that a database rejects."""
+    external_id = None if row.external_id is None else without_surrogates(row.external_id)[:_MAX_ID_LENGTH]
+    reason, payload = without_surrogates(row.reason)[:_MAX_REASON_LENGTH], json_safe(row.payload)
     return {
-        "external_id": known,
+        "external_id": external_id,
         "reason": reason,
         "payload": payload,
-        "fingerprint": digest(known, reason, payload),
+        "fingerprint": digest(external_id, reason, payload),
     }

@@ -1,4 +1,4 @@
-"""SyncPositions: how far each source was read. One moves when all that was read until there is stored."""
+"""Stores how far each source was read (its cursor). A position advances once the rows before it are stored."""
 
 from datetime import datetime
 
@@ -10,11 +10,17 @@ from service.integrations.marketplace import START, Position
 
 
 class SyncPositions:
+    """The positions of all sources, by the source's name. Does not commit."""
+
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def begin(self, name: str, now: datetime) -> tuple[Position, datetime]:
-        """Where to read on, and since when: a reading that was cut off goes on, and is the same reading."""
+    def start(self, name: str, now: datetime) -> tuple[Position, datetime]:
+        """Begin a reading of a source, or resume one that was interrupted.
+
+        Returns:
+            The position to read from, and when this reading began.
+        """
         first = insert_into(self._session, SyncPositionRow).values(name=name, position=dict(START), updated_at=now)
         self._session.execute(first.on_conflict_do_nothing())
         row = self._session.get_one(SyncPositionRow, name)
@@ -22,10 +28,12 @@ class SyncPositions:
             row.began_at, row.finished_at, row.updated_at = now, None, now
         return row.position, row.began_at
 
-    def move(self, name: str, position: Position, now: datetime) -> None:
+    def advance(self, name: str, position: Position, now: datetime) -> None:
+        """Store the position behind the rows that were stored."""
         row = self._session.get_one(SyncPositionRow, name)
         row.position, row.updated_at = dict(position), now
 
     def finish(self, name: str, now: datetime) -> None:
+        """End the reading: the source has no more rows for now."""
         row = self._session.get_one(SyncPositionRow, name)
         row.finished_at = row.updated_at = now

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.otlp_receiver import otlp_receiver
 from tests.support.processes import Programs, eventually
-from tests.support.refusing_server import echo
+from tests.support.refusing_server import refusing_server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -171,7 +171,7 @@ def files(directory: Path, besides: str) -> dict[str, str]:
 
 @pytest.fixture
 def world():
-    with echo() as refusing, otlp_receiver() as collector:
+    with refusing_server() as refusing, otlp_receiver() as collector:
         yield refusing, collector
 
 
@@ -251,7 +251,7 @@ def test_no_secret_leaves_by_any_path(programs: Programs, world, tmp_path):
         **{f"answer of {path}": f"{answer.headers} {answer.text}" for path, answer in answers.items()},
         **{f"command {name}": done.stdout + done.stderr for name, done in commands.items()},
         **files(programs.home, besides="canaries.py"),
-        "messages": "\n".join(refusing.told),
+        "messages": "\n".join(refusing.bodies),
         "OTLP": "\n".join(
             f"{message} {message.SerializeToString().decode('utf-8', 'replace')}" for _, message in collector._received
         ),
@@ -261,7 +261,7 @@ def test_no_secret_leaves_by_any_path(programs: Programs, world, tmp_path):
 
 
 def _all_called(refusing) -> bool:
-    assert {"/wb", "/ozon", "/telegram", "/hook"} <= set(refusing.called)
+    assert {"/wb", "/ozon", "/telegram", "/hook"} <= set(refusing.calls)
     return True
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL
 
 from telemetry.database import create_engine
 from tests.support.processes import Program, Programs, free_port
-from tests.support.tcp_proxy import behind, proxy
+from tests.support.tcp_proxy import proxied_url, tcp_proxy
 
 ON_POSTGRESQL: Final = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 AT_ONCE: Final = 2.0  # the promise is 0.8 s; this machine may have other things to do
@@ -27,7 +27,7 @@ def timed(service: Program, path: str) -> tuple[int, float, str]:
 @ON_POSTGRESQL
 def test_a_database_that_comes_late_is_waited_for_and_migrated(database_url: URL, programs: Programs):
     port = free_port()
-    service = programs.serve(DATABASE_URL=behind(database_url, port))
+    service = programs.serve(DATABASE_URL=proxied_url(database_url, port))
     service.wait_for("/livez")
 
     ready, _, why = timed(service, "/readyz")
@@ -40,7 +40,7 @@ def test_a_database_that_comes_late_is_waited_for_and_migrated(database_url: URL
     assert '"status":"error"' in body
     assert took < AT_ONCE
 
-    with proxy(port, database_url):
+    with tcp_proxy(port, database_url):
         service.wait_for("/readyz")
         assert service.get("/healthz").status_code == 200
         engine = create_engine(database_url)
@@ -55,8 +55,8 @@ def test_a_database_that_says_nothing_any_more_keeps_no_probe_and_no_scrape_wait
     database_url: URL, programs: Programs
 ):
     port = free_port()
-    with proxy(port, database_url) as database, ExitStack() as clients:
-        service = programs.serve(DATABASE_URL=behind(database_url, port))
+    with tcp_proxy(port, database_url) as database, ExitStack() as clients:
+        service = programs.serve(DATABASE_URL=proxied_url(database_url, port))
         service.wait_for("/readyz")
         database.silent = True
         hanging = [clients.enter_context(ask(service, "/jobs/status")) for _ in range(60)]

@@ -1,4 +1,4 @@
-"""A marketplace that is a few lists, and what is on them."""
+"""Fakes of marketplaces and their sources, reviews and orders, and helpers for database tests."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,8 +16,8 @@ from tests.support.processes import eventually
 NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-"""Beside the tests that are run on both databases, one is enough for what is no matter of SQL."""
-CUT = Unreachable("The marketplace does not answer.", reached=True)
+"""For tests of what does not depend on SQL, where one database is enough."""
+UNREACHABLE = Unreachable("The marketplace does not answer.", may_have_applied=True)
 
 
 def a_review(number=1, **known):
@@ -70,14 +70,14 @@ def an_order(number=1, **known):
     )
 
 
-def unreadable(number=1, **known):
+def invalid_row(number=1, **known):
     return InvalidPayload(
         **{"external_id": f"order-{number}", "reason": "date is missing", "payload": {"number": number}} | known
     )
 
 
-class Clock:
-    """A second later each time that it is looked at."""
+class TickingClock:
+    """Advances by a second at each call."""
 
     def __init__(self):
         self._seconds = count(1)
@@ -87,19 +87,19 @@ class Clock:
 
 
 @dataclass
-class Shelf:
-    """A source: pages of rows, read on from the number of the page; an error in place of a page is raised.
+class FakeSource:
+    """A source with pages of rows, whose position is the number of the page. An error in place of a page is raised.
 
-    `begins_anew` as lists of what waits do: behind the last page comes the first one.
+    `begins_anew`: the position behind the last page is the beginning, as in lists of unanswered reviews.
     """
 
     pages_of: list
     name: str = "wb.orders"
     begins_anew: bool = False
-    asked: list = field(default_factory=list)
+    positions: list = field(default_factory=list)
 
     def pages(self, position):
-        self.asked.append(dict(position))
+        self.positions.append(dict(position))
         first = position.get("page", 0)
         for number, rows in enumerate(self.pages_of[first:], first + 1):
             if isinstance(rows, Exception):
@@ -108,15 +108,15 @@ class Shelf:
             yield Page(iter(rows), {} if last and self.begins_anew else {"page": number})
 
 
-class Shop:
+class FakeMarketplace:
     """A `ReviewMarketplace`. `now` holds the reviews that can be read by themselves, or errors."""
 
     name = "wb"
     answer_length = 5000
 
     def __init__(self, unanswered=((),), history=((),), now=None):
-        self.unanswered = [Shelf(list(unanswered), "wb.reviews.unanswered", begins_anew=True)]
-        self.history = [Shelf(list(history), "wb.reviews.answered")]
+        self.unanswered = [FakeSource(list(unanswered), "wb.reviews.unanswered", begins_anew=True)]
+        self.history = [FakeSource(list(history), "wb.reviews.answered")]
         self.now = dict(now or {})
         self.read_alone = []
 
@@ -138,7 +138,7 @@ def rows_of(engine, table):
 
 
 def rows_read(engine, table):
-    """How many rows PostgreSQL has read of a table; its connections tell it when they end."""
+    """The number of rows that PostgreSQL has read from a table. Connections report it when they end."""
     others = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
@@ -150,15 +150,15 @@ def rows_read(engine, table):
 
 
 def without_statistics(engine, table):
-    """As it is for the first minute: until then nobody has looked at what is in the table."""
+    """Turn off autovacuum, so that the planner has no statistics of the table."""
     with engine.begin() as connection:
         connection.execute(text(f"ALTER TABLE {table} SET (autovacuum_enabled = off)"))
 
 
-def plans_of(engine, ask):
-    """How the database goes about what is asked of it: a text for each SELECT and each UPDATE.
+def plans_of(engine, function):
+    """The query plans of the SELECT and UPDATE statements that a function executes.
 
-    PostgreSQL would rather read a table of a few rows as a whole, whatever indexes there are.
+    Sequential scans are off, since PostgreSQL prefers them for tables of a few rows.
     """
     plans = []
 
@@ -167,7 +167,7 @@ def plans_of(engine, ask):
             plans.append(_explained(connection, statement, parameters[0] if many else parameters))
 
     event.listen(engine, "before_cursor_execute", explain)
-    ask()
+    function()
     event.remove(engine, "before_cursor_execute", explain)
     return plans
 

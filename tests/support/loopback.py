@@ -1,4 +1,4 @@
-"""A service on loopback, as a test scripts it: what it answers, well or badly, and what it was asked."""
+"""A scripted HTTP server on loopback: its responses, good and broken ones, and the requests that it received."""
 
 import http.server
 import json
@@ -7,13 +7,13 @@ from collections import deque
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
-LONGEST = 20.0  # that anything here is waited for
-DROP = 0.02
-BREATH = 0.0002
+MAX_WAIT_SECONDS = 20.0  # the longest that a response hangs
+TRICKLE_INTERVAL = 0.02
+FLOOD_INTERVAL = 0.0002
 
 
 @dataclass
-class Asked:
+class ReceivedRequest:
     method: str
     path: str
     query: dict
@@ -22,43 +22,43 @@ class Asked:
 
 
 class Loopback(http.server.ThreadingHTTPServer):
-    """`will` puts answers behind those that are waiting, `script` makes one of what is asked; beyond them it refuses."""
+    """Responds with `script(request)`, or with the enqueued responses in order, then with 418."""
 
     daemon_threads = True
     request_queue_size = 64
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), Page)
+        super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
-        self.asked = []
+        self.requests = []
         self.script = None
         self.released = threading.Event()
-        self._answers = deque()
+        self._responses = deque()
         self._lock = threading.Lock()
 
-    def will(self, *answers):
-        self._answers.extend(answers)
+    def enqueue(self, *responses):
+        self._responses.extend(responses)
 
-    def answer_to(self, asked):
+    def response_to(self, request):
         with self._lock:
-            self.asked.append(asked)
+            self.requests.append(request)
             if self.script:
-                return self.script(asked)
-            return self._answers.popleft() if self._answers else said("the script has ended", status=418)
+                return self.script(request)
+            return self._responses.popleft() if self._responses else response("the script has ended", status=418)
 
     @property
     def paths(self):
-        return [asked.path for asked in self.asked]
+        return [request.path for request in self.requests]
 
     @property
     def queries(self):
-        return [asked.query for asked in self.asked]
+        return [request.query for request in self.requests]
 
     def handle_error(self, _request, _client_address):
-        """Whoever hangs up has a reason."""
+        """Clients hang up on purpose."""
 
 
-class Page(http.server.BaseHTTPRequestHandler):
+class _Handler(http.server.BaseHTTPRequestHandler):
     server: Loopback
     protocol_version = "HTTP/1.1"
 
@@ -67,63 +67,63 @@ class Page(http.server.BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = json.loads(sent) if sent else None
-        answer = self.server.answer_to(Asked(self.command, parts.path, dict(parse_qsl(parts.query)), headers, body))
-        answer(self)
+        query = dict(parse_qsl(parts.query))
+        self.server.response_to(ReceivedRequest(self.command, parts.path, query, headers, body))(self)
 
     do_POST = do_GET  # noqa: N815  # the name that http.server looks for
 
     def write(self, *pieces):
-        """Piece by piece, with a pause after each, until whoever asked has gone."""
+        """Write pieces with a pause after each, until the client is gone."""
         for piece in pieces:
             self.wfile.write(piece)
             self.wfile.flush()
-            if self.server.released.wait(DROP):
+            if self.server.released.wait(TRICKLE_INTERVAL):
                 return
 
     def log_message(self, *_arguments):
-        """Nobody reads it."""
+        """No log."""
 
 
-def said(body="", status=200, **headers):
-    """An answer as it should be: a text, bytes, or JSON."""
+def response(body="", status=200, **headers):
+    """A well-formed response: a text, bytes, or JSON."""
     content = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
 
-    def answer(page):
-        page.send_response(status)
+    def send(handler):
+        handler.send_response(status)
         for name, value in headers.items():
-            page.send_header(name.replace("_", "-"), value)
+            handler.send_header(name.replace("_", "-"), value)
         if status != 204:
-            page.send_header("content-length", str(len(content)))
-        page.end_headers()
-        page.wfile.write(content)
+            handler.send_header("content-length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content)
 
-    return answer
+    return send
 
 
-def written(*pieces, hangs=False):
-    """An answer byte by byte, as it goes over the wire; then the connection is cut, or nothing happens any more."""
+def raw_response(*pieces, hangs=False):
+    """A response as raw bytes, after which the connection is cut, or hangs."""
 
-    def answer(page):
-        page.close_connection = True
-        page.write(*pieces)
+    def send(handler):
+        handler.close_connection = True
+        handler.write(*pieces)
         if hangs:
-            page.server.released.wait(LONGEST)
+            handler.server.released.wait(MAX_WAIT_SECONDS)
 
-    return answer
+    return send
 
 
-def flooding(page):
-    """An answer that never stops, nor pauses."""
-    page.close_connection = True
-    page.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
-    while not page.server.released.wait(BREATH):
-        page.wfile.write(b"x" * 2**16)
+def endless_response(handler):
+    """A response without an end or a pause."""
+    handler.close_connection = True
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    while not handler.server.released.wait(FLOOD_INTERVAL):
+        handler.wfile.write(b"x" * 2**16)
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-CUT = written(HEAD + b"Content-Length: 1000\r\n\r\n[{", hangs=False)
-HUNG_UP = written()
-SILENT = written(hangs=True)
-STALLED = written(HEAD + b"Content-Length: 1000\r\n\r\n[", hangs=True)
-TRICKLING = written(HEAD + b"Content-Length: 1000\r\n\r\n", *[b"x"] * 1000)
-TRICKLING_HEAD = written(HEAD, *[b"x-%d: y\r\n" % number for number in range(1000)])
+CUT = raw_response(HEAD + b"Content-Length: 1000\r\n\r\n[{", hangs=False)
+HUNG_UP = raw_response()
+SILENT = raw_response(hangs=True)
+STALLED = raw_response(HEAD + b"Content-Length: 1000\r\n\r\n[", hangs=True)
+TRICKLING = raw_response(HEAD + b"Content-Length: 1000\r\n\r\n", *[b"x"] * 1000)
+TRICKLING_HEAD = raw_response(HEAD, *[b"x-%d: y\r\n" % number for number in range(1000)])

@@ -1,4 +1,4 @@
-"""Ozon on loopback, as a test scripts it: what it answers, one after the other, and what it was asked."""
+"""A scripted Ozon on loopback: its responses in order, and the requests that it received."""
 
 import http.server
 import json
@@ -15,43 +15,43 @@ CLIENT_ID, API_KEY = "123456", "0a1b2c3d-1111-2222-3333-444455556666"
 
 
 class OzonStub(http.server.ThreadingHTTPServer):
-    """`will` puts answers behind those that are waiting; what is asked beyond them is refused."""
+    """Responds with the enqueued responses in order, then with 418."""
 
     daemon_threads = True
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), Page)
+        super().__init__(("127.0.0.1", 0), _Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
-        self.asked = []
+        self.requests = []
         self.headers = []
-        self._answers = deque()
+        self._responses = deque()
 
-    def will(self, *bodies, status=200, **headers):
-        self._answers.extend((status, body, headers) for body in bodies)
+    def enqueue(self, *bodies, status=200, **headers):
+        self._responses.extend((status, body, headers) for body in bodies)
 
     def refuse(self, status, code, message, **headers):
-        self.will({"code": code, "message": message, "details": []}, status=status, **headers)
+        self.enqueue({"code": code, "message": message, "details": []}, status=status, **headers)
 
-    def next_answer(self):
-        return self._answers.popleft() if self._answers else (418, "the script has ended", {})
+    def next_response(self):
+        return self._responses.popleft() if self._responses else (418, "the script has ended", {})
 
     @property
     def paths(self):
-        return [path for path, _ in self.asked]
+        return [path for path, _ in self.requests]
 
     @property
     def bodies(self):
-        return [body for _, body in self.asked]
+        return [body for _, body in self.requests]
 
 
-class Page(http.server.BaseHTTPRequestHandler):
+class _Handler(http.server.BaseHTTPRequestHandler):
     server: OzonStub
 
     def do_POST(self):
         sent = self.rfile.read(int(self.headers["content-length"]))
-        self.server.asked.append((self.path, json.loads(sent)))
+        self.server.requests.append((self.path, json.loads(sent)))
         self.server.headers.append(dict(self.headers))
-        status, body, headers = self.server.next_answer()
+        status, body, headers = self.server.next_response()
         content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
         self.send_response(status)
         for name, value in {"content-length": str(len(content)), **headers}.items():
@@ -60,11 +60,11 @@ class Page(http.server.BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *_arguments):
-        """Nobody reads it."""
+        """No log."""
 
 
-class HandClock:
-    """Stands still until somebody waits by it, and keeps for what."""
+class ManualClock:
+    """Stands still until it is slept on, and records the waits with their reasons."""
 
     def __init__(self):
         self.waits = []
@@ -138,7 +138,7 @@ def postings(*rows, has_next=False, cursor=""):
 
 
 def read(source, position=START):
-    """Each page of a source as the last digits of the numbers in it, and the position behind it."""
+    """Each page of a source: the last digits of its ids, and the position behind it."""
     return [([row.external_id[-1] for row in page.rows], page.position) for page in source.pages(position)]
 
 
@@ -151,7 +151,7 @@ def read_until_it_fails(source, error, position=START):
 
 
 def json_of(names):
-    """Any JSON, also what no JSON should be, in which these names are those of fields."""
+    """Any JSON, valid or not, with these names of fields."""
     return st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(names), inner, max_size=4),

@@ -1,4 +1,4 @@
-"""A proxy: an address of a database that comes, goes, and falls silent."""
+"""A TCP proxy in front of PostgreSQL that tests start, stop and mute."""
 
 import selectors
 import socket
@@ -14,54 +14,54 @@ from sqlalchemy.engine import URL
 _POLL: Final = 0.05
 
 
-class Proxy(socketserver.ThreadingTCPServer):
-    """TCP on loopback to a PostgreSQL's unix socket. While it is `silent` it accepts, and passes nothing on."""
+class TcpProxy(socketserver.ThreadingTCPServer):
+    """Forwards TCP on loopback to the Unix socket of PostgreSQL. While `silent`, it accepts connections and forwards nothing."""
 
     allow_reuse_address = True
     daemon_threads = True
     block_on_close = True
 
     def __init__(self, port: int, target: URL, *, silent: bool = False) -> None:
-        super().__init__(("127.0.0.1", port), _Connection)
+        super().__init__(("127.0.0.1", port), _Handler)
         self.target = Path(str(target.query["host"])) / ".s.PGSQL.5432"
         self.silent = silent
-        self.over = threading.Event()
+        self.stopped = threading.Event()
 
 
-def behind(url: URL, port: int) -> str:
-    """The database's URL, by way of a proxy at that port."""
+def proxied_url(url: URL, port: int) -> str:
+    """The database's URL through a proxy at a port."""
     return url.set(host="127.0.0.1", port=port, query={}).render_as_string(hide_password=False)
 
 
 @contextmanager
-def proxy(port: int, target: URL, *, silent: bool = False) -> Generator[Proxy]:
-    with Proxy(port, target, silent=silent) as server:
+def tcp_proxy(port: int, target: URL, *, silent: bool = False) -> Generator[TcpProxy]:
+    with TcpProxy(port, target, silent=silent) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": _POLL})
         thread.start()
         try:
             yield server
         finally:
-            server.over.set()
+            server.stopped.set()
             server.shutdown()
             thread.join(5)
 
 
-class _Connection(socketserver.BaseRequestHandler):
+class _Handler(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         server: Any = self.server
-        with socket.socket(socket.AF_UNIX) as database, selectors.DefaultSelector() as waiting:
+        with socket.socket(socket.AF_UNIX) as database, selectors.DefaultSelector() as selector:
             database.connect(str(server.target))
-            waiting.register(self.request, selectors.EVENT_READ, database)
-            waiting.register(database, selectors.EVENT_READ, self.request)
-            while not server.over.is_set():
+            selector.register(self.request, selectors.EVENT_READ, database)
+            selector.register(database, selectors.EVENT_READ, self.request)
+            while not server.stopped.is_set():
                 if server.silent:
-                    server.over.wait(_POLL)
-                elif not all(_passed_on(key.fileobj, key.data) for key, _ in waiting.select(_POLL)):
+                    server.stopped.wait(_POLL)
+                elif not all(_forward(key.fileobj, key.data) for key, _ in selector.select(_POLL)):
                     return
 
 
-def _passed_on(source: Any, target: socket.socket) -> bool:
-    """Whether there is more to come."""
+def _forward(source: Any, target: socket.socket) -> bool:
+    """Forward what was received. Returns False at the end of the connection."""
     try:
         received = source.recv(65536)
         target.sendall(received)

@@ -1,4 +1,4 @@
-"""Rows as Wildberries writes them, the buyer in them, and the credentials that no test may find anywhere else."""
+"""Rows of Wildberries, with personal data of the buyer, and a token, neither of which may appear elsewhere."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ BUYER = "Ольга Тестова"
 
 
 def token_of(**claims):
-    """A token with these claims; its signature is nobody's."""
+    """A token with these claims and an invalid signature."""
     return f"{_part({'alg': 'ES256', 'typ': 'JWT'})}.{_part(claims)}.c2lnbmF0dXJl"
 
 

@@ -1,1 +1,1 @@
-"""The HTTP client: paced, bounded, and repeated only where that is safe."""
+"""The HTTP client: rate-limited, bounded in time and size, with retries where they are safe."""

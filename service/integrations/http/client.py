@@ -1,4 +1,4 @@
-"""HTTP: the one client for calls out, paced by account, bounded in time and size, repeated only where that is safe."""
+"""HTTP client for external APIs: rate-limited per account, bounded in time and size, with safe retries."""
 
 import json
 import tempfile
@@ -15,26 +15,26 @@ import ijson
 from service.integrations.http.errors import CallError, Misconfigured, TooManyRequests, Unreachable, Unreadable
 from service.integrations.http.rate_limiter import RateLimit, RateLimiter
 from service.integrations.http.throttle import Throttle, Wait
-from service.integrations.http.transport import MAX_RESPONSE_BYTES, TOTAL_TIMEOUT, BoundedTransport, proxy_for
+from service.integrations.http.transport import DEADLINE_EXTENSION, MAX_RESPONSE_BYTES, BoundedTransport, proxy_for
 
-ATTEMPTS: Final = 5
-_REFUSALS: Final = 30  # "too many requests" is an answer, not a failure: it is bounded by the patience, and by this
+MAX_FAILURES: Final = 5
+_MAX_ATTEMPTS: Final = 30  # a 429 is not counted as a failure: the patience and this number bound those
 MAX_WAIT_SECONDS: Final = 300.0
 _TIMEOUT: Final = httpx.Timeout(connect=5.0, read=30.0, write=15.0, pool=5.0)
-_IN_MEMORY: Final = 2**20
-_CHUNK: Final = 2**16
-_TEXT: Final = 100_000
-_TOO_MANY: Final = 429
+_MAX_BYTES_IN_MEMORY: Final = 2**20
+_CHUNK_BYTES: Final = 2**16
+_MAX_TEXT_BYTES: Final = 100_000
+_TOO_MANY_REQUESTS: Final = 429
 _SERVER_ERROR: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
 class ApiCall:
-    """One call. What is in braces in the endpoint is filled from `path`, and is never told to anybody.
+    """One call. Placeholders of the endpoint are filled from `path`, whose values stay out of telemetry and errors.
 
     Attributes:
-        repeatable: a second time has no effect that the first had not.
-        deadline: seconds that one attempt may take as a whole.
+        repeatable: the call is idempotent.
+        timeout: the seconds that one attempt may take in total.
     """
 
     method: str
@@ -44,11 +44,11 @@ class ApiCall:
     json: object | None = None
     path: Mapping[str, str] = field(default_factory=dict, repr=False)
     repeatable: bool = True
-    deadline: float = 60.0
+    timeout: float = 60.0
 
 
 class ApiResponse:
-    """What came back, its body in a file that is on the disk when it is large."""
+    """A response. Its body is in a temporary file, which is on disk when it is large."""
 
     def __init__(self, status: int, headers: Mapping[str, str], body: IO[bytes]) -> None:
         self.status = status
@@ -57,12 +57,15 @@ class ApiResponse:
         weakref.finalize(self, body.close)
 
     def text(self) -> str:
+        """The beginning of the body, at most 100,000 bytes."""
         self._body.seek(0)
-        return self._body.read(_TEXT).decode("utf-8", "replace")
+        return self._body.read(_MAX_TEXT_BYTES).decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """Raises:
-        Unreadable: it is no JSON.
+        """Parse the body.
+
+        Raises:
+            Unreadable: the body is not JSON.
         """
         self._body.seek(0)
         try:
@@ -71,21 +74,23 @@ class ApiResponse:
             raise Unreadable("The answer is not JSON.") from None
 
     def object(self) -> dict[str, Any]:
-        """Raises:
-        Unreadable: it is no JSON object.
+        """Parse the body as a JSON object.
+
+        Raises:
+            Unreadable: the body is not a JSON object.
         """
         if not isinstance(found := self.json(), dict):
             raise Unreadable("The answer is JSON, but no object.")
         return found
 
     def rows(self) -> Iterator[Any]:
-        """The elements of a JSON array, one after the other, however many there are; a number with a point is a Decimal.
+        """Stream the elements of a JSON array of any length. A number with a decimal point is a Decimal.
 
         Raises:
-            Unreadable: it is no array, or was cut; when the elements until there have been given.
+            Unreadable: the body is not an array or was cut, after the elements before that were yielded.
         """
         self._body.seek(0)
-        if self._body.read(_CHUNK).lstrip()[:1] != b"[":
+        if self._body.read(_CHUNK_BYTES).lstrip()[:1] != b"[":
             raise Unreadable("The answer is no JSON array.")
         self._body.seek(0)
         try:
@@ -96,26 +101,34 @@ class ApiResponse:
 
 @dataclass(frozen=True, slots=True)
 class ApiDescription:
-    """One API and one account of it. `refusal` makes the error of an answer that is not 2xx.
+    """One API and one account of it.
 
     Attributes:
-        check: looks at an answer of status 2xx, and raises what is wrong with it all the same.
+        error_from: makes the error of a 3xx or 4xx response.
+        check: raises if a 2xx response is an error all the same.
     """
 
     service: str
     base_url: str
     headers: Mapping[str, str] = field(repr=False)
-    refusal: Callable[[ApiResponse], CallError]
-    check: Callable[[ApiResponse], None] = lambda _answer: None
+    error_from: Callable[[ApiResponse], CallError]
+    check: Callable[[ApiResponse], None] = lambda _response: None
 
 
 class ApiClient:
-    """Calls one API. Safe in several threads; `patience` is how long a call may wait for its turn, in seconds, in all."""
+    """Calls one API. Thread-safe.
 
-    def __init__(self, api: ApiDescription, pace: RateLimiter, wait: Wait, patience: float = MAX_WAIT_SECONDS) -> None:
+    Attributes:
+        api: the API and the account.
+        patience: the seconds that one call may wait in total, for the rate limit and between retries.
+    """
+
+    def __init__(
+        self, api: ApiDescription, rate_limiter: RateLimiter, wait: Wait, patience: float = MAX_WAIT_SECONDS
+    ) -> None:
         self.api = api
         self.patience = patience
-        self._turns = Throttle(api.service, pace, wait)
+        self._throttle = Throttle(api.service, rate_limiter, wait)
         headers = httpx.Headers({name: _sendable(value) for name, value in api.headers.items()}, encoding="utf-8")
         self._client = httpx.Client(
             transport=BoundedTransport(proxy=proxy_for(api.base_url)), headers=headers, timeout=_TIMEOUT
@@ -125,38 +138,42 @@ class ApiClient:
         self._client.close()
 
     def call(self, call: ApiCall, patience: float | None = None) -> ApiResponse:
-        """ApiCall until it is answered, as often as makes sense.
+        """Send the call, and retry where that is safe and useful.
+
+        Args:
+            call: the call.
+            patience: overrides the client's own, in seconds.
 
         Raises:
-            Paused: the next call may begin later than the patience lasts.
-            CallError: what the service said, or that it said nothing.
+            RateLimited: the rate limit would make the call wait longer than the patience.
+            CallError: the service rejected the call, or could not be reached.
         """
-        left, failures = self.patience if patience is None else patience, 0
-        for attempt in range(1, _REFUSALS + 1):
-            left -= self._turns.take(call.limit, left)
+        remaining, failures = self.patience if patience is None else patience, 0
+        for attempt in range(1, _MAX_ATTEMPTS + 1):
+            remaining -= self._throttle.acquire(call.limit, remaining)
             try:
                 return self._attempt(call)
             except CallError as error:
-                self._turns.heed(call.limit, error)
+                self._throttle.apply_retry_after(call.limit, error)
                 failures += not isinstance(error, TooManyRequests)
-                if not _may_repeat(error, call) or failures == ATTEMPTS or attempt == _REFUSALS:
+                if not _may_repeat(error, call) or failures == MAX_FAILURES or attempt == _MAX_ATTEMPTS:
                     raise
-                left -= self._turns.back_off(error, attempt, left)
+                remaining -= self._throttle.back_off(error, attempt, remaining)
         raise AssertionError("unreachable")
 
     def _attempt(self, call: ApiCall) -> ApiResponse:
-        body = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # the answer keeps it
+        body = tempfile.SpooledTemporaryFile(max_size=_MAX_BYTES_IN_MEMORY)  # noqa: SIM115  # the response keeps it
         try:
-            answer = self._fetch(call, body)
+            response = self._fetch(call, body)
         except httpx.HTTPError as error:
             body.close()
             raise _unreachable(self.api.service, call, error) from None  # an error of httpx may hold the URL
-        if answer.status >= _SERVER_ERROR:
-            raise self._failed(call, answer)
-        if not 200 <= answer.status < 300:  # noqa: PLR2004  # they are what they are
-            raise self.api.refusal(answer)
-        self.api.check(answer)
-        return answer
+        if response.status >= _SERVER_ERROR:
+            raise self._server_error(call, response)
+        if not 200 <= response.status < 300:  # noqa: PLR2004  # the 2xx
+            raise self.api.error_from(response)
+        self.api.check(response)
+        return response
 
     def _fetch(self, call: ApiCall, body: IO[bytes]) -> ApiResponse:
         url = self.api.base_url.rstrip("/") + call.endpoint.format(**call.path)
@@ -165,29 +182,31 @@ class ApiClient:
             url,
             params=dict(call.params) or None,
             json=call.json,
-            extensions={TOTAL_TIMEOUT: time.monotonic() + call.deadline, "timeout": _TIMEOUT.as_dict()},
+            extensions={DEADLINE_EXTENSION: time.monotonic() + call.timeout, "timeout": _TIMEOUT.as_dict()},
         )
         with closing(self._client.send(request, stream=True)) as response:
-            for chunk in response.iter_bytes(_CHUNK):
+            for chunk in response.iter_bytes(_CHUNK_BYTES):
                 body.write(chunk)
                 if body.tell() > MAX_RESPONSE_BYTES:
                     raise httpx.DecodingError("The answer is too long when it is decompressed.", request=request)
         return ApiResponse(response.status_code, response.headers, body)
 
-    def _failed(self, call: ApiCall, answer: ApiResponse) -> Unreachable:
-        asked = retry_after_seconds(answer.headers, "retry-after")
+    def _server_error(self, call: ApiCall, response: ApiResponse) -> Unreachable:
+        retry_after = retry_after_seconds(response.headers, "retry-after")
         return Unreachable(
-            f"{self.api.service} answered {call.endpoint} with {answer.status}.", reached=True, retry_after=asked
+            f"{self.api.service} answered {call.endpoint} with {response.status}.",
+            may_have_applied=True,
+            retry_after=retry_after,
         )
 
 
 def _sendable(credential: str) -> str:
-    """Without the line breaks that came along when it was pasted. Any other slip is the service's to refuse."""
+    """Remove line breaks and other characters that a header cannot have; the service rejects any other mistake."""
     return "".join(filter(str.isprintable, credential)).strip()
 
 
 def _may_repeat(error: CallError, call: ApiCall) -> bool:
-    return error.retryable and (call.repeatable or not error.reached)
+    return error.retryable and (call.repeatable or not error.may_have_applied)
 
 
 def _unreachable(service: str, call: ApiCall, error: httpx.HTTPError) -> CallError:
@@ -197,11 +216,11 @@ def _unreachable(service: str, call: ApiCall, error: httpx.HTTPError) -> CallErr
         return Misconfigured(f"{service} cannot be asked: look at its URL, which is none.")
     never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
     how = "timed out" if isinstance(error, httpx.TimeoutException) else f"failed ({type(error).__name__})"
-    return Unreachable(f"{service} could not be asked: {call.endpoint} {how}.", reached=not never_sent)
+    return Unreachable(f"{service} could not be asked: {call.endpoint} {how}.", may_have_applied=not never_sent)
 
 
 def retry_after_seconds(headers: Mapping[str, str], *names: str) -> float | None:
-    """The first of the headers that is a number of seconds; they may be fractional, absent or nonsense."""
+    """The value of the first of these headers that is a number of seconds, possibly fractional; None without one."""
     for name in names:
         try:
             seconds = float(headers.get(name, ""))
@@ -212,8 +231,10 @@ def retry_after_seconds(headers: Mapping[str, str], *names: str) -> float | None
     return None
 
 
-def rate_limited(service: str, answer: ApiResponse, *headers: str) -> TooManyRequests | None:
-    """The error of a 429, with the wait that the first of these headers asks for."""
+def rate_limited(service: str, response: ApiResponse, *headers: str) -> TooManyRequests | None:
+    """The error of a 429, with the wait that the first of these headers asks for; None for any other status."""
     return (
-        TooManyRequests(service, retry_after_seconds(answer.headers, *headers)) if answer.status == _TOO_MANY else None
+        TooManyRequests(service, retry_after_seconds(response.headers, *headers))
+        if response.status == _TOO_MANY_REQUESTS
+        else None
     )

@@ -1,4 +1,4 @@
-"""Errors of calls out: each says in a sentence what happened, and whether trying again makes sense."""
+"""Errors of outgoing calls: what happened, and whether a retry makes sense."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -6,37 +6,37 @@ from typing import ClassVar
 from telemetry.redaction.policy import redact
 
 
-class CallError(Exception):  # the base of what happened
-    """A call that did not do what it was for.
+class CallError(Exception):  # the base class
+    """An outgoing call failed.
 
     Attributes:
-        retryable: the same call may succeed later, with nothing changed by anybody.
-        reached: it may have had its effect, so that a call that writes must not be repeated blindly.
-        retry_after: the seconds that the service asks to wait, when it says.
+        retryable: the same call may succeed later without any change.
+        may_have_applied: the call may have had its effect, so a write must not be repeated blindly.
+        retry_after: the seconds that the service asks to wait; None if it does not say.
     """
 
     retryable: ClassVar[bool] = False
-    reached: bool = False
+    may_have_applied: bool = False
     retry_after: float | None = None
 
     def __init__(self, sentence: str = "") -> None:
-        """What the other side says may repeat what it was called with."""
+        """The service's words may repeat the credentials of the request, so they are redacted."""
         super().__init__(redact(sentence))
 
 
 class Unreachable(CallError):
-    """No answer, not all of it, or a 5xx: refused, cut, timed out."""
+    """No response, an incomplete one, or a 5xx: connection refused, cut or timed out."""
 
     retryable = True
 
-    def __init__(self, sentence: str, *, reached: bool, retry_after: float | None = None) -> None:
+    def __init__(self, sentence: str, *, may_have_applied: bool, retry_after: float | None = None) -> None:
         super().__init__(sentence)
-        self.reached = reached
+        self.may_have_applied = may_have_applied
         self.retry_after = retry_after
 
 
 class TooManyRequests(CallError):
-    """429: refused before it had any effect. `retry_after` is None where the service does not say."""
+    """429: rejected before it had any effect. `retry_after` is None where the service does not say."""
 
     retryable = True
 
@@ -47,38 +47,38 @@ class TooManyRequests(CallError):
 
 
 class Unreadable(CallError):
-    """An answer that is not what it should be: cut JSON, a page of HTML, a field of another type."""
+    """The response has an unexpected form: cut JSON, an HTML page, a field of another type."""
 
     retryable = True
-    reached = True
+    may_have_applied = True
 
 
 class Rejected(CallError):
-    """4xx: the service will not do this, however often it is asked."""
+    """4xx: a retry would be rejected as well."""
 
 
 class Misconfigured(Rejected):
-    """What was asked for is not there for anybody: the sentence names the variable to look at."""
+    """The endpoint, model or parameter does not exist. The sentence names the variable to check."""
 
 
 class Unauthorized(Rejected):
-    """The credentials are wrong, withdrawn or expired; the sentence names the variable to look at."""
+    """The credentials are wrong, revoked or expired. The sentence names the variable to check."""
 
 
 class Forbidden(Rejected):
-    """The credentials are right, and may not do this."""
+    """The credentials are valid, but lack the permission."""
 
 
 class SubscriptionMissing(Forbidden):
-    """The seller has not paid for what was asked: the key is right."""
+    """The seller's subscription does not include this method. The key is valid."""
 
 
 class NotFound(Rejected):
-    """What was asked for does not exist, or not any more."""
+    """The requested object does not exist."""
 
 
 class RateLimited(CallError):
-    """The next call may begin later than this caller can wait. Nothing was sent."""
+    """The rate limit allows the next call later than this caller can wait (`until`). Nothing was sent."""
 
     retryable = True
 
@@ -88,8 +88,8 @@ class RateLimited(CallError):
 
 
 class EndlessPages(CallError):
-    """The service gives the same page again and again, so reading on would never end."""
+    """The service repeats the same page, so pagination would never end."""
 
 
 class NotConfigured(LookupError):
-    """Nothing can be asked of it; the message names the variables."""
+    """The service's credentials are not set. The message names the variables."""

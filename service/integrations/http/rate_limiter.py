@@ -1,6 +1,6 @@
-"""RateLimiter: when the next call of an account may begin, kept in the database, so that every process and machine keeps to it.
+"""A rate limiter whose state is in the database, shared by all processes and machines.
 
-A token bucket that is one number, by the generic cell rate algorithm: the moment by which the bucket is full again.
+Token buckets by the generic cell rate algorithm (GCRA): the state is one timestamp, at which the bucket is full again.
 """
 
 import time
@@ -21,7 +21,7 @@ _MAX_QUEUE_SECONDS: Final = 600.0
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """`burst` calls at once, and one more each `interval` seconds. The key names the API and the account, never a token."""
+    """`burst` calls at once, then one per `interval` seconds. The key names the API and the account, never a token."""
 
     key: str
     interval: float
@@ -30,14 +30,14 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A call may begin in `wait` seconds, and has been reserved its place when it is `mine`."""
+    """The next call may begin in `wait` seconds. It is reserved for the caller if `granted`."""
 
     wait: float
-    mine: bool
+    granted: bool
 
 
 class RateLimiter:
-    """By the database's own clock on PostgreSQL, since machines' clocks differ; by `clock` (Unix seconds) on SQLite."""
+    """Uses the database's clock on PostgreSQL, since machines' clocks differ, and `clock` (Unix seconds) on SQLite."""
 
     def __init__(self, engine: Engine, clock: Clock = time.time) -> None:
         self._engine = engine
@@ -45,10 +45,13 @@ class RateLimiter:
         self._clock = clock
 
     def reserve(self, limit: RateLimit, patience: float) -> Reservation:
-        """Take the next place, if it comes within `patience` seconds, and within ten minutes. An unused place is lost."""
+        """Reserve the next call if it may begin within `patience` seconds. At most ten minutes are queued.
+
+        An unused reservation is lost.
+        """
         now, bucket = self._now(), limit.burst * limit.interval
-        furthest = now + bucket + _MAX_QUEUE_SECONDS
-        full, blocked = _as_kept(now, furthest)
+        latest = now + bucket + _MAX_QUEUE_SECONDS
+        full, blocked = _stored_state(now, latest)
         full += limit.interval
         starts = _greater(full - bucket, blocked)
         insert = self._dialect.insert(RateLimitRow).values(
@@ -57,17 +60,17 @@ class RateLimiter:
         statement = insert.on_conflict_do_update(
             index_elements=[RateLimitRow.key],
             set_={"full_at": full, "blocked_until": blocked},
-            where=and_(starts - now <= patience, full <= furthest),
+            where=and_(starts - now <= patience, full <= latest),
         ).returning(RateLimitRow.full_at, RateLimitRow.blocked_until, now)
         with transaction(self._engine) as session:
             if row := session.execute(statement).one_or_none():
-                full_at, blocked_until, at = row
-                return Reservation(max(0.0, full_at - bucket - at, blocked_until - at), mine=True)
-            found, at = session.execute(select(starts, now).where(RateLimitRow.key == limit.key)).one()
-            return Reservation(max(0.0, found - at), mine=False)
+                full_at, blocked_until, db_now = row
+                return Reservation(max(0.0, full_at - bucket - db_now, blocked_until - db_now), granted=True)
+            start, db_now = session.execute(select(starts, now).where(RateLimitRow.key == limit.key)).one()
+            return Reservation(max(0.0, start - db_now), granted=False)
 
     def block(self, limit: RateLimit, seconds: float) -> None:
-        """Nobody calls for so many seconds: the service has said so."""
+        """Block all callers for some seconds, as the service asked."""
         now = self._now()
         until = now + seconds
         insert = self._dialect.insert(RateLimitRow).values(key=limit.key, full_at=now, blocked_until=until)
@@ -82,15 +85,15 @@ class RateLimiter:
         return database_now(self._engine, self._clock)
 
 
-def _as_kept(now: ColumnElement[float], furthest: ColumnElement[float]) -> tuple[Any, Any]:
-    """`full_at`, not before now, and `blocked_until`; but what was written before the clock was set back is forgotten.
+def _stored_state(now: ColumnElement[float], latest: ColumnElement[float]) -> tuple[Any, Any]:
+    """`full_at`, not before now, and `blocked_until`. Ignores a row that was written before the clock was set back.
 
-    It is known by its `full_at`, which is never earlier than the moment at which it was written.
+    Such a row has a `full_at` too far ahead, since `full_at` is never before the time of writing.
     """
-    of_now = RateLimitRow.full_at <= furthest
+    is_current = RateLimitRow.full_at <= latest
     return (
-        case((and_(of_now, RateLimitRow.full_at > now), RateLimitRow.full_at), else_=now),
-        case((of_now, RateLimitRow.blocked_until), else_=0.0),
+        case((and_(is_current, RateLimitRow.full_at > now), RateLimitRow.full_at), else_=now),
+        case((is_current, RateLimitRow.blocked_until), else_=0.0),
     )
 
 
@@ -99,4 +102,5 @@ def _greater(one: Any, other: Any) -> ColumnElement[float]:
 
 
 def timestamp_in(seconds: float) -> datetime:
+    """The UTC time after some seconds."""
     return datetime.fromtimestamp(time.time() + seconds, UTC)

@@ -1,4 +1,4 @@
-"""Throttle: a call waits for its place among all who call for an account, and gives way when it was refused."""
+"""Throttle: waits for the rate limit before each call, and backs off after failures."""
 
 import random
 from collections.abc import Callable
@@ -10,41 +10,53 @@ from service.names import BACKOFF, RATE_LIMIT
 
 _MAX_BACKOFF_SECONDS: Final = 30.0
 Wait = Callable[[float, str], None]
-"""Waits so many seconds, for a reason of a closed set, or raises because the service is stopping."""
+"""Sleeps for some seconds; the reason is RATE_LIMIT or BACKOFF. Raises ShutdownRequested when the service stops."""
 
 
 class Throttle:
-    def __init__(self, service: str, pace: RateLimiter, wait: Wait) -> None:
+    """The waits of calls to one service: for the rate limit, for Retry-After, and between retries."""
+
+    def __init__(self, service: str, rate_limiter: RateLimiter, wait: Wait) -> None:
         self._service = service
-        self._pace = pace
+        self._rate_limiter = rate_limiter
         self._wait = wait
 
-    def take(self, limit: RateLimit, patience: float) -> float:
-        """Wait for the next place. Returns the seconds that it took.
+    def acquire(self, limit: RateLimit, patience: float) -> float:
+        """Reserve the next call and wait for it.
+
+        Args:
+            limit: the rate limit of the account.
+            patience: the maximum wait in seconds.
+
+        Returns:
+            The seconds waited.
 
         Raises:
-            RateLimited: it comes later than the patience lasts, and is not taken.
+            RateLimited: the wait would be longer than `patience`. Nothing is reserved.
         """
-        turn = self._pace.reserve(limit, max(0.0, patience))
-        if not turn.mine:
-            raise RateLimited(self._service, timestamp_in(turn.wait))
-        if turn.wait > 0:
-            self._wait(turn.wait, RATE_LIMIT)
-        return turn.wait
+        reservation = self._rate_limiter.reserve(limit, max(0.0, patience))
+        if not reservation.granted:
+            raise RateLimited(self._service, timestamp_in(reservation.wait))
+        if reservation.wait > 0:
+            self._wait(reservation.wait, RATE_LIMIT)
+        return reservation.wait
 
-    def heed(self, limit: RateLimit, error: CallError) -> None:
-        """Whoever calls for this account waits as long as the service has said, also when this call is given up."""
+    def apply_retry_after(self, limit: RateLimit, error: CallError) -> None:
+        """Block all callers of the account for as long as the service asked, even if this call gives up."""
         if error.retry_after is not None:
-            self._pace.block(limit, error.retry_after)
+            self._rate_limiter.block(limit, error.retry_after)
 
     def back_off(self, error: CallError, attempt: int, patience: float) -> float:
-        """Where the service has not said how long, wait a little longer each time. Returns the seconds that it took.
+        """Wait exponentially longer after each attempt, unless the service said how long (`apply_retry_after`).
+
+        Returns:
+            The seconds waited.
 
         Raises:
-            CallError: the error, when the wait is longer than the patience lasts.
+            CallError: `error` itself, if the wait would be longer than `patience`.
         """
         if error.retry_after is not None:
-            return 0.0  # the turn is waited for
+            return 0.0
         seconds = min(_MAX_BACKOFF_SECONDS, 2.0 ** (attempt - 1)) * random.uniform(0.75, 1.0)
         if seconds > patience:
             raise error

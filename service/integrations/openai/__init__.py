@@ -1,1 +1,1 @@
-"""OpenAI."""
+"""The client of OpenAI, and what its errors mean."""

@@ -1,6 +1,6 @@
-"""Failures: what the SDK raised, as the service's own errors, with nothing of the request in them, nor of the key.
+"""Maps the SDK's exceptions to the service's own errors, without the request and the key.
 
-An error of the SDK holds the request, whose headers hold the key, and a 401 repeats a part of it: neither is passed on.
+An exception of the SDK holds the request, whose headers hold the key, and a 401 repeats a part of the key.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,11 +26,11 @@ if TYPE_CHECKING:  # the SDK is imported when it is needed: it takes as long to 
     import openai
 
 
-LONGEST_REASON: Final = 500
+MAX_REASON_LENGTH: Final = 500
 
 
 class QuotaExhausted(Rejected):
-    """The account has no money left: no call will be answered until somebody pays, so none is made for a while."""
+    """The account's quota or balance is used up. Every call fails until somebody pays, so calls stop for `retry_after`."""
 
     retry_after = 900.0
 
@@ -40,60 +40,64 @@ class QuotaExhausted(Rejected):
 
 UNSENDABLE_KEY: Final = "The key of OpenAI has characters that a header cannot have: look at OPENAI_API_KEY."
 _OPENAI: Final = "OpenAI"
-_NO_MONEY: Final = frozenset(
+_QUOTA_CODES: Final = frozenset(
     {"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached", "billing_not_active"}
 )
-_REGION: Final = "unsupported_country_region_territory"
-_NO_MODEL: Final = "model_not_found"
-_NO_PARAMETER: Final = "unsupported_parameter"
+_UNSUPPORTED_REGION: Final = "unsupported_country_region_territory"
+_UNKNOWN_MODEL: Final = "model_not_found"
+_UNSUPPORTED_PARAMETER: Final = "unsupported_parameter"
 _NEVER_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 _SERVER_ERROR: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """What went wrong, and whether the same call may be made again."""
+class FailedCall:
+    """The error of a failed call, and whether a retry makes sense."""
 
     error: CallError
-    again: bool
+    retryable: bool
 
 
-def failure_of(error: "openai.OpenAIError") -> Failure:
+def classify_error(error: "openai.OpenAIError") -> FailedCall:
+    """Map an exception of the SDK to an error of the service."""
     import openai  # noqa: PLC0415  # see above
 
     if isinstance(error, openai.APIStatusError):
-        found = _refusal(error)
-        return Failure(found, _may_repeat(error, found))
-    found = _unreachable(error.__cause__) if isinstance(error, openai.APIConnectionError) else _unforeseen(error)
-    return Failure(found, found.retryable)
+        status_error = _status_error(error)
+        return FailedCall(status_error, _is_retryable(error, status_error))
+    failure = _unreachable(error.__cause__) if isinstance(error, openai.APIConnectionError) else _unexpected(error)
+    return FailedCall(failure, failure.retryable)
 
 
-def _may_repeat(error: "openai.APIStatusError", found: CallError) -> bool:
-    """As OpenAI says, if it says so; but a call without money is not made again."""
-    said = {"true": True, "false": False}.get(error.response.headers.get("x-should-retry", ""), found.retryable)
-    return said and not isinstance(found, QuotaExhausted)
+def _is_retryable(error: "openai.APIStatusError", mapped: CallError) -> bool:
+    """The header x-should-retry decides, if present; a call without quota is never retried."""
+    should_retry = error.response.headers.get("x-should-retry", "")
+    retryable = {"true": True, "false": False}.get(should_retry, mapped.retryable)
+    return retryable and not isinstance(mapped, QuotaExhausted)
 
 
 def _unreachable(cause: BaseException | None) -> CallError:
     if isinstance(cause, httpx2.LocalProtocolError):  # whose text is the header, and with it the key
         return Unauthorized(UNSENDABLE_KEY)
     how = "timed out" if isinstance(cause, httpx2.TimeoutException) else f"failed ({type(cause).__name__})"
-    return Unreachable(f"{_OPENAI} could not be asked: the call {how}.", reached=not isinstance(cause, _NEVER_SENT))
+    return Unreachable(
+        f"{_OPENAI} could not be asked: the call {how}.", may_have_applied=not isinstance(cause, _NEVER_SENT)
+    )
 
 
-def _unforeseen(error: "openai.OpenAIError") -> CallError:
+def _unexpected(error: "openai.OpenAIError") -> CallError:
     return Rejected(f"The call to {_OPENAI} could not be made ({type(error).__name__}).")
 
 
-def _refusal(error: "openai.APIStatusError") -> CallError:
-    if _NO_MONEY.intersection((str(error.code), str(error.type))):
+def _status_error(error: "openai.APIStatusError") -> CallError:
+    if _QUOTA_CODES.intersection((str(error.code), str(error.type))):
         return QuotaExhausted()
     if error.status_code >= _SERVER_ERROR:
-        return _not_now(error)
-    return _BY_STATUS.get(error.status_code, _refused)(error)
+        return _temporarily_unavailable(error)
+    return _BY_STATUS.get(error.status_code, _bad_request)(error)
 
 
-def _unpaid(_error: "openai.APIStatusError") -> CallError:
+def _payment_required(_error: "openai.APIStatusError") -> CallError:
     return QuotaExhausted()
 
 
@@ -102,49 +106,49 @@ def _unauthorized(_error: "openai.APIStatusError") -> CallError:
 
 
 def _forbidden(error: "openai.APIStatusError") -> CallError:
-    if error.code == _REGION:
+    if error.code == _UNSUPPORTED_REGION:
         return Forbidden(f"{_OPENAI} does not serve this region: set OPENAI_BASE_URL, or a proxy.")
     return Forbidden(f"{_OPENAI} forbids the call to this key{_details(error)}")
 
 
 def _not_found(error: "openai.APIStatusError") -> CallError:
-    if error.code == _NO_MODEL:
+    if error.code == _UNKNOWN_MODEL:
         return Misconfigured(f"{_OPENAI} has no such model, or not for this key: look at OPENAI_MODEL{_details(error)}")
     return Misconfigured(f"{_OPENAI} has nothing at this address: look at OPENAI_BASE_URL{_details(error)}")
 
 
-def _too_many(error: "openai.APIStatusError") -> CallError:
+def _too_many_requests(error: "openai.APIStatusError") -> CallError:
     return TooManyRequests(_OPENAI, retry_after(error.response.headers, error.type))
 
 
-def _not_now(error: "openai.APIStatusError") -> CallError:
+def _temporarily_unavailable(error: "openai.APIStatusError") -> CallError:
     return Unreachable(
         f"{_OPENAI} answered with {error.status_code}.",
-        reached=True,
+        may_have_applied=True,
         retry_after=retry_after(error.response.headers, error.type),
     )
 
 
-def _refused(error: "openai.APIStatusError") -> CallError:
-    if error.code == _NO_PARAMETER:
+def _bad_request(error: "openai.APIStatusError") -> CallError:
+    if error.code == _UNSUPPORTED_PARAMETER:
         return Misconfigured(f"The model of OPENAI_MODEL does not take the parameter {error.param}{_details(error)}")
     return Rejected(f"{_OPENAI} refused the call with {error.status_code}{_details(error)}")
 
 
 def _details(error: "openai.APIStatusError") -> str:
-    """The end of a sentence: what OpenAI says in words, as far as it does."""
-    said = error.body.get("message") if isinstance(error.body, Mapping) else None
-    parts = [str(part) for part in (error.code, error.param, said) if part]
+    """The end of a sentence: OpenAI's code, parameter and message in parentheses, or a full stop without them."""
+    message = error.body.get("message") if isinstance(error.body, Mapping) else None
+    parts = [str(part) for part in (error.code, error.param, message) if part]
     text = redact(without_surrogates(" ".join(", ".join(parts).split())))
-    return f" ({text[: LONGEST_REASON - 200]})." if text else "."
+    return f" ({text[: MAX_REASON_LENGTH - 200]})." if text else "."
 
 
 _BY_STATUS: Final[Mapping[int, Callable[["openai.APIStatusError"], CallError]]] = {
     401: _unauthorized,
-    402: _unpaid,
+    402: _payment_required,
     403: _forbidden,
     404: _not_found,
-    408: _not_now,
-    409: _not_now,
-    429: _too_many,
+    408: _temporarily_unavailable,
+    409: _temporarily_unavailable,
+    429: _too_many_requests,
 }

@@ -1,1 +1,1 @@
-"""Ozon."""
+"""The marketplace Ozon: API client, reviews and orders."""

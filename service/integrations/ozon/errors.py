@@ -1,4 +1,4 @@
-"""Refusals of Ozon: what an answer that is not 2xx means; the message and the code say it, more than the status."""
+"""Maps error responses of Ozon to errors, by their message and code more than by their status."""
 
 import re
 from typing import Final
@@ -14,12 +14,12 @@ from service.integrations.http.errors import (
     Unauthorized,
     Unreadable,
 )
+from service.names import OZON
 from telemetry.json_safe import without_surrogates
 
-_SERVICE: Final = "ozon"
-_LONGEST_MESSAGE: Final = 200
-# The header's name is not settled, and one that holds a moment instead of seconds would silence the account for years.
-_LONGEST_WAIT: Final = 86_400.0
+_MAX_MESSAGE_LENGTH: Final = 200
+# The header's name is not documented. A timestamp in place of seconds would block the account for years.
+_MAX_WAIT_SECONDS: Final = 86_400.0
 _CIRCUIT_BREAKER: Final = "circle is open"
 _NOT_FOUND, _DENIED, _EXHAUSTED, _UNAUTHENTICATED = 5, 7, 8, 16  # the codes of gRPC
 
@@ -65,51 +65,56 @@ _PHRASES: Final[tuple[tuple[str, type[Rejected], str], ...]] = (
 )
 
 
-def refusal_of(answer: ApiResponse, api_key: str) -> CallError:
-    code, message = _said(answer, api_key)
-    return _too_many(answer, code, message) or _by_phrase(message) or _by_code(answer.status, code, message)
+def error_from_response(response: ApiResponse, api_key: str) -> CallError:
+    """The error of a 3xx or 4xx response. The key is removed from Ozon's message."""
+    code, message = _code_and_message(response, api_key)
+    return (
+        _too_many_requests(response, code, message) or _by_phrase(message) or _by_code(response.status, code, message)
+    )
 
 
-def _said(answer: ApiResponse, api_key: str) -> tuple[int | None, str]:
-    """The code, and the message on one line, with no key in it and no page of HTML."""
+def _code_and_message(response: ApiResponse, api_key: str) -> tuple[int | None, str]:
+    """The code, and the message on one line without the key. An HTML page is no message."""
     try:
-        found = answer.object()
-        code, message = found.get("code"), found.get("message")
+        body = response.object()
+        code, message = body.get("code"), body.get("message")
     except Unreadable:
-        code, message = None, answer.text()
+        code, message = None, response.text()
     text = " ".join(without_surrogates(message).split()) if isinstance(message, str) else ""
     if api_key:
         text = re.sub(re.escape(api_key), "…", text, flags=re.IGNORECASE)
-    return code if isinstance(code, int) else None, "" if text.startswith("<") else text[:_LONGEST_MESSAGE]
+    return code if isinstance(code, int) else None, "" if text.startswith("<") else text[:_MAX_MESSAGE_LENGTH]
 
 
-def _too_many(answer: ApiResponse, code: int | None, message: str) -> TooManyRequests | None:
+def _too_many_requests(response: ApiResponse, code: int | None, message: str) -> TooManyRequests | None:
     if _CIRCUIT_BREAKER in message.lower():
-        return TooManyRequests(_SERVICE, None)
-    if answer.status != 429 and code != _EXHAUSTED:  # noqa: PLR2004  # it is what it is
+        return TooManyRequests(OZON, None)
+    if response.status != 429 and code != _EXHAUSTED:  # noqa: PLR2004  # Too Many Requests
         return None
-    asked = retry_after_seconds(answer.headers, "retry-after", "ratelimit-reset")
-    return TooManyRequests(_SERVICE, None if asked is None or asked > _LONGEST_WAIT else asked)
+    seconds = retry_after_seconds(response.headers, "retry-after", "ratelimit-reset")
+    return TooManyRequests(OZON, None if seconds is None or seconds > _MAX_WAIT_SECONDS else seconds)
 
 
 def _by_phrase(message: str) -> Rejected | None:
-    said = message.lower()
-    return next((error(sentence) for phrase, error, sentence in _PHRASES if phrase in said), None)
+    text = message.lower()
+    return next((error(sentence) for phrase, error, sentence in _PHRASES if phrase in text), None)
 
 
 def _by_code(status: int, code: int | None, message: str) -> Rejected:
-    says = f" It says: {message}" if message else ""
-    if status == 404:  # noqa: PLR2004  # it is what it is
-        return _not_found(code, message, says)
-    if status == 401 or code == _UNAUTHENTICATED:  # noqa: PLR2004  # it is what it is
-        return Unauthorized(f"Ozon does not accept the key: look at OZON_CLIENT_ID and OZON_API_KEY.{says}")
-    if status == 403 or code == _DENIED:  # noqa: PLR2004  # it is what it is
-        return Forbidden(f"Ozon does not allow this: look at the roles of OZON_API_KEY in the seller's cabinet.{says}")
-    return Rejected(f"Ozon refused the call with {status}.{says}")
+    ozon_says = f" It says: {message}" if message else ""
+    if status == 404:  # noqa: PLR2004  # Not Found
+        return _not_found(code, message, ozon_says)
+    if status == 401 or code == _UNAUTHENTICATED:  # noqa: PLR2004  # Unauthorized
+        return Unauthorized(f"Ozon does not accept the key: look at OZON_CLIENT_ID and OZON_API_KEY.{ozon_says}")
+    if status == 403 or code == _DENIED:  # noqa: PLR2004  # Forbidden
+        return Forbidden(
+            f"Ozon does not allow this: look at the roles of OZON_API_KEY in the seller's cabinet.{ozon_says}"
+        )
+    return Rejected(f"Ozon refused the call with {status}.{ozon_says}")
 
 
-def _not_found(code: int | None, message: str, says: str) -> Rejected:
-    """A path that does not exist is no proof that a review does not: it is answered in plain text, without a code."""
+def _not_found(code: int | None, message: str, ozon_says: str) -> Rejected:
+    """A missing path does not prove that a review is missing: Ozon answers it in plain text, without a code."""
     if code == _NOT_FOUND or "review not found" in message.lower():
-        return NotFound(f"Ozon does not have what was asked for.{says}")
-    return Rejected(f"Ozon has no such method: look at OZON_API_URL, or update the service.{says}")
+        return NotFound(f"Ozon does not have what was asked for.{ozon_says}")
+    return Rejected(f"Ozon has no such method: look at OZON_API_URL, or update the service.{ozon_says}")

@@ -1,4 +1,4 @@
-"""Fields: what stands in Ozon's JSON, taken as what it should be, or refused by name."""
+"""Reads and validates the fields of Ozon's JSON. Errors name the field."""
 
 import re
 from collections.abc import Mapping
@@ -6,82 +6,81 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
+from service.integrations.marketplace import InvalidField
 from telemetry.json_safe import json_safe, without_surrogates
 
 Payload: TypeAlias = Mapping[str, Any]
-Allowed: TypeAlias = Mapping[str, "Allowed | None"]
-"""The names of fields that may be kept, and of those within them; None for a plain value."""
+Whitelist: TypeAlias = Mapping[str, "Whitelist | None"]
+"""The names of fields that may be stored, with those of nested objects; None for a plain value."""
 
-LONGEST_ID: Final = 100
-_LONGEST_NAME: Final = 500
-_LONGEST_KEPT: Final = 200
-_MOST_KEPT: Final = 50
-_FIRST_YEAR: Final = 2000  # Go writes the year 1 where there is no date
+MAX_ID_LENGTH: Final = 100
+_MAX_NAME_LENGTH: Final = 500
+_MAX_VALUE_LENGTH: Final = 200
+_MAX_ITEMS: Final = 50
+_MIN_YEAR: Final = 2000  # Go writes the year 1 where there is no date
 _SKU: Final = re.compile(r"[1-9][0-9]{0,19}")
 _MONEY: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,20})?")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
 
-class Malformed(ValueError):
-    """A field is missing, null or of another type. The message names it, and never says what stood there."""
-
-
-def text_in(payload: Payload, field: str, longest: int = LONGEST_ID) -> str:
-    """A text that must be there; a key is not cut, since a cut one is another one."""
+def text_field(payload: Payload, field: str, max_length: int = MAX_ID_LENGTH) -> str:
+    """A required text. It is not cut, since a cut id is a different one."""
     found = payload.get(field)
-    if not isinstance(found, str) or not 0 < len(text := without_surrogates(found).strip()) <= longest:
-        raise Malformed(f"`{field}` must be a text of 1 to {longest} characters.")
+    if not isinstance(found, str) or not 0 < len(text := without_surrogates(found).strip()) <= max_length:
+        raise InvalidField(f"`{field}` must be a text of 1 to {max_length} characters.")
     return text
 
 
-def optional_text_in(payload: Payload, field: str, longest: int | None = _LONGEST_NAME) -> str:
-    """A text that may be missing or null, which is "" here."""
+def optional_text_field(payload: Payload, field: str, max_length: int | None = _MAX_NAME_LENGTH) -> str:
+    """A text, cut to a length; "" if it is missing or null."""
     if (found := payload.get(field)) is None:
         return ""
     if not isinstance(found, str):
-        raise Malformed(f"`{field}` must be a text.")
-    return without_surrogates(found)[:longest]
+        raise InvalidField(f"`{field}` must be a text.")
+    return without_surrogates(found)[:max_length]
 
 
-def sku_in(payload: Payload) -> str:
-    """A number, which some methods print as a text."""
+def sku_field(payload: Payload) -> str:
+    """A product's sku, which some methods send as a number and some as a text."""
     found = payload.get("sku")
     text = str(found) if isinstance(found, int) and not isinstance(found, bool) else found
     if not isinstance(text, str) or not _SKU.fullmatch(text):
-        raise Malformed("`sku` must be a positive whole number.")
+        raise InvalidField("`sku` must be a positive whole number.")
     return text
 
 
-def whole_in(payload: Payload, field: str, lowest: int, highest: int) -> int:
+def int_field(payload: Payload, field: str, minimum: int, maximum: int) -> int:
+    """A whole number in a range, both ends included."""
     found = payload.get(field)
-    if not isinstance(found, int) or isinstance(found, bool) or not lowest <= found <= highest:
-        raise Malformed(f"`{field}` must be a whole number from {lowest} to {highest}.")
+    if not isinstance(found, int) or isinstance(found, bool) or not minimum <= found <= maximum:
+        raise InvalidField(f"`{field}` must be a whole number from {minimum} to {maximum}.")
     return found
 
 
-def optional_moment_in(payload: Payload, field: str) -> datetime | None:
-    """A date in UTC, which it also is where it has no offset; None where it is missing, null, or of the year 1."""
+def optional_timestamp_field(payload: Payload, field: str) -> datetime | None:
+    """A timestamp in UTC, also without an offset; None if it is missing, null, or of the year 1."""
     found = payload.get(field)
     if found is None or found == "":
         return None
     try:
-        moment = datetime.fromisoformat(found)
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        timestamp = datetime.fromisoformat(found)
+        timestamp = timestamp.replace(tzinfo=UTC) if timestamp.tzinfo is None else timestamp.astimezone(UTC)
     except OverflowError:
         return None
     except (TypeError, ValueError):
-        raise Malformed(f"`{field}` must be a date and time.") from None
-    return moment if moment.year >= _FIRST_YEAR else None
+        raise InvalidField(f"`{field}` must be a date and time.") from None
+    return timestamp if timestamp.year >= _MIN_YEAR else None
 
 
-def moment_in(payload: Payload, field: str) -> datetime:
-    if (moment := optional_moment_in(payload, field)) is None:
-        raise Malformed(f"`{field}` must be a date and time.")
-    return moment
+def timestamp_field(payload: Payload, field: str) -> datetime:
+    """A required timestamp in UTC."""
+    if (timestamp := optional_timestamp_field(payload, field)) is None:
+        raise InvalidField(f"`{field}` must be a date and time.")
+    return timestamp
 
 
-def price_in(product: Payload) -> tuple[Decimal, str]:
-    """An amount and its currency: `{"amount", "currency"}`, or as it was until August 2026, a text beside a code."""
+def price_field(product: Payload) -> tuple[Decimal, str]:
+    """An amount and its currency: `{"amount", "currency"}`, or (until August 2026) `price` beside `currency_code`."""
     price = product.get("price")
     if isinstance(price, Mapping):
         return _money(price.get("amount")), _currency(price.get("currency"))
@@ -89,40 +88,42 @@ def price_in(product: Payload) -> tuple[Decimal, str]:
 
 
 def _money(amount: object) -> Decimal:
-    """By its text: what a float shows is what was sent, and what it holds is not."""
+    """Converted by its text: the repr of a float is what was sent, its binary value is not."""
     text = str(amount).strip() if isinstance(amount, str | int | float) and not isinstance(amount, bool) else ""
     if not _MONEY.fullmatch(text):
-        raise Malformed("`price` must be an amount of money.")
+        raise InvalidField("`price` must be an amount of money.")
     return Decimal(text)
 
 
 def _currency(code: object) -> str:
     if not isinstance(code, str) or not _CURRENCY.fullmatch(code):
-        raise Malformed("`price` must have a currency of three letters.")
+        raise InvalidField("`price` must have a currency of three letters.")
     return code
 
 
-def stamp(moment: datetime) -> str:
-    """A moment as Ozon writes it: `2026-11-23T09:00:00.000Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def format_timestamp(timestamp: datetime) -> str:
+    """A timestamp as Ozon writes it: `2026-11-23T09:00:00.000Z`."""
+    return timestamp.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def id_in(payload: Payload, field: str) -> str | None:
-    """The key of a row that can't be read otherwise."""
+def id_or_none(payload: Payload, field: str) -> str | None:
+    """The id of an invalid row, if it has one."""
     try:
-        return text_in(payload, field)
-    except Malformed:
+        return text_field(payload, field)
+    except InvalidField:
         return None
 
 
-def kept(payload: Payload, allowed: Allowed) -> dict[str, Any]:
-    """What may be kept of a row: of a field that should be plain and is not, only that it was there."""
-    return {name: _kept(payload[name], inner) for name, inner in allowed.items() if name in payload}
+def whitelist(payload: Payload, allowed: Whitelist) -> dict[str, Any]:
+    """The listed fields of an invalid row. A field that should be plain and is not becomes `<object>` or `<list>`."""
+    return {name: _whitelisted(payload[name], inner) for name, inner in allowed.items() if name in payload}
 
 
-def _kept(value: object, inner: Allowed | None) -> Any:
+def _whitelisted(value: object, inner: Whitelist | None) -> Any:
     if isinstance(value, Mapping):
-        return kept(value, inner) if inner else "<object>"
+        return whitelist(value, inner) if inner else "<object>"
     if isinstance(value, list):
-        return [kept(each, inner) for each in value[:_MOST_KEPT] if isinstance(each, Mapping)] if inner else "<list>"
-    return without_surrogates(value)[:_LONGEST_KEPT] if isinstance(value, str) else json_safe(value)
+        return (
+            [whitelist(each, inner) for each in value[:_MAX_ITEMS] if isinstance(each, Mapping)] if inner else "<list>"
+        )
+    return without_surrogates(value)[:_MAX_VALUE_LENGTH] if isinstance(value, str) else json_safe(value)

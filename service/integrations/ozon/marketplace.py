@@ -1,31 +1,29 @@
-"""Ozon: what can be asked of it about reviews and orders, with one account."""
+"""The reviews and orders of one account of Ozon."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final
 
 from service.integrations.http.client import ApiClient
 from service.integrations.http.errors import NotFound
-from service.integrations.marketplace import InvalidPayload, Order, Review, ReviewMarketplace, Source
+from service.integrations.marketplace import InvalidPayload, Order, Review, Source
 from service.integrations.ozon.client import post
-from service.integrations.ozon.errors import _SERVICE
 from service.integrations.ozon.orders import FBO, FBS, PostingSource
 from service.integrations.ozon.product_names import KnownNames, ProductNames
-from service.integrations.ozon.reviews import AllReviews, ReviewList, UnansweredReviews, reviews_of
-
-_ANSWER_LENGTH: Final = 1000  # Ozon does not say how long a comment may be; so long ones were seen to be taken
+from service.integrations.ozon.reviews import AllReviews, ReviewList, UnansweredReviews, parse_with_names
+from service.names import OZON
 
 
 def _utcnow() -> datetime:
     return datetime.now(UTC)
 
 
-class OzonReviews(ReviewMarketplace):
-    """`names` gives the names of products that are known already, by sku."""
+class OzonReviews:
+    """The reviews of Ozon (`ReviewMarketplace`). `names` looks up stored product names by sku."""
+
+    name = OZON
+    answer_length = 1000  # not documented; Ozon accepts comments of this length
 
     def __init__(self, client: ApiClient, names: KnownNames, now: Callable[[], datetime] = _utcnow) -> None:
-        self.name = _SERVICE
-        self.answer_length = _ANSWER_LENGTH
         self._client = client
         self._now = now
         self._names = ProductNames(client, names, now)
@@ -42,15 +40,19 @@ class OzonReviews(ReviewMarketplace):
             payload = post(self._client, "/v2/review/info", {"review_id": external_id})
         except NotFound:
             return None
-        return reviews_of([payload], self._names, as_of)[0]
+        return parse_with_names([payload], self._names, as_of)[0]
 
     def answer(self, external_id: str, text: str) -> bool:
-        """Not repeatable: Ozon has no key by which it would know the second comment for the first."""
+        """Sent once: Ozon has no idempotency key, so a retry could add a second comment."""
         body = {"review_id": external_id, "text": text, "mark_review_as_processed": True}
         return bool(post(self._client, "/v1/review/comment/create", body, repeatable=False).get("comment_id"))
 
 
 class OzonOrders:
+    """The orders of Ozon (`OrderMarketplace`), a source for each scheme."""
+
+    name = OZON
+
     def __init__(self, client: ApiClient, now: Callable[[], datetime] = _utcnow) -> None:
         self._client = client
         self._now = now

@@ -1,4 +1,4 @@
-"""PostingSource: the lists of Ozon's orders, read whole once, and then by what is recent and what has changed."""
+"""Lists of Ozon's orders (postings): read completely once, then by recent and changed ones."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -6,17 +6,23 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Self
 
 from service.integrations.http.client import ApiClient
-from service.integrations.marketplace import START, Order, Page, Position
+from service.integrations.marketplace import START, InvalidField, Order, Page, Position
 from service.integrations.ozon.client import post
-from service.integrations.ozon.errors import _SERVICE
-from service.integrations.ozon.fields import Malformed, moment_in, optional_moment_in, optional_text_in, stamp, text_in
-from service.integrations.ozon.order_payloads import order_of
-from service.integrations.ozon.pagination import ApiPage, CursorPage, pages, part_of
+from service.integrations.ozon.fields import (
+    format_timestamp,
+    optional_text_field,
+    optional_timestamp_field,
+    text_field,
+    timestamp_field,
+)
+from service.integrations.ozon.order_payloads import parse_order
+from service.integrations.ozon.pagination import ApiPage, CursorPage, api_page, pages
+from service.names import OZON
 
-_LIMIT: Final = 100
+_PAGE_SIZE: Final = 100
 _BACKLOG: Final = timedelta(days=90)
-_LONGEST: Final = timedelta(days=364)  # with the day ahead, the year that Ozon allows
-_AHEAD: Final = timedelta(days=1)  # a clock that is slow must not hide the newest
+_MAX_PERIOD: Final = timedelta(days=364)  # with the day of clock skew, the year that Ozon allows
+_MAX_CLOCK_SKEW: Final = timedelta(days=1)  # a slow clock must not hide the newest orders
 _OVERLAP: Final = timedelta(hours=2)
 
 ALL: Final = "all"
@@ -26,10 +32,11 @@ CHANGED: Final = "changed"
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """One way of selling. What was ordered in the `window` before the last reading is read again.
+    """A fulfilment scheme, and the method that lists its postings.
 
     Attributes:
-        changes: the method can be asked for what has changed since a moment, however old it is.
+        window: orders of this time before the last reading are read again.
+        changes: the method can list the postings that changed since a timestamp, however old they are.
     """
 
     name: str
@@ -44,10 +51,11 @@ FBO: Final = Scheme("fbo", "/v3/posting/fbo/list", timedelta(days=30), changes=F
 
 @dataclass(frozen=True, slots=True)
 class ReadState:
-    """A reading in progress: it goes on with the period that it began with, however long it was interrupted.
+    """A reading in progress. It keeps its period when it is interrupted and resumed.
 
     Attributes:
-        last: when the last reading began that came to its end.
+        phase: ALL, RECENT or CHANGED.
+        last: when the last complete reading began.
     """
 
     phase: str
@@ -58,86 +66,94 @@ class ReadState:
     cursor: str = ""
 
     @classmethod
-    def begin(cls, last: datetime | None, window: timedelta, now: datetime) -> Self:
-        to = now + _AHEAD
+    def start(cls, last: datetime | None, window: timedelta, now: datetime) -> Self:
+        to = now + _MAX_CLOCK_SKEW
         if last is None:
             return cls(ALL, now - _BACKLOG, to, now, None)
-        last = min(last, now)  # of a clock that was fast
-        return cls(RECENT, max(last - window, now - _LONGEST), to, now, last)
+        last = min(last, now)  # written by a clock that was fast
+        return cls(RECENT, max(last - window, now - _MAX_PERIOD), to, now, last)
 
     @classmethod
     def resume(cls, position: Position) -> Self | None:
-        """None where no reading was interrupted, or what is kept of it can't be read."""
+        """The interrupted reading of a position; None if there is none, or the position is invalid."""
         try:
-            since, to, began = (moment_in(position, field) for field in ("since", "to", "reading"))
-            last, cursor = optional_moment_in(position, "began"), optional_text_in(position, "cursor", longest=None)
-            phase = text_in(position, "phase")
-        except Malformed:
+            since, to, began = (timestamp_field(position, field) for field in ("since", "to", "reading"))
+            last, cursor = (
+                optional_timestamp_field(position, "began"),
+                optional_text_field(position, "cursor", max_length=None),
+            )
+            phase = text_field(position, "phase")
+        except InvalidField:
             return None
         return cls(phase, since, to, began, last, cursor) if phase in ((RECENT, CHANGED) if last else (ALL,)) else None
 
     def position(self) -> Position:
-        moments = {"since": self.since, "to": self.to, "reading": self.began}
-        within = {field: moment.isoformat() for field, moment in moments.items()}
-        return {**_ended(self.last), **within, "phase": self.phase, "cursor": self.cursor}
+        timestamps = {"since": self.since, "to": self.to, "reading": self.began}
+        within = {field: timestamp.isoformat() for field, timestamp in timestamps.items()}
+        return {**_complete(self.last), **within, "phase": self.phase, "cursor": self.cursor}
 
     def filter(self) -> dict[str, Any]:
-        period = {"since": stamp(self.since), "to": stamp(self.to)}
+        period = {"since": format_timestamp(self.since), "to": format_timestamp(self.to)}
         if self.phase != CHANGED or self.last is None:
             return period
-        return period | {"last_changed_status_date": {"from": stamp(self.last - _OVERLAP), "to": stamp(self.to)}}
+        return period | {
+            "last_changed_status_date": {
+                "from": format_timestamp(self.last - _OVERLAP),
+                "to": format_timestamp(self.to),
+            }
+        }
 
 
 class PostingSource:
-    """The orders of one scheme. The position holds when the last whole reading `began`, and the reading in progress."""
+    """The orders of one scheme. The position holds when the last complete reading `began`, and the reading in progress."""
 
     def __init__(self, scheme: Scheme, client: ApiClient, now: Callable[[], datetime]) -> None:
-        self.name = f"{_SERVICE}.orders.{scheme.name}"
+        self.name = f"{OZON}.orders.{scheme.name}"
         self._scheme = scheme
         self._client = client
         self._now = now
 
     def pages(self, position: Position) -> Iterator[Page[Order]]:
-        reading: ReadState | None = ReadState.resume(position) or self._begin(position)
-        while reading is not None:
-            following = self._following(reading)
-            for step in self._steps(reading):
-                orders = [order_of(row, self._scheme.name, step.as_of) for row in step.rows]
-                yield Page(orders, _behind(step, reading, following))
-            reading = following
+        state: ReadState | None = ReadState.resume(position) or self._start(position)
+        while state is not None:
+            next_state = self._next_state(state)
+            for page in self._read(state):
+                orders = [parse_order(row, self._scheme.name, page.as_of) for row in page.rows]
+                yield Page(orders, _position_behind(page, state, next_state))
+            state = next_state
 
-    def _begin(self, position: Position) -> ReadState:
+    def _start(self, position: Position) -> ReadState:
         try:
-            last = optional_moment_in(position, "began")
-        except Malformed:
+            last = optional_timestamp_field(position, "began")
+        except InvalidField:
             last = None
-        return ReadState.begin(last, self._scheme.window, self._now())
+        return ReadState.start(last, self._scheme.window, self._now())
 
-    def _following(self, reading: ReadState) -> ReadState | None:
-        if reading.phase != RECENT or not self._scheme.changes:
+    def _next_state(self, state: ReadState) -> ReadState | None:
+        if state.phase != RECENT or not self._scheme.changes:
             return None
-        return replace(reading, phase=CHANGED, since=reading.began - _LONGEST, cursor="")
+        return replace(state, phase=CHANGED, since=state.began - _MAX_PERIOD, cursor="")
 
-    def _steps(self, reading: ReadState) -> Iterator[CursorPage]:
-        return pages(lambda cursor: self._ask(reading, cursor), reading.cursor)
+    def _read(self, state: ReadState) -> Iterator[CursorPage]:
+        return pages(lambda cursor: self._fetch(state, cursor), state.cursor)
 
-    def _ask(self, reading: ReadState, cursor: str) -> ApiPage:
+    def _fetch(self, state: ReadState, cursor: str) -> ApiPage:
         as_of = self._now()
-        body: dict[str, Any] = {"filter": reading.filter(), "limit": _LIMIT, "sort_dir": "ASC"}
+        body: dict[str, Any] = {"filter": state.filter(), "limit": _PAGE_SIZE, "sort_dir": "ASC"}
         if cursor:
             body["cursor"] = cursor
-        part = part_of(post(self._client, self._scheme.endpoint, body), "postings", "cursor", as_of)
-        return part if part.cursor else replace(part, has_next=False)
+        page = api_page(post(self._client, self._scheme.endpoint, body), "postings", "cursor", as_of)
+        return page if page.cursor else replace(page, has_next=False)
 
 
-def _behind(step: CursorPage, reading: ReadState, following: ReadState | None) -> Position:
-    """Behind a list without an end the reading begins anew: its cursor would lead into the circle again."""
-    if step.endless:
-        return _ended(reading.last)
-    if step.cursor is not None:
-        return replace(reading, cursor=step.cursor).position()
-    return following.position() if following else _ended(reading.began)
+def _position_behind(page: CursorPage, state: ReadState, next_state: ReadState | None) -> Position:
+    """Behind an endless list the reading starts again, since its cursor would lead into the loop."""
+    if page.endless:
+        return _complete(state.last)
+    if page.cursor is not None:
+        return replace(state, cursor=page.cursor).position()
+    return next_state.position() if next_state else _complete(state.began)
 
 
-def _ended(began: datetime | None) -> Position:
+def _complete(began: datetime | None) -> Position:
     return {"began": began.isoformat()} if began else START

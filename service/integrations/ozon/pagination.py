@@ -1,4 +1,4 @@
-"""Paging: a list of Ozon's is read from cursor to cursor until it ends, and it is noticed when it does not."""
+"""Cursor pagination of Ozon's lists, with a guard against lists without an end."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from service.integrations.http.errors import EndlessPages, Forbidden, Rejected, Unauthorized, Unreadable
-from service.integrations.ozon.errors import _SERVICE
+from service.names import OZON
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class ApiPage:
-    """One answer. `has_next` is None where it does not say, and then the next part says it by being empty."""
+    """One response. If it does not say `has_next` (None), the list ends with an empty page."""
 
     rows: list[Any]
     cursor: str
@@ -24,7 +24,7 @@ class ApiPage:
 
 @dataclass(frozen=True, slots=True)
 class CursorPage:
-    """Rows, and the cursor behind them: None behind the last, or where the list turns in a circle (`endless`)."""
+    """Rows and the cursor behind them. It is None behind the last row, or if the cursors repeat (`endless`)."""
 
     rows: list[Any]
     as_of: datetime
@@ -32,40 +32,50 @@ class CursorPage:
     endless: bool
 
 
-def part_of(answer: Mapping[str, Any], rows: str, cursor: str, as_of: datetime) -> ApiPage:
-    """Raises:
-    Unreadable: the answer has another shape, such as that of an older version of the method.
+def api_page(response: Mapping[str, Any], rows: str, cursor: str, as_of: datetime) -> ApiPage:
+    """Parse a response of a list.
+
+    Args:
+        response: the JSON object.
+        rows: the name of the field with the rows.
+        cursor: the name of the field with the cursor.
+        as_of: when Ozon was asked.
+
+    Raises:
+        Unreadable: the response has another form, such as that of an older version of the method.
     """
-    found = answer.get(rows) or [] if rows in answer else None
-    behind = answer.get(cursor) or ""
-    if not isinstance(found, list) or not isinstance(behind, str):
+    items = response.get(rows) or [] if rows in response else None
+    next_cursor = response.get(cursor) or ""
+    if not isinstance(items, list) or not isinstance(next_cursor, str):
         raise Unreadable(f"Ozon's answer has no list of `{rows}` with a `{cursor}`.")
-    has_next = answer.get("has_next")
-    return ApiPage(found, behind, has_next if isinstance(has_next, bool) else None, as_of)
+    has_next = response.get("has_next")
+    return ApiPage(items, next_cursor, has_next if isinstance(has_next, bool) else None, as_of)
 
 
-def pages(ask: Callable[[str], ApiPage], cursor: str) -> Iterator[CursorPage]:
-    """Raises:
-    EndlessPages: behind the step that says so.
+def pages(fetch: Callable[[str], ApiPage], cursor: str) -> Iterator[CursorPage]:
+    """Read a list from a cursor to its end.
+
+    Raises:
+        EndlessPages: the cursors repeat. The `endless` page is yielded first.
     """
     seen = {"", cursor}
-    part = _first(ask, cursor)
-    while part.rows and part.has_next is not False and part.cursor not in seen:
-        yield CursorPage(part.rows, part.as_of, part.cursor, endless=False)
-        seen.add(part.cursor)
-        part = ask(part.cursor)
-    endless = bool(part.rows) and part.has_next is True
-    yield CursorPage(part.rows, part.as_of, None, endless)
+    page = _first(fetch, cursor)
+    while page.rows and page.has_next is not False and page.cursor not in seen:
+        yield CursorPage(page.rows, page.as_of, page.cursor, endless=False)
+        seen.add(page.cursor)
+        page = fetch(page.cursor)
+    endless = bool(page.rows) and page.has_next is True
+    yield CursorPage(page.rows, page.as_of, None, endless)
     if endless:
         raise EndlessPages("Ozon gives the same page again and again, and says that there are more.")
 
 
-def _first(ask: Callable[[str], ApiPage], cursor: str) -> ApiPage:
-    """A cursor that was kept may be refused by now: the list is then read from its beginning."""
+def _first(fetch: Callable[[str], ApiPage], cursor: str) -> ApiPage:
+    """Ozon may reject a stored cursor by now. Then the list is read from its beginning."""
     try:
-        return ask(cursor)
+        return fetch(cursor)
     except Rejected as error:
         if not cursor or isinstance(error, Unauthorized | Forbidden):
             raise
-        _log.info("Ozon does not go on from where it was read to: %s", error, extra={"component": _SERVICE})
-        return ask("")
+        _log.info("Ozon does not go on from where it was read to: %s", error, extra={"component": OZON})
+        return fetch("")

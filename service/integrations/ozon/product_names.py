@@ -1,4 +1,4 @@
-"""Product names: a review of Ozon's says only the sku, so the names that are not known yet are asked for, a page at a time."""
+"""Looks up product names by sku, since reviews of Ozon contain the sku only."""
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -7,21 +7,25 @@ from typing import Any, Final, TypeAlias
 
 from service.integrations.http.client import ApiClient
 from service.integrations.http.errors import CallError, Unreadable
+from service.integrations.marketplace import InvalidField
 from service.integrations.ozon.client import post
-from service.integrations.ozon.errors import _SERVICE
-from service.integrations.ozon.fields import Malformed, optional_text_in, sku_in
+from service.integrations.ozon.fields import optional_text_field, sku_field
+from service.names import OZON
 
 _log = logging.getLogger(__name__)
-_MOST: Final = 1000
-_PATIENCE: Final = 20.0
-_PAUSE: Final = timedelta(minutes=10)
+_MAX_SKUS_PER_CALL: Final = 1000
+_PATIENCE: Final = 20.0  # seconds
+_RETRY_INTERVAL: Final = timedelta(minutes=10)
 
 KnownNames: TypeAlias = Callable[[Collection[str]], Mapping[str, str]]
-"""The names that are known already, of those skus of which one is."""
+"""Returns the stored names of those skus that have one."""
 
 
 class ProductNames:
-    """A name is worth little enough: when Ozon does not give it, the review comes without, and it is not asked for a while."""
+    """Product names, from the database or from Ozon.
+
+    A name is optional: if Ozon fails, reviews come without names, and Ozon is not asked again for ten minutes.
+    """
 
     def __init__(self, client: ApiClient, known: KnownNames, now: Callable[[], datetime]) -> None:
         self._client = client
@@ -30,40 +34,41 @@ class ProductNames:
         self._unknown: set[str] = set()
         self._not_before = datetime.min.replace(tzinfo=UTC)
 
-    def of(self, skus: Collection[str]) -> Mapping[str, str]:
+    def lookup(self, skus: Collection[str]) -> Mapping[str, str]:
+        """The names by sku, as far as they are known. May call Ozon."""
         known = self._known(skus) if skus else {}
         missing = sorted(set(skus) - known.keys() - self._unknown)
         if not missing or self._now() < self._not_before:
             return known
-        return {**known, **self._asked(missing[:_MOST])}
+        return {**known, **self._fetch(missing[:_MAX_SKUS_PER_CALL])}
 
-    def _asked(self, skus: list[str]) -> Mapping[str, str]:
+    def _fetch(self, skus: list[str]) -> Mapping[str, str]:
         try:
-            names = names_in(post(self._client, "/v3/product/info/list", {"sku": skus}, patience=_PATIENCE))
+            names = parse_names(post(self._client, "/v3/product/info/list", {"sku": skus}, patience=_PATIENCE))
         except CallError as error:
-            _log.warning("Reviews come without the names of products: %s", error, extra={"component": _SERVICE})
-            self._not_before = self._now() + _PAUSE
+            _log.warning("Reviews come without the names of products: %s", error, extra={"component": OZON})
+            self._not_before = self._now() + _RETRY_INTERVAL
             return {}
         self._unknown.update(set(skus) - names.keys())
         return names
 
 
-def names_in(answer: Mapping[str, Any]) -> dict[str, str]:
-    """Names by sku; a product has a sku for each way of selling it. What can't be read is left out.
+def parse_names(response: Mapping[str, Any]) -> dict[str, str]:
+    """The names by sku. A product has a sku for each scheme. Invalid products are left out.
 
     Raises:
-        Unreadable: it is no list of products.
+        Unreadable: the response is not a list of products.
     """
-    if not isinstance(items := answer.get("items"), list):
+    if not isinstance(items := response.get("items"), list):
         raise Unreadable("Ozon's answer has no list of `items`.")
-    return {sku: name for item in items if isinstance(item, Mapping) for sku, name in _named(item)}
+    return {sku: name for item in items if isinstance(item, Mapping) for sku, name in _sku_names(item)}
 
 
-def _named(item: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _sku_names(item: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     sources = item.get("sources")
     for holder in (item, *(sources if isinstance(sources, list) else ())):
         try:
-            if name := optional_text_in(item, "name").strip():
-                yield sku_in(holder), name
-        except (Malformed, AttributeError):  # a holder that is no object has no `get`
+            if name := optional_text_field(item, "name").strip():
+                yield sku_field(holder), name
+        except (InvalidField, AttributeError):  # a holder that is no object has no `get`
             continue

@@ -1,36 +1,44 @@
-"""Reviews of Ozon: how one is read, and the lists that they are in."""
+"""The lists of Ozon's reviews, and their parser."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from service.integrations.http.client import ApiClient
-from service.integrations.marketplace import NOT_ANSWERED, PUBLISHED, START, InvalidPayload, Page, Position, Review
-from service.integrations.ozon.client import post
-from service.integrations.ozon.errors import _SERVICE
-from service.integrations.ozon.fields import (
-    Allowed,
-    Malformed,
-    Payload,
-    id_in,
-    kept,
-    moment_in,
-    optional_moment_in,
-    optional_text_in,
-    sku_in,
-    stamp,
-    text_in,
-    whole_in,
+from service.integrations.marketplace import (
+    NOT_ANSWERED,
+    PUBLISHED,
+    START,
+    InvalidField,
+    InvalidPayload,
+    Page,
+    Position,
+    Review,
 )
-from service.integrations.ozon.pagination import ApiPage, CursorPage, pages, part_of
+from service.integrations.ozon.client import post
+from service.integrations.ozon.fields import (
+    Payload,
+    Whitelist,
+    format_timestamp,
+    id_or_none,
+    int_field,
+    optional_text_field,
+    optional_timestamp_field,
+    sku_field,
+    text_field,
+    timestamp_field,
+    whitelist,
+)
+from service.integrations.ozon.pagination import ApiPage, CursorPage, api_page, pages
 from service.integrations.ozon.product_names import ProductNames
 from service.integrations.pii import mask_pii
+from service.names import OZON
 
-_LIMIT: Final = 100
+_PAGE_SIZE: Final = 100
 _OVERLAP: Final = timedelta(days=7)
 _ANSWERED: Final = "PROCESSED"
 _STATUSES: Final = frozenset({"NEW", "VIEWED", "UNPROCESSED", _ANSWERED})  # UNPROCESSED is what v1 says for NEW
-_KEPT: Final[Allowed] = dict.fromkeys(
+_WHITELIST: Final[Whitelist] = dict.fromkeys(
     (
         "id",
         "sku",
@@ -45,24 +53,26 @@ _KEPT: Final[Allowed] = dict.fromkeys(
 )
 
 
-def review_of(payload: object, names: Mapping[str, str], as_of: datetime) -> Review | InvalidPayload:
-    """`names` are those of products, by sku."""
+def parse_review(payload: object, names: Mapping[str, str], as_of: datetime) -> Review | InvalidPayload:
+    """Parse one review. `names` are product names by sku."""
     if not isinstance(payload, Mapping):
         return InvalidPayload(external_id=None, reason="The review is no JSON object.", payload={})
     try:
         return _review(payload, names, as_of)
-    except Malformed as error:
-        return InvalidPayload(external_id=id_in(payload, "id"), reason=str(error), payload=kept(payload, _KEPT))
+    except InvalidField as error:
+        return InvalidPayload(
+            external_id=id_or_none(payload, "id"), reason=str(error), payload=whitelist(payload, _WHITELIST)
+        )
 
 
 def _review(payload: Payload, names: Mapping[str, str], as_of: datetime) -> Review:
-    sku, answered = sku_in(payload), _status(payload) == _ANSWERED
+    sku, answered = sku_field(payload), _status(payload) == _ANSWERED
     return Review(
-        marketplace=_SERVICE,
-        external_id=text_in(payload, "id"),
-        created_at=moment_in(payload, "published_at"),
-        rating=whole_in(payload, "rating", 1, 5),
-        text=mask_pii(optional_text_in(payload, "text", longest=None)),
+        marketplace=OZON,
+        external_id=text_field(payload, "id"),
+        created_at=timestamp_field(payload, "published_at"),
+        rating=int_field(payload, "rating", 1, 5),
+        text=mask_pii(optional_text_field(payload, "text", max_length=None)),
         product_id=sku,
         product_name=names.get(sku),
         answered=answered,
@@ -73,88 +83,89 @@ def _review(payload: Payload, names: Mapping[str, str], as_of: datetime) -> Revi
 
 
 def _status(payload: Payload) -> str:
-    """A word that is not known must not pass for "not answered": the review would be answered a second time."""
-    if (status := text_in(payload, "status").upper()) not in _STATUSES:
-        raise Malformed("`status` is a word that is not known.")
+    """An unknown status must not count as "not answered": the review would get a second answer."""
+    if (status := text_field(payload, "status").upper()) not in _STATUSES:
+        raise InvalidField("`status` is a word that is not known.")
     return status
 
 
-def reviews_of(rows: Iterable[object], names: ProductNames, as_of: datetime) -> list[Review | InvalidPayload]:
+def parse_with_names(rows: Iterable[object], names: ProductNames, as_of: datetime) -> list[Review | InvalidPayload]:
+    """Parse reviews, with their product names, for which Ozon may be called."""
     rows = list(rows)
-    found = names.of(set(_skus_in(rows)))
-    return [review_of(row, found, as_of) for row in rows]
+    found = names.lookup(set(_skus_in(rows)))
+    return [parse_review(row, found, as_of) for row in rows]
 
 
 def _skus_in(rows: Iterable[object]) -> Iterator[str]:
     for row in rows:
         try:
             if isinstance(row, Mapping):
-                yield sku_in(row)
-        except Malformed:
+                yield sku_field(row)
+        except InvalidField:
             continue
 
 
 class ReviewList:
-    """The method that lists reviews, from the oldest to the newest."""
+    """Calls the method that lists reviews, from the oldest to the newest."""
 
     def __init__(self, client: ApiClient, names: ProductNames, now: Callable[[], datetime]) -> None:
         self._client = client
         self._names = names
         self._now = now
 
-    def steps(self, filters: Mapping[str, Any], last_id: str) -> Iterator[CursorPage]:
-        return pages(lambda cursor: self._ask(filters, cursor), last_id)
+    def read(self, filters: Mapping[str, Any], last_id: str) -> Iterator[CursorPage]:
+        return pages(lambda cursor: self._fetch(filters, cursor), last_id)
 
-    def reviews(self, step: CursorPage) -> list[Review | InvalidPayload]:
-        return reviews_of(step.rows, self._names, step.as_of)
+    def parse(self, page: CursorPage) -> list[Review | InvalidPayload]:
+        return parse_with_names(page.rows, self._names, page.as_of)
 
-    def _ask(self, filters: Mapping[str, Any], last_id: str) -> ApiPage:
+    def _fetch(self, filters: Mapping[str, Any], last_id: str) -> ApiPage:
         as_of = self._now()
-        body: dict[str, Any] = {"limit": _LIMIT, "sort_dir": "ASC", "filters": dict(filters)}
+        body: dict[str, Any] = {"limit": _PAGE_SIZE, "sort_dir": "ASC", "filters": dict(filters)}
         if last_id:
             body["last_id"] = last_id
-        return part_of(post(self._client, "/v2/review/list", body), "reviews", "last_id", as_of)
+        return api_page(post(self._client, "/v2/review/list", body), "reviews", "last_id", as_of)
 
 
 class UnansweredReviews:
-    """The reviews of one status, each time from the first to the last."""
+    """The reviews of one status, read completely each time."""
 
     def __init__(self, status: str, reviews: ReviewList) -> None:
-        self.name = f"{_SERVICE}.reviews.{status.lower()}"
+        self.name = f"{OZON}.reviews.{status.lower()}"
         self._filters = {"status": status}
         self._list = reviews
 
     def pages(self, position: Position) -> Iterator[Page[Review]]:
-        for step in self._list.steps(self._filters, _last_id(position)):
-            yield Page(self._list.reviews(step), START if step.cursor is None else {"last_id": step.cursor})
+        for page in self._list.read(self._filters, _last_id(position)):
+            yield Page(self._list.parse(page), START if page.cursor is None else {"last_id": page.cursor})
 
 
 class AllReviews:
-    """All reviews once; then those from a week before the newest, since Ozon publishes them out of order.
+    """All reviews once, then those from a week before the newest, since Ozon publishes them out of order.
 
-    The position holds the `newest` moment, and within a reading the `last_id` and the moment that it is read `from`.
+    The position holds the `newest` timestamp. During a reading it also holds the `last_id` and the timestamp `from`.
     """
 
-    name = f"{_SERVICE}.reviews"
+    name = f"{OZON}.reviews"
 
     def __init__(self, reviews: ReviewList) -> None:
         self._list = reviews
 
     def pages(self, position: Position) -> Iterator[Page[Review]]:
-        last_id, began = _last_id(position), _moment(position, "newest")
-        since = _moment(position, "from") if last_id else began and began - _OVERLAP
-        filters = {"status": "ALL"} | ({"published_from": stamp(since)} if since else {})
-        newest = began
-        for step in self._list.steps(filters, last_id):
-            reviews = self._list.reviews(step)
-            newest = _newest(newest, reviews, step.as_of)
-            yield Page(reviews, _position(began if step.endless else newest, since, step.cursor))
+        last_id, newest_before = _last_id(position), _stored_timestamp(position, "newest")
+        since = _stored_timestamp(position, "from") if last_id else newest_before and newest_before - _OVERLAP
+        filters = {"status": "ALL"} | ({"published_from": format_timestamp(since)} if since else {})
+        newest = newest_before
+        for page in self._list.read(filters, last_id):
+            reviews = self._list.parse(page)
+            newest = _newest(newest, reviews, page.as_of)
+            yield Page(reviews, _position(newest_before if page.endless else newest, since, page.cursor))
 
 
 def _newest(newest: datetime | None, reviews: Iterable[Review | InvalidPayload], now: datetime) -> datetime | None:
-    """A date in the future counts as now: it must not hide what is published until then."""
-    moments = [min(review.created_at, now) for review in reviews if isinstance(review, Review)]
-    return max(moments + ([newest] if newest else []), default=None)
+    """The newest timestamp. A date in the future counts as now, so that it does not hide later reviews."""
+    timestamps = [min(review.created_at, now) for review in reviews if isinstance(review, Review)]
+    return max(timestamps + ([newest] if newest else []), default=None)
 
 
 def _position(newest: datetime | None, since: datetime | None, last_id: str | None) -> Position:
@@ -167,9 +178,9 @@ def _last_id(position: Position) -> str:
     return last_id if isinstance(last_id := position.get("last_id"), str) else ""
 
 
-def _moment(position: Position, field: str) -> datetime | None:
-    """A position that can't be read is none: what is read twice costs little."""
+def _stored_timestamp(position: Position, field: str) -> datetime | None:
+    """None if it is invalid: reading reviews twice costs little."""
     try:
-        return optional_moment_in(position, field)
-    except Malformed:
+        return optional_timestamp_field(position, field)
+    except InvalidField:
         return None

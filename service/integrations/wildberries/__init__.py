@@ -1,1 +1,1 @@
-"""Wildberries."""
+"""The marketplace Wildberries: API client, reviews and orders."""

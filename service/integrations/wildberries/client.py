@@ -1,4 +1,4 @@
-"""Wildberries: its two APIs for one token, and what their errors mean."""
+"""The two APIs of Wildberries, and what their errors mean."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -13,56 +13,67 @@ from service.integrations.http.errors import (
     Unauthorized,
     Unreachable,
 )
+from service.names import WB
 
-_SERVICE: Final = "wb"
-_WAITS: Final = ("x-ratelimit-retry", "retry-after")
-_LONGEST: Final = 200
-_UNAUTHORIZED, _PAYMENT, _FORBIDDEN, _NOT_FOUND, _UNPROCESSABLE = 401, 402, 403, 404, 422
+FEEDBACKS_ENDPOINTS: Final = (
+    "/ping",
+    "/api/v1/feedbacks",
+    "/api/v1/feedbacks/answer",
+    "/api/v1/feedbacks/archive",
+    "/api/v1/feedbacks/count",
+    "/api/v1/feedback",
+)
+STATISTICS_ENDPOINTS: Final = ("/ping", "/api/v1/supplier/orders", "/api/v1/supplier/sales")
+_RETRY_AFTER_HEADERS: Final = ("x-ratelimit-retry", "retry-after")
+_MAX_REASON_LENGTH: Final = 200
+_UNAUTHORIZED, _PAYMENT_REQUIRED, _FORBIDDEN, _NOT_FOUND, _UNPROCESSABLE = 401, 402, 403, 404, 422
 
 
 def feedbacks_api(base_url: str, token: str) -> ApiDescription:
-    return ApiDescription(_SERVICE, base_url, {"authorization": token}, _refusal, _check)
+    """The API of reviews."""
+    return ApiDescription(WB, base_url, {"authorization": token}, _error_from, _check)
 
 
 def statistics_api(base_url: str, token: str) -> ApiDescription:
-    return ApiDescription(_SERVICE, base_url, {"authorization": token}, _refusal)
+    """The API of orders."""
+    return ApiDescription(WB, base_url, {"authorization": token}, _error_from)
 
 
-def _check(answer: ApiResponse) -> None:
-    """`error: true` comes with status 200."""
-    said = _said(answer)
-    if said.get("error") is True:
-        raise Unreachable(f"wb answered with an error: {_text(said.get('errorText'))}.", reached=True)
+def _check(response: ApiResponse) -> None:
+    """Errors come with status 200 and `error: true`, too."""
+    body = _body(response)
+    if body.get("error") is True:
+        raise Unreachable(f"wb answered with an error: {_text(body.get('errorText'))}.", may_have_applied=True)
 
 
-def _refusal(answer: ApiResponse) -> CallError:
-    if refused := rate_limited(_SERVICE, answer, *_WAITS):
-        return refused
-    said = _said(answer)
-    detail = _text(said.get("detail") or said.get("errorText") or said.get("errors"))
-    kind, sentence = _MEANINGS.get(answer.status, (Rejected, "wb refuses the request"))
-    return kind(f"{sentence} ({answer.status}: {detail}).")
+def _error_from(response: ApiResponse) -> CallError:
+    if error := rate_limited(WB, response, *_RETRY_AFTER_HEADERS):
+        return error
+    body = _body(response)
+    detail = _text(body.get("detail") or body.get("errorText") or body.get("errors"))
+    error_class, sentence = _ERRORS_BY_STATUS.get(response.status, (Rejected, "wb refuses the request"))
+    return error_class(f"{sentence} ({response.status}: {detail}).")
 
 
-_MEANINGS: Final[Mapping[int, tuple[type[CallError], str]]] = {
+_ERRORS_BY_STATUS: Final[Mapping[int, tuple[type[CallError], str]]] = {
     _UNAUTHORIZED: (Unauthorized, "wb does not accept the token: look at WB_API_TOKEN"),
-    _PAYMENT: (Forbidden, "wb wants to be paid for this"),
+    _PAYMENT_REQUIRED: (Forbidden, "wb wants to be paid for this"),
     _FORBIDDEN: (Forbidden, "wb does not let this token do it: look at the kind and categories of WB_API_TOKEN"),
     _NOT_FOUND: (Misconfigured, "wb has no such method: look at WB_FEEDBACKS_URL and WB_STATISTICS_URL"),
     _UNPROCESSABLE: (NotFound, "wb has nothing of that id"),
 }
 
 
-def _said(answer: ApiResponse) -> Mapping[str, Any]:
+def _body(response: ApiResponse) -> Mapping[str, Any]:
+    """The JSON object of the body; empty if it is none."""
     try:
-        said = answer.json()
+        return response.object()
     except CallError:
         return {}
-    return said if isinstance(said, Mapping) else {}
 
 
 def _text(value: object) -> str:
-    """What Wildberries says in its own words, one line of it; a token that is echoed stays out."""
+    """The reason that Wildberries gives, on one line. Words of 40 characters or more may be an echoed token."""
     text = " ".join(map(str, value)) if isinstance(value, list) else str(value or "no reason given")
-    words = (word if len(word) < 40 else "…" for word in text.split())  # noqa: PLR2004  # no word is that long
-    return " ".join(words)[:_LONGEST]
+    words = (word if len(word) < 40 else "…" for word in text.split())  # noqa: PLR2004  # no real word is that long
+    return " ".join(words)[:_MAX_REASON_LENGTH]

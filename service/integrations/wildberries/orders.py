@@ -1,4 +1,4 @@
-"""Orders of Wildberries: read on by the date of their last change, whose boundary is inclusive."""
+"""The list of Wildberries' orders, read by the date of their last change, and their parser."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -7,29 +7,29 @@ from typing import Any, Final
 from service.integrations.http.client import ApiCall, ApiClient, ApiResponse
 from service.integrations.http.errors import EndlessPages
 from service.integrations.http.rate_limiter import RateLimit
-from service.integrations.marketplace import InvalidPayload, Item, Order, Page, Position
+from service.integrations.marketplace import InvalidField, InvalidPayload, Item, Order, Page, Position
 from service.integrations.wildberries.fields import (
-    UnreadableField,
-    flag_of,
-    identity_of,
-    moment_of,
-    money_of,
-    number_text,
-    object_of,
-    only,
-    optional_text,
-    text_of,
+    bool_field,
+    digits_field,
+    id_or_none,
+    money_field,
+    optional_text_field,
+    require_object,
+    text_field,
+    timestamp_field,
+    whitelist,
 )
-from service.integrations.wildberries.moscow_time import MOSCOW, NEVER, moscow_text
+from service.integrations.wildberries.moscow_time import MOSCOW, NEVER, format_moscow
+from service.names import WB
 
-KEPT_FOR: Final = timedelta(days=90)
-_DOWNLOAD: Final = 300.0  # a full answer is about 50 MB
-_BOUNDARY: Final = 500
-_CUT_AT_LEAST: Final = 1000  # rows; a page is cut at 80,000 or so
-_AHEAD: Final = timedelta(days=1)
+BACKLOG: Final = timedelta(days=90)
+_DOWNLOAD_TIMEOUT: Final = 300.0  # a full page is about 50 MB
+_MAX_BOUNDARY_IDS: Final = 500
+_MIN_ROWS_OF_CUT_PAGE: Final = 1000  # Wildberries cuts a page at about 80,000 rows
+_MAX_CLOCK_SKEW: Final = timedelta(days=1)
 _SECOND: Final = timedelta(seconds=1)
 _SCHEMES: Final[Mapping[str, str]] = {"Склад WB": "fbo", "Склад продавца": "fbs"}
-_KEPT: Final = frozenset(
+_WHITELIST: Final = frozenset(
     {
         "srid", "date", "lastChangeDate", "isCancel", "cancelDate", "nmId", "supplierArticle", "warehouseType", "subject",
         "priceWithDisc", "totalPrice", "finishedPrice", "gNumber",
@@ -37,14 +37,14 @@ _KEPT: Final = frozenset(
 )  # fmt: skip
 
 
-class WildberriesOrders:
+class OrderSource:
     """All orders since the last change that was seen (`Source[Order]`).
 
-    `dateFrom` is the last change of the page before, so its rows come again; the end is a page on which nothing is new.
-    When that page is long and all of one moment, it may have been cut: then what comes a second later says whether it was.
+    `dateFrom` is inclusive and is the last change of the page before, so rows repeat. The last page is one without new
+    rows. If it is long and has one timestamp only, it may have been cut: the page a second later shows whether it was.
     """
 
-    name = "wb.orders"
+    name = f"{WB}.orders"
 
     def __init__(self, client: ApiClient, limit: RateLimit, now: Callable[[], datetime]) -> None:
         self._client = client
@@ -52,52 +52,60 @@ class WildberriesOrders:
         self._now = now
 
     def pages(self, position: Position) -> Iterator[Page[Order]]:
-        reading: _Reading | None = self._begin(position)
-        while reading is not None:
+        reader: _PageReader | None = self._begin(position)
+        while reader is not None:
             page: Page[Order] = Page((), position)
-            page.rows = reading.rows(self._ask(reading.since).rows(), page, self._now() + _AHEAD)
+            page.rows = reader.rows(self._fetch(reader.since).rows(), page, self._now() + _MAX_CLOCK_SKEW)
             yield page
             position = page.position
-            reading = reading.next()
+            reader = reader.next()
 
-    def _begin(self, position: Position) -> "_Reading":
+    def _begin(self, position: Position) -> "_PageReader":
         if "since" not in position:
-            return _Reading((self._now() - KEPT_FOR).replace(microsecond=0))
-        return _Reading(moment_of(position, "since", MOSCOW), frozenset(position.get("boundary", ())))
+            return _PageReader((self._now() - BACKLOG).replace(microsecond=0))
+        return _PageReader(timestamp_field(position, "since", MOSCOW), frozenset(position.get("boundary", ())))
 
-    def _ask(self, since: datetime) -> ApiResponse:
-        parameters = {"dateFrom": moscow_text(since), "flag": 0}
-        return self._client.call(ApiCall("GET", "/api/v1/supplier/orders", self._limit, parameters, deadline=_DOWNLOAD))
+    def _fetch(self, since: datetime) -> ApiResponse:
+        parameters = {"dateFrom": format_moscow(since), "flag": 0}
+        return self._client.call(
+            ApiCall("GET", "/api/v1/supplier/orders", self._limit, parameters, timeout=_DOWNLOAD_TIMEOUT)
+        )
 
 
-class _Reading:
-    """One page: which of its rows are new, and where the next one begins. `known` are the orders of the moment `since`.
+class _PageReader:
+    """Reads one page: counts its new rows, and finds where the next page begins.
 
-    `doubted`: the page before may have been cut, and this one is what comes a second later.
+    Args:
+        since: the `dateFrom` of the page.
+        known: the ids of the orders of that timestamp that were read before.
+        after_cut: the page before may have been cut, and this one begins a second later.
     """
 
-    def __init__(self, since: datetime, known: frozenset[str] = frozenset(), *, doubted: bool = False) -> None:
+    def __init__(self, since: datetime, known: frozenset[str] = frozenset(), *, after_cut: bool = False) -> None:
         self.since = since
         self._known = known
-        self._doubted = doubted
+        self._after_cut = after_cut
         self._latest = since
         self._boundary = set(known)
         self._count = 0
         self._new = 0
 
     def rows(self, payloads: Iterable[Any], page: Page[Order], until: datetime) -> Iterator[Order | InvalidPayload]:
-        """An order that says that it was changed after `until` is given, but not gone on from: none would follow."""
+        """Parse the rows, and set the page's position behind the last one.
+
+        An order with a change after `until` is yielded, but not used as a position: no row would follow it.
+        """
         for payload in payloads:
-            order = order_of(payload)
+            order = parse_order(payload)
             if isinstance(order, Order) and order.as_of <= until:
-                self._see(order)
+                self._note(order)
             yield order
         if self._count:
-            boundary = sorted(self._boundary) if len(self._boundary) <= _BOUNDARY else []
-            page.position = {"since": moscow_text(self._latest), "boundary": boundary}
+            boundary = sorted(self._boundary) if len(self._boundary) <= _MAX_BOUNDARY_IDS else []
+            page.position = {"since": format_moscow(self._latest), "boundary": boundary}
 
-    def _see(self, order: Order) -> None:
-        """Of the second of `since`, earlier fractions may come again: it is not said that they count."""
+    def _note(self, order: Order) -> None:
+        """Count an order. Earlier fractions of the second of `since` may repeat: the API may ignore fractions."""
         if order.as_of < self.since.replace(microsecond=0):
             raise EndlessPages(
                 "wb gives orders from before the date that it was asked for, so there is no end of them."
@@ -110,56 +118,60 @@ class _Reading:
         if order.as_of == self._latest:
             self._boundary.add(order.external_id)
 
-    def next(self) -> "_Reading | None":
-        """The reading of the next page, or None when there is none.
+    def next(self) -> "_PageReader | None":
+        """The reader of the next page; None behind the last.
 
         Raises:
-            EndlessPages: the page before was cut within a moment, and what is left of that is out of reach.
+            EndlessPages: the page before was cut within one timestamp, and the rest of it is out of reach.
         """
-        if self._doubted and self._count:
+        if self._after_cut and self._count:
             raise EndlessPages("wb has more orders of one moment than it lets anybody read.")
         if self._new:
-            return _Reading(self._latest, frozenset(self._boundary))
-        if self._count >= _CUT_AT_LEAST:
-            return _Reading(self.since + _SECOND, doubted=True)
+            return _PageReader(self._latest, frozenset(self._boundary))
+        if self._count >= _MIN_ROWS_OF_CUT_PAGE:
+            return _PageReader(self.since + _SECOND, after_cut=True)
         return None
 
 
-def order_of(payload: object) -> Order | InvalidPayload:
-    """One order of one piece. A newer version of it has a later `lastChangeDate`."""
+def parse_order(payload: object) -> Order | InvalidPayload:
+    """Parse one order (of one piece). A newer version of it has a later `lastChangeDate`."""
     try:
-        return _order(object_of(payload))
-    except UnreadableField as error:
-        return InvalidPayload(external_id=identity_of(payload, "srid"), reason=str(error), payload=only(payload, _KEPT))
+        return _order(require_object(payload))
+    except InvalidField as error:
+        return InvalidPayload(
+            external_id=id_or_none(payload, "srid"), reason=str(error), payload=whitelist(payload, _WHITELIST)
+        )
 
 
 def _order(row: Mapping[str, Any]) -> Order:
-    cancelled = flag_of(row, "isCancel")
+    cancelled = bool_field(row, "isCancel")
     return Order(
-        marketplace="wb",
-        external_id=text_of(row, "srid", 100),
-        order_number=optional_text(row, "gNumber")[:100],
-        scheme=_SCHEMES.get(optional_text(row, "warehouseType"), "unknown"),
-        ordered_at=moment_of(row, "date", MOSCOW),
+        marketplace=WB,
+        external_id=text_field(row, "srid", 100),
+        order_number=optional_text_field(row, "gNumber")[:100],
+        scheme=_SCHEMES.get(optional_text_field(row, "warehouseType"), "unknown"),
+        ordered_at=timestamp_field(row, "date", MOSCOW),
         status="cancelled" if cancelled else "ordered",
         cancelled=cancelled,
         cancelled_at=_cancelled_at(row) if cancelled else None,
         items=(_item(row),),
-        as_of=moment_of(row, "lastChangeDate", MOSCOW),
+        as_of=timestamp_field(row, "lastChangeDate", MOSCOW),
     )
 
 
 def _cancelled_at(row: Mapping[str, Any]) -> datetime | None:
     """None where the date is still the one that stands for "not yet", which is too early to be a moment in UTC."""
-    return None if optional_text(row, "cancelDate").startswith(NEVER) else moment_of(row, "cancelDate", MOSCOW)
+    return (
+        None if optional_text_field(row, "cancelDate").startswith(NEVER) else timestamp_field(row, "cancelDate", MOSCOW)
+    )
 
 
 def _item(row: Mapping[str, Any]) -> Item:
     return Item(
-        product_id=number_text(row, "nmId"),
-        article=optional_text(row, "supplierArticle"),
-        name=" ".join(filter(None, (optional_text(row, "subject"), optional_text(row, "brand")))),
+        product_id=digits_field(row, "nmId"),
+        article=optional_text_field(row, "supplierArticle"),
+        name=" ".join(filter(None, (optional_text_field(row, "subject"), optional_text_field(row, "brand")))),
         quantity=1,
-        price=money_of(row, "priceWithDisc"),
+        price=money_field(row, "priceWithDisc"),
         currency="RUB",
     )

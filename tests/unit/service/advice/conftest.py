@@ -131,7 +131,7 @@ class OpenPace:
         self.blocks: list[float] = []
 
     def reserve(self, limit: RateLimit, patience: float) -> Reservation:
-        return Reservation(0.0, mine=True)
+        return Reservation(0.0, granted=True)
 
     def block(self, limit: RateLimit, seconds: float) -> None:
         self.blocks.append(seconds)

@@ -139,7 +139,7 @@ def attempts(engine):
     [
         Unauthorized("look at OPENAI_API_KEY"),
         Misconfigured("look at OPENAI_MODEL"),
-        Unreachable("timed out", reached=True),
+        Unreachable("timed out", may_have_applied=True),
         KeyboardInterrupt(),
     ],
     ids=lambda error: type(error).__name__,

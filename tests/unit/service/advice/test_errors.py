@@ -16,7 +16,7 @@ from service.integrations.http.errors import (
     Unauthorized,
     Unreachable,
 )
-from service.integrations.openai.errors import QuotaExhausted, failure_of
+from service.integrations.openai.errors import QuotaExhausted, classify_error
 
 SECRETS = ("canary", "sk-proj")
 
@@ -155,7 +155,7 @@ def test_a_server_that_is_in_trouble_is_unreachable_after_three_attempts(openai,
 
     assert type(error) is Unreachable
     assert str(error) == f"OpenAI answered with {status}."
-    assert error.reached
+    assert error.may_have_applied
     assert len(openai.requests) == 3
 
 
@@ -167,7 +167,7 @@ def test_a_refused_port_is_unreachable_and_nothing_has_arrived(openai, failure):
 
     assert type(error) is Unreachable
     assert str(error) == "OpenAI could not be asked: the call failed (ConnectError)."
-    assert not error.reached
+    assert not error.may_have_applied
 
 
 def test_a_silent_server_times_out_and_may_have_been_reached(failure):
@@ -176,7 +176,7 @@ def test_a_silent_server_times_out_and_may_have_been_reached(failure):
 
     assert type(error) is Unreachable
     assert str(error) == "OpenAI could not be asked: the call timed out."
-    assert error.reached
+    assert error.may_have_applied
 
 
 def test_a_body_that_cannot_be_decompressed_is_no_answer(openai, failure):
@@ -196,10 +196,10 @@ def test_a_key_that_no_header_takes_names_its_variable_and_nothing_is_sent(opena
 
 
 def test_what_the_sdk_raises_beside_that_is_a_refusal():
-    failure = failure_of(sdk.OpenAIError("sk-proj-canary"))
+    failure = classify_error(sdk.OpenAIError("sk-proj-canary"))
 
     assert type(failure.error) is Rejected
-    assert not failure.again
+    assert not failure.retryable
     assert "canary" not in everything_about(failure.error)
 
 

@@ -166,7 +166,7 @@ class Stopping(Exception):
 def test_a_wait_that_is_cut_short_ends_the_draft(openai, draft, counted):
     class Taken:
         def reserve(self, limit, patience):
-            return Reservation(1.0, mine=True)
+            return Reservation(1.0, granted=True)
 
     def stop(seconds, reason):
         raise Stopping

@@ -80,7 +80,7 @@ class CutOff(Marketplace):
     """Is cut off when an answer is sent, and does not show any."""
 
     def answer(self, _external_id, _text):
-        raise Unreachable("wb could not be asked: timed out.", reached=True)
+        raise Unreachable("wb could not be asked: timed out.", may_have_applied=True)
 
 
 class Outside:
@@ -301,7 +301,7 @@ def test_a_draft_that_does_not_come_about_says_why(api_of, sqlite_engine):
     ("error", "status"),
     [
         (QuotaExhausted(), 502),
-        (Unreachable("OpenAI answered with 500.", reached=True), 502),
+        (Unreachable("OpenAI answered with 500.", may_have_applied=True), 502),
         (RateLimited("OpenAI", datetime.now(UTC) + timedelta(hours=2)), 503),
     ],
     ids=lambda value: type(value).__name__,

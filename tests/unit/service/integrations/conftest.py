@@ -12,13 +12,13 @@ from service.integrations.http.errors import Rejected
 from service.integrations.http.rate_limiter import RateLimiter
 from service.integrations.ozon.client import ozon_api
 from service.integrations.wildberries.client import feedbacks_api, statistics_api
-from service.integrations.wildberries.orders import WildberriesOrders
-from service.integrations.wildberries.reviews import WildberriesReviews
+from service.integrations.wildberries.marketplace import WildberriesReviews
+from service.integrations.wildberries.orders import OrderSource
 from service.settings import Settings
 from telemetry.instrumentation.external_services import ServiceDirectory
 from telemetry.instrumentation.libraries import Providers, instrument_libraries, uninstrument_libraries
 from tests.support.loopback import Loopback
-from tests.support.ozon_stub import API_KEY, CLIENT_ID, HandClock, OzonStub
+from tests.support.ozon_stub import API_KEY, CLIENT_ID, ManualClock, OzonStub
 from tests.support.wildberries_payloads import LIMIT, TOKEN
 from tests.unit.telemetry.instrumentation.conftest import Signals
 
@@ -36,7 +36,7 @@ def ozon():
 
 @pytest.fixture
 def ozon_clock():
-    return HandClock()
+    return ManualClock()
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def world():
 @pytest.fixture
 def clock():
     """Stands still until somebody waits by it; it is also what the pace goes by."""
-    return HandClock()
+    return ManualClock()
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def reviews(world, client_of, clock):
 
 @pytest.fixture
 def orders(world, client_of, clock):
-    return WildberriesOrders(client_of(statistics_api(world.url, TOKEN)), LIMIT, clock.now)
+    return OrderSource(client_of(statistics_api(world.url, TOKEN)), LIMIT, clock.now)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from service.integrations.http.errors import CallError, Forbidden, Rejected, Too
 from service.integrations.http.rate_limiter import RateLimiter
 from service.integrations.telegram import describe_bot, telegram_api
 from tests.support.fakes import rows_of
-from tests.support.loopback import Loopback, said
+from tests.support.loopback import Loopback, response
 
 TOKEN = "7000000001:AAcanarycanarycanarycanarycanary"
 CHAT = "-1001234567890"
@@ -17,12 +17,12 @@ BOT = {"ok": True, "result": {"id": 7000000001, "is_bot": True, "username": "ale
 
 
 def a_chat(**known):
-    return said({"ok": True, "result": {"id": int(CHAT), "type": "supergroup"} | known})
+    return response({"ok": True, "result": {"id": int(CHAT), "type": "supergroup"} | known})
 
 
 def refused(status, description, **parameters):
     also = {"parameters": parameters} if parameters else {}
-    return said({"ok": False, "error_code": status, "description": description} | also, status=status)
+    return response({"ok": False, "error_code": status, "description": description} | also, status=status)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def client(telegram, sqlite_engine):
 
 
 def test_the_bot_and_its_chat_are_named(telegram, client):
-    telegram.will(said(BOT), a_chat(title="Отзывы"))
+    telegram.enqueue(response(BOT), a_chat(title="Отзывы"))
 
     assert describe_bot(client, TOKEN, CHAT) == "@alerts_bot writes to the supergroup Отзывы"
     assert telegram.paths == [f"/bot{TOKEN}/getMe", f"/bot{TOKEN}/getChat"]
@@ -62,21 +62,21 @@ def test_the_bot_and_its_chat_are_named(telegram, client):
     ("known", "name"), [({"type": "private", "username": "seller"}, "private seller"), ({}, f"supergroup {CHAT}")]
 )
 def test_a_chat_without_a_title_goes_by_what_it_has(telegram, client, known, name):
-    telegram.will(said(BOT), a_chat(**known))
+    telegram.enqueue(response(BOT), a_chat(**known))
 
     assert describe_bot(client, TOKEN, CHAT) == f"@alerts_bot writes to the {name}"
 
 
 def test_without_a_chat_the_token_alone_is_looked_at(telegram, client):
-    telegram.will(said(BOT))
+    telegram.enqueue(response(BOT))
 
     assert describe_bot(client, TOKEN, None) == "the token is that of @alerts_bot; MANAGER_CHAT_ID is not set"
-    assert len(telegram.asked) == 1
+    assert len(telegram.requests) == 1
 
 
 @pytest.mark.parametrize("status", [401, 404])
 def test_a_token_that_is_not_accepted_is_said_with_its_variable(telegram, client, status):
-    telegram.will(refused(status, "Unauthorized"))
+    telegram.enqueue(refused(status, "Unauthorized"))
 
     with pytest.raises(Unauthorized, match="look at TELEGRAM_TOKEN"):
         describe_bot(client, TOKEN, CHAT)
@@ -92,35 +92,35 @@ def test_a_token_that_is_not_accepted_is_said_with_its_variable(telegram, client
 def test_a_chat_that_is_not_the_bots_is_said_with_its_variable_and_in_telegrams_words(
     telegram, client, status, description, kind
 ):
-    telegram.will(said(BOT), refused(status, description))
+    telegram.enqueue(response(BOT), refused(status, description))
 
     with pytest.raises(kind) as caught:
         describe_bot(client, TOKEN, CHAT)
 
     assert type(caught.value) is kind
     assert str(caught.value) == f"telegram refuses: look at MANAGER_CHAT_ID ({status}: {description})."
-    assert len(telegram.asked) == 2
+    assert len(telegram.requests) == 2
 
 
 @pytest.mark.parametrize(
     ("answer", "seconds"),
     [
         (refused(429, "Too Many Requests: retry after 90", retry_after=90), 90),
-        (said("<html>slow down</html>", status=429, retry_after="120"), 120),
-        (said({"ok": False, "parameters": {"retry_after": "soon"}}, status=429, retry_after="90.5"), 90.5),
+        (response("<html>slow down</html>", status=429, retry_after="120"), 120),
+        (response({"ok": False, "parameters": {"retry_after": "soon"}}, status=429, retry_after="90.5"), 90.5),
     ],
     ids=["in the body", "in the header", "nonsense in the body"],
 )
 def test_what_telegram_asks_to_wait_is_heeded_also_by_those_who_come_later(
     telegram, client, sqlite_engine, answer, seconds
 ):
-    telegram.will(answer)
+    telegram.enqueue(answer)
 
     for _ in range(2):
         with pytest.raises(CallError, match="may be called again"):
             describe_bot(client, TOKEN, CHAT)
 
-    assert len(telegram.asked) == 1
+    assert len(telegram.requests) == 1
     [pace] = rows_of(sqlite_engine, RateLimitRow)
     assert pace.blocked_until - time.time() == pytest.approx(seconds, abs=10)
 
@@ -132,7 +132,7 @@ def test_too_many_requests_may_come_without_a_word_of_how_long_to_wait(client):
         def object(self):
             return {"ok": False}
 
-    error = client.api.refusal(Answer())
+    error = client.api.error_from(Answer())
 
     assert isinstance(error, TooManyRequests)
     assert error.retry_after is None
@@ -140,14 +140,14 @@ def test_too_many_requests_may_come_without_a_word_of_how_long_to_wait(client):
 
 @pytest.mark.parametrize("body", [{"ok": True}, {"hello": "world"}, {"result": [1]}])
 def test_something_else_that_answers_is_not_taken_for_telegram(telegram, client, body):
-    telegram.will(said(body))
+    telegram.enqueue(response(body))
 
     with pytest.raises(Unreadable, match="look at TELEGRAM_API_URL"):
         describe_bot(client, TOKEN, CHAT)
 
 
 def test_a_token_with_slips_in_it_stays_in_its_place_of_the_path(telegram, client):
-    telegram.will(refused(404, "Not Found"))
+    telegram.enqueue(refused(404, "Not Found"))
 
     with pytest.raises(Unauthorized):
         describe_bot(client, "123:abc/def?x#y \n", CHAT)
@@ -156,8 +156,8 @@ def test_a_token_with_slips_in_it_stays_in_its_place_of_the_path(telegram, clien
 
 
 def test_no_error_tells_the_token(telegram, client, caplog):
-    for answer in (refused(401, "Unauthorized"), refused(400, "Bad Request"), said("no"), said({"ok": True})):
-        telegram.will(answer)
+    for answer in (refused(401, "Unauthorized"), refused(400, "Bad Request"), response("no"), response({"ok": True})):
+        telegram.enqueue(answer)
         with pytest.raises(CallError) as caught:
             describe_bot(client, TOKEN, CHAT)
         assert TOKEN.partition(":")[2] not in f"{caught.value!r} {caught.value.__cause__!r}"

@@ -28,7 +28,7 @@ from service.sandbox.options import Options
 from service.settings import Settings, sandbox_values
 from telemetry.database import transaction
 from telemetry.metrics.families import Translator
-from tests.support.fakes import Shop, a_review
+from tests.support.fakes import FakeMarketplace, a_review
 
 SMALL = {
     "wb_reviews": 9, "wb_orders": 30, "wb_limits": False, "ozon_reviews": 8, "ozon_postings": 12,
@@ -245,10 +245,10 @@ class Ozon:
 
         @staticmethod
         def call(_call, _patience=None):
-            raise Unreachable("ozon answered /v1/roles with 502.", reached=True)
+            raise Unreachable("ozon answered /v1/roles with 502.", may_have_applied=True)
 
     def reviews(self, marketplace):
-        shop = Shop(unanswered=[[a_review(marketplace=marketplace)]])
+        shop = FakeMarketplace(unanswered=[[a_review(marketplace=marketplace)]])
         shop.name = marketplace
         return shop
 
@@ -261,10 +261,12 @@ def test_reviews_that_were_read_are_no_failure_because_nothing_is_known_of_the_k
 
 def test_what_a_sync_has_done_is_told_also_when_it_fails(context_of, sqlite_engine, reader):
     class Clients:
-        wb_token = type("Token", (), {"complaint": lambda self, now: None})()
+        wb_token = type("Token", (), {"warning": lambda self, now: None})()
 
         def reviews(self, _marketplace):
-            return Shop(unanswered=[[a_review(1), a_review(2)]], history=[Unauthorized("look at WB_API_TOKEN")])
+            return FakeMarketplace(
+                unanswered=[[a_review(1), a_review(2)]], history=[Unauthorized("look at WB_API_TOKEN")]
+            )
 
     progress = {}
 

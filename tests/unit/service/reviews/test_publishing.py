@@ -13,7 +13,7 @@ from service.reviews.publishing import CLAIM_TTL, InvalidAnswer, NotPublished, P
 from service.reviews.repository import ReviewRepository
 from service.shutdown import ShutdownRequested
 from telemetry.database import create_engine, transaction
-from tests.support.fakes import NOON, a_review, answered, unreadable
+from tests.support.fakes import NOON, a_review, answered, invalid_row
 
 MINUTE = timedelta(minutes=1)
 THANKS = "Thank you!"
@@ -33,7 +33,7 @@ class Marketplace:
     def read(self, external_id):
         self.reads += 1
         if self.fails_to_read and self.written:
-            raise Unreachable("timed out", reached=True)
+            raise Unreachable("timed out", may_have_applied=True)
         return replace(self.review, as_of=NOON + MINUTE) if isinstance(self.review, Review) else self.review
 
     def answer(self, external_id, text):
@@ -138,7 +138,7 @@ def test_a_review_that_is_gone_gets_none(kept):
 
 @pytest.mark.parametrize(
     "error",
-    [Unreachable("refused", reached=False), TooManyRequests("wb", 5.0), Forbidden("not this token")],
+    [Unreachable("refused", may_have_applied=False), TooManyRequests("wb", 5.0), Forbidden("not this token")],
     ids=lambda error: type(error).__name__,
 )
 def test_what_has_not_arrived_may_be_tried_again_at_once(kept, error):
@@ -152,7 +152,7 @@ def test_what_has_not_arrived_may_be_tried_again_at_once(kept, error):
 
 
 def test_what_was_cut_off_and_is_found_on_reading_back_is_published(kept):
-    marketplace = Marketplace(a_review(), takes=(Unreachable("timed out", reached=True), True))
+    marketplace = Marketplace(a_review(), takes=(Unreachable("timed out", may_have_applied=True), True))
 
     assert publisher(kept, marketplace).publish(row_of(kept), THANKS).state == "published"
     assert row_of(kept).answered
@@ -160,7 +160,7 @@ def test_what_was_cut_off_and_is_found_on_reading_back_is_published(kept):
 
 @pytest.mark.parametrize("fails_to_read", [False, True])
 def test_what_was_cut_off_and_is_not_found_is_not_sent_again_before_it_is_known(kept, fails_to_read):
-    marketplace = Marketplace(a_review(), takes=(Unreachable("timed out", reached=True), False))
+    marketplace = Marketplace(a_review(), takes=(Unreachable("timed out", may_have_applied=True), False))
     marketplace.fails_to_read = fails_to_read
 
     with pytest.raises(PublicationUnknown, match="did not say whether"):
@@ -172,7 +172,7 @@ def test_what_was_cut_off_and_is_not_found_is_not_sent_again_before_it_is_known(
 
 
 def test_after_an_hour_it_may_be_tried_again_which_begins_with_a_look(kept):
-    marketplace = Marketplace(a_review(), takes=(Unreachable("timed out", reached=True), False))
+    marketplace = Marketplace(a_review(), takes=(Unreachable("timed out", may_have_applied=True), False))
     with pytest.raises(PublicationUnknown):
         publisher(kept, marketplace).publish(row_of(kept), THANKS)
     marketplace.takes = "shows"
@@ -217,7 +217,7 @@ def test_of_two_at_once_one_writes(kept):
 
 
 def test_a_review_that_cannot_be_read_is_answered_all_the_same_and_counts_as_sent(kept):
-    marketplace = Marketplace(unreadable())
+    marketplace = Marketplace(invalid_row())
     marketplace.show = lambda _text: None
 
     assert publisher(kept, marketplace).publish(row_of(kept), THANKS).state == "sent"

@@ -10,7 +10,18 @@ from service.reviews import sync
 from service.reviews.repository import ReviewRepository
 from service.reviews.sync import ReviewSync
 from telemetry.database import transaction
-from tests.support.fakes import CUT, MINUTE, NOON, Clock, Shelf, Shop, a_review, answered, on_sqlite, rows_of
+from tests.support.fakes import (
+    MINUTE,
+    NOON,
+    UNREACHABLE,
+    FakeMarketplace,
+    FakeSource,
+    TickingClock,
+    a_review,
+    answered,
+    on_sqlite,
+    rows_of,
+)
 
 PAUSED = RateLimited("wb", NOON + 60 * MINUTE)
 
@@ -21,7 +32,7 @@ class Synced:
     def __init__(self, engine):
         self.told = []
         self._engine = engine
-        self.clock = Clock()
+        self.clock = TickingClock()
 
     def __call__(self, shop, progress=None):
         self.told.clear()
@@ -46,7 +57,7 @@ def counted(pages=1, **numbers):
 
 @on_sqlite
 def test_what_waits_and_what_was_answered_is_read(synced):
-    done = synced(Shop(unanswered=[[a_review(1), a_review(2)]], history=[[answered(3)]]))
+    done = synced(FakeMarketplace(unanswered=[[a_review(1), a_review(2)]], history=[[answered(3)]]))
 
     assert done == counted(pages=2, new=3)
     assert {name: row.answered for name, row in synced.rows().items()} == {
@@ -59,18 +70,18 @@ def test_what_waits_and_what_was_answered_is_read(synced):
 
 @on_sqlite
 def test_lists_of_what_waits_are_read_as_a_whole_and_the_rest_from_where_it_was_left(synced):
-    shop = Shop(unanswered=[[a_review(1)]], history=[[answered(2)]])
+    shop = FakeMarketplace(unanswered=[[a_review(1)]], history=[[answered(2)]])
     synced(shop)
 
     shop.history[0].pages_of.append([answered(3)])
     done = synced(shop)
 
     assert done == counted(pages=2, unchanged=1, new=1)
-    assert (shop.unanswered[0].asked, shop.history[0].asked) == ([{}, {}], [{}, {"page": 1}])
+    assert (shop.unanswered[0].positions, shop.history[0].positions) == ([{}, {}], [{}, {"page": 1}])
 
 
 def test_who_waits_no_longer_is_looked_at_and_was_answered(synced):
-    shop = Shop(unanswered=[[a_review(1), a_review(2)]])
+    shop = FakeMarketplace(unanswered=[[a_review(1), a_review(2)]])
     synced(shop)
 
     shop.unanswered[0].pages_of = [[a_review(2)]]
@@ -86,7 +97,7 @@ def test_who_waits_no_longer_is_looked_at_and_was_answered(synced):
 
 @on_sqlite
 def test_who_is_on_the_list_of_what_was_answered_is_not_looked_at_again(synced):
-    shop = Shop(unanswered=[[a_review(1)]])
+    shop = FakeMarketplace(unanswered=[[a_review(1)]])
     synced(shop)
 
     shop.unanswered[0].pages_of = [[]]
@@ -98,7 +109,7 @@ def test_who_is_on_the_list_of_what_was_answered_is_not_looked_at_again(synced):
 
 @pytest.mark.parametrize("found", [None, a_review(1, as_of=NOON + timedelta(seconds=1))], ids=["removed", "archived"])
 def test_who_waits_nowhere_is_gone_and_is_looked_at_once(synced, found):
-    shop = Shop(unanswered=[[a_review(1)]])
+    shop = FakeMarketplace(unanswered=[[a_review(1)]])
     synced(shop)
 
     shop.unanswered[0].pages_of = [[]]
@@ -115,7 +126,7 @@ def test_who_waits_nowhere_is_gone_and_is_looked_at_once(synced, found):
 
 @on_sqlite
 def test_that_a_review_is_gone_is_told(synced):
-    shop = Shop(unanswered=[[a_review(1)]])
+    shop = FakeMarketplace(unanswered=[[a_review(1)]])
     synced(shop)
 
     shop.unanswered[0].pages_of = [[]]
@@ -125,7 +136,7 @@ def test_that_a_review_is_gone_is_told(synced):
 
 
 def test_who_comes_back_waits_again(synced):
-    shop = Shop(unanswered=[[a_review(1)]])
+    shop = FakeMarketplace(unanswered=[[a_review(1)]])
     synced(shop)
     shop.unanswered[0].pages_of = [[]]
     synced(shop)
@@ -139,7 +150,7 @@ def test_who_comes_back_waits_again(synced):
 
 @on_sqlite
 def test_one_that_cannot_be_read_alone_is_kept_aside_and_the_next_is_looked_at(engine, synced):
-    shop = Shop(unanswered=[[a_review(1), a_review(2)]])
+    shop = FakeMarketplace(unanswered=[[a_review(1), a_review(2)]])
     synced(shop)
 
     shop.unanswered[0].pages_of = [[]]
@@ -158,7 +169,7 @@ def test_one_that_cannot_be_read_alone_is_kept_aside_and_the_next_is_looked_at(e
 @on_sqlite
 def test_who_was_looked_at_lets_the_others_have_their_turn(synced, monkeypatch):
     monkeypatch.setattr(sync, "MISSED", 1)
-    shop = Shop(unanswered=[[a_review(1), a_review(2)]])
+    shop = FakeMarketplace(unanswered=[[a_review(1), a_review(2)]])
     synced(shop)
 
     shop.unanswered[0].pages_of = [[]]
@@ -171,7 +182,7 @@ def test_who_was_looked_at_lets_the_others_have_their_turn(synced, monkeypatch):
 
 @on_sqlite
 def test_one_that_the_marketplace_never_lets_be_read_is_not_in_the_way_of_the_others(synced):
-    shop = Shop(unanswered=[[a_review(1), a_review(2)]])
+    shop = FakeMarketplace(unanswered=[[a_review(1), a_review(2)]])
     synced(shop)
 
     shop.unanswered[0].pages_of = [[]]
@@ -187,7 +198,7 @@ def test_one_that_the_marketplace_never_lets_be_read_is_not_in_the_way_of_the_ot
 
 @pytest.mark.parametrize("archived", [False, True], ids=["removed", "archived"])
 def test_who_is_found_answered_by_somebody_else_meanwhile_is_not_gone(engine, synced, archived):
-    class Busy(Shop):
+    class Busy(FakeMarketplace):
         """Its word is older than what somebody else has read when it is written down."""
 
         def read(self, external_id):
@@ -207,10 +218,10 @@ def test_who_is_found_answered_by_somebody_else_meanwhile_is_not_gone(engine, sy
 
 @on_sqlite
 def test_nobody_is_missed_before_the_lists_were_read_to_their_end(synced):
-    shop = Shop(unanswered=[[a_review(1)], [a_review(2)]])
+    shop = FakeMarketplace(unanswered=[[a_review(1)], [a_review(2)]])
     synced(shop)
 
-    shop.unanswered[0].pages_of = [[], CUT]
+    shop.unanswered[0].pages_of = [[], UNREACHABLE]
     with pytest.raises(Unreachable):
         synced(shop)
 
@@ -220,14 +231,14 @@ def test_nobody_is_missed_before_the_lists_were_read_to_their_end(synced):
 
 @on_sqlite
 def test_who_was_seen_before_a_cut_is_not_missed_behind_it(synced):
-    shop = Shop(unanswered=[[a_review(1)], CUT])
+    shop = FakeMarketplace(unanswered=[[a_review(1)], UNREACHABLE])
     with pytest.raises(Unreachable):
         synced(shop)
 
     shop.unanswered[0].pages_of[1] = [a_review(2)]
     synced(shop)
 
-    assert shop.unanswered[0].asked == [{}, {"page": 1}]
+    assert shop.unanswered[0].positions == [{}, {"page": 1}]
     assert shop.read_alone == []
 
 
@@ -235,7 +246,7 @@ def test_who_was_seen_before_a_cut_is_not_missed_behind_it(synced):
 def test_answers_in_moderation_are_looked_at_again(synced, monkeypatch):
     monkeypatch.setattr(sync, "MODERATED", 2)
     moderated = [answered(number, answer_state=IN_MODERATION) for number in (1, 2, 3)]
-    shop = Shop(history=[[*moderated, answered(4)]], now={row.external_id: row for row in moderated})
+    shop = FakeMarketplace(history=[[*moderated, answered(4)]], now={row.external_id: row for row in moderated})
     synced(shop)
 
     shop.now["review-1"] = answered(1, as_of=NOON + MINUTE)
@@ -250,7 +261,7 @@ def test_answers_in_moderation_are_looked_at_again(synced, monkeypatch):
 @on_sqlite
 def test_a_pause_ends_the_sync_without_an_error_and_says_until_when(synced, caplog):
     with caplog.at_level(logging.WARNING):
-        done = synced(Shop(unanswered=[[a_review(1)], PAUSED]))
+        done = synced(FakeMarketplace(unanswered=[[a_review(1)], PAUSED]))
 
     [warning] = caplog.records
     assert done == counted(pages=1, new=1, paused_until="2025-10-02T13:00:00+00:00")
@@ -261,7 +272,7 @@ def test_a_pause_ends_the_sync_without_an_error_and_says_until_when(synced, capl
 
 @on_sqlite
 def test_a_pause_while_looking_at_one_keeps_what_was_done(synced):
-    shop = Shop(unanswered=[[a_review(1), a_review(2)]])
+    shop = FakeMarketplace(unanswered=[[a_review(1), a_review(2)]])
     synced(shop)
 
     shop.unanswered[0].pages_of = [[]]
@@ -276,9 +287,9 @@ def test_an_error_goes_to_the_caller_who_knows_what_was_done(synced, caplog):
     progress = {"source": "WB"}
 
     with caplog.at_level(logging.WARNING), pytest.raises(Unreachable) as raised:
-        synced(Shop(unanswered=[[a_review(1)], CUT]), progress)
+        synced(FakeMarketplace(unanswered=[[a_review(1)], UNREACHABLE]), progress)
 
-    assert raised.value is CUT
+    assert raised.value is UNREACHABLE
     assert progress == {"source": "WB"} | counted(pages=1, new=1)
     assert caplog.records == []
 
@@ -286,8 +297,8 @@ def test_an_error_goes_to_the_caller_who_knows_what_was_done(synced, caplog):
 @on_sqlite
 def test_of_several_lists_of_what_waits_the_one_begun_first_says_since_when_somebody_is_missed(synced):
     """One list is begun anew; the other is gone on with, behind the review that was seen before it was cut."""
-    shop = Shop(unanswered=[[a_review(1)]])
-    other = Shelf([[a_review(2)], CUT], "wb.reviews.seen", begins_anew=True)
+    shop = FakeMarketplace(unanswered=[[a_review(1)]])
+    other = FakeSource([[a_review(2)], UNREACHABLE], "wb.reviews.seen", begins_anew=True)
     shop.unanswered.append(other)
     with pytest.raises(Unreachable):
         synced(shop)
@@ -295,5 +306,5 @@ def test_of_several_lists_of_what_waits_the_one_begun_first_says_since_when_some
     other.pages_of[1] = [a_review(3)]
     synced(shop)
 
-    assert (shop.unanswered[0].asked, other.asked) == ([{}, {}], [{}, {"page": 1}])
+    assert (shop.unanswered[0].positions, other.positions) == ([{}, {}], [{}, {"page": 1}])
     assert shop.read_alone == []

@@ -12,16 +12,27 @@ from service.database.upsert import Saved
 from service.integrations.marketplace import Order, Page
 from service.orders.repository import OrderRepository
 from service.sync import ingestion
-from service.sync.ingestion import BATCH, Ingestion, SyncReport
+from service.sync.ingestion import BATCH_ROWS, Ingestion, SyncReport
 from telemetry.database import create_engine
-from tests.support.fakes import CUT, MINUTE, NOON, Clock, Shelf, an_item, an_order, on_sqlite, rows_of, unreadable
+from tests.support.fakes import (
+    MINUTE,
+    NOON,
+    UNREACHABLE,
+    FakeSource,
+    TickingClock,
+    an_item,
+    an_order,
+    invalid_row,
+    on_sqlite,
+    rows_of,
+)
 
 FEW = 20
 
 
 @pytest.fixture(autouse=True)
 def _few_rows_are_a_batch(monkeypatch):
-    monkeypatch.setattr(ingestion, "BATCH", FEW)
+    monkeypatch.setattr(ingestion, "BATCH_ROWS", FEW)
 
 
 def save(session, rows):
@@ -32,9 +43,11 @@ class Reading:
     """Reads a source into a database, and knows what was told of it."""
 
     def __init__(self, engine, write=save, now=None):
-        self.told, self.report = [], SyncReport()
+        self.counted, self.report = [], SyncReport()
         self._write = write
-        self._ingestion = Ingestion(engine, "wb.orders", lambda *about: self.told.append(about), now or Clock())
+        self._ingestion = Ingestion(
+            engine, "wb.orders", lambda *about: self.counted.append(about), now or TickingClock()
+        )
 
     def read(self, source):
         return self._ingestion.read(source, self._write, self.report)
@@ -60,22 +73,22 @@ def orders(*range_):
 
 @on_sqlite
 def test_all_pages_are_read_and_it_is_said_what_became_of_them(engine, reading):
-    reading.read(Shelf([orders(3), [*orders(3, 5), unreadable(9)]]))
+    reading.read(FakeSource([orders(3), [*orders(3, 5), invalid_row(9)]]))
 
     assert numbers(engine) == [0, 1, 2, 3, 4]
     assert reading.report.as_metadata() == {"pages": 2, "new": 5, "changed": 0, "unchanged": 0, "invalid": 1}
-    assert reading.told == [("new", 3), ("new", 2), ("invalid", 1)]
+    assert reading.counted == [("new", 3), ("new", 2), ("invalid", 1)]
 
 
 @on_sqlite
 def test_a_finished_source_is_read_on_from_where_it_ended(engine, reading):
-    shelf = Shelf([orders(3)])
+    shelf = FakeSource([orders(3)])
     began = reading.read(shelf)
 
     shelf.pages_of.append(orders(3, 4))
     again = reading.read(shelf)
 
-    assert shelf.asked == [{}, {"page": 1}]
+    assert shelf.positions == [{}, {"page": 1}]
     assert numbers(engine) == [0, 1, 2, 3]
     assert again > began
     assert position(engine).position == {"page": 2}
@@ -85,19 +98,19 @@ def test_a_finished_source_is_read_on_from_where_it_ended(engine, reading):
 @on_sqlite
 def test_reading_the_same_again_changes_nothing_and_says_so(engine):
     pages = [[*orders(3), an_order(7, status="cancelled")]]
-    Reading(engine).read(Shelf(pages, begins_anew=True))
+    Reading(engine).read(FakeSource(pages, begins_anew=True))
     before = [(row.external_id, row.status, row.updated_at) for row in rows_of(engine, OrderRow)]
 
     again = Reading(engine)
-    again.read(Shelf(pages, begins_anew=True))
+    again.read(FakeSource(pages, begins_anew=True))
 
     assert [(row.external_id, row.status, row.updated_at) for row in rows_of(engine, OrderRow)] == before
-    assert again.told == [("unchanged", 4)]
+    assert again.counted == [("unchanged", 4)]
 
 
 @on_sqlite
 def test_a_source_without_a_page_has_been_read_to_its_end(engine, reading):
-    began = reading.read(Shelf([]))
+    began = reading.read(FakeSource([]))
 
     assert (position(engine).position, position(engine).began_at) == ({}, began)
     assert position(engine).finished_at > began
@@ -105,8 +118,8 @@ def test_a_source_without_a_page_has_been_read_to_its_end(engine, reading):
 
 
 def test_what_was_read_until_a_cut_stays_and_the_next_reading_goes_on_behind_it(engine, reading):
-    shelf = Shelf([orders(3), orders(3, 6), CUT])
-    with pytest.raises(type(CUT)):
+    shelf = FakeSource([orders(3), orders(3, 6), UNREACHABLE])
+    with pytest.raises(type(UNREACHABLE)):
         reading.read(shelf)
     assert (numbers(engine), reading.report.pages) == ([0, 1, 2, 3, 4, 5], 2)
     assert (position(engine).position, position(engine).finished_at) == ({"page": 2}, None)
@@ -116,7 +129,7 @@ def test_what_was_read_until_a_cut_stays_and_the_next_reading_goes_on_behind_it(
     later = Reading(engine, now=lambda: NOON + 60 * MINUTE)
 
     assert later.read(shelf) == began
-    assert shelf.asked == [{}, {"page": 2}]
+    assert shelf.positions == [{}, {"page": 2}]
     assert sorted(numbers(engine)) == list(range(8))
     assert rows_of(engine, OrderRow)[0].status == "cancelled"
     assert later.report.as_metadata() == {"pages": 1, "new": 2, "changed": 1, "unchanged": 0, "invalid": 0}
@@ -127,18 +140,18 @@ def test_what_was_read_until_a_cut_stays_and_the_next_reading_goes_on_behind_it(
 def test_a_page_that_is_cut_in_the_middle_is_read_again_and_each_row_is_there_once(engine, reading):
     def cut():
         yield from orders(FEW + 10)
-        raise CUT
+        raise UNREACHABLE
 
-    with pytest.raises(type(CUT)):
-        reading.read(Shelf([cut()]))
+    with pytest.raises(type(UNREACHABLE)):
+        reading.read(FakeSource([cut()]))
     assert len(numbers(engine)) == FEW
     assert position(engine).position == {}
 
     again = Reading(engine)
-    again.read(Shelf([orders(FEW + 10)]))
+    again.read(FakeSource([orders(FEW + 10)]))
 
     assert sorted(numbers(engine)) == list(range(FEW + 10))
-    assert again.told == [("unchanged", FEW), ("new", 10)]
+    assert again.counted == [("unchanged", FEW), ("new", 10)]
 
 
 def test_what_is_not_committed_is_not_counted_and_is_read_again(engine):
@@ -150,15 +163,15 @@ def test_what_is_not_committed_is_not_counted_and_is_read_again(engine):
 
     failing = Reading(engine, fail)
     with pytest.raises(OperationalError):
-        failing.read(Shelf([orders(FEW + 10)]))
-    assert failing.told == [("new", FEW)]
+        failing.read(FakeSource([orders(FEW + 10)]))
+    assert failing.counted == [("new", FEW)]
     assert failing.report.new == len(numbers(engine)) == FEW
 
     again = Reading(engine)
-    again.read(Shelf([orders(FEW + 10)]))
+    again.read(FakeSource([orders(FEW + 10)]))
 
     assert sorted(numbers(engine)) == list(range(FEW + 10))
-    assert again.told == [("unchanged", FEW), ("new", 10)]
+    assert again.counted == [("unchanged", FEW), ("new", 10)]
     assert rows_of(engine, InvalidRowRow) == []
 
 
@@ -170,7 +183,7 @@ def test_rows_are_asked_for_batch_by_batch_and_the_position_when_the_last_one_ha
     def stream(page):
         for number in range(2 * FEW):
             if number % FEW == 0:
-                asked.append((number, len(numbers(engine)), engine.pool.checkedout()))
+                batches.append((number, len(numbers(engine)), engine.pool.checkedout()))
             yield an_order(number)
         page.position = {"since": "the last row"}
 
@@ -184,10 +197,10 @@ def test_rows_are_asked_for_batch_by_batch_and_the_position_when_the_last_one_ha
             yield page
             open_transactions.append(engine.pool.checkedout())
 
-    asked = []
+    batches = []
     reading.read(Stream())
 
-    assert asked == [(0, 0, 0), (FEW, FEW, 0)]
+    assert batches == [(0, 0, 0), (FEW, FEW, 0)]
     assert open_transactions == [0, 0]
     assert position(engine).position == {"since": "the last row"}
 
@@ -195,9 +208,9 @@ def test_rows_are_asked_for_batch_by_batch_and_the_position_when_the_last_one_ha
 @on_sqlite
 def test_each_batch_is_a_transaction_of_its_own(engine, reading):
     commits = []
-    event.listen(engine, "commit", lambda _connection: commits.append(len(reading.told)))
+    event.listen(engine, "commit", lambda _connection: commits.append(len(reading.counted)))
 
-    reading.read(Shelf([orders(2 * FEW + 1)]))
+    reading.read(FakeSource([orders(2 * FEW + 1)]))
 
     # What begins, three batches, each told of afterwards, the position, and the end.
     assert commits == [0, 0, 1, 2, 3, 3]
@@ -214,7 +227,7 @@ def test_no_more_than_a_batch_is_alive_at_a_time(sqlite_engine):
             yield order
 
     made, alive = [], []
-    Reading(sqlite_engine).read(Shelf([watched()]))
+    Reading(sqlite_engine).read(FakeSource([watched()]))
 
     assert len(numbers(sqlite_engine)) == 10 * FEW
     assert max(alive) == FEW
@@ -224,12 +237,12 @@ def test_memory_does_not_grow_with_the_rows(sqlite_engine, monkeypatch):
     def keep_only_the_last(session, rows):
         return save(session, rows[-1:])
 
-    monkeypatch.setattr(ingestion, "BATCH", BATCH)
+    monkeypatch.setattr(ingestion, "BATCH_ROWS", BATCH_ROWS)
     reading, known = Reading(sqlite_engine, keep_only_the_last), fields(an_order(1))
-    reading.read(Shelf([(Order(**known) for _ in range(2 * BATCH))], name="warm"))
+    reading.read(FakeSource([(Order(**known) for _ in range(2 * BATCH_ROWS))], name="warm"))
 
     tracemalloc.start()
-    reading.read(Shelf([(Order(**known) for _ in range(50_000)) for _page in range(2)]))
+    reading.read(FakeSource([(Order(**known) for _ in range(50_000)) for _page in range(2)]))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -242,7 +255,7 @@ def fields(order):
 
 
 def test_a_row_that_cannot_be_read_is_kept_aside_and_the_rest_goes_on(engine, reading):
-    reading.read(Shelf([[an_order(1), unreadable(2, payload={"date": None}), an_order(3)]]))
+    reading.read(FakeSource([[an_order(1), invalid_row(2, payload={"date": None}), an_order(3)]]))
 
     [kept] = rows_of(engine, InvalidRowRow)
     assert numbers(engine) == [1, 3]
@@ -251,8 +264,10 @@ def test_a_row_that_cannot_be_read_is_kept_aside_and_the_rest_goes_on(engine, re
 
 
 def test_an_unreadable_row_is_kept_once_however_often_it_is_read(engine):
-    clock = Clock()
-    shelf = Shelf([[unreadable(1), an_order(2)], [unreadable(1), unreadable(3, external_id=None)]], begins_anew=True)
+    clock = TickingClock()
+    shelf = FakeSource(
+        [[invalid_row(1), an_order(2)], [invalid_row(1), invalid_row(3, external_id=None)]], begins_anew=True
+    )
 
     for _ in range(3):
         Reading(engine, now=clock).read(shelf)
@@ -264,9 +279,9 @@ def test_an_unreadable_row_is_kept_once_however_often_it_is_read(engine):
 
 @on_sqlite
 def test_an_unreadable_row_is_forgotten_when_it_is_read_well(engine):
-    Reading(engine).read(Shelf([[unreadable(1), unreadable(2)]]))
+    Reading(engine).read(FakeSource([[invalid_row(1), invalid_row(2)]]))
 
-    Reading(engine).read(Shelf([[an_order(1)]], name="another list of the same things"))
+    Reading(engine).read(FakeSource([[an_order(1)]], name="another list of the same things"))
 
     assert [row.external_id for row in rows_of(engine, InvalidRowRow)] == ["order-2"]
 
@@ -284,7 +299,7 @@ def test_an_unreadable_row_is_forgotten_when_it_is_read_well(engine):
 def test_a_row_that_the_database_refuses_is_kept_aside_and_the_rest_goes_on(engine, reading, spoilt):
     bad = an_order(7, **spoilt)
 
-    reading.read(Shelf([[*orders(7), bad, *orders(8, 20)]]))
+    reading.read(FakeSource([[*orders(7), bad, *orders(8, 20)]]))
 
     [kept] = rows_of(engine, InvalidRowRow)
     assert sorted(numbers(engine)) == [*range(7), *range(8, 20)]
@@ -301,7 +316,7 @@ def test_an_error_of_the_code_is_no_fault_of_the_rows(engine):
         raise TypeError("a mistake")
 
     with pytest.raises(TypeError, match="a mistake"):
-        Reading(engine, broken).read(Shelf([orders(2)]))
+        Reading(engine, broken).read(FakeSource([orders(2)]))
 
     assert rows_of(engine, InvalidRowRow) == []
 
@@ -312,7 +327,7 @@ def test_what_is_refused_even_aside_is_an_error(engine):
         raise OverflowError("never")
 
     with pytest.raises(OverflowError, match="never"):
-        Reading(engine, refuse).read(Shelf([orders(1)]))
+        Reading(engine, refuse).read(FakeSource([orders(1)]))
 
 
 def test_two_that_read_a_source_for_the_first_time_at_once_both_read_it(engine):
@@ -325,7 +340,7 @@ def test_two_that_read_a_source_for_the_first_time_at_once_both_read_it(engine):
     def read():
         own = create_engine(engine.url)
         try:
-            Reading(own, meet).read(Shelf([orders(20)]))
+            Reading(own, meet).read(FakeSource([orders(20)]))
         except Exception as error:
             failed.append(error)
         own.dispose()

@@ -9,7 +9,7 @@ from service.integrations.http import client as http
 from service.integrations.http import transport
 from service.integrations.http.client import ApiCall
 from service.integrations.http.errors import Unreachable, Unreadable
-from tests.support.loopback import said
+from tests.support.loopback import response
 from tests.support.wildberries_payloads import LIMIT
 
 READ = ApiCall("GET", "/things", LIMIT)
@@ -25,13 +25,13 @@ def open_files():
 
 
 def test_an_answer_that_was_compressed_is_read(client, world):
-    world.will(said(gzip.compress(b'{"fine": true}'), content_encoding="gzip"))
+    world.enqueue(response(gzip.compress(b'{"fine": true}'), content_encoding="gzip"))
 
     assert client.call(READ).json() == {"fine": True}
 
 
 def test_an_answer_that_cannot_be_decompressed_is_asked_for_again(client, world):
-    world.will(said(b"no gzip", content_encoding="gzip"), said("fine"))
+    world.enqueue(response(b"no gzip", content_encoding="gzip"), response("fine"))
 
     assert client.call(READ).text() == "fine"
 
@@ -41,18 +41,20 @@ def test_an_answer_that_is_too_long_is_not_read_to_its_end(client, world, monkey
     monkeypatch.setattr(http, "MAX_RESPONSE_BYTES", 100_000)
     monkeypatch.setattr(transport, "MAX_RESPONSE_BYTES", 100_000)
     body = b"x" * 100_001
-    world.script = lambda _asked: said(gzip.compress(body), content_encoding="gzip") if compressed else said(body)
+    world.script = lambda _asked: (
+        response(gzip.compress(body), content_encoding="gzip") if compressed else response(body)
+    )
 
     with pytest.raises(Unreadable if compressed else Unreachable):
         client.call(READ)
 
-    world.script = lambda _asked: said(body[1:])
+    world.script = lambda _asked: response(body[1:])
     assert len(client.call(READ).text()) == 100_000
 
 
 @pytest.mark.parametrize("body", ["<html>", "", "{", '{"a": 1', b"\xff", "[" * 100_000, "1" * 5000])
 def test_what_is_no_json_is_unreadable(client, world, body):
-    world.will(said(body))
+    world.enqueue(response(body))
 
     with pytest.raises(Unreadable):
         client.call(READ).json()
@@ -60,7 +62,7 @@ def test_what_is_no_json_is_unreadable(client, world, body):
 
 @pytest.mark.parametrize("body", ["[]", "null", "1", '"text"'])
 def test_json_that_is_no_object_is_unreadable_as_one(client, world, body):
-    world.will(said(body))
+    world.enqueue(response(body))
 
     with pytest.raises(Unreadable):
         client.call(READ).object()
@@ -68,14 +70,14 @@ def test_json_that_is_no_object_is_unreadable_as_one(client, world, body):
 
 @pytest.mark.parametrize("body", ['{"item": [1]}', '{"item": 1}', "null", '"text"', "", "<html>", "{}", "7"])
 def test_what_is_no_array_has_no_rows_and_says_so(client, world, body):
-    world.will(said(body))
+    world.enqueue(response(body))
 
     with pytest.raises(Unreadable):
         list(client.call(READ).rows())
 
 
 def test_rows_are_read_with_numbers_of_any_size(client, world):
-    world.will(said('  [1, 123456789012345678901234567890, 1.10, {"a": [null]}, "b"]  '), said("[]"))
+    world.enqueue(response('  [1, 123456789012345678901234567890, 1.10, {"a": [null]}, "b"]  '), response("[]"))
 
     assert list(client.call(READ).rows()) == [1, 123456789012345678901234567890, Decimal("1.10"), {"a": [None]}, "b"]
     assert list(client.call(READ).rows()) == []
@@ -83,7 +85,7 @@ def test_rows_are_read_with_numbers_of_any_size(client, world):
 
 @pytest.mark.parametrize("rest", ["", ', {"b"', " x]", ", 1e", "\xff"])
 def test_rows_before_a_cut_are_given(client, world, rest):
-    world.will(said('[{"a": 1}, {"a": 2}' + rest))
+    world.enqueue(response('[{"a": 1}, {"a": 2}' + rest))
     rows = client.call(READ).rows()
 
     assert (next(rows), next(rows)) == ({"a": 1}, {"a": 2})
@@ -92,7 +94,7 @@ def test_rows_before_a_cut_are_given(client, world, rest):
 
 
 def test_an_answer_can_be_read_more_than_once(client, world):
-    world.will(said("[1, 2]"))
+    world.enqueue(response("[1, 2]"))
     answer = client.call(READ)
 
     assert list(answer.rows()) == answer.json() == list(answer.rows())
@@ -100,7 +102,7 @@ def test_an_answer_can_be_read_more_than_once(client, world):
 
 
 def test_a_large_answer_is_on_the_disk_as_long_as_somebody_has_it(client, world):
-    world.script = lambda _asked: said("x" * 2**21)
+    world.script = lambda _asked: response("x" * 2**21)
     before = open_files()
 
     answer = client.call(READ)

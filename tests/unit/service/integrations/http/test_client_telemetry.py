@@ -8,16 +8,16 @@ from service.integrations.http import client
 from service.integrations.http.client import ApiCall, ApiDescription
 from service.integrations.http.errors import CallError, Misconfigured, Unauthorized, Unreachable
 from service.integrations.wildberries.client import feedbacks_api
-from tests.support.loopback import CUT, SILENT, STALLED, TRICKLING, TRICKLING_HEAD, said
+from tests.support.loopback import CUT, SILENT, STALLED, TRICKLING, TRICKLING_HEAD, response
 from tests.support.wildberries_payloads import LIMIT, TOKEN
 
 ORDERS = "/api/v1/supplier/orders"
 TELEGRAM_TOKEN = "123456:AAE-secret"
 
 
-def once(endpoint=ORDERS, deadline=0.3, **options):
+def once(endpoint=ORDERS, timeout=0.3, **options):
     """A call that is not repeated, so that it is counted once."""
-    return ApiCall("GET", endpoint, LIMIT, repeatable=False, deadline=deadline, **options)
+    return ApiCall("GET", endpoint, LIMIT, repeatable=False, timeout=timeout, **options)
 
 
 def calls(watch):
@@ -27,7 +27,7 @@ def calls(watch):
 
 @pytest.mark.parametrize("status", [200, 400, 429, 500])
 def test_an_answer_is_counted_by_its_endpoint_and_code(watch, world, api, client_of, status):
-    world.will(said("fine", status=status))
+    world.enqueue(response("fine", status=status))
 
     try:
         client_of(api, patience=0).call(once())
@@ -40,31 +40,31 @@ def test_an_answer_is_counted_by_its_endpoint_and_code(watch, world, api, client
 
 @pytest.mark.parametrize("answer", [SILENT, STALLED, TRICKLING, TRICKLING_HEAD])
 def test_an_answer_that_is_not_whole_at_its_deadline_is_counted_as_a_timeout(watch, world, api, client_of, answer):
-    world.will(answer)
+    world.enqueue(answer)
 
     with pytest.raises(Unreachable, match=f"^wb could not be asked: {ORDERS} timed out.$") as late:
         client_of(api).call(once())
 
-    assert late.value.reached
+    assert late.value.may_have_applied
     assert calls(watch) == {(ORDERS, "wb", "timeout"): 1}
     assert 0.25 < watch.series("external_api_duration_seconds_sum")["wb",] < 5
 
 
 def test_an_answer_that_was_cut_is_counted_as_an_error(watch, world, api, client_of):
-    world.will(CUT)
+    world.enqueue(CUT)
 
     with pytest.raises(Unreachable, match=r"\(RemoteProtocolError\)"):
-        client_of(api).call(once(deadline=10.0))
+        client_of(api).call(once(timeout=10.0))
 
     assert calls(watch) == {(ORDERS, "wb", "error"): 1}
 
 
 def test_an_answer_that_is_too_long_is_counted_as_an_error(watch, world, api, client_of, monkeypatch):
     monkeypatch.setattr("service.integrations.http.transport.MAX_RESPONSE_BYTES", 10)
-    world.will(said("x" * 11))
+    world.enqueue(response("x" * 11))
 
     with pytest.raises(Unreachable, match=r"\(ReadError\)"):
-        client_of(api).call(once(deadline=10.0))
+        client_of(api).call(once(timeout=10.0))
 
     assert calls(watch) == {(ORDERS, "wb", "error"): 1}
 
@@ -72,16 +72,16 @@ def test_an_answer_that_is_too_long_is_counted_as_an_error(watch, world, api, cl
 def test_each_attempt_is_counted_and_one_that_was_refused_as_an_error(watch, world, api, client_of):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        nobody = ApiDescription("wb", f"http://127.0.0.1:{taken.getsockname()[1]}", {}, api.refusal)
+        nobody = ApiDescription("wb", f"http://127.0.0.1:{taken.getsockname()[1]}", {}, api.error_from)
         with pytest.raises(Unreachable):
             client_of(nobody).call(once())
 
-    assert sum(calls(watch).values()) == client.ATTEMPTS
+    assert sum(calls(watch).values()) == client.MAX_FAILURES
     assert {status for *_, status in calls(watch)} == {"error"}
 
 
 def test_a_span_has_the_template_of_the_endpoint_and_nothing_of_the_url(watch, world, api, client_of):
-    world.will(said("fine"))
+    world.enqueue(response("fine"))
 
     client_of(api).call(ApiCall("GET", ORDERS, LIMIT, {"dateFrom": "2026-11-21"}))
 
@@ -91,14 +91,23 @@ def test_a_span_has_the_template_of_the_endpoint_and_nothing_of_the_url(watch, w
 
 
 @pytest.mark.parametrize(
-    "answer", [said("fine"), said(status=401), said(status=500), said("<html>"), said(status=429), CUT, STALLED]
+    "answer",
+    [
+        response("fine"),
+        response(status=401),
+        response(status=500),
+        response("<html>"),
+        response(status=429),
+        CUT,
+        STALLED,
+    ],
 )
 @pytest.mark.parametrize("call", [once(), once("/bot{token}/getMe", path={"token": TELEGRAM_TOKEN})])
 def test_a_token_is_nowhere(watch, world, api, client_of, caplog, answer, call):
     caplog.set_level(logging.DEBUG)
     for library in ("httpx", "httpcore"):
         caplog.set_level(logging.DEBUG, library)
-    world.will(answer)
+    world.enqueue(answer)
 
     try:
         text = repr(client_of(api, patience=0).call(call))
@@ -117,7 +126,7 @@ def test_a_token_is_nowhere(watch, world, api, client_of, caplog, answer, call):
 
 @pytest.mark.parametrize("slip", ["токен-по-русски", "ein-schlüssel", "\U0001f511\U0001f511", "half \udcff"])
 def test_a_token_that_is_no_ascii_is_the_services_to_refuse(world, client_of, slip):
-    world.will(said({"detail": "token problem; token is malformed"}, status=401))
+    world.enqueue(response({"detail": "token problem; token is malformed"}, status=401))
 
     with pytest.raises(Unauthorized, match="WB_API_TOKEN"):
         client_of(feedbacks_api(world.url, slip)).call(once())
@@ -125,15 +134,15 @@ def test_a_token_that_is_no_ascii_is_the_services_to_refuse(world, client_of, sl
 
 @pytest.mark.parametrize("pasted", [f" {TOKEN}\n", f"{TOKEN[:50]}\r\n{TOKEN[50:]}", f"\ufeff{TOKEN}\x00"])
 def test_a_token_that_was_pasted_with_line_breaks_is_sent_without_them(world, client_of, pasted):
-    world.will(said("fine"))
+    world.enqueue(response("fine"))
 
     client_of(feedbacks_api(world.url, pasted)).call(once())
 
-    assert world.asked[0].headers["authorization"] == TOKEN
+    assert world.requests[0].headers["authorization"] == TOKEN
 
 
 def test_an_address_that_is_none_is_not_tried_again(client_of, api, clock):
     with pytest.raises(Misconfigured, match=r"^wb cannot be asked: look at its URL, which is none\.$"):
-        client_of(ApiDescription("wb", "ftp://127.0.0.1", {}, api.refusal)).call(once())
+        client_of(ApiDescription("wb", "ftp://127.0.0.1", {}, api.error_from)).call(once())
 
     assert clock.waits == []

@@ -9,7 +9,7 @@ from service.database.tables import RateLimitRow
 from service.integrations.http.client import ApiCall, ApiClient
 from service.integrations.http.rate_limiter import RateLimit, RateLimiter, timestamp_in
 from telemetry.database import transaction
-from tests.support.loopback import said
+from tests.support.loopback import response
 from tests.support.processes import ROOT
 
 TEN_SECONDS = RateLimit("wb:tests", 10.0)
@@ -24,7 +24,7 @@ from telemetry.database import create_engine
 pace = RateLimiter(create_engine(sys.argv[1]))
 for _ in range(10):
     turn = pace.reserve(RateLimit("wb:tests", 10.0), 600.0)
-    print(time.time() + turn.wait, turn.mine)
+    print(time.time() + turn.wait, turn.granted)
 """
 
 
@@ -36,7 +36,7 @@ def shared(engine):
 
 
 def waits(pace, limit, times, patience=PATIENT):
-    return [round(turn.wait, 3) for turn in (pace.reserve(limit, patience) for _ in range(times)) if turn.mine]
+    return [round(turn.wait, 3) for turn in (pace.reserve(limit, patience) for _ in range(times)) if turn.granted]
 
 
 def places(moments, interval=10.0):
@@ -86,7 +86,7 @@ def test_a_place_beyond_the_patience_is_not_taken_and_pushes_nobody_back(shared)
     refused = [shared.reserve(TEN_SECONDS, 5.0) for _ in range(5)]
     [taken] = waits(shared, TEN_SECONDS, 1)
 
-    assert [turn.mine for turn in refused] == [False] * 5
+    assert [turn.granted for turn in refused] == [False] * 5
     assert all(20 - NOISE < turn.wait <= 20 for turn in refused)
     assert 20 - NOISE < taken <= 20
 
@@ -104,7 +104,7 @@ def test_a_base_token_waits_as_long_as_its_limit_says(pace, clock):
     refused = pace.reserve(three_hours, PATIENT)
     clock.wait(10_800, "test")
 
-    assert (refused.mine, refused.wait) == (False, 10_800)
+    assert (refused.granted, refused.wait) == (False, 10_800)
     assert waits(pace, three_hours, 1) == [0]
 
 
@@ -112,7 +112,7 @@ def test_who_is_blocked_begins_when_the_block_ends(shared):
     shared.block(BRIEF, 60.0)
     waiting = shared.reserve(BRIEF, PATIENT)
 
-    assert waiting.mine
+    assert waiting.granted
     assert 60 - NOISE < waiting.wait <= 60
 
 
@@ -122,7 +122,7 @@ def test_a_block_holds_for_the_others_too(shared, engine):
 
     refused = RateLimiter(engine).reserve(BRIEF, 30.0)
 
-    assert not refused.mine
+    assert not refused.granted
     assert 60 - NOISE < refused.wait <= 60
 
 
@@ -131,7 +131,7 @@ def test_a_block_ends(shared):
 
     time.sleep(0.06)
 
-    assert shared.reserve(BRIEF, 0.0).mine
+    assert shared.reserve(BRIEF, 0.0).granted
 
 
 def test_of_two_blocks_the_later_end_counts(pace, clock):
@@ -148,9 +148,9 @@ def test_a_block_may_be_longer_than_any_queue(pace, clock):
     pace.block(BRIEF, 10_800.0)
 
     clock.wait(10_799, "test")
-    assert not pace.reserve(BRIEF, 0.5).mine
+    assert not pace.reserve(BRIEF, 0.5).granted
     clock.wait(1, "test")
-    assert pace.reserve(BRIEF, 0.0).mine
+    assert pace.reserve(BRIEF, 0.0).granted
 
 
 @pytest.mark.parametrize("limit", [BRIEF, TEN_SECONDS, THREE_AT_ONCE, RateLimit("wb:base", 10_800.0)])
@@ -213,11 +213,11 @@ def test_processes_share_the_queue(engine):
     command = [sys.executable, "-c", ANOTHER_PROCESS, url]
     processes = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
 
-    said = [process.communicate(timeout=40)[0].split() for process in processes]
+    outputs = [process.communicate(timeout=40)[0].split() for process in processes]
 
     assert [process.returncode for process in processes] == [0, 0]
-    assert {word for words in said for word in words[1::2]} == {"True"}
-    assert places([float(word) for words in said for word in words[::2]]) == list(range(20))
+    assert {word for words in outputs for word in words[1::2]} == {"True"}
+    assert places([float(word) for words in outputs for word in words[::2]]) == list(range(20))
 
 
 def test_what_arrives_is_never_faster_than_the_limit(world, api, engine):
@@ -226,7 +226,7 @@ def test_what_arrives_is_never_faster_than_the_limit(world, api, engine):
 
     def answer(_asked):
         arrived.append(time.monotonic())
-        return said("fine")
+        return response("fine")
 
     world.script = answer
     limit = RateLimit("wb:real", 0.05, burst=2)

@@ -5,8 +5,8 @@ import httpx
 import pytest
 
 from service.integrations.http import transport
-from service.integrations.http.transport import TOTAL_TIMEOUT, BoundedTransport, proxy_for
-from tests.support.loopback import SILENT, STALLED, TRICKLING, TRICKLING_HEAD, flooding, said
+from service.integrations.http.transport import DEADLINE_EXTENSION, BoundedTransport, proxy_for
+from tests.support.loopback import SILENT, STALLED, TRICKLING, TRICKLING_HEAD, endless_response, response
 
 SOON = 0.3
 
@@ -18,7 +18,7 @@ def client():
 
 
 def ask(client, url, seconds=SOON):
-    return client.get(url, extensions={TOTAL_TIMEOUT: time.monotonic() + seconds})
+    return client.get(url, extensions={DEADLINE_EXTENSION: time.monotonic() + seconds})
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def ask(client, url, seconds=SOON):
     ids=["silent", "stalled", "trickling", "trickling head"],
 )
 def test_an_answer_that_is_not_there_by_the_deadline_is_not_waited_for(client, world, answer):
-    world.will(answer)
+    world.enqueue(answer)
     began = time.monotonic()
 
     with pytest.raises(httpx.ReadTimeout):
@@ -37,7 +37,7 @@ def test_an_answer_that_is_not_there_by_the_deadline_is_not_waited_for(client, w
 
 
 def test_an_answer_that_never_stops_is_left_at_the_deadline(client, world):
-    world.will(flooding)
+    world.enqueue(endless_response)
     began = time.monotonic()
 
     with pytest.raises(httpx.ReadTimeout):
@@ -57,7 +57,7 @@ def test_an_answer_that_is_late_says_so_to_whoever_reads_below(world):
             raise
 
     request = httpx.Request("GET", world.url)
-    late = transport._BoundedStream(chunks(), request, time.monotonic() - 1)
+    late = transport.BoundedStream(chunks(), request, time.monotonic() - 1, 1000)
 
     with pytest.raises(httpx.ReadTimeout) as raised:
         next(iter(late))
@@ -77,7 +77,7 @@ def test_a_question_that_nobody_reads_is_not_sent_for_longer_than_until_the_dead
     began = time.monotonic()
 
     with pytest.raises(httpx.WriteTimeout):
-        client.post(f"http://{deaf}", content=b"x" * 2**25, extensions={TOTAL_TIMEOUT: began + SOON})
+        client.post(f"http://{deaf}", content=b"x" * 2**25, extensions={DEADLINE_EXTENSION: began + SOON})
 
     assert SOON <= time.monotonic() - began < 5
 
@@ -92,7 +92,7 @@ def test_a_greeting_that_is_not_returned_is_not_waited_for_either(client, deaf):
 
 
 def test_an_answer_in_time_is_whole_and_the_next_one_has_a_deadline_of_its_own(client, world):
-    world.will(said("one"), said("two"), said("three"))
+    world.enqueue(response("one"), response("two"), response("three"))
 
     assert ask(client, world.url, 10).text == "one"
     assert client.get(world.url).text == "two"
@@ -100,7 +100,7 @@ def test_an_answer_in_time_is_whole_and_the_next_one_has_a_deadline_of_its_own(c
 
 
 def test_a_deadline_that_is_over_is_over(client, world):
-    world.will(SILENT)
+    world.enqueue(SILENT)
 
     with pytest.raises(httpx.TimeoutException):
         ask(client, world.url, -1)
@@ -108,7 +108,7 @@ def test_a_deadline_that_is_over_is_over(client, world):
 
 def test_an_answer_may_have_the_largest_size_and_no_more(client, world, monkeypatch):
     monkeypatch.setattr(transport, "MAX_RESPONSE_BYTES", 100_000)
-    world.will(said("x" * 100_000), said("x" * 100_001))
+    world.enqueue(response("x" * 100_000), response("x" * 100_001))
 
     assert len(client.get(world.url).text) == 100_000
     with pytest.raises(httpx.ReadError, match="longer than 100000 bytes"):
@@ -116,7 +116,7 @@ def test_an_answer_may_have_the_largest_size_and_no_more(client, world, monkeypa
 
 
 def test_a_client_without_timeouts_has_the_deadline(world):
-    world.will(STALLED)
+    world.enqueue(STALLED)
 
     with httpx.Client(transport=BoundedTransport(), timeout=None) as client, pytest.raises(httpx.ReadTimeout):  # noqa: S113  # the deadline is tested
         ask(client, world.url)

@@ -70,14 +70,14 @@ def test_a_call_is_made_once_and_has_a_minute_for_each_read():
 def test_an_answer_that_trickles_in_ends_by_the_deadline():
     began = time.monotonic()
     with trickling([b" "] * 400) as url, pytest.raises(sdk.APITimeoutError):
-        ask(make_client("sk-test-0123", url, deadline=0.3))
+        ask(make_client("sk-test-0123", url, timeout=0.3))
 
     assert time.monotonic() - began < 5
 
 
 def test_an_answer_that_was_not_there_in_time_is_measured_as_a_call_that_failed(measured):
     with trickling([b" "] * 400) as url, pytest.raises(sdk.APITimeoutError):
-        ask(make_client("sk-test-0123", url, deadline=0.1))
+        ask(make_client("sk-test-0123", url, timeout=0.1))
 
     assert [call["error.type"] for call in measured] == ["ReadTimeout"]
 

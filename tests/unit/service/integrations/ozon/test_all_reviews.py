@@ -12,7 +12,7 @@ def history(ozon_client, ozon_clock):
 
 
 def test_the_history_is_read_whole_once(ozon, history):
-    ozon.will(
+    ozon.enqueue(
         reviews(review(1, published_at="2026-11-20T08:00:00Z"), has_next=True, last_id="a"),
         reviews(review(2, published_at="2026-11-19T08:00:00Z", status="PROCESSED"), review(3, rating=0)),
     )
@@ -25,7 +25,7 @@ def test_the_history_is_read_whole_once(ozon, history):
 
 
 def test_the_history_is_read_on_from_a_week_before_the_newest(ozon, history):
-    ozon.will(
+    ozon.enqueue(
         reviews(review(1, published_at="2026-11-20T08:00:00Z"), has_next=True, last_id="a"),
         reviews(review(2, published_at="2026-11-23T08:00:00Z")),
     )
@@ -44,7 +44,7 @@ def test_the_history_is_read_on_from_a_week_before_the_newest(ozon, history):
 
 
 def test_a_history_that_was_interrupted_keeps_the_moment_from_which_it_is_read(ozon, history):
-    ozon.will(reviews())
+    ozon.enqueue(reviews())
 
     pages = read(
         history,
@@ -57,7 +57,7 @@ def test_a_history_that_was_interrupted_keeps_the_moment_from_which_it_is_read(o
 
 
 def test_a_first_history_that_was_interrupted_is_still_read_whole(ozon, history):
-    ozon.will(reviews())
+    ozon.enqueue(reviews())
 
     read(history, {"newest": "2026-11-23T08:00:00+00:00", "last_id": "a"})
 
@@ -65,26 +65,26 @@ def test_a_first_history_that_was_interrupted_is_still_read_whole(ozon, history)
 
 
 def test_a_date_in_the_future_does_not_hide_what_is_published_until_then(ozon, history):
-    ozon.will(reviews(review(1, published_at="2099-01-01T00:00:00Z")))
+    ozon.enqueue(reviews(review(1, published_at="2099-01-01T00:00:00Z")))
 
     assert read(history) == [(["1"], {"newest": NOON.isoformat()})]
 
 
 def test_a_history_of_nothing_leaves_nothing(ozon, history):
-    ozon.will(reviews())
+    ozon.enqueue(reviews())
 
     assert read(history) == [([], START)]
 
 
 def test_a_history_without_an_end_is_begun_anew_from_where_it_began(ozon, history):
-    ozon.will(*[reviews(review(1, published_at="2026-11-23T08:00:00Z"), has_next=True, last_id="a")] * 2)
+    ozon.enqueue(*[reviews(review(1, published_at="2026-11-23T08:00:00Z"), has_next=True, last_id="a")] * 2)
     began = {"newest": "2026-11-21T08:00:00+00:00"}
 
     assert read_until_it_fails(history, EndlessPages, began)[-1] == began
 
 
 def test_a_history_whose_place_cannot_be_read_is_read_whole(ozon, history):
-    ozon.will(reviews())
+    ozon.enqueue(reviews())
 
     assert read(history, {"newest": "yesterday"}) == [([], START)]
     assert ozon.bodies[0]["filters"] == {"status": "ALL"}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.integrations.marketplace import InvalidPayload, Item, Order
-from service.integrations.ozon.order_payloads import order_of
+from service.integrations.ozon.order_payloads import parse_order
 from tests.support.ozon_stub import NOON, json_of, posting, product
 
 FIELDS = (*posting(), "created_at")
@@ -20,7 +20,7 @@ PRODUCTS = st.lists(st.dictionaries(st.sampled_from(PRODUCT_FIELDS), JSON).map(l
 
 
 def read(**changes):
-    return order_of(posting(**changes), "fbs", NOON)
+    return parse_order(posting(**changes), "fbs", NOON)
 
 
 def read_item(**changes):
@@ -117,7 +117,7 @@ def test_a_posting_without_what_it_needs_is_invalid_and_says_which_field(field, 
     whole, name = posting(), field.partition("[")[0]
 
     for value in values:
-        found = order_of(whole | {name: value}, "fbs", NOON)
+        found = parse_order(whole | {name: value}, "fbs", NOON)
 
         assert isinstance(found, InvalidPayload), value
         assert f"`{field}`" in found.reason
@@ -129,7 +129,7 @@ def test_a_posting_in_which_a_field_is_missing_is_invalid(field):
     payload = posting()
     del payload[field]
 
-    assert f"`{field}`" in order_of(payload, "fbs", NOON).reason
+    assert f"`{field}`" in parse_order(payload, "fbs", NOON).reason
 
 
 def test_a_posting_without_any_date_is_invalid():
@@ -172,7 +172,7 @@ def test_a_posting_that_no_column_could_hold_is_invalid(products):
 
 @pytest.mark.parametrize("payload", [None, "text", 5, [], [posting()]])
 def test_a_row_that_is_no_object_is_invalid(payload):
-    found = order_of(payload, "fbs", NOON)
+    found = parse_order(payload, "fbs", NOON)
 
     assert found == InvalidPayload(external_id=None, reason="The posting is no JSON object.", payload={})
 
@@ -211,7 +211,7 @@ def test_what_is_kept_of_an_invalid_posting_says_nothing_of_the_buyer():
     )
 )
 def test_anything_is_an_order_or_invalid(payload):
-    found = order_of(payload, "fbs", NOON)
+    found = parse_order(payload, "fbs", NOON)
 
     if isinstance(found, Order):
         assert found.items
@@ -232,7 +232,7 @@ def test_anything_is_an_order_or_invalid(payload):
 def test_no_invalid_posting_has_a_personal_field(products, changes, personal):
     products = [each | personal for each in products]
 
-    found = order_of(posting() | changes | personal | {"products": [*products, personal]}, "fbs", NOON)
+    found = parse_order(posting() | changes | personal | {"products": [*products, personal]}, "fbs", NOON)
 
     assert isinstance(found, InvalidPayload)
     assert not set(PERSONAL) & set(names_in(found.payload))

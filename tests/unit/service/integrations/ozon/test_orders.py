@@ -36,7 +36,7 @@ def test_the_two_schemes_are_two_sources(fbs, fbo):
 @pytest.mark.parametrize(("number", "path", "scheme"), [(0, FBS, "fbs"), (1, FBO, "fbo")])
 def test_the_first_reading_is_of_ninety_days_page_by_page(ozon, ozon_client, ozon_clock, number, path, scheme):
     source = OzonOrders(ozon_client, ozon_clock.now).sources()[number]
-    ozon.will(postings(posting(1), has_next=True, cursor="a"), postings(posting(2), cursor="b"))
+    ozon.enqueue(postings(posting(1), has_next=True, cursor="a"), postings(posting(2), cursor="b"))
 
     pages = list(source.pages(START))
 
@@ -45,14 +45,14 @@ def test_the_first_reading_is_of_ninety_days_page_by_page(ozon, ozon_client, ozo
         [("1", scheme)],
         [("2", scheme)],
     ]
-    assert ozon.asked == [(path, first), (path, first | {"cursor": "a"})]
+    assert ozon.requests == [(path, first), (path, first | {"cursor": "a"})]
     assert pages[-1].position == ended()
 
 
 def test_a_later_reading_of_fbs_is_of_three_days_and_of_what_has_changed_since(ozon, fbs):
     last = NOON - timedelta(hours=5)
-    ozon.will(postings(posting(1), has_next=True, cursor="a"), postings(posting(2)))
-    ozon.will(postings(posting(3), has_next=True, cursor="c"), postings(posting(4)))
+    ozon.enqueue(postings(posting(1), has_next=True, cursor="a"), postings(posting(2)))
+    ozon.enqueue(postings(posting(3), has_next=True, cursor="c"), postings(posting(4)))
 
     pages = read(fbs, ended(last))
 
@@ -66,7 +66,7 @@ def test_a_later_reading_of_fbs_is_of_three_days_and_of_what_has_changed_since(o
 
 
 def test_a_later_reading_of_fbo_is_of_thirty_days(ozon, fbo):
-    ozon.will(postings(posting(1)))
+    ozon.enqueue(postings(posting(1)))
 
     assert read(fbo, ended(NOON - timedelta(hours=5))) == [(["1"], ended())]
     assert ozon.bodies[0]["filter"] == {"since": at(NOON - timedelta(days=30, hours=5)), "to": at(NOON + DAY)}
@@ -80,21 +80,21 @@ def test_a_reading_that_was_interrupted_goes_on_with_the_same_periods(ozon, ozon
         postings(posting(3), has_next=True, cursor="c"),
         postings(posting(4)),
     ]
-    ozon.will(*script, *script[done:])
+    ozon.enqueue(*script, *script[done:])
     whole = read(fbs, ended(NOON - timedelta(hours=5)))
     ozon_clock.moment += 2 * DAY
 
     rest = read(fbs, whole[done - 1][1])
 
     assert rest == whole[done:]
-    assert ozon.asked[4:] == ozon.asked[done:4]
+    assert ozon.requests[4:] == ozon.requests[done:4]
     assert rest[-1][1] == ended()
 
 
 def test_a_first_reading_that_was_interrupted_goes_on_and_remembers_when_it_began(ozon, ozon_clock, fbo):
-    ozon.will(postings(posting(1), has_next=True, cursor="a"))
-    ozon.will("no", status=409)
-    ozon.will(postings(posting(2)))
+    ozon.enqueue(postings(posting(1), has_next=True, cursor="a"))
+    ozon.enqueue("no", status=409)
+    ozon.enqueue(postings(posting(2)))
     (behind,) = read_until_it_fails(fbo, Rejected)
     ozon_clock.moment += DAY
 
@@ -104,10 +104,10 @@ def test_a_first_reading_that_was_interrupted_goes_on_and_remembers_when_it_bega
 
 
 def test_a_cursor_that_is_not_known_any_more_is_given_up_for_the_beginning_of_the_same_period(ozon, fbo):
-    ozon.will(postings(posting(1), has_next=True, cursor="a"))
-    ozon.will("no", status=409)
+    ozon.enqueue(postings(posting(1), has_next=True, cursor="a"))
+    ozon.enqueue("no", status=409)
     ozon.refuse(400, 3, "Request validation error: invalid Cursor")
-    ozon.will(postings(posting(1), posting(2)))
+    ozon.enqueue(postings(posting(1), posting(2)))
     (behind,) = read_until_it_fails(fbo, Rejected)
 
     assert read(fbo, behind) == [(["1", "2"], ended())]
@@ -119,27 +119,27 @@ def test_a_cursor_that_is_not_known_any_more_is_given_up_for_the_beginning_of_th
     "end", [{"has_next": False, "cursor": "a"}, {"has_next": True, "cursor": ""}, {"cursor": "a", "has_next": None}]
 )
 def test_a_list_ends_where_there_is_no_more(ozon, fbo, end):
-    ozon.will(postings(posting(1), has_next=True, cursor="a"), postings(posting(2), **end))
+    ozon.enqueue(postings(posting(1), has_next=True, cursor="a"), postings(posting(2), **end))
 
     assert [numbers for numbers, _ in read(fbo)] == [["1"], ["2"]]
 
 
 def test_an_empty_page_ends_a_list(ozon, fbo):
-    ozon.will(postings(posting(1), has_next=True, cursor="a"), postings(has_next=True, cursor="b"))
+    ozon.enqueue(postings(posting(1), has_next=True, cursor="a"), postings(has_next=True, cursor="b"))
 
     assert read(fbo)[-1] == ([], ended())
 
 
 @pytest.mark.parametrize("last", [START, ended(NOON - DAY)])
 def test_a_list_without_an_end_is_said_once_and_the_reading_begins_anew(ozon, fbs, last):
-    ozon.will(*[postings(posting(1), has_next=True, cursor="a")] * 2)
+    ozon.enqueue(*[postings(posting(1), has_next=True, cursor="a")] * 2)
 
     assert read_until_it_fails(fbs, EndlessPages, last)[-1] == last
-    assert len(ozon.asked) == 2
+    assert len(ozon.requests) == 2
 
 
 def test_a_clock_that_was_fast_does_not_ask_for_a_period_that_ends_before_it_begins(ozon, fbo):
-    ozon.will(postings())
+    ozon.enqueue(postings())
 
     read(fbo, ended(NOON + 400 * DAY))
 
@@ -147,7 +147,7 @@ def test_a_clock_that_was_fast_does_not_ask_for_a_period_that_ends_before_it_beg
 
 
 def test_after_more_than_a_year_no_longer_period_is_asked_for_than_ozon_allows(ozon, fbs):
-    ozon.will(postings(), postings())
+    ozon.enqueue(postings(), postings())
 
     read(fbs, ended(NOON - 500 * DAY))
 
@@ -168,7 +168,7 @@ def test_after_more_than_a_year_no_longer_period_is_asked_for_than_ozon_allows(o
 )
 def test_a_reading_that_cannot_be_read_begins_anew(ozon, fbo, changes):
     moments = {name: (NOON - DAY).isoformat() for name in ("began", "since", "to", "reading")}
-    ozon.will(postings())
+    ozon.enqueue(postings())
 
     assert read(fbo, {**moments, "phase": "recent", "cursor": "a", **changes}) == [([], ended())]
     assert "cursor" not in ozon.bodies[0]
@@ -176,7 +176,7 @@ def test_a_reading_that_cannot_be_read_begins_anew(ozon, fbo, changes):
 
 
 def test_a_moment_that_cannot_be_read_is_none(ozon, fbo):
-    ozon.will(postings())
+    ozon.enqueue(postings())
 
     read(fbo, {"began": "yesterday"})
 
@@ -184,7 +184,7 @@ def test_a_moment_that_cannot_be_read_is_none(ozon, fbo):
 
 
 def test_a_reading_whose_last_one_is_unknown_begins_anew(ozon, fbs):
-    ozon.will(postings())
+    ozon.enqueue(postings())
     moments = {"since": NOON.isoformat(), "to": NOON.isoformat(), "reading": NOON.isoformat()}
 
     read(fbs, {**moments, "phase": "changed", "cursor": "c"})
@@ -193,7 +193,7 @@ def test_a_reading_whose_last_one_is_unknown_begins_anew(ozon, fbs):
 
 
 def test_a_row_that_cannot_be_read_does_not_stop_the_rest(ozon, fbo):
-    ozon.will(postings(posting(1), posting(2, products=None), "no object"))
+    ozon.enqueue(postings(posting(1), posting(2, products=None), "no object"))
 
     (page,) = fbo.pages(START)
 
@@ -202,7 +202,7 @@ def test_a_row_that_cannot_be_read_does_not_stop_the_rest(ozon, fbo):
 
 def test_a_page_is_as_of_the_moment_before_it_was_asked_for(ozon, fbo):
     ozon.refuse(429, 8, "too many", retry_after="30")
-    ozon.will(postings(posting(1), has_next=True, cursor="a"), postings(posting(2)))
+    ozon.enqueue(postings(posting(1), has_next=True, cursor="a"), postings(posting(2)))
 
     rows = [row for page in fbo.pages(START) for row in page.rows]
 
@@ -210,13 +210,13 @@ def test_a_page_is_as_of_the_moment_before_it_was_asked_for(ozon, fbo):
 
 
 def test_an_answer_of_the_old_version_is_unreadable(ozon, fbo):
-    ozon.will({"result": []})
+    ozon.enqueue({"result": []})
 
     read_until_it_fails(fbo, Unreadable)
 
 
 def test_by_itself_it_reads_the_clock_of_the_machine(ozon, ozon_client):
-    ozon.will(postings(posting(1)))
+    ozon.enqueue(postings(posting(1)))
 
     (page,) = OzonOrders(ozon_client).sources()[1].pages(START)
 

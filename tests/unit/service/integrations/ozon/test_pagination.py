@@ -1,7 +1,7 @@
 import pytest
 
 from service.integrations.http.errors import EndlessPages, Forbidden, NotFound, Rejected, Unauthorized, Unreadable
-from service.integrations.ozon.pagination import ApiPage, pages, part_of
+from service.integrations.ozon.pagination import ApiPage, api_page, pages
 from tests.support.ozon_stub import NOON
 
 
@@ -16,11 +16,11 @@ class List:
     """Gives the part behind a cursor, or raises what stands there instead."""
 
     def __init__(self, parts):
-        self.asked = []
+        self.requests = []
         self._parts = parts
 
     def __call__(self, cursor):
-        self.asked.append(cursor)
+        self.requests.append(cursor)
         found = self._parts[cursor]
         if isinstance(found, Exception):
             raise found
@@ -47,7 +47,7 @@ def test_a_list_ends_where_there_is_no_more(last):
         (["a", "b"], "x", False),
         (last.rows, None, False),
     ]
-    assert parts.asked == ["", "x"]
+    assert parts.requests == ["", "x"]
 
 
 @pytest.mark.parametrize("cursor", ["y", "x", ""])
@@ -59,7 +59,7 @@ def test_a_list_that_turns_in_a_circle_is_said_once_and_its_rows_are_kept(cursor
         steps.extend(pages(parts, ""))  # what came before the error stays in the list
 
     assert [(step.rows, step.cursor, step.endless) for step in steps][-1] == (["c"], None, True)
-    assert parts.asked == ["", "x", "y"]
+    assert parts.requests == ["", "x", "y"]
 
 
 def test_a_list_goes_on_from_a_cursor():
@@ -82,7 +82,7 @@ def test_what_is_not_the_cursors_fault_is_not_asked_again_from_the_beginning(err
     with pytest.raises(type(error)):
         list(pages(parts, "x"))
 
-    assert parts.asked == ["x"]
+    assert parts.requests == ["x"]
 
 
 @pytest.mark.parametrize(("parts", "asked"), [({"": Rejected("no")}, [""]), (REFUSED_IN_THE_MIDDLE, ["", "x"])])
@@ -92,7 +92,7 @@ def test_what_is_refused_at_the_beginning_or_in_the_middle_is_not_asked_again(pa
     with pytest.raises(Rejected):
         list(pages(parts, ""))
 
-    assert parts.asked == asked
+    assert parts.requests == asked
 
 
 def test_no_cursor_behind_a_part_that_was_gone_on_from_does_not_lead_to_the_beginning():
@@ -101,15 +101,15 @@ def test_no_cursor_behind_a_part_that_was_gone_on_from_does_not_lead_to_the_begi
     with pytest.raises(EndlessPages):
         list(pages(parts, "x"))
 
-    assert parts.asked == ["x"]
+    assert parts.requests == ["x"]
 
 
 @pytest.mark.parametrize("answer", [{}, {"rows": {"a": 1}}, {"rows": "text"}, {"result": []}, {"rows": [], "at": 5}])
 def test_an_answer_of_another_shape_is_unreadable(answer):
     with pytest.raises(Unreadable, match="`rows`"):
-        part_of(answer, "rows", "at", NOON)
+        api_page(answer, "rows", "at", NOON)
 
 
 @pytest.mark.parametrize("answer", [{"rows": None, "at": None}, {"rows": [], "at": "", "has_next": "no"}])
 def test_a_list_that_is_null_is_empty(answer):
-    assert part_of(answer, "rows", "at", NOON) == ApiPage([], "", None, NOON)
+    assert api_page(answer, "rows", "at", NOON) == ApiPage([], "", None, NOON)

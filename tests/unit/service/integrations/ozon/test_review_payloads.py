@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.integrations.marketplace import NOT_ANSWERED, PUBLISHED, InvalidPayload, Review
-from service.integrations.ozon.reviews import review_of
+from service.integrations.ozon.reviews import parse_review
 from tests.support.ozon_stub import NOON, json_of, review
 
 NAMES = {"1700223344": "Пижама хлопок"}
@@ -19,7 +19,7 @@ JSON = json_of((*FIELDS, *PERSONAL))
 
 
 def read(**changes):
-    return review_of(review(**changes), NAMES, NOON)
+    return parse_review(review(**changes), NAMES, NOON)
 
 
 def test_a_review_is_read_whole():
@@ -121,7 +121,7 @@ def test_a_review_without_what_it_needs_is_invalid_and_says_which_field(field, v
         payloads.append({name: value for name, value in whole.items() if name != field})
 
     for payload in payloads:
-        found = review_of(payload, NAMES, NOON)
+        found = parse_review(payload, NAMES, NOON)
 
         assert isinstance(found, InvalidPayload), payload
         assert f"`{field}`" in found.reason
@@ -130,7 +130,7 @@ def test_a_review_without_what_it_needs_is_invalid_and_says_which_field(field, v
 
 @pytest.mark.parametrize("payload", [None, "text", 5, [], [review()]])
 def test_a_row_that_is_no_object_is_invalid(payload):
-    found = review_of(payload, NAMES, NOON)
+    found = parse_review(payload, NAMES, NOON)
 
     assert found == InvalidPayload(external_id=None, reason="The review is no JSON object.", payload={})
 
@@ -155,7 +155,7 @@ def test_what_is_kept_of_an_invalid_review_says_nothing_of_the_buyer():
 
 @given(st.one_of(JSON, st.dictionaries(st.sampled_from(FIELDS), JSON).map(lambda changes: review() | changes)))
 def test_anything_is_a_review_or_invalid(payload):
-    found = review_of(payload, NAMES, NOON)
+    found = parse_review(payload, NAMES, NOON)
 
     if isinstance(found, Review):
         assert 1 <= found.rating <= 5
@@ -173,7 +173,7 @@ def test_anything_is_a_review_or_invalid(payload):
     ),
 )
 def test_no_invalid_review_has_a_personal_field(changes, personal):
-    found = review_of(review(rating=0) | changes | {"rating": 0} | personal, NAMES, NOON)
+    found = parse_review(review(rating=0) | changes | {"rating": 0} | personal, NAMES, NOON)
 
     assert not set(PERSONAL) & set(found.payload)
     assert SECRET not in json.dumps(found.payload, ensure_ascii=False)

@@ -29,25 +29,25 @@ def test_it_says_what_it_is(shop):
 
 @pytest.mark.parametrize("status", ["NEW", "VIEWED"])
 def test_what_waits_is_read_by_its_status_page_by_page_to_the_end(ozon, shop, status):
-    ozon.will(reviews(review(1), review(2), has_next=True, last_id="b"), reviews(review(3), last_id="c"))
+    ozon.enqueue(reviews(review(1), review(2), has_next=True, last_id="b"), reviews(review(3), last_id="c"))
 
     pages = read(source_of(shop, f"ozon.reviews.{status.lower()}"))
 
     first = {"limit": 100, "sort_dir": "ASC", "filters": {"status": status}}
     assert pages == [(["1", "2"], {"last_id": "b"}), (["3"], START)]
-    assert ozon.asked == [("/v2/review/list", first), ("/v2/review/list", first | {"last_id": "b"})]
+    assert ozon.requests == [("/v2/review/list", first), ("/v2/review/list", first | {"last_id": "b"})]
 
 
 def test_a_list_that_is_empty_is_one_empty_page_from_which_it_begins_anew(ozon, shop):
-    ozon.will(reviews())
+    ozon.enqueue(reviews())
 
     assert read(shop.unanswered[0]) == [([], START)]
 
 
 def test_a_reading_that_was_interrupted_goes_on_where_it_stopped(ozon, shop):
-    ozon.will(reviews(review(1), has_next=True, last_id="a"))
-    ozon.will("no", status=400)
-    ozon.will(reviews(review(2)))
+    ozon.enqueue(reviews(review(1), has_next=True, last_id="a"))
+    ozon.enqueue("no", status=400)
+    ozon.enqueue(reviews(review(2)))
 
     behind = read_until_it_fails(shop.unanswered[0], Rejected)
 
@@ -58,28 +58,28 @@ def test_a_reading_that_was_interrupted_goes_on_where_it_stopped(ozon, shop):
 
 def test_a_reading_goes_on_from_the_beginning_when_its_place_is_not_known_any_more(ozon, shop):
     ozon.refuse(400, 3, "Request validation error: invalid LastId")
-    ozon.will(reviews(review(1)))
+    ozon.enqueue(reviews(review(1)))
 
     assert read(shop.unanswered[0], {"last_id": "gone"}) == [(["1"], START)]
     assert ozon.bodies == [FIRST | {"last_id": "gone"}, FIRST]
 
 
 def test_a_list_without_an_end_is_said_once_and_begun_anew(ozon, shop):
-    ozon.will(*[reviews(review(1), has_next=True, last_id="a")] * 2)
+    ozon.enqueue(*[reviews(review(1), has_next=True, last_id="a")] * 2)
 
     assert read_until_it_fails(shop.unanswered[0], EndlessPages) == [{"last_id": "a"}, START]
-    assert len(ozon.asked) == 2
+    assert len(ozon.requests) == 2
 
 
 def test_a_missing_subscription_is_said_and_not_asked_again(ozon, shop):
     ozon.refuse(403, 7, "not available with existing subscription")
 
     assert read_until_it_fails(shop.unanswered[0], Forbidden, {"last_id": "a"}) == []
-    assert len(ozon.asked) == 1
+    assert len(ozon.requests) == 1
 
 
 def test_a_place_that_cannot_be_read_is_none(ozon, shop):
-    ozon.will(reviews())
+    ozon.enqueue(reviews())
 
     read(shop.unanswered[0], {"last_id": 5})
 
@@ -87,13 +87,13 @@ def test_a_place_that_cannot_be_read_is_none(ozon, shop):
 
 
 def test_an_answer_of_the_old_version_is_unreadable(ozon, shop):
-    ozon.will({"result": {"reviews": []}})
+    ozon.enqueue({"result": {"reviews": []}})
 
     read_until_it_fails(shop.unanswered[0], Unreadable)
 
 
 def test_a_row_that_cannot_be_read_does_not_stop_the_rest(ozon, shop):
-    ozon.will(reviews(review(1), review(2, rating=7), "no object", review(4, sku=None)))
+    ozon.enqueue(reviews(review(1), review(2, rating=7), "no object", review(4, sku=None)))
 
     rows = next(iter(shop.unanswered[0].pages(START))).rows
 
@@ -102,7 +102,7 @@ def test_a_row_that_cannot_be_read_does_not_stop_the_rest(ozon, shop):
 
 def test_a_page_is_as_of_the_moment_before_it_was_asked_for(ozon, shop):
     ozon.refuse(429, 8, "too many", retry_after="30")
-    ozon.will(reviews(review(1), has_next=True, last_id="a"), reviews(review(2)))
+    ozon.enqueue(reviews(review(1), has_next=True, last_id="a"), reviews(review(2)))
 
     rows = [row for page in shop.unanswered[0].pages(START) for row in page.rows]
 
@@ -111,19 +111,19 @@ def test_a_page_is_as_of_the_moment_before_it_was_asked_for(ozon, shop):
 
 def test_names_that_are_not_known_come_with_the_page(ozon, ozon_client, ozon_clock):
     shop = OzonReviews(ozon_client, lambda _skus: {"5": "Халат"}, ozon_clock.now)
-    ozon.will(reviews(review(1), review(2, sku=5)), {"items": [{"sku": 1700223344, "name": "Пижама"}]})
+    ozon.enqueue(reviews(review(1), review(2, sku=5)), {"items": [{"sku": 1700223344, "name": "Пижама"}]})
 
     (page,) = shop.unanswered[0].pages(START)
 
     assert [row.product_name for row in page.rows] == ["Пижама", "Халат"]
-    assert ozon.asked[1] == ("/v3/product/info/list", {"sku": ["1700223344"]})
+    assert ozon.requests[1] == ("/v3/product/info/list", {"sku": ["1700223344"]})
 
 
 def test_without_the_names_the_reviews_come_all_the_same(ozon, ozon_client, ozon_clock, caplog):
     shop = OzonReviews(ozon_client, lambda _skus: {}, ozon_clock.now)
-    ozon.will(reviews(review(1), has_next=True, last_id="a"))
+    ozon.enqueue(reviews(review(1), has_next=True, last_id="a"))
     ozon.refuse(403, 7, "Api-Key is missing a required role for a method")
-    ozon.will(reviews(review(2)))
+    ozon.enqueue(reviews(review(2)))
 
     pages = list(shop.unanswered[0].pages(START))
 
@@ -132,12 +132,12 @@ def test_without_the_names_the_reviews_come_all_the_same(ozon, ozon_client, ozon
 
 
 def test_one_review_is_read_as_it_is_now(ozon, shop):
-    ozon.will(review(1, status="PROCESSED", photos=[{"url": "https://cdn.test/1"}]))
+    ozon.enqueue(review(1, status="PROCESSED", photos=[{"url": "https://cdn.test/1"}]))
 
     found = shop.read("01931f2e")
 
     assert (found.external_id, found.answered, found.product_name) == (review(1)["id"], True, "Пижама")
-    assert ozon.asked == [("/v2/review/info", {"review_id": "01931f2e"})]
+    assert ozon.requests == [("/v2/review/info", {"review_id": "01931f2e"})]
 
 
 def test_a_review_that_is_not_there_is_none(ozon, shop):
@@ -147,23 +147,23 @@ def test_a_review_that_is_not_there_is_none(ozon, shop):
 
 
 def test_a_method_that_is_not_there_does_not_make_a_review_disappear(ozon, shop):
-    ozon.will("404 page not found", status=404)
+    ozon.enqueue("404 page not found", status=404)
 
     with pytest.raises(Rejected, match="no such method"):
         shop.read("01931f2e")
 
 
 def test_one_review_that_cannot_be_read_is_invalid(ozon, shop):
-    ozon.will({"result": review(1)})
+    ozon.enqueue({"result": review(1)})
 
     assert isinstance(shop.read("01931f2e"), InvalidPayload)
 
 
 def test_an_answer_is_written_and_the_review_is_marked_as_processed(ozon, shop):
-    ozon.will({"comment_id": "0193-c"})
+    ozon.enqueue({"comment_id": "0193-c"})
 
     assert shop.answer("01931f2e", "Спасибо!") is True
-    assert ozon.asked == [
+    assert ozon.requests == [
         (
             "/v1/review/comment/create",
             {"review_id": "01931f2e", "text": "Спасибо!", "mark_review_as_processed": True},
@@ -173,32 +173,32 @@ def test_an_answer_is_written_and_the_review_is_marked_as_processed(ozon, shop):
 
 @pytest.mark.parametrize("answer", [{"comment_id": ""}, {"comment_id": None}, {}])
 def test_an_answer_without_the_id_of_a_comment_proves_nothing(ozon, shop, answer):
-    ozon.will(answer)
+    ozon.enqueue(answer)
 
     assert shop.answer("01931f2e", "Спасибо!") is False
 
 
 def test_an_answer_is_not_sent_again_when_it_may_have_arrived(ozon, shop):
-    ozon.will("<html>", status=502)
+    ozon.enqueue("<html>", status=502)
 
     with pytest.raises(Unreachable) as failed:
         shop.answer("01931f2e", "Спасибо!")
 
-    assert failed.value.reached
-    assert len(ozon.asked) == 1
+    assert failed.value.may_have_applied
+    assert len(ozon.requests) == 1
 
 
 def test_an_answer_that_was_too_much_had_no_effect_and_is_sent_again(ozon, shop):
     ozon.refuse(429, 8, "You have reached request rate limit per second")
-    ozon.will({"comment_id": "0193-c"})
+    ozon.enqueue({"comment_id": "0193-c"})
 
     assert shop.answer("01931f2e", "Спасибо!") is True
-    assert len(ozon.asked) == 2
-    assert not TooManyRequests("ozon", None).reached
+    assert len(ozon.requests) == 2
+    assert not TooManyRequests("ozon", None).may_have_applied
 
 
 def test_by_itself_it_reads_the_clock_of_the_machine(ozon, ozon_client):
-    ozon.will(review(1))
+    ozon.enqueue(review(1))
 
     found = OzonReviews(ozon_client, lambda skus: dict.fromkeys(skus, "Пижама")).read("01931f2e")
 

@@ -2,60 +2,62 @@ import pytest
 
 from service.integrations.http.errors import Rejected, Unreachable
 from service.integrations.marketplace import InvalidPayload
-from tests.support.loopback import CUT, said
+from tests.support.loopback import CUT, response
 from tests.support.ozon_stub import NOON
 from tests.support.wildberries_payloads import review
 
 
 def test_one_review_is_read(world, reviews):
-    world.will(said({"data": review(7), "error": False, "errorText": "", "additionalErrors": None}))
+    world.enqueue(response({"data": review(7), "error": False, "errorText": "", "additionalErrors": None}))
 
     found = reviews.read("Qm7xTz1BkAtKOit00007")
 
     assert (found.external_id, found.as_of) == ("Qm7xTz1BkAtKOit00007", NOON)
-    assert [(asked.path, asked.query) for asked in world.asked] == [
+    assert [(asked.path, asked.query) for asked in world.requests] == [
         ("/api/v1/feedback", {"id": "Qm7xTz1BkAtKOit00007"})
     ]
 
 
 def test_a_review_that_does_not_exist_is_none(world, reviews):
-    world.will(said({"data": None, "error": True, "errorText": "Невозможно получить отзыв по id"}, status=422))
+    world.enqueue(response({"data": None, "error": True, "errorText": "Невозможно получить отзыв по id"}, status=422))
 
     assert reviews.read("no") is None
 
 
 def test_a_review_that_is_null_is_invalid(world, reviews):
-    world.will(said({"data": None, "error": False}))
+    world.enqueue(response({"data": None, "error": False}))
 
     assert isinstance(reviews.read("no"), InvalidPayload)
 
 
 def test_an_answer_is_written_once_and_proves_nothing(world, reviews):
-    world.will(said(status=204))
+    world.enqueue(response(status=204))
 
     assert reviews.answer("no such review", "Спасибо!") is False
 
-    [asked] = world.asked
+    [asked] = world.requests
     assert (asked.method, asked.path) == ("POST", "/api/v1/feedbacks/answer")
     assert asked.body == {"id": "no such review", "text": "Спасибо!"}
     assert asked.headers["content-type"] == "application/json"
 
 
-@pytest.mark.parametrize("answer", [CUT, said(status=502), said({"error": True, "errorText": "Something went wrong"})])
+@pytest.mark.parametrize(
+    "answer", [CUT, response(status=502), response({"error": True, "errorText": "Something went wrong"})]
+)
 def test_an_answer_that_may_have_arrived_is_not_written_twice(world, reviews, answer):
-    world.will(answer, said(status=204))
+    world.enqueue(answer, response(status=204))
 
     with pytest.raises(Unreachable) as failed:
         reviews.answer("id", "Спасибо!")
 
-    assert failed.value.reached
-    assert len(world.asked) == 1
+    assert failed.value.may_have_applied
+    assert len(world.requests) == 1
 
 
 def test_an_answer_that_is_refused_has_not_arrived(world, reviews):
-    world.will(said({"title": "bad request", "detail": "Неверный синтаксис JSON"}, status=400))
+    world.enqueue(response({"title": "bad request", "detail": "Неверный синтаксис JSON"}, status=400))
 
     with pytest.raises(Rejected, match="Неверный синтаксис JSON") as refused:
         reviews.answer("id", "Спасибо!")
 
-    assert not refused.value.reached
+    assert not refused.value.may_have_applied

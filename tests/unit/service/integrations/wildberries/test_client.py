@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from service.integrations.http.client import ATTEMPTS, ApiCall
+from service.integrations.http.client import MAX_FAILURES, ApiCall
 from service.integrations.http.errors import (
     Forbidden,
     Misconfigured,
@@ -14,7 +14,7 @@ from service.integrations.http.errors import (
     Unreachable,
 )
 from service.integrations.wildberries.client import feedbacks_api, statistics_api
-from tests.support.loopback import said
+from tests.support.loopback import response
 from tests.support.wildberries_payloads import LIMIT, TOKEN
 
 READ = ApiCall("GET", "/api/v1/feedbacks", LIMIT)
@@ -87,41 +87,41 @@ def feedbacks(world, client_of):
     ],
 )
 def test_a_refusal_says_what_it_means_and_is_not_hammered_on(client, world, clock, status, body, kind, sentence):
-    world.will(said(body, status=status))
+    world.enqueue(response(body, status=status))
 
     with pytest.raises(kind) as refused:
         client.call(READ)
 
     assert (type(refused.value), str(refused.value)) == (kind, sentence)
     assert not refused.value.retryable
-    assert (len(world.asked), clock.waits) == (1, [])
+    assert (len(world.requests), clock.waits) == (1, [])
 
 
 def test_an_error_with_status_200_is_an_error(feedbacks, world):
-    world.script = lambda _asked: said({"data": None, "error": True, "errorText": "Something went wrong"})
+    world.script = lambda _asked: response({"data": None, "error": True, "errorText": "Something went wrong"})
 
     with pytest.raises(Unreachable, match=r"^wb answered with an error: Something went wrong\.$") as failed:
         feedbacks.call(READ)
 
     assert failed.value.retryable
-    assert len(world.asked) == ATTEMPTS
+    assert len(world.requests) == MAX_FAILURES
 
 
 @pytest.mark.parametrize("body", [{"error": False, "data": 1}, {"data": 1}, [], "", {"error": "true"}, "<html>"])
 def test_an_answer_without_an_error_is_an_answer(feedbacks, world, body):
-    world.will(said(body))
+    world.enqueue(response(body))
 
     assert feedbacks.call(READ).status == 200
 
 
 def test_rows_with_an_error_of_their_own_are_no_error(world, client_of):
-    world.will(said({"error": True}))
+    world.enqueue(response({"error": True}))
 
     assert client_of(statistics_api(world.url, TOKEN)).call(READ).json() == {"error": True}
 
 
 def test_too_many_requests_are_waited_for_and_nothing_is_lost(client, world, clock):
-    world.will(said(LIMITED, status=429, x_ratelimit_retry="7.5", x_ratelimit_reset="60"), said([1, 2]))
+    world.enqueue(response(LIMITED, status=429, x_ratelimit_retry="7.5", x_ratelimit_reset="60"), response([1, 2]))
 
     assert client.call(READ).json() == [1, 2]
 
@@ -129,7 +129,7 @@ def test_too_many_requests_are_waited_for_and_nothing_is_lost(client, world, clo
 
 
 def test_a_base_token_that_has_to_wait_for_hours_is_paused(client, world):
-    world.will(said(LIMITED, status=429, x_ratelimit_retry="10800"))
+    world.enqueue(response(LIMITED, status=429, x_ratelimit_retry="10800"))
 
     with pytest.raises(RateLimited, match=r"^wb may be called again at 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC\.$"):
         client.call(READ)
@@ -150,7 +150,7 @@ def test_too_many_requests_say_how_long_to_wait():
 )
 @pytest.mark.parametrize("field", ["detail", "errorText", "errors"])
 def test_a_token_that_is_echoed_stays_out_of_the_sentence(client, world, said_of_it, field):
-    world.will(said({field: said_of_it}, status=401))
+    world.enqueue(response({field: said_of_it}, status=401))
 
     with pytest.raises(Unauthorized) as refused:
         client.call(READ)
@@ -160,14 +160,14 @@ def test_a_token_that_is_echoed_stays_out_of_the_sentence(client, world, said_of
 
 
 def test_an_echo_in_an_answer_of_status_200_stays_out_too(feedbacks, world):
-    world.script = lambda _asked: said({"error": True, "errorText": f"bad token {TOKEN}"})
+    world.script = lambda _asked: response({"error": True, "errorText": f"bad token {TOKEN}"})
 
     with pytest.raises(Unreachable, match="bad token …"):
         feedbacks.call(READ)
 
 
 def test_a_sentence_is_not_endless(client, world):
-    world.will(said({"detail": "слово " * 1000}, status=400))
+    world.enqueue(response({"detail": "слово " * 1000}, status=400))
 
     with pytest.raises(Rejected) as refused:
         client.call(READ)
@@ -176,9 +176,9 @@ def test_a_sentence_is_not_endless(client, world):
 
 
 def test_the_token_is_sent_as_it_is(client, world):
-    world.will(said([]))
+    world.enqueue(response([]))
 
     client.call(READ)
 
-    assert world.asked[0].headers["authorization"] == TOKEN
+    assert world.requests[0].headers["authorization"] == TOKEN
     assert json.dumps(TOKEN) not in repr(client.api)

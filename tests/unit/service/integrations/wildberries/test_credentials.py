@@ -14,7 +14,7 @@ BOTH = 1 << 5 | 1 << 7
 
 
 def lasting(until, scopes=BOTH):
-    return WildberriesToken.read(token_of(acc=3, s=scopes, exp=until.timestamp()))
+    return WildberriesToken.parse(token_of(acc=3, s=scopes, exp=until.timestamp()))
 
 
 def json_as_token(text):
@@ -22,16 +22,16 @@ def json_as_token(text):
 
 
 def test_a_token_says_its_kind_its_categories_and_its_end():
-    token = WildberriesToken.read(TOKEN)
+    token = WildberriesToken.parse(TOKEN)
 
-    assert (token.kind, token.scopes, token.missing()) == (3, 160, [])
+    assert (token.kind, token.scopes, token.missing_categories()) == (3, 160, [])
     assert token.expires_at == datetime.fromtimestamp(1_798_000_000, UTC)
     assert str(token) == "a token of kind personal, until 2026-12-23"
 
 
 @pytest.mark.parametrize("written", [f"Bearer {TOKEN}", f" {TOKEN}\n", f"Bearer {TOKEN} "])
 def test_a_token_is_the_same_however_it_was_pasted(written):
-    assert WildberriesToken.read(written) == WildberriesToken.read(TOKEN)
+    assert WildberriesToken.parse(written) == WildberriesToken.parse(TOKEN)
 
 
 @pytest.mark.parametrize(
@@ -46,21 +46,21 @@ def test_a_token_is_the_same_however_it_was_pasted(written):
     ],
 )
 def test_the_limits_are_those_of_the_tokens_kind(kind, feedbacks, orders):
-    token = WildberriesToken.read(token_of(acc=kind, sid="3f2b"))
+    token = WildberriesToken.parse(token_of(acc=kind, sid="3f2b"))
 
-    assert (token.feedbacks.interval, token.feedbacks.burst) == pytest.approx(feedbacks)
-    assert (token.orders.interval, token.orders.burst) == orders
+    assert (token.feedbacks_limit.interval, token.feedbacks_limit.burst) == pytest.approx(feedbacks)
+    assert (token.orders_limit.interval, token.orders_limit.burst) == orders
 
 
 def test_two_tokens_of_one_seller_and_kind_share_their_limits_and_others_do_not():
     first, renewed = token_of(acc=3, sid="one", exp=1), token_of(acc=3, sid="one", exp=2)
     base, other = token_of(acc=1, sid="one"), token_of(acc=3, sid="two")
 
-    keys = [WildberriesToken.read(text).feedbacks.key for text in (first, renewed, base, other)]
+    keys = [WildberriesToken.parse(text).feedbacks_limit.key for text in (first, renewed, base, other)]
 
     assert keys[0] == keys[1]
     assert len(set(keys)) == 3
-    assert WildberriesToken.read(first).orders.key != keys[0]
+    assert WildberriesToken.parse(first).orders_limit.key != keys[0]
 
 
 @pytest.mark.parametrize(
@@ -80,12 +80,12 @@ def test_two_tokens_of_one_seller_and_kind_share_their_limits_and_others_do_not(
             lasting(IN_MAY, 0),
             "WB_API_TOKEN lacks the category Statistics and Feedbacks and questions: make one that has it.",
         ),
-        (WildberriesToken.read("no token at all"), None),
-        (WildberriesToken.read(token_of(acc=3, s=BOTH)), None),
+        (WildberriesToken.parse("no token at all"), None),
+        (WildberriesToken.parse(token_of(acc=3, s=BOTH)), None),
     ],
 )
 def test_a_token_that_is_not_good_enough_is_complained_about(token, complaint):
-    assert token.complaint(NOW) == complaint
+    assert token.warning(NOW) == complaint
 
 
 @pytest.mark.parametrize(
@@ -96,10 +96,10 @@ def test_a_token_that_is_not_good_enough_is_complained_about(token, complaint):
     ],
 )
 def test_claims_of_any_shape_are_no_harm(claims):
-    token = WildberriesToken.read(json_as_token(claims))
+    token = WildberriesToken.parse(json_as_token(claims))
 
     assert len(token.account) == 8
-    assert token.complaint(NOW) is None or "expired on 1970" in token.complaint(NOW)
+    assert token.warning(NOW) is None or "expired on 1970" in token.warning(NOW)
     assert str(token).startswith("a token of kind ")
 
 
@@ -108,13 +108,13 @@ def test_a_token_of_any_text_is_read_and_shown_nowhere(text):
     marked = f"{text}-and-its-secret"
 
     for written in (text, marked):
-        token = WildberriesToken.read(written)
-        shown = f"{token} {token!r} {token.feedbacks} {token.orders} {token.missing()} {token.complaint(NOW)}"
+        token = WildberriesToken.parse(written)
+        shown = f"{token} {token!r} {token.feedbacks_limit} {token.orders_limit} {token.missing_categories()} {token.warning(NOW)}"
         assert "and-its-secret" not in shown
         assert len(text) < 20 or text not in shown
 
 
 @given(st.characters(categories=["Cs"]))
 def test_a_token_with_half_a_character_is_read(character):
-    assert WildberriesToken.read(f"{character}.e30.c").kind is None
-    assert WildberriesToken.read(character).kind is None
+    assert WildberriesToken.parse(f"{character}.e30.c").kind is None
+    assert WildberriesToken.parse(character).kind is None

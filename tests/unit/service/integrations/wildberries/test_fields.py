@@ -6,22 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.integrations.marketplace import InvalidField
 from service.integrations.wildberries.fields import (
-    UnreadableField,
-    flag_of,
-    identity_of,
-    moment_of,
-    money_of,
-    number_text,
-    object_of,
-    only,
-    opinion_of,
-    optional_text,
-    part_of,
-    rating_of,
-    text_of,
+    bool_field,
+    digits_field,
+    free_text_field,
+    id_or_none,
+    money_field,
+    object_field,
+    optional_text_field,
+    rating_field,
+    require_object,
+    text_field,
+    timestamp_field,
+    whitelist,
 )
-from service.integrations.wildberries.moscow_time import MOSCOW, moscow_text
+from service.integrations.wildberries.moscow_time import MOSCOW, format_moscow
 
 FIELD = "field"
 NAMES = st.sampled_from([FIELD, "other"]) | st.text()
@@ -38,16 +38,16 @@ JSON = st.recursive(
     max_leaves=8,
 )
 READERS = [
-    lambda row: text_of(row, FIELD, 10),
-    lambda row: number_text(row, FIELD),
-    lambda row: opinion_of(row, FIELD),
-    lambda row: optional_text(row, FIELD),
-    lambda row: flag_of(row, FIELD),
-    lambda row: rating_of(row, FIELD),
-    lambda row: moment_of(row, FIELD),
-    lambda row: moment_of(row, FIELD, MOSCOW),
-    lambda row: money_of(row, FIELD),
-    lambda row: part_of(row, FIELD),
+    lambda row: text_field(row, FIELD, 10),
+    lambda row: digits_field(row, FIELD),
+    lambda row: free_text_field(row, FIELD),
+    lambda row: optional_text_field(row, FIELD),
+    lambda row: bool_field(row, FIELD),
+    lambda row: rating_field(row, FIELD),
+    lambda row: timestamp_field(row, FIELD),
+    lambda row: timestamp_field(row, FIELD, MOSCOW),
+    lambda row: money_field(row, FIELD),
+    lambda row: object_field(row, FIELD),
 ]
 
 
@@ -59,7 +59,7 @@ def complaint_of(reader, value):
     """What is said of a field that cannot be read; None of one that can."""
     try:
         reader(of(value))
-    except UnreadableField as error:
+    except InvalidField as error:
         return str(error)
     return None
 
@@ -80,9 +80,9 @@ def test_a_sentence_about_a_field_never_holds_a_text(value, reader):
 
 @pytest.mark.parametrize("reader", [reader for reader in READERS if reader not in (READERS[2], READERS[3])])
 def test_a_field_that_is_missing_or_null_is_named(reader):
-    with pytest.raises(UnreadableField, match=r"^field is missing, but must be "):
+    with pytest.raises(InvalidField, match=r"^field is missing, but must be "):
         reader({})
-    with pytest.raises(UnreadableField, match=r"^field is null, but must be "):
+    with pytest.raises(InvalidField, match=r"^field is null, but must be "):
         reader(of(None))
 
 
@@ -91,54 +91,58 @@ def test_a_field_that_is_missing_or_null_is_named(reader):
     [({}, "an object"), ([], "a list"), ("x", "a text"), (True, "true or false"), (1.5, "1.5"), (-7, "-7")],
 )
 def test_a_field_of_another_kind_is_told_by_its_kind(value, kind):
-    with pytest.raises(UnreadableField, match=f"^field is {kind}, but must be a number from 1 to 5$"):
-        rating_of(of(value), FIELD)
+    with pytest.raises(InvalidField, match=f"^field is {kind}, but must be a number from 1 to 5$"):
+        rating_field(of(value), FIELD)
 
 
 @pytest.mark.parametrize("value", [None, [], "text", 5])
 def test_a_row_that_is_no_object_is_said(value):
-    with pytest.raises(UnreadableField, match=r"^the row is no object, but (null|a list|a text|5)$"):
-        object_of(value)
+    with pytest.raises(InvalidField, match=r"^the row is no object, but (null|a list|a text|5)$"):
+        require_object(value)
 
 
 @pytest.mark.parametrize("value", ["", "  \n", 1, True, []])
 def test_a_text_is_a_text_that_is_not_empty(value):
-    with pytest.raises(UnreadableField, match=r"a text$"):
-        text_of(of(value), FIELD, 10)
+    with pytest.raises(InvalidField, match=r"a text$"):
+        text_field(of(value), FIELD, 10)
 
 
 def test_a_text_is_cut_and_has_nothing_that_a_database_refuses():
-    assert text_of(of("Ж" * 20), FIELD, 10) == "Ж" * 10
-    assert text_of(of("a\x00b\ud800"), FIELD, 10) == "a\ufffdb?"
-    assert optional_text(of("a\x00"), FIELD) == "a\ufffd"
-    assert opinion_of(of("a\x00"), FIELD) == "a\ufffd"
+    assert text_field(of("Ж" * 20), FIELD, 10) == "Ж" * 10
+    assert text_field(of("a\x00b\ud800"), FIELD, 10) == "a\ufffdb?"
+    assert optional_text_field(of("a\x00"), FIELD) == "a\ufffd"
+    assert free_text_field(of("a\x00"), FIELD) == "a\ufffd"
 
 
 @pytest.mark.parametrize("value", [0, 7, 2**64 - 1, "0", "007", "1700223344"])
 def test_a_whole_number_is_one_as_a_number_or_as_a_text(value):
-    assert number_text(of(value), FIELD) == str(value)
+    assert digits_field(of(value), FIELD) == str(value)
 
 
 @pytest.mark.parametrize("value", [-1, 2**64, 1.0, True, "", "-1", "1.0", "1" * 21, "١٢", "²", [1]])
 def test_what_is_no_whole_number_is_none(value):
-    with pytest.raises(UnreadableField, match=r"a whole number$"):
-        number_text(of(value), FIELD)
+    with pytest.raises(InvalidField, match=r"a whole number$"):
+        digits_field(of(value), FIELD)
 
 
 def test_an_opinion_is_without_the_buyers_number_and_may_be_missing():
-    assert opinion_of(of("Звоните +7 999 123-45-67"), FIELD) == "Звоните [phone]"
-    assert (opinion_of({}, FIELD), opinion_of(of(None), FIELD), opinion_of(of(""), FIELD)) == ("", "", "")
-    assert len(opinion_of(of("Ж" * 20_000), FIELD)) == 10_000
+    assert free_text_field(of("Звоните +7 999 123-45-67"), FIELD) == "Звоните [phone]"
+    assert (free_text_field({}, FIELD), free_text_field(of(None), FIELD), free_text_field(of(""), FIELD)) == (
+        "",
+        "",
+        "",
+    )
+    assert len(free_text_field(of("Ж" * 20_000), FIELD)) == 10_000
 
 
 @pytest.mark.parametrize("value", [1, [], {}, True])
 def test_an_opinion_is_a_text(value):
-    with pytest.raises(UnreadableField, match=r"a text$"):
-        opinion_of(of(value), FIELD)
+    with pytest.raises(InvalidField, match=r"a text$"):
+        free_text_field(of(value), FIELD)
 
 
 def test_an_optional_text_is_empty_when_it_is_none():
-    assert [optional_text(row, FIELD) for row in ({}, of(None), of(5), of(["x"]), of("x" * 600))] == [
+    assert [optional_text_field(row, FIELD) for row in ({}, of(None), of(5), of(["x"]), of("x" * 600))] == [
         *[""] * 4,
         "x" * 500,
     ]
@@ -146,24 +150,24 @@ def test_an_optional_text_is_empty_when_it_is_none():
 
 @pytest.mark.parametrize(("value", "found"), [(True, True), (False, False)])
 def test_a_flag_is_true_or_false(value, found):
-    assert flag_of(of(value), FIELD) is found
+    assert bool_field(of(value), FIELD) is found
 
 
 @pytest.mark.parametrize("value", [0, 1, "true", []])
 def test_what_only_looks_like_a_flag_is_none(value):
-    with pytest.raises(UnreadableField, match=r"true or false$"):
-        flag_of(of(value), FIELD)
+    with pytest.raises(InvalidField, match=r"true or false$"):
+        bool_field(of(value), FIELD)
 
 
 @pytest.mark.parametrize("stars", [1, 5])
 def test_a_rating_has_one_to_five_stars(stars):
-    assert rating_of(of(stars), FIELD) == stars
+    assert rating_field(of(stars), FIELD) == stars
 
 
 @pytest.mark.parametrize("stars", [0, 6, 4.0, "4", True, float("nan")])
 def test_a_rating_of_another_number_is_none(stars):
-    with pytest.raises(UnreadableField, match=r"a number from 1 to 5$"):
-        rating_of(of(stars), FIELD)
+    with pytest.raises(InvalidField, match=r"a number from 1 to 5$"):
+        rating_field(of(stars), FIELD)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +188,7 @@ def test_a_rating_of_another_number_is_none(stars):
     ],
 )
 def test_a_moment_is_in_utc_whatever_its_offset_was(written, zone, moment):
-    found = moment_of(of(written), FIELD, zone)
+    found = timestamp_field(of(written), FIELD, zone)
 
     assert (found, found.tzinfo) == (moment, UTC)
 
@@ -193,15 +197,15 @@ def test_a_moment_is_in_utc_whatever_its_offset_was(written, zone, moment):
     "value", ["", "yesterday", "2026-02-30T00:00:00", "12:00", 1_795_430_000, "0001-01-01T00:00:00"]
 )
 def test_what_is_no_moment_is_none(value):
-    with pytest.raises(UnreadableField, match=r"a date and time$"):
-        moment_of(of(value), FIELD, MOSCOW)
+    with pytest.raises(InvalidField, match=r"a date and time$"):
+        timestamp_field(of(value), FIELD, MOSCOW)
 
 
 @given(st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30)))  # noqa: DTZ001  # they get their zone
 def test_a_moment_in_moscow_comes_back_as_it_was(naive):
     moment = naive.replace(tzinfo=MOSCOW).astimezone(UTC)
 
-    assert moment_of(of(moscow_text(moment)), FIELD, MOSCOW) == moment
+    assert timestamp_field(of(format_moscow(moment)), FIELD, MOSCOW) == moment
 
 
 @pytest.mark.parametrize(
@@ -218,7 +222,7 @@ def test_a_moment_in_moscow_comes_back_as_it_was(naive):
     ],
 )
 def test_money_is_exact_to_the_kopeck(value, amount):
-    assert str(money_of(of(value), FIELD)) == amount
+    assert str(money_field(of(value), FIELD)) == amount
 
 
 @pytest.mark.parametrize(
@@ -226,14 +230,14 @@ def test_money_is_exact_to_the_kopeck(value, amount):
     [-1, 10**12, float("nan"), float("inf"), "NaN", "sNaN", "ten roubles", "", True, [], "1e999999999999999999999"],
 )
 def test_what_is_no_money_is_none(value):
-    with pytest.raises(UnreadableField, match=r"an amount of money$"):
-        money_of(of(value), FIELD)
+    with pytest.raises(InvalidField, match=r"an amount of money$"):
+        money_field(of(value), FIELD)
 
 
 def test_of_a_row_only_what_may_be_kept_is_kept():
     row = {"id": "7", "rating": 3, "price": Decimal("2.50"), "gone": None, "userName": "Ольга"}
 
-    assert only(row, frozenset({"id", "rating", "price", "gone", "missing"})) == {
+    assert whitelist(row, frozenset({"id", "rating", "price", "gone", "missing"})) == {
         "id": "7",
         "rating": 3,
         "price": "2.50",
@@ -243,18 +247,18 @@ def test_of_a_row_only_what_may_be_kept_is_kept():
 
 @pytest.mark.parametrize("value", [{"userName": "Ольга"}, [{"userName": "Ольга"}], ["Ольга"]])
 def test_of_what_is_inside_of_a_field_only_the_kind_is_kept(value):
-    assert only(of(value), frozenset({FIELD})) == of("an object" if isinstance(value, dict) else "a list")
+    assert whitelist(of(value), frozenset({FIELD})) == of("an object" if isinstance(value, dict) else "a list")
 
 
 def test_a_text_that_is_kept_is_without_the_buyers_number_and_not_endless():
-    kept = only({"a": "Звоните +7 999 123-45-67", "b": "x" * 20_000, "c": "\x00"}, frozenset("abc"))
+    kept = whitelist({"a": "Звоните +7 999 123-45-67", "b": "x" * 20_000, "c": "\x00"}, frozenset("abc"))
 
     assert kept == {"a": "Звоните [phone]", "b": "x" * 10_000, "c": "\ufffd"}
 
 
 @given(JSON)
 def test_whatever_is_kept_is_json_that_every_database_takes(value):
-    kept = only(of(value), frozenset({FIELD}))
+    kept = whitelist(of(value), frozenset({FIELD}))
 
     text = json.dumps(kept, allow_nan=False, ensure_ascii=False)
     assert "\\u0000" not in text
@@ -263,12 +267,12 @@ def test_whatever_is_kept_is_json_that_every_database_takes(value):
 
 @given(JSON)
 def test_a_row_has_an_identity_or_none(row):
-    found = identity_of(row, FIELD)
+    found = id_or_none(row, FIELD)
 
     assert found is None or (isinstance(row[FIELD], str) and len(found) <= 100)
 
 
 def test_an_identity_is_cut_and_has_nothing_that_a_database_refuses():
-    assert identity_of(of("\x00" + "x" * 200), FIELD) == "\ufffd" + "x" * 99
-    assert identity_of(of(7), FIELD) is None
-    assert identity_of([FIELD], FIELD) is None
+    assert id_or_none(of("\x00" + "x" * 200), FIELD) == "\ufffd" + "x" * 99
+    assert id_or_none(of(7), FIELD) is None
+    assert id_or_none([FIELD], FIELD) is None

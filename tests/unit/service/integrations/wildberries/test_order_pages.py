@@ -3,27 +3,27 @@ import tracemalloc
 
 import pytest
 
-from service.integrations.http.client import ATTEMPTS
+from service.integrations.http.client import MAX_FAILURES
 from service.integrations.http.errors import EndlessPages, Unreachable, Unreadable
 from service.integrations.marketplace import START, InvalidPayload, Order
 from service.integrations.wildberries import orders as wb_orders
-from tests.support.loopback import CUT, said
+from tests.support.loopback import CUT, response
 from tests.support.wildberries_payloads import order
-from tests.support.wildberries_stub import Statistics, asked_from, at, ids, known, read, set_of
+from tests.support.wildberries_stub import Statistics, id_set, ids, order_at, read, requested_dates, srids_of
 
 
 def test_a_service_that_does_not_look_at_the_date_is_not_read_for_ever(world, orders):
-    rows = [at(minutes) for minutes in range(5)]
-    world.script = lambda _asked: said(rows)
+    rows = [order_at(minutes) for minutes in range(5)]
+    world.script = lambda _asked: response(rows)
 
     with pytest.raises(EndlessPages, match="from before the date that it was asked for"):
         read(orders)
 
-    assert len(world.asked) == 2
+    assert len(world.requests) == 2
 
 
 def test_a_service_that_does_not_look_at_the_date_is_noticed_when_a_reading_goes_on(world, orders):
-    world.script = lambda _asked: said([at(0), at(1)])
+    world.script = lambda _asked: response([order_at(0), order_at(1)])
 
     with pytest.raises(EndlessPages):
         read(orders, {"since": "2026-11-21T09:01:00", "boundary": []})
@@ -31,11 +31,11 @@ def test_a_service_that_does_not_look_at_the_date_is_noticed_when_a_reading_goes
 
 @pytest.fixture
 def small_pages(monkeypatch):
-    monkeypatch.setattr(wb_orders, "_CUT_AT_LEAST", 5)
+    monkeypatch.setattr(wb_orders, "_MIN_ROWS_OF_CUT_PAGE", 5)
 
 
 def test_a_moment_with_more_orders_than_a_page_is_said_and_what_follows_is_read(world, orders, small_pages):
-    rows = [at(0, number) for number in range(8)] + [at(1, 8), at(2, 9)]
+    rows = [order_at(0, number) for number in range(8)] + [order_at(1, 8), order_at(2, 9)]
     world.script = Statistics(*rows, cut=5)
     found, saved = [], []
 
@@ -47,41 +47,41 @@ def test_a_moment_with_more_orders_than_a_page_is_said_and_what_follows_is_read(
     with pytest.raises(EndlessPages, match="more orders of one moment"):
         all_that_come()
 
-    assert set_of(found) == known(rows[:5] + rows[8:])
+    assert id_set(found) == srids_of(rows[:5] + rows[8:])
     assert read(orders, saved[-1])[1]["boundary"] == [rows[-1]["srid"]]
 
 
 @pytest.mark.parametrize("number", [5, 8])
 def test_a_moment_with_many_orders_that_are_all_there_is_no_error(world, orders, small_pages, number):
-    rows = [at(0, each) for each in range(number)]
+    rows = [order_at(0, each) for each in range(number)]
     world.script = Statistics(*rows)
 
     found, position = read(orders, {"since": "2026-11-21T09:00:00", "boundary": []})
 
-    assert set_of(found) == known(rows)
-    assert position == {"since": "2026-11-21T09:00:00", "boundary": sorted(known(rows))}
-    assert asked_from(world) == ["2026-11-21T09:00:00"] * 2 + ["2026-11-21T09:00:01"]
+    assert id_set(found) == srids_of(rows)
+    assert position == {"since": "2026-11-21T09:00:00", "boundary": sorted(srids_of(rows))}
+    assert requested_dates(world) == ["2026-11-21T09:00:00"] * 2 + ["2026-11-21T09:00:01"]
 
 
 @pytest.mark.parametrize("last", [[], [order(1, srid=None)]])
 def test_a_last_page_without_an_order_does_not_lead_back(world, orders, last):
-    world.will(said([at(0), at(1)]), said(last))
+    world.enqueue(response([order_at(0), order_at(1)]), response(last))
 
-    assert read(orders)[1] == {"since": "2026-11-21T09:01:00", "boundary": [at(1)["srid"]]}
+    assert read(orders)[1] == {"since": "2026-11-21T09:01:00", "boundary": [order_at(1)["srid"]]}
 
 
 def test_a_boundary_with_too_many_orders_is_read_again_rather_than_saved(world, orders, monkeypatch):
-    monkeypatch.setattr(wb_orders, "_BOUNDARY", 3)
-    world.script = Statistics(*(at(0, number) for number in range(4)))
+    monkeypatch.setattr(wb_orders, "_MAX_BOUNDARY_IDS", 3)
+    world.script = Statistics(*(order_at(0, number) for number in range(4)))
 
     rows, position = read(orders)
 
     assert position == {"since": "2026-11-21T09:00:00", "boundary": []}
-    assert set_of(read(orders, position)[0]) == set_of(rows)
+    assert id_set(read(orders, position)[0]) == id_set(rows)
 
 
 def test_a_page_of_rows_that_cannot_be_read_is_the_end_and_moves_nothing(world, orders):
-    world.script = lambda _asked: said([order(1, srid=None), order(2, lastChangeDate=None), "no order"])
+    world.script = lambda _asked: response([order(1, srid=None), order(2, lastChangeDate=None), "no order"])
     position = {"since": "2026-11-21T09:00:00", "boundary": []}
 
     rows, following = read(orders, position)
@@ -91,7 +91,7 @@ def test_a_page_of_rows_that_cannot_be_read_is_the_end_and_moves_nothing(world, 
 
 
 def test_a_row_that_cannot_be_read_does_not_hide_the_others(world, orders):
-    world.script = Statistics(at(0), at(1, priceWithDisc=None), at(2))
+    world.script = Statistics(order_at(0), order_at(1, priceWithDisc=None), order_at(2))
 
     rows, position = read(orders)
 
@@ -100,38 +100,38 @@ def test_a_row_that_cannot_be_read_does_not_hide_the_others(world, orders):
 
 
 def test_an_order_from_the_far_future_is_given_and_not_gone_on_from(world, orders):
-    rows = [at(0), order(7, "2099-01-01T00:00:00"), order(8, "9999-12-31T23:59:59Z")]
+    rows = [order_at(0), order(7, "2099-01-01T00:00:00"), order(8, "9999-12-31T23:59:59Z")]
     world.script = Statistics(*rows)
 
     found, position = read(orders)
 
-    assert set_of(found) == known(rows)
+    assert id_set(found) == srids_of(rows)
     assert position["since"] == "2026-11-21T09:00:00"
 
 
 def test_an_array_that_was_cut_gives_the_rows_before_the_cut(world, orders):
-    whole = json.dumps([at(0), at(1), at(2)])
-    world.script = lambda _asked: said(whole[:-200])
+    whole = json.dumps([order_at(0), order_at(1), order_at(2)])
+    world.script = lambda _asked: response(whole[:-200])
     found, page = [], next(orders.pages(START))
 
     with pytest.raises(Unreadable):
         found.extend(page.rows)
 
-    assert ids(found) == [at(0)["srid"], at(1)["srid"]]
+    assert ids(found) == [order_at(0)["srid"], order_at(1)["srid"]]
     assert page.position == START
 
 
 @pytest.mark.parametrize("body", ["<html>", "", "null", {}, {"errors": "no"}])
 def test_what_is_no_array_is_not_the_end_but_an_error(world, orders, body):
-    world.script = lambda _asked: said(body)
+    world.script = lambda _asked: response(body)
 
     with pytest.raises(Unreadable):
         read(orders)
 
 
 def test_a_page_that_fails_leaves_the_position_of_the_one_before(world, orders):
-    statistics = Statistics(*(at(minutes) for minutes in range(15)), cut=10)
-    world.script = lambda asked: statistics(asked) if len(world.asked) == 1 else CUT
+    statistics = Statistics(*(order_at(minutes) for minutes in range(15)), cut=10)
+    world.script = lambda request: statistics(request) if len(world.requests) == 1 else CUT
     pages = orders.pages(START)
     page = next(pages)
     first = list(page.rows)
@@ -140,14 +140,14 @@ def test_a_page_that_fails_leaves_the_position_of_the_one_before(world, orders):
         next(pages)
     world.script = statistics
 
-    assert len(world.asked) == 1 + ATTEMPTS
-    assert len(set_of(first) | set_of(read(orders, page.position)[0])) == 15
+    assert len(world.requests) == 1 + MAX_FAILURES
+    assert len(id_set(first) | id_set(read(orders, page.position)[0])) == 15
 
 
 def test_the_rows_of_a_page_are_not_all_in_memory(world, orders):
-    rows = [at(0, number, sticker="x" * 5000) for number in range(4000)]
+    rows = [order_at(0, number, sticker="x" * 5000) for number in range(4000)]
     size = len(json.dumps(rows))
-    world.will(said(rows))
+    world.enqueue(response(rows))
     del rows
     page = next(orders.pages(START))
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.integrations.marketplace import InvalidPayload, Item, Order
-from service.integrations.wildberries.orders import order_of
+from service.integrations.wildberries.orders import parse_order
 from tests.support.wildberries_payloads import BUYER, order
 
 JSON = st.recursive(
@@ -18,7 +18,7 @@ JSON = st.recursive(
 
 
 def test_an_order_is_one_piece_at_the_sellers_price_in_moscow_time():
-    assert order_of(order()) == Order(
+    assert parse_order(order()) == Order(
         marketplace="wb",
         external_id="eb.rd3f0a1c2.1.0",
         order_number="98765432101234567890",
@@ -42,7 +42,7 @@ def test_an_order_is_one_piece_at_the_sellers_price_in_moscow_time():
 
 
 def test_a_cancelled_order_says_when():
-    found = order_of(order(isCancel=True, cancelDate="2026-11-22T00:00:00"))
+    found = parse_order(order(isCancel=True, cancelDate="2026-11-22T00:00:00"))
 
     assert (found.status, found.cancelled) == ("cancelled", True)
     assert found.cancelled_at == datetime(2026, 11, 21, 21, tzinfo=UTC)
@@ -50,21 +50,21 @@ def test_a_cancelled_order_says_when():
 
 @pytest.mark.parametrize("never", ["0001-01-01T00:00:00", "0001-01-01T00:00:00Z", "0001-01-01"])
 def test_a_date_that_stands_for_not_yet_is_none(never):
-    found = order_of(order(isCancel=True, cancelDate=never))
+    found = parse_order(order(isCancel=True, cancelDate=never))
 
     assert (found.cancelled, found.cancelled_at) == (True, None)
 
 
 @pytest.mark.parametrize("whatever", ["0001-01-01T00:00:00", None, 7, "2026-11-22T00:00:00"])
 def test_an_order_that_is_not_cancelled_has_no_such_date(whatever):
-    assert order_of(order(cancelDate=whatever)).cancelled_at is None
+    assert parse_order(order(cancelDate=whatever)).cancelled_at is None
 
 
 @pytest.mark.parametrize(
     ("kind", "scheme"), [("Склад WB", "fbo"), ("Склад продавца", "fbs"), ("Луна", "unknown"), (None, "unknown")]
 )
 def test_the_warehouse_tells_the_scheme(kind, scheme):
-    assert order_of(order(warehouseType=kind)).scheme == scheme
+    assert parse_order(order(warehouseType=kind)).scheme == scheme
 
 
 def test_what_is_not_needed_may_be_missing_or_new():
@@ -72,7 +72,7 @@ def test_what_is_not_needed_may_be_missing_or_new():
     for name in ("gNumber", "supplierArticle", "subject", "brand", "warehouseType"):
         del row[name]
 
-    found = order_of(row)
+    found = parse_order(row)
 
     assert (found.order_number, found.items[0].article, found.items[0].name) == ("", "", "")
 
@@ -90,7 +90,7 @@ def test_what_is_not_needed_may_be_missing_or_new():
     ],
 )
 def test_an_order_that_cannot_be_read_says_why_and_keeps_nothing_of_the_buyer(changes, reason):
-    found = order_of(order(buyerName=BUYER, regionName=BUYER) | changes)
+    found = parse_order(order(buyerName=BUYER, regionName=BUYER) | changes)
 
     assert isinstance(found, InvalidPayload)
     assert found.reason == reason
@@ -103,12 +103,12 @@ def test_a_field_that_is_missing_is_named():
     row = order()
     del row["srid"]
 
-    assert order_of(row).reason == "srid is missing, but must be a text"
+    assert parse_order(row).reason == "srid is missing, but must be a text"
 
 
 @given(JSON)
 def test_whatever_wildberries_sends_is_an_order_or_says_why_not(payload):
-    found = order_of(payload)
+    found = parse_order(payload)
 
     assert isinstance(found, InvalidPayload)
     json.dumps(found.payload, allow_nan=False)
@@ -116,4 +116,4 @@ def test_whatever_wildberries_sends_is_an_order_or_says_why_not(payload):
 
 @given(st.sampled_from(sorted(order())), JSON)
 def test_an_order_with_any_field_spoilt_is_an_order_or_says_why_not(field, value):
-    assert isinstance(order_of(order() | {field: value}), Order | InvalidPayload)
+    assert isinstance(parse_order(order() | {field: value}), Order | InvalidPayload)

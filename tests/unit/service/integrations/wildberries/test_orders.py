@@ -2,9 +2,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.integrations.wildberries.orders import order_of
+from service.integrations.wildberries.orders import parse_order
 from tests.support.wildberries_payloads import order
-from tests.support.wildberries_stub import Statistics, asked_from, at, known, read, set_of
+from tests.support.wildberries_stub import Statistics, id_set, order_at, read, requested_dates, srids_of
 
 
 def test_the_first_reading_begins_as_far_back_as_orders_are_kept(world, orders):
@@ -12,59 +12,63 @@ def test_the_first_reading_begins_as_far_back_as_orders_are_kept(world, orders):
 
     assert read(orders) == ([], {})
 
-    [asked] = world.asked
+    [asked] = world.requests
     assert asked.path == "/api/v1/supplier/orders"
     assert asked.query == {"dateFrom": "2026-08-26T15:00:00", "flag": "0"}  # 90 days before noon in UTC, in Moscow
 
 
 def test_pages_are_read_until_there_is_nothing_new(world, orders):
-    rows = [at(minutes) for minutes in range(25)]
+    rows = [order_at(minutes) for minutes in range(25)]
     world.script = Statistics(*rows, cut=10)
 
     found, position = read(orders)
 
-    assert set_of(found) == known(rows)
-    assert asked_from(world)[1:] == ["2026-11-21T09:09:00", "2026-11-21T09:18:00", "2026-11-21T09:24:00"]
+    assert id_set(found) == srids_of(rows)
+    assert requested_dates(world)[1:] == ["2026-11-21T09:09:00", "2026-11-21T09:18:00", "2026-11-21T09:24:00"]
     assert position == {"since": "2026-11-21T09:24:00", "boundary": [rows[-1]["srid"]]}
 
 
 def test_a_page_that_ends_in_the_middle_of_a_moment_loses_nothing(world, orders):
-    rows = [at(0, number) for number in range(4)] + [at(1, number) for number in range(4, 9)] + [at(2, 9)]
+    rows = (
+        [order_at(0, number) for number in range(4)]
+        + [order_at(1, number) for number in range(4, 9)]
+        + [order_at(2, 9)]
+    )
     world.script = Statistics(*rows, cut=6)
 
     found, position = read(orders)
 
-    assert set_of(found) == known(rows)
+    assert id_set(found) == srids_of(rows)
     assert position == {"since": "2026-11-21T09:02:00", "boundary": [rows[-1]["srid"]]}
 
 
 def test_a_reading_goes_on_from_where_it_was_saved_and_knows_the_orders_of_its_boundary(world, orders):
-    world.script = Statistics(at(0), at(1, 1), at(1, 2))
+    world.script = Statistics(order_at(0), order_at(1, 1), order_at(1, 2))
     _, position = read(orders)
-    asked = len(world.asked)
+    request_count = len(world.requests)
 
     again, same = read(orders, position)
-    world.script = Statistics(at(0), at(1, 1), at(1, 2), at(1, 3), at(5))
+    world.script = Statistics(order_at(0), order_at(1, 1), order_at(1, 2), order_at(1, 3), order_at(5))
     news, following = read(orders, position)
 
-    assert position["boundary"] == sorted(known([at(1, 1), at(1, 2)]))
-    assert (len(again), same, asked + 1) == (2, position, len(world.asked) - 2)
-    assert set_of(news) == known([at(1, 1), at(1, 2), at(1, 3), at(5)])
-    assert following == {"since": "2026-11-21T09:05:00", "boundary": [at(5)["srid"]]}
+    assert position["boundary"] == sorted(srids_of([order_at(1, 1), order_at(1, 2)]))
+    assert (len(again), same, request_count + 1) == (2, position, len(world.requests) - 2)
+    assert id_set(news) == srids_of([order_at(1, 1), order_at(1, 2), order_at(1, 3), order_at(5)])
+    assert following == {"since": "2026-11-21T09:05:00", "boundary": [order_at(5)["srid"]]}
 
 
 def test_an_order_of_the_boundary_that_came_late_is_remembered_too(world, orders):
-    position = {"since": "2026-11-21T09:01:00", "boundary": [at(1, 1)["srid"]]}
-    world.script = Statistics(at(1, 1), at(1, 2))
+    position = {"since": "2026-11-21T09:01:00", "boundary": [order_at(1, 1)["srid"]]}
+    world.script = Statistics(order_at(1, 1), order_at(1, 2))
 
     rows, following = read(orders, position)
 
     assert len(rows) == 4
-    assert following["boundary"] == sorted(known([at(1, 1), at(1, 2)]))
+    assert following["boundary"] == sorted(srids_of([order_at(1, 1), order_at(1, 2)]))
 
 
 def test_a_cancellation_is_a_newer_version_of_the_same_order(world, orders):
-    world.script = Statistics(at(0, 1), at(9, 1, isCancel=True, cancelDate="2026-11-21T00:00:00"))
+    world.script = Statistics(order_at(0, 1), order_at(9, 1, isCancel=True, cancelDate="2026-11-21T00:00:00"))
 
     rows, _ = read(orders)
 
@@ -75,12 +79,12 @@ def test_a_cancellation_is_a_newer_version_of_the_same_order(world, orders):
 
 
 def test_the_same_version_twice_is_the_same_order(world, orders):
-    world.script = Statistics(at(0, 1), at(0, 1))
+    world.script = Statistics(order_at(0, 1), order_at(0, 1))
 
     rows, position = read(orders)
 
     assert len(set(rows)) == 1
-    assert position["boundary"] == [at(0, 1)["srid"]]
+    assert position["boundary"] == [order_at(0, 1)["srid"]]
 
 
 def test_a_position_without_news_stays_as_it_was(world, orders):
@@ -99,9 +103,9 @@ def test_fractions_of_a_second_are_gone_on_from_whether_they_are_heard_or_not(wo
 
     found, position = read(orders)
 
-    assert set_of(found) == known(rows)
+    assert id_set(found) == srids_of(rows)
     assert position["since"] == "2026-11-21T09:00:01.250000"
-    assert set_of(read(orders, position)[0]) <= known(rows[3:])
+    assert id_set(read(orders, position)[0]) <= srids_of(rows[3:])
 
 
 def test_a_change_with_an_offset_is_asked_for_in_moscow_time(world, orders):
@@ -111,7 +115,7 @@ def test_a_change_with_an_offset_is_asked_for_in_moscow_time(world, orders):
 
 
 def test_an_order_that_is_read_is_the_order_of_its_row(world, orders):
-    world.script = Statistics(at(0))
+    world.script = Statistics(order_at(0))
 
-    assert read(orders)[0][0] == order_of(at(0))
-    assert order_of(at(0)).as_of == datetime(2026, 11, 21, 6, tzinfo=UTC)
+    assert read(orders)[0][0] == parse_order(order_at(0))
+    assert parse_order(order_at(0)).as_of == datetime(2026, 11, 21, 6, tzinfo=UTC)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.integrations.marketplace import IN_MODERATION, NOT_ANSWERED, PUBLISHED, REJECTED, InvalidPayload, Review
-from service.integrations.wildberries.reviews import review_of
+from service.integrations.wildberries.reviews import parse_review
 from tests.support.ozon_stub import NOON
 from tests.support.wildberries_payloads import BUYER, review
 
@@ -18,7 +18,7 @@ JSON = st.recursive(
 
 
 def test_a_review_is_read_and_whoever_wrote_it_stays_outside():
-    found = review_of(review(), NOON)
+    found = parse_review(review(), NOON)
 
     assert found == Review(
         marketplace="wb",
@@ -42,7 +42,7 @@ def test_a_review_is_read_and_whoever_wrote_it_stays_outside():
     ("created", "hour"), [("2026-11-20T08:00:00Z", 8), ("2026-11-20T08:00:00+03:00", 5), ("2026-11-20T08:00:00", 5)]
 )
 def test_a_review_is_of_the_moment_that_its_date_means(created, hour):
-    assert review_of(review(createdDate=created), NOON).created_at == datetime(2026, 11, 20, hour, tzinfo=UTC)
+    assert parse_review(review(createdDate=created), NOON).created_at == datetime(2026, 11, 20, hour, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -53,19 +53,19 @@ def test_a_review_is_of_the_moment_that_its_date_means(created, hour):
     ],
 )
 def test_an_answer_has_a_state(state, meaning):
-    found = review_of(review(answer={"text": "Спасибо", "state": state, "editable": True}), NOON)
+    found = parse_review(review(answer={"text": "Спасибо", "state": state, "editable": True}), NOON)
 
     assert (found.answered, found.answer_text, found.answer_state) == (True, "Спасибо", meaning)
 
 
 def test_a_review_may_have_stars_only():
-    found = review_of(review(text="", pros="", cons=None), NOON)
+    found = parse_review(review(text="", pros="", cons=None), NOON)
 
     assert (found.text, found.pros, found.cons) == ("", "", "")
 
 
 def test_a_buyers_telephone_number_does_not_come_in():
-    found = review_of(review(text="Звоните +7 999 123-45-67", pros="a@example.org"), NOON)
+    found = parse_review(review(text="Звоните +7 999 123-45-67", pros="a@example.org"), NOON)
 
     assert "999" not in found.text
     assert "example" not in found.pros
@@ -86,7 +86,7 @@ def test_a_buyers_telephone_number_does_not_come_in():
     ],
 )
 def test_a_review_that_cannot_be_read_says_why_and_keeps_nothing_of_the_buyer(changes, reason):
-    found = review_of(review(userName=BUYER) | changes, NOON)
+    found = parse_review(review(userName=BUYER) | changes, NOON)
 
     assert isinstance(found, InvalidPayload)
     assert found.reason == reason
@@ -100,7 +100,7 @@ def test_a_review_that_cannot_be_read_says_why_and_keeps_nothing_of_the_buyer(ch
 
 
 def test_of_the_product_and_the_answer_it_is_kept_what_they_are():
-    found = review_of(review(productValuation=0, answer={"text": "Ольга, спасибо", "state": "wbRu"}), NOON)
+    found = parse_review(review(productValuation=0, answer={"text": "Ольга, спасибо", "state": "wbRu"}), NOON)
 
     assert found.payload["productDetails"] == {
         "nmId": 245901773,
@@ -112,7 +112,7 @@ def test_of_the_product_and_the_answer_it_is_kept_what_they_are():
 
 @given(JSON)
 def test_whatever_wildberries_sends_is_a_review_or_says_why_not(payload):
-    found = review_of(payload, NOON)
+    found = parse_review(payload, NOON)
 
     assert isinstance(found, InvalidPayload)
     json.dumps(found.payload, allow_nan=False)
@@ -120,4 +120,4 @@ def test_whatever_wildberries_sends_is_a_review_or_says_why_not(payload):
 
 @given(st.sampled_from(sorted(review())), JSON)
 def test_a_review_with_any_field_spoilt_is_a_review_or_says_why_not(field, value):
-    assert isinstance(review_of(review() | {field: value}, NOON), Review | InvalidPayload)
+    assert isinstance(parse_review(review() | {field: value}, NOON), Review | InvalidPayload)

@@ -6,15 +6,15 @@ import pytest
 from service.integrations.http.errors import EndlessPages, Unreachable, Unreadable
 from service.integrations.marketplace import START, InvalidPayload, Review
 from service.integrations.wildberries import reviews as wb_reviews
-from tests.support.loopback import CUT, said
+from tests.support.loopback import CUT, response
 from tests.support.ozon_stub import NOON
 from tests.support.wildberries_payloads import review, reviews_page
-from tests.support.wildberries_stub import Feedbacks, answered, numbered, read, second, set_of
+from tests.support.wildberries_stub import Feedbacks, answered, created_second, id_set, numbered, read
 
 
 @pytest.fixture
 def five_a_page(monkeypatch):
-    monkeypatch.setattr(wb_reviews, "TAKE", 5)
+    monkeypatch.setattr(wb_reviews, "PAGE_SIZE", 5)
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def history(reviews):
 def test_both_lists_are_read_to_their_end(world, waiting, history, five_a_page):
     world.script = Feedbacks(*map(numbered, range(12)), *map(answered, range(20, 33)))
 
-    assert set_of(read(waiting)[0]) == {review(number)["id"] for number in range(12)}
-    assert set_of(read(history)[0]) == {review(number)["id"] for number in range(20, 33)}
+    assert id_set(read(waiting)[0]) == {review(number)["id"] for number in range(12)}
+    assert id_set(read(history)[0]) == {review(number)["id"] for number in range(20, 33)}
     assert {query["order"] for query in world.queries} == {"dateAsc"}
 
 
@@ -46,7 +46,7 @@ def test_many_reviews_of_one_second_are_all_read(world, waiting, five_a_page, ex
     world.script = Feedbacks(*rows)
     world.script.exclusive = exclusive
 
-    assert set_of(read(waiting)[0]) == {row["id"] for row in rows}
+    assert id_set(read(waiting)[0]) == {row["id"] for row in rows}
 
 
 def test_a_review_that_is_answered_meanwhile_makes_no_other_one_be_skipped(world, waiting, five_a_page):
@@ -55,7 +55,7 @@ def test_a_review_that_is_answered_meanwhile_makes_no_other_one_be_skipped(world
     world.script = feedbacks
     everything = {row["id"] for row in feedbacks.rows}
 
-    assert set_of(read(waiting)[0]) == everything
+    assert id_set(read(waiting)[0]) == everything
 
 
 def test_a_review_that_comes_meanwhile_is_read_too(world, waiting, five_a_page):
@@ -64,7 +64,7 @@ def test_a_review_that_comes_meanwhile_is_read_too(world, waiting, five_a_page):
     late = iter(range(100, 103))
     feedbacks.after_each = lambda: feedbacks.rows.extend(numbered(number) for number in [next(late, None)] if number)
 
-    assert review(100)["id"] in set_of(read(waiting)[0])
+    assert review(100)["id"] in id_set(read(waiting)[0])
 
 
 def test_an_empty_list_is_one_page(world, waiting, history):
@@ -80,7 +80,7 @@ def test_what_waits_is_read_as_a_whole_each_time(world, waiting, five_a_page):
     rows, position = read(waiting)
 
     assert position == START
-    assert set_of(read(waiting, position)[0]) == set_of(rows)
+    assert id_set(read(waiting, position)[0]) == id_set(rows)
 
 
 @pytest.mark.parametrize("minutes", [None, 5])
@@ -94,7 +94,7 @@ def test_a_reading_that_stopped_goes_on_where_it_was(world, waiting, five_a_page
 
     rest, position = read(waiting, saved)
 
-    assert set_of(first.rows) | set_of(second_page.rows) | set_of(rest) == {row["id"] for row in rows}
+    assert id_set(first.rows) | id_set(second_page.rows) | id_set(rest) == {row["id"] for row in rows}
     assert len(rest) < 12
     assert position == START
 
@@ -107,9 +107,9 @@ def test_the_history_is_read_on_from_a_week_before_the_newest(world, history, cl
     again, following = read(history, json.loads(json.dumps(position)))
 
     assert len(rows) == 20
-    assert set_of(again) == {review(number)["id"] for number in range(12, 20)}
+    assert id_set(again) == {review(number)["id"] for number in range(12, 20)}
     assert following == position
-    assert int(world.queries[-1]["dateFrom"]) == second(answered(12, minutes=12 * 24 * 60))
+    assert int(world.queries[-1]["dateFrom"]) == created_second(answered(12, minutes=12 * 24 * 60))
 
 
 def test_once_a_day_all_of_the_history_is_read(world, history, clock):
@@ -134,13 +134,13 @@ def test_a_whole_reading_that_stopped_goes_on_and_is_the_one_of_its_day(world, h
 
     rest, position = read(history, saved)
 
-    assert len(set.union(set_of(rest), *(set_of(page.rows) for page in stopped))) == 20
+    assert len(set.union(id_set(rest), *(id_set(page.rows) for page in stopped))) == 20
     assert len(rest) < 15
-    assert position == {"newest": second(answered(19, minutes=19 * 24 * 60)), "whole": began}
+    assert position == {"newest": created_second(answered(19, minutes=19 * 24 * 60)), "whole": began}
 
 
 def test_rows_of_history_that_cannot_be_read_move_nothing(world, history):
-    world.script = lambda _asked: said(reviews_page(answered(1, productValuation=9), "no review", None))
+    world.script = lambda _request: response(reviews_page(answered(1, productValuation=9), "no review", None))
 
     rows, position = read(history)
 
@@ -151,24 +151,24 @@ def test_rows_of_history_that_cannot_be_read_move_nothing(world, history):
 @pytest.mark.parametrize("number", [5, 6])
 def test_a_service_that_does_not_look_at_the_place_is_not_read_for_ever(world, waiting, five_a_page, number):
     rows = [numbered(each) for each in range(number)]
-    world.script = lambda _asked: said(reviews_page(*rows))
+    world.script = lambda _request: response(reviews_page(*rows))
 
     with pytest.raises(EndlessPages, match="the same page of reviews again and again"):
         read(waiting)
 
-    assert len(world.asked) == 2
+    assert len(world.requests) == 2
 
 
 def test_a_service_that_does_not_skip_is_not_read_for_ever(world, waiting, five_a_page):
     rows = [numbered(each, minutes=5) for each in range(5)]
-    world.script = lambda _asked: said(reviews_page(*rows))
+    world.script = lambda _request: response(reviews_page(*rows))
 
     with pytest.raises(EndlessPages):
         read(waiting)
 
 
 def test_a_second_without_an_end_is_read_as_far_as_it_may_be(world, waiting, five_a_page, monkeypatch):
-    monkeypatch.setattr(wb_reviews, "FURTHEST", 10)
+    monkeypatch.setattr(wb_reviews, "MAX_SKIP", 10)
     world.script = Feedbacks(*(numbered(each, minutes=5) for each in range(40)))
     pages = (row for page in waiting.pages(START) for row in page.rows)
     rows = []
@@ -183,7 +183,7 @@ def test_a_second_without_an_end_is_read_as_far_as_it_may_be(world, waiting, fiv
 def test_dates_that_cannot_be_read_do_not_stop_the_reading(world, waiting, five_a_page):
     bad = [review(number, createdDate=None) for number in range(5)]
     pages = iter([bad, [numbered(number) for number in range(10, 12)]])
-    world.script = lambda _asked: said(reviews_page(*next(pages)))
+    world.script = lambda _request: response(reviews_page(*next(pages)))
 
     rows, _ = read(waiting)
 
@@ -193,7 +193,7 @@ def test_dates_that_cannot_be_read_do_not_stop_the_reading(world, waiting, five_
 
 @pytest.mark.parametrize("body", [{}, {"data": None}, {"data": []}, {"data": {"feedbacks": None}}, [], "<html>"])
 def test_an_answer_without_a_list_is_unreadable(world, waiting, body):
-    world.script = lambda _asked: said(body)
+    world.script = lambda _request: response(body)
 
     with pytest.raises(Unreadable):
         read(waiting)
@@ -201,7 +201,7 @@ def test_an_answer_without_a_list_is_unreadable(world, waiting, body):
 
 def test_what_was_read_before_a_failure_stays_read(world, waiting, five_a_page):
     feedbacks = Feedbacks(*map(numbered, range(12)))
-    world.script = lambda asked: feedbacks(asked) if "dateFrom" not in asked.query else CUT
+    world.script = lambda request: feedbacks(request) if "dateFrom" not in request.query else CUT
     pages = waiting.pages(START)
 
     page = next(pages)
@@ -210,4 +210,4 @@ def test_what_was_read_before_a_failure_stays_read(world, waiting, five_a_page):
     with pytest.raises(Unreachable):
         next(pages)
     world.script = feedbacks
-    assert len(set_of(page.rows) | set_of(read(waiting, page.position)[0])) == 12
+    assert len(id_set(page.rows) | id_set(read(waiting, page.position)[0])) == 12
