@@ -10,11 +10,11 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from service.sandbox.credentials import TELEGRAM_CHAT_ID, TELEGRAM_TOKEN
+from service.sandbox.fake_service import Environment
 from service.sandbox.journal import Journal
 from service.sandbox.options import Options
-from service.sandbox.service import Environment
 from service.sandbox.simulation import Simulation
-from service.sandbox.telegram.service import TelegramFake
+from service.sandbox.telegram.fake import TelegramFake
 
 NOON: Final = datetime(2025, 10, 2, 12, tzinfo=UTC).timestamp()
 URL: Final = "http://telegram.test"
@@ -49,8 +49,8 @@ class StrictTelegram(httpx.BaseTransport):
         self, clock: HandClock, fault: Callable[[str], str | None] = lambda _method: None, **options: Any
     ) -> None:
         self.journal = Journal()
-        world = Simulation(1, self.journal.begin(1, clock.moment()), clock.moment)
-        self.fake = TelegramFake(Environment(world, self.journal, Options(**options)), clock)
+        simulation = Simulation(1, self.journal.begin(1, clock.moment()), clock.moment)
+        self.fake = TelegramFake(Environment(simulation, self.journal, Options(**options)), clock)
         self.calls: list[tuple[float, str, int]] = []
         self.fault = fault
         self._clock = clock
@@ -62,7 +62,7 @@ class StrictTelegram(httpx.BaseTransport):
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        return list(self.fake.truth("messages"))
+        return list(self.fake.expected_state("messages"))
 
     @property
     def texts(self) -> list[str]:
