@@ -1,1 +1,1 @@
-"""Advice: an answer to a review, drafted by OpenAI, and what became of the asking."""
+"""Drafts of answers to reviews, written by OpenAI, and their outcomes."""

@@ -1,4 +1,4 @@
-"""The drafter: asks OpenAI for an answer to a review, keeps to its pace, and says what became of it and what it cost."""
+"""Drafts an answer to a review with one call of OpenAI. Limits the rate of calls, and measures tokens and cost."""
 
 import json
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 from service import names
 from service.advice import prompt
 from service.advice.outcomes import DRAFTED, Draft
-from service.advice.pricing import Usage, cost_of
+from service.advice.pricing import TokenUsage, cost_usd
 from service.advice.prompt import ReviewForPrompt
 from service.advice.response import ParsedResponse
 from service.instruments import ServiceInstruments
@@ -21,28 +21,31 @@ from service.integrations.openai.errors import UNSENDABLE_KEY, FailedCall, Quota
 from service.names import OPENAI
 from telemetry import semconv
 
-if TYPE_CHECKING:  # the SDK is imported when it is needed: it takes as long to load as half of the service
+if TYPE_CHECKING:  # imported when it is needed: the SDK takes as long to load as half of the service
     import openai
 
 
 ATTEMPTS: Final = 3
 _OPENAI: Final = "OpenAI"
 _CHAT: Final = "chat"
-_BROKEN: Final = (json.JSONDecodeError, UnicodeDecodeError, RecursionError)
+_BROKEN_JSON_ERRORS: Final = (json.JSONDecodeError, UnicodeDecodeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drafter:
-    """Safe in several threads.
+    """Thread-safe.
 
     Attributes:
-        max_output_tokens: what a model thinks counts as well.
-        patience: seconds that a draft may wait for its turn, in all.
+        rate_limiter: the limiter that all processes share.
+        limit: OpenAI's limit for this account.
+        wait: sleeps between calls.
+        max_output_tokens: the limit for one call; the tokens of a model's reasoning count.
+        patience: seconds that a draft may wait for the rate limit and for retries, in all.
     """
 
     client: "openai.OpenAI"
     model: str
-    pace: RateLimiter
+    rate_limiter: RateLimiter
     limit: RateLimit
     wait: Wait
     instruments: ServiceInstruments
@@ -51,32 +54,35 @@ class Drafter:
     tracer: Tracer = field(default_factory=lambda: trace.get_tracer(__name__), kw_only=True)
 
     def draft(self, subject: ReviewForPrompt, answer_length: int) -> Draft:
-        """Ask once, and again where that makes sense: a repeated call costs money only. The answer has `answer_length`
-        characters at most.
+        """Call OpenAI, and again after an error that may pass: a repeated call only costs money.
+
+        Args:
+            subject: the review.
+            answer_length: characters that the answer may have.
 
         Raises:
-            QuotaExhausted: there is no sense in going on with other reviews.
-            Paused: the next call may begin later than the patience lasts.
-            CallError: what OpenAI said, or that it said nothing.
+            QuotaExhausted: calls for other reviews would fail, too.
+            RateLimited: the next call is allowed later than the patience lasts.
+            CallError: OpenAI refused the call, or is not available.
         """
         try:
-            draft = self._ask_until_answered(subject, answer_length)
+            draft = self._call_with_retries(subject, answer_length)
         except CallError as error:
-            self._count(subject, names.QUOTA if isinstance(error, QuotaExhausted) else names.ERROR)
+            self._count_draft(subject, names.QUOTA if isinstance(error, QuotaExhausted) else names.ERROR)
             raise
-        self._count(subject, draft.outcome)
+        self._count_draft(subject, draft.outcome)
         if draft.outcome == DRAFTED:
             self.instruments.advice_generated.add(1, {names.MARKETPLACE: subject.marketplace})
         return draft
 
-    def _ask_until_answered(self, subject: ReviewForPrompt, answer_length: int) -> Draft:
-        turns, left, attempt = Throttle(_OPENAI, self.pace, self.wait), self.patience, 0
+    def _call_with_retries(self, subject: ReviewForPrompt, answer_length: int) -> Draft:
+        turns, left, attempt = Throttle(_OPENAI, self.rate_limiter, self.wait), self.patience, 0
         while True:
             left -= turns.acquire(self.limit, left)
             attempt += 1
             result = self._attempt(subject, answer_length)
             if isinstance(result, ParsedResponse):
-                return self._settle(result)
+                return self._draft_from(result)
             turns.apply_retry_after(self.limit, result.error)
             if not result.retryable or attempt == ATTEMPTS:
                 raise result.error
@@ -92,15 +98,15 @@ class Drafter:
             f"{_CHAT} {self.model}", kind=SpanKind.CLIENT, attributes=attributes
         ) as span:
             result = self._call(subject, answer_length)
-            _describe(span, result)
+            _set_span_result(span, result)
         return result
 
     def _call(self, subject: ReviewForPrompt, answer_length: int) -> ParsedResponse | FailedCall:
-        """What the SDK raises does not leave this function, not even as the context of another error."""
+        """No error of the SDK leaves this function, not even as the context of another error: it may hold the key."""
         import openai  # noqa: PLC0415  # see above
 
         try:
-            answer = self.client.responses.create(
+            response = self.client.responses.create(
                 model=self.model,
                 instructions=prompt.instructions(answer_length),
                 input=prompt.question(subject),
@@ -108,47 +114,47 @@ class Drafter:
                 max_output_tokens=self.max_output_tokens,
                 text=prompt.ANSWER_FORMAT,
             )
-        except _BROKEN:
+        except _BROKEN_JSON_ERRORS:
             return ParsedResponse.broken()
         except UnicodeEncodeError:
             return FailedCall(Unauthorized(UNSENDABLE_KEY), retryable=False)
         except openai.OpenAIError as error:
             return classify_error(error)
-        return ParsedResponse.of(answer, answer_length)
+        return ParsedResponse.from_sdk(response, answer_length)
 
-    def _settle(self, reply: ParsedResponse) -> Draft:
-        model, usage = reply.model or self.model, reply.usage
-        cost = cost_of(model, usage) if usage else None
+    def _draft_from(self, response: ParsedResponse) -> Draft:
+        model, usage = response.model or self.model, response.usage
+        cost = cost_usd(model, usage) if usage else None
         if usage:
-            self._measure(usage)
+            self._record_tokens(usage)
         if cost is not None:
             self.instruments.money.add(float(cost), {names.GEN_AI_REQUEST_MODEL: self.model})
         return Draft(
-            outcome=reply.verdict.outcome,
-            text=reply.verdict.text,
+            outcome=response.verdict.outcome,
+            text=response.verdict.text,
             model=model,
             input_tokens=usage.input if usage else None,
             output_tokens=usage.output if usage else None,
             cost_usd=cost,
-            reason=reply.verdict.reason,
+            reason=response.verdict.reason,
         )
 
-    def _measure(self, usage: Usage) -> None:
-        for kind, tokens in (("input", usage.input), ("output", usage.output)):
+    def _record_tokens(self, usage: TokenUsage) -> None:
+        for token_type, tokens in (("input", usage.input), ("output", usage.output)):
             attributes = {
                 names.GEN_AI_OPERATION: _CHAT,
                 names.GEN_AI_PROVIDER: OPENAI,
                 names.GEN_AI_REQUEST_MODEL: self.model,
-                names.GEN_AI_TOKEN_TYPE: kind,
+                names.GEN_AI_TOKEN_TYPE: token_type,
             }
             self.instruments.token_usage.record(tokens, attributes)
 
-    def _count(self, subject: ReviewForPrompt, outcome: str) -> None:
+    def _count_draft(self, subject: ReviewForPrompt, outcome: str) -> None:
         self.instruments.drafts.add(1, {names.MARKETPLACE: subject.marketplace, names.OUTCOME: outcome})
 
 
-def _describe(span: Span, result: ParsedResponse | FailedCall) -> None:
-    """Numbers and names, never a text."""
+def _set_span_result(span: Span, result: ParsedResponse | FailedCall) -> None:
+    """Only ids, names and numbers: no text of a review or an answer gets into a span."""
     if isinstance(result, FailedCall):
         span.set_attribute(semconv.ERROR_TYPE, type(result.error).__name__)
         span.set_status(Status(StatusCode.ERROR, str(result.error)))

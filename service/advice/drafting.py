@@ -1,4 +1,4 @@
-"""DraftingRun: an answer for each review that waits for one, one after the other, newest first."""
+"""Drafts answers to the reviews in the queue, one after the other, newest first."""
 
 import time
 from collections import Counter
@@ -20,55 +20,68 @@ from telemetry.database import transaction
 MAX_DRAFTS: Final = 200
 MAX_SECONDS: Final = 240.0
 ANSWER_LENGTH: Final = 800
-"""Characters that somebody reads: an answer is a few sentences, and every marketplace allows longer ones."""
+"""Characters. An answer is a few sentences; every marketplace allows longer ones."""
 
 
-class Drafts(Protocol):
+class AnswerDrafter(Protocol):
+    """Drafts one answer; `Drafter` does."""
+
     def draft(self, subject: ReviewForPrompt, answer_length: int) -> Draft: ...
 
 
 class DraftingRun:
-    """`progress` is told what was done, as it is done."""
+    """One run of the job: drafts until the queue is empty or a limit is reached."""
 
     def __init__(
         self,
         engine: Engine,
-        drafter: Drafts,
+        drafter: AnswerDrafter,
         now: Callable[[], datetime],
-        goes_on: Callable[[], bool] = lambda: True,
+        is_running: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._goes_on = goes_on
+        self._is_running = is_running
         self._engine = engine
         self._drafter = drafter
         self._now = now
 
     def run(self, progress: MutableMapping[str, Any], budget: float = MAX_SECONDS) -> Mapping[str, Any]:
-        """Draft until nothing is due, or the budget of seconds is used up, or 200 were done.
+        """Draft until no review is due, the budget is used up, or `MAX_DRAFTS` drafts are done.
+
+        Args:
+            progress: is updated after each draft: the number of drafts by outcome, and `cost_usd`.
+            budget: seconds.
+
+        Returns:
+            The progress, and under `waiting` the reviews that are left.
 
         Raises:
-            QuotaExhausted: there is no money left; what is due stays due.
-            CallError: OpenAI does not answer; so it does then.
-            ShutdownRequested: the service was told to stop.
+            QuotaExhausted: the account has no money left; the reviews stay due.
+            CallError: OpenAI is not available; the reviews stay due.
+            ShutdownRequested: the service stops.
         """
         outcomes: Counter[str] = Counter()
-        spent, ends = Decimal(0), time.monotonic() + budget
-        while sum(outcomes.values()) < MAX_DRAFTS and time.monotonic() < ends:
-            if not self._goes_on():
+        cost, deadline = Decimal(0), time.monotonic() + budget
+        while sum(outcomes.values()) < MAX_DRAFTS and time.monotonic() < deadline:
+            if not self._is_running():
                 raise ShutdownRequested("the service stops between two drafts")
             try:
-                draft = self.step()
-            except RateLimited as pause:
-                progress["paused_until"] = pause.until.isoformat()
+                draft = self.draft_next()
+            except RateLimited as error:
+                progress["paused_until"] = error.until.isoformat()
                 break
             if draft is None:
                 break
             outcomes[draft.outcome] += 1
-            spent += draft.cost_usd or 0
-            progress.update(outcomes, cost_usd=float(spent))
-        return {DRAFTED: 0, **progress, "waiting": self._waiting()}
+            cost += draft.cost_usd or 0
+            progress.update(outcomes, cost_usd=float(cost))
+        return {DRAFTED: 0, **progress, "waiting": self._count_waiting()}
 
-    def step(self) -> Draft | None:
-        """One review. None when nothing is due."""
+    def draft_next(self) -> Draft | None:
+        """Draft the answer to one review.
+
+        Returns:
+            None if no review is due.
+        """
         with transaction(self._engine) as session:
             leased = AdviceQueue(session).lease(self._now())
         if leased is None:
@@ -76,24 +89,24 @@ class DraftingRun:
         try:
             draft = self._drafter.draft(leased.subject, ANSWER_LENGTH)
         except BaseException as error:
-            self._put_back(leased, innocent=_is_innocent(error))
+            self._return(leased, review_at_fault=_is_review_at_fault(error))
             raise
         with transaction(self._engine) as session:
-            AdviceQueue(session).settle(leased, draft, self._now())
+            AdviceQueue(session).complete(leased, draft, self._now())
         return draft
 
-    def _put_back(self, leased: LeasedReview, *, innocent: bool) -> None:
+    def _return(self, leased: LeasedReview, *, review_at_fault: bool) -> None:
         with transaction(self._engine) as session:
             queue = AdviceQueue(session)
-            (queue.give_back if innocent else queue.postpone)(leased, self._now())
+            (queue.postpone if review_at_fault else queue.release)(leased, self._now())
 
-    def _waiting(self) -> int:
+    def _count_waiting(self) -> int:
         with transaction(self._engine) as session:
-            return AdviceQueue(session).waiting()
+            return AdviceQueue(session).count_waiting()
 
 
-def _is_innocent(error: BaseException) -> bool:
-    """Whether it would have happened with any review: the account, the network, the end of the service."""
+def _is_review_at_fault(error: BaseException) -> bool:
+    """False for an error that any review would have caused: the account, the network, the shutdown of the service."""
     if isinstance(error, CallError):
-        return error.retryable or isinstance(error, Unauthorized | Forbidden | Misconfigured | QuotaExhausted)
-    return not isinstance(error, Exception)
+        return not (error.retryable or isinstance(error, Unauthorized | Forbidden | Misconfigured | QuotaExhausted))
+    return isinstance(error, Exception)

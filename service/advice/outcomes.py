@@ -1,4 +1,4 @@
-"""Outcomes: what a draft comes to, in words of a closed set, and the one error that ends the asking."""
+"""The outcomes of a draft: a closed set of words, the draft itself, and the error that ends a run."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -6,7 +6,7 @@ from decimal import Decimal
 from service.integrations.openai.errors import MAX_REASON_LENGTH, QuotaExhausted
 from service.names import BROKEN_JSON, DRAFTED, EMPTY, FAILED, HTML, INCOMPLETE, REFUSED, TOO_LONG, UNSTRUCTURED
 
-# The words are spelled where they are stored and counted; whoever reads a draft finds them here.
+# Defined in names.py and integrations; imported from here with the draft.
 __all__ = [
     "BROKEN_JSON",
     "DRAFTED",
@@ -25,14 +25,16 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What an asking came to.
+    """The result of one call of OpenAI that was answered.
 
     Attributes:
-        text: the answer; None unless it was drafted.
-        model: that answered, or that was asked where the answer does not say.
-        input_tokens: None where the answer does not say; so are the output tokens.
-        cost_usd: None where the tokens or the model's prices are not known.
-        reason: why there is no text, in 500 characters at most; None when it was drafted.
+        outcome: `drafted`, or another word that says what went wrong.
+        text: the answer to the review; None unless the outcome is `drafted`.
+        model: the model that the response names, else the one of the request.
+        input_tokens: None if the response does not tell.
+        output_tokens: None if the response does not tell.
+        cost_usd: None if the tokens or the prices of the model are unknown.
+        reason: why there is no text, 500 characters at most; None if the outcome is `drafted`.
     """
 
     outcome: str

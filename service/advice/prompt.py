@@ -1,6 +1,6 @@
-"""The prompt: what OpenAI is told about a review, and the form that its answer has to have.
+"""The prompt for OpenAI, built from a review, and the JSON schema of the response.
 
-A `ReviewForPrompt` is all that leaves. What the buyer wrote is data between two marks that it cannot contain.
+Only the fields of a `ReviewForPrompt` are sent. The buyer's text stands between two marks that it cannot contain.
 """
 
 # ruff: noqa: RUF001  # the instructions are in Russian
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from openai.types.responses import ResponseTextConfigParam
 
 
-ANSWER: Final = "answer"
+ANSWER_FIELD: Final = "answer"
 ANSWER_FORMAT: Final["ResponseTextConfigParam"] = {
     "format": {
         "type": "json_schema",
-        "name": ANSWER,
+        "name": ANSWER_FIELD,
         "strict": True,
         "schema": {
             "type": "object",
-            "properties": {ANSWER: {"type": "string", "description": "Текст ответа на отзыв"}},
-            "required": [ANSWER],
+            "properties": {ANSWER_FIELD: {"type": "string", "description": "Текст ответа на отзыв"}},
+            "required": [ANSWER_FIELD],
             "additionalProperties": False,
         },
     }
 }
-_LONGEST: Final = 4000  # characters of one field: a buyer's novel is not paid for
-_NAMES: Final = {WB: "Wildberries", OZON: "Ozon"}
+_MAX_FIELD_LENGTH: Final = 4000  # characters: longer texts cost tokens, and add nothing
+_MARKETPLACE_NAMES: Final = {WB: "Wildberries", OZON: "Ozon"}
 _INSTRUCTIONS: Final = """\
 Ты отвечаешь на отзывы покупателей от имени продавца на маркетплейсе.
 
@@ -52,7 +52,7 @@ _INSTRUCTIONS: Final = """\
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewForPrompt:
-    """What an answer is drafted from. There is no field for who wrote it."""
+    """What OpenAI gets of a review. There is no field for the author."""
 
     marketplace: str
     rating: int
@@ -63,25 +63,26 @@ class ReviewForPrompt:
 
 
 def instructions(answer_length: int) -> str:
-    """The same for every review of a marketplace, so that OpenAI can cache them. A model counts characters badly: a tenth
-    of the room is left to that.
+    """The instructions; the same for every review, so that OpenAI can cache them.
+
+    They ask for a tenth less than `answer_length` characters, because models count characters badly.
     """
     return _INSTRUCTIONS.format(longest=answer_length - answer_length // 10)
 
 
 def question(subject: ReviewForPrompt) -> str:
-    """As JSON, in which a quotation mark of the buyer's ends nothing, and without the sign that begins a mark."""
+    """The review as JSON between the marks. `<` is escaped, so no text of a buyer can end the marks."""
     fields = {
-        "площадка": _NAMES.get(subject.marketplace, subject.marketplace),
+        "площадка": _MARKETPLACE_NAMES.get(subject.marketplace, subject.marketplace),
         "товар": without_surrogates(subject.product_name or ""),
         "оценка": subject.rating,
-        "текст": _opinion(subject.text),
-        "достоинства": _opinion(subject.pros),
-        "недостатки": _opinion(subject.cons),
+        "текст": _buyer_text(subject.text),
+        "достоинства": _buyer_text(subject.pros),
+        "недостатки": _buyer_text(subject.cons),
     }
     review = json.dumps({name: value for name, value in fields.items() if value}, ensure_ascii=False)
     return "<отзыв>\n" + review.replace("<", r"\u003c") + "\n</отзыв>"
 
 
-def _opinion(text: str) -> str:
-    return mask_pii(without_surrogates(text))[:_LONGEST]
+def _buyer_text(text: str) -> str:
+    return mask_pii(without_surrogates(text))[:_MAX_FIELD_LENGTH]

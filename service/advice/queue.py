@@ -1,4 +1,4 @@
-"""The queue of reviews for which an answer is to be drafted: columns of `reviews`, leased to whoever drafts."""
+"""The queue of reviews that need a draft: columns of the table `reviews`, with leases."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,14 +11,14 @@ from service.advice.outcomes import DRAFTED, Draft
 from service.advice.prompt import ReviewForPrompt
 from service.database.tables import DUE, AdviceRow, ReviewRow
 
-LEASE: Final = timedelta(minutes=10)
-ATTEMPTS: Final = 5
-_FIRST_PAUSE: Final = timedelta(minutes=15)
+LEASE_DURATION: Final = timedelta(minutes=10)
+MAX_ATTEMPTS: Final = 5
+_FIRST_DELAY: Final = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
 class LeasedReview:
-    """A review that nobody else drafts for until the lease ends. `attempt` counts from 1."""
+    """A review that no other worker drafts for until the lease expires. `attempt` counts from 1."""
 
     review_id: int
     subject: ReviewForPrompt
@@ -30,26 +30,30 @@ class AdviceQueue:
         self._session = session
 
     def lease(self, now: datetime) -> LeasedReview | None:
-        """Lease the newest review that is due; a drafter that dies gives it back when the lease ends."""
+        """Lease the newest review that is due. After a crash of the worker it is due again when the lease expires.
+
+        Returns:
+            None if no review is due.
+        """
         due = DUE & (ReviewRow.advice_due_at <= now)
         newest = select(ReviewRow.id).where(due).order_by(ReviewRow.created_at.desc(), ReviewRow.id.desc()).limit(1)
         leased = (
             update(ReviewRow)
             .where(ReviewRow.id == newest.scalar_subquery(), due)
-            .values(advice_due_at=now + LEASE, advice_attempts=ReviewRow.advice_attempts + 1)
+            .values(advice_due_at=now + LEASE_DURATION, advice_attempts=ReviewRow.advice_attempts + 1)
             .returning(ReviewRow)
         )
         row = self._session.scalars(leased, execution_options={"synchronize_session": False}).one_or_none()
-        return LeasedReview(row.id, subject_of(row), row.advice_attempts) if row is not None else None
+        return LeasedReview(row.id, review_for_prompt(row), row.advice_attempts) if row is not None else None
 
-    def settle(self, leased: LeasedReview, draft: Draft, now: datetime) -> None:
-        """Keep what came of it. What may come out better another time is due again, later each time, five times in all."""
-        self.keep(leased.review_id, draft, now)
+    def complete(self, leased: LeasedReview, draft: Draft, now: datetime) -> None:
+        """Store the draft. A review without a usable draft is due again later, up to `MAX_ATTEMPTS` attempts."""
+        self.add_draft(leased.review_id, draft, now)
         if draft.outcome != DRAFTED:
             self.postpone(leased, now)
 
-    def keep(self, review_id: int, draft: Draft, now: datetime) -> AdviceRow:
-        """Whoever asked for it: what has a draft is not due any more."""
+    def add_draft(self, review_id: int, draft: Draft, now: datetime) -> AdviceRow:
+        """Store a draft, with or without a lease. A review with a usable draft is no longer due."""
         row = AdviceRow(
             review_id=review_id,
             created_at=now,
@@ -64,31 +68,32 @@ class AdviceQueue:
         self._session.add(row)
         self._session.flush()
         if draft.outcome == DRAFTED:
-            self._due(ReviewRow.id == review_id, advice_due_at=None)
+            self._update_due(ReviewRow.id == review_id, advice_due_at=None)
         return row
 
-    def give_back(self, leased: LeasedReview, now: datetime) -> None:
-        """Nothing was drafted, and that was not the review's fault."""
-        self._due(_still(leased), advice_due_at=now, advice_attempts=leased.attempt - 1)
+    def release(self, leased: LeasedReview, now: datetime) -> None:
+        """End the lease: the review is due now, and the attempt does not count. For errors that any review would cause."""
+        self._update_due(_holds_lease(leased), advice_due_at=now, advice_attempts=leased.attempt - 1)
 
     def postpone(self, leased: LeasedReview, now: datetime) -> None:
-        pause = _FIRST_PAUSE * 2 ** (leased.attempt - 1)
-        self._due(_still(leased), advice_due_at=now + pause if leased.attempt < ATTEMPTS else None)
+        """End the lease: the review is due later, with a growing delay; never again after `MAX_ATTEMPTS` attempts."""
+        delay = _FIRST_DELAY * 2 ** (leased.attempt - 1)
+        self._update_due(_holds_lease(leased), advice_due_at=now + delay if leased.attempt < MAX_ATTEMPTS else None)
 
-    def waiting(self) -> int:
+    def count_waiting(self) -> int:
         return self._session.scalar(select(func.count()).select_from(ReviewRow).where(DUE)) or 0
 
-    def _due(self, which: ColumnElement[bool], **values: Any) -> None:
-        """Unless it was answered meanwhile: then there is nothing to draft any more."""
-        self._session.execute(update(ReviewRow).where(which, DUE).values(**values))
+    def _update_due(self, condition: ColumnElement[bool], **values: Any) -> None:
+        """Update a review that is still due: one that was answered meanwhile needs no draft."""
+        self._session.execute(update(ReviewRow).where(condition, DUE).values(**values))
 
 
-def _still(leased: LeasedReview) -> ColumnElement[bool]:
-    """That nobody has leased it since: one whose lease was over says nothing of the next one's."""
+def _holds_lease(leased: LeasedReview) -> ColumnElement[bool]:
+    """The review was not leased again since: a worker whose lease has expired must not change it."""
     return and_(ReviewRow.id == leased.review_id, ReviewRow.advice_attempts == leased.attempt)
 
 
-def subject_of(row: ReviewRow) -> ReviewForPrompt:
+def review_for_prompt(row: ReviewRow) -> ReviewForPrompt:
     return ReviewForPrompt(
         marketplace=row.marketplace,
         rating=row.rating,

@@ -1,6 +1,6 @@
-"""ParsedResponse: an answer of OpenAI with status 200, read once, and what it comes to.
+"""Parses a response of OpenAI with status 200 into an outcome.
 
-Such an answer may be a page of HTML, a response that failed, one that was cut, a refusal, or a text that is not of the form.
+Such a response may be a page of HTML, failed, incomplete, a refusal, or a text that does not match the schema.
 """
 
 import json
@@ -19,17 +19,17 @@ from service.advice.outcomes import (
     TOO_LONG,
     UNSTRUCTURED,
 )
-from service.advice.pricing import Usage
-from service.advice.prompt import ANSWER
+from service.advice.pricing import TokenUsage
+from service.advice.prompt import ANSWER_FIELD
 from service.integrations.openai.errors import MAX_REASON_LENGTH
 from telemetry.json_safe import without_surrogates
 
-_LONGEST_NAME: Final = 100
+_MAX_NAME_LENGTH: Final = 100
 _NO_TEXT: Final = "OpenAI's answer has no text."
 
 
 class Verdict(NamedTuple):
-    """What an answer comes to, with its text or with the reason why there is none."""
+    """The outcome, with the answer to the review, or with the reason why there is none."""
 
     outcome: str
     text: str | None = None
@@ -38,48 +38,61 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ParsedResponse:
+    """A response of OpenAI. Empty strings and None stand for fields that it does not have."""
+
     verdict: Verdict
     id: str = ""
     model: str = ""
-    usage: Usage | None = None
+    usage: TokenUsage | None = None
 
     @classmethod
     def broken(cls) -> Self:
+        """A response whose body is not complete JSON."""
         return cls(Verdict(BROKEN_JSON, reason="OpenAI's answer is not whole JSON."))
 
     @classmethod
-    def of(cls, answer: object, answer_length: int) -> Self:
-        """From whatever the SDK returns: a `Response` whose fields may be of any type, a string, or any other JSON."""
-        if isinstance(answer, str):
-            return cls(Verdict(HTML, reason=_bounded(f"OpenAI answered with text that is not JSON: {answer}")))
-        from openai.types.responses import Response  # noqa: PLC0415  # the SDK is slow to load, and needed late
+    def from_sdk(cls, response: object, answer_length: int) -> Self:
+        """Parse what the SDK returns: a `Response` with fields of any type, a string, or any other JSON value.
 
-        if not isinstance(answer, Response):
+        Args:
+            response: the return value of the SDK.
+            answer_length: characters that the answer to the review may have.
+        """
+        if isinstance(response, str):
+            return cls(Verdict(HTML, reason=_bounded(f"OpenAI answered with text that is not JSON: {response}")))
+        from openai.types.responses import Response  # noqa: PLC0415  # imported when it is needed: the SDK is slow to load
+
+        if not isinstance(response, Response):
             return cls(Verdict(FAILED, reason="OpenAI's answer is JSON, but no response."))
-        body = answer.to_dict(mode="python", warnings=False)
-        return cls(_verdict(body, answer_length), _name(body, "id"), _name(body, "model"), Usage.of(body.get("usage")))
+        body = response.to_dict(mode="python", warnings=False)
+        return cls(
+            _verdict(body, answer_length),
+            _short_text(body, "id"),
+            _short_text(body, "model"),
+            TokenUsage.from_response(body.get("usage")),
+        )
 
 
 def _verdict(body: Mapping[str, Any], answer_length: int) -> Verdict:
     status = body.get("status")
     if status == "incomplete":
-        return Verdict(INCOMPLETE, reason=_said(body, "incomplete_details", "OpenAI's answer is not complete"))
+        return Verdict(INCOMPLETE, reason=_with_details(body, "incomplete_details", "OpenAI's answer is not complete"))
     if status != "completed":
-        return Verdict(FAILED, reason=_said(body, "error", _bounded(f"OpenAI's answer is {status}")))
-    return _of_contents(list(_contents(body)), answer_length)
+        return Verdict(FAILED, reason=_with_details(body, "error", _bounded(f"OpenAI's answer is {status}")))
+    return _verdict_of_contents(list(_contents(body)), answer_length)
 
 
-def _of_contents(contents: list[Mapping[str, Any]], answer_length: int) -> Verdict:
+def _verdict_of_contents(contents: list[Mapping[str, Any]], answer_length: int) -> Verdict:
     refusals = [_bounded(content.get("refusal")) for content in contents if content.get("type") == "refusal"]
     if refusals:
         return Verdict(REFUSED, reason=refusals[0])
     texts = [content.get("text") for content in contents if content.get("type") == "output_text"]
     written = "".join(text for text in texts if isinstance(text, str))
-    return _of_text(written, answer_length) if written.strip() else Verdict(EMPTY, reason=_NO_TEXT)
+    return _verdict_of_text(written, answer_length) if written.strip() else Verdict(EMPTY, reason=_NO_TEXT)
 
 
-def _of_text(written: str, answer_length: int) -> Verdict:
-    answer = _answer_in(written)
+def _verdict_of_text(written: str, answer_length: int) -> Verdict:
+    answer = _extract_answer(written)
     if answer is None:
         return Verdict(UNSTRUCTURED, reason="OpenAI's text is not the JSON object that was asked for.")
     if not answer:
@@ -91,12 +104,12 @@ def _of_text(written: str, answer_length: int) -> Verdict:
     return Verdict(DRAFTED, text=answer)
 
 
-def _answer_in(written: str) -> str | None:
+def _extract_answer(written: str) -> str | None:
     try:
         parsed = json.loads(written)
     except (ValueError, RecursionError):
         return None
-    answer = parsed.get(ANSWER) if isinstance(parsed, dict) else None
+    answer = parsed.get(ANSWER_FIELD) if isinstance(parsed, dict) else None
     return without_surrogates(answer).strip() if isinstance(answer, str) else None
 
 
@@ -110,16 +123,16 @@ def _objects(value: object) -> list[Mapping[str, Any]]:
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
-def _said(body: Mapping[str, Any], name: str, otherwise: str) -> str:
-    """A sentence, with what the details under that name say."""
+def _with_details(body: Mapping[str, Any], name: str, sentence: str) -> str:
+    """The sentence, with the values of the object under that name."""
     details = body.get(name)
-    said = [str(value) for value in details.values() if value] if isinstance(details, Mapping) else []
-    return _bounded(f"{otherwise}: {', '.join(said)}." if said else f"{otherwise}.")
+    values = [str(value) for value in details.values() if value] if isinstance(details, Mapping) else []
+    return _bounded(f"{sentence}: {', '.join(values)}." if values else f"{sentence}.")
 
 
-def _name(body: Mapping[str, Any], name: str) -> str:
+def _short_text(body: Mapping[str, Any], name: str) -> str:
     value = body.get(name)
-    return without_surrogates(value)[:_LONGEST_NAME] if isinstance(value, str) else ""
+    return without_surrogates(value)[:_MAX_NAME_LENGTH] if isinstance(value, str) else ""
 
 
 def _bounded(text: object) -> str:

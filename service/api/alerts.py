@@ -1,4 +1,4 @@
-"""GET /alerts: what was told, when, why and after how many attempts, and what waits."""
+"""GET /alerts: alerts with the state of their notifications, channels and silences."""
 
 import sqlite3
 import time
@@ -25,6 +25,8 @@ State = Literal["waiting", "told", "silenced", "muted", "over"]
 
 
 class OutboxUnavailable(Problem):
+    """503: the file with the alerts cannot be read."""
+
     status = 503
 
     def __init__(self, error: Exception) -> None:
@@ -100,37 +102,37 @@ class AlertsQuery(Filters):
 def list_alerts(
     request: Request, response: Response, telemetry: TelemetryDep, query: Annotated[AlertsQuery, Query()]
 ) -> AlertsOut:
-    """AlertPipeline, newest first, of this machine. The next page is behind `Link: …; rel="next"`, or `before=` the last id."""
+    """Alerts, newest first, of this machine. The next page is behind `Link: …; rel="next"`, or `before=` the last id."""
     try:
-        page, shown = _read(telemetry.alerts, query, time.time())
+        records, body = _read(telemetry.alerts, query, time.time())
     except (sqlite3.Error, OSError) as error:
         raise OutboxUnavailable(error) from error
-    add_next_link(request, response, [told.incident for told in page], query.limit)
-    return shown
+    add_next_link(request, response, [record.incident for record in records], query.limit)
+    return body
 
 
 def _read(alerts: AlertPipeline, query: AlertsQuery, now: float) -> tuple[list[AlertRecord], AlertsOut]:
-    counts, page = alerts.queries.counts(now), alerts.queries.page(now, before=query.before, limit=query.limit)
-    known = {state.name: state for state in alerts.queries.channels()}
-    return page, AlertsOut(
+    counts, records = alerts.queries.counts(now), alerts.queries.page(now, before=query.before, limit=query.limit)
+    states = {state.name: state for state in alerts.queries.channels()}
+    return records, AlertsOut(
         waiting=counts.pending,
         oldest_waiting_seconds=None
         if counts.oldest_pending_at is None
         else round(max(0.0, now - counts.oldest_pending_at), 3),
         silenced=counts.silenced,
         muted=counts.inhibited,
-        channels=[_channel(known.get(each.name, ChannelState(each.name)), now) for each in alerts.channels],
+        channels=[_channel(states.get(each.name, ChannelState(each.name)), now) for each in alerts.channels],
         silences=[_silence(each) for each in alerts.silences.active(now)],
-        alerts=[_alert(told) for told in page],
+        alerts=[_alert(record) for record in records],
     )
 
 
-def _alert(told: AlertRecord) -> AlertOut:
-    incident = told.incident
+def _alert(record: AlertRecord) -> AlertOut:
+    incident = record.incident
     return AlertOut(
         id=incident.id,
         fingerprint=incident.fingerprint,
-        state=_state(told),
+        state=_state(record),
         level=incident.level.value,
         component=incident.component,
         text=incident.summary,
@@ -141,32 +143,32 @@ def _alert(told: AlertRecord) -> AlertOut:
         trace_id=incident.trace_id or None,
         count=incident.count,
         told_count=incident.notified_count,
-        first_at=_moment(incident.first_at),
-        last_at=_moment(incident.last_at),
-        ended_at=_moment_or_none(incident.ended_at),
+        first_at=_timestamp(incident.first_at),
+        last_at=_timestamp(incident.last_at),
+        ended_at=_timestamp_or_none(incident.ended_at),
         ended=incident.end_reason,
         muted_by=incident.inhibitor_id,
-        channel=told.channel,
-        message=told.kind,
-        message_id=told.message_id,
+        channel=record.channel,
+        message=record.kind,
+        message_id=record.message_id,
         attempts=incident.attempts,
         delay_seconds=_delay(incident),
-        sent_at=_moment_or_none(told.sent_at),
-        edited_at=_moment_or_none(told.edited_at),
-        may_be_a_repeat=told.possible_duplicate,
+        sent_at=_timestamp_or_none(record.sent_at),
+        edited_at=_timestamp_or_none(record.edited_at),
+        may_be_a_repeat=record.possible_duplicate,
         last_error=incident.last_error,
     )
 
 
-def _state(told: AlertRecord) -> State:
-    incident = told.incident
+def _state(record: AlertRecord) -> State:
+    incident = record.incident
     if incident.notification_id is None and incident.end_reason == "resolved":
         return "waiting"
     if not incident.is_open:
         return "over"
     if incident.inhibitor_id is not None:
         return "muted"
-    if told.is_silenced:
+    if record.is_silenced:
         return "silenced"
     return "waiting" if incident.notification_id is None else "told"
 
@@ -182,7 +184,7 @@ def _channel(state: ChannelState, now: float) -> ChannelOut:
         name=state.name,
         state="stopped" if state.disabled_reason else "waiting" if is_paused else word,
         reason=state.disabled_reason or state.last_error,
-        paused_until=_moment(state.paused_until) if is_paused else None,
+        paused_until=_timestamp(state.paused_until) if is_paused else None,
         failures=state.failures,
         plain_texts=state.plain_texts,
     )
@@ -191,15 +193,15 @@ def _channel(state: ChannelState, now: float) -> ChannelOut:
 def _silence(silence: Silence) -> SilenceOut:
     return SilenceOut(
         component=silence.component,
-        until=_moment(silence.until),
+        until=_timestamp(silence.until),
         reason=silence.reason,
-        created_at=_moment(silence.created_at),
+        created_at=_timestamp(silence.created_at),
     )
 
 
-def _moment(at: float) -> datetime:
-    return datetime.fromtimestamp(at, UTC)
+def _timestamp(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
-def _moment_or_none(at: float | None) -> datetime | None:
-    return None if at is None else _moment(at)
+def _timestamp_or_none(seconds: float | None) -> datetime | None:
+    return None if seconds is None else _timestamp(seconds)

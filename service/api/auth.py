@@ -1,4 +1,7 @@
-"""Access: who may do what. A coroutine: a plain function would be run in a worker thread, and wait for one."""
+"""FastAPI dependencies that require the operator's token, `OPS_TOKEN`.
+
+They are coroutines: FastAPI runs a plain function in a worker thread, and a request would have to wait for one.
+"""
 
 import hmac
 from typing import Annotated, Any, Final, cast
@@ -10,27 +13,31 @@ from service.errors import Problem
 from service.settings import Settings
 
 
-class Unauthorized(Problem):
+class OpsTokenRequired(Problem):
+    """401: the request has no valid token."""
+
     status = 401
     headers = {"WWW-Authenticate": "Bearer"}  # noqa: RUF012  # declared a ClassVar by Problem
 
 
-class BasicAuthRequired(Unauthorized):
+class BasicAuthRequired(OpsTokenRequired):
+    """401 that makes a browser ask for a password."""
+
     headers = {"WWW-Authenticate": 'Bearer, Basic realm="OPS_TOKEN is the password", charset="UTF-8"'}  # noqa: RUF012  # the same
 
 
 class OpsTokenNotConfigured(Problem):
-    """It is never open to everybody, and this service has no token by which somebody could come in."""
+    """403: the route always requires the token, and the service has none."""
 
     status = 403
 
 
-_NEEDED: Final = "This needs the header Authorization: Bearer and the service's OPS_TOKEN."
+_AUTHORIZATION_REQUIRED: Final = "This needs the header Authorization: Bearer and the service's OPS_TOKEN."
 _bearer = HTTPBearer(auto_error=False, description="OPS_TOKEN, when the service has one")
 
 
 class _Password(HTTPBasic):
-    """What cannot be read is no password; FastAPI's own refuses it in words of its own."""
+    """Treats a malformed header as no password, where FastAPI's class would answer with an error of its own."""
 
     async def __call__(self, request: Request) -> HTTPBasicCredentials | None:  # type: ignore[override]
         try:
@@ -45,10 +52,14 @@ _basic: Any = _Password(auto_error=False, description="OPS_TOKEN as the password
 async def require_ops_token(
     request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> None:
-    """Let nobody in without `OPS_TOKEN`, when there is one; compared in constant time."""
-    token = given.credentials if given else ""  # a header is bytes, which the server has read as Latin-1
+    """Require `OPS_TOKEN` as the bearer token if the service has one. The comparison takes constant time.
+
+    Raises:
+        OpsTokenRequired: the token is missing or wrong.
+    """
+    token = given.credentials if given else ""  # the server decodes the bytes of a header as Latin-1
     if not _is_authorized(request, token.encode("latin-1")):
-        raise Unauthorized(_NEEDED)
+        raise OpsTokenRequired(_AUTHORIZATION_REQUIRED)
 
 
 async def require_ops_token_or_password(
@@ -56,13 +67,16 @@ async def require_ops_token_or_password(
     given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
     login: Annotated[HTTPBasicCredentials | None, Depends(_basic)],
 ) -> None:
-    """For pages that a browser shows: it asks whoever sits before it for a password, which is `OPS_TOKEN`; any user will do.
+    """Require `OPS_TOKEN` as the bearer token, or as the password of any user: a browser asks the user for it.
 
-    For nothing that changes something: a browser sends a password with whatever a page of strangers makes it ask for.
+    Not for routes that change something: a browser also sends a stored password with requests from pages of other sites.
+
+    Raises:
+        BasicAuthRequired: the token is missing or wrong.
     """
     token = given.credentials.encode("latin-1") if given else login.password.encode() if login else b""
     if not _is_authorized(request, token):
-        raise BasicAuthRequired(_NEEDED)
+        raise BasicAuthRequired(_AUTHORIZATION_REQUIRED)
 
 
 def _is_authorized(request: Request, token: bytes) -> bool:
@@ -73,7 +87,12 @@ def _is_authorized(request: Request, token: bytes) -> bool:
 async def require_configured_ops_token(
     request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> None:
-    """Let nobody in without `OPS_TOKEN`, and nobody at all where there is none."""
+    """Require `OPS_TOKEN` as the bearer token, also if the service has none.
+
+    Raises:
+        OpsTokenNotConfigured: the service has no token.
+        OpsTokenRequired: the token is missing or wrong.
+    """
     if cast("Settings", request.app.state.settings).ops_token is None:
         raise OpsTokenNotConfigured(
             "This changes what buyers see, so it needs OPS_TOKEN to be set, and sent as Authorization: Bearer."

@@ -1,4 +1,4 @@
-"""The desk: what the routes of the business work with, as `create_app` put it into the application's state."""
+"""FastAPI dependencies: objects that `create_app` puts into the application's state."""
 
 from typing import Annotated, Protocol, cast
 
@@ -17,21 +17,21 @@ class RuntimeDependencies(Protocol):
     outside_promptly: Clients
 
 
-async def runtime_dependencies(request: Request) -> RuntimeDependencies:
-    """A coroutine: a plain function would be run in a worker thread, and wait for one."""
+async def get_runtime(request: Request) -> RuntimeDependencies:
+    """A coroutine: FastAPI runs a plain function in a worker thread, and a request would have to wait for one."""
     return cast("RuntimeDependencies", request.app.state.runtime)
 
 
-RuntimeDep = Annotated[RuntimeDependencies, Depends(runtime_dependencies)]
+RuntimeDep = Annotated[RuntimeDependencies, Depends(get_runtime)]
 
 
-async def telemetry_of(request: Request) -> Telemetry:
+async def get_telemetry(request: Request) -> Telemetry:
     return cast("Telemetry", request.app.state.telemetry)
 
 
-async def schedule_of(request: Request) -> Schedule:
+async def get_schedule(request: Request) -> Schedule:
     return cast("Schedule", request.app.state.schedule)
 
 
-TelemetryDep = Annotated[Telemetry, Depends(telemetry_of)]
-ScheduleDep = Annotated[Schedule, Depends(schedule_of)]
+TelemetryDep = Annotated[Telemetry, Depends(get_telemetry)]
+ScheduleDep = Annotated[Schedule, Depends(get_schedule)]

@@ -1,6 +1,6 @@
-"""GET /docs and /openapi.json: as FastAPI gives them, for whoever has the token where there is one.
+"""GET /docs and /openapi.json, protected by the operator's token if there is one.
 
-A browser cannot send a token of its own accord, so these two also take it as a password, which a browser asks for.
+A browser cannot send a bearer token by itself, so both also accept the token as a password.
 """
 
 import base64
@@ -12,10 +12,10 @@ from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 
-OPENAPI: Final = "/openapi.json"
-_SCRIPTS: Final = "https://cdn.jsdelivr.net"
-_ICON: Final = "https://fastapi.tiangolo.com"
-_INLINE: Final = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+OPENAPI_PATH: Final = "/openapi.json"
+_SCRIPT_ORIGIN: Final = "https://cdn.jsdelivr.net"
+_ICON_ORIGIN: Final = "https://fastapi.tiangolo.com"
+_INLINE_SCRIPT: Final = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 router = APIRouter(include_in_schema=False)
 
 
@@ -23,22 +23,22 @@ router = APIRouter(include_in_schema=False)
 async def read_docs(request: Request) -> HTMLResponse:
     """The API, to try out."""
     root = request.scope.get("root_path", "").rstrip("/")
-    page = get_swagger_ui_html(openapi_url=root + OPENAPI, title=request.app.title)
+    page = get_swagger_ui_html(openapi_url=root + OPENAPI_PATH, title=request.app.title)
     page.headers["content-security-policy"] = _policy(bytes(page.body).decode())
     return page
 
 
-@router.get(OPENAPI)
+@router.get(OPENAPI_PATH)
 async def read_openapi(request: Request) -> dict[str, Any]:
     schema: dict[str, Any] = request.app.openapi()
     return schema
 
 
 def _policy(page: str) -> str:
-    """Its own scripts run, known by their hashes, and those of Swagger; nothing else does."""
-    hashes = (hashlib.sha256(script.encode()).digest() for script in _INLINE.findall(page))
+    """Only the inline scripts of the page, by their hashes, and those of Swagger run."""
+    hashes = (hashlib.sha256(script.encode()).digest() for script in _INLINE_SCRIPT.findall(page))
     own = " ".join(f"'sha256-{base64.b64encode(each).decode()}'" for each in hashes)
     return (
-        f"default-src 'none'; script-src {_SCRIPTS} {own}; style-src {_SCRIPTS} 'unsafe-inline'; "
-        f"img-src data: {_ICON}; font-src data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+        f"default-src 'none'; script-src {_SCRIPT_ORIGIN} {own}; style-src {_SCRIPT_ORIGIN} 'unsafe-inline'; "
+        f"img-src data: {_ICON_ORIGIN}; font-src data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
     )

@@ -1,4 +1,7 @@
-"""Probes: /health, /healthz, /livez and /readyz. All on the event loop: they answer when every worker thread hangs."""
+"""Health probes: /health, /healthz, /livez and /readyz.
+
+All run on the event loop: they answer although every worker thread hangs.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -30,6 +33,8 @@ def _utcnow() -> datetime:
 
 
 class UnknownCheck(Problem):
+    """404: there is no check of that name."""
+
     status = HTTPStatus.NOT_FOUND
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
@@ -38,7 +43,7 @@ class UnknownCheck(Problem):
 
 @dataclass(frozen=True, slots=True)
 class ServiceHealth:
-    """What the probes ask: `health` and `readiness` are names of checks, in the order in which they are told."""
+    """The checks behind the probes. `health` and `readiness` are names of checks, in the order of the report."""
 
     lifecycle: Lifecycle
     checks: HealthChecks
@@ -54,7 +59,14 @@ class ServiceHealth:
         settings: TelemetrySettings,
         readiness: Mapping[str, Check],
     ) -> Self:
-        """`readiness` holds what this service needs to be ready, `database` (a ping) among it."""
+        """Build the checks.
+
+        Args:
+            lifecycle: knows whether the service starts or stops.
+            resources: disks and memory.
+            settings: the thresholds for disks and memory.
+            readiness: the checks that this service needs to be ready, `database` (a ping) among them.
+        """
         health: dict[str, Check] = {
             "database": checks.timed(readiness["database"]),
             "disk": checks.disk(resources, settings.alert_threshold_disk),
@@ -67,16 +79,19 @@ class ServiceHealth:
     def ready_names(self) -> tuple[str, ...]:
         return (LIFECYCLE, *self.readiness)
 
-    async def examine_health(self) -> Report:
+    async def check_health(self) -> Report:
         return await self.checks.run(self.health)
 
-    async def examine_readiness(self, names: Iterable[str] | None = None) -> Report:
-        """The lifecycle is looked at last, and never shared: a SIGTERM that came in the meantime counts."""
-        wanted = self.ready_names if names is None else tuple(names)
-        found = await self.checks.run(name for name in wanted if name != LIFECYCLE)
-        return Report({name: found.results.get(name) or self._examine_lifecycle() for name in wanted})
+    async def check_readiness(self, names: Iterable[str] | None = None) -> Report:
+        """Run readiness checks: the named ones, or all.
 
-    def _examine_lifecycle(self) -> CheckResult:
+        The lifecycle is checked last, and its result is never shared: a SIGTERM that came in the meantime counts.
+        """
+        selected = self.ready_names if names is None else tuple(names)
+        report = await self.checks.run(name for name in selected if name != LIFECYCLE)
+        return Report({name: report.results.get(name) or self._check_lifecycle() for name in selected})
+
+    def _check_lifecycle(self) -> CheckResult:
         try:
             self.lifecycle.check()
         except CheckFailed as error:
@@ -92,18 +107,18 @@ class HealthOut(BaseModel):
     checks: dict[str, Any]
 
 
-async def _health_of(request: Request) -> ServiceHealth:
-    """A coroutine: a plain function would be run in a worker thread, and wait for one."""
+async def get_health(request: Request) -> ServiceHealth:
+    """A coroutine: FastAPI runs a plain function in a worker thread, and a request would have to wait for one."""
     return cast("ServiceHealth", request.app.state.health)
 
 
-HealthDep = Annotated[ServiceHealth, Depends(_health_of)]
+HealthDep = Annotated[ServiceHealth, Depends(get_health)]
 Verbose = Annotated[str | None, Query(description="When it is there, with any value: one line for each check.")]
 router = APIRouter(tags=["operations"])
 
 
 def _probe(path: str, **documented: Any) -> Callable[[Endpoint], Endpoint]:
-    """GET, and HEAD for load balancers. Only GET is documented: in /docs they would share an operation id."""
+    """Register a route for GET, and for HEAD, which load balancers use. Only GET is in /docs: both have one operation id."""
 
     def register(endpoint: Endpoint) -> Endpoint:
         router.head(path, include_in_schema=False)(endpoint)
@@ -121,7 +136,7 @@ async def read_health() -> JSONResponse:
 @_probe("/healthz", responses={200: {"model": HealthOut}, 503: {"model": HealthOut}})
 async def read_healthz(health: HealthDep) -> JSONResponse:
     """The database, disks and memory of this instance; 503 when one of the checks fails."""
-    report = await health.examine_health()
+    report = await health.check_health()
     return JSONResponse(report.body(health.now()), _status(report), _NO_STORE)
 
 
@@ -134,7 +149,7 @@ async def read_livez(verbose: Verbose = None) -> PlainTextResponse:
 @_probe("/readyz", response_class=PlainTextResponse, responses={503: {"content": {"text/plain": {}}}})
 async def read_readyz(health: HealthDep, verbose: Verbose = None) -> PlainTextResponse:
     """Whether this instance is to be given work: not while it starts or stops, nor without its database."""
-    return _text("readyz", await health.examine_readiness(), verbose)
+    return _text("readyz", await health.check_readiness(), verbose)
 
 
 @_probe(
@@ -146,11 +161,11 @@ async def read_readyz_check(check: str, health: HealthDep, verbose: Verbose = No
     """One of the checks of /readyz."""
     if check not in health.ready_names:
         raise UnknownCheck(check, health.ready_names)
-    return _text("readyz", await health.examine_readiness([check]), verbose)
+    return _text("readyz", await health.check_readiness([check]), verbose)
 
 
 def _text(probe: Literal["livez", "readyz"], report: Report, verbose: str | None) -> PlainTextResponse:
-    """In Kubernetes' form: `ok`, or, when it is asked for or something fails, one line for each check."""
+    """Kubernetes' format: `ok`, or one line for each check if `verbose` is given or a check fails."""
     if report.is_healthy and verbose is None:
         return PlainTextResponse("ok", headers=_NO_STORE)
     verdict = f"{probe} check {'passed' if report.is_healthy else 'failed'}"

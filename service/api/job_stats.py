@@ -1,4 +1,4 @@
-"""GET /jobs/stats/{job_name}: how well a job does."""
+"""GET /jobs/stats/{job_name}: statistics of the runs of one job."""
 
 import re
 from datetime import date, datetime, timedelta
@@ -18,8 +18,8 @@ from telemetry.jobs.statistics.summary import statistics
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_WINDOW: Final = r"^[1-9][0-9]{0,4}[smhdw]$"
-_LONGEST: Final = timedelta(days=36_500)
+_WINDOW_PATTERN: Final = r"^[1-9][0-9]{0,4}[smhdw]$"
+_MAX_WINDOW: Final = timedelta(days=36_500)
 JobName = Annotated[str, Path(max_length=100, description="the job's name, as `/jobs` lists it")]
 
 
@@ -99,17 +99,19 @@ def read_statistics(
     job_name: JobName,
     telemetry: TelemetryDep,
     schedule: ScheduleDep,
-    window: Annotated[str | None, Query(pattern=_WINDOW, description="such as 90m, 24h, 7d; by default all")] = None,
+    window: Annotated[
+        str | None, Query(pattern=_WINDOW_PATTERN, description="such as 90m, 24h, 7d; by default all")
+    ] = None,
 ) -> StatisticsOut:
     """How a job has done, over a window that ends now or over all that is kept."""
     require_known_job(job_name, telemetry, schedule)
     now = utcnow()
-    length = parse_window(window) if window else None
-    found = StatisticsOut.model_validate(statistics(telemetry.engine, job_name, window=length, now=now))
-    found.next_run = _next_run(job_name, schedule, now)
-    missed = missed_runs(telemetry.engine, now - (length or _LONGEST)).get(job_name, NO_MISSED_RUNS)
-    found.missed_runs, found.downtime_ticks = missed.missed, missed.downtime
-    return found
+    duration = parse_window(window) if window else None
+    result = StatisticsOut.model_validate(statistics(telemetry.engine, job_name, window=duration, now=now))
+    result.next_run = _next_run(job_name, schedule, now)
+    missed = missed_runs(telemetry.engine, now - (duration or _MAX_WINDOW)).get(job_name, NO_MISSED_RUNS)
+    result.missed_runs, result.downtime_ticks = missed.missed, missed.downtime
+    return result
 
 
 def _next_run(job_name: str, schedule: Schedule, now: datetime) -> datetime | None:
@@ -117,5 +119,6 @@ def _next_run(job_name: str, schedule: Schedule, now: datetime) -> datetime | No
 
 
 def parse_window(window: str) -> timedelta:
-    number, unit = re.fullmatch(r"(\d+)(\w)", window).groups()  # type: ignore[union-attr]  # the query's pattern says so
-    return min(timedelta(**{_UNITS[unit]: int(number)}), _LONGEST)
+    """`90m`, `24h`, `7d`, as a duration of 100 years at most. The window has the form of `_WINDOW_PATTERN`."""
+    number, unit = re.fullmatch(r"(\d+)(\w)", window).groups()  # type: ignore[union-attr]  # the query's pattern ensures a match
+    return min(timedelta(**{_UNITS[unit]: int(number)}), _MAX_WINDOW)

@@ -1,4 +1,4 @@
-"""GET /jobs and /jobs/status: what runs, and what ran."""
+"""GET /jobs and /jobs/status: the scheduled jobs, and their runs."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -21,6 +21,8 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 
 class JobNotFound(Problem):
+    """404: no job has that name."""
+
     status = 404
 
     def __init__(self, name: str, known: list[str]) -> None:
@@ -96,10 +98,10 @@ class JobsOut(BaseModel):
 def list_jobs(telemetry: TelemetryDep, schedule: ScheduleDep) -> JobsOut:
     """The schedule: each job with its cadence, its last and next run, and its state."""
     now = utcnow()
-    last, missed = telemetry.store.latest(), missed_runs(telemetry.engine, now - LAST_DAY)
+    latest, missed = telemetry.store.latest(), missed_runs(telemetry.engine, now - LAST_DAY)
     return JobsOut(
         jobs=[
-            _listed(job, schedule.missing(job), last.get(job.name), missed.get(job.name, NO_MISSED_RUNS), now)
+            _listed(job, schedule.missing(job), latest.get(job.name), missed.get(job.name, NO_MISSED_RUNS), now)
             for job in schedule.jobs
         ]
     )
@@ -145,7 +147,11 @@ def list_runs(
 
 
 def require_known_job(job_name: str, telemetry: Telemetry, schedule: Schedule) -> None:
-    """Known are the jobs of the schedule and those that ever ran."""
+    """Raise unless the job is in the schedule, or has ever run.
+
+    Raises:
+        JobNotFound: the name is unknown.
+    """
     scheduled = {job.name for job in schedule.jobs}
     if job_name not in scheduled and job_name not in (recorded := telemetry.store.names()):
         raise JobNotFound(job_name, [*scheduled.union(recorded)])

@@ -1,4 +1,4 @@
-"""GET /metrics."""
+"""GET /metrics: the metrics of the service in Prometheus' formats."""
 
 from typing import Annotated
 

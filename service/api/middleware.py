@@ -1,4 +1,4 @@
-"""RequestMiddleware: what holds for every request and every answer, whichever route it is: limits, the request's id, headers for browsers."""
+"""ASGI middleware for every request: limits of the body and the URL, the request id, security headers."""
 
 import logging
 import uuid
@@ -16,11 +16,11 @@ from telemetry.logs.request_id import accepted_id, request_id
 
 MAX_BODY_BYTES: Final = 64 * 1024
 MAX_URL_BYTES: Final = 8 * 1024
-"""Bytes. No request of this API needs a hundredth of it."""
-REQUEST_ID: Final = b"x-request-id"
-_LENGTH: Final = b"content-length"
-_TOO_LARGE: Final = f"The body is over {MAX_BODY_BYTES // 1024} KiB, which is more than any request here needs."
-_TOO_LONG: Final = f"The URL is over {MAX_URL_BYTES // 1024} KiB, which is more than any request here needs."
+"""No request of this API needs a hundredth of it."""
+REQUEST_ID_HEADER: Final = b"x-request-id"
+_CONTENT_LENGTH: Final = b"content-length"
+_BODY_TOO_LARGE: Final = f"The body is over {MAX_BODY_BYTES // 1024} KiB, which is more than any request here needs."
+_URL_TOO_LONG: Final = f"The URL is over {MAX_URL_BYTES // 1024} KiB, which is more than any request here needs."
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -29,7 +29,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-# What a browser may do with an answer: show it, and nothing else. A page that needs more says so itself.
+# A browser may show a response, and do nothing else with it. A route that needs more sets its own headers.
 SECURITY_HEADERS: Final[tuple[tuple[bytes, bytes], ...]] = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -41,38 +41,46 @@ SECURITY_HEADERS: Final[tuple[tuple[bytes, bytes], ...]] = (
 _log = logging.getLogger(__name__)
 
 
-def wrap_app(app: FastAPI, open_to_all: str = "") -> None:
-    """Around the whole of it, the page of a crash included: what FastAPI calls middleware is inside of that."""
+def wrap_app(app: FastAPI, exposure_warning: str = "") -> None:
+    """Wrap the whole application, its handler of crashes included. FastAPI's own middleware would be inside of that.
+
+    Args:
+        app: the application.
+        exposure_warning: the warning to log when a request arrives from another machine; empty for none.
+    """
     build = app.build_middleware_stack
-    app.build_middleware_stack = lambda: RequestMiddleware(build(), open_to_all=open_to_all)  # type: ignore[method-assign]
+    app.build_middleware_stack = lambda: RequestMiddleware(build(), exposure_warning=exposure_warning)  # type: ignore[method-assign]
 
 
 class RequestMiddleware:
-    """ASGI middleware. `open_to_all` is said once, by a warning, when somebody comes in from another machine."""
+    """Checks each request, and adds headers to each response.
 
-    def __init__(self, app: App, *, open_to_all: str = "") -> None:
+    `exposure_warning` is logged once, when the first request arrives on an address that is not loopback.
+    """
+
+    def __init__(self, app: App, *, exposure_warning: str = "") -> None:
         self._app = app
-        self._open_to_all = open_to_all
+        self._exposure_warning = exposure_warning
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        self._look_who_comes(scope)
-        answer = _Response(send, _id_of(scope))
-        token = request_id.set(answer.id)
+        self._warn_if_exposed(scope)
+        response = _Response(send, _request_id(scope))
+        token = request_id.set(response.id)
         try:
-            if refusal := _rejection(scope):
-                await refusal(scope, receive, answer.send)
+            if rejection := _rejection(scope):
+                await rejection(scope, receive, response.send)
             else:
-                await self._app(scope, _Body(receive).receive, answer.send)
+                await self._app(scope, _Body(receive).receive, response.send)
         finally:
             request_id.reset(token)
 
-    def _look_who_comes(self, scope: Scope) -> None:
-        if self._open_to_all and scope.get("server") and not _is_loopback(str(scope["server"][0])):
-            said, self._open_to_all = self._open_to_all, ""
-            _log.warning(said)
+    def _warn_if_exposed(self, scope: Scope) -> None:
+        if self._exposure_warning and scope.get("server") and not _is_loopback(str(scope["server"][0])):
+            warning, self._exposure_warning = self._exposure_warning, ""
+            _log.warning(warning)
 
 
 def _is_loopback(address: str) -> bool:
@@ -82,25 +90,29 @@ def _is_loopback(address: str) -> bool:
 def _rejection(scope: Scope) -> App | None:
     request = Request(scope)
     if len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"") > MAX_URL_BYTES:
-        return render(request, HTTPStatus.REQUEST_URI_TOO_LONG, _TOO_LONG, {"connection": "close"})
-    length = next((value for name, value in scope["headers"] if name == _LENGTH), b"0")
+        return render(request, HTTPStatus.REQUEST_URI_TOO_LONG, _URL_TOO_LONG, {"connection": "close"})
+    length = next((value for name, value in scope["headers"] if name == _CONTENT_LENGTH), b"0")
     if length.isdigit() and int(length[:20]) > MAX_BODY_BYTES:
-        return render(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE, {"connection": "close"})
+        return render(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _BODY_TOO_LARGE, {"connection": "close"})
     return None
 
 
-def _id_of(scope: Scope) -> str:
-    """What the caller calls it, if that is a word; else the trace's id, else one of its own."""
-    said = next((value for name, value in scope["headers"] if name == REQUEST_ID), b"")
-    if given := accepted_id(said.decode("latin-1")):
-        trace.get_current_span().set_attribute("http.request.header.x-request-id", (given,))
-        return given
+def _request_id(scope: Scope) -> str:
+    """The id that the client sent, if it is acceptable; else the trace id; else a new one."""
+    sent = next((value for name, value in scope["headers"] if name == REQUEST_ID_HEADER), b"")
+    if accepted := accepted_id(sent.decode("latin-1")):
+        trace.get_current_span().set_attribute("http.request.header.x-request-id", (accepted,))
+        return accepted
     context = trace.get_current_span().get_span_context()
     return trace.format_trace_id(context.trace_id) if context.is_valid else uuid.uuid4().hex
 
 
 class _Body:
-    """A body that says no length is counted while it comes."""
+    """Counts the bytes of a body while it arrives: it may have no content-length.
+
+    Raises:
+        HTTPException: 413, the body is over `MAX_BODY_BYTES`.
+    """
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -110,25 +122,27 @@ class _Body:
         message = await self._receive()
         self._size += len(message.get("body", b""))
         if self._size > MAX_BODY_BYTES:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE, {"connection": "close"})
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _BODY_TOO_LARGE, {"connection": "close"})
         return message
 
 
 class _Response:
+    """Adds the request id and the security headers to the response that it sends."""
+
     def __init__(self, send: Send, identity: str) -> None:
         self.id = identity
         self._send = send
 
     def send(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
-            message["headers"] = self._with_ours(message.get("headers", ()))
+            message["headers"] = self._with_common_headers(message.get("headers", ()))
         return self._send(message)
 
-    def _with_ours(self, given: Any) -> Headers:
+    def _with_common_headers(self, given: Any) -> Headers:
         headers = list(given)
-        there = {name for name, _ in headers}
+        present = {name for name, _ in headers}
         return [
             *headers,
-            *(pair for pair in SECURITY_HEADERS if pair[0] not in there),
-            (REQUEST_ID, self.id.encode("latin-1")),
+            *(pair for pair in SECURITY_HEADERS if pair[0] not in present),
+            (REQUEST_ID_HEADER, self.id.encode("latin-1")),
         ]

@@ -1,4 +1,4 @@
-"""What the API says of orders."""
+"""Schemas of the API for orders: the query, and the response."""
 
 from datetime import datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""GET /api/v1/orders."""
+"""GET /api/v1/orders: the stored orders."""
 
 from typing import Annotated
 
@@ -16,11 +16,11 @@ router = APIRouter(prefix="/api/v1/orders", tags=["orders"])
 
 @router.get("", responses={422: PROBLEM_RESPONSE})
 def list_orders(
-    request: Request, response: Response, desk: RuntimeDep, query: Annotated[OrdersQuery, Query()]
+    request: Request, response: Response, runtime: RuntimeDep, query: Annotated[OrdersQuery, Query()]
 ) -> OrdersOut:
     """Orders, the newest first. The next page is behind the header `Link: …; rel="next"`, or `before=` the last id."""
-    wanted = OrderFilter(**query.model_dump(exclude={"before", "limit"}))
-    with transaction(desk.engine) as session:
-        rows = OrderRepository(session).page(wanted, before=query.before, limit=query.limit)
+    filters = OrderFilter(**query.model_dump(exclude={"before", "limit"}))
+    with transaction(runtime.engine) as session:
+        rows = OrderRepository(session).page(filters, before=query.before, limit=query.limit)
     add_next_link(request, response, rows, query.limit)
     return OrdersOut(orders=[OrderOut.model_validate(row) for row in rows])

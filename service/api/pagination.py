@@ -1,4 +1,7 @@
-"""Paging: newest first, each page behind the last row of the one before, so that what is added meanwhile moves nothing."""
+"""Keyset pagination of the API: newest first, each page after the last row of the previous one.
+
+Rows that are added meanwhile shift nothing.
+"""
 
 import re
 from collections.abc import Sequence
@@ -14,22 +17,22 @@ from service.database.keyset import MAX_ID
 _RFC_3339: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
 
 
-def _written_out(given: object) -> object:
-    """A number would be taken for Unix seconds. A `+` that was not escaped arrives as a space."""
-    moment = given.replace(" ", "+") if isinstance(given, str) else ""
-    if not re.fullmatch(_RFC_3339, moment, re.ASCII | re.IGNORECASE):
+def _require_rfc3339(given: object) -> object:
+    """Pydantic would take a number for Unix seconds. A `+` that was not escaped arrives as a space."""
+    timestamp = given.replace(" ", "+") if isinstance(given, str) else ""
+    if not re.fullmatch(_RFC_3339, timestamp, re.ASCII | re.IGNORECASE):
         raise ValueError("a moment is written with its offset, as in 2025-10-02T12:00:00Z")
-    return moment
+    return timestamp
 
 
-def _in_utc(moment: datetime) -> datetime:
+def _to_utc(timestamp: datetime) -> datetime:
     try:
-        return moment.astimezone(UTC)
+        return timestamp.astimezone(UTC)
     except OverflowError:
         raise ValueError("the moment is out of the calendar") from None
 
 
-Rfc3339 = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
+Rfc3339 = Annotated[AwareDatetime, BeforeValidator(_require_rfc3339), AfterValidator(_to_utc)]
 
 
 class Filters(BaseModel):
@@ -48,15 +51,15 @@ class PageQuery(Filters):
     limit: int = Field(50, ge=1, le=500)
 
 
-class Identified(Protocol):
-    """A row with a number of its own."""
+class HasId(Protocol):
+    """A row with an id."""
 
     @property
     def id(self) -> Any: ...
 
 
-def add_next_link(request: Request, response: Response, rows: Sequence[Identified], limit: int) -> None:
-    """`Link: …; rel="next"`, when there may be more: the same query, behind the last of these rows."""
+def add_next_link(request: Request, response: Response, rows: Sequence[HasId], limit: int) -> None:
+    """Add `Link: …; rel="next"` if there may be more rows: the same query, after the last of these rows."""
     if len(rows) == limit:
-        following = request.url.include_query_params(before=rows[-1].id)
-        response.headers["link"] = f'<{following.path}?{following.query}>; rel="next"'
+        next_url = request.url.include_query_params(before=rows[-1].id)
+        response.headers["link"] = f'<{next_url.path}?{next_url.query}>; rel="next"'

@@ -1,4 +1,4 @@
-"""Errors: each a class with a sentence that a person can act on, rendered as RFC 9457 problem+json in one place."""
+"""Exception handlers: render every error as problem+json (RFC 9457)."""
 
 import logging
 from collections.abc import Mapping
@@ -78,11 +78,11 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 
 def _sentence(wrong: Mapping[str, Any]) -> str:
-    """`limit=0: Input should be greater than or equal to 1.` A body's content is not repeated."""
-    place, *path = wrong["loc"]
-    if not path or not isinstance(path[0], str):  # the body itself, or a place in its text
-        path = [place, *path]
-    given = f"={wrong['input']}" if place in {"query", "path"} and wrong["type"] != "missing" else ""
+    """One sentence: `limit=0: Input should be greater than or equal to 1.` The content of a body is not repeated."""
+    location, *path = wrong["loc"]
+    if not path or not isinstance(path[0], str):  # the body itself, or an offset in its text
+        path = [location, *path]
+    given = f"={wrong['input']}" if location in {"query", "path"} and wrong["type"] != "missing" else ""
     return f"{'.'.join(map(str, path))}{given[:80]}: {wrong['msg']}."
 
 
@@ -92,28 +92,28 @@ async def _rejected(request: Request, error: Exception) -> Response:
     if not is_body_allowed_for_status_code(error.status_code):
         return Response(status_code=error.status_code, headers=error.headers)
     phrase = responses.get(error.status_code)
-    detail = _REFUSALS.get(error.status_code, "{detail}") if error.detail == phrase else "{detail}"
-    said = detail.format(method=request.method, path=request.url.path, detail=error.detail)
-    return render(request, error.status_code, said, error.headers)
+    detail = _DETAILS.get(error.status_code, "{detail}") if error.detail == phrase else "{detail}"
+    sentence = detail.format(method=request.method, path=request.url.path, detail=error.detail)
+    return render(request, error.status_code, sentence, error.headers)
 
 
-_REFUSALS: Final[Mapping[int, str]] = {
+_DETAILS: Final[Mapping[int, str]] = {
     HTTPStatus.NOT_FOUND: "There is nothing at {path}; /docs lists what there is.",
     HTTPStatus.METHOD_NOT_ALLOWED: "{path} does not take {method}; /docs lists what it takes.",
 }
 
 
 async def _database_unavailable(request: Request, error: Exception) -> JSONResponse:
-    """Not ready rather than broken: it is said by the health checks, once, and not as an error of each request."""
+    """503, and no error in the log for each request: the health checks report that the database is unavailable."""
     reason = safe_text(error)
-    if not isinstance(error, _UNAVAILABLE) and "migrations" not in reason:
+    if not isinstance(error, _UNAVAILABLE_ERRORS) and "migrations" not in reason:
         raise error
     detail = f"The database cannot be asked now: {reason}."
     return render(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, {"retry-after": "5"})
 
 
 async def _external_call_failed(request: Request, error: Exception) -> JSONResponse:
-    """A service that is called did not do its part; what it said is a sentence that somebody can act on."""
+    """502, or 503 if the call is rate-limited: an external service did not do its part."""
     if isinstance(error, RateLimited):
         seconds = max(1, round((error.until - datetime.now(UTC)).total_seconds()))
         return render(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"retry-after": str(seconds)})
@@ -124,19 +124,19 @@ async def _not_configured(request: Request, error: Exception) -> JSONResponse:
     return render(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error))
 
 
-_UNAVAILABLE: Final = (OperationalError, InterfaceError, TimeoutError)
+_UNAVAILABLE_ERRORS: Final = (OperationalError, InterfaceError, TimeoutError)
 
 
 async def _crashed(request: Request, error: Exception) -> JSONResponse:
-    """Logged here, where the trace is at hand; uvicorn's record of the same crash is then left out.
+    """500. Logs the error here, where the trace is known, and marks it, so that uvicorn's record of it is dropped.
 
-    uvicorn closes the connection behind it, and the client is told: its next request on it would be reset.
+    uvicorn closes the connection afterwards. The header tells the client, whose next request would be reset.
     """
-    about = {
+    extra = {
         semconv.COMPONENT: "http",
         semconv.HTTP_ROUTE: getattr(request.scope.get("route"), "path", semconv.UNMATCHED),
     }
-    _log.error("%s %s crashed", request.method, request.url.path, exc_info=error, extra=about)
+    _log.error("%s %s crashed", request.method, request.url.path, exc_info=error, extra=extra)
     mark_reported(error)
     return render(
         request,

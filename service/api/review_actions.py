@@ -1,4 +1,4 @@
-"""POST /api/v1/reviews/{id}/advice and …/answer: draft again, and publish."""
+"""POST /api/v1/reviews/{id}/advice and …/answer: draft another answer, and publish one."""
 
 import time
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from sqlalchemy.engine import Engine
 
 from service.advice.drafting import ANSWER_LENGTH
 from service.advice.outcomes import DRAFTED
-from service.advice.queue import AdviceQueue, subject_of
+from service.advice.queue import AdviceQueue, review_for_prompt
 from service.api.auth import require_configured_ops_token, require_ops_token
 from service.api.dependencies import RuntimeDep
 from service.api.problems import PROBLEM_RESPONSE
@@ -22,25 +22,30 @@ from telemetry.database import transaction
 
 Responses = dict[int | str, dict[str, Any]]
 router = APIRouter(prefix="/api/v1/reviews", tags=["reviews"])
-_REFUSALS: Responses = dict.fromkeys((400, 401, 404, 409, 413, 422, 502, 503), PROBLEM_RESPONSE)
-_ANSWERED: Responses = {**_REFUSALS, 202: {"model": AnswerOut}, 403: PROBLEM_RESPONSE, 504: PROBLEM_RESPONSE}
+_PROBLEM_RESPONSES: Responses = dict.fromkeys((400, 401, 404, 409, 413, 422, 502, 503), PROBLEM_RESPONSE)
+_ANSWER_RESPONSES: Responses = {
+    **_PROBLEM_RESPONSES,
+    202: {"model": AnswerOut},
+    403: PROBLEM_RESPONSE,
+    504: PROBLEM_RESPONSE,
+}
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-@router.post("/{review_id}/advice", dependencies=[Depends(require_ops_token)], responses=_REFUSALS)
+@router.post("/{review_id}/advice", dependencies=[Depends(require_ops_token)], responses=_PROBLEM_RESPONSES)
 def draft_again(review_id: ReviewId, desk: RuntimeDep) -> AdviceOut:
     """Draft another answer to the review, now; the draft before it is kept. It costs what a draft costs."""
     row = _review(desk.engine, review_id)
-    draft = desk.outside_promptly.drafter.draft(subject_of(row), ANSWER_LENGTH)
+    draft = desk.outside_promptly.drafter.draft(review_for_prompt(row), ANSWER_LENGTH)
     with transaction(desk.engine) as session:
-        advice = AdviceQueue(session).keep(review_id, draft, _now())
+        advice = AdviceQueue(session).add_draft(review_id, draft, _now())
     return AdviceOut.model_validate(advice)
 
 
-@router.post("/{review_id}/answer", dependencies=[Depends(require_configured_ops_token)], responses=_ANSWERED)
+@router.post("/{review_id}/answer", dependencies=[Depends(require_configured_ops_token)], responses=_ANSWER_RESPONSES)
 def publish_answer(
     review_id: ReviewId, desk: RuntimeDep, response: Response, answer: Annotated[AnswerIn | None, Body()] = None
 ) -> AnswerOut:

@@ -1,4 +1,4 @@
-"""What the API says of reviews, and what it is told."""
+"""Schemas of the API for reviews: queries, bodies and responses."""
 
 from datetime import datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""GET /api/v1/reviews and /api/v1/reviews/{id}: reviews with the advice on them."""
+"""GET /api/v1/reviews and /api/v1/reviews/{id}: the stored reviews, and the drafts of answers."""
 
 from typing import Annotated
 
@@ -18,20 +18,20 @@ ReviewId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 @router.get("", responses={422: PROBLEM_RESPONSE})
 def list_reviews(
-    request: Request, response: Response, desk: RuntimeDep, query: Annotated[ReviewsQuery, Query()]
+    request: Request, response: Response, runtime: RuntimeDep, query: Annotated[ReviewsQuery, Query()]
 ) -> ReviewsOut:
     """Reviews, the newest first. The next page is behind the header `Link: …; rel="next"`, or `before=` the last id."""
-    wanted = ReviewFilter(**query.model_dump(exclude={"before", "limit"}))
-    with transaction(desk.engine) as session:
-        rows = ReviewRepository(session).page(wanted, before=query.before, limit=query.limit)
+    filters = ReviewFilter(**query.model_dump(exclude={"before", "limit"}))
+    with transaction(runtime.engine) as session:
+        rows = ReviewRepository(session).page(filters, before=query.before, limit=query.limit)
     add_next_link(request, response, rows, query.limit)
     return ReviewsOut(reviews=[ReviewOut.model_validate(row) for row in rows])
 
 
 @router.get("/{review_id}", responses={404: PROBLEM_RESPONSE, 422: PROBLEM_RESPONSE})
-def read_review(review_id: ReviewId, desk: RuntimeDep) -> ReviewWithAdviceOut:
+def read_review(review_id: ReviewId, runtime: RuntimeDep) -> ReviewWithAdviceOut:
     """One review, with the newest draft of an answer, or what went wrong with it."""
-    with transaction(desk.engine) as session:
+    with transaction(runtime.engine) as session:
         reviews = ReviewRepository(session)
         row, advice = reviews.get(review_id), reviews.advice(review_id)
     review = ReviewOut.model_validate(row)

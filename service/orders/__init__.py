@@ -1,1 +1,1 @@
-"""Orders: kept as they were last read, and served."""
+"""Orders: synchronised from the marketplaces, and stored."""

@@ -1,4 +1,4 @@
-"""The orders that are kept: written as they are read, and asked for in the words of orders."""
+"""Repository of orders."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _CONTENT: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderFilter:
-    """Which orders; None is any. `since`: ordered then or later."""
+    """Selects orders. None selects all; `since` selects those ordered then or later."""
 
     marketplace: str | None = None
     scheme: str | None = None
@@ -43,16 +43,24 @@ class OrderRepository:
         self._session = session
 
     def save(self, rows: Sequence[Order], now: datetime) -> Saved:
-        """Write what is new or later than what is kept; first in its transaction."""
+        """Insert or update orders. A stored row that was read later than the given one stays as it is.
+
+        Must be the first statement of its transaction.
+        """
         return upsert(self._session, OrderRow, [_values(order, now) for order in rows], _changes)
 
-    def page(self, wanted: OrderFilter, *, before: int | None = None, limit: int = 50) -> Sequence[OrderRow]:
-        """The newest first; `before` is the id of the last one of the page before.
+    def page(self, filters: OrderFilter, *, before: int | None = None, limit: int = 50) -> Sequence[OrderRow]:
+        """One page of orders, newest first.
+
+        Args:
+            filters: selects the orders.
+            before: the id of the last row of the previous page.
+            limit: rows of the page.
 
         Raises:
-            NoSuchRow: there is none of that id.
+            UnknownCursor: no row has the id `before`.
         """
-        page = select(OrderRow).where(*wanted.conditions())
+        page = select(OrderRow).where(*filters.conditions())
         if before is not None:
             page = page.where(after_row(self._session, OrderRow.ordered_at, OrderRow.id, before))
         page = page.order_by(OrderRow.ordered_at.desc(), OrderRow.id.desc()).limit(limit)
@@ -77,7 +85,7 @@ def _values(order: Order, now: datetime) -> dict[str, Any]:
         "first_seen_at": now,
         "updated_at": now,
     }
-    # What is added up changes with its items, and may be written with more or fewer zeros.
+    # Without the amount: it follows from the items, and its number of decimal places may vary.
     return row | {"digest": digest(*(row[name] for name in _CONTENT if name != "amount"))}
 
 

@@ -1,4 +1,4 @@
-"""The sync of orders: each source from where it was left."""
+"""Synchronises orders from a marketplace. Each source continues from its last position."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class OrderSync:
-    """`record` is told of rows by what became of them: `new`, `changed`, `unchanged`, `invalid`."""
+    """`record` gets the number of committed rows by result: `new`, `changed`, `unchanged`, `invalid`."""
 
     def __init__(
         self,
@@ -34,21 +34,27 @@ class OrderSync:
         self._ingestion: Ingestion[Order] = Ingestion(engine, f"{marketplace}.orders", record, now)
 
     def run(self, progress: MutableMapping[str, Any]) -> Mapping[str, Any]:
-        """`progress` says what was done, also when an error ends it.
+        """Run one sync. A rate limit ends it early, and is no error.
+
+        Args:
+            progress: gets the counts at the end, also if an error ends the sync.
+
+        Returns:
+            The progress.
 
         Raises:
-            CallError: the marketplace could not be read; what was read until then is stored.
+            CallError: the marketplace could not be read; the rows read until then are stored.
         """
         report = SyncReport()
         try:
             for source in self._sources:
-                self._ingestion.read(source, self._write, report)
-        except RateLimited as pause:
-            _log.warning("%s", pause, extra={"component": self._marketplace})
-            progress["paused_until"] = pause.until.isoformat()
+                self._ingestion.read(source, self._save, report)
+        except RateLimited as error:
+            _log.warning("%s", error, extra={"component": self._marketplace})
+            progress["paused_until"] = error.until.isoformat()
         finally:
             progress.update(report.as_metadata())
         return progress
 
-    def _write(self, session: Session, rows: Sequence[Order]) -> Saved:
+    def _save(self, session: Session, rows: Sequence[Order]) -> Saved:
         return OrderRepository(session).save(rows, self._now())

@@ -1,1 +1,1 @@
-"""Reviews: kept as they were last read, and served with their advice."""
+"""Reviews: synchronised from the marketplaces, stored, and answered."""

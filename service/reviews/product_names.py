@@ -1,4 +1,4 @@
-"""Product names that are known from reviews, for a marketplace that does not say them beside each."""
+"""Product names known from stored reviews, for a marketplace that does not send them with each review."""
 
 from collections.abc import Callable, Collection, Mapping
 
@@ -10,14 +10,14 @@ from telemetry.database import transaction
 
 
 def known_names(engine: Engine, marketplace: str) -> Callable[[Collection[str]], Mapping[str, str]]:
-    """What gives the names of those products of which one is known."""
+    """A function that reads names by product id from the database. Products without a known name are left out."""
 
-    def names(product_ids: Collection[str]) -> Mapping[str, str]:
-        # By the product alone: for the bare column's sake PostgreSQL may read all that the marketplace has.
-        those = ReviewRow.product_id.in_(product_ids), ReviewRow.marketplace.concat("") == marketplace
-        name = func.max(ReviewRow.product_name)
-        known = select(ReviewRow.product_id, name).where(NAMED, *those).group_by(ReviewRow.product_id)
+    def read_names(product_ids: Collection[str]) -> Mapping[str, str]:
+        # The concatenation keeps PostgreSQL from the index of the marketplace, by which it may read all of its rows.
+        conditions = ReviewRow.product_id.in_(product_ids), ReviewRow.marketplace.concat("") == marketplace
+        max_name = func.max(ReviewRow.product_name)
+        known = select(ReviewRow.product_id, max_name).where(NAMED, *conditions).group_by(ReviewRow.product_id)
         with transaction(engine) as session:
-            return {product_id: str(told) for product_id, told in session.execute(known)}
+            return {product_id: str(name) for product_id, name in session.execute(known)}
 
-    return names
+    return read_names

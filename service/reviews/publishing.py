@@ -1,4 +1,7 @@
-"""Publishing an answer: read before, write once, read back. Nobody publishes twice, whatever is cut off in between."""
+"""Publishes an answer to a review: read the review, write once, read back.
+
+A claim in the database keeps others from publishing a second answer, also after a crash between these steps.
+"""
 
 import logging
 from collections.abc import Callable
@@ -18,31 +21,33 @@ from service.reviews.repository import ReviewRepository
 from telemetry.database import transaction
 
 CLAIM_TTL: Final = timedelta(hours=1)
-"""How long an answer may go unconfirmed before somebody may try again, which begins by reading the review."""
+"""After this time without confirmation another attempt is allowed. It reads the review first."""
 MIN_ANSWER_LENGTH: Final = 2
 _CONFIRM_DELAYS: Final = (0.0, 1.0, 2.0)
 _log = logging.getLogger(__name__)
 
 
 class NotPublished(Problem):
-    """Nothing was sent; the message says why."""
+    """409: nothing was sent; the message says why."""
 
     status = 409
 
 
 class InvalidAnswer(Problem):
+    """422: the text is too short or too long for the marketplace."""
+
     status = 422
 
 
 class PublicationUnknown(Problem):
-    """It is not known whether the marketplace took it."""
+    """504: the answer was sent, and it is unknown whether the marketplace accepted it."""
 
     status = 504
 
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """`published`: the marketplace shows the answer; `sent`: it took it, and does not show it yet."""
+    """`published`: the marketplace shows the answer. `sent`: the marketplace accepted it, and does not show it yet."""
 
     state: Literal["published", "sent"]
     text: str
@@ -62,22 +67,24 @@ class Publisher:
         self._wait = wait
 
     def publish(self, row: ReviewRow, text: str) -> Publication:
-        """Raises:
-        InvalidAnswer: the text is shorter or longer than the marketplace takes.
-        NotPublished: there is an answer already, or somebody is at it, or the review is gone.
-        PublicationUnknown: it was sent, and what became of it is not known; the next sync finds out.
-        CallError: nothing was sent, since the marketplace does not answer or refuses.
+        """Publish an answer, and read it back.
+
+        Raises:
+            InvalidAnswer: the text is shorter or longer than the marketplace allows.
+            NotPublished: the review has an answer, is claimed by another attempt, or is gone.
+            PublicationUnknown: the answer was sent, with unknown result; the next sync finds out.
+            CallError: nothing was sent, because the marketplace is unavailable or refuses.
         """
-        text = self._fit(text)
+        text = self._validated(text)
         self._claim(row.id)
         try:
-            self._read_before(row)
+            self._require_unanswered(row)
         except BaseException:
             self._release(row.id)
             raise
-        return self._confirm(row, text, proven=self._write(row, text))
+        return self._confirm(row, text, accepted=self._write(row, text))
 
-    def _fit(self, text: str) -> str:
+    def _validated(self, text: str) -> str:
         text, longest = text.strip(), self._marketplace.answer_length
         if not MIN_ANSWER_LENGTH <= len(text) <= longest:
             raise InvalidAnswer(
@@ -101,8 +108,8 @@ class Publisher:
         with transaction(self._engine) as session:
             _release(session, review_id)
 
-    def _read_before(self, row: ReviewRow) -> None:
-        """What is stored may be older than an answer that somebody gave in the seller's cabinet."""
+    def _require_unanswered(self, row: ReviewRow) -> None:
+        """Read the review now: somebody may have answered it in the seller's account after the last sync."""
         found = self._marketplace.read(row.external_id)
         if isinstance(found, Review):
             self._save(found)
@@ -114,7 +121,7 @@ class Publisher:
             raise NotPublished("The marketplace has no such review any more.")
 
     def _write(self, row: ReviewRow, text: str) -> bool:
-        """Whether it is proven that the marketplace took the answer."""
+        """Whether it is certain that the marketplace accepted the answer."""
         try:
             return self._marketplace.answer(row.external_id, text)
         except CallError as error:
@@ -122,28 +129,28 @@ class Publisher:
                 self._release(row.id)
                 raise
             _log.warning("An answer may have been published: %s", error, extra={"component": self._marketplace.name})
-            if (found := self._look(row)) and found.answered:
+            if (found := self._read_back(row)) and found.answered:
                 return True
             raise PublicationUnknown(
                 "The answer was sent, and the marketplace did not say whether it took it. The next sync finds out; "
                 "until then this review is not answered again."
             ) from error
 
-    def _confirm(self, row: ReviewRow, text: str, *, proven: bool) -> Publication:
-        for pause in _CONFIRM_DELAYS:
-            self._wait(pause)
-            found = self._look(row)
+    def _confirm(self, row: ReviewRow, text: str, *, accepted: bool) -> Publication:
+        for seconds in _CONFIRM_DELAYS:
+            self._wait(seconds)
+            found = self._read_back(row)
             if found is None or not found.answered:
                 continue
             self._save(found if found.answer_text else replace(found, answer_text=text))
             return Publication("published", text)
-        if not proven:
+        if not accepted:
             return Publication("sent", text)
-        self._remember(row, text)
+        self._save_answer(row, text)
         return Publication("published", text)
 
-    def _look(self, row: ReviewRow) -> Review | None:
-        """Reading back is for knowing more; that it fails changes nothing of what was written."""
+    def _read_back(self, row: ReviewRow) -> Review | None:
+        """The review as the marketplace shows it now; None if it cannot be read, which does not undo the answer."""
         try:
             found = self._marketplace.read(row.external_id)
         except CallError as error:
@@ -155,7 +162,7 @@ class Publisher:
         with transaction(self._engine) as session:
             ReviewRepository(session).save([review], self._now())
 
-    def _remember(self, row: ReviewRow, text: str) -> None:
+    def _save_answer(self, row: ReviewRow, text: str) -> None:
         with transaction(self._engine) as session:
             session.execute(
                 update(ReviewRow)

@@ -1,4 +1,4 @@
-"""The reviews that are kept: written as they are read, and asked for in the words of reviews."""
+"""Repository of reviews and their drafts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +22,8 @@ _OVERWRITTEN: Final = (
 
 
 class ReviewNotFound(Problem):
+    """404: no review has that id."""
+
     status = 404
 
     def __init__(self, review_id: int) -> None:
@@ -30,7 +32,7 @@ class ReviewNotFound(Problem):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewFilter:
-    """Which reviews; None is any. `since`: created then or later."""
+    """Selects reviews. None selects all; `since` selects those created then or later."""
 
     marketplace: str | None = None
     rating: int | None = None
@@ -52,44 +54,52 @@ class ReviewRepository:
         self._session = session
 
     def save(self, rows: Sequence[Review], now: datetime) -> Saved:
-        """Write what is new or later than what is kept; first in its transaction.
+        """Insert or update reviews. A stored row that was read later than the given one stays as it is.
 
-        An answer is to be drafted for one that is new, or is there again, and not answered.
+        Must be the first statement of its transaction. A review without an answer becomes due for a draft if it is new
+        or has come back.
         """
         return upsert(self._session, ReviewRow, [_values(review, now) for review in rows], _changes)
 
     def get(self, review_id: int) -> ReviewRow:
-        """Raises:
-        ReviewNotFound: there is none of that id.
+        """Read one review.
+
+        Raises:
+            ReviewNotFound: no review has that id.
         """
         if (row := self._session.get(ReviewRow, review_id)) is None:
             raise ReviewNotFound(review_id)
         return row
 
     def advice(self, review_id: int) -> AdviceRow | None:
-        """The newest draft of an answer; while there is none, what went wrong last."""
+        """The newest usable draft; without one, the newest failed attempt; None without either."""
         drafted = case((AdviceRow.outcome == DRAFTED, 1), else_=0)
         newest = select(AdviceRow).where(AdviceRow.review_id == review_id).order_by(drafted.desc(), AdviceRow.id.desc())
         return self._session.scalars(newest.limit(1)).one_or_none()
 
-    def page(self, wanted: ReviewFilter, *, before: int | None = None, limit: int = 50) -> Sequence[ReviewRow]:
-        """The newest first; `before` is the id of the last one of the page before.
+    def page(self, filters: ReviewFilter, *, before: int | None = None, limit: int = 50) -> Sequence[ReviewRow]:
+        """One page of reviews, newest first.
+
+        Args:
+            filters: selects the reviews.
+            before: the id of the last row of the previous page.
+            limit: rows of the page.
 
         Raises:
-            NoSuchRow: there is none of that id.
+            UnknownCursor: no row has the id `before`.
         """
-        page = select(ReviewRow).where(*wanted.conditions())
+        page = select(ReviewRow).where(*filters.conditions())
         if before is not None:
             page = page.where(after_row(self._session, ReviewRow.created_at, ReviewRow.id, before))
         page = page.order_by(ReviewRow.created_at.desc(), ReviewRow.id.desc()).limit(limit)
         return self._session.scalars(page).all()
 
-    def missed(self, marketplace: str, since: datetime, limit: int) -> Sequence[str]:
-        """Those that are kept as waiting for an answer, and were last seen before that; their ids, the oldest first."""
+    def stale_unanswered(self, marketplace: str, since: datetime, limit: int) -> Sequence[str]:
+        """Ids of reviews stored as unanswered and last seen before `since`, the longest unseen first."""
         return self._last_seen(UNANSWERED, marketplace, since, limit)
 
     def in_moderation(self, marketplace: str, since: datetime, limit: int) -> Sequence[str]:
-        """Those whose answer is being looked at by the marketplace, last seen before that; their ids, the oldest first."""
+        """Ids of reviews whose answer the marketplace moderates, last seen before `since`, the longest unseen first."""
         return self._last_seen(MODERATED, marketplace, since, limit)
 
     def _last_seen(
@@ -101,27 +111,32 @@ class ReviewRepository:
         return self._session.scalars(rows.order_by(ReviewRow.seen_at).limit(limit)).all()
 
     def mark_seen(self, marketplace: str, external_ids: Iterable[str], now: datetime) -> None:
-        one = update(ReviewRow).where(by_key(ReviewRow, marketplace, bindparam("seen"))).values(seen_at=now)
+        """Record that the marketplace has shown these reviews."""
+        statement = update(ReviewRow).where(by_key(ReviewRow, marketplace, bindparam("seen"))).values(seen_at=now)
         if seen := [{"seen": external_id} for external_id in external_ids]:
-            self._session.connection().execute(one, seen)
+            self._session.connection().execute(statement, seen)
 
     def mark_gone(self, marketplace: str, external_id: str, now: datetime) -> bool:
-        """The marketplace had no such review, asked at that moment. Whether that is news.
+        """Record that the marketplace no longer lists a review as waiting for an answer.
 
-        What was read later counts. With its digest gone, one that comes back is a change.
+        A row that was read later than `now` stays as it is. The digest is cleared, so that a review that comes back
+        counts as changed.
+
+        Returns:
+            Whether the row changed.
         """
-        there = ReviewRow.gone_at.is_(None), ReviewRow.as_of <= now
-        one = update(ReviewRow).where(by_key(ReviewRow, marketplace, external_id), *there)
-        gone = one.values(gone_at=now, seen_at=now, as_of=now, digest="", advice_due_at=None)
+        present = ReviewRow.gone_at.is_(None), ReviewRow.as_of <= now
+        statement = update(ReviewRow).where(by_key(ReviewRow, marketplace, external_id), *present)
+        gone = statement.values(gone_at=now, seen_at=now, as_of=now, digest="", advice_due_at=None)
         return bool(self._session.connection().execute(gone).rowcount)
 
 
 def _values(review: Review, now: datetime) -> dict[str, Any]:
-    """The product's name is no part of the content: a marketplace tells it at times, and at times does not."""
+    """The row of a review. The product's name is not in the digest: a marketplace sends it only at times."""
     content = asdict(review)
-    told = [value for name, value in content.items() if name in _OVERWRITTEN and name != "as_of"]
+    digested = [value for name, value in content.items() if name in _OVERWRITTEN and name != "as_of"]
     return content | {
-        "digest": digest(*told),
+        "digest": digest(*digested),
         "first_seen_at": now,
         "seen_at": now,
         "advice_due_at": None if review.answered else now,
@@ -130,14 +145,14 @@ def _values(review: Review, now: datetime) -> dict[str, Any]:
 
 
 def _changes(read: Any) -> Mapping[str, Any]:
-    """What becomes of a row. What others write in it meanwhile is looked at by the database, as it then is."""
-    back = ReviewRow.gone_at.is_not(None)
+    """The columns of an update. They are expressions, so that the database uses the row as it is at that time."""
+    is_gone = ReviewRow.gone_at.is_not(None)
     return {name: read[name] for name in _OVERWRITTEN} | {
         "product_name": func.coalesce(read.product_name, ReviewRow.product_name),
-        # Ozon does not say what was answered; what was published here is known.
+        # Ozon does not send the text of an answer; a text that was published from here is kept.
         "answer_text": case((read.answered, func.coalesce(read.answer_text, ReviewRow.answer_text)), else_=null()),
         "gone_at": null(),
-        "advice_due_at": case((or_(read.answered, back), read.advice_due_at), else_=ReviewRow.advice_due_at),
-        "advice_attempts": case((back, 0), else_=ReviewRow.advice_attempts),
+        "advice_due_at": case((or_(read.answered, is_gone), read.advice_due_at), else_=ReviewRow.advice_due_at),
+        "advice_attempts": case((is_gone, 0), else_=ReviewRow.advice_attempts),
         "answer_claimed_at": case((read.answered, null()), else_=ReviewRow.answer_claimed_at),
     }

@@ -1,4 +1,7 @@
-"""The sync of reviews: what waits for an answer as a whole, the rest from where it was left, and what has vanished one by one."""
+"""Synchronises reviews from a marketplace.
+
+Re-reads all unanswered reviews, continues the rest from the last position, and reads delisted reviews one by one.
+"""
 
 import logging
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
@@ -15,13 +18,13 @@ from service.reviews.repository import ReviewRepository
 from service.sync.ingestion import Ingestion, OnCounted, SyncReport
 from telemetry.database import transaction
 
-MISSED: Final = 200
-MODERATED: Final = 50
+MAX_STALE_REVIEWS: Final = 200
+MAX_MODERATED_REVIEWS: Final = 50
 _log = logging.getLogger(__name__)
 
 
 class ReviewSync:
-    """`record` is told of rows by what became of them: `new`, `changed`, `unchanged`, `invalid`, `gone`."""
+    """`record` gets the number of committed rows by result: `new`, `changed`, `unchanged`, `invalid`, `gone`."""
 
     def __init__(
         self, marketplace: ReviewMarketplace, engine: Engine, record: OnCounted, now: Callable[[], datetime]
@@ -30,63 +33,73 @@ class ReviewSync:
         self._engine = engine
         self._record = record
         self._now = now
-        self._kind = f"{marketplace.name}.reviews"
-        self._ingestion: Ingestion[Review] = Ingestion(engine, self._kind, record, now)
+        self._ingestion: Ingestion[Review] = Ingestion(engine, f"{marketplace.name}.reviews", record, now)
 
     def run(self, progress: MutableMapping[str, Any]) -> Mapping[str, Any]:
-        """`progress` says what was done, also when an error ends it.
+        """Run one sync. A rate limit ends it early, and is no error.
+
+        Args:
+            progress: gets the counts at the end, also if an error ends the sync.
+
+        Returns:
+            The progress.
 
         Raises:
-            CallError: the marketplace could not be read; what was read until then is stored.
+            CallError: the marketplace could not be read; the rows read until then are stored.
         """
-        report, also = SyncReport(), {"gone": 0}
+        report, extra_counts = SyncReport(), {"gone": 0}
         try:
-            self._read(report, also)
-        except RateLimited as pause:
-            _log.warning("%s", pause, extra={"component": self._marketplace.name})
-            progress["paused_until"] = pause.until.isoformat()
+            self._read(report, extra_counts)
+        except RateLimited as error:
+            _log.warning("%s", error, extra={"component": self._marketplace.name})
+            progress["paused_until"] = error.until.isoformat()
         finally:
-            progress.update(report.as_metadata(), **also)
+            progress.update(report.as_metadata(), **extra_counts)
         return progress
 
-    def _read(self, report: SyncReport, also: dict[str, int]) -> None:
-        began = min(self._ingestion.read(source, self._waiting, report) for source in self._marketplace.unanswered)
+    def _read(self, report: SyncReport, extra_counts: dict[str, int]) -> None:
+        began = min(
+            self._ingestion.read(source, self._save_unanswered, report) for source in self._marketplace.unanswered
+        )
         for source in self._marketplace.history:
-            self._ingestion.read(source, self._history, report)
-        for external_id in self._vanished(began):
-            self._look(external_id, report, also)
+            self._ingestion.read(source, self._save, report)
+        for external_id in self._delisted(began):
+            self._refresh(external_id, report, extra_counts)
 
-    def _waiting(self, session: Session, rows: Sequence[Review]) -> Saved:
+    def _save_unanswered(self, session: Session, rows: Sequence[Review]) -> Saved:
         reviews = ReviewRepository(session)
         saved = reviews.save(rows, self._now())
         reviews.mark_seen(self._marketplace.name, [row.external_id for row in rows], self._now())
         return saved
 
-    def _history(self, session: Session, rows: Sequence[Review]) -> Saved:
+    def _save(self, session: Session, rows: Sequence[Review]) -> Saved:
         return ReviewRepository(session).save(rows, self._now())
 
-    def _vanished(self, began: datetime) -> Sequence[str]:
-        """Kept as waiting, and in no list of what waits; and those that the marketplace's moderators look at."""
+    def _delisted(self, began: datetime) -> Sequence[str]:
+        """Reviews stored as unanswered, and no longer in the lists of unanswered ones; and those whose answer is moderated."""
         with transaction(self._engine) as session:
             reviews, name = ReviewRepository(session), self._marketplace.name
-            return [*reviews.missed(name, began, MISSED), *reviews.in_moderation(name, began, MODERATED)]
+            return [
+                *reviews.stale_unanswered(name, began, MAX_STALE_REVIEWS),
+                *reviews.in_moderation(name, began, MAX_MODERATED_REVIEWS),
+            ]
 
-    def _look(self, external_id: str, report: SyncReport, also: dict[str, int]) -> None:
-        """Answered meanwhile, or removed; or archived, which is no longer to be answered either."""
-        asked = self._now()
-        # Before it is read: one that never can be has had its turn, and is behind the others the next time.
+    def _refresh(self, external_id: str, report: SyncReport, extra_counts: dict[str, int]) -> None:
+        """Read one review again: it may be answered, removed, or archived, which means that it needs no answer."""
+        asked_at = self._now()
+        # Before the call: a review that can never be read is then behind the others the next time.
         with transaction(self._engine) as session:
-            ReviewRepository(session).mark_seen(self._marketplace.name, [external_id], asked)
+            ReviewRepository(session).mark_seen(self._marketplace.name, [external_id], asked_at)
         found = self._marketplace.read(external_id)
         if found is not None:
-            self._ingestion.store([found], self._history, report)
+            self._ingestion.store([found], self._save, report)
         if found is None or (isinstance(found, Review) and not found.answered):
-            self._let_go(external_id, asked if found is None else found.as_of, also)
+            self._mark_gone(external_id, asked_at if found is None else found.as_of, extra_counts)
 
-    def _let_go(self, external_id: str, as_of: datetime, also: dict[str, int]) -> None:
-        """Unless somebody has read it later, who may have found it answered."""
+    def _mark_gone(self, external_id: str, as_of: datetime, extra_counts: dict[str, int]) -> None:
+        """Has no effect on a review that was read later: it may be answered by now."""
         with transaction(self._engine) as session:
             gone = ReviewRepository(session).mark_gone(self._marketplace.name, external_id, as_of)
         if gone:
-            also["gone"] += 1
+            extra_counts["gone"] += 1
             self._record("gone", 1)

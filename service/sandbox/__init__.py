@@ -1,4 +1,4 @@
-"""The sandbox: Wildberries, Ozon, OpenAI and Telegram on loopback, for a service without credentials, and for tests.
+"""The sandbox: fakes of Wildberries, Ozon, OpenAI and Telegram on loopback, for tests and for a service without credentials.
 
-It imports nothing of the service: what it does follows from what those four are known to send, and from nothing else.
+It imports nothing else of the service: its behaviour follows only from what the real services are known to send.
 """

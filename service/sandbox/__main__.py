@@ -17,37 +17,37 @@ from typing import Any, Final
 
 import uvicorn
 
-from service.sandbox.faults import Cut, Faults
+from service.sandbox.fake_service import Environment, FakeService
+from service.sandbox.faults import ConnectionCut, Faults
 from service.sandbox.journal import Journal
-from service.sandbox.openai.service import OpenAIFake
+from service.sandbox.openai.fake import OpenAIFake
 from service.sandbox.options import Options
-from service.sandbox.ozon.service import OzonFake
+from service.sandbox.ozon.fake import OzonFake
 from service.sandbox.server import Sandbox
-from service.sandbox.service import Environment, FakeService
 from service.sandbox.simulation import Simulation, utcnow
-from service.sandbox.telegram.service import TelegramFake
-from service.sandbox.wildberries.service import WildberriesFake
+from service.sandbox.telegram.fake import TelegramFake
+from service.sandbox.wildberries.fake import WildberriesFake
 
-_LARGEST_PORT: Final = 65535
+_MAX_PORT: Final = 65535
 
 
 def build(seed: int, faults: Faults, options: Options, journal: Journal) -> Sandbox:
-    world = Simulation(seed, journal.begin(seed, utcnow()))
-    ground = Environment(world, journal, options)
+    simulation = Simulation(seed, journal.begin(seed, utcnow()))
+    environment = Environment(simulation, journal, options)
     fakes: dict[str, FakeService] = {
-        "wb": WildberriesFake(ground),
-        "ozon": OzonFake(ground),
-        "openai": OpenAIFake(ground),
-        "telegram": TelegramFake(ground),
+        "wb": WildberriesFake(environment),
+        "ozon": OzonFake(environment),
+        "openai": OpenAIFake(environment),
+        "telegram": TelegramFake(environment),
     }
-    return Sandbox(ground, fakes, faults)
+    return Sandbox(environment, fakes, faults)
 
 
-def _options(pairs: Sequence[str]) -> Options:
-    """`wb_orders=200000`; a duration is in seconds.
+def _parse_options(pairs: Sequence[str]) -> Options:
+    """Parse pairs such as `wb_orders=200000`; durations are in seconds.
 
     Raises:
-        ValueError: with the sentence that says what it may be.
+        ValueError: a name or a value is invalid; the message is a sentence for the user.
     """
     kinds: dict[str, Any] = {field.name: type(field.default) for field in fields(Options)}
     given: dict[str, Any] = {}
@@ -60,11 +60,11 @@ def _options(pairs: Sequence[str]) -> Options:
 
 
 def _value(name: str, kind: type, text: str) -> Any:
-    read, what = _KINDS[kind]
+    parse, description = _PARSERS_BY_TYPE[kind]
     try:
-        return read(text)
+        return parse(text)
     except (ValueError, KeyError, OverflowError):
-        raise ValueError(f"{name} is {text!r}, but must be {what}.") from None
+        raise ValueError(f"{name} is {text!r}, but must be {description}.") from None
 
 
 def _duration(text: str) -> timedelta:
@@ -74,7 +74,7 @@ def _duration(text: str) -> timedelta:
     return duration
 
 
-_KINDS: Final[Mapping[type, tuple[Callable[[str], Any], str]]] = {
+_PARSERS_BY_TYPE: Final[Mapping[type, tuple[Callable[[str], Any], str]]] = {
     bool: (lambda text: {"true": True, "false": False}[text.lower()], "true or false"),
     int: (int, "a whole number"),
     float: (float, "a number"),
@@ -84,7 +84,7 @@ _KINDS: Final[Mapping[type, tuple[Callable[[str], Any], str]]] = {
 
 
 def _faults(text: str) -> Faults:
-    """Argparse hands on only what such an error says."""
+    """Argparse shows the message of this error type only."""
     try:
         return Faults.parse(text)
     except ValueError as error:
@@ -92,12 +92,12 @@ def _faults(text: str) -> Faults:
 
 
 def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > _LARGEST_PORT:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 to {_LARGEST_PORT}")
+    if not text.isdecimal() or int(text) > _MAX_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 to {_MAX_PORT}")
     return int(text)
 
 
-def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+def _parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m service.sandbox", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=_port, default=8081)
@@ -106,34 +106,35 @@ def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--journal", type=Path, help="a file that keeps what was done to the world")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="such as wb_orders=200000")
     parser.add_argument("--with-parent", action="store_true", help="end when standard input ends")
-    return parser.parse_args(given)
+    return parser.parse_args(arguments)
 
 
-def main(given: Sequence[str] | None = None) -> int:
-    arguments = _arguments(given)
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the sandbox until it is stopped. Returns the exit code."""
+    arguments = _parse_arguments(argv)
     logging.basicConfig(level=logging.WARNING, format="sandbox: %(message)s")
     try:
         listening = socket.create_server((arguments.host, arguments.port))
     except OSError as error:
-        # One with a parent has come second, as it may, or the parent will say so.
+        # With a parent, another worker may have been first; else the parent reports the error.
         sentence = f"Cannot listen on {arguments.host}:{arguments.port} ({error.strerror})."
-        return 1 if arguments.with_parent else _complain(sentence, 1)
+        return 1 if arguments.with_parent else _fail(sentence, 1)
     if arguments.with_parent:
-        threading.Thread(target=_end_with_input, daemon=True).start()
+        threading.Thread(target=_stop_with_parent, daemon=True).start()
     with listening:
         return _serve(arguments, listening)
 
 
 def _serve(arguments: argparse.Namespace, listening: socket.socket) -> int:
-    """Whoever has the port, and nobody else, writes the journal."""
+    """Serve. Only the process that has the port writes the journal."""
     try:
         journal = Journal(arguments.journal)
-        sandbox = build(arguments.seed, arguments.faults, _options(arguments.option), journal)
+        sandbox = build(arguments.seed, arguments.faults, _parse_options(arguments.option), journal)
     except ValueError as error:
-        return _complain(str(error), 2)
+        return _fail(str(error), 2)
     except OSError as error:
-        return _complain(f"The journal {arguments.journal} cannot be kept ({error.strerror}).", 1)
-    logging.getLogger("uvicorn.error").addFilter(_is_no_cut)
+        return _fail(f"The journal {arguments.journal} cannot be kept ({error.strerror}).", 1)
+    logging.getLogger("uvicorn.error").addFilter(_is_no_injected_cut)
     config = uvicorn.Config(
         sandbox.app(),
         log_config=None,
@@ -142,24 +143,24 @@ def _serve(arguments: argparse.Namespace, listening: socket.socket) -> int:
         lifespan="off",
         timeout_graceful_shutdown=1,
     )
-    with suppress(KeyboardInterrupt):  # uvicorn raises it anew when it has ended
+    with suppress(KeyboardInterrupt):  # uvicorn raises it again after it has stopped
         asyncio.run(uvicorn.Server(config).serve([listening]))
     journal.close()
     return 0
 
 
-def _complain(sentence: str, code: int) -> int:
+def _fail(sentence: str, code: int) -> int:
     sys.stderr.write(f"{sentence}\n")
     return code
 
 
-def _is_no_cut(record: logging.LogRecord) -> bool:
-    """A connection that a fault has cut is no error of the sandbox's."""
-    return not (record.exc_info and isinstance(record.exc_info[1], Cut))
+def _is_no_injected_cut(record: logging.LogRecord) -> bool:
+    """Drop the record of a connection that was cut on purpose."""
+    return not (record.exc_info and isinstance(record.exc_info[1], ConnectionCut))
 
 
-def _end_with_input() -> None:
-    """A parent that is gone, however it went, has closed its end."""
+def _stop_with_parent() -> None:
+    """Stop when standard input ends: it does when the parent has ended, however it ended."""
     while os.read(sys.stdin.fileno(), 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

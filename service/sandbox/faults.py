@@ -1,4 +1,4 @@
-"""Faults: what goes wrong on purpose, at the rates that are set, in front of every fake service."""
+"""Injects faults into the responses of the fake services, at configurable rates."""
 
 import asyncio
 import re
@@ -10,16 +10,23 @@ from typing import Any, Final, Protocol
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_WORDS: Final = {"429": "too_many", "5xx": "server_error"}
-_LONGEST_HOLD: Final = 3600
+_ALIASES: Final = {"429": "too_many", "5xx": "server_error"}
+_MAX_HOLD_SECONDS: Final = 3600
 
 
 @dataclass(slots=True)
 class Faults:
-    """Shares of all calls, 0 to 1. Half of the timeouts and cuts come after the call has had its effect.
+    """The rates of the faults, as shares of all calls from 0 to 1. The field names are those of the sandbox's API.
+
+    Half of the timeouts and cuts come after the call has had its effect.
 
     Attributes:
-        hold: seconds that a call which times out is held, longer than any client waits.
+        too_many: responses with status 429.
+        server_error: responses with a status of 500 or more.
+        timeout: calls that are not answered in time.
+        cut: responses that end in the middle.
+        malformed: responses with invalid JSON.
+        hold: seconds until a call that times out is cut; longer than any client waits.
     """
 
     too_many: float = 0.0
@@ -31,24 +38,31 @@ class Faults:
 
     @classmethod
     def parse(cls, text: str) -> "Faults":
-        """`429=0.04,5xx=0.04,timeout=0.04,cut=0.04,malformed=0.04`; one number is shared by all five.
+        """Parse `429=0.04,5xx=0.04,timeout=0.04,cut=0.04,malformed=0.04`; a single number is divided among all five.
 
         Raises:
-            ValueError: with the sentence that says what it may be.
+            ValueError: the text is invalid; the message is a sentence for the user.
         """
         if re.fullmatch(r"[0-9.]+", text):
-            return cls.from_mapping(dict.fromkeys(KINDS, _number("The rate of the faults", text) / len(KINDS)))
+            return cls.from_mapping(
+                dict.fromkeys(FAULT_KINDS, _number("The rate of the faults", text) / len(FAULT_KINDS))
+            )
         pairs = (part.partition("=") for part in text.split(",") if part.strip())
         return cls.from_mapping({name.strip(): value for name, _, value in pairs})
 
     @classmethod
     def from_mapping(cls, rates: Mapping[str, Any]) -> "Faults":
+        """Rates by name; `429` and `5xx` are accepted as well. Faults that are not named have the rate 0.
+
+        Raises:
+            ValueError: a name or a rate is invalid; the message is a sentence for the user.
+        """
         known = {field.name for field in fields(cls)}
-        given = {_WORDS.get(name, name): value for name, value in rates.items()}
+        given = {_ALIASES.get(name, name): value for name, value in rates.items()}
         if unknown := given.keys() - known:
             raise ValueError(f"There is no fault {min(unknown)!r}. There are: {', '.join(sorted(known))}.")
         faults = cls(**{name: _number(name, value) for name, value in given.items()})
-        if sum(getattr(faults, kind) for kind in KINDS) > 1 + 1e-9:
+        if sum(getattr(faults, kind) for kind in FAULT_KINDS) > 1 + 1e-9:
             raise ValueError("The rates of the faults are more than 1 together.")
         return faults
 
@@ -56,16 +70,16 @@ class Faults:
         return asdict(self)
 
     def choose(self, random: Random) -> str | None:
-        """The fault of one call; None for a call that is served."""
+        """Draw the fault of one call; None for a call without a fault."""
         drawn = random.random()
-        for kind in KINDS:
+        for kind in FAULT_KINDS:
             drawn -= getattr(self, kind)
             if drawn < 0:
                 return kind
         return None
 
 
-KINDS: Final = ("too_many", "server_error", "timeout", "cut", "malformed")
+FAULT_KINDS: Final = ("too_many", "server_error", "timeout", "cut", "malformed")
 
 
 def _number(name: str, value: Any) -> float:
@@ -73,66 +87,66 @@ def _number(name: str, value: Any) -> float:
         number = float(value)
     except (TypeError, ValueError):
         number = -1.0
-    highest = _LONGEST_HOLD if name == "hold" else 1
+    highest = _MAX_HOLD_SECONDS if name == "hold" else 1
     if not 0 <= number <= highest:
         raise ValueError(f"{name} is {value!r}, but must be a number from 0 to {highest}.")
     return number
 
 
-class Refusals(Protocol):
-    """How a service says that it won't."""
+class ErrorResponses(Protocol):
+    """A service's own error responses."""
 
-    def too_many(self, seconds: int) -> Response: ...
+    def rate_limited(self, seconds: int) -> Response: ...
     def server_error(self) -> Response: ...
 
 
-class Cut(Exception):  # it ends a connection
-    """The connection is closed in the middle."""
+class ConnectionCut(Exception):  # no error: it ends a connection
+    """Makes the server close the connection in the middle of a response."""
 
 
 class FaultyService:
-    """An application, with the faults that are set at the moment of a call."""
+    """ASGI middleware that injects faults. `faults` returns the current rates."""
 
-    def __init__(self, app: ASGIApp, refusals: Refusals, faults: Callable[[], Faults], random: Random) -> None:
+    def __init__(self, app: ASGIApp, errors: ErrorResponses, faults: Callable[[], Faults], random: Random) -> None:
         self._app = app
-        self._refusals = refusals
+        self._errors = errors
         self._faults = faults
         self._random = random
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         faults = self._faults()
-        kind = faults.choose(self._random) if scope["type"] == "http" else None
-        if kind is None:
+        fault = faults.choose(self._random) if scope["type"] == "http" else None
+        if fault is None:
             await self._app(scope, receive, send)
-        elif kind == "too_many":
-            await self._refusals.too_many(self._random.randint(1, 2))(scope, receive, send)
-        elif kind == "server_error":
-            await self._refusals.server_error()(scope, receive, send)
+        elif fault == "too_many":
+            await self._errors.rate_limited(self._random.randint(1, 2))(scope, receive, send)
+        elif fault == "server_error":
+            await self._errors.server_error()(scope, receive, send)
         else:
-            await self._interrupt(kind, faults, scope, receive, send)
+            await self._interrupt(fault, faults, scope, receive, send)
 
-    async def _interrupt(self, kind: str, faults: Faults, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = _Answer()
-        if kind == "malformed" or self._random.random() < 0.5:  # noqa: PLR2004  # half of them
-            await self._app(scope, receive, answer.keep)
-        if kind == "malformed":
-            await answer.broken()(scope, receive, send)
+    async def _interrupt(self, fault: str, faults: Faults, scope: Scope, receive: Receive, send: Send) -> None:
+        response = _BufferedResponse()
+        if fault == "malformed" or self._random.random() < 0.5:  # noqa: PLR2004  # half of them
+            await self._app(scope, receive, response.buffer)
+        if fault == "malformed":
+            await response.malformed()(scope, receive, send)
             return
-        if kind == "timeout":
+        if fault == "timeout":
             await _hold(receive, faults.hold)
-        for message in answer.begun():
+        for message in response.beginning():
             await send(message)
-        raise Cut
+        raise ConnectionCut
 
 
-class _Answer:
-    """An answer that its client never gets, or not as it is."""
+class _BufferedResponse:
+    """Buffers a response that the client gets only in part, or not at all."""
 
     def __init__(self) -> None:
         self._status = 200
         self._body = b""
 
-    async def keep(self, message: Message) -> None:
+    async def buffer(self, message: Message) -> None:
         self._body += message.get("body", b"")
         self._status = message.get("status", self._status)
 
@@ -140,13 +154,13 @@ class _Answer:
     def _half(self) -> bytes:
         return self._body[: len(self._body) // 2]
 
-    def broken(self) -> Response:
-        """Not JSON any more, and said to be whole. (A 204 has no body to be broken.)"""
+    def malformed(self) -> Response:
+        """Half of the body, which is no valid JSON, as a complete response. A 204, which has no body, becomes a 200."""
         status = 200 if self._status == 204 else self._status  # noqa: PLR2004  # see above
         return Response(self._half or b"<html>", status, media_type="application/json")
 
-    def begun(self) -> list[Message]:
-        """The beginning of an answer. Without one, the server would answer what is raised after it with a 500 of its own."""
+    def beginning(self) -> list[Message]:
+        """The first half of the response. Without it, the server would answer the following exception with a 500."""
         length = str(len(self._body) + 1).encode()
         return [
             {"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]},
@@ -155,7 +169,7 @@ class _Answer:
 
 
 async def _hold(receive: Receive, seconds: float) -> None:
-    """Until the client has gone, or for so long."""
+    """Wait until the client disconnects, for `seconds` at most."""
     try:
         async with asyncio.timeout(seconds):
             while (await receive())["type"] != "http.disconnect":

@@ -1,4 +1,4 @@
-"""The journal: what was done to the sandbox's world, one JSON line each, so that it is the same world after a restart."""
+"""The journal: records all changes made through the APIs, one JSON line each, so that they survive a restart."""
 
 import json
 import os
@@ -12,16 +12,19 @@ Entry = dict[str, Any]
 
 
 class Journal:
-    """Kept in a file, or, without a path, in memory. An entry is on its way to the disk when `append` returns."""
+    """In a file, or in memory without a path. When `append` returns, the entry is with the operating system."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
-        self._entries: list[Entry] = _mend(path) if path else []
+        self._entries: list[Entry] = _recover(path) if path else []
         self._lock = threading.Lock()
         self._file: IO[str] | None = None
 
     def begin(self, seed: int, now: datetime) -> datetime:
-        """The epoch of the seed's world: the one of the journal, or now, in a journal that is begun anew."""
+        """Start with a seed, and return the epoch of the simulation.
+
+        A journal of the same seed continues with its epoch. Any other one is deleted, and a new one starts with `now`.
+        """
         first = self._entries[0] if self._entries else {}
         if first.get("kind") == "world" and first.get("seed") == seed:
             return datetime.fromisoformat(first["epoch"])
@@ -32,8 +35,8 @@ class Journal:
         self.append("world", seed=seed, epoch=now.isoformat())
         return now
 
-    def append(self, kind: str, **what: Any) -> None:
-        entry = {"kind": kind, **what}
+    def append(self, kind: str, **fields: Any) -> None:
+        entry = {"kind": kind, **fields}
         with self._lock:
             self._entries.append(entry)
             if self._path is not None:
@@ -47,11 +50,11 @@ class Journal:
         self._file.flush()
 
     def entries(self, kind: str) -> Iterator[Entry]:
-        """In the order in which they were made."""
+        """The entries of a kind, oldest first."""
         return iter([entry for entry in self._entries if entry["kind"] == kind])
 
-    def forget(self, kind: str, keep: int) -> None:
-        """Only the newest `keep` of a kind stay in memory; the file has them all."""
+    def prune(self, kind: str, keep: int) -> None:
+        """Remove all but the newest `keep` entries of a kind from memory. The file keeps all."""
         with self._lock:
             old = [number for number, entry in enumerate(self._entries) if entry["kind"] == kind][:-keep]
             for number in reversed(old):
@@ -67,23 +70,23 @@ def _open_private(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
 
-def _mend(path: Path) -> list[Entry]:
-    """The entries up to the first line that is torn (its writer was killed); what is torn is cut off, or it would tear the next."""
+def _recover(path: Path) -> list[Entry]:
+    """Read the entries, and truncate the file at the first incomplete line, which a killed writer leaves."""
     if not path.exists():
         return []
-    written = path.read_bytes()
-    entries, sound = _sound(written)
-    if sound < len(written):
-        os.truncate(path, sound)
+    content = path.read_bytes()
+    entries, size = _valid_entries(content)
+    if size < len(content):
+        os.truncate(path, size)
     return entries
 
 
-def _sound(written: bytes) -> tuple[list[Entry], int]:
-    """The entries, and how many bytes they take."""
+def _valid_entries(content: bytes) -> tuple[list[Entry], int]:
+    """The entries before the first invalid line, and their size in bytes."""
     entries: list[Entry] = []
     size = 0
-    for line in written.splitlines(keepends=True):
-        entry = _entry(line)
+    for line in content.splitlines(keepends=True):
+        entry = _parse_entry(line)
         if entry is None:
             break
         entries.append(entry)
@@ -91,7 +94,7 @@ def _sound(written: bytes) -> tuple[list[Entry], int]:
     return entries, size
 
 
-def _entry(line: bytes) -> Entry | None:
+def _parse_entry(line: bytes) -> Entry | None:
     try:
         entry = json.loads(line)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Options of the sandbox: how large its world is, and how narrow its limits are."""
+"""Options of the sandbox: the amount of simulated data, and the limits of the services."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -6,16 +6,18 @@ from datetime import timedelta
 
 @dataclass(slots=True)
 class Options:
-    """Counts of what there is at the epoch, and how often something is added; limits are those of the real services.
+    """The amount of data at the epoch, the interval of additions, and limits; the defaults are those of the real services.
+
+    The field names are the names of `--option`.
 
     Attributes:
-        wb_orders_page: rows of `supplier/orders` in one answer, about 80,000 at the real one.
+        wb_orders_page: rows of `supplier/orders` in one response.
         ozon_per_second: calls a second for each Client-Id.
         ozon_subscription: whether the seller has the subscription that opens the review methods.
         ozon_key_days: days until the Api-Key expires.
-        moderation: how long a published answer waits for Wildberries' moderators.
-        openai_latency: seconds that an answer of OpenAI takes at most; it takes a quarter of them at least.
-        telegram_chat: what became of the manager's chat: ok, upgraded, blocked, kicked, left, deactivated, unstarted.
+        moderation: how long Wildberries moderates a published answer.
+        openai_latency: seconds that a response of OpenAI takes at most; a quarter of it at least.
+        telegram_chat: the state of the manager's chat: ok, upgraded, blocked, kicked, left, deactivated, unstarted.
     """
 
     wb_reviews: int = 160

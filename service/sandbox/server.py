@@ -1,4 +1,4 @@
-"""The server: the four fakes under one port, behind the faults that are set, and the controls of the sandbox itself."""
+"""The application of the sandbox: all fake services under one port, with fault injection, and its control routes."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,11 +11,11 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.sandbox.fake_service import Environment, FakeService
 from service.sandbox.faults import Faults, FaultyService
-from service.sandbox.service import Environment, FakeService
 
-HEADER: Final = "x-sandbox"
-MARK: Final = "sovani"
+SANDBOX_HEADER: Final = "x-sandbox"
+SANDBOX_HEADER_VALUE: Final = "sovani"
 _PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Sandbox</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>body{{font:16px/1.5 system-ui;max-width:46rem;margin:2rem auto;padding:0 1rem}}code{{background:#eee;padding:.1em .3em}}</style>
@@ -28,79 +28,84 @@ nothing leaves. Seed {seed}, began {epoch}.</p>
 
 
 class Sandbox:
-    """What runs: the fakes by name, and the faults of the moment."""
+    """The fake services by name, and the current rates of the faults."""
 
-    def __init__(self, ground: Environment, fakes: Mapping[str, FakeService], faults: Faults) -> None:
-        self.ground = ground
+    def __init__(self, environment: Environment, fakes: Mapping[str, FakeService], faults: Faults) -> None:
+        self.environment = environment
         self.fakes = dict(fakes)
         self.faults = faults
 
     def app(self) -> ASGIApp:
-        """The application."""
-        return _Marked(Starlette(routes=[*self._controls(), *self._served()]))
+        """The ASGI application."""
+        return _AddSandboxHeader(Starlette(routes=[*self._control_routes(), *self._service_routes()]))
 
-    def _served(self) -> list[BaseRoute]:
-        mounts: list[BaseRoute] = []
+    def _service_routes(self) -> list[BaseRoute]:
+        all_routes: list[BaseRoute] = []
         for name, fake in self.fakes.items():
             for prefix, routes in fake.routes().items():
                 if not prefix:
-                    mounts.extend(routes)
+                    all_routes.extend(routes)
                     continue
-                served = FaultyService(
-                    Starlette(routes=routes), fake, lambda: self.faults, self.ground.world.random("faults", name)
+                app = FaultyService(
+                    Starlette(routes=routes),
+                    fake,
+                    lambda: self.faults,
+                    self.environment.simulation.random("faults", name),
                 )
-                mounts.append(Mount(prefix, app=served))
-        return mounts
+                all_routes.append(Mount(prefix, app=app))
+        return all_routes
 
-    def _controls(self) -> list[BaseRoute]:
+    def _control_routes(self) -> list[BaseRoute]:
         return [
             Route("/", self._index),
             Route("/sandbox/faults", self._read_faults),
             Route("/sandbox/faults", self._set_faults, methods=["PUT"]),
-            Route("/sandbox/living", self._set_living, methods=["PUT"]),
-            Route("/sandbox/truth/{service}/{kind}", self._read_truth),
+            Route("/sandbox/living", self._set_running, methods=["PUT"]),
+            Route("/sandbox/truth/{service}/{kind}", self._read_expected_state),
         ]
 
     async def _index(self, _request: Request) -> Response:
-        world = self.ground.world
-        prefixes = ", ".join(f"<code>{route.path}</code>" for route in self._served() if isinstance(route, Mount))
-        return HTMLResponse(_PAGE.format(seed=world.seed, epoch=world.epoch.isoformat(), prefixes=prefixes))
+        simulation = self.environment.simulation
+        prefixes = ", ".join(
+            f"<code>{route.path}</code>" for route in self._service_routes() if isinstance(route, Mount)
+        )
+        return HTMLResponse(_PAGE.format(seed=simulation.seed, epoch=simulation.epoch.isoformat(), prefixes=prefixes))
 
     async def _read_faults(self, _request: Request) -> Response:
         return JSONResponse(self.faults.as_mapping())
 
     async def _set_faults(self, request: Request) -> Response:
         try:
-            self.faults = Faults.from_mapping(await _object(request))
+            self.faults = Faults.from_mapping(await _read_object(request))
         except ValueError as error:
             raise HTTPException(422, str(error)) from None
         return JSONResponse(self.faults.as_mapping())
 
-    async def _set_living(self, request: Request) -> Response:
-        """`{"living": false}`: nothing new happens in the world until it lives again."""
-        living = (await _object(request)).get("living")
-        if not isinstance(living, bool):
+    async def _set_running(self, request: Request) -> Response:
+        """`{"living": false}` freezes the simulation: nothing new happens until it runs again."""
+        running = (await _read_object(request)).get("living")
+        if not isinstance(running, bool):
             raise HTTPException(422, "`living` must be true or false.")
-        if living:
-            self.ground.world.thaw()
+        if running:
+            self.environment.simulation.thaw()
         else:
-            self.ground.world.freeze()
-        return JSONResponse({"living": living})
+            self.environment.simulation.freeze()
+        return JSONResponse({"living": running})
 
-    async def _read_truth(self, request: Request) -> Response:
+    async def _read_expected_state(self, request: Request) -> Response:
         service, kind = request.path_params["service"], request.path_params["kind"]
         try:
-            found = list(self.fakes[service].truth(kind))
+            objects = list(self.fakes[service].expected_state(kind))
         except KeyError:
             raise HTTPException(404, f"There is no truth about {service}/{kind}.") from None
-        return JSONResponse({"options": _plain(asdict(self.ground.options)), kind: found})
+        return JSONResponse({"options": _json_options(asdict(self.environment.options)), kind: objects})
 
 
-def _plain(options: dict[str, Any]) -> dict[str, Any]:
+def _json_options(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value if isinstance(value, int | float | bool) else str(value) for name, value in options.items()}
 
 
-async def _object(request: Request) -> dict[str, Any]:
+async def _read_object(request: Request) -> dict[str, Any]:
     try:
         body = await request.json()
     except ValueError:
@@ -110,14 +115,19 @@ async def _object(request: Request) -> dict[str, Any]:
     return body
 
 
-class _Marked:
+class _AddSandboxHeader:
+    """ASGI middleware: a header by which a client recognises the sandbox."""
+
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def marked(message: Message) -> None:
+        async def send_with_header(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), (HEADER.encode(), MARK.encode())]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (SANDBOX_HEADER.encode(), SANDBOX_HEADER_VALUE.encode()),
+                ]
             await send(message)
 
-        await self._app(scope, receive, marked)
+        await self._app(scope, receive, send_with_header)

@@ -1,6 +1,6 @@
-"""The world of the sandbox: what there is at a moment is a function of the seed and of the moment, and of nothing else.
+"""The simulated data: at any time a function of the seed and the time alone.
 
-What somebody did to it (an answer, a status, a message) is in the journal.
+Changes through the APIs (an answer, a status, a message) are in the journal.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,14 @@ def utcnow() -> datetime:
 
 @dataclass(slots=True)
 class Simulation:
-    """`epoch` is when it began to live: what lies before is its backlog. Frozen, nothing new happens in it."""
+    """The clock and the random numbers of the simulated data.
+
+    Attributes:
+        seed: the source of all random numbers.
+        epoch: when the simulation started. Data before it is the backlog.
+        clock: the current time.
+        frozen_at: the time at which it was frozen; None while it runs.
+    """
 
     seed: int
     epoch: datetime
@@ -32,28 +39,31 @@ class Simulation:
         self.frozen_at = None
 
     def random(self, *key: object) -> Random:
-        """The same numbers for the same key, in every process and whatever was asked before."""
-        return Random(":".join(map(str, (self.seed, *key))))  # a world to play in
+        """A generator that depends on the seed and the key alone: the same numbers in every process."""
+        return Random(":".join(map(str, (self.seed, *key))))  # simulated data, no secrets
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """When the things of one kind come to be: `backlog` of them evenly over `span` before the epoch, then one each `period`."""
+    """The creation times of the objects of one kind.
 
-    world: Simulation
+    `backlog` objects are spread evenly over `span` before the epoch; afterwards there is one each `period`.
+    """
+
+    simulation: Simulation
     backlog: int
     span: timedelta
     period: timedelta
 
     def count(self) -> int:
-        """How many there are by now."""
-        since = self.world.now() - self.world.epoch
+        """The number of objects that exist now."""
+        since = self.simulation.now() - self.simulation.epoch
         return self.backlog + max(0, since // self.period)
 
-    def moment(self, number: int) -> datetime:
-        """When the number-th, counted from 0, came to be, or will; whole milliseconds."""
+    def created_at(self, number: int) -> datetime:
+        """The creation time of an object, in whole milliseconds; it may be in the future. Numbers count from 0."""
         if number >= self.backlog:
-            moment = self.world.epoch + (number - self.backlog + 1) * self.period
+            created_at = self.simulation.epoch + (number - self.backlog + 1) * self.period
         else:
-            moment = self.world.epoch - self.span * (self.backlog - number) / self.backlog
-        return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+            created_at = self.simulation.epoch - self.span * (self.backlog - number) / self.backlog
+        return created_at.replace(microsecond=created_at.microsecond // 1000 * 1000)

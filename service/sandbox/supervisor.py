@@ -1,6 +1,6 @@
-"""The keeper: sees to it that the sandbox runs as long as the service does, in a process of its own.
+"""Runs the sandbox in a process of its own, for as long as the service runs.
 
-Every worker has a keeper. Whoever has the port keeps the sandbox; when it ends, however it ends, another one takes over.
+Every worker has a supervisor. The one that gets the port runs the sandbox. If it ends, however it ends, another takes over.
 """
 
 import http.client
@@ -16,31 +16,31 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
-from service.sandbox.server import HEADER, MARK
+from service.sandbox.server import SANDBOX_HEADER, SANDBOX_HEADER_VALUE
 
-POLL: Final = 1.0
-_LOOK: Final = 0.05
-_STARTS: Final = 15.0
-_COMES_UP: Final = 60.0
-_ENDS: Final = 3.0
-_MISSES: Final = 4
-_RAREST: Final = 60.0
-_CODE: Final = Path(__file__).resolve().parents[2]
+POLL_SECONDS: Final = 1.0
+_STARTUP_POLL_SECONDS: Final = 0.05
+_READY_TIMEOUT: Final = 15.0
+_STARTUP_TIMEOUT: Final = 60.0
+_STOP_TIMEOUT: Final = 3.0
+_MAX_MISSES: Final = 4
+_MAX_RETRY_SECONDS: Final = 60.0
+_SOURCE_ROOT: Final = Path(__file__).resolve().parents[2]
 _log = logging.getLogger(__name__)
 
 
 def is_sandbox_at(host: str, port: int, timeout: float = 2.0) -> bool:
-    """Whether a sandbox, and nothing else, answers there."""
+    """Whether a sandbox answers at this address."""
     with closing(http.client.HTTPConnection(host, port, timeout=timeout)) as connection:
         try:
             connection.request("GET", "/")
-            return connection.getresponse().getheader(HEADER) == MARK
+            return connection.getresponse().getheader(SANDBOX_HEADER) == SANDBOX_HEADER_VALUE
         except (OSError, http.client.HTTPException):
             return False
 
 
 def is_port_taken(host: str, port: int, timeout: float = 2.0) -> bool:
-    """Whether anybody has the port."""
+    """Whether any process listens on the port."""
     try:
         with socket.create_connection((host, port), timeout):
             return True
@@ -49,13 +49,13 @@ def is_port_taken(host: str, port: int, timeout: float = 2.0) -> bool:
 
 
 def _environment() -> Mapping[str, str]:
-    """Our own module is found wherever this process was started, and however it found it."""
-    path = filter(None, (str(_CODE), os.environ.get("PYTHONPATH")))
+    """This process's environment, with the path of our own source: the child finds it from any directory."""
+    path = filter(None, (str(_SOURCE_ROOT), os.environ.get("PYTHONPATH")))
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
 
 
 class SandboxProcess:
-    """Starts the sandbox where nobody has its port, and again when it has ended."""
+    """Starts the sandbox if its port is free, and again when it has ended."""
 
     def __init__(self, host: str, port: int, journal: Path, arguments: Sequence[str] = ()) -> None:
         self._host = host
@@ -65,88 +65,89 @@ class SandboxProcess:
             *("--host", host, "--port", str(port), "--journal", str(journal), *arguments),
         )
         self._stop = threading.Event()
-        self._up = threading.Event()
+        self._ready = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._run, name="sandbox-keeper", daemon=True)
         self._misses = 0
         self._failures = 0
-        self._complained = False
+        self._error_logged = False
 
     def start(self) -> None:
+        """Start to supervise, in a thread."""
         self._thread.start()
 
-    def wait(self, timeout: float = _STARTS) -> bool:
-        """Whether the sandbox answers, as soon as it does, or at the end of the timeout."""
-        return self._up.wait(timeout)
+    def wait(self, timeout: float = _READY_TIMEOUT) -> bool:
+        """Wait until the sandbox answers. Returns whether it does."""
+        return self._ready.wait(timeout)
 
     def stop(self) -> None:
-        """Ends the sandbox, if this keeper has started it. Never longer than a few seconds."""
+        """Stop the sandbox if this object has started it. Takes a few seconds at most."""
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join(_ENDS)
-        self._end()
+            self._thread.join(_STOP_TIMEOUT)
+        self._stop_process()
 
     def _run(self) -> None:
         while not self._stop.is_set():
             if is_sandbox_at(self._host, self._port):
-                self._found()
-                self._stop.wait(POLL)
+                self._on_answer()
+                self._stop.wait(POLL_SECONDS)
             elif is_port_taken(self._host, self._port):
-                self._missed()
-                self._stop.wait(POLL)
+                self._on_miss()
+                self._stop.wait(POLL_SECONDS)
             else:
-                self._begin()
+                self._start_process()
 
-    def _found(self) -> None:
+    def _on_answer(self) -> None:
         self._misses = self._failures = 0
-        self._complained = False
-        self._up.set()
-        self._lives()
+        self._error_logged = False
+        self._ready.set()
+        self._is_process_running()
 
-    def _lives(self) -> bool:
-        """Whoever came second at the port has ended, and is a zombie until its parent has looked."""
+    def _is_process_running(self) -> bool:
+        """Also reaps a process that has ended because another one has the port."""
         return self._process is not None and self._process.poll() is None
 
-    def _missed(self) -> None:
-        """Somebody has the port, and does not answer as a sandbox does: one that begins or is busy, or something else."""
+    def _on_miss(self) -> None:
+        """The port is taken, and no sandbox answers: one that starts or is busy, or another program."""
         self._misses += 1
-        if self._misses < _MISSES:
+        if self._misses < _MAX_MISSES:
             return
-        if self._lives():
-            self._end()
+        if self._is_process_running():
+            self._stop_process()
         else:
-            self._complain("Port %d is not the sandbox's: set SANDBOX_PORT to one that is free.", self._port)
+            self._log_error_once("Port %d is not the sandbox's: set SANDBOX_PORT to one that is free.", self._port)
 
-    def _begin(self) -> None:
-        """One attempt. Whoever comes second at the port ends by itself, and finds the other one's sandbox answering."""
-        self._end()
+    def _start_process(self) -> None:
+        """One attempt. If another worker was first, our process ends, and the other sandbox answers."""
+        self._stop_process()
         if self._stop.is_set():
             return
         process = subprocess.Popen(  # noqa: S603  # our own module
             self._command, stdin=subprocess.PIPE, env=_environment(), start_new_session=True
         )
-        self._process, deadline = process, time.monotonic() + _COMES_UP
-        while not self._stop.wait(_LOOK) and process.poll() is None and time.monotonic() < deadline:
+        self._process, deadline = process, time.monotonic() + _STARTUP_TIMEOUT
+        while not self._stop.wait(_STARTUP_POLL_SECONDS) and process.poll() is None and time.monotonic() < deadline:
             if is_sandbox_at(self._host, self._port):
                 return
         code = process.poll()
         if code is not None and not self._stop.is_set() and not is_port_taken(self._host, self._port):
-            self._failed(code)
+            self._on_failed_start(code)
 
-    def _failed(self, code: int) -> None:
-        """It costs a second of computing each time, so the next attempts come later and later."""
+    def _on_failed_start(self, code: int) -> None:
+        """Wait before the next attempt, longer each time: each start costs a second of CPU time."""
         self._failures += 1
-        self._complain("The sandbox ended with code %s when it was started; it has said why.", code)
-        self._stop.wait(min(POLL * 2**self._failures, _RAREST))
+        self._log_error_once("The sandbox ended with code %s when it was started; it has said why.", code)
+        self._stop.wait(min(POLL_SECONDS * 2**self._failures, _MAX_RETRY_SECONDS))
 
-    def _complain(self, sentence: str, *about: object) -> None:
-        """Once, until it answers again."""
-        if not self._complained:
-            self._complained = True
-            _log.error(sentence, *about, extra={"component": "sandbox"})
+    def _log_error_once(self, sentence: str, *arguments: object) -> None:
+        """Log an error, unless one was logged since the last answer."""
+        if not self._error_logged:
+            self._error_logged = True
+            _log.error(sentence, *arguments, extra={"component": "sandbox"})
 
-    def _end(self) -> None:
-        """Its standard input ends, which it takes as the sign; one that does not is killed."""
+    def _stop_process(self) -> None:
+        """Close the standard input of the process, which stops it. Kill it if it does not stop in time."""
         self._misses = 0
         process, self._process = self._process, None
         if process is None:
@@ -155,7 +156,7 @@ class SandboxProcess:
             if process.stdin is not None:
                 process.stdin.close()
         try:
-            process.wait(_ENDS)
+            process.wait(_STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(_ENDS)
+            process.wait(_STOP_TIMEOUT)

@@ -1,4 +1,4 @@
-"""A token bucket: the limit that a marketplace keeps for an account."""
+"""A token bucket: the rate limit of a service for one account."""
 
 import math
 import time
@@ -6,17 +6,17 @@ from collections.abc import Callable
 
 
 class TokenBucket:
-    """`burst` calls at once, and one more each `interval` seconds."""
+    """`burst` calls at once, and one more each `interval` seconds. `clock` returns monotonic seconds."""
 
     def __init__(self, interval: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.interval = interval
         self.burst = burst
         self._clock = clock
         self._tokens = float(burst)
-        self._at = clock()
+        self._refilled_at = clock()
 
-    def take(self, count: int = 1) -> float:
-        """0.0 when the call may go through, for `count` calls' worth; else the seconds until it may."""
+    def acquire(self, count: int = 1) -> float:
+        """Take `count` tokens. Returns 0.0, or the seconds until there are enough, and then takes none."""
         self._refill()
         if self._tokens >= count - 1e-9:
             self._tokens -= count
@@ -25,8 +25,8 @@ class TokenBucket:
 
     def _refill(self) -> None:
         now = self._clock()
-        self._tokens = min(float(self.burst), self._tokens + (now - self._at) / self.interval)
-        self._at = now
+        self._tokens = min(float(self.burst), self._tokens + (now - self._refilled_at) / self.interval)
+        self._refilled_at = now
 
     @property
     def remaining(self) -> int:

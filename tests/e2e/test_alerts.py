@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from service.sandbox.credentials import TELEGRAM_CHAT_ID, TELEGRAM_TOKEN
-from tests.support.killable_postgres import mortal_postgres
+from tests.support.killable_postgres import killable_postgres
 from tests.support.processes import Program, Programs, eventually
-from tests.support.sandboxes import Sandbox
+from tests.support.sandboxes import StartedSandbox
 from tests.support.worker_consistency import workers
 
 pytestmark = pytest.mark.e2e
@@ -48,7 +48,7 @@ async def well():
 _LAST = {"connection": "close"}
 
 
-def variables(sandbox: Sandbox) -> dict[str, str]:
+def variables(sandbox: StartedSandbox) -> dict[str, str]:
     return {
         "TELEGRAM_TOKEN": TELEGRAM_TOKEN,
         "MANAGER_CHAT_ID": TELEGRAM_CHAT_ID,
@@ -57,8 +57,8 @@ def variables(sandbox: Sandbox) -> dict[str, str]:
     }
 
 
-def messages(sandbox: Sandbox) -> list[dict[str, Any]]:
-    return sandbox.truth("telegram", "messages")
+def messages(sandbox: StartedSandbox) -> list[dict[str, Any]]:
+    return sandbox.expected_state("telegram", "messages")
 
 
 def alerts(service: Program) -> list[dict[str, Any]]:
@@ -105,7 +105,7 @@ class Load:
 
 @pytest.mark.timeout(420)
 def test_ten_thousand_errors_are_a_handful_of_messages_that_count_each_of_them(programs: Programs, capsys):
-    sandbox = Sandbox.start(programs)
+    sandbox = StartedSandbox.start(programs)
     programs.write("storm.py", APP)
     service = programs.uvicorn("storm:app", "--workers", "4", SCHEDULER="false", DATA_DIR="storm", **variables(sandbox))
     service.wait_for("/readyz", within=60)
@@ -143,8 +143,8 @@ def test_ten_thousand_errors_are_a_handful_of_messages_that_count_each_of_them(p
 
 @pytest.mark.timeout(240)
 def test_a_database_that_is_gone_is_told_within_half_a_minute_and_so_is_its_return(programs: Programs, capsys):
-    sandbox = Sandbox.start(programs)
-    with mortal_postgres() as postgres:
+    sandbox = StartedSandbox.start(programs)
+    with killable_postgres() as postgres:
         url = postgres.url.render_as_string(hide_password=False)
         service = programs.uvicorn(
             "service.main:app", "--workers", "2", DATABASE_URL=url, DATA_DIR="gone", **variables(sandbox)
@@ -196,7 +196,7 @@ time.sleep(3)
 
 @pytest.mark.timeout(300)
 def test_no_alert_of_a_killed_process_is_lost_and_a_repeat_says_that_it_may_be_one(programs: Programs):
-    sandbox = Sandbox.start(programs, telegram_limits=False)
+    sandbox = StartedSandbox.start(programs, telegram_limits=False)
     programs.write("mortal_alerts.py", MORTAL)
     reported: set[int] = set()
     for life in range(8):

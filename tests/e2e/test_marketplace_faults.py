@@ -23,7 +23,7 @@ from service.database.tables import InvalidRowRow, OrderRow
 from telemetry.database import create_engine
 from tests.support import reconciliation
 from tests.support.processes import Program, Programs, eventually
-from tests.support.sandboxes import Sandbox
+from tests.support.sandboxes import StartedSandbox
 
 FAULT_SECONDS: Final = float(os.environ.get("FAULT_SECONDS", "60"))
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(FAULT_SECONDS + 400)]
@@ -44,7 +44,7 @@ class Place:
 
     programs: Programs
     engine: Engine
-    world: Sandbox
+    world: StartedSandbox
     variables: dict[str, str]
 
     def job(self, name: str) -> Program:
@@ -63,14 +63,14 @@ class Place:
         return reconciliation.count(self.engine, OrderRow)
 
 
-Settle = Callable[[Sandbox], Place]
+Settle = Callable[[StartedSandbox], Place]
 
 
 @pytest.fixture
 def settle(programs: Programs, tmp_path: Path) -> Iterator[Settle]:
     engine = create_engine(f"sqlite:///{tmp_path / 'shop.db'}")
 
-    def settle(world: Sandbox) -> Place:
+    def settle(world: StartedSandbox) -> Place:
         at_home = {"DATABASE_URL": str(engine.url), "DATA_DIR": str(tmp_path), "LOG_DIR": str(tmp_path / "log")}
         variables = {"SANDBOX": "true", "SANDBOX_PORT": str(world.program.port), "OPS_TOKEN": OPS, **at_home}
         return Place(programs, engine, world, variables)
@@ -111,7 +111,7 @@ def test_after_a_time_of_faults_each_review_and_order_is_kept_once_and_as_it_is(
         "ozon_postings": 700,
     }
     paces = {"wb_reviews_every": 3, "wb_orders_every": 1, "ozon_reviews_every": 3, "ozon_postings_every": 2}
-    place = settle(Sandbox.start(programs, FAULTS, **sizes, **paces, openai_latency=0.02))
+    place = settle(StartedSandbox.start(programs, FAULTS, **sizes, **paces, openai_latency=0.02))
     service = programs.serve(**place.variables)
     service.wait_for("/readyz", within=60)
     clerk, runs = Clerk(service), Counter[bool]()
@@ -143,7 +143,7 @@ def test_after_a_time_of_faults_each_review_and_order_is_kept_once_and_as_it_is(
 def test_a_sync_that_is_killed_in_the_middle_again_and_again_has_each_order_once_in_the_end(
     programs: Programs, settle: Settle
 ):
-    place = settle(Sandbox.start(programs, wb_orders=20_000, wb_orders_page=7_000))
+    place = settle(StartedSandbox.start(programs, wb_orders=20_000, wb_orders_page=7_000))
     assert place.succeeds("check_resources")  # which makes the tables
     moments = sorted(random.sample(range(1, 20_000), 3))
 
@@ -193,9 +193,9 @@ def assert_all_is_kept(place: Place) -> None:
     assert reconciliation.differences(reconciliation.ozon_orders(engine), reconciliation.ozon_orders_in(world)) == []
 
 
-def assert_answered_once_at_the_most(clerk: Clerk, world: Sandbox) -> None:
+def assert_answered_once_at_the_most(clerk: Clerk, world: StartedSandbox) -> None:
     """What was said to have been published was; what may have been, was not published twice."""
-    texts = {row["id"]: row["answer_text"] for row in world.truth("wb", "reviews")}
+    texts = {row["id"]: row["answer_text"] for row in world.expected_state("wb", "reviews")}
     for review_id, status in clerk.statuses["wb"].items():
         assert status in {200, 202, 409, 502, 503, 504}, review_id
         assert status != 200 or texts[review_id] == text_for(review_id)

@@ -21,7 +21,7 @@ from deploy.generate.dashboards.panels import Query
 from deploy.generate.objectives import read
 from tests.e2e.conftest import StartAlertmanager
 from tests.support.processes import ROOT, Program, Programs, eventually, free_port
-from tests.support.sandboxed_service import OPS_TOKEN, Shop
+from tests.support.sandboxed_service import OPS_TOKEN, SandboxedService
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(480), pytest.mark.xdist_group("stack")]
 DEPLOY = ROOT / "deploy"
@@ -52,7 +52,7 @@ def work():
 
 @dataclass(frozen=True)
 class Stack:
-    shop: Shop
+    shop: SandboxedService
     prometheus: Program
     began: float
 
@@ -83,7 +83,7 @@ def stack(programs: Programs, prometheus: str, start_alertmanager: StartAlertman
         LOG_LEVEL="CRITICAL",
     )
     service.wait_for("/readyz")
-    shop = Shop.at(service, sandbox_port)
+    shop = SandboxedService.at(service, sandbox_port)
     manager = start_alertmanager(shop.world.url)
     return Stack(shop, start_prometheus(programs, prometheus, service.port, manager.port), time.time())
 

@@ -8,7 +8,7 @@ import pytest
 from service.database import migrations
 from telemetry.database import create_engine
 from tests.support.crash_worker import CrashWorkers, RunComparison
-from tests.support.killable_postgres import mortal_postgres
+from tests.support.killable_postgres import killable_postgres
 from tests.support.processes import Programs
 
 
@@ -18,7 +18,7 @@ from tests.support.processes import Programs
 def test_every_run_is_there_once_with_its_outcome_though_the_database_was_killed_under_it(
     programs: Programs, before: float, away: float, after: float
 ):
-    with mortal_postgres() as postgres:
+    with killable_postgres() as postgres:
         engine = create_engine(postgres.url)
         migrations.migrate(engine)
         workers = CrashWorkers(programs, engine, DATA_DIR=str(programs.home / "var"))

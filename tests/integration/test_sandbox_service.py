@@ -14,26 +14,26 @@ import pytest
 
 from service.sandbox.credentials import wb_token
 from tests.support.processes import Programs, eventually, free_port
-from tests.support.sandboxed_service import SYNCS, Shop
-from tests.support.sandboxes import SECRETS, Sandbox, World
+from tests.support.sandboxed_service import SYNCS, SandboxedService
+from tests.support.sandboxes import SECRETS, SandboxClient, StartedSandbox
 from tests.support.sqlite import rows
 
 MINUTE: Final = 60.0
 
 
 @pytest.fixture(scope="module", autouse=True)
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxedService]:
     """Opened before the first test: what it has to draft by then takes it half a minute."""
     programs = Programs(tmp_path_factory.mktemp("shop"))
-    yield Shop.open(programs, ENABLE_JSON_LOGGING="true", LOG_LEVEL="DEBUG")
+    yield SandboxedService.open(programs, ENABLE_JSON_LOGGING="true", LOG_LEVEL="DEBUG")
     programs.kill()
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxedService]:
     """Two workers, and one sandbox."""
     programs = Programs(tmp_path_factory.mktemp("pair"))
-    pair = Shop.open(programs, "--workers", "2")
+    pair = SandboxedService.open(programs, "--workers", "2")
     pair.service.wait_for("/readyz")
     yield pair
     programs.kill()
@@ -55,7 +55,7 @@ def test_a_job_runs_by_hand_though_no_service_runs(programs: Programs):
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("sync_wb_reviews: success in ")
     assert rows(programs.home / "var/sovani.db", "SELECT count(*) > 50, min(marketplace) FROM reviews") == [(1, "wb")]
-    assert not World.at(port).answers()
+    assert not SandboxClient.at(port).answers()
 
 
 @pytest.mark.e2e
@@ -67,11 +67,11 @@ def test_the_doctor_finds_all_four_well_in_the_sandbox(migrated: Programs):
     well = {line.split()[1] for line in done.stdout.splitlines() if line.startswith("ok ")}
     assert {"Wildberries", "Ozon", "OpenAI", "Telegram"} <= well
     assert not any(secret in done.stdout + done.stderr for secret in SECRETS)
-    assert not World.at(port).answers()
+    assert not SandboxClient.at(port).answers()
 
 
 def test_the_doctor_names_the_variable_of_a_token_that_has_been_withdrawn(migrated: Programs):
-    sandbox = Sandbox.start(migrated)
+    sandbox = StartedSandbox.start(migrated)
 
     done = migrated.run("-m", "service", "doctor", **sandbox.variables(WB_API_TOKEN=wb_token(token_id="withdrawn")))
 
@@ -105,7 +105,7 @@ def test_an_answer_is_refused_by_a_service_without_a_token_for_it(programs: Prog
 
 
 @pytest.mark.e2e
-def test_another_worker_takes_over_the_sandbox_of_one_that_is_killed_and_its_world_is_the_same(pair: Shop):
+def test_another_worker_takes_over_the_sandbox_of_one_that_is_killed_and_its_world_is_the_same(pair: SandboxedService):
     review = eventually(lambda: pair.waiting("wb"))[0]
     assert pair.answer(review, "Спасибо за отзыв!").is_success
     page, sandbox = pair.world.page(), eventually(pair.sandbox)
@@ -115,13 +115,13 @@ def test_another_worker_takes_over_the_sandbox_of_one_that_is_killed_and_its_wor
     sandbox.wait(5)
     eventually(lambda: pair.world.page() == page, within=10)
 
-    [answered] = [kept for kept in pair.world.truth("wb", "reviews") if kept["id"] == review["external_id"]]
+    [answered] = [kept for kept in pair.world.expected_state("wb", "reviews") if kept["id"] == review["external_id"]]
     assert answered["answer_text"] == "Спасибо за отзыв!"
     assert eventually(pair.sandbox).ppid() not in {owner, 1}
     assert "Traceback" not in pair.service.said()
 
 
-def test_ctrl_c_ends_two_workers_and_their_sandbox(pair: Shop):
+def test_ctrl_c_ends_two_workers_and_their_sandbox(pair: SandboxedService):
     pair.service.wait_for("/readyz")
     assert eventually(pair.sandbox)
     everybody = pair.processes()
@@ -137,7 +137,7 @@ def test_ctrl_c_ends_two_workers_and_their_sandbox(pair: Shop):
     assert "Traceback" not in pair.service.said()
 
 
-def test_within_a_minute_there_are_reviews_orders_and_advice(shop: Shop):
+def test_within_a_minute_there_are_reviews_orders_and_advice(shop: SandboxedService):
     done = eventually(shop.done, MINUTE)
 
     assert done["sync_wb_reviews"]["new"] > 50
@@ -153,7 +153,7 @@ def test_within_a_minute_there_are_reviews_orders_and_advice(shop: Shop):
         assert shop.get(f"/api/v1/reviews/{review['id']}").json()["advice"]["outcome"] == "drafted"
 
 
-def test_the_metrics_of_the_calls_and_of_the_business_have_moved(shop: Shop):
+def test_the_metrics_of_the_calls_and_of_the_business_have_moved(shop: SandboxedService):
     eventually(shop.done, MINUTE)
 
     metrics = shop.metrics()
@@ -172,7 +172,7 @@ def test_the_metrics_of_the_calls_and_of_the_business_have_moved(shop: Shop):
 
 
 @pytest.mark.parametrize("marketplace", ["wb", "ozon"])
-def test_an_answer_is_published_once_and_for_whoever_has_the_token(marketplace: str, shop: Shop):
+def test_an_answer_is_published_once_and_for_whoever_has_the_token(marketplace: str, shop: SandboxedService):
     review = eventually(lambda: shop.waiting(marketplace), MINUTE)[0]
 
     nobody = shop.answer(review, "Спасибо!", token=None)
@@ -183,18 +183,18 @@ def test_an_answer_is_published_once_and_for_whoever_has_the_token(marketplace: 
     assert once.json() in [{"state": state, "text": "Спасибо!"} for state in ("published", "sent")], once.text
     assert once.status_code == (200 if once.json()["state"] == "published" else 202)
     assert twice.status_code == 409
-    [kept] = [kept for kept in shop.world.truth(marketplace, "reviews") if kept["id"] == review["external_id"]]
+    [kept] = [kept for kept in shop.world.expected_state(marketplace, "reviews") if kept["id"] == review["external_id"]]
     assert kept.get("answered") or kept.get("status") == "PROCESSED"
 
 
-def test_the_phones_page_opens(shop: Shop):
+def test_the_phones_page_opens(shop: SandboxedService):
     page = httpx.get(f"{shop.world.url}/phone", timeout=10, trust_env=False)
 
     assert page.status_code == 200
     assert "phone" in page.text
 
 
-def test_no_secret_is_told_anywhere(shop: Shop):
+def test_no_secret_is_told_anywhere(shop: SandboxedService):
     eventually(shop.done, MINUTE)
 
     places = {path: shop.get(path).text for path in ("/metrics", "/jobs", "/jobs/status", "/healthz", "/docs")}

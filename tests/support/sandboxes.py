@@ -19,14 +19,14 @@ SECRETS: Final = (
 
 
 @dataclass(frozen=True)
-class World:
+class SandboxClient:
     """A sandbox that answers, whoever has started it."""
 
     url: str
 
     @classmethod
-    def at(cls, port: int) -> "World":
-        return World(f"http://127.0.0.1:{port}")
+    def at(cls, port: int) -> "SandboxClient":
+        return SandboxClient(f"http://127.0.0.1:{port}")
 
     def answers(self) -> bool:
         try:
@@ -40,7 +40,7 @@ class World:
         assert answer.headers["x-sandbox"] == "sovani"
         return answer.text
 
-    def truth(self, service: str, kind: str) -> list[dict[str, Any]]:
+    def expected_state(self, service: str, kind: str) -> list[dict[str, Any]]:
         answer = httpx.get(f"{self.url}/sandbox/truth/{service}/{kind}", timeout=60, trust_env=False)
         found: list[dict[str, Any]] = answer.raise_for_status().json()[kind]
         return found
@@ -61,7 +61,7 @@ class World:
 
 
 @dataclass(frozen=True)
-class Sandbox(World):
+class StartedSandbox(SandboxClient):
     """One that the test has started, and can end."""
 
     program: Program

@@ -10,11 +10,11 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from service.sandbox.credentials import TELEGRAM_CHAT_ID, TELEGRAM_TOKEN
+from service.sandbox.fake_service import Environment
 from service.sandbox.journal import Journal
 from service.sandbox.options import Options
-from service.sandbox.service import Environment
 from service.sandbox.simulation import Simulation
-from service.sandbox.telegram.service import TelegramFake
+from service.sandbox.telegram.fake import TelegramFake
 
 NOON: Final = datetime(2025, 10, 2, 12, tzinfo=UTC).timestamp()
 URL: Final = "http://telegram.test"
@@ -62,7 +62,7 @@ class StrictTelegram(httpx.BaseTransport):
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        return list(self.fake.truth("messages"))
+        return list(self.fake.expected_state("messages"))
 
     @property
     def texts(self) -> list[str]:

@@ -1,7 +1,7 @@
 """A shop at the fake Wildberries: a plain HTTP client with a token, and the calls that tests make with it."""
 
 from service.sandbox.credentials import wb_token
-from service.sandbox.wildberries.service import WildberriesFake
+from service.sandbox.wildberries.fake import WildberriesFake
 
 ROOT = "/wb-feedbacks/api/v1"
 LIST = f"{ROOT}/feedbacks"
@@ -9,11 +9,11 @@ ANSWER = f"{ROOT}/feedbacks/answer"
 ORDERS = "/wb-statistics/api/v1/supplier/orders"
 
 
-class Shop:
-    def __init__(self, ground, client_of, clock):
+class WildberriesSeller:
+    def __init__(self, environment, make_client, clock):
         self._clock, self._begin = clock, clock.now
-        self.fake = WildberriesFake(ground, self._seconds)
-        self.client = client_of(self.fake)
+        self.fake = WildberriesFake(environment, self._seconds)
+        self.client = make_client(self.fake)
         self.client.headers["Authorization"] = wb_token()
 
     def _seconds(self):

@@ -1,1 +1,1 @@
-"""OpenAI, as the sandbox knows it."""
+"""The fake OpenAI."""

@@ -13,7 +13,7 @@ _SHORTEST_MASKED: Final = 13
 
 
 @dataclass(slots=True, eq=False)
-class Refused(Exception):
+class ApiError(Exception):
     """What a request was refused for."""
 
     status: int
@@ -28,35 +28,35 @@ class Refused(Exception):
         return JSONResponse({"error": body}, self.status, self.headers)
 
 
-def invalid(param: str | None, code: str | None, message: str) -> Refused:
-    return Refused(400, INVALID, code, message, param)
+def invalid(param: str | None, code: str | None, message: str) -> ApiError:
+    return ApiError(400, INVALID, code, message, param)
 
 
-def unauthorized(key: str) -> Refused:
+def unauthorized(key: str) -> ApiError:
     """The message shows the beginning and the end of a key, and all of a short one: as the real one does."""
     if not key:
-        return Refused(
+        return ApiError(
             401, INVALID, None,
             "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer "
             "auth (i.e. Authorization: Bearer YOUR_KEY).",
         )  # fmt: skip
     shown = key if len(key) < _SHORTEST_MASKED else f"{key[:8]}{'*' * (len(key) - 12)}{key[-4:]}"
-    return Refused(
+    return ApiError(
         401, INVALID, "invalid_api_key",
         f"Incorrect API key provided: {shown}. You can find your API key at "
         "https://platform.openai.com/account/api-keys.",
     )  # fmt: skip
 
 
-def no_model(name: str) -> Refused:
+def model_not_found(name: str) -> ApiError:
     message = f"The model `{name}` does not exist or you do not have access to it."
-    return Refused(404, INVALID, "model_not_found", message, "model")
+    return ApiError(404, INVALID, "model_not_found", message, "model")
 
 
-def rate_limited(of: str, limit: int, seconds: float) -> Refused:
+def rate_limited(of: str, limit: int, seconds: float) -> ApiError:
     """`of` is what there was too much of: requests, or tokens."""
     short = {"requests": "RPM", "tokens": "TPM"}[of]
-    return Refused(
+    return ApiError(
         429, of, "rate_limit_exceeded",
         f"Rate limit reached in organization org-sandbox on {of} per min ({short}): Limit {limit}. "
         f"Please try again in {duration(seconds)}.",
@@ -64,29 +64,29 @@ def rate_limited(of: str, limit: int, seconds: float) -> Refused:
     )  # fmt: skip
 
 
-def quota() -> Refused:
-    return Refused(
+def quota_exceeded() -> ApiError:
+    return ApiError(
         429, "insufficient_quota", "insufficient_quota",
         "You exceeded your current quota, please check your plan and billing details.",
     )  # fmt: skip
 
 
-def credit() -> Refused:
-    return Refused(429, "insufficient_quota", "credit_balance_exhausted", "Your credit balance is exhausted.")
+def credit_exhausted() -> ApiError:
+    return ApiError(429, "insufficient_quota", "credit_balance_exhausted", "Your credit balance is exhausted.")
 
 
-def slow_down() -> Refused:
-    return Refused(429, "requests", "slow_down", "Please slow down: your requests increase too quickly.")
+def slow_down() -> ApiError:
+    return ApiError(429, "requests", "slow_down", "Please slow down: your requests increase too quickly.")
 
 
-def overloaded() -> Refused:
-    return Refused(
+def overloaded() -> ApiError:
+    return ApiError(
         503, "server_error", "server_is_overloaded", "The server is currently overloaded. Please try again later."
     )
 
 
-def region() -> Refused:
-    return Refused(
+def unsupported_region() -> ApiError:
+    return ApiError(
         403, "request_forbidden", "unsupported_country_region_territory",
         "Country, region, or territory not supported",
     )  # fmt: skip

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-CONTEXT: Final = 400_000  # tokens
+CONTEXT_TOKENS: Final = 400_000  # tokens
 _GPT_5_END: Final = date(2026, 12, 11)
 _GPT_4_END: Final = date(2027, 1, 14)
 _PAST: Final = date(2026, 10, 23)
 _SNAPSHOT: Final = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 # Tokens that a model thinks with, as if every question were equally hard.
-EFFORTS: Final[Mapping[str, int]] = {
+REASONING_TOKENS: Final[Mapping[str, int]] = {
     "none": 0, "minimal": 16, "low": 64, "medium": 256, "high": 1024, "xhigh": 2048, "max": 4096,
 }  # fmt: skip
 
@@ -40,11 +40,11 @@ MODELS: Final[Mapping[str, Model]] = {
 }
 
 
-def find(name: str, today: date) -> Model | None:
+def find_model(name: str, today: date) -> Model | None:
     """None for one that there is not, and for one that is no more. A snapshot is its model: `gpt-5.4-mini-2026-03-17`."""
     model = MODELS.get(_SNAPSHOT.sub("", name))
     return None if model is None or (model.ends is not None and today >= model.ends) else model
 
 
-def listed(name: str) -> dict[str, Any]:
+def model_payload(name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": 1_735_689_600, "owned_by": "system"}

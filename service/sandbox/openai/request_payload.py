@@ -8,8 +8,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.sandbox.openai import schema as openai_schema
-from service.sandbox.openai.errors import Refused, invalid, no_model
-from service.sandbox.openai.models import CONTEXT, EFFORTS, Model, find
+from service.sandbox.openai.errors import ApiError, invalid, model_not_found
+from service.sandbox.openai.models import CONTEXT_TOKENS, REASONING_TOKENS, Model, find_model
 
 # Where the older interface's parameters have gone.
 _MOVED: Final = {
@@ -79,7 +79,7 @@ class Reasoning(_Strict):
     summary: Literal["auto", "concise", "detailed"] | None = None
 
 
-class Ask(_Strict):
+class ResponseRequest(_Strict):
     """The body of `POST /responses`."""
 
     model: str
@@ -113,30 +113,30 @@ class Ask(_Strict):
     def tokens(self) -> int:
         """What it takes to read it."""
         schema = json.dumps(self.schema_of_answer) if self.schema_of_answer else ""
-        return tokens_of(self.question + (self.instructions or "") + schema)
+        return count_tokens(self.question + (self.instructions or "") + schema)
 
     def thinking(self, model: Model) -> int:
         """Tokens that the model thinks with before it answers."""
-        return EFFORTS[(self.reasoning and self.reasoning.effort) or model.effort or "none"]
+        return REASONING_TOKENS[(self.reasoning and self.reasoning.effort) or model.effort or "none"]
 
 
-def tokens_of(text: str) -> int:
+def count_tokens(text: str) -> int:
     return math.ceil(len(text) / 3)
 
 
-def read(body: bytes, today: date) -> tuple[Ask, Model]:
+def parse_request(body: bytes, today: date) -> tuple[ResponseRequest, Model]:
     """Raises:
-    Refused: with the parameter that is wrong, and what it may be.
+    ApiError: with the parameter that is wrong, and what it may be.
     """
     given = _object(body)
     _refuse_foreign(given)
     try:
-        ask = Ask.model_validate(given)
+        ask = ResponseRequest.model_validate(given)
     except ValidationError as error:
         raise _refusal(error) from None
-    model = find(ask.model, today)
+    model = find_model(ask.model, today)
     if model is None:
-        raise no_model(ask.model)
+        raise model_not_found(ask.model)
     _fits(ask, model)
     return ask, model
 
@@ -162,7 +162,7 @@ def _refuse_foreign(given: dict[str, Any]) -> None:
         del given[name]
 
 
-def _refusal(error: ValidationError) -> Refused:
+def _refusal(error: ValidationError) -> ApiError:
     first = max(error.errors(include_url=False), key=lambda one: len(one["loc"]))  # of the branches of a union
     param = ".".join(str(part) for part in first["loc"] if str(part) not in _BRANCHES)
     code = _CODES.get(first["type"], "invalid_type")
@@ -171,7 +171,7 @@ def _refusal(error: ValidationError) -> Refused:
     return invalid(param, code, template.format(param=param, reason=reason, got=got, value=repr(first["input"])))
 
 
-def _fits(ask: Ask, model: Model) -> None:
+def _fits(ask: ResponseRequest, model: Model) -> None:
     if model.effort is None and ask.reasoning is not None:
         raise _unsupported("reasoning.effort")
     for name in ("temperature", "top_p"):
@@ -179,11 +179,11 @@ def _fits(ask: Ask, model: Model) -> None:
             raise _unsupported(name)
     if ask.text.format.type == "json_schema":
         openai_schema.check(ask.text.format.name, ask.text.format.schema_, strict=bool(ask.text.format.strict))
-    if ask.tokens > CONTEXT:
+    if ask.tokens > CONTEXT_TOKENS:
         message = "Your input exceeds the context window of this model. Please adjust your input and try again."
         raise invalid("input", "context_length_exceeded", message)
 
 
-def _unsupported(param: str) -> Refused:
+def _unsupported(param: str) -> ApiError:
     message = f"Unsupported parameter: '{param}' is not supported with this model."
     return invalid(param, "unsupported_parameter", message)

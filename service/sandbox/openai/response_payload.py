@@ -7,62 +7,62 @@ from typing import Any, Final
 
 from service.sandbox.openai.models import Model
 from service.sandbox.openai.reply_texts import reply
-from service.sandbox.openai.request_payload import Ask, tokens_of
-from service.sandbox.openai.schema import Filler
+from service.sandbox.openai.request_payload import ResponseRequest, count_tokens
+from service.sandbox.openai.schema import SchemaFiller
 
 Body = dict[str, Any]
 REFUSAL: Final = "I'm sorry, but I can't help with that."
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class AcceptedRequest:
     """A request that was accepted: the id of its response, and Unix seconds at which it came."""
 
     id: str
     created_at: int
-    ask: Ask
+    ask: ResponseRequest
     model: Model
 
 
-def completed(call: Call) -> Body:
+def completed(call: AcceptedRequest) -> Body:
     """Incomplete, and without a word, where it may not take the tokens that it needs."""
     text = _written(call.ask)
     allowed = call.ask.max_output_tokens
-    if allowed is not None and tokens_of(text) + call.ask.thinking(call.model) > allowed:
+    if allowed is not None and count_tokens(text) + call.ask.thinking(call.model) > allowed:
         return incomplete(call)
     return with_text(call, text)
 
 
-def with_text(call: Call, text: str) -> Body:
+def with_text(call: AcceptedRequest, text: str) -> Body:
     content = {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
-    return _answered(call, content, tokens_of(text))
+    return _answered(call, content, count_tokens(text))
 
 
-def refused(call: Call) -> Body:
-    return _answered(call, {"type": "refusal", "refusal": REFUSAL}, tokens_of(REFUSAL))
+def refused(call: AcceptedRequest) -> Body:
+    return _answered(call, {"type": "refusal", "refusal": REFUSAL}, count_tokens(REFUSAL))
 
 
-def incomplete(call: Call) -> Body:
+def incomplete(call: AcceptedRequest) -> Body:
     body = _response(call, "incomplete", _thought(call))
     spent = call.ask.max_output_tokens or call.ask.thinking(call.model)
     return body | {"incomplete_details": {"reason": "max_output_tokens"}, "usage": _usage(call, spent, spent)}
 
 
-def failed(call: Call) -> Body:
+def failed(call: AcceptedRequest) -> Body:
     error = {"code": "server_error", "message": "The model failed to generate a response."}
     return _response(call, "failed", []) | {"error": error}
 
 
-def _written(ask: Ask) -> str:
+def _written(ask: ResponseRequest) -> str:
     random = Random(ask.question)
     schema = ask.schema_of_answer
     if schema is None:
         return reply(ask.question, random)
-    filler = Filler(schema, lambda by: reply(ask.question, by), random)
+    filler = SchemaFiller(schema, lambda by: reply(ask.question, by), random)
     return json.dumps(filler.fill(schema), ensure_ascii=False)
 
 
-def _answered(call: Call, content: Body, length: int) -> Body:
+def _answered(call: AcceptedRequest, content: Body, length: int) -> Body:
     message = {
         "type": "message",
         "id": call.id.replace("resp_", "msg_"),
@@ -75,12 +75,12 @@ def _answered(call: Call, content: Body, length: int) -> Body:
     return _response(call, "completed", [*_thought(call), message]) | {"usage": usage}
 
 
-def _thought(call: Call) -> list[Body]:
+def _thought(call: AcceptedRequest) -> list[Body]:
     thought = {"type": "reasoning", "id": call.id.replace("resp_", "rs_"), "summary": []}
     return [thought] if call.ask.thinking(call.model) else []
 
 
-def _usage(call: Call, output: int, reasoning: int) -> Body:
+def _usage(call: AcceptedRequest, output: int, reasoning: int) -> Body:
     return {
         "input_tokens": call.ask.tokens,
         "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
@@ -90,7 +90,7 @@ def _usage(call: Call, output: int, reasoning: int) -> Body:
     }
 
 
-def _response(call: Call, status: str, output: list[Body]) -> Body:
+def _response(call: AcceptedRequest, status: str, output: list[Body]) -> Body:
     ask = call.ask
     return {
         "id": call.id,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from random import Random
 from typing import Any, Final
 
-from service.sandbox.openai.errors import Refused, invalid
+from service.sandbox.openai.errors import ApiError, invalid
 
 Schema = Mapping[str, Any]
 Write = Callable[[Random], str]
@@ -13,7 +13,7 @@ _DEEPEST: Final = 10
 
 def check(name: str | None, schema: Schema | None, *, strict: bool) -> None:
     """Raises:
-    Refused: it is not a schema that answers can be held to.
+    ApiError: it is not a schema that answers can be held to.
     """
     if name is None:
         raise invalid(
@@ -56,12 +56,12 @@ def _inner(schema: Schema) -> Iterator[tuple[str, Any]]:
         yield "items", schema["items"]
 
 
-def _unfit(name: str, reason: str) -> Refused:
+def _unfit(name: str, reason: str) -> ApiError:
     message = f"Invalid schema for response_format '{name}': {reason}."
     return invalid("text.format.schema", "invalid_json_schema", message)
 
 
-class Filler:
+class SchemaFiller:
     """Makes values by a schema; what is text is written by `write`, what is chosen is chosen by `random`."""
 
     def __init__(self, root: Schema, write: Write, random: Random) -> None:

@@ -13,7 +13,7 @@ INTERNAL: Final = 13
 UNAUTHENTICATED: Final = 16
 
 
-class Refused(Exception):
+class ApiError(Exception):
     """A call that is answered with an HTTP status, a gRPC code and a sentence of Ozon's."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
@@ -27,25 +27,25 @@ class Refused(Exception):
         return JSONResponse(body, self.status, headers)
 
 
-def invalid(message: str) -> Refused:
-    return Refused(400, INVALID, message)
+def invalid(message: str) -> ApiError:
+    return ApiError(400, INVALID, message)
 
 
-def not_found(what: str) -> Refused:
-    return Refused(404, NOT_FOUND, f"{what} not found")
+def not_found(what: str) -> ApiError:
+    return ApiError(404, NOT_FOUND, f"{what} not found")
 
 
-def no_credentials() -> Refused:
-    return Refused(401, UNAUTHENTICATED, "Client-Id and Api-Key headers are required")
+def no_credentials() -> ApiError:
+    return ApiError(401, UNAUTHENTICATED, "Client-Id and Api-Key headers are required")
 
 
-def bad_key() -> Refused:
-    return Refused(403, DENIED, "Invalid Api-Key, please check the key and try again")
+def bad_key() -> ApiError:
+    return ApiError(403, DENIED, "Invalid Api-Key, please check the key and try again")
 
 
-def no_subscription() -> Refused:
+def no_subscription() -> ApiError:
     """The same status and code as a bad key: only the sentence tells them apart."""
-    return Refused(
+    return ApiError(
         403,
         DENIED,
         "i.service.ReviewInfoV2: ReviewListV2 s.CheckSellerReviewAccess: rpc error: code = PermissionDenied "
@@ -53,16 +53,16 @@ def no_subscription() -> Refused:
     )
 
 
-def too_many(per_second: float, seconds: int) -> Response:
+def rate_limited(per_second: float, seconds: int) -> Response:
     message = f"rate limit exceeded for `seller-api` client, current max rate per sec.: {per_second:g}"
-    return Refused(429, EXHAUSTED, message).response({"ratelimit-remaining": "0", "retry-after": str(seconds)})
+    return ApiError(429, EXHAUSTED, message).response({"ratelimit-remaining": "0", "retry-after": str(seconds)})
 
 
-def circle_is_open() -> Response:
+def circuit_open() -> Response:
     return PlainTextResponse("Circle is open", 429)
 
 
-def no_page() -> Response:
+def page_not_found() -> Response:
     return PlainTextResponse("404 page not found", 404)
 
 
@@ -72,4 +72,4 @@ def bad_gateway() -> Response:
 
 
 def internal_error() -> Response:
-    return Refused(500, INTERNAL, "Internal error").response()
+    return ApiError(500, INTERNAL, "Internal error").response()

@@ -49,11 +49,11 @@ class Posting:
     @classmethod
     def drawn(cls, timeline: Timeline, number: int) -> "Posting":
         order = _order_of(timeline, number)
-        of_order = timeline.world.random("ozon-order", order)
+        of_order = timeline.simulation.random("ozon-order", order)
         scheme: Scheme = of_order.choices(("fbs", "fbo"), (60, 40))[0]
         order_number = f"{of_order.randrange(10**9):010d}-{order:04d}"
-        random = timeline.world.random("ozon-posting", number)
-        created_at = timeline.moment(number).replace(microsecond=0)
+        random = timeline.simulation.random("ozon-posting", number)
+        created_at = timeline.created_at(number).replace(microsecond=0)
         return cls(
             number=number,
             scheme=scheme,
@@ -77,7 +77,7 @@ class Posting:
 def _order_of(timeline: Timeline, number: int) -> int:
     """The number of the first posting of the order that a posting belongs to."""
     first = number - number % 2
-    return first if timeline.world.random("ozon-split", first).random() < _SPLIT else number
+    return first if timeline.simulation.random("ozon-split", first).random() < _SPLIT else number
 
 
 def _contents(random: Random) -> tuple[tuple[Product, int], ...]:

@@ -47,14 +47,14 @@ _REASONS: Final = (
 class Shown:
     """A posting as it is shown at a moment, to somebody who asked for some parts of it."""
 
-    world: Simulation
+    simulation: Simulation
     posting: Posting
     now: datetime
     wanted: With
 
     def random(self, part: str) -> Random:
         """One for each part, so that none of them changes with what else was asked for, nor with time."""
-        return self.world.random("ozon-posting", self.posting.number, part)
+        return self.simulation.random("ozon-posting", self.posting.number, part)
 
     @property
     def status(self) -> str:

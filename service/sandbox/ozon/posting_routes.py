@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
+from service.sandbox.fake_service import Environment
 from service.sandbox.ozon.errors import invalid
 from service.sandbox.ozon.fbo import fbo
 from service.sandbox.ozon.fbs import fbs
@@ -13,7 +14,6 @@ from service.sandbox.ozon.method import Body, Direction, Method, Moment, Whole, 
 from service.sandbox.ozon.pagination import Page, cursor_after, cursor_at_end, number_in, onwards
 from service.sandbox.ozon.posting_model import Change, Posting, Scheme
 from service.sandbox.ozon.posting_payload import METHODS, Shown, With
-from service.sandbox.service import Environment
 from service.sandbox.simulation import Timeline
 
 _SPAN: Final = timedelta(days=60)
@@ -115,10 +115,10 @@ class PostingFBSListRequest(Body):
 class Postings:
     """They only ever move on by themselves: nothing that the sandbox serves changes one."""
 
-    def __init__(self, ground: Environment) -> None:
-        self._world = ground.world
-        options = ground.options
-        self._timeline = Timeline(ground.world, options.ozon_postings, _SPAN, options.ozon_postings_every)
+    def __init__(self, environment: Environment) -> None:
+        self._simulation = environment.simulation
+        options = environment.options
+        self._timeline = Timeline(environment.simulation, options.ozon_postings, _SPAN, options.ozon_postings_every)
         self._drawn: list[Posting] = []
 
     def table(self) -> dict[str, Method]:
@@ -135,21 +135,21 @@ class Postings:
         self._drawn.extend(Posting.drawn(self._timeline, number) for number in range(len(self._drawn), count))
         return self._drawn[:count]
 
-    def truth(self) -> Iterator[dict[str, Any]]:
-        now = self._world.now()
+    def expected_state(self) -> Iterator[dict[str, Any]]:
+        now = self._simulation.now()
         for posting in self.all():
             status = posting.last_change(now).status
             yield {"posting_number": posting.posting_number, "status": status, "scheme": posting.scheme}
 
     def _list_fbs(self, asked: PostingFBSListRequest) -> dict[str, Any]:
-        now = self._world.now()
+        now = self._simulation.now()
         page = self._page("fbs", asked, now)
-        return _answer(page, [fbs(Shown(self._world, posting, now, asked.wanted)) for posting in page.items])
+        return _answer(page, [fbs(Shown(self._simulation, posting, now, asked.wanted)) for posting in page.items])
 
     def _list_fbo(self, asked: PostingFBOListRequest) -> dict[str, Any]:
-        now = self._world.now()
+        now = self._simulation.now()
         page = self._page("fbo", asked, now)
-        return _answer(page, [fbo(Shown(self._world, posting, now, asked.wanted)) for posting in page.items])
+        return _answer(page, [fbo(Shown(self._simulation, posting, now, asked.wanted)) for posting in page.items])
 
     def _page(
         self, scheme: Scheme, asked: PostingFBSListRequest | PostingFBOListRequest, now: datetime

@@ -54,8 +54,8 @@ class Review:
 
     @classmethod
     def drawn(cls, timeline: Timeline, number: int) -> "Review":
-        random = timeline.world.random("ozon-review", number)
-        published_at = timeline.moment(number)
+        random = timeline.simulation.random("ozon-review", number)
+        published_at = timeline.created_at(number)
         rating = random.choices(*zip(*_RATINGS, strict=True))[0]
         return cls(
             number=number,

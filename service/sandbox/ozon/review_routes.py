@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from service.sandbox.ozon.errors import Refused, invalid
+from service.sandbox.ozon.errors import ApiError, invalid
 from service.sandbox.ozon.method import Body, Direction, Method, Moment, ReviewPage, Whole, between, rfc3339
 from service.sandbox.ozon.pagination import Page, onwards
 from service.sandbox.ozon.review_model import Comment, Review, Status
@@ -120,7 +120,7 @@ class ReviewMethods:
     def _number(self, last_id: str) -> int:
         try:
             return self._reviews.get(last_id).number
-        except Refused:
+        except ApiError:
             raise invalid("Request validation error: invalid LastId: there is no such review") from None
 
     def _info(self, asked: ReviewInfoV2Request) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from service.sandbox.fake_service import Environment
 from service.sandbox.ozon.errors import invalid, not_found
 from service.sandbox.ozon.review_model import Comment, Review, Status, identifier
-from service.sandbox.service import Environment
 from service.sandbox.simulation import Timeline
 
 _SPAN: Final = timedelta(days=60)
@@ -27,11 +27,11 @@ class ReviewNow:
 class Reviews:
     """What was done through the API has the last word about a status, whatever somebody does by hand later."""
 
-    def __init__(self, ground: Environment) -> None:
-        self._world = ground.world
-        self._journal = ground.journal
-        options = ground.options
-        self._timeline = Timeline(ground.world, options.ozon_reviews, _SPAN, options.ozon_reviews_every)
+    def __init__(self, environment: Environment) -> None:
+        self._simulation = environment.simulation
+        self._journal = environment.journal
+        options = environment.options
+        self._timeline = Timeline(environment.simulation, options.ozon_reviews, _SPAN, options.ozon_reviews_every)
         self._drawn: list[Review] = []
         self._numbers: dict[str, int] = {}
         self._statuses: dict[str, Status] = {}
@@ -60,7 +60,7 @@ class Reviews:
         return reviews[number]
 
     def now(self, review: Review) -> ReviewNow:
-        handling = review.handled(self._world.now())
+        handling = review.handled(self._simulation.now())
         by_hand: Status = handling.status if handling else "NEW"
         first = [handling.answer] if handling and handling.answer else []
         comments = sorted((*first, *self._comments[review.id]), key=lambda comment: comment.at)
@@ -78,8 +78,8 @@ class Reviews:
         review = self.get(review_id)
         if parent and parent not in {comment.id for comment in self.now(review).comments}:
             raise invalid("Request validation error: invalid parent_comment_id: there is no such comment")
-        at = self._world.now()
-        comment_id = identifier(self._world.random("ozon-comment", self._written), at)
+        at = self._simulation.now()
+        comment_id = identifier(self._simulation.random("ozon-comment", self._written), at)
         comment = {"id": comment_id, "text": text, "parent": parent, "at": at.isoformat()}
         self._do(review_ids=[review.id], comment=comment, status="PROCESSED" if processed else None)
         return comment_id

@@ -1,1 +1,1 @@
-"""Telegram, as the sandbox knows it, and the phone that shows its messages."""
+"""The fake Telegram, and the page that shows its messages."""

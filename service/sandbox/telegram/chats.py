@@ -1,21 +1,21 @@
-"""The chats that the sandbox's bot knows, and what may have become of the manager's."""
+"""The chats of the sandbox's bot, and the possible states of the manager's chat."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from service.sandbox.credentials import TELEGRAM_CHAT_ID
-from service.sandbox.telegram.errors import Refused, bad_request, forbidden
-from service.sandbox.telegram.request import number
+from service.sandbox.telegram.errors import ApiError, bad_request, forbidden
+from service.sandbox.telegram.request import parse_int
 
-MANAGERS: Final = int(TELEGRAM_CHAT_ID)
-MIGRATED: Final = -1001234567892
-PRIVATE: Final = 7000000002
+MANAGER_CHAT: Final = int(TELEGRAM_CHAT_ID)
+UPGRADED_CHAT: Final = -1001234567892
+PRIVATE_CHAT: Final = 7000000002
 
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """`topics` are the threads of a forum, its general one, which has no number, aside."""
+    """`topics` are the threads of a forum by id, without the general one, which has no id."""
 
     id: int
     type: str
@@ -28,12 +28,14 @@ class Chat:
         return {"id": self.id, "title": self.name, "type": self.type, "is_forum": True}
 
     def topic(self, given: str) -> int | None:
-        """Raises:
-        Refused: it has no such topic.
+        """The thread id of a message, from the request; None for the general topic.
+
+        Raises:
+            ApiError: the chat has no such topic.
         """
         if not given:
             return None
-        topic = number(given)
+        topic = parse_int(given)
         if topic not in self.topics:
             raise bad_request("message thread not found")
         return topic
@@ -41,18 +43,18 @@ class Chat:
 
 _TOPICS: Final = {12: "Alerts", 34: "Reports"}
 CHATS: Final[Mapping[int, Chat]] = {
-    MANAGERS: Chat(MANAGERS, "supergroup", "Отзывы", _TOPICS),
-    MIGRATED: Chat(MIGRATED, "supergroup", "Отзывы", _TOPICS),
-    PRIVATE: Chat(PRIVATE, "private", "Manager", {}),
+    MANAGER_CHAT: Chat(MANAGER_CHAT, "supergroup", "Отзывы", _TOPICS),
+    UPGRADED_CHAT: Chat(UPGRADED_CHAT, "supergroup", "Отзывы", _TOPICS),
+    PRIVATE_CHAT: Chat(PRIVATE_CHAT, "private", "Manager", {}),
 }
 
 
-def _upgraded() -> Refused:
+def _upgraded() -> ApiError:
     description = "Bad Request: group chat was upgraded to a supergroup chat"
-    return Refused(400, description, {"migrate_to_chat_id": MIGRATED})
+    return ApiError(400, description, {"migrate_to_chat_id": UPGRADED_CHAT})
 
 
-STATES: Final[Mapping[str, Callable[[], Refused] | None]] = {
+STATES: Final[Mapping[str, Callable[[], ApiError] | None]] = {
     "ok": None,
     "upgraded": _upgraded,
     "blocked": lambda: forbidden("bot was blocked by the user"),
@@ -63,18 +65,22 @@ STATES: Final[Mapping[str, Callable[[], Refused] | None]] = {
 }
 
 
-def find(given: str, state: str) -> Chat:
-    """The chat of a number.
+def find_chat(given: str, state: str) -> Chat:
+    """The chat with an id.
+
+    Args:
+        given: the `chat_id` of the request.
+        state: a key of `STATES`: the state of the manager's chat.
 
     Raises:
-        Refused: there is no such chat, or nothing can be sent to it any more.
+        ApiError: there is no such chat, or the bot can no longer send to it.
     """
     if not given:
         raise bad_request("chat_id is empty")
-    chat = CHATS.get(number(given) or 0)
-    if chat is None or (chat.id == MIGRATED and state != "upgraded"):
+    chat = CHATS.get(parse_int(given) or 0)
+    if chat is None or (chat.id == UPGRADED_CHAT and state != "upgraded"):
         raise bad_request("chat not found")
-    refusal = STATES[state]
-    if refusal is not None and chat.id == MANAGERS:
-        raise refusal()
+    make_error = STATES[state]
+    if make_error is not None and chat.id == MANAGER_CHAT:
+        raise make_error()
     return chat

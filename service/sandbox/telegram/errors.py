@@ -1,4 +1,4 @@
-"""The envelope of the Bot API: what was asked for, or the sentence that says why not."""
+"""Responses of the Bot API: the envelope of a result, and errors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,8 +10,8 @@ _PAGE: Final = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 B
 
 
 @dataclass(slots=True, eq=False)
-class Refused(Exception):
-    """What a call was refused for; `code` is the HTTP status too."""
+class ApiError(Exception):
+    """An error of the Bot API; `code` is also the HTTP status."""
 
     code: int
     description: str
@@ -25,22 +25,22 @@ class Refused(Exception):
         return JSONResponse(body, self.code, None if wait is None else {"Retry-After": str(wait)})
 
 
-def done(result: Any) -> JSONResponse:
+def success(result: Any) -> JSONResponse:
     return JSONResponse({"ok": True, "result": result})
 
 
-def bad_request(why: str) -> Refused:
-    return Refused(400, f"Bad Request: {why}")
+def bad_request(why: str) -> ApiError:
+    return ApiError(400, f"Bad Request: {why}")
 
 
-def forbidden(why: str) -> Refused:
-    return Refused(403, f"Forbidden: {why}")
+def forbidden(why: str) -> ApiError:
+    return ApiError(403, f"Forbidden: {why}")
 
 
-def too_many(seconds: int) -> Refused:
-    return Refused(429, f"Too Many Requests: retry after {seconds}", {"retry_after": seconds})
+def rate_limited(seconds: int) -> ApiError:
+    return ApiError(429, f"Too Many Requests: retry after {seconds}", {"retry_after": seconds})
 
 
 def bad_gateway() -> Response:
-    """From the machine in front of it, which knows no envelope."""
+    """An HTML page, as from the proxy in front of the Bot API."""
     return HTMLResponse(_PAGE, 502)

@@ -1,9 +1,16 @@
-"""HTML as Telegram reads it: the few tags that it knows, nested and closed as they should be, and nothing else."""
+"""Parses Telegram's HTML: a few tags, correctly nested and closed. Everything else is an error, as in the Bot API."""
 
 import re
 from typing import Final
 
-from service.sandbox.telegram.writer import Entity, Parsed, Unparsable, Writer, link, offset_of
+from service.sandbox.telegram.formatted_text import (
+    Entity,
+    FormattedText,
+    FormattedTextBuilder,
+    InvalidMarkup,
+    byte_offset,
+    link_entity,
+)
 
 Attributes = dict[str, str]
 _KINDS: Final = {
@@ -22,24 +29,27 @@ _SPACE: Final = re.compile(r"\s*")
 _ATTRIBUTE: Final = re.compile(r"""([^\s=>/"']+)\s*(=\s*(?:"([^"]*)"|'([^']*)'|([A-Za-z0-9.-]*)(?=[\s>]))?)?""")
 
 
-def parse_html(markup: str) -> Parsed:
-    writer, at = Writer(), 0
+def parse_html(markup: str) -> FormattedText:
+    """Raises:
+    InvalidMarkup: the Bot API would refuse the markup.
+    """
+    builder, at = FormattedTextBuilder(), 0
     while at < len(markup):
         if markup[at] == "<":
             read = _end_tag if markup.startswith("</", at) else _start_tag
-            at = read(markup, at, writer)
+            at = read(markup, at, builder)
         else:
             tag = markup.find("<", at)
             end = len(markup) if tag < 0 else tag
-            writer.write(_decoded(markup[at:end]))
+            builder.write(_decoded(markup[at:end]))
             at = end
-    if writer.open:
-        raise Unparsable(f'Can\'t find end tag corresponding to start tag "{writer.open[-1].name}"')
-    return _without_languages(writer.parsed())
+    if builder.open:
+        raise InvalidMarkup(f'Can\'t find end tag corresponding to start tag "{builder.open[-1].name}"')
+    return _without_languages(builder.build())
 
 
-def _without_languages(parsed: Parsed) -> Parsed:
-    """Only a block has one: code inside of a line does not."""
+def _without_languages(parsed: FormattedText) -> FormattedText:
+    """Only `pre` keeps a language; inline code has none."""
     for entity in parsed.entities:
         if entity["type"] == "code":
             del entity["language"]
@@ -47,7 +57,7 @@ def _without_languages(parsed: Parsed) -> Parsed:
 
 
 def _decoded(text: str) -> str:
-    """A reference that Telegram doesn't know stays as it is."""
+    """Decode character references. Those that Telegram does not know stay as they are."""
     return _REFERENCE.sub(_character, text)
 
 
@@ -56,22 +66,22 @@ def _character(found: re.Match[str]) -> str:
     if name:
         return _NAMED.get(name, found[0])
     code = int(decimal) if decimal else int(hexadecimal, 16)
-    is_one = 0 < code < 0xD800 or 0xDFFF < code <= 0x10FFFF  # noqa: PLR2004  # Unicode, but for its surrogates
-    return chr(code) if is_one else found[0]
+    is_character = 0 < code < 0xD800 or 0xDFFF < code <= 0x10FFFF  # noqa: PLR2004  # Unicode without surrogates
+    return chr(code) if is_character else found[0]
 
 
-def _start_tag(markup: str, at: int, writer: Writer) -> int:
-    """Reads one; gives the index behind it."""
-    where = offset_of(markup, at)
+def _start_tag(markup: str, at: int, builder: FormattedTextBuilder) -> int:
+    """Parse one start tag, and return the index after it."""
+    where = byte_offset(markup, at)
     after, name = _name(markup, at)
     if after == len(markup):
-        raise Unparsable(f"Unclosed start tag at byte offset {where}")
+        raise InvalidMarkup(f"Unclosed start tag at byte offset {where}")
     if name not in _KINDS:
-        raise Unparsable(f'Unsupported start tag "{name}" at byte offset {where}')
+        raise InvalidMarkup(f'Unsupported start tag "{name}" at byte offset {where}')
     attributes, end = _attributes(markup, after, name, where)
     if name == "span" and attributes.get("class") != "tg-spoiler":
-        raise Unparsable(f'Tag "span" must have class "tg-spoiler" at byte offset {where}')
-    writer.begin(name, at, _entity(name, attributes))
+        raise InvalidMarkup(f'Tag "span" must have class "tg-spoiler" at byte offset {where}')
+    builder.open_entity(name, _entity(name, attributes))
     return end
 
 
@@ -83,29 +93,29 @@ def _name(markup: str, at: int) -> tuple[int, str]:
 def _attributes(markup: str, at: int, tag: str, where: int) -> tuple[Attributes, int]:
     found: Attributes = {}
     while True:
-        at = _behind_space(markup, at)
+        at = _skip_space(markup, at)
         if at == len(markup):
-            raise Unparsable(f"Unclosed start tag at byte offset {where}")
+            raise InvalidMarkup(f"Unclosed start tag at byte offset {where}")
         if markup[at] == ">":
             return found, at + 1
         one = _ATTRIBUTE.match(markup, at)
         if one is None:
-            raise Unparsable(f'Empty attribute name in the tag "{tag}" at byte offset {where}')
-        _must_have_its_value(markup, one, where)
+            raise InvalidMarkup(f'Empty attribute name in the tag "{tag}" at byte offset {where}')
+        _require_value(markup, one, where)
         found[one[1]] = _decoded(one[3] or one[4] or (one[5] or "").lower())
         at = one.end()
 
 
-def _must_have_its_value(markup: str, one: re.Match[str], where: int) -> None:
+def _require_value(markup: str, one: re.Match[str], where: int) -> None:
     if one[2] is None or one[2].strip() != "=" or one[5] is not None:
         return
-    at = _behind_space(markup, one.end())
+    at = _skip_space(markup, one.end())
     if at == len(markup) or markup[at] in "\"'":
-        raise Unparsable(f"Unclosed start tag at byte offset {where}")
-    raise Unparsable(f"Unexpected end of name token at byte offset {offset_of(markup, at)}")
+        raise InvalidMarkup(f"Unclosed start tag at byte offset {where}")
+    raise InvalidMarkup(f"Unexpected end of name token at byte offset {byte_offset(markup, at)}")
 
 
-def _behind_space(markup: str, at: int) -> int:
+def _skip_space(markup: str, at: int) -> int:
     found = _SPACE.match(markup, at)
     return found.end() if found else at
 
@@ -113,54 +123,54 @@ def _behind_space(markup: str, at: int) -> int:
 def _entity(tag: str, attributes: Attributes) -> Entity:
     match tag:
         case "a":
-            return link(attributes.get("href", ""))
+            return link_entity(attributes.get("href", ""))
         case "code":
             return {"type": "code", "language": attributes.get("class", "").partition("language-")[2]}
         case "blockquote" if "expandable" in attributes:
             return {"type": "expandable_blockquote"}
         case "tg-emoji":
-            return {"type": "custom_emoji", "custom_emoji_id": _digits(attributes.get("emoji-id", ""))}
+            return {"type": "custom_emoji", "custom_emoji_id": _emoji_id(attributes.get("emoji-id", ""))}
         case "tg-time":
-            return _moment(attributes)
+            return _date_time(attributes)
     return {"type": _KINDS[tag]}
 
 
-def _digits(emoji: str) -> str:
-    if not emoji.isdecimal():
-        raise Unparsable("Invalid custom emoji identifier specified")
-    return emoji
+def _emoji_id(value: str) -> str:
+    if not value.isdecimal():
+        raise InvalidMarkup("Invalid custom emoji identifier specified")
+    return value
 
 
-def _moment(attributes: Attributes) -> Entity:
+def _date_time(attributes: Attributes) -> Entity:
     unix = attributes.get("unix", "")
     if not unix.isdecimal():
-        raise Unparsable("Invalid Unix time specified")
+        raise InvalidMarkup("Invalid Unix time specified")
     return {"type": "date_time", "unix_time": int(unix), "date_time_format": attributes.get("format", "")}
 
 
-def _end_tag(markup: str, at: int, writer: Writer) -> int:
-    where = offset_of(markup, at)
-    if not writer.open:
-        raise Unparsable(f"Unexpected end tag at byte offset {where}")
+def _end_tag(markup: str, at: int, builder: FormattedTextBuilder) -> int:
+    where = byte_offset(markup, at)
+    if not builder.open:
+        raise InvalidMarkup(f"Unexpected end tag at byte offset {where}")
     after, name = _name(markup, at)
-    end = _behind_space(markup, after)
+    end = _skip_space(markup, after)
     if not markup.startswith(">", end):
-        raise Unparsable(f"Unclosed end tag at byte offset {where}")
-    expected = writer.open[-1].name
+        raise InvalidMarkup(f"Unclosed end tag at byte offset {where}")
+    expected = builder.open[-1].name
     if name not in {"", expected}:
-        raise Unparsable(f'Unmatched end tag at byte offset {where}, expected "</{expected}>", found "</{name}>"')
-    _finish(writer, writer.end())
+        raise InvalidMarkup(f'Unmatched end tag at byte offset {where}, expected "</{expected}>", found "</{name}>"')
+    _finish(builder, builder.close_entity())
     return end + 1
 
 
-def _finish(writer: Writer, entity: Entity) -> None:
-    """A link without an address is its text; a language is that of the block, which is code and nothing else."""
+def _finish(builder: FormattedTextBuilder, entity: Entity) -> None:
+    """A link without an address links to its own text. A block takes the language of the code that fills it."""
     if entity["type"] == "text_link" and not entity["url"]:
-        entity["url"] = writer.text_of(entity)
+        entity["url"] = builder.text_of(entity)
         if not entity["url"].startswith(("http://", "https://", "tg://")):
-            writer.drop(entity)
+            builder.remove(entity)
     if entity["type"] == "pre":
-        for code in writer.inside(entity):
+        for code in builder.covering_entities(entity):
             if code.get("language"):
                 entity["language"] = code["language"]
-                writer.drop(code)
+                builder.remove(code)

@@ -1,21 +1,24 @@
-"""The messages that were sent to the sandbox's Telegram: the newest thousand, and all of them in the journal."""
+"""Stores the messages that were sent to the fake Telegram: the newest in memory, all of them in the journal."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from service.sandbox.journal import Journal
-from service.sandbox.telegram.writer import Entity, Parsed
+from service.sandbox.telegram.formatted_text import Entity, FormattedText
 
-KEPT: Final = 1_000
+MAX_MESSAGES: Final = 1_000
 _SENT: Final = "telegram-message"
 _EDITED: Final = "telegram-edit"
-_FORGET_EACH: Final = 100
+_PRUNE_EVERY: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """`date` and `edited_at` are Unix seconds; a document's text is its caption."""
+class StoredMessage:
+    """A message. `date` and `edited_at` are Unix seconds; the text of a document is its caption.
+
+    The fields are the keys of a journal entry.
+    """
 
     message_id: int
     chat_id: int
@@ -27,48 +30,48 @@ class Message:
     edited_at: int | None = None
 
 
-class Messages:
-    """Replayed from the journal, and added to it."""
+class MessageStore:
+    """Loads messages from the journal, and appends to it."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._kept: dict[int, Message] = {}
-        self._last = 0
+        self._messages: dict[int, StoredMessage] = {}
+        self._last_id = 0
         for entry in journal.entries(_SENT):
-            self._keep(Message(**{name: value for name, value in entry.items() if name != "kind"}))
+            self._remember(StoredMessage(**{name: value for name, value in entry.items() if name != "kind"}))
         for entry in journal.entries(_EDITED):
-            self._change(entry["message_id"], Parsed(entry["text"], entry["entities"]), entry["date"])
+            self._apply_edit(entry["message_id"], FormattedText(entry["text"], entry["entities"]), entry["date"])
 
-    def __iter__(self) -> Iterator[Message]:
-        """The oldest first."""
-        return iter(self._kept.values())
+    def __iter__(self) -> Iterator[StoredMessage]:
+        """Oldest first."""
+        return iter(self._messages.values())
 
     @property
     def next_id(self) -> int:
-        return self._last + 1
+        return self._last_id + 1
 
-    def get(self, chat_id: int, message_id: int | None) -> Message | None:
-        message = self._kept.get(message_id or 0)
+    def get(self, chat_id: int, message_id: int | None) -> StoredMessage | None:
+        message = self._messages.get(message_id or 0)
         return message if message is not None and message.chat_id == chat_id else None
 
-    def add(self, message: Message) -> None:
+    def add(self, message: StoredMessage) -> None:
         self._journal.append(_SENT, **asdict(message))
-        self._keep(message)
-        if self._last % _FORGET_EACH == 0:
-            self._journal.forget(_SENT, KEPT)
-            self._journal.forget(_EDITED, KEPT)
+        self._remember(message)
+        if self._last_id % _PRUNE_EVERY == 0:
+            self._journal.prune(_SENT, MAX_MESSAGES)
+            self._journal.prune(_EDITED, MAX_MESSAGES)
 
-    def edit(self, message_id: int, parsed: Parsed, date: int) -> Message:
+    def edit(self, message_id: int, parsed: FormattedText, date: int) -> StoredMessage:
         self._journal.append(_EDITED, message_id=message_id, text=parsed.text, entities=parsed.entities, date=date)
-        self._change(message_id, parsed, date)
-        return self._kept[message_id]
+        self._apply_edit(message_id, parsed, date)
+        return self._messages[message_id]
 
-    def _keep(self, message: Message) -> None:
-        self._kept[message.message_id] = message
-        self._last = message.message_id
-        if len(self._kept) > KEPT:
-            del self._kept[min(self._kept)]
+    def _remember(self, message: StoredMessage) -> None:
+        self._messages[message.message_id] = message
+        self._last_id = message.message_id
+        if len(self._messages) > MAX_MESSAGES:
+            del self._messages[min(self._messages)]
 
-    def _change(self, message_id: int, parsed: Parsed, date: int) -> None:
-        if message := self._kept.get(message_id):
-            self._kept[message_id] = replace(message, text=parsed.text, entities=parsed.entities, edited_at=date)
+    def _apply_edit(self, message_id: int, parsed: FormattedText, date: int) -> None:
+        if message := self._messages.get(message_id):
+            self._messages[message_id] = replace(message, text=parsed.text, entities=parsed.entities, edited_at=date)

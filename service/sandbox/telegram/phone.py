@@ -1,4 +1,4 @@
-"""The phone: a page that shows the messages which arrived at the sandbox's Telegram, as they arrive."""
+"""The page `/phone`: shows the messages that were sent to the fake Telegram, as they arrive."""
 
 import base64
 import hashlib
@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from service.sandbox.telegram.message_store import Message
-from service.sandbox.telegram.phone_messages import bubbles
+from service.sandbox.telegram.message_store import StoredMessage
+from service.sandbox.telegram.phone_messages import render_messages
 
-_SHOWN: Final = 200
+_MAX_SHOWN: Final = 200
 _STYLE: Final = """
 :root{color-scheme:light;--wall:#cfe0c3;--bar:#517da2;--link:#2678b6;--faint:#7c8b97}
 *{box-sizing:border-box}
@@ -94,41 +94,45 @@ _PAGE: Final = """<!doctype html>
 """
 
 
-def _hashed(text: str) -> str:
+def _csp_hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-# Whatever a message may smuggle in: only the page's own style and script count.
-POLICY: Final = (
-    f"default-src 'none'; style-src {_hashed(_STYLE)}; script-src {_hashed(_SCRIPT)}; connect-src 'self'; "
+# Markup in a message has no effect: only the style and script of the page itself are allowed.
+CONTENT_SECURITY_POLICY: Final = (
+    f"default-src 'none'; style-src {_csp_hash(_STYLE)}; script-src {_csp_hash(_SCRIPT)}; connect-src 'self'; "
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_HEADERS: Final = {"content-security-policy": POLICY, "cache-control": "no-store", "x-content-type-options": "nosniff"}
+_HEADERS: Final = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+}
 
 
 class Phone:
-    """Shows the newest of the messages."""
+    """Shows the newest messages."""
 
-    def __init__(self, messages: Iterable[Message]) -> None:
+    def __init__(self, messages: Iterable[StoredMessage]) -> None:
         self._messages = messages
 
     def routes(self) -> list[BaseRoute]:
         return [Route("/phone", self._page), Route("/phone/messages", self._list)]
 
     async def _page(self, _request: Request) -> Response:
-        page = _PAGE.format(style=_STYLE, script=_SCRIPT, bubbles=bubbles(self._newest()))
+        page = _PAGE.format(style=_STYLE, script=_SCRIPT, bubbles=render_messages(self._newest()))
         return HTMLResponse(page, headers=_HEADERS)
 
     async def _list(self, _request: Request) -> Response:
         newest = self._newest()
-        shown = [_told(message) for message in newest]
-        return JSONResponse({"messages": shown, "html": bubbles(newest)}, headers=_HEADERS)
+        shown = [_as_json(message) for message in newest]
+        return JSONResponse({"messages": shown, "html": render_messages(newest)}, headers=_HEADERS)
 
-    def _newest(self) -> list[Message]:
-        return list(self._messages)[-_SHOWN:]
+    def _newest(self) -> list[StoredMessage]:
+        return list(self._messages)[-_MAX_SHOWN:]
 
 
-def _told(message: Message) -> dict[str, Any]:
+def _as_json(message: StoredMessage) -> dict[str, Any]:
     return {
         "message_id": message.message_id,
         "text": message.text,

@@ -1,4 +1,4 @@
-"""How the phone shows its messages: each a bubble, with its text as its entities say; whatever was sent is escaped."""
+"""Renders messages as HTML bubbles with formatted text. Everything that was sent is escaped."""
 
 import html
 import re
@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Final
 
-from service.sandbox.telegram.chats import CHATS, MANAGERS
-from service.sandbox.telegram.message_store import Message
-from service.sandbox.telegram.writer import Entity, cut, utf16
+from service.sandbox.telegram.chats import CHATS, MANAGER_CHAT
+from service.sandbox.telegram.formatted_text import Entity, utf16_length, utf16_slice
+from service.sandbox.telegram.message_store import StoredMessage
 
 EMPTY: Final = (
     '<p class="empty"><b>No messages yet</b>What the service sends to Telegram appears here: alerts, and what becomes of them. '
     "Try <code>python -m service test-alert</code>.</p>"
 )
-_LINKED: Final = ("https://", "http://", "tg://", "mailto:")
+_LINK_SCHEMES: Final = ("https://", "http://", "tg://", "mailto:")
 _TAGS: Final[Mapping[str, tuple[str, str]]] = {
     "bold": ("<b>", "</b>"),
     "italic": ("<i>", "</i>"),
@@ -28,14 +28,14 @@ _TAGS: Final[Mapping[str, tuple[str, str]]] = {
     "expandable_blockquote": ("<blockquote>", "</blockquote>"),
     "text_mention": ('<span class="mention">', "</span>"),
 }
-# A block ends its line by itself.
+# A block element already ends its line.
 _BLOCK_END: Final = re.compile(r"(</(?:pre|blockquote)>)\n")
 _UNITS: Final = (("MB", 1024 * 1024), ("KB", 1024), ("B", 1))
 
 
-def bubbles(messages: Iterable[Message]) -> str:
-    """The oldest at the top, a line for each day."""
-    days = groupby(messages, key=lambda message: _moment(message.date).date())
+def render_messages(messages: Iterable[StoredMessage]) -> str:
+    """Oldest first, with a separator for each day."""
+    days = groupby(messages, key=lambda message: _timestamp(message.date).date())
     shown = "".join(
         f'<div class="day"><span>{day.day} {day:%B %Y}</span></div>{"".join(map(_bubble, of_day))}'
         for day, of_day in days
@@ -43,26 +43,26 @@ def bubbles(messages: Iterable[Message]) -> str:
     return shown or EMPTY
 
 
-def _bubble(message: Message) -> str:
-    text = f'<div class="text">{rich(message.text, message.entities)}</div>' if message.text else ""
-    moment = _moment(message.date)
+def _bubble(message: StoredMessage) -> str:
+    text = f'<div class="text">{render_html(message.text, message.entities)}</div>' if message.text else ""
+    timestamp = _timestamp(message.date)
     edited = '<span class="edited">edited</span> ' if message.edited_at else ""
     return (
-        f'<article id="m{message.message_id}">{_place(message)}{_document(message)}{text}'
-        f'<footer>{edited}<time datetime="{moment.isoformat()}">{moment:%H:%M}</time></footer></article>'
+        f'<article id="m{message.message_id}">{_location(message)}{_document(message)}{text}'
+        f'<footer>{edited}<time datetime="{timestamp.isoformat()}">{timestamp:%H:%M}</time></footer></article>'
     )
 
 
-def _place(message: Message) -> str:
-    """Where it arrived, unless that is the manager's chat itself."""
+def _location(message: StoredMessage) -> str:
+    """The chat and topic, unless it is the manager's chat itself."""
     chat = CHATS[message.chat_id]
-    parts = [] if chat.id == MANAGERS else [chat.name]
+    parts = [] if chat.id == MANAGER_CHAT else [chat.name]
     if message.thread_id is not None:
         parts.append(f"# {chat.topics[message.thread_id]}")
     return f"<header>{html.escape(' · '.join(parts))}</header>" if parts else ""
 
 
-def _document(message: Message) -> str:
+def _document(message: StoredMessage) -> str:
     if message.document is None:
         return ""
     name, size = html.escape(message.document["file_name"]), _size(message.document["file_size"])
@@ -74,16 +74,16 @@ def _size(count: int) -> str:
     return f"{count / unit:.1f}".removesuffix(".0") + f" {name}"
 
 
-def _moment(unix: int) -> datetime:
+def _timestamp(unix: int) -> datetime:
     return datetime.fromtimestamp(unix, UTC)
 
 
-def rich(text: str, entities: Sequence[Entity]) -> str:
-    """The text as HTML; entities that cross are cut where the outer one ends."""
-    return _rich(text, entities, 0, utf16(text))
+def render_html(text: str, entities: Sequence[Entity]) -> str:
+    """The text as HTML. An entity that crosses the end of another one is cut there."""
+    return _render_span(text, entities, 0, utf16_length(text))
 
 
-def _rich(text: str, entities: Sequence[Entity], begin: int, end: int) -> str:
+def _render_span(text: str, entities: Sequence[Entity], begin: int, end: int) -> str:
     shown, at, rest = [], begin, list(entities)
     while rest:
         outer = rest.pop(0)
@@ -92,19 +92,19 @@ def _rich(text: str, entities: Sequence[Entity], begin: int, end: int) -> str:
             continue
         inner = [one for one in rest if one["offset"] < last]
         rest = rest[len(inner) :]
-        shown += [html.escape(cut(text, at, first - at)), _wrapped(text, outer, inner, (first, last))]
+        shown += [html.escape(utf16_slice(text, at, first - at)), _render_entity(text, outer, inner, (first, last))]
         at = last
-    return _BLOCK_END.sub(r"\1", "".join([*shown, html.escape(cut(text, at, end - at))]))
+    return _BLOCK_END.sub(r"\1", "".join([*shown, html.escape(utf16_slice(text, at, end - at))]))
 
 
-def _wrapped(text: str, outer: Entity, inner: Sequence[Entity], span: tuple[int, int]) -> str:
+def _render_entity(text: str, outer: Entity, inner: Sequence[Entity], span: tuple[int, int]) -> str:
     first, last = span
-    opening, closing = _tags(outer, lambda: cut(text, first, last - first))
-    return f"{opening}{_rich(text, inner, first, last)}{closing}"
+    opening, closing = _tags(outer, lambda: utf16_slice(text, first, last - first))
+    return f"{opening}{_render_span(text, inner, first, last)}{closing}"
 
 
 def _tags(entity: Entity, text: Callable[[], str]) -> tuple[str, str]:
     address = str(entity.get("url") or text()) if entity["type"] in {"url", "text_link"} else ""
-    if address.lower().startswith(_LINKED):
+    if address.lower().startswith(_LINK_SCHEMES):
         return f'<a href="{html.escape(address)}" target="_blank" rel="noreferrer noopener">', "</a>"
     return _TAGS.get(entity["type"], ("", ""))

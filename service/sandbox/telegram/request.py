@@ -1,4 +1,4 @@
-"""What a call to the Bot API gives: by query, JSON, form or multipart, and every value a string, as the real one takes them."""
+"""Reads a request to the Bot API: parameters as query, JSON, form or multipart. All values become strings."""
 
 import json
 from collections.abc import AsyncIterable, Mapping
@@ -10,64 +10,70 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from service.sandbox.telegram.errors import Refused, bad_request
+from service.sandbox.telegram.errors import ApiError, bad_request
 
-LARGEST: Final = 50 * 1024 * 1024  # bytes of a document, and of all that comes with it
-_MOST_PARTS: Final = 100
+MAX_BODY_BYTES: Final = 50 * 1024 * 1024  # of a whole request, with its document
+_MAX_PARTS: Final = 100
+_UNSUPPORTED: Final = ("entities", "caption_entities")
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class UploadedFile:
+    """`size` in bytes; the content is not kept."""
+
     name: str
     mime_type: str
     size: int
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class BotApiRequest:
+    """The parameters and files of a request."""
+
     values: Mapping[str, str]
-    files: Mapping[str, File] = field(default_factory=dict)
+    files: Mapping[str, UploadedFile] = field(default_factory=dict)
 
     def text(self, name: str) -> str:
         return self.values.get(name, "")
 
-    def number(self, name: str) -> int | None:
-        """None for what is not given, and for what is no number."""
-        return number(self.text(name))
+    def integer(self, name: str) -> int | None:
+        """None if the parameter is missing or no integer."""
+        return parse_int(self.text(name))
 
 
-def number(text: str) -> int | None:
+def parse_int(text: str) -> int | None:
     try:
         return int(text)
     except ValueError:
         return None
 
 
-async def read(request: Request) -> Given:
+async def read_request(request: Request) -> BotApiRequest:
     """Raises:
-    Refused: it can't be read, or there is too much of it.
+    ApiError: the request cannot be parsed, is too large, or uses what the sandbox does not support.
     """
-    body = await _bounded(request.stream())
-    head = _headers(f"content-type: {request.headers.get('content-type', '')}")
+    body = await _read_body(request.stream())
+    headers = _headers(f"content-type: {request.headers.get('content-type', '')}")
     values: dict[str, str] = dict(request.query_params)
-    files: dict[str, File] = {}
-    match head.get_content_type():
+    files: dict[str, UploadedFile] = {}
+    match headers.get_content_type():
         case "application/json":
             values |= _json(body)
         case "application/x-www-form-urlencoded":
             values |= parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
         case "multipart/form-data":
-            _read_parts(body, str(head.get_param("boundary", "")), values, files)
-    _must_be_unicode(values)
-    return Given(values, files)
+            _read_parts(body, str(headers.get_param("boundary", "")), values, files)
+    _require_unicode(values)
+    _reject_unsupported(values)
+    return BotApiRequest(values, files)
 
 
-async def _bounded(stream: AsyncIterable[bytes]) -> bytes:
+async def _read_body(stream: AsyncIterable[bytes]) -> bytes:
     body = bytearray()
     async for chunk in stream:
         body += chunk
-        if len(body) > LARGEST:
-            raise Refused(413, "Request Entity Too Large")
+        if len(body) > MAX_BODY_BYTES:
+            raise ApiError(413, "Request Entity Too Large")
     return bytes(body)
 
 
@@ -85,16 +91,16 @@ def _json(body: bytes) -> dict[str, str]:
     }
 
 
-def _read_parts(body: bytes, boundary: str, values: dict[str, str], files: dict[str, File]) -> None:
-    """The head of a part is a mail's; what follows it is as it was sent."""
+def _read_parts(body: bytes, boundary: str, values: dict[str, str], files: dict[str, UploadedFile]) -> None:
+    """The headers of a part have the format of a mail; its content is not decoded."""
     parts = body.split(b"--" + boundary.encode())[1:-1] if boundary else []
-    for part in parts[:_MOST_PARTS]:
+    for part in parts[:_MAX_PARTS]:
         head, _, content = part.removeprefix(b"\r\n").partition(b"\r\n\r\n")
         headers = _headers(head.decode(errors="replace"))
         name = str(headers.get_param("name", "", header="content-disposition"))
         content = content.removesuffix(b"\r\n")
         if (filename := headers.get_filename()) is not None:
-            files[name] = File(filename, headers.get_content_type(), len(content))
+            files[name] = UploadedFile(filename, headers.get_content_type(), len(content))
         else:
             values[name] = content.decode(errors="replace")
 
@@ -103,10 +109,17 @@ def _headers(text: str) -> Message:
     return HeaderParser().parsestr(text)
 
 
-def _must_be_unicode(values: Mapping[str, str]) -> None:
-    """Half of a surrogate pair, which JSON can write, is no character."""
+def _require_unicode(values: Mapping[str, str]) -> None:
+    """JSON can contain half of a surrogate pair, which is no character."""
     try:
         for value in values.values():
             value.encode()
     except UnicodeEncodeError:
         raise bad_request("strings must be encoded in UTF-8") from None
+
+
+def _reject_unsupported(values: Mapping[str, str]) -> None:
+    """The real Bot API accepts entities instead of markup; the service never sends them."""
+    for name in _UNSUPPORTED:
+        if values.get(name):
+            raise bad_request(f"the sandbox does not support {name}: send HTML or plain text")

@@ -1,1 +1,1 @@
-"""Wildberries, as the sandbox knows it."""
+"""The fake Wildberries."""

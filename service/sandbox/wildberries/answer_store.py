@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from service.sandbox.fake_service import Environment
 from service.sandbox.journal import Entry
-from service.sandbox.service import Environment
 from service.sandbox.wildberries.review_model import Review
 from service.sandbox.wildberries.review_texts import answer_of
 
@@ -38,15 +38,15 @@ class Answer:
 
 
 class Answers:
-    def __init__(self, ground: Environment) -> None:
-        self._world = ground.world
-        self._journal = ground.journal
-        self._options = ground.options
-        self._given = {entry["id"]: entry for entry in ground.journal.entries(_GIVEN)}
-        self._edits = {entry["id"]: entry for entry in ground.journal.entries(_EDITED)}
+    def __init__(self, environment: Environment) -> None:
+        self._simulation = environment.simulation
+        self._journal = environment.journal
+        self._options = environment.options
+        self._given = {entry["id"]: entry for entry in environment.journal.entries(_GIVEN)}
+        self._edits = {entry["id"]: entry for entry in environment.journal.entries(_EDITED)}
 
     def has(self, review: Review) -> bool:
-        return review.id in self._given or (review.human_at is not None and review.human_at <= self._world.now())
+        return review.id in self._given or (review.human_at is not None and review.human_at <= self._simulation.now())
 
     def of(self, review: Review) -> Answer | None:
         """The answer of this moment; what came through the API keeps a person from answering."""
@@ -65,11 +65,11 @@ class Answers:
 
     def edit(self, review: Review, text: str) -> None:
         answer = self.of(review)
-        if answer is not None and answer.editable(self._world.now()):
+        if answer is not None and answer.editable(self._simulation.now()):
             self._record(_EDITED, self._edits, review, text)
 
     def _record(self, kind: str, entries: dict[str, Entry], review: Review, text: str) -> None:
-        what = {"id": review.id, "text": text, "at": self._world.now().isoformat()}
+        what = {"id": review.id, "text": text, "at": self._simulation.now().isoformat()}
         self._journal.append(kind, **what)
         entries[review.id] = what
 
@@ -80,4 +80,4 @@ class Answers:
     def _by_hand(self, review: Review) -> Answer:
         """Shown as published at once: how long it waited is nothing that a client could see."""
         at = review.human_at or review.created
-        return Answer(answer_of(self._world.random("wb-answer", review.number), review.rating), at, at)
+        return Answer(answer_of(self._simulation.random("wb-answer", review.number), review.rating), at, at)

@@ -35,14 +35,14 @@ class Wait:
 class Errors:
     """Each answer has ids of its own, the same in a world that is asked the same."""
 
-    def __init__(self, world: Simulation) -> None:
-        self._world = world
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
         self._numbers = count()
 
     def unauthorized(self, detail: str, origin: str) -> Response:
         return self._gateway(401, "Unauthorized", detail, origin)
 
-    def too_many(self, wait: Wait, origin: str) -> Response:
+    def rate_limited(self, wait: Wait, origin: str) -> Response:
         detail = f"Limited by global limiter, per seller {WB_SELLER}; See {_MANUAL}"
         response = self._gateway(429, "Too Many Requests", detail, origin)
         response.headers["X-Ratelimit-Retry"] = _seconds(wait.retry)
@@ -74,7 +74,7 @@ class Errors:
         return HTMLResponse(_PAGE, 502)
 
     def _gateway(self, status: int, words: str, detail: str, origin: str) -> Response:
-        random = self._world.random("wb-code", next(self._numbers))
+        random = self._simulation.random("wb-code", next(self._numbers))
         body = {
             "title": words.lower(),
             "detail": detail,
@@ -86,10 +86,10 @@ class Errors:
         return JSONResponse(body, status, media_type=_PROBLEM)
 
     def _status(self, status: int, words: str) -> dict[str, Any]:
-        return {"status": status, "statusText": words, "timestamp": f"{self._world.now():%Y-%m-%dT%H:%M:%SZ}"}
+        return {"status": status, "statusText": words, "timestamp": f"{self._simulation.now():%Y-%m-%dT%H:%M:%SZ}"}
 
     def _request_id(self) -> str:
-        return f"{self._world.random('wb-code', next(self._numbers)).getrandbits(128):032x}"
+        return f"{self._simulation.random('wb-code', next(self._numbers)).getrandbits(128):032x}"
 
 
 def _seconds(value: float) -> str:

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from service.sandbox.credentials import BASE
-from service.sandbox.service import Environment
+from service.sandbox.fake_service import Environment
 from service.sandbox.token_bucket import TokenBucket
 from service.sandbox.wildberries.errors import Errors, Wait
 from service.sandbox.wildberries.tokens import Token, TokenRefused
@@ -49,10 +49,10 @@ class Gateway:
     """One host: all its methods share one bucket for each kind of token, and its ping has one for itself."""
 
     def __init__(
-        self, host: Host, ground: Environment, errors: Errors, clock: Callable[[], float] = time.monotonic
+        self, host: Host, environment: Environment, errors: Errors, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._host = host
-        self._ground = ground
+        self._environment = environment
         self._errors = errors
         self._clock = clock
         self._ping_bucket = TokenBucket(_PING.interval, _PING.burst, clock)
@@ -73,18 +73,18 @@ class Gateway:
         async def guarded(request: Request) -> Response:
             try:
                 token = Token.read(request.headers.get("authorization"))
-                token.check(self._host.category, self._ground.world.now())
+                token.check(self._host.category, self._environment.simulation.now())
             except TokenRefused as refused:
                 return self._errors.unauthorized(str(refused), self._host.origin)
-            if not self._ground.options.wb_limits:
+            if not self._environment.options.wb_limits:
                 return await endpoint(request)
             return await self._limited(bucket_of(token), endpoint, request)
 
         return guarded
 
     async def _limited(self, bucket: TokenBucket, endpoint: Endpoint, request: Request) -> Response:
-        if wait := bucket.take():
-            return self._errors.too_many(Wait(wait, bucket.until_full, bucket.burst), self._host.origin)
+        if wait := bucket.acquire():
+            return self._errors.rate_limited(Wait(wait, bucket.until_full, bucket.burst), self._host.origin)
         response = await endpoint(request)
         response.headers["X-Ratelimit-Remaining"] = str(bucket.remaining)
         return response
@@ -97,7 +97,7 @@ class Gateway:
         return self._ping_bucket
 
     async def _ping(self, _request: Request) -> Response:
-        now = self._ground.world.now().astimezone(MOSCOW)
+        now = self._environment.simulation.now().astimezone(MOSCOW)
         return JSONResponse({"TS": now.isoformat(timespec="seconds"), "Status": "OK"})
 
     async def _unknown(self, _request: Request) -> Response:

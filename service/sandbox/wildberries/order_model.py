@@ -8,12 +8,12 @@ from datetime import date, datetime, timedelta
 from random import Random
 from typing import Final, NamedTuple
 
-from service.sandbox.service import Environment
+from service.sandbox.fake_service import Environment
 from service.sandbox.simulation import Timeline
 from service.sandbox.wildberries.gateway import MOSCOW
 
 SPAN: Final = timedelta(days=89)  # none of the backlog is forgotten on the first day
-KEPT: Final = timedelta(days=90)
+RETENTION: Final = timedelta(days=90)
 NEVER: Final = 2**62
 _MINUTE: Final = 60
 _DAY: Final = 86_400
@@ -60,10 +60,10 @@ class Change(NamedTuple):
 class Orders:
     """All orders, found by when they last changed."""
 
-    def __init__(self, ground: Environment) -> None:
-        options = ground.options
-        self._world = ground.world
-        self._timeline = Timeline(ground.world, options.wb_orders, SPAN, options.wb_orders_every)
+    def __init__(self, environment: Environment) -> None:
+        options = environment.options
+        self._simulation = environment.simulation
+        self._timeline = Timeline(environment.simulation, options.wb_orders, SPAN, options.wb_orders_every)
         self._orders: list[Order] = []
         self._changes: list[Change] = []
         self._extend()  # here, where nobody waits for an answer meanwhile: a large backlog takes seconds
@@ -73,9 +73,9 @@ class Orders:
 
     def changed_since(self, since: float) -> Iterator[Change]:
         """The newest state of each order that last changed at `since` or later, by then."""
-        now = int(self._world.now().timestamp())
+        now = int(self._simulation.now().timestamp())
         self._extend()
-        kept_since = now - KEPT.total_seconds()
+        kept_since = now - RETENTION.total_seconds()
         first = bisect_left(self._changes, since, key=_at)
         for place in range(first, bisect_right(self._changes, now, key=_at)):
             change = self._changes[place]
@@ -101,8 +101,8 @@ class Orders:
         self._changes.sort()
 
     def _make(self, number: int) -> Order:
-        random = self._world.random("wb-order", number)
-        listed_at = math.ceil(self._timeline.moment(number).timestamp())
+        random = self._simulation.random("wb-order", number)
+        listed_at = math.ceil(self._timeline.created_at(number).timestamp())
         return Order(
             number=number,
             made_at=listed_at - random.randint(0, 90),

@@ -10,7 +10,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from service.sandbox.service import Environment
+from service.sandbox.fake_service import Environment
 from service.sandbox.wildberries.gateway import MOSCOW, Endpoint
 from service.sandbox.wildberries.order_model import Change, Orders
 from service.sandbox.wildberries.order_payload import moscow, row
@@ -22,15 +22,15 @@ _JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class Statistics:
-    def __init__(self, ground: Environment) -> None:
-        self._world = ground.world
-        self._options = ground.options
-        self._orders = Orders(ground)
+    def __init__(self, environment: Environment) -> None:
+        self._simulation = environment.simulation
+        self._options = environment.options
+        self._orders = Orders(environment)
 
     def methods(self) -> list[tuple[str, str, Endpoint]]:
         return [("GET", "/api/v1/supplier/orders", self._list)]
 
-    def truth(self) -> Iterator[dict[str, Any]]:
+    def expected_state(self) -> Iterator[dict[str, Any]]:
         for change in self._orders.changed_since(0):
             order = self._orders.order(change.number)
             yield {
@@ -65,7 +65,7 @@ class Statistics:
         yield "]"
 
     def _row(self, change: Change) -> dict[str, Any]:
-        random = self._world.random("wb-order-row", change.number)
+        random = self._simulation.random("wb-order-row", change.number)
         return row(random, self._orders.order(change.number), change)
 
 

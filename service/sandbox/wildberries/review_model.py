@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
-from service.sandbox.service import Environment
+from service.sandbox.fake_service import Environment
 from service.sandbox.simulation import Timeline
 from service.sandbox.wildberries.products import PRODUCTS, Product
 from service.sandbox.wildberries.review_ids import id_of, number_of
@@ -45,10 +45,10 @@ class Review:
 class Reviews:
     """All reviews by now, oldest first."""
 
-    def __init__(self, ground: Environment) -> None:
-        options = ground.options
-        self._world = ground.world
-        self._timeline = Timeline(ground.world, options.wb_reviews, SPAN, options.wb_reviews_every)
+    def __init__(self, environment: Environment) -> None:
+        options = environment.options
+        self._simulation = environment.simulation
+        self._timeline = Timeline(environment.simulation, options.wb_reviews, SPAN, options.wb_reviews_every)
         self._made: list[Review] = []
 
     def known(self) -> Sequence[Review]:
@@ -76,9 +76,9 @@ class Reviews:
         return self.known()[number]
 
     def _make(self, number: int) -> Review:
-        random = self._world.random("wb-review", number)
+        random = self._simulation.random("wb-review", number)
         buyer = self._buyer(number)
-        created = self._timeline.moment(number).replace(microsecond=0)
+        created = self._timeline.created_at(number).replace(microsecond=0)
         rating = random.choices((5, 4, 3, 2, 1), (58, 14, 9, 7, 12))[0]
         return Review(
             number=number,
@@ -95,7 +95,7 @@ class Reviews:
     def _buyer(self, number: int) -> int:
         """Whoever supplements a review is who wrote it, and has bought the same."""
         parent = _parent(number)
-        return self._world.random("wb-buyer", number if parent is None else parent).getrandbits(32)
+        return self._simulation.random("wb-buyer", number if parent is None else parent).getrandbits(32)
 
     def _human_at(self, random: Random, number: int, created: datetime) -> datetime | None:
         """People have answered a good half of the backlog, and go on answering now and then."""

@@ -7,8 +7,8 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from service.sandbox.service import Environment
-from service.sandbox.wildberries.answer_payload import BadAnswer, read_answer
+from service.sandbox.fake_service import Environment
+from service.sandbox.wildberries.answer_request import BadAnswer, read_answer
 from service.sandbox.wildberries.answer_store import Answers
 from service.sandbox.wildberries.errors import SOMETHING, Errors
 from service.sandbox.wildberries.gateway import MOSCOW, Endpoint
@@ -20,11 +20,11 @@ FAILS_EACH: Final = 50  # so many-th list fails with a 200
 
 
 class Feedbacks:
-    def __init__(self, ground: Environment, errors: Errors) -> None:
-        self._world = ground.world
+    def __init__(self, environment: Environment, errors: Errors) -> None:
+        self._simulation = environment.simulation
         self._errors = errors
-        self._reviews = Reviews(ground)
-        self._answers = Answers(ground)
+        self._reviews = Reviews(environment)
+        self._answers = Answers(environment)
         self._lists = count(1)
 
     def methods(self) -> list[tuple[str, str, Endpoint]]:
@@ -40,7 +40,7 @@ class Feedbacks:
             ("GET", f"{root}/new-feedbacks-questions", self._news),
         ]
 
-    def truth(self) -> Iterator[dict[str, Any]]:
+    def expected_state(self) -> Iterator[dict[str, Any]]:
         """The reviews that were in one of the two lists at some time."""
         for review in self._reviews.known():
             answer = self._answers.of(review)
@@ -92,7 +92,7 @@ class Feedbacks:
 
     async def _count_unanswered(self, _request: Request) -> Response:
         unanswered = self._listed(answered=False)
-        today = self._world.now().astimezone(MOSCOW).date()
+        today = self._simulation.now().astimezone(MOSCOW).date()
         new = sum(review.created.astimezone(MOSCOW).date() == today for review in unanswered)
         return _envelope({"countUnanswered": len(unanswered), "countUnansweredToday": new})
 
@@ -126,13 +126,13 @@ class Feedbacks:
 
     def _is_archived(self, review: Review) -> bool:
         """What is answered counts as archived too."""
-        return self._answers.has(review) or review.archived_at <= self._world.now()
+        return self._answers.has(review) or review.archived_at <= self._simulation.now()
 
     def _shape(self, review: Review) -> dict[str, Any]:
-        random = self._world.random("wb-feedback", review.number)
+        random = self._simulation.random("wb-feedback", review.number)
         parent, child = self._reviews.parent(review), self._reviews.child(review)
         return {
-            **feedback(random, review, self._answers.of(review), self._world.now()),
+            **feedback(random, review, self._answers.of(review), self._simulation.now()),
             "parentFeedbackId": parent and parent.id,
             "childFeedbackId": child and child.id,
         }

@@ -1,4 +1,4 @@
-"""OpenAI as a script on loopback: it gives the answers that it was told, one after the other, and keeps what it was sent."""
+"""A stub of OpenAI on loopback: sends scripted responses one after the other, and records the requests."""
 
 import json
 import threading
@@ -35,7 +35,7 @@ class Answer:
 
 
 class OpenAI:
-    """`answer` and `refuse` add to the script; the last line of it is repeated."""
+    """`answer` and `refuse` add to the script; the last response is repeated."""
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
@@ -47,7 +47,7 @@ class OpenAI:
         self._script.append(Answer(status, body, content_type, named))
 
     def answer(self, text: str | None = '{"answer": "Спасибо!"}', **fields: Any) -> None:
-        """A response as the real one is, with other fields where they are given."""
+        """A response like a real one, with the given fields replaced."""
         self.send(200, json.dumps(response(text) | fields).encode())
 
     def refuse(
@@ -84,7 +84,7 @@ def response(text: str | None) -> dict[str, Any]:
     }
 
 
-def handler_of(openai: OpenAI) -> type[BaseHTTPRequestHandler]:
+def make_handler(openai: OpenAI) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -113,7 +113,7 @@ def openai() -> OpenAI:
 
 @pytest.fixture
 def openai_url(openai: OpenAI) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(openai))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), make_handler(openai))
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
@@ -124,8 +124,8 @@ def openai_url(openai: OpenAI) -> Iterator[str]:
     assert not thread.is_alive()
 
 
-class OpenPace:
-    """Everybody may call at once; it keeps what it was told."""
+class UnlimitedRateLimiter:
+    """Grants every call at once, and records the blocks."""
 
     def __init__(self) -> None:
         self.blocks: list[float] = []
@@ -138,15 +138,15 @@ class OpenPace:
 
 
 class Waits(list):
-    """Waits for nothing, and keeps how long it should have, and why."""
+    """Does not wait; records for how long it should have, and why."""
 
     def __call__(self, seconds: float, reason: str) -> None:
         self.append((seconds, reason))
 
 
 @pytest.fixture
-def pace() -> OpenPace:
-    return OpenPace()
+def rate_limiter() -> UnlimitedRateLimiter:
+    return UnlimitedRateLimiter()
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def instruments(reader: InMemoryMetricReader) -> ServiceInstruments:
 
 @pytest.fixture
 def counted(reader, instruments):
-    """The series of a family that are not zero, by their labels."""
+    """The series of a metric family that are not zero, by their labels."""
 
     def read(family):
         data = reader.get_metrics_data()
@@ -183,16 +183,25 @@ def spans() -> InMemorySpanExporter:
 
 
 @pytest.fixture
-def drafter_of(openai_url, pace, waits, instruments, spans):
-    """Makes drafters; what is not said is as it is above."""
+def make_drafter(openai_url, rate_limiter, waits, instruments, spans):
+    """Makes drafters with the defaults above."""
     tracers = TracerProvider(shutdown_on_exit=False)
     tracers.add_span_processor(SimpleSpanProcessor(spans))
     clients = []
 
-    def make(model=MODEL, key=KEY, url=openai_url, pace=pace, limit=LIMIT, wait=waits, deadline=10.0, **options):
+    def make(
+        model=MODEL,
+        key=KEY,
+        url=openai_url,
+        rate_limiter=rate_limiter,
+        limit=LIMIT,
+        wait=waits,
+        deadline=10.0,
+        **options,
+    ):
         clients.append(make_client(key, url, deadline))
         tracer = tracers.get_tracer("tests")
-        return Drafter(clients[-1], model, pace, limit, wait, instruments, tracer=tracer, **options)
+        return Drafter(clients[-1], model, rate_limiter, limit, wait, instruments, tracer=tracer, **options)
 
     yield make
     for client in clients:
@@ -200,17 +209,17 @@ def drafter_of(openai_url, pace, waits, instruments, spans):
 
 
 @pytest.fixture
-def draft(drafter_of):
+def draft(make_drafter):
     """Drafts one answer to a review, with a new drafter."""
 
     def once(subject=None, answer_length=1000, **options):
-        return drafter_of(**options).draft(subject or a_subject(), answer_length)
+        return make_drafter(**options).draft(subject or a_subject(), answer_length)
 
     return once
 
 
 @pytest.fixture
-def subject_of():
+def make_subject():
     return a_subject
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from service.advice import drafting
 from service.advice.drafting import DraftingRun
 from service.advice.outcomes import DRAFTED, REFUSED, Draft
-from service.advice.queue import ATTEMPTS, LEASE, AdviceQueue
+from service.advice.queue import LEASE_DURATION, MAX_ATTEMPTS, AdviceQueue
 from service.database.tables import AdviceRow, ReviewRow
 from service.integrations.http.errors import Misconfigured, RateLimited, Rejected, Unauthorized, Unreachable
 from service.integrations.openai.errors import QuotaExhausted
@@ -106,7 +106,7 @@ def test_what_is_refused_is_kept_with_its_reason_and_due_again_later_each_time_f
     drafter = Drafter(a_draft(REFUSED, reason="It says no."))
     pauses = []
 
-    for _ in range(ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         DraftingRun(engine, drafter, clock).run({})
         if when := due(engine)["review-1"]:
             pauses.append(when - clock.now)
@@ -114,7 +114,7 @@ def test_what_is_refused_is_kept_with_its_reason_and_due_again_later_each_time_f
 
     assert pauses == [timedelta(minutes=minutes) for minutes in (15, 30, 60, 120)]
     assert due(engine) == {"review-1": None}
-    assert advice(engine) == [("review-1", REFUSED, None)] * ATTEMPTS
+    assert advice(engine) == [("review-1", REFUSED, None)] * MAX_ATTEMPTS
 
 
 def test_without_money_the_run_ends_and_what_is_due_stays_due(engine, clock):
@@ -216,7 +216,7 @@ def test_a_drafter_that_dies_gives_its_review_back_when_its_lease_ends(engine, c
     drafter = Drafter()
     DraftingRun(engine, drafter, clock).run({})
     assert drafter.asked == []
-    clock.now += LEASE + timedelta(seconds=1)
+    clock.now += LEASE_DURATION + timedelta(seconds=1)
     DraftingRun(engine, drafter, clock).run({})
 
     assert len(drafter.asked) == 1

@@ -216,5 +216,5 @@ def test_the_key_is_in_nothing_that_is_raised_or_logged(openai, failure, caplog,
     assert not any(secret in record.getMessage() for record in caplog.records for secret in SECRETS)
 
 
-def test_a_drafter_does_not_show_its_key(drafter_of):
-    assert not any(secret in repr(drafter_of()) for secret in SECRETS)
+def test_a_drafter_does_not_show_its_key(make_drafter):
+    assert not any(secret in repr(make_drafter()) for secret in SECRETS)

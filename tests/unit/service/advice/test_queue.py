@@ -6,7 +6,7 @@ from sqlalchemy import update
 
 from service.advice.outcomes import DRAFTED, REFUSED, Draft
 from service.advice.prompt import ReviewForPrompt
-from service.advice.queue import ATTEMPTS, LEASE, AdviceQueue, LeasedReview, subject_of
+from service.advice.queue import LEASE_DURATION, MAX_ATTEMPTS, AdviceQueue, LeasedReview, review_for_prompt
 from service.database.tables import AdviceRow, ReviewRow
 from service.reviews.repository import ReviewRepository
 from telemetry.database import transaction
@@ -63,7 +63,7 @@ def test_the_newest_that_is_due_is_leased_and_then_the_next_and_then_none(queue)
 
     assert [each and each.review_id for each in leased] == [2, 3, 1, None]
     assert [each.attempt for each in leased[:3]] == [1, 1, 1]
-    assert queue.due()["review-3"] == (NOON + LEASE, 1)
+    assert queue.due()["review-3"] == (NOON + LEASE_DURATION, 1)
     assert queue.due()["review-4"] == (None, 0)
 
 
@@ -74,49 +74,49 @@ def test_what_is_leased_says_what_the_review_says_and_nothing_of_who_wrote_it(qu
     subject = queue.lease(NOON).subject
 
     assert subject == ReviewForPrompt(marketplace="ozon", rating=2, **told)
-    assert subject == subject_of(rows_of(queue.engine, ReviewRow)[0])
+    assert subject == review_for_prompt(rows_of(queue.engine, ReviewRow)[0])
 
 
 def test_nothing_is_leased_before_it_is_due(queue):
     queue.keep_reviews(a_review(1))
 
     assert queue.lease(NOON - SECOND) is None
-    assert queue.waiting() == 1
+    assert queue.count_waiting() == 1
 
 
 def test_a_lease_that_is_over_is_had_by_the_next_one_and_counts_as_an_attempt(queue):
     queue.keep_reviews(a_review(1))
     queue.lease(NOON)
 
-    assert queue.lease(NOON + LEASE - SECOND) is None
-    assert queue.lease(NOON + LEASE).attempt == 2
+    assert queue.lease(NOON + LEASE_DURATION - SECOND) is None
+    assert queue.lease(NOON + LEASE_DURATION).attempt == 2
 
 
 def test_a_draft_is_kept_with_all_that_is_known_of_it_and_the_review_waits_no_longer(queue):
     queue.keep_reviews(a_review(1))
 
-    queue.settle(queue.lease(NOON), a_draft(model="m" * 200), NOON + MINUTE)
+    queue.complete(queue.lease(NOON), a_draft(model="m" * 200), NOON + MINUTE)
 
     [row] = rows_of(queue.engine, AdviceRow)
     assert (row.review_id, row.created_at, row.outcome, row.text) == (1, NOON + MINUTE, DRAFTED, "Thank you!")
     assert (row.model, row.input_tokens, row.output_tokens) == ("m" * 100, 400, 60)
     assert (row.cost_usd, row.reason) == (Decimal("0.000570"), None)
     assert queue.due() == {"review-1": (None, 1)}
-    assert queue.waiting() == 0
+    assert queue.count_waiting() == 0
 
 
 def test_what_did_not_come_about_is_kept_too_and_the_review_waits(queue):
     queue.keep_reviews(a_review(1))
 
-    queue.settle(queue.lease(NOON), REFUSAL, NOON)
+    queue.complete(queue.lease(NOON), REFUSAL, NOON)
 
     [row] = rows_of(queue.engine, AdviceRow)
     assert (row.outcome, row.text, row.reason) == (REFUSED, None, "It says no.")
     assert queue.due() == {"review-1": (NOON + 15 * MINUTE, 1)}
-    assert queue.waiting() == 1
+    assert queue.count_waiting() == 1
 
 
-@pytest.mark.parametrize(("attempt", "minutes"), [(1, 15), (2, 30), (3, 60), (4, 120), (ATTEMPTS, None), (9, None)])
+@pytest.mark.parametrize(("attempt", "minutes"), [(1, 15), (2, 30), (3, 60), (4, 120), (MAX_ATTEMPTS, None), (9, None)])
 @on_sqlite
 def test_a_pause_is_twice_the_one_before_until_it_is_given_up(queue, attempt, minutes):
     queue.keep_reviews(a_review(1))
@@ -129,39 +129,39 @@ def test_a_pause_is_twice_the_one_before_until_it_is_given_up(queue, attempt, mi
 
 def test_what_is_given_back_is_due_at_once_and_was_no_attempt(queue):
     queue.keep_reviews(a_review(1))
-    queue.settle(queue.lease(NOON), REFUSAL, NOON)
+    queue.complete(queue.lease(NOON), REFUSAL, NOON)
     later = NOON + 15 * MINUTE
 
-    queue.give_back(queue.lease(later), later + SECOND)
+    queue.release(queue.lease(later), later + SECOND)
 
     assert queue.due() == {"review-1": (later + SECOND, 1)}
     assert queue.lease(later + SECOND).attempt == 2
 
 
-@pytest.mark.parametrize("say", ["give_back", "postpone"])
+@pytest.mark.parametrize("say", ["release", "postpone"])
 def test_one_whose_lease_was_over_says_nothing_of_the_next_ones(queue, say):
     queue.keep_reviews(a_review(1))
     slow = queue.lease(NOON)
-    queue.lease(NOON + LEASE)
+    queue.lease(NOON + LEASE_DURATION)
     before = queue.due()
 
-    getattr(queue, say)(slow, NOON + LEASE + SECOND)
+    getattr(queue, say)(slow, NOON + LEASE_DURATION + SECOND)
 
-    assert queue.due() == before == {"review-1": (NOON + 2 * LEASE, 2)}
+    assert queue.due() == before == {"review-1": (NOON + 2 * LEASE_DURATION, 2)}
 
 
 def test_a_draft_counts_also_when_its_lease_was_over(queue):
     queue.keep_reviews(a_review(1))
-    slow, quick = queue.lease(NOON), queue.lease(NOON + LEASE)
+    slow, quick = queue.lease(NOON), queue.lease(NOON + LEASE_DURATION)
 
-    queue.settle(slow, a_draft(), NOON + LEASE + SECOND)
-    queue.settle(quick, REFUSAL, NOON + LEASE + MINUTE)
+    queue.complete(slow, a_draft(), NOON + LEASE_DURATION + SECOND)
+    queue.complete(quick, REFUSAL, NOON + LEASE_DURATION + MINUTE)
 
     assert queue.due() == {"review-1": (None, 2)}
     assert len(rows_of(queue.engine, AdviceRow)) == 2
 
 
-@pytest.mark.parametrize("say", ["give_back", "postpone"])
+@pytest.mark.parametrize("say", ["release", "postpone"])
 def test_what_was_answered_meanwhile_is_not_due_again(queue, say):
     queue.keep_reviews(a_review(1))
     leased = queue.lease(NOON)
@@ -176,8 +176,8 @@ def test_what_was_answered_meanwhile_is_not_due_again(queue, say):
 def test_what_somebody_has_drafted_by_hand_is_not_drafted_once_more(queue):
     queue.keep_reviews(a_review(1), a_review(2), a_review(3))
 
-    queue.keep(1, a_draft(), NOON)
-    queue.keep(2, REFUSAL, NOON)
+    queue.add_draft(1, a_draft(), NOON)
+    queue.add_draft(2, REFUSAL, NOON)
 
     assert [due for due, _ in queue.due().values()] == [None, NOON, NOON]
 
@@ -190,7 +190,7 @@ def test_what_nobody_leased_is_nobodys(queue):
     queue.postpone(LeasedReview(leased.review_id + 1, leased.subject, 1), NOON)
     queue.postpone(LeasedReview(99, leased.subject, 1), NOON)
 
-    assert queue.due() == {"review-1": (NOON, 0), "review-2": (NOON + LEASE, 1)}
+    assert queue.due() == {"review-1": (NOON, 0), "review-2": (NOON + LEASE_DURATION, 1)}
 
 
 def test_the_newest_that_is_due_is_found_along_the_index_of_what_is_due(queue):

@@ -30,9 +30,9 @@ def clock():
 
 @pytest.fixture
 def paced(draft, sqlite_engine, clock):
-    """Drafts by the real pace, one call each half a second."""
-    pace = RateLimiter(sqlite_engine, clock)
-    return lambda **options: draft(pace=pace, limit=LIMIT, wait=clock.wait, **options)
+    """Drafts by the real rate limiter, one call each half a second."""
+    rate_limiter = RateLimiter(sqlite_engine, clock)
+    return lambda **options: draft(rate_limiter=rate_limiter, limit=LIMIT, wait=clock.wait, **options)
 
 
 @pytest.mark.parametrize(
@@ -83,16 +83,16 @@ def test_waits_add_up_to_the_patience(openai, paced, clock):
     assert len(openai.requests) == 2
 
 
-def test_the_last_refusal_also_holds_for_others(openai, draft, pace):
+def test_the_last_refusal_also_holds_for_others(openai, draft, rate_limiter):
     openai.refuse(429, "rate_limit_exceeded", retry_after="3")
 
     with pytest.raises(TooManyRequests):
         draft()
 
-    assert pace.blocks == [3.0, 3.0, 3.0]
+    assert rate_limiter.blocks == [3.0, 3.0, 3.0]
 
 
-def test_a_failure_that_names_no_time_is_tried_again_a_little_later_each_time(openai, draft, waits, pace):
+def test_a_failure_that_names_no_time_is_tried_again_a_little_later_each_time(openai, draft, waits, rate_limiter):
     openai.send(500, b"")
     openai.refuse(429, "rate_limit_exceeded")
     openai.answer()
@@ -103,7 +103,7 @@ def test_a_failure_that_names_no_time_is_tried_again_a_little_later_each_time(op
     assert [reason for _, reason in waits] == ["backoff", "backoff"]
     assert 0.75 <= waits[0][0] <= 1.0
     assert 1.5 <= waits[1][0] <= 2.0
-    assert pace.blocks == []
+    assert rate_limiter.blocks == []
 
 
 def test_a_backoff_beyond_the_patience_gives_up(openai, draft, waits):
@@ -125,13 +125,13 @@ def test_backoffs_add_up_to_the_patience(openai, draft, waits):
     assert len(openai.requests) == 2
 
 
-def test_a_server_in_trouble_is_waited_for_as_long_as_it_says(openai, draft, pace, waits):
+def test_a_server_in_trouble_is_waited_for_as_long_as_it_says(openai, draft, rate_limiter, waits):
     openai.refuse(503, "server_is_overloaded", retry_after="5")
     openai.answer()
 
     draft()
 
-    assert (pace.blocks, waits) == ([5.0], [])  # the pace makes it wait
+    assert (rate_limiter.blocks, waits) == ([5.0], [])  # the rate limiter makes it wait
 
 
 def test_openai_may_say_that_there_is_no_sense_in_trying_again(openai, draft):
@@ -172,7 +172,7 @@ def test_a_wait_that_is_cut_short_ends_the_draft(openai, draft, counted):
         raise Stopping
 
     with pytest.raises(Stopping):
-        draft(pace=Taken(), wait=stop)
+        draft(rate_limiter=Taken(), wait=stop)
 
     assert openai.requests == []
     assert counted("advice_drafts_total") == {}

@@ -75,10 +75,10 @@ def test_a_draft_of_a_model_without_prices_is_counted_in_tokens_only(openai, dra
         ("too_long", {"text": json.dumps({"answer": "я" * 2000})}),
     ],
 )
-def test_each_answer_without_a_draft_is_counted_apart_and_paid(openai, draft, subject_of, counted, outcome, fields):
+def test_each_answer_without_a_draft_is_counted_apart_and_paid(openai, draft, make_subject, counted, outcome, fields):
     openai.answer(**fields)
 
-    draft(subject_of(marketplace="ozon"))
+    draft(make_subject(marketplace="ozon"))
 
     assert counted("advice_drafts_total") == {f'marketplace="ozon",outcome="{outcome}"': 1}
     assert counted("advice_generated_total") == {}

@@ -16,7 +16,7 @@ from tests.support.fakes import NOON, an_item, an_order
 MOSCOW = timezone(timedelta(hours=3))
 
 
-def client_of(engine):
+def make_client(engine):
     app = FastAPI()
     install_exception_handlers(app)
     app.include_router(router)
@@ -31,7 +31,7 @@ def keep_in(engine, *orders):
 
 @pytest.fixture
 def client(sqlite_engine):
-    return client_of(sqlite_engine)
+    return make_client(sqlite_engine)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_everything_that_is_useful_of_an_order_is_told(engine):
     items = (an_item(quantity=2, price=Decimal("1580.5")),)
     keep_in(engine, an_order(1, items=items, ordered_at=datetime(2025, 10, 1, 12, 30, tzinfo=MOSCOW)))
 
-    [order] = client_of(engine).get("/api/v1/orders").json()["orders"]
+    [order] = make_client(engine).get("/api/v1/orders").json()["orders"]
 
     assert order == {
         "id": 1,

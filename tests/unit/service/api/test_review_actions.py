@@ -108,7 +108,7 @@ class Desk:
 
 
 @pytest.fixture
-def api_of(sqlite_engine):
+def make_api(sqlite_engine):
     """The API with these outside, with one review of the marketplace's stored, as somebody who has the token sees it."""
 
     def make(marketplace=None, drafter=None, ops_token=TOKEN, *, headers=True):
@@ -132,7 +132,7 @@ def keep(engine, *reviews):
 
 def keep_draft(engine, draft, review_id=1):
     with transaction(engine) as session:
-        AdviceQueue(session).keep(review_id, draft, NOON)
+        AdviceQueue(session).add_draft(review_id, draft, NOON)
 
 
 def problem(answer, status):
@@ -145,9 +145,9 @@ def publish(api, text=None, review_id=1, **headers):
     return api.post(f"/api/v1/reviews/{review_id}/answer", json=body, headers=headers)
 
 
-def test_a_text_is_published_and_the_review_is_answered(api_of, sqlite_engine):
+def test_a_text_is_published_and_the_review_is_answered(make_api, sqlite_engine):
     marketplace = Marketplace("ozon")
-    api = api_of(marketplace)
+    api = make_api(marketplace)
 
     answer = publish(api, "  Thank you!  ")
 
@@ -159,9 +159,9 @@ def test_a_text_is_published_and_the_review_is_answered(api_of, sqlite_engine):
 
 
 @pytest.mark.parametrize("body", [None, {}, {"text": None}], ids=["no body", "no text", "null"])
-def test_without_a_text_the_newest_draft_is_published(api_of, sqlite_engine, body):
+def test_without_a_text_the_newest_draft_is_published(make_api, sqlite_engine, body):
     marketplace = Marketplace("wb")
-    api = api_of(marketplace)
+    api = make_api(marketplace)
     for draft in (a_draft(text="The first."), a_draft(text="The second."), a_draft(REFUSED, None, "It says no.")):
         keep_draft(sqlite_engine, draft)
 
@@ -172,9 +172,9 @@ def test_without_a_text_the_newest_draft_is_published(api_of, sqlite_engine, bod
 
 
 @pytest.mark.parametrize("draft", [None, a_draft(REFUSED, None, "It says no.")], ids=["none", "refused"])
-def test_without_a_text_and_without_a_draft_nothing_is_published(api_of, sqlite_engine, draft):
+def test_without_a_text_and_without_a_draft_nothing_is_published(make_api, sqlite_engine, draft):
     marketplace = Marketplace("wb")
-    api = api_of(marketplace)
+    api = make_api(marketplace)
     if draft:
         keep_draft(sqlite_engine, draft)
 
@@ -185,9 +185,9 @@ def test_without_a_text_and_without_a_draft_nothing_is_published(api_of, sqlite_
 
 
 @pytest.mark.parametrize("text", ["", "   ", "x", "x" * 1001])
-def test_a_text_that_is_given_and_unfit_is_refused_and_no_draft_goes_out_in_its_place(api_of, sqlite_engine, text):
+def test_a_text_that_is_given_and_unfit_is_refused_and_no_draft_goes_out_in_its_place(make_api, sqlite_engine, text):
     marketplace = Marketplace("ozon")
-    api = api_of(marketplace)
+    api = make_api(marketplace)
     keep_draft(sqlite_engine, a_draft())
 
     answer = publish(api, text)
@@ -197,23 +197,23 @@ def test_a_text_that_is_given_and_unfit_is_refused_and_no_draft_goes_out_in_its_
 
 
 @pytest.mark.parametrize("body", [{"text": "x" * 5001}, {"answer": "Thank you!"}, {"text": 7}, [1]])
-def test_a_body_that_is_none_is_told_what_is_wrong_with_it(api_of, body):
-    answer = api_of(Marketplace("wb")).post("/api/v1/reviews/1/answer", json=body)
+def test_a_body_that_is_none_is_told_what_is_wrong_with_it(make_api, body):
+    answer = make_api(Marketplace("wb")).post("/api/v1/reviews/1/answer", json=body)
 
     assert problem(answer, 422)
 
 
-def test_what_was_taken_and_is_not_shown_yet_is_accepted(api_of):
+def test_what_was_taken_and_is_not_shown_yet_is_accepted(make_api):
     began = time.monotonic()
 
-    answer = publish(api_of(Silent("wb")), "Thank you!")
+    answer = publish(make_api(Silent("wb")), "Thank you!")
 
     assert (answer.status_code, answer.json()) == (202, {"state": "sent", "text": "Thank you!"})
     assert time.monotonic() - began < 10
 
 
-def test_what_may_have_been_taken_is_a_problem_that_says_who_finds_out_and_is_not_sent_again(api_of):
-    api = api_of(CutOff("wb"))
+def test_what_may_have_been_taken_is_a_problem_that_says_who_finds_out_and_is_not_sent_again(make_api):
+    api = make_api(CutOff("wb"))
 
     first, second = publish(api, "Thank you!"), publish(api, "Thank you!")
 
@@ -221,26 +221,26 @@ def test_what_may_have_been_taken_is_a_problem_that_says_who_finds_out_and_is_no
     assert "is not confirmed yet" in problem(second, 409)
 
 
-def test_what_is_answered_already_is_refused(api_of, sqlite_engine):
+def test_what_is_answered_already_is_refused(make_api, sqlite_engine):
     marketplace = Marketplace("wb")
-    api = api_of(marketplace)
+    api = make_api(marketplace)
     keep(sqlite_engine, answered(1, as_of=NOON + timedelta(minutes=1)))
 
     assert "has an answer" in problem(publish(api, "Thank you!"), 409)
     assert marketplace.written == []
 
 
-def test_a_review_that_there_is_not_is_a_404_for_both(api_of):
-    api = api_of(Marketplace("wb"), Drafter(a_draft()))
+def test_a_review_that_there_is_not_is_a_404_for_both(make_api):
+    api = make_api(Marketplace("wb"), Drafter(a_draft()))
 
     assert problem(publish(api, "Thank you!", review_id=99), 404).startswith("There is no review 99")
     assert problem(api.post("/api/v1/reviews/99/advice"), 404).startswith("There is no review 99")
     assert api.app.state.runtime.outside_promptly.asked == []
 
 
-def test_where_there_is_no_token_nobody_publishes(api_of):
+def test_where_there_is_no_token_nobody_publishes(make_api):
     marketplace = Marketplace("wb")
-    api = api_of(marketplace, ops_token=None)
+    api = make_api(marketplace, ops_token=None)
 
     for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer anything"}):
         assert "needs OPS_TOKEN to be set" in problem(publish(api, "Thank you!", **headers), 403)
@@ -248,9 +248,9 @@ def test_where_there_is_no_token_nobody_publishes(api_of):
 
 
 @pytest.mark.parametrize("given", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {TOKEN}"}])
-def test_where_there_is_one_nobody_publishes_or_drafts_without_it(api_of, given):
+def test_where_there_is_one_nobody_publishes_or_drafts_without_it(make_api, given):
     marketplace, drafter = Marketplace("wb"), Drafter(a_draft())
-    api = api_of(marketplace, drafter, headers=False)
+    api = make_api(marketplace, drafter, headers=False)
 
     for path in ("/api/v1/reviews/1/answer", "/api/v1/reviews/1/advice", "/api/v1/reviews/99/answer"):
         answer = api.post(path, json={"text": "Thank you!"}, headers=given)
@@ -259,9 +259,9 @@ def test_where_there_is_one_nobody_publishes_or_drafts_without_it(api_of, given)
     assert (marketplace.written, drafter.asked) == ([], [])
 
 
-def test_another_draft_is_stored_and_given_and_the_one_before_it_is_kept(api_of, sqlite_engine):
+def test_another_draft_is_stored_and_given_and_the_one_before_it_is_kept(make_api, sqlite_engine):
     drafter = Drafter(a_draft(text="The second."))
-    api = api_of(drafter=drafter)
+    api = make_api(drafter=drafter)
     keep_draft(sqlite_engine, a_draft(text="The first."))
 
     answer = api.post("/api/v1/reviews/1/advice")
@@ -284,12 +284,12 @@ def test_another_draft_is_stored_and_given_and_the_one_before_it_is_kept(api_of,
     assert api.get("/api/v1/reviews/1").json()["advice"]["text"] == "The second."
 
 
-def test_where_there_is_no_token_everybody_may_draft(api_of):
-    assert api_of(drafter=Drafter(a_draft()), ops_token=None).post("/api/v1/reviews/1/advice").status_code == 200
+def test_where_there_is_no_token_everybody_may_draft(make_api):
+    assert make_api(drafter=Drafter(a_draft()), ops_token=None).post("/api/v1/reviews/1/advice").status_code == 200
 
 
-def test_a_draft_that_does_not_come_about_says_why(api_of, sqlite_engine):
-    api = api_of(drafter=Drafter(a_draft(REFUSED, None, "It says no.")))
+def test_a_draft_that_does_not_come_about_says_why(make_api, sqlite_engine):
+    api = make_api(drafter=Drafter(a_draft(REFUSED, None, "It says no.")))
 
     told = api.post("/api/v1/reviews/1/advice").json()
 
@@ -307,34 +307,34 @@ def test_a_draft_that_does_not_come_about_says_why(api_of, sqlite_engine):
     ids=lambda value: type(value).__name__,
 )
 def test_an_openai_that_does_not_answer_is_said_in_its_sentence_and_nothing_is_kept(
-    api_of, sqlite_engine, error, status
+    make_api, sqlite_engine, error, status
 ):
-    answer = api_of(drafter=Drafter(error)).post("/api/v1/reviews/1/advice")
+    answer = make_api(drafter=Drafter(error)).post("/api/v1/reviews/1/advice")
 
     assert problem(answer, status) == str(error)
     assert rows_of(sqlite_engine, AdviceRow) == []
 
 
-def test_a_marketplace_that_may_be_asked_later_says_when(api_of, sqlite_engine):
+def test_a_marketplace_that_may_be_asked_later_says_when(make_api, sqlite_engine):
     marketplace = Marketplace("wb")
     marketplace.refuses = RateLimited("wb", datetime.now(UTC) + timedelta(seconds=90))
 
-    answer = publish(api_of(marketplace), "Thank you!")
+    answer = publish(make_api(marketplace), "Thank you!")
 
     assert "wb may be called again at" in problem(answer, 503)
     assert 80 <= int(answer.headers["retry-after"]) <= 90
     assert rows_of(sqlite_engine, ReviewRow)[0].answer_claimed_at is None
 
 
-def test_a_marketplace_that_refuses_is_a_bad_gateway_in_its_words(api_of):
+def test_a_marketplace_that_refuses_is_a_bad_gateway_in_its_words(make_api):
     marketplace = Marketplace("wb")
     marketplace.refuses = Forbidden("WB_API_TOKEN lacks a category.")
 
-    assert problem(publish(api_of(marketplace), "Thank you!"), 502) == "WB_API_TOKEN lacks a category."
+    assert problem(publish(make_api(marketplace), "Thank you!"), 502) == "WB_API_TOKEN lacks a category."
 
 
-def test_what_is_not_configured_is_said_with_its_variable(api_of):
-    api = api_of()
+def test_what_is_not_configured_is_said_with_its_variable(make_api):
+    api = make_api()
 
     assert problem(publish(api, "Thank you!"), 503) == "WB_API_TOKEN is not set."
     assert problem(api.post("/api/v1/reviews/1/advice"), 503) == "OPENAI_MODEL is not set."

@@ -34,7 +34,7 @@ REVIEW = [
 ]
 
 
-def client_of(engine):
+def make_client(engine):
     app = FastAPI()
     install_exception_handlers(app)
     app.include_router(router)
@@ -49,7 +49,7 @@ def keep_in(engine, *reviews):
 
 @pytest.fixture
 def client(sqlite_engine):
-    return client_of(sqlite_engine)
+    return make_client(sqlite_engine)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def detail(answer, status):
 def test_everything_that_is_useful_of_a_review_is_told(engine):
     keep_in(engine, answered(1, created_at=datetime(2025, 10, 1, 12, 30, tzinfo=MOSCOW)))
 
-    [review] = client_of(engine).get("/api/v1/reviews").json()["reviews"]
+    [review] = make_client(engine).get("/api/v1/reviews").json()["reviews"]
 
     assert review == {
         "id": 1,
@@ -169,7 +169,7 @@ def test_a_review_is_told_with_its_advice(engine):
     advise_in(engine, outcome="refused", model="m", reason="it says no", input_tokens=None, output_tokens=None)
     advise_in(engine, outcome="drafted", text="Thank you!", model="m", **cost)
 
-    review = client_of(engine).get("/api/v1/reviews/1").json()
+    review = make_client(engine).get("/api/v1/reviews/1").json()
 
     assert list(review) == [*REVIEW, "advice"]
     assert review["external_id"] == "review-1"

@@ -64,7 +64,7 @@ def world_of():
 
     def serve(**options):
         sandbox = build(1, Faults(), Options(**SMALL | options), Journal())
-        sandbox.ground.world.freeze()
+        sandbox.environment.simulation.freeze()
         calls = Calls(sandbox.app())
         server = uvicorn.Server(uvicorn.Config(calls, port=0, log_config=None, lifespan="off", ws="none"))
         listener = server.config.bind_socket()
@@ -138,7 +138,7 @@ def test_a_sync_brings_everything_in_and_says_and_counts_it(
 ):
     port, _, sandbox = world_of()
     context, progress = context_of(port), {}
-    there = len(listed(sandbox.fakes[marketplace].truth(kind)))
+    there = len(listed(sandbox.fakes[marketplace].expected_state(kind)))
 
     done = dict(job(context.of(progress)))
     metric = f"{kind}_processed_total"

@@ -66,7 +66,7 @@ def kept(engine):
     return engine
 
 
-def row_of(engine):
+def load_row(engine):
     with transaction(engine) as session:
         return session.scalars(select(ReviewRow)).one()
 
@@ -78,9 +78,9 @@ def publisher(engine, marketplace, now=lambda: NOON + 2 * MINUTE):
 def test_an_answer_is_written_once_and_read_back(kept):
     marketplace = Marketplace(a_review())
 
-    publication = publisher(kept, marketplace).publish(row_of(kept), f"  {THANKS}\n")
+    publication = publisher(kept, marketplace).publish(load_row(kept), f"  {THANKS}\n")
 
-    row = row_of(kept)
+    row = load_row(kept)
     assert (publication.state, publication.text) == ("published", THANKS)
     assert marketplace.written == [THANKS]
     assert (row.answered, row.answer_text, row.answer_state) == (True, THANKS, "moderation")
@@ -89,10 +89,10 @@ def test_an_answer_is_written_once_and_read_back(kept):
 
 def test_a_second_time_is_refused(kept):
     marketplace = Marketplace(a_review())
-    publisher(kept, marketplace).publish(row_of(kept), THANKS)
+    publisher(kept, marketplace).publish(load_row(kept), THANKS)
 
     with pytest.raises(NotPublished, match="has an answer"):
-        publisher(kept, marketplace).publish(row_of(kept), "Once more!")
+        publisher(kept, marketplace).publish(load_row(kept), "Once more!")
 
     assert marketplace.written == [THANKS]
 
@@ -100,40 +100,40 @@ def test_a_second_time_is_refused(kept):
 def test_what_the_marketplace_has_taken_and_does_not_show_yet_is_sent_and_not_sent_again(kept):
     marketplace = Marketplace(a_review(), takes="later")
 
-    publication = publisher(kept, marketplace).publish(row_of(kept), THANKS)
+    publication = publisher(kept, marketplace).publish(load_row(kept), THANKS)
     with pytest.raises(NotPublished, match="not confirmed yet"):
-        publisher(kept, marketplace).publish(row_of(kept), THANKS)
+        publisher(kept, marketplace).publish(load_row(kept), THANKS)
 
     assert publication.state == "sent"
     assert marketplace.written == [THANKS]
-    assert not row_of(kept).answered
+    assert not load_row(kept).answered
 
 
 def test_what_the_marketplace_proves_is_published_though_it_does_not_show_it(kept):
     marketplace = Marketplace(a_review(), takes="proven")
 
-    assert publisher(kept, marketplace).publish(row_of(kept), THANKS).state == "published"
-    assert (row_of(kept).answered, row_of(kept).answer_text) == (True, THANKS)
+    assert publisher(kept, marketplace).publish(load_row(kept), THANKS).state == "published"
+    assert (load_row(kept).answered, load_row(kept).answer_text) == (True, THANKS)
 
 
 def test_a_review_that_somebody_has_answered_elsewhere_gets_no_other_answer(kept):
     marketplace = Marketplace(a_review(answered=True, answer_text="From the cabinet", answer_state="published"))
 
     with pytest.raises(NotPublished, match="as the marketplace says"):
-        publisher(kept, marketplace).publish(row_of(kept), THANKS)
+        publisher(kept, marketplace).publish(load_row(kept), THANKS)
 
     assert marketplace.written == []
-    assert row_of(kept).answer_text == "From the cabinet"
+    assert load_row(kept).answer_text == "From the cabinet"
 
 
 def test_a_review_that_is_gone_gets_none(kept):
     marketplace = Marketplace(None)
 
     with pytest.raises(NotPublished, match="no such review"):
-        publisher(kept, marketplace).publish(row_of(kept), THANKS)
+        publisher(kept, marketplace).publish(load_row(kept), THANKS)
 
     assert marketplace.written == []
-    assert row_of(kept).gone_at is not None
+    assert load_row(kept).gone_at is not None
 
 
 @pytest.mark.parametrize(
@@ -145,17 +145,17 @@ def test_what_has_not_arrived_may_be_tried_again_at_once(kept, error):
     marketplace = Marketplace(a_review(), takes=(error, False))
 
     with pytest.raises(type(error)):
-        publisher(kept, marketplace).publish(row_of(kept), THANKS)
+        publisher(kept, marketplace).publish(load_row(kept), THANKS)
     marketplace.takes = "shows"
 
-    assert publisher(kept, marketplace).publish(row_of(kept), THANKS).state == "published"
+    assert publisher(kept, marketplace).publish(load_row(kept), THANKS).state == "published"
 
 
 def test_what_was_cut_off_and_is_found_on_reading_back_is_published(kept):
     marketplace = Marketplace(a_review(), takes=(Unreachable("timed out", may_have_applied=True), True))
 
-    assert publisher(kept, marketplace).publish(row_of(kept), THANKS).state == "published"
-    assert row_of(kept).answered
+    assert publisher(kept, marketplace).publish(load_row(kept), THANKS).state == "published"
+    assert load_row(kept).answered
 
 
 @pytest.mark.parametrize("fails_to_read", [False, True])
@@ -164,9 +164,9 @@ def test_what_was_cut_off_and_is_not_found_is_not_sent_again_before_it_is_known(
     marketplace.fails_to_read = fails_to_read
 
     with pytest.raises(PublicationUnknown, match="did not say whether"):
-        publisher(kept, marketplace).publish(row_of(kept), THANKS)
+        publisher(kept, marketplace).publish(load_row(kept), THANKS)
     with pytest.raises(NotPublished):
-        publisher(kept, marketplace).publish(row_of(kept), THANKS)
+        publisher(kept, marketplace).publish(load_row(kept), THANKS)
 
     assert marketplace.written == [THANKS]
 
@@ -174,12 +174,12 @@ def test_what_was_cut_off_and_is_not_found_is_not_sent_again_before_it_is_known(
 def test_after_an_hour_it_may_be_tried_again_which_begins_with_a_look(kept):
     marketplace = Marketplace(a_review(), takes=(Unreachable("timed out", may_have_applied=True), False))
     with pytest.raises(PublicationUnknown):
-        publisher(kept, marketplace).publish(row_of(kept), THANKS)
+        publisher(kept, marketplace).publish(load_row(kept), THANKS)
     marketplace.takes = "shows"
     looked = marketplace.reads
 
     later = publisher(kept, marketplace, lambda: NOON + CLAIM_TTL + 5 * MINUTE)
-    assert later.publish(row_of(kept), THANKS).state == "published"
+    assert later.publish(load_row(kept), THANKS).state == "published"
 
     assert marketplace.written == [THANKS, THANKS]
     assert marketplace.reads > looked + 1
@@ -191,13 +191,13 @@ def test_a_look_that_fails_before_anything_is_written_gives_the_review_back(kept
     marketplace.fails_to_read = True
 
     with pytest.raises(Unreachable):
-        publisher(kept, marketplace).publish(row_of(kept), THANKS)
+        publisher(kept, marketplace).publish(load_row(kept), THANKS)
 
-    assert row_of(kept).answer_claimed_at is None
+    assert load_row(kept).answer_claimed_at is None
 
 
 def test_of_two_at_once_one_writes(kept):
-    marketplace, row = Marketplace(a_review(), takes="later"), row_of(kept)
+    marketplace, row = Marketplace(a_review(), takes="later"), load_row(kept)
     together = threading.Barrier(2)
 
     def publish(engine):
@@ -220,7 +220,7 @@ def test_a_review_that_cannot_be_read_is_answered_all_the_same_and_counts_as_sen
     marketplace = Marketplace(invalid_row())
     marketplace.show = lambda _text: None
 
-    assert publisher(kept, marketplace).publish(row_of(kept), THANKS).state == "sent"
+    assert publisher(kept, marketplace).publish(load_row(kept), THANKS).state == "sent"
     assert marketplace.written == [THANKS]
 
 
@@ -228,9 +228,9 @@ def test_an_answer_that_is_shown_without_its_text_is_kept_with_the_text_that_was
     marketplace = Marketplace(a_review())
     marketplace.show = lambda _text: setattr(marketplace, "review", answered(answer_text=None))
 
-    publisher(kept, marketplace).publish(row_of(kept), THANKS)
+    publisher(kept, marketplace).publish(load_row(kept), THANKS)
 
-    assert (row_of(kept).answered, row_of(kept).answer_text) == (True, THANKS)
+    assert (load_row(kept).answered, load_row(kept).answer_text) == (True, THANKS)
 
 
 def test_it_is_looked_at_again_and_again_until_the_answer_shows(kept):
@@ -241,7 +241,7 @@ def test_it_is_looked_at_again_and_again_until_the_answer_shows(kept):
         if len(waits) == 3:
             marketplace.show(THANKS)
 
-    publication = Publisher(kept, marketplace, lambda: NOON + 2 * MINUTE, wait).publish(row_of(kept), THANKS)
+    publication = Publisher(kept, marketplace, lambda: NOON + 2 * MINUTE, wait).publish(load_row(kept), THANKS)
 
     assert publication.state == "published"
     assert waits == [0.0, 1.0, 2.0]
@@ -251,8 +251,8 @@ def test_what_was_written_stays_sent_though_it_cannot_be_read_back(kept):
     marketplace = Marketplace(a_review())
     marketplace.fails_to_read = True
 
-    assert publisher(kept, marketplace).publish(row_of(kept), THANKS).state == "sent"
-    assert row_of(kept).answer_claimed_at == NOON + 2 * MINUTE
+    assert publisher(kept, marketplace).publish(load_row(kept), THANKS).state == "sent"
+    assert load_row(kept).answer_claimed_at == NOON + 2 * MINUTE
 
 
 def test_a_service_that_stops_before_anything_is_written_gives_the_review_back(kept):
@@ -260,9 +260,9 @@ def test_a_service_that_stops_before_anything_is_written_gives_the_review_back(k
     marketplace.read = raising(ShutdownRequested())
 
     with pytest.raises(ShutdownRequested):
-        publisher(kept, marketplace).publish(row_of(kept), THANKS)
+        publisher(kept, marketplace).publish(load_row(kept), THANKS)
 
-    assert row_of(kept).answer_claimed_at is None
+    assert load_row(kept).answer_claimed_at is None
 
 
 @pytest.mark.parametrize("error", [ShutdownRequested(), ZeroDivisionError()], ids=lambda error: type(error).__name__)
@@ -270,9 +270,9 @@ def test_whatever_cuts_off_the_writing_the_review_is_not_answered_again_before_i
     marketplace = Marketplace(a_review(), takes=(error, False))
 
     with pytest.raises(type(error)):
-        publisher(kept, marketplace).publish(row_of(kept), THANKS)
+        publisher(kept, marketplace).publish(load_row(kept), THANKS)
     with pytest.raises(NotPublished, match="not confirmed yet"):
-        publisher(kept, marketplace).publish(row_of(kept), THANKS)
+        publisher(kept, marketplace).publish(load_row(kept), THANKS)
 
     assert marketplace.written == [THANKS]
 
@@ -282,7 +282,7 @@ def test_a_text_that_the_marketplace_would_not_take_is_said_before_anything_is_s
     marketplace = Marketplace(a_review())
 
     with pytest.raises(InvalidAnswer, match=f"2 to 5000 characters, not {len(text.strip())}"):
-        publisher(kept, marketplace).publish(row_of(kept), text)
+        publisher(kept, marketplace).publish(load_row(kept), text)
 
     assert (marketplace.written, marketplace.reads) == ([], 0)
-    assert row_of(kept).answer_claimed_at is None
+    assert load_row(kept).answer_claimed_at is None

@@ -277,8 +277,8 @@ def test_missed_are_those_that_wait_and_were_not_seen_since_the_oldest_first(kep
     kept.save([a_review(6)], LATER)
     kept.mark_gone("wb", "review-5", NOON)
 
-    assert kept.missed("wb", LATER, 10) == ["review-2", "review-1"]
-    assert kept.missed("wb", LATER, 1) == ["review-2"]
+    assert kept.stale_unanswered("wb", LATER, 10) == ["review-2", "review-1"]
+    assert kept.stale_unanswered("wb", LATER, 1) == ["review-2"]
 
 
 def test_who_was_seen_is_not_missed(kept):
@@ -287,8 +287,8 @@ def test_who_was_seen_is_not_missed(kept):
     kept.mark_seen("wb", ["review-1", "nobody"], LATER)
     kept.mark_seen("wb", [], MUCH_LATER)
 
-    assert kept.missed("wb", LATER, 10) == ["review-2"]
-    assert kept.missed("ozon", LATER, 10) == ["review-1"]
+    assert kept.stale_unanswered("wb", LATER, 10) == ["review-2"]
+    assert kept.stale_unanswered("ozon", LATER, 10) == ["review-1"]
 
 
 def test_moderated_are_those_whose_answer_the_marketplace_looks_at(kept):
@@ -424,7 +424,7 @@ def test_what_is_asked_often_is_answered_by_one_index(engine, kept):
     unique = "uq_reviews_external_id_marketplace" if engine.name == "postgresql" else "sqlite_autoindex_reviews_1"
 
     asked = [
-        ("ix_reviews_waiting", lambda: kept.missed("wb", LATER, 10)),
+        ("ix_reviews_waiting", lambda: kept.stale_unanswered("wb", LATER, 10)),
         ("ix_reviews_in_moderation", lambda: kept.in_moderation("wb", LATER, 10)),
         ("ix_reviews_due", lambda: lease(engine)),
         ("ix_reviews_created_at_id", lambda: kept.page(ReviewFilter(), limit=10)),

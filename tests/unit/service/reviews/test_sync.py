@@ -168,7 +168,7 @@ def test_one_that_cannot_be_read_alone_is_kept_aside_and_the_next_is_looked_at(e
 
 @on_sqlite
 def test_who_was_looked_at_lets_the_others_have_their_turn(synced, monkeypatch):
-    monkeypatch.setattr(sync, "MISSED", 1)
+    monkeypatch.setattr(sync, "MAX_STALE_REVIEWS", 1)
     shop = FakeMarketplace(unanswered=[[a_review(1), a_review(2)]])
     synced(shop)
 
@@ -244,7 +244,7 @@ def test_who_was_seen_before_a_cut_is_not_missed_behind_it(synced):
 
 @on_sqlite
 def test_answers_in_moderation_are_looked_at_again(synced, monkeypatch):
-    monkeypatch.setattr(sync, "MODERATED", 2)
+    monkeypatch.setattr(sync, "MAX_MODERATED_REVIEWS", 2)
     moderated = [answered(number, answer_state=IN_MODERATION) for number in (1, 2, 3)]
     shop = FakeMarketplace(history=[[*moderated, answered(4)]], now={row.external_id: row for row in moderated})
     synced(shop)

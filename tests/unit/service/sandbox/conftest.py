@@ -13,10 +13,10 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from service.sandbox.credentials import OZON_API_KEY, OZON_CLIENT_ID
+from service.sandbox.fake_service import Environment, FakeService
 from service.sandbox.journal import Journal
 from service.sandbox.options import Options
-from service.sandbox.ozon.service import OzonFake
-from service.sandbox.service import Environment, FakeService
+from service.sandbox.ozon.fake import OzonFake
 from service.sandbox.simulation import Simulation
 
 EPOCH = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -44,7 +44,7 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-def ground_of(clock: HandClock) -> Callable[..., Environment]:
+def make_environment(clock: HandClock) -> Callable[..., Environment]:
     """Makes the ground of seed 1; `journal` may be one that another ground has left."""
 
     def make(journal: Journal | None = None, **options: object) -> Environment:
@@ -63,7 +63,7 @@ def mounted(fake: FakeService) -> Starlette:
 
 
 @pytest.fixture
-def client_of() -> Callable[[FakeService], TestClient]:
+def make_client() -> Callable[[FakeService], TestClient]:
     return lambda fake: TestClient(mounted(fake))
 
 
@@ -102,15 +102,15 @@ class OzonSeller:
 
 
 @pytest.fixture
-def ozon_of(
-    ground_of: Callable[..., Environment], client_of: Callable[[FakeService], TestClient], clock: HandClock
+def make_ozon(
+    make_environment: Callable[..., Environment], make_client: Callable[[FakeService], TestClient], clock: HandClock
 ) -> Callable[..., OzonSeller]:
     """Makes a fake Ozon and its seller, who may call as often as needed unless `ozon_per_second` is given."""
 
     def make(
         journal: Journal | None = None, seconds: Callable[[], float] = clock.seconds, **options: object
     ) -> OzonSeller:
-        fake = OzonFake(ground_of(journal, **{"ozon_per_second": 1000.0} | options), seconds)
-        return OzonSeller(fake, client_of(fake))
+        fake = OzonFake(make_environment(journal, **{"ozon_per_second": 1000.0} | options), seconds)
+        return OzonSeller(fake, make_client(fake))
 
     return make

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from service.sandbox.__main__ import _is_no_cut, _options, main
-from service.sandbox.faults import Cut
+from service.sandbox.__main__ import _is_no_injected_cut, _parse_options, main
+from service.sandbox.faults import ConnectionCut
 from service.sandbox.options import Options
 from tests.support.processes import SOON, Programs, free_port
-from tests.support.sandboxes import Sandbox
+from tests.support.sandboxes import StartedSandbox
 
 
 @pytest.fixture
@@ -35,14 +35,14 @@ def said(capsys):
 def test_options_are_of_their_kind():
     given = ("wb_orders=7", "wb_limits=FALSE", "ozon_per_second=0.5", "moderation=1.5", "telegram_chat=kicked")
 
-    assert _options(given) == Options(
+    assert _parse_options(given) == Options(
         wb_orders=7,
         wb_limits=False,
         ozon_per_second=0.5,
         moderation=timedelta(seconds=1.5),
         telegram_chat="kicked",
     )
-    assert _options(()) == Options()
+    assert _parse_options(()) == Options()
 
 
 @pytest.mark.parametrize(
@@ -117,9 +117,9 @@ def test_a_journal_that_cannot_be_kept_is_one_line_and_the_port_is_free_again(ca
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_the_world_it_was_told_to_until_it_is_told_to_end(programs, number):
-    sandbox = Sandbox.start(programs, faults="timeout=0.5", wb_reviews=3)
+    sandbox = StartedSandbox.start(programs, faults="timeout=0.5", wb_reviews=3)
 
-    kept = sandbox.truth("wb", "reviews")
+    kept = sandbox.expected_state("wb", "reviews")
     sandbox.program.tell(number)
     code = sandbox.program.exit_code(SOON)
 
@@ -161,6 +161,6 @@ def test_a_connection_that_a_fault_has_cut_is_no_error_of_the_sandbox():
         raised = error and (type(error), error, None)
         return logging.LogRecord("uvicorn.error", logging.ERROR, "", 0, "Exception in ASGI", (), raised)
 
-    assert not _is_no_cut(record_of(Cut()))
-    assert _is_no_cut(record_of(ValueError()))
-    assert _is_no_cut(record_of(None))
+    assert not _is_no_injected_cut(record_of(ConnectionCut()))
+    assert _is_no_injected_cut(record_of(ValueError()))
+    assert _is_no_injected_cut(record_of(None))

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from service.sandbox.faults import KINDS, Faults
+from service.sandbox.faults import FAULT_KINDS, Faults
 from service.sandbox.server import Sandbox
 
 HOUR = timedelta(hours=1)
@@ -25,10 +25,10 @@ class Shop:
         orders = Route("/orders", self._order, methods=["GET", "POST"])
         return {"/shop": [orders, Route("/nothing", self._nothing)], "": [Route("/window", self._nothing)]}
 
-    def truth(self, kind):
+    def expected_state(self, kind):
         return {"orders": iter(self.answered)}[kind]
 
-    def too_many(self, seconds):
+    def rate_limited(self, seconds):
         return JSONResponse({"wait": seconds}, 429)
 
     def server_error(self):
@@ -48,12 +48,12 @@ def shop():
 
 
 @pytest.fixture
-def client_with(ground_of, shop, served):
+def client_with(make_environment, shop, served):
     """A plain client of a sandbox with that shop, on a real socket, with the faults that are given."""
     clients = []
 
     def make(**faults):
-        sandbox = Sandbox(ground_of(), {"shop": shop}, Faults(**faults))
+        sandbox = Sandbox(make_environment(), {"shop": shop}, Faults(**faults))
         clients.append(httpx.Client(base_url=served(sandbox.app()), timeout=30))
         return clients[-1]
 
@@ -108,7 +108,7 @@ def test_rates_are_kept_within_what_chance_allows():
 
     drawn = [faults.choose(random) for _ in range(20_000)]
 
-    shares = {kind: drawn.count(kind) / len(drawn) for kind in (*KINDS, None)}
+    shares = {kind: drawn.count(kind) / len(drawn) for kind in (*FAULT_KINDS, None)}
     expected = {"too_many": 0.1, "server_error": 0.05, "timeout": 0.02, "cut": 0.03, "malformed": 0.2, None: 0.6}
     assert shares == pytest.approx(expected, abs=0.01)
 
@@ -213,14 +213,14 @@ def test_the_first_page_says_what_it_is(client_with):
 
 def test_faults_can_be_read_and_set_while_it_runs(client_with):
     client = client_with(hold=5)
-    assert client.get("/sandbox/faults").json() == dict.fromkeys(KINDS, 0.0) | {"hold": 5}
+    assert client.get("/sandbox/faults").json() == dict.fromkeys(FAULT_KINDS, 0.0) | {"hold": 5}
 
     put = client.put("/sandbox/faults", json={"5xx": 1})
 
     assert (
         put.json()
         == client.get("/sandbox/faults").json()
-        == dict.fromkeys(KINDS, 0.0) | {"server_error": 1, "hold": 90}
+        == dict.fromkeys(FAULT_KINDS, 0.0) | {"server_error": 1, "hold": 90}
     )
     assert client.get("/shop/orders").status_code == 500
     client.put("/sandbox/faults", json={})
@@ -246,19 +246,19 @@ def test_faults_that_are_wrong_are_refused_and_those_that_are_set_stay(client_wi
     assert client.get("/shop/orders").status_code == 500
 
 
-def test_the_world_can_be_stopped_and_set_going_again(ground_of, shop, served, clock):
-    ground = ground_of()
-    url = served(Sandbox(ground, {"shop": shop}, Faults()).app())
+def test_the_world_can_be_stopped_and_set_going_again(make_environment, shop, served, clock):
+    environment = make_environment()
+    url = served(Sandbox(environment, {"shop": shop}, Faults()).app())
 
     def put(**body):
         return httpx.put(f"{url}/sandbox/living", json=body, timeout=30)
 
-    before = ground.world.now()
+    before = environment.simulation.now()
     assert put(living=False).json() == {"living": False}
     clock.advance(HOUR)
-    assert ground.world.now() == before
+    assert environment.simulation.now() == before
     assert put(living=True).json() == {"living": True}
-    assert ground.world.now() == before + HOUR
+    assert environment.simulation.now() == before + HOUR
     assert put(living="no").status_code == put().status_code == 422
 
 
@@ -285,4 +285,4 @@ def test_a_cut_is_the_only_thing_that_the_server_complains_of(client_with, caplo
     client.put("/sandbox/faults", json={})
     client.get("/shop/orders")
 
-    assert [record.exc_info[0].__name__ for record in caplog.records] == ["Cut"]
+    assert [record.exc_info[0].__name__ for record in caplog.records] == ["ConnectionCut"]

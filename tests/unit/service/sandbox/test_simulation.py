@@ -39,16 +39,16 @@ def test_numbers_are_the_same_in_every_process():
 
 
 def test_a_frozen_world_stands_still_until_it_lives_again(clock):
-    world = Simulation(1, EPOCH, clock)
-    before = world.now()
+    simulation = Simulation(1, EPOCH, clock)
+    before = simulation.now()
 
-    world.freeze()
+    simulation.freeze()
     clock.advance(HOUR)
-    world.freeze()
-    assert world.now() == before
+    simulation.freeze()
+    assert simulation.now() == before
 
-    world.thaw()
-    assert world.now() == before + HOUR
+    simulation.thaw()
+    assert simulation.now() == before + HOUR
 
 
 def test_a_world_goes_by_the_clock_on_the_wall_unless_it_is_given_another():
@@ -60,7 +60,7 @@ def test_things_lie_evenly_before_the_epoch_and_one_in_each_period_after_it(cloc
     line = Timeline(Simulation(1, EPOCH, clock), 4, 4 * HOUR, MINUTE)
     whole = EPOCH.replace(microsecond=123000)
 
-    moments = [line.moment(number) for number in range(6)]
+    moments = [line.created_at(number) for number in range(6)]
 
     assert moments == [
         whole - 4 * HOUR,
@@ -75,7 +75,7 @@ def test_things_lie_evenly_before_the_epoch_and_one_in_each_period_after_it(cloc
     assert line.count() == 4
     clock.advance(timedelta(microseconds=1))
     assert line.count() == 5
-    assert line.moment(line.count() - 1) <= clock.now < line.moment(line.count())
+    assert line.created_at(line.count() - 1) <= clock.now < line.created_at(line.count())
 
 
 def test_a_world_without_a_backlog_begins_at_the_epoch_and_nothing_comes_before_it(clock):
@@ -84,7 +84,7 @@ def test_a_world_without_a_backlog_begins_at_the_epoch_and_nothing_comes_before_
     clock.now = EPOCH - HOUR
     assert line.count() == 0
     clock.now = EPOCH + MINUTE
-    assert (line.count(), line.moment(0)) == (1, EPOCH.replace(microsecond=123000) + MINUTE)
+    assert (line.count(), line.created_at(0)) == (1, EPOCH.replace(microsecond=123000) + MINUTE)
 
 
 # The journal
@@ -181,7 +181,7 @@ def test_what_is_forgotten_is_in_the_file_all_the_same(journal_at, path):
         journal.append("message", number=number)
         journal.append("edit", number=number)
 
-    journal.forget("message", keep=2)
+    journal.prune("message", keep=2)
 
     assert [entry["number"] for entry in journal.entries("message")] == [3, 4]
     assert len(list(journal.entries("edit"))) == 5
@@ -194,16 +194,16 @@ def test_what_is_forgotten_is_in_the_file_all_the_same(journal_at, path):
 def test_a_bucket_lets_its_burst_through_and_then_one_in_each_interval(clock):
     bucket = TokenBucket(2.0, 3, clock.seconds)
 
-    assert [bucket.take() for _ in range(4)] == [0.0, 0.0, 0.0, 2.0]
+    assert [bucket.acquire() for _ in range(4)] == [0.0, 0.0, 0.0, 2.0]
     clock.advance(timedelta(seconds=1.5))
-    assert bucket.take() == pytest.approx(0.5)
+    assert bucket.acquire() == pytest.approx(0.5)
     clock.advance(timedelta(seconds=0.5))
-    assert [bucket.take(), bucket.take()] == [0.0, pytest.approx(2.0)]
+    assert [bucket.acquire(), bucket.acquire()] == [0.0, pytest.approx(2.0)]
 
 
 def test_a_bucket_says_what_is_left_and_when_it_is_full_again_and_is_never_more_than_full(clock):
     bucket = TokenBucket(2.0, 3, clock.seconds)
-    bucket.take()
+    bucket.acquire()
 
     assert (bucket.remaining, bucket.until_full) == (2, pytest.approx(2.0))
     clock.advance(HOUR)
@@ -213,8 +213,8 @@ def test_a_bucket_says_what_is_left_and_when_it_is_full_again_and_is_never_more_
 def test_a_bucket_may_be_asked_for_many_at_once_and_a_refusal_takes_nothing(clock):
     bucket = TokenBucket(0.5, 100, clock.seconds)
 
-    assert bucket.take(60) == 0.0
-    assert bucket.take(60) == pytest.approx(10.0)
+    assert bucket.acquire(60) == 0.0
+    assert bucket.acquire(60) == pytest.approx(10.0)
     assert bucket.remaining == 40
 
 

@@ -14,15 +14,15 @@ import pytest
 
 from service.sandbox.supervisor import SandboxProcess, is_port_taken, is_sandbox_at
 from tests.support.processes import Programs, eventually, free_port
-from tests.support.sandboxes import World
+from tests.support.sandboxes import SandboxClient
 
 HOST = "127.0.0.1"
 PARENT = """
 import pathlib, sys, time
 from service.sandbox.supervisor import SandboxProcess
-keeper = SandboxProcess("127.0.0.1", int(sys.argv[1]), pathlib.Path("journal.jsonl"))
-keeper.start()
-assert keeper.wait(60)
+supervisor = SandboxProcess("127.0.0.1", int(sys.argv[1]), pathlib.Path("journal.jsonl"))
+supervisor.start()
+assert supervisor.wait(60)
 print("up", flush=True)
 time.sleep(60)
 """
@@ -34,7 +34,7 @@ def port():
 
 
 @pytest.fixture
-def keeper_of(tmp_path):
+def make_supervisor(tmp_path):
     made = []
 
     def make(port, *arguments):
@@ -42,8 +42,8 @@ def keeper_of(tmp_path):
         return made[-1]
 
     yield make
-    for keeper in made:
-        keeper.stop()
+    for supervisor in made:
+        supervisor.stop()
 
 
 @pytest.fixture
@@ -83,21 +83,21 @@ def errors(caplog):
 
 
 def test_the_sandbox_is_there_again_when_it_is_killed_with_the_same_world_and_gone_when_it_is_stopped(
-    keeper_of, port, caplog
+    make_supervisor, port, caplog
 ):
-    keeper = keeper_of(port, "--seed", "7", "--option", "wb_reviews=3")
-    assert not keeper.wait(0)
+    supervisor = make_supervisor(port, "--seed", "7", "--option", "wb_reviews=3")
+    assert not supervisor.wait(0)
 
-    keeper.start()
-    assert keeper.wait(60)
-    page = World.at(port).page()
+    supervisor.start()
+    assert supervisor.wait(60)
+    page = SandboxClient.at(port).page()
     [first] = sandboxes(port)
     first.kill()
     first.wait(10)
-    assert eventually(World.at(port).page) == page
+    assert eventually(SandboxClient.at(port).page) == page
     [second] = sandboxes(port)
     began = time.monotonic()
-    keeper.stop()
+    supervisor.stop()
 
     assert time.monotonic() - began < 8
     assert "Seed 7," in page
@@ -107,24 +107,26 @@ def test_the_sandbox_is_there_again_when_it_is_killed_with_the_same_world_and_go
     assert errors(caplog) == []
 
 
-def test_two_keepers_have_one_sandbox_and_the_other_takes_over_when_the_first_one_stops(keeper_of, port, caplog, capfd):
-    keepers = [keeper_of(port), keeper_of(port)]
+def test_two_keepers_have_one_sandbox_and_the_other_takes_over_when_the_first_one_stops(
+    make_supervisor, port, caplog, capfd
+):
+    supervisors = [make_supervisor(port), make_supervisor(port)]
 
-    for keeper in keepers:
-        keeper.start()
-    assert all(keeper.wait(60) for keeper in keepers)
+    for supervisor in supervisors:
+        supervisor.start()
+    assert all(supervisor.wait(60) for supervisor in supervisors)
     [one] = eventually(lambda: len(found := sandboxes(port)) == 1 and found)
-    owner = next(keeper for keeper in keepers if keeper._process and keeper._process.pid == one.pid)
+    owner = next(supervisor for supervisor in supervisors if supervisor._process and supervisor._process.pid == one.pid)
     owner.stop()
-    assert eventually(World.at(port).answers)
+    assert eventually(SandboxClient.at(port).answers)
 
     assert [found.pid for found in sandboxes(port)] != [one.pid]
     assert errors(caplog) == []
     assert capfd.readouterr().err == ""
 
 
-def test_a_sandbox_that_is_there_already_is_as_good_and_outlives_the_keeper(keeper_of, port):
-    first, second = keeper_of(port), keeper_of(port)
+def test_a_sandbox_that_is_there_already_is_as_good_and_outlives_the_keeper(make_supervisor, port):
+    first, second = make_supervisor(port), make_supervisor(port)
     first.start()
     assert first.wait(60)
 
@@ -136,21 +138,21 @@ def test_a_sandbox_that_is_there_already_is_as_good_and_outlives_the_keeper(keep
     assert is_sandbox_at(HOST, port)
 
 
-def test_a_port_that_something_else_has_is_one_line_and_costs_nothing(keeper_of, foreign, caplog):
-    keeper = keeper_of(foreign)
+def test_a_port_that_something_else_has_is_one_line_and_costs_nothing(make_supervisor, foreign, caplog):
+    supervisor = make_supervisor(foreign)
 
-    keeper.start()
+    supervisor.start()
     eventually(lambda: errors(caplog))
     time.sleep(1.2)
 
-    assert keeper._process is None  # nor was there ever one
+    assert supervisor._process is None  # nor was there ever one
     assert errors(caplog) == [
         ("sandbox", f"Port {foreign} is not the sandbox's: set SANDBOX_PORT to one that is free.")
     ]
-    assert not keeper.wait(0)
+    assert not supervisor.wait(0)
 
 
-def test_a_sandbox_that_ends_at_once_is_one_line_and_is_tried_again_later_and_later(keeper_of, port, caplog):
+def test_a_sandbox_that_ends_at_once_is_one_line_and_is_tried_again_later_and_later(make_supervisor, port, caplog):
     class Impatient(threading.Event):
         """Keeps how long it was to wait, and waits a little."""
 
@@ -162,59 +164,61 @@ def test_a_sandbox_that_ends_at_once_is_one_line_and_is_tried_again_later_and_la
             self.waits.append(timeout)
             return super().wait(min(timeout, 0.05))
 
-    keeper = keeper_of(port, "--option", "nonsense=1")
-    keeper._stop = Impatient()
+    supervisor = make_supervisor(port, "--option", "nonsense=1")
+    supervisor._stop = Impatient()
 
-    keeper.start()
-    eventually(lambda: len([wait for wait in keeper._stop.waits if wait >= 2]) >= 2, within=40)
-    keeper.stop()
+    supervisor.start()
+    eventually(lambda: len([wait for wait in supervisor._stop.waits if wait >= 2]) >= 2, within=40)
+    supervisor.stop()
 
-    assert [wait for wait in keeper._stop.waits if wait >= 1][:2] == [2, 4]
+    assert [wait for wait in supervisor._stop.waits if wait >= 1][:2] == [2, 4]
     assert errors(caplog) == [("sandbox", "The sandbox ended with code 2 when it was started; it has said why.")]
 
 
-def test_one_of_its_own_that_does_not_answer_any_more_is_ended_and_one_that_is_deaf_is_killed(keeper_of, port, caplog):
-    keeper = keeper_of(port)
+def test_one_of_its_own_that_does_not_answer_any_more_is_ended_and_one_that_is_deaf_is_killed(
+    make_supervisor, port, caplog
+):
+    supervisor = make_supervisor(port)
     hung = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], stdin=subprocess.PIPE)
-    keeper._process = hung
+    supervisor._process = hung
 
     for _ in range(3):
-        keeper._missed()
+        supervisor._on_miss()
     assert hung.poll() is None
-    keeper._missed()
+    supervisor._on_miss()
 
     assert hung.returncode == -signal.SIGKILL
     assert hung.stdin.closed
-    assert keeper._process is None
+    assert supervisor._process is None
     assert errors(caplog) == []
 
 
-def test_after_it_has_answered_misses_count_anew_and_a_second_complaint_may_come(keeper_of, port, caplog):
-    keeper = keeper_of(port)
+def test_after_it_has_answered_misses_count_anew_and_a_second_complaint_may_come(make_supervisor, port, caplog):
+    supervisor = make_supervisor(port)
 
     for _ in range(3):
-        keeper._missed()
-    keeper._found()
+        supervisor._on_miss()
+    supervisor._on_answer()
     for _ in range(3):
-        keeper._missed()
+        supervisor._on_miss()
     assert errors(caplog) == []
     for _ in range(5):
-        keeper._missed()
+        supervisor._on_miss()
     assert len(errors(caplog)) == 1
-    keeper._found()
+    supervisor._on_answer()
     for _ in range(4):
-        keeper._missed()
+        supervisor._on_miss()
 
     assert len(errors(caplog)) == 2
 
 
-def test_a_keeper_that_was_never_started_is_stopped_at_once_and_one_that_stops_begins_nothing(keeper_of, port):
-    keeper = keeper_of(port)
+def test_a_keeper_that_was_never_started_is_stopped_at_once_and_one_that_stops_begins_nothing(make_supervisor, port):
+    supervisor = make_supervisor(port)
 
-    keeper.stop()
-    keeper._begin()
+    supervisor.stop()
+    supervisor._start_process()
 
-    assert keeper._process is None
+    assert supervisor._process is None
     assert not is_port_taken(HOST, port)
 
 

@@ -1,6 +1,6 @@
 from datetime import timedelta
 
-from service.sandbox.ozon.limits import PATIENCE
+from service.sandbox.ozon.limits import MAX_REFUSALS
 
 SECOND = timedelta(seconds=1)
 
@@ -9,8 +9,8 @@ def statuses(seller, calls):
     return [seller("/v1/roles").status_code for _ in range(calls)]
 
 
-def test_over_the_limit_it_says_so_with_the_limit_and_the_wait(ozon_of):
-    seller = ozon_of(ozon_per_second=2.0)
+def test_over_the_limit_it_says_so_with_the_limit_and_the_wait(make_ozon):
+    seller = make_ozon(ozon_per_second=2.0)
 
     assert statuses(seller, 2) == [200, 200]
     refused = seller("/v1/roles")
@@ -20,16 +20,16 @@ def test_over_the_limit_it_says_so_with_the_limit_and_the_wait(ozon_of):
     assert (refused.headers["ratelimit-remaining"], refused.headers["retry-after"]) == ("0", "1")
 
 
-def test_each_answer_says_how_many_calls_remain(ozon_of):
-    seller = ozon_of(ozon_per_second=3.0)
+def test_each_answer_says_how_many_calls_remain(make_ozon):
+    seller = make_ozon(ozon_per_second=3.0)
 
     served, invalid = seller("/v1/roles"), seller("/v2/review/list", {"limit": 1})
 
     assert (served.headers["ratelimit-remaining"], invalid.headers["ratelimit-remaining"]) == ("2", "1")
 
 
-def test_who_waits_is_served(ozon_of, clock):
-    seller = ozon_of(ozon_per_second=0.25)
+def test_who_waits_is_served(make_ozon, clock):
+    seller = make_ozon(ozon_per_second=0.25)
 
     assert statuses(seller, 1) == [200]
     assert seller("/v1/roles").headers["retry-after"] == "4"
@@ -38,8 +38,8 @@ def test_who_waits_is_served(ozon_of, clock):
     assert statuses(seller, 2) == [200, 429]
 
 
-def test_a_call_that_is_no_sellers_costs_nothing(ozon_of):
-    seller = ozon_of(ozon_per_second=1.0)
+def test_a_call_that_is_no_sellers_costs_nothing(make_ozon):
+    seller = make_ozon(ozon_per_second=1.0)
 
     for _ in range(5):
         seller.client.post("/ozon/v1/roles", json={}, headers={"Client-Id": "1", "Api-Key": "2"})
@@ -48,34 +48,34 @@ def test_a_call_that_is_no_sellers_costs_nothing(ozon_of):
     assert statuses(seller, 1) == [200]
 
 
-def test_the_circle_opens_for_who_goes_on_calling_and_closes_after_five_seconds(ozon_of, clock):
-    seller = ozon_of(ozon_per_second=1.0)
+def test_the_circle_opens_for_who_goes_on_calling_and_closes_after_five_seconds(make_ozon, clock):
+    seller = make_ozon(ozon_per_second=1.0)
     statuses(seller, 1)
 
-    refused = [seller("/v1/roles") for _ in range(PATIENCE)]
+    refused = [seller("/v1/roles") for _ in range(MAX_REFUSALS)]
     clock.advance(4.9 * SECOND)
     blocked = seller("/v1/roles")
     clock.advance(0.2 * SECOND)
 
-    assert [answer.json()["code"] for answer in refused] == [8] * PATIENCE
+    assert [answer.json()["code"] for answer in refused] == [8] * MAX_REFUSALS
     assert (blocked.status_code, blocked.text) == (429, "Circle is open")
     assert blocked.headers["content-type"].startswith("text/plain")
     assert statuses(seller, 1) == [200]
 
 
-def test_the_circle_stays_closed_for_refusals_far_apart(ozon_of, clock):
-    seller = ozon_of(ozon_per_second=0.001)
+def test_the_circle_stays_closed_for_refusals_far_apart(make_ozon, clock):
+    seller = make_ozon(ozon_per_second=0.001)
     statuses(seller, 1)
 
-    for _ in range(PATIENCE):
+    for _ in range(MAX_REFUSALS):
         clock.advance(0.6 * SECOND)
         assert seller("/v1/roles").json()["code"] == 8
 
     assert seller("/v1/roles").json()["code"] == 8
 
 
-def test_a_fault_of_too_many_calls_looks_like_the_real_one(ozon_of):
-    response = ozon_of(ozon_per_second=2.0).fake.too_many(7)
+def test_a_fault_of_too_many_calls_looks_like_the_real_one(make_ozon):
+    response = make_ozon(ozon_per_second=2.0).fake.rate_limited(7)
 
     assert response.status_code == 429
     assert response.headers["retry-after"] == "7"

@@ -12,8 +12,8 @@ ALL_PARTS = {"analytics_data": True, "barcodes": True, "financial_data": True, "
 
 
 @pytest.fixture
-def seller(ozon_of):
-    return ozon_of()
+def seller(make_ozon):
+    return make_ozon()
 
 
 def every_page(seller, path, **body):
@@ -37,11 +37,15 @@ def numbers(postings):
 
 
 def true_statuses(seller, scheme):
-    return {true["posting_number"]: true["status"] for true in seller.fake.truth("orders") if true["scheme"] == scheme}
+    return {
+        true["posting_number"]: true["status"]
+        for true in seller.fake.expected_state("orders")
+        if true["scheme"] == scheme
+    }
 
 
 def test_most_postings_are_from_the_sellers_own_stock(seller):
-    schemes = Counter(true["scheme"] for true in seller.fake.truth("orders"))
+    schemes = Counter(true["scheme"] for true in seller.fake.expected_state("orders"))
 
     assert schemes.total() == 240
     assert 0.5 < schemes["fbs"] / 240 < 0.7
@@ -213,16 +217,16 @@ def test_what_changed_since_is_found_by_the_moment_of_the_last_change(seller, cl
     assert len(since) + len(earlier) == len(after)
 
 
-def test_a_posting_moves_on_one_step_after_the_other_and_one_in_ten_is_cancelled(ozon_of, clock):
-    seller = ozon_of(ozon_postings=0, ozon_postings_every=timedelta(minutes=1))
+def test_a_posting_moves_on_one_step_after_the_other_and_one_in_ten_is_cancelled(make_ozon, clock):
+    seller = make_ozon(ozon_postings=0, ozon_postings_every=timedelta(minutes=1))
     order = ["awaiting_packaging", "awaiting_deliver", "delivering", "delivered", "cancelled"]
     clock.advance(timedelta(hours=8))
-    before = {true["posting_number"]: true["status"] for true in seller.fake.truth("orders")}
+    before = {true["posting_number"]: true["status"] for true in seller.fake.expected_state("orders")}
     seen = Counter(before.values())
 
     for _ in range(6):
         clock.advance(timedelta(days=2))
-        now = {true["posting_number"]: true["status"] for true in seller.fake.truth("orders")}
+        now = {true["posting_number"]: true["status"] for true in seller.fake.expected_state("orders")}
         assert all(order.index(now[number]) >= order.index(status) for number, status in before.items())
         assert not any(before[number] == "delivered" != now[number] for number in before)
         seen.update(now.values())
@@ -234,11 +238,11 @@ def test_a_posting_moves_on_one_step_after_the_other_and_one_in_ten_is_cancelled
     assert 0.05 < ended["cancelled"] / ended.total() < 0.15
 
 
-def test_a_fresh_posting_is_to_be_packed(ozon_of, clock):
-    seller = ozon_of(ozon_postings=0)
+def test_a_fresh_posting_is_to_be_packed(make_ozon, clock):
+    seller = make_ozon(ozon_postings=0)
     clock.advance(timedelta(minutes=2))
 
-    assert {true["status"] for true in seller.fake.truth("orders")} == {"awaiting_packaging"}
+    assert {true["status"] for true in seller.fake.expected_state("orders")} == {"awaiting_packaging"}
 
 
 def test_the_moment_of_delivery_is_told_once_it_has_come(seller):

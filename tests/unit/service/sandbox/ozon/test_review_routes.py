@@ -13,8 +13,8 @@ NOBODY = "01931f2e-5b1a-7c39-9e44-2f1d0c7a9b10"
 
 
 @pytest.fixture
-def seller(ozon_of):
-    return ozon_of()
+def seller(make_ozon):
+    return make_ozon()
 
 
 def every_page(seller, path=LIST, **body):
@@ -64,7 +64,9 @@ def test_pages_follow_each_other_until_there_is_no_more(seller):
     pages = every_page(seller)
 
     assert [len(page) for page in pages] == [50, 50, 20]
-    assert [review["id"] for page in pages for review in page] == [true["id"] for true in seller.fake.truth("reviews")]
+    assert [review["id"] for page in pages for review in page] == [
+        true["id"] for true in seller.fake.expected_state("reviews")
+    ]
 
 
 def test_the_last_page_says_its_last_id_and_an_empty_one_none(seller):
@@ -151,14 +153,14 @@ def test_the_backlog_is_partly_done_and_varied(seller):
 
 @pytest.mark.parametrize("status", ["NEW", "VIEWED", "PROCESSED"])
 def test_reviews_are_found_by_status(seller, status):
-    expected = [true["id"] for true in seller.fake.truth("reviews") if true["status"] == status]
+    expected = [true["id"] for true in seller.fake.expected_state("reviews") if true["status"] == status]
 
     assert [review["id"] for review in found(seller, status=status)] == expected
 
 
 @pytest.mark.parametrize(("old", "new"), [("PROCESSED", {"PROCESSED"}), ("UNPROCESSED", {"NEW", "VIEWED"})])
 def test_the_deprecated_list_knows_the_old_statuses(seller, old, new):
-    expected = [true["id"] for true in seller.fake.truth("reviews") if true["status"] in new]
+    expected = [true["id"] for true in seller.fake.expected_state("reviews") if true["status"] in new]
 
     reviews = [review for page in every_page(seller, "/v1/review/list", status=old) for review in page]
 
@@ -210,8 +212,8 @@ def test_a_review_that_is_not_there_is_not_found(seller, path, body):
     assert answer.json()["message"] == "review not found"
 
 
-def test_a_review_that_is_still_to_come_is_not_found_after_the_clock_was_set_back(ozon_of, clock):
-    seller = ozon_of(seconds=time.monotonic)
+def test_a_review_that_is_still_to_come_is_not_found_after_the_clock_was_set_back(make_ozon, clock):
+    seller = make_ozon(seconds=time.monotonic)
     clock.advance(MINUTE)
     newest = found(seller)[-1]["id"]
     clock.advance(-MINUTE)
@@ -220,7 +222,7 @@ def test_a_review_that_is_still_to_come_is_not_found_after_the_clock_was_set_bac
 
 
 def test_the_counts_are_those_of_the_list(seller):
-    statuses = Counter(true["status"] for true in seller.fake.truth("reviews"))
+    statuses = Counter(true["status"] for true in seller.fake.expected_state("reviews"))
 
     assert seller("/v2/review/count").json() == {
         "total": 120,
@@ -242,16 +244,16 @@ def test_the_counts_are_those_of_the_list(seller):
         (COMMENTS, {"review_id": NOBODY, "limit": 20}),
     ],
 )
-def test_without_the_subscription_a_valid_call_is_denied_in_other_words_than_a_bad_key(ozon_of, path, body):
-    answer = ozon_of(ozon_subscription=False)(path, body)
+def test_without_the_subscription_a_valid_call_is_denied_in_other_words_than_a_bad_key(make_ozon, path, body):
+    answer = make_ozon(ozon_subscription=False)(path, body)
 
     assert (answer.status_code, answer.json()["code"]) == (403, 7)
     assert answer.json()["message"].endswith("desc = not available with existing subscription")
     assert "Api-Key" not in answer.json()["message"]
 
 
-def test_without_the_subscription_an_invalid_call_is_invalid_first_and_postings_are_open(ozon_of):
-    seller = ozon_of(ozon_subscription=False)
+def test_without_the_subscription_an_invalid_call_is_invalid_first_and_postings_are_open(make_ozon):
+    seller = make_ozon(ozon_subscription=False)
     period = {"since": "2026-11-01T00:00:00Z", "to": "2026-11-24T00:00:00Z"}
 
     assert seller(LIST, {"limit": 1}).status_code == 400
@@ -267,7 +269,7 @@ def test_an_answer_that_marks_its_review_makes_it_processed(seller):
     assert [comment["id"] for comment in comments_of(seller, review)] == [answer.json()["comment_id"]]
     told = seller(INFO, {"review_id": review}).json()
     assert (told["status"], told["comments_amount"]) == ("PROCESSED", 1)
-    assert {"id": review, "rating": told["rating"], "status": "PROCESSED"} in seller.fake.truth("reviews")
+    assert {"id": review, "rating": told["rating"], "status": "PROCESSED"} in seller.fake.expected_state("reviews")
 
 
 def test_an_answer_that_does_not_mark_its_review_leaves_its_status(seller):
@@ -342,7 +344,7 @@ def test_statuses_change_for_many_reviews_at_once(seller):
         answer = seller("/v2/review/change-status", {"review_ids": reviews, "status": status})
 
         assert (answer.status_code, answer.json()) == (200, {})
-        assert {true["status"] for true in list(seller.fake.truth("reviews"))[:100]} == {status}
+        assert {true["status"] for true in list(seller.fake.expected_state("reviews"))[:100]} == {status}
 
 
 def test_statuses_change_for_all_reviews_that_were_named_or_for_none(seller):
@@ -360,8 +362,8 @@ def test_statuses_change_for_1_to_100_reviews_to_one_that_exists(seller, body):
     assert (answer.status_code, answer.json()["code"]) == (400, 3)
 
 
-def test_a_fresh_review_is_new_and_some_are_processed_by_hand_minutes_later(ozon_of, clock):
-    seller = ozon_of(ozon_reviews=0)
+def test_a_fresh_review_is_new_and_some_are_processed_by_hand_minutes_later(make_ozon, clock):
+    seller = make_ozon(ozon_reviews=0)
     clock.advance(30 * MINUTE)
     young = {review["id"]: review for review in found(seller, published_from="2026-11-24T12:28:30Z")}
     assert {review["status"] for review in young.values()} == {"NEW"}
@@ -384,10 +386,10 @@ def test_what_was_processed_by_hand_was_mostly_answered_then(seller):
     assert {review["comments_amount"] for review in found(seller, status="NEW")} == {0}
 
 
-def test_what_was_done_is_there_after_a_restart(ozon_of, tmp_path):
+def test_what_was_done_is_there_after_a_restart(make_ozon, tmp_path):
     path = tmp_path / "journal"
     journal = Journal(path)
-    before = ozon_of(journal)
+    before = make_ozon(journal)
     answered, marked, undone = (review["id"] for review in found(before, status="NEW")[:3])
     before(CREATE, {"review_id": answered, "text": "Спасибо!", "mark_review_as_processed": True})
     before(CREATE, {"review_id": answered, "text": "Ждём снова."})
@@ -396,7 +398,7 @@ def test_what_was_done_is_there_after_a_restart(ozon_of, tmp_path):
     before("/v2/review/change-status", {"review_ids": [undone], "status": "NEW"})
     journal.close()
 
-    after = ozon_of(journal := Journal(path))
+    after = make_ozon(journal := Journal(path))
 
     assert [status_of(after, review) for review in (answered, marked, undone)] == ["PROCESSED", "VIEWED", "NEW"]
     assert comments_of(after, answered) == comments_of(before, answered)

@@ -1,20 +1,21 @@
+import html
 from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
 
 from service.sandbox.credentials import TELEGRAM_CHAT_ID, TELEGRAM_TOKEN
-from service.sandbox.telegram.chats import PRIVATE
-from service.sandbox.telegram.phone_messages import rich
-from service.sandbox.telegram.service import TelegramFake
+from service.sandbox.telegram.chats import PRIVATE_CHAT
+from service.sandbox.telegram.fake import TelegramFake
+from service.sandbox.telegram.phone_messages import render_html
 
 BOT = f"/telegram/bot{TELEGRAM_TOKEN}"
 ATTACK = "<script>alert(1)</script><img src=x onerror=alert(1)>"
 
 
 @pytest.fixture
-def client(ground_of, client_of):
-    return client_of(TelegramFake(ground_of(telegram_limits=False)))
+def client(make_environment, make_client):
+    return make_client(TelegramFake(make_environment(telegram_limits=False)))
 
 
 @pytest.fixture
@@ -125,7 +126,7 @@ def test_a_document_is_shown_with_its_name_and_size(client):
 def test_a_message_elsewhere_says_where(client, send):
     send("here")
     send("there", message_thread_id=12)
-    send("to one person", chat=PRIVATE)
+    send("to one person", chat=PRIVATE_CHAT)
 
     html = shown(client)
     assert html.count("<header>") == 2
@@ -135,8 +136,8 @@ def test_a_message_elsewhere_says_where(client, send):
 
 def test_what_was_sent_is_text_and_never_markup_of_the_page(client, send):
     send(ATTACK)
-    send(f"`{ATTACK}`", "Markdown")
-    send("[click](javascript:alert(1\\))", "MarkdownV2")
+    send(f"<code>{html.escape(ATTACK)}</code>", "HTML")
+    send("<a href='javascript:alert(1)'>click</a>", "HTML")
     send("<a href='https://a.example/\"onclick=\"alert(1)'>a</a>", "HTML")
     client.post(
         f"{BOT}/sendDocument", data={"chat_id": TELEGRAM_CHAT_ID, "caption": ATTACK},
@@ -169,7 +170,7 @@ def test_a_message_is_shown_as_its_entities_say(client, send, markup, html):
 
 
 def test_links_can_be_followed_and_take_nothing_along(client, send):
-    send("https://a.example/?a=1&b=2 [b](https://b.example)", "Markdown")
+    send("https://a.example/?a=1&amp;b=2 <a href='https://b.example'>b</a>", "HTML")
 
     links = Elements(shown(client)).of("a")
     assert [link["href"] for link in links] == ["https://a.example/?a=1&b=2", "https://b.example"]
@@ -178,12 +179,12 @@ def test_links_can_be_followed_and_take_nothing_along(client, send):
 
 def test_entities_that_cross_are_cut_where_the_outer_one_ends():
     entities = [{"type": "bold", "offset": 0, "length": 2}, {"type": "italic", "offset": 1, "length": 2}]
-    assert rich("abc", entities) == "<b>a<i>b</i></b>c"
+    assert render_html("abc", entities) == "<b>a<i>b</i></b>c"
 
 
 def test_entities_in_disorder_leave_the_page_whole():
     entities = [{"type": "bold", "offset": 1, "length": 1}, {"type": "italic", "offset": 0, "length": 1}]
-    assert rich("abc", entities) == "a<b>b</b>c"
+    assert render_html("abc", entities) == "a<b>b</b>c"
 
 
 def test_a_message_that_is_nested_deep_can_be_shown(client, send):
@@ -192,7 +193,7 @@ def test_a_message_that_is_nested_deep_can_be_shown(client, send):
 
 
 def test_an_entity_in_half_of_a_character_leaves_the_page_whole():
-    assert rich("😀a", [{"type": "bold", "offset": 1, "length": 1}]) == "�<b>�</b>a"
+    assert render_html("😀a", [{"type": "bold", "offset": 1, "length": 1}]) == "�<b>�</b>a"
 
 
 def test_of_many_messages_the_newest_are_shown(client, send):

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from service.sandbox.journal import Journal
-from tests.support.wildberries_sandbox import ANSWER, Shop
+from tests.support.wildberries_sandbox import ANSWER, WildberriesSeller
 
 # ruff: noqa: RUF001  # what Wildberries says is Russian
 
@@ -17,9 +17,11 @@ def journal():
 
 
 @pytest.fixture
-def shop_again(ground_of, client_of, clock, journal):
+def shop_again(make_environment, make_client, clock, journal):
     """Makes the shop, each time from the same journal."""
-    return lambda **options: Shop(ground_of(journal, wb_limits=False, **options), client_of, clock)
+    return lambda **options: WildberriesSeller(
+        make_environment(journal, wb_limits=False, **options), make_client, clock
+    )
 
 
 @pytest.fixture

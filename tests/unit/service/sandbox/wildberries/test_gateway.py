@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from service.sandbox.credentials import BASE, PERSONAL, SERVICE, TEST, wb_token
-from tests.support.wildberries_sandbox import ANSWER, LIST, ORDERS, ROOT, Shop
+from tests.support.wildberries_sandbox import ANSWER, LIST, ORDERS, ROOT, WildberriesSeller
 
 FEEDBACKS_PING = "/wb-feedbacks/ping"
 STATISTICS_PING = "/wb-statistics/ping"
@@ -14,8 +14,8 @@ ON_FEEDBACKS, ON_STATISTICS = 1 << 7, 1 << 5
 
 
 @pytest.fixture
-def shop(ground_of, client_of, clock):
-    return Shop(ground_of(), client_of, clock)
+def shop(make_environment, make_client, clock):
+    return WildberriesSeller(make_environment(), make_client, clock)
 
 
 def with_token(token):
@@ -221,8 +221,8 @@ def test_a_ping_has_a_limit_of_its_own_on_each_host(shop, clock):
     assert shop.list().headers["X-Ratelimit-Remaining"] == "5"
 
 
-def test_limits_can_be_switched_off(ground_of, client_of, clock):
-    shop = Shop(ground_of(wb_limits=False), client_of, clock)
+def test_limits_can_be_switched_off(make_environment, make_client, clock):
+    shop = WildberriesSeller(make_environment(wb_limits=False), make_client, clock)
 
     answers = [shop.list() for _ in range(20)]
 

@@ -7,7 +7,7 @@ import pytest
 import uvicorn
 
 from service.sandbox.credentials import wb_token
-from tests.support.wildberries_sandbox import ORDERS, Shop
+from tests.support.wildberries_sandbox import ORDERS, WildberriesSeller
 from tests.unit.service.sandbox.conftest import mounted
 
 NEVER = "0001-01-01T00:00:00"
@@ -43,13 +43,13 @@ FIELDS = {
 
 
 @pytest.fixture
-def shop_of(ground_of, client_of, clock):
-    return lambda **options: Shop(ground_of(wb_limits=False, **options), client_of, clock)
+def make_seller(make_environment, make_client, clock):
+    return lambda **options: WildberriesSeller(make_environment(wb_limits=False, **options), make_client, clock)
 
 
 @pytest.fixture
-def shop(shop_of):
-    return shop_of()
+def shop(make_seller):
+    return make_seller()
 
 
 def changed(row):
@@ -96,9 +96,9 @@ def test_the_moment_asked_for_is_included(shop):
     assert shop.orders(changed(rows[250])) == rows[250:]
 
 
-def test_a_page_is_cut_and_goes_on_with_its_last_row(shop, shop_of):
+def test_a_page_is_cut_and_goes_on_with_its_last_row(shop, make_seller):
     whole = shop.orders()
-    paged = shop_of(wb_orders_page=150)
+    paged = make_seller(wb_orders_page=150)
 
     first = paged.orders()
     second = paged.orders(changed(first[-1]))
@@ -107,8 +107,8 @@ def test_a_page_is_cut_and_goes_on_with_its_last_row(shop, shop_of):
     assert second == whole[149:299]
 
 
-def test_pages_by_the_last_change_bring_every_order(shop_of):
-    shop = shop_of(wb_orders_page=30)
+def test_pages_by_the_last_change_bring_every_order(make_seller):
+    shop = make_seller(wb_orders_page=30)
     seen, since, news = {}, "2026-01-01", True
 
     while news:
@@ -183,12 +183,12 @@ def test_a_day_in_utc_may_be_the_next_one_in_moscow(shop):
     assert shop.orders("2026-11-19T22:00:00Z", flag=1) == shop.orders("2026-11-20", flag=1)
 
 
-def test_orders_of_a_day_are_not_cut_into_pages(shop, shop_of):
-    assert shop_of(wb_orders_page=1).orders("2026-11-20", flag=1) == shop.orders("2026-11-20", flag=1)
+def test_orders_of_a_day_are_not_cut_into_pages(shop, make_seller):
+    assert make_seller(wb_orders_page=1).orders("2026-11-20", flag=1) == shop.orders("2026-11-20", flag=1)
 
 
-def test_some_orders_are_cancelled(shop_of):
-    rows = shop_of(wb_orders=2000).orders()
+def test_some_orders_are_cancelled(make_seller):
+    rows = make_seller(wb_orders=2000).orders()
 
     cancelled = [row for row in rows if row["isCancel"]]
 
@@ -262,8 +262,8 @@ def test_changes_that_lie_ahead_are_not_shown(shop, clock):
     assert now == [True] * 5
 
 
-def test_orders_older_than_ninety_days_are_forgotten(shop_of, clock):
-    shop = shop_of(wb_orders_every=timedelta(days=1))
+def test_orders_older_than_ninety_days_are_forgotten(make_seller, clock):
+    shop = make_seller(wb_orders_every=timedelta(days=1))
     oldest = min(shop.orders(), key=lambda row: row["date"])
     made = datetime.fromisoformat(oldest["date"])
 
@@ -297,8 +297,8 @@ def served():
         assert not thread.is_alive()
 
 
-def test_a_full_page_of_a_large_shop_comes_in_pieces_and_keeps_nobody_else_waiting(shop_of, served):
-    url = served(mounted(shop_of(wb_orders=200_000).fake))
+def test_a_full_page_of_a_large_shop_comes_in_pieces_and_keeps_nobody_else_waiting(make_seller, served):
+    url = served(mounted(make_seller(wb_orders=200_000).fake))
     call = {"url": ORDERS, "params": {"dateFrom": "2026-01-01"}}
     rows, longest_wait = 0, 0.0
 

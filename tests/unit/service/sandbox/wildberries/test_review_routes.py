@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from service.sandbox.wildberries.products import PRODUCTS
-from tests.support.wildberries_sandbox import LIST, ROOT, Shop
+from tests.support.wildberries_sandbox import LIST, ROOT, WildberriesSeller
 
 # what Wildberries says is Russian
 
@@ -42,13 +42,13 @@ FIELDS = {
 
 
 @pytest.fixture
-def shop_of(ground_of, client_of, clock):
-    return lambda **options: Shop(ground_of(wb_limits=False, **options), client_of, clock)
+def make_seller(make_environment, make_client, clock):
+    return lambda **options: WildberriesSeller(make_environment(wb_limits=False, **options), make_client, clock)
 
 
 @pytest.fixture
-def shop(shop_of):
-    return shop_of()
+def shop(make_seller):
+    return make_seller()
 
 
 def everything(shop):
@@ -86,8 +86,8 @@ def test_each_review_has_every_field_of_its_type(shop):
     assert {len(review["id"]) for review in reviews} == {20}
 
 
-def test_what_may_be_missing_is_missing_now_and_then(shop_of):
-    reviews = everything(shop_of(wb_reviews=800))
+def test_what_may_be_missing_is_missing_now_and_then(make_seller):
+    reviews = everything(make_seller(wb_reviews=800))
 
     for name in ("photoLinks", "video", "bables", "returnProductOrdersDate", "answer", "parentFeedbackId"):
         assert {review[name] is None for review in reviews} == {True, False}, name
@@ -272,10 +272,10 @@ def test_new_reviews_come_while_the_world_lives(shop, clock):
     )
 
 
-def test_a_frozen_world_has_no_news(ground_of, client_of, clock):
-    ground = ground_of(wb_limits=False)
-    shop = Shop(ground, client_of, clock)
-    ground.world.freeze()
+def test_a_frozen_world_has_no_news(make_environment, make_client, clock):
+    environment = make_environment(wb_limits=False)
+    shop = WildberriesSeller(environment, make_client, clock)
+    environment.simulation.freeze()
     before = everything(shop)
 
     clock.advance(timedelta(hours=2))
@@ -295,8 +295,8 @@ def test_people_answer_some_of_the_new_reviews_by_themselves(shop, clock):
     assert {review["answer"]["editable"] for review in answered.values()} == {True}
 
 
-def test_after_thirty_days_an_unanswered_review_leaves_for_the_archive(shop_of, clock):
-    shop = shop_of(wb_reviews_every=timedelta(days=1))
+def test_after_thirty_days_an_unanswered_review_leaves_for_the_archive(make_seller, clock):
+    shop = make_seller(wb_reviews_every=timedelta(days=1))
     review = shop.reviews(order="dateAsc")[0]
     old = datetime(2026, 11, 24, 12, tzinfo=UTC) - created(review)
 
@@ -367,8 +367,8 @@ def test_what_is_unanswered_is_counted_for_today_in_moscow(shop, clock):
 
 
 @pytest.mark.parametrize(("reviews", "news"), [(0, False), (20, True)])
-def test_there_is_news_while_something_is_unanswered(shop_of, reviews, news):
-    shop = shop_of(wb_reviews=reviews)
+def test_there_is_news_while_something_is_unanswered(make_seller, reviews, news):
+    shop = make_seller(wb_reviews=reviews)
 
     answer = shop.client.get(f"{ROOT}/new-feedbacks-questions")
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from service.sandbox.service import Environment
+from service.sandbox.fake_service import Environment
 from service.sandbox.wildberries.errors import Errors, Wait
 from service.sandbox.wildberries.gateway import Gateway, Host, Limit
 from service.sandbox.wildberries.order_routes import Statistics
@@ -24,21 +24,21 @@ _HOSTS: Final = {
 class WildberriesFake:
     """The `clock` is the one of the limits alone."""
 
-    def __init__(self, ground: Environment, clock: Callable[[], float] = time.monotonic) -> None:
-        self._errors = Errors(ground.world)
-        self._feedbacks = Feedbacks(ground, self._errors)
-        self._statistics = Statistics(ground)
-        self._gateways = {prefix: Gateway(host, ground, self._errors, clock) for prefix, host in _HOSTS.items()}
+    def __init__(self, environment: Environment, clock: Callable[[], float] = time.monotonic) -> None:
+        self._errors = Errors(environment.simulation)
+        self._feedbacks = Feedbacks(environment, self._errors)
+        self._statistics = Statistics(environment)
+        self._gateways = {prefix: Gateway(host, environment, self._errors, clock) for prefix, host in _HOSTS.items()}
 
     def routes(self) -> dict[str, list[BaseRoute]]:
         methods = {FEEDBACKS: self._feedbacks.methods(), STATISTICS: self._statistics.methods()}
         return {prefix: gateway.routes(methods[prefix]) for prefix, gateway in self._gateways.items()}
 
-    def truth(self, kind: str) -> Iterable[dict[str, Any]]:
-        return {"reviews": self._feedbacks.truth, "orders": self._statistics.truth}[kind]()
+    def expected_state(self, kind: str) -> Iterable[dict[str, Any]]:
+        return {"reviews": self._feedbacks.expected_state, "orders": self._statistics.expected_state}[kind]()
 
-    def too_many(self, seconds: int) -> Response:
-        return self._errors.too_many(Wait(seconds, seconds, limit=1), _HOSTS[FEEDBACKS].origin)
+    def rate_limited(self, seconds: int) -> Response:
+        return self._errors.rate_limited(Wait(seconds, seconds, limit=1), _HOSTS[FEEDBACKS].origin)
 
     def server_error(self) -> Response:
         return self._errors.bad_gateway()

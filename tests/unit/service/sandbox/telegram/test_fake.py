@@ -6,39 +6,39 @@ import pytest
 from service.sandbox.credentials import TELEGRAM_CHAT_ID, TELEGRAM_TOKEN
 from service.sandbox.journal import Journal
 from service.sandbox.telegram import request
-from service.sandbox.telegram.chats import MIGRATED, PRIVATE
-from service.sandbox.telegram.service import TelegramFake
+from service.sandbox.telegram.chats import PRIVATE_CHAT, UPGRADED_CHAT
+from service.sandbox.telegram.fake import TelegramFake
 
 CHAT = int(TELEGRAM_CHAT_ID)
 BOT = f"/telegram/bot{TELEGRAM_TOKEN}"
 
 
 @pytest.fixture
-def fake_of(ground_of, clock):
+def make_fake(make_environment, clock):
     return lambda journal=None, **options: TelegramFake(
-        ground_of(journal, **{"telegram_limits": False} | options), clock.seconds
+        make_environment(journal, **{"telegram_limits": False} | options), clock.seconds
     )
 
 
 @pytest.fixture
-def call_of(fake_of, client_of):
+def make_call(make_fake, make_client):
     """Calls methods of a fake with the options that are given."""
 
     def make(fake=None, **options):
-        client = client_of(fake or fake_of(**options))
+        client = make_client(fake or make_fake(**options))
         return lambda method, **given: client.post(f"{BOT}/{method}", json=given)
 
     return make
 
 
 @pytest.fixture
-def call(call_of):
-    return call_of()
+def call(make_call):
+    return make_call()
 
 
 @pytest.fixture
-def client(fake_of, client_of):
-    return client_of(fake_of())
+def client(make_fake, make_client):
+    return make_client(make_fake())
 
 
 def refusal(answer):
@@ -79,7 +79,7 @@ def test_the_bot_says_who_it_is(call):
 
 def test_a_chat_can_be_read(call):
     assert call("getChat", chat_id=CHAT).json()["result"]["title"] == "Отзывы"
-    assert call("getChat", chat_id=PRIVATE).json()["result"]["first_name"] == "Manager"
+    assert call("getChat", chat_id=PRIVATE_CHAT).json()["result"]["first_name"] == "Manager"
     assert refusal(call("getChat", chat_id=5)) == (400, "Bad Request: chat not found")
 
 
@@ -136,11 +136,11 @@ def test_a_verb_that_is_none_of_its_is_not_found(client):
         ({"chat_id": -100500}, "chat not found"),
         ({"chat_id": "@channel"}, "chat not found"),
         ({"chat_id": "9" * 5000}, "chat not found"),
-        ({"chat_id": MIGRATED}, "chat not found"),
+        ({"chat_id": UPGRADED_CHAT}, "chat not found"),
         ({"message_thread_id": 13}, "message thread not found"),
         ({"message_thread_id": 1}, "message thread not found"),
         ({"message_thread_id": "general"}, "message thread not found"),
-        ({"chat_id": PRIVATE, "message_thread_id": 12}, "message thread not found"),
+        ({"chat_id": PRIVATE_CHAT, "message_thread_id": 12}, "message thread not found"),
         ({"text": None}, "message text is empty"),
         ({"text": ""}, "message text is empty"),
         ({"text": " \n "}, "message text is empty"),
@@ -196,36 +196,36 @@ def test_a_body_of_an_unknown_kind_gives_nothing_and_so_does_one_without_parts(c
         ("unstarted", (403, "Forbidden: bot can't initiate conversation with a user")),
     ],
 )
-def test_a_chat_that_can_not_be_reached_any_more_says_why(call_of, state, refused):
-    call = call_of(telegram_chat=state)
+def test_a_chat_that_can_not_be_reached_any_more_says_why(make_call, state, refused):
+    call = make_call(telegram_chat=state)
 
     assert refusal(call("sendMessage", chat_id=CHAT, text="a")) == refused
-    assert call("sendMessage", chat_id=PRIVATE, text="a").status_code == 200
+    assert call("sendMessage", chat_id=PRIVATE_CHAT, text="a").status_code == 200
 
 
-def test_a_group_that_was_upgraded_says_where_it_is_now(call_of):
-    call = call_of(telegram_chat="upgraded")
+def test_a_group_that_was_upgraded_says_where_it_is_now(make_call):
+    call = make_call(telegram_chat="upgraded")
 
     answer = call("sendMessage", chat_id=CHAT, text="a")
 
     assert refusal(answer) == (400, "Bad Request: group chat was upgraded to a supergroup chat")
     new = answer.json()["parameters"]["migrate_to_chat_id"]
-    assert new == MIGRATED
+    assert new == UPGRADED_CHAT
     assert call("sendMessage", chat_id=new, text="a").json()["result"]["chat"]["id"] == new
 
 
-def test_a_chat_may_change_while_the_sandbox_runs_and_its_state_must_be_known(ground_of, client_of):
-    ground = ground_of()
-    client = client_of(TelegramFake(ground))
-    ground.options.telegram_chat = "kicked"
+def test_a_chat_may_change_while_the_sandbox_runs_and_its_state_must_be_known(make_environment, make_client):
+    environment = make_environment()
+    client = make_client(TelegramFake(environment))
+    environment.options.telegram_chat = "kicked"
 
     assert client.post(f"{BOT}/getChat", json={"chat_id": CHAT}).status_code == 403
     with pytest.raises(ValueError, match="telegram_chat is none of ok, upgraded, blocked"):
-        TelegramFake(ground_of(telegram_chat="gone"))
+        TelegramFake(make_environment(telegram_chat="gone"))
 
 
 def test_a_message_can_be_edited(call, clock):
-    message_id = call("sendMessage", chat_id=CHAT, text="*down*", parse_mode="Markdown").json()["result"]["message_id"]
+    message_id = call("sendMessage", chat_id=CHAT, text="<b>down</b>", parse_mode="HTML").json()["result"]["message_id"]
     clock.advance(timedelta(minutes=4))
 
     edited = call("editMessageText", chat_id=CHAT, message_id=str(message_id), text="<i>up</i>", parse_mode="HTML")
@@ -239,7 +239,7 @@ def test_a_message_can_be_edited(call, clock):
 def test_an_edit_that_changes_nothing_is_refused_and_one_of_the_markup_is_not(call):
     call("sendMessage", chat_id=CHAT, text="<b>a</b>", parse_mode="HTML")
 
-    same = call("editMessageText", chat_id=CHAT, message_id=1, text="*a*", parse_mode="MarkdownV2")
+    same = call("editMessageText", chat_id=CHAT, message_id=1, text=" <strong>a</strong>", parse_mode="HTML")
     plain = call("editMessageText", chat_id=CHAT, message_id=1, text="a")
 
     assert refusal(same)[1].startswith("Bad Request: message is not modified: specified new message content and reply")
@@ -247,7 +247,7 @@ def test_an_edit_that_changes_nothing_is_refused_and_one_of_the_markup_is_not(ca
 
 
 @pytest.mark.parametrize(
-    "given", [{"message_id": 9}, {"message_id": "x"}, {}, {"chat_id": PRIVATE, "message_id": 1}], ids=str
+    "given", [{"message_id": 9}, {"message_id": "x"}, {}, {"chat_id": PRIVATE_CHAT, "message_id": 1}], ids=str
 )
 def test_a_message_that_there_is_not_can_not_be_edited(call, given):
     call("sendMessage", chat_id=CHAT, text="a")
@@ -293,8 +293,8 @@ def test_a_document_that_can_not_be_sent_is_refused_with_the_reason(client, call
     assert why(send_document(client, chat_id="1")) == "chat not found"
 
 
-def test_the_text_of_a_document_can_not_be_edited(client, call_of, fake_of, client_of):
-    client = client_of(fake_of())
+def test_the_text_of_a_document_can_not_be_edited(client, make_call, make_fake, make_client):
+    client = make_client(make_fake())
     send_document(client, caption="a")
 
     answer = client.post(f"{BOT}/editMessageText", json={"chat_id": CHAT, "message_id": 1, "text": "b"})
@@ -303,73 +303,73 @@ def test_the_text_of_a_document_can_not_be_edited(client, call_of, fake_of, clie
 
 
 def test_what_is_larger_than_telegram_takes_is_refused_before_it_is_read_whole(client, monkeypatch):
-    monkeypatch.setattr(request, "LARGEST", 10_000)
+    monkeypatch.setattr(request, "MAX_BODY_BYTES", 10_000)
 
     assert send_document(client, content=b"a" * 9_000).status_code == 200
     assert refusal(send_document(client, content=b"a" * 10_001)) == (413, "Request Entity Too Large")
 
 
 def test_documents_are_taken_up_to_fifty_megabytes():
-    assert request.LARGEST == 50 * 1024 * 1024
+    assert request.MAX_BODY_BYTES == 50 * 1024 * 1024
 
 
-def test_what_arrived_is_told(fake_of, call_of, clock):
-    fake = fake_of()
-    call = call_of(fake)
+def test_what_arrived_is_told(make_fake, make_call, clock):
+    fake = make_fake()
+    call = make_call(fake)
     date = int(clock.now.timestamp())
 
     call("sendMessage", chat_id=CHAT, text="<b>down</b>", parse_mode="HTML")
-    call("sendMessage", chat_id=PRIVATE, text="b")
+    call("sendMessage", chat_id=PRIVATE_CHAT, text="b")
     call("sendMessage", chat_id=CHAT, text="")
     clock.advance(timedelta(minutes=1))
     call("editMessageText", chat_id=CHAT, message_id=1, text="up")
 
-    assert fake.truth("messages") == [
+    assert fake.expected_state("messages") == [
         {"message_id": 1, "chat_id": CHAT, "text": "up", "edited": True, "date": date},
-        {"message_id": 2, "chat_id": PRIVATE, "text": "b", "edited": False, "date": date},
+        {"message_id": 2, "chat_id": PRIVATE_CHAT, "text": "b", "edited": False, "date": date},
     ]
     with pytest.raises(KeyError):
-        fake.truth("chats")
+        fake.expected_state("chats")
 
 
-def test_messages_are_there_after_a_restart_and_numbers_go_on(fake_of, call_of, client_of, tmp_path):
+def test_messages_are_there_after_a_restart_and_numbers_go_on(make_fake, make_call, make_client, tmp_path):
     path = tmp_path / "journal.jsonl"
     journal = Journal(path)
-    fake = fake_of(journal)
-    call = call_of(fake)
+    fake = make_fake(journal)
+    call = make_call(fake)
     call("sendMessage", chat_id=CHAT, text="<b>one</b>", parse_mode="HTML", message_thread_id=12)
     call("sendMessage", chat_id=CHAT, text="two")
     call("editMessageText", chat_id=CHAT, message_id=2, text="second")
-    send_document(client_of(fake))
+    send_document(make_client(fake))
     journal.close()
 
     reopened = Journal(path)
-    again = fake_of(reopened)
+    again = make_fake(reopened)
 
     assert list(again._messages) == list(fake._messages)
-    assert again.truth("messages")[1]["edited"] is True
-    assert call_of(again)("sendMessage", chat_id=CHAT, text="four").json()["result"]["message_id"] == 4
+    assert again.expected_state("messages")[1]["edited"] is True
+    assert make_call(again)("sendMessage", chat_id=CHAT, text="four").json()["result"]["message_id"] == 4
     reopened.close()
 
 
-def test_only_the_newest_thousand_messages_are_kept_in_memory(fake_of, call_of):
+def test_only_the_newest_thousand_messages_are_kept_in_memory(make_fake, make_call):
     journal = Journal()
-    fake = fake_of(journal)
-    call = call_of(fake)
+    fake = make_fake(journal)
+    call = make_call(fake)
 
     for number in range(1, 1_102):
         call("sendMessage", chat_id=CHAT, text=f"message {number}")
 
-    kept = [message["message_id"] for message in fake.truth("messages")]
+    kept = [message["message_id"] for message in fake.expected_state("messages")]
     assert kept == list(range(102, 1_102))
     assert refusal(call("editMessageText", chat_id=CHAT, message_id=101, text="a"))[1].endswith("edit not found")
     assert len(list(journal.entries("telegram-message"))) == 1_001
     journal.append("telegram-edit", message_id=5, text="lost", entities=[], date=0)
-    assert [message["message_id"] for message in fake_of(journal).truth("messages")] == kept
+    assert [message["message_id"] for message in make_fake(journal).expected_state("messages")] == kept
 
 
-def test_the_refusals_of_faults_are_telegrams(fake_of):
-    too_many, server_error = fake_of().too_many(17), fake_of().server_error()
+def test_the_refusals_of_faults_are_telegrams(make_fake):
+    too_many, server_error = make_fake().rate_limited(17), make_fake().server_error()
 
     assert too_many.status_code == 429
     assert too_many.headers["retry-after"] == "17"
@@ -377,8 +377,8 @@ def test_the_refusals_of_faults_are_telegrams(fake_of):
     assert (server_error.status_code, server_error.headers["content-type"]) == (502, "text/html; charset=utf-8")
 
 
-def test_a_plain_client_on_a_socket_is_answered_as_well(fake_of, client_of, served):
-    url = served(client_of(fake_of()).app)
+def test_a_plain_client_on_a_socket_is_answered_as_well(make_fake, make_client, served):
+    url = served(make_client(make_fake()).app)
 
     with httpx.Client(base_url=url, timeout=30) as client:
         sent = client.post(f"{BOT}/sendMessage", data={"chat_id": TELEGRAM_CHAT_ID, "text": "a"})

@@ -14,15 +14,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from service.sandbox.credentials import OZON_API_KEY, OZON_CLIENT_ID
+from service.sandbox.fake_service import Environment
 from service.sandbox.ozon import errors
-from service.sandbox.ozon.errors import Refused
-from service.sandbox.ozon.limits import Limit
+from service.sandbox.ozon.errors import ApiError
+from service.sandbox.ozon.limits import ClientLimit
 from service.sandbox.ozon.method import Body, Method, parse, rfc3339
 from service.sandbox.ozon.posting_routes import Postings
 from service.sandbox.ozon.products import product_methods
 from service.sandbox.ozon.review_routes import ReviewMethods
 from service.sandbox.ozon.review_store import Reviews
-from service.sandbox.service import Environment
 
 _VERBS: Final = ("DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT")
 
@@ -30,12 +30,12 @@ _VERBS: Final = ("DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT")
 class OzonFake:
     """`clock` is the limit's: monotonic seconds."""
 
-    def __init__(self, ground: Environment, clock: Callable[[], float] = time.monotonic) -> None:
-        self._world = ground.world
-        self._options = ground.options
-        self._limit = Limit(ground.options.ozon_per_second, clock)
-        self._reviews = Reviews(ground)
-        self._postings = Postings(ground)
+    def __init__(self, environment: Environment, clock: Callable[[], float] = time.monotonic) -> None:
+        self._simulation = environment.simulation
+        self._options = environment.options
+        self._limit = ClientLimit(environment.options.ozon_per_second, clock)
+        self._reviews = Reviews(environment)
+        self._postings = Postings(environment)
         self._broken = cycle((errors.bad_gateway, errors.internal_error))
         self._methods = {
             "/v1/roles": Method(Body, self._roles),
@@ -48,11 +48,11 @@ class OzonFake:
     def routes(self) -> dict[str, list[BaseRoute]]:
         return {"/ozon": [Route("/{path:path}", self._serve, methods=_VERBS)]}
 
-    def truth(self, kind: str) -> Iterable[dict[str, Any]]:
-        return {"reviews": self._true_reviews, "orders": self._postings.truth}[kind]()
+    def expected_state(self, kind: str) -> Iterable[dict[str, Any]]:
+        return {"reviews": self._true_reviews, "orders": self._postings.expected_state}[kind]()
 
-    def too_many(self, seconds: int) -> Response:
-        return errors.too_many(self._options.ozon_per_second, seconds)
+    def rate_limited(self, seconds: int) -> Response:
+        return errors.rate_limited(self._options.ozon_per_second, seconds)
 
     def server_error(self) -> Response:
         """In turn: what stands in front of Ozon fails, and Ozon does."""
@@ -61,13 +61,13 @@ class OzonFake:
     async def _serve(self, request: Request) -> Response:
         method = self._methods.get(f"/{request.path_params['path']}") if request.method == "POST" else None
         if method is None:
-            return errors.no_page()
+            return errors.page_not_found()
         try:
             _authenticate(request.headers)
             if refusal := self._limit.refusal():
                 return refusal
             return JSONResponse(self._answer(method, await request.body()), headers=self._limit.headers)
-        except Refused as refused:
+        except ApiError as refused:
             return refused.response(self._limit.headers)
 
     def _answer(self, method: Method, raw: bytes) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class OzonFake:
             yield {"id": now.review.id, "rating": now.review.rating, "status": now.status}
 
     def _roles(self, _body: Body) -> dict[str, Any]:
-        expires = self._world.now() + timedelta(days=self._options.ozon_key_days)
+        expires = self._simulation.now() + timedelta(days=self._options.ozon_key_days)
         reviews = [path for path, method in self._methods.items() if method.needs_subscription]
         others = [path for path in self._methods if path not in reviews]
         return {
@@ -110,7 +110,7 @@ class OzonFake:
 
 def _authenticate(headers: Headers) -> None:
     """Raises:
-    Refused: a header is missing, or the two don't belong together.
+    ApiError: a header is missing, or the two don't belong together.
     """
     given = headers.get("client-id", ""), headers.get("api-key", "")
     if not all(given):

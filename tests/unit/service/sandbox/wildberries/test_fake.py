@@ -5,20 +5,20 @@ from http import HTTPStatus
 import pytest
 
 from service.sandbox.journal import Journal
-from tests.support.wildberries_sandbox import LIST, ORDERS, ROOT, Shop
+from tests.support.wildberries_sandbox import LIST, ORDERS, ROOT, WildberriesSeller
 
 
 @pytest.fixture
-def shop_of(ground_of, client_of, clock):
+def make_seller(make_environment, make_client, clock):
     def make(journal=None, **options):
-        return Shop(ground_of(journal, wb_limits=False, **options), client_of, clock)
+        return WildberriesSeller(make_environment(journal, wb_limits=False, **options), make_client, clock)
 
     return make
 
 
 @pytest.fixture
-def shop(shop_of):
-    return shop_of()
+def shop(make_seller):
+    return make_seller()
 
 
 def everything_said(shop):
@@ -42,12 +42,12 @@ def everything_said(shop):
     return [(answer.status_code, answer.content) for answer in answers]
 
 
-def test_the_same_seed_at_the_same_moment_says_the_same_byte_for_byte(shop_of, clock):
-    early = shop_of()
+def test_the_same_seed_at_the_same_moment_says_the_same_byte_for_byte(make_seller, clock):
+    early = make_seller()
     everything_said(early)
 
     clock.advance(timedelta(minutes=47))
-    shops = shop_of(), shop_of()
+    shops = make_seller(), make_seller()
 
     assert everything_said(shops[0]) == everything_said(shops[1])
     assert [early.list(answered).content for answered in ("true", "false")] == [
@@ -56,25 +56,25 @@ def test_the_same_seed_at_the_same_moment_says_the_same_byte_for_byte(shop_of, c
     assert early.orders() == shops[0].orders()
 
 
-def test_another_seed_is_another_world(shop, ground_of, client_of, clock):
-    ground = ground_of(wb_limits=False)
-    ground.world.seed = 2
-    other = Shop(ground, client_of, clock)
+def test_another_seed_is_another_world(shop, make_environment, make_client, clock):
+    environment = make_environment(wb_limits=False)
+    environment.simulation.seed = 2
+    other = WildberriesSeller(environment, make_client, clock)
 
     assert set(other.unanswered()).isdisjoint(shop.unanswered())
     assert [row["nmId"] for row in other.orders()] != [row["nmId"] for row in shop.orders()]
 
 
-def test_a_fake_from_the_same_journal_has_the_same_answers(shop_of, clock):
+def test_a_fake_from_the_same_journal_has_the_same_answers(make_seller, clock):
     journal = Journal()
-    shop = shop_of(journal)
+    shop = make_seller(journal)
     for review_id in shop.unanswered()[:5]:
         shop.answer(review_id)
         clock.advance(timedelta(seconds=7))
 
-    again = shop_of(journal)
+    again = make_seller(journal)
 
-    assert list(again.fake.truth("reviews")) == list(shop.fake.truth("reviews"))
+    assert list(again.fake.expected_state("reviews")) == list(shop.fake.expected_state("reviews"))
     assert again.reviews("true") == shop.reviews("true")
     assert {review["answer"]["state"] for review in again.reviews("true")} == {"wbRu", "reviewRequired"}
 
@@ -83,24 +83,24 @@ def test_the_truth_about_reviews_is_what_is_listed(shop):
     review_id = shop.unanswered()[0]
     shop.answer(review_id, "Спасибо!")
 
-    truth = {review["id"]: review for review in shop.fake.truth("reviews")}
+    expected_state = {review["id"]: review for review in shop.fake.expected_state("reviews")}
 
     listed = {review["id"]: review for review in [*shop.reviews("true"), *shop.reviews("false")]}
-    assert {one for one, review in truth.items() if not review["archived"]} == listed.keys()
+    assert {one for one, review in expected_state.items() if not review["archived"]} == listed.keys()
     for one, review in listed.items():
         answer = review["answer"]
-        assert truth[one] == {
+        assert expected_state[one] == {
             "id": one,
             "rating": review["productValuation"],
             "answered": answer is not None,
             "answer_text": answer["text"] if answer else None,
             "archived": False,
         }
-    assert truth[review_id]["answer_text"] == "Спасибо!"
+    assert expected_state[review_id]["answer_text"] == "Спасибо!"
 
 
 def test_the_truth_knows_what_was_in_a_list_once_and_nothing_that_never_was(shop):
-    truth = {review["id"]: review for review in shop.fake.truth("reviews")}
+    expected_state = {review["id"]: review for review in shop.fake.expected_state("reviews")}
     archive = shop.client.get(f"{LIST}/archive", params={"take": 5000, "skip": 0}).json()["data"]["feedbacks"]
     unanswered = [review for review in archive if review["answer"] is None]
 
@@ -108,26 +108,28 @@ def test_the_truth_knows_what_was_in_a_list_once_and_nothing_that_never_was(shop
     others = {review["id"] for review in unanswered} - bare
 
     assert bare
-    assert bare.isdisjoint(truth)
-    assert {one for one, review in truth.items() if review["archived"]} == others != set()
+    assert bare.isdisjoint(expected_state)
+    assert {one for one, review in expected_state.items() if review["archived"]} == others != set()
 
 
 def test_the_truth_about_orders_is_their_newest_state(shop, clock):
     clock.advance(timedelta(hours=3))
 
-    truth = list(shop.fake.truth("orders"))
+    expected_state = list(shop.fake.expected_state("orders"))
 
-    assert truth == [{name: row[name] for name in ("srid", "lastChangeDate", "isCancel")} for row in shop.orders()]
-    assert {order["isCancel"] for order in truth} == {True, False}
+    assert expected_state == [
+        {name: row[name] for name in ("srid", "lastChangeDate", "isCancel")} for row in shop.orders()
+    ]
+    assert {order["isCancel"] for order in expected_state} == {True, False}
 
 
 def test_there_is_no_truth_of_another_kind(shop):
     with pytest.raises(KeyError):
-        shop.fake.truth("prices")
+        shop.fake.expected_state("prices")
 
 
 def test_too_many_calls_look_the_same_as_those_of_the_limit(shop):
-    response = shop.fake.too_many(2)
+    response = shop.fake.rate_limited(2)
 
     body = json.loads(response.body)
     assert response.status_code == HTTPStatus.TOO_MANY_REQUESTS

@@ -18,32 +18,32 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from service.sandbox.credentials import OPENAI_API_KEY
+from service.sandbox.fake_service import Environment
 from service.sandbox.openai import errors, response_payload
-from service.sandbox.openai.errors import Refused
-from service.sandbox.openai.models import MODELS, find, listed
-from service.sandbox.openai.request_payload import Ask, read
-from service.sandbox.service import Environment
+from service.sandbox.openai.errors import ApiError
+from service.sandbox.openai.models import MODELS, find_model, model_payload
+from service.sandbox.openai.request_payload import ResponseRequest, parse_request
 from service.sandbox.token_bucket import TokenBucket
 
 Handler = Callable[[Request], Awaitable[Response]]
-HOLD: Final = 90.0
+HOLD_SECONDS: Final = 90.0
 _KEPT: Final = 1_000
 _SHORTEST: Final = 0.25  # of the longest latency
 _WORD: Final = re.compile(r"\[\[(\w+)\]\]")
-_REFUSALS: Final[Mapping[str, Callable[[], Refused]]] = {
+_REFUSALS: Final[Mapping[str, Callable[[], ApiError]]] = {
     "overloaded": errors.overloaded,
     "slow_down": errors.slow_down,
-    "credit": errors.credit,
-    "region": errors.region,
+    "credit": errors.credit_exhausted,
+    "region": errors.unsupported_region,
 }
-_BODIES: Final[Mapping[str, Callable[[response_payload.Call], response_payload.Body]]] = {
+_BODIES: Final[Mapping[str, Callable[[response_payload.AcceptedRequest], response_payload.Body]]] = {
     "refuse": response_payload.refused,
     "incomplete": response_payload.incomplete,
     "failed": response_payload.failed,
     "empty": lambda call: response_payload.with_text(call, ""),
     "unstructured": lambda call: response_payload.with_text(call, "Вот ответ на отзыв: спасибо!"),
 }
-_ODD: Final[Mapping[str, Callable[[response_payload.Call], Response]]] = {
+_ODD: Final[Mapping[str, Callable[[response_payload.AcceptedRequest], Response]]] = {
     "html": lambda _: HTMLResponse(errors.ERROR_PAGE.format(title="Just a moment...")),
     "broken": lambda call: _half(response_payload.completed(call)),
     "bare": lambda _: JSONResponse({"error": "boom"}, 500),
@@ -58,13 +58,13 @@ def _half(body: response_payload.Body) -> Response:
 class OpenAIFake:
     """`clock` is the limits'."""
 
-    def __init__(self, ground: Environment, clock: Callable[[], float] = time.monotonic) -> None:
-        options = ground.options
-        self._world = ground.world
+    def __init__(self, environment: Environment, clock: Callable[[], float] = time.monotonic) -> None:
+        options = environment.options
+        self._simulation = environment.simulation
         self._options = options
         self._requests = TokenBucket(60 / options.openai_per_minute, options.openai_per_minute, clock)
         self._tokens = TokenBucket(60 / options.openai_tokens_per_minute, options.openai_tokens_per_minute, clock)
-        self._waits = ground.world.random("openai-latency")
+        self._waits = environment.simulation.random("openai-latency")
         self._asked: deque[dict[str, Any]] = deque(maxlen=_KEPT)
 
     def routes(self) -> dict[str, list[BaseRoute]]:
@@ -77,11 +77,11 @@ class OpenAIFake:
             ]
         }
 
-    def truth(self, kind: str) -> Iterable[dict[str, Any]]:
+    def expected_state(self, kind: str) -> Iterable[dict[str, Any]]:
         """What the newest 1,000 requests have said."""
         return list({"requests": self._asked}[kind])
 
-    def too_many(self, seconds: int) -> Response:
+    def rate_limited(self, seconds: int) -> Response:
         return self._marked(errors.rate_limited("requests", self._options.openai_per_minute, seconds).response())
 
     def server_error(self) -> Response:
@@ -94,7 +94,7 @@ class OpenAIFake:
             try:
                 _authorize(request)
                 response = await handler(request)
-            except Refused as refused:
+            except ApiError as refused:
                 response = refused.response()
             return self._marked(response)
 
@@ -109,24 +109,26 @@ class OpenAIFake:
         return response
 
     async def _list_models(self, _request: Request) -> Response:
-        today = self._world.now().date()
-        return JSONResponse({"object": "list", "data": [listed(name) for name in MODELS if find(name, today)]})
+        today = self._simulation.now().date()
+        return JSONResponse(
+            {"object": "list", "data": [model_payload(name) for name in MODELS if find_model(name, today)]}
+        )
 
     async def _read_model(self, request: Request) -> Response:
         name: str = request.path_params["id"]
-        if find(name, self._world.now().date()) is None:
-            raise errors.no_model(name)
-        return JSONResponse(listed(name))
+        if find_model(name, self._simulation.now().date()) is None:
+            raise errors.model_not_found(name)
+        return JSONResponse(model_payload(name))
 
     async def _nowhere(self, request: Request) -> Response:
         path = f"/v1/{request.path_params['path']}"
-        raise Refused(404, errors.INVALID, None, f"Invalid URL ({request.method} {path})")
+        raise ApiError(404, errors.INVALID, None, f"Invalid URL ({request.method} {path})")
 
     async def _respond(self, request: Request) -> Response:
-        now = self._world.now()
-        ask, model = read(await request.body(), now.date())
+        now = self._simulation.now()
+        ask, model = parse_request(await request.body(), now.date())
         self._admit(ask)
-        call = response_payload.Call(f"resp_{secrets.token_hex(24)}", int(now.timestamp()), ask, model)
+        call = response_payload.AcceptedRequest(f"resp_{secrets.token_hex(24)}", int(now.timestamp()), ask, model)
         self._remember(call)
         await asyncio.sleep(self._options.openai_latency * self._waits.uniform(_SHORTEST, 1))
         found = _WORD.search(ask.question)
@@ -135,20 +137,20 @@ class OpenAIFake:
             await _hold(request)
         return _behaved(call, word)
 
-    def _admit(self, ask: Ask) -> None:
+    def _admit(self, ask: ResponseRequest) -> None:
         if not self._options.openai_quota:
-            raise errors.quota()
-        if wait := self._requests.take():
+            raise errors.quota_exceeded()
+        if wait := self._requests.acquire():
             raise errors.rate_limited("requests", self._requests.burst, wait)
-        if wait := self._tokens.take(ask.tokens + (ask.max_output_tokens or 0)):
+        if wait := self._tokens.acquire(ask.tokens + (ask.max_output_tokens or 0)):
             raise errors.rate_limited("tokens", self._tokens.burst, wait)
 
-    def _remember(self, call: response_payload.Call) -> None:
+    def _remember(self, call: response_payload.AcceptedRequest) -> None:
         said = call.ask.model_dump(include={"model", "input"})
         self._asked.append({"id": call.id, **said, "store": call.ask.store is not False})
 
 
-def _behaved(call: response_payload.Call, word: str) -> Response:
+def _behaved(call: response_payload.AcceptedRequest, word: str) -> Response:
     if refuse := _REFUSALS.get(word):
         raise refuse()
     if word in _ODD:
@@ -165,7 +167,7 @@ def _authorize(request: Request) -> None:
 async def _hold(request: Request) -> None:
     """As long as no client waits, or until it has gone."""
     try:
-        async with asyncio.timeout(HOLD):
+        async with asyncio.timeout(HOLD_SECONDS):
             await request.receive()
     except TimeoutError:
         pass

@@ -9,7 +9,7 @@ import openai
 import pytest
 
 from service.sandbox.credentials import OPENAI_API_KEY, OPENAI_MODEL
-from service.sandbox.openai.service import OpenAIFake
+from service.sandbox.openai.fake import OpenAIFake
 
 URL = "/openai/v1/responses"
 KEY = {"authorization": f"Bearer {OPENAI_API_KEY}"}
@@ -28,16 +28,16 @@ def by(schema, **more):
 
 
 @pytest.fixture
-def fake_of(ground_of, clock):
-    return lambda **options: OpenAIFake(ground_of(**{"openai_latency": 0.0} | options), clock.seconds)
+def make_fake(make_environment, clock):
+    return lambda **options: OpenAIFake(make_environment(**{"openai_latency": 0.0} | options), clock.seconds)
 
 
 @pytest.fixture
-def ask_of(fake_of, client_of):
+def ask_of(make_fake, make_client):
     """Asks a fake with the options that are given; what is asked has a model and a question unless it says otherwise."""
 
     def make(fake=None, **options):
-        client = client_of(fake or fake_of(**options))
+        client = make_client(fake or make_fake(**options))
 
         def ask(question=PRAISE, headers=KEY, **more):
             body = {"model": OPENAI_MODEL, "input": question} | more
@@ -54,8 +54,8 @@ def ask(ask_of):
 
 
 @pytest.fixture
-def client(fake_of, client_of):
-    return client_of(fake_of())
+def client(make_fake, make_client):
+    return make_client(make_fake())
 
 
 def text_of(answer):
@@ -95,14 +95,14 @@ def test_a_response_is_kept_unless_it_is_told_not_to_be(ask):
     assert ask(store=False).json()["store"] is False
 
 
-def test_every_answer_has_the_headers_of_the_real_one(client, fake_of):
-    fake = fake_of()
+def test_every_answer_has_the_headers_of_the_real_one(client, make_fake):
+    fake = make_fake()
     answers = [
         client.post(URL, json={"model": OPENAI_MODEL, "input": PRAISE}, headers=KEY),
         client.post(URL, json={}, headers=KEY),
         client.get("/openai/v1/models", headers=KEY),
         client.get("/openai/v1/models"),
-        fake.too_many(2),
+        fake.rate_limited(2),
         fake.server_error(),
     ]
 
@@ -481,16 +481,16 @@ def test_a_word_that_is_none_of_them_is_a_word(ask):
     assert ask("[[hello]] 5 из 5").json()["status"] == "completed"
 
 
-def test_a_slow_answer_outlasts_its_client_and_does_not_outlive_it(fake_of, client_of, served):
-    url = served(client_of(fake_of()).app)
+def test_a_slow_answer_outlasts_its_client_and_does_not_outlive_it(make_fake, make_client, served):
+    url = served(make_client(make_fake()).app)
 
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(url + URL, json={"model": OPENAI_MODEL, "input": "[[slow]]"}, headers=KEY, timeout=0.3)
 
 
-def test_a_slow_answer_comes_in_the_end(fake_of, client_of, served, monkeypatch):
-    monkeypatch.setattr("service.sandbox.openai.service.HOLD", 0.05)
-    url = served(client_of(fake_of()).app)
+def test_a_slow_answer_comes_in_the_end(make_fake, make_client, served, monkeypatch):
+    monkeypatch.setattr("service.sandbox.openai.fake.HOLD_SECONDS", 0.05)
+    url = served(make_client(make_fake()).app)
 
     answer = httpx.post(url + URL, json={"model": OPENAI_MODEL, "input": "[[slow]]"}, headers=KEY, timeout=30)
 
@@ -506,15 +506,15 @@ def test_an_answer_takes_its_time(ask_of):
     assert 0.05 <= time.perf_counter() - began < 5
 
 
-def test_what_was_asked_is_told_and_only_the_newest_of_it(fake_of, ask_of):
-    fake = fake_of(openai_per_minute=10_000)
+def test_what_was_asked_is_told_and_only_the_newest_of_it(make_fake, ask_of):
+    fake = make_fake(openai_per_minute=10_000)
     ask = ask_of(fake)
 
     responses = [ask(f"{PRAISE} {number}", store=False) for number in range(2)]
     ask([{"role": "user", "content": "[[overloaded]]"}], headers=KEY)
     ask(headers={})
 
-    told = fake.truth("requests")
+    told = fake.expected_state("requests")
     assert told[0] == {
         "id": responses[0].json()["id"], "model": OPENAI_MODEL, "input": f"{PRAISE} 0", "store": False
     }  # fmt: skip
@@ -522,16 +522,16 @@ def test_what_was_asked_is_told_and_only_the_newest_of_it(fake_of, ask_of):
     assert told[2]["input"][0]["content"] == "[[overloaded]]"
     for number in range(1_000):
         ask(str(number))
-    assert [one["input"] for one in fake.truth("requests")] == [str(number) for number in range(1_000)]
+    assert [one["input"] for one in fake.expected_state("requests")] == [str(number) for number in range(1_000)]
 
 
-def test_there_is_no_truth_of_another_kind(fake_of):
+def test_there_is_no_truth_of_another_kind(make_fake):
     with pytest.raises(KeyError):
-        fake_of().truth("answers")
+        make_fake().expected_state("answers")
 
 
-def test_the_refusals_of_faults_are_openais(fake_of):
-    too_many, server_error = fake_of().too_many(2), fake_of().server_error()
+def test_the_refusals_of_faults_are_openais(make_fake):
+    too_many, server_error = make_fake().rate_limited(2), make_fake().server_error()
 
     assert json.loads(too_many.body)["error"]["code"] == "rate_limit_exceeded"
     assert (too_many.status_code, too_many.headers["retry-after"], too_many.headers["retry-after-ms"]) == (
@@ -540,8 +540,8 @@ def test_the_refusals_of_faults_are_openais(fake_of):
     assert (server_error.status_code, server_error.headers["content-type"]) == (500, "text/html; charset=utf-8")
 
 
-def test_the_sdk_understands_it(fake_of, client_of, served):
-    base_url = served(client_of(fake_of()).app) + "/openai/v1"
+def test_the_sdk_understands_it(make_fake, make_client, served):
+    base_url = served(make_client(make_fake()).app) + "/openai/v1"
 
     with openai.OpenAI(api_key=OPENAI_API_KEY, base_url=base_url, max_retries=0, timeout=30) as sdk:
         response = sdk.responses.create(model=OPENAI_MODEL, input=PRAISE, text=by(SCHEMA), store=False)

@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from service.sandbox.credentials import OZON_API_KEY, OZON_CLIENT_ID
-from service.sandbox.ozon.service import OzonFake
+from service.sandbox.ozon.fake import OzonFake
 
 EVERY_LIST = (
     ("/v2/review/list", {"limit": 50}),
@@ -14,8 +14,8 @@ EVERY_LIST = (
 
 
 @pytest.fixture
-def seller(ozon_of):
-    return ozon_of()
+def seller(make_ozon):
+    return make_ozon()
 
 
 @pytest.mark.parametrize("headers", [{}, {"Client-Id": OZON_CLIENT_ID}, {"Api-Key": OZON_API_KEY}])
@@ -72,8 +72,8 @@ def test_null_is_the_same_as_none(seller):
     assert seller("/v2/review/list", body).json() == seller("/v2/review/list", {"limit": 20}).json()
 
 
-def test_the_roles_say_until_when_the_key_is_good(ozon_of, clock):
-    roles = ozon_of(ozon_key_days=12)("/v1/roles").json()
+def test_the_roles_say_until_when_the_key_is_good(make_ozon, clock):
+    roles = make_ozon(ozon_key_days=12)("/v1/roles").json()
 
     assert roles["expires_at"] == "2026-12-06T12:00:00.000000Z"
     assert datetime.fromisoformat(roles["expires_at"]) == clock.now + timedelta(days=12)
@@ -81,8 +81,8 @@ def test_the_roles_say_until_when_the_key_is_good(ozon_of, clock):
 
 
 @pytest.mark.parametrize(("has", "kind"), [(True, "PREMIUM_PRO"), (False, "UNSPECIFIED")])
-def test_the_seller_is_a_company_with_or_without_a_subscription(ozon_of, has, kind):
-    answer = ozon_of(ozon_subscription=has)("/v1/seller/info").json()
+def test_the_seller_is_a_company_with_or_without_a_subscription(make_ozon, has, kind):
+    answer = make_ozon(ozon_subscription=has)("/v1/seller/info").json()
 
     assert answer["company"]["currency"] == "RUB"
     assert answer["subscription"] == {"is_premium": has, "type": kind}
@@ -122,9 +122,9 @@ def test_products_are_asked_for_by_one_to_a_thousand_identifiers(seller, body):
 
 
 @pytest.mark.parametrize(("path", "body"), EVERY_LIST)
-def test_the_same_seed_and_moment_give_the_same_answer(ozon_of, clock, path, body):
+def test_the_same_seed_and_moment_give_the_same_answer(make_ozon, clock, path, body):
     clock.advance(timedelta(hours=5))
-    early, late = ozon_of(), ozon_of()
+    early, late = make_ozon(), make_ozon()
     clock.advance(timedelta(hours=5))
     late_first = late(path, body).content
 
@@ -132,12 +132,12 @@ def test_the_same_seed_and_moment_give_the_same_answer(ozon_of, clock, path, bod
 
 
 @pytest.mark.parametrize(("kind", "key"), [("reviews", "id"), ("orders", "posting_number")])
-def test_the_world_grows_with_time(ozon_of, clock, kind, key):
-    fake = ozon_of(ozon_reviews=5, ozon_postings=5).fake
-    before = [thing[key] for thing in fake.truth(kind)]
+def test_the_world_grows_with_time(make_ozon, clock, kind, key):
+    fake = make_ozon(ozon_reviews=5, ozon_postings=5).fake
+    before = [thing[key] for thing in fake.expected_state(kind)]
 
     clock.advance(timedelta(minutes=1))
-    after = [thing[key] for thing in fake.truth(kind)]
+    after = [thing[key] for thing in fake.expected_state(kind)]
 
     assert len(before) == 5
     assert len(after) == {"reviews": 7, "orders": 8}[kind]
@@ -145,20 +145,20 @@ def test_the_world_grows_with_time(ozon_of, clock, kind, key):
     assert len(set(after)) == len(after)
 
 
-def test_nothing_moves_in_a_world_that_is_frozen(ground_of, clock):
-    ground = ground_of()
-    fake = OzonFake(ground)
-    ground.world.freeze()
-    before = [list(fake.truth(kind)) for kind in ("reviews", "orders")]
+def test_nothing_moves_in_a_world_that_is_frozen(make_environment, clock):
+    environment = make_environment()
+    fake = OzonFake(environment)
+    environment.simulation.freeze()
+    before = [list(fake.expected_state(kind)) for kind in ("reviews", "orders")]
 
     clock.advance(timedelta(days=3))
 
-    assert [list(fake.truth(kind)) for kind in ("reviews", "orders")] == before
+    assert [list(fake.expected_state(kind)) for kind in ("reviews", "orders")] == before
 
 
 def test_there_is_no_truth_about_anything_else(seller):
     with pytest.raises(KeyError):
-        seller.fake.truth("messages")
+        seller.fake.expected_state("messages")
 
 
 def test_the_two_faults_of_its_servers_come_in_turn(seller):
