@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from service.database.tables import InvalidRowRow
+from service.database.tables import InvalidRow
 from service.database.upsert import digest, insert_into
 from service.integrations.marketplace import InvalidPayload
 from telemetry.json_safe import json_safe, without_surrogates
@@ -27,11 +27,11 @@ class InvalidRows:
     def keep(self, rows: Sequence[InvalidPayload], now: datetime) -> None:
         """One that is there already is counted, and not kept twice. Of too many the oldest go."""
         for row in rows:
-            insert = insert_into(self._session, InvalidRowRow).values(
+            insert = insert_into(self._session, InvalidRow).values(
                 **_values(row), source=self._source, last_seen_at=now
             )
-            again = {"last_seen_at": now, "times": InvalidRowRow.times + 1}
-            key = [InvalidRowRow.source, InvalidRowRow.fingerprint]
+            again = {"last_seen_at": now, "times": InvalidRow.times + 1}
+            key = [InvalidRow.source, InvalidRow.fingerprint]
             once = insert.values(first_seen_at=now, times=1).on_conflict_do_update(index_elements=key, set_=again)
             self._session.execute(once)
         if rows:
@@ -39,14 +39,14 @@ class InvalidRows:
 
     def forget(self, external_ids: Iterable[str]) -> None:
         """They have been read well since."""
-        ours = InvalidRowRow.source == self._source, InvalidRowRow.external_id.in_(list(external_ids))
-        self._session.execute(delete(InvalidRowRow).where(*ours))
+        ours = InvalidRow.source == self._source, InvalidRow.external_id.in_(list(external_ids))
+        self._session.execute(delete(InvalidRow).where(*ours))
 
     def _bound(self) -> None:
-        ours = InvalidRowRow.source == self._source
-        surplus = select(InvalidRowRow.id).where(ours).order_by(InvalidRowRow.id.desc()).offset(MAX_ROWS_PER_SOURCE)
+        ours = InvalidRow.source == self._source
+        surplus = select(InvalidRow.id).where(ours).order_by(InvalidRow.id.desc()).offset(MAX_ROWS_PER_SOURCE)
         if newest := self._session.scalar(surplus.limit(1)):
-            self._session.execute(delete(InvalidRowRow).where(ours, InvalidRowRow.id <= newest))
+            self._session.execute(delete(InvalidRow).where(ours, InvalidRow.id <= newest))
 
 
 def _values(row: InvalidPayload) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """Ozon: what can be asked of it about reviews and orders, with one account."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
+from service.database.clock import utcnow
 from service.integrations.http.client import ApiClient
 from service.integrations.http.errors import NotFound
 from service.integrations.marketplace import InvalidPayload, Order, Review, ReviewMarketplace, Source
@@ -16,14 +17,10 @@ from service.integrations.ozon.reviews import AllReviews, ReviewList, Unanswered
 _ANSWER_LENGTH: Final = 1000  # Ozon does not say how long a comment may be; so long ones were seen to be taken
 
 
-def _utcnow() -> datetime:
-    return datetime.now(UTC)
-
-
 class OzonReviews(ReviewMarketplace):
     """`names` gives the names of products that are known already, by sku."""
 
-    def __init__(self, client: ApiClient, names: KnownNames, now: Callable[[], datetime] = _utcnow) -> None:
+    def __init__(self, client: ApiClient, names: KnownNames, now: Callable[[], datetime] = utcnow) -> None:
         self.name = _SERVICE
         self.answer_length = _ANSWER_LENGTH
         self._client = client
@@ -51,7 +48,7 @@ class OzonReviews(ReviewMarketplace):
 
 
 class OzonOrders:
-    def __init__(self, client: ApiClient, now: Callable[[], datetime] = _utcnow) -> None:
+    def __init__(self, client: ApiClient, now: Callable[[], datetime] = utcnow) -> None:
         self._client = client
         self._now = now
 

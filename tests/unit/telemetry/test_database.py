@@ -12,7 +12,7 @@ from sqlalchemy import event, func, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 
 from service.database import migrations
-from service.database.tables import ScheduleClaim
+from service.database.schedule_tables import ScheduleClaimRow
 from telemetry.database import UTCDateTime, _set_up, create_engine, transaction
 
 NOON = datetime(2025, 10, 2, 12, 0, 0, 123456, UTC)
@@ -61,8 +61,8 @@ def seen_from_outside(file) -> list[str]:
     return subprocess.check_output([sys.executable, "-c", look, file], text=True, timeout=60).split()
 
 
-def claim(job_name: str, moment=NOON) -> ScheduleClaim:
-    return ScheduleClaim(job_name=job_name, last_tick=moment)
+def claim(job_name: str, moment=NOON) -> ScheduleClaimRow:
+    return ScheduleClaimRow(job_name=job_name, last_tick=moment)
 
 
 def test_sqlite_has_a_log_in_front_of_it_and_checks_foreign_keys_and_waits_for_locks(sqlite_engine):
@@ -127,7 +127,7 @@ def test_a_database_in_memory_is_one_for_all_threads_and_leaves_no_file(url, tmp
         list(threads.map(write, range(50)))
 
     with transaction(engine) as session:
-        assert session.scalar(select(func.count()).select_from(ScheduleClaim)) == 50
+        assert session.scalar(select(func.count()).select_from(ScheduleClaimRow)) == 50
     assert list(tmp_path.iterdir()) == []
     engine.dispose()
 
@@ -145,7 +145,7 @@ def test_many_threads_write_at_once_and_none_is_turned_away(engine):
         list(threads.map(write, range(8)))
 
     with transaction(engine) as session:
-        assert session.scalar(select(func.count()).select_from(ScheduleClaim)) == 40
+        assert session.scalar(select(func.count()).select_from(ScheduleClaimRow)) == 40
 
 
 def test_a_postgresql_server_that_is_gone_without_a_word_is_noticed():
@@ -199,7 +199,7 @@ def test_a_transaction_is_committed_at_its_end(engine):
         session.add(claim("sync"))
 
     with transaction(engine) as session:
-        assert session.get(ScheduleClaim, "sync").last_tick == NOON
+        assert session.get(ScheduleClaimRow, "sync").last_tick == NOON
 
 
 def test_a_transaction_in_which_something_is_raised_changes_nothing(engine):
@@ -213,7 +213,7 @@ def test_a_transaction_in_which_something_is_raised_changes_nothing(engine):
         use_case()
 
     with transaction(engine) as session:
-        assert session.scalars(select(ScheduleClaim)).all() == []
+        assert session.scalars(select(ScheduleClaimRow)).all() == []
 
 
 def test_rows_are_readable_after_their_transaction(engine):
@@ -232,7 +232,7 @@ def test_a_moment_comes_back_as_the_same_moment_in_utc(engine, moment):
         session.add(claim("sync", moment))
 
     with transaction(engine) as session:
-        found = session.get(ScheduleClaim, "sync").last_tick
+        found = session.get(ScheduleClaimRow, "sync").last_tick
 
     assert found == moment
     assert found.tzinfo is UTC
@@ -244,9 +244,9 @@ def test_moments_are_compared_as_moments_whatever_their_zone(engine):
         session.add_all([claim("late", late.astimezone(MOSCOW)), claim("early", early)])
 
     with transaction(engine) as session:
-        ordered = session.scalars(select(ScheduleClaim.job_name).order_by(ScheduleClaim.last_tick)).all()
+        ordered = session.scalars(select(ScheduleClaimRow.job_name).order_by(ScheduleClaimRow.last_tick)).all()
         after = session.scalars(
-            select(ScheduleClaim.job_name).where(ScheduleClaim.last_tick > early.astimezone(MOSCOW))
+            select(ScheduleClaimRow.job_name).where(ScheduleClaimRow.last_tick > early.astimezone(MOSCOW))
         ).all()
 
     assert (ordered, after) == (["early", "late"], ["late"])

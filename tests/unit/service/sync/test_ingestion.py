@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from service.database.tables import InvalidRowRow, OrderRow, SyncPositionRow
+from service.database.tables import InvalidRow, OrderRow, SyncPositionRow
 from service.database.upsert import Saved
 from service.integrations.marketplace import Order, Page
 from service.orders.repository import OrderRepository
@@ -159,7 +159,7 @@ def test_what_is_not_committed_is_not_counted_and_is_read_again(engine):
 
     assert sorted(numbers(engine)) == list(range(FEW + 10))
     assert again.told == [("unchanged", FEW), ("new", 10)]
-    assert rows_of(engine, InvalidRowRow) == []
+    assert rows_of(engine, InvalidRow) == []
 
 
 @on_sqlite
@@ -244,7 +244,7 @@ def fields(order):
 def test_a_row_that_cannot_be_read_is_kept_aside_and_the_rest_goes_on(engine, reading):
     reading.read(Shelf([[an_order(1), unreadable(2, payload={"date": None}), an_order(3)]]))
 
-    [kept] = rows_of(engine, InvalidRowRow)
+    [kept] = rows_of(engine, InvalidRow)
     assert numbers(engine) == [1, 3]
     assert (kept.source, kept.external_id, kept.reason) == ("wb.orders", "order-2", "date is missing")
     assert (kept.payload, kept.times) == ({"date": None}, 1)
@@ -257,7 +257,7 @@ def test_an_unreadable_row_is_kept_once_however_often_it_is_read(engine):
     for _ in range(3):
         Reading(engine, now=clock).read(shelf)
 
-    [one, nameless] = rows_of(engine, InvalidRowRow)
+    [one, nameless] = rows_of(engine, InvalidRow)
     assert [(row.external_id, row.times) for row in (one, nameless)] == [("order-1", 6), (None, 3)]
     assert one.first_seen_at < nameless.first_seen_at < one.last_seen_at == nameless.last_seen_at
 
@@ -268,7 +268,7 @@ def test_an_unreadable_row_is_forgotten_when_it_is_read_well(engine):
 
     Reading(engine).read(Shelf([[an_order(1)]], name="another list of the same things"))
 
-    assert [row.external_id for row in rows_of(engine, InvalidRowRow)] == ["order-2"]
+    assert [row.external_id for row in rows_of(engine, InvalidRow)] == ["order-2"]
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,7 @@ def test_a_row_that_the_database_refuses_is_kept_aside_and_the_rest_goes_on(engi
 
     reading.read(Shelf([[*orders(7), bad, *orders(8, 20)]]))
 
-    [kept] = rows_of(engine, InvalidRowRow)
+    [kept] = rows_of(engine, InvalidRow)
     assert sorted(numbers(engine)) == [*range(7), *range(8, 20)]
     assert kept.external_id == "order-7"
     assert kept.reason.startswith("the database refuses it: ")
@@ -303,7 +303,7 @@ def test_an_error_of_the_code_is_no_fault_of_the_rows(engine):
     with pytest.raises(TypeError, match="a mistake"):
         Reading(engine, broken).read(Shelf([orders(2)]))
 
-    assert rows_of(engine, InvalidRowRow) == []
+    assert rows_of(engine, InvalidRow) == []
 
 
 @on_sqlite
