@@ -18,7 +18,7 @@ from service.jobs.schedule import JOBS
 from service.sandbox.supervisor import SandboxProcess
 from service.scheduler.claims import Claims
 from service.scheduler.job import Schedule
-from service.scheduler.monitoring.monitor import CHECK_INTERVAL, Counting, RunMonitor, SchedulerAbsence
+from service.scheduler.monitoring.monitor import CHECK_INTERVAL, RunMonitor, SchedulerAbsence
 from service.scheduler.scheduler import Scheduler, SchedulerHooks
 from service.settings import SANDBOX_HOST, Settings
 from service.shutdown import StopSignal
@@ -80,7 +80,7 @@ class Service:
             self.context,
             self.claims,
             DatabaseClock(self.engine).now,
-            watch=SchedulerHooks(self._skipped, self._goes_on),
+            hooks=SchedulerHooks(self._skipped, self._goes_on),
         )
         self.watch = PeriodicTask(
             self._watching(), CHECK_INTERVAL.total_seconds(), "Watching the schedule", self._goes_on
@@ -157,10 +157,10 @@ class Service:
         """Who runs the schedule accounts for its ticks; who doesn't hears whether anybody does."""
         now = DatabaseClock(self.engine).now
         if not self.settings.scheduler:
-            listener = SchedulerAbsence(self.engine)
-            return lambda: listener.listen(now())
-        watchman = RunMonitor(self.schedule, self.engine, Counting(self._missed, self._overdue))
-        return lambda: watchman.look(now())
+            absence = SchedulerAbsence(self.engine)
+            return lambda: absence.check(now())
+        monitor = RunMonitor(self.schedule, self.engine, self._missed, self._overdue)
+        return lambda: monitor.check(now())
 
     def _goes_on(self) -> bool:
         return self.lifecycle.stopping_since is None

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy.engine import Engine
 
 from service.advice.drafter import Drafter
+from service.database.clock import utcnow
 from service.instruments import ServiceInstruments
 from service.integrations.http.client import MAX_WAIT_SECONDS, ApiClient, ApiDescription
 from service.integrations.http.errors import NotConfigured
@@ -36,10 +36,6 @@ BACKGROUND_PATIENCE: Final = MAX_WAIT_SECONDS
 INTERACTIVE_PATIENCE: Final = 15.0
 """Seconds that somebody at the other end of a request is let wait for a turn."""
 _OPENAI_INTERVAL: Final = 0.02
-
-
-def _utcnow() -> datetime:
-    return datetime.now(UTC)
 
 
 class Clients:
@@ -94,11 +90,11 @@ class Clients:
 
     @cached_property
     def wb_reviews(self) -> WildberriesReviews:
-        return WildberriesReviews(self.wb_feedbacks, self.wb_token.feedbacks_limit, _utcnow)
+        return WildberriesReviews(self.wb_feedbacks, self.wb_token.feedbacks_limit, utcnow)
 
     @cached_property
     def wb_orders(self) -> WildberriesOrders:
-        return WildberriesOrders(self.wb_statistics, self.wb_token.orders_limit, _utcnow)
+        return WildberriesOrders(self.wb_statistics, self.wb_token.orders_limit, utcnow)
 
     @cached_property
     def ozon(self) -> ApiClient:
@@ -109,11 +105,11 @@ class Clients:
 
     @cached_property
     def ozon_reviews(self) -> OzonReviews:
-        return OzonReviews(self.ozon, known_names(self._engine, OZON), _utcnow)
+        return OzonReviews(self.ozon, known_names(self._engine, OZON), utcnow)
 
     @cached_property
     def ozon_orders(self) -> OzonOrders:
-        return OzonOrders(self.ozon, _utcnow)
+        return OzonOrders(self.ozon, utcnow)
 
     @cached_property
     def openai_client(self) -> "openai.OpenAI":

@@ -5,7 +5,7 @@ All run on the event loop: they answer although every worker thread hangs.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal, Self, TypeVar, cast
 
@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel
 
 from service.api.problems import PROBLEM_RESPONSE
+from service.database.clock import utcnow
 from service.errors import Problem
 from telemetry.error_text import CheckFailed
 from telemetry.health import checks
@@ -26,10 +27,6 @@ from telemetry.settings import TelemetrySettings
 LIFECYCLE: Final = "lifecycle"
 _NO_STORE: Final = {"cache-control": "no-store"}
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
-
-
-def _utcnow() -> datetime:
-    return datetime.now(UTC)
 
 
 class UnknownCheck(Problem):
@@ -49,7 +46,7 @@ class ServiceHealth:
     checks: HealthChecks
     health: tuple[str, ...]
     readiness: tuple[str, ...]
-    now: Callable[[], datetime] = _utcnow
+    now: Callable[[], datetime] = utcnow
 
     @classmethod
     def create(

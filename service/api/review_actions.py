@@ -1,7 +1,6 @@
 """POST /api/v1/reviews/{id}/advice and …/answer: draft another answer, and publish one."""
 
 import time
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Response
@@ -15,6 +14,7 @@ from service.api.dependencies import RuntimeDep
 from service.api.problems import PROBLEM_RESPONSE
 from service.api.review_schemas import AdviceOut, AnswerIn, AnswerOut
 from service.api.reviews import ReviewId
+from service.database.clock import utcnow
 from service.database.tables import ReviewRow
 from service.reviews.publishing import NotPublished, Publisher
 from service.reviews.repository import ReviewRepository
@@ -31,17 +31,13 @@ _ANSWER_RESPONSES: Responses = {
 }
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @router.post("/{review_id}/advice", dependencies=[Depends(require_ops_token)], responses=_PROBLEM_RESPONSES)
 def draft_again(review_id: ReviewId, desk: RuntimeDep) -> AdviceOut:
     """Draft another answer to the review, now; the draft before it is kept. It costs what a draft costs."""
     row = _review(desk.engine, review_id)
     draft = desk.outside_promptly.drafter.draft(review_for_prompt(row), ANSWER_LENGTH)
     with transaction(desk.engine) as session:
-        advice = AdviceQueue(session).add_draft(review_id, draft, _now())
+        advice = AdviceQueue(session).add_draft(review_id, draft, utcnow())
     return AdviceOut.model_validate(advice)
 
 
@@ -53,7 +49,7 @@ def publish_answer(
     row = _review(desk.engine, review_id)
     text = _draft(desk.engine, review_id) if answer is None or answer.text is None else answer.text
     marketplace = desk.outside_promptly.reviews(row.marketplace)
-    publication = Publisher(desk.engine, marketplace, _now, time.sleep).publish(row, text)
+    publication = Publisher(desk.engine, marketplace, utcnow, time.sleep).publish(row, text)
     response.status_code = 202 if publication.state == "sent" else 200
     return AnswerOut(state=publication.state, text=publication.text)
 

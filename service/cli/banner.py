@@ -1,4 +1,4 @@
-"""The banner: what runs, what is not configured, and which URLs are worth opening."""
+"""The start-up banner: settings, scheduled jobs, unconfigured services, and the most useful URLs."""
 
 from service import __version__
 from service.cli.configuration import unconfigured
@@ -15,21 +15,22 @@ _PAGES = (
 
 
 def banner(settings: Settings, schedule: Schedule) -> str:
-    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104  # shown, not bound
+    """The text that `serve` prints at its start."""
+    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104  # printed, not bound
     base = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
     lines = [
         f"{settings.service_name} {__version__} ({settings.environment})",
         "",
         f"  database   {settings.url.render_as_string(hide_password=True)}",
         f"  logs       {settings.log_dir}",
-        f"  scheduler  {_jobs(schedule) if settings.scheduler else 'off in this process'}",
+        f"  scheduler  {_job_list(schedule) if settings.scheduler else 'off in this process'}",
         *(
             ["  sandbox    on: no marketplace, OpenAI or Telegram is called, and nothing here is real"]
             * settings.sandbox
         ),
         *(f"  missing    {sentence}" for sentence in unconfigured(settings)),
         "",
-        *(f"  {base + path:<38} {what}" for path, what in _PAGES),
+        *(f"  {base + path:<38} {description}" for path, description in _PAGES),
         *(
             [f"  {settings.sandbox_url + '/phone':<38} the phone: what Telegram would show (sandbox)"]
             * settings.sandbox
@@ -38,5 +39,5 @@ def banner(settings: Settings, schedule: Schedule) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _jobs(schedule: Schedule) -> str:
+def _job_list(schedule: Schedule) -> str:
     return ", ".join(f"{job.name} {job.cadence}" for job in schedule.scheduled())

@@ -1,27 +1,31 @@
-"""Restoring: the commands `restore` and `copy-database`, in words."""
+"""The commands `restore` and `copy-database`."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+import argparse
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from service.cli.output import complain, say
 from service.database.backup import BackupFailed
+from service.database.clock import utcnow
 from service.database.copy_database import CopyFailed, copy_database
 from service.database.in_use import DatabaseInUse, DatabaseLocation
 from service.database.restore import RestoreFailed, restore_database
 from service.settings import Settings
 from telemetry.error_text import CheckFailed, safe_text
+from telemetry.logs import setup_logging
 from telemetry.logs.cleanup import BACKUP_DIRECTORY
 
-Say = Callable[[str], None]
-Complain = Callable[[str], int]
 
-
-def restore(settings: Settings, backup: Path, say: Say, complain: Complain) -> int:
+def restore(options: argparse.Namespace) -> int:
+    """Replace the database by a backup; without a file, list the backups."""
+    settings = Settings.read()
+    setup_logging(settings)
+    if options.file is None:
+        return _list_backups(settings.data_dir)
     try:
-        restore_database(_place(settings), backup, datetime.now(UTC), say)
+        restore_database(_location(settings), options.file, utcnow(), say)
     except (RestoreFailed, BackupFailed, DatabaseInUse) as error:
         return complain(f"Not restored. {error}")
     except (SQLAlchemyError, CheckFailed) as error:
@@ -29,9 +33,12 @@ def restore(settings: Settings, backup: Path, say: Say, complain: Complain) -> i
     return 0
 
 
-def copy(settings: Settings, target: str, say: Say, complain: Complain) -> int:
+def copy(options: argparse.Namespace) -> int:
+    """Copy all rows of the database into another, empty one."""
+    settings = Settings.read()
+    setup_logging(settings)
     try:
-        rows = copy_database(_place(settings), make_url(target), say)
+        rows = copy_database(_location(settings), make_url(options.target), say)
     except (CopyFailed, DatabaseInUse) as error:
         return complain(f"Not copied. {error}")
     except ArgumentError:
@@ -42,14 +49,14 @@ def copy(settings: Settings, target: str, say: Say, complain: Complain) -> int:
     return 0
 
 
-def _place(settings: Settings) -> DatabaseLocation:
+def _location(settings: Settings) -> DatabaseLocation:
     return DatabaseLocation(settings.url, settings.data_dir, settings.service_name)
 
 
-def list_backups(data_dir: Path, say: Say, complain: Complain) -> int:
+def _list_backups(data_dir: Path) -> int:
     directory = data_dir / BACKUP_DIRECTORY
-    found = sorted(directory.glob("sovani-*.*"), reverse=True) if directory.is_dir() else []
-    if not found:
+    backups = sorted(directory.glob("sovani-*.*"), reverse=True) if directory.is_dir() else []
+    if not backups:
         return complain(f"There is no backup in {directory}.")
-    say("\n".join(f"{each}  {each.stat().st_size:>14,} bytes" for each in found))
+    say("\n".join(f"{each}  {each.stat().st_size:>14,} bytes" for each in backups))
     return 0

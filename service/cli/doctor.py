@@ -1,5 +1,6 @@
-"""The doctor: proves, one line a check, that what the service relies on really works."""
+"""The command `doctor`: checks configuration, database, directories, instrumentation and credentials, one line per check."""
 
+import argparse
 import os
 import socket
 from collections.abc import Callable, Generator, Mapping
@@ -9,8 +10,9 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from service.bootstrap import Service
+from service.bootstrap import SandboxUnavailable, Service
 from service.cli.configuration import unconfigured
+from service.cli.output import complain, say
 from service.clients import Clients
 from service.database import migrations
 from service.database.backup import BackupFailed, check_backup
@@ -22,23 +24,24 @@ from service.integrations.openai.errors import classify_error
 from service.integrations.ozon.credentials import describe_key
 from service.integrations.telegram import describe_bot
 from service.settings import Settings
-from telemetry import private_files
+from telemetry import private_files, setup
 from telemetry.error_text import safe_text
 from telemetry.sdk import exporters
 from telemetry.selftest import NothingEmitted, SelfTest
-
-
-class CheckFailed(Exception):  # it is what a doctor says
-    """What is wrong, and what to do about it, in a sentence."""
-
 
 OK: Final = "ok"
 FAIL: Final = "FAIL"
 SKIPPED: Final = "-"
 
 
+class DiagnosticFailed(Exception):  # the message is a sentence for the operator
+    """A check failed. The message says what is wrong and what to do; it may name paths, as it is not for the public."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
+    """The result of one check. `mark` is `OK`, `FAIL` or `SKIPPED`."""
+
     mark: str
     name: str
     sentence: str
@@ -51,29 +54,47 @@ _NEEDS: Final = {
     "telemetry: job": "migrations",
     "alerts": "directory DATA_DIR",
     "backups": "database",
-    **dict.fromkeys(("Wildberries", "Ozon", "Telegram"), "migrations"),  # the pace of calls is in the database
+    **dict.fromkeys(("Wildberries", "Ozon", "Telegram"), "migrations"),  # the rate limiter's state is in the database
 }
+"""The check that has to succeed before another one makes sense."""
 Check = Callable[[], str]
 
 
-def examine(runtime: Service) -> Generator[Finding]:
+def doctor(_options: argparse.Namespace) -> int:
+    """Run all checks and print a line for each; 1 if any fails."""
+    runtime = Service(Settings.read())
+    marks: set[str] = set()
+    try:
+        with runtime.surroundings():
+            for finding in run_checks(runtime):
+                marks.add(finding.mark)
+                say(str(finding))
+    except SandboxUnavailable as error:
+        return complain(str(error))
+    finally:
+        setup.shutdown(1.0)
+    return 1 if FAIL in marks else 0
+
+
+def run_checks(runtime: Service) -> Generator[Finding]:
+    """Run the checks one after the other. A check is skipped if one that it needs has failed."""
     failed: set[str] = set()
     for name, check in _checks(runtime).items():
         if _NEEDS.get(name) in failed:
             yield Finding(SKIPPED, name, f"not tried without {_NEEDS[name]}")
             continue
-        finding = _examined(name, check)
+        finding = _run_check(name, check)
         if finding.mark == FAIL:
             failed.add(name)
         yield finding
-    yield from _not_configured(runtime.settings)
+    yield from _unconfigured_services(runtime.settings)
 
 
-def _not_configured(settings: Settings) -> Generator[Finding]:
+def _unconfigured_services(settings: Settings) -> Generator[Finding]:
     for sentence in unconfigured(settings):
-        name, _, why = sentence.partition(": ")
-        if name != "OTLP":  # it has a check of its own
-            yield Finding(SKIPPED, name, why)
+        name, _, reason = sentence.partition(": ")
+        if name != "OTLP":  # it has its own check
+            yield Finding(SKIPPED, name, reason)
 
 
 def _checks(runtime: Service) -> Mapping[str, Check]:
@@ -88,69 +109,69 @@ def _checks(runtime: Service) -> Mapping[str, Check]:
         "migrations": lambda: _migrations(runtime),
         "backups": lambda: check_backup(engine),
         "alerts": lambda: _alerts(runtime),
-        **_outside(runtime),
+        **_credential_checks(runtime),
         **{f"telemetry: {name}": check for name, check in SelfTest(runtime.telemetry, engine).checks().items()},
     }
 
 
-def _outside(runtime: Service) -> dict[str, Check]:
-    """Of each service that is called, whether it accepts what it is called with. What is not configured is told elsewhere."""
-    settings, outside = runtime.settings, runtime.outside_promptly
+def _credential_checks(runtime: Service) -> dict[str, Check]:
+    """For each configured external service, whether it accepts the credentials."""
+    settings, clients = runtime.settings, runtime.outside_promptly
     return {
-        **({"Wildberries": lambda: _wildberries(outside)} if settings.wb_api_token else {}),
-        **({"Ozon": lambda: _ozon(outside)} if settings.ozon_client_id and settings.ozon_api_key else {}),
-        **({"OpenAI": lambda: _openai(outside, settings)} if settings.openai_api_key and settings.openai_model else {}),
-        **({"Telegram": lambda: _telegram(outside, settings)} if settings.telegram_token else {}),
+        **({"Wildberries": lambda: _wildberries(clients)} if settings.wb_api_token else {}),
+        **({"Ozon": lambda: _ozon(clients)} if settings.ozon_client_id and settings.ozon_api_key else {}),
+        **({"OpenAI": lambda: _openai(clients, settings)} if settings.openai_api_key and settings.openai_model else {}),
+        **({"Telegram": lambda: _telegram(clients, settings)} if settings.telegram_token else {}),
     }
 
 
-def _wildberries(outside: Clients) -> str:
-    token = outside.wb_token
+def _wildberries(clients: Clients) -> str:
+    token = clients.wb_token
     if complaint := token.warning(utcnow()):
-        raise CheckFailed(complaint)
-    for client, host in ((outside.wb_feedbacks, "feedbacks"), (outside.wb_statistics, "statistics")):
+        raise DiagnosticFailed(complaint)
+    for client, host in ((clients.wb_feedbacks, "feedbacks"), (clients.wb_statistics, "statistics")):
         client.call(ApiCall("GET", "/ping", RateLimit(f"wb:ping:{host}:{token.account}", 10.0, 3)))
     return f"accepts WB_API_TOKEN, {token}"
 
 
-def _ozon(outside: Clients) -> str:
-    return describe_key(outside.ozon, utcnow())
+def _ozon(clients: Clients) -> str:
+    return describe_key(clients.ozon, utcnow())
 
 
-def _openai(outside: Clients, settings: Settings) -> str:
-    from openai import OpenAIError  # noqa: PLC0415  # slow to load, and needed here alone
+def _openai(clients: Clients, settings: Settings) -> str:
+    from openai import OpenAIError  # noqa: PLC0415  # slow to load, and needed only here
 
     try:
-        model = outside.openai_client.models.retrieve(str(settings.openai_model))
+        model = clients.openai_client.models.retrieve(str(settings.openai_model))
     except OpenAIError as error:
-        raise CheckFailed(str(classify_error(error).error)) from None
+        raise DiagnosticFailed(str(classify_error(error).error)) from None
     return f"accepts OPENAI_API_KEY, and has {model.id}"
 
 
-def _telegram(outside: Clients, settings: Settings) -> str:
+def _telegram(clients: Clients, settings: Settings) -> str:
     token = settings.telegram_token
-    return describe_bot(outside.telegram, token.get_secret_value() if token else "", settings.manager_chat_id)
+    return describe_bot(clients.telegram, token.get_secret_value() if token else "", settings.manager_chat_id)
 
 
 def _variables(settings: Settings) -> str:
     if settings.open_to_all and not settings.on_loopback:
-        raise CheckFailed("ENVIRONMENT is production and HOST is no loopback address, but OPS_TOKEN is not set.")
+        raise DiagnosticFailed("ENVIRONMENT is production and HOST is no loopback address, but OPS_TOKEN is not set.")
     return "each may be what it is"
 
 
 def _privacy(settings: Settings) -> str:
-    """What was made by an earlier version, or by somebody else, may be open; what is made from now on is not."""
+    """Check the permissions of existing files. New files are private; those of earlier versions may not be."""
     found = [str(path) for path in private_files.accessible_to_others({settings.data_dir, settings.log_dir})]
     if found:
-        shown = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")  # noqa: PLR2004  # a line
-        raise CheckFailed(
+        shown = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")  # noqa: PLR2004  # fits a line
+        raise DiagnosticFailed(
             f"others on this machine may read {shown}: chmod -R go= {settings.data_dir} {settings.log_dir}"
         )
     return "nobody else on this machine reads DATA_DIR and LOG_DIR"
 
 
 def _otlp() -> str:
-    """Whether somebody listens where the signals are to go."""
+    """Check that the OTLP endpoints accept connections."""
     endpoints = {
         exporters.endpoint(signal) for signal in exporters.SIGNALS if "otlp" in exporters.exporter_names(signal)
     } - {""}
@@ -172,9 +193,9 @@ def _migrations(runtime: Service) -> str:
 
 
 def _alerts(runtime: Service) -> str:
-    found = runtime.telemetry.alerts.check()
-    if found.error:
-        raise CheckFailed(f"{found.error[:1].upper()}{found.error[1:]}.")
+    result = runtime.telemetry.alerts.check()
+    if result.error:
+        raise DiagnosticFailed(f"{result.error[:1].upper()}{result.error[1:]}.")
     return "nothing keeps them from being sent" if runtime.telemetry.alerts.channels else "kept and shown, not sent"
 
 
@@ -185,14 +206,14 @@ def _writable(directory: Path) -> str:
         probe.write_bytes(os.urandom(16))
         probe.unlink()
     except OSError as error:
-        raise CheckFailed(f"{directory} cannot be written: {error.strerror}.") from None
+        raise DiagnosticFailed(f"{directory} cannot be written: {error.strerror}.") from None
     return f"{directory} can be written"
 
 
-def _examined(name: str, check: Check) -> Finding:
+def _run_check(name: str, check: Check) -> Finding:
     try:
         return Finding(OK, name, check())
-    except (CheckFailed, NothingEmitted, CallError, BackupFailed) as error:
+    except (DiagnosticFailed, NothingEmitted, CallError, BackupFailed) as error:
         return Finding(FAIL, name, str(error))
-    except Exception as error:  # noqa: BLE001  # whatever is wrong is what the doctor is for
+    except Exception as error:  # noqa: BLE001  # a check may fail in any way
         return Finding(FAIL, name, safe_text(error))

@@ -1,4 +1,4 @@
-"""Terminal: what a command says to whoever ran it, with nothing secret in it."""
+"""Output of the commands, with secrets redacted."""
 
 import sys
 
@@ -6,10 +6,12 @@ from telemetry.redaction.policy import redact
 
 
 def say(text: str) -> None:
+    """Print a line to stdout."""
     sys.stdout.write(f"{redact(text)}\n")
     sys.stdout.flush()
 
 
 def complain(text: str) -> int:
+    """Print a line to stderr. Returns 1, the exit code of a failed command."""
     sys.stderr.write(f"{redact(text)}\n")
     return 1

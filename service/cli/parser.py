@@ -1,12 +1,11 @@
-"""The commands: `python -m service …`."""
+"""The command line: `python -m service …`."""
 
 import argparse
 from collections.abc import Callable
 from pathlib import Path
 
 from service import __version__
-from service.cli import commands
-from service.cli.alerts import parse_duration
+from service.cli import alerts, database, doctor, jobs, scheduler
 from service.cli.output import complain
 from service.cli.serve import serve
 from service.database import migrations
@@ -22,59 +21,59 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Every setting is an environment variable or a line of .env; .env.example explains each.",
     )
     parser.add_argument("--version", action="version", version=f"sovani {__version__}")
-    added = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    command = _add(added, "serve", serve, "serve the API, with the scheduler in it")
+    command = _add(commands, "serve", serve, "serve the API, with the scheduler in it")
     command.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes that serve (default: 1)")
     command.add_argument("--host", help="address to listen on (default: HOST, 127.0.0.1)")
     command.add_argument("--port", help="port to listen on (default: PORT, 8080)")
     command.add_argument("--no-scheduler", action="store_true", help="leave the jobs to `python -m service scheduler`")
-    _add(added, "scheduler", commands.scheduler, "run the scheduled jobs alone")
-    _add(added, "jobs", commands.jobs, "list the schedule with last and next runs")
-    run_job = _add(added, "run-job", commands.run_job, "run one job now, recorded like any other")
+    _add(commands, "scheduler", scheduler.scheduler, "run the scheduled jobs alone")
+    _add(commands, "jobs", jobs.jobs, "list the schedule with last and next runs")
+    run_job = _add(commands, "run-job", jobs.run_job, "run one job now, recorded like any other")
     run_job.add_argument("name", metavar="NAME", help="the job's name, as `jobs` lists it")
     test_alert = _add(
-        added,
+        commands,
         "test-alert",
-        commands.test_alert,
+        alerts.test_alert,
         "send one alert through the whole pipeline and wait until it is delivered",
     )
     test_alert.add_argument(
         "--within", type=_positive, default=60, metavar="SECONDS", help="how long to wait (default: 60)"
     )
-    _add_silence(added)
-    restore = _add(added, "restore", commands.restore, "put a backup in the place of the database, checked before")
+    _add_silence(commands)
+    restore = _add(commands, "restore", database.restore, "put a backup in the place of the database, checked before")
     restore.add_argument(
         "file", metavar="FILE", nargs="?", type=Path, help="the backup; without it those there are are listed"
     )
-    copy = _add(added, "copy-database", commands.copy, "copy every row of the database into another that is empty")
+    copy = _add(commands, "copy-database", database.copy, "copy every row of the database into another that is empty")
     copy.add_argument(
         "target", metavar="URL", help="such as postgresql+psycopg://user@host/name; PGPASSWORD is honoured"
     )
-    _add(added, "doctor", commands.doctor, "check that everything the service relies on works; exit 1 if not")
+    _add(commands, "doctor", doctor.doctor, "check that everything the service relies on works; exit 1 if not")
     return parser
 
 
 def _add(
-    added: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: Command, sentence: str
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: Command, sentence: str
 ) -> argparse.ArgumentParser:
-    parser = added.add_parser(name, help=sentence, description=f"{sentence[0].upper()}{sentence[1:]}.")
+    parser = commands.add_parser(name, help=sentence, description=f"{sentence[0].upper()}{sentence[1:]}.")
     parser.set_defaults(command=command)
     return parser
 
 
-def _add_silence(added: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    silence = _add(added, "silence", commands.silence, "tell nothing of a component for a while")
+def _add_silence(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    silence = _add(commands, "silence", alerts.silence, "tell nothing of a component for a while")
     silence.add_argument("component", metavar="COMPONENT", nargs="?", help="such as scheduler, http, database; or all")
-    silence.add_argument("--for", dest="seconds", type=_length, metavar="TIME", help="how long: 30m, 2h, 1d")
+    silence.add_argument("--for", dest="seconds", type=_duration, metavar="TIME", help="how long: 30m, 2h, 1d")
     silence.add_argument("--because", metavar="REASON", help="why, for whoever asks")
     silence.add_argument("--end", action="store_true", help="end the silence of the component now")
     silence.add_argument("--list", action="store_true", help="list what is silenced")
 
 
-def _length(text: str) -> float:
+def _duration(text: str) -> float:
     try:
-        return parse_duration(text)
+        return alerts.parse_duration(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -1,4 +1,4 @@
-"""Serving: the command `serve`, which checks that there is room for the service, says what will run, and hands over to uvicorn."""
+"""The command `serve`: checks that the ports are free, prints the banner, and runs uvicorn."""
 
 import argparse
 import logging
@@ -25,13 +25,13 @@ _log = logging.getLogger(__name__)
 
 
 def serve(options: argparse.Namespace) -> int:
-    """Serve the API. Several workers are started by uvicorn; what was said on the command line reaches them as variables."""
+    """Serve the API. uvicorn starts the workers; options of the command line reach them as environment variables."""
     given = {"HOST": options.host, "PORT": options.port, "SCHEDULER": "false" if options.no_scheduler else None}
     os.environ.update({name: str(value) for name, value in given.items() if value is not None})
     settings = Settings.read()
     if taken := _port_in_use(settings.host, settings.port) or _sandbox_port_in_use(settings):
         return complain(taken)
-    setup_logging(settings)  # for what uvicorn itself has to say, the parent of several workers above all
+    setup_logging(settings)  # for uvicorn's own messages, mostly in the parent process of several workers
     say(banner(settings, Schedule(settings, JOBS)))
     if settings.open_to_all and not settings.on_loopback:
         _log.warning(settings.open_to_all)
@@ -52,14 +52,14 @@ def serve(options: argparse.Namespace) -> int:
 
 
 def _allow_many_connections() -> None:
-    """As many files as the system lets this process have: a connection is one, and the usual limit is 1,024."""
+    """Raise the limit of open files to the maximum: each connection is one, and the usual limit is 1,024."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _port_in_use(host: str, port: int) -> str | None:
-    """A sentence when the address cannot be listened on."""
+    """A sentence for the operator if the address cannot be bound; None if it can."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -71,7 +71,7 @@ def _port_in_use(host: str, port: int) -> str | None:
 
 
 def _sandbox_port_in_use(settings: Settings) -> str | None:
-    """Another service's sandbox on the port is as good as an own one."""
+    """A sentence for the operator if the port is taken by anything but another sandbox, which can be shared."""
     if not settings.sandbox or is_sandbox_at(SANDBOX_HOST, settings.sandbox_port):
         return None
     taken = _port_in_use(SANDBOX_HOST, settings.sandbox_port)

@@ -1,4 +1,4 @@
-"""The clock that several machines share: the database's own where there can be several, else this machine's."""
+"""The clock that several machines share: PostgreSQL's own. With SQLite there is one machine, and its clock is used."""
 
 import time
 from collections.abc import Callable
@@ -9,41 +9,44 @@ from sqlalchemy import ColumnElement, Float, cast, func, literal, select
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+Clock = Callable[[], float]
+"""Gives Unix seconds."""
+_COMPARE_SECONDS: Final = 30.0
+
 
 def utcnow() -> datetime:
+    """Now, by this machine's clock."""
     return datetime.now(UTC)
 
 
-Clock = Callable[[], float]
-"""Gives Unix seconds."""
-_EVERY: Final = 30.0
-
-
 def database_now(engine: Engine, clock: Clock = time.time) -> ColumnElement[float]:
-    """Now, in Unix seconds, as a part of a statement."""
+    """Now, in Unix seconds, as an SQL expression. `clock` is used with SQLite."""
     if engine.dialect.name == "postgresql":
         return cast(func.extract("epoch", func.clock_timestamp()), Float(53))
     return literal(clock(), Float)
 
 
 class DatabaseClock:
-    """Moments by the database's clock, on a machine whose own may be off. Asked now and then; in between its own runs on."""
+    """Timestamps by the database's clock, on a machine whose own clock may be wrong.
 
-    def __init__(self, engine: Engine, clock: Clock = time.time, ticks: Clock = time.monotonic) -> None:
+    The two clocks are compared every 30 seconds. In between, the machine's clock is corrected by the last difference.
+    """
+
+    def __init__(self, engine: Engine, clock: Clock = time.time, monotonic: Clock = time.monotonic) -> None:
         self._engine = engine
         self._clock = clock
-        self._ticks = ticks
-        self._ahead = 0.0
-        self._next = float("-inf")
+        self._monotonic = monotonic
+        self._difference = 0.0  # the database's clock minus this machine's, in seconds
+        self._next_comparison = float("-inf")
 
     def now(self) -> datetime:
-        if self._ticks() >= self._next:
+        if self._monotonic() >= self._next_comparison:
             self._compare()
-        return datetime.fromtimestamp(self._clock(), UTC) + timedelta(seconds=self._ahead)
+        return datetime.fromtimestamp(self._clock(), UTC) + timedelta(seconds=self._difference)
 
     def _compare(self) -> None:
-        """A database that is away is compared with later: until then the last difference holds."""
-        self._next = self._ticks() + _EVERY
+        """While the database is unavailable, the last difference stays in use."""
+        self._next_comparison = self._monotonic() + _COMPARE_SECONDS
         if self._engine.dialect.name != "postgresql":
             return
         before = self._clock()
@@ -53,4 +56,4 @@ class DatabaseClock:
         except SQLAlchemyError:
             return
         if there is not None:
-            self._ahead = there - (before + self._clock()) / 2
+            self._difference = there - (before + self._clock()) / 2

@@ -1,4 +1,4 @@
-"""Copying: every row of one database into another that is empty, such as from SQLite to PostgreSQL. All of them, or none."""
+"""Copies all rows of one database into another, empty one, such as from SQLite to PostgreSQL, in one transaction."""
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -12,21 +12,29 @@ from service.database.in_use import DatabaseLocation, require_unused
 from service.database.tables import Base
 from telemetry.database import create_engine
 
-_BATCH: Final = 2000
+_BATCH_ROWS: Final = 2000
 Say = Callable[[str], None]
 
 
-class CopyFailed(Exception):  # it says what happened
-    """The target is what it was."""
+class CopyFailed(Exception):  # the message is a sentence for the operator
+    """Nothing was copied; the target is unchanged."""
 
 
 def copy_database(source: DatabaseLocation, target: URL, say: Say) -> int:
-    """Returns how many rows. The target is brought to the newest migration; `say` is told of each table.
+    """Copy all rows of all tables. The target is migrated to the newest revision first.
+
+    Args:
+        source: the database to read.
+        target: the database to write; it must have no rows.
+        say: called with a sentence for each table.
+
+    Returns:
+        The number of rows.
 
     Raises:
-        CopyFailed: the two are one database, or the target has rows already.
-        ServiceRuns: see there.
-        MigrationsMissing: the source is not at the newest migration.
+        CopyFailed: both are the same database, or the target has rows.
+        DatabaseInUse: the service is running.
+        MigrationsMissing: the source is not at the newest revision.
     """
     if source.url == target:
         raise CopyFailed("Both are the same database.")
@@ -55,7 +63,7 @@ def _copy(reading: Connection, writing: Connection, say: Say) -> int:
 
 def _copy_table(table: Table, reading: Connection, writing: Connection) -> int:
     copied = 0
-    found = reading.execute(select(table).execution_options(yield_per=_BATCH)).mappings()
+    found = reading.execute(select(table).execution_options(yield_per=_BATCH_ROWS)).mappings()
     for batch in found.partitions():
         writing.execute(insert(table), [dict(row) for row in batch])
         copied += len(batch)
@@ -63,7 +71,7 @@ def _copy_table(table: Table, reading: Connection, writing: Connection) -> int:
 
 
 def _advance_sequence(table: Table, writing: Connection) -> None:
-    """The next id that PostgreSQL gives is behind the largest that was copied."""
+    """Set PostgreSQL's sequence so that the next id is larger than all copied ids."""
     if (column := table.autoincrement_column) is None:
         return
     sequence = writing.scalar(select(func.pg_get_serial_sequence(table.name, column.name)))
@@ -83,10 +91,10 @@ def _engine(url: URL) -> Generator[Engine]:
 
 @contextmanager
 def _snapshot(engine: Engine) -> Generator[Connection]:
-    """All tables as of one moment."""
+    """A connection that sees all tables as of one point in time."""
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN")  # the driver does it for what writes alone
+            connection.exec_driver_sql("BEGIN")  # the driver begins a transaction only for writes
         else:
             connection.execution_options(isolation_level="REPEATABLE READ")
         yield connection

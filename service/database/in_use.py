@@ -1,4 +1,4 @@
-"""Idle: whether nobody works with the database, for whatever puts another in its place."""
+"""Checks that no process uses the database, before it is restored or copied."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,34 +12,38 @@ from telemetry.sdk.instance import slots_in_use
 
 @dataclass(frozen=True, slots=True)
 class DatabaseLocation:
-    """The service's database and the directory beside it; `name` is what PostgreSQL knows the service's connections by."""
+    """The service's database and data directory. `name` is the `application_name` of its connections to PostgreSQL."""
 
     url: URL
     data_dir: Path
     name: str = "sovani"
 
 
-class DatabaseInUse(Exception):  # it says what to do
-    """Whoever writes meanwhile would write into what is taken away, or what is copied already."""
+class DatabaseInUse(Exception):  # the message says what to do
+    """The service is running: its writes would be lost, or missing in the copy."""
 
 
-def require_unused(place: DatabaseLocation, then: str) -> None:
-    """`then` is what was wanted, such as `restore`.
+def require_unused(location: DatabaseLocation, action: str) -> None:
+    """Raise if a process of the service is running.
+
+    Args:
+        location: the database and the data directory.
+        action: what the caller is about to do, for the message, such as `restore`.
 
     Raises:
-        DatabaseInUse: a process has the directory, or is connected to the database.
+        DatabaseInUse: a process uses the data directory, or is connected to the database.
     """
-    if slots_in_use(place.data_dir) or (place.url.get_backend_name() != "sqlite" and _is_connected_to(place)):
-        raise DatabaseInUse(f"The service runs: stop all of it first, on every machine, and then {then}.")
+    if slots_in_use(location.data_dir) or (location.url.get_backend_name() != "sqlite" and _has_connections(location)):
+        raise DatabaseInUse(f"The service runs: stop all of it first, on every machine, and then {action}.")
 
 
-def _is_connected_to(place: DatabaseLocation) -> bool:
-    """Others on this database under this service's name."""
+def _has_connections(location: DatabaseLocation) -> bool:
+    """Whether the service has connections to this database, of any process on any machine."""
     sql = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
         "AND pid <> pg_backend_pid() AND application_name = current_setting('application_name')"
     )
-    engine = create_engine(place.url, place.name)
+    engine = create_engine(location.url, location.name)
     try:
         with engine.connect() as connection:
             return bool(connection.scalar(sql))

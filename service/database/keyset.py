@@ -1,4 +1,4 @@
-"""Keyset: rows behind another one, newest first."""
+"""Keyset pagination: the rows after a given one, newest first."""
 
 from datetime import datetime
 from typing import Final
@@ -12,7 +12,7 @@ MAX_ID: Final = 2**63 - 1
 
 
 class UnknownCursor(Problem):
-    """There is nothing to read on behind."""
+    """There is no row with the id of the cursor."""
 
     status = 422
 
@@ -21,14 +21,20 @@ class UnknownCursor(Problem):
 
 
 def after_row(
-    session: Session, moment: InstrumentedAttribute[datetime], number: InstrumentedAttribute[int], before: int
+    session: Session, timestamp: InstrumentedAttribute[datetime], row_id: InstrumentedAttribute[int], before: int
 ) -> ColumnElement[bool]:
-    """Rows that follow the one numbered `before`, when the newest come first and of the same moment the last numbered.
+    """The condition for the rows after a given one, in descending order of timestamp and id.
+
+    Args:
+        session: to look up the given row.
+        timestamp: the first column of the order.
+        row_id: the second column of the order.
+        before: the id of the given row.
 
     Raises:
-        UnknownCursor: there is none of that number.
+        UnknownCursor: there is no row with that id.
     """
-    last = session.execute(select(moment, number).where(number == before)).one_or_none()
+    last = session.execute(select(timestamp, row_id).where(row_id == before)).one_or_none()
     if last is None:
         raise UnknownCursor(before)
-    return tuple_(moment, number) < tuple_(*last, types=(moment.type, number.type))
+    return tuple_(timestamp, row_id) < tuple_(*last, types=(timestamp.type, row_id.type))

@@ -1,4 +1,4 @@
-"""The service's database: migrated once however many start at once, asked whether it answers and is at the newest."""
+"""Migrates the database, in one process at a time, and checks that it answers and is at the newest revision."""
 
 import sqlite3
 import time
@@ -15,23 +15,23 @@ from sqlalchemy.exc import OperationalError
 from telemetry.database import SQLITE_BUSY_TIMEOUT_MS
 from telemetry.error_text import CheckFailed, register_sentence
 
-if TYPE_CHECKING:  # Alembic is imported when it is needed: it takes longer to load than the whole check
+if TYPE_CHECKING:  # Alembic is imported when it is needed: loading it takes longer than the whole check
     from alembic.config import Config
 
 
 MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "migrations"
 LOCK_TIMEOUT: Final = 60.0
 MISSING: Final = "migrations are missing: run `alembic upgrade head`"
-_LOCK_KEY: Final = 0x2D3B8A10  # one number for everybody who migrates this database
-_POLL: Final = 0.05
+_LOCK_KEY: Final = 0x2D3B8A10  # of the advisory lock; every process that migrates uses the same
+_POLL_SECONDS: Final = 0.05
 
 
 class MigrationsMissing(CheckFailed):
-    """The database is not at the revision that this code was written for."""
+    """The database is not at the revision that this code needs."""
 
 
 class MigrationLocked(CheckFailed):
-    """Somebody else has been migrating for too long."""
+    """Another process has held the migration lock for longer than the timeout."""
 
 
 def register_missing_tables() -> None:
@@ -40,13 +40,16 @@ def register_missing_tables() -> None:
 
 
 def ping(engine: Engine) -> None:
+    """Raise if the database is unreachable."""
     with engine.connect() as connection:
         connection.execute(text("SELECT 1"))
 
 
 def at_head(engine: Engine) -> None:
-    """Raises:
-    MigrationsMissing: with the sentence that says what to do.
+    """Raise if the database is not at the newest revision.
+
+    Raises:
+        MigrationsMissing: the message says what to do.
     """
     with engine.connect() as connection:
         if _is_behind(connection):
@@ -54,11 +57,11 @@ def at_head(engine: Engine) -> None:
 
 
 def migrate(engine: Engine, timeout: float = LOCK_TIMEOUT) -> None:
-    """Bring the database to the newest revision. Of several that start at once one migrates, and the others wait for it.
+    """Upgrade the database to the newest revision. Of several processes one migrates; the others wait for it.
 
     Raises:
         MigrationsMissing: the database is newer than this code.
-        MigrationLocked: the lock was not to be had within the timeout, in seconds.
+        MigrationLocked: another process held the lock for longer than the timeout, in seconds.
     """
     with engine.connect() as connection:
         if not _is_behind(connection):
@@ -69,74 +72,74 @@ def migrate(engine: Engine, timeout: float = LOCK_TIMEOUT) -> None:
 
 @contextmanager
 def exclusive_transaction(engine: Engine, timeout: float = LOCK_TIMEOUT) -> Generator[Connection]:
-    """One transaction, of one migrator at a time. It happens as a whole: one that dies half-way has changed nothing.
+    """One transaction under the migration lock, committed at the end. A process that dies in it has changed nothing.
 
     Raises:
-        MigrationLocked: somebody else was in it for longer than the timeout, in seconds.
+        MigrationLocked: another process held the lock for longer than the timeout, in seconds.
     """
-    alone = _alone_on_sqlite if engine.dialect.name == "sqlite" else _alone_on_postgresql
-    with engine.connect() as connection, alone(connection, timeout):
+    locked = _locked_sqlite if engine.dialect.name == "sqlite" else _locked_postgresql
+    with engine.connect() as connection, locked(connection, timeout):
         yield connection
         connection.commit()
 
 
 @contextmanager
-def _alone_on_sqlite(connection: Connection, timeout: float) -> Generator[None]:
-    """The file's own lock for writers, taken before the first statement: the driver begins none for CREATE or ALTER.
+def _locked_sqlite(connection: Connection, timeout: float) -> Generator[None]:
+    """Takes SQLite's write lock before the first statement: the driver begins no transaction for CREATE or ALTER.
 
-    Foreign keys rest meanwhile. SQLite alters a table by copying it and dropping the old one, and would then delete
-    whatever refers to it.
+    Foreign keys are off meanwhile. SQLite alters a table by copying it and dropping the old one, which would otherwise
+    delete the rows that refer to it.
     """
-    _pragmas(connection, busy_timeout=int(timeout * 1000), foreign_keys=0)
+    _set_pragmas(connection, busy_timeout=int(timeout * 1000), foreign_keys=0)
     try:
-        _begin(connection, timeout)
+        _begin_immediate(connection, timeout)
         yield
     finally:
         connection.rollback()
-        _pragmas(connection, busy_timeout=SQLITE_BUSY_TIMEOUT_MS, foreign_keys=1)
+        _set_pragmas(connection, busy_timeout=SQLITE_BUSY_TIMEOUT_MS, foreign_keys=1)
 
 
-def _begin(connection: Connection, timeout: float) -> None:
+def _begin_immediate(connection: Connection, timeout: float) -> None:
     try:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     except OperationalError as error:
         if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-            raise _locked(timeout) from None
+            raise _lock_error(timeout) from None
         raise
 
 
-def _pragmas(connection: Connection, **values: int) -> None:
+def _set_pragmas(connection: Connection, **values: int) -> None:
     for name, value in values.items():
         connection.exec_driver_sql(f"PRAGMA {name}={value}")
 
 
 @contextmanager
-def _alone_on_postgresql(connection: Connection, timeout: float) -> Generator[None]:
-    """An advisory lock, which PostgreSQL gives back at the end of the transaction, however that came."""
+def _locked_postgresql(connection: Connection, timeout: float) -> Generator[None]:
+    """Takes an advisory lock, which PostgreSQL releases at the end of the transaction or connection."""
     deadline = time.monotonic() + timeout
     while not connection.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _LOCK_KEY}):
         if time.monotonic() > deadline:
-            raise _locked(timeout)
-        time.sleep(_POLL)
+            raise _lock_error(timeout)
+        time.sleep(_POLL_SECONDS)
     yield
 
 
-def _locked(timeout: float) -> MigrationLocked:
+def _lock_error(timeout: float) -> MigrationLocked:
     return MigrationLocked(f"another process has been migrating for more than {timeout:g} s")
 
 
 def _is_behind(connection: Connection) -> bool:
     """Raises:
-    MigrationsMissing: the database is ahead.
+    MigrationsMissing: the database is newer than this code.
     """
-    revision = _revision(connection)
+    revision = _current_revision(connection)
     if revision is not None and revision not in _revisions():
         raise MigrationsMissing("the database is newer than this version of the service: update the service")
     return revision != _revisions()[0]
 
 
-def _revision(connection: Connection) -> str | None:
-    """None before the first migration. Asked by each readiness check, so without Alembic's words about it."""
+def _current_revision(connection: Connection) -> str | None:
+    """None before the first migration. Each readiness check asks for it, so it does without Alembic, which would log."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
@@ -145,14 +148,14 @@ def _revision(connection: Connection) -> str | None:
 
 @cache
 def _revisions() -> tuple[str, ...]:
-    """What this code knows, the newest first."""
+    """The revisions that this code knows, newest first."""
     from alembic.script import ScriptDirectory  # noqa: PLC0415  # see above
 
     return tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
 def is_known(revision: str) -> bool:
-    """Whether this code can bring a database of that revision to the newest."""
+    """Whether this code can upgrade a database of that revision."""
     return revision in _revisions()
 
 

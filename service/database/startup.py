@@ -1,4 +1,4 @@
-"""Start-up: what runs before the service is ready, and goes on trying until the database lets it."""
+"""Migrates the database when the service starts, and retries until the database is available."""
 
 import logging
 import threading
@@ -15,15 +15,15 @@ _log = logging.getLogger(__name__)
 
 
 class MigrateOnStart:
-    """Migrates, then calls `then`, in a thread: a database that is away delays readiness, and nothing else.
+    """Migrates, then calls `on_migrated`, in a thread: an unavailable database delays readiness and nothing else.
 
-    `then` may ask the database as well: when it raises, all of it is tried again.
+    `on_migrated` may use the database: if it raises, everything is retried after `retry_seconds`.
     """
 
-    def __init__(self, engine: Engine, then: Callable[[], None], retry: float = RETRY_SECONDS) -> None:
+    def __init__(self, engine: Engine, on_migrated: Callable[[], None], retry_seconds: float = RETRY_SECONDS) -> None:
         self._engine = engine
-        self._then = then
-        self._retry = retry
+        self._on_migrated = on_migrated
+        self._retry_seconds = retry_seconds
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="bring-up", daemon=True)
 
@@ -34,16 +34,18 @@ class MigrateOnStart:
         self._stop.set()
 
     def _run(self) -> None:
-        said = ""
+        logged = ""
         while not self._stop.is_set():
             try:
                 migrations.migrate(self._engine)
-                self._then()
-            except Exception as error:  # noqa: BLE001  # the database may be away for any reason
-                if (reason := safe_text(error)) != said:
-                    said = reason
-                    _log.warning("The database is not ready (%s); trying again every %.0f s.", reason, self._retry)
+                self._on_migrated()
+            except Exception as error:  # noqa: BLE001  # the database may be unavailable for any reason
+                if (reason := safe_text(error)) != logged:
+                    logged = reason
+                    _log.warning(
+                        "The database is not ready (%s); trying again every %.0f s.", reason, self._retry_seconds
+                    )
                     _log.debug("The whole of it:", exc_info=True)
-                self._stop.wait(self._retry)
+                self._stop.wait(self._retry_seconds)
             else:
                 return

@@ -1,4 +1,4 @@
-"""The service's own tables, on the same metadata as the telemetry's, so that one chain of migrations makes both."""
+"""The tables of the service, on the metadata of the telemetry's tables: one chain of migrations creates both."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -6,112 +6,41 @@ from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
-    BigInteger,
     ColumnElement,
     ForeignKey,
     Index,
-    Integer,
-    Numeric,
     SmallInteger,
     String,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     and_,
     literal_column,
 )
-from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
-from sqlalchemy.types import TypeEngine
 
+from service.database import schedule_tables  # noqa: F401  # so that `Base.metadata` has every table
+from service.database.columns import ROW_ID, DecimalColumn
 from telemetry.database import UTCDateTime
 from telemetry.jobs.store.tables import Base
 
 __all__ = [
     "AdviceRow",
     "Base",
-    "InvalidRowRow",
-    "MissedRunRow",
+    "InvalidRow",
     "OrderRow",
     "RateLimitRow",
     "ReviewRow",
-    "ScheduleClaim",
-    "ScheduleWatchRow",
     "SyncPositionRow",
 ]
-# SQLite numbers rows by itself only where the key is an INTEGER.
-_Id: Final = BigInteger().with_variant(Integer, "sqlite")
-
-
-class DecimalColumn(TypeDecorator[Decimal]):
-    """A decimal number: exact on PostgreSQL, and up to 15 digits on SQLite, which keeps it as a float."""
-
-    impl = Numeric
-    cache_ok = True
-
-    def __init__(self, precision: int, scale: int) -> None:
-        super().__init__(precision, scale)
-        self.precision = precision
-        self.scale = scale
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "sqlite":
-            return Numeric(self.precision, self.scale, asdecimal=False)
-        return Numeric(self.precision, self.scale)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ARG002  # SQLAlchemy's signature
-        return None if value is None else Decimal(str(value)).quantize(Decimal(1).scaleb(-self.scale))
-
-
-class ScheduleClaim(Base):
-    """The tick of each job that was claimed last, and the run that goes on.
-
-    Attributes:
-        holder: the run that goes on, or went on until its process was killed.
-        held_until: when it counts as ended unless it says again that it goes on, in Unix seconds as those of `RateLimitRow`.
-    """
-
-    __tablename__ = "schedule_claims"
-
-    job_name: Mapped[str] = mapped_column(String(100), primary_key=True)
-    last_tick: Mapped[datetime] = mapped_column(UTCDateTime)
-    holder: Mapped[str | None] = mapped_column(String(40))
-    held_until: Mapped[float | None]
-
-
-class ScheduleWatchRow(Base):
-    """How far the ticks of a job have been looked at, and when somebody who runs the job was last there.
-
-    Ticks up to `watched_until` are accounted for. `seen_at` is renewed by every process that runs the job; a job's ticks are
-    counted anew when its `cadence` changes. `back_at` is when somebody was there again after nobody was.
-    """
-
-    __tablename__ = "schedule_watch"
-
-    job_name: Mapped[str] = mapped_column(String(100), primary_key=True)
-    cadence: Mapped[str] = mapped_column(String(200))
-    watched_until: Mapped[datetime] = mapped_column(UTCDateTime)
-    seen_at: Mapped[datetime] = mapped_column(UTCDateTime)
-    back_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
-
-
-class MissedRunRow(Base):
-    """Ticks of a job for which no run began: `kind` is `missed`, or `downtime` where nobody was there to begin it."""
-
-    __tablename__ = "missed_runs"
-    __table_args__ = (Index("ix_missed_runs_job_name_id", "job_name", "id"),)
-
-    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
-    job_name: Mapped[str] = mapped_column(String(100))
-    kind: Mapped[str] = mapped_column(String(20))
-    first_tick: Mapped[datetime] = mapped_column(UTCDateTime)
-    last_tick: Mapped[datetime] = mapped_column(UTCDateTime)
-    ticks: Mapped[int] = mapped_column(Integer)
-    noticed_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
 class RateLimitRow(Base):
-    """When the next call of an account may begin, in Unix seconds of whoever's clock `service.marketplaces.pace` goes by."""
+    """The rate limiter's state for an account, in Unix seconds by the database's clock.
+
+    Attributes:
+        full_at: when the limiter has its full burst again.
+        blocked_until: no call is allowed before this time.
+    """
 
     __tablename__ = "paces"
 
@@ -121,14 +50,15 @@ class RateLimitRow(Base):
 
 
 class ReviewRow(Base):
-    """A review as it was last read; nothing in it says who wrote it.
+    """A review as it was last read, without personal data of its author.
 
     Attributes:
-        digest: of the content, to tell what is unchanged; "" is no content's.
-        seen_at: when it was last met in a list of what waits for an answer, or read by itself.
-        gone_at: when the marketplace said that it has no such review any more.
-        advice_due_at: when an answer is to be drafted; None: there is nothing to draft.
-        answer_claimed_at: since when somebody publishes an answer, or did and it is not confirmed.
+        as_of: when it was read.
+        digest: hash of the content, to detect changes. "" is the digest of no content.
+        seen_at: when it was last in a list of unanswered reviews, or read individually.
+        gone_at: when the marketplace first reported that the review does not exist any more.
+        advice_due_at: when an answer is to be drafted; None if none is.
+        answer_claimed_at: since when an answer is being published, or is published and not yet confirmed.
     """
 
     __tablename__ = "reviews"
@@ -138,7 +68,7 @@ class ReviewRow(Base):
         Index("ix_reviews_marketplace_created_at_id", "marketplace", "created_at", "id"),
     )
 
-    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(ROW_ID, primary_key=True, autoincrement=True)
     marketplace: Mapped[str] = mapped_column(String(20))
     external_id: Mapped[str] = mapped_column(String(100))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
@@ -161,7 +91,7 @@ class ReviewRow(Base):
     answer_claimed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
-# A partial index is used by a query that says the same in the same words; a parameter in place of a constant is another word.
+# The database uses a partial index only for a query with exactly the same condition: constants, not bound parameters.
 UNANSWERED: Final = and_(ReviewRow.answered.is_(False), ReviewRow.gone_at.is_(None))
 MODERATED: Final = and_(ReviewRow.answer_state == literal_column("'moderation'"), ReviewRow.gone_at.is_(None))
 DUE: Final = ReviewRow.advice_due_at.is_not(None)
@@ -179,14 +109,15 @@ _partial("ix_reviews_product_names", NAMED, ReviewRow.product_id, ReviewRow.mark
 
 
 class OrderRow(Base):
-    """An order as it was last read; nothing in it says who bought.
+    """An order as it was last read, without personal data of the buyer.
 
     Attributes:
-        quantity: of all items together.
-        amount: what they cost together, in `currency`.
-        items: as objects; a price is a text with two digits.
-        digest: of the content, to tell what is unchanged.
-        updated_at: when its content last changed here.
+        quantity: the number of all items together.
+        amount: the price of all items together, in `currency`.
+        items: a list of objects; a price is a string with two decimals.
+        as_of: when it was read.
+        digest: hash of the content, to detect changes.
+        updated_at: when its content last changed in this table.
     """
 
     __tablename__ = "orders"
@@ -196,7 +127,7 @@ class OrderRow(Base):
         Index("ix_orders_marketplace_ordered_at_id", "marketplace", "ordered_at", "id"),
     )
 
-    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(ROW_ID, primary_key=True, autoincrement=True)
     marketplace: Mapped[str] = mapped_column(String(20))
     external_id: Mapped[str] = mapped_column(String(100))
     order_number: Mapped[str] = mapped_column(String(100))
@@ -216,12 +147,12 @@ class OrderRow(Base):
 
 
 class AdviceRow(Base):
-    """A draft of an answer, or the attempt at one. `outcome` is `drafted`, or the word of what went wrong."""
+    """An attempt to draft an answer. `outcome` is `drafted`, or the kind of failure: see `service.advice.outcomes`."""
 
     __tablename__ = "advice"
     __table_args__ = (Index("ix_advice_review_id", "review_id"),)
 
-    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(ROW_ID, primary_key=True, autoincrement=True)
     review_id: Mapped[int] = mapped_column(
         ForeignKey("reviews.id", ondelete="CASCADE", name="fk_advice_review_id_reviews")
     )
@@ -236,7 +167,12 @@ class AdviceRow(Base):
 
 
 class SyncPositionRow(Base):
-    """How far a source was read. `began_at` is when the reading began, which goes on until it is finished."""
+    """The cursor of a source: how far it was read.
+
+    Attributes:
+        began_at: when the current or last pass over the source began.
+        finished_at: when that pass was finished; None while it is not.
+    """
 
     __tablename__ = "sync_positions"
 
@@ -247,8 +183,8 @@ class SyncPositionRow(Base):
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
-class InvalidRowRow(Base):
-    """What could not be read, kept aside; one row for what is the same thing, however `times` it was met."""
+class InvalidRow(Base):
+    """Dead-letter table: a row of a source that could not be read. Equal rows are stored once; `times` counts them."""
 
     __tablename__ = "invalid_rows"
     __table_args__ = (
@@ -256,7 +192,7 @@ class InvalidRowRow(Base):
         Index("ix_invalid_rows_source_external_id", "source", "external_id"),
     )
 
-    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(ROW_ID, primary_key=True, autoincrement=True)
     source: Mapped[str] = mapped_column(String(60))
     external_id: Mapped[str | None] = mapped_column(String(100))
     reason: Mapped[str] = mapped_column(String(500))

@@ -1,4 +1,4 @@
-"""Upserts: many rows by one statement, on both databases. Of two readings of the same thing the later one counts."""
+"""Bulk upsert of reviews and orders, on both databases. Of two versions of the same row, the one read later wins."""
 
 import json
 from collections import Counter
@@ -18,8 +18,9 @@ from service.database.tables import OrderRow, ReviewRow
 Table = type[OrderRow] | type[ReviewRow]
 Changes = Callable[[Any], Mapping[str, ColumnElement[Any]]]
 Values = Mapping[str, Any]
-"""A row's columns by name; `digest` says whether its content is that of another."""
+"""A row's columns by name. Rows with the same content have the same `digest`."""
 Key = tuple[str, str]
+"""Marketplace and external id."""
 _NEW: Final = "new"
 _CHANGED: Final = "changed"
 _UNCHANGED: Final = "unchanged"
@@ -27,7 +28,7 @@ _UNCHANGED: Final = "unchanged"
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What became of rows; one that was read twice, or later before, has changed nothing."""
+    """How many rows were new, changed or unchanged. Duplicates and outdated rows count as unchanged."""
 
     new: int = 0
     changed: int = 0
@@ -35,29 +36,29 @@ class Saved:
 
 
 def insert_into(session: Session, table: type[Any]) -> Any:
-    """An INSERT that knows ON CONFLICT; the two databases say it alike, and SQLAlchemy has one for each."""
+    """An INSERT with ON CONFLICT: the same SQL on both databases, but a class for each in SQLAlchemy."""
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     return dialect.insert(table)
 
 
 def by_key(table: Table, marketplace: str, external_id: Any) -> ColumnElement[bool]:
-    """One row, by the index that begins with its id.
+    """The condition for one row, by the index that begins with the external id.
 
-    With the bare column PostgreSQL would take one that begins with the marketplace to be as good, while it has no
-    statistics, and read all that the marketplace has.
+    With a bare `marketplace` column PostgreSQL, while it has no statistics, may choose an index that begins with the
+    marketplace, and read all of the marketplace's rows.
     """
     return and_(table.external_id == external_id, table.marketplace.concat("") == marketplace)
 
 
 def is_bad_row(error: Exception) -> bool:
-    """The rows are at fault, not the database: a driver says it in its way, and SQLAlchemy and Python in theirs."""
+    """Whether the rows caused the error, not the database. The driver, SQLAlchemy and Python each have their own errors."""
     if isinstance(error, DBAPIError):
         return isinstance(error, DataError | IntegrityError)
     return isinstance(error, StatementError | UnicodeError | OverflowError)
 
 
 def digest(*content: object) -> str:
-    """The same for the same content, in whatever order its names come and whatever version of Python computes it."""
+    """A hash of the content. It does not depend on the order of keys or on the Python version."""
     text = json.dumps(content, default=_text, separators=(",", ":"), sort_keys=True)
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -67,23 +68,29 @@ def _text(value: object) -> str:
 
 
 def upsert(session: Session, table: Table, rows: Sequence[Values], changes: Changes) -> Saved:
-    """Write what is new, or later than what is there. Called before a transaction writes anything else.
+    """Insert new rows, and update rows that were read later than the stored version.
 
-    `changes` says what becomes of a row that is there already, from the one that was to be inserted.
+    It locks the table, so it must be the first write of the transaction.
+
+    Args:
+        session: an open transaction.
+        table: the table.
+        rows: the rows; duplicates are allowed.
+        changes: maps the row that was to be inserted to the columns to update on conflict.
     """
     latest = _latest(rows)
     _lock_table(session, table)
-    known = _known(session, table, latest)
-    due = [row for key, row in latest.items() if _is_due(row, known.get(key))]
-    if due:
-        session.connection().execute(_statement(session, table, changes), due)
-    became = Counter(_classify(row, known.get(key)) for key, row in latest.items())
-    new, changed = became[_NEW], became[_CHANGED]
+    stored = _stored(session, table, latest)
+    to_write = [row for key, row in latest.items() if _must_write(row, stored.get(key))]
+    if to_write:
+        session.connection().execute(_statement(session, table, changes), to_write)
+    counts = Counter(_classify(row, stored.get(key)) for key, row in latest.items())
+    new, changed = counts[_NEW], counts[_CHANGED]
     return Saved(new, changed, len(rows) - new - changed)
 
 
 def _latest(rows: Iterable[Values]) -> dict[Key, Values]:
-    """One for each thing: the latest reading, and of equal ones the last."""
+    """The latest version of each row; of those read at the same time, the last."""
     latest: dict[Key, Values] = {}
     for row in rows:
         key = (row["marketplace"], row["external_id"])
@@ -93,10 +100,10 @@ def _latest(rows: Iterable[Values]) -> dict[Key, Values]:
 
 
 def _lock_table(session: Session, table: Table) -> None:
-    """Nobody else upserts into the table until this transaction ends: what is known of its rows stays true.
+    """Block other upserts into the table until this transaction ends, so that the stored rows do not change.
 
-    SQLite has one lock, for whoever writes: deleting nothing takes it. PostgreSQL keeps the plan of a statement, and one from
-    when the table was small would read all of it for each batch: so there is to be none that does.
+    SQLite has one write lock, which a DELETE of no rows takes. On PostgreSQL sequential scans are switched off as well:
+    it reuses plans, and one from when the table was small would read the whole table for each batch.
     """
     if session.get_bind().dialect.name == "sqlite":
         session.connection().execute(delete(table).where(false()))
@@ -106,23 +113,23 @@ def _lock_table(session: Session, table: Table) -> None:
         session.connection().execute(select(func.pg_advisory_xact_lock(key), planning))
 
 
-def _known(session: Session, table: Table, keys: Collection[Key]) -> dict[Key, Row[Any]]:
-    """By the ids alone: where the marketplace is asked for too, PostgreSQL may take an index that begins with it."""
+def _stored(session: Session, table: Table, keys: Collection[Key]) -> dict[Key, Row[Any]]:
+    """Selects by external id alone: given a marketplace too, PostgreSQL may choose an index that begins with it."""
     ids = [external_id for _, external_id in keys]
     columns = table.marketplace, table.external_id, table.as_of, table.digest
     rows = session.connection().execute(select(*columns).where(table.external_id.in_(ids)))
     return {(row.marketplace, row.external_id): row for row in rows}
 
 
-def _is_due(row: Values, known: Row[Any] | None) -> bool:
-    """A later reading is written though nothing changed, so that an earlier one that comes after it does not count."""
-    return _classify(row, known) != _UNCHANGED or (known is not None and row["as_of"] > known.as_of)
+def _must_write(row: Values, stored: Row[Any] | None) -> bool:
+    """A row that was read later is written even if unchanged: its `as_of` keeps older versions from being written."""
+    return _classify(row, stored) != _UNCHANGED or (stored is not None and row["as_of"] > stored.as_of)
 
 
-def _classify(row: Values, known: Row[Any] | None) -> str:
-    if known is None:
+def _classify(row: Values, stored: Row[Any] | None) -> str:
+    if stored is None:
         return _NEW
-    return _CHANGED if row["as_of"] >= known.as_of and row["digest"] != known.digest else _UNCHANGED
+    return _CHANGED if row["as_of"] >= stored.as_of and row["digest"] != stored.digest else _UNCHANGED
 
 
 def _statement(session: Session, table: Table, changes: Changes) -> Any:

@@ -1,1 +1,1 @@
-"""The jobs: what runs on a schedule."""
+"""The jobs of this service, and their schedule."""

@@ -1,4 +1,4 @@
-"""The context: what a job may use."""
+"""The job context: the argument of every job function."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -14,16 +14,21 @@ from telemetry.jobs.store.runs import JobRunRepository
 
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """`progress` is what a run says of itself, also when it fails; `goes_on` whether the service was not told to stop."""
+    """The dependencies of jobs.
+
+    Attributes:
+        is_running: False as soon as the service is stopping.
+        progress: the metadata of the run, to be filled while it runs. It is recorded even if the run fails.
+    """
 
     settings: Settings
     engine: Engine
     store: JobRunRepository
-    outside: Clients
+    clients: Clients
     instruments: ServiceInstruments
-    goes_on: Callable[[], bool] = lambda: True
+    is_running: Callable[[], bool] = lambda: True
     progress: dict[str, Any] = field(default_factory=dict)
 
-    def of(self, progress: dict[str, Any]) -> "JobContext":
+    def for_run(self, progress: dict[str, Any]) -> "JobContext":
         """The context of one run."""
         return replace(self, progress=progress)

@@ -1,4 +1,7 @@
-"""Housekeeping: what the service does for itself on a schedule. Each function returns what its run should say."""
+"""Maintenance jobs: log and backup cleanup, backups, retention of job runs, resource checks.
+
+Each function returns the metadata of its run.
+"""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,10 +25,10 @@ def clean_logs(log_dir: Path, now: datetime) -> dict[str, Any]:
 
 
 def back_up_database(url: URL, directory: Path, now: datetime) -> dict[str, Any]:
-    """Back up, and only then remove all but the newest ten.
+    """Back up the database, and only then delete all but the newest ten backups.
 
     Raises:
-        BackupFailed: there is no new backup; the old ones are all still there.
+        BackupFailed: there is no new backup; no old one was deleted.
     """
     backup = backup_database(url, directory, now)
     removed = cleanup_old_database_backups(KEEP_BACKUPS, directory)
@@ -33,7 +36,7 @@ def back_up_database(url: URL, directory: Path, now: datetime) -> dict[str, Any]
 
 
 def prune_job_runs(store: JobRunRepository, engine: Engine, keep_days: int, now: datetime) -> dict[str, Any]:
-    """Roll up the past days, and then delete the runs, and what is known of missed ones, that are older than the days to keep."""
+    """Roll up the past days, then delete job runs and missed runs that are older than `keep_days`."""
     pruned = Retention(engine).prune(store.names(), keep_days, now)
     return {
         "removed": pruned.runs,
@@ -44,5 +47,5 @@ def prune_job_runs(store: JobRunRepository, engine: Engine, keep_days: int, now:
 
 
 def check_resources(alerts: AlertService) -> dict[str, Any]:
-    """What is over its threshold; what stays so is alerted."""
+    """List the resources that are over their threshold. The alert service alerts about those that stay so."""
     return {"findings": alerts.check_system_resources()}

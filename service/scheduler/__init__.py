@@ -1,1 +1,1 @@
-"""The scheduler: when a job runs, and in which process."""
+"""The scheduler: decides when a job runs, and in which process. It knows no particular job."""

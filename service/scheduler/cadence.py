@@ -31,8 +31,8 @@ class Cadence(Protocol):
         """The last tick that is not later than the moment."""
         ...
 
-    def count(self, after: datetime, until: datetime) -> int:
-        """How many ticks are later than `after` and not later than `until`; what takes long to count ends at `MAX_COUNTED`."""
+    def count_between(self, after: datetime, until: datetime) -> int:
+        """The number of ticks later than `after` and not later than `until`. May stop counting at `MAX_COUNTED`."""
         ...
 
 
@@ -50,7 +50,7 @@ class Every:
     def before(self, moment: datetime) -> datetime:
         return self.after(moment) - self.interval
 
-    def count(self, after: datetime, until: datetime) -> int:
+    def count_between(self, after: datetime, until: datetime) -> int:
         return max(0, (self.before(until) - self.before(after)) // self.interval)
 
     def __str__(self) -> str:
@@ -87,7 +87,7 @@ class DailyAt:
     def before(self, moment: datetime) -> datetime:
         return _before(self, moment)
 
-    def count(self, after: datetime, until: datetime) -> int:
+    def count_between(self, after: datetime, until: datetime) -> int:
         return _count(self, after, until)
 
     def __str__(self) -> str:
@@ -120,7 +120,7 @@ class Cron:
     def before(self, moment: datetime) -> datetime:
         return _before(self, moment)
 
-    def count(self, after: datetime, until: datetime) -> int:
+    def count_between(self, after: datetime, until: datetime) -> int:
         return _count(self, after, until)
 
     def __str__(self) -> str:

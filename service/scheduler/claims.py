@@ -1,4 +1,4 @@
-"""Claims: of all processes and machines that share a database, one runs a tick, and no two runs of a job overlap."""
+"""Claims of ticks: each scheduled run is executed by exactly one process, and runs of one job do not overlap."""
 
 import time
 import uuid
@@ -11,85 +11,98 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 
 from service.database.clock import database_now
-from service.database.tables import ScheduleClaim
+from service.database.schedule_tables import ScheduleClaimRow
 from telemetry.database import transaction
 
 LEASE_SECONDS: Final = 30.0
-"""Seconds after which the run of a killed process no longer keeps the next one from beginning."""
+"""How long the run of a killed process still keeps the next run from starting."""
 _NO_TICK: Final = datetime(1970, 1, 1, tzinfo=UTC)
-ClaimResult = Literal["mine", "running", "taken"]
+ClaimResult = Literal["claimed", "overlaps", "lost"]
 
 
 class Claims:
-    """Each job has one row: the tick that was last claimed, which only moves forwards, and the run that goes on."""
+    """Claims in the database, by its clock. Each job has one row: its last claimed tick and the lease of its current run.
+
+    The last claimed tick only moves forwards.
+    """
 
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
         self._engine = engine
         self._clock = clock
         self._dialect: Any = postgresql if engine.dialect.name == "postgresql" else sqlite
 
-    def take(self, job_name: str, tick: datetime, holder: str, *, overlaps: bool = False) -> ClaimResult:
-        """Claim a tick: `mine` to be run, `taken` by somebody else, or, since the run before it goes on, to be passed over.
+    def claim_tick(self, job_name: str, tick: datetime, owner: str, *, overlaps: bool = False) -> ClaimResult:
+        """Claim a tick for a run.
 
-        A tick is claimed in either case: of all who come for it, one is told that it is `running`.
+        Args:
+            job_name: the job.
+            tick: when the run is due.
+            owner: the run, by a name that no other run has: see `new_owner`.
+            overlaps: whether the run may start while the previous one is active.
+
+        Returns:
+            `claimed`: the caller runs it. `lost`: another process claimed this tick or a later one.
+            `overlaps`: the previous run is active, so the tick is skipped; exactly one of all claimants gets this answer.
         """
-        claimed = self._claim(job_name, tick, holder, ScheduleClaim.last_tick < tick, overlaps=overlaps)
-        if claimed is None:
-            return "taken"
-        return "mine" if claimed == holder else "running"
+        current_owner = self._upsert_claim(job_name, tick, owner, overlaps=overlaps)
+        if current_owner is None:
+            return "lost"
+        return "claimed" if current_owner == owner else "overlaps"
 
-    def hold(self, job_name: str, holder: str) -> bool:
-        """Begin a run that no tick asked for. False while another one goes on."""
-        insert = self._dialect.insert(ScheduleClaim).values(
-            job_name=job_name, last_tick=_NO_TICK, holder=holder, held_until=self._until()
+    def claim_manual_run(self, job_name: str, owner: str) -> bool:
+        """Claim a run outside the schedule. False while another run is active."""
+        insert = self._dialect.insert(ScheduleClaimRow).values(
+            job_name=job_name, last_tick=_NO_TICK, holder=owner, held_until=self._lease_end()
         )
         statement = insert.on_conflict_do_update(
-            index_elements=[ScheduleClaim.job_name],
-            set_={"holder": holder, "held_until": insert.excluded.held_until},
-            where=self._free(),
+            index_elements=[ScheduleClaimRow.job_name],
+            set_={"holder": owner, "held_until": insert.excluded.held_until},
+            where=self._is_free(),
         )
         with transaction(self._engine) as session:
-            return session.scalar(statement.returning(ScheduleClaim.job_name)) is not None
+            return session.scalar(statement.returning(ScheduleClaimRow.job_name)) is not None
 
-    def extend(self, job_name: str, holder: str) -> bool:
-        """The run goes on. False when it is no longer the one that counts: its lease was over, and another one has begun."""
-        return self._change(job_name, holder, {"held_until": self._until()})
+    def renew(self, job_name: str, owner: str) -> bool:
+        """Renew the lease of an active run. False if it had expired and another run has claimed the job."""
+        return self._update_owned(job_name, owner, {"held_until": self._lease_end()})
 
-    def release(self, job_name: str, holder: str) -> None:
-        self._change(job_name, holder, {"holder": None, "held_until": None})
+    def release(self, job_name: str, owner: str) -> None:
+        """End the lease of a run. Does nothing if the run no longer has it."""
+        self._update_owned(job_name, owner, {"holder": None, "held_until": None})
 
-    def _claim(self, job_name: str, tick: datetime, holder: str, due: Any, *, overlaps: bool) -> str | None:
-        insert = self._dialect.insert(ScheduleClaim).values(
-            job_name=job_name, last_tick=tick, holder=holder, held_until=self._until()
+    def _upsert_claim(self, job_name: str, tick: datetime, owner: str, *, overlaps: bool) -> str | None:
+        """Claim the tick, and the lease too if that is free. Returns the lease's owner; None if the tick was claimed before."""
+        insert = self._dialect.insert(ScheduleClaimRow).values(
+            job_name=job_name, last_tick=tick, holder=owner, held_until=self._lease_end()
         )
-        free = or_(self._free(), true() if overlaps else false())
+        free = or_(self._is_free(), true() if overlaps else false())
         statement = insert.on_conflict_do_update(
-            index_elements=[ScheduleClaim.job_name],
+            index_elements=[ScheduleClaimRow.job_name],
             set_={
                 "last_tick": insert.excluded.last_tick,
-                "holder": case((free, insert.excluded.holder), else_=ScheduleClaim.holder),
-                "held_until": case((free, insert.excluded.held_until), else_=ScheduleClaim.held_until),
+                "holder": case((free, insert.excluded.holder), else_=ScheduleClaimRow.holder),
+                "held_until": case((free, insert.excluded.held_until), else_=ScheduleClaimRow.held_until),
             },
-            where=due,
+            where=ScheduleClaimRow.last_tick < tick,
         )
         with transaction(self._engine) as session:
-            # Not by `rowcount`, which SQLAlchemy does not keep of an INSERT.
-            claimed: str | None = session.scalar(statement.returning(ScheduleClaim.holder))
-            return claimed
+            # Not by `rowcount`: SQLAlchemy does not keep it for an INSERT.
+            current_owner: str | None = session.scalar(statement.returning(ScheduleClaimRow.holder))
+            return current_owner
 
-    def _free(self) -> Any:
-        return or_(ScheduleClaim.held_until.is_(None), ScheduleClaim.held_until < self._now())
+    def _is_free(self) -> Any:
+        return or_(ScheduleClaimRow.held_until.is_(None), ScheduleClaimRow.held_until < self._now())
 
     def _now(self) -> Any:
         return database_now(self._engine, self._clock)
 
-    def _until(self) -> Any:
+    def _lease_end(self) -> Any:
         return self._now() + LEASE_SECONDS
 
-    def _change(self, job_name: str, holder: str, values: Mapping[str, Any]) -> bool:
-        ours = update(ScheduleClaim).where(ScheduleClaim.job_name == job_name, ScheduleClaim.holder == holder)
+    def _update_owned(self, job_name: str, owner: str, values: Mapping[str, Any]) -> bool:
+        owned = update(ScheduleClaimRow).where(ScheduleClaimRow.job_name == job_name, ScheduleClaimRow.holder == owner)
         with transaction(self._engine) as session:
-            return session.scalar(ours.values(values).returning(ScheduleClaim.job_name)) is not None
+            return session.scalar(owned.values(values).returning(ScheduleClaimRow.job_name)) is not None
 
 
 def new_owner() -> str:

@@ -1,4 +1,4 @@
-"""A job, and the schedule that is made of jobs."""
+"""A job, and the schedule: the jobs of the service with what keeps some of them from running."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,22 +13,22 @@ START_GRACE: Final = timedelta(minutes=1)
 
 
 class RunContext(Protocol):
-    """What a job may use; `progress` is what a run says of itself."""
+    """Makes the argument of a job's `run`. `progress` is the metadata of that run, which the job fills while it runs."""
 
-    def of(self, progress: dict[str, Any]) -> Any: ...
+    def for_run(self, progress: dict[str, Any]) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job: what it returns goes into its run's metadata.
+    """A job. The mapping that `run` returns is added to the metadata of its run.
 
     Attributes:
-        missing: names the variables without which it can't run.
-        catches_up: a tick that nobody ran, since nobody was there, is run at the start.
-        overlaps: a tick runs although the run before it goes on.
-        in_sandbox: its cadence where the outside world is a sandbox, and somebody watches.
-        start_grace: how long after its tick a run may begin; one that has not by then is missed.
-        max_runtime: how long a run may go on; one that does so for longer is said to be overdue while it runs.
+        missing: names the unset variables without which the job cannot run; None if there are none.
+        catches_up: at start-up, run the last tick that fell into a scheduler downtime.
+        overlaps: a run may start while the previous one is active.
+        sandbox_cadence: replaces `cadence` in the sandbox, where somebody watches and waits.
+        start_grace: how late a run may start after its tick; a later one counts as missed.
+        max_runtime: a run that takes longer is reported as overdue while it runs.
     """
 
     name: str
@@ -37,33 +37,36 @@ class Job:
     missing: Callable[[Settings], str | None] = lambda _settings: None
     catches_up: bool = False
     overlaps: bool = False
-    in_sandbox: Cadence | None = None
+    sandbox_cadence: Cadence | None = None
     start_grace: timedelta = START_GRACE
     max_runtime: timedelta | None = None
 
 
 class UnknownJob(LookupError):
-    """There is no job of that name; the message says which there are."""
+    """There is no job of that name; the message lists the jobs."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(f"There is no job {name!r}. There are: {', '.join(sorted(known))}.")
 
 
 class Schedule:
-    """The jobs of this service, and which of them can run with its settings."""
+    """The given jobs, with the cadence of the environment, and which of them can run with these settings."""
 
     def __init__(self, settings: Settings, jobs: Iterable[Job]) -> None:
         self.jobs = tuple(_in_environment(job, settings) for job in jobs)
         self._missing = {job.name: job.missing(settings) for job in self.jobs}
 
     def get(self, name: str) -> Job:
+        """Raises:
+        UnknownJob: there is no job of that name.
+        """
         for job in self.jobs:
             if job.name == name:
                 return job
         raise UnknownJob(name, (job.name for job in self.jobs))
 
     def missing(self, job: Job) -> str | None:
-        """Why a job is not scheduled, as a sentence; None for one that is."""
+        """Why a job is not scheduled, as a sentence; None for a scheduled job."""
         return self._missing[job.name]
 
     def scheduled(self) -> list[Job]:
@@ -71,4 +74,4 @@ class Schedule:
 
 
 def _in_environment(job: Job, settings: Settings) -> Job:
-    return replace(job, cadence=job.in_sandbox) if settings.sandbox and job.in_sandbox else job
+    return replace(job, cadence=job.sandbox_cadence) if settings.sandbox and job.sandbox_cadence else job

@@ -1,4 +1,4 @@
-"""LeaseRenewer: a run says again and again that it goes on, as long as its process lives, so that no other run begins meanwhile."""
+"""Renews the leases of this process's active runs, so that no other run of the same job starts meanwhile."""
 
 import logging
 import threading
@@ -11,60 +11,60 @@ from sqlalchemy.exc import SQLAlchemyError
 from service.scheduler.claims import LEASE_SECONDS
 from telemetry.error_text import safe_text
 
-RENEW_EVERY: Final = LEASE_SECONDS / 3
+RENEW_INTERVAL: Final = LEASE_SECONDS / 3
 _log = logging.getLogger(__name__)
 
 
 class LeaseStore(Protocol):
-    def extend(self, job_name: str, holder: str) -> bool: ...
-    def release(self, job_name: str, holder: str) -> None: ...
+    def renew(self, job_name: str, owner: str) -> bool: ...
+    def release(self, job_name: str, owner: str) -> None: ...
 
 
 class LeaseRenewer:
-    """The runs of this process. One thread extends them all, from the first one on."""
+    """One thread renews all leases of this process. It starts with the first lease. `interval` is in seconds."""
 
-    def __init__(self, claims: LeaseStore, every: float = RENEW_EVERY) -> None:
-        self._claims = claims
-        self._every = every
-        self._held: dict[str, str] = {}
+    def __init__(self, store: LeaseStore, interval: float = RENEW_INTERVAL) -> None:
+        self._store = store
+        self._interval = interval
+        self._job_names: dict[str, str] = {}  # by owner
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
     @contextmanager
-    def held(self, job_name: str, holder: str) -> Generator[None]:
-        """The run of a lease that is had already; it is given back at the end."""
+    def renewing(self, job_name: str, owner: str) -> Generator[None]:
+        """Renew a lease that the caller has claimed, as long as the block runs; then release it."""
         with self._lock:
-            self._held[holder] = job_name
+            self._job_names[owner] = job_name
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="job-leases", daemon=True)
                 self._thread.start()
         try:
             yield
         finally:
-            self._held.pop(holder, None)
-            self._release(job_name, holder)
+            self._job_names.pop(owner, None)
+            self._release(job_name, owner)
 
     def stop(self) -> None:
         self._stop.set()
 
-    def _release(self, job_name: str, holder: str) -> None:
-        """A database that is away lets the lease end by itself."""
+    def _release(self, job_name: str, owner: str) -> None:
+        """While the database is unavailable the lease is left to expire."""
         try:
-            self._claims.release(job_name, holder)
+            self._store.release(job_name, owner)
         except SQLAlchemyError as error:
             _log.warning("The lease of %s is left to end by itself (%s).", job_name, safe_text(error))
 
     def _run(self) -> None:
-        while not self._stop.wait(self._every):
-            for holder, job_name in list(self._held.items()):
-                self._extend(job_name, holder)
+        while not self._stop.wait(self._interval):
+            for owner, job_name in list(self._job_names.items()):
+                self._renew(job_name, owner)
 
-    def _extend(self, job_name: str, holder: str) -> None:
+    def _renew(self, job_name: str, owner: str) -> None:
         try:
-            kept = self._claims.extend(job_name, holder)
+            renewed = self._store.renew(job_name, owner)
         except SQLAlchemyError as error:
             _log.warning("The lease of %s cannot be extended now (%s).", job_name, safe_text(error))
             return
-        if not kept and holder in self._held:
+        if not renewed and owner in self._job_names:
             _log.warning("The lease of %s was over while it ran; another run may have begun.", job_name)

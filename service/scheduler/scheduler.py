@@ -1,4 +1,4 @@
-"""The loop: starts each job at its ticks, if nobody else has claimed the tick, and outlives whatever a job does."""
+"""The scheduler loop: starts each job at its ticks, after claiming the tick. A failing job does not end the loop."""
 
 import asyncio
 import logging
@@ -25,48 +25,53 @@ _CANCEL_TIMEOUT: Final = 1.0
 _log = logging.getLogger(__name__)
 
 
-class Claiming(LeaseStore, Protocol):
-    def take(self, job_name: str, tick: datetime, holder: str, *, overlaps: bool = False) -> ClaimResult: ...
+class ClaimStore(LeaseStore, Protocol):
+    def claim_tick(self, job_name: str, tick: datetime, owner: str, *, overlaps: bool = False) -> ClaimResult: ...
 
 
 @dataclass(frozen=True, slots=True)
 class SchedulerHooks:
-    """What a scheduler tells and asks: the name of a job whose tick was passed over; whether jobs may still begin."""
+    """Callbacks of a scheduler.
 
-    skipped: Callable[[str], None] = lambda _job_name: None
-    may_begin: Callable[[], bool] = lambda: True
+    Attributes:
+        on_skipped: called with the name of a job whose tick is skipped.
+        may_start: whether jobs may still start.
+    """
+
+    on_skipped: Callable[[str], None] = lambda _job_name: None
+    may_start: Callable[[], bool] = lambda: True
 
 
 _NO_HOOKS: Final = SchedulerHooks()
 
 
 def execute_job(job: Job, context: RunContext, scheduled_for: datetime | None = None) -> JobHandle:
-    """Run one job now, recorded. What it raises is for the caller."""
+    """Run one job now and record the run. Raises whatever the job raises."""
     with monitor_job(job.name, scheduled_for=scheduled_for, max_runtime=job.max_runtime) as run:
-        run.metadata.update(job.run(context.of(run.metadata)))
+        run.metadata.update(job.run(context.for_run(run.metadata)))
     return run
 
 
 class Scheduler:
-    """Runs each job in a thread of its own. A tick that finds the run before it going on is passed over, and counted."""
+    """Runs each job in its own thread. A tick is skipped, and reported to the hooks, while the previous run is active."""
 
     def __init__(
         self,
         schedule: Schedule,
         context: RunContext,
-        claims: Claiming,
+        claims: ClaimStore,
         now: Callable[[], datetime] = utcnow,
         *,
-        watch: SchedulerHooks = _NO_HOOKS,
+        hooks: SchedulerHooks = _NO_HOOKS,
     ) -> None:
         self._context = context
         self._claims = claims
         self._leases = LeaseRenewer(claims)
         self._now = now
-        self._watch = watch
+        self._hooks = hooks
         self._jobs = schedule.scheduled()
-        self._due: dict[str, datetime] = {}
-        self._running: dict[threading.Thread, str] = {}
+        self._next_ticks: dict[str, datetime] = {}  # by the job's name
+        self._running: dict[threading.Thread, str] = {}  # the job's name, by its thread
         self._stop = threading.Event()
         self._loop: threading.Thread | None = None
 
@@ -74,13 +79,17 @@ class Scheduler:
         self._loop = threading.Thread(target=self._run, name="scheduler", daemon=True)
         self._loop.start()
 
-    def stop_beginning(self) -> None:
-        """No new runs."""
+    def stop_starting(self) -> None:
+        """Start no more runs."""
         self._stop.set()
 
     def stop(self, grace: float) -> list[str]:
-        """No new runs; running ones get `grace` seconds, and are then cancelled. Returns the jobs that did not end by that."""
-        self.stop_beginning()
+        """Start no more runs, and cancel those that have not ended after `grace` seconds.
+
+        Returns:
+            The names of jobs that still run: their cancellation did not take effect in time.
+        """
+        self.stop_starting()
         deadline = time.monotonic() + grace
         if self._loop is not None:
             self._loop.join(grace)
@@ -93,7 +102,11 @@ class Scheduler:
         return [name for _, name in self._alive()]
 
     def check(self) -> None:
-        """A health check: fails when the loop is to run, and doesn't."""
+        """A health check.
+
+        Raises:
+            CheckFailed: the loop was started, not stopped, and has ended.
+        """
         if self._loop is not None and not self._loop.is_alive() and not self._stop.is_set():
             raise CheckFailed("the scheduler has stopped")
 
@@ -103,26 +116,29 @@ class Scheduler:
             self._stop.wait(max(0.0, min(wake - self._now(), MAX_SLEEP).total_seconds()))
 
     def step(self, now: datetime) -> datetime:
-        """Start what is due, and say when the next tick is. Of several missed ticks, the last one counts.
+        """Start the jobs that are due. Of several ticks that a job has missed, only the last is run.
 
-        What is due is counted from the first step; for a job that catches up, from the tick before it, which is claimed
-        already unless nobody ran.
+        Ticks count from the first step on. A job that catches up begins with the tick before it: the claim fails unless
+        no scheduler has run that tick.
+
+        Returns:
+            When the next tick is due.
         """
         for job in self._jobs:
             first = job.cadence.before(now) if job.catches_up else job.cadence.after(now)
-            if (tick := self._due.setdefault(job.name, first)) <= now:
+            if (tick := self._next_ticks.setdefault(job.name, first)) <= now:
                 while (following := job.cadence.after(tick)) <= now:
                     tick = following
-                self._due[job.name] = following
-                self._begin(job, tick)
-        return min(self._due.values(), default=now + MAX_SLEEP)
+                self._next_ticks[job.name] = following
+                self._start_attempt(job, tick)
+        return min(self._next_ticks.values(), default=now + MAX_SLEEP)
 
-    def _begin(self, job: Job, tick: datetime) -> None:
-        if not self._watch.may_begin():
+    def _start_attempt(self, job: Job, tick: datetime) -> None:
+        if not self._hooks.may_start():
             return
         self._running = dict(self._alive())
         if list(self._running.values()).count(job.name) >= MAX_CONCURRENT_ATTEMPTS:
-            self._pass_over(job, tick)  # a database that hangs keeps them all from being claimed
+            self._skip(job, tick)  # a database that hangs keeps all of them waiting for their claims
             return
         thread = threading.Thread(target=self._attempt, args=(job, tick), name=f"job-{job.name}", daemon=True)
         self._running[thread] = job.name
@@ -138,22 +154,22 @@ class Scheduler:
     def _attempt(self, job: Job, tick: datetime) -> None:
         try:
             self._run_claimed(job, tick)
-        except asyncio.CancelledError as error:  # the service was told to stop
+        except asyncio.CancelledError as error:  # the service is stopping
             _log.info("Job %s was cancelled: %s", job.name, error)
-        except (Exception, SystemExit):  # noqa: BLE001  # a job that fails is logged once, here, and the loop goes on
-            # One failure is nobody's alert; `telemetry.alerts.rules.job_failures` tells of too many in a row.
-            about = {semconv.COMPONENT: "scheduler", semconv.ALERT_REPORTED_ELSEWHERE: True}
-            _log.exception("Job %s failed", job.name, extra=about)
+        except (Exception, SystemExit):  # noqa: BLE001  # a failed job is logged once, here; the loop continues
+            # One failure is no alert: `telemetry.alerts.rules.job_failures` alerts about several in a row.
+            attributes = {semconv.COMPONENT: "scheduler", semconv.ALERT_REPORTED_ELSEWHERE: True}
+            _log.exception("Job %s failed", job.name, extra=attributes)
 
     def _run_claimed(self, job: Job, tick: datetime) -> None:
-        holder = new_owner()
-        taken = self._claims.take(job.name, tick, holder, overlaps=job.overlaps)
-        if taken == "running":
-            self._pass_over(job, tick)
-        elif taken == "mine":
-            with self._leases.held(job.name, holder):
+        owner = new_owner()
+        claim = self._claims.claim_tick(job.name, tick, owner, overlaps=job.overlaps)
+        if claim == "overlaps":
+            self._skip(job, tick)
+        elif claim == "claimed":
+            with self._leases.renewing(job.name, owner):
                 execute_job(job, self._context, tick)
 
-    def _pass_over(self, job: Job, tick: datetime) -> None:
-        self._watch.skipped(job.name)
+    def _skip(self, job: Job, tick: datetime) -> None:
+        self._hooks.on_skipped(job.name)
         _log.warning("%s is still running; its tick of %s passes.", job.name, tick.isoformat())

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from service.database.tables import InvalidRowRow
+from service.database.tables import InvalidRow
 from service.database.upsert import digest, insert_into
 from service.integrations.marketplace import InvalidPayload
 from telemetry.json_safe import json_safe, without_surrogates
@@ -27,11 +27,11 @@ class InvalidRows:
     def record(self, rows: Sequence[InvalidPayload], now: datetime) -> None:
         """Add rows. A known one is counted again instead. Deletes the oldest beyond MAX_ROWS_PER_STREAM."""
         for row in rows:
-            insert = insert_into(self._session, InvalidRowRow).values(
+            insert = insert_into(self._session, InvalidRow).values(
                 **_values(row), source=self._stream, last_seen_at=now
             )
-            seen_again = {"last_seen_at": now, "times": InvalidRowRow.times + 1}
-            key = [InvalidRowRow.source, InvalidRowRow.fingerprint]
+            seen_again = {"last_seen_at": now, "times": InvalidRow.times + 1}
+            key = [InvalidRow.source, InvalidRow.fingerprint]
             upsert = insert.values(first_seen_at=now, times=1).on_conflict_do_update(
                 index_elements=key, set_=seen_again
             )
@@ -41,16 +41,16 @@ class InvalidRows:
 
     def resolve(self, external_ids: Iterable[str]) -> None:
         """Delete the rows of these ids: they have been read successfully since."""
-        of_stream = InvalidRowRow.source == self._stream, InvalidRowRow.external_id.in_(list(external_ids))
-        self._session.execute(delete(InvalidRowRow).where(*of_stream))
+        of_stream = InvalidRow.source == self._stream, InvalidRow.external_id.in_(list(external_ids))
+        self._session.execute(delete(InvalidRow).where(*of_stream))
 
     def _prune(self) -> None:
-        of_stream = InvalidRowRow.source == self._stream
+        of_stream = InvalidRow.source == self._stream
         surplus = (
-            select(InvalidRowRow.id).where(of_stream).order_by(InvalidRowRow.id.desc()).offset(MAX_ROWS_PER_STREAM)
+            select(InvalidRow.id).where(of_stream).order_by(InvalidRow.id.desc()).offset(MAX_ROWS_PER_STREAM)
         )
         if newest := self._session.scalar(surplus.limit(1)):
-            self._session.execute(delete(InvalidRowRow).where(of_stream, InvalidRowRow.id <= newest))
+            self._session.execute(delete(InvalidRow).where(of_stream, InvalidRow.id <= newest))
 
 
 def _values(row: InvalidPayload) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from service.scheduler.job import Job, Schedule
 
 JOBS = (Job("each_second", Every(timedelta(seconds=1)), lambda context: time.sleep(0.1) or {}),)
 service.bootstrap.JOBS = JOBS
-service.bootstrap.SharedClock = lambda engine: DatabaseClock(engine, lambda: time.time() + float(os.environ["OFF_BY"]))
+service.bootstrap.DatabaseClock = lambda engine: DatabaseClock(engine, lambda: time.time() + float(os.environ["OFF_BY"]))
 
 from service.main import create_app
 

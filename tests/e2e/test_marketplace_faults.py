@@ -19,7 +19,7 @@ import httpx
 import pytest
 from sqlalchemy.engine import Engine
 
-from service.database.tables import InvalidRowRow, OrderRow
+from service.database.tables import InvalidRow, OrderRow
 from telemetry.database import create_engine
 from tests.support import reconciliation
 from tests.support.processes import Program, Programs, eventually
@@ -135,7 +135,7 @@ def test_after_a_time_of_faults_each_review_and_order_is_kept_once_and_as_it_is(
     service.exit_code()
     assert refused.keys() >= {"429", "error"}
     assert refused.total() >= 20
-    assert reconciliation.count(place.engine, InvalidRowRow) == 0
+    assert reconciliation.count(place.engine, InvalidRow) == 0
     assert_all_is_kept(place)
     assert_answered_once_at_the_most(clerk, place.world)
 

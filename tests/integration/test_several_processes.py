@@ -25,15 +25,15 @@ BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
 def claim(barrier, won):
     claims = Claims(create_engine(sys.argv[1]))
     barrier.wait(10)
-    taken = 0
+    number = 0
     for tick in range(50):
-        holder = new_owner()
-        told = claims.take("each_minute", BEGIN + timedelta(minutes=tick), holder)
-        taken += told != "taken"  # `running` is a tick that is accounted for as well
-        if told == "mine":
-            claims.release("each_minute", holder)
+        owner = new_owner()
+        result = claims.claim_tick("each_minute", BEGIN + timedelta(minutes=tick), owner)
+        number += result != "lost"  # a tick that `overlaps` is accounted for as well
+        if result == "claimed":
+            claims.release("each_minute", owner)
     with won.get_lock():
-        won.value += taken
+        won.value += number
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-import service.cli.commands
+import service.cli.jobs
 import service.bootstrap
 from service.cli.parser import main
 from service.scheduler.cadence import Every
@@ -26,7 +26,7 @@ def sleeps(_context):
 
 
 JOBS = (Job("sleeps", Every(timedelta(days=1)), sleeps),)
-service.bootstrap.JOBS = service.cli.commands.JOBS = JOBS
+service.bootstrap.JOBS = service.cli.jobs.JOBS = JOBS
 sys.exit(main())
 """
 

@@ -1,1 +1,1 @@
-"""Monitoring: which ticks came to nothing, and which runs go on for too long."""
+"""Run monitoring: finds missed ticks, scheduler downtimes and overdue runs."""

@@ -1,4 +1,4 @@
-"""Judging: which ticks of a job came to nothing, and whether somebody was there. Values in, a verdict out."""
+"""Evaluation of a job's ticks: which were missed, and which fell into a scheduler downtime. Pure functions, no I/O."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,15 +10,21 @@ from service.scheduler.cadence import Cadence
 from service.scheduler.job import Job
 
 SETTLE_TIME: Final = timedelta(seconds=15)
-"""For as long after a break nothing is judged: runs are recorded a little late, and others who are there have said so by then."""
-NEWEST_RUNS: Final = 200
+"""How long after a gap nothing is evaluated: runs are recorded late, and other processes have reported by then."""
+MAX_RUNS: Final = 200
 MAX_TICKS: Final = 1000
-_INSTANT: Final = timedelta(microseconds=1)
+_RESOLUTION: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """How far the ticks of a job are accounted for. `back_at`: when somebody was there again after nobody was."""
+    """How far the ticks of a job have been evaluated.
+
+    Attributes:
+        watched_until: the ticks up to this time are evaluated.
+        seen_at: the last heartbeat of any scheduler process.
+        back_at: when a scheduler process was running again after the last downtime.
+    """
 
     job_name: str
     cadence: str
@@ -29,10 +35,10 @@ class Watermark:
 
 @dataclass(frozen=True, slots=True)
 class Uptime:
-    """Since when this process has looked without a break; `fresh` if it has since it began."""
+    """Since when this process checks without a gap. `since_start`: there was no gap since it started."""
 
     since: datetime
-    fresh: bool
+    since_start: bool
 
     def is_settled(self, now: datetime) -> bool:
         return now - self.since >= SETTLE_TIME
@@ -40,7 +46,7 @@ class Uptime:
 
 @dataclass(frozen=True, slots=True)
 class ScheduledRun:
-    """`ended_at` is None while it goes on; so it is when its process was killed and nobody has noticed yet."""
+    """A recorded run. `ended_at` is None while it is active, and for a run of a killed process that was not noticed yet."""
 
     scheduled_for: datetime | None
     started_at: datetime
@@ -56,7 +62,12 @@ class Ticks:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What is to be kept of a job. Ticks are `missed` if somebody was there to begin them, and else fell into a `downtime`."""
+    """The result for one job: its new watermark, and the ticks without a run.
+
+    Attributes:
+        missed: ticks that a running scheduler did not start.
+        downtime: ticks that came while no scheduler was running.
+    """
 
     watched_until: datetime
     back_at: datetime | None = None
@@ -65,90 +76,97 @@ class Evaluation:
 
 
 class Runs:
-    """The newest runs of a job, newest first. What is older than the oldest of as many as are read is not known."""
+    """The newest runs of a job, newest first, at most `MAX_RUNS`. Nothing is known about the time before the oldest of them."""
 
     def __init__(self, job: Job, runs: Sequence[ScheduledRun]) -> None:
         self._job = job
         self._runs = runs
-        self._known_from = min(run.started_at for run in runs) if len(runs) >= NEWEST_RUNS else None
-        self.begun = frozenset(run.scheduled_for for run in runs if run.scheduled_for is not None)
+        self._known_from = min(run.started_at for run in runs) if len(runs) >= MAX_RUNS else None
+        self.started_ticks = frozenset(run.scheduled_for for run in runs if run.scheduled_for is not None)
 
-    def answer(self, tick: datetime, *, alive: bool = True) -> bool:
-        """Its run began, or it was passed over since another one went on. What is not known is no alarm.
+    def covers(self, tick: datetime, *, unfinished_are_active: bool = True) -> bool:
+        """Whether a run started for the tick, or the tick was skipped because another run was active.
 
-        Unless those that seem to go on are `alive`, they ended with the process that they were in.
+        A tick from before the known runs counts as covered.
+
+        Args:
+            tick: the tick.
+            unfinished_are_active: whether a run without an end is active, or else ended with its process.
         """
-        if tick in self.begun or (self._known_from is not None and tick < self._known_from):
+        if tick in self.started_ticks or (self._known_from is not None and tick < self._known_from):
             return True
-        return not self._job.overlaps and any(self._goes_on(run, tick, alive=alive) for run in self._runs)
+        return not self._job.overlaps and any(
+            self._is_active_at(run, tick, unfinished_are_active=unfinished_are_active) for run in self._runs
+        )
 
-    def _goes_on(self, run: ScheduledRun, tick: datetime, *, alive: bool) -> bool:
-        """A run may begin a little later than the tick whose turn it takes, but not if a later tick asked for it."""
+    def _is_active_at(self, run: ScheduledRun, tick: datetime, *, unfinished_are_active: bool) -> bool:
+        """A run that makes the tick skip may start within the tick's grace, unless it is the run of a later tick."""
         is_later = run.scheduled_for is not None and run.scheduled_for > tick
-        begins_by = tick if is_later else tick + self._job.start_grace
-        ends_later = alive if run.ended_at is None else run.ended_at >= tick
-        return ends_later and run.started_at < begins_by
+        starts_by = tick if is_later else tick + self._job.start_grace
+        ends_later = unfinished_are_active if run.ended_at is None else run.ended_at >= tick
+        return ends_later and run.started_at < starts_by
 
 
-def has_due(job: Job, watched: Watermark, now: datetime) -> bool:
-    """A tick's grace is over. That of one which is run late, since nobody was there, is counted from when somebody was."""
-    if watched.back_at is not None and now < watched.back_at + job.start_grace:
+def has_due_ticks(job: Job, watermark: Watermark, now: datetime) -> bool:
+    """Whether the grace of a tick is over. After a downtime, the grace of a catch-up run starts at the end of the downtime."""
+    if watermark.back_at is not None and now < watermark.back_at + job.start_grace:
         return False
-    return job.cadence.after(watched.watched_until) <= now - job.start_grace
+    return job.cadence.after(watermark.watched_until) <= now - job.start_grace
 
 
-def missed_ticks(job: Job, watched: Watermark, runs: Runs, now: datetime) -> Evaluation:
-    """Of the ticks that are due; somebody was there all the time."""
-    ticks = _ticks(job.cadence, watched.watched_until, now - job.start_grace)
-    until = ticks[-1] if ticks else watched.watched_until
-    return Evaluation(until, watched.back_at, missed=_together(tick for tick in ticks if not runs.answer(tick)))
+def missed_ticks(job: Job, watermark: Watermark, runs: Runs, now: datetime) -> Evaluation:
+    """Evaluate the due ticks of a job, if a scheduler has been running since the watermark."""
+    ticks = _ticks(job.cadence, watermark.watched_until, now - job.start_grace)
+    until = ticks[-1] if ticks else watermark.watched_until
+    return Evaluation(until, watermark.back_at, missed=_summarize(tick for tick in ticks if not runs.covers(tick)))
 
 
-def downtime_ticks(job: Job, watched: Watermark, runs: Runs, presence: Uptime) -> Evaluation:
-    """Of the ticks that came until somebody was there again; the last one is open yet if it is to be run late."""
-    until = presence.since
-    if presence.fresh and job.catches_up:
+def downtime_ticks(job: Job, watermark: Watermark, runs: Runs, uptime: Uptime) -> Evaluation:
+    """Evaluate the ticks of a job up to the end of a downtime. The last tick stays open if a catch-up run is to come."""
+    until = uptime.since
+    if uptime.since_start and job.catches_up:
         last = job.cadence.before(until)
-        if last > watched.watched_until and not runs.answer(last, alive=False):
-            until = last - _INSTANT
-    seen = min(watched.seen_at, until)
-    there = _together(tick for tick in _ticks(job.cadence, watched.watched_until, seen) if not runs.answer(tick))
-    fell = _joined(there, _unattended(job, seen, until, runs, alive=not presence.fresh))
-    return Evaluation(until, presence.since, downtime=fell)
+        if last > watermark.watched_until and not runs.covers(last, unfinished_are_active=False):
+            until = last - _RESOLUTION
+    seen = min(watermark.seen_at, until)
+    attended = _summarize(tick for tick in _ticks(job.cadence, watermark.watched_until, seen) if not runs.covers(tick))
+    unattended = _unattended(job, seen, until, runs, unfinished_are_active=not uptime.since_start)
+    return Evaluation(until, uptime.since, downtime=_merge(attended, unattended))
 
 
-def _unattended(job: Job, after: datetime, until: datetime, runs: Runs, *, alive: bool) -> Ticks | None:
-    """Listed, or, of a month that has very many, counted."""
-    if job.cadence.count(after, until) > MAX_TICKS:
-        return _counted(job.cadence, after, until, runs.begun)
-    return _together(tick for tick in _ticks(job.cadence, after, until) if not runs.answer(tick, alive=alive))
+def _unattended(job: Job, after: datetime, until: datetime, runs: Runs, *, unfinished_are_active: bool) -> Ticks | None:
+    """Check each tick; if there are more than `MAX_TICKS`, only count them."""
+    if job.cadence.count_between(after, until) > MAX_TICKS:
+        return _count_ticks(job.cadence, after, until, runs.started_ticks)
+    ticks = _ticks(job.cadence, after, until)
+    return _summarize(tick for tick in ticks if not runs.covers(tick, unfinished_are_active=unfinished_are_active))
 
 
-def _counted(cadence: Cadence, after: datetime, until: datetime, begun: Collection[datetime]) -> Ticks:
+def _count_ticks(cadence: Cadence, after: datetime, until: datetime, started: Collection[datetime]) -> Ticks:
     first, last = cadence.after(after), cadence.before(until)
-    while first in begun:
+    while first in started:
         first = cadence.after(first)
-    while last in begun:
-        last = cadence.before(last - _INSTANT)
-    return Ticks(first, last, cadence.count(after, until) - sum(after < tick <= until for tick in begun))
+    while last in started:
+        last = cadence.before(last - _RESOLUTION)
+    return Ticks(first, last, cadence.count_between(after, until) - sum(after < tick <= until for tick in started))
 
 
-def _joined(earlier: Ticks | None, later: Ticks | None) -> Ticks | None:
+def _merge(earlier: Ticks | None, later: Ticks | None) -> Ticks | None:
     if earlier is None or later is None:
         return earlier or later
     return Ticks(earlier.first, later.last, earlier.number + later.number)
 
 
 def _ticks(cadence: Cadence, after: datetime, until: datetime) -> list[datetime]:
-    return list(islice(takewhile(lambda tick: tick <= until, _following(cadence, after)), MAX_TICKS))
+    return list(islice(takewhile(lambda tick: tick <= until, _ticks_after(cadence, after)), MAX_TICKS))
 
 
-def _following(cadence: Cadence, tick: datetime) -> Iterator[datetime]:
+def _ticks_after(cadence: Cadence, tick: datetime) -> Iterator[datetime]:
     while True:
         tick = cadence.after(tick)
         yield tick
 
 
-def _together(ticks: Iterable[datetime]) -> Ticks | None:
+def _summarize(ticks: Iterable[datetime]) -> Ticks | None:
     each = list(ticks)
     return Ticks(each[0], each[-1], len(each)) if each else None

@@ -1,4 +1,4 @@
-"""Missed: the table `missed_runs`, for whoever asks which ticks came to nothing."""
+"""Repository of the table `missed_runs`: the ticks that no run started for."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,18 +7,24 @@ from typing import Final
 from sqlalchemy import case, delete, func, select
 from sqlalchemy.engine import Engine
 
-from service.database.tables import MissedRunRow
+from service.database.schedule_tables import MissedRunRow
 from telemetry.database import transaction
 
 LAST_DAY: Final = timedelta(days=1)
 MISSED: Final = "missed"
 DOWNTIME: Final = "downtime"
-"""Nobody was there to begin it."""
+"""No scheduler was running."""
 
 
 @dataclass(frozen=True, slots=True)
 class MissedRuns:
-    """Of one job. `missed` and `downtime` count ticks; `last_missed` is a tick, however long ago."""
+    """The missed ticks of one job.
+
+    Attributes:
+        missed: how many ticks a running scheduler did not start.
+        downtime: how many ticks came while no scheduler was running.
+        last_missed: the last tick that a running scheduler did not start, however long ago.
+    """
 
     missed: int = 0
     downtime: int = 0
@@ -29,7 +35,7 @@ NO_MISSED_RUNS: Final = MissedRuns()
 
 
 def missed_runs(engine: Engine, since: datetime) -> dict[str, MissedRuns]:
-    """By the job's name, of those that have any: what was noticed since then."""
+    """The missed ticks that were noticed since then, by job name. Jobs without any, ever, are left out."""
     row = MissedRunRow
     recent = func.coalesce(func.sum(case((row.noticed_at >= since, row.ticks), else_=0)), 0)
     with transaction(engine) as session:
@@ -37,16 +43,16 @@ def missed_runs(engine: Engine, since: datetime) -> dict[str, MissedRuns]:
             select(row.job_name, row.kind, recent, func.max(row.last_tick)).group_by(row.job_name, row.kind)
         ).all()
     kinds = {(name, kind): (int(ticks), last) for name, kind, ticks, last in found}
-    return {name: _of(name, kinds) for name in {name for name, _ in kinds}}
+    return {name: _missed_runs_of(name, kinds) for name in {name for name, _ in kinds}}
 
 
 def prune(engine: Engine, before: datetime) -> int:
-    """Delete what was noticed before then. Returns how many rows there were."""
+    """Delete the rows that were noticed before then. Returns how many."""
     with transaction(engine) as session:
         return int(session.connection().execute(delete(MissedRunRow).where(MissedRunRow.noticed_at < before)).rowcount)
 
 
-def _of(name: str, kinds: dict[tuple[str, str], tuple[int, datetime]]) -> MissedRuns:
+def _missed_runs_of(name: str, kinds: dict[tuple[str, str], tuple[int, datetime]]) -> MissedRuns:
     missed, last = kinds.get((name, MISSED), (0, None))
     downtime, _ = kinds.get((name, DOWNTIME), (0, None))
     return MissedRuns(missed, downtime, last)

@@ -1,4 +1,4 @@
-"""Watching: each look at the schedule finds the ticks that came to nothing, and the runs that go on for too long."""
+"""Checks the schedule every few seconds: alerts about missed ticks, scheduler downtimes and overdue runs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy.engine import Engine
 
 from service.scheduler.job import Job, Schedule
-from service.scheduler.monitoring.evaluation import Uptime, Watermark, downtime_ticks, has_due, missed_ticks
+from service.scheduler.monitoring.evaluation import Uptime, Watermark, downtime_ticks, has_due_ticks, missed_ticks
 from service.scheduler.monitoring.ledger import TickLedger
 from service.scheduler.monitoring.notices import MissedNotice, format_utc
 from service.scheduler.monitoring.overdue import mark_overdue
@@ -19,117 +19,124 @@ from telemetry.database import transaction
 from telemetry.semconv import DATABASE_COMPONENT
 
 CHECK_INTERVAL: Final = timedelta(seconds=5)
-"""How often somebody is to look."""
 GAP: Final = 3 * CHECK_INTERVAL
-"""A look that comes later than this after the one before is the first one of somebody who was away."""
+"""When the time between two checks is longer, this process was not running in between."""
 MAX_ABSENCE: Final = timedelta(seconds=60)
 
 
-@dataclass(frozen=True, slots=True)
-class Counting:
-    """What is told of each job: how many ticks it missed; that a run of it is overdue."""
-
-    missed: Callable[[str, int], None] = lambda _job_name, _ticks: None
-    overdue: Callable[[str], None] = lambda _job_name: None
-
-
 class RunMonitor:
-    """Accounts once for each tick of the scheduled jobs, however many processes look.
+    """Evaluates each tick of the scheduled jobs exactly once, however many processes check.
 
-    A time in which nobody looked is one in which nobody ran the schedule. It is noticed by the first who has been back for
-    `SETTLED` while nobody else was there: until then it changes nothing, so that a crash in between loses nothing.
+    While no process checks, no process runs the schedule either: that is a downtime. A process evaluates it as soon as it
+    has checked for `SETTLE_TIME` without a gap, unless another process was running all the time. Until then it changes
+    nothing, so a crash loses nothing.
     """
 
-    def __init__(self, schedule: Schedule, engine: Engine, counting: Counting) -> None:
-        # All processes change the rows in the same order, so that no two wait for each other.
+    def __init__(
+        self,
+        schedule: Schedule,
+        engine: Engine,
+        on_missed: Callable[[str, int], None],
+        on_overdue: Callable[[str], None],
+    ) -> None:
+        """`on_missed` is called with a job's name and its number of missed ticks, `on_overdue` with the name for each run."""
+        # All processes update the rows in the same order, so no two of them can deadlock.
         self._jobs = sorted(schedule.scheduled(), key=lambda job: job.name)
         self._engine = engine
-        self._counting = counting
-        self._presence: Uptime | None = None
-        self._looked: datetime | None = None
+        self._on_missed = on_missed
+        self._on_overdue = on_overdue
+        self._uptime: Uptime | None = None
+        self._last_check: datetime | None = None
 
-    def look(self, now: datetime) -> None:
-        """What it raises is the database's; the look after that is one after a break."""
-        presence, self._presence = self._present(now), None
-        self._tell(self._account(_Pass(now, presence)), presence)
-        self._looked = now
-        if presence.is_settled(now):
-            mark_overdue(self._engine, now, self._counting.overdue)
-        self._presence = presence
+    def check(self, now: datetime) -> None:
+        """Evaluate the due ticks, and mark overdue runs.
 
-    def _tell(self, noticed: MissedNotice, presence: Uptime) -> None:
-        for job, ticks in noticed.missed:
-            self._counting.missed(job.name, ticks.number)
-        noticed.tell(presence.since)
+        Raises:
+            SQLAlchemyError: the database is unavailable. The next check counts as one after a gap.
+        """
+        uptime, self._uptime = self._uptime_at(now), None
+        self._report(self._evaluate_jobs(_Pass(now, uptime)), uptime)
+        self._last_check = now
+        if uptime.is_settled(now):
+            mark_overdue(self._engine, now, self._on_overdue)
+        self._uptime = uptime
 
-    def _present(self, now: datetime) -> Uptime:
-        if self._looked is None:
-            return self._presence or Uptime(now, fresh=True)
-        late = now - self._looked > GAP
-        return Uptime(now, fresh=False) if self._presence is None or late else self._presence
+    def _report(self, notice: MissedNotice, uptime: Uptime) -> None:
+        for job, ticks in notice.missed:
+            self._on_missed(job.name, ticks.number)
+        notice.alert(uptime.since)
 
-    def _account(self, look: "_Pass") -> MissedNotice:
+    def _uptime_at(self, now: datetime) -> Uptime:
+        if self._last_check is None:
+            return self._uptime or Uptime(now, since_start=True)
+        is_late = now - self._last_check > GAP
+        return Uptime(now, since_start=False) if self._uptime is None or is_late else self._uptime
+
+    def _evaluate_jobs(self, current: "_Pass") -> MissedNotice:
         with transaction(self._engine) as session:
-            jobs = TickLedger(session)
-            if self._looked is None:
-                jobs.forget_others([job.name for job in self._jobs])
-            watched = jobs.all()
+            ledger = TickLedger(session)
+            if self._last_check is None:
+                ledger.delete_others([job.name for job in self._jobs])
+            watermarks = ledger.all()
             for job in self._jobs:
-                look.examine(job, watched.get(job.name), jobs)
-        return look.noticed
+                current.examine(job, watermarks.get(job.name), ledger)
+        return current.notice
 
 
 @dataclass(frozen=True, slots=True)
 class _Pass:
+    """One check of all jobs."""
+
     now: datetime
-    presence: Uptime
-    noticed: MissedNotice = field(default_factory=MissedNotice)
+    uptime: Uptime
+    notice: MissedNotice = field(default_factory=MissedNotice)
 
-    def examine(self, job: Job, watched: Watermark | None, jobs: TickLedger) -> None:
-        if watched is None:
-            jobs.begin(job, self.now)
-        elif watched.cadence != str(job.cadence):
-            jobs.begin_anew(watched, job, self.now)
-        elif watched.seen_at < self.presence.since:
-            self._after_a_gap(job, watched, jobs)
-        elif self.presence.is_settled(self.now) and has_due(job, watched, self.now):
-            self._judge(job, watched, jobs)
+    def examine(self, job: Job, watermark: Watermark | None, ledger: TickLedger) -> None:
+        if watermark is None:
+            ledger.add(job, self.now)
+        elif watermark.cadence != str(job.cadence):
+            ledger.reset(watermark, job, self.now)
+        elif watermark.seen_at < self.uptime.since:
+            self._evaluate_downtime(job, watermark, ledger)
+        elif self.uptime.is_settled(self.now) and has_due_ticks(job, watermark, self.now):
+            self._evaluate_due_ticks(job, watermark, ledger)
         else:
-            jobs.renew(watched, self.now)
+            ledger.heartbeat(watermark, self.now)
 
-    def _after_a_gap(self, job: Job, watched: Watermark, jobs: TickLedger) -> None:
-        if not self.presence.is_settled(self.now):
+    def _evaluate_downtime(self, job: Job, watermark: Watermark, ledger: TickLedger) -> None:
+        if not self.uptime.is_settled(self.now):
             return
-        verdict = downtime_ticks(job, watched, jobs.runs(job), self.presence)
-        if jobs.keep(watched, verdict, self.now) and verdict.downtime is not None:
-            self.noticed.downtime.append((job, verdict.downtime))
-            self.noticed.last_seen.append(watched.seen_at)
+        evaluation = downtime_ticks(job, watermark, ledger.runs(job), self.uptime)
+        if ledger.save(watermark, evaluation, self.now) and evaluation.downtime is not None:
+            self.notice.downtime.append((job, evaluation.downtime))
+            self.notice.last_seen.append(watermark.seen_at)
 
-    def _judge(self, job: Job, watched: Watermark, jobs: TickLedger) -> None:
-        verdict = missed_ticks(job, watched, jobs.runs(job), self.now)
-        if jobs.keep(watched, verdict, self.now) and verdict.missed is not None:
-            self.noticed.missed.append((job, verdict.missed))
+    def _evaluate_due_ticks(self, job: Job, watermark: Watermark, ledger: TickLedger) -> None:
+        evaluation = missed_ticks(job, watermark, ledger.runs(job), self.now)
+        if ledger.save(watermark, evaluation, self.now) and evaluation.missed is not None:
+            self.notice.missed.append((job, evaluation.missed))
 
 
 class SchedulerAbsence:
-    """In a process that does not run the schedule: hears whether anybody does."""
+    """Alerts when no scheduler is running anywhere. For processes that do not run the schedule themselves."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._since: datetime | None = None
-        self._said: datetime | None = None
+        self._reported: datetime | None = None
 
-    def listen(self, now: datetime) -> None:
-        """Say once of a silence that is longer than `MAX_ABSENCE`, unless nobody has ever been there.
+    def check(self, now: datetime) -> None:
+        """Alert once when the last heartbeat is older than `MAX_ABSENCE`, unless there has never been one.
 
-        It is counted from when this process began at the earliest: who begins with it needs a while to be heard.
+        The absence counts from the first check at the earliest: a scheduler that starts together with this process needs
+        some time until its first heartbeat.
         """
-        began = self._since = self._since or now
+        started = self._since = self._since or now
         with transaction(self._engine) as session:
-            seen = TickLedger(session).last_seen()
-        if seen is None or now - max(seen, began) <= MAX_ABSENCE or seen == self._said:
+            seen = TickLedger(session).last_heartbeat()
+        if seen is None or now - max(seen, started) <= MAX_ABSENCE or seen == self._reported:
             return
-        self._said = seen
+        self._reported = seen
         get_alert_service().report(
             f"Nobody has run the schedule since {format_utc(seen)}.",
             AlertLevel.WARNING,

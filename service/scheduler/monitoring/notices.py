@@ -1,4 +1,4 @@
-"""MissedNotice: what a look at the schedule has found, and how it is said."""
+"""Alert texts for missed ticks and scheduler downtimes."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import Final
 
 from service.scheduler.job import Job
 from service.scheduler.monitoring.evaluation import Ticks
-from service.scheduler.monitoring.overdue import format_duration
+from service.scheduler.monitoring.overdue import rounded_duration
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.rules import condition
 from telemetry.alerts.rules.condition import Condition
@@ -14,49 +14,50 @@ from telemetry.alerts.rules.job_failures import COMPONENT, MISSED
 from telemetry.alerts.service import get_alert_service
 from telemetry.semconv import DATABASE_COMPONENT
 
-_MOST_NAMED: Final = 10
+_MAX_NAMED_JOBS: Final = 10
 
 
 @dataclass(slots=True)
 class MissedNotice:
-    """`last_seen`: until when somebody was there, of the jobs with ticks in a downtime."""
+    """What one check has found. `last_seen`: the last heartbeats before the downtime, of the jobs in `downtime`."""
 
     missed: list[tuple[Job, Ticks]] = field(default_factory=list)
     downtime: list[tuple[Job, Ticks]] = field(default_factory=list)
     last_seen: list[datetime] = field(default_factory=list)
 
-    def tell(self, back_at: datetime) -> None:
-        """A line for each job that missed ticks, and one for all that fell into the time in which nobody was there."""
+    def alert(self, back_at: datetime) -> None:
+        """Raise one alert for each job with missed ticks, and one for all ticks of a downtime that ended at `back_at`."""
         for job, ticks in self.missed:
             condition.fire(
                 Condition(
                     f"{MISSED}{job.name}",
                     AlertLevel.WARNING,
                     COMPONENT,
-                    _missed(job, ticks),
+                    _missed_text(job, ticks),
                     inhibited_by=DATABASE_COMPONENT,
                 )
             )
         if self.downtime:
-            said = f"Nobody ran the schedule from {format_utc(min(self.last_seen))} to {format_utc(back_at)}: {self._fallen()} fell into it."
-            get_alert_service().report(said, AlertLevel.WARNING, COMPONENT, inhibited_by=DATABASE_COMPONENT)
+            text = f"Nobody ran the schedule from {format_utc(min(self.last_seen))} to {format_utc(back_at)}: {self._downtime_text()} fell into it."
+            get_alert_service().report(text, AlertLevel.WARNING, COMPONENT, inhibited_by=DATABASE_COMPONENT)
 
-    def _fallen(self) -> str:
-        each = [_counted(ticks, "run", f" of {job.name}") for job, ticks in self.downtime]
-        more = len(each) - _MOST_NAMED
-        return ", ".join(each[:_MOST_NAMED]) + (f" and runs of {more} more jobs" if more > 0 else "")
+    def _downtime_text(self) -> str:
+        each = [_ticks_text(ticks, "run", f" of {job.name}") for job, ticks in self.downtime]
+        more = len(each) - _MAX_NAMED_JOBS
+        return ", ".join(each[:_MAX_NAMED_JOBS]) + (f" and runs of {more} more jobs" if more > 0 else "")
 
 
-def _missed(job: Job, ticks: Ticks) -> str:
-    what = f"its tick of {format_utc(ticks.last)}" if ticks.number == 1 else f"each of {_counted(ticks, 'tick')}"
-    return f"{job.name} did not begin within {format_duration(job.start_grace)} of {what}."
+def _missed_text(job: Job, ticks: Ticks) -> str:
+    what = f"its tick of {format_utc(ticks.last)}" if ticks.number == 1 else f"each of {_ticks_text(ticks, 'tick')}"
+    return f"{job.name} did not begin within {rounded_duration(job.start_grace)} of {what}."
 
 
 def format_utc(moment: datetime) -> str:
+    """Format a datetime that is in UTC, such as 2025-10-02 12:00:00 UTC."""
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _counted(ticks: Ticks, word: str, what: str = "") -> str:
+def _ticks_text(ticks: Ticks, word: str, what: str = "") -> str:
     if ticks.number == 1:
         return f"1 {word}{what} ({format_utc(ticks.last)})"
     return f"{ticks.number} {word}s{what} ({format_utc(ticks.first)} to {format_utc(ticks.last)})"

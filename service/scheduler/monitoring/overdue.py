@@ -1,4 +1,4 @@
-"""Overdue: runs that go on for longer than they may are marked once, by one of the processes that see it, while they run."""
+"""Marks runs as overdue while they run, as soon as they exceed their maximum runtime. Each is marked once, by one process."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -15,28 +15,32 @@ from telemetry.alerts.rules.job_failures import COMPONENT, OVERDUE
 from telemetry.database import transaction
 from telemetry.jobs.store.tables import JobRunRow
 
-_RUNNING: Final = and_(JobRunRow.finished_at.is_(None), JobRunRow.overdue_at.is_(None))
+_NOT_MARKED: Final = and_(JobRunRow.finished_at.is_(None), JobRunRow.overdue_at.is_(None))
 _MINUTE: Final = timedelta(minutes=1)
 _HOUR: Final = timedelta(hours=1)
 
 
-def mark_overdue(engine: Engine, now: datetime, count: Callable[[str], None]) -> None:
-    """One at a time, since whoever holds several rows may stand in the way of somebody who holds some of them."""
-    late = select(JobRunRow.id).where(_RUNNING, JobRunRow.deadline_at < now).order_by(JobRunRow.id)
+def mark_overdue(engine: Engine, now: datetime, on_overdue: Callable[[str], None]) -> None:
+    """Mark overdue runs and alert about them. `on_overdue` is called with the job's name for each run.
+
+    Each run has its own transaction: with several rows locked, two processes could deadlock.
+    """
+    overdue = select(JobRunRow.id).where(_NOT_MARKED, JobRunRow.deadline_at < now).order_by(JobRunRow.id)
     with transaction(engine) as session:
-        found = list(session.scalars(late))
-    for number in found:
+        ids = list(session.scalars(overdue))
+    for row_id in ids:
         with transaction(engine) as session:
-            marked = _mark(session, number, now)
+            marked = _mark(session, row_id, now)
         if marked is not None:
             name, started, deadline = marked
-            count(name)
-            said = f"{name} has been running for {format_duration(now - started)}; it may take {format_duration(deadline - started)}."
-            condition.fire(Condition(f"{OVERDUE}{name}", AlertLevel.WARNING, COMPONENT, said))
+            on_overdue(name)
+            text = f"{name} has been running for {rounded_duration(now - started)}; it may take {rounded_duration(deadline - started)}."
+            condition.fire(Condition(f"{OVERDUE}{name}", AlertLevel.WARNING, COMPONENT, text))
 
 
-def _mark(session: Session, number: int, now: datetime) -> tuple[str, datetime, datetime] | None:
-    marked = update(JobRunRow).where(JobRunRow.id == number, _RUNNING).values(overdue_at=now)
+def _mark(session: Session, row_id: int, now: datetime) -> tuple[str, datetime, datetime] | None:
+    """Returns the job's name, the start and the deadline; None if the run has ended or another process has marked it."""
+    marked = update(JobRunRow).where(JobRunRow.id == row_id, _NOT_MARKED).values(overdue_at=now)
     row = session.execute(
         marked.returning(JobRunRow.job_name, JobRunRow.started_at, JobRunRow.deadline_at).execution_options(
             synchronize_session=False
@@ -45,8 +49,8 @@ def _mark(session: Session, number: int, now: datetime) -> tuple[str, datetime, 
     return (row.job_name, row.started_at, row.deadline_at) if row is not None else None
 
 
-def format_duration(length: timedelta) -> str:
-    """Such as 45 s, 12 min, 1.5 h."""
+def rounded_duration(length: timedelta) -> str:
+    """One unit, rounded: 45 s, 12 min, 1.5 h."""
     if length < 2 * _MINUTE:
         return f"{length.total_seconds():.0f} s"
     return f"{length / _MINUTE:.0f} min" if length < 2 * _HOUR else f"{length / _HOUR:.3g} h"

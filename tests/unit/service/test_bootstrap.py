@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from service.bootstrap import FLUSH_TIMEOUT
 from service.database import migrations
-from service.database.tables import ScheduleWatchRow
+from service.database.schedule_tables import ScheduleWatchRow
 from service.shutdown import ShutdownRequested
 from telemetry import setup
 from telemetry.database import transaction

@@ -12,7 +12,7 @@ from sqlalchemy import event, func, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 
 from service.database import migrations
-from service.database.tables import ScheduleClaim
+from service.database.schedule_tables import ScheduleClaimRow
 from telemetry.database import UTCDateTime, _configure, create_engine, transaction
 
 NOON = datetime(2025, 10, 2, 12, 0, 0, 123456, UTC)
@@ -61,8 +61,8 @@ def rows_seen_by_another_process(file) -> list[str]:
     return subprocess.check_output([sys.executable, "-c", look, file], text=True, timeout=60).split()
 
 
-def claim(job_name: str, timestamp=NOON) -> ScheduleClaim:
-    return ScheduleClaim(job_name=job_name, last_tick=timestamp)
+def claim(job_name: str, timestamp=NOON) -> ScheduleClaimRow:
+    return ScheduleClaimRow(job_name=job_name, last_tick=timestamp)
 
 
 def test_sqlite_has_a_log_in_front_of_it_and_checks_foreign_keys_and_waits_for_locks(sqlite_engine):
@@ -127,7 +127,7 @@ def test_a_database_in_memory_is_one_for_all_threads_and_leaves_no_file(url, tmp
         list(threads.map(write, range(50)))
 
     with transaction(engine) as session:
-        assert session.scalar(select(func.count()).select_from(ScheduleClaim)) == 50
+        assert session.scalar(select(func.count()).select_from(ScheduleClaimRow)) == 50
     assert list(tmp_path.iterdir()) == []
     engine.dispose()
 
@@ -145,7 +145,7 @@ def test_many_threads_write_at_once_without_an_error(engine):
         list(threads.map(write, range(8)))
 
     with transaction(engine) as session:
-        assert session.scalar(select(func.count()).select_from(ScheduleClaim)) == 40
+        assert session.scalar(select(func.count()).select_from(ScheduleClaimRow)) == 40
 
 
 def test_a_postgresql_server_that_vanishes_is_noticed():
@@ -199,7 +199,7 @@ def test_a_transaction_is_committed_at_its_end(engine):
         session.add(claim("sync"))
 
     with transaction(engine) as session:
-        assert session.get(ScheduleClaim, "sync").last_tick == NOON
+        assert session.get(ScheduleClaimRow, "sync").last_tick == NOON
 
 
 def test_a_transaction_in_which_something_is_raised_changes_nothing(engine):
@@ -213,7 +213,7 @@ def test_a_transaction_in_which_something_is_raised_changes_nothing(engine):
         use_case()
 
     with transaction(engine) as session:
-        assert session.scalars(select(ScheduleClaim)).all() == []
+        assert session.scalars(select(ScheduleClaimRow)).all() == []
 
 
 def test_rows_are_readable_after_their_transaction(engine):
@@ -233,7 +233,7 @@ def test_a_timestamp_is_read_back_in_utc(engine, timestamp):
         session.add(claim("sync", timestamp))
 
     with transaction(engine) as session:
-        found = session.get(ScheduleClaim, "sync").last_tick
+        found = session.get(ScheduleClaimRow, "sync").last_tick
 
     assert found == timestamp
     assert found.tzinfo is UTC
@@ -245,9 +245,9 @@ def test_timestamps_compare_correctly_across_time_zones(engine):
         session.add_all([claim("late", late.astimezone(MOSCOW)), claim("early", early)])
 
     with transaction(engine) as session:
-        ordered = session.scalars(select(ScheduleClaim.job_name).order_by(ScheduleClaim.last_tick)).all()
+        ordered = session.scalars(select(ScheduleClaimRow.job_name).order_by(ScheduleClaimRow.last_tick)).all()
         after = session.scalars(
-            select(ScheduleClaim.job_name).where(ScheduleClaim.last_tick > early.astimezone(MOSCOW))
+            select(ScheduleClaimRow.job_name).where(ScheduleClaimRow.last_tick > early.astimezone(MOSCOW))
         ).all()
 
     assert (ordered, after) == (["early", "late"], ["late"])

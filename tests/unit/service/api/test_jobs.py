@@ -5,7 +5,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
-from service.database.tables import MissedRunRow
+from service.database.schedule_tables import MissedRunRow
 from service.jobs.schedule import JOBS
 from service.scheduler.cadence import DailyAt
 from service.scheduler.job import Job, Schedule

@@ -2,13 +2,13 @@ import socket
 
 import pytest
 
-from service.cli.doctor import FAIL, OK, SKIPPED, Finding, examine
+from service.cli.doctor import FAIL, OK, SKIPPED, Finding, run_checks
 
 
 def found(runtime, until=None):
-    """The findings by their name, up to and with the one that is wanted: what comes after it is not examined."""
+    """The findings by their name, up to and with the one that is wanted: the later checks do not run."""
     findings = {}
-    for finding in examine(runtime):
+    for finding in run_checks(runtime):
         findings.setdefault(finding.name, finding)
         if finding.name == until:
             break

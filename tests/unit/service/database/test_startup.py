@@ -9,11 +9,11 @@ from service.database import migrations
 from service.database.startup import MigrateOnStart
 from telemetry.database import create_engine
 
-SOON = 0.01
+RETRY_SECONDS = 0.01
 
 
 class Steps:
-    """What comes after the migrations: fails as it is told to, then is done."""
+    """The step after the migrations: raises the given errors, then succeeds."""
 
     def __init__(self, *failures):
         self.failures = list(failures)
@@ -26,7 +26,7 @@ class Steps:
 
 
 class Attempts:
-    """Counts the connections that somebody tries to open."""
+    """Counts the attempts to connect."""
 
     def __init__(self, engine):
         self.number = 0
@@ -47,17 +47,17 @@ class Attempts:
 def started():
     running = []
 
-    def start(engine, then, retry=SOON):
-        bring_up = MigrateOnStart(engine, then, retry)
-        running.append(bring_up)
-        bring_up.start()
-        return bring_up
+    def start(engine, on_migrated, retry_seconds=RETRY_SECONDS):
+        startup = MigrateOnStart(engine, on_migrated, retry_seconds)
+        running.append(startup)
+        startup.start()
+        return startup
 
     yield start
-    for bring_up in running:
-        bring_up.stop()
-        bring_up._thread.join(10)
-        assert not bring_up._thread.is_alive()
+    for startup in running:
+        startup.stop()
+        startup._thread.join(10)
+        assert not startup._thread.is_alive()
 
 
 @pytest.fixture
@@ -130,25 +130,25 @@ def test_what_comes_then_is_tried_again_when_the_database_goes_away_in_between(s
     assert then.done.wait(30)
 
 
-def test_a_stop_ends_the_trying_at_once(closed_port):
+def test_a_stop_ends_the_retries_at_once(closed_port):
     engine = create_engine(f"postgresql+psycopg://127.0.0.1:{closed_port}/sovani")
-    attempts, bring_up = Attempts(engine), MigrateOnStart(engine, Steps(), retry=600)
-    bring_up.start()
+    attempts, startup = Attempts(engine), MigrateOnStart(engine, Steps(), retry_seconds=600)
+    startup.start()
     assert attempts.reach(1)
 
-    bring_up.stop()
+    startup.stop()
 
-    bring_up._thread.join(10)
-    assert not bring_up._thread.is_alive()
+    startup._thread.join(10)
+    assert not startup._thread.is_alive()
 
 
 def test_a_stop_before_the_start_leaves_the_database_alone(tmp_path):
     engine, then = create_engine(f"sqlite:///{tmp_path}/sovani.db"), Steps()
-    bring_up = MigrateOnStart(engine, then)
+    startup = MigrateOnStart(engine, then)
 
-    bring_up.stop()
-    bring_up.start()
-    bring_up._thread.join(10)
+    startup.stop()
+    startup.start()
+    startup._thread.join(10)
 
     assert not then.done.is_set()
     assert not (tmp_path / "sovani.db").exists()

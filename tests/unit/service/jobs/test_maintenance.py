@@ -50,9 +50,9 @@ def test_runs_are_pruned_that_are_older_than_the_days_to_keep_and_what_they_came
         ends = NOW - timedelta(days=days)
         store.write([ended(days, started_at=ends, finished_at=ends)])
 
-    told = maintenance.prune_job_runs(store, sqlite_engine, 90, NOW)
+    metadata = maintenance.prune_job_runs(store, sqlite_engine, 90, NOW)
 
-    assert (told["removed"], told["days_rolled_up"], told["missed_removed"]) == (2, 92, 0)
+    assert (metadata["removed"], metadata["days_rolled_up"], metadata["missed_removed"]) == (2, 92, 0)
     assert len(store.page()) == 3
 
 

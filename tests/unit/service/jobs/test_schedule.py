@@ -22,10 +22,10 @@ def test_a_job_that_is_not_there_is_told_with_those_that_are():
 
 
 def test_a_job_without_its_variables_is_listed_with_the_reason_and_not_scheduled():
-    def wants_a_token(settings):
+    def requires_a_token(settings):
         return None if settings.wb_api_token else "WB_API_TOKEN is not set."
 
-    jobs = [Job("always", QUARTER, nothing), Job("sync_wb", QUARTER, nothing, wants_a_token)]
+    jobs = [Job("always", QUARTER, nothing), Job("sync_wb", QUARTER, nothing, requires_a_token)]
 
     without, with_token = Schedule(Settings(), jobs), Schedule(Settings(wb_api_token="0123456789"), jobs)
 
@@ -40,7 +40,7 @@ EVERYTHING = {"wb_api_token": "0123456789", "ozon_client_id": "1", "ozon_api_key
     "openai_api_key": "0123456789",
     "openai_model": "model",
 }
-WANTS = {
+REQUIRES = {
     "sync_wb_reviews": "WB_API_TOKEN is not set.",
     "sync_wb_orders": "WB_API_TOKEN is not set.",
     "sync_ozon_reviews": "OZON_CLIENT_ID and OZON_API_KEY are not set.",
@@ -53,18 +53,18 @@ def test_the_schedule_of_the_service_names_each_job_once_and_runs_without_any_to
     schedule = Schedule(Settings(), JOBS)
 
     assert len({job.name for job in JOBS}) == len(JOBS)
-    assert {job.name: schedule.missing(job) for job in JOBS if schedule.missing(job)} == WANTS
-    assert schedule.scheduled() == [job for job in JOBS if job.name not in WANTS]
+    assert {job.name: schedule.missing(job) for job in JOBS if schedule.missing(job)} == REQUIRES
+    assert schedule.scheduled() == [job for job in JOBS if job.name not in REQUIRES]
 
 
 def test_with_all_its_variables_all_of_it_is_scheduled():
     assert Schedule(Settings(**EVERYTHING), JOBS).scheduled() == list(JOBS)
 
 
-def test_in_the_sandbox_the_jobs_of_the_business_come_more_often():
+def test_in_the_sandbox_the_sync_and_advice_jobs_are_due_more_often():
     schedule = Schedule(Settings(sandbox=True), JOBS)
 
-    assert {job.name: str(job.cadence) for job in schedule.scheduled() if job.name in WANTS} == {
+    assert {job.name: str(job.cadence) for job in schedule.scheduled() if job.name in REQUIRES} == {
         "sync_wb_reviews": "every 1 min",
         "sync_wb_orders": "every 2 min",
         "sync_ozon_reviews": "every 1 min",

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from service.database.tables import InvalidRowRow, ReviewRow
+from service.database.tables import InvalidRow, ReviewRow
 from service.integrations.http.errors import RateLimited, Rejected, Unreachable
 from service.integrations.marketplace import IN_MODERATION, InvalidPayload
 from service.reviews import sync
@@ -160,7 +160,7 @@ def test_one_that_cannot_be_read_alone_is_kept_aside_and_the_next_is_looked_at(e
     }
     done = synced(shop)
 
-    [kept] = rows_of(engine, InvalidRowRow)
+    [kept] = rows_of(engine, InvalidRow)
     assert (kept.source, kept.reason) == ("wb.reviews", "rating is missing")
     assert done == counted(invalid=1, changed=1)
     assert not synced.rows()["review-1"].gone_at

@@ -24,7 +24,7 @@ def ticks(cadence, begin, end):
     return found
 
 
-def shown(cadence, begin, end, zone):
+def local_times(cadence, begin, end, zone):
     """The ticks as a clock of the zone shows them, with its distance from UTC."""
     return [f"{tick.astimezone(ZoneInfo(zone)):%d %H:%M %z}" for tick in ticks(cadence, at(begin), at(end))]
 
@@ -146,23 +146,23 @@ def test_a_crontab_of_any_zone_ticks_one_after_the_other_and_before_is_what_afte
     for earlier, later in pairwise(found[:30]):
         assert cadence.before(later - INSTANT) == earlier
         assert cadence.before(later) == later
-    assert cadence.count(middle - DAY, middle + 2 * DAY) == len(found)
+    assert cadence.count_between(middle - DAY, middle + 2 * DAY) == len(found)
 
 
 def test_a_time_that_is_left_out_is_as_much_later_as_the_clock_is_put_forward():
-    said = shown(DailyAt(2, 30, "Europe/Berlin"), "2025-03-29T00:00", "2025-03-31T12:00", "Europe/Berlin")
+    said = local_times(DailyAt(2, 30, "Europe/Berlin"), "2025-03-29T00:00", "2025-03-31T12:00", "Europe/Berlin")
 
     assert said == ["29 02:30 +0100", "30 03:30 +0200", "31 02:30 +0200"]
 
 
 def test_a_time_that_is_left_out_before_midnight_is_earlier_since_later_is_the_next_day():
-    said = shown(DailyAt(23, 30, "America/Nuuk"), "2025-03-28T12:00", "2025-03-31T12:00", "America/Nuuk")
+    said = local_times(DailyAt(23, 30, "America/Nuuk"), "2025-03-28T12:00", "2025-03-31T12:00", "America/Nuuk")
 
     assert said == ["28 23:30 -0200", "29 22:30 -0200", "30 23:30 -0100"]
 
 
 def test_of_a_time_that_comes_twice_it_is_the_first():
-    said = shown(DailyAt(2, 30, "Europe/Berlin"), "2025-10-25T12:00", "2025-10-27T12:00", "Europe/Berlin")
+    said = local_times(DailyAt(2, 30, "Europe/Berlin"), "2025-10-25T12:00", "2025-10-27T12:00", "Europe/Berlin")
 
     assert said == ["26 02:30 +0200", "27 02:30 +0100"]
 
@@ -175,7 +175,7 @@ def test_what_is_wanted_again_and_again_is_so_in_both_nights(night):
 
 
 def test_a_crontab_is_by_the_clock_of_its_zone():
-    said = shown(
+    said = local_times(
         Cron("*/30 9-10 * * mon-fri", "Europe/Berlin"), "2025-03-28T00:00", "2025-03-31T12:00", "Europe/Berlin"
     )
 
@@ -207,12 +207,12 @@ def test_a_time_that_no_clock_shows_is_refused(hour):
 
 
 def test_ticks_are_counted_without_the_one_that_they_are_counted_from():
-    assert QUARTER.count(at("2025-10-02T12:00"), at("2025-10-02T13:00")) == 4
-    assert QUARTER.count(at("2025-10-02T12:01"), at("2025-10-02T12:14")) == 0
-    assert QUARTER.count(at("2025-10-02T12:01"), at("2025-10-02T11:00")) == 0
-    assert DailyAt(3, 10).count(at("2025-10-01T03:10"), at("2025-10-04T03:10")) == 3
+    assert QUARTER.count_between(at("2025-10-02T12:00"), at("2025-10-02T13:00")) == 4
+    assert QUARTER.count_between(at("2025-10-02T12:01"), at("2025-10-02T12:14")) == 0
+    assert QUARTER.count_between(at("2025-10-02T12:01"), at("2025-10-02T11:00")) == 0
+    assert DailyAt(3, 10).count_between(at("2025-10-01T03:10"), at("2025-10-04T03:10")) == 3
 
 
 def test_what_would_take_long_to_count_is_counted_up_to_a_number():
-    assert Cron("* * * * *").count(at("2025-10-02"), at("2025-12-02")) == MAX_COUNTED
-    assert Every(timedelta(seconds=15)).count(at("2025-10-02"), at("2026-10-02")) == 365 * 86_400 // 15
+    assert Cron("* * * * *").count_between(at("2025-10-02"), at("2025-12-02")) == MAX_COUNTED
+    assert Every(timedelta(seconds=15)).count_between(at("2025-10-02"), at("2026-10-02")) == 365 * 86_400 // 15

@@ -1,4 +1,4 @@
-"""Catching up: what nobody ran, because nobody was there, is run at the start. Once."""
+"""Catch-up runs: the last tick of a downtime is run once at start-up."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +14,7 @@ QUARTER = timedelta(minutes=15)
 
 
 class FakeContext:
-    def of(self, _progress):
+    def for_run(self, _progress):
         return self
 
 

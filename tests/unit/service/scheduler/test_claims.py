@@ -13,122 +13,122 @@ TICKS = [FIRST + timedelta(minutes=number) for number in range(25)]
 RACERS = 8
 
 
-def claimed(claims, job_name, tick):
-    """Take a tick, and if it is had, end its run at once."""
-    holder = new_owner()
-    taken = claims.take(job_name, tick, holder)
-    if taken == "mine":
-        claims.release(job_name, holder)
-    return taken
+def claim_and_release(claims, job_name, tick):
+    """Claim a tick; a run that has it ends at once."""
+    owner = new_owner()
+    result = claims.claim_tick(job_name, tick, owner)
+    if result == "claimed":
+        claims.release(job_name, owner)
+    return result
 
 
 def test_a_tick_is_claimed_once(engine):
     claims = Claims(engine)
 
-    assert claimed(claims, "sync", FIRST) == "mine"
-    assert claimed(claims, "sync", FIRST) == "taken"
-    assert claimed(Claims(engine), "sync", FIRST) == "taken"
+    assert claim_and_release(claims, "sync", FIRST) == "claimed"
+    assert claim_and_release(claims, "sync", FIRST) == "lost"
+    assert claim_and_release(Claims(engine), "sync", FIRST) == "lost"
 
 
 def test_jobs_do_not_claim_each_others_ticks(engine):
     claims = Claims(engine)
 
-    assert claims.take("one", FIRST, "a") == "mine"
-    assert claims.take("other", FIRST, "b") == "mine"
+    assert claims.claim_tick("one", FIRST, "a") == "claimed"
+    assert claims.claim_tick("other", FIRST, "b") == "claimed"
 
 
-def test_a_tick_older_than_the_last_one_is_not_to_be_had(engine):
+def test_a_tick_older_than_the_last_claimed_one_is_lost(engine):
     claims = Claims(engine)
 
-    assert claimed(claims, "sync", SECOND) == "mine"
-    assert claimed(claims, "sync", FIRST) == "taken"
-    assert claimed(claims, "sync", SECOND) == "taken"
-    assert claimed(claims, "sync", SECOND + timedelta(minutes=1)) == "mine"
+    assert claim_and_release(claims, "sync", SECOND) == "claimed"
+    assert claim_and_release(claims, "sync", FIRST) == "lost"
+    assert claim_and_release(claims, "sync", SECOND) == "lost"
+    assert claim_and_release(claims, "sync", SECOND + timedelta(minutes=1)) == "claimed"
 
 
 def test_a_tick_is_the_same_tick_in_every_zone(engine):
     claims = Claims(engine)
 
-    assert claimed(claims, "sync", FIRST) == "mine"
-    assert claimed(claims, "sync", FIRST.astimezone()) == "taken"
+    assert claim_and_release(claims, "sync", FIRST) == "claimed"
+    assert claim_and_release(claims, "sync", FIRST.astimezone()) == "lost"
 
 
-def test_a_tick_that_finds_the_run_before_it_is_passed_over_by_one_of_all_who_come_for_it(engine):
+def test_a_tick_that_finds_the_previous_run_active_is_skipped_by_exactly_one_of_all_claimants(engine):
     claims = Claims(engine)
-    claims.take("sync", FIRST, "run")
+    claims.claim_tick("sync", FIRST, "run")
 
-    told = [claims.take("sync", SECOND, new_owner()) for _ in range(3)]
+    results = [claims.claim_tick("sync", SECOND, new_owner()) for _ in range(3)]
 
-    assert told == ["running", "taken", "taken"]
+    assert results == ["overlaps", "lost", "lost"]
 
 
-def test_a_job_that_overlaps_finds_nobody_in_its_way(engine):
+def test_a_job_that_overlaps_is_claimed_beside_an_active_run(engine):
     claims = Claims(engine)
-    claims.take("sync", FIRST, "run", overlaps=True)
+    claims.claim_tick("sync", FIRST, "run", overlaps=True)
 
-    assert claims.take("sync", SECOND, "next", overlaps=True) == "mine"
+    assert claims.claim_tick("sync", SECOND, "next", overlaps=True) == "claimed"
 
 
-def test_a_run_keeps_its_lease_as_long_as_it_says_that_it_goes_on(sqlite_engine):
+def test_a_run_keeps_its_lease_as_long_as_it_renews_it(sqlite_engine):
     now = [1000.0]
     claims = Claims(sqlite_engine, lambda: now[0])
-    claims.take("sync", FIRST, "run")
+    claims.claim_tick("sync", FIRST, "run")
 
     for tick in TICKS[1:5]:
         now[0] += LEASE_SECONDS - 1
-        assert claims.extend("sync", "run")
-        assert claims.take("sync", tick, new_owner()) == "running"
+        assert claims.renew("sync", "run")
+        assert claims.claim_tick("sync", tick, new_owner()) == "overlaps"
 
 
-def test_the_lease_of_a_killed_run_ends_by_itself_and_it_is_told_so_if_it_lives(sqlite_engine):
+def test_the_lease_of_a_killed_run_expires_and_its_renewal_fails(sqlite_engine):
     now = [1000.0]
     claims = Claims(sqlite_engine, lambda: now[0])
-    claims.take("sync", FIRST, "run")
+    claims.claim_tick("sync", FIRST, "run")
 
     now[0] += LEASE_SECONDS + 1
 
-    assert claims.take("sync", SECOND, "next") == "mine"
-    assert not claims.extend("sync", "run")
+    assert claims.claim_tick("sync", SECOND, "next") == "claimed"
+    assert not claims.renew("sync", "run")
     claims.release("sync", "run")
-    assert claims.extend("sync", "next")
+    assert claims.renew("sync", "next")
 
 
 def test_leases_are_by_the_clock_of_a_database_that_several_machines_share(postgres_engine):
     an_hour_behind = Claims(postgres_engine, lambda: 0.0)
-    an_hour_behind.take("sync", FIRST, "run")
+    an_hour_behind.claim_tick("sync", FIRST, "run")
 
-    assert Claims(postgres_engine).take("sync", SECOND, "next") == "running"
+    assert Claims(postgres_engine).claim_tick("sync", SECOND, "next") == "overlaps"
 
 
 @pytest.mark.parametrize("ticked", [False, True])
-def test_a_run_that_no_tick_asked_for_begins_when_none_goes_on(engine, ticked):
+def test_a_manual_run_is_claimed_while_no_other_run_is_active(engine, ticked):
     claims = Claims(engine)
     if ticked:
-        claimed(claims, "sync", FIRST)
+        claim_and_release(claims, "sync", FIRST)
 
-    assert claims.hold("sync", "by hand")
-    assert not claims.hold("sync", "by another hand")
-    assert claims.take("sync", SECOND, "tick") == "running"
+    assert claims.claim_manual_run("sync", "by hand")
+    assert not claims.claim_manual_run("sync", "by another hand")
+    assert claims.claim_tick("sync", SECOND, "tick") == "overlaps"
     claims.release("sync", "by hand")
-    assert claims.hold("sync", "by another hand")
+    assert claims.claim_manual_run("sync", "by another hand")
 
 
-def test_of_many_that_want_a_tick_at_once_exactly_one_has_it(engine):
+def test_of_many_that_claim_a_tick_at_once_exactly_one_gets_it(engine):
     """Each racer has an engine of its own, as a process would."""
     engines = [create_engine(engine.url) for _ in range(RACERS)]
     together = threading.Barrier(RACERS)
 
     def race(own):
-        claims, told = Claims(own), []
+        claims, results = Claims(own), []
         for tick in TICKS:
             together.wait(30)
-            told.append((tick, claims.take("sync", tick, new_owner())))
-        return told
+            results.append((tick, claims.claim_tick("sync", tick, new_owner())))
+        return results
 
     with ThreadPoolExecutor(RACERS) as racers:
-        told = [each for mine in racers.map(race, engines) for each in mine]
+        results = [each for own in racers.map(race, engines) for each in own]
     for each in engines:
         each.dispose()
 
-    assert sorted(tick for tick, taken in told if taken != "taken") == TICKS
-    assert [tick for tick, taken in told if taken == "mine"] == [FIRST]  # its run goes on
+    assert sorted(tick for tick, result in results if result != "lost") == TICKS
+    assert [tick for tick, result in results if result == "claimed"] == [FIRST]  # its run is active

@@ -10,76 +10,76 @@ from service.integrations.http.sleep import InstrumentedSleep
 from service.scheduler.lease_renewal import LeaseRenewer
 from service.shutdown import ShutdownRequested, StopSignal, cancel_thread
 
-AWAY = OperationalError("UPDATE", {}, ConnectionRefusedError("refused"))
+UNAVAILABLE = OperationalError("UPDATE", {}, ConnectionRefusedError("refused"))
 
 
-class Claims:
-    def __init__(self, *, kept=True, error=None):
-        self.extended, self.released, self.kept, self.error = [], [], kept, error
+class FakeLeases:
+    def __init__(self, *, valid=True, error=None):
+        self.renewed, self.released, self.valid, self.error = [], [], valid, error
 
-    def extend(self, job_name, holder):
-        self.extended.append((job_name, holder))
+    def renew(self, job_name, owner):
+        self.renewed.append((job_name, owner))
         if self.error:
             raise self.error
-        return self.kept
+        return self.valid
 
-    def release(self, job_name, holder):
+    def release(self, job_name, owner):
         if self.error:
             raise self.error
-        self.released.append((job_name, holder))
+        self.released.append((job_name, owner))
 
 
-def soon(look):
+def soon(condition):
     end = time.monotonic() + 10
-    while not look() and time.monotonic() < end:
+    while not condition() and time.monotonic() < end:
         time.sleep(0.005)
-    return look()
+    return condition()
 
 
 @pytest.fixture
-def leases_of():
+def renewer_of():
     made = []
 
-    def make(claims):
-        made.append(LeaseRenewer(claims, every=0.01))
+    def make(store):
+        made.append(LeaseRenewer(store, interval=0.01))
         return made[-1]
 
     yield make
-    for leases in made:
-        leases.stop()
+    for renewer in made:
+        renewer.stop()
 
 
-def test_a_lease_is_extended_as_long_as_its_run_goes_on_and_given_back_at_its_end(leases_of):
-    claims = Claims()
+def test_a_lease_is_renewed_while_its_run_is_active_and_released_at_its_end(renewer_of):
+    leases = FakeLeases()
 
-    with leases_of(claims).held("sync", "me"):
-        assert soon(lambda: len(claims.extended) > 2)
-        assert claims.released == []
+    with renewer_of(leases).renewing("sync", "me"):
+        assert soon(lambda: len(leases.renewed) > 2)
+        assert leases.released == []
 
-    assert claims.released == [("sync", "me")]
+    assert leases.released == [("sync", "me")]
 
 
-def test_a_run_that_fails_gives_its_lease_back_too(leases_of):
-    claims = Claims()
+def test_a_run_that_fails_releases_its_lease_too(renewer_of):
+    leases = FakeLeases()
 
-    with pytest.raises(ZeroDivisionError), leases_of(claims).held("sync", "me"):
+    with pytest.raises(ZeroDivisionError), renewer_of(leases).renewing("sync", "me"):
         raise ZeroDivisionError
 
-    assert claims.released == [("sync", "me")]
+    assert leases.released == [("sync", "me")]
 
 
-def test_a_database_that_is_away_is_a_warning_and_the_run_goes_on(leases_of, caplog):
-    claims = Claims(error=AWAY)
+def test_an_unavailable_database_is_a_warning_and_the_run_continues(renewer_of, caplog):
+    leases = FakeLeases(error=UNAVAILABLE)
 
-    with leases_of(claims).held("sync", "me"):
-        assert soon(lambda: len(claims.extended) > 1)
+    with renewer_of(leases).renewing("sync", "me"):
+        assert soon(lambda: len(leases.renewed) > 1)
 
     assert any("cannot be extended now" in message for message in caplog.messages)
     assert any("is left to end by itself" in message for message in caplog.messages)
 
 
-def test_a_lease_that_was_over_is_said(leases_of, caplog):
-    with leases_of(Claims(kept=False)).held("sync", "me"):
+def test_an_expired_lease_is_logged(renewer_of, caplog):
+    with renewer_of(FakeLeases(valid=False)).renewing("sync", "me"):
         assert soon(lambda: any("was over while it ran" in message for message in caplog.messages))
 
 
@@ -150,13 +150,13 @@ def test_the_clock_of_several_machines_is_the_databases(postgres_engine):
     assert abs((half_a_minute_slow.now() - datetime.now(UTC)).total_seconds()) < 5
 
 
-def test_a_database_that_is_away_leaves_the_difference_as_it_was(postgres_engine):
-    ticks = Now()
-    clock = DatabaseClock(postgres_engine, lambda: time.time() - 30, ticks)
+def test_an_unavailable_database_leaves_the_difference_as_it_was(postgres_engine):
+    monotonic = Now()
+    clock = DatabaseClock(postgres_engine, lambda: time.time() - 30, monotonic)
     clock.now()
     clock._engine = type(
-        "Gone", (), {"dialect": postgres_engine.dialect, "connect": lambda self: (_ for _ in ()).throw(AWAY)}
+        "Gone", (), {"dialect": postgres_engine.dialect, "connect": lambda self: (_ for _ in ()).throw(UNAVAILABLE)}
     )()
-    ticks.seconds += 3600
+    monotonic.seconds += 3600
 
     assert abs((clock.now() - datetime.now(UTC)).total_seconds()) < 5

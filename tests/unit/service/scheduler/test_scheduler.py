@@ -24,9 +24,9 @@ MINUTE = timedelta(minutes=1)
 
 
 class FakeContext:
-    """What a job is handed: of each run, the same."""
+    """The same argument for each run."""
 
-    def of(self, _progress):
+    def for_run(self, _progress):
         return self
 
 
@@ -34,7 +34,7 @@ CONTEXT = FakeContext()
 
 
 class Work:
-    """A job's body: says that it began, goes on as soon as it may, and does what it was told to."""
+    """A job's body: signals its start, waits until it may end, then returns or raises as given."""
 
     def __init__(self, result=None, error=None, *, waits=False):
         self.contexts = []
@@ -52,30 +52,30 @@ class Work:
         return self._result
 
 
-class Ticks:
-    """Claims: gives each tick once, to whoever comes first; while a run goes on, the next ticks are passed over."""
+class FakeClaims:
+    """Gives each tick once, to the first claimant. While a run is active, the next ticks overlap."""
 
-    def __init__(self, *taken):
+    def __init__(self, *claimed):
         self.asked, self.released = [], []
-        self._taken = set(taken)
+        self._claimed = set(claimed)
         self._running = {}
         self._lock = threading.Lock()
 
-    def take(self, job_name, tick, holder, *, overlaps=False):
+    def claim_tick(self, job_name, tick, owner, *, overlaps=False):
         with self._lock:
             self.asked.append((job_name, tick))
-            first = (job_name, tick) not in self._taken
-            self._taken.add((job_name, tick))
+            first = (job_name, tick) not in self._claimed
+            self._claimed.add((job_name, tick))
             if first and job_name in self._running and not overlaps:
-                return "running"
+                return "overlaps"
             if first:
-                self._running[job_name] = holder
-            return "mine" if first else "taken"
+                self._running[job_name] = owner
+            return "claimed" if first else "lost"
 
-    def extend(self, job_name, holder):
+    def renew(self, job_name, owner):
         return True
 
-    def release(self, job_name, holder):
+    def release(self, job_name, owner):
         with self._lock:
             self.released.append(job_name)
             self._running.pop(job_name, None)
@@ -96,9 +96,9 @@ def runs():
 def scheduler_of(runs):
     made = []
 
-    def make(*jobs, claims=None, now=lambda: NOON, watch=None):
-        how = {"watch": watch} if watch else {}
-        scheduler = Scheduler(Schedule(Settings(), jobs), CONTEXT, claims or Ticks(), now, **how)
+    def make(*jobs, claims=None, now=lambda: NOON, hooks=None):
+        given = {"hooks": hooks} if hooks else {}
+        scheduler = Scheduler(Schedule(Settings(), jobs), CONTEXT, claims or FakeClaims(), now, **given)
         made.append(scheduler)
         return scheduler
 
@@ -111,8 +111,8 @@ def ended(runs):
     return [run for run in runs if run.status != "running"]
 
 
-def begun(scheduler):
-    """Wait until what was begun has ended."""
+def join_runs(scheduler):
+    """Wait until all started runs have ended."""
     for thread in list(scheduler._running):
         thread.join(30)
 
@@ -127,24 +127,24 @@ def test_a_job_is_due_at_its_tick_and_not_before(scheduler_of):
 
     assert scheduler.step(NOON) == NOON + MINUTE
     assert scheduler.step(NOON + MINUTE - timedelta(microseconds=1)) == NOON + MINUTE
-    begun(scheduler)
+    join_runs(scheduler)
     assert work.contexts == []
 
     assert scheduler.step(NOON + MINUTE) == NOON + 2 * MINUTE
-    begun(scheduler)
+    join_runs(scheduler)
     assert work.contexts == [CONTEXT]
 
 
 def test_a_tick_runs_once(scheduler_of):
-    work, ticks = Work(), Ticks()
-    scheduler = scheduler_of(minutely(work), claims=ticks)
+    work, claims = Work(), FakeClaims()
+    scheduler = scheduler_of(minutely(work), claims=claims)
     scheduler.step(NOON)
 
     for seconds in (60, 61, 119):
         scheduler.step(NOON + timedelta(seconds=seconds))
-        begun(scheduler)
+        join_runs(scheduler)
 
-    assert ticks.asked == [("sync", NOON + MINUTE)]
+    assert claims.asked == [("sync", NOON + MINUTE)]
 
 
 def test_of_several_ticks_that_were_missed_the_last_one_runs(scheduler_of, runs):
@@ -152,7 +152,7 @@ def test_of_several_ticks_that_were_missed_the_last_one_runs(scheduler_of, runs)
     scheduler.step(NOON)
 
     following = scheduler.step(NOON + timedelta(minutes=30, seconds=20))
-    begun(scheduler)
+    join_runs(scheduler)
 
     assert following == NOON + timedelta(minutes=31)
     assert [run.scheduled_for for run in ended(runs)] == [NOON + timedelta(minutes=30)]
@@ -177,9 +177,9 @@ def test_a_job_that_is_not_scheduled_does_not_run(scheduler_of):
     assert scheduler._running == {}
 
 
-def test_a_job_that_is_still_running_lets_its_tick_pass_and_says_so(scheduler_of, caplog):
-    work, ticks, skipped = Work(waits=True), Ticks(), []
-    scheduler = scheduler_of(minutely(work), claims=ticks, watch=SchedulerHooks(skipped.append))
+def test_the_tick_of_a_job_that_is_still_running_is_skipped_and_logged(scheduler_of, caplog):
+    work, claims, skipped = Work(waits=True), FakeClaims(), []
+    scheduler = scheduler_of(minutely(work), claims=claims, hooks=SchedulerHooks(skipped.append))
     scheduler.step(NOON)
     scheduler.step(NOON + MINUTE)
     assert work.began.acquire(timeout=30)
@@ -189,17 +189,17 @@ def test_a_job_that_is_still_running_lets_its_tick_pass_and_says_so(scheduler_of
     for thread in scheduler._running.keys() - {first}:
         thread.join(30)
     work.may_end.set()
-    begun(scheduler)
+    join_runs(scheduler)
     scheduler.step(NOON + 3 * MINUTE)
-    begun(scheduler)
+    join_runs(scheduler)
 
-    assert [tick for _, tick in ticks.asked] == [NOON + minutes * MINUTE for minutes in (1, 2, 3)]
+    assert [tick for _, tick in claims.asked] == [NOON + minutes * MINUTE for minutes in (1, 2, 3)]
     assert len(work.contexts) == 2
     assert skipped == ["sync"]
     assert caplog.messages == ["sync is still running; its tick of 2025-10-02T12:02:00+00:00 passes."]
 
 
-def test_a_job_that_says_so_runs_beside_itself(scheduler_of):
+def test_runs_of_a_job_that_overlaps_are_active_at_once(scheduler_of):
     work = Work(waits=True)
     scheduler = scheduler_of(replace(minutely(work), overlaps=True))
     scheduler.step(NOON)
@@ -212,25 +212,25 @@ def test_a_job_that_says_so_runs_beside_itself(scheduler_of):
     assert len(work.contexts) == 2
 
 
-def test_the_lease_is_given_back_however_a_run_ends(scheduler_of):
-    ticks = Ticks()
-    scheduler = scheduler_of(minutely(Work(error=ValueError("no"))), minutely(Work(), "other"), claims=ticks)
+def test_the_lease_is_released_however_a_run_ends(scheduler_of):
+    claims = FakeClaims()
+    scheduler = scheduler_of(minutely(Work(error=ValueError("no"))), minutely(Work(), "other"), claims=claims)
     scheduler.step(NOON)
 
     scheduler.step(NOON + MINUTE)
-    begun(scheduler)
+    join_runs(scheduler)
 
-    assert sorted(ticks.released) == ["other", "sync"]
+    assert sorted(claims.released) == ["other", "sync"]
 
 
 def test_no_more_than_eight_attempts_at_a_job_wait_at_once(scheduler_of):
-    class Hanging(Ticks):
-        def take(self, *arguments, **how):
+    class Hanging(FakeClaims):
+        def claim_tick(self, *arguments, **how):
             assert may_end.wait(30)
-            return super().take(*arguments, **how)
+            return super().claim_tick(*arguments, **how)
 
     may_end, skipped = threading.Event(), []
-    scheduler = scheduler_of(minutely(Work()), claims=Hanging(), watch=SchedulerHooks(skipped.append))
+    scheduler = scheduler_of(minutely(Work()), claims=Hanging(), hooks=SchedulerHooks(skipped.append))
     scheduler.step(NOON)
 
     for minutes in range(1, 13):
@@ -242,9 +242,9 @@ def test_no_more_than_eight_attempts_at_a_job_wait_at_once(scheduler_of):
     assert len(skipped) >= 12 - MAX_CONCURRENT_ATTEMPTS
 
 
-def test_a_service_that_was_told_to_stop_begins_nothing(scheduler_of):
+def test_a_service_that_is_stopping_starts_nothing(scheduler_of):
     work = Work()
-    scheduler = scheduler_of(minutely(work), watch=SchedulerHooks(may_begin=lambda: False))
+    scheduler = scheduler_of(minutely(work), hooks=SchedulerHooks(may_start=lambda: False))
     scheduler.step(NOON)
 
     scheduler.step(NOON + MINUTE)
@@ -269,13 +269,13 @@ def test_a_job_that_takes_long_does_not_keep_another_from_its_tick(scheduler_of)
     assert len(quick.contexts) == 2
 
 
-def test_a_tick_that_somebody_else_has_claimed_is_theirs(scheduler_of, runs):
+def test_a_tick_that_another_process_has_claimed_is_not_run(scheduler_of, runs):
     work = Work()
-    scheduler = scheduler_of(minutely(work), claims=Ticks(("sync", NOON + MINUTE)))
+    scheduler = scheduler_of(minutely(work), claims=FakeClaims(("sync", NOON + MINUTE)))
     scheduler.step(NOON)
 
     scheduler.step(NOON + MINUTE)
-    begun(scheduler)
+    join_runs(scheduler)
 
     assert (work.contexts, runs) == ([], [])
 
@@ -285,7 +285,7 @@ def test_a_run_is_recorded_with_its_tick_and_with_what_the_job_returns(scheduler
     scheduler.step(NOON)
 
     scheduler.step(NOON + MINUTE)
-    begun(scheduler)
+    join_runs(scheduler)
 
     [run] = ended(runs)
     assert (run.job_name, run.status, run.scheduled_for) == ("sync", "success", NOON + MINUTE)
@@ -299,7 +299,7 @@ def test_a_run_has_its_deadline_while_it_goes_on(runs):
     assert (begun.status, begun.deadline_at) == ("running", begun.started_at + timedelta(minutes=10))
 
 
-def test_a_run_that_somebody_asked_for_has_no_tick_and_what_it_raises_is_theirs(runs):
+def test_a_manual_run_has_no_tick_and_raises_what_the_job_raises(runs):
     with pytest.raises(ValueError, match="no such shop"):
         execute_job(minutely(Work(error=ValueError("no such shop"))), CONTEXT)
 
@@ -312,10 +312,10 @@ def test_a_job_that_fails_is_logged_once_and_runs_again_at_its_next_tick(schedul
     scheduler.step(NOON)
 
     scheduler.step(NOON + MINUTE)
-    begun(scheduler)
+    join_runs(scheduler)
     [logged] = caplog.records
     scheduler.step(NOON + 2 * MINUTE)
-    begun(scheduler)
+    join_runs(scheduler)
 
     assert (logged.levelno, logged.message, logged.component) == (logging.ERROR, "Job sync failed", "scheduler")
     assert str(logged.exc_info[1]) == "no such shop"
@@ -326,8 +326,8 @@ def test_a_job_that_fails_is_logged_once_and_runs_again_at_its_next_tick(schedul
 
 
 def test_a_claim_that_fails_is_logged_and_its_job_does_not_run(scheduler_of, caplog):
-    class Gone(Ticks):
-        def take(self, *_arguments, **_how):
+    class Gone(FakeClaims):
+        def claim_tick(self, *_arguments, **_how):
             raise ConnectionResetError(104, "the database is gone")
 
     work = Work()
@@ -336,7 +336,7 @@ def test_a_claim_that_fails_is_logged_and_its_job_does_not_run(scheduler_of, cap
 
     for minutes in (1, 2):
         scheduler.step(NOON + minutes * MINUTE)
-        begun(scheduler)
+        join_runs(scheduler)
 
     assert work.contexts == []
     assert [(record.message, record.component) for record in caplog.records] == [("Job sync failed", "scheduler")] * 2
@@ -415,7 +415,7 @@ def test_a_stop_waits_no_longer_than_it_may_for_what_cannot_be_cancelled_and_nam
 
 
 class Clock:
-    """Jumps one minute ahead with each look at it."""
+    """Advances by one minute each time it is read."""
 
     def __init__(self):
         self.moment = NOON
@@ -440,7 +440,7 @@ def test_the_loop_runs_what_is_due_until_it_is_stopped(scheduler_of):
     assert len(work.contexts) == done
 
 
-def test_a_scheduler_that_was_stopped_before_it_began_runs_nothing(scheduler_of):
+def test_a_scheduler_that_was_stopped_before_its_start_runs_nothing(scheduler_of):
     work = Work()
     scheduler = scheduler_of(minutely(work), now=Clock())
 
@@ -451,7 +451,7 @@ def test_a_scheduler_that_was_stopped_before_it_began_runs_nothing(scheduler_of)
     assert work.contexts == []
 
 
-def test_the_check_is_content_with_a_scheduler_that_is_not_to_run(scheduler_of):
+def test_the_check_passes_for_a_scheduler_that_is_not_to_run(scheduler_of):
     scheduler_of().check()
 
     stopped = scheduler_of()

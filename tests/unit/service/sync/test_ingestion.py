@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from service.database.tables import InvalidRowRow, OrderRow, SyncPositionRow
+from service.database.tables import InvalidRow, OrderRow, SyncPositionRow
 from service.database.upsert import Saved
 from service.integrations.marketplace import Order, Page
 from service.orders.repository import OrderRepository
@@ -172,7 +172,7 @@ def test_what_is_not_committed_is_not_counted_and_is_read_again(engine):
 
     assert sorted(numbers(engine)) == list(range(FEW + 10))
     assert again.counted == [("unchanged", FEW), ("new", 10)]
-    assert rows_of(engine, InvalidRowRow) == []
+    assert rows_of(engine, InvalidRow) == []
 
 
 @on_sqlite
@@ -257,7 +257,7 @@ def fields(order):
 def test_a_row_that_cannot_be_read_is_kept_aside_and_the_rest_goes_on(engine, reading):
     reading.read(FakeSource([[an_order(1), invalid_row(2, payload={"date": None}), an_order(3)]]))
 
-    [kept] = rows_of(engine, InvalidRowRow)
+    [kept] = rows_of(engine, InvalidRow)
     assert numbers(engine) == [1, 3]
     assert (kept.source, kept.external_id, kept.reason) == ("wb.orders", "order-2", "date is missing")
     assert (kept.payload, kept.times) == ({"date": None}, 1)
@@ -272,7 +272,7 @@ def test_an_unreadable_row_is_kept_once_however_often_it_is_read(engine):
     for _ in range(3):
         Reading(engine, now=clock).read(shelf)
 
-    [one, nameless] = rows_of(engine, InvalidRowRow)
+    [one, nameless] = rows_of(engine, InvalidRow)
     assert [(row.external_id, row.times) for row in (one, nameless)] == [("order-1", 6), (None, 3)]
     assert one.first_seen_at < nameless.first_seen_at < one.last_seen_at == nameless.last_seen_at
 
@@ -283,7 +283,7 @@ def test_an_unreadable_row_is_forgotten_when_it_is_read_well(engine):
 
     Reading(engine).read(FakeSource([[an_order(1)]], name="another list of the same things"))
 
-    assert [row.external_id for row in rows_of(engine, InvalidRowRow)] == ["order-2"]
+    assert [row.external_id for row in rows_of(engine, InvalidRow)] == ["order-2"]
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_a_row_that_the_database_refuses_is_kept_aside_and_the_rest_goes_on(engi
 
     reading.read(FakeSource([[*orders(7), bad, *orders(8, 20)]]))
 
-    [kept] = rows_of(engine, InvalidRowRow)
+    [kept] = rows_of(engine, InvalidRow)
     assert sorted(numbers(engine)) == [*range(7), *range(8, 20)]
     assert kept.external_id == "order-7"
     assert kept.reason.startswith("the database refuses it: ")
@@ -318,7 +318,7 @@ def test_an_error_of_the_code_is_no_fault_of_the_rows(engine):
     with pytest.raises(TypeError, match="a mistake"):
         Reading(engine, broken).read(FakeSource([orders(2)]))
 
-    assert rows_of(engine, InvalidRowRow) == []
+    assert rows_of(engine, InvalidRow) == []
 
 
 @on_sqlite

@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from service.database.tables import InvalidRowRow
+from service.database.tables import InvalidRow
 from service.sync import invalid_rows
 from service.sync.invalid_rows import InvalidRows
 from telemetry.database import transaction
@@ -33,13 +33,13 @@ def resolve(engine):
 
 
 def kept(engine):
-    return [(row.source, row.external_id, row.times) for row in rows_of(engine, InvalidRowRow)]
+    return [(row.source, row.external_id, row.times) for row in rows_of(engine, InvalidRow)]
 
 
 def test_a_row_is_kept_with_its_reason_and_what_there_was_of_it(engine, record):
     record(invalid_row(1, reason="date is missing", payload={"nmId": 245901773, "size": "M", "date": None}))
 
-    [row] = rows_of(engine, InvalidRowRow)
+    [row] = rows_of(engine, InvalidRow)
     assert (row.source, row.external_id, row.reason) == (SOURCE, "order-1", "date is missing")
     assert row.payload == {"nmId": 245901773, "size": "M", "date": None}
     assert (row.first_seen_at, row.last_seen_at, row.times) == (NOON, NOON, 1)
@@ -49,7 +49,7 @@ def test_the_same_again_is_counted_and_not_kept_twice(engine, record):
     record(invalid_row(1), invalid_row(1))
     record(invalid_row(1), now=LATER)
 
-    [row] = rows_of(engine, InvalidRowRow)
+    [row] = rows_of(engine, InvalidRow)
     assert (row.first_seen_at, row.last_seen_at, row.times) == (NOON, LATER, 3)
 
 
@@ -124,7 +124,7 @@ def test_what_databases_do_not_take_is_kept_without_it_and_is_still_the_same(eng
     record(bad)
     record(bad, now=MUCH_LATER)
 
-    [row] = rows_of(engine, InvalidRowRow)
+    [row] = rows_of(engine, InvalidRow)
     assert (len(row.external_id), len(row.reason), row.times) == (100, 500, 2)
     assert "\x00" not in row.external_id + row.reason
     assert row.payload == {

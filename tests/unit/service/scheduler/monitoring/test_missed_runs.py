@@ -1,6 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
-from service.database.tables import MissedRunRow
+from service.database.schedule_tables import MissedRunRow
 from service.scheduler.monitoring.missed_runs import LAST_DAY, MissedRuns, missed_runs, prune
 from telemetry.database import transaction
 

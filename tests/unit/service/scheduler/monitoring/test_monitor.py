@@ -1,4 +1,4 @@
-"""The watch, by a clock that is driven by hand: what is noticed, when, once, and what is no alarm."""
+"""The run monitor with a manual clock: what is reported, when, exactly once, and what is no alert."""
 
 import logging
 import threading
@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
-from service.database.tables import MissedRunRow, ScheduleWatchRow
+from service.database.schedule_tables import MissedRunRow, ScheduleWatchRow
 from service.scheduler.cadence import Cron, DailyAt, Every
 from service.scheduler.job import Job, Schedule
-from service.scheduler.monitoring.evaluation import MAX_TICKS, NEWEST_RUNS
-from service.scheduler.monitoring.monitor import CHECK_INTERVAL, GAP, Counting, RunMonitor, SchedulerAbsence
+from service.scheduler.monitoring.evaluation import MAX_RUNS, MAX_TICKS
+from service.scheduler.monitoring.monitor import CHECK_INTERVAL, GAP, RunMonitor, SchedulerAbsence
 from service.settings import Settings
 from telemetry.database import create_engine, transaction
 from telemetry.jobs.run import JobRun
@@ -30,26 +30,29 @@ def at(clock):
     return datetime.fromisoformat(f"2025-10-02T{clock}").replace(tzinfo=UTC)
 
 
-class Service:
-    """A process that runs the schedule, as far as the watch sees it, as long as it is up.
+class Process:
+    """A process that runs the schedule while it is up, as the run monitor sees it.
 
-    It looks every five seconds in the end, and half as often until then: that is no break yet, and what is noticed is the same.
+    It checks every five seconds in the last minute, and every ten before: that is no gap, and the result is the same.
     """
 
     def __init__(self, engine, now, *jobs):
         self.engine, self.now = engine, now
         self.missed, self.overdue = [], []
-        self.begin(*jobs)
+        self.start(*jobs)
 
-    def begin(self, *jobs):
-        counting = Counting(lambda name, ticks: self.missed.append((name, ticks)), self.overdue.append)
-        self.watch = RunMonitor(Schedule(Settings(), jobs), self.engine, counting)
-        self.watch.look(self.now)
+    def start(self, *jobs):
+        def on_missed(name, ticks):
+            self.missed.append((name, ticks))
+
+        schedule = Schedule(Settings(), jobs)
+        self.monitor = RunMonitor(schedule, self.engine, on_missed, self.overdue.append)
+        self.monitor.check(self.now)
 
     def is_up_until(self, moment, at_first=2 * CHECK_INTERVAL):
         while self.now + CHECK_INTERVAL <= moment:
             self.now += at_first if self.now + MINUTE < moment else CHECK_INTERVAL
-            self.watch.look(self.now)
+            self.monitor.check(self.now)
         return self
 
     def is_away_until(self, moment):
@@ -57,14 +60,14 @@ class Service:
         return self
 
 
-class Records:
-    """What is recorded of runs, at moments of the same day."""
+class RunRecords:
+    """Records runs, on one day."""
 
     def __init__(self, engine):
         self._engine, self._store, self._number = engine, JobRunRepository(engine), 0
 
     def run(self, tick, began=None, ended=None, *, job="sync", deadline=None, outcome="success"):
-        """A run that began at its tick unless said otherwise, and still goes on unless it is said when it ended."""
+        """A run that began at its tick unless `began` is given, and is active unless `ended` is given."""
         self._number += 1
         trace_id, span_id, started = f"{self._number:032x}", f"{self._number:016x}", began or tick
         run = JobRun(
@@ -95,11 +98,11 @@ class Records:
 
 @pytest.fixture
 def records(engine):
-    return Records(engine)
+    return RunRecords(engine)
 
 
 def missed(engine):
-    """What is kept: the job, whose fault, the first and the last tick, how many."""
+    """The rows: job, kind, first and last tick, number."""
     with transaction(engine) as session:
         rows = list(session.scalars(select(MissedRunRow).order_by(MissedRunRow.id)))
     return [(row.job_name, row.kind, f"{row.first_tick:%H:%M}", f"{row.last_tick:%H:%M}", row.ticks) for row in rows]
@@ -110,165 +113,165 @@ def noticed_at(engine):
         return list(session.scalars(select(MissedRunRow.noticed_at).order_by(MissedRunRow.id)))
 
 
-def watched(engine):
+def watermarks(engine):
     with transaction(engine) as session:
         return {row.job_name: row for row in session.scalars(select(ScheduleWatchRow))}
 
 
 def test_a_tick_whose_run_began_is_no_alarm(engine, records, caplog):
-    service = Service(engine, NOON, SYNC)
+    process = Process(engine, NOON, SYNC)
     records.runs("12:15:00", "12:30:00")
 
-    service.is_up_until(at("12:40:00"))
+    process.is_up_until(at("12:40:00"))
 
-    assert (missed(engine), service.missed, caplog.messages) == ([], [], [])
+    assert (missed(engine), process.missed, caplog.messages) == ([], [], [])
 
 
 def test_a_tick_whose_run_does_not_begin_is_noticed_once_and_within_a_minute_after_its_grace(engine, caplog):
-    service = Service(engine, NOON, SYNC)
+    process = Process(engine, NOON, SYNC)
 
-    service.is_up_until(at("12:15:55"))
+    process.is_up_until(at("12:15:55"))
     assert missed(engine) == []
-    service.is_up_until(at("12:29:00"))
+    process.is_up_until(at("12:29:00"))
 
     assert missed(engine) == [("sync", "missed", "12:15", "12:15", 1)]
     [moment] = noticed_at(engine)
     assert moment - at("12:16:00") <= MINUTE
-    assert service.missed == [("sync", 1)]
-    [told] = caplog.records
-    assert told.getMessage() == "sync did not begin within 60 s of its tick of 2025-10-02 12:15:00 UTC."
-    assert (told.levelno, told.component) == (logging.WARNING, "scheduler")
+    assert process.missed == [("sync", 1)]
+    [record] = caplog.records
+    assert record.getMessage() == "sync did not begin within 60 s of its tick of 2025-10-02 12:15:00 UTC."
+    assert (record.levelno, record.component) == (logging.WARNING, "scheduler")
 
 
 def test_a_run_that_begins_late_and_within_its_grace_is_no_alarm(engine, records):
-    service = Service(engine, NOON, replace(SYNC, start_grace=5 * MINUTE))
+    process = Process(engine, NOON, replace(SYNC, start_grace=5 * MINUTE))
 
-    service.is_up_until(at("12:19:50"))
+    process.is_up_until(at("12:19:50"))
     records.run(at("12:15:00"), began=at("12:19:50"))
-    service.is_up_until(at("12:25:00"))
+    process.is_up_until(at("12:25:00"))
 
     assert missed(engine) == []
 
 
 def test_a_run_that_begins_after_its_grace_was_missed_and_is_so_once(engine, records):
-    service = Service(engine, NOON, SYNC)
+    process = Process(engine, NOON, SYNC)
 
-    service.is_up_until(at("12:17:00"))
+    process.is_up_until(at("12:17:00"))
     records.run(at("12:15:00"), began=at("12:17:00"), ended=at("12:18:00"))
-    service.is_up_until(at("12:25:00"))
+    process.is_up_until(at("12:25:00"))
 
     assert missed(engine) == [("sync", "missed", "12:15", "12:15", 1)]
 
 
-def test_a_tick_that_found_the_run_before_it_going_on_was_passed_over_and_is_not_missed(engine, records):
-    service = Service(engine, NOON, SYNC)
+def test_a_tick_that_was_skipped_as_the_previous_run_was_active_is_not_missed(engine, records):
+    process = Process(engine, NOON, SYNC)
     long = records.run(at("12:15:00"))
 
-    service.is_up_until(at("12:50:00"))
+    process.is_up_until(at("12:50:00"))
     records.end(long, at("12:50:00"))
-    service.is_up_until(at("13:02:00"))
+    process.is_up_until(at("13:02:00"))
 
     assert missed(engine) == [("sync", "missed", "13:00", "13:00", 1)]  # nothing went on any more
 
 
-def test_a_job_that_runs_beside_itself_is_not_excused_by_a_run_that_goes_on(engine, records):
-    service = Service(engine, NOON, replace(SYNC, overlaps=True))
+def test_a_job_that_overlaps_is_not_excused_by_an_active_run(engine, records):
+    process = Process(engine, NOON, replace(SYNC, overlaps=True))
     records.run(at("12:15:00"))
 
-    service.is_up_until(at("12:35:00"))
+    process.is_up_until(at("12:35:00"))
 
     assert missed(engine) == [("sync", "missed", "12:30", "12:30", 1)]
 
 
-def test_a_run_by_hand_that_goes_on_at_a_tick_is_why_the_tick_passed(engine, records):
-    service = Service(engine, NOON, SYNC)
+def test_a_manual_run_that_is_active_at_a_tick_covers_the_tick(engine, records):
+    process = Process(engine, NOON, SYNC)
     records.run(None, began=at("12:10:00"), ended=at("12:15:30"))
 
-    service.is_up_until(at("12:20:00"))
+    process.is_up_until(at("12:20:00"))
 
     assert missed(engine) == []
 
 
 def test_a_run_that_was_lost_had_begun_also_when_it_succeeds_late(engine, records):
-    service = Service(engine, NOON, SYNC)
+    process = Process(engine, NOON, SYNC)
     run = records.run(at("12:15:00"))
-    service.is_up_until(at("12:15:30"))
+    process.is_up_until(at("12:15:30"))
     records.end(run, at("12:15:30"), "lost")
-    service.is_up_until(at("12:29:00"))
+    process.is_up_until(at("12:29:00"))
     assert missed(engine) == []
 
     records.end(run, at("12:30:30"), "success")
-    service.is_up_until(at("12:44:00"))
+    process.is_up_until(at("12:44:00"))
 
     assert missed(engine) == []
 
 
-def test_a_run_that_was_lost_excuses_no_tick_after_the_last_that_was_heard_of_it(engine, records):
-    service = Service(engine, NOON, SYNC)
+def test_a_lost_run_covers_no_tick_after_its_last_heartbeat(engine, records):
+    process = Process(engine, NOON, SYNC)
     records.run(at("12:15:00"), ended=at("12:40:00"), outcome="lost")
 
-    service.is_up_until(at("12:41:00"))
+    process.is_up_until(at("12:41:00"))
 
     assert missed(engine) == [("sync", "missed", "12:30", "12:30", 1)]
 
 
-def test_two_jobs_are_judged_each_by_its_own(engine, records):
+def test_two_jobs_are_evaluated_independently(engine, records):
     daily = Job("daily", DailyAt(12, 20), lambda _context: {})
-    service = Service(engine, NOON, SYNC, daily)
+    process = Process(engine, NOON, SYNC, daily)
     records.runs("12:15:00")
 
-    service.is_up_until(at("12:25:00"))
+    process.is_up_until(at("12:25:00"))
 
     assert missed(engine) == [("daily", "missed", "12:20", "12:20", 1)]
 
 
 def test_a_new_job_is_not_to_blame_for_what_was_before_it(engine):
-    old = Service(engine, NOON, SYNC)
+    old = Process(engine, NOON, SYNC)
     old.is_up_until(at("12:02:00"))
     quick = Job("quick", Every(MINUTE), lambda _context: {})
 
-    service = Service(engine, at("12:02:05"), SYNC, quick)
-    service.is_up_until(at("12:02:55"))
+    process = Process(engine, at("12:02:05"), SYNC, quick)
+    process.is_up_until(at("12:02:55"))
     assert missed(engine) == []
-    service.is_up_until(at("12:04:30"))
+    process.is_up_until(at("12:04:30"))
 
     assert missed(engine) == [("quick", "missed", "12:03", "12:03", 1)]
 
 
-def test_a_schedule_that_has_changed_is_judged_from_then_on(engine):
-    Service(engine, NOON, SYNC).is_up_until(at("12:15:30"))  # its tick is in its grace
+def test_a_changed_cadence_is_evaluated_from_then_on(engine):
+    Process(engine, NOON, SYNC).is_up_until(at("12:15:30"))  # its tick is in its grace
 
-    service = Service(engine, at("12:15:40"), replace(SYNC, cadence=Every(10 * MINUTE)))
-    service.is_up_until(at("12:22:00"))
+    process = Process(engine, at("12:15:40"), replace(SYNC, cadence=Every(10 * MINUTE)))
+    process.is_up_until(at("12:22:00"))
 
     assert missed(engine) == [("sync", "missed", "12:20", "12:20", 1)]
-    assert watched(engine)["sync"].cadence == "every 10 min"
+    assert watermarks(engine)["sync"].cadence == "every 10 min"
 
 
 def test_a_job_that_was_not_scheduled_for_a_while_is_a_new_one_when_it_is_again(engine):
     other = Job("other", DailyAt(3, 0), lambda _context: {})
-    Service(engine, NOON, SYNC, other).is_up_until(at("12:05:00"))
-    Service(engine, at("12:05:10"), other).is_up_until(at("12:50:00"))
-    assert set(watched(engine)) == {"other"}
+    Process(engine, NOON, SYNC, other).is_up_until(at("12:05:00"))
+    Process(engine, at("12:05:10"), other).is_up_until(at("12:50:00"))
+    assert set(watermarks(engine)) == {"other"}
 
-    Service(engine, at("12:50:10"), SYNC, other).is_up_until(at("12:59:00"))
+    Process(engine, at("12:50:10"), SYNC, other).is_up_until(at("12:59:00"))
 
     assert missed(engine) == []
 
 
 def test_what_fell_into_the_services_own_downtime_is_one_line_and_nobodys_fault(engine, records, caplog):
     daily = Job("cleanup", DailyAt(12, 20), lambda _context: {})
-    service = Service(engine, NOON, SYNC, daily).is_up_until(at("12:14:00"))
-    service.is_away_until(at("13:10:02")).begin(SYNC, daily)
+    process = Process(engine, NOON, SYNC, daily).is_up_until(at("12:14:00"))
+    process.is_away_until(at("13:10:02")).start(SYNC, daily)
     records.runs("13:15:00")
 
-    service.is_up_until(at("13:20:00"))
+    process.is_up_until(at("13:20:00"))
 
     assert missed(engine) == [
         ("cleanup", "downtime", "12:20", "12:20", 1),
         ("sync", "downtime", "12:15", "13:00", 4),
     ]
-    assert service.missed == []
+    assert process.missed == []
     assert caplog.messages[-1] == (
         "Nobody ran the schedule from 2025-10-02 12:14:00 UTC to 2025-10-02 13:10:02 UTC: "
         "1 run of cleanup (2025-10-02 12:20:00 UTC), "
@@ -277,39 +280,39 @@ def test_what_fell_into_the_services_own_downtime_is_one_line_and_nobodys_fault(
 
 
 def test_a_downtime_without_a_tick_is_not_worth_a_word(engine, records, caplog):
-    service = Service(engine, NOON, SYNC).is_up_until(at("12:01:00"))
-    service.is_away_until(at("12:14:00")).begin(SYNC)
+    process = Process(engine, NOON, SYNC).is_up_until(at("12:01:00"))
+    process.is_away_until(at("12:14:00")).start(SYNC)
     records.runs("12:15:00")
 
-    service.is_up_until(at("12:20:00"))
+    process.is_up_until(at("12:20:00"))
 
     assert (missed(engine), caplog.messages) == ([], [])
 
 
 def test_a_restart_of_a_few_seconds_over_a_tick_is_a_downtime_too(engine):
-    service = Service(engine, at("12:14:50"), SYNC)
-    service.is_away_until(at("12:15:03")).begin(SYNC)
+    process = Process(engine, at("12:14:50"), SYNC)
+    process.is_away_until(at("12:15:03")).start(SYNC)
 
-    service.is_up_until(at("12:17:00"))
+    process.is_up_until(at("12:17:00"))
 
     assert missed(engine) == [("sync", "downtime", "12:15", "12:15", 1)]
 
 
 def test_a_tick_that_came_just_before_the_service_was_killed_fell_into_its_downtime(engine):
-    service = Service(engine, at("12:14:55"), SYNC).is_up_until(at("12:15:00"))
-    service.is_away_until(at("12:20:00")).begin(SYNC)
+    process = Process(engine, at("12:14:55"), SYNC).is_up_until(at("12:15:00"))
+    process.is_away_until(at("12:20:00")).start(SYNC)
 
-    service.is_up_until(at("12:25:00"))
+    process.is_up_until(at("12:25:00"))
 
     assert missed(engine) == [("sync", "downtime", "12:15", "12:15", 1)]
 
 
 def test_a_run_whose_process_was_killed_excuses_no_tick_of_the_downtime(engine, records):
-    service = Service(engine, at("12:14:55"), SYNC).is_up_until(at("12:15:30"))
+    process = Process(engine, at("12:14:55"), SYNC).is_up_until(at("12:15:30"))
     records.run(at("12:15:00"))
-    service.is_away_until(at("12:50:00")).begin(SYNC)
+    process.is_away_until(at("12:50:00")).start(SYNC)
 
-    service.is_up_until(at("12:55:00"))
+    process.is_up_until(at("12:55:00"))
 
     assert missed(engine) == [("sync", "downtime", "12:30", "12:45", 2)]
 
@@ -319,14 +322,14 @@ def test_the_last_tick_of_a_downtime_is_run_by_a_job_that_catches_up_and_has_its
     engine, records, begins
 ):
     job = replace(SYNC, catches_up=True)
-    service = Service(engine, NOON, job).is_up_until(at("12:14:00"))
-    service.is_away_until(at("12:50:00")).begin(job)
+    process = Process(engine, NOON, job).is_up_until(at("12:14:00"))
+    process.is_away_until(at("12:50:00")).start(job)
     if begins:
         records.run(at("12:45:00"), began=at("12:50:01"), ended=at("12:50:10"))
 
-    service.is_up_until(at("12:51:00") - SECOND)
+    process.is_up_until(at("12:51:00") - SECOND)
     assert missed(engine) == [("sync", "downtime", "12:15", "12:30", 2)]
-    service.is_up_until(at("12:59:00"))
+    process.is_up_until(at("12:59:00"))
 
     assert missed(engine)[1:] == ([] if begins else [("sync", "missed", "12:45", "12:45", 1)])
 
@@ -334,57 +337,57 @@ def test_the_last_tick_of_a_downtime_is_run_by_a_job_that_catches_up_and_has_its
 def test_a_month_of_downtime_is_counted_in_no_time(engine):
     quick = Job("quick", Every(timedelta(seconds=15)), lambda _context: {})
     cron = Job("cron", Cron("* * * * *", "Europe/Berlin"), lambda _context: {})
-    service = Service(engine, NOON, quick, cron)
-    service.is_away_until(NOON + timedelta(days=30)).begin(quick, cron)
+    process = Process(engine, NOON, quick, cron)
+    process.is_away_until(NOON + timedelta(days=30)).start(quick, cron)
 
-    service.is_up_until(NOON + timedelta(days=30, seconds=20))
+    process.is_up_until(NOON + timedelta(days=30, seconds=20))
 
     assert [(name, ticks) for name, *_, ticks in missed(engine)] == [("cron", 10_000), ("quick", 30 * 86_400 // 15)]
     assert MAX_TICKS < 10_000
 
 
 class Outage:
-    """A database that is away while it is told to be."""
+    """Makes the database unavailable while `active`."""
 
-    def __init__(self, watch, monkeypatch):
-        self.away, self._account = False, watch._account
-        monkeypatch.setattr(watch, "_account", self)
+    def __init__(self, monitor, monkeypatch):
+        self.active, self._evaluate_jobs = False, monitor._evaluate_jobs
+        monkeypatch.setattr(monitor, "_evaluate_jobs", self)
 
-    def __call__(self, look):
-        if self.away:
+    def __call__(self, current):
+        if self.active:
             raise OperationalError("SELECT", {}, ConnectionRefusedError())
-        return self._account(look)
+        return self._evaluate_jobs(current)
 
 
-def test_what_came_while_the_database_was_away_is_a_downtime_and_runs_recorded_late_are_no_alarm(
+def test_what_came_while_the_database_was_unavailable_is_a_downtime_and_runs_recorded_late_are_no_alarm(
     engine, records, monkeypatch
 ):
-    service = Service(engine, NOON, SYNC).is_up_until(at("12:15:00"))
-    outage = Outage(service.watch, monkeypatch)
-    outage.away = True
-    while service.now < at("12:40:00"):
-        service.now += CHECK_INTERVAL
+    process = Process(engine, NOON, SYNC).is_up_until(at("12:15:00"))
+    outage = Outage(process.monitor, monkeypatch)
+    outage.active = True
+    while process.now < at("12:40:00"):
+        process.now += CHECK_INTERVAL
         with pytest.raises(OperationalError):
-            service.watch.look(service.now)
-    outage.away = False
+            process.monitor.check(process.now)
+    outage.active = False
 
-    service.is_up_until(at("12:40:10"))
+    process.is_up_until(at("12:40:10"))
     records.run(at("12:15:00"), ended=at("12:16:00"))  # it began just before, and is replayed only now
-    service.is_up_until(at("12:44:00"))
+    process.is_up_until(at("12:44:00"))
 
     assert missed(engine) == [("sync", "downtime", "12:30", "12:30", 1)]
 
 
-def test_a_process_that_was_asleep_takes_it_for_a_downtime(engine):
-    service = Service(engine, NOON, SYNC).is_up_until(at("12:14:00"))
+def test_a_suspended_process_takes_the_time_for_a_downtime(engine):
+    process = Process(engine, NOON, SYNC).is_up_until(at("12:14:00"))
 
-    service.is_away_until(at("12:40:00")).is_up_until(at("12:44:00"))
+    process.is_away_until(at("12:40:00")).is_up_until(at("12:44:00"))
 
     assert missed(engine) == [("sync", "downtime", "12:15", "12:30", 2)]
 
 
-def test_where_others_were_there_nobody_was_away(engine, records):
-    one, other = Service(engine, NOON, SYNC), Service(engine, NOON, SYNC)
+def test_while_another_process_was_running_there_was_no_downtime(engine, records):
+    one, other = Process(engine, NOON, SYNC), Process(engine, NOON, SYNC)
     one.is_up_until(at("12:14:00"))
     other.is_up_until(at("12:20:00"))
     records.runs("12:30:00")
@@ -393,19 +396,19 @@ def test_where_others_were_there_nobody_was_away(engine, records):
         moment = at("12:20:00") + second * SECOND
         other.is_up_until(moment)
         if moment == at("12:25:00"):
-            one.is_away_until(moment).begin(SYNC)
+            one.is_away_until(moment).start(SYNC)
         if moment > at("12:25:00"):
             one.is_up_until(moment)
 
     assert missed(engine) == [("sync", "missed", "12:15", "12:15", 1)]
 
 
-def test_a_process_that_is_killed_again_before_it_judges_leaves_that_to_the_next(engine):
-    service = Service(engine, NOON, SYNC).is_up_until(at("12:14:00"))
-    service.is_away_until(at("12:50:00")).begin(SYNC)
-    service.is_up_until(at("12:50:10")).is_away_until(at("13:10:00")).begin(SYNC)
+def test_a_process_that_is_killed_again_before_it_evaluates_leaves_that_to_the_next(engine):
+    process = Process(engine, NOON, SYNC).is_up_until(at("12:14:00"))
+    process.is_away_until(at("12:50:00")).start(SYNC)
+    process.is_up_until(at("12:50:10")).is_away_until(at("13:10:00")).start(SYNC)
 
-    service.is_up_until(at("13:14:00"))
+    process.is_up_until(at("13:14:00"))
 
     assert missed(engine) == [("sync", "downtime", "12:15", "13:00", 4)]
 
@@ -413,54 +416,54 @@ def test_a_process_that_is_killed_again_before_it_judges_leaves_that_to_the_next
 def test_of_two_processes_that_see_the_same_exactly_one_says_it(engine):
     """Each has an engine of its own, as a process would."""
     engines = [create_engine(engine.url) for _ in range(2)]
-    services = [Service(own, NOON, SYNC) for own in engines]
-    for service in services:
-        service.is_up_until(at("12:14:30"))
+    processes = [Process(own, NOON, SYNC) for own in engines]
+    for process in processes:
+        process.is_up_until(at("12:14:30"))
     together = threading.Barrier(2)
 
-    def look_on(service):
+    def keep_checking(process):
         for _ in range(24):
             together.wait(30)
-            service.is_up_until(service.now + CHECK_INTERVAL)
+            process.is_up_until(process.now + CHECK_INTERVAL)
 
     with ThreadPoolExecutor(2) as both:
-        list(both.map(look_on, services))
+        list(both.map(keep_checking, processes))
     for own in engines:
         own.dispose()
 
     assert missed(engine) == [("sync", "missed", "12:15", "12:15", 1)]
-    assert [*services[0].missed, *services[1].missed] == [("sync", 1)]
+    assert [*processes[0].missed, *processes[1].missed] == [("sync", 1)]
 
 
 def test_a_run_that_goes_on_for_too_long_is_marked_while_it_runs_and_once(engine, records, caplog):
-    service, other = Service(engine, at("12:14:00"), SYNC), Service(engine, at("12:14:00"), SYNC)
+    process, other = Process(engine, at("12:14:00"), SYNC), Process(engine, at("12:14:00"), SYNC)
     run = records.run(at("12:15:00"), deadline=at("12:25:00"))
     records.run(at("12:15:00"), job="other", deadline=at("13:25:00"))
     records.run(at("12:15:00"), ended=at("12:16:00"), job="third", deadline=at("12:25:00"))
 
-    service.is_up_until(at("12:25:00"))
-    assert service.overdue == []
-    service.is_up_until(at("12:29:00"), at_first=CHECK_INTERVAL)
+    process.is_up_until(at("12:25:00"))
+    assert process.overdue == []
+    process.is_up_until(at("12:29:00"), at_first=CHECK_INTERVAL)
     other.is_away_until(at("12:28:00")).is_up_until(at("12:29:00"))
 
-    assert (service.overdue, other.overdue) == (["sync"], [])
+    assert (process.overdue, other.overdue) == (["sync"], [])
     with transaction(engine) as session:
         marked = session.scalars(select(JobRunRow).where(JobRunRow.overdue_at.is_not(None))).one()
     assert (marked.run_id, marked.overdue_at, marked.finished_at) == (run.run_id, at("12:25:05"), None)
-    [told] = caplog.records
-    assert told.getMessage() == "sync has been running for 10 min; it may take 10 min."
-    assert (told.levelno, told.component) == (logging.WARNING, "scheduler")
+    [record] = caplog.records
+    assert record.getMessage() == "sync has been running for 10 min; it may take 10 min."
+    assert (record.levelno, record.component) == (logging.WARNING, "scheduler")
 
 
 def test_of_a_job_with_very_many_runs_what_is_not_known_is_no_alarm(engine, records):
-    service = Service(engine, NOON, SYNC)
-    service.is_up_until(at("12:15:30"))
+    process = Process(engine, NOON, SYNC)
+    process.is_up_until(at("12:15:30"))
     records.runs("12:15:00")
-    for number in range(NEWEST_RUNS):
+    for number in range(MAX_RUNS):
         moment = at("12:15:40") + number * timedelta(milliseconds=1)
         records.run(None, began=moment, ended=moment)
 
-    service.is_up_until(at("12:20:00"))
+    process.is_up_until(at("12:20:00"))
 
     assert missed(engine) == []
 
@@ -484,38 +487,38 @@ def test_at_a_time_that_the_night_leaves_out_or_shows_twice_a_daily_job_is_due_o
     night = datetime.fromisoformat(change).replace(tzinfo=UTC)
     lazy = Job("lazy", DailyAt(hour, minute, zone), lambda _context: {})
     diligent = replace(lazy, name="diligent")
-    service = Service(sqlite_engine, night - 75 * MINUTE, lazy, diligent)
-    tick = lazy.cadence.after(service.now)
-    Records(sqlite_engine).run(tick, ended=tick + SECOND, job="diligent")
+    process = Process(sqlite_engine, night - 75 * MINUTE, lazy, diligent)
+    tick = lazy.cadence.after(process.now)
+    RunRecords(sqlite_engine).run(tick, ended=tick + SECOND, job="diligent")
 
-    service.is_up_until(night + 75 * MINUTE, GAP)
+    process.is_up_until(night + 75 * MINUTE, GAP)
 
     assert abs(tick - night) < 75 * MINUTE
-    assert service.missed == [("lazy", 1)]
+    assert process.missed == [("lazy", 1)]
 
 
-def test_the_service_that_does_not_run_the_schedule_says_once_that_nobody_does(engine, caplog):
-    Service(engine, NOON, SYNC)
-    listener = SchedulerAbsence(engine)
+def test_a_process_that_does_not_run_the_schedule_alerts_once_that_nobody_does(engine, caplog):
+    Process(engine, NOON, SYNC)
+    absence = SchedulerAbsence(engine)
 
-    listener.listen(at("12:30:00"))
-    listener.listen(at("12:31:00"))
+    absence.check(at("12:30:00"))
+    absence.check(at("12:31:00"))
     assert caplog.messages == []
     for second in range(1, 60):
-        listener.listen(at("12:31:00") + second * SECOND)
+        absence.check(at("12:31:00") + second * SECOND)
     assert caplog.messages == ["Nobody has run the schedule since 2025-10-02 12:00:00 UTC."]
 
     with transaction(engine) as session:
         session.execute(update(ScheduleWatchRow).values(seen_at=at("12:40:00")))
-    listener.listen(at("12:40:30"))
-    listener.listen(at("12:42:00"))
+    absence.check(at("12:40:30"))
+    absence.check(at("12:42:00"))
     assert caplog.messages[1:] == ["Nobody has run the schedule since 2025-10-02 12:40:00 UTC."]
 
 
 def test_where_nobody_has_ever_run_the_schedule_nothing_is_said(engine, caplog):
-    listener = SchedulerAbsence(engine)
+    absence = SchedulerAbsence(engine)
 
-    listener.listen(NOON)
-    listener.listen(NOON + timedelta(hours=1))
+    absence.check(NOON)
+    absence.check(NOON + timedelta(hours=1))
 
     assert caplog.messages == []

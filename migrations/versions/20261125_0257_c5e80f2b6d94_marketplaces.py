@@ -1,4 +1,4 @@
-"""The tables of the marketplaces: reviews, orders, advice, where each reading stopped, what could not be read, paces."""
+"""The tables for the marketplaces: reviews, orders, advice, sync positions, invalid rows, rate limits."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The table schedule_claims: the tick of each job that was claimed last."""
+"""The table schedule_claims: the last claimed tick of each job."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Job records: what a run's spans say, deadlines, roll-ups by day, and which ticks were missed."""
+"""Job records: profile and deadline of a run, daily roll-ups, watermarks of the run monitor, missed runs."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Two columns of schedule_claims: which run of a job goes on, and until when that is to be believed."""
+"""Leases in schedule_claims: which run of a job is active, and when its lease expires."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,0 +1,136 @@
+"""The commands `jobs` and `run-job`: list the schedule, run one job."""
+
+import argparse
+import json
+import signal
+import time
+from collections.abc import Iterable
+from types import FrameType
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from service.bootstrap import Service
+from service.cli.output import complain, say
+from service.cli.scheduler import STOP_SIGNALS
+from service.database import migrations
+from service.database.clock import utcnow
+from service.jobs.schedule import JOBS
+from service.scheduler.claims import new_owner
+from service.scheduler.job import Job, Schedule, UnknownJob
+from service.scheduler.lease_renewal import LeaseRenewer
+from service.scheduler.monitoring.missed_runs import LAST_DAY, NO_MISSED_RUNS, MissedRuns, missed_runs
+from service.scheduler.monitoring.notices import format_utc
+from service.scheduler.scheduler import execute_job
+from service.settings import Settings
+from service.shutdown import ShutdownRequested
+from telemetry import setup
+from telemetry.error_text import safe_text
+from telemetry.jobs.job_span import JobHandle
+from telemetry.jobs.store.tables import JobRunRow
+
+
+class JobAlreadyRunning(Exception):  # the message is a sentence for the operator
+    pass
+
+
+def jobs(_options: argparse.Namespace) -> int:
+    """List the schedule with each job's last and next run."""
+    runtime = Service(Settings.read())
+    now = utcnow()
+    try:
+        migrations.at_head(runtime.engine)
+        last, missed = runtime.telemetry.store.latest(), missed_runs(runtime.engine, now - LAST_DAY)
+    except (SQLAlchemyError, migrations.MigrationsMissing) as error:
+        return complain(f"The database cannot be read: {safe_text(error)}.")
+    finally:
+        setup.shutdown(1.0)
+    rows = [("JOB", "CADENCE", "LAST RUN", "STATUS", "MISSED IN 24 H", "NEXT RUN")]
+    for job in runtime.schedule.jobs:
+        following = runtime.schedule.missing(job) or format_utc(job.cadence.after(now))
+        missed_cell = _missed_cell(missed.get(job.name, NO_MISSED_RUNS))
+        rows.append((job.name, str(job.cadence), *_last_run_cells(last.get(job.name)), missed_cell, following))
+    say("\n".join(_aligned(rows)))
+    return 0
+
+
+def _last_run_cells(run: JobRunRow | None) -> tuple[str, str]:
+    """When the last run started, and its status."""
+    if run is None:
+        return "never", "-"
+    overdue = run.status == "running" and run.overdue_at is not None
+    return format_utc(run.started_at), "overdue" if overdue else run.status
+
+
+def _missed_cell(runs: MissedRuns) -> str:
+    parts = [f"{runs.missed}"] if runs.missed else []
+    return " + ".join([*parts, f"{runs.downtime} while nobody ran"] if runs.downtime else parts) or "-"
+
+
+def _aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:
+    rows = list(rows)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def run_job(options: argparse.Namespace) -> int:
+    """Run one job now, recorded like a scheduled run."""
+    settings = Settings.read()
+    try:
+        job = Schedule(settings, JOBS).get(options.name)
+    except UnknownJob as error:
+        return complain(str(error))
+    runtime = Service(settings)
+    received = _cancel_on_signals()
+    try:
+        summary = _run_and_describe(job, runtime)
+    except ShutdownRequested:
+        complain(f"{job.name} was stopped.")
+        return 128 + next(iter(received), signal.SIGTERM)
+    except Exception as error:  # noqa: BLE001  # the edge: whatever a job raises is printed
+        return complain(f"{job.name} failed: {type(error).__name__}: {error}")
+    finally:
+        setup.shutdown()
+    say(summary)
+    return 0
+
+
+def _run_and_describe(job: Job, runtime: Service) -> str:
+    migrations.migrate(runtime.engine)
+    with runtime.surroundings():
+        started = time.perf_counter()
+        run = _run_claimed(job, runtime)
+    took = time.perf_counter() - started
+    return f"{job.name}: success in {took:.3f} s {json.dumps(run.metadata, default=str, ensure_ascii=False)}"
+
+
+def _cancel_on_signals() -> list[int]:
+    """Let the first stop signal cancel the run, and the next one end the process.
+
+    Returns:
+        A list that will contain the number of the first signal.
+    """
+    received: list[int] = []
+
+    def cancel(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        for each in STOP_SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
+        raise ShutdownRequested("the command was told to stop")
+
+    for each in STOP_SIGNALS:
+        signal.signal(each, cancel)
+    return received
+
+
+def _run_claimed(job: Job, runtime: Service) -> JobHandle:
+    """Raises:
+    JobAlreadyRunning: another run of the job is active, and the job's runs may not overlap.
+    """
+    owner = new_owner()
+    if not job.overlaps and not runtime.claims.claim_manual_run(job.name, owner):
+        raise JobAlreadyRunning("a run of it goes on already; GET /jobs/status says since when")
+    leases = LeaseRenewer(runtime.claims)
+    with leases.renewing(job.name, owner):
+        run = execute_job(job, runtime.context)
+    leases.stop()
+    return run
