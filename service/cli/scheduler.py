@@ -20,7 +20,7 @@ def scheduler(_options: argparse.Namespace) -> int:
     runtime.start()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
-        runtime.lifecycle.stop()  # no lock: a handler that takes one waits for the thread that it has interrupted
+        runtime.lifecycle.mark_stopping()  # no lock: a handler that takes one waits for the thread that it has interrupted
 
     for each in STOP_SIGNALS:
         signal.signal(each, stop)
