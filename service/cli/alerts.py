@@ -148,7 +148,6 @@ def change_silences(silences: Silences, options: argparse.Namespace) -> str:
 
 def _listed(silences: Silences) -> str:
     lines = [
-        f"{each.component} until {format_timestamp(each.until)}: {each.reason}"
-        for each in silences.active(time.time())
+        f"{each.component} until {format_timestamp(each.until)}: {each.reason}" for each in silences.active(time.time())
     ]
     return "\n".join(lines or ["Nothing is silenced."])

@@ -46,9 +46,7 @@ class InvalidRows:
 
     def _prune(self) -> None:
         of_stream = InvalidRow.source == self._stream
-        surplus = (
-            select(InvalidRow.id).where(of_stream).order_by(InvalidRow.id.desc()).offset(MAX_ROWS_PER_STREAM)
-        )
+        surplus = select(InvalidRow.id).where(of_stream).order_by(InvalidRow.id.desc()).offset(MAX_ROWS_PER_STREAM)
         if newest := self._session.scalar(surplus.limit(1)):
             self._session.execute(delete(InvalidRow).where(of_stream, InvalidRow.id <= newest))
 
