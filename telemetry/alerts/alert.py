@@ -155,7 +155,7 @@ _LEVELS: Final = {str(level): level for level in AlertLevel}
 def _trace(context: Context | None, run_id: str) -> tuple[str, str, bool]:
     """Trace id, span id and sampling: of the job run that the alert is about, else of where it was logged.
 
-    The ids are empty where tracing is suppressed: nobody could find that trace.
+    The ids are empty where tracing is suppressed: such a trace is exported nowhere.
     """
     if len(run_id) == _RUN_ID_DIGITS:
         return run_id[:_TRACE_ID_DIGITS], run_id[_TRACE_ID_DIGITS:], True

@@ -59,7 +59,7 @@ class AttributingHandler(LoggingHandler):
 
 
 class OTelHandler(FailsafeHandler, AttributingHandler):
-    """The handler of the process: also what a record's arguments and attributes raise stays in it."""
+    """The handler of a process. Errors in a record's arguments or attributes do not reach the code that logs."""
 
     destination = "OpenTelemetry"
 

@@ -46,6 +46,7 @@ class Deduplicator:
         return len(self._unsaved)
 
     def report(self, alert: Alert) -> None:
+        """Persist the first alert of a fingerprint, or count a repeat."""
         if self.count_if_repeat(alert.fingerprint, alert.state, alert.at):
             return
         if not alert.state:
