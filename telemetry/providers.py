@@ -9,6 +9,7 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import LogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import SpanContext
 
 from telemetry.instruments import Instruments
 from telemetry.jobs.processor import JobSpanProcessor
@@ -32,6 +33,15 @@ class JobProcessing:
     profiler: RunProfiler
 
 
+@dataclass(frozen=True, slots=True)
+class AlertProcessing:
+    """Where alerts go; whether a span is in a job; whether an alert of this fingerprint at this time would be a repeat."""
+
+    exporter: LogRecordExporter
+    in_job: Callable[[SpanContext], bool]
+    is_known: Callable[[str, float], bool]
+
+
 def tracer_provider(
     resource: Resource, settings: TelemetrySettings, meters: MeterProvider, jobs: JobProcessing
 ) -> TracerProvider:
@@ -49,13 +59,14 @@ def tracer_provider(
 
 
 def log_handler(
-    resource: Resource, meters: MeterProvider, instruments: Instruments, alerts: LogRecordExporter
+    resource: Resource, meters: MeterProvider, instruments: Instruments, alerts: AlertProcessing
 ) -> OTelHandler:
     """Create the log handler: it counts and alerts errors. Other records are converted only if an exporter takes them."""
     provider = LoggerProvider(resource, shutdown_on_exit=False, meter_provider=meters)
     provider.add_log_record_processor(ErrorCounter(instruments.errors))
-    provider.add_log_record_processor(SimpleLogRecordProcessor(alerts, meter_provider=NoOpMeterProvider()))
+    provider.add_log_record_processor(SimpleLogRecordProcessor(alerts.exporter, meter_provider=NoOpMeterProvider()))
     exported = exporters.log_processors(meters)
     for processor in exported:
         provider.add_log_record_processor(processor)
-    return OTelHandler(logging.NOTSET if exported else logging.ERROR, provider)
+    level = logging.NOTSET if exported else logging.ERROR
+    return OTelHandler(level, provider, alerts.in_job, alerts.is_known)

@@ -125,7 +125,8 @@ def build(
     )
     around = PipelineContext(tracers.get_tracer(_SCOPE), meter, instruments.dropped, insides.has)
     alerts = AlertPipeline(settings, engine, resources, around)
-    handler = providers.log_handler(about, meters, instruments, alerts.exporter)
+    alerting = providers.AlertProcessing(alerts.exporter, insides.has, alerts.exporter.is_known)
+    handler = providers.log_handler(about, meters, instruments, alerting)
     built = Telemetry(
         settings=settings,
         tracer_provider=tracers,

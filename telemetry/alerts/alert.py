@@ -1,26 +1,23 @@
 """An alert as a value, made from a log record: something that the operator has to know."""
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from opentelemetry import trace
-from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry._logs import SeverityNumber
 from opentelemetry.context import Context
 from opentelemetry.sdk._logs import ReadableLogRecord
-from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.semconv.attributes.exception_attributes import (
     EXCEPTION_MESSAGE,
     EXCEPTION_STACKTRACE,
     EXCEPTION_TYPE,
 )
-from opentelemetry.trace import SpanContext
 
 from telemetry import semconv
+from telemetry.logs.alert_attributes import InJob, component_of, fingerprint_of, text_attribute
 from telemetry.redaction.policy import redact
 from telemetry.sdk.trace_suppression import is_suppressed
 
@@ -83,19 +80,19 @@ class Alert:
     @classmethod
     def from_log_record(cls, readable: ReadableLogRecord, key: "AlertKey") -> Self:
         record, attributes = readable.log_record, readable.log_record.attributes or {}
-        trace_id, span_id, is_sampled = _trace(record.context, _text(attributes, semconv.ALERT_RUN_ID))
+        trace_id, span_id, is_sampled = _trace(record.context, text_attribute(attributes, semconv.ALERT_RUN_ID))
         return cls(
             fingerprint=key.fingerprint,
             level=key.level,
-            component=key.component,
+            component=component_of(attributes, _logger(readable)),
             summary=_displayed(str(record.body)),
             at=key.at,
-            error=_error(_text(attributes, EXCEPTION_TYPE), _text(attributes, EXCEPTION_MESSAGE)),
-            location=_text(attributes, semconv.ALERT_LOCATION),
-            stack=_displayed(_text(attributes, EXCEPTION_STACKTRACE)),
+            error=_error(text_attribute(attributes, EXCEPTION_TYPE), text_attribute(attributes, EXCEPTION_MESSAGE)),
+            location=text_attribute(attributes, semconv.ALERT_LOCATION),
+            stack=_displayed(text_attribute(attributes, EXCEPTION_STACKTRACE)),
             state=key.state,
             is_resolved=bool(attributes.get(semconv.ALERT_RESOLVED)),
-            inhibited_by=_text(attributes, semconv.ALERT_INHIBITED_BY),
+            inhibited_by=text_attribute(attributes, semconv.ALERT_INHIBITED_BY),
             facts=_facts(attributes.get(semconv.ALERT_FACTS)),
             trace_id=trace_id,
             span_id=span_id,
@@ -109,34 +106,33 @@ class AlertKey:
 
     fingerprint: str
     level: AlertLevel
-    component: str
     state: str
     at: float
 
     @classmethod
-    def from_log_record(cls, readable: ReadableLogRecord, in_job: Callable[[SpanContext], bool]) -> Self | None:
+    def from_log_record(cls, readable: ReadableLogRecord, in_job: InJob) -> Self | None:
         """None for a record that is no alert: below ERROR without a level of its own, or reported elsewhere."""
         record, attributes = readable.log_record, readable.log_record.attributes or {}
         level = _level(record.severity_number, attributes.get(semconv.ALERT_LEVEL))
         if level is None or semconv.ALERT_REPORTED_ELSEWHERE in attributes:
             return None
-        scope = readable.instrumentation_scope
-        component = _text(attributes, semconv.COMPONENT) or (scope.name if scope else semconv.OTHER).partition(".")[0]
-        state = _text(attributes, semconv.ALERT_CONDITION)
         return cls(
-            fingerprint=_text(attributes, semconv.ALERT_FINGERPRINT)
-            or (_fingerprint("state", state) if state else _event_fingerprint(record, component, in_job)),
+            fingerprint=text_attribute(attributes, semconv.ALERT_FINGERPRINT) or _fingerprint(readable, in_job),
             level=level,
-            component=component,
-            state=state,
+            state=text_attribute(attributes, semconv.ALERT_CONDITION),
             at=(record.timestamp or record.observed_timestamp or 0) / 1e9,
         )
 
 
-def _event_fingerprint(record: LogRecord, component: str, in_job: Callable[[SpanContext], bool]) -> str:
-    attributes = record.attributes or {}
-    error_type, location = _text(attributes, EXCEPTION_TYPE), _text(attributes, semconv.ALERT_LOCATION)
-    return _fingerprint(component, error_type, location, _span_name(attributes, record.context, in_job))
+def _fingerprint(readable: ReadableLogRecord, in_job: InJob) -> str:
+    """Of a record that was not made by `logging`: the others have got theirs from the handler."""
+    record, attributes = readable.log_record, readable.log_record.attributes or {}
+    error_type, span = text_attribute(attributes, EXCEPTION_TYPE), trace.get_current_span(record.context)
+    return fingerprint_of(attributes, _logger(readable), error_type, span, in_job)
+
+
+def _logger(readable: ReadableLogRecord) -> str:
+    return readable.instrumentation_scope.name if readable.instrumentation_scope else semconv.OTHER
 
 
 def serialize_facts(facts: Mapping[str, str]) -> str:
@@ -156,18 +152,10 @@ def _level(severity_number: SeverityNumber | None, given: object) -> AlertLevel 
 _LEVELS: Final = {str(level): level for level in AlertLevel}
 
 
-def _span_name(attributes: Mapping[str, Any], context: Context | None, in_job: Callable[[SpanContext], bool]) -> str:
-    """What does not depend on sampling: a route, a job, or a span inside a job. Other spans are not always recorded."""
-    if name := _text(attributes, semconv.HTTP_ROUTE) or _text(attributes, semconv.JOB_NAME):
-        return name
-    span = trace.get_current_span(context)
-    return span.name if isinstance(span, ReadableSpan) and in_job(span.get_span_context()) else ""
-
-
 def _trace(context: Context | None, run_id: str) -> tuple[str, str, bool]:
     """Trace id, span id and sampling: of the job run that the alert is about, else of where it was logged.
 
-    The ids are empty where tracing is suppressed: nobody could find that trace.
+    The ids are empty where tracing is suppressed: such a trace is exported nowhere.
     """
     if len(run_id) == _RUN_ID_DIGITS:
         return run_id[:_TRACE_ID_DIGITS], run_id[_TRACE_ID_DIGITS:], True
@@ -180,16 +168,6 @@ def _trace(context: Context | None, run_id: str) -> tuple[str, str, bool]:
 
 _RUN_ID_DIGITS: Final = 48  # hexadecimal, of a trace id and a span id
 _TRACE_ID_DIGITS: Final = 32
-
-
-@lru_cache(maxsize=2048)
-def _fingerprint(*parts: str) -> str:
-    return hashlib.sha1("\x1f".join(parts).encode("utf-8", "replace"), usedforsecurity=False).hexdigest()[:16]
-
-
-def _text(attributes: Mapping[str, Any], name: str) -> str:
-    value = attributes.get(name)
-    return value if isinstance(value, str) else ""
 
 
 def _error(error_type: str, message: str) -> str:

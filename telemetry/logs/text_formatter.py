@@ -18,6 +18,7 @@ _SHORT_ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def one_line(text: str) -> str:
+    """Escape everything in the text that is not printable, line ends included."""
     return text if text.isprintable() else _UNPRINTABLE.sub(_escape, text)
 
 

@@ -227,6 +227,7 @@ _NO_DIGITS: Final = bytes(set(range(256)) - set(b"0123456789"))
 
 
 def count_digits(text: str) -> int:
+    """Number of ASCII digits in the text."""
     return len(text.encode("utf-8", "replace").translate(None, _NO_DIGITS))
 
 

@@ -38,6 +38,7 @@ class Policy:
         self._cached_text.cache_clear()
 
     def redact_text(self, text: str) -> str:
+        """Replace the known secrets in the text, and what matches a pattern."""
         text = self._known.redact(text)
         lower = text.lower()
         if triggered := [pattern for trigger, pattern in _TRIGGERS if trigger in lower]:
@@ -76,7 +77,7 @@ class Policy:
         return text if redacted == text else redacted
 
     def _redact_container(self, values: Any, name: str, above: tuple[int, ...]) -> Any:
-        """A container inside itself is returned as it is: nobody can write it out."""
+        """A container inside itself is returned as it is: it could not be written out either."""
         if id(values) in above:
             return values
         if len(above) >= _MAX_DEPTH:

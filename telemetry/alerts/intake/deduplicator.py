@@ -46,6 +46,7 @@ class Deduplicator:
         return len(self._unsaved)
 
     def report(self, alert: Alert) -> None:
+        """Persist the first alert of a fingerprint, or count a repeat."""
         if self.count_if_repeat(alert.fingerprint, alert.state, alert.at):
             return
         if not alert.state:
@@ -55,6 +56,14 @@ class Deduplicator:
                 self._known[alert.fingerprint] = _KnownAlert(replace(alert, stack=""), alert.at)
         self._save(alert, 1)
 
+    def is_known(self, fingerprint: str, at: float) -> bool:
+        """Whether an alert with this fingerprint would be a repeat. Takes no lock."""
+        return self._find(fingerprint, at) is not None
+
+    def _find(self, fingerprint: str, at: float) -> _KnownAlert | None:
+        known = self._known.get(fingerprint)
+        return None if known is None or at - known.last_at >= EXPIRE_AFTER else known
+
     def count_if_repeat(self, fingerprint: str, state: str, at: float) -> bool:
         """Count the alert if it is a repeat. Returns whether it is one.
 
@@ -63,8 +72,8 @@ class Deduplicator:
         if state:
             return False
         with self._lock:
-            known = self._known.get(fingerprint)
-            if known is None or at - known.last_at >= EXPIRE_AFTER:
+            known = self._find(fingerprint, at)
+            if known is None:
                 return False
             known.repeats += 1
             known.last_at = max(known.last_at, at)

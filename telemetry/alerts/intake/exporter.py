@@ -1,15 +1,15 @@
 """Exports log records of OpenTelemetry's pipeline as alerts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Final, Protocol
 
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
-from opentelemetry.trace import SpanContext
 
 from telemetry.alerts.alert import Alert, AlertKey
 from telemetry.failsafe import failsafe
+from telemetry.logs.alert_attributes import InJob
 
 notifying: Final[ContextVar[bool]] = ContextVar("telling", default=False)
 """True where notifications are sent: the outbox shows the errors of that, so they are no alerts about alerts."""
@@ -18,18 +18,17 @@ notifying: Final[ContextVar[bool]] = ContextVar("telling", default=False)
 class AlertIntake(Protocol):
     """Receives alerts: see `Deduplicator`."""
 
+    def is_known(self, fingerprint: str, at: float) -> bool: ...
     def count_if_repeat(self, fingerprint: str, state: str, at: float) -> bool: ...
     def report(self, alert: Alert) -> None: ...
 
 
 class AlertExporter(LogRecordExporter):
-    """Reports each record that is an alert within the call that logged it. It waits for no network.
+    """Reports each record that is an alert within the call that logged it. It waits for no network."""
 
-    `in_job` says whether a span is that of a job, or inside one.
-    """
-
-    def __init__(self, intake: AlertIntake, in_job: Callable[[SpanContext], bool] = lambda _context: False) -> None:
+    def __init__(self, intake: AlertIntake, in_job: InJob = lambda _context: False) -> None:
         self._intake = intake
+        self.is_known = intake.is_known
         self._in_job = in_job
 
     def export(self, batch: Sequence[ReadableLogRecord]) -> LogRecordExportResult:

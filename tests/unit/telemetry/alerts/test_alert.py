@@ -19,6 +19,9 @@ class FakeIntake:
         self.alerts = []
         self.known = set()
 
+    def is_known(self, fingerprint, _at):
+        return fingerprint in {each.fingerprint for each in self.alerts}
+
     def count_if_repeat(self, fingerprint, _state, _at):
         return fingerprint in self.known
 
@@ -31,13 +34,17 @@ def intake():
     return FakeIntake()
 
 
+def in_job(_context):
+    return True
+
+
 @pytest.fixture
 def log(intake):
     """A logger whose records become alerts, and go nowhere else."""
     provider = LoggerProvider(shutdown_on_exit=False)
-    provider.add_log_record_processor(SimpleLogRecordProcessor(AlertExporter(intake, lambda _context: True)))
+    provider.add_log_record_processor(SimpleLogRecordProcessor(AlertExporter(intake, in_job)))
     logger = logging.getLogger("shop.orders")
-    handler = OTelHandler(logging.ERROR, provider)
+    handler = OTelHandler(logging.ERROR, provider, in_job, intake.is_known)
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)
     logger.propagate = False

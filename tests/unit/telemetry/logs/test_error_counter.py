@@ -31,7 +31,7 @@ def test_a_component_that_is_no_short_word_is_other(errors, component):
     assert errors.counted() == {("log", "other"): 1}
 
 
-def test_only_so_many_pairs_are_told_apart(errors):
+def test_only_so_many_pairs_are_distinguished(errors):
     log = errors.logger("shop")
 
     for number in range(250):
@@ -56,7 +56,7 @@ class BrokenCounter:
         raise RuntimeError
 
 
-def test_a_counter_that_raises_is_no_trouble_for_whoever_logs():
+def test_a_counter_that_raises_does_not_disturb_the_code_that_logs():
     counter = ErrorCounter(BrokenCounter())
 
     counter.on_emit(ReadWriteLogRecord(LogRecord(severity_number=SeverityNumber.ERROR)))
@@ -65,7 +65,7 @@ def test_a_counter_that_raises_is_no_trouble_for_whoever_logs():
     assert counter.shutdown() is None
 
 
-def test_arguments_that_do_not_fit_are_counted_and_are_no_trouble_for_whoever_logs(errors):
+def test_arguments_that_do_not_fit_are_counted_and_do_not_disturb_the_code_that_logs(errors):
     errors.logger("shop").error("%d orders", "many")
 
     assert errors.counted() == {("log", "shop"): 1}
@@ -76,7 +76,7 @@ class Mute(Exception):
         raise RuntimeError
 
 
-def test_an_exception_that_cannot_be_printed_is_no_trouble_for_whoever_logs(errors, capsys):
+def test_an_exception_that_cannot_be_printed_does_not_disturb_the_code_that_logs(errors, capsys):
     errors.logger("shop").error("broken", exc_info=Mute(Mute()))
 
     assert "OpenTelemetry cannot be written" in capsys.readouterr().err

@@ -39,7 +39,7 @@ class Mute:
         raise RuntimeError
 
 
-def test_an_object_that_cannot_be_printed_is_no_trouble_for_whoever_logs_it(log, capsys):
+def test_an_object_that_cannot_be_printed_does_not_disturb_the_code_that_logs_it(log, capsys):
     log.error(Mute())
     log.error("%s", Mute())
 
@@ -49,7 +49,7 @@ def test_an_object_that_cannot_be_printed_is_no_trouble_for_whoever_logs_it(log,
 
 
 @pytest.mark.parametrize("stderr", [io.StringIO(), None], ids=["closed", "none"])
-def test_a_stderr_that_is_gone_is_no_trouble_for_whoever_logs(log, monkeypatch, stderr):
+def test_a_stderr_that_is_gone_does_not_disturb_the_code_that_logs(log, monkeypatch, stderr):
     if stderr:
         stderr.close()
     monkeypatch.setattr(sys, "stderr", stderr)
@@ -71,7 +71,7 @@ class Unspeakable(Exception):
         raise RuntimeError
 
 
-def test_a_trouble_that_cannot_be_printed_is_no_trouble_for_whoever_logs(log):
+def test_a_failure_that_cannot_be_printed_does_not_disturb_the_code_that_logs(log):
     log.handlers = [Broken(logging.INFO)]
 
     log.error("unheard")

@@ -24,12 +24,12 @@ def formatted(*args, **kwargs) -> dict:
 
 
 def test_a_record_becomes_an_object_with_the_fields_of_the_contract():
-    said = formatted("%d orders", 42)
+    fields = formatted("%d orders", 42)
 
-    moment = datetime.fromisoformat(said.pop("timestamp"))
+    moment = datetime.fromisoformat(fields.pop("timestamp"))
     assert moment.utcoffset() == UTC.utcoffset(None)
     assert abs((datetime.now(UTC) - moment).total_seconds()) < 60
-    assert said == {
+    assert fields == {
         "level": "WARNING",
         "logger": "shop.orders",
         "message": "42 orders",
@@ -46,21 +46,21 @@ def test_within_a_span_a_record_carries_its_trace():
     tracer = TracerProvider(shutdown_on_exit=False).get_tracer("tests")
 
     with tracer.start_as_current_span("sync") as span:
-        said = formatted()
+        fields = formatted()
 
     context = span.get_span_context()
-    assert said["trace_id"] == f"{context.trace_id:032x}"
-    assert said["span_id"] == f"{context.span_id:016x}"
+    assert fields["trace_id"] == f"{context.trace_id:032x}"
+    assert fields["span_id"] == f"{context.span_id:016x}"
 
 
 def test_an_exception_is_there_with_its_traceback():
     try:
         raise ValueError("no such order")
     except ValueError:
-        said = formatted(exc_info=sys.exc_info())
+        fields = formatted(exc_info=sys.exc_info())
 
-    assert said["exception"].startswith("Traceback (most recent call last):\n")
-    assert said["exception"].endswith("ValueError: no such order")
+    assert fields["exception"].startswith("Traceback (most recent call last):\n")
+    assert fields["exception"].endswith("ValueError: no such order")
 
 
 def test_an_exception_that_is_none_is_none():
@@ -72,13 +72,13 @@ def test_a_stack_is_there_when_it_was_asked_for():
 
 
 def test_extra_fields_go_in_under_their_names():
-    said = formatted(extra={"component": "ozon", "attempt": 3, "ids": [1, 2], "shop": {"name": "Мой"}, "note": None})
+    fields = formatted(extra={"component": "ozon", "attempt": 3, "ids": [1, 2], "shop": {"name": "Мой"}, "note": None})
 
-    assert said["component"] == "ozon"
-    assert said["attempt"] == 3
-    assert said["ids"] == [1, 2]
-    assert said["shop"] == {"name": "Мой"}
-    assert said["note"] is None
+    assert fields["component"] == "ozon"
+    assert fields["attempt"] == 3
+    assert fields["ids"] == [1, 2]
+    assert fields["shop"] == {"name": "Мой"}
+    assert fields["note"] is None
 
 
 class Mute:

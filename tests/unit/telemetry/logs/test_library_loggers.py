@@ -20,7 +20,7 @@ def server(**options) -> uvicorn.Config:
 
 
 @pytest.mark.parametrize("first", ["the server", "we"])
-def test_a_server_logs_the_same_way_whoever_configured_logging_first(set_up, capsys, first):
+def test_a_server_logs_the_same_way_whichever_configured_logging_first(set_up, capsys, first):
     if first == "the server":
         server()
         set_up()

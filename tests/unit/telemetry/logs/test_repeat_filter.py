@@ -40,7 +40,7 @@ def stage():
     made.log.propagate = True
 
 
-def test_the_first_is_written_the_others_are_counted_and_told_of_in_one(stage):
+def test_the_first_is_written_the_others_are_counted_in_one(stage):
     for _ in range(1235):
         stage.log.info("page %d is empty", 7)
     assert stage.lines == ["INFO page 7 is empty"]
@@ -55,7 +55,7 @@ def test_the_first_is_written_the_others_are_counted_and_told_of_in_one(stage):
     ]
 
 
-def test_any_other_line_tells_of_those_that_are_over(stage):
+def test_any_other_line_brings_the_counts_of_those_whose_window_has_ended(stage):
     for _ in range(2):
         stage.log.warning("slow")
 
@@ -91,7 +91,7 @@ def test_errors_and_tracebacks_are_never_left_out(stage):
     assert len(stage.lines) == 9
 
 
-def test_at_the_end_what_was_counted_is_told(stage):
+def test_at_the_end_the_counts_are_logged(stage):
     for _ in range(3):
         stage.log.info("again")
 
@@ -101,7 +101,7 @@ def test_at_the_end_what_was_counted_is_told(stage):
     assert stage.lines == ["INFO again", "INFO again (2 times more within 10 s)"]
 
 
-def test_a_record_that_cannot_be_read_is_its_handlers_business(stage):
+def test_a_record_that_cannot_be_read_is_left_to_its_handlers(stage):
     record = {"msg": "%d", "args": ("x",), "levelno": logging.INFO}
 
     assert stage.repeat_filter.filter(logging.makeLogRecord(record))

@@ -37,7 +37,7 @@ def failing(text):
         ("Привет, «мир» 😍", "Привет, «мир» 😍"),
     ],
 )
-def test_what_a_stranger_sent_stays_on_its_line(sent, written):
+def test_text_from_outside_stays_on_its_line(sent, written):
     line = TextFormatter().format(record("%s", sent))
 
     assert line.partition(" - shop - INFO - ")[2] == written

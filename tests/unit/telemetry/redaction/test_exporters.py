@@ -1,5 +1,3 @@
-"""Export: what an exporter is given has nothing secret in it, and all the rest."""
-
 from contextlib import suppress
 
 import pytest
@@ -38,30 +36,32 @@ def test_a_spans_name_attributes_events_links_and_status_are_as_they_may_be_seen
     with suppress(ValueError), tracer.start_as_current_span(f"POST {TOKEN}", None, SpanKind.CLIENT, url, links) as span:
         raise ValueError(f"{TOKEN} refused")
 
-    [_, shown] = spans.get_finished_spans()
-    assert TOKEN not in shown.to_json()
-    assert shown.attributes == {"url.full": "https://api.telegram.org/bot[hidden bot token …1a2b]/x?key=[hidden key]"}
-    assert shown.links[0].attributes == {"password": "[hidden password]"}
-    assert shown.status.description == "ValueError: [hidden bot token …1a2b] refused"
-    assert shown.events[0].attributes["exception.message"] == "[hidden bot token …1a2b] refused"
-    assert (shown.kind, shown.instrumentation_scope.name) == (SpanKind.CLIENT, "test")
-    assert shown.get_span_context().trace_id == span.get_span_context().trace_id
-    assert (shown.start_time, shown.end_time) == (span.start_time, span.end_time)
+    [_, redacted] = spans.get_finished_spans()
+    assert TOKEN not in redacted.to_json()
+    assert redacted.attributes == {
+        "url.full": "https://api.telegram.org/bot[hidden bot token …1a2b]/x?key=[hidden key]"
+    }
+    assert redacted.links[0].attributes == {"password": "[hidden password]"}
+    assert redacted.status.description == "ValueError: [hidden bot token …1a2b] refused"
+    assert redacted.events[0].attributes["exception.message"] == "[hidden bot token …1a2b] refused"
+    assert (redacted.kind, redacted.instrumentation_scope.name) == (SpanKind.CLIENT, "test")
+    assert redacted.get_span_context().trace_id == span.get_span_context().trace_id
+    assert (redacted.start_time, redacted.end_time) == (span.start_time, span.end_time)
 
 
-def test_what_a_span_had_to_drop_is_still_told(tracer, spans):
+def test_the_numbers_of_dropped_items_of_a_span_are_kept(tracer, spans):
     with tracer.start_as_current_span("many") as span:
         span.set_attributes({f"a{number}": number for number in range(5)})
         span.set_status(Status(StatusCode.OK))
 
-    [shown] = spans.get_finished_spans()
-    assert (shown.dropped_attributes, shown.dropped_events, shown.dropped_links) == (3, 0, 0)
+    [redacted] = spans.get_finished_spans()
+    assert (redacted.dropped_attributes, redacted.dropped_events, redacted.dropped_links) == (3, 0, 0)
 
 
 def test_what_a_resource_says_of_itself_is_as_it_may_be_seen():
-    said = Resource({"service.name": "shop", "deploy.token": "abc"})
+    resource = Resource({"service.name": "shop", "deploy.token": "abc"})
 
-    assert dict(redacted_resource(said).attributes) == {"service.name": "shop", "deploy.token": "[hidden token]"}
+    assert dict(redacted_resource(resource).attributes) == {"service.name": "shop", "deploy.token": "[hidden token]"}
     assert redacted_resource(Resource({"a": "b"})).attributes == {"a": "b"}
 
 
@@ -71,8 +71,8 @@ def test_a_log_records_body_and_attributes_are_as_they_may_be_seen():
 
     RedactingLogExporter(inner).export([ReadableLogRecord(original, Resource.get_empty())])
 
-    [shown] = [each.log_record for each in inner.get_finished_logs()]
-    assert (shown.body, dict(shown.attributes)) == (
+    [redacted] = [each.log_record for each in inner.get_finished_logs()]
+    assert (redacted.body, dict(redacted.attributes)) == (
         "[hidden bot token …1a2b] refused",
         {"password": "[hidden password]", "n": 1},
     )

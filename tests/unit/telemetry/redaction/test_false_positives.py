@@ -1,4 +1,4 @@
-"""No false alarms: ordinary log lines, tracebacks and reviews stay as they are, to the letter."""
+"""Redaction has no false positives: ordinary log lines, tracebacks and reviews do not change at all."""
 
 import ast
 import logging
@@ -84,7 +84,7 @@ File "/usr/lib/python3.11/asyncio/runners.py", line 190, in run
 
 @pytest.fixture(scope="module")
 def policy() -> Policy:
-    """As a service has it that is set up in full."""
+    """The policy of a service that is configured completely."""
     made = Policy()
     made.add_secrets(
         {
@@ -105,41 +105,41 @@ def test_an_ordinary_line_is_left_alone(policy, line):
 
 def test_ten_thousand_reviews_are_left_alone(policy):
     random = Random(1)
-    reviews = [_any_of(random) for _ in range(10_000)]
+    reviews = [_review(random) for _ in range(10_000)]
 
     assert [text for text in reviews if policy.redact_text(text) != text] == []
 
 
-def _any_of(random: Random) -> str:
+def _review(random: Random) -> str:
     russian = [*_strings(ozon_review_texts), *_strings(wildberries_review_texts)]
     return " ".join(random.choices(russian, k=6)) + f" {random.randrange(10 ** random.randrange(1, 13))}"
 
 
 def _strings(module) -> list[str]:
-    if module.__name__ not in _found:
+    if module.__name__ not in _strings_of_module:
         tree = ast.parse(Path(module.__file__).read_text())
         constants = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
-        _found[module.__name__] = [text for text in constants if isinstance(text, str) and text]
-    return _found[module.__name__]
+        _strings_of_module[module.__name__] = [text for text in constants if isinstance(text, str) and text]
+    return _strings_of_module[module.__name__]
 
 
-_found: dict[str, list[str]] = {}
+_strings_of_module: dict[str, list[str]] = {}
 
 
 def test_tracebacks_through_code_that_handles_secrets_are_left_alone(policy):
-    """Each line of our own that has such a word in it, as the line that a traceback shows."""
-    shown = 0
+    """Each line of our code, as a traceback shows it."""
+    lines = 0
     for path in [each for package in (service, telemetry) for each in Path(package.__file__).parent.rglob("*.py")]:
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if line.strip() and not _has_literal(line):
                 text = f'Traceback (most recent call last):\n  File "{path}", line {number}, in f\n    {line.strip()}\nKeyError: 3'
-                shown += 1
+                lines += 1
                 assert policy.redact_text(text) == text
-    assert shown > 10_000
+    assert lines > 10_000
 
 
 def _has_literal(line: str) -> bool:
-    """A quoted text behind such a word is hidden in source code too: it may be a value."""
+    """A quoted text after such a name is redacted in source code too, because it may be a value."""
     return '"' in line or "'" in line
 
 

@@ -1,5 +1,3 @@
-"""The policy: what it hides, of what it keeps the end, and what it lets alone."""
-
 import base64
 import html
 import json
@@ -30,8 +28,8 @@ def policy() -> Policy:
 
 
 @pytest.fixture(scope="module")
-def bare() -> Policy:
-    """It knows no secret's value."""
+def patterns_only() -> Policy:
+    """A policy without known secrets."""
     return Policy()
 
 
@@ -53,12 +51,12 @@ def bare() -> Policy:
     ],
 )
 def test_a_known_secret_is_hidden_in_every_form_and_its_name_says_what_was_there(policy, name, form):
-    shown = policy.redact_text(f"before {form(KNOWN[name])} after")
+    redacted = policy.redact_text(f"before {form(KNOWN[name])} after")
 
-    assert f"[hidden {name}]" in shown
-    assert shown.startswith("before ")
-    assert shown.endswith(" after")
-    assert KNOWN[name][4:12] not in shown
+    assert f"[hidden {name}]" in redacted
+    assert redacted.startswith("before ")
+    assert redacted.endswith(" after")
+    assert KNOWN[name][4:12] not in redacted
 
 
 @pytest.mark.parametrize("length", [12, 20, len(BOT) - 1])
@@ -68,15 +66,15 @@ def test_a_known_secret_that_was_cut_off_is_hidden_as_well(policy, length):
     )
 
 
-def test_a_secret_too_short_to_be_told_from_words_is_hidden_only_where_its_shape_shows_it(bare):
-    bare.add_secrets({"PASSWORD": "shop"})
+def test_a_secret_too_short_to_be_told_from_words_is_hidden_only_where_its_shape_shows_it(patterns_only):
+    patterns_only.add_secrets({"PASSWORD": "shop"})
 
-    assert bare.redact_text("the shop is open") == "the shop is open"
-    assert bare.redact_text("postgresql://me:shop@host/db") == "postgresql://me:[hidden password]@host/db"
+    assert patterns_only.redact_text("the shop is open") == "the shop is open"
+    assert patterns_only.redact_text("postgresql://me:shop@host/db") == "postgresql://me:[hidden password]@host/db"
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "expected"),
     [
         (
             "POST https://api.telegram.org/bot123:short/getMe",
@@ -119,8 +117,8 @@ def test_a_secret_too_short_to_be_told_from_words_is_hidden_only_where_its_shape
         ),
     ],
 )
-def test_what_looks_like_a_secret_is_hidden_and_the_rest_stays(bare, text, shown):
-    assert bare.redact_text(text) == shown
+def test_what_looks_like_a_secret_is_hidden_and_the_rest_stays(patterns_only, text, expected):
+    assert patterns_only.redact_text(text) == expected
 
 
 @pytest.mark.parametrize("text", [f"x {BOT} y", "password=hunter2", "Bearer abc123def456", "https://u:p@h/"])
@@ -130,10 +128,10 @@ def test_what_was_hidden_once_stays_as_it_is(policy, text):
     assert policy.redact_text(once) == once
 
 
-def test_a_value_whose_name_says_so_is_hidden_wherever_it_is(bare):
+def test_a_value_whose_name_says_so_is_hidden_wherever_it_is(patterns_only):
     given = {"apiKey": "abc", "nested": [{"password": "x", "pin": 3}], "session.token": 12345, "token": None, "n": 1}
 
-    assert bare.redact_value(given) == {
+    assert patterns_only.redact_value(given) == {
         "apiKey": "[hidden apiKey]",
         "nested": [{"password": "[hidden password]", "pin": 3}],
         "session.token": "[hidden token]",
@@ -180,9 +178,9 @@ def test_a_query_string_by_itself_is_read_as_one(policy):
 
 @given(st.text(max_size=400))
 def test_whatever_the_text_is_nothing_is_raised_and_no_known_secret_comes_out(policy, text):
-    shown = policy.redact_text(f"{text}{BOT}{text}")
+    redacted = policy.redact_text(f"{text}{BOT}{text}")
 
-    assert BOT not in shown
+    assert BOT not in redacted
 
 
 @given(st.text(alphabet=st.characters(blacklist_categories=("Cs",)), min_size=8, max_size=60))
@@ -214,7 +212,7 @@ def test_a_secret_may_be_any_text(value):
     ],
 )
 @pytest.mark.timeout(10)
-def test_no_text_takes_long(bare, text):
-    """Only a time that grows with the square of the length takes longer than the timeout."""
-    bare.redact_text(text)
-    bare.redact_value(text, "db.query.text")
+def test_no_text_takes_long(patterns_only, text):
+    """Only time that grows with the square of the length exceeds the timeout."""
+    patterns_only.redact_text(text)
+    patterns_only.redact_value(text, "db.query.text")

@@ -103,6 +103,17 @@ def test_after_four_quiet_hours_it_is_a_first_one_again(outbox):
     assert deduplicator.count_if_repeat("shop", "", NOON + EXPIRE_AFTER - 1)
 
 
+def test_to_ask_whether_an_alert_is_known_counts_nothing(outbox):
+    deduplicator = Deduplicator(IncidentRepository(outbox))
+    unknown = deduplicator.is_known("shop", NOON)
+    deduplicator.report(alert())
+
+    known = [deduplicator.is_known("shop", NOON + later) for later in (EXPIRE_AFTER - 1, EXPIRE_AFTER)]
+    deduplicator.flush()
+
+    assert (unknown, known, counts(outbox)) == (False, [True, False], {"shop": 1})
+
+
 def test_of_too_many_different_ones_the_rest_is_only_counted(outbox):
     deduplicator = Deduplicator(IncidentRepository(outbox))
 
