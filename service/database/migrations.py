@@ -34,7 +34,7 @@ class MigrationLocked(CheckFailed):
     """Somebody else has been migrating for too long."""
 
 
-def register_missing_tables() -> None:
+def register_missing_table_sentence() -> None:
     """Make the telemetry describe the error of a missing table by what to do about it."""
     register_sentence(r"no such table|relation .* does not exist", MISSING)
 
