@@ -56,7 +56,7 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.lifecycle = Lifecycle()
-        migrations.register_missing_tables()
+        migrations.register_missing_table_sentence()
         self.engine = create_engine(settings.url, settings.service_name)
         self.telemetry = setup.start(settings=settings, engine=self.engine, specifics=telemetry_options(settings))
         self.instruments = ServiceInstruments.create(self.telemetry.meter("service"))

@@ -86,7 +86,7 @@ def _positive(text: str) -> int:
 
 def main() -> int:
     options = _parser().parse_args()
-    migrations.register_missing_tables()
+    migrations.register_missing_table_sentence()
     command: Command = options.command
     try:
         return command(options)

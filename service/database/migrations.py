@@ -34,7 +34,7 @@ class MigrationLocked(CheckFailed):
     """Another process has held the migration lock for longer than the timeout."""
 
 
-def register_missing_tables() -> None:
+def register_missing_table_sentence() -> None:
     """Make the telemetry describe the error of a missing table by what to do about it."""
     register_sentence(r"no such table|relation .* does not exist", MISSING)
 

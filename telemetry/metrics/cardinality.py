@@ -55,12 +55,8 @@ class AttributeSets:
         key = _key(attributes) if attributes else _NO_ATTRIBUTES
         if key in self._seen:
             return attributes
-        if (
-            attributes
-            and len(self._seen) < self._limit
-            and (redacted := redact_attributes(attributes)) is not attributes
-        ):
-            return self.admit(redacted)
+        if attributes and len(self._seen) < self._limit and (safe := redact_attributes(attributes)) is not attributes:
+            return self.admit(safe)
         return attributes if self._add(key) else OVERFLOW
 
     def _add(self, key: Key) -> bool:

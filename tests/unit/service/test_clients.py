@@ -178,7 +178,7 @@ def test_waits_are_counted_by_service_and_reason(reader, instruments):
 
     data = reader.get_metrics_data()
     metrics = [metric for each in data.resource_metrics for scope in each.scope_metrics for metric in scope.metrics]
-    [seconds] = [family.series for family in Translator(METRIC_MAPPINGS).families(metrics) if family.name == WAITED]
+    [seconds] = [family.series for family in Translator(METRIC_MAPPINGS).translate(metrics) if family.name == WAITED]
     assert {labels: value for labels, value in seconds.items() if value} == {
         'service="wb",reason="pace"': 3.5,
         'service="openai",reason="backoff"': 4.0,

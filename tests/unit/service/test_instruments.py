@@ -25,7 +25,7 @@ def metrics_of(reader):
 
 
 def series(reader):
-    return {family.name: family.series for family in Translator(METRIC_MAPPINGS).families(metrics_of(reader))}
+    return {family.name: family.series for family in Translator(METRIC_MAPPINGS).translate(metrics_of(reader))}
 
 
 def not_zero(reader):

@@ -171,7 +171,7 @@ def counted(reader, instruments):
     def read(family):
         data = reader.get_metrics_data()
         metrics = [metric for r in data.resource_metrics for scope in r.scope_metrics for metric in scope.metrics]
-        found = {each.name: each for each in Translator(METRIC_MAPPINGS).families(metrics)}[family]
+        found = {each.name: each for each in Translator(METRIC_MAPPINGS).translate(metrics)}[family]
         return {labels: value for labels, value in found.series.items() if value}
 
     return read

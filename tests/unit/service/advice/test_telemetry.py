@@ -51,7 +51,7 @@ def test_tokens_are_a_histogram_in_the_words_of_opentelemetry(openai, draft, rea
         ({**shared, "gen_ai.token.type": "output"}, 100, 1),
     ]
     assert tokens.data.data_points[0].explicit_bounds == tuple(4**power for power in range(14))
-    assert "gen_ai_client_token_usage" in {family.name for family in Translator(()).families(metrics)}
+    assert "gen_ai_client_token_usage" in {family.name for family in Translator(()).translate(metrics)}
 
 
 def test_a_draft_of_a_model_without_prices_is_counted_in_tokens_only(openai, draft, counted, reader):

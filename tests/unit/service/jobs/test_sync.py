@@ -106,7 +106,7 @@ def counted(reader, name):
     """The series of a metric that are not zero."""
     data = reader.get_metrics_data()
     metrics = [metric for each in data.resource_metrics for scope in each.scope_metrics for metric in scope.metrics]
-    [series] = [family.series for family in Translator(METRIC_MAPPINGS).families(metrics) if family.name == name] or [
+    [series] = [family.series for family in Translator(METRIC_MAPPINGS).translate(metrics) if family.name == name] or [
         {}
     ]
     return {labels: value for labels, value in series.items() if value}
