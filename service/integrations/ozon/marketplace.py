@@ -1,8 +1,9 @@
 """The reviews and orders of one account of Ozon."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
+from service.database.clock import utcnow
 from service.integrations.http.client import ApiClient
 from service.integrations.http.errors import NotFound
 from service.integrations.marketplace import InvalidPayload, Order, Review, Source
@@ -13,17 +14,13 @@ from service.integrations.ozon.reviews import AllReviews, ReviewList, Unanswered
 from service.names import OZON
 
 
-def _utcnow() -> datetime:
-    return datetime.now(UTC)
-
-
 class OzonReviews:
     """The reviews of Ozon (`ReviewMarketplace`). `names` looks up stored product names by sku."""
 
     name = OZON
     answer_length = 1000  # not documented; Ozon accepts comments of this length
 
-    def __init__(self, client: ApiClient, names: KnownNames, now: Callable[[], datetime] = _utcnow) -> None:
+    def __init__(self, client: ApiClient, names: KnownNames, now: Callable[[], datetime] = utcnow) -> None:
         self._client = client
         self._now = now
         self._names = ProductNames(client, names, now)
@@ -53,7 +50,7 @@ class OzonOrders:
 
     name = OZON
 
-    def __init__(self, client: ApiClient, now: Callable[[], datetime] = _utcnow) -> None:
+    def __init__(self, client: ApiClient, now: Callable[[], datetime] = utcnow) -> None:
         self._client = client
         self._now = now
 
