@@ -79,9 +79,9 @@ class ApiResponse:
         Raises:
             Unreadable: the body is not a JSON object.
         """
-        if not isinstance(found := self.json(), dict):
+        if not isinstance(body := self.json(), dict):
             raise Unreadable("The answer is JSON, but no object.")
-        return found
+        return body
 
     def rows(self) -> Iterator[Any]:
         """Stream the elements of a JSON array of any length. A number with a decimal point is a Decimal.

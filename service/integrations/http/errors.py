@@ -41,8 +41,8 @@ class TooManyRequests(CallError):
     retryable = True
 
     def __init__(self, service: str, retry_after: float | None) -> None:
-        asked = "asks to wait" if retry_after is None else f"asks to wait {retry_after:g} s"
-        super().__init__(f"{service} {asked}: too many requests.")
+        request = "asks to wait" if retry_after is None else f"asks to wait {retry_after:g} s"
+        super().__init__(f"{service} {request}: too many requests.")
         self.retry_after = retry_after
 
 

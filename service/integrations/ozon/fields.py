@@ -25,25 +25,25 @@ _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
 def text_field(payload: Payload, field: str, max_length: int = MAX_ID_LENGTH) -> str:
     """A required text. It is not cut, since a cut id is a different one."""
-    found = payload.get(field)
-    if not isinstance(found, str) or not 0 < len(text := without_surrogates(found).strip()) <= max_length:
+    value = payload.get(field)
+    if not isinstance(value, str) or not 0 < len(text := without_surrogates(value).strip()) <= max_length:
         raise InvalidField(f"`{field}` must be a text of 1 to {max_length} characters.")
     return text
 
 
 def optional_text_field(payload: Payload, field: str, max_length: int | None = _MAX_NAME_LENGTH) -> str:
     """A text, cut to a length; "" if it is missing or null."""
-    if (found := payload.get(field)) is None:
+    if (value := payload.get(field)) is None:
         return ""
-    if not isinstance(found, str):
+    if not isinstance(value, str):
         raise InvalidField(f"`{field}` must be a text.")
-    return without_surrogates(found)[:max_length]
+    return without_surrogates(value)[:max_length]
 
 
 def sku_field(payload: Payload) -> str:
     """A product's sku, which some methods send as a number and some as a text."""
-    found = payload.get("sku")
-    text = str(found) if isinstance(found, int) and not isinstance(found, bool) else found
+    value = payload.get("sku")
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(text, str) or not _SKU.fullmatch(text):
         raise InvalidField("`sku` must be a positive whole number.")
     return text
@@ -51,19 +51,19 @@ def sku_field(payload: Payload) -> str:
 
 def int_field(payload: Payload, field: str, minimum: int, maximum: int) -> int:
     """A whole number in a range, both ends included."""
-    found = payload.get(field)
-    if not isinstance(found, int) or isinstance(found, bool) or not minimum <= found <= maximum:
+    value = payload.get(field)
+    if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
         raise InvalidField(f"`{field}` must be a whole number from {minimum} to {maximum}.")
-    return found
+    return value
 
 
 def optional_timestamp_field(payload: Payload, field: str) -> datetime | None:
     """A timestamp in UTC, also without an offset; None if it is missing, null, or of the year 1."""
-    found = payload.get(field)
-    if found is None or found == "":
+    value = payload.get(field)
+    if value is None or value == "":
         return None
     try:
-        timestamp = datetime.fromisoformat(found)
+        timestamp = datetime.fromisoformat(value)
         timestamp = timestamp.replace(tzinfo=UTC) if timestamp.tzinfo is None else timestamp.astimezone(UTC)
     except OverflowError:
         return None

@@ -61,7 +61,7 @@ class ReadState:
     phase: str
     since: datetime
     to: datetime
-    began: datetime
+    started_at: datetime
     last: datetime | None
     cursor: str = ""
 
@@ -77,7 +77,7 @@ class ReadState:
     def resume(cls, position: Position) -> Self | None:
         """The interrupted reading of a position; None if there is none, or the position is invalid."""
         try:
-            since, to, began = (timestamp_field(position, field) for field in ("since", "to", "reading"))
+            since, to, started_at = (timestamp_field(position, field) for field in ("since", "to", "reading"))
             last, cursor = (
                 optional_timestamp_field(position, "began"),
                 optional_text_field(position, "cursor", max_length=None),
@@ -85,12 +85,16 @@ class ReadState:
             phase = text_field(position, "phase")
         except InvalidField:
             return None
-        return cls(phase, since, to, began, last, cursor) if phase in ((RECENT, CHANGED) if last else (ALL,)) else None
+        return (
+            cls(phase, since, to, started_at, last, cursor)
+            if phase in ((RECENT, CHANGED) if last else (ALL,))
+            else None
+        )
 
     def position(self) -> Position:
-        timestamps = {"since": self.since, "to": self.to, "reading": self.began}
-        within = {field: timestamp.isoformat() for field, timestamp in timestamps.items()}
-        return {**_complete(self.last), **within, "phase": self.phase, "cursor": self.cursor}
+        timestamps = {"since": self.since, "to": self.to, "reading": self.started_at}
+        in_progress = {field: timestamp.isoformat() for field, timestamp in timestamps.items()}
+        return {**_complete(self.last), **in_progress, "phase": self.phase, "cursor": self.cursor}
 
     def filter(self) -> dict[str, Any]:
         period = {"since": format_timestamp(self.since), "to": format_timestamp(self.to)}
@@ -132,7 +136,7 @@ class PostingSource:
     def _next_state(self, state: ReadState) -> ReadState | None:
         if state.phase != RECENT or not self._scheme.changes:
             return None
-        return replace(state, phase=CHANGED, since=state.began - _MAX_PERIOD, cursor="")
+        return replace(state, phase=CHANGED, since=state.started_at - _MAX_PERIOD, cursor="")
 
     def _read(self, state: ReadState) -> Iterator[CursorPage]:
         return pages(lambda cursor: self._fetch(state, cursor), state.cursor)
@@ -152,8 +156,8 @@ def _position_behind(page: CursorPage, state: ReadState, next_state: ReadState |
         return _complete(state.last)
     if page.cursor is not None:
         return replace(state, cursor=page.cursor).position()
-    return next_state.position() if next_state else _complete(state.began)
+    return next_state.position() if next_state else _complete(state.started_at)
 
 
-def _complete(began: datetime | None) -> Position:
-    return {"began": began.isoformat()} if began else START
+def _complete(started_at: datetime | None) -> Position:
+    return {"began": started_at.isoformat()} if started_at else START

@@ -169,9 +169,9 @@ def _newest(newest: datetime | None, reviews: Iterable[Review | InvalidPayload],
 
 
 def _position(newest: datetime | None, since: datetime | None, last_id: str | None) -> Position:
-    within = {"last_id": last_id, "from": since.isoformat() if since else None} if last_id else {}
-    held = {"newest": newest.isoformat() if newest else None} | within
-    return {name: value for name, value in held.items() if value is not None}
+    in_progress = {"last_id": last_id, "from": since.isoformat() if since else None} if last_id else {}
+    stored = {"newest": newest.isoformat() if newest else None} | in_progress
+    return {name: value for name, value in stored.items() if value is not None}
 
 
 def _last_id(position: Position) -> str:

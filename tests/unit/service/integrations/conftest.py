@@ -1,4 +1,4 @@
-"""Clients that are paced by a real database, against services on loopback that a test scripts."""
+"""Clients with a rate limiter in a real database, against scripted servers on loopback."""
 
 import threading
 
@@ -42,43 +42,43 @@ def ozon_clock():
 @pytest.fixture
 def ozon_client(ozon, ozon_clock, sqlite_engine):
     RateLimitRow.__table__.create(sqlite_engine, checkfirst=True)
-    pace = RateLimiter(sqlite_engine, clock=ozon_clock.seconds)
-    client = ApiClient(ozon_api(ozon.url, CLIENT_ID, API_KEY), pace, ozon_clock.wait)
+    rate_limiter = RateLimiter(sqlite_engine, clock=ozon_clock.seconds)
+    client = ApiClient(ozon_api(ozon.url, CLIENT_ID, API_KEY), rate_limiter, ozon_clock.wait)
     yield client
     client.close()
 
 
 @pytest.fixture
-def world():
-    """A service on loopback."""
-    with Loopback() as world:
-        serving = threading.Thread(target=world.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+def server():
+    """A scripted server on loopback."""
+    with Loopback() as server:
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         serving.start()
-        yield world
-        world.released.set()
-        world.shutdown()
+        yield server
+        server.released.set()
+        server.shutdown()
         serving.join(5)
 
 
 @pytest.fixture
 def clock():
-    """Stands still until somebody waits by it; it is also what the pace goes by."""
+    """Stands still until it is slept on; it is also the clock of the rate limiter."""
     return ManualClock()
 
 
 @pytest.fixture
-def pace(sqlite_engine, clock):
+def rate_limiter(sqlite_engine, clock):
     RateLimitRow.__table__.create(sqlite_engine, checkfirst=True)
     return RateLimiter(sqlite_engine, clock.seconds)
 
 
 @pytest.fixture
-def client_of(pace, clock):
+def client_of(rate_limiter, clock):
     """Makes clients of an API."""
     made = []
 
     def make(api, patience=MAX_WAIT_SECONDS, wait=clock.wait):
-        made.append(ApiClient(api, pace, wait, patience))
+        made.append(ApiClient(api, rate_limiter, wait, patience))
         return made[-1]
 
     yield make
@@ -91,29 +91,29 @@ def _refusal(answer):
 
 
 @pytest.fixture
-def api(world):
-    """The plainest API that there is."""
-    return ApiDescription("wb", world.url, {"authorization": TOKEN}, _refusal)
+def api(server):
+    """The simplest API."""
+    return ApiDescription("wb", server.url, {"authorization": TOKEN}, _refusal)
 
 
 @pytest.fixture
-def reviews(world, client_of, clock):
-    return WildberriesReviews(client_of(feedbacks_api(world.url, TOKEN)), LIMIT, clock.now)
+def reviews(server, client_of, clock):
+    return WildberriesReviews(client_of(feedbacks_api(server.url, TOKEN)), LIMIT, clock.now)
 
 
 @pytest.fixture
-def orders(world, client_of, clock):
-    return OrderSource(client_of(statistics_api(world.url, TOKEN)), LIMIT, clock.now)
+def orders(server, client_of, clock):
+    return OrderSource(client_of(statistics_api(server.url, TOKEN)), LIMIT, clock.now)
 
 
 @pytest.fixture
-def watch(monkeypatch, world):
-    """What the telemetry sees of calls to the world, which stands for Wildberries."""
+def watch(monkeypatch, server):
+    """The telemetry of calls to the server, which stands for Wildberries."""
     monkeypatch.setattr(Conventions, "_initialized", False)
     monkeypatch.setattr(Conventions, "_OTEL_SEMCONV_STABILITY_SIGNAL_MAPPING", {})
     monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
     watch = Signals()
-    known = outbound_services(Settings(wb_feedbacks_url=world.url, wb_statistics_url=world.url))
+    known = outbound_services(Settings(wb_feedbacks_url=server.url, wb_statistics_url=server.url))
     instrument_libraries(
         Providers(watch.tracers, watch.meters), watch.instruments, ServiceDirectory(known), engine=None
     )

@@ -28,12 +28,12 @@ def refused(status, description, **parameters):
 @pytest.fixture
 def telegram():
     """Telegram on loopback, as a test scripts it."""
-    with Loopback() as world:
-        serving = threading.Thread(target=world.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    with Loopback() as server:
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         serving.start()
-        yield world
-        world.released.set()
-        world.shutdown()
+        yield server
+        server.released.set()
+        server.shutdown()
         serving.join(5)
 
 
@@ -121,8 +121,8 @@ def test_what_telegram_asks_to_wait_is_heeded_also_by_those_who_come_later(
             describe_bot(client, TOKEN, CHAT)
 
     assert len(telegram.requests) == 1
-    [pace] = rows_of(sqlite_engine, RateLimitRow)
-    assert pace.blocked_until - time.time() == pytest.approx(seconds, abs=10)
+    [rate_limiter] = rows_of(sqlite_engine, RateLimitRow)
+    assert rate_limiter.blocked_until - time.time() == pytest.approx(seconds, abs=10)
 
 
 def test_too_many_requests_may_come_without_a_word_of_how_long_to_wait(client):

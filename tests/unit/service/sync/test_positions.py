@@ -28,13 +28,13 @@ def positions(engine):
     return Each()
 
 
-def moments(engine):
+def timestamps(engine):
     return [(row.began_at, row.finished_at, row.updated_at) for row in rows_of(engine, SyncPositionRow)]
 
 
 def test_the_first_reading_begins_at_the_beginning(engine, positions):
     assert positions.start(NAME, NOON) == ({}, NOON)
-    assert moments(engine) == [(NOON, None, NOON)]
+    assert timestamps(engine) == [(NOON, None, NOON)]
 
 
 def test_a_reading_that_was_cut_off_goes_on_where_it_was_and_is_the_same_one(engine, positions):
@@ -42,7 +42,7 @@ def test_a_reading_that_was_cut_off_goes_on_where_it_was_and_is_the_same_one(eng
     positions.advance(NAME, {"page": 2, "since": "2025-10-02T12:00:00"}, LATER)
 
     assert positions.start(NAME, MUCH_LATER) == ({"page": 2, "since": "2025-10-02T12:00:00"}, NOON)
-    assert moments(engine) == [(NOON, None, LATER)]
+    assert timestamps(engine) == [(NOON, None, LATER)]
 
 
 @on_sqlite
@@ -56,11 +56,11 @@ def test_behind_a_finished_reading_another_begins_where_it_ended(engine, positio
     positions.start(NAME, NOON)
     positions.advance(NAME, {"page": 2}, NOON)
     positions.finish(NAME, LATER)
-    finished = moments(engine)
+    finished = timestamps(engine)
 
     assert positions.start(NAME, MUCH_LATER) == ({"page": 2}, MUCH_LATER)
     assert finished == [(NOON, LATER, LATER)]
-    assert moments(engine) == [(MUCH_LATER, None, MUCH_LATER)]
+    assert timestamps(engine) == [(MUCH_LATER, None, MUCH_LATER)]
 
 
 @on_sqlite

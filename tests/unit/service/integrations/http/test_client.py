@@ -28,12 +28,12 @@ def nobody():
         yield ApiDescription("wb", f"http://127.0.0.1:{taken.getsockname()[1]}", {}, lambda _answer: Rejected("no"))
 
 
-def test_a_call_says_what_it_was_told_to_and_gives_back_what_was_answered(client, world):
-    world.enqueue(response({"fine": True}, x_ratelimit_remaining="5"), response(status=204))
+def test_a_call_says_what_it_was_told_to_and_gives_back_what_was_answered(client, server):
+    server.enqueue(response({"fine": True}, x_ratelimit_remaining="5"), response(status=204))
 
     answer, written = client.call(READ), client.call(WRITE)
 
-    read, wrote = world.requests
+    read, wrote = server.requests
     assert (answer.status, answer.object(), answer.headers["X-Ratelimit-Remaining"]) == (200, {"fine": True}, "5")
     assert (read.method, read.path, read.query) == ("GET", "/things", {"skip": "0", "answered": "true"})
     assert (read.headers["authorization"], read.body) == (TOKEN, None)
@@ -41,36 +41,36 @@ def test_a_call_says_what_it_was_told_to_and_gives_back_what_was_answered(client
     assert (wrote.method, wrote.query, wrote.body) == ("POST", {}, {"text": "да"})
 
 
-def test_what_is_in_braces_is_filled_and_the_slash_between_is_one(world, client_of):
-    world.enqueue(response("fine"))
-    client = client_of(ApiDescription("wb", world.url + "/under/", {}, lambda _answer: Rejected("no")))
+def test_what_is_in_braces_is_filled_and_the_slash_between_is_one(server, client_of):
+    server.enqueue(response("fine"))
+    client = client_of(ApiDescription("wb", server.url + "/under/", {}, lambda _answer: Rejected("no")))
 
     assert client.call(ApiCall("GET", "/bot{token}/getMe", LIMIT, path={"token": "123:ABC"})).text() == "fine"
 
-    assert world.paths == ["/under/bot123:ABC/getMe"]
+    assert server.paths == ["/under/bot123:ABC/getMe"]
 
 
 @pytest.mark.parametrize(
     "broken", [response(status=500), response("<html>", status=502), response(status=503), HUNG_UP, CUT]
 )
-def test_a_read_is_repeated_until_it_is_answered(client, world, clock, broken):
-    world.enqueue(broken, broken, response("fine"))
+def test_a_read_is_repeated_until_it_is_answered(client, server, clock, broken):
+    server.enqueue(broken, broken, response("fine"))
 
     assert client.call(READ).text() == "fine"
 
-    assert len(world.requests) == 3
+    assert len(server.requests) == 3
     assert [why for _, why in clock.waits] == ["backoff", "backoff"]
 
 
 @pytest.mark.parametrize("broken", [response(status=500), HUNG_UP, CUT])
-def test_a_write_that_may_have_arrived_is_not_repeated(client, world, broken):
-    world.enqueue(broken, response("fine"))
+def test_a_write_that_may_have_arrived_is_not_repeated(client, server, broken):
+    server.enqueue(broken, response("fine"))
 
     with pytest.raises(Unreachable) as failed:
         client.call(WRITE)
 
     assert failed.value.may_have_applied
-    assert len(world.requests) == 1
+    assert len(server.requests) == 1
 
 
 def test_a_write_that_nobody_took_is_repeated(nobody, client_of, clock):
@@ -81,55 +81,55 @@ def test_a_write_that_nobody_took_is_repeated(nobody, client_of, clock):
     assert [why for _, why in clock.waits] == ["backoff"] * (MAX_FAILURES - 1)
 
 
-def test_a_write_that_was_too_much_is_repeated(client, world):
-    world.enqueue(response(status=429, x_ratelimit_retry="1"), response(status=204))
+def test_a_write_that_was_too_much_is_repeated(client, server):
+    server.enqueue(response(status=429, x_ratelimit_retry="1"), response(status=204))
 
     assert client.call(WRITE).status == 204
 
 
-def test_what_fails_for_ever_is_given_up_and_waited_for_longer_each_time(client, world, clock):
-    world.script = lambda _asked: response(status=500)
+def test_what_fails_for_ever_is_given_up_and_waited_for_longer_each_time(client, server, clock):
+    server.script = lambda _asked: response(status=500)
 
     with pytest.raises(Unreachable, match=r"^wb answered /things with 500\.$"):
         client.call(READ)
 
-    assert len(world.requests) == MAX_FAILURES
+    assert len(server.requests) == MAX_FAILURES
     for expected, (seconds, _) in zip((1, 2, 4, 8), clock.waits, strict=True):
         assert 0.75 * expected <= seconds <= expected
 
 
-def test_what_is_refused_is_not_asked_again(client, world, clock):
-    world.enqueue(response(status=400))
+def test_what_is_refused_is_not_asked_again(client, server, clock):
+    server.enqueue(response(status=400))
 
     with pytest.raises(Rejected):
         client.call(READ)
 
-    assert (len(world.requests), clock.waits) == (1, [])
+    assert (len(server.requests), clock.waits) == (1, [])
 
 
-def test_a_redirect_is_not_followed(client, world):
-    world.enqueue(response(status=302, location="/elsewhere"))
+def test_a_redirect_is_not_followed(client, server):
+    server.enqueue(response(status=302, location="/elsewhere"))
 
     with pytest.raises(Rejected, match="302"):
         client.call(READ)
 
-    assert world.paths == ["/things"]
+    assert server.paths == ["/things"]
 
 
 @pytest.mark.parametrize(
     ("status", "headers"),
     [(429, {"x_ratelimit_retry": "0.4"}), (429, {"retry_after": "0.4"}), (503, {"retry_after": "0.4"})],
 )
-def test_exactly_as_long_as_the_service_asks_is_waited(client, world, clock, status, headers):
-    world.enqueue(response(status=status, **headers), response("fine"))
+def test_exactly_as_long_as_the_service_asks_is_waited(client, server, clock, status, headers):
+    server.enqueue(response(status=status, **headers), response("fine"))
 
     assert client.call(READ).text() == "fine"
 
     assert clock.waits == [(0.4, "pace")]
 
 
-def test_the_services_own_header_comes_before_the_common_one(client, world, clock):
-    world.enqueue(response(status=429, x_ratelimit_retry="3", retry_after="50"), response("fine"))
+def test_the_services_own_header_comes_before_the_common_one(client, server, clock):
+    server.enqueue(response(status=429, x_ratelimit_retry="3", retry_after="50"), response("fine"))
 
     client.call(READ)
 
@@ -137,8 +137,8 @@ def test_the_services_own_header_comes_before_the_common_one(client, world, cloc
 
 
 @pytest.mark.parametrize("nonsense", ["", "soon", "-1", "nan", "inf", "Wed, 21 Oct 2026 07:28:00 GMT"])
-def test_a_wait_that_is_absent_or_nonsense_is_a_backoff(client, world, clock, nonsense):
-    world.enqueue(response(status=429, x_ratelimit_retry=nonsense), response("fine"))
+def test_a_wait_that_is_absent_or_nonsense_is_a_backoff(client, server, clock, nonsense):
+    server.enqueue(response(status=429, x_ratelimit_retry=nonsense), response("fine"))
 
     assert client.call(READ).text() == "fine"
 
@@ -146,33 +146,35 @@ def test_a_wait_that_is_absent_or_nonsense_is_a_backoff(client, world, clock, no
     assert (0.75 <= seconds <= 1.0, why) == (True, "backoff")
 
 
-def test_a_wait_beyond_the_patience_is_not_waited_and_nobody_else_calls_meanwhile(client, world, client_of, api, clock):
-    world.enqueue(response(status=429, x_ratelimit_retry="301"), response("fine"))
+def test_a_wait_beyond_the_patience_is_not_waited_and_nobody_else_calls_meanwhile(
+    client, server, client_of, api, clock
+):
+    server.enqueue(response(status=429, x_ratelimit_retry="301"), response("fine"))
 
     with pytest.raises(RateLimited) as paused:
         client.call(READ)
     with pytest.raises(RateLimited):
         client_of(api).call(READ)
 
-    assert (len(world.requests), clock.waits) == (1, [])
+    assert (len(server.requests), clock.waits) == (1, [])
     assert paused.value.retryable
     assert not paused.value.may_have_applied
     clock.moment += timedelta(seconds=301)
     assert client_of(api).call(READ).text() == "fine"
 
 
-def test_all_the_waits_of_a_call_together_are_within_its_patience(client, world, clock):
-    world.script = lambda _asked: response(status=429, x_ratelimit_retry="40")
+def test_all_the_waits_of_a_call_together_are_within_its_patience(client, server, clock):
+    server.script = lambda _asked: response(status=429, x_ratelimit_retry="40")
 
     with pytest.raises(RateLimited):
         client.call(READ)
 
     assert sum(seconds for seconds, _ in clock.waits) == 280
-    assert len(world.requests) == 8
+    assert len(server.requests) == 8
 
 
-def test_backoffs_are_within_the_patience_too(client, world, clock):
-    world.script = lambda _asked: response(status=429)
+def test_backoffs_are_within_the_patience_too(client, server, clock):
+    server.script = lambda _asked: response(status=429)
 
     with pytest.raises(TooManyRequests, match=r"^wb asks to wait: too many requests\.$"):
         client.call(READ)
@@ -180,8 +182,8 @@ def test_backoffs_are_within_the_patience_too(client, world, clock):
     assert MAX_WAIT_SECONDS - 31 < sum(seconds for seconds, _ in clock.waits) <= MAX_WAIT_SECONDS
 
 
-def test_a_call_may_be_less_patient_than_its_client(client, world, clock):
-    world.enqueue(response(status=429, x_ratelimit_retry="3"))
+def test_a_call_may_be_less_patient_than_its_client(client, server, clock):
+    server.enqueue(response(status=429, x_ratelimit_retry="3"))
 
     with pytest.raises(RateLimited):
         client.call(READ, patience=2)
@@ -189,23 +191,23 @@ def test_a_call_may_be_less_patient_than_its_client(client, world, clock):
     assert clock.waits == []
 
 
-def test_a_service_that_only_says_not_now_is_asked_a_bounded_number_of_times(client, world):
-    world.script = lambda _asked: response(status=429, x_ratelimit_retry="0")
+def test_a_service_that_only_says_not_now_is_asked_a_bounded_number_of_times(client, server):
+    server.script = lambda _asked: response(status=429, x_ratelimit_retry="0")
 
     with pytest.raises(TooManyRequests):
         client.call(READ)
 
-    assert len(world.requests) == 30
+    assert len(server.requests) == 30
 
 
-def test_refusals_for_now_are_not_failures(client, world):
-    world.enqueue(*[response(status=429, x_ratelimit_retry="1")] * 10, response(status=500), response("fine"))
+def test_refusals_for_now_are_not_failures(client, server):
+    server.enqueue(*[response(status=429, x_ratelimit_retry="1")] * 10, response(status=500), response("fine"))
 
     assert client.call(READ).text() == "fine"
 
 
-def test_the_next_call_begins_when_it_is_its_turn(client, world, clock):
-    world.script = lambda _asked: response("fine")
+def test_the_next_call_begins_when_it_is_its_turn(client, server, clock):
+    server.script = lambda _asked: response("fine")
 
     for _ in range(3):
         client.call(ApiCall("GET", "/things", ONE_A_MINUTE))
@@ -213,45 +215,45 @@ def test_the_next_call_begins_when_it_is_its_turn(client, world, clock):
     assert clock.waits == [(60.0, "pace"), (60.0, "pace")]
 
 
-def test_a_service_that_stops_does_not_wait_to_the_end(api, world, client_of):
+def test_a_service_that_stops_does_not_wait_to_the_end(api, server, client_of):
     class Stopped(BaseException):
         pass
 
     def stop(_seconds, _why):
         raise Stopped
 
-    world.enqueue(response(status=429, x_ratelimit_retry="3"), response("fine"))
+    server.enqueue(response(status=429, x_ratelimit_retry="3"), response("fine"))
 
     with pytest.raises(Stopped):
         client_of(api, wait=stop).call(READ)
 
-    assert len(world.requests) == 1
+    assert len(server.requests) == 1
 
 
-def test_what_is_checked_in_an_answer_is_raised_and_repeated_as_any_error(world, client_of, api):
-    world.enqueue(response("wrong"), response("fine"))
+def test_what_is_checked_in_an_answer_is_raised_and_repeated_as_any_error(server, client_of, api):
+    server.enqueue(response("wrong"), response("fine"))
 
     def check(answer):
         if answer.text() == "wrong":
             raise Unreadable("wb is wrong.")
 
-    assert client_of(ApiDescription("wb", world.url, {}, api.error_from, check)).call(READ).text() == "fine"
+    assert client_of(ApiDescription("wb", server.url, {}, api.error_from, check)).call(READ).text() == "fine"
 
 
-def test_a_proxy_of_the_environment_is_gone_through_unless_the_host_is_exempt(world, nobody, client_of, monkeypatch):
-    monkeypatch.setenv("http_proxy", world.url)
-    world.enqueue(response("by proxy"))
+def test_a_proxy_of_the_environment_is_gone_through_unless_the_host_is_exempt(server, nobody, client_of, monkeypatch):
+    monkeypatch.setenv("http_proxy", server.url)
+    server.enqueue(response("by proxy"))
 
     assert client_of(nobody).call(READ).text() == "by proxy"
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with pytest.raises(Unreachable):
         client_of(nobody).call(READ)
 
-    assert len(world.requests) == 1
+    assert len(server.requests) == 1
 
 
-def test_the_deadline_is_one_for_the_whole_answer(client, world):
-    world.enqueue(response("fine"))
+def test_the_deadline_is_one_for_the_whole_answer(client, server):
+    server.enqueue(response("fine"))
     began = time.monotonic()
 
     client.call(ApiCall("GET", "/things", LIMIT, timeout=5.0))

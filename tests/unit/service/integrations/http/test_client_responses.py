@@ -24,68 +24,68 @@ def open_files():
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
-def test_an_answer_that_was_compressed_is_read(client, world):
-    world.enqueue(response(gzip.compress(b'{"fine": true}'), content_encoding="gzip"))
+def test_an_answer_that_was_compressed_is_read(client, server):
+    server.enqueue(response(gzip.compress(b'{"fine": true}'), content_encoding="gzip"))
 
     assert client.call(READ).json() == {"fine": True}
 
 
-def test_an_answer_that_cannot_be_decompressed_is_asked_for_again(client, world):
-    world.enqueue(response(b"no gzip", content_encoding="gzip"), response("fine"))
+def test_an_answer_that_cannot_be_decompressed_is_asked_for_again(client, server):
+    server.enqueue(response(b"no gzip", content_encoding="gzip"), response("fine"))
 
     assert client.call(READ).text() == "fine"
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-def test_an_answer_that_is_too_long_is_not_read_to_its_end(client, world, monkeypatch, compressed):
+def test_an_answer_that_is_too_long_is_not_read_to_its_end(client, server, monkeypatch, compressed):
     monkeypatch.setattr(http, "MAX_RESPONSE_BYTES", 100_000)
     monkeypatch.setattr(transport, "MAX_RESPONSE_BYTES", 100_000)
     body = b"x" * 100_001
-    world.script = lambda _asked: (
+    server.script = lambda _asked: (
         response(gzip.compress(body), content_encoding="gzip") if compressed else response(body)
     )
 
     with pytest.raises(Unreadable if compressed else Unreachable):
         client.call(READ)
 
-    world.script = lambda _asked: response(body[1:])
+    server.script = lambda _asked: response(body[1:])
     assert len(client.call(READ).text()) == 100_000
 
 
 @pytest.mark.parametrize("body", ["<html>", "", "{", '{"a": 1', b"\xff", "[" * 100_000, "1" * 5000])
-def test_what_is_no_json_is_unreadable(client, world, body):
-    world.enqueue(response(body))
+def test_what_is_no_json_is_unreadable(client, server, body):
+    server.enqueue(response(body))
 
     with pytest.raises(Unreadable):
         client.call(READ).json()
 
 
 @pytest.mark.parametrize("body", ["[]", "null", "1", '"text"'])
-def test_json_that_is_no_object_is_unreadable_as_one(client, world, body):
-    world.enqueue(response(body))
+def test_json_that_is_no_object_is_unreadable_as_one(client, server, body):
+    server.enqueue(response(body))
 
     with pytest.raises(Unreadable):
         client.call(READ).object()
 
 
 @pytest.mark.parametrize("body", ['{"item": [1]}', '{"item": 1}', "null", '"text"', "", "<html>", "{}", "7"])
-def test_what_is_no_array_has_no_rows_and_says_so(client, world, body):
-    world.enqueue(response(body))
+def test_what_is_no_array_has_no_rows_and_says_so(client, server, body):
+    server.enqueue(response(body))
 
     with pytest.raises(Unreadable):
         list(client.call(READ).rows())
 
 
-def test_rows_are_read_with_numbers_of_any_size(client, world):
-    world.enqueue(response('  [1, 123456789012345678901234567890, 1.10, {"a": [null]}, "b"]  '), response("[]"))
+def test_rows_are_read_with_numbers_of_any_size(client, server):
+    server.enqueue(response('  [1, 123456789012345678901234567890, 1.10, {"a": [null]}, "b"]  '), response("[]"))
 
     assert list(client.call(READ).rows()) == [1, 123456789012345678901234567890, Decimal("1.10"), {"a": [None]}, "b"]
     assert list(client.call(READ).rows()) == []
 
 
 @pytest.mark.parametrize("rest", ["", ', {"b"', " x]", ", 1e", "\xff"])
-def test_rows_before_a_cut_are_given(client, world, rest):
-    world.enqueue(response('[{"a": 1}, {"a": 2}' + rest))
+def test_rows_before_a_cut_are_given(client, server, rest):
+    server.enqueue(response('[{"a": 1}, {"a": 2}' + rest))
     rows = client.call(READ).rows()
 
     assert (next(rows), next(rows)) == ({"a": 1}, {"a": 2})
@@ -93,16 +93,16 @@ def test_rows_before_a_cut_are_given(client, world, rest):
         next(rows)
 
 
-def test_an_answer_can_be_read_more_than_once(client, world):
-    world.enqueue(response("[1, 2]"))
+def test_an_answer_can_be_read_more_than_once(client, server):
+    server.enqueue(response("[1, 2]"))
     answer = client.call(READ)
 
     assert list(answer.rows()) == answer.json() == list(answer.rows())
     assert answer.text() == "[1, 2]"
 
 
-def test_a_large_answer_is_on_the_disk_as_long_as_somebody_has_it(client, world):
-    world.script = lambda _asked: response("x" * 2**21)
+def test_a_large_answer_is_on_the_disk_as_long_as_somebody_has_it(client, server):
+    server.script = lambda _asked: response("x" * 2**21)
     before = open_files()
 
     answer = client.call(READ)

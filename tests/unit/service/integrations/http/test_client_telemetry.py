@@ -26,8 +26,8 @@ def calls(watch):
 
 
 @pytest.mark.parametrize("status", [200, 400, 429, 500])
-def test_an_answer_is_counted_by_its_endpoint_and_code(watch, world, api, client_of, status):
-    world.enqueue(response("fine", status=status))
+def test_an_answer_is_counted_by_its_endpoint_and_code(watch, server, api, client_of, status):
+    server.enqueue(response("fine", status=status))
 
     try:
         client_of(api, patience=0).call(once())
@@ -39,8 +39,8 @@ def test_an_answer_is_counted_by_its_endpoint_and_code(watch, world, api, client
 
 
 @pytest.mark.parametrize("answer", [SILENT, STALLED, TRICKLING, TRICKLING_HEAD])
-def test_an_answer_that_is_not_whole_at_its_deadline_is_counted_as_a_timeout(watch, world, api, client_of, answer):
-    world.enqueue(answer)
+def test_an_answer_that_is_not_whole_at_its_deadline_is_counted_as_a_timeout(watch, server, api, client_of, answer):
+    server.enqueue(answer)
 
     with pytest.raises(Unreachable, match=f"^wb could not be asked: {ORDERS} timed out.$") as late:
         client_of(api).call(once())
@@ -50,8 +50,8 @@ def test_an_answer_that_is_not_whole_at_its_deadline_is_counted_as_a_timeout(wat
     assert 0.25 < watch.series("external_api_duration_seconds_sum")["wb",] < 5
 
 
-def test_an_answer_that_was_cut_is_counted_as_an_error(watch, world, api, client_of):
-    world.enqueue(CUT)
+def test_an_answer_that_was_cut_is_counted_as_an_error(watch, server, api, client_of):
+    server.enqueue(CUT)
 
     with pytest.raises(Unreachable, match=r"\(RemoteProtocolError\)"):
         client_of(api).call(once(timeout=10.0))
@@ -59,9 +59,9 @@ def test_an_answer_that_was_cut_is_counted_as_an_error(watch, world, api, client
     assert calls(watch) == {(ORDERS, "wb", "error"): 1}
 
 
-def test_an_answer_that_is_too_long_is_counted_as_an_error(watch, world, api, client_of, monkeypatch):
+def test_an_answer_that_is_too_long_is_counted_as_an_error(watch, server, api, client_of, monkeypatch):
     monkeypatch.setattr("service.integrations.http.transport.MAX_RESPONSE_BYTES", 10)
-    world.enqueue(response("x" * 11))
+    server.enqueue(response("x" * 11))
 
     with pytest.raises(Unreachable, match=r"\(ReadError\)"):
         client_of(api).call(once(timeout=10.0))
@@ -69,7 +69,7 @@ def test_an_answer_that_is_too_long_is_counted_as_an_error(watch, world, api, cl
     assert calls(watch) == {(ORDERS, "wb", "error"): 1}
 
 
-def test_each_attempt_is_counted_and_one_that_was_refused_as_an_error(watch, world, api, client_of):
+def test_each_attempt_is_counted_and_one_that_was_refused_as_an_error(watch, server, api, client_of):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         nobody = ApiDescription("wb", f"http://127.0.0.1:{taken.getsockname()[1]}", {}, api.error_from)
@@ -80,14 +80,14 @@ def test_each_attempt_is_counted_and_one_that_was_refused_as_an_error(watch, wor
     assert {status for *_, status in calls(watch)} == {"error"}
 
 
-def test_a_span_has_the_template_of_the_endpoint_and_nothing_of_the_url(watch, world, api, client_of):
-    world.enqueue(response("fine"))
+def test_a_span_has_the_template_of_the_endpoint_and_nothing_of_the_url(watch, server, api, client_of):
+    server.enqueue(response("fine"))
 
     client_of(api).call(ApiCall("GET", ORDERS, LIMIT, {"dateFrom": "2026-11-21"}))
 
     [span] = [span for span in watch.spans if span.name.startswith("GET")]
     assert (span.name, span.attributes["url.template"]) == (f"GET {ORDERS}", ORDERS)
-    assert span.attributes["url.full"] == world.url + ORDERS
+    assert span.attributes["url.full"] == server.url + ORDERS
 
 
 @pytest.mark.parametrize(
@@ -103,11 +103,11 @@ def test_a_span_has_the_template_of_the_endpoint_and_nothing_of_the_url(watch, w
     ],
 )
 @pytest.mark.parametrize("call", [once(), once("/bot{token}/getMe", path={"token": TELEGRAM_TOKEN})])
-def test_a_token_is_nowhere(watch, world, api, client_of, caplog, answer, call):
+def test_a_token_is_nowhere(watch, server, api, client_of, caplog, answer, call):
     caplog.set_level(logging.DEBUG)
     for library in ("httpx", "httpcore"):
         caplog.set_level(logging.DEBUG, library)
-    world.enqueue(answer)
+    server.enqueue(answer)
 
     try:
         text = repr(client_of(api, patience=0).call(call))
@@ -125,20 +125,20 @@ def test_a_token_is_nowhere(watch, world, api, client_of, caplog, answer, call):
 
 
 @pytest.mark.parametrize("slip", ["токен-по-русски", "ein-schlüssel", "\U0001f511\U0001f511", "half \udcff"])
-def test_a_token_that_is_no_ascii_is_the_services_to_refuse(world, client_of, slip):
-    world.enqueue(response({"detail": "token problem; token is malformed"}, status=401))
+def test_a_token_that_is_no_ascii_is_the_services_to_refuse(server, client_of, slip):
+    server.enqueue(response({"detail": "token problem; token is malformed"}, status=401))
 
     with pytest.raises(Unauthorized, match="WB_API_TOKEN"):
-        client_of(feedbacks_api(world.url, slip)).call(once())
+        client_of(feedbacks_api(server.url, slip)).call(once())
 
 
 @pytest.mark.parametrize("pasted", [f" {TOKEN}\n", f"{TOKEN[:50]}\r\n{TOKEN[50:]}", f"\ufeff{TOKEN}\x00"])
-def test_a_token_that_was_pasted_with_line_breaks_is_sent_without_them(world, client_of, pasted):
-    world.enqueue(response("fine"))
+def test_a_token_that_was_pasted_with_line_breaks_is_sent_without_them(server, client_of, pasted):
+    server.enqueue(response("fine"))
 
-    client_of(feedbacks_api(world.url, pasted)).call(once())
+    client_of(feedbacks_api(server.url, pasted)).call(once())
 
-    assert world.requests[0].headers["authorization"] == TOKEN
+    assert server.requests[0].headers["authorization"] == TOKEN
 
 
 def test_an_address_that_is_none_is_not_tried_again(client_of, api, clock):

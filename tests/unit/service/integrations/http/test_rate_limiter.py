@@ -21,29 +21,33 @@ ANOTHER_PROCESS = """
 import sys, time
 from service.integrations.http.rate_limiter import RateLimit, RateLimiter
 from telemetry.database import create_engine
-pace = RateLimiter(create_engine(sys.argv[1]))
+rate_limiter = RateLimiter(create_engine(sys.argv[1]))
 for _ in range(10):
-    turn = pace.reserve(RateLimit("wb:tests", 10.0), 600.0)
-    print(time.time() + turn.wait, turn.granted)
+    reservation = rate_limiter.reserve(RateLimit("wb:tests", 10.0), 600.0)
+    print(time.time() + reservation.wait, reservation.granted)
 """
 
 
 @pytest.fixture
 def shared(engine):
-    """A pace on both databases, by their real clocks."""
+    """A rate limiter on both databases, by their real clocks."""
     RateLimitRow.__table__.create(engine, checkfirst=True)
     return RateLimiter(engine)
 
 
-def waits(pace, limit, times, patience=PATIENT):
-    return [round(turn.wait, 3) for turn in (pace.reserve(limit, patience) for _ in range(times)) if turn.granted]
+def waits(rate_limiter, limit, times, patience=PATIENT):
+    return [
+        round(reservation.wait, 3)
+        for reservation in (rate_limiter.reserve(limit, patience) for _ in range(times))
+        if reservation.granted
+    ]
 
 
-def places(moments, interval=10.0):
+def places(timestamps, interval=10.0):
     """Which place of the queue each call has."""
-    first = min(moments)
-    assert all(abs((moment - first + NOISE) % interval - NOISE) < NOISE for moment in moments)
-    return sorted(round((moment - first) / interval) for moment in moments)
+    first = min(timestamps)
+    assert all(abs((timestamp - first + NOISE) % interval - NOISE) < NOISE for timestamp in timestamps)
+    return sorted(round((timestamp - first) / interval) for timestamp in timestamps)
 
 
 def test_the_first_call_begins_at_once_and_each_next_one_an_interval_later(shared):
@@ -57,21 +61,21 @@ def test_the_first_call_begins_at_once_and_each_next_one_an_interval_later(share
         assert place * 10 - late <= wait <= place * 10
 
 
-def test_a_burst_begins_at_once(pace):
-    assert waits(pace, THREE_AT_ONCE, 5) == [0, 0, 0, 10, 20]
+def test_a_burst_begins_at_once(rate_limiter):
+    assert waits(rate_limiter, THREE_AT_ONCE, 5) == [0, 0, 0, 10, 20]
 
 
 def test_a_burst_begins_at_once_on_both_databases(shared):
     assert [round(wait / 10) for wait in waits(shared, THREE_AT_ONCE, 5)] == [0, 0, 0, 1, 2]
 
 
-def test_a_burst_grows_again_with_time_and_not_beyond_its_size(pace, clock):
-    waits(pace, THREE_AT_ONCE, 3)
+def test_a_burst_grows_again_with_time_and_not_beyond_its_size(rate_limiter, clock):
+    waits(rate_limiter, THREE_AT_ONCE, 3)
 
     clock.wait(10, "test")
-    assert waits(pace, THREE_AT_ONCE, 2) == [0, 10]
+    assert waits(rate_limiter, THREE_AT_ONCE, 2) == [0, 10]
     clock.wait(1000, "test")
-    assert waits(pace, THREE_AT_ONCE, 4) == [0, 0, 0, 10]
+    assert waits(rate_limiter, THREE_AT_ONCE, 4) == [0, 0, 0, 10]
 
 
 def test_accounts_have_queues_of_their_own(shared):
@@ -86,26 +90,26 @@ def test_a_place_beyond_the_patience_is_not_taken_and_pushes_nobody_back(shared)
     refused = [shared.reserve(TEN_SECONDS, 5.0) for _ in range(5)]
     [taken] = waits(shared, TEN_SECONDS, 1)
 
-    assert [turn.granted for turn in refused] == [False] * 5
-    assert all(20 - NOISE < turn.wait <= 20 for turn in refused)
+    assert [reservation.granted for reservation in refused] == [False] * 5
+    assert all(20 - NOISE < reservation.wait <= 20 for reservation in refused)
     assert 20 - NOISE < taken <= 20
 
 
-def test_no_queue_is_longer_than_ten_minutes_however_patient_one_is(pace):
-    found = waits(pace, RateLimit("wb:minute", 60.0), 100, patience=1e9)
+def test_no_queue_is_longer_than_ten_minutes_however_patient_one_is(rate_limiter):
+    found = waits(rate_limiter, RateLimit("wb:minute", 60.0), 100, patience=1e9)
 
     assert found == [60.0 * place for place in range(11)]
 
 
-def test_a_base_token_waits_as_long_as_its_limit_says(pace, clock):
+def test_a_base_token_waits_as_long_as_its_limit_says(rate_limiter, clock):
     three_hours = RateLimit("wb:base", 10_800.0)
 
-    assert waits(pace, three_hours, 3) == [0]
-    refused = pace.reserve(three_hours, PATIENT)
+    assert waits(rate_limiter, three_hours, 3) == [0]
+    refused = rate_limiter.reserve(three_hours, PATIENT)
     clock.wait(10_800, "test")
 
     assert (refused.granted, refused.wait) == (False, 10_800)
-    assert waits(pace, three_hours, 1) == [0]
+    assert waits(rate_limiter, three_hours, 1) == [0]
 
 
 def test_who_is_blocked_begins_when_the_block_ends(shared):
@@ -134,69 +138,69 @@ def test_a_block_ends(shared):
     assert shared.reserve(BRIEF, 0.0).granted
 
 
-def test_of_two_blocks_the_later_end_counts(pace, clock):
-    pace.block(BRIEF, 60.0)
-    pace.block(BRIEF, 5.0)
+def test_of_two_blocks_the_later_end_counts(rate_limiter, clock):
+    rate_limiter.block(BRIEF, 60.0)
+    rate_limiter.block(BRIEF, 5.0)
 
-    assert pace.reserve(BRIEF, PATIENT).wait == 60
-    pace.block(BRIEF, 90.0)
-    assert pace.reserve(BRIEF, PATIENT).wait == 90
+    assert rate_limiter.reserve(BRIEF, PATIENT).wait == 60
+    rate_limiter.block(BRIEF, 90.0)
+    assert rate_limiter.reserve(BRIEF, PATIENT).wait == 90
 
 
-def test_a_block_may_be_longer_than_any_queue(pace, clock):
-    pace.reserve(BRIEF, PATIENT)
-    pace.block(BRIEF, 10_800.0)
+def test_a_block_may_be_longer_than_any_queue(rate_limiter, clock):
+    rate_limiter.reserve(BRIEF, PATIENT)
+    rate_limiter.block(BRIEF, 10_800.0)
 
     clock.wait(10_799, "test")
-    assert not pace.reserve(BRIEF, 0.5).granted
+    assert not rate_limiter.reserve(BRIEF, 0.5).granted
     clock.wait(1, "test")
-    assert pace.reserve(BRIEF, 0.0).granted
+    assert rate_limiter.reserve(BRIEF, 0.0).granted
 
 
 @pytest.mark.parametrize("limit", [BRIEF, TEN_SECONDS, THREE_AT_ONCE, RateLimit("wb:base", 10_800.0)])
 @pytest.mark.parametrize("blocked", [0.0, 1.0, 100.0])
-def test_a_clock_that_was_set_back_an_hour_does_not_stop_calls_for_an_hour(pace, clock, limit, blocked):
-    waits(pace, limit, 2)
-    pace.block(limit, blocked)
+def test_a_clock_that_was_set_back_an_hour_does_not_stop_calls_for_an_hour(rate_limiter, clock, limit, blocked):
+    waits(rate_limiter, limit, 2)
+    rate_limiter.block(limit, blocked)
 
     clock.wait(-3600, "test")
 
-    assert waits(pace, limit, 2, patience=10.0)[0] == 0
+    assert waits(rate_limiter, limit, 2, patience=10.0)[0] == 0
 
 
-def test_a_block_before_any_call_does_not_outlive_a_clock_that_was_set_back(pace, clock):
-    pace.block(BRIEF, 1.0)
+def test_a_block_before_any_call_does_not_outlive_a_clock_that_was_set_back(rate_limiter, clock):
+    rate_limiter.block(BRIEF, 1.0)
 
     clock.wait(-3600, "test")
 
-    assert waits(pace, BRIEF, 1) == [0]
+    assert waits(rate_limiter, BRIEF, 1) == [0]
 
 
-def test_a_block_long_after_the_last_call_does_not_outlive_it_either(pace, clock):
-    waits(pace, BRIEF, 1)
+def test_a_block_long_after_the_last_call_does_not_outlive_it_either(rate_limiter, clock):
+    waits(rate_limiter, BRIEF, 1)
     clock.wait(7200, "test")
-    pace.block(BRIEF, 1.0)
+    rate_limiter.block(BRIEF, 1.0)
 
     clock.wait(-3600, "test")
 
-    assert waits(pace, BRIEF, 1) == [0]
+    assert waits(rate_limiter, BRIEF, 1) == [0]
 
 
-def test_a_clock_that_was_set_forward_begins_anew(pace, clock):
-    waits(pace, TEN_SECONDS, 3)
-    pace.block(TEN_SECONDS, 100.0)
+def test_a_clock_that_was_set_forward_begins_anew(rate_limiter, clock):
+    waits(rate_limiter, TEN_SECONDS, 3)
+    rate_limiter.block(TEN_SECONDS, 100.0)
 
     clock.wait(3600, "test")
 
-    assert waits(pace, TEN_SECONDS, 2) == [0, 10]
+    assert waits(rate_limiter, TEN_SECONDS, 2) == [0, 10]
 
 
 def test_threads_share_the_queue(shared):
-    moments = []
+    timestamps = []
 
     def ask():
         for _ in range(10):
-            moments.append(time.time() + shared.reserve(TEN_SECONDS, PATIENT).wait)  # noqa: PERF401  # each is a call
+            timestamps.append(time.time() + shared.reserve(TEN_SECONDS, PATIENT).wait)  # noqa: PERF401  # each is a call
 
     threads = [threading.Thread(target=ask) for _ in range(2)]
     for thread in threads:
@@ -204,7 +208,7 @@ def test_threads_share_the_queue(shared):
     for thread in threads:
         thread.join(30)
 
-    assert places(moments) == list(range(20))
+    assert places(timestamps) == list(range(20))
 
 
 def test_processes_share_the_queue(engine):
@@ -220,7 +224,7 @@ def test_processes_share_the_queue(engine):
     assert places([float(word) for words in outputs for word in words[::2]]) == list(range(20))
 
 
-def test_what_arrives_is_never_faster_than_the_limit(world, api, engine):
+def test_what_arrives_is_never_faster_than_the_limit(server, api, engine):
     RateLimitRow.__table__.create(engine, checkfirst=True)
     arrived = []
 
@@ -228,7 +232,7 @@ def test_what_arrives_is_never_faster_than_the_limit(world, api, engine):
         arrived.append(time.monotonic())
         return response("fine")
 
-    world.script = answer
+    server.script = answer
     limit = RateLimit("wb:real", 0.05, burst=2)
 
     def ask():
@@ -256,7 +260,7 @@ def test_the_row_names_the_account_and_nothing_else(shared, engine):
 
 
 def test_a_moment_in_so_many_seconds_is_in_utc():
-    moment = timestamp_in(60.0)
+    timestamp = timestamp_in(60.0)
 
-    assert 60 - NOISE < moment.timestamp() - time.time() <= 60
-    assert moment.utcoffset().total_seconds() == 0
+    assert 60 - NOISE < timestamp.timestamp() - time.time() <= 60
+    assert timestamp.utcoffset().total_seconds() == 0

@@ -26,27 +26,27 @@ def ask(client, url, seconds=SOON):
     [SILENT, STALLED, TRICKLING, TRICKLING_HEAD],
     ids=["silent", "stalled", "trickling", "trickling head"],
 )
-def test_an_answer_that_is_not_there_by_the_deadline_is_not_waited_for(client, world, answer):
-    world.enqueue(answer)
+def test_an_answer_that_is_not_there_by_the_deadline_is_not_waited_for(client, server, answer):
+    server.enqueue(answer)
     began = time.monotonic()
 
     with pytest.raises(httpx.ReadTimeout):
-        ask(client, world.url)
+        ask(client, server.url)
 
     assert SOON <= time.monotonic() - began < 5
 
 
-def test_an_answer_that_never_stops_is_left_at_the_deadline(client, world):
-    world.enqueue(endless_response)
+def test_an_answer_that_never_stops_is_left_at_the_deadline(client, server):
+    server.enqueue(endless_response)
     began = time.monotonic()
 
     with pytest.raises(httpx.ReadTimeout):
-        ask(client, world.url)
+        ask(client, server.url)
 
     assert time.monotonic() - began < 5
 
 
-def test_an_answer_that_is_late_says_so_to_whoever_reads_below(world):
+def test_an_answer_that_is_late_says_so_to_whoever_reads_below(server):
     told = []
 
     def chunks():
@@ -56,7 +56,7 @@ def test_an_answer_that_is_late_says_so_to_whoever_reads_below(world):
             told.append(error)
             raise
 
-    request = httpx.Request("GET", world.url)
+    request = httpx.Request("GET", server.url)
     late = transport.BoundedStream(chunks(), request, time.monotonic() - 1, 1000)
 
     with pytest.raises(httpx.ReadTimeout) as raised:
@@ -91,35 +91,35 @@ def test_a_greeting_that_is_not_returned_is_not_waited_for_either(client, deaf):
     assert SOON <= time.monotonic() - began < 5
 
 
-def test_an_answer_in_time_is_whole_and_the_next_one_has_a_deadline_of_its_own(client, world):
-    world.enqueue(response("one"), response("two"), response("three"))
+def test_an_answer_in_time_is_whole_and_the_next_one_has_a_deadline_of_its_own(client, server):
+    server.enqueue(response("one"), response("two"), response("three"))
 
-    assert ask(client, world.url, 10).text == "one"
-    assert client.get(world.url).text == "two"
-    assert ask(client, world.url, 10).text == "three"
+    assert ask(client, server.url, 10).text == "one"
+    assert client.get(server.url).text == "two"
+    assert ask(client, server.url, 10).text == "three"
 
 
-def test_a_deadline_that_is_over_is_over(client, world):
-    world.enqueue(SILENT)
+def test_a_deadline_that_is_over_is_over(client, server):
+    server.enqueue(SILENT)
 
     with pytest.raises(httpx.TimeoutException):
-        ask(client, world.url, -1)
+        ask(client, server.url, -1)
 
 
-def test_an_answer_may_have_the_largest_size_and_no_more(client, world, monkeypatch):
+def test_an_answer_may_have_the_largest_size_and_no_more(client, server, monkeypatch):
     monkeypatch.setattr(transport, "MAX_RESPONSE_BYTES", 100_000)
-    world.enqueue(response("x" * 100_000), response("x" * 100_001))
+    server.enqueue(response("x" * 100_000), response("x" * 100_001))
 
-    assert len(client.get(world.url).text) == 100_000
+    assert len(client.get(server.url).text) == 100_000
     with pytest.raises(httpx.ReadError, match="longer than 100000 bytes"):
-        client.get(world.url)
+        client.get(server.url)
 
 
-def test_a_client_without_timeouts_has_the_deadline(world):
-    world.enqueue(STALLED)
+def test_a_client_without_timeouts_has_the_deadline(server):
+    server.enqueue(STALLED)
 
     with httpx.Client(transport=BoundedTransport(), timeout=None) as client, pytest.raises(httpx.ReadTimeout):  # noqa: S113  # the deadline is tested
-        ask(client, world.url)
+        ask(client, server.url)
 
 
 @pytest.mark.parametrize(

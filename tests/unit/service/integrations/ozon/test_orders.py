@@ -11,12 +11,12 @@ FBS, FBO = "/v4/posting/fbs/list", "/v3/posting/fbo/list"
 DAY = timedelta(days=1)
 
 
-def at(moment):
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+def at(timestamp):
+    return timestamp.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
-def ended(moment=NOON):
-    return {"began": moment.isoformat()}
+def ended(timestamp=NOON):
+    return {"began": timestamp.isoformat()}
 
 
 @pytest.fixture
@@ -167,10 +167,10 @@ def test_after_more_than_a_year_no_longer_period_is_asked_for_than_ozon_allows(o
     ],
 )
 def test_a_reading_that_cannot_be_read_begins_anew(ozon, fbo, changes):
-    moments = {name: (NOON - DAY).isoformat() for name in ("began", "since", "to", "reading")}
+    timestamps = {name: (NOON - DAY).isoformat() for name in ("began", "since", "to", "reading")}
     ozon.enqueue(postings())
 
-    assert read(fbo, {**moments, "phase": "recent", "cursor": "a", **changes}) == [([], ended())]
+    assert read(fbo, {**timestamps, "phase": "recent", "cursor": "a", **changes}) == [([], ended())]
     assert "cursor" not in ozon.bodies[0]
     assert ozon.bodies[0]["filter"] == {"since": at(NOON - 31 * DAY), "to": at(NOON + DAY)}
 
@@ -185,9 +185,9 @@ def test_a_moment_that_cannot_be_read_is_none(ozon, fbo):
 
 def test_a_reading_whose_last_one_is_unknown_begins_anew(ozon, fbs):
     ozon.enqueue(postings())
-    moments = {"since": NOON.isoformat(), "to": NOON.isoformat(), "reading": NOON.isoformat()}
+    timestamps = {"since": NOON.isoformat(), "to": NOON.isoformat(), "reading": NOON.isoformat()}
 
-    read(fbs, {**moments, "phase": "changed", "cursor": "c"})
+    read(fbs, {**timestamps, "phase": "changed", "cursor": "c"})
 
     assert ozon.bodies[0]["filter"] == {"since": at(NOON - 90 * DAY), "to": at(NOON + DAY)}
 

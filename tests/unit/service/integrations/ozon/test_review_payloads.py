@@ -73,7 +73,7 @@ def test_a_long_text_is_kept_whole():
 
 
 @pytest.mark.parametrize(
-    ("written", "moment"),
+    ("written", "timestamp"),
     [
         ("2026-11-21T10:00:00+03:00", datetime(2026, 11, 21, 7, tzinfo=UTC)),
         ("2026-11-21T07:00:00", datetime(2026, 11, 21, 7, tzinfo=UTC)),
@@ -81,8 +81,8 @@ def test_a_long_text_is_kept_whole():
         ("2026-11-21", datetime(2026, 11, 21, tzinfo=UTC)),
     ],
 )
-def test_a_date_is_in_utc_whatever_its_offset(written, moment):
-    assert read(published_at=written).created_at == moment
+def test_a_date_is_in_utc_whatever_its_offset(written, timestamp):
+    assert read(published_at=written).created_at == timestamp
 
 
 @pytest.fixture

@@ -26,13 +26,13 @@ LIMITED = {"title": "too many requests", "detail": "Limited by global limiter", 
 
 
 @pytest.fixture(params=[feedbacks_api, statistics_api])
-def client(request, world, client_of):
-    return client_of(request.param(world.url, TOKEN))
+def client(request, server, client_of):
+    return client_of(request.param(server.url, TOKEN))
 
 
 @pytest.fixture
-def feedbacks(world, client_of):
-    return client_of(feedbacks_api(world.url, TOKEN))
+def feedbacks(server, client_of):
+    return client_of(feedbacks_api(server.url, TOKEN))
 
 
 @pytest.mark.parametrize(
@@ -86,50 +86,50 @@ def feedbacks(world, client_of):
         (418, "", Rejected, "wb refuses the request (418: no reason given)."),
     ],
 )
-def test_a_refusal_says_what_it_means_and_is_not_hammered_on(client, world, clock, status, body, kind, sentence):
-    world.enqueue(response(body, status=status))
+def test_a_refusal_says_what_it_means_and_is_not_hammered_on(client, server, clock, status, body, kind, sentence):
+    server.enqueue(response(body, status=status))
 
     with pytest.raises(kind) as refused:
         client.call(READ)
 
     assert (type(refused.value), str(refused.value)) == (kind, sentence)
     assert not refused.value.retryable
-    assert (len(world.requests), clock.waits) == (1, [])
+    assert (len(server.requests), clock.waits) == (1, [])
 
 
-def test_an_error_with_status_200_is_an_error(feedbacks, world):
-    world.script = lambda _asked: response({"data": None, "error": True, "errorText": "Something went wrong"})
+def test_an_error_with_status_200_is_an_error(feedbacks, server):
+    server.script = lambda _asked: response({"data": None, "error": True, "errorText": "Something went wrong"})
 
     with pytest.raises(Unreachable, match=r"^wb answered with an error: Something went wrong\.$") as failed:
         feedbacks.call(READ)
 
     assert failed.value.retryable
-    assert len(world.requests) == MAX_FAILURES
+    assert len(server.requests) == MAX_FAILURES
 
 
 @pytest.mark.parametrize("body", [{"error": False, "data": 1}, {"data": 1}, [], "", {"error": "true"}, "<html>"])
-def test_an_answer_without_an_error_is_an_answer(feedbacks, world, body):
-    world.enqueue(response(body))
+def test_an_answer_without_an_error_is_an_answer(feedbacks, server, body):
+    server.enqueue(response(body))
 
     assert feedbacks.call(READ).status == 200
 
 
-def test_rows_with_an_error_of_their_own_are_no_error(world, client_of):
-    world.enqueue(response({"error": True}))
+def test_rows_with_an_error_of_their_own_are_no_error(server, client_of):
+    server.enqueue(response({"error": True}))
 
-    assert client_of(statistics_api(world.url, TOKEN)).call(READ).json() == {"error": True}
+    assert client_of(statistics_api(server.url, TOKEN)).call(READ).json() == {"error": True}
 
 
-def test_too_many_requests_are_waited_for_and_nothing_is_lost(client, world, clock):
-    world.enqueue(response(LIMITED, status=429, x_ratelimit_retry="7.5", x_ratelimit_reset="60"), response([1, 2]))
+def test_too_many_requests_are_waited_for_and_nothing_is_lost(client, server, clock):
+    server.enqueue(response(LIMITED, status=429, x_ratelimit_retry="7.5", x_ratelimit_reset="60"), response([1, 2]))
 
     assert client.call(READ).json() == [1, 2]
 
     assert clock.waits == [(7.5, "pace")]
 
 
-def test_a_base_token_that_has_to_wait_for_hours_is_paused(client, world):
-    world.enqueue(response(LIMITED, status=429, x_ratelimit_retry="10800"))
+def test_a_base_token_that_has_to_wait_for_hours_is_paused(client, server):
+    server.enqueue(response(LIMITED, status=429, x_ratelimit_retry="10800"))
 
     with pytest.raises(RateLimited, match=r"^wb may be called again at 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC\.$"):
         client.call(READ)
@@ -149,8 +149,8 @@ def test_too_many_requests_say_how_long_to_wait():
     ],
 )
 @pytest.mark.parametrize("field", ["detail", "errorText", "errors"])
-def test_a_token_that_is_echoed_stays_out_of_the_sentence(client, world, said_of_it, field):
-    world.enqueue(response({field: said_of_it}, status=401))
+def test_a_token_that_is_echoed_stays_out_of_the_sentence(client, server, said_of_it, field):
+    server.enqueue(response({field: said_of_it}, status=401))
 
     with pytest.raises(Unauthorized) as refused:
         client.call(READ)
@@ -159,15 +159,15 @@ def test_a_token_that_is_echoed_stays_out_of_the_sentence(client, world, said_of
     assert "WB_API_TOKEN" in str(refused.value)
 
 
-def test_an_echo_in_an_answer_of_status_200_stays_out_too(feedbacks, world):
-    world.script = lambda _asked: response({"error": True, "errorText": f"bad token {TOKEN}"})
+def test_an_echo_in_an_answer_of_status_200_stays_out_too(feedbacks, server):
+    server.script = lambda _asked: response({"error": True, "errorText": f"bad token {TOKEN}"})
 
     with pytest.raises(Unreachable, match="bad token …"):
         feedbacks.call(READ)
 
 
-def test_a_sentence_is_not_endless(client, world):
-    world.enqueue(response({"detail": "слово " * 1000}, status=400))
+def test_a_sentence_is_not_endless(client, server):
+    server.enqueue(response({"detail": "слово " * 1000}, status=400))
 
     with pytest.raises(Rejected) as refused:
         client.call(READ)
@@ -175,10 +175,10 @@ def test_a_sentence_is_not_endless(client, world):
     assert len(str(refused.value)) < 300
 
 
-def test_the_token_is_sent_as_it_is(client, world):
-    world.enqueue(response([]))
+def test_the_token_is_sent_as_it_is(client, server):
+    server.enqueue(response([]))
 
     client.call(READ)
 
-    assert world.requests[0].headers["authorization"] == TOKEN
+    assert server.requests[0].headers["authorization"] == TOKEN
     assert json.dumps(TOKEN) not in repr(client.api)

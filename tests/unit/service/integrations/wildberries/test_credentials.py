@@ -64,7 +64,7 @@ def test_two_tokens_of_one_seller_and_kind_share_their_limits_and_others_do_not(
 
 
 @pytest.mark.parametrize(
-    ("token", "complaint"),
+    ("token", "warning"),
     [
         (lasting(IN_MAY), None),
         (lasting(NOW), "WB_API_TOKEN expired on 2026-11-24: make a new one in the seller's cabinet."),
@@ -84,8 +84,8 @@ def test_two_tokens_of_one_seller_and_kind_share_their_limits_and_others_do_not(
         (WildberriesToken.parse(token_of(acc=3, s=BOTH)), None),
     ],
 )
-def test_a_token_that_is_not_good_enough_is_complained_about(token, complaint):
-    assert token.warning(NOW) == complaint
+def test_a_token_that_is_not_good_enough_is_complained_about(token, warning):
+    assert token.warning(NOW) == warning
 
 
 @pytest.mark.parametrize(

@@ -51,14 +51,14 @@ READERS = [
 ]
 
 
-def of(value):
+def row_with(value):
     return {FIELD: value}
 
 
-def complaint_of(reader, value):
-    """What is said of a field that cannot be read; None of one that can."""
+def error_of(reader, value):
+    """The error of an invalid field; None for a valid one."""
     try:
-        reader(of(value))
+        reader(row_with(value))
     except InvalidField as error:
         return str(error)
     return None
@@ -66,14 +66,14 @@ def complaint_of(reader, value):
 
 @given(JSON, st.sampled_from(READERS))
 def test_a_field_of_any_kind_is_read_or_named(value, reader):
-    said = complaint_of(reader, value)
+    said = error_of(reader, value)
 
     assert said is None or (said.startswith(f"{FIELD} is ") and "but must be" in said)
 
 
 @given(st.text(st.characters()), st.sampled_from(READERS))
 def test_a_sentence_about_a_field_never_holds_a_text(value, reader):
-    said = complaint_of(reader, f"{value} Ольга")
+    said = error_of(reader, f"{value} Ольга")
 
     assert "Ольга" not in (said or "")
 
@@ -83,7 +83,7 @@ def test_a_field_that_is_missing_or_null_is_named(reader):
     with pytest.raises(InvalidField, match=r"^field is missing, but must be "):
         reader({})
     with pytest.raises(InvalidField, match=r"^field is null, but must be "):
-        reader(of(None))
+        reader(row_with(None))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_field_that_is_missing_or_null_is_named(reader):
 )
 def test_a_field_of_another_kind_is_told_by_its_kind(value, kind):
     with pytest.raises(InvalidField, match=f"^field is {kind}, but must be a number from 1 to 5$"):
-        rating_field(of(value), FIELD)
+        rating_field(row_with(value), FIELD)
 
 
 @pytest.mark.parametrize("value", [None, [], "text", 5])
@@ -104,45 +104,52 @@ def test_a_row_that_is_no_object_is_said(value):
 @pytest.mark.parametrize("value", ["", "  \n", 1, True, []])
 def test_a_text_is_a_text_that_is_not_empty(value):
     with pytest.raises(InvalidField, match=r"a text$"):
-        text_field(of(value), FIELD, 10)
+        text_field(row_with(value), FIELD, 10)
 
 
 def test_a_text_is_cut_and_has_nothing_that_a_database_refuses():
-    assert text_field(of("Ж" * 20), FIELD, 10) == "Ж" * 10
-    assert text_field(of("a\x00b\ud800"), FIELD, 10) == "a\ufffdb?"
-    assert optional_text_field(of("a\x00"), FIELD) == "a\ufffd"
-    assert free_text_field(of("a\x00"), FIELD) == "a\ufffd"
+    assert text_field(row_with("Ж" * 20), FIELD, 10) == "Ж" * 10
+    assert text_field(row_with("a\x00b\ud800"), FIELD, 10) == "a\ufffdb?"
+    assert optional_text_field(row_with("a\x00"), FIELD) == "a\ufffd"
+    assert free_text_field(row_with("a\x00"), FIELD) == "a\ufffd"
 
 
 @pytest.mark.parametrize("value", [0, 7, 2**64 - 1, "0", "007", "1700223344"])
 def test_a_whole_number_is_one_as_a_number_or_as_a_text(value):
-    assert digits_field(of(value), FIELD) == str(value)
+    assert digits_field(row_with(value), FIELD) == str(value)
 
 
 @pytest.mark.parametrize("value", [-1, 2**64, 1.0, True, "", "-1", "1.0", "1" * 21, "١٢", "²", [1]])
 def test_what_is_no_whole_number_is_none(value):
     with pytest.raises(InvalidField, match=r"a whole number$"):
-        digits_field(of(value), FIELD)
+        digits_field(row_with(value), FIELD)
 
 
 def test_an_opinion_is_without_the_buyers_number_and_may_be_missing():
-    assert free_text_field(of("Звоните +7 999 123-45-67"), FIELD) == "Звоните [phone]"
-    assert (free_text_field({}, FIELD), free_text_field(of(None), FIELD), free_text_field(of(""), FIELD)) == (
+    assert free_text_field(row_with("Звоните +7 999 123-45-67"), FIELD) == "Звоните [phone]"
+    assert (
+        free_text_field({}, FIELD),
+        free_text_field(row_with(None), FIELD),
+        free_text_field(row_with(""), FIELD),
+    ) == (
         "",
         "",
         "",
     )
-    assert len(free_text_field(of("Ж" * 20_000), FIELD)) == 10_000
+    assert len(free_text_field(row_with("Ж" * 20_000), FIELD)) == 10_000
 
 
 @pytest.mark.parametrize("value", [1, [], {}, True])
 def test_an_opinion_is_a_text(value):
     with pytest.raises(InvalidField, match=r"a text$"):
-        free_text_field(of(value), FIELD)
+        free_text_field(row_with(value), FIELD)
 
 
 def test_an_optional_text_is_empty_when_it_is_none():
-    assert [optional_text_field(row, FIELD) for row in ({}, of(None), of(5), of(["x"]), of("x" * 600))] == [
+    assert [
+        optional_text_field(row, FIELD)
+        for row in ({}, row_with(None), row_with(5), row_with(["x"]), row_with("x" * 600))
+    ] == [
         *[""] * 4,
         "x" * 500,
     ]
@@ -150,28 +157,28 @@ def test_an_optional_text_is_empty_when_it_is_none():
 
 @pytest.mark.parametrize(("value", "found"), [(True, True), (False, False)])
 def test_a_flag_is_true_or_false(value, found):
-    assert bool_field(of(value), FIELD) is found
+    assert bool_field(row_with(value), FIELD) is found
 
 
 @pytest.mark.parametrize("value", [0, 1, "true", []])
 def test_what_only_looks_like_a_flag_is_none(value):
     with pytest.raises(InvalidField, match=r"true or false$"):
-        bool_field(of(value), FIELD)
+        bool_field(row_with(value), FIELD)
 
 
 @pytest.mark.parametrize("stars", [1, 5])
 def test_a_rating_has_one_to_five_stars(stars):
-    assert rating_field(of(stars), FIELD) == stars
+    assert rating_field(row_with(stars), FIELD) == stars
 
 
 @pytest.mark.parametrize("stars", [0, 6, 4.0, "4", True, float("nan")])
 def test_a_rating_of_another_number_is_none(stars):
     with pytest.raises(InvalidField, match=r"a number from 1 to 5$"):
-        rating_field(of(stars), FIELD)
+        rating_field(row_with(stars), FIELD)
 
 
 @pytest.mark.parametrize(
-    ("written", "zone", "moment"),
+    ("written", "zone", "timestamp"),
     [
         ("2026-11-20T08:14:05Z", MOSCOW, datetime(2026, 11, 20, 8, 14, 5, tzinfo=UTC)),
         ("2026-11-20T08:14:05+03:00", UTC, datetime(2026, 11, 20, 5, 14, 5, tzinfo=UTC)),
@@ -187,10 +194,10 @@ def test_a_rating_of_another_number_is_none(stars):
         ("2026-07-01T12:00:00", MOSCOW, datetime(2026, 7, 1, 9, tzinfo=UTC)),
     ],
 )
-def test_a_moment_is_in_utc_whatever_its_offset_was(written, zone, moment):
-    found = timestamp_field(of(written), FIELD, zone)
+def test_a_moment_is_in_utc_whatever_its_offset_was(written, zone, timestamp):
+    found = timestamp_field(row_with(written), FIELD, zone)
 
-    assert (found, found.tzinfo) == (moment, UTC)
+    assert (found, found.tzinfo) == (timestamp, UTC)
 
 
 @pytest.mark.parametrize(
@@ -198,14 +205,14 @@ def test_a_moment_is_in_utc_whatever_its_offset_was(written, zone, moment):
 )
 def test_what_is_no_moment_is_none(value):
     with pytest.raises(InvalidField, match=r"a date and time$"):
-        timestamp_field(of(value), FIELD, MOSCOW)
+        timestamp_field(row_with(value), FIELD, MOSCOW)
 
 
 @given(st.datetimes(min_value=datetime(1, 1, 2), max_value=datetime(9999, 12, 30)))  # noqa: DTZ001  # they get their zone
 def test_a_moment_in_moscow_comes_back_as_it_was(naive):
-    moment = naive.replace(tzinfo=MOSCOW).astimezone(UTC)
+    timestamp = naive.replace(tzinfo=MOSCOW).astimezone(UTC)
 
-    assert timestamp_field(of(format_moscow(moment)), FIELD, MOSCOW) == moment
+    assert timestamp_field(row_with(format_moscow(timestamp)), FIELD, MOSCOW) == timestamp
 
 
 @pytest.mark.parametrize(
@@ -222,7 +229,7 @@ def test_a_moment_in_moscow_comes_back_as_it_was(naive):
     ],
 )
 def test_money_is_exact_to_the_kopeck(value, amount):
-    assert str(money_field(of(value), FIELD)) == amount
+    assert str(money_field(row_with(value), FIELD)) == amount
 
 
 @pytest.mark.parametrize(
@@ -231,7 +238,7 @@ def test_money_is_exact_to_the_kopeck(value, amount):
 )
 def test_what_is_no_money_is_none(value):
     with pytest.raises(InvalidField, match=r"an amount of money$"):
-        money_field(of(value), FIELD)
+        money_field(row_with(value), FIELD)
 
 
 def test_of_a_row_only_what_may_be_kept_is_kept():
@@ -247,7 +254,9 @@ def test_of_a_row_only_what_may_be_kept_is_kept():
 
 @pytest.mark.parametrize("value", [{"userName": "Ольга"}, [{"userName": "Ольга"}], ["Ольга"]])
 def test_of_what_is_inside_of_a_field_only_the_kind_is_kept(value):
-    assert whitelist(of(value), frozenset({FIELD})) == of("an object" if isinstance(value, dict) else "a list")
+    assert whitelist(row_with(value), frozenset({FIELD})) == row_with(
+        "an object" if isinstance(value, dict) else "a list"
+    )
 
 
 def test_a_text_that_is_kept_is_without_the_buyers_number_and_not_endless():
@@ -258,7 +267,7 @@ def test_a_text_that_is_kept_is_without_the_buyers_number_and_not_endless():
 
 @given(JSON)
 def test_whatever_is_kept_is_json_that_every_database_takes(value):
-    kept = whitelist(of(value), frozenset({FIELD}))
+    kept = whitelist(row_with(value), frozenset({FIELD}))
 
     text = json.dumps(kept, allow_nan=False, ensure_ascii=False)
     assert "\\u0000" not in text
@@ -273,6 +282,6 @@ def test_a_row_has_an_identity_or_none(row):
 
 
 def test_an_identity_is_cut_and_has_nothing_that_a_database_refuses():
-    assert id_or_none(of("\x00" + "x" * 200), FIELD) == "\ufffd" + "x" * 99
-    assert id_or_none(of(7), FIELD) is None
+    assert id_or_none(row_with("\x00" + "x" * 200), FIELD) == "\ufffd" + "x" * 99
+    assert id_or_none(row_with(7), FIELD) is None
     assert id_or_none([FIELD], FIELD) is None

@@ -12,18 +12,18 @@ from tests.support.wildberries_payloads import order
 from tests.support.wildberries_stub import Statistics, id_set, ids, order_at, read, requested_dates, srids_of
 
 
-def test_a_service_that_does_not_look_at_the_date_is_not_read_for_ever(world, orders):
+def test_a_service_that_does_not_look_at_the_date_is_not_read_for_ever(server, orders):
     rows = [order_at(minutes) for minutes in range(5)]
-    world.script = lambda _asked: response(rows)
+    server.script = lambda _asked: response(rows)
 
     with pytest.raises(EndlessPages, match="from before the date that it was asked for"):
         read(orders)
 
-    assert len(world.requests) == 2
+    assert len(server.requests) == 2
 
 
-def test_a_service_that_does_not_look_at_the_date_is_noticed_when_a_reading_goes_on(world, orders):
-    world.script = lambda _asked: response([order_at(0), order_at(1)])
+def test_a_service_that_does_not_look_at_the_date_is_noticed_when_a_reading_goes_on(server, orders):
+    server.script = lambda _asked: response([order_at(0), order_at(1)])
 
     with pytest.raises(EndlessPages):
         read(orders, {"since": "2026-11-21T09:01:00", "boundary": []})
@@ -34,9 +34,9 @@ def small_pages(monkeypatch):
     monkeypatch.setattr(wb_orders, "_MIN_ROWS_OF_CUT_PAGE", 5)
 
 
-def test_a_moment_with_more_orders_than_a_page_is_said_and_what_follows_is_read(world, orders, small_pages):
+def test_a_moment_with_more_orders_than_a_page_is_said_and_what_follows_is_read(server, orders, small_pages):
     rows = [order_at(0, number) for number in range(8)] + [order_at(1, 8), order_at(2, 9)]
-    world.script = Statistics(*rows, cut=5)
+    server.script = Statistics(*rows, cut=5)
     found, saved = [], []
 
     def all_that_come():
@@ -52,27 +52,27 @@ def test_a_moment_with_more_orders_than_a_page_is_said_and_what_follows_is_read(
 
 
 @pytest.mark.parametrize("number", [5, 8])
-def test_a_moment_with_many_orders_that_are_all_there_is_no_error(world, orders, small_pages, number):
+def test_a_moment_with_many_orders_that_are_all_there_is_no_error(server, orders, small_pages, number):
     rows = [order_at(0, each) for each in range(number)]
-    world.script = Statistics(*rows)
+    server.script = Statistics(*rows)
 
     found, position = read(orders, {"since": "2026-11-21T09:00:00", "boundary": []})
 
     assert id_set(found) == srids_of(rows)
     assert position == {"since": "2026-11-21T09:00:00", "boundary": sorted(srids_of(rows))}
-    assert requested_dates(world) == ["2026-11-21T09:00:00"] * 2 + ["2026-11-21T09:00:01"]
+    assert requested_dates(server) == ["2026-11-21T09:00:00"] * 2 + ["2026-11-21T09:00:01"]
 
 
 @pytest.mark.parametrize("last", [[], [order(1, srid=None)]])
-def test_a_last_page_without_an_order_does_not_lead_back(world, orders, last):
-    world.enqueue(response([order_at(0), order_at(1)]), response(last))
+def test_a_last_page_without_an_order_does_not_lead_back(server, orders, last):
+    server.enqueue(response([order_at(0), order_at(1)]), response(last))
 
     assert read(orders)[1] == {"since": "2026-11-21T09:01:00", "boundary": [order_at(1)["srid"]]}
 
 
-def test_a_boundary_with_too_many_orders_is_read_again_rather_than_saved(world, orders, monkeypatch):
+def test_a_boundary_with_too_many_orders_is_read_again_rather_than_saved(server, orders, monkeypatch):
     monkeypatch.setattr(wb_orders, "_MAX_BOUNDARY_IDS", 3)
-    world.script = Statistics(*(order_at(0, number) for number in range(4)))
+    server.script = Statistics(*(order_at(0, number) for number in range(4)))
 
     rows, position = read(orders)
 
@@ -80,8 +80,8 @@ def test_a_boundary_with_too_many_orders_is_read_again_rather_than_saved(world, 
     assert id_set(read(orders, position)[0]) == id_set(rows)
 
 
-def test_a_page_of_rows_that_cannot_be_read_is_the_end_and_moves_nothing(world, orders):
-    world.script = lambda _asked: response([order(1, srid=None), order(2, lastChangeDate=None), "no order"])
+def test_a_page_of_rows_that_cannot_be_read_is_the_end_and_moves_nothing(server, orders):
+    server.script = lambda _asked: response([order(1, srid=None), order(2, lastChangeDate=None), "no order"])
     position = {"since": "2026-11-21T09:00:00", "boundary": []}
 
     rows, following = read(orders, position)
@@ -90,8 +90,8 @@ def test_a_page_of_rows_that_cannot_be_read_is_the_end_and_moves_nothing(world, 
     assert following == position
 
 
-def test_a_row_that_cannot_be_read_does_not_hide_the_others(world, orders):
-    world.script = Statistics(order_at(0), order_at(1, priceWithDisc=None), order_at(2))
+def test_a_row_that_cannot_be_read_does_not_hide_the_others(server, orders):
+    server.script = Statistics(order_at(0), order_at(1, priceWithDisc=None), order_at(2))
 
     rows, position = read(orders)
 
@@ -99,9 +99,9 @@ def test_a_row_that_cannot_be_read_does_not_hide_the_others(world, orders):
     assert position["since"] == "2026-11-21T09:02:00"
 
 
-def test_an_order_from_the_far_future_is_given_and_not_gone_on_from(world, orders):
+def test_an_order_from_the_far_future_is_given_and_not_gone_on_from(server, orders):
     rows = [order_at(0), order(7, "2099-01-01T00:00:00"), order(8, "9999-12-31T23:59:59Z")]
-    world.script = Statistics(*rows)
+    server.script = Statistics(*rows)
 
     found, position = read(orders)
 
@@ -109,9 +109,9 @@ def test_an_order_from_the_far_future_is_given_and_not_gone_on_from(world, order
     assert position["since"] == "2026-11-21T09:00:00"
 
 
-def test_an_array_that_was_cut_gives_the_rows_before_the_cut(world, orders):
+def test_an_array_that_was_cut_gives_the_rows_before_the_cut(server, orders):
     whole = json.dumps([order_at(0), order_at(1), order_at(2)])
-    world.script = lambda _asked: response(whole[:-200])
+    server.script = lambda _asked: response(whole[:-200])
     found, page = [], next(orders.pages(START))
 
     with pytest.raises(Unreadable):
@@ -122,32 +122,32 @@ def test_an_array_that_was_cut_gives_the_rows_before_the_cut(world, orders):
 
 
 @pytest.mark.parametrize("body", ["<html>", "", "null", {}, {"errors": "no"}])
-def test_what_is_no_array_is_not_the_end_but_an_error(world, orders, body):
-    world.script = lambda _asked: response(body)
+def test_what_is_no_array_is_not_the_end_but_an_error(server, orders, body):
+    server.script = lambda _asked: response(body)
 
     with pytest.raises(Unreadable):
         read(orders)
 
 
-def test_a_page_that_fails_leaves_the_position_of_the_one_before(world, orders):
+def test_a_page_that_fails_leaves_the_position_of_the_one_before(server, orders):
     statistics = Statistics(*(order_at(minutes) for minutes in range(15)), cut=10)
-    world.script = lambda request: statistics(request) if len(world.requests) == 1 else CUT
+    server.script = lambda request: statistics(request) if len(server.requests) == 1 else CUT
     pages = orders.pages(START)
     page = next(pages)
     first = list(page.rows)
 
     with pytest.raises(Unreachable):
         next(pages)
-    world.script = statistics
+    server.script = statistics
 
-    assert len(world.requests) == 1 + MAX_FAILURES
+    assert len(server.requests) == 1 + MAX_FAILURES
     assert len(id_set(first) | id_set(read(orders, page.position)[0])) == 15
 
 
-def test_the_rows_of_a_page_are_not_all_in_memory(world, orders):
+def test_the_rows_of_a_page_are_not_all_in_memory(server, orders):
     rows = [order_at(0, number, sticker="x" * 5000) for number in range(4000)]
     size = len(json.dumps(rows))
-    world.enqueue(response(rows))
+    server.enqueue(response(rows))
     del rows
     page = next(orders.pages(START))
 

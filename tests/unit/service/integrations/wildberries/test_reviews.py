@@ -29,53 +29,53 @@ def history(reviews):
     return source
 
 
-def test_both_lists_are_read_to_their_end(world, waiting, history, five_a_page):
-    world.script = Feedbacks(*map(numbered, range(12)), *map(answered, range(20, 33)))
+def test_both_lists_are_read_to_their_end(server, waiting, history, five_a_page):
+    server.script = Feedbacks(*map(numbered, range(12)), *map(answered, range(20, 33)))
 
     assert id_set(read(waiting)[0]) == {review(number)["id"] for number in range(12)}
     assert id_set(read(history)[0]) == {review(number)["id"] for number in range(20, 33)}
-    assert {query["order"] for query in world.queries} == {"dateAsc"}
+    assert {query["order"] for query in server.queries} == {"dateAsc"}
 
 
 @pytest.mark.parametrize("exclusive", [False, True])
 @pytest.mark.parametrize("at_once", [4, 5, 6, 13])
 @pytest.mark.parametrize("before", [0, 1, 3, 5, 7])
-def test_many_reviews_of_one_second_are_all_read(world, waiting, five_a_page, exclusive, at_once, before):
+def test_many_reviews_of_one_second_are_all_read(server, waiting, five_a_page, exclusive, at_once, before):
     crowd = [numbered(100 + number, minutes=100) for number in range(at_once)]
     rows = [*map(numbered, range(before)), *crowd, *(numbered(200 + number, minutes=200) for number in range(3))]
-    world.script = Feedbacks(*rows)
-    world.script.exclusive = exclusive
+    server.script = Feedbacks(*rows)
+    server.script.exclusive = exclusive
 
     assert id_set(read(waiting)[0]) == {row["id"] for row in rows}
 
 
-def test_a_review_that_is_answered_meanwhile_makes_no_other_one_be_skipped(world, waiting, five_a_page):
+def test_a_review_that_is_answered_meanwhile_makes_no_other_one_be_skipped(server, waiting, five_a_page):
     feedbacks = Feedbacks(*map(numbered, range(20)))
     feedbacks.after_each = lambda: feedbacks.rows.pop(0)
-    world.script = feedbacks
+    server.script = feedbacks
     everything = {row["id"] for row in feedbacks.rows}
 
     assert id_set(read(waiting)[0]) == everything
 
 
-def test_a_review_that_comes_meanwhile_is_read_too(world, waiting, five_a_page):
+def test_a_review_that_comes_meanwhile_is_read_too(server, waiting, five_a_page):
     feedbacks = Feedbacks(*map(numbered, range(8)))
-    world.script = feedbacks
+    server.script = feedbacks
     late = iter(range(100, 103))
     feedbacks.after_each = lambda: feedbacks.rows.extend(numbered(number) for number in [next(late, None)] if number)
 
     assert review(100)["id"] in id_set(read(waiting)[0])
 
 
-def test_an_empty_list_is_one_page(world, waiting, history):
-    world.script = Feedbacks()
+def test_an_empty_list_is_one_page(server, waiting, history):
+    server.script = Feedbacks()
 
     assert read(waiting) == ([], START)
     assert read(history) == ([], {"newest": None, "whole": NOON.timestamp()})
 
 
-def test_what_waits_is_read_as_a_whole_each_time(world, waiting, five_a_page):
-    world.script = Feedbacks(*map(numbered, range(7)))
+def test_what_waits_is_read_as_a_whole_each_time(server, waiting, five_a_page):
+    server.script = Feedbacks(*map(numbered, range(7)))
 
     rows, position = read(waiting)
 
@@ -84,9 +84,9 @@ def test_what_waits_is_read_as_a_whole_each_time(world, waiting, five_a_page):
 
 
 @pytest.mark.parametrize("minutes", [None, 5])
-def test_a_reading_that_stopped_goes_on_where_it_was(world, waiting, five_a_page, minutes):
+def test_a_reading_that_stopped_goes_on_where_it_was(server, waiting, five_a_page, minutes):
     rows = [numbered(number, minutes) for number in range(14)]
-    world.script = Feedbacks(*rows)
+    server.script = Feedbacks(*rows)
     pages = waiting.pages(START)
     first = next(pages)
     second_page = next(pages)
@@ -99,8 +99,8 @@ def test_a_reading_that_stopped_goes_on_where_it_was(world, waiting, five_a_page
     assert position == START
 
 
-def test_the_history_is_read_on_from_a_week_before_the_newest(world, history, clock):
-    world.script = Feedbacks(*(answered(number, minutes=number * 24 * 60) for number in range(20)))
+def test_the_history_is_read_on_from_a_week_before_the_newest(server, history, clock):
+    server.script = Feedbacks(*(answered(number, minutes=number * 24 * 60) for number in range(20)))
     rows, position = read(history)
     clock.moment += timedelta(hours=23)
 
@@ -109,11 +109,11 @@ def test_the_history_is_read_on_from_a_week_before_the_newest(world, history, cl
     assert len(rows) == 20
     assert id_set(again) == {review(number)["id"] for number in range(12, 20)}
     assert following == position
-    assert int(world.queries[-1]["dateFrom"]) == created_second(answered(12, minutes=12 * 24 * 60))
+    assert int(server.queries[-1]["dateFrom"]) == created_second(answered(12, minutes=12 * 24 * 60))
 
 
-def test_once_a_day_all_of_the_history_is_read(world, history, clock):
-    world.script = Feedbacks(*(answered(number, minutes=number * 24 * 60) for number in range(20)))
+def test_once_a_day_all_of_the_history_is_read(server, history, clock):
+    server.script = Feedbacks(*(answered(number, minutes=number * 24 * 60) for number in range(20)))
     _, position = read(history)
     clock.moment += timedelta(hours=24, seconds=1)
 
@@ -121,11 +121,11 @@ def test_once_a_day_all_of_the_history_is_read(world, history, clock):
 
     assert len(again) == 20
     assert following == position | {"whole": clock.moment.timestamp()}
-    assert "dateFrom" not in world.queries[-1]
+    assert "dateFrom" not in server.queries[-1]
 
 
-def test_a_whole_reading_that_stopped_goes_on_and_is_the_one_of_its_day(world, history, clock, five_a_page):
-    world.script = Feedbacks(*(answered(number, minutes=number * 24 * 60) for number in range(20)))
+def test_a_whole_reading_that_stopped_goes_on_and_is_the_one_of_its_day(server, history, clock, five_a_page):
+    server.script = Feedbacks(*(answered(number, minutes=number * 24 * 60) for number in range(20)))
     pages = history.pages(START)
     stopped = [next(pages), next(pages)]
     saved = json.loads(json.dumps(stopped[-1].position))
@@ -139,8 +139,8 @@ def test_a_whole_reading_that_stopped_goes_on_and_is_the_one_of_its_day(world, h
     assert position == {"newest": created_second(answered(19, minutes=19 * 24 * 60)), "whole": began}
 
 
-def test_rows_of_history_that_cannot_be_read_move_nothing(world, history):
-    world.script = lambda _request: response(reviews_page(answered(1, productValuation=9), "no review", None))
+def test_rows_of_history_that_cannot_be_read_move_nothing(server, history):
+    server.script = lambda _request: response(reviews_page(answered(1, productValuation=9), "no review", None))
 
     rows, position = read(history)
 
@@ -149,59 +149,59 @@ def test_rows_of_history_that_cannot_be_read_move_nothing(world, history):
 
 
 @pytest.mark.parametrize("number", [5, 6])
-def test_a_service_that_does_not_look_at_the_place_is_not_read_for_ever(world, waiting, five_a_page, number):
+def test_a_service_that_does_not_look_at_the_place_is_not_read_for_ever(server, waiting, five_a_page, number):
     rows = [numbered(each) for each in range(number)]
-    world.script = lambda _request: response(reviews_page(*rows))
+    server.script = lambda _request: response(reviews_page(*rows))
 
     with pytest.raises(EndlessPages, match="the same page of reviews again and again"):
         read(waiting)
 
-    assert len(world.requests) == 2
+    assert len(server.requests) == 2
 
 
-def test_a_service_that_does_not_skip_is_not_read_for_ever(world, waiting, five_a_page):
+def test_a_service_that_does_not_skip_is_not_read_for_ever(server, waiting, five_a_page):
     rows = [numbered(each, minutes=5) for each in range(5)]
-    world.script = lambda _request: response(reviews_page(*rows))
+    server.script = lambda _request: response(reviews_page(*rows))
 
     with pytest.raises(EndlessPages):
         read(waiting)
 
 
-def test_a_second_without_an_end_is_read_as_far_as_it_may_be(world, waiting, five_a_page, monkeypatch):
+def test_a_second_without_an_end_is_read_as_far_as_it_may_be(server, waiting, five_a_page, monkeypatch):
     monkeypatch.setattr(wb_reviews, "MAX_SKIP", 10)
-    world.script = Feedbacks(*(numbered(each, minutes=5) for each in range(40)))
+    server.script = Feedbacks(*(numbered(each, minutes=5) for each in range(40)))
     pages = (row for page in waiting.pages(START) for row in page.rows)
     rows = []
 
     with pytest.raises(EndlessPages, match="more reviews of one second"):
         rows.extend(pages)
 
-    assert [query["skip"] for query in world.queries] == ["0", "5", "10"]
+    assert [query["skip"] for query in server.queries] == ["0", "5", "10"]
     assert len(rows) == 15
 
 
-def test_dates_that_cannot_be_read_do_not_stop_the_reading(world, waiting, five_a_page):
+def test_dates_that_cannot_be_read_do_not_stop_the_reading(server, waiting, five_a_page):
     bad = [review(number, createdDate=None) for number in range(5)]
     pages = iter([bad, [numbered(number) for number in range(10, 12)]])
-    world.script = lambda _request: response(reviews_page(*next(pages)))
+    server.script = lambda _request: response(reviews_page(*next(pages)))
 
     rows, _ = read(waiting)
 
     assert [type(row) for row in rows] == [InvalidPayload] * 5 + [Review] * 2
-    assert world.queries[-1]["skip"] == "5"
+    assert server.queries[-1]["skip"] == "5"
 
 
 @pytest.mark.parametrize("body", [{}, {"data": None}, {"data": []}, {"data": {"feedbacks": None}}, [], "<html>"])
-def test_an_answer_without_a_list_is_unreadable(world, waiting, body):
-    world.script = lambda _request: response(body)
+def test_an_answer_without_a_list_is_unreadable(server, waiting, body):
+    server.script = lambda _request: response(body)
 
     with pytest.raises(Unreadable):
         read(waiting)
 
 
-def test_what_was_read_before_a_failure_stays_read(world, waiting, five_a_page):
+def test_what_was_read_before_a_failure_stays_read(server, waiting, five_a_page):
     feedbacks = Feedbacks(*map(numbered, range(12)))
-    world.script = lambda request: feedbacks(request) if "dateFrom" not in request.query else CUT
+    server.script = lambda request: feedbacks(request) if "dateFrom" not in request.query else CUT
     pages = waiting.pages(START)
 
     page = next(pages)
@@ -209,5 +209,5 @@ def test_what_was_read_before_a_failure_stays_read(world, waiting, five_a_page):
     assert len(page.rows) == 5
     with pytest.raises(Unreachable):
         next(pages)
-    world.script = feedbacks
+    server.script = feedbacks
     assert len(id_set(page.rows) | id_set(read(waiting, page.position)[0])) == 12
