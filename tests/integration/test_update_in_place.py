@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.processes import Programs, eventually
-from tests.support.sandboxed_service import Shop
+from tests.support.sandboxed_service import SandboxedService
 
 LEFT = Path(__file__).with_name("previous_version")
 SPOOLED = {
@@ -47,7 +47,7 @@ def restore(file: Path, dump: str, later: float = 0.0) -> list[int]:
 
 
 @pytest.fixture
-def updated(programs: Programs) -> tuple[Shop, list[int]]:
+def updated(programs: Programs) -> tuple[SandboxedService, list[int]]:
     """A service of this version, started on what the earlier one left. And the ids of the runs that it had recorded."""
     var = programs.home / "var"
     for directory in (var / "alerts", var / "spool" / "job_runs"):
@@ -58,27 +58,27 @@ def updated(programs: Programs) -> tuple[Shop, list[int]]:
     spool = var / "spool" / "job_runs" / "1d49ccffa9da4fa0be5fdaa75279f9b2.000000.runs"
     shutil.copy(LEFT / "spool.runs", spool)
     spool.with_name("1d49ccffa9da4fa0be5fdaa75279f9b2.lock").touch()
-    return Shop.open(programs), recorded
+    return SandboxedService.open(programs), recorded
 
 
-def test_what_an_earlier_version_left_is_read_by_this_one(updated: tuple[Shop, list[int]]):
-    shop, recorded = updated
-    shop.service.wait_for("/readyz")
+def test_what_an_earlier_version_left_is_read_by_this_one(updated: tuple[SandboxedService, list[int]]):
+    service, recorded = updated
+    service.service.wait_for("/readyz")
 
     def spooled() -> bool:
-        runs = {run["run_id"]: run for run in shop.get("/jobs/status?limit=1000").json()["runs"]}
+        runs = {run["run_id"]: run for run in service.get("/jobs/status?limit=1000").json()["runs"]}
         found = {name: runs[name] for name in SPOOLED if name in runs}
         assert {name: (run["job_name"], run["outcome"], run["metadata"]) for name, run in found.items()} == SPOOLED
         assert {run["id"] for run in runs.values()} >= set(recorded)
         return True
 
     def sent() -> bool:
-        alerts = {alert["text"]: alert for alert in shop.get("/alerts?limit=100").json()["alerts"]}
+        alerts = {alert["text"]: alert for alert in service.get("/alerts?limit=100").json()["alerts"]}
         assert {text for text in UNSENT if alerts.get(text, {}).get("sent_at")} == UNSENT
         return True
 
     assert eventually(spooled, within=90)
     assert eventually(sent, within=90)
-    assert shop.get("/api/v1/reviews?limit=50").json()["reviews"]
-    assert shop.get("/api/v1/orders?limit=50").json()["orders"]
+    assert service.get("/api/v1/reviews?limit=50").json()["reviews"]
+    assert service.get("/api/v1/orders?limit=50").json()["orders"]
     assert len(recorded) >= 5
