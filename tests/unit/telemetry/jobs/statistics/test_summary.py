@@ -10,7 +10,8 @@ from sqlalchemy import delete
 from telemetry.database import transaction
 from telemetry.jobs.run import JobRun
 from telemetry.jobs.statistics.duration_trend import DurationTrend
-from telemetry.jobs.statistics.summary import JobDay, JobStatistics, RunStreak, statistics
+from telemetry.jobs.statistics.streaks import RunStreak
+from telemetry.jobs.statistics.summary import JobDay, JobStatistics, statistics
 from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunRow
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 
 from telemetry.database import transaction
-from telemetry.jobs.statistics.summary import JobDay, RunStreak, statistics
+from telemetry.jobs.statistics.streaks import RunStreak
+from telemetry.jobs.statistics.summary import JobDay, statistics
 from telemetry.jobs.store import retention as retention_module
 from telemetry.jobs.store.daily_totals import DAY, midnight
 from telemetry.jobs.store.retention import ROLLUP_RETENTION, Retention
