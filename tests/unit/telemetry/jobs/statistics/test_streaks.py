@@ -15,7 +15,7 @@ from telemetry.jobs.store.retention import Retention
 from telemetry.jobs.store.rollups import roll_up
 from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunDayRow, JobRunRow
-from tests.support.job_runs import begun, ended
+from tests.support.job_runs import ended, started
 
 NOW = datetime(2025, 10, 20, 12, tzinfo=UTC)
 OUTCOMES = {"S": "success", "E": "error", "T": "timeout", "C": "cancelled", "L": "lost"}
@@ -113,7 +113,7 @@ def test_errors_timeouts_and_lost_runs_are_failures_and_a_cancelled_run_neither_
 
 def test_a_run_that_is_still_running_changes_nothing(stage):
     runs = [run_that_ended(n, 5 - n, letter) for n, letter in enumerate("SEE")]
-    stage.write(*runs, begun(9, started_at=NOW))
+    stage.write(*runs, started(9, started_at=NOW))
 
     assert stage.failures_in_a_row() == (2, 2)
 
