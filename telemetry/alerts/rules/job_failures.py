@@ -53,7 +53,7 @@ class JobFailuresRule:
 
     def _evaluate_streak(self, streak: FailureStreak, failures: list[Failure], *, is_open: bool) -> None:
         if not failures:
-            if is_open and not streak.failures:
+            if is_open and not streak.runs:
                 resolve(
                     Condition(
                         FAILING + streak.job_name, AlertLevel.ERROR, COMPONENT, f"Job '{streak.job_name}' works again."

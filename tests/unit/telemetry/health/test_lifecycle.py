@@ -8,8 +8,8 @@ from telemetry.health.lifecycle import Lifecycle, stopping_on_signals
 
 
 @pytest.fixture
-def heard():
-    """What a server would hear: its own handlers of the signals, which must go on hearing them."""
+def received_by_server():
+    """The signals that a server's own handlers receive; they must go on receiving them."""
     received: list[int] = []
     before = {
         number: signal.signal(number, lambda got, _frame: received.append(got))
@@ -64,7 +64,7 @@ def test_only_a_ready_process_passes_its_check():
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_it_at_once_and_reaches_the_server_too(heard, number):
+def test_a_signal_stops_it_at_once_and_reaches_the_server_too(received_by_server, number):
     lifecycle = Lifecycle()
 
     with stopping_on_signals(lifecycle):
@@ -72,10 +72,10 @@ def test_a_signal_stops_it_at_once_and_reaches_the_server_too(heard, number):
         phase = lifecycle.phase
 
     assert phase == "stopping"
-    assert heard == [number]
+    assert received_by_server == [number]
 
 
-def test_the_servers_own_handlers_are_put_back(heard):
+def test_the_servers_own_handlers_are_put_back(received_by_server):
     before = signal.getsignal(signal.SIGTERM)
 
     with stopping_on_signals(Lifecycle()):
@@ -85,7 +85,7 @@ def test_the_servers_own_handlers_are_put_back(heard):
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_a_handler_that_came_later_is_left_alone(heard):
+def test_a_handler_that_came_later_is_left_alone(received_by_server):
     def later(_number, _frame):
         """Somebody else's."""
 
@@ -96,7 +96,7 @@ def test_a_handler_that_came_later_is_left_alone(heard):
 
 
 @pytest.mark.parametrize("nobody", [signal.SIG_IGN, signal.SIG_DFL])
-def test_a_signal_that_nobody_handles_is_left_alone(heard, nobody):
+def test_a_signal_that_nobody_handles_is_left_alone(received_by_server, nobody):
     signal.signal(signal.SIGTERM, nobody)
 
     with stopping_on_signals(Lifecycle()):
@@ -106,7 +106,7 @@ def test_a_signal_that_nobody_handles_is_left_alone(heard, nobody):
     assert signal.getsignal(signal.SIGTERM) is nobody
 
 
-def test_outside_the_main_thread_no_handler_is_touched(heard):
+def test_outside_the_main_thread_no_handler_is_touched(received_by_server):
     before = signal.getsignal(signal.SIGTERM)
     during = []
 

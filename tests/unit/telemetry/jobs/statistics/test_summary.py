@@ -10,7 +10,8 @@ from sqlalchemy import delete
 from telemetry.database import transaction
 from telemetry.jobs.run import JobRun
 from telemetry.jobs.statistics.duration_trend import DurationTrend
-from telemetry.jobs.statistics.summary import JobDay, JobStatistics, RunStreak, statistics
+from telemetry.jobs.statistics.streaks import RunStreak
+from telemetry.jobs.statistics.summary import JobDay, JobStatistics, statistics
 from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunRow
 
@@ -18,20 +19,20 @@ NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
 
 
 def a_run(n, status="success", seconds=1.0, job_name="sync"):
-    begun = NOON + timedelta(minutes=n)
+    started_at = NOON + timedelta(minutes=n)
     run = JobRun(
         run_id=f"{job_name}{n}",
         job_name=job_name,
         status=status,
-        started_at=begun,
+        started_at=started_at,
         trace_id="t",
         span_id="s",
         worker="host:1",
-        heartbeat_at=begun,
+        heartbeat_at=started_at,
     )
     if status == "running":
         return run
-    return replace(run, finished_at=begun + timedelta(seconds=seconds), duration_seconds=seconds)
+    return replace(run, finished_at=started_at + timedelta(seconds=seconds), duration_seconds=seconds)
 
 
 def written(engine, runs):
