@@ -138,10 +138,10 @@ def parse_request(body: bytes, today: date) -> tuple[ResponseRequest, Model]:
     Raises:
         ApiError: the request is invalid; the error names the parameter.
     """
-    given = _parse_object(body)
-    _reject_unsupported(given)
+    parameters = _parse_object(body)
+    _reject_unsupported(parameters)
     try:
-        request = ResponseRequest.model_validate(given)
+        request = ResponseRequest.model_validate(parameters)
     except ValidationError as error:
         raise _validation_error(error) from None
     model = find_model(request.model, today)
@@ -153,23 +153,23 @@ def parse_request(body: bytes, today: date) -> tuple[ResponseRequest, Model]:
 
 def _parse_object(body: bytes) -> dict[str, Any]:
     try:
-        given = json.loads(body)
+        parameters = json.loads(body)
     except ValueError:
-        given = None
-    if not isinstance(given, dict):
+        parameters = None
+    if not isinstance(parameters, dict):
         raise invalid(None, None, "We could not parse the JSON body of your request.")
-    return given
+    return parameters
 
 
-def _reject_unsupported(given: dict[str, Any]) -> None:
-    for name, value in given.items():
+def _reject_unsupported(parameters: dict[str, Any]) -> None:
+    for name, value in parameters.items():
         if name in _MOVED_PARAMETERS:
             replacement = f"In the Responses API, this parameter has moved to '{_MOVED_PARAMETERS[name]}'."
             raise invalid(name, "unsupported_parameter", f"Unsupported parameter: '{name}'. {replacement}")
         if name in _UNSUPPORTED_PARAMETERS and value:
             raise invalid(name, "unsupported_parameter", f"Unsupported parameter: '{name}': not in this sandbox.")
-    for name in _UNSUPPORTED_PARAMETERS & given.keys():
-        del given[name]
+    for name in _UNSUPPORTED_PARAMETERS & parameters.keys():
+        del parameters[name]
 
 
 def _validation_error(error: ValidationError) -> ApiError:

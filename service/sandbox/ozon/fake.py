@@ -112,8 +112,8 @@ def _authenticate(headers: Headers) -> None:
     """Raises:
     ApiError: a header is missing or wrong.
     """
-    given = headers.get("client-id", ""), headers.get("api-key", "")
-    if not all(given):
+    credentials = headers.get("client-id", ""), headers.get("api-key", "")
+    if not all(credentials):
         raise errors.no_credentials()
-    if given != (OZON_CLIENT_ID, OZON_API_KEY):
+    if credentials != (OZON_CLIENT_ID, OZON_API_KEY):
         raise errors.bad_key()

@@ -28,8 +28,10 @@ class Body(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _without_nulls(cls, given: Any) -> Any:
-        return {name: value for name, value in given.items() if value is not None} if isinstance(given, dict) else given
+    def _without_nulls(cls, fields: Any) -> Any:
+        return (
+            {name: value for name, value in fields.items() if value is not None} if isinstance(fields, dict) else fields
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,13 @@ def parse_body(model: type[_AnyBody], raw: bytes) -> _AnyBody:
     ApiError: the body is no JSON object, or is invalid.
     """
     try:
-        given = json.loads(raw)
+        fields = json.loads(raw)
     except ValueError:
-        given = None
-    if not isinstance(given, dict):
+        fields = None
+    if not isinstance(fields, dict):
         raise invalid("proto: syntax error (line 1:1): the body must be a JSON object")
     try:
-        return model.model_validate(given)
+        return model.model_validate(fields)
     except ValidationError as error:
         raise invalid(f"Request validation error: {_first_error(model, error)}") from None
 
@@ -81,15 +83,15 @@ def in_range(low: int, high: int) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _require_text(given: Any) -> Any:
-    if not isinstance(given, str):
+def _require_text(value: Any) -> Any:
+    if not isinstance(value, str):
         raise PydanticCustomError("moment", "value must be a string in RFC 3339")
-    return given
+    return value
 
 
-def _to_upper(given: Any) -> Any:
+def _to_upper(value: Any) -> Any:
     """Ozon's documentation has `asc` in an example."""
-    return given.upper() if isinstance(given, str) else given
+    return value.upper() if isinstance(value, str) else value
 
 
 WholeNumber = Annotated[int, Strict()]

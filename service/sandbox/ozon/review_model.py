@@ -93,8 +93,8 @@ def _generate_handling(random: Random, published_at: datetime, *, in_backlog: bo
     return Handling(status, at, Comment(uuid7(random, at), answer_text(random), "", at) if answers else None)
 
 
-def uuid7(random: Random, at: datetime) -> str:
+def uuid7(random: Random, timestamp: datetime) -> str:
     """A UUID of version 7: the time in milliseconds, and random bits."""
-    milliseconds = int(at.timestamp() * 1000)
+    milliseconds = int(timestamp.timestamp() * 1000)
     bits = milliseconds << 80 | 7 << 76 | random.getrandbits(12) << 64 | 2 << 62 | random.getrandbits(62)
     return str(UUID(int=bits))

@@ -44,10 +44,10 @@ class StatisticsApi:
     async def _list(self, request: Request) -> Response:
         """Other parameters than `dateFrom` and `flag` are ignored."""
         flag = request.query_params.get("flag", "0")
-        given = request.query_params.get("dateFrom")
-        if given is None:
+        date_from = request.query_params.get("dateFrom")
+        if date_from is None:
             return JSONResponse({"errors": ["dateFrom: field required"]}, 400)
-        since = _parse_timestamp(given)
+        since = _parse_timestamp(date_from)
         if since is None:
             return JSONResponse({"errors": "dateFrom: Value not validated"}, 400)
         if flag not in ("0", "1"):

@@ -26,21 +26,21 @@ def parse_answered(query: Query, *, default: bool | None = None) -> bool:
     Raises:
         InvalidQuery: it is neither `true` nor `false`, or is missing and there is no default.
     """
-    given = query.get("isAnswered")
-    if given is None and default is not None:
+    value = query.get("isAnswered")
+    if value is None and default is not None:
         return default
-    if given not in ("true", "false"):
+    if value not in ("true", "false"):
         raise InvalidQuery("Плохой формат isAnswered")
-    return given == "true"
+    return value == "true"
 
 
 def _integer(query: Query, name: str, error: str, allowed: range) -> int | None:
-    given = query.get(name)
-    if given is None:
+    value = query.get(name)
+    if value is None:
         return None
-    if not re.fullmatch(r"-?[0-9]{1,19}", given) or int(given) not in allowed:
+    if not re.fullmatch(r"-?[0-9]{1,19}", value) or int(value) not in allowed:
         raise InvalidQuery(error)
-    return int(given)
+    return int(value)
 
 
 @dataclass(frozen=True, slots=True)
