@@ -33,7 +33,7 @@ MISSING = "migrations are missing: run `alembic upgrade head`"
 
 
 def fine() -> None:
-    """What is asked is well."""
+    """A check that passes."""
 
 
 def refused() -> None:

@@ -62,7 +62,7 @@ def client(app):
 
 @pytest.fixture
 def write(app):
-    """Writes runs of a job: `None` still runs, a number is a success of so many seconds, a text is a failure."""
+    """Writes runs of a job: `None` is running, a number is a success of so many seconds, a text is a failure."""
     store, written = app.state.telemetry.store, []
 
     def write(job_name, *results, began=BEGAN):

@@ -37,7 +37,7 @@ def a_draft(outcome=DRAFTED, text="Thank you!", reason=None):
 
 
 class Drafter:
-    """Gives one draft, or raises one error, each time."""
+    """Returns always the same draft, or raises the same error."""
 
     def __init__(self, result):
         self.result, self.asked = result, []
@@ -50,7 +50,7 @@ class Drafter:
 
 
 class Marketplace:
-    """Has one review, and shows an answer at once; or `refuses` to be read."""
+    """Has one review, and shows an answer at once; reading it raises `refuses`, if given."""
 
     answer_length = 1000
 
@@ -69,7 +69,7 @@ class Marketplace:
 
 
 class Silent(Marketplace):
-    """Takes an answer, and does not show it."""
+    """Accepts an answer, and does not show it."""
 
     def answer(self, _external_id, text):
         self.written.append(text)
@@ -77,14 +77,14 @@ class Silent(Marketplace):
 
 
 class CutOff(Marketplace):
-    """Is cut off when an answer is sent, and does not show any."""
+    """Loses the connection when an answer is sent, and shows no answer."""
 
     def answer(self, _external_id, _text):
         raise Unreachable("wb could not be asked: timed out.", may_have_applied=True)
 
 
 class Outside:
-    """Knows one marketplace and one drafter; without them, nothing is configured."""
+    """Has one marketplace and one drafter; without them, nothing is configured."""
 
     def __init__(self, marketplace, drafter):
         self.marketplace, self._drafter, self.asked = marketplace, drafter, []
@@ -109,7 +109,7 @@ class Desk:
 
 @pytest.fixture
 def make_api(sqlite_engine):
-    """The API with these outside, with one review of the marketplace's stored, as somebody who has the token sees it."""
+    """A client of the API with the token, for these clients and one stored review of the marketplace."""
 
     def make(marketplace=None, drafter=None, ops_token=TOKEN, *, headers=True):
         app = FastAPI(telemetry={"tracing": False})
