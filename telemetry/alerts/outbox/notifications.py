@@ -77,7 +77,9 @@ class NotificationRepository:
             if has_rest:
                 _insert(connection, Notification("file", notification.incidents), state.name, now)
 
-    def mark_edited(self, notification: Notification, state: ChannelState, now: float, *, is_gone: bool = False) -> None:
+    def mark_edited(
+        self, notification: Notification, state: ChannelState, now: float, *, is_gone: bool = False
+    ) -> None:
         """Note that an edit is done. A message that is gone is not edited again."""
         with self._outbox.transaction() as connection:
             connection.execute(
@@ -91,7 +93,9 @@ class NotificationRepository:
                     (incident.count, incident.id, notification.id),
                 )
 
-    def mark_failed(self, notification: Notification, state: ChannelState, error: str, *, outcome_unknown: bool) -> None:
+    def mark_failed(
+        self, notification: Notification, state: ChannelState, error: str, *, outcome_unknown: bool
+    ) -> None:
         """Note that a send failed. One whose outcome is known is made anew, of what is pending by then."""
         with self._outbox.transaction() as connection:
             save_channel(connection, state)
