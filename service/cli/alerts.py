@@ -107,7 +107,6 @@ def silence(silences: Silences, options: argparse.Namespace) -> str:
 
 def _listed(silences: Silences) -> str:
     found = [
-        f"{each.component} until {format_timestamp(each.until)}: {each.reason}"
-        for each in silences.active(time.time())
+        f"{each.component} until {format_timestamp(each.until)}: {each.reason}" for each in silences.active(time.time())
     ]
     return "\n".join(found or ["Nothing is silenced."])
