@@ -15,14 +15,14 @@ _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[_Item]):
+class KeysetPage(Generic[_Item]):
     """Items, and whether more follow."""
 
     items: Sequence[_Item]
     has_next: bool
 
     @classmethod
-    def first(cls, matches: Iterable[_Item], limit: int) -> "Page[_Item]":
+    def first(cls, matches: Iterable[_Item], limit: int) -> "KeysetPage[_Item]":
         """The first `limit` of the matches."""
         items = list(islice(matches, limit + 1))
         return cls(items[:limit], len(items) > limit)

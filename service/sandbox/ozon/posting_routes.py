@@ -11,7 +11,7 @@ from service.sandbox.ozon.errors import invalid
 from service.sandbox.ozon.fbo_payload import fbo_payload
 from service.sandbox.ozon.fbs_payload import fbs_payload
 from service.sandbox.ozon.method import Body, Direction, Method, Timestamp, WholeNumber, in_range
-from service.sandbox.ozon.pagination import Page, decode_cursor, encode_cursor, end_cursor, items_after
+from service.sandbox.ozon.pagination import KeysetPage, decode_cursor, encode_cursor, end_cursor, items_after
 from service.sandbox.ozon.posting_model import Change, Posting, Scheme
 from service.sandbox.ozon.posting_payload import DELIVERY_METHODS, IncludedParts, PostingView
 from service.sandbox.simulation import Timeline
@@ -163,17 +163,17 @@ class PostingMethods:
 
     def _page(
         self, scheme: Scheme, request: PostingFBSListRequest | PostingFBOListRequest, now: datetime
-    ) -> Page[Posting]:
+    ) -> KeysetPage[Posting]:
         request.filter.check()
         matches = (
             posting
             for posting in items_after(self.all(), decode_cursor(request.cursor), request.sort_dir)
             if posting.scheme == scheme and request.filter.match(posting, posting.last_change(now))
         )
-        return Page.first(matches, request.limit)
+        return KeysetPage.first(matches, request.limit)
 
 
-def _response(page: Page[Posting], payloads: list[dict[str, Any]]) -> dict[str, Any]:
+def _response(page: KeysetPage[Posting], payloads: list[dict[str, Any]]) -> dict[str, Any]:
     """The response of both methods: unlike in older versions, there is no `result` around it."""
     cursor = encode_cursor(page.items[-1].number, page.items[-1].created_at) if page.has_next else end_cursor()
     return {"cursor": cursor, "has_next": page.has_next, "postings": payloads}

@@ -37,7 +37,7 @@ class Handling:
 
 
 @dataclass(frozen=True, slots=True)
-class Review:
+class SimulatedReview:
     """A review. Numbers count from 0."""
 
     number: int
@@ -56,7 +56,7 @@ class Review:
     handling: Handling | None
 
     @classmethod
-    def generate(cls, timeline: Timeline, number: int) -> "Review":
+    def generate(cls, timeline: Timeline, number: int) -> "SimulatedReview":
         random = timeline.simulation.random("ozon-review", number)
         published_at = timeline.created_at(number)
         rating = random.choices(*zip(*_RATINGS, strict=True))[0]

@@ -9,8 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from service.sandbox.ozon.errors import ApiError, invalid
 from service.sandbox.ozon.method import Body, Direction, Method, ReviewPage, Timestamp, WholeNumber, in_range, rfc3339
-from service.sandbox.ozon.pagination import Page, items_after
-from service.sandbox.ozon.review_model import Comment, Review, Status
+from service.sandbox.ozon.pagination import KeysetPage, items_after
+from service.sandbox.ozon.review_model import Comment, SimulatedReview, Status
 from service.sandbox.ozon.review_store import ReviewState, ReviewStore
 
 _MAX_TEXT_LENGTH: Final = 3000
@@ -105,12 +105,12 @@ class ReviewMethods:
 
     def _list(self, request: ReviewListV2Request) -> dict[str, Any]:
         matches = filter(request.filters.match, self._states_after(request))
-        page = Page.first(matches, request.limit)
+        page = KeysetPage.first(matches, request.limit)
         return _page(page, [_list_item(state) for state in page.items])
 
     def _list_v1(self, request: ReviewListV1Request) -> dict[str, Any]:
         matches = (state for state in self._states_after(request) if request.status in ("ALL", v1_status(state.status)))
-        page = Page.first(matches, request.limit)
+        page = KeysetPage.first(matches, request.limit)
         return _page(page, [_list_item(state) | {"status": v1_status(state.status)} for state in page.items])
 
     def _states_after(self, request: ReviewListV2Request | ReviewListV1Request) -> Iterator[ReviewState]:
@@ -149,7 +149,7 @@ class ReviewMethods:
         return {"comments": [_comment(comment) for comment in page], "offset": request.offset}
 
 
-def _page(page: Page[ReviewState], payloads: list[dict[str, Any]]) -> dict[str, Any]:
+def _page(page: KeysetPage[ReviewState], payloads: list[dict[str, Any]]) -> dict[str, Any]:
     return {"reviews": payloads, "has_next": page.has_next, "last_id": payloads[-1]["id"] if payloads else ""}
 
 
@@ -171,7 +171,7 @@ def _list_item(state: ReviewState) -> dict[str, Any]:
     }
 
 
-def _details(review: Review) -> dict[str, Any]:
+def _details(review: SimulatedReview) -> dict[str, Any]:
     """The further fields of a single review."""
     url = f"https://media.invalid/{review.id}"
     photos = [{"url": f"{url}/{number}.jpg", "width": 1080, "height": 1440} for number in range(review.photos)]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from service.sandbox.fake_service import Environment
 from service.sandbox.ozon.errors import invalid, not_found
-from service.sandbox.ozon.review_model import Comment, Review, Status, uuid7
+from service.sandbox.ozon.review_model import Comment, SimulatedReview, Status, uuid7
 from service.sandbox.simulation import Timeline
 
 _BACKLOG_SPAN: Final = timedelta(days=60)
@@ -19,7 +19,7 @@ _CHANGED: Final = "ozon-review"
 class ReviewState:
     """A review, with its current status and comments."""
 
-    review: Review
+    review: SimulatedReview
     status: Status
     comments: tuple[Comment, ...]
 
@@ -34,7 +34,7 @@ class ReviewStore:
         self._timeline = Timeline(
             environment.simulation, options.ozon_reviews, _BACKLOG_SPAN, options.ozon_reviews_every
         )
-        self._reviews: list[Review] = []
+        self._reviews: list[SimulatedReview] = []
         self._numbers: dict[str, int] = {}
         self._statuses: dict[str, Status] = {}
         self._comments: defaultdict[str, list[Comment]] = defaultdict(list)
@@ -42,16 +42,16 @@ class ReviewStore:
         for entry in self._journal.entries(_CHANGED):
             self._apply(entry)
 
-    def all(self) -> list[Review]:
+    def all(self) -> list[SimulatedReview]:
         """The reviews that exist now, oldest first. The index of a review is its number."""
         count = self._timeline.count()
         for number in range(len(self._reviews), count):
-            review = Review.generate(self._timeline, number)
+            review = SimulatedReview.generate(self._timeline, number)
             self._reviews.append(review)
             self._numbers[review.id] = number
         return self._reviews[:count]
 
-    def get(self, review_id: str) -> Review:
+    def get(self, review_id: str) -> SimulatedReview:
         """One review.
 
         Raises:
@@ -63,7 +63,7 @@ class ReviewStore:
             raise not_found("review")
         return reviews[number]
 
-    def state(self, review: Review) -> ReviewState:
+    def state(self, review: SimulatedReview) -> ReviewState:
         handling = review.handling_at(self._simulation.now())
         employee_status: Status = handling.status if handling else "NEW"
         answers = [handling.answer] if handling and handling.answer else []

@@ -6,7 +6,7 @@ from typing import Final
 
 from service.sandbox.fake_service import Environment
 from service.sandbox.journal import Entry
-from service.sandbox.wildberries.review_model import Review
+from service.sandbox.wildberries.review_model import SimulatedReview
 from service.sandbox.wildberries.review_texts import random_answer
 
 EDITABLE_PERIOD: Final = timedelta(days=60)
@@ -49,10 +49,10 @@ class AnswerStore:
         self._given = {entry["id"]: entry for entry in environment.journal.entries(_GIVEN)}
         self._edits = {entry["id"]: entry for entry in environment.journal.entries(_EDITED)}
 
-    def has(self, review: Review) -> bool:
+    def has(self, review: SimulatedReview) -> bool:
         return review.id in self._given or (review.human_at is not None and review.human_at <= self._simulation.now())
 
-    def current(self, review: Review) -> Answer | None:
+    def current(self, review: SimulatedReview) -> Answer | None:
         """The answer that a review has now. An answer through the API replaces that of an employee."""
         if not self.has(review):
             return None
@@ -62,18 +62,18 @@ class AnswerStore:
             return replace(answer, text=edit["text"], moderated_at=self._from_entry(edit).moderated_at, edited=True)
         return answer
 
-    def add(self, review: Review, text: str) -> None:
+    def add(self, review: SimulatedReview, text: str) -> None:
         """Answer a review. A review that has an answer keeps it."""
         if not self.has(review):
             self._record(_GIVEN, self._given, review, text)
 
-    def edit(self, review: Review, text: str) -> None:
+    def edit(self, review: SimulatedReview, text: str) -> None:
         """Replace the text of an answer, if it is editable."""
         answer = self.current(review)
         if answer is not None and answer.editable(self._simulation.now()):
             self._record(_EDITED, self._edits, review, text)
 
-    def _record(self, kind: str, entries: dict[str, Entry], review: Review, text: str) -> None:
+    def _record(self, kind: str, entries: dict[str, Entry], review: SimulatedReview, text: str) -> None:
         entry = {"id": review.id, "text": text, "at": self._simulation.now().isoformat()}
         self._journal.append(kind, **entry)
         entries[review.id] = entry
@@ -82,7 +82,7 @@ class AnswerStore:
         at = datetime.fromisoformat(entry["at"])
         return Answer(entry["text"], at, at + self._options.moderation)
 
-    def _by_employee(self, review: Review) -> Answer:
+    def _by_employee(self, review: SimulatedReview) -> Answer:
         """Published at once: a client cannot see how long the moderation of it took."""
         at = review.human_at or review.created
         return Answer(random_answer(self._simulation.random("wb-answer", review.number), review.rating), at, at)

@@ -23,7 +23,7 @@ _MULTIPLIER: Final = 2_654_435_761  # odd, so that different numbers below 2**32
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SimulatedOrder:
     """An order. Times are Unix seconds.
 
     Attributes:
@@ -71,11 +71,11 @@ class OrderIndex:
         options = environment.options
         self._simulation = environment.simulation
         self._timeline = Timeline(environment.simulation, options.wb_orders, BACKLOG_SPAN, options.wb_orders_every)
-        self._orders: list[Order] = []
+        self._orders: list[SimulatedOrder] = []
         self._changes: list[Change] = []
         self._extend()  # at the start, when no client waits: a large backlog takes seconds
 
-    def order(self, number: int) -> Order:
+    def order(self, number: int) -> SimulatedOrder:
         return self._orders[number]
 
     def changed_since(self, since: float) -> Iterator[Change]:
@@ -107,10 +107,10 @@ class OrderIndex:
             self._changes.extend(Change(at, order.number, until) for at, until in zip(times, ends, strict=True))
         self._changes.sort()
 
-    def _make(self, number: int) -> Order:
+    def _make(self, number: int) -> SimulatedOrder:
         random = self._simulation.random("wb-order", number)
         listed_at = math.ceil(self._timeline.created_at(number).timestamp())
-        return Order(
+        return SimulatedOrder(
             number=number,
             made_at=listed_at - random.randint(0, 90),
             listed_at=listed_at,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Final
 
-from service.sandbox.wildberries.order_model import Change, Order
+from service.sandbox.wildberries.order_model import Change, SimulatedOrder
 from service.sandbox.wildberries.products import PRODUCTS, Product
 
 NOT_CANCELLED: Final = "0001-01-01T00:00:00"
@@ -39,7 +39,7 @@ def moscow_time(seconds: int) -> str:
     return (_MOSCOW_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
 
 
-def order_payload(random: Random, order: Order, change: Change) -> dict[str, Any]:
+def order_payload(random: Random, order: SimulatedOrder, change: Change) -> dict[str, Any]:
     """The row of the order after the change."""
     product = random.choice(PRODUCTS)
     cancelled = order.cancelled_at <= change.changed_at

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from service.sandbox.wildberries.errors import GENERIC_ERROR
-from service.sandbox.wildberries.review_model import Review
+from service.sandbox.wildberries.review_model import SimulatedReview
 
 MAX_TAKE: Final = 5_000
 MAX_SKIP: Final = 199_990
@@ -68,7 +68,7 @@ class ListPage:
             raise InvalidQuery(GENERIC_ERROR)
         return cls(take, skip, _NEWEST_FIRST[order], _integer(query, "nmId", GENERIC_ERROR, range(_MAX_INT64)))
 
-    def select(self, oldest_first: Sequence[Review]) -> Sequence[Review]:
+    def select(self, oldest_first: Sequence[SimulatedReview]) -> Sequence[SimulatedReview]:
         """The reviews of this page."""
         selected = [review for review in oldest_first if self.nm_id in (None, review.product.nm_id)]
         if self.newest_first:

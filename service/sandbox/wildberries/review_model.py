@@ -19,7 +19,7 @@ _SUPPLEMENT_DISTANCE: Final = 7  # which is so many before it
 
 
 @dataclass(frozen=True, slots=True)
-class Review:
+class SimulatedReview:
     """A review.
 
     Attributes:
@@ -51,39 +51,39 @@ class ReviewStore:
         options = environment.options
         self._simulation = environment.simulation
         self._timeline = Timeline(environment.simulation, options.wb_reviews, BACKLOG_SPAN, options.wb_reviews_every)
-        self._reviews: list[Review] = []
+        self._reviews: list[SimulatedReview] = []
 
-    def all(self) -> Sequence[Review]:
+    def all(self) -> Sequence[SimulatedReview]:
         """The reviews that exist now, oldest first. The index of a review is its number."""
         count = self._timeline.count()
         self._reviews.extend(self._make(number) for number in range(len(self._reviews), count))
         return self._reviews[:count]
 
-    def find(self, review_id: str) -> Review | None:
+    def find(self, review_id: str) -> SimulatedReview | None:
         number = decode_number(review_id)
         reviews = self.all()
         if number is None or number >= len(reviews) or reviews[number].id != review_id:
             return None
         return reviews[number]
 
-    def parent(self, review: Review) -> Review | None:
+    def parent(self, review: SimulatedReview) -> SimulatedReview | None:
         """The review that this one supplements, if any."""
         parent = _parent(review.number)
         return None if parent is None else self._reviews[parent]
 
-    def child(self, review: Review) -> Review | None:
+    def child(self, review: SimulatedReview) -> SimulatedReview | None:
         """The review that supplements this one, if it exists already."""
         number = review.number + _SUPPLEMENT_DISTANCE
         if _parent(number) != review.number or number >= self._timeline.count():
             return None
         return self.all()[number]
 
-    def _make(self, number: int) -> Review:
+    def _make(self, number: int) -> SimulatedReview:
         random = self._simulation.random("wb-review", number)
         buyer = self._buyer(number)
         created = self._timeline.created_at(number).replace(microsecond=0)
         rating = random.choices((5, 4, 3, 2, 1), (58, 14, 9, 7, 12))[0]
-        return Review(
+        return SimulatedReview(
             number=number,
             id=encode_id(random, number),
             created=created,

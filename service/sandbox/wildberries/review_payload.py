@@ -8,14 +8,14 @@ from typing import Any, Final
 from service.sandbox.wildberries.answer_store import Answer
 from service.sandbox.wildberries.gateway import MOSCOW
 from service.sandbox.wildberries.products import SUPPLIER
-from service.sandbox.wildberries.review_model import Review
+from service.sandbox.wildberries.review_model import SimulatedReview
 from service.sandbox.wildberries.review_texts import NAMES, TAGS, random_cons, random_pros, random_text
 
 Json = Mapping[str, Any]
 _MEDIA: Final = "https://media.sandbox.invalid"
 
 
-def review_payload(random: Random, review: Review, answer: Answer | None, now: datetime) -> dict[str, Any]:
+def review_payload(random: Random, review: SimulatedReview, answer: Answer | None, now: datetime) -> dict[str, Any]:
     """The JSON of a review. The random draws do not depend on the answer, so the other fields never change."""
     processed = answer is not None
     return {
@@ -38,7 +38,7 @@ def _chance(random: Random, share: float) -> bool:
     return random.random() < share
 
 
-def _texts(random: Random, review: Review) -> Json:
+def _texts(random: Random, review: SimulatedReview) -> Json:
     if not review.has_text:
         return {"text": "", "pros": "", "cons": ""}
     text = random_text(random, review.rating)
@@ -46,14 +46,14 @@ def _texts(random: Random, review: Review) -> Json:
     return {"text": "" if pros and _chance(random, 0.15) else text, "pros": pros, "cons": cons}
 
 
-def _created(review: Review) -> str:
+def _created(review: SimulatedReview) -> str:
     """In one of the two formats that the real service sends."""
     if review.buyer % 3:
         return f"{review.created:%Y-%m-%dT%H:%M:%SZ}"
     return review.created.astimezone(MOSCOW).isoformat()
 
 
-def _product(random: Random, review: Review) -> Json:
+def _product(random: Random, review: SimulatedReview) -> Json:
     product = review.product
     missing = random.choice((None, None, None, None, "supplierArticle", "supplierName", "brandName"))
     details = {
@@ -68,17 +68,17 @@ def _product(random: Random, review: Review) -> Json:
     return {name: None if name == missing else value for name, value in details.items()}
 
 
-def _color(review: Review) -> str:
+def _color(review: SimulatedReview) -> str:
     colors = review.product.colors
     return colors[review.buyer // 1_000 % len(colors)]
 
 
-def _photos(review: Review) -> list[Json] | None:
+def _photos(review: SimulatedReview) -> list[Json] | None:
     paths = [f"{_MEDIA}/{review.id}/photos/{number}" for number in range(1, review.photos + 1)]
     return [{"fullSize": f"{path}/fs.webp", "miniSize": f"{path}/ms.webp"} for path in paths] or None
 
 
-def _video(random: Random, review: Review) -> Json | None:
+def _video(random: Random, review: SimulatedReview) -> Json | None:
     seconds = random.randint(3, 60)
     if not _chance(random, 0.06):
         return None
@@ -86,7 +86,7 @@ def _video(random: Random, review: Review) -> Json | None:
     return {"previewImage": f"{path}/preview.webp", "link": f"{path}/index.m3u8", "durationSec": seconds}
 
 
-def _purchase(random: Random, review: Review) -> Json:
+def _purchase(random: Random, review: SimulatedReview) -> Json:
     bought = review.created - timedelta(hours=random.uniform(30, 600), microseconds=random.randrange(1_000_000))
     has_sizes = len(review.product.sizes) > 1
     return {
@@ -102,7 +102,7 @@ def _purchase(random: Random, review: Review) -> Json:
     }
 
 
-def _permissions(random: Random, review: Review) -> Json:
+def _permissions(random: Random, review: SimulatedReview) -> Json:
     """What else the seller may do about the review."""
     returned = _chance(random, 0.05)
     return {

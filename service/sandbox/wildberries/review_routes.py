@@ -13,7 +13,7 @@ from service.sandbox.wildberries.answer_store import AnswerStore
 from service.sandbox.wildberries.errors import GENERIC_ERROR, WildberriesErrors
 from service.sandbox.wildberries.gateway import MOSCOW, Endpoint
 from service.sandbox.wildberries.query import DateRange, InvalidQuery, ListPage, parse_answered
-from service.sandbox.wildberries.review_model import Review, ReviewStore
+from service.sandbox.wildberries.review_model import SimulatedReview, ReviewStore
 from service.sandbox.wildberries.review_payload import review_payload
 
 FAIL_EVERY: Final = 50  # every so many-th list fails, with the status 200
@@ -107,7 +107,7 @@ class FeedbacksApi:
     async def _edit_answer(self, request: Request) -> Response:
         return await self._write(request, self._answers.edit)
 
-    async def _write(self, request: Request, write: Callable[[Review, str], None]) -> Response:
+    async def _write(self, request: Request, write: Callable[[SimulatedReview, str], None]) -> Response:
         """204 for every id, whether such a review exists or not."""
         try:
             review_id, text = parse_answer_request(request.headers.get("content-type"), await request.body())
@@ -117,20 +117,20 @@ class FeedbacksApi:
             write(review, text)
         return Response(status_code=204)
 
-    def _listed(self, *, answered: bool) -> list[Review]:
+    def _listed(self, *, answered: bool) -> list[SimulatedReview]:
         """One of the two lists. A review that was archived without an answer is in neither."""
         if answered:
             return [review for review in self._reviews.all() if self._answers.has(review)]
         return [review for review in self._reviews.all() if not self._is_archived(review)]
 
-    def _archived(self) -> list[Review]:
+    def _archived(self) -> list[SimulatedReview]:
         return [review for review in self._reviews.all() if self._is_archived(review)]
 
-    def _is_archived(self, review: Review) -> bool:
+    def _is_archived(self, review: SimulatedReview) -> bool:
         """An answered review is also archived."""
         return self._answers.has(review) or review.archived_at <= self._simulation.now()
 
-    def _payload(self, review: Review) -> dict[str, Any]:
+    def _payload(self, review: SimulatedReview) -> dict[str, Any]:
         random = self._simulation.random("wb-feedback", review.number)
         parent, child = self._reviews.parent(review), self._reviews.child(review)
         return {
