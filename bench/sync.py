@@ -131,7 +131,7 @@ def syncing(database_url: str, world: str, directory: Path) -> Callable[[], Sync
 
 
 def _sync(runtime: Service) -> Sync:
-    seen, source = Sync(), Unhurried(runtime.outside.wb_orders)
+    seen, source = Sync(), Unhurried(runtime.clients.wb_orders)
 
     def record(status: str, number: int) -> None:
         runtime.instruments.orders_processed.add(number, {"marketplace": "wb", "status": status})

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from itertools import product
 from typing import Final
 
-from service.clients import INTERACTIVE_PATIENCE, Clients, counting_waits
+from service.clients import Clients
 from service.database.clock import DatabaseClock
 from service.database.startup import MigrateOnStart
 from service.instruments import METRIC_MAPPINGS, ServiceInstruments
@@ -54,23 +54,23 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.lifecycle = Lifecycle()
+        self.stop_signal = StopSignal()
+        self.lifecycle = Lifecycle(self.stop_signal.is_running)
         self.engine = create_engine(settings.url, settings.service_name)
         self.telemetry = setup.start(settings=settings, engine=self.engine, specifics=telemetry_options(settings))
         self.instruments = ServiceInstruments.create(self.telemetry.meter("service"))
-        self._stopping = StopSignal()
-        waiting = InstrumentedSleep(self._stopping, counting_waits(self.instruments))
-        self.outside = Clients(settings, self.engine, self.instruments, waiting)
-        self.outside_promptly = Clients(settings, self.engine, self.instruments, waiting, INTERACTIVE_PATIENCE)
+        sleep = InstrumentedSleep(self.stop_signal, self.instruments.count_wait)
+        self.clients = Clients(settings, self.engine, self.instruments, sleep)
+        self.interactive_clients = self.clients.interactive
         self.sandbox = sandbox_process(settings)
         self.schedule = Schedule(settings, JOBS)
         self.context = JobContext(
             settings,
             self.engine,
             self.telemetry.store,
-            self.outside,
+            self.clients,
             self.instruments,
-            self._stopping.goes_on,
+            self.stop_signal.is_running,
         )
         self.claims = Claims(self.engine)
         self.scheduler = Scheduler(
@@ -78,10 +78,10 @@ class Service:
             self.context,
             self.claims,
             DatabaseClock(self.engine).now,
-            watch=SchedulerHooks(self._skipped, self._goes_on),
+            watch=SchedulerHooks(self._skipped, self.stop_signal),
         )
         self.watch = PeriodicTask(
-            self._watching(), CHECK_INTERVAL.total_seconds(), "Watching the schedule", self._goes_on
+            self._watching(), CHECK_INTERVAL.total_seconds(), "Watching the schedule", self.stop_signal.is_running
         )
         self._bring_up = MigrateOnStart(self.engine, self._ready)
         self._begin_at_zero()
@@ -112,8 +112,7 @@ class Service:
             self._close_outside()
 
     def _close_outside(self) -> None:
-        for outside in (self.outside, self.outside_promptly):
-            outside.close()
+        self.clients.close()
         if self.sandbox is not None:
             self.sandbox.stop()
 
@@ -160,9 +159,6 @@ class Service:
         watchman = RunMonitor(self.schedule, self.engine, Counting(self._missed, self._overdue))
         return lambda: watchman.look(now())
 
-    def _goes_on(self) -> bool:
-        return self.lifecycle.stopping_since is None
-
     def _missed(self, job_name: str, ticks: int) -> None:
         self.instruments.runs_missed.add(ticks, {semconv.JOB_NAME: job_name})
 
@@ -177,12 +173,11 @@ class Service:
 
         What was measured is flushed within `FLUSH_TIMEOUT` seconds more.
         """
-        self.lifecycle.stop()
-        told = self.lifecycle.stopping_since or time.monotonic()
+        self.stop_signal.set()
+        told = self.stop_signal.set_at or time.monotonic()
         self._bring_up.stop()
         self.watch.stop()
         grace = max(0.0, told + self.settings.job_grace_seconds - time.monotonic())
-        self._stopping.tell()
         self.scheduler.stop(grace)
         self._close_outside()
         setup.shutdown(FLUSH_TIMEOUT)

@@ -14,7 +14,7 @@ from service.instruments import ServiceInstruments
 from service.integrations.http.client import MAX_WAIT_SECONDS, ApiClient, ApiDescription
 from service.integrations.http.errors import NotConfigured
 from service.integrations.http.rate_limiter import RateLimit, RateLimiter
-from service.integrations.http.sleep import InstrumentedSleep, OnWaited
+from service.integrations.http.sleep import InstrumentedSleep
 from service.integrations.marketplace import ReviewMarketplace
 from service.integrations.openai.client import make_client
 from service.integrations.ozon.client import ozon_api
@@ -27,7 +27,6 @@ from service.integrations.wildberries.reviews import WildberriesReviews
 from service.names import OPENAI, OZON, WB
 from service.reviews.product_names import known_names
 from service.settings import Settings
-from telemetry import semconv
 
 if TYPE_CHECKING:  # the SDK is imported when it is needed: it takes as long to load as half of the service
     import openai
@@ -54,13 +53,13 @@ class Clients:
         settings: Settings,
         engine: Engine,
         instruments: ServiceInstruments,
-        waiting: InstrumentedSleep,
+        sleep: InstrumentedSleep,
         patience: float = BACKGROUND_PATIENCE,
     ) -> None:
         self._settings = settings
         self._engine = engine
         self._instruments = instruments
-        self._waiting = waiting
+        self._sleep = sleep
         self._patience = patience
         self._pace = RateLimiter(engine)
         self._opened: list[Callable[[], None]] = []
@@ -68,6 +67,15 @@ class Clients:
     def close(self) -> None:
         for close in self._opened:
             close()
+
+    @cached_property
+    def interactive(self) -> "Clients":
+        """The clients for requests and commands, with less patience. They are closed with these."""
+        interactive = Clients(
+            self._settings, self._engine, self._instruments, self._sleep.until_answered(), INTERACTIVE_PATIENCE
+        )
+        self._opened.append(interactive.close)
+        return interactive
 
     def reviews(self, marketplace: str) -> ReviewMarketplace:
         """Raises:
@@ -132,7 +140,7 @@ class Clients:
             self._settings.openai_model,
             self._pace,
             RateLimit(f"openai:{hashlib.sha256(key.encode()).hexdigest()[:8]}", _OPENAI_INTERVAL, burst=10),
-            self._waiting.of(OPENAI),
+            self._sleep.for_service(OPENAI),
             self._instruments,
             max_output_tokens=self._settings.openai_max_output_tokens,
             patience=self._patience,
@@ -143,7 +151,7 @@ class Clients:
         return self._client(telegram_api(self._settings.telegram_api_url))
 
     def _client(self, api: ApiDescription) -> ApiClient:
-        client = ApiClient(api, self._pace, self._waiting.of(api.service), self._patience)
+        client = ApiClient(api, self._pace, self._sleep.for_service(api.service), self._patience)
         self._opened.append(client.close)
         return client
 
@@ -152,10 +160,3 @@ def _secret(value: SecretStr | None, variable: str) -> str:
     if value is None:
         raise NotConfigured(f"{variable} is not set.")
     return value.get_secret_value()
-
-
-def counting_waits(instruments: ServiceInstruments) -> OnWaited:
-    def waited(service: str, reason: str, seconds: float) -> None:
-        instruments.call_waits.add(seconds, {semconv.PEER_SERVICE: service, semconv.REASON: reason})
-
-    return waited

@@ -135,6 +135,9 @@ class ServiceInstruments:
     runs_overdue: Counter
     connections_refused: Counter
 
+    def count_wait(self, service: str, reason: str, seconds: float) -> None:
+        self.call_waits.add(seconds, {semconv.PEER_SERVICE: service, semconv.REASON: reason})
+
     @classmethod
     def create(cls, meter: Meter) -> Self:
         made = cls(

@@ -64,7 +64,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     runtime: Service = app.state.runtime
-    with stopping_on_signals(runtime.lifecycle):
+    with stopping_on_signals(runtime.stop_signal.set):
         runtime.start()
         try:
             yield

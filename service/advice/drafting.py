@@ -35,9 +35,9 @@ class DraftingRun:
         engine: Engine,
         drafter: Drafts,
         now: Callable[[], datetime],
-        goes_on: Callable[[], bool] = lambda: True,
+        is_running: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._goes_on = goes_on
+        self._is_running = is_running
         self._engine = engine
         self._drafter = drafter
         self._now = now
@@ -53,7 +53,7 @@ class DraftingRun:
         outcomes: Counter[str] = Counter()
         spent, ends = Decimal(0), time.monotonic() + budget
         while sum(outcomes.values()) < MAX_DRAFTS and time.monotonic() < ends:
-            if not self._goes_on():
+            if not self._is_running():
                 raise ShutdownRequested("the service stops between two drafts")
             try:
                 draft = self.step()

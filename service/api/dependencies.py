@@ -11,10 +11,10 @@ from telemetry.setup import Telemetry
 
 
 class RuntimeDependencies(Protocol):
-    """`outside_promptly` waits no longer than somebody at the other end of a request would."""
+    """`interactive_clients` waits no longer than somebody at the other end of a request would."""
 
     engine: Engine
-    outside_promptly: Clients
+    interactive_clients: Clients
 
 
 async def runtime_dependencies(request: Request) -> RuntimeDependencies:

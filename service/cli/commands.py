@@ -32,7 +32,7 @@ from telemetry.jobs.job_span import JobHandle
 from telemetry.jobs.store.tables import JobRunRow
 from telemetry.logs import setup_logging
 
-_POLL_SECONDS: Final = 0.1
+_WAIT_SECONDS: Final = 3600.0
 _STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -42,13 +42,13 @@ def scheduler(_options: argparse.Namespace) -> int:
     runtime.start()
 
     def stopping(_signal: int, _frame: FrameType | None) -> None:
-        runtime.lifecycle.stop()  # no lock: a handler that takes one waits for the thread that it has interrupted
+        runtime.stop_signal.set()
 
     for wanted in _STOP_SIGNALS:
         signal.signal(wanted, stopping)
     say(f"Scheduler: {', '.join(f'{job.name} {job.cadence}' for job in runtime.schedule.scheduled())}")
-    while runtime.lifecycle.stopping_since is None:
-        time.sleep(_POLL_SECONDS)
+    while runtime.stop_signal.wait(_WAIT_SECONDS):
+        pass
     runtime.stop()
     return 0
 

@@ -95,7 +95,7 @@ def _checks(runtime: Service) -> Mapping[str, Check]:
 
 def _outside(runtime: Service) -> dict[str, Check]:
     """Of each service that is called, whether it accepts what it is called with. What is not configured is told elsewhere."""
-    settings, outside = runtime.settings, runtime.outside_promptly
+    settings, outside = runtime.settings, runtime.interactive_clients
     return {
         **({"Wildberries": lambda: _wildberries(outside)} if settings.wb_api_token else {}),
         **({"Ozon": lambda: _ozon(outside)} if settings.ozon_client_id and settings.ozon_api_key else {}),

@@ -9,4 +9,4 @@ from service.jobs.context import JobContext
 
 
 def generate_advice(context: JobContext) -> Mapping[str, Any]:
-    return DraftingRun(context.engine, context.outside.drafter, utcnow, context.goes_on).run(context.progress)
+    return DraftingRun(context.engine, context.clients.drafter, utcnow, context.is_running).run(context.progress)

@@ -14,16 +14,16 @@ from telemetry.jobs.store.runs import JobRunRepository
 
 @dataclass(frozen=True, slots=True)
 class JobContext:
-    """`progress` is what a run says of itself, also when it fails; `goes_on` whether the service was not told to stop."""
+    """`progress` is what a run says of itself, also when it fails; `is_running` whether the service was not told to stop."""
 
     settings: Settings
     engine: Engine
     store: JobRunRepository
-    outside: Clients
+    clients: Clients
     instruments: ServiceInstruments
-    goes_on: Callable[[], bool] = lambda: True
+    is_running: Callable[[], bool] = lambda: True
     progress: dict[str, Any] = field(default_factory=dict)
 
-    def of(self, progress: dict[str, Any]) -> "JobContext":
+    def for_run(self, progress: dict[str, Any]) -> "JobContext":
         """The context of one run."""
         return replace(self, progress=progress)

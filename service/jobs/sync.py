@@ -26,23 +26,23 @@ def _now() -> datetime:
 
 
 def sync_wb_reviews(context: JobContext) -> Metadata:
-    _warn(WB, context.outside.wb_token.complaint(_now()))
+    _warn(WB, context.clients.wb_token.complaint(_now()))
     return _reviews(context, WB)
 
 
 def sync_wb_orders(context: JobContext) -> Metadata:
-    return _orders(context, WB, [context.outside.wb_orders])
+    return _orders(context, WB, [context.clients.wb_orders])
 
 
 def sync_ozon_reviews(context: JobContext) -> Metadata:
     done = _reviews(context, OZON)
     with suppress(CallError):  # the reviews are read; it is asked for again at the next sync
-        _warn(OZON, expires_soon(key_expiry(context.outside.ozon), _now()))
+        _warn(OZON, expires_soon(key_expiry(context.clients.ozon), _now()))
     return done
 
 
 def sync_ozon_orders(context: JobContext) -> Metadata:
-    return _orders(context, OZON, context.outside.ozon_orders.sources())
+    return _orders(context, OZON, context.clients.ozon_orders.sources())
 
 
 def _warn(marketplace: str, complaint: str | None) -> None:
@@ -52,7 +52,7 @@ def _warn(marketplace: str, complaint: str | None) -> None:
 
 def _reviews(context: JobContext, marketplace: str) -> Metadata:
     record = _recording(context.instruments.reviews_processed, marketplace)
-    return ReviewSync(context.outside.reviews(marketplace), context.engine, record, _now).run(context.progress)
+    return ReviewSync(context.clients.reviews(marketplace), context.engine, record, _now).run(context.progress)
 
 
 def _orders(context: JobContext, marketplace: str, sources: Iterable[Source[Order]]) -> Metadata:

@@ -15,7 +15,7 @@ START_GRACE: Final = timedelta(minutes=1)
 class RunContext(Protocol):
     """What a job may use; `progress` is what a run says of itself."""
 
-    def of(self, progress: dict[str, Any]) -> Any: ...
+    def for_run(self, progress: dict[str, Any]) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -13,7 +13,7 @@ from service.database.clock import utcnow
 from service.scheduler.claims import ClaimResult, new_owner
 from service.scheduler.job import Job, RunContext, Schedule
 from service.scheduler.lease_renewal import LeaseRenewer, LeaseStore
-from service.shutdown import cancel_thread
+from service.shutdown import StopSignal, cancel_thread
 from telemetry import semconv
 from telemetry.error_text import CheckFailed
 from telemetry.jobs.job_span import JobHandle
@@ -31,19 +31,16 @@ class Claiming(LeaseStore, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SchedulerHooks:
-    """What a scheduler tells and asks: the name of a job whose tick was passed over; whether jobs may still begin."""
+    """`skipped` is called with the name of each job whose tick is skipped; `stop_signal` ends the loop."""
 
     skipped: Callable[[str], None] = lambda _job_name: None
-    may_begin: Callable[[], bool] = lambda: True
-
-
-_NO_HOOKS: Final = SchedulerHooks()
+    stop_signal: StopSignal = field(default_factory=StopSignal)
 
 
 def execute_job(job: Job, context: RunContext, scheduled_for: datetime | None = None) -> JobHandle:
     """Run one job now, recorded. What it raises is for the caller."""
     with monitor_job(job.name, scheduled_for=scheduled_for, max_runtime=job.max_runtime) as run:
-        run.metadata.update(job.run(context.of(run.metadata)))
+        run.metadata.update(job.run(context.for_run(run.metadata)))
     return run
 
 
@@ -57,17 +54,17 @@ class Scheduler:
         claims: Claiming,
         now: Callable[[], datetime] = utcnow,
         *,
-        watch: SchedulerHooks = _NO_HOOKS,
+        watch: SchedulerHooks | None = None,
     ) -> None:
         self._context = context
         self._claims = claims
         self._leases = LeaseRenewer(claims)
         self._now = now
-        self._watch = watch
+        self._watch = watch or SchedulerHooks()
+        self._stop = self._watch.stop_signal
         self._jobs = schedule.scheduled()
         self._due: dict[str, datetime] = {}
         self._running: dict[threading.Thread, str] = {}
-        self._stop = threading.Event()
         self._loop: threading.Thread | None = None
 
     def start(self) -> None:
@@ -94,11 +91,11 @@ class Scheduler:
 
     def check(self) -> None:
         """A health check: fails when the loop is to run, and doesn't."""
-        if self._loop is not None and not self._loop.is_alive() and not self._stop.is_set():
+        if self._loop is not None and not self._loop.is_alive() and self._stop.is_running():
             raise CheckFailed("the scheduler has stopped")
 
     def _run(self) -> None:
-        while not self._stop.is_set():
+        while self._stop.is_running():
             wake = self.step(self._now())
             self._stop.wait(max(0.0, min(wake - self._now(), MAX_SLEEP).total_seconds()))
 
@@ -118,7 +115,7 @@ class Scheduler:
         return min(self._due.values(), default=now + MAX_SLEEP)
 
     def _begin(self, job: Job, tick: datetime) -> None:
-        if not self._watch.may_begin():
+        if not self._stop.is_running():
             return
         self._running = dict(self._alive())
         if list(self._running.values()).count(job.name) >= MAX_CONCURRENT_ATTEMPTS:

@@ -2,7 +2,6 @@
 
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -14,43 +13,44 @@ Phase = Literal["starting", "ready", "stopping"]
 
 
 class Lifecycle:
-    """Plain attributes, set once each: a signal handler may set them too, and one that takes a lock can deadlock."""
+    """Ready once it is told so, and stopping as soon as `is_running` is false, whether it was ready or not."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, is_running: Callable[[], bool] = lambda: True) -> None:
+        self._is_running = is_running
         self._ready = False
-        self.stopping_since: float | None = None
 
     def ready(self) -> None:
         self._ready = True
 
-    def stop(self) -> None:
-        """More than once is harmless: the first time counts."""
-        if self.stopping_since is None:
-            self.stopping_since = self._clock()
-
     @property
     def phase(self) -> Phase:
-        if self.stopping_since is not None:
+        if not self._is_running():
             return "stopping"
         return "ready" if self._ready else "starting"
 
     def check(self) -> None:
-        """A health check: fails while the process is not to be given work."""
+        """A health check.
+
+        Raises:
+            CheckFailed: the process is starting or stopping, and is not to be given work.
+        """
         if self.phase != "ready":
             raise CheckFailed(self.phase)
 
 
 @contextmanager
-def stopping_on_signals(lifecycle: Lifecycle) -> Iterator[None]:
-    """Know of SIGTERM and SIGINT the moment that they arrive, and hand them on to whoever handles them.
+def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` the moment that SIGTERM or SIGINT arrives, and then the handler that was installed before.
 
-    A server acts on them later, when its requests are answered. Outside the main thread this does nothing.
+    A server handles the signal later, when its requests are answered. Outside the main thread this does nothing.
+
+    Args:
+        stop: called by a signal handler, so it must not take a lock: that can deadlock.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    restore = [_chain_handler(lifecycle.stop, number) for number in (signal.SIGTERM, signal.SIGINT)]
+    restore = [_chain_handler(stop, number) for number in (signal.SIGTERM, signal.SIGINT)]
     try:
         yield
     finally:

@@ -173,7 +173,7 @@ def test_a_stop_counts_from_the_moment_that_the_process_was_told(runtime_of):
     stuck = threading.Thread(target=hold_on, args=(never,), daemon=True)
     runtime.scheduler._running[stuck] = "stuck"
     stuck.start()
-    runtime.lifecycle.stopping_since = time.monotonic() - 10
+    runtime.stop_signal._set_at = time.monotonic() - 10
     began = time.monotonic()
 
     runtime.stop()

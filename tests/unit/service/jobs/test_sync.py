@@ -42,7 +42,7 @@ class NoWaiting:
     def __init__(self):
         self.reasons = []
 
-    def of(self, service):
+    def for_service(self, service):
         return lambda _seconds, reason: self.reasons.append((service, reason))
 
 
@@ -88,18 +88,18 @@ def reader():
 
 @pytest.fixture
 def context_of(sqlite_engine, reader):
-    """Contexts of runs; `outside` may be one that a test has made."""
+    """Contexts of runs; `clients` may be one that a test has made."""
     instruments = ServiceInstruments.create(MeterProvider([reader], shutdown_on_exit=False).get_meter("tests"))
     made = []
 
-    def make(port=None, outside=None, goes_on=lambda: True, **settings):
+    def make(port=None, clients=None, is_running=lambda: True, **settings):
         known = Settings(**(sandbox_values({"sandbox_port": port}) if port else {}) | settings)
         made.append(Clients(known, sqlite_engine, instruments, NoWaiting()))
-        return JobContext(known, sqlite_engine, None, outside or made[-1], instruments, goes_on)
+        return JobContext(known, sqlite_engine, None, clients or made[-1], instruments, is_running)
 
     yield make
-    for outside in made:
-        outside.close()
+    for clients in made:
+        clients.close()
 
 
 def counted(reader, name):
@@ -140,10 +140,10 @@ def test_a_sync_brings_everything_in_and_says_and_counts_it(
     context, progress = context_of(port), {}
     there = len(listed(sandbox.fakes[marketplace].truth(kind)))
 
-    done = dict(job(context.of(progress)))
+    done = dict(job(context.for_run(progress)))
     metric = f"{kind}_processed_total"
     new = counted(reader, metric)
-    again = job(context.of({}))
+    again = job(context.for_run({}))
 
     assert there > 5
     assert many(sqlite_engine, table, marketplace) == there
@@ -157,12 +157,12 @@ def test_a_sync_brings_everything_in_and_says_and_counts_it(
 def test_each_review_that_waits_gets_a_draft_that_is_counted_and_paid_for(world_of, context_of, reader, sqlite_engine):
     port, _, _ = world_of()
     context, progress = context_of(port), {}
-    sync.sync_wb_reviews(context.of({}))
-    sync.sync_ozon_reviews(context.of({}))
+    sync.sync_wb_reviews(context.for_run({}))
+    sync.sync_ozon_reviews(context.for_run({}))
     with transaction(sqlite_engine) as session:
         waiting = session.scalar(select(func.count()).where(ReviewRow.advice_due_at.is_not(None)))
 
-    done = generate_advice(context.of(progress))
+    done = generate_advice(context.for_run(progress))
 
     with transaction(sqlite_engine) as session:
         drafts = session.scalars(select(AdviceRow)).all()
@@ -178,13 +178,13 @@ def test_each_review_that_waits_gets_a_draft_that_is_counted_and_paid_for(world_
 def test_without_money_the_run_fails_and_those_after_it_ask_nothing_for_a_while(world_of, context_of, sqlite_engine):
     port, calls, _ = world_of(openai_quota=False)
     context = context_of(port)
-    sync.sync_wb_reviews(context.of({}))
+    sync.sync_wb_reviews(context.for_run({}))
     asked = len(calls.paths)
 
     with pytest.raises(QuotaExhausted, match="Top it up"):
-        generate_advice(context.of({}))
+        generate_advice(context.for_run({}))
     once = len(calls.paths) - asked
-    later = generate_advice(context.of({}))
+    later = generate_advice(context.for_run({}))
 
     assert once == 1
     assert len(calls.paths) == asked + once
@@ -196,11 +196,11 @@ def test_without_money_the_run_fails_and_those_after_it_ask_nothing_for_a_while(
 
 def test_a_service_that_stops_drafts_no_more(world_of, context_of):
     port, calls, _ = world_of()
-    sync.sync_wb_reviews(context_of(port).of({}))
+    sync.sync_wb_reviews(context_of(port).for_run({}))
     asked = len(calls.paths)
 
     with pytest.raises(BaseException, match="the service stops"):
-        generate_advice(context_of(port, goes_on=lambda: False).of({}))
+        generate_advice(context_of(port, is_running=lambda: False).for_run({}))
 
     assert len(calls.paths) == asked
 
@@ -219,7 +219,7 @@ def test_a_token_of_wildberries_that_ends_within_two_weeks_is_a_warning(world_of
     values = sandbox_values({"sandbox_port": port})
     token = credentials.wb_token(expires=int(time.time()) + days * 86_400)
 
-    done = sync.sync_wb_reviews(context_of(**values | {"wb_api_token": token}).of({}))
+    done = sync.sync_wb_reviews(context_of(**values | {"wb_api_token": token}).for_run({}))
 
     assert done["new"] > 0
     assert warnings_of(caplog) == [(logging.WARNING, "wb")] * warned
@@ -230,7 +230,7 @@ def test_a_token_of_wildberries_that_ends_within_two_weeks_is_a_warning(world_of
 def test_a_key_of_ozon_that_ends_within_two_weeks_is_a_warning(world_of, context_of, caplog, days, warned):
     port, _, _ = world_of(ozon_key_days=days)
 
-    done = sync.sync_ozon_reviews(context_of(port).of({}))
+    done = sync.sync_ozon_reviews(context_of(port).for_run({}))
 
     assert done["new"] > 0
     assert warnings_of(caplog) == [(logging.WARNING, "ozon")] * warned
@@ -238,7 +238,7 @@ def test_a_key_of_ozon_that_ends_within_two_weeks_is_a_warning(world_of, context
 
 
 class Ozon:
-    """An outside in which Ozon has one review, and says nothing of the key."""
+    """An clients in which Ozon has one review, and says nothing of the key."""
 
     class ozon:  # noqa: N801  # it stands for the client
         api = type("Api", (), {"headers": {"Client-Id": "1"}})
@@ -254,7 +254,7 @@ class Ozon:
 
 
 def test_reviews_that_were_read_are_no_failure_because_nothing_is_known_of_the_key(context_of):
-    done = sync.sync_ozon_reviews(context_of(outside=Ozon()).of({}))
+    done = sync.sync_ozon_reviews(context_of(clients=Ozon()).for_run({}))
 
     assert done["new"] == 1
 
@@ -269,7 +269,7 @@ def test_what_a_sync_has_done_is_told_also_when_it_fails(context_of, sqlite_engi
     progress = {}
 
     with pytest.raises(Unauthorized):
-        sync.sync_wb_reviews(context_of(outside=Clients()).of(progress))
+        sync.sync_wb_reviews(context_of(clients=Clients()).for_run(progress))
 
     assert (progress["new"], progress["pages"]) == (2, 1)
     assert counted(reader, "reviews_processed_total") == {'marketplace="wb",status="new"': 2}
@@ -288,13 +288,13 @@ def test_what_a_sync_has_done_is_told_also_when_it_fails(context_of, sqlite_engi
 )
 def test_a_job_without_its_variables_names_one(context_of, job):
     with pytest.raises(NotConfigured, match="is not set"):
-        job(context_of().of({}))
+        job(context_of().for_run({}))
 
 
 def test_each_run_says_what_it_has_to_say_for_itself(context_of):
     context, one, other = context_of(), {}, {}
 
-    assert context.of(one).progress is one
-    assert context.of(other).progress is other
-    assert context.of(one).engine is context.engine
+    assert context.for_run(one).progress is one
+    assert context.for_run(other).progress is other
+    assert context.for_run(one).engine is context.engine
     assert context.progress == {}

@@ -14,7 +14,7 @@ QUARTER = timedelta(minutes=15)
 
 
 class FakeContext:
-    def of(self, _progress):
+    def for_run(self, _progress):
         return self
 
 
