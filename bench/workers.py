@@ -111,19 +111,20 @@ def ours(directory: str, label_sets: int, restarts: int, connection: Connection)
     from telemetry.metrics.multiprocess import membership  # noqa: PLC0415
     from telemetry.metrics.multiprocess.collector import MultiprocessCollector  # noqa: PLC0415
     from telemetry.metrics.multiprocess.snapshot import Snapshot, replace_file  # noqa: PLC0415
-    from telemetry.metrics.reader import MetricsPage  # noqa: PLC0415
+    from telemetry.metrics.page import MetricsPage  # noqa: PLC0415
+    from telemetry.metrics.reader import FamilyReader  # noqa: PLC0415
 
-    page = MetricsPage()
-    provider = LimitedMeterProvider(MeterProvider([page], views=views(), shutdown_on_exit=False), label_sets + 1)
+    reader = FamilyReader()
+    provider = LimitedMeterProvider(MeterProvider([reader], views=views(), shutdown_on_exit=False), label_sets + 1)
     fill(provider.get_meter("bench"), label_sets)
-    together = MultiprocessCollector(Path(directory), page.own, provider.activity.since_last_asked)
-    page.whole = together.families
+    together = MultiprocessCollector(Path(directory), reader.families, provider.activity.since_last_asked)
+    page = MetricsPage(together.families)
     together.start()
 
     def restart() -> None:
         for number in range(restarts):
             place = membership.WorkerSlot.take(Path(directory))
-            replace_file(place.snapshot, Snapshot(str(place.number), time.time(), page.own()).encode())
+            replace_file(place.snapshot, Snapshot(str(place.number), time.time(), reader.families()).encode())
             place.leave()
             if number % 10 == 0:
                 together._tidy()

@@ -33,7 +33,7 @@ async def _lifespan(_app: FastAPI) -> AsyncIterator[None]:
 
 
 app = FastAPI(title="Library", lifespan=_lifespan)
-running = telemetry.start(app=app, specifics=telemetry.TelemetryOptions(rows=(LENT,), untraced=("/healthz",)))
+running = telemetry.start(app=app, options=telemetry.TelemetryOptions(rows=(LENT,), untraced=("/healthz",)))
 _lent = running.meter(__name__).create_counter("books.lent", "{book}", "Books that were lent.")
 
 
@@ -71,5 +71,5 @@ async def show_health() -> JSONResponse:
 @app.get("/metrics")
 async def show_metrics(request: Request) -> Response:
     """All workers on one page."""
-    page, kind = await running.page.render_aside(request.headers.get("accept", ""))
+    page, kind = await running.metrics.page.render_aside(request.headers.get("accept", ""))
     return Response(page, media_type=kind)

@@ -122,7 +122,7 @@ class Drafter:
         if usage:
             self._measure(usage)
         if cost is not None:
-            self.instruments.money.add(float(cost), {names.GEN_AI_REQUEST_MODEL: self.model})
+            self.instruments.cost.add(float(cost), {names.GEN_AI_REQUEST_MODEL: self.model})
         return Draft(
             outcome=reply.verdict.outcome,
             text=reply.verdict.text,

@@ -59,7 +59,7 @@ def jobs(_options: argparse.Namespace) -> int:
     now = utcnow()
     try:
         migrations.at_head(runtime.engine)
-        last, missed = runtime.telemetry.store.latest(), missed_runs(runtime.engine, now - LAST_DAY)
+        last, missed = runtime.telemetry.jobs.store.latest(), missed_runs(runtime.engine, now - LAST_DAY)
     except (SQLAlchemyError, migrations.MigrationsMissing) as error:
         return complain(f"The database cannot be read: {safe_text(error)}.")
     finally:
@@ -120,7 +120,7 @@ def run_job(options: argparse.Namespace) -> int:
 
 def _run_and_describe(job: Job, runtime: Service) -> str:
     migrations.migrate(runtime.engine)
-    with runtime.surroundings():
+    with runtime.running_sandbox():
         started = time.perf_counter()
         run = _run_alone(job, runtime)
     took = time.perf_counter() - started
@@ -164,7 +164,7 @@ def test_alert(options: argparse.Namespace) -> int:
     """Send one alert through the whole pipeline and wait until it is delivered; 1 if it is not."""
     runtime = Service(Settings.read())
     try:
-        with runtime.surroundings():
+        with runtime.running_sandbox():
             return 0 if alerts.test_alert(runtime.telemetry.alerts, say, options.within) else 1
     except SandboxUnavailable as error:
         return complain(str(error))
@@ -207,7 +207,7 @@ def doctor(_options: argparse.Namespace) -> int:
     runtime = Service(Settings.read())
     well = True
     try:
-        with runtime.surroundings():
+        with runtime.running_sandbox():
             for finding in examine(runtime):
                 well = well and finding.mark != FAIL
                 say(str(finding))
