@@ -55,7 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in (metrics.router, jobs.router, job_stats.router, alerts.router):
         app.include_router(router, dependencies=[Depends(require_ops_token)], responses={401: PROBLEM_RESPONSE})
     app.include_router(docs.router, dependencies=[Depends(require_ops_token_or_password)])
-    wrap_app(app, runtime.settings.open_to_all)
+    wrap_app(app, runtime.settings.exposure_warning)
     runtime.telemetry.instrument_app(app)
     return app
 

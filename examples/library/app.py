@@ -33,7 +33,9 @@ async def _lifespan(_app: FastAPI) -> AsyncIterator[None]:
 
 
 app = FastAPI(title="Library", lifespan=_lifespan)
-running = telemetry.start(app=app, options=telemetry.TelemetryOptions(rows=(LENT,), untraced=("/healthz",)))
+running = telemetry.start(
+    app=app, options=telemetry.TelemetryOptions(metric_mappings=(LENT,), untraced_paths=("/healthz",))
+)
 _lent = running.meter(__name__).create_counter("books.lent", "{book}", "Books that were lent.")
 
 

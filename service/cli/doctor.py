@@ -21,6 +21,7 @@ from service.integrations.http.rate_limiter import RateLimit
 from service.integrations.openai.errors import failure_of
 from service.integrations.ozon.credentials import check_key
 from service.integrations.telegram import describe_bot
+from service.names import OPENAI, OZON, WB
 from service.settings import Settings
 from telemetry import private_files
 from telemetry.error_text import safe_text
@@ -94,12 +95,13 @@ def _checks(runtime: Service) -> Mapping[str, Check]:
 
 
 def _outside(runtime: Service) -> dict[str, Check]:
-    """Of each service that is called, whether it accepts what it is called with. What is not configured is told elsewhere."""
+    """Whether each configured service accepts its credentials. Of Telegram a token is enough to check that."""
     settings, outside = runtime.settings, runtime.interactive_clients
+    left_out = settings.unconfigured()
     return {
-        **({"Wildberries": lambda: _wildberries(outside)} if settings.wb_api_token else {}),
-        **({"Ozon": lambda: _ozon(outside)} if settings.ozon_client_id and settings.ozon_api_key else {}),
-        **({"OpenAI": lambda: _openai(outside, settings)} if settings.openai_api_key and settings.openai_model else {}),
+        **({"Wildberries": lambda: _wildberries(outside)} if WB not in left_out else {}),
+        **({"Ozon": lambda: _ozon(outside)} if OZON not in left_out else {}),
+        **({"OpenAI": lambda: _openai(outside, settings)} if OPENAI not in left_out else {}),
         **({"Telegram": lambda: _telegram(outside, settings)} if settings.telegram_token else {}),
     }
 
@@ -133,7 +135,7 @@ def _telegram(outside: Clients, settings: Settings) -> str:
 
 
 def _variables(settings: Settings) -> str:
-    if settings.open_to_all and not settings.on_loopback:
+    if settings.exposure_warning and not settings.on_loopback:
         raise CheckFailed("ENVIRONMENT is production and HOST is no loopback address, but OPS_TOKEN is not set.")
     return "each may be what it is"
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from service.jobs import maintenance, sync
 from service.jobs.advice import generate_advice
+from service.names import OPENAI, OZON, WB
 from service.scheduler.cadence import DailyAt, Every
 from service.scheduler.job import Job
 from service.settings import Settings
@@ -20,11 +21,11 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _wants(*variables: str) -> Callable[[Settings], str | None]:
-    """Why a job can't run: the variables of these that are not set."""
+def _requires(service: str) -> Callable[[Settings], str | None]:
+    """Makes the reason why a job that calls this service cannot run; None when it can."""
 
     def missing(settings: Settings) -> str | None:
-        unset = [name for name in variables if getattr(settings, name.lower()) is None]
+        unset = settings.unconfigured().get(service)
         return f"{' and '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set." if unset else None
 
     return missing
@@ -59,7 +60,7 @@ JOBS: Final[tuple[Job, ...]] = (
         "sync_wb_reviews",
         Every(timedelta(minutes=15)),
         sync.sync_wb_reviews,
-        _wants("WB_API_TOKEN"),
+        _requires(WB),
         catches_up=True,
         in_sandbox=Every(timedelta(minutes=1)),
         max_runtime=timedelta(minutes=15),
@@ -68,7 +69,7 @@ JOBS: Final[tuple[Job, ...]] = (
         "sync_wb_orders",
         Every(timedelta(minutes=30)),
         sync.sync_wb_orders,
-        _wants("WB_API_TOKEN"),
+        _requires(WB),
         catches_up=True,
         in_sandbox=Every(timedelta(minutes=2)),
         max_runtime=timedelta(minutes=30),
@@ -77,7 +78,7 @@ JOBS: Final[tuple[Job, ...]] = (
         "sync_ozon_reviews",
         Every(timedelta(minutes=15)),
         sync.sync_ozon_reviews,
-        _wants("OZON_CLIENT_ID", "OZON_API_KEY"),
+        _requires(OZON),
         catches_up=True,
         in_sandbox=Every(timedelta(minutes=1)),
         max_runtime=timedelta(minutes=15),
@@ -86,7 +87,7 @@ JOBS: Final[tuple[Job, ...]] = (
         "sync_ozon_orders",
         Every(timedelta(minutes=30)),
         sync.sync_ozon_orders,
-        _wants("OZON_CLIENT_ID", "OZON_API_KEY"),
+        _requires(OZON),
         catches_up=True,
         in_sandbox=Every(timedelta(minutes=2)),
         max_runtime=timedelta(minutes=30),
@@ -95,7 +96,7 @@ JOBS: Final[tuple[Job, ...]] = (
         "generate_advice",
         Every(timedelta(minutes=5)),
         generate_advice,
-        _wants("OPENAI_API_KEY", "OPENAI_MODEL"),
+        _requires(OPENAI),
         catches_up=True,
         in_sandbox=Every(timedelta(seconds=15)),
         max_runtime=timedelta(minutes=10),

@@ -67,7 +67,7 @@ def test_each_client_is_made_once(outside_of):
 def test_nothing_is_made_before_somebody_asks_for_it(outside_of):
     outside = outside_of(**KEYS)
 
-    assert not outside._opened
+    assert not outside._on_close
     assert set(EVERYTHING).isdisjoint(vars(outside))
 
 

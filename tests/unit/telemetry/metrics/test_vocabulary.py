@@ -97,8 +97,8 @@ def use_everything(stage):
     business = ServiceInstruments.create(meter)
     business.reviews_processed.add(1, {"marketplace": "wb", "status": "new"})
     business.orders_processed.add(1, {"marketplace": "wb", "status": "new"})
-    business.money.add(0.1, {"gen_ai.request.model": "gpt-5.4-mini"})
-    business.connections_refused.add(1, {"http.response.status_code": 408})
+    business.cost.add(0.1, {"gen_ai.request.model": "gpt-5.4-mini"})
+    business.connections_rejected.add(1, {"http.response.status_code": 408})
     for of_a_job in (business.ticks_skipped, business.runs_missed, business.runs_overdue):
         of_a_job.add(1, {"job.name": "sync"})
     for name, labels in (
