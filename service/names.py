@@ -18,6 +18,9 @@ TELEGRAM: Final = telegram.NAME
 MARKETPLACES: Final = (WB, OZON)
 
 
+SCHEDULER_COMPONENT: Final = "scheduler"
+"""The component of alerts about jobs."""
+
 MARKETPLACE: Final = "marketplace"
 STATUS: Final = "status"
 OUTCOME: Final = "outcome"

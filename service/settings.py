@@ -6,10 +6,10 @@ from typing import Annotated, Any, ClassVar, Final, Self
 from pydantic import AfterValidator, Field, SecretStr, TypeAdapter, ValidationError, model_validator
 
 from service import __version__
-from service.names import OPENAI, OZON, TELEGRAM, WB
+from service.names import OPENAI, OZON, SCHEDULER_COMPONENT, TELEGRAM, WB
 from service.sandbox import credentials
 from service.sandbox.faults import Faults
-from telemetry.settings import TelemetrySettings
+from telemetry.settings import TelemetrySettings, validated_database_url
 
 PRODUCTION: Final = "production"
 SANDBOX_HOST: Final = "127.0.0.1"
@@ -36,7 +36,16 @@ class Settings(TelemetrySettings):
 
     service_name: ClassVar[str] = "sovani"
     service_version: ClassVar[str] = __version__
+    jobs_component: ClassVar[str] = SCHEDULER_COMPONENT
+    migration_hint: ClassVar[str] = "run `alembic upgrade head`"
+    rerouted_loggers: ClassVar[tuple[str, ...]] = ("alembic", "alembic.runtime.migration")
+    verbose_loggers: ClassVar[tuple[str, ...]] = ("alembic.runtime.plugins",)
 
+    database_url: Annotated[str, AfterValidator(validated_database_url)] = Field(
+        "sqlite:///var/sovani.db",
+        repr=False,
+        description="a database URL such as sqlite:///var/sovani.db or postgresql+psycopg://user:password@host/name",
+    )
     host: str = Field("127.0.0.1", min_length=1, description="an address to listen on, such as 127.0.0.1 or 0.0.0.0")
     port: int = Field(8080, ge=0, le=65535, description="a port from 0 to 65535")
     scheduler: bool = Field(default=True, description="true or false: whether this process runs the scheduled jobs")

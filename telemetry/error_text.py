@@ -21,6 +21,13 @@ def safe_text(error: BaseException) -> str:
     return next((sentence for sentence in sentences if sentence), type(error).__name__)
 
 
+def set_migration_hint(hint: str) -> None:
+    """What to do about a missing table, such as "run `migrate up`". It follows the sentence, in this process."""
+    global _migration_hint  # noqa: PLW0603  # one for a process: errors are described everywhere
+    _migration_hint = hint
+
+
+_migration_hint = ""
 _MAX_DEPTH: Final = 10
 
 
@@ -42,7 +49,8 @@ _SQL: Final = "\n[SQL:"  # behind it SQLAlchemy repeats the statement
 
 
 def _known_sentence(text: str) -> str | None:
-    return next((sentence for pattern, sentence in _SENTENCES if re.search(pattern, text, re.IGNORECASE)), None)
+    found = next((sentence for pattern, sentence in _SENTENCES if re.search(pattern, text, re.IGNORECASE)), None)
+    return f"{found}: {_migration_hint}" if found == _MISSING_TABLE and _migration_hint else found
 
 
 def _by_number(error: BaseException) -> str | None:
@@ -51,6 +59,7 @@ def _by_number(error: BaseException) -> str | None:
     return "no answer in time" if isinstance(error, TimeoutError) else None
 
 
+_MISSING_TABLE: Final = "migrations are missing"
 _SENTENCES: Final = (
     (r"connection refused", "Connection refused"),
     (r"on socket .* failed: no such file", "the database is not listening"),
@@ -70,5 +79,5 @@ _SENTENCES: Final = (
     (r"readonly database", "the database is read-only"),
     (r"disk is full|no space left", "the disk is full"),
     (r"not a database|malformed", "the database file is damaged"),
-    (r"no such table|relation .* does not exist", "migrations are missing: run `alembic upgrade head`"),
+    (r"no such table|relation .* does not exist", _MISSING_TABLE),
 )

@@ -100,7 +100,7 @@ class AlertsQuery(Filters):
 def list_alerts(
     request: Request, response: Response, telemetry: TelemetryDep, query: Annotated[AlertsQuery, Query()]
 ) -> AlertsOut:
-    """AlertPipeline, newest first, of this machine. The next page is behind `Link: …; rel="next"`, or `before=` the last id."""
+    """Alerts, newest first, of this machine. The next page is behind `Link: …; rel="next"`, or `before=` the last id."""
     try:
         page, shown = _read(telemetry.alerts, query, time.time())
     except (sqlite3.Error, OSError) as error:

@@ -8,6 +8,7 @@ from sqlalchemy.engine import URL, Engine
 
 from service.database.backup import backup_database
 from service.scheduler.monitoring import missed_runs
+from service.settings import Settings
 from telemetry.alerts.service import AlertService
 from telemetry.jobs.store.retention import Retention
 from telemetry.jobs.store.runs import JobRunRepository
@@ -18,7 +19,7 @@ KEEP_BACKUPS: Final = 10
 
 
 def clean_logs(log_dir: Path, now: datetime) -> dict[str, Any]:
-    return {"removed": cleanup_old_logs(KEEP_LOGS_DAYS, log_dir, now)}
+    return {"removed": cleanup_old_logs(KEEP_LOGS_DAYS, log_dir, now, Settings.service_name)}
 
 
 def back_up_database(url: URL, directory: Path, now: datetime) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def back_up_database(url: URL, directory: Path, now: datetime) -> dict[str, Any]
         BackupFailed: there is no new backup; the old ones are all still there.
     """
     backup = backup_database(url, directory, now)
-    removed = cleanup_old_database_backups(KEEP_BACKUPS, directory)
+    removed = cleanup_old_database_backups(KEEP_BACKUPS, directory, Settings.service_name)
     return {"backup": backup.name, "bytes": backup.stat().st_size, "removed": removed}
 
 

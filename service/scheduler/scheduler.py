@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from service.database.clock import utcnow
+from service.names import SCHEDULER_COMPONENT
 from service.scheduler.claims import ClaimResult, new_owner
 from service.scheduler.job import Job, RunContext, Schedule
 from service.scheduler.lease_renewal import LeaseRenewer, LeaseStore
@@ -139,7 +140,7 @@ class Scheduler:
             _log.info("Job %s was cancelled: %s", job.name, error)
         except (Exception, SystemExit):  # noqa: BLE001  # a job that fails is logged once, here, and the loop goes on
             # One failure is nobody's alert; `telemetry.alerts.rules.job_failures` tells of too many in a row.
-            about = {semconv.COMPONENT: "scheduler", semconv.ALERT_REPORTED_ELSEWHERE: True}
+            about = {semconv.COMPONENT: SCHEDULER_COMPONENT, semconv.ALERT_REPORTED_ELSEWHERE: True}
             _log.exception("Job %s failed", job.name, extra=about)
 
     def _run_claimed(self, job: Job, tick: datetime) -> None:

@@ -90,12 +90,19 @@ class AlertPipeline:
         self._shared, self._engine = engine, dedicated_engine(engine)
         states = ConditionTracker(self.outbox, around.clock)
         thresholds = resource_usage.Thresholds(settings.alert_threshold_disk, settings.alert_threshold_memory)
-        self.service = AlertService(partial(resource_usage.evaluate, resources, thresholds, states))
-        self._watch = self._watching(settings.alert_threshold_job_failures, states, sender)
+        self.service = AlertService(
+            partial(resource_usage.evaluate, resources, thresholds, states), settings.jobs_component
+        )
+        self._watch = self._watching(settings, states, sender)
         AlertMetrics(self.overview, desk, [each.name for each in self.channels], around.clock).observe(around.meter)
 
-    def _watching(self, failures: int, states: ConditionTracker, sender: Sender) -> PeriodicTask:
-        jobs = JobFailuresRule(lambda: failure_streaks(self._engine), IncidentRepository(self.outbox), failures)
+    def _watching(self, settings: TelemetrySettings, states: ConditionTracker, sender: Sender) -> PeriodicTask:
+        jobs = JobFailuresRule(
+            lambda: failure_streaks(self._engine),
+            IncidentRepository(self.outbox),
+            settings.alert_threshold_job_failures,
+            component=settings.jobs_component,
+        )
         looks = Rules(DatabaseDownRule(self._ping, states), jobs, self.service.check_system_resources)
         return RuleEvaluator(looks, OutboxLeases(self.outbox), sender.name, self._clock).rounds()
 

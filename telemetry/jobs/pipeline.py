@@ -18,6 +18,7 @@ from telemetry.jobs.recorder.spool import Spool
 from telemetry.jobs.recorder.writer import Recorder
 from telemetry.jobs.run import JobRun
 from telemetry.jobs.store.runs import JobRunRepository
+from telemetry.settings import JOBS_COMPONENT
 
 SPOOL_DIRECTORY: Final = Path("spool", "job_runs")
 
@@ -25,7 +26,10 @@ SPOOL_DIRECTORY: Final = Path("spool", "job_runs")
 class JobPipeline:
     """They have connections of their own: jobs that hold all others keep no record waiting, and no sign of life."""
 
-    def __init__(self, engine: Engine, data_dir: Path, instruments: Instruments) -> None:
+    def __init__(
+        self, engine: Engine, data_dir: Path, instruments: Instruments, component: str = JOBS_COMPONENT
+    ) -> None:
+        """`component` is that of the alerts about jobs."""
         directory = data_dir / SPOOL_DIRECTORY
         self._shared = engine
         self._engine = dedicated_engine(engine)
@@ -37,7 +41,7 @@ class JobPipeline:
             spool=lambda: Spool(directory),
             dropped=self._accounts.dropped,
         )
-        self.reaper = Reaper(self._engine, directory, self.recorder.open_runs, self._accounts)
+        self.reaper = Reaper(self._engine, directory, self.recorder.open_runs, self._accounts, component=component)
 
     @failsafe
     def record(self, run: JobRun) -> None:

@@ -18,7 +18,7 @@ _BEYOND_A_NAME: Final = re.compile(r"[(;,].*$")
 
 
 def name_of(span: ReadableSpan) -> str:
-    """Such as `SELECT orders`, `POST /v4/posting/fbs/list`."""
+    """Such as `SELECT books`, `POST /v4/posting/fbs/list`."""
     attributes = span.attributes or {}
     statement = next((text for name in _STATEMENTS if isinstance(text := attributes.get(name), str)), None)
     return (_query(statement[:_LONGEST]) if statement else "") or span.name

@@ -12,11 +12,20 @@ from telemetry.logs.rotating_file import is_rotated
 from telemetry.settings import TelemetrySettings
 
 BACKUP_DIRECTORY: Final = "backups"
-_BACKUP: Final = re.compile(r"sovani-([0-9]{8}T[0-9]{6}Z)(?:-([0-9]+))?\.(?:db|dump)")
+_BACKUP: Final = r"-([0-9]{8}T[0-9]{6}Z)(?:-([0-9]+))?\.(?:db|dump)"
 _log = logging.getLogger(__name__)
+_service_name = TelemetrySettings.service_name
 
 
-def cleanup_old_logs(max_age_days: float = 30, log_dir: Path | None = None, now: datetime | None = None) -> int:
+def set_service_name(name: str) -> None:
+    """The service whose files are cleaned up by this process where no other is named."""
+    global _service_name  # noqa: PLW0603  # one for a process, as the logging itself
+    _service_name = name
+
+
+def cleanup_old_logs(
+    max_age_days: float = 30, log_dir: Path | None = None, now: datetime | None = None, service_name: str | None = None
+) -> int:
     """Remove rotated logs that were last written to longer ago than that. Returns how many.
 
     The files in use stay, however old. Without a directory it is `LOG_DIR`.
@@ -28,11 +37,13 @@ def cleanup_old_logs(max_age_days: float = 30, log_dir: Path | None = None, now:
         raise ValueError(f"max_age_days is {max_age_days}, but must be 0 or more.")
     directory = TelemetrySettings.read().log_dir if log_dir is None else log_dir
     oldest = (now or datetime.now(UTC)) - timedelta(days=max_age_days)
-    rotated = (entry for entry in _files(directory) if is_rotated(entry.name))
+    rotated = (entry for entry in _files(directory) if is_rotated(entry.name, service_name or _service_name))
     return _remove(Path(entry) for entry in rotated if _written_before(entry, oldest))
 
 
-def cleanup_old_database_backups(max_backups: int = 10, directory: Path | None = None) -> int:
+def cleanup_old_database_backups(
+    max_backups: int = 10, directory: Path | None = None, service_name: str | None = None
+) -> int:
     """Remove all but the newest backups, by the moments in their names. Returns how many.
 
     Without a directory it is `backups` in `DATA_DIR`.
@@ -43,14 +54,15 @@ def cleanup_old_database_backups(max_backups: int = 10, directory: Path | None =
     if max_backups < 0:
         raise ValueError(f"max_backups is {max_backups}, but must be 0 or more.")
     directory = TelemetrySettings.read().data_dir / BACKUP_DIRECTORY if directory is None else directory
-    made = {entry.name: age for entry in _files(directory) if (age := _is_ours(entry.name))}
+    name = service_name or _service_name
+    made = {entry.name: age for entry in _files(directory) if (age := _made_at(entry.name, name))}
     newest_first = sorted(made, key=made.__getitem__, reverse=True)
     return _remove(directory / name for name in newest_first[max_backups:])
 
 
-def _is_ours(name: str) -> tuple[str, int] | None:
+def _made_at(name: str, service_name: str) -> tuple[str, int] | None:
     """When the backup of that name was made, and which of that second; None if it is no backup's name."""
-    match = _BACKUP.fullmatch(name)
+    match = re.fullmatch(re.escape(service_name) + _BACKUP, name)
     return (match[1], int(match[2] or 1)) if match else None
 
 

@@ -13,7 +13,7 @@ from telemetry.logs.text_formatter import traceback_of
 from telemetry.redaction.policy import redact, redact_value
 
 # `color_message` is uvicorn's second copy of a message, for terminals.
-# JSON lets them stand, but a terminal takes them for orders, and some readers of lines for the end of one.
+# JSON lets them stand, but a terminal takes them for commands, and some readers of lines for the end of one.
 _UNPRINTED: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _NO_EXTRA: Final = frozenset(vars(logging.makeLogRecord({}))) | {"asctime", "message", "taskName", "color_message"}
 

@@ -1,6 +1,7 @@
 """Libraries: what they log goes the same way as what we log."""
 
 import logging
+from collections.abc import Iterable
 from typing import Any, Final
 
 from telemetry.logs.filters import OnceFilter
@@ -11,16 +12,22 @@ except ImportError:  # the telemetry serves under other servers too
     LOGGING_CONFIG: dict[str, Any] = {"loggers": {}}  # type: ignore[no-redef]
 
 _SERVER_ERRORS: Final = "uvicorn.error"
-_REROUTED: Final = ("uvicorn", _SERVER_ERRORS, "uvicorn.access", "uvicorn.asgi", "alembic", "alembic.runtime.migration")
-# At INFO they log every URL that is called, and Telegram's have the bot's token in them; Alembic, each of its plugins.
-_VERBOSE: Final = ("httpx", "httpx2", "httpcore", "httpcore2", "alembic.runtime.plugins")
+_REROUTED: Final = ("uvicorn", _SERVER_ERRORS, "uvicorn.access", "uvicorn.asgi")
+# At INFO they log every URL that is called, and Telegram's have the bot's token in them.
+_VERBOSE: Final = ("httpx", "httpx2", "httpcore", "httpcore2")
 
 
-def reroute_libraries(*, debug: bool) -> None:
-    """Take the libraries' own handlers off, and let their records through to the root's."""
-    for name in _REROUTED:
+def reroute_libraries(*, debug: bool, rerouted: Iterable[str] = (), verbose: Iterable[str] = ()) -> None:
+    """Take the libraries' own handlers off, and let their records through to the root's.
+
+    Args:
+        debug: whether verbose libraries are heard, too.
+        rerouted: more libraries that bring handlers of their own.
+        verbose: more libraries that are heard only from WARNING on.
+    """
+    for name in (*_REROUTED, *rerouted):
         _reroute(logging.getLogger(name))
-    for name in _VERBOSE:
+    for name in (*_VERBOSE, *verbose):
         logging.getLogger(name).setLevel(logging.NOTSET if debug else logging.WARNING)
     _keep_rerouted()
     _count_once(logging.getLogger(_SERVER_ERRORS))

@@ -15,12 +15,11 @@ from telemetry import private_files
 from telemetry.logs.handlers import FailsafeHandler
 
 ALERTS_FILE: Final = "alerts.log"
-JSON_FILE: Final = "sovani.jsonl"
 _MIB: Final = 1024 * 1024
 _BLOCK: Final = 4096
 _KEPT: Final = 5
 # `.rotate.` is what a file is called between two names; a process that dies there leaves it.
-_ROTATED: Final = re.compile(rf"({re.escape(ALERTS_FILE)}|{re.escape(JSON_FILE)})\.(rotate\.)?[0-9]+(\.gz)?")
+_ROTATED: Final = r"\.(rotate\.)?[0-9]+(\.gz)?"
 
 
 class RotatingFileHandler(FailsafeHandler, ConcurrentRotatingFileHandler):
@@ -39,12 +38,17 @@ class RotatingFileHandler(FailsafeHandler, ConcurrentRotatingFileHandler):
         self.setLevel(level)
 
 
-def is_rotated(name: str) -> bool:
-    """Whether a file of this name is one that we wrote and shall not write again."""
-    return _ROTATED.fullmatch(name) is not None
+def json_file(service_name: str) -> str:
+    return f"{service_name}.jsonl"
 
 
-def require_writable(directory: Path) -> None:
+def is_rotated(name: str, service_name: str) -> bool:
+    """Whether a file of this name is a rotated log of the service, which is not written to any more."""
+    logs = "|".join(re.escape(log) for log in (ALERTS_FILE, json_file(service_name)))
+    return re.fullmatch(f"({logs}){_ROTATED}", name) is not None
+
+
+def require_writable(directory: Path, service_name: str) -> None:
     """Make the directory, and write into it: a full disk still lets files be opened.
 
     Raises:
@@ -54,6 +58,6 @@ def require_writable(directory: Path) -> None:
     with tempfile.TemporaryFile(dir=directory) as probe:
         probe.write(bytes(_BLOCK))
         probe.flush()
-    for log in (directory / ALERTS_FILE, directory / JSON_FILE):
+    for log in (directory / ALERTS_FILE, directory / json_file(service_name)):
         if log.exists():
             log.open("ab").close()

@@ -1,14 +1,15 @@
-"""Set-up: where log lines go. To the console; warnings to `alerts.log`; everything to `sovani.jsonl`, if that is wanted."""
+"""Sends log lines to the console, warnings to `alerts.log`, and, if that is wanted, everything to a JSON file."""
 
 import logging
 from typing import Final
 
-from telemetry.logs import library_loggers
+from telemetry import error_text
+from telemetry.logs import cleanup, library_loggers
 from telemetry.logs.excepthook import install_excepthooks
 from telemetry.logs.handlers import ConsoleHandler
 from telemetry.logs.json_formatter import JsonFormatter
 from telemetry.logs.repeat_filter import RepeatFilter
-from telemetry.logs.rotating_file import ALERTS_FILE, JSON_FILE, RotatingFileHandler, require_writable
+from telemetry.logs.rotating_file import ALERTS_FILE, RotatingFileHandler, json_file, require_writable
 from telemetry.logs.text_formatter import TextFormatter
 from telemetry.redaction.policy import POLICY
 from telemetry.redaction.secret_sources import secrets_of
@@ -28,6 +29,8 @@ def setup_logging(settings: TelemetrySettings | None = None) -> None:
     """
     settings = settings or TelemetrySettings.read()
     POLICY.learn(secrets_of(settings))
+    error_text.set_migration_hint(settings.migration_hint)
+    cleanup.set_service_name(settings.service_name)
     install_excepthooks()
     files = _files(settings)
     trouble = _trouble(settings)
@@ -37,7 +40,9 @@ def setup_logging(settings: TelemetrySettings | None = None) -> None:
     for handler in (console := ConsoleHandler(settings.log_level), *files):
         handler.addFilter(repeats)
     earlier = _install(logging.getLogger(), [console, *files], settings.log_level)
-    library_loggers.reroute_libraries(debug=settings.log_level == "DEBUG")
+    library_loggers.reroute_libraries(
+        debug=settings.log_level == "DEBUG", rerouted=settings.rerouted_loggers, verbose=settings.verbose_loggers
+    )
     logging.captureWarnings(capture=True)
     if trouble and not any(handler.failing for handler in earlier):
         _log.warning("LOG_DIR %s cannot be written (%s): the console alone gets the logs.", settings.log_dir, trouble)
@@ -56,7 +61,9 @@ def _files(settings: TelemetrySettings) -> list[RotatingFileHandler]:
     alerts.setFormatter(TextFormatter())
     if not settings.enable_json_logging:
         return [alerts]
-    lines = RotatingFileHandler(settings.log_dir / JSON_FILE, settings.log_level, max_bytes=_JSON_BYTES)
+    lines = RotatingFileHandler(
+        settings.log_dir / json_file(settings.service_name), settings.log_level, max_bytes=_JSON_BYTES
+    )
     lines.setFormatter(JsonFormatter())
     return [alerts, lines]
 
@@ -64,7 +71,7 @@ def _files(settings: TelemetrySettings) -> list[RotatingFileHandler]:
 def _trouble(settings: TelemetrySettings) -> str:
     """Why the directory cannot be written to; empty when it can."""
     try:
-        require_writable(settings.log_dir)
+        require_writable(settings.log_dir, settings.service_name)
     except OSError as error:
         return error.strerror or str(error)
     return ""

@@ -57,7 +57,7 @@ def with_source_location(record: logging.LogRecord) -> logging.LogRecord:
 
 
 def source_location(error: BaseException) -> str:
-    """The innermost frame of our own code, such as `service/orders/sync.py:41 in sync_orders`.
+    """The innermost frame of our own code, such as `shop/stock/sync.py:41 in sync_stock`.
 
     The telemetry's own frames count only where there are no others: a transaction fails where it was opened.
     """

@@ -4,13 +4,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from service.names import SCHEDULER_COMPONENT
 from service.scheduler.job import Job
 from service.scheduler.monitoring.evaluation import Ticks
 from service.scheduler.monitoring.overdue import format_duration
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.rules import condition
 from telemetry.alerts.rules.condition import Condition
-from telemetry.alerts.rules.job_failures import COMPONENT, MISSED
+from telemetry.alerts.rules.job_failures import MISSED
 from telemetry.alerts.service import get_alert_service
 from telemetry.semconv import DATABASE_COMPONENT
 
@@ -32,14 +33,14 @@ class MissedNotice:
                 Condition(
                     f"{MISSED}{job.name}",
                     AlertLevel.WARNING,
-                    COMPONENT,
+                    SCHEDULER_COMPONENT,
                     _missed(job, ticks),
                     follows=DATABASE_COMPONENT,
                 )
             )
         if self.downtime:
             said = f"Nobody ran the schedule from {format_utc(min(self.last_seen))} to {format_utc(back_at)}: {self._fallen()} fell into it."
-            get_alert_service().report(said, AlertLevel.WARNING, COMPONENT, follows=DATABASE_COMPONENT)
+            get_alert_service().report(said, AlertLevel.WARNING, SCHEDULER_COMPONENT, follows=DATABASE_COMPONENT)
 
     def _fallen(self) -> str:
         each = [_counted(ticks, "run", f" of {job.name}") for job, ticks in self.downtime]

@@ -8,10 +8,11 @@ from sqlalchemy import and_, select, update
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
+from service.names import SCHEDULER_COMPONENT
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.rules import condition
 from telemetry.alerts.rules.condition import Condition
-from telemetry.alerts.rules.job_failures import COMPONENT, OVERDUE
+from telemetry.alerts.rules.job_failures import OVERDUE
 from telemetry.database import transaction
 from telemetry.jobs.store.tables import JobRunRow
 
@@ -32,7 +33,7 @@ def mark_overdue(engine: Engine, now: datetime, count: Callable[[str], None]) ->
             name, started, deadline = marked
             count(name)
             said = f"{name} has been running for {format_duration(now - started)}; it may take {format_duration(deadline - started)}."
-            condition.begin(Condition(f"{OVERDUE}{name}", AlertLevel.WARNING, COMPONENT, said))
+            condition.begin(Condition(f"{OVERDUE}{name}", AlertLevel.WARNING, SCHEDULER_COMPONENT, said))
 
 
 def _mark(session: Session, number: int, now: datetime) -> tuple[str, datetime, datetime] | None:

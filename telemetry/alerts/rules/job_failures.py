@@ -12,8 +12,8 @@ from telemetry.alerts.rules.condition import Condition, begin, end
 from telemetry.durations import format_timestamp
 from telemetry.jobs.statistics.failure_streaks import Failure, FailureStreak
 from telemetry.semconv import DATABASE_COMPONENT
+from telemetry.settings import JOBS_COMPONENT
 
-COMPONENT: Final = "scheduler"
 FAILING: Final = "job:"
 MISSED: Final = "missed:"
 OVERDUE: Final = "overdue:"
@@ -23,10 +23,18 @@ Streaks = Callable[[], Iterable[FailureStreak]]
 class JobFailuresRule:
     """Failures while the database was away are its fault. Of several machines, the one that ran the failure that is one too many tells."""
 
-    def __init__(self, streaks: Streaks, reports: IncidentRepository, threshold: int, host: str | None = None) -> None:
+    def __init__(
+        self,
+        streaks: Streaks,
+        reports: IncidentRepository,
+        threshold: int,
+        host: str | None = None,
+        component: str = JOBS_COMPONENT,
+    ) -> None:
         self._streaks = streaks
         self._reports = reports
         self._threshold = threshold
+        self._component = component
         self._host = host or socket.gethostname()
         self._told: dict[str, int] = {}
 
@@ -50,7 +58,10 @@ class JobFailuresRule:
             if is_open and not streak.failures:
                 end(
                     Condition(
-                        FAILING + streak.job_name, AlertLevel.ERROR, COMPONENT, f"Job '{streak.job_name}' works again."
+                        FAILING + streak.job_name,
+                        AlertLevel.ERROR,
+                        self._component,
+                        f"Job '{streak.job_name}' works again.",
                     )
                 )
             return
@@ -68,7 +79,7 @@ class JobFailuresRule:
             Condition(
                 FAILING + streak.job_name,
                 AlertLevel.ERROR,
-                COMPONENT,
+                self._component,
                 summary(streak, failures),
                 facts(streak, failures),
                 failures[-1].run_id,

@@ -13,7 +13,7 @@ Scope = MutableMapping[str, Any]
 
 
 class RouteResolver:
-    """Reads `/reviews/{review_id}` from a scope after routing; a path that matched no route has none.
+    """Reads `/books/{book_id}` from a scope after routing; a path that matched no route has none.
 
     FastAPI leaves its route in the scope, and the full template of a nested router beside it. Where it leaves neither
     (Starlette's plain routes such as `/docs`, and whatever is mounted), the routes are matched once more.

@@ -17,29 +17,31 @@ from telemetry.jobs.store.running_runs import LostRun, RunningRuns
 from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunRow
 from telemetry.periodic import PeriodicTask
+from telemetry.settings import JOBS_COMPONENT
 
 REAP_INTERVAL: Final = 2.0  # seconds
 _WHAT: Final = "Looking after job runs"
-_ABOUT: Final = {"component": "scheduler"}
 _log = logging.getLogger(__name__)
 
 
 class Reaper:
     """Of each run that was lost one process says so, once."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # its parts
         self,
         engine: Engine,
         directory: Path,
         own: Callable[[], list[str]],
         counts: RecoveryCounters,
         clock: Callable[[], float] = time.monotonic,
+        component: str = JOBS_COMPONENT,
     ) -> None:
         """`own` gives the ids of the runs of this process whose end is not in the database."""
         self._engine = engine
         self._own = own
         self._counts = counts
         self._clock = clock
+        self._component = component
         self._directory = directory
         self._alive = RunningRuns(engine)
         self.heir = SpoolRecovery(directory, JobRunRepository(engine), self._alive, counts)
@@ -93,5 +95,11 @@ class Reaper:
         for job_name, runs in jobs.items():
             number = "A run" if len(runs) == 1 else f"{len(runs)} runs"
             workers = ", ".join(sorted({run.worker for run in runs}))
-            _log.error("%s of %s lost: %s ended without a word.", number, job_name, workers, extra=_ABOUT)
+            _log.error(
+                "%s of %s lost: %s ended without a word.",
+                number,
+                job_name,
+                workers,
+                extra={"component": self._component},
+            )
             self._counts.lost(job_name, len(runs))

@@ -47,7 +47,7 @@ def test_every_call_of_the_contract_goes_the_way_of_the_logs_whatever_the_level_
     found = [(each.level, each.component, each.words) for each in reversed(told(started))]
     assert found == [
         ("WARNING", "scheduler", "Custom message"),
-        ("WARNING", "scheduler", "Job 'sync_wb_orders' failed:\nTimeout error"),
+        ("WARNING", "jobs", "Job 'sync_wb_orders' failed:\nTimeout error"),
         ("ERROR", "api", "/api/v1/reviews failed:\n500 Internal Server Error"),
         ("WARNING", "resources", "Disk space is low."),
         ("WARNING", "resources", "Memory is nearly used up."),

@@ -13,8 +13,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from telemetry import error_text
 from telemetry.database import create_engine
-from telemetry.error_text import CheckFailed, safe_text
+from telemetry.error_text import CheckFailed, safe_text, set_migration_hint
 from telemetry.health.report import CheckResult, Report
 
 NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
@@ -112,7 +113,8 @@ def test_a_database_file_that_cannot_be_opened_is_described_without_its_path():
     assert safe_text(raised_by(engine.connect)) == "the database file cannot be opened"
 
 
-def test_a_missing_table_asks_for_the_migrations():
+def test_a_missing_table_asks_for_the_migrations(monkeypatch):
+    monkeypatch.setattr(error_text, "_migration_hint", "")
     engine = sqlalchemy.create_engine("sqlite://")
     try:
         with engine.connect() as connection:
@@ -120,7 +122,10 @@ def test_a_missing_table_asks_for_the_migrations():
     finally:
         engine.dispose()
 
-    assert safe_text(error) == "migrations are missing: run `alembic upgrade head`"
+    assert safe_text(error) == "migrations are missing"
+    set_migration_hint("run `migrate up`")
+    assert safe_text(error) == "migrations are missing: run `migrate up`"
+    assert safe_text(ConnectionRefusedError("connection refused")) == "Connection refused"
 
 
 def test_the_words_of_the_statement_are_not_taken_for_the_errors():
