@@ -21,9 +21,9 @@ from service.scheduler.monitoring.monitor import CHECK_INTERVAL, Counting, RunMo
 from service.scheduler.scheduler import Scheduler, SchedulerHooks
 from service.settings import SANDBOX_HOST, Settings
 from service.shutdown import StopSignal
+from telemetry import TelemetryOptions
 from telemetry.database import create_engine
-from telemetry.health.lifecycle import Lifecycle
-from telemetry.options import TelemetryOptions
+from telemetry.health import Lifecycle
 from telemetry.periodic import PeriodicTask
 
 FLUSH_TIMEOUT: Final = 4.0

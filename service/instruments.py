@@ -33,7 +33,7 @@ from service.names import (
     WB,
 )
 from telemetry import semconv
-from telemetry.metrics.mapping import LabelMapping, MetricMapping
+from telemetry.metrics import LabelMapping, MetricMapping
 
 REJECTED_STATUSES: Final = (
     HTTPStatus.REQUEST_TIMEOUT,

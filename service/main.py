@@ -17,7 +17,7 @@ from service.api.problems import PROBLEM_RESPONSE, install_exception_handlers
 from service.bootstrap import Service
 from service.database import migrations
 from service.settings import Settings
-from telemetry.health.lifecycle import stopping_on_signals
+from telemetry.health import stopping_on_signals
 from telemetry.settings import SettingsError
 
 

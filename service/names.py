@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from telemetry.alerts.channels import telegram
+from telemetry.alerts import telegram
 
 CONNECTIONS_REJECTED: Final = "http.server.connections.refused"
 

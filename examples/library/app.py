@@ -10,11 +10,10 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import text
 
 import telemetry
+from telemetry.health import HealthChecks
 from telemetry.health.checks import timed
-from telemetry.health.runner import HealthChecks
-from telemetry.jobs import monitor_job
-from telemetry.jobs.store.tables import Base
-from telemetry.metrics.mapping import LabelMapping, MetricMapping
+from telemetry.jobs import Base, monitor_job
+from telemetry.metrics import LabelMapping, MetricMapping
 
 BOOKS: Final = {1: "War and Peace", 2: "The Master and Margarita"}
 TITLE: Final = "book.title"

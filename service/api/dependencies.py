@@ -7,7 +7,7 @@ from sqlalchemy.engine import Engine
 
 from service.clients import Clients
 from service.scheduler.job import Schedule
-from telemetry.build import Telemetry
+from telemetry import Telemetry
 
 
 class RuntimeDependencies(Protocol):

@@ -14,8 +14,8 @@ from service.database.keyset import MAX_ID
 from service.errors import Problem
 from service.scheduler.job import Job, Schedule
 from service.scheduler.monitoring.missed_runs import LAST_DAY, NO_MISSED_RUNS, MissedRuns, missed_runs
-from telemetry.build import Telemetry
-from telemetry.jobs.store.tables import JobRunRow
+from telemetry import Telemetry
+from telemetry.jobs import JobRunRow
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 

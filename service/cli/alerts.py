@@ -8,12 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from telemetry import semconv
-from telemetry.alerts.alert import AlertLevel
-from telemetry.alerts.outbox.channel_state import ChannelState
-from telemetry.alerts.outbox.queries import AlertRecord
-from telemetry.alerts.outbox.silences import Silences
-from telemetry.alerts.pipeline import AlertPipeline
-from telemetry.alerts.rules.condition import log
+from telemetry.alerts import AlertLevel, AlertPipeline, AlertRecord, ChannelState, Silences, condition
 from telemetry.durations import format_timestamp
 
 _POLL_SECONDS: Final = 0.1
@@ -36,7 +31,7 @@ def test_alert(alerts: AlertPipeline, say: Say, within: float) -> bool:
         semconv.ALERT_LEVEL: str(AlertLevel.INFO),
         semconv.ALERT_FINGERPRINT: fingerprint,
     }
-    log.info("This is a test: somebody wants to know whether alerts arrive. They do.", extra=about)
+    condition.log.info("This is a test: somebody wants to know whether alerts arrive. They do.", extra=about)
     said = ""
     while time.time() - begun < within:
         told = alerts.overview.get(fingerprint, time.time())

@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+import telemetry
 from service.bootstrap import SandboxUnavailable, Service
 from service.cli import alerts, database
 from service.cli.doctor import FAIL, examine
@@ -26,10 +27,8 @@ from service.scheduler.monitoring.missed_runs import LAST_DAY, NO_MISSED_RUNS, M
 from service.scheduler.scheduler import execute_job
 from service.settings import Settings
 from service.shutdown import ShutdownRequested
-from telemetry import setup
 from telemetry.error_text import safe_text
-from telemetry.jobs.job_span import JobHandle
-from telemetry.jobs.store.tables import JobRunRow
+from telemetry.jobs import JobHandle, JobRunRow
 from telemetry.logs import setup_logging
 
 _WAIT_SECONDS: Final = 3600.0
@@ -63,7 +62,7 @@ def jobs(_options: argparse.Namespace) -> int:
     except (SQLAlchemyError, migrations.MigrationsMissing) as error:
         return complain(f"The database cannot be read: {safe_text(error)}.")
     finally:
-        setup.shutdown(1.0)
+        telemetry.shutdown(1.0)
     rows = [("JOB", "CADENCE", "LAST RUN", "STATUS", "MISSED IN 24 H", "NEXT RUN")]
     for job in runtime.schedule.jobs:
         following = runtime.schedule.missing(job) or _moment(job.cadence.after(now))
@@ -113,7 +112,7 @@ def run_job(options: argparse.Namespace) -> int:
     except Exception as error:  # noqa: BLE001  # the edge: whatever a job raises is told to whoever ran it
         return complain(f"{job.name} failed: {type(error).__name__}: {error}")
     finally:
-        setup.shutdown()
+        telemetry.shutdown()
     say(said)
     return 0
 
@@ -169,7 +168,7 @@ def test_alert(options: argparse.Namespace) -> int:
     except SandboxUnavailable as error:
         return complain(str(error))
     finally:
-        setup.shutdown(1.0)
+        telemetry.shutdown(1.0)
 
 
 def silence(options: argparse.Namespace) -> int:
@@ -182,7 +181,7 @@ def silence(options: argparse.Namespace) -> int:
     except (sqlite3.Error, OSError) as error:
         return complain(f"The outbox of alerts cannot be written: {safe_text(error)}.")
     finally:
-        setup.shutdown(1.0)
+        telemetry.shutdown(1.0)
     return 0
 
 
@@ -214,5 +213,5 @@ def doctor(_options: argparse.Namespace) -> int:
     except SandboxUnavailable as error:
         return complain(str(error))
     finally:
-        setup.shutdown(1.0)
+        telemetry.shutdown(1.0)
     return 0 if well else 1

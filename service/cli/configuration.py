@@ -5,7 +5,7 @@ from typing import Final
 
 from service.names import OPENAI, OZON, TELEGRAM, WB
 from service.settings import REQUIRED_VARIABLES, Settings
-from telemetry.sdk import exporters
+from telemetry import exporters
 
 _TITLES: Final[Mapping[str, str]] = {WB: "Wildberries", OZON: "Ozon", OPENAI: "OpenAI", TELEGRAM: "Telegram"}
 _NOT_EXPORTED: Final = "OTLP: OTEL_EXPORTER_OTLP_ENDPOINT is not set; traces, metrics and logs stay here."

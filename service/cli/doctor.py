@@ -23,9 +23,8 @@ from service.integrations.ozon.credentials import check_key
 from service.integrations.telegram import describe_bot
 from service.names import OPENAI, OZON, WB
 from service.settings import Settings
-from telemetry import private_files
+from telemetry import exporters, private_files
 from telemetry.error_text import safe_text
-from telemetry.sdk import exporters
 from telemetry.selftest import SelfTest, Silent
 
 

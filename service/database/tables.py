@@ -25,7 +25,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 from sqlalchemy.types import TypeEngine
 
 from telemetry.database import UTCDateTime
-from telemetry.jobs.store.tables import Base
+from telemetry.jobs import Base
 
 __all__ = [
     "AdviceRow",

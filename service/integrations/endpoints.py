@@ -4,8 +4,8 @@ from typing import Final
 
 from service.names import OPENAI, OZON, WB
 from service.settings import Settings
-from telemetry.alerts.channels import telegram
-from telemetry.instrumentation.external_services import ExternalService
+from telemetry import ExternalService
+from telemetry.alerts import telegram
 
 _WB_FEEDBACKS: Final = (
     "/ping",

@@ -9,9 +9,8 @@ from sqlalchemy.engine import URL, Engine
 from service.database.backup import backup_database
 from service.scheduler.monitoring import missed_runs
 from service.settings import Settings
-from telemetry.alerts.service import AlertService
-from telemetry.jobs.store.retention import Retention
-from telemetry.jobs.store.runs import JobRunRepository
+from telemetry.alerts import AlertService
+from telemetry.jobs import JobRunRepository, Retention
 from telemetry.logs import cleanup_old_database_backups, cleanup_old_logs
 
 KEEP_LOGS_DAYS: Final = 30

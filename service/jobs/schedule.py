@@ -13,8 +13,8 @@ from service.names import OPENAI, OZON, WB
 from service.scheduler.cadence import DailyAt, Every
 from service.scheduler.job import Job
 from service.settings import Settings
-from telemetry.alerts.service import get_alert_service
-from telemetry.logs.cleanup import BACKUP_DIRECTORY
+from telemetry.alerts import get_alert_service
+from telemetry.logs import BACKUP_DIRECTORY
 
 
 def _now() -> datetime:

@@ -17,8 +17,7 @@ from service.scheduler.lease_renewal import LeaseRenewer, LeaseStore
 from service.shutdown import StopSignal, cancel_thread
 from telemetry import semconv
 from telemetry.error_text import CheckFailed
-from telemetry.jobs.job_span import JobHandle
-from telemetry.jobs.monitor import monitor_job
+from telemetry.jobs import JobHandle, monitor_job
 
 MAX_SLEEP: Final = timedelta(seconds=30)
 MAX_CONCURRENT_ATTEMPTS: Final = 8

@@ -4,3 +4,7 @@
 given, `shapes` finds what looks like one, `sql` takes the literals out of statements, `sources` says which secrets there are,
 `export` stands before the exporters of spans and logs.
 """
+
+from telemetry.redaction.policy import redact
+
+__all__ = ["redact"]

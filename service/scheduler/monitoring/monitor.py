@@ -13,8 +13,7 @@ from service.scheduler.monitoring.evaluation import Uptime, Watermark, downtime_
 from service.scheduler.monitoring.ledger import TickLedger
 from service.scheduler.monitoring.notices import MissedNotice, format_utc
 from service.scheduler.monitoring.overdue import mark_overdue
-from telemetry.alerts.alert import AlertLevel
-from telemetry.alerts.service import get_alert_service
+from telemetry.alerts import AlertLevel, get_alert_service
 from telemetry.database import transaction
 from telemetry.semconv import DATABASE_COMPONENT
 

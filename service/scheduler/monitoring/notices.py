@@ -8,11 +8,7 @@ from service.names import SCHEDULER_COMPONENT
 from service.scheduler.job import Job
 from service.scheduler.monitoring.evaluation import Ticks
 from service.scheduler.monitoring.overdue import format_duration
-from telemetry.alerts.alert import AlertLevel
-from telemetry.alerts.rules import condition
-from telemetry.alerts.rules.condition import Condition
-from telemetry.alerts.rules.job_failures import MISSED
-from telemetry.alerts.service import get_alert_service
+from telemetry.alerts import MISSED, AlertLevel, Condition, condition, get_alert_service
 from telemetry.semconv import DATABASE_COMPONENT
 
 _MOST_NAMED: Final = 10

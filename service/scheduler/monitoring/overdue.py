@@ -9,12 +9,9 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from service.names import SCHEDULER_COMPONENT
-from telemetry.alerts.alert import AlertLevel
-from telemetry.alerts.rules import condition
-from telemetry.alerts.rules.condition import Condition
-from telemetry.alerts.rules.job_failures import OVERDUE
+from telemetry.alerts import OVERDUE, AlertLevel, Condition, condition
 from telemetry.database import transaction
-from telemetry.jobs.store.tables import JobRunRow
+from telemetry.jobs import JobRunRow
 
 _RUNNING: Final = and_(JobRunRow.finished_at.is_(None), JobRunRow.overdue_at.is_(None))
 _MINUTE: Final = timedelta(minutes=1)

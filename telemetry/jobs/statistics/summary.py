@@ -70,7 +70,7 @@ class JobStatistics:
     by_day: tuple[JobDay, ...]
 
 
-def statistics(
+def job_statistics(
     engine: Engine, job_name: str, *, window: timedelta | None = None, now: datetime | None = None
 ) -> JobStatistics:
     """Of the runs that ended within the window or still run, or else of all that are known.
