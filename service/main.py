@@ -14,11 +14,10 @@ from service.api import alerts, docs, health, job_stats, jobs, metrics, orders, 
 from service.api.auth import require_ops_token, require_ops_token_or_password
 from service.api.middleware import wrap_app
 from service.api.problems import PROBLEM_RESPONSE, install_exception_handlers
-from service.bootstrap import Service, telemetry_options
+from service.bootstrap import Service
 from service.database import migrations
 from service.settings import Settings
-from telemetry import setup
-from telemetry.health.lifecycle import stopping_on_signals
+from telemetry.health import stopping_on_signals
 from telemetry.settings import SettingsError
 
 
@@ -56,15 +55,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in (metrics.router, jobs.router, job_stats.router, alerts.router):
         app.include_router(router, dependencies=[Depends(require_ops_token)], responses={401: PROBLEM_RESPONSE})
     app.include_router(docs.router, dependencies=[Depends(require_ops_token_or_password)])
-    wrap_app(app, runtime.settings.open_to_all)
-    setup.start(app=app, settings=runtime.settings, specifics=telemetry_options(runtime.settings))
+    wrap_app(app, runtime.settings.exposure_warning)
+    runtime.telemetry.instrument_app(app)
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     runtime: Service = app.state.runtime
-    with stopping_on_signals(runtime.lifecycle):
+    with stopping_on_signals(runtime.stop_signal.set):
         runtime.start()
         try:
             yield

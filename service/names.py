@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from telemetry.alerts.channels import telegram
+from telemetry.alerts import telegram
 
 CONNECTIONS_REJECTED: Final = "http.server.connections.refused"
 
@@ -17,6 +17,9 @@ OPENAI: Final = "openai"
 TELEGRAM: Final = telegram.NAME
 MARKETPLACES: Final = (WB, OZON)
 
+
+SCHEDULER_COMPONENT: Final = "scheduler"
+"""The component of alerts about jobs."""
 
 MARKETPLACE: Final = "marketplace"
 STATUS: Final = "status"

@@ -128,7 +128,7 @@ class Drafter:
         if usage:
             self._record_tokens(usage)
         if cost is not None:
-            self.instruments.money.add(float(cost), {names.GEN_AI_REQUEST_MODEL: self.model})
+            self.instruments.cost.add(float(cost), {names.GEN_AI_REQUEST_MODEL: self.model})
         return Draft(
             outcome=response.verdict.outcome,
             text=response.verdict.text,

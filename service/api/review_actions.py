@@ -35,7 +35,7 @@ _ANSWER_RESPONSES: Responses = {
 def draft_again(review_id: ReviewId, desk: RuntimeDep) -> AdviceOut:
     """Draft another answer to the review, now; the draft before it is kept. It costs what a draft costs."""
     row = _review(desk.engine, review_id)
-    draft = desk.outside_promptly.drafter.draft(review_for_prompt(row), ANSWER_LENGTH)
+    draft = desk.interactive_clients.drafter.draft(review_for_prompt(row), ANSWER_LENGTH)
     with transaction(desk.engine) as session:
         advice = AdviceQueue(session).add_draft(review_id, draft, utcnow())
     return AdviceOut.model_validate(advice)
@@ -48,7 +48,7 @@ def publish_answer(
     """Publish the given text, or else the newest draft, on the marketplace. A second answer is refused."""
     row = _review(desk.engine, review_id)
     text = _draft(desk.engine, review_id) if answer is None or answer.text is None else answer.text
-    marketplace = desk.outside_promptly.reviews(row.marketplace)
+    marketplace = desk.interactive_clients.reviews(row.marketplace)
     publication = Publisher(desk.engine, marketplace, utcnow, time.sleep).publish(row, text)
     response.status_code = 202 if publication.state == "sent" else 200
     return AnswerOut(state=publication.state, text=publication.text)

@@ -31,7 +31,7 @@ def read_book(book_id: int):
 
 @app.get("/metrics")
 def read_metrics():
-    page, kind = running.page.render()
+    page, kind = running.metrics.page.render()
     return Response(page, media_type=kind)
 """
 SCRIPT: Final = """

@@ -13,7 +13,7 @@ from service.sandbox.wildberries.answer_store import AnswerStore
 from service.sandbox.wildberries.errors import GENERIC_ERROR, WildberriesErrors
 from service.sandbox.wildberries.gateway import MOSCOW, Endpoint
 from service.sandbox.wildberries.query import DateRange, InvalidQuery, ListPage, parse_answered
-from service.sandbox.wildberries.review_model import SimulatedReview, ReviewStore
+from service.sandbox.wildberries.review_model import ReviewStore, SimulatedReview
 from service.sandbox.wildberries.review_payload import review_payload
 
 FAIL_EVERY: Final = 50  # every so many-th list fails, with the status 200

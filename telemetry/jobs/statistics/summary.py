@@ -63,7 +63,7 @@ class JobStatistics:
     by_day: tuple[JobDay, ...]
 
 
-def statistics(
+def job_statistics(
     engine: Engine, job_name: str, *, window: timedelta | None = None, now: datetime | None = None
 ) -> JobStatistics:
     """Compute the statistics of a job.

@@ -4,7 +4,7 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from service.clients import BACKGROUND_PATIENCE, INTERACTIVE_PATIENCE, Clients, counting_waits
+from service.clients import BACKGROUND_PATIENCE, INTERACTIVE_PATIENCE, Clients
 from service.instruments import METRIC_MAPPINGS, ServiceInstruments
 from service.integrations.http.errors import NotConfigured
 from service.integrations.http.sleep import InstrumentedSleep
@@ -46,7 +46,7 @@ def outside_of(sqlite_engine, instruments):
     made = []
 
     def make(*patience, **settings):
-        waiting = InstrumentedSleep(StopSignal(), counting_waits(instruments))
+        waiting = InstrumentedSleep(StopSignal(), instruments.count_wait)
         made.append(Clients(Settings(**settings), sqlite_engine, instruments, waiting, *patience))
         return made[-1]
 
@@ -67,7 +67,7 @@ def test_each_client_is_made_once(outside_of):
 def test_nothing_is_made_before_somebody_asks_for_it(outside_of):
     outside = outside_of(**KEYS)
 
-    assert not outside._opened
+    assert not outside._on_close
     assert set(EVERYTHING).isdisjoint(vars(outside))
 
 
@@ -170,11 +170,9 @@ def test_what_is_read_is_as_of_now_in_utc(outside_of):
 
 
 def test_waits_are_counted_by_service_and_reason(reader, instruments):
-    waited = counting_waits(instruments)
-
-    waited(WB, "pace", 1.5)
-    waited(WB, "pace", 2.0)
-    waited(OPENAI, "backoff", 4.0)
+    instruments.count_wait(WB, "pace", 1.5)
+    instruments.count_wait(WB, "pace", 2.0)
+    instruments.count_wait(OPENAI, "backoff", 4.0)
 
     data = reader.get_metrics_data()
     metrics = [metric for each in data.resource_metrics for scope in each.scope_metrics for metric in scope.metrics]

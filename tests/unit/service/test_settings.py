@@ -173,4 +173,4 @@ def test_the_example_is_a_good_one_with_the_defaults_of_the_contract(monkeypatch
     ],
 )
 def test_in_production_without_a_token_everybody_may_look(given, says_so):
-    assert ("OPS_TOKEN is not set" in Settings(**given).open_to_all) is says_so
+    assert ("OPS_TOKEN is not set" in Settings(**given).exposure_warning) is says_so

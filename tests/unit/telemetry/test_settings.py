@@ -26,14 +26,14 @@ CONTRACT = [
     (
         "DATABASE_URL",
         "database_url",
-        "sqlite:///var/sovani.db",
+        "sqlite:///var/app.db",
         {
             "sqlite:////tmp/x.db": "sqlite:////tmp/x.db",
             "postgresql+psycopg://u:p@h:5432/d": "postgresql+psycopg://u:p@h:5432/d",
             "postgresql://u:p@h/d": "postgresql+psycopg://u:p@h/d",
         },
-        ["sovani.db", "mysql://h/d", "postgresql+asyncpg://h/d", "sqlite+aiosqlite:///x.db", "postgresql://h:port/d"],
-        "a database URL such as sqlite:///var/sovani.db or postgresql+psycopg://user:password@host/name",
+        ["app.db", "mysql://h/d", "postgresql+asyncpg://h/d", "sqlite+aiosqlite:///x.db", "postgresql://h:port/d"],
+        "a database URL such as sqlite:///var/app.db or postgresql+psycopg://user:password@host/name",
     ),
     (
         "ENVIRONMENT",

@@ -104,7 +104,7 @@ class Outside:
 
 class Desk:
     def __init__(self, engine, outside):
-        self.engine, self.outside_promptly = engine, outside
+        self.engine, self.interactive_clients = engine, outside
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_a_text_is_published_and_the_review_is_answered(make_api, sqlite_engine)
 
     assert (answer.status_code, answer.json()) == (200, {"state": "published", "text": "Thank you!"})
     assert marketplace.written == ["Thank you!"]
-    assert api.app.state.runtime.outside_promptly.asked == ["ozon"]
+    assert api.app.state.runtime.interactive_clients.asked == ["ozon"]
     [row] = rows_of(sqlite_engine, ReviewRow)
     assert (row.answered, row.answer_text, row.advice_due_at) == (True, "Thank you!", None)
 
@@ -235,7 +235,7 @@ def test_a_review_that_there_is_not_is_a_404_for_both(make_api):
 
     assert problem(publish(api, "Thank you!", review_id=99), 404).startswith("There is no review 99")
     assert problem(api.post("/api/v1/reviews/99/advice"), 404).startswith("There is no review 99")
-    assert api.app.state.runtime.outside_promptly.asked == []
+    assert api.app.state.runtime.interactive_clients.asked == []
 
 
 def test_where_there_is_no_token_nobody_publishes(make_api):

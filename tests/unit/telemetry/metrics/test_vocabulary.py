@@ -97,8 +97,8 @@ def use_everything(stage):
     service = ServiceInstruments.create(meter)
     service.reviews_processed.add(1, {"marketplace": "wb", "status": "new"})
     service.orders_processed.add(1, {"marketplace": "wb", "status": "new"})
-    service.money.add(0.1, {"gen_ai.request.model": "gpt-5.4-mini"})
-    service.connections_refused.add(1, {"http.response.status_code": 408})
+    service.cost.add(0.1, {"gen_ai.request.model": "gpt-5.4-mini"})
+    service.connections_rejected.add(1, {"http.response.status_code": 408})
     for counter in (service.ticks_skipped, service.runs_missed, service.runs_overdue):
         counter.add(1, {"job.name": "sync"})
     for name, labels in (

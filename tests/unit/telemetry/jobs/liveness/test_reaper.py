@@ -65,7 +65,7 @@ def test_runs_that_were_lost_are_counted_and_said_once_a_job_with_whose_they_wer
         ("ERROR", "2 runs of sync lost: host:1, host:2 ended without a word."),
         ("ERROR", "A run of clean lost: host:1 ended without a word."),
     ]
-    assert {record.component for record in caplog.records} == {"scheduler"}
+    assert {record.component for record in caplog.records} == {"jobs"}
 
 
 def test_the_runs_of_this_process_beat_every_few_seconds(stage):

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, update
 
 from telemetry.database import transaction
 from telemetry.jobs.statistics.streaks import RunStreak
-from telemetry.jobs.statistics.summary import JobDay, statistics
+from telemetry.jobs.statistics.summary import JobDay, job_statistics
 from telemetry.jobs.store import retention as retention_module
 from telemetry.jobs.store.daily_totals import DAY, midnight
 from telemetry.jobs.store.retention import ROLLUP_RETENTION, Retention
@@ -52,7 +52,7 @@ class Stage:
             return {(NOW.date() - row.day).days: row for row in rows}
 
     def summary(self, window=None):
-        return statistics(self.engine, "sync", window=window, now=NOW)
+        return job_statistics(self.engine, "sync", window=window, now=NOW)
 
     def roll_up(self, now=NOW):
         return roll_up(self.engine, ["sync"], now)
