@@ -139,7 +139,7 @@ def test_a_run_that_ends_after_it_was_taken_for_lost_corrects_its_row(store, run
 def test_a_row_that_somebody_writes_just_now_keeps_nobody_waiting_on_postgresql(postgres_engine):
     running_runs = RunningRuns(postgres_engine)
     JobRunRepository(postgres_engine).write([started(1), started(2)])
-    with Session(postgres_engine) as other, other.barrier():
+    with Session(postgres_engine) as other, other.begin():
         other.execute(update(JobRunRow).where(JobRunRow.run_id == run_id(1)).values(worker="another"))
 
         running_runs.heartbeat([run_id(1), run_id(2)])
