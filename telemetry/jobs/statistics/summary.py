@@ -84,12 +84,7 @@ def job_statistics(
         return JobStatistics(
             job_name=job_name,
             total_runs=totals.ended + running,
-            successful_runs=totals.success,
-            failed_runs=totals.failed,
-            error_runs=totals.error,
-            timeout_runs=totals.timeout,
-            cancelled_runs=totals.cancelled,
-            lost_runs=totals.lost,
+            **_counts(totals),
             success_rate=round(100 * totals.success / totals.ended, 2) if totals.ended else None,
             avg_duration_seconds=_average(totals),
             last_run=last[0] if last else None,
@@ -104,6 +99,17 @@ def job_statistics(
             trend=_trend(session, job_name, now),
             by_day=tuple(_day(day, history.days[day]) for day in sorted(history.days)[-MAX_DAYS:]),
         )
+
+
+def _counts(totals: DailyTotals) -> dict[str, int]:
+    return {
+        "successful_runs": totals.success,
+        "failed_runs": totals.failed,
+        "error_runs": totals.error,
+        "timeout_runs": totals.timeout,
+        "cancelled_runs": totals.cancelled,
+        "lost_runs": totals.lost,
+    }
 
 
 def _average(totals: DailyTotals) -> float | None:

@@ -10,8 +10,8 @@ from fastapi.testclient import TestClient
 from service.advice.outcomes import DRAFTED, REFUSED, Draft
 from service.advice.queue import AdviceQueue
 from service.api import review_actions
-from service.api import reviews as routes
 from service.api.problems import install_exception_handlers
+from service.api.reviews import router as review_router
 from service.database.tables import AdviceRow, ReviewRow
 from service.integrations.http.errors import Forbidden, NotConfigured, RateLimited, Unreachable
 from service.integrations.openai.errors import QuotaExhausted
@@ -114,7 +114,7 @@ def make_api(sqlite_engine):
     def make(marketplace=None, drafter=None, ops_token=TOKEN, *, headers=True):
         app = FastAPI(telemetry={"tracing": False})
         install_exception_handlers(app)
-        for router in (routes.router, review_actions.router):
+        for router in (review_router, review_actions.router):
             app.include_router(router)
         app.state.settings = Settings(ops_token=ops_token)
         app.state.runtime = Desk(sqlite_engine, Outside(marketplace, drafter))

@@ -12,7 +12,7 @@ import time
 import httpx
 import pytest
 
-from service import main as application
+import service.main
 from service.cli.parser import main
 from service.jobs.schedule import JOBS
 from telemetry import setup
@@ -40,7 +40,7 @@ def run(monkeypatch):
     for number, handler in handlers.items():
         signal.signal(number, handler)
     setup.shutdown()
-    vars(application).pop("app", None)
+    vars(service.main).pop("app", None)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ REVISIONS = 5
 MIGRATE = """
 import logging, os, pathlib, sys, time
 from sqlalchemy import event
-from service.database import migrations as database
+from service.database import migrations
 from telemetry.database import create_engine
 
 def die_in_the_middle(_connection, _cursor, statement, *_more):
@@ -36,8 +36,8 @@ if "die" in sys.argv:
 pathlib.Path(f"ready.{os.getpid()}").touch()
 while not pathlib.Path("go").exists():
     time.sleep(0.001)
-database.migrate(engine)
-database.at_head(engine)
+migrations.migrate(engine)
+migrations.at_head(engine)
 print("at head")
 """
 

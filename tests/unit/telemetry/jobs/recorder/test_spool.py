@@ -3,7 +3,6 @@ import os
 
 import pytest
 
-from telemetry.jobs.recorder import spool as module
 from telemetry.jobs.recorder.orphaned_spools import (
     OrphanedSpool,
     acquire_orphaned_spools,
@@ -165,7 +164,9 @@ def test_a_line_that_the_disk_takes_only_half_of_is_taken_back(make, directory, 
     spool = make()
     spool.append(started(1))
     write = os.write
-    monkeypatch.setattr(module.os, "write", lambda file, data: write(file, data[: len(data) // 2]))
+    monkeypatch.setattr(
+        "telemetry.jobs.recorder.spool.os.write", lambda file, data: write(file, data[: len(data) // 2])
+    )
     with pytest.raises(OSError, match="No space") as caught:
         spool.append(started(2))
     monkeypatch.undo()
@@ -183,7 +184,7 @@ def test_a_line_that_the_disk_takes_only_half_of_is_taken_back(make, directory, 
 def test_a_run_that_could_not_be_kept_is_kept_with_the_next_file_if_it_is_still_open(make, directory, monkeypatch):
     spool = make(segment=2 * LINE)
     spool.append(started(1))
-    monkeypatch.setattr(module.os, "write", lambda *_: 0)
+    monkeypatch.setattr("telemetry.jobs.recorder.spool.os.write", lambda *_: 0)
     with pytest.raises(OSError, match="No space"):
         spool.append(started(2))
     monkeypatch.undo()

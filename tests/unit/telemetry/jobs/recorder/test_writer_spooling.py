@@ -8,7 +8,6 @@ import threading
 import pytest
 
 from telemetry.jobs.recorder import queue
-from telemetry.jobs.recorder import spool as spool_module
 from telemetry.jobs.recorder.orphaned_spools import acquire_orphaned_spools
 from telemetry.jobs.recorder.queue import QueueBalance, RunQueue
 from telemetry.jobs.recorder.spool import Spool
@@ -192,7 +191,7 @@ def test_what_the_disk_does_not_give_back_is_dropped_and_counted(make, database,
     recorder = make(capacity=1, on_dropped=lambda number, reason: dropped.append((number, reason)))
     for number in range(3):
         recorder.record(ended(number))
-    monkeypatch.setattr(spool_module.os, "pread", lambda *_: b"")
+    monkeypatch.setattr("telemetry.jobs.recorder.spool.os.pread", lambda *_: b"")
     database.is_available.set()
 
     assert recorder.flush(SOON)

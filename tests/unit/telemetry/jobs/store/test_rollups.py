@@ -12,9 +12,8 @@ from sqlalchemy import delete, select, update
 from telemetry.database import transaction
 from telemetry.jobs.statistics.streaks import RunStreak
 from telemetry.jobs.statistics.summary import JobDay, job_statistics
-from telemetry.jobs.store import retention as retention_module
 from telemetry.jobs.store.daily_totals import DAY, midnight
-from telemetry.jobs.store.retention import ROLLUP_RETENTION, Retention
+from telemetry.jobs.store.retention import FIRST_BATCH, ROLLUP_RETENTION, Retention
 from telemetry.jobs.store.rollups import REFRESHED_DAYS, roll_up
 from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunDayRow, JobRunRow
@@ -232,7 +231,7 @@ def test_a_batch_is_smaller_after_a_slow_one_and_larger_after_a_quick_one(stage,
     stage.write(*[run_that_ended(n, ago(9, n / 1000)) for n in range(1000)])
     sizes, delete_some = [], Retention._delete
     clock = iter([0.0, 1.0, 1.0] * 2 + [1.0] * 100)
-    monkeypatch.setattr(retention_module, "_PROGRESS_INTERVAL", 1e9)
+    monkeypatch.setattr("telemetry.jobs.store.retention._PROGRESS_INTERVAL", 1e9)
 
     def noting(self, job_name, before, size):
         sizes.append(size)
@@ -243,7 +242,7 @@ def test_a_batch_is_smaller_after_a_slow_one_and_larger_after_a_quick_one(stage,
     retention._clock = lambda: next(clock)
     retention._prune("sync", midnight(ago(4).date()))
 
-    first = retention_module.FIRST_BATCH
+    first = FIRST_BATCH
     assert sizes[:4] == [first, first // 2, first // 4, first // 4 * 2]
     assert stage.store.page() == []
 
