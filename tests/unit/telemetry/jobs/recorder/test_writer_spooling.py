@@ -118,7 +118,7 @@ def test_a_full_disk_is_said_once_and_counted_and_the_runs_are_written_all_the_s
     make, database, monkeypatch, caplog
 ):
     recorder = make()
-    monkeypatch.setattr(spool_module.os, "write", lambda *_: 0)
+    monkeypatch.setattr("telemetry.jobs.recorder.spool.os.write", lambda *_: 0)
     for number in range(3):
         recorder.record(started(number))
     monkeypatch.undo()
@@ -158,7 +158,7 @@ def test_at_a_shutdown_only_what_is_in_memory_alone_is_dropped(make, directory, 
     dropped = []
     recorder = make(on_dropped=lambda number, reason: dropped.append((number, reason)))
     recorder.record(started(1))
-    monkeypatch.setattr(spool_module.os, "write", lambda *_: 0)
+    monkeypatch.setattr("telemetry.jobs.recorder.spool.os.write", lambda *_: 0)
     recorder.record(started(2))
     monkeypatch.undo()
 
