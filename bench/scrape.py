@@ -69,7 +69,7 @@ def _timed(write: Page) -> float:
 
 def ours(label_sets: int) -> Page:
     reader = FamilyReader()
-    page = MetricsPage(reader.families)
+    page = MetricsPage(reader.collect_own)
     provider = MeterProvider([reader], views=views(), shutdown_on_exit=False)
     fill(LimitedMeterProvider(provider, label_sets + 1).get_meter("bench"), label_sets)
     return lambda: page.render()[0]

@@ -44,7 +44,7 @@ def test_a_process_starts_is_ready_and_stops(stopped):
     phases = [lifecycle.phase]
     lifecycle.mark_ready()
     phases.append(lifecycle.phase)
-    stopped.mark_stopping()
+    stopped.stop()
     phases.append(lifecycle.phase)
 
     assert phases == ["starting", "ready", "stopping"]
@@ -53,7 +53,7 @@ def test_a_process_starts_is_ready_and_stops(stopped):
 def test_who_stops_does_not_become_ready_again(stopped):
     lifecycle = Lifecycle(stopped.is_running)
 
-    stopped.mark_stopping()
+    stopped.stop()
     lifecycle.mark_ready()
 
     assert lifecycle.phase == "stopping"
@@ -66,7 +66,7 @@ def test_only_a_ready_process_passes_its_check(stopped):
         lifecycle.check()
     lifecycle.mark_ready()
     lifecycle.check()
-    stopped.mark_stopping()
+    stopped.stop()
     with pytest.raises(CheckFailed, match="stopping"):
         lifecycle.check()
 

@@ -28,7 +28,7 @@ class Signals:
 
     def __init__(self, sampler=ALWAYS_ON):
         reader = FamilyReader()
-        self.page = MetricsPage(reader.families)
+        self.page = MetricsPage(reader.collect_own)
         self.sdk = MeterProvider([reader], shutdown_on_exit=False, views=views())
         self.meters = LimitedMeterProvider(self.sdk)
         self.exporter = InMemorySpanExporter()

@@ -29,11 +29,11 @@ class Stage:
         resource=None,
         readers=(),
     ):
-        self.families_of_process = FamilyReader(vocabulary, Translator(mappings))
-        self.page = MetricsPage(self.families_of_process.families)
+        self.family_reader = FamilyReader(vocabulary, Translator(mappings))
+        self.page = MetricsPage(self.family_reader.collect_own)
         self.reader = InMemoryMetricReader()
         self.sdk = MeterProvider(
-            [self.families_of_process, self.reader, *readers],
+            [self.family_reader, self.reader, *readers],
             resource or Resource({"service.name": "tests"}),
             shutdown_on_exit=False,
             views=[*views(), *more_views],

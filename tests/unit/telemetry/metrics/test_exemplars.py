@@ -100,7 +100,7 @@ def test_the_exemplars_of_several_workers_are_merged(make_stage):
     quick, slow = record(one, 0.02), record(other, 2.0)
     record(other, 0.02, ALWAYS_OFF)
     snapshots = [
-        _as_read(Snapshot(str(number), 1.0, stage.families_of_process.collect_own()))
+        _as_read(Snapshot(str(number), 1.0, stage.family_reader.collect_own()))
         for number, stage in enumerate((one, other))
     ]
     page = MetricsPage(lambda: merge(snapshots[:1], snapshots[1:]))

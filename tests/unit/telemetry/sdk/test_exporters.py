@@ -288,7 +288,7 @@ def test_all_three_signals_arrive_and_the_queues_are_measured(environment, colle
     loggers.get_logger("tests").emit(body="two")
     for provider in (tracers, loggers, sdk):
         provider.force_flush()
-    text = MetricsPage(reader.families).render()[0].decode()
+    text = MetricsPage(reader.collect_own).render()[0].decode()
     for provider in (tracers, loggers, sdk):
         provider.shutdown()
 

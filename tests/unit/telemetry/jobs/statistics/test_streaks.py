@@ -10,7 +10,7 @@ from sqlalchemy import delete
 from telemetry.database import transaction
 from telemetry.jobs.statistics.failure_streaks import MAX_FAILURES, failure_streaks
 from telemetry.jobs.statistics.streaks import RunStreak
-from telemetry.jobs.statistics.summary import statistics
+from telemetry.jobs.statistics.summary import job_statistics
 from telemetry.jobs.store.retention import Retention
 from telemetry.jobs.store.rollups import roll_up
 from telemetry.jobs.store.runs import JobRunRepository
@@ -54,7 +54,7 @@ class Stage:
         Retention(self.engine, sleep=lambda _seconds: None).prune(["sync"], KEEP_DAYS, NOW)
 
     def api(self, window=None):
-        return statistics(self.engine, "sync", window=window, now=NOW).current_streak
+        return job_statistics(self.engine, "sync", window=window, now=NOW).current_streak
 
     def alert(self):
         [streak] = failure_streaks(self.engine)
