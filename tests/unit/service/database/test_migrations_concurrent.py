@@ -116,7 +116,7 @@ def test_a_lock_that_is_not_given_back_is_waited_for_no_longer_than_the_timeout(
         assert 0.2 <= time.monotonic() - began < 3
 
 
-def test_trouble_of_another_kind_is_not_taken_for_somebody_elses_lock(sqlite_engine):
+def test_another_error_is_not_taken_for_a_lock(sqlite_engine):
     def fail(_connection, _cursor, statement, *_more):
         if statement == "BEGIN IMMEDIATE":
             raise OperationalError(statement, {}, sqlite3.OperationalError("disk I/O error"))
