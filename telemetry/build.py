@@ -7,6 +7,7 @@ from typing import Final
 
 from fastapi import FastAPI
 from opentelemetry.metrics import Meter
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from sqlalchemy.engine import Engine
 
@@ -108,9 +109,7 @@ def build(
     """
     exporters.check_configuration()
     instance = InstanceSlot(settings.data_dir)
-    resource = redacted_resource(
-        build_resource(settings.service_name, settings.service_version, settings.environment, instance.id)
-    )
+    resource = _resource(settings, instance)
     metrics = MetricsPipeline(settings, resource, options.metric_mappings, cardinality_limit)
     jobs = JobPipeline(engine, settings.data_dir, metrics.instruments, settings.jobs_component)
     profiler = RunProfiler()
@@ -135,6 +134,12 @@ def build(
     _observe(telemetry)
     _instrument(telemetry)
     return telemetry
+
+
+def _resource(settings: TelemetrySettings, instance: InstanceSlot) -> Resource:
+    return redacted_resource(
+        build_resource(settings.service_name, settings.service_version, settings.environment, instance.id)
+    )
 
 
 def _observe(telemetry: Telemetry) -> None:
