@@ -31,7 +31,7 @@ FLUSH_TIMEOUT: Final = 4.0
 UNTRACED_PATHS: Final = ("/health", "/healthz", "/livez", "/readyz", "/metrics")
 
 
-class SandboxUnavailable(Exception):  # it is not there
+class SandboxUnavailable(Exception):
     def __init__(self, port: int) -> None:
         super().__init__(f"The sandbox does not answer on port {port}: set SANDBOX_PORT to one that is free.")
 
