@@ -156,7 +156,7 @@ def test_interactive_clients_have_less_patience_are_made_once_and_closed_with_th
 
 
 def test_two_accounts_have_a_pace_each_and_no_key_is_told_by_it(clients_of):
-    limits = [clients_of(**KEYS | {"openai_api_key": key}).drafter.limit for key in ("sk-proj-one", "sk-proj-two")]
+    limits = [clients_of(**KEYS | {"openai_api_key": key}).drafter.rate_limit for key in ("sk-proj-one", "sk-proj-two")]
 
     assert limits[0] != limits[1]
     assert all(limit.key.startswith("openai:") and "sk-proj" not in limit.key for limit in limits)
