@@ -6,7 +6,9 @@ from functools import lru_cache
 from typing import Any, Final
 
 from telemetry.redaction.known_values import KnownSecrets
-from telemetry.redaction.patterns import CARD_DIGITS, CARD_PATTERN, PATTERNS, count_digits, is_secret_name, placeholder
+from telemetry.redaction.matching import placeholder, same_length_lower
+from telemetry.redaction.named_values import is_secret_name
+from telemetry.redaction.patterns import CARD_DIGITS, CARD_PATTERNS, PATTERNS, count_digits
 from telemetry.redaction.sql_sanitizer import sanitize_sql
 
 _STATEMENT_ATTRIBUTES: Final = frozenset(("db.query.text", "db.statement"))
@@ -40,11 +42,15 @@ class Policy:
     def redact_text(self, text: str) -> str:
         """Replace the known secrets in the text, and what matches a pattern."""
         text = self._known.redact(text)
-        lower = text.lower()
-        if triggered := [pattern for trigger, pattern in _TRIGGERS if trigger in lower]:
-            for pattern in dict.fromkeys(triggered):
+        lower = same_length_lower(text)
+        for pattern in dict.fromkeys(pattern for trigger, pattern in _TRIGGERS if trigger in lower):
+            redacted = pattern.redact(text, lower)
+            if redacted is not text:
+                text, lower = redacted, same_length_lower(redacted)
+        if count_digits(text) >= CARD_DIGITS:
+            for pattern in CARD_PATTERNS:
                 text = pattern.redact(text)
-        return CARD_PATTERN.redact(text) if count_digits(text) >= CARD_DIGITS else text
+        return text
 
     def redact_value(self, value: Any, name: str = "", above: tuple[int, ...] = ()) -> Any:
         """Redact a value of any type, and everything inside it.
