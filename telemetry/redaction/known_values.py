@@ -17,7 +17,7 @@ MIN_SECRET_LENGTH: Final = 8
 _PREFIX_LENGTH: Final = 12  # characters by which a long secret is recognized, also when the rest is cut off
 _MIN_LENGTH_FOR_PREFIX: Final = 24
 _REST: Final = re.compile(r"[A-Za-z0-9_\-.~%+/=\\]*+")
-_SPACING: Final = 96
+_SPACING: Final = 160
 _PERCENT_ESCAPE: Final = re.compile(r"%[0-9A-F]{2}")
 
 

@@ -16,7 +16,7 @@ Finder: TypeAlias = Callable[[str, str], Iterable[Found]]
 Match: TypeAlias = re.Match[str]
 _SUFFIX_LENGTH: Final = 4  # characters at the end of a secret that stay, to tell two secrets apart
 MIN_LENGTH_FOR_SUFFIX: Final = 16  # characters
-FREE_CANDIDATES: Final = 32
+FREE_CANDIDATES: Final = 24
 
 
 def placeholder(kind: str, value: str = "") -> str:
@@ -61,7 +61,7 @@ class SecretPattern:
 
     triggers: tuple[str, ...]
     find: Finder
-    spacing: int = 64
+    spacing: int = 128
 
     def redact(self, text: str, lower: str | None = None) -> str:
         return substitute(text, self.find(text, same_length_lower(text) if lower is None else lower), self.spacing)

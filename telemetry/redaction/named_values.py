@@ -26,10 +26,8 @@ _NAMES: Final = {
     "signature": "signature",
     "session": r"session[_\-]?id",
 }
-_PREFIXES: Final = {
-    "authorization": frozenset(("proxy_", "proxy-")),
-    "cookie": frozenset(("set_", "set-")),
-}
+_PREFIXES: Final = frozenset(("proxy_", "proxy-", "set_", "set-"))
+_PREFIX_LENGTHS: Final = {"authorization": 6, "cookie": 4}
 _QUOTED: Final = (
     r"""[bru]?(?:"(?P<double>[^"\\\n]*+(?:\\.[^"\\\n]*+)*+)(?:"|\\?$)|'(?P<single>[^'\\\n]*+(?:\\.[^'\\\n]*+)*+)(?:'|\\?$))"""
 )
@@ -45,6 +43,7 @@ _EMPTY_VALUES: Final = frozenset(
 )
 _NAMED_SECRET: Final = re.compile(rf"(?<![a-z])(?:{'|'.join(_NAMES.values())})\Z")
 _CAMEL_CASE_SECRETS: Final = ("password", "secret", "token", "apikey", "accesskey", "privatekey")
+_PASSWORDS: Final = ("pass", "pwd")
 _LONGEST_NAME: Final = 20  # characters
 _SCHEME_PARAMETERS: Final = frozenset(
     ("auth", "authentication", "authorization", "credentials", "realm", "token", "scheme")
@@ -73,19 +72,17 @@ def _find(pattern: re.Pattern[str], text: str, lower: str) -> Iterator[Found]:
     for match in pattern.finditer(lower):
         kind = match.lastgroup or "bare"
         start, end = match.span(kind)
-        value = text[start:end]
+        value, name = text[start:end], match["name"]
         if _is_empty(value) or (kind == "bare" and _is_prose(match, value, text)):
             yield start, end, None
         else:
-            yield start, end, placeholder(_kind(match, lower), "" if match["name"].startswith("p") else value)
+            before = lower[max(0, match.start() - _LONGEST_NAME) : match.start()]
+            yield start, end, placeholder(_kind(name, before), "" if name.startswith(_PASSWORDS) else value)
 
 
-def _kind(match: Match, lower: str) -> str:
-    name, start = match["name"], match.start()
-    for prefix in _PREFIXES.get(name, ()):
-        if lower.startswith(prefix, max(0, start - len(prefix))) and start >= len(prefix):
-            name = prefix + name
-    return name.replace("_", " ").replace("-", " ")
+def _kind(name: str, before: str) -> str:
+    prefix = before[-_PREFIX_LENGTHS[name] :] if name in _PREFIX_LENGTHS else ""
+    return f"{prefix if prefix in _PREFIXES else ''}{name}".replace("_", " ").replace("-", " ")
 
 
 def _is_empty(value: str) -> bool:
@@ -102,8 +99,7 @@ def _is_prose(match: Match, value: str, text: str) -> bool:
         return True
     if match["between"] == "=":
         return False
-    is_password = match["name"].startswith(("pass", "pwd"))
-    return (len(value) < _MIN_VALUE_LENGTH and not is_password) or (
+    return (len(value) < _MIN_VALUE_LENGTH and not match["name"].startswith(_PASSWORDS)) or (
         len(value) < 2 * MIN_LENGTH_FOR_SUFFIX and bool(_WORDS.fullmatch(value))
     )
 

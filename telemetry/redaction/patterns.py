@@ -15,16 +15,27 @@ from telemetry.redaction.sql_sanitizer import sanitize_sql
 
 _JWT: Final = re.compile(r"eyJ[A-Za-z0-9_\-]{17,}+(?:\.[A-Za-z0-9_\-]*+){0,2}+")
 _SK: Final = re.compile(r"sk-(?<![\w\-]sk-)(?=[A-Za-z_\-]*+[0-9*])[A-Za-z0-9_\-*]{8,}+")
-_PREFIXED: Final = re.compile(
-    r"g(?<!\w.)(?:h[pos]_[A-Za-z0-9]{20,}+|ithub_pat_[A-Za-z0-9_]{20,}+|lpat-[A-Za-z0-9_\-]{16,}+|lsa_[A-Za-z0-9_]{20,}+"
-    r"|lc_[A-Za-z0-9_=]{20,}+)|x(?<!\w.)ox[abeprs]-[A-Za-z0-9\-]{10,}+|A(?<!\w.)(?:KIA[0-9A-Z]{16}|Iza[A-Za-z0-9_\-]{30,}+)"
-)
+_PREFIXED: Final = {
+    "gh": r"gh[pos]_[A-Za-z0-9]{20,}+",
+    "github_pat_": r"github_pat_[A-Za-z0-9_]{20,}+",
+    "glpat-": r"glpat-[A-Za-z0-9_\-]{16,}+",
+    "glsa_": r"glsa_[A-Za-z0-9_]{20,}+",
+    "glc_": r"glc_[A-Za-z0-9_=]{20,}+",
+    "xox": r"xox[abeprs]-[A-Za-z0-9\-]{10,}+",
+    "AKIA": r"AKIA[0-9A-Z]{16}",
+    "AIza": r"AIza[A-Za-z0-9_\-]{30,}+",
+}
 _SCHEMES: Final = tuple(
     re.compile(rf"{name}(?<!\w{name})\s++(?P<value>(?=[a-z._~+/\-]*+[0-9])[a-z0-9._~+/\-]{{8,}}+=*+)")
     for name in ("bearer", "basic")
 )
 _BOT: Final = re.compile(r"[0-9](?<![0-9].)[0-9]{5,11}+(?::|%3[aA])[A-Za-z0-9_\-]{30,}+")
 _BOT_PATH: Final = re.compile(r"/bot(?P<token>[0-9]{1,20}+(?::|%3[aA])[^/\s\"'<>?#]++)")
+
+
+def _after_no_word(prefix: str, pattern: str) -> re.Pattern[str]:
+    """The pattern where no letter or digit is before it. It begins with the literal, which `re` finds fast."""
+    return re.compile(rf"{prefix}(?<!\w{prefix}){pattern.removeprefix(prefix)}")
 
 
 def _find_scheme(pattern: re.Pattern[str], name: str) -> Finder:
@@ -110,16 +121,19 @@ def _card(match: Match) -> str | None:
 
 
 PATTERNS: Final = (
-    SecretPattern(("://",), urls.find_credentials, 100),
+    SecretPattern(("://",), urls.find_credentials, 160),
     SecretPattern(("-----begin ",), _find_private_keys),
     SecretPattern(("eyj",), matches(_JWT, whole("JWT"))),
     SecretPattern(("sk-",), matches(_SK, whole("key"))),
-    SecretPattern(("gh", "gl", "github_pat_", "xox", "akia", "aiza"), matches(_PREFIXED, whole("token"))),
+    *(
+        SecretPattern((prefix.lower(),), matches(_after_no_word(prefix, pattern), whole("token")))
+        for prefix, pattern in _PREFIXED.items()
+    ),
     *(
         SecretPattern((name,), _find_scheme(pattern, name))
         for name, pattern in zip(("bearer", "basic"), _SCHEMES, strict=True)
     ),
-    SecretPattern(named_values.TRIGGERS, named_values.find_named_values, 160),
+    SecretPattern(named_values.TRIGGERS, named_values.find_named_values, 320),
     SecretPattern(("?",), urls.find_parameters),
     SecretPattern((":aa", "%3aa", "/bot"), matches(_BOT, whole("bot token"))),
     SecretPattern(("/bot",), matches(_BOT_PATH, _bot_path)),
@@ -128,7 +142,7 @@ PATTERNS: Final = (
     SecretPattern(("[sql: ",), _find_statements, 160),
     SecretPattern(("line ",), matches(_LINE, _line), 160),
 )
-CARD_PATTERNS: Final = (SecretPattern((), matches(_CARD, _card)), SecretPattern(("%20",), matches(_ENCODED_CARD, _card)))
+CARD_PATTERNS: Final = (SecretPattern((), matches(_CARD, _card), 128), SecretPattern(("%20",), matches(_ENCODED_CARD, _card), 128))
 """Searched only in texts with at least `CARD_DIGITS` digits."""
 CARD_DIGITS: Final = 16
 _NO_DIGITS: Final = bytes(set(range(256)) - set(b"0123456789"))

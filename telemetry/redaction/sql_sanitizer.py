@@ -8,17 +8,17 @@ from telemetry.redaction.matching import FREE_CANDIDATES, Found, Match, substitu
 
 _LITERAL: Final = re.compile(
     r"""
-    ["'$0-9](?:
+    ["'$0-9](?<![\w$:%.][0-9])(?:
         (?<=")[^"]*+"                                                   # quoted identifiers stay
       | (?<=')(?P<text>[^']*+(?:''[^']*+)*+(?:'|\Z))                    # also if it is cut off
       | (?<=\$)(?P<tag>[A-Za-z_]*+)\$
-      | (?<=[0-9])(?<![\w$:%.].)(?P<number>[0-9]*+(?:\.[0-9]++)?+(?:[eE][+\-]?[0-9]++)?+)(?!\w)
+      | (?<=[0-9])(?P<number>[0-9]*+(?:\.[0-9]++)?+(?:[eE][+\-]?[0-9]++)?+)(?!\w)
     )
     """,
     re.VERBOSE,
 )
 _TEXT_PREFIXES: Final = frozenset("eEbBxXnN")
-_SPACING: Final = 64
+_SPACING: Final = 96
 
 
 def sanitize_sql(statement: str, free: int = FREE_CANDIDATES) -> str:

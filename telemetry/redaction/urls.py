@@ -17,7 +17,8 @@ _QUERY_NAMES: Final = (
 )
 _VALUE: Final = r"[^\s&#\"'<>\[\]{}]"
 _PARAMETER: Final = re.compile(
-    rf"[?&](?:(?P<secret>{_QUERY_NAMES})=(?P<value>{_VALUE}++)|(?P<name>[a-z0-9_.~\-]{{1,64}}+)=(?P<opaque>{_VALUE}{{20,}}+))"
+    r"[?&](?=[a-z0-9_.~\-]{1,64}+=)"
+    rf"(?:(?P<secret>{_QUERY_NAMES})=(?P<value>{_VALUE}++)|[a-z0-9_.~\-]++=(?P<opaque>{_VALUE}{{20,}}+))"
 )
 _OPAQUE: Final = re.compile(r"(?=[^0-9]*+[0-9])(?=[^A-Za-z]*+[A-Za-z])[A-Za-z0-9_\-+/=%.~]{20,}")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
