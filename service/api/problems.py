@@ -143,7 +143,9 @@ async def _crashed(request: Request, error: Exception) -> JSONResponse:
         semconv.COMPONENT: "http",
         semconv.HTTP_ROUTE: getattr(request.scope.get("route"), "path", semconv.UNMATCHED),
     }
-    _log.error("%s %s crashed", request.method, beginning(request.url.path, MAX_FOREIGN_TEXT), exc_info=error, extra=extra)
+    _log.error(
+        "%s %s crashed", request.method, beginning(request.url.path, MAX_FOREIGN_TEXT), exc_info=error, extra=extra
+    )
     mark_reported(error)
     return render(
         request,

@@ -28,9 +28,7 @@ _NAMES: Final = {
 }
 _PREFIXES: Final = frozenset(("proxy_", "proxy-", "set_", "set-"))
 _PREFIX_LENGTHS: Final = {"authorization": 6, "cookie": 4}
-_QUOTED: Final = (
-    r"""[bru]?(?:"(?P<double>[^"\\\n]*+(?:\\.[^"\\\n]*+)*+)(?:"|\\?$)|'(?P<single>[^'\\\n]*+(?:\\.[^'\\\n]*+)*+)(?:'|\\?$))"""
-)
+_QUOTED: Final = r"""[bru]?(?:"(?P<double>[^"\\\n]*+(?:\\.[^"\\\n]*+)*+)(?:"|\\?$)|'(?P<single>[^'\\\n]*+(?:\\.[^'\\\n]*+)*+)(?:'|\\?$))"""
 _ESCAPED: Final = r"""\\["'](?P<escaped>[^"'\\\n]*+)(?:\\["']|$)"""  # JSON in JSON
 _BARE: Final = r"(?:(?P<scheme>bearer|basic|digest|token)\s++)?(?P<bare>[^\s,;&\"'()<>{}\[\]\\]++)"
 _VALUE: Final = (

@@ -142,7 +142,10 @@ PATTERNS: Final = (
     SecretPattern(("[sql: ",), _find_statements, 160),
     SecretPattern(("line ",), matches(_LINE, _line), 160),
 )
-CARD_PATTERNS: Final = (SecretPattern((), matches(_CARD, _card), 128), SecretPattern(("%20",), matches(_ENCODED_CARD, _card), 128))
+CARD_PATTERNS: Final = (
+    SecretPattern((), matches(_CARD, _card), 128),
+    SecretPattern(("%20",), matches(_ENCODED_CARD, _card), 128),
+)
 """Searched only in texts with at least `CARD_DIGITS` digits."""
 CARD_DIGITS: Final = 16
 _NO_DIGITS: Final = bytes(set(range(256)) - set(b"0123456789"))
