@@ -6,7 +6,7 @@ from typing import Final
 from telemetry.alerts.alert import Alert
 from telemetry.alerts.channels.channel import Channel, ChannelError
 from telemetry.alerts.incident import Incident
-from telemetry.alerts.notification import Notification
+from telemetry.alerts.notification import Notification, NotificationKind
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.message import RenderRequest, render
 
@@ -35,19 +35,25 @@ class FallbackNotifier:
         self._failing_since = now if self._failing_since is None else self._failing_since
         return now - self._failing_since >= FALLBACK_AFTER and now - self._sent_at >= FALLBACK_INTERVAL
 
-    def send(self, alerts: Sequence[CountedAlert]) -> bool:
-        """Send one message about all of them. Returns whether a channel accepted it."""
+    def send(self, alerts: Sequence[CountedAlert]) -> str:
+        """Send one message about all of them. Returns the name of the channel that accepted it, or ""."""
         self._sent_at = self._clock()
         incidents = [_to_incident(number, alert, count) for number, (alert, count) in enumerate(alerts, 1)]
-        notification = Notification("digest", incidents)
-        message = render(RenderRequest("digest", incidents, self._sent_at))
+        notification = Notification(_kind(alerts), incidents)
+        message = render(RenderRequest(notification.kind, incidents, self._sent_at))
         for channel in self._channels:
             try:
                 channel.send(notification, message, ChannelState(channel.name))
             except ChannelError:
                 continue
-            return True
-        return False
+            return channel.name
+        return ""
+
+
+def _kind(alerts: Sequence[CountedAlert]) -> NotificationKind:
+    if len(alerts) > 1:
+        return "digest"
+    return "end" if alerts[0][0].is_resolved else "alert"
 
 
 def _to_incident(number: int, alert: Alert, count: int) -> Incident:
