@@ -17,7 +17,7 @@ from service.api.problems import PROBLEM_RESPONSE, install_exception_handlers
 from service.bootstrap import Service
 from service.database import migrations
 from service.settings import Settings
-from telemetry.health import stopping_on_signals
+from telemetry.health import DatabaseCheck, stopping_on_signals
 from telemetry.settings import SettingsError
 
 
@@ -42,7 +42,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         runtime.telemetry.resources,
         runtime.settings,
         {
-            "database": lambda: migrations.ping(runtime.engine),
+            "database": DatabaseCheck(runtime.engine),
             "migrations": lambda: migrations.at_head(runtime.engine),
             "scheduler": runtime.scheduler.check,
             "alerts": runtime.telemetry.alerts.check,

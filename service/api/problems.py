@@ -108,7 +108,7 @@ async def _database_unavailable(request: Request, error: Exception) -> JSONRespo
     reason = safe_text(error)
     if not isinstance(error, _UNAVAILABLE_ERRORS) and "migrations" not in reason:
         raise error
-    detail = f"The database cannot be asked now: {reason}."
+    detail = f"The database cannot be used now: {reason}."
     return render(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, {"retry-after": "5"})
 
 
