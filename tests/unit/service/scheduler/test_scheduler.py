@@ -371,7 +371,7 @@ def test_a_database_that_refuses_claims_is_said_once_and_keeps_the_check_failing
         "The scheduler cannot claim runs: the database is read-only. No job starts until it can."
     ]
     for _ in range(2):
-        with pytest.raises(CheckFailed, match="^runs cannot be claimed: the database is read-only$"):
+        with pytest.raises(CheckFailed, match=r"^runs cannot be claimed: the database is read-only$"):
             scheduler.check()
 
     claims.refuses = False
