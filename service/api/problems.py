@@ -21,8 +21,7 @@ from service.integrations.http.errors import CallError, NotConfigured, RateLimit
 from telemetry import semconv
 from telemetry.error_text import safe_text
 from telemetry.logs import mark_reported
-from telemetry.redaction import MAX_FOREIGN_TEXT, redact_foreign_text
-from telemetry.redaction.shortening import beginning
+from telemetry.redaction import MAX_FOREIGN_TEXT, beginning, redact_foreign_text
 
 _MAX_SENTENCES: Final = 10
 PROBLEM_JSON: Final = "application/problem+json"
@@ -115,7 +114,7 @@ async def _database_unavailable(request: Request, error: Exception) -> JSONRespo
     reason = safe_text(error)
     if not isinstance(error, _UNAVAILABLE_ERRORS) and "migrations" not in reason:
         raise error
-    detail = f"The database cannot be asked now: {reason}."
+    detail = f"The database cannot be used now: {reason}."
     return render(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, {"retry-after": "5"})
 
 
