@@ -145,7 +145,7 @@ def test_a_name_that_does_not_exist_is_a_connection_error(client, monkeypatch):
     monkeypatch.setattr(deadline_backend.socket, "getaddrinfo", fail)
 
     with pytest.raises(httpx.ConnectError) as failed:
-        ask(client, "http://api.example")
+        ask(client, "http://api.example", 10)
 
     assert safe_text(failed.value) == "the host name is not known"
 
