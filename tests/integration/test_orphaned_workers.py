@@ -65,6 +65,7 @@ def test_workers_of_a_killed_parent_end_and_a_new_start_succeeds(programs: Progr
     start(programs, command, port).wait_for("/readyz", within=60)
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("path", ["/endless", "/hang"])
 def test_neither_an_open_request_nor_a_blocked_event_loop_keeps_an_orphan(programs: Programs, path: str):
     programs.write("slow.py", SLOW_APP)
