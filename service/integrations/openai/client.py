@@ -52,9 +52,9 @@ class _TotalTimeoutTransport(httpx2.HTTPTransport):
         end = time.monotonic() + self._seconds
         deadline.set(end)
         response = super().handle_request(request)
-        response.stream = _BoundedStream(response.stream, request, end, _MAX_RESPONSE_BYTES)
+        response.stream = _ResponseBody(response.stream, request, end, _MAX_RESPONSE_BYTES)
         return response
 
 
-class _BoundedStream(BoundedBody, httpx2.SyncByteStream):
+class _ResponseBody(BoundedBody, httpx2.SyncByteStream):
     library = httpx2

@@ -6,7 +6,7 @@ import httpx
 
 from telemetry.alerts.channels.channel import ChannelError
 from telemetry.error_text import safe_text
-from telemetry.http_client.exchange import Answer, exchange
+from telemetry.http_client.exchange import BoundedAnswer, exchange
 from telemetry.http_client.transport import DEADLINE_EXTENSION, BoundedTransport, proxy_for
 
 SEND_SECONDS: Final = 20.0
@@ -27,7 +27,7 @@ def channel_client(url: str) -> httpx.Client:
     return httpx.Client(transport=BoundedTransport(MAX_ANSWER_BYTES, proxy_for(url)), timeout=_TIMEOUT)
 
 
-def post(client: httpx.Client, channel: str, url: str, deadline: float, **content: Any) -> Answer:
+def post(client: httpx.Client, channel: str, url: str, deadline: float, **content: Any) -> BoundedAnswer:
     """Post once. The URL, which may hold a secret, stays out of errors.
 
     Args:

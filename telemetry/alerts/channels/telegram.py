@@ -14,7 +14,7 @@ from telemetry.alerts.channels.rate_limit import ChannelRateLimit
 from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.message import Message
-from telemetry.http_client.exchange import Answer
+from telemetry.http_client.exchange import BoundedAnswer
 from telemetry.http_client.foreign_values import integer64, retry_after
 from telemetry.instrumentation.external_services import ExternalService
 
@@ -175,7 +175,7 @@ def _fix(
     raise ChannelError(f"telegram refuses a message: {str(error)[:200]}", message_rejected=True)
 
 
-def _result(answer: Answer) -> Mapping[str, Any]:
+def _result(answer: BoundedAnswer) -> Mapping[str, Any]:
     """The result of a call.
 
     Raises:
@@ -191,7 +191,7 @@ def _result(answer: Answer) -> Mapping[str, Any]:
     raise _refusal(answer, body)
 
 
-def _refusal(answer: Answer, body: Mapping[str, Any]) -> Exception:
+def _refusal(answer: BoundedAnswer, body: Mapping[str, Any]) -> Exception:
     description = str(body.get("description") or "")[:300]
     raw_parameters = body.get("parameters")
     parameters: Mapping[str, Any] = raw_parameters if isinstance(raw_parameters, Mapping) else {}
@@ -206,6 +206,6 @@ def _refusal(answer: Answer, body: Mapping[str, Any]) -> Exception:
     return ChannelError(f"telegram failed ({answer.status})", outcome_unknown=True)
 
 
-def _retry_after(answer: Answer, parameters: Mapping[str, Any]) -> float:
+def _retry_after(answer: BoundedAnswer, parameters: Mapping[str, Any]) -> float:
     candidates = (retry_after(parameters.get("retry_after")), retry_after(answer.headers.get("retry-after")))
     return next((seconds for seconds in candidates if seconds is not None), _DEFAULT_RETRY_AFTER)

@@ -14,7 +14,7 @@ from telemetry.alerts.incident import Incident
 from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.message import Message
-from telemetry.http_client.exchange import Answer
+from telemetry.http_client.exchange import BoundedAnswer
 from telemetry.http_client.foreign_values import retry_after_seconds
 
 NAME: Final = "webhook"
@@ -60,7 +60,7 @@ class Webhook:
         _require_accepted(post(self._client, _NAME_IN_ERRORS, url, deadline, json=body))
 
 
-def _require_accepted(answer: Answer) -> None:
+def _require_accepted(answer: BoundedAnswer) -> None:
     """The status decides: a body that is cut, endless or slow changes nothing."""
     if answer.status == _TOO_MANY_REQUESTS:
         seconds = retry_after_seconds(answer.headers, "retry-after")
