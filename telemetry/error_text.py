@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Final
 
 _MAX_DEPTH: Final = 10
+_MAX_SEARCHED: Final = 1000  # characters of an error; what a driver says of itself is at its beginning
 _SQL: Final = "\n[SQL:"  # SQLAlchemy appends the statement after it
 
 
@@ -45,7 +46,7 @@ def _sentence(error: BaseException) -> str | None:
         return str(error)
     if isinstance(error, socket.gaierror):
         return "the host name is not known"
-    return _by_number(error) or _known_sentence(str(error).split(_SQL, 1)[0])
+    return _by_number(error) or _known_sentence(str(error)[:_MAX_SEARCHED].split(_SQL, 1)[0])
 
 
 def _known_sentence(text: str) -> str | None:

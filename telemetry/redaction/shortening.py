@@ -59,22 +59,23 @@ def shortened_container(values: Any, limit: int) -> Any:
 
 
 class _Copy:
-    """A copy of nested containers in which the texts have at most so many characters, and each item counts as one."""
+    """A copy of nested containers whose texts have at most so many characters; each item counts as some more."""
 
     def __init__(self, limit: int) -> None:
         self._left = limit
         self.is_shorter = False
 
     def of(self, value: Any, depth: int) -> Any:
-        self._left -= 1
         if isinstance(value, str | bytes | bytearray):
             return self._text(value)
         if depth >= _MAX_DEPTH:
             return value
         if isinstance(value, Mapping):
-            return {key: self.of(each, depth + 1) for key, each in self._first(value.items(), ("…", _MARK))}
+            copy = {key: self.of(each, depth + 1) for key, each in self._first(value.items())}
+            return copy if len(copy) == len(value) else {**copy, "…": _MARK}
         if isinstance(value, list | tuple | AbstractSet):
-            return [self.of(each, depth + 1) for each in self._first(value, _MARK)]
+            items = [self.of(each, depth + 1) for each in self._first(value)]
+            return items if len(items) == len(value) else [*items, _MARK]
         return value
 
     def _text(self, text: Any) -> Any:
@@ -83,15 +84,17 @@ class _Copy:
         if len(text) <= limit:
             return text
         self.is_shorter = True
-        return beginning(text if isinstance(text, str) else text.decode("utf-8", "replace"), limit)
+        return beginning(text if isinstance(text, str) else text[: limit + 1].decode("utf-8", "replace"), limit)
 
-    def _first(self, items: Iterable[Any], mark: Any) -> Iterator[Any]:
+    def _first(self, items: Iterable[Any]) -> Iterator[Any]:
         for item in items:
             if self._left <= 0:
                 self.is_shorter = True
-                yield mark
                 return
+            key = item[0] if isinstance(item, tuple) and item and isinstance(item[0], str) else ""
+            self._left -= _ITEM + len(key)
             yield item
 
 
+_ITEM: Final = 8  # characters as which an item counts
 _MARK: Final = "[… more left out …]"

@@ -17,7 +17,7 @@ _QUERY_NAMES: Final = (
 )
 _VALUE: Final = r"[^\s&#\"'<>\[\]{}]"
 _PARAMETER: Final = re.compile(
-    r"[?&](?=[a-z0-9_.~\-]{1,64}+=)"
+    rf"[?&](?=[a-z0-9_.~\-]{{1,64}}+={_VALUE})"
     rf"(?:(?P<secret>{_QUERY_NAMES})=(?P<value>{_VALUE}++)|[a-z0-9_.~\-]++=(?P<opaque>{_VALUE}{{20,}}+))"
 )
 _OPAQUE: Final = re.compile(r"(?=[^0-9]*+[0-9])(?=[^A-Za-z]*+[A-Za-z])[A-Za-z0-9_\-+/=%.~]{20,}")

@@ -11,7 +11,7 @@ from tests.support.processes import Programs, free_port
 
 HELD = 1000
 FILES = 256
-TOKEN = "correct horse battery"  # of this test
+TOKEN = "correct horse battery"
 ANSWER = b"POST /api/v1/reviews/1/answer HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
 
 
