@@ -134,12 +134,13 @@ class Scheduler:
             When the next tick is due.
         """
         for job in self._jobs:
-            first = job.cadence.before(now) if job.catches_up else job.cadence.after(now)
-            if (tick := self._next_ticks.setdefault(job.name, first)) <= now:
-                while (following := job.cadence.after(tick)) <= now:
-                    tick = following
-                self._next_ticks[job.name] = following
-                self._start_attempt(job, tick)
+            following = job.cadence.after(now)
+            first = job.cadence.before(now) if job.catches_up else following
+            is_due = self._next_ticks.get(job.name, first) <= now
+            # Also when the job is not due: the clock may have been set back.
+            self._next_ticks[job.name] = following
+            if is_due:
+                self._start_attempt(job, job.cadence.before(now))
         return min(self._next_ticks.values(), default=now + MAX_SLEEP)
 
     def _start_attempt(self, job: Job, tick: datetime) -> None:

@@ -29,6 +29,7 @@ from telemetry.alerts.dispatch.plan import (
 from telemetry.alerts.notification import Notification, NotificationKind
 from telemetry.alerts.outbox import maintenance
 from telemetry.alerts.outbox.channel_state import ChannelState
+from telemetry.alerts.outbox.clock_set_back import MAX_PAUSE_SECONDS
 from telemetry.alerts.outbox.file import Outbox, OutboxVersion
 from telemetry.alerts.outbox.leases import LeaseClaim, OutboxLeases
 from telemetry.alerts.outbox.notifications import NotificationRepository, enable_channels
@@ -190,7 +191,7 @@ class Dispatcher:
         if error.permanent or error.message_rejected or self._unreadable[state.name] >= MAX_UNREADABLE_ANSWERS:
             return replace(state, disabled_reason=str(error), last_error=str(error), failures=failures)
         backoff = min(_MAX_BACKOFF, 2.0 ** min(failures, 10)) * self._random.uniform(0.5, 1.0)
-        pause = backoff if error.retry_after is None else error.retry_after
+        pause = backoff if error.retry_after is None else min(error.retry_after, MAX_PAUSE_SECONDS)
         if failures == 1 and error.retry_after is None:
             _log.warning("Alerts wait: %s.", error, extra={semconv.COMPONENT: "alerts"})
         return replace(state, paused_until=now + pause, last_error=str(error), failures=failures)

@@ -37,7 +37,8 @@ class FallbackNotifier:
         """Note that a write failed. Returns whether a message is due."""
         now = self._clock()
         self._failing_since = now if self._failing_since is None else self._failing_since
-        return now - self._failing_since >= FALLBACK_AFTER and now - self._sent_at >= FALLBACK_INTERVAL
+        is_old = abs(now - self._failing_since) >= FALLBACK_AFTER  # the clock may be set back
+        return is_old and abs(now - self._sent_at) >= FALLBACK_INTERVAL
 
     def send(self, alerts: Sequence[CountedAlert]) -> str:
         """Send one message about all of them. Returns the name of the channel that accepted it, or ""."""

@@ -10,8 +10,8 @@ from telemetry.alerts.outbox.file import Outbox
 
 _MIN_LEFT: Final = 0.85
 """Share of a lease that has to be left, so that a call that takes its longest ends within it."""
-_CLOCK_SET_BACK: Final = 10
-"""A lease that ends later than so many of its lengths was written before the clock was set back; it does not count."""
+_TOLERANCE: Final = 5.0
+"""A lease that ends later than its length and so many seconds was written before the clock was set back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,20 @@ class LeaseClaim:
         return None if row is None else Lease(row["holder"], row["until"])
 
     def acquire(self, connection: sqlite3.Connection, now: float) -> bool:
-        """Acquire or renew the lease for all of its seconds. Returns whether no other process holds it."""
+        """Acquire or renew the lease for all of its seconds. Returns whether no other process holds it.
+
+        A lease of another process from before the clock was set back is cut to its full length from now on.
+        """
+        connection.execute(
+            "UPDATE leases SET until = ? WHERE name = ? AND until > ?",
+            (now + self.seconds, self.name, self._latest(now)),
+        )
         return bool(
             connection.execute(
                 "INSERT INTO leases (name, holder, until) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
                 "SET holder = excluded.holder, until = excluded.until "
-                "WHERE leases.holder = excluded.holder OR leases.until <= ? OR leases.until > ?",
-                (self.name, self.holder, now + self.seconds, now, now + _CLOCK_SET_BACK * self.seconds),
+                "WHERE leases.holder = excluded.holder OR leases.until <= ?",
+                (self.name, self.holder, now + self.seconds, now),
             ).rowcount
         )
 
@@ -55,15 +62,19 @@ class LeaseClaim:
         )
 
     def is_held_by_other(self, lease: Lease | None, now: float) -> bool:
+        """False for a lease from before the clock was set back, which `acquire` cuts."""
         if lease is None or lease.holder == self.holder:
             return False
-        return now < lease.until <= now + _CLOCK_SET_BACK * self.seconds
+        return now < lease.until <= self._latest(now)
 
     def has_left(self, lease: Lease | None, share: float, now: float) -> bool:
         """Whether this process holds the lease, and more than this share of its seconds are left."""
         if lease is None or lease.holder != self.holder:
             return False
         return now + share * self.seconds < lease.until <= now + self.seconds
+
+    def _latest(self, now: float) -> float:
+        return now + self.seconds + _TOLERANCE
 
 
 class OutboxLeases:

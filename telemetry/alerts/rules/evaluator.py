@@ -50,7 +50,7 @@ class RuleEvaluator:
     def evaluate(self) -> None:
         """Run one round: nothing while another process has the lease, and no job rule while the database is down."""
         now = self._clock()
-        if now - self._created_at < FIRST_EVALUATION:
+        if 0 <= now - self._created_at < FIRST_EVALUATION:
             return
         if not self._is_ours(now):
             return

@@ -162,6 +162,39 @@ def test_of_several_ticks_that_were_missed_the_last_one_runs(scheduler_of, runs)
     assert [run.scheduled_for for run in ended(runs)] == [NOON + timedelta(minutes=30)]
 
 
+@pytest.mark.parametrize("back", [timedelta(minutes=30), timedelta(hours=1), timedelta(days=365)])
+def test_after_the_clock_was_set_back_a_job_is_due_at_its_next_tick(scheduler_of, back):
+    work = Work()
+    scheduler = scheduler_of(minutely(work))
+    scheduler.step(NOON)
+
+    assert scheduler.step(NOON - back) == NOON - back + MINUTE
+    scheduler.step(NOON - back + MINUTE)
+
+    assert work.began.acquire(timeout=30)
+    join_runs(scheduler)
+
+
+def test_after_a_start_in_1970_the_scheduler_walks_no_ticks(scheduler_of):
+    asked = 0
+
+    class Counting(Every):
+        def after(self, moment):
+            nonlocal asked
+            asked += 1
+            return super().after(moment)
+
+    work = Work()
+    scheduler = scheduler_of(Job("sync", Counting(timedelta(seconds=1)), work))
+    scheduler.step(datetime(1970, 1, 1, 0, 5, tzinfo=UTC))
+
+    scheduler.step(NOON)
+
+    assert work.began.acquire(timeout=30)
+    assert asked <= 10
+    join_runs(scheduler)
+
+
 def test_the_next_step_is_wanted_at_the_first_tick_of_all_jobs(scheduler_of):
     hourly = Job("hourly", Every(timedelta(hours=1)), Work())
 
