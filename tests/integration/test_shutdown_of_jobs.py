@@ -81,7 +81,9 @@ MOST = 10.0
 def start(programs: Programs, how: str, workers: int) -> Program:
     programs.write("two_jobs.py", JOBS)
     if how == "serve":
-        return programs.start(str(programs.write("serving.py", SERVE)), "serve", "--workers", str(workers), OPS_TOKEN=OPS_TOKEN)
+        return programs.start(
+            str(programs.write("serving.py", SERVE)), "serve", "--workers", str(workers), OPS_TOKEN=OPS_TOKEN
+        )
     programs.write("served.py", APP)
     return programs.uvicorn("served:app", "--workers", str(workers), OPS_TOKEN=OPS_TOKEN)
 
