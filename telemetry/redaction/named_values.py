@@ -53,7 +53,18 @@ _SOURCE_FILE: Final = re.compile(r'\s{0,200}+(?:\|\s{0,200}+){0,20}+File "')
 _MAX_SOURCE_INDENT: Final = 200  # characters between the beginning of a line of source code and the pair
 _MAX_SOURCE_FILE_LINE: Final = 4000  # characters of the line above it, `File "…", line 3, in f`
 
-TRIGGERS: Final = tuple(_NAMES)
+TRIGGERS: Final = (
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "key",
+    "authorization",
+    "credential",
+    "cookie",
+    "signature",
+    "session",
+)
 
 
 def find_named_values(text: str, lower: str) -> Iterator[Found]:
