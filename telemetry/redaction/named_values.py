@@ -28,11 +28,11 @@ _NAMES: Final = {
 }
 _PREFIXES: Final = frozenset(("proxy_", "proxy-", "set_", "set-"))
 _PREFIX_LENGTHS: Final = {"authorization": 6, "cookie": 4}
-_QUOTED: Final = r"""[bru]?(?:"(?P<double>[^"\\\n]*+(?:\\.[^"\\\n]*+)*+)(?:"|\\?$)|'(?P<single>[^'\\\n]*+(?:\\.[^'\\\n]*+)*+)(?:'|\\?$))"""
+_QUOTED: Final = r"""[bru]?(?:"(?P<double>[^"\\\n]*+(?:\\.[^"\\\n]*+)*+)(?:"|\\?(?=\n|\Z))|'(?P<single>[^'\\\n]*+(?:\\.[^'\\\n]*+)*+)(?:'|\\?(?=\n|\Z)))"""
 _ESCAPED: Final = r"""\\["'](?P<escaped>[^"'\\\n]*+)(?:\\["']|$)"""  # JSON in JSON
 _BARE: Final = r"(?:(?P<scheme>bearer|basic|digest|token)\s++)?(?P<bare>[^\s,;&\"'()<>{}\[\]\\]++)"
 _VALUE: Final = (
-    r"""(?=[\\"'\s=:,])(?P<close>\\?["'])?(?P<between>\s{0,3}[=:]\s{0,3}|\s{0,3},\s{0,3}(?=[bru]?["']))"""
+    r"""(?=[\\"'\s=:,])(?:\\?["'])?+(?P<between>\s{0,3}+(?:[=:]\s{0,3}+|,\s{0,3}+(?=[bru]?["'])))"""
     rf"(?:{_QUOTED}|{_ESCAPED}|{_BARE})"
 )
 _PAIRS: Final = tuple((word, re.compile(f"(?P<name>{name}){_VALUE}")) for word, name in _NAMES.items())

@@ -53,7 +53,8 @@ def response_of(connection):
     """One whole response with a JSON object."""
     said = b""
     while not said.endswith(b"}"):
-        assert (piece := connection.recv(65536)), said
+        piece = connection.recv(65536)
+        assert piece, said
         said += piece
     return said
 
