@@ -110,15 +110,15 @@ async def authorize(request: Request) -> None:
         OpsTokenRequired: the token is missing or wrong.
     """
     route = request.scope.get("fastapi", {}).get("effective_route_context") or request.scope.get("route")
-    for call in _calls(getattr(route, "dependant", None)):
-        if check := _CHECKS.get(call):
+    for call in dependency_calls(getattr(route, "dependant", None)):
+        if check := CHECKS.get(call):
             await check(request)
 
 
-def _calls(dependant: Dependant | None) -> Iterator[Callable[..., Any] | None]:
+def dependency_calls(dependant: Dependant | None) -> Iterator[Callable[..., Any] | None]:
     """The functions of all dependencies of a route, in the order of FastAPI."""
     for each in dependant.dependencies if dependant else ():
-        yield from _calls(each)
+        yield from dependency_calls(each)
         yield each.call
 
 
@@ -134,7 +134,7 @@ async def _check_configured_token(request: Request) -> None:
     await require_configured_ops_token(request, await _bearer(request))
 
 
-_CHECKS: Final[Mapping[Callable[..., Any] | None, Callable[[Request], Awaitable[None]]]] = {
+CHECKS: Final[Mapping[Callable[..., Any] | None, Callable[[Request], Awaitable[None]]]] = {
     require_ops_token: _check_token,
     require_ops_token_or_password: _check_token_or_password,
     require_configured_ops_token: _check_configured_token,

@@ -5,7 +5,7 @@ import heapq
 import html
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 from urllib.parse import quote, quote_plus
 
@@ -27,6 +27,7 @@ class KnownSecrets:
     def __init__(self) -> None:
         self._values: dict[str, str] = {}
         self._forms: dict[str, tuple[tuple[str, str], ...]] = {}
+        self._any_needle = re.compile(r"(?!)")
 
     def add(self, secrets: Mapping[str, str]) -> None:
         """Redact these secrets as well.
@@ -49,11 +50,28 @@ class KnownSecrets:
         by_needle: dict[str, tuple[tuple[str, str], ...]] = {}
         for form in sorted(forms, key=len, reverse=True):
             by_needle[_needle(form)] = (*by_needle.get(_needle(form), ()), (form, forms[form]))
+        self._any_needle = re.compile(_alternatives(by_needle))
         self._forms = by_needle
 
     def redact(self, text: str) -> str:
+        if not self._any_needle.search(text):
+            return text
         found = [_find(needle, forms, text) for needle, forms in self._forms.items() if needle in text]
-        return substitute(text, heapq.merge(*found, key=_longest_first), _SPACING) if found else text
+        return substitute(text, heapq.merge(*found, key=_longest_first), _SPACING)
+
+
+def _alternatives(words: Iterable[str]) -> str:
+    """An expression for any of the words. Words with the same beginning share it, so few are tried at each position."""
+    rests: dict[str, list[str]] = {}
+    for word in words:
+        rests.setdefault(word[0], []).append(word[1:])
+    return "|".join(f"{re.escape(letter)}{_rest(rest)}" for letter, rest in rests.items())
+
+
+def _rest(rests: list[str]) -> str:
+    if "" in rests:
+        return ""
+    return re.escape(rests[0]) if len(rests) == 1 else f"(?:{_alternatives(rests)})"
 
 
 def _longest_first(found: Found) -> tuple[int, int]:

@@ -28,11 +28,11 @@ _NAMES: Final = {
 }
 _PREFIXES: Final = frozenset(("proxy_", "proxy-", "set_", "set-"))
 _PREFIX_LENGTHS: Final = {"authorization": 6, "cookie": 4}
-_QUOTED: Final = r"""[bru]?(?:"(?P<double>[^"\\\n]*+(?:\\.[^"\\\n]*+)*+)(?:"|\\?$)|'(?P<single>[^'\\\n]*+(?:\\.[^'\\\n]*+)*+)(?:'|\\?$))"""
+_QUOTED: Final = r"""[bru]?(?:"(?P<double>[^"\\\n]*+(?:\\.[^"\\\n]*+)*+)(?:"|\\?(?=\n|\Z))|'(?P<single>[^'\\\n]*+(?:\\.[^'\\\n]*+)*+)(?:'|\\?(?=\n|\Z)))"""
 _ESCAPED: Final = r"""\\["'](?P<escaped>[^"'\\\n]*+)(?:\\["']|$)"""  # JSON in JSON
 _BARE: Final = r"(?:(?P<scheme>bearer|basic|digest|token)\s++)?(?P<bare>[^\s,;&\"'()<>{}\[\]\\]++)"
 _VALUE: Final = (
-    r"""(?=[\\"'\s=:,])(?P<close>\\?["'])?(?P<between>\s{0,3}[=:]\s{0,3}|\s{0,3},\s{0,3}(?=[bru]?["']))"""
+    r"""(?=[\\"'\s=:,])(?:\\?["'])?+(?P<between>\s{0,3}+(?:[=:]\s{0,3}+|,\s{0,3}+(?=[bru]?["'])))"""
     rf"(?:{_QUOTED}|{_ESCAPED}|{_BARE})"
 )
 _PAIRS: Final = tuple((word, re.compile(f"(?P<name>{name}){_VALUE}")) for word, name in _NAMES.items())
@@ -53,7 +53,18 @@ _SOURCE_FILE: Final = re.compile(r'\s{0,200}+(?:\|\s{0,200}+){0,20}+File "')
 _MAX_SOURCE_INDENT: Final = 200  # characters between the beginning of a line of source code and the pair
 _MAX_SOURCE_FILE_LINE: Final = 4000  # characters of the line above it, `File "…", line 3, in f`
 
-TRIGGERS: Final = tuple(_NAMES)
+TRIGGERS: Final = (
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "key",
+    "authorization",
+    "credential",
+    "cookie",
+    "signature",
+    "session",
+)
 
 
 def find_named_values(text: str, lower: str) -> Iterator[Found]:

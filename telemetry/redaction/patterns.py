@@ -72,7 +72,7 @@ def _find_private_keys(text: str, _lower: str) -> Iterator[Found]:
 _ROW: Final = re.compile(r"Failing row contains \((?P<row>[^\n]*+)")
 _KEY_VALUE: Final = re.compile(r"Key \((?P<columns>(?:[^()\n]++|\([^()\n]*+\)){1,20}+)\)=\((?P<value>[^)\n]*+)(?=\))")
 _STATEMENT_END: Final = re.compile(r"\](?=\n|\Z)|\n(?=\[)")
-_FREE_LITERALS: Final = 8
+_FREE_LITERALS: Final = 4
 _LINE: Final = re.compile(r"LINE (?<![^\n]LINE )[0-9]{1,6}+: (?P<statement>[^\n]*+)")
 
 
@@ -121,7 +121,7 @@ def _card(match: Match) -> str | None:
 
 
 PATTERNS: Final = (
-    SecretPattern(("://",), urls.find_credentials, 160),
+    SecretPattern(("://",), urls.find_credentials, 256),
     SecretPattern(("-----begin ",), _find_private_keys),
     SecretPattern(("eyj",), matches(_JWT, whole("JWT"))),
     SecretPattern(("sk-",), matches(_SK, whole("key"))),
@@ -134,13 +134,14 @@ PATTERNS: Final = (
         for name, pattern in zip(("bearer", "basic"), _SCHEMES, strict=True)
     ),
     SecretPattern(named_values.TRIGGERS, named_values.find_named_values, 320),
-    SecretPattern(("?",), urls.find_parameters),
+    SecretPattern(("?",), urls.find_named_parameters),
+    SecretPattern(("?",), urls.find_opaque_parameters),
     SecretPattern((":aa", "%3aa", "/bot"), matches(_BOT, whole("bot token"))),
     SecretPattern(("/bot",), matches(_BOT_PATH, _bot_path)),
     SecretPattern(("failing row contains (",), matches(_ROW, _row)),
     SecretPattern((")=(",), matches(_KEY_VALUE, _key_value)),
-    SecretPattern(("[sql: ",), _find_statements, 160),
-    SecretPattern(("line ",), matches(_LINE, _line), 160),
+    SecretPattern(("[sql: ",), _find_statements, 320),
+    SecretPattern(("line ",), matches(_LINE, _line), 320),
 )
 CARD_PATTERNS: Final = (
     SecretPattern((), matches(_CARD, _card), 128),

@@ -59,7 +59,8 @@ class Policy:
                 text, lower = redacted, same_length_lower(redacted)
         if count_digits(text) >= CARD_DIGITS:
             for pattern in CARD_PATTERNS:
-                text = pattern.redact(text)
+                if not pattern.triggers or pattern.triggers[0] in text:
+                    text = pattern.redact(text)
         return text
 
     def redact_foreign_text(self, text: str, limit: int = MAX_FOREIGN_TEXT) -> str:

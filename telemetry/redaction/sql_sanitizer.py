@@ -8,7 +8,7 @@ from telemetry.redaction.matching import FREE_CANDIDATES, Found, Match, substitu
 
 _LITERAL: Final = re.compile(
     r"""
-    ["'$0-9](?<![\w$:%.][0-9])(?:
+    ["'$0-9](?<![0-9][0-9])(?<![\w$:%.][0-9])(?:
         (?<=")[^"]*+"                                                   # quoted identifiers stay
       | (?<=')(?P<text>[^']*+(?:''[^']*+)*+(?:'|\Z))                    # also if it is cut off
       | (?<=\$)(?P<tag>[A-Za-z_]*+)\$
@@ -18,7 +18,7 @@ _LITERAL: Final = re.compile(
     re.VERBOSE,
 )
 _TEXT_PREFIXES: Final = frozenset("eEbBxXnN")
-_SPACING: Final = 96
+_SPACING: Final = 160
 
 
 def sanitize_sql(statement: str, free: int = FREE_CANDIDATES) -> str:

@@ -6,6 +6,7 @@ from typing import Final
 
 from telemetry.redaction.matching import MIN_LENGTH_FOR_SUFFIX, Found, Match, placeholder
 
+_SEPARATOR: Final = re.compile(r"[\"'<>\[\]]")
 _MAX_USER_LENGTH: Final = 256
 _MAX_PASSWORD_LENGTH: Final = 512
 _LONGEST: Final = len("://:") + _MAX_USER_LENGTH + _MAX_PASSWORD_LENGTH
@@ -16,10 +17,8 @@ _QUERY_NAMES: Final = (
     "k(?:ey)|a(?:uth|ccess)|s(?:ig|id|ession|tate)|c(?:ode)|j(?:wt)|o(?:tp)|p(?:in|ass)|h(?:ash)|t(?:icket)"
 )
 _VALUE: Final = r"[^\s&#\"'<>\[\]{}]"
-_PARAMETER: Final = re.compile(
-    rf"[?&](?=[a-z0-9_.~\-]{{1,64}}+={_VALUE})"
-    rf"(?:(?P<secret>{_QUERY_NAMES})=(?P<value>{_VALUE}++)|[a-z0-9_.~\-]++=(?P<opaque>{_VALUE}{{20,}}+))"
-)
+_NAMED: Final = re.compile(rf"[?&](?:{_QUERY_NAMES})=(?P<value>{_VALUE}++)")
+_LONG: Final = re.compile(rf"[?&][a-z0-9_.~\-]{{1,64}}+=(?P<value>{_VALUE}{{20,}}+)")
 _OPAQUE: Final = re.compile(r"(?=[^0-9]*+[0-9])(?=[^A-Za-z]*+[A-Za-z])[A-Za-z0-9_\-+/=%.~]{20,}")
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -40,9 +39,7 @@ def _last_word(text: str) -> str:
     """What follows the last character that cannot be in credentials."""
     if "://" not in (word := _after_space(text)):
         return word
-    for separator in "\"'<>[]":
-        word = word[word.rfind(separator) + 1 :]
-    return word
+    return _SEPARATOR.split(word)[-1] if _SEPARATOR.search(word) else word
 
 
 def _after_space(text: str) -> str:
@@ -59,12 +56,17 @@ def _credentials(match: Match, lower: str) -> str | None:
     return f"{user}:{placeholder('password')}"
 
 
-def find_parameters(text: str, lower: str) -> Iterator[Found]:
-    """Values of query parameters with the name of a secret, and those that look like one."""
-    for match in _PARAMETER.finditer(lower):
-        kind = "value" if match["secret"] else "opaque"
-        start, end = match.span(kind)
+def find_named_parameters(text: str, lower: str) -> Iterator[Found]:
+    """Values of query parameters with the name of a secret."""
+    for match in _NAMED.finditer(lower):
+        start, end = match.span("value")
+        yield start, end, placeholder(text[match.start() + 1 : start - 1], text[start:end])
+
+
+def find_opaque_parameters(text: str, lower: str) -> Iterator[Found]:
+    """Values of query parameters that look like a secret: long, of letters and digits."""
+    for match in _LONG.finditer(lower):
+        start, end = match.span("value")
         value = text[start:end]
-        is_secret = kind == "value" or (_OPAQUE.fullmatch(value) and not _DATE.match(value))
-        name = text[match.start() + 1 : start - 1]
-        yield start, end, placeholder(name, value) if is_secret else None
+        is_secret = _OPAQUE.fullmatch(value) and not _DATE.match(value)
+        yield start, end, placeholder(text[match.start() + 1 : start - 1], value) if is_secret else None
