@@ -18,6 +18,7 @@ REQUESTS = 100_000
 THREADS = 4
 HELD = 1000
 HELD_FOR = 20.0
+TOKEN = "correct-horse-battery"
 
 
 @pytest.fixture
@@ -119,8 +120,12 @@ def test_a_thousand_that_send_a_byte_a_second_do_not_stop_the_probes(service):
     print(f"{len(waits)} probes, the slowest {max(waits) * 1000:.0f} ms")  # noqa: T201  # a figure for the note
 
 
-def test_a_body_that_does_not_come_is_let_go(service):
+def test_a_body_that_does_not_come_is_let_go(programs: Programs):
+    service = programs.serve("--no-scheduler", OPS_TOKEN=TOKEN)
+    service.wait_for("/readyz")
+    head = f"POST /api/v1/reviews/1/answer HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {TOKEN}\r\ncontent-length: 10\r\n\r\n"
+
     with socket.create_connection(("127.0.0.1", service.port), timeout=60) as slow:
-        slow.sendall(b"POST /api/v1/reviews/1/answer HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n{")
+        slow.sendall(head.encode() + b"{")
 
         assert slow.recv(65536).startswith(b"HTTP/1.1 408 ")
