@@ -30,8 +30,16 @@ async def hang():
 """
 
 
+def is_worker(child: psutil.Process) -> bool:
+    """False for one that ends while it is looked at."""
+    try:
+        return "spawn_main" in " ".join(child.cmdline())
+    except psutil.Error:
+        return False
+
+
 def workers_of(pid: int) -> list[psutil.Process]:
-    return [child for child in psutil.Process(pid).children() if "spawn_main" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process(pid).children() if is_worker(child)]
 
 
 def all_ended(workers: list[psutil.Process]) -> bool:
