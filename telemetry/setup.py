@@ -47,6 +47,7 @@ from telemetry.options import TelemetryOptions
 from telemetry.redaction.exporters import redacted_resource
 from telemetry.sdk import exporters, resource
 from telemetry.sdk import instance as instance_lock
+from telemetry.sdk.reentrant_locks import make_locks_reentrant
 from telemetry.sdk.shutdown import run_concurrently
 from telemetry.settings import TelemetrySettings
 
@@ -109,6 +110,7 @@ def build(
 ) -> Telemetry:
     """Build the providers and switch every instrumentation on. `start` is this, once for a process."""
     exporters.check_configuration()
+    make_locks_reentrant()
     instance = instance_lock.InstanceSlot(settings.data_dir)
     about = redacted_resource(
         resource.build_resource(settings.service_name, settings.service_version, settings.environment, instance.id)
@@ -183,7 +185,7 @@ def _instrument(built: Telemetry, engine: Engine, services: Iterable[ExternalSer
 
 
 _active: Telemetry | None = None
-_lock = threading.Lock()
+_lock = threading.RLock()
 
 
 def start(

@@ -31,7 +31,7 @@ class RepeatFilter(logging.Filter):
         super().__init__()
         self._clock = clock
         self._lines: dict[Key, _KnownLine] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._next_expiry = float("inf")
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -66,9 +66,9 @@ class RepeatFilter(logging.Filter):
     def _pop_expired(self, now: float) -> list[_KnownLine]:
         """Forget the lines whose window has ended. Returns those that were repeated."""
         with self._lock:
-            keys = [key for key, line in self._lines.items() if line.expires_at <= now]
-            expired = [self._lines.pop(key) for key in keys]
-            self._next_expiry = min((line.expires_at for line in self._lines.values()), default=float("inf"))
+            keys = [key for key, line in list(self._lines.items()) if line.expires_at <= now]
+            expired = [line for key in keys if (line := self._lines.pop(key, None))]
+            self._next_expiry = min((line.expires_at for line in list(self._lines.values())), default=float("inf"))
         return [line for line in expired if line.repeats]
 
     def flush(self) -> None:

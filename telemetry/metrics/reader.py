@@ -29,7 +29,7 @@ class MetricsPage(PrometheusMetricReader):
         super().__init__(scope_info_enabled=False, registry=CollectorRegistry())
         self._translator = Translator(()) if vocabulary == "otel" else translator or Translator()
         self._collected: MetricsData | None = None
-        self._collect_lock = threading.Lock()
+        self._collect_lock = threading.RLock()
         self._thread = ThreadPoolExecutor(1, "metrics-page")
         self.collect_families: Callable[[], list[Family]] = self.collect_own
         """Where the families come from: this process, or all workers of which it is one."""

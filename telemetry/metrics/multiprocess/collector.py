@@ -57,7 +57,7 @@ class MultiprocessCollector:
         self._slot = membership.WorkerSlot.acquire(directory)
         self._archive = Archive(directory, clock)
         self._snapshots = DecodedFiles(Snapshot.decode)
-        self._snapshot_lock = threading.Lock()
+        self._snapshot_lock = threading.RLock()
         self._stop = threading.Event()
         self._refresh_server = RefreshServer(self._slot.socket_path, self._refresh)
         self._thread = threading.Thread(target=self._run, name="metrics-snapshot", daemon=True)
