@@ -35,7 +35,9 @@ from telemetry.jobs.pipeline import JobPipeline
 from telemetry.jobs.recorder.self_metrics import QUEUE_NAME
 from telemetry.jobs.run_profile import RunProfiler
 from telemetry.jobs.store.runs import JobRunRepository
-from telemetry.logs.setup import flush_repeats, setup_logging
+from telemetry.logs.background.self_metrics import observe_writers
+from telemetry.logs.otel_handler import OTelHandler
+from telemetry.logs.setup import attach, detach, end_logging, log_writers, setup_logging
 from telemetry.metrics.cardinality import CARDINALITY_LIMIT, LimitedMeterProvider
 from telemetry.metrics.families import Translator
 from telemetry.metrics.multiprocess import collector as workers
@@ -73,7 +75,7 @@ class Telemetry:
     alerts: AlertPipeline
     resources: SystemResources
     engine: Engine
-    log_handler: logging.Handler
+    log_handler: OTelHandler
     workers: MultiprocessCollector | None
     _sdk_meter_provider: MeterProvider
     _instance: instance_lock.InstanceSlot
@@ -159,6 +161,7 @@ def _observe(built: Telemetry) -> None:
     process.observe_resources(meter, built.resources)
     self_metrics.observe_queue(meter, QUEUE_NAME, built.records.recorder)
     built.records.observe(meter)
+    observe_writers(meter, log_writers)
     self_metrics.observe_limits(meter, built.meter_provider)
     if built.workers is not None:  # the page of one is that of all
         built.page.collect_families = built.workers.collect
@@ -171,15 +174,14 @@ def _instrument(built: Telemetry, engine: Engine, services: Iterable[ExternalSer
     )
     monitor.activate(monitor.JobMonitoring(built.tracer_provider.get_tracer(_SCOPE), built.records.recorder))
     service.activate(built.alerts.service)
-    root = logging.getLogger()
-    root.addHandler(built.log_handler)
+    attach(built.log_handler)
     built.before_shutdown.extend(
         (
-            lambda: root.removeHandler(built.log_handler),
+            lambda: detach(built.log_handler),
             service.deactivate,
             monitor.deactivate,
             uninstrument_libraries,
-            flush_repeats,
+            end_logging,
         )
     )
 

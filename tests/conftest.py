@@ -23,7 +23,7 @@ from sqlalchemy.pool import NullPool
 from service.database import migrations
 from service.settings import Settings
 from telemetry.database import create_engine
-from telemetry.logs.setup import flush_repeats
+from telemetry.logs.background.log_writer import flush_all
 from telemetry.redaction.policy import POLICY
 
 TEMPLATE = "migrated"
@@ -81,7 +81,7 @@ def _own_secrets() -> None:
 def _own_log_lines() -> Iterator[None]:
     """Lines that were counted instead of written are told of here, and not in the next test."""
     yield
-    flush_repeats()
+    flush_all(10)
 
 
 @pytest.fixture(scope="session")

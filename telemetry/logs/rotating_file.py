@@ -23,6 +23,10 @@ _BACKUP_COUNT: Final = 5
 _ROTATED_NAME: Final = re.compile(rf"({re.escape(ALERTS_FILE)}|{re.escape(JSON_FILE)})\.(rotate\.)?[0-9]+(\.gz)?")
 
 
+_forgotten: Final[list[object]] = []
+"""Never freed: that would flush them, and wait for the lock of a thread that is in the parent only."""
+
+
 class RotatingFileHandler(FailsafeHandler, ConcurrentRotatingFileHandler):
     """Tries again with each record to open a file that could not be opened."""
 
@@ -37,6 +41,22 @@ class RotatingFileHandler(FailsafeHandler, ConcurrentRotatingFileHandler):
         )
         self.destination = str(path)
         self.setLevel(level)
+        self._is_abandoned = False
+
+    def abandon(self) -> None:
+        self._is_abandoned = True
+
+    def flush(self) -> None:
+        if not self._is_abandoned:
+            super().flush()
+
+    def close(self) -> None:
+        if not self._is_abandoned:
+            super().close()
+
+    def forget_stream(self) -> None:
+        _forgotten.append(self.stream)
+        self.stream = None
 
 
 def is_rotated(name: str) -> bool:

@@ -17,7 +17,11 @@ import telemetry
 from telemetry import setup
 from telemetry.jobs.monitor import monitor_job
 from telemetry.settings import TelemetrySettings
-built = setup.start(settings=TelemetrySettings(database_url="sqlite:///" + os.environ["DATA_DIR"] + "/reentrancy.db"))
+from telemetry.database import create_engine
+from service.database import migrations
+engine = create_engine("sqlite:///" + os.environ["DATA_DIR"] + "/reentrancy.db")
+migrations.migrate(engine)
+built = setup.start(engine=engine, settings=TelemetrySettings())
 log = logging.getLogger("shop")
 def noise(number):
     log.info("line %d", number % 50)

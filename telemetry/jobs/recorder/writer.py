@@ -15,6 +15,7 @@ from telemetry.jobs.recorder.queue import QueueBalance, QueuedRun, RunQueue
 from telemetry.jobs.recorder.spool import Spool
 from telemetry.jobs.run import JobRun, UnwritableRunError
 from telemetry.sdk.trace_suppression import suppressed_context
+from telemetry.threads import start_daemon
 
 BATCH_SIZE: Final = 100
 HANGING_WRITE_SECONDS: Final = 1.0  # a write that takes longer makes the recorder unhealthy
@@ -176,9 +177,7 @@ class Recorder:
             _log.warning("Job runs are kept on the disk again.")
 
     def _start_writer(self) -> None:
-        writer = threading.Thread(target=self._run, name="job-runs", daemon=True)
-        writer.start()
-        self._writer = writer
+        self._writer = start_daemon(self._run, "job-runs")
 
     def _is_writing(self) -> bool:
         return self._writer is not None and self._writer.is_alive()
