@@ -31,11 +31,12 @@ run: .venv/.run .env ## set up, migrate, and serve on 127.0.0.1:8080
 test: .venv/.dev ## the whole test suite, PostgreSQL included
 	@$(BIN)/python -m pytest -m "not e2e" -n 3 --dist loadfile
 
-check: .venv/.dev ## linters, types, import contracts, known vulnerabilities of what the lock names
+check: .venv/.dev ## linters, types, import contracts, layout, known vulnerabilities of what the lock names
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tools.house
 	$(BIN)/python .ci/audit.py
 
 bench: .venv/.dev ## what it costs, as tables

@@ -10,7 +10,7 @@ from bench.contenders import settings
 from bench.progress import say
 from bench.subprocess_runner import MeasurementFailed, Subprocess
 from bench.table import Table
-from telemetry import semconv, setup
+from telemetry import semconv
 from telemetry.alerts.alert import Alert, AlertLevel
 from telemetry.alerts.channels.channel import Sent
 from telemetry.alerts.channels.rate_limit import ChannelRateLimit
@@ -21,6 +21,7 @@ from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.outbox.file import Outbox
 from telemetry.alerts.outbox.incidents import IncidentRepository
 from telemetry.alerts.rendering.message import Message
+from telemetry.build import build
 from telemetry.database import create_engine
 
 CALLS, QUICK_CALLS = 1000, 300
@@ -89,8 +90,10 @@ class _Taker:
 
 def _delivery(directory: Path) -> DeliveryTelemetry:
     home = directory / "delivery"
-    built = setup.build(settings(home), create_engine(f"sqlite:///{home}/bench.db"))
-    return DeliveryTelemetry(built.tracer_provider.get_tracer("bench"), built.meter("bench"), built.instruments.dropped)
+    built = build(settings(home), create_engine(f"sqlite:///{home}/bench.db"))
+    return DeliveryTelemetry(
+        built.tracer_provider.get_tracer("bench"), built.meter("bench"), built.metrics.instruments.dropped
+    )
 
 
 def _alert(number: int) -> Alert:
@@ -122,7 +125,7 @@ def _timed(report: Report, number: int) -> float:
 
 def _logging(directory: Path, report: Report, *, alerts: bool = True) -> Report:
     """Start the telemetry without any other log handler: the cost of a console is not measured."""
-    built = setup.build(settings(directory), create_engine(f"sqlite:///{directory}/bench.db"))
+    built = build(settings(directory), create_engine(f"sqlite:///{directory}/bench.db"))
     logging.getLogger().addHandler(logging.NullHandler())
     if not alerts:
         logging.getLogger().removeHandler(built.log_handler)

@@ -22,7 +22,7 @@ from bench.table import Table
 from service.database import migrations
 from telemetry.database import create_engine
 from telemetry.jobs.run import JobRun
-from telemetry.jobs.statistics.summary import statistics
+from telemetry.jobs.statistics.summary import job_statistics
 from telemetry.jobs.store.retention import Retention
 from telemetry.jobs.store.rollups import roll_up
 from telemetry.jobs.store.runs import JobRunRepository
@@ -111,8 +111,8 @@ def _cells(engine: Engine, name: str, size: int) -> Iterator[str]:
     roll_up(engine, store.names(), now)
     jobs = [f"job_{number}" for number in range(JOBS)]
     queries: list[Callable[[str], object]] = [
-        lambda job: statistics(engine, job),
-        lambda job: statistics(engine, job, window=timedelta(days=7)),
+        lambda job: job_statistics(engine, job),
+        lambda job: job_statistics(engine, job, window=timedelta(days=7)),
         lambda _job: store.page(),
         lambda job: store.page(job_name=job),
         lambda job: store.page(job_name=job, status="failed"),

@@ -25,7 +25,7 @@ from telemetry.jobs.run_metrics import RunMetrics
 from telemetry.jobs.run_profile import RunProfiler
 from telemetry.jobs.store.tables import Base
 from telemetry.metrics.cardinality import LimitedMeterProvider
-from telemetry.metrics.reader import MetricsPage
+from telemetry.metrics.reader import FamilyReader
 
 RUNS, QUICK_RUNS = 1000, 300
 _WARM_UP = 100
@@ -114,7 +114,7 @@ def not_started(_directory: Path) -> tuple[Run, Flush | None]:
 
 def not_recorded(_directory: Path) -> tuple[Run, Flush | None]:
     tracers = TracerProvider(shutdown_on_exit=False)
-    meters = LimitedMeterProvider(MeterProvider([MetricsPage()], shutdown_on_exit=False))
+    meters = LimitedMeterProvider(MeterProvider([FamilyReader()], shutdown_on_exit=False))
     counts = RunMetrics(Instruments.create(meters.get_meter("bench")))
     tracers.add_span_processor(JobSpanProcessor(_forget, counts, RunProfiler()))
     activate(JobMonitoring(tracers.get_tracer("bench")))
@@ -144,14 +144,14 @@ def _recording(directory: Path) -> Flush:
     engine = create_engine(settings(directory).url)
     Base.metadata.create_all(engine)
     telemetry = setup.start(settings=settings(directory), engine=engine)
-    return lambda: telemetry.records.recorder.flush(_TIMEOUT)
+    return lambda: telemetry.jobs.recorder.flush(_TIMEOUT)
 
 
 def database_gone(directory: Path) -> tuple[Run, Flush | None]:
     telemetry = setup.start(settings=settings(directory, database_url=_REFUSED_URL))
     _with(1)
     end = time.monotonic() + _TIMEOUT
-    while telemetry.records.recorder.is_healthy:
+    while telemetry.jobs.recorder.is_healthy:
         if time.monotonic() > end:
             raise MeasurementFailed("the recorder did not notice that the database is gone")
         time.sleep(0.01)

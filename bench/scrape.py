@@ -15,7 +15,8 @@ from bench.subprocess_runner import MeasurementFailed, Subprocess
 from bench.table import Table
 from telemetry import semconv
 from telemetry.metrics.cardinality import LimitedMeterProvider
-from telemetry.metrics.reader import MetricsPage
+from telemetry.metrics.page import MetricsPage
+from telemetry.metrics.reader import FamilyReader
 from telemetry.metrics.views import BUCKETS
 
 LABEL_SETS = (100, 1_000, 10_000)
@@ -67,8 +68,9 @@ def _timed(write: Page) -> float:
 
 
 def ours(label_sets: int) -> Page:
-    page = MetricsPage()
-    provider = MeterProvider([page], views=views(), shutdown_on_exit=False)
+    reader = FamilyReader()
+    page = MetricsPage(reader.collect_own)
+    provider = MeterProvider([reader], views=views(), shutdown_on_exit=False)
     fill(LimitedMeterProvider(provider, label_sets + 1).get_meter("bench"), label_sets)
     return lambda: page.render()[0]
 

@@ -136,7 +136,7 @@ def syncing(database_url: str, sandbox_url: str, directory: Path) -> Callable[[]
 
 
 def _sync(runtime: Service) -> Sync:
-    seen, source = Sync(), TimedSource(*runtime.outside.wb_orders.sources())
+    seen, source = Sync(), TimedSource(*runtime.clients.wb_orders.sources())
 
     def record(status: str, number: int) -> None:
         runtime.instruments.orders_processed.add(number, {"marketplace": "wb", "status": status})

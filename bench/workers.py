@@ -111,19 +111,20 @@ def ours(directory: str, label_sets: int, restarts: int, connection: Connection)
     from telemetry.metrics.multiprocess import membership  # noqa: PLC0415
     from telemetry.metrics.multiprocess.collector import MultiprocessCollector  # noqa: PLC0415
     from telemetry.metrics.multiprocess.snapshot import Snapshot, replace_file  # noqa: PLC0415
-    from telemetry.metrics.reader import MetricsPage  # noqa: PLC0415
+    from telemetry.metrics.page import MetricsPage  # noqa: PLC0415
+    from telemetry.metrics.reader import FamilyReader  # noqa: PLC0415
 
-    page = MetricsPage()
-    provider = LimitedMeterProvider(MeterProvider([page], views=views(), shutdown_on_exit=False), label_sets + 1)
+    reader = FamilyReader()
+    provider = LimitedMeterProvider(MeterProvider([reader], views=views(), shutdown_on_exit=False), label_sets + 1)
     fill(provider.get_meter("bench"), label_sets)
-    collector = MultiprocessCollector(Path(directory), page.collect_own, provider.change_flag.test_and_clear)
-    page.collect_families = collector.collect
+    collector = MultiprocessCollector(Path(directory), reader.collect_own, provider.change_flag.test_and_clear)
+    page = MetricsPage(collector.collect)
     collector.start()
 
     def restart() -> None:
         for number in range(restarts):
             slot = membership.WorkerSlot.acquire(Path(directory))
-            replace_file(slot.snapshot_path, Snapshot(str(slot.number), time.time(), page.collect_own()).encode())
+            replace_file(slot.snapshot_path, Snapshot(str(slot.number), time.time(), reader.collect_own()).encode())
             slot.release()
             if number % 10 == 0:
                 collector._archive_dead()

@@ -10,7 +10,7 @@ from service.database.migrations import MigrationLocked, exclusive_transaction
 from service.database.tables import Base
 from service.settings import Settings
 from telemetry.database import create_engine
-from telemetry.logs.setup import setup_logging
+from telemetry.logs import setup_logging
 from telemetry.settings import SettingsError
 
 

@@ -1,12 +1,12 @@
-"""The runtime: what every entry point needs, built in one order, started and stopped in the other."""
+"""The composition root: builds what every entry point needs, in order of dependency, and starts and stops it."""
 
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from itertools import product
 from typing import Final
 
-from service.clients import INTERACTIVE_PATIENCE, Clients, counting_waits
+import telemetry
+from service.clients import Clients
 from service.database import migrations
 from service.database.clock import DatabaseClock
 from service.database.startup import MigrateOnStart
@@ -22,57 +22,50 @@ from service.scheduler.monitoring.monitor import CHECK_INTERVAL, RunMonitor, Sch
 from service.scheduler.scheduler import Scheduler, SchedulerHooks
 from service.settings import SANDBOX_HOST, Settings
 from service.shutdown import StopSignal
-from telemetry import semconv, setup
+from telemetry import TelemetryOptions
 from telemetry.database import create_engine
-from telemetry.health.lifecycle import Lifecycle
-from telemetry.options import TelemetryOptions
+from telemetry.health import Lifecycle
 from telemetry.periodic import PeriodicTask
 
 FLUSH_TIMEOUT: Final = 4.0
 UNTRACED_PATHS: Final = ("/health", "/healthz", "/livez", "/readyz", "/metrics")
 
 
-def telemetry_options(settings: Settings) -> TelemetryOptions:
-    return TelemetryOptions(tuple(endpoints.outbound_services(settings)), METRIC_MAPPINGS, UNTRACED_PATHS)
-
-
-class SandboxUnavailable(Exception):  # it is not there
+class SandboxUnavailable(Exception):
     def __init__(self, port: int) -> None:
         super().__init__(f"The sandbox does not answer on port {port}: set SANDBOX_PORT to one that is free.")
 
 
-def sandbox_process(settings: Settings) -> SandboxProcess | None:
-    if not settings.sandbox:
-        return None
-    arguments = ("--seed", str(settings.sandbox_seed), "--faults", settings.sandbox_faults)
-    return SandboxProcess(
-        SANDBOX_HOST, settings.sandbox_port, settings.data_dir / "sandbox" / "journal.jsonl", arguments
-    )
-
-
 class Service:
-    """The composition root: the engine, the telemetry, the schedule and the scheduler of one process."""
+    """One process of the service. `create_app` and the commands make it. Nothing runs before `start`.
+
+    Attributes:
+        stop_signal: set at the moment of SIGTERM or SIGINT, and by `stop`.
+        clients: for jobs, whose calls may wait for minutes.
+        interactive_clients: for requests and commands.
+        monitor: where the scheduler runs, accounts for its ticks; elsewhere, notices that no scheduler runs.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.lifecycle = Lifecycle()
+        self.stop_signal = StopSignal()
+        self.lifecycle = Lifecycle(self.stop_signal.is_running)
         migrations.register_missing_table_sentence()
         self.engine = create_engine(settings.url, settings.service_name)
-        self.telemetry = setup.start(settings=settings, engine=self.engine, specifics=telemetry_options(settings))
+        self.telemetry = telemetry.start(settings=settings, engine=self.engine, options=telemetry_options(settings))
         self.instruments = ServiceInstruments.create(self.telemetry.meter("service"))
-        self._stopping = StopSignal()
-        waiting = InstrumentedSleep(self._stopping, counting_waits(self.instruments))
-        self.outside = Clients(settings, self.engine, self.instruments, waiting)
-        self.outside_promptly = Clients(settings, self.engine, self.instruments, waiting, INTERACTIVE_PATIENCE)
+        sleep = InstrumentedSleep(self.stop_signal, self.instruments.count_wait)
+        self.clients = Clients(settings, self.engine, self.instruments, sleep)
+        self.interactive_clients = self.clients.interactive
         self.sandbox = sandbox_process(settings)
         self.schedule = Schedule(settings, JOBS)
         self.context = JobContext(
             settings,
             self.engine,
-            self.telemetry.store,
-            self.outside,
+            self.telemetry.jobs.store,
+            self.clients,
             self.instruments,
-            self._stopping.goes_on,
+            self.stop_signal.is_running,
         )
         self.claims = Claims(self.engine)
         self.scheduler = Scheduler(
@@ -80,28 +73,76 @@ class Service:
             self.context,
             self.claims,
             DatabaseClock(self.engine).now,
-            hooks=SchedulerHooks(self._skipped, self._goes_on),
+            hooks=SchedulerHooks(self.instruments.count_skipped, self.stop_signal),
         )
-        self.watch = PeriodicTask(
-            self._watching(), CHECK_INTERVAL.total_seconds(), "Watching the schedule", self._goes_on
+        self.monitor = PeriodicTask(
+            self._monitoring(), CHECK_INTERVAL.total_seconds(), "Watching the schedule", self.stop_signal.is_running
         )
-        self._bring_up = MigrateOnStart(self.engine, self._ready)
-        self._begin_at_zero()
+        self._migration = MigrateOnStart(self.engine, self._on_migrated)
+        self._declare_jobs()
+
+    def _monitoring(self) -> Callable[[], None]:
+        now = DatabaseClock(self.engine).now
+        if not self.settings.scheduler:
+            absence = SchedulerAbsence(self.engine)
+            return lambda: absence.check(now())
+        monitor = RunMonitor(self.schedule, self.engine, self.instruments.count_missed, self.instruments.count_overdue)
+        return lambda: monitor.check(now())
+
+    def _declare_jobs(self) -> None:
+        names = self._job_names()
+        self.telemetry.jobs.declare(names)
+        self.instruments.declare_jobs(names)
+
+    def _job_names(self) -> list[str]:
+        return [job.name for job in self.schedule.scheduled()]
 
     def start(self) -> None:
-        """Once: what has been stopped is over, and a new application is made by `create_app()`."""
-        if self.lifecycle.phase == "stopping":
+        """Start the sandbox, if there is to be one, and migrate; everything else starts when that is done.
+
+        Raises:
+            RuntimeError: this service has been stopped. `create_app()` makes a new one.
+        """
+        if not self.stop_signal.is_running():
             raise RuntimeError("This application has been stopped; make a new one by create_app().")
         if self.sandbox is not None:
             self.sandbox.start()
-        self._bring_up.start()
+        self._migration.start()
+
+    def _on_migrated(self) -> None:
+        self.telemetry.jobs.restore_last_runs(self._job_names())
+        if self.sandbox is not None:
+            self.sandbox.wait()
+        if self.settings.scheduler:
+            self.scheduler.start()
+        self.monitor.start()
+        self.lifecycle.mark_ready()
+
+    def stop(self) -> None:
+        """Stop in order. Running jobs have `JOB_GRACE_SECONDS` from the stop signal on, and are then cancelled.
+
+        What was measured is flushed within `FLUSH_TIMEOUT` seconds more.
+        """
+        self.stop_signal.set()
+        stopping_since = self.stop_signal.set_at or time.monotonic()
+        self._migration.stop()
+        self.monitor.stop()
+        self.scheduler.stop(max(0.0, stopping_since + self.settings.job_grace_seconds - time.monotonic()))
+        self._close_clients()
+        telemetry.shutdown(FLUSH_TIMEOUT)
+        self.engine.dispose()
+
+    def _close_clients(self) -> None:
+        self.clients.close()
+        if self.sandbox is not None:
+            self.sandbox.stop()
 
     @contextmanager
-    def surroundings(self) -> Generator[None]:
-        """The outside world for a process that does one thing: with the sandbox up, if there is to be one.
+    def running_sandbox(self) -> Generator[None]:
+        """For a process that does one thing: run the sandbox, if there is to be one, and close the clients at the end.
 
         Raises:
-            SandboxUnavailable: it did not begin to answer.
+            SandboxUnavailable: it did not answer in time.
         """
         if self.sandbox is not None:
             self.sandbox.start()
@@ -111,81 +152,17 @@ class Service:
         try:
             yield
         finally:
-            self._close_outside()
+            self._close_clients()
 
-    def _close_outside(self) -> None:
-        for outside in (self.outside, self.outside_promptly):
-            outside.close()
-        if self.sandbox is not None:
-            self.sandbox.stop()
 
-    def _begin_at_zero(self) -> None:
-        """A series that is there before its first event: else `rate()` does not see that one."""
-        for job in self.schedule.scheduled():
-            for status in (semconv.STATUS_SUCCESS, semconv.STATUS_FAILED):
-                self.telemetry.instruments.job_runs.add(0, {semconv.JOB_NAME: job.name, semconv.JOB_STATUS: status})
-            for counter in (
-                self.telemetry.instruments.runs_lost,
-                self.instruments.ticks_skipped,
-                self.instruments.runs_missed,
-                self.instruments.runs_overdue,
-            ):
-                counter.add(0, {semconv.JOB_NAME: job.name})
+def telemetry_options(settings: Settings) -> TelemetryOptions:
+    return TelemetryOptions(tuple(endpoints.outbound_services(settings)), METRIC_MAPPINGS, UNTRACED_PATHS)
 
-    def _remember_last_runs(self) -> None:
-        """When a job last succeeded and last failed is known from before this process began."""
-        instruments = self.telemetry.instruments
-        told = {
-            semconv.STATUS_SUCCESS: instruments.job_last_success,
-            semconv.STATUS_FAILED: instruments.job_last_failure,
-        }
-        for job, (status, last) in product(self.schedule.scheduled(), told.items()):
-            for run in self.telemetry.store.page(job_name=job.name, status=status, limit=1):
-                ended = run.finished_at or run.started_at
-                last.set(ended.timestamp(), {semconv.JOB_NAME: job.name})
 
-    def _ready(self) -> None:
-        self._remember_last_runs()
-        if self.sandbox is not None:
-            self.sandbox.wait()
-        if self.settings.scheduler:
-            self.scheduler.start()
-        self.watch.start()
-        self.lifecycle.mark_ready()
-
-    def _watching(self) -> Callable[[], None]:
-        """Who runs the schedule accounts for its ticks; who doesn't hears whether anybody does."""
-        now = DatabaseClock(self.engine).now
-        if not self.settings.scheduler:
-            absence = SchedulerAbsence(self.engine)
-            return lambda: absence.check(now())
-        monitor = RunMonitor(self.schedule, self.engine, self._missed, self._overdue)
-        return lambda: monitor.check(now())
-
-    def _goes_on(self) -> bool:
-        return self.lifecycle.stopping_since is None
-
-    def _missed(self, job_name: str, ticks: int) -> None:
-        self.instruments.runs_missed.add(ticks, {semconv.JOB_NAME: job_name})
-
-    def _overdue(self, job_name: str) -> None:
-        self.instruments.runs_overdue.add(1, {semconv.JOB_NAME: job_name})
-
-    def _skipped(self, job_name: str) -> None:
-        self.instruments.ticks_skipped.add(1, {semconv.JOB_NAME: job_name})
-
-    def stop(self) -> None:
-        """Orderly: running jobs have until `JOB_GRACE_SECONDS` after the process was told to stop, and are then cancelled.
-
-        What was measured is flushed within `FLUSH_TIMEOUT` seconds more.
-        """
-        self.lifecycle.mark_stopping()
-        told = self.lifecycle.stopping_since or time.monotonic()
-        self._bring_up.stop()
-        self.watch.stop()
-        grace = max(0.0, told + self.settings.job_grace_seconds - time.monotonic())
-        self._stopping.tell()
-        self.scheduler.stop(grace)
-        self._close_outside()
-        setup.shutdown(FLUSH_TIMEOUT)
-        self.engine.dispose()
+def sandbox_process(settings: Settings) -> SandboxProcess | None:
+    if not settings.sandbox:
+        return None
+    arguments = ("--seed", str(settings.sandbox_seed), "--faults", settings.sandbox_faults)
+    return SandboxProcess(
+        SANDBOX_HOST, settings.sandbox_port, settings.data_dir / "sandbox" / "journal.jsonl", arguments
+    )

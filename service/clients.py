@@ -1,4 +1,4 @@
-"""Clients: the clients of all that is called, made from the settings when they are first needed."""
+"""The clients of all external services, made from the settings when they are first needed."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from service.instruments import ServiceInstruments
 from service.integrations.http.client import MAX_WAIT_SECONDS, ApiClient, ApiDescription
 from service.integrations.http.errors import NotConfigured
 from service.integrations.http.rate_limiter import RateLimit, RateLimiter
-from service.integrations.http.sleep import InstrumentedSleep, OnWaited
+from service.integrations.http.sleep import InstrumentedSleep
 from service.integrations.marketplace import ReviewMarketplace
 from service.integrations.openai.client import make_client
 from service.integrations.ozon.client import ozon_api
@@ -25,8 +25,7 @@ from service.integrations.wildberries.credentials import WildberriesToken
 from service.integrations.wildberries.marketplace import WildberriesOrders, WildberriesReviews
 from service.names import OPENAI, OZON, WB
 from service.reviews.product_names import known_names
-from service.settings import Settings
-from telemetry import semconv
+from service.settings import REQUIRED_VARIABLES, Settings
 
 if TYPE_CHECKING:  # the SDK is imported when it is needed: it takes as long to load as half of the service
     import openai
@@ -34,12 +33,12 @@ if TYPE_CHECKING:  # the SDK is imported when it is needed: it takes as long to 
 
 BACKGROUND_PATIENCE: Final = MAX_WAIT_SECONDS
 INTERACTIVE_PATIENCE: Final = 15.0
-"""Seconds that somebody at the other end of a request is let wait for a turn."""
+"""Seconds that a call may wait for its turn, in all: of a job, and of a request that a client waits for."""
 _OPENAI_INTERVAL: Final = 0.02
 
 
 class Clients:
-    """What is asked for without its variables raises `NotConfigured`. `patience` is how long a call may wait for its turn.
+    """Each attribute is a client. Without the variables that it requires, it raises `NotConfigured`.
 
     Safe in several threads: at the worst a client is made twice.
     """
@@ -49,43 +48,54 @@ class Clients:
         settings: Settings,
         engine: Engine,
         instruments: ServiceInstruments,
-        waiting: InstrumentedSleep,
+        sleep: InstrumentedSleep,
         patience: float = BACKGROUND_PATIENCE,
     ) -> None:
+        """`patience` is how long a call may wait for its turn, in seconds."""
         self._settings = settings
         self._engine = engine
         self._instruments = instruments
-        self._waiting = waiting
+        self._sleep = sleep
         self._patience = patience
-        self._pace = RateLimiter(engine)
-        self._opened: list[Callable[[], None]] = []
+        self._rate_limiter = RateLimiter(engine)
+        self._on_close: list[Callable[[], None]] = []
 
     def close(self) -> None:
-        for close in self._opened:
+        for close in self._on_close:
             close()
+
+    @cached_property
+    def interactive(self) -> "Clients":
+        """The clients for requests and commands: they wait for seconds, and the stop signal does not end their waits."""
+        clients = Clients(
+            self._settings, self._engine, self._instruments, self._sleep.until_answered(), INTERACTIVE_PATIENCE
+        )
+        self._on_close.append(clients.close)
+        return clients
 
     def reviews(self, marketplace: str) -> ReviewMarketplace:
         """Raises:
         NotConfigured: the marketplace's variables are not set.
         """
-        made: Mapping[str, Callable[[], ReviewMarketplace]] = {
+        by_name: Mapping[str, Callable[[], ReviewMarketplace]] = {
             WB: lambda: self.wb_reviews,
             OZON: lambda: self.ozon_reviews,
         }
-        return made[marketplace]()
+        return by_name[marketplace]()
 
     @cached_property
     def wb_token(self) -> WildberriesToken:
-        return WildberriesToken.parse(_secret(self._settings.wb_api_token, "WB_API_TOKEN"))
+        [token] = self._credentials(WB)
+        return WildberriesToken.parse(token)
 
     @cached_property
     def wb_feedbacks(self) -> ApiClient:
-        token = _secret(self._settings.wb_api_token, "WB_API_TOKEN")
+        [token] = self._credentials(WB)
         return self._client(feedbacks_api(self._settings.wb_feedbacks_url, token))
 
     @cached_property
     def wb_statistics(self) -> ApiClient:
-        token = _secret(self._settings.wb_api_token, "WB_API_TOKEN")
+        [token] = self._credentials(WB)
         return self._client(statistics_api(self._settings.wb_statistics_url, token))
 
     @cached_property
@@ -98,10 +108,8 @@ class Clients:
 
     @cached_property
     def ozon(self) -> ApiClient:
-        key = _secret(self._settings.ozon_api_key, "OZON_API_KEY")
-        if self._settings.ozon_client_id is None:
-            raise NotConfigured("OZON_CLIENT_ID is not set.")
-        return self._client(ozon_api(self._settings.ozon_api_url, self._settings.ozon_client_id, key))
+        client_id, key = self._credentials(OZON)
+        return self._client(ozon_api(self._settings.ozon_api_url, client_id, key))
 
     @cached_property
     def ozon_reviews(self) -> OzonReviews:
@@ -113,21 +121,20 @@ class Clients:
 
     @cached_property
     def openai_client(self) -> "openai.OpenAI":
-        client = make_client(_secret(self._settings.openai_api_key, "OPENAI_API_KEY"), self._settings.openai_base_url)
-        self._opened.append(client.close)
+        key, _model = self._credentials(OPENAI)
+        client = make_client(key, self._settings.openai_base_url)
+        self._on_close.append(client.close)
         return client
 
     @cached_property
     def drafter(self) -> Drafter:
-        if self._settings.openai_model is None:
-            raise NotConfigured("OPENAI_MODEL is not set.")
-        key = _secret(self._settings.openai_api_key, "OPENAI_API_KEY")
+        key, model = self._credentials(OPENAI)
         return Drafter(
             self.openai_client,
-            self._settings.openai_model,
-            self._pace,
+            model,
+            self._rate_limiter,
             RateLimit(f"openai:{hashlib.sha256(key.encode()).hexdigest()[:8]}", _OPENAI_INTERVAL, burst=10),
-            self._waiting.of(OPENAI),
+            self._sleep.for_service(OPENAI),
             self._instruments,
             max_output_tokens=self._settings.openai_max_output_tokens,
             patience=self._patience,
@@ -138,19 +145,17 @@ class Clients:
         return self._client(telegram_api(self._settings.telegram_api_url))
 
     def _client(self, api: ApiDescription) -> ApiClient:
-        client = ApiClient(api, self._pace, self._waiting.of(api.service), self._patience)
-        self._opened.append(client.close)
+        client = ApiClient(api, self._rate_limiter, self._sleep.for_service(api.service), self._patience)
+        self._on_close.append(client.close)
         return client
 
+    def _credentials(self, service: str) -> list[str]:
+        """The values of the variables that the service requires, in their order.
 
-def _secret(value: SecretStr | None, variable: str) -> str:
-    if value is None:
-        raise NotConfigured(f"{variable} is not set.")
-    return value.get_secret_value()
-
-
-def counting_waits(instruments: ServiceInstruments) -> OnWaited:
-    def waited(service: str, reason: str, seconds: float) -> None:
-        instruments.call_waits.add(seconds, {semconv.PEER_SERVICE: service, semconv.REASON: reason})
-
-    return waited
+        Raises:
+            NotConfigured: one of them is not set.
+        """
+        if unset := self._settings.unconfigured().get(service):
+            raise NotConfigured(f"{unset[-1]} is not set.")
+        values = [getattr(self._settings, variable.lower()) for variable in REQUIRED_VARIABLES[service]]
+        return [value.get_secret_value() if isinstance(value, SecretStr) else value for value in values]

@@ -1,5 +1,6 @@
-"""The instruments of the business, as fields of one frozen object, and the words that go with them."""
+"""The service's own instruments, and what they are called on `/metrics`."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import product
@@ -32,7 +33,7 @@ from service.names import (
     WB,
 )
 from telemetry import semconv
-from telemetry.metrics.mapping import LabelMapping, MetricMapping
+from telemetry.metrics import LabelMapping, MetricMapping
 
 REJECTED_STATUSES: Final = (
     HTTPStatus.REQUEST_TIMEOUT,
@@ -123,21 +124,23 @@ METRIC_MAPPINGS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ServiceInstruments:
+    """A new metric is one field and one line; its name on `/metrics` is one row of `METRIC_MAPPINGS`."""
+
     reviews_processed: Counter
     orders_processed: Counter
     advice_generated: Counter
     drafts: Counter
     token_usage: Histogram
-    money: Counter
+    cost: Counter
     call_waits: Counter
     ticks_skipped: Counter
     runs_missed: Counter
     runs_overdue: Counter
-    connections_refused: Counter
+    connections_rejected: Counter
 
     @classmethod
     def create(cls, meter: Meter) -> Self:
-        made = cls(
+        instruments = cls(
             reviews_processed=meter.create_counter(REVIEWS_PROCESSED, "{review}", "Reviews that a sync has seen."),
             orders_processed=meter.create_counter(ORDERS_PROCESSED, "{order}", "Orders that a sync has seen."),
             advice_generated=meter.create_counter(ADVICE_GENERATED, "{answer}", "Answers drafted."),
@@ -148,25 +151,42 @@ class ServiceInstruments:
                 "Tokens that a call used.",
                 explicit_bucket_boundaries_advisory=TOKEN_BUCKETS,
             ),
-            money=meter.create_counter(COST, "USD", "Money spent on calls of models whose prices are known."),
+            cost=meter.create_counter(COST, "USD", "Money spent on calls of models whose prices are known."),
             call_waits=meter.create_counter(API_WAIT, "s", "Time that calls waited before they began."),
             ticks_skipped=meter.create_counter(
                 TICKS_SKIPPED, "{tick}", "Ticks that found the run before them going on."
             ),
             runs_missed=meter.create_counter(RUNS_MISSED, "{tick}", "Ticks for which no run began in time."),
             runs_overdue=meter.create_counter(RUNS_OVERDUE, "{run}", "Runs that went on for longer than they may."),
-            connections_refused=connections_rejected_counter(meter),
+            connections_rejected=connections_rejected_counter(meter),
         )
-        made._begin_at_zero()
-        return made
+        instruments._declare()
+        return instruments
 
-    def _begin_at_zero(self) -> None:
-        """Where all label sets are known before, so that a first event is seen by `rate()`."""
+    def _declare(self) -> None:
+        """Make the series whose labels are known before the first event: `rate()` does not see an event that makes one."""
         for status in REJECTED_STATUSES:
-            self.connections_refused.add(0, {semconv.HTTP_STATUS_CODE: status})
+            self.connections_rejected.add(0, {semconv.HTTP_STATUS_CODE: status})
         for marketplace in MARKETPLACES:
             self.advice_generated.add(0, {MARKETPLACE: marketplace})
         for marketplace, outcome in product(MARKETPLACES, OUTCOMES):
             self.drafts.add(0, {MARKETPLACE: marketplace, OUTCOME: outcome})
         for service, reason in product(_CALLED, (RATE_LIMIT, BACKOFF)):
             self.call_waits.add(0, {semconv.PEER_SERVICE: service, semconv.REASON: reason})
+
+    def declare_jobs(self, job_names: Iterable[str]) -> None:
+        """The same for the series of each scheduled job."""
+        for job_name, counter in product(job_names, (self.ticks_skipped, self.runs_missed, self.runs_overdue)):
+            counter.add(0, {semconv.JOB_NAME: job_name})
+
+    def count_wait(self, service: str, reason: str, seconds: float) -> None:
+        self.call_waits.add(seconds, {semconv.PEER_SERVICE: service, semconv.REASON: reason})
+
+    def count_skipped(self, job_name: str) -> None:
+        self.ticks_skipped.add(1, {semconv.JOB_NAME: job_name})
+
+    def count_missed(self, job_name: str, ticks: int) -> None:
+        self.runs_missed.add(ticks, {semconv.JOB_NAME: job_name})
+
+    def count_overdue(self, job_name: str) -> None:
+        self.runs_overdue.add(1, {semconv.JOB_NAME: job_name})

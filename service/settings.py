@@ -1,13 +1,15 @@
-"""Settings of the service: the telemetry's, and what the service itself needs to know."""
+"""The settings of the service: those of the telemetry, and its own."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import AfterValidator, Field, SecretStr, TypeAdapter, ValidationError, model_validator
 
 from service import __version__
+from service.names import OPENAI, OZON, SCHEDULER_COMPONENT, TELEGRAM, WB
 from service.sandbox import credentials
 from service.sandbox.faults import Faults
-from telemetry.settings import TelemetrySettings
+from telemetry.settings import TelemetrySettings, validated_database_url
 
 PRODUCTION: Final = "production"
 SANDBOX_HOST: Final = "127.0.0.1"
@@ -20,12 +22,29 @@ def _faults(text: str) -> str:
     return text
 
 
+REQUIRED_VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {
+    WB: ("WB_API_TOKEN",),
+    OZON: ("OZON_CLIENT_ID", "OZON_API_KEY"),
+    OPENAI: ("OPENAI_API_KEY", "OPENAI_MODEL"),
+    TELEGRAM: ("TELEGRAM_TOKEN", "MANAGER_CHAT_ID"),
+}
+"""The external services, each with what it cannot be called without."""
+
+
 class Settings(TelemetrySettings):
     """Read in the entry points, passed down; no other module holds an instance of its own."""
 
     service_name: ClassVar[str] = "sovani"
     service_version: ClassVar[str] = __version__
+    jobs_component: ClassVar[str] = SCHEDULER_COMPONENT
+    rerouted_loggers: ClassVar[tuple[str, ...]] = ("alembic", "alembic.runtime.migration")
+    verbose_loggers: ClassVar[tuple[str, ...]] = ("alembic.runtime.plugins",)
 
+    database_url: Annotated[str, AfterValidator(validated_database_url)] = Field(
+        "sqlite:///var/sovani.db",
+        repr=False,
+        description="a database URL such as sqlite:///var/sovani.db or postgresql+psycopg://user:password@host/name",
+    )
     host: str = Field("127.0.0.1", min_length=1, description="an address to listen on, such as 127.0.0.1 or 0.0.0.0")
     port: int = Field(8080, ge=0, le=65535, description="a port from 0 to 65535")
     scheduler: bool = Field(default=True, description="true or false: whether this process runs the scheduled jobs")
@@ -71,14 +90,22 @@ class Settings(TelemetrySettings):
         1000, ge=50, le=100_000, description="a whole number of tokens from 50: what one answer may cost at the most"
     )
 
+    def unconfigured(self) -> dict[str, list[str]]:
+        """The external services that cannot be called, each with those of its variables that are not set."""
+        unset = {
+            service: [variable for variable in variables if getattr(self, variable.lower()) is None]
+            for service, variables in REQUIRED_VARIABLES.items()
+        }
+        return {service: variables for service, variables in unset.items() if variables}
+
     @property
     def on_loopback(self) -> bool:
         """Whether only this machine can reach the API."""
         return self.host in {"localhost", "::1"} or self.host.startswith("127.")
 
     @property
-    def open_to_all(self) -> str:
-        """What is said when strangers could read the operations' pages; empty while they can't, as far as is known."""
+    def exposure_warning(self) -> str:
+        """What is logged when anybody who reaches the service can read its metrics, jobs and alerts; else empty."""
         if self.environment != PRODUCTION or self.ops_token is not None:
             return ""
         return "ENVIRONMENT is production and OPS_TOKEN is not set: whoever reaches this service reads its metrics, jobs and alerts."
@@ -90,7 +117,7 @@ class Settings(TelemetrySettings):
     @model_validator(mode="before")
     @classmethod
     def _in_sandbox(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """In the sandbox none of the real addresses and secrets is known, so that none of them can be used."""
+        """Replace all real addresses and secrets in the sandbox, so that none of them can be used."""
         return values | sandbox_values(values) if _means_true(values.get("sandbox")) else values
 
     @model_validator(mode="after")
@@ -108,12 +135,12 @@ _SUFFIX: Final = "-sandbox"
 def _means_true(value: object) -> bool:
     try:
         return _BOOL.validate_python(value)
-    except ValidationError:  # it is told where the field itself is looked at
+    except ValidationError:  # the field's own validation reports it
         return False
 
 
 def sandbox_values(values: dict[str, Any]) -> dict[str, Any]:
-    """What the sandbox is reached by. Every signal says in its environment what it comes from."""
+    """The addresses and credentials of the sandbox, and an environment that marks every signal as simulated."""
     url = f"http://{SANDBOX_HOST}:{values.get('sandbox_port') or _SANDBOX_PORT}"
     environment = str(values.get("environment") or "development").removesuffix(_SUFFIX)
     return {

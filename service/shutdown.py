@@ -1,19 +1,27 @@
-"""Cancelling a thread: what it does is ended by an exception in it, at the next line of Python that it comes to."""
+"""The stop signal of the service, and the cancellation of threads that do not heed it."""
 
 import asyncio
 import ctypes
 import threading
+import time
+from contextlib import suppress
 
 
 class ShutdownRequested(asyncio.CancelledError):
-    """The service stops: a job is cancelled, and is recorded as that."""
+    """The service stops. A job that this ends is recorded as cancelled."""
 
     def __init__(self, sentence: str = "the service stops") -> None:
         super().__init__(sentence)
 
 
 def cancel_thread(thread: threading.Thread) -> bool:
-    """Raise `ShutdownRequested` in the thread. A call that is not Python's is waited for by it first. Whether there was such a thread."""
+    """Raise `ShutdownRequested` in the thread, at the next line of Python that it executes.
+
+    A call into C, such as a wait for a lock, is not interrupted: the thread ends it first.
+
+    Returns:
+        Whether the thread was alive.
+    """
     if thread.ident is None or not thread.is_alive():
         return False
     raised = ctypes.pythonapi.PyThreadState_SetAsyncExc(
@@ -23,17 +31,40 @@ def cancel_thread(thread: threading.Thread) -> bool:
 
 
 class StopSignal:
-    """Whether the service was told to stop."""
+    """Whether the process was told to stop. One for everything that has to know: scheduler, jobs, waits, monitor.
+
+    `set` takes no lock, so that a signal handler may call it whatever it interrupts; `threading.Event.set` can
+    deadlock there. It only releases locks, one for each thread that waits. A forked child has a copy of the state.
+    """
 
     def __init__(self) -> None:
-        self._told = threading.Event()
+        self._set_at: float | None = None
+        self._waiters: list[threading.Lock] = []
 
-    def tell(self) -> None:
-        self._told.set()
+    @property
+    def set_at(self) -> float | None:
+        """When the signal was set first, as `time.monotonic()`."""
+        return self._set_at
 
-    def goes_on(self) -> bool:
-        return not self._told.is_set()
+    def set(self) -> None:
+        """Tell everybody to stop, and end all waits. More than once is harmless: the first time counts."""
+        if self._set_at is None:
+            self._set_at = time.monotonic()
+        for waiter in tuple(self._waiters):
+            with suppress(RuntimeError):  # released already
+                waiter.release()
+
+    def is_running(self) -> bool:
+        return self._set_at is None
 
     def wait(self, seconds: float) -> bool:
-        """Wait. False as soon as the service is told to stop: what waits for its turn is in the middle of nothing."""
-        return not self._told.wait(seconds)
+        """Wait for so many seconds, or until the signal is set. Returns whether the process goes on."""
+        waiter = threading.Lock()
+        waiter.acquire()  # `set` releases it
+        self._waiters.append(waiter)  # before the check: whoever sets the signal after that sees this waiter
+        try:
+            if self.is_running():
+                waiter.acquire(timeout=min(max(0.0, seconds), threading.TIMEOUT_MAX))
+        finally:
+            self._waiters.remove(waiter)
+        return self.is_running()

@@ -1,4 +1,4 @@
-"""TelemetryOptions: what an application tells the telemetry about itself."""
+"""What an application tells the telemetry about itself."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,14 @@ from telemetry.metrics.mapping import MetricMapping
 
 @dataclass(frozen=True, slots=True)
 class TelemetryOptions:
-    """What the telemetry cannot know of the application that it watches.
+    """What the telemetry cannot know of the application that it observes.
 
     Attributes:
-        services: the services that it calls, so that calls are told apart by service and endpoint.
+        external_services: the services that it calls, so that calls are told apart by service and endpoint.
         metric_mappings: what its own instruments are called on `/metrics`.
-        untraced: paths that are counted and get no span, such as probes.
+        untraced_paths: paths that are counted and get no span, such as probes.
     """
 
-    services: tuple[ExternalService, ...] = ()
+    external_services: tuple[ExternalService, ...] = ()
     metric_mappings: tuple[MetricMapping, ...] = ()
-    untraced: tuple[str, ...] = ()
+    untraced_paths: tuple[str, ...] = ()

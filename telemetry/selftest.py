@@ -22,10 +22,9 @@ from opentelemetry.sdk.trace.sampling import Decision
 from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
-from telemetry.instrumentation.fastapi.instrumentor import instrument_app
+from telemetry.build import Telemetry
 from telemetry.jobs.monitor import monitor_job
 from telemetry.metrics.families import pairs
-from telemetry.setup import Telemetry
 
 SELF_TEST_NAME: Final = "selftest"
 _TRACE_ID: Final = (
@@ -59,7 +58,7 @@ class SelfTest:
     def request(self) -> str:
         app = FastAPI(openapi_url=None)
         app.add_api_route(f"/{SELF_TEST_NAME}", _nothing)
-        instrument_app(app, self._telemetry.server)
+        self._telemetry.instrument_app(app, ())
         labels = pairs({"method": "GET", "endpoint": f"/{SELF_TEST_NAME}", "status": "200"})
         with self._emits(f"http_requests_total{{{labels}}}", f"GET /{SELF_TEST_NAME}"):
             asyncio.run(_get(app, f"/{SELF_TEST_NAME}"))
@@ -84,8 +83,8 @@ class SelfTest:
         ):
             with monitor_job(SELF_TEST_NAME) as run:
                 pass
-            self._telemetry.records.recorder.flush(5)
-        if not self._telemetry.store.delete_run(run.run_id):
+            self._telemetry.jobs.recorder.flush(5)
+        if not self._telemetry.jobs.store.delete_run(run.run_id):
             raise NothingEmitted("The run did not arrive in job_runs.")
         return self._finding("recorded, measured")
 
@@ -126,7 +125,7 @@ class SelfTest:
         return result.decision is Decision.RECORD_AND_SAMPLE and bool(propagate.get_global_textmap().fields)
 
     def _value(self, series: str) -> float:
-        exposition, _ = self._telemetry.page.render()
+        exposition, _ = self._telemetry.metrics.page.render()
         for line in exposition.decode().splitlines():
             if line.startswith(f"{series} "):
                 return float(line.rsplit(" ", 1)[1])

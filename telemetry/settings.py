@@ -1,10 +1,10 @@
-"""Settings of the telemetry: read once from the environment, frozen, passed down."""
+"""The settings of the telemetry: read once from the environment, frozen, passed down."""
 
 import re
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self, TypeVar
+from typing import Annotated, ClassVar, Final, Literal, Self, TypeVar
 
 from dotenv import load_dotenv
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
@@ -13,7 +13,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-SAMPLERS = frozenset(
+JOBS_COMPONENT: Final = "jobs"
+SAMPLERS: Final = frozenset(
     {
         "always_on",
         "always_off",
@@ -29,7 +30,7 @@ class SettingsError(ValueError):
     """One line for each variable that is wrong: its name, what it was (a secret's value never), what it may be."""
 
 
-def _database_url(text: str) -> str:
+def validated_database_url(text: str) -> str:
     try:
         url = make_url(text)
     except ArgumentError:
@@ -57,17 +58,29 @@ Percent = Annotated[int, Field(ge=1, le=100)]
 
 
 class TelemetrySettings(BaseSettings):
-    """What the telemetry needs to know. A field's description says what its variable may be."""
+    """What the telemetry needs to know. A field's description says what its variable may be.
+
+    A service subclasses this for variables of its own, and to say what is constant about it.
+
+    Attributes:
+        service_name: also the beginning of the names of its log file and of its database backups.
+        jobs_component: the component of alerts about jobs.
+        rerouted_loggers: libraries whose own handlers are removed, so that their lines go where all others go.
+        verbose_loggers: libraries that are heard from WARNING on, unless `LOG_LEVEL` is DEBUG.
+    """
 
     service_name: ClassVar[str] = "app"
     service_version: ClassVar[str] = "unknown"
+    jobs_component: ClassVar[str] = JOBS_COMPONENT
+    rerouted_loggers: ClassVar[tuple[str, ...]] = ()
+    verbose_loggers: ClassVar[tuple[str, ...]] = ()
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
 
-    database_url: Annotated[str, AfterValidator(_database_url)] = Field(
-        "sqlite:///var/sovani.db",
+    database_url: Annotated[str, AfterValidator(validated_database_url)] = Field(
+        "sqlite:///var/app.db",
         repr=False,
-        description="a database URL such as sqlite:///var/sovani.db or postgresql+psycopg://user:password@host/name",
+        description="a database URL such as sqlite:///var/app.db or postgresql+psycopg://user:password@host/name",
     )
     data_dir: Path = Field(Path("var"), description="a directory for spools, sockets and backups")
     log_dir: Path = Field(Path("var/log"), description="a directory for log files")

@@ -5,9 +5,7 @@ from typing import Any, Final
 
 from deploy.generate.promql import labels_of, narrowed
 from service.instruments import METRIC_MAPPINGS
-from telemetry.metrics.mapping import MetricMapping
-from telemetry.metrics.multiprocess.collector import SNAPSHOT_AGE
-from telemetry.metrics.vocabulary import VOCABULARY
+from telemetry.metrics import SNAPSHOT_AGE, VOCABULARY, MetricMapping
 
 JOB: Final = "sovani-api"
 """What Prometheus calls the scraping of `/metrics`."""

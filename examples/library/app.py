@@ -10,11 +10,10 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import text
 
 import telemetry
+from telemetry.health import HealthChecks
 from telemetry.health.checks import timed
-from telemetry.health.runner import HealthChecks
-from telemetry.jobs import monitor_job
-from telemetry.jobs.store.tables import Base
-from telemetry.metrics.mapping import LabelMapping, MetricMapping
+from telemetry.jobs import Base, monitor_job
+from telemetry.metrics import LabelMapping, MetricMapping
 
 BOOKS: Final = {1: "War and Peace", 2: "The Master and Margarita"}
 TITLE: Final = "book.title"
@@ -34,7 +33,7 @@ async def _lifespan(_app: FastAPI) -> AsyncIterator[None]:
 
 app = FastAPI(title="Library", lifespan=_lifespan)
 running = telemetry.start(
-    app=app, specifics=telemetry.TelemetryOptions(metric_mappings=(LENT,), untraced=("/healthz",))
+    app=app, options=telemetry.TelemetryOptions(metric_mappings=(LENT,), untraced_paths=("/healthz",))
 )
 _lent = running.meter(__name__).create_counter("books.lent", "{book}", "Books that were lent.")
 
@@ -73,5 +72,5 @@ async def show_health() -> JSONResponse:
 @app.get("/metrics")
 async def show_metrics(request: Request) -> Response:
     """All workers on one page."""
-    page, kind = await running.page.render_in_thread(request.headers.get("accept", ""))
+    page, kind = await running.metrics.page.render_in_thread(request.headers.get("accept", ""))
     return Response(page, media_type=kind)

@@ -1,1 +1,1 @@
-"""HTTP: what is asked of the service, and how it answers."""
+"""The HTTP API: routes, schemas, authentication, middleware and probes."""

@@ -13,11 +13,7 @@ from service.api.pagination import Filters, add_next_link
 from service.api.problems import PROBLEM_RESPONSE
 from service.database.keyset import MAX_ID
 from service.errors import Problem
-from telemetry.alerts.incident import Incident
-from telemetry.alerts.outbox.channel_state import ChannelState
-from telemetry.alerts.outbox.queries import AlertRecord
-from telemetry.alerts.outbox.silences import Silence
-from telemetry.alerts.pipeline import AlertPipeline
+from telemetry.alerts import AlertPipeline, AlertRecord, ChannelState, Incident, Silence
 from telemetry.error_text import safe_text
 
 router = APIRouter(tags=["operations"])

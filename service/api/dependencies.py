@@ -7,14 +7,14 @@ from sqlalchemy.engine import Engine
 
 from service.clients import Clients
 from service.scheduler.job import Schedule
-from telemetry.setup import Telemetry
+from telemetry import Telemetry
 
 
 class RuntimeDependencies(Protocol):
-    """`outside_promptly` waits no longer than somebody at the other end of a request would."""
+    """`interactive_clients` waits no longer than somebody at the other end of a request would."""
 
     engine: Engine
-    outside_promptly: Clients
+    interactive_clients: Clients
 
 
 async def get_runtime(request: Request) -> RuntimeDependencies:

@@ -17,11 +17,7 @@ from service.api.problems import PROBLEM_RESPONSE
 from service.database.clock import utcnow
 from service.errors import Problem
 from telemetry.error_text import CheckFailed
-from telemetry.health import checks
-from telemetry.health.lifecycle import Lifecycle
-from telemetry.health.report import CheckResult, Overall, Report
-from telemetry.health.runner import Check, HealthChecks
-from telemetry.health.system_resources import SystemResources
+from telemetry.health import Check, CheckResult, HealthChecks, Lifecycle, Overall, Report, SystemResources, checks
 from telemetry.settings import TelemetrySettings
 
 LIFECYCLE: Final = "lifecycle"

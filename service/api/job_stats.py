@@ -13,7 +13,7 @@ from service.api.problems import PROBLEM_RESPONSE
 from service.database.clock import utcnow
 from service.scheduler.job import Schedule
 from service.scheduler.monitoring.missed_runs import NO_MISSED_RUNS, missed_runs
-from telemetry.jobs.statistics.summary import statistics
+from telemetry.jobs import job_statistics
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -107,7 +107,7 @@ def read_statistics(
     require_known_job(job_name, telemetry, schedule)
     now = utcnow()
     duration = parse_window(window) if window else None
-    result = StatisticsOut.model_validate(statistics(telemetry.engine, job_name, window=duration, now=now))
+    result = StatisticsOut.model_validate(job_statistics(telemetry.engine, job_name, window=duration, now=now))
     result.next_run = _next_run(job_name, schedule, now)
     missed = missed_runs(telemetry.engine, now - (duration or _MAX_WINDOW)).get(job_name, NO_MISSED_RUNS)
     result.missed_runs, result.downtime_ticks = missed.missed, missed.downtime

@@ -14,8 +14,8 @@ from service.database.keyset import MAX_ID
 from service.errors import Problem
 from service.scheduler.job import Job, Schedule
 from service.scheduler.monitoring.missed_runs import LAST_DAY, NO_MISSED_RUNS, MissedRuns, missed_runs
-from telemetry.jobs.store.tables import JobRunRow
-from telemetry.setup import Telemetry
+from telemetry import Telemetry
+from telemetry.jobs import JobRunRow
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -98,7 +98,7 @@ class JobsOut(BaseModel):
 def list_jobs(telemetry: TelemetryDep, schedule: ScheduleDep) -> JobsOut:
     """The schedule: each job with its cadence, its last and next run, and its state."""
     now = utcnow()
-    latest, missed = telemetry.store.latest(), missed_runs(telemetry.engine, now - LAST_DAY)
+    latest, missed = telemetry.jobs.store.latest(), missed_runs(telemetry.engine, now - LAST_DAY)
     return JobsOut(
         jobs=[
             _listed(job, schedule.missing(job), latest.get(job.name), missed.get(job.name, NO_MISSED_RUNS), now)
@@ -141,7 +141,7 @@ def list_runs(
     """Runs, newest first. The next page is behind the header `Link: …; rel="next"`, or `before=` the last id."""
     if query.job_name is not None:
         require_known_job(query.job_name, telemetry, schedule)
-    rows = telemetry.store.page(**query.model_dump())
+    rows = telemetry.jobs.store.page(**query.model_dump())
     add_next_link(request, response, rows, query.limit)
     return RunsOut(runs=[JobRunOut.model_validate(row) for row in rows])
 
@@ -153,5 +153,5 @@ def require_known_job(job_name: str, telemetry: Telemetry, schedule: Schedule) -
         JobNotFound: the name is unknown.
     """
     scheduled = {job.name for job in schedule.jobs}
-    if job_name not in scheduled and job_name not in (recorded := telemetry.store.names()):
+    if job_name not in scheduled and job_name not in (recorded := telemetry.jobs.store.names()):
         raise JobNotFound(job_name, [*scheduled.union(recorded)])

@@ -15,5 +15,5 @@ async def read_metrics(telemetry: TelemetryDep, accept: Annotated[str, Header()]
 
     Made in a thread of its own: neither on the event loop, nor behind requests that hold every worker thread.
     """
-    page, media_type = await telemetry.page.render_in_thread(accept)
+    page, media_type = await telemetry.metrics.page.render_in_thread(accept)
     return Response(page, headers={"content-type": media_type, "cache-control": "no-store"})

@@ -20,8 +20,8 @@ from service.errors import Problem
 from service.integrations.http.errors import CallError, NotConfigured, RateLimited
 from telemetry import semconv
 from telemetry.error_text import safe_text
-from telemetry.logs.reported_errors import mark_reported
-from telemetry.redaction.policy import redact
+from telemetry.logs import mark_reported
+from telemetry.redaction import redact
 
 PROBLEM_JSON: Final = "application/problem+json"
 _log = logging.getLogger(__name__)

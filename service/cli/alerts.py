@@ -8,16 +8,12 @@ import uuid
 from collections.abc import Callable
 from typing import Final
 
+import telemetry
 from service.bootstrap import SandboxUnavailable, Service
 from service.cli import output
 from service.settings import Settings
-from telemetry import semconv, setup
-from telemetry.alerts.alert import AlertLevel
-from telemetry.alerts.outbox.channel_state import ChannelState
-from telemetry.alerts.outbox.queries import AlertRecord
-from telemetry.alerts.outbox.silences import Silences
-from telemetry.alerts.pipeline import AlertPipeline
-from telemetry.alerts.rules.condition import log
+from telemetry import semconv
+from telemetry.alerts import AlertLevel, AlertPipeline, AlertRecord, ChannelState, Silences, condition
 from telemetry.durations import format_timestamp
 from telemetry.error_text import safe_text
 
@@ -32,12 +28,12 @@ def test_alert(options: argparse.Namespace) -> int:
     """Send one alert through the whole pipeline and wait until it is delivered; 1 if it is not."""
     runtime = Service(Settings.read())
     try:
-        with runtime.surroundings():
+        with runtime.running_sandbox():
             return 0 if send_test_alert(runtime.telemetry.alerts, output.say, options.within) else 1
     except SandboxUnavailable as error:
         return output.complain(str(error))
     finally:
-        setup.shutdown(1.0)
+        telemetry.shutdown(1.0)
 
 
 def silence(options: argparse.Namespace) -> int:
@@ -50,7 +46,7 @@ def silence(options: argparse.Namespace) -> int:
     except (sqlite3.Error, OSError) as error:
         return output.complain(f"The outbox of alerts cannot be written: {safe_text(error)}.")
     finally:
-        setup.shutdown(1.0)
+        telemetry.shutdown(1.0)
     return 0
 
 
@@ -76,7 +72,7 @@ def send_test_alert(alerts: AlertPipeline, say: Say, timeout: float) -> bool:
         semconv.ALERT_LEVEL: str(AlertLevel.INFO),
         semconv.ALERT_FINGERPRINT: fingerprint,
     }
-    log.info("This is a test: somebody wants to know whether alerts arrive. They do.", extra=attributes)
+    condition.log.info("This is a test: somebody wants to know whether alerts arrive. They do.", extra=attributes)
     reported = ""
     while time.time() - started < timeout:
         record = alerts.queries.get(fingerprint, time.time())

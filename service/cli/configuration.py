@@ -1,25 +1,24 @@
-"""Configuration: what is not set, and what that means."""
+"""Says which external services are not configured, for the start-up banner and for `doctor`."""
 
-from service.settings import Settings
-from telemetry.sdk import exporters
+from collections.abc import Mapping
+from typing import Final
+
+from service.names import OPENAI, OZON, TELEGRAM, WB
+from service.settings import REQUIRED_VARIABLES, Settings
+from telemetry import exporters
+
+_TITLES: Final[Mapping[str, str]] = {WB: "Wildberries", OZON: "Ozon", OPENAI: "OpenAI", TELEGRAM: "Telegram"}
+_NOT_EXPORTED: Final = "OTLP: OTEL_EXPORTER_OTLP_ENDPOINT is not set; traces, metrics and logs stay here."
 
 
 def unconfigured(settings: Settings) -> list[str]:
-    """What is not configured, and what that means; a sentence each."""
-    wanted = (
-        (settings.wb_api_token, "Wildberries: WB_API_TOKEN is not set."),
-        (settings.ozon_client_id and settings.ozon_api_key, "Ozon: OZON_CLIENT_ID and OZON_API_KEY are not both set."),
-        (
-            settings.openai_api_key and settings.openai_model,
-            "OpenAI: OPENAI_API_KEY and OPENAI_MODEL are not both set.",
-        ),
-        (
-            settings.telegram_token and settings.manager_chat_id,
-            "Telegram: TELEGRAM_TOKEN and MANAGER_CHAT_ID are not both set.",
-        ),
-        (_exports(), "OTLP: OTEL_EXPORTER_OTLP_ENDPOINT is not set; traces, metrics and logs stay here."),
-    )
-    return [sentence for value, sentence in wanted if not value]
+    """A sentence for each service that is not configured, in the form `Service: what is not set`."""
+    sentences = [f"{_TITLES[service]}: {_not_set(REQUIRED_VARIABLES[service])}" for service in settings.unconfigured()]
+    return sentences if _exports() else [*sentences, _NOT_EXPORTED]
+
+
+def _not_set(variables: tuple[str, ...]) -> str:
+    return f"{' and '.join(variables)} {'is not set' if len(variables) == 1 else 'are not both set'}."
 
 
 def _exports() -> bool:

@@ -14,8 +14,7 @@ from service.database.in_use import DatabaseInUse, DatabaseLocation
 from service.database.restore import RestoreFailed, restore_database
 from service.settings import Settings
 from telemetry.error_text import CheckFailed, safe_text
-from telemetry.logs import setup_logging
-from telemetry.logs.cleanup import BACKUP_DIRECTORY
+from telemetry.logs import BACKUP_DIRECTORY, setup_logging
 
 
 def restore(options: argparse.Namespace) -> int:

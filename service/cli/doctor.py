@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import telemetry
 from service.bootstrap import SandboxUnavailable, Service
 from service.cli.configuration import unconfigured
 from service.cli.output import complain, say
@@ -23,10 +24,10 @@ from service.integrations.http.rate_limiter import RateLimit
 from service.integrations.openai.errors import classify_error
 from service.integrations.ozon.credentials import describe_key
 from service.integrations.telegram import describe_bot
+from service.names import OPENAI, OZON, WB
 from service.settings import Settings
-from telemetry import private_files, setup
+from telemetry import exporters, private_files
 from telemetry.error_text import safe_text
-from telemetry.sdk import exporters
 from telemetry.selftest import NothingEmitted, SelfTest
 
 OK: Final = "ok"
@@ -65,14 +66,14 @@ def doctor(_options: argparse.Namespace) -> int:
     runtime = Service(Settings.read())
     marks: set[str] = set()
     try:
-        with runtime.surroundings():
+        with runtime.running_sandbox():
             for finding in run_checks(runtime):
                 marks.add(finding.mark)
                 say(str(finding))
     except SandboxUnavailable as error:
         return complain(str(error))
     finally:
-        setup.shutdown(1.0)
+        telemetry.shutdown(1.0)
     return 1 if FAIL in marks else 0
 
 
@@ -115,12 +116,13 @@ def _checks(runtime: Service) -> Mapping[str, Check]:
 
 
 def _credential_checks(runtime: Service) -> dict[str, Check]:
-    """For each configured external service, whether it accepts the credentials."""
-    settings, clients = runtime.settings, runtime.outside_promptly
+    """For each configured external service, whether it accepts the credentials. For Telegram, the token is enough."""
+    settings, clients = runtime.settings, runtime.interactive_clients
+    left_out = settings.unconfigured()
     return {
-        **({"Wildberries": lambda: _wildberries(clients)} if settings.wb_api_token else {}),
-        **({"Ozon": lambda: _ozon(clients)} if settings.ozon_client_id and settings.ozon_api_key else {}),
-        **({"OpenAI": lambda: _openai(clients, settings)} if settings.openai_api_key and settings.openai_model else {}),
+        **({"Wildberries": lambda: _wildberries(clients)} if WB not in left_out else {}),
+        **({"Ozon": lambda: _ozon(clients)} if OZON not in left_out else {}),
+        **({"OpenAI": lambda: _openai(clients, settings)} if OPENAI not in left_out else {}),
         **({"Telegram": lambda: _telegram(clients, settings)} if settings.telegram_token else {}),
     }
 
@@ -154,7 +156,7 @@ def _telegram(clients: Clients, settings: Settings) -> str:
 
 
 def _variables(settings: Settings) -> str:
-    if settings.open_to_all and not settings.on_loopback:
+    if settings.exposure_warning and not settings.on_loopback:
         raise DiagnosticFailed("ENVIRONMENT is production and HOST is no loopback address, but OPS_TOKEN is not set.")
     return "each may be what it is"
 

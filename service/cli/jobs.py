@@ -9,6 +9,7 @@ from types import FrameType
 
 from sqlalchemy.exc import SQLAlchemyError
 
+import telemetry
 from service.bootstrap import Service
 from service.cli.output import complain, say
 from service.cli.scheduler import STOP_SIGNALS
@@ -23,10 +24,8 @@ from service.scheduler.monitoring.notices import format_utc
 from service.scheduler.scheduler import execute_job
 from service.settings import Settings
 from service.shutdown import ShutdownRequested
-from telemetry import setup
 from telemetry.error_text import safe_text
-from telemetry.jobs.job_span import JobHandle
-from telemetry.jobs.store.tables import JobRunRow
+from telemetry.jobs import JobHandle, JobRunRow
 
 
 class JobAlreadyRunning(Exception):  # the message is a sentence for the operator
@@ -39,11 +38,11 @@ def jobs(_options: argparse.Namespace) -> int:
     now = utcnow()
     try:
         migrations.at_head(runtime.engine)
-        last, missed = runtime.telemetry.store.latest(), missed_runs(runtime.engine, now - LAST_DAY)
+        last, missed = runtime.telemetry.jobs.store.latest(), missed_runs(runtime.engine, now - LAST_DAY)
     except (SQLAlchemyError, migrations.MigrationsMissing) as error:
         return complain(f"The database cannot be read: {safe_text(error)}.")
     finally:
-        setup.shutdown(1.0)
+        telemetry.shutdown(1.0)
     rows = [("JOB", "CADENCE", "LAST RUN", "STATUS", "MISSED IN 24 H", "NEXT RUN")]
     for job in runtime.schedule.jobs:
         following = runtime.schedule.missing(job) or format_utc(job.cadence.after(now))
@@ -89,14 +88,14 @@ def run_job(options: argparse.Namespace) -> int:
     except Exception as error:  # noqa: BLE001  # the edge: whatever a job raises is printed
         return complain(f"{job.name} failed: {type(error).__name__}: {error}")
     finally:
-        setup.shutdown()
+        telemetry.shutdown()
     say(summary)
     return 0
 
 
 def _run_and_describe(job: Job, runtime: Service) -> str:
     migrations.migrate(runtime.engine)
-    with runtime.surroundings():
+    with runtime.running_sandbox():
         started = time.perf_counter()
         run = _run_claimed(job, runtime)
     took = time.perf_counter() - started

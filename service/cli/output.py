@@ -2,7 +2,7 @@
 
 import sys
 
-from telemetry.redaction.policy import redact
+from telemetry.redaction import redact
 
 
 def say(text: str) -> None:

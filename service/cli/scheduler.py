@@ -2,7 +2,6 @@
 
 import argparse
 import signal
-import time
 from types import FrameType
 from typing import Final
 
@@ -11,7 +10,7 @@ from service.cli.output import say
 from service.settings import Settings
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-_POLL_SECONDS: Final = 0.1
+_WAIT_SECONDS: Final = 3600.0
 
 
 def scheduler(_options: argparse.Namespace) -> int:
@@ -20,12 +19,12 @@ def scheduler(_options: argparse.Namespace) -> int:
     runtime.start()
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
-        runtime.lifecycle.mark_stopping()  # no lock: a handler that takes one waits for the thread that it has interrupted
+        runtime.stop_signal.set()
 
     for each in STOP_SIGNALS:
         signal.signal(each, stop)
     say(f"Scheduler: {', '.join(f'{job.name} {job.cadence}' for job in runtime.schedule.scheduled())}")
-    while runtime.lifecycle.stopping_since is None:
-        time.sleep(_POLL_SECONDS)
+    while runtime.stop_signal.wait(_WAIT_SECONDS):
+        pass
     runtime.stop()
     return 0

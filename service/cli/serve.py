@@ -33,8 +33,8 @@ def serve(options: argparse.Namespace) -> int:
         return complain(taken)
     setup_logging(settings)  # for uvicorn's own messages, mostly in the parent process of several workers
     say(banner(settings, Schedule(settings, JOBS)))
-    if settings.open_to_all and not settings.on_loopback:
-        _log.warning(settings.open_to_all)
+    if settings.exposure_warning and not settings.on_loopback:
+        _log.warning(settings.exposure_warning)
     _allow_many_connections()
     uvicorn.run(
         _APP,

@@ -6,8 +6,8 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 
+from telemetry import slots_in_use
 from telemetry.database import create_engine
-from telemetry.sdk.instance import slots_in_use
 
 
 @dataclass(frozen=True, slots=True)

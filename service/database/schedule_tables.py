@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from service.database.columns import ROW_ID
 from telemetry.database import UTCDateTime
-from telemetry.jobs.store.tables import Base
+from telemetry.jobs import Base
 
 
 class ScheduleClaimRow(Base):

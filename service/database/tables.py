@@ -21,7 +21,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 from service.database import schedule_tables  # noqa: F401  # so that `Base.metadata` has every table
 from service.database.columns import ROW_ID, DecimalColumn
 from telemetry.database import UTCDateTime
-from telemetry.jobs.store.tables import Base
+from telemetry.jobs import Base
 
 __all__ = [
     "AdviceRow",

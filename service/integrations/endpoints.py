@@ -8,8 +8,8 @@ from service.integrations.ozon import client as ozon
 from service.integrations.wildberries import client as wildberries
 from service.names import OPENAI, OZON, WB
 from service.settings import Settings
-from telemetry.alerts.channels import telegram
-from telemetry.instrumentation.external_services import ExternalService
+from telemetry import ExternalService
+from telemetry.alerts import telegram
 
 
 def outbound_services(settings: Settings) -> list[ExternalService]:

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Engine
 from service.clients import Clients
 from service.instruments import ServiceInstruments
 from service.settings import Settings
-from telemetry.jobs.store.runs import JobRunRepository
+from telemetry.jobs import JobRunRepository
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from sqlalchemy.engine import URL, Engine
 
 from service.database.backup import backup_database
 from service.scheduler.monitoring import missed_runs
-from telemetry.alerts.service import AlertService
-from telemetry.jobs.store.retention import Retention
-from telemetry.jobs.store.runs import JobRunRepository
+from service.settings import Settings
+from telemetry.alerts import AlertService
+from telemetry.jobs import JobRunRepository, Retention
 from telemetry.logs import cleanup_old_database_backups, cleanup_old_logs
 
 KEEP_LOGS_DAYS: Final = 30
@@ -21,7 +21,7 @@ KEEP_BACKUPS: Final = 10
 
 
 def clean_logs(log_dir: Path, now: datetime) -> dict[str, Any]:
-    return {"removed": cleanup_old_logs(KEEP_LOGS_DAYS, log_dir, now)}
+    return {"removed": cleanup_old_logs(KEEP_LOGS_DAYS, log_dir, now, Settings.service_name)}
 
 
 def back_up_database(url: URL, directory: Path, now: datetime) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def back_up_database(url: URL, directory: Path, now: datetime) -> dict[str, Any]
         BackupFailed: there is no new backup; no old one was deleted.
     """
     backup = backup_database(url, directory, now)
-    removed = cleanup_old_database_backups(KEEP_BACKUPS, directory)
+    removed = cleanup_old_database_backups(KEEP_BACKUPS, directory, Settings.service_name)
     return {"backup": backup.name, "bytes": backup.stat().st_size, "removed": removed}
 
 

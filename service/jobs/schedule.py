@@ -10,18 +10,19 @@ from typing import Final
 from service.database.clock import utcnow
 from service.jobs import maintenance, sync
 from service.jobs.advice import generate_advice
+from service.names import OPENAI, OZON, WB
 from service.scheduler.cadence import DailyAt, Every
 from service.scheduler.job import Job
 from service.settings import Settings
-from telemetry.alerts.service import get_alert_service
-from telemetry.logs.cleanup import BACKUP_DIRECTORY
+from telemetry.alerts import get_alert_service
+from telemetry.logs import BACKUP_DIRECTORY
 
 
-def _requires(*variables: str) -> Callable[[Settings], str | None]:
-    """For `Job.missing`: a sentence that names those of the variables that are not set; None if all are set."""
+def _requires(service: str) -> Callable[[Settings], str | None]:
+    """For `Job.missing`: why a job that calls this service cannot run; None if it can."""
 
     def missing(settings: Settings) -> str | None:
-        unset = [name for name in variables if getattr(settings, name.lower()) is None]
+        unset = settings.unconfigured().get(service)
         return f"{' and '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set." if unset else None
 
     return missing
@@ -60,7 +61,7 @@ JOBS: Final[tuple[Job, ...]] = (
         "sync_wb_reviews",
         Every(timedelta(minutes=15)),
         sync.sync_wb_reviews,
-        _requires("WB_API_TOKEN"),
+        _requires(WB),
         catches_up=True,
         sandbox_cadence=Every(timedelta(minutes=1)),
         max_runtime=timedelta(minutes=15),
@@ -69,7 +70,7 @@ JOBS: Final[tuple[Job, ...]] = (
         "sync_wb_orders",
         Every(timedelta(minutes=30)),
         sync.sync_wb_orders,
-        _requires("WB_API_TOKEN"),
+        _requires(WB),
         catches_up=True,
         sandbox_cadence=Every(timedelta(minutes=2)),
         max_runtime=timedelta(minutes=30),
@@ -78,7 +79,7 @@ JOBS: Final[tuple[Job, ...]] = (
         "sync_ozon_reviews",
         Every(timedelta(minutes=15)),
         sync.sync_ozon_reviews,
-        _requires("OZON_CLIENT_ID", "OZON_API_KEY"),
+        _requires(OZON),
         catches_up=True,
         sandbox_cadence=Every(timedelta(minutes=1)),
         max_runtime=timedelta(minutes=15),
@@ -87,7 +88,7 @@ JOBS: Final[tuple[Job, ...]] = (
         "sync_ozon_orders",
         Every(timedelta(minutes=30)),
         sync.sync_ozon_orders,
-        _requires("OZON_CLIENT_ID", "OZON_API_KEY"),
+        _requires(OZON),
         catches_up=True,
         sandbox_cadence=Every(timedelta(minutes=2)),
         max_runtime=timedelta(minutes=30),
@@ -96,7 +97,7 @@ JOBS: Final[tuple[Job, ...]] = (
         "generate_advice",
         Every(timedelta(minutes=5)),
         generate_advice,
-        _requires("OPENAI_API_KEY", "OPENAI_MODEL"),
+        _requires(OPENAI),
         catches_up=True,
         sandbox_cadence=Every(timedelta(seconds=15)),
         max_runtime=timedelta(minutes=10),

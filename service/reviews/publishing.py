@@ -110,12 +110,12 @@ class Publisher:
 
     def _require_unanswered(self, row: ReviewRow) -> None:
         """Read the review now: somebody may have answered it in the seller's account after the last sync."""
-        found = self._marketplace.read(row.external_id)
-        if isinstance(found, Review):
-            self._save(found)
-            if found.answered:
+        review = self._marketplace.read(row.external_id)
+        if isinstance(review, Review):
+            self._save(review)
+            if review.answered:
                 raise NotPublished("This review has an answer already, as the marketplace says.")
-        elif found is None:
+        elif review is None:
             with transaction(self._engine) as session:
                 ReviewRepository(session).mark_gone(row.marketplace, row.external_id, self._now())
             raise NotPublished("The marketplace has no such review any more.")
@@ -129,7 +129,7 @@ class Publisher:
                 self._release(row.id)
                 raise
             _log.warning("An answer may have been published: %s", error, extra={"component": self._marketplace.name})
-            if (found := self._read_back(row)) and found.answered:
+            if (review := self._read_back(row)) and review.answered:
                 return True
             raise PublicationUnknown(
                 "The answer was sent, and the marketplace did not say whether it took it. The next sync finds out; "
@@ -139,10 +139,10 @@ class Publisher:
     def _confirm(self, row: ReviewRow, text: str, *, accepted: bool) -> Publication:
         for seconds in _CONFIRM_DELAYS:
             self._wait(seconds)
-            found = self._read_back(row)
-            if found is None or not found.answered:
+            review = self._read_back(row)
+            if review is None or not review.answered:
                 continue
-            self._save(found if found.answer_text else replace(found, answer_text=text))
+            self._save(review if review.answer_text else replace(review, answer_text=text))
             return Publication("published", text)
         if not accepted:
             return Publication("sent", text)
@@ -152,11 +152,11 @@ class Publisher:
     def _read_back(self, row: ReviewRow) -> Review | None:
         """The review as the marketplace shows it now; None if it cannot be read, which does not undo the answer."""
         try:
-            found = self._marketplace.read(row.external_id)
+            review = self._marketplace.read(row.external_id)
         except CallError as error:
             _log.warning("The answer could not be read back: %s", error, extra={"component": self._marketplace.name})
             return None
-        return found if isinstance(found, Review) else None
+        return review if isinstance(review, Review) else None
 
     def _save(self, review: Review) -> None:
         with transaction(self._engine) as session:

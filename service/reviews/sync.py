@@ -58,12 +58,12 @@ class ReviewSync:
         return progress
 
     def _read(self, report: SyncReport, extra_counts: dict[str, int]) -> None:
-        began = min(
+        started_at = min(
             self._ingestion.read(source, self._save_unanswered, report) for source in self._marketplace.unanswered
         )
         for source in self._marketplace.history:
             self._ingestion.read(source, self._save, report)
-        for external_id in self._delisted(began):
+        for external_id in self._delisted(started_at):
             self._refresh(external_id, report, extra_counts)
 
     def _save_unanswered(self, session: Session, rows: Sequence[Review]) -> Saved:
@@ -75,13 +75,13 @@ class ReviewSync:
     def _save(self, session: Session, rows: Sequence[Review]) -> Saved:
         return ReviewRepository(session).save(rows, self._now())
 
-    def _delisted(self, began: datetime) -> Sequence[str]:
+    def _delisted(self, started_at: datetime) -> Sequence[str]:
         """Reviews stored as unanswered, and no longer in the lists of unanswered ones; and those whose answer is moderated."""
         with transaction(self._engine) as session:
             reviews, name = ReviewRepository(session), self._marketplace.name
             return [
-                *reviews.stale_unanswered(name, began, MAX_STALE_REVIEWS),
-                *reviews.in_moderation(name, began, MAX_MODERATED_REVIEWS),
+                *reviews.stale_unanswered(name, started_at, MAX_STALE_REVIEWS),
+                *reviews.in_moderation(name, started_at, MAX_MODERATED_REVIEWS),
             ]
 
     def _refresh(self, external_id: str, report: SyncReport, extra_counts: dict[str, int]) -> None:
@@ -90,11 +90,11 @@ class ReviewSync:
         # Before the call: a review that can never be read is then behind the others the next time.
         with transaction(self._engine) as session:
             ReviewRepository(session).mark_seen(self._marketplace.name, [external_id], asked_at)
-        found = self._marketplace.read(external_id)
-        if found is not None:
-            self._ingestion.store([found], self._save, report)
-        if found is None or (isinstance(found, Review) and not found.answered):
-            self._mark_gone(external_id, asked_at if found is None else found.as_of, extra_counts)
+        review = self._marketplace.read(external_id)
+        if review is not None:
+            self._ingestion.store([review], self._save, report)
+        if review is None or (isinstance(review, Review) and not review.answered):
+            self._mark_gone(external_id, asked_at if review is None else review.as_of, extra_counts)
 
     def _mark_gone(self, external_id: str, as_of: datetime, extra_counts: dict[str, int]) -> None:
         """Has no effect on a review that was read later: it may be answered by now."""

@@ -32,7 +32,7 @@ _MAX_PORT: Final = 65535
 
 
 def build(seed: int, faults: Faults, options: Options, journal: Journal) -> Sandbox:
-    simulation = Simulation(seed, journal.begin(seed, utcnow()))
+    simulation = Simulation(seed, journal.start(seed, utcnow()))
     environment = Environment(simulation, journal, options)
     fakes: dict[str, FakeService] = {
         "wb": WildberriesFake(environment),

@@ -20,7 +20,7 @@ class Journal:
         self._lock = threading.Lock()
         self._file: IO[str] | None = None
 
-    def begin(self, seed: int, now: datetime) -> datetime:
+    def start(self, seed: int, now: datetime) -> datetime:
         """Start with a seed, and return the epoch of the simulation.
 
         A journal of the same seed continues with its epoch. Any other one is deleted, and a new one starts with `now`.

@@ -1,8 +1,8 @@
-"""Cadence: when a job is due. Ticks are the same in every process, whenever it was started, and strictly one after the other.
+"""Cadences: when a job is due. The ticks of a cadence are the same in every process, and strictly increasing.
 
-APScheduler finds the times on a clock that never changes, and the zone says which moments those are. APScheduler's own moments
-are not right in the two nights (3.11.3, a daily job in Europe/Berlin): 02:30 comes twice when the clock is put back, and at
-00:30 the day after it was put forward has none.
+APScheduler finds local times on a clock without daylight saving time, and the time zone maps them to UTC. APScheduler's own
+ticks are wrong around changes of the clock (3.11.3, a daily job in Europe/Berlin). 02:30 is due twice when the clock is put
+back. A job at 00:30 is not due on the day after the clock was put forward.
 """
 
 from collections.abc import Iterator
@@ -17,18 +17,18 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 MAX_COUNTED: Final = 10_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_INSTANT: Final = timedelta(microseconds=1)
-_AROUND: Final = timedelta(hours=36)
-"""How far from a moment a change of the clock can matter to it: zones have left out a whole day."""
+_RESOLUTION: Final = timedelta(microseconds=1)
+_MAX_CHANGE_DISTANCE: Final = timedelta(hours=36)
+"""A change of the clock affects ticks up to this far away: zones have skipped a whole day."""
 
 
 class Cadence(Protocol):
     def after(self, moment: datetime) -> datetime:
-        """The first tick later than the moment."""
+        """The first tick later than `moment`."""
         ...
 
     def before(self, moment: datetime) -> datetime:
-        """The last tick that is not later than the moment."""
+        """The last tick not later than `moment`."""
         ...
 
     def count_between(self, after: datetime, until: datetime) -> int:
@@ -38,14 +38,14 @@ class Cadence(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """Every so often, counted from the epoch: every 15 minutes is :00, :15, :30 and :45."""
+    """At a fixed interval, counted from the Unix epoch: every 15 minutes is :00, :15, :30 and :45."""
 
     interval: timedelta
 
     def after(self, moment: datetime) -> datetime:
         trigger = IntervalTrigger(seconds=int(self.interval.total_seconds()), start_date=_EPOCH, timezone=UTC)
-        later: datetime = trigger.get_next_fire_time(None, moment + _INSTANT)
-        return later.astimezone(UTC)
+        tick: datetime = trigger.get_next_fire_time(None, moment + _RESOLUTION)
+        return tick.astimezone(UTC)
 
     def before(self, moment: datetime) -> datetime:
         return self.after(moment) - self.interval
@@ -60,10 +60,10 @@ class Every:
 
 @dataclass(frozen=True, slots=True)
 class DailyAt:
-    """Once on each day of a zone, at an hour and minute of its clock.
+    """Once a day, at a local time of a time zone.
 
-    Of a time that comes twice it is the first. One that is left out is moved by as much as the clock is put forward: to later,
-    or, where that is the next day, to earlier.
+    If the local time occurs twice, the first one counts. If the clock skips it, the tick is later by the size of the
+    change, or earlier by it if later would be the next day.
 
     Raises:
         ValueError: there is no such time or no such zone.
@@ -74,7 +74,7 @@ class DailyAt:
     zone: str = "UTC"
 
     def __post_init__(self) -> None:
-        _clock(self._crontab)
+        _trigger(self._crontab)
         _zone(self.zone)
 
     @property
@@ -88,7 +88,7 @@ class DailyAt:
         return _before(self, moment)
 
     def count_between(self, after: datetime, until: datetime) -> int:
-        return _count(self, after, until)
+        return _count_between(self, after, until)
 
     def __str__(self) -> str:
         return f"daily at {self.hour:02}:{self.minute:02} {self.zone}"
@@ -96,21 +96,20 @@ class DailyAt:
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """By the five fields of a crontab, on the clock of a zone.
+    """By a crontab of five fields, in the local time of a time zone.
 
-    A time that comes twice is a tick both times where minute or hour begin with `*`, since that means again and again, and
-    else the first time, as with cron. One that is left out is moved as by `DailyAt`. Unlike with cron, a day of the month and
-    a day of the week have both to be so.
+    If a local time occurs twice, both are ticks if the field for minute or hour begins with `*`; otherwise only the first, as
+    in cron. A skipped time is moved as in `DailyAt`. Unlike in cron, day of month and day of week must both match.
 
     Raises:
-        ValueError: the fields are not five that make sense, the day of the week is a number, or there is no such zone.
+        ValueError: the crontab is invalid, its day of the week is a number, or there is no such zone.
     """
 
     crontab: str
     zone: str = "UTC"
 
     def __post_init__(self) -> None:
-        _clock(self.crontab)
+        _trigger(self.crontab)
         _zone(self.zone)
 
     def after(self, moment: datetime) -> datetime:
@@ -121,7 +120,7 @@ class Cron:
         return _before(self, moment)
 
     def count_between(self, after: datetime, until: datetime) -> int:
-        return _count(self, after, until)
+        return _count_between(self, after, until)
 
     def __str__(self) -> str:
         return f"at {' '.join(self.crontab.split())} {self.zone}"
@@ -129,7 +128,7 @@ class Cron:
 
 @cache
 def _zone(name: str) -> tzinfo:
-    """UTC is there where no zones are installed."""
+    """Does not look up UTC, which works without an installed time zone database."""
     try:
         return UTC if name == "UTC" else ZoneInfo(name)
     except (ZoneInfoNotFoundError, OSError, ValueError) as error:
@@ -137,8 +136,8 @@ def _zone(name: str) -> tzinfo:
 
 
 @cache
-def _clock(crontab: str) -> CronTrigger:
-    """The times on a clock that is never put forward or back, written as moments of UTC."""
+def _trigger(crontab: str) -> CronTrigger:
+    """Gives the local times of a crontab, without changes of the clock, as datetimes in UTC."""
     trigger = CronTrigger.from_crontab(crontab, UTC)
     if any(character.isdigit() for character in crontab.rsplit(maxsplit=1)[-1]):
         raise ValueError(f"{crontab!r}: a day of the week is mon or tue; its number has two meanings.")
@@ -147,51 +146,50 @@ def _clock(crontab: str) -> CronTrigger:
     return trigger
 
 
-def _times(crontab: str, after: datetime) -> Iterator[datetime]:
+def _local_times(crontab: str, after: datetime) -> Iterator[datetime]:
     while True:
-        after = _clock(crontab).get_next_fire_time(None, after + _INSTANT)
+        after = _trigger(crontab).get_next_fire_time(None, after + _RESOLUTION)
         yield after
 
 
 def _after(moment: datetime, crontab: str, zone: str, *, both: bool) -> datetime:
-    """Near a change of the clock, an earlier time may be a later moment: all that may be the first one are looked at."""
-    where, found = _zone(zone), None
-    for time in _times(crontab, moment.astimezone(UTC) + min(_offsets(moment, where))):
-        for tick in _moments(time, where, both=both):
-            if tick > moment and (found is None or tick < found):
-                found = tick
-        if found is not None and time >= found + max(_offsets(found, where)):
-            return found
+    """Near a change of the clock, an earlier local time may be a later tick: check all local times that may be the first."""
+    time_zone, first = _zone(zone), None
+    for local_time in _local_times(crontab, moment.astimezone(UTC) + min(_offsets(moment, time_zone))):
+        for tick in _to_utc(local_time, time_zone, both=both):
+            if tick > moment and (first is None or tick < first):
+                first = tick
+        if first is not None and local_time >= first + max(_offsets(first, time_zone)):
+            return first
     raise AssertionError("a clock does not end")
 
 
 def _offsets(moment: datetime, zone: tzinfo) -> list[timedelta]:
-    around = (moment - _AROUND, moment, moment + _AROUND)
+    around = (moment - _MAX_CHANGE_DISTANCE, moment, moment + _MAX_CHANGE_DISTANCE)
     return [each.astimezone(zone).utcoffset() or timedelta(0) for each in around]
 
 
-def _moments(time: datetime, zone: tzinfo, *, both: bool) -> list[datetime]:
-    """The moments at which a clock of the zone shows the time: one, two, or, in place of none, the one nearby that is used."""
-    first, second = (time.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
-    earlier, later = sorted((first.astimezone(UTC), second.astimezone(UTC)))
+def _to_utc(local_time: datetime, zone: tzinfo, *, both: bool) -> list[datetime]:
+    """The ticks of a local time: one; two if it occurs twice and `both` count; the replacement of a skipped one."""
+    earlier, later = sorted(local_time.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     if earlier == later:
         return [earlier]
-    if earlier.astimezone(zone).replace(tzinfo=None) == time.replace(tzinfo=None):
+    if earlier.astimezone(zone).replace(tzinfo=None) == local_time.replace(tzinfo=None):
         return [earlier, later] if both else [earlier]
-    return [later if later.astimezone(zone).date() == time.date() else earlier]
+    return [later if later.astimezone(zone).date() == local_time.date() else earlier]
 
 
 def _before(cadence: Cadence, moment: datetime) -> datetime:
-    reach = timedelta(minutes=1)
-    while (tick := cadence.after(moment - reach)) > moment:
-        reach *= 2
+    distance = timedelta(minutes=1)
+    while (tick := cadence.after(moment - distance)) > moment:
+        distance *= 2
     while (following := cadence.after(tick)) <= moment:
         tick = following
     return tick
 
 
-def _count(cadence: Cadence, after: datetime, until: datetime) -> int:
-    counted = 0
-    while counted < MAX_COUNTED and (after := cadence.after(after)) <= until:
-        counted += 1
-    return counted
+def _count_between(cadence: Cadence, after: datetime, until: datetime) -> int:
+    number = 0
+    while number < MAX_COUNTED and (after := cadence.after(after)) <= until:
+        number += 1
+    return number

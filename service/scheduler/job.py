@@ -26,7 +26,7 @@ class Job:
         missing: names the unset variables without which the job cannot run; None if there are none.
         catches_up: at start-up, run the last tick that fell into a scheduler downtime.
         overlaps: a run may start while the previous one is active.
-        sandbox_cadence: replaces `cadence` in the sandbox, where somebody watches and waits.
+        sandbox_cadence: replaces `cadence` in the sandbox, where a person watches.
         start_grace: how late a run may start after its tick; a later one counts as missed.
         max_runtime: a run that takes longer is reported as overdue while it runs.
     """

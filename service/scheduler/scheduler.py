@@ -5,19 +5,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from service.database.clock import utcnow
+from service.names import SCHEDULER_COMPONENT
 from service.scheduler.claims import ClaimResult, new_owner
 from service.scheduler.job import Job, RunContext, Schedule
 from service.scheduler.lease_renewal import LeaseRenewer, LeaseStore
-from service.shutdown import cancel_thread
+from service.shutdown import StopSignal, cancel_thread
 from telemetry import semconv
 from telemetry.error_text import CheckFailed
-from telemetry.jobs.job_span import JobHandle
-from telemetry.jobs.monitor import monitor_job
+from telemetry.jobs import JobHandle, monitor_job
 
 MAX_SLEEP: Final = timedelta(seconds=30)
 MAX_CONCURRENT_ATTEMPTS: Final = 8
@@ -31,18 +31,15 @@ class ClaimStore(LeaseStore, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SchedulerHooks:
-    """Callbacks of a scheduler.
+    """Callbacks of a scheduler, and the signal that stops it.
 
     Attributes:
         on_skipped: called with the name of a job whose tick is skipped.
-        may_start: whether jobs may still start.
+        stop_signal: ends the loop; no job starts after it.
     """
 
     on_skipped: Callable[[str], None] = lambda _job_name: None
-    may_start: Callable[[], bool] = lambda: True
-
-
-_NO_HOOKS: Final = SchedulerHooks()
+    stop_signal: StopSignal = field(default_factory=StopSignal)
 
 
 def execute_job(job: Job, context: RunContext, scheduled_for: datetime | None = None) -> JobHandle:
@@ -62,17 +59,17 @@ class Scheduler:
         claims: ClaimStore,
         now: Callable[[], datetime] = utcnow,
         *,
-        hooks: SchedulerHooks = _NO_HOOKS,
+        hooks: SchedulerHooks | None = None,
     ) -> None:
         self._context = context
         self._claims = claims
         self._leases = LeaseRenewer(claims)
         self._now = now
-        self._hooks = hooks
+        self._hooks = hooks or SchedulerHooks()
+        self._stop = self._hooks.stop_signal
         self._jobs = schedule.scheduled()
         self._next_ticks: dict[str, datetime] = {}  # by the job's name
         self._running: dict[threading.Thread, str] = {}  # the job's name, by its thread
-        self._stop = threading.Event()
         self._loop: threading.Thread | None = None
 
     def start(self) -> None:
@@ -107,11 +104,11 @@ class Scheduler:
         Raises:
             CheckFailed: the loop was started, not stopped, and has ended.
         """
-        if self._loop is not None and not self._loop.is_alive() and not self._stop.is_set():
+        if self._loop is not None and not self._loop.is_alive() and self._stop.is_running():
             raise CheckFailed("the scheduler has stopped")
 
     def _run(self) -> None:
-        while not self._stop.is_set():
+        while self._stop.is_running():
             wake = self.step(self._now())
             self._stop.wait(max(0.0, min(wake - self._now(), MAX_SLEEP).total_seconds()))
 
@@ -134,7 +131,7 @@ class Scheduler:
         return min(self._next_ticks.values(), default=now + MAX_SLEEP)
 
     def _start_attempt(self, job: Job, tick: datetime) -> None:
-        if not self._hooks.may_start():
+        if not self._stop.is_running():
             return
         self._running = dict(self._alive())
         if list(self._running.values()).count(job.name) >= MAX_CONCURRENT_ATTEMPTS:
@@ -158,7 +155,7 @@ class Scheduler:
             _log.info("Job %s was cancelled: %s", job.name, error)
         except (Exception, SystemExit):  # noqa: BLE001  # a failed job is logged once, here; the loop continues
             # One failure is no alert: `telemetry.alerts.rules.job_failures` alerts about several in a row.
-            attributes = {semconv.COMPONENT: "scheduler", semconv.ALERT_REPORTED_ELSEWHERE: True}
+            attributes = {semconv.COMPONENT: SCHEDULER_COMPONENT, semconv.ALERT_REPORTED_ELSEWHERE: True}
             _log.exception("Job %s failed", job.name, extra=attributes)
 
     def _run_claimed(self, job: Job, tick: datetime) -> None:

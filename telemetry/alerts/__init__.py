@@ -1,6 +1,30 @@
 """Alerts: errors and conditions that the operator has to know of, sent once each, also while other parts are down."""
 
 from telemetry.alerts.alert import AlertLevel
-from telemetry.alerts.service import get_alert_service
+from telemetry.alerts.channels import telegram
+from telemetry.alerts.incident import Incident
+from telemetry.alerts.outbox.channel_state import ChannelState
+from telemetry.alerts.outbox.queries import AlertRecord
+from telemetry.alerts.outbox.silences import Silence, Silences
+from telemetry.alerts.pipeline import AlertPipeline
+from telemetry.alerts.rules import condition
+from telemetry.alerts.rules.condition import Condition
+from telemetry.alerts.rules.job_failures import MISSED, OVERDUE
+from telemetry.alerts.service import AlertService, get_alert_service
 
-__all__ = ["AlertLevel", "get_alert_service"]
+__all__ = [
+    "MISSED",
+    "OVERDUE",
+    "AlertLevel",
+    "AlertPipeline",
+    "AlertRecord",
+    "AlertService",
+    "ChannelState",
+    "Condition",
+    "Incident",
+    "Silence",
+    "Silences",
+    "condition",
+    "get_alert_service",
+    "telegram",
+]

@@ -90,14 +90,21 @@ class AlertPipeline:
         self._shared_engine, self._engine = engine, dedicated_engine(engine)
         conditions = ConditionTracker(self.outbox, context.clock)
         thresholds = resource_usage.Thresholds(settings.alert_threshold_disk, settings.alert_threshold_memory)
-        self.service = AlertService(partial(resource_usage.evaluate, resources, thresholds, conditions))
-        evaluator = self._evaluator(settings.alert_threshold_job_failures, conditions, sender)
+        self.service = AlertService(
+            partial(resource_usage.evaluate, resources, thresholds, conditions), settings.jobs_component
+        )
+        evaluator = self._evaluator(settings, conditions, sender)
         self._evaluation = evaluator.periodic_task()
         names = [each.name for each in self.channels]
         AlertMetrics(self.queries, deduplicator, names, context.clock).observe(context.meter)
 
-    def _evaluator(self, max_failures: int, conditions: ConditionTracker, sender: Sender) -> RuleEvaluator:
-        jobs = JobFailuresRule(lambda: failure_streaks(self._engine), IncidentRepository(self.outbox), max_failures)
+    def _evaluator(self, settings: TelemetrySettings, conditions: ConditionTracker, sender: Sender) -> RuleEvaluator:
+        jobs = JobFailuresRule(
+            lambda: failure_streaks(self._engine),
+            IncidentRepository(self.outbox),
+            settings.alert_threshold_job_failures,
+            component=settings.jobs_component,
+        )
         rules = Rules(DatabaseDownRule(self._ping, conditions), jobs, self.service.check_system_resources)
         return RuleEvaluator(rules, OutboxLeases(self.outbox), sender.name, self._clock)
 

@@ -8,6 +8,7 @@ from typing import Final
 from telemetry import semconv
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.rules.condition import LEVELS
+from telemetry.settings import JOBS_COMPONENT
 
 _log = logging.getLogger("telemetry.alerts.service")
 _log.setLevel(logging.INFO)  # `LOG_LEVEL` does not apply to alerts
@@ -23,6 +24,7 @@ class AlertService:
     """
 
     evaluate_resources: Callable[[], list[str]] | None = None
+    jobs_component: str = JOBS_COMPONENT
 
     def report(
         self, message: str, level: AlertLevel = AlertLevel.ERROR, component: str = "app", *, inhibited_by: str = ""
@@ -43,7 +45,7 @@ class AlertService:
 
     async def alert_job_failed(self, job_name: str, error: str) -> None:
         self._report(
-            f"Job '{job_name}' failed:\n{error}", AlertLevel.WARNING, "scheduler", {semconv.JOB_NAME: job_name}
+            f"Job '{job_name}' failed:\n{error}", AlertLevel.WARNING, self.jobs_component, {semconv.JOB_NAME: job_name}
         )
 
     async def alert_api_error(self, endpoint: str, error: str) -> None:

@@ -2,7 +2,6 @@
 
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -14,48 +13,45 @@ Phase = Literal["starting", "ready", "stopping"]
 
 
 class Lifecycle:
-    """The phase of a process. It takes no lock, since a signal handler sets it, and one that takes a lock can deadlock."""
+    """The phase of a process: ready once it is marked so, and stopping as soon as `is_running` is false."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, is_running: Callable[[], bool] = lambda: True) -> None:
+        self._is_running = is_running
         self._ready = False
-        self.stopping_since: float | None = None
 
     def mark_ready(self) -> None:
         """Enter the phase `ready`, unless the process is stopping."""
         self._ready = True
 
-    def mark_stopping(self) -> None:
-        """Enter the phase `stopping`; only the first call counts."""
-        if self.stopping_since is None:
-            self.stopping_since = self._clock()
-
     @property
     def phase(self) -> Phase:
-        if self.stopping_since is not None:
+        if not self._is_running():
             return "stopping"
         return "ready" if self._ready else "starting"
 
     def check(self) -> None:
-        """A health check that fails unless the process is ready.
+        """A health check.
 
         Raises:
-            CheckFailed: the process is starting or stopping.
+            CheckFailed: the process is starting or stopping, and is not to be given work.
         """
         if self.phase != "ready":
             raise CheckFailed(self.phase)
 
 
 @contextmanager
-def stopping_on_signals(lifecycle: Lifecycle) -> Iterator[None]:
-    """Mark the process as stopping on SIGTERM and SIGINT, then call the previous handler.
+def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` the moment that SIGTERM or SIGINT arrives, then the previous handler.
 
     A server acts on the signals later, after its open requests. Outside the main thread this does nothing.
+
+    Args:
+        stop: called by a signal handler, so it must not take a lock: that can deadlock.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    restore = [_chain_handler(lifecycle.mark_stopping, number) for number in (signal.SIGTERM, signal.SIGINT)]
+    restore = [_chain_handler(stop, number) for number in (signal.SIGTERM, signal.SIGINT)]
     try:
         yield
     finally:
@@ -63,7 +59,7 @@ def stopping_on_signals(lifecycle: Lifecycle) -> Iterator[None]:
             undo()
 
 
-def _chain_handler(mark_stopping: Callable[[], None], number: signal.Signals) -> Callable[[], None]:
+def _chain_handler(stop: Callable[[], None], number: signal.Signals) -> Callable[[], None]:
     """Put a handler before the current one; return a function that undoes it.
 
     A signal without a Python handler is left alone: it ends the process at once, or is ignored.
@@ -73,7 +69,7 @@ def _chain_handler(mark_stopping: Callable[[], None], number: signal.Signals) ->
         return lambda: None
 
     def handle(received: int, frame: FrameType | None) -> None:
-        mark_stopping()
+        stop()
         previous(received, frame)
 
     def undo() -> None:

@@ -1,5 +1,10 @@
 """Job monitoring: each run of a job is a span, and each such span becomes a row of `job_runs`."""
 
+from telemetry.jobs.job_span import JobHandle
 from telemetry.jobs.monitor import monitor_job
+from telemetry.jobs.statistics.summary import job_statistics
+from telemetry.jobs.store.retention import Retention
+from telemetry.jobs.store.runs import JobRunRepository
+from telemetry.jobs.store.tables import Base, JobRunRow
 
-__all__ = ["monitor_job"]
+__all__ = ["Base", "JobHandle", "JobRunRepository", "JobRunRow", "Retention", "job_statistics", "monitor_job"]

@@ -18,7 +18,7 @@ _AFTER_NAME: Final = re.compile(r"[(;,].*$")
 
 
 def display_name(span: ReadableSpan) -> str:
-    """The short name of a span, such as `SELECT orders` or `POST /v4/posting/fbs/list`."""
+    """The short name of a span, such as `SELECT books` or `POST /v4/posting/fbs/list`."""
     attributes = span.attributes or {}
     statement = next((text for name in _STATEMENT_ATTRIBUTES if isinstance(text := attributes.get(name), str)), None)
     return (_summarize(statement[:_MAX_STATEMENT_LENGTH]) if statement else "") or span.name

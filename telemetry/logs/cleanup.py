@@ -12,17 +12,27 @@ from telemetry.logs.rotating_file import is_rotated
 from telemetry.settings import TelemetrySettings
 
 BACKUP_DIRECTORY: Final = "backups"
-_BACKUP_NAME: Final = re.compile(r"sovani-([0-9]{8}T[0-9]{6}Z)(?:-([0-9]+))?\.(?:db|dump)")
+_BACKUP_SUFFIX: Final = r"-([0-9]{8}T[0-9]{6}Z)(?:-([0-9]+))?\.(?:db|dump)"
 _log = logging.getLogger(__name__)
+_service_name = TelemetrySettings.service_name
 
 
-def cleanup_old_logs(max_age_days: float = 30, log_dir: Path | None = None, now: datetime | None = None) -> int:
+def set_service_name(name: str) -> None:
+    """The service whose files are cleaned up by this process where no other is named."""
+    global _service_name  # noqa: PLW0603  # one for a process, as the logging itself
+    _service_name = name
+
+
+def cleanup_old_logs(
+    max_age_days: float = 30, log_dir: Path | None = None, now: datetime | None = None, service_name: str | None = None
+) -> int:
     """Remove rotated logs that were last written more than `max_age_days` ago. Logs in use stay, whatever their age.
 
     Args:
         max_age_days: age in days.
         log_dir: by default `LOG_DIR`.
         now: by default the current time.
+        service_name: whose files; by default those of this process's service.
 
     Returns:
         The number of removed files.
@@ -34,16 +44,19 @@ def cleanup_old_logs(max_age_days: float = 30, log_dir: Path | None = None, now:
         raise ValueError(f"max_age_days is {max_age_days}, but must be 0 or more.")
     directory = TelemetrySettings.read().log_dir if log_dir is None else log_dir
     cutoff = (now or datetime.now(UTC)) - timedelta(days=max_age_days)
-    rotated = (entry for entry in _regular_files(directory) if is_rotated(entry.name))
+    rotated = (entry for entry in _regular_files(directory) if is_rotated(entry.name, service_name or _service_name))
     return _remove(Path(entry) for entry in rotated if _written_before(entry, cutoff))
 
 
-def cleanup_old_database_backups(max_backups: int = 10, directory: Path | None = None) -> int:
+def cleanup_old_database_backups(
+    max_backups: int = 10, directory: Path | None = None, service_name: str | None = None
+) -> int:
     """Remove all but the newest backups, by the timestamps in their names.
 
     Args:
         max_backups: number of backups that stay.
         directory: by default `backups` in `DATA_DIR`.
+        service_name: whose backups; by default those of this process's service.
 
     Returns:
         The number of removed files.
@@ -54,14 +67,15 @@ def cleanup_old_database_backups(max_backups: int = 10, directory: Path | None =
     if max_backups < 0:
         raise ValueError(f"max_backups is {max_backups}, but must be 0 or more.")
     directory = TelemetrySettings.read().data_dir / BACKUP_DIRECTORY if directory is None else directory
-    made_at = {entry.name: made for entry in _regular_files(directory) if (made := _made_at(entry.name))}
+    name = service_name or _service_name
+    made_at = {entry.name: made for entry in _regular_files(directory) if (made := _made_at(entry.name, name))}
     newest_first = sorted(made_at, key=made_at.__getitem__, reverse=True)
     return _remove(directory / name for name in newest_first[max_backups:])
 
 
-def _made_at(name: str) -> tuple[str, int] | None:
+def _made_at(name: str, service_name: str) -> tuple[str, int] | None:
     """When the backup was made, and its number within that second. None for a name that is no backup's."""
-    match = _BACKUP_NAME.fullmatch(name)
+    match = re.fullmatch(re.escape(service_name) + _BACKUP_SUFFIX, name)
     return (match[1], int(match[2] or 1)) if match else None
 
 

@@ -1,6 +1,7 @@
 """Routes the log records of uvicorn, Alembic and HTTP clients to the root logger's handlers."""
 
 import logging
+from collections.abc import Iterable
 from typing import Any, Final
 
 from telemetry.logs.reported_errors import ReportedErrorFilter
@@ -11,19 +12,22 @@ except ImportError:  # the telemetry also runs under other servers
     LOGGING_CONFIG: dict[str, Any] = {"loggers": {}}  # type: ignore[no-redef]
 
 _SERVER_ERRORS: Final = "uvicorn.error"
-_REROUTED: Final = ("uvicorn", _SERVER_ERRORS, "uvicorn.access", "uvicorn.asgi", "alembic", "alembic.runtime.migration")
-# At INFO they log every URL that they call, and Telegram's contain the bot's token; Alembic logs each of its plugins.
-_VERBOSE: Final = ("httpx", "httpx2", "httpcore", "httpcore2", "alembic.runtime.plugins")
+_REROUTED: Final = ("uvicorn", _SERVER_ERRORS, "uvicorn.access", "uvicorn.asgi")
+# At INFO they log every URL that they call, and Telegram's contain the bot's token.
+_VERBOSE: Final = ("httpx", "httpx2", "httpcore", "httpcore2")
 
 
-def reroute_libraries(*, debug: bool) -> None:
+def reroute_libraries(*, debug: bool, rerouted: Iterable[str] = (), verbose: Iterable[str] = ()) -> None:
     """Remove the libraries' own handlers, and let their records propagate to the root logger.
 
-    HTTP clients log at WARNING and above only, or everything with `debug`.
+    Args:
+        debug: whether verbose libraries log everything.
+        rerouted: more libraries that bring handlers of their own.
+        verbose: more libraries that log at WARNING and above only, like HTTP clients.
     """
-    for name in _REROUTED:
+    for name in (*_REROUTED, *rerouted):
         _reroute(logging.getLogger(name))
-    for name in _VERBOSE:
+    for name in (*_VERBOSE, *verbose):
         logging.getLogger(name).setLevel(logging.NOTSET if debug else logging.WARNING)
     _change_uvicorn_defaults()
     _add_filter_once(logging.getLogger(_SERVER_ERRORS), ReportedErrorFilter())

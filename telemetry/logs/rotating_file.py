@@ -15,12 +15,11 @@ from telemetry import private_files
 from telemetry.logs.handlers import FailsafeHandler
 
 ALERTS_FILE: Final = "alerts.log"
-JSON_FILE: Final = "sovani.jsonl"
 _MIB: Final = 1024 * 1024
 _PROBE_BYTES: Final = 4096
 _BACKUP_COUNT: Final = 5
 # A process that dies while it rotates leaves a file with `.rotate.` in its name.
-_ROTATED_NAME: Final = re.compile(rf"({re.escape(ALERTS_FILE)}|{re.escape(JSON_FILE)})\.(rotate\.)?[0-9]+(\.gz)?")
+_ROTATED_SUFFIX: Final = r"\.(rotate\.)?[0-9]+(\.gz)?"
 
 
 _forgotten: Final[list[object]] = []
@@ -59,12 +58,17 @@ class RotatingFileHandler(FailsafeHandler, ConcurrentRotatingFileHandler):
         self.stream = None
 
 
-def is_rotated(name: str) -> bool:
+def json_file(service_name: str) -> str:
+    return f"{service_name}.jsonl"
+
+
+def is_rotated(name: str, service_name: str) -> bool:
     """Whether this is the name of a rotated log of ours, which is not written again."""
-    return _ROTATED_NAME.fullmatch(name) is not None
+    logs = "|".join(re.escape(log) for log in (ALERTS_FILE, json_file(service_name)))
+    return re.fullmatch(f"({logs}){_ROTATED_SUFFIX}", name) is not None
 
 
-def require_writable(directory: Path) -> None:
+def require_writable(directory: Path, service_name: str) -> None:
     """Create the directory, and write into it as a test: on a full disk files can still be opened.
 
     Raises:
@@ -74,6 +78,6 @@ def require_writable(directory: Path) -> None:
     with tempfile.TemporaryFile(dir=directory) as probe:
         probe.write(bytes(_PROBE_BYTES))
         probe.flush()
-    for log in (directory / ALERTS_FILE, directory / JSON_FILE):
+    for log in (directory / ALERTS_FILE, directory / json_file(service_name)):
         if log.exists():
             log.open("ab").close()

@@ -1,16 +1,16 @@
-"""Configures logging: the console, warnings in `alerts.log`, and optionally everything in `sovani.jsonl`."""
+"""Configures logging: the console, warnings in `alerts.log`, and optionally everything in a JSON file."""
 
 import logging
 from typing import Final
 
-from telemetry.logs import library_loggers
+from telemetry.logs import cleanup, library_loggers
 from telemetry.logs.background.log_writer import LogWriter, flush_all
 from telemetry.logs.background.queued_handler import CLOSE_TIMEOUT, QueuedHandler
 from telemetry.logs.background.repeat_filter import RepeatFilter
 from telemetry.logs.excepthook import install_excepthooks
 from telemetry.logs.handlers import ConsoleHandler, FailsafeHandler
 from telemetry.logs.json_formatter import JsonFormatter
-from telemetry.logs.rotating_file import ALERTS_FILE, JSON_FILE, RotatingFileHandler, require_writable
+from telemetry.logs.rotating_file import ALERTS_FILE, RotatingFileHandler, json_file, require_writable
 from telemetry.logs.text_formatter import TextFormatter
 from telemetry.redaction.policy import POLICY
 from telemetry.redaction.secret_sources import collect_secrets
@@ -38,6 +38,7 @@ def setup_logging(settings: TelemetrySettings | None = None) -> None:
     """
     settings = settings or TelemetrySettings.read()
     POLICY.add_secrets(collect_secrets(settings))
+    cleanup.set_service_name(settings.service_name)
     install_excepthooks()
     files = LogWriter(FILES, _file_handlers(settings), RepeatFilter())
     problem = _directory_problem(settings, files)
@@ -45,7 +46,9 @@ def setup_logging(settings: TelemetrySettings | None = None) -> None:
         file.suppress_failure_report()
     console = LogWriter(CONSOLE, [ConsoleHandler(settings.log_level)], RepeatFilter())
     replaced = _install([console, files], settings.log_level)
-    library_loggers.reroute_libraries(debug=settings.log_level == "DEBUG")
+    library_loggers.reroute_libraries(
+        debug=settings.log_level == "DEBUG", rerouted=settings.rerouted_loggers, verbose=settings.verbose_loggers
+    )
     logging.captureWarnings(capture=True)
     if problem and not any(handler.is_failing for handler in replaced):
         _log.warning("LOG_DIR %s cannot be written (%s): the console alone gets the logs.", settings.log_dir, problem)
@@ -91,7 +94,9 @@ def _file_handlers(settings: TelemetrySettings) -> list[RotatingFileHandler]:
     alerts.setFormatter(TextFormatter())
     if not settings.enable_json_logging:
         return [alerts]
-    json_lines = RotatingFileHandler(settings.log_dir / JSON_FILE, settings.log_level, max_bytes=_MAX_JSON_BYTES)
+    json_lines = RotatingFileHandler(
+        settings.log_dir / json_file(settings.service_name), settings.log_level, max_bytes=_MAX_JSON_BYTES
+    )
     json_lines.setFormatter(JsonFormatter())
     return [alerts, json_lines]
 
@@ -102,7 +107,7 @@ def _directory_problem(settings: TelemetrySettings, files: LogWriter) -> str:
 
     def check() -> None:
         try:
-            require_writable(settings.log_dir)
+            require_writable(settings.log_dir, settings.service_name)
         except OSError as error:
             problems.append(error.strerror or str(error))
         else:

@@ -22,7 +22,7 @@ _TELEMETRY: Final = str(Path(__file__).resolve().parents[1])
 
 
 def source_location(error: BaseException) -> str:
-    """The innermost frame of our own code, such as `service/orders/sync.py:41 in sync_orders`; empty if there is none.
+    """The innermost frame of our own code, such as `shop/stock/sync.py:41 in sync_stock`; empty if there is none.
 
     Frames of the telemetry count only where there are no others: a transaction fails where it was opened.
     """

@@ -1,9 +1,6 @@
-"""The metric reader behind `/metrics`: collects from the SDK when it is scraped, and renders the exposition."""
+"""Reads what the SDK has measured at this moment, as metric families for Prometheus."""
 
-import asyncio
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
@@ -11,16 +8,13 @@ from opentelemetry.sdk.metrics.export import Metric, MetricsData
 from opentelemetry.sdk.resources import Resource
 from prometheus_client import CollectorRegistry
 
-from telemetry.metrics import exposition
 from telemetry.metrics.families import Family, Translator, pairs, translated_labels
-from telemetry.metrics.switch_interval import short_switch_interval
 
 
-class MetricsPage(PrometheusMetricReader):
-    """A Prometheus reader that renders the service's metric names, or OpenTelemetry's own translation.
+class FamilyReader(PrometheusMetricReader):
+    """A Prometheus reader with the service's metric names, or OpenTelemetry's own translation.
 
-    It has a registry of its own: readers that share one export every series twice. The rendering, with the callbacks of
-    observable instruments, runs in the caller's thread; on an event loop use `render_in_thread`.
+    It has a registry of its own: readers that share one export every series twice.
     """
 
     def __init__(
@@ -30,29 +24,9 @@ class MetricsPage(PrometheusMetricReader):
         self._translator = Translator(()) if vocabulary == "otel" else translator or Translator()
         self._collected: MetricsData | None = None
         self._collect_lock = threading.RLock()
-        self._thread = ThreadPoolExecutor(1, "metrics-page")
-        self.collect_families: Callable[[], list[Family]] = self.collect_own
-        """Where the families come from: this process, or all workers of which it is one."""
-
-    def render(self, accept: str = "") -> tuple[bytes, str]:
-        """Collect and render.
-
-        Args:
-            accept: the request's `Accept` header.
-
-        Returns:
-            The exposition and its content type.
-        """
-        content_type = exposition.negotiate_content_type(accept)
-        with short_switch_interval():
-            return exposition.encode(self.collect_families(), content_type), content_type
-
-    async def render_in_thread(self, accept: str = "") -> tuple[bytes, str]:
-        """`render` in the reader's own thread, for callers on an event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self.render, accept)
 
     def collect_own(self) -> list[Family]:
-        """Collect the families of this process."""
+        """Collect the families of this process. Callbacks of observable instruments run in this thread."""
         with self._collect_lock:
             self._collected = None
             self.collect()

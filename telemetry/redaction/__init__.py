@@ -4,3 +4,7 @@
 a secret. `sql_sanitizer` removes the literals from statements, `secret_sources` collects the process's secrets, `exporters`
 wrap the exporters of spans and logs.
 """
+
+from telemetry.redaction.policy import redact
+
+__all__ = ["redact"]

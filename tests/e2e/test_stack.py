@@ -58,7 +58,7 @@ class Stack:
 
     def phone(self) -> str:
         """What it shows, without its markup."""
-        page = httpx.get(f"{self.shop.world.url}/phone", timeout=10, trust_env=False).text
+        page = httpx.get(f"{self.shop.sandbox.url}/phone", timeout=10, trust_env=False).text
         return " ".join(re.sub(r"<[^>]*>", " ", page).split())
 
     def ask(self, path: str, **parameters: Any) -> Any:
@@ -84,7 +84,7 @@ def stack(programs: Programs, prometheus: str, start_alertmanager: StartAlertman
     )
     service.wait_for("/readyz")
     shop = SandboxedService.at(service, sandbox_port)
-    manager = start_alertmanager(shop.world.url)
+    manager = start_alertmanager(shop.sandbox.url)
     return Stack(shop, start_prometheus(programs, prometheus, service.port, manager.port), time.time())
 
 

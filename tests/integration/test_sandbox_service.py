@@ -25,7 +25,7 @@ MINUTE: Final = 60.0
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxedService]:
     """Opened before the first test: what it has to draft by then takes it half a minute."""
     programs = Programs(tmp_path_factory.mktemp("shop"))
-    yield SandboxedService.open(programs, ENABLE_JSON_LOGGING="true", LOG_LEVEL="DEBUG")
+    yield SandboxedService.start(programs, ENABLE_JSON_LOGGING="true", LOG_LEVEL="DEBUG")
     programs.kill()
 
 
@@ -33,7 +33,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxedService]
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxedService]:
     """Two workers, and one sandbox."""
     programs = Programs(tmp_path_factory.mktemp("pair"))
-    pair = SandboxedService.open(programs, "--workers", "2")
+    pair = SandboxedService.start(programs, "--workers", "2")
     pair.service.wait_for("/readyz")
     yield pair
     programs.kill()
@@ -55,7 +55,7 @@ def test_a_job_runs_by_hand_though_no_service_runs(programs: Programs):
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("sync_wb_reviews: success in ")
     assert rows(programs.home / "var/sovani.db", "SELECT count(*) > 50, min(marketplace) FROM reviews") == [(1, "wb")]
-    assert not SandboxClient.at(port).answers()
+    assert not SandboxClient.at(port).is_up()
 
 
 @pytest.mark.e2e
@@ -67,7 +67,7 @@ def test_the_doctor_finds_all_four_well_in_the_sandbox(migrated: Programs):
     well = {line.split()[1] for line in done.stdout.splitlines() if line.startswith("ok ")}
     assert {"Wildberries", "Ozon", "OpenAI", "Telegram"} <= well
     assert not any(secret in done.stdout + done.stderr for secret in SECRETS)
-    assert not SandboxClient.at(port).answers()
+    assert not SandboxClient.at(port).is_up()
 
 
 def test_the_doctor_names_the_variable_of_a_token_that_has_been_withdrawn(migrated: Programs):
@@ -105,25 +105,25 @@ def test_an_answer_is_refused_by_a_service_without_a_token_for_it(programs: Prog
 
 
 @pytest.mark.e2e
-def test_another_worker_takes_over_the_sandbox_of_one_that_is_killed_and_its_world_is_the_same(pair: SandboxedService):
-    review = eventually(lambda: pair.waiting("wb"))[0]
+def test_another_worker_takes_over_the_sandbox_of_one_that_is_killed_and_its_data_are_the_same(pair: SandboxedService):
+    review = eventually(lambda: pair.unanswered("wb"))[0]
     assert pair.answer(review, "Спасибо за отзыв!").is_success
-    page, sandbox = pair.world.page(), eventually(pair.sandbox)
+    page, sandbox = pair.sandbox.page(), eventually(pair.sandbox_process)
     owner = sandbox.ppid()
 
     os.kill(owner, signal.SIGKILL)
     sandbox.wait(5)
-    eventually(lambda: pair.world.page() == page, within=10)
+    eventually(lambda: pair.sandbox.page() == page, within=10)
 
-    [answered] = [kept for kept in pair.world.expected_state("wb", "reviews") if kept["id"] == review["external_id"]]
+    [answered] = [kept for kept in pair.sandbox.expected_state("wb", "reviews") if kept["id"] == review["external_id"]]
     assert answered["answer_text"] == "Спасибо за отзыв!"
-    assert eventually(pair.sandbox).ppid() not in {owner, 1}
+    assert eventually(pair.sandbox_process).ppid() not in {owner, 1}
     assert "Traceback" not in pair.service.said()
 
 
 def test_ctrl_c_ends_two_workers_and_their_sandbox(pair: SandboxedService):
     pair.service.wait_for("/readyz")
-    assert eventually(pair.sandbox)
+    assert eventually(pair.sandbox_process)
     everybody = pair.processes()
 
     os.killpg(pair.service.process.pid, signal.SIGINT)  # as a terminal does
@@ -133,28 +133,28 @@ def test_ctrl_c_ends_two_workers_and_their_sandbox(pair: SandboxedService):
     assert code in {0, 130, -signal.SIGINT}
     assert psutil.wait_procs(everybody.values(), timeout=5)[1] == []
     assert not pair.service.listens()
-    assert not pair.world.answers()
+    assert not pair.sandbox.is_up()
     assert "Traceback" not in pair.service.said()
 
 
 def test_within_a_minute_there_are_reviews_orders_and_advice(shop: SandboxedService):
-    done = eventually(shop.done, MINUTE)
+    results = eventually(shop.first_results, MINUTE)
 
-    assert done["sync_wb_reviews"]["new"] > 50
-    assert done["sync_wb_orders"]["new"] >= 400
-    assert done["sync_ozon_reviews"]["new"] >= 120
-    assert done["sync_ozon_orders"]["new"] >= 240
-    assert all(done[sync]["invalid"] == 0 and done[sync]["pages"] > 1 for sync in SYNCS)
-    assert done["generate_advice"]["drafted"] > 20
-    assert done["generate_advice"]["cost_usd"] > 0
+    assert results["sync_wb_reviews"]["new"] > 50
+    assert results["sync_wb_orders"]["new"] >= 400
+    assert results["sync_ozon_reviews"]["new"] >= 120
+    assert results["sync_ozon_orders"]["new"] >= 240
+    assert all(results[sync]["invalid"] == 0 and results[sync]["pages"] > 1 for sync in SYNCS)
+    assert results["generate_advice"]["drafted"] > 20
+    assert results["generate_advice"]["cost_usd"] > 0
     for marketplace in ("wb", "ozon"):
-        review = shop.waiting(marketplace)[-1]
+        review = shop.unanswered(marketplace)[-1]
         assert len(shop.get(f"/api/v1/orders?marketplace={marketplace}&limit=100").json()["orders"]) == 100
         assert shop.get(f"/api/v1/reviews/{review['id']}").json()["advice"]["outcome"] == "drafted"
 
 
 def test_the_metrics_of_the_calls_and_of_the_business_have_moved(shop: SandboxedService):
-    eventually(shop.done, MINUTE)
+    eventually(shop.first_results, MINUTE)
 
     metrics = shop.metrics()
 
@@ -173,7 +173,7 @@ def test_the_metrics_of_the_calls_and_of_the_business_have_moved(shop: Sandboxed
 
 @pytest.mark.parametrize("marketplace", ["wb", "ozon"])
 def test_an_answer_is_published_once_and_for_whoever_has_the_token(marketplace: str, shop: SandboxedService):
-    review = eventually(lambda: shop.waiting(marketplace), MINUTE)[0]
+    review = eventually(lambda: shop.unanswered(marketplace), MINUTE)[0]
 
     nobody = shop.answer(review, "Спасибо!", token=None)
     once = shop.answer(review, "Спасибо!")
@@ -183,19 +183,21 @@ def test_an_answer_is_published_once_and_for_whoever_has_the_token(marketplace: 
     assert once.json() in [{"state": state, "text": "Спасибо!"} for state in ("published", "sent")], once.text
     assert once.status_code == (200 if once.json()["state"] == "published" else 202)
     assert twice.status_code == 409
-    [kept] = [kept for kept in shop.world.expected_state(marketplace, "reviews") if kept["id"] == review["external_id"]]
+    [kept] = [
+        kept for kept in shop.sandbox.expected_state(marketplace, "reviews") if kept["id"] == review["external_id"]
+    ]
     assert kept.get("answered") or kept.get("status") == "PROCESSED"
 
 
 def test_the_phones_page_opens(shop: SandboxedService):
-    page = httpx.get(f"{shop.world.url}/phone", timeout=10, trust_env=False)
+    page = httpx.get(f"{shop.sandbox.url}/phone", timeout=10, trust_env=False)
 
     assert page.status_code == 200
     assert "phone" in page.text
 
 
 def test_no_secret_is_told_anywhere(shop: SandboxedService):
-    eventually(shop.done, MINUTE)
+    eventually(shop.first_results, MINUTE)
 
     places = {path: shop.get(path).text for path in ("/metrics", "/jobs", "/jobs/status", "/healthz", "/docs")}
     places |= {path: shop.get(path).text for path in ("/api/v1/reviews", "/api/v1/orders", "/openapi.json", "/alerts")}

@@ -1,4 +1,4 @@
-"""The application as a user has it: its own database, migrated, served in this process, with nothing faked."""
+"""The whole application: its own migrated database, served in this process, with nothing faked."""
 
 import time
 from collections.abc import Iterator

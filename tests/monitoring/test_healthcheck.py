@@ -1,4 +1,4 @@
-"""The contract's acceptance in short: /health and /healthz."""
+"""A short acceptance test of the contract: /health and /healthz."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The contract's acceptance in short: monitor_job, /jobs/status and /jobs/stats."""
+"""A short acceptance test of the contract: monitor_job, /jobs/status and /jobs/stats."""
 
 import pytest
 from fastapi.testclient import TestClient

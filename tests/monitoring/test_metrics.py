@@ -1,4 +1,4 @@
-"""The contract's acceptance in short: /metrics."""
+"""A short acceptance test of the contract: /metrics."""
 
 import re
 

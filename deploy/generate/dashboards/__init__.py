@@ -1,7 +1,6 @@
 """The dashboards, as values; `python -m deploy.generate` makes Grafana's JSON of them."""
 
-from deploy.generate.dashboards import external_services, jobs, service, telemetry
-from deploy.generate.dashboards.budgets import dashboard as budgets
+from deploy.generate.dashboards import budgets, external_services, jobs, service, telemetry
 from deploy.generate.dashboards.panels import Dashboard
 from deploy.generate.objectives import Objective
 
@@ -12,6 +11,6 @@ def dashboards(objectives: list[Objective]) -> dict[str, Dashboard]:
         "service": service.DASHBOARD,
         "jobs": jobs.DASHBOARD,
         "outside": external_services.DASHBOARD,
-        "budgets": budgets(objectives),
+        "budgets": budgets.dashboard(objectives),
         "telemetry": telemetry.DASHBOARD,
     }

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import ClassVar
 
-from telemetry.redaction.policy import redact
+from telemetry.redaction import redact
 
 
 class CallError(Exception):  # the base class

@@ -1,4 +1,4 @@
-"""InstrumentedSleep: for the next call out, as long as the service runs, and seen while it lasts."""
+"""Sleeps between outgoing calls: visible in the span of the caller, counted, and ended early when the service stops."""
 
 import time
 from collections.abc import Callable
@@ -13,17 +13,25 @@ OnWaited = Callable[[str, str, float], None]
 
 
 class InstrumentedSleep:
-    def __init__(self, stopping: StopSignal, waited: OnWaited) -> None:
-        self._stopping = stopping
-        self._waited = waited
+    """Makes the sleep of each called service; `on_waited` is told of every one that is over, in full or not."""
 
-    def of(self, service: str) -> Wait:
+    def __init__(self, stop_signal: StopSignal, on_waited: OnWaited) -> None:
+        self._stop_signal = stop_signal
+        self._on_waited = on_waited
+
+    def for_service(self, service: str) -> Wait:
+        """A sleep that raises `ShutdownRequested` as soon as the stop signal is set: the caller is in the middle of nothing."""
+
         def wait(seconds: float, reason: str) -> None:
             trace.get_current_span().add_event("wait", {"service": service, "reason": reason, "seconds": seconds})
-            began = time.monotonic()
-            went_on = self._stopping.wait(seconds)
-            self._waited(service, reason, seconds if went_on else time.monotonic() - began)
-            if not went_on:
+            started = time.monotonic()
+            is_running = self._stop_signal.wait(seconds)
+            self._on_waited(service, reason, seconds if is_running else time.monotonic() - started)
+            if not is_running:
                 raise ShutdownRequested(f"the service stops while this waits for {service}")
 
         return wait
+
+    def until_answered(self) -> "InstrumentedSleep":
+        """The same for requests, which the stop signal does not end: the server answers them before it stops."""
+        return InstrumentedSleep(StopSignal(), self._on_waited)

@@ -20,7 +20,7 @@ from service.integrations.http.errors import (
 )
 from service.integrations.openai.retry_after import retry_after
 from telemetry.json_safe import without_surrogates
-from telemetry.redaction.policy import redact
+from telemetry.redaction import redact
 
 if TYPE_CHECKING:  # the SDK is imported when it is needed: it takes as long to load as half of the service
     import openai

@@ -1,4 +1,4 @@
-"""OpenAI's refusals: each with its status, type and code, in the envelope that carries them all."""
+"""Error responses of OpenAI: each has a status, a type, a code and a message."""
 
 import math
 from collections.abc import Mapping
@@ -7,14 +7,14 @@ from typing import Any, Final
 
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-INVALID: Final = "invalid_request_error"
+INVALID_REQUEST: Final = "invalid_request_error"
 ERROR_PAGE: Final = "<html><head><title>{title}</title></head><body><h1>{title}</h1><hr>cloudflare</body></html>"
-_SHORTEST_MASKED: Final = 13
+_MIN_MASKED_LENGTH: Final = 13
 
 
 @dataclass(slots=True, eq=False)
 class ApiError(Exception):
-    """What a request was refused for."""
+    """An error of the API."""
 
     status: int
     type: str
@@ -29,20 +29,20 @@ class ApiError(Exception):
 
 
 def invalid(param: str | None, code: str | None, message: str) -> ApiError:
-    return ApiError(400, INVALID, code, message, param)
+    return ApiError(400, INVALID_REQUEST, code, message, param)
 
 
 def unauthorized(key: str) -> ApiError:
-    """The message shows the beginning and the end of a key, and all of a short one: as the real one does."""
+    """As in the real service, the message shows both ends of the key, and all of a short one."""
     if not key:
         return ApiError(
-            401, INVALID, None,
+            401, INVALID_REQUEST, None,
             "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer "
             "auth (i.e. Authorization: Bearer YOUR_KEY).",
         )  # fmt: skip
-    shown = key if len(key) < _SHORTEST_MASKED else f"{key[:8]}{'*' * (len(key) - 12)}{key[-4:]}"
+    shown = key if len(key) < _MIN_MASKED_LENGTH else f"{key[:8]}{'*' * (len(key) - 12)}{key[-4:]}"
     return ApiError(
-        401, INVALID, "invalid_api_key",
+        401, INVALID_REQUEST, "invalid_api_key",
         f"Incorrect API key provided: {shown}. You can find your API key at "
         "https://platform.openai.com/account/api-keys.",
     )  # fmt: skip
@@ -50,16 +50,16 @@ def unauthorized(key: str) -> ApiError:
 
 def model_not_found(name: str) -> ApiError:
     message = f"The model `{name}` does not exist or you do not have access to it."
-    return ApiError(404, INVALID, "model_not_found", message, "model")
+    return ApiError(404, INVALID_REQUEST, "model_not_found", message, "model")
 
 
-def rate_limited(of: str, limit: int, seconds: float) -> ApiError:
-    """`of` is what there was too much of: requests, or tokens."""
-    short = {"requests": "RPM", "tokens": "TPM"}[of]
+def rate_limited(resource: str, limit: int, seconds: float) -> ApiError:
+    """`resource` is `requests` or `tokens`."""
+    short = {"requests": "RPM", "tokens": "TPM"}[resource]
     return ApiError(
-        429, of, "rate_limit_exceeded",
-        f"Rate limit reached in organization org-sandbox on {of} per min ({short}): Limit {limit}. "
-        f"Please try again in {duration(seconds)}.",
+        429, resource, "rate_limit_exceeded",
+        f"Rate limit reached in organization org-sandbox on {resource} per min ({short}): Limit {limit}. "
+        f"Please try again in {format_duration(seconds)}.",
         headers={"retry-after": str(math.ceil(seconds)), "retry-after-ms": str(math.ceil(seconds * 1000))},
     )  # fmt: skip
 
@@ -96,8 +96,8 @@ def server_error() -> Response:
     return HTMLResponse(ERROR_PAGE.format(title="500 Internal Server Error"), 500)
 
 
-def duration(seconds: float) -> str:
-    """As the headers write it: `120ms`, `1s`, `6m0s`."""
+def format_duration(seconds: float) -> str:
+    """In the format of the headers: `120ms`, `1s`, `6m0s`."""
     if seconds < 1:
         return f"{math.ceil(seconds * 1000)}ms"
     minutes, rest = divmod(math.ceil(seconds), 60)

@@ -1,6 +1,6 @@
-"""The sandbox's OpenAI: answers to reviews, and, where the words of a request ask for it, everything else it can send.
+"""A fake of OpenAI: answers reviews. A keyword in the request selects another behaviour.
 
-The words: `[[refuse]]`, `[[incomplete]]`, `[[failed]]`, `[[empty]]`, `[[unstructured]]`, `[[html]]`, `[[broken]]`,
+The keywords: `[[refuse]]`, `[[incomplete]]`, `[[failed]]`, `[[empty]]`, `[[unstructured]]`, `[[html]]`, `[[broken]]`,
 `[[bare]]`, `[[slow]]`, `[[overloaded]]`, `[[slow_down]]`, `[[credit]]`, `[[region]]`.
 """
 
@@ -27,36 +27,36 @@ from service.sandbox.token_bucket import TokenBucket
 
 Handler = Callable[[Request], Awaitable[Response]]
 HOLD_SECONDS: Final = 90.0
-_KEPT: Final = 1_000
-_SHORTEST: Final = 0.25  # of the longest latency
-_WORD: Final = re.compile(r"\[\[(\w+)\]\]")
-_REFUSALS: Final[Mapping[str, Callable[[], ApiError]]] = {
+_MAX_REQUESTS: Final = 1_000
+_MIN_LATENCY_SHARE: Final = 0.25  # of `openai_latency`
+_KEYWORD: Final = re.compile(r"\[\[(\w+)\]\]")
+_ERRORS: Final[Mapping[str, Callable[[], ApiError]]] = {
     "overloaded": errors.overloaded,
     "slow_down": errors.slow_down,
     "credit": errors.credit_exhausted,
     "region": errors.unsupported_region,
 }
-_BODIES: Final[Mapping[str, Callable[[response_payload.AcceptedRequest], response_payload.Body]]] = {
+_PAYLOADS: Final[Mapping[str, Callable[[response_payload.AcceptedRequest], response_payload.Json]]] = {
     "refuse": response_payload.refused,
     "incomplete": response_payload.incomplete,
     "failed": response_payload.failed,
     "empty": lambda call: response_payload.with_text(call, ""),
     "unstructured": lambda call: response_payload.with_text(call, "Вот ответ на отзыв: спасибо!"),
 }
-_ODD: Final[Mapping[str, Callable[[response_payload.AcceptedRequest], Response]]] = {
+_RAW_RESPONSES: Final[Mapping[str, Callable[[response_payload.AcceptedRequest], Response]]] = {
     "html": lambda _: HTMLResponse(errors.ERROR_PAGE.format(title="Just a moment...")),
     "broken": lambda call: _half(response_payload.completed(call)),
     "bare": lambda _: JSONResponse({"error": "boom"}, 500),
 }
 
 
-def _half(body: response_payload.Body) -> Response:
+def _half(body: response_payload.Json) -> Response:
     whole = json.dumps(body).encode()
     return Response(whole[: len(whole) // 2], media_type="application/json")
 
 
 class OpenAIFake:
-    """`clock` is the limits'."""
+    """The fake service. `clock` is used by the rate limits alone; monotonic seconds."""
 
     def __init__(self, environment: Environment, clock: Callable[[], float] = time.monotonic) -> None:
         options = environment.options
@@ -64,48 +64,52 @@ class OpenAIFake:
         self._options = options
         self._requests = TokenBucket(60 / options.openai_per_minute, options.openai_per_minute, clock)
         self._tokens = TokenBucket(60 / options.openai_tokens_per_minute, options.openai_tokens_per_minute, clock)
-        self._waits = environment.simulation.random("openai-latency")
-        self._asked: deque[dict[str, Any]] = deque(maxlen=_KEPT)
+        self._latencies = environment.simulation.random("openai-latency")
+        self._accepted: deque[dict[str, Any]] = deque(maxlen=_MAX_REQUESTS)
 
     def routes(self) -> dict[str, list[BaseRoute]]:
         return {
             "/openai/v1": [
-                Route("/responses", self._answered(self._respond), methods=["POST"]),
-                Route("/models", self._answered(self._list_models)),
-                Route("/models/{id}", self._answered(self._read_model)),
-                Route("/{path:path}", self._answered(self._nowhere), methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+                Route("/responses", self._endpoint(self._respond), methods=["POST"]),
+                Route("/models", self._endpoint(self._list_models)),
+                Route("/models/{id}", self._endpoint(self._read_model)),
+                Route(
+                    "/{path:path}",
+                    self._endpoint(self._unknown_path),
+                    methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+                ),
             ]
         }
 
     def expected_state(self, kind: str) -> Iterable[dict[str, Any]]:
-        """What the newest 1,000 requests have said."""
-        return list({"requests": self._asked}[kind])
+        """The newest 1,000 requests."""
+        return list({"requests": self._accepted}[kind])
 
     def rate_limited(self, seconds: int) -> Response:
-        return self._marked(errors.rate_limited("requests", self._options.openai_per_minute, seconds).response())
+        return self._with_headers(errors.rate_limited("requests", self._options.openai_per_minute, seconds).response())
 
     def server_error(self) -> Response:
-        return self._marked(errors.server_error())
+        return self._with_headers(errors.server_error())
 
-    def _answered(self, handler: Handler) -> Handler:
-        """Only a known key gets at a handler, and every answer has its headers."""
+    def _endpoint(self, handler: Handler) -> Handler:
+        """Wrap a handler: check the key, render errors, and add the headers of every response."""
 
         async def endpoint(request: Request) -> Response:
             try:
                 _authorize(request)
                 response = await handler(request)
-            except ApiError as refused:
-                response = refused.response()
-            return self._marked(response)
+            except ApiError as error:
+                response = error.response()
+            return self._with_headers(response)
 
         return endpoint
 
-    def _marked(self, response: Response) -> Response:
+    def _with_headers(self, response: Response) -> Response:
         response.headers["x-request-id"] = f"req_{secrets.token_hex(16)}"
-        for of, bucket in {"requests": self._requests, "tokens": self._tokens}.items():
-            response.headers[f"x-ratelimit-limit-{of}"] = str(bucket.burst)
-            response.headers[f"x-ratelimit-remaining-{of}"] = str(bucket.remaining)
-            response.headers[f"x-ratelimit-reset-{of}"] = errors.duration(bucket.until_full)
+        for resource, bucket in {"requests": self._requests, "tokens": self._tokens}.items():
+            response.headers[f"x-ratelimit-limit-{resource}"] = str(bucket.burst)
+            response.headers[f"x-ratelimit-remaining-{resource}"] = str(bucket.remaining)
+            response.headers[f"x-ratelimit-reset-{resource}"] = errors.format_duration(bucket.until_full)
         return response
 
     async def _list_models(self, _request: Request) -> Response:
@@ -120,42 +124,42 @@ class OpenAIFake:
             raise errors.model_not_found(name)
         return JSONResponse(model_payload(name))
 
-    async def _nowhere(self, request: Request) -> Response:
+    async def _unknown_path(self, request: Request) -> Response:
         path = f"/v1/{request.path_params['path']}"
-        raise ApiError(404, errors.INVALID, None, f"Invalid URL ({request.method} {path})")
+        raise ApiError(404, errors.INVALID_REQUEST, None, f"Invalid URL ({request.method} {path})")
 
     async def _respond(self, request: Request) -> Response:
         now = self._simulation.now()
-        ask, model = parse_request(await request.body(), now.date())
-        self._admit(ask)
-        call = response_payload.AcceptedRequest(f"resp_{secrets.token_hex(24)}", int(now.timestamp()), ask, model)
+        parsed, model = parse_request(await request.body(), now.date())
+        self._check_limits(parsed)
+        call = response_payload.AcceptedRequest(f"resp_{secrets.token_hex(24)}", int(now.timestamp()), parsed, model)
         self._remember(call)
-        await asyncio.sleep(self._options.openai_latency * self._waits.uniform(_SHORTEST, 1))
-        found = _WORD.search(ask.question)
-        word = found[1] if found else ""
-        if word == "slow":
+        await asyncio.sleep(self._options.openai_latency * self._latencies.uniform(_MIN_LATENCY_SHARE, 1))
+        match = _KEYWORD.search(parsed.question)
+        keyword = match[1] if match else ""
+        if keyword == "slow":
             await _hold(request)
-        return _behaved(call, word)
+        return _respond_to(call, keyword)
 
-    def _admit(self, ask: ResponseRequest) -> None:
+    def _check_limits(self, request: ResponseRequest) -> None:
         if not self._options.openai_quota:
             raise errors.quota_exceeded()
         if wait := self._requests.acquire():
             raise errors.rate_limited("requests", self._requests.burst, wait)
-        if wait := self._tokens.acquire(ask.tokens + (ask.max_output_tokens or 0)):
+        if wait := self._tokens.acquire(request.input_tokens + (request.max_output_tokens or 0)):
             raise errors.rate_limited("tokens", self._tokens.burst, wait)
 
     def _remember(self, call: response_payload.AcceptedRequest) -> None:
-        said = call.ask.model_dump(include={"model", "input"})
-        self._asked.append({"id": call.id, **said, "store": call.ask.store is not False})
+        body = call.request.model_dump(include={"model", "input"})
+        self._accepted.append({"id": call.id, **body, "store": call.request.store is not False})
 
 
-def _behaved(call: response_payload.AcceptedRequest, word: str) -> Response:
-    if refuse := _REFUSALS.get(word):
-        raise refuse()
-    if word in _ODD:
-        return _ODD[word](call)
-    return JSONResponse(_BODIES.get(word, response_payload.completed)(call))
+def _respond_to(call: response_payload.AcceptedRequest, keyword: str) -> Response:
+    if make_error := _ERRORS.get(keyword):
+        raise make_error()
+    if keyword in _RAW_RESPONSES:
+        return _RAW_RESPONSES[keyword](call)
+    return JSONResponse(_PAYLOADS.get(keyword, response_payload.completed)(call))
 
 
 def _authorize(request: Request) -> None:
@@ -165,7 +169,7 @@ def _authorize(request: Request) -> None:
 
 
 async def _hold(request: Request) -> None:
-    """As long as no client waits, or until it has gone."""
+    """Wait longer than any client, or until the client disconnects."""
     try:
         async with asyncio.timeout(HOLD_SECONDS):
             await request.receive()

@@ -1,4 +1,4 @@
-"""The models of the sandbox's OpenAI: how they reason, and the day on which each is shut down."""
+"""The models of the fake OpenAI: their reasoning effort, and the date of their shutdown."""
 
 import re
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from typing import Any, Final
 CONTEXT_TOKENS: Final = 400_000  # tokens
 _GPT_5_END: Final = date(2026, 12, 11)
 _GPT_4_END: Final = date(2027, 1, 14)
-_PAST: Final = date(2026, 10, 23)
+_SHUT_DOWN: Final = date(2026, 10, 23)
 _SNAPSHOT: Final = re.compile(r"-\d{4}-\d{2}-\d{2}$")
-# Tokens that a model thinks with, as if every question were equally hard.
+# The reasoning tokens of one response, the same for every question.
 REASONING_TOKENS: Final[Mapping[str, int]] = {
     "none": 0, "minimal": 16, "low": 64, "medium": 256, "high": 1024, "xhigh": 2048, "max": 4096,
 }  # fmt: skip
@@ -19,7 +19,12 @@ REASONING_TOKENS: Final[Mapping[str, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """`effort` is how hard it thinks unasked; None for a model that can't."""
+    """A model.
+
+    Attributes:
+        ends: the date of its shutdown.
+        effort: the default reasoning effort; None for a model without reasoning.
+    """
 
     ends: date | None = None
     effort: str | None = "none"
@@ -35,13 +40,13 @@ MODELS: Final[Mapping[str, Model]] = {
     **dict.fromkeys(("gpt-5.1", "gpt-5.4-nano"), Model(date(2027, 4, 1))),
     **dict.fromkeys(("gpt-5", "gpt-5-mini", "gpt-5-nano", "o3"), Model(_GPT_5_END, "medium")),
     **dict.fromkeys(("gpt-4.1", "gpt-4.1-mini", "gpt-4o", "gpt-4o-mini"), Model(_GPT_4_END, None)),
-    **dict.fromkeys(("gpt-4", "gpt-4-turbo", "gpt-3.5-turbo", "gpt-4.1-nano"), Model(_PAST, None)),
-    **dict.fromkeys(("o4-mini", "o3-mini"), Model(_PAST, "medium")),
+    **dict.fromkeys(("gpt-4", "gpt-4-turbo", "gpt-3.5-turbo", "gpt-4.1-nano"), Model(_SHUT_DOWN, None)),
+    **dict.fromkeys(("o4-mini", "o3-mini"), Model(_SHUT_DOWN, "medium")),
 }
 
 
 def find_model(name: str, today: date) -> Model | None:
-    """None for one that there is not, and for one that is no more. A snapshot is its model: `gpt-5.4-mini-2026-03-17`."""
+    """The model of a name or of a snapshot such as `gpt-5.4-mini-2026-03-17`; None if it is unknown or shut down."""
     model = MODELS.get(_SNAPSHOT.sub("", name))
     return None if model is None or (model.ends is not None and today >= model.ends) else model
 

@@ -1,6 +1,6 @@
-"""What the sandbox's model writes: an answer to a review, in Russian, that fits its rating and varies."""
+"""The answers of the fake model: in Russian, random, and appropriate to the rating of the review."""
 
-# ruff: noqa: RUF001  # Russian is written in Cyrillic
+# ruff: noqa: RUF001  # the texts are Russian
 
 import re
 from random import Random
@@ -39,8 +39,8 @@ _CLOSINGS: Final = {
 }
 
 
-def mood(question: str) -> str:
-    """`good`, `fair` or `bad`: by the rating, or, where there is none, by the words."""
+def detect_mood(question: str) -> str:
+    """`good`, `fair` or `bad`, by the rating in the question, or by its words if there is none."""
     found = _RATING.search(question)
     if found is None:
         return "bad" if _BAD.search(question) else "good"
@@ -49,5 +49,6 @@ def mood(question: str) -> str:
 
 
 def reply(question: str, random: Random) -> str:
-    kind = mood(question)
-    return " ".join(random.choice(part) for part in (_GREETINGS, _BODIES[kind], _CLOSINGS[kind]))
+    """An answer to the review in the question."""
+    mood = detect_mood(question)
+    return " ".join(random.choice(part) for part in (_GREETINGS, _BODIES[mood], _CLOSINGS[mood]))

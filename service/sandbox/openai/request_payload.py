@@ -1,4 +1,4 @@
-"""What a request to OpenAI asks for: read as strictly as the real service reads it."""
+"""Parses a request to the Responses API as strictly as the real service."""
 
 import json
 import math
@@ -11,8 +11,8 @@ from service.sandbox.openai import schema as openai_schema
 from service.sandbox.openai.errors import ApiError, invalid, model_not_found
 from service.sandbox.openai.models import CONTEXT_TOKENS, REASONING_TOKENS, Model, find_model
 
-# Where the older interface's parameters have gone.
-_MOVED: Final = {
+# Parameters of the older Chat Completions API, with their replacements.
+_MOVED_PARAMETERS: Final = {
     "messages": "input",
     "max_tokens": "max_output_tokens",
     "max_completion_tokens": "max_output_tokens",
@@ -20,8 +20,8 @@ _MOVED: Final = {
     "reasoning_effort": "reasoning.effort",
     "functions": "tools",
 }
-# Of the real service, and not of the sandbox.
-_NOT_HERE: Final = frozenset(
+# Supported by the real service, and not by the sandbox.
+_UNSUPPORTED_PARAMETERS: Final = frozenset(
     {"stream", "background", "conversation", "previous_response_id", "prompt", "tools", "tool_choice"}
 )
 _CODES: Final = {
@@ -33,7 +33,7 @@ _CODES: Final = {
     "literal_error": "invalid_value",
     "string_pattern_mismatch": "invalid_value",
 }
-_BRANCHES: Final = frozenset({"str", "list[Item]", "list[Content]"})
+_BRANCHES: Final = frozenset({"str", "list[InputMessage]", "list[Content]"})
 _MESSAGES: Final = {
     "missing_required_parameter": "Missing required parameter: '{param}'.",
     "unknown_parameter": "Unknown parameter: '{param}'.",
@@ -51,7 +51,7 @@ class Content(_Strict):
     text: str
 
 
-class Item(_Strict):
+class InputMessage(_Strict):
     role: Literal["user", "assistant", "system", "developer"]
     content: str | list[Content]
     type: Literal["message"] = "message"
@@ -61,7 +61,7 @@ class Item(_Strict):
         return self.content if isinstance(self.content, str) else "\n".join(part.text for part in self.content)
 
 
-class Format(_Strict):
+class TextFormat(_Strict):
     type: Literal["text", "json_object", "json_schema"]
     name: str | None = Field(None, pattern=r"^[a-zA-Z0-9_-]{1,64}$")
     description: str | None = None
@@ -69,12 +69,12 @@ class Format(_Strict):
     schema_: dict[str, Any] | None = Field(None, alias="schema")
 
 
-class Text(_Strict):
-    format: Format = Format(type="text")
+class TextOptions(_Strict):
+    format: TextFormat = TextFormat(type="text")
     verbosity: Literal["low", "medium", "high"] | None = None
 
 
-class Reasoning(_Strict):
+class ReasoningOptions(_Strict):
     effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
     summary: Literal["auto", "concise", "detailed"] | None = None
 
@@ -83,18 +83,18 @@ class ResponseRequest(_Strict):
     """The body of `POST /responses`."""
 
     model: str
-    input: str | Annotated[list[Item], Field(min_length=1)]
+    input: str | Annotated[list[InputMessage], Field(min_length=1)]
     instructions: str | None = None
     max_output_tokens: int | None = Field(None, ge=16)
     metadata: dict[str, str] | None = None
     parallel_tool_calls: bool | None = None
     prompt_cache_key: str | None = None
-    reasoning: Reasoning | None = None
+    reasoning: ReasoningOptions | None = None
     safety_identifier: str | None = Field(None, max_length=128)
     service_tier: Literal["auto", "default", "flex", "priority"] | None = None
     store: bool | None = None
     temperature: float | None = Field(None, ge=0, le=2)
-    text: Text = Text()
+    text: TextOptions = TextOptions()
     top_p: float | None = Field(None, ge=0, le=1)
     truncation: Literal["auto", "disabled"] | None = None
     user: str | None = None
@@ -104,66 +104,76 @@ class ResponseRequest(_Strict):
         return self.input if isinstance(self.input, str) else "\n".join(item.text for item in self.input)
 
     @property
-    def schema_of_answer(self) -> dict[str, Any] | None:
+    def answer_schema(self) -> dict[str, Any] | None:
         if self.text.format.type == "json_object":
             return {"type": "object", "properties": {"answer": {"type": "string"}}}
         return self.text.format.schema_
 
     @property
-    def tokens(self) -> int:
-        """What it takes to read it."""
-        schema = json.dumps(self.schema_of_answer) if self.schema_of_answer else ""
+    def input_tokens(self) -> int:
+        """The input tokens of the request."""
+        schema = json.dumps(self.answer_schema) if self.answer_schema else ""
         return count_tokens(self.question + (self.instructions or "") + schema)
 
-    def thinking(self, model: Model) -> int:
-        """Tokens that the model thinks with before it answers."""
+    def reasoning_tokens(self, model: Model) -> int:
+        """The tokens that the model uses for reasoning."""
         return REASONING_TOKENS[(self.reasoning and self.reasoning.effort) or model.effort or "none"]
 
 
 def count_tokens(text: str) -> int:
+    """An estimate: three characters a token."""
     return math.ceil(len(text) / 3)
 
 
 def parse_request(body: bytes, today: date) -> tuple[ResponseRequest, Model]:
-    """Raises:
-    ApiError: with the parameter that is wrong, and what it may be.
+    """Parse the body of a request.
+
+    Args:
+        body: the JSON.
+        today: the date, which decides about the available models.
+
+    Returns:
+        The request and its model.
+
+    Raises:
+        ApiError: the request is invalid; the error names the parameter.
     """
-    given = _object(body)
-    _refuse_foreign(given)
+    parameters = _parse_object(body)
+    _reject_unsupported(parameters)
     try:
-        ask = ResponseRequest.model_validate(given)
+        request = ResponseRequest.model_validate(parameters)
     except ValidationError as error:
-        raise _refusal(error) from None
-    model = find_model(ask.model, today)
+        raise _validation_error(error) from None
+    model = find_model(request.model, today)
     if model is None:
-        raise model_not_found(ask.model)
-    _fits(ask, model)
-    return ask, model
+        raise model_not_found(request.model)
+    _check_model(request, model)
+    return request, model
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def _parse_object(body: bytes) -> dict[str, Any]:
     try:
-        given = json.loads(body)
+        parameters = json.loads(body)
     except ValueError:
-        given = None
-    if not isinstance(given, dict):
+        parameters = None
+    if not isinstance(parameters, dict):
         raise invalid(None, None, "We could not parse the JSON body of your request.")
-    return given
+    return parameters
 
 
-def _refuse_foreign(given: dict[str, Any]) -> None:
-    for name, value in given.items():
-        if name in _MOVED:
-            moved = f"In the Responses API, this parameter has moved to '{_MOVED[name]}'."
-            raise invalid(name, "unsupported_parameter", f"Unsupported parameter: '{name}'. {moved}")
-        if name in _NOT_HERE and value:
+def _reject_unsupported(parameters: dict[str, Any]) -> None:
+    for name, value in parameters.items():
+        if name in _MOVED_PARAMETERS:
+            replacement = f"In the Responses API, this parameter has moved to '{_MOVED_PARAMETERS[name]}'."
+            raise invalid(name, "unsupported_parameter", f"Unsupported parameter: '{name}'. {replacement}")
+        if name in _UNSUPPORTED_PARAMETERS and value:
             raise invalid(name, "unsupported_parameter", f"Unsupported parameter: '{name}': not in this sandbox.")
-    for name in _NOT_HERE & given.keys():
-        del given[name]
+    for name in _UNSUPPORTED_PARAMETERS & parameters.keys():
+        del parameters[name]
 
 
-def _refusal(error: ValidationError) -> ApiError:
-    first = max(error.errors(include_url=False), key=lambda one: len(one["loc"]))  # of the branches of a union
+def _validation_error(error: ValidationError) -> ApiError:
+    first = max(error.errors(include_url=False), key=lambda one: len(one["loc"]))  # the most specific branch of a union
     param = ".".join(str(part) for part in first["loc"] if str(part) not in _BRANCHES)
     code = _CODES.get(first["type"], "invalid_type")
     reason, got = first["msg"].removeprefix("Input should be "), type(first["input"]).__name__
@@ -171,15 +181,17 @@ def _refusal(error: ValidationError) -> ApiError:
     return invalid(param, code, template.format(param=param, reason=reason, got=got, value=repr(first["input"])))
 
 
-def _fits(ask: ResponseRequest, model: Model) -> None:
-    if model.effort is None and ask.reasoning is not None:
+def _check_model(request: ResponseRequest, model: Model) -> None:
+    if model.effort is None and request.reasoning is not None:
         raise _unsupported("reasoning.effort")
     for name in ("temperature", "top_p"):
-        if model.always_reasons and getattr(ask, name) is not None:
+        if model.always_reasons and getattr(request, name) is not None:
             raise _unsupported(name)
-    if ask.text.format.type == "json_schema":
-        openai_schema.check(ask.text.format.name, ask.text.format.schema_, strict=bool(ask.text.format.strict))
-    if ask.tokens > CONTEXT_TOKENS:
+    if request.text.format.type == "json_schema":
+        openai_schema.check(
+            request.text.format.name, request.text.format.schema_, strict=bool(request.text.format.strict)
+        )
+    if request.input_tokens > CONTEXT_TOKENS:
         message = "Your input exceeds the context window of this model. Please adjust your input and try again."
         raise invalid("input", "context_length_exceeded", message)
 

@@ -1,1 +1,1 @@
-"""Ozon, as the sandbox knows it."""
+"""The fake Ozon."""

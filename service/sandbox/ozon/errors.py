@@ -1,20 +1,20 @@
-"""How Ozon says no: as JSON with a gRPC code, or in the plain text of what stands in front of it."""
+"""Error responses of Ozon: JSON with a gRPC code, or plain text and HTML of its proxy."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-INVALID: Final = 3
+INVALID_ARGUMENT: Final = 3
 NOT_FOUND: Final = 5
-DENIED: Final = 7
-EXHAUSTED: Final = 8
+PERMISSION_DENIED: Final = 7
+RESOURCE_EXHAUSTED: Final = 8
 INTERNAL: Final = 13
 UNAUTHENTICATED: Final = 16
 
 
 class ApiError(Exception):
-    """A call that is answered with an HTTP status, a gRPC code and a sentence of Ozon's."""
+    """An error of the Seller API: an HTTP status, a gRPC code and a message."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
         super().__init__(message)
@@ -28,7 +28,7 @@ class ApiError(Exception):
 
 
 def invalid(message: str) -> ApiError:
-    return ApiError(400, INVALID, message)
+    return ApiError(400, INVALID_ARGUMENT, message)
 
 
 def not_found(what: str) -> ApiError:
@@ -40,14 +40,14 @@ def no_credentials() -> ApiError:
 
 
 def bad_key() -> ApiError:
-    return ApiError(403, DENIED, "Invalid Api-Key, please check the key and try again")
+    return ApiError(403, PERMISSION_DENIED, "Invalid Api-Key, please check the key and try again")
 
 
 def no_subscription() -> ApiError:
-    """The same status and code as a bad key: only the sentence tells them apart."""
+    """Has the status and code of `bad_key`; only the message differs."""
     return ApiError(
         403,
-        DENIED,
+        PERMISSION_DENIED,
         "i.service.ReviewInfoV2: ReviewListV2 s.CheckSellerReviewAccess: rpc error: code = PermissionDenied "
         "desc = not available with existing subscription",
     )
@@ -55,7 +55,9 @@ def no_subscription() -> ApiError:
 
 def rate_limited(per_second: float, seconds: int) -> Response:
     message = f"rate limit exceeded for `seller-api` client, current max rate per sec.: {per_second:g}"
-    return ApiError(429, EXHAUSTED, message).response({"ratelimit-remaining": "0", "retry-after": str(seconds)})
+    return ApiError(429, RESOURCE_EXHAUSTED, message).response(
+        {"ratelimit-remaining": "0", "retry-after": str(seconds)}
+    )
 
 
 def circuit_open() -> Response:

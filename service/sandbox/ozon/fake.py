@@ -1,4 +1,4 @@
-"""Ozon's Seller API: the door with its keys and its limit, and behind it the methods by path."""
+"""A fake of Ozon's Seller API: checks the keys and the rate limit, and calls the method of the path."""
 
 # ruff: noqa: RUF001  # Russian words of one letter look like Latin ones
 
@@ -18,45 +18,45 @@ from service.sandbox.fake_service import Environment
 from service.sandbox.ozon import errors
 from service.sandbox.ozon.errors import ApiError
 from service.sandbox.ozon.limits import ClientLimit
-from service.sandbox.ozon.method import Body, Method, parse, rfc3339
-from service.sandbox.ozon.posting_routes import Postings
+from service.sandbox.ozon.method import Body, Method, parse_body, rfc3339
+from service.sandbox.ozon.posting_routes import PostingMethods
 from service.sandbox.ozon.products import product_methods
 from service.sandbox.ozon.review_routes import ReviewMethods
-from service.sandbox.ozon.review_store import Reviews
+from service.sandbox.ozon.review_store import ReviewStore
 
-_VERBS: Final = ("DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT")
+_HTTP_METHODS: Final = ("DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT")
 
 
 class OzonFake:
-    """`clock` is the limit's: monotonic seconds."""
+    """The fake service. `clock` is used by the rate limit alone; monotonic seconds."""
 
     def __init__(self, environment: Environment, clock: Callable[[], float] = time.monotonic) -> None:
         self._simulation = environment.simulation
         self._options = environment.options
         self._limit = ClientLimit(environment.options.ozon_per_second, clock)
-        self._reviews = Reviews(environment)
-        self._postings = Postings(environment)
-        self._broken = cycle((errors.bad_gateway, errors.internal_error))
+        self._reviews = ReviewStore(environment)
+        self._postings = PostingMethods(environment)
+        self._server_errors = cycle((errors.bad_gateway, errors.internal_error))
         self._methods = {
             "/v1/roles": Method(Body, self._roles),
             "/v1/seller/info": Method(Body, self._seller),
-            **ReviewMethods(self._reviews).table(),
-            **self._postings.table(),
+            **ReviewMethods(self._reviews).methods(),
+            **self._postings.methods(),
             **product_methods(),
         }
 
     def routes(self) -> dict[str, list[BaseRoute]]:
-        return {"/ozon": [Route("/{path:path}", self._serve, methods=_VERBS)]}
+        return {"/ozon": [Route("/{path:path}", self._serve, methods=_HTTP_METHODS)]}
 
     def expected_state(self, kind: str) -> Iterable[dict[str, Any]]:
-        return {"reviews": self._true_reviews, "orders": self._postings.expected_state}[kind]()
+        return {"reviews": self._expected_reviews, "orders": self._postings.expected_state}[kind]()
 
     def rate_limited(self, seconds: int) -> Response:
         return errors.rate_limited(self._options.ozon_per_second, seconds)
 
     def server_error(self) -> Response:
-        """In turn: what stands in front of Ozon fails, and Ozon does."""
-        return next(self._broken)()
+        """Alternately an error of the proxy and of Ozon itself."""
+        return next(self._server_errors)()
 
     async def _serve(self, request: Request) -> Response:
         method = self._methods.get(f"/{request.path_params['path']}") if request.method == "POST" else None
@@ -64,22 +64,22 @@ class OzonFake:
             return errors.page_not_found()
         try:
             _authenticate(request.headers)
-            if refusal := self._limit.refusal():
+            if refusal := self._limit.check():
                 return refusal
-            return JSONResponse(self._answer(method, await request.body()), headers=self._limit.headers)
-        except ApiError as refused:
-            return refused.response(self._limit.headers)
+            return JSONResponse(self._respond(method, await request.body()), headers=self._limit.headers)
+        except ApiError as error:
+            return error.response(self._limit.headers)
 
-    def _answer(self, method: Method, raw: bytes) -> dict[str, Any]:
-        """A body that is wrong is refused before a seller who has not paid is."""
-        body = parse(method.body, raw)
+    def _respond(self, method: Method, raw: bytes) -> dict[str, Any]:
+        """The body is validated before the subscription is checked."""
+        body = parse_body(method.body, raw)
         if method.needs_subscription and not self._options.ozon_subscription:
             raise errors.no_subscription()
-        return method.answer(body)
+        return method.handler(body)
 
-    def _true_reviews(self) -> Iterable[dict[str, Any]]:
-        for now in self._reviews.every():
-            yield {"id": now.review.id, "rating": now.review.rating, "status": now.status}
+    def _expected_reviews(self) -> Iterable[dict[str, Any]]:
+        for state in self._reviews.states():
+            yield {"id": state.review.id, "rating": state.review.rating, "status": state.status}
 
     def _roles(self, _body: Body) -> dict[str, Any]:
         expires = self._simulation.now() + timedelta(days=self._options.ozon_key_days)
@@ -110,10 +110,10 @@ class OzonFake:
 
 def _authenticate(headers: Headers) -> None:
     """Raises:
-    ApiError: a header is missing, or the two don't belong together.
+    ApiError: a header is missing or wrong.
     """
-    given = headers.get("client-id", ""), headers.get("api-key", "")
-    if not all(given):
+    credentials = headers.get("client-id", ""), headers.get("api-key", "")
+    if not all(credentials):
         raise errors.no_credentials()
-    if given != (OZON_CLIENT_ID, OZON_API_KEY):
+    if credentials != (OZON_CLIENT_ID, OZON_API_KEY):
         raise errors.bad_key()

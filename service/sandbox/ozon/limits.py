@@ -1,4 +1,4 @@
-"""The limit that Ozon keeps for a Client-Id, and the circle that opens for one that goes on calling."""
+"""Ozon's rate limit of a Client-Id, and its circuit breaker for clients that ignore the limit."""
 
 import math
 from collections import deque
@@ -11,37 +11,38 @@ from service.sandbox.ozon import errors
 from service.sandbox.token_bucket import TokenBucket
 
 MAX_REFUSALS: Final = 20
-_WITHIN: Final = 10.0
-_OPEN_FOR: Final = 5.0
+_REFUSALS_SECONDS: Final = 10.0
+_OPEN_SECONDS: Final = 5.0
 
 
 class ClientLimit:
-    """Of one Client-Id: the sandbox has one. After `MAX_REFUSALS` refusals within ten seconds nothing is served for five."""
+    """The limit of one Client-Id. After `MAX_REFUSALS` refusals within ten seconds, no call is served for five seconds."""
 
     def __init__(self, per_second: float, clock: Callable[[], float]) -> None:
         self._per_second = per_second
         self._bucket = TokenBucket(1 / per_second, max(1, int(per_second)), clock)
         self._clock = clock
-        self._refused: deque[float] = deque(maxlen=MAX_REFUSALS)
+        self._refused_at: deque[float] = deque(maxlen=MAX_REFUSALS)
         self._open_until = -math.inf
 
-    def refusal(self) -> Response | None:
-        """None for a call that may go through."""
+    def check(self) -> Response | None:
+        """Count a call. Returns the refusal, or None if the call is allowed."""
         now = self._clock()
         if now < self._open_until:
             return errors.circuit_open()
         wait = self._bucket.acquire()
         if not wait:
             return None
-        self._note(now)
+        self._record_refusal(now)
         return errors.rate_limited(self._per_second, math.ceil(wait))
 
-    def _note(self, now: float) -> None:
-        self._refused.append(now)
-        if len(self._refused) == MAX_REFUSALS and now - self._refused[0] <= _WITHIN:
-            self._open_until = now + _OPEN_FOR
-            self._refused.clear()
+    def _record_refusal(self, now: float) -> None:
+        self._refused_at.append(now)
+        if len(self._refused_at) == MAX_REFUSALS and now - self._refused_at[0] <= _REFUSALS_SECONDS:
+            self._open_until = now + _OPEN_SECONDS
+            self._refused_at.clear()
 
     @property
     def headers(self) -> dict[str, str]:
+        """Headers of each response."""
         return {"ratelimit-remaining": str(self._bucket.remaining)}

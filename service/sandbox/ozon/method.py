@@ -1,4 +1,4 @@
-"""A method of Ozon's: the body that it takes, checked as strictly as there, and what answers it."""
+"""Methods of the Seller API: the model of the body, validated as strictly as by Ozon, and the handler."""
 
 import json
 from collections.abc import Callable
@@ -22,51 +22,59 @@ from service.sandbox.ozon.errors import invalid
 
 
 class Body(BaseModel):
-    """As in every API made from protobuf: an unknown field is ignored, and null is the same as none."""
+    """The body of a request. As with protobuf, unknown fields are ignored, and null means that the field is missing."""
 
     model_config = ConfigDict(frozen=True, validate_default=True)
 
     @model_validator(mode="before")
     @classmethod
-    def _without_nulls(cls, given: Any) -> Any:
-        return {name: value for name, value in given.items() if value is not None} if isinstance(given, dict) else given
+    def _without_nulls(cls, fields: Any) -> Any:
+        return (
+            {name: value for name, value in fields.items() if value is not None} if isinstance(fields, dict) else fields
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """`answer` is handed a body of the class `body`; `needs_subscription` is looked at once the body has been found valid."""
+    """A method.
+
+    Attributes:
+        body: the model of the body.
+        handler: gets the parsed body, and returns the response.
+        needs_subscription: is checked after the body has been validated.
+    """
 
     body: type[Body]
-    answer: Callable[[Any], dict[str, Any]]
+    handler: Callable[[Any], dict[str, Any]]
     needs_subscription: bool = False
 
 
-_Parsed = TypeVar("_Parsed", bound=Body)
+_AnyBody = TypeVar("_AnyBody", bound=Body)
 
 
-def parse(kind: type[_Parsed], raw: bytes) -> _Parsed:
+def parse_body(model: type[_AnyBody], raw: bytes) -> _AnyBody:
     """Raises:
-    Refused: it is no JSON object, or not one of that kind.
+    ApiError: the body is no JSON object, or is invalid.
     """
     try:
-        given = json.loads(raw)
+        fields = json.loads(raw)
     except ValueError:
-        given = None
-    if not isinstance(given, dict):
+        fields = None
+    if not isinstance(fields, dict):
         raise invalid("proto: syntax error (line 1:1): the body must be a JSON object")
     try:
-        return kind.model_validate(given)
+        return model.model_validate(fields)
     except ValidationError as error:
-        raise invalid(f"Request validation error: {_sentence(kind, error)}") from None
+        raise invalid(f"Request validation error: {_first_error(model, error)}") from None
 
 
-def _sentence(kind: type[Body], error: ValidationError) -> str:
+def _first_error(model: type[Body], error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     field = ".".join(str(part).title().replace("_", "") for part in first["loc"])
-    return f"invalid {kind.__name__}.{field}: {first['msg']}"
+    return f"invalid {model.__name__}.{field}: {first['msg']}"
 
 
-def between(low: int, high: int) -> AfterValidator:
+def in_range(low: int, high: int) -> AfterValidator:
     def check(value: int) -> int:
         if not low <= value <= high:
             raise PydanticCustomError("range", f"value must be inside range [{low}, {high}]")
@@ -75,22 +83,22 @@ def between(low: int, high: int) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _only_text(given: Any) -> Any:
-    if not isinstance(given, str):
+def _require_text(value: Any) -> Any:
+    if not isinstance(value, str):
         raise PydanticCustomError("moment", "value must be a string in RFC 3339")
-    return given
+    return value
 
 
-def _upper(given: Any) -> Any:
-    """Ozon's documentation itself writes `asc` in an example."""
-    return given.upper() if isinstance(given, str) else given
+def _to_upper(value: Any) -> Any:
+    """Ozon's documentation has `asc` in an example."""
+    return value.upper() if isinstance(value, str) else value
 
 
-Whole = Annotated[int, Strict()]
-ReviewPage = Annotated[int, Strict(), between(20, 100)]
-Moment = Annotated[AwareDatetime, BeforeValidator(_only_text)]
-Direction = Annotated[Literal["ASC", "DESC"], BeforeValidator(_upper)]
+WholeNumber = Annotated[int, Strict()]
+ReviewPage = Annotated[int, Strict(), in_range(20, 100)]
+Timestamp = Annotated[AwareDatetime, BeforeValidator(_require_text)]
+Direction = Annotated[Literal["ASC", "DESC"], BeforeValidator(_to_upper)]
 
 
-def rfc3339(moment: datetime, precision: str = "seconds") -> str:
-    return moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+def rfc3339(timestamp: datetime, precision: str = "seconds") -> str:
+    return timestamp.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Paging by key: the next page begins after the last thing of this one, whatever has come, gone or changed since."""
+"""Keyset pagination: a page begins after the last item of the previous one, whatever has changed since."""
 
 import base64
 import json
@@ -15,41 +15,44 @@ _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[_Item]):
-    """Some things, and whether there are more behind them."""
+class KeysetPage(Generic[_Item]):
+    """Items, and whether more follow."""
 
     items: Sequence[_Item]
     has_next: bool
 
     @classmethod
-    def of(cls, found: Iterable[_Item], limit: int) -> "Page[_Item]":
-        items = list(islice(found, limit + 1))
+    def first(cls, matches: Iterable[_Item], limit: int) -> "KeysetPage[_Item]":
+        """The first `limit` of the matches."""
+        items = list(islice(matches, limit + 1))
         return cls(items[:limit], len(items) > limit)
 
 
-def onwards(items: Sequence[_Item], after: int | None, direction: str) -> Iterator[_Item]:
-    """`items` are in the order of their moments, and each is at the index that is its number."""
+def items_after(items: Sequence[_Item], after: int | None, direction: str) -> Iterator[_Item]:
+    """The items after a number, in a direction. `items` are oldest first, and their index is their number."""
     if direction == "ASC":
         return iter(items[0 if after is None else after + 1 :])
     return reversed(items if after is None else items[:after])
 
 
-def cursor_after(number: int, moment: datetime) -> str:
-    return _encoded([{"name": "in_process_at", "value": rfc3339(moment)}, {"name": "id", "value": str(number)}])
+def encode_cursor(number: int, timestamp: datetime) -> str:
+    return _encode([{"name": "in_process_at", "value": rfc3339(timestamp)}, {"name": "id", "value": str(number)}])
 
 
-def cursor_at_end() -> str:
-    """Not empty: a client that pages until it is, and does not look at `has_next`, begins again."""
-    return _encoded([])
+def end_cursor() -> str:
+    """Not empty, as at Ozon: a client that ignores `has_next` starts again."""
+    return _encode([])
 
 
-def _encoded(fields: list[dict[str, str]]) -> str:
+def _encode(fields: list[dict[str, str]]) -> str:
     return base64.b64encode(json.dumps({"fields": fields}, separators=(",", ":")).encode()).decode()
 
 
-def number_in(cursor: str) -> int | None:
-    """Raises:
-    Refused: it is no cursor.
+def decode_cursor(cursor: str) -> int | None:
+    """The number of the last item before the cursor; None for the beginning.
+
+    Raises:
+        ApiError: the cursor is invalid.
     """
     if not cursor:
         return None

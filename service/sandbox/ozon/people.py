@@ -1,4 +1,4 @@
-"""People who buy at Ozon. Nobody is called like that, lives there or has that number; a client has to drop them all the same."""
+"""Invented buyers. The names, addresses and numbers do not exist; a client must not keep them all the same."""
 
 # ruff: noqa: RUF001  # Russian words of one letter look like Latin ones
 
@@ -39,7 +39,7 @@ def addressee(random: Random) -> dict[str, Any]:
 
 
 def legal_info(random: Random) -> dict[str, Any]:
-    """Of a buyer that is a company."""
+    """The data of a buyer that is a company."""
     return {
         "company_name": f"ООО «{random.choice(_NAMES).split()[1]} и партнёры»",
         "inn": f"00{random.randrange(10**8):08d}",

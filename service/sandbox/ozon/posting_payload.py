@@ -1,4 +1,4 @@
-"""The parts that postings of both schemes are made of: products, money, and whether somebody asked for them."""
+"""The parts of a posting that both schemes share: products, prices, and the parts that the request includes."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,8 +12,8 @@ from service.sandbox.ozon.products import Product
 from service.sandbox.simulation import Simulation
 
 
-class With(Body):
-    """What is asked for beyond the bare posting. The rest comes as null."""
+class IncludedParts(Body):
+    """The optional parts that a request includes. The other parts are null."""
 
     analytics_data: bool = False
     barcodes: bool = False
@@ -31,7 +31,7 @@ class DeliveryMethod:
     provider: str
 
 
-METHODS: Final = (
+DELIVERY_METHODS: Final = (
     DeliveryMethod(22_100_001, "Ozon Логистика самостоятельно", 18_500_001, "Основной склад", 24, "Ozon Логистика"),
     DeliveryMethod(22_100_002, "Ozon Логистика курьеру", 18_500_002, "Склад на Примерной", 24, "Ozon Логистика"),
 )
@@ -44,51 +44,51 @@ _REASONS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A posting as it is shown at a moment, to somebody who asked for some parts of it."""
+class PostingView:
+    """A posting at a time, with the parts that a request includes."""
 
     simulation: Simulation
     posting: Posting
     now: datetime
-    wanted: With
+    included: IncludedParts
 
     def random(self, part: str) -> Random:
-        """One for each part, so that none of them changes with what else was asked for, nor with time."""
+        """A generator for each part: its values depend neither on the other included parts nor on the time."""
         return self.simulation.random("ozon-posting", self.posting.number, part)
 
     @property
     def status(self) -> str:
         return self.posting.last_change(self.now).status
 
-    def moment_of(self, status: str) -> str | None:
-        moment = self.posting.moment_of(status, self.now)
-        return rfc3339(moment) if moment else None
+    def reached_at(self, status: str) -> str | None:
+        timestamp = self.posting.reached_at(status, self.now)
+        return rfc3339(timestamp) if timestamp else None
 
 
-def head(shown: Shown) -> dict[str, Any]:
-    """What stands first in each posting; `in_process_at` is null where the buyer pays late."""
-    posting = shown.posting
+def common_fields(view: PostingView) -> dict[str, Any]:
+    """The first fields of every posting; `in_process_at` is null if the buyer pays late."""
+    posting = view.posting
     return {
         "posting_number": posting.posting_number,
         "order_id": posting.order_id,
         "order_number": posting.order_number,
-        "status": shown.status,
-        "substatus": _substatus(shown),
+        "status": view.status,
+        "substatus": _substatus(view),
         "in_process_at": None if posting.is_paid_late else rfc3339(posting.created_at),
     }
 
 
-def _substatus(shown: Shown) -> str:
+def _substatus(view: PostingView) -> str:
     return {
         "awaiting_packaging": "posting_created",
         "awaiting_deliver": "posting_registered",
         "delivering": "posting_on_way_to_city",
         "delivered": "posting_received",
         CANCELLED: "posting_canceled",
-    }[shown.status]
+    }[view.status]
 
 
-def sold(product: Product, quantity: int) -> dict[str, Any]:
+def product_payload(product: Product, quantity: int) -> dict[str, Any]:
     return {
         "sku": product.sku,
         "offer_id": product.offer_id,
@@ -99,23 +99,23 @@ def sold(product: Product, quantity: int) -> dict[str, Any]:
     }
 
 
-def reason_of(shown: Shown) -> tuple[int, str, str, str] | None:
-    """Of the cancellation: number, sentence, type, initiator."""
-    return shown.random("reason").choice(_REASONS) if shown.status == CANCELLED else None
+def cancellation_reason(view: PostingView) -> tuple[int, str, str, str] | None:
+    """Number, text, type and initiator; None if the posting is not cancelled."""
+    return view.random("reason").choice(_REASONS) if view.status == CANCELLED else None
 
 
-def financial_data(shown: Shown) -> dict[str, Any] | None:
-    random = shown.random("financial")
-    if not shown.wanted.financial_data or random.random() < 0.2:  # noqa: PLR2004  # not everything is settled
+def financial_data(view: PostingView) -> dict[str, Any] | None:
+    random = view.random("financial")
+    if not view.included.financial_data or random.random() < 0.2:  # noqa: PLR2004  # the share of postings that are not settled
         return None
     return {
         "cluster_from": random.choice(_CLUSTERS),
         "cluster_to": random.choice(_CLUSTERS),
-        "products": [_settled(random, product, quantity) for product, quantity in shown.posting.contents],
+        "products": [_financial_product(random, product, quantity) for product, quantity in view.posting.contents],
     }
 
 
-def _settled(random: Random, product: Product, quantity: int) -> dict[str, Any]:
+def _financial_product(random: Random, product: Product, quantity: int) -> dict[str, Any]:
     percent = random.choice((15, 18, 22))
     fee = round(product.price * percent / 100, 2)
     return {
@@ -132,15 +132,15 @@ def _settled(random: Random, product: Product, quantity: int) -> dict[str, Any]:
     }
 
 
-def legal(shown: Shown) -> dict[str, Any] | None:
-    random = shown.random("legal")
-    return legal_info(random) if shown.wanted.legal_info and is_company(shown) else None
+def legal_data(view: PostingView) -> dict[str, Any] | None:
+    random = view.random("legal")
+    return legal_info(random) if view.included.legal_info and is_company(view) else None
 
 
-def is_company(shown: Shown) -> bool:
-    return shown.random("company").random() < 0.1  # noqa: PLR2004  # one buyer in ten
+def is_company(view: PostingView) -> bool:
+    return view.random("company").random() < 0.1  # noqa: PLR2004  # one buyer of ten
 
 
-def destination(shown: Shown) -> tuple[str, str]:
+def destination(view: PostingView) -> tuple[str, str]:
     """City and region."""
-    return shown.random("destination").choice(CITIES)
+    return view.random("destination").choice(CITIES)

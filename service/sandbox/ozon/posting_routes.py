@@ -1,4 +1,4 @@
-"""The postings of Ozon's seller, and the two methods that list them: FBS from the seller's stock, FBO from Ozon's."""
+"""The methods that list postings: FBS from the seller's warehouse, FBO from Ozon's."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -8,37 +8,41 @@ from pydantic import Field
 
 from service.sandbox.fake_service import Environment
 from service.sandbox.ozon.errors import invalid
-from service.sandbox.ozon.fbo import fbo
-from service.sandbox.ozon.fbs import fbs
-from service.sandbox.ozon.method import Body, Direction, Method, Moment, Whole, between
-from service.sandbox.ozon.pagination import Page, cursor_after, cursor_at_end, number_in, onwards
+from service.sandbox.ozon.fbo_payload import fbo_payload
+from service.sandbox.ozon.fbs_payload import fbs_payload
+from service.sandbox.ozon.method import Body, Direction, Method, Timestamp, WholeNumber, in_range
+from service.sandbox.ozon.pagination import KeysetPage, decode_cursor, encode_cursor, end_cursor, items_after
 from service.sandbox.ozon.posting_model import Change, Posting, Scheme
-from service.sandbox.ozon.posting_payload import METHODS, Shown, With
+from service.sandbox.ozon.posting_payload import DELIVERY_METHODS, IncludedParts, PostingView
 from service.sandbox.simulation import Timeline
 
-_SPAN: Final = timedelta(days=60)
-_LONGEST: Final = timedelta(days=366)
+_BACKLOG_SPAN: Final = timedelta(days=60)
+_MAX_PERIOD: Final = timedelta(days=366)
 
 
-class ChangedWithin(Body):
-    begin: Moment | None = Field(None, alias="from")
-    end: Moment | None = Field(None, alias="to")
+class ChangePeriod(Body):
+    """Selects postings by the time of their last change."""
+
+    begin: Timestamp | None = Field(None, alias="from")
+    end: Timestamp | None = Field(None, alias="to")
 
     def match(self, change: Change) -> bool:
-        return (self.begin is None or self.begin <= change.at) and (self.end is None or change.at <= self.end)
+        return (self.begin is None or self.begin <= change.changed_at) and (
+            self.end is None or change.changed_at <= self.end
+        )
 
 
 class Period(Body):
-    """By the moment at which a posting was taken up; one that is paid late has none, and counts by when it came to be."""
+    """Selects postings by the start of their processing; without one, which means late payment, by their creation."""
 
-    since: Moment
-    to: Moment
+    since: Timestamp
+    to: Timestamp
 
     def check(self) -> None:
         """Raises:
-        Refused: it is longer than Ozon allows, or ends before it begins.
+        ApiError: the period is too long, or ends before it begins.
         """
-        if self.to - self.since > _LONGEST:
+        if self.to - self.since > _MAX_PERIOD:
             raise invalid("PERIOD_IS_TOO_LONG")
         if self.to < self.since:
             raise invalid("Request validation error: invalid Filter.To: value must be greater than Since")
@@ -48,7 +52,7 @@ FBOStatus = Literal["awaiting_packaging", "awaiting_deliver", "delivering", "del
 
 
 class FBOFilter(Period):
-    """It knows nothing of changes: who wants them reads the same period again."""
+    """Has no filter by change: a client must read the same period again to see changes."""
 
     statuses: tuple[FBOStatus, ...] = ()
     posting_numbers: tuple[str, ...] = ()
@@ -77,11 +81,11 @@ class FBSFilter(Period):
     delivery_method_ids: tuple[int, ...] = ()
     provider_ids: tuple[int, ...] = ()
     warehouse_ids: tuple[int, ...] = ()
-    last_changed_status_date: ChangedWithin = ChangedWithin()
+    last_changed_status_date: ChangePeriod = ChangePeriod()
 
     def match(self, posting: Posting, change: Change) -> bool:
-        method = METHODS[posting.number % len(METHODS)]
-        wanted = (
+        method = DELIVERY_METHODS[posting.number % len(DELIVERY_METHODS)]
+        filters = (
             (self.statuses, change.status),
             ((self.order_id,) if self.order_id else (), posting.order_id),
             (self.order_numbers, posting.order_number),
@@ -92,36 +96,38 @@ class FBSFilter(Period):
         return (
             self.since <= posting.created_at <= self.to
             and self.last_changed_status_date.match(change)
-            and all(not some or value in some for some, value in wanted)
+            and all(not allowed or value in allowed for allowed, value in filters)
         )
 
 
 class PostingFBOListRequest(Body):
     filter: FBOFilter
-    limit: Annotated[Whole, between(1, 1000)] = 0
+    limit: Annotated[WholeNumber, in_range(1, 1000)] = 0
     cursor: str = ""
     sort_dir: Direction = "ASC"
-    wanted: With = Field(With(), alias="with")
+    included: IncludedParts = Field(IncludedParts(), alias="with")
 
 
 class PostingFBSListRequest(Body):
     filter: FBSFilter
-    limit: Annotated[Whole, between(1, 100)] = 0
+    limit: Annotated[WholeNumber, in_range(1, 100)] = 0
     cursor: str = ""
     sort_dir: Direction = "ASC"
-    wanted: With = Field(With(), alias="with")
+    included: IncludedParts = Field(IncludedParts(), alias="with")
 
 
-class Postings:
-    """They only ever move on by themselves: nothing that the sandbox serves changes one."""
+class PostingMethods:
+    """The postings, which no method changes, and the methods that list them."""
 
     def __init__(self, environment: Environment) -> None:
         self._simulation = environment.simulation
         options = environment.options
-        self._timeline = Timeline(environment.simulation, options.ozon_postings, _SPAN, options.ozon_postings_every)
-        self._drawn: list[Posting] = []
+        self._timeline = Timeline(
+            environment.simulation, options.ozon_postings, _BACKLOG_SPAN, options.ozon_postings_every
+        )
+        self._postings: list[Posting] = []
 
-    def table(self) -> dict[str, Method]:
+    def methods(self) -> dict[str, Method]:
         return {
             "/v4/posting/fbs/list": Method(PostingFBSListRequest, self._list_fbs),
             "/v3/posting/fbo/list": Method(PostingFBOListRequest, self._list_fbo),
@@ -130,10 +136,10 @@ class Postings:
         }
 
     def all(self) -> list[Posting]:
-        """Oldest first: the posting at an index has that number."""
+        """The postings that exist now, oldest first. The index of a posting is its number."""
         count = self._timeline.count()
-        self._drawn.extend(Posting.drawn(self._timeline, number) for number in range(len(self._drawn), count))
-        return self._drawn[:count]
+        self._postings.extend(Posting.generate(self._timeline, number) for number in range(len(self._postings), count))
+        return self._postings[:count]
 
     def expected_state(self) -> Iterator[dict[str, Any]]:
         now = self._simulation.now()
@@ -141,33 +147,37 @@ class Postings:
             status = posting.last_change(now).status
             yield {"posting_number": posting.posting_number, "status": status, "scheme": posting.scheme}
 
-    def _list_fbs(self, asked: PostingFBSListRequest) -> dict[str, Any]:
+    def _list_fbs(self, request: PostingFBSListRequest) -> dict[str, Any]:
         now = self._simulation.now()
-        page = self._page("fbs", asked, now)
-        return _answer(page, [fbs(Shown(self._simulation, posting, now, asked.wanted)) for posting in page.items])
+        page = self._page("fbs", request, now)
+        return _response(
+            page, [fbs_payload(PostingView(self._simulation, posting, now, request.included)) for posting in page.items]
+        )
 
-    def _list_fbo(self, asked: PostingFBOListRequest) -> dict[str, Any]:
+    def _list_fbo(self, request: PostingFBOListRequest) -> dict[str, Any]:
         now = self._simulation.now()
-        page = self._page("fbo", asked, now)
-        return _answer(page, [fbo(Shown(self._simulation, posting, now, asked.wanted)) for posting in page.items])
+        page = self._page("fbo", request, now)
+        return _response(
+            page, [fbo_payload(PostingView(self._simulation, posting, now, request.included)) for posting in page.items]
+        )
 
     def _page(
-        self, scheme: Scheme, asked: PostingFBSListRequest | PostingFBOListRequest, now: datetime
-    ) -> Page[Posting]:
-        asked.filter.check()
-        found = (
+        self, scheme: Scheme, request: PostingFBSListRequest | PostingFBOListRequest, now: datetime
+    ) -> KeysetPage[Posting]:
+        request.filter.check()
+        matches = (
             posting
-            for posting in onwards(self.all(), number_in(asked.cursor), asked.sort_dir)
-            if posting.scheme == scheme and asked.filter.match(posting, posting.last_change(now))
+            for posting in items_after(self.all(), decode_cursor(request.cursor), request.sort_dir)
+            if posting.scheme == scheme and request.filter.match(posting, posting.last_change(now))
         )
-        return Page.of(found, asked.limit)
+        return KeysetPage.first(matches, request.limit)
 
 
-def _answer(page: Page[Posting], shown: list[dict[str, Any]]) -> dict[str, Any]:
-    """The postings stand at the root; the methods before these had a `result` around them."""
-    cursor = cursor_after(page.items[-1].number, page.items[-1].created_at) if page.has_next else cursor_at_end()
-    return {"cursor": cursor, "has_next": page.has_next, "postings": shown}
+def _response(page: KeysetPage[Posting], payloads: list[dict[str, Any]]) -> dict[str, Any]:
+    """The response of both methods: unlike in older versions, there is no `result` around it."""
+    cursor = encode_cursor(page.items[-1].number, page.items[-1].created_at) if page.has_next else end_cursor()
+    return {"cursor": cursor, "has_next": page.has_next, "postings": payloads}
 
 
-def _retired(_asked: Body) -> dict[str, Any]:
+def _retired(_request: Body) -> dict[str, Any]:
     raise invalid("obsolete method cannot be used")

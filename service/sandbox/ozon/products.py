@@ -1,4 +1,4 @@
-"""The seller's catalogue at Ozon, and the method that names its products."""
+"""The seller's catalogue at Ozon, and the method that lists products."""
 
 # ruff: noqa: RUF001  # Russian words of one letter look like Latin ones
 
@@ -13,7 +13,7 @@ from service.sandbox.ozon.method import Body, Method
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product; `price` is in roubles. One that is withdrawn was sold, but nothing is told of it any more."""
+    """A product; `price` is in roubles. A withdrawn product was sold, and no method returns it any more."""
 
     number: int
     name: str
@@ -64,32 +64,38 @@ CATALOGUE: Final = (
     *(Product(number, *sold) for number, sold in enumerate(_SOLD)),
     Product(len(_SOLD), "Пижама детская, прошлый сезон", "жёлтый", 1290, withdrawn=True),
 )
-_MOST: Final = 1000
+_MAX_IDS: Final = 1000
 
 
 class ProductInfoListRequest(Body):
-    """Numbers may be written as strings."""
+    """Numbers may also be strings."""
 
-    sku: Annotated[tuple[int, ...], Field(max_length=_MOST)] = ()
-    offer_id: Annotated[tuple[str, ...], Field(max_length=_MOST)] = ()
-    product_id: Annotated[tuple[int, ...], Field(max_length=_MOST)] = ()
+    sku: Annotated[tuple[int, ...], Field(max_length=_MAX_IDS)] = ()
+    offer_id: Annotated[tuple[str, ...], Field(max_length=_MAX_IDS)] = ()
+    product_id: Annotated[tuple[int, ...], Field(max_length=_MAX_IDS)] = ()
 
 
 def product_methods() -> dict[str, Method]:
     return {"/v3/product/info/list": Method(ProductInfoListRequest, _list_products)}
 
 
-def _list_products(asked: ProductInfoListRequest) -> dict[str, Any]:
-    if not 1 <= len(asked.sku) + len(asked.offer_id) + len(asked.product_id) <= _MOST:
+def _list_products(request: ProductInfoListRequest) -> dict[str, Any]:
+    if not 1 <= len(request.sku) + len(request.offer_id) + len(request.product_id) <= _MAX_IDS:
         raise invalid("Request validation error: invalid ProductInfoListRequest: 1 to 1000 identifiers are required")
-    return {"items": [_shown(product) for product in CATALOGUE if not product.withdrawn and _is_asked(product, asked)]}
+    return {
+        "items": [
+            _payload(product) for product in CATALOGUE if not product.withdrawn and _is_requested(product, request)
+        ]
+    }
 
 
-def _is_asked(product: Product, asked: ProductInfoListRequest) -> bool:
-    return product.sku in asked.sku or product.offer_id in asked.offer_id or product.product_id in asked.product_id
+def _is_requested(product: Product, request: ProductInfoListRequest) -> bool:
+    return (
+        product.sku in request.sku or product.offer_id in request.offer_id or product.product_id in request.product_id
+    )
 
 
-def _shown(product: Product) -> dict[str, Any]:
+def _payload(product: Product) -> dict[str, Any]:
     return {
         "id": product.product_id,
         "name": product.name,

@@ -1,4 +1,4 @@
-"""A review at Ozon: what the buyer wrote, and what people of the seller's do with it, by seed and number."""
+"""The simulated reviews of Ozon, and what employees of the seller do with them, by seed and number."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +16,10 @@ _RATINGS: Final = ((5, 55), (4, 17), (3, 9), (2, 7), (1, 12))
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """An answer; `parent` is the id of the comment that it answers, or empty."""
+    """An answer; `parent` is the id of the comment that it answers, or empty.
+
+    The fields are the keys of a journal entry.
+    """
 
     id: str
     text: str
@@ -26,16 +29,16 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Handling:
-    """What somebody does in the seller's cabinet, by hand: looks at a review, or deals with it, with or without an answer."""
+    """What an employee does with a review: views it, or processes it with or without an answer."""
 
     status: Status
-    at: datetime
+    handled_at: datetime
     answer: Comment | None
 
 
 @dataclass(frozen=True, slots=True)
-class Review:
-    """The number-th review, counted from 0."""
+class SimulatedReview:
+    """A review. Numbers count from 0."""
 
     number: int
     id: str
@@ -53,13 +56,13 @@ class Review:
     handling: Handling | None
 
     @classmethod
-    def drawn(cls, timeline: Timeline, number: int) -> "Review":
+    def generate(cls, timeline: Timeline, number: int) -> "SimulatedReview":
         random = timeline.simulation.random("ozon-review", number)
         published_at = timeline.created_at(number)
         rating = random.choices(*zip(*_RATINGS, strict=True))[0]
         return cls(
             number=number,
-            id=identifier(random, published_at),
+            id=uuid7(random, published_at),
             product=random.choice(CATALOGUE),
             sku_is_text=random.random() < 0.5,  # noqa: PLR2004  # half of them
             rating=rating,
@@ -71,26 +74,27 @@ class Review:
             dislikes=random.choice((0, 0, 0, 0, 1)),
             order_status=random.choices(("DELIVERED", "CANCELLED"), (95, 5))[0],
             is_rating_participant=random.choices((True, False), (90, 10))[0],
-            handling=_handled(random, published_at, in_backlog=number < timeline.backlog),
+            handling=_generate_handling(random, published_at, in_backlog=number < timeline.backlog),
         )
 
-    def handled(self, now: datetime) -> Handling | None:
-        return self.handling if self.handling and self.handling.at <= now else None
+    def handling_at(self, now: datetime) -> Handling | None:
+        """What an employee has done by now."""
+        return self.handling if self.handling and self.handling.handled_at <= now else None
 
 
-def _handled(random: Random, published_at: datetime, *, in_backlog: bool) -> Handling | None:
-    """Minutes after it was published; the less, the more the service is there to do it."""
+def _generate_handling(random: Random, published_at: datetime, *, in_backlog: bool) -> Handling | None:
+    """Happens minutes after the publication. Rarer for new reviews: the service is to handle those."""
     weights = (45, 15, 40) if in_backlog else (15, 10, 75)
     status: Status = random.choices(("PROCESSED", "VIEWED", "NEW"), weights)[0]
     at = published_at + timedelta(seconds=random.randint(120, 1800))
     if status == "NEW":
         return None
     answers = status == "PROCESSED" and random.choice((True, True, False))
-    return Handling(status, at, Comment(identifier(random, at), answer_text(random), "", at) if answers else None)
+    return Handling(status, at, Comment(uuid7(random, at), answer_text(random), "", at) if answers else None)
 
 
-def identifier(random: Random, at: datetime) -> str:
-    """A UUID of version 7: the moment in milliseconds, then chance."""
-    milliseconds = int(at.timestamp() * 1000)
+def uuid7(random: Random, timestamp: datetime) -> str:
+    """A UUID of version 7: the time in milliseconds, and random bits."""
+    milliseconds = int(timestamp.timestamp() * 1000)
     bits = milliseconds << 80 | 7 << 76 | random.getrandbits(12) << 64 | 2 << 62 | random.getrandbits(62)
     return str(UUID(int=bits))

@@ -1,4 +1,4 @@
-"""The reviews of Ozon's seller: what there is by now, and what was done to them through the API."""
+"""The reviews of the seller at Ozon, with the changes made through the API."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -8,50 +8,54 @@ from typing import Any, Final
 
 from service.sandbox.fake_service import Environment
 from service.sandbox.ozon.errors import invalid, not_found
-from service.sandbox.ozon.review_model import Comment, Review, Status, identifier
+from service.sandbox.ozon.review_model import Comment, SimulatedReview, Status, uuid7
 from service.sandbox.simulation import Timeline
 
-_SPAN: Final = timedelta(days=60)
-_DONE: Final = "ozon-review"
+_BACKLOG_SPAN: Final = timedelta(days=60)
+_CHANGED: Final = "ozon-review"
 
 
 @dataclass(frozen=True, slots=True)
-class ReviewNow:
-    """A review as it is at a moment."""
+class ReviewState:
+    """A review, with its current status and comments."""
 
-    review: Review
+    review: SimulatedReview
     status: Status
     comments: tuple[Comment, ...]
 
 
-class Reviews:
-    """What was done through the API has the last word about a status, whatever somebody does by hand later."""
+class ReviewStore:
+    """All reviews. A status that was set through the API wins over what an employee does, even later."""
 
     def __init__(self, environment: Environment) -> None:
         self._simulation = environment.simulation
         self._journal = environment.journal
         options = environment.options
-        self._timeline = Timeline(environment.simulation, options.ozon_reviews, _SPAN, options.ozon_reviews_every)
-        self._drawn: list[Review] = []
+        self._timeline = Timeline(
+            environment.simulation, options.ozon_reviews, _BACKLOG_SPAN, options.ozon_reviews_every
+        )
+        self._reviews: list[SimulatedReview] = []
         self._numbers: dict[str, int] = {}
         self._statuses: dict[str, Status] = {}
         self._comments: defaultdict[str, list[Comment]] = defaultdict(list)
-        self._written = 0
-        for entry in self._journal.entries(_DONE):
+        self._comment_count = 0
+        for entry in self._journal.entries(_CHANGED):
             self._apply(entry)
 
-    def all(self) -> list[Review]:
-        """Oldest first: the review at an index has that number."""
+    def all(self) -> list[SimulatedReview]:
+        """The reviews that exist now, oldest first. The index of a review is its number."""
         count = self._timeline.count()
-        for number in range(len(self._drawn), count):
-            review = Review.drawn(self._timeline, number)
-            self._drawn.append(review)
+        for number in range(len(self._reviews), count):
+            review = SimulatedReview.generate(self._timeline, number)
+            self._reviews.append(review)
             self._numbers[review.id] = number
-        return self._drawn[:count]
+        return self._reviews[:count]
 
-    def get(self, review_id: str) -> Review:
-        """Raises:
-        Refused: there is none of that id.
+    def get(self, review_id: str) -> SimulatedReview:
+        """One review.
+
+        Raises:
+            ApiError: no review has that id.
         """
         reviews = self.all()
         number = self._numbers.get(review_id, len(reviews))
@@ -59,34 +63,34 @@ class Reviews:
             raise not_found("review")
         return reviews[number]
 
-    def now(self, review: Review) -> ReviewNow:
-        handling = review.handled(self._simulation.now())
-        by_hand: Status = handling.status if handling else "NEW"
-        first = [handling.answer] if handling and handling.answer else []
-        comments = sorted((*first, *self._comments[review.id]), key=lambda comment: comment.at)
-        return ReviewNow(review, self._statuses.get(review.id, by_hand), tuple(comments))
+    def state(self, review: SimulatedReview) -> ReviewState:
+        handling = review.handling_at(self._simulation.now())
+        employee_status: Status = handling.status if handling else "NEW"
+        answers = [handling.answer] if handling and handling.answer else []
+        comments = sorted((*answers, *self._comments[review.id]), key=lambda comment: comment.at)
+        return ReviewState(review, self._statuses.get(review.id, employee_status), tuple(comments))
 
-    def every(self) -> Iterator[ReviewNow]:
-        return map(self.now, self.all())
+    def states(self) -> Iterator[ReviewState]:
+        return map(self.state, self.all())
 
-    def mark(self, review_ids: Iterable[str], status: Status) -> None:
-        """All of them, or none."""
-        self._do(review_ids=[self.get(review_id).id for review_id in review_ids], status=status)
+    def set_status(self, review_ids: Iterable[str], status: Status) -> None:
+        """Set the status of all reviews; of none if an id is unknown."""
+        self._record(review_ids=[self.get(review_id).id for review_id in review_ids], status=status)
 
-    def comment(self, review_id: str, text: str, parent: str, *, processed: bool) -> str:
-        """The id of the comment. The same text again is another comment."""
+    def add_comment(self, review_id: str, text: str, parent: str, *, processed: bool) -> str:
+        """Add a comment, and return its id. The same text again is another comment."""
         review = self.get(review_id)
-        if parent and parent not in {comment.id for comment in self.now(review).comments}:
+        if parent and parent not in {comment.id for comment in self.state(review).comments}:
             raise invalid("Request validation error: invalid parent_comment_id: there is no such comment")
-        at = self._simulation.now()
-        comment_id = identifier(self._simulation.random("ozon-comment", self._written), at)
-        comment = {"id": comment_id, "text": text, "parent": parent, "at": at.isoformat()}
-        self._do(review_ids=[review.id], comment=comment, status="PROCESSED" if processed else None)
+        now = self._simulation.now()
+        comment_id = uuid7(self._simulation.random("ozon-comment", self._comment_count), now)
+        comment = {"id": comment_id, "text": text, "parent": parent, "at": now.isoformat()}
+        self._record(review_ids=[review.id], comment=comment, status="PROCESSED" if processed else None)
         return comment_id
 
-    def _do(self, **what: Any) -> None:
-        self._journal.append(_DONE, **what)
-        self._apply(what)
+    def _record(self, **change: Any) -> None:
+        self._journal.append(_CHANGED, **change)
+        self._apply(change)
 
     def _apply(self, entry: dict[str, Any]) -> None:
         for review_id in entry["review_ids"]:
@@ -95,4 +99,4 @@ class Reviews:
             if comment := entry.get("comment"):
                 written = Comment(**comment | {"at": datetime.fromisoformat(comment["at"])})
                 self._comments[review_id].append(written)
-                self._written += 1
+                self._comment_count += 1

@@ -1,4 +1,4 @@
-"""What buyers at Ozon write, and what a person of the seller's answers. All of it is invented."""
+"""Invented texts of reviews and answers at Ozon."""
 
 # ruff: noqa: RUF001  # Russian words of one letter look like Latin ones
 
@@ -74,7 +74,7 @@ _SPEECHLESS: Final = 0.15
 
 
 def review_text(random: Random, rating: int) -> str:
-    """Empty where somebody left only stars."""
+    """Empty for a rating alone."""
     if random.random() < _SPEECHLESS:
         return ""
     sentences = random.sample(_SENTENCES[rating], random.choice((1, 1, 2, 2, 3)))

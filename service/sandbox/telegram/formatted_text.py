@@ -61,7 +61,7 @@ class FormattedTextBuilder:
         span = (outer["offset"], outer["length"])
         return [one for one in self._entities if one is not outer and (one["offset"], one["length"]) == span]
 
-    def text_of(self, entity: Entity) -> str:
+    def entity_text(self, entity: Entity) -> str:
         return utf16_slice("".join(self._text), entity["offset"], entity["length"])
 
     def build(self) -> FormattedText:

@@ -33,16 +33,16 @@ def parse_html(markup: str) -> FormattedText:
     """Raises:
     InvalidMarkup: the Bot API would refuse the markup.
     """
-    builder, at = FormattedTextBuilder(), 0
-    while at < len(markup):
-        if markup[at] == "<":
-            read = _end_tag if markup.startswith("</", at) else _start_tag
-            at = read(markup, at, builder)
+    builder, index = FormattedTextBuilder(), 0
+    while index < len(markup):
+        if markup[index] == "<":
+            read = _end_tag if markup.startswith("</", index) else _start_tag
+            index = read(markup, index, builder)
         else:
-            tag = markup.find("<", at)
+            tag = markup.find("<", index)
             end = len(markup) if tag < 0 else tag
-            builder.write(_decoded(markup[at:end]))
-            at = end
+            builder.write(_decoded(markup[index:end]))
+            index = end
     if builder.open:
         raise InvalidMarkup(f'Can\'t find end tag corresponding to start tag "{builder.open[-1].name}"')
     return _without_languages(builder.build())
@@ -70,54 +70,54 @@ def _character(found: re.Match[str]) -> str:
     return chr(code) if is_character else found[0]
 
 
-def _start_tag(markup: str, at: int, builder: FormattedTextBuilder) -> int:
+def _start_tag(markup: str, index: int, builder: FormattedTextBuilder) -> int:
     """Parse one start tag, and return the index after it."""
-    where = byte_offset(markup, at)
-    after, name = _name(markup, at)
+    offset = byte_offset(markup, index)
+    after, name = _name(markup, index)
     if after == len(markup):
-        raise InvalidMarkup(f"Unclosed start tag at byte offset {where}")
+        raise InvalidMarkup(f"Unclosed start tag at byte offset {offset}")
     if name not in _KINDS:
-        raise InvalidMarkup(f'Unsupported start tag "{name}" at byte offset {where}')
-    attributes, end = _attributes(markup, after, name, where)
+        raise InvalidMarkup(f'Unsupported start tag "{name}" at byte offset {offset}')
+    attributes, end = _attributes(markup, after, name, offset)
     if name == "span" and attributes.get("class") != "tg-spoiler":
-        raise InvalidMarkup(f'Tag "span" must have class "tg-spoiler" at byte offset {where}')
+        raise InvalidMarkup(f'Tag "span" must have class "tg-spoiler" at byte offset {offset}')
     builder.open_entity(name, _entity(name, attributes))
     return end
 
 
-def _name(markup: str, at: int) -> tuple[int, str]:
-    found = _NAME.match(markup, at)
-    return (found.end(), found[1].lower()) if found else (at, "")
+def _name(markup: str, index: int) -> tuple[int, str]:
+    found = _NAME.match(markup, index)
+    return (found.end(), found[1].lower()) if found else (index, "")
 
 
-def _attributes(markup: str, at: int, tag: str, where: int) -> tuple[Attributes, int]:
+def _attributes(markup: str, index: int, tag: str, offset: int) -> tuple[Attributes, int]:
     found: Attributes = {}
     while True:
-        at = _skip_space(markup, at)
-        if at == len(markup):
-            raise InvalidMarkup(f"Unclosed start tag at byte offset {where}")
-        if markup[at] == ">":
-            return found, at + 1
-        one = _ATTRIBUTE.match(markup, at)
+        index = _skip_space(markup, index)
+        if index == len(markup):
+            raise InvalidMarkup(f"Unclosed start tag at byte offset {offset}")
+        if markup[index] == ">":
+            return found, index + 1
+        one = _ATTRIBUTE.match(markup, index)
         if one is None:
-            raise InvalidMarkup(f'Empty attribute name in the tag "{tag}" at byte offset {where}')
-        _require_value(markup, one, where)
+            raise InvalidMarkup(f'Empty attribute name in the tag "{tag}" at byte offset {offset}')
+        _require_value(markup, one, offset)
         found[one[1]] = _decoded(one[3] or one[4] or (one[5] or "").lower())
-        at = one.end()
+        index = one.end()
 
 
-def _require_value(markup: str, one: re.Match[str], where: int) -> None:
+def _require_value(markup: str, one: re.Match[str], offset: int) -> None:
     if one[2] is None or one[2].strip() != "=" or one[5] is not None:
         return
-    at = _skip_space(markup, one.end())
-    if at == len(markup) or markup[at] in "\"'":
-        raise InvalidMarkup(f"Unclosed start tag at byte offset {where}")
-    raise InvalidMarkup(f"Unexpected end of name token at byte offset {byte_offset(markup, at)}")
+    index = _skip_space(markup, one.end())
+    if index == len(markup) or markup[index] in "\"'":
+        raise InvalidMarkup(f"Unclosed start tag at byte offset {offset}")
+    raise InvalidMarkup(f"Unexpected end of name token at byte offset {byte_offset(markup, index)}")
 
 
-def _skip_space(markup: str, at: int) -> int:
-    found = _SPACE.match(markup, at)
-    return found.end() if found else at
+def _skip_space(markup: str, index: int) -> int:
+    found = _SPACE.match(markup, index)
+    return found.end() if found else index
 
 
 def _entity(tag: str, attributes: Attributes) -> Entity:
@@ -148,17 +148,17 @@ def _date_time(attributes: Attributes) -> Entity:
     return {"type": "date_time", "unix_time": int(unix), "date_time_format": attributes.get("format", "")}
 
 
-def _end_tag(markup: str, at: int, builder: FormattedTextBuilder) -> int:
-    where = byte_offset(markup, at)
+def _end_tag(markup: str, index: int, builder: FormattedTextBuilder) -> int:
+    offset = byte_offset(markup, index)
     if not builder.open:
-        raise InvalidMarkup(f"Unexpected end tag at byte offset {where}")
-    after, name = _name(markup, at)
+        raise InvalidMarkup(f"Unexpected end tag at byte offset {offset}")
+    after, name = _name(markup, index)
     end = _skip_space(markup, after)
     if not markup.startswith(">", end):
-        raise InvalidMarkup(f"Unclosed end tag at byte offset {where}")
+        raise InvalidMarkup(f"Unclosed end tag at byte offset {offset}")
     expected = builder.open[-1].name
     if name not in {"", expected}:
-        raise InvalidMarkup(f'Unmatched end tag at byte offset {where}, expected "</{expected}>", found "</{name}>"')
+        raise InvalidMarkup(f'Unmatched end tag at byte offset {offset}, expected "</{expected}>", found "</{name}>"')
     _finish(builder, builder.close_entity())
     return end + 1
 
@@ -166,7 +166,7 @@ def _end_tag(markup: str, at: int, builder: FormattedTextBuilder) -> int:
 def _finish(builder: FormattedTextBuilder, entity: Entity) -> None:
     """A link without an address links to its own text. A block takes the language of the code that fills it."""
     if entity["type"] == "text_link" and not entity["url"]:
-        entity["url"] = builder.text_of(entity)
+        entity["url"] = builder.entity_text(entity)
         if not entity["url"].startswith(("http://", "https://", "tg://")):
             builder.remove(entity)
     if entity["type"] == "pre":

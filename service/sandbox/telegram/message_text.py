@@ -26,7 +26,7 @@ def read_text(text: str, mode: str) -> FormattedText:
         mode: `HTML`, in any case, or empty for plain text.
 
     Raises:
-        Refused: the text is empty or too long, the markup is invalid, or the mode is not supported.
+        ApiError: the text is empty or too long, the markup is invalid, or the mode is not supported.
     """
     parsed = _read(text, mode)
     if not parsed.text:

@@ -83,8 +83,8 @@ def render_html(text: str, entities: Sequence[Entity]) -> str:
     return _render_span(text, entities, 0, utf16_length(text))
 
 
-def _render_span(text: str, entities: Sequence[Entity], begin: int, end: int) -> str:
-    shown, at, rest = [], begin, list(entities)
+def _render_span(text: str, entities: Sequence[Entity], start: int, end: int) -> str:
+    shown, at, rest = [], start, list(entities)
     while rest:
         outer = rest.pop(0)
         first, last = max(at, outer["offset"]), min(end, outer["offset"] + outer["length"])

@@ -79,14 +79,14 @@ async def _read_body(stream: AsyncIterable[bytes]) -> bytes:
 
 def _json(body: bytes) -> dict[str, str]:
     try:
-        given: Any = json.loads(body or b"{}")
+        parameters: Any = json.loads(body or b"{}")
     except ValueError:
-        given = None
-    if not isinstance(given, dict):
+        parameters = None
+    if not isinstance(parameters, dict):
         raise bad_request("can't parse JSON object")
     return {
         name: value if isinstance(value, str) else json.dumps(value)
-        for name, value in given.items()
+        for name, value in parameters.items()
         if value is not None
     }
 

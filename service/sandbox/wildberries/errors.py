@@ -1,4 +1,4 @@
-"""How Wildberries refuses: the gateway's problems, the envelope of the reviews, and pages that are no JSON."""
+"""Error responses of Wildberries: problem+json of the gateway, the envelope of the reviews, and an HTML page."""
 
 import math
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from service.sandbox.credentials import WB_SELLER
 from service.sandbox.simulation import Simulation
 
-SOMETHING: Final = "Something went wrong"
-_PROBLEM: Final = "application/problem+json"
+GENERIC_ERROR: Final = "Something went wrong"
+_PROBLEM_JSON: Final = "application/problem+json"
 _MANUAL: Final = "https://dev.wildberries.ru/openapi/api-information"
 _PAGE: Final = """<html>\r
 <head><title>502 Bad Gateway</title></head>\r
@@ -24,16 +24,21 @@ _PAGE: Final = """<html>\r
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
-    """Seconds until the next call may go through, seconds until all of `limit` may at once."""
+class LimitState:
+    """The state of a rate limit.
+
+    Attributes:
+        retry: seconds until the next call is allowed.
+        reset: seconds until `limit` calls are allowed at once.
+    """
 
     retry: float
     reset: float
     limit: int
 
 
-class Errors:
-    """Each answer has ids of its own, the same in a world that is asked the same."""
+class WildberriesErrors:
+    """Builds the responses. Their ids are different, and the same again after the same calls."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
@@ -42,20 +47,20 @@ class Errors:
     def unauthorized(self, detail: str, origin: str) -> Response:
         return self._gateway(401, "Unauthorized", detail, origin)
 
-    def rate_limited(self, wait: Wait, origin: str) -> Response:
+    def rate_limited(self, state: LimitState, origin: str) -> Response:
         detail = f"Limited by global limiter, per seller {WB_SELLER}; See {_MANUAL}"
         response = self._gateway(429, "Too Many Requests", detail, origin)
-        response.headers["X-Ratelimit-Retry"] = _seconds(wait.retry)
-        response.headers["X-Ratelimit-Reset"] = _seconds(wait.reset)
-        response.headers["X-Ratelimit-Limit"] = str(wait.limit)
+        response.headers["X-Ratelimit-Retry"] = _seconds(state.retry)
+        response.headers["X-Ratelimit-Reset"] = _seconds(state.reset)
+        response.headers["X-Ratelimit-Limit"] = str(state.limit)
         return response
 
     def path_not_found(self) -> Response:
         body = {"title": "path not found", "detail": f"Please consult the {_MANUAL}", **self._status(404, "Not Found")}
-        return JSONResponse(body, 404, media_type=_PROBLEM)
+        return JSONResponse(body, 404, media_type=_PROBLEM_JSON)
 
     def feedbacks(self, status: int, text: str) -> Response:
-        """The reviews' own envelope. It also comes with a status of 200."""
+        """An error of the review methods. Its status may be 200."""
         body = {
             "data": None,
             "error": True,
@@ -66,32 +71,32 @@ class Errors:
         return JSONResponse(body, status)
 
     def bad_answer(self, detail: str) -> Response:
-        """What the method that answers reviews says about a request that it can't read."""
+        """400 of the method that answers reviews, for a request that it cannot parse."""
         body = {"title": "bad request", "requestId": self._request_id(), "origin": "fbapi", "detail": detail}
         return JSONResponse(body, 400)
 
     def bad_gateway(self) -> Response:
         return HTMLResponse(_PAGE, 502)
 
-    def _gateway(self, status: int, words: str, detail: str, origin: str) -> Response:
+    def _gateway(self, status: int, phrase: str, detail: str, origin: str) -> Response:
         random = self._simulation.random("wb-code", next(self._numbers))
         body = {
-            "title": words.lower(),
+            "title": phrase.lower(),
             "detail": detail,
             "code": f"{random.getrandbits(48):012x} {random.getrandbits(48):012x}",
             "requestId": f"{random.getrandbits(128):032x}",
             "origin": origin,
-            **self._status(status, words),
+            **self._status(status, phrase),
         }
-        return JSONResponse(body, status, media_type=_PROBLEM)
+        return JSONResponse(body, status, media_type=_PROBLEM_JSON)
 
-    def _status(self, status: int, words: str) -> dict[str, Any]:
-        return {"status": status, "statusText": words, "timestamp": f"{self._simulation.now():%Y-%m-%dT%H:%M:%SZ}"}
+    def _status(self, status: int, phrase: str) -> dict[str, Any]:
+        return {"status": status, "statusText": phrase, "timestamp": f"{self._simulation.now():%Y-%m-%dT%H:%M:%SZ}"}
 
     def _request_id(self) -> str:
         return f"{self._simulation.random('wb-code', next(self._numbers)).getrandbits(128):032x}"
 
 
 def _seconds(value: float) -> str:
-    """Rounded up, so that whoever waits exactly that long is let in; a part of a second in milliseconds."""
+    """Rounded up, so that a client that waits exactly so long is allowed; below a second in milliseconds."""
     return f"{math.ceil(value * 1000) / 1000:.3f}" if value < 1 else str(math.ceil(value))

@@ -1,4 +1,4 @@
-"""Wildberries: the API of the reviews and the one of statistics, on a host each."""
+"""A fake of Wildberries: the APIs of reviews and of statistics, each on a host of its own."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -8,10 +8,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from service.sandbox.fake_service import Environment
-from service.sandbox.wildberries.errors import Errors, Wait
+from service.sandbox.wildberries.errors import LimitState, WildberriesErrors
 from service.sandbox.wildberries.gateway import Gateway, Host, Limit
-from service.sandbox.wildberries.order_routes import Statistics
-from service.sandbox.wildberries.review_routes import Feedbacks
+from service.sandbox.wildberries.order_routes import StatisticsApi
+from service.sandbox.wildberries.review_routes import FeedbacksApi
 
 FEEDBACKS: Final = "/wb-feedbacks"
 STATISTICS: Final = "/wb-statistics"
@@ -22,12 +22,12 @@ _HOSTS: Final = {
 
 
 class WildberriesFake:
-    """The `clock` is the one of the limits alone."""
+    """The fake service. `clock` is used by the rate limits alone; monotonic seconds."""
 
     def __init__(self, environment: Environment, clock: Callable[[], float] = time.monotonic) -> None:
-        self._errors = Errors(environment.simulation)
-        self._feedbacks = Feedbacks(environment, self._errors)
-        self._statistics = Statistics(environment)
+        self._errors = WildberriesErrors(environment.simulation)
+        self._feedbacks = FeedbacksApi(environment, self._errors)
+        self._statistics = StatisticsApi(environment)
         self._gateways = {prefix: Gateway(host, environment, self._errors, clock) for prefix, host in _HOSTS.items()}
 
     def routes(self) -> dict[str, list[BaseRoute]]:
@@ -38,7 +38,7 @@ class WildberriesFake:
         return {"reviews": self._feedbacks.expected_state, "orders": self._statistics.expected_state}[kind]()
 
     def rate_limited(self, seconds: int) -> Response:
-        return self._errors.rate_limited(Wait(seconds, seconds, limit=1), _HOSTS[FEEDBACKS].origin)
+        return self._errors.rate_limited(LimitState(seconds, seconds, limit=1), _HOSTS[FEEDBACKS].origin)
 
     def server_error(self) -> Response:
         return self._errors.bad_gateway()

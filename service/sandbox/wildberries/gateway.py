@@ -1,4 +1,4 @@
-"""Wildberries' gateway: a call reaches a method with a token for its host, and below the limit of the token's kind."""
+"""Wildberries' gateway: checks the token of a call, and limits the rate of calls for each kind of token."""
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,8 +13,8 @@ from starlette.routing import BaseRoute, Route
 from service.sandbox.credentials import BASE
 from service.sandbox.fake_service import Environment
 from service.sandbox.token_bucket import TokenBucket
-from service.sandbox.wildberries.errors import Errors, Wait
-from service.sandbox.wildberries.tokens import Token, TokenRefused
+from service.sandbox.wildberries.errors import LimitState, WildberriesErrors
+from service.sandbox.wildberries.tokens import InvalidToken, Token
 
 MOSCOW: Final = timezone(timedelta(hours=3))
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -31,9 +31,12 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Attributes:
-    category: the bit of a token's scopes that opens it.
-    base: the limit of a Base token; every other kind has `limit`.
+    """A host of Wildberries' API.
+
+    Attributes:
+        category: the bit of a token's scopes that allows calls to it.
+        limit: the limit of a token, except a Base token.
+        base: the limit of a Base token.
     """
 
     origin: str
@@ -42,58 +45,62 @@ class Host:
     base: Limit
 
 
-_PING: Final = Limit(10, 3)
+_PING_LIMIT: Final = Limit(10, 3)
 
 
 class Gateway:
-    """One host: all its methods share one bucket for each kind of token, and its ping has one for itself."""
+    """The gateway of one host. Its methods share one bucket for each kind of token; its ping has its own bucket."""
 
     def __init__(
-        self, host: Host, environment: Environment, errors: Errors, clock: Callable[[], float] = time.monotonic
+        self,
+        host: Host,
+        environment: Environment,
+        errors: WildberriesErrors,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._host = host
         self._environment = environment
         self._errors = errors
         self._clock = clock
-        self._ping_bucket = TokenBucket(_PING.interval, _PING.burst, clock)
+        self._ping_bucket = TokenBucket(_PING_LIMIT.interval, _PING_LIMIT.burst, clock)
         self._buckets: dict[int, TokenBucket] = {}
 
     def routes(self, methods: Sequence[tuple[str, str, Endpoint]]) -> list[BaseRoute]:
-        """The host's methods, each as (HTTP method, path, endpoint), its ping, and the answer to everything else."""
+        """Routes for the given methods (HTTP method, path, endpoint), for the ping, and for unknown paths."""
         return [
-            Route("/ping", self._guarded(self._ping, self._bucket_of_ping)),
+            Route("/ping", self._guarded(self._ping, self._bucket_for_ping)),
             *(
-                Route(path, self._guarded(endpoint, self._bucket_of), methods=[method])
+                Route(path, self._guarded(endpoint, self._bucket_for), methods=[method])
                 for method, path, endpoint in methods
             ),
             Route("/{path:path}", self._unknown, methods=_METHODS),
         ]
 
-    def _guarded(self, endpoint: Endpoint, bucket_of: Callable[[Token], TokenBucket]) -> Endpoint:
+    def _guarded(self, endpoint: Endpoint, get_bucket: Callable[[Token], TokenBucket]) -> Endpoint:
         async def guarded(request: Request) -> Response:
             try:
-                token = Token.read(request.headers.get("authorization"))
+                token = Token.parse(request.headers.get("authorization"))
                 token.check(self._host.category, self._environment.simulation.now())
-            except TokenRefused as refused:
-                return self._errors.unauthorized(str(refused), self._host.origin)
+            except InvalidToken as error:
+                return self._errors.unauthorized(str(error), self._host.origin)
             if not self._environment.options.wb_limits:
                 return await endpoint(request)
-            return await self._limited(bucket_of(token), endpoint, request)
+            return await self._limited(get_bucket(token), endpoint, request)
 
         return guarded
 
     async def _limited(self, bucket: TokenBucket, endpoint: Endpoint, request: Request) -> Response:
         if wait := bucket.acquire():
-            return self._errors.rate_limited(Wait(wait, bucket.until_full, bucket.burst), self._host.origin)
+            return self._errors.rate_limited(LimitState(wait, bucket.until_full, bucket.burst), self._host.origin)
         response = await endpoint(request)
         response.headers["X-Ratelimit-Remaining"] = str(bucket.remaining)
         return response
 
-    def _bucket_of(self, token: Token) -> TokenBucket:
+    def _bucket_for(self, token: Token) -> TokenBucket:
         limit = self._host.base if token.kind == BASE else self._host.limit
         return self._buckets.setdefault(token.kind, TokenBucket(limit.interval, limit.burst, self._clock))
 
-    def _bucket_of_ping(self, _token: Token) -> TokenBucket:
+    def _bucket_for_ping(self, _token: Token) -> TokenBucket:
         return self._ping_bucket
 
     async def _ping(self, _request: Request) -> Response:

@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Final
 
-from service.sandbox.wildberries.order_model import Change, Order
+from service.sandbox.wildberries.order_model import Change, SimulatedOrder
 from service.sandbox.wildberries.products import PRODUCTS, Product
 
 NOT_CANCELLED: Final = "0001-01-01T00:00:00"
-_MOSCOW_AT_ZERO: Final = datetime(1970, 1, 1, 3, tzinfo=UTC)
-_SELLERS: Final = "Склад продавца"
+_MOSCOW_EPOCH: Final = datetime(1970, 1, 1, 3, tzinfo=UTC)
+_SELLER_WAREHOUSE: Final = "Склад продавца"
 _WAREHOUSES: Final = (
     "Коледино",
     "Электросталь",
@@ -18,7 +18,7 @@ _WAREHOUSES: Final = (
     "Тула",
     "Екатеринбург",
     "Невинномысск",
-    _SELLERS,
+    _SELLER_WAREHOUSE,
 )
 _PLACES: Final = (
     ("Россия", "Центральный федеральный округ", "Московская"),
@@ -34,42 +34,42 @@ _PLACES: Final = (
 )
 
 
-def moscow(moment: int) -> str:
-    """Unix seconds as the report writes them, without an offset."""
-    return (_MOSCOW_AT_ZERO + timedelta(seconds=moment)).isoformat()[:19]
+def moscow_time(seconds: int) -> str:
+    """Unix seconds in the format of the report: Moscow time without an offset."""
+    return (_MOSCOW_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
 
 
-def row(random: Random, order: Order, change: Change) -> dict[str, Any]:
-    """The order as it is after the change."""
+def order_payload(random: Random, order: SimulatedOrder, change: Change) -> dict[str, Any]:
+    """The row of the order after the change."""
     product = random.choice(PRODUCTS)
-    cancelled = order.cancelled_at <= change.at
+    cancelled = order.cancelled_at <= change.changed_at
     return {
-        "date": moscow(order.made_at),
-        "lastChangeDate": moscow(change.at),
-        **_place(random),
-        **_goods(random, product),
-        **_money(random, product, settled=order.settled_at <= change.at),
+        "date": moscow_time(order.made_at),
+        "lastChangeDate": moscow_time(change.changed_at),
+        **_location(random),
+        **_product_fields(random, product),
+        **_prices(random, product, settled=order.settled_at <= change.changed_at),
         "isCancel": cancelled,
-        "cancelDate": moscow(order.cancelled_at) if cancelled else NOT_CANCELLED,
+        "cancelDate": moscow_time(order.cancelled_at) if cancelled else NOT_CANCELLED,
         "sticker": random.choice(("", str(random.randrange(10**9, 10**11)))),
         "gNumber": str(random.randrange(10**19, 10**20)),
         "srid": order.srid,
     }
 
 
-def _place(random: Random) -> dict[str, Any]:
+def _location(random: Random) -> dict[str, Any]:
     warehouse = random.choice(_WAREHOUSES)
     country, district, region = random.choice(_PLACES)
     return {
         "warehouseName": warehouse,
-        "warehouseType": _SELLERS if warehouse == _SELLERS else "Склад WB",
+        "warehouseType": _SELLER_WAREHOUSE if warehouse == _SELLER_WAREHOUSE else "Склад WB",
         "countryName": country,
         "oblastOkrugName": district,
         "regionName": region,
     }
 
 
-def _goods(random: Random, product: Product) -> dict[str, Any]:
+def _product_fields(random: Random, product: Product) -> dict[str, Any]:
     size = random.randrange(len(product.sizes))
     color = random.choice(product.colors)
     return {
@@ -86,8 +86,8 @@ def _goods(random: Random, product: Product) -> dict[str, Any]:
     }
 
 
-def _money(random: Random, product: Product, *, settled: bool) -> dict[str, Any]:
-    """In roubles. `spp` is the discount that Wildberries gives; what it comes to is not known at once."""
+def _prices(random: Random, product: Product, *, settled: bool) -> dict[str, Any]:
+    """Prices in roubles. `spp` is Wildberries' discount; the final prices are 0 until the order is settled."""
     total = product.price + random.choice((0.0, 0.0, 99.0, 149.5))
     discount, spp = random.randint(0, 60), random.randint(5, 35)
     price = round(total * (100 - discount) / 100, 2)

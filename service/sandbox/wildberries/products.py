@@ -1,4 +1,4 @@
-"""The seller's goods at Wildberries: a small catalogue of things that nobody sells."""
+"""The invented products of the seller at Wildberries."""
 # ruff: noqa: RUF001  # the texts are Russian
 
 from dataclasses import dataclass
@@ -9,9 +9,11 @@ SUPPLIER: Final = 'ООО "Песочница"'
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """Attributes:
-    sizes: of what is worn; a thing without sizes has the size "0".
-    price: in roubles, before any discount.
+    """A product.
+
+    Attributes:
+        sizes: a product without sizes has the size "0".
+        price: in roubles, before any discount.
     """
 
     nm_id: int
@@ -27,7 +29,7 @@ class Product:
     price: int
 
 
-_WORN: Final = ("XS", "S", "M", "L", "XL")
+_CLOTHING_SIZES: Final = ("XS", "S", "M", "L", "XL")
 _NO_SIZE: Final = ("0",)
 _CLOTHES: Final = "Одежда"
 _HOME: Final = "Дом"
@@ -35,13 +37,58 @@ _KITCHEN: Final = "Кухня"
 
 # name, article, brand, (subject id, subject), category, colours, sizes, price
 _GOODS: Final = (
-    ("Пижама хлопковая «Тихий час»", "PJ-12", "Луговина", (162, "Пижамы"), _CLOTHES, "синий серый мятный", _WORN, 3200),
-    ("Пижама тёплая с начёсом", "PJ-14", "Луговина", (162, "Пижамы"), _CLOTHES, "бордовый серый", _WORN, 3900),
-    ("Халат махровый длинный", "HL-02", "Луговина", (147, "Халаты"), _CLOTHES, "белый песочный", _WORN, 4600),
-    ("Сорочка ночная «Лён и ветер»", "SR-07", "Луговина", (149, "Сорочки"), _CLOTHES, "белый", _WORN, 2400),
-    ("Футболка базовая плотная", "TS-01", "Сорок Сорок", (192, "Футболки"), _CLOTHES, "чёрный белый хаки", _WORN, 1500),
-    ("Футболка оверсайз с принтом «Кит»", "TS-05", "Сорок Сорок", (192, "Футболки"), _CLOTHES, "белый", _WORN, 1900),
-    ("Худи с капюшоном без молнии", "HD-03", "Сорок Сорок", (1724, "Худи"), _CLOTHES, "серый лиловый", _WORN, 4200),
+    (
+        "Пижама хлопковая «Тихий час»",
+        "PJ-12",
+        "Луговина",
+        (162, "Пижамы"),
+        _CLOTHES,
+        "синий серый мятный",
+        _CLOTHING_SIZES,
+        3200,
+    ),
+    (
+        "Пижама тёплая с начёсом",
+        "PJ-14",
+        "Луговина",
+        (162, "Пижамы"),
+        _CLOTHES,
+        "бордовый серый",
+        _CLOTHING_SIZES,
+        3900,
+    ),
+    ("Халат махровый длинный", "HL-02", "Луговина", (147, "Халаты"), _CLOTHES, "белый песочный", _CLOTHING_SIZES, 4600),
+    ("Сорочка ночная «Лён и ветер»", "SR-07", "Луговина", (149, "Сорочки"), _CLOTHES, "белый", _CLOTHING_SIZES, 2400),
+    (
+        "Футболка базовая плотная",
+        "TS-01",
+        "Сорок Сорок",
+        (192, "Футболки"),
+        _CLOTHES,
+        "чёрный белый хаки",
+        _CLOTHING_SIZES,
+        1500,
+    ),
+    (
+        "Футболка оверсайз с принтом «Кит»",
+        "TS-05",
+        "Сорок Сорок",
+        (192, "Футболки"),
+        _CLOTHES,
+        "белый",
+        _CLOTHING_SIZES,
+        1900,
+    ),
+    (
+        "Худи с капюшоном без молнии",
+        "HD-03",
+        "Сорок Сорок",
+        (1724, "Худи"),
+        _CLOTHES,
+        "серый лиловый",
+        _CLOTHING_SIZES,
+        4200,
+    ),
     ("Носки хлопковые, 7 пар", "NS-77", "Сорок Сорок", (194, "Носки"), _CLOTHES, "чёрный", ("36-39", "40-43"), 990),
     ("Постельное бельё «Мята» 2-спальное", "KP-20", "Тихий Двор", (163, "КПБ"), _HOME, "мятный", _NO_SIZE, 5400),
     ("Плед вязаный крупной вязки", "PL-08", "Тихий Двор", (172, "Пледы"), _HOME, "молочный терракот", _NO_SIZE, 3700),

@@ -1,4 +1,4 @@
-"""The feedbacks API of Wildberries: lists of reviews, one review, and answers to them."""
+"""Wildberries' API of reviews (feedbacks): lists, one review, and answers."""
 
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -8,42 +8,44 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from service.sandbox.fake_service import Environment
-from service.sandbox.wildberries.answer_request import BadAnswer, read_answer
-from service.sandbox.wildberries.answer_store import Answers
-from service.sandbox.wildberries.errors import SOMETHING, Errors
+from service.sandbox.wildberries.answer_request import InvalidAnswerRequest, parse_answer_request
+from service.sandbox.wildberries.answer_store import AnswerStore
+from service.sandbox.wildberries.errors import GENERIC_ERROR, WildberriesErrors
 from service.sandbox.wildberries.gateway import MOSCOW, Endpoint
-from service.sandbox.wildberries.query import BadQuery, Page, Window, answered
-from service.sandbox.wildberries.review_model import Review, Reviews
-from service.sandbox.wildberries.review_payload import feedback
+from service.sandbox.wildberries.query import DateRange, InvalidQuery, ListPage, parse_answered
+from service.sandbox.wildberries.review_model import ReviewStore, SimulatedReview
+from service.sandbox.wildberries.review_payload import review_payload
 
-FAILS_EACH: Final = 50  # so many-th list fails with a 200
+FAIL_EVERY: Final = 50  # every so many-th list fails, with the status 200
 
 
-class Feedbacks:
-    def __init__(self, environment: Environment, errors: Errors) -> None:
+class FeedbacksApi:
+    """The methods of the API."""
+
+    def __init__(self, environment: Environment, errors: WildberriesErrors) -> None:
         self._simulation = environment.simulation
         self._errors = errors
-        self._reviews = Reviews(environment)
-        self._answers = Answers(environment)
-        self._lists = count(1)
+        self._reviews = ReviewStore(environment)
+        self._answers = AnswerStore(environment)
+        self._list_calls = count(1)
 
     def methods(self) -> list[tuple[str, str, Endpoint]]:
         root = "/api/v1"
         return [
-            ("GET", f"{root}/feedbacks", self._strictly(self._list)),
-            ("GET", f"{root}/feedback", self._one),
-            ("POST", f"{root}/feedbacks/answer", self._give),
-            ("PATCH", f"{root}/feedbacks/answer", self._edit),
-            ("GET", f"{root}/feedbacks/count", self._strictly(self._count)),
+            ("GET", f"{root}/feedbacks", self._with_query_errors(self._list)),
+            ("GET", f"{root}/feedback", self._get),
+            ("POST", f"{root}/feedbacks/answer", self._create_answer),
+            ("PATCH", f"{root}/feedbacks/answer", self._edit_answer),
+            ("GET", f"{root}/feedbacks/count", self._with_query_errors(self._count)),
             ("GET", f"{root}/feedbacks/count-unanswered", self._count_unanswered),
-            ("GET", f"{root}/feedbacks/archive", self._strictly(self._archive)),
-            ("GET", f"{root}/new-feedbacks-questions", self._news),
+            ("GET", f"{root}/feedbacks/archive", self._with_query_errors(self._archive)),
+            ("GET", f"{root}/new-feedbacks-questions", self._has_news),
         ]
 
     def expected_state(self) -> Iterator[dict[str, Any]]:
-        """The reviews that were in one of the two lists at some time."""
-        for review in self._reviews.known():
-            answer = self._answers.of(review)
+        """The reviews that were in one of the two lists at any time."""
+        for review in self._reviews.all():
+            answer = self._answers.current(review)
             if answer is not None or review.archived_at > review.created:
                 yield {
                     "id": review.id,
@@ -53,42 +55,42 @@ class Feedbacks:
                     "archived": answer is None and self._is_archived(review),
                 }
 
-    def _strictly(self, endpoint: Endpoint) -> Endpoint:
-        async def strict(request: Request) -> Response:
+    def _with_query_errors(self, endpoint: Endpoint) -> Endpoint:
+        async def endpoint_with_errors(request: Request) -> Response:
             try:
                 return await endpoint(request)
-            except BadQuery as bad:
-                return self._errors.feedbacks(400, str(bad))
+            except InvalidQuery as error:
+                return self._errors.feedbacks(400, str(error))
 
-        return strict
+        return endpoint_with_errors
 
     async def _list(self, request: Request) -> Response:
         query = request.query_params
-        wanted, page, window = answered(query), Page.read(query), Window.read(query)
-        if page.nm_id == 0 or next(self._lists) % FAILS_EACH == 0:
-            return self._errors.feedbacks(200, SOMETHING)
-        found = page.of([review for review in self._listed(answered=wanted) if window.holds(review.created)])
+        answered, page, dates = parse_answered(query), ListPage.parse(query), DateRange.parse(query)
+        if page.nm_id == 0 or next(self._list_calls) % FAIL_EVERY == 0:
+            return self._errors.feedbacks(200, GENERIC_ERROR)
+        reviews = page.select([review for review in self._listed(answered=answered) if dates.contains(review.created)])
         return _envelope(
             {
                 "countUnanswered": len(self._listed(answered=False)),
                 "countArchive": len(self._archived()),
-                "feedbacks": [self._shape(review) for review in found],
+                "feedbacks": [self._payload(review) for review in reviews],
             }
         )
 
     async def _archive(self, request: Request) -> Response:
-        page = Page.read(request.query_params)
-        return _envelope({"feedbacks": [self._shape(review) for review in page.of(self._archived())]})
+        page = ListPage.parse(request.query_params)
+        return _envelope({"feedbacks": [self._payload(review) for review in page.select(self._archived())]})
 
-    async def _one(self, request: Request) -> Response:
+    async def _get(self, request: Request) -> Response:
         review = self._reviews.find(request.query_params.get("id", ""))
         if review is None:
             return self._errors.feedbacks(422, "Невозможно получить отзыв по id")
-        return _envelope(self._shape(review))
+        return _envelope(self._payload(review))
 
     async def _count(self, request: Request) -> Response:
-        wanted, window = answered(request.query_params, default=True), Window.read(request.query_params)
-        return _envelope(sum(window.holds(review.created) for review in self._listed(answered=wanted)))
+        answered, dates = parse_answered(request.query_params, default=True), DateRange.parse(request.query_params)
+        return _envelope(sum(dates.contains(review.created) for review in self._listed(answered=answered)))
 
     async def _count_unanswered(self, _request: Request) -> Response:
         unanswered = self._listed(answered=False)
@@ -96,43 +98,43 @@ class Feedbacks:
         new = sum(review.created.astimezone(MOSCOW).date() == today for review in unanswered)
         return _envelope({"countUnanswered": len(unanswered), "countUnansweredToday": new})
 
-    async def _news(self, _request: Request) -> Response:
+    async def _has_news(self, _request: Request) -> Response:
         return _envelope({"hasNewQuestions": False, "hasNewFeedbacks": bool(self._listed(answered=False))})
 
-    async def _give(self, request: Request) -> Response:
-        return await self._write(request, self._answers.give)
+    async def _create_answer(self, request: Request) -> Response:
+        return await self._write(request, self._answers.add)
 
-    async def _edit(self, request: Request) -> Response:
+    async def _edit_answer(self, request: Request) -> Response:
         return await self._write(request, self._answers.edit)
 
-    async def _write(self, request: Request, write: Callable[[Review, str], None]) -> Response:
-        """204 for every id, whether there is such a review or not: it proves nothing."""
+    async def _write(self, request: Request, write: Callable[[SimulatedReview, str], None]) -> Response:
+        """204 for every id, whether such a review exists or not."""
         try:
-            review_id, text = read_answer(request.headers.get("content-type"), await request.body())
-        except BadAnswer as bad:
-            return self._errors.bad_answer(str(bad))
+            review_id, text = parse_answer_request(request.headers.get("content-type"), await request.body())
+        except InvalidAnswerRequest as error:
+            return self._errors.bad_answer(str(error))
         if review := self._reviews.find(review_id):
             write(review, text)
         return Response(status_code=204)
 
-    def _listed(self, *, answered: bool) -> list[Review]:
-        """One of the two lists; what is archived unanswered is in neither."""
+    def _listed(self, *, answered: bool) -> list[SimulatedReview]:
+        """One of the two lists. A review that was archived without an answer is in neither."""
         if answered:
-            return [review for review in self._reviews.known() if self._answers.has(review)]
-        return [review for review in self._reviews.known() if not self._is_archived(review)]
+            return [review for review in self._reviews.all() if self._answers.has(review)]
+        return [review for review in self._reviews.all() if not self._is_archived(review)]
 
-    def _archived(self) -> list[Review]:
-        return [review for review in self._reviews.known() if self._is_archived(review)]
+    def _archived(self) -> list[SimulatedReview]:
+        return [review for review in self._reviews.all() if self._is_archived(review)]
 
-    def _is_archived(self, review: Review) -> bool:
-        """What is answered counts as archived too."""
+    def _is_archived(self, review: SimulatedReview) -> bool:
+        """An answered review is also archived."""
         return self._answers.has(review) or review.archived_at <= self._simulation.now()
 
-    def _shape(self, review: Review) -> dict[str, Any]:
+    def _payload(self, review: SimulatedReview) -> dict[str, Any]:
         random = self._simulation.random("wb-feedback", review.number)
         parent, child = self._reviews.parent(review), self._reviews.child(review)
         return {
-            **feedback(random, review, self._answers.of(review), self._simulation.now()),
+            **review_payload(random, review, self._answers.current(review), self._simulation.now()),
             "parentFeedbackId": parent and parent.id,
             "childFeedbackId": child and child.id,
         }

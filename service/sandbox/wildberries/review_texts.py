@@ -1,4 +1,4 @@
-"""What buyers write about their purchases, and what a seller writes back: invented sentences, put together at random."""
+"""Invented texts of reviews and answers, combined at random from sentences."""
 # ruff: noqa: RUF001  # the texts are Russian
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ TAGS: Final = ("качество", "размер", "цвет", "упаковка
 
 
 @dataclass(frozen=True, slots=True)
-class _Stock:
+class _Sentences:
     openings: tuple[str, ...]
     details: tuple[str, ...]
     endings: tuple[str, ...]
@@ -22,7 +22,7 @@ class _Stock:
     answers: tuple[str, ...]
 
 
-_GLAD: Final = _Stock(
+_GLAD: Final = _Sentences(
     openings=(
         "Очень довольна покупкой!", "Всё отлично, спасибо 😍", "Беру уже второй раз.", "Лучше, чем ожидала.",
         "Полностью соответствует описанию и фото.", "Вещь огонь 🔥🔥🔥", "Заказывала маме в подарок, она в восторге.",
@@ -47,7 +47,7 @@ _GLAD: Final = _Stock(
         "Спасибо, что нашли время написать. Носите с удовольствием!",
     ),
 )  # fmt: skip
-_MIXED: Final = _Stock(
+_MIXED: Final = _Sentences(
     openings=(
         "В целом неплохо, но есть нюансы.", "На троечку с плюсом.", "Ожидала большего за такую цену.", "Нормально.",
         "Смешанные чувства.", "Вещь хорошая, а вот упаковка подвела.", "Сойдёт для дачи.", "Долго думала, что поставить.",
@@ -66,7 +66,7 @@ _MIXED: Final = _Stock(
         "Благодарим за обратную связь. Жаль, что не всё понравилось: мы уже проверяем партию.",
     ),
 )  # fmt: skip
-_SORRY: Final = _Stock(
+_SORRY: Final = _Sentences(
     openings=(
         "Очень разочарована.", "Не рекомендую.", "Пришёл брак!!!", "Ужас, а не вещь 😡", "Деньги на ветер.",
         "Прислали не тот цвет.", "Вскрыли пакет, а там чужой товар.", "Вернула в тот же день.", "Не соответствует описанию.",
@@ -88,25 +88,25 @@ _SORRY: Final = _Stock(
 )  # fmt: skip
 
 
-def _stock(rating: int) -> _Stock:
+def _sentences(rating: int) -> _Sentences:
     return (_SORRY, _SORRY, _MIXED, _MIXED, _GLAD)[rating - 1]
 
 
-def text_of(random: Random, rating: int) -> str:
-    """One to five sentences; some writers press Enter between them."""
-    stock = _stock(rating)
-    details = random.sample(stock.details, random.choice((0, 1, 1, 2, 3)))
-    said = [random.choice(stock.openings), *details, random.choice(stock.endings)]
-    return random.choice((" ", " ", " ", "\n")).join(part for part in said if part)
+def random_text(random: Random, rating: int) -> str:
+    """One to five sentences, at times on lines of their own."""
+    sentences = _sentences(rating)
+    details = random.sample(sentences.details, random.choice((0, 1, 1, 2, 3)))
+    parts = [random.choice(sentences.openings), *details, random.choice(sentences.endings)]
+    return random.choice((" ", " ", " ", "\n")).join(part for part in parts if part)
 
 
-def pros_of(random: Random, rating: int) -> str:
-    return random.choice(_stock(rating).pros)
+def random_pros(random: Random, rating: int) -> str:
+    return random.choice(_sentences(rating).pros)
 
 
-def cons_of(random: Random, rating: int) -> str:
-    return random.choice(_stock(rating).cons)
+def random_cons(random: Random, rating: int) -> str:
+    return random.choice(_sentences(rating).cons)
 
 
-def answer_of(random: Random, rating: int) -> str:
-    return random.choice(_stock(rating).answers)
+def random_answer(random: Random, rating: int) -> str:
+    return random.choice(_sentences(rating).answers)

@@ -1,4 +1,4 @@
-"""Tokens of Wildberries: reads the one of a call, and says what is wrong with it."""
+"""Parses and checks the token of a call to Wildberries."""
 
 import base64
 import json
@@ -12,20 +12,23 @@ _SIGNATURE: Final = wb_token().rpartition(".")[2]
 _PARTS: Final = 3
 
 
-class TokenRefused(Exception):
-    """The message is the detail of the answer."""
+class InvalidToken(Exception):
+    """The message is the `detail` of the response."""
 
 
-class _Malformed(TokenRefused):
-    def __init__(self, how: str) -> None:
-        super().__init__(f"token problem; token is malformed: {how}")
+class _Malformed(InvalidToken):
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"token problem; token is malformed: {reason}")
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """Attributes:
-    kind: whose limits hold, the claim `acc`.
-    scopes: bit n for category n, the claim `s`.
+    """A token.
+
+    Attributes:
+        kind: the claim `acc`, which decides about the limits.
+        scopes: the claim `s`; bit n is category n.
+        expires: Unix seconds.
     """
 
     id: str
@@ -35,41 +38,41 @@ class Token:
     test: bool
 
     @classmethod
-    def read(cls, header: str | None) -> "Token":
-        """A header `Authorization`: the token alone, or after `Bearer`.
+    def parse(cls, header: str | None) -> "Token":
+        """Parse a header `Authorization`: the token alone, or after `Bearer`.
 
         Raises:
-            TokenRefused: it holds no token.
+            InvalidToken: there is no valid token.
         """
         if not header:
-            raise TokenRefused("empty Authorization header")
+            raise InvalidToken("empty Authorization header")
         parts = header.removeprefix("Bearer ").split(".")
         if len(parts) != _PARTS:
             raise _Malformed("token contains an invalid number of segments")
-        _object(parts[0], "header")
-        claims = _object(parts[1], "claims")
+        _decode_object(parts[0], "header")
+        claims = _decode_object(parts[1], "claims")
         if parts[2] != _SIGNATURE:
-            raise TokenRefused("token problem; token signature is invalid")
-        return cls._from(claims)
+            raise InvalidToken("token problem; token signature is invalid")
+        return cls._from_claims(claims)
 
     @classmethod
-    def _from(cls, claims: dict[str, Any]) -> "Token":
-        kind, scopes, expires = (_number(claims, name) for name in ("acc", "s", "exp"))
+    def _from_claims(cls, claims: dict[str, Any]) -> "Token":
+        kind, scopes, expires = (_integer(claims, name) for name in ("acc", "s", "exp"))
         return cls(str(claims.get("id")), kind, scopes, expires, test=kind == TEST or claims.get("t") is True)
 
     def check(self, category: int, now: datetime) -> None:
         """Raises:
-        TokenRefused: it doesn't open this category's methods, or none any more.
+        InvalidToken: the token is withdrawn, expired, or not for this category.
         """
         if self.id != WB_TOKEN_ID:
-            raise TokenRefused("access token token withdrawn")  # the word comes twice at Wildberries
+            raise InvalidToken("access token token withdrawn")  # the real service repeats the word as well
         if now.timestamp() >= self.expires:
-            raise TokenRefused("token expired")
+            raise InvalidToken("token expired")
         if self.test or not self.scopes >> category & 1:
-            raise TokenRefused("token scope not allowed")
+            raise InvalidToken("token scope not allowed")
 
 
-def _object(part: str, name: str) -> dict[str, Any]:
+def _decode_object(part: str, name: str) -> dict[str, Any]:
     try:
         value = json.loads(base64.b64decode((part + "=" * (-len(part) % 4)).encode("ascii"), b"-_", validate=True))
     except ValueError:
@@ -79,7 +82,7 @@ def _object(part: str, name: str) -> dict[str, Any]:
     return value
 
 
-def _number(claims: dict[str, Any], name: str) -> int:
+def _integer(claims: dict[str, Any], name: str) -> int:
     number = claims.get(name)
     if not isinstance(number, int):
         raise _Malformed("could not JSON decode claims")

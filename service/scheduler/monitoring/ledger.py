@@ -13,7 +13,7 @@ from service.scheduler.job import Job
 from service.scheduler.monitoring.evaluation import MAX_RUNS, Evaluation, Runs, ScheduledRun, Ticks, Watermark
 from service.scheduler.monitoring.missed_runs import DOWNTIME, MISSED
 from telemetry import semconv
-from telemetry.jobs.store.tables import JobRunRow
+from telemetry.jobs import JobRunRow
 
 
 class TickLedger:

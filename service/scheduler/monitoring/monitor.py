@@ -7,14 +7,13 @@ from typing import Final
 
 from sqlalchemy.engine import Engine
 
+from service.names import SCHEDULER_COMPONENT
 from service.scheduler.job import Job, Schedule
 from service.scheduler.monitoring.evaluation import Uptime, Watermark, downtime_ticks, has_due_ticks, missed_ticks
 from service.scheduler.monitoring.ledger import TickLedger
 from service.scheduler.monitoring.notices import MissedNotice, format_utc
 from service.scheduler.monitoring.overdue import mark_overdue
-from telemetry.alerts.alert import AlertLevel
-from telemetry.alerts.rules.job_failures import COMPONENT
-from telemetry.alerts.service import get_alert_service
+from telemetry.alerts import AlertLevel, get_alert_service
 from telemetry.database import transaction
 from telemetry.semconv import DATABASE_COMPONENT
 
@@ -140,6 +139,6 @@ class SchedulerAbsence:
         get_alert_service().report(
             f"Nobody has run the schedule since {format_utc(seen)}.",
             AlertLevel.WARNING,
-            COMPONENT,
+            SCHEDULER_COMPONENT,
             inhibited_by=DATABASE_COMPONENT,
         )

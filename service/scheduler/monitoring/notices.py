@@ -4,14 +4,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from service.names import SCHEDULER_COMPONENT
 from service.scheduler.job import Job
 from service.scheduler.monitoring.evaluation import Ticks
 from service.scheduler.monitoring.overdue import rounded_duration
-from telemetry.alerts.alert import AlertLevel
-from telemetry.alerts.rules import condition
-from telemetry.alerts.rules.condition import Condition
-from telemetry.alerts.rules.job_failures import COMPONENT, MISSED
-from telemetry.alerts.service import get_alert_service
+from telemetry.alerts import MISSED, AlertLevel, Condition, condition, get_alert_service
 from telemetry.semconv import DATABASE_COMPONENT
 
 _MAX_NAMED_JOBS: Final = 10
@@ -32,14 +29,14 @@ class MissedNotice:
                 Condition(
                     f"{MISSED}{job.name}",
                     AlertLevel.WARNING,
-                    COMPONENT,
+                    SCHEDULER_COMPONENT,
                     _missed_text(job, ticks),
                     inhibited_by=DATABASE_COMPONENT,
                 )
             )
         if self.downtime:
             text = f"Nobody ran the schedule from {format_utc(min(self.last_seen))} to {format_utc(back_at)}: {self._downtime_text()} fell into it."
-            get_alert_service().report(text, AlertLevel.WARNING, COMPONENT, inhibited_by=DATABASE_COMPONENT)
+            get_alert_service().report(text, AlertLevel.WARNING, SCHEDULER_COMPONENT, inhibited_by=DATABASE_COMPONENT)
 
     def _downtime_text(self) -> str:
         each = [_ticks_text(ticks, "run", f" of {job.name}") for job, ticks in self.downtime]

@@ -8,12 +8,10 @@ from sqlalchemy import and_, select, update
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from telemetry.alerts.alert import AlertLevel
-from telemetry.alerts.rules import condition
-from telemetry.alerts.rules.condition import Condition
-from telemetry.alerts.rules.job_failures import COMPONENT, OVERDUE
+from service.names import SCHEDULER_COMPONENT
+from telemetry.alerts import OVERDUE, AlertLevel, Condition, condition
 from telemetry.database import transaction
-from telemetry.jobs.store.tables import JobRunRow
+from telemetry.jobs import JobRunRow
 
 _NOT_MARKED: Final = and_(JobRunRow.finished_at.is_(None), JobRunRow.overdue_at.is_(None))
 _MINUTE: Final = timedelta(minutes=1)
@@ -35,7 +33,7 @@ def mark_overdue(engine: Engine, now: datetime, on_overdue: Callable[[str], None
             name, started, deadline = marked
             on_overdue(name)
             text = f"{name} has been running for {rounded_duration(now - started)}; it may take {rounded_duration(deadline - started)}."
-            condition.fire(Condition(f"{OVERDUE}{name}", AlertLevel.WARNING, COMPONENT, text))
+            condition.fire(Condition(f"{OVERDUE}{name}", AlertLevel.WARNING, SCHEDULER_COMPONENT, text))
 
 
 def _mark(session: Session, row_id: int, now: datetime) -> tuple[str, datetime, datetime] | None:

@@ -12,8 +12,8 @@ from telemetry.alerts.rules.condition import Condition, fire, resolve
 from telemetry.durations import format_timestamp
 from telemetry.jobs.statistics.failure_streaks import Failure, FailureStreak
 from telemetry.semconv import DATABASE_COMPONENT
+from telemetry.settings import JOBS_COMPONENT
 
-COMPONENT: Final = "scheduler"
 FAILING: Final = "job:"
 MISSED: Final = "missed:"
 OVERDUE: Final = "overdue:"
@@ -24,11 +24,17 @@ class JobFailuresRule:
     """Failures during a database outage do not count. Of several machines, the one that ran the last failure needed fires."""
 
     def __init__(
-        self, streaks: Streaks, incidents: IncidentRepository, threshold: int, host: str | None = None
+        self,
+        streaks: Streaks,
+        incidents: IncidentRepository,
+        threshold: int,
+        host: str | None = None,
+        component: str = JOBS_COMPONENT,
     ) -> None:
         self._streaks = streaks
         self._incidents = incidents
         self._threshold = threshold
+        self._component = component
         self._host = host or socket.gethostname()
         self._failure_counts: dict[str, int] = {}
 
@@ -53,10 +59,13 @@ class JobFailuresRule:
 
     def _evaluate_streak(self, streak: FailureStreak, failures: list[Failure], *, is_open: bool) -> None:
         if not failures:
-            if is_open and not streak.failures:
+            if is_open and not streak.runs:
                 resolve(
                     Condition(
-                        FAILING + streak.job_name, AlertLevel.ERROR, COMPONENT, f"Job '{streak.job_name}' works again."
+                        FAILING + streak.job_name,
+                        AlertLevel.ERROR,
+                        self._component,
+                        f"Job '{streak.job_name}' works again.",
                     )
                 )
             return
@@ -74,7 +83,7 @@ class JobFailuresRule:
             Condition(
                 FAILING + streak.job_name,
                 AlertLevel.ERROR,
-                COMPONENT,
+                self._component,
                 summary(streak, failures),
                 facts(streak, failures),
                 failures[-1].run_id,

@@ -17,23 +17,24 @@ from telemetry.jobs.store.running_runs import LostRun, RunningRuns
 from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunRow
 from telemetry.periodic import PeriodicTask
+from telemetry.settings import JOBS_COMPONENT
 
 REAP_INTERVAL: Final = 2.0  # seconds
 _TASK_NAME: Final = "Looking after job runs"
-_LOG_FIELDS: Final = {"component": "scheduler"}
 _log = logging.getLogger(__name__)
 
 
 class Reaper:
     """Runs every `REAP_INTERVAL` seconds in a thread. Exactly one process reports each lost run."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # its parts
         self,
         engine: Engine,
         directory: Path,
         own_runs: Callable[[], list[str]],
         counters: RecoveryCounters,
         clock: Callable[[], float] = time.monotonic,
+        component: str = JOBS_COMPONENT,
     ) -> None:
         """Create a reaper that is not started.
 
@@ -48,6 +49,7 @@ class Reaper:
         self._own_runs = own_runs
         self._counters = counters
         self._clock = clock
+        self._component = component
         self._directory = directory
         self._running_runs = RunningRuns(engine)
         self.recovery = SpoolRecovery(directory, JobRunRepository(engine), self._running_runs, counters)
@@ -102,5 +104,6 @@ class Reaper:
         for job_name, runs in jobs.items():
             number = "A run" if len(runs) == 1 else f"{len(runs)} runs"
             workers = ", ".join(sorted({run.worker for run in runs}))
-            _log.error("%s of %s lost: %s ended without a word.", number, job_name, workers, extra=_LOG_FIELDS)
+            about = {"component": self._component}
+            _log.error("%s of %s lost: %s ended without a word.", number, job_name, workers, extra=about)
             self._counters.count_lost(job_name, len(runs))

@@ -1,4 +1,4 @@
-"""Streaks: how each job has done lately: its failures since its last success, of whatever process and machine."""
+"""The failures of each job since its last success, in all processes and on all machines; for the alerts."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,16 +7,20 @@ from typing import Final
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from telemetry import semconv
 from telemetry.database import transaction
+from telemetry.jobs.statistics.history import History
+from telemetry.jobs.statistics.run_results import RunEnd
+from telemetry.jobs.statistics.streaks import FAILURE, count_streak, streak_bounds
 from telemetry.jobs.store.runs import JobRunRepository
-from telemetry.jobs.store.tables import JobRunRow
+from telemetry.jobs.store.tables import JobRunDayRow, JobRunRow
 
 MAX_FAILURES: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
+    """A failed run. `error` and `first_error` are empty if the run has none."""
+
     ended_at: datetime
     worker: str
     outcome: str
@@ -27,23 +31,37 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class FailureStreak:
-    """`failures` are those since the last success, the oldest first; of more than `MAX_FAILURES`, the newest. `last_end` is any end."""
+    """The failures of a job since its last success; none if its newest run succeeded.
+
+    Attributes:
+        job_name: the job.
+        failures: the newest `MAX_FAILURES` of them that are not pruned, the oldest first.
+        last_success: when the newest success ended.
+        last_end: when the newest success or failure ended.
+        omitted: how many older failures of the streak are not in `failures`.
+    """
 
     job_name: str
     failures: list[Failure]
     last_success: datetime | None
     last_end: datetime | None
+    omitted: int = 0
+
+    @property
+    def runs(self) -> int:
+        """How many failures there are in a row."""
+        return len(self.failures) + self.omitted
 
     @property
     def is_truncated(self) -> bool:
-        return len(self.failures) >= MAX_FAILURES
+        return self.omitted > 0
 
 
 def failure_streaks(engine: Engine) -> list[FailureStreak]:
-    """Of each job that ever ran. A cancelled run is no failure of the job: somebody has stopped it.
+    """Read the failure streak of each job that has rows. See `telemetry.jobs.statistics.streaks` for what counts.
 
     Raises:
-        SQLAlchemyError: the database cannot be asked.
+        SQLAlchemyError: the database is unavailable.
     """
     known = JobRunRepository(engine).names()
     with transaction(engine) as session:
@@ -51,22 +69,40 @@ def failure_streaks(engine: Engine) -> list[FailureStreak]:
 
 
 def _failure_streak(session: Session, job_name: str) -> FailureStreak:
+    history = History(session, job_name, None)
+    bounds = streak_bounds(history)
+    is_failing = bounds.result is FAILURE
+    failures = _newest_failures(session, job_name, bounds.previous) if is_failing else []
+    last_success = _last_success(session, job_name, bounds.success)
+    ends = [last_success, *(failure.ended_at for failure in failures[-1:])]
+    return FailureStreak(
+        job_name,
+        failures,
+        last_success,
+        max((end for end in ends if end is not None), default=None),
+        omitted=count_streak(history, bounds) - len(failures) if is_failing else 0,
+    )
+
+
+def _newest_failures(session: Session, job_name: str, after: RunEnd | None) -> list[Failure]:
     run = JobRunRow
-    newest = select(run.id, run.finished_at).where(run.job_name == job_name)
-    success = session.execute(
-        newest.where(run.status == semconv.STATUS_SUCCESS).order_by(run.id.desc()).limit(1)
-    ).one_or_none()
-    failed = session.execute(
+    newest = (
         select(run.finished_at, run.worker, run.outcome, run.error_message, run.first_error, run.run_id)
-        .where(run.job_name == job_name, run.status == semconv.STATUS_FAILED, run.id > (success.id if success else 0))
-        .where(func.coalesce(run.outcome, "") != semconv.OUTCOME_CANCELLED, run.finished_at.is_not(None))
-        .order_by(run.id.desc())
+        .where(run.job_name == job_name, run.finished_at.is_not(None), FAILURE.matches_row())
+        .order_by(run.finished_at.desc(), run.id.desc())
         .limit(MAX_FAILURES)
-    ).all()
-    failures = [
-        Failure(at, worker, outcome or "", error or "", first or "", run_id)
-        for at, worker, outcome, error, first, run_id in reversed(failed)
+    )
+    rows = session.execute(newest if after is None else newest.where(after.precedes_row())).all()
+    return [
+        Failure(ended_at, worker, outcome or "", error or "", first_error or "", run_id)
+        for ended_at, worker, outcome, error, first_error, run_id in reversed(rows)
     ]
-    succeeded = success.finished_at if success else None
-    ends = [*([succeeded] if succeeded else []), *(each.ended_at for each in failures[-1:])]
-    return FailureStreak(job_name, failures, succeeded, max(ends, default=None))
+
+
+def _last_success(session: Session, job_name: str, end: RunEnd | None) -> datetime | None:
+    """When the newest success ended; if its row is pruned, from the roll-ups."""
+    if end is None or end.row_id:
+        return end.ended_at if end else None
+    days = select(func.max(JobRunDayRow.last_success)).where(JobRunDayRow.job_name == job_name)
+    found: datetime | None = session.scalar(days)
+    return found

@@ -1,4 +1,4 @@
-"""Statistics: what the runs of one job say about it, of the rows that there are and of the days that are rolled up."""
+"""The statistics of a job, from the rows of its runs and from the roll-ups of past days."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -11,6 +11,7 @@ from telemetry import semconv
 from telemetry.database import transaction
 from telemetry.jobs.statistics.duration_trend import BASELINE_WINDOW, RECENT_RUNS, DurationTrend, duration_trend
 from telemetry.jobs.statistics.history import History
+from telemetry.jobs.statistics.streaks import RunStreak, current_streak
 from telemetry.jobs.store.daily_totals import DailyTotals
 from telemetry.jobs.store.quantile_sketch import DIGITS
 
@@ -18,16 +19,8 @@ MAX_DAYS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
-class RunStreak:
-    """How many runs ended with this status since the last one that ended with the other."""
-
-    status: str
-    runs: int
-
-
-@dataclass(frozen=True, slots=True)
 class JobDay:
-    """The runs that ended on one day of UTC, by their outcome."""
+    """The runs that ended on one UTC day, by outcome."""
 
     day: date
     success: int
@@ -40,11 +33,11 @@ class JobDay:
 
 @dataclass(frozen=True, slots=True)
 class JobStatistics:
-    """`total_runs` counts those that still run, too; `success_rate` is percent of those that have ended.
+    """The statistics of a job; values without data are None.
 
-    What no run says is None. `last_run` is when the newest run began, `last_success` when the newest success ended. Percentiles
-    are of all durations, by the nearest rank: exact as long as all of them are in rows, and within one percent of it when days
-    are rolled up. `by_day` has the newest 30 days that have runs.
+    `total_runs` includes running ones; `success_rate` is the percentage of ended runs. `last_run` is the start of the newest run,
+    `last_success` the end of the newest success. Percentiles are by nearest rank: exact while all durations are in rows, and with
+    an error of one percent if days are rolled up. `by_day` has the newest 30 days that have runs, the oldest first.
     """
 
     job_name: str
@@ -70,12 +63,17 @@ class JobStatistics:
     by_day: tuple[JobDay, ...]
 
 
-def statistics(
+def job_statistics(
     engine: Engine, job_name: str, *, window: timedelta | None = None, now: datetime | None = None
 ) -> JobStatistics:
-    """Of the runs that ended within the window or still run, or else of all that are known.
+    """Compute the statistics of a job.
 
-    Where only the roll-up is left of the day on which the window begins, the window begins with the next day.
+    Args:
+        engine: the database.
+        job_name: the job; one without runs has zeros and None.
+        window: count only runs that ended within this time before `now`, and running ones; by default all. If only the
+            roll-up is left of the day on which the window starts, it starts with the next day.
+        now: the end of the window; by default the current time.
     """
     now = now or datetime.now(UTC)
     since = None if window is None else now - window
@@ -86,12 +84,7 @@ def statistics(
         return JobStatistics(
             job_name=job_name,
             total_runs=totals.ended + running,
-            successful_runs=totals.success,
-            failed_runs=totals.failed,
-            error_runs=totals.error,
-            timeout_runs=totals.timeout,
-            cancelled_runs=totals.cancelled,
-            lost_runs=totals.lost,
+            **_counts(totals),
             success_rate=round(100 * totals.success / totals.ended, 2) if totals.ended else None,
             avg_duration_seconds=_average(totals),
             last_run=last[0] if last else None,
@@ -100,12 +93,23 @@ def statistics(
             p50_duration_seconds=p50,
             p95_duration_seconds=p95,
             p99_duration_seconds=p99,
-            current_streak=_streak(history, since),
+            current_streak=current_streak(history),
             last_success=totals.last_success,
             window_seconds=window.total_seconds() if window is not None else None,
             trend=_trend(session, job_name, now),
             by_day=tuple(_day(day, history.days[day]) for day in sorted(history.days)[-MAX_DAYS:]),
         )
+
+
+def _counts(totals: DailyTotals) -> dict[str, int]:
+    return {
+        "successful_runs": totals.success,
+        "failed_runs": totals.failed,
+        "error_runs": totals.error,
+        "timeout_runs": totals.timeout,
+        "cancelled_runs": totals.cancelled,
+        "lost_runs": totals.lost,
+    }
 
 
 def _average(totals: DailyTotals) -> float | None:
@@ -115,16 +119,6 @@ def _average(totals: DailyTotals) -> float | None:
 def _day(day: date, totals: DailyTotals) -> JobDay:
     by_outcome = {outcome: getattr(totals, outcome) for outcome in semconv.OUTCOMES}
     return JobDay(day, **by_outcome, avg_duration_seconds=_average(totals))
-
-
-def _streak(history: History, since: datetime | None) -> RunStreak | None:
-    ends = {status: history.last_end(status) for status in (semconv.STATUS_SUCCESS, semconv.STATUS_FAILED)}
-    there = {status: end for status, end in ends.items() if end is not None and (since is None or end >= since)}
-    if not there:
-        return None
-    newest = max(there, key=there.__getitem__)
-    others = [end for status, end in there.items() if status != newest]
-    return RunStreak(newest, history.count_since(newest, max(others)) if others else history.count(newest))
 
 
 def _trend(session: Session, job_name: str, now: datetime) -> DurationTrend:

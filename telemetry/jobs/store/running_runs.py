@@ -48,11 +48,11 @@ class RunningRuns:
 
         Rows that another transaction has locked are skipped: writing them renews the heartbeat as well.
         """
-        for some in in_batches(run_ids):
+        for batch in in_batches(run_ids):
             with transaction(self._engine) as session:
                 session.execute(
                     update(JobRunRow)
-                    .where(JobRunRow.id.in_(_skip_locked(select(JobRunRow.id).where(_is_open_or_lost(some)))))
+                    .where(JobRunRow.id.in_(_skip_locked(select(JobRunRow.id).where(_is_open_or_lost(batch)))))
                     .values(heartbeat_at=self._database_clock(), **_RUNNING)
                     .execution_options(synchronize_session=False)
                 )
@@ -73,13 +73,13 @@ class RunningRuns:
         Returns:
             The runs that this call marked; of several concurrent calls, one gets each run.
         """
-        return [lost for some in in_batches(run_ids) for lost in self._mark_lost(some, stale_before)]
+        return [lost for batch in in_batches(run_ids) for lost in self._mark_lost(batch, stale_before)]
 
     def _mark_lost(self, run_ids: Sequence[str], stale_before: datetime | None) -> list[LostRun]:
         row, conditions = JobRunRow, _is_running(run_ids)
         if stale_before is not None:
             conditions = [*conditions, row.heartbeat_at < stale_before]
-        closing = (
+        marking = (
             update(row)
             .where(row.id.in_(_skip_locked(select(row.id).where(*conditions))))
             .values(
@@ -93,7 +93,7 @@ class RunningRuns:
             .execution_options(synchronize_session=False)
         )
         with transaction(self._engine) as session:
-            return [LostRun(*each) for each in session.execute(closing).all()]
+            return [LostRun(*marked) for marked in session.execute(marking).all()]
 
     def _database_clock(self) -> ColumnElement[Any]:
         if self._engine.dialect.name == "postgresql":

@@ -8,7 +8,7 @@ from sqlalchemy import CTE, Engine, Select, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 
-from telemetry import semconv as names
+from telemetry import semconv
 from telemetry.database import transaction
 from telemetry.jobs.run import JobRun, UnwritableRunError
 from telemetry.jobs.store.daily_totals import day_of
@@ -61,7 +61,7 @@ class JobRunRepository:
     def missing(self, runs: Sequence[JobRun]) -> list[JobRun]:
         """Those of these runs that the table lacks. The end of a run that is only marked as lost counts as missing."""
         row, ids = JobRunRow, {run.run_id for run in runs}
-        ended = row.finished_at.is_not(None) & (row.outcome != names.OUTCOME_LOST)
+        ended = row.finished_at.is_not(None) & (row.outcome != semconv.OUTCOME_LOST)
         with transaction(self._engine) as session:
             found = {
                 run_id: bool(end)

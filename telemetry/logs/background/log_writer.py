@@ -170,7 +170,7 @@ class LogWriter:
             with suppress(Exception):  # an edge: the handlers report their failures themselves
                 item.context.run(self._work_on, item.work)
             receipt = item.receipt
-            del item  # when the caller goes on, nothing here refers to its objects: they may be closed in its thread only
+            del item  # its objects are freed by the caller, since some may be closed in the caller's thread only
             receipt.give()
 
     def _work_on(self, work: Work) -> None:
@@ -223,4 +223,4 @@ def flush_all(timeout: float) -> bool:
         return False
     deadline = time.monotonic() + timeout
     receipts = [writer.request_flush() for writer in tuple(_writers)]
-    return all([receipt.wait(deadline - time.monotonic()) for receipt in receipts])
+    return all(receipt.wait(deadline - time.monotonic()) for receipt in receipts)

@@ -30,7 +30,7 @@ def ready(runtime):
 
 
 def page(runtime):
-    return runtime.telemetry.page.render()[0].decode()
+    return runtime.telemetry.metrics.page.render()[0].decode()
 
 
 def test_each_scheduled_job_has_its_series_before_it_ever_ran(runtime_of):
@@ -95,9 +95,9 @@ def watched(runtime):
 def test_who_runs_the_schedule_watches_it_and_who_does_not_leaves_that_to_others(runtime_of):
     listening, running = runtime_of(scheduler=False), runtime_of(scheduler=True)
 
-    listening.watch.run_once()
+    listening.monitor.run_once()
     assert watched(listening) == set()
-    running.watch.run_once()
+    running.monitor.run_once()
 
     assert watched(running) == {"backup_database", "check_resources", "cleanup_logs", "prune_job_runs"}
 
@@ -106,19 +106,19 @@ def test_the_watch_goes_on_when_it_is_ready_and_no_longer_when_it_has_stopped(ru
     runtime = runtime_of(scheduler=True)
     runtime.start()
     assert ready(runtime)
-    assert runtime.watch._thread.is_alive()
+    assert runtime.monitor._thread.is_alive()
 
     runtime.stop()
-    runtime.watch._thread.join(30)
+    runtime.monitor._thread.join(30)
 
-    assert not runtime.watch._thread.is_alive()
+    assert not runtime.monitor._thread.is_alive()
 
 
 def test_what_is_missed_and_what_is_overdue_are_counted(runtime_of):
     runtime = runtime_of()
 
-    runtime._missed("cleanup_logs", 2)
-    runtime._overdue("cleanup_logs")
+    runtime.instruments.count_missed("cleanup_logs", 2)
+    runtime.instruments.count_overdue("cleanup_logs")
 
     shown = page(runtime)
     assert 'scheduler_runs_missed_total{job_name="cleanup_logs"} 2\n' in shown
@@ -154,7 +154,7 @@ def test_a_stop_takes_no_longer_than_it_may_while_a_job_goes_on_and_what_was_rec
     runtime.stop()
 
     assert time.monotonic() - began < FLUSH_TIMEOUT + 5
-    assert runtime.telemetry.store.latest()["written"].status == "success"
+    assert runtime.telemetry.jobs.store.latest()["written"].status == "success"
     never.set()
 
 
@@ -173,7 +173,7 @@ def test_a_stop_counts_from_the_moment_that_the_process_was_told(runtime_of):
     stuck = threading.Thread(target=hold_on, args=(never,), daemon=True)
     runtime.scheduler._running[stuck] = "stuck"
     stuck.start()
-    runtime.lifecycle.stopping_since = time.monotonic() - 10
+    runtime.stop_signal._set_at = time.monotonic() - 10
     began = time.monotonic()
 
     runtime.stop()

@@ -77,7 +77,7 @@ def test_what_happens_is_counted_under_the_names_of_the_contract(reader, instrum
     instruments.orders_processed.add(2, {MARKETPLACE: "ozon", STATUS: "updated"})
     instruments.advice_generated.add(1, {MARKETPLACE: "ozon"})
     instruments.drafts.add(1, {MARKETPLACE: "ozon", OUTCOME: "refused"})
-    instruments.money.add(0.25, {GEN_AI_REQUEST_MODEL: "gpt-5.4-mini"})
+    instruments.cost.add(0.25, {GEN_AI_REQUEST_MODEL: "gpt-5.4-mini"})
     instruments.ticks_skipped.add(1, {semconv.JOB_NAME: "sync_wb_orders"})
     instruments.runs_missed.add(2, {semconv.JOB_NAME: "sync_wb_orders"})
     instruments.runs_overdue.add(1, {semconv.JOB_NAME: "sync_ozon_orders"})
@@ -96,8 +96,8 @@ def test_what_happens_is_counted_under_the_names_of_the_contract(reader, instrum
     }
 
 
-def test_money_is_in_dollars_and_waits_are_in_seconds(reader, instruments):
-    instruments.money.add(0.25, {GEN_AI_REQUEST_MODEL: "gpt-5.4-mini"})
+def test_costs_are_in_dollars_and_waits_are_in_seconds(reader, instruments):
+    instruments.cost.add(0.25, {GEN_AI_REQUEST_MODEL: "gpt-5.4-mini"})
 
     units = {metric.name: metric.unit for metric in metrics_of(reader)}
 

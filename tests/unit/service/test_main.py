@@ -42,7 +42,7 @@ def test_the_lifespan_makes_it_ready_and_afterwards_everything_is_flushed(app_of
     runtime = app.state.runtime
 
     with TestClient(app) as client:
-        runtime._bring_up._thread.join(30)
+        runtime._migration._thread.join(30)
         assert client.get("/readyz").text == "ok"
         client.get("/jobs")
 

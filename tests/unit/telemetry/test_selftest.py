@@ -47,7 +47,7 @@ def test_all_of_it_comes_out_more_than_once(telemetry_of, sqlite_engine, sampler
 def test_the_job_that_was_tried_leaves_no_row(selftest, telemetry):
     selftest.job()
 
-    assert telemetry.store.names() == []
+    assert telemetry.jobs.store.names() == []
 
 
 def test_the_error_that_was_tried_reaches_no_other_handler(selftest, caplog):
@@ -90,7 +90,7 @@ def test_jobs_that_are_not_monitored_are_noticed(selftest):
 
 def test_a_run_that_does_not_arrive_is_noticed(telemetry, selftest):
     """The recorder is shut down: the job is measured and traced, but not recorded."""
-    telemetry.records.recorder.shutdown(1)
+    telemetry.jobs.recorder.shutdown(1)
 
     with pytest.raises(NothingEmitted, match=r"^The run did not arrive in job_runs\.$"):
         selftest.job()

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from telemetry import settings as module
 from telemetry.settings import SettingsError, TelemetrySettings, without_password
 
 
@@ -26,14 +25,14 @@ CONTRACT = [
     (
         "DATABASE_URL",
         "database_url",
-        "sqlite:///var/sovani.db",
+        "sqlite:///var/app.db",
         {
             "sqlite:////tmp/x.db": "sqlite:////tmp/x.db",
             "postgresql+psycopg://u:p@h:5432/d": "postgresql+psycopg://u:p@h:5432/d",
             "postgresql://u:p@h/d": "postgresql+psycopg://u:p@h/d",
         },
-        ["sovani.db", "mysql://h/d", "postgresql+asyncpg://h/d", "sqlite+aiosqlite:///x.db", "postgresql://h:port/d"],
-        "a database URL such as sqlite:///var/sovani.db or postgresql+psycopg://user:password@host/name",
+        ["app.db", "mysql://h/d", "postgresql+asyncpg://h/d", "sqlite+aiosqlite:///x.db", "postgresql://h:port/d"],
+        "a database URL such as sqlite:///var/app.db or postgresql+psycopg://user:password@host/name",
     ),
     (
         "ENVIRONMENT",
@@ -238,6 +237,6 @@ def test_what_the_file_says_to_opentelemetry_reaches_its_sdk(monkeypatch):
 
 def test_a_sampler_that_a_package_brings_is_one(monkeypatch):
     theirs = EntryPoint("vendor", "vendor:Sampler", "opentelemetry_traces_sampler")
-    monkeypatch.setattr(module, "entry_points", lambda **wanted: EntryPoints([theirs]).select(**wanted))
+    monkeypatch.setattr("telemetry.settings.entry_points", lambda **wanted: EntryPoints([theirs]).select(**wanted))
 
     assert read(monkeypatch, OTEL_TRACES_SAMPLER="vendor").otel_traces_sampler == "vendor"

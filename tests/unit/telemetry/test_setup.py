@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from sqlalchemy import text
 
 from telemetry import setup
+from telemetry.build import build
 from telemetry.instrumentation.external_services import ExternalService
 from telemetry.jobs import monitor_job
 from telemetry.jobs.processor import JobSpanProcessor
@@ -26,12 +27,12 @@ from telemetry.settings import SettingsError, TelemetrySettings
 def start(sqlite_engine):
     """Starts the telemetry of this process on a migrated database, with the settings that are given."""
 
-    def start(app=None, specifics=None, **settings):
+    def start(app=None, options=None, **settings):
         return setup.start(
             app=app,
             engine=sqlite_engine,
             settings=TelemetrySettings(**settings),
-            specifics=specifics or TelemetryOptions(),
+            options=options or TelemetryOptions(),
         )
 
     yield start
@@ -39,7 +40,7 @@ def start(sqlite_engine):
 
 
 def page(telemetry):
-    return telemetry.page.render()[0].decode()
+    return telemetry.metrics.page.render()[0].decode()
 
 
 def series(telemetry, name):
@@ -130,7 +131,7 @@ def test_after_a_shutdown_it_can_be_started_again_and_counts_from_zero(start):
 
     assert second is not first
     assert series(second, "scheduler_jobs_total") == {'job_name="sync",status="success"': 1}
-    assert len(second.store.page()) == 2
+    assert len(second.jobs.store.page()) == 2
 
 
 def test_a_shutdown_is_harmless_more_than_once_and_before_a_start(start):
@@ -153,8 +154,8 @@ def test_a_shutdown_writes_and_exports_what_waits_and_names_nobody(start):
 
     assert telemetry.shutdown(10) == []
 
-    assert {run.status for run in telemetry.store.page(job_name="many", limit=1000)} == {"success"}
-    assert len(telemetry.store.page(job_name="many", limit=1000)) == 50
+    assert {run.status for run in telemetry.jobs.store.page(job_name="many", limit=1000)} == {"success"}
+    assert len(telemetry.jobs.store.page(job_name="many", limit=1000)) == 50
     assert len(spans.get_finished_spans()) == 50
 
 
@@ -168,7 +169,7 @@ def test_after_a_shutdown_jobs_run_unrecorded_and_nothing_is_measured(start, sql
         connection.execute(text("SELECT 1"))
     logging.getLogger("tests").error("nobody counts this")
 
-    assert telemetry.store.names() == []
+    assert telemetry.jobs.store.names() == []
     assert telemetry.log_handler not in logging.getLogger().handlers
 
 
@@ -200,7 +201,7 @@ def test_two_applications_are_on_one_page_and_none_is_counted_twice(start):
 
 def test_untraced_paths_are_counted_and_get_no_span(start):
     app = FastAPI()
-    telemetry = start(app, TelemetryOptions(untraced=("/openapi.json",)), otel_traces_sampler="always_on")
+    telemetry = start(app, TelemetryOptions(untraced_paths=("/openapi.json",)), otel_traces_sampler="always_on")
     spans = spans_of(telemetry)
 
     TestClient(app).get("/openapi.json")
@@ -261,7 +262,7 @@ def test_a_job_is_recorded_whatever_the_sampler_says(start, sampler):
     with monitor_job("sync", metadata={"source": "WB"}):
         pass
 
-    [run] = telemetry.store.page()
+    [run] = telemetry.jobs.store.page()
     assert (run.job_name, run.status, run.details) == ("sync", "success", {"source": "WB"})
     assert series(telemetry, "scheduler_jobs_total") == {'job_name="sync",status="success"': 1}
 
@@ -288,7 +289,7 @@ def test_where_one_request_in_ten_is_traced_every_job_is(start):
 
 def test_a_run_that_comes_too_late_is_dropped_and_counted(start):
     telemetry = start()
-    telemetry.records.recorder.shutdown(1)
+    telemetry.jobs.recorder.shutdown(1)
 
     with monitor_job("late"):
         pass
@@ -350,7 +351,7 @@ def test_a_connection_is_counted_while_it_is_used(start, sqlite_engine):
 )
 def test_a_query_is_measured_by_its_kind(start, sqlite_engine, statement, query_type):
     telemetry = start()
-    telemetry.records.reaper.stop()  # it and the watch have looked at the database once
+    telemetry.jobs.reaper.stop()  # it and the watch have looked at the database once
     telemetry.alerts.stop_rules()
     before = series(telemetry, "db_query_duration_seconds_count")
 
@@ -392,7 +393,7 @@ def test_a_call_is_counted_by_service_and_endpoint_and_one_that_fails_too(start,
         ExternalService("wb", marketplace, ("/ping", "/api/v1/feedbacks/{id}")),
         ExternalService("ozon", "http://127.0.0.1:1", ("/v1/roles",)),
     )
-    telemetry = start(specifics=TelemetryOptions(services=services))
+    telemetry = start(options=TelemetryOptions(external_services=services))
 
     with httpx.Client(trust_env=False, timeout=5) as client:
         for path in ("/ping", "/api/v1/feedbacks/123", "/secret/456"):
@@ -411,7 +412,7 @@ def test_a_call_is_counted_by_service_and_endpoint_and_one_that_fails_too(start,
 
 def test_an_application_names_its_own_instruments(start):
     row = MetricMapping("orders_total", "counter", "orders.seen", "Orders.", (LabelMapping("shop", "shop"),))
-    telemetry = start(specifics=TelemetryOptions(metric_mappings=(row,)))
+    telemetry = start(options=TelemetryOptions(metric_mappings=(row,)))
 
     telemetry.meter("tests").create_counter("orders.seen").add(2, {"shop": "wb"})
 
@@ -419,7 +420,7 @@ def test_an_application_names_its_own_instruments(start):
 
 
 def test_every_instrument_has_a_limit_of_label_sets_and_the_page_says_which_has_reached_it(sqlite_engine):
-    telemetry = setup.build(TelemetrySettings(), sqlite_engine, limit=6)
+    telemetry = build(TelemetrySettings(), sqlite_engine, cardinality_limit=6)
     counter = telemetry.meter("tests").create_counter("shops")
 
     for number in range(10):
@@ -437,7 +438,7 @@ def test_the_queue_of_job_runs_says_how_full_it_is(start):
     telemetry = start()
 
     assert series(telemetry, "telemetry_queue_size") == {'queue="job_runs"': 0}
-    assert series(telemetry, "telemetry_queue_capacity") == {'queue="job_runs"': telemetry.records.recorder.capacity}
+    assert series(telemetry, "telemetry_queue_capacity") == {'queue="job_runs"': telemetry.jobs.recorder.capacity}
 
 
 def test_process_machine_and_application_say_how_they_are(start):
@@ -464,7 +465,7 @@ def test_every_signal_says_the_same_of_who_it_is_from(start):
 
     instance = span.resource.attributes["service.instance.id"]
     assert f'service_instance_id="{instance}"' in labels
-    assert telemetry.logger_provider.resource.attributes["service.instance.id"] == instance
+    assert telemetry.log_handler.provider.resource.attributes["service.instance.id"] == instance
 
 
 def test_an_instance_is_the_same_after_a_restart(start):
@@ -490,7 +491,7 @@ def test_an_sdk_that_is_switched_off_records_nothing_breaks_nothing_and_says_so(
     assert answer.status_code == 200
     assert "OTEL_SDK_DISABLED is true: nothing is measured, traced or recorded." in caplog.messages
     assert series(telemetry, "scheduler_jobs_total") == {}
-    assert telemetry.store.page() == []
+    assert telemetry.jobs.store.page() == []
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a process that does not start ends
@@ -532,6 +533,6 @@ def test_logs_go_to_otlp_at_every_level_when_it_is_asked_for(start, monkeypatch)
 
 
 def test_the_counter_of_errors_comes_before_whatever_exports_them(start):
-    processors = start().logger_provider._multi_log_record_processor._log_record_processors
+    processors = start().log_handler.provider._multi_log_record_processor._log_record_processors
 
     assert isinstance(processors[0], ErrorCounter)

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from telemetry import setup
+from telemetry.build import build
 from telemetry.jobs import monitor_job
 from telemetry.settings import TelemetrySettings
 from tests.support.processes import eventually
@@ -20,13 +20,13 @@ log = logging.getLogger("tests.cardinality")
 def telemetry(sqlite_engine, tmp_path):
     """As it starts, but with a limit that is soon reached."""
     settings = TelemetrySettings(data_dir=tmp_path / "var", log_dir=tmp_path / "log")
-    started = setup.build(settings, sqlite_engine, limit=LIMIT)
+    started = build(settings, sqlite_engine, cardinality_limit=LIMIT)
     yield started
     started.shutdown()
 
 
 def series(telemetry, name):
-    page = telemetry.page.render()[0].decode()
+    page = telemetry.metrics.page.render()[0].decode()
     return [line for line in page.splitlines() if line.startswith(f"{name}{{")]
 
 
@@ -59,7 +59,7 @@ def test_kinds_of_errors_without_end_are_bounded_and_each_is_counted(telemetry):
 def test_made_up_names_cost_no_memory_once_the_limit_is_reached(telemetry):
     def held(number):
         run_jobs(number)
-        eventually(lambda: telemetry.records.recorder.size == 0)
+        eventually(lambda: telemetry.jobs.recorder.size == 0)
         gc.collect()
         return tracemalloc.get_traced_memory()[0]
 

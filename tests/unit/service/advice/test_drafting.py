@@ -35,7 +35,7 @@ def a_draft(outcome=DRAFTED, text="Thank you!", reason=None):
 
 
 class Drafter:
-    """Gives what it was told to give, the last of it again and again; an exception is raised."""
+    """Returns the given results one after the other, and repeats the last; raises exceptions."""
 
     def __init__(self, *given):
         self.given, self.asked = list(given) or [a_draft()], []

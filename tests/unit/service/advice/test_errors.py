@@ -1,4 +1,4 @@
-"""What is raised when OpenAI does not answer, and that a key is never in it."""
+"""The errors of calls to OpenAI, which never contain a key."""
 
 import logging
 import socket
@@ -23,7 +23,7 @@ SECRETS = ("canary", "sk-proj")
 
 @pytest.fixture
 def failure(draft):
-    """Drafts, and returns what was raised."""
+    """Drafts, and returns the error."""
 
     def fail(**options):
         with pytest.raises(CallError) as raised:

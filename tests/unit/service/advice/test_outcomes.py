@@ -1,4 +1,4 @@
-"""What a draft comes to when OpenAI answers, whatever it answers: each through a real client."""
+"""The outcome of each kind of response of OpenAI, through the real client."""
 
 import json
 from decimal import Decimal

@@ -27,7 +27,7 @@ REFUSAL = a_draft(outcome=REFUSED, text=None, reason="It says no.")
 
 
 class Queue:
-    """The queue of a database, a transaction for each thing that is asked of it."""
+    """The queue of a database, with a transaction for each call."""
 
     def __init__(self, engine):
         self.engine = engine

@@ -1,4 +1,4 @@
-"""How long a draft waits, for its turn and when it was refused, and when it is given up."""
+"""How long a draft waits for the rate limit and for retries, and when it gives up."""
 
 import pytest
 
@@ -9,7 +9,7 @@ LIMIT = RateLimit("openai:test", interval=0.5)
 
 
 class Clock:
-    """Moves when somebody waits."""
+    """A clock that moves when the drafter waits."""
 
     def __init__(self):
         self.now = 1_795_430_000.0
@@ -160,7 +160,7 @@ def test_a_word_that_is_neither_is_not_obeyed(openai, draft):
 
 
 class Stopping(Exception):
-    """The service ends."""
+    """The service stops."""
 
 
 def test_a_wait_that_is_cut_short_ends_the_draft(openai, draft, counted):

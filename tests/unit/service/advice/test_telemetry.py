@@ -1,4 +1,4 @@
-"""What is counted of drafts, and what a span says of one."""
+"""The metrics and spans of drafts."""
 
 import json
 from contextlib import suppress
@@ -12,7 +12,7 @@ from telemetry.metrics.families import Translator
 
 @pytest.fixture
 def span(draft, spans):
-    """Drafts, whatever comes of it, and returns the last span."""
+    """Drafts, ignores an error, and returns the last span."""
 
     def once(**options):
         with suppress(CallError):

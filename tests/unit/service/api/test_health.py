@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from service.api.health import ServiceHealth, router
 from service.api.problems import install_exception_handlers
+from service.shutdown import StopSignal
 from telemetry.database import create_engine
 from telemetry.error_text import CheckFailed
 from telemetry.health import checks
@@ -33,7 +34,7 @@ MISSING = "migrations are missing: run `alembic upgrade head`"
 
 
 def fine() -> None:
-    """What is asked is well."""
+    """A check that passes."""
 
 
 def refused() -> None:
@@ -45,8 +46,13 @@ def behind() -> None:
 
 
 @pytest.fixture
-def lifecycle() -> Lifecycle:
-    lifecycle = Lifecycle()
+def stop_signal() -> StopSignal:
+    return StopSignal()
+
+
+@pytest.fixture
+def lifecycle(stop_signal: StopSignal) -> Lifecycle:
+    lifecycle = Lifecycle(stop_signal.is_running)
     lifecycle.mark_ready()
     return lifecycle
 
@@ -210,14 +216,14 @@ def test_readiness_says_why_it_fails(lifecycle, path):
     )
 
 
-def test_readiness_fails_while_the_service_starts_and_while_it_stops():
-    lifecycle = Lifecycle()
+def test_readiness_fails_while_the_service_starts_and_while_it_stops(stop_signal):
+    lifecycle = Lifecycle(stop_signal.is_running)
     app = application(lifecycle)
 
     starting = get(app, "/readyz")
     lifecycle.mark_ready()
     ready = get(app, "/readyz")
-    lifecycle.mark_stopping()
+    stop_signal.set()
     stopping = get(app, "/readyz")
 
     assert [answer.status_code for answer in (starting, ready, stopping)] == [503, 200, 503]
@@ -225,8 +231,8 @@ def test_readiness_fails_while_the_service_starts_and_while_it_stops():
     assert "[-]lifecycle failed: stopping\n" in stopping.text
 
 
-def test_a_signal_that_comes_during_the_examination_counts(lifecycle):
-    answer = get(application(lifecycle, database=lifecycle.mark_stopping), "/readyz")
+def test_a_signal_that_comes_during_the_examination_counts(lifecycle, stop_signal):
+    answer = get(application(lifecycle, database=stop_signal.set), "/readyz")
 
     assert answer.status_code == 503
     assert "[-]lifecycle failed: stopping\n" in answer.text

@@ -62,8 +62,8 @@ def client(app):
 
 @pytest.fixture
 def write(app):
-    """Writes runs of a job: `None` still runs, a number is a success of so many seconds, a text is a failure."""
-    store, written = app.state.telemetry.store, []
+    """Writes runs of a job: `None` is running, a number is a success of so many seconds, a text is a failure."""
+    store, written = app.state.telemetry.jobs.store, []
 
     def write(job_name, *results, began=BEGAN):
         runs = [a_run(len(written) + number, job_name, result, began) for number, result in enumerate(results)]
@@ -142,7 +142,7 @@ def test_every_column_of_a_run_is_told(client, write):
 def test_how_late_a_run_began_is_told(app, client):
     late = replace(a_run(0, "sync", 1, BEGAN), scheduled_for=BEGAN - timedelta(seconds=2.5))
     by_hand = replace(a_run(1, "sync", 1, BEGAN), scheduled_for=None)
-    app.state.telemetry.store.write([late, by_hand])
+    app.state.telemetry.jobs.store.write([late, by_hand])
 
     assert [run["delay_seconds"] for run in runs(client)] == [None, 2.5]
 

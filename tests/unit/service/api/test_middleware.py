@@ -1,4 +1,4 @@
-"""The edge: limits, ids and headers that every answer has, whichever route gave it."""
+"""The middleware: limits, request ids, and the headers of every response."""
 
 import base64
 import hashlib

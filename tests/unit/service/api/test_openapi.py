@@ -1,4 +1,4 @@
-"""The OpenAPI document: whatever is sent by it, and against it, is answered as it says, and never by a 500."""
+"""The OpenAPI document: valid and invalid requests get the documented responses, and never a 500."""
 
 import pytest
 import schemathesis
@@ -48,7 +48,7 @@ def _all_of(error):
 
 
 def _without_lifespan(app):
-    """An application has one life; who asks here would give it one with each request."""
+    """An application starts once; the test client would start it for each request."""
 
     async def asked(scope, receive, send):
         if scope["type"] == "http":

@@ -96,7 +96,7 @@ def client():
 
 @pytest.fixture
 def traced():
-    """A client of the application with a tracer on it, by the sampler."""
+    """A client of an application that is traced with the given sampler."""
 
     def client_with(sampler):
         tracer = TracerProvider(sampler=sampler, shutdown_on_exit=False).get_tracer("tests")

@@ -10,8 +10,8 @@ from fastapi.testclient import TestClient
 from service.advice.outcomes import DRAFTED, REFUSED, Draft
 from service.advice.queue import AdviceQueue
 from service.api import review_actions
-from service.api import reviews as routes
 from service.api.problems import install_exception_handlers
+from service.api.reviews import router as review_router
 from service.database.tables import AdviceRow, ReviewRow
 from service.integrations.http.errors import Forbidden, NotConfigured, RateLimited, Unreachable
 from service.integrations.openai.errors import QuotaExhausted
@@ -37,7 +37,7 @@ def a_draft(outcome=DRAFTED, text="Thank you!", reason=None):
 
 
 class Drafter:
-    """Gives one draft, or raises one error, each time."""
+    """Returns always the same draft, or raises the same error."""
 
     def __init__(self, result):
         self.result, self.asked = result, []
@@ -50,7 +50,7 @@ class Drafter:
 
 
 class Marketplace:
-    """Has one review, and shows an answer at once; or `refuses` to be read."""
+    """Has one review, and shows an answer at once; reading it raises `refuses`, if given."""
 
     answer_length = 1000
 
@@ -69,7 +69,7 @@ class Marketplace:
 
 
 class Silent(Marketplace):
-    """Takes an answer, and does not show it."""
+    """Accepts an answer, and does not show it."""
 
     def answer(self, _external_id, text):
         self.written.append(text)
@@ -77,14 +77,14 @@ class Silent(Marketplace):
 
 
 class CutOff(Marketplace):
-    """Is cut off when an answer is sent, and does not show any."""
+    """Loses the connection when an answer is sent, and shows no answer."""
 
     def answer(self, _external_id, _text):
         raise Unreachable("wb could not be asked: timed out.", may_have_applied=True)
 
 
 class Outside:
-    """Knows one marketplace and one drafter; without them, nothing is configured."""
+    """Has one marketplace and one drafter; without them, nothing is configured."""
 
     def __init__(self, marketplace, drafter):
         self.marketplace, self._drafter, self.asked = marketplace, drafter, []
@@ -104,17 +104,17 @@ class Outside:
 
 class Desk:
     def __init__(self, engine, outside):
-        self.engine, self.outside_promptly = engine, outside
+        self.engine, self.interactive_clients = engine, outside
 
 
 @pytest.fixture
 def make_api(sqlite_engine):
-    """The API with these outside, with one review of the marketplace's stored, as somebody who has the token sees it."""
+    """A client of the API with the token, for these clients and one stored review of the marketplace."""
 
     def make(marketplace=None, drafter=None, ops_token=TOKEN, *, headers=True):
         app = FastAPI(telemetry={"tracing": False})
         install_exception_handlers(app)
-        for router in (routes.router, review_actions.router):
+        for router in (review_router, review_actions.router):
             app.include_router(router)
         app.state.settings = Settings(ops_token=ops_token)
         app.state.runtime = Desk(sqlite_engine, Outside(marketplace, drafter))
@@ -153,7 +153,7 @@ def test_a_text_is_published_and_the_review_is_answered(make_api, sqlite_engine)
 
     assert (answer.status_code, answer.json()) == (200, {"state": "published", "text": "Thank you!"})
     assert marketplace.written == ["Thank you!"]
-    assert api.app.state.runtime.outside_promptly.asked == ["ozon"]
+    assert api.app.state.runtime.interactive_clients.asked == ["ozon"]
     [row] = rows_of(sqlite_engine, ReviewRow)
     assert (row.answered, row.answer_text, row.advice_due_at) == (True, "Thank you!", None)
 
@@ -235,7 +235,7 @@ def test_a_review_that_there_is_not_is_a_404_for_both(make_api):
 
     assert problem(publish(api, "Thank you!", review_id=99), 404).startswith("There is no review 99")
     assert problem(api.post("/api/v1/reviews/99/advice"), 404).startswith("There is no review 99")
-    assert api.app.state.runtime.outside_promptly.asked == []
+    assert api.app.state.runtime.interactive_clients.asked == []
 
 
 def test_where_there_is_no_token_nobody_publishes(make_api):

@@ -5,7 +5,7 @@ import pytest
 
 from service.cli.alerts import change_silences, parse_duration, send_test_alert
 from service.cli.parser import main
-from telemetry import setup
+from telemetry.build import build
 from telemetry.settings import TelemetrySettings
 
 
@@ -15,7 +15,7 @@ class Channel:
 
 @pytest.fixture
 def alerts(sqlite_engine):
-    telemetry = setup.build(TelemetrySettings(), sqlite_engine)
+    telemetry = build(TelemetrySettings(), sqlite_engine)
     yield telemetry.alerts
     telemetry.shutdown()
 

@@ -148,7 +148,7 @@ def listener():
 
 
 @pytest.mark.parametrize("scheme", ["http://", ""])
-def test_somebody_listens_where_the_signals_are_to_go(runtime_of, monkeypatch, listener, scheme):
+def test_an_otlp_endpoint_that_listens_is_ok(runtime_of, monkeypatch, listener, scheme):
     runtime = runtime_of()
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"{scheme}127.0.0.1:{listener}")
 
@@ -157,7 +157,7 @@ def test_somebody_listens_where_the_signals_are_to_go(runtime_of, monkeypatch, l
     assert (finding.mark, finding.sentence) == (OK, f"{scheme}127.0.0.1:{listener} listens")
 
 
-def test_nobody_listens_where_the_signals_are_to_go(runtime_of, monkeypatch):
+def test_an_otlp_endpoint_that_refuses_is_a_failure(runtime_of, monkeypatch):
     runtime = runtime_of()
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://127.0.0.1:1")
 

@@ -83,7 +83,7 @@ def test_a_backup_is_for_its_owners_eyes(shop, backups):
     assert stat.S_IMODE(backups.stat().st_mode) == 0o700
 
 
-def test_a_backup_ends_while_somebody_writes_all_the_time_and_keeps_nobody_from_writing(shop, backups):
+def test_a_backup_ends_during_steady_writes_and_blocks_no_writer(shop, backups):
     with Writer(shop) as writer:
         before = writer.written
         backup = backup_database(shop, backups, NOW, timeout=20)

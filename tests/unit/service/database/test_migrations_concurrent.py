@@ -22,7 +22,7 @@ REVISIONS = 5
 MIGRATE = """
 import logging, os, pathlib, sys, time
 from sqlalchemy import event
-from service.database import migrations as database
+from service.database import migrations
 from telemetry.database import create_engine
 
 def die_in_the_middle(_connection, _cursor, statement, *_more):
@@ -36,8 +36,8 @@ if "die" in sys.argv:
 pathlib.Path(f"ready.{os.getpid()}").touch()
 while not pathlib.Path("go").exists():
     time.sleep(0.001)
-database.migrate(engine)
-database.at_head(engine)
+migrations.migrate(engine)
+migrations.at_head(engine)
 print("at head")
 """
 
@@ -116,7 +116,7 @@ def test_a_lock_that_is_not_given_back_is_waited_for_no_longer_than_the_timeout(
         assert 0.2 <= time.monotonic() - began < 3
 
 
-def test_trouble_of_another_kind_is_not_taken_for_somebody_elses_lock(sqlite_engine):
+def test_another_error_is_not_taken_for_a_lock(sqlite_engine):
     def fail(_connection, _cursor, statement, *_more):
         if statement == "BEGIN IMMEDIATE":
             raise OperationalError(statement, {}, sqlite3.OperationalError("disk I/O error"))

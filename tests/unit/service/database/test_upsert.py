@@ -91,7 +91,7 @@ def test_nothing_stays_of_what_was_rolled_back(engine):
     assert save(engine, an_order(1)) == Saved(new=1)
 
 
-def test_whoever_saves_waits_for_whoever_was_first_and_then_knows_what_there_is(engine):
+def test_an_upsert_waits_for_another_one_and_then_sees_its_rows(engine):
     saved = []
     second = threading.Thread(target=lambda: saved.append(save(engine, an_order(1), an_order(2))))
 

@@ -42,7 +42,7 @@ class NoWaiting:
     def __init__(self):
         self.reasons = []
 
-    def of(self, service):
+    def for_service(self, service):
         return lambda _seconds, reason: self.reasons.append((service, reason))
 
 

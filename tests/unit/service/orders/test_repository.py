@@ -29,7 +29,7 @@ MUCH_LATER = NOON + timedelta(days=1)
 
 @pytest.fixture
 def save(engine):
-    """Each batch in a transaction of its own."""
+    """A transaction for each batch."""
 
     def save(*orders, now=NOON):
         with transaction(engine) as session:
@@ -143,7 +143,7 @@ def test_of_one_order_twice_in_a_batch_the_later_reading_counts(engine, save):
 
 
 def test_a_later_reading_wins_whoever_writes_it_first(engine):
-    """Two write at once, each the same orders, and each half of them as they were earlier."""
+    """Two threads write the same orders at once, half of them in an older state."""
     together, failed = threading.Barrier(2), []
 
     def write(odd):
@@ -236,7 +236,7 @@ def test_pages_are_read_along_an_index(engine, save, page):
 
 
 def test_a_batch_costs_no_more_when_there_are_many_orders(postgres_engine):
-    """PostgreSQL knows nothing of a new table, and keeps the plans from when it was nearly empty."""
+    """PostgreSQL has no statistics of a new table, and keeps plans from when it was nearly empty."""
     without_statistics(postgres_engine, "orders")
     few, many = [[number] for number in range(15)], [range(start, start + 100) for start in range(100, 3000, 100)]
 

@@ -22,7 +22,7 @@ PAUSED = RateLimited("ozon", NOON + 60 * MINUTE)
 
 @pytest.fixture
 def run(engine):
-    """A sync of orders of Ozon; `told` is what it was said to have done."""
+    """A sync of Ozon's orders; `told` has the recorded counts."""
 
     def run(*sources, progress=None):
         record = lambda *about: run.told.append(about)  # noqa: E731  # one line of what a test looks at

@@ -24,7 +24,7 @@ def test_products_are_known_by_the_names_that_reviews_told(engine):
 
 
 def test_names_are_found_along_an_index_also_while_the_database_knows_nothing_of_its_rows(engine):
-    """PostgreSQL would take one that begins with the marketplace to be as good, and read all of its reviews."""
+    """PostgreSQL must not use an index that begins with the marketplace, and read all of its reviews."""
     if engine.name == "postgresql":
         without_statistics(engine, "reviews")
     with transaction(engine) as session:

@@ -20,7 +20,7 @@ THANKS = "Thank you!"
 
 
 class Marketplace:
-    """Has one review. `takes` is what becomes of an answer: it shows, it is taken and shows later, it is proven, or an error."""
+    """Has one review. `takes` decides what becomes of an answer: shown, shown later, accepted for certain, or an error."""
 
     name, answer_length = "wb", 5000
     unanswered = history = ()

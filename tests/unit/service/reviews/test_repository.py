@@ -29,7 +29,7 @@ MUCH_LATER = NOON + timedelta(days=1)
 
 
 class Kept:
-    """A repository, each of its calls in a transaction of its own."""
+    """A repository with a transaction for each call."""
 
     def __init__(self, engine):
         self._engine = engine
@@ -46,7 +46,7 @@ class Kept:
         return row
 
     def set(self, **columns):
-        """As somebody else does who has the row in hand."""
+        """As another process does that has loaded the row."""
         with transaction(self._engine) as session:
             session.execute(update(ReviewRow).values(**columns))
 
@@ -378,7 +378,7 @@ def test_what_is_added_between_pages_moves_nothing(kept):
 
 
 def test_two_that_save_the_same_reviews_at_once_count_each_of_them_once(engine):
-    """Each has an engine of its own, as a process would, and one goes through the rows from the other end."""
+    """Each thread has its own engine, like a process, and one writes the rows in reverse order."""
     batches = [[a_review(number) for number in range(start, start + 100)] for start in range(0, 500, 100)]
     together, saved, failed = threading.Barrier(2), [], []
 
@@ -414,7 +414,7 @@ def test_a_batch_is_looked_up_and_written_in_one_statement_each(engine, kept):
 
 
 def test_what_is_asked_often_is_answered_by_one_index(engine, kept):
-    """In a shop most of whose reviews are answered, few are of one marketplace, and those of interest are not the newest."""
+    """Most reviews are answered, few are of one marketplace, and those that are selected are not the newest."""
     waiting = [a_review(number) for number in range(5)]
     moderated = [answered(number, answer_state=IN_MODERATION) for number in range(5, 10)]
     others = [answered(number, marketplace="wb" if number % 100 else "ozon") for number in range(10, 2000)]
@@ -446,7 +446,7 @@ def lease(engine):
 
 
 def test_a_batch_costs_no_more_when_there_are_many_reviews(postgres_engine):
-    """PostgreSQL knows nothing of a new table, and keeps the plans from when it was nearly empty."""
+    """PostgreSQL has no statistics of a new table, and keeps plans from when it was nearly empty."""
     without_statistics(postgres_engine, "reviews")
     few, many = [[number] for number in range(15)], [range(start, start + 100) for start in range(100, 3000, 100)]
     kept = Kept(postgres_engine)

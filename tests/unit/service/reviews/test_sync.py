@@ -27,7 +27,7 @@ PAUSED = RateLimited("wb", NOON + 60 * MINUTE)
 
 
 class Synced:
-    """Syncs, one after the other, with one clock, and what was told of the last one."""
+    """Runs syncs with one clock, and keeps the counts of the last one."""
 
     def __init__(self, engine):
         self.told = []
@@ -51,7 +51,7 @@ def synced(engine):
 
 
 def counted(pages=1, **numbers):
-    """What a sync says; behind its first one there is nothing new in the history, and so no page of it."""
+    """The metadata of a sync. After the first one, the history has no new page."""
     return {"pages": pages, "new": 0, "changed": 0, "unchanged": 0, "invalid": 0, "gone": 0} | numbers
 
 
@@ -199,7 +199,7 @@ def test_one_that_the_marketplace_never_lets_be_read_is_not_in_the_way_of_the_ot
 @pytest.mark.parametrize("archived", [False, True], ids=["removed", "archived"])
 def test_who_is_found_answered_by_somebody_else_meanwhile_is_not_gone(engine, synced, archived):
     class Busy(FakeMarketplace):
-        """Its word is older than what somebody else has read when it is written down."""
+        """Another process has read the review later than this response."""
 
         def read(self, external_id):
             found = a_review(1, as_of=synced.clock()) if archived else None
@@ -296,7 +296,7 @@ def test_an_error_goes_to_the_caller_who_knows_what_was_done(synced, caplog):
 
 @on_sqlite
 def test_of_several_lists_of_what_waits_the_one_begun_first_says_since_when_somebody_is_missed(synced):
-    """One list is begun anew; the other is gone on with, behind the review that was seen before it was cut."""
+    """One list starts again; the other continues after the last review before the interruption."""
     shop = FakeMarketplace(unanswered=[[a_review(1)]])
     other = FakeSource([[a_review(2)], UNREACHABLE], "wb.reviews.seen", begins_anew=True)
     shop.unanswered.append(other)

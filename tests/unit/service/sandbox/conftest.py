@@ -1,4 +1,4 @@
-"""The ground of a fake, with a clock that is driven by hand, and a plain HTTP client of it."""
+"""The environment of a fake service, a clock that tests move, and an HTTP client."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ EPOCH = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
 class HandClock:
-    """A clock that stands still until somebody moves it."""
+    """A clock that moves only when a test moves it."""
 
     def __init__(self) -> None:
         self.now = EPOCH
@@ -45,17 +45,17 @@ def clock() -> HandClock:
 
 @pytest.fixture
 def make_environment(clock: HandClock) -> Callable[..., Environment]:
-    """Makes the ground of seed 1; `journal` may be one that another ground has left."""
+    """Makes the environment of seed 1; `journal` may be that of an earlier environment."""
 
     def make(journal: Journal | None = None, **options: object) -> Environment:
         journal = journal or Journal()
-        return Environment(Simulation(1, journal.begin(1, EPOCH), clock), journal, Options(**options))
+        return Environment(Simulation(1, journal.start(1, EPOCH), clock), journal, Options(**options))
 
     return make
 
 
-def mounted(fake: FakeService) -> Starlette:
-    """The fake's routes below their prefixes, as the sandbox serves them, without its faults."""
+def mount_fake(fake: FakeService) -> Starlette:
+    """The routes of the fake, mounted as in the sandbox, without faults."""
     routes: list[BaseRoute] = []
     for prefix, served in fake.routes().items():
         routes.extend([Mount(prefix, app=Starlette(routes=served))] if prefix else served)
@@ -64,19 +64,19 @@ def mounted(fake: FakeService) -> Starlette:
 
 @pytest.fixture
 def make_client() -> Callable[[FakeService], TestClient]:
-    return lambda fake: TestClient(mounted(fake))
+    return lambda fake: TestClient(mount_fake(fake))
 
 
 @pytest.fixture
 def served() -> Iterator[Callable[[ASGIApp], str]]:
-    """Serves applications on free ports of loopback, by a real server: gives the address of each."""
+    """Serves applications on free ports of loopback with a real server; returns the URL of each."""
     running: list[tuple[uvicorn.Server, threading.Thread]] = []
 
     def serve(app: ASGIApp) -> str:
         config = uvicorn.Config(app, port=0, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         listener = config.bind_socket()
-        listener.listen()  # nobody is refused who calls before the server does this
+        listener.listen()  # so that no early connection is refused
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         running.append((server, thread))
@@ -90,7 +90,7 @@ def served() -> Iterator[Callable[[ASGIApp], str]]:
 
 
 class OzonSeller:
-    """Somebody who has the keys: `seller("/v1/roles", {})` posts, and `seller.fake` is who answers."""
+    """A client with keys: `seller("/v1/roles", {})` posts to `seller.fake`."""
 
     def __init__(self, fake: OzonFake, client: TestClient) -> None:
         self.fake = fake
@@ -105,7 +105,7 @@ class OzonSeller:
 def make_ozon(
     make_environment: Callable[..., Environment], make_client: Callable[[FakeService], TestClient], clock: HandClock
 ) -> Callable[..., OzonSeller]:
-    """Makes a fake Ozon and its seller, who may call as often as needed unless `ozon_per_second` is given."""
+    """Makes a fake Ozon and its client. The rate is not limited unless `ozon_per_second` is given."""
 
     def make(
         journal: Journal | None = None, seconds: Callable[[], float] = clock.seconds, **options: object

@@ -16,7 +16,7 @@ HOUR = timedelta(hours=1)
 
 
 class Shop:
-    """A fake with one thing that can be done to it, and a page outside of its faults."""
+    """A fake service with one method that changes something, and a page without faults."""
 
     def __init__(self):
         self.answered = []
@@ -49,7 +49,7 @@ def shop():
 
 @pytest.fixture
 def client_with(make_environment, shop, served):
-    """A plain client of a sandbox with that shop, on a real socket, with the faults that are given."""
+    """A client of a sandbox with that fake service, on a real socket, with the given faults."""
     clients = []
 
     def make(**faults):

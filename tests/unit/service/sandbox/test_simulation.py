@@ -110,7 +110,7 @@ def journal_at():
 
 def test_a_journal_is_read_back_in_order_and_by_kind(journal_at, path):
     journal = journal_at(path)
-    journal.begin(1, EPOCH)
+    journal.start(1, EPOCH)
     journal.append("answer", text="thanks\u2028all")
     journal.append("status", number=1)
     journal.append("answer", text="welcome")
@@ -120,19 +120,19 @@ def test_a_journal_is_read_back_in_order_and_by_kind(journal_at, path):
     assert [entry["text"] for entry in again.entries("answer")] == ["thanks\u2028all", "welcome"]
     assert list(again.entries("status")) == [{"kind": "status", "number": 1}]
     assert list(again.entries("nothing")) == []
-    assert again.begin(1, EPOCH + HOUR) == EPOCH
+    assert again.start(1, EPOCH + HOUR) == EPOCH
 
 
 def test_a_journal_without_a_file_is_one_too(journal_at):
     journal = journal_at()
 
-    assert journal.begin(1, EPOCH) == EPOCH
+    assert journal.start(1, EPOCH) == EPOCH
     journal.append("answer", text="a")
     assert len(list(journal.entries("answer"))) == 1
 
 
 def test_only_its_owner_reads_a_journal(journal_at, path):
-    journal_at(path).begin(1, EPOCH)
+    journal_at(path).start(1, EPOCH)
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -148,7 +148,7 @@ def test_only_its_owner_reads_a_journal(journal_at, path):
 )
 def test_a_line_that_was_torn_is_cut_off_and_what_is_written_after_it_is_kept(journal_at, path, torn):
     journal = journal_at(path)
-    journal.begin(1, EPOCH)
+    journal.start(1, EPOCH)
     journal.append("answer", text="first")
     with path.open("ab") as file:
         file.write(torn)
@@ -158,25 +158,25 @@ def test_a_line_that_was_torn_is_cut_off_and_what_is_written_after_it_is_kept(jo
 
     again = journal_at(path)
     assert [entry["text"] for entry in again.entries("answer")] == ["first", "second"]
-    assert again.begin(1, EPOCH + HOUR) == EPOCH
+    assert again.start(1, EPOCH + HOUR) == EPOCH
 
 
 def test_another_seed_begins_another_world_and_a_journal_of_its_own(journal_at, path):
     journal = journal_at(path)
-    journal.begin(1, EPOCH)
+    journal.start(1, EPOCH)
     journal.append("answer", text="a")
 
-    assert journal.begin(2, EPOCH + HOUR) == EPOCH + HOUR
+    assert journal.start(2, EPOCH + HOUR) == EPOCH + HOUR
     journal.append("answer", text="b")
 
     again = journal_at(path)
-    assert again.begin(2, EPOCH + 2 * HOUR) == EPOCH + HOUR
+    assert again.start(2, EPOCH + 2 * HOUR) == EPOCH + HOUR
     assert [entry["text"] for entry in again.entries("answer")] == ["b"]
 
 
 def test_what_is_forgotten_is_in_the_file_all_the_same(journal_at, path):
     journal = journal_at(path)
-    journal.begin(1, EPOCH)
+    journal.start(1, EPOCH)
     for number in range(5):
         journal.append("message", number=number)
         journal.append("edit", number=number)

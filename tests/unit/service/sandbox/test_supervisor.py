@@ -1,4 +1,4 @@
-"""The keeper with real processes: a sandbox that is there as long as it should be, and not a moment longer."""
+"""The supervisor with real processes: the sandbox runs exactly as long as it should."""
 
 import http.server
 import logging
@@ -48,7 +48,7 @@ def make_supervisor(tmp_path):
 
 @pytest.fixture
 def foreign():
-    """Some other service, which has the port that it gives."""
+    """Another service; returns its port."""
 
     class Page(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -67,7 +67,7 @@ def foreign():
 
 
 def sandboxes(port):
-    """The sandboxes of this process that were started for the port, and live."""
+    """The running sandboxes that this process has started for the port."""
     return [child for child in psutil.Process().children(recursive=True) if is_sandbox(child, port)]
 
 
@@ -118,7 +118,7 @@ def test_two_keepers_have_one_sandbox_and_the_other_takes_over_when_the_first_on
     [one] = eventually(lambda: len(found := sandboxes(port)) == 1 and found)
     owner = next(supervisor for supervisor in supervisors if supervisor._process and supervisor._process.pid == one.pid)
     owner.stop()
-    assert eventually(SandboxClient.at(port).answers)
+    assert eventually(SandboxClient.at(port).is_up)
 
     assert [found.pid for found in sandboxes(port)] != [one.pid]
     assert errors(caplog) == []
@@ -154,7 +154,7 @@ def test_a_port_that_something_else_has_is_one_line_and_costs_nothing(make_super
 
 def test_a_sandbox_that_ends_at_once_is_one_line_and_is_tried_again_later_and_later(make_supervisor, port, caplog):
     class Impatient(threading.Event):
-        """Keeps how long it was to wait, and waits a little."""
+        """Records the timeout, and waits for a short time only."""
 
         def __init__(self):
             super().__init__()

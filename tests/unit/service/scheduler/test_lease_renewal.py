@@ -119,7 +119,7 @@ class Now:
 
 def test_a_wait_is_as_long_as_it_was_asked_to_be_and_is_counted():
     waited = []
-    wait = InstrumentedSleep(StopSignal(), lambda *about: waited.append(about)).of("wb")
+    wait = InstrumentedSleep(StopSignal(), lambda *about: waited.append(about)).for_service("wb")
     began = time.monotonic()
 
     wait(0.05, "pace")
@@ -130,8 +130,8 @@ def test_a_wait_is_as_long_as_it_was_asked_to_be_and_is_counted():
 
 def test_a_wait_ends_as_soon_as_the_service_is_told_to_stop():
     stopping = StopSignal()
-    wait = InstrumentedSleep(stopping, lambda *_about: None).of("wb")
-    threading.Timer(0.05, stopping.tell).start()
+    wait = InstrumentedSleep(stopping, lambda *_about: None).for_service("wb")
+    threading.Timer(0.05, stopping.set).start()
     began = time.monotonic()
 
     with pytest.raises(ShutdownRequested, match="waits for wb"):

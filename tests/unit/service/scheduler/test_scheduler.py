@@ -243,9 +243,10 @@ def test_no_more_than_eight_attempts_at_a_job_wait_at_once(scheduler_of):
 
 
 def test_a_service_that_is_stopping_starts_nothing(scheduler_of):
-    work = Work()
-    scheduler = scheduler_of(minutely(work), hooks=SchedulerHooks(may_start=lambda: False))
+    work, stop_signal = Work(), StopSignal()
+    scheduler = scheduler_of(minutely(work), hooks=SchedulerHooks(stop_signal=stop_signal))
     scheduler.step(NOON)
+    stop_signal.set()
 
     scheduler.step(NOON + MINUTE)
 
@@ -381,7 +382,7 @@ def test_a_job_that_waits_for_its_turn_when_the_service_stops_is_recorded_as_can
 ):
     def waits(_context):
         began.set()
-        InstrumentedSleep(stopping, lambda *_about: None).of("ozon")(60, "pace")
+        InstrumentedSleep(stopping, lambda *_about: None).for_service("ozon")(60, "pace")
 
     stopping, began = StopSignal(), threading.Event()
     scheduler = scheduler_of(minutely(waits))
@@ -389,7 +390,7 @@ def test_a_job_that_waits_for_its_turn_when_the_service_stops_is_recorded_as_can
     scheduler.step(NOON + MINUTE)
     assert began.wait(30)
 
-    stopping.tell()
+    stopping.set()
     late = scheduler.stop(30)
 
     [run] = ended(runs)

@@ -5,12 +5,12 @@ import time
 
 import pytest
 
-from telemetry import setup
 from telemetry.alerts import AlertLevel, get_alert_service
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.outbox.queries import AlertCounts
 from telemetry.alerts.pipeline import AlertPipeline
 from telemetry.alerts.self_metrics import AlertMetrics
+from telemetry.build import build
 from telemetry.settings import TelemetrySettings
 from tests.unit.telemetry.alerts.conftest import Measured
 
@@ -21,7 +21,7 @@ def started(sqlite_engine):
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)
-    telemetry = setup.build(TelemetrySettings(), sqlite_engine)
+    telemetry = build(TelemetrySettings(), sqlite_engine)
     yield telemetry
     telemetry.shutdown()
     root.setLevel(level)
@@ -47,7 +47,7 @@ def test_every_call_of_the_contract_goes_the_way_of_the_logs_whatever_the_level_
     found = [(each.level, each.component, each.summary) for each in reversed(incidents(started))]
     assert found == [
         ("WARNING", "scheduler", "Custom message"),
-        ("WARNING", "scheduler", "Job 'sync_wb_orders' failed:\nTimeout error"),
+        ("WARNING", "jobs", "Job 'sync_wb_orders' failed:\nTimeout error"),
         ("ERROR", "api", "/api/v1/reviews failed:\n500 Internal Server Error"),
         ("WARNING", "resources", "Disk space is low."),
         ("WARNING", "resources", "Memory is nearly used up."),
@@ -96,7 +96,7 @@ def test_channels_are_those_that_are_configured_the_preferred_one_first(sqlite_e
     settings = TelemetrySettings(
         telegram_token="123456:ABC-DEF", manager_chat_id="-100", alert_webhook_url="https://hook.test/secret"
     )
-    telemetry = setup.build(settings, sqlite_engine)
+    telemetry = build(settings, sqlite_engine)
 
     assert [each.name for each in telemetry.alerts.channels] == ["telegram", "webhook"]
     assert isinstance(telemetry.alerts, AlertPipeline)

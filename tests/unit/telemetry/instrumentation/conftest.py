@@ -18,7 +18,8 @@ from telemetry.instrumentation.fastapi.server_request import ServerInstruments
 from telemetry.instrumentation.libraries import uninstrument_libraries
 from telemetry.instruments import Instruments
 from telemetry.metrics.cardinality import LimitedMeterProvider
-from telemetry.metrics.reader import MetricsPage
+from telemetry.metrics.page import MetricsPage
+from telemetry.metrics.reader import FamilyReader
 from telemetry.metrics.views import views
 
 
@@ -26,8 +27,9 @@ class Signals:
     """What the instrumentation emits: `spans`, and the series of `/metrics`."""
 
     def __init__(self, sampler=ALWAYS_ON):
-        self.page = MetricsPage()
-        self.sdk = MeterProvider([self.page], shutdown_on_exit=False, views=views())
+        reader = FamilyReader()
+        self.page = MetricsPage(reader.collect_own)
+        self.sdk = MeterProvider([reader], shutdown_on_exit=False, views=views())
         self.meters = LimitedMeterProvider(self.sdk)
         self.exporter = InMemorySpanExporter()
         self.tracers = TracerProvider(sampler=sampler, shutdown_on_exit=False)

@@ -1,4 +1,4 @@
-"""A stage for jobs: real OpenTelemetry providers, and a list where the runs go."""
+"""Fixtures of the job tests: real OpenTelemetry providers, and a list that receives the runs."""
 
 from dataclasses import dataclass, field
 
@@ -30,7 +30,7 @@ class Stage:
         return provider.get_tracer("tests")
 
     def activate(self, recorder=None, *, limits=None):
-        """Record into the recorder, or else into the list."""
+        """Record into the recorder; without one, into the list."""
         tracer = self.tracer(recorder.record if recorder else None, limits)
         monitor.activate(JobMonitoring(tracer, recorder))
         return tracer

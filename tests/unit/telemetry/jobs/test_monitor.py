@@ -420,14 +420,14 @@ def test_a_span_that_nobody_records_is_no_run_and_is_not_counted(stage):
 
 
 class Broken:
-    """Everything that is asked of it raises."""
+    """Every attribute access raises."""
 
     def __getattr__(self, name):
         raise RuntimeError(f"{name} is broken")
 
 
 class BrokenSpan:
-    """It raises whatever it is told."""
+    """Every call raises, except for the identity of the span."""
 
     def get_span_context(self):
         return trace.SpanContext(1, 2, is_remote=False)

@@ -1,4 +1,4 @@
-"""Every way out of a job, drawn at random: how it is used, how deep, in which thread or task, sampled or not, and what it raises."""
+"""Every way to end a job, at random: kind of use, depth, thread or task, sampling, and what it raises."""
 
 import asyncio
 import threading
@@ -134,13 +134,13 @@ def test_every_run_is_begun_and_ended_once_with_its_outcome_and_what_it_does_is_
     uses = async_uses if place == "loop" else sync_uses
 
     if place == "loop":
-        answer, left = on_a_loop(uses, error)
+        answer, span_afterwards = on_a_loop(uses, error)
     else:
-        answer, left = (here if place == "here" else in_a_thread)(lambda: sync_nest(uses, error))
+        answer, span_afterwards = (here if place == "here" else in_a_thread)(lambda: sync_nest(uses, error))
     monitor.deactivate()
 
     assert answer is (RESULT if error is None else error)
-    assert left is trace.INVALID_SPAN
+    assert span_afterwards is trace.INVALID_SPAN
     names = [f"job {depth}" for depth in range(len(uses), 0, -1)]
     assert [run.job_name for run in stage.runs if run.status == "running"] == names
     assert [(run.job_name, run.outcome) for run in stage.ended()] == [(name, outcome) for name in reversed(names)]

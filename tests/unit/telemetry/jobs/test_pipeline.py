@@ -1,4 +1,4 @@
-"""The records of a process as a whole, on real databases."""
+"""The whole job pipeline of a process, on real databases."""
 
 import time
 
@@ -11,7 +11,7 @@ from telemetry.instruments import Instruments
 from telemetry.jobs.pipeline import SPOOL_DIRECTORY, JobPipeline
 from telemetry.jobs.recorder.spool import Spool
 from telemetry.jobs.store.runs import JobRunRepository
-from tests.support.job_runs import begun, ended, run_id
+from tests.support.job_runs import ended, run_id, started
 
 SOON = 30.0
 
@@ -41,18 +41,18 @@ class Stage:
 
 @pytest.fixture
 def stage(engine, tmp_path):
-    made = Stage(engine, tmp_path)
-    yield made
-    made.pipeline.shutdown(SOON)
+    stage = Stage(engine, tmp_path)
+    yield stage
+    stage.pipeline.shutdown(SOON)
 
 
 def test_of_each_record_it_is_known_what_became_of_it(stage):
     spool = Spool(stage.data_dir / SPOOL_DIRECTORY)
-    for run in (begun(10), ended(10), begun(11)):
+    for run in (started(10), ended(10), started(11)):
         spool.append(run)
     spool.abandon()
 
-    for run in (begun(1), ended(1), begun(2)):
+    for run in (started(1), ended(1), started(2)):
         stage.pipeline.record(run)
     assert stage.pipeline.recorder.flush(SOON)
     stage.wait_until(lambda: stage.outcomes() == {1: "success", 2: None, 10: "success", 11: "lost"})
@@ -71,12 +71,12 @@ def test_of_each_record_it_is_known_what_became_of_it(stage):
 
 
 def test_jobs_that_hold_every_connection_keep_no_record_waiting(stage):
-    held = [stage.engine.connect() for _ in range(15)]
+    connections = [stage.engine.connect() for _ in range(15)]
 
     stage.pipeline.record(ended(1))
 
     assert stage.pipeline.recorder.flush(SOON)
-    for connection in held:
+    for connection in connections:
         connection.close()
     assert stage.outcomes() == {1: "success"}
 
@@ -90,7 +90,7 @@ def test_a_database_in_memory_has_one_connection_for_all(tmp_path):
 
 def test_a_run_that_is_open_at_the_end_of_its_process_is_lost_with_the_next_start(engine, tmp_path):
     first = Stage(engine, tmp_path)
-    first.pipeline.record(begun(1))
+    first.pipeline.record(started(1))
     first.pipeline.shutdown(SOON)
     assert first.outcomes() == {1: None}
 
@@ -101,6 +101,6 @@ def test_a_run_that_is_open_at_the_end_of_its_process_is_lost_with_the_next_star
 
 
 def test_the_ids_of_open_runs_are_what_beats(stage):
-    stage.pipeline.record(begun(1))
+    stage.pipeline.record(started(1))
 
     assert stage.pipeline.recorder.open_runs() == [run_id(1)]

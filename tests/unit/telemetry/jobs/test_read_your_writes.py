@@ -109,7 +109,7 @@ def test_whatever_a_job_keeps_can_be_written(recorder, store):
 
 
 class Slow:
-    """A store that takes its time, and says when it was."""
+    """A store whose writes take some seconds."""
 
     def __init__(self, seconds):
         self.seconds = seconds
@@ -121,7 +121,7 @@ class Slow:
 
 
 async def worst_lag(work):
-    """The longest that the loop kept a ticking task waiting meanwhile, in seconds."""
+    """The longest delay of a ticking task on the loop during that, in seconds."""
     gaps, done = [], asyncio.Event()
 
     async def tick():

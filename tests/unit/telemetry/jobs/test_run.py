@@ -12,7 +12,7 @@ NOON = 1_759_406_400_000_000_000  # 2025-10-02T12:00:00Z
 
 
 def run_of(stage, attributes, act=lambda span: None, name="nightly", limits=None):
-    """The run of a span that nobody's `monitor_job` began."""
+    """The run of a span that was not started by `monitor_job`."""
     span = stage.tracer(limits=limits).start_span(name, attributes=attributes, start_time=NOON)
     act(span)
     span.end(NOON + 1_500_000_000)

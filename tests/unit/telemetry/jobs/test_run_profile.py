@@ -19,7 +19,7 @@ SECOND = 10**9
 
 
 class Stage:
-    """Spans by a clock that is given, in seconds."""
+    """Creates spans with given times, in seconds."""
 
     def __init__(self, sampler=None):
         self.runs, self.profiler, self.exporter = [], RunProfiler(), InMemorySpanExporter()

@@ -30,7 +30,8 @@ def log_dir(tmp_path: Path) -> Path:
 @pytest.fixture
 def set_up(log_dir: Path) -> Iterator[SetUp]:
     """Set logging up, by default in the test's own directory."""
-    touched = [logging.getLogger(name) for name in (None, *library_loggers._REROUTED, *library_loggers._VERBOSE)]
+    ours = ("alembic", "alembic.runtime.migration", "alembic.runtime.plugins")
+    touched = [logging.getLogger(name) for name in (None, *library_loggers._REROUTED, *library_loggers._VERBOSE, *ours)]
     before = [(logger, logger.level, logger.propagate, logger.handlers[:], logger.filters[:]) for logger in touched]
     defaults = copy.deepcopy(LOGGING_CONFIG["loggers"])
     root = logging.getLogger()

@@ -23,22 +23,22 @@ def names(directory: Path) -> set[str]:
 
 
 def test_rotated_logs_that_are_too_old_go(tmp_path):
-    for name in ("alerts.log.1", "sovani.jsonl.3", "alerts.log.rotate.0123456789"):
+    for name in ("alerts.log.1", "shop.jsonl.3", "alerts.log.rotate.0123456789"):
         made(tmp_path / name, days_ago=30.1)
     made(tmp_path / "alerts.log.2", days_ago=29.9)
 
-    removed = cleanup_old_logs(log_dir=tmp_path, now=NOW)
+    removed = cleanup_old_logs(log_dir=tmp_path, now=NOW, service_name="shop")
 
     assert removed == 3
     assert names(tmp_path) == {"alerts.log.2"}
 
 
 def test_logs_in_use_and_files_of_others_stay_however_old(tmp_path):
-    files = {"alerts.log", "sovani.jsonl", ".__alerts.lock", "nginx.log.1", "alerts.log.1.txt"}
+    files = {"alerts.log", "shop.jsonl", ".__alerts.lock", "nginx.log.1", "alerts.log.1.txt"}
     for name in files:
         made(tmp_path / name, days_ago=1000)
 
-    assert cleanup_old_logs(log_dir=tmp_path, now=NOW) == 0
+    assert cleanup_old_logs(log_dir=tmp_path, now=NOW, service_name="shop") == 0
     assert names(tmp_path) == files
 
 
@@ -56,12 +56,12 @@ def test_a_link_and_a_directory_stay_whatever_they_are_called(tmp_path):
 
 
 def test_the_newest_backups_by_their_names_stay(tmp_path):
-    of_one_second = ["sovani-20251001T031000Z.db", "sovani-20251001T031000Z-2.db", "sovani-20251001T031000Z-10.db"]
-    older, newer = "sovani-20250930T031000Z.dump", "sovani-20251002T031000Z.db"
+    of_one_second = ["shop-20251001T031000Z.db", "shop-20251001T031000Z-2.db", "shop-20251001T031000Z-10.db"]
+    older, newer = "shop-20250930T031000Z.dump", "shop-20251002T031000Z.db"
     for age, name in enumerate([newer, older, *of_one_second]):
         made(tmp_path / name, days_ago=5 - age)  # a copied file's own time says nothing
 
-    removed = cleanup_old_database_backups(max_backups=3, directory=tmp_path)
+    removed = cleanup_old_database_backups(max_backups=3, directory=tmp_path, service_name="shop")
 
     assert removed == 2
     assert names(tmp_path) == {newer, *of_one_second[1:]}
@@ -69,31 +69,34 @@ def test_the_newest_backups_by_their_names_stay(tmp_path):
 
 def test_ten_backups_stay_by_default(tmp_path):
     for day in range(1, 13):
-        made(tmp_path / f"sovani-202510{day:02}T031000Z.db")
+        made(tmp_path / f"shop-202510{day:02}T031000Z.db")
 
-    assert cleanup_old_database_backups(directory=tmp_path) == 2
+    assert cleanup_old_database_backups(directory=tmp_path, service_name="shop") == 2
     assert len(names(tmp_path)) == 10
 
 
 def test_files_that_are_no_backups_of_ours_stay(tmp_path):
     files = {
-        "sovani.db",
-        "sovani-20251001T031000Z.db-wal",
-        ".sovani-20251001T031000Z.db.partial",
-        "sovani-before-move.db",
+        "shop.db",
+        "shop-20251001T031000Z.db-wal",
+        ".shop-20251001T031000Z.db.partial",
+        "shop-before-move.db",
+        "other-20251001T031000Z.db",
     }
     for name in files:
         made(tmp_path / name)
 
-    assert cleanup_old_database_backups(max_backups=0, directory=tmp_path) == 0
+    assert cleanup_old_database_backups(max_backups=0, directory=tmp_path, service_name="shop") == 0
     assert names(tmp_path) == files
 
 
 def test_without_directories_those_of_the_environment_are_cleaned(tmp_path, monkeypatch):
     monkeypatch.setenv("LOG_DIR", str(tmp_path / "log"))
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr(cleanup, "_service_name", "app")
+    cleanup.set_service_name("shop")
     made(tmp_path / "log" / "alerts.log.1", days_ago=1000)
-    made(tmp_path / "data" / "backups" / "sovani-20251001T031000Z.db")
+    made(tmp_path / "data" / "backups" / "shop-20251001T031000Z.db")
 
     assert cleanup_old_logs(max_age_days=30, now=NOW) == 1
     assert cleanup_old_database_backups(max_backups=0) == 1
@@ -141,6 +144,6 @@ def test_cleaning_up_says_nothing_when_all_is_well(tmp_path, caplog):
     caplog.set_level(logging.DEBUG)
     made(tmp_path / "alerts.log.1", days_ago=1000)
 
-    cleanup_old_logs(log_dir=tmp_path, now=NOW)
+    cleanup_old_logs(log_dir=tmp_path, now=NOW, service_name="shop")
 
     assert caplog.records == []

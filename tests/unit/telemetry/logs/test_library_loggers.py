@@ -59,12 +59,16 @@ def test_a_server_is_no_louder_than_the_log_level(set_up, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_alembic_logs_the_same_way_and_once(set_up, capsys):
+def test_a_library_of_the_service_logs_the_same_way_and_once(set_up, capsys):
     alembic = logging.getLogger("alembic")
     alembic.addHandler(logging.StreamHandler())
     alembic.propagate = False
 
     set_up()
+    library_loggers.reroute_libraries(
+        debug=False, rerouted=("alembic", "alembic.runtime.migration"), verbose=("alembic.runtime.plugins",)
+    )
+    logging.getLogger("alembic.runtime.plugins").info("setup plugin alembic.autogenerate.schemas")
     logging.getLogger("alembic.runtime.migration").info("Running upgrade -> 2d3b8a10c369")
 
     (line,) = capsys.readouterr().err.splitlines()
@@ -85,7 +89,7 @@ def test_without_uvicorn_the_others_are_brought_in_all_the_same(set_up, monkeypa
     alembic.propagate = False
     alembic.addHandler(logging.NullHandler())
 
-    runpy.run_path(library_loggers.__file__)["reroute_libraries"](debug=False)
+    runpy.run_path(library_loggers.__file__)["reroute_libraries"](debug=False, rerouted=["alembic"])
 
     assert alembic.propagate
     assert alembic.handlers == []

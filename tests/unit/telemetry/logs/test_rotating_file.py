@@ -75,7 +75,7 @@ def test_five_rotated_files_are_kept(tmp_path):
 
     names = sorted(path.name for path in tmp_path.glob("alerts*"))
     assert names == ["alerts.log", *(f"alerts.log.{number}" for number in range(1, 6))]
-    assert all(is_rotated(name) for name in names[1:])
+    assert all(is_rotated(name, "shop") for name in names[1:])
 
 
 def test_only_the_owner_may_read_a_log_or_hold_its_lock(tmp_path):
@@ -97,16 +97,16 @@ def test_text_that_utf8_cannot_hold_is_written_all_the_same(tmp_path):
     assert (tmp_path / "alerts.log").read_text(encoding="utf-8") == "half of a pair: ?\n"
 
 
-@pytest.mark.parametrize("name", ["alerts.log.1", "sovani.jsonl.5", "alerts.log.12.gz", "alerts.log.rotate.01234567"])
+@pytest.mark.parametrize("name", ["alerts.log.1", "shop.jsonl.5", "alerts.log.12.gz", "alerts.log.rotate.01234567"])
 def test_names_of_rotated_files_are_known(name):
-    assert is_rotated(name)
+    assert is_rotated(name, "shop")
 
 
 @pytest.mark.parametrize(
     "name",
     [
         "alerts.log",
-        "sovani.jsonl",
+        "shop.jsonl",
         ".__alerts.lock",
         "alerts.log.old",
         "my-alerts.log.1",
@@ -115,11 +115,11 @@ def test_names_of_rotated_files_are_known(name):
     ],
 )
 def test_names_of_other_files_and_of_those_in_use_are_not(name):
-    assert not is_rotated(name)
+    assert not is_rotated(name, "shop")
 
 
 def test_a_log_that_cannot_be_written_is_noticed_before_the_first_line(tmp_path):
     (tmp_path / "alerts.log").mkdir()
 
     with pytest.raises(IsADirectoryError):
-        require_writable(tmp_path)
+        require_writable(tmp_path, "shop")

@@ -62,7 +62,7 @@ def test_everything_is_kept_as_json_only_when_that_is_asked_for(set_up, log_dir)
     set_up(enable_json_logging=True)
     log.info("second")
 
-    assert [json.loads(line)["message"] for line in lines(log_dir / "sovani.jsonl")] == ["second"]
+    assert [json.loads(line)["message"] for line in lines(log_dir / "app.jsonl")] == ["second"]
 
 
 def test_setting_up_twice_says_everything_once_and_leaves_other_handlers_alone(set_up, log_dir, capsys):
@@ -75,7 +75,7 @@ def test_setting_up_twice_says_everything_once_and_leaves_other_handlers_alone(s
 
     assert capsys.readouterr().err.count("once") == 1
     assert len(lines(log_dir / "alerts.log")) == 1
-    assert len(lines(log_dir / "sovani.jsonl")) == 1
+    assert len(lines(log_dir / "app.jsonl")) == 1
     assert foreign in root.handlers
 
 

@@ -11,7 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from telemetry.instruments import Instruments
 from telemetry.metrics.cardinality import CARDINALITY_LIMIT, LimitedMeterProvider
 from telemetry.metrics.families import Translator
-from telemetry.metrics.reader import MetricsPage
+from telemetry.metrics.page import MetricsPage
+from telemetry.metrics.reader import FamilyReader
 from telemetry.metrics.views import views
 from telemetry.metrics.vocabulary import VOCABULARY
 from tests.support.workers import Worker
@@ -28,10 +29,11 @@ class Stage:
         resource=None,
         readers=(),
     ):
-        self.page = MetricsPage(vocabulary, Translator(mappings))
+        self.family_reader = FamilyReader(vocabulary, Translator(mappings))
+        self.page = MetricsPage(self.family_reader.collect_own)
         self.reader = InMemoryMetricReader()
         self.sdk = MeterProvider(
-            [self.page, self.reader, *readers],
+            [self.family_reader, self.reader, *readers],
             resource or Resource({"service.name": "tests"}),
             shutdown_on_exit=False,
             views=[*views(), *more_views],

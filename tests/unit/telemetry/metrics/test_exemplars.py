@@ -10,7 +10,7 @@ from telemetry.jobs import monitor
 from telemetry.jobs.monitor import JobMonitoring, monitor_job
 from telemetry.metrics.multiprocess.merge import merge
 from telemetry.metrics.multiprocess.snapshot import Snapshot
-from telemetry.metrics.reader import MetricsPage
+from telemetry.metrics.page import MetricsPage
 from tests.support.job_spans import processor_into
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"
@@ -100,18 +100,16 @@ def test_the_exemplars_of_several_workers_are_merged(make_stage):
     quick, slow = record(one, 0.02), record(other, 2.0)
     record(other, 0.02, ALWAYS_OFF)
     snapshots = [
-        _as_read(Snapshot(str(number), 1.0, stage.page.collect_own())) for number, stage in enumerate((one, other))
+        _as_read(Snapshot(str(number), 1.0, stage.family_reader.collect_own()))
+        for number, stage in enumerate((one, other))
     ]
-    page = MetricsPage()
-
-    page.collect_families = lambda: merge(snapshots[:1], snapshots[1:])
+    page = MetricsPage(lambda: merge(snapshots[:1], snapshots[1:]))
 
     found = exemplars(page, REQUESTS)
     assert {bound: exemplar.labels["trace_id"] for bound, exemplar in found.items()} == {
         "0.025": format_trace_id(quick.trace_id),
         "2.5": format_trace_id(slow.trace_id),
     }
-    page.shutdown()
 
 
 def _as_read(snapshot):

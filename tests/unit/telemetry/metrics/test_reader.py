@@ -4,7 +4,8 @@ import threading
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from telemetry.metrics.reader import MetricsPage
+from telemetry.metrics.page import MetricsPage
+from telemetry.metrics.reader import FamilyReader
 
 REQUEST = {
     "http.request.method": "GET",
@@ -44,7 +45,7 @@ def test_families_are_declared_before_the_first_measurement(stage):
 
 
 def test_a_reader_without_a_provider_renders_the_declarations(caplog):
-    page, _kind = MetricsPage().render()
+    page, _kind = MetricsPage(FamilyReader().collect_own).render()
 
     assert b"# TYPE http_requests_total counter\n" in page
 
@@ -84,11 +85,11 @@ def test_a_flush_between_two_scrapes_changes_neither_page(make_stage):
 
 
 def test_two_pages_of_one_provider_say_the_same_and_each_of_them_once(make_stage):
-    plain = MetricsPage("otel")
+    plain = FamilyReader("otel")
     stage = make_stage(readers=[plain])
     stage.instruments.job_runs.add(3, {"job.name": "sync", "job.status": "success"})
 
-    theirs = plain.render()[0].decode()
+    theirs = MetricsPage(plain.collect_own).render()[0].decode()
 
     assert stage.series("scheduler_jobs_total") == {(("job_name", "sync"), ("status", "success")): 3}
     assert samples(theirs)["job_runs_total", (("job_name", "sync"), ("job_status", "success"))] == 3

@@ -30,6 +30,7 @@ BEYOND = [
     ("telemetry_queue_capacity", "gauge", {"queue"}),
     ("telemetry_queue_oldest_age_seconds", "gauge", {"queue"}),
     ("telemetry_dropped_total", "counter", {"queue", "reason"}),
+    ("telemetry_log_late_total", "counter", {"queue"}),
     ("telemetry_spool_bytes", "gauge", {"queue"}),
     ("telemetry_spool_refused_total", "counter", {"queue", "reason"}),
     ("telemetry_job_records_total", "counter", {"state"}),
@@ -97,8 +98,8 @@ def use_everything(stage):
     service = ServiceInstruments.create(meter)
     service.reviews_processed.add(1, {"marketplace": "wb", "status": "new"})
     service.orders_processed.add(1, {"marketplace": "wb", "status": "new"})
-    service.money.add(0.1, {"gen_ai.request.model": "gpt-5.4-mini"})
-    service.connections_refused.add(1, {"http.response.status_code": 408})
+    service.cost.add(0.1, {"gen_ai.request.model": "gpt-5.4-mini"})
+    service.connections_rejected.add(1, {"http.response.status_code": 408})
     for counter in (service.ticks_skipped, service.runs_missed, service.runs_overdue):
         counter.add(1, {"job.name": "sync"})
     for name, labels in (

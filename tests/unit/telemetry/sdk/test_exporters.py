@@ -11,7 +11,8 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
 from telemetry.metrics.cardinality import LimitedMeterProvider
-from telemetry.metrics.reader import MetricsPage
+from telemetry.metrics.page import MetricsPage
+from telemetry.metrics.reader import FamilyReader
 from telemetry.sdk import exporters
 from telemetry.settings import SettingsError
 
@@ -274,8 +275,8 @@ def test_all_three_signals_arrive_and_the_queues_are_measured(environment, colle
         OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{collector.server_port}",
         OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20abc",
     )
-    page = MetricsPage()
-    sdk = MeterProvider([page, *exporters.metric_readers()], shutdown_on_exit=False)
+    reader = FamilyReader()
+    sdk = MeterProvider([reader, *exporters.metric_readers()], shutdown_on_exit=False)
     meters = LimitedMeterProvider(sdk)
     tracers, loggers = TracerProvider(shutdown_on_exit=False), LoggerProvider(shutdown_on_exit=False)
     for processor in exporters.span_processors(meters):
@@ -287,7 +288,7 @@ def test_all_three_signals_arrive_and_the_queues_are_measured(environment, colle
     loggers.get_logger("tests").emit(body="two")
     for provider in (tracers, loggers, sdk):
         provider.force_flush()
-    text = page.render()[0].decode()
+    text = MetricsPage(reader.collect_own).render()[0].decode()
     for provider in (tracers, loggers, sdk):
         provider.shutdown()
 

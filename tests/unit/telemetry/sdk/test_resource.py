@@ -4,7 +4,6 @@ import uuid
 
 import pytest
 
-from telemetry.sdk import instance as instance_module
 from telemetry.sdk.instance import InstanceSlot
 from telemetry.sdk.resource import build_resource
 from tests.support.processes import ROOT
@@ -97,7 +96,7 @@ def test_a_directory_that_cannot_be_used_costs_the_stability_and_one_warning(tmp
 
 
 def test_when_every_slot_is_taken_the_id_is_a_new_one(tmp_path, instance_of, monkeypatch, caplog):
-    monkeypatch.setattr(instance_module, "_MAX_SLOTS", 1)
+    monkeypatch.setattr("telemetry.sdk.instance._MAX_SLOTS", 1)
     first = instance_of(tmp_path)
 
     second = instance_of(tmp_path)

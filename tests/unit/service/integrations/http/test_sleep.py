@@ -19,7 +19,7 @@ class Waited(list):
 
 
 @pytest.fixture
-def stopping():
+def stop_signal():
     return StopSignal()
 
 
@@ -29,18 +29,11 @@ def waited():
 
 
 @pytest.fixture
-def wait(stopping, waited):
-    return InstrumentedSleep(stopping, waited).of("wb")
+def wait(stop_signal, waited):
+    return InstrumentedSleep(stop_signal, waited).for_service("wb")
 
 
-def test_it_goes_on_until_it_is_told_to_stop(stopping):
-    before = stopping.goes_on()
-    stopping.tell()
-
-    assert (before, stopping.goes_on()) == (True, False)
-
-
-def test_a_wait_is_seen_in_the_span_of_what_waits_before_it_is_over(stopping, waited):
+def test_a_wait_is_seen_in_the_span_of_what_waits_before_it_is_over(stop_signal, waited):
     exporter, seen = InMemorySpanExporter(), []
     tracers = TracerProvider(shutdown_on_exit=False)
     tracers.add_span_processor(SimpleSpanProcessor(exporter))
@@ -51,7 +44,7 @@ def test_a_wait_is_seen_in_the_span_of_what_waits_before_it_is_over(stopping, wa
             return True
 
     with tracers.get_tracer("tests").start_as_current_span("sync"):
-        InstrumentedSleep(Watched(), waited).of("ozon")(90, "backoff")
+        InstrumentedSleep(Watched(), waited).for_service("ozon")(90, "backoff")
 
     [span] = exporter.get_finished_spans()
     assert [(event.name, dict(event.attributes)) for event in span.events] == [
@@ -60,8 +53,8 @@ def test_a_wait_is_seen_in_the_span_of_what_waits_before_it_is_over(stopping, wa
     assert [event.name for event in seen] == ["wait"]
 
 
-def test_a_wait_that_was_cut_short_is_counted_as_long_as_it_was(stopping, waited, wait):
-    threading.Timer(0.05, stopping.tell).start()
+def test_a_wait_that_was_cut_short_is_counted_as_long_as_it_was(stop_signal, waited, wait):
+    threading.Timer(0.05, stop_signal.set).start()
     began = time.monotonic()
 
     with pytest.raises(ShutdownRequested, match=r"^the service stops while this waits for wb$"):
@@ -73,8 +66,8 @@ def test_a_wait_that_was_cut_short_is_counted_as_long_as_it_was(stopping, waited
     assert 0.04 <= seconds <= took < 10
 
 
-def test_a_service_that_was_told_to_stop_waits_for_nothing_any_more(stopping, waited, wait):
-    stopping.tell()
+def test_a_service_that_was_told_to_stop_waits_for_nothing_any_more(stop_signal, waited, wait):
+    stop_signal.set()
     began = time.monotonic()
 
     for _ in range(3):
@@ -85,18 +78,26 @@ def test_a_service_that_was_told_to_stop_waits_for_nothing_any_more(stopping, wa
     assert len(waited) == 3
 
 
-def test_several_that_wait_are_all_let_go_at_once(stopping, waited):
+def test_the_wait_of_a_request_is_not_cut_short_since_the_server_answers_it_before_it_stops(stop_signal, waited):
+    stop_signal.set()
+
+    InstrumentedSleep(stop_signal, waited).until_answered().for_service("wb")(0.01, "pace")
+
+    assert waited == [("wb", "pace", 0.01)]
+
+
+def test_several_that_wait_are_all_let_go_at_once(stop_signal, waited):
     ended = []
 
     def work():
         with pytest.raises(ShutdownRequested):
-            InstrumentedSleep(stopping, waited).of("ozon")(60, "pace")
+            InstrumentedSleep(stop_signal, waited).for_service("ozon")(60, "pace")
         ended.append(True)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
-    stopping.tell()
+    stop_signal.set()
     for thread in threads:
         thread.join(10)
 

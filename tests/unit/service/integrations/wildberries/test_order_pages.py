@@ -6,7 +6,6 @@ import pytest
 from service.integrations.http.client import MAX_FAILURES
 from service.integrations.http.errors import EndlessPages, Unreachable, Unreadable
 from service.integrations.marketplace import START, InvalidPayload, Order
-from service.integrations.wildberries import orders as wb_orders
 from tests.support.loopback import CUT, response
 from tests.support.wildberries_payloads import order
 from tests.support.wildberries_stub import Statistics, id_set, ids, order_at, read, requested_dates, srids_of
@@ -31,7 +30,7 @@ def test_a_service_that_does_not_look_at_the_date_is_noticed_when_a_reading_goes
 
 @pytest.fixture
 def small_pages(monkeypatch):
-    monkeypatch.setattr(wb_orders, "_MIN_ROWS_OF_CUT_PAGE", 5)
+    monkeypatch.setattr("service.integrations.wildberries.orders._MIN_ROWS_OF_CUT_PAGE", 5)
 
 
 def test_a_moment_with_more_orders_than_a_page_is_said_and_what_follows_is_read(server, orders, small_pages):
@@ -71,7 +70,7 @@ def test_a_last_page_without_an_order_does_not_lead_back(server, orders, last):
 
 
 def test_a_boundary_with_too_many_orders_is_read_again_rather_than_saved(server, orders, monkeypatch):
-    monkeypatch.setattr(wb_orders, "_MAX_BOUNDARY_IDS", 3)
+    monkeypatch.setattr("service.integrations.wildberries.orders._MAX_BOUNDARY_IDS", 3)
     server.script = Statistics(*(order_at(0, number) for number in range(4)))
 
     rows, position = read(orders)

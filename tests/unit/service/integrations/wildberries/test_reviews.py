@@ -5,7 +5,6 @@ import pytest
 
 from service.integrations.http.errors import EndlessPages, Unreachable, Unreadable
 from service.integrations.marketplace import START, InvalidPayload, Review
-from service.integrations.wildberries import reviews as wb_reviews
 from tests.support.loopback import CUT, response
 from tests.support.ozon_stub import NOON
 from tests.support.wildberries_payloads import review, reviews_page
@@ -14,7 +13,7 @@ from tests.support.wildberries_stub import Feedbacks, answered, created_second, 
 
 @pytest.fixture
 def five_a_page(monkeypatch):
-    monkeypatch.setattr(wb_reviews, "PAGE_SIZE", 5)
+    monkeypatch.setattr("service.integrations.wildberries.reviews.PAGE_SIZE", 5)
 
 
 @pytest.fixture
@@ -168,7 +167,7 @@ def test_a_service_that_does_not_skip_is_not_read_for_ever(server, waiting, five
 
 
 def test_a_second_without_an_end_is_read_as_far_as_it_may_be(server, waiting, five_a_page, monkeypatch):
-    monkeypatch.setattr(wb_reviews, "MAX_SKIP", 10)
+    monkeypatch.setattr("service.integrations.wildberries.reviews.MAX_SKIP", 10)
     server.script = Feedbacks(*(numbered(each, minutes=5) for each in range(40)))
     pages = (row for page in waiting.pages(START) for row in page.rows)
     rows = []

@@ -34,7 +34,7 @@ def make_fake(make_environment, clock):
 
 @pytest.fixture
 def ask_of(make_fake, make_client):
-    """Asks a fake with the options that are given; what is asked has a model and a question unless it says otherwise."""
+    """Sends requests to a fake with the given options. A model and a question are added if they are missing."""
 
     def make(fake=None, **options):
         client = make_client(fake or make_fake(**options))
@@ -59,7 +59,7 @@ def client(make_fake, make_client):
 
 
 def text_of(answer):
-    """What the SDK calls `output_text`."""
+    """The `output_text` of the SDK."""
     parts = [part for item in answer.json()["output"] if item["type"] == "message" for part in item["content"]]
     return "".join(part["text"] for part in parts if part["type"] == "output_text")
 

@@ -18,7 +18,7 @@ def seller(make_ozon):
 
 
 def every_page(seller, path=LIST, **body):
-    """All pages, one list of reviews each."""
+    """All pages, each a list of reviews."""
     pages, last_id = [], ""
     while True:
         answer = seller(path, {"limit": 50, "last_id": last_id} | body).json()

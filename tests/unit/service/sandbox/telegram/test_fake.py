@@ -22,7 +22,7 @@ def make_fake(make_environment, clock):
 
 @pytest.fixture
 def make_call(make_fake, make_client):
-    """Calls methods of a fake with the options that are given."""
+    """Calls methods of a fake with the given options."""
 
     def make(fake=None, **options):
         client = make_client(fake or make_fake(**options))
@@ -42,7 +42,7 @@ def client(make_fake, make_client):
 
 
 def refusal(answer):
-    """The description, of an answer that is a refusal in Telegram's envelope."""
+    """The status and the description of an error response."""
     body = answer.json()
     assert (body["ok"], body["error_code"]) == (False, answer.status_code)
     assert answer.headers["content-type"] == "application/json"

@@ -16,7 +16,7 @@ def send(make_environment, make_client):
 
 
 def read(answer):
-    """The text, and its entities as `type offset+length`, with what they have beyond those."""
+    """The text, and its entities as `type offset+length` with their other attributes."""
     result = answer.json()["result"]
     entities = []
     for one in result.get("entities", []):

@@ -32,7 +32,7 @@ def shown(client):
 
 
 class Elements(HTMLParser):
-    """The tags of a page, each with its attributes."""
+    """The tags of a page, with their attributes."""
 
     def __init__(self, page):
         super().__init__()

@@ -18,7 +18,7 @@ def journal():
 
 @pytest.fixture
 def shop_again(make_environment, make_client, clock, journal):
-    """Makes the shop, each time from the same journal."""
+    """Makes a seller, always with the same journal."""
     return lambda **options: WildberriesSeller(
         make_environment(journal, wb_limits=False, **options), make_client, clock
     )
@@ -31,18 +31,18 @@ def shop(shop_again):
 
 @pytest.fixture
 def quiet_shop(shop_again):
-    """One in which months may pass."""
+    """A seller whose clock may be moved by months."""
     return shop_again(wb_reviews_every=timedelta(days=1))
 
 
 @pytest.fixture
 def review_id(shop):
-    """A review that nobody will answer by himself."""
+    """A review that no employee will answer."""
     return shop.reviews(order="dateAsc")[0]["id"]
 
 
 def to_be_answered_by_hand(shop, clock):
-    """A new review that a person answers within twelve minutes."""
+    """A new review that an employee answers within twelve minutes."""
     clock.advance(timedelta(minutes=5))
     unanswered = set(shop.unanswered())
     clock.advance(timedelta(minutes=12))

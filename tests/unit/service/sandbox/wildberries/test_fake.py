@@ -22,7 +22,7 @@ def shop(make_seller):
 
 
 def everything_said(shop):
-    """What the shop is told, errors included; not what it is told of an answer by which it changes something."""
+    """All responses to reads, errors included."""
     review_id = shop.unanswered()[0]
     answers = [
         shop.list("true"),

@@ -8,7 +8,7 @@ import uvicorn
 
 from service.sandbox.credentials import wb_token
 from tests.support.wildberries_sandbox import ORDERS, WildberriesSeller
-from tests.unit.service.sandbox.conftest import mounted
+from tests.unit.service.sandbox.conftest import mount_fake
 
 NEVER = "0001-01-01T00:00:00"
 FIELDS = {
@@ -277,7 +277,7 @@ def test_orders_older_than_ninety_days_are_forgotten(make_seller, clock):
 
 @pytest.fixture
 def served():
-    """Serves an application on a real socket; gives its URL."""
+    """Serves an application on a real socket; returns its URL."""
     servers = []
 
     def serve(app):
@@ -298,7 +298,7 @@ def served():
 
 
 def test_a_full_page_of_a_large_shop_comes_in_pieces_and_keeps_nobody_else_waiting(make_seller, served):
-    url = served(mounted(make_seller(wb_orders=200_000).fake))
+    url = served(mount_fake(make_seller(wb_orders=200_000).fake))
     call = {"url": ORDERS, "params": {"dateFrom": "2026-01-01"}}
     rows, longest_wait = 0, 0.0
 

@@ -37,7 +37,7 @@ def test_ticks_are_due_when_their_grace_is_over():
     assert has_due_ticks(QUICK, watermark(), NOON + 75 * SECOND)
 
 
-def test_ticks_that_are_run_late_have_their_grace_from_when_somebody_was_back():
+def test_catch_up_runs_have_their_grace_from_the_end_of_the_downtime():
     back = watermark(back=NOON + 10 * MINUTE)
 
     assert not has_due_ticks(QUICK, back, NOON + 10 * MINUTE + 59 * SECOND)
@@ -62,7 +62,7 @@ def test_a_gap_of_very_many_ticks_is_counted_without_those_whose_runs_began():
     assert (evaluation.watched_until, evaluation.back_at) == (back, back)
 
 
-def test_what_came_while_somebody_was_there_and_what_came_after_that_are_one():
+def test_ticks_before_and_after_the_last_heartbeat_are_one_downtime():
     evaluation = downtime_ticks(
         QUICK, watermark(seen=NOON + 20 * SECOND), NO_RUNS, Uptime(NOON + MINUTE, since_start=True)
     )

@@ -184,21 +184,21 @@ class FullDisk:
     """A deduplicator on a disk that is full."""
 
     def __init__(self, *alerts):
-        self.unsaved = [(each, 1) for each in alerts]
+        self.alerts = [(each, 1) for each in alerts]
 
     @property
     def unsaved(self):
-        return len(self.unsaved)
+        return len(self.alerts)
 
     def flush(self):
         raise sqlite3.OperationalError("database or disk is full")
 
     def drain_unsaved(self):
-        taken, self.unsaved = self.unsaved, []
+        taken, self.alerts = self.alerts, []
         return taken
 
     def restore_unsaved(self, alerts):
-        self.unsaved = alerts
+        self.alerts = alerts
 
 
 @pytest.mark.parametrize("accepts", [True, False])

@@ -351,7 +351,7 @@ def test_what_goes_on_after_the_database_has_come_back_is_told(machine, telegram
 def test_a_message_that_was_deleted_is_not_edited_any_more(machine, telegram, clock):
     machine.report(alert())
     machine.run(2)
-    telegram.fake._messages._kept.clear()
+    telegram.fake._messages._messages.clear()
     machine.report(alert(at=clock()))
 
     machine.run(5 * MINUTE)

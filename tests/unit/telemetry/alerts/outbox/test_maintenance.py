@@ -9,10 +9,10 @@ from tests.unit.telemetry.alerts.conftest import alert
 
 HOUR = 3600.0
 OUTAGE = alert("outage", state="database")
-OUTAGE_END = alert("outage", state="database", is_end=True, at=NOON + 120)
+OUTAGE_END = alert("outage", state="database", is_resolved=True, at=NOON + 120)
 DISK = alert("disk", state="disk", component="silenced")
-DISK_END = replace(DISK, is_end=True, at=NOON + 60)
-QUERY = alert("query", follows="database")
+DISK_END = replace(DISK, is_resolved=True, at=NOON + 60)
+QUERY = alert("query", inhibited_by="database")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Who is lost, by clocks that are turned by hand."""
+"""Which runs are marked as lost, with clocks that the test sets."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ SECOND = timedelta(seconds=1)
 
 
 class Database:
-    """The rows that say "running", with their last sign of life, by a clock that stands still until it is turned."""
+    """The running rows with their last heartbeats, and a clock that stands still until the test sets it."""
 
     def __init__(self):
         self.clock, self.rows, self.lost, self.is_unavailable = NOON, {}, [], False
@@ -58,7 +58,7 @@ class Process:
 
 
 def advance(database, time, *processes):
-    """Every process does its round every five seconds, which is how time goes by."""
+    """Advance the clock; each process does a round every five seconds."""
     step = timedelta(seconds=HEARTBEAT_INTERVAL)
     for _ in range(int(time / step)):
         database.clock += step
@@ -143,7 +143,7 @@ def test_a_process_that_is_stopped_for_less_than_the_silence_loses_nothing(datab
 
 
 def test_who_was_stopped_itself_judges_nobody_by_the_time_in_which_it_heard_nothing(database):
-    """Both stood still, as when a machine sleeps: the one that wakes first gives the other its time."""
+    """Both were suspended, as when a machine sleeps: the one that wakes first must wait for the other."""
     one, other = Process(database, "a"), Process(database)
     advance(database, 300 * SECOND, one, other)
     database.clock += timedelta(hours=8)
@@ -166,7 +166,7 @@ def test_a_clock_that_is_set_makes_nobody_lost(database, jump):
 
 
 def test_own_runs_and_those_of_neighbours_that_are_there_are_not_lost_though_their_rows_are_silent(database):
-    """A job that holds the interpreter for minutes lets nothing beat, and its neighbour sees that it is there."""
+    """A job that holds the GIL for minutes delays all heartbeats; another process sees that its process is alive."""
     long_ago = NOON - timedelta(days=3)
     database.rows = {"neighbour": long_ago, "gone": long_ago}
     process = Process(database, "own", other_runs=["neighbour"])

@@ -10,7 +10,7 @@ from telemetry.jobs.liveness.reaper import Reaper
 from telemetry.jobs.recorder.spool import Spool
 from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunRow
-from tests.support.job_runs import begun, ended, run_id
+from tests.support.job_runs import ended, run_id, started
 
 LONG_AGO = datetime(2025, 10, 2, tzinfo=UTC)
 
@@ -55,7 +55,7 @@ def stage(engine, tmp_path):
 
 
 def test_runs_that_were_lost_are_counted_and_said_once_a_job_with_whose_they_were(stage, caplog):
-    stage.leave_spool(begun(1), begun(2, worker="host:2"), begun(3, job_name="clean"))
+    stage.leave_spool(started(1), started(2, worker="host:2"), started(3, job_name="clean"))
 
     stage.reaper.run_once()
     stage.reaper.run_once()
@@ -65,11 +65,11 @@ def test_runs_that_were_lost_are_counted_and_said_once_a_job_with_whose_they_wer
         ("ERROR", "2 runs of sync lost: host:1, host:2 ended without a word."),
         ("ERROR", "A run of clean lost: host:1 ended without a word."),
     ]
-    assert {record.component for record in caplog.records} == {"scheduler"}
+    assert {record.component for record in caplog.records} == {"jobs"}
 
 
 def test_the_runs_of_this_process_beat_every_few_seconds(stage):
-    JobRunRepository(stage.engine).write([begun(1)])
+    JobRunRepository(stage.engine).write([started(1)])
     stage.own_runs = [run_id(1)]
     was_renewed = []
     for clock in (0, HEARTBEAT_INTERVAL / 2, HEARTBEAT_INTERVAL):
@@ -82,7 +82,7 @@ def test_the_runs_of_this_process_beat_every_few_seconds(stage):
 
 
 def test_the_runs_of_this_process_beat_while_it_brings_what_others_left(stage, monkeypatch):
-    JobRunRepository(stage.engine).write([begun(0)])
+    JobRunRepository(stage.engine).write([started(0)])
     stage.own_runs = [run_id(0)]
     stage.leave_spool(*[ended(number) for number in range(1, 250)])
     heartbeats, heartbeat = [], stage.reaper._running_runs.heartbeat
@@ -102,7 +102,7 @@ def test_the_runs_of_this_process_beat_while_it_brings_what_others_left(stage, m
 def test_before_the_table_is_made_there_is_nothing_to_look_after(tmp_path, caplog):
     engine = create_engine(f"sqlite:///{tmp_path / 'new.db'}")
     stage = Stage(engine, tmp_path / "spool")
-    stage.leave_spool(begun(1))
+    stage.leave_spool(started(1))
 
     stage.reaper.run_once()
 

@@ -7,7 +7,7 @@ from telemetry.jobs.recorder.spool import Spool
 from telemetry.jobs.run import UnwritableRunError
 from telemetry.jobs.store.running_runs import RunningRuns
 from telemetry.jobs.store.runs import JobRunRepository
-from tests.support.job_runs import begun, ended, run_id
+from tests.support.job_runs import ended, run_id, started
 
 
 class FakeCounters:
@@ -43,7 +43,7 @@ def recovery(engine, directory, store, counters):
 
 @pytest.fixture
 def leave_spool(directory):
-    """A process that kept these runs, and is gone."""
+    """Leave the spool of a dead process with these runs."""
 
     def leave_spool(*runs):
         spool = Spool(directory)
@@ -69,7 +69,7 @@ def files(directory):
 def test_what_a_dead_process_left_is_in_the_database_and_what_it_had_under_way_is_lost(
     recovery, store, leave_spool, counters, directory
 ):
-    leave_spool(begun(1), ended(1), begun(2), begun(3), ended(3, "timeout"))
+    leave_spool(started(1), ended(1), started(2), started(3), ended(3, "timeout"))
 
     lost = recovery.recover(always)
 
@@ -81,8 +81,8 @@ def test_what_a_dead_process_left_is_in_the_database_and_what_it_had_under_way_i
 
 
 def test_what_was_in_the_database_before_is_neither_counted_nor_changed(recovery, store, leave_spool, counters):
-    store.write([begun(1), ended(2), begun(3), ended(3)])
-    leave_spool(begun(1), begun(2), ended(2, "error"), begun(3), ended(3), begun(4))
+    store.write([started(1), ended(2), started(3), ended(3)])
+    leave_spool(started(1), started(2), ended(2, "error"), started(3), ended(3), started(4))
 
     lost = recovery.recover(always)
 
@@ -92,17 +92,17 @@ def test_what_was_in_the_database_before_is_neither_counted_nor_changed(recovery
 
 
 def test_nobody_has_heard_of_a_run_since_it_was_kept(recovery, store, leave_spool):
-    leave_spool(begun(1), begun(2), ended(2))
+    leave_spool(started(1), started(2), ended(2))
 
     recovery.recover(always)
 
-    assert [row.heartbeat_at for row in reversed(store.page())] == [begun(1).started_at, ended(2).finished_at]
+    assert [row.heartbeat_at for row in reversed(store.page())] == [started(1).started_at, ended(2).finished_at]
 
 
 def test_an_end_that_was_kept_corrects_a_run_that_was_taken_for_lost(recovery, store, engine, leave_spool):
-    store.write([begun(1)])
+    store.write([started(1)])
     RunningRuns(engine).mark_lost([run_id(1)])
-    leave_spool(begun(1), ended(1))
+    leave_spool(started(1), ended(1))
 
     assert recovery.recover(always) == []
 
@@ -111,7 +111,7 @@ def test_an_end_that_was_kept_corrects_a_run_that_was_taken_for_lost(recovery, s
 
 def test_what_a_living_process_has_is_left_alone(recovery, store, directory):
     spool = Spool(directory)
-    spool.append(begun(1))
+    spool.append(started(1))
 
     assert recovery.recover(always) == []
 
@@ -122,7 +122,7 @@ def test_what_a_living_process_has_is_left_alone(recovery, store, directory):
 def test_a_database_that_is_away_leaves_everything_where_it_is_for_the_next_time(
     recovery, store, leave_spool, counters, monkeypatch
 ):
-    leave_spool(*[begun(number) for number in range(3 * BATCH_SIZE)])
+    leave_spool(*[started(number) for number in range(3 * BATCH_SIZE)])
     write, calls = store.replay, []
 
     def failing(runs):

@@ -3,7 +3,6 @@ import os
 
 import pytest
 
-from telemetry.jobs.recorder import spool as module
 from telemetry.jobs.recorder.orphaned_spools import (
     OrphanedSpool,
     acquire_orphaned_spools,
@@ -12,9 +11,9 @@ from telemetry.jobs.recorder.orphaned_spools import (
 )
 from telemetry.jobs.recorder.spool import Spool, SpoolFull, try_lock
 from telemetry.jobs.recorder.spool_codec import encode
-from tests.support.job_runs import begun, ended, run_id
+from tests.support.job_runs import ended, run_id, started
 
-LINE = len(encode(begun(1)))
+LINE = len(encode(started(1)))
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def make(directory):
 
 
 def orphaned_runs(directory):
-    """What somebody who comes next finds; nothing of it is removed."""
+    """The runs that another process would recover; removes nothing."""
     found = []
     for orphan in acquire_orphaned_spools(directory):
         found += orphan.runs()
@@ -63,24 +62,24 @@ def test_nothing_is_made_before_the_first_run(make, directory):
 def test_a_run_is_given_back_from_its_place(make):
     spool = make()
 
-    positions = [spool.append(run) for run in (begun(1), begun(2), ended(1))]
+    positions = [spool.append(run) for run in (started(1), started(2), ended(1))]
 
-    assert [spool.read(position) for position in positions] == [begun(1), begun(2), ended(1)]
+    assert [spool.read(position) for position in positions] == [started(1), started(2), ended(1)]
 
 
 def test_what_a_process_kept_is_nobodys_while_it_lives_and_the_nexts_when_it_is_gone(make, directory):
     spool = make()
-    for run in (begun(1), ended(1), begun(2)):
+    for run in (started(1), ended(1), started(2)):
         spool.append(run)
 
     assert orphaned_runs(directory) == []
     spool.abandon()
-    assert orphaned_runs(directory) == [begun(1), ended(1), begun(2)]
+    assert orphaned_runs(directory) == [started(1), ended(1), started(2)]
 
 
 def test_what_a_process_left_is_taken_by_one(make, directory):
     spool = make()
-    spool.append(begun(1))
+    spool.append(started(1))
     spool.abandon()
 
     [first] = acquire_orphaned_spools(directory)
@@ -93,14 +92,14 @@ def test_what_a_process_left_is_taken_by_one(make, directory):
 
 def test_an_orderly_end_leaves_no_file_when_everything_is_settled(make, directory):
     spool = make()
-    acknowledge(spool, spool.append(begun(1)), spool.append(ended(1)))
+    acknowledge(spool, spool.append(started(1)), spool.append(ended(1)))
 
     spool.close()
 
     assert names(directory) == []
 
 
-@pytest.mark.parametrize("runs", [[begun(1)], [begun(1), ended(1)]])
+@pytest.mark.parametrize("runs", [[started(1)], [started(1), ended(1)]])
 def test_an_orderly_end_leaves_what_is_not_settled(make, directory, runs):
     spool = make()
     for run in runs:
@@ -113,25 +112,25 @@ def test_an_orderly_end_leaves_what_is_not_settled(make, directory, runs):
 
 def test_a_run_that_is_open_is_left_though_its_start_is_in_the_database(make, directory):
     spool = make()
-    acknowledge(spool, spool.append(begun(1)))
+    acknowledge(spool, spool.append(started(1)))
 
     spool.close()
 
-    assert orphaned_runs(directory) == [begun(1)]
+    assert orphaned_runs(directory) == [started(1)]
 
 
 def test_files_whose_runs_are_settled_are_given_back_and_never_the_start_of_an_open_run(make, directory):
     spool = make(segment=4 * LINE)
-    acknowledge(spool, spool.append(begun(0)))
+    acknowledge(spool, spool.append(started(0)))
 
     for number in range(1, 100):
-        acknowledge(spool, spool.append(begun(number)), spool.append(ended(number)))
+        acknowledge(spool, spool.append(started(number)), spool.append(ended(number)))
 
     assert len(names(directory, ".runs")) <= 2
     assert spool.size < 20 * LINE
     spool.abandon()
     found = orphaned_runs(directory)
-    assert begun(0) in found
+    assert started(0) in found
     assert not [run for run in found if run == ended(0)]
 
 
@@ -163,32 +162,34 @@ def test_a_spool_has_a_limit_and_takes_runs_again_below_it(make):
 
 def test_a_line_that_the_disk_takes_only_half_of_is_taken_back(make, directory, monkeypatch):
     spool = make()
-    spool.append(begun(1))
+    spool.append(started(1))
     write = os.write
-    monkeypatch.setattr(module.os, "write", lambda file, data: write(file, data[: len(data) // 2]))
+    monkeypatch.setattr(
+        "telemetry.jobs.recorder.spool.os.write", lambda file, data: write(file, data[: len(data) // 2])
+    )
     with pytest.raises(OSError, match="No space") as caught:
-        spool.append(begun(2))
+        spool.append(started(2))
     monkeypatch.undo()
 
-    spool.append(begun(3))
+    spool.append(started(3))
 
     assert caught.value.errno == errno.ENOSPC
     spool.abandon()
     [orphan] = acquire_orphaned_spools(directory)
-    assert list(orphan.runs()) == [begun(1), begun(3)]
+    assert list(orphan.runs()) == [started(1), started(3)]
     assert orphan.unreadable == 0
     orphan.remove()
 
 
 def test_a_run_that_could_not_be_kept_is_kept_with_the_next_file_if_it_is_still_open(make, directory, monkeypatch):
     spool = make(segment=2 * LINE)
-    spool.append(begun(1))
-    monkeypatch.setattr(module.os, "write", lambda *_: 0)
+    spool.append(started(1))
+    monkeypatch.setattr("telemetry.jobs.recorder.spool.os.write", lambda *_: 0)
     with pytest.raises(OSError, match="No space"):
-        spool.append(begun(2))
+        spool.append(started(2))
     monkeypatch.undo()
     for number in range(3, 12):
-        acknowledge(spool, spool.append(begun(number)), spool.append(ended(number)))
+        acknowledge(spool, spool.append(started(number)), spool.append(ended(number)))
 
     spool.abandon()
 
@@ -201,31 +202,31 @@ def test_a_directory_that_cannot_be_made_is_an_error_each_time_and_nothing_else(
 
     for _ in range(2):
         with pytest.raises(OSError, match="directory"):
-            spool.append(begun(1))
+            spool.append(started(1))
     spool.close()
 
 
 def test_a_line_that_was_cut_off_by_a_crash_is_counted_and_the_others_are_there(make, directory):
     spool = make()
     for number in (1, 2):
-        spool.append(begun(number))
+        spool.append(started(number))
     spool.abandon()
     [path] = [directory / name for name in names(directory, ".runs")]
     path.write_bytes(path.read_bytes()[: -LINE // 2] + b"\n" + encode(ended(1)))
 
     [orphan] = acquire_orphaned_spools(directory)
 
-    assert list(orphan.runs()) == [begun(1), ended(1)]
+    assert list(orphan.runs()) == [started(1), ended(1)]
     assert orphan.unreadable == 1
     orphan.remove()
 
 
 def test_the_open_runs_of_whoever_is_there_are_known(make, directory):
     one, other = make(), make()
-    one.append(begun(1))
-    one.append(begun(2))
+    one.append(started(1))
+    one.append(started(2))
     one.append(ended(1))
-    other.append(begun(3))
+    other.append(started(3))
 
     assert read_open_runs(directory) == {run_id(2), run_id(3)}
 
@@ -239,7 +240,7 @@ def test_a_directory_that_is_not_there_has_nothing(directory):
 
 def test_a_lock_that_was_never_finished_is_swept_away(make, directory):
     spool = make()
-    spool.append(begun(1))
+    spool.append(started(1))
     unfinished = directory / "dead.new"
     unfinished.touch()
 
@@ -251,7 +252,7 @@ def test_a_lock_that_was_never_finished_is_swept_away(make, directory):
 
 def test_a_lock_that_somebody_has_removed_is_not_taken(make, directory):
     spool = make()
-    spool.append(begun(1))
+    spool.append(started(1))
     spool.abandon()
     [path] = [directory / name for name in names(directory, ".lock")]
     lock = os.open(path, os.O_RDWR)
@@ -262,7 +263,7 @@ def test_a_lock_that_somebody_has_removed_is_not_taken(make, directory):
 
 
 def test_files_are_for_their_owner_alone(make, directory):
-    make().append(begun(1, metadata={"customer": "somebody"}))
+    make().append(started(1, metadata={"customer": "somebody"}))
 
     assert directory.stat().st_mode & 0o077 == 0
     assert all((directory / name).stat().st_mode & 0o077 == 0 for name in names(directory))
@@ -270,7 +271,7 @@ def test_files_are_for_their_owner_alone(make, directory):
 
 def test_a_place_whose_file_is_gone_gives_nothing(make, directory):
     spool = make()
-    position = spool.append(begun(1))
+    position = spool.append(started(1))
     spool.abandon()
 
     assert spool.read(position) is None
@@ -278,7 +279,7 @@ def test_a_place_whose_file_is_gone_gives_nothing(make, directory):
 
 def test_when_a_spool_was_left_is_when_its_oldest_file_was_last_written(make, directory):
     spool = make()
-    spool.append(begun(1))
+    spool.append(started(1))
     spool.abandon()
     [path] = [directory / name for name in names(directory, ".runs")]
     os.utime(path, (1000, 1000))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry.jobs.recorder.spool_codec import decode, encode
-from tests.support.job_runs import NOON, begun, ended
+from tests.support.job_runs import NOON, ended, started
 
 texts = st.text(max_size=50)
 moments = st.datetimes(timezones=st.just(UTC))
@@ -36,15 +36,15 @@ def test_a_run_is_one_line_whatever_its_texts_are():
 
 @pytest.mark.parametrize("kept", [0, 1, 8, 9, 50, -2])
 def test_a_line_that_is_not_whole_is_none(kept):
-    assert decode(encode(begun(1))[:kept]) is None
+    assert decode(encode(started(1))[:kept]) is None
 
 
 def test_a_line_in_which_one_letter_is_another_is_none():
-    assert decode(encode(begun(1)).replace(b"sync", b"sink")) is None
+    assert decode(encode(started(1)).replace(b"sync", b"sink")) is None
 
 
 def test_a_moment_keeps_its_microseconds():
-    run = begun(1, started_at=datetime(2025, 10, 2, 12, 0, 0, 1, tzinfo=UTC), deadline_at=NOON + timedelta(days=1))
+    run = started(1, started_at=datetime(2025, 10, 2, 12, 0, 0, 1, tzinfo=UTC), deadline_at=NOON + timedelta(days=1))
 
     assert decode(encode(run)) == run
 
@@ -54,8 +54,8 @@ def test_names_of_a_later_version_are_left_out_and_what_this_one_needs_must_be_t
         text = json.dumps(values).encode()
         return b"%08x %b\n" % (zlib.crc32(text), text)
 
-    known = json.loads(encode(begun(1))[9:])
+    known = json.loads(encode(started(1))[9:])
 
-    assert decode(line({**known, "colour": "red"})) == begun(1)
+    assert decode(line({**known, "colour": "red"})) == started(1)
     assert decode(line({"run_id": "1"})) is None
     assert decode(line([1, 2])) is None

@@ -14,7 +14,7 @@ from telemetry.jobs.recorder.writer import BATCH_SIZE, Recorder
 from telemetry.jobs.run import JobRun, UnwritableRunError
 
 NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
-SOON = 10.0  # a bound that is never reached
+SOON = 10.0  # seconds; never reached
 QUICK = (0.001, 0.01)
 
 
@@ -32,7 +32,7 @@ def a_run(run_id, status="success"):
 
 
 class FakeStore:
-    """It keeps what it is given, in batches; it can fail so many times, refuse runs, and hang until it is let go."""
+    """Keeps the batches that it gets; can fail a number of times, refuse runs, and hang until `proceed` is set."""
 
     def __init__(self, failures=0, refused=()):
         self.batches = []
@@ -74,7 +74,7 @@ def recorder_for():
 
 @pytest.fixture
 def blocked_store():
-    """A store that hangs until `go_on` is set; it is always set in the end."""
+    """A store that hangs until `proceed` is set, at the latest at the end of the test."""
     store = FakeStore()
     store.proceed.clear()
     yield store
@@ -82,7 +82,7 @@ def blocked_store():
 
 
 def block_writer(recorder, store):
-    """The writer holds one run in its hands, and the queue is what comes after."""
+    """Record a first run and wait until the writer hangs with it; later runs stay in the queue."""
     recorder.record(a_run("first"))
     assert store.entered.wait(SOON)
 
@@ -195,7 +195,7 @@ def test_a_row_that_is_written_just_when_its_time_is_up_disturbs_nothing(recorde
         await asyncio.sleep(0)
         blocked_store.proceed.set()
         assert recorder.flush(SOON)
-        time.sleep(0.02)  # noqa: ASYNC251  # the loop is to find both, the time and the word of the writer
+        time.sleep(0.02)  # noqa: ASYNC251  # the loop is to find both the timeout and the call of the writer
         return await waiting
 
     assert asyncio.run(both_at_once())
@@ -436,7 +436,7 @@ def test_recording_inside_the_lock_does_not_hang(recorder_for):
 
 
 def answer_of(store, recorder):
-    """What the child says: it has a lock, a queue and a writer of its own."""
+    """The answer of the child: it has a lock, a queue and a writer of its own."""
     store.proceed = threading.Event()
     store.proceed.set()
     recorder.record(a_run("child"))

@@ -1,4 +1,4 @@
-"""The recorder with a spool: what it keeps where, and that its accounts are right."""
+"""The recorder with a spool: what it keeps where, and that its counts are right."""
 
 import logging
 import multiprocessing
@@ -8,20 +8,19 @@ import threading
 import pytest
 
 from telemetry.jobs.recorder import queue
-from telemetry.jobs.recorder import spool as spool_module
 from telemetry.jobs.recorder.orphaned_spools import acquire_orphaned_spools
 from telemetry.jobs.recorder.queue import QueueBalance, RunQueue
 from telemetry.jobs.recorder.spool import Spool
 from telemetry.jobs.recorder.writer import Recorder
 from telemetry.jobs.run import UnwritableRunError
-from tests.support.job_runs import begun, ended, run_id
+from tests.support.job_runs import ended, run_id, started
 
 SOON = 10.0
 QUICK = (0.001, 0.01)
 
 
 class Database:
-    """Away until it is let back; then it keeps what it is given, and refuses the runs that it is told to."""
+    """Unavailable until `is_available` is set; then it keeps the runs, except those in `refused`."""
 
     def __init__(self):
         self.is_available = threading.Event()
@@ -73,7 +72,7 @@ def files(directory):
 
 def test_what_waits_while_the_database_is_away_is_there_afterwards_in_its_order(make, database, directory):
     recorder = make()
-    runs = [run for number in range(300) for run in (begun(number), ended(number))]
+    runs = [run for number in range(300) for run in (started(number), ended(number))]
     for run in runs:
         recorder.record(run)
 
@@ -88,7 +87,7 @@ def test_what_waits_while_the_database_is_away_is_there_afterwards_in_its_order(
 
 def test_more_runs_wait_than_fit_in_memory_when_there_is_a_disk(make, database):
     recorder = make(capacity=5)
-    runs = [begun(number) for number in range(200)]
+    runs = [started(number) for number in range(200)]
     for run in runs:
         recorder.record(run)
 
@@ -104,7 +103,7 @@ def test_a_shutdown_with_the_database_away_leaves_the_runs_to_whoever_comes_next
 ):
     dropped = []
     recorder = make(on_dropped=lambda number, reason: dropped.append((number, reason)))
-    runs = [begun(1), ended(1), begun(2)]
+    runs = [started(1), ended(1), started(2)]
     for run in runs:
         recorder.record(run)
 
@@ -119,11 +118,11 @@ def test_a_full_disk_is_said_once_and_counted_and_the_runs_are_written_all_the_s
     make, database, monkeypatch, caplog
 ):
     recorder = make()
-    monkeypatch.setattr(spool_module.os, "write", lambda *_: 0)
+    monkeypatch.setattr("telemetry.jobs.recorder.spool.os.write", lambda *_: 0)
     for number in range(3):
-        recorder.record(begun(number))
+        recorder.record(started(number))
     monkeypatch.undo()
-    recorder.record(begun(3))
+    recorder.record(started(3))
     database.is_available.set()
 
     assert recorder.flush(SOON)
@@ -148,7 +147,7 @@ def test_what_neither_the_disk_nor_the_memory_takes_is_dropped_and_counted(make)
     recorder = make(limit=1, capacity=2, on_dropped=lambda number, reason: dropped.append((number, reason)))
 
     for number in range(5):
-        recorder.record(begun(number))
+        recorder.record(started(number))
 
     assert dropped == [(1, "full")] * 3
     assert recorder.unspooled == {"full": 5}
@@ -158,9 +157,9 @@ def test_what_neither_the_disk_nor_the_memory_takes_is_dropped_and_counted(make)
 def test_at_a_shutdown_only_what_is_in_memory_alone_is_dropped(make, directory, monkeypatch):
     dropped = []
     recorder = make(on_dropped=lambda number, reason: dropped.append((number, reason)))
-    recorder.record(begun(1))
-    monkeypatch.setattr(spool_module.os, "write", lambda *_: 0)
-    recorder.record(begun(2))
+    recorder.record(started(1))
+    monkeypatch.setattr("telemetry.jobs.recorder.spool.os.write", lambda *_: 0)
+    recorder.record(started(2))
     monkeypatch.undo()
 
     recorder.shutdown(0.01)
@@ -192,7 +191,7 @@ def test_what_the_disk_does_not_give_back_is_dropped_and_counted(make, database,
     recorder = make(capacity=1, on_dropped=lambda number, reason: dropped.append((number, reason)))
     for number in range(3):
         recorder.record(ended(number))
-    monkeypatch.setattr(spool_module.os, "pread", lambda *_: b"")
+    monkeypatch.setattr("telemetry.jobs.recorder.spool.os.pread", lambda *_: b"")
     database.is_available.set()
 
     assert recorder.flush(SOON)
@@ -205,7 +204,7 @@ def test_what_the_disk_does_not_give_back_is_dropped_and_counted(make, database,
 
 def test_the_runs_that_are_open_are_known_until_their_end_is_written(make, database):
     recorder = make()
-    for run in (begun(1), begun(2), ended(1)):
+    for run in (started(1), started(2), ended(1)):
         recorder.record(run)
     assert recorder.open_runs() == [run_id(1), run_id(2)]
 
@@ -219,9 +218,9 @@ def test_the_age_is_that_of_the_oldest_that_waits():
     now = [100.0]
     run_queue = RunQueue(10, clock=lambda: now[0])
     assert run_queue.oldest_age() == 0
-    run_queue.put(begun(1))
+    run_queue.put(started(1))
     now[0] += 5
-    run_queue.put(begun(2))
+    run_queue.put(started(2))
     now[0] += 2
 
     assert run_queue.oldest_age() == 7
@@ -230,7 +229,7 @@ def test_the_age_is_that_of_the_oldest_that_waits():
 
 
 def test_a_run_that_ends_while_another_is_being_kept_comes_after_it(directory, monkeypatch):
-    """As when the garbage collector closes a generator in the middle of it."""
+    """As when the garbage collector closes a generator during that."""
     spool = Spool(directory)
     run_queue = RunQueue(10, spool)
     append, inner = spool.append, [ended(2)]
@@ -242,14 +241,14 @@ def test_a_run_that_ends_while_another_is_being_kept_comes_after_it(directory, m
 
     monkeypatch.setattr(spool, "append", appending)
 
-    assert run_queue.put(begun(1)) == 0
+    assert run_queue.put(started(1)) == 0
 
-    assert [entry.run for entry in run_queue.peek(10)] == [begun(1), ended(2)]
+    assert [entry.run for entry in run_queue.peek(10)] == [started(1), ended(2)]
     run_queue.close()
 
 
 def _child(recorder, pipe):
-    recorder.record(begun(2))
+    recorder.record(started(2))
     recorder.shutdown(0.01)
     pipe.send(recorder.balance())
     os._exit(0)
@@ -258,7 +257,7 @@ def _child(recorder, pipe):
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_child_after_a_fork_has_a_spool_of_its_own_and_leaves_its_parents_alone(make, database, directory):
     recorder = make()
-    recorder.record(begun(1))
+    recorder.record(started(1))
     context = multiprocessing.get_context("fork")
     here, is_available = context.Pipe()
 
@@ -269,19 +268,19 @@ def test_a_child_after_a_fork_has_a_spool_of_its_own_and_leaves_its_parents_alon
     child.join(SOON)
 
     assert balance == QueueBalance(1, 0, 0, 1)
-    assert orphaned_runs(directory) == [begun(2)]
+    assert orphaned_runs(directory) == [started(2)]
     database.is_available.set()
     assert recorder.flush(SOON)
-    assert database.runs == [begun(1)]
+    assert database.runs == [started(1)]
 
 
 def test_a_backlog_that_is_closed_takes_nothing_and_settles_nothing(directory):
     run_queue = queue.RunQueue(10, Spool(directory))
-    run_queue.put(begun(1))
+    run_queue.put(started(1))
     run_queue.close()
 
-    assert run_queue.put(begun(2)) == 1
+    assert run_queue.put(started(2)) == 1
     run_queue.acknowledge(1)
 
     assert run_queue.balance() == QueueBalance(2, 0, 1, 1)
-    assert orphaned_runs(directory) == [begun(1)]
+    assert orphaned_runs(directory) == [started(1)]

@@ -48,9 +48,9 @@ def test_without_a_recent_success_nothing_is_known():
 
 
 def test_it_tells_the_medians_and_their_ratio():
-    told = duration_trend([100.0, 110.0, 120.0], QuantileSketch([50.0] * 40))
+    trend = duration_trend([100.0, 110.0, 120.0], QuantileSketch([50.0] * 40))
 
-    assert told == DurationTrend("slow", 110.0, pytest.approx(50.0, rel=0.01), pytest.approx(2.2, rel=0.01))
+    assert trend == DurationTrend("slow", 110.0, pytest.approx(50.0, rel=0.01), pytest.approx(2.2, rel=0.01))
 
 
 def test_a_job_that_never_took_any_time_has_no_ratio():

@@ -10,7 +10,8 @@ from sqlalchemy import delete
 from telemetry.database import transaction
 from telemetry.jobs.run import JobRun
 from telemetry.jobs.statistics.duration_trend import DurationTrend
-from telemetry.jobs.statistics.summary import JobDay, JobStatistics, RunStreak, statistics
+from telemetry.jobs.statistics.streaks import RunStreak
+from telemetry.jobs.statistics.summary import JobDay, JobStatistics, job_statistics
 from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunRow
 
@@ -18,20 +19,20 @@ NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
 
 
 def a_run(n, status="success", seconds=1.0, job_name="sync"):
-    begun = NOON + timedelta(minutes=n)
+    started_at = NOON + timedelta(minutes=n)
     run = JobRun(
         run_id=f"{job_name}{n}",
         job_name=job_name,
         status=status,
-        started_at=begun,
+        started_at=started_at,
         trace_id="t",
         span_id="s",
         worker="host:1",
-        heartbeat_at=begun,
+        heartbeat_at=started_at,
     )
     if status == "running":
         return run
-    return replace(run, finished_at=begun + timedelta(seconds=seconds), duration_seconds=seconds)
+    return replace(run, finished_at=started_at + timedelta(seconds=seconds), duration_seconds=seconds)
 
 
 def written(engine, runs):
@@ -42,7 +43,7 @@ def written(engine, runs):
 
 
 def test_a_job_without_runs_has_zeros_and_nothing(engine):
-    assert asdict(statistics(engine, "sync")) == {
+    assert asdict(job_statistics(engine, "sync")) == {
         "job_name": "sync",
         "total_runs": 0,
         "successful_runs": 0,
@@ -70,7 +71,7 @@ def test_a_job_without_runs_has_zeros_and_nothing(engine):
 def test_a_job_that_has_only_begun_has_no_rate(engine):
     written(engine, [a_run(1, "running")])
 
-    found = statistics(engine, "sync")
+    found = job_statistics(engine, "sync")
 
     assert (found.total_runs, found.running_runs, found.success_rate, found.current_streak) == (1, 1, None, None)
     assert (found.last_run, found.last_status) == (NOON + timedelta(minutes=1), "running")
@@ -80,7 +81,7 @@ def test_statistics_are_of_one_jobs_runs(engine):
     ours = [a_run(n, "failed" if n in {3, 50} else "success", seconds=n / 8) for n in range(1, 101)]
     written(engine, [*ours, a_run(101, "running"), *(a_run(n, "failed", 99, job_name="other") for n in range(30))])
 
-    assert statistics(engine, "sync") == JobStatistics(
+    assert job_statistics(engine, "sync") == JobStatistics(
         job_name="sync",
         total_runs=101,
         successful_runs=98,
@@ -108,7 +109,7 @@ def test_statistics_are_of_one_jobs_runs(engine):
 def test_a_window_leaves_out_what_began_before_it(engine):
     written(engine, [*(a_run(n, "failed", 9) for n in range(10)), *(a_run(n, seconds=2) for n in range(10, 15))])
 
-    found = statistics(engine, "sync", window=timedelta(minutes=4), now=NOON + timedelta(minutes=14))
+    found = job_statistics(engine, "sync", window=timedelta(minutes=4), now=NOON + timedelta(minutes=14))
 
     assert (found.total_runs, found.failed_runs, found.success_rate) == (5, 0, 100.0)
     assert (found.p99_duration_seconds, found.window_seconds) == (2.0, 240.0)
@@ -118,7 +119,7 @@ def test_a_window_leaves_out_what_began_before_it(engine):
 def test_without_a_clock_the_window_ends_now(engine):
     written(engine, [a_run(1)])
 
-    assert statistics(engine, "sync", window=timedelta(days=1)).total_runs == 0
+    assert job_statistics(engine, "sync", window=timedelta(days=1)).total_runs == 0
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_the_streak_is_of_the_newest_finished_runs(engine, statuses, streak):
     words = {"S": "success", "F": "failed", "R": "running"}
     written(engine, [a_run(n, words[letter]) for n, letter in enumerate(statuses)])
 
-    assert statistics(engine, "sync").current_streak == streak
+    assert job_statistics(engine, "sync").current_streak == streak
 
 
 def nearest_rank(durations, percent):
@@ -148,7 +149,7 @@ def nearest_rank(durations, percent):
 def test_percentiles_are_the_nearest_rank(engine, durations):
     written(engine, [a_run(n, seconds=seconds) for n, seconds in enumerate(durations)])
 
-    found = statistics(engine, "sync")
+    found = job_statistics(engine, "sync")
 
     assert found.p50_duration_seconds == nearest_rank(durations, 50)
     assert found.p95_duration_seconds == nearest_rank(durations, 95)

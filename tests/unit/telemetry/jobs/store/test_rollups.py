@@ -1,4 +1,4 @@
-"""Roll-ups and retention: whatever is rolled up or pruned, statistics say what they would of all rows."""
+"""Roll-ups and retention: statistics are the same whether days are rolled up, pruned, or all in rows."""
 
 import logging
 from dataclasses import replace
@@ -10,20 +10,20 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 
 from telemetry.database import transaction
-from telemetry.jobs.statistics.summary import JobDay, RunStreak, statistics
-from telemetry.jobs.store import retention as retention_module
+from telemetry.jobs.statistics.streaks import RunStreak
+from telemetry.jobs.statistics.summary import JobDay, job_statistics
 from telemetry.jobs.store.daily_totals import DAY, midnight
-from telemetry.jobs.store.retention import ROLLUP_RETENTION, Retention
+from telemetry.jobs.store.retention import FIRST_BATCH, ROLLUP_RETENTION, Retention
 from telemetry.jobs.store.rollups import REFRESHED_DAYS, roll_up
 from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunDayRow, JobRunRow
-from tests.support.job_runs import begun, run_id
+from tests.support.job_runs import run_id, started
 
 NOW = datetime(2025, 10, 20, 12, tzinfo=UTC)
 
 
 def run_that_ended(number, ended_at, outcome="success", seconds=1.5, job_name="sync"):
-    return begun(
+    return started(
         number,
         job_name=job_name,
         started_at=ended_at - timedelta(seconds=seconds or 0),
@@ -51,7 +51,7 @@ class Stage:
             return {(NOW.date() - row.day).days: row for row in rows}
 
     def summary(self, window=None):
-        return statistics(self.engine, "sync", window=window, now=NOW)
+        return job_statistics(self.engine, "sync", window=window, now=NOW)
 
     def roll_up(self, now=NOW):
         return roll_up(self.engine, ["sync"], now)
@@ -71,7 +71,7 @@ def stage(engine):
 
 
 def exact(summary):
-    """Without what a roll-up tells only nearly."""
+    """Without the values that a roll-up only approximates."""
     approximate = dict.fromkeys(["p50_duration_seconds", "p95_duration_seconds", "p99_duration_seconds", "trend"])
     return replace(
         summary,
@@ -100,12 +100,12 @@ def test_statistics_are_the_same_whatever_is_rolled_up(stage, history, window, l
     window = None if window is None else timedelta(hours=window)
     ordered = sorted(history, reverse=True)
     runs = [run_that_ended(n, ago(0, hours), outcome, seconds) for n, (hours, outcome, seconds) in enumerate(ordered)]
-    stage.write(*runs, begun(999, started_at=NOW))
+    stage.write(*runs, started(999, started_at=NOW))
     before = stage.summary(window)
     stage.clear()
     stage.write(*runs[late:])
     stage.roll_up()
-    stage.write(*runs[:late], begun(999, started_at=NOW))  # some come late, into days that are rolled up
+    stage.write(*runs[:late], started(999, started_at=NOW))  # some come late, into days that are rolled up
 
     for rolled in (stage.roll_up(NOW - timedelta(days=5)), stage.roll_up()):
         after = stage.summary(window)
@@ -175,7 +175,7 @@ def test_a_run_that_was_taken_for_lost_yesterday_and_runs_on_today_is_not_counte
 
 
 def test_pruning_deletes_whole_days_whose_roll_ups_stay_and_no_run_that_goes_on(stage):
-    stage.write(*[run_that_ended(n, ago(n)) for n in range(1, 10)], begun(99, started_at=ago(300)))
+    stage.write(*[run_that_ended(n, ago(n)) for n in range(1, 10)], started(99, started_at=ago(300)))
     before = stage.summary()
 
     pruned = stage.prune(4)
@@ -231,7 +231,7 @@ def test_a_batch_is_smaller_after_a_slow_one_and_larger_after_a_quick_one(stage,
     stage.write(*[run_that_ended(n, ago(9, n / 1000)) for n in range(1000)])
     sizes, delete_some = [], Retention._delete
     clock = iter([0.0, 1.0, 1.0] * 2 + [1.0] * 100)
-    monkeypatch.setattr(retention_module, "_PROGRESS_INTERVAL", 1e9)
+    monkeypatch.setattr("telemetry.jobs.store.retention._PROGRESS_INTERVAL", 1e9)
 
     def noting(self, job_name, before, size):
         sizes.append(size)
@@ -242,7 +242,7 @@ def test_a_batch_is_smaller_after_a_slow_one_and_larger_after_a_quick_one(stage,
     retention._clock = lambda: next(clock)
     retention._prune("sync", midnight(ago(4).date()))
 
-    first = retention_module.FIRST_BATCH
+    first = FIRST_BATCH
     assert sizes[:4] == [first, first // 2, first // 4, first // 4 * 2]
     assert stage.store.page() == []
 

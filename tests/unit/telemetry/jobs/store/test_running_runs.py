@@ -9,7 +9,7 @@ from telemetry.database import transaction
 from telemetry.jobs.store.running_runs import MAX_ROWS_PER_STATEMENT, LostRun, RunningRuns
 from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunRow
-from tests.support.job_runs import begun, ended, run_id
+from tests.support.job_runs import ended, run_id, started
 
 LONG_AGO = datetime(2025, 10, 2, tzinfo=UTC)
 RECENT = timedelta(minutes=5)
@@ -27,7 +27,7 @@ def running_runs(engine):
 
 @pytest.fixture
 def make_stale(engine):
-    """Let these runs have been silent since then."""
+    """Set the last heartbeat of these runs."""
 
     def set_heartbeat(*numbers, since=LONG_AGO):
         with transaction(engine) as session:
@@ -50,7 +50,7 @@ def test_the_clock_is_the_databases(running_runs):
 
 
 def test_a_run_is_silent_until_it_gives_a_sign_of_life(store, running_runs, make_stale):
-    store.write([begun(1), begun(2), begun(3), ended(4)])
+    store.write([started(1), started(2), started(3), ended(4)])
     make_stale(1, 2, 4)
 
     assert sorted(running_runs.stale(LONG_AGO + RECENT)) == [run_id(1), run_id(2)]
@@ -62,7 +62,7 @@ def test_a_run_is_silent_until_it_gives_a_sign_of_life(store, running_runs, make
 
 
 def test_a_run_that_is_lost_is_a_failure_that_says_whose_it_was_and_has_no_duration(store, running_runs):
-    store.write([begun(1), ended(2)])
+    store.write([started(1), ended(2)])
 
     assert running_runs.mark_lost([run_id(1), run_id(2)]) == [LostRun(run_id(1), "sync", "host:1")]
 
@@ -74,19 +74,19 @@ def test_a_run_that_is_lost_is_a_failure_that_says_whose_it_was_and_has_no_durat
 
 
 def test_a_run_is_lost_once_however_often_somebody_says_so(store, running_runs):
-    store.write([begun(1)])
+    store.write([started(1)])
 
     assert [len(running_runs.mark_lost([run_id(1)])) for _ in range(3)] == [1, 0, 0]
 
 
 def test_of_several_that_say_so_at_once_one_is_told(store, engine):
-    store.write([begun(number) for number in range(50)])
+    store.write([started(number) for number in range(50)])
     ids = [run_id(number) for number in range(50)]
-    told, begin = [], threading.Barrier(4)
+    marked, barrier = [], threading.Barrier(4)
 
     def mark_lost():
-        begin.wait(30)
-        told.extend(lost.run_id for lost in RunningRuns(engine).mark_lost(ids))
+        barrier.wait(30)
+        marked.extend(lost.run_id for lost in RunningRuns(engine).mark_lost(ids))
 
     threads = [threading.Thread(target=mark_lost) for _ in range(4)]
     for thread in threads:
@@ -94,11 +94,11 @@ def test_of_several_that_say_so_at_once_one_is_told(store, engine):
     for thread in threads:
         thread.join(30)
 
-    assert sorted(told) == ids
+    assert sorted(marked) == ids
 
 
 def test_a_run_that_has_spoken_meanwhile_is_not_closed(store, running_runs, make_stale):
-    store.write([begun(1), begun(2)])
+    store.write([started(1), started(2)])
     make_stale(1)
 
     assert [lost.run_id for lost in running_runs.mark_lost([run_id(1), run_id(2)], LONG_AGO + RECENT)] == [run_id(1)]
@@ -106,7 +106,7 @@ def test_a_run_that_has_spoken_meanwhile_is_not_closed(store, running_runs, make
 
 def test_more_runs_than_go_into_one_statement_are_all_reached(store, running_runs):
     number = MAX_ROWS_PER_STATEMENT + 3
-    store.write([begun(each) for each in range(number)])
+    store.write([started(each) for each in range(number)])
     ids = [run_id(each) for each in range(number)]
 
     running_runs.heartbeat(ids)
@@ -115,7 +115,7 @@ def test_more_runs_than_go_into_one_statement_are_all_reached(store, running_run
 
 
 def test_a_run_that_was_taken_for_lost_and_speaks_again_runs_again(store, running_runs):
-    store.write([begun(1), ended(2, "error")])
+    store.write([started(1), ended(2, "error")])
     running_runs.mark_lost([run_id(1)])
 
     running_runs.heartbeat([run_id(1), run_id(2)])
@@ -127,7 +127,7 @@ def test_a_run_that_was_taken_for_lost_and_speaks_again_runs_again(store, runnin
 
 
 def test_a_run_that_ends_after_it_was_taken_for_lost_corrects_its_row(store, running_runs):
-    store.write([begun(1)])
+    store.write([started(1)])
     running_runs.mark_lost([run_id(1)])
 
     store.write([ended(1)])
@@ -138,7 +138,7 @@ def test_a_run_that_ends_after_it_was_taken_for_lost_corrects_its_row(store, run
 
 def test_a_row_that_somebody_writes_just_now_keeps_nobody_waiting_on_postgresql(postgres_engine):
     running_runs = RunningRuns(postgres_engine)
-    JobRunRepository(postgres_engine).write([begun(1), begun(2)])
+    JobRunRepository(postgres_engine).write([started(1), started(2)])
     with Session(postgres_engine) as other, other.begin():
         other.execute(update(JobRunRow).where(JobRunRow.run_id == run_id(1)).values(worker="another"))
 
@@ -147,13 +147,13 @@ def test_a_row_that_somebody_writes_just_now_keeps_nobody_waiting_on_postgresql(
 
 
 def test_what_the_table_lacks_is_known(store, running_runs):
-    store.write([begun(1), ended(2), begun(3)])
+    store.write([started(1), ended(2), started(3)])
     running_runs.mark_lost([run_id(3)])
 
-    assert store.missing([begun(1), ended(1), begun(2), ended(2), begun(3), ended(3), begun(4), ended(4)]) == [
+    assert store.missing([started(1), ended(1), started(2), ended(2), started(3), ended(3), started(4), ended(4)]) == [
         ended(1),
         ended(3),
-        begun(4),
+        started(4),
         ended(4),
     ]
     assert store.missing([]) == []

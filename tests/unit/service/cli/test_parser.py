@@ -1,4 +1,4 @@
-"""The commands in this process; tests/flows has them as programs."""
+"""The commands, run in this process; tests/integration runs them as programs."""
 
 import io
 import os
@@ -12,20 +12,20 @@ import time
 import httpx
 import pytest
 
-from service import main as application
+import service.main
 from service.cli.parser import main
 from service.jobs.schedule import JOBS
 from telemetry import setup
 from telemetry.database import create_engine
 from telemetry.jobs.store.runs import JobRunRepository
 
-TOLD = ("HOST", "PORT", "SCHEDULER")
+SERVE_VARIABLES = ("HOST", "PORT", "SCHEDULER")
 
 
 @pytest.fixture
 def run(monkeypatch):
     """Runs `python -m service …`, and says with which code it ends."""
-    for name in TOLD:  # a command leaves them in the environment, for the workers
+    for name in SERVE_VARIABLES:  # a command leaves them in the environment, for the workers
         monkeypatch.setenv(name, "")
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
@@ -40,7 +40,7 @@ def run(monkeypatch):
     for number, handler in handlers.items():
         signal.signal(number, handler)
     setup.shutdown()
-    vars(application).pop("app", None)
+    vars(service.main).pop("app", None)
 
 
 @pytest.fixture
@@ -78,12 +78,12 @@ class Signal:
         os.kill(os.getpid(), self._number)
 
 
-def test_the_version_is_told(run, capsys):
+def test_the_version_is_printed(run, capsys):
     assert run("--version") == 0
     assert capsys.readouterr().out == "sovani 0.1.0\n"
 
 
-def test_without_a_command_the_commands_are_told(run, capsys):
+def test_without_a_command_the_commands_are_listed(run, capsys):
     assert run() == 2
     assert "COMMAND" in capsys.readouterr().err
 
@@ -171,7 +171,7 @@ def test_a_job_that_is_run_by_hand_migrates_first_and_is_recorded_without_a_tick
     assert (recorded.job_name, recorded.status, recorded.scheduled_for) == ("check_resources", "success", None)
 
 
-def test_a_job_that_fails_is_told_to_whoever_ran_it_and_recorded(run, migrated, capsys, tmp_path):
+def test_a_job_that_fails_is_printed_and_recorded(run, migrated, capsys, tmp_path):
     (tmp_path / "var").mkdir(exist_ok=True)
     (tmp_path / "var" / "backups").touch()  # where a directory has to be
 
@@ -203,9 +203,9 @@ def test_a_job_that_is_not_there_is_answered_with_those_that_are(run, capsys):
 def test_the_doctor_is_content_where_everything_works(run, migrated, capsys):
     code = run("doctor")
 
-    told = capsys.readouterr().out
-    assert code == 0, told
-    assert "FAIL" not in told
+    output = capsys.readouterr().out
+    assert code == 0, output
+    assert "FAIL" not in output
     assert migrated.names() == []
 
 

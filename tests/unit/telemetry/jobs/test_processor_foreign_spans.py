@@ -1,4 +1,4 @@
-"""Jobs of other schedulers: a span with `job.name`, whoever started it, and nothing else that is called."""
+"""The processor with spans of other schedulers: any span with `job.name` is a run, and no other span is."""
 
 from datetime import timedelta
 

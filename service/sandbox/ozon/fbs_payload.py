@@ -1,4 +1,4 @@
-"""A posting from the seller's own stock, in the shape of `/v4/posting/fbs/list`."""
+"""A posting from the seller's warehouse (FBS), in the format of `/v4/posting/fbs/list`."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -7,16 +7,16 @@ from service.sandbox.ozon.method import rfc3339
 from service.sandbox.ozon.people import addressee, customer
 from service.sandbox.ozon.posting_model import DELIVERING
 from service.sandbox.ozon.posting_payload import (
-    METHODS,
+    DELIVERY_METHODS,
     DeliveryMethod,
-    Shown,
+    PostingView,
+    cancellation_reason,
+    common_fields,
     destination,
     financial_data,
-    head,
     is_company,
-    legal,
-    reason_of,
-    sold,
+    legal_data,
+    product_payload,
 )
 from service.sandbox.ozon.products import Product
 
@@ -26,33 +26,33 @@ _ACTIONS: Final = {
 }
 
 
-def fbs(shown: Shown) -> dict[str, Any]:
-    """Any object in it may be null; which ones are, doesn't change while the posting moves on."""
-    method = METHODS[shown.posting.number % len(METHODS)]
+def fbs_payload(view: PostingView) -> dict[str, Any]:
+    """The JSON of a posting. Any object in it may be null; which ones are null never changes."""
+    method = DELIVERY_METHODS[view.posting.number % len(DELIVERY_METHODS)]
     return (
-        head(shown)
-        | _delivery(shown, method)
+        common_fields(view)
+        | _delivery(view, method)
         | {
-            "products": [_product(product, quantity) for product, quantity in shown.posting.contents],
-            "cancellation": _cancellation(shown),
-            "financial_data": financial_data(shown),
-            "analytics_data": _analytics(shown, method),
-            "legal_info": legal(shown),
-            "barcodes": _barcodes(shown),
-            "available_actions": _ACTIONS.get(shown.status, []),
+            "products": [_product(product, quantity) for product, quantity in view.posting.contents],
+            "cancellation": _cancellation(view),
+            "financial_data": financial_data(view),
+            "analytics_data": _analytics(view, method),
+            "legal_info": legal_data(view),
+            "barcodes": _barcodes(view),
+            "available_actions": _ACTIONS.get(view.status, []),
         }
-        | _people(shown)
-        | _rare(shown)
+        | _buyer(view)
+        | _mostly_empty(view)
     )
 
 
-def _delivery(shown: Shown, method: DeliveryMethod) -> dict[str, Any]:
-    packed = shown.posting.moment_of("awaiting_deliver", shown.now)
-    shipment = rfc3339(shown.posting.created_at + timedelta(days=2))
+def _delivery(view: PostingView, method: DeliveryMethod) -> dict[str, Any]:
+    packed = view.posting.reached_at("awaiting_deliver", view.now)
+    shipment = rfc3339(view.posting.created_at + timedelta(days=2))
     return {
         "shipment_date": shipment,
         "shipment_date_without_delay": shipment,
-        "delivering_date": shown.moment_of(DELIVERING),
+        "delivering_date": view.reached_at(DELIVERING),
         "delivery_method": {
             "id": method.id,
             "name": method.name,
@@ -64,12 +64,12 @@ def _delivery(shown: Shown, method: DeliveryMethod) -> dict[str, Any]:
         "delivery_schema": "fbs",
         "integration_type_flow": "ozon",
         "tpl_integration_type": "ozon",
-        "tracking_number": shown.posting.posting_number if packed else "",
+        "tracking_number": view.posting.posting_number if packed else "",
     }
 
 
 def _product(product: Product, quantity: int) -> dict[str, Any]:
-    return sold(product, quantity) | {
+    return product_payload(product, quantity) | {
         "product_color": product.colour,
         "weight": 400,
         "imei": [],
@@ -77,28 +77,28 @@ def _product(product: Product, quantity: int) -> dict[str, Any]:
     }
 
 
-def _cancellation(shown: Shown) -> dict[str, Any] | None:
-    """Of a posting that is not cancelled, an empty one or none at all."""
-    reason = reason_of(shown)
-    if reason is None and shown.random("cancellation").random() < 0.5:  # noqa: PLR2004  # half of them
+def _cancellation(view: PostingView) -> dict[str, Any] | None:
+    """An object with empty fields, or null, for a posting that is not cancelled."""
+    reason = cancellation_reason(view)
+    if reason is None and view.random("cancellation").random() < 0.5:  # noqa: PLR2004  # half of them
         return None
-    number, sentence, kind, initiator = reason or (0, "", "", "")
+    number, text, kind, initiator = reason or (0, "", "", "")
     return {
         "cancel_reason_id": number,
-        "cancel_reason": sentence,
+        "cancel_reason": text,
         "cancellation_type": kind,
         "cancellation_initiator": initiator,
-        "cancelled_after_ship": bool(reason and shown.moment_of(DELIVERING)),
+        "cancelled_after_ship": bool(reason and view.reached_at(DELIVERING)),
         "affect_cancellation_rating": kind == "seller",
     }
 
 
-def _analytics(shown: Shown, method: DeliveryMethod) -> dict[str, Any] | None:
-    random = shown.random("analytics")
-    if not shown.wanted.analytics_data or random.random() < 0.2:  # noqa: PLR2004  # not everything is known
+def _analytics(view: PostingView, method: DeliveryMethod) -> dict[str, Any] | None:
+    random = view.random("analytics")
+    if not view.included.analytics_data or random.random() < 0.2:  # noqa: PLR2004  # the share of postings without these data
         return None
-    city, region = destination(shown)
-    begin = shown.posting.created_at + timedelta(days=random.randint(3, 6))
+    city, region = destination(view)
+    begin = view.posting.created_at + timedelta(days=random.randint(3, 6))
     return {
         "city": city,
         "region": region,
@@ -109,37 +109,37 @@ def _analytics(shown: Shown, method: DeliveryMethod) -> dict[str, Any] | None:
         "delivery_date_end": rfc3339(begin + timedelta(days=1)),
         "client_delivery_date_begin": rfc3339(begin),
         "client_delivery_date_end": rfc3339(begin + timedelta(days=1)),
-        "is_premium": random.random() < 0.3,  # noqa: PLR2004  # three buyers in ten
-        "is_legal": is_company(shown),
+        "is_premium": random.random() < 0.3,  # noqa: PLR2004  # three buyers of ten
+        "is_legal": is_company(view),
         "payment_type_group_name": random.choice(("Карты онлайн", "Ozon Карта", "СБП")),
         "tpl_provider": method.provider,
         "tpl_provider_id": method.provider_id,
     }
 
 
-def _barcodes(shown: Shown) -> dict[str, str] | None:
-    if not shown.wanted.barcodes:
+def _barcodes(view: PostingView) -> dict[str, str] | None:
+    if not view.included.barcodes:
         return None
-    number = shown.posting.order_id
+    number = view.posting.order_id
     return {"lower_barcode": str(number), "upper_barcode": f"%101%{number}"}
 
 
-def _people(shown: Shown) -> dict[str, Any]:
-    random = shown.random("people")
-    if random.random() < 0.6:  # noqa: PLR2004  # most are delivered by Ozon, who tells nothing of the buyer
+def _buyer(view: PostingView) -> dict[str, Any]:
+    random = view.random("people")
+    if random.random() < 0.6:  # noqa: PLR2004  # most are delivered by Ozon, which sends no data of the buyer
         return {"customer": None, "addressee": None}
-    return {"customer": customer(random, shown.posting), "addressee": addressee(random)}
+    return {"customer": customer(random, view.posting), "addressee": addressee(random)}
 
 
-def _rare(shown: Shown) -> dict[str, Any]:
-    """What is there in each answer, and says something in hardly any."""
-    nothing = dict.fromkeys(
+def _mostly_empty(view: PostingView) -> dict[str, Any]:
+    """Fields that every response has, and that are nearly always empty."""
+    nulls = dict.fromkeys(
         (
             "requirements", "tariffication", "container", "external_order", "optional", "sorting_center",
             "pickup_code_verified_at", "destination_place_id", "destination_place_name", "container_sort_type",
         )
     )  # fmt: skip
-    return nothing | {
+    return nulls | {
         "scanit": "",
         "tariffication_steps": [],
         "is_express": False,
@@ -151,5 +151,5 @@ def _rare(shown: Shown) -> dict[str, Any]:
         "prr_option": "",
         "quantum_id": 0,
         "require_blr_traceable_attrs": False,
-        "volume_weight": round(0.3 * len(shown.posting.contents), 2),
+        "volume_weight": round(0.3 * len(view.posting.contents), 2),
     }

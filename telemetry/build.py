@@ -1,0 +1,181 @@
+"""Builds the telemetry of one process: metrics, job runs, traces, alerts, logs, and the instrumentation of libraries."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import FastAPI
+from opentelemetry.metrics import Meter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from sqlalchemy.engine import Engine
+
+from telemetry import providers
+from telemetry.alerts import service
+from telemetry.alerts.channels import telegram
+from telemetry.alerts.pipeline import AlertPipeline, PipelineContext
+from telemetry.health.system_resources import SystemResources
+from telemetry.instrumentation import process, self_metrics
+from telemetry.instrumentation.external_services import ServiceDirectory
+from telemetry.instrumentation.fastapi.instrumentor import instrument_app
+from telemetry.instrumentation.fastapi.server_request import ServerInstruments
+from telemetry.instrumentation.libraries import Providers, instrument_libraries, uninstrument_libraries
+from telemetry.jobs import monitor
+from telemetry.jobs.pipeline import JobPipeline
+from telemetry.jobs.recorder.self_metrics import QUEUE_NAME
+from telemetry.jobs.run_profile import RunProfiler
+from telemetry.logs.background.self_metrics import observe_writers
+from telemetry.logs.otel_handler import OTelHandler
+from telemetry.logs.setup import attach, detach, end_logging, log_writers
+from telemetry.metrics.cardinality import CARDINALITY_LIMIT
+from telemetry.metrics.pipeline import SCOPE, MetricsPipeline
+from telemetry.options import TelemetryOptions
+from telemetry.redaction.exporters import redacted_resource
+from telemetry.sdk import exporters
+from telemetry.sdk.instance import InstanceSlot
+from telemetry.sdk.reentrant_locks import make_locks_reentrant
+from telemetry.sdk.resource import build_resource
+from telemetry.sdk.shutdown import run_concurrently
+from telemetry.settings import TelemetrySettings
+
+SHUTDOWN_TIMEOUT: Final = 5.0
+NO_OPTIONS: Final = TelemetryOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """The telemetry of one process: a pipeline for each kind of signal, and what takes all of them down again."""
+
+    settings: TelemetrySettings
+    options: TelemetryOptions
+    engine: Engine
+    resources: SystemResources
+    metrics: MetricsPipeline
+    jobs: JobPipeline
+    alerts: AlertPipeline
+    tracer_provider: TracerProvider
+    log_handler: OTelHandler
+    _server: ServerInstruments
+    _instance: InstanceSlot
+
+    def meter(self, name: str) -> Meter:
+        return self.metrics.provider.get_meter(name)
+
+    def instrument_app(self, app: FastAPI, untraced_paths: Iterable[str] | None = None) -> None:
+        """Count and trace the requests of an application, from its first one on. More than once is harmless.
+
+        Args:
+            app: an application that serves no requests yet.
+            untraced_paths: counted without a span; by default those of the options.
+        """
+        instrument_app(app, self._server, self.options.untraced_paths if untraced_paths is None else untraced_paths)
+
+    def start(self) -> None:
+        """Start the threads that recover job runs and send alerts."""
+        self.jobs.reaper.start()
+        self.alerts.start()
+
+    def shutdown(self, deadline: float = SHUTDOWN_TIMEOUT) -> list[str]:
+        """Switch the instrumentation off, and flush all signals at once, within so many seconds.
+
+        Returns:
+            The names of what was not flushed in time.
+        """
+        _uninstrument(self)
+        self.metrics.stop()
+        late = run_concurrently(
+            {
+                "job runs": lambda: self.jobs.shutdown(deadline),
+                "alerts": lambda: self.alerts.shutdown(deadline),
+                "traces": self.tracer_provider.shutdown,
+                "metrics": lambda: self.metrics.shutdown(deadline),
+                "logs": self.log_handler.provider.shutdown,
+            },
+            deadline,
+        )
+        self._instance.release()
+        return late
+
+
+def build(
+    settings: TelemetrySettings,
+    engine: Engine,
+    options: TelemetryOptions = NO_OPTIONS,
+    cardinality_limit: int = CARDINALITY_LIMIT,
+) -> Telemetry:
+    """Build all pipelines, and switch the instrumentation on. `telemetry.start` does this once for a process.
+
+    Raises:
+        SettingsError: a variable of OpenTelemetry names an exporter or a sampler that there is not.
+    """
+    exporters.check_configuration()
+    make_locks_reentrant()
+    instance = InstanceSlot(settings.data_dir)
+    resource = _resource(settings, instance)
+    metrics = MetricsPipeline(settings, resource, options.metric_mappings, cardinality_limit)
+    jobs = JobPipeline(engine, settings.data_dir, metrics.instruments, settings.jobs_component)
+    profiler = RunProfiler()
+    processing = providers.JobProcessing(jobs.record, metrics.instruments, profiler)
+    tracer_provider = providers.tracer_provider(resource, settings, metrics.provider, processing)
+    tracer, resources = tracer_provider.get_tracer(SCOPE), SystemResources.from_settings(settings)
+    context = PipelineContext(tracer, metrics.meter, metrics.instruments.dropped, profiler.has)
+    alerts = AlertPipeline(settings, engine, resources, context)
+    alerting = providers.AlertProcessing(alerts.exporter, profiler.has, alerts.exporter.is_known)
+    telemetry = Telemetry(
+        settings=settings,
+        options=options,
+        engine=engine,
+        resources=resources,
+        metrics=metrics,
+        jobs=jobs,
+        alerts=alerts,
+        tracer_provider=tracer_provider,
+        log_handler=providers.log_handler(resource, metrics.provider, metrics.instruments, alerting),
+        _server=ServerInstruments.create(tracer, metrics.meter, metrics.instruments.http_server_duration),
+        _instance=instance,
+    )
+    _observe(telemetry)
+    _instrument(telemetry)
+    return telemetry
+
+
+def _resource(settings: TelemetrySettings, instance: InstanceSlot) -> Resource:
+    return redacted_resource(
+        build_resource(settings.service_name, settings.service_version, settings.environment, instance.id)
+    )
+
+
+def _observe(telemetry: Telemetry) -> None:
+    """Register what is measured when a page is made, and only then share the measurements."""
+    meter, settings = telemetry.metrics.meter, telemetry.settings
+    process.observe_process(meter)
+    process.observe_application(meter, process.Application(settings.service_version, settings.environment))
+    process.observe_resources(meter, telemetry.resources)
+    self_metrics.observe_queue(meter, QUEUE_NAME, telemetry.jobs.recorder)
+    telemetry.jobs.observe(meter)
+    observe_writers(meter, log_writers)
+    self_metrics.observe_limits(meter, telemetry.metrics.provider)
+    telemetry.metrics.start()
+
+
+def _instrument(telemetry: Telemetry) -> None:
+    """Route the spans of libraries, the runs of `monitor_job`, alerts, and log records into the pipelines."""
+    services = (*telemetry.options.external_services, telegram.service(telemetry.settings.telegram_api_url))
+    instrument_libraries(
+        Providers(telemetry.tracer_provider, telemetry.metrics.provider),
+        telemetry.metrics.instruments,
+        ServiceDirectory(services),
+        telemetry.engine,
+    )
+    tracer = telemetry.tracer_provider.get_tracer(SCOPE)
+    monitor.activate(monitor.JobMonitoring(tracer, telemetry.jobs.recorder))
+    service.activate(telemetry.alerts.service)
+    attach(telemetry.log_handler)
+
+
+def _uninstrument(telemetry: Telemetry) -> None:
+    detach(telemetry.log_handler)
+    service.deactivate()
+    monitor.deactivate()
+    uninstrument_libraries()
+    end_logging()

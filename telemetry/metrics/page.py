@@ -1,0 +1,34 @@
+"""The page of `/metrics`, in Prometheus' text format or in OpenMetrics."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from telemetry.metrics import exposition
+from telemetry.metrics.families import Family
+from telemetry.metrics.switch_interval import short_switch_interval
+
+
+class MetricsPage:
+    """Shows the families that `collect` returns: those of this process, or of all workers of the service."""
+
+    def __init__(self, collect: Callable[[], list[Family]]) -> None:
+        self._collect = collect
+        self._thread = ThreadPoolExecutor(1, "metrics-page")
+
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """Collect in this thread, and write. On an event loop use `render_in_thread`, which does not block it.
+
+        Args:
+            accept: the `Accept` header of the request.
+
+        Returns:
+            The page, and its content type.
+        """
+        content_type = exposition.negotiate_content_type(accept)
+        with short_switch_interval():
+            return exposition.encode(self._collect(), content_type), content_type
+
+    async def render_in_thread(self, accept: str = "") -> tuple[bytes, str]:
+        """`render` in the page's own thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self.render, accept)
