@@ -113,8 +113,7 @@ def _directory_problem(settings: TelemetrySettings, files: LogWriter) -> str:
         else:
             problems.append("")
 
-    if not files.put(check).wait(_CHECK_TIMEOUT):
-        files.is_behind = True
+    files.run(check, _CHECK_TIMEOUT)
     return problems[-1]
 
 

@@ -15,7 +15,7 @@ from telemetry.jobs.recorder.queue import QueueBalance, QueuedRun, RunQueue
 from telemetry.jobs.recorder.spool import Spool
 from telemetry.jobs.run import JobRun, UnwritableRunError
 from telemetry.sdk.trace_suppression import suppressed_context
-from telemetry.threads import start_daemon
+from telemetry.threads.daemon import start_daemon
 
 BATCH_SIZE: Final = 100
 HANGING_WRITE_SECONDS: Final = 1.0  # a write that takes longer makes the recorder unhealthy

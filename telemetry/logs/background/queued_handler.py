@@ -1,14 +1,14 @@
 """The handler of the root logger: copies each record, and hands it to the log writers."""
 
-import asyncio
 import logging
 import time
 from typing import Final
 
 from telemetry import semconv
-from telemetry.logs.background.log_writer import LogWriter, Receipt, is_writer_thread
+from telemetry.logs.background.log_writer import LogWriter
 from telemetry.logs.background.record_copy import copy_record
 from telemetry.logs.handlers import FailsafeHandler
+from telemetry.threads.worker import Receipt, is_on_event_loop, is_worker_thread
 
 DEADLINE: Final = 0.2
 """Seconds for which a caller waits until its record is written."""
@@ -44,13 +44,12 @@ class _Queueing(logging.Handler):
             self._wait(record, receipts)
 
     def _wait(self, record: logging.LogRecord, receipts: list[tuple[LogWriter, Receipt | None]]) -> None:
-        if is_writer_thread() or not (self.always_waits or _is_urgent(record) or not _is_on_event_loop()):
+        if is_worker_thread() or not (self.always_waits or _is_urgent(record) or not is_on_event_loop()):
             return
         deadline = time.monotonic() + DEADLINE
         for writer, receipt in receipts:
-            if receipt is not None and not receipt.wait(0 if writer.is_behind else deadline - time.monotonic()):
-                writer.is_behind = True
-                writer.late += record.levelno >= logging.ERROR
+            if receipt is not None:
+                writer.wait(record, receipt, deadline - time.monotonic())
 
     def flush(self) -> None:
         """Do nothing: who waits does it for a record of its own, or by `flush_all`."""
@@ -72,11 +71,3 @@ class QueuedHandler(FailsafeHandler, _Queueing):
 
 def _is_urgent(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.ERROR or bool(record.exc_info) or semconv.ALERT_LEVEL in vars(record)
-
-
-def _is_on_event_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

@@ -26,8 +26,8 @@ STOPPED_BY_ITS_OWNER = "set by the one thread that stops the task, and waited fo
 ALLOWED = {
     "jobs/recorder/queue.py Condition": "its lock is reentrant",
     "jobs/recorder/queue.py Event": "each wait has its own; only the writer's thread sets it",
-    "logs/background/log_writer.py Lock Receipt": "each caller that waits has its own, and waits with a deadline",
-    "logs/background/log_writer.py Lock LogWriter": "callers only try to acquire it, or wait with a deadline",
+    "threads/worker.py Lock Receipt": "each caller that waits has its own, and waits with a deadline",
+    "threads/worker.py Lock WorkerThread": "callers only try to acquire it, or wait with a deadline",
     "metrics/multiprocess/collector.py Event": STOPPED_BY_ITS_OWNER,
     "metrics/multiprocess/refresh.py Event": STOPPED_BY_ITS_OWNER,
     "sdk/reentrant_locks.py Lock": "the one that it replaces",

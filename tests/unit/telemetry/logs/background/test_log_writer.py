@@ -7,12 +7,13 @@ import weakref
 
 import pytest
 
-from telemetry.logs.background import log_writer, queued_handler
+from telemetry.logs.background import queued_handler
 from telemetry.logs.background.log_writer import CAPACITY, RESERVED_FOR_ERRORS, LogWriter, flush_all
 from telemetry.logs.background.queued_handler import QueuedHandler
 from telemetry.logs.background.record_copy import MAX_MESSAGE_CHARACTERS, copy_record
 from telemetry.logs.background.repeat_filter import RepeatFilter
 from telemetry.logs.handlers import FailsafeHandler
+from telemetry.threads import worker
 
 
 class Lines(FailsafeHandler, logging.Handler):
@@ -49,7 +50,7 @@ class Stage:
         monkeypatch.setattr(queued_handler, "DEADLINE", 0.01)
         self.handler.gate.clear()
         self.log.error("hangs")
-        assert self.writer.is_behind
+        assert self.writer.worker.is_behind
 
     def recover(self) -> None:
         self.handler.gate.set()
@@ -107,7 +108,7 @@ def test_lines_are_dropped_before_errors_and_each_is_counted(stage, monkeypatch)
 
     assert RESERVED_FOR_ERRORS - 2 <= dropped <= RESERVED_FOR_ERRORS
     assert stage.writer.dropped - dropped <= 1
-    assert stage.writer.size <= CAPACITY
+    assert stage.writer.worker.size <= CAPACITY
     stage.recover()
     assert [line for line in stage.handler.lines if line.startswith("error")][:3] == ["error 0", "error 1", "error 2"]
 
@@ -117,7 +118,7 @@ def test_the_queue_is_bounded_in_bytes_as_well(stage, monkeypatch):
     for _ in range(200):
         stage.log.error("%s", "x" * 10_000_000)
 
-    assert stage.writer.size <= CAPACITY
+    assert stage.writer.worker.size <= CAPACITY
     assert stage.writer.dropped > 100
     stage.recover()
     assert max(map(len, stage.handler.lines)) < MAX_MESSAGE_CHARACTERS + 100
@@ -163,10 +164,10 @@ def test_what_the_caller_changes_afterwards_is_written_as_it_was(stage, monkeypa
     monkeypatch.setattr(stage.handler, "emit", lambda record: seen.append((record.getMessage(), record.basket)))
     basket, goods = {"items": [1]}, ["milk"]
 
-    with stage.writer._writing:  # the writer comes to it later
+    with stage.writer.worker._running:  # the writer comes to it later
         thread = threading.Thread(target=stage.log.info, args=("%s", goods), kwargs={"extra": {"basket": basket}})
         thread.start()
-        while not stage.writer.size and thread.is_alive():
+        while not stage.writer.worker.size and thread.is_alive():
             pass
         goods.append("bread")
         basket["items"].append(2)
@@ -203,7 +204,7 @@ def test_a_step_that_hangs_does_not_keep_the_handler_from_being_closed(stage, mo
 
 def test_closing_writes_what_is_queued_and_ends_the_thread(stage):
     stage.log.info("last")
-    thread = stage.writer._thread
+    thread = stage.writer.worker._thread
     stage.queued.close()
     thread.join(30)
 
@@ -213,7 +214,7 @@ def test_closing_writes_what_is_queued_and_ends_the_thread(stage):
 
 
 def test_where_no_thread_can_be_started_the_caller_writes(stage, monkeypatch):
-    monkeypatch.setattr(log_writer, "start_daemon", lambda *_: None)
+    monkeypatch.setattr(worker, "start_daemon", lambda *_: None)
 
     stage.log.info("here")
 
@@ -222,7 +223,7 @@ def test_where_no_thread_can_be_started_the_caller_writes(stage, monkeypatch):
 
 
 def test_a_log_call_that_interrupts_the_caller_who_writes_is_written_after_it(stage, monkeypatch):
-    monkeypatch.setattr(log_writer, "start_daemon", lambda *_: None)
+    monkeypatch.setattr(worker, "start_daemon", lambda *_: None)
     emit = stage.handler.emit
 
     def interrupted(record):
