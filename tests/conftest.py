@@ -79,9 +79,10 @@ def _own_secrets() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _written_when_the_call_returns() -> Iterator[None]:
-    """On a busy machine a log line may take longer than the deadline of the service."""
+    """On a busy machine a log line or the start of a job may take longer than the deadline of the service."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("telemetry.logs.background.queued_handler.DEADLINE", 30.0)
+        patch.setattr("telemetry.jobs.recorder.intake.RECORD_TIMEOUT", 30.0)
         yield
 
 
