@@ -20,6 +20,7 @@ from telemetry.redaction.policy import POLICY
 
 ROUNDS, QUICK_ROUNDS = 40, 10
 _CALLS = 500
+_LENGTH = 8 * 1024
 _SECRETS = {
     "TELEGRAM_TOKEN": "7712345678:AAF-one_of_its_own-abcdefghijklmno",
     "WB_API_TOKEN": "eyJhbGciOiJFUzI1NiJ9.eyJpZCI6MX0.c2lnbmF0dXJl",
@@ -41,6 +42,7 @@ def tables(_directory: Path, *, quick: bool) -> Iterator[Table]:
     POLICY.add_secrets(_SECRETS)
     rounds = QUICK_ROUNDS if quick else ROUNDS
     yield _policy_table(rounds)
+    yield _adversarial_table(rounds)
     yield _comparison_table(rounds)
 
 
@@ -49,6 +51,33 @@ def _policy_table(rounds: int) -> Table:
     table = Table("The policy, by text", ["", "µs"], f"{len(_SECRETS)} secrets are known, in all of their forms")
     for name, text in {**_TEXTS, "a traceback of 2,000 characters": _traceback()}.items():
         table.add(name, f"{_microseconds(lambda text=text: POLICY.redact_text(text), rounds):.1f}")
+    return table
+
+
+# Parts of patterns: repeated, they are what a client would send to slow the service down.
+_ADVERSARIAL = (
+    *("://", "http://a:b@", "-----BEGIN ", "eyJeyJeyJeyJeyJ.", "sk-", "gh", "Bearer ", "token", "pwd=a ", 'token="\\'),
+    *(
+        "?a=",
+        "?key=a&",
+        "123456:AA",
+        "/bot1:a ",
+        "Key (",
+        "Key (a)=(",
+        "[SQL: 1,1,1]\n",
+        "4111 1111 1111 1112 ",
+        "\x00",
+    ),
+)
+
+
+def _adversarial_table(rounds: int) -> Table:
+    say("redaction", "adversarial texts")
+    table = Table(f"Adversarial texts of {_LENGTH:,} characters", ["", "ns a character"], "each is one part, repeated")
+    for unit in _ADVERSARIAL:
+        text = (unit * _LENGTH)[:_LENGTH]
+        took = _microseconds(lambda text=text: POLICY.redact_text(text), rounds, calls=2)
+        table.add(repr(unit), f"{took * 1000 / _LENGTH:.1f}")
     return table
 
 
@@ -134,13 +163,13 @@ def _both(without: Callable[[], object], with_it: Callable[[], object], rounds: 
     )
 
 
-def _microseconds(work: Callable[[], object], rounds: int) -> float:
-    return lower_quartile(_round(work) for _ in range(rounds))
+def _microseconds(work: Callable[[], object], rounds: int, calls: int = _CALLS) -> float:
+    return lower_quartile(_round(work, calls) for _ in range(rounds))
 
 
-def _round(work: Callable[[], object]) -> float:
+def _round(work: Callable[[], object], calls: int = _CALLS) -> float:
     """The mean of many calls, in microseconds."""
     started = time.perf_counter()
-    for _ in range(_CALLS):
+    for _ in range(calls):
         work()
-    return (time.perf_counter() - started) / _CALLS * 1e6
+    return (time.perf_counter() - started) / calls * 1e6

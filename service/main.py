@@ -17,7 +17,7 @@ from service.api.problems import PROBLEM_RESPONSE, install_exception_handlers
 from service.bootstrap import Service
 from service.database import migrations
 from service.settings import Settings
-from telemetry.health import stopping_on_signals
+from telemetry.health import DatabaseCheck, ParentWatch, stopping_on_signals
 from telemetry.settings import SettingsError
 
 
@@ -42,7 +42,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         service.telemetry.resources,
         service.settings,
         {
-            "database": lambda: migrations.ping(service.engine),
+            "database": DatabaseCheck(service.engine),
             "migrations": lambda: migrations.at_head(service.engine),
             "scheduler": service.scheduler.check,
             "alerts": service.telemetry.alerts.check,
@@ -63,7 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     service: Service = app.state.runtime
-    with stopping_on_signals(service.stop_signal.set):
+    with stopping_on_signals(service.stop_signal.set), ParentWatch(service.limit_grace, service.stop):
         service.start()
         try:
             yield

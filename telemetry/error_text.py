@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Final
 
 _MAX_DEPTH: Final = 10
+_MAX_SEARCHED: Final = 1000  # characters of an error; what a driver says of itself is at its beginning
 _SQL: Final = "\n[SQL:"  # SQLAlchemy appends the statement after it
 
 
@@ -45,7 +46,7 @@ def _sentence(error: BaseException) -> str | None:
         return str(error)
     if isinstance(error, socket.gaierror):
         return "the host name is not known"
-    return _by_number(error) or _known_sentence(str(error).split(_SQL, 1)[0])
+    return _by_number(error) or _known_sentence(str(error)[:_MAX_SEARCHED].split(_SQL, 1)[0])
 
 
 def _known_sentence(text: str) -> str | None:
@@ -76,8 +77,11 @@ _SENTENCES: Final = (
     (r"server closed the connection|connection (was|is) (lost|closed)", "the connection was lost"),
     (r"is locked", "the database is locked"),
     (r"unable to open database file", "the database file cannot be opened"),
-    (r"readonly database", "the database is read-only"),
+    (r"during recovery", "the database is a standby in recovery, which is read-only"),
+    (r"read-?only (database|transaction)", "the database is read-only"),
+    (r"file was deleted or replaced", "the database file was deleted or replaced"),
     (r"disk is full|no space left", "the disk is full"),
+    (r"disk i/o error|input/output error", "the disk reports an I/O error"),
     (r"not a database|malformed", "the database file is damaged"),
     (
         r"no such table|relation .* does not exist",

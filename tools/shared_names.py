@@ -53,5 +53,7 @@ SHARED_NAMES: Final = {
     "ReviewStore": _SANDBOX,
     "SimulatedReview": _SANDBOX,
     "UnansweredReviews": _INTEGRATIONS,
+    "_BoundedStream": "a response that is read within bounds: for httpx, and for the httpx2 of OpenAI's SDK",
+    "Answer": "an answer to a review, and the answer to an HTTP request",
     "__main__": "the entry point of a package that is run by `python -m`",
 }

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.advice.outcomes import DRAFTED, Draft
 from service.advice.prompt import ReviewForPrompt
+from service.database.clock import CLOCK_TOLERANCE
 from service.database.tables import DUE, AdviceRow, ReviewRow
+from telemetry.database import UTCDateTime
 
 LEASE_DURATION: Final = timedelta(minutes=10)
 MAX_ATTEMPTS: Final = 5
@@ -35,7 +37,7 @@ class AdviceQueue:
         Returns:
             None if no review is due.
         """
-        due = DUE & (ReviewRow.advice_due_at <= now)
+        due = DUE & _is_due(now)
         newest = select(ReviewRow.id).where(due).order_by(ReviewRow.created_at.desc(), ReviewRow.id.desc()).limit(1)
         leased = (
             update(ReviewRow)
@@ -86,6 +88,24 @@ class AdviceQueue:
     def _update_due(self, condition: ColumnElement[bool], **values: Any) -> None:
         """Update a review that is still due: one that was answered meanwhile needs no draft."""
         self._session.execute(update(ReviewRow).where(condition, DUE).values(**values))
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    """A review that waits longer than its attempts allow was postponed before the clock was set back: it is due now."""
+    latest = case(
+        *(
+            (ReviewRow.advice_attempts == attempts, literal(now + wait, UTCDateTime))
+            for attempts, wait in _longest_waits()
+        ),
+        else_=literal(now + CLOCK_TOLERANCE + LEASE_DURATION, UTCDateTime),
+    )
+    return or_(ReviewRow.advice_due_at <= now, ReviewRow.advice_due_at > latest)
+
+
+def _longest_waits() -> list[tuple[int, timedelta]]:
+    """By the number of attempts. Before the first one, a review is due at once."""
+    after = [(attempt, _FIRST_DELAY * 2 ** (attempt - 1)) for attempt in range(1, MAX_ATTEMPTS)]
+    return [(0, CLOCK_TOLERANCE), *((attempt, CLOCK_TOLERANCE + delay) for attempt, delay in after)]
 
 
 def _holds_lease(leased: LeasedReview) -> ColumnElement[bool]:

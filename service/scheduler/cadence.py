@@ -183,8 +183,18 @@ def _before(cadence: Cadence, moment: datetime) -> datetime:
     distance = timedelta(minutes=1)
     while (tick := cadence.after(moment - distance)) > moment:
         distance *= 2
-    while (following := cadence.after(tick)) <= moment:
-        tick = following
+    return _last_tick(cadence, tick, moment)
+
+
+def _last_tick(cadence: Cadence, tick: datetime, moment: datetime) -> datetime:
+    """Search between a tick and `moment` by halves, in some 30 steps however many ticks there are."""
+    no_tick_after = moment
+    while (following := cadence.after(tick)) <= no_tick_after:
+        middle = following + (no_tick_after - following) / 2
+        if (later := cadence.after(middle)) <= no_tick_after:
+            tick = later
+        else:
+            tick, no_tick_after = following, middle
     return tick
 
 

@@ -6,16 +6,19 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import case, false, or_, true, update
+from sqlalchemy import case, false, func, literal, or_, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
 
-from service.database.clock import database_now
+from service.database.clock import CLOCK_TOLERANCE, database_now
 from service.database.schedule_tables import ScheduleClaimRow
-from telemetry.database import transaction
+from telemetry.database import UTCDateTime, transaction
+from telemetry.health import DatabaseCheck
 
 LEASE_SECONDS: Final = 30.0
 """How long the run of a killed process still keeps the next run from starting."""
+_LEASE_TOLERANCE: Final = 1.0
 _NO_TICK: Final = datetime(1970, 1, 1, tzinfo=UTC)
 ClaimResult = Literal["claimed", "overlaps", "lost"]
 
@@ -23,12 +26,14 @@ ClaimResult = Literal["claimed", "overlaps", "lost"]
 class Claims:
     """Claims in the database, by its clock. Each job has one row: its last claimed tick and the lease of its current run.
 
-    The last claimed tick only moves forwards.
+    The last claimed tick only moves forwards, unless the clock was set back: a tick in the future does not count, and a lease
+    is cut to its full length from now on.
     """
 
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
         self._engine = engine
         self._clock = clock
+        self._check_database = DatabaseCheck(engine)
         self._dialect: Any = postgresql if engine.dialect.name == "postgresql" else sqlite
 
     def claim_tick(self, job_name: str, tick: datetime, owner: str, *, overlaps: bool = False) -> ClaimResult:
@@ -60,6 +65,7 @@ class Claims:
             where=self._is_free(),
         )
         with transaction(self._engine) as session:
+            self._cut_lease(session, job_name)
             return session.scalar(statement.returning(ScheduleClaimRow.job_name)) is not None
 
     def renew(self, job_name: str, owner: str) -> bool:
@@ -69,6 +75,11 @@ class Claims:
     def release(self, job_name: str, owner: str) -> None:
         """End the lease of a run. Does nothing if the run no longer has it."""
         self._update_owned(job_name, owner, {"holder": None, "held_until": None})
+
+    def check(self) -> None:
+        """Raise unless a run can be claimed. No row is changed."""
+        self._check_database()
+        self._update_owned("", "", {"holder": None})
 
     def _upsert_claim(self, job_name: str, tick: datetime, owner: str, *, overlaps: bool) -> str | None:
         """Claim the tick, and the lease too if that is free. Returns the lease's owner; None if the tick was claimed before."""
@@ -83,15 +94,33 @@ class Claims:
                 "holder": case((free, insert.excluded.holder), else_=ScheduleClaimRow.holder),
                 "held_until": case((free, insert.excluded.held_until), else_=ScheduleClaimRow.held_until),
             },
-            where=ScheduleClaimRow.last_tick < tick,
+            where=or_(ScheduleClaimRow.last_tick < tick, ScheduleClaimRow.last_tick > self._latest_tick()),
         )
         with transaction(self._engine) as session:
+            self._cut_lease(session, job_name)
             # Not by `rowcount`: SQLAlchemy does not keep it for an INSERT.
             current_owner: str | None = session.scalar(statement.returning(ScheduleClaimRow.holder))
             return current_owner
 
     def _is_free(self) -> Any:
         return or_(ScheduleClaimRow.held_until.is_(None), ScheduleClaimRow.held_until < self._now())
+
+    def _cut_lease(self, session: Session, job_name: str) -> None:
+        """No lease is longer than `LEASE_SECONDS`, except one from before the clock was set back."""
+        row = ScheduleClaimRow
+        is_too_long = row.held_until > self._lease_end() + _LEASE_TOLERANCE
+        session.execute(
+            update(row)
+            .where(row.job_name == job_name, is_too_long)
+            .values(held_until=self._lease_end())
+            .execution_options(synchronize_session=False)
+        )
+
+    def _latest_tick(self) -> Any:
+        """The last tick that can have been claimed by the clock as it is now."""
+        if self._engine.dialect.name == "postgresql":
+            return func.clock_timestamp(type_=UTCDateTime) + literal(CLOCK_TOLERANCE)
+        return literal(datetime.fromtimestamp(self._clock(), UTC) + CLOCK_TOLERANCE, UTCDateTime)
 
     def _now(self) -> Any:
         return database_now(self._engine, self._clock)

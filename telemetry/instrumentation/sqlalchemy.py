@@ -15,7 +15,7 @@ from telemetry import semconv
 from telemetry.failsafe import failsafe
 
 _STARTED: Final = "telemetry.query_started"
-_COMMENT: Final = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
+_COMMENT: Final = re.compile(r"/\*.*?(?:\*/|\Z)|--[^\n]*+", re.DOTALL)
 _VERB: Final = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE)\b", re.IGNORECASE)
 _FIRST_WORD: Final = re.compile(r"[\s(]*([A-Za-z]+)")
 _KNOWN: Final = frozenset({"select", "insert", "update", "delete"})

@@ -2,18 +2,17 @@
 
 import json
 import logging
-import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from opentelemetry import trace
 
 from telemetry.logs.request_id import request_id
-from telemetry.logs.text_formatter import formatted_traceback
+from telemetry.logs.text_formatter import UNPRINTABLE, formatted_traceback
 from telemetry.redaction.policy import redact, redact_value
 
 # JSON allows these characters, but terminals obey them, and some readers take them for the end of a line.
-_UNPRINTABLE: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_ESCAPES: Final = {code: f"\\u{code:04x}" for code in UNPRINTABLE if code >= 0x7F}  # noqa: PLR2004  # json escapes the others
 # `color_message` is uvicorn's second copy of a message, for terminals.
 _NO_EXTRA: Final = frozenset(vars(logging.makeLogRecord({}))) | {"asctime", "message", "taskName", "color_message"}
 
@@ -61,7 +60,7 @@ def _dumps(value: object) -> str:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     except Exception:  # noqa: BLE001  # json raises several types, and foreign code any
         text = json.dumps(redact(_text(value)), ensure_ascii=False)
-    return text if text.isprintable() else _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return text if text.isprintable() else text.translate(_ESCAPES)
 
 
 def _text(value: object) -> str:

@@ -87,7 +87,7 @@ class WorkerThread:
         self.is_behind = self._is_ending = self._is_paused = False
         self._queue: _Queue = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._running = threading.Lock()
+        self._starting, self._running = threading.Lock(), threading.Lock()
 
     @property
     def size(self) -> int:
@@ -142,10 +142,18 @@ class WorkerThread:
         """Start the thread if there is none. False if that is not possible."""
         if sys.is_finalizing():
             return False
-        if self._thread is None or not self._thread.is_alive():
-            queue, self._is_ending = self._queue, False
-            self._thread = start_daemon(lambda: self._serve(queue), self._name)
-        return self._thread is not None
+        if self._is_alive() or not self._starting.acquire(blocking=False):  # or another caller starts it at this moment
+            return True
+        try:
+            if not self._is_alive():
+                queue, self._is_ending = self._queue, False
+                self._thread = start_daemon(lambda: self._serve(queue), self._name)
+            return self._thread is not None
+        finally:
+            self._starting.release()
+
+    def _is_alive(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
 
     def _serve(self, queue: _Queue) -> None:
         _threads.add(threading.get_ident())

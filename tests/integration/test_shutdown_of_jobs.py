@@ -73,6 +73,7 @@ APP = """
 import two_jobs
 from service.main import app
 """
+OPS_TOKEN = "correct-horse-battery"
 MOST = 10.0
 """Seconds that only a hang takes: half of what a request that is not finished keeps `serve` from stopping."""
 
@@ -80,15 +81,18 @@ MOST = 10.0
 def start(programs: Programs, how: str, workers: int) -> Program:
     programs.write("two_jobs.py", JOBS)
     if how == "serve":
-        return programs.start(str(programs.write("serving.py", SERVE)), "serve", "--workers", str(workers))
+        return programs.start(
+            str(programs.write("serving.py", SERVE)), "serve", "--workers", str(workers), OPS_TOKEN=OPS_TOKEN
+        )
     programs.write("served.py", APP)
-    return programs.uvicorn("served:app", "--workers", str(workers))
+    return programs.uvicorn("served:app", "--workers", str(workers), OPS_TOKEN=OPS_TOKEN)
 
 
 @contextmanager
 def unfinished_requests(port: int, number: int) -> Generator[list[socket.socket]]:
     """So many that every worker has some. Each is sent as far as its headers, and the application waits for its body."""
     head = b"POST /api/v1/reviews/1/answer HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head += f"Authorization: Bearer {OPS_TOKEN}\r\n".encode()
     opened = [socket.create_connection(("127.0.0.1", port), 30) for _ in range(number)]
     try:
         for each in opened:

@@ -17,6 +17,7 @@ from service.database.tables import RateLimitRow
 from telemetry.database import transaction
 
 _MAX_QUEUE_SECONDS: Final = 600.0
+_MAX_BLOCK_SECONDS: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class RateLimiter:
         An unused reservation is lost.
         """
         now, bucket = self._now(), limit.burst * limit.interval
-        latest = now + bucket + _MAX_QUEUE_SECONDS
+        latest = _latest_full(limit, now)
         full, blocked = _stored_state(now, latest)
         full += limit.interval
         starts = _greater(full - bucket, blocked)
@@ -70,19 +71,24 @@ class RateLimiter:
             return Reservation(max(0.0, start - db_now), granted=False)
 
     def block(self, limit: RateLimit, seconds: float) -> None:
-        """Block all callers for some seconds, as the service asked."""
+        """Block all callers for some seconds, as the service asked, but for a day at most."""
         now = self._now()
-        until = now + seconds
+        until = now + max(0.0, min(seconds, _MAX_BLOCK_SECONDS))
+        full, blocked = _stored_state(now, _latest_full(limit, now))
         insert = self._dialect.insert(RateLimitRow).values(key=limit.key, full_at=now, blocked_until=until)
         later = {
-            "full_at": _greater(RateLimitRow.full_at, now),
-            "blocked_until": _greater(RateLimitRow.blocked_until, until),
+            "full_at": full,
+            "blocked_until": _greater(blocked, until),
         }
         with transaction(self._engine) as session:
             session.execute(insert.on_conflict_do_update(index_elements=[RateLimitRow.key], set_=later))
 
     def _now(self) -> ColumnElement[float]:
         return database_now(self._engine, self._clock)
+
+
+def _latest_full(limit: RateLimit, now: ColumnElement[float]) -> ColumnElement[float]:
+    return now + limit.burst * limit.interval + _MAX_QUEUE_SECONDS
 
 
 def _stored_state(now: ColumnElement[float], latest: ColumnElement[float]) -> tuple[Any, Any]:

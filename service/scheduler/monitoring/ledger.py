@@ -38,9 +38,9 @@ class TickLedger:
         )
         self._session.execute(new.on_conflict_do_nothing())
 
-    def reset(self, watermark: Watermark, job: Job, now: datetime) -> None:
-        """Start again from now, with the job's changed cadence."""
-        self._update(watermark, cadence=str(job.cadence), watched_until=now, seen_at=now, back_at=None)
+    def reset(self, watermark: Watermark, job: Job, now: datetime) -> bool:
+        """Start again from now, with the job's current cadence. False if another process has changed the row meanwhile."""
+        return self._update(watermark, cadence=str(job.cadence), watched_until=now, seen_at=now, back_at=None)
 
     def heartbeat(self, watermark: Watermark, now: datetime) -> None:
         """Record that a scheduler is running."""

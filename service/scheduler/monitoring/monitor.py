@@ -7,12 +7,13 @@ from typing import Final
 
 from sqlalchemy.engine import Engine
 
+from service.database.clock import CLOCK_TOLERANCE, Clock, JumpDetector, elapsed_seconds, is_of_another_clock
 from service.names import SCHEDULER_COMPONENT
 from service.scheduler.job import Job, Schedule
 from service.scheduler.monitoring.evaluation import Uptime, Watermark, downtime_ticks, has_due_ticks, missed_ticks
 from service.scheduler.monitoring.ledger import TickLedger
-from service.scheduler.monitoring.notices import MissedNotice, format_utc
-from service.scheduler.monitoring.overdue import mark_overdue
+from service.scheduler.monitoring.notices import MissedNotice, format_utc, report_clock_set
+from service.scheduler.monitoring.overdue import ClockSet, mark_overdue
 from telemetry.alerts import AlertLevel, get_alert_service
 from telemetry.database import transaction
 from telemetry.semconv import DATABASE_COMPONENT
@@ -29,6 +30,8 @@ class RunMonitor:
     While no process checks, no process runs the schedule either: that is a downtime. A process evaluates it as soon as it
     has checked for `SETTLE_TIME` without a gap, unless another process was running all the time. Until then it changes
     nothing, so a crash loses nothing.
+
+    After the clock was set by more than a minute, it starts anew from the new time: no tick in between counts as missed.
     """
 
     def __init__(
@@ -37,8 +40,12 @@ class RunMonitor:
         engine: Engine,
         on_missed: Callable[[str, int], None],
         on_overdue: Callable[[str], None],
+        elapsed: Clock = elapsed_seconds,
     ) -> None:
-        """`on_missed` is called with a job's name and its number of missed ticks, `on_overdue` with the name for each run."""
+        """`on_missed` is called with a job's name and its number of missed ticks, `on_overdue` with the name for each run.
+
+        `elapsed` is monotonic, in seconds.
+        """
         # All processes update the rows in the same order, so no two of them can deadlock.
         self._jobs = sorted(schedule.scheduled(), key=lambda job: job.name)
         self._engine = engine
@@ -46,6 +53,9 @@ class RunMonitor:
         self._on_overdue = on_overdue
         self._uptime: Uptime | None = None
         self._last_check: datetime | None = None
+        self._jumps = JumpDetector(elapsed)
+        self._jump = timedelta(0)
+        self._clock_set: ClockSet | None = None
 
     def check(self, now: datetime) -> None:
         """Evaluate the due ticks, and mark overdue runs.
@@ -53,14 +63,24 @@ class RunMonitor:
         Raises:
             SQLAlchemyError: the database is unavailable. The next check counts as one after a gap.
         """
+        self._notice_jump(now)
         uptime, self._uptime = self._uptime_at(now), None
-        self._report(self._evaluate_jobs(_Pass(now, uptime)), uptime)
-        self._last_check = now
+        self._report(self._evaluate_jobs(_Pass(now, uptime, is_clock_set=bool(self._jump))), uptime, now)
+        self._last_check, self._jump = now, timedelta(0)
         if uptime.is_settled(now):
-            mark_overdue(self._engine, now, self._on_overdue)
+            mark_overdue(self._engine, now, self._on_overdue, self._clock_set)
         self._uptime = uptime
 
-    def _report(self, notice: MissedNotice, uptime: Uptime) -> None:
+    def _notice_jump(self, now: datetime) -> None:
+        """A jump is kept until a check has succeeded."""
+        if jump := self._jumps.observe(now):
+            self._jump += jump
+            self._clock_set = ClockSet(now, jump)
+            self._uptime = self._last_check = None
+
+    def _report(self, notice: MissedNotice, uptime: Uptime, now: datetime) -> None:
+        if self._jump or notice.is_clock_set:
+            report_clock_set(self._jump, now)
         for job, ticks in notice.missed:
             self._on_missed(job.name, ticks.number)
         notice.alert(uptime.since)
@@ -88,6 +108,7 @@ class _Pass:
 
     now: datetime
     uptime: Uptime
+    is_clock_set: bool = False
     notice: MissedNotice = field(default_factory=MissedNotice)
 
     def examine(self, job: Job, watermark: Watermark | None, ledger: TickLedger) -> None:
@@ -95,6 +116,8 @@ class _Pass:
             ledger.add(job, self.now)
         elif watermark.cadence != str(job.cadence):
             ledger.reset(watermark, job, self.now)
+        elif self.is_clock_set or _is_of_another_clock(watermark, self.now):
+            self.notice.is_clock_set |= ledger.reset(watermark, job, self.now)
         elif watermark.seen_at < self.uptime.since:
             self._evaluate_downtime(job, watermark, ledger)
         elif self.uptime.is_settled(self.now) and has_due_ticks(job, watermark, self.now):
@@ -116,24 +139,32 @@ class _Pass:
             self.notice.missed.append((job, evaluation.missed))
 
 
+def _is_of_another_clock(watermark: Watermark, now: datetime) -> bool:
+    return is_of_another_clock(watermark.seen_at, now) or is_of_another_clock(watermark.watched_until, now)
+
+
 class SchedulerAbsence:
     """Alerts when no scheduler is running anywhere. For processes that do not run the schedule themselves."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, elapsed: Clock = elapsed_seconds) -> None:
         self._engine = engine
+        self._jumps = JumpDetector(elapsed)
         self._since: datetime | None = None
+        self._ahead: tuple[datetime, datetime] | None = None
         self._reported: datetime | None = None
 
     def check(self, now: datetime) -> None:
         """Alert once when the last heartbeat is older than `MAX_ABSENCE`, unless there has never been one.
 
         The absence counts from the first check at the earliest: a scheduler that starts together with this process needs
-        some time until its first heartbeat.
+        some time until its first heartbeat. So does one that runs while the clock is set.
         """
+        if self._jumps.observe(now):
+            self._since = None
         started = self._since = self._since or now
         with transaction(self._engine) as session:
             seen = TickLedger(session).last_heartbeat()
-        if seen is None or now - max(seen, started) <= MAX_ABSENCE or seen == self._reported:
+        if seen is None or seen == self._reported or now - max(self._in_the_past(seen, now), started) <= MAX_ABSENCE:
             return
         self._reported = seen
         get_alert_service().report(
@@ -142,3 +173,11 @@ class SchedulerAbsence:
             SCHEDULER_COMPONENT,
             inhibited_by=DATABASE_COMPONENT,
         )
+
+    def _in_the_past(self, seen: datetime, now: datetime) -> datetime:
+        """A heartbeat in the future is from before the clock was set back. It counts as one of when it was first read."""
+        if seen <= now + CLOCK_TOLERANCE:
+            return seen
+        if self._ahead is None or self._ahead[0] != seen or self._ahead[1] > now:
+            self._ahead = (seen, now)
+        return self._ahead[1]

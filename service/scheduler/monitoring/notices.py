@@ -1,7 +1,8 @@
 """Alert texts for missed ticks and scheduler downtimes."""
 
+import logging
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from service.names import SCHEDULER_COMPONENT
@@ -12,18 +13,29 @@ from telemetry.alerts import MISSED, AlertLevel, Condition, condition, get_alert
 from telemetry.semconv import DATABASE_COMPONENT
 
 _MAX_NAMED_JOBS: Final = 10
+_log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class MissedNotice:
-    """What one check has found. `last_seen`: the last heartbeats before the downtime, of the jobs in `downtime`."""
+    """What one check has found.
+
+    Attributes:
+        last_seen: the last heartbeats before the downtime, of the jobs in `downtime`.
+        is_clock_set: this process was the one to start a job's watermark anew after the clock was set.
+    """
 
     missed: list[tuple[Job, Ticks]] = field(default_factory=list)
     downtime: list[tuple[Job, Ticks]] = field(default_factory=list)
     last_seen: list[datetime] = field(default_factory=list)
+    is_clock_set: bool = False
 
     def alert(self, back_at: datetime) -> None:
-        """Raise one alert for each job with missed ticks, and one for all ticks of a downtime that ended at `back_at`."""
+        """Raise one alert for each job with missed ticks, and one for all ticks of a downtime that ended at `back_at`.
+
+        A restart is no alert but a line in the log: a downtime shorter than the grace of the jobs that fell due, or in which
+        only jobs that catch up did.
+        """
         for job, ticks in self.missed:
             condition.fire(
                 Condition(
@@ -36,7 +48,14 @@ class MissedNotice:
             )
         if self.downtime:
             text = f"Nobody ran the schedule from {format_utc(min(self.last_seen))} to {format_utc(back_at)}: {self._downtime_text()} fell into it."
+            if not self._is_alert(back_at):
+                _log.info("%s", text)
+                return
             get_alert_service().report(text, AlertLevel.WARNING, SCHEDULER_COMPONENT, inhibited_by=DATABASE_COMPONENT)
+
+    def _is_alert(self, back_at: datetime) -> bool:
+        found = zip(self.downtime, self.last_seen, strict=True)
+        return any(not job.catches_up and back_at - seen >= job.start_grace for (job, _), seen in found)
 
     def _downtime_text(self) -> str:
         each = [_ticks_text(ticks, "run", f" of {job.name}") for job, ticks in self.downtime]
@@ -47,6 +66,14 @@ class MissedNotice:
 def _missed_text(job: Job, ticks: Ticks) -> str:
     what = f"its tick of {format_utc(ticks.last)}" if ticks.number == 1 else f"each of {_ticks_text(ticks, 'tick')}"
     return f"{job.name} did not begin within {rounded_duration(job.start_grace)} of {what}."
+
+
+def report_clock_set(jump: timedelta, now: datetime) -> None:
+    """Alert that the clock was set. `jump` is zero if that was before the start of this process."""
+    direction = "back" if jump < timedelta(0) else "forward"
+    what = f"was set {direction} by {rounded_duration(abs(jump))}" if jump else "was wrong, or is wrong now"
+    text = f"The clock {what}. It shows {format_utc(now)}. Runs are checked from then on; none counts as missed."
+    get_alert_service().report(text, AlertLevel.WARNING, SCHEDULER_COMPONENT)
 
 
 def format_utc(moment: datetime) -> str:

@@ -1,10 +1,11 @@
 """Marks runs as overdue while they run, as soon as they exceed their maximum runtime. Each is marked once, by one process."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import ColumnElement, and_, select, true, update
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
@@ -18,12 +19,39 @@ _MINUTE: Final = timedelta(minutes=1)
 _HOUR: Final = timedelta(hours=1)
 
 
-def mark_overdue(engine: Engine, now: datetime, on_overdue: Callable[[str], None]) -> None:
+@dataclass(frozen=True, slots=True)
+class ClockSet:
+    """The clock was set forward by `by`, or back if that is negative. It showed `at` then."""
+
+    at: datetime
+    by: timedelta
+
+    def started_before(self, now: datetime) -> ColumnElement[bool]:
+        """Whether a run started by the old clock, as far as its start can tell."""
+        return JobRunRow.started_at < self.at if self.by > timedelta(0) else JobRunRow.started_at > now
+
+
+def mark_overdue(
+    engine: Engine, now: datetime, on_overdue: Callable[[str], None], clock_set: ClockSet | None = None
+) -> None:
     """Mark overdue runs and alert about them. `on_overdue` is called with the job's name for each run.
 
-    Each run has its own transaction: with several rows locked, two processes could deadlock.
+    Runs that were active when the clock was set are judged by the old one.
+
     """
-    overdue = select(JobRunRow.id).where(_NOT_MARKED, JobRunRow.deadline_at < now).order_by(JobRunRow.id)
+    if clock_set is None:
+        _mark_all(engine, now, on_overdue, true())
+        return
+    is_old = clock_set.started_before(now)
+    _mark_all(engine, now, on_overdue, ~is_old)
+    _mark_all(engine, now - clock_set.by, on_overdue, is_old)
+
+
+def _mark_all(
+    engine: Engine, now: datetime, on_overdue: Callable[[str], None], is_to_judge: ColumnElement[bool]
+) -> None:
+    """Each run has its own transaction: with several rows locked, two processes could deadlock."""
+    overdue = select(JobRunRow.id).where(_NOT_MARKED, JobRunRow.deadline_at < now, is_to_judge).order_by(JobRunRow.id)
     with transaction(engine) as session:
         ids = list(session.scalars(overdue))
     for row_id in ids:

@@ -3,6 +3,7 @@
 import sqlite3
 from typing import Final, NamedTuple
 
+from telemetry.alerts.outbox import clock_set_back
 from telemetry.alerts.outbox.incidents import EXPIRE_AFTER
 from telemetry.semconv import DATABASE_COMPONENT
 
@@ -66,6 +67,11 @@ _EXPIRE_UNSENT: Final = _Transition(
     "AND last_at < :now - :unsent_expiry",
     "ended_at = :now, ended = 'given up'",
 )
+# The last one is kept: it tells when a pause of the channel was set.
+_DELETE_SENDS: Final = (
+    "DELETE FROM sends WHERE at < ? AND EXISTS (SELECT 1 FROM sends AS later "
+    "WHERE later.channel = sends.channel AND later.at > sends.at)"
+)
 _TRANSITIONS: Final = (
     _INHIBIT,
     _UNINHIBIT,
@@ -78,13 +84,16 @@ _TRANSITIONS: Final = (
 
 
 def is_maintenance_due(connection: sqlite3.Connection, now: float) -> bool:
-    """Whether `maintain` would change an incident."""
+    """Whether `maintain` would change anything."""
+    if clock_set_back.is_repair_due(connection, now):
+        return True
     exist = " OR ".join(f"EXISTS (SELECT 1 FROM incidents WHERE {each.where})" for each in _TRANSITIONS)  # noqa: S608  # the constants above
     return bool(connection.execute(f"SELECT {exist}", _parameters(now)).fetchone()[0])
 
 
 def maintain(connection: sqlite3.Connection, now: float) -> int:
     """Update the incidents before anything is sent. Returns how many expired without being sent."""
+    clock_set_back.repair(connection, now)
     changed = 0
     for each in _TRANSITIONS:
         statement = f"UPDATE incidents SET {each.assignments} WHERE {each.where}"  # noqa: S608  # the constants above
@@ -102,7 +111,7 @@ def prune(connection: sqlite3.Connection, now: float) -> None:
         (now - RETENTION, newest - MAX_KEPT),
     )
     connection.execute("DELETE FROM posts WHERE sent_at IS NOT NULL AND id NOT IN (SELECT post_id FROM tellings)")
-    connection.execute("DELETE FROM sends WHERE at < ?", (now - 120,))
+    connection.execute(_DELETE_SENDS, (now - 120,))
     connection.execute("DELETE FROM silences WHERE until < ?", (now - RETENTION,))
 
 

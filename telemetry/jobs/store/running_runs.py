@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Engine, Select, func, literal, or_, select, update
@@ -13,6 +13,8 @@ from telemetry.jobs.store.runs import utcnow
 from telemetry.jobs.store.tables import JobRunRow
 
 MAX_ROWS_PER_STATEMENT: Final = 500
+_MAX_AHEAD: Final = timedelta(minutes=2)
+"""A heartbeat further in the future was written before the clock was set back. A living process renews its own."""
 _RUNNING: Final = {
     "status": semconv.STATUS_RUNNING,
     "outcome": None,
@@ -58,10 +60,10 @@ class RunningRuns:
                 )
 
     def stale(self, before: datetime) -> list[str]:
-        """The ids of the running runs whose last heartbeat is before this time."""
+        """The ids of the running runs whose last heartbeat is before this time, or in the future: the clock was set back."""
         row = JobRunRow
         with transaction(self._engine) as session:
-            return list(session.scalars(select(row.run_id).where(row.finished_at.is_(None), row.heartbeat_at < before)))
+            return list(session.scalars(select(row.run_id).where(row.finished_at.is_(None), self._is_stale(before))))
 
     def mark_lost(self, run_ids: Sequence[str], stale_before: datetime | None = None) -> list[LostRun]:
         """Mark those of these runs that are still running as lost.
@@ -78,7 +80,7 @@ class RunningRuns:
     def _mark_lost(self, run_ids: Sequence[str], stale_before: datetime | None) -> list[LostRun]:
         row, conditions = JobRunRow, _is_running(run_ids)
         if stale_before is not None:
-            conditions = [*conditions, row.heartbeat_at < stale_before]
+            conditions = [*conditions, self._is_stale(stale_before)]
         marking = (
             update(row)
             .where(row.id.in_(_skip_locked(select(row.id).where(*conditions))))
@@ -94,6 +96,12 @@ class RunningRuns:
         )
         with transaction(self._engine) as session:
             return [LostRun(*marked) for marked in session.execute(marking).all()]
+
+    def _is_stale(self, before: datetime) -> ColumnElement[bool]:
+        latest = self._database_clock() + literal(_MAX_AHEAD)
+        if self._engine.dialect.name != "postgresql":
+            latest = literal(self._now() + _MAX_AHEAD, UTCDateTime)
+        return or_(JobRunRow.heartbeat_at < before, JobRunRow.heartbeat_at > latest)
 
     def _database_clock(self) -> ColumnElement[Any]:
         if self._engine.dialect.name == "postgresql":

@@ -201,3 +201,22 @@ def test_the_newest_that_is_due_is_found_along_the_index_of_what_is_due(queue):
     assert "ix_reviews_due" in plan
     assert "TEMP B-TREE" not in plan
     assert "Sort" not in plan
+
+
+@pytest.mark.parametrize("hours", [0.5, 1, 24])
+def test_a_review_is_due_at_once_after_the_clock_was_set_back(engine, hours):
+    queue = Queue(engine)
+    queue.keep_reviews(a_review())
+
+    assert queue.lease(NOON - timedelta(hours=hours)) is not None
+
+
+@pytest.mark.parametrize("attempts", range(1, MAX_ATTEMPTS + 1))
+def test_a_lease_from_before_the_clock_was_set_back_ends(engine, attempts):
+    queue = Queue(engine)
+    queue.keep_reviews(a_review())
+    queue.change(advice_attempts=attempts - 1)
+    queue.lease(NOON)
+
+    assert queue.lease(NOON) is None
+    assert queue.lease(NOON - timedelta(hours=3)) is not None

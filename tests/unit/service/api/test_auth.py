@@ -1,6 +1,11 @@
+import asyncio
+import json
+
 import pytest
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
+
+from service.api import auth
 
 TOKEN = "the-token-of-the-tests"
 DOCUMENTATION = {"/docs", "/openapi.json"}
@@ -27,6 +32,43 @@ def test_every_route_is_declared_open_or_closed(app_of):
     found = {route.path for route in iter_route_contexts(app_of().routes)}
 
     assert found == OPEN | ONE_REVIEW | CLOSED | CHANGING
+
+
+def test_what_a_route_requires_is_also_required_before_its_body_is_read(app_of):
+    """Each dependency of a route that is a rule of `auth` has a check that needs no body."""
+    required = {
+        call
+        for route in iter_route_contexts(app_of().routes)
+        for call in auth.dependency_calls(getattr(route, "dependant", None))
+    }
+    rules = {
+        call
+        for call in required
+        if getattr(call, "__module__", "") == auth.__name__ and getattr(call, "__name__", "").startswith("require_")
+    }
+
+    assert rules == set(auth.CHECKS)
+
+
+@pytest.mark.parametrize("token", [{}, {"authorization": "Bearer wrong"}, {"authorization": "Basic eDp4"}])
+def test_without_the_token_no_byte_of_the_body_is_awaited(app_of, token):
+    headers = [(b"content-type", b"application/json"), *((n.encode(), v.encode()) for n, v in token.items())]
+    scope = {
+        "type": "http", "method": "POST", "path": "/api/v1/reviews/1/answer", "raw_path": b"/api/v1/reviews/1/answer",
+        "query_string": b"", "headers": headers, "http_version": "1.1", "scheme": "http", "server": ("127.0.0.1", 80),
+    }  # fmt: skip
+    sent: list = []
+
+    async def receive():
+        raise AssertionError("The body was asked for.")
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(app_of(ops_token=TOKEN)(scope, receive, send))
+
+    assert sent[0]["status"] == 401
+    assert json.loads(sent[1]["body"])["detail"] == REFUSED
 
 
 @pytest.mark.parametrize("path", sorted(CHANGING))

@@ -260,7 +260,7 @@ def test_a_database_that_is_away_is_a_503_with_the_reason_and_when_to_ask_again(
     answer = client.get("/database/away")
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
-    assert answer.json()["detail"] == "The database cannot be asked now: Connection refused."
+    assert answer.json()["detail"] == "The database cannot be used now: Connection refused."
 
 
 def test_a_database_that_refuses_a_statement_is_a_crash_of_ours(client):
@@ -289,3 +289,29 @@ def test_one_that_may_be_asked_again_later_says_in_how_many_seconds(client):
     assert int(headers["paused"]["retry-after"]) == pytest.approx(left, abs=5)
     assert headers["just now"]["retry-after"] == "1"
     assert all("retry-after" not in headers[trouble] for trouble in ("away", "refuses", "unknown"))
+
+
+def test_of_a_long_path_only_the_beginning_is_said():
+    answer = TestClient(build()).get("/" + "://" * 2600)
+
+    assert answer.status_code == 404
+    assert len(answer.content) < 5000
+    assert answer.json()["instance"].startswith("/://://")
+    assert "left out" in answer.json()["detail"]
+
+
+def test_of_many_wrong_parameters_the_first_are_said():
+    everything_wrong = [
+        {"type": "missing", "loc": ("query", f"p{n}" * 60), "msg": "Field required", "input": None} for n in range(4000)
+    ]
+    app = build()
+
+    @app.get("/wrong")
+    def read_wrong():
+        raise RequestValidationError(everything_wrong)
+
+    answer = TestClient(app).get("/wrong")
+
+    assert answer.status_code == 422
+    assert len(answer.content) < 5000
+    assert "3,990 more are wrong" in answer.json()["detail"]

@@ -286,3 +286,17 @@ def test_a_text_that_the_marketplace_would_not_take_is_said_before_anything_is_s
 
     assert (marketplace.written, marketplace.reads) == ([], 0)
     assert load_row(kept).answer_claimed_at is None
+
+
+def test_a_claim_from_before_the_clock_was_set_back_lasts_an_hour_from_then(kept):
+    marketplace = Marketplace(a_review(), takes=(Unreachable("timed out", may_have_applied=True), False))
+    with pytest.raises(PublicationUnknown):
+        publisher(kept, marketplace).publish(load_row(kept), THANKS)
+    marketplace.takes = "shows"
+    set_back = NOON - timedelta(days=1)
+
+    with pytest.raises(NotPublished):
+        publisher(kept, marketplace, lambda: set_back).publish(load_row(kept), THANKS)
+    later = publisher(kept, marketplace, lambda: set_back + CLAIM_TTL + MINUTE)
+
+    assert later.publish(load_row(kept), THANKS).state == "published"

@@ -6,6 +6,7 @@ import pytest
 
 from service.scheduler.claims import LEASE_SECONDS, Claims, new_owner
 from telemetry.database import create_engine
+from tests.support.telegram_server import HandClock
 
 FIRST = datetime(2025, 10, 2, 12, tzinfo=UTC)
 SECOND = FIRST + timedelta(minutes=1)
@@ -132,3 +133,44 @@ def test_of_many_that_claim_a_tick_at_once_exactly_one_gets_it(engine):
 
     assert sorted(tick for tick, result in results if result != "lost") == TICKS
     assert [tick for tick, result in results if result == "claimed"] == [FIRST]  # its run is active
+
+
+@pytest.mark.parametrize("back", [timedelta(minutes=2), timedelta(hours=1), timedelta(days=20_000)])
+def test_a_tick_in_the_future_is_of_a_clock_that_was_set_back(sqlite_engine, back):
+    clock = HandClock(FIRST.timestamp())
+    claims = Claims(sqlite_engine, clock)
+    assert claim_and_release(claims, "sync", FIRST) == "claimed"
+
+    clock.forward(-back.total_seconds())
+    now = clock.moment()
+
+    assert claim_and_release(claims, "sync", now) == "claimed"
+    assert claim_and_release(claims, "sync", now) == "lost"
+
+
+def test_a_tick_in_the_future_does_not_count_on_a_shared_database(postgres_engine):
+    claims = Claims(postgres_engine)
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    assert claim_and_release(claims, "sync", now + timedelta(hours=1)) == "claimed"
+
+    assert claim_and_release(claims, "sync", now) == "claimed"
+    assert claim_and_release(claims, "sync", now) == "lost"
+
+
+@pytest.mark.parametrize(
+    "claim_again",
+    [
+        lambda claims, tick: claims.claim_tick("sync", tick, "other") == "claimed",
+        lambda claims, _tick: claims.claim_manual_run("sync", "other"),
+    ],
+)
+def test_the_lease_of_a_killed_run_is_no_longer_after_the_clock_was_set_back(sqlite_engine, claim_again):
+    clock = HandClock(FIRST.timestamp())
+    claims = Claims(sqlite_engine, clock)
+    claims.claim_tick("sync", FIRST, "killed")
+
+    clock.forward(-3600)
+    assert not claim_again(claims, clock.moment())
+    clock.forward(LEASE_SECONDS + 1)
+
+    assert claim_again(claims, clock.moment())

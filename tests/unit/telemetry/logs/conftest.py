@@ -11,6 +11,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from uvicorn.config import LOGGING_CONFIG
 
+from telemetry import semconv
 from telemetry.instruments import Instruments
 from telemetry.logs import library_loggers
 from telemetry.logs.background.queued_handler import QueuedHandler
@@ -65,7 +66,8 @@ class CountedErrors:
 
     def counted(self) -> dict[tuple[str, str], int]:
         data = self._reader.get_metrics_data()
-        points = data.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points if data else []
+        metrics = data.resource_metrics[0].scope_metrics[0].metrics if data else []
+        points = [point for metric in metrics if metric.name == semconv.ERRORS for point in metric.data.data_points]
         return {(point.attributes["error.type"], point.attributes["component"]): point.value for point in points}
 
 

@@ -264,3 +264,24 @@ def test_a_moment_in_so_many_seconds_is_in_utc():
 
     assert 60 - NOISE < timestamp.timestamp() - time.time() <= 60
     assert timestamp.utcoffset().total_seconds() == 0
+
+
+def test_a_block_after_the_clock_was_set_back_counts_and_the_one_before_does_not(sqlite_engine):
+    RateLimitRow.__table__.create(sqlite_engine, checkfirst=True)
+    now = 1_759_406_400.0
+    rate_limiter = RateLimiter(sqlite_engine, lambda: now)
+    rate_limiter.block(TEN_SECONDS, 7200.0)
+    now -= 3600.0
+
+    rate_limiter.block(TEN_SECONDS, 60.0)
+
+    assert rate_limiter.reserve(TEN_SECONDS, PATIENT).wait == 60.0
+
+
+def test_a_block_is_no_longer_than_a_day(sqlite_engine):
+    RateLimitRow.__table__.create(sqlite_engine, checkfirst=True)
+    rate_limiter = RateLimiter(sqlite_engine, lambda: 1_759_406_400.0)
+
+    rate_limiter.block(TEN_SECONDS, 1e15)
+
+    assert rate_limiter.reserve(TEN_SECONDS, PATIENT).wait == 86_400.0

@@ -39,14 +39,24 @@ class Process:
     def __init__(self, engine, now, *jobs):
         self.engine, self.now = engine, now
         self.missed, self.overdue = [], []
+        self.clock_set_by = timedelta(0)
         self.start(*jobs)
+
+    def elapsed(self):
+        return (self.now - NOON - self.clock_set_by).total_seconds()
+
+    def sets_clock(self, by):
+        """The clock is set, and no time passes."""
+        self.now += by
+        self.clock_set_by += by
+        return self
 
     def start(self, *jobs):
         def on_missed(name, ticks):
             self.missed.append((name, ticks))
 
         schedule = Schedule(Settings(), jobs)
-        self.monitor = RunMonitor(schedule, self.engine, on_missed, self.overdue.append)
+        self.monitor = RunMonitor(schedule, self.engine, on_missed, self.overdue.append, self.elapsed)
         self.monitor.check(self.now)
 
     def is_up_until(self, moment, at_first=2 * CHECK_INTERVAL):
@@ -279,6 +289,123 @@ def test_what_fell_into_the_services_own_downtime_is_one_line_and_nobodys_fault(
     )
 
 
+@pytest.mark.parametrize(
+    ("back", "job", "levels"),
+    [
+        ("12:15:10", SYNC, [logging.INFO]),  # a deploy
+        ("12:15:49", SYNC, [logging.INFO]),  # a second less than the grace
+        ("12:15:50", SYNC, [logging.WARNING]),
+        ("12:15:50", replace(SYNC, start_grace=5 * MINUTE), [logging.INFO]),
+        ("18:01:00", replace(SYNC, catches_up=True), [logging.INFO]),
+    ],
+)
+def test_a_restart_is_a_line_in_the_log_and_no_alert(engine, caplog, back, job, levels):
+    caplog.set_level(logging.INFO)
+    process = Process(engine, at("12:14:50"), job)
+    process.is_away_until(at(back)).start(job)
+
+    process.is_up_until(process.now + 20 * SECOND)
+
+    found = [record.levelno for record in caplog.records if record.message.startswith("Nobody ran the schedule")]
+    assert found == levels
+
+
+BEFORE_IT_WAS_SET = datetime(1970, 1, 1, 0, 5, tzinfo=UTC) - NOON
+
+
+@pytest.mark.parametrize("by", [timedelta(hours=hours) for hours in (-24, -1, -0.5, -0.02, 0.02, 0.5, 1, 24 * 365)])
+@pytest.mark.parametrize("restarts", [False, True])
+def test_when_the_clock_is_set_it_is_said_once_and_no_missed_run_is_invented(engine, records, caplog, by, restarts):
+    jobs = (SYNC, Job("often", Every(SECOND), lambda _context: {}), Job("daily", DailyAt(12, 0), lambda _context: {}))
+    process = Process(engine, NOON, *jobs).is_up_until(at("12:10:00"))
+    caplog.clear()
+    missed_before = missed(engine)
+    process.sets_clock(by)
+    if restarts and by < timedelta(0):
+        process.start(*jobs)
+
+    for _ in range(3):
+        process.now += CHECK_INTERVAL
+        process.monitor.check(process.now)
+
+    assert missed(engine) == missed_before
+    assert len([message for message in caplog.messages if message.startswith("The clock was")]) == 1
+    assert {row.watched_until.replace(second=0) for row in watermarks(engine).values()} <= {
+        (process.now - 15 * SECOND).replace(second=0),
+        process.now.replace(second=0),
+    }
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_when_a_clock_that_starts_in_1970_is_set_nothing_was_missed(engine, caplog, restarts):
+    often = Job("often", Every(SECOND), lambda _context: {})
+    process = Process(engine, NOON, often)
+    with transaction(engine) as session:
+        session.execute(
+            update(ScheduleWatchRow).values(seen_at=NOON + BEFORE_IT_WAS_SET, watched_until=NOON + BEFORE_IT_WAS_SET)
+        )
+    process.sets_clock(timedelta(days=1))
+    if restarts:
+        process.start(often)
+
+    process.is_up_until(process.now + 30 * SECOND)
+
+    assert missed(engine) == []
+    assert [message[:13] for message in caplog.messages] == ["The clock was"]
+
+
+@pytest.mark.parametrize("by", [timedelta(hours=-1), timedelta(minutes=-30), timedelta(minutes=30)])
+def test_what_is_missed_after_the_clock_was_set_is_noticed(engine, by):
+    process = Process(engine, NOON, SYNC).is_up_until(at("12:14:00")).sets_clock(by)
+
+    process.is_up_until(process.now + 3 * MINUTE)
+
+    tick = f"{at('12:15:00') + by:%H:%M}"
+    assert missed(engine) == [("sync", "missed", tick, tick, 1)]
+
+
+@pytest.mark.parametrize("by", [timedelta(hours=-1), timedelta(hours=1)])
+def test_a_run_is_overdue_when_it_has_taken_too_long_however_the_clock_is_set(engine, records, by):
+    job = Job("sync", DailyAt(23, 0), lambda _context: {})
+    process = Process(engine, at("12:14:00"), job)
+    records.run(at("12:15:00"), deadline=at("12:25:00"))
+    process.is_up_until(at("12:16:00")).sets_clock(by)
+
+    process.is_up_until(at("12:24:00") + by)
+    assert process.overdue == []
+    process.is_up_until(at("12:26:00") + by)
+
+    assert process.overdue == ["sync"]
+
+
+def test_the_absence_of_a_scheduler_is_noticed_after_the_clock_was_set_back(engine, caplog):
+    Process(engine, NOON, SYNC)
+    now, set_by = NOON + SECOND, timedelta(0)
+    absence = SchedulerAbsence(engine, lambda: (now - set_by).timestamp())  # noqa: PLW0108  # `now` changes
+    absence.check(now)
+    set_by = timedelta(hours=-1)
+    now += set_by
+
+    for _ in range(30):
+        now += CHECK_INTERVAL
+        absence.check(now)
+
+    assert len(caplog.messages) == 1
+
+
+def test_a_clock_that_is_set_forward_is_no_absence_of_a_scheduler(engine, caplog):
+    Process(engine, NOON, SYNC)
+    now, set_by = NOON + SECOND, timedelta(0)
+    absence = SchedulerAbsence(engine, lambda: (now - set_by).timestamp())  # noqa: PLW0108  # `now` changes
+    absence.check(now)
+    set_by = timedelta(hours=1)
+    now += set_by
+
+    absence.check(now)
+
+    assert caplog.messages == []
+
+
 def test_a_downtime_without_a_tick_is_not_worth_a_word(engine, records, caplog):
     process = Process(engine, NOON, SYNC).is_up_until(at("12:01:00"))
     process.is_away_until(at("12:14:00")).start(SYNC)
@@ -499,19 +626,21 @@ def test_at_a_time_that_the_night_leaves_out_or_shows_twice_a_daily_job_is_due_o
 
 def test_a_process_that_does_not_run_the_schedule_alerts_once_that_nobody_does(engine, caplog):
     Process(engine, NOON, SYNC)
-    absence = SchedulerAbsence(engine)
-
-    absence.check(at("12:30:00"))
-    absence.check(at("12:31:00"))
+    now = at("12:30:00")
+    absence = SchedulerAbsence(engine, lambda: now.timestamp())  # noqa: PLW0108  # `now` changes
+    absence.check(now)
+    now = at("12:31:00")
+    absence.check(now)
     assert caplog.messages == []
-    for second in range(1, 60):
-        absence.check(at("12:31:00") + second * SECOND)
+    for _ in range(1, 60):
+        now += SECOND
+        absence.check(now)
     assert caplog.messages == ["Nobody has run the schedule since 2025-10-02 12:00:00 UTC."]
 
     with transaction(engine) as session:
         session.execute(update(ScheduleWatchRow).values(seen_at=at("12:40:00")))
-    absence.check(at("12:40:30"))
-    absence.check(at("12:42:00"))
+    for now in (at("12:40:30"), at("12:42:00")):
+        absence.check(now)
     assert caplog.messages[1:] == ["Nobody has run the schedule since 2025-10-02 12:40:00 UTC."]
 
 

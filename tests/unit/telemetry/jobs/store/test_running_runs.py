@@ -157,3 +157,12 @@ def test_what_the_table_lacks_is_known(store, running_runs):
         ended(4),
     ]
     assert store.missing([]) == []
+
+
+def test_a_heartbeat_in_the_future_is_from_before_the_clock_was_set_back(store, running_runs, make_stale):
+    store.write([started(1), started(2)])
+    make_stale(1, since=datetime.now(UTC) + timedelta(hours=1))
+    running_runs.heartbeat([run_id(2)])
+
+    assert running_runs.stale(LONG_AGO) == [run_id(1)]
+    assert [lost.run_id for lost in running_runs.mark_lost([run_id(1), run_id(2)], LONG_AGO)] == [run_id(1)]

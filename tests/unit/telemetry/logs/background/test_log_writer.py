@@ -164,7 +164,8 @@ def test_what_the_caller_changes_afterwards_is_written_as_it_was(stage, monkeypa
     monkeypatch.setattr(stage.handler, "emit", lambda record: seen.append((record.getMessage(), record.basket)))
     basket, goods = {"items": [1]}, ["milk"]
 
-    with stage.writer.worker._running:  # the writer comes to it later
+    with stage.writer.worker._running:  # the writer comes to the line later: this step is before it
+        stage.writer.worker.put(lambda: None)
         thread = threading.Thread(target=stage.log.info, args=("%s", goods), kwargs={"extra": {"basket": basket}})
         thread.start()
         while not stage.writer.worker.size and thread.is_alive():
@@ -277,3 +278,24 @@ def test_a_copy_has_no_arguments_and_containers_of_its_own():
 
     assert (copy.msg, copy.args, copy.tags, copy.pairs) == ("1 of x", (), tags, [(1, {"k": [2]})])
     assert copy.tags is not tags
+
+
+def test_the_first_record_that_logs_again_while_its_thread_starts_is_in_order(stage):
+    emit, nested = stage.handler.emit, []
+
+    def emits_and_logs(record):
+        if not nested:
+            nested.append(True)
+            stage.log.info("second")
+            stage.log.info("third")
+        emit(record)
+
+    stage.handler.emit = emits_and_logs
+    for _ in range(20):
+        nested.clear()
+        stage.handler.lines.clear()
+        stage.log.info("first")
+        assert flush_all(30)
+        assert stage.handler.lines == ["first", "second", "third"]
+        stage.writer.close(30)
+        stage.writer.worker._thread.join(30)

@@ -1,0 +1,63 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from service.database.clock import DatabaseClock, JumpDetector, is_of_another_clock
+from service.scheduler.cadence import Cron
+from tests.support.telegram_server import HandClock
+
+NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+def test_a_clock_that_goes_on_or_is_corrected_by_seconds_was_not_set():
+    elapsed = HandClock(0.0)
+    jumps = JumpDetector(elapsed)
+
+    found = [
+        jumps.observe(NOON + timedelta(seconds=elapsed.forward(100) + correction)) for correction in (0, 3, -40, 19)
+    ]
+
+    assert found == [timedelta(0)] * 4
+
+
+@pytest.mark.parametrize("by", [timedelta(hours=-1), 30 * MINUTE, -30 * MINUTE, 2 * MINUTE, timedelta(days=20_000)])
+def test_a_jump_is_noticed_once(by):
+    jumps = JumpDetector(lambda: 0.0)
+    jumps.observe(NOON)
+
+    assert [jumps.observe(NOON + by), jumps.observe(NOON + by)] == [by, timedelta(0)]
+
+
+def test_a_timestamp_in_the_future_or_of_a_clock_that_was_never_set_is_of_another_clock():
+    def judged(moment):
+        return is_of_another_clock(moment, NOON)
+
+    assert not any(map(judged, (NOON, NOON + MINUTE, NOON - timedelta(days=365))))
+    assert all(map(judged, (NOON + 2 * MINUTE, datetime(1970, 1, 1, 0, 5, tzinfo=UTC))))
+
+
+def test_the_databases_clock_is_asked_again_at_once_when_the_machines_is_set(postgres_engine):
+    real = datetime.now(UTC).timestamp()
+    machine = HandClock(real)
+    clock = DatabaseClock(postgres_engine, machine, lambda: 0.0)
+    clock.now()
+
+    machine.forward(-3600.0)
+
+    assert abs(clock.now().timestamp() - real) < 60
+
+
+def test_the_last_tick_of_a_crontab_is_found_in_few_steps():
+    asked = 0
+
+    class Counting(Cron):
+        def after(self, moment):
+            nonlocal asked
+            asked += 1
+            return super().after(moment)
+
+    tick = Counting("* * 1 1 *").before(NOON)
+
+    assert tick == datetime(2025, 1, 1, 23, 59, tzinfo=UTC)
+    assert asked <= 100
