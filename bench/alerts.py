@@ -23,6 +23,7 @@ from telemetry.alerts.outbox.incidents import IncidentRepository
 from telemetry.alerts.rendering.message import Message
 from telemetry.build import build
 from telemetry.database import create_engine
+from telemetry.logs.setup import detach
 
 CALLS, QUICK_CALLS = 1000, 300
 _SENT, _QUICK_SENT = 900, 200
@@ -128,7 +129,7 @@ def _logging(directory: Path, report: Report, *, alerts: bool = True) -> Report:
     built = build(settings(directory), create_engine(f"sqlite:///{directory}/bench.db"))
     logging.getLogger().addHandler(logging.NullHandler())
     if not alerts:
-        logging.getLogger().removeHandler(built.log_handler)
+        detach(built.log_handler)
     return report
 
 

@@ -1,6 +1,5 @@
 """Builds the telemetry of one process: metrics, job runs, traces, alerts, logs, and the instrumentation of libraries."""
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -25,14 +24,16 @@ from telemetry.jobs import monitor
 from telemetry.jobs.pipeline import JobPipeline
 from telemetry.jobs.recorder.self_metrics import QUEUE_NAME
 from telemetry.jobs.run_profile import RunProfiler
+from telemetry.logs.background.self_metrics import observe_writers
 from telemetry.logs.otel_handler import OTelHandler
-from telemetry.logs.setup import flush_repeats
+from telemetry.logs.setup import attach, detach, end_logging, log_writers
 from telemetry.metrics.cardinality import CARDINALITY_LIMIT
 from telemetry.metrics.pipeline import SCOPE, MetricsPipeline
 from telemetry.options import TelemetryOptions
 from telemetry.redaction.exporters import redacted_resource
 from telemetry.sdk import exporters
 from telemetry.sdk.instance import InstanceSlot
+from telemetry.sdk.reentrant_locks import make_locks_reentrant
 from telemetry.sdk.resource import build_resource
 from telemetry.sdk.shutdown import run_concurrently
 from telemetry.settings import TelemetrySettings
@@ -108,6 +109,7 @@ def build(
         SettingsError: a variable of OpenTelemetry names an exporter or a sampler that there is not.
     """
     exporters.check_configuration()
+    make_locks_reentrant()
     instance = InstanceSlot(settings.data_dir)
     resource = _resource(settings, instance)
     metrics = MetricsPipeline(settings, resource, options.metric_mappings, cardinality_limit)
@@ -152,6 +154,7 @@ def _observe(telemetry: Telemetry) -> None:
     process.observe_resources(meter, telemetry.resources)
     self_metrics.observe_queue(meter, QUEUE_NAME, telemetry.jobs.recorder)
     telemetry.jobs.observe(meter)
+    observe_writers(meter, log_writers)
     self_metrics.observe_limits(meter, telemetry.metrics.provider)
 
 
@@ -167,12 +170,12 @@ def _instrument(telemetry: Telemetry) -> None:
     tracer = telemetry.tracer_provider.get_tracer(SCOPE)
     monitor.activate(monitor.JobMonitoring(tracer, telemetry.jobs.recorder))
     service.activate(telemetry.alerts.service)
-    logging.getLogger().addHandler(telemetry.log_handler)
+    attach(telemetry.log_handler)
 
 
 def _uninstrument(telemetry: Telemetry) -> None:
-    logging.getLogger().removeHandler(telemetry.log_handler)
+    detach(telemetry.log_handler)
     service.deactivate()
     monitor.deactivate()
     uninstrument_libraries()
-    flush_repeats()
+    end_logging()

@@ -22,7 +22,7 @@ from telemetry.settings import TelemetrySettings
 
 _log = logging.getLogger(__name__)
 _active: Telemetry | None = None
-_lock = threading.Lock()
+_lock = threading.RLock()
 
 
 def start(

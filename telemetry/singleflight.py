@@ -38,7 +38,7 @@ class SingleFlight(Generic[T]):
         self._function = function
         self._share_for = share_for
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._last: Call[T] | None = None
 
     def call(self) -> Call[T]:

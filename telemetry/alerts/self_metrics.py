@@ -25,7 +25,7 @@ class AlertMetrics:
         self._deduplicator = deduplicator
         self._channels = tuple(channels)
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._read_at = float("-inf")
         self._counts = _NO_ALERTS
         self._disabled: frozenset[str] = frozenset()

@@ -1,7 +1,6 @@
 """The public API of alerts: each call logs a record, which the log pipeline turns into an alert."""
 
 import logging
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -81,12 +80,12 @@ class AlertService:
         )
 
 
-_warned = threading.Event()
+_warned: set[str] = set()
 
 
 def _warn_once() -> None:
-    if not _warned.is_set():
-        _warned.set()
+    if not _warned:
+        _warned.add(__name__)
         _log.warning("telemetry.start() was not called: alerts are only logged.")
 
 

@@ -14,7 +14,13 @@ from typing import Any, ParamSpec, TypeVar, cast
 from opentelemetry.trace import Tracer
 
 from telemetry.jobs.job_span import JobHandle, JobSpan, JobSpanOptions
-from telemetry.jobs.read_your_writes import WaitableRecorder, wait_until_readable, wait_until_readable_async
+from telemetry.jobs.read_your_writes import (
+    WaitableRecorder,
+    wait_until_readable,
+    wait_until_readable_async,
+    wait_until_recorded,
+    wait_until_recorded_async,
+)
 from telemetry.jobs.run import MAX_NAME_LENGTH
 
 _log = logging.getLogger(__name__)
@@ -90,8 +96,8 @@ class JobMonitor:
         self._runs: list[_MonitoredRun] = []
 
     def __enter__(self) -> JobHandle:
-        run = self._start_run()
-        self._runs.append(run)
+        run = self._begin()
+        wait_until_recorded(run.recorder, run.handle.run_id)
         return run.handle
 
     def __exit__(
@@ -101,7 +107,13 @@ class JobMonitor:
         wait_until_readable(run.recorder, run.handle.run_id)
 
     async def __aenter__(self) -> JobHandle:
-        return self.__enter__()
+        run = self._begin()
+        try:
+            await wait_until_recorded_async(run.recorder, run.handle.run_id)
+        except BaseException as error:
+            self._end_run(error)  # a cancelled task does not enter the block, and so does not leave it
+            raise
+        return run.handle
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -134,6 +146,11 @@ class JobMonitor:
 
     def _new_monitor(self) -> "JobMonitor":
         return JobMonitor(self._name, self._metadata, self._options)
+
+    def _begin(self) -> _MonitoredRun:
+        run = self._start_run()
+        self._runs.append(run)
+        return run
 
     def _start_run(self) -> _MonitoredRun:
         monitoring, handle = _ProcessState.monitoring, JobHandle(self._name, dict(self._metadata))

@@ -36,7 +36,7 @@ class _OpenRun:
     nanoseconds: dict[str, int] = field(default_factory=dict)
     first_error: str | None = None
     open: set[int] = field(default_factory=set)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: threading.RLock = field(default_factory=threading.RLock)
 
     def add(self, name: str, nanoseconds: int) -> None:
         if name in self.nanoseconds or len(self.nanoseconds) < MAX_SPAN_NAMES:
@@ -45,7 +45,7 @@ class _OpenRun:
     def profile(self) -> RunProfile:
         if not self.nanoseconds:
             return EMPTY_PROFILE
-        name, nanoseconds = max(self.nanoseconds.items(), key=lambda each: each[1])
+        name, nanoseconds = max(list(self.nanoseconds.items()), key=lambda each: each[1])
         return RunProfile(name, nanoseconds / 1e9, self.first_error)
 
 

@@ -7,9 +7,11 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Final
 
+from telemetry.logs.background.log_writer import flush_all
 from telemetry.logs.text_formatter import indented
 from telemetry.redaction.policy import redact
 
+_FLUSH_TIMEOUT: Final = 1.0
 _SILENT: Final = (KeyboardInterrupt, SystemExit)
 
 
@@ -27,11 +29,13 @@ def _handle_main(error_type: type[BaseException], error: BaseException, trace: T
     if issubclass(error_type, _SILENT):
         sys.__excepthook__(error_type, error, trace)
         return
+    flush_all(_FLUSH_TIMEOUT)
     _write("", error_type, error, trace)
 
 
 def _handle_thread(args: threading.ExceptHookArgs) -> None:
     if args.exc_type is not SystemExit:
+        flush_all(_FLUSH_TIMEOUT)
         name = args.thread.name if args.thread else "a thread"
         _write(f"Exception in {name}:\n", args.exc_type, args.exc_value, args.exc_traceback)
 

@@ -28,6 +28,12 @@ class FailsafeHandler(logging.Handler):
         """Do not report the next failure: the caller has reported it. After a success, failures are reported again."""
         self._failures += 1
 
+    def abandon(self) -> None:
+        """Take part in nothing any more: a thread hangs in this handler, and the process ends."""
+
+    def forget_stream(self) -> None:
+        """Open a new stream for the next record: in a forked child, a thread of the parent may be in the midst of the old one."""
+
     def emit(self, record: logging.LogRecord) -> None:
         before = self._failures
         try:

@@ -22,6 +22,10 @@ _BACKUP_COUNT: Final = 5
 _ROTATED_SUFFIX: Final = r"\.(rotate\.)?[0-9]+(\.gz)?"
 
 
+_forgotten: Final[list[object]] = []
+"""Never freed: that would flush them, and wait for the lock of a thread that is in the parent only."""
+
+
 class RotatingFileHandler(FailsafeHandler, ConcurrentRotatingFileHandler):
     """Tries again with each record to open a file that could not be opened."""
 
@@ -36,6 +40,22 @@ class RotatingFileHandler(FailsafeHandler, ConcurrentRotatingFileHandler):
         )
         self.destination = str(path)
         self.setLevel(level)
+        self._is_abandoned = False
+
+    def abandon(self) -> None:
+        self._is_abandoned = True
+
+    def flush(self) -> None:
+        if not self._is_abandoned:
+            super().flush()
+
+    def close(self) -> None:
+        if not self._is_abandoned:
+            super().close()
+
+    def forget_stream(self) -> None:
+        _forgotten.append(self.stream)
+        self.stream = None
 
 
 def json_file(service_name: str) -> str:

@@ -4,16 +4,23 @@ import logging
 from typing import Final
 
 from telemetry.logs import cleanup, library_loggers
+from telemetry.logs.background.log_writer import LogWriter, flush_all
+from telemetry.logs.background.queued_handler import CLOSE_TIMEOUT, QueuedHandler
+from telemetry.logs.background.repeat_filter import RepeatFilter
 from telemetry.logs.excepthook import install_excepthooks
-from telemetry.logs.handlers import ConsoleHandler
+from telemetry.logs.handlers import ConsoleHandler, FailsafeHandler
 from telemetry.logs.json_formatter import JsonFormatter
-from telemetry.logs.repeat_filter import RepeatFilter
 from telemetry.logs.rotating_file import ALERTS_FILE, RotatingFileHandler, json_file, require_writable
 from telemetry.logs.text_formatter import TextFormatter
 from telemetry.redaction.policy import POLICY
 from telemetry.redaction.secret_sources import collect_secrets
 from telemetry.settings import TelemetrySettings
 
+CONSOLE: Final = "log_console"
+FILES: Final = "log_files"
+PIPELINE: Final = "log_pipeline"
+"""The queues: a hung directory must not keep lines from the console, nor alerts from being sent."""
+_CHECK_TIMEOUT: Final = 2.0
 _MAX_JSON_BYTES: Final = 20 * 1024 * 1024
 _log = logging.getLogger(__name__)
 
@@ -33,14 +40,12 @@ def setup_logging(settings: TelemetrySettings | None = None) -> None:
     POLICY.add_secrets(collect_secrets(settings))
     cleanup.set_service_name(settings.service_name)
     install_excepthooks()
-    files = _file_handlers(settings)
-    problem = _directory_problem(settings)
-    for file in files if problem else ():
+    files = LogWriter(FILES, _file_handlers(settings), RepeatFilter())
+    problem = _directory_problem(settings, files)
+    for file in files.handlers if problem else ():
         file.suppress_failure_report()
-    repeat_filter = RepeatFilter()
-    for handler in (console := ConsoleHandler(settings.log_level), *files):
-        handler.addFilter(repeat_filter)
-    replaced = _install(logging.getLogger(), [console, *files], settings.log_level)
+    console = LogWriter(CONSOLE, [ConsoleHandler(settings.log_level)], RepeatFilter())
+    replaced = _install([console, files], settings.log_level)
     library_loggers.reroute_libraries(
         debug=settings.log_level == "DEBUG", rerouted=settings.rerouted_loggers, verbose=settings.verbose_loggers
     )
@@ -49,12 +54,39 @@ def setup_logging(settings: TelemetrySettings | None = None) -> None:
         _log.warning("LOG_DIR %s cannot be written (%s): the console alone gets the logs.", settings.log_dir, problem)
 
 
-def flush_repeats() -> None:
-    """Log the repeats that were counted instead of written, because the process or its logging ends."""
-    for handler in logging.getLogger().handlers:
-        for log_filter in handler.filters:
-            if isinstance(log_filter, RepeatFilter):
-                log_filter.flush()
+def attach(handler: FailsafeHandler) -> None:
+    """Let a handler take part in logging, with a queue and a thread of its own."""
+    writer = LogWriter(PIPELINE, [handler])
+    if installed := _installed():
+        installed.writers = (*installed.writers, writer)
+    else:
+        logging.getLogger().addHandler(QueuedHandler(writer))
+
+
+def detach(handler: FailsafeHandler) -> None:
+    """Pass the queued records to the handler, and no further ones."""
+    installed = _installed()
+    for writer in installed.writers if installed else ():
+        if installed and handler in writer.handlers:
+            installed.writers = tuple(each for each in installed.writers if each is not writer)
+            writer.close(CLOSE_TIMEOUT)
+
+
+def end_logging() -> None:
+    """Write all records so far, and wait for each one from now on, because the process may end at any moment."""
+    if installed := _installed():
+        installed.always_waits = True
+    flush_all(CLOSE_TIMEOUT)
+
+
+def log_writers() -> tuple[LogWriter, ...]:
+    """The writers of this process, each with a queue."""
+    installed = _installed()
+    return installed.writers if installed else ()
+
+
+def _installed() -> QueuedHandler | None:
+    return next((each for each in logging.getLogger().handlers if isinstance(each, QueuedHandler)), None)
 
 
 def _file_handlers(settings: TelemetrySettings) -> list[RotatingFileHandler]:
@@ -69,26 +101,33 @@ def _file_handlers(settings: TelemetrySettings) -> list[RotatingFileHandler]:
     return [alerts, json_lines]
 
 
-def _directory_problem(settings: TelemetrySettings) -> str:
-    """Why the log directory cannot be written; empty if it can."""
-    try:
-        require_writable(settings.log_dir, settings.service_name)
-    except OSError as error:
-        return error.strerror or str(error)
-    return ""
+def _directory_problem(settings: TelemetrySettings, files: LogWriter) -> str:
+    """Why the log directory cannot be written; empty if it can. The writer's thread looks, since the directory may hang."""
+    problems = [f"no answer within {_CHECK_TIMEOUT:.0f} s"]
+
+    def check() -> None:
+        try:
+            require_writable(settings.log_dir, settings.service_name)
+        except OSError as error:
+            problems.append(error.strerror or str(error))
+        else:
+            problems.append("")
+
+    files.run(check, _CHECK_TIMEOUT)
+    return problems[-1]
 
 
-def _install(
-    root: logging.Logger, handlers: list[logging.Handler], level: str
-) -> list[ConsoleHandler | RotatingFileHandler]:
-    """Install our handlers before those of others, in place of our earlier ones. Returns the earlier ones, closed.
+def _install(writers: list[LogWriter], level: str) -> list[FailsafeHandler]:
+    """Install our handler before those of others, in place of our earlier one. Returns what that one wrote to, closed.
 
-    Ours come first because they repair records that cannot be formatted. One assignment replaces all handlers, so that no
+    Ours comes first because it repairs records that cannot be formatted. One assignment replaces all handlers, so that no
     line is lost meanwhile.
     """
-    earlier = [handler for handler in root.handlers if isinstance(handler, ConsoleHandler | RotatingFileHandler)]
-    root.handlers = [*handlers, *(handler for handler in root.handlers if handler not in earlier)]
+    root, earlier = logging.getLogger(), _installed()
+    attached = [each for each in earlier.writers if each.name == PIPELINE] if earlier else []
+    root.handlers = [QueuedHandler(*writers, *attached), *(each for each in root.handlers if each is not earlier)]
     root.setLevel(level)
-    for handler in earlier:
-        handler.close()
-    return earlier
+    replaced = [each for each in earlier.writers if each not in attached] if earlier else []
+    for writer in replaced:
+        writer.close(CLOSE_TIMEOUT)
+    return [handler for writer in replaced for handler in writer.handlers]

@@ -48,7 +48,7 @@ class AttributeSets:
         self._limit = limit - 1  # the overflow set is the last one
         self._seen: set[Key] = set()
         self._overflowed = False
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def admit(self, attributes: Attributes) -> Attributes:
         """Register attributes, redacted if they hold a secret. Returns them, or the overflow set over the limit."""

@@ -23,7 +23,7 @@ class FamilyReader(PrometheusMetricReader):
         super().__init__(scope_info_enabled=False, registry=CollectorRegistry())
         self._translator = Translator(()) if vocabulary == "otel" else translator or Translator()
         self._collected: MetricsData | None = None
-        self._collect_lock = threading.Lock()
+        self._collect_lock = threading.RLock()
 
     def collect_own(self) -> list[Family]:
         """Collect the families of this process. Callbacks of observable instruments run in this thread."""

@@ -56,6 +56,14 @@ SELF_VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         (_QUEUE,),
     ),
     MetricMapping("telemetry_dropped_total", "counter", semconv.TELEMETRY_DROPPED, _DROPPED, (_QUEUE, _REASON)),
+    MetricMapping("telemetry_dropped_total", "counter", semconv.LOG_DROPPED, _DROPPED, (_QUEUE, _REASON)),
+    MetricMapping(
+        "telemetry_log_late_total",
+        "counter",
+        semconv.LOG_LATE,
+        "Errors that were not written within 0.2 s, by queue: the code that logged them went on.",
+        (_QUEUE,),
+    ),
     MetricMapping(
         "telemetry_label_sets_overflow",
         "gauge",

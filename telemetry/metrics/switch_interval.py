@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Final
 
 _SWITCH_SECONDS: Final = 0.0005
-_lock = threading.Lock()
+_lock = threading.RLock()
 _original: list[float] = []
 
 

@@ -27,6 +27,9 @@ class Deduplicator:
 
     What could not be written stays in memory until `flush` writes it. What exceeds the memory is dropped, and passed to
     `dropped` as a number and a reason.
+
+    The lock is reentrant, and each step under it tolerates that another one runs in the middle of it: the garbage collector
+    may run a finalizer there that logs an error.
     """
 
     def __init__(
@@ -39,7 +42,7 @@ class Deduplicator:
         self._known: dict[str, _KnownAlert] = {}
         self._unsaved: deque[tuple[Alert, int]] = deque()
         self._notified: deque[tuple[Alert, str]] = deque(maxlen=_MAX_UNSAVED)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     @property
     def unsaved(self) -> int:
@@ -82,8 +85,8 @@ class Deduplicator:
 
     def _evict_oldest(self) -> None:
         """Its repeats are counted at the next flush."""
-        oldest = self._known.pop(next(iter(self._known)))
-        if oldest.repeats:
+        oldest = self._known.pop(next(iter(self._known)), None)
+        if oldest is not None and oldest.repeats:
             self._unsaved.append((replace(oldest.first, at=oldest.last_at), oldest.repeats))
 
     def _save(self, alert: Alert, count: int) -> None:
@@ -99,9 +102,7 @@ class Deduplicator:
     def drain_unsaved(self) -> list[tuple[Alert, int]]:
         """Remove and return the alerts that are only in memory, each with its count."""
         with self._lock:
-            drained = list(self._unsaved)
-            self._unsaved.clear()
-            return drained
+            return [self._unsaved.popleft() for _ in range(len(self._unsaved))]
 
     def restore_unsaved(self, alerts: list[tuple[Alert, int]]) -> None:
         """Put drained alerts back, in front of those that came meanwhile."""
@@ -129,14 +130,15 @@ class Deduplicator:
 
     def _flush_repeats(self) -> None:
         with self._lock:
-            repeats = {name: (known.repeats, known.last_at) for name, known in self._known.items() if known.repeats}
+            known_alerts = list(self._known.items())
+            repeats = {name: (known.repeats, known.last_at) for name, known in known_alerts if known.repeats}
         if not repeats:
             return
         ended = self._incidents.add_repeats(repeats)
         with self._lock:
             for name, (number, _last_at) in repeats.items():
-                if name in self._known:
-                    self._known[name].repeats -= number
+                if known := self._known.get(name):
+                    known.repeats -= number
         for name in ended:
             self._reopen(name, *repeats[name])
 

@@ -43,7 +43,7 @@ class Outbox:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._connections = 0
         self._pid = 0

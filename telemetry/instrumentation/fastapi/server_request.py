@@ -1,7 +1,6 @@
 """One HTTP server request: measured from its first byte to the response's last one, and described by a span."""
 
 import threading
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from time import perf_counter, time_ns
@@ -30,16 +29,17 @@ class ActiveRequests:
     """The number of active requests by method, observed when the metrics are collected."""
 
     def __init__(self) -> None:
-        self._by_method: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        self._by_method: dict[str, int] = {}
+        self._lock = threading.RLock()
 
     def change(self, method: str, by: int) -> None:
         with self._lock:
-            self._by_method[method] += by
+            self._by_method[method] = self._by_method.get(method, 0) + by
 
     def observe(self, _options: CallbackOptions) -> Iterable[Observation]:
         with self._lock:
-            return [Observation(number, {semconv.HTTP_METHOD: method}) for method, number in self._by_method.items()]
+            by_method = list(self._by_method.items())
+        return [Observation(number, {semconv.HTTP_METHOD: method}) for method, number in by_method]
 
 
 @dataclass(frozen=True, slots=True)

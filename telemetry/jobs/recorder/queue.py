@@ -9,8 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count, islice
 
-from telemetry.jobs.recorder.spool import Segment, Spool, SpoolFull, SpoolPosition
+from telemetry.jobs.recorder.spool import Spool, SpoolFull, SpoolPosition
 from telemetry.jobs.run import JobRun
+from telemetry.threads.worker import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,8 @@ class QueuedRun:
 class RunQueue:
     """A first-in, first-out queue. The condition `changed` guards it, and is notified of each change.
 
-    The lock is reentrant: the garbage collector may close a generator at any time, which ends the run inside it, even while
-    another run is being enqueued.
+    Its lock is reentrant, since the garbage collector may close a generator at any time, which ends the run inside it. The lock
+    is not held while the disk is used: `on_disk` runs these steps, in order and in the thread that calls `put`.
 
     Attributes:
         capacity: how many runs are kept in memory; further ones are read from the spool when it is their turn.
@@ -47,18 +48,23 @@ class RunQueue:
         unspooled: how many runs the spool rejected, by reason.
     """
 
-    def __init__(self, capacity: int, spool: Spool | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        capacity: int,
+        spool: Spool | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        on_disk: Callable[[Step], object] = lambda step: step(),
+    ) -> None:
         self.capacity = capacity
         self.spool = spool
         self.changed = threading.Condition(threading.RLock())
         self.spool_error: Exception | None = None
         self.unspooled: Counter[str] = Counter()
         self._clock = clock
+        self._on_disk = on_disk
         self._received = self._written = self._dropped = self._abandoned = 0
         self._is_closed = False
         self._queue: deque[QueuedRun] = deque()
-        self._incoming: deque[JobRun] = deque()
-        self._is_enqueuing = False
         self._in_memory = 0
         self._numbers = count()
         self._last_entries: dict[str, int] = {}  # run id to the number of its newest entry
@@ -70,33 +76,22 @@ class RunQueue:
         return len(self._queue)
 
     def put(self, run: JobRun) -> int:
-        """Append the run, and those that arrive during that. Returns how many were rejected for lack of room."""
+        """Append the run. Returns how many were rejected for lack of room. One thread calls it; no lock is held for the disk."""
+        position = None if self._is_closed else self._append_to_spool(run)
         with self.changed:
-            self._incoming.append(run)
-            if self._is_enqueuing:
-                return 0
-            self._is_enqueuing, refused = True, 0
-            try:
-                while self._incoming:
-                    refused += not self._enqueue(self._incoming.popleft())
-            finally:
-                self._is_enqueuing = False
+            self._received += 1
+            fits = self._in_memory < self.capacity
+            if self._is_closed or (position is None and not fits):
+                self._dropped += 1
+                return 1
+            number, is_end = next(self._numbers), run.finished_at is not None
+            self._last_entries[run.run_id] = number
+            if not is_end:
+                self._open[run.run_id] = None
+            self._queue.append(QueuedRun(number, run.run_id, is_end, run if fits else None, position, self._clock()))
+            self._in_memory += fits
             self.changed.notify_all()
-            return refused
-
-    def _enqueue(self, run: JobRun) -> bool:
-        self._received += 1
-        position, fits = None if self._is_closed else self._append_to_spool(run), self._in_memory < self.capacity
-        if self._is_closed or (position is None and not fits):
-            self._dropped += 1
-            return False
-        number, is_end = next(self._numbers), run.finished_at is not None
-        self._last_entries[run.run_id] = number
-        if not is_end:
-            self._open[run.run_id] = None
-        self._queue.append(QueuedRun(number, run.run_id, is_end, run if fits else None, position, self._clock()))
-        self._in_memory += fits
-        return True
+            return 0
 
     def _append_to_spool(self, run: JobRun) -> SpoolPosition | None:
         if self.spool is None:
@@ -128,28 +123,31 @@ class RunQueue:
             number: how many entries are done.
             dropped: how many of these were given up.
         """
-        finished: list[Segment] = []
         with self.changed:
             if self._is_closed:
                 return
             self._written += number - dropped
             self._dropped += dropped
-            for entry in [self._queue.popleft() for _ in range(number)]:
-                finished += self._remove(entry)
+            positions = [self._remove(self._queue.popleft()) for _ in range(number)]
             self._is_stalled = False
             self.changed.notify_all()
             waiters = [wake for wake, run_id in self._waiters.items() if run_id not in self._last_entries]
         _wake(waiters)
-        for segment in finished:
-            segment.remove()
+        self._on_disk(lambda: self._acknowledge_on_disk(positions))
 
-    def _remove(self, entry: QueuedRun) -> list[Segment]:
+    def _acknowledge_on_disk(self, positions: list[SpoolPosition | None]) -> None:
+        for position in positions:
+            if position is not None and self.spool is not None:
+                for segment in self.spool.acknowledge(position):
+                    segment.remove()
+
+    def _remove(self, entry: QueuedRun) -> SpoolPosition | None:
         self._in_memory -= entry.run is not None
         if self._last_entries.get(entry.run_id) == entry.number:
             del self._last_entries[entry.run_id]
         if entry.is_end:
             self._open.pop(entry.run_id, None)
-        return [] if entry.position is None or self.spool is None else self.spool.acknowledge(entry.position)
+        return entry.position
 
     def open_runs(self) -> list[str]:
         """The ids of the runs that have started, and whose end is not in the database yet."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from telemetry.jobs.recorder.orphaned_spools import OrphanedSpool, acquire_orphaned_spools, remove_unfinished_locks
-from telemetry.jobs.recorder.writer import error_summary
+from telemetry.jobs.recorder.spool_state import error_summary
 from telemetry.jobs.run import JobRun, UnwritableRunError
 from telemetry.jobs.store.running_runs import LostRun, RunningRuns
 from telemetry.jobs.store.runs import JobRunRepository

@@ -11,10 +11,13 @@ from typing import Final
 from opentelemetry import context
 
 from telemetry.failsafe import failsafe
+from telemetry.jobs.recorder.intake import RECORD_TIMEOUT, Intake
 from telemetry.jobs.recorder.queue import QueueBalance, QueuedRun, RunQueue
 from telemetry.jobs.recorder.spool import Spool
+from telemetry.jobs.recorder.spool_state import SpoolStateLog, error_summary
 from telemetry.jobs.run import JobRun, UnwritableRunError
 from telemetry.sdk.trace_suppression import suppressed_context
+from telemetry.threads.daemon import start_daemon
 
 BATCH_SIZE: Final = 100
 HANGING_WRITE_SECONDS: Final = 1.0  # a write that takes longer makes the recorder unhealthy
@@ -23,12 +26,8 @@ _TYPICAL_LINE_BYTES: Final = 600  # for the estimate of `capacity`
 _log = logging.getLogger(__name__)
 
 
-def _no_spool() -> None:
-    """No spool."""
-
-
-def _ignore_dropped(_number: int, _reason: str) -> None:
-    """Do not count dropped runs."""
+def _none(*_ignored: object) -> None:
+    """No spool, and no count of dropped runs."""
 
 
 class Recorder:
@@ -44,7 +43,7 @@ class Recorder:
         *,
         spool: Callable[[], Spool] | None = None,
         capacity: int = CAPACITY,
-        on_dropped: Callable[[int, str], None] = _ignore_dropped,
+        on_dropped: Callable[[int, str], None] = _none,
         retry_delays: tuple[float, float] = (0.1, 5.0),
     ) -> None:
         """Create a recorder; its thread starts with the first run.
@@ -58,9 +57,10 @@ class Recorder:
         """
         self._capacity = capacity
         self._write = write
-        self._make_spool = spool or _no_spool
+        self._make_spool = spool or _none
         self._on_dropped = failsafe(on_dropped)
         self._retry_delays = retry_delays
+        self._intake = Intake(self._enqueue, capacity, self._on_dropped)
         self._reset()
         reset_after_fork = weakref.WeakMethod(self._reset_after_fork)
         os.register_at_fork(after_in_child=lambda: (reset := reset_after_fork()) and reset())
@@ -72,15 +72,16 @@ class Recorder:
         self._reset()
 
     def _reset(self) -> None:
-        self._queue = RunQueue(self._capacity, self._make_spool())
+        self._queue = RunQueue(self._capacity, self._make_spool(), on_disk=self._intake.put)
+        self._spool_state = SpoolStateLog()
         self._writer: threading.Thread | None = None
-        self._closing = self._abandoned = self._failing = self._spool_failing = False
+        self._closing = self._abandoned = self._failing = False
         self._writing_since: float | None = None
         self._batch_size, self._retry_delay = BATCH_SIZE, self._retry_delays[0]
 
     @property
     def size(self) -> int:
-        return len(self._queue)
+        return len(self._queue) + self._intake.size
 
     @property
     def capacity(self) -> int:
@@ -117,14 +118,26 @@ class Recorder:
 
     @failsafe
     def record(self, run: JobRun) -> None:
-        """Enqueue a run, and start the writer thread if there is none. Never raises."""
+        """Record a run. Never raises. Waits briefly until the run is on the disk, but not on an event loop."""
+        self._intake.record(run)
+
+    def _enqueue(self, run: JobRun) -> None:
+        """Queue a run, and start the writer thread if there is none."""
+        rejected = self._queue.put(run)
         with self._queue.changed:
-            rejected = self._queue.put(run)
             if not self._abandoned and not self._is_writing():
                 self._start_writer()
         if rejected:
             self._on_dropped(rejected, "shutdown" if self._abandoned else "full")
-        self._log_spool_state()
+        self._spool_state.update(self._queue.spool_error)
+
+    def wait_recorded(self, timeout: float) -> bool:
+        """Wait until all runs so far are on the disk."""
+        return self._intake.wait(timeout)
+
+    async def wait_recorded_async(self, timeout: float) -> bool:  # noqa: ASYNC109  # a timeout is a result, not an error
+        """Like `wait_recorded`, without blocking the event loop."""
+        return await self._intake.wait_async(timeout)
 
     def wait(self, run_id: str, timeout: float) -> bool:
         """Wait until all records of this run are written. False after `timeout` seconds, or if a write fails."""
@@ -136,6 +149,10 @@ class Recorder:
 
     def flush(self, timeout: float) -> bool:
         """Wait until all runs are written; False after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        return self._intake.flush(timeout) and self._flush_queue(deadline - time.monotonic())
+
+    def _flush_queue(self, timeout: float) -> bool:
         with self._queue.changed:
             self._queue.changed.wait_for(lambda: not self._queue or not self._is_writing(), timeout)
             return not self._queue
@@ -149,36 +166,26 @@ class Recorder:
         Returns:
             Whether all of them were written.
         """
+        deadline = time.monotonic() + timeout
+        is_recorded = self._intake.flush(timeout)
         with self._queue.changed:
             self._closing = True
             self._queue.changed.notify_all()
-            written = self.flush(timeout)
+            written = self._flush_queue(deadline - time.monotonic()) and is_recorded
             self._abandoned = True
-            unsaved = self._queue.close()
-        if unsaved:
-            self._on_dropped(unsaved, "shutdown")
+            self._queue.changed.notify_all()
+        self._intake.put(self._close).wait(max(RECORD_TIMEOUT, deadline - time.monotonic()))
         if written and self._writer is not None:
             self._writer.join(HANGING_WRITE_SECONDS)
         return written
 
-    def _log_spool_state(self) -> None:
-        """Log once when the spool starts to reject runs, and once when it accepts them again."""
-        spool_error = self._queue.spool_error
-        if (spool_error is not None) is self._spool_failing:
-            return
-        self._spool_failing = spool_error is not None
-        if spool_error is not None:
-            _log.error(
-                "Job runs can't be kept on the disk now, and would be lost with this process: %s",
-                error_summary(spool_error),
-            )
-        else:
-            _log.warning("Job runs are kept on the disk again.")
+    def _close(self) -> None:
+        self._intake.end()
+        if unsaved := self._queue.close():
+            self._on_dropped(unsaved, "shutdown")
 
     def _start_writer(self) -> None:
-        writer = threading.Thread(target=self._run, name="job-runs", daemon=True)
-        writer.start()
-        self._writer = writer
+        self._writer = start_daemon(self._run, "job-runs")
 
     def _is_writing(self) -> bool:
         return self._writer is not None and self._writer.is_alive()
@@ -240,8 +247,3 @@ class Recorder:
             delay = first if closing else self._retry_delay
             self._queue.changed.wait_for(lambda: self._abandoned or self._closing is not closing, delay)
         self._retry_delay = min(2 * self._retry_delay, longest)
-
-
-def error_summary(error: Exception) -> str:
-    """The class and the first line of an exception; the other lines of a database error are the statement and its parameters."""
-    return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"

@@ -61,7 +61,7 @@ class MultiprocessCollector:
         self._archive = Archive(directory, clock)
         self._restarts = WorkerRestarts(directory, count_ended)
         self._snapshots = DecodedFiles(Snapshot.decode)
-        self._snapshot_lock = threading.Lock()
+        self._snapshot_lock = threading.RLock()
         self._stop = threading.Event()
         self._refresh_server = RefreshServer(self._slot.socket_path, self._refresh)
         self._thread = threading.Thread(target=self._run, name="metrics-snapshot", daemon=True)

@@ -450,6 +450,12 @@ class TracerOf:
 class BrokenRecorder:
     is_healthy = True
 
+    def wait_recorded(self, timeout):
+        raise RuntimeError("wait_recorded is broken")
+
+    async def wait_recorded_async(self, timeout):  # noqa: ASYNC109  # as the recorder has it
+        raise RuntimeError("wait_recorded_async is broken")
+
     def wait(self, run_id, timeout):
         raise RuntimeError("wait is broken")
 

@@ -155,7 +155,7 @@ def test_a_slow_database_does_not_block_the_event_loop(stage):
     lag = asyncio.run(worst_lag(jobs))
 
     assert lag < 0.15
-    assert threading.active_count() <= threads + 1
+    assert threading.active_count() <= threads + 2  # the spool's and the writer's
     assert recorder.shutdown(10)
     assert {run.status for run in store.written} == {"running", "success"}
 

@@ -14,10 +14,9 @@ from uvicorn.config import LOGGING_CONFIG
 from telemetry import semconv
 from telemetry.instruments import Instruments
 from telemetry.logs import library_loggers
+from telemetry.logs.background.queued_handler import QueuedHandler
 from telemetry.logs.error_counter import ErrorCounter
-from telemetry.logs.handlers import ConsoleHandler
 from telemetry.logs.otel_handler import OTelHandler
-from telemetry.logs.rotating_file import RotatingFileHandler
 from telemetry.logs.setup import setup_logging
 from telemetry.settings import TelemetrySettings
 
@@ -37,12 +36,10 @@ def set_up(log_dir: Path) -> Iterator[SetUp]:
     before = [(logger, logger.level, logger.propagate, logger.handlers[:], logger.filters[:]) for logger in touched]
     defaults = copy.deepcopy(LOGGING_CONFIG["loggers"])
     root = logging.getLogger()
-    root.handlers = [
-        handler for handler in root.handlers if not isinstance(handler, ConsoleHandler | RotatingFileHandler)
-    ]
+    root.handlers = [handler for handler in root.handlers if not isinstance(handler, QueuedHandler)]
     yield lambda **settings: setup_logging(TelemetrySettings(**{"log_dir": log_dir, **settings}))
     for handler in logging.getLogger().handlers:
-        if isinstance(handler, ConsoleHandler | RotatingFileHandler):
+        if isinstance(handler, QueuedHandler):
             handler.close()
     for logger, level, propagate, handlers, filters in before:
         logger.setLevel(level)

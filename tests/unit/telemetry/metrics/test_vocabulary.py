@@ -30,6 +30,7 @@ BEYOND = [
     ("telemetry_queue_capacity", "gauge", {"queue"}),
     ("telemetry_queue_oldest_age_seconds", "gauge", {"queue"}),
     ("telemetry_dropped_total", "counter", {"queue", "reason"}),
+    ("telemetry_log_late_total", "counter", {"queue"}),
     ("telemetry_spool_bytes", "gauge", {"queue"}),
     ("telemetry_spool_refused_total", "counter", {"queue", "reason"}),
     ("telemetry_job_records_total", "counter", {"state"}),
@@ -117,6 +118,7 @@ def use_everything(stage):
     meter.create_histogram(semconv.ALERT_DELAY).record(1.0, {"channel": "telegram"})
     meter.create_counter(semconv.ALERT_NOTIFICATIONS).add(1, {"channel": "telegram", "result": "sent"})
     meter.create_counter(semconv.JOB_RECORDS).add(1, {"state": "received"})
+    meter.create_counter(semconv.LOG_LATE).add(1, {"queue": "log_files"})
     meter.create_counter(semconv.SPOOL_REFUSED).add(1, {"queue": "job_runs", "reason": "disk"})
     meter.create_counter("otel.sdk.exporter.span.exported").add(1)
 

@@ -10,6 +10,7 @@ from itertools import groupby
 import pytest
 from opentelemetry import trace
 
+from telemetry.jobs.recorder import intake
 from telemetry.jobs.recorder.writer import BATCH_SIZE, Recorder
 from telemetry.jobs.run import JobRun, UnwritableRunError
 
@@ -424,8 +425,9 @@ def test_the_writers_queries_have_an_unsampled_parent(recorder_for):
     assert not contexts[0].trace_flags.sampled
 
 
-def test_recording_inside_the_lock_does_not_hang(recorder_for):
+def test_recording_inside_the_lock_does_not_hang(recorder_for, monkeypatch):
     """As when the garbage collector closes a generator, and with it a job, in the middle of another's record."""
+    monkeypatch.setattr(intake, "RECORD_TIMEOUT", 0.01)
     store = FakeStore()
     recorder = recorder_for(store)
 

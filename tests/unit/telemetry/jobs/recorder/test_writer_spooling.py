@@ -228,23 +228,23 @@ def test_the_age_is_that_of_the_oldest_that_waits():
     assert run_queue.oldest_age() == 2
 
 
-def test_a_run_that_ends_while_another_is_being_kept_comes_after_it(directory, monkeypatch):
+def test_a_run_that_ends_while_another_is_being_kept_comes_after_it(make, database, monkeypatch):
     """As when the garbage collector closes a generator during that."""
-    spool = Spool(directory)
-    run_queue = RunQueue(10, spool)
-    append, inner = spool.append, [ended(2)]
+    recorder, inner = make(), [ended(2)]
+    spool = recorder._queue.spool
+    append = spool.append
 
     def appending(run):
         if inner:
-            assert run_queue.put(inner.pop()) == 0
+            recorder.record(inner.pop())
         return append(run)
 
     monkeypatch.setattr(spool, "append", appending)
+    recorder.record(started(1))
+    database.is_available.set()
 
-    assert run_queue.put(started(1)) == 0
-
-    assert [entry.run for entry in run_queue.peek(10)] == [started(1), ended(2)]
-    run_queue.close()
+    assert recorder.flush(SOON)
+    assert database.runs == [started(1), ended(2)]
 
 
 def _child(recorder, pipe):

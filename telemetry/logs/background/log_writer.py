@@ -1,0 +1,107 @@
+"""The log writer: passes log records to handlers in a thread of its own, in order, behind a bounded queue."""
+
+import logging
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+from weakref import WeakSet
+
+from telemetry.logs.background.record_copy import size_of
+from telemetry.logs.background.repeat_filter import RepeatFilter
+from telemetry.logs.handlers import FailsafeHandler
+from telemetry.threads.worker import Receipt, Step, WorkerThread, is_worker_thread
+
+UNIT_CHARACTERS: Final = 4096
+CAPACITY: Final = 4096
+"""In units: a record takes one, and another one for each `UNIT_CHARACTERS`. This bounds the number and the bytes."""
+RESERVED_FOR_ERRORS: Final = 1024
+"""Units that only errors may take. So whatever is less important is dropped first."""
+
+
+class LogWriter:
+    """The handlers' own locks are never taken, because only this thread uses the handlers.
+
+    Attributes:
+        name: the name of the queue in metrics.
+        dropped: how many records found the queue full.
+        late: how many errors were not written yet when their caller went on.
+    """
+
+    def __init__(
+        self, name: str, handlers: Sequence[FailsafeHandler], repeat_filter: RepeatFilter | None = None
+    ) -> None:
+        self.name = name
+        self.handlers = tuple(handlers)
+        self.dropped = self.late = 0
+        self.worker = WorkerThread(name.replace("_", "-"), self._forget_streams)
+        self._repeat_filter = repeat_filter
+        _writers.add(self)
+
+    def accepts(self, record: logging.LogRecord) -> bool:
+        """Whether one of the handlers takes the record. Their filters run here, in the caller."""
+        return any(record.levelno >= handler.level and handler.filter(record) for handler in self.handlers)
+
+    def submit(self, record: logging.LogRecord) -> Receipt | None:
+        """Queue a copied record. Returns None if the queue is full."""
+        units = 1 + size_of(record) // UNIT_CHARACTERS
+        limit = CAPACITY if record.levelno >= logging.ERROR else CAPACITY - RESERVED_FOR_ERRORS
+        if self.worker.size + units > limit:
+            self.dropped += 1
+            return None
+        return self.worker.put(partial(self._write, record), units)
+
+    def wait(self, record: logging.LogRecord, receipt: Receipt, timeout: float) -> None:
+        """Wait until a record is written. Counts an error that is late."""
+        if not self.worker.wait(receipt, timeout):
+            self.late += record.levelno >= logging.ERROR
+
+    def run(self, step: Step, timeout: float) -> bool:
+        """Run a step in the thread, after the records so far. False if it was not done within `timeout` seconds."""
+        return self.worker.wait(self.worker.put(step), timeout)
+
+    def request_flush(self) -> Receipt:
+        """Write the records so far, and the counts of repeated lines."""
+        return self.worker.put(self._write_repeats)
+
+    def close(self, timeout: float) -> bool:
+        """Write what is queued, close the handlers, and end the thread. False if that takes more than `timeout` seconds."""
+        is_closed = is_worker_thread() or self.worker.put(self._close).wait(timeout)
+        for handler in () if is_closed else self.handlers:
+            handler.abandon()
+        return is_closed
+
+    def _write(self, record: logging.LogRecord) -> None:
+        self._emit([record] if self._repeat_filter is None else self._repeat_filter.admit(record))
+
+    def _write_repeats(self) -> None:
+        if self._repeat_filter is not None:
+            self._emit(self._repeat_filter.flush())
+
+    def _emit(self, records: list[logging.LogRecord]) -> None:
+        for record in records:
+            for handler in self.handlers:
+                if record.levelno >= handler.level:
+                    handler.emit(record)
+
+    def _close(self) -> None:
+        self._write_repeats()
+        self.worker.end()
+        for handler in self.handlers:
+            handler.close()
+
+    def _forget_streams(self) -> None:
+        for handler in self.handlers:
+            handler.forget_stream()
+
+
+_writers: Final["WeakSet[LogWriter]"] = WeakSet()
+
+
+def flush_all(timeout: float) -> bool:
+    """Write all records so far, and the counts of repeated lines. False if that takes more than `timeout` seconds."""
+    if is_worker_thread():
+        return False
+    deadline = time.monotonic() + timeout
+    receipts = [writer.request_flush() for writer in tuple(_writers)]
+    return all(receipt.wait(deadline - time.monotonic()) for receipt in receipts)

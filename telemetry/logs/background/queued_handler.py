@@ -1,0 +1,73 @@
+"""The handler of the root logger: copies each record, and hands it to the log writers."""
+
+import logging
+import time
+from typing import Final
+
+from telemetry import semconv
+from telemetry.logs.background.log_writer import LogWriter
+from telemetry.logs.background.record_copy import copy_record
+from telemetry.logs.handlers import FailsafeHandler
+from telemetry.threads.worker import Receipt, is_on_event_loop, is_worker_thread
+
+DEADLINE: Final = 0.2
+"""Seconds for which a caller waits until its record is written."""
+CLOSE_TIMEOUT: Final = 2.0
+
+
+class _Queueing(logging.Handler):
+    """A record is written when the call that logged it returns, or the deadline has passed.
+
+    On the thread of an event loop that holds for errors, alerts and tracebacks only; other records are written soon after.
+    While a writer is behind, no caller waits for it.
+    """
+
+    def __init__(self, *writers: LogWriter) -> None:
+        super().__init__()
+        self.writers = writers
+        self.always_waits = False
+        """True when the process may end at any moment, and with it the queue."""
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Without the handler's lock, so that a caller that waits is in nobody's way."""
+        is_accepted = bool(self.filter(record))
+        if is_accepted:
+            self.emit(record)
+        return is_accepted
+
+    def emit(self, record: logging.LogRecord) -> None:
+        accepting = [writer for writer in self.writers if writer.accepts(record)]
+        if accepting:
+            copy = copy_record(record)
+            receipts = [(writer, writer.submit(copy)) for writer in accepting]
+            del copy
+            self._wait(record, receipts)
+
+    def _wait(self, record: logging.LogRecord, receipts: list[tuple[LogWriter, Receipt | None]]) -> None:
+        if is_worker_thread() or not (self.always_waits or _is_urgent(record) or not is_on_event_loop()):
+            return
+        deadline = time.monotonic() + DEADLINE
+        for writer, receipt in receipts:
+            if receipt is not None:
+                writer.wait(record, receipt, deadline - time.monotonic())
+
+    def flush(self) -> None:
+        """Do nothing: who waits does it for a record of its own, or by `flush_all`."""
+
+    def close(self) -> None:
+        """Write what is queued. Later records are written as well, but their files may be opened again for that."""
+        self.always_waits = True
+        deadline = time.monotonic() + CLOSE_TIMEOUT
+        for writer in self.writers:
+            writer.close(deadline - time.monotonic())
+        super().close()
+
+
+class QueuedHandler(FailsafeHandler, _Queueing):
+    """Repairs a record whose arguments do not fit, before the handlers of others get it."""
+
+    destination = "the queue of the log"
+
+
+def _is_urgent(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.ERROR or bool(record.exc_info) or semconv.ALERT_LEVEL in vars(record)
