@@ -6,13 +6,16 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from opentelemetry import context
 
+from telemetry.error_text import error_summary
 from telemetry.failsafe import failsafe
 from telemetry.jobs.recorder.queue import QueueBalance, QueuedRun, RunQueue
 from telemetry.jobs.recorder.spool import Spool
+from telemetry.jobs.recorder.spool_state import SpoolState
 from telemetry.jobs.run import JobRun, UnwritableRunError
 from telemetry.sdk.trace_suppression import suppressed_context
 
@@ -74,7 +77,8 @@ class Recorder:
     def _reset(self) -> None:
         self._queue = RunQueue(self._capacity, self._make_spool())
         self._writer: threading.Thread | None = None
-        self._closing = self._abandoned = self._failing = self._spool_failing = False
+        self._closing = self._abandoned = self._failing = False
+        self._spool_state = SpoolState()
         self._writing_since: float | None = None
         self._batch_size, self._retry_delay = BATCH_SIZE, self._retry_delays[0]
 
@@ -124,7 +128,7 @@ class Recorder:
                 self._start_writer()
         if rejected:
             self._on_dropped(rejected, "shutdown" if self._abandoned else "full")
-        self._log_spool_state()
+        self._spool_state.log_change(self._queue.spool_error)
 
     def wait(self, run_id: str, timeout: float) -> bool:
         """Wait until all records of this run are written. False after `timeout` seconds, or if a write fails."""
@@ -152,6 +156,8 @@ class Recorder:
         with self._queue.changed:
             self._closing = True
             self._queue.changed.notify_all()
+        self._write_without_thread(time.monotonic() + timeout)
+        with self._queue.changed:
             written = self.flush(timeout)
             self._abandoned = True
             unsaved = self._queue.close()
@@ -161,24 +167,25 @@ class Recorder:
             self._writer.join(HANGING_WRITE_SECONDS)
         return written
 
-    def _log_spool_state(self) -> None:
-        """Log once when the spool starts to reject runs, and once when it accepts them again."""
-        spool_error = self._queue.spool_error
-        if (spool_error is not None) is self._spool_failing:
-            return
-        self._spool_failing = spool_error is not None
-        if spool_error is not None:
-            _log.error(
-                "Job runs can't be kept on the disk now, and would be lost with this process: %s",
-                error_summary(spool_error),
-            )
-        else:
-            _log.warning("Job runs are kept on the disk again.")
-
     def _start_writer(self) -> None:
         writer = threading.Thread(target=self._run, name="job-runs", daemon=True)
-        writer.start()
-        self._writer = writer
+        with suppress(RuntimeError):  # no thread can be started, such as while the interpreter ends: `shutdown` writes
+            writer.start()
+            self._writer = writer
+
+    def _write_without_thread(self, end: float) -> None:
+        """If no writer thread could be started, write in this one until `end`, by the monotonic clock."""
+        with self._queue.changed:
+            if not self._queue or self._is_writing():
+                return
+            self._writer = threading.current_thread()
+        token = context.attach(suppressed_context())
+        try:
+            while self._queue and time.monotonic() < end:
+                self._write_batch(self._next_batch())
+        finally:
+            self._writer = None
+            context.detach(token)
 
     def _is_writing(self) -> bool:
         return self._writer is not None and self._writer.is_alive()
@@ -240,8 +247,3 @@ class Recorder:
             delay = first if closing else self._retry_delay
             self._queue.changed.wait_for(lambda: self._abandoned or self._closing is not closing, delay)
         self._retry_delay = min(2 * self._retry_delay, longest)
-
-
-def error_summary(error: Exception) -> str:
-    """The class and the first line of an exception; the other lines of a database error are the statement and its parameters."""
-    return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
