@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # imported when it is needed: the SDK takes as long to load a
     import openai
 
 
-ATTEMPTS: Final = 3
+MAX_ATTEMPTS: Final = 3
 _OPENAI: Final = "OpenAI"
 _CHAT: Final = "chat"
 _BROKEN_JSON_ERRORS: Final = (json.JSONDecodeError, UnicodeDecodeError, RecursionError)
@@ -37,7 +37,7 @@ class Drafter:
 
     Attributes:
         rate_limiter: the limiter that all processes share.
-        limit: OpenAI's limit for this account.
+        rate_limit: OpenAI's limit for this account.
         wait: sleeps between calls.
         max_output_tokens: the limit for one call; the tokens of a model's reasoning count.
         patience: seconds that a draft may wait for the rate limit and for retries, in all.
@@ -46,7 +46,7 @@ class Drafter:
     client: "openai.OpenAI"
     model: str
     rate_limiter: RateLimiter
-    limit: RateLimit
+    rate_limit: RateLimit
     wait: Wait
     instruments: ServiceInstruments
     max_output_tokens: int = field(default=1000, kw_only=True)
@@ -76,17 +76,17 @@ class Drafter:
         return draft
 
     def _call_with_retries(self, subject: ReviewForPrompt, answer_length: int) -> Draft:
-        turns, left, attempt = Throttle(_OPENAI, self.rate_limiter, self.wait), self.patience, 0
+        throttle, left, attempt = Throttle(_OPENAI, self.rate_limiter, self.wait), self.patience, 0
         while True:
-            left -= turns.acquire(self.limit, left)
+            left -= throttle.acquire(self.rate_limit, left)
             attempt += 1
             result = self._attempt(subject, answer_length)
             if isinstance(result, ParsedResponse):
                 return self._draft_from(result)
-            turns.apply_retry_after(self.limit, result.error)
-            if not result.retryable or attempt == ATTEMPTS:
+            throttle.apply_retry_after(self.rate_limit, result.error)
+            if not result.retryable or attempt == MAX_ATTEMPTS:
                 raise result.error
-            left -= turns.back_off(result.error, attempt, left)
+            left -= throttle.back_off(result.error, attempt, left)
 
     def _attempt(self, subject: ReviewForPrompt, answer_length: int) -> ParsedResponse | FailedCall:
         attributes = {

@@ -32,24 +32,24 @@ _ANSWER_RESPONSES: Responses = {
 
 
 @router.post("/{review_id}/advice", dependencies=[Depends(require_ops_token)], responses=_PROBLEM_RESPONSES)
-def draft_again(review_id: ReviewId, desk: RuntimeDep) -> AdviceOut:
+def draft_again(review_id: ReviewId, runtime: RuntimeDep) -> AdviceOut:
     """Draft another answer to the review, now; the draft before it is kept. It costs what a draft costs."""
-    row = _review(desk.engine, review_id)
-    draft = desk.interactive_clients.drafter.draft(review_for_prompt(row), ANSWER_LENGTH)
-    with transaction(desk.engine) as session:
+    row = _review(runtime.engine, review_id)
+    draft = runtime.interactive_clients.drafter.draft(review_for_prompt(row), ANSWER_LENGTH)
+    with transaction(runtime.engine) as session:
         advice = AdviceQueue(session).add_draft(review_id, draft, utcnow())
     return AdviceOut.model_validate(advice)
 
 
 @router.post("/{review_id}/answer", dependencies=[Depends(require_configured_ops_token)], responses=_ANSWER_RESPONSES)
 def publish_answer(
-    review_id: ReviewId, desk: RuntimeDep, response: Response, answer: Annotated[AnswerIn | None, Body()] = None
+    review_id: ReviewId, runtime: RuntimeDep, response: Response, answer: Annotated[AnswerIn | None, Body()] = None
 ) -> AnswerOut:
     """Publish the given text, or else the newest draft, on the marketplace. A second answer is refused."""
-    row = _review(desk.engine, review_id)
-    text = _draft(desk.engine, review_id) if answer is None or answer.text is None else answer.text
-    marketplace = desk.interactive_clients.reviews(row.marketplace)
-    publication = Publisher(desk.engine, marketplace, utcnow, time.sleep).publish(row, text)
+    row = _review(runtime.engine, review_id)
+    text = _draft(runtime.engine, review_id) if answer is None or answer.text is None else answer.text
+    marketplace = runtime.interactive_clients.reviews(row.marketplace)
+    publication = Publisher(runtime.engine, marketplace, utcnow, time.sleep).publish(row, text)
     response.status_code = 202 if publication.state == "sent" else 200
     return AnswerOut(state=publication.state, text=publication.text)
 

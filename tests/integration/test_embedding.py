@@ -59,7 +59,7 @@ for number in range(3):
 
 
 def migrate(programs: Programs) -> Path:
-    """The real command line, and the database that is there by default."""
+    """Run the service's migrations. Returns the database, which is the service's default one."""
     alembic = programs.start_command(
         str(Path(sys.executable).with_name("alembic")), "-c", str(ROOT / "alembic.ini"), "upgrade", "head", port=0
     )
@@ -74,6 +74,7 @@ def test_another_application_is_counted_recorded_and_flushed_by_one_line(program
     with otlp_receiver() as arrived:
         library = programs.uvicorn(
             "library:app",
+            DATABASE_URL="sqlite:///var/sovani.db",
             OTEL_SERVICE_NAME="library",
             OTEL_TRACES_SAMPLER="always_on",
             OTEL_EXPORTER_OTLP_ENDPOINT=arrived.url,

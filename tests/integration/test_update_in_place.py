@@ -58,7 +58,7 @@ def updated(programs: Programs) -> tuple[SandboxedService, list[int]]:
     spool = var / "spool" / "job_runs" / "1d49ccffa9da4fa0be5fdaa75279f9b2.000000.runs"
     shutil.copy(LEFT / "spool.runs", spool)
     spool.with_name("1d49ccffa9da4fa0be5fdaa75279f9b2.lock").touch()
-    return SandboxedService.open(programs), recorded
+    return SandboxedService.start(programs), recorded
 
 
 def test_what_an_earlier_version_left_is_read_by_this_one(updated: tuple[SandboxedService, list[int]]):

@@ -12,7 +12,7 @@ OUTAGE = alert("outage", state="database")
 OUTAGE_END = alert("outage", state="database", is_resolved=True, at=NOON + 120)
 DISK = alert("disk", state="disk", component="silenced")
 DISK_END = replace(DISK, is_resolved=True, at=NOON + 60)
-QUERY = alert("query", follows="database")
+QUERY = alert("query", inhibited_by="database")
 
 
 @pytest.mark.parametrize(
