@@ -25,6 +25,10 @@ class Refusing:
 
     def __init__(self, times: int, code: int = sqlite3.SQLITE_BUSY):
         self.times, self.code, self.executed = times, code, []
+        self.is_closed = False
+
+    def close(self):
+        self.is_closed = True
 
     def execute(self, statement: str):
         if "journal_mode" in statement and self.times:

@@ -72,3 +72,58 @@ def test_the_deadline_may_be_over(hung):
 
 def test_there_may_be_no_steps():
     assert ShutdownThreads().run({}, 5) == []
+
+
+def test_the_threads_are_there_before_the_shutdown_and_none_is_started_by_it(monkeypatch):
+    threads, done = ShutdownThreads(), []
+    monkeypatch.setattr(threading.Thread, "start", _refuse_to_start)
+
+    late = threads.run({name: lambda: done.append(1) for name in ("traces", "metrics", "logs")}, 5)
+
+    assert late == []
+    assert done == [1, 1, 1]
+
+
+def test_more_steps_than_threads_are_run_all_the_same():
+    done = []
+
+    late = ShutdownThreads(1).run({str(number): lambda: done.append(1) for number in range(20)}, 5)
+
+    assert late == []
+    assert len(done) == 20
+
+
+def test_threads_that_could_not_be_started_are_started_when_they_are_needed(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", _refuse_to_start)
+        threads = ShutdownThreads()
+    done = threading.Event()
+
+    assert threads.run({"traces": done.set}, 5) == []
+    assert done.is_set()
+
+
+def test_without_any_thread_everything_is_late_at_once(monkeypatch, caplog):
+    monkeypatch.setattr(threading.Thread, "start", _refuse_to_start)
+
+    late = ShutdownThreads().run({"traces": lambda: None, "logs": lambda: None}, 60)
+
+    assert late == ["traces", "logs"]
+    assert [record.getMessage() for record in caplog.records] == ["Not flushed within 60.0 s: traces, logs."]
+
+
+def test_the_threads_end_with_the_shutdown():
+    before = set(threading.enumerate())
+    threads = ShutdownThreads()
+    waiting = set(threading.enumerate()) - before
+
+    threads.run({"traces": lambda: None}, 5)
+
+    for thread in waiting:
+        thread.join(5)
+    assert len(waiting) == 5
+    assert not any(thread.is_alive() for thread in waiting)
+
+
+def _refuse_to_start(_thread):
+    raise RuntimeError("can't create new thread at interpreter shutdown")
