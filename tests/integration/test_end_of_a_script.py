@@ -55,7 +55,7 @@ RARE_ENDS: Final = {
     ),
 }
 COMMANDS: Final = (["jobs"], ["run-job", "check_resources"])
-RARE_COMMANDS: Final = (["silence", "--list"], ["test-alert"], ["restore"], ["doctor"])
+RARE_COMMANDS: Final = (["silence", "--list"], ["test-alert"], ["doctor"])
 
 
 def run(programs: Programs, database: Engine, end: str, endpoint: str) -> tuple[int, str]:
