@@ -1,5 +1,6 @@
 """The composition root: builds what every entry point needs, in order of dependency, and starts and stops it."""
 
+import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -28,10 +29,11 @@ from telemetry.health import Lifecycle
 from telemetry.periodic import PeriodicTask
 
 FLUSH_TIMEOUT: Final = 4.0
+ORPHAN_GRACE_SECONDS: Final = 1
 UNTRACED_PATHS: Final = ("/health", "/healthz", "/livez", "/readyz", "/metrics")
 
 
-class SandboxUnavailable(Exception):  # it is not there
+class SandboxUnavailable(Exception):
     def __init__(self, port: int) -> None:
         super().__init__(f"The sandbox does not answer on port {port}: set SANDBOX_PORT to one that is free.")
 
@@ -46,9 +48,13 @@ class Service:
         monitor: where the scheduler runs, accounts for its ticks; elsewhere, notices that no scheduler runs.
     """
 
+    _is_stopped = False
+
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.stop_signal = StopSignal()
+        self._grace = settings.job_grace_seconds
+        self._stopping = threading.Lock()
         self.lifecycle = Lifecycle(self.stop_signal.is_running)
         migrations.register_missing_table_sentence()
         self.engine = create_engine(settings.url, settings.service_name)
@@ -118,16 +124,26 @@ class Service:
         self.monitor.start()
         self.lifecycle.mark_ready()
 
+    def limit_grace(self) -> None:
+        """Cancel running jobs soon: this worker's parent has ended, and a new start waits for the port."""
+        self._grace = min(self._grace, ORPHAN_GRACE_SECONDS)
+
     def stop(self) -> None:
         """Stop in order. Running jobs have `JOB_GRACE_SECONDS` from the stop signal on, and are then cancelled.
 
-        What was measured is flushed within `FLUSH_TIMEOUT` seconds more.
+        What was measured is flushed within `FLUSH_TIMEOUT` seconds more. A second call waits for the first.
         """
+        with self._stopping:
+            if not self._is_stopped:
+                self._stop()
+            self._is_stopped = True
+
+    def _stop(self) -> None:
         self.stop_signal.set()
         stopping_since = self.stop_signal.set_at or time.monotonic()
         self._migration.stop()
         self.monitor.stop()
-        self.scheduler.stop(max(0.0, stopping_since + self.settings.job_grace_seconds - time.monotonic()))
+        self.scheduler.stop(max(0.0, stopping_since + self._grace - time.monotonic()))
         self._close_clients()
         self.close()
 

@@ -1,12 +1,12 @@
-"""Errors whose sentence is for whoever asked."""
+"""Errors that the API shows to its clients."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import ClassVar
 
 
-class Problem(Exception):  # it is the word of RFC 9457
-    """An error whose message is for whoever asked."""
+class Problem(Exception):  # the term of RFC 9457
+    """An error whose message the client of the API reads, with the status and the headers of the response."""
 
     status: ClassVar[int] = HTTPStatus.INTERNAL_SERVER_ERROR
     headers: ClassVar[Mapping[str, str]] = {}

@@ -1,4 +1,4 @@
-"""The application: `create_app()`, and `app` for `uvicorn service.main:app`."""
+"""The ASGI application: `create_app()`, and `app` for `uvicorn service.main:app`."""
 
 import asyncio
 import sys
@@ -17,12 +17,12 @@ from service.api.problems import PROBLEM_RESPONSE, install_exception_handlers
 from service.bootstrap import Service
 from service.database import migrations
 from service.settings import Settings
-from telemetry.health import stopping_on_signals
+from telemetry.health import DatabaseCheck, ParentWatch, stopping_on_signals
 from telemetry.settings import SettingsError
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    runtime = Service(settings or Settings.read())
+    service = Service(settings or Settings.read())
     app = FastAPI(
         title="sovani",
         version=__version__,
@@ -33,19 +33,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         openapi_url=None,
         responses={HTTPStatus.REQUEST_URI_TOO_LONG: PROBLEM_RESPONSE},
     )
-    app.state.runtime = runtime
-    app.state.settings = runtime.settings
-    app.state.telemetry = runtime.telemetry
-    app.state.schedule = runtime.schedule
+    app.state.runtime = service
+    app.state.settings = service.settings
+    app.state.telemetry = service.telemetry
+    app.state.schedule = service.schedule
     app.state.health = health.ServiceHealth.create(
-        runtime.lifecycle,
-        runtime.telemetry.resources,
-        runtime.settings,
+        service.lifecycle,
+        service.telemetry.resources,
+        service.settings,
         {
-            "database": lambda: migrations.ping(runtime.engine),
-            "migrations": lambda: migrations.at_head(runtime.engine),
-            "scheduler": runtime.scheduler.check,
-            "alerts": runtime.telemetry.alerts.check,
+            "database": DatabaseCheck(service.engine),
+            "migrations": lambda: migrations.at_head(service.engine),
+            "scheduler": service.scheduler.check,
+            "alerts": service.telemetry.alerts.check,
         },
     )
     install_exception_handlers(app)
@@ -55,24 +55,24 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in (metrics.router, jobs.router, job_stats.router, alerts.router):
         app.include_router(router, dependencies=[Depends(require_ops_token)], responses={401: PROBLEM_RESPONSE})
     app.include_router(docs.router, dependencies=[Depends(require_ops_token_or_password)])
-    wrap_app(app, runtime.settings.exposure_warning)
-    runtime.telemetry.instrument_app(app)
+    wrap_app(app, service.settings.exposure_warning)
+    service.telemetry.instrument_app(app)
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
-    runtime: Service = app.state.runtime
-    with stopping_on_signals(runtime.stop_signal.set):
-        runtime.start()
+    service: Service = app.state.runtime
+    with stopping_on_signals(service.stop_signal.set), ParentWatch(service.limit_grace, service.stop):
+        service.start()
         try:
             yield
         finally:
-            await asyncio.to_thread(runtime.stop)
+            await asyncio.to_thread(service.stop)
 
 
 def __getattr__(name: str) -> Any:
-    """`app` is made when somebody asks for it: importing this module starts nothing."""
+    """Make `app` when it is first used: importing this module starts nothing."""
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

@@ -1,4 +1,4 @@
-"""Names: every word of the service's own signals and of whom it calls, once."""
+"""The words of the service's own signals: names of instruments, attributes and external services, each spelled once."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ CONNECTIONS_REJECTED: Final = "http.server.connections.refused"
 
 
 DRAFTED: Final = "drafted"
-"""The outcome of advice that came about."""
+"""The outcome of advice that was drafted."""
 
 
 WB: Final = "wb"
@@ -45,7 +45,7 @@ GEN_AI_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
 GEN_AI_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
 GEN_AI_TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105  # tokens of text
 
-# What becomes of a draft that does not come about: a `Draft` says one of these, or an error is raised (the last two).
+# The outcomes of advice that was not drafted: of a `Draft`, or, the last two, of an error that is raised.
 REFUSED: Final = "refused"
 INCOMPLETE: Final = "incomplete"
 FAILED: Final = "failed"
@@ -70,6 +70,6 @@ OUTCOMES: Final = (
     ERROR,
 )
 
-# Why a call waits: for its turn, or because the last attempt failed.
+# Why a call waits: for its slot of the rate limit, or because the last attempt failed.
 RATE_LIMIT: Final = "pace"
 BACKOFF: Final = "backoff"

@@ -140,6 +140,7 @@ def build(
     )
     _observe(telemetry)
     _instrument(telemetry)
+    telemetry.metrics.start()  # after all instruments are registered, and when what it logs can become an alert
     return telemetry
 
 
@@ -157,7 +158,7 @@ def _resource(settings: TelemetrySettings, instance: InstanceSlot) -> Resource:
 
 
 def _observe(telemetry: Telemetry) -> None:
-    """Register what is measured when a page is made, and only then share the measurements."""
+    """Register what is measured when a page is made."""
     meter, settings = telemetry.metrics.meter, telemetry.settings
     process.observe_process(meter)
     process.observe_application(meter, process.Application(settings.service_version, settings.environment))
@@ -165,7 +166,6 @@ def _observe(telemetry: Telemetry) -> None:
     self_metrics.observe_queue(meter, QUEUE_NAME, telemetry.jobs.recorder)
     telemetry.jobs.observe(meter)
     self_metrics.observe_limits(meter, telemetry.metrics.provider)
-    telemetry.metrics.start()
 
 
 def _instrument(telemetry: Telemetry) -> None:

@@ -10,14 +10,20 @@ from typing import Final
 
 import sqlalchemy
 from sqlalchemy import DateTime, QueuePool, event
-from sqlalchemy.engine import URL, Dialect, Engine, make_url
+from sqlalchemy.engine import URL, Dialect, Engine, ExceptionContext, make_url
+from sqlalchemy.exc import DatabaseError, InternalError, OperationalError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from telemetry import private_files
 
 SQLITE_BUSY_TIMEOUT_MS: Final = 5000
 POOL_TIMEOUT_SECONDS: Final = 5
+_READ_ONLY_SQLSTATE: Final = "25006"
+_REPLACED: Final = "the database file was deleted or replaced"
+_FileId = tuple[int, int]
+"""The device and inode of a file."""
 _PRAGMAS: Final = (
     f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}",
     "synchronous=NORMAL",  # with WAL a process crash loses nothing; a machine crash may lose the last commits
@@ -55,10 +61,60 @@ def _sqlite(url: URL) -> Engine:
         # An in-memory database exists as long as its one connection, which is never closed; threads share it in turn.
         **({} if file else {"pool_size": 1, "max_overflow": 0}),
     )
-    if file:
-        event.listen(engine, "do_connect", lambda *_: _create_file(file))
     event.listen(engine, "connect", _configure)
+    if file:
+        _WatchedFile(file).listen(engine)
+    event.listen(engine, "handle_error", _unavailable_error, retval=True)
     return engine
+
+
+class _WatchedFile:
+    """Refuses connections when the database file is not the one that the engine opened: its writes would be lost.
+
+    It is accepted again when the same file is back, or after `Engine.dispose`. The file is only looked at by its path:
+    opening and closing it would drop SQLite's locks.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.absolute()
+        self._opened: _FileId | None = None
+
+    def listen(self, engine: Engine) -> None:
+        event.listen(engine, "do_connect", lambda *_: self._prepare())
+        event.listen(engine, "connect", self._remember)
+        event.listen(engine, "checkout", self._verify)
+        event.listen(engine, "engine_disposed", self._forget)
+
+    def _prepare(self) -> None:
+        if self._opened is None:
+            _create_file(self._path)
+        elif _file_id(self._path) != self._opened:
+            raise sqlite3.OperationalError(_REPLACED)
+
+    def _remember(self, connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        connection.execute("PRAGMA schema_version").fetchone()  # opens the log, also of a new database
+        record.info["files"] = files = self._files()
+        self._opened = self._opened or files[0]
+
+    def _verify(self, _connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if (files := self._files()) != record.info["files"] or files[0] != self._opened:
+            raise sqlite3.OperationalError(_REPLACED)
+
+    def _forget(self, _engine: Engine) -> None:
+        self._opened = None
+
+    def _files(self) -> tuple["_FileId | None", "_FileId | None"]:
+        """The database and its log, which exists as long as a connection is open."""
+        return _file_id(self._path), _file_id(self._path.with_name(f"{self._path.name}-wal"))
+
+
+def _file_id(path: Path) -> _FileId | None:
+    """None if there is no such file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _create_file(file: Path) -> None:
@@ -105,13 +161,28 @@ def _enable_wal(connection: sqlite3.Connection, deadline: float) -> bool:
 
 def _postgresql(url: URL, application_name: str) -> Engine:
     parameters = {**_POSTGRESQL, "application_name": application_name}
-    return sqlalchemy.create_engine(
+    engine = sqlalchemy.create_engine(
         url,
         hide_parameters=True,  # in errors and logs: parameters contain personal data
         pool_pre_ping=True,
         pool_timeout=POOL_TIMEOUT_SECONDS,
         connect_args={name: value for name, value in parameters.items() if name not in url.query},
     )
+    event.listen(engine, "handle_error", _unavailable_error, retval=True)
+    return engine
+
+
+def _unavailable_error(context: ExceptionContext) -> OperationalError | None:
+    """The drivers have other classes for a database that is read-only, or damaged: to callers, it is unavailable.
+
+    The connection is replaced: after a failover the next one may reach the new primary.
+    """
+    error, cause = context.sqlalchemy_exception, context.original_exception
+    is_read_only = isinstance(error, InternalError) and getattr(cause, "sqlstate", "") == _READ_ONLY_SQLSTATE
+    if not is_read_only and type(error) is not DatabaseError:
+        return None
+    context.is_disconnect = is_read_only
+    return OperationalError(context.statement, None, cause, hide_parameters=True)
 
 
 def dedicated_engine(engine: Engine) -> Engine:

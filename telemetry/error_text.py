@@ -81,8 +81,11 @@ _SENTENCES: Final = (
     (r"server closed the connection|connection (was|is) (lost|closed)", "the connection was lost"),
     (r"is locked", "the database is locked"),
     (r"unable to open database file", "the database file cannot be opened"),
-    (r"readonly database", "the database is read-only"),
+    (r"during recovery", "the database is a standby in recovery, which is read-only"),
+    (r"read-?only (database|transaction)", "the database is read-only"),
+    (r"file was deleted or replaced", "the database file was deleted or replaced"),
     (r"disk is full|no space left", "the disk is full"),
+    (r"disk i/o error|input/output error", "the disk reports an I/O error"),
     (r"not a database|malformed", "the database file is damaged"),
     (
         r"no such table|relation .* does not exist",

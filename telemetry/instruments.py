@@ -22,12 +22,13 @@ class Instruments:
     job_last_success: Gauge
     job_last_failure: Gauge
     runs_lost: Counter
+    worker_restarts: Counter
     errors: Counter
     dropped: Counter
 
     @classmethod
     def create(cls, meter: Meter) -> Self:
-        return cls(
+        instruments = cls(
             http_server_duration=meter.create_histogram(
                 semconv.HTTP_SERVER_DURATION, unit="s", description="Duration of HTTP server requests."
             ),
@@ -51,6 +52,9 @@ class Instruments:
             runs_lost=meter.create_counter(
                 semconv.JOB_RUNS_LOST, unit="{run}", description="Job runs whose process ended without a word."
             ),
+            worker_restarts=meter.create_counter(
+                semconv.WORKER_RESTARTS, unit="{worker}", description="Workers that ended while others went on."
+            ),
             errors=meter.create_counter(
                 semconv.ERRORS, unit="{error}", description="Events logged at ERROR and above."
             ),
@@ -58,3 +62,9 @@ class Instruments:
                 semconv.TELEMETRY_DROPPED, unit="{item}", description="Telemetry that was dropped, by queue and reason."
             ),
         )
+        for reason in semconv.WORKER_END_REASONS:  # `rate()` does not see an event that makes a series
+            instruments.worker_restarts.add(0, {semconv.REASON: reason})
+        return instruments
+
+    def count_worker_restart(self, reason: str) -> None:
+        self.worker_restarts.add(1, {semconv.REASON: reason})

@@ -19,6 +19,7 @@ JOB_LAST_SUCCESS: Final = "job.last_success"
 JOB_LAST_FAILURE: Final = "job.last_failure"
 JOB_RUNS_LOST: Final = "job.runs.lost"
 ERRORS: Final = "app.errors"
+WORKER_RESTARTS: Final = "worker.restarts"
 APP_UPTIME: Final = "app.uptime"
 APP_INFO: Final = "app.info"
 FILESYSTEM_UTILIZATION: Final = "system.filesystem.utilization"
@@ -106,6 +107,10 @@ OUTCOME_TIMEOUT: Final = "timeout"
 OUTCOME_CANCELLED: Final = "cancelled"
 OUTCOME_LOST: Final = "lost"
 OUTCOMES: Final = (OUTCOME_SUCCESS, OUTCOME_ERROR, OUTCOME_TIMEOUT, OUTCOME_CANCELLED, OUTCOME_LOST)
+
+WORKER_KILLED: Final = "killed"
+WORKER_EXITED: Final = "exited"
+WORKER_END_REASONS: Final = (WORKER_KILLED, WORKER_EXITED)
 
 QUERY_TYPES: Final = ("select", "insert", "update", "delete", "other")
 DATABASE_COMPONENT: Final = "database"

@@ -4,9 +4,11 @@ They are coroutines: FastAPI runs a plain function in a worker thread, and a req
 """
 
 import hmac
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Annotated, Any, Final, cast
 
 from fastapi import Depends, HTTPException, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBasic, HTTPBasicCredentials, HTTPBearer
 
 from service.errors import Problem
@@ -98,3 +100,42 @@ async def require_configured_ops_token(
             "This changes what buyers see, so it needs OPS_TOKEN to be set, and sent as Authorization: Bearer."
         )
     await require_ops_token(request, given)
+
+
+async def authorize(request: Request) -> None:
+    """Require what the request's route requires. FastAPI does so, too, but only after it has read the whole body.
+
+    Raises:
+        OpsTokenNotConfigured: see `require_configured_ops_token`.
+        OpsTokenRequired: the token is missing or wrong.
+    """
+    route = request.scope.get("fastapi", {}).get("effective_route_context") or request.scope.get("route")
+    for call in _calls(getattr(route, "dependant", None)):
+        if check := _CHECKS.get(call):
+            await check(request)
+
+
+def _calls(dependant: Dependant | None) -> Iterator[Callable[..., Any] | None]:
+    """The functions of all dependencies of a route, in the order of FastAPI."""
+    for each in dependant.dependencies if dependant else ():
+        yield from _calls(each)
+        yield each.call
+
+
+async def _check_token(request: Request) -> None:
+    await require_ops_token(request, await _bearer(request))
+
+
+async def _check_token_or_password(request: Request) -> None:
+    await require_ops_token_or_password(request, await _bearer(request), await _basic(request))
+
+
+async def _check_configured_token(request: Request) -> None:
+    await require_configured_ops_token(request, await _bearer(request))
+
+
+_CHECKS: Final[Mapping[Callable[..., Any] | None, Callable[[Request], Awaitable[None]]]] = {
+    require_ops_token: _check_token,
+    require_ops_token_or_password: _check_token_or_password,
+    require_configured_ops_token: _check_configured_token,
+}

@@ -7,6 +7,7 @@ from sqlalchemy.engine import Engine
 
 from service.clients import Clients
 from service.scheduler.job import Schedule
+from service.scheduler.scheduler import Scheduler
 from telemetry import Telemetry
 
 
@@ -14,6 +15,7 @@ class RuntimeDependencies(Protocol):
     """`interactive_clients` waits no longer than somebody at the other end of a request would."""
 
     engine: Engine
+    scheduler: Scheduler
     interactive_clients: Clients
 
 

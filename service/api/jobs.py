@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
-from service.api.dependencies import ScheduleDep, TelemetryDep
+from service.api.dependencies import RuntimeDep, ScheduleDep, TelemetryDep
 from service.api.pagination import Filters, add_next_link
 from service.api.problems import PROBLEM_RESPONSE
 from service.database.clock import utcnow
@@ -78,8 +78,8 @@ class RunsOut(BaseModel):
 class ScheduledJobOut(BaseModel):
     job_name: str
     cadence: str
-    state: Literal["scheduled", "running", "overdue", "not scheduled"]
-    reason: str | None = Field(description="why it is not scheduled")
+    state: Literal["scheduled", "running", "overdue", "not scheduled", "blocked"]
+    reason: str | None = Field(description="why it is not scheduled, or blocked: its runs cannot be claimed")
     last_run: datetime | None
     last_status: str | None
     next_run: datetime | None
@@ -95,16 +95,26 @@ class JobsOut(BaseModel):
 
 
 @router.get("")
-def list_jobs(telemetry: TelemetryDep, schedule: ScheduleDep) -> JobsOut:
+def list_jobs(telemetry: TelemetryDep, schedule: ScheduleDep, runtime: RuntimeDep) -> JobsOut:
     """The schedule: each job with its cadence, its last and next run, and its state."""
-    now = utcnow()
+    now, blocked = utcnow(), runtime.scheduler.claim_problem()
     latest, missed = telemetry.jobs.store.latest(), missed_runs(telemetry.engine, now - LAST_DAY)
     return JobsOut(
         jobs=[
-            _listed(job, schedule.missing(job), latest.get(job.name), missed.get(job.name, NO_MISSED_RUNS), now)
-            for job in schedule.jobs
+            _blocked(listed, blocked)
+            for listed in (
+                _listed(job, schedule.missing(job), latest.get(job.name), missed.get(job.name, NO_MISSED_RUNS), now)
+                for job in schedule.jobs
+            )
         ]
     )
+
+
+def _blocked(listed: ScheduledJobOut, problem: str) -> ScheduledJobOut:
+    """The job as it is while the scheduler cannot claim runs. A run that is active goes on."""
+    if not problem or listed.state != "scheduled":
+        return listed
+    return listed.model_copy(update={"state": "blocked", "reason": f"The scheduler cannot claim runs: {problem}."})
 
 
 def _listed(job: Job, reason: str | None, run: JobRunRow | None, missed: MissedRuns, now: datetime) -> ScheduledJobOut:

@@ -11,7 +11,9 @@ from opentelemetry import trace
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from service.api.auth import authorize
 from service.api.problems import render
+from service.errors import Problem
 from telemetry.logs.request_id import accepted_id, request_id
 
 MAX_BODY_BYTES: Final = 64 * 1024
@@ -73,7 +75,7 @@ class RequestMiddleware:
             if rejection := _rejection(scope):
                 await rejection(scope, receive, response.send)
             else:
-                await self._app(scope, _Body(receive).receive, response.send)
+                await self._app(scope, _Body(scope, receive).receive, response.send)
         finally:
             request_id.reset(token)
 
@@ -108,22 +110,35 @@ def _request_id(scope: Scope) -> str:
 
 
 class _Body:
-    """Counts the bytes of a body while it arrives: it may have no content-length.
+    """The body of a request. The application asks for it after routing: only then the route's authorization is known.
+
+    The bytes are counted while they arrive: there may be no content-length.
 
     Raises:
-        HTTPException: 413, the body is over `MAX_BODY_BYTES`.
+        HTTPException: 401 or 403 before the first byte is awaited; 413, the body is over `MAX_BODY_BYTES`.
     """
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._scope = scope
         self._receive = receive
         self._size = 0
+        self._is_authorized = False
 
     async def receive(self) -> Message:
+        if not self._is_authorized:
+            await self._authorize()
         message = await self._receive()
         self._size += len(message.get("body", b""))
         if self._size > MAX_BODY_BYTES:
             raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _BODY_TOO_LARGE, {"connection": "close"})
         return message
+
+    async def _authorize(self) -> None:
+        try:
+            await authorize(Request(self._scope))
+        except Problem as problem:  # FastAPI lets only its own exceptions pass while it reads a body
+            raise HTTPException(problem.status, str(problem), problem.headers) from problem
+        self._is_authorized = True
 
 
 class _Response:

@@ -1,7 +1,7 @@
 """Exception handlers: render every error as problem+json (RFC 9457)."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.client import responses
@@ -21,8 +21,9 @@ from service.integrations.http.errors import CallError, NotConfigured, RateLimit
 from telemetry import semconv
 from telemetry.error_text import safe_text
 from telemetry.logs import mark_reported
-from telemetry.redaction import redact
+from telemetry.redaction import MAX_FOREIGN_TEXT, beginning, redact_foreign_text
 
+_MAX_SENTENCES: Final = 10
 PROBLEM_JSON: Final = "application/problem+json"
 _log = logging.getLogger(__name__)
 
@@ -55,8 +56,8 @@ def render(request: Request, status: int, detail: str, headers: Mapping[str, str
     body = ProblemOut(
         title=responses.get(status, "Refused"),
         status=status,
-        detail=redact(detail),
-        instance=redact(request.url.path),
+        detail=redact_foreign_text(detail),
+        instance=redact_foreign_text(request.url.path),
         trace_id=_trace_id(),
     )
     return JSONResponse(body.model_dump(), status, headers, PROBLEM_JSON)
@@ -74,7 +75,12 @@ async def _problem(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     wrong = error.errors() if isinstance(error, RequestValidationError) else []
-    return render(request, HTTPStatus.UNPROCESSABLE_ENTITY, " ".join(_sentence(each) for each in wrong))
+    return render(request, HTTPStatus.UNPROCESSABLE_ENTITY, _sentences(wrong))
+
+
+def _sentences(wrong: Sequence[Mapping[str, Any]]) -> str:
+    more = f" {len(wrong) - _MAX_SENTENCES:,} more are wrong." if len(wrong) > _MAX_SENTENCES else ""
+    return " ".join(_sentence(each) for each in wrong[:_MAX_SENTENCES]) + more
 
 
 def _sentence(wrong: Mapping[str, Any]) -> str:
@@ -83,7 +89,7 @@ def _sentence(wrong: Mapping[str, Any]) -> str:
     if not path or not isinstance(path[0], str):  # the body itself, or an offset in its text
         path = [location, *path]
     given = f"={wrong['input']}" if location in {"query", "path"} and wrong["type"] != "missing" else ""
-    return f"{'.'.join(map(str, path))}{given[:80]}: {wrong['msg']}."
+    return f"{'.'.join(map(str, path))[:100]}{given[:80]}: {wrong['msg']}."
 
 
 async def _rejected(request: Request, error: Exception) -> Response:
@@ -108,7 +114,7 @@ async def _database_unavailable(request: Request, error: Exception) -> JSONRespo
     reason = safe_text(error)
     if not isinstance(error, _UNAVAILABLE_ERRORS) and "migrations" not in reason:
         raise error
-    detail = f"The database cannot be asked now: {reason}."
+    detail = f"The database cannot be used now: {reason}."
     return render(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, {"retry-after": "5"})
 
 
@@ -136,7 +142,9 @@ async def _crashed(request: Request, error: Exception) -> JSONResponse:
         semconv.COMPONENT: "http",
         semconv.HTTP_ROUTE: getattr(request.scope.get("route"), "path", semconv.UNMATCHED),
     }
-    _log.error("%s %s crashed", request.method, request.url.path, exc_info=error, extra=extra)
+    _log.error(
+        "%s %s crashed", request.method, beginning(request.url.path, MAX_FOREIGN_TEXT), exc_info=error, extra=extra
+    )
     mark_reported(error)
     return render(
         request,

@@ -27,6 +27,7 @@ from service.names import OPENAI, OZON, WB
 from service.settings import Settings
 from telemetry import exporters, private_files
 from telemetry.error_text import safe_text
+from telemetry.health import DatabaseCheck
 from telemetry.selftest import NothingEmitted, SelfTest
 
 OK: Final = "ok"
@@ -184,7 +185,7 @@ def _otlp() -> str:
 
 
 def _database(runtime: Service) -> str:
-    migrations.ping(runtime.engine)
+    DatabaseCheck(runtime.engine)()
     return runtime.settings.url.render_as_string(hide_password=True)
 
 

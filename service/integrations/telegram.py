@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from service.integrations.http.client import ApiCall, ApiClient, ApiDescription, ApiResponse, retry_after_seconds
+from service.integrations.http.client import ApiCall, ApiClient, ApiDescription, ApiResponse
 from service.integrations.http.errors import CallError, Forbidden, Rejected, TooManyRequests, Unauthorized, Unreadable
 from service.integrations.http.rate_limiter import RateLimit
 from service.names import TELEGRAM
+from telemetry.http_client.foreign_values import retry_after, retry_after_seconds
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TOO_MANY_REQUESTS = 401, 403, 404, 429
 
@@ -47,11 +48,9 @@ def _error_from(response: ApiResponse) -> CallError:
     body = _body(response)
     if response.status == _TOO_MANY_REQUESTS:
         parameters = body.get("parameters")
-        seconds = parameters.get("retry_after") if isinstance(parameters, Mapping) else None
-        return TooManyRequests(
-            TELEGRAM,
-            float(seconds) if isinstance(seconds, int) else retry_after_seconds(response.headers, "retry-after"),
-        )
+        seconds = retry_after(parameters.get("retry_after")) if isinstance(parameters, Mapping) else None
+        header = retry_after_seconds(response.headers, "retry-after")
+        return TooManyRequests(TELEGRAM, header if seconds is None else seconds)
     if response.status in {_UNAUTHORIZED, _NOT_FOUND}:
         return Unauthorized("telegram does not accept the token: look at TELEGRAM_TOKEN.")
     error = Forbidden if response.status == _FORBIDDEN else Rejected

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Engine
 from service.database.clock import database_now
 from service.database.schedule_tables import ScheduleClaimRow
 from telemetry.database import transaction
+from telemetry.health import DatabaseCheck
 
 LEASE_SECONDS: Final = 30.0
 """How long the run of a killed process still keeps the next run from starting."""
@@ -29,6 +30,7 @@ class Claims:
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
         self._engine = engine
         self._clock = clock
+        self._check_database = DatabaseCheck(engine)
         self._dialect: Any = postgresql if engine.dialect.name == "postgresql" else sqlite
 
     def claim_tick(self, job_name: str, tick: datetime, owner: str, *, overlaps: bool = False) -> ClaimResult:
@@ -69,6 +71,11 @@ class Claims:
     def release(self, job_name: str, owner: str) -> None:
         """End the lease of a run. Does nothing if the run no longer has it."""
         self._update_owned(job_name, owner, {"holder": None, "held_until": None})
+
+    def check(self) -> None:
+        """Raise unless a run can be claimed. No row is changed."""
+        self._check_database()
+        self._update_owned("", "", {"holder": None})
 
     def _upsert_claim(self, job_name: str, tick: datetime, owner: str, *, overlaps: bool) -> str | None:
         """Claim the tick, and the lease too if that is free. Returns the lease's owner; None if the tick was claimed before."""

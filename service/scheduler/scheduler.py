@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from service.database.clock import utcnow
 from service.names import SCHEDULER_COMPONENT
+from service.scheduler.claim_failure import ClaimFailure
 from service.scheduler.claims import ClaimResult, new_owner
 from service.scheduler.job import Job, RunContext, Schedule
 from service.scheduler.lease_renewal import LeaseRenewer, LeaseStore
@@ -27,6 +30,8 @@ _log = logging.getLogger(__name__)
 
 class ClaimStore(LeaseStore, Protocol):
     def claim_tick(self, job_name: str, tick: datetime, owner: str, *, overlaps: bool = False) -> ClaimResult: ...
+
+    def check(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,7 @@ class Scheduler:
     ) -> None:
         self._context = context
         self._claims = claims
+        self._claim_failure = ClaimFailure(claims.check)
         self._leases = LeaseRenewer(claims)
         self._now = now
         self._hooks = hooks or SchedulerHooks()
@@ -102,10 +108,16 @@ class Scheduler:
         """A health check.
 
         Raises:
-            CheckFailed: the loop was started, not stopped, and has ended.
+            CheckFailed: the loop was started, not stopped, and has ended; or no run can be claimed.
         """
         if self._loop is not None and not self._loop.is_alive() and self._stop.is_running():
             raise CheckFailed("the scheduler has stopped")
+        if reason := self.claim_problem():
+            raise CheckFailed(f"runs cannot be claimed: {reason}")
+
+    def claim_problem(self) -> str:
+        """Why no run can be claimed; empty if runs can be claimed."""
+        return self._claim_failure.current_reason()
 
     def _run(self) -> None:
         while self._stop.is_running():
@@ -160,12 +172,22 @@ class Scheduler:
 
     def _run_claimed(self, job: Job, tick: datetime) -> None:
         owner = new_owner()
-        claim = self._claims.claim_tick(job.name, tick, owner, overlaps=job.overlaps)
+        claim = self._claim(job, tick, owner)
         if claim == "overlaps":
             self._skip(job, tick)
         elif claim == "claimed":
             with self._leases.renewing(job.name, owner):
                 execute_job(job, self._context, tick)
+
+    def _claim(self, job: Job, tick: datetime, owner: str) -> ClaimResult:
+        """`lost` also while the database is unavailable: nobody can claim the run then."""
+        try:
+            claim = self._claims.claim_tick(job.name, tick, owner, overlaps=job.overlaps)
+        except SQLAlchemyError as error:
+            self._claim_failure.report(error)
+            return "lost"
+        self._claim_failure.report(None)
+        return claim
 
     def _skip(self, job: Job, tick: datetime) -> None:
         self._hooks.on_skipped(job.name)

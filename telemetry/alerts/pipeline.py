@@ -12,7 +12,6 @@ from pathlib import Path
 
 from opentelemetry.metrics import Counter, Meter
 from opentelemetry.trace import SpanContext, Tracer
-from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
 from telemetry.alerts.channels.channel import Channel
@@ -39,6 +38,7 @@ from telemetry.alerts.self_metrics import AlertMetrics
 from telemetry.alerts.service import AlertService
 from telemetry.database import dedicated_engine
 from telemetry.error_text import safe_text
+from telemetry.health.database_writes import DatabaseCheck
 from telemetry.health.report import CheckResult
 from telemetry.health.system_resources import SystemResources
 from telemetry.jobs.statistics.failure_streaks import failure_streaks
@@ -70,7 +70,7 @@ def configured_channels(settings: TelemetrySettings) -> list[Channel]:
 
 
 class AlertPipeline:
-    """`resources` are the disks and the memory to watch, `engine` is the database to ping."""
+    """`resources` are the disks and the memory to watch, `engine` is the database to check."""
 
     def __init__(
         self, settings: TelemetrySettings, engine: Engine, resources: SystemResources, context: PipelineContext
@@ -105,7 +105,9 @@ class AlertPipeline:
             settings.alert_threshold_job_failures,
             component=settings.jobs_component,
         )
-        rules = Rules(DatabaseDownRule(self._ping, conditions), jobs, self.service.check_system_resources)
+        rules = Rules(
+            DatabaseDownRule(DatabaseCheck(self._engine), conditions), jobs, self.service.check_system_resources
+        )
         return RuleEvaluator(rules, OutboxLeases(self.outbox), sender.name, self._clock)
 
     def start(self) -> None:
@@ -140,7 +142,3 @@ class AlertPipeline:
 
     def _pending_count(self) -> int:
         return self.queries.counts(self._clock()).pending if self.channels else 0
-
-    def _ping(self) -> None:
-        with self._engine.connect() as connection:
-            connection.execute(text("SELECT 1"))

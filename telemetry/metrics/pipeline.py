@@ -46,7 +46,10 @@ class MetricsPipeline:
         self.meter: Meter = self.provider.get_meter(SCOPE)
         self.instruments = Instruments.create(self.meter)
         self._workers = create_collector(
-            settings.data_dir, reader.collect_own, self.provider.change_flag.test_and_clear
+            settings.data_dir,
+            reader.collect_own,
+            self.provider.change_flag.test_and_clear,
+            self.instruments.count_worker_restart,
         )
         self.page = MetricsPage(self._workers.collect if self._workers else reader.collect_own)
 

@@ -70,6 +70,13 @@ VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         "Runs of a job whose process ended without a word.",
         (_JOB,),
     ),
+    MetricMapping(
+        "worker_restarts_total",
+        "counter",
+        semconv.WORKER_RESTARTS,
+        "Workers that ended while others went on, by reason: killed, or exited in order.",
+        (LabelMapping("reason", semconv.REASON),),
+    ),
     MetricMapping("scheduler_jobs_in_progress", "gauge", semconv.JOB_ACTIVE, "Job runs in progress.", (_JOB,)),
     MetricMapping(
         "scheduler_job_last_success_timestamp_seconds",

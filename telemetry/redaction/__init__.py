@@ -5,6 +5,7 @@ a secret. `sql_sanitizer` removes the literals from statements, `secret_sources`
 wrap the exporters of spans and logs.
 """
 
-from telemetry.redaction.policy import redact
+from telemetry.redaction.policy import MAX_FOREIGN_TEXT, redact, redact_foreign_text
+from telemetry.redaction.shortening import beginning
 
-__all__ = ["redact"]
+__all__ = ["MAX_FOREIGN_TEXT", "beginning", "redact", "redact_foreign_text"]

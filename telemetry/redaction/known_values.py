@@ -1,6 +1,7 @@
 """Finds the secrets that this process was given, in every encoding that a library may use."""
 
 import base64
+import heapq
 import html
 import json
 import re
@@ -8,12 +9,15 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import quote, quote_plus
 
+from telemetry.redaction.matching import Found, substitute
+
 MIN_SECRET_LENGTH: Final = 8
 """Characters. A shorter value also occurs in ordinary words: it is redacted only where it matches a pattern."""
 
 _PREFIX_LENGTH: Final = 12  # characters by which a long secret is recognized, also when the rest is cut off
 _MIN_LENGTH_FOR_PREFIX: Final = 24
-_REST: Final = r"[A-Za-z0-9_\-.~%+/=\\]*"
+_REST: Final = re.compile(r"[A-Za-z0-9_\-.~%+/=\\]*+")
+_SPACING: Final = 160
 _PERCENT_ESCAPE: Final = re.compile(r"%[0-9A-F]{2}")
 
 
@@ -22,9 +26,7 @@ class KnownSecrets:
 
     def __init__(self) -> None:
         self._values: dict[str, str] = {}
-        self._names: dict[str, str] = {}
-        self._needles: tuple[str, ...] = ()
-        self._pattern = re.compile(r"(?!)")
+        self._forms: dict[str, tuple[tuple[str, str], ...]] = {}
 
     def add(self, secrets: Mapping[str, str]) -> None:
         """Redact these secrets as well.
@@ -42,23 +44,37 @@ class KnownSecrets:
             self._prepare()
 
     def _prepare(self) -> None:
+        """Order the forms by the text that is searched, the longest form first."""
         forms = {form: name for value, name in self._values.items() for form in encoded_forms(value)}
-        longest_first = sorted(forms, key=len, reverse=True)
-        names = {_needle(form): forms[form] for form in longest_first}
-        self._pattern = re.compile("|".join(_expression(form) for form in longest_first))
-        self._names = names
-        self._needles = tuple(names)
+        by_needle: dict[str, tuple[tuple[str, str], ...]] = {}
+        for form in sorted(forms, key=len, reverse=True):
+            by_needle[_needle(form)] = (*by_needle.get(_needle(form), ()), (form, forms[form]))
+        self._forms = by_needle
 
     def redact(self, text: str) -> str:
-        for needle in self._needles:
-            if needle in text:
-                return self._pattern.sub(self._placeholder, text)
-        return text
+        found = [_find(needle, forms, text) for needle, forms in self._forms.items() if needle in text]
+        return substitute(text, heapq.merge(*found, key=_longest_first), _SPACING) if found else text
 
-    def _placeholder(self, match: re.Match[str]) -> str:
-        text = match[0]
-        name = self._names.get(text) or self._names.get(text[:_PREFIX_LENGTH])
-        return f"[hidden {name or 'secret'}]"
+
+def _longest_first(found: Found) -> tuple[int, int]:
+    start, end, _ = found
+    return start, -end
+
+
+def _find(needle: str, forms: tuple[tuple[str, str], ...], text: str) -> Iterator[Found]:
+    """Each place of one of the forms, which all begin with the needle, and of what is left of a long form that was cut off."""
+    start = text.find(needle)
+    while start >= 0:
+        whole = next(((form, name) for form, name in forms if text.startswith(form, start)), None)
+        form, name = whole or forms[-1]
+        end = start + len(form) if whole else _end_of_rest(text, start + len(needle))
+        yield start, end, f"[hidden {name}]"
+        start = text.find(needle, end)
+
+
+def _end_of_rest(text: str, start: int) -> int:
+    rest = _REST.match(text, start)
+    return rest.end() if rest else start
 
 
 def encoded_forms(value: str) -> set[str]:
@@ -85,9 +101,3 @@ _URL_SAFE: Final = str.maketrans("+/", "-_")
 
 def _needle(form: str) -> str:
     return form[:_PREFIX_LENGTH] if len(form) >= _MIN_LENGTH_FOR_PREFIX else form
-
-
-def _expression(form: str) -> str:
-    needle = _needle(form)
-    whole = re.escape(form)
-    return whole if needle == form else f"{whole}|{re.escape(needle)}{_REST}"

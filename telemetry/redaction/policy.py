@@ -6,12 +6,23 @@ from functools import lru_cache
 from typing import Any, Final
 
 from telemetry.redaction.known_values import KnownSecrets
-from telemetry.redaction.patterns import CARD_DIGITS, CARD_PATTERN, PATTERNS, count_digits, is_secret_name, placeholder
+from telemetry.redaction.matching import placeholder, same_length_lower
+from telemetry.redaction.named_values import is_secret_name
+from telemetry.redaction.patterns import CARD_DIGITS, CARD_PATTERNS, PATTERNS, count_digits
+from telemetry.redaction.shortening import (
+    MAX_ON_EVENT_LOOP,
+    beginning,
+    beginning_and_end,
+    is_on_event_loop,
+    shortened_container,
+)
 from telemetry.redaction.sql_sanitizer import sanitize_sql
 
 _STATEMENT_ATTRIBUTES: Final = frozenset(("db.query.text", "db.statement"))
 _QUERY_ATTRIBUTES: Final = frozenset(("url.query",))
 _TRIGGERS: Final = tuple((trigger, pattern) for pattern in PATTERNS for trigger in pattern.triggers)
+MAX_FOREIGN_TEXT: Final = 2048
+"""Characters that are shown of a text that a client sent."""
 _MAX_DEPTH: Final = 32
 _MAX_CACHED_TEXTS: Final = 4096
 _MAX_CACHED_TEXT_LENGTH: Final = 200  # characters
@@ -38,13 +49,22 @@ class Policy:
         self._cached_text.cache_clear()
 
     def redact_text(self, text: str) -> str:
-        """Replace the known secrets in the text, and what matches a pattern."""
+        """Replace the known secrets in the text, and what matches a pattern. On an event loop, a long text is shortened first."""
+        text = _short_on_event_loop(text)
         text = self._known.redact(text)
-        lower = text.lower()
-        if triggered := [pattern for trigger, pattern in _TRIGGERS if trigger in lower]:
-            for pattern in dict.fromkeys(triggered):
+        lower = same_length_lower(text)
+        for pattern in dict.fromkeys(pattern for trigger, pattern in _TRIGGERS if trigger in lower):
+            redacted = pattern.redact(text, lower)
+            if redacted is not text:
+                text, lower = redacted, same_length_lower(redacted)
+        if count_digits(text) >= CARD_DIGITS:
+            for pattern in CARD_PATTERNS:
                 text = pattern.redact(text)
-        return CARD_PATTERN.redact(text) if count_digits(text) >= CARD_DIGITS else text
+        return text
+
+    def redact_foreign_text(self, text: str, limit: int = MAX_FOREIGN_TEXT) -> str:
+        """Redact a text that a client sent, such as a path. Of a long one only the beginning is kept."""
+        return self.redact_text(beginning(text, limit))
 
     def redact_value(self, value: Any, name: str = "", above: tuple[int, ...] = ()) -> Any:
         """Redact a value of any type, and everything inside it.
@@ -66,7 +86,7 @@ class Policy:
     def _redact_named(self, text: str, name: str) -> str:
         if name in _STATEMENT_ATTRIBUTES:
             sanitize = _cached_sanitize_sql if len(text) <= _MAX_CACHED_STATEMENT_LENGTH else sanitize_sql
-            redacted = self.redact_text(sanitize(text))
+            redacted = self.redact_text(sanitize(_short_on_event_loop(text)))
             return text if redacted == text else redacted
         if name in _QUERY_ATTRIBUTES:
             redacted = self.redact_text(f"?{text}")[1:]
@@ -82,6 +102,8 @@ class Policy:
             return values
         if len(above) >= _MAX_DEPTH:
             return placeholder("value")
+        if not above and is_on_event_loop():
+            values = shortened_container(values, MAX_ON_EVENT_LOOP)
         inside = (*above, id(values))
         return (
             self._redact_mapping(values, inside)
@@ -108,6 +130,11 @@ class Policy:
         return self.redact_value(attributes)  # type: ignore[no-any-return]
 
 
+def _short_on_event_loop(text: str) -> str:
+    is_long = len(text) > MAX_ON_EVENT_LOOP and is_on_event_loop()
+    return beginning_and_end(text, MAX_ON_EVENT_LOOP) if is_long else text
+
+
 @lru_cache(maxsize=4096)
 def _is_secret(name: str) -> bool:
     return bool(name) and len(name) <= 256 and is_secret_name(name)  # noqa: PLR2004  # longer ones are no names
@@ -117,5 +144,6 @@ POLICY: Final = Policy()
 """The policy of the process, applied at every output."""
 
 redact: Final = POLICY.redact_text
+redact_foreign_text: Final = POLICY.redact_foreign_text
 redact_value: Final = POLICY.redact_value
 redact_attributes: Final = POLICY.redact_attributes

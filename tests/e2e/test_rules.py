@@ -97,4 +97,4 @@ def test_alertmanager_takes_what_its_start_makes(tmp_path, alertmanager, webhook
 
 def test_the_generator_says_what_is_not_up_to_date(tmp_path):
     """By the command itself."""
-    assert run(sys.executable, "-m", "deploy", "--check", PYTHONPATH=str(HERE.parent)) == ""
+    assert run(sys.executable, "-m", "deploy.generate", "--check", PYTHONPATH=str(HERE.parent)) == ""

@@ -3,14 +3,14 @@
 import socket
 import time
 from contextlib import ExitStack
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from sqlalchemy import inspect
 from sqlalchemy.engine import URL
 
 from telemetry.database import create_engine
-from tests.support.processes import Program, Programs, free_port
+from tests.support.processes import Program, Programs, eventually, free_port
 from tests.support.tcp_proxy import proxied_url, tcp_proxy
 
 ON_POSTGRESQL: Final = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -74,6 +74,31 @@ def test_a_database_that_says_nothing_any_more_keeps_no_probe_and_no_scrape_wait
 
         database.silent = False
         service.wait_for("/readyz")
+
+
+@pytest.mark.e2e
+def test_a_database_file_that_is_moved_away_is_an_alert_within_30_seconds_and_so_is_its_return(programs: Programs):
+    service = programs.serve(DATABASE_URL="sqlite:///shop.db")
+    service.wait_for("/readyz")
+    file = programs.home / "shop.db"
+    moved = file.rename(file.with_suffix(".moved"))
+
+    health, ready = service.wait_for("/healthz", 503), service.wait_for("/readyz", 503)
+    alerts = eventually(lambda: database_alerts(service), within=30)
+
+    assert "the database file was deleted or replaced" in health.text
+    assert "[-]database failed: the database file was deleted or replaced" in ready.text
+    assert "the database file was deleted or replaced" in alerts[0]["text"]
+    assert not file.exists()
+
+    moved.rename(file)
+    service.wait_for("/readyz")
+    eventually(lambda: database_alerts(service)[0]["ended"] == "resolved", within=30)
+
+
+def database_alerts(service: Program) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = service.get("/alerts").json()["alerts"]
+    return [each for each in found if each["component"] == "database"]
 
 
 def ask(service: Program, path: str) -> socket.socket:

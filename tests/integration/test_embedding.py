@@ -74,7 +74,7 @@ def test_another_application_is_counted_recorded_and_flushed_by_one_line(program
     with otlp_receiver() as arrived:
         library = programs.uvicorn(
             "library:app",
-            DATABASE_URL="sqlite:///var/sovani.db",
+            DATABASE_URL=f"sqlite:///{database}",
             OTEL_SERVICE_NAME="library",
             OTEL_TRACES_SAMPLER="always_on",
             OTEL_EXPORTER_OTLP_ENDPOINT=arrived.url,

@@ -2,19 +2,34 @@
 
 import contextlib
 import socket
+import sys
 import time
 
 import pytest
 
-from tests.support.processes import Programs
+from tests.support.processes import Programs, free_port
 
 HELD = 1000
+FILES = 256
+TOKEN = "correct horse battery"  # of this test
+ANSWER = b"POST /api/v1/reviews/1/answer HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     programs = Programs(tmp_path_factory.mktemp("slow"))
     started = programs.serve()
+    started.wait_for("/readyz")
+    yield started
+    programs.kill()
+
+
+@pytest.fixture(scope="module")
+def small_service(tmp_path_factory):
+    """The service with a token, and with as few open files as it can get by with."""
+    programs = Programs(tmp_path_factory.mktemp("small"))
+    command = f"ulimit -n {FILES}; exec {sys.executable} -m service serve"
+    started = programs.start_command("sh", "-c", command, port=free_port(), OPS_TOKEN=TOKEN)
     started.wait_for("/readyz")
     yield started
     programs.kill()
@@ -98,3 +113,63 @@ def test_a_connection_that_is_kept_is_answered_again(service):
 
 def test_nothing_says_what_serves(service):
     assert "server" not in service.get("/health").headers
+
+
+BEARER = b"authorization: Bearer " + TOKEN.encode() + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(ANSWER + BEARER + b"content-length: 100\r\n\r\n{", id="one byte of a body"),
+        pytest.param(ANSWER + BEARER + b"content-length: 100\r\n\r\n", id="no byte of a body"),
+        pytest.param(ANSWER + BEARER + b"transfer-encoding: chunked\r\n\r\n1\r\n{\r\n", id="one chunk"),
+        pytest.param(ANSWER + BEARER + b"content-length: 9\r\nexpect: 100-continue\r\n\r\n", id="expects 100"),
+        pytest.param(ANSWER + b"content-length: 100\r\n\r\n{", id="no token, and one byte of a body"),
+        pytest.param(b"GET /livez HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{", id="a body that nobody reads"),
+        pytest.param(b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n", id="between two requests"),
+        pytest.param(b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\nGET /li", id="a part of the next request"),
+        pytest.param(b"", id="nothing"),
+    ],
+)
+def test_more_unfinished_requests_than_open_files_do_not_stop_the_probes(small_service, sent):
+    with contextlib.ExitStack() as opened:
+        for _ in range(FILES + 50):
+            slow = opened.enter_context(connect(small_service))
+            with contextlib.suppress(OSError):
+                slow.sendall(sent)
+
+        for path in ("/livez", "/readyz"):
+            assert small_service.get(path, timeout=5).status_code == 200
+
+
+@pytest.mark.parametrize("authorization", [b"", b"authorization: Bearer wrong\r\n", b"authorization: Basic x\r\n"])
+@pytest.mark.parametrize("length", [b"content-length: 50\r\n\r\n", b"transfer-encoding: chunked\r\n\r\n"])
+def test_a_wrong_token_is_refused_at_the_headers(small_service, authorization, length):
+    with connect(small_service) as slow:
+        slow.settimeout(5)
+        slow.sendall(ANSWER + authorization + length)
+
+        said = slow.recv(65536)
+
+    assert said.startswith(b"HTTP/1.1 401 ")
+    assert b"www-authenticate: Bearer" in said
+    assert b"OPS_TOKEN" in said
+
+
+def test_a_connection_that_was_refused_at_its_headers_is_answered_again_after_its_body(small_service):
+    with connect(small_service) as kept:
+        kept.sendall(ANSWER + b"content-length: 4\r\n\r\n")
+        assert kept.recv(65536).startswith(b"HTTP/1.1 401 ")
+        kept.sendall(b"{}  " + ANSWER + BEARER + b"content-length: 2\r\n\r\n{}")
+
+        assert kept.recv(65536).startswith(b"HTTP/1.1 404 ")
+
+
+def test_the_right_token_is_asked_for_its_body(small_service):
+    with connect(small_service) as client:
+        client.sendall(ANSWER + BEARER + b"content-length: 2\r\nexpect: 100-continue\r\n\r\n")
+        assert client.recv(65536).startswith(b"HTTP/1.1 100 ")
+        client.sendall(b"{}")
+
+        assert client.recv(65536).startswith(b"HTTP/1.1 404 ")

@@ -4,6 +4,7 @@ import http.server
 import json
 import threading
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
@@ -56,6 +57,18 @@ class Loopback(http.server.ThreadingHTTPServer):
 
     def handle_error(self, _request, _client_address):
         """Clients hang up on purpose."""
+
+
+@contextmanager
+def loopback():
+    """Serve until the block ends; what hangs by then is released."""
+    with Loopback() as server:
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        serving.start()
+        yield server
+        server.released.set()
+        server.shutdown()
+        serving.join(5)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

@@ -146,6 +146,7 @@ _LEFT: Final = Row(
             "Steadily growing: a leak.",
             Query("sum(process_open_fds)", "open files"),
             Query("sum(process_threads)", "threads"),
+            Query(f"sum by (reason) (increase(worker_restarts_total{RATE})){OR_NOTHING}", "workers {{reason}}"),
         ),
         graph(
             "Errors logged",

@@ -15,11 +15,13 @@ import ijson
 from service.integrations.http.errors import CallError, Misconfigured, TooManyRequests, Unreachable, Unreadable
 from service.integrations.http.rate_limiter import RateLimit, RateLimiter
 from service.integrations.http.throttle import Throttle, Wait
-from service.integrations.http.transport import DEADLINE_EXTENSION, MAX_RESPONSE_BYTES, BoundedTransport, proxy_for
+from telemetry.http_client.foreign_values import retry_after_seconds
+from telemetry.http_client.transport import DEADLINE_EXTENSION, BoundedTransport, proxy_for
 
 MAX_FAILURES: Final = 5
 _MAX_ATTEMPTS: Final = 30  # a 429 is not counted as a failure: the patience and this number bound those
 MAX_WAIT_SECONDS: Final = 300.0
+MAX_RESPONSE_BYTES: Final = 512 * 2**20
 _TIMEOUT: Final = httpx.Timeout(connect=5.0, read=30.0, write=15.0, pool=5.0)
 _MAX_BYTES_IN_MEMORY: Final = 2**20
 _CHUNK_BYTES: Final = 2**16
@@ -131,7 +133,7 @@ class ApiClient:
         self._throttle = Throttle(api.service, rate_limiter, wait)
         headers = httpx.Headers({name: _sendable(value) for name, value in api.headers.items()}, encoding="utf-8")
         self._client = httpx.Client(
-            transport=BoundedTransport(proxy=proxy_for(api.base_url)), headers=headers, timeout=_TIMEOUT
+            transport=BoundedTransport(MAX_RESPONSE_BYTES, proxy_for(api.base_url)), headers=headers, timeout=_TIMEOUT
         )
 
     def close(self) -> None:
@@ -217,18 +219,6 @@ def _unreachable(service: str, call: ApiCall, error: httpx.HTTPError) -> CallErr
     never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
     how = "timed out" if isinstance(error, httpx.TimeoutException) else f"failed ({type(error).__name__})"
     return Unreachable(f"{service} could not be asked: {call.endpoint} {how}.", may_have_applied=not never_sent)
-
-
-def retry_after_seconds(headers: Mapping[str, str], *names: str) -> float | None:
-    """The value of the first of these headers that is a number of seconds, possibly fractional; None without one."""
-    for name in names:
-        try:
-            seconds = float(headers.get(name, ""))
-        except ValueError:
-            continue
-        if 0 <= seconds < float("inf"):
-            return seconds
-    return None
 
 
 def rate_limited(service: str, response: ApiResponse, *headers: str) -> TooManyRequests | None:

@@ -3,9 +3,11 @@
 import time
 from typing import TYPE_CHECKING, Final
 
+import httpcore2
 import httpx2
 
-from service.integrations.http.transport import BoundedStream, proxy_for
+from telemetry.http_client.deadline_backend import deadline
+from telemetry.http_client.transport import BoundedBody, limit_waits, proxy_for
 
 if TYPE_CHECKING:  # the SDK is imported when it is needed: it takes as long to load as half of the service
     import openai
@@ -23,7 +25,7 @@ def make_client(api_key: str, base_url: str, timeout: float = CALL_TIMEOUT_SECON
     Args:
         api_key: the key.
         base_url: the URL of the API, with its version.
-        timeout: the seconds that a call may take in total, once it is connected.
+        timeout: the seconds that a call may take in total.
     """
     import openai  # noqa: PLC0415  # see above
 
@@ -34,7 +36,7 @@ def make_client(api_key: str, base_url: str, timeout: float = CALL_TIMEOUT_SECON
         base_url=base_url,
         max_retries=0,
         timeout=timeouts,
-        http_client=openai.DefaultHttpxClient(transport=transport, timeout=timeouts),
+        http_client=openai.DefaultHttpxClient(transport=transport, timeout=timeouts, follow_redirects=False),
     )
 
 
@@ -43,10 +45,16 @@ class _TotalTimeoutTransport(httpx2.HTTPTransport):
 
     def __init__(self, seconds: float, proxy: str | None) -> None:
         super().__init__(proxy=proxy)
+        limit_waits(self, httpcore2)
         self._seconds = seconds
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        deadline = time.monotonic() + self._seconds
+        end = time.monotonic() + self._seconds
+        deadline.set(end)
         response = super().handle_request(request)
-        response.stream = BoundedStream(response.stream, request, deadline, _MAX_RESPONSE_BYTES)
+        response.stream = _BoundedStream(response.stream, request, end, _MAX_RESPONSE_BYTES)
         return response
+
+
+class _BoundedStream(BoundedBody, httpx2.SyncByteStream):
+    library = httpx2

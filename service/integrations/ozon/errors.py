@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from service.integrations.http.client import ApiResponse, retry_after_seconds
+from service.integrations.http.client import ApiResponse
 from service.integrations.http.errors import (
     CallError,
     Forbidden,
@@ -15,11 +15,10 @@ from service.integrations.http.errors import (
     Unreadable,
 )
 from service.names import OZON
+from telemetry.http_client.foreign_values import MAX_RETRY_AFTER, retry_after_seconds
 from telemetry.json_safe import without_surrogates
 
 _MAX_MESSAGE_LENGTH: Final = 200
-# The header's name is not documented. A timestamp in place of seconds would block the account for years.
-_MAX_WAIT_SECONDS: Final = 86_400.0
 _CIRCUIT_BREAKER: Final = "circle is open"
 _NOT_FOUND, _DENIED, _EXHAUSTED, _UNAUTHENTICATED = 5, 7, 8, 16  # the codes of gRPC
 
@@ -91,8 +90,14 @@ def _too_many_requests(response: ApiResponse, code: int | None, message: str) ->
         return TooManyRequests(OZON, None)
     if response.status != 429 and code != _EXHAUSTED:  # noqa: PLR2004  # Too Many Requests
         return None
-    seconds = retry_after_seconds(response.headers, "retry-after", "ratelimit-reset")
-    return TooManyRequests(OZON, None if seconds is None or seconds > _MAX_WAIT_SECONDS else seconds)
+    seconds = retry_after_seconds(response.headers, "retry-after")
+    return TooManyRequests(OZON, _ratelimit_reset(response) if seconds is None else seconds)
+
+
+def _ratelimit_reset(response: ApiResponse) -> float | None:
+    """The header is not documented: what is not less than a day may be a timestamp in place of seconds."""
+    seconds = retry_after_seconds(response.headers, "ratelimit-reset")
+    return None if seconds == MAX_RETRY_AFTER else seconds
 
 
 def _by_phrase(message: str) -> Rejected | None:

@@ -1,13 +1,17 @@
 """The protocol of a channel: it sends one message and says whether a retry makes sense. The dispatcher retries."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from telemetry.alerts.channels.rate_limit import ChannelRateLimit
 from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.message import Message
+from telemetry.json_safe import without_surrogates
 from telemetry.redaction.policy import redact
+
+MAX_UNREADABLE_ANSWERS: Final = 8
+"""Answers of a channel without a meaning, since it last accepted a message, after which it is not tried again."""
 
 
 class ChannelError(Exception):
@@ -30,11 +34,18 @@ class ChannelError(Exception):
         permanent: bool = False,
         message_rejected: bool = False,
     ) -> None:
-        super().__init__(redact(text))
+        super().__init__(redact(without_surrogates(text)))
         self.outcome_unknown = outcome_unknown
         self.retry_after = retry_after
         self.permanent = permanent
         self.message_rejected = message_rejected
+
+
+class UnreadableAnswer(ChannelError):
+    """The channel answered, and its answer has no meaning: HTML, cut JSON, a redirect. The message may have arrived."""
+
+    def __init__(self, channel: str, status: int) -> None:
+        super().__init__(f"{channel} gives an unreadable answer ({status})", outcome_unknown=True)
 
 
 class MessageGone(Exception):  # a person deleted it after reading it

@@ -1,20 +1,22 @@
 """The Telegram channel: one call of the Bot API for each message. The token is in the URL and appears nowhere else."""
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import httpx
 from pydantic import SecretStr
 
-from telemetry.alerts.channels.channel import ChannelError, MessageGone, Sent
+from telemetry.alerts.channels.channel import ChannelError, MessageGone, Sent, UnreadableAnswer
+from telemetry.alerts.channels.http_call import SEND_SECONDS, channel_client, post
 from telemetry.alerts.channels.rate_limit import ChannelRateLimit
 from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.message import Message
-from telemetry.error_text import safe_text
+from telemetry.http_client.exchange import Answer
+from telemetry.http_client.foreign_values import integer64, retry_after
 from telemetry.instrumentation.external_services import ExternalService
-from telemetry.tls import ssl_context
 
 NAME: Final = "telegram"
 ENDPOINTS: Final = (
@@ -26,17 +28,11 @@ ENDPOINTS: Final = (
 )
 GROUP_RATE_LIMIT: Final = ChannelRateLimit(1.0, 18)
 """Telegram allows a message a second in a chat and twenty a minute in a group; two are left for clocks that differ."""
-_TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
-_NOT_SENT: Final = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.UnsupportedProtocol,
-    httpx.ProxyError,
-)
+_DEFAULT_RETRY_AFTER: Final = 5.0
 _PERMANENT_STATUSES: Final = frozenset({401, 403, 404})
 _MAX_CALLS: Final = 5
 """Calls for one message: as it is, to another chat, without the topic, as plain text, and as a placeholder."""
+_ACCEPTED: Final = range(200, 300)
 _TOO_MANY_REQUESTS: Final = 429
 _SERVER_ERROR: Final = 500
 _PLACEHOLDER: Final = "🚨 An alert that Telegram does not take in any form: GET /alerts shows it."
@@ -65,15 +61,33 @@ def service(api_url: str) -> ExternalService:
     return ExternalService(NAME, api_url, ENDPOINTS)
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call of a method. `plain` is the text without markup, where there is one."""
+
+    method: str
+    values: Mapping[str, Any]
+    plain: str | None = None
+    files: Mapping[str, Any] = field(default_factory=dict)
+
+    def content(self, destination: Mapping[str, Any]) -> dict[str, Any]:
+        """The body: JSON, or a form if there are files."""
+        values = {**self.values, **destination}
+        if not self.files:
+            return {"json": values}
+        return {"data": {name: str(value) for name, value in values.items()}, "files": self.files}
+
+
 class Telegram:
     """Sends to one chat. When the group became a supergroup, the state that is returned has its new id."""
 
     name: Final = NAME
     rate_limit: Final = GROUP_RATE_LIMIT
 
-    def __init__(self, bot: Bot, client: httpx.Client | None = None) -> None:
+    def __init__(self, bot: Bot, client: httpx.Client | None = None, seconds: float = SEND_SECONDS) -> None:
         self._bot = bot
-        self._client = client or httpx.Client(timeout=_TIMEOUT, verify=ssl_context())
+        self._client = client or channel_client(bot.api_url)
+        self._seconds = seconds
 
     def close(self) -> None:
         self._client.close()
@@ -87,17 +101,16 @@ class Telegram:
                     "text/plain",
                 )
             }
-            result, state = self._call_with_fixes("sendDocument", {"caption": _CAPTION}, state, files=files)
+            result, state = self._call_with_fixes(_Call("sendDocument", {"caption": _CAPTION}, files=files), state)
         else:
-            result, state = self._call_with_fixes("sendMessage", _text(message), state, plain=message.plain)
-        message_id = result.get("message_id")
-        return Sent(message_id if isinstance(message_id, int) else None, state)
+            result, state = self._call_with_fixes(_Call("sendMessage", _text(message), message.plain), state)
+        return Sent(integer64(result.get("message_id"), minimum=1), state)
 
     def edit(self, notification: Notification, message: Message, state: ChannelState) -> ChannelState:
         target = {"message_id": notification.message_id}
         try:
             _response, state = self._call_with_fixes(
-                "editMessageText", _text(message) | target, state, plain=message.plain
+                _Call("editMessageText", _text(message) | target, message.plain), state
             )
         except ChannelError as error:
             if _UNCHANGED in str(error):
@@ -107,21 +120,15 @@ class Telegram:
             raise
         return state
 
-    def _call_with_fixes(
-        self,
-        method: str,
-        values: Mapping[str, Any],
-        state: ChannelState,
-        *,
-        plain: str | None = None,
-        files: Mapping[str, Any] | None = None,
-    ) -> tuple[Mapping[str, Any], ChannelState]:
-        """Call, and call again with each fixable error fixed. A refused call has sent nothing."""
+    def _call_with_fixes(self, call: _Call, state: ChannelState) -> tuple[Mapping[str, Any], ChannelState]:
+        """Call, and call again with each fixable error fixed, all within one deadline. A refused call has sent nothing."""
+        deadline = time.monotonic() + self._seconds
         for _ in range(_MAX_CALLS):
             try:
-                return self._call(method, {**values, **self._destination(method, state)}, files), state
+                return self._call(call, state, deadline), state
             except _FixableError as error:
-                state, values = _fix(error, state, values, plain)
+                state, values = _fix(error, state, call.values, call.plain)
+                call = replace(call, values=values)
         raise ChannelError("telegram refuses a message again and again", permanent=True)
 
     def _destination(self, method: str, state: ChannelState) -> dict[str, Any]:
@@ -130,29 +137,14 @@ class Telegram:
             destination["message_thread_id"] = self._bot.thread_id
         return destination
 
-    def _call(self, method: str, values: Mapping[str, Any], files: Mapping[str, Any] | None) -> Mapping[str, Any]:
-        url = f"{self._bot.api_url.rstrip('/')}/bot{self._bot.token.get_secret_value()}/{method}"
-        try:
-            if files is None:
-                response = self._client.post(url, json=dict(values))
-            else:
-                response = self._client.post(
-                    url, data={name: str(value) for name, value in values.items()}, files=files
-                )
-        except _NOT_SENT as error:
-            raise ChannelError(f"telegram cannot be reached: {_error_text(error)}") from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise ChannelError(f"telegram did not answer: {_error_text(error)}", outcome_unknown=True) from None
-        return _result(response)
+    def _call(self, call: _Call, state: ChannelState, deadline: float) -> Mapping[str, Any]:
+        url = f"{self._bot.api_url.rstrip('/')}/bot{self._bot.token.get_secret_value()}/{call.method}"
+        content = call.content(self._destination(call.method, state))
+        return _result(post(self._client, NAME, url, deadline, **content))
 
 
 def _text(message: Message) -> dict[str, Any]:
     return {"text": message.html, "parse_mode": "HTML", "link_preview_options": {"is_disabled": True}}
-
-
-def _error_text(error: Exception) -> str:
-    """The error without its own text, which may contain the URL."""
-    return safe_text(error)
 
 
 class _FixableError(Exception):
@@ -183,44 +175,37 @@ def _fix(
     raise ChannelError(f"telegram refuses a message: {str(error)[:200]}", message_rejected=True)
 
 
-def _result(response: httpx.Response) -> Mapping[str, Any]:
+def _result(answer: Answer) -> Mapping[str, Any]:
     """The result of a call.
 
     Raises:
         ChannelError: it was refused, or the server is not Telegram.
         _FixableError: another call may be accepted.
     """
-    body = _json(response)
-    if response.status_code < 300 and body.get("ok") is True:  # noqa: PLR2004  # 2xx
-        result = body.get("result")
-        return result if isinstance(result, Mapping) else {}
+    body = answer.json_object() or {}
+    result = body.get("result")
+    if answer.status in _ACCEPTED and body.get("ok") is True and isinstance(result, Mapping | bool):
+        return result if isinstance(result, Mapping) else {}  # of an edit it may be `true`
+    if answer.status < 400:  # noqa: PLR2004  # 2xx and 3xx
+        raise UnreadableAnswer(NAME, answer.status)
+    raise _refusal(answer, body)
+
+
+def _refusal(answer: Answer, body: Mapping[str, Any]) -> Exception:
     description = str(body.get("description") or "")[:300]
     raw_parameters = body.get("parameters")
     parameters: Mapping[str, Any] = raw_parameters if isinstance(raw_parameters, Mapping) else {}
-    if response.status_code == _TOO_MANY_REQUESTS:
-        seconds = _retry_after(response, parameters)
-        raise ChannelError(f"telegram asks to wait {seconds:.0f} s", retry_after=seconds)
-    if response.status_code in _PERMANENT_STATUSES or any(each in description for each in _CONFIGURATION_ERRORS):
-        raise ChannelError(f"telegram refuses ({response.status_code}: {description or 'no reason'})", permanent=True)
-    if 400 <= response.status_code < _SERVER_ERROR:  # noqa: PLR2004  # 4xx
-        new_chat_id = parameters.get("migrate_to_chat_id")
-        raise _FixableError(description, None if new_chat_id is None else str(new_chat_id))
-    raise ChannelError(f"telegram failed ({response.status_code})", outcome_unknown=True)
+    if answer.status == _TOO_MANY_REQUESTS:
+        seconds = _retry_after(answer, parameters)
+        return ChannelError(f"telegram asks to wait {seconds:.0f} s", retry_after=seconds)
+    if answer.status in _PERMANENT_STATUSES or any(each in description for each in _CONFIGURATION_ERRORS):
+        return ChannelError(f"telegram refuses ({answer.status}: {description or 'no reason'})", permanent=True)
+    if answer.status < _SERVER_ERROR:
+        new_chat_id = integer64(parameters.get("migrate_to_chat_id"))
+        return _FixableError(description, None if new_chat_id is None else str(new_chat_id))
+    return ChannelError(f"telegram failed ({answer.status})", outcome_unknown=True)
 
 
-def _retry_after(response: httpx.Response, parameters: Mapping[str, Any]) -> float:
-    for value in (parameters.get("retry_after"), response.headers.get("retry-after")):
-        try:
-            if value is not None and float(value) >= 0:
-                return float(value)
-        except (TypeError, ValueError):
-            continue
-    return 5.0
-
-
-def _json(response: httpx.Response) -> Mapping[str, Any]:
-    try:
-        body = response.json()
-    except ValueError:
-        return {}
-    return body if isinstance(body, Mapping) else {}
+def _retry_after(answer: Answer, parameters: Mapping[str, Any]) -> float:
+    candidates = (retry_after(parameters.get("retry_after")), retry_after(answer.headers.get("retry-after")))
+    return next((seconds for seconds in candidates if seconds is not None), _DEFAULT_RETRY_AFTER)

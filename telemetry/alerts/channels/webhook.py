@@ -1,24 +1,27 @@
 """The webhook channel: posts JSON to any address, as the fallback for Telegram."""
 
+import time
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import httpx
 from pydantic import SecretStr
 
-from telemetry.alerts.channels.channel import ChannelError, Sent
+from telemetry.alerts.channels.channel import ChannelError, Sent, UnreadableAnswer
+from telemetry.alerts.channels.http_call import SEND_SECONDS, channel_client, post
 from telemetry.alerts.channels.rate_limit import ChannelRateLimit
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.message import Message
-from telemetry.error_text import safe_text
-from telemetry.tls import ssl_context
+from telemetry.http_client.exchange import Answer
+from telemetry.http_client.foreign_values import retry_after_seconds
 
 NAME: Final = "webhook"
-_TIMEOUT: Final = httpx.Timeout(10.0, connect=5.0)
-_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_NAME_IN_ERRORS: Final = "the webhook"
+_DEFAULT_RETRY_AFTER: Final = 30.0
 _TOO_MANY_REQUESTS: Final = 429
+_REDIRECTS: Final = range(300, 400)
 _CLIENT_ERRORS: Final = range(400, 500)
 
 
@@ -28,9 +31,10 @@ class Webhook:
     name: Final = NAME
     rate_limit: Final = ChannelRateLimit(0.2, 120)
 
-    def __init__(self, url: SecretStr, client: httpx.Client | None = None) -> None:
+    def __init__(self, url: SecretStr, client: httpx.Client | None = None, seconds: float = SEND_SECONDS) -> None:
         self._url = url
-        self._client = client or httpx.Client(timeout=_TIMEOUT, verify=ssl_context())
+        self._client = client or channel_client(url.get_secret_value())
+        self._seconds = seconds
 
     def close(self) -> None:
         self._client.close()
@@ -52,18 +56,21 @@ class Webhook:
             "may_be_a_repeat": notification.possible_duplicate,
             "alerts": [_to_json(incident) for incident in notification.incidents],
         }
-        try:
-            status = self._client.post(self._url.get_secret_value(), json=body).status_code
-        except _NOT_SENT as error:
-            raise ChannelError(f"the webhook cannot be reached: {safe_text(error)}") from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise ChannelError(f"the webhook did not answer: {safe_text(error)}", outcome_unknown=True) from None
-        if status == _TOO_MANY_REQUESTS:
-            raise ChannelError("the webhook asks to wait", retry_after=30.0)
-        if status in _CLIENT_ERRORS:
-            raise ChannelError(f"the webhook refuses ({status})", permanent=True)
-        if not 200 <= status < 300:  # noqa: PLR2004  # 2xx
-            raise ChannelError(f"the webhook failed ({status})", outcome_unknown=True)
+        url, deadline = self._url.get_secret_value(), time.monotonic() + self._seconds
+        _require_accepted(post(self._client, _NAME_IN_ERRORS, url, deadline, json=body))
+
+
+def _require_accepted(answer: Answer) -> None:
+    """The status decides: a body that is cut, endless or slow changes nothing."""
+    if answer.status == _TOO_MANY_REQUESTS:
+        seconds = retry_after_seconds(answer.headers, "retry-after")
+        raise ChannelError("the webhook asks to wait", retry_after=_DEFAULT_RETRY_AFTER if seconds is None else seconds)
+    if answer.status in _REDIRECTS:
+        raise UnreadableAnswer(_NAME_IN_ERRORS, answer.status)
+    if answer.status in _CLIENT_ERRORS:
+        raise ChannelError(f"the webhook refuses ({answer.status})", permanent=True)
+    if not 200 <= answer.status < 300:  # noqa: PLR2004  # 2xx
+        raise ChannelError(f"the webhook failed ({answer.status})", outcome_unknown=True)
 
 
 def _to_json(incident: Incident) -> dict[str, Any]:

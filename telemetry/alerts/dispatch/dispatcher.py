@@ -2,13 +2,21 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Final
 
 from telemetry import semconv
-from telemetry.alerts.channels.channel import Channel, ChannelError, MessageGone, Sent
+from telemetry.alerts.channels.channel import (
+    MAX_UNREADABLE_ANSWERS,
+    Channel,
+    ChannelError,
+    MessageGone,
+    Sent,
+    UnreadableAnswer,
+)
 from telemetry.alerts.dispatch.delivery_telemetry import DeliveryTelemetry
 from telemetry.alerts.dispatch.plan import (
     Action,
@@ -65,6 +73,7 @@ class Dispatcher:
         self._claim = LeaseClaim(_LEASE_NAME, sender.name, LEASE_SECONDS)
         self._clock = sender.clock
         self._random = sender.random
+        self._unreadable: Counter[str] = Counter()
         self._is_started = False
         self._pruned_at = 0.0
         self._checkpointed_at = 0.0
@@ -156,6 +165,7 @@ class Dispatcher:
 
     def _save_sent(self, channel: Channel, notification: Notification, sent: Sent, *, has_rest: bool) -> None:
         now = self._clock()
+        self._unreadable.pop(channel.name, None)
         state = replace(sent.state, failures=0, paused_until=0.0, last_error=None)
         self._notifications.mark_sent(notification, state, now, sent.message_id, has_rest=has_rest)
         self._delivery.record_delivery(channel.name, notification, now)
@@ -176,7 +186,8 @@ class Dispatcher:
     def _after_failure(self, state: ChannelState, error: ChannelError) -> ChannelState:
         """Disabled, or paused for as long as the channel asks, or with a growing backoff."""
         now, failures = self._clock(), state.failures + 1
-        if error.permanent or error.message_rejected:
+        self._unreadable[state.name] += isinstance(error, UnreadableAnswer)
+        if error.permanent or error.message_rejected or self._unreadable[state.name] >= MAX_UNREADABLE_ANSWERS:
             return replace(state, disabled_reason=str(error), last_error=str(error), failures=failures)
         backoff = min(_MAX_BACKOFF, 2.0 ** min(failures, 10)) * self._random.uniform(0.5, 1.0)
         pause = backoff if error.retry_after is None else error.retry_after
@@ -199,6 +210,7 @@ class Dispatcher:
             else:
                 self._notifications.save_channel(self._after_failure(state, error))
         else:
+            self._unreadable.pop(channel.name, None)
             self._notifications.mark_edited(notification, replace(state, failures=0, last_error=None), self._clock())
         return channel.rate_limit.interval
 

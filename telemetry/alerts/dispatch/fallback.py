@@ -1,12 +1,13 @@
 """Sends alerts that cannot be written to the outbox directly to a channel, grouped into one message."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from telemetry.alerts.alert import Alert
-from telemetry.alerts.channels.channel import Channel, ChannelError
+from telemetry.alerts.channels.channel import MAX_UNREADABLE_ANSWERS, Channel, ChannelError, UnreadableAnswer
 from telemetry.alerts.incident import Incident
-from telemetry.alerts.notification import Notification
+from telemetry.alerts.notification import Notification, NotificationKind
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.message import RenderRequest, render
 
@@ -25,9 +26,12 @@ class FallbackNotifier:
         self._clock = clock
         self._failing_since: float | None = None
         self._sent_at = float("-inf")
+        self._possible_duplicate = False
+        self._unreadable: Counter[str] = Counter()
 
     def outbox_recovered(self) -> None:
         self._failing_since = None
+        self._unreadable.clear()
 
     def outbox_failed(self) -> bool:
         """Note that a write failed. Returns whether a message is due."""
@@ -35,19 +39,31 @@ class FallbackNotifier:
         self._failing_since = now if self._failing_since is None else self._failing_since
         return now - self._failing_since >= FALLBACK_AFTER and now - self._sent_at >= FALLBACK_INTERVAL
 
-    def send(self, alerts: Sequence[CountedAlert]) -> bool:
-        """Send one message about all of them. Returns whether a channel accepted it."""
+    def send(self, alerts: Sequence[CountedAlert]) -> str:
+        """Send one message about all of them. Returns the name of the channel that accepted it, or ""."""
         self._sent_at = self._clock()
         incidents = [_to_incident(number, alert, count) for number, (alert, count) in enumerate(alerts, 1)]
-        notification = Notification("digest", incidents)
-        message = render(RenderRequest("digest", incidents, self._sent_at))
+        duplicate = self._possible_duplicate
+        notification = Notification(_kind(alerts), incidents, possible_duplicate=duplicate)
+        message = render(RenderRequest(notification.kind, incidents, self._sent_at, possible_duplicate=duplicate))
         for channel in self._channels:
+            if self._unreadable[channel.name] >= MAX_UNREADABLE_ANSWERS:
+                continue
             try:
                 channel.send(notification, message, ChannelState(channel.name))
-            except ChannelError:
-                continue
-            return True
-        return False
+            except ChannelError as error:
+                self._possible_duplicate |= error.outcome_unknown
+                self._unreadable[channel.name] += isinstance(error, UnreadableAnswer)
+            else:
+                self._possible_duplicate = False
+                return channel.name
+        return ""
+
+
+def _kind(alerts: Sequence[CountedAlert]) -> NotificationKind:
+    if len(alerts) > 1:
+        return "digest"
+    return "end" if alerts[0][0].is_resolved else "alert"
 
 
 def _to_incident(number: int, alert: Alert, count: int) -> Incident:

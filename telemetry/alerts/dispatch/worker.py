@@ -65,7 +65,9 @@ class DispatchWorker:
     def _send_without_outbox(self) -> None:
         if self._deduplicator.unsaved and self._fallback.outbox_failed():
             taken = self._deduplicator.drain_unsaved()
-            if not self._fallback.send(taken):
+            if channel := self._fallback.send(taken):
+                self._deduplicator.keep_notified(taken, channel)
+            else:
                 self._deduplicator.restore_unsaved(taken)
 
     def _step(self) -> float:

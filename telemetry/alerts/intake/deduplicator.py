@@ -38,6 +38,7 @@ class Deduplicator:
         self._dropped = dropped
         self._known: dict[str, _KnownAlert] = {}
         self._unsaved: deque[tuple[Alert, int]] = deque()
+        self._notified: deque[tuple[Alert, str]] = deque(maxlen=_MAX_UNSAVED)
         self._lock = threading.Lock()
 
     @property
@@ -107,12 +108,19 @@ class Deduplicator:
         with self._lock:
             self._unsaved.extendleft(reversed(alerts))
 
+    def keep_notified(self, alerts: list[tuple[Alert, int]], channel: str) -> None:
+        """Keep the conditions among drained alerts that were sent without the outbox, so that `flush` writes them as sent."""
+        self._notified.extend((alert, channel) for alert, _count in alerts if alert.state)
+
     def flush(self) -> None:
         """Write the alerts that are only in memory, and the repeats since the last flush.
 
         Raises:
             sqlite3.Error, OSError: the outbox cannot be written. Nothing is lost.
         """
+        while self._notified:
+            self._incidents.add_notified(*self._notified[0])
+            self._notified.popleft()
         while self._unsaved:
             alert, count = self._unsaved[0]
             self._incidents.add(alert, count)

@@ -58,6 +58,26 @@ class IncidentRepository:
                 alert = replace(OVERFLOW, at=alert.at)
             connection.execute(_ADD, _values(alert, count))
 
+    def add_notified(self, alert: Alert, channel: str) -> None:
+        """Write a condition, or its end, of which a message was sent without the outbox: it is not sent again, its end is.
+
+        Raises:
+            sqlite3.Error, OSError: the outbox did not accept it.
+        """
+        with self._outbox.transaction() as connection:
+            if not alert.is_resolved:
+                connection.execute(_ADD, _values(alert, 1))
+            row = connection.execute(
+                "SELECT id FROM incidents WHERE fingerprint = ? AND ended_at IS NULL", (alert.fingerprint,)
+            ).fetchone()
+            if row is None:
+                return
+            if alert.is_resolved:
+                _end(connection, alert)
+                connection.execute("UPDATE incidents SET end_told = 1 WHERE id = ?", (row["id"],))
+            else:
+                _mark_notified(connection, row["id"], alert, channel)
+
     def add_repeats(self, repeats: Mapping[str, tuple[int, float]]) -> list[str]:
         """Count repeats of open incidents.
 
@@ -93,6 +113,18 @@ class IncidentRepository:
                 (condition, since, since),
             ).fetchall()
         return [(row["first_at"], row["ended_at"]) for row in rows]
+
+
+def _mark_notified(connection: sqlite3.Connection, incident_id: int, alert: Alert, channel: str) -> None:
+    post = connection.execute(
+        "INSERT INTO posts (channel, kind, created_at, sent_at) VALUES (?, 'alert', ?, ?)",
+        (channel, alert.at, alert.at),
+    )
+    connection.execute("INSERT INTO tellings (post_id, incident_id) VALUES (?, ?)", (post.lastrowid, incident_id))
+    connection.execute(
+        "UPDATE incidents SET told_post = ?, told_at = ?, told_count = count WHERE id = ?",
+        (post.lastrowid, alert.at, incident_id),
+    )
 
 
 def _end(connection: sqlite3.Connection, alert: Alert) -> None:

@@ -1,5 +1,7 @@
 """Leases: which process of the machine sends, and which one evaluates the rules."""
 
+import fcntl
+import os
 import sqlite3
 from dataclasses import dataclass
 from typing import Final
@@ -69,6 +71,7 @@ class OutboxLeases:
 
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
+        self._lock: int | None = None
 
     def acquire(self, name: str, holder: str, now: float, seconds: float) -> bool:
         """Acquire or renew a lease; one that has just been renewed is not written again.
@@ -84,6 +87,31 @@ class OutboxLeases:
             return False
         with self._outbox.transaction() as connection:
             return claim.acquire(connection, now)
+
+    def lock(self) -> bool:
+        """Lock the outbox's directory, for a time in which no lease can be written. Returns whether no other process has it.
+
+        The lock needs no space on the disk, and ends with the process. A directory that cannot be opened locks nobody out.
+        """
+        if self._lock is not None:
+            return True
+        try:
+            descriptor = os.open(self._outbox.path.parent, os.O_RDONLY)
+        except OSError:
+            return True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(descriptor)
+            return not isinstance(error, BlockingIOError)
+        self._lock = descriptor
+        return True
+
+    def unlock(self) -> None:
+        """Release the directory, if this process holds it."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def release(self, holder: str) -> None:
         with self._outbox.transaction() as connection:

@@ -47,52 +47,81 @@ class Condition:
     inhibited_by: str = ""
 
 
+class _State(NamedTuple):
+    """Since when a condition is present or absent, and when that was seen last. Unix time."""
+
+    on_since: float | None
+    off_since: float | None
+    seen_at: float
+
+    def is_fresh(self, now: float) -> bool:
+        return 0 <= now - self.seen_at <= _STALE_AFTER
+
+
 class ConditionTracker:
-    """Keeps in the outbox since when each condition is present or absent."""
+    """Keeps in the outbox since when each condition is present or absent, and in memory what a full disk does not take."""
 
     def __init__(self, outbox: Outbox, clock: Callable[[], float]) -> None:
         self._outbox = outbox
         self._incidents = IncidentRepository(outbox)
         self._clock = clock
+        self._states: dict[str, _State] = {}
+        self._saved: dict[str, bool] = {}
+        """Whether a condition was open when the outbox was read last."""
+        self._unsaved: dict[str, bool] = {}
+        """Whether a condition is open, for those whose last change the outbox does not show yet."""
 
     def observe(self, condition: Condition, reading: Reading, hold_times: HoldTimes) -> None:
         """Fire or resolve the condition when it is time. `between` counts as neither present nor absent."""
         now = self._clock()
-        on_since, off_since = self._update(condition.key, reading, now)
-        is_open = condition.key in self._incidents.open_conditions(condition.key)
-        if not is_open and on_since is not None and now - on_since >= hold_times.for_:
+        state = self._states[condition.key] = self._update(condition.key, reading, now)
+        is_open = self._is_open(condition.key)
+        if not is_open and state.on_since is not None and now - state.on_since >= hold_times.for_:
+            self._unsaved[condition.key] = True
             fire(condition)
-        elif is_open and off_since is not None and now - off_since >= hold_times.keep_firing_for:
+        elif is_open and state.off_since is not None and now - state.off_since >= hold_times.keep_firing_for:
+            self._unsaved[condition.key] = False
             resolve(condition)
 
-    def _update(self, key: str, reading: Reading, now: float) -> tuple[float | None, float | None]:
-        """Since when the condition is present and since when absent, as saved with this reading."""
-        with self._outbox.read() as connection:
-            update = _update(connection, key, reading, now)
-        if update.is_to_save:
-            with self._outbox.transaction() as connection:
-                update = _update(connection, key, reading, now)
-                connection.execute(
-                    "INSERT OR REPLACE INTO states (key, on_since, off_since, seen_at) VALUES (?, ?, ?, ?)",
-                    (key, update.on_since, update.off_since, now),
-                )
-        return update.on_since, update.off_since
+    def _is_open(self, key: str) -> bool:
+        try:
+            saved = self._saved[key] = key in self._incidents.open_conditions(key)
+        except (sqlite3.Error, OSError):
+            saved = self._saved.get(key, False)
+        if self._unsaved.get(key) == saved:
+            del self._unsaved[key]
+        return self._unsaved.get(key, saved)
+
+    def _update(self, key: str, reading: Reading, now: float) -> _State:
+        """The state after this reading, saved unless the outbox cannot be used."""
+        try:
+            with self._outbox.read() as connection:
+                saved = _read(connection, key)
+            state = self._next(key, saved, reading, now)
+            if saved is None or saved[:2] != state[:2] or now - saved.seen_at >= _SAVE_INTERVAL:
+                with self._outbox.transaction() as connection:
+                    state = self._next(key, _read(connection, key), reading, now)
+                    connection.execute(
+                        "INSERT OR REPLACE INTO states (key, on_since, off_since, seen_at) VALUES (?, ?, ?, ?)",
+                        (key, *state),
+                    )
+        except (sqlite3.Error, OSError):
+            return self._next(key, None, reading, now)
+        return state
+
+    def _next(self, key: str, saved: _State | None, reading: Reading, now: float) -> _State:
+        known = [each for each in (self._states.get(key), saved) if each is not None and each.is_fresh(now)]
+        last = max(known, key=lambda each: each.seen_at, default=_State(None, None, now))
+        return _State(
+            (last.on_since or now) if reading == "on" else None,
+            (last.off_since or now) if reading == "off" else None,
+            now,
+        )
 
 
-class _Update(NamedTuple):
-    on_since: float | None
-    off_since: float | None
-    is_to_save: bool
-
-
-def _update(connection: sqlite3.Connection, key: str, reading: Reading, now: float) -> _Update:
-    row = connection.execute("SELECT * FROM states WHERE key = ?", (key,)).fetchone()
-    is_fresh = row is not None and 0 <= now - row["seen_at"] <= _STALE_AFTER
-    on_since, off_since = (row["on_since"], row["off_since"]) if is_fresh else (None, None)
-    on_since = (on_since or now) if reading == "on" else None
-    off_since = (off_since or now) if reading == "off" else None
-    is_changed = row is None or (row["on_since"], row["off_since"]) != (on_since, off_since)
-    return _Update(on_since, off_since, is_changed or now - row["seen_at"] >= _SAVE_INTERVAL)
+def _read(connection: sqlite3.Connection, key: str) -> _State | None:
+    row = connection.execute("SELECT on_since, off_since, seen_at FROM states WHERE key = ?", (key,)).fetchone()
+    return None if row is None else _State(*row)
 
 
 def fire(condition: Condition) -> None:

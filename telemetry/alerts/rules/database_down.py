@@ -1,4 +1,4 @@
-"""The rule for the database: a condition that fires within seconds when it does not answer or hangs."""
+"""The rule for the database: a condition that fires within seconds when it does not answer, hangs or takes no writes."""
 
 from collections.abc import Callable
 from concurrent.futures import wait
@@ -7,37 +7,43 @@ from typing import Final
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.rules.condition import Condition, ConditionTracker, HoldTimes
 from telemetry.error_text import safe_text
+from telemetry.health.database_writes import NotWritable
 from telemetry.semconv import DATABASE_COMPONENT
 from telemetry.singleflight import SingleFlight
 
-PING_TIMEOUT: Final = 2.0
+CHECK_TIMEOUT: Final = 2.0
+_DOES_NOT_ANSWER: Final = "The database does not answer"
+_TAKES_NO_WRITES: Final = "The database cannot be written"
 HOLD_TIMES: Final = HoldTimes(for_=10.0, keep_firing_for=10.0)
 """Short, since inhibited alerts wait for it, and longer than a quick restart."""
 
 
 class DatabaseDownRule:
-    """`ping` raises when the database does not answer. A ping that hangs blocks only its own thread."""
+    """`check` raises when the database does not answer or takes no writes. A check that hangs blocks only its own thread."""
 
-    def __init__(self, ping: Callable[[], object], conditions: ConditionTracker) -> None:
-        self._pings = SingleFlight("alert-database", ping, share_for=0.0)
+    def __init__(self, check: Callable[[], object], conditions: ConditionTracker) -> None:
+        self._checks = SingleFlight("alert-database", check, share_for=0.0)
         self._conditions = conditions
+        self._problem = _DOES_NOT_ANSWER
 
     def evaluate(self) -> bool:
-        """Ping the database and observe the result. Returns whether it answers."""
-        error = self._ping_error()
+        """Check the database and observe the result. Returns whether it can be used."""
+        problem = self._find_problem()
+        self._problem = problem or self._problem.partition(":")[0]  # "over" is said of what was wrong
         condition = Condition(
             DATABASE_COMPONENT,
             AlertLevel.CRITICAL,
             DATABASE_COMPONENT,
-            f"The database does not answer{error and f': {error}'}.",
+            f"{self._problem}.",
         )
-        self._conditions.observe(condition, "on" if error else "off", HOLD_TIMES)
-        return not error
+        self._conditions.observe(condition, "on" if problem else "off", HOLD_TIMES)
+        return not problem
 
-    def _ping_error(self) -> str:
-        future = self._pings.call().future
-        wait([future], PING_TIMEOUT)
+    def _find_problem(self) -> str:
+        future = self._checks.call().future
+        wait([future], CHECK_TIMEOUT)
         if not future.done():
-            return f"no answer within {PING_TIMEOUT:.0f} s"
-        error = future.exception()
-        return "" if error is None else safe_text(error)
+            return f"{_DOES_NOT_ANSWER}: no answer within {CHECK_TIMEOUT:.0f} s"
+        if (error := future.exception()) is None:
+            return ""
+        return f"{_TAKES_NO_WRITES if isinstance(error, NotWritable) else _DOES_NOT_ANSWER}: {safe_text(error)}"

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+from telemetry.metrics.multiprocess.membership import end_reason
 from telemetry.metrics.multiprocess.merge import cumulative, merge
 from telemetry.metrics.multiprocess.snapshot import DecodedFiles, Snapshot, replace_file
 
@@ -38,7 +39,7 @@ class Archive:
         """
         return self._decoded.read(self._path) or ({}, Snapshot(NO_WORKER, 0.0, []))
 
-    def absorb(self, snapshots: dict[str, Path], is_dead: Callable[[str], bool]) -> int:
+    def absorb(self, snapshots: dict[str, Path], is_dead: Callable[[str], bool]) -> dict[str, str]:
         """Merge the snapshots of dead workers into the archive and remove their files.
 
         Args:
@@ -46,24 +47,25 @@ class Archive:
             is_dead: tells by its id whether a worker is dead; asked while the archive is locked.
 
         Returns:
-            The number of snapshots added; 0 if another process holds the lock.
+            How each worker ended whose snapshot was added, by worker id; nothing if another process holds the lock.
         """
         with os.fdopen(os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600), "r+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                return 0
+                return {}
             dead = {worker: path for worker, path in snapshots.items() if is_dead(worker)}
-            added = self._write_with(dead) if dead else 0
+            added = self._write_with(dead) if dead else {}
             for path in dead.values():
                 path.unlink(missing_ok=True)
             return added
 
-    def _write_with(self, dead: dict[str, Path]) -> int:
+    def _write_with(self, dead: dict[str, Path]) -> dict[str, str]:
         archived, before = self.read()
         new = {worker: snapshot for worker, snapshot in _decode_files(dead.items()) if worker not in archived}
         if not new:
-            return 0
+            return {}
+        reasons = {worker: end_reason(dead[worker]) for worker in new}
         now = self._clock()
         tombstones = {
             worker: archived_at
@@ -73,7 +75,7 @@ class Archive:
         merged = Snapshot(NO_WORKER, now, cumulative(merge([], [before, *new.values()])))
         header = json.dumps(tombstones | dict.fromkeys(new, now)).encode()
         replace_file(self._path, header + b"\n" + merged.encode())
-        return len(new)
+        return reasons
 
 
 def _decode(data: bytes) -> tuple[dict[str, float], Snapshot]:

@@ -20,6 +20,7 @@ from telemetry.metrics.multiprocess import membership
 from telemetry.metrics.multiprocess.archive import Archive
 from telemetry.metrics.multiprocess.merge import merge
 from telemetry.metrics.multiprocess.refresh import RefreshServer, request_refresh
+from telemetry.metrics.multiprocess.restarts import WorkerRestarts
 from telemetry.metrics.multiprocess.snapshot import DecodedFiles, Snapshot, replace_file
 from telemetry.metrics.switch_interval import short_switch_interval
 
@@ -38,6 +39,7 @@ class MultiprocessCollector:
         collect_own: Callable[[], list[Family]],
         has_changed: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.time,
+        count_ended: Callable[[str], None] = lambda _reason: None,
     ) -> None:
         """Acquire a worker slot and open the socket.
 
@@ -46,6 +48,7 @@ class MultiprocessCollector:
             collect_own: collects this worker's own families.
             has_changed: tells whether this worker has measured anything since the previous call.
             clock: Unix time.
+            count_ended: counts another worker that ended, by the reason.
 
         Raises:
             OSError: the directory cannot be used.
@@ -56,6 +59,7 @@ class MultiprocessCollector:
         self._clock = clock
         self._slot = membership.WorkerSlot.acquire(directory)
         self._archive = Archive(directory, clock)
+        self._restarts = WorkerRestarts(directory, count_ended)
         self._snapshots = DecodedFiles(Snapshot.decode)
         self._snapshot_lock = threading.Lock()
         self._stop = threading.Event()
@@ -75,6 +79,7 @@ class MultiprocessCollector:
         if self._thread.is_alive():
             self._thread.join(WRITE_INTERVAL)
         self._refresh()
+        failsafe(self._slot.mark_exited)()
         self._slot.release()
 
     def collect(self) -> list[Family]:
@@ -142,7 +147,9 @@ class MultiprocessCollector:
             self._slot.id,
         }  # read last: a worker that started meanwhile has no file in `found`
         if found.keys() - live_ids:
-            self._archive.absorb(found, lambda worker: worker != self._slot.id and worker not in self._live_ids())
+            self._restarts.record(
+                self._archive.absorb(found, lambda worker: worker != self._slot.id and worker not in self._live_ids())
+            )
         for worker, path in transient:
             if worker not in live_ids:
                 path.unlink(missing_ok=True)
@@ -150,7 +157,10 @@ class MultiprocessCollector:
 
 
 def create_collector(
-    data_dir: Path, collect_own: Callable[[], list[Family]], has_changed: Callable[[], bool]
+    data_dir: Path,
+    collect_own: Callable[[], list[Family]],
+    has_changed: Callable[[], bool],
+    count_ended: Callable[[str], None],
 ) -> MultiprocessCollector | None:
     """Create the collector if this process is one of several workers.
 
@@ -162,7 +172,8 @@ def create_collector(
         return None
     try:
         membership.remove_stale_directories(data_dir)
-        return MultiprocessCollector(membership.group_directory(data_dir, parent), collect_own, has_changed)
+        directory = membership.group_directory(data_dir, parent)
+        return MultiprocessCollector(directory, collect_own, has_changed, count_ended=count_ended)
     except OSError as error:
         _log.warning(
             "/metrics shows this worker alone: %s cannot be used (%s).", data_dir, os.strerror(error.errno or 0)

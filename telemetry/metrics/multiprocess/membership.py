@@ -8,6 +8,7 @@ import fcntl
 import multiprocessing
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import IO, Final, Self
 
 import psutil
 
-from telemetry import private_files
+from telemetry import private_files, semconv
 
 _MAX_WORKERS: Final = 512
 _SNAPSHOT: Final = ".json"
@@ -95,6 +96,10 @@ class WorkerSlot:
                 return cls(directory, number, lock)
         raise OSError(os.EX_UNAVAILABLE, "every place is taken")
 
+    def mark_exited(self) -> None:
+        """Note that this worker ends in order: its last snapshot becomes read-only, which needs no space on the disk."""
+        self.snapshot_path.chmod(stat.S_IRUSR)
+
     def release(self) -> None:
         """Give the slot back."""
         self._lock.close()
@@ -114,6 +119,15 @@ def transient_files(directory: Path) -> list[tuple[str, Path]]:
     """Sockets and partly written snapshots, each with its worker's id."""
     sockets = [(path.stem, path) for path in directory.glob("[0-9]*-*.sock")]
     return [*sockets, *((path.name[1:].partition(".")[0], path) for path in directory.glob(".[0-9]*-*.partial"))]
+
+
+def end_reason(snapshot_path: Path) -> str:
+    """How the worker that left this snapshot ended.
+
+    Raises:
+        OSError: the file is missing.
+    """
+    return semconv.WORKER_KILLED if snapshot_path.stat().st_mode & stat.S_IWUSR else semconv.WORKER_EXITED
 
 
 def snapshot_files(directory: Path) -> dict[str, Path]:

@@ -42,7 +42,7 @@ def instruments(reader):
 
 
 @pytest.fixture
-def outside_of(sqlite_engine, instruments):
+def clients_of(sqlite_engine, instruments):
     made = []
 
     def make(*patience, **settings):
@@ -51,32 +51,32 @@ def outside_of(sqlite_engine, instruments):
         return made[-1]
 
     yield make
-    for outside in made:
-        outside.close()
+    for clients in made:
+        clients.close()
 
 
-def test_each_client_is_made_once(outside_of):
-    outside = outside_of(**KEYS)
+def test_each_client_is_made_once(clients_of):
+    clients = clients_of(**KEYS)
 
-    first = [getattr(outside, name) for name in EVERYTHING]
-    second = [getattr(outside, name) for name in EVERYTHING]
+    first = [getattr(clients, name) for name in EVERYTHING]
+    second = [getattr(clients, name) for name in EVERYTHING]
 
     assert all(one is other for one, other in zip(first, second, strict=True))
 
 
-def test_nothing_is_made_before_somebody_asks_for_it(outside_of):
-    outside = outside_of(**KEYS)
+def test_nothing_is_made_before_somebody_asks_for_it(clients_of):
+    clients = clients_of(**KEYS)
 
-    assert not outside._on_close
-    assert set(EVERYTHING).isdisjoint(vars(outside))
+    assert not clients._on_close
+    assert set(EVERYTHING).isdisjoint(vars(clients))
 
 
-def test_the_reviews_of_a_marketplace_are_asked_for_by_its_name(outside_of):
-    outside = outside_of(**KEYS)
+def test_the_reviews_of_a_marketplace_are_asked_for_by_its_name(clients_of):
+    clients = clients_of(**KEYS)
 
-    assert outside.reviews(WB) is outside.wb_reviews
-    assert outside.reviews(OZON) is outside.ozon_reviews
-    assert [outside.reviews(name).name for name in (WB, OZON)] == [WB, OZON]
+    assert clients.reviews(WB) is clients.wb_reviews
+    assert clients.reviews(OZON) is clients.ozon_reviews
+    assert [clients.reviews(name).name for name in (WB, OZON)] == [WB, OZON]
 
 
 @pytest.mark.parametrize(
@@ -92,33 +92,33 @@ def test_the_reviews_of_a_marketplace_are_asked_for_by_its_name(outside_of):
         ("drafter", "openai_model", "OPENAI_MODEL"),
     ],
 )
-def test_what_is_not_configured_names_its_variable_and_keeps_nothing_else_away(outside_of, name, without, variable):
-    outside = outside_of(**{key: value for key, value in KEYS.items() if key != without})
+def test_what_is_not_configured_names_its_variable_and_keeps_nothing_else_away(clients_of, name, without, variable):
+    clients = clients_of(**{key: value for key, value in KEYS.items() if key != without})
 
     with pytest.raises(NotConfigured, match=rf"^{variable} is not set\.$"):
-        getattr(outside, name)
+        getattr(clients, name)
 
-    assert outside.telegram.api.service == "telegram"
+    assert clients.telegram.api.service == "telegram"
 
 
-def test_the_reviews_of_a_marketplace_without_its_variables_say_so_too(outside_of):
+def test_the_reviews_of_a_marketplace_without_its_variables_say_so_too(clients_of):
     with pytest.raises(NotConfigured, match="OZON_API_KEY"):
-        outside_of().reviews(OZON)
+        clients_of().reviews(OZON)
 
 
-def test_closing_closes_all_that_was_opened_and_only_that(outside_of):
-    outside = outside_of(**KEYS)
-    clients = [getattr(outside, name) for name in CLIENTS]
-    openai = outside.openai_client
+def test_closing_closes_all_that_was_opened_and_only_that(clients_of):
+    clients = clients_of(**KEYS)
+    opened = [getattr(clients, name) for name in CLIENTS]
+    openai = clients.openai_client
 
-    outside.close()
+    clients.close()
 
-    assert all(client._client.is_closed for client in clients)
+    assert all(client._client.is_closed for client in opened)
     assert openai.is_closed()
-    outside_of(**KEYS).close()
+    clients_of(**KEYS).close()
 
 
-def test_each_goes_where_its_variable_says(outside_of):
+def test_each_goes_where_its_variable_says(clients_of):
     urls = {
         "wb_feedbacks_url": "http://127.0.0.1:1/f",
         "wb_statistics_url": "http://127.0.0.1:1/s",
@@ -126,44 +126,56 @@ def test_each_goes_where_its_variable_says(outside_of):
         "telegram_api_url": "http://127.0.0.1:1/t",
     }
 
-    outside = outside_of(**KEYS, **urls, openai_base_url="http://127.0.0.1:1/v1", openai_max_output_tokens=77)
+    clients = clients_of(**KEYS, **urls, openai_base_url="http://127.0.0.1:1/v1", openai_max_output_tokens=77)
 
-    assert [getattr(outside, name).api.base_url for name in CLIENTS] == list(urls.values())
-    assert str(outside.openai_client.base_url) == "http://127.0.0.1:1/v1/"
-    assert (outside.drafter.model, outside.drafter.max_output_tokens) == ("gpt-5.4-mini", 77)
-    assert outside.drafter.client is outside.openai_client
+    assert [getattr(clients, name).api.base_url for name in CLIENTS] == list(urls.values())
+    assert str(clients.openai_client.base_url) == "http://127.0.0.1:1/v1/"
+    assert (clients.drafter.model, clients.drafter.max_output_tokens) == ("gpt-5.4-mini", 77)
+    assert clients.drafter.client is clients.openai_client
 
 
 @pytest.mark.parametrize(
     ("given", "patience"), [((), BACKGROUND_PATIENCE), ((INTERACTIVE_PATIENCE,), INTERACTIVE_PATIENCE)]
 )
-def test_a_call_waits_for_its_turn_as_long_as_it_may(outside_of, given, patience):
-    outside = outside_of(*given, **KEYS)
+def test_a_call_waits_for_its_slot_no_longer_than_the_patience(clients_of, given, patience):
+    clients = clients_of(*given, **KEYS)
 
-    assert {getattr(outside, name).patience for name in (*CLIENTS, "drafter")} == {patience}
+    assert {getattr(clients, name).patience for name in (*CLIENTS, "drafter")} == {patience}
 
 
-def test_two_accounts_have_a_pace_each_and_no_key_is_told_by_it(outside_of):
-    limits = [outside_of(**KEYS | {"openai_api_key": key}).drafter.limit for key in ("sk-proj-one", "sk-proj-two")]
+def test_interactive_clients_have_less_patience_are_made_once_and_closed_with_the_others(clients_of):
+    clients = clients_of(**KEYS)
+
+    interactive = clients.interactive
+    opened = interactive.wb_feedbacks
+    clients.close()
+
+    assert interactive is clients.interactive
+    assert (opened.patience, clients.telegram.patience) == (INTERACTIVE_PATIENCE, BACKGROUND_PATIENCE)
+    assert opened._client.is_closed
+
+
+def test_two_accounts_have_a_pace_each_and_no_key_is_told_by_it(clients_of):
+    limits = [clients_of(**KEYS | {"openai_api_key": key}).drafter.rate_limit for key in ("sk-proj-one", "sk-proj-two")]
 
     assert limits[0] != limits[1]
     assert all(limit.key.startswith("openai:") and "sk-proj" not in limit.key for limit in limits)
 
 
-def test_names_of_products_that_reviews_have_told_are_known_to_ozon(outside_of, sqlite_engine):
+def test_names_of_products_that_reviews_have_told_are_known_to_ozon(clients_of, sqlite_engine):
     with transaction(sqlite_engine) as session:
         told = a_review(1, marketplace="ozon", product_id="11", product_name="Scarf")
         ReviewRepository(session).save([told], NOON)
 
-    named = outside_of(**KEYS).ozon_reviews._names
+    named = clients_of(**KEYS).ozon_reviews._names
 
     assert named._known(["11"]) == {"11": "Scarf"}
 
 
-def test_what_is_read_is_as_of_now_in_utc(outside_of):
-    outside = outside_of(**KEYS)
+def test_what_is_read_is_as_of_now_in_utc(clients_of):
+    clients = clients_of(**KEYS)
 
-    for source in (outside.wb_reviews, outside.wb_orders, outside.ozon_reviews, outside.ozon_orders):
+    for source in (clients.wb_reviews, clients.wb_orders, clients.ozon_reviews, clients.ozon_orders):
         moment = source._now()
         assert moment.tzinfo is UTC
         assert abs((datetime.now(UTC) - moment).total_seconds()) < 5

@@ -96,7 +96,7 @@ def test_what_happens_is_counted_under_the_names_of_the_contract(reader, instrum
     }
 
 
-def test_money_is_in_dollars_and_waits_are_in_seconds(reader, instruments):
+def test_costs_are_in_dollars_and_waits_are_in_seconds(reader, instruments):
     instruments.cost.add(0.25, {GEN_AI_REQUEST_MODEL: "gpt-5.4-mini"})
 
     units = {metric.name: metric.unit for metric in metrics_of(reader)}

@@ -174,3 +174,17 @@ def test_the_example_is_a_good_one_with_the_defaults_of_the_contract(monkeypatch
 )
 def test_in_production_without_a_token_everybody_may_look(given, says_so):
     assert ("OPS_TOKEN is not set" in Settings(**given).exposure_warning) is says_so
+
+
+def test_it_is_known_which_services_are_not_configured_and_what_each_of_them_lacks():
+    settings = Settings(wb_api_token="0123456789", ozon_api_key="0123456789", openai_api_key="0123456789")
+
+    assert settings.unconfigured() == {
+        "ozon": ["OZON_CLIENT_ID"],
+        "openai": ["OPENAI_MODEL"],
+        "telegram": ["TELEGRAM_TOKEN", "MANAGER_CHAT_ID"],
+    }
+
+
+def test_in_the_sandbox_every_service_is_configured():
+    assert Settings(sandbox=True).unconfigured() == {}

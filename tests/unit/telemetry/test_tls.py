@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from service.integrations.http.transport import BoundedTransport
+from telemetry.http_client.transport import BoundedTransport
 from telemetry.tls import ssl_context
 
 
@@ -14,7 +14,7 @@ def test_the_ca_certificates_are_read_once_for_all_clients(monkeypatch):
     monkeypatch.setattr("httpx.create_ssl_context", pytest.fail)
 
     assert ssl_context() is first
-    BoundedTransport().close()
+    BoundedTransport(2**20).close()
 
 
 def test_a_certificate_and_its_name_are_checked():

@@ -430,7 +430,7 @@ def test_a_database_that_fails_is_a_problem_with_a_sentence_that_gives_nothing_a
 
     said = detail(TestClient(app).get("/jobs"), 503)
 
-    assert said == "The database cannot be asked now: migrations are missing: run `alembic upgrade head`."
+    assert said == "The database cannot be used now: migrations are missing: run `alembic upgrade head`."
 
 
 def test_a_filter_that_is_empty_filters_nothing(client):

@@ -260,7 +260,7 @@ def test_a_database_that_is_away_is_a_503_with_the_reason_and_when_to_ask_again(
     answer = client.get("/database/away")
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
-    assert answer.json()["detail"] == "The database cannot be asked now: Connection refused."
+    assert answer.json()["detail"] == "The database cannot be used now: Connection refused."
 
 
 def test_a_database_that_refuses_a_statement_is_a_crash_of_ours(client):

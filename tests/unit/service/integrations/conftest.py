@@ -17,7 +17,7 @@ from service.integrations.wildberries.orders import OrderSource
 from service.settings import Settings
 from telemetry.instrumentation.external_services import ServiceDirectory
 from telemetry.instrumentation.libraries import Providers, instrument_libraries, uninstrument_libraries
-from tests.support.loopback import Loopback
+from tests.support.loopback import loopback
 from tests.support.ozon_stub import API_KEY, CLIENT_ID, ManualClock, OzonStub
 from tests.support.wildberries_payloads import LIMIT, TOKEN
 from tests.unit.telemetry.instrumentation.conftest import Signals
@@ -51,13 +51,8 @@ def ozon_client(ozon, ozon_clock, sqlite_engine):
 @pytest.fixture
 def server():
     """A scripted server on loopback."""
-    with Loopback() as server:
-        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        serving.start()
+    with loopback() as server:
         yield server
-        server.released.set()
-        server.shutdown()
-        serving.join(5)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from sqlalchemy.exc import OperationalError
 
 from service.integrations.http.sleep import InstrumentedSleep
 from service.jobs.schedule import Every
@@ -71,6 +72,9 @@ class FakeClaims:
             if first:
                 self._running[job_name] = owner
             return "claimed" if first else "lost"
+
+    def check(self):
+        """A claim is possible."""
 
     def renew(self, job_name, owner):
         return True
@@ -341,6 +345,43 @@ def test_a_claim_that_fails_is_logged_and_its_job_does_not_run(scheduler_of, cap
 
     assert work.contexts == []
     assert [(record.message, record.component) for record in caplog.records] == [("Job sync failed", "scheduler")] * 2
+
+
+def test_a_database_that_refuses_claims_is_said_once_and_keeps_the_check_failing_until_it_takes_them(
+    scheduler_of, caplog
+):
+    class ReadOnly(FakeClaims):
+        refuses = True
+
+        def check(self):
+            if self.refuses:
+                raise OperationalError("UPDATE", None, Exception("attempt to write a readonly database"))
+
+        def claim_tick(self, *arguments, **how):
+            self.check()
+            return super().claim_tick(*arguments, **how)
+
+    caplog.set_level(logging.INFO)
+    work, claims = Work(), ReadOnly()
+    scheduler = scheduler_of(minutely(work), claims=claims)
+    for minutes in range(4):
+        scheduler.step(NOON + minutes * MINUTE)
+        join_runs(scheduler)
+    assert caplog.messages == [
+        "The scheduler cannot claim runs: the database is read-only. No job starts until it can."
+    ]
+    for _ in range(2):
+        with pytest.raises(CheckFailed, match=r"^runs cannot be claimed: the database is read-only$"):
+            scheduler.check()
+
+    claims.refuses = False
+    scheduler.check()
+    scheduler.step(NOON + 4 * MINUTE)
+    join_runs(scheduler)
+
+    assert len(work.contexts) == 1
+    assert caplog.messages[1:] == ["The scheduler can claim runs again."]
+    assert scheduler.claim_problem() == ""
 
 
 def test_a_stop_waits_for_a_run_that_ends_within_the_grace(scheduler_of, runs):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.integrations.http import transport
+from service.integrations.http import client as http_client
 from service.integrations.http.client import ApiCall
 from service.integrations.http.errors import Unreachable, Unreadable
 from tests.support.loopback import response
@@ -36,9 +36,9 @@ def test_an_answer_that_cannot_be_decompressed_is_asked_for_again(client, server
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-def test_an_answer_that_is_too_long_is_not_read_to_its_end(client, server, monkeypatch, compressed):
-    monkeypatch.setattr("service.integrations.http.client.MAX_RESPONSE_BYTES", 100_000)
-    monkeypatch.setattr(transport, "MAX_RESPONSE_BYTES", 100_000)
+def test_an_answer_that_is_too_long_is_not_read_to_its_end(client_of, api, server, monkeypatch, compressed):
+    monkeypatch.setattr(http_client, "MAX_RESPONSE_BYTES", 100_000)
+    client = client_of(api)
     body = b"x" * 100_001
     server.script = lambda _asked: (
         response(gzip.compress(body), content_encoding="gzip") if compressed else response(body)

@@ -60,7 +60,7 @@ def test_an_answer_that_was_cut_is_counted_as_an_error(watch, server, api, clien
 
 
 def test_an_answer_that_is_too_long_is_counted_as_an_error(watch, server, api, client_of, monkeypatch):
-    monkeypatch.setattr("service.integrations.http.transport.MAX_RESPONSE_BYTES", 10)
+    monkeypatch.setattr("service.integrations.http.client.MAX_RESPONSE_BYTES", 10)
     server.enqueue(response("x" * 11))
 
     with pytest.raises(Unreachable, match=r"\(ReadError\)"):

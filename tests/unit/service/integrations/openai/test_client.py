@@ -11,6 +11,7 @@ import pytest
 from service.integrations.openai.client import make_client
 from telemetry.instrumentation.external_services import ServiceDirectory
 from telemetry.instrumentation.httpx import HTTPClientInstrumentor
+from tests.support.loopback import SILENT, TRICKLING, TRICKLING_HEAD, loopback, response
 from tests.support.processes import ROOT
 
 
@@ -111,3 +112,26 @@ def test_the_sdk_is_not_loaded_before_it_is_needed():
     code = "import sys, service.__main__; sys.exit('openai' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("answer", [SILENT, TRICKLING_HEAD, TRICKLING], ids=["silent", "trickling head", "trickling"])
+def test_a_call_has_a_total_time_however_slowly_its_answer_comes(answer):
+    with loopback() as server:
+        server.enqueue(answer)
+        began = time.monotonic()
+
+        with pytest.raises(sdk.APITimeoutError):
+            ask(make_client("key", server.url, timeout=0.3))
+
+    assert time.monotonic() - began < 8
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_to_another_host_does_not_get_the_prompt(status):
+    with loopback() as server, loopback() as other:
+        server.enqueue(response(status=status, location=f"{other.url}/elsewhere"))
+
+        with pytest.raises(sdk.APIStatusError):
+            ask(make_client("key", server.url, timeout=10))
+
+        assert other.requests == []

@@ -1,7 +1,9 @@
 import logging
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.outbox.file import Outbox
@@ -13,6 +15,7 @@ from telemetry.alerts.rules.database_down import DatabaseDownRule
 from telemetry.alerts.rules.evaluator import RuleEvaluator, Rules
 from telemetry.alerts.rules.job_failures import JobFailuresRule
 from telemetry.alerts.rules.resource_usage import Thresholds, evaluate, reading
+from telemetry.health.database_writes import DatabaseCheck
 from telemetry.health.filesystem import Filesystem
 from telemetry.health.system_resources import SystemResources
 from telemetry.health.usage import Usage
@@ -137,6 +140,34 @@ def test_a_database_that_does_not_answer_is_told_after_ten_seconds_and_its_retur
         clock.forward(5)
 
     assert recorder.events == [("fired", "database"), ("resolved", "database")]
+
+
+def test_a_database_that_takes_no_writes_is_an_alert_with_the_reason_within_30_seconds(
+    sqlite_engine, outbox, clock, recorder, caplog
+):
+    file = Path(sqlite_engine.url.database)
+    rule = DatabaseDownRule(DatabaseCheck(sqlite_engine), ConditionTracker(outbox, clock))
+    assert rule.evaluate()
+    with sqlite_engine.connect() as connection:
+        connection.execute(text("PRAGMA query_only=1"))
+
+    for _ in range(5):
+        clock.forward(5)
+        assert not rule.evaluate()
+    assert recorder.events == [("fired", "database")]
+    file.rename(f"{file}.moved")
+    clock.forward(5)
+    assert not rule.evaluate()
+    Path(f"{file}.moved").rename(file)
+    with sqlite_engine.connect() as connection:
+        connection.execute(text("PRAGMA query_only=0"))
+    for _ in range(4):
+        clock.forward(5)
+        assert rule.evaluate()
+
+    assert recorder.events == [("fired", "database"), ("resolved", "database")]
+    assert caplog.messages[0] == "The database cannot be written: the database is read-only."
+    assert caplog.messages[-1] == "Over: The database does not answer."
 
 
 def failures(number, *, host="here", since=NOON):

@@ -39,8 +39,8 @@ def dead_of(tmp_path):
 def test_the_archive_counts_each_dead_worker_once(tmp_path, dead_of):
     archive = Archive(tmp_path)
 
-    assert archive.absorb(dead_of("0-a", 3) | dead_of("1-b", 4), always_dead) == 2
-    assert archive.absorb(dead_of("0-c", 2), always_dead) == 1
+    assert len(archive.absorb(dead_of("0-a", 3) | dead_of("1-b", 4), always_dead)) == 2
+    assert len(archive.absorb(dead_of("0-c", 2), always_dead)) == 1
 
     assert requests_of(archive) == {"": 9}
     assert list(tmp_path.glob("*.json")) == []
@@ -66,7 +66,7 @@ def test_one_whose_file_could_not_be_removed_in_time_is_not_counted_again(tmp_pa
     archive = Archive(tmp_path)
     archive.absorb(dead_of("0-a", 3), always_dead)
 
-    assert archive.absorb(dead_of("0-a", 3), always_dead) == 0
+    assert len(archive.absorb(dead_of("0-a", 3), always_dead)) == 0
     assert requests_of(archive) == {"": 3}
     assert list(tmp_path.glob("*.json")) == []
 
@@ -74,7 +74,7 @@ def test_one_whose_file_could_not_be_removed_in_time_is_not_counted_again(tmp_pa
 def test_live_workers_are_left_alone(tmp_path, dead_of):
     archive, live = Archive(tmp_path), dead_of("0-a", 3)
 
-    assert archive.absorb(live, lambda _worker: False) == 0
+    assert len(archive.absorb(live, lambda _worker: False)) == 0
     assert live["0-a"].exists()
 
 
@@ -82,7 +82,7 @@ def test_one_that_another_process_has_archived_meanwhile_is_not_missed(tmp_path,
     archive, dead = Archive(tmp_path), dead_of("0-a", 3)
     Archive(tmp_path).absorb(dead, always_dead)
 
-    assert archive.absorb(dead, always_dead) == 0
+    assert len(archive.absorb(dead, always_dead)) == 0
     assert requests_of(archive) == {"": 3}
 
 
@@ -117,7 +117,7 @@ def test_a_file_that_is_no_snapshot_is_removed_and_counts_nothing(tmp_path, dead
     archive, broken = Archive(tmp_path), tmp_path / "0-a.json"
     broken.write_text("[1, 2")
 
-    assert archive.absorb({"0-a": broken} | dead_of("0-b", 3), always_dead) == 1
+    assert len(archive.absorb({"0-a": broken} | dead_of("0-b", 3), always_dead)) == 1
     assert not broken.exists()
     assert requests_of(archive) == {"": 3}
 
@@ -134,7 +134,7 @@ def test_while_one_archives_another_does_not(tmp_path, dead_of):
     first.start()
     assert inside.wait(30)
 
-    assert Archive(tmp_path).absorb(dead, always_dead) == 0
+    assert len(Archive(tmp_path).absorb(dead, always_dead)) == 0
 
     go_on.set()
     first.join(30)

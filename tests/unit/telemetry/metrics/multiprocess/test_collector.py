@@ -113,7 +113,8 @@ def test_however_many_come_and_go_they_leave_one_file_and_every_number(start_wor
     one.collector._archive_dead()
 
     assert one.total() == 50
-    names = sorted(path.name for path in (tmp_path / "group").iterdir())
+    names = sorted(path.name for path in (tmp_path / "group").iterdir() if path.suffix != ".killed")
+    assert len(list((tmp_path / "group").glob("*.killed"))) == 3  # only the newest are kept
     slot = one.collector._slot
     assert names == sorted(
         ["0.place", "1.place", "archive", "archive.lock", slot.snapshot_path.name, slot.socket_path.name]
@@ -182,14 +183,14 @@ def test_only_the_owner_may_read_the_directory(start_worker, tmp_path):
 
 
 def test_a_process_that_was_not_spawned_as_a_worker_has_no_collector(tmp_path):
-    assert collector.create_collector(tmp_path, list, lambda: True) is None
+    assert collector.create_collector(tmp_path, list, lambda: True, lambda _reason: None) is None
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_worker_finds_the_directory_of_its_parent(tmp_path, monkeypatch):
     monkeypatch.setattr(membership, "parent_of_workers", os.getpid)
 
-    mine = collector.create_collector(tmp_path, list, lambda: True)
+    mine = collector.create_collector(tmp_path, list, lambda: True, lambda _reason: None)
 
     assert isinstance(mine, MultiprocessCollector)
     mine.start()

@@ -135,6 +135,6 @@ def test_a_directory_that_cannot_be_used_is_one_warning_and_the_worker_shows_its
     monkeypatch.setattr(membership, "parent_of_workers", os.getpid)
     (tmp_path / "workers").write_text("no directory")
 
-    assert collector.create_collector(tmp_path, list, lambda: True) is None
+    assert collector.create_collector(tmp_path, list, lambda: True, lambda _reason: None) is None
     [record] = caplog.records
     assert "/metrics shows this worker alone" in record.message
