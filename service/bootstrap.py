@@ -145,7 +145,11 @@ class Service:
         self.monitor.stop()
         self.scheduler.stop(max(0.0, stopping_since + self._grace - time.monotonic()))
         self._close_clients()
-        telemetry.shutdown(FLUSH_TIMEOUT)
+        self.close()
+
+    def close(self, deadline: float = FLUSH_TIMEOUT) -> None:
+        """Flush what was measured within so many seconds, and close the connections to the database."""
+        telemetry.shutdown(deadline)
         self.engine.dispose()
 
     def _close_clients(self) -> None:

@@ -1,7 +1,7 @@
 """Builds the telemetry of one process: metrics, job runs, traces, alerts, logs, and the instrumentation of libraries."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from fastapi import FastAPI
@@ -14,6 +14,7 @@ from telemetry import providers
 from telemetry.alerts import service
 from telemetry.alerts.channels import telegram
 from telemetry.alerts.pipeline import AlertPipeline, PipelineContext
+from telemetry.database import create_engine
 from telemetry.health.system_resources import SystemResources
 from telemetry.instrumentation import process, self_metrics
 from telemetry.instrumentation.external_services import ServiceDirectory
@@ -35,7 +36,7 @@ from telemetry.sdk import exporters
 from telemetry.sdk.instance import InstanceSlot
 from telemetry.sdk.reentrant_locks import make_locks_reentrant
 from telemetry.sdk.resource import build_resource
-from telemetry.sdk.shutdown import run_concurrently
+from telemetry.sdk.shutdown import ShutdownThreads
 from telemetry.settings import TelemetrySettings
 
 SHUTDOWN_TIMEOUT: Final = 5.0
@@ -57,6 +58,8 @@ class Telemetry:
     log_handler: OTelHandler
     _server: ServerInstruments
     _instance: InstanceSlot
+    _owns_engine: bool
+    _shutdown_threads: ShutdownThreads = field(default_factory=ShutdownThreads)
 
     def meter(self, name: str) -> Meter:
         return self.metrics.provider.get_meter(name)
@@ -83,7 +86,7 @@ class Telemetry:
         """
         _uninstrument(self)
         self.metrics.stop()
-        late = run_concurrently(
+        late = self._shutdown_threads.run(
             {
                 "job runs": lambda: self.jobs.shutdown(deadline),
                 "alerts": lambda: self.alerts.shutdown(deadline),
@@ -93,34 +96,35 @@ class Telemetry:
             },
             deadline,
         )
+        if self._owns_engine:
+            self.engine.dispose()
         self._instance.release()
         return late
 
 
 def build(
     settings: TelemetrySettings,
-    engine: Engine,
+    engine: Engine | None = None,
     options: TelemetryOptions = NO_OPTIONS,
     cardinality_limit: int = CARDINALITY_LIMIT,
 ) -> Telemetry:
     """Build all pipelines, and switch the instrumentation on. `telemetry.start` does this once for a process.
 
+    Without an engine it creates one for the database of the settings, and disposes of that at the shutdown.
+
     Raises:
         SettingsError: a variable of OpenTelemetry names an exporter or a sampler that there is not.
     """
-    exporters.check_configuration()
-    make_locks_reentrant()
-    instance = InstanceSlot(settings.data_dir)
-    resource = _resource(settings, instance)
-    metrics = MetricsPipeline(settings, resource, options.metric_mappings, cardinality_limit)
+    _prepare_process()
+    owns_engine, engine = engine is None, engine or create_engine(settings.url, settings.service_name)
+    resource = _resource(settings, instance := InstanceSlot(settings.data_dir))
+    metrics, profiler = MetricsPipeline(settings, resource, options.metric_mappings, cardinality_limit), RunProfiler()
     jobs = JobPipeline(engine, settings.data_dir, metrics.instruments, settings.jobs_component)
-    profiler = RunProfiler()
     processing = providers.JobProcessing(jobs.record, metrics.instruments, profiler)
     tracer_provider = providers.tracer_provider(resource, settings, metrics.provider, processing)
     tracer, resources = tracer_provider.get_tracer(SCOPE), SystemResources.from_settings(settings)
     context = PipelineContext(tracer, metrics.meter, metrics.instruments.dropped, profiler.has)
     alerts = AlertPipeline(settings, engine, resources, context)
-    alerting = providers.AlertProcessing(alerts.exporter, profiler.has, alerts.exporter.is_known)
     telemetry = Telemetry(
         settings=settings,
         options=options,
@@ -130,14 +134,31 @@ def build(
         jobs=jobs,
         alerts=alerts,
         tracer_provider=tracer_provider,
-        log_handler=providers.log_handler(resource, metrics.provider, metrics.instruments, alerting),
+        log_handler=_log_handler(resource, metrics, alerts, profiler),
         _server=ServerInstruments.create(tracer, metrics.meter, metrics.instruments.http_server_duration),
         _instance=instance,
+        _owns_engine=owns_engine,
     )
+    _activate(telemetry)
+    return telemetry
+
+
+def _activate(telemetry: Telemetry) -> None:
     _observe(telemetry)
     _instrument(telemetry)
     telemetry.metrics.start()  # after all instruments are registered, and when what it logs can become an alert
-    return telemetry
+
+
+def _prepare_process() -> None:
+    exporters.check_configuration()
+    make_locks_reentrant()
+
+
+def _log_handler(
+    resource: Resource, metrics: MetricsPipeline, alerts: AlertPipeline, profiler: RunProfiler
+) -> OTelHandler:
+    alerting = providers.AlertProcessing(alerts.exporter, profiler.has, alerts.exporter.is_known)
+    return providers.log_handler(resource, metrics.provider, metrics.instruments, alerting)
 
 
 def _resource(settings: TelemetrySettings, instance: InstanceSlot) -> Resource:

@@ -130,11 +130,16 @@ def _database_file(url: URL) -> Path | None:
 
 
 def _configure(connection: sqlite3.Connection, _record: object) -> None:
-    for pragma in _PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}")
-    deadline = time.monotonic() + SQLITE_BUSY_TIMEOUT_MS / 1000
-    while not _enable_wal(connection, deadline):
-        time.sleep(0.01)
+    """SQLAlchemy does not close a connection whose configuration fails."""
+    try:
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+        deadline = time.monotonic() + SQLITE_BUSY_TIMEOUT_MS / 1000
+        while not _enable_wal(connection, deadline):
+            time.sleep(0.01)
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _enable_wal(connection: sqlite3.Connection, deadline: float) -> bool:

@@ -25,6 +25,11 @@ def safe_text(error: BaseException) -> str:
     return next((sentence for sentence in sentences if sentence), type(error).__name__)
 
 
+def error_summary(error: Exception) -> str:
+    """The class and the first line of an exception, for the log alone: the other lines may hold a statement's parameters."""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
+
+
 def register_sentence(pattern: str, sentence: str) -> None:
     """Add a sentence of the application, such as what to do about an error. It precedes the built-in ones.
 

@@ -15,7 +15,6 @@ from opentelemetry.sdk.trace import TracerProvider
 from sqlalchemy.engine import Engine
 
 from telemetry.build import NO_OPTIONS, SHUTDOWN_TIMEOUT, Telemetry, build
-from telemetry.database import create_engine
 from telemetry.logs.setup import setup_logging
 from telemetry.options import TelemetryOptions
 from telemetry.settings import TelemetrySettings
@@ -48,7 +47,7 @@ def start(
         if _active is None:
             settings = settings or TelemetrySettings.read()
             setup_logging(settings)
-            _active = build(settings, engine or create_engine(settings.url, settings.service_name), options)
+            _active = build(settings, engine, options)
             _set_globals(_active)
             _active.start()
             if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":

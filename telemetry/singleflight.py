@@ -42,29 +42,37 @@ class SingleFlight(Generic[T]):
         self._last: Call[T] | None = None
 
     def call(self) -> Call[T]:
-        """Return the call that is running, or that started less than `share_for` seconds ago; else start one. Never waits."""
+        """Return the call that is running, or that started less than `share_for` seconds ago; else start one.
+
+        Never waits, except while the interpreter ends: no thread can be started then.
+        """
         with self._lock:
-            if self._last is None or self._is_stale(self._last):
-                self._last = self._start()
-            return self._last
+            if self._last is not None and not self._is_stale(self._last):
+                return self._last
+            call = self._last = Call(self._clock(), Future())
+            call.future.set_running_or_notify_cancel()
+        self._start(call.future)
+        return call
 
     def _is_stale(self, call: Call[T]) -> bool:
         return call.future.done() and self._clock() - call.started >= self._share_for
 
-    def _start(self) -> Call[T]:
-        call: Call[T] = Call(self._clock(), Future())
-        call.future.set_running_or_notify_cancel()
+    def _start(self, future: Future[T]) -> None:
         try:
-            threading.Thread(target=self._run, args=(call.future,), name=self._name, daemon=True).start()
-        except RuntimeError as error:  # no more threads can be started
-            call.future.set_exception(error)
-        return call
+            threading.Thread(target=self._run, args=(future,), name=self._name, daemon=True).start()
+        except RuntimeError as error:
+            if threading.main_thread().is_alive():  # the machine has too many threads
+                future.set_exception(error)
+            else:
+                self._run(future)
 
     def _run(self, future: Future[T]) -> None:
-        context.attach(suppressed_context())
+        token = context.attach(suppressed_context())
         try:
             result = self._function()
         except BaseException as error:  # noqa: BLE001  # the edge of the thread: the waiting callers get the exception
             future.set_exception(error)
         else:
             future.set_result(result)
+        finally:
+            context.detach(token)

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Callable
 from typing import Final
 
-import telemetry
 from service.bootstrap import SandboxUnavailable, Service
 from service.cli import output
 from service.settings import Settings
@@ -33,7 +32,7 @@ def test_alert(options: argparse.Namespace) -> int:
     except SandboxUnavailable as error:
         return output.complain(str(error))
     finally:
-        telemetry.shutdown(1.0)
+        runtime.close(1.0)
 
 
 def silence(options: argparse.Namespace) -> int:
@@ -46,7 +45,7 @@ def silence(options: argparse.Namespace) -> int:
     except (sqlite3.Error, OSError) as error:
         return output.complain(f"The outbox of alerts cannot be written: {safe_text(error)}.")
     finally:
-        telemetry.shutdown(1.0)
+        runtime.close(1.0)
     return 0
 
 

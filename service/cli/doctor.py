@@ -10,7 +10,6 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-import telemetry
 from service.bootstrap import SandboxUnavailable, Service
 from service.cli.configuration import unconfigured
 from service.cli.output import complain, say
@@ -74,7 +73,7 @@ def doctor(_options: argparse.Namespace) -> int:
     except SandboxUnavailable as error:
         return complain(str(error))
     finally:
-        telemetry.shutdown(1.0)
+        runtime.close(1.0)
     return 1 if FAIL in marks else 0
 
 

@@ -9,7 +9,6 @@ from types import FrameType
 
 from sqlalchemy.exc import SQLAlchemyError
 
-import telemetry
 from service.bootstrap import Service
 from service.cli.output import complain, say
 from service.cli.scheduler import STOP_SIGNALS
@@ -42,7 +41,7 @@ def jobs(_options: argparse.Namespace) -> int:
     except (SQLAlchemyError, migrations.MigrationsMissing) as error:
         return complain(f"The database cannot be read: {safe_text(error)}.")
     finally:
-        telemetry.shutdown(1.0)
+        runtime.close(1.0)
     rows = [("JOB", "CADENCE", "LAST RUN", "STATUS", "MISSED IN 24 H", "NEXT RUN")]
     for job in runtime.schedule.jobs:
         following = runtime.schedule.missing(job) or format_utc(job.cadence.after(now))
@@ -88,7 +87,7 @@ def run_job(options: argparse.Namespace) -> int:
     except Exception as error:  # noqa: BLE001  # the edge: whatever a job raises is printed
         return complain(f"{job.name} failed: {type(error).__name__}: {error}")
     finally:
-        telemetry.shutdown()
+        runtime.close()
     say(summary)
     return 0
 

@@ -4,7 +4,7 @@ import logging
 from typing import Final, Protocol
 
 from telemetry.failsafe import failsafe
-from telemetry.threads.worker import is_on_event_loop
+from telemetry.threads.worker_thread import is_on_event_loop
 
 WAIT_TIMEOUT: Final = 1.0
 EVENT_LOOP_WAIT_TIMEOUT: Final = 0.025

@@ -50,6 +50,12 @@ class AttributingHandler(LoggingHandler):
                 record.exc_info = (record.exc_info[0], record.exc_info[1], None)  # type: ignore[assignment]  # as logging allows
         super().emit(record)
 
+    def flush(self) -> None:
+        """Do nothing: the shutdown of the telemetry flushes the records.
+
+        `logging` flushes all handlers when the interpreter ends. The inherited method starts a thread, which then fails.
+        """
+
     def _needs_traceback(self, record: logging.LogRecord) -> bool:
         attributes = vars(record)
         return self._min_level == logging.NOTSET or not (

@@ -87,10 +87,13 @@ class Outbox:
 
     def close(self) -> None:
         with self._lock:
-            connection, self._connection = self._connection, None
-            if connection is not None and self._pid == os.getpid():
-                with suppress(sqlite3.Error):
-                    connection.close()
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None and self._pid == os.getpid():
+            with suppress(sqlite3.Error):
+                connection.close()
 
     @contextmanager
     def _exclusive(self) -> Generator[sqlite3.Connection]:
@@ -118,7 +121,7 @@ class Outbox:
             yield
         except sqlite3.DatabaseError as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT:
-                self._connection = None
+                self._disconnect()
                 _quarantine(self.path)
             raise
 
@@ -139,13 +142,21 @@ def _open(path: Path) -> sqlite3.Connection:
     private_files.make_directory(path.parent)
     private_files.make_file(path)  # alerts may hold private data
     connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_MS / 1000, isolation_level=None, check_same_thread=False)
+    try:
+        _configure(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _configure(connection: sqlite3.Connection) -> None:
     connection.row_factory = sqlite3.Row
     # A thread that reports an alert does not move the log into the file; the dispatcher does, by `checkpoint`.
     for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "wal_autocheckpoint=0"):
         connection.execute(f"PRAGMA {pragma}")
     _enable_wal(connection)
     _create_schema(connection)
-    return connection
 
 
 def _enable_wal(connection: sqlite3.Connection) -> None:

@@ -5,6 +5,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -64,7 +65,8 @@ class Reaper:
             self._process = os.getpid()
             self._reset()
             self._task = PeriodicTask(self.run_once, REAP_INTERVAL, _TASK_NAME)
-            self._task.start()
+            with suppress(RuntimeError):  # no thread can be started, such as while the interpreter ends
+                self._task.start()
 
     def stop(self) -> None:
         """Stop the thread, if there is one, and wait briefly for its round to end."""

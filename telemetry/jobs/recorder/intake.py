@@ -5,7 +5,7 @@ from functools import partial
 from typing import Final
 
 from telemetry.jobs.run import JobRun
-from telemetry.threads.worker import Receipt, Step, WorkerThread, is_on_event_loop, is_worker_thread
+from telemetry.threads.worker_thread import Receipt, Step, WorkerThread, is_on_event_loop, is_worker_thread
 
 RECORD_TIMEOUT: Final = 0.2
 """Seconds for which a job waits until its start or end is on the disk."""

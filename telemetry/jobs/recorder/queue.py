@@ -11,7 +11,7 @@ from itertools import count, islice
 
 from telemetry.jobs.recorder.spool import Spool, SpoolFull, SpoolPosition
 from telemetry.jobs.run import JobRun
-from telemetry.threads.worker import Step
+from telemetry.threads.worker_thread import Step
 
 
 @dataclass(frozen=True, slots=True)

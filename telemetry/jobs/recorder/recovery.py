@@ -7,8 +7,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, Protocol
 
+from telemetry.error_text import error_summary
 from telemetry.jobs.recorder.orphaned_spools import OrphanedSpool, acquire_orphaned_spools, remove_unfinished_locks
-from telemetry.jobs.recorder.spool_state import error_summary
 from telemetry.jobs.run import JobRun, UnwritableRunError
 from telemetry.jobs.store.running_runs import LostRun, RunningRuns
 from telemetry.jobs.store.runs import JobRunRepository

@@ -1,27 +1,26 @@
 """Logs once when the spool starts to reject runs, and once when it accepts them again."""
 
 import logging
+from typing import Final
 
-_log = logging.getLogger(__name__)
+from telemetry.error_text import error_summary
+
+_log: Final = logging.getLogger(__name__)
 
 
-class SpoolStateLog:
+class SpoolState:
+    """The last state of the spool that was logged; it accepts runs at first."""
+
     def __init__(self) -> None:
         self._is_failing = False
 
-    def update(self, error: Exception | None) -> None:
-        """Take the error of the last run; None if the spool accepted it."""
+    def log_change(self, error: Exception | None) -> None:
+        """Log the change, if there is one. `error` is why the spool rejected the last run; None if it did not."""
         if (error is not None) is self._is_failing:
             return
         self._is_failing = error is not None
-        if error is not None:
-            _log.error(
-                "Job runs can't be kept on the disk now, and would be lost with this process: %s", error_summary(error)
-            )
-        else:
+        if error is None:
             _log.warning("Job runs are kept on the disk again.")
-
-
-def error_summary(error: Exception) -> str:
-    """The class and the first line of an exception; the other lines of a database error are the statement and its parameters."""
-    return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
+        else:
+            sentence = "Job runs can't be kept on the disk now, and would be lost with this process: %s"
+            _log.error(sentence, error_summary(error))

@@ -10,17 +10,17 @@ from typing import Final
 
 from opentelemetry import context
 
+from telemetry.error_text import error_summary
 from telemetry.failsafe import failsafe
 from telemetry.jobs.recorder.intake import RECORD_TIMEOUT, Intake
 from telemetry.jobs.recorder.queue import QueueBalance, QueuedRun, RunQueue
 from telemetry.jobs.recorder.spool import Spool
-from telemetry.jobs.recorder.spool_state import SpoolStateLog, error_summary
+from telemetry.jobs.recorder.spool_state import SpoolState
+from telemetry.jobs.recorder.write_pace import HANGING_WRITE_SECONDS, WritePace
 from telemetry.jobs.run import JobRun, UnwritableRunError
 from telemetry.sdk.trace_suppression import suppressed_context
 from telemetry.threads.daemon import start_daemon
 
-BATCH_SIZE: Final = 100
-HANGING_WRITE_SECONDS: Final = 1.0  # a write that takes longer makes the recorder unhealthy
 CAPACITY: Final = 10_000  # runs in memory
 _TYPICAL_LINE_BYTES: Final = 600  # for the estimate of `capacity`
 _log = logging.getLogger(__name__)
@@ -66,18 +66,17 @@ class Recorder:
         os.register_at_fork(after_in_child=lambda: (reset := reset_after_fork()) and reset())
 
     def _reset_after_fork(self) -> None:
-        """Start afresh in a forked child: it has no writer thread, and its locks may be held for ever. The parent has the runs."""
+        """A forked child starts afresh: the parent has the runs and the thread, and its locks may be held for ever."""
         if self._queue.spool is not None:
             self._queue.spool.abandon()
         self._reset()
 
     def _reset(self) -> None:
         self._queue = RunQueue(self._capacity, self._make_spool(), on_disk=self._intake.put)
-        self._spool_state = SpoolStateLog()
+        self._spool_state = SpoolState()
         self._writer: threading.Thread | None = None
-        self._closing = self._abandoned = self._failing = False
-        self._writing_since: float | None = None
-        self._batch_size, self._retry_delay = BATCH_SIZE, self._retry_delays[0]
+        self._closing = self._abandoned = False
+        self._pace = WritePace(self._retry_delays)
 
     @property
     def size(self) -> int:
@@ -92,13 +91,11 @@ class Recorder:
     @property
     def is_healthy(self) -> bool:
         """Whether the last write succeeded and none hangs, so that waiting for a write makes sense."""
-        since = self._writing_since
-        return not self._failing and (since is None or time.monotonic() - since < HANGING_WRITE_SECONDS)
+        return self._pace.is_healthy
 
     @property
     def spooled_bytes(self) -> int:
-        spool = self._queue.spool
-        return spool.size if spool is not None else 0
+        return self._queue.spool.size if self._queue.spool is not None else 0
 
     @property
     def unspooled(self) -> dict[str, int]:
@@ -126,10 +123,10 @@ class Recorder:
         rejected = self._queue.put(run)
         with self._queue.changed:
             if not self._abandoned and not self._is_writing():
-                self._start_writer()
+                self._writer = start_daemon(self._run, "job-runs")
         if rejected:
             self._on_dropped(rejected, "shutdown" if self._abandoned else "full")
-        self._spool_state.update(self._queue.spool_error)
+        self._spool_state.log_change(self._queue.spool_error)
 
     def wait_recorded(self, timeout: float) -> bool:
         """Wait until all runs so far are on the disk."""
@@ -158,19 +155,17 @@ class Recorder:
             return not self._queue
 
     def shutdown(self, timeout: float) -> bool:
-        """Write all queued runs, and reject further ones.
+        """Write all queued runs, and reject further ones. Returns whether all were written within `timeout` seconds.
 
-        Runs that are not written within `timeout` seconds stay in the spool for recovery. Runs that are not in the spool are
-        dropped and counted.
-
-        Returns:
-            Whether all of them were written.
+        The others stay in the spool for recovery. What is not in the spool is dropped and counted.
         """
         deadline = time.monotonic() + timeout
         is_recorded = self._intake.flush(timeout)
         with self._queue.changed:
             self._closing = True
             self._queue.changed.notify_all()
+        self._write_without_thread(deadline)
+        with self._queue.changed:
             written = self._flush_queue(deadline - time.monotonic()) and is_recorded
             self._abandoned = True
             self._queue.changed.notify_all()
@@ -184,8 +179,19 @@ class Recorder:
         if unsaved := self._queue.close():
             self._on_dropped(unsaved, "shutdown")
 
-    def _start_writer(self) -> None:
-        self._writer = start_daemon(self._run, "job-runs")
+    def _write_without_thread(self, end: float) -> None:
+        """Write in this thread until `end`, by the monotonic clock, if none could be started since the interpreter ends."""
+        with self._queue.changed:
+            if not self._queue or self._is_writing():
+                return
+            self._writer = threading.current_thread()
+        token = context.attach(suppressed_context())
+        try:
+            while self._queue and time.monotonic() < end:
+                self._write_batch(self._next_batch())
+        finally:
+            self._writer = None
+            context.detach(token)
 
     def _is_writing(self) -> bool:
         return self._writer is not None and self._writer.is_alive()
@@ -203,11 +209,11 @@ class Recorder:
         """Wait for runs and return the oldest; none after the shutdown."""
         with self._queue.changed:
             self._queue.changed.wait_for(lambda: self._queue or self._closing)
-            return [] if self._abandoned else self._queue.peek(self._batch_size)
+            return [] if self._abandoned else self._queue.peek(self._pace.batch_size)
 
     def _write_batch(self, batch: list[QueuedRun]) -> None:
         runs = [run for entry in batch if (run := self._queue.read(entry)) is not None]
-        self._writing_since = time.monotonic()
+        self._pace.begin()
         try:
             self._write(runs)
         except UnwritableRunError as error:
@@ -218,10 +224,7 @@ class Recorder:
             self._succeed(len(runs), len(batch))
 
     def _succeed(self, written: int, acknowledged: int) -> None:
-        if self._failing:
-            _log.info("Job runs can be written again.")
-        self._failing, self._writing_since, self._retry_delay = False, None, self._retry_delays[0]
-        self._batch_size = min(2 * self._batch_size, BATCH_SIZE)
+        self._pace.succeed()
         self._acknowledge(acknowledged, acknowledged - written, "unreadable")
 
     def _acknowledge(self, number: int, dropped: int, reason: str) -> None:
@@ -230,20 +233,16 @@ class Recorder:
             self._on_dropped(dropped, reason)
 
     def _isolate_unwritable(self, runs: list[JobRun], acknowledged: int, error: UnwritableRunError) -> None:
-        """Write runs one at a time until the one at fault is found and dropped; then the batches grow again."""
-        self._writing_since, self._batch_size = None, 1
+        self._pace.isolate()
         if acknowledged == 1:
             _log.warning("A run of job %r can't be written, and is dropped: %s", runs[0].job_name, error_summary(error))
             self._acknowledge(1, 1, "unwritable")
 
     def _retry_later(self, error: Exception) -> None:
-        if not self._failing:
-            _log.warning("Job runs can't be written now, and wait until they can: %s", error_summary(error))
-        self._failing, self._writing_since = True, None
+        self._pace.fail(error)
         self._queue.release_waiters()
-        first, longest = self._retry_delays
         with self._queue.changed:
             closing = self._closing
-            delay = first if closing else self._retry_delay
-            self._queue.changed.wait_for(lambda: self._abandoned or self._closing is not closing, delay)
-        self._retry_delay = min(2 * self._retry_delay, longest)
+            pause = self._pace.shortest_pause if closing else self._pace.pause
+            self._queue.changed.wait_for(lambda: self._abandoned or self._closing is not closing, pause)
+        self._pace.lengthen()

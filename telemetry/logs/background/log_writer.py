@@ -10,7 +10,7 @@ from weakref import WeakSet
 from telemetry.logs.background.record_copy import size_of
 from telemetry.logs.background.repeat_filter import RepeatFilter
 from telemetry.logs.handlers import FailsafeHandler
-from telemetry.threads.worker import Receipt, Step, WorkerThread, is_worker_thread
+from telemetry.threads.worker_thread import Receipt, Step, WorkerThread, is_worker_thread
 
 UNIT_CHARACTERS: Final = 4096
 CAPACITY: Final = 4096

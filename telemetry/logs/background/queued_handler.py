@@ -8,7 +8,7 @@ from telemetry import semconv
 from telemetry.logs.background.log_writer import LogWriter
 from telemetry.logs.background.record_copy import copy_record
 from telemetry.logs.handlers import FailsafeHandler
-from telemetry.threads.worker import Receipt, is_on_event_loop, is_worker_thread
+from telemetry.threads.worker_thread import Receipt, is_on_event_loop, is_worker_thread
 
 DEADLINE: Final = 0.2
 """Seconds for which a caller waits until its record is written."""

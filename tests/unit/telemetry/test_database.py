@@ -25,6 +25,10 @@ class Refusing:
 
     def __init__(self, times: int, code: int = sqlite3.SQLITE_BUSY):
         self.times, self.code, self.executed = times, code, []
+        self.is_closed = False
+
+    def close(self):
+        self.is_closed = True
 
     def execute(self, statement: str):
         if "journal_mode" in statement and self.times:
@@ -99,9 +103,13 @@ def test_enabling_wal_is_retried_while_others_do_the_same():
     assert connection.executed[-1] == "PRAGMA journal_mode=WAL"
 
 
-def test_a_file_that_does_not_support_wal_is_an_error():
+def test_a_file_that_does_not_support_wal_is_an_error_and_its_connection_is_closed():
+    connection = Refusing(times=2, code=sqlite3.SQLITE_CANTOPEN)
+
     with pytest.raises(sqlite3.OperationalError):
-        _configure(Refusing(times=2, code=sqlite3.SQLITE_CANTOPEN), None)
+        _configure(connection, None)
+
+    assert connection.is_closed
 
 
 def test_the_directory_of_a_sqlite_file_is_made_when_it_is_first_needed(tmp_path):

@@ -80,6 +80,20 @@ def test_a_machine_without_threads_left_is_an_error_and_not_a_crash(monkeypatch)
         future.result(0)
 
 
+def test_while_the_interpreter_ends_the_caller_makes_the_call_itself(monkeypatch):
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(threading.main_thread(), "is_alive", lambda: False)
+    before = trace.get_current_span()
+
+    future = SingleFlight("test", lambda: "answered").call().future
+
+    assert future.result(0) == "answered"
+    assert trace.get_current_span() is before
+
+
 def test_what_a_flight_asks_for_is_no_trace_of_its_own():
     span = SingleFlight("test", lambda: trace.get_current_span().get_span_context()).call().future.result(5)
 

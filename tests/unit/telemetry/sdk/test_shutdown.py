@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from telemetry.sdk.shutdown import run_concurrently
+from telemetry.sdk.shutdown import ShutdownThreads
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def hung():
 def test_a_step_that_is_done_in_time_is_not_late(caplog):
     done = []
 
-    late = run_concurrently({"traces": lambda: done.append("traces"), "logs": lambda: done.append("logs")}, 5)
+    late = ShutdownThreads().run({"traces": lambda: done.append("traces"), "logs": lambda: done.append("logs")}, 5)
 
     assert late == []
     assert sorted(done) == ["logs", "traces"]
@@ -31,7 +31,7 @@ def test_a_step_that_is_done_in_time_is_not_late(caplog):
 def test_steps_run_at_once():
     meeting = threading.Barrier(3)
 
-    late = run_concurrently({name: lambda: meeting.wait(5) for name in ("traces", "metrics", "logs")}, 5)
+    late = ShutdownThreads().run({name: lambda: meeting.wait(5) for name in ("traces", "metrics", "logs")}, 5)
 
     assert late == []
     assert not meeting.broken
@@ -41,7 +41,7 @@ def test_a_step_that_hangs_does_not_take_the_time_of_the_others(hung, caplog):
     done = threading.Event()
     started = time.monotonic()
 
-    late = run_concurrently({"traces": hung, "metrics": done.set, "logs": hung}, 0.2)
+    late = ShutdownThreads().run({"traces": hung, "metrics": done.set, "logs": hung}, 0.2)
 
     assert 0.2 <= time.monotonic() - started < 4
     assert late == ["traces", "logs"]
@@ -56,7 +56,7 @@ def test_a_step_that_fails_is_logged_and_does_not_stop_the_others(caplog):
     def fails():
         raise ConnectionError("refused")
 
-    late = run_concurrently({"traces": fails, "logs": done.set}, 5)
+    late = ShutdownThreads().run({"traces": fails, "logs": done.set}, 5)
 
     assert late == []
     assert done.is_set()
@@ -66,9 +66,64 @@ def test_a_step_that_fails_is_logged_and_does_not_stop_the_others(caplog):
 
 
 def test_the_deadline_may_be_over(hung):
-    assert run_concurrently({"traces": hung}, 0) == ["traces"]
-    assert run_concurrently({"traces": hung}, -1) == ["traces"]
+    assert ShutdownThreads().run({"traces": hung}, 0) == ["traces"]
+    assert ShutdownThreads().run({"traces": hung}, -1) == ["traces"]
 
 
 def test_there_may_be_no_steps():
-    assert run_concurrently({}, 5) == []
+    assert ShutdownThreads().run({}, 5) == []
+
+
+def test_the_threads_are_there_before_the_shutdown_and_none_is_started_by_it(monkeypatch):
+    threads, done = ShutdownThreads(), []
+    monkeypatch.setattr(threading.Thread, "start", _refuse_to_start)
+
+    late = threads.run({name: lambda: done.append(1) for name in ("traces", "metrics", "logs")}, 5)
+
+    assert late == []
+    assert done == [1, 1, 1]
+
+
+def test_more_steps_than_threads_are_run_all_the_same():
+    done = []
+
+    late = ShutdownThreads(1).run({str(number): lambda: done.append(1) for number in range(20)}, 5)
+
+    assert late == []
+    assert len(done) == 20
+
+
+def test_threads_that_could_not_be_started_are_started_when_they_are_needed(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", _refuse_to_start)
+        threads = ShutdownThreads()
+    done = threading.Event()
+
+    assert threads.run({"traces": done.set}, 5) == []
+    assert done.is_set()
+
+
+def test_without_any_thread_everything_is_late_at_once(monkeypatch, caplog):
+    monkeypatch.setattr(threading.Thread, "start", _refuse_to_start)
+
+    late = ShutdownThreads().run({"traces": lambda: None, "logs": lambda: None}, 60)
+
+    assert late == ["traces", "logs"]
+    assert [record.getMessage() for record in caplog.records] == ["Not flushed within 60.0 s: traces, logs."]
+
+
+def test_the_threads_end_with_the_shutdown():
+    before = set(threading.enumerate())
+    threads = ShutdownThreads()
+    waiting = set(threading.enumerate()) - before
+
+    threads.run({"traces": lambda: None}, 5)
+
+    for thread in waiting:
+        thread.join(5)
+    assert len(waiting) == 5
+    assert not any(thread.is_alive() for thread in waiting)
+
+
+def _refuse_to_start(_thread):
+    raise RuntimeError("can't create new thread at interpreter shutdown")

@@ -11,7 +11,8 @@ import pytest
 from opentelemetry import trace
 
 from telemetry.jobs.recorder import intake
-from telemetry.jobs.recorder.writer import BATCH_SIZE, Recorder
+from telemetry.jobs.recorder.write_pace import BATCH_SIZE
+from telemetry.jobs.recorder.writer import Recorder
 from telemetry.jobs.run import JobRun, UnwritableRunError
 
 NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
@@ -244,7 +245,7 @@ def test_pauses_grow_up_to_the_longest(recorder_for):
 
     assert recorder.flush(SOON)
     assert store.calls == 8
-    assert recorder._retry_delay == 0.001
+    assert recorder._pace.pause == 0.001
 
 
 def test_a_full_queue_drops_and_counts(recorder_for, blocked_store):
@@ -376,7 +377,7 @@ def test_shutdown_gives_up_on_a_database_that_stays_away():
 
 
 def test_a_write_that_hangs_is_not_well(recorder_for, blocked_store, monkeypatch):
-    monkeypatch.setattr("telemetry.jobs.recorder.writer.HANGING_WRITE_SECONDS", 0.01)
+    monkeypatch.setattr("telemetry.jobs.recorder.write_pace.HANGING_WRITE_SECONDS", 0.01)
     recorder = recorder_for(blocked_store)
     assert recorder.is_healthy
     block_writer(recorder, blocked_store)

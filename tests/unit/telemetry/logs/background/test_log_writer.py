@@ -13,7 +13,7 @@ from telemetry.logs.background.queued_handler import QueuedHandler
 from telemetry.logs.background.record_copy import MAX_MESSAGE_CHARACTERS, copy_record
 from telemetry.logs.background.repeat_filter import RepeatFilter
 from telemetry.logs.handlers import FailsafeHandler
-from telemetry.threads import worker
+from telemetry.threads import worker_thread as worker
 
 
 class Lines(FailsafeHandler, logging.Handler):
