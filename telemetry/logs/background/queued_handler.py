@@ -30,7 +30,7 @@ class _Queueing(logging.Handler):
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Without the handler's lock, so that a caller that waits is in nobody's way."""
-        accepted = self.filter(record)  # from Python 3.12 on, a filter may return another record
+        accepted: object = self.filter(record)  # from Python 3.12 on, a filter may return another record
         if accepted:
             self.emit(accepted if isinstance(accepted, logging.LogRecord) else record)
         return bool(accepted)
