@@ -1,6 +1,8 @@
 # The commands of the project. Nothing needs to be installed beforehand but Python 3.11+ and make.
+# Another Python in an environment of its own: make test PYTHON=python3.13 VENV=.venv-3.13
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench collector e2e lock
@@ -9,14 +11,14 @@ help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1	/'
 
 # A marker for each lock: what is installed is what the lock says, and a second start installs nothing.
-.venv/.run: requirements.lock
+$(VENV)/.run: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Say which with: make PYTHON=python3.12")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing what requirements.lock names, checked by hash …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
-.venv/.dev: requirements-dev.lock .venv/.run
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@echo "Installing what requirements-dev.lock names, checked by hash …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
@@ -25,13 +27,13 @@ help: ## this list
 	@cp .env.example .env
 	@echo "Made .env from .env.example: it says what can be set."
 
-run: .venv/.run .env ## set up, migrate, and serve on 127.0.0.1:8080
+run: $(VENV)/.run .env ## set up, migrate, and serve on 127.0.0.1:8080
 	@exec $(BIN)/python -m service serve
 
-test: .venv/.dev ## the whole test suite, PostgreSQL included
+test: $(VENV)/.dev ## the whole test suite, PostgreSQL included
 	@$(BIN)/python -m pytest -m "not e2e" -n 3 --dist loadfile
 
-check: .venv/.dev ## linters, types, import contracts, layout, known vulnerabilities of what the lock names
+check: $(VENV)/.dev ## linters, types, import contracts, layout, known vulnerabilities of what the lock names
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -39,13 +41,13 @@ check: .venv/.dev ## linters, types, import contracts, layout, known vulnerabili
 	$(BIN)/python -m tools.house
 	$(BIN)/python .ci/audit.py
 
-bench: .venv/.dev ## what it costs, as tables
+bench: $(VENV)/.dev ## what it costs, as tables
 	@$(BIN)/python -m bench
 
-e2e: .venv/.dev ## the tests against the real Prometheus, Alertmanager and Collector, and the long ones: faults, kills, ticks
+e2e: $(VENV)/.dev ## the tests against the real Prometheus, Alertmanager and Collector, and the long ones: faults, kills, ticks
 	@$(BIN)/python -m pytest -m e2e -n 3 --dist loadgroup --durations 15
 
-collector: .venv/.dev ## build what the tests need of Go, once: the Collector, and the reader of Compose files
+collector: $(VENV)/.dev ## build what the tests need of Go, once: the Collector, and the reader of Compose files
 	@$(BIN)/python -m tools.go_programs
 
 lock: ## compile the locks anew (needs uv)

@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import Final, TypeAlias
 
 from telemetry.threads import forks
-from telemetry.threads.daemon import start_daemon
+from telemetry.threads.daemon import is_started
 
 Step: TypeAlias = Callable[[], object]
 _threads: Final[set[int]] = set()
@@ -100,8 +100,7 @@ class WorkerThread:
         self._queue.put(item)
         for _ in range(units - 1):
             self._queue.put(None)
-        if not self._has_thread():
-            self._run_queued()
+        self._ensure_progress()
         return item.receipt
 
     def wait(self, receipt: Receipt, timeout: float) -> bool:
@@ -139,31 +138,52 @@ class WorkerThread:
         self._is_ending = True
 
     def _has_thread(self) -> bool:
-        """Start the thread if there is none. False if that is not possible."""
+        """Start the thread if there is none and steps are queued. False if that is not possible.
+
+        A step may be queued while another caller starts the thread, or while the thread ends. Both look at the queue again.
+        """
         if sys.is_finalizing():
             return False
-        if self._is_alive() or not self._starting.acquire(blocking=False):  # or another caller starts it at this moment
-            return True
-        try:
-            if not self._is_alive():
-                queue, self._is_ending = self._queue, False
-                self._thread = start_daemon(lambda: self._serve(queue), self._name)
-            return self._thread is not None
-        finally:
-            self._starting.release()
+        while not (self._is_alive() or self._queue.empty()):
+            if not self._starting.acquire(blocking=False):
+                return True
+            try:
+                if not self._is_alive() and not self._starts():
+                    return False
+            finally:
+                self._starting.release()
+        return True
 
     def _is_alive(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        thread = self._thread
+        return thread is not None and thread.is_alive()
+
+    def _starts(self) -> bool:
+        queue, self._is_ending = self._queue, False
+        self._thread = threading.Thread(target=lambda: self._serve(queue), name=self._name, daemon=True)
+        return is_started(self._thread)
 
     def _serve(self, queue: _Queue) -> None:
         _threads.add(threading.get_ident())
+        try:
+            self._run_until_ended(queue)
+            self._thread = None
+            self._ensure_progress()
+        finally:
+            _threads.discard(threading.get_ident())
+
+    def _run_until_ended(self, queue: _Queue) -> None:
         while not self._is_ending or not queue.empty():
             box = [queue.get()]
             with self._running:
                 self._run_next(box.pop)
             if queue.empty():
                 self.is_behind = False
-        _threads.discard(threading.get_ident())
+
+    def _ensure_progress(self) -> None:
+        """Let the thread run the queued steps, or the caller where none can be started."""
+        if not self._has_thread():
+            self._run_queued()
 
     def _run_queued(self) -> None:
         """Run steps in the caller's thread. One that interrupts this leaves its step to the one that it interrupted."""

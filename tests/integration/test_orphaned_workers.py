@@ -54,23 +54,24 @@ def kill_parent(service) -> list[psutil.Process]:
     return workers
 
 
-def start(programs: Programs, command: str, port: int):
+def start(programs: Programs, command: str, port: int, workers: int):
     if command == "serve":
-        return programs.start("-m", "service", "serve", "--workers", "2", port=port)
-    return programs.start("-m", "uvicorn", "service.main:app", "--workers", "2", "--port", str(port), port=port)
+        return programs.start("-m", "service", "serve", "--workers", str(workers), port=port)
+    arguments = ("service.main:app", "--workers", str(workers), "--port", str(port))
+    return programs.start("-m", "uvicorn", *arguments, port=port)
 
 
-@pytest.mark.parametrize("command", ["serve", "uvicorn"])
+@pytest.mark.parametrize("command", ["serve", pytest.param("uvicorn", marks=pytest.mark.e2e)])
 def test_workers_of_a_killed_parent_end_and_a_new_start_succeeds(programs: Programs, command: str):
     port = free_port()
-    first = start(programs, command, port)
+    first = start(programs, command, port, workers=2)
     first.wait_for("/readyz", within=60)
 
     workers = kill_parent(first)
     eventually(lambda: all_ended(workers), within=20)
 
     assert not first.listens()
-    start(programs, command, port).wait_for("/readyz", within=60)
+    start(programs, command, port, workers=1).wait_for("/readyz", within=60)
 
 
 @pytest.mark.e2e

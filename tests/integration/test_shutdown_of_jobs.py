@@ -112,8 +112,10 @@ def is_open(connection: socket.socket) -> bool:
         return True
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-@pytest.mark.parametrize("how", ["serve", "uvicorn"])
+@pytest.mark.parametrize(
+    ("how", "workers"),
+    [("serve", 1), ("uvicorn", 1), ("serve", 2), pytest.param("uvicorn", 3, marks=pytest.mark.e2e)],
+)
 def test_jobs_hear_of_the_signal_at_once_whatever_requests_are_not_finished(
     programs: Programs, how: str, workers: int
 ) -> None:

@@ -30,10 +30,10 @@ class _Queueing(logging.Handler):
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Without the handler's lock, so that a caller that waits is in nobody's way."""
-        is_accepted = bool(self.filter(record))
-        if is_accepted:
-            self.emit(record)
-        return is_accepted
+        accepted: object = self.filter(record)  # from Python 3.12 on, a filter may return another record
+        if accepted:
+            self.emit(accepted if isinstance(accepted, logging.LogRecord) else record)
+        return bool(accepted)
 
     def emit(self, record: logging.LogRecord) -> None:
         accepting = [writer for writer in self.writers if writer.accepts(record)]

@@ -320,7 +320,7 @@ def test_an_error_is_counted_once_by_what_it_is_and_who_logged_it(start):
 def test_without_anybody_to_receive_them_only_errors_are_translated(start, level, is_translated):
     record = logging.makeLogRecord({"levelno": level, "name": "shop"})
 
-    assert start().log_handler.filter(record) is is_translated
+    assert bool(start().log_handler.filter(record)) is is_translated  # from Python 3.12 on, a record instead of True
 
 
 def test_an_alert_of_any_level_is_translated(start):

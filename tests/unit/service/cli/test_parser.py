@@ -167,7 +167,9 @@ def test_a_job_that_is_run_by_hand_migrates_first_and_is_recorded_without_a_tick
     assert run("run-job", "check_resources") == 0
 
     assert capsys.readouterr().out.startswith("check_resources: success ")
-    [recorded] = JobRunRepository(create_engine(f"sqlite:///{tmp_path}/var/sovani.db")).page()
+    engine = create_engine(f"sqlite:///{tmp_path}/var/sovani.db")
+    [recorded] = JobRunRepository(engine).page()
+    engine.dispose()
     assert (recorded.job_name, recorded.status, recorded.scheduled_for) == ("check_resources", "success", None)
 
 

@@ -107,7 +107,7 @@ def test_backups_are_named_in_utc_and_so_that_the_clean_up_knows_them(shop, back
     backup_database(shop, backups, vladivostok)
     backup_database(shop, backups, vladivostok)
 
-    assert cleanup_old_database_backups(max_backups=1, directory=backups) == 1
+    assert cleanup_old_database_backups(max_backups=1, directory=backups, service_name="sovani") == 1
     assert [path.name for path in backups.iterdir()] == ["sovani-20251002T031000Z-2.db"]
 
 

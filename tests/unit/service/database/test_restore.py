@@ -88,11 +88,14 @@ def test_a_backup_of_an_older_version_is_brought_to_the_newest(sqlite_engine, da
         config = migrations._config()
         config.attributes["connection"] = connection
         command.upgrade(config, oldest)
+    empty.dispose()
     older = backup_database(empty.url, data_dir / "backups", NOW)
 
     restore_database(DatabaseLocation(sqlite_engine.url, data_dir), older, NOW, lambda _words: None)
 
-    migrations.at_head(create_engine(sqlite_engine.url))
+    restored = create_engine(sqlite_engine.url)
+    migrations.at_head(restored)
+    restored.dispose()
     assert backup != older
 
 

@@ -111,7 +111,7 @@ def changes(zone, begin, end):
     return [day for day in days if (day + DAY).astimezone(zone).utcoffset() != day.astimezone(zone).utcoffset()]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_on_each_day_of_each_zone_a_daily_job_is_due_once_and_each_tick_is_after_the_one_before(data):
     name = data.draw(st.sampled_from(ZONES))
@@ -132,7 +132,7 @@ def test_on_each_day_of_each_zone_a_daily_job_is_due_once_and_each_tick_is_after
         assert cadence.before(later - INSTANT) == earlier
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_a_crontab_of_any_zone_ticks_one_after_the_other_and_before_is_what_after_says(data):
     name = data.draw(st.sampled_from(ZONES))

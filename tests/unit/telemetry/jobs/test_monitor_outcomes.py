@@ -113,7 +113,7 @@ def on_a_loop(uses, error):
     return asyncio.run(answer())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     way=st.sampled_from(OUTCOMES),
     place=st.sampled_from(["here", "thread", "loop"]),

@@ -106,5 +106,9 @@ def test_the_traceback_of_a_crash_has_no_secret_in_it(tmp_path):
 
     assert ran.returncode == 1
     assert "canary" not in ran.stderr
-    assert [ran.stderr.count(f"{who} [hidden OPS_TOKEN]") for who in ("thread", "nobody", "main")] == [1, 1, 1]
+    assert [ran.stderr.count(f"RuntimeError: {who} [hidden OPS_TOKEN]") for who in ("thread", "nobody", "main")] == [
+        1,
+        1,
+        1,
+    ]
     assert "Traceback" in ran.stderr

@@ -352,18 +352,19 @@ def test_messages_are_there_after_a_restart_and_numbers_go_on(make_fake, make_ca
     reopened.close()
 
 
-def test_only_the_newest_thousand_messages_are_kept_in_memory(make_fake, make_call):
+def test_only_the_newest_messages_are_kept_in_memory(make_fake, make_call, monkeypatch):
+    monkeypatch.setattr("service.sandbox.telegram.message_store.MAX_MESSAGES", 100)
     journal = Journal()
     fake = make_fake(journal)
     call = make_call(fake)
 
-    for number in range(1, 1_102):
+    for number in range(1, 202):
         call("sendMessage", chat_id=CHAT, text=f"message {number}")
 
     kept = [message["message_id"] for message in fake.expected_state("messages")]
-    assert kept == list(range(102, 1_102))
+    assert kept == list(range(102, 202))
     assert refusal(call("editMessageText", chat_id=CHAT, message_id=101, text="a"))[1].endswith("edit not found")
-    assert len(list(journal.entries("telegram-message"))) == 1_001
+    assert len(list(journal.entries("telegram-message"))) == 101
     journal.append("telegram-edit", message_id=5, text="lost", entities=[], date=0)
     assert [message["message_id"] for message in make_fake(journal).expected_state("messages")] == kept
 

@@ -298,7 +298,7 @@ def served():
 
 
 def test_a_full_page_of_a_large_shop_comes_in_pieces_and_keeps_nobody_else_waiting(make_seller, served):
-    url = served(mount_fake(make_seller(wb_orders=200_000).fake))
+    url = served(mount_fake(make_seller(wb_orders=100_000).fake))
     call = {"url": ORDERS, "params": {"dateFrom": "2026-01-01"}}
     rows, longest_wait = 0, 0.0
 

@@ -144,7 +144,7 @@ def nearest_rank(durations, percent):
     return sorted(durations)[math.ceil(percent / 100 * len(durations)) - 1]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(durations=st.lists(st.floats(0, 10_000, width=32), min_size=1, max_size=60))
 def test_percentiles_are_the_nearest_rank(engine, durations):
     written(engine, [a_run(n, seconds=seconds) for n, seconds in enumerate(durations)])

@@ -93,7 +93,7 @@ history = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=history, window=st.none() | st.integers(1, 13 * 24), late=st.integers(0, 10))
 def test_statistics_are_the_same_whatever_is_rolled_up(stage, history, window, late):
     stage.clear()

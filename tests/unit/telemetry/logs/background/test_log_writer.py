@@ -2,6 +2,7 @@ import gc
 import logging
 import os
 import signal
+import sys
 import threading
 import weakref
 
@@ -214,8 +215,17 @@ def test_closing_writes_what_is_queued_and_ends_the_thread(stage):
     assert not thread.is_alive()
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="a filter only accepts or rejects before Python 3.12")
+def test_a_filter_may_replace_the_record(stage):
+    stage.queued.addFilter(lambda record: logging.makeLogRecord({**vars(record), "msg": "short"}))
+
+    stage.log.info("long")
+
+    assert stage.handler.lines == ["short"]
+
+
 def test_where_no_thread_can_be_started_the_caller_writes(stage, monkeypatch):
-    monkeypatch.setattr(worker, "start_daemon", lambda *_: None)
+    monkeypatch.setattr(worker, "is_started", lambda _: False)
 
     stage.log.info("here")
 
@@ -224,7 +234,7 @@ def test_where_no_thread_can_be_started_the_caller_writes(stage, monkeypatch):
 
 
 def test_a_log_call_that_interrupts_the_caller_who_writes_is_written_after_it(stage, monkeypatch):
-    monkeypatch.setattr(worker, "start_daemon", lambda *_: None)
+    monkeypatch.setattr(worker, "is_started", lambda _: False)
     emit = stage.handler.emit
 
     def interrupted(record):
@@ -297,5 +307,6 @@ def test_the_first_record_that_logs_again_while_its_thread_starts_is_in_order(st
         stage.log.info("first")
         assert flush_all(30)
         assert stage.handler.lines == ["first", "second", "third"]
+        thread = stage.writer.worker._thread
         stage.writer.close(30)
-        stage.writer.worker._thread.join(30)
+        thread.join(30)
