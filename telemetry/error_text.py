@@ -73,6 +73,8 @@ _SENTENCES: Final = (
     (r"resolve host|translate host name|(name or service|nodename).* not known", "the host name is not known"),
     (r"lock timeout", "another transaction holds a lock for too long"),
     (r"statement timeout|^interrupted$", "the query took too long"),
+    (r"due to user request", "the query was cancelled"),
+    (r"deadlock detected", "two transactions waited for each other"),
     (r"queuepool limit", "all connections to the database are in use"),
     (r"timeout expired|timed out", "no answer in time"),
     (r"authentication failed|no password supplied|role .* does not exist", "the database refuses the user or password"),

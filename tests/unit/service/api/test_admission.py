@@ -4,6 +4,7 @@ import asyncio
 import inspect
 from contextlib import AsyncExitStack
 
+import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
 
@@ -84,3 +85,36 @@ def test_a_request_without_a_turn_is_503_and_the_turns_of_others_are_not_lost(mo
 
     assert (problem.status, problem.headers) == (503, {"retry-after": "5"})
     assert str(problem) == "The service is busy: 2 requests of this kind are being answered. Try again later."
+
+
+def test_the_turn_of_a_request_ends_before_its_response_is_sent_so_that_no_slow_client_keeps_it(app_of):
+    app = app_of()
+    app.state.admissions = Admissions(queries=Admission(1))
+
+    async def run():
+        unread = asyncio.Event()
+
+        async def send(message):
+            if message["type"] == "http.response.body":
+                await unread.wait()
+
+        slow = asyncio.create_task(app(scope_of("/jobs"), receive_nothing, send))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://testserver") as client:
+            while not slow.done():
+                answer = await client.get("/jobs", timeout=30)
+                unread.set()
+                await slow
+            return answer
+
+    assert asyncio.run(asyncio.wait_for(run(), 60)).status_code == 200
+
+
+def scope_of(path):
+    return {
+        "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": [],
+        "http_version": "1.1", "scheme": "http", "server": ("127.0.0.1", 80),
+    }  # fmt: skip
+
+
+async def receive_nothing():
+    return {"type": "http.request", "body": b"", "more_body": False}
