@@ -6,10 +6,13 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final
 
+from sqlalchemy.engine import Engine
+
 import telemetry
 from service.clients import Clients
 from service.database import migrations
 from service.database.clock import DatabaseClock
+from service.database.process_engines import Engines
 from service.database.startup import MigrateOnStart
 from service.instruments import METRIC_MAPPINGS, ServiceInstruments
 from service.integrations import endpoints
@@ -24,7 +27,6 @@ from service.scheduler.scheduler import Scheduler, SchedulerHooks
 from service.settings import SANDBOX_HOST, Settings
 from service.shutdown import StopSignal
 from telemetry import TelemetryOptions
-from telemetry.database import create_engine
 from telemetry.health import Lifecycle
 from telemetry.periodic import PeriodicTask
 
@@ -57,12 +59,14 @@ class Service:
         self._stopping = threading.Lock()
         self.lifecycle = Lifecycle(self.stop_signal.is_running)
         migrations.register_missing_table_sentence()
-        self.engine = create_engine(settings.url, settings.service_name)
-        self.telemetry = telemetry.start(settings=settings, engine=self.engine, options=telemetry_options(settings))
+        self.engines = Engines.create(settings.url, settings.service_name)
+        self.telemetry = telemetry.start(
+            settings=settings, engine=self.engine, options=telemetry_options(settings, self.engines.requests)
+        )
         self.instruments = ServiceInstruments.create(self.telemetry.meter("service"))
         sleep = InstrumentedSleep(self.stop_signal, self.instruments.count_wait)
         self.clients = Clients(settings, self.engine, self.instruments, sleep)
-        self.interactive_clients = self.clients.interactive
+        self.interactive_clients = self.clients.interactive(self.engines.requests)
         self.sandbox = sandbox_process(settings)
         self.schedule = Schedule(settings, JOBS)
         self.context = JobContext(
@@ -73,7 +77,7 @@ class Service:
             self.instruments,
             self.stop_signal.is_running,
         )
-        self.claims = Claims(self.engine)
+        self.claims = Claims(self.engine, check_engine=self.engines.probes)
         self.scheduler = Scheduler(
             self.schedule,
             self.context,
@@ -86,6 +90,11 @@ class Service:
         )
         self._migration = MigrateOnStart(self.engine, self._on_migrated)
         self._declare_jobs()
+
+    @property
+    def engine(self) -> Engine:
+        """For jobs, migrations and commands."""
+        return self.engines.jobs
 
     def _monitoring(self) -> Callable[[], None]:
         now = DatabaseClock(self.engine).now
@@ -175,8 +184,8 @@ class Service:
             self._close_clients()
 
 
-def telemetry_options(settings: Settings) -> TelemetryOptions:
-    return TelemetryOptions(tuple(endpoints.outbound_services(settings)), METRIC_MAPPINGS, UNTRACED_PATHS)
+def telemetry_options(settings: Settings, *engines: Engine) -> TelemetryOptions:
+    return TelemetryOptions(tuple(endpoints.outbound_services(settings)), METRIC_MAPPINGS, UNTRACED_PATHS, engines)
 
 
 def sandbox_process(settings: Settings) -> SandboxProcess | None:

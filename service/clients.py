@@ -64,12 +64,9 @@ class Clients:
         for close in self._on_close:
             close()
 
-    @cached_property
-    def interactive(self) -> "Clients":
-        """The clients for requests and commands: they wait for seconds, and the stop signal does not end their waits."""
-        clients = Clients(
-            self._settings, self._engine, self._instruments, self._sleep.until_answered(), INTERACTIVE_PATIENCE
-        )
+    def interactive(self, engine: Engine) -> "Clients":
+        """New clients for requests and commands: they wait for seconds, and the stop signal does not end their waits."""
+        clients = Clients(self._settings, engine, self._instruments, self._sleep.until_answered(), INTERACTIVE_PATIENCE)
         self._on_close.append(clients.close)
         return clients
 

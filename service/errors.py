@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import ClassVar
+from typing import ClassVar, Final
+
+RETRY_AFTER: Final[Mapping[str, str]] = {"retry-after": "5"}
+"""The header of a 503: when to try again, in seconds."""
 
 
 class Problem(Exception):  # the term of RFC 9457

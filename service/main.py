@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI
 
 from service import __version__
 from service.api import alerts, docs, health, job_stats, jobs, metrics, orders, review_actions, reviews
+from service.api.admission import Admissions
 from service.api.auth import require_ops_token, require_ops_token_or_password
 from service.api.middleware import wrap_app
 from service.api.problems import PROBLEM_RESPONSE, install_exception_handlers
@@ -37,13 +38,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = service.settings
     app.state.telemetry = service.telemetry
     app.state.schedule = service.schedule
+    app.state.admissions = Admissions()
     app.state.health = health.ServiceHealth.create(
         service.lifecycle,
         service.telemetry.resources,
         service.settings,
         {
-            "database": DatabaseCheck(service.engine),
-            "migrations": lambda: migrations.at_head(service.engine),
+            "database": DatabaseCheck(service.engines.probes),
+            "migrations": lambda: migrations.at_head(service.engines.probes),
             "scheduler": service.scheduler.check,
             "alerts": service.telemetry.alerts.check,
         },

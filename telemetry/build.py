@@ -186,7 +186,7 @@ def _instrument(telemetry: Telemetry) -> None:
         Providers(telemetry.tracer_provider, telemetry.metrics.provider),
         telemetry.metrics.instruments,
         ServiceDirectory(services),
-        telemetry.engine,
+        list(dict.fromkeys([telemetry.engine, *telemetry.options.engines])),
     )
     tracer = telemetry.tracer_provider.get_tracer(SCOPE)
     monitor.activate(monitor.JobMonitoring(tracer, telemetry.jobs.recorder))

@@ -8,15 +8,16 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
+from service.api.admission import admission, admit_alerts
 from service.api.dependencies import TelemetryDep
 from service.api.pagination import Filters, add_next_link
 from service.api.problems import PROBLEM_RESPONSE
 from service.database.keyset import MAX_ID
-from service.errors import Problem
+from service.errors import RETRY_AFTER, Problem
 from telemetry.alerts import AlertPipeline, AlertRecord, ChannelState, Incident, Silence
 from telemetry.error_text import safe_text
 
-router = APIRouter(tags=["operations"])
+router = APIRouter(tags=["operations"], dependencies=[admission(admit_alerts)])
 State = Literal["waiting", "told", "silenced", "muted", "over"]
 
 
@@ -24,6 +25,7 @@ class OutboxUnavailable(Problem):
     """503: the file with the alerts cannot be read."""
 
     status = 503
+    headers = RETRY_AFTER
 
     def __init__(self, error: Exception) -> None:
         super().__init__(f"The outbox of alerts cannot be read now: {safe_text(error)}.")

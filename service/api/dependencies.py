@@ -3,18 +3,19 @@
 from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Request
-from sqlalchemy.engine import Engine
 
 from service.clients import Clients
+from service.database.process_engines import Engines
 from service.scheduler.job import Schedule
 from service.scheduler.scheduler import Scheduler
 from telemetry import Telemetry
+from telemetry.jobs import JobRunRepository
 
 
 class RuntimeDependencies(Protocol):
     """`interactive_clients` waits no longer than somebody at the other end of a request would."""
 
-    engine: Engine
+    engines: Engines
     scheduler: Scheduler
     interactive_clients: Clients
 
@@ -27,6 +28,10 @@ async def get_runtime(request: Request) -> RuntimeDependencies:
 RuntimeDep = Annotated[RuntimeDependencies, Depends(get_runtime)]
 
 
+async def get_job_runs(runtime: RuntimeDep) -> JobRunRepository:
+    return JobRunRepository(runtime.engines.requests)
+
+
 async def get_telemetry(request: Request) -> Telemetry:
     return cast("Telemetry", request.app.state.telemetry)
 
@@ -35,5 +40,6 @@ async def get_schedule(request: Request) -> Schedule:
     return cast("Schedule", request.app.state.schedule)
 
 
+JobRunsDep = Annotated[JobRunRepository, Depends(get_job_runs)]
 TelemetryDep = Annotated[Telemetry, Depends(get_telemetry)]
 ScheduleDep = Annotated[Schedule, Depends(get_schedule)]

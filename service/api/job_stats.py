@@ -7,7 +7,8 @@ from typing import Annotated, Final, Literal
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict
 
-from service.api.dependencies import ScheduleDep, TelemetryDep
+from service.api.admission import admission, admit_query
+from service.api.dependencies import JobRunsDep, RuntimeDep, ScheduleDep
 from service.api.jobs import require_known_job
 from service.api.problems import PROBLEM_RESPONSE
 from service.database.clock import utcnow
@@ -15,7 +16,9 @@ from service.scheduler.job import Schedule
 from service.scheduler.monitoring.missed_runs import NO_MISSED_RUNS, missed_runs
 from telemetry.jobs import job_statistics
 
-router = APIRouter(prefix="/jobs", tags=["jobs"])
+router = APIRouter(
+    prefix="/jobs", tags=["jobs"], dependencies=[admission(admit_query)], responses={503: PROBLEM_RESPONSE}
+)
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _WINDOW_PATTERN: Final = r"^[1-9][0-9]{0,4}[smhdw]$"
@@ -97,19 +100,20 @@ class StatisticsOut(BaseModel):
 @router.get("/stats/{job_name}", responses={404: PROBLEM_RESPONSE, 422: PROBLEM_RESPONSE})
 def read_statistics(
     job_name: JobName,
-    telemetry: TelemetryDep,
+    runtime: RuntimeDep,
+    runs: JobRunsDep,
     schedule: ScheduleDep,
     window: Annotated[
         str | None, Query(pattern=_WINDOW_PATTERN, description="such as 90m, 24h, 7d; by default all")
     ] = None,
 ) -> StatisticsOut:
     """How a job has done, over a window that ends now or over all that is kept."""
-    require_known_job(job_name, telemetry, schedule)
+    require_known_job(job_name, runs, schedule)
     now = utcnow()
     duration = parse_window(window) if window else None
-    result = StatisticsOut.model_validate(job_statistics(telemetry.engine, job_name, window=duration, now=now))
+    result = StatisticsOut.model_validate(job_statistics(runtime.engines.requests, job_name, window=duration, now=now))
     result.next_run = _next_run(job_name, schedule, now)
-    missed = missed_runs(telemetry.engine, now - (duration or _MAX_WINDOW)).get(job_name, NO_MISSED_RUNS)
+    missed = missed_runs(runtime.engines.requests, now - (duration or _MAX_WINDOW)).get(job_name, NO_MISSED_RUNS)
     result.missed_runs, result.downtime_ticks = missed.missed, missed.downtime
     return result
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
-from service.api.dependencies import RuntimeDep, ScheduleDep, TelemetryDep
+from service.api.admission import admission, admit_query
+from service.api.dependencies import JobRunsDep, RuntimeDep, ScheduleDep
 from service.api.pagination import Filters, add_next_link
 from service.api.problems import PROBLEM_RESPONSE
 from service.database.clock import utcnow
@@ -14,10 +15,11 @@ from service.database.keyset import MAX_ID
 from service.errors import Problem
 from service.scheduler.job import Job, Schedule
 from service.scheduler.monitoring.missed_runs import LAST_DAY, NO_MISSED_RUNS, MissedRuns, missed_runs
-from telemetry import Telemetry
-from telemetry.jobs import JobRunRow
+from telemetry.jobs import JobRunRepository, JobRunRow
 
-router = APIRouter(prefix="/jobs", tags=["jobs"])
+router = APIRouter(
+    prefix="/jobs", tags=["jobs"], dependencies=[admission(admit_query)], responses={503: PROBLEM_RESPONSE}
+)
 
 
 class JobNotFound(Problem):
@@ -95,10 +97,10 @@ class JobsOut(BaseModel):
 
 
 @router.get("")
-def list_jobs(telemetry: TelemetryDep, schedule: ScheduleDep, runtime: RuntimeDep) -> JobsOut:
+def list_jobs(runs: JobRunsDep, schedule: ScheduleDep, runtime: RuntimeDep) -> JobsOut:
     """The schedule: each job with its cadence, its last and next run, and its state."""
     now, blocked = utcnow(), runtime.scheduler.claim_problem()
-    latest, missed = telemetry.jobs.store.latest(), missed_runs(telemetry.engine, now - LAST_DAY)
+    latest, missed = runs.latest(), missed_runs(runtime.engines.requests, now - LAST_DAY)
     return JobsOut(
         jobs=[
             _blocked(listed, blocked)
@@ -144,24 +146,24 @@ def _state(run: JobRunRow | None) -> Literal["scheduled", "running", "overdue"]:
 def list_runs(
     request: Request,
     response: Response,
-    telemetry: TelemetryDep,
+    runs: JobRunsDep,
     schedule: ScheduleDep,
     query: Annotated[RunsQuery, Query()],
 ) -> RunsOut:
     """Runs, newest first. The next page is behind the header `Link: …; rel="next"`, or `before=` the last id."""
     if query.job_name is not None:
-        require_known_job(query.job_name, telemetry, schedule)
-    rows = telemetry.jobs.store.page(**query.model_dump())
+        require_known_job(query.job_name, runs, schedule)
+    rows = runs.page(**query.model_dump())
     add_next_link(request, response, rows, query.limit)
     return RunsOut(runs=[JobRunOut.model_validate(row) for row in rows])
 
 
-def require_known_job(job_name: str, telemetry: Telemetry, schedule: Schedule) -> None:
+def require_known_job(job_name: str, runs: JobRunRepository, schedule: Schedule) -> None:
     """Raise unless the job is in the schedule, or has ever run.
 
     Raises:
         JobNotFound: the name is unknown.
     """
     scheduled = {job.name for job in schedule.jobs}
-    if job_name not in scheduled and job_name not in (recorded := telemetry.jobs.store.names()):
+    if job_name not in scheduled and job_name not in (recorded := runs.names()):
         raise JobNotFound(job_name, [*scheduled.union(recorded)])

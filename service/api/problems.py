@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError  # noqa: A004
 from starlette.exceptions import HTTPException
 
-from service.errors import Problem
+from service.errors import RETRY_AFTER, Problem
 from service.integrations.http.errors import CallError, NotConfigured, RateLimited
 from telemetry import semconv
 from telemetry.error_text import safe_text
@@ -115,7 +115,7 @@ async def _database_unavailable(request: Request, error: Exception) -> JSONRespo
     if not isinstance(error, _UNAVAILABLE_ERRORS) and "migrations" not in reason:
         raise error
     detail = f"The database cannot be used now: {reason}."
-    return render(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, {"retry-after": "5"})
+    return render(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, RETRY_AFTER)
 
 
 async def _external_call_failed(request: Request, error: Exception) -> JSONResponse:

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Engine
 from service.advice.drafting import ANSWER_LENGTH
 from service.advice.outcomes import DRAFTED
 from service.advice.queue import AdviceQueue, review_for_prompt
+from service.api.admission import admission, admit_action
 from service.api.auth import require_configured_ops_token, require_ops_token
 from service.api.dependencies import RuntimeDep
 from service.api.problems import PROBLEM_RESPONSE
@@ -31,25 +32,33 @@ _ANSWER_RESPONSES: Responses = {
 }
 
 
-@router.post("/{review_id}/advice", dependencies=[Depends(require_ops_token)], responses=_PROBLEM_RESPONSES)
+@router.post(
+    "/{review_id}/advice",
+    dependencies=[Depends(require_ops_token), admission(admit_action)],
+    responses=_PROBLEM_RESPONSES,
+)
 def draft_again(review_id: ReviewId, runtime: RuntimeDep) -> AdviceOut:
     """Draft another answer to the review, now; the draft before it is kept. It costs what a draft costs."""
-    row = _review(runtime.engine, review_id)
+    row = _review(runtime.engines.requests, review_id)
     draft = runtime.interactive_clients.drafter.draft(review_for_prompt(row), ANSWER_LENGTH)
-    with transaction(runtime.engine) as session:
+    with transaction(runtime.engines.requests) as session:
         advice = AdviceQueue(session).add_draft(review_id, draft, utcnow())
     return AdviceOut.model_validate(advice)
 
 
-@router.post("/{review_id}/answer", dependencies=[Depends(require_configured_ops_token)], responses=_ANSWER_RESPONSES)
+@router.post(
+    "/{review_id}/answer",
+    dependencies=[Depends(require_configured_ops_token), admission(admit_action)],
+    responses=_ANSWER_RESPONSES,
+)
 def publish_answer(
     review_id: ReviewId, runtime: RuntimeDep, response: Response, answer: Annotated[AnswerIn | None, Body()] = None
 ) -> AnswerOut:
     """Publish the given text, or else the newest draft, on the marketplace. A second answer is refused."""
-    row = _review(runtime.engine, review_id)
-    text = _draft(runtime.engine, review_id) if answer is None or answer.text is None else answer.text
+    row = _review(runtime.engines.requests, review_id)
+    text = _draft(runtime.engines.requests, review_id) if answer is None or answer.text is None else answer.text
     marketplace = runtime.interactive_clients.reviews(row.marketplace)
-    publication = Publisher(runtime.engine, marketplace, utcnow, time.sleep).publish(row, text)
+    publication = Publisher(runtime.engines.requests, marketplace, utcnow, time.sleep).publish(row, text)
     response.status_code = 202 if publication.state == "sent" else 200
     return AnswerOut(state=publication.state, text=publication.text)
 

@@ -20,6 +20,7 @@ class ClaimFailure:
         self._check = check
         self._reason = ""
         self._lock = threading.Lock()
+        self._checking = threading.Lock()
 
     def report(self, error: BaseException | None) -> None:
         """Report the result of a claim: its error, or None."""
@@ -34,12 +35,21 @@ class ClaimFailure:
             _log.info("The scheduler can claim runs again.")
 
     def current_reason(self) -> str:
-        """Why no run can be claimed, checked now; empty if runs can be claimed, or no claim has failed."""
-        if self._reason:
+        """Why no run can be claimed; empty if runs can be claimed, or no claim has failed.
+
+        Checked now, unless another thread is doing so: callers that come together use one connection.
+        """
+        if self._reason and self._checking.acquire(blocking=False):
             try:
-                self._check()
-            except Exception as error:  # noqa: BLE001  # any exception of a check is its result
-                self.report(error)
-            else:
-                self.report(None)
+                self._check_now()
+            finally:
+                self._checking.release()
         return self._reason
+
+    def _check_now(self) -> None:
+        try:
+            self._check()
+        except Exception as error:  # noqa: BLE001  # any exception of a check is its result
+            self.report(error)
+        else:
+            self.report(None)

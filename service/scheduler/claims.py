@@ -30,10 +30,14 @@ class Claims:
     is cut to its full length from now on.
     """
 
-    def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, engine: Engine, clock: Callable[[], float] = time.time, *, check_engine: Engine | None = None
+    ) -> None:
+        """`check_engine` is for `check`, which must not wait for the connections of claims."""
         self._engine = engine
         self._clock = clock
-        self._check_database = DatabaseCheck(engine)
+        self._check_engine = check_engine or engine
+        self._check_database = DatabaseCheck(self._check_engine)
         self._dialect: Any = postgresql if engine.dialect.name == "postgresql" else sqlite
 
     def claim_tick(self, job_name: str, tick: datetime, owner: str, *, overlaps: bool = False) -> ClaimResult:
@@ -79,7 +83,7 @@ class Claims:
     def check(self) -> None:
         """Raise unless a run can be claimed. No row is changed."""
         self._check_database()
-        self._update_owned("", "", {"holder": None})
+        self._update_owned("", "", {"holder": None}, self._check_engine)
 
     def _upsert_claim(self, job_name: str, tick: datetime, owner: str, *, overlaps: bool) -> str | None:
         """Claim the tick, and the lease too if that is free. Returns the lease's owner; None if the tick was claimed before."""
@@ -128,9 +132,9 @@ class Claims:
     def _lease_end(self) -> Any:
         return self._now() + LEASE_SECONDS
 
-    def _update_owned(self, job_name: str, owner: str, values: Mapping[str, Any]) -> bool:
+    def _update_owned(self, job_name: str, owner: str, values: Mapping[str, Any], engine: Engine | None = None) -> bool:
         owned = update(ScheduleClaimRow).where(ScheduleClaimRow.job_name == job_name, ScheduleClaimRow.holder == owner)
-        with transaction(self._engine) as session:
+        with transaction(engine or self._engine) as session:
             return session.scalar(owned.values(values).returning(ScheduleClaimRow.job_name)) is not None
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from opentelemetry.metrics import Counter, Meter
 from opentelemetry.trace import SpanContext, Tracer
@@ -36,13 +37,16 @@ from telemetry.alerts.rules.evaluator import RuleEvaluator, Rules
 from telemetry.alerts.rules.job_failures import JobFailuresRule
 from telemetry.alerts.self_metrics import AlertMetrics
 from telemetry.alerts.service import AlertService
-from telemetry.database import dedicated_engine
+from telemetry.database import EngineLimits, dedicated_engine
 from telemetry.error_text import safe_text
 from telemetry.health.database_writes import DatabaseCheck
 from telemetry.health.report import CheckResult
 from telemetry.health.system_resources import SystemResources
 from telemetry.jobs.statistics.failure_streaks import failure_streaks
 from telemetry.settings import TelemetrySettings
+
+_DATABASE_LIMITS: Final = EngineLimits(pool_size=2, max_overflow=1, statement_timeout=10, lock_timeout=2)
+"""A table that somebody locks must not keep the rules from being evaluated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ class AlertPipeline:
         fallback = FallbackNotifier(self.channels, context.clock)
         self._worker = DispatchWorker(deduplicator, dispatcher, fallback, self._pending_count)
         self._clock = context.clock
-        self._shared_engine, self._engine = engine, dedicated_engine(engine)
+        self._shared_engine, self._engine = engine, dedicated_engine(engine, _DATABASE_LIMITS)
         conditions = ConditionTracker(self.outbox, context.clock)
         thresholds = resource_usage.Thresholds(settings.alert_threshold_disk, settings.alert_threshold_memory)
         self.service = AlertService(

@@ -10,7 +10,6 @@ from sqlalchemy import text
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from telemetry.database import SQLITE_BUSY_TIMEOUT_MS
 from telemetry.error_text import CheckFailed, safe_text
 
 LOCKED_AFTER: Final = 20.0
@@ -95,12 +94,13 @@ class DatabaseCheck:
 
 @contextmanager
 def _short_busy_timeout(connection: Connection) -> Generator[None]:
+    before = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
     connection.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY_MS}")
     try:
         yield
     finally:
         connection.rollback()
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={SQLITE_BUSY_TIMEOUT_MS}")
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={before}")
 
 
 def _write_postgresql(connection: Connection) -> None:

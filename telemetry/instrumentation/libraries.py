@@ -1,7 +1,7 @@
 """Switches the instrumentation of all libraries on, with the same providers, and off again."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,18 +26,18 @@ class Providers:
 
 
 def instrument_libraries(
-    providers: Providers, instruments: Instruments, directory: ServiceDirectory, engine: Engine | None
+    providers: Providers, instruments: Instruments, directory: ServiceDirectory, engines: Sequence[Engine]
 ) -> None:
     """Instrument SQLAlchemy (spans, connections, query durations), httpx and httpx2 (spans, request durations)."""
     # Read once, when the first package of a process is instrumented; without it all of them use the old names.
     if not os.environ.get(_STABILITY_OPT_IN):
         os.environ[_STABILITY_OPT_IN] = "http,database"
-    for instrument in _steps(providers, instruments, directory, engine):
+    for instrument in _steps(providers, instruments, directory, engines):
         instrument()
 
 
 def _steps(
-    providers: Providers, instruments: Instruments, directory: ServiceDirectory, engine: Engine | None
+    providers: Providers, instruments: Instruments, directory: ServiceDirectory, engines: Sequence[Engine]
 ) -> list[Callable[[], Any]]:
     spans = ClientSpans(directory)
     # The package's durations leave out failed requests, so HTTPClientInstrumentor records them instead.
@@ -49,7 +49,7 @@ def _steps(
     }
     return [
         lambda: SQLAlchemyInstrumentor().instrument(
-            engine=engine, tracer_provider=providers.tracer_provider, meter_provider=providers.meter_provider
+            engines=engines, tracer_provider=providers.tracer_provider, meter_provider=providers.meter_provider
         ),
         lambda: QueryDurationInstrumentor().instrument(duration=instruments.db_operation_duration),
         lambda: HTTPXClientInstrumentor().instrument(**client),

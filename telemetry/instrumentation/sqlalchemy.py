@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any, Final
 
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.metrics import Histogram
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
@@ -67,7 +68,8 @@ class QueryDurationInstrumentor(BaseInstrumentor):
         )
 
     def _before(self, connection: Connection, *_arguments: Any) -> None:
-        connection.info[_STARTED] = perf_counter()
+        if is_instrumentation_enabled():
+            connection.info[_STARTED] = perf_counter()
 
     @failsafe
     def _after(self, connection: Connection, _cursor: Any, statement: str, *_arguments: Any) -> None:

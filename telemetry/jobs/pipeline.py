@@ -9,7 +9,7 @@ from opentelemetry.metrics import Meter
 from sqlalchemy.engine import Engine
 
 from telemetry import semconv
-from telemetry.database import dedicated_engine
+from telemetry.database import EngineLimits, dedicated_engine
 from telemetry.failsafe import failsafe
 from telemetry.instruments import Instruments
 from telemetry.jobs.liveness.reaper import Reaper
@@ -21,6 +21,7 @@ from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.settings import JOBS_COMPONENT
 
 SPOOL_DIRECTORY: Final = Path("spool", "job_runs")
+_LIMITS: Final = EngineLimits(pool_size=5, max_overflow=0)
 
 
 class JobPipeline:
@@ -35,7 +36,7 @@ class JobPipeline:
         """`component` is that of the alerts about jobs."""
         directory = data_dir / SPOOL_DIRECTORY
         self._caller_engine = engine
-        self._engine = dedicated_engine(engine)
+        self._engine = dedicated_engine(engine, _LIMITS)
         self._instruments = instruments
         self._metrics = RecorderMetrics(instruments)
         self.store = JobRunRepository(engine)

@@ -70,7 +70,8 @@ def test_a_database_that_says_nothing_any_more_keeps_no_probe_and_no_scrape_wait
         assert max(took, lived, readied, scraped) < AT_ONCE
         assert "http_requests_in_progress" in series
         assert "no answer within" in body
-        assert not any(has_answer(client) for client in hanging)
+        refused = eventually(lambda: [client for client in hanging if has_answer(client)])
+        assert all(client.recv(30).startswith(b"TTP/1.1 503 ") for client in refused)
 
         database.silent = False
         service.wait_for("/readyz")

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from service.database.clock import CLOCK_TOLERANCE, Clock, JumpDetector, elapsed_seconds, is_of_another_clock
 from service.names import SCHEDULER_COMPONENT
@@ -56,6 +57,7 @@ class RunMonitor:
         self._jumps = JumpDetector(elapsed)
         self._jump = timedelta(0)
         self._clock_set: ClockSet | None = None
+        self._outage = _Outage()
 
     def check(self, now: datetime) -> None:
         """Evaluate the due ticks, and mark overdue runs.
@@ -65,9 +67,10 @@ class RunMonitor:
         """
         self._notice_jump(now)
         uptime, self._uptime = self._uptime_at(now), None
-        self._report(self._evaluate_jobs(_Pass(now, uptime, is_clock_set=bool(self._jump))), uptime, now)
+        self._report(self._evaluate(_Pass(now, uptime, is_clock_set=bool(self._jump))), uptime, now)
         self._last_check, self._jump = now, timedelta(0)
         if uptime.is_settled(now):
+            self._outage = _Outage()
             mark_overdue(self._engine, now, self._on_overdue, self._clock_set)
         self._uptime = uptime
 
@@ -76,14 +79,22 @@ class RunMonitor:
         if jump := self._jumps.observe(now):
             self._jump += jump
             self._clock_set = ClockSet(now, jump)
-            self._uptime = self._last_check = None
+            self._uptime, self._last_check, self._outage = None, None, _Outage()
 
     def _report(self, notice: MissedNotice, uptime: Uptime, now: datetime) -> None:
         if self._jump or notice.is_clock_set:
             report_clock_set(self._jump, now)
         for job, ticks in notice.missed:
             self._on_missed(job.name, ticks.number)
-        notice.alert(uptime.since)
+        notice.alert(uptime.since, is_outage=all(map(self._outage.began_at, notice.last_seen)))
+
+    def _evaluate(self, current: "_Pass") -> MissedNotice:
+        self._outage.check_begins(current.now)
+        try:
+            return self._evaluate_jobs(current)
+        except (OperationalError, InterfaceError):
+            self._outage.check_failed(current.now)
+            raise
 
     def _uptime_at(self, now: datetime) -> Uptime:
         if self._last_check is None:
@@ -100,6 +111,26 @@ class RunMonitor:
             for job in self._jobs:
                 current.examine(job, watermarks.get(job.name), ledger)
         return current.notice
+
+
+@dataclass(slots=True)
+class _Outage:
+    """A database outage, for all of which this process was there and tried to use the database."""
+
+    since: datetime | None = None
+    failed_at: datetime | None = None
+
+    def check_begins(self, now: datetime) -> None:
+        """Forget an outage if this process was suspended since its last check."""
+        if self.failed_at is not None and now - self.failed_at > MAX_ABSENCE:
+            self.since = self.failed_at = None
+
+    def check_failed(self, now: datetime) -> None:
+        self.since, self.failed_at = self.since or now, now
+
+    def began_at(self, last_seen: datetime) -> bool:
+        """Whether it began when a scheduler was seen last: the alert about the database tells of that downtime."""
+        return self.since is not None and self.since - last_seen <= GAP
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +188,15 @@ class SchedulerAbsence:
         """Alert once when the last heartbeat is older than `MAX_ABSENCE`, unless there has never been one.
 
         The absence counts from the first check at the earliest: a scheduler that starts together with this process needs
-        some time until its first heartbeat. So does one that runs while the clock is set.
+        some time until its first heartbeat. So does one that runs while the clock is set, or after a database outage.
+
+        Raises:
+            SQLAlchemyError: the database is unavailable.
         """
         if self._jumps.observe(now):
             self._since = None
+        seen = self._last_heartbeat()
         started = self._since = self._since or now
-        with transaction(self._engine) as session:
-            seen = TickLedger(session).last_heartbeat()
         if seen is None or seen == self._reported or now - max(self._in_the_past(seen, now), started) <= MAX_ABSENCE:
             return
         self._reported = seen
@@ -173,6 +206,14 @@ class SchedulerAbsence:
             SCHEDULER_COMPONENT,
             inhibited_by=DATABASE_COMPONENT,
         )
+
+    def _last_heartbeat(self) -> datetime | None:
+        try:
+            with transaction(self._engine) as session:
+                return TickLedger(session).last_heartbeat()
+        except SQLAlchemyError:
+            self._since = None
+            raise
 
     def _in_the_past(self, seen: datetime, now: datetime) -> datetime:
         """A heartbeat in the future is from before the clock was set back. It counts as one of when it was first read."""

@@ -30,11 +30,11 @@ class MissedNotice:
     last_seen: list[datetime] = field(default_factory=list)
     is_clock_set: bool = False
 
-    def alert(self, back_at: datetime) -> None:
+    def alert(self, back_at: datetime, *, is_outage: bool = False) -> None:
         """Raise one alert for each job with missed ticks, and one for all ticks of a downtime that ended at `back_at`.
 
         A restart is no alert but a line in the log: a downtime shorter than the grace of the jobs that fell due, or in which
-        only jobs that catch up did.
+        only jobs that catch up did. Neither is a database outage (`is_outage`): it has an alert of its own.
         """
         for job, ticks in self.missed:
             condition.fire(
@@ -47,11 +47,15 @@ class MissedNotice:
                 )
             )
         if self.downtime:
-            text = f"Nobody ran the schedule from {format_utc(min(self.last_seen))} to {format_utc(back_at)}: {self._downtime_text()} fell into it."
-            if not self._is_alert(back_at):
-                _log.info("%s", text)
-                return
-            get_alert_service().report(text, AlertLevel.WARNING, SCHEDULER_COMPONENT, inhibited_by=DATABASE_COMPONENT)
+            self._alert_downtime(back_at, is_outage=is_outage)
+
+    def _alert_downtime(self, back_at: datetime, *, is_outage: bool) -> None:
+        what = "The database was unavailable to the scheduler" if is_outage else "Nobody ran the schedule"
+        text = f"{what} from {format_utc(min(self.last_seen))} to {format_utc(back_at)}: {self._downtime_text()} fell into it."
+        if is_outage or not self._is_alert(back_at):
+            _log.info("%s", text)
+            return
+        get_alert_service().report(text, AlertLevel.WARNING, SCHEDULER_COMPONENT, inhibited_by=DATABASE_COMPONENT)
 
     def _is_alert(self, back_at: datetime) -> bool:
         found = zip(self.downtime, self.last_seen, strict=True)

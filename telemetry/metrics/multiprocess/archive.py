@@ -47,7 +47,7 @@ class Archive:
             is_dead: tells by its id whether a worker is dead; asked while the archive is locked.
 
         Returns:
-            How each worker ended whose snapshot was added, by worker id; nothing if another process holds the lock.
+            How each worker ended that was added, with a snapshot or without, by worker id; nothing if another process holds the lock.
         """
         with os.fdopen(os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600), "r+") as lock:
             try:
@@ -72,7 +72,8 @@ class Archive:
             for worker, archived_at in archived.items()
             if worker in dead or now - archived_at < TOMBSTONE_SECONDS
         }
-        merged = Snapshot(NO_WORKER, now, cumulative(merge([], [before, *new.values()])))
+        snapshots = [before, *(snapshot for snapshot in new.values() if snapshot is not None)]
+        merged = Snapshot(NO_WORKER, now, cumulative(merge([], snapshots)))
         header = json.dumps(tombstones | dict.fromkeys(new, now)).encode()
         replace_file(self._path, header + b"\n" + merged.encode())
         return reasons
@@ -83,9 +84,12 @@ def _decode(data: bytes) -> tuple[dict[str, float], Snapshot]:
     return json.loads(header), Snapshot.decode(body)
 
 
-def _decode_files(paths: Iterable[tuple[str, Path]]) -> Iterable[tuple[str, Snapshot]]:
+def _decode_files(paths: Iterable[tuple[str, Path]]) -> Iterable[tuple[str, Snapshot | None]]:
+    """None for a snapshot that cannot be decoded: its worker ended before it wrote one, or has another version."""
     for worker, path in paths:
         try:
             yield worker, Snapshot.decode(path.read_bytes())
-        except (FileNotFoundError, ValueError):
+        except FileNotFoundError:
             continue
+        except ValueError:
+            yield worker, None

@@ -11,6 +11,7 @@ import shutil
 import stat
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final, Self
 
@@ -63,7 +64,7 @@ class WorkerSlot:
     Attributes:
         number: the first number that was free, which later workers reuse.
         id: unique to this worker.
-        snapshot_path: the file of the worker's snapshot.
+        snapshot_path: the file of the worker's snapshot; empty until the first one is written.
         socket_path: the socket on which the worker takes refresh requests.
     """
 
@@ -77,6 +78,8 @@ class WorkerSlot:
         lock.flush()
         self.snapshot_path = directory / f"{self.id}{_SNAPSHOT}"
         self.socket_path = directory / f"{self.id}.sock"
+        with suppress(OSError):  # the others count a worker that ends by its file: also one without a first snapshot
+            private_files.make_file(self.snapshot_path)
 
     @classmethod
     def acquire(cls, directory: Path) -> Self:

@@ -143,14 +143,13 @@ def test_a_call_waits_for_its_slot_no_longer_than_the_patience(clients_of, given
     assert {getattr(clients, name).patience for name in (*CLIENTS, "drafter")} == {patience}
 
 
-def test_interactive_clients_have_less_patience_are_made_once_and_closed_with_the_others(clients_of):
+def test_interactive_clients_have_less_patience_and_are_closed_with_the_others(clients_of):
     clients = clients_of(**KEYS)
 
-    interactive = clients.interactive
+    interactive = clients.interactive(clients._engine)
     opened = interactive.wb_feedbacks
     clients.close()
 
-    assert interactive is clients.interactive
     assert (opened.patience, clients.telegram.patience) == (INTERACTIVE_PATIENCE, BACKGROUND_PATIENCE)
     assert opened._client.is_closed
 

@@ -130,6 +130,13 @@ def test_the_words_of_the_statement_are_not_taken_for_the_errors():
         (psycopg.OperationalError("server closed the connection unexpectedly"), "the connection was lost"),
         (psycopg.OperationalError("failed to resolve host 'db.example': unknown"), "the host name is not known"),
         (psycopg.errors.QueryCanceled("canceling statement due to statement timeout"), "the query took too long"),
+        (sqlite3.OperationalError("interrupted"), "the query took too long"),
+        (
+            psycopg.errors.LockNotAvailable("canceling statement due to lock timeout"),
+            "another transaction holds a lock for too long",
+        ),
+        (psycopg.errors.QueryCanceled("canceling statement due to user request"), "the query was cancelled"),
+        (psycopg.errors.DeadlockDetected("deadlock detected"), "two transactions waited for each other"),
         (ValueError("postgresql://anna:very-secret@db.example/shop is wrong"), "ValueError"),
         (KeyError("/srv/data"), "KeyError"),
         (OSError("/srv/data"), "OSError"),

@@ -7,8 +7,10 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from service.api.admission import Admissions
 from service.api.orders import router
 from service.api.problems import install_exception_handlers
+from service.database.process_engines import Engines
 from service.orders.repository import OrderRepository
 from telemetry.database import transaction
 from tests.support.fakes import NOON, an_item, an_order
@@ -20,7 +22,8 @@ def make_client(engine):
     app = FastAPI()
     install_exception_handlers(app)
     app.include_router(router)
-    app.state.runtime = SimpleNamespace(engine=engine)
+    app.state.runtime = SimpleNamespace(engines=Engines(engine, engine, engine))
+    app.state.admissions = Admissions()
     return TestClient(app, raise_server_exceptions=False)
 
 

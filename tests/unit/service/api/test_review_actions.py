@@ -10,8 +10,10 @@ from fastapi.testclient import TestClient
 from service.advice.outcomes import DRAFTED, REFUSED, Draft
 from service.advice.queue import AdviceQueue
 from service.api import review_actions
+from service.api.admission import Admissions
 from service.api.problems import install_exception_handlers
 from service.api.reviews import router as review_router
+from service.database.process_engines import Engines
 from service.database.tables import AdviceRow, ReviewRow
 from service.integrations.http.errors import Forbidden, NotConfigured, RateLimited, Unreachable
 from service.integrations.openai.errors import QuotaExhausted
@@ -104,7 +106,7 @@ class Outside:
 
 class Desk:
     def __init__(self, engine, outside):
-        self.engine, self.interactive_clients = engine, outside
+        self.engines, self.interactive_clients = Engines(engine, engine, engine), outside
 
 
 @pytest.fixture
@@ -117,6 +119,7 @@ def make_api(sqlite_engine):
         for router in (review_router, review_actions.router):
             app.include_router(router)
         app.state.settings = Settings(ops_token=ops_token)
+        app.state.admissions = Admissions()
         app.state.runtime = Desk(sqlite_engine, Outside(marketplace, drafter))
         keep(sqlite_engine, a_review(1, marketplace=marketplace.name if marketplace else "wb"))
         given = {"Authorization": f"Bearer {ops_token}"} if headers and ops_token else {}

@@ -109,9 +109,7 @@ def watch(monkeypatch, server):
     monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
     watch = Signals()
     known = outbound_services(Settings(wb_feedbacks_url=server.url, wb_statistics_url=server.url))
-    instrument_libraries(
-        Providers(watch.tracers, watch.meters), watch.instruments, ServiceDirectory(known), engine=None
-    )
+    instrument_libraries(Providers(watch.tracers, watch.meters), watch.instruments, ServiceDirectory(known), engines=())
     yield watch
     uninstrument_libraries()
     watch.close()

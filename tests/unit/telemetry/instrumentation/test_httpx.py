@@ -109,7 +109,7 @@ def measured(signals, directory):
 @pytest.fixture
 def instrumented(signals, directory):
     """All instrumentation of the libraries, the published packages included."""
-    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, None)
+    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, ())
     return signals
 
 
@@ -357,7 +357,7 @@ def test_a_span_that_is_not_recorded_is_left_alone(instrumented, server):
 
 def test_the_stable_conventions_are_the_default(signals, server, directory, speaking):
     speaking("")
-    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, None)
+    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, ())
 
     Sync(httpx).call(server.url + "/ok")
 
@@ -368,7 +368,7 @@ def test_the_stable_conventions_are_the_default(signals, server, directory, spea
 
 def test_everything_can_be_switched_off_and_on_again(signals, directory, server):
     for _ in range(2):
-        instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, None)
+        instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, ())
         Sync(httpx).call(server.url + "/ok")
         uninstrument_libraries()
         uninstrument_libraries()

@@ -111,6 +111,10 @@ def records(engine):
     return RunRecords(engine)
 
 
+def absences(caplog):
+    return [message for message in caplog.messages if message.startswith("Nobody has run the schedule")]
+
+
 def missed(engine):
     """The rows: job, kind, first and last tick, number."""
     with transaction(engine) as session:
@@ -399,7 +403,7 @@ def test_the_absence_of_a_scheduler_is_noticed_after_the_clock_was_set_back(engi
         now += CHECK_INTERVAL
         absence.check(now)
 
-    assert len(caplog.messages) == 1
+    assert len(absences(caplog)) == 1
 
 
 def test_a_clock_that_is_set_forward_is_no_absence_of_a_scheduler(engine, caplog):
@@ -412,7 +416,7 @@ def test_a_clock_that_is_set_forward_is_no_absence_of_a_scheduler(engine, caplog
 
     absence.check(now)
 
-    assert caplog.messages == []
+    assert absences(caplog) == []
 
 
 def test_a_downtime_without_a_tick_is_not_worth_a_word(engine, records, caplog):
@@ -512,6 +516,73 @@ def test_what_came_while_the_database_was_unavailable_is_a_downtime_and_runs_rec
     process.is_up_until(at("12:44:00"))
 
     assert missed(engine) == [("sync", "downtime", "12:30", "12:30", 1)]
+
+
+def fails_until(process, outage, moment):
+    outage.active = True
+    while process.now < moment:
+        process.now += CHECK_INTERVAL
+        with pytest.raises(OperationalError):
+            process.monitor.check(process.now)
+    outage.active = False
+
+
+def downtimes_said(caplog):
+    said = [(each.levelno, each.message) for each in caplog.records if "fell into it" in each.message]
+    return [(level, message.partition(" from ")[0]) for level, message in said]
+
+
+def test_a_downtime_that_is_a_database_outage_is_a_line_in_the_log_and_no_alert_about_the_schedule(
+    engine, caplog, monkeypatch
+):
+    caplog.set_level(logging.INFO)
+    process = Process(engine, NOON, SYNC).is_up_until(at("12:14:00"))
+    outage = Outage(process.monitor, monkeypatch)
+
+    fails_until(process, outage, at("12:40:00"))
+    process.is_up_until(at("12:44:00"))
+
+    assert missed(engine) == [("sync", "downtime", "12:15", "12:30", 2)]
+    assert downtimes_said(caplog) == [(logging.INFO, "The database was unavailable to the scheduler")]
+
+    process.is_away_until(at("13:20:00")).is_up_until(at("13:24:00"))
+    assert downtimes_said(caplog)[1:] == [(logging.WARNING, "Nobody ran the schedule")]
+
+
+@pytest.mark.parametrize(
+    ("away", "fails", "away_again"),
+    [("12:30:00", "12:40:00", ""), ("", "12:14:10", "12:40:00"), ("12:30:00", "12:31:00", "12:40:00")],
+    ids=["before the outage", "after its beginning", "before and after"],
+)
+def test_an_outage_does_not_explain_the_time_for_which_the_process_was_not_there(
+    engine, caplog, monkeypatch, away, fails, away_again
+):
+    caplog.set_level(logging.INFO)
+    process = Process(engine, NOON, SYNC).is_up_until(at("12:14:00"))
+    outage = Outage(process.monitor, monkeypatch)
+
+    if away:
+        process.is_away_until(at(away))
+    fails_until(process, outage, at(fails))
+    if away_again:
+        process.is_away_until(at(away_again))
+    process.is_up_until(process.now + 4 * MINUTE)
+
+    assert downtimes_said(caplog) == [(logging.WARNING, "Nobody ran the schedule")]
+
+
+def test_an_outage_in_two_parts_is_one(engine, caplog, monkeypatch):
+    caplog.set_level(logging.INFO)
+    process = Process(engine, NOON, SYNC).is_up_until(at("12:14:00"))
+    outage = Outage(process.monitor, monkeypatch)
+
+    fails_until(process, outage, at("12:20:00"))
+    process.is_up_until(at("12:20:10"))
+    fails_until(process, outage, at("12:40:00"))
+    process.is_up_until(at("12:44:00"))
+
+    assert missed(engine) == [("sync", "downtime", "12:15", "12:30", 2)]
+    assert downtimes_said(caplog) == [(logging.INFO, "The database was unavailable to the scheduler")]
 
 
 def test_a_suspended_process_takes_the_time_for_a_downtime(engine):
@@ -640,17 +711,41 @@ def test_a_process_that_does_not_run_the_schedule_alerts_once_that_nobody_does(e
     absence.check(now)
     now = at("12:31:00")
     absence.check(now)
-    assert caplog.messages == []
+    assert absences(caplog) == []
     for _ in range(1, 60):
         now += SECOND
         absence.check(now)
-    assert caplog.messages == ["Nobody has run the schedule since 2025-10-02 12:00:00 UTC."]
+    assert absences(caplog) == ["Nobody has run the schedule since 2025-10-02 12:00:00 UTC."]
 
     with transaction(engine) as session:
         session.execute(update(ScheduleWatchRow).values(seen_at=at("12:40:00")))
     for now in (at("12:40:30"), at("12:42:00")):
         absence.check(now)
-    assert caplog.messages[1:] == ["Nobody has run the schedule since 2025-10-02 12:40:00 UTC."]
+    assert absences(caplog)[1:] == ["Nobody has run the schedule since 2025-10-02 12:40:00 UTC."]
+
+
+def test_after_a_database_outage_a_scheduler_has_the_time_for_its_first_heartbeat(engine, caplog, monkeypatch):
+    Process(engine, NOON, SYNC)
+    now = at("12:00:30")
+    absence = SchedulerAbsence(engine, lambda: now.timestamp())  # noqa: PLW0108  # `now` changes
+    absence.check(now)
+    with monkeypatch.context() as patch:
+        patch.setattr("service.scheduler.monitoring.monitor.transaction", raise_unavailable)
+        for now in (at("12:01:00"), at("12:10:00")):
+            with pytest.raises(OperationalError):
+                absence.check(now)
+
+    for now in (at("12:10:05"), at("12:11:00")):
+        absence.check(now)
+    assert absences(caplog) == []
+
+    now = at("12:11:10")
+    absence.check(now)
+    assert absences(caplog) == ["Nobody has run the schedule since 2025-10-02 12:00:00 UTC."]
+
+
+def raise_unavailable(_engine):
+    raise OperationalError("SELECT", {}, ConnectionRefusedError())
 
 
 def test_where_nobody_has_ever_run_the_schedule_nothing_is_said(engine, caplog):
@@ -659,4 +754,4 @@ def test_where_nobody_has_ever_run_the_schedule_nothing_is_said(engine, caplog):
     absence.check(NOON)
     absence.check(NOON + timedelta(hours=1))
 
-    assert caplog.messages == []
+    assert absences(caplog) == []

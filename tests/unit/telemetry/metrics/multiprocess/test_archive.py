@@ -113,11 +113,11 @@ def test_a_name_stays_for_as_long_as_its_file_does(tmp_path, dead_of):
     assert requests_of(archive) == {"": 4}
 
 
-def test_a_file_that_is_no_snapshot_is_removed_and_counts_nothing(tmp_path, dead_of):
+def test_a_file_that_is_no_snapshot_is_removed_and_adds_nothing(tmp_path, dead_of):
     archive, broken = Archive(tmp_path), tmp_path / "0-a.json"
     broken.write_text("[1, 2")
 
-    assert len(archive.absorb({"0-a": broken} | dead_of("0-b", 3), always_dead)) == 1
+    assert len(archive.absorb({"0-a": broken} | dead_of("0-b", 3), always_dead)) == 2
     assert not broken.exists()
     assert requests_of(archive) == {"": 3}
 

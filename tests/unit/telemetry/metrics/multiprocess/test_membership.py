@@ -61,7 +61,7 @@ def test_only_the_owner_may_read_a_slot(tmp_path):
     slot = membership.WorkerSlot.acquire(tmp_path / "workers" / "1-1")
 
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "workers").rglob("*")]
-    assert sorted(modes) == [0o600, 0o700]
+    assert sorted(modes) == [0o600, 0o600, 0o700]
     assert stat.S_IMODE((tmp_path / "workers").stat().st_mode) == 0o700
     slot.release()
 

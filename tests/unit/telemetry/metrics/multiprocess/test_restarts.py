@@ -52,6 +52,50 @@ def test_a_directory_that_cannot_be_written_keeps_no_worker_from_being_counted(t
     assert counted == ["killed"] * 2
 
 
+def test_a_worker_that_is_killed_before_its_first_snapshot_is_counted_once(tmp_path):
+    counted: list[str] = []
+    killed, *survivors = (MultiprocessCollector(tmp_path, list, count_ended=counted.append) for _ in range(3))
+    killed._slot.release()  # as the kernel does
+
+    for survivor in survivors * 2:
+        survivor._archive_dead()
+
+    assert counted == ["killed"]
+    assert not killed._slot.snapshot_path.exists()
+    for collector in (killed, *survivors):
+        collector._slot.release()
+        collector._refresh_server.stop()
+
+
+def test_a_worker_whose_slot_has_been_taken_by_the_next_one_is_counted_too(tmp_path):
+    counted: list[str] = []
+    survivor, killed = (MultiprocessCollector(tmp_path, list, count_ended=counted.append) for _ in range(2))
+    killed._slot.release()
+    following = MultiprocessCollector(tmp_path, list)
+    assert following._slot.number == killed._slot.number
+
+    survivor._archive_dead()
+
+    assert counted == ["killed"]
+    for collector in (killed, survivor, following):
+        collector._slot.release()
+        collector._refresh_server.stop()
+
+
+def test_a_worker_whose_snapshot_cannot_be_read_is_counted(tmp_path):
+    counted: list[str] = []
+    killed, survivor = (MultiprocessCollector(tmp_path, list, count_ended=counted.append) for _ in range(2))
+    killed._slot.snapshot_path.write_text("[0, ")
+    killed._slot.release()
+
+    survivor._archive_dead()
+
+    assert counted == ["killed"]
+    for collector in (killed, survivor):
+        collector._slot.release()
+        collector._refresh_server.stop()
+
+
 def test_each_ended_worker_is_counted_once_and_by_how_it_ended(tmp_path):
     counted: list[str] = []
     directory = tmp_path / "group"

@@ -13,7 +13,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 
 from service.database import migrations
 from service.database.schedule_tables import ScheduleClaimRow
-from telemetry.database import UTCDateTime, _configure, create_engine, transaction
+from telemetry.database import UTCDateTime, create_engine, transaction
+from telemetry.database.engines import _configure
 
 NOON = datetime(2025, 10, 2, 12, 0, 0, 123456, UTC)
 MOSCOW = timezone(timedelta(hours=3))

@@ -3,27 +3,21 @@
 import sqlite3
 import time
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import sqlalchemy
-from sqlalchemy import DateTime, QueuePool, event
-from sqlalchemy.engine import URL, Dialect, Engine, ExceptionContext, make_url
+from sqlalchemy import QueuePool, event
+from sqlalchemy.engine import URL, Engine, ExceptionContext, make_url
 from sqlalchemy.exc import DatabaseError, InternalError, OperationalError
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import ConnectionPoolEntry
-from sqlalchemy.types import TypeDecorator
 
-from telemetry import private_files
+from telemetry.database.limits import NO_LIMITS, POOL_TIMEOUT_SECONDS, EngineLimits, limit_statements, resized_pool
+from telemetry.database.watched_file import WatchedFile
 
 SQLITE_BUSY_TIMEOUT_MS: Final = 5000
-POOL_TIMEOUT_SECONDS: Final = 5
 _READ_ONLY_SQLSTATE: Final = "25006"
-_REPLACED: Final = "the database file was deleted or replaced"
-_FileId = tuple[int, int]
-"""The device and inode of a file."""
 _PRAGMAS: Final = (
     f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}",
     "synchronous=NORMAL",  # with WAL a process crash loses nothing; a machine crash may lose the last commits
@@ -63,65 +57,9 @@ def _sqlite(url: URL) -> Engine:
     )
     event.listen(engine, "connect", _configure)
     if file:
-        _WatchedFile(file).listen(engine)
+        WatchedFile(file).listen(engine)
     event.listen(engine, "handle_error", _unavailable_error, retval=True)
     return engine
-
-
-class _WatchedFile:
-    """Refuses connections when the database file is not the one that the engine opened: its writes would be lost.
-
-    It is accepted again when the same file is back, or after `Engine.dispose`. The file is only looked at by its path:
-    opening and closing it would drop SQLite's locks.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path.absolute()
-        self._opened: _FileId | None = None
-
-    def listen(self, engine: Engine) -> None:
-        event.listen(engine, "do_connect", lambda *_: self._prepare())
-        event.listen(engine, "connect", self._remember)
-        event.listen(engine, "checkout", self._verify)
-        event.listen(engine, "engine_disposed", self._forget)
-
-    def _prepare(self) -> None:
-        if self._opened is None:
-            _create_file(self._path)
-        elif _file_id(self._path) != self._opened:
-            raise sqlite3.OperationalError(_REPLACED)
-
-    def _remember(self, connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
-        connection.execute("PRAGMA schema_version").fetchone()  # opens the log, also of a new database
-        record.info["files"] = files = self._files()
-        self._opened = self._opened or files[0]
-
-    def _verify(self, _connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
-        if (files := self._files()) != record.info["files"] or files[0] != self._opened:
-            raise sqlite3.OperationalError(_REPLACED)
-
-    def _forget(self, _engine: Engine) -> None:
-        self._opened = None
-
-    def _files(self) -> tuple["_FileId | None", "_FileId | None"]:
-        """The database and its log, which exists as long as a connection is open."""
-        return _file_id(self._path), _file_id(self._path.with_name(f"{self._path.name}-wal"))
-
-
-def _file_id(path: Path) -> _FileId | None:
-    """None if there is no such file."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _create_file(file: Path) -> None:
-    """Create the database file for its owner only; SQLite gives its log the same mode. Errors are left to SQLite."""
-    private_files.make_directory(file.parent)
-    with suppress(OSError):
-        private_files.make_file(file)
 
 
 def _database_file(url: URL) -> Path | None:
@@ -185,11 +123,23 @@ def _unavailable_error(context: ExceptionContext) -> OperationalError | None:
     return OperationalError(context.statement, None, cause, hide_parameters=True)
 
 
-def dedicated_engine(engine: Engine) -> Engine:
-    """An engine for the same database with a pool of its own; for an in-memory database the same engine."""
+def dedicated_engine(engine: Engine, limits: EngineLimits = NO_LIMITS, *, traced: bool = False) -> Engine:
+    """An engine for the same database with a pool of its own; for an in-memory database the same engine.
+
+    It is disposed of together with the first one. `traced`: it can be instrumented beside the first one. Listeners for
+    errors belong to a dialect, so it then has one of its own.
+    """
     if engine.dialect.name == "sqlite" and _database_file(engine.url) is None:
         return engine
-    return Engine(engine.pool.recreate(), engine.dialect, engine.url)
+    pool = resized_pool(engine.pool, limits)
+    if traced:
+        dedicated = sqlalchemy.create_engine(engine.url, pool=pool, hide_parameters=True)
+        event.listen(dedicated, "handle_error", _unavailable_error, retval=True)
+    else:
+        dedicated = Engine(pool, engine.dialect, engine.url, hide_parameters=engine.hide_parameters)
+    event.listen(engine, "engine_disposed", lambda _engine: dedicated.dispose())
+    limit_statements(dedicated, limits)
+    return dedicated
 
 
 @contextmanager
@@ -197,23 +147,3 @@ def transaction(engine: Engine) -> Generator[Session]:
     """A session with one transaction: committed at the end, rolled back if an exception is raised."""
     with Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
-
-
-class UTCDateTime(TypeDecorator[datetime]):
-    """A timestamp column: takes aware datetimes and returns aware ones in UTC, also on databases without time zones."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"{value!r} has no time zone, so it is no moment.")
-        in_utc = value.astimezone(UTC)
-        return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy's signature
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
