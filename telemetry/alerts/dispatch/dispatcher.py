@@ -1,6 +1,7 @@
 """Brings the alerts of the outbox to a channel, one message at a time, from one process of the machine."""
 
 import logging
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -35,6 +36,7 @@ from telemetry.alerts.outbox.leases import LeaseClaim, OutboxLeases
 from telemetry.alerts.outbox.notifications import NotificationRepository, enable_channels
 from telemetry.alerts.outbox.snapshot import OutboxSnapshot, read_snapshot
 from telemetry.alerts.rendering.message import RenderRequest, render
+from telemetry.processes import forks
 
 LEASE_SECONDS: Final = 30.0
 """Seconds for which one process sends before another may."""
@@ -54,7 +56,7 @@ class Sender:
     random: Random = field(default_factory=Random)
 
 
-class Dispatcher:
+class Dispatcher(forks.ForkAware):
     """Reads a snapshot of the outbox, plans the next action, and executes it; an unchanged outbox is not read again.
 
     The first channel that is not disabled is used.
@@ -81,6 +83,12 @@ class Dispatcher:
         self._version: OutboxVersion | None = None
         self._planned_at = 0.0
         self._plan = Wait(0.0)
+        forks.register(self)
+
+    def restart_in_child(self) -> None:
+        """The lease is the parent's: a child that ends neither sends by it nor releases it."""
+        self._claim = replace(self._claim, holder=f"{self._claim.holder}:{os.getpid()}")
+        self._is_started, self._version = False, None
 
     def step(self) -> float:
         """Do one thing. Returns the seconds until the next step.

@@ -1,4 +1,3 @@
-import os
 from datetime import UTC, datetime
 
 import pytest
@@ -111,13 +110,13 @@ def test_before_the_table_is_made_there_is_nothing_to_look_after(tmp_path, caplo
     engine.dispose()
 
 
-def test_a_process_has_one_that_looks_however_often_it_is_started_and_a_child_has_its_own(stage, monkeypatch):
+def test_a_process_has_one_that_looks_however_often_it_is_started_and_a_child_has_its_own(stage):
     stage.reaper.start()
     first = stage.reaper._task
     stage.reaper.start()
     assert stage.reaper._task is first
 
-    monkeypatch.setattr(os, "getpid", lambda: -1)
+    stage.reaper.restart_in_child()
     stage.reaper.start()
     child = stage.reaper._task
     assert child is not first
