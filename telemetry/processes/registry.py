@@ -84,12 +84,12 @@ class ProcessRegistry(forks.ForkAware):
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{socket.gethostname()}{self.data_dir.resolve()}/{self._slot}"))
 
     def live_ids(self) -> set[str]:
-        """The ids of all live processes, of this one as well.
+        """The ids of all live processes, in any case that of this one.
 
         Raises:
             OSError: the directory cannot be read.
         """
-        return {entry.id for entry in live_processes(self.data_dir)}
+        return {self.id, *(entry.id for entry in live_processes(self.data_dir))}
 
     def release(self) -> None:
         """Give the slot back. Idempotent."""

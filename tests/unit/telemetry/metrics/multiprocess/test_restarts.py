@@ -6,6 +6,7 @@ import pytest
 
 from telemetry.metrics.multiprocess.collector import MultiprocessCollector
 from telemetry.metrics.multiprocess.restarts import KILLED_WINDOW, WorkerRestarts
+from telemetry.processes.registry import ProcessRegistry
 from tests.support.telegram_server import HandClock
 from tests.support.workers import dead_worker
 
@@ -54,16 +55,19 @@ def test_a_directory_that_cannot_be_written_keeps_no_worker_from_being_counted(t
 
 def test_each_ended_worker_is_counted_once_and_by_how_it_ended(tmp_path):
     counted: list[str] = []
-    directory = tmp_path / "group"
-    left, *survivors = (MultiprocessCollector(directory, list, count_ended=counted.append) for _ in range(3))
+    directory = tmp_path / "workers" / "group"
+    registries = [ProcessRegistry(tmp_path, parent="group") for _ in range(3)]
+    left, *survivors = (MultiprocessCollector(each, list, count_ended=counted.append) for each in registries)
     dead_worker(directory, 1)
     left.start()
     left.stop()
+    registries[0].release()
 
     for survivor in survivors * 2:
         survivor._archive_dead()
 
     assert sorted(counted) == ["exited", "killed"]
     for survivor in survivors:
-        survivor._slot.release()
         survivor._refresh_server.stop()
+    for registry in registries:
+        registry.release()
