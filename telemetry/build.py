@@ -122,7 +122,7 @@ def build(
     resource = _resource(settings, registry)
     metrics = MetricsPipeline(settings, resource, registry, options.metric_mappings, cardinality_limit)
     profiler = RunProfiler()
-    jobs = JobPipeline(engine, settings.data_dir, metrics.instruments, settings.jobs_component)
+    jobs = JobPipeline(engine, registry, metrics.instruments, settings.jobs_component)
     processing = providers.JobProcessing(jobs.record, metrics.instruments, profiler)
     tracer_provider = providers.tracer_provider(resource, settings, metrics.provider, processing)
     tracer, resources = tracer_provider.get_tracer(SCOPE), SystemResources.from_settings(settings)

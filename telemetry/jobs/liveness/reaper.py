@@ -18,6 +18,7 @@ from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunRow
 from telemetry.periodic import PeriodicTask
 from telemetry.processes import forks
+from telemetry.processes.registry import ProcessRegistry
 from telemetry.settings import JOBS_COMPONENT
 
 REAP_INTERVAL: Final = 2.0  # seconds
@@ -32,6 +33,7 @@ class Reaper(forks.ForkAware):
         self,
         engine: Engine,
         directory: Path,
+        registry: ProcessRegistry,
         own_runs: Callable[[], list[str]],
         counters: RecoveryCounters,
         clock: Callable[[], float] = time.monotonic,
@@ -42,6 +44,7 @@ class Reaper(forks.ForkAware):
         Args:
             engine: the database of `job_runs`.
             directory: the spool directory, shared by all processes on this machine.
+            registry: tells which of them live.
             own_runs: returns the ids of this process's runs whose end is not in the database.
             counters: counts recovered, dropped and lost records.
             clock: monotonic, in seconds.
@@ -52,8 +55,11 @@ class Reaper(forks.ForkAware):
         self._clock = clock
         self._component = component
         self._directory = directory
+        self._registry = registry
         self._running_runs = RunningRuns(engine)
-        self.recovery = SpoolRecovery(directory, JobRunRepository(engine), self._running_runs, counters)
+        self.recovery = SpoolRecovery(
+            directory, registry.live_ids, JobRunRepository(engine), self._running_runs, counters
+        )
         self._task: PeriodicTask | None = None
         self._has_table = False
         self.restart_in_child()
@@ -78,11 +84,12 @@ class Reaper(forks.ForkAware):
         self._next_heartbeat = self._clock()
 
     def run_once(self) -> None:
-        """Renew heartbeats if they are due, and recover orphaned spools. Does nothing before the table exists.
+        """Renew heartbeats if they are due, and recover orphaned spools, as soon as the table exists.
 
         Raises:
             Exception: the database or the disk is unavailable.
         """
+        self._registry.renew()
         self._has_table = self._has_table or inspect(self._engine).has_table(JobRunRow.__tablename__)
         if self._has_table:
             self._heartbeat_if_due()

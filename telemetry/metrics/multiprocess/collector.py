@@ -142,7 +142,6 @@ class MultiprocessCollector(forks.ForkAware):
         while not self._stop.wait(WRITE_INTERVAL):
             if self._has_changed():
                 self._refresh()
-            self._registry.renew()
             self._archive_dead()
 
     @failsafe
