@@ -127,7 +127,7 @@ def build(
     tracer_provider = providers.tracer_provider(resource, settings, metrics.provider, processing)
     tracer, resources = tracer_provider.get_tracer(SCOPE), SystemResources.from_settings(settings)
     context = PipelineContext(tracer, metrics.meter, metrics.instruments.dropped, profiler.has)
-    alerts = AlertPipeline(settings, engine, resources, context)
+    alerts = AlertPipeline(settings, engine, resources, registry, context)
     telemetry = Telemetry(
         settings=settings,
         options=options,

@@ -91,6 +91,16 @@ class ProcessRegistry(forks.ForkAware):
         """
         return {self.id, *(entry.id for entry in live_processes(self.data_dir))}
 
+    def lease_holder(self) -> str:
+        """The name of this process in leases: its id, or, while it has no entry, a name that is never taken for dead."""
+        return self.id if self._entry.id else f"{socket.gethostname()}:{os.getpid()}:{self.id}"
+
+    def is_dead(self, lease_holder: str) -> bool:
+        """Whether this was a process with an entry, and is dead. False if that cannot be told."""
+        with suppress(OSError):
+            return lease_holder.isalnum() and lease_holder not in self.live_ids()
+        return False
+
     def release(self) -> None:
         """Give the slot back. Idempotent."""
         with self._guard:

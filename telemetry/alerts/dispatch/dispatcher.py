@@ -49,11 +49,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """The process that sends. `clock` is Unix time; `random` spreads the retries of several."""
+    """The process that sends. `clock` is Unix time; `random` spreads the retries; `is_dead` is of another one's name."""
 
     name: str
     clock: Callable[[], float] = time.time
     random: Random = field(default_factory=Random)
+    is_dead: Callable[[str], bool] = lambda _name: False
 
 
 class Dispatcher(forks.ForkAware):
@@ -73,7 +74,7 @@ class Dispatcher(forks.ForkAware):
         self._notifications = NotificationRepository(outbox)
         self._channels = channels
         self._delivery = delivery
-        self._claim = LeaseClaim(_LEASE_NAME, sender.name, LEASE_SECONDS)
+        self._claim = LeaseClaim(_LEASE_NAME, sender.name, LEASE_SECONDS, sender.is_dead)
         self._clock = sender.clock
         self._random = sender.random
         self._unreadable: Counter[str] = Counter()

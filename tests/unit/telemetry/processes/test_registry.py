@@ -357,3 +357,20 @@ def test_a_process_that_is_killed_is_dead_although_its_child_lives(tmp_path):
         [left] = live_processes(tmp_path)
         assert (left.pid, left.role) == (child, "child")
         os.kill(child, 9)
+
+
+def test_a_lease_of_a_dead_process_is_told_and_of_one_without_an_entry_nothing_is(process_of, tmp_path, monkeypatch):
+    judge, living, gone, without = (process_of(tmp_path) for _ in range(4))
+    for process in (living, gone):
+        process.register()
+    names = [process.lease_holder() for process in (living, gone, without)]
+    gone.release()
+
+    assert [judge.is_dead(name) for name in names] == [False, True, False]
+    assert not judge.is_dead("host:7:ab12cd34")  # of an earlier version
+
+    def failing(*_):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr("pathlib.Path.iterdir", failing)
+    assert not judge.is_dead(gone.id)
