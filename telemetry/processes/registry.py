@@ -122,12 +122,15 @@ class ProcessRegistry(forks.ForkAware):
         self.release()
         directory = self.data_dir / DIRECTORY
         private_files.make_directory(directory)
-        for slot in range(MAX_SLOTS):
-            lock = FileLock.acquire(directory / f"{slot}{_SUFFIX}")
-            if lock is not None:
-                self._slot, self._lock = slot, lock
+        refusal = OSError(os.EX_UNAVAILABLE, "every slot is taken")
+        for self._slot in range(MAX_SLOTS):
+            try:
+                self._lock = FileLock.acquire(directory / f"{self._slot}{_SUFFIX}")
+            except (PermissionError, IsADirectoryError) as error:  # what another user has left is in nobody's way
+                refusal = error
+            if self._lock is not None:
                 return
-        raise OSError(os.EX_UNAVAILABLE, "every slot is taken")
+        raise refusal
 
     def _write_entry(self) -> ProcessEntry:
         """Overwrite what the file has: that needs no space on the disk, except in a new file."""
@@ -155,7 +158,7 @@ def _read_live(path: Path) -> ProcessEntry | None:
     try:
         with path.open("rb") as file:
             return ProcessEntry.decode(file.readline(_MAX_ENTRY_BYTES)) if is_locked(file.fileno()) else None
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return None
     except PermissionError:  # of another user: whether its process lives cannot be told
         return ProcessEntry()

@@ -374,3 +374,30 @@ def test_a_lease_of_a_dead_process_is_told_and_of_one_without_an_entry_nothing_i
 
     monkeypatch.setattr("pathlib.Path.iterdir", failing)
     assert not judge.is_dead(gone.id)
+
+
+def test_a_slot_that_cannot_be_used_is_passed_by(process_of, tmp_path, monkeypatch):
+    (tmp_path / "instances" / "0.lock").mkdir(parents=True)
+    opened = os.open
+
+    def denied(path, *arguments):
+        if str(path).endswith("/1.lock"):
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *arguments)
+
+    monkeypatch.setattr("telemetry.processes.file_lock.os.open", denied)
+
+    entry = process_of(tmp_path).register()
+
+    assert (entry.slot, list(live_processes(tmp_path))) == (2, [entry])
+
+
+def test_where_no_slot_can_be_used_the_reason_is_said(process_of, tmp_path, monkeypatch, caplog):
+    def denied(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("telemetry.processes.file_lock.os.open", denied)
+
+    process_of(tmp_path).instance_id()
+
+    assert "(Permission denied)" in caplog.text
