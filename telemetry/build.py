@@ -118,10 +118,9 @@ def build(
     """
     _prepare_process()
     owns_engine, engine = engine is None, engine or create_engine(settings.url, settings.service_name)
-    registry = ProcessRegistry(settings.data_dir, database_identity(engine.url))
+    registry, profiler = ProcessRegistry(settings.data_dir, database_identity(engine.url)), RunProfiler()
     resource = _resource(settings, registry)
     metrics = MetricsPipeline(settings, resource, registry, options.metric_mappings, cardinality_limit)
-    profiler = RunProfiler()
     jobs = JobPipeline(engine, registry, metrics.instruments, settings.jobs_component)
     processing = providers.JobProcessing(jobs.record, metrics.instruments, profiler)
     tracer_provider = providers.tracer_provider(resource, settings, metrics.provider, processing)
