@@ -32,7 +32,7 @@ class FileLock(forks.ForkAware):
         Raises:
             OSError: the file cannot be opened, or its filesystem has no locks.
         """
-        lock = cls(path, os.open(path, flags, 0o600))
+        lock = cls._open(path, flags)
         try:
             if _try_lock(lock.descriptor) and os.fstat(lock.descriptor).st_nlink:
                 return lock
@@ -41,6 +41,16 @@ class FileLock(forks.ForkAware):
             raise
         lock.close()
         return None
+
+    @classmethod
+    def _open(cls, path: Path, flags: int) -> Self:
+        """Open the file. A child that is forked at this moment knows nothing of the descriptor, so that is not locked."""
+        while True:
+            generation = forks.generation()
+            lock = cls(path, os.open(path, flags, 0o600))
+            if forks.generation() == generation:
+                return lock
+            lock.close()
 
     def is_in_place(self) -> bool:
         """Whether the locked file is still the one at its path, so that other processes see the lock."""

@@ -27,6 +27,12 @@ class ForkAware:
 
 _parts: Final["WeakValueDictionary[int, ForkAware]"] = WeakValueDictionary()
 _numbers: Final = count()
+_generation = 0
+
+
+def generation() -> int:
+    """A number that any fork changes: as long as it stays the same, no child has been made."""
+    return _generation
 
 
 def register(part: ForkAware) -> None:
@@ -36,6 +42,8 @@ def register(part: ForkAware) -> None:
 
 def _call_each(step: Callable[[ForkAware], None]) -> Callable[[], None]:
     def run() -> None:
+        global _generation  # noqa: PLW0603  # forks are the process's, as this module's parts are
+        _generation += 1
         for part in [found for reference in _parts.valuerefs() if (found := reference()) is not None]:
             failsafe(step)(part)
 

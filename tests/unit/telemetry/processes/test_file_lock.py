@@ -36,26 +36,51 @@ def test_a_child_has_no_part_in_it_and_takes_nothing_from_its_parent(path):
     lock.close()
 
 
+class LivingChild:
+    """A forked child that lives until `end`."""
+
+    def __init__(self):
+        self.lives, self.ends, self.answers = os.pipe(), os.pipe(), []
+        self.thread = threading.Thread(target=lambda: self.answers.append(in_child(self.child)))
+        self.thread.start()
+        assert os.read(self.lives[0], 1)
+
+    def child(self):
+        os.write(self.lives[1], b"1")
+        return os.read(self.ends[0], 1).decode()
+
+    def end(self):
+        assert self.answers == []
+        os.write(self.ends[1], b"2")
+        self.thread.join(30)
+        assert self.answers == ["2"]
+        for descriptor in (*self.lives, *self.ends):
+            os.close(descriptor)
+
+
 def test_it_ends_with_its_owner_although_a_child_of_that_time_lives(path):
-    lock, lives, ends, answers = FileLock.acquire(path), os.pipe(), os.pipe(), []
-
-    def child():
-        os.write(lives[1], b"1")
-        return os.read(ends[0], 1).decode()
-
-    thread = threading.Thread(target=lambda: answers.append(in_child(child)))
-    thread.start()
-    assert os.read(lives[0], 1)
+    lock, child = FileLock.acquire(path), LivingChild()
     lock.close()
 
     FileLock.acquire(path).close()
-    assert answers == []
+    child.end()
 
-    os.write(ends[1], b"2")
-    thread.join(30)
-    assert answers == ["2"]
-    for descriptor in (*lives, *ends):
-        os.close(descriptor)
+
+def test_it_ends_with_its_owner_although_a_child_was_forked_when_the_file_was_being_opened(path, monkeypatch):
+    opened, children = os.open, []
+
+    def open_and_fork(*arguments):
+        descriptor = opened(*arguments)
+        if not children:
+            children.append(LivingChild())
+        return descriptor
+
+    monkeypatch.setattr(file_lock.os, "open", open_and_fork)
+    FileLock.acquire(path).close()
+    monkeypatch.undo()
+
+    FileLock.acquire(path).close()
+    children[0].end()
 
 
 def test_a_file_that_was_removed_by_its_last_owner_is_nobodys(path, monkeypatch):
