@@ -108,24 +108,27 @@ def ours(directory: str, label_sets: int, restarts: int, connection: Connection)
     from opentelemetry.sdk.metrics import MeterProvider  # noqa: PLC0415  # each contender imports its own packages
 
     from telemetry.metrics.cardinality import LimitedMeterProvider  # noqa: PLC0415
-    from telemetry.metrics.multiprocess import membership  # noqa: PLC0415
     from telemetry.metrics.multiprocess.collector import MultiprocessCollector  # noqa: PLC0415
     from telemetry.metrics.multiprocess.snapshot import Snapshot, replace_file  # noqa: PLC0415
+    from telemetry.metrics.multiprocess.worker_files import WorkerFiles  # noqa: PLC0415
     from telemetry.metrics.page import MetricsPage  # noqa: PLC0415
     from telemetry.metrics.reader import FamilyReader  # noqa: PLC0415
+    from telemetry.processes.registry import ProcessRegistry  # noqa: PLC0415
 
     reader = FamilyReader()
     provider = LimitedMeterProvider(MeterProvider([reader], views=views(), shutdown_on_exit=False), label_sets + 1)
     fill(provider.get_meter("bench"), label_sets)
-    collector = MultiprocessCollector(Path(directory), reader.collect_own, provider.change_flag.test_and_clear)
+    registry = ProcessRegistry(Path(directory), parent="bench")
+    collector = MultiprocessCollector(registry, reader.collect_own, provider.change_flag.test_and_clear)
     page = MetricsPage(collector.collect)
     collector.start()
 
     def restart() -> None:
         for number in range(restarts):
-            slot = membership.WorkerSlot.acquire(Path(directory))
-            replace_file(slot.snapshot_path, Snapshot(str(slot.number), time.time(), reader.collect_own()).encode())
-            slot.release()
+            other = ProcessRegistry(Path(directory), parent="bench")
+            files = WorkerFiles(other)
+            replace_file(files.snapshot_path, Snapshot(files.label, time.time(), reader.collect_own()).encode())
+            other.release()
             if number % 10 == 0:
                 collector._archive_dead()
         collector._archive_dead()

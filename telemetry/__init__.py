@@ -18,8 +18,8 @@ Everything else is private. An import contract in `pyproject.toml` holds applica
 from telemetry.build import Telemetry
 from telemetry.instrumentation.external_services import ExternalService
 from telemetry.options import TelemetryOptions
+from telemetry.processes.registry import live_processes
 from telemetry.sdk import exporters
-from telemetry.sdk.instance import slots_in_use
 from telemetry.setup import current, shutdown, start
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
     "TelemetryOptions",
     "current",
     "exporters",
+    "live_processes",
     "shutdown",
-    "slots_in_use",
     "start",
 ]

@@ -14,7 +14,7 @@ from telemetry import providers
 from telemetry.alerts import service
 from telemetry.alerts.channels import telegram
 from telemetry.alerts.pipeline import AlertPipeline, PipelineContext
-from telemetry.database import create_engine
+from telemetry.database import create_engine, database_identity
 from telemetry.health.system_resources import SystemResources
 from telemetry.instrumentation import process, self_metrics
 from telemetry.instrumentation.external_services import ServiceDirectory
@@ -31,9 +31,9 @@ from telemetry.logs.setup import attach, detach, end_logging, log_writers
 from telemetry.metrics.cardinality import CARDINALITY_LIMIT
 from telemetry.metrics.pipeline import SCOPE, MetricsPipeline
 from telemetry.options import TelemetryOptions
+from telemetry.processes.registry import ProcessRegistry
 from telemetry.redaction.exporters import redacted_resource
 from telemetry.sdk import exporters
-from telemetry.sdk.instance import InstanceSlot
 from telemetry.sdk.reentrant_locks import make_locks_reentrant
 from telemetry.sdk.resource import build_resource
 from telemetry.sdk.shutdown import ShutdownThreads
@@ -57,7 +57,7 @@ class Telemetry:
     tracer_provider: TracerProvider
     log_handler: OTelHandler
     _server: ServerInstruments
-    _instance: InstanceSlot
+    _registry: ProcessRegistry
     _owns_engine: bool
     _shutdown_threads: ShutdownThreads = field(default_factory=ShutdownThreads)
 
@@ -98,7 +98,8 @@ class Telemetry:
         )
         if self._owns_engine:
             self.engine.dispose()
-        self._instance.release()
+        if not late:  # else its threads still use what belongs to this process
+            self._registry.release()
         return late
 
 
@@ -117,14 +118,15 @@ def build(
     """
     _prepare_process()
     owns_engine, engine = engine is None, engine or create_engine(settings.url, settings.service_name)
-    resource = _resource(settings, instance := InstanceSlot(settings.data_dir))
-    metrics, profiler = MetricsPipeline(settings, resource, options.metric_mappings, cardinality_limit), RunProfiler()
-    jobs = JobPipeline(engine, settings.data_dir, metrics.instruments, settings.jobs_component)
+    registry, profiler = ProcessRegistry(settings.data_dir, database_identity(engine.url)), RunProfiler()
+    resource = _resource(settings, registry)
+    metrics = MetricsPipeline(settings, resource, registry, options.metric_mappings, cardinality_limit)
+    jobs = JobPipeline(engine, registry, metrics.instruments, settings.jobs_component)
     processing = providers.JobProcessing(jobs.record, metrics.instruments, profiler)
     tracer_provider = providers.tracer_provider(resource, settings, metrics.provider, processing)
     tracer, resources = tracer_provider.get_tracer(SCOPE), SystemResources.from_settings(settings)
     context = PipelineContext(tracer, metrics.meter, metrics.instruments.dropped, profiler.has)
-    alerts = AlertPipeline(settings, engine, resources, context)
+    alerts = AlertPipeline(settings, engine, resources, registry, context)
     telemetry = Telemetry(
         settings=settings,
         options=options,
@@ -136,7 +138,7 @@ def build(
         tracer_provider=tracer_provider,
         log_handler=_log_handler(resource, metrics, alerts, profiler),
         _server=ServerInstruments.create(tracer, metrics.meter, metrics.instruments.http_server_duration),
-        _instance=instance,
+        _registry=registry,
         _owns_engine=owns_engine,
     )
     _activate(telemetry)
@@ -161,9 +163,9 @@ def _log_handler(
     return providers.log_handler(resource, metrics.provider, metrics.instruments, alerting)
 
 
-def _resource(settings: TelemetrySettings, instance: InstanceSlot) -> Resource:
+def _resource(settings: TelemetrySettings, registry: ProcessRegistry) -> Resource:
     return redacted_resource(
-        build_resource(settings.service_name, settings.service_version, settings.environment, instance.id)
+        build_resource(settings.service_name, settings.service_version, settings.environment, registry.instance_id())
     )
 
 

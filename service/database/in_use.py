@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 
-from telemetry import slots_in_use
+from telemetry import live_processes
 from telemetry.database import create_engine
 
 
@@ -33,7 +33,9 @@ def require_unused(location: DatabaseLocation, action: str) -> None:
     Raises:
         DatabaseInUse: a process uses the data directory, or is connected to the database.
     """
-    if slots_in_use(location.data_dir) or (location.url.get_backend_name() != "sqlite" and _has_connections(location)):
+    if any(live_processes(location.data_dir)) or (
+        location.url.get_backend_name() != "sqlite" and _has_connections(location)
+    ):
         raise DatabaseInUse(f"The service runs: stop all of it first, on every machine, and then {action}.")
 
 

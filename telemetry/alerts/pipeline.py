@@ -1,10 +1,7 @@
 """Composes the alert pipeline of a process: intake, outbox, rules, dispatch and channels."""
 
-import os
-import socket
 import sqlite3
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -43,6 +40,7 @@ from telemetry.health.database_writes import DatabaseCheck
 from telemetry.health.report import CheckResult
 from telemetry.health.system_resources import SystemResources
 from telemetry.jobs.statistics.failure_streaks import failure_streaks
+from telemetry.processes.registry import ProcessRegistry
 from telemetry.settings import TelemetrySettings
 
 _DATABASE_LIMITS: Final = EngineLimits(pool_size=2, max_overflow=1, statement_timeout=10, lock_timeout=2)
@@ -77,13 +75,18 @@ class AlertPipeline:
     """`resources` are the disks and the memory to watch, `engine` is the database to check."""
 
     def __init__(
-        self, settings: TelemetrySettings, engine: Engine, resources: SystemResources, context: PipelineContext
+        self,
+        settings: TelemetrySettings,
+        engine: Engine,
+        resources: SystemResources,
+        registry: ProcessRegistry,
+        context: PipelineContext,
     ) -> None:
         self.outbox = Outbox(Path(settings.data_dir) / file.OUTBOX_FILE)
         self.queries = AlertQueries(self.outbox)
         self.silences = Silences(self.outbox)
         self.channels: Sequence[Channel] = configured_channels(settings)
-        sender = Sender(f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}", context.clock)
+        sender = Sender(registry.lease_holder(), context.clock, is_dead=registry.is_dead)
         delivery = DeliveryTelemetry(context.tracer, context.meter, context.dropped, settings.trace_url_template or "")
         deduplicator = Deduplicator(IncidentRepository(self.outbox), delivery.record_dropped)
         self.exporter = AlertExporter(deduplicator, context.in_job)
@@ -112,7 +115,7 @@ class AlertPipeline:
         rules = Rules(
             DatabaseDownRule(DatabaseCheck(self._engine), conditions), jobs, self.service.check_system_resources
         )
-        return RuleEvaluator(rules, OutboxLeases(self.outbox), sender.name, self._clock)
+        return RuleEvaluator(rules, OutboxLeases(self.outbox, sender.is_dead), sender.name, self._clock)
 
     def start(self) -> None:
         """Start the threads of the dispatcher and the rules. Alerts that another process left unsent are sent as well."""

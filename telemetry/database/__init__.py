@@ -1,6 +1,12 @@
 """Database engines for SQLite and PostgreSQL, with bounds for everything that they wait for, and transactions."""
 
-from telemetry.database.engines import SQLITE_BUSY_TIMEOUT_MS, create_engine, dedicated_engine, transaction
+from telemetry.database.engines import (
+    SQLITE_BUSY_TIMEOUT_MS,
+    create_engine,
+    database_identity,
+    dedicated_engine,
+    transaction,
+)
 from telemetry.database.limits import EngineLimits
 from telemetry.database.utc_datetime import UTCDateTime
 
@@ -9,6 +15,7 @@ __all__ = [
     "EngineLimits",
     "UTCDateTime",
     "create_engine",
+    "database_identity",
     "dedicated_engine",
     "transaction",
 ]

@@ -62,6 +62,13 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
+def database_identity(url: URL) -> str:
+    """Which database this is, without credentials: the same text for all processes that use it by the same address."""
+    if (file := _database_file(url)) is not None and url.get_backend_name() == "sqlite":
+        return str(file.resolve())
+    return str(URL.create(url.get_backend_name(), host=url.host, port=url.port, database=url.database))
+
+
 def _database_file(url: URL) -> Path | None:
     in_memory = not url.database or url.database.startswith((":memory:", "file:"))
     return None if in_memory else Path(str(url.database))

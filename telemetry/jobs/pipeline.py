@@ -18,6 +18,7 @@ from telemetry.jobs.recorder.spool import Spool
 from telemetry.jobs.recorder.writer import Recorder
 from telemetry.jobs.run import JobRun
 from telemetry.jobs.store.runs import JobRunRepository
+from telemetry.processes.registry import ProcessRegistry
 from telemetry.settings import JOBS_COMPONENT
 
 SPOOL_DIRECTORY: Final = Path("spool", "job_runs")
@@ -31,10 +32,10 @@ class JobPipeline:
     """
 
     def __init__(
-        self, engine: Engine, data_dir: Path, instruments: Instruments, component: str = JOBS_COMPONENT
+        self, engine: Engine, registry: ProcessRegistry, instruments: Instruments, component: str = JOBS_COMPONENT
     ) -> None:
         """`component` is that of the alerts about jobs."""
-        directory = data_dir / SPOOL_DIRECTORY
+        directory = registry.data_dir / SPOOL_DIRECTORY
         self._caller_engine = engine
         self._engine = dedicated_engine(engine, _LIMITS)
         self._instruments = instruments
@@ -42,10 +43,12 @@ class JobPipeline:
         self.store = JobRunRepository(engine)
         self.recorder = Recorder(
             JobRunRepository(self._engine).write,
-            spool=lambda: Spool(directory),
+            spool=lambda: Spool(directory, registry),
             on_dropped=self._metrics.count_dropped,
         )
-        self.reaper = Reaper(self._engine, directory, self.recorder.open_runs, self._metrics, component=component)
+        self.reaper = Reaper(
+            self._engine, directory, registry, self.recorder.open_runs, self._metrics, component=component
+        )
 
     @failsafe
     def record(self, run: JobRun) -> None:

@@ -16,6 +16,7 @@ from telemetry.metrics.page import MetricsPage
 from telemetry.metrics.reader import FamilyReader
 from telemetry.metrics.views import views
 from telemetry.metrics.vocabulary import VOCABULARY
+from telemetry.processes.registry import ProcessRegistry
 from telemetry.sdk import exporters
 from telemetry.settings import TelemetrySettings
 
@@ -35,6 +36,7 @@ class MetricsPipeline:
         self,
         settings: TelemetrySettings,
         resource: Resource,
+        registry: ProcessRegistry,
         mappings: Iterable[MetricMapping] = (),
         limit: int = CARDINALITY_LIMIT,
     ) -> None:
@@ -46,7 +48,7 @@ class MetricsPipeline:
         self.meter: Meter = self.provider.get_meter(SCOPE)
         self.instruments = Instruments.create(self.meter)
         self._workers = create_collector(
-            settings.data_dir,
+            registry,
             reader.collect_own,
             self.provider.change_flag.test_and_clear,
             self.instruments.count_worker_restart,

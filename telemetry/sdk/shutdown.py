@@ -5,14 +5,14 @@ the telemetry, and wait for their work.
 """
 
 import logging
-import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import Final
+
+from telemetry.processes import forks
 
 MAX_CONCURRENT_STEPS: Final = 5
 Step = Callable[[], object]
@@ -20,7 +20,7 @@ _log: Final = logging.getLogger(__name__)
 _END: Final = None
 
 
-class ShutdownThreads:
+class ShutdownThreads(forks.ForkAware):
     """Daemon threads that run the steps of one shutdown, also while the interpreter ends."""
 
     def __init__(self, number: int = MAX_CONCURRENT_STEPS) -> None:
@@ -30,11 +30,10 @@ class ShutdownThreads:
             number: how many steps can run at once; further ones wait until another has ended.
         """
         self._number = number
-        self._start()
-        start_after_fork = weakref.WeakMethod(self._start)
-        os.register_at_fork(after_in_child=lambda: (start := start_after_fork()) and start())
+        self.restart_in_child()
+        forks.register(self)
 
-    def _start(self) -> None:
+    def restart_in_child(self) -> None:
         """Without shared state: the queue of a parent may be locked for ever in its child."""
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []

@@ -1,1 +1,1 @@
-"""Threads of the telemetry: how they start, how they take work from callers that must not wait, and what a fork means."""
+"""Threads of the telemetry: how they start, and how they take work from callers that must not wait."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Final, TypeAlias
 
-from telemetry.threads import forks
+from telemetry.processes import forks
 from telemetry.threads.daemon import is_started
 
 Step: TypeAlias = Callable[[], object]
@@ -64,7 +64,7 @@ _Queue: TypeAlias = "SimpleQueue[_Item | None]"
 """Each None stands for one more unit of the step before it."""
 
 
-class WorkerThread:
+class WorkerThread(forks.ForkAware):
     """Where no thread can be started, because the interpreter ends, the caller runs its step.
 
     Attributes:
@@ -81,7 +81,7 @@ class WorkerThread:
         self._name = name
         self._forget_half_done = forget_half_done
         self._reset()
-        forks.protect(self)
+        forks.register(self)
 
     def _reset(self) -> None:
         self.is_behind = self._is_ending = self._is_paused = False

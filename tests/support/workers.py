@@ -7,11 +7,16 @@ import pytest
 
 from telemetry.metrics.families import Family
 from telemetry.metrics.histogram import HistogramValue
-from telemetry.metrics.multiprocess import membership
 from telemetry.metrics.multiprocess.collector import MultiprocessCollector
 from telemetry.metrics.multiprocess.snapshot import Snapshot
+from telemetry.metrics.multiprocess.worker_files import WorkerFiles
+from telemetry.processes.registry import ProcessRegistry
 
 BOUNDS = (0.1, 1.0)
+
+
+def _registry(directory):
+    return ProcessRegistry(directory.parent.parent, parent=directory.name)
 
 
 class Worker:
@@ -19,7 +24,8 @@ class Worker:
 
     def __init__(self, directory):
         self.requests, self.active, self.changed = 0, 0, False
-        self.collector = MultiprocessCollector(directory, self.collect, self.has_changed)
+        self.registry = _registry(directory)
+        self.collector = MultiprocessCollector(self.registry, self.collect, self.has_changed)
 
     def start(self):
         self.collector.start()
@@ -50,21 +56,26 @@ class Worker:
     def total(self):
         return self.scrape()["requests_total"].series['path="/"']
 
+    def stop(self):
+        self.collector.stop()
+        self.registry.release()
+
     def kill(self):
         self.collector._stop.set()
         self.collector._refresh_server.stop()
         if self.collector._thread.is_alive():
             self.collector._thread.join(5)
-        self.collector._slot.release()
+        self.registry.release()
 
 
 def dead_worker(directory, requests):
     """The id of a killed worker, which has left its snapshot."""
-    slot = membership.WorkerSlot.acquire(directory)
+    registry = _registry(directory)
+    files = WorkerFiles(registry)
     families = [Family("requests_total", "counter", "Requests.", {'path="/"': requests})]
-    slot.snapshot_path.write_bytes(Snapshot(str(slot.number), 1.0, families).encode())
-    slot.release()
-    return slot.id
+    files.snapshot_path.write_bytes(Snapshot(files.label, 1.0, families).encode())
+    registry.release()
+    return files.id
 
 
 class DiskAccess:

@@ -1,6 +1,7 @@
 """Brings the alerts of the outbox to a channel, one message at a time, from one process of the machine."""
 
 import logging
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -35,6 +36,7 @@ from telemetry.alerts.outbox.leases import LeaseClaim, OutboxLeases
 from telemetry.alerts.outbox.notifications import NotificationRepository, enable_channels
 from telemetry.alerts.outbox.snapshot import OutboxSnapshot, read_snapshot
 from telemetry.alerts.rendering.message import RenderRequest, render
+from telemetry.processes import forks
 
 LEASE_SECONDS: Final = 30.0
 """Seconds for which one process sends before another may."""
@@ -47,14 +49,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """The process that sends. `clock` is Unix time; `random` spreads the retries of several."""
+    """The process that sends. `clock` is Unix time; `random` spreads the retries; `is_dead` is of another one's name."""
 
     name: str
     clock: Callable[[], float] = time.time
     random: Random = field(default_factory=Random)
+    is_dead: Callable[[str], bool] = lambda _name: False
 
 
-class Dispatcher:
+class Dispatcher(forks.ForkAware):
     """Reads a snapshot of the outbox, plans the next action, and executes it; an unchanged outbox is not read again.
 
     The first channel that is not disabled is used.
@@ -71,7 +74,7 @@ class Dispatcher:
         self._notifications = NotificationRepository(outbox)
         self._channels = channels
         self._delivery = delivery
-        self._claim = LeaseClaim(_LEASE_NAME, sender.name, LEASE_SECONDS)
+        self._claim = LeaseClaim(_LEASE_NAME, sender.name, LEASE_SECONDS, sender.is_dead)
         self._clock = sender.clock
         self._random = sender.random
         self._unreadable: Counter[str] = Counter()
@@ -81,6 +84,12 @@ class Dispatcher:
         self._version: OutboxVersion | None = None
         self._planned_at = 0.0
         self._plan = Wait(0.0)
+        forks.register(self)
+
+    def restart_in_child(self) -> None:
+        """The lease is the parent's: a child that ends neither sends by it nor releases it."""
+        self._claim = replace(self._claim, holder=f"{self._claim.holder}:{os.getpid()}")
+        self._is_started, self._version = False, None
 
     def step(self) -> float:
         """Do one thing. Returns the seconds until the next step.

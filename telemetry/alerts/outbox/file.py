@@ -4,7 +4,6 @@ It is a file of its own, since it has to work while the database is down.
 """
 
 import logging
-import os
 import sqlite3
 import threading
 import time
@@ -15,6 +14,7 @@ from typing import Final, NamedTuple
 
 from telemetry import private_files
 from telemetry.alerts.outbox.schema import SCHEMA, SCHEMA_VERSION
+from telemetry.processes import forks
 
 OUTBOX_FILE: Final = Path("alerts", "outbox.db")
 _BUSY_TIMEOUT_MS: Final = 200
@@ -23,6 +23,8 @@ _LOCK_TIMEOUT: Final = 0.25
 _OPEN_TIMEOUT: Final = 2.0
 _CHECKPOINT_BYTES: Final = 1024 * 1024
 _CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_of_parents: Final[list[sqlite3.Connection | None]] = []
+"""Never closed: SQLite does not allow that in a forked child."""
 _log = logging.getLogger(__name__)
 
 
@@ -38,7 +40,7 @@ class OutboxVersion(NamedTuple):
     changes_by_us: int
 
 
-class Outbox:
+class Outbox(forks.ForkAware):
     """One connection for a process, opened when first needed, also after a fork. Transactions are short."""
 
     def __init__(self, path: Path) -> None:
@@ -46,7 +48,11 @@ class Outbox:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._connections = 0
-        self._pid = 0
+        forks.register(self)
+
+    def restart_in_child(self) -> None:
+        _of_parents.append(self._connection)
+        self._connection, self._lock = None, threading.RLock()
 
     @contextmanager
     def transaction(self) -> Generator[sqlite3.Connection]:
@@ -91,7 +97,7 @@ class Outbox:
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
-        if connection is not None and self._pid == os.getpid():
+        if connection is not None:
             with suppress(sqlite3.Error):
                 connection.close()
 
@@ -107,11 +113,10 @@ class Outbox:
             self._lock.release()
 
     def _connect(self) -> sqlite3.Connection:
-        if self._connection is None or self._pid != os.getpid():
+        if self._connection is None:
             with self._recovery():
                 self._connection = _open(self.path)
             self._connections += 1
-            self._pid = os.getpid()
         return self._connection
 
     @contextmanager

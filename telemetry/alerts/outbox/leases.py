@@ -1,12 +1,13 @@
 """Leases: which process of the machine sends, and which one evaluates the rules."""
 
-import fcntl
 import os
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from telemetry.alerts.outbox.file import Outbox
+from telemetry.processes.file_lock import FileLock
 
 _MIN_LEFT: Final = 0.85
 """Share of a lease that has to be left, so that a call that takes its longest ends within it."""
@@ -22,23 +23,33 @@ class Lease:
     until: float
 
 
+def _never(_holder: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class LeaseClaim:
-    """A process's claim to a lease of `seconds`. The lease of a process that died expires."""
+    """A process's claim to a lease of `seconds`. It expires when its holder hangs, and ends when `is_dead` tells so."""
 
     name: str
     holder: str
     seconds: float
+    is_dead: Callable[[str], bool] = _never
 
     def read(self, connection: sqlite3.Connection) -> Lease | None:
+        """The lease; None if there is none, or if its holder is dead."""
         row = connection.execute("SELECT holder, until FROM leases WHERE name = ?", (self.name,)).fetchone()
-        return None if row is None else Lease(row["holder"], row["until"])
+        if row is None or (row["holder"] != self.holder and self.is_dead(row["holder"])):
+            return None
+        return Lease(row["holder"], row["until"])
 
     def acquire(self, connection: sqlite3.Connection, now: float) -> bool:
         """Acquire or renew the lease for all of its seconds. Returns whether no other process holds it.
 
         A lease of another process from before the clock was set back is cut to its full length from now on.
         """
+        if self.read(connection) is None:
+            connection.execute("DELETE FROM leases WHERE name = ?", (self.name,))
         connection.execute(
             "UPDATE leases SET until = ? WHERE name = ? AND until > ?",
             (now + self.seconds, self.name, self._latest(now)),
@@ -78,18 +89,19 @@ class LeaseClaim:
 
 
 class OutboxLeases:
-    """Leases that are acquired and released in transactions of their own."""
+    """Leases that are acquired and released in transactions of their own. `is_dead` tells of a holder whether it is."""
 
-    def __init__(self, outbox: Outbox) -> None:
+    def __init__(self, outbox: Outbox, is_dead: Callable[[str], bool] = _never) -> None:
         self._outbox = outbox
-        self._lock: int | None = None
+        self._is_dead = is_dead
+        self._lock: FileLock | None = None
 
     def acquire(self, name: str, holder: str, now: float, seconds: float) -> bool:
         """Acquire or renew a lease; one that has just been renewed is not written again.
 
         Returns whether this holder has it.
         """
-        claim = LeaseClaim(name, holder, seconds)
+        claim = LeaseClaim(name, holder, seconds, self._is_dead)
         with self._outbox.read() as connection:
             lease = claim.read(connection)
         if claim.has_left(lease, _MIN_LEFT, now):
@@ -104,24 +116,17 @@ class OutboxLeases:
 
         The lock needs no space on the disk, and ends with the process. A directory that cannot be opened locks nobody out.
         """
-        if self._lock is not None:
-            return True
-        try:
-            descriptor = os.open(self._outbox.path.parent, os.O_RDONLY)
-        except OSError:
-            return True
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(descriptor)
-            return not isinstance(error, BlockingIOError)
-        self._lock = descriptor
-        return True
+        if self._lock is None:
+            try:
+                self._lock = FileLock.acquire(self._outbox.path.parent, os.O_RDONLY)
+            except OSError:
+                return True
+        return self._lock is not None
 
     def unlock(self) -> None:
         """Release the directory, if this process holds it."""
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.close()
             self._lock = None
 
     def release(self, holder: str) -> None:

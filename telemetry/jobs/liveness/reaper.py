@@ -1,7 +1,6 @@
 """The background task that renews heartbeats, recovers spools of dead processes, and reports lost runs."""
 
 import logging
-import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -18,6 +17,8 @@ from telemetry.jobs.store.running_runs import LostRun, RunningRuns
 from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunRow
 from telemetry.periodic import PeriodicTask
+from telemetry.processes import forks
+from telemetry.processes.registry import ProcessRegistry
 from telemetry.settings import JOBS_COMPONENT
 
 REAP_INTERVAL: Final = 2.0  # seconds
@@ -25,13 +26,14 @@ _TASK_NAME: Final = "Looking after job runs"
 _log = logging.getLogger(__name__)
 
 
-class Reaper:
+class Reaper(forks.ForkAware):
     """Runs every `REAP_INTERVAL` seconds in a thread. Exactly one process reports each lost run."""
 
     def __init__(  # noqa: PLR0913, PLR0917  # its parts
         self,
         engine: Engine,
         directory: Path,
+        registry: ProcessRegistry,
         own_runs: Callable[[], list[str]],
         counters: RecoveryCounters,
         clock: Callable[[], float] = time.monotonic,
@@ -42,6 +44,7 @@ class Reaper:
         Args:
             engine: the database of `job_runs`.
             directory: the spool directory, shared by all processes on this machine.
+            registry: tells which of them live.
             own_runs: returns the ids of this process's runs whose end is not in the database.
             counters: counts recovered, dropped and lost records.
             clock: monotonic, in seconds.
@@ -52,18 +55,19 @@ class Reaper:
         self._clock = clock
         self._component = component
         self._directory = directory
+        self._registry = registry
         self._running_runs = RunningRuns(engine)
-        self.recovery = SpoolRecovery(directory, JobRunRepository(engine), self._running_runs, counters)
+        self.recovery = SpoolRecovery(
+            directory, registry.live_ids, JobRunRepository(engine), self._running_runs, counters
+        )
         self._task: PeriodicTask | None = None
-        self._process = 0
         self._has_table = False
-        self._reset()
+        self.restart_in_child()
+        forks.register(self)
 
     def start(self) -> None:
         """Start the thread, once per process; a forked child has none of its parent's threads and starts its own."""
-        if self._process != os.getpid():
-            self._process = os.getpid()
-            self._reset()
+        if self._task is None:
             self._task = PeriodicTask(self.run_once, REAP_INTERVAL, _TASK_NAME)
             with suppress(RuntimeError):  # no thread can be started, such as while the interpreter ends
                 self._task.start()
@@ -74,16 +78,18 @@ class Reaper:
         if task is not None:
             task.stop()
 
-    def _reset(self) -> None:
+    def restart_in_child(self) -> None:
+        self._task = None
         self._heartbeat = Heartbeat(self._running_runs, self._own_runs, lambda: read_open_runs(self._directory))
         self._next_heartbeat = self._clock()
 
     def run_once(self) -> None:
-        """Renew heartbeats if they are due, and recover orphaned spools. Does nothing before the table exists.
+        """Renew heartbeats if they are due, and recover orphaned spools, as soon as the table exists.
 
         Raises:
             Exception: the database or the disk is unavailable.
         """
+        self._registry.renew()
         self._has_table = self._has_table or inspect(self._engine).has_table(JobRunRow.__tablename__)
         if self._has_table:
             self._heartbeat_if_due()

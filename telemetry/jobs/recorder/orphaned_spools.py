@@ -2,16 +2,18 @@
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from telemetry.jobs.recorder.spool import LOCK_SUFFIX, SEGMENT_SUFFIX, try_lock
+from telemetry.jobs.recorder.spool import SEGMENT_SUFFIX
 from telemetry.jobs.recorder.spool_codec import decode
 from telemetry.jobs.run import JobRun
+from telemetry.processes.file_lock import FileLock
 
+_LOCK_SUFFIX: Final = ".lock"
 _MAX_LINE_BYTES: Final = 2**20  # a longer line is unreadable
 
 
@@ -21,7 +23,7 @@ class OrphanedSpool:
 
     directory: Path
     id: str
-    lock: int
+    lock: FileLock
     unreadable: int = 0
 
     def runs(self) -> Iterator[JobRun]:
@@ -46,42 +48,45 @@ class OrphanedSpool:
         return time.time()
 
     def remove(self) -> None:
-        """Delete the files and release the lock. The lock file goes last: until then another process finds the rest."""
-        for path in _segments(self.directory, self.id):
+        """Delete the files and release the lock. The locked file goes last: until then another process finds the rest."""
+        for path in reversed(_segments(self.directory, self.id)):
             path.unlink(missing_ok=True)
-        (self.directory / f"{self.id}{LOCK_SUFFIX}").unlink(missing_ok=True)
+        _lock_of_earlier_version(self.directory, self.id).unlink(missing_ok=True)
         self.release()
 
     def release(self) -> None:
-        os.close(self.lock)
+        self.lock.close()
 
 
-def acquire_orphaned_spools(directory: Path) -> Iterator[OrphanedSpool]:
-    """Lock and yield the spools whose process is dead. The caller removes or releases each of them."""
-    for path in _locks(directory):
-        lock = try_lock(path)
-        if lock is not None:
-            yield OrphanedSpool(directory, path.name.removesuffix(LOCK_SUFFIX), lock)
+def acquire_orphaned_spools(directory: Path, live_ids: Callable[[], set[str]]) -> Iterator[OrphanedSpool]:
+    """Lock and yield the spools whose process is dead. The caller removes or releases each of them.
+
+    Args:
+        directory: the spool directory.
+        live_ids: returns the ids of the live processes.
+    """
+    found = _spools(directory)
+    live = live_ids() if found else set()  # read last: a process that started meanwhile has no file in `found`
+    for spool in sorted(found - live):
+        if (lock := _acquire(directory, spool)) is not None:
+            yield OrphanedSpool(directory, spool, lock)
 
 
-def remove_unfinished_locks(directory: Path) -> None:
-    """Delete the lock files of processes that were killed while creating them."""
-    for path in _files(directory, ".new"):
-        lock = try_lock(path)
-        if lock is not None:
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
-            os.close(lock)
+def _acquire(directory: Path, spool: str) -> FileLock | None:
+    """Lock the oldest file of a spool: that needs no space on the disk."""
+    lock = _lock_of_earlier_version(directory, spool)
+    path = lock if lock.exists() else next(iter(_segments(directory, spool)), lock)
+    with suppress(FileNotFoundError):  # another process has replayed it meanwhile
+        return FileLock.acquire(path, os.O_RDWR)
+    return None
 
 
 def read_open_runs(directory: Path) -> set[str]:
     """The ids of the runs that are open in any spool of this directory, including those of living processes."""
     found: set[str] = set()
-    for path in _locks(directory):
+    for spool in _spools(directory):
         started: set[str] = set()
-        for run in (
-            run for segment in _segments(directory, path.name.removesuffix(LOCK_SUFFIX)) for run in _runs(segment)
-        ):
+        for run in (run for segment in _segments(directory, spool) for run in _runs(segment)):
             if run is not None:
                 (started.discard if run.finished_at is not None else started.add)(run.run_id)
         found |= started
@@ -98,16 +103,20 @@ def _runs(path: Path) -> Iterable[JobRun | None]:
 
 
 def _segments(directory: Path, spool: str) -> list[Path]:
+    """The files of a spool by name, which is the order of their creation."""
     return [path for path in _files(directory, SEGMENT_SUFFIX) if path.name.startswith(f"{spool}.")]
 
 
-def _locks(directory: Path) -> list[Path]:
-    return _files(directory, LOCK_SUFFIX)
+def _lock_of_earlier_version(directory: Path, spool: str) -> Path:
+    """An earlier version makes and locks this file for each of its spools, as long as the process of the spool lives."""
+    return directory / f"{spool}{_LOCK_SUFFIX}"
 
 
-def _files(directory: Path, suffix: str) -> list[Path]:
-    """The files with this suffix by name, which is the order of their creation."""
-    try:
-        return sorted(path for path in directory.iterdir() if path.name.endswith(suffix))
-    except FileNotFoundError:
-        return []
+def _spools(directory: Path) -> set[str]:
+    return {path.name.partition(".")[0] for path in _files(directory, SEGMENT_SUFFIX, _LOCK_SUFFIX)}
+
+
+def _files(directory: Path, *suffixes: str) -> list[Path]:
+    with suppress(FileNotFoundError):
+        return sorted(path for path in directory.iterdir() if path.suffix in suffixes)
+    return []

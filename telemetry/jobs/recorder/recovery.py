@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from telemetry.error_text import error_summary
-from telemetry.jobs.recorder.orphaned_spools import OrphanedSpool, acquire_orphaned_spools, remove_unfinished_locks
+from telemetry.jobs.recorder.orphaned_spools import OrphanedSpool, acquire_orphaned_spools
 from telemetry.jobs.run import JobRun, UnwritableRunError
 from telemetry.jobs.store.running_runs import LostRun, RunningRuns
 from telemetry.jobs.store.runs import JobRunRepository
@@ -32,9 +32,15 @@ class SpoolRecovery:
     """
 
     def __init__(
-        self, directory: Path, store: JobRunRepository, running_runs: RunningRuns, counters: RecoveryCounters
+        self,
+        directory: Path,
+        live_ids: Callable[[], set[str]],
+        store: JobRunRepository,
+        running_runs: RunningRuns,
+        counters: RecoveryCounters,
     ) -> None:
         self._directory = directory
+        self._live_ids = live_ids
         self._store = store
         self._running_runs = running_runs
         self._counters = counters
@@ -60,8 +66,7 @@ class SpoolRecovery:
         """
         lost: list[LostRun] = []
         disk_error: OSError | None = None
-        remove_unfinished_locks(self._directory)
-        for spool in acquire_orphaned_spools(self._directory):
+        for spool in acquire_orphaned_spools(self._directory, self._live_ids):
             try:
                 lost += self._replay(spool, should_continue)
             except OSError as error:

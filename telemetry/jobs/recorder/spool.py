@@ -1,15 +1,12 @@
 """The disk spool: keeps the unwritten runs of a process in files, so that they survive its death and a database outage.
 
-An appended run is in the page cache at once, and so survives `kill -9`. Each process has its own files and holds a lock on
-them while it lives. A free lock means that the process is dead; another process then replays the files into the database
-(`telemetry.jobs.recorder.recovery`). A run with a start and no end was running when its process died. The starts of open runs
-are therefore copied from each file to the next.
+An appended run is in the page cache at once, and so survives `kill -9`. Each process has its own files, which bear its id in
+the registry. Another process replays those of a dead one into the database (`telemetry.jobs.recorder.recovery`). A run with a
+start and no end was running when its process died. The starts of open runs are therefore copied from each file to the next.
 """
 
 import errno
-import fcntl
 import os
-import uuid
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +17,7 @@ from typing import Final
 from telemetry import private_files
 from telemetry.jobs.recorder.spool_codec import decode, encode
 from telemetry.jobs.run import JobRun
+from telemetry.processes.registry import ProcessRegistry
 
 MAX_SPOOL_BYTES: Final = 64 * 2**20
 MAX_SEGMENT_BYTES: Final = 2**20
@@ -27,7 +25,6 @@ MAX_IDLE_BYTES: Final = 64 * 2**10
 """Limits of all files of a process; of one file, before the next one is started; of the last file when nothing is pending."""
 MAX_CARRIED_RUNS: Final = 10_000
 """At most this many starts of open runs are copied from file to file."""
-LOCK_SUFFIX: Final = ".lock"
 SEGMENT_SUFFIX: Final = ".runs"
 
 
@@ -89,16 +86,21 @@ class SpoolPosition:
 class Spool:
     """The spool of this process. Not thread-safe, except for `read`. Creates nothing on the disk before the first run."""
 
-    def __init__(self, directory: Path, max_bytes: int = MAX_SPOOL_BYTES, segment: int = MAX_SEGMENT_BYTES) -> None:
-        self.id = uuid.uuid4().hex
+    def __init__(
+        self,
+        directory: Path,
+        registry: ProcessRegistry,
+        max_bytes: int = MAX_SPOOL_BYTES,
+        segment: int = MAX_SEGMENT_BYTES,
+    ) -> None:
         self.max_bytes = max_bytes
         self._directory = directory
+        self._registry = registry
         self._segment_size = segment
         self._open: dict[str, bytes] = {}
         self._open_bytes = 0
         self._segments: deque[Segment] = deque()
         self._numbers = count()
-        self._lock: int | None = None
 
     @property
     def size(self) -> int:
@@ -144,32 +146,19 @@ class Spool:
         return finished
 
     def close(self) -> None:
-        """Release the spool; delete its files if no run is pending or open. Other files are left for recovery."""
+        """Close the files, and delete them if no run is pending or open. Others are left for recovery."""
         finished = not self._open and not any(segment.pending for segment in self._segments)
         for segment in self._segments:
             if finished:
                 segment.remove()
-        if finished and self._lock is not None:
-            with suppress(OSError):
-                self._lock_path.unlink(missing_ok=True)
         self.abandon()
 
     def abandon(self) -> None:
-        """Close the files and the lock without deleting them.
-
-        A forked child calls this for the files of its parent, so that the lock ends with the parent.
-        """
+        """Close the files without deleting them, such as those of a parent in its forked child."""
         for segment in self._segments:
             segment.close()
         self._segments.clear()
         self._open.clear()
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            os.close(lock)
-
-    @property
-    def _lock_path(self) -> Path:
-        return self._directory / f"{self.id}{LOCK_SUFFIX}"
 
     def _track_open(self, run: JobRun, line: bytes) -> None:
         if run.finished_at is not None:
@@ -179,16 +168,16 @@ class Spool:
             self._open_bytes += len(line)
 
     def _current_segment(self) -> Segment:
-        if self._lock is None:
-            self._lock = create_lock(self._directory, self._lock_path)
         if not self._segments:
+            private_files.make_directory(self._directory)
             self._segments.append(self._create_segment())
         elif self._segments[-1].size >= max(self._segment_size, 2 * self._open_bytes):
             self._rotate()
         return self._segments[-1]
 
     def _create_segment(self) -> Segment:
-        return Segment(self._directory / f"{self.id}.{next(self._numbers):06}{SEGMENT_SUFFIX}")
+        process = self._registry.register()  # before its first file, so that no process takes it for dead
+        return Segment(self._directory / f"{process.id}.{next(self._numbers):06}{SEGMENT_SUFFIX}")
 
     def _rotate(self) -> bool:
         """Start the next file with the starts of open runs, before an older file is deleted. False if the disk fails."""
@@ -203,44 +192,3 @@ class Spool:
             return False
         self._segments.append(segment)
         return True
-
-
-def create_lock(directory: Path, path: Path) -> int:
-    """Create a lock file and lock it. It gets its name only then, so that no process finds it unlocked.
-
-    Returns:
-        The file descriptor; the lock is held while it is open.
-
-    Raises:
-        OSError: the directory or the file cannot be created.
-    """
-    private_files.make_directory(directory)
-    unfinished = path.with_suffix(".new")
-    lock = os.open(unfinished, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        unfinished.rename(path)
-    except OSError:
-        os.close(lock)
-        raise
-    return lock
-
-
-def try_lock(path: Path) -> int | None:
-    """Lock an existing lock file without waiting.
-
-    Returns:
-        The file descriptor; None if another process holds the lock, or the file is gone.
-    """
-    try:
-        lock = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(lock).st_nlink:
-            return lock
-    except OSError:  # another process holds it
-        pass
-    os.close(lock)
-    return None

@@ -1,10 +1,8 @@
 """The recorder: one background thread writes runs in batches, in order, so that no job waits for the database or fails with it."""
 
 import logging
-import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -18,6 +16,7 @@ from telemetry.jobs.recorder.spool import Spool
 from telemetry.jobs.recorder.spool_state import SpoolState
 from telemetry.jobs.recorder.write_pace import HANGING_WRITE_SECONDS, WritePace
 from telemetry.jobs.run import JobRun, UnwritableRunError
+from telemetry.processes import forks
 from telemetry.sdk.trace_suppression import suppressed_context
 from telemetry.threads.daemon import start_daemon
 
@@ -30,7 +29,7 @@ def _none(*_ignored: object) -> None:
     """No spool, and no count of dropped runs."""
 
 
-class Recorder:
+class Recorder(forks.ForkAware):
     """Writes runs with `write`, which must be idempotent.
 
     If `write` raises `UnwritableRunError`, the recorder finds the run at fault, drops it and counts it. After any other
@@ -62,11 +61,10 @@ class Recorder:
         self._retry_delays = retry_delays
         self._intake = Intake(self._enqueue, capacity, self._on_dropped)
         self._reset()
-        reset_after_fork = weakref.WeakMethod(self._reset_after_fork)
-        os.register_at_fork(after_in_child=lambda: (reset := reset_after_fork()) and reset())
+        forks.register(self)
 
-    def _reset_after_fork(self) -> None:
-        """A forked child starts afresh: the parent has the runs and the thread, and its locks may be held for ever."""
+    def restart_in_child(self) -> None:
+        """The parent has the runs."""
         if self._queue.spool is not None:
             self._queue.spool.abandon()
         self._reset()

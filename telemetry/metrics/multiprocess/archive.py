@@ -4,17 +4,17 @@ Readers need no lock. The archive still names a snapshot long after the snapshot
 last. So each snapshot counts exactly once, at any moment of a read.
 """
 
-import fcntl
 import json
-import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from telemetry.metrics.multiprocess.membership import end_reason
 from telemetry.metrics.multiprocess.merge import cumulative, merge
 from telemetry.metrics.multiprocess.snapshot import DecodedFiles, Snapshot, replace_file
+from telemetry.metrics.multiprocess.worker_files import end_reason
+from telemetry.processes.file_lock import FileLock
 
 TOMBSTONE_SECONDS: Final = 60.0
 """How long the archive names a snapshot whose file is removed: longer than any read takes."""
@@ -49,11 +49,9 @@ class Archive:
         Returns:
             How each worker ended that was added, with a snapshot or without, by worker id; nothing if another process holds the lock.
         """
-        with os.fdopen(os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600), "r+") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return {}
+        if (lock := FileLock.acquire(self._lock)) is None:
+            return {}
+        with closing(lock):
             dead = {worker: path for worker, path in snapshots.items() if is_dead(worker)}
             added = self._write_with(dead) if dead else {}
             for path in dead.values():

@@ -7,22 +7,22 @@ never decreases when a worker is killed.
 """
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 from telemetry.failsafe import failsafe
 from telemetry.metrics.families import Family
-from telemetry.metrics.multiprocess import membership
+from telemetry.metrics.multiprocess import worker_files
 from telemetry.metrics.multiprocess.archive import Archive
 from telemetry.metrics.multiprocess.merge import merge
 from telemetry.metrics.multiprocess.refresh import RefreshServer, request_refresh
 from telemetry.metrics.multiprocess.restarts import WorkerRestarts
 from telemetry.metrics.multiprocess.snapshot import DecodedFiles, Snapshot, replace_file
 from telemetry.metrics.switch_interval import short_switch_interval
+from telemetry.processes import forks
+from telemetry.processes.registry import ProcessRegistry
 
 REFRESH_TIMEOUT: Final = 0.3
 WRITE_INTERVAL: Final = 1.0
@@ -30,21 +30,21 @@ SNAPSHOT_AGE: Final = "telemetry_worker_snapshot_age_seconds"
 _log = logging.getLogger(__name__)
 
 
-class MultiprocessCollector:
+class MultiprocessCollector(forks.ForkAware):
     """One worker of several: it serves its own metrics to the others, and collects those of all."""
 
     def __init__(
         self,
-        directory: Path,
+        registry: ProcessRegistry,
         collect_own: Callable[[], list[Family]],
         has_changed: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.time,
         count_ended: Callable[[str], None] = lambda _reason: None,
     ) -> None:
-        """Acquire a worker slot and open the socket.
+        """Register the process and open the socket.
 
         Args:
-            directory: the directory that the workers share.
+            registry: tells whose worker this is, and which workers live.
             collect_own: collects this worker's own families.
             has_changed: tells whether this worker has measured anything since the previous call.
             clock: Unix time.
@@ -53,18 +53,26 @@ class MultiprocessCollector:
         Raises:
             OSError: the directory cannot be used.
         """
-        self._directory = directory
         self._collect_own = collect_own
         self._has_changed = has_changed
         self._clock = clock
-        self._slot = membership.WorkerSlot.acquire(directory)
-        self._archive = Archive(directory, clock)
-        self._restarts = WorkerRestarts(directory, count_ended)
+        self._registry = registry
+        self._own = worker_files.WorkerFiles(registry)
+        self._directory = self._own.directory
+        self._archive = Archive(self._directory, clock)
+        self._restarts = WorkerRestarts(self._directory, count_ended)
         self._snapshots = DecodedFiles(Snapshot.decode)
         self._snapshot_lock = threading.RLock()
         self._stop = threading.Event()
-        self._refresh_server = RefreshServer(self._slot.socket_path, self._refresh)
+        self._refresh_server = RefreshServer(self._own.socket_path, self._refresh)
         self._thread = threading.Thread(target=self._run, name="metrics-snapshot", daemon=True)
+        self._is_child = False
+        forks.register(self)
+
+    def restart_in_child(self) -> None:
+        """The files are the parent's, and so are most of the measurements: a child shows itself alone."""
+        self._is_child = True
+        self._refresh_server.abandon()
 
     def start(self) -> None:
         """Write the first snapshot and start the threads."""
@@ -73,21 +81,22 @@ class MultiprocessCollector:
         self._thread.start()
 
     def stop(self) -> None:
-        """Write the last snapshot and release the slot. Later measurements are lost."""
+        """Write the last snapshot. Later measurements are lost."""
+        if self._is_child:
+            return
         self._stop.set()
         self._refresh_server.stop()
         if self._thread.is_alive():
             self._thread.join(WRITE_INTERVAL)
         self._refresh()
-        failsafe(self._slot.mark_exited)()
-        self._slot.release()
+        failsafe(self._own.mark_exited)()
 
     def collect(self) -> list[Family]:
         """Collect the families of the whole service; waits up to `REFRESH_TIMEOUT` for the other workers."""
-        own_id = self._slot.id
-        pending = request_refresh(
-            [self._directory / f"{worker}.sock" for worker in self._live_ids() if worker != own_id]
-        )
+        if self._is_child:
+            return self._collect_own()
+        others = self._registry.live_ids() - {self._own.id}
+        pending = request_refresh(self._directory / f"{worker}.sock" for worker in others)
         own = self._write_snapshot()
         pending.wait(REFRESH_TIMEOUT)
         live, dead = self._read_others()
@@ -95,11 +104,11 @@ class MultiprocessCollector:
 
     def _read_others(self) -> tuple[list[Snapshot], list[Snapshot]]:
         """Snapshots of the live workers, and of the dead with the archive, which is read last (see `archive`)."""
-        live_ids = set(self._live_ids())
+        live_ids = self._registry.live_ids()
         found = {
             worker: self._snapshots.read(path)
-            for worker, path in membership.snapshot_files(self._directory).items()
-            if worker != self._slot.id
+            for worker, path in worker_files.snapshot_files(self._directory).items()
+            if worker != self._own.id
         }
         archived, merged = self._archive.read()
         counted = {
@@ -114,13 +123,10 @@ class MultiprocessCollector:
         series = {f'worker="{each.worker}"': max(0.0, round(now - each.taken_at, 3)) for each in live}
         return Family(SNAPSHOT_AGE, "gauge", "How old what is shown of a living worker is.", dict(series))
 
-    def _live_ids(self) -> list[str]:
-        return list(membership.live_workers(self._directory))
-
     def _write_snapshot(self) -> Snapshot:
         """Collect and write one snapshot at a time, so that an older one never replaces a newer one."""
         with self._snapshot_lock, short_switch_interval():
-            snapshot = Snapshot(str(self._slot.number), self._clock(), self._collect_own())
+            snapshot = Snapshot(self._own.label, self._clock(), self._collect_own())
             self._write(snapshot)
             return snapshot
 
@@ -130,7 +136,7 @@ class MultiprocessCollector:
 
     @failsafe
     def _write(self, snapshot: Snapshot) -> None:
-        replace_file(self._slot.snapshot_path, snapshot.encode())
+        replace_file(self._own.snapshot_path, snapshot.encode())
 
     def _run(self) -> None:
         while not self._stop.wait(WRITE_INTERVAL):
@@ -141,15 +147,10 @@ class MultiprocessCollector:
     @failsafe
     def _archive_dead(self) -> None:
         """Archive the snapshots of dead workers and remove their other files. Any worker may do it first."""
-        found, transient = membership.snapshot_files(self._directory), membership.transient_files(self._directory)
-        live_ids = {
-            *self._live_ids(),
-            self._slot.id,
-        }  # read last: a worker that started meanwhile has no file in `found`
+        found, transient = worker_files.snapshot_files(self._directory), worker_files.transient_files(self._directory)
+        live_ids = self._registry.live_ids()  # read last: a worker that started meanwhile has no file in `found`
         if found.keys() - live_ids:
-            self._restarts.record(
-                self._archive.absorb(found, lambda worker: worker != self._slot.id and worker not in self._live_ids())
-            )
+            self._restarts.record(self._archive.absorb(found, lambda worker: worker not in self._registry.live_ids()))
         for worker, path in transient:
             if worker not in live_ids:
                 path.unlink(missing_ok=True)
@@ -157,7 +158,7 @@ class MultiprocessCollector:
 
 
 def create_collector(
-    data_dir: Path,
+    registry: ProcessRegistry,
     collect_own: Callable[[], list[Family]],
     has_changed: Callable[[], bool],
     count_ended: Callable[[str], None],
@@ -167,15 +168,11 @@ def create_collector(
     Returns:
         None if the process is no worker, or, with a warning, if the directory cannot be used.
     """
-    parent = membership.parent_of_workers()
-    if parent is None:
+    if not registry.parent:
         return None
     try:
-        membership.remove_stale_directories(data_dir)
-        directory = membership.group_directory(data_dir, parent)
-        return MultiprocessCollector(directory, collect_own, has_changed, count_ended=count_ended)
+        worker_files.remove_stale_directories(registry.data_dir)
+        return MultiprocessCollector(registry, collect_own, has_changed, count_ended=count_ended)
     except OSError as error:
-        _log.warning(
-            "/metrics shows this worker alone: %s cannot be used (%s).", data_dir, os.strerror(error.errno or 0)
-        )
+        _log.warning("/metrics shows this worker alone: %s cannot be used (%s).", registry.data_dir, error.strerror)
         return None

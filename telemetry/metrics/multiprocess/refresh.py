@@ -58,6 +58,10 @@ class RefreshServer:
         self._socket.close()
         self._path.unlink(missing_ok=True)
 
+    def abandon(self) -> None:
+        """Close the socket in a forked child; the parent goes on with it."""
+        self._socket.close()
+
     def _run(self) -> None:
         while not self._stop.is_set():
             clients = self._accept_all()

@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import event, func, select, text
+from sqlalchemy import event, func, make_url, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 
 from service.database import migrations
 from service.database.schedule_tables import ScheduleClaimRow
-from telemetry.database import UTCDateTime, create_engine, transaction
+from telemetry.database import UTCDateTime, create_engine, database_identity, transaction
 from telemetry.database.engines import _configure
 
 NOON = datetime(2025, 10, 2, 12, 0, 0, 123456, UTC)
@@ -271,3 +271,17 @@ def test_a_missing_timestamp_is_none(engine):
     with engine.connect() as connection:
         assert connection.scalar(select(func.nullif(1, 1, type_=UTCDateTime()))) is None
     assert UTCDateTime().process_bind_param(None, engine.dialect) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "identity"),
+    [
+        (POSTGRESQL, "postgresql://127.0.0.1/shop"),
+        ("postgresql+psycopg://anna:secret@db:5433/shop?password=secret&sslmode=require", "postgresql://db:5433/shop"),
+        ("sqlite:////srv/a/../shop.db", "/srv/shop.db"),
+        ("sqlite+pysqlite:////srv/shop.db?timeout=5", "/srv/shop.db"),
+        ("sqlite://", "sqlite://"),
+    ],
+)
+def test_the_identity_of_a_database_has_no_credentials(url, identity):
+    assert database_identity(make_url(url)) == identity

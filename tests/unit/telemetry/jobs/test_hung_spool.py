@@ -7,14 +7,13 @@ import pytest
 
 from telemetry.jobs import monitor_job
 from telemetry.jobs.recorder import intake
-from telemetry.jobs.recorder.orphaned_spools import acquire_orphaned_spools
-from telemetry.jobs.recorder.spool import Spool
 from telemetry.jobs.recorder.writer import Recorder
+from tests.support.spools import ProcessSpool, orphans
 
 SOON = 30.0
 
 
-class HungSpool(Spool):
+class HungSpool(ProcessSpool):
     """Hangs while `gate` is closed, as a file on a dead server does."""
 
     def __init__(self, directory):
@@ -118,7 +117,7 @@ def test_what_waits_for_the_disk_is_bounded_and_what_is_over_it_is_counted(stage
 
 def test_the_start_is_on_the_disk_before_the_first_line_of_a_coroutine(stage, tmp_path):
     directory, held = tmp_path / "kept", threading.Event()
-    recorder = Recorder(lambda _runs: held.wait(60), spool=lambda: Spool(directory))
+    recorder = Recorder(lambda _runs: held.wait(60), spool=lambda: ProcessSpool(directory))
     stage.activate(recorder)
 
     async def job():
@@ -132,7 +131,7 @@ def test_the_start_is_on_the_disk_before_the_first_line_of_a_coroutine(stage, tm
 
     assert len(lines) == 1
     assert run_id in lines[0]
-    assert list(acquire_orphaned_spools(directory)) == []
+    assert list(orphans(directory)) == []
 
 
 def test_a_task_that_is_cancelled_before_its_first_line_has_ended(recorder, spool, written, monkeypatch):

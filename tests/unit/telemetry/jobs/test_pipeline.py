@@ -9,9 +9,10 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from telemetry.database import create_engine, dedicated_engine
 from telemetry.instruments import Instruments
 from telemetry.jobs.pipeline import SPOOL_DIRECTORY, JobPipeline
-from telemetry.jobs.recorder.spool import Spool
 from telemetry.jobs.store.runs import JobRunRepository
+from telemetry.processes.registry import ProcessRegistry
 from tests.support.job_runs import ended, run_id, started
+from tests.support.spools import leave_spool
 
 SOON = 30.0
 
@@ -21,8 +22,13 @@ class Stage:
         self.reader = InMemoryMetricReader()
         self.meter = MeterProvider([self.reader], shutdown_on_exit=False).get_meter("tests")
         self.engine, self.data_dir = engine, data_dir
-        self.pipeline = JobPipeline(engine, data_dir, Instruments.create(self.meter))
+        self.registry = ProcessRegistry(data_dir)
+        self.pipeline = JobPipeline(engine, self.registry, Instruments.create(self.meter))
         self.pipeline.observe(self.meter)
+
+    def end(self):
+        self.pipeline.shutdown(SOON)
+        self.registry.release()
 
     def points(self, metric):
         data = self.reader.get_metrics_data()
@@ -43,14 +49,11 @@ class Stage:
 def stage(engine, tmp_path):
     stage = Stage(engine, tmp_path)
     yield stage
-    stage.pipeline.shutdown(SOON)
+    stage.end()
 
 
 def test_of_each_record_it_is_known_what_became_of_it(stage):
-    spool = Spool(stage.data_dir / SPOOL_DIRECTORY)
-    for run in (started(10), ended(10), started(11)):
-        spool.append(run)
-    spool.abandon()
+    leave_spool(stage.data_dir / SPOOL_DIRECTORY, started(10), ended(10), started(11))
 
     for run in (started(1), ended(1), started(2)):
         stage.pipeline.record(run)
@@ -91,7 +94,7 @@ def test_a_database_in_memory_has_one_connection_for_all(tmp_path):
 def test_a_run_that_is_open_at_the_end_of_its_process_is_lost_with_the_next_start(engine, tmp_path):
     first = Stage(engine, tmp_path)
     first.pipeline.record(started(1))
-    first.pipeline.shutdown(SOON)
+    first.end()
     assert first.outcomes() == {1: None}
 
     second = Stage(engine, tmp_path)

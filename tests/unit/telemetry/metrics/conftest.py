@@ -90,10 +90,10 @@ def start_worker(tmp_path) -> Iterator[Callable[[], Worker]]:
     made: list[Worker] = []
 
     def make() -> Worker:
-        made.append(Worker(tmp_path / "group").start())
+        made.append(Worker(tmp_path / "workers" / "group").start())
         return made[-1]
 
     yield make
     for worker in made:
         if not worker.collector._stop.is_set():
-            worker.collector.stop()
+            worker.stop()

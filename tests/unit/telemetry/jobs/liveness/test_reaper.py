@@ -1,4 +1,3 @@
-import os
 from datetime import UTC, datetime
 
 import pytest
@@ -7,10 +6,11 @@ from sqlalchemy import update
 from telemetry.database import create_engine, transaction
 from telemetry.jobs.liveness.heartbeat import HEARTBEAT_INTERVAL
 from telemetry.jobs.liveness.reaper import Reaper
-from telemetry.jobs.recorder.spool import Spool
 from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunRow
+from telemetry.processes.registry import ProcessRegistry
 from tests.support.job_runs import ended, run_id, started
+from tests.support.spools import leave_spool
 
 LONG_AGO = datetime(2025, 10, 2, tzinfo=UTC)
 
@@ -33,13 +33,17 @@ class Stage:
     def __init__(self, engine, directory):
         self.engine, self.directory = engine, directory
         self.counters, self.own_runs, self.clock = FakeCounters(), [], 0.0
-        self.reaper = Reaper(engine, directory, lambda: self.own_runs, self.counters, lambda: self.clock)
+        self.reaper = Reaper(
+            engine,
+            directory,
+            ProcessRegistry(directory.parent),
+            lambda: self.own_runs,
+            self.counters,
+            lambda: self.clock,
+        )
 
     def leave_spool(self, *runs):
-        spool = Spool(self.directory)
-        for run in runs:
-            spool.append(run)
-        spool.abandon()
+        leave_spool(self.directory, *runs)
 
     def rows(self):
         return {int(row.run_id, 16): row for row in JobRunRepository(self.engine).page()}
@@ -107,17 +111,17 @@ def test_before_the_table_is_made_there_is_nothing_to_look_after(tmp_path, caplo
     stage.reaper.run_once()
 
     assert caplog.messages == []
-    assert len(list(stage.directory.iterdir())) == 2
+    assert len(list(stage.directory.iterdir())) == 1
     engine.dispose()
 
 
-def test_a_process_has_one_that_looks_however_often_it_is_started_and_a_child_has_its_own(stage, monkeypatch):
+def test_a_process_has_one_that_looks_however_often_it_is_started_and_a_child_has_its_own(stage):
     stage.reaper.start()
     first = stage.reaper._task
     stage.reaper.start()
     assert stage.reaper._task is first
 
-    monkeypatch.setattr(os, "getpid", lambda: -1)
+    stage.reaper.restart_in_child()
     stage.reaper.start()
     child = stage.reaper._task
     assert child is not first

@@ -1,12 +1,14 @@
+from functools import partial
+
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from telemetry.jobs.recorder import orphaned_spools
 from telemetry.jobs.recorder.recovery import BATCH_SIZE, SpoolRecovery
-from telemetry.jobs.recorder.spool import Spool
 from telemetry.jobs.run import UnwritableRunError
 from telemetry.jobs.store.running_runs import RunningRuns
 from telemetry.jobs.store.runs import JobRunRepository
+from tests.support import spools
 from tests.support.job_runs import ended, run_id, started
 
 
@@ -38,20 +40,12 @@ def directory(tmp_path):
 
 @pytest.fixture
 def recovery(engine, directory, store, counters):
-    return SpoolRecovery(directory, store, RunningRuns(engine), counters)
+    return SpoolRecovery(directory, lambda: spools.live_ids(directory), store, RunningRuns(engine), counters)
 
 
 @pytest.fixture
 def leave_spool(directory):
-    """Leave the spool of a dead process with these runs."""
-
-    def leave_spool(*runs):
-        spool = Spool(directory)
-        for run in runs:
-            spool.append(run)
-        spool.abandon()
-
-    return leave_spool
+    return partial(spools.leave_spool, directory)
 
 
 def always():
@@ -110,7 +104,7 @@ def test_an_end_that_was_kept_corrects_a_run_that_was_taken_for_lost(recovery, s
 
 
 def test_what_a_living_process_has_is_left_alone(recovery, store, directory):
-    spool = Spool(directory)
+    spool = spools.ProcessSpool(directory)
     spool.append(started(1))
 
     assert recovery.recover(always) == []
@@ -210,4 +204,4 @@ def test_a_spool_that_the_disk_does_not_give_back_keeps_no_other_waiting(
     recovery.recover(always)
 
     assert len(outcomes(store)) == 2
-    assert list(orphaned_spools.acquire_orphaned_spools(directory)) == []
+    assert list(spools.orphans(directory)) == []

@@ -1,17 +1,15 @@
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
-from telemetry.jobs.recorder.orphaned_spools import (
-    OrphanedSpool,
-    acquire_orphaned_spools,
-    read_open_runs,
-    remove_unfinished_locks,
-)
-from telemetry.jobs.recorder.spool import Spool, SpoolFull, try_lock
+from telemetry.jobs.recorder.orphaned_spools import OrphanedSpool, acquire_orphaned_spools, read_open_runs
+from telemetry.jobs.recorder.spool import SpoolFull
 from telemetry.jobs.recorder.spool_codec import encode
+from telemetry.processes.file_lock import FileLock
 from tests.support.job_runs import ended, run_id, started
+from tests.support.spools import ProcessSpool, leave_spool, orphaned_runs, orphans
 
 LINE = len(encode(started(1)))
 
@@ -26,21 +24,12 @@ def make(directory):
     made = []
 
     def make_spool(**options):
-        made.append(Spool(directory, **options))
+        made.append(ProcessSpool(directory, **options))
         return made[-1]
 
     yield make_spool
     for each in made:
         each.abandon()
-
-
-def orphaned_runs(directory):
-    """The runs that another process would recover; removes nothing."""
-    found = []
-    for orphan in acquire_orphaned_spools(directory):
-        found += orphan.runs()
-        orphan.release()
-    return found
 
 
 def names(directory, suffix=""):
@@ -82,12 +71,12 @@ def test_what_a_process_left_is_taken_by_one(make, directory):
     spool.append(started(1))
     spool.abandon()
 
-    [first] = acquire_orphaned_spools(directory)
-    assert list(acquire_orphaned_spools(directory)) == []
+    [first] = orphans(directory)
+    assert list(orphans(directory)) == []
     first.remove()
 
     assert names(directory) == []
-    assert list(acquire_orphaned_spools(directory)) == []
+    assert list(orphans(directory)) == []
 
 
 def test_an_orderly_end_leaves_no_file_when_everything_is_settled(make, directory):
@@ -175,7 +164,7 @@ def test_a_line_that_the_disk_takes_only_half_of_is_taken_back(make, directory, 
 
     assert caught.value.errno == errno.ENOSPC
     spool.abandon()
-    [orphan] = acquire_orphaned_spools(directory)
+    [orphan] = orphans(directory)
     assert list(orphan.runs()) == [started(1), started(3)]
     assert orphan.unreadable == 0
     orphan.remove()
@@ -198,7 +187,7 @@ def test_a_run_that_could_not_be_kept_is_kept_with_the_next_file_if_it_is_still_
 
 def test_a_directory_that_cannot_be_made_is_an_error_each_time_and_nothing_else(tmp_path):
     (tmp_path / "file").touch()
-    spool = Spool(tmp_path / "file" / "spool")
+    spool = ProcessSpool(tmp_path / "file" / "spool")
 
     for _ in range(2):
         with pytest.raises(OSError, match="directory"):
@@ -214,7 +203,7 @@ def test_a_line_that_was_cut_off_by_a_crash_is_counted_and_the_others_are_there(
     [path] = [directory / name for name in names(directory, ".runs")]
     path.write_bytes(path.read_bytes()[: -LINE // 2] + b"\n" + encode(ended(1)))
 
-    [orphan] = acquire_orphaned_spools(directory)
+    [orphan] = orphans(directory)
 
     assert list(orphan.runs()) == [started(1), ended(1)]
     assert orphan.unreadable == 1
@@ -232,34 +221,99 @@ def test_the_open_runs_of_whoever_is_there_are_known(make, directory):
 
 
 def test_a_directory_that_is_not_there_has_nothing(directory):
-    remove_unfinished_locks(directory)
-
-    assert list(acquire_orphaned_spools(directory)) == []
+    assert list(orphans(directory)) == []
     assert read_open_runs(directory) == set()
 
 
-def test_a_lock_that_was_never_finished_is_swept_away(make, directory):
-    spool = make()
-    spool.append(started(1))
-    unfinished = directory / "dead.new"
-    unfinished.touch()
+def test_of_two_that_find_a_spool_at_once_one_has_it(directory, monkeypatch):
+    leave_spool(directory, started(1))
+    acquire, found = FileLock.acquire, []
 
-    remove_unfinished_locks(directory)
+    def another_is_faster(path, flags):
+        monkeypatch.undo()
+        [first] = orphans(directory)
+        found.extend(first.runs())
+        first.remove()
+        return acquire(path, flags)
 
-    assert not unfinished.exists()
-    assert len(names(directory)) == 2
+    monkeypatch.setattr(FileLock, "acquire", another_is_faster)
+
+    assert list(orphans(directory)) == []
+    assert found == [started(1)]
+    assert names(directory) == []
 
 
-def test_a_lock_that_somebody_has_removed_is_not_taken(make, directory):
-    spool = make()
-    spool.append(started(1))
+def test_a_spool_of_an_earlier_version_is_its_processes_as_long_as_that_lives(directory):
+    leave_spool(directory, started(1), ended(1))
+    [path] = directory.iterdir()
+    path.rename(directory / "1d49ccff.000000.runs")
+    lock = FileLock.acquire(directory / "1d49ccff.lock")
+    assert orphaned_runs(directory) == []
+
+    lock.close()
+    [orphan] = orphans(directory)
+
+    assert list(orphan.runs()) == [started(1), ended(1)]
+    assert list(orphans(directory)) == []
+    orphan.remove()
+    assert names(directory) == []
+
+
+def test_a_spool_whose_removal_was_interrupted_is_removed_by_the_next(directory, make, monkeypatch):
+    spool = make(segment=LINE)
+    for number in range(4):
+        spool.append(ended(number))
     spool.abandon()
-    [path] = [directory / name for name in names(directory, ".lock")]
-    lock = os.open(path, os.O_RDWR)
-    path.unlink()
-    os.close(lock)
+    [orphan] = orphans(directory)
+    unlink, removed = Path.unlink, []
 
-    assert try_lock(path) is None
+    def killed(path, **options):
+        if len(removed) == 2:
+            raise KeyboardInterrupt
+        removed.append(path)
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", killed)
+    with pytest.raises(KeyboardInterrupt):
+        orphan.remove()
+    monkeypatch.undo()
+    orphan.release()
+
+    assert ended(0) in orphaned_runs(directory)
+    [orphan] = orphans(directory)
+    orphan.remove()
+    assert names(directory) == []
+
+
+def test_who_cannot_look_who_lives_takes_no_spool(directory):
+    leave_spool(directory, started(1))
+
+    def failing():
+        raise OSError(24, "Too many open files")
+
+    with pytest.raises(OSError, match="Too many"):
+        list(acquire_orphaned_spools(directory, failing))
+    assert orphaned_runs(directory) == [started(1)]
+
+
+def test_a_process_that_cannot_register_keeps_no_runs_on_the_disk_until_it_can(directory, make, monkeypatch):
+    """Its files would be taken for those of a dead one."""
+    spool = make()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("telemetry.processes.registry.os.pwrite", full)
+    with pytest.raises(OSError, match="No space"):
+        spool.append(started(1))
+    assert names(directory) == []
+    monkeypatch.undo()
+
+    spool.append(started(2))
+
+    assert orphaned_runs(directory) == []
+    spool.abandon()
+    assert {run.run_id for run in orphaned_runs(directory)} >= {run_id(2)}
 
 
 def test_files_are_for_their_owner_alone(make, directory):
@@ -284,15 +338,14 @@ def test_when_a_spool_was_left_is_when_its_oldest_file_was_last_written(make, di
     [path] = [directory / name for name in names(directory, ".runs")]
     os.utime(path, (1000, 1000))
 
-    [orphan] = acquire_orphaned_spools(directory)
+    [orphan] = orphans(directory)
 
     assert orphan.oldest_write_time() == 1000
     orphan.remove()
 
 
 def test_what_is_left_without_a_line_was_left_just_now(directory, tmp_path):
-    lock = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
-    orphan = OrphanedSpool(tmp_path, "none", lock)
+    orphan = OrphanedSpool(tmp_path, "none", FileLock.acquire(tmp_path / "lock"))
 
     assert orphan.oldest_write_time() > 1_700_000_000
     assert list(orphan.runs()) == []

@@ -8,12 +8,11 @@ import threading
 import pytest
 
 from telemetry.jobs.recorder import queue
-from telemetry.jobs.recorder.orphaned_spools import acquire_orphaned_spools
 from telemetry.jobs.recorder.queue import QueueBalance, RunQueue
-from telemetry.jobs.recorder.spool import Spool
 from telemetry.jobs.recorder.writer import Recorder
 from telemetry.jobs.run import UnwritableRunError
 from tests.support.job_runs import ended, run_id, started
+from tests.support.spools import ProcessSpool, orphaned_runs
 
 SOON = 10.0
 QUICK = (0.001, 0.01)
@@ -49,21 +48,13 @@ def make(database, directory):
     made = []
 
     def make_recorder(limit=2**20, **options):
-        options = {"spool": lambda: Spool(directory, limit), "retry_delays": QUICK, **options}
+        options = {"spool": lambda: ProcessSpool(directory, limit), "retry_delays": QUICK, **options}
         made.append(Recorder(database.write, **options))
         return made[-1]
 
     yield make_recorder
     for recorder in made:
         recorder.shutdown(0)
-
-
-def orphaned_runs(directory):
-    found = []
-    for orphan in acquire_orphaned_spools(directory):
-        found += orphan.runs()
-        orphan.release()
-    return found
 
 
 def files(directory):
@@ -275,7 +266,7 @@ def test_a_child_after_a_fork_has_a_spool_of_its_own_and_leaves_its_parents_alon
 
 
 def test_a_backlog_that_is_closed_takes_nothing_and_settles_nothing(directory):
-    run_queue = queue.RunQueue(10, Spool(directory))
+    run_queue = queue.RunQueue(10, ProcessSpool(directory))
     run_queue.put(started(1))
     run_queue.close()
 

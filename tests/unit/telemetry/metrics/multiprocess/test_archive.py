@@ -6,10 +6,11 @@ from contextlib import suppress
 import pytest
 
 from telemetry.metrics.families import Family
-from telemetry.metrics.multiprocess import membership
+from telemetry.metrics.multiprocess import worker_files
 from telemetry.metrics.multiprocess.archive import TOMBSTONE_SECONDS, Archive
 from telemetry.metrics.multiprocess.collector import MultiprocessCollector
 from telemetry.metrics.multiprocess.snapshot import Snapshot
+from telemetry.processes.registry import ProcessRegistry, live_processes
 from tests.support.workers import at_each_disk_access, dead_worker
 
 
@@ -152,14 +153,19 @@ def killed():
 def absorb(directory):
     """As a worker does once a second."""
     return Archive(directory).absorb(
-        membership.snapshot_files(directory), lambda worker: worker not in membership.live_workers(directory)
+        worker_files.snapshot_files(directory), lambda worker: worker not in live_workers(directory)
     )
+
+
+def live_workers(directory):
+    return {entry.id for entry in live_processes(directory.parent.parent)}
 
 
 @pytest.fixture
 def total(tmp_path):
     """Prepares two dead workers with 7 requests in all, one of them archived; collects from a third one."""
-    collector = MultiprocessCollector(tmp_path / "group", list)
+    registry = ProcessRegistry(tmp_path, parent="group")
+    collector = MultiprocessCollector(registry, list)
     directory = collector._directory
 
     def prepare():
@@ -175,6 +181,7 @@ def total(tmp_path):
     collect.prepare, collect.directory = prepare, directory
     yield collect
     collector.stop()
+    registry.release()
 
 
 def test_a_collection_at_any_moment_of_archiving_counts_each_once(total):
@@ -206,7 +213,7 @@ def test_a_kill_at_any_moment_of_archiving_neither_loses_a_worker_nor_counts_it_
         assert total() == 7
         absorb(total.directory)
         assert total() == 7
-        assert membership.snapshot_files(total.directory).keys() <= set(membership.live_workers(total.directory))
+        assert worker_files.snapshot_files(total.directory).keys() <= live_workers(total.directory)
 
 
 def test_of_two_that_archive_at_once_one_does(total):

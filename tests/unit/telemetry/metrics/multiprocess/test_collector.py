@@ -1,13 +1,14 @@
 """MultiprocessCollector: one result, whichever worker is asked, and whatever happens to the others."""
 
 import json
-import os
 import stat
 import threading
 import time
 
-from telemetry.metrics.multiprocess import collector, membership
+from telemetry.metrics.multiprocess import collector
 from telemetry.metrics.multiprocess.collector import SNAPSHOT_AGE, MultiprocessCollector
+from telemetry.processes.registry import ProcessRegistry
+from tests.support.forking import in_child
 from tests.support.workers import Worker
 
 
@@ -60,14 +61,14 @@ def test_a_worker_that_stops_loses_nothing(start_worker):
     one, other = start_worker(), start_worker()
     other.serve(5)
 
-    other.collector.stop()
+    other.stop()
 
     assert one.total() == 5
 
 
 def test_the_last_snapshot_is_that_of_the_end_even_when_one_is_being_taken(tmp_path, monkeypatch):
     monkeypatch.setattr(collector, "WRITE_INTERVAL", 0.01)
-    worker, taking, go_on = Worker(tmp_path / "group").start(), threading.Event(), threading.Event()
+    worker, taking, go_on = Worker(tmp_path / "workers" / "group").start(), threading.Event(), threading.Event()
     collect = worker.collector._collect_own
 
     def slow():
@@ -80,19 +81,19 @@ def test_the_last_snapshot_is_that_of_the_end_even_when_one_is_being_taken(tmp_p
     worker.serve(1)
     assert taking.wait(30)
     worker.serve(1)
-    stopping = threading.Thread(target=worker.collector.stop)
+    stopping = threading.Thread(target=worker.stop)
     stopping.start()
     go_on.set()
     stopping.join(30)
 
-    assert json.loads(worker.collector._slot.snapshot_path.read_bytes())[3][0][4] == {'path="/"': 2}
+    assert json.loads(worker.collector._own.snapshot_path.read_bytes())[3][0][4] == {'path="/"': 2}
 
 
 def test_one_that_was_never_started_can_be_stopped_and_its_numbers_are_there(start_worker, tmp_path):
-    other = Worker(tmp_path / "group")
+    other = Worker(tmp_path / "workers" / "group")
     other.serve(2)
 
-    other.collector.stop()
+    other.stop()
 
     assert start_worker().total() == 2
 
@@ -104,7 +105,7 @@ def test_however_many_come_and_go_they_leave_one_file_and_every_number(start_wor
         gone = start_worker()
         gone.serve(1)
         if number % 2:
-            gone.collector.stop()
+            gone.stop()
         else:
             gone.collector._refresh()
             gone.kill()
@@ -113,29 +114,27 @@ def test_however_many_come_and_go_they_leave_one_file_and_every_number(start_wor
     one.collector._archive_dead()
 
     assert one.total() == 50
-    names = sorted(path.name for path in (tmp_path / "group").iterdir() if path.suffix != ".killed")
-    assert len(list((tmp_path / "group").glob("*.killed"))) == 3  # only the newest are kept
-    slot = one.collector._slot
-    assert names == sorted(
-        ["0.place", "1.place", "archive", "archive.lock", slot.snapshot_path.name, slot.socket_path.name]
-    )
+    names = sorted(path.name for path in (tmp_path / "workers" / "group").iterdir() if path.suffix != ".killed")
+    assert len(list((tmp_path / "workers" / "group").glob("*.killed"))) == 3  # only the newest are kept
+    own = one.collector._own
+    assert names == sorted(["archive", "archive.lock", own.snapshot_path.name, own.socket_path.name])
     assert list(one.collector._snapshots._known) == []  # missing files are forgotten, and the own one is never read
 
 
 def test_nothing_is_written_while_nothing_is_measured(start_worker, monkeypatch):
     monkeypatch.setattr(collector, "WRITE_INTERVAL", 0.02)
     one = start_worker()
-    before = one.collector._slot.snapshot_path.stat().st_mtime_ns
+    before = one.collector._own.snapshot_path.stat().st_mtime_ns
 
     time.sleep(0.3)
-    still = one.collector._slot.snapshot_path.stat().st_mtime_ns
+    still = one.collector._own.snapshot_path.stat().st_mtime_ns
     one.serve(1)
     deadline = time.monotonic() + 10
-    while one.collector._slot.snapshot_path.stat().st_mtime_ns == before and time.monotonic() < deadline:
+    while one.collector._own.snapshot_path.stat().st_mtime_ns == before and time.monotonic() < deadline:
         time.sleep(0.01)
 
     assert still == before
-    assert json.loads(one.collector._slot.snapshot_path.read_bytes())[3][0][4] == {'path="/"': 1}
+    assert json.loads(one.collector._own.snapshot_path.read_bytes())[3][0][4] == {'path="/"': 1}
 
 
 def test_counters_never_fall_for_two_that_collect_while_workers_come_and_go(start_worker, monkeypatch):
@@ -176,25 +175,46 @@ def test_only_the_owner_may_read_the_directory(start_worker, tmp_path):
     one.collector._archive_dead()
     one.scrape()
 
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "group").iterdir()}
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "workers" / "group").iterdir()}
     assert "archive.lock" in modes
-    assert stat.S_IMODE((tmp_path / "group").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "workers" / "group").stat().st_mode) == 0o700
     assert set(modes.values()) == {0o600}
 
 
 def test_a_process_that_was_not_spawned_as_a_worker_has_no_collector(tmp_path):
-    assert collector.create_collector(tmp_path, list, lambda: True, lambda _reason: None) is None
+    registry = ProcessRegistry(tmp_path)
+
+    assert collector.create_collector(registry, list, lambda: True, lambda _reason: None) is None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_worker_finds_the_directory_of_its_parent(tmp_path, monkeypatch):
-    monkeypatch.setattr(membership, "parent_of_workers", os.getpid)
+def test_a_worker_finds_the_directory_of_its_parent(tmp_path):
+    registry = ProcessRegistry(tmp_path, parent="7-7")
 
-    mine = collector.create_collector(tmp_path, list, lambda: True, lambda _reason: None)
+    mine = collector.create_collector(registry, list, lambda: True, lambda _reason: None)
 
     assert isinstance(mine, MultiprocessCollector)
     mine.start()
     [directory] = (tmp_path / "workers").iterdir()
-    assert directory == membership.group_directory(tmp_path, os.getpid())
+    assert directory.name == "7-7"
     assert stat.S_IMODE(directory.parent.stat().st_mode) == stat.S_IMODE(directory.stat().st_mode) == 0o700
     mine.stop()
+    registry.release()
+
+
+def test_a_child_of_a_worker_shows_itself_and_its_end_leaves_all_of_its_parent(start_worker, tmp_path):
+    one, other = start_worker(), start_worker()
+    one.serve(3)
+    other.serve(4)
+    before = sorted((tmp_path / "workers" / "group").iterdir())
+
+    def child():
+        other.serve(100)
+        total = other.total()
+        other.collector.stop()
+        return total
+
+    assert in_child(child) == 104
+    assert one.total() == other.total() == 7
+    assert sorted((tmp_path / "workers" / "group").iterdir()) == before
+    assert other.collector._own.snapshot_path.stat().st_mode & stat.S_IWUSR

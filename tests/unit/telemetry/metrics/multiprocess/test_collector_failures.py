@@ -1,6 +1,5 @@
 """MultiprocessCollector in trouble: a worker hangs, the disk is full, files are broken, missing or left behind."""
 
-import os
 import shutil
 import threading
 import time
@@ -8,8 +7,9 @@ import time
 import pytest
 
 from telemetry import failsafe
-from telemetry.metrics.multiprocess import collector, membership
+from telemetry.metrics.multiprocess import collector
 from telemetry.metrics.multiprocess.collector import SNAPSHOT_AGE
+from telemetry.processes.registry import ProcessRegistry
 from tests.support.workers import Worker, at_each_disk_access
 
 
@@ -71,7 +71,7 @@ def test_a_removed_directory_changes_no_result(start_worker, tmp_path, monkeypat
     one, _other = start_worker(), start_worker()
     one.serve(3)
 
-    shutil.rmtree(tmp_path / "group")
+    shutil.rmtree(tmp_path / "workers" / "group")
     one.collector._archive_dead()
 
     assert one.total() == 3
@@ -84,7 +84,7 @@ def test_a_sibling_whose_file_is_broken_is_left_out(start_worker, monkeypatch):
     other.serve(4)
     monkeypatch.setattr(other.collector._refresh_server, "_refresh", lambda: None)
 
-    other.collector._slot.snapshot_path.write_bytes(b"[1, 2")
+    other.collector._own.snapshot_path.write_bytes(b"[1, 2")
 
     assert one.total() == 3
 
@@ -92,8 +92,8 @@ def test_a_sibling_whose_file_is_broken_is_left_out(start_worker, monkeypatch):
 def test_the_files_of_dead_workers_are_removed_and_none_of_live_ones(start_worker, tmp_path, monkeypatch):
     monkeypatch.setattr(collector, "WRITE_INTERVAL", 60)
     one, other = start_worker(), start_worker()
-    partial = tmp_path / "group" / f".{other.collector._slot.snapshot_path.name}.partial"
-    left = [tmp_path / "group" / name for name in ("7-left.sock", ".7-left.json.partial")]
+    partial = tmp_path / "workers" / "group" / f".{other.collector._own.snapshot_path.name}.partial"
+    left = [tmp_path / "workers" / "group" / name for name in ("7-left.sock", ".7-left.json.partial")]
     for path in (partial, *left):
         path.touch()
 
@@ -101,8 +101,8 @@ def test_the_files_of_dead_workers_are_removed_and_none_of_live_ones(start_worke
 
     assert not [path for path in left if path.exists()]
     assert partial.exists()
-    assert one.collector._slot.socket_path.exists()
-    assert other.collector._slot.socket_path.exists()
+    assert one.collector._own.socket_path.exists()
+    assert other.collector._own.socket_path.exists()
 
 
 def test_a_worker_that_starts_at_any_moment_of_anothers_archiving_is_reachable(start_worker, monkeypatch):
@@ -117,24 +117,25 @@ def test_a_worker_that_starts_at_any_moment_of_anothers_archiving_is_reachable(s
             worker.serve(1)
         assert one.total() == len({*came})
         for worker in came[-1:]:
-            worker.collector.stop()
+            worker.stop()
 
 
 def test_a_directory_that_is_deep_has_sockets_all_the_same(tmp_path):
-    deep = tmp_path / ("d" * 60) / ("e" * 60)
+    deep = tmp_path / ("d" * 60) / ("e" * 60) / "workers" / "group"
     one, other = Worker(deep).start(), Worker(deep).start()
     other.serve(2)
 
     assert one.total() == 2
-    assert other.collector._slot.socket_path.exists()
+    assert other.collector._own.socket_path.exists()
     for worker in (one, other):
-        worker.collector.stop()
+        worker.stop()
 
 
-def test_a_directory_that_cannot_be_used_is_one_warning_and_the_worker_shows_itself(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(membership, "parent_of_workers", os.getpid)
+def test_a_directory_that_cannot_be_used_is_one_warning_and_the_worker_shows_itself(tmp_path, caplog):
+    registry = ProcessRegistry(tmp_path, parent="7-7")
     (tmp_path / "workers").write_text("no directory")
 
-    assert collector.create_collector(tmp_path, list, lambda: True, lambda _reason: None) is None
+    assert collector.create_collector(registry, list, lambda: True, lambda _reason: None) is None
+    registry.release()
     [record] = caplog.records
     assert "/metrics shows this worker alone" in record.message

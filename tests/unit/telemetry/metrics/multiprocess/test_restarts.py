@@ -6,6 +6,7 @@ import pytest
 
 from telemetry.metrics.multiprocess.collector import MultiprocessCollector
 from telemetry.metrics.multiprocess.restarts import KILLED_WINDOW, WorkerRestarts
+from telemetry.processes.registry import ProcessRegistry
 from tests.support.telegram_server import HandClock
 from tests.support.workers import dead_worker
 
@@ -52,62 +53,67 @@ def test_a_directory_that_cannot_be_written_keeps_no_worker_from_being_counted(t
     assert counted == ["killed"] * 2
 
 
-def test_a_worker_that_is_killed_before_its_first_snapshot_is_counted_once(tmp_path):
+@pytest.fixture
+def workers(tmp_path):
+    """Three workers of one parent: their collectors, their registries, and the reasons that were counted."""
     counted: list[str] = []
-    killed, *survivors = (MultiprocessCollector(tmp_path, list, count_ended=counted.append) for _ in range(3))
-    killed._slot.release()  # as the kernel does
+    registries = [ProcessRegistry(tmp_path, parent="group") for _ in range(3)]
+    collectors = [MultiprocessCollector(each, list, count_ended=counted.append) for each in registries]
+    yield collectors, registries, counted
+    for collector in collectors:
+        collector._refresh_server.stop()
+    for registry in registries:
+        registry.release()
+
+
+def test_a_worker_that_is_killed_before_its_first_snapshot_is_counted_once(workers):
+    (killed, *survivors), registries, counted = workers
+    registries[0].release()  # as the kernel does
 
     for survivor in survivors * 2:
         survivor._archive_dead()
 
     assert counted == ["killed"]
-    assert not killed._slot.snapshot_path.exists()
-    for collector in (killed, *survivors):
-        collector._slot.release()
-        collector._refresh_server.stop()
+    assert not killed._own.snapshot_path.exists()
 
 
-def test_a_worker_whose_slot_has_been_taken_by_the_next_one_is_counted_too(tmp_path):
-    counted: list[str] = []
-    survivor, killed = (MultiprocessCollector(tmp_path, list, count_ended=counted.append) for _ in range(2))
-    killed._slot.release()
-    following = MultiprocessCollector(tmp_path, list)
-    assert following._slot.number == killed._slot.number
+def test_a_worker_whose_slot_has_been_taken_by_the_next_one_is_counted_too(tmp_path, workers):
+    (killed, survivor, _other), registries, counted = workers
+    registries[0].release()
+    following = ProcessRegistry(tmp_path, parent="group")
+    assert str(following.register().slot) == killed._own.label
 
     survivor._archive_dead()
 
     assert counted == ["killed"]
-    for collector in (killed, survivor, following):
-        collector._slot.release()
-        collector._refresh_server.stop()
+    following.release()
 
 
-def test_a_worker_whose_snapshot_cannot_be_read_is_counted(tmp_path):
-    counted: list[str] = []
-    killed, survivor = (MultiprocessCollector(tmp_path, list, count_ended=counted.append) for _ in range(2))
-    killed._slot.snapshot_path.write_text("[0, ")
-    killed._slot.release()
+def test_a_worker_whose_snapshot_cannot_be_read_is_counted(workers):
+    (killed, survivor, _other), registries, counted = workers
+    killed._own.snapshot_path.write_text("[0, ")
+    registries[0].release()
 
     survivor._archive_dead()
 
     assert counted == ["killed"]
-    for collector in (killed, survivor):
-        collector._slot.release()
-        collector._refresh_server.stop()
 
 
 def test_each_ended_worker_is_counted_once_and_by_how_it_ended(tmp_path):
     counted: list[str] = []
-    directory = tmp_path / "group"
-    left, *survivors = (MultiprocessCollector(directory, list, count_ended=counted.append) for _ in range(3))
+    directory = tmp_path / "workers" / "group"
+    registries = [ProcessRegistry(tmp_path, parent="group") for _ in range(3)]
+    left, *survivors = (MultiprocessCollector(each, list, count_ended=counted.append) for each in registries)
     dead_worker(directory, 1)
     left.start()
     left.stop()
+    registries[0].release()
 
     for survivor in survivors * 2:
         survivor._archive_dead()
 
     assert sorted(counted) == ["exited", "killed"]
     for survivor in survivors:
-        survivor._slot.release()
         survivor._refresh_server.stop()
+    for registry in registries:
+        registry.release()

@@ -1,0 +1,79 @@
+"""The files of the workers of one service, which are the children of one parent process: snapshots and sockets, by process id."""
+
+import shutil
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from telemetry import private_files, semconv
+from telemetry.processes.process_entry import start_time
+from telemetry.processes.registry import ProcessRegistry, live_processes
+
+_DIRECTORY: Final = "workers"
+_SNAPSHOT: Final = ".json"
+
+
+def remove_stale_directories(data_dir: Path) -> None:
+    """Remove the directories of parents that have ended: they are never read again."""
+    live = list(live_processes(data_dir))
+    if not all(entry.id for entry in live):  # an earlier version, perhaps: it does not say whose worker it is
+        return
+    for directory in (data_dir / _DIRECTORY).glob("*-*"):
+        pid, _, started = directory.name.partition("-")
+        # The processes of another container on the same volume are not visible here, but their entries are.
+        is_named = any(entry.parent == directory.name for entry in live)
+        if pid.isdecimal() and start_time(int(pid)) != started and not is_named:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+class WorkerFiles:
+    """The files of one worker.
+
+    Attributes:
+        directory: that of its parent's workers. A restarted service has another parent, and gets another directory.
+        id: that of its process.
+        label: tells the worker from others on `/metrics`; later workers reuse it.
+        snapshot_path: the file of the worker's snapshot; empty until the first one is written.
+        socket_path: the socket on which the worker takes refresh requests.
+    """
+
+    def __init__(self, registry: ProcessRegistry) -> None:
+        """Register the process and create the directory.
+
+        Raises:
+            OSError: that is not possible.
+        """
+        process = registry.register()
+        self.directory = registry.data_dir / _DIRECTORY / process.parent
+        private_files.make_directory(self.directory)
+        self.id = process.id
+        self.label = str(process.slot)
+        self.snapshot_path = self.directory / f"{self.id}{_SNAPSHOT}"
+        self.socket_path = self.directory / f"{self.id}.sock"
+        with suppress(OSError):  # the others count a worker that ends by its file: also one without a first snapshot
+            private_files.make_file(self.snapshot_path)
+
+    def mark_exited(self) -> None:
+        """Note that this worker ends in order: its last snapshot becomes read-only, which needs no space on the disk."""
+        self.snapshot_path.chmod(stat.S_IRUSR)
+
+
+def transient_files(directory: Path) -> list[tuple[str, Path]]:
+    """Sockets and partly written snapshots, each with its worker's id."""
+    found = [*directory.glob("*.sock"), *directory.glob(f".*{_SNAPSHOT}.partial")]
+    return [(path.name.strip(".").partition(".")[0], path) for path in found]
+
+
+def end_reason(snapshot_path: Path) -> str:
+    """How the worker that left this snapshot ended.
+
+    Raises:
+        OSError: the file is missing.
+    """
+    return semconv.WORKER_KILLED if snapshot_path.stat().st_mode & stat.S_IWUSR else semconv.WORKER_EXITED
+
+
+def snapshot_files(directory: Path) -> dict[str, Path]:
+    """The snapshot files in a directory, by worker id."""
+    return {path.name.removesuffix(_SNAPSHOT): path for path in directory.glob(f"[!.]*{_SNAPSHOT}")}
