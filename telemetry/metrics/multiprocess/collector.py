@@ -3,7 +3,7 @@
 Each worker keeps a snapshot of its metrics in the workers' directory. It writes the snapshot every second if a metric has
 changed, when another worker requests a refresh, and when it stops. The scraped worker requests a refresh from all others at
 once, waits at most `REFRESH_TIMEOUT`, and reads the snapshots. So values are persisted before they are exposed, and a counter
-never decreases when a worker is killed.
+never decreases when a worker is killed. While the disk is full, counters stay as they were written, on every worker's page.
 """
 
 import logging
@@ -18,7 +18,7 @@ from telemetry.failsafe import failsafe
 from telemetry.metrics.families import Family
 from telemetry.metrics.multiprocess import membership
 from telemetry.metrics.multiprocess.archive import Archive
-from telemetry.metrics.multiprocess.merge import merge
+from telemetry.metrics.multiprocess.merge import cumulative, merge
 from telemetry.metrics.multiprocess.refresh import RefreshServer, request_refresh
 from telemetry.metrics.multiprocess.restarts import WorkerRestarts
 from telemetry.metrics.multiprocess.snapshot import DecodedFiles, Snapshot, replace_file
@@ -62,6 +62,7 @@ class MultiprocessCollector:
         self._restarts = WorkerRestarts(directory, count_ended)
         self._snapshots = DecodedFiles(Snapshot.decode)
         self._snapshot_lock = threading.RLock()
+        self._written = Snapshot(str(self._slot.number), clock(), [])
         self._stop = threading.Event()
         self._refresh_server = RefreshServer(self._slot.socket_path, self._refresh)
         self._thread = threading.Thread(target=self._run, name="metrics-snapshot", daemon=True)
@@ -118,11 +119,15 @@ class MultiprocessCollector:
         return list(membership.live_workers(self._directory))
 
     def _write_snapshot(self) -> Snapshot:
-        """Collect and write one snapshot at a time, so that an older one never replaces a newer one."""
+        """Collect and write one snapshot at a time, so that an older one never replaces a newer one.
+
+        Returns:
+            What the other workers can read; with the gauges of now, which the disk need not keep.
+        """
         with self._snapshot_lock, short_switch_interval():
             snapshot = Snapshot(str(self._slot.number), self._clock(), self._collect_own())
             self._write(snapshot)
-            return snapshot
+            return snapshot if self._written is snapshot else _with_gauges_of(snapshot, self._written)
 
     @failsafe
     def _refresh(self) -> None:
@@ -130,7 +135,12 @@ class MultiprocessCollector:
 
     @failsafe
     def _write(self, snapshot: Snapshot) -> None:
-        replace_file(self._slot.snapshot_path, snapshot.encode())
+        try:
+            replace_file(self._slot.snapshot_path, snapshot.encode())
+        except FileNotFoundError:  # the directory is gone: no other worker can show anything of this one
+            self._written = snapshot
+            raise
+        self._written = snapshot
 
     def _run(self) -> None:
         while not self._stop.wait(WRITE_INTERVAL):
@@ -154,6 +164,12 @@ class MultiprocessCollector:
             if worker not in live_ids:
                 path.unlink(missing_ok=True)
         self._snapshots.forget_missing()
+
+
+def _with_gauges_of(newer: Snapshot, written: Snapshot) -> Snapshot:
+    persisted = {family.name for family in cumulative(newer.families)}
+    gauges = [family for family in newer.families if family.name not in persisted]
+    return Snapshot(written.worker, written.taken_at, [*cumulative(written.families), *gauges])
 
 
 def create_collector(

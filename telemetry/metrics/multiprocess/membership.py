@@ -72,9 +72,9 @@ class WorkerSlot:
         self.id = f"{number}-{uuid.uuid4().hex[:12]}"
         self._lock = lock
         lock.seek(0)
-        lock.truncate()
-        lock.write(self.id)
+        lock.write(self.id)  # over the id of the worker before, which is as long: that needs no space on the disk
         lock.flush()
+        lock.truncate()
         self.snapshot_path = directory / f"{self.id}{_SNAPSHOT}"
         self.socket_path = directory / f"{self.id}.sock"
 
