@@ -6,6 +6,7 @@ from fastapi import Depends, Request
 from sqlalchemy.engine import Engine
 
 from service.clients import Clients
+from service.database.clock import DatabaseClock
 from service.scheduler.job import Schedule
 from service.scheduler.scheduler import Scheduler
 from telemetry import Telemetry
@@ -15,6 +16,7 @@ class RuntimeDependencies(Protocol):
     """`interactive_clients` waits no longer than somebody at the other end of a request would."""
 
     engine: Engine
+    clock: DatabaseClock
     scheduler: Scheduler
     interactive_clients: Clients
 

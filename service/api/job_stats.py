@@ -7,10 +7,9 @@ from typing import Annotated, Final, Literal
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict
 
-from service.api.dependencies import ScheduleDep, TelemetryDep
+from service.api.dependencies import RuntimeDep, ScheduleDep, TelemetryDep
 from service.api.jobs import require_known_job
 from service.api.problems import PROBLEM_RESPONSE
-from service.database.clock import utcnow
 from service.scheduler.job import Schedule
 from service.scheduler.monitoring.missed_runs import NO_MISSED_RUNS, missed_runs
 from telemetry.jobs import job_statistics
@@ -99,13 +98,14 @@ def read_statistics(
     job_name: JobName,
     telemetry: TelemetryDep,
     schedule: ScheduleDep,
+    runtime: RuntimeDep,
     window: Annotated[
         str | None, Query(pattern=_WINDOW_PATTERN, description="such as 90m, 24h, 7d; by default all")
     ] = None,
 ) -> StatisticsOut:
     """How a job has done, over a window that ends now or over all that is kept."""
     require_known_job(job_name, telemetry, schedule)
-    now = utcnow()
+    now = runtime.clock.now()
     duration = parse_window(window) if window else None
     result = StatisticsOut.model_validate(job_statistics(telemetry.engine, job_name, window=duration, now=now))
     result.next_run = _next_run(job_name, schedule, now)

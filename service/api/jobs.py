@@ -9,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field
 from service.api.dependencies import RuntimeDep, ScheduleDep, TelemetryDep
 from service.api.pagination import Filters, add_next_link
 from service.api.problems import PROBLEM_RESPONSE
-from service.database.clock import utcnow
 from service.database.keyset import MAX_ID
 from service.errors import Problem
 from service.scheduler.job import Job, Schedule
@@ -97,7 +96,7 @@ class JobsOut(BaseModel):
 @router.get("")
 def list_jobs(telemetry: TelemetryDep, schedule: ScheduleDep, runtime: RuntimeDep) -> JobsOut:
     """The schedule: each job with its cadence, its last and next run, and its state."""
-    now, blocked = utcnow(), runtime.scheduler.claim_problem()
+    now, blocked = runtime.clock.now(), runtime.scheduler.claim_problem()
     latest, missed = telemetry.jobs.store.latest(), missed_runs(telemetry.engine, now - LAST_DAY)
     return JobsOut(
         jobs=[

@@ -44,7 +44,14 @@ class JobPipeline:
             spool=lambda: Spool(directory),
             on_dropped=self._metrics.count_dropped,
         )
-        self.reaper = Reaper(self._engine, directory, self.recorder.open_runs, self._metrics, component=component)
+        self.reaper = Reaper(
+            self._engine,
+            directory,
+            self.recorder.open_runs,
+            self._metrics,
+            component=component,
+            time_left=self.recorder.time_left,
+        )
 
     @failsafe
     def record(self, run: JobRun) -> None:

@@ -98,9 +98,10 @@ class Faults:
 
     def _set_clock(self, seconds: float) -> None:
         """The first time, the database has the machine's clock. The second time it has another one, which stays right."""
-        self.machine_clock.set(seconds)
         if self._clocks_set < 2:
-            eventually(lambda: self._postgres_clock.set(seconds) or True)
+            self._postgres_clock.set(seconds, self.machine_clock)
+        else:
+            self.machine_clock.set(seconds)
         self._clocks_set += 1
 
     def _fill_disk(self) -> None:

@@ -82,5 +82,3 @@ def is_near(moment: float, moments: Iterable[float], before: float, after: float
 
 def _text(value: object) -> str:
     return f"{value:,.3f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
-
-

@@ -13,7 +13,7 @@ LONG_JOB: Final = "soak_long"
 FAILING_ROUTE: Final = "/soak/error"
 ERROR_TYPE: Final = "SoakError"
 ERROR_SHARE: Final = 0.02
-_APP: Final = f'''
+_APP: Final = f"""
 import os
 import random
 import time
@@ -65,7 +65,12 @@ app = create_app()
 @app.get("{FAILING_ROUTE}")
 def fail():
     raise {ERROR_TYPE}("A request fails.")
-'''
+
+
+@app.get("{FAILING_ROUTE}/{{kind}}")
+def fail_by_another_name(kind: str):
+    raise type(kind, (Exception,), {{}})("An error of its own.")
+"""
 _SERVE: Final = """
 import sys
 
@@ -86,19 +91,25 @@ class SoakedService:
     runs: Path
 
     @classmethod
-    def start(cls, programs: Programs, disk: Path, database_url: str) -> "SoakedService":
-        """Two workers; data and logs are on `disk`."""
-        port, runs = free_port(), programs.home / "runs.log"
-        flags = ("--port", str(port), "--faults", str(ERROR_SHARE), "--option=wb_reviews_every=60")
-        sandbox = programs.start("-m", "service.sandbox", *flags, port=port, PYTHONPATH=str(ROOT))
-        sandbox.wait_for("/")
+    def start(
+        cls,
+        programs: Programs,
+        disk: Path,
+        database_url: str,
+        *,
+        sandbox: Program | None = None,
+        workers: int = 2,
+        faults: float = ERROR_SHARE,
+    ) -> "SoakedService":
+        """Data and logs are on `disk`. Without a `sandbox` that runs already, one is started."""
+        sandbox, runs = sandbox or start_sandbox(programs, faults), programs.home / "runs.log"
         programs.write("soak_app.py", _APP)
         launcher = programs.write("soak_serve.py", _SERVE)
         service = programs.start(
             str(launcher),
-            *("serve", "--workers", "2"),
+            *("serve", "--workers", str(workers)),
             SANDBOX="true",
-            SANDBOX_PORT=str(port),
+            SANDBOX_PORT=str(sandbox.port),
             OPS_TOKEN=OPS_TOKEN,
             DATABASE_URL=database_url,
             DATA_DIR=str(disk / "data"),
@@ -107,3 +118,12 @@ class SoakedService:
         )
         service.wait_for("/readyz", within=90)
         return cls(service, sandbox, runs)
+
+
+def start_sandbox(programs: Programs, faults: float) -> Program:
+    """The world outside, with a clock that no test sets."""
+    port = free_port()
+    flags = ("--port", str(port), "--faults", str(faults), "--option=wb_reviews_every=60")
+    sandbox = programs.start("-m", "service.sandbox", *flags, port=port, PYTHONPATH=str(ROOT))
+    sandbox.wait_for("/")
+    return sandbox

@@ -8,13 +8,15 @@ from typing import Any, Final
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from service.scheduler.claims import LEASE_SECONDS
 from tests.soak.faults import Faults
 from tests.soak.figures import Table, is_near, percentile
 from tests.soak.plan import OUTAGE_SECONDS
-from tests.soak.program import ERROR_TYPE, FAILING_ROUTE, SHORT_EVERY, SHORT_JOB, SoakedService
+from tests.soak.program import ERROR_TYPE, FAILING_ROUTE, SHORT_JOB, SoakedService
 from tests.soak.watchers import Client, Probe, Prober, Scraper, Usage, UsageWatch
 
 PROBE_SECONDS: Final = 1.0
+STALL_SECONDS: Final = 0.2  # a check has 0.7 s, of which a machine that is this busy leaves too little
 WARM_UP_SECONDS: Final = 180.0
 GENERATION_AGE: Final = (40.0, 55.0)
 LOSS_SECONDS: Final = 1.5  # a killed worker loses its last second, and the machine is busy
@@ -40,7 +42,9 @@ def judge_probes(table: Table, watched: Watched) -> None:
     probes = watched.prober.probes
     late = [probe for probe in probes if probe.seconds - probe.stall > PROBE_SECONDS and probe.status]
     kills = list(watched.faults.killed.values())
-    failed = [probe for probe in probes if not probe.status and not is_near(probe.began + probe.seconds, kills, 0.5, 1.0)]
+    failed = [
+        probe for probe in probes if not probe.status and not is_near(probe.began + probe.seconds, kills, 0.5, 1.0)
+    ]
     not_alive = [probe for probe in probes if probe.path in {"/livez", "/health"} and probe.status not in {0, 200}]
     seconds = [probe.seconds for probe in probes]
     table.say("probes", len(probes))
@@ -49,8 +53,10 @@ def judge_probes(table: Table, watched: Watched) -> None:
     table.at_most("probes over 1 s, without that time", len(late), 0, [_told(each, watched) for each in late])
     table.at_most("probes without an answer, but at a kill", len(failed), 0, [_told(each, watched) for each in failed])
     table.at_most("/livez and /health other than 200", len(not_alive), 0, [_told(each, watched) for each in not_alive])
-    unready = [probe for probe in probes if probe.status == 503 and not _is_outage(probe.began, watched)]
-    table.at_most("503 of /readyz and /healthz outside of outages", len(unready), 0, [_told(p, watched) for p in unready])
+    unready = [p for p in probes if p.status == 503 and p.stall < STALL_SECONDS and not _is_outage(p.began, watched)]
+    table.at_most(
+        "503 of /readyz and /healthz outside of outages", len(unready), 0, [_told(p, watched) for p in unready]
+    )
 
 
 def _spread(seconds: Sequence[float]) -> tuple[float, float, float]:
@@ -81,10 +87,15 @@ def _is_outage(moment: float, watched: Watched) -> bool:
 
 
 def judge_counters(table: Table, watched: Watched) -> None:
-    scraper, answered = watched.scraper, sum((client.answered for client in watched.clients), Counter[tuple[str, str]]())
+    scraper, answered = (
+        watched.scraper,
+        sum((client.answered for client in watched.clients), Counter[tuple[str, str]]()),
+    )
     table.say("scrapes", scraper.scrapes)
     table.say("scrapes that failed", len(scraper.failed))
-    fell = [f"at {at - watched.began:.0f} s {what}; before it: {_last_faults(at, watched)}" for at, what in scraper.fell]
+    fell = [
+        f"at {at - watched.began:.0f} s {what}; before it: {_last_faults(at, watched)}" for at, what in scraper.fell
+    ]
     table.at_most("scrapes in which counters fell", len(fell), 0, fell)
     at_risk = _at_risk(watched)
     table.say("requests answered", sum(answered.values()))
@@ -97,7 +108,11 @@ def judge_counters(table: Table, watched: Watched) -> None:
         if (counted := scraper.total("http_requests_total", endpoint=route, status=status)) < number
     }
     table.at_most("answers that are not counted", sum(lost.values()), sum(at_risk.values()), [lost])
-    crashes = [f"{route} {number}" for (route, status), number in answered.items() if status == "500" and route != FAILING_ROUTE]
+    crashes = [
+        f"{route} {number}"
+        for (route, status), number in answered.items()
+        if status == "500" and route != FAILING_ROUTE
+    ]
     table.at_most("routes that crashed by themselves", len(crashes), 0, crashes)
 
 
@@ -122,9 +137,10 @@ def judge_errors(table: Table, watched: Watched, runs: "RunsKept", alerts: Seque
     table.at_least("errors of requests told", sum(alert["count"] for alert in told), requests - at_risk)
     untold = [a for a in alerts if a["state"] == "waiting" or (a["state"] == "over" and a["ended"] == "given up")]
     table.at_most("alerts that were not told", len(untold), 0, [alert["text"] for alert in untold])
-    jumps = [alert for alert in alerts if alert["text"].startswith("The clock was set")]
+    jumps = sum(alert["count"] for alert in alerts if alert["text"].startswith("The clock was"))
     table.say("alerts", len(alerts))
-    table.say("alerts of a clock that was set", sum(alert["count"] for alert in jumps))
+    table.at_most("times that an alert says that the clock was set", jumps, 2)
+    table.at_least("times that an alert says that the clock was set", jumps, 2)
     table.details += [f"alert: {alert['count']} x {alert['state']} {alert['text'][:150]}" for alert in alerts]
 
 
@@ -142,7 +158,9 @@ class RunsKept:
         noted = [line.split() for line in watched.running.runs.read_text().splitlines()]
         engine = create_engine(watched.faults.postgres.url, poolclass=NullPool)
         with engine.connect() as connection:
-            found = connection.execute(text("SELECT span_id, outcome, worker FROM job_runs WHERE job_name LIKE 'soak%'"))
+            found = connection.execute(
+                text("SELECT span_id, outcome, worker FROM job_runs WHERE job_name LIKE 'soak%'")
+            )
             rows = {row.span_id: (row.outcome, int(row.worker.rpartition(":")[2])) for row in found}
         return cls(
             {span for word, span in noted if word == "started"},
@@ -183,11 +201,13 @@ class RunsKept:
 
 
 def judge_schedule(table: Table, watched: Watched) -> None:
-    """Ticks may be missed while the database is away, or while the half of the service that runs them is gone."""
+    """Ticks may be missed while the database is away, and while the lease of a killed worker's run lasts. A clock invents more."""
     scraper, faults = watched.scraper, watched.faults
     outages = len(faults.times("database killed")) + len(faults.times("database hangs"))
+    away = outages * (OUTAGE_SECONDS + 10) + len(faults.killed) * LEASE_SECONDS
     missed = scraper.total("scheduler_runs_missed_total")
-    table.at_most("missed ticks of all jobs", missed, outages * (OUTAGE_SECONDS + 10) / SHORT_EVERY)
+    table.at_most("missed ticks of all jobs", missed, away)
+    table.at_most("runs told as overdue", scraper.total("scheduler_runs_overdue_total"), 0)
     table.say("skipped ticks", scraper.total("scheduler_ticks_skipped_total"))
     table.say("worker restarts that are counted", scraper.total("worker_restarts_total", reason="killed"))
     table.say("workers killed", len(faults.killed))
@@ -208,7 +228,12 @@ def judge_usage(table: Table, watched: Watched) -> None:
     for name, pid in (("parent", parent), ("lasting worker", oldest)):
         warm = [each for each in usage.by_pid[pid] if each.at - watched.began > WARM_UP_SECONDS]
         _judge_process(table, name, warm)
-    ages = [each for pid in killed for each in usage.by_pid.get(pid, []) if GENERATION_AGE[0] <= each.age <= GENERATION_AGE[1]]
+    ages = [
+        each
+        for pid in killed
+        for each in usage.by_pid.get(pid, [])
+        if GENERATION_AGE[0] <= each.age <= GENERATION_AGE[1]
+    ]
     warm = [each for each in ages if each.at - watched.began > WARM_UP_SECONDS]
     _judge_process(table, "worker of some 50 s", warm)
     files = [(at - watched.began, number) for at, number in usage.files if at - watched.began > WARM_UP_SECONDS]

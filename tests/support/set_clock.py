@@ -1,7 +1,6 @@
 """A wall clock that a test sets while programs run: that of their processes, and PostgreSQL's. Monotonic clocks go on."""
 
 import struct
-from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Engine, text
@@ -34,12 +33,10 @@ gc.get_referents(datetime.datetime.__dict__)[0]["now"] = classmethod(shifted_now
 time.time, time.time_ns = shifted(time.time, float), shifted(time.time_ns, lambda seconds: int(seconds * 1e9))
 """
 # A function in `public` that is found before the one of the same name in `pg_catalog`.
-_POSTGRES: Final = (
-    "CREATE TABLE clock_offset (seconds float8)",
-    "INSERT INTO clock_offset VALUES (0)",
-    "CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS "
-    "'SELECT pg_catalog.clock_timestamp() + (SELECT seconds FROM public.clock_offset) * interval ''1 second'''",
-)
+_SHIFTED_NOW: Final = """
+CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
+'SELECT pg_catalog.clock_timestamp() + (SELECT seconds FROM public.clock_offset) * interval ''1 second'''
+"""
 
 
 class MachineClock:
@@ -61,13 +58,17 @@ class PostgresClock:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        name = engine.dialect.identifier_preparer.quote(str(engine.url.database))
         with engine.begin() as connection:
-            for statement in _POSTGRES:
-                connection.execute(text(statement))
-            name = engine.dialect.identifier_preparer.quote(str(engine.url.database))
+            connection.execute(text("CREATE TABLE clock_offset (seconds float8)"))
+            connection.execute(text("INSERT INTO clock_offset VALUES (0)"))
+            connection.execute(text(_SHIFTED_NOW))
             connection.execute(text(f"ALTER DATABASE {name} SET search_path = public, pg_catalog"))
 
-    def set(self, seconds: float) -> None:
+    def set(self, seconds: float, machine: MachineClock | None = None) -> None:
+        """Set it to the true time and so many seconds, and the machine's with it: at once, as far as others can see."""
         with self._engine.begin() as connection:
+            connection.execute(text("LOCK TABLE clock_offset"))  # who asks for the time now waits for the end of this
+            if machine is not None:
+                machine.set(seconds)
             connection.execute(text("UPDATE clock_offset SET seconds = :seconds"), {"seconds": seconds})
-

@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import count, islice
 
 from telemetry.jobs.recorder.spool import Spool, SpoolFull, SpoolPosition
@@ -68,7 +69,7 @@ class RunQueue:
         self._in_memory = 0
         self._numbers = count()
         self._last_entries: dict[str, int] = {}  # run id to the number of its newest entry
-        self._open: dict[str, None] = {}
+        self._open: dict[str, float | None] = {}  # run id to its deadline by the clock of the queue
         self._waiters: dict[Callable[[], None], str] = {}
         self._is_stalled = False
 
@@ -87,7 +88,7 @@ class RunQueue:
             number, is_end = next(self._numbers), run.finished_at is not None
             self._last_entries[run.run_id] = number
             if not is_end:
-                self._open[run.run_id] = None
+                self._open[run.run_id] = self._deadline(run)
             self._queue.append(QueuedRun(number, run.run_id, is_end, run if fits else None, position, self._clock()))
             self._in_memory += fits
             self.changed.notify_all()
@@ -153,6 +154,20 @@ class RunQueue:
         """The ids of the runs that have started, and whose end is not in the database yet."""
         with self.changed:
             return list(self._open)
+
+    def time_left(self) -> dict[str, timedelta]:
+        """How long those of the open runs may go on that have a deadline. Negative after that."""
+        with self.changed:
+            now = self._clock()
+            return {
+                run_id: timedelta(seconds=deadline - now)
+                for run_id, deadline in self._open.items()
+                if deadline is not None
+            }
+
+    def _deadline(self, run: JobRun) -> float | None:
+        """By the clock of the queue: the wall clock may be set."""
+        return None if run.deadline_at is None else self._clock() + (run.deadline_at - run.started_at).total_seconds()
 
     def balance(self) -> QueueBalance:
         with self.changed:

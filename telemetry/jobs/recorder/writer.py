@@ -6,6 +6,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Final
 
 from opentelemetry import context
@@ -112,6 +113,10 @@ class Recorder:
     def open_runs(self) -> list[str]:
         """The ids of the runs of this process whose end is not in the database yet."""
         return self._queue.open_runs()
+
+    def time_left(self) -> dict[str, timedelta]:
+        """How long the open runs with a deadline may go on, by run id."""
+        return self._queue.time_left()
 
     @failsafe
     def record(self, run: JobRun) -> None:

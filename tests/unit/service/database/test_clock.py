@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.database.clock import DatabaseClock, JumpDetector, is_of_another_clock
+from service.database.clock import ClockMemory, DatabaseClock, JumpDetector, is_of_another_clock
 from service.scheduler.cadence import Cron
 from tests.support.telegram_server import HandClock
 
@@ -27,6 +27,47 @@ def test_a_jump_is_noticed_once(by):
     jumps.observe(NOON)
 
     assert [jumps.observe(NOON + by), jumps.observe(NOON + by)] == [by, timedelta(0)]
+
+
+def test_a_jump_while_no_process_ran_is_noticed_by_the_next_one_and_once(tmp_path):
+    elapsed = HandClock(0.0)
+    JumpDetector(elapsed, ClockMemory(tmp_path / "data" / "clock")).observe(NOON)
+    elapsed.forward(20)
+    now = NOON + timedelta(hours=1, seconds=20)
+
+    found = [JumpDetector(elapsed, ClockMemory(tmp_path / "data" / "clock")).observe(now) for _ in range(2)]
+
+    assert found == [timedelta(hours=1), timedelta(0)]
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["clock"]
+
+
+@pytest.mark.parametrize("text", ["", "other-boot 5", "{boot} x", "{boot} nan", "{boot} 1e300", "{boot}", "\udcff"])
+def test_a_memory_that_is_broken_or_of_another_start_of_the_machine_says_nothing(tmp_path, text):
+    boot, file = tmp_path / "boot_id", tmp_path / "clock"
+    boot.write_text("this-boot\n")
+    file.write_bytes(text.format(boot="this-boot").encode(errors="surrogateescape"))
+
+    assert ClockMemory(file, boot).read() is None
+
+
+def test_a_memory_that_cannot_be_kept_changes_nothing(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    for memory in (ClockMemory(tmp_path / "file" / "clock"), ClockMemory(tmp_path / "clock", tmp_path / "no_boot_id")):
+        jumps = JumpDetector(lambda: 0.0, memory)
+        assert [jumps.observe(NOON), jumps.observe(NOON + 5 * MINUTE)] == [timedelta(0), 5 * MINUTE]
+
+
+def test_a_memory_is_written_again_when_the_clock_was_set_and_not_each_time(tmp_path):
+    memory = ClockMemory(tmp_path / "clock")
+    memory.write(timedelta(seconds=5))
+    before = (tmp_path / "clock").stat().st_ino
+    memory.write(timedelta(seconds=5.5))
+    assert (tmp_path / "clock").stat().st_ino == before
+
+    memory.write(timedelta(seconds=3605))
+
+    assert memory.read() == timedelta(seconds=3605)
 
 
 def test_a_timestamp_in_the_future_or_of_a_clock_that_was_never_set_is_of_another_clock():
