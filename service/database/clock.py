@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,7 +12,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Float, cast, func, literal, select
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from telemetry import private_files
 
@@ -108,37 +109,52 @@ class DatabaseClock:
         self._engine = engine
         self._clock = clock
         self._monotonic = monotonic
-        self._difference = 0.0  # the database's clock minus this machine's, in seconds
+        # The database's clock minus this machine's, in seconds; None if that is not known yet.
+        self._difference: float | None = None if engine.dialect.name == "postgresql" else 0.0
+        self._lock = threading.Lock()  # a thread that asks while another one compares the clocks waits for the result
         self._next_comparison = float("-inf")
         self._jumps = JumpDetector(monotonic)
 
     def now(self) -> datetime:
-        if self._engine.dialect.name == "postgresql":
-            self._follow()
-        return datetime.fromtimestamp(self._clock(), UTC) + timedelta(seconds=self._difference)
+        """Until the database has answered for the first time, the machine's clock has to do."""
+        with self._lock:
+            if self._engine.dialect.name == "postgresql":
+                self._follow()
+            return datetime.fromtimestamp(self._clock(), UTC) + timedelta(seconds=self._difference or 0.0)
+
+    def known_now(self) -> datetime:
+        """The same, for a caller that must not take the machine's clock for the database's.
+
+        Raises:
+            SQLAlchemyError: the database has not answered yet.
+        """
+        now = self.now()
+        if self._difference is None:
+            raise OperationalError("the database's clock", None, ConnectionError("the database has not answered yet"))
+        return now
 
     def _follow(self) -> None:
         """While the database is unavailable, its clock counts as one that was not set."""
-        if jump := self._jumps.observe(datetime.fromtimestamp(self._clock(), UTC)):
+        jump = self._jumps.observe(datetime.fromtimestamp(self._clock(), UTC))
+        is_due = jump or self._monotonic() >= self._next_comparison
+        if is_due and not self._compare() and self._difference is not None:
             self._difference -= jump.total_seconds()
-            self._next_comparison = float("-inf")
-        if self._monotonic() >= self._next_comparison:
-            self._compare()
 
-    def _compare(self) -> None:
-        self._next_comparison = self._monotonic() + _RETRY_SECONDS
+    def _compare(self) -> bool:
+        """Whether the database has answered."""
         before = self._clock()
         try:
             with self._engine.connect() as connection:
                 there = connection.scalar(select(database_now(self._engine)))
         except SQLAlchemyError:
-            return
+            there = None
+        self._next_comparison = self._monotonic() + (_RETRY_SECONDS if there is None else _COMPARE_SECONDS)
         if there is not None:
-            self._next_comparison = self._monotonic() + _COMPARE_SECONDS
             self._set_difference(there - (before + self._clock()) / 2)
+        return there is not None
 
     def _set_difference(self, difference: float) -> None:
-        if abs(difference - self._difference) > CLOCK_TOLERANCE.total_seconds():
+        if abs(difference - (self._difference or 0.0)) > CLOCK_TOLERANCE.total_seconds():
             text = "This machine's clock differs from the database's by %.0f s. The schedule runs by the database's."
             _log.warning(text, -difference)
         self._difference = difference

@@ -10,7 +10,7 @@ SHIFT_SECONDS: Final = 1800.0
 _CLOCK: Final = ((0.2, SHIFT_SECONDS), (0.35, 0.0), (0.55, -SHIFT_SECONDS), (0.7, 0.0))
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Event:
     """At a second of the run. `value` is what the wall clock is set to, in seconds beside the true time."""
 
@@ -22,7 +22,7 @@ class Event:
 def plan(minutes: float) -> list[Event]:
     """A worker is killed each minute, the database is away every two, the clock is set four times, the disk is full once."""
     end = minutes * 60
-    return sorted([*_kills(end), *_outages(end), *_clock(end), *_full_disk(end)])
+    return sorted([*_kills(end), *_outages(end), *_clock(end), *_full_disk(end)], key=lambda event: event.at)
 
 
 def _kills(end: float) -> Iterator[Event]:

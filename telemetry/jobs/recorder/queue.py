@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count, islice
 
+from telemetry.jobs.recorder.open_runs import OpenRuns
 from telemetry.jobs.recorder.spool import Spool, SpoolFull, SpoolPosition
 from telemetry.jobs.run import JobRun
 from telemetry.threads.worker_thread import Step
@@ -69,7 +70,7 @@ class RunQueue:
         self._in_memory = 0
         self._numbers = count()
         self._last_entries: dict[str, int] = {}  # run id to the number of its newest entry
-        self._open: dict[str, float | None] = {}  # run id to its deadline by the clock of the queue
+        self._open = OpenRuns(clock)
         self._waiters: dict[Callable[[], None], str] = {}
         self._is_stalled = False
 
@@ -88,7 +89,7 @@ class RunQueue:
             number, is_end = next(self._numbers), run.finished_at is not None
             self._last_entries[run.run_id] = number
             if not is_end:
-                self._open[run.run_id] = self._deadline(run)
+                self._open.add(run)
             self._queue.append(QueuedRun(number, run.run_id, is_end, run if fits else None, position, self._clock()))
             self._in_memory += fits
             self.changed.notify_all()
@@ -147,27 +148,18 @@ class RunQueue:
         if self._last_entries.get(entry.run_id) == entry.number:
             del self._last_entries[entry.run_id]
         if entry.is_end:
-            self._open.pop(entry.run_id, None)
+            self._open.discard(entry.run_id)
         return entry.position
 
     def open_runs(self) -> list[str]:
         """The ids of the runs that have started, and whose end is not in the database yet."""
         with self.changed:
-            return list(self._open)
+            return self._open.ids()
 
     def time_left(self) -> dict[str, timedelta]:
-        """How long those of the open runs may go on that have a deadline. Negative after that."""
+        """See `OpenRuns`."""
         with self.changed:
-            now = self._clock()
-            return {
-                run_id: timedelta(seconds=deadline - now)
-                for run_id, deadline in self._open.items()
-                if deadline is not None
-            }
-
-    def _deadline(self, run: JobRun) -> float | None:
-        """By the clock of the queue: the wall clock may be set."""
-        return None if run.deadline_at is None else self._clock() + (run.deadline_at - run.started_at).total_seconds()
+            return self._open.time_left()
 
     def balance(self) -> QueueBalance:
         with self.changed:

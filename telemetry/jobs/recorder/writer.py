@@ -104,18 +104,15 @@ class Recorder:
         return dict(self._queue.unspooled)
 
     def oldest_age(self) -> float:
-        """For how many seconds the oldest run has been waiting to be written."""
         return self._queue.oldest_age()
 
     def balance(self) -> QueueBalance:
         return self._queue.balance()
 
     def open_runs(self) -> list[str]:
-        """The ids of the runs of this process whose end is not in the database yet."""
         return self._queue.open_runs()
 
     def time_left(self) -> dict[str, timedelta]:
-        """How long the open runs with a deadline may go on, by run id."""
         return self._queue.time_left()
 
     @failsafe

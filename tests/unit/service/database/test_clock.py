@@ -1,6 +1,10 @@
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from service.database.clock import ClockMemory, DatabaseClock, JumpDetector, is_of_another_clock
 from service.scheduler.cadence import Cron
@@ -87,6 +91,49 @@ def test_the_databases_clock_is_asked_again_at_once_when_the_machines_is_set(pos
     machine.forward(-3600.0)
 
     assert abs(clock.now().timestamp() - real) < 60
+
+
+def test_before_the_database_has_answered_its_time_is_not_known(postgres_engine):
+    clock = DatabaseClock(postgres_engine, lambda: time.time() - 1800, monotonic := HandClock(0.0))
+    clock._engine = Unavailable(postgres_engine.dialect)
+
+    with pytest.raises(SQLAlchemyError):
+        clock.known_now()
+    assert abs(clock.now().timestamp() - time.time() + 1800) < 60
+
+    clock._engine = postgres_engine
+    monotonic.forward(5)
+    assert abs(clock.known_now().timestamp() - time.time()) < 60
+
+
+def test_a_thread_that_asks_while_another_compares_the_clocks_gets_the_databases_time(postgres_engine):
+    """Not that of the machine, which is wrong."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(Unavailable):
+        def connect(self):
+            begun.set()
+            assert go_on.wait(30)
+            return postgres_engine.connect()
+
+    clock = DatabaseClock(postgres_engine, lambda: time.time() - 1800)
+    clock._engine = Slow(postgres_engine.dialect)
+    with ThreadPoolExecutor(2) as both:
+        first = both.submit(clock.now)
+        assert begun.wait(30)
+        second = both.submit(clock.now)
+        wait([second], 0.2)
+        go_on.set()
+
+    assert [abs(each.result().timestamp() - time.time()) < 60 for each in (first, second)] == [True, True]
+
+
+class Unavailable:
+    def __init__(self, dialect):
+        self.dialect = dialect
+
+    def connect(self):
+        raise OperationalError("SELECT", None, ConnectionRefusedError())
 
 
 def test_the_last_tick_of_a_crontab_is_found_in_few_steps():
