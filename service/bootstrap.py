@@ -43,7 +43,7 @@ class Service:
     """One process of the service. `create_app` and the commands make it. Nothing runs before `start`.
 
     Attributes:
-        clock: that of the database, by which the schedule runs; for requests and commands.
+        clock: that of the database, by which the schedule runs.
         stop_signal: set at the moment of SIGTERM or SIGINT, and by `stop`.
         clients: for jobs, whose calls may wait for minutes.
         interactive_clients: for requests and commands.
@@ -80,7 +80,7 @@ class Service:
             self.schedule,
             self.context,
             self.claims,
-            DatabaseClock(self.engine).now,
+            self.clock.now,
             hooks=SchedulerHooks(self.instruments.count_skipped, self.stop_signal),
         )
         self.monitor = PeriodicTask(
@@ -90,7 +90,7 @@ class Service:
         self._declare_jobs()
 
     def _monitoring(self) -> Callable[[], None]:
-        now = DatabaseClock(self.engine).known_now
+        now = self.clock.known_now
         if not self.settings.scheduler:
             absence = SchedulerAbsence(self.engine)
             return lambda: absence.check(now())

@@ -105,7 +105,7 @@ def read_statistics(
 ) -> StatisticsOut:
     """How a job has done, over a window that ends now or over all that is kept."""
     require_known_job(job_name, telemetry, schedule)
-    now = runtime.clock.now()
+    now = runtime.clock.last_now()
     duration = parse_window(window) if window else None
     result = StatisticsOut.model_validate(job_statistics(telemetry.engine, job_name, window=duration, now=now))
     result.next_run = _next_run(job_name, schedule, now)

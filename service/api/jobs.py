@@ -96,7 +96,7 @@ class JobsOut(BaseModel):
 @router.get("")
 def list_jobs(telemetry: TelemetryDep, schedule: ScheduleDep, runtime: RuntimeDep) -> JobsOut:
     """The schedule: each job with its cadence, its last and next run, and its state."""
-    now, blocked = runtime.clock.now(), runtime.scheduler.claim_problem()
+    now, blocked = runtime.clock.last_now(), runtime.scheduler.claim_problem()
     latest, missed = telemetry.jobs.store.latest(), missed_runs(telemetry.engine, now - LAST_DAY)
     return JobsOut(
         jobs=[

@@ -120,7 +120,11 @@ class DatabaseClock:
         with self._lock:
             if self._engine.dialect.name == "postgresql":
                 self._follow()
-            return datetime.fromtimestamp(self._clock(), UTC) + timedelta(seconds=self._difference or 0.0)
+            return self.last_now()
+
+    def last_now(self) -> datetime:
+        """By the last difference, for requests: they do not wait for the database."""
+        return datetime.fromtimestamp(self._clock(), UTC) + timedelta(seconds=self._difference or 0.0)
 
     def known_now(self) -> datetime:
         """The same, for a caller that must not take the machine's clock for the database's.

@@ -14,7 +14,7 @@ def test_a_parent_waits_longer_for_the_answer_of_a_worker_than_a_start_takes_on_
 
     assert serve.serve(argparse.Namespace(host=None, port=None, no_scheduler=False, workers=2)) == 0
 
-    assert (given["workers"], given["timeout_worker_healthcheck"] >= 60) == (2, True)
+    assert (given["workers"], given["timeout_worker_healthcheck"] >= 15) == (2, True)
 
 
 def test_a_worker_imports_nothing_of_the_command_line_before_it_answers_its_parent(tmp_path):
