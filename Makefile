@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench collector e2e lock
+.PHONY: help run test check bench collector e2e soak lock
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1	/'
@@ -46,6 +46,9 @@ bench: $(VENV)/.dev ## what it costs, as tables
 
 e2e: $(VENV)/.dev ## the tests against the real Prometheus, Alertmanager and Collector, and the long ones: faults, kills, ticks
 	@$(BIN)/python -m pytest -m e2e -n 3 --dist loadgroup --durations 15
+
+soak: $(VENV)/.dev ## 20 minutes of load, kills, outages, a clock that is set and a full disk; a table of what held (MINUTES=20)
+	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),20)
 
 collector: $(VENV)/.dev ## build what the tests need of Go, once: the Collector, and the reader of Compose files
 	@$(BIN)/python -m tools.go_programs

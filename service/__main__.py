@@ -2,7 +2,8 @@
 
 import sys
 
-from service.cli.parser import main
-
 if __name__ == "__main__":
+    # Not above: a worker imports this module, too, and has to answer its parent as soon as possible.
+    from service.cli.parser import main
+
     sys.exit(main())

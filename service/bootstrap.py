@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 import telemetry
 from service.clients import Clients
 from service.database import migrations
-from service.database.clock import DatabaseClock
+from service.database.clock import ClockMemory, DatabaseClock, JumpDetector
 from service.database.process_engines import Engines
 from service.database.startup import MigrateOnStart
 from service.instruments import METRIC_MAPPINGS, ServiceInstruments
@@ -32,6 +32,7 @@ from telemetry.periodic import PeriodicTask
 
 FLUSH_TIMEOUT: Final = 4.0
 ORPHAN_GRACE_SECONDS: Final = 1
+CLOCK_FILE: Final = "clock"
 UNTRACED_PATHS: Final = ("/health", "/healthz", "/livez", "/readyz", "/metrics")
 
 
@@ -44,6 +45,7 @@ class Service:
     """One process of the service. `create_app` and the commands make it. Nothing runs before `start`.
 
     Attributes:
+        clock: that of the database, by which the schedule runs.
         stop_signal: set at the moment of SIGTERM or SIGINT, and by `stop`.
         clients: for jobs, whose calls may wait for minutes.
         interactive_clients: for requests and commands.
@@ -77,12 +79,12 @@ class Service:
             self.instruments,
             self.stop_signal.is_running,
         )
-        self.claims = Claims(self.engine, check_engine=self.engines.probes)
+        self.claims, self.clock = Claims(self.engine, check_engine=self.engines.probes), DatabaseClock(self.engine)
         self.scheduler = Scheduler(
             self.schedule,
             self.context,
             self.claims,
-            DatabaseClock(self.engine).now,
+            self.clock.now,
             hooks=SchedulerHooks(self.instruments.count_skipped, self.stop_signal),
         )
         self.monitor = PeriodicTask(
@@ -97,11 +99,13 @@ class Service:
         return self.engines.jobs
 
     def _monitoring(self) -> Callable[[], None]:
-        now = DatabaseClock(self.engine).now
+        now = self.clock.known_now
         if not self.settings.scheduler:
             absence = SchedulerAbsence(self.engine)
             return lambda: absence.check(now())
-        monitor = RunMonitor(self.schedule, self.engine, self.instruments.count_missed, self.instruments.count_overdue)
+        jumps = JumpDetector(memory=ClockMemory(self.settings.data_dir / CLOCK_FILE))
+        counted = (self.instruments.count_missed, self.instruments.count_overdue)
+        monitor = RunMonitor(self.schedule, self.engine, *counted, jumps)
         return lambda: monitor.check(now())
 
     def _declare_jobs(self) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Protocol, cast
 from fastapi import Depends, Request
 
 from service.clients import Clients
+from service.database.clock import DatabaseClock
 from service.database.process_engines import Engines
 from service.scheduler.job import Schedule
 from service.scheduler.scheduler import Scheduler
@@ -16,6 +17,7 @@ class RuntimeDependencies(Protocol):
     """`interactive_clients` waits no longer than somebody at the other end of a request would."""
 
     engines: Engines
+    clock: DatabaseClock
     scheduler: Scheduler
     interactive_clients: Clients
 

@@ -11,7 +11,6 @@ from service.api.admission import admission, admit_query
 from service.api.dependencies import JobRunsDep, RuntimeDep, ScheduleDep
 from service.api.jobs import require_known_job
 from service.api.problems import PROBLEM_RESPONSE
-from service.database.clock import utcnow
 from service.scheduler.job import Schedule
 from service.scheduler.monitoring.missed_runs import NO_MISSED_RUNS, missed_runs
 from telemetry.jobs import job_statistics
@@ -109,7 +108,7 @@ def read_statistics(
 ) -> StatisticsOut:
     """How a job has done, over a window that ends now or over all that is kept."""
     require_known_job(job_name, runs, schedule)
-    now = utcnow()
+    now = runtime.clock.last_now()
     duration = parse_window(window) if window else None
     result = StatisticsOut.model_validate(job_statistics(runtime.engines.requests, job_name, window=duration, now=now))
     result.next_run = _next_run(job_name, schedule, now)

@@ -10,7 +10,6 @@ from service.api.admission import admission, admit_query
 from service.api.dependencies import JobRunsDep, RuntimeDep, ScheduleDep
 from service.api.pagination import Filters, add_next_link
 from service.api.problems import PROBLEM_RESPONSE
-from service.database.clock import utcnow
 from service.database.keyset import MAX_ID
 from service.errors import Problem
 from service.scheduler.job import Job, Schedule
@@ -99,7 +98,7 @@ class JobsOut(BaseModel):
 @router.get("")
 def list_jobs(runs: JobRunsDep, schedule: ScheduleDep, runtime: RuntimeDep) -> JobsOut:
     """The schedule: each job with its cadence, its last and next run, and its state."""
-    now, blocked = utcnow(), runtime.scheduler.claim_problem()
+    now, blocked = runtime.clock.last_now(), runtime.scheduler.claim_problem()
     latest, missed = runs.latest(), missed_runs(runtime.engines.requests, now - LAST_DAY)
     return JobsOut(
         jobs=[

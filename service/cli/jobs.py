@@ -13,7 +13,6 @@ from service.bootstrap import Service
 from service.cli.output import complain, say
 from service.cli.scheduler import STOP_SIGNALS
 from service.database import migrations
-from service.database.clock import utcnow
 from service.jobs.schedule import JOBS
 from service.scheduler.claims import new_owner
 from service.scheduler.job import Job, Schedule, UnknownJob
@@ -34,7 +33,7 @@ class JobAlreadyRunning(Exception):  # the message is a sentence for the operato
 def jobs(_options: argparse.Namespace) -> int:
     """List the schedule with each job's last and next run."""
     runtime = Service(Settings.read())
-    now = utcnow()
+    now = runtime.clock.now()
     try:
         migrations.at_head(runtime.engine)
         last, missed = runtime.telemetry.jobs.store.latest(), missed_runs(runtime.engine, now - LAST_DAY)

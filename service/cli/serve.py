@@ -19,6 +19,12 @@ from service.settings import SANDBOX_HOST, Settings
 from telemetry.logs import setup_logging
 
 GRACEFUL_SHUTDOWN_SECONDS: Final = 20
+WORKER_ANSWER_SECONDS: Final = 15
+"""A worker that does not answer its parent for so long is replaced.
+
+With less than a start takes on a busy machine, no worker ever comes up. With more, one that is killed just when it is asked is
+missed for longer.
+"""
 _APP: Final = "service.main:app"
 _HTTP_PROTOCOL: Final = "service.api.http_protocol:BoundedHttpProtocol"
 _log = logging.getLogger(__name__)
@@ -47,6 +53,7 @@ def serve(options: argparse.Namespace) -> int:
         http=_HTTP_PROTOCOL,
         ws="none",
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
+        timeout_worker_healthcheck=WORKER_ANSWER_SECONDS,
     )
     return 0
 

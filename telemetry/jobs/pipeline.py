@@ -47,7 +47,13 @@ class JobPipeline:
             on_dropped=self._metrics.count_dropped,
         )
         self.reaper = Reaper(
-            self._engine, directory, registry, self.recorder.open_runs, self._metrics, component=component
+            self._engine,
+            directory,
+            registry,
+            self.recorder.open_runs,
+            self._metrics,
+            component=component,
+            time_left=self.recorder.time_left,
         )
 
     @failsafe

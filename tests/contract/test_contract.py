@@ -174,7 +174,7 @@ def test_a_command_is_there_and_the_readme_names_it(arguments):
     assert f"`python -m service {arguments[0]}" in (ROOT / "README.md").read_text()
 
 
-@pytest.mark.parametrize("target", ["run", "test", "check", "bench", "e2e"])
+@pytest.mark.parametrize("target", ["run", "test", "check", "bench", "e2e", "soak"])
 def test_make_has_its_targets_and_the_readme_names_them(target):
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert re.search(rf"\bmake {target}\b", (ROOT / "README.md").read_text())

@@ -18,11 +18,15 @@ class KillablePostgres:
 
     def kill(self) -> None:
         """Kill the server and all of its processes with SIGKILL."""
-        postmaster = psutil.Process(self._server.get_pid())
-        processes = [postmaster, *postmaster.children(recursive=True)]
+        processes = self.processes()
         for process in processes:
             process.kill()
         psutil.wait_procs(processes, timeout=30)
+
+    def processes(self) -> list[psutil.Process]:
+        """The server, and all of its processes."""
+        postmaster = psutil.Process(self._server.get_pid())
+        return [postmaster, *postmaster.children(recursive=True)]
 
     def start(self) -> None:
         self._server.ensure_postgres_running()

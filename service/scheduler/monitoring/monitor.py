@@ -8,13 +8,19 @@ from typing import Final
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
-from service.database.clock import CLOCK_TOLERANCE, Clock, JumpDetector, elapsed_seconds, is_of_another_clock
+from service.database.clock import (
+    CLOCK_TOLERANCE,
+    Clock,
+    JumpDetector,
+    elapsed_seconds,
+    is_of_another_clock,
+)
 from service.names import SCHEDULER_COMPONENT
 from service.scheduler.job import Job, Schedule
 from service.scheduler.monitoring.evaluation import Uptime, Watermark, downtime_ticks, has_due_ticks, missed_ticks
 from service.scheduler.monitoring.ledger import TickLedger
 from service.scheduler.monitoring.notices import MissedNotice, format_utc, report_clock_set
-from service.scheduler.monitoring.overdue import ClockSet, mark_overdue
+from service.scheduler.monitoring.overdue import mark_overdue
 from telemetry.alerts import AlertLevel, get_alert_service
 from telemetry.database import transaction
 from telemetry.semconv import DATABASE_COMPONENT
@@ -41,11 +47,11 @@ class RunMonitor:
         engine: Engine,
         on_missed: Callable[[str, int], None],
         on_overdue: Callable[[str], None],
-        elapsed: Clock = elapsed_seconds,
+        jumps: JumpDetector | None = None,
     ) -> None:
         """`on_missed` is called with a job's name and its number of missed ticks, `on_overdue` with the name for each run.
 
-        `elapsed` is monotonic, in seconds.
+        With a memory, `jumps` notices a clock that was set while no process ran as well.
         """
         # All processes update the rows in the same order, so no two of them can deadlock.
         self._jobs = sorted(schedule.scheduled(), key=lambda job: job.name)
@@ -54,10 +60,10 @@ class RunMonitor:
         self._on_overdue = on_overdue
         self._uptime: Uptime | None = None
         self._last_check: datetime | None = None
-        self._jumps = JumpDetector(elapsed)
+        self._jumps = jumps or JumpDetector()
         self._jump = timedelta(0)
-        self._clock_set: ClockSet | None = None
         self._outage = _Outage()
+        self._max_runtimes = {job.name: job.max_runtime for job in self._jobs if job.max_runtime is not None}
 
     def check(self, now: datetime) -> None:
         """Evaluate the due ticks, and mark overdue runs.
@@ -67,22 +73,21 @@ class RunMonitor:
         """
         self._notice_jump(now)
         uptime, self._uptime = self._uptime_at(now), None
-        self._report(self._evaluate(_Pass(now, uptime, is_clock_set=bool(self._jump))), uptime, now)
+        self._report(self._evaluate(_Pass(now, uptime, self._jump)), uptime, now)
         self._last_check, self._jump = now, timedelta(0)
         if uptime.is_settled(now):
             self._outage = _Outage()
-            mark_overdue(self._engine, now, self._on_overdue, self._clock_set)
+            mark_overdue(self._engine, now, self._on_overdue, self._max_runtimes)
         self._uptime = uptime
 
     def _notice_jump(self, now: datetime) -> None:
         """A jump is kept until a check has succeeded."""
         if jump := self._jumps.observe(now):
             self._jump += jump
-            self._clock_set = ClockSet(now, jump)
             self._uptime, self._last_check, self._outage = None, None, _Outage()
 
     def _report(self, notice: MissedNotice, uptime: Uptime, now: datetime) -> None:
-        if self._jump or notice.is_clock_set:
+        if notice.is_clock_set:
             report_clock_set(self._jump, now)
         for job, ticks in notice.missed:
             self._on_missed(job.name, ticks.number)
@@ -139,7 +144,7 @@ class _Pass:
 
     now: datetime
     uptime: Uptime
-    is_clock_set: bool = False
+    jump: timedelta = timedelta(0)
     notice: MissedNotice = field(default_factory=MissedNotice)
 
     def examine(self, job: Job, watermark: Watermark | None, ledger: TickLedger) -> None:
@@ -147,7 +152,7 @@ class _Pass:
             ledger.add(job, self.now)
         elif watermark.cadence != str(job.cadence):
             ledger.reset(watermark, job, self.now)
-        elif self.is_clock_set or _is_of_another_clock(watermark, self.now):
+        elif self._is_of_another_clock(watermark):
             self.notice.is_clock_set |= ledger.reset(watermark, job, self.now)
         elif watermark.seen_at < self.uptime.since:
             self._evaluate_downtime(job, watermark, ledger)
@@ -169,9 +174,12 @@ class _Pass:
         if ledger.save(watermark, evaluation, self.now) and evaluation.missed is not None:
             self.notice.missed.append((job, evaluation.missed))
 
-
-def _is_of_another_clock(watermark: Watermark, now: datetime) -> bool:
-    return is_of_another_clock(watermark.seen_at, now) or is_of_another_clock(watermark.watched_until, now)
+    def _is_of_another_clock(self, watermark: Watermark) -> bool:
+        """Of several processes that notice the jump, the first one starts the watermark anew: it is of the new clock then."""
+        if any(is_of_another_clock(moment, self.now) for moment in (watermark.seen_at, watermark.watched_until)):
+            return True
+        age = self.now - watermark.seen_at
+        return bool(self.jump) and abs(age - self.jump) < abs(age)
 
 
 class SchedulerAbsence:

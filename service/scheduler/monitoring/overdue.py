@@ -1,11 +1,10 @@
 """Marks runs as overdue while they run, as soon as they exceed their maximum runtime. Each is marked once, by one process."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, select, true, update
+from sqlalchemy import and_, select, update
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
@@ -15,58 +14,41 @@ from telemetry.database import transaction
 from telemetry.jobs import JobRunRow
 
 _NOT_MARKED: Final = and_(JobRunRow.finished_at.is_(None), JobRunRow.overdue_at.is_(None))
+# The deadline is by the clock that the heartbeat is by. A process that is alive corrects it when that clock is set.
+_OVERDUE: Final = and_(_NOT_MARKED, JobRunRow.deadline_at < JobRunRow.heartbeat_at)
 _MINUTE: Final = timedelta(minutes=1)
 _HOUR: Final = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
-class ClockSet:
-    """The clock was set forward by `by`, or back if that is negative. It showed `at` then."""
-
-    at: datetime
-    by: timedelta
-
-    def started_before(self, now: datetime) -> ColumnElement[bool]:
-        """Whether a run started by the old clock, as far as its start can tell."""
-        return JobRunRow.started_at < self.at if self.by > timedelta(0) else JobRunRow.started_at > now
-
-
 def mark_overdue(
-    engine: Engine, now: datetime, on_overdue: Callable[[str], None], clock_set: ClockSet | None = None
+    engine: Engine, now: datetime, on_overdue: Callable[[str], None], max_runtimes: Mapping[str, timedelta]
 ) -> None:
-    """Mark overdue runs and alert about them. `on_overdue` is called with the job's name for each run.
+    """Mark overdue runs and alert about them: those that gave a heartbeat after their deadline.
 
-    Runs that were active when the clock was set are judged by the old one.
+    Each run has its own transaction: with several rows locked, two processes could deadlock.
 
+    Args:
+        engine: the database.
+        now: by its clock.
+        on_overdue: called with the job's name for each run.
+        max_runtimes: by the job's name; of other jobs, the start and the deadline tell it.
     """
-    if clock_set is None:
-        _mark_all(engine, now, on_overdue, true())
-        return
-    is_old = clock_set.started_before(now)
-    _mark_all(engine, now, on_overdue, ~is_old)
-    _mark_all(engine, now - clock_set.by, on_overdue, is_old)
-
-
-def _mark_all(
-    engine: Engine, now: datetime, on_overdue: Callable[[str], None], is_to_judge: ColumnElement[bool]
-) -> None:
-    """Each run has its own transaction: with several rows locked, two processes could deadlock."""
-    overdue = select(JobRunRow.id).where(_NOT_MARKED, JobRunRow.deadline_at < now, is_to_judge).order_by(JobRunRow.id)
     with transaction(engine) as session:
-        ids = list(session.scalars(overdue))
+        ids = list(session.scalars(select(JobRunRow.id).where(_OVERDUE).order_by(JobRunRow.id)))
     for row_id in ids:
         with transaction(engine) as session:
             marked = _mark(session, row_id, now)
         if marked is not None:
             name, started, deadline = marked
             on_overdue(name)
-            text = f"{name} has been running for {rounded_duration(now - started)}; it may take {rounded_duration(deadline - started)}."
+            allowed = max_runtimes.get(name, deadline - started)
+            text = f"{name} has been running for {rounded_duration(allowed + (now - deadline))}; it may take {rounded_duration(allowed)}."
             condition.fire(Condition(f"{OVERDUE}{name}", AlertLevel.WARNING, SCHEDULER_COMPONENT, text))
 
 
 def _mark(session: Session, row_id: int, now: datetime) -> tuple[str, datetime, datetime] | None:
     """Returns the job's name, the start and the deadline; None if the run has ended or another process has marked it."""
-    marked = update(JobRunRow).where(JobRunRow.id == row_id, _NOT_MARKED).values(overdue_at=now)
+    marked = update(JobRunRow).where(JobRunRow.id == row_id, _OVERDUE).values(overdue_at=now)
     row = session.execute(
         marked.returning(JobRunRow.job_name, JobRunRow.started_at, JobRunRow.deadline_at).execution_options(
             synchronize_session=False

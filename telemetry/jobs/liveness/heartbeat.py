@@ -5,7 +5,7 @@ database without interruption for that long may decide so. After an outage, or a
 processes therefore have the same time to renew their heartbeats.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -43,15 +43,21 @@ class Heartbeat:
     """One round of heartbeats for all running runs of this process.
 
     Args of the constructor: `own_runs` returns the ids of the open runs of this process, `other_runs` those of other living
-    processes on this machine, as their spools show them.
+    processes on this machine, as their spools show them; `time_left` how long those of this process may go on that have a
+    deadline.
     """
 
     def __init__(
-        self, running_runs: RunningRuns, own_runs: Callable[[], list[str]], other_runs: Callable[[], Iterable[str]]
+        self,
+        running_runs: RunningRuns,
+        own_runs: Callable[[], list[str]],
+        other_runs: Callable[[], Iterable[str]],
+        time_left: Callable[[], Mapping[str, timedelta]] = dict,
     ) -> None:
         self._running_runs = running_runs
         self._own_runs = own_runs
         self._other_runs = other_runs
+        self._time_left = time_left
         self._window = ListeningWindow()
 
     def run_once(self) -> list[LostRun]:
@@ -65,7 +71,7 @@ class Heartbeat:
         """
         try:
             own_runs = self._own_runs()
-            self._running_runs.heartbeat(own_runs)
+            self._running_runs.heartbeat(own_runs, self._time_left())
             now = self._running_runs.now()
             if self._window.extend(now) < STALE_AFTER:
                 return []

@@ -3,8 +3,9 @@
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +39,7 @@ class Reaper(forks.ForkAware):
         counters: RecoveryCounters,
         clock: Callable[[], float] = time.monotonic,
         component: str = JOBS_COMPONENT,
+        time_left: Callable[[], Mapping[str, timedelta]] = dict,
     ) -> None:
         """Create a reaper that is not started.
 
@@ -48,12 +50,14 @@ class Reaper(forks.ForkAware):
             own_runs: returns the ids of this process's runs whose end is not in the database.
             counters: counts recovered, dropped and lost records.
             clock: monotonic, in seconds.
+            time_left: returns how long those of these runs may go on that have a deadline.
         """
         self._engine = engine
         self._own_runs = own_runs
         self._counters = counters
         self._clock = clock
         self._component = component
+        self._time_left = time_left
         self._directory = directory
         self._registry = registry
         self._running_runs = RunningRuns(engine)
@@ -80,7 +84,9 @@ class Reaper(forks.ForkAware):
 
     def restart_in_child(self) -> None:
         self._task = None
-        self._heartbeat = Heartbeat(self._running_runs, self._own_runs, lambda: read_open_runs(self._directory))
+        self._heartbeat = Heartbeat(
+            self._running_runs, self._own_runs, lambda: read_open_runs(self._directory), self._time_left
+        )
         self._next_heartbeat = self._clock()
 
     def run_once(self) -> None:

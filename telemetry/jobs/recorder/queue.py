@@ -7,8 +7,10 @@ from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import count, islice
 
+from telemetry.jobs.recorder.open_runs import OpenRuns
 from telemetry.jobs.recorder.spool import Spool, SpoolFull, SpoolPosition
 from telemetry.jobs.run import JobRun
 from telemetry.threads.worker_thread import Step
@@ -68,7 +70,7 @@ class RunQueue:
         self._in_memory = 0
         self._numbers = count()
         self._last_entries: dict[str, int] = {}  # run id to the number of its newest entry
-        self._open: dict[str, None] = {}
+        self._open = OpenRuns(clock)
         self._waiters: dict[Callable[[], None], str] = {}
         self._is_stalled = False
 
@@ -87,7 +89,7 @@ class RunQueue:
             number, is_end = next(self._numbers), run.finished_at is not None
             self._last_entries[run.run_id] = number
             if not is_end:
-                self._open[run.run_id] = None
+                self._open.add(run)
             self._queue.append(QueuedRun(number, run.run_id, is_end, run if fits else None, position, self._clock()))
             self._in_memory += fits
             self.changed.notify_all()
@@ -146,13 +148,18 @@ class RunQueue:
         if self._last_entries.get(entry.run_id) == entry.number:
             del self._last_entries[entry.run_id]
         if entry.is_end:
-            self._open.pop(entry.run_id, None)
+            self._open.discard(entry.run_id)
         return entry.position
 
     def open_runs(self) -> list[str]:
         """The ids of the runs that have started, and whose end is not in the database yet."""
         with self.changed:
-            return list(self._open)
+            return self._open.ids()
+
+    def time_left(self) -> dict[str, timedelta]:
+        """See `OpenRuns`."""
+        with self.changed:
+            return self._open.time_left()
 
     def balance(self) -> QueueBalance:
         with self.changed:

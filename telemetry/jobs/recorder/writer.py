@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Final
 
 from opentelemetry import context
@@ -101,15 +102,16 @@ class Recorder(forks.ForkAware):
         return dict(self._queue.unspooled)
 
     def oldest_age(self) -> float:
-        """For how many seconds the oldest run has been waiting to be written."""
         return self._queue.oldest_age()
 
     def balance(self) -> QueueBalance:
         return self._queue.balance()
 
     def open_runs(self) -> list[str]:
-        """The ids of the runs of this process whose end is not in the database yet."""
         return self._queue.open_runs()
+
+    def time_left(self) -> dict[str, timedelta]:
+        return self._queue.time_left()
 
     @failsafe
     def record(self, run: JobRun) -> None:

@@ -1,14 +1,15 @@
 """The rows of running runs: their heartbeats, and marking them as lost, by the clock of the database."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Engine, Select, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Engine, Select, case, func, literal, or_, select, update
 
 from telemetry import semconv
 from telemetry.database import UTCDateTime, transaction
+from telemetry.jobs.store.deadlines import corrected_deadline
 from telemetry.jobs.store.runs import utcnow
 from telemetry.jobs.store.tables import JobRunRow
 
@@ -45,17 +46,21 @@ class RunningRuns:
             moment: datetime = session.execute(select(self._database_clock())).scalar_one()
             return moment
 
-    def heartbeat(self, run_ids: Sequence[str]) -> None:
+    def heartbeat(self, run_ids: Sequence[str], time_left: Mapping[str, timedelta] | None = None) -> None:
         """Renew the heartbeats of these runs. Runs that were marked as lost become running again.
 
         Rows that another transaction has locked are skipped: writing them renews the heartbeat as well.
+
+        Args:
+            run_ids: the runs.
+            time_left: how long a run may go on, for those with a deadline; it is negative after that.
         """
         for batch in in_batches(run_ids):
             with transaction(self._engine) as session:
                 session.execute(
                     update(JobRunRow)
                     .where(JobRunRow.id.in_(_skip_locked(select(JobRunRow.id).where(_is_open_or_lost(batch)))))
-                    .values(heartbeat_at=self._database_clock(), **_RUNNING)
+                    .values(heartbeat_at=self._database_clock(), **_RUNNING, **self._deadlines(batch, time_left or {}))
                     .execution_options(synchronize_session=False)
                 )
 
@@ -96,6 +101,15 @@ class RunningRuns:
         )
         with transaction(self._engine) as session:
             return [LostRun(*marked) for marked in session.execute(marking).all()]
+
+    def _deadlines(self, run_ids: Iterable[str], time_left: Mapping[str, timedelta]) -> dict[str, Any]:
+        stored = JobRunRow.deadline_at
+        each = [
+            (JobRunRow.run_id == run_id, corrected_deadline(self._engine, self._now, stored, time_left[run_id]))
+            for run_id in run_ids
+            if run_id in time_left
+        ]
+        return {"deadline_at": case(*each, else_=stored)} if each else {}
 
     def _is_stale(self, before: datetime) -> ColumnElement[bool]:
         latest = self._database_clock() + literal(_MAX_AHEAD)

@@ -1,6 +1,6 @@
 """The repository of job runs (`job_runs`). The rows that it returns are detached from any session."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 from telemetry import semconv
 from telemetry.database import transaction
 from telemetry.jobs.run import JobRun, UnwritableRunError
+from telemetry.jobs.store import deadlines
 from telemetry.jobs.store.daily_totals import day_of
 from telemetry.jobs.store.rollups import invalidate_rollups
 from telemetry.jobs.store.tables import JobRunRow
@@ -29,7 +30,8 @@ class JobRunRepository:
         self._is_shared = engine.dialect.name == "postgresql"
         insert = _insert(engine.dialect.name)
         self._replay = _upsert(insert)
-        self._upsert = _upsert(insert.values(heartbeat_at=func.clock_timestamp())) if self._is_shared else self._replay
+        by_its_clock = {"heartbeat_at": func.clock_timestamp(), "deadline_at": deadlines.written_deadline()}
+        self._upsert = _upsert(insert.values(**by_its_clock)) if self._is_shared else self._replay
 
     def write(self, runs: Sequence[JobRun]) -> None:
         """Insert or update all of these runs, or none. Idempotent; a start never overwrites an end.
@@ -39,19 +41,22 @@ class JobRunRepository:
         Raises:
             UnwritableRunError: the database rejects the values of one of them.
         """
-        heartbeat = {} if self._is_shared else {"heartbeat_at": self._now()}
-        self._write(self._upsert, runs, lambda _run: heartbeat)
+        if self._is_shared:
+            self._write(self._upsert, runs, deadlines.parameters)
+        else:
+            heartbeat = {"heartbeat_at": self._now()}
+            self._write(self._upsert, runs, lambda _run: heartbeat)
 
     def replay(self, runs: Sequence[JobRun]) -> None:
         """Like `write`, for runs of a dead process: their heartbeat is the time of their start or end."""
         self._write(self._replay, runs, lambda run: {"heartbeat_at": run.heartbeat_at})
 
-    def _write(self, upsert: Any, runs: Sequence[JobRun], heartbeat: Callable[[JobRun], dict[str, datetime]]) -> None:
+    def _write(self, upsert: Any, runs: Sequence[JobRun], more: Callable[[JobRun], Mapping[str, object]]) -> None:
         if not runs:
             return
         try:
             with transaction(self._engine) as session:
-                session.connection().execute(upsert, [{**_row(run), **heartbeat(run)} for run in _latest(runs)])
+                session.connection().execute(upsert, [{**_row(run), **more(run)} for run in _latest(runs)])
                 invalidate_rollups(session, runs, day_of(self._now()))
         except Exception as error:
             if _is_bad_run(error):

@@ -3,7 +3,7 @@
 Each worker keeps a snapshot of its metrics in the workers' directory. It writes the snapshot every second if a metric has
 changed, when another worker requests a refresh, and when it stops. The scraped worker requests a refresh from all others at
 once, waits at most `REFRESH_TIMEOUT`, and reads the snapshots. So values are persisted before they are exposed, and a counter
-never decreases when a worker is killed.
+never decreases when a worker is killed. While the disk is full, counters stay as they were written, on every worker's page.
 """
 
 import logging
@@ -16,7 +16,7 @@ from telemetry.failsafe import failsafe
 from telemetry.metrics.families import Family
 from telemetry.metrics.multiprocess import worker_files
 from telemetry.metrics.multiprocess.archive import Archive
-from telemetry.metrics.multiprocess.merge import merge
+from telemetry.metrics.multiprocess.merge import cumulative, merge
 from telemetry.metrics.multiprocess.refresh import RefreshServer, request_refresh
 from telemetry.metrics.multiprocess.restarts import WorkerRestarts
 from telemetry.metrics.multiprocess.snapshot import DecodedFiles, Snapshot, replace_file
@@ -63,6 +63,7 @@ class MultiprocessCollector(forks.ForkAware):
         self._restarts = WorkerRestarts(self._directory, count_ended)
         self._snapshots = DecodedFiles(Snapshot.decode)
         self._snapshot_lock = threading.RLock()
+        self._written = Snapshot(self._own.label, clock(), [])
         self._stop = threading.Event()
         self._refresh_server = RefreshServer(self._own.socket_path, self._refresh)
         self._thread = threading.Thread(target=self._run, name="metrics-snapshot", daemon=True)
@@ -124,11 +125,15 @@ class MultiprocessCollector(forks.ForkAware):
         return Family(SNAPSHOT_AGE, "gauge", "How old what is shown of a living worker is.", dict(series))
 
     def _write_snapshot(self) -> Snapshot:
-        """Collect and write one snapshot at a time, so that an older one never replaces a newer one."""
+        """Collect and write one snapshot at a time, so that an older one never replaces a newer one.
+
+        Returns:
+            What the other workers can read; with the gauges of now, which the disk need not keep.
+        """
         with self._snapshot_lock, short_switch_interval():
             snapshot = Snapshot(self._own.label, self._clock(), self._collect_own())
             self._write(snapshot)
-            return snapshot
+            return snapshot if self._written is snapshot else _with_gauges_of(snapshot, self._written)
 
     @failsafe
     def _refresh(self) -> None:
@@ -136,7 +141,12 @@ class MultiprocessCollector(forks.ForkAware):
 
     @failsafe
     def _write(self, snapshot: Snapshot) -> None:
-        replace_file(self._own.snapshot_path, snapshot.encode())
+        try:
+            replace_file(self._own.snapshot_path, snapshot.encode())
+        except FileNotFoundError:  # the directory is gone: no other worker can show anything of this one
+            self._written = snapshot
+            raise
+        self._written = snapshot
 
     def _run(self) -> None:
         while not self._stop.wait(WRITE_INTERVAL):
@@ -155,6 +165,12 @@ class MultiprocessCollector(forks.ForkAware):
             if worker not in live_ids:
                 path.unlink(missing_ok=True)
         self._snapshots.forget_missing()
+
+
+def _with_gauges_of(newer: Snapshot, written: Snapshot) -> Snapshot:
+    persisted = {family.name for family in cumulative(newer.families)}
+    gauges = [family for family in newer.families if family.name not in persisted]
+    return Snapshot(written.worker, written.taken_at, [*cumulative(written.families), *gauges])
 
 
 def create_collector(

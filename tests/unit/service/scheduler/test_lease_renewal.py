@@ -150,13 +150,16 @@ def test_the_clock_of_several_machines_is_the_databases(postgres_engine):
     assert abs((half_a_minute_slow.now() - datetime.now(UTC)).total_seconds()) < 5
 
 
-def test_an_unavailable_database_leaves_the_difference_as_it_was(postgres_engine):
+@pytest.mark.parametrize("set_by", [0, 1800, -1800])
+def test_while_the_database_is_unavailable_its_clock_goes_on_as_before(postgres_engine, set_by):
     monotonic = Now()
-    clock = DatabaseClock(postgres_engine, lambda: time.time() - 30, monotonic)
+    machine = Now()
+    clock = DatabaseClock(postgres_engine, lambda: time.time() - 30 + machine.seconds, monotonic)
     clock.now()
     clock._engine = type(
         "Gone", (), {"dialect": postgres_engine.dialect, "connect": lambda self: (_ for _ in ()).throw(UNAVAILABLE)}
     )()
     monotonic.seconds += 3600
+    machine.seconds += 3600 + set_by
 
-    assert abs((clock.now() - datetime.now(UTC)).total_seconds()) < 5
+    assert abs((clock.now() - datetime.now(UTC)).total_seconds() - 3600) < 5

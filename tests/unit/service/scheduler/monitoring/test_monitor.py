@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
+from service.database.clock import ClockMemory, JumpDetector
 from service.database.schedule_tables import MissedRunRow, ScheduleWatchRow
 from service.scheduler.cadence import Cron, DailyAt, Every
 from service.scheduler.job import Job, Schedule
@@ -36,11 +37,11 @@ class Process:
     It checks every five seconds in the last minute, and as rarely as is no gap before: the result is the same.
     """
 
-    def __init__(self, engine, now, *jobs):
+    def __init__(self, engine, now, *jobs, memory=None):
         self.engine, self.now = engine, now
         self.missed, self.overdue = [], []
         self.clock_set_by = timedelta(0)
-        self.start(*jobs)
+        self.start(*jobs, memory=memory)
 
     def elapsed(self):
         return (self.now - NOON - self.clock_set_by).total_seconds()
@@ -51,12 +52,13 @@ class Process:
         self.clock_set_by += by
         return self
 
-    def start(self, *jobs):
+    def start(self, *jobs, memory=None):
         def on_missed(name, ticks):
             self.missed.append((name, ticks))
 
         schedule = Schedule(Settings(), jobs)
-        self.monitor = RunMonitor(schedule, self.engine, on_missed, self.overdue.append, self.elapsed)
+        jumps = JumpDetector(self.elapsed, memory)
+        self.monitor = RunMonitor(schedule, self.engine, on_missed, self.overdue.append, jumps)
         self.monitor.check(self.now)
 
     def is_up_until(self, moment, at_first=GAP):
@@ -96,6 +98,12 @@ class RunRecords:
         if ended:
             self.end(run, ended, outcome)
         return run
+
+    def beats(self, run, now, left):
+        """Its process renews its heartbeat, as it does every five seconds."""
+        beat = update(JobRunRow).where(JobRunRow.run_id == run.run_id)
+        with transaction(self._engine) as session:
+            session.execute(beat.values(heartbeat_at=now, deadline_at=now + left))
 
     def end(self, run, ended, outcome="success"):
         status = "success" if outcome == "success" else "failed"
@@ -367,6 +375,37 @@ def test_when_a_clock_that_starts_in_1970_is_set_nothing_was_missed(engine, capl
     assert [message[:13] for message in caplog.messages] == ["The clock was"]
 
 
+@pytest.mark.parametrize("by", [timedelta(hours=hours) for hours in (-1, -0.5, 0.5, 1)])
+def test_of_two_processes_that_notice_it_one_says_that_the_clock_was_set(engine, caplog, by):
+    one, other = Process(engine, NOON, SYNC), Process(engine, NOON, SYNC)
+    for process in (one, other):
+        process.is_up_until(at("12:10:00"))
+    caplog.clear()
+
+    for process in (one, other):
+        process.sets_clock(by)
+    for _ in range(6):
+        for process in (one, other):
+            process.now += CHECK_INTERVAL
+            process.monitor.check(process.now)
+
+    assert [message[:19] for message in caplog.messages] == [f"The clock was set {'f' if by > timedelta(0) else 'b'}"]
+    assert missed(engine) == []
+
+
+@pytest.mark.parametrize("by", [timedelta(hours=hours) for hours in (-1, 1, 24 * 365)])
+def test_a_clock_that_is_set_while_no_process_runs_is_no_downtime(engine, caplog, tmp_path, by):
+    process = Process(engine, NOON, SYNC, memory=ClockMemory(tmp_path / "clock")).is_up_until(at("12:10:00"))
+    caplog.clear()
+
+    process.is_away_until(at("12:10:20")).sets_clock(by).start(SYNC, memory=ClockMemory(tmp_path / "clock"))
+    process.is_up_until(process.now + MINUTE)
+
+    [said] = caplog.messages
+    assert said.startswith(f"The clock was set {'forward' if by > timedelta(0) else 'back'} by")
+    assert missed(engine) == []
+
+
 @pytest.mark.parametrize("by", [timedelta(hours=-1), timedelta(minutes=-30), timedelta(minutes=30)])
 def test_what_is_missed_after_the_clock_was_set_is_noticed(engine, by):
     process = Process(engine, NOON, SYNC).is_up_until(at("12:14:00")).sets_clock(by)
@@ -381,14 +420,19 @@ def test_what_is_missed_after_the_clock_was_set_is_noticed(engine, by):
 def test_a_run_is_overdue_when_it_has_taken_too_long_however_the_clock_is_set(engine, records, by):
     job = Job("sync", DailyAt(23, 0), lambda _context: {})
     process = Process(engine, at("12:14:00"), job)
-    records.run(at("12:15:00"), deadline=at("12:25:00"))
-    process.is_up_until(at("12:16:00")).sets_clock(by)
+    run = records.run(at("12:15:00"), deadline=at("12:25:00"))
+    process.is_up_until(at("12:16:00"))
+    records.beats(run, at("12:16:00"), left=9 * MINUTE)
+    process.sets_clock(by).is_up_until(at("12:17:00") + by)
+    late = Process(engine, process.now, job).is_up_until(at("12:18:00") + by)
+    records.beats(run, at("12:18:00") + by, left=7 * MINUTE)
 
-    process.is_up_until(at("12:24:00") + by)
-    assert process.overdue == []
-    process.is_up_until(at("12:26:00") + by)
+    late.is_up_until(at("12:24:00") + by)
+    assert (process.overdue, late.overdue) == ([], [])
+    records.beats(run, at("12:25:05") + by, left=-5 * SECOND)
+    late.is_up_until(at("12:26:00") + by)
 
-    assert process.overdue == ["sync"]
+    assert late.overdue == ["sync"]
 
 
 def test_the_absence_of_a_scheduler_is_noticed_after_the_clock_was_set_back(engine, caplog):
@@ -650,6 +694,7 @@ def test_a_run_that_goes_on_for_too_long_is_marked_while_it_runs_and_once(engine
 
     process.is_up_until(at("12:25:00"))
     assert process.overdue == []
+    records.beats(run, at("12:25:05"), left=-5 * SECOND)
     process.is_up_until(at("12:29:00"), at_first=CHECK_INTERVAL)
     other.is_away_until(at("12:28:00")).is_up_until(at("12:29:00"))
 

@@ -21,7 +21,7 @@ class Database:
         self._check_available()
         return self.clock
 
-    def heartbeat(self, run_ids):
+    def heartbeat(self, run_ids, _time_left=None):
         self._check_available()
         for run_id in run_ids:
             self.rows[run_id] = self.clock

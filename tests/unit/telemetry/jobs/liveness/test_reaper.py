@@ -91,7 +91,7 @@ def test_the_runs_of_this_process_beat_while_it_brings_what_others_left(stage, m
     stage.leave_spool(*[ended(number) for number in range(1, 250)])
     heartbeats, heartbeat = [], stage.reaper._running_runs.heartbeat
 
-    def counting(run_ids):
+    def counting(run_ids, _time_left):
         stage.clock += HEARTBEAT_INTERVAL
         heartbeats.append(run_ids)
         heartbeat(run_ids)

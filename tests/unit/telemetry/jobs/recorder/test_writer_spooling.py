@@ -4,6 +4,7 @@ import logging
 import multiprocessing
 import os
 import threading
+from datetime import timedelta
 
 import pytest
 
@@ -275,3 +276,14 @@ def test_a_backlog_that_is_closed_takes_nothing_and_settles_nothing(directory):
 
     assert run_queue.balance() == QueueBalance(2, 0, 1, 1)
     assert orphaned_runs(directory) == [started(1)]
+
+
+def test_how_long_a_run_may_go_on_is_by_a_clock_that_is_never_set():
+    now = [100.0]
+    run_queue = RunQueue(10, clock=lambda: now[0])
+    run_queue.put(started(1, deadline_at=started(1).started_at + timedelta(minutes=10)))
+    run_queue.put(started(2))
+
+    now[0] += 660
+
+    assert run_queue.time_left() == {run_id(1): timedelta(minutes=-1)}

@@ -53,17 +53,39 @@ def test_a_collection_does_not_wait_for_dead_workers(start_worker, monkeypatch):
     assert time.monotonic() - began < 5
 
 
-def test_a_full_disk_changes_no_result_and_is_logged_once(start_worker, monkeypatch, caplog):
-    one = start_worker()
-
-    def full(_path, _data):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(collector, "replace_file", full)
+def test_a_full_disk_keeps_counters_as_they_were_written_on_all_pages_and_is_logged_once(
+    start_worker, monkeypatch, caplog
+):
+    one, other = start_worker(), start_worker()
     one.serve(3)
+    assert (one.total(), other.total()) == (3, 3)
 
-    assert [one.total(), one.total()] == [3, 3]
+    with monkeypatch.context() as full:
+        full.setattr(collector, "replace_file", _no_space)
+        one.serve(4)
+        one.active = 5
+        pages = [one.scrape(), other.scrape(), one.scrape()]
+
+    assert [page["requests_total"].series['path="/"'] for page in pages] == [3, 3, 3]
+    assert pages[0]["active"].series == {"": 5}
+    assert (one.total(), other.total()) == (7, 7)
     assert len(caplog.records) == 1
+
+
+def test_a_worker_that_starts_on_a_full_disk_shows_what_the_others_have_written(start_worker, monkeypatch):
+    one = start_worker()
+    one.serve(3)
+    assert one.total() == 3
+    monkeypatch.setattr(collector, "replace_file", _no_space)
+
+    late = start_worker()
+    late.serve(2)
+
+    assert (one.total(), late.total()) == (3, 3)
+
+
+def _no_space(_path, _data):
+    raise OSError(28, "No space left on device")
 
 
 def test_a_removed_directory_changes_no_result(start_worker, tmp_path, monkeypatch):
