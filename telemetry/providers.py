@@ -35,11 +35,11 @@ class JobProcessing:
 
 @dataclass(frozen=True, slots=True)
 class AlertProcessing:
-    """Where alerts go; whether a span is in a job; whether an alert of this fingerprint at this time would be a repeat."""
+    """Where alerts go; whether a span is in a job; whether an alert of this fingerprint and level would be a repeat at this time."""
 
     exporter: LogRecordExporter
     in_job: Callable[[SpanContext], bool]
-    is_known: Callable[[str, float], bool]
+    is_known: Callable[[str, int, float], bool]
 
 
 def tracer_provider(

@@ -7,10 +7,14 @@ from typing import Final
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_MESSAGE, EXCEPTION_TYPE
+from opentelemetry.util.types import AnyValue
 
 from telemetry import semconv
 from telemetry.logs.alert_attributes import InJob, with_alert_attributes
+from telemetry.logs.exception_chain import error_text, error_type
 from telemetry.logs.handlers import FailsafeHandler
+from telemetry.logs.record_origin import is_alert
 
 # The loggers of OpenTelemetry, and of the libraries that its exporters and our log files use.
 _EXPORT_LOGGERS: Final = ("opentelemetry", "urllib3", "requests", "grpc", "concurrent_log_handler")
@@ -29,7 +33,7 @@ class AttributingHandler(LoggingHandler):
         level: int,
         provider: LoggerProvider,
         in_job: InJob = lambda _context: False,
-        is_known: Callable[[str, float], bool] = lambda _fingerprint, _at: False,
+        is_known: Callable[[str, int, float], bool] = lambda _fingerprint, _level, _at: False,
     ) -> None:
         super().__init__(logging.NOTSET, provider)
         self.provider = provider
@@ -44,11 +48,19 @@ class AttributingHandler(LoggingHandler):
         return super().filter(record)
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno >= logging.ERROR or semconv.ALERT_LEVEL in vars(record):
+        if is_alert(record):
             record = with_alert_attributes(record, self._in_job)
             if record.exc_info and not self._needs_traceback(record):
                 record.exc_info = (record.exc_info[0], record.exc_info[1], None)  # type: ignore[assignment]  # as logging allows
         super().emit(record)
+
+    def _get_attributes(self, record: logging.LogRecord) -> tuple[dict[str, AnyValue], str | None]:
+        """OpenTelemetry's handler takes the first argument of an exception for its message, which may be a number."""
+        attributes, event = super()._get_attributes(record)
+        if record.exc_info and record.exc_info[1] is not None:
+            attributes[EXCEPTION_TYPE] = error_type(record.exc_info[1])
+            attributes[EXCEPTION_MESSAGE] = error_text(record.exc_info[1])
+        return attributes, event
 
     def flush(self) -> None:
         """Do nothing: the shutdown of the telemetry flushes the records.
@@ -60,7 +72,7 @@ class AttributingHandler(LoggingHandler):
         attributes = vars(record)
         return self._min_level == logging.NOTSET or not (
             semconv.ALERT_REPORTED_ELSEWHERE in attributes
-            or self._is_known(attributes[semconv.ALERT_FINGERPRINT], record.created)
+            or self._is_known(attributes[semconv.ALERT_FINGERPRINT], record.levelno, record.created)
         )
 
 

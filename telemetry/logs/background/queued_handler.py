@@ -4,10 +4,10 @@ import logging
 import time
 from typing import Final
 
-from telemetry import semconv
 from telemetry.logs.background.log_writer import LogWriter
 from telemetry.logs.background.record_copy import copy_record
 from telemetry.logs.handlers import FailsafeHandler
+from telemetry.logs.record_origin import is_alert, origin_in_caller, origin_of
 from telemetry.threads.worker_thread import Receipt, is_on_event_loop, is_worker_thread
 
 DEADLINE: Final = 0.2
@@ -39,7 +39,9 @@ class _Queueing(logging.Handler):
         accepting = [writer for writer in self.writers if writer.accepts(record)]
         if accepting:
             copy = copy_record(record)
+            token = origin_in_caller.set(origin_of(record) if is_alert(record) else None)
             receipts = [(writer, writer.submit(copy)) for writer in accepting]
+            origin_in_caller.reset(token)
             del copy
             self._wait(record, receipts)
 
@@ -70,4 +72,4 @@ class QueuedHandler(FailsafeHandler, _Queueing):
 
 
 def _is_urgent(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.ERROR or bool(record.exc_info) or semconv.ALERT_LEVEL in vars(record)
+    return bool(record.exc_info) or is_alert(record)

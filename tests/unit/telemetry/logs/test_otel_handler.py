@@ -20,7 +20,7 @@ class Pipeline:
         self.provider.add_log_record_processor(SimpleLogRecordProcessor(self._exporter))
         self.log = logging.Logger("shop.orders")  # noqa: LOG001  # not a global one: the root's handlers do not get its records
         self.log.addHandler(
-            OTelHandler(level, self.provider, is_known=lambda fingerprint, _at: fingerprint in self.known)
+            OTelHandler(level, self.provider, is_known=lambda fingerprint, _level, _at: fingerprint in self.known)
         )
 
     def fail(self, **extra: object) -> None:
