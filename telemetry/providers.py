@@ -20,6 +20,7 @@ from telemetry.logs.error_counter import ErrorCounter
 from telemetry.logs.otel_handler import OTelHandler
 from telemetry.sdk import exporters
 from telemetry.sdk.env_defaults import default_variables
+from telemetry.sdk.feedback_guard import FeedbackGuard
 from telemetry.sdk.sampler import JobSampler
 from telemetry.settings import TelemetrySettings
 
@@ -67,6 +68,6 @@ def log_handler(
     provider.add_log_record_processor(SimpleLogRecordProcessor(alerts.exporter, meter_provider=NoOpMeterProvider()))
     exported = exporters.log_processors(meters)
     for processor in exported:
-        provider.add_log_record_processor(processor)
+        provider.add_log_record_processor(FeedbackGuard(processor))
     level = logging.NOTSET if exported else logging.ERROR
     return OTelHandler(level, provider, alerts.in_job, alerts.is_known)

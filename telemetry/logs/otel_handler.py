@@ -2,10 +2,8 @@
 
 import logging
 from collections.abc import Callable
-from typing import Final
 
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_MESSAGE, EXCEPTION_TYPE
 from opentelemetry.util.types import AnyValue
@@ -15,9 +13,6 @@ from telemetry.logs.alert_attributes import InJob, with_alert_attributes
 from telemetry.logs.exception_chain import error_text, error_type
 from telemetry.logs.handlers import FailsafeHandler
 from telemetry.logs.record_origin import is_alert
-
-# The loggers of OpenTelemetry, and of the libraries that its exporters and our log files use.
-_EXPORT_LOGGERS: Final = ("opentelemetry", "urllib3", "requests", "grpc", "concurrent_log_handler")
 
 
 class AttributingHandler(LoggingHandler):
@@ -40,7 +35,6 @@ class AttributingHandler(LoggingHandler):
         self._min_level = level
         self._in_job = in_job
         self._is_known = is_known
-        self.addFilter(FeedbackFilter())
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < self._min_level and semconv.ALERT_LEVEL not in vars(record):
@@ -80,10 +74,3 @@ class OTelHandler(FailsafeHandler, AttributingHandler):
     """The handler of a process. Errors in a record's arguments or attributes do not reach the code that logs."""
 
     destination = "OpenTelemetry"
-
-
-class FeedbackFilter(logging.Filter):
-    """Drops the records of telemetry exports, which would be exported in their turn."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return is_instrumentation_enabled() and record.name.partition(".")[0] not in _EXPORT_LOGGERS

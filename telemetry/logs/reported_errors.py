@@ -71,9 +71,9 @@ def mark_reported_at(error: BaseException, record: logging.LogRecord) -> bool:
     mark = _Mark(
         (record.pathname, record.lineno), record.getMessage(), record.levelno, time.monotonic(), id(error.__traceback__)
     )
-    earlier: Any = getattr(error, _REPORTED_AT, None)
-    if isinstance(earlier, _Mark) and earlier.covers(mark, error):
-        return False
-    with suppress(Exception):  # an exception with slots, or one that allows no attributes
+    with suppress(Exception):  # an exception with slots, one that allows no attributes, or whose own raise
+        earlier: Any = vars(error).get(_REPORTED_AT)
+        if isinstance(earlier, _Mark) and earlier.covers(mark, error):
+            return False
         setattr(error, _REPORTED_AT, mark)
     return True
