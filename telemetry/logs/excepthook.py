@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Final, TypeAlias
 
 from telemetry import semconv
+from telemetry.logs import handler_guard
 from telemetry.logs.background.log_writer import flush_all
-from telemetry.logs.background.queued_handler import QueuedHandler
 from telemetry.logs.text_formatter import indented
 from telemetry.redaction.policy import redact
 
@@ -55,7 +55,8 @@ def _handle_unraisable(args: "sys.UnraisableHookArgs") -> None:
 
 def _report(level: int, message: str, exc_info: ExceptionInfo) -> None:
     """Log it, so that it becomes an alert and is in the files; write it to stderr if logging is not ours any more."""
-    if any(isinstance(handler, QueuedHandler) for handler in logging.getLogger().handlers):
+    handler_guard.restore()
+    if handler_guard.installed():
         _log.log(level, message, exc_info=exc_info, extra={semconv.COMPONENT: "app"})  # type: ignore[arg-type]  # no value: fine
         flush_all(_FLUSH_TIMEOUT)
         return

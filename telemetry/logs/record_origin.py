@@ -21,6 +21,8 @@ from telemetry.logs.source_location import (
 )
 
 _DIRECTIVE: Final = re.compile(r"%(\(\w*\))?[-#0 +.\d*]*[a-zA-Z%]|\{[^{}]*\}")
+_NUMBER: Final = re.compile(r"\W{0,3}\d[\d.,:/%-]*[a-zA-Zµ]{0,2}\W{0,3}")
+_MAX_IDENTITY: Final = 2000
 _LETTER: Final = re.compile(r"[^\W\d_]")
 
 
@@ -73,9 +75,16 @@ def _origin_of_statement(record: logging.LogRecord) -> RecordOrigin:
 
 
 def _words(record: logging.LogRecord) -> str:
-    """The message of an alert that somebody sends on purpose; of others nothing, since it may differ with each repeat."""
+    """The words of an alert that somebody sends on purpose, without their numbers, since these may differ in a repeat.
+
+    Of other records nothing. `5`, `95%`, `10:30` and `12ms` are numbers; `SKU-1` is a word.
+    """
     is_event = semconv.ALERT_LEVEL in vars(record) and not vars(record).get(semconv.ALERT_CONDITION)
-    return record.getMessage() if is_event else ""
+    return " ".join("#" if _NUMBER.fullmatch(word) else word for word in _first_words(record)) if is_event else ""
+
+
+def _first_words(record: logging.LogRecord) -> list[str]:
+    return record.getMessage()[:_MAX_IDENTITY].split()
 
 
 def _caller_of_helper(record: logging.LogRecord, frames: Iterator[FrameType]) -> str:

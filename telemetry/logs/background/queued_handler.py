@@ -27,6 +27,7 @@ class _Queueing(logging.Handler):
         self.writers = writers
         self.always_waits = False
         """True when the process may end at any moment, and with it the queue."""
+        self.is_closed = False
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Without the handler's lock, so that a caller that waits is in nobody's way."""
@@ -58,11 +59,16 @@ class _Queueing(logging.Handler):
 
     def close(self) -> None:
         """Write what is queued. Later records are written as well, but their files may be opened again for that."""
-        self.always_waits = True
+        self.always_waits = self.is_closed = True
         deadline = time.monotonic() + CLOSE_TIMEOUT
         for writer in self.writers:
             writer.close(deadline - time.monotonic())
         super().close()
+
+    def reopen(self) -> None:
+        """Take back `close`: the process goes on."""
+        if self.is_closed:
+            self.always_waits = self.is_closed = False
 
 
 class QueuedHandler(FailsafeHandler, _Queueing):
