@@ -20,6 +20,7 @@ from telemetry.logs.error_counter import ErrorCounter
 from telemetry.logs.otel_handler import OTelHandler
 from telemetry.sdk import exporters
 from telemetry.sdk.env_defaults import default_variables
+from telemetry.sdk.feedback_guard import FeedbackGuard
 from telemetry.sdk.sampler import JobSampler
 from telemetry.settings import TelemetrySettings
 
@@ -35,11 +36,11 @@ class JobProcessing:
 
 @dataclass(frozen=True, slots=True)
 class AlertProcessing:
-    """Where alerts go; whether a span is in a job; whether an alert of this fingerprint at this time would be a repeat."""
+    """Where alerts go; whether a span is in a job; whether an alert of this fingerprint and level would be a repeat at this time."""
 
     exporter: LogRecordExporter
     in_job: Callable[[SpanContext], bool]
-    is_known: Callable[[str, float], bool]
+    is_known: Callable[[str, int, float], bool]
 
 
 def tracer_provider(
@@ -67,6 +68,6 @@ def log_handler(
     provider.add_log_record_processor(SimpleLogRecordProcessor(alerts.exporter, meter_provider=NoOpMeterProvider()))
     exported = exporters.log_processors(meters)
     for processor in exported:
-        provider.add_log_record_processor(processor)
+        provider.add_log_record_processor(FeedbackGuard(processor))
     level = logging.NOTSET if exported else logging.ERROR
     return OTelHandler(level, provider, alerts.in_job, alerts.is_known)

@@ -23,6 +23,7 @@ from sqlalchemy.pool import NullPool
 from service.database import migrations
 from service.settings import Settings
 from telemetry.database import create_engine
+from telemetry.logs import handler_guard
 from telemetry.logs.background.log_writer import flush_all
 from telemetry.redaction.policy import POLICY
 
@@ -69,6 +70,13 @@ def _own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     yield
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """The handler that a test installed is not put back in another one."""
+    yield
+    handler_guard.release()
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """An alert as a value, made from a log record: something that the operator has to know."""
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -37,8 +38,8 @@ class AlertLevel(StrEnum):
 
     @property
     def severity(self) -> int:
-        """A number to compare levels by: a higher one is more severe."""
-        return list(AlertLevel).index(self)
+        """The level of `logging` to compare by: a higher one is more severe."""
+        return logging.getLevelNamesMapping()[self]
 
 
 _EMOJI: Final = {
@@ -127,8 +128,8 @@ class AlertKey:
 def _fingerprint(readable: ReadableLogRecord, in_job: InJob) -> str:
     """Of a record that was not made by `logging`: the others have got theirs from the handler."""
     record, attributes = readable.log_record, readable.log_record.attributes or {}
-    error_type, span = text_attribute(attributes, EXCEPTION_TYPE), trace.get_current_span(record.context)
-    return fingerprint_of(attributes, _logger(readable), error_type, span, in_job)
+    details, span = (text_attribute(attributes, EXCEPTION_TYPE), ""), trace.get_current_span(record.context)
+    return fingerprint_of(attributes, _logger(readable), details, span, in_job)
 
 
 def _logger(readable: ReadableLogRecord) -> str:

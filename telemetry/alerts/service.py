@@ -8,6 +8,7 @@ from typing import Final
 from telemetry import semconv
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.rules.condition import LEVELS
+from telemetry.logs import handler_guard
 from telemetry.settings import JOBS_COMPONENT
 
 _log = logging.getLogger("telemetry.alerts.service")
@@ -69,6 +70,7 @@ class AlertService:
         return "\n".join(lines) or default
 
     def _report(self, message: str, level: AlertLevel, component: str, attributes: Mapping[str, str]) -> None:
+        handler_guard.restore()
         if self.evaluate_resources is None:
             _warn_once()
         _log.log(

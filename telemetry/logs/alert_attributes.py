@@ -13,8 +13,8 @@ from opentelemetry.trace import Span, SpanContext
 
 from telemetry import semconv
 from telemetry.logs.database_errors import is_database_unavailable
-from telemetry.logs.reported_errors import mark_reported_at
-from telemetry.logs.source_location import source_location, statement_location
+from telemetry.logs.exception_chain import error_type
+from telemetry.logs.record_origin import origin_in_caller, origin_of
 
 InJob: TypeAlias = Callable[[SpanContext], bool]
 """Whether a span is that of a job, or inside one."""
@@ -24,31 +24,32 @@ def with_alert_attributes(record: logging.LogRecord, in_job: InJob) -> logging.L
     """A copy of the record with its location, fingerprint and probable cause. Other handlers do not see the attributes."""
     copy = logging.makeLogRecord(vars(record))
     attributes, error = vars(copy), record.exc_info[1] if record.exc_info else None
-    location = "" if error is None else source_location(error)
-    attributes[semconv.ALERT_LOCATION] = location or statement_location(record)
-    if error is not None:
-        if not mark_reported_at(error, (record.pathname, record.lineno)):
-            attributes[semconv.ALERT_REPORTED_ELSEWHERE] = True
-        if is_database_unavailable(error):
-            attributes[semconv.ALERT_INHIBITED_BY] = semconv.DATABASE_COMPONENT
+    origin = origin_in_caller.get() or origin_of(record)
+    attributes[semconv.ALERT_LOCATION] = origin.location
+    if origin.is_reported_elsewhere:
+        attributes[semconv.ALERT_REPORTED_ELSEWHERE] = True
+    if error is not None and is_database_unavailable(error):
+        attributes[semconv.ALERT_INHIBITED_BY] = semconv.DATABASE_COMPONENT
     attributes[semconv.ALERT_FINGERPRINT] = fingerprint_of(
-        attributes, record.name, _error_type(record), trace.get_current_span(), in_job
+        attributes, record.name, (_error_type(record), origin.identity), trace.get_current_span(), in_job
     )
     return copy
 
 
-def fingerprint_of(attributes: Mapping[str, Any], logger: str, error_type: str, span: Span, in_job: InJob) -> str:
+def fingerprint_of(
+    attributes: Mapping[str, Any], logger: str, details: tuple[str, ...], span: Span, in_job: InJob
+) -> str:
     """The identity of an alert: alerts with the same fingerprint are repeats of each other.
 
-    It is the one in the attributes, else that of the condition. An event has that of its component, type of exception,
-    location in the code, and route, job or span of a job.
+    It is the one in the attributes, else that of the condition. An event has that of its component, details (the type of its
+    exception first), location in the code, and route, job or span of a job.
     """
     if given := text_attribute(attributes, semconv.ALERT_FINGERPRINT):
         return given
     if state := text_attribute(attributes, semconv.ALERT_CONDITION):
         return _hash("state", state)
     location, activity = text_attribute(attributes, semconv.ALERT_LOCATION), _activity(attributes, span, in_job)
-    return _hash(component_of(attributes, logger), error_type, location, activity)
+    return _hash(component_of(attributes, logger), *details, location, activity)
 
 
 def component_of(attributes: Mapping[str, Any], logger: str) -> str:
@@ -63,8 +64,8 @@ def text_attribute(attributes: Mapping[str, Any], name: str) -> str:
 
 
 def _error_type(record: logging.LogRecord) -> str:
-    error_type = record.exc_info[0] if record.exc_info else None
-    return text_attribute(vars(record), EXCEPTION_TYPE) if error_type is None else error_type.__name__
+    error = record.exc_info[1] if record.exc_info else None
+    return text_attribute(vars(record), EXCEPTION_TYPE) if error is None else error_type(error)
 
 
 def _activity(attributes: Mapping[str, Any], span: Span, in_job: InJob) -> str:

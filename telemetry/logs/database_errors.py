@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from telemetry.logs.exception_chain import causes
+from telemetry.logs.exception_chain import causes, leaves
 
 _UNAVAILABLE: Final = frozenset(
     {
@@ -18,5 +18,9 @@ _UNAVAILABLE: Final = frozenset(
 
 
 def is_database_unavailable(error: BaseException) -> bool:
-    """Whether the exception, or one that it came from, says that the database is unavailable."""
-    return any((type(each).__module__, type(each).__name__) in _UNAVAILABLE for each in causes(error))
+    """Whether the exception, or one that it came from, says that the database is unavailable. A group: all of its members."""
+    return all(any(_is_unavailable(each) for each in causes(leaf)) for leaf in leaves(error))
+
+
+def _is_unavailable(error: BaseException) -> bool:
+    return (type(error).__module__, type(error).__name__) in _UNAVAILABLE

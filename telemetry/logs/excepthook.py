@@ -1,17 +1,22 @@
-"""Redacts the tracebacks that Python writes for uncaught exceptions."""
+"""Logs the exceptions that nobody caught, so that they are alerts like other errors, and redacted."""
 
+import logging
 import sys
 import threading
 import traceback
 from contextlib import suppress
 from types import TracebackType
-from typing import Final
+from typing import Final, TypeAlias
 
+from telemetry import semconv
+from telemetry.logs import handler_guard
 from telemetry.logs.background.log_writer import flush_all
 from telemetry.logs.text_formatter import indented
 from telemetry.redaction.policy import redact
 
+ExceptionInfo: TypeAlias = tuple[type[BaseException], BaseException | None, TracebackType | None]
 _FLUSH_TIMEOUT: Final = 1.0
+_log: Final = logging.getLogger(__name__)
 _SILENT: Final = (KeyboardInterrupt, SystemExit)
 
 
@@ -29,24 +34,33 @@ def _handle_main(error_type: type[BaseException], error: BaseException, trace: T
     if issubclass(error_type, _SILENT):
         sys.__excepthook__(error_type, error, trace)
         return
-    flush_all(_FLUSH_TIMEOUT)
-    _write("", error_type, error, trace)
+    _report(logging.CRITICAL, "The program ends: nobody caught an exception.", (error_type, error, trace))
 
 
 def _handle_thread(args: threading.ExceptHookArgs) -> None:
     if args.exc_type is not SystemExit:
-        flush_all(_FLUSH_TIMEOUT)
-        name = args.thread.name if args.thread else "a thread"
-        _write(f"Exception in {name}:\n", args.exc_type, args.exc_value, args.exc_traceback)
+        name = args.thread.name if args.thread else "unknown"
+        message = f"A thread ended: nobody caught an exception in it. It is {name}."
+        _report(logging.ERROR, message, (args.exc_type, args.exc_value, args.exc_traceback))
 
 
 def _handle_unraisable(args: "sys.UnraisableHookArgs") -> None:
-    _write("Exception that nobody could catch:\n", args.exc_type, args.exc_value, args.exc_traceback)
+    """As in a finalizer. Of the object that it was raised in, only the class is safe to show."""
+    place = type(args.object).__name__ if args.object is not None else "unknown"
+    message = (
+        f"{args.err_msg or 'Exception ignored'}, which nobody could catch. It was raised in an object of class {place}."
+    )
+    _report(logging.ERROR, message, (args.exc_type, args.exc_value, args.exc_traceback))
 
 
-def _write(
-    heading: str, error_type: type[BaseException], error: BaseException | None, trace: TracebackType | None
-) -> None:
+def _report(level: int, message: str, exc_info: ExceptionInfo) -> None:
+    """Log it, so that it becomes an alert and is in the files; write it to stderr if logging is not ours any more."""
+    handler_guard.restore()
+    if handler_guard.installed():
+        _log.log(level, message, exc_info=exc_info, extra={semconv.COMPONENT: "app"})  # type: ignore[arg-type]  # no value: fine
+        flush_all(_FLUSH_TIMEOUT)
+        return
+    flush_all(_FLUSH_TIMEOUT)
     with suppress(Exception):  # stderr may be closed
-        text = "".join(traceback.format_exception(error_type, error, trace))
-        sys.stderr.write(f"{heading}{indented(redact(text))}\n")
+        text = "".join(traceback.format_exception(*exc_info))
+        sys.stderr.write(f"{message}\n{indented(redact(text))}\n")

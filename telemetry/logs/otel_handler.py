@@ -2,18 +2,17 @@
 
 import logging
 from collections.abc import Callable
-from typing import Final
 
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_MESSAGE, EXCEPTION_TYPE
+from opentelemetry.util.types import AnyValue
 
 from telemetry import semconv
 from telemetry.logs.alert_attributes import InJob, with_alert_attributes
+from telemetry.logs.exception_chain import error_text, error_type
 from telemetry.logs.handlers import FailsafeHandler
-
-# The loggers of OpenTelemetry, and of the libraries that its exporters and our log files use.
-_EXPORT_LOGGERS: Final = ("opentelemetry", "urllib3", "requests", "grpc", "concurrent_log_handler")
+from telemetry.logs.record_origin import is_alert
 
 
 class AttributingHandler(LoggingHandler):
@@ -29,14 +28,13 @@ class AttributingHandler(LoggingHandler):
         level: int,
         provider: LoggerProvider,
         in_job: InJob = lambda _context: False,
-        is_known: Callable[[str, float], bool] = lambda _fingerprint, _at: False,
+        is_known: Callable[[str, int, float], bool] = lambda _fingerprint, _level, _at: False,
     ) -> None:
         super().__init__(logging.NOTSET, provider)
         self.provider = provider
         self._min_level = level
         self._in_job = in_job
         self._is_known = is_known
-        self.addFilter(FeedbackFilter())
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < self._min_level and semconv.ALERT_LEVEL not in vars(record):
@@ -44,11 +42,19 @@ class AttributingHandler(LoggingHandler):
         return super().filter(record)
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno >= logging.ERROR or semconv.ALERT_LEVEL in vars(record):
+        if is_alert(record):
             record = with_alert_attributes(record, self._in_job)
             if record.exc_info and not self._needs_traceback(record):
                 record.exc_info = (record.exc_info[0], record.exc_info[1], None)  # type: ignore[assignment]  # as logging allows
         super().emit(record)
+
+    def _get_attributes(self, record: logging.LogRecord) -> tuple[dict[str, AnyValue], str | None]:
+        """OpenTelemetry's handler takes the first argument of an exception for its message, which may be a number."""
+        attributes, event = super()._get_attributes(record)
+        if record.exc_info and record.exc_info[1] is not None:
+            attributes[EXCEPTION_TYPE] = error_type(record.exc_info[1])
+            attributes[EXCEPTION_MESSAGE] = error_text(record.exc_info[1])
+        return attributes, event
 
     def flush(self) -> None:
         """Do nothing: the shutdown of the telemetry flushes the records.
@@ -60,7 +66,7 @@ class AttributingHandler(LoggingHandler):
         attributes = vars(record)
         return self._min_level == logging.NOTSET or not (
             semconv.ALERT_REPORTED_ELSEWHERE in attributes
-            or self._is_known(attributes[semconv.ALERT_FINGERPRINT], record.created)
+            or self._is_known(attributes[semconv.ALERT_FINGERPRINT], record.levelno, record.created)
         )
 
 
@@ -68,10 +74,3 @@ class OTelHandler(FailsafeHandler, AttributingHandler):
     """The handler of a process. Errors in a record's arguments or attributes do not reach the code that logs."""
 
     destination = "OpenTelemetry"
-
-
-class FeedbackFilter(logging.Filter):
-    """Drops the records of telemetry exports, which would be exported in their turn."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return is_instrumentation_enabled() and record.name.partition(".")[0] not in _EXPORT_LOGGERS

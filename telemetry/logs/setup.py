@@ -3,11 +3,12 @@
 import logging
 from typing import Final
 
-from telemetry.logs import cleanup, library_loggers
+from telemetry.logs import cleanup, handler_guard, library_loggers
 from telemetry.logs.background.log_writer import LogWriter, flush_all
 from telemetry.logs.background.queued_handler import CLOSE_TIMEOUT, QueuedHandler
 from telemetry.logs.background.repeat_filter import RepeatFilter
 from telemetry.logs.excepthook import install_excepthooks
+from telemetry.logs.handler_guard import installed
 from telemetry.logs.handlers import ConsoleHandler, FailsafeHandler
 from telemetry.logs.json_formatter import JsonFormatter
 from telemetry.logs.rotating_file import ALERTS_FILE, RotatingFileHandler, json_file, require_writable
@@ -57,36 +58,33 @@ def setup_logging(settings: TelemetrySettings | None = None) -> None:
 def attach(handler: FailsafeHandler) -> None:
     """Let a handler take part in logging, with a queue and a thread of its own."""
     writer = LogWriter(PIPELINE, [handler])
-    if installed := _installed():
-        installed.writers = (*installed.writers, writer)
+    if root_handler := installed():
+        root_handler.writers = (*root_handler.writers, writer)
     else:
         logging.getLogger().addHandler(QueuedHandler(writer))
 
 
 def detach(handler: FailsafeHandler) -> None:
     """Pass the queued records to the handler, and no further ones."""
-    installed = _installed()
-    for writer in installed.writers if installed else ():
-        if installed and handler in writer.handlers:
-            installed.writers = tuple(each for each in installed.writers if each is not writer)
+    root_handler = installed()
+    for writer in root_handler.writers if root_handler else ():
+        if root_handler and handler in writer.handlers:
+            root_handler.writers = tuple(each for each in root_handler.writers if each is not writer)
             writer.close(CLOSE_TIMEOUT)
 
 
 def end_logging() -> None:
     """Write all records so far, and wait for each one from now on, because the process may end at any moment."""
-    if installed := _installed():
-        installed.always_waits = True
+    if handler := installed():
+        handler.always_waits = True
+    handler_guard.release()
     flush_all(CLOSE_TIMEOUT)
 
 
 def log_writers() -> tuple[LogWriter, ...]:
     """The writers of this process, each with a queue."""
-    installed = _installed()
-    return installed.writers if installed else ()
-
-
-def _installed() -> QueuedHandler | None:
-    return next((each for each in logging.getLogger().handlers if isinstance(each, QueuedHandler)), None)
+    handler = installed()
+    return handler.writers if handler else ()
 
 
 def _file_handlers(settings: TelemetrySettings) -> list[RotatingFileHandler]:
@@ -123,9 +121,11 @@ def _install(writers: list[LogWriter], level: str) -> list[FailsafeHandler]:
     Ours comes first because it repairs records that cannot be formatted. One assignment replaces all handlers, so that no
     line is lost meanwhile.
     """
-    root, earlier = logging.getLogger(), _installed()
+    root, earlier = logging.getLogger(), installed()
     attached = [each for each in earlier.writers if each.name == PIPELINE] if earlier else []
-    root.handlers = [QueuedHandler(*writers, *attached), *(each for each in root.handlers if each is not earlier)]
+    handler = QueuedHandler(*writers, *attached)
+    root.handlers = [handler, *(each for each in root.handlers if each is not earlier)]
+    handler_guard.guard(handler)
     root.setLevel(level)
     replaced = [each for each in earlier.writers if each not in attached] if earlier else []
     for writer in replaced:

@@ -6,8 +6,10 @@ import sysconfig
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from types import CodeType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Final
+
+from telemetry.logs.exception_chain import leaves
 
 _MAX_FRAMES: Final = 500
 _LIBRARIES: Final = tuple(
@@ -24,8 +26,14 @@ _TELEMETRY: Final = str(Path(__file__).resolve().parents[1])
 def source_location(error: BaseException) -> str:
     """The innermost frame of our own code, such as `shop/stock/sync.py:41 in sync_stock`; empty if there is none.
 
-    Frames of the telemetry count only where there are no others: a transaction fails where it was opened.
+    Frames of the telemetry count only where there are no others: a transaction fails where it was opened. Of the members of a
+    group, whose order is by chance, the one with the alphabetically first location decides.
     """
+    found = [location for each in leaves(error) if (location := _innermost(each))]
+    return min(found) if found else _innermost(error)
+
+
+def _innermost(error: BaseException) -> str:
     application = telemetry = None
     for line, code in _frames(error.__traceback__):
         owner = _owner(code.co_filename)
@@ -40,6 +48,25 @@ def source_location(error: BaseException) -> str:
 def statement_location(record: logging.LogRecord) -> str:
     """The log statement that made the record."""
     return _location(record.pathname, record.lineno, record.funcName)
+
+
+def is_in_library(record: logging.LogRecord) -> bool:
+    """Whether the log statement is in the standard library, or in an installed one."""
+    return _owner(record.pathname) == "library"
+
+
+def application_frames(frame: FrameType | None) -> Iterator[FrameType]:
+    """The frames of our own code, from the innermost outwards."""
+    for _ in range(_MAX_FRAMES):
+        if frame is None:
+            return
+        if _owner(frame.f_code.co_filename) == "application":
+            yield frame
+        frame = frame.f_back
+
+
+def frame_location(frame: FrameType) -> str:
+    return _location(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_qualname)
 
 
 def _frames(traceback: TracebackType | None) -> Iterator[tuple[int, CodeType]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from telemetry.alerts.alert import Alert
+from telemetry.alerts.alert import Alert, AlertKey
 from telemetry.alerts.outbox.incidents import EXPIRE_AFTER, MAX_PENDING, IncidentRepository
 
 _MAX_UNSAVED: Final = 1000
@@ -51,36 +51,43 @@ class Deduplicator:
 
     def report(self, alert: Alert) -> None:
         """Persist the first alert of a fingerprint, or count a repeat."""
-        if self.count_if_repeat(alert.fingerprint, alert.state, alert.at):
+        if self.count_if_repeat(AlertKey(alert.fingerprint, alert.level, alert.state, alert.at)):
             return
         if not alert.state:
-            with self._lock:
-                if len(self._known) >= MAX_PENDING:
-                    self._evict_oldest()
-                self._known[alert.fingerprint] = _KnownAlert(replace(alert, stack=""), alert.at)
+            self._keep_first(alert)
         self._save(alert, 1)
 
-    def is_known(self, fingerprint: str, at: float) -> bool:
-        """Whether an alert with this fingerprint would be a repeat. Takes no lock."""
-        return self._find(fingerprint, at) is not None
+    def _keep_first(self, alert: Alert) -> None:
+        with self._lock:
+            lower = self._find(alert.fingerprint, 0, alert.at)
+            if lower is None and len(self._known) >= MAX_PENDING:
+                self._evict_oldest()
+            repeats = 0 if lower is None else lower.repeats
+            self._known[alert.fingerprint] = _KnownAlert(replace(alert, stack=""), alert.at, repeats)
 
-    def _find(self, fingerprint: str, at: float) -> _KnownAlert | None:
+    def is_known(self, fingerprint: str, severity: int, at: float) -> bool:
+        """Whether an alert with this fingerprint and severity would be a repeat. Takes no lock."""
+        return self._find(fingerprint, severity, at) is not None
+
+    def _find(self, fingerprint: str, severity: int, at: float) -> _KnownAlert | None:
         known = self._known.get(fingerprint)
-        return None if known is None or at - known.last_at >= EXPIRE_AFTER else known
+        if known is None or at - known.last_at >= EXPIRE_AFTER or known.first.level.severity < severity:
+            return None
+        return known
 
-    def count_if_repeat(self, fingerprint: str, state: str, at: float) -> bool:
-        """Count the alert if it is a repeat. Returns whether it is one.
+    def count_if_repeat(self, key: AlertKey) -> bool:
+        """Count the alert if it is a repeat. Returns whether it is one. What has a higher level than the first is none.
 
         Conditions are always written: they are rare, and their ends are no repeats.
         """
-        if state:
+        if key.state:
             return False
         with self._lock:
-            known = self._find(fingerprint, at)
+            known = self._find(key.fingerprint, key.level.severity, key.at)
             if known is None:
                 return False
             known.repeats += 1
-            known.last_at = max(known.last_at, at)
+            known.last_at = max(known.last_at, key.at)
             return True
 
     def _evict_oldest(self) -> None:

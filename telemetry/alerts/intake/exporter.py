@@ -18,8 +18,8 @@ notifying: Final[ContextVar[bool]] = ContextVar("telling", default=False)
 class AlertIntake(Protocol):
     """Receives alerts: see `Deduplicator`."""
 
-    def is_known(self, fingerprint: str, at: float) -> bool: ...
-    def count_if_repeat(self, fingerprint: str, state: str, at: float) -> bool: ...
+    def is_known(self, fingerprint: str, severity: int, at: float) -> bool: ...
+    def count_if_repeat(self, key: AlertKey) -> bool: ...
     def report(self, alert: Alert) -> None: ...
 
 
@@ -41,7 +41,7 @@ class AlertExporter(LogRecordExporter):
     @failsafe
     def _report(self, record: ReadableLogRecord) -> None:
         key = AlertKey.from_log_record(record, self._in_job)
-        if key is not None and not self._intake.count_if_repeat(key.fingerprint, key.state, key.at):
+        if key is not None and not self._intake.count_if_repeat(key):
             self._intake.report(Alert.from_log_record(record, key))
 
     def shutdown(self) -> None:

@@ -36,6 +36,11 @@ ON CONFLICT (fingerprint) WHERE ended_at IS NULL DO UPDATE SET
     count = count + excluded.count, last_at = max(last_at, excluded.last_at),
     words = iif(state = '', words, excluded.words), facts = iif(state = '', facts, excluded.facts)
 """  # noqa: S608  # the columns above
+_RAISE: Final = """
+UPDATE incidents SET level = ?, words = ?, error = ?, place = ?, stack = ?, facts = ?, follows = ?, due_at = ?,
+    told_post = NULL, muted_by = NULL, attempts = 0
+WHERE fingerprint = ? AND ended_at IS NULL
+"""
 
 
 class IncidentRepository:
@@ -56,6 +61,7 @@ class IncidentRepository:
                 return
             if _is_full(connection, alert.fingerprint):
                 alert = replace(OVERFLOW, at=alert.at)
+            _raise_level(connection, alert)
             connection.execute(_ADD, _values(alert, count))
 
     def add_notified(self, alert: Alert, channel: str) -> None:
@@ -115,6 +121,27 @@ class IncidentRepository:
         return [(row["first_at"], row["ended_at"]) for row in rows]
 
 
+def _raise_level(connection: sqlite3.Connection, alert: Alert) -> None:
+    """An open incident of a lower level becomes this alert, and is sent again."""
+    row = connection.execute(
+        "SELECT level FROM incidents WHERE fingerprint = ? AND ended_at IS NULL", (alert.fingerprint,)
+    ).fetchone()
+    if row is None or AlertLevel(row["level"]).severity >= alert.level.severity:
+        return
+    texts = map(without_surrogates, (alert.summary, alert.error, alert.location, alert.stack))
+    connection.execute(
+        _RAISE,
+        (
+            str(alert.level),
+            *texts,
+            json.dumps(dict(alert.facts)),
+            alert.inhibited_by,
+            _due_at(alert),
+            alert.fingerprint,
+        ),
+    )
+
+
 def _mark_notified(connection: sqlite3.Connection, incident_id: int, alert: Alert, channel: str) -> None:
     post = connection.execute(
         "INSERT INTO posts (channel, kind, created_at, sent_at) VALUES (?, 'alert', ?, ?)",
@@ -145,12 +172,11 @@ def _is_full(connection: sqlite3.Connection, fingerprint: str) -> bool:
 
 
 def _values(alert: Alert, count: int) -> tuple[object, ...]:
-    due_at = alert.at + INHIBITION_DELAY if alert.inhibited_by == DATABASE_COMPONENT else alert.at
     return (
         alert.fingerprint,
         alert.state,
         str(alert.level),
-        alert.component,
+        without_surrogates(alert.component),
         without_surrogates(alert.summary),
         without_surrogates(alert.error),
         without_surrogates(alert.location),
@@ -163,5 +189,9 @@ def _values(alert: Alert, count: int) -> tuple[object, ...]:
         alert.at,
         alert.at,
         count,
-        due_at,
+        _due_at(alert),
     )
+
+
+def _due_at(alert: Alert) -> float:
+    return alert.at + INHIBITION_DELAY if alert.inhibited_by == DATABASE_COMPONENT else alert.at

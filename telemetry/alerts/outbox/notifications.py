@@ -135,8 +135,9 @@ def _mark_notified(connection: sqlite3.Connection, notification: Notification, i
         connection.execute("UPDATE incidents SET end_told = 1 WHERE id = ?", (incident.id,))
         return
     connection.execute(
-        "UPDATE incidents SET told_post = ?, told_at = ?, told_count = ?, end_told = ?, refusal = NULL WHERE id = ?",
-        (notification.id, now, incident.count, incident.end_reason == "resolved", incident.id),
+        "UPDATE incidents SET told_post = ?, told_at = ?, told_count = ?, end_told = ?, refusal = NULL "
+        "WHERE id = ? AND level = ?",  # if the level was raised meanwhile, that is still to be sent
+        (notification.id, now, incident.count, incident.end_reason == "resolved", incident.id, str(incident.level)),
     )
 
 

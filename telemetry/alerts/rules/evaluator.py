@@ -9,6 +9,7 @@ from typing import Final
 from telemetry.alerts.outbox.leases import OutboxLeases
 from telemetry.alerts.rules.database_down import DatabaseDownRule
 from telemetry.alerts.rules.job_failures import JobFailuresRule
+from telemetry.logs import handler_guard
 from telemetry.periodic import PeriodicTask
 
 FIRST_EVALUATION: Final = 2.0
@@ -48,7 +49,11 @@ class RuleEvaluator:
         return PeriodicTask(self.evaluate, EVALUATION_INTERVAL, "Watching for alerts")
 
     def evaluate(self) -> None:
-        """Run one round: nothing while another process has the lease, and no job rule while the database is down."""
+        """Run one round: nothing while another process has the lease, and no job rule while the database is down.
+
+        Before that, what other code has done to logging is put right: alerts come from there.
+        """
+        handler_guard.restore()
         now = self._clock()
         if 0 <= now - self._created_at < FIRST_EVALUATION:
             return

@@ -4,10 +4,10 @@ import logging
 import time
 from typing import Final
 
-from telemetry import semconv
 from telemetry.logs.background.log_writer import LogWriter
 from telemetry.logs.background.record_copy import copy_record
 from telemetry.logs.handlers import FailsafeHandler
+from telemetry.logs.record_origin import is_alert, origin_in_caller, origin_of
 from telemetry.threads.worker_thread import Receipt, is_on_event_loop, is_worker_thread
 
 DEADLINE: Final = 0.2
@@ -27,6 +27,7 @@ class _Queueing(logging.Handler):
         self.writers = writers
         self.always_waits = False
         """True when the process may end at any moment, and with it the queue."""
+        self.is_closed = False
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Without the handler's lock, so that a caller that waits is in nobody's way."""
@@ -39,7 +40,9 @@ class _Queueing(logging.Handler):
         accepting = [writer for writer in self.writers if writer.accepts(record)]
         if accepting:
             copy = copy_record(record)
+            token = origin_in_caller.set(origin_of(record) if is_alert(record) else None)
             receipts = [(writer, writer.submit(copy)) for writer in accepting]
+            origin_in_caller.reset(token)
             del copy
             self._wait(record, receipts)
 
@@ -56,11 +59,16 @@ class _Queueing(logging.Handler):
 
     def close(self) -> None:
         """Write what is queued. Later records are written as well, but their files may be opened again for that."""
-        self.always_waits = True
+        self.always_waits = self.is_closed = True
         deadline = time.monotonic() + CLOSE_TIMEOUT
         for writer in self.writers:
             writer.close(deadline - time.monotonic())
         super().close()
+
+    def reopen(self) -> None:
+        """Take back `close`: the process goes on."""
+        if self.is_closed:
+            self.always_waits = self.is_closed = False
 
 
 class QueuedHandler(FailsafeHandler, _Queueing):
@@ -70,4 +78,4 @@ class QueuedHandler(FailsafeHandler, _Queueing):
 
 
 def _is_urgent(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.ERROR or bool(record.exc_info) or semconv.ALERT_LEVEL in vars(record)
+    return bool(record.exc_info) or is_alert(record)

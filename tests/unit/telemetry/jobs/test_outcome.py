@@ -25,7 +25,11 @@ class Sulky(Exception):
         (SystemExit(1), "error"),
         (SystemExit("a reason"), "error"),
         (SystemExit(0.0), "error"),
-        (ExceptionGroup("several", [TimeoutError()]), "error"),
+        (ExceptionGroup("several", [TimeoutError()]), "timeout"),
+        (ExceptionGroup("several", [ExceptionGroup("in it", [TimeoutError()])]), "timeout"),
+        (BaseExceptionGroup("several", [TimeoutError(), asyncio.CancelledError()]), "timeout"),
+        (BaseExceptionGroup("several", [asyncio.CancelledError()]), "cancelled"),
+        (ExceptionGroup("several", [TimeoutError(), ValueError("no")]), "error"),
     ],
     ids=repr,
 )

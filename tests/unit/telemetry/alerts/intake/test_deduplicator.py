@@ -1,8 +1,10 @@
+import logging
 import sqlite3
 from dataclasses import replace
 
 import pytest
 
+from telemetry.alerts.alert import AlertKey, AlertLevel
 from telemetry.alerts.intake.deduplicator import Deduplicator
 from telemetry.alerts.outbox.file import Outbox
 from telemetry.alerts.outbox.incidents import EXPIRE_AFTER, MAX_PENDING, IncidentRepository
@@ -16,6 +18,10 @@ def outbox(tmp_path):
     made = Outbox(tmp_path / "alerts" / "outbox.db")
     yield made
     made.close()
+
+
+def key(at):
+    return AlertKey("shop", AlertLevel.ERROR, "", at)
 
 
 def counts(outbox):
@@ -99,16 +105,16 @@ def test_after_four_quiet_hours_it_is_a_first_one_again(outbox):
     deduplicator = Deduplicator(IncidentRepository(outbox))
     deduplicator.report(alert())
 
-    assert not deduplicator.count_if_repeat("shop", "", NOON + EXPIRE_AFTER)
-    assert deduplicator.count_if_repeat("shop", "", NOON + EXPIRE_AFTER - 1)
+    assert not deduplicator.count_if_repeat(key(NOON + EXPIRE_AFTER))
+    assert deduplicator.count_if_repeat(key(NOON + EXPIRE_AFTER - 1))
 
 
 def test_to_ask_whether_an_alert_is_known_counts_nothing(outbox):
     deduplicator = Deduplicator(IncidentRepository(outbox))
-    unknown = deduplicator.is_known("shop", NOON)
+    unknown = deduplicator.is_known("shop", logging.ERROR, NOON)
     deduplicator.report(alert())
 
-    known = [deduplicator.is_known("shop", NOON + later) for later in (EXPIRE_AFTER - 1, EXPIRE_AFTER)]
+    known = [deduplicator.is_known("shop", logging.ERROR, NOON + later) for later in (EXPIRE_AFTER - 1, EXPIRE_AFTER)]
     deduplicator.flush()
 
     assert (unknown, known, counts(outbox)) == (False, [True, False], {"shop": 1})
@@ -180,3 +186,39 @@ def test_halves_of_characters_are_kept_as_question_marks(outbox):
     Deduplicator(IncidentRepository(outbox)).report(alert(summary="\ud83d"))
 
     assert AlertQueries(outbox).page(NOON)[0].incident.summary == "?"
+
+
+def test_a_repeat_of_a_higher_level_raises_the_incident_and_is_due_again(outbox):
+    deduplicator = Deduplicator(IncidentRepository(outbox))
+    deduplicator.report(alert())
+    deduplicator.report(alert())
+    mark_notified(outbox)
+
+    deduplicator.report(replace(alert(), level=AlertLevel.CRITICAL, summary="now it is negative"))
+    deduplicator.report(alert())
+    deduplicator.flush()
+
+    [record] = AlertQueries(outbox).page(NOON)
+    incident = record.incident
+    assert (incident.level, incident.summary, incident.count) == (AlertLevel.CRITICAL, "now it is negative", 4)
+    assert incident.notification_id is None
+
+
+def test_an_incident_that_another_process_has_raised_is_not_lowered(tmp_path):
+    outboxes = [Outbox(tmp_path / "outbox.db") for _ in range(2)]
+    ours, theirs = [Deduplicator(IncidentRepository(outbox)) for outbox in outboxes]
+
+    ours.report(replace(alert(), level=AlertLevel.CRITICAL))
+    theirs.report(alert())
+    theirs.report(alert())
+    theirs.flush()
+
+    [record] = AlertQueries(outboxes[0]).page(NOON)
+    assert (record.incident.level, record.incident.count) == (AlertLevel.CRITICAL, 3)
+    for outbox in outboxes:
+        outbox.close()
+
+
+def mark_notified(outbox):
+    with outbox.transaction() as connection:
+        connection.execute("UPDATE incidents SET told_post = 1, told_at = ?", (NOON,))
