@@ -187,6 +187,7 @@ def _instrument(telemetry: Telemetry) -> None:
         telemetry.metrics.instruments,
         ServiceDirectory(services),
         telemetry.engine,
+        trace_connects=telemetry.options.trace_connects,
     )
     tracer = telemetry.tracer_provider.get_tracer(SCOPE)
     monitor.activate(monitor.JobMonitoring(tracer, telemetry.jobs.recorder))

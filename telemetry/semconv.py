@@ -6,6 +6,9 @@ those of `/metrics`.
 
 from typing import Final
 
+SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.44.0"
+"""The version of the conventions that the signals here keep: the newest one of opentelemetry-semantic-conventions 0.66."""
+
 # Instruments -----------------------------------------------------------------------------------------------------
 HTTP_SERVER_DURATION: Final = "http.server.request.duration"
 HTTP_SERVER_ACTIVE: Final = "http.server.active_requests"
@@ -58,7 +61,16 @@ URL_TEMPLATE: Final = "url.template"
 PEER_SERVICE: Final = "service.peer.name"
 ERROR_TYPE: Final = "error.type"
 DB_SYSTEM: Final = "db.system.name"
+DB_NAMESPACE: Final = "db.namespace"
 DB_OPERATION: Final = "db.operation.name"
+DB_COLLECTION: Final = "db.collection.name"
+DB_QUERY_SUMMARY: Final = "db.query.summary"
+DB_QUERY_TEXT: Final = "db.query.text"
+DB_BATCH_SIZE: Final = "db.operation.batch.size"
+DB_STATUS_CODE: Final = "db.response.status_code"
+SERVER_ADDRESS: Final = "server.address"
+SERVER_PORT: Final = "server.port"
+PROTOCOL_VERSION: Final = "network.protocol.version"
 STATE: Final = "state"
 COMPONENT: Final = "component"
 QUEUE: Final = "queue"

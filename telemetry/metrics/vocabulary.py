@@ -19,7 +19,7 @@ def client_status(attributes: Attributes) -> str:
 
 
 def _query_type(attributes: Attributes) -> str:
-    operation = str(attributes.get(semconv.DB_OPERATION, "")).lower()
+    operation = str(attributes.get(semconv.DB_OPERATION, "")).lower().removeprefix("batch ")
     return operation if operation in semconv.QUERY_TYPES else semconv.OTHER
 
 
