@@ -1,19 +1,17 @@
 """Switches the instrumentation of all libraries on, with the same providers, and off again."""
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from opentelemetry.instrumentation.httpx import HTTPX2ClientInstrumentor, HTTPXClientInstrumentor
 from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
-from opentelemetry.metrics import MeterProvider, NoOpMeterProvider
+from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 from sqlalchemy.engine import Engine
 
 from telemetry.instrumentation.external_services import ServiceDirectory
-from telemetry.instrumentation.httpx import ClientSpans, HTTPClientInstrumentor
+from telemetry.instrumentation.httpx import HTTPClientInstrumentor
 from telemetry.instrumentation.sqlalchemy import QueryDurationInstrumentor, QueryTracer
 from telemetry.instrumentation.wrapped_tracers import WrappedTracers
 from telemetry.instruments import Instruments
@@ -53,32 +51,15 @@ def instrument_libraries(
         tracer_provider=WrappedTracers(providers.tracer_provider, partial(QueryTracer, with_connects=trace_connects)),
         meter_provider=providers.meter_provider,
     )
-    for instrument in _steps(providers, instruments, directory):
-        instrument()
-
-
-def _steps(providers: Providers, instruments: Instruments, directory: ServiceDirectory) -> list[Callable[[], Any]]:
-    spans = ClientSpans(directory)
-    # The package's durations leave out failed requests, so HTTPClientInstrumentor records them instead.
-    client: dict[str, Any] = {
-        "tracer_provider": providers.tracer_provider,
-        "meter_provider": NoOpMeterProvider(),
-        "request_hook": spans.request_hook,
-        "async_request_hook": spans.async_request_hook,
-    }
-    return [
-        lambda: HTTPXClientInstrumentor().instrument(**client),
-        lambda: HTTPX2ClientInstrumentor().instrument(**client),
-        lambda: HTTPClientInstrumentor().instrument(duration=instruments.http_client_duration, directory=directory),
-    ]
+    HTTPClientInstrumentor().instrument(
+        duration=instruments.http_client_duration, directory=directory, tracer_provider=providers.tracer_provider
+    )
 
 
 def uninstrument_libraries() -> None:
     """Undo `instrument_libraries`. Idempotent."""
     for instrumentor in (
         HTTPClientInstrumentor(),
-        HTTPX2ClientInstrumentor(),
-        HTTPXClientInstrumentor(),
         QueryDurationInstrumentor(),
         SQLAlchemyInstrumentor(),
     ):

@@ -12,10 +12,11 @@ from telemetry.metrics.self_vocabulary import SELF_VOCABULARY
 
 
 def client_status(attributes: Attributes) -> str:
-    """The status label of an outgoing request: the status code; `timeout` or `error` if there was no response."""
-    if (code := attributes.get(semconv.HTTP_STATUS_CODE)) is not None:
+    """The status label of an outgoing request: the status code; `timeout` or `error` if there was no whole response."""
+    code, error = attributes.get(semconv.HTTP_STATUS_CODE), str(attributes.get(semconv.ERROR_TYPE, ""))
+    if code is not None and error in {"", str(code)}:
         return str(code)
-    return "timeout" if "timeout" in str(attributes.get(semconv.ERROR_TYPE, "")).lower() else "error"
+    return "timeout" if "timeout" in error.lower() else "error"
 
 
 def _query_type(attributes: Attributes) -> str:
