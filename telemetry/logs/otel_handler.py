@@ -4,9 +4,11 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
+from opentelemetry import _logs
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.util.types import Attributes
 
 from telemetry import semconv
 from telemetry.logs.alert_attributes import InJob, with_alert_attributes
@@ -14,6 +16,22 @@ from telemetry.logs.handlers import FailsafeHandler
 
 # The loggers of OpenTelemetry, and of the libraries that its exporters and our log files use.
 _EXPORT_LOGGERS: Final = ("opentelemetry", "urllib3", "requests", "grpc", "concurrent_log_handler")
+
+
+class _ConventionalLoggers(_logs.LoggerProvider):
+    """Creates loggers with the schema of our conventions, for OpenTelemetry's handler, which names none."""
+
+    def __init__(self, inner: LoggerProvider) -> None:
+        self._inner = inner
+
+    def get_logger(
+        self,
+        name: str,
+        version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Attributes = None,
+    ) -> _logs.Logger:
+        return self._inner.get_logger(name, version, schema_url or semconv.SCHEMA_URL, attributes)
 
 
 class AttributingHandler(LoggingHandler):
@@ -31,7 +49,7 @@ class AttributingHandler(LoggingHandler):
         in_job: InJob = lambda _context: False,
         is_known: Callable[[str, float], bool] = lambda _fingerprint, _at: False,
     ) -> None:
-        super().__init__(logging.NOTSET, provider)
+        super().__init__(logging.NOTSET, _ConventionalLoggers(provider))
         self.provider = provider
         self._min_level = level
         self._in_job = in_job
