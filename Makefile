@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench collector e2e lock
+.PHONY: help run test check bench reference collector e2e lock
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1	/'
@@ -41,6 +41,9 @@ check: .venv/.dev ## linters, types, import contracts, layout, known vulnerabili
 
 bench: .venv/.dev ## what it costs, as tables
 	@$(BIN)/python -m bench
+
+reference: .venv/.dev ## write docs/reference/signals.md anew: every instrument, span and attribute that goes out
+	@$(BIN)/python -m tests.support.signal_reference
 
 e2e: .venv/.dev ## the tests against the real Prometheus, Alertmanager and Collector, and the long ones: faults, kills, ticks
 	@$(BIN)/python -m pytest -m e2e -n 3 --dist loadgroup --durations 15
