@@ -2,7 +2,7 @@
 
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from threading import Thread
@@ -11,6 +11,10 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler, SamplingResult
+from opentelemetry.trace import Link, SpanKind, TraceState
+from opentelemetry.util.types import Attributes
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -102,4 +106,31 @@ def make_app() -> FastAPI:
     app.add_api_route("/scenario/items/{item_id}", read_item)
     app.add_api_route("/scenario/crash", crash)
     app.add_api_route("/scenario/run", lambda: run_everything(app.state.runtime))
+    return app
+
+
+class AtStart(Sampler):
+    """Samples everything, and notes in the attribute `at_start` which attributes it saw."""
+
+    def should_sample(  # the SDK's signature
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,
+        kind: SpanKind | None = None,
+        attributes: Attributes = None,
+        links: Sequence[Link] | None = None,
+        trace_state: TraceState | None = None,
+    ) -> SamplingResult:
+        seen = {**(attributes or {}), "at_start": sorted(attributes or {})}
+        return ALWAYS_ON.should_sample(parent_context, trace_id, name, kind, seen, links, trace_state)
+
+    def get_description(self) -> str:
+        return "AtStart"
+
+
+def make_watched_app() -> FastAPI:
+    """The same application, whose spans say in `at_start` what a sampler saw."""
+    app = make_app()
+    app.state.telemetry.tracer_provider.sampler = AtStart()
     return app
