@@ -156,6 +156,8 @@ def _pattern(span: Span) -> str:
             return span.name.replace(value, f"{{{key}}}", 1).replace(
                 values.get("http.request.method", "\0"), "{method}", 1
             )
+    if span.name.startswith("alert "):
+        return "alert {kind of message}"
     if "db.system.name" in values:
         return "other statements"
     return span.name.replace(values.get("http.request.method", "\0"), "{method}", 1)
