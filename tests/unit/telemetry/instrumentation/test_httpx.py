@@ -574,3 +574,50 @@ def test_a_trace_goes_on_at_the_server_also_when_it_is_not_sampled(instrumented,
     response = Sync(httpx).call(server.url + "/ok")
 
     assert response.request.headers["traceparent"].endswith(("-00", "-02"))  # 02: a random trace id
+
+
+def test_requests_at_once_are_each_described_by_their_own_response(instrumented, server):
+    paths = ["/ok", "/boom", "/gone", "/moved"] * 5
+
+    async def all_of_them():
+        async with httpx.AsyncClient(trust_env=False) as client:
+            await asyncio.gather(*(client.get(server.url + path) for path in paths))
+
+    asyncio.run(all_of_them())
+
+    assert calls(instrumented) == {
+        ("/ok", "wb", "200"): 5,
+        ("/boom", "wb", "500"): 5,
+        ("/gone", "wb", "404"): 5,
+        ("/moved", "wb", "302"): 5,
+    }
+    statuses = {(span.name, span.attributes["http.response.status_code"]) for span in instrumented.spans}
+    assert statuses == {("GET /ok", 200), ("GET /boom", 500), ("GET /gone", 404), ("GET /moved", 302)}
+    assert len(instrumented.spans) == 20
+
+
+def test_a_request_within_a_request_is_measured_apart(instrumented, server):
+    """As of a client whose authentication asks for a token first."""
+
+    class Asking(httpx.Auth):
+        def auth_flow(self, request):
+            Sync(httpx).call(server.url + "/gone")
+            yield request
+
+    Sync(httpx).call(server.url + "/ok", auth=Asking())
+
+    assert calls(instrumented) == {("/ok", "wb", "200"): 1, ("/gone", "wb", "404"): 1}
+
+
+def test_headers_are_captured_as_the_published_package_is_told_to(signals, server, directory, monkeypatch):
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_REQUEST", "x-shop,x-secret")
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_RESPONSE", "content-length")
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS", "x-secret")
+    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, None)
+
+    Sync(httpx).call(server.url + "/ok", headers={"x-shop": "17", "x-secret": TOKEN})
+
+    attributes = signals.span().attributes
+    assert attributes["http.request.header.x_shop"] == ("17",)
+    assert attributes["http.request.header.x_secret"] == ("[REDACTED]",)
+    assert attributes["http.response.header.content_length"] == ("4",)
