@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from importlib.util import find_spec
 from typing import Any, Final
 
-from opentelemetry import trace
+from opentelemetry import metrics, trace
 from opentelemetry.instrumentation.httpx import HTTPX2ClientInstrumentor, HTTPXClientInstrumentor
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.metrics import Histogram, NoOpMeterProvider
@@ -117,8 +117,9 @@ class HTTPClientInstrumentor(BaseInstrumentor):
         return ("httpx >= 0.27",)
 
     def _instrument(self, **kwargs: Any) -> None:
-        duration: Histogram = kwargs["duration"]
-        directory: ServiceDirectory = kwargs["directory"]
+        meter = metrics.get_meter(__name__, schema_url=semconv.SCHEMA_URL)
+        duration = kwargs.get("duration") or meter.create_histogram(semconv.HTTP_CLIENT_DURATION, unit="s")
+        directory: ServiceDirectory = kwargs.get("directory") or ServiceDirectory()
         tracers = WrappedTracers(
             kwargs.get("tracer_provider") or trace.get_tracer_provider(),
             lambda tracer: ClientTracer(tracer, duration, directory),

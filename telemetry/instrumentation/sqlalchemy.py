@@ -11,7 +11,9 @@ from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
 from typing import Any, Final
 
+from opentelemetry import metrics
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.metrics import Histogram
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, Span, SpanKind, Status, StatusCode, Tracer
 from sqlalchemy import event
@@ -130,7 +132,8 @@ class QueryDurationInstrumentor(BaseInstrumentor):
         return ("sqlalchemy >= 2.0",)
 
     def _instrument(self, **kwargs: Any) -> None:
-        self._duration = kwargs["duration"]
+        meter = metrics.get_meter(__name__, schema_url=semconv.SCHEMA_URL)
+        self._duration = kwargs.get("duration") or meter.create_histogram(semconv.DB_OPERATION_DURATION, unit="s")
         for name, listener in self._listeners():
             event.listen(Engine, name, listener)
 
@@ -155,6 +158,8 @@ class QueryDurationInstrumentor(BaseInstrumentor):
         _context: Any,
         executemany: bool,  # noqa: FBT001  # likewise
     ) -> None:
+        if not is_instrumentation_enabled():
+            return
         info = connection.info
         if (target := info.get(_TARGET)) is None:
             target = info[_TARGET] = DatabaseTarget.of_connection(connection, cursor)

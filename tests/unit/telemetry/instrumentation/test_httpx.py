@@ -621,3 +621,9 @@ def test_headers_are_captured_as_the_published_package_is_told_to(signals, serve
     assert attributes["http.request.header.x_shop"] == ("17",)
     assert attributes["http.request.header.x_secret"] == ("[REDACTED]",)
     assert attributes["http.response.header.content_length"] == ("4",)
+
+
+def test_without_an_instrument_and_a_directory_a_request_is_the_same(server, client):
+    HTTPClientInstrumentor().instrument()
+
+    assert client.call(server.url + "/ok").text == "fine"

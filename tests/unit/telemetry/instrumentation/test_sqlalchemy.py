@@ -1,6 +1,7 @@
 import pytest
 import sqlalchemy
 from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 from opentelemetry.trace import SpanKind, StatusCode
 from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text
@@ -449,3 +450,23 @@ def test_a_sampler_that_fails_does_not_affect_the_query(signals, traced):
     engine.dispose()
     assert answer == 7
     assert queries(signals)["select"] == 1
+
+
+def test_a_query_in_a_suppressed_context_is_neither_measured_nor_traced(traced):
+    signals = traced()
+    engine = new_engine()
+    before = queries(signals)
+    signals.exporter.clear()
+
+    with suppress_instrumentation():
+        run(engine, text("SELECT 1"))
+
+    assert since(signals, before) == {}
+    assert signals.spans == []
+
+
+def test_without_an_instrument_the_duration_goes_to_the_global_provider(older_engine):
+    QueryDurationInstrumentor().instrument()
+
+    with older_engine.connect() as connection:
+        assert connection.scalar(text("SELECT 7")) == 7
