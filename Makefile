@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench collector e2e soak lock
+.PHONY: help run test check bench reference collector e2e soak lock
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1	/'
@@ -43,6 +43,9 @@ check: $(VENV)/.dev ## linters, types, import contracts, layout, known vulnerabi
 
 bench: $(VENV)/.dev ## what it costs, as tables
 	@$(BIN)/python -m bench
+
+reference: $(VENV)/.dev ## write docs/reference/signals.md anew: every instrument, span and attribute that goes out
+	@$(BIN)/python -m tests.support.signal_reference
 
 e2e: $(VENV)/.dev ## the tests against the real Prometheus, Alertmanager and Collector, and the long ones: faults, kills, ticks
 	@$(BIN)/python -m pytest -m e2e -n 3 --dist loadgroup --durations 15

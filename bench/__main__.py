@@ -17,6 +17,7 @@ from bench.table import Table
 PARTS = {
     "request": "bench.request_cost",
     "throughput": "bench.throughput",
+    "calls": "bench.client_calls",
     "scrape": "bench.scrape",
     "jobs": "bench.jobs",
     "records": "bench.instruments",
@@ -32,6 +33,8 @@ _PACKAGES = (
     "uvicorn",
     "opentelemetry-sdk",
     "opentelemetry-instrumentation-fastapi",
+    "opentelemetry-instrumentation-httpx",
+    "opentelemetry-instrumentation-sqlalchemy",
     "opentelemetry-exporter-prometheus",
     "prometheus-client",
     "prometheus-fastapi-instrumentator",

@@ -18,6 +18,7 @@ from service.names import (
     GEN_AI_REQUEST_MODEL,
     MARKETPLACE,
     MARKETPLACES,
+    MODEL_CALL_DURATION,
     OPENAI,
     ORDERS_PROCESSED,
     OUTCOME,
@@ -49,6 +50,8 @@ def connections_rejected_counter(meter: Meter) -> Counter:
     )
 
 
+MODEL_CALL_BUCKETS: Final = tuple(0.01 * 2**power for power in range(14))
+"""As OpenTelemetry's conventions for generative AI advise, and so are those of the tokens."""
 TOKEN_BUCKETS: Final = tuple(float(4**power) for power in range(14))
 
 _MARKETPLACE = LabelMapping("marketplace", MARKETPLACE)
@@ -131,6 +134,7 @@ class ServiceInstruments:
     advice_generated: Counter
     drafts: Counter
     token_usage: Histogram
+    model_call_duration: Histogram
     cost: Counter
     call_waits: Counter
     ticks_skipped: Counter
@@ -150,6 +154,12 @@ class ServiceInstruments:
                 "{token}",
                 "Tokens that a call used.",
                 explicit_bucket_boundaries_advisory=TOKEN_BUCKETS,
+            ),
+            model_call_duration=meter.create_histogram(
+                MODEL_CALL_DURATION,
+                "s",
+                "Duration of calls of a model, failed ones included.",
+                explicit_bucket_boundaries_advisory=MODEL_CALL_BUCKETS,
             ),
             cost=meter.create_counter(COST, "USD", "Money spent on calls of models whose prices are known."),
             call_waits=meter.create_counter(API_WAIT, "s", "Time that calls waited before they began."),

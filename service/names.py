@@ -35,12 +35,18 @@ RUNS_OVERDUE: Final = "scheduler.runs.overdue"
 
 # The words of OpenTelemetry's conventions for generative AI; the cost is the service's own.
 TOKEN_USAGE: Final = "gen_ai.client.token.usage"  # noqa: S105  # tokens of text
+MODEL_CALL_DURATION: Final = "gen_ai.client.operation.duration"
 COST: Final = "gen_ai.client.cost"
 GEN_AI_OPERATION: Final = "gen_ai.operation.name"
 GEN_AI_PROVIDER: Final = "gen_ai.provider.name"
 GEN_AI_REQUEST_MODEL: Final = "gen_ai.request.model"
 GEN_AI_RESPONSE_MODEL: Final = "gen_ai.response.model"
 GEN_AI_RESPONSE_ID: Final = "gen_ai.response.id"
+GEN_AI_FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+GEN_AI_MAX_TOKENS: Final = "gen_ai.request.max_tokens"  # tokens of text
+GEN_AI_OUTPUT_TYPE: Final = "gen_ai.output.type"
+OPENAI_API_TYPE: Final = "openai.api.type"
+GEN_AI_CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
 GEN_AI_INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
 GEN_AI_OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
 GEN_AI_TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105  # tokens of text

@@ -8,9 +8,10 @@ from fastapi import FastAPI
 from opentelemetry.metrics import Meter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import Tracer
 from sqlalchemy.engine import Engine
 
-from telemetry import providers
+from telemetry import providers, semconv
 from telemetry.alerts import service
 from telemetry.alerts.channels import telegram
 from telemetry.alerts.pipeline import AlertPipeline, PipelineContext
@@ -62,7 +63,7 @@ class Telemetry:
     _shutdown_threads: ShutdownThreads = field(default_factory=ShutdownThreads)
 
     def meter(self, name: str) -> Meter:
-        return self.metrics.provider.get_meter(name)
+        return self.metrics.provider.get_meter(name, schema_url=semconv.SCHEMA_URL)
 
     def instrument_app(self, app: FastAPI, untraced_paths: Iterable[str] | None = None) -> None:
         """Count and trace the requests of an application, from its first one on. More than once is harmless.
@@ -124,7 +125,7 @@ def build(
     jobs = JobPipeline(engine, registry, metrics.instruments, settings.jobs_component)
     processing = providers.JobProcessing(jobs.record, metrics.instruments, profiler)
     tracer_provider = providers.tracer_provider(resource, settings, metrics.provider, processing)
-    tracer, resources = tracer_provider.get_tracer(SCOPE), SystemResources.from_settings(settings)
+    tracer, resources = _tracer(tracer_provider), SystemResources.from_settings(settings)
     context = PipelineContext(tracer, metrics.meter, metrics.instruments.dropped, profiler.has)
     alerts = AlertPipeline(settings, engine, resources, registry, context)
     telemetry = Telemetry(
@@ -143,6 +144,11 @@ def build(
     )
     _activate(telemetry)
     return telemetry
+
+
+def _tracer(provider: TracerProvider) -> Tracer:
+    """The tracer of the telemetry's own spans."""
+    return provider.get_tracer(SCOPE, schema_url=semconv.SCHEMA_URL)
 
 
 def _activate(telemetry: Telemetry) -> None:
@@ -189,9 +195,9 @@ def _instrument(telemetry: Telemetry) -> None:
         telemetry.metrics.instruments,
         ServiceDirectory(services),
         list(dict.fromkeys([telemetry.engine, *telemetry.options.engines])),
+        trace_connects=telemetry.options.trace_connects,
     )
-    tracer = telemetry.tracer_provider.get_tracer(SCOPE)
-    monitor.activate(monitor.JobMonitoring(tracer, telemetry.jobs.recorder))
+    monitor.activate(monitor.JobMonitoring(_tracer(telemetry.tracer_provider), telemetry.jobs.recorder))
     service.activate(telemetry.alerts.service)
     attach(telemetry.log_handler)
 

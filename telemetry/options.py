@@ -17,9 +17,11 @@ class TelemetryOptions:
         metric_mappings: what its own instruments are called on `/metrics`.
         untraced_paths: paths that are counted and get no span, such as probes.
         engines: further engines whose queries get spans, beside the one of `start`.
+        trace_connects: makes a span `connect` each time that a connection is taken from a database's pool.
     """
 
     external_services: tuple[ExternalService, ...] = ()
     metric_mappings: tuple[MetricMapping, ...] = ()
     untraced_paths: tuple[str, ...] = ()
     engines: tuple[Engine, ...] = ()
+    trace_connects: bool = False

@@ -73,7 +73,7 @@ class SelfTest:
         return self._finding("measured")
 
     def call(self) -> str:
-        with _listener() as url, self._emits('external_api_duration_seconds_count{service="other"}', "GET unmatched"):
+        with _listener() as url, self._emits('external_api_duration_seconds_count{service="other"}', "GET"):
             httpx.get(url, timeout=5, trust_env=False)
         return self._finding("measured")
 

@@ -23,7 +23,7 @@ from sqlalchemy.pool import NullPool
 from service.database import migrations
 from service.settings import Settings
 from telemetry.database import create_engine
-from telemetry.logs import handler_guard
+from telemetry.logs.background import handler_guard
 from telemetry.logs.background.log_writer import flush_all
 from telemetry.redaction.policy import POLICY
 

@@ -1,16 +1,17 @@
-"""Drafts an answer to a review with one call of OpenAI. Limits the rate of calls, and measures tokens and cost."""
+"""Drafts an answer to a review with one call of OpenAI. Limits the rate of calls, and measures them and their cost."""
 
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry import trace
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
+from opentelemetry.trace import Tracer
 
 from service import names
 from service.advice import prompt
+from service.advice.call_telemetry import ModelCalls
 from service.advice.outcomes import DRAFTED, Draft
-from service.advice.pricing import TokenUsage, cost_usd
+from service.advice.pricing import cost_usd
 from service.advice.prompt import ReviewForPrompt
 from service.advice.response import ParsedResponse
 from service.instruments import ServiceInstruments
@@ -18,7 +19,6 @@ from service.integrations.http.errors import CallError, Unauthorized
 from service.integrations.http.rate_limiter import RateLimit, RateLimiter
 from service.integrations.http.throttle import Throttle, Wait
 from service.integrations.openai.errors import UNSENDABLE_KEY, FailedCall, QuotaExhausted, classify_error
-from service.names import OPENAI
 from telemetry import semconv
 
 if TYPE_CHECKING:  # imported when it is needed: the SDK takes as long to load as half of the service
@@ -27,7 +27,6 @@ if TYPE_CHECKING:  # imported when it is needed: the SDK takes as long to load a
 
 MAX_ATTEMPTS: Final = 3
 _OPENAI: Final = "OpenAI"
-_CHAT: Final = "chat"
 _BROKEN_JSON_ERRORS: Final = (json.JSONDecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -51,7 +50,9 @@ class Drafter:
     instruments: ServiceInstruments
     max_output_tokens: int = field(default=1000, kw_only=True)
     patience: float = field(default=60.0, kw_only=True)
-    tracer: Tracer = field(default_factory=lambda: trace.get_tracer(__name__), kw_only=True)
+    tracer: Tracer = field(
+        default_factory=lambda: trace.get_tracer(__name__, schema_url=semconv.SCHEMA_URL), kw_only=True
+    )
 
     def draft(self, subject: ReviewForPrompt, answer_length: int) -> Draft:
         """Call OpenAI, and again after an error that may pass: a repeated call only costs money.
@@ -89,16 +90,10 @@ class Drafter:
             left -= throttle.back_off(result.error, attempt, left)
 
     def _attempt(self, subject: ReviewForPrompt, answer_length: int) -> ParsedResponse | FailedCall:
-        attributes = {
-            names.GEN_AI_OPERATION: _CHAT,
-            names.GEN_AI_PROVIDER: OPENAI,
-            names.GEN_AI_REQUEST_MODEL: self.model,
-        }
-        with self.tracer.start_as_current_span(
-            f"{_CHAT} {self.model}", kind=SpanKind.CLIENT, attributes=attributes
-        ) as span:
+        calls = ModelCalls(self.tracer, self.instruments, self.model, self.max_output_tokens)
+        with calls.measured(self.client) as call:
             result = self._call(subject, answer_length)
-            _set_span_result(span, result)
+            call.report(result)
         return result
 
     def _call(self, subject: ReviewForPrompt, answer_length: int) -> ParsedResponse | FailedCall:
@@ -125,8 +120,6 @@ class Drafter:
     def _draft_from(self, response: ParsedResponse) -> Draft:
         model, usage = response.model or self.model, response.usage
         cost = cost_usd(model, usage) if usage else None
-        if usage:
-            self._record_tokens(usage)
         if cost is not None:
             self.instruments.cost.add(float(cost), {names.GEN_AI_REQUEST_MODEL: self.model})
         return Draft(
@@ -139,33 +132,5 @@ class Drafter:
             reason=response.verdict.reason,
         )
 
-    def _record_tokens(self, usage: TokenUsage) -> None:
-        for token_type, tokens in (("input", usage.input), ("output", usage.output)):
-            attributes = {
-                names.GEN_AI_OPERATION: _CHAT,
-                names.GEN_AI_PROVIDER: OPENAI,
-                names.GEN_AI_REQUEST_MODEL: self.model,
-                names.GEN_AI_TOKEN_TYPE: token_type,
-            }
-            self.instruments.token_usage.record(tokens, attributes)
-
     def _count_draft(self, subject: ReviewForPrompt, outcome: str) -> None:
         self.instruments.drafts.add(1, {names.MARKETPLACE: subject.marketplace, names.OUTCOME: outcome})
-
-
-def _set_span_result(span: Span, result: ParsedResponse | FailedCall) -> None:
-    """Only ids, names and numbers: no text of a review or an answer gets into a span."""
-    if isinstance(result, FailedCall):
-        span.set_attribute(semconv.ERROR_TYPE, type(result.error).__name__)
-        span.set_status(Status(StatusCode.ERROR, str(result.error)))
-        return
-    if result.id:
-        span.set_attribute(names.GEN_AI_RESPONSE_ID, result.id)
-    if result.model:
-        span.set_attribute(names.GEN_AI_RESPONSE_MODEL, result.model)
-    if result.usage:
-        span.set_attribute(names.GEN_AI_INPUT_TOKENS, result.usage.input)
-        span.set_attribute(names.GEN_AI_OUTPUT_TOKENS, result.usage.output)
-    if result.verdict.outcome != DRAFTED:
-        span.set_attribute(semconv.ERROR_TYPE, result.verdict.outcome)
-        span.set_status(Status(StatusCode.ERROR))

@@ -25,6 +25,12 @@ from service.integrations.openai.errors import MAX_REASON_LENGTH
 from telemetry.json_safe import without_surrogates
 
 _MAX_NAME_LENGTH: Final = 100
+_FINISH_REASONS: Final[Mapping[str, str]] = {
+    "completed": "stop",
+    "failed": "error",
+    "max_output_tokens": "length",
+    "content_filter": "content_filter",
+}
 _NO_TEXT: Final = "OpenAI's answer has no text."
 
 
@@ -44,6 +50,7 @@ class ParsedResponse:
     id: str = ""
     model: str = ""
     usage: TokenUsage | None = None
+    finish_reason: str = ""
 
     @classmethod
     def broken(cls) -> Self:
@@ -70,7 +77,17 @@ class ParsedResponse:
             _short_text(body, "id"),
             _short_text(body, "model"),
             TokenUsage.from_response(body.get("usage")),
+            _finish_reason(body),
         )
+
+
+def _finish_reason(body: Mapping[str, Any]) -> str:
+    """Why the model stopped, in the words of OpenTelemetry's conventions; "" if the response does not say it."""
+    said = body.get("status")
+    if said == "incomplete":
+        details = body.get("incomplete_details")
+        said = details.get("reason") if isinstance(details, Mapping) else None
+    return _FINISH_REASONS.get(said, "") if isinstance(said, str) else ""
 
 
 def _verdict(body: Mapping[str, Any], answer_length: int) -> Verdict:

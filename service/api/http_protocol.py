@@ -184,7 +184,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         # From the global provider: uvicorn creates this object, so nothing can be passed in.
-        counter = connections_rejected_counter(metrics.get_meter("service"))
+        counter = connections_rejected_counter(metrics.get_meter("service", schema_url=semconv.SCHEMA_URL))
         counter.add(1, {semconv.HTTP_STATUS_CODE: status})
         if is_sent:
             response = f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"

@@ -8,7 +8,7 @@ from typing import Final
 from telemetry import semconv
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.rules.condition import LEVELS
-from telemetry.logs import handler_guard
+from telemetry.logs.background import handler_guard
 from telemetry.settings import JOBS_COMPONENT
 
 _log = logging.getLogger("telemetry.alerts.service")

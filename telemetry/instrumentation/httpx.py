@@ -1,175 +1,143 @@
-"""HTTP client instrumentation: `http.client.request.duration` by service and endpoint, failed calls included.
+"""HTTP client instrumentation for httpx and httpx2 (which the openai package uses), by their published packages.
 
-For httpx and httpx2 (which the openai package uses). The published instrumentation records nothing for a request that raised,
-and knows no endpoints. It still creates the spans; `ClientSpans` keeps tokens out of them.
+Those record nothing for a request that raised, know no endpoints, and end with the headers of a response. So they get a tracer and
+hooks of ours, and no meter: `ClientTracer` sees each request begin and fail, the hook sees its response. From both comes one
+measurement, `http.client.request.duration` and the span alike, which ends with the body. No URL gets further than the tracer.
 """
 
-from asyncio import CancelledError
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from importlib import import_module
+from collections.abc import Collection, Generator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from importlib.util import find_spec
-from time import perf_counter
-from types import ModuleType
 from typing import Any, Final
 
+from opentelemetry import metrics, trace
+from opentelemetry.instrumentation.httpx import HTTPX2ClientInstrumentor, HTTPXClientInstrumentor
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
-from opentelemetry.instrumentation.utils import unwrap
-from opentelemetry.metrics import Histogram
-from opentelemetry.trace import Span
-from wrapt import wrap_function_wrapper
+from opentelemetry.metrics import Histogram, NoOpMeterProvider
+from opentelemetry.trace import INVALID_SPAN, Span, Tracer, use_span
 
 from telemetry import semconv
 from telemetry.failsafe import failsafe
-from telemetry.instrumentation.external_services import Endpoint, ServiceDirectory
+from telemetry.instrumentation.client_request import ClientRequest
+from telemetry.instrumentation.external_services import UNKNOWN_ENDPOINT, Endpoint, ServiceDirectory
+from telemetry.instrumentation.wrapped_tracers import WrappedTracers
 
-LIBRARIES: Final = ("httpx", "httpx2")
-# Where the package writes the URL if another package was instrumented before the opt-in to the stable conventions.
-_OLD_URLS: Final = frozenset({"http.url"})
-# What truncates a body. (GeneratorExit does not: the reader closes a body that it needs no more of.)
-_TRUNCATED: Final = (Exception, CancelledError)
+MAX_UNKNOWN_HOSTS: Final = 100
+"""Hosts of no known service that the duration names; further ones have no `server.address` there."""
+_PUBLISHED: Final[dict[str, Any]] = {"httpx": HTTPXClientInstrumentor, "httpx2": HTTPX2ClientInstrumentor}
+# The first are the URL by the stable and by the old conventions. The package takes the URL's host for the peer's address.
+_URLS: Final = frozenset({semconv.URL_FULL, "http.url"})
+_UNTRUE: Final = frozenset({"network.peer.address", "network.peer.port"})
+_current: Final[ContextVar[ClientRequest | None]] = ContextVar("client_request", default=None)
 
 
-class _ClientRequest:
-    """One outgoing request, until its response's body ends in any way. Recorded once."""
+class ClientTracer(Tracer):
+    """The tracer of the published packages: it measures each request for which they start a span."""
 
-    def __init__(self, duration: Histogram, endpoint: Endpoint, method: str) -> None:
+    def __init__(self, inner: Tracer, duration: Histogram, directory: ServiceDirectory) -> None:
+        self._inner = inner
         self._duration = duration
-        self._is_open = True
-        self._started = perf_counter()
-        self._attributes: dict[str, str | int] = {
-            semconv.HTTP_METHOD: method if method in semconv.KNOWN_METHODS else semconv.OTHER_METHOD,
-            semconv.PEER_SERVICE: endpoint.service,
-            semconv.URL_TEMPLATE: endpoint.template,
-        }
+        self._directory = directory
+        self._unknown_hosts: set[tuple[str, int]] = set()
 
-    def set_status(self, status: int) -> None:
-        self._attributes[semconv.HTTP_STATUS_CODE] = status
+    def start_span(self, name: str, *args: Any, **kwargs: Any) -> Span:
+        return self._inner.start_span(name, *args, **kwargs)
 
-    def fail(self, error: BaseException) -> None:
-        """Record a request without a complete response; the status of a truncated one is left out."""
-        self._attributes.pop(semconv.HTTP_STATUS_CODE, None)
-        self._attributes[semconv.ERROR_TYPE] = type(error).__name__
-        self.end()
+    def start_as_current_span(self, name: str, *_args: Any, **kwargs: Any) -> Any:
+        return self._request(name, dict(kwargs.pop("attributes", None) or {}), kwargs)
+
+    @contextmanager
+    def _request(self, name: str, attributes: dict[str, Any], options: dict[str, Any]) -> Generator[Span]:
+        endpoint = self._find(attributes) or UNKNOWN_ENDPOINT
+        span = self._start(name, endpoint, attributes, options) or INVALID_SPAN
+        request = ClientRequest(span, self._duration, self._metric_attributes(name, endpoint))
+        token = _current.set(request)
+        try:
+            with _as_current(span):
+                yield span
+        except BaseException as error:
+            request.fail(error)
+            raise
+        finally:
+            _current.reset(token)
+        if not request.has_body:
+            request.end()
 
     @failsafe
-    def end(self) -> None:
-        if self._is_open:
-            self._is_open = False
-            self._duration.record(perf_counter() - self._started, self._attributes)
+    def _find(self, attributes: dict[str, Any]) -> Endpoint:
+        return self._directory.find(next((str(attributes[each]) for each in _URLS if each in attributes), ""))
+
+    @failsafe
+    def _start(self, name: str, endpoint: Endpoint, attributes: dict[str, Any], options: dict[str, Any]) -> Span:
+        """Start the span with all its attributes: a sampler sees them."""
+        described = {key: value for key, value in attributes.items() if key not in _URLS | _UNTRUE}
+        described |= endpoint.attributes() | {semconv.URL_FULL: endpoint.public_url}
+        return self._inner.start_span(_span_name(name, endpoint), attributes=described, **options)
+
+    def _metric_attributes(self, method: str, endpoint: Endpoint) -> dict[str, str | int]:
+        known = method if method in semconv.KNOWN_METHODS else semconv.OTHER_METHOD
+        attributes: dict[str, str | int] = {semconv.HTTP_METHOD: known, **endpoint.attributes()}
+        if not endpoint.is_known and not self._is_admitted((endpoint.address, endpoint.port)):
+            attributes.pop(semconv.SERVER_ADDRESS, None)
+            attributes.pop(semconv.SERVER_PORT, None)
+        return attributes
+
+    def _is_admitted(self, host: tuple[str, int]) -> bool:
+        if host not in self._unknown_hosts and len(self._unknown_hosts) < MAX_UNKNOWN_HOSTS:
+            self._unknown_hosts.add(host)
+        return host in self._unknown_hosts
 
 
-class _MeasuredBody:
-    """A response's body that ends its request when it is read, fails or is closed."""
+def _span_name(method: str, endpoint: Endpoint) -> str:
+    return f"{method} {endpoint.template}" if endpoint.template.startswith("/") else method
 
-    def __init__(self, body: Any, request: _ClientRequest) -> None:
-        self._body = body
-        self._request = request
 
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            yield from self._body
-        except _TRUNCATED as error:
-            self._request.fail(error)
-            raise
-        self._request.end()
+def _as_current(span: Span) -> AbstractContextManager[Span]:
+    """The request itself records what is raised, and ends its span."""
+    return use_span(span, end_on_exit=False, record_exception=False, set_status_on_exception=False)
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            async for chunk in self._body:
-                yield chunk
-        except _TRUNCATED as error:
-            self._request.fail(error)
-            raise
-        self._request.end()
 
-    def close(self) -> None:
-        self._request.end()
-        self._body.close()
+@failsafe
+def response_hook(_span: Span, _request: object, response: Any) -> None:
+    """Hook of the published packages: the headers of a response have arrived."""
+    if request := _current.get():
+        version = response.extensions.get("http_version", b"").decode("ascii", "ignore")
+        request.respond(response.status_code, version.removeprefix("HTTP/"), response.stream)
 
-    async def aclose(self) -> None:
-        self._request.end()
-        await self._body.aclose()
+
+async def async_response_hook(span: Span, request: object, response: Any) -> None:
+    response_hook(span, request, response)
 
 
 class HTTPClientInstrumentor(BaseInstrumentor):
-    """Wraps the transports, so that every client of the process is measured, however it was created."""
+    """Instruments the transports of both libraries, so that every client is measured, however it was created."""
 
     def instrumentation_dependencies(self) -> Collection[str]:
         return ("httpx >= 0.27",)
 
     def _instrument(self, **kwargs: Any) -> None:
-        duration: Histogram = kwargs["duration"]
-        directory: ServiceDirectory = kwargs["directory"]
-
-        def start(request: Any) -> _ClientRequest:
-            return _ClientRequest(duration, directory.find(str(request.url)), request.method)
-
-        for library in _installed():
-            body = _body_class(library)
-            wrap_function_wrapper(library, "HTTPTransport.handle_request", _measure(start, body))
-            wrap_function_wrapper(library, "AsyncHTTPTransport.handle_async_request", _measure_async(start, body))
+        meter = metrics.get_meter(__name__, schema_url=semconv.SCHEMA_URL)
+        duration = kwargs.get("duration") or meter.create_histogram(semconv.HTTP_CLIENT_DURATION, unit="s")
+        directory: ServiceDirectory = kwargs.get("directory") or ServiceDirectory()
+        tracers = WrappedTracers(
+            kwargs.get("tracer_provider") or trace.get_tracer_provider(),
+            lambda tracer: ClientTracer(tracer, duration, directory),
+        )
+        self._uninstrument()  # with other tracers and hooks, nothing would be measured
+        for instrumentor in _installed():
+            instrumentor.instrument(
+                tracer_provider=tracers,
+                meter_provider=NoOpMeterProvider(),
+                response_hook=response_hook,
+                async_response_hook=async_response_hook,
+            )
 
     def _uninstrument(self, **_kwargs: Any) -> None:
-        for library in _installed():
-            unwrap(library.HTTPTransport, "handle_request")
-            unwrap(library.AsyncHTTPTransport, "handle_async_request")
+        for instrumentor in _installed():
+            if instrumentor.is_instrumented_by_opentelemetry:
+                instrumentor.uninstrument()
 
 
-def _installed() -> list[ModuleType]:
-    return [import_module(name) for name in LIBRARIES if find_spec(name)]
-
-
-def _body_class(library: ModuleType) -> type[_MeasuredBody]:
-    """The library checks a body's type: it must be one of its own streams."""
-    return type("MeasuredBody", (_MeasuredBody, library.SyncByteStream, library.AsyncByteStream), {})
-
-
-def _measure(start: Callable[[Any], _ClientRequest], body: type[_MeasuredBody]) -> Callable[..., Any]:
-    def handle_request(wrapped: Any, _transport: Any, args: Any, kwargs: Any) -> Any:
-        request = start(args[0] if args else kwargs["request"])
-        try:
-            response = wrapped(*args, **kwargs)
-        except BaseException as error:
-            request.fail(error)
-            raise
-        request.set_status(response.status_code)
-        response.stream = body(response.stream, request)
-        return response
-
-    return handle_request
-
-
-def _measure_async(start: Callable[[Any], _ClientRequest], body: type[_MeasuredBody]) -> Callable[..., Any]:
-    async def handle_request(wrapped: Any, _transport: Any, args: Any, kwargs: Any) -> Any:
-        request = start(args[0] if args else kwargs["request"])
-        try:
-            response = await wrapped(*args, **kwargs)
-        except BaseException as error:
-            request.fail(error)
-            raise
-        request.set_status(response.status_code)
-        response.stream = body(response.stream, request)
-        return response
-
-    return handle_request
-
-
-class ClientSpans:
-    """Hooks for the published instrumentation: a span names the service and the endpoint, never the requested URL."""
-
-    def __init__(self, directory: ServiceDirectory) -> None:
-        self._directory = directory
-
-    @failsafe
-    def request_hook(self, span: Span, request: Any) -> None:
-        if not span.is_recording():
-            return
-        endpoint = self._directory.find(str(request.url))
-        method = request.method.decode() if isinstance(request.method, bytes) else str(request.method)
-        span.update_name(f"{method} {endpoint.template}")
-        span.set_attributes({semconv.URL_TEMPLATE: endpoint.template, semconv.PEER_SERVICE: endpoint.service})
-        for url in {semconv.URL_FULL, *_OLD_URLS.intersection(getattr(span, "attributes", None) or ())}:
-            span.set_attribute(url, endpoint.public_url)
-
-    async def async_request_hook(self, span: Span, request: Any) -> None:
-        self.request_hook(span, request)
+def _installed() -> list[Any]:
+    return [instrumentor() for name, instrumentor in _PUBLISHED.items() if find_spec(name)]

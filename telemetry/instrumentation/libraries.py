@@ -1,19 +1,20 @@
 """Switches the instrumentation of all libraries on, with the same providers, and off again."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
-from opentelemetry.instrumentation.httpx import HTTPX2ClientInstrumentor, HTTPXClientInstrumentor
 from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
-from opentelemetry.metrics import MeterProvider, NoOpMeterProvider
+from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 from sqlalchemy.engine import Engine
 
 from telemetry.instrumentation.external_services import ServiceDirectory
-from telemetry.instrumentation.httpx import ClientSpans, HTTPClientInstrumentor
-from telemetry.instrumentation.sqlalchemy import QueryDurationInstrumentor
+from telemetry.instrumentation.httpx import HTTPClientInstrumentor
+from telemetry.instrumentation.sqlalchemy import QueryDurationInstrumentor, QueryTracer
+from telemetry.instrumentation.wrapped_tracers import WrappedTracers
 from telemetry.instruments import Instruments
 
 _STABILITY_OPT_IN: Final = "OTEL_SEMCONV_STABILITY_OPT_IN"
@@ -26,44 +27,40 @@ class Providers:
 
 
 def instrument_libraries(
-    providers: Providers, instruments: Instruments, directory: ServiceDirectory, engines: Sequence[Engine]
+    providers: Providers,
+    instruments: Instruments,
+    directory: ServiceDirectory,
+    engines: Sequence[Engine],
+    *,
+    trace_connects: bool = False,
 ) -> None:
-    """Instrument SQLAlchemy (spans, connections, query durations), httpx and httpx2 (spans, request durations)."""
+    """Instrument SQLAlchemy (spans, connections, query durations), httpx and httpx2 (spans, request durations).
+
+    Args:
+        providers: where the signals go.
+        instruments: the instruments of the durations.
+        directory: the external services by URL.
+        engines: those that exist already; later ones are instrumented as they are created.
+        trace_connects: also make the spans `connect` of SQLAlchemy, one each time that a connection is taken from the pool.
+    """
     # Read once, when the first package of a process is instrumented; without it all of them use the old names.
     if not os.environ.get(_STABILITY_OPT_IN):
         os.environ[_STABILITY_OPT_IN] = "http,database"
-    for instrument in _steps(providers, instruments, directory, engines):
-        instrument()
-
-
-def _steps(
-    providers: Providers, instruments: Instruments, directory: ServiceDirectory, engines: Sequence[Engine]
-) -> list[Callable[[], Any]]:
-    spans = ClientSpans(directory)
-    # The package's durations leave out failed requests, so HTTPClientInstrumentor records them instead.
-    client: dict[str, Any] = {
-        "tracer_provider": providers.tracer_provider,
-        "meter_provider": NoOpMeterProvider(),
-        "request_hook": spans.request_hook,
-        "async_request_hook": spans.async_request_hook,
-    }
-    return [
-        lambda: SQLAlchemyInstrumentor().instrument(
-            engines=engines, tracer_provider=providers.tracer_provider, meter_provider=providers.meter_provider
-        ),
-        lambda: QueryDurationInstrumentor().instrument(duration=instruments.db_operation_duration),
-        lambda: HTTPXClientInstrumentor().instrument(**client),
-        lambda: HTTPX2ClientInstrumentor().instrument(**client),
-        lambda: HTTPClientInstrumentor().instrument(duration=instruments.http_client_duration, directory=directory),
-    ]
+    QueryDurationInstrumentor().instrument(duration=instruments.db_operation_duration)
+    SQLAlchemyInstrumentor().instrument(
+        engines=engines,
+        tracer_provider=WrappedTracers(providers.tracer_provider, partial(QueryTracer, with_connects=trace_connects)),
+        meter_provider=providers.meter_provider,
+    )
+    HTTPClientInstrumentor().instrument(
+        duration=instruments.http_client_duration, directory=directory, tracer_provider=providers.tracer_provider
+    )
 
 
 def uninstrument_libraries() -> None:
     """Undo `instrument_libraries`. Idempotent."""
     for instrumentor in (
         HTTPClientInstrumentor(),
-        HTTPX2ClientInstrumentor(),
-        HTTPXClientInstrumentor(),
         QueryDurationInstrumentor(),
         SQLAlchemyInstrumentor(),
     ):

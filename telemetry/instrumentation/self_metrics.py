@@ -41,4 +41,4 @@ def observe_limits(meter: Meter, limits: LimitedInstruments) -> None:
     def overflowed(_options: CallbackOptions) -> Iterable[Observation]:
         return [Observation(1, {semconv.INSTRUMENT: name}) for name in limits.overflowed_instruments()]
 
-    meter.create_observable_gauge(semconv.TELEMETRY_OVERFLOW, [overflowed], "", "Instruments at their limit.")
+    meter.create_observable_gauge(semconv.TELEMETRY_OVERFLOW, [overflowed], "1", "Instruments at their limit.")

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Final, TypeAlias
 
 from telemetry import semconv
-from telemetry.logs import handler_guard
+from telemetry.logs.background import handler_guard
 from telemetry.logs.background.log_writer import flush_all
 from telemetry.logs.text_formatter import indented
 from telemetry.redaction.policy import redact

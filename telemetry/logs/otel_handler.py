@@ -3,16 +3,33 @@
 import logging
 from collections.abc import Callable
 
+from opentelemetry import _logs
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_MESSAGE, EXCEPTION_TYPE
-from opentelemetry.util.types import AnyValue
+from opentelemetry.util.types import AnyValue, Attributes
 
 from telemetry import semconv
 from telemetry.logs.alert_attributes import InJob, with_alert_attributes
 from telemetry.logs.exception_chain import error_text, error_type
 from telemetry.logs.handlers import FailsafeHandler
 from telemetry.logs.record_origin import is_alert
+
+
+class _ConventionalLoggers(_logs.LoggerProvider):
+    """Creates loggers with the schema of our conventions, for OpenTelemetry's handler, which names none."""
+
+    def __init__(self, inner: LoggerProvider) -> None:
+        self._inner = inner
+
+    def get_logger(
+        self,
+        name: str,
+        version: str | None = None,
+        schema_url: str | None = None,
+        attributes: Attributes = None,
+    ) -> _logs.Logger:
+        return self._inner.get_logger(name, version, schema_url or semconv.SCHEMA_URL, attributes)
 
 
 class AttributingHandler(LoggingHandler):
@@ -30,7 +47,7 @@ class AttributingHandler(LoggingHandler):
         in_job: InJob = lambda _context: False,
         is_known: Callable[[str, int, float], bool] = lambda _fingerprint, _level, _at: False,
     ) -> None:
-        super().__init__(logging.NOTSET, provider)
+        super().__init__(logging.NOTSET, _ConventionalLoggers(provider))
         self.provider = provider
         self._min_level = level
         self._in_job = in_job

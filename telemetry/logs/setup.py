@@ -3,12 +3,13 @@
 import logging
 from typing import Final
 
-from telemetry.logs import cleanup, handler_guard, library_loggers
+from telemetry.logs import cleanup, library_loggers
+from telemetry.logs.background import handler_guard
+from telemetry.logs.background.handler_guard import installed
 from telemetry.logs.background.log_writer import LogWriter, flush_all
 from telemetry.logs.background.queued_handler import CLOSE_TIMEOUT, QueuedHandler
 from telemetry.logs.background.repeat_filter import RepeatFilter
 from telemetry.logs.excepthook import install_excepthooks
-from telemetry.logs.handler_guard import installed
 from telemetry.logs.handlers import ConsoleHandler, FailsafeHandler
 from telemetry.logs.json_formatter import JsonFormatter
 from telemetry.logs.rotating_file import ALERTS_FILE, RotatingFileHandler, json_file, require_writable

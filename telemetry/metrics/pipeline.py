@@ -7,6 +7,7 @@ from opentelemetry.metrics import Meter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import Resource
 
+from telemetry import semconv
 from telemetry.instruments import Instruments
 from telemetry.metrics.cardinality import CARDINALITY_LIMIT, LimitedMeterProvider
 from telemetry.metrics.families import Translator
@@ -45,7 +46,7 @@ class MetricsPipeline:
             [reader, *exporters.metric_readers()], resource, shutdown_on_exit=False, views=views()
         )
         self.provider = LimitedMeterProvider(self._sdk_provider, limit)
-        self.meter: Meter = self.provider.get_meter(SCOPE)
+        self.meter: Meter = self.provider.get_meter(SCOPE, schema_url=semconv.SCHEMA_URL)
         self.instruments = Instruments.create(self.meter)
         self._workers = create_collector(
             registry,

@@ -12,14 +12,15 @@ from telemetry.metrics.self_vocabulary import SELF_VOCABULARY
 
 
 def client_status(attributes: Attributes) -> str:
-    """The status label of an outgoing request: the status code; `timeout` or `error` if there was no response."""
-    if (code := attributes.get(semconv.HTTP_STATUS_CODE)) is not None:
+    """The status label of an outgoing request: the status code; `timeout` or `error` if there was no whole response."""
+    code, error = attributes.get(semconv.HTTP_STATUS_CODE), str(attributes.get(semconv.ERROR_TYPE, ""))
+    if code is not None and error in {"", str(code)}:
         return str(code)
-    return "timeout" if "timeout" in str(attributes.get(semconv.ERROR_TYPE, "")).lower() else "error"
+    return "timeout" if "timeout" in error.lower() else "error"
 
 
 def _query_type(attributes: Attributes) -> str:
-    operation = str(attributes.get(semconv.DB_OPERATION, "")).lower()
+    operation = str(attributes.get(semconv.DB_OPERATION, "")).lower().removeprefix("batch ")
     return operation if operation in semconv.QUERY_TYPES else semconv.OTHER
 
 

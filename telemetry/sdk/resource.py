@@ -9,11 +9,17 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.semconv._incubating.attributes.deployment_attributes import DEPLOYMENT_ENVIRONMENT_NAME
 from opentelemetry.semconv.attributes.service_attributes import SERVICE_INSTANCE_ID, SERVICE_NAME, SERVICE_VERSION
 
+from telemetry import semconv
+
 _log = logging.getLogger(__name__)
 
 
 def build_resource(name: str, version: str, environment: str, instance_id: str) -> Resource:
-    """Build the resource. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` take precedence over the arguments."""
+    """Build the resource. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` take precedence over the arguments.
+
+    A detector (`OTEL_EXPERIMENTAL_RESOURCE_DETECTORS`) may name another schema, which then stays: the SDK does not merge
+    resources of two schemas.
+    """
     defaults = {
         SERVICE_NAME: name,
         SERVICE_VERSION: version,
@@ -21,7 +27,8 @@ def build_resource(name: str, version: str, environment: str, instance_id: str) 
         SERVICE_INSTANCE_ID: instance_id,
     }
     configured = _environment_attributes(os.environ)
-    return Resource.create({key: value for key, value in defaults.items() if key not in configured})
+    resource = Resource.create({key: value for key, value in defaults.items() if key not in configured})
+    return Resource(resource.attributes, resource.schema_url or semconv.SCHEMA_URL)
 
 
 def _environment_attributes(environment: Mapping[str, str]) -> set[str]:

@@ -46,13 +46,13 @@ class OtlpReceiver:
         return {span.name: span for span in self.every_span()}
 
     def every_span(self) -> list[Any]:
-        requests = self._requests("/v1/traces")
+        requests = self.requests("/v1/traces")
         scopes = [scope for request in requests for each in request.resource_spans for scope in each.scope_spans]
         return [span for scope in scopes for span in scope.spans]
 
     def logs(self) -> dict[str, Any]:
         """The log records by body."""
-        requests = self._requests("/v1/logs")
+        requests = self.requests("/v1/logs")
         scopes = [scope for request in requests for each in request.resource_logs for scope in each.scope_logs]
         return {record.body.string_value: record for scope in scopes for record in scope.log_records}
 
@@ -61,7 +61,7 @@ class OtlpReceiver:
         return {metric.name: metric for metric in self.every_metric()}
 
     def every_metric(self) -> list[Any]:
-        requests = self._requests("/v1/metrics")
+        requests = self.requests("/v1/metrics")
         scopes = [scope for request in requests for each in request.resource_metrics for scope in each.scope_metrics]
         return [metric for scope in scopes for metric in scope.metrics]
 
@@ -73,7 +73,7 @@ class OtlpReceiver:
             ("metrics", "resource_metrics"),
             ("logs", "resource_logs"),
         ):
-            for request in self._requests(f"/v1/{path}"):
+            for request in self.requests(f"/v1/{path}"):
                 for each in getattr(request, attribute):
                     if (attributes := _attributes(each.resource)) not in found:
                         found.append(attributes)
@@ -83,7 +83,7 @@ class OtlpReceiver:
         with self._lock:
             return {path for path, _ in self._received}
 
-    def _requests(self, path: str) -> list[Any]:
+    def requests(self, path: str) -> list[Any]:
         with self._lock:
             return [request for received, request in self._received if received == path]
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.metrics import Counter, Histogram, Meter
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags, Tracer
 
@@ -35,9 +36,12 @@ class DeliveryTelemetry:
 
     @contextmanager
     def span(self, notification: Notification) -> Generator[Span]:
-        """A span in the trace that reported the first incident, with links to the traces of the others."""
+        """A span in the trace that reported the first incident, with links to the traces of the others.
+
+        Its context is that trace's alone: the dispatcher's own suppresses tracing, which is meant for its queries and calls.
+        """
         contexts = [found for each in notification.incidents[:_MAX_LINKS] if (found := _context(each)) is not None]
-        parent = trace.set_span_in_context(NonRecordingSpan(contexts[0])) if contexts else None
+        parent = trace.set_span_in_context(NonRecordingSpan(contexts[0]), Context()) if contexts else None
         links = [trace.Link(each) for each in contexts[1:]]
         with self._tracer.start_as_current_span(
             f"alert {notification.kind}",

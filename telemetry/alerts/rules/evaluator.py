@@ -9,7 +9,7 @@ from typing import Final
 from telemetry.alerts.outbox.leases import OutboxLeases
 from telemetry.alerts.rules.database_down import DatabaseDownRule
 from telemetry.alerts.rules.job_failures import JobFailuresRule
-from telemetry.logs import handler_guard
+from telemetry.logs.background import handler_guard
 from telemetry.periodic import PeriodicTask
 
 FIRST_EVALUATION: Final = 2.0

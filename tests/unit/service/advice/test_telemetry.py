@@ -2,10 +2,13 @@
 
 import json
 from contextlib import suppress
+from dataclasses import replace
+from urllib.parse import urlsplit
 
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
 
+from service.advice.prompt import ReviewForPrompt
 from service.integrations.http.errors import CallError
 from telemetry.metrics.families import Translator
 
@@ -32,20 +35,33 @@ def test_a_draft_that_came_about_is_counted_with_its_tokens_and_its_money(openai
     assert counted("openai_cost_usd_total") == {'model="gpt-5.4-mini"': pytest.approx(2 * 0.00093)}
 
 
-def test_tokens_are_a_histogram_in_the_words_of_opentelemetry(openai, draft, reader):
+def metrics_of(reader):
+    data = reader.get_metrics_data()
+    return [metric for r in data.resource_metrics for scope in r.scope_metrics for metric in scope.metrics]
+
+
+@pytest.fixture
+def requested(openai_url):
+    """What is known of a call before it is answered."""
+    url = urlsplit(openai_url)
+    return {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt-5.4-mini",
+        "server.address": url.hostname,
+        "server.port": url.port,
+    }
+
+
+def test_tokens_are_a_histogram_in_the_words_of_opentelemetry(openai, draft, reader, requested):
     openai.answer()
 
     draft()
 
-    data = reader.get_metrics_data()
-    metrics = [metric for r in data.resource_metrics for scope in r.scope_metrics for metric in scope.metrics]
+    metrics = metrics_of(reader)
     (tokens,) = [metric for metric in metrics if metric.name == "gen_ai.client.token.usage"]
     assert tokens.unit == "{token}"
-    shared = {
-        "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": "openai",
-        "gen_ai.request.model": "gpt-5.4-mini",
-    }
+    shared = {**requested, "gen_ai.response.model": "gpt-5.4-mini"}
     assert [(dict(point.attributes), point.sum, point.count) for point in tokens.data.data_points] == [
         ({**shared, "gen_ai.token.type": "input"}, 1000, 1),
         ({**shared, "gen_ai.token.type": "output"}, 100, 1),
@@ -108,7 +124,80 @@ def test_what_is_raised_is_counted_once_however_often_it_was_tried(openai, draft
     assert counted("advice_drafts_total") == {f'marketplace="wb",outcome="{outcome}"': 1}
 
 
-def test_a_call_is_a_client_span_with_numbers_and_no_text(openai, span):
+def durations(reader):
+    """The attributes of the calls, and how many there were."""
+    (duration,) = [metric for metric in metrics_of(reader) if metric.name == "gen_ai.client.operation.duration"]
+    assert duration.unit == "s"
+    assert duration.data.data_points[0].explicit_bounds == pytest.approx(tuple(0.01 * 2**power for power in range(14)))
+    return [(dict(point.attributes), point.count) for point in duration.data.data_points]
+
+
+def test_the_duration_of_a_call_has_the_models_that_were_asked_and_that_answered(openai, draft, reader, requested):
+    openai.answer(model="gpt-5.4-mini-2026-03-17")
+
+    draft(), draft()
+
+    assert durations(reader) == [({**requested, "gen_ai.response.model": "gpt-5.4-mini-2026-03-17"}, 2)]
+
+
+def test_a_call_that_fails_has_a_duration_with_its_error(openai, draft, reader, requested):
+    openai.refuse(400, "odd")
+
+    with pytest.raises(CallError):
+        draft()
+
+    assert durations(reader) == [({**requested, "error.type": "Rejected"}, 1)]
+
+
+def test_each_attempt_has_a_duration(openai, draft, reader, requested):
+    openai.send(500, b"")
+    openai.answer()
+
+    draft()
+
+    assert durations(reader) == [
+        ({**requested, "error.type": "Unreachable"}, 1),
+        ({**requested, "gen_ai.response.model": "gpt-5.4-mini"}, 1),
+    ]
+
+
+def test_a_call_that_is_interrupted_has_a_duration_with_its_exception(make_drafter, reader, requested, spans):
+    class Interrupted:
+        base_url = make_drafter().client.base_url
+
+        @property
+        def responses(self):
+            raise KeyboardInterrupt
+
+    drafter = replace(make_drafter(), client=Interrupted())
+
+    with pytest.raises(KeyboardInterrupt):
+        drafter.draft(ReviewForPrompt(marketplace="wb", rating=5, text="", pros="", cons="", product_name=None), 1000)
+
+    assert durations(reader) == [({**requested, "error.type": "KeyboardInterrupt"}, 1)]
+    assert spans.get_finished_spans()[-1].attributes["error.type"] == "KeyboardInterrupt"
+
+
+@pytest.mark.parametrize(
+    ("fields", "reasons"),
+    [
+        ({}, ("stop",)),
+        ({"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}, ("length",)),
+        ({"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}, ("content_filter",)),
+        ({"status": "incomplete", "incomplete_details": {"reason": ["odd"]}}, None),
+        ({"status": "incomplete"}, None),
+        ({"status": "failed"}, ("error",)),
+        ({"status": "queued"}, None),
+        ({"status": 7}, None),
+    ],
+)
+def test_a_span_says_why_the_model_stopped(openai, span, fields, reasons):
+    openai.answer(**fields)
+
+    assert span().attributes.get("gen_ai.response.finish_reasons") == reasons
+
+
+def test_a_call_is_a_client_span_with_numbers_and_no_text(openai, span, requested):
     openai.answer('{"answer": "Спасибо!"}', model="gpt-5.4-mini-2026-03-17")
 
     found = span()
@@ -116,12 +205,15 @@ def test_a_call_is_a_client_span_with_numbers_and_no_text(openai, span):
     assert (found.name, found.kind) == ("chat gpt-5.4-mini", SpanKind.CLIENT)
     assert found.status.status_code is StatusCode.UNSET
     assert dict(found.attributes) == {
-        "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": "openai",
-        "gen_ai.request.model": "gpt-5.4-mini",
+        **requested,
+        "gen_ai.request.max_tokens": 1000,
+        "gen_ai.output.type": "json",
+        "openai.api.type": "responses",
+        "gen_ai.response.finish_reasons": ("stop",),
         "gen_ai.response.model": "gpt-5.4-mini-2026-03-17",
         "gen_ai.response.id": "resp_01",
         "gen_ai.usage.input_tokens": 1000,
+        "gen_ai.usage.cache_read.input_tokens": 400,
         "gen_ai.usage.output_tokens": 100,
     }
 

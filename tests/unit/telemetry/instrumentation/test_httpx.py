@@ -7,15 +7,18 @@ import threading
 import httpx
 import httpx2
 import pytest
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from opentelemetry.instrumentation.httpx import HTTPX2ClientInstrumentor, HTTPXClientInstrumentor
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 from opentelemetry.trace import SpanKind, StatusCode
 
+from telemetry import semconv
+from telemetry.instrumentation.client_request import ClientRequest
 from telemetry.instrumentation.external_services import ExternalService, ServiceDirectory
 from telemetry.instrumentation.httpx import HTTPClientInstrumentor
 from telemetry.instrumentation.libraries import Providers, instrument_libraries, uninstrument_libraries
 
 TOKEN = "123456:AAE-secret"
-ENDPOINTS = ("/ok", "/boom", "/slow", "/drip", "/cut", "/chunks", "/moved", "/bot{token}/getMe")
+ENDPOINTS = ("/ok", "/boom", "/gone", "/slow", "/drip", "/cut", "/chunks", "/moved", "/bot{token}/getMe")
 TIMEOUT = 0.2
 
 
@@ -38,7 +41,7 @@ class Page(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        pages = (self.boom, self.slow, self.drip, self.cut, self.chunks, self.moved)
+        pages = (self.boom, self.gone, self.slow, self.drip, self.cut, self.chunks, self.moved)
         {f"/{page.__name__}": page for page in pages}.get(self.path, self.ok)()
 
     do_HEAD = do_GET  # noqa: N815  # the names that http.server looks for
@@ -56,6 +59,9 @@ class Page(http.server.BaseHTTPRequestHandler):
 
     def boom(self):
         self.answer(500, b"no")
+
+    def gone(self):
+        self.answer(404, b"no")
 
     def moved(self):
         self.answer(302, b"", location="/ok")
@@ -158,6 +164,11 @@ def calls(signals):
     return signals.series("external_api_requests_total")
 
 
+def points(signals):
+    """The attributes of the durations, as they go out by OTLP."""
+    return [dict(key) for key in signals.instruments.http_client_duration._sets._seen]
+
+
 @pytest.fixture
 def refused_port():
     """A port without a listener."""
@@ -258,8 +269,8 @@ def test_a_method_that_is_not_known_is_other(measured, server):
 
     Sync(httpx).call(server.url + "/ok", "FETCH")
 
-    [key] = measured.instruments.http_client_duration._sets._seen
-    assert dict(key)["http.request.method"] == "_OTHER"
+    [point] = points(measured)
+    assert point["http.request.method"] == "_OTHER"
 
 
 def test_an_invalid_address_raises_the_same_error_as_without_instrumentation(measured, client):
@@ -376,3 +387,243 @@ def test_everything_can_be_switched_off_and_on_again(signals, directory, server)
 
     assert calls(signals) == {("/ok", "wb", "200"): 2}
     assert len(signals.spans) == 2
+
+
+def server_of(server):
+    return {"server.address": "127.0.0.1", "server.port": server.server_port}
+
+
+def test_a_span_and_its_duration_are_described_alike_by_the_conventions(instrumented, server, client):
+    client.call(f"{server.url}/bot{TOKEN}/getMe?api_key={TOKEN}")
+
+    shared = {
+        "http.request.method": "GET",
+        "http.response.status_code": 200,
+        "network.protocol.version": "1.1",
+        "service.peer.name": "wb",
+        "url.template": "/bot{token}/getMe",
+        **server_of(server),
+    }
+    assert points(instrumented) == [shared]
+    span = instrumented.span()
+    assert span.name == "GET /bot{token}/getMe"
+    assert dict(span.attributes) == {**shared, "url.full": f"{server.url}/bot{{token}}/getMe"}
+    assert span.status.status_code is StatusCode.UNSET
+    assert span.instrumentation_scope.schema_url == semconv.SCHEMA_URL
+
+
+def test_an_unknown_endpoint_of_an_unknown_service_is_left_out(instrumented, server, client):
+    client.call(f"http://localhost:{server.server_port}/orders/5")
+
+    [point], span = points(instrumented), instrumented.span()
+    assert not {"url.template", "service.peer.name"} & (point.keys() | span.attributes.keys())
+    assert span.name == "GET"
+    assert span.attributes["url.full"] == f"http://localhost:{server.server_port}/…"
+    assert span.attributes["server.address"] == point["server.address"] == "localhost"
+
+
+@pytest.mark.parametrize(("path", "status"), [("/gone", 404), ("/boom", 500)])
+def test_a_refused_request_has_its_status_as_the_type_of_its_error(instrumented, server, client, path, status):
+    client.call(server.url + path)
+
+    [point], span = points(instrumented), instrumented.span()
+    assert point["error.type"] == span.attributes["error.type"] == str(status)
+    assert point["http.response.status_code"] == span.attributes["http.response.status_code"] == status
+    assert span.status.status_code is StatusCode.ERROR
+
+
+def test_a_truncated_response_has_a_status_and_an_error_in_span_and_duration(instrumented, server, client):
+    with pytest.raises(client.library.RemoteProtocolError):
+        client.call(server.url + "/cut")
+
+    [point], span = points(instrumented), instrumented.span()
+    assert point["error.type"] == span.attributes["error.type"] == "RemoteProtocolError"
+    assert point["http.response.status_code"] == span.attributes["http.response.status_code"] == 200
+    assert span.status.status_code is StatusCode.ERROR
+    assert [event.name for event in span.events] == ["exception"]
+    assert calls(instrumented) == {("/cut", "wb", "error"): 1}
+
+
+def test_a_request_without_a_response_has_its_exception_in_span_and_duration(instrumented, server, client):
+    with pytest.raises(client.library.ReadTimeout):
+        client.call(server.url + "/slow", timeout=TIMEOUT)
+
+    [point], span = points(instrumented), instrumented.span()
+    assert point["error.type"] == span.attributes["error.type"] == "ReadTimeout"
+    assert span.status.status_code is StatusCode.ERROR
+    assert [event.name for event in span.events] == ["exception"]
+    assert "http.response.status_code" not in point
+
+
+@pytest.mark.parametrize("path", ["/slow", "/drip"])
+def test_a_cancelled_request_s_span_says_so(instrumented, server, path):
+    async def give_up():
+        async with httpx.AsyncClient(trust_env=False) as client:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await client.get(server.url + path)
+
+    asyncio.run(give_up())
+
+    span = instrumented.span()
+    assert span.attributes["error.type"] == "CancelledError"
+    assert span.status.status_code is StatusCode.ERROR
+
+
+def test_a_span_ends_with_the_body_of_its_response(instrumented, server):
+    with httpx.stream("GET", server.url + "/ok", trust_env=False) as response:
+        before = list(instrumented.spans)
+        response.read()
+
+    assert before == []
+    assert instrumented.span().name == "GET /ok"
+
+
+def test_no_sampler_sees_a_token(signals, server, directory):
+    seen = []
+
+    class Watching(Sampler):
+        def should_sample(self, context, trace_id, name, kind=None, attributes=None, *others):
+            seen.append((name, dict(attributes or {})))
+            return ALWAYS_ON.should_sample(context, trace_id, name, kind, attributes, *others)
+
+        def get_description(self):
+            return "watching"
+
+    signals.tracers.sampler = Watching()
+    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, None)
+
+    Sync(httpx).call(f"{server.url}/bot{TOKEN}/getMe")
+
+    [(name, attributes)] = seen
+    assert name == "GET /bot{token}/getMe"
+    assert attributes == {
+        "http.request.method": "GET",
+        "service.peer.name": "wb",
+        "url.template": "/bot{token}/getMe",
+        "url.full": f"{server.url}/bot{{token}}/getMe",
+        **server_of(server),
+    }
+
+
+def test_a_sampler_that_fails_does_not_affect_the_request(signals, server, directory):
+    class Broken(Sampler):
+        def should_sample(self, *_arguments):
+            raise RuntimeError("no luck")
+
+        def get_description(self):
+            return "broken"
+
+    signals.tracers.sampler = Broken()
+    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, None)
+
+    assert Sync(httpx).call(server.url + "/ok").text == "fine"
+    assert calls(signals) == {("/ok", "wb", "200"): 1}
+
+
+def test_the_hosts_in_the_durations_are_limited(signals, monkeypatch, server):
+    monkeypatch.setattr("telemetry.instrumentation.httpx.MAX_UNKNOWN_HOSTS", 1)
+    HTTPClientInstrumentor().instrument(
+        duration=signals.instruments.http_client_duration, directory=ServiceDirectory(), tracer_provider=signals.tracers
+    )
+
+    for host in ("127.0.0.1", "localhost", "127.0.0.1"):
+        Sync(httpx).call(f"http://{host}:{server.server_port}/ok")
+
+    assert [point.get("server.address") for point in points(signals)] in (["127.0.0.1", None], [None, "127.0.0.1"])
+    assert [span.attributes["server.address"] for span in signals.spans] == ["127.0.0.1", "localhost", "127.0.0.1"]
+    assert calls(signals) == {("unmatched", "other", "200"): 3}
+
+
+def test_libraries_that_somebody_else_has_instrumented_are_measured(signals, server, directory, client):
+    """As by `opentelemetry-instrument`."""
+    for published in (HTTPXClientInstrumentor(), HTTPX2ClientInstrumentor()):
+        published.instrument(tracer_provider=signals.tracers)
+    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, None)
+
+    client.call(server.url + "/ok")
+
+    assert calls(signals) == {("/ok", "wb", "200"): 1}
+    assert len(signals.spans) == 1
+
+
+def test_a_stream_that_cannot_be_measured_ends_its_request_with_the_headers(signals):
+    class Frozen:
+        __slots__ = ()
+
+    request = ClientRequest(signals.tracer.start_span("GET"), signals.instruments.http_client_duration, {})
+
+    request.respond(200, "1.1", Frozen())
+
+    assert not request.has_body
+
+
+def test_urls_that_are_excluded_have_no_span_and_no_duration(signals, server, directory, monkeypatch):
+    monkeypatch.setenv("OTEL_PYTHON_HTTPX_EXCLUDED_URLS", "/ok")
+    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, None)
+
+    Sync(httpx).call(server.url + "/ok")
+    Sync(httpx).call(server.url + "/boom")
+
+    assert calls(signals) == {("/boom", "wb", "500"): 1}
+    assert [span.name for span in signals.spans] == ["GET /boom"]
+
+
+@pytest.mark.parametrize("signals", [ALWAYS_OFF], indirect=True)
+def test_a_trace_goes_on_at_the_server_also_when_it_is_not_sampled(instrumented, server):
+    response = Sync(httpx).call(server.url + "/ok")
+
+    assert response.request.headers["traceparent"].endswith(("-00", "-02"))  # 02: a random trace id
+
+
+def test_requests_at_once_are_each_described_by_their_own_response(instrumented, server):
+    paths = ["/ok", "/boom", "/gone", "/moved"] * 5
+
+    async def all_of_them():
+        async with httpx.AsyncClient(trust_env=False) as client:
+            await asyncio.gather(*(client.get(server.url + path) for path in paths))
+
+    asyncio.run(all_of_them())
+
+    assert calls(instrumented) == {
+        ("/ok", "wb", "200"): 5,
+        ("/boom", "wb", "500"): 5,
+        ("/gone", "wb", "404"): 5,
+        ("/moved", "wb", "302"): 5,
+    }
+    statuses = {(span.name, span.attributes["http.response.status_code"]) for span in instrumented.spans}
+    assert statuses == {("GET /ok", 200), ("GET /boom", 500), ("GET /gone", 404), ("GET /moved", 302)}
+    assert len(instrumented.spans) == 20
+
+
+def test_a_request_within_a_request_is_measured_apart(instrumented, server):
+    """As of a client whose authentication asks for a token first."""
+
+    class Asking(httpx.Auth):
+        def auth_flow(self, request):
+            Sync(httpx).call(server.url + "/gone")
+            yield request
+
+    Sync(httpx).call(server.url + "/ok", auth=Asking())
+
+    assert calls(instrumented) == {("/ok", "wb", "200"): 1, ("/gone", "wb", "404"): 1}
+
+
+def test_headers_are_captured_as_the_published_package_is_told_to(signals, server, directory, monkeypatch):
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_REQUEST", "x-shop,x-secret")
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_RESPONSE", "content-length")
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS", "x-secret")
+    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, None)
+
+    Sync(httpx).call(server.url + "/ok", headers={"x-shop": "17", "x-secret": TOKEN})
+
+    attributes = signals.span().attributes
+    assert attributes["http.request.header.x_shop"] == ("17",)
+    assert attributes["http.request.header.x_secret"] == ("[REDACTED]",)
+    assert attributes["http.response.header.content_length"] == ("4",)
+
+
+def test_without_an_instrument_and_a_directory_a_request_is_the_same(server, client):
+    HTTPClientInstrumentor().instrument()
+
+    assert client.call(server.url + "/ok").text == "fine"

@@ -1,6 +1,10 @@
 import gc
+import os
 import threading
 import time
+
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from telemetry.instrumentation import process
 
@@ -91,3 +95,32 @@ def test_an_unreadable_disk_does_not_break_the_scrape(signals, caplog):
     assert signals.series("system_filesystem_utilization") == {}
     assert signals.series("system_memory_utilization") == {(): 0.75}
     assert "system.filesystem.utilization" in caplog.text
+
+
+def test_the_instruments_of_the_process_are_those_of_the_conventions():
+    reader = InMemoryMetricReader()
+    process.observe_process(MeterProvider([reader], shutdown_on_exit=False).get_meter("tests"))
+
+    [scope] = reader.get_metrics_data().resource_metrics[0].scope_metrics
+    found = {metric.name: (metric.unit, getattr(metric.data, "is_monotonic", None)) for metric in scope.metrics}
+
+    assert found == {
+        "process.cpu.time": ("s", True),
+        "process.memory.usage": ("By", False),
+        "process.memory.virtual": ("By", False),
+        "process.thread.count": ("{thread}", False),
+        "process.unix.file_descriptor.count": ("{file_descriptor}", False),
+        "cpython.gc.collections": ("{collection}", True),
+        "process.start_time": ("s", None),  # a gauge of our own
+    }
+    [cpu] = [metric for metric in scope.metrics if metric.name == "process.cpu.time"]
+    assert [dict(point.attributes) for point in cpu.data.data_points] == [{"cpu.mode": "user"}, {"cpu.mode": "system"}]
+
+
+def test_the_cpu_seconds_are_those_of_both_modes(signals):
+    process.observe_process(signals.meters.get_meter("tests"))
+    before = sum(os.times()[:2])
+
+    shown = value(signals, "process_cpu_seconds_total")
+
+    assert before - 0.02 <= shown <= sum(os.times()[:2]) + 0.02  # the clock ticks a hundred times a second

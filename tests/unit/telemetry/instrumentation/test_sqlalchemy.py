@@ -1,10 +1,16 @@
 import pytest
 import sqlalchemy
 from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
+from opentelemetry.trace import SpanKind, StatusCode
 from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text
 from sqlalchemy.exc import OperationalError, ProgrammingError, StatementError
 
-from telemetry.instrumentation.sqlalchemy import QueryDurationInstrumentor, operation
+from telemetry import semconv
+from telemetry.instrumentation.external_services import ServiceDirectory
+from telemetry.instrumentation.libraries import Providers, instrument_libraries
+from telemetry.instrumentation.sqlalchemy import QueryDurationInstrumentor
 
 ORDERS = Table("orders", MetaData(), Column("id", Integer, primary_key=True), Column("price", Integer))
 
@@ -50,44 +56,6 @@ def points(signals):
     return [dict(key) for key in signals.instruments.db_operation_duration._sets._seen]
 
 
-@pytest.mark.parametrize(
-    ("statement", "kind"),
-    [
-        ("SELECT 1", "select"),
-        ("select 1", "select"),
-        ("\n\t SELECT 1", "select"),
-        ("INSERT INTO orders VALUES (1)", "insert"),
-        ("UPDATE orders SET price = 1", "update"),
-        ("DELETE FROM orders", "delete"),
-        ("-- the newest\nSELECT 1", "select"),
-        ("/* by shop */ SELECT 1", "select"),
-        ("/* DELETE\n -- UPDATE */ -- INSERT\n SELECT 1", "select"),
-        ("(SELECT 1) UNION (SELECT 2)", "select"),
-        ("((SELECT 1))", "select"),
-        ("WITH a AS (SELECT 1) SELECT * FROM a", "select"),
-        ("WITH a AS (SELECT 1), b AS (DELETE FROM x RETURNING *) INSERT INTO orders SELECT * FROM b", "insert"),
-        ("with recursive a(n) as (select 1 union all select n + 1 from a) update orders set price = 1", "update"),
-        ("WITH a AS (SELECT (1)) DELETE FROM orders WHERE id IN (SELECT * FROM a)", "delete"),
-        ("(WITH a AS (SELECT 1) SELECT * FROM a)", "select"),
-        ("PRAGMA journal_mode", "other"),
-        ("CREATE TABLE x (id int)", "other"),
-        ("BEGIN", "other"),
-        ("EXPLAIN SELECT 1", "other"),
-        ("VALUES (1)", "other"),
-        ("SELECTED", "other"),
-        ("", "other"),
-        ("123", "other"),
-        ("-- nothing but a comment", "other"),
-    ],
-)
-def test_a_statement_is_of_the_kind_of_its_main_verb(statement, kind):
-    assert operation(statement) == kind
-
-
-def test_a_statement_without_end_is_read_in_no_time():
-    assert operation("WITH a AS (" + "(" * 1_000_000) == "select"
-
-
 def test_each_query_is_counted_by_its_kind(engine, measured):
     before = queries(measured)
 
@@ -126,8 +94,10 @@ def test_a_query_that_fails_is_counted_with_its_error(engine, measured):
     assert queries(measured)["select"] == 1
     assert {
         "db.system.name": "sqlite",
-        "db.operation.name": "select",
+        "db.namespace": ":memory:",
+        "db.operation.name": "SELECT",
         "error.type": "OperationalError",
+        "db.response.status_code": "SQLITE_ERROR",
     } in points(measured)
 
 
@@ -156,14 +126,18 @@ def test_after_a_failure_the_next_query_is_measured_by_itself(engine, measured):
         connection.execute(text("SELECT 1"))
 
     assert queries(measured)["select"] == 2
-    assert [point for point in points(measured) if point["db.operation.name"] == "select" and "error.type" not in point]
+    assert [point for point in points(measured) if point["db.operation.name"] == "SELECT" and "error.type" not in point]
 
 
 def test_attributes_hold_neither_the_statement_nor_its_values(engine, measured):
     with engine.connect() as connection:
         connection.execute(text("SELECT 'secret', :word"), {"word": "secret"})
 
-    assert {key for point in points(measured) for key in point} == {"db.system.name", "db.operation.name"}
+    assert {key for point in points(measured) for key in point} == {
+        "db.system.name",
+        "db.namespace",
+        "db.operation.name",
+    }
 
 
 def test_beside_the_published_package_a_query_is_counted_once_and_has_one_span(measured, signals):
@@ -240,11 +214,14 @@ def test_queries_of_postgresql_have_their_system(postgres_engine, measured):
             connection.execute(text("UPDATE nowhere SET id = 1"))
 
     assert since(measured, before)["update"] == 1
-    assert {"db.system.name": "postgresql", "db.operation.name": "select"} in points(measured)
+    url = postgres_engine.url
+    database = {"db.system.name": "postgresql", "db.namespace": url.database, "server.address": url.query["host"]}
+    assert {**database, "db.operation.name": "SELECT"} in points(measured)
     assert {
-        "db.system.name": "postgresql",
-        "db.operation.name": "update",
+        **database,
+        "db.operation.name": "UPDATE",
         "error.type": "UndefinedTable",
+        "db.response.status_code": "42P01",
     } in points(measured)
 
 
@@ -253,4 +230,243 @@ def test_a_query_during_which_the_connection_was_lost_is_counted(postgres_engine
         connection.execute(text("DELETE FROM job_runs WHERE (SELECT pg_terminate_backend(pg_backend_pid()))"))
 
     [failed] = [point for point in points(measured) if "error.type" in point]
-    assert failed["db.operation.name"] == "delete"
+    assert failed["db.operation.name"] == "DELETE"
+    assert failed["db.response.status_code"] == "57P01"
+
+
+@pytest.fixture
+def traced(signals):
+    """The published package and ours, as `telemetry.start` switches them on."""
+
+    def switch_on(engine=None, **options):
+        providers = Providers(signals.tracers, signals.meters)
+        instrument_libraries(providers, signals.instruments, ServiceDirectory(), engine, **options)
+        return signals
+
+    return switch_on
+
+
+def run(engine, *statements):
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(statement)
+    engine.dispose()
+
+
+def test_a_query_s_span_is_called_by_its_summary_and_described_by_the_conventions(traced, tmp_path):
+    signals = traced()
+    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path}/shop.db")
+    ORDERS.metadata.create_all(engine)
+    signals.exporter.clear()
+
+    run(engine, select(ORDERS.c.price).where(ORDERS.c.id == 7))
+
+    span = signals.span()
+    assert span.name == "SELECT orders"
+    assert span.kind is SpanKind.CLIENT
+    assert span.status.status_code is StatusCode.UNSET
+    assert dict(span.attributes) == {
+        "db.system.name": "sqlite",
+        "db.namespace": "shop.db",
+        "db.operation.name": "SELECT",
+        "db.collection.name": "orders",
+        "db.query.summary": "SELECT orders",
+        "db.query.text": "SELECT orders.price \nFROM orders \nWHERE orders.id = ?",
+    }
+
+
+def test_the_span_and_the_metric_of_a_query_agree(traced):
+    signals = traced()
+    engine = new_engine()
+    signals.exporter.clear()
+
+    run(
+        engine,
+        insert(ORDERS).values(price=1),
+        text("PRAGMA user_version"),
+        text("WITH a AS (SELECT 1) DELETE FROM orders"),
+    )
+
+    spans = [span.attributes for span in signals.spans]
+    assert [attributes["db.operation.name"] for attributes in spans] == ["INSERT", "PRAGMA", "DELETE"]
+    of_metric = points(signals)
+    names = ("db.system.name", "db.namespace", "db.operation.name", "server.address")
+    assert all({name: each[name] for name in names if name in each} in of_metric for each in spans)
+
+
+def test_a_statement_without_a_known_operation_has_none(traced):
+    signals = traced()
+    engine = new_engine()
+    signals.exporter.clear()
+
+    with engine.connect() as connection, pytest.raises(OperationalError):
+        connection.execute(text("GIVE me everything"))
+
+    span = signals.span()
+    assert not {"db.operation.name", "db.query.summary", "db.collection.name"} & span.attributes.keys()
+    assert {"db.system.name": "sqlite", "db.namespace": ":memory:", **failure(span)} in points(signals)
+
+
+def failure(span):
+    return {name: span.attributes[name] for name in ("error.type", "db.response.status_code")}
+
+
+def test_a_failed_query_s_span_has_the_database_s_code_and_the_class_of_the_error(traced):
+    signals = traced()
+    engine = new_engine()
+    signals.exporter.clear()
+
+    with engine.connect() as connection, pytest.raises(OperationalError):
+        connection.execute(text("SELECT * FROM nowhere"))
+
+    span = signals.span()
+    assert failure(span) == {"error.type": "OperationalError", "db.response.status_code": "SQLITE_ERROR"}
+    assert span.status.status_code is StatusCode.ERROR
+    assert span.status.description == "no such table: nowhere"
+
+
+def test_many_rows_with_one_statement_are_a_batch(traced):
+    signals = traced()
+    engine = new_engine()
+    signals.exporter.clear()
+
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO orders VALUES (:id, 1)"), [{"id": number} for number in range(3)])
+
+    span = signals.span()
+    assert span.name == span.attributes["db.query.summary"] == "BATCH INSERT orders"
+    assert span.attributes["db.operation.name"] == "BATCH INSERT"
+    assert span.attributes["db.operation.batch.size"] == 3
+    assert queries(signals)["insert"] == 1
+
+
+def test_connections_taken_from_the_pool_have_no_span_unless_asked_for(traced):
+    signals = traced()
+    engine = new_engine()
+
+    run(engine, text("SELECT 1"))
+
+    assert "connect" not in [span.name for span in signals.spans]
+
+
+def test_connections_taken_from_the_pool_have_a_span_if_asked_for(traced):
+    signals = traced(trace_connects=True)
+    engine = new_engine()
+    signals.exporter.clear()
+
+    run(engine, text("SELECT 1"))
+
+    assert [span.name for span in signals.spans] == ["connect", "SELECT"]
+
+
+def test_a_sampler_sees_what_a_query_is(signals, traced):
+    seen = []
+
+    class Watching(Sampler):
+        def should_sample(self, context, trace_id, name, kind=None, attributes=None, *others):
+            seen.append(dict(attributes or {}))
+            return ALWAYS_ON.should_sample(context, trace_id, name, kind, attributes, *others)
+
+        def get_description(self):
+            return "watching"
+
+    signals.tracers.sampler = Watching()
+    traced()
+
+    run(new_engine(), select(ORDERS))
+
+    assert seen[-1]["db.query.summary"] == "SELECT orders"
+    assert seen[-1].keys() >= {"db.system.name", "db.namespace", "db.operation.name", "db.query.text"}
+
+
+@pytest.mark.parametrize("signals", [ALWAYS_OFF], indirect=True)
+def test_a_query_that_is_not_sampled_is_measured_and_has_no_span(traced):
+    signals = traced()
+
+    run(new_engine(), select(ORDERS))
+
+    assert signals.spans == []
+    assert queries(signals)["select"] > 0
+
+
+def test_the_spans_of_queries_have_the_schema_of_the_conventions(traced):
+    signals = traced()
+
+    run(new_engine(), select(ORDERS))
+
+    [scope] = {span.instrumentation_scope for span in signals.spans}
+    assert (scope.name, scope.schema_url) == ("opentelemetry.instrumentation.sqlalchemy", semconv.SCHEMA_URL)
+
+
+def test_a_query_of_postgresql_names_its_database_and_its_server(traced, postgres_engine):
+    signals = traced(postgres_engine)
+    url = postgres_engine.url
+
+    run(postgres_engine, text("SELECT status FROM job_runs"))
+
+    span = signals.spans[-1]
+    assert span.name == "SELECT job_runs"
+    assert span.attributes["db.system.name"] == "postgresql"
+    assert span.attributes["db.namespace"] == url.database
+    assert span.attributes["server.address"] == url.query["host"]
+
+
+def test_an_engine_that_the_published_package_does_not_know_is_measured_without_spans(traced, older_engine):
+    signals = traced()
+
+    run(older_engine, text("SELECT 1"))
+    run(new_engine(), text("SELECT 2"))
+
+    assert queries(signals)["select"] == 2
+    assert [span.attributes["db.query.text"] for span in signals.spans][-1] == "SELECT 2"
+
+
+def test_no_literal_of_a_statement_is_in_the_summary(traced):
+    signals = traced()
+    engine = new_engine()
+    signals.exporter.clear()
+
+    run(engine, text("SELECT 'secret' FROM orders WHERE price = 4111 -- secret\n"))
+
+    span = signals.span()
+    assert (span.name, span.attributes["db.query.summary"]) == ("SELECT orders", "SELECT orders")
+
+
+def test_a_sampler_that_fails_does_not_affect_the_query(signals, traced):
+    class Broken(Sampler):
+        def should_sample(self, *_arguments):
+            raise RuntimeError("no luck")
+
+        def get_description(self):
+            return "broken"
+
+    signals.tracers.sampler = Broken()
+    traced()
+
+    engine = sqlalchemy.create_engine("sqlite://")
+    with engine.connect() as connection:
+        answer = connection.scalar(text("SELECT 7"))
+
+    engine.dispose()
+    assert answer == 7
+    assert queries(signals)["select"] == 1
+
+
+def test_a_query_in_a_suppressed_context_is_neither_measured_nor_traced(traced):
+    signals = traced()
+    engine = new_engine()
+    before = queries(signals)
+    signals.exporter.clear()
+
+    with suppress_instrumentation():
+        run(engine, text("SELECT 1"))
+
+    assert since(signals, before) == {}
+    assert signals.spans == []
+
+
+def test_without_an_instrument_the_duration_goes_to_the_global_provider(older_engine):
+    QueryDurationInstrumentor().instrument()
+
+    with older_engine.connect() as connection:
+        assert connection.scalar(text("SELECT 7")) == 7

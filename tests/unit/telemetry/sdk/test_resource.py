@@ -1,5 +1,8 @@
 import pytest
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.semconv.schemas import Schemas
 
+from telemetry import semconv
 from telemetry.sdk.resource import build_resource
 
 
@@ -47,3 +50,23 @@ def test_the_resource_attributes_of_the_environment_take_precedence(monkeypatch)
     assert attributes["service.instance.id"] == "pod-1"
     assert attributes["team"] == "a b"
     assert attributes["service.name"] == "sovani"
+
+
+def test_the_resource_has_the_schema_of_the_conventions():
+    assert build_resource("sovani", "1.2.3", "production", "the-instance").schema_url == semconv.SCHEMA_URL
+
+
+def test_the_schema_is_the_newest_that_the_package_of_the_conventions_knows():
+    assert list(Schemas)[-1].value == semconv.SCHEMA_URL
+
+
+def test_a_detector_with_another_schema_does_not_cost_the_attributes(monkeypatch):
+    """The SDK does not merge resources of two schemas."""
+    theirs = Resource({"cloud.provider": "theirs"}, "https://opentelemetry.io/schemas/1.21.0")
+    monkeypatch.setattr("opentelemetry.sdk.resources._DEFAULT_RESOURCE", theirs)
+
+    resource = build_resource("sovani", "1.2.3", "production", "the-instance")
+
+    assert resource.attributes["service.name"] == "sovani"
+    assert resource.attributes["cloud.provider"] == "theirs"
+    assert resource.schema_url == theirs.schema_url

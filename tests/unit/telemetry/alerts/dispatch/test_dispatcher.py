@@ -2,11 +2,17 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from opentelemetry import context
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.dispatch.dispatcher import Dispatcher, Sender
 from telemetry.alerts.outbox.file import Outbox
 from telemetry.alerts.outbox.incidents import IncidentRepository
+from telemetry.sdk.sampler import JobSampler
+from telemetry.sdk.trace_suppression import suppressed_context
 from tests.support.telegram_server import Killed, StrictTelegram
 from tests.unit.telemetry.alerts.conftest import alert
 
@@ -377,6 +383,20 @@ def test_the_failing_line_and_the_message_are_one_trace(machine, telegram):
     assert format(span.context.trace_id, "032x") == "a" * 32
     assert format(span.parent.span_id, "016x") == "b" * 16
     assert span.attributes["messaging.message.id"] == str(telegram.messages[0]["message_id"])
+
+
+def test_the_span_of_a_message_goes_out_though_the_dispatcher_s_own_work_is_not_traced(machine, telegram):
+    measured = machine.measured
+    measured.tracers = TracerProvider(sampler=JobSampler(ParentBased(ALWAYS_OFF)), shutdown_on_exit=False)
+    measured.tracers.add_span_processor(SimpleSpanProcessor(measured.spans))
+    machine.start()
+    machine.report(alert(trace_id="a" * 32, span_id="b" * 16, is_sampled=True))
+
+    token = context.attach(suppressed_context())
+    machine.run(2)
+    context.detach(token)
+
+    assert [each.name for each in machine.measured.spans.get_finished_spans()] == ["alert alert"]
 
 
 def test_the_delay_and_what_became_of_each_message_are_measured(machine, telegram, clock):

@@ -4,7 +4,7 @@ import logging.config
 import pytest
 
 from telemetry.alerts.service import AlertService
-from telemetry.logs import handler_guard
+from telemetry.logs.background import handler_guard
 from telemetry.logs.background.log_writer import LogWriter
 from telemetry.logs.background.queued_handler import QueuedHandler
 from telemetry.logs.handlers import FailsafeHandler
@@ -28,7 +28,7 @@ def kept():
 def guarded(kept, monkeypatch):
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
-    monkeypatch.setattr("telemetry.logs.handler_guard._guarded", handler_guard._Guarded())
+    monkeypatch.setattr("telemetry.logs.background.handler_guard._guarded", handler_guard._Guarded())
     handler = QueuedHandler(LogWriter("test", [kept]))
     root.handlers = [handler, *before]
     handler_guard.guard(handler)
@@ -36,7 +36,7 @@ def guarded(kept, monkeypatch):
     handler_guard.release()
     root.handlers = before
     root.setLevel(level)
-    for name in ("telemetry.alerts.service", "shop", "telemetry.logs.handler_guard"):
+    for name in ("telemetry.alerts.service", "shop", "telemetry.logs.background.handler_guard"):
         logging.getLogger(name).disabled = False
     handler.close()
 
