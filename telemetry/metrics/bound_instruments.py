@@ -9,8 +9,8 @@ own path.
 import math
 from collections.abc import Hashable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from time import time_ns
+from types import SimpleNamespace
 from typing import Any, Self
 
 from opentelemetry.context import Context
@@ -21,16 +21,6 @@ try:
     from opentelemetry.sdk.metrics._internal._view_instrument_match import _hash_attributes
 except ImportError:  # another version of the SDK: nothing is bound
     _hash_attributes = None  # type: ignore[assignment]
-
-
-@dataclass(slots=True)
-class _Measurement:
-    """What an aggregation reads of a measurement: the value, and the rest only for an exemplar."""
-
-    value: float
-    time_unix_nano: int = 0
-    attributes: Attributes = None
-    context: Context | None = None
 
 
 class BoundAggregations:
@@ -66,7 +56,11 @@ class BoundAggregations:
         return self._consumer._reader_storages is self._readers
 
     def try_record(
-        self, amount: float, attributes: Attributes, context: Context | None, *, is_sampled: bool | None = None
+        self,
+        amount: float,
+        attributes: Attributes,
+        context: Context | None,
+        is_sampled: bool | None = None,  # noqa: FBT001  # a keyword costs more
     ) -> bool:
         """Record a measurement.
 
@@ -84,7 +78,9 @@ class BoundAggregations:
         is_exemplar = is_sampled
         if is_exemplar is None or not self._is_trace_based:
             is_exemplar = self._may_be_exemplar(amount, time_ns(), attributes, context)
-        measurement = _Measurement(amount, time_ns(), attributes, context) if is_exemplar else _Measurement(amount)
+        measurement: Any = SimpleNamespace(value=amount)  # what an aggregation reads
+        if is_exemplar:
+            measurement.time_unix_nano, measurement.attributes, measurement.context = time_ns(), attributes, context
         for aggregation in self._aggregations:
             aggregation.aggregate(measurement, is_exemplar)
         return True

@@ -96,10 +96,10 @@ class BoundHistogram:
         self._aggregations = aggregations
         self._change_flag = change_flag
 
-    def record(self, amount: float, context: Context | None, *, is_sampled: bool) -> None:
+    def record(self, amount: float, context: Context | None, is_sampled: bool) -> None:  # noqa: FBT001  # a keyword costs more
         """Record a measurement of a trace; `is_sampled` says whether that is sampled."""
         self._change_flag.is_set = True
-        if not self._aggregations.try_record(amount, self._attributes, context, is_sampled=is_sampled):
+        if not self._aggregations.try_record(amount, self._attributes, context, is_sampled):
             self._histogram.record(amount, self._attributes, context)
 
 

@@ -27,7 +27,6 @@ from starlette.background import BackgroundTask
 from starlette.middleware.errors import ServerErrorMiddleware
 
 from telemetry.instrumentation.fastapi.measuring import RequestMeasuring
-from telemetry.instrumentation.fastapi.server_middleware import HTTPServerMiddleware
 from telemetry.instrumentation.fastapi.native_telemetry import NATIVE_OFF, disable, restore
 from telemetry.instrumentation.fastapi.published import (
     SETTINGS,
@@ -36,6 +35,7 @@ from telemetry.instrumentation.fastapi.published import (
     UnexpectedShape,
     find_middleware,
 )
+from telemetry.instrumentation.fastapi.server_middleware import HTTPServerMiddleware
 
 _INSTRUMENTED: Final = "_is_instrumented_by_opentelemetry"  # the published package's own mark
 _RECORD: Final = "_telemetry_instrumentation"

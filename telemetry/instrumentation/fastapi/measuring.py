@@ -8,16 +8,19 @@ from fastapi import FastAPI
 from opentelemetry import propagate
 from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import INVALID_SPAN, set_span_in_context
 
 from telemetry import semconv
 from telemetry.instrumentation.fastapi.active_requests import active_requests
 from telemetry.instrumentation.fastapi.headers import HEADER_GETTER, Headers, captured
 from telemetry.instrumentation.fastapi.published import PublishedMiddleware, Scope
 from telemetry.instrumentation.fastapi.request_duration import RequestDurations
-from telemetry.instrumentation.fastapi.request_spans import RequestTracer
+from telemetry.instrumentation.fastapi.request_spans import request_tracer
 from telemetry.instrumentation.fastapi.route_template import RouteResolver
 
 EMPTY_CONTEXT: Final = Context()
+[SPAN_KEY] = set_span_in_context(INVALID_SPAN, EMPTY_CONTEXT)
+"""The key of the current span in a context."""
 _KNOWN_METHODS: Final = "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS"
 
 
@@ -28,7 +31,8 @@ class RequestMeasuring:
         self, app: FastAPI, published: PublishedMiddleware, provider: MeterProvider, untraced_paths: Iterable[str]
     ) -> None:
         self.published = published
-        self.tracer = RequestTracer(published.tracer)
+        self.request_hook = published.request_hook
+        self.tracer = request_tracer(published.tracer)
         self.durations = RequestDurations(published.duration)
         self.active = active_requests(provider)
         self.routes = RouteResolver(app)

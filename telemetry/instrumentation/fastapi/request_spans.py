@@ -3,11 +3,12 @@
 import copy
 import threading
 from collections.abc import Callable
+from random import getrandbits
 from typing import Any, Final, NamedTuple
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Tracer as SDKTracer
-from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags, Tracer, get_current_span
 from typing_extensions import override
@@ -25,25 +26,25 @@ _LOWER_HALF: Final = (1 << 64) - 1
 
 
 class RequestTracer:
-    """Starts the span of each request, as its tracer would, and describes it."""
+    """Starts the span of each request, and describes it, by the public way alone."""
 
-    def __init__(self, tracer: Tracer) -> None:
+    def __init__(self, tracer: Any) -> None:
         self._tracer = tracer
-        self._deciding = _DecidingTracer(tracer) if _decides_as_expected(tracer) else None
-        self._maker = self._deciding.maker if self._deciding is not None else None
 
     def start(self, name: str, parent: Context, attributes: Callable[[], Attributes]) -> Span:
         """Start a span in the trace of `parent`. `attributes` is called for a span that is recorded, or whose sampler asks."""
-        if self._deciding is not None:
-            return self._deciding.start(name, parent, attributes)
-        return self._tracer.start_span(name, parent, SpanKind.SERVER, attributes())
+        span: Span = self._tracer.start_span(name, parent, SpanKind.SERVER, attributes())
+        return span
 
-    def describe(self, span: Span, attributes: Attributes) -> None:
-        """Add attributes to a span that was started here."""
-        if self._maker is not None:
-            self._maker.add(span, attributes)
-        else:
-            span.set_attributes(attributes)
+    def describe(self, span: Span, name: str, attributes: Attributes) -> None:
+        """Name a span that was started here, and add attributes."""
+        span.set_attributes(attributes)
+        span.update_name(name)
+
+
+def request_tracer(tracer: Tracer) -> RequestTracer:
+    """The cheapest way of starting spans that this version of the SDK has."""
+    return DecidingTracer(tracer) if _decides_as_expected(tracer) else RequestTracer(tracer)
 
 
 def _decides_as_expected(tracer: Any) -> bool:
@@ -52,42 +53,56 @@ def _decides_as_expected(tracer: Any) -> bool:
         type(tracer) is SDKTracer
         and NoOpTracerMetrics is not None
         and isinstance(getattr(tracer, "_tracer_metrics", None), NoOpTracerMetrics)
-        and callable(getattr(tracer, "_is_enabled", None))
+        and hasattr(getattr(tracer, "_tracer_config", None), "is_enabled")
     )
 
 
-class _DecidingTracer:
+class DecidingTracer(RequestTracer):
     """Does what the SDK's tracer does, in another order: it asks the sampler before it makes anything for the span.
 
     A span that is sampled is made by `SpanMaker`, or by a copy of the tracer, which is told the trace id and the decision.
     """
 
     def __init__(self, tracer: Any) -> None:
-        self.maker = SpanMaker.find(tracer)
-        self._tracer = tracer
+        super().__init__(tracer)
+        self._maker = SpanMaker.find(tracer)
         self._decided = _Decided()
         self._copy = copy.copy(tracer)
         self._copy.sampler = _DecidedSampler(self._decided)
         self._copy.id_generator = _DecidedIds(self._decided, tracer)
         self._sampler: Sampler | None = None
         self._root_bound: int | None = None
+        self._draws_itself = False
 
+    @override
     def start(self, name: str, parent: Context, attributes: Callable[[], Attributes]) -> Span:
         tracer = self._tracer
-        if not tracer._is_enabled():  # noqa: SLF001  # checked by `_decides_as_expected`
+        if not tracer._tracer_config.is_enabled:  # noqa: SLF001  # checked by `_decides_as_expected`
             return NonRecordingSpan(get_current_span(parent).get_span_context())
         if parent and (caller := get_current_span(parent).get_span_context()).is_valid:
             return self._start(_Start(name, parent, attributes, caller.trace_id, caller))
-        trace_id = tracer.id_generator.generate_trace_id()
         if tracer.sampler is not self._sampler:
-            self._sampler, self._root_bound = tracer.sampler, root_bound(tracer.sampler)
-        if self._root_bound is None:
-            return self._start(_Start(name, parent, attributes, trace_id))
-        if trace_id & _LOWER_HALF >= self._root_bound:
-            return NonRecordingSpan(self._context(trace_id, None, None, is_sampled=False))
+            self._look_at_sampler(tracer)
+        if not self._draws_itself:
+            return self._start(_Start(name, parent, attributes, tracer.id_generator.generate_trace_id()))
+        trace_id = getrandbits(128) or 1
+        if trace_id & _LOWER_HALF >= self._root_bound:  # type: ignore[operator]  # known, if it draws itself
+            return NonRecordingSpan(SpanContext(trace_id, getrandbits(64) or 1, False, _UNSAMPLED))
         described = attributes()
         result = SamplingResult(Decision.RECORD_AND_SAMPLE, described)
         return self._recorded(_Start(name, parent, attributes, trace_id), result, described)
+
+    def _look_at_sampler(self, tracer: Any) -> None:
+        """See whether one comparison decides on a root, whose ids then are drawn here as the SDK draws them."""
+        self._sampler, self._root_bound = tracer.sampler, root_bound(tracer.sampler)
+        self._draws_itself = self._root_bound is not None and type(tracer.id_generator) is RandomIdGenerator
+
+    @override
+    def describe(self, span: Span, name: str, attributes: Attributes) -> None:
+        if self._maker is not None:
+            self._maker.describe(span, name, attributes)
+        else:
+            super().describe(span, name, attributes)
 
     def _start(self, start: "_Start") -> Span:
         described = start.attributes()
@@ -105,10 +120,10 @@ class _DecidingTracer:
         return SpanContext(trace_id, ids.generate_span_id(), is_remote=False, trace_flags=flags, trace_state=state)
 
     def _recorded(self, start: "_Start", result: SamplingResult, described: Attributes) -> Span:
-        if self.maker is not None and result.attributes == described:
+        if self._maker is not None and result.attributes == described:
             is_sampled = result.decision is Decision.RECORD_AND_SAMPLE
             context = self._context(start.trace_id, start.caller, result.trace_state, is_sampled=is_sampled)
-            return self.maker.start(start.name, context, start.parent, start.caller, described)
+            return self._maker.start(start.name, context, start.parent, start.caller, described)
         self._decided.trace_id, self._decided.result = start.trace_id, result
         span: Span = self._copy.start_span(start.name, start.parent, SpanKind.SERVER)
         return span
@@ -132,6 +147,9 @@ _FLAGS: Final = {
     for is_sampled in (False, True)
     for is_random in (False, True)
 }
+
+
+_UNSAMPLED: Final = _FLAGS[False, True]  # the ids of the SDK's own generator are random
 
 
 class _Decided(threading.local):

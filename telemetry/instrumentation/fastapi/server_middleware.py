@@ -28,7 +28,10 @@ class HTTPServerMiddleware:
     def __init__(self, published_stack: ASGIApp, measuring: RequestMeasuring) -> None:
         self.app = published_stack  # by this name others find the published middleware
         self._inner = measuring.published.app
+        self._is_excluded = measuring.published.is_excluded
         self._measuring = measuring
+        self._traces_messages = measuring.published.traces_messages
+        self._untraced_paths = measuring.untraced_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (other := self._other(scope)) is not None:
@@ -36,7 +39,7 @@ class HTTPServerMiddleware:
             return
         scope[_MEASURED] = scope[_FASTAPI_TELEMETRY] = None
         request = ServerRequest(self._measuring, scope, send)
-        token = request.start() if scope["path"] not in self._measuring.untraced_paths else None
+        token = request.start() if scope["path"] not in self._untraced_paths else None
         try:
             await self._inner(scope, receive, request.send)
         except Exception as error:
@@ -51,21 +54,21 @@ class HTTPServerMiddleware:
 
     def _other(self, scope: Scope) -> ASGIApp | None:
         """Who answers a request that is not measured here; None for one that is."""
-        if _MEASURED in scope or self._is_measured_by_fastapi(scope):
+        if _MEASURED in scope or (_FASTAPI_TELEMETRY in scope and self._is_measured_by_fastapi(scope)):
             return self._inner
         if scope["type"] == "lifespan":
             return self.app
-        if scope["type"] != "http" or self._measuring.published.traces_messages or _is_suppressed():
+        if (
+            scope["type"] != "http"
+            or self._traces_messages
+            or (otel_context.get_current() and not is_http_instrumentation_enabled())
+        ):
             return self._left_to_published
-        return self._excluded if self._is_excluded(scope) else None
+        return self._excluded if self._is_excluded is not None and _asked(self._is_excluded, scope) else None
 
     def _is_measured_by_fastapi(self, scope: Scope) -> bool:
         """Whether an application around this one measures the request, by FastAPI's own telemetry and the same provider."""
-        return scope.get(_FASTAPI_TELEMETRY) is not None and metrics.get_meter_provider() is self._measuring.provider
-
-    def _is_excluded(self, scope: Scope) -> bool:
-        is_excluded = self._measuring.published.is_excluded
-        return is_excluded is not None and bool(_asked(is_excluded, scope))
+        return scope[_FASTAPI_TELEMETRY] is not None and metrics.get_meter_provider() is self._measuring.provider
 
     async def _left_to_published(self, scope: Scope, receive: Receive, send: Send) -> None:
         await _once(self.app, scope, receive, send)
@@ -87,7 +90,3 @@ async def _once(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> Non
 @failsafe
 def _asked(is_excluded: Callable[[str], bool], scope: Scope) -> bool:
     return is_excluded(url(scope))
-
-
-def _is_suppressed() -> bool:
-    return bool(otel_context.get_current()) and not is_http_instrumentation_enabled()

@@ -8,14 +8,14 @@ from typing import Any, Final
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 from opentelemetry.instrumentation.propagators import ResponsePropagator, get_global_response_propagator
-from opentelemetry.trace import Span, Status, StatusCode, set_span_in_context
+from opentelemetry.trace import NonRecordingSpan, Span, Status, StatusCode
 
 from telemetry import semconv
-from telemetry.failsafe import failsafe
-from telemetry.instrumentation.fastapi.headers import HEADER_GETTER, HEADER_SETTER
-from telemetry.instrumentation.fastapi.measuring import EMPTY_CONTEXT, RequestMeasuring
+from telemetry.failsafe import failsafe, warn_once
+from telemetry.instrumentation.fastapi.headers import HEADER_SETTER
+from telemetry.instrumentation.fastapi.measuring import EMPTY_CONTEXT, SPAN_KEY, RequestMeasuring
 from telemetry.instrumentation.fastapi.published import Message, Scope, Send
-from telemetry.instrumentation.fastapi.request_duration import scheme, span_name
+from telemetry.instrumentation.fastapi.request_duration import SCHEMES, span_name
 
 _BODY_MESSAGES: Final = frozenset({"http.response.body", "http.response.pathsend"})
 _MAX_VALUE_LENGTH: Final = 512
@@ -30,6 +30,7 @@ class ServerRequest:
         "_ended_ns",
         "_is_open",
         "_is_sampled",
+        "_is_secure",
         "_measuring",
         "_method",
         "_root_path",
@@ -49,6 +50,7 @@ class ServerRequest:
         self._ended_ns: int | None = None
         self._is_open = True
         self._is_sampled = False
+        self._is_secure = scope.get("scheme") == "https"
         self._measuring = measuring
         self._method = method if method in measuring.known_methods else semconv.OTHER_METHOD
         self._root_path = scope.get("root_path", "")
@@ -56,19 +58,20 @@ class ServerRequest:
         self._started = perf_counter()
         measuring.active.change(self._method, 1)
 
-    @failsafe
-    def start(self) -> Token[Context]:
+    def start(self) -> Token[Context] | None:
         """Start the span, and make it the current one. Its name gets the route later, after routing."""
-        measuring, parent = self._measuring, self._measuring.parent(self.scope)
-        span = measuring.tracer.start(span_name(self._method), parent, self._request_attributes)
-        self._context = set_span_in_context(span, parent)
-        if span.is_recording():
-            self.span, self._is_sampled = span, span.get_span_context().trace_flags.sampled
-            if patterns := measuring.published.request_headers:
-                self._describe_headers(span, self.scope["headers"], patterns, "request")
-        token = otel_context.attach(self._context)
-        if (hook := measuring.published.request_hook) is not None:
-            hook(span, self.scope)
+        try:
+            measuring, parent = self._measuring, self._measuring.parent(self.scope)
+            span = measuring.tracer.start(span_name(self._method), parent, self._request_attributes)
+            self._context = context = Context({**parent, SPAN_KEY: span})
+            if type(span) is not NonRecordingSpan:
+                self._describe_request(span)
+            token = otel_context.attach(context)
+            if measuring.request_hook is not None:
+                measuring.request_hook(span, self.scope)
+        except Exception:  # noqa: BLE001  # an edge, as `failsafe`
+            warn_once("ServerRequest.start")
+            return None
         return token
 
     def _request_attributes(self) -> dict[str, str | int]:
@@ -76,15 +79,20 @@ class ServerRequest:
         attributes: dict[str, str | int] = {
             semconv.HTTP_METHOD: self._method,
             semconv.URL_PATH: scope["path"][:_MAX_VALUE_LENGTH],
-            semconv.URL_SCHEME: scheme(is_secure=self._is_secure()),
+            semconv.URL_SCHEME: SCHEMES[self._is_secure],
             "network.protocol.version": scope.get("http_version", ""),
         }
-        if agents := HEADER_GETTER.get(scope, "user-agent"):
-            attributes["user_agent.original"] = agents[0][:_MAX_VALUE_LENGTH]
+        for name, value in scope["headers"]:
+            if name == b"user-agent":
+                attributes["user_agent.original"] = value[:_MAX_VALUE_LENGTH].decode("latin-1")
+                break
         return attributes
 
-    def _is_secure(self) -> bool:
-        return bool(self.scope.get("scheme") == "https")
+    def _describe_request(self, span: Span) -> None:
+        if span.is_recording():
+            self.span, self._is_sampled = span, span.get_span_context().trace_flags.sampled
+            if patterns := self._measuring.published.request_headers:
+                self._describe_headers(span, self.scope["headers"], patterns, "request")
 
     def _describe_headers(
         self, span: Span, headers: Iterable[tuple[bytes, bytes]], patterns: list[str], side: str
@@ -98,7 +106,7 @@ class ServerRequest:
             self.status = message["status"]
             if self._measuring.published.response_headers or _response_propagator() is not None:
                 self._begin_response(message)
-        elif kind in _BODY_MESSAGES and not message.get("more_body", False):
+        elif self._is_open and kind in _BODY_MESSAGES and not message.get("more_body", False):
             self.complete()
         return self._send(message)
 
@@ -112,26 +120,22 @@ class ServerRequest:
 
     def complete(self) -> None:
         """Record the request, once: when the response is complete, or when it is clear that there will be none."""
-        if self._is_open:
-            self._is_open = False
-            self._measuring.active.change(self._method, -1)
-            self._record()
-
-    @failsafe
-    def _record(self) -> None:
-        measuring, span = self._measuring, self.span
-        seconds = perf_counter() - self._started
-        route = measuring.routes.resolve(self.scope, self._root_path)
-        series = measuring.durations.series((self._method, route, self.status, self._is_secure()))
-        series.record(seconds, self._context, is_sampled=self._is_sampled)
-        if span is None:
+        if not self._is_open:
             return
-        self._ended_ns = time_ns()
-        measuring.tracer.describe(span, series.outcome)
-        if route:
-            span.update_name(series.span_name)
-        if series.is_error:
-            span.set_status(StatusCode.ERROR)
+        self._is_open = False
+        try:
+            seconds, measuring = perf_counter() - self._started, self._measuring
+            measuring.active.change(self._method, -1)
+            route = measuring.routes.resolve(self.scope, self._root_path)
+            series = measuring.durations[self._method, route, self.status, self._is_secure]
+            series.record(seconds, self._context, self._is_sampled)
+            if self.span is not None:
+                self._ended_ns = time_ns()
+                measuring.tracer.describe(self.span, series.span_name, series.outcome)
+                if series.is_error:
+                    self.span.set_status(StatusCode.ERROR)
+        except Exception:  # noqa: BLE001  # an edge, as `failsafe`
+            warn_once("ServerRequest.complete")
 
     @failsafe
     def fail(self, error: Exception) -> None:
@@ -143,12 +147,16 @@ class ServerRequest:
             span.set_attribute(semconv.ERROR_TYPE, type(error).__qualname__)
             span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
 
-    @failsafe
     def end(self) -> None:
         """Record the request, and end its span at the time of the response's last byte."""
-        self.complete()
+        if self._is_open:
+            self.complete()
         if self.span is not None:
-            self.span.end(self._ended_ns)
+            self._end_span(self.span)
+
+    @failsafe
+    def _end_span(self, span: Span) -> None:
+        span.end(self._ended_ns)
 
 
 def _has_exception(span: Any, error: Exception) -> bool:

@@ -37,10 +37,11 @@ class SpanMaker:
     def _tried(cls, tracer: Any) -> Self | None:
         maker = cls(tracer)
         span = maker._made("trial", SpanContext(1, 1, is_remote=False), None, _TRIAL)
-        maker.add(span, {"more": 2})
+        maker.describe(span, "renamed", {"more": 2})
         limits = span._attributes  # noqa: SLF001
         is_free = limits.max_value_len is None and (limits.maxlen is None or limits.maxlen >= _ROOM)
-        return maker if is_free and span.attributes == {**_TRIAL, "more": 2} else None
+        is_described = span.name == "renamed" and span.attributes == {**_TRIAL, "more": 2}
+        return maker if is_free and is_described else None
 
     def start(
         self,
@@ -80,11 +81,13 @@ class SpanMaker:
         span._attributes._dict.update(attributes)  # noqa: SLF001
         return span
 
-    def add(self, span: Any, attributes: Mapping[str, Any]) -> None:
-        """Add attributes, strings and numbers, to a span that `start` made."""
+    def describe(self, span: Any, name: str, attributes: Mapping[str, Any]) -> None:
+        """Name a span that `start` made, and add attributes, strings and numbers."""
         held = span._attributes  # noqa: SLF001
         if span.is_recording() and (held.maxlen is None or len(held) + len(attributes) <= held.maxlen):
             with held._lock:  # noqa: SLF001
                 held._dict.update(attributes)  # noqa: SLF001
+                span._name = name  # noqa: SLF001
         else:
             span.set_attributes(attributes)
+            span.update_name(name)
