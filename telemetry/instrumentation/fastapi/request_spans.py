@@ -75,7 +75,7 @@ class DecidingTracer(RequestTracer):
         self._draws_itself = False
 
     @override
-    def start(self, name: str, parent: Context, attributes: Callable[[], Attributes]) -> Span:
+    def start(self, name: str, parent: Context, attributes: Callable[[], Attributes]) -> Span:  # noqa: C901  # a call more costs more
         tracer = self._tracer
         if not tracer._tracer_config.is_enabled:  # noqa: SLF001  # checked by `_decides_as_expected`
             return NonRecordingSpan(get_current_span(parent).get_span_context())
@@ -88,9 +88,10 @@ class DecidingTracer(RequestTracer):
         trace_id = getrandbits(128) or 1
         if trace_id & _LOWER_HALF >= self._root_bound:  # type: ignore[operator]  # known, if it draws itself
             return NonRecordingSpan(SpanContext(trace_id, getrandbits(64) or 1, False, _UNSAMPLED))
-        described = attributes()
-        result = SamplingResult(Decision.RECORD_AND_SAMPLE, described)
-        return self._recorded(_Start(name, parent, attributes, trace_id), result, described)
+        if self._maker is not None:
+            context = SpanContext(trace_id, getrandbits(64) or 1, False, _SAMPLED)
+            return self._maker.start(name, context, parent, None, attributes())
+        return self._start(_Start(name, parent, attributes, trace_id))
 
     def _look_at_sampler(self, tracer: Any) -> None:
         """See whether one comparison decides on a root, whose ids then are drawn here as the SDK draws them."""
@@ -149,7 +150,9 @@ _FLAGS: Final = {
 }
 
 
-_UNSAMPLED: Final = _FLAGS[False, True]  # the ids of the SDK's own generator are random
+# The ids of the SDK's own generator are random.
+_UNSAMPLED: Final = _FLAGS[False, True]
+_SAMPLED: Final = _FLAGS[True, True]
 
 
 class _Decided(threading.local):
