@@ -11,6 +11,8 @@ from telemetry.metrics.cardinality import CARDINALITY_LIMIT, LimitedHistogram
 
 SERVER_ERROR: Final = 500
 SCHEMES: Final = ("http", "https")  # by whether the scheme is https
+SPAN_NAMES: Final = {semconv.OTHER_METHOD: "HTTP"}
+"""The name of the span of a request without a route, by its method; otherwise it is the method."""
 Key = tuple[str, str | None, int | None, bool]
 """The method, the route, the status, and whether the scheme is https."""
 
@@ -36,7 +38,7 @@ class RequestSeries:
             outcome[semconv.HTTP_STATUS_CODE] = status
             if status >= SERVER_ERROR:
                 outcome[semconv.ERROR_TYPE] = str(status)
-        name = span_name(method)
+        name = SPAN_NAMES.get(method, method)
         self.record: Callable[[float, Context, bool], None] = self._record_first
         self.outcome = outcome
         self.is_error = status is None or status >= SERVER_ERROR
@@ -62,8 +64,3 @@ class RequestDurations(dict[Key, RequestSeries]):
         if len(self) < CARDINALITY_LIMIT:
             self[key] = series
         return series
-
-
-def span_name(method: str) -> str:
-    """The name of the span of a request without a route, as OpenTelemetry's conventions for HTTP have it."""
-    return method if method != semconv.OTHER_METHOD else "HTTP"

@@ -46,7 +46,8 @@ class HTTPServerMiddleware:
             request.fail(error)
             raise
         finally:
-            request.end()
+            if request.is_open or request.span is not None:
+                request.end()
             scope.pop(_MEASURED, None)
             scope.pop(_FASTAPI_TELEMETRY, None)
             if token is not None:

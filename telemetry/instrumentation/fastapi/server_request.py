@@ -15,7 +15,7 @@ from telemetry.failsafe import failsafe, warn_once
 from telemetry.instrumentation.fastapi.headers import HEADER_SETTER
 from telemetry.instrumentation.fastapi.measuring import EMPTY_CONTEXT, SPAN_KEY, RequestMeasuring
 from telemetry.instrumentation.fastapi.published import Message, Scope, Send
-from telemetry.instrumentation.fastapi.request_duration import SCHEMES, span_name
+from telemetry.instrumentation.fastapi.request_duration import SCHEMES, SPAN_NAMES
 
 _BODY_MESSAGES: Final = frozenset({"http.response.body", "http.response.pathsend"})
 _MAX_VALUE_LENGTH: Final = 512
@@ -28,7 +28,6 @@ class ServerRequest:
     __slots__ = (
         "_context",
         "_ended_ns",
-        "_is_open",
         "_is_sampled",
         "_is_secure",
         "_measuring",
@@ -36,6 +35,7 @@ class ServerRequest:
         "_root_path",
         "_send",
         "_started",
+        "is_open",
         "scope",
         "span",
         "status",
@@ -48,7 +48,7 @@ class ServerRequest:
         self.status: int | None = None
         self._context = EMPTY_CONTEXT
         self._ended_ns: int | None = None
-        self._is_open = True
+        self.is_open = True
         self._is_sampled = False
         self._is_secure = scope.get("scheme") == "https"
         self._measuring = measuring
@@ -62,7 +62,7 @@ class ServerRequest:
         """Start the span, and make it the current one. Its name gets the route later, after routing."""
         try:
             measuring, parent = self._measuring, self._measuring.parent(self.scope)
-            span = measuring.tracer.start(span_name(self._method), parent, self._request_attributes)
+            span = measuring.tracer.start(SPAN_NAMES.get(self._method, self._method), parent, self._request_attributes)
             self._context = context = Context({**parent, SPAN_KEY: span})
             if type(span) is not NonRecordingSpan:
                 self._describe_request(span)
@@ -106,7 +106,7 @@ class ServerRequest:
             self.status = message["status"]
             if self._measuring.published.response_headers or _response_propagator() is not None:
                 self._begin_response(message)
-        elif self._is_open and kind in _BODY_MESSAGES and not message.get("more_body", False):
+        elif self.is_open and kind in _BODY_MESSAGES and not message.get("more_body", False):
             self.complete()
         return self._send(message)
 
@@ -120,9 +120,9 @@ class ServerRequest:
 
     def complete(self) -> None:
         """Record the request, once: when the response is complete, or when it is clear that there will be none."""
-        if not self._is_open:
+        if not self.is_open:
             return
-        self._is_open = False
+        self.is_open = False
         try:
             seconds, measuring = perf_counter() - self._started, self._measuring
             measuring.active.change(self._method, -1)
@@ -149,7 +149,7 @@ class ServerRequest:
 
     def end(self) -> None:
         """Record the request, and end its span at the time of the response's last byte."""
-        if self._is_open:
+        if self.is_open:
             self.complete()
         if self.span is not None:
             self._end_span(self.span)
