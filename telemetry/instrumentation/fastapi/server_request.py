@@ -67,11 +67,11 @@ class ServerRequest:
             if type(span) is not NonRecordingSpan:
                 self._describe_request(span)
             token = otel_context.attach(context)
-            if measuring.request_hook is not None:
-                measuring.request_hook(span, self.scope)
         except Exception:  # noqa: BLE001  # an edge, as `failsafe`
             warn_once("ServerRequest.start")
             return None
+        if measuring.request_hook is not None:
+            failsafe(measuring.request_hook)(span, self.scope)
         return token
 
     def _request_attributes(self) -> dict[str, str | int]:
