@@ -1,4 +1,4 @@
-"""The contenders: the same application with this project's telemetry, and with the usual packages.
+"""The contenders: the same application with this project's telemetry, with the service's own middleware, and with the usual packages.
 
 A contender that traces has a batch processor whose exporter discards the spans; one that measures has a Prometheus reader.
 """
@@ -17,6 +17,7 @@ from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
 from prometheus_client import CollectorRegistry
 from prometheus_fastapi_instrumentator import Instrumentator
 
+from service.api.middleware import wrap_app
 from telemetry import setup
 from telemetry.settings import TelemetrySettings
 
@@ -78,6 +79,12 @@ def _ours(share: float) -> Callable[[Path], FastAPI]:
     return build
 
 
+def _edge(_directory: Path) -> FastAPI:
+    app = application()
+    wrap_app(app)
+    return app
+
+
 def _prometheus_fastapi_instrumentator(_directory: Path) -> FastAPI:
     app = application()
     Instrumentator(registry=CollectorRegistry()).instrument(app)
@@ -108,6 +115,7 @@ CONTENDERS: dict[str, Callable[[Path], FastAPI]] = {
     BARE: _bare,
     "this project: metrics, traces at 10 %, jobs": _ours(0.1),
     "this project, every request traced": _ours(1.0),
+    "this service's edge alone: request ids, limits, headers": _edge,
     "prometheus-fastapi-instrumentator (metrics only)": _prometheus_fastapi_instrumentator,
     "FastAPI's own telemetry, lean, traces at 10 %": _native(0.1, operation_spans=False, logs=False),
     "FastAPI's own telemetry, its defaults": _native(1.0),

@@ -19,8 +19,7 @@ from telemetry.database import create_engine, database_identity
 from telemetry.health.system_resources import SystemResources
 from telemetry.instrumentation import process, self_metrics
 from telemetry.instrumentation.external_services import ServiceDirectory
-from telemetry.instrumentation.fastapi.instrumentor import instrument_app
-from telemetry.instrumentation.fastapi.server_request import ServerInstruments
+from telemetry.instrumentation.fastapi import FastAPIInstrumentor
 from telemetry.instrumentation.libraries import Providers, instrument_libraries, uninstrument_libraries
 from telemetry.jobs import monitor
 from telemetry.jobs.pipeline import JobPipeline
@@ -57,7 +56,6 @@ class Telemetry:
     alerts: AlertPipeline
     tracer_provider: TracerProvider
     log_handler: OTelHandler
-    _server: ServerInstruments
     _registry: ProcessRegistry
     _owns_engine: bool
     _shutdown_threads: ShutdownThreads = field(default_factory=ShutdownThreads)
@@ -72,7 +70,12 @@ class Telemetry:
             app: an application that serves no requests yet.
             untraced_paths: counted without a span; by default those of the options.
         """
-        instrument_app(app, self._server, self.options.untraced_paths if untraced_paths is None else untraced_paths)
+        FastAPIInstrumentor.instrument_app(
+            app,
+            tracer_provider=self.tracer_provider,
+            meter_provider=self.metrics.provider,
+            untraced_paths=self.options.untraced_paths if untraced_paths is None else untraced_paths,
+        )
 
     def start(self) -> None:
         """Start the threads that recover job runs and send alerts."""
@@ -138,7 +141,6 @@ def build(
         alerts=alerts,
         tracer_provider=tracer_provider,
         log_handler=_log_handler(resource, metrics, alerts, profiler),
-        _server=ServerInstruments.create(tracer, metrics.meter, metrics.instruments.http_server_duration),
         _registry=registry,
         _owns_engine=owns_engine,
     )

@@ -19,13 +19,14 @@ def failsafe(function: Callable[P, R]) -> Callable[P, R | None]:
         try:
             return function(*args, **kwargs)
         except Exception:  # noqa: BLE001  # an edge: no error of the telemetry may reach the instrumented code
-            _warn_once(getattr(function, "__qualname__", repr(function)))
+            warn_once(getattr(function, "__qualname__", repr(function)))
             return None
 
     return guarded
 
 
-def _warn_once(name: str) -> None:
+def warn_once(name: str) -> None:
+    """Log the exception that is being handled, once for a name. For code that cannot pay for `failsafe`."""
     if name not in _warned:
         _warned.add(name)
         _log.warning("Telemetry failed in %s; the work goes on, and this is said once.", name, exc_info=True)

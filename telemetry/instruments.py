@@ -13,7 +13,6 @@ from telemetry import semconv
 class Instruments:
     """A new metric is one field and one line here, and one mapping in `telemetry.metrics.vocabulary`."""
 
-    http_server_duration: Histogram
     http_client_duration: Histogram
     db_operation_duration: Histogram
     job_runs: Counter
@@ -29,9 +28,6 @@ class Instruments:
     @classmethod
     def create(cls, meter: Meter) -> Self:
         instruments = cls(
-            http_server_duration=meter.create_histogram(
-                semconv.HTTP_SERVER_DURATION, unit="s", description="Duration of HTTP server requests."
-            ),
             http_client_duration=meter.create_histogram(
                 semconv.HTTP_CLIENT_DURATION, unit="s", description="Duration of HTTP calls out, failed ones included."
             ),

@@ -23,6 +23,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
 from telemetry.build import Telemetry
+from telemetry.instrumentation.fastapi import FastAPIInstrumentor
 from telemetry.jobs.monitor import monitor_job
 from telemetry.metrics.families import pairs
 
@@ -62,7 +63,8 @@ class SelfTest:
         labels = pairs({"method": "GET", "endpoint": f"/{SELF_TEST_NAME}", "status": "200"})
         with self._emits(f"http_requests_total{{{labels}}}", f"GET /{SELF_TEST_NAME}"):
             asyncio.run(_get(app, f"/{SELF_TEST_NAME}"))
-        return self._finding("counted")
+        complaint = FastAPIInstrumentor.complaint(app)
+        return self._finding("counted") + (f", by the published package alone: {complaint}" if complaint else "")
 
     def query(self) -> str:
         with (

@@ -1,9 +1,9 @@
 """ASGI middleware for every request: limits of the body and the URL, the request id, security headers."""
 
 import logging
-import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
+from random import getrandbits
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -40,6 +40,7 @@ SECURITY_HEADERS: Final[tuple[tuple[bytes, bytes], ...]] = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cache-control", b"no-store"),
 )
+_SECURITY_NAMES: Final = frozenset(name for name, _ in SECURITY_HEADERS)
 _log = logging.getLogger(__name__)
 
 
@@ -68,11 +69,13 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        self._warn_if_exposed(scope)
-        response = _Response(send, _request_id(scope))
+        if self._exposure_warning:
+            self._warn_if_exposed(scope)
+        length, sent = _read(scope["headers"])
+        response = _Response(send, _request_id(sent))
         token = request_id.set(response.id)
         try:
-            if rejection := _rejection(scope):
+            if rejection := _rejection(scope, length):
                 await rejection(scope, receive, response.send)
             else:
                 await self._app(scope, _Body(scope, receive).receive, response.send)
@@ -80,33 +83,41 @@ class RequestMiddleware:
             request_id.reset(token)
 
     def _warn_if_exposed(self, scope: Scope) -> None:
-        if self._exposure_warning and scope.get("server") and not _is_loopback(str(scope["server"][0])):
+        if scope.get("server") and not _is_loopback(str(scope["server"][0])):
             warning, self._exposure_warning = self._exposure_warning, ""
             _log.warning(warning)
+
+
+def _read(headers: Headers) -> tuple[bytes, bytes]:
+    """The length of the body and the request id, as the client gives them; empty if it does not."""
+    length = sent = b""
+    for name, value in headers:
+        if name == _CONTENT_LENGTH:
+            length = length or value
+        elif name == REQUEST_ID_HEADER:
+            sent = sent or value
+    return length, sent
 
 
 def _is_loopback(address: str) -> bool:
     return address.startswith("127.") or address in {"::1", "localhost", "testserver"}
 
 
-def _rejection(scope: Scope) -> App | None:
-    request = Request(scope)
+def _rejection(scope: Scope, length: bytes) -> App | None:
     if len(scope.get("raw_path") or b"") + len(scope.get("query_string") or b"") > MAX_URL_BYTES:
-        return render(request, HTTPStatus.REQUEST_URI_TOO_LONG, _URL_TOO_LONG, {"connection": "close"})
-    length = next((value for name, value in scope["headers"] if name == _CONTENT_LENGTH), b"0")
+        return render(Request(scope), HTTPStatus.REQUEST_URI_TOO_LONG, _URL_TOO_LONG, {"connection": "close"})
     if length.isdigit() and int(length[:20]) > MAX_BODY_BYTES:
-        return render(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _BODY_TOO_LARGE, {"connection": "close"})
+        return render(Request(scope), HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _BODY_TOO_LARGE, {"connection": "close"})
     return None
 
 
-def _request_id(scope: Scope) -> str:
+def _request_id(sent: bytes) -> str:
     """The id that the client sent, if it is acceptable; else the trace id; else a new one."""
-    sent = next((value for name, value in scope["headers"] if name == REQUEST_ID_HEADER), b"")
-    if accepted := accepted_id(sent.decode("latin-1")):
-        trace.get_current_span().set_attribute("http.request.header.x-request-id", (accepted,))
+    span = trace.get_current_span()
+    if sent and (accepted := accepted_id(sent.decode("latin-1"))):
+        span.set_attribute("http.request.header.x-request-id", (accepted,))
         return accepted
-    context = trace.get_current_span().get_span_context()
-    return trace.format_trace_id(context.trace_id) if context.is_valid else uuid.uuid4().hex
+    return trace.format_trace_id(span.get_span_context().trace_id or getrandbits(128))
 
 
 class _Body:
@@ -155,9 +166,7 @@ class _Response:
 
     def _with_common_headers(self, given: Any) -> Headers:
         headers = list(given)
-        present = {name for name, _ in headers}
-        return [
-            *headers,
-            *(pair for pair in SECURITY_HEADERS if pair[0] not in present),
-            (REQUEST_ID_HEADER, self.id.encode("latin-1")),
-        ]
+        present, common = {name for name, _ in headers}, SECURITY_HEADERS
+        if not present.isdisjoint(_SECURITY_NAMES):
+            common = tuple(pair for pair in SECURITY_HEADERS if pair[0] not in present)
+        return [*headers, *common, (REQUEST_ID_HEADER, self.id.encode("latin-1"))]

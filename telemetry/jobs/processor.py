@@ -8,6 +8,7 @@ from typing import Final
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
+from telemetry import semconv
 from telemetry.failsafe import failsafe
 from telemetry.jobs.run import JobRun
 from telemetry.jobs.run_metrics import RunMetrics
@@ -40,7 +41,10 @@ class JobSpanProcessor(SpanProcessor):
 
     @failsafe
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002  # the SDK's signature
-        run = JobRun.from_started_span(span, self._current_worker())
+        is_job = semconv.JOB_NAME in (span.attributes or ())
+        if not is_job and span.parent is None:  # most spans of a service are those of its requests
+            return
+        run = JobRun.from_started_span(span, self._current_worker()) if is_job else None
         self._profiler.on_start(span, is_job=run is not None)
         if run is None:
             return
@@ -52,6 +56,8 @@ class JobSpanProcessor(SpanProcessor):
     @failsafe
     def on_end(self, span: ReadableSpan) -> None:
         profile = self._profiler.on_end(span)
+        if semconv.JOB_NAME not in (span.attributes or ()):
+            return
         if (run := JobRun.from_span(span, self._current_worker(), profile)) is None:
             return
         was_counted = run.run_id in self._open_runs

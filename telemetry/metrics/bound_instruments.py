@@ -9,31 +9,32 @@ own path.
 import math
 from collections.abc import Hashable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from time import time_ns
+from types import SimpleNamespace
 from typing import Any, Self
 
 from opentelemetry.context import Context
-from opentelemetry.sdk.metrics._internal._view_instrument_match import _hash_attributes
+from opentelemetry.sdk.metrics import TraceBasedExemplarFilter
 from opentelemetry.util.types import Attributes
 
-
-@dataclass(slots=True)
-class _Measurement:
-    """The part of a measurement that an aggregation reads when it takes no exemplar."""
-
-    value: float
+try:
+    from opentelemetry.sdk.metrics._internal._view_instrument_match import _hash_attributes
+except ImportError:  # another version of the SDK: nothing is bound
+    _hash_attributes = None  # type: ignore[assignment]
 
 
-class _Bound:
+class BoundAggregations:
     """The aggregations of one attribute set: one for each reader and view."""
 
-    __slots__ = ("_aggregations", "_consumer", "_is_enabled", "_may_be_exemplar", "_readers")
+    __slots__ = ("_aggregations", "_consumer", "_is_enabled", "_is_trace_based", "_may_be_exemplar", "_readers")
 
     def __init__(self, instrument: Any, attributes: Mapping[str, Any]) -> None:
         self._consumer = instrument._measurement_consumer
         self._readers = self._consumer._reader_storages
         self._is_enabled = instrument._is_enabled
-        self._may_be_exemplar = self._consumer._sdk_config.exemplar_filter.should_sample
+        exemplar_filter = self._consumer._sdk_config.exemplar_filter
+        self._may_be_exemplar = exemplar_filter.should_sample
+        self._is_trace_based = type(exemplar_filter) is TraceBasedExemplarFilter
         key = _hash_attributes(attributes)
         self._aggregations = [
             match._attributes_aggregation[key]
@@ -46,7 +47,7 @@ class _Bound:
         """None if the instrument is not of this version of the SDK, or if a view drops some of the attributes."""
         try:
             return cls(instrument, attributes)
-        except (AttributeError, KeyError):
+        except (AttributeError, KeyError, TypeError):
             return None
 
     @property
@@ -54,17 +55,34 @@ class _Bound:
         """False after a reader was added or removed: the SDK then replaces its readers."""
         return self._consumer._reader_storages is self._readers
 
-    def try_record(self, amount: float, attributes: Attributes, context: Context | None) -> bool:
-        if (
-            not 0 <= amount < math.inf
-            or self._consumer._reader_storages is not self._readers
-            or not self._is_enabled()
-            or self._may_be_exemplar(amount, 0, attributes, context)
-        ):
+    def try_record(
+        self,
+        amount: float,
+        attributes: Attributes,
+        context: Context | None,
+        is_sampled: bool | None = None,  # noqa: FBT001  # a keyword costs more
+    ) -> bool:
+        """Record a measurement.
+
+        Args:
+            amount: what was measured.
+            attributes: those that are bound; they go into an exemplar.
+            context: the trace that an exemplar points at.
+            is_sampled: whether that trace is sampled, if the caller knows: the usual filter of exemplars asks nothing else.
+
+        Returns:
+            False if the SDK must record it: its readers have changed, or it might refuse the value.
+        """
+        if not 0 <= amount < math.inf or self._consumer._reader_storages is not self._readers or not self._is_enabled():
             return False
-        measurement = _Measurement(amount)
+        is_exemplar = is_sampled
+        if is_exemplar is None or not self._is_trace_based:
+            is_exemplar = self._may_be_exemplar(amount, time_ns(), attributes, context)
+        measurement: Any = SimpleNamespace(value=amount)  # what an aggregation reads
+        if is_exemplar:
+            measurement.time_unix_nano, measurement.attributes, measurement.context = time_ns(), attributes, context
         for aggregation in self._aggregations:
-            aggregation.aggregate(measurement, False)
+            aggregation.aggregate(measurement, is_exemplar)
         return True
 
 
@@ -73,26 +91,30 @@ class BoundInstruments:
 
     def __init__(self, instrument: Any) -> None:
         self._instrument = instrument
-        self._bound: dict[Hashable, _Bound | None] = {}
+        self._bound: dict[Hashable, BoundAggregations | None] = {}
 
     def try_record(self, amount: float, attributes: Attributes, context: Context | None) -> bool:
         """Record a measurement if its attributes are bound.
 
         Returns:
-            False if the SDK must record it: not bound, maybe an exemplar, or a value that the SDK might refuse.
+            False if the SDK must record it: not bound, or a value that the SDK might refuse.
         """
-        try:
-            bound = self._bound.get(_key(attributes or {}))
-        except TypeError:  # an attribute's value may be a list
-            return False
+        bound = self.find(attributes)
         return bound is not None and bound.try_record(amount, attributes, context)
+
+    def find(self, attributes: Attributes) -> BoundAggregations | None:
+        """The aggregations of bound attributes, for a caller that keeps them."""
+        try:
+            return self._bound.get(_key(attributes or {}))
+        except TypeError:  # an attribute's value may be a list
+            return None
 
     def bind(self, attributes: Attributes) -> None:
         """Bind attributes. Call it after the SDK recorded a measurement with them, so that it has an aggregation."""
         with suppress(TypeError):
             key = _key(attributes or {})
             if key not in self._bound or ((known := self._bound[key]) is not None and not known.is_current):
-                self._bound[key] = _Bound.find(self._instrument, attributes or {})
+                self._bound[key] = BoundAggregations.find(self._instrument, attributes or {})
 
 
 def _key(attributes: Mapping[str, Any]) -> Hashable:

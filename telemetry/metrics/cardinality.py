@@ -4,9 +4,7 @@ The OpenTelemetry specification (Metrics SDK, "Cardinality limits") asks for 2,0
 set: measurements over the limit are counted in one series with `otel.metric.overflow=true`.
 """
 
-import logging
-import threading
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, Final
 
 from opentelemetry.context import Context
@@ -26,65 +24,11 @@ from opentelemetry.metrics import (
 from opentelemetry.metrics import _Gauge as Gauge
 from opentelemetry.util.types import Attributes
 
-from telemetry import semconv
-from telemetry.metrics.bound_instruments import BoundInstruments
+from telemetry.metrics.attribute_sets import AttributeSets
+from telemetry.metrics.bound_instruments import BoundAggregations, BoundInstruments
 from telemetry.metrics.change_flag import ChangeFlag
-from telemetry.redaction.policy import redact_attributes
 
 CARDINALITY_LIMIT: Final = 2000
-OVERFLOW: Final[Mapping[str, bool]] = {semconv.METRIC_OVERFLOW: True}
-Key = frozenset[tuple[str, Any]]
-_NO_ATTRIBUTES: Final[Key] = frozenset()
-_log = logging.getLogger(__name__)
-
-
-class AttributeSets:
-    """The attribute sets of one instrument so far; further ones become the overflow set."""
-
-    __slots__ = ("_limit", "_lock", "_overflowed", "_seen", "instrument")
-
-    def __init__(self, instrument: str, limit: int) -> None:
-        self.instrument = instrument
-        self._limit = limit - 1  # the overflow set is the last one
-        self._seen: set[Key] = set()
-        self._overflowed = False
-        self._lock = threading.RLock()
-
-    def admit(self, attributes: Attributes) -> Attributes:
-        """Register attributes, redacted if they hold a secret. Returns them, or the overflow set over the limit."""
-        key = _key(attributes) if attributes else _NO_ATTRIBUTES
-        if key in self._seen:
-            return attributes
-        if attributes and len(self._seen) < self._limit and (safe := redact_attributes(attributes)) is not attributes:
-            return self.admit(safe)
-        return attributes if self._add(key) else OVERFLOW
-
-    def _add(self, key: Key) -> bool:
-        with self._lock:
-            if key in self._seen:
-                return True
-            if len(self._seen) < self._limit:
-                self._seen.add(key)
-                return True
-            first, self._overflowed = not self._overflowed, True
-        if first:
-            _log.warning(
-                "Instrument %s has reached its limit of %d label sets: what is over it goes into one overflow series.",
-                self.instrument,
-                self._limit + 1,
-            )
-        return False
-
-    @property
-    def overflowed(self) -> bool:
-        return self._overflowed
-
-
-def _key(attributes: Mapping[str, Any]) -> Key:
-    try:
-        return frozenset(attributes.items())
-    except TypeError:  # an attribute's value may be a list
-        return frozenset((name, repr(value)) for name, value in attributes.items())
 
 
 class _Limited:
@@ -129,7 +73,34 @@ class LimitedUpDownCounter(_Limited, UpDownCounter):
 
 
 class LimitedHistogram(_Limited, Histogram):
-    pass
+    def bound(self, attributes: Attributes) -> "BoundHistogram | None":
+        """One series, for a caller that keeps it. None before a measurement was recorded with these attributes."""
+        found = self._bindings.find(attributes)
+        return None if found is None else BoundHistogram(self, attributes, found, self._change_flag)
+
+
+class BoundHistogram:
+    """A histogram with its attributes: recording looks nothing up."""
+
+    __slots__ = ("_aggregations", "_attributes", "_change_flag", "_histogram")
+
+    def __init__(
+        self,
+        histogram: LimitedHistogram,
+        attributes: Attributes,
+        aggregations: BoundAggregations,
+        change_flag: ChangeFlag,
+    ) -> None:
+        self._histogram = histogram
+        self._attributes = attributes
+        self._aggregations = aggregations
+        self._change_flag = change_flag
+
+    def record(self, amount: float, context: Context | None, is_sampled: bool) -> None:  # noqa: FBT001  # a keyword costs more
+        """Record a measurement of a trace; `is_sampled` says whether that is sampled."""
+        self._change_flag.is_set = True
+        if not self._aggregations.try_record(amount, self._attributes, context, is_sampled):
+            self._histogram.record(amount, self._attributes, context)
 
 
 class LimitedGauge(_Limited, Gauge):

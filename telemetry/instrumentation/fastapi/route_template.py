@@ -22,7 +22,6 @@ class RouteResolver:
     def __init__(self, app: Starlette) -> None:
         self._app = app
 
-    @failsafe
     def resolve(self, scope: Scope, root_path: str = "") -> str | None:
         """Resolve the route of a scope after routing.
 
@@ -33,16 +32,15 @@ class RouteResolver:
         Returns:
             The template; None if no route matched.
         """
-        if scope.get("root_path", "") == root_path and (template := _fastapi_template(scope)):
-            return template
-        if "endpoint" not in scope:
-            return None
+        if scope.get("root_path", "") == root_path:
+            nested = scope["fastapi"].get("effective_route_context") if "fastapi" in scope else None
+            if template := getattr(nested or scope.get("route"), "path_format", None):
+                return str(template)
+        return self._match_again(scope, root_path) if "endpoint" in scope else None
+
+    @failsafe
+    def _match_again(self, scope: Scope, root_path: str) -> str | None:
         return _match(self._app.routes, {**scope, "root_path": root_path})
-
-
-def _fastapi_template(scope: Scope) -> str | None:
-    nested = scope.get("fastapi", {}).get("effective_route_context")
-    return getattr(nested or scope.get("route"), "path_format", None)
 
 
 def _match(routes: Iterable[BaseRoute], scope: Scope) -> str | None:

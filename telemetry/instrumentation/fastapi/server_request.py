@@ -1,187 +1,165 @@
 """One HTTP server request: measured from its first byte to the response's last one, and described by a span."""
 
-import threading
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextvars import Token
 from time import perf_counter, time_ns
 from typing import Any, Final
 
+from opentelemetry import context as otel_context
 from opentelemetry.context import Context
-from opentelemetry.metrics import CallbackOptions, Histogram, Meter, Observation
-from opentelemetry.propagators.textmap import Getter
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, set_span_in_context
+from opentelemetry.instrumentation.propagators import ResponsePropagator, get_global_response_propagator
+from opentelemetry.trace import NonRecordingSpan, Span, Status, StatusCode
 
 from telemetry import semconv
-from telemetry.failsafe import failsafe
-from telemetry.instrumentation.fastapi.route_template import RouteResolver
+from telemetry.failsafe import failsafe, warn_once
+from telemetry.instrumentation.fastapi.headers import HEADER_SETTER
+from telemetry.instrumentation.fastapi.measuring import EMPTY_CONTEXT, SPAN_KEY, RequestMeasuring
+from telemetry.instrumentation.fastapi.published import Message, Scope, Send
+from telemetry.instrumentation.fastapi.request_duration import SCHEMES, SPAN_NAMES
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Send = Callable[[Message], Awaitable[None]]
-
-EMPTY_CONTEXT: Final = Context()
 _BODY_MESSAGES: Final = frozenset({"http.response.body", "http.response.pathsend"})
 _MAX_VALUE_LENGTH: Final = 512
-_SERVER_ERROR: Final = 500
-
-
-class ActiveRequests:
-    """The number of active requests by method, observed when the metrics are collected."""
-
-    def __init__(self) -> None:
-        self._by_method: dict[str, int] = {}
-        self._lock = threading.RLock()
-
-    def change(self, method: str, by: int) -> None:
-        with self._lock:
-            self._by_method[method] = self._by_method.get(method, 0) + by
-
-    def observe(self, _options: CallbackOptions) -> Iterable[Observation]:
-        with self._lock:
-            by_method = list(self._by_method.items())
-        return [Observation(number, {semconv.HTTP_METHOD: method}) for method, number in by_method]
-
-
-@dataclass(frozen=True, slots=True)
-class ServerInstruments:
-    """The tracer and the instruments of HTTP server requests."""
-
-    tracer: Tracer
-    duration: Histogram
-    active: ActiveRequests
-
-    @classmethod
-    def create(cls, tracer: Tracer, meter: Meter, duration: Histogram) -> "ServerInstruments":
-        active = ActiveRequests()
-        meter.create_observable_up_down_counter(
-            semconv.HTTP_SERVER_ACTIVE, [active.observe], "{request}", "HTTP requests being answered."
-        )
-        return cls(tracer, duration, active)
-
-
-class _HeaderGetter(Getter[Scope]):
-    """Reads the headers of an ASGI scope for a propagator."""
-
-    def get(self, carrier: Scope, key: str) -> list[str] | None:
-        wanted = key.lower().encode("latin-1")
-        return [value.decode("latin-1") for name, value in carrier["headers"] if name == wanted] or None
-
-    def keys(self, carrier: Scope) -> list[str]:
-        return [name.decode("latin-1") for name, _ in carrier["headers"]]
-
-
-HEADER_GETTER: Final = _HeaderGetter()
+_response_propagator: Callable[[], ResponsePropagator | None] = get_global_response_propagator
 
 
 class ServerRequest:
-    """One request and its response; its owner calls `end` at the end, and `fail` before it if the application raised."""
+    """One request and its response; its owner calls `start` first, `end` last, and `fail` before it if the application raised."""
 
     __slots__ = (
         "_context",
         "_ended_ns",
-        "_instruments",
+        "_is_sampled",
+        "_is_secure",
+        "_measuring",
         "_method",
-        "_open",
         "_root_path",
-        "_routes",
         "_send",
         "_started",
+        "is_open",
         "scope",
         "span",
         "status",
     )
 
-    def __init__(self, scope: Scope, send: Send, instruments: ServerInstruments, routes: RouteResolver) -> None:
+    def __init__(self, measuring: RequestMeasuring, scope: Scope, send: Send) -> None:
         method = scope["method"]
         self.scope = scope
-        self.span: Span | None = None
+        self.span: Span | None = None  # only if it records
         self.status: int | None = None
         self._context = EMPTY_CONTEXT
         self._ended_ns: int | None = None
-        self._instruments = instruments
-        self._method = method if method in semconv.KNOWN_METHODS else semconv.OTHER_METHOD
-        self._open = True
+        self.is_open = True
+        self._is_sampled = False
+        self._is_secure = scope.get("scheme") == "https"
+        self._measuring = measuring
+        self._method = method if method in measuring.known_methods else semconv.OTHER_METHOD
         self._root_path = scope.get("root_path", "")
-        self._routes = routes
         self._send = send
         self._started = perf_counter()
-        instruments.active.change(self._method, 1)
+        measuring.active.change(self._method, 1)
 
-    def start_span(self, parent: Context) -> Context:
-        """Start the span; its name gets the route later, after routing. Returns the span's context."""
-        span = self._instruments.tracer.start_span(
-            self._span_name(),
-            context=parent,
-            kind=SpanKind.SERVER,
-            attributes={semconv.HTTP_METHOD: self._method, semconv.URL_PATH: self.scope["path"][:_MAX_VALUE_LENGTH]},
-        )
-        self.span = span
-        self._context = set_span_in_context(span, parent)
-        return self._context
+    def start(self) -> Token[Context] | None:
+        """Start the span, and make it the current one. Its name gets the route later, after routing."""
+        try:
+            measuring, parent = self._measuring, self._measuring.parent(self.scope)
+            span = measuring.tracer.start(SPAN_NAMES.get(self._method, self._method), parent, self._request_attributes)
+            self._context = context = Context({**parent, SPAN_KEY: span})
+            if type(span) is not NonRecordingSpan:
+                self._describe_request(span)
+            token = otel_context.attach(context)
+        except Exception:  # noqa: BLE001  # an edge, as `failsafe`
+            warn_once("ServerRequest.start")
+            return None
+        if measuring.request_hook is not None:
+            failsafe(measuring.request_hook)(span, self.scope)
+        return token
 
-    def _span_name(self, route: object = None) -> str:
-        method = self._method if self._method != semconv.OTHER_METHOD else "HTTP"
-        return f"{method} {route}" if route else method
+    def _request_attributes(self) -> dict[str, str | int]:
+        scope = self.scope
+        attributes: dict[str, str | int] = {
+            semconv.HTTP_METHOD: self._method,
+            semconv.URL_PATH: scope["path"][:_MAX_VALUE_LENGTH],
+            semconv.URL_SCHEME: SCHEMES[self._is_secure],
+            "network.protocol.version": scope.get("http_version", ""),
+        }
+        for name, value in scope["headers"]:
+            if name == b"user-agent":
+                attributes["user_agent.original"] = value[:_MAX_VALUE_LENGTH].decode("latin-1")
+                break
+        return attributes
+
+    def _describe_request(self, span: Span) -> None:
+        if span.is_recording():
+            self.span, self._is_sampled = span, span.get_span_context().trace_flags.sampled
+            if patterns := self._measuring.published.request_headers:
+                self._describe_headers(span, self.scope["headers"], patterns, "request")
+
+    def _describe_headers(
+        self, span: Span, headers: Iterable[tuple[bytes, bytes]], patterns: list[str], side: str
+    ) -> None:
+        span.set_attributes(self._measuring.captured(headers, patterns, side))
 
     def send(self, message: Message) -> Awaitable[None]:
         """Pass a message of the response on. No coroutine function: creating a coroutine costs as much as the work here."""
         kind = message["type"]
         if kind == "http.response.start":
             self.status = message["status"]
-        elif kind in _BODY_MESSAGES and not message.get("more_body", False):
+            if self._measuring.published.response_headers or _response_propagator() is not None:
+                self._begin_response(message)
+        elif self.is_open and kind in _BODY_MESSAGES and not message.get("more_body", False):
             self.complete()
         return self._send(message)
 
+    @failsafe
+    def _begin_response(self, message: Message) -> None:
+        """Describe the response's headers, and add those of a propagator for responses."""
+        if self.span is not None and (patterns := self._measuring.published.response_headers):
+            self._describe_headers(self.span, message.get("headers") or (), patterns, "response")
+        if self._context and (propagator := _response_propagator()) is not None:
+            propagator.inject(message, context=self._context, setter=HEADER_SETTER)
+
     def complete(self) -> None:
         """Record the request, once: when the response is complete, or when it is clear that there will be none."""
-        if self._open:
-            self._open = False
-            self._instruments.active.change(self._method, -1)
-            self._record()
-
-    @failsafe
-    def _record(self) -> None:
-        attributes = self._metric_attributes()
-        self._instruments.duration.record(perf_counter() - self._started, attributes, self._context)
-        if self.span is not None and self.span.is_recording():
-            self._ended_ns = time_ns()
-            self._describe(self.span, attributes)
-
-    def _metric_attributes(self) -> dict[str, str | int]:
-        attributes: dict[str, str | int] = {
-            semconv.HTTP_METHOD: self._method,
-            semconv.URL_SCHEME: "https" if self.scope.get("scheme") == "https" else "http",
-        }
-        if route := self._routes.resolve(self.scope, self._root_path):
-            attributes[semconv.HTTP_ROUTE] = route
-        if self.status is not None:
-            attributes[semconv.HTTP_STATUS_CODE] = self.status
-            if self.status >= _SERVER_ERROR:
-                attributes[semconv.ERROR_TYPE] = str(self.status)
-        return attributes
-
-    def _describe(self, span: Span, attributes: dict[str, str | int]) -> None:
-        described = {**attributes, "network.protocol.version": self.scope.get("http_version", "")}
-        if agents := HEADER_GETTER.get(self.scope, "user-agent"):
-            described["user_agent.original"] = agents[0][:_MAX_VALUE_LENGTH]
-        span.set_attributes(described)
-        if route := attributes.get(semconv.HTTP_ROUTE):
-            span.update_name(self._span_name(route))
-        if self.status is None or self.status >= _SERVER_ERROR:
-            span.set_status(StatusCode.ERROR)
+        if not self.is_open:
+            return
+        self.is_open = False
+        try:
+            seconds, measuring = perf_counter() - self._started, self._measuring
+            measuring.active.change(self._method, -1)
+            route = measuring.routes.resolve(self.scope, self._root_path)
+            series = measuring.durations[self._method, route, self.status, self._is_secure]
+            series.record(seconds, self._context, self._is_sampled)
+            if self.span is not None:
+                self._ended_ns = time_ns()
+                measuring.tracer.describe(self.span, series.span_name, series.outcome)
+                if series.is_error:
+                    self.span.set_status(StatusCode.ERROR)
+        except Exception:  # noqa: BLE001  # an edge, as `failsafe`
+            warn_once("ServerRequest.complete")
 
     @failsafe
     def fail(self, error: Exception) -> None:
         """Record the request, with the exception that the application raised."""
         self.complete()
-        if self.span is not None and self.span.is_recording():
-            self.span.record_exception(error)
-            self.span.set_attribute(semconv.ERROR_TYPE, type(error).__qualname__)
-            self.span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
+        if (span := self.span) is not None:
+            if not _has_exception(span, error):
+                span.record_exception(error)
+            span.set_attribute(semconv.ERROR_TYPE, type(error).__qualname__)
+            span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
 
-    @failsafe
     def end(self) -> None:
         """Record the request, and end its span at the time of the response's last byte."""
-        self.complete()
+        if self.is_open:
+            self.complete()
         if self.span is not None:
-            self.span.end(self._ended_ns)
+            self._end_span(self.span)
+
+    @failsafe
+    def _end_span(self, span: Span) -> None:
+        span.end(self._ended_ns)
+
+
+def _has_exception(span: Any, error: Exception) -> bool:
+    """Whether the published package has recorded the exception already, inside the application's own error handler."""
+    recorded: Iterable[Mapping[str, Any]] = (event.attributes or {} for event in getattr(span, "events", ()))
+    return any(attributes.get("exception.message") == str(error) for attributes in recorded)

@@ -4,6 +4,7 @@ import pytest
 
 from telemetry import setup
 from telemetry.database import create_engine
+from telemetry.instrumentation.fastapi import published
 from telemetry.instrumentation.httpx import HTTPClientInstrumentor
 from telemetry.instrumentation.sqlalchemy import QueryDurationInstrumentor
 from telemetry.jobs import monitor
@@ -42,6 +43,21 @@ def test_all_of_it_comes_out_more_than_once(telemetry_of, sqlite_engine, sampler
             "job": "recorded, measured and traced",
             "log": "counted",
         }
+
+
+def test_a_published_middleware_of_another_shape_is_noticed(selftest, monkeypatch, caplog):
+    class OtherShape(published.OpenTelemetryMiddleware):
+        """As another version may have it: it does not keep its meter."""
+
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            del self.meter
+
+    monkeypatch.setattr("opentelemetry.instrumentation.fastapi.OpenTelemetryMiddleware", OtherShape)
+    monkeypatch.setattr("telemetry.instrumentation.fastapi.instrumentor._warned", set())
+
+    assert selftest.request().endswith(", by the published package alone: its middleware has no meter")
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 def test_the_job_that_was_tried_leaves_no_row(selftest, telemetry):

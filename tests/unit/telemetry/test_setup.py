@@ -134,6 +134,22 @@ def test_after_a_shutdown_it_can_be_started_again_and_counts_from_zero(start):
     assert len(second.jobs.store.page()) == 2
 
 
+def test_after_a_shutdown_an_application_can_be_started_again_and_is_counted(start):
+    app = FastAPI()
+
+    @app.get("/items")
+    def read_items() -> list[str]:
+        return []
+
+    for _ in range(2):
+        started = start(app)
+        TestClient(app).get("/items")
+        page, _ = started.metrics.page.render()
+        setup.shutdown()
+
+    assert b'http_requests_total{method="GET",endpoint="/items",status="200"} 1' in page
+
+
 def test_a_shutdown_is_harmless_more_than_once_and_before_a_start(start):
     setup.shutdown()
     start()

@@ -17,9 +17,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from service.api.problems import install_exception_handlers
 from service.errors import Problem
 from service.integrations.http.errors import Forbidden, NotConfigured, RateLimited, Unreachable
-from telemetry.instrumentation.fastapi.instrumentor import instrument_app
-from telemetry.instrumentation.fastapi.server_request import ServerInstruments
-from telemetry.instruments import Instruments
+from telemetry.instrumentation.fastapi import FastAPIInstrumentor
 
 
 class Order(BaseModel):
@@ -99,10 +97,12 @@ def traced():
     """A client of an application that is traced with the given sampler."""
 
     def client_with(sampler):
-        tracer = TracerProvider(sampler=sampler, shutdown_on_exit=False).get_tracer("tests")
-        meter = MeterProvider(shutdown_on_exit=False).get_meter("tests")
         app = build()
-        instrument_app(app, ServerInstruments.create(tracer, meter, Instruments.create(meter).http_server_duration))
+        FastAPIInstrumentor.instrument_app(
+            app,
+            tracer_provider=TracerProvider(sampler=sampler, shutdown_on_exit=False),
+            meter_provider=MeterProvider(shutdown_on_exit=False),
+        )
         return TestClient(app, raise_server_exceptions=False)
 
     return client_with

@@ -1,6 +1,7 @@
 import socket
 
 import pytest
+from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 
 from service.cli.doctor import FAIL, OK, SKIPPED, Finding, run_checks
 
@@ -183,3 +184,18 @@ def test_an_instrumentation_that_emits_nothing_is_told(runtime_of):
         FAIL,
         'errors_total{error_type="log",component="selftest"} did not grow: nothing was measured.',
     )
+
+
+def test_a_published_instrumentation_of_another_shape_measures_and_is_told(runtime_of, monkeypatch):
+    class OtherShape(OpenTelemetryMiddleware):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            del self.meter
+
+    monkeypatch.setattr("opentelemetry.instrumentation.fastapi.OpenTelemetryMiddleware", OtherShape)
+
+    finding = found(runtime_of(), "telemetry: request")["telemetry: request"]
+
+    assert finding.mark == OK
+    assert finding.sentence.startswith("counted")
+    assert finding.sentence.endswith("by the published package alone: its middleware has no meter")

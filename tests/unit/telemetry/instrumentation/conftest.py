@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from prometheus_client.parser import text_string_to_metric_families
 
-from telemetry.instrumentation.fastapi.server_request import ServerInstruments
+from telemetry.instrumentation.fastapi import FastAPIInstrumentor
 from telemetry.instrumentation.libraries import uninstrument_libraries
 from telemetry.instruments import Instruments
 from telemetry.metrics.cardinality import LimitedMeterProvider
@@ -37,7 +37,11 @@ class Signals:
         self.tracer = self.tracers.get_tracer("tests")
         meter = self.meters.get_meter("tests")
         self.instruments = Instruments.create(meter)
-        self.server = ServerInstruments.create(self.tracer, meter, self.instruments.http_server_duration)
+
+    def instrument(self, app, untraced=(), **options):
+        """Count and trace the requests of an application here."""
+        providers = {"tracer_provider": self.tracers, "meter_provider": self.meters}
+        FastAPIInstrumentor.instrument_app(app, untraced_paths=untraced, **{**providers, **options})
 
     @property
     def spans(self):

@@ -8,6 +8,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
 from prometheus_client.parser import text_string_to_metric_families
 
+from telemetry import semconv
 from telemetry.instruments import Instruments
 from telemetry.metrics.cardinality import CARDINALITY_LIMIT, LimitedMeterProvider
 from telemetry.metrics.families import Translator
@@ -44,6 +45,11 @@ class Stage:
     @property
     def instruments(self):
         return Instruments.create(self.meter)
+
+    @property
+    def request_duration(self):
+        """As the FastAPI instrumentation makes it."""
+        return self.meter.create_histogram(semconv.HTTP_SERVER_DURATION, unit="s")
 
     def text(self):
         return self.page.render()[0].decode()

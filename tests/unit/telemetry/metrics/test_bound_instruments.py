@@ -1,17 +1,26 @@
 """Bound instruments: they record exactly what the SDK itself would record."""
 
 import math
+import runpy
 import threading
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry import trace
-from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics import (
+    AlwaysOffExemplarFilter,
+    AlwaysOnExemplarFilter,
+    MeterProvider,
+    TraceBasedExemplarFilter,
+)
+from opentelemetry.sdk.metrics._internal import _view_instrument_match
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 
+from telemetry.metrics import bound_instruments
 from telemetry.metrics.bound_instruments import BoundInstruments
 from telemetry.metrics.cardinality import LimitedMeterProvider
 
@@ -95,7 +104,63 @@ def test_what_the_sdk_might_refuse_is_left_to_it(meters, amount):
     assert not is_bound(counter, amount, None)
 
 
-def test_a_measurement_in_a_sampled_trace_is_left_to_the_sdk_and_its_exemplars(meters):
+@pytest.mark.parametrize("exemplars", [TraceBasedExemplarFilter, AlwaysOnExemplarFilter, AlwaysOffExemplarFilter])
+@pytest.mark.parametrize("sampler", [ALWAYS_ON, ALWAYS_OFF])
+@pytest.mark.parametrize("tells", [False, True])
+def test_exemplars_are_those_that_the_sdk_would_have_taken(exemplars, sampler, tells):
+    reader = InMemoryMetricReader()
+    sdk = MeterProvider([reader], shutdown_on_exit=False, exemplar_filter=exemplars())
+    plain = sdk.get_meter("plain").create_histogram("size")
+    ours = LimitedMeterProvider(sdk).get_meter("ours").create_histogram("size")
+    ours.record(0, {"a": "x"})
+    plain.record(0, {"a": "x"})
+    span = TracerProvider(sampler=sampler, shutdown_on_exit=False).get_tracer("tests").start_span("request")
+    context = trace.set_span_in_context(span)
+
+    for amount in (1, 7, 8, 3000):
+        plain.record(amount, {"a": "x"}, context)
+        if tells:
+            ours.bound({"a": "x"}).record(amount, context, span.is_recording())
+        else:
+            ours.record(amount, {"a": "x"}, context)
+
+    theirs, mine = (
+        [(each.value, each.span_id, each.trace_id, each.filtered_attributes) for each in point.exemplars]
+        for scope in reader.get_metrics_data().resource_metrics[0].scope_metrics
+        for point in scope.metrics[0].data.data_points
+    )
+    assert mine == theirs
+    assert bool(mine) is (
+        exemplars is AlwaysOnExemplarFilter or (exemplars, sampler) == (TraceBasedExemplarFilter, ALWAYS_ON)
+    )
+    sdk.shutdown()
+
+
+def test_a_series_that_is_kept_is_recorded_after_a_reader_was_added(meters):
+    histogram = meters.ours.create_histogram("size")
+    assert histogram.bound({"a": "x"}) is None
+    histogram.record(1, {"a": "x"})
+    bound, late = histogram.bound({"a": "x"}), InMemoryMetricReader()
+
+    meters.sdk.add_metric_reader(late)
+    for _ in range(3):
+        bound.record(2, None, False)
+
+    assert [point[2] for point in meters.points("ours")] == [4]
+    assert [point[2] for point in meters.points("ours", late)] == [3]
+
+
+def test_an_sdk_without_the_name_that_is_imported_binds_nothing(meters, monkeypatch):
+    counter = meters.ours.create_counter("size")
+    monkeypatch.delattr(_view_instrument_match, "_hash_attributes")
+
+    bindings = runpy.run_path(bound_instruments.__file__)["BoundInstruments"](counter._inner)
+    bindings.bind({"a": "x"})
+
+    assert bindings.find({"a": "x"}) is None
+
+
+def test_a_measurement_in_a_sampled_trace_is_an_exemplar(meters):
     histogram = meters.ours.create_histogram("size")
     histogram.record(1, {"a": "x"})
     span = TracerProvider(shutdown_on_exit=False).get_tracer("tests").start_span("request")

@@ -52,7 +52,7 @@ def test_a_reader_without_a_provider_renders_the_declarations(caplog):
 
 def test_plain_names_are_opentelemetrys(make_stage):
     stage = make_stage("otel")
-    stage.instruments.http_server_duration.record(0.02, REQUEST)
+    stage.request_duration.record(0.02, REQUEST)
     stage.instruments.job_runs.add(1, {"job.name": "sync"})
 
     families = stage.families()
@@ -108,7 +108,7 @@ def test_a_counter_is_cumulative_over_scrapes(stage):
 
 
 def test_concurrent_scrapes_are_each_consistent(stage):
-    duration = stage.instruments.http_server_duration
+    duration = stage.request_duration
     done = threading.Event()
     pages: list[dict] = []
 

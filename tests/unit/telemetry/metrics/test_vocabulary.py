@@ -14,7 +14,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from service.instruments import METRIC_MAPPINGS, ServiceInstruments
 from telemetry import semconv
 from telemetry.instrumentation import process
-from telemetry.instrumentation.fastapi.server_request import ServerInstruments
+from telemetry.instrumentation.fastapi.active_requests import active_requests
 from telemetry.metrics.vocabulary import VOCABULARY, client_status
 from tests.contract.metrics import CONTRACT
 
@@ -78,7 +78,7 @@ class Disk:
 def use_everything(stage):
     """Record on each instrument once, with the attributes that it is used with."""
     instruments, meter = stage.instruments, stage.meter
-    instruments.http_server_duration.record(0.02, REQUEST)
+    stage.request_duration.record(0.02, REQUEST)
     instruments.http_client_duration.record(0.3, CALL)
     instruments.db_operation_duration.record(0.002, {"db.system.name": "sqlite", "db.operation.name": "select"})
     instruments.job_runs.add(1, {"job.name": "sync", "job.status": "success"})
@@ -91,9 +91,7 @@ def use_everything(stage):
     instruments.errors.add(1, {"error.type": "ValueError", "component": "wb"})
     instruments.dropped.add(1, {"queue": "job_runs", "reason": "full"})
     meter.create_up_down_counter(semconv.DB_CONNECTIONS_USAGE).add(1, {"state": "used", "pool.name": "a"})
-    ServerInstruments.create(
-        TracerProvider().get_tracer("tests"), meter, instruments.http_server_duration
-    ).active.change("GET", 1)
+    active_requests(stage.meters).change("GET", 1)
     process.observe_process(meter)
     process.observe_application(meter, process.Application("1.0", "tests"))
     process.observe_resources(meter, Disk())
@@ -171,7 +169,7 @@ def test_requests_are_measured_in_buckets_from_ten_milliseconds_to_ten_seconds(u
 
 def test_the_count_of_requests_is_the_count_of_their_durations(stage):
     for _ in range(3):
-        stage.instruments.http_server_duration.record(0.02, REQUEST)
+        stage.request_duration.record(0.02, REQUEST)
 
     labels = (("endpoint", "/reviews"), ("method", "GET"), ("status", "200"))
     assert stage.series("http_requests_total") == {labels: 3}
@@ -179,7 +177,7 @@ def test_the_count_of_requests_is_the_count_of_their_durations(stage):
 
 
 def test_missing_attributes_have_default_labels(stage):
-    stage.instruments.http_server_duration.record(0.02, {"url.scheme": "http"})
+    stage.request_duration.record(0.02, {"url.scheme": "http"})
 
     assert list(stage.series("http_requests_total")) == [
         (("endpoint", "unmatched"), ("method", "_OTHER"), ("status", "error"))

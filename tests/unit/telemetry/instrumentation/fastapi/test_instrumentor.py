@@ -2,7 +2,6 @@ import asyncio
 import socket
 import threading
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from http import HTTPStatus
 
 import httpx
@@ -10,25 +9,26 @@ import pytest
 from fastapi import APIRouter, BackgroundTasks, FastAPI
 from fastapi.responses import StreamingResponse
 from opentelemetry import trace
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import SpanKind, StatusCode, TracerProvider
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from telemetry import failsafe
-from telemetry.instrumentation.fastapi.instrumentor import instrument_app
-from telemetry.instrumentation.fastapi.server_request import HEADER_GETTER
+from telemetry.instrumentation.fastapi.headers import HEADER_GETTER
 
 # The server closes a connection on which a route has crashed, which a client may learn too late.
 ONE_REQUEST_A_CONNECTION = httpx.Limits(max_keepalive_connections=0)
 BROWSER = {"user-agent": "tests/1.0"}
+DURATION = "http.server.request.duration"
 
 
 def plain(_request):
     return PlainTextResponse("plain")
 
 
-def build(signals, *, static, untraced=("/health",)):
+def build(signals, *, static, untraced=("/health",), **options):
     """An application with a route of each sort."""
     app = FastAPI()
 
@@ -63,7 +63,7 @@ def build(signals, *, static, untraced=("/health",)):
     app.add_route("/plain/{word}", plain)
     app.add_route("/same/{word}", plain)
     app.router.routes.append(Mount("/old", routes=[Route("/plain/{word}", plain)]))
-    instrument_app(app, signals.server, untraced)
+    signals.instrument(app, untraced, **options)
     return app
 
 
@@ -186,7 +186,7 @@ def test_headers_of_a_client_make_no_series(ask, signals):
         )
 
     assert signals.requests() == {("/items/{number}", "GET", "200"): 50}
-    assert len(signals.server.duration._sets._seen) == 1
+    assert len(signals.meters._attribute_sets("opentelemetry.instrumentation.fastapi", DURATION)._seen) == 1
 
 
 def test_the_root_path_of_a_server_is_no_part_of_a_route(app, signals):
@@ -209,7 +209,7 @@ def test_background_tasks_are_not_part_of_the_duration(signals):
         tasks.add_task(work)
         return "soon"
 
-    instrument_app(app, signals.server)
+    signals.instrument(app)
     asyncio.run(answer(app, "GET", "/later"))
 
     assert finished.is_set()
@@ -228,11 +228,13 @@ def test_a_span_ends_with_the_answer_and_what_a_background_task_does_belongs_to_
         tasks.add_task(work)
         return "soon"
 
-    instrument_app(app, signals.server)
+    signals.instrument(app)
     asyncio.run(answer(app, "GET", "/later"))
 
-    work_span, request_span = signals.spans
-    assert work_span.parent.span_id == request_span.context.span_id
+    work_span, task_span, request_span = signals.spans
+    assert task_span.name == "BackgroundTask work"
+    assert task_span.parent.span_id == request_span.context.span_id
+    assert work_span.parent.span_id == task_span.context.span_id
     assert request_span.end_time <= marks[0]
 
 
@@ -248,7 +250,7 @@ def test_a_streamed_answer_is_counted_when_its_last_byte_leaves(signals):
 
         return StreamingResponse(lines())
 
-    instrument_app(app, signals.server)
+    signals.instrument(app)
     answered = asyncio.run(answer(app, "GET", "/stream"))
 
     assert answered.text == "0\n1\n2\n"
@@ -267,7 +269,7 @@ def test_a_truncated_response_is_counted_once_and_its_span_has_the_exception(sig
 
         return StreamingResponse(lines())
 
-    instrument_app(app, signals.server)
+    signals.instrument(app)
     asyncio.run(answer(app, "GET", "/stream"))
 
     assert signals.requests() == {("/stream", "GET", "200"): 1}
@@ -283,7 +285,7 @@ def test_a_request_that_is_cancelled_is_counted_as_an_error(signals):
     async def slow() -> None:
         await asyncio.Event().wait()
 
-    instrument_app(app, signals.server)
+    signals.instrument(app)
 
     async def give_up():
         with pytest.raises(TimeoutError):
@@ -306,7 +308,7 @@ def test_a_file_that_the_server_sends_by_itself_ends_the_answer(signals):
         seen.append(signals.requests())
 
     app.mount("/files", sends_a_path)
-    instrument_app(app, signals.server)
+    signals.instrument(app)
     scope = {"type": "http", "method": "GET", "path": "/files/x", "headers": [], "query_string": b""}
 
     async def sent(_message): ...
@@ -327,7 +329,7 @@ def test_requests_that_run_at_once_are_in_progress_and_no_longer_when_they_have_
             await everybody.wait()
             await go.wait()
 
-        instrument_app(app, signals.server)
+        signals.instrument(app)
         asking = [asyncio.create_task(answer(app, method, "/wait")) for method in ["GET"] * 5 + ["POST"] * 3]
         await asyncio.wait_for(everybody.wait(), 10)
         busy = signals.series("http_requests_in_progress")
@@ -443,7 +445,7 @@ def test_after_a_request_nothing_is_current(app, signals):
 
 def test_a_websocket_goes_through_uncounted(signals):
     app, sent = FastAPI(), []
-    instrument_app(app, signals.server)
+    signals.instrument(app)
 
     async def receive():
         return {"type": "websocket.connect"}
@@ -458,7 +460,7 @@ def test_a_websocket_goes_through_uncounted(signals):
 
 
 def test_an_application_is_instrumented_once(app, signals, ask):
-    instrument_app(app, signals.server)
+    signals.instrument(app)
 
     ask("GET", "/items/1")
 
@@ -470,7 +472,7 @@ def test_an_application_that_has_no_telemetry_of_its_own_can_be_instrumented(sig
     app = FastAPI()
     del app._telemetry  # as in FastAPI before it had one
 
-    instrument_app(app, signals.server)
+    signals.instrument(app)
 
     assert app._is_instrumented_by_opentelemetry
 
@@ -478,7 +480,7 @@ def test_an_application_that_has_no_telemetry_of_its_own_can_be_instrumented(sig
 def test_an_application_can_be_instrumented_in_its_lifespan(signals, serve):
     @asynccontextmanager
     async def lifespan(app):
-        instrument_app(app, signals.server)
+        signals.instrument(app)
         yield
 
     app = FastAPI(lifespan=lifespan)
@@ -493,29 +495,43 @@ def test_an_application_can_be_instrumented_in_its_lifespan(signals, serve):
     assert signals.requests() == {("/items", "GET", "200"): 1}
 
 
-class BrokenInstrument:
-    def record(self, *_arguments):
-        raise RuntimeError("no space for numbers")
+class Broken:
+    """A tracer, a meter and its instruments whose every call fails."""
+
+    def __init__(self, works=()):
+        self.works = works
+
+    def __call__(self, *_arguments, **_named):
+        raise RuntimeError("no space left")
+
+    def __getattr__(self, name):
+        return lambda *_arguments, **_named: Broken() if name in self.works else self()
 
 
-class BrokenTracer:
-    def start_span(self, *_arguments, **_named):
-        raise RuntimeError("no space for spans")
+class BrokenTracers(TracerProvider):
+    def get_tracer(self, *_arguments, **_named):
+        return Broken()
+
+
+class BrokenMeters(MeterProvider):
+    def get_meter(self, *_arguments, **_named):
+        return Broken(["create_histogram", "create_up_down_counter", "create_observable_up_down_counter"])
 
 
 @pytest.mark.parametrize(
-    "broken", [{"duration": BrokenInstrument()}, {"tracer": BrokenTracer()}], ids=["duration", "tracer"]
+    "broken",
+    [lambda: {"meter_provider": BrokenMeters()}, lambda: {"tracer_provider": BrokenTracers()}],
+    ids=["meters", "tracers"],
 )
 def test_failing_telemetry_does_not_affect_the_response_and_is_logged(signals, tmp_path, caplog, monkeypatch, broken):
     monkeypatch.setattr(failsafe, "_warned", set())
-    signals.server = replace(signals.server, **broken)
-    app = build(signals, static=tmp_path)
+    app = build(signals, static=tmp_path, **broken())
 
     answers = [asyncio.run(answer(app, "GET", path)).status_code for path in ("/items/1", "/items/1", "/crash")]
 
     assert answers == [200, 200, 500]
-    assert signals.series("http_requests_in_progress") == {("GET",): 0}
-    assert len([record for record in caplog.records if record.name == "telemetry.failsafe"]) == 1
+    assert {record.name for record in caplog.records} == {"telemetry.failsafe"}
+    assert len(caplog.records) == 1
 
 
 def test_routes_that_cannot_be_looked_up_do_not_keep_a_request_from_being_counted(signals, monkeypatch):
@@ -535,7 +551,7 @@ def test_routes_that_cannot_be_looked_up_do_not_keep_a_request_from_being_counte
     monkeypatch.setattr(failsafe, "_warned", set())
     app = FastAPI(openapi_url=None)
     app.router.routes.append(Odd())
-    instrument_app(app, signals.server)
+    signals.instrument(app)
 
     assert asyncio.run(answer(app, "GET", "/odd")).status_code == 200
 
@@ -594,7 +610,7 @@ def test_a_client_that_leaves_is_counted_and_no_longer_in_progress(signals, serv
 
         return StreamingResponse(for_ever())
 
-    instrument_app(app, signals.server)
+    signals.instrument(app)
 
     with serve(app) as url:
         with httpx.stream("GET", f"{url}/stream", trust_env=False) as answered:

@@ -22,9 +22,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
-from telemetry.instrumentation.fastapi.server_request import ServerInstruments
-from telemetry.instrumentation.fastapi.instrumentor import instrument_app
-from telemetry.instruments import Instruments
+from telemetry.instrumentation.fastapi import FastAPIInstrumentor
 
 reader, spans, records = InMemoryMetricReader(), InMemorySpanExporter(), InMemoryLogRecordExporter()
 tracers, meters, loggers = TracerProvider(), MeterProvider([reader]), LoggerProvider()
@@ -47,9 +45,7 @@ def whole(instrumented):
     app = application()
     app.mount("/mounted", application())
     if instrumented:
-        meter = meters.get_meter("telemetry")
-        duration = Instruments.create(meter).http_server_duration
-        instrument_app(app, ServerInstruments.create(tracers.get_tracer("telemetry"), meter, duration))
+        FastAPIInstrumentor.instrument_app(app)
     return app
 
 async def ask(app):

@@ -1,0 +1,66 @@
+"""`http.server.request.duration`: the series of a request, found at once by its method, route, status and scheme."""
+
+from collections.abc import Callable
+from typing import Final
+
+from opentelemetry.context import Context
+from opentelemetry.metrics import Histogram
+
+from telemetry import semconv
+from telemetry.metrics.cardinality import CARDINALITY_LIMIT, LimitedHistogram
+
+SERVER_ERROR: Final = 500
+SCHEMES: Final = ("http", "https")  # by whether the scheme is https
+SPAN_NAMES: Final = {semconv.OTHER_METHOD: "HTTP"}
+"""The name of the span of a request without a route, by its method; otherwise it is the method."""
+Key = tuple[str, str | None, int | None, bool]
+"""The method, the route, the status, and whether the scheme is https."""
+
+
+class RequestSeries:
+    """The series of all requests of one method, route, status and scheme.
+
+    Attributes:
+        record: records the duration of a request in a context, and whether that is sampled.
+        outcome: the attributes of a span that are known at its end only.
+        span_name: the name of a span, with the route.
+        is_error: whether a span has failed: there was no response, or it says so.
+    """
+
+    __slots__ = ("_attributes", "_histogram", "is_error", "outcome", "record", "span_name")
+
+    def __init__(self, histogram: Histogram, key: Key) -> None:
+        method, route, status, is_secure = key
+        outcome: dict[str, str | int] = {}
+        if route:
+            outcome[semconv.HTTP_ROUTE] = route
+        if status is not None:
+            outcome[semconv.HTTP_STATUS_CODE] = status
+            if status >= SERVER_ERROR:
+                outcome[semconv.ERROR_TYPE] = str(status)
+        name = SPAN_NAMES.get(method, method)
+        self.record: Callable[[float, Context, bool], None] = self._record_first
+        self.outcome = outcome
+        self.is_error = status is None or status >= SERVER_ERROR
+        self.span_name = f"{name} {route}" if route else name
+        self._attributes = {semconv.HTTP_METHOD: method, semconv.URL_SCHEME: SCHEMES[is_secure], **outcome}
+        self._histogram = histogram
+
+    def _record_first(self, seconds: float, context: Context, is_sampled: bool) -> None:  # noqa: ARG002, FBT001  # as the others
+        self._histogram.record(seconds, self._attributes, context)
+        if isinstance(self._histogram, LimitedHistogram) and (bound := self._histogram.bound(self._attributes)):
+            self.record = bound.record
+
+
+class RequestDurations(dict[Key, RequestSeries]):
+    """The series of one histogram, up to the limit of label sets; what is over it is put together each time."""
+
+    def __init__(self, histogram: Histogram) -> None:
+        super().__init__()
+        self._histogram = histogram
+
+    def __missing__(self, key: Key) -> RequestSeries:
+        series = RequestSeries(self._histogram, key)
+        if len(self) < CARDINALITY_LIMIT:
+            self[key] = series
+        return series

@@ -1,0 +1,93 @@
+"""The outermost middleware: it measures what the client sees, and leaves to the published one what that alone does."""
+
+from collections.abc import Callable
+from typing import Final
+
+from opentelemetry import context as otel_context
+from opentelemetry import metrics
+from opentelemetry.instrumentation.utils import is_http_instrumentation_enabled
+
+from telemetry.failsafe import failsafe
+from telemetry.instrumentation.fastapi.headers import url
+from telemetry.instrumentation.fastapi.measuring import RequestMeasuring
+from telemetry.instrumentation.fastapi.published import ASGIApp, Receive, Scope, Send
+from telemetry.instrumentation.fastapi.server_request import ServerRequest
+
+# With this key in a request's scope, FastAPI and mounted applications do not measure the request themselves.
+_FASTAPI_TELEMETRY: Final = "fastapi.telemetry"
+_MEASURED: Final = "telemetry.measured"
+
+
+class HTTPServerMiddleware:
+    """Measures each HTTP request once, however many of the applications that it passes through are instrumented.
+
+    What is left to the published middleware: websockets, requests whose instrumentation is suppressed, and all requests where
+    each message is to have a span.
+    """
+
+    def __init__(self, published_stack: ASGIApp, measuring: RequestMeasuring) -> None:
+        self.app = published_stack  # by this name others find the published middleware
+        self._inner = measuring.published.app
+        self._is_excluded = measuring.published.is_excluded
+        self._measuring = measuring
+        self._traces_messages = measuring.published.traces_messages
+        self._untraced_paths = measuring.untraced_paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (other := self._other(scope)) is not None:
+            await other(scope, receive, send)
+            return
+        scope[_MEASURED] = scope[_FASTAPI_TELEMETRY] = None
+        request = ServerRequest(self._measuring, scope, send)
+        token = request.start() if scope["path"] not in self._untraced_paths else None
+        try:
+            await self._inner(scope, receive, request.send)
+        except Exception as error:
+            request.fail(error)
+            raise
+        finally:
+            if request.is_open or request.span is not None:
+                request.end()
+            scope.pop(_MEASURED, None)
+            scope.pop(_FASTAPI_TELEMETRY, None)
+            if token is not None:
+                otel_context.detach(token)
+
+    def _other(self, scope: Scope) -> ASGIApp | None:
+        """Who answers a request that is not measured here; None for one that is."""
+        if _MEASURED in scope or (_FASTAPI_TELEMETRY in scope and self._is_measured_by_fastapi(scope)):
+            return self._inner
+        if scope["type"] == "lifespan":
+            return self.app
+        if (
+            scope["type"] != "http"
+            or self._traces_messages
+            or (otel_context.get_current() and not is_http_instrumentation_enabled())
+        ):
+            return self._left_to_published
+        return self._excluded if self._is_excluded is not None and _asked(self._is_excluded, scope) else None
+
+    def _is_measured_by_fastapi(self, scope: Scope) -> bool:
+        """Whether an application around this one measures the request, by FastAPI's own telemetry and the same provider."""
+        return scope[_FASTAPI_TELEMETRY] is not None and metrics.get_meter_provider() is self._measuring.provider
+
+    async def _left_to_published(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await _once(self.app, scope, receive, send)
+
+    async def _excluded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await _once(self._inner, scope, receive, send)
+
+
+async def _once(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Call an application so that no mounted one measures the request."""
+    scope[_MEASURED] = scope[_FASTAPI_TELEMETRY] = None
+    try:
+        await app(scope, receive, send)
+    finally:
+        scope.pop(_MEASURED, None)
+        scope.pop(_FASTAPI_TELEMETRY, None)
+
+
+@failsafe
+def _asked(is_excluded: Callable[[str], bool], scope: Scope) -> bool:
+    return is_excluded(url(scope))
