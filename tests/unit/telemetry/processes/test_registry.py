@@ -401,3 +401,25 @@ def test_where_no_slot_can_be_used_the_reason_is_said(process_of, tmp_path, monk
     process_of(tmp_path).instance_id()
 
     assert "(Permission denied)" in caplog.text
+
+
+def test_who_removes_the_directory_has_no_process_taken_for_dead_that_registers_again(
+    process_of, tmp_path, monkeypatch
+):
+    now = [100.0]
+    monkeypatch.setattr("telemetry.processes.registry.time.monotonic", lambda: now[0])
+    processes = [process_of(tmp_path) for _ in range(3)]
+    for process in processes:
+        process.register()
+    everybody = {process.id for process in processes}
+    first, second, gone = processes
+    assert first.live_ids() == everybody
+
+    shutil.rmtree(tmp_path / "instances")
+    assert first.live_ids() == first.live_ids() == everybody
+    second.renew()
+    now[0] += registry_module.REMOVAL_GRACE
+
+    assert first.live_ids() == {first.id, second.id}
+    assert first.is_dead(gone.id)
+    assert ids(tmp_path) == {first.id, second.id}
