@@ -9,7 +9,7 @@ from typing import Final, Self
 
 from telemetry.processes import forks
 
-_MAX_ATTEMPTS: Final = 20
+_MAX_ATTEMPTS: Final = 200
 _PAUSE: Final = 0.001
 
 

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,6 +25,8 @@ from telemetry.processes.process_entry import ProcessEntry, name_of
 
 DIRECTORY: Final = "instances"
 MAX_SLOTS: Final = 1024
+REMOVAL_GRACE: Final = 10.0
+"""Seconds that live processes have to register again when somebody has removed their files."""
 _SUFFIX: Final = ".lock"
 _MAX_ENTRY_BYTES: Final = 65536
 _log = logging.getLogger(__name__)
@@ -52,6 +55,8 @@ class ProcessRegistry(forks.ForkAware):
         self._guard = threading.RLock()
         self._lock: FileLock | None = None
         self._entry = ProcessEntry()
+        self._live: set[str] = set()
+        self._grace_ends = 0.0
         forks.register(self)
 
     def register(self) -> ProcessEntry:
@@ -61,7 +66,10 @@ class ProcessRegistry(forks.ForkAware):
             OSError: the directory cannot be used, its disk is full, or every slot is taken.
         """
         with self._guard:
-            if self._lock is None or not self._lock.is_in_place():
+            if self._lock is not None and not self._lock.is_in_place():
+                self._grace_ends = time.monotonic() + REMOVAL_GRACE
+                self.release()
+            if self._lock is None:
                 self._take_slot()
             return self._entry if self._entry.id else self._write_entry()
 
@@ -86,10 +94,16 @@ class ProcessRegistry(forks.ForkAware):
     def live_ids(self) -> set[str]:
         """The ids of all live processes, in any case that of this one.
 
+        After somebody has removed files of the registry, those that lived before count as live for `REMOVAL_GRACE`.
+
         Raises:
             OSError: the directory cannot be read.
         """
-        return {self.id, *(entry.id for entry in live_processes(self.data_dir))}
+        if self._lock is not None:
+            self.renew()
+        live = {self.id, *(entry.id for entry in live_processes(self.data_dir))}
+        self._live = live | self._live if time.monotonic() < self._grace_ends else live
+        return self._live
 
     def lease_holder(self) -> str:
         """The name of this process in leases: its id, or, while it has no entry, a name that is never taken for dead."""
@@ -119,7 +133,6 @@ class ProcessRegistry(forks.ForkAware):
                 threading.Thread(target=failsafe(self.renew), name="process-registry", daemon=True).start()
 
     def _take_slot(self) -> None:
-        self.release()
         directory = self.data_dir / DIRECTORY
         private_files.make_directory(directory)
         refusal = OSError(os.EX_UNAVAILABLE, "every slot is taken")

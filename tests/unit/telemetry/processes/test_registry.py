@@ -115,10 +115,10 @@ def test_a_process_that_is_stopped_lives(tmp_path):
 
 
 def test_many_processes_that_start_at_once_have_a_slot_each_and_each_sees_all(tmp_path):
-    with other_processes(tmp_path, 8) as others:
-        assert sorted(each.entry["slot"] for each in others) == list(range(8))
+    with other_processes(tmp_path, 4) as others:
+        assert sorted(each.entry["slot"] for each in others) == list(range(4))
         assert ids(tmp_path) == {each.entry["id"] for each in others}
-        assert len({each.instance_id for each in others}) == 8
+        assert len({each.instance_id for each in others}) == 4
 
 
 def test_who_looks_all_the_time_takes_no_slot_from_who_starts(process_of, tmp_path):
@@ -401,3 +401,42 @@ def test_where_no_slot_can_be_used_the_reason_is_said(process_of, tmp_path, monk
     process_of(tmp_path).instance_id()
 
     assert "(Permission denied)" in caplog.text
+
+
+def test_who_removes_the_directory_has_no_process_taken_for_dead_that_registers_again(
+    process_of, tmp_path, monkeypatch
+):
+    now = [100.0]
+    monkeypatch.setattr("telemetry.processes.registry.time.monotonic", lambda: now[0])
+    processes = [process_of(tmp_path) for _ in range(3)]
+    for process in processes:
+        process.register()
+    everybody = {process.id for process in processes}
+    first, second, gone = processes
+    assert first.live_ids() == everybody
+
+    shutil.rmtree(tmp_path / "instances")
+    assert first.live_ids() == first.live_ids() == everybody
+    second.renew()
+    now[0] += registry_module.REMOVAL_GRACE
+
+    assert first.live_ids() == {first.id, second.id}
+    assert first.is_dead(gone.id)
+    assert ids(tmp_path) == {first.id, second.id}
+
+
+def test_many_that_register_in_one_moment_have_a_slot_each(process_of, tmp_path):
+    processes, together = [process_of(tmp_path) for _ in range(40)], threading.Barrier(40)
+
+    def register(process):
+        together.wait(30)
+        process.register()
+
+    threads = [threading.Thread(target=register, args=(process,)) for process in processes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert len({entry.slot for entry in live_processes(tmp_path)}) == 40
+    assert ids(tmp_path) == {process.id for process in processes}
