@@ -11,12 +11,12 @@ from typing import Final, Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.database.clock import utcnow
+from service.database.clock import JumpDetector, utcnow
 from service.names import SCHEDULER_COMPONENT
 from service.scheduler.claim_failure import ClaimFailure
 from service.scheduler.claims import ClaimResult, new_owner
 from service.scheduler.job import Job, RunContext, Schedule
-from service.scheduler.lease_renewal import LeaseRenewer, LeaseStore
+from service.scheduler.lease_renewal import RENEW_INTERVAL, LeaseRenewer, LeaseStore
 from service.shutdown import StopSignal, cancel_thread
 from telemetry import semconv
 from telemetry.error_text import CheckFailed
@@ -24,6 +24,7 @@ from telemetry.jobs import JobHandle, monitor_job
 
 MAX_SLEEP: Final = timedelta(seconds=30)
 MAX_CONCURRENT_ATTEMPTS: Final = 8
+RENEWED_WITHIN: Final = RENEW_INTERVAL + 2.0
 _CANCEL_TIMEOUT: Final = 1.0
 _log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ class Scheduler:
         self._hooks = hooks or SchedulerHooks()
         self._stop = self._hooks.stop_signal
         self._jobs = schedule.scheduled()
+        self._jumps = JumpDetector()
         self._next_ticks: dict[str, datetime] = {}  # by the job's name
         self._running: dict[threading.Thread, str] = {}  # the job's name, by its thread
         self._loop: threading.Thread | None = None
@@ -121,8 +123,14 @@ class Scheduler:
 
     def _run(self) -> None:
         while self._stop.is_running():
-            wake = self.step(self._now())
-            self._stop.wait(max(0.0, min(wake - self._now(), MAX_SLEEP).total_seconds()))
+            self._stop.wait(self._step_or_settle(self._now()))
+
+    def _step_or_settle(self, now: datetime) -> float:
+        """The seconds until the next step. After the clock was set forward, all leases have ended: active runs renew theirs first."""
+        if self._jumps.observe(now) > timedelta(0):
+            return RENEWED_WITHIN
+        wake = self.step(now)
+        return max(0.0, min(wake - self._now(), MAX_SLEEP).total_seconds())
 
     def step(self, now: datetime) -> datetime:
         """Start the jobs that are due. Of several ticks that a job has missed, only the last is run.

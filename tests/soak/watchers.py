@@ -1,11 +1,13 @@
 """What watches the service during a soak, each in a thread of its own: probes, clients, a scraper, and the use of resources."""
 
+import os
 import random
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 import httpx
@@ -182,9 +184,23 @@ class UsageWatch:
     files: list[tuple[float, float]] = field(default_factory=list)
     loads: list[float] = field(default_factory=list)
 
+    @property
+    def is_machine_busy(self) -> bool:
+        """Whether others had more of it than the service, so that times say nothing about the service."""
+        return median(self.loads or [0.0]) > 2 * (os.cpu_count() or 1)
+
     def run(self) -> None:
         while not self.stop.wait(USAGE_INTERVAL):
             self.look()
+
+    def save(self, path: Path) -> None:
+        """A line for each look at a process."""
+        lines = [
+            f"{pid}\t{each.at:.0f}\t{each.age:.0f}\t{each.rss:.1f}\t{each.descriptors}\t{each.threads}\n"
+            for pid, found in self.by_pid.items()
+            for each in found
+        ]
+        path.write_text("pid\tat\tage\tMiB\tdescriptors\tthreads\n" + "".join(lines))
 
     def look(self) -> None:
         now = time.monotonic()

@@ -12,7 +12,14 @@ from sqlalchemy.exc import OperationalError
 from service.integrations.http.sleep import InstrumentedSleep
 from service.jobs.schedule import Every
 from service.scheduler.job import Job, Schedule
-from service.scheduler.scheduler import MAX_CONCURRENT_ATTEMPTS, MAX_SLEEP, Scheduler, SchedulerHooks, execute_job
+from service.scheduler.scheduler import (
+    MAX_CONCURRENT_ATTEMPTS,
+    MAX_SLEEP,
+    RENEWED_WITHIN,
+    Scheduler,
+    SchedulerHooks,
+    execute_job,
+)
 from service.settings import Settings
 from service.shutdown import StopSignal
 from telemetry.error_text import CheckFailed
@@ -173,6 +180,29 @@ def test_after_the_clock_was_set_back_a_job_is_due_at_its_next_tick(scheduler_of
 
     assert work.began.acquire(timeout=30)
     join_runs(scheduler)
+
+
+@pytest.mark.parametrize(
+    ("by", "starts_at_once"),
+    [(timedelta(hours=1), False), (2 * MINUTE, False), (timedelta(hours=-1), True), (MINUTE / 2, True)],
+)
+def test_after_the_clock_was_set_forward_active_runs_renew_their_leases_before_others_start(
+    scheduler_of, by, starts_at_once
+):
+    """All leases have ended by then: a run would start beside the one before it."""
+    now = [NOON + timedelta(seconds=30)]
+    scheduler = scheduler_of(minutely(work := Work()), now=lambda: now[0])
+    scheduler._step_or_settle(now[0])
+
+    now[0] += by + MINUTE / 2
+    waits = scheduler._step_or_settle(now[0])
+    join_runs(scheduler)
+    assert (waits == RENEWED_WITHIN, len(work.contexts)) == (not starts_at_once, int(starts_at_once and by > -MINUTE))
+
+    now[0] += MINUTE
+    scheduler._step_or_settle(now[0])
+    join_runs(scheduler)
+    assert work.contexts
 
 
 def test_after_a_start_in_1970_the_scheduler_walks_no_ticks(scheduler_of):
@@ -490,13 +520,13 @@ def test_a_stop_waits_no_longer_than_it_may_for_what_cannot_be_cancelled_and_nam
 
 
 class Clock:
-    """Advances by one minute each time it is read."""
+    """Advances by half a minute each time it is read: more would be a clock that is set."""
 
     def __init__(self):
         self.moment = NOON
 
     def __call__(self):
-        self.moment += MINUTE
+        self.moment += MINUTE / 2
         return self.moment
 
 
