@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench collector e2e lock
+.PHONY: help run test check bench collector e2e wheel lock
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1	/'
@@ -48,9 +48,15 @@ e2e: .venv/.dev ## the tests against the real Prometheus, Alertmanager and Colle
 collector: .venv/.dev ## build what the tests need of Go, once: the Collector, and the reader of Compose files
 	@$(BIN)/python -m tools.go_programs
 
+wheel: .venv/.run ## build the wheel into dist/: what `pip install` takes elsewhere
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+
 lock: ## compile the locks anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --prerelease if-necessary-or-explicit --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml -o requirements.lock
+		--no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml \
+		--all-extras -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --prerelease if-necessary-or-explicit --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --no-header --no-annotate -c requirements.lock pyproject.toml \
-		--group dev -o requirements-dev.lock
+		--all-extras --group dev -o requirements-dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --no-annotate --group build -o requirements-build.lock

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 from service.database import migrations
 from service.database.schedule_tables import ScheduleClaimRow
 from telemetry.database import UTCDateTime, _configure, create_engine, transaction
+from telemetry.settings import SettingsError
 
 NOON = datetime(2025, 10, 2, 12, 0, 0, 123456, UTC)
 MOSCOW = timezone(timedelta(hours=3))
@@ -270,3 +271,10 @@ def test_a_missing_timestamp_is_none(engine):
     with engine.connect() as connection:
         assert connection.scalar(select(func.nullif(1, 1, type_=UTCDateTime()))) is None
     assert UTCDateTime().process_bind_param(None, engine.dialect) is None
+
+
+def test_postgresql_without_its_driver_is_a_sentence_that_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+
+    with pytest.raises(SettingsError, match=r"^A PostgreSQL database needs .* pip install 'sovani\[postgres\]'"):
+        create_engine(POSTGRESQL)
