@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench collector e2e wheel lock
+.PHONY: help run test check bench collector e2e newest wheel lock
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1	/'
@@ -47,6 +47,9 @@ e2e: .venv/.dev ## the tests against the real Prometheus, Alertmanager and Colle
 
 collector: .venv/.dev ## build what the tests need of Go, once: the Collector, and the reader of Compose files
 	@$(BIN)/python -m tools.go_programs
+
+newest: ## the unit tests of the telemetry against the newest releases of its packages: a report that never fails
+	@$(PYTHON) .ci/newest.py
 
 wheel: .venv/.run ## build the wheel into dist/: what `pip install` takes elsewhere
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .

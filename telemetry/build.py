@@ -14,6 +14,7 @@ from telemetry import providers
 from telemetry.alerts import service
 from telemetry.alerts.channels import telegram
 from telemetry.alerts.pipeline import AlertPipeline, PipelineContext
+from telemetry.compatibility import internals
 from telemetry.database import create_engine
 from telemetry.health.system_resources import SystemResources
 from telemetry.instrumentation import process, self_metrics
@@ -152,6 +153,7 @@ def _activate(telemetry: Telemetry) -> None:
 def _prepare_process() -> None:
     exporters.check_configuration()
     make_locks_reentrant()
+    internals.report_missing()
 
 
 def _log_handler(

@@ -5,12 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from opentelemetry.metrics import MeterProvider, NoOpMeterProvider
-from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk._logs.export import LogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanContext
 
+from telemetry.compatibility.unstable_api import LoggerProvider, LogRecordExporter, SimpleLogRecordProcessor
 from telemetry.instruments import Instruments
 from telemetry.jobs.processor import JobSpanProcessor
 from telemetry.jobs.run import JobRun

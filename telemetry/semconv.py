@@ -68,6 +68,7 @@ FILESYSTEM_PATH: Final = "system.filesystem.path"
 GC_GENERATION: Final = "cpython.gc.generation"
 VERSION: Final = "version"
 ENVIRONMENT: Final = "environment"
+DEPLOYMENT_ENVIRONMENT: Final = "deployment.environment.name"
 METRIC_OVERFLOW: Final = "otel.metric.overflow"
 
 JOB_NAME: Final = "job.name"

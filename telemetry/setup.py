@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
-from opentelemetry import _logs, metrics, trace
+from opentelemetry import metrics, trace
 from opentelemetry.sdk.trace import TracerProvider
 from sqlalchemy.engine import Engine
 
 from telemetry.build import NO_OPTIONS, SHUTDOWN_TIMEOUT, Telemetry, build
+from telemetry.compatibility.unstable_api import set_logger_provider
 from telemetry.logs.setup import setup_logging
 from telemetry.options import TelemetryOptions
 from telemetry.settings import TelemetrySettings
@@ -78,7 +79,7 @@ def _set_globals(telemetry: Telemetry) -> None:
     if not isinstance(trace.get_tracer_provider(), TracerProvider):
         trace.set_tracer_provider(telemetry.tracer_provider)
         metrics.set_meter_provider(telemetry.metrics.provider)
-        _logs.set_logger_provider(telemetry.log_handler.provider)
+        set_logger_provider(telemetry.log_handler.provider)
 
 
 def _shut_down_after(app: FastAPI) -> None:

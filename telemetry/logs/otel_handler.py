@@ -6,9 +6,9 @@ from typing import Final
 
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
-from opentelemetry.sdk._logs import LoggerProvider
 
 from telemetry import semconv
+from telemetry.compatibility.unstable_api import LoggerProvider
 from telemetry.logs.alert_attributes import InJob, with_alert_attributes
 from telemetry.logs.handlers import FailsafeHandler
 

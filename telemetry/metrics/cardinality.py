@@ -23,10 +23,10 @@ from opentelemetry.metrics import (
     Observation,
     UpDownCounter,
 )
-from opentelemetry.metrics import _Gauge as Gauge
 from opentelemetry.util.types import Attributes
 
 from telemetry import semconv
+from telemetry.compatibility.unstable_api import Gauge
 from telemetry.metrics.bound_instruments import BoundInstruments
 from telemetry.metrics.change_flag import ChangeFlag
 from telemetry.redaction.policy import redact_attributes
