@@ -38,7 +38,7 @@ def main() -> int:
         venv.create(directory, with_pip=True, symlinks=True)
         python = f"{directory}/bin/python"
         try:
-            run((python, "-m", "pip", "install", "--quiet", "--pre", *requirements()), end)
+            run((python, "-m", "pip", "install", "--quiet", *requirements()), end)
             versions = run((python, "-m", "pip", "list", "--format=freeze"), end)
             tests = ("-m", "pytest", "-q", "-n", "2", "-m", "not e2e", "-W", "default", "tests/unit/telemetry")
             return report(versions, run((python, *tests), end, check=False))
@@ -60,7 +60,7 @@ def run(command: Sequence[str], end: float, *, check: bool = True) -> str:
         cwd=ROOT,
         env=environment,
     )
-    return done.stdout
+    return done.stdout if check else f"{done.stderr}\n{done.stdout}"
 
 
 def report(versions: str, tests: str) -> int:
@@ -78,7 +78,9 @@ def report(versions: str, tests: str) -> int:
     for line in failed[:SHOWN]:
         say(f"NEWEST: {line[:300]}")
     last = (tests.strip().splitlines() or ["no output"])[-1].strip("= ")
-    return say(f"NEWEST: with the newest releases {len(failed)} of the telemetry's unit tests fail [{last}].")
+    if "passed" not in last:
+        return say(f"NEWEST: the tests do not start ({last[:200]}).")
+    return say(f"NEWEST: {len(failed)} of the telemetry's unit tests fail or are in error [{last}].")
 
 
 def say(text: str) -> int:

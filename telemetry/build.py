@@ -62,6 +62,11 @@ class Telemetry:
     _owns_engine: bool
     _shutdown_threads: ShutdownThreads = field(default_factory=ShutdownThreads)
 
+    @property
+    def uses_database(self) -> bool:
+        """Whether there is a database to look at: one that was given, or the one that job runs are recorded in."""
+        return self.jobs.is_on or not self._owns_engine
+
     def meter(self, name: str) -> Meter:
         return self.metrics.provider.get_meter(name)
 
@@ -76,7 +81,7 @@ class Telemetry:
 
     def start(self) -> None:
         """Start the threads that recover job runs and send alerts."""
-        self.jobs.reaper.start()
+        self.jobs.start()
         self.alerts.start()
 
     def shutdown(self, deadline: float = SHUTDOWN_TIMEOUT) -> list[str]:
@@ -120,11 +125,12 @@ def build(
     owns_engine, engine = engine is None, engine or create_engine(settings.url, settings.service_name)
     resource = _resource(settings, instance := InstanceSlot(settings.data_dir))
     metrics, profiler = MetricsPipeline(settings, resource, options.metric_mappings, cardinality_limit), RunProfiler()
-    jobs = JobPipeline(engine, settings.data_dir, metrics.instruments, settings.jobs_component)
+    jobs = JobPipeline(engine, settings.data_dir, metrics.instruments, settings.jobs_component, settings.telemetry_jobs)
     processing = providers.JobProcessing(jobs.record, metrics.instruments, profiler)
     tracer_provider = providers.tracer_provider(resource, settings, metrics.provider, processing)
     tracer, resources = tracer_provider.get_tracer(SCOPE), SystemResources.from_settings(settings)
-    context = PipelineContext(tracer, metrics.meter, metrics.instruments.dropped, profiler.has)
+    uses_database = settings.telemetry_jobs or not owns_engine
+    context = PipelineContext(tracer, metrics.meter, metrics.instruments.dropped, profiler.has, uses_database)
     alerts = AlertPipeline(settings, engine, resources, context)
     telemetry = Telemetry(
         settings=settings,
@@ -159,7 +165,8 @@ def _prepare_process() -> None:
 def _log_handler(
     resource: Resource, metrics: MetricsPipeline, alerts: AlertPipeline, profiler: RunProfiler
 ) -> OTelHandler:
-    alerting = providers.AlertProcessing(alerts.exporter, profiler.has, alerts.exporter.is_known)
+    exporter = alerts.exporter if alerts.is_on else None
+    alerting = providers.AlertProcessing(exporter, profiler.has, alerts.exporter.is_known)
     return providers.log_handler(resource, metrics.provider, metrics.instruments, alerting)
 
 
@@ -175,8 +182,9 @@ def _observe(telemetry: Telemetry) -> None:
     process.observe_process(meter)
     process.observe_application(meter, process.Application(settings.service_version, settings.environment))
     process.observe_resources(meter, telemetry.resources)
-    self_metrics.observe_queue(meter, QUEUE_NAME, telemetry.jobs.recorder)
-    telemetry.jobs.observe(meter)
+    if telemetry.jobs.is_on:
+        self_metrics.observe_queue(meter, QUEUE_NAME, telemetry.jobs.recorder)
+        telemetry.jobs.observe(meter)
     observe_writers(meter, log_writers)
     self_metrics.observe_limits(meter, telemetry.metrics.provider)
 
@@ -191,8 +199,9 @@ def _instrument(telemetry: Telemetry) -> None:
         telemetry.engine,
     )
     tracer = telemetry.tracer_provider.get_tracer(SCOPE)
-    monitor.activate(monitor.JobMonitoring(tracer, telemetry.jobs.recorder))
-    service.activate(telemetry.alerts.service)
+    monitor.activate(monitor.JobMonitoring(tracer, telemetry.jobs.recorder if telemetry.jobs.is_on else None))
+    if telemetry.alerts.is_on:
+        service.activate(telemetry.alerts.service)
     attach(telemetry.log_handler)
 
 

@@ -34,9 +34,9 @@ class JobProcessing:
 
 @dataclass(frozen=True, slots=True)
 class AlertProcessing:
-    """Where alerts go; whether a span is in a job; whether an alert of this fingerprint at this time would be a repeat."""
+    """Where alerts go, if they are on; whether a span is in a job; whether an alert of this fingerprint at this time would be a repeat."""
 
-    exporter: LogRecordExporter
+    exporter: LogRecordExporter | None
     in_job: Callable[[SpanContext], bool]
     is_known: Callable[[str, float], bool]
 
@@ -63,7 +63,9 @@ def log_handler(
     """Create the log handler: it counts and alerts errors. Other records are converted only if an exporter takes them."""
     provider = LoggerProvider(resource, shutdown_on_exit=False, meter_provider=meters)
     provider.add_log_record_processor(ErrorCounter(instruments.errors))
-    provider.add_log_record_processor(SimpleLogRecordProcessor(alerts.exporter, meter_provider=NoOpMeterProvider()))
+    if alerts.exporter is not None:
+        alerting = SimpleLogRecordProcessor(alerts.exporter, meter_provider=NoOpMeterProvider())
+        provider.add_log_record_processor(alerting)
     exported = exporters.log_processors(meters)
     for processor in exported:
         provider.add_log_record_processor(processor)

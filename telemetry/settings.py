@@ -116,6 +116,13 @@ class TelemetrySettings(BaseSettings):
         None, min_length=8, description="a secret of at least 8 characters; without it the operations API is open"
     )
     job_runs_keep_days: int = Field(90, ge=1, le=36500, description="a whole number of days from 1")
+    telemetry_jobs: bool = Field(
+        default=True, description="true or false: whether runs of jobs are recorded in job_runs"
+    )
+    telemetry_alerts: bool = Field(default=True, description="true or false: whether errors become alerts")
+    telemetry_logs: bool = Field(
+        default=True, description="true or false: whether the telemetry sets up the console and the log files"
+    )
     metrics_names: Literal["service", "otel"] = Field("service", description="service or otel")
     otel_traces_sampler: Annotated[str, AfterValidator(_sampler)] = Field(
         "parentbased_traceidratio", description=f"one of {', '.join(sorted(SAMPLERS))}"

@@ -12,6 +12,7 @@ from time import perf_counter
 from types import ModuleType
 from typing import Any, Final
 
+from opentelemetry import metrics
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.instrumentation.utils import unwrap
 from opentelemetry.metrics import Histogram
@@ -98,8 +99,9 @@ class HTTPClientInstrumentor(BaseInstrumentor):
         return ("httpx >= 0.27",)
 
     def _instrument(self, **kwargs: Any) -> None:
-        duration: Histogram = kwargs["duration"]
-        directory: ServiceDirectory = kwargs["directory"]
+        meter = metrics.get_meter(__name__)
+        duration = kwargs.get("duration") or meter.create_histogram(semconv.HTTP_CLIENT_DURATION, unit="s")
+        directory: ServiceDirectory = kwargs.get("directory") or ServiceDirectory()
 
         def start(request: Any) -> _ClientRequest:
             return _ClientRequest(duration, directory.find(str(request.url)), request.method)

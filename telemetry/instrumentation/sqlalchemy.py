@@ -6,6 +6,7 @@ from functools import lru_cache
 from time import perf_counter
 from typing import Any, Final
 
+from opentelemetry import metrics
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.metrics import Histogram
 from sqlalchemy import event
@@ -51,7 +52,8 @@ class QueryDurationInstrumentor(BaseInstrumentor):
         return ("sqlalchemy >= 2.0",)
 
     def _instrument(self, **kwargs: Any) -> None:
-        self._duration = kwargs["duration"]
+        meter = metrics.get_meter(__name__)
+        self._duration = kwargs.get("duration") or meter.create_histogram(semconv.DB_OPERATION_DURATION, unit="s")
         for name, listener in self._listeners():
             event.listen(Engine, name, listener)
 

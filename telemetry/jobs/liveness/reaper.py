@@ -9,14 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine
 
 from telemetry.jobs.liveness.heartbeat import HEARTBEAT_INTERVAL, Heartbeat
 from telemetry.jobs.recorder.orphaned_spools import read_open_runs
 from telemetry.jobs.recorder.recovery import RecoveryCounters, SpoolRecovery
 from telemetry.jobs.store.running_runs import LostRun, RunningRuns
 from telemetry.jobs.store.runs import JobRunRepository
-from telemetry.jobs.store.tables import JobRunRow
+from telemetry.jobs.store.tables import RunsTable
 from telemetry.periodic import PeriodicTask
 from telemetry.settings import JOBS_COMPONENT
 
@@ -56,7 +56,7 @@ class Reaper:
         self.recovery = SpoolRecovery(directory, JobRunRepository(engine), self._running_runs, counters)
         self._task: PeriodicTask | None = None
         self._process = 0
-        self._has_table = False
+        self._has_table = RunsTable(engine)
         self._reset()
 
     def start(self) -> None:
@@ -84,8 +84,7 @@ class Reaper:
         Raises:
             Exception: the database or the disk is unavailable.
         """
-        self._has_table = self._has_table or inspect(self._engine).has_table(JobRunRow.__tablename__)
-        if self._has_table:
+        if self._has_table():
             self._heartbeat_if_due()
             self._report_lost(self.recovery.recover(self._should_continue))
 
