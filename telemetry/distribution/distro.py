@@ -9,8 +9,7 @@ import os
 from importlib.metadata import EntryPoint
 from typing import Any, Final
 
-from opentelemetry.instrumentation.distro import BaseDistro
-
+from telemetry.compatibility.instrumentation import BaseDistro
 from telemetry.distribution import deferred_start
 
 _STABILITY_OPT_IN: Final = "OTEL_SEMCONV_STABILITY_OPT_IN"

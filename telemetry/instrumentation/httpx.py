@@ -13,13 +13,13 @@ from types import ModuleType
 from typing import Any, Final
 
 from opentelemetry import metrics
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.instrumentation.utils import unwrap
 from opentelemetry.metrics import Histogram
 from opentelemetry.trace import Span
 from wrapt import wrap_function_wrapper
 
 from telemetry import semconv
+from telemetry.compatibility.instrumentation import BaseInstrumentor
 from telemetry.failsafe import failsafe
 from telemetry.instrumentation.external_services import Endpoint, ServiceDirectory
 

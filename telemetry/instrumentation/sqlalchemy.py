@@ -7,12 +7,12 @@ from time import perf_counter
 from typing import Any, Final
 
 from opentelemetry import metrics
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.metrics import Histogram
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 
 from telemetry import semconv
+from telemetry.compatibility.instrumentation import BaseInstrumentor
 from telemetry.failsafe import failsafe
 
 _STARTED: Final = "telemetry.query_started"

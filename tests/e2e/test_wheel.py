@@ -3,6 +3,8 @@
 import email
 import os
 import re
+import shlex
+import signal
 import subprocess
 import sys
 import tomllib
@@ -10,9 +12,12 @@ import venv
 import zipfile
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.support.processes import ROOT, Programs, free_port
+from tests.support.otlp_receiver import otlp_receiver
+from tests.support.processes import ROOT, Programs, eventually, free_port
+from tests.support.sqlite import rows
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("wheel")]
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
@@ -137,3 +142,64 @@ def test_postgresql_without_its_driver_is_one_line_that_says_what_to_install(pro
     assert done.returncode == 1
     assert [line for line in done.stderr.splitlines() if "sovani[postgres]" in line] == done.stderr.splitlines()
     assert len(done.stderr.splitlines()) == 1
+
+
+PAGE = (ROOT / "docs/your-own-service.md").read_text()
+BLOCKS = re.findall(r"```(python|sh)\n(.*?)```", PAGE, re.DOTALL)
+COMMANDS = [text.strip() for kind, text in BLOCKS if kind == "sh" and not text.startswith("pip install")]
+
+
+@pytest.fixture
+def library(programs_of_the_wheel, tmp_path: Path):
+    """The files of the page, in a new directory, after its first step."""
+    binaries, _ = programs_of_the_wheel
+    for kind, text in BLOCKS:
+        if kind == "python":
+            (tmp_path / text.partition("\n")[0].removeprefix("# ")).write_text(text)
+    run_command(binaries, tmp_path, COMMANDS[0])
+    programs = Programs(tmp_path)
+    yield binaries, programs
+    programs.kill()
+
+
+def run_command(binaries: Path, home: Path, command: str, **variables: str) -> None:
+    done = run(binaries, home, *shlex.split(command), **variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_page_has_a_first_step_and_three_ways():
+    assert len(COMMANDS) == 4
+    assert COMMANDS[1].startswith("uvicorn ")
+    assert COMMANDS[2].startswith("opentelemetry-instrument uvicorn ")
+
+
+@pytest.mark.parametrize("command", COMMANDS[1:])
+def test_each_way_of_the_page_gives_metrics_spans_a_recorded_job_and_an_alert(library, command: str):
+    binaries, programs = library
+    with otlp_receiver() as arrived:
+        variables = {
+            "PATH": f"{binaries}:{os.environ['PATH']}",
+            "PYTHONPATH": str(programs.home),
+            "OTEL_EXPORTER_OTLP_ENDPOINT": arrived.url,
+            "OTEL_TRACES_SAMPLER": "always_on",
+        }
+        if "uvicorn" not in command:
+            run_command(binaries, programs.home, command, **variables)
+        else:
+            port = free_port()
+            words = shlex.split(command.replace("8090", str(port)))
+            served = programs.start_command(str(binaries / words[0]), *words[1:], port=port, **variables)
+            eventually(lambda: served.listens(), 90)
+            assert httpx.post(f"{served.url}/inventory", trust_env=False).json() == {"books": 2}
+            served.tell(signal.SIGTERM)
+            served.exit_code()
+
+    assert rows(programs.home / "var/app.db", "SELECT job_name, status FROM job_runs") == [
+        ("take_inventory", "success")
+    ]
+    assert "job take_inventory" in arrived.spans()
+    assert {"job.runs", "http.server.request.duration" if "uvicorn" in command else "books.counted"} <= {
+        *arrived.metrics()
+    }
+    assert rows(programs.home / "var/alerts/outbox.db", "SELECT words FROM incidents") == [("A book is missing",)]
+    assert "A book is missing" in arrived.logs()
