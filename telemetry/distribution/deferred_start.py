@@ -1,6 +1,7 @@
 """Starts the telemetry of a process when the process imports the first library that can be observed."""
 
 import logging
+import os
 import sys
 from importlib.metadata import EntryPoint
 from types import ModuleType
@@ -12,7 +13,10 @@ _LIBRARIES: Final = ("fastapi", "starlette", "sqlalchemy", "httpx", "httpx2")
 _OWN: Final = tuple(f"telemetry.{name}" for name in ("alerts", "database", "health", "http_client", "jobs", "logs"))
 _NEEDED: Final = (*_LIBRARIES, "opentelemetry", "telemetry")
 _FASTAPI: Final = "fastapi"
-_REPLACED: Final = frozenset({"logging"})  # the telemetry's own handler takes the records
+_REPLACED: Final = frozenset(
+    {_FASTAPI, "logging"}
+)  # the telemetry instruments applications, and has a handler of its own
+_DISABLED: Final = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 _log = logging.getLogger(__name__)
 
 
@@ -57,8 +61,7 @@ def _start(imported: ModuleType) -> None:
         except SettingsError as error:
             _complain(" ".join(str(error).splitlines()))
             return
-        for entry_point, options in _Pending.instrumentors:
-            _instrument(entry_point, options)
+        _instrument_libraries()
     except Exception as error:  # noqa: BLE001  # whatever fails here must not keep the application from running
         _complain(f"{type(error).__name__}: {error}")
 
@@ -70,14 +73,19 @@ def _is_importing(*, besides: ModuleType) -> bool:
     return any(getattr(spec, "_initializing", False) for spec in specs)
 
 
+def _instrument_libraries() -> None:
+    from telemetry.distribution.applications import instrument_new_applications  # noqa: PLC0415  # as above
+
+    disabled = {name.strip() for name in os.environ.get(_DISABLED, "").split(",")}
+    if not disabled & {_FASTAPI, "*"}:
+        instrument_new_applications()
+    for entry_point, options in _Pending.instrumentors:
+        _instrument(entry_point, options)
+
+
 def _instrument(entry_point: EntryPoint, options: dict[str, Any]) -> None:
     """Instrument a library, unless the telemetry does so itself. One that fails does not keep the others from it."""
     try:
-        if entry_point.name == _FASTAPI:
-            from telemetry.distribution.applications import instrument_new_applications  # noqa: PLC0415  # as above
-
-            instrument_new_applications()
-            return
         instrumentor = entry_point.load()()
         if not instrumentor.is_instrumented_by_opentelemetry:
             instrumentor.instrument(**options)

@@ -189,7 +189,7 @@ def test_each_way_of_the_page_gives_metrics_spans_a_recorded_job_and_an_alert(li
             port = free_port()
             words = shlex.split(command.replace("8090", str(port)))
             served = programs.start_command(str(binaries / words[0]), *words[1:], port=port, **variables)
-            eventually(lambda: served.listens(), 90)
+            eventually(served.listens, 90)
             assert httpx.post(f"{served.url}/inventory", trust_env=False).json() == {"books": 2}
             served.tell(signal.SIGTERM)
             served.exit_code()
