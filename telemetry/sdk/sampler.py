@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from opentelemetry.context import Context
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, Sampler, SamplingResult, StaticSampler
 from opentelemetry.trace import Link, SpanContext, SpanKind, TraceState, get_current_span
 from opentelemetry.util.types import Attributes
 from typing_extensions import override
@@ -66,5 +66,5 @@ def _with_run_entry(state: TraceState | None) -> TraceState:
 
 def _is_off(sampler: Sampler) -> bool:
     """Whether a sampler is `always_off`, or is parent-based with `always_off` at the root."""
-    off = ALWAYS_OFF.get_description()
-    return sampler.get_description().startswith((off, f"ParentBased{{root:{off},"))
+    root = getattr(sampler, "_root", sampler)
+    return isinstance(root, StaticSampler) and root.get_description() == ALWAYS_OFF.get_description()

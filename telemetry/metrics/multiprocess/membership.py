@@ -9,7 +9,6 @@ import multiprocessing
 import os
 import shutil
 import stat
-import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,17 +20,12 @@ from telemetry import private_files, semconv
 
 _MAX_WORKERS: Final = 512
 _SNAPSHOT: Final = ".json"
-_SPAWNED: Final = (
-    "--multiprocessing-fork"  # a worker that does not know its parent yet: Python itself is still starting
-)
 
 
 def parent_of_workers() -> int | None:
     """The pid of the process that spawned this one as a worker; None if it is no worker."""
     parent = multiprocessing.parent_process()
-    if parent is None:
-        return os.getppid() if _SPAWNED in sys.orig_argv else None
-    return parent.pid
+    return None if parent is None else parent.pid
 
 
 def group_directory(data_dir: Path, parent: int) -> Path:
