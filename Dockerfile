@@ -3,10 +3,19 @@
 #   docker run --read-only --cap-drop ALL --security-opt no-new-privileges -p 127.0.0.1:8080:8080 \
 #     -v sovani-data:/var/lib/sovani -v sovani-logs:/var/log/sovani-bot --env-file .env sovani
 FROM python:3.12-slim-trixie AS build
-COPY requirements.lock /
+COPY requirements.lock requirements-build.lock /
 # Each file is checked against the lock's hashes; what is built from source fails here, where a compiler may be missing, and not later.
 RUN python -m venv /opt/sovani \
  && /opt/sovani/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: -r /requirements.lock \
+ && python -m venv /opt/build \
+ && /opt/build/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: -r /requirements-build.lock
+COPY pyproject.toml README.md LICENSE alembic.ini /src/
+COPY migrations /src/migrations
+COPY telemetry /src/telemetry
+COPY service /src/service
+# The wheel, compiled now: at run time nothing can be written beside the code.
+RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --disable-pip-version-check --wheel-dir /src/dist /src \
+ && /opt/sovani/bin/pip install --no-deps --no-index --disable-pip-version-check /src/dist/*.whl \
  && /opt/sovani/bin/pip uninstall --yes --quiet pip
 
 FROM python:3.12-slim-trixie
@@ -18,13 +27,8 @@ RUN apt-get update \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin sovani \
  && install --directory --owner sovani --group sovani --mode 0700 /var/lib/sovani /var/log/sovani-bot
 COPY --from=build /opt/sovani /opt/sovani
-COPY alembic.ini /srv/
-COPY migrations /srv/migrations
-COPY telemetry /srv/telemetry
-COPY service /srv/service
-# Compiled now: at run time nothing can be written beside the code. TMPDIR: some libraries want one when they are imported.
-RUN /opt/sovani/bin/python -m compileall -q /srv
 WORKDIR /srv
+# TMPDIR: some libraries want one when they are imported.
 ENV PATH=/opt/sovani/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

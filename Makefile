@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench reference collector e2e soak lock
+.PHONY: help run test check bench reference collector e2e soak newest wheel lock
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1	/'
@@ -56,9 +56,18 @@ soak: $(VENV)/.dev ## 20 minutes of load, kills, outages, a clock that is set an
 collector: $(VENV)/.dev ## build what the tests need of Go, once: the Collector, and the reader of Compose files
 	@$(BIN)/python -m tools.go_programs
 
+newest: ## the unit tests of the telemetry against the newest releases of its packages: a report that never fails
+	@$(PYTHON) .ci/newest.py
+
+wheel: $(VENV)/.run ## build the wheel into dist/: what `pip install` takes elsewhere
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+
 lock: ## compile the locks anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --prerelease if-necessary-or-explicit --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml -o requirements.lock
+		--no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml \
+		--all-extras -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --prerelease if-necessary-or-explicit --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --no-header --no-annotate -c requirements.lock pyproject.toml \
-		--group dev -o requirements-dev.lock
+		--all-extras --group dev -o requirements-dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --no-annotate --group build -o requirements-build.lock

@@ -1,4 +1,4 @@
-"""`python -m service`."""
+"""`python -m service`, and the script `sovani` of the wheel."""
 
 import sys
 

@@ -2,7 +2,7 @@
 
 The public names are what these modules hand on in `__all__`, and what the modules without an `__init__` of their own define:
 
-- `telemetry`: start and shut down; what an application says about itself
+- `telemetry`: start and shut down; what an application says about itself; the endpoints; the tables
 - `telemetry.settings`, `telemetry.semconv`: the variables of the environment; the words of all signals
 - `telemetry.alerts`, `telemetry.jobs`, `telemetry.logs`, `telemetry.metrics`, `telemetry.redaction`
 - `telemetry.health`, `telemetry.health.checks`, `telemetry.selftest`: checks of a running process, and of the instrumentation
@@ -15,20 +15,55 @@ The public names are what these modules hand on in `__all__`, and what the modul
 Everything else is private. An import contract in `pyproject.toml` holds applications to this list.
 """
 
-from telemetry.build import Telemetry
-from telemetry.instrumentation.external_services import ExternalService
-from telemetry.options import TelemetryOptions
-from telemetry.processes.registry import live_processes
-from telemetry.sdk import exporters
-from telemetry.setup import current, shutdown, start
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from telemetry.build import Telemetry
+    from telemetry.instrumentation.external_services import ExternalService
+    from telemetry.jobs.store.tables import create_tables
+    from telemetry.options import TelemetryOptions
+    from telemetry.processes.registry import live_processes
+    from telemetry.sdk import exporters
+    from telemetry.setup import current, shutdown, start
+    from telemetry.web.metrics_apps import asgi_metrics_app, wsgi_metrics_app
+    from telemetry.web.router import router
+
+# Imported when they are first used: all of it takes a second, which a process that starts may not have.
+_MODULES: Final = {
+    "ExternalService": "telemetry.instrumentation.external_services",
+    "Telemetry": "telemetry.build",
+    "TelemetryOptions": "telemetry.options",
+    "asgi_metrics_app": "telemetry.web.metrics_apps",
+    "create_tables": "telemetry.jobs.store.tables",
+    "current": "telemetry.setup",
+    "live_processes": "telemetry.processes.registry",
+    "router": "telemetry.web.router",
+    "shutdown": "telemetry.setup",
+    "start": "telemetry.setup",
+    "wsgi_metrics_app": "telemetry.web.metrics_apps",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "exporters":
+        return import_module("telemetry.sdk.exporters")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)
+
 
 __all__ = [
     "ExternalService",
     "Telemetry",
     "TelemetryOptions",
+    "asgi_metrics_app",
+    "create_tables",
     "current",
     "exporters",
     "live_processes",
+    "router",
     "shutdown",
     "start",
+    "wsgi_metrics_app",
 ]

@@ -15,6 +15,7 @@ from telemetry import providers, semconv
 from telemetry.alerts import service
 from telemetry.alerts.channels import telegram
 from telemetry.alerts.pipeline import AlertPipeline, PipelineContext
+from telemetry.compatibility import internals
 from telemetry.database import create_engine, database_identity
 from telemetry.health.system_resources import SystemResources
 from telemetry.instrumentation import process, self_metrics
@@ -60,6 +61,11 @@ class Telemetry:
     _owns_engine: bool
     _shutdown_threads: ShutdownThreads = field(default_factory=ShutdownThreads)
 
+    @property
+    def uses_database(self) -> bool:
+        """Whether there is a database to look at: one that was given, or the one that job runs are recorded in."""
+        return self.jobs.is_on or not self._owns_engine
+
     def meter(self, name: str) -> Meter:
         return self.metrics.provider.get_meter(name, schema_url=semconv.SCHEMA_URL)
 
@@ -79,7 +85,7 @@ class Telemetry:
 
     def start(self) -> None:
         """Start the threads that recover job runs and send alerts."""
-        self.jobs.reaper.start()
+        self.jobs.start()
         self.alerts.start()
 
     def shutdown(self, deadline: float = SHUTDOWN_TIMEOUT) -> list[str]:
@@ -125,11 +131,12 @@ def build(
     registry, profiler = ProcessRegistry(settings.data_dir, database_identity(engine.url)), RunProfiler()
     resource = _resource(settings, registry)
     metrics = MetricsPipeline(settings, resource, registry, options.metric_mappings, cardinality_limit)
-    jobs = JobPipeline(engine, registry, metrics.instruments, settings.jobs_component)
+    jobs = JobPipeline(engine, registry, metrics.instruments, settings.jobs_component, settings.telemetry_jobs)
     processing = providers.JobProcessing(jobs.record, metrics.instruments, profiler)
     tracer_provider = providers.tracer_provider(resource, settings, metrics.provider, processing)
     tracer, resources = _tracer(tracer_provider), SystemResources.from_settings(settings)
-    context = PipelineContext(tracer, metrics.meter, metrics.instruments.dropped, profiler.has)
+    uses_database = settings.telemetry_jobs or not owns_engine
+    context = PipelineContext(tracer, metrics.meter, metrics.instruments.dropped, profiler.has, uses_database)
     alerts = AlertPipeline(settings, engine, resources, registry, context)
     telemetry = Telemetry(
         settings=settings,
@@ -162,12 +169,14 @@ def _activate(telemetry: Telemetry) -> None:
 def _prepare_process() -> None:
     exporters.check_configuration()
     make_locks_reentrant()
+    internals.report_missing()
 
 
 def _log_handler(
     resource: Resource, metrics: MetricsPipeline, alerts: AlertPipeline, profiler: RunProfiler
 ) -> OTelHandler:
-    alerting = providers.AlertProcessing(alerts.exporter, profiler.has, alerts.exporter.is_known)
+    exporter = alerts.exporter if alerts.is_on else None
+    alerting = providers.AlertProcessing(exporter, profiler.has, alerts.exporter.is_known)
     return providers.log_handler(resource, metrics.provider, metrics.instruments, alerting)
 
 
@@ -183,8 +192,9 @@ def _observe(telemetry: Telemetry) -> None:
     process.observe_process(meter)
     process.observe_application(meter, process.Application(settings.service_version, settings.environment))
     process.observe_resources(meter, telemetry.resources)
-    self_metrics.observe_queue(meter, QUEUE_NAME, telemetry.jobs.recorder)
-    telemetry.jobs.observe(meter)
+    if telemetry.jobs.is_on:
+        self_metrics.observe_queue(meter, QUEUE_NAME, telemetry.jobs.recorder)
+        telemetry.jobs.observe(meter)
     observe_writers(meter, log_writers)
     self_metrics.observe_limits(meter, telemetry.metrics.provider)
 
@@ -199,8 +209,10 @@ def _instrument(telemetry: Telemetry) -> None:
         list(dict.fromkeys([telemetry.engine, *telemetry.options.engines])),
         trace_connects=telemetry.options.trace_connects,
     )
-    monitor.activate(monitor.JobMonitoring(_tracer(telemetry.tracer_provider), telemetry.jobs.recorder))
-    service.activate(telemetry.alerts.service)
+    recorder = telemetry.jobs.recorder if telemetry.jobs.is_on else None
+    monitor.activate(monitor.JobMonitoring(_tracer(telemetry.tracer_provider), recorder))
+    if telemetry.alerts.is_on:
+        service.activate(telemetry.alerts.service)
     attach(telemetry.log_handler)
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from opentelemetry.metrics import Counter, Histogram, Meter, UpDownCounter
-from opentelemetry.metrics import _Gauge as Gauge
 
 from telemetry import semconv
+from telemetry.compatibility.unstable_api import Gauge
 
 
 @dataclass(frozen=True, slots=True)

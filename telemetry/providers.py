@@ -5,12 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from opentelemetry.metrics import MeterProvider, NoOpMeterProvider
-from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk._logs.export import LogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanContext
 
+from telemetry.compatibility.unstable_api import LoggerProvider, LogRecordExporter, SimpleLogRecordProcessor
 from telemetry.instruments import Instruments
 from telemetry.jobs.processor import JobSpanProcessor
 from telemetry.jobs.run import JobRun
@@ -36,9 +35,9 @@ class JobProcessing:
 
 @dataclass(frozen=True, slots=True)
 class AlertProcessing:
-    """Where alerts go; whether a span is in a job; whether an alert of this fingerprint and level would be a repeat at this time."""
+    """Where alerts go, if they are on; whether a span is in a job; whether an alert of this fingerprint and level would be a repeat now."""
 
-    exporter: LogRecordExporter
+    exporter: LogRecordExporter | None
     in_job: Callable[[SpanContext], bool]
     is_known: Callable[[str, int, float], bool]
 
@@ -65,7 +64,9 @@ def log_handler(
     """Create the log handler: it counts and alerts errors. Other records are converted only if an exporter takes them."""
     provider = LoggerProvider(resource, shutdown_on_exit=False, meter_provider=meters)
     provider.add_log_record_processor(ErrorCounter(instruments.errors))
-    provider.add_log_record_processor(SimpleLogRecordProcessor(alerts.exporter, meter_provider=NoOpMeterProvider()))
+    if alerts.exporter is not None:
+        alerting = SimpleLogRecordProcessor(alerts.exporter, meter_provider=NoOpMeterProvider())
+        provider.add_log_record_processor(alerting)
     exported = exporters.log_processors(meters)
     for processor in exported:
         provider.add_log_record_processor(FeedbackGuard(processor))

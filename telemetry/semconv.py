@@ -83,6 +83,7 @@ CPU_MODE: Final = "cpu.mode"
 GC_GENERATION: Final = "cpython.gc.generation"
 VERSION: Final = "version"
 ENVIRONMENT: Final = "environment"
+DEPLOYMENT_ENVIRONMENT: Final = "deployment.environment.name"
 METRIC_OVERFLOW: Final = "otel.metric.overflow"
 
 JOB_NAME: Final = "job.name"

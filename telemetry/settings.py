@@ -78,49 +78,60 @@ class TelemetrySettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
 
     database_url: Annotated[str, AfterValidator(validated_database_url)] = Field(
-        "sqlite:///var/app.db",
+        default="sqlite:///var/app.db",
         repr=False,
         description="a database URL such as sqlite:///var/app.db or postgresql+psycopg://user:password@host/name",
     )
-    data_dir: Path = Field(Path("var"), description="a directory for spools, sockets and backups")
-    log_dir: Path = Field(Path("var/log"), description="a directory for log files")
+    data_dir: Path = Field(default=Path("var"), description="a directory for spools, sockets and backups")
+    log_dir: Path = Field(default=Path("var/log"), description="a directory for log files")
     environment: str = Field(
-        "development",
+        default="development",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
         description="a short word such as development or production",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
-        "INFO", description="one of DEBUG, INFO, WARNING, ERROR, CRITICAL"
+        default="INFO", description="one of DEBUG, INFO, WARNING, ERROR, CRITICAL"
     )
     enable_json_logging: bool = Field(default=False, description="true or false")
-    alert_threshold_disk: Percent = Field(90, description="a whole percentage from 1 to 100")
-    alert_threshold_memory: Percent = Field(90, description="a whole percentage from 1 to 100")
-    alert_threshold_job_failures: int = Field(3, ge=1, description="a whole number from 1: failures in a row")
+    alert_threshold_disk: Percent = Field(default=90, description="a whole percentage from 1 to 100")
+    alert_threshold_memory: Percent = Field(default=90, description="a whole percentage from 1 to 100")
+    alert_threshold_job_failures: int = Field(default=3, ge=1, description="a whole number from 1: failures in a row")
     telegram_token: SecretStr | None = Field(
-        None, min_length=10, description="the token that BotFather gave, such as 123456:ABC-DEF"
+        default=None, min_length=10, description="the token that BotFather gave, such as 123456:ABC-DEF"
     )
     manager_chat_id: str | None = Field(
-        None, pattern=r"^(-?[0-9]+|@[A-Za-z0-9_]+)$", description="a chat's number, or @name of a channel"
+        default=None, pattern=r"^(-?[0-9]+|@[A-Za-z0-9_]+)$", description="a chat's number, or @name of a channel"
     )
     telegram_api_url: str = Field(
-        "https://api.telegram.org", pattern=r"^https?://", description="a URL that begins with http:// or https://"
+        default="https://api.telegram.org",
+        pattern=r"^https?://",
+        description="a URL that begins with http:// or https://",
     )
-    telegram_thread_id: int | None = Field(None, ge=1, description="a whole number: the topic's id in a forum")
+    telegram_thread_id: int | None = Field(default=None, ge=1, description="a whole number: the topic's id in a forum")
     alert_webhook_url: Annotated[SecretStr, AfterValidator(_web_address)] | None = Field(
-        None, description="a URL that begins with http:// or https://, and takes JSON"
+        default=None, description="a URL that begins with http:// or https://, and takes JSON"
     )
     trace_url_template: str | None = Field(
-        None, pattern=r"^https?://.*\{trace_id\}", description="a URL with {trace_id} in it"
+        default=None, pattern=r"^https?://.*\{trace_id\}", description="a URL with {trace_id} in it"
     )
     ops_token: SecretStr | None = Field(
-        None, min_length=8, description="a secret of at least 8 characters; without it the operations API is open"
+        default=None,
+        min_length=8,
+        description="a secret of at least 8 characters; without it the operations API is open",
     )
-    job_runs_keep_days: int = Field(90, ge=1, le=36500, description="a whole number of days from 1")
-    metrics_names: Literal["service", "otel"] = Field("service", description="service or otel")
+    job_runs_keep_days: int = Field(default=90, ge=1, le=36500, description="a whole number of days from 1")
+    telemetry_jobs: bool = Field(
+        default=True, description="true or false: whether runs of jobs are recorded in job_runs"
+    )
+    telemetry_alerts: bool = Field(default=True, description="true or false: whether errors become alerts")
+    telemetry_logs: bool = Field(
+        default=True, description="true or false: whether the telemetry sets up the console and the log files"
+    )
+    metrics_names: Literal["service", "otel"] = Field(default="service", description="service or otel")
     otel_traces_sampler: Annotated[str, AfterValidator(_sampler)] = Field(
-        "parentbased_traceidratio", description=f"one of {', '.join(sorted(SAMPLERS))}"
+        default="parentbased_traceidratio", description=f"one of {', '.join(sorted(SAMPLERS))}"
     )
-    otel_traces_sampler_arg: float = Field(0.1, ge=0, le=1, description="a share from 0 to 1")
+    otel_traces_sampler_arg: float = Field(default=0.1, ge=0, le=1, description="a share from 0 to 1")
 
     @cached_property
     def url(self) -> URL:

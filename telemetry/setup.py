@@ -5,58 +5,77 @@ import atexit
 import logging
 import os
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
 
 from fastapi import FastAPI
-from opentelemetry import _logs, metrics, trace
+from opentelemetry import metrics, trace
 from opentelemetry.sdk.trace import TracerProvider
 from sqlalchemy.engine import Engine
 
 from telemetry.build import NO_OPTIONS, SHUTDOWN_TIMEOUT, Telemetry, build
+from telemetry.compatibility.unstable_api import set_logger_provider
 from telemetry.logs.setup import setup_logging
 from telemetry.options import TelemetryOptions
+from telemetry.redaction.policy import POLICY
+from telemetry.redaction.secret_sources import collect_secrets
 from telemetry.settings import TelemetrySettings
 
 _log = logging.getLogger(__name__)
+_SHUTS_DOWN: Final = "_shuts_telemetry_down"
 _active: Telemetry | None = None
 _lock = threading.RLock()
 
 
-def start(
+def start(  # noqa: PLR0913  # each is a choice of its own
     *,
     app: FastAPI | None = None,
     engine: Engine | None = None,
     settings: TelemetrySettings | None = None,
     options: TelemetryOptions = NO_OPTIONS,
+    jobs: bool | None = None,
+    alerts: bool | None = None,
+    logs: bool | None = None,
 ) -> Telemetry:
     """Start the telemetry of this process, once. With an application, instrument that as well.
+
+    A second call returns the running telemetry; a warning names those of its arguments that differ, and have no effect.
 
     Args:
         app: counted and traced from its first request; its lifespan ends with `shutdown`.
         engine: the database that holds `job_runs`; by default the one of `DATABASE_URL`.
         settings: by default those of the environment.
         options: what the telemetry cannot know of the application.
+        jobs: whether runs are recorded in `job_runs`; by default as `TELEMETRY_JOBS` says.
+        alerts: whether errors become alerts; by default as `TELEMETRY_ALERTS` says.
+        logs: whether the console and the log files are set up; by default as `TELEMETRY_LOGS` says.
 
     Raises:
         SettingsError: a variable has a value that it may not have.
     """
     global _active  # noqa: PLW0603  # one telemetry for a process, as OpenTelemetry's own providers
     with _lock:
-        if _active is None:
-            settings = settings or TelemetrySettings.read()
-            setup_logging(settings)
-            _active = build(settings, engine, options)
-            _set_globals(_active)
-            _active.start()
-            if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
-                _log.warning("OTEL_SDK_DISABLED is true: nothing is measured, traced or recorded.")
+        parts = {"telemetry_jobs": jobs, "telemetry_alerts": alerts, "telemetry_logs": logs}
+        if _active is not None:
+            _warn_of_ignored(_ignored(_active, settings, engine, options, parts))
+        else:
+            _active = _begin(_chosen(settings or TelemetrySettings.read(), parts), engine, options)
             atexit.register(shutdown)
         if app is not None:
             _active.instrument_app(app, options.untraced_paths)
             _shut_down_after(app)
         return _active
+
+
+def _begin(settings: TelemetrySettings, engine: Engine | None, options: TelemetryOptions) -> Telemetry:
+    _set_up_logging(settings)
+    telemetry = build(settings, engine, options)
+    _set_globals(telemetry)
+    telemetry.start()
+    _warn_if_disabled()
+    return telemetry
 
 
 def current() -> Telemetry | None:
@@ -73,17 +92,59 @@ def shutdown(deadline: float = SHUTDOWN_TIMEOUT) -> None:
         ending.shutdown(deadline)
 
 
+def _chosen(settings: TelemetrySettings, parts: Mapping[str, bool | None]) -> TelemetrySettings:
+    return settings.model_copy(update={name: value for name, value in parts.items() if value is not None})
+
+
+def _set_up_logging(settings: TelemetrySettings) -> None:
+    if settings.telemetry_logs:
+        setup_logging(settings)
+    else:
+        POLICY.add_secrets(collect_secrets(settings))
+
+
+def _warn_if_disabled() -> None:
+    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        _log.warning("OTEL_SDK_DISABLED is true: nothing is measured, traced or recorded.")
+
+
+def _ignored(
+    active: Telemetry,
+    settings: TelemetrySettings | None,
+    engine: Engine | None,
+    options: TelemetryOptions,
+    parts: Mapping[str, bool | None],
+) -> list[str]:
+    """The arguments of a second call that differ from what runs. The untraced paths are an application's own."""
+    wanted = replace(options, untraced_paths=active.options.untraced_paths)
+    differ = {
+        "settings": settings is not None and _chosen(settings, parts) != active.settings,
+        "engine": engine is not None and engine is not active.engine,
+        "options": options is not NO_OPTIONS and wanted != active.options,
+    }
+    chosen = {name: value not in {None, getattr(active.settings, name)} for name, value in parts.items()}
+    differ |= {name.removeprefix("telemetry_"): value for name, value in chosen.items()}
+    return [name for name, differs in differ.items() if differs]
+
+
+def _warn_of_ignored(names: list[str]) -> None:
+    if names:
+        _log.warning("The telemetry runs already: telemetry.start() ignores its %s.", ", ".join(names))
+
+
 def _set_globals(telemetry: Telemetry) -> None:
     """For libraries that ask OpenTelemetry for its global providers. The API takes them once for a process."""
     if not isinstance(trace.get_tracer_provider(), TracerProvider):
         trace.set_tracer_provider(telemetry.tracer_provider)
         metrics.set_meter_provider(telemetry.metrics.provider)
-        _logs.set_logger_provider(telemetry.log_handler.provider)
+        set_logger_provider(telemetry.log_handler.provider)
 
 
 def _shut_down_after(app: FastAPI) -> None:
     """Shut down at the end of the application's lifespan: `atexit` is too late for a server that re-raises SIGTERM."""
     inner = app.router.lifespan_context
+    if getattr(inner, _SHUTS_DOWN, False):
+        return
 
     @asynccontextmanager
     async def lifespan(application: Any) -> AsyncGenerator[Any]:
@@ -93,4 +154,5 @@ def _shut_down_after(app: FastAPI) -> None:
         finally:
             await asyncio.to_thread(shutdown)
 
+    setattr(lifespan, _SHUTS_DOWN, True)
     app.router.lifespan_context = lifespan

@@ -19,7 +19,9 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parent.parent
 _OF_DEBIAN: Final = ("apt-get", "rm -rf /var/lib/apt", "groupadd", "useradd")
-_PATHS: Final = re.compile(r"(?<![\w./:])/(opt/sovani|srv|requirements\.lock|var/lib/sovani|var/log/sovani-bot)\b")
+_PATHS: Final = re.compile(
+    r"(?<![\w./:])/(opt/(?:sovani|build)|srv|src|requirements(?:-build)?\.lock|var/lib/sovani|var/log/sovani-bot)\b"
+)
 _WITHIN: Final = 60.0
 _PORT: Final = "18080"
 
@@ -78,6 +80,9 @@ class Image:
                 to = self.root / source if target == "/" else to
                 to.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / source, to)
+
+    def _workdir(self, rest: str) -> None:
+        Path(self.here(rest)).mkdir(parents=True, exist_ok=True)
 
     def _env(self, rest: str) -> None:
         for pair in shlex.split(rest):

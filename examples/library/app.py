@@ -12,7 +12,7 @@ from sqlalchemy import text
 import telemetry
 from telemetry.health import HealthChecks
 from telemetry.health.checks import timed
-from telemetry.jobs import Base, monitor_job
+from telemetry.jobs import monitor_job
 from telemetry.metrics import LabelMapping, MetricMapping
 
 BOOKS: Final = {1: "War and Peace", 2: "The Master and Margarita"}
@@ -27,7 +27,7 @@ LENT: Final = MetricMapping(
 @asynccontextmanager
 async def _lifespan(_app: FastAPI) -> AsyncIterator[None]:
     """The table of runs: made at the start here, by a migration in a service that has those."""
-    Base.metadata.create_all(running.engine)
+    telemetry.create_tables(running.engine)
     yield
 
 

@@ -1,6 +1,7 @@
-"""The command line: `python -m service …`."""
+"""The command line: `sovani …`, or `python -m service …`."""
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,9 +15,14 @@ from telemetry.settings import SettingsError
 Command = Callable[[argparse.Namespace], int]
 
 
+def _program() -> str:
+    """How the commands were called: by the script of the wheel, or as a module."""
+    return "sovani" if Path(sys.argv[0]).name == "sovani" else "python -m service"
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m service",
+        prog=_program(),
         description="Reviews, orders and advice for sellers on Wildberries and Ozon, completely observable.",
         epilog="Every setting is an environment variable or a line of .env; .env.example explains each.",
     )

@@ -1,5 +1,6 @@
 """Migrates the database, in one process at a time, and checks that it answers and is at the newest revision."""
 
+import shlex
 import sqlite3
 import time
 from collections.abc import Generator
@@ -19,9 +20,13 @@ if TYPE_CHECKING:  # Alembic is imported when it is needed: loading it takes lon
     from alembic.config import Config
 
 
-MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "migrations"
+_CHECKOUT: Final = Path(__file__).resolve().parents[2]
+_WHEEL: Final = Path(__file__).resolve().parents[1] / "_alembic"  # where the wheel has them (pyproject.toml)
+_IS_INSTALLED: Final = _WHEEL.is_dir()
+MIGRATIONS: Final = (_WHEEL if _IS_INSTALLED else _CHECKOUT) / "migrations"
 LOCK_TIMEOUT: Final = 60.0
-MISSING: Final = "migrations are missing: run `alembic upgrade head`"
+_OPTIONS: Final = f" -c {shlex.quote(str(_WHEEL / 'alembic.ini'))}" if _IS_INSTALLED else ""
+MISSING: Final = f"migrations are missing: run `alembic{_OPTIONS} upgrade head`"
 _LOCK_KEY: Final = 0x2D3B8A10  # of the advisory lock; every process that migrates uses the same
 _POLL_SECONDS: Final = 0.05
 

@@ -8,9 +8,7 @@ from enum import StrEnum
 from typing import Final, Self
 
 from opentelemetry import trace
-from opentelemetry._logs import SeverityNumber
 from opentelemetry.context import Context
-from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.semconv.attributes.exception_attributes import (
     EXCEPTION_MESSAGE,
     EXCEPTION_STACKTRACE,
@@ -18,6 +16,7 @@ from opentelemetry.semconv.attributes.exception_attributes import (
 )
 
 from telemetry import semconv
+from telemetry.compatibility.unstable_api import ReadableLogRecord, SeverityNumber
 from telemetry.logs.alert_attributes import InJob, component_of, fingerprint_of, text_attribute
 from telemetry.redaction.policy import redact
 from telemetry.sdk.trace_suppression import is_suppressed

@@ -40,6 +40,7 @@ from telemetry.health.database_writes import DatabaseCheck
 from telemetry.health.report import CheckResult
 from telemetry.health.system_resources import SystemResources
 from telemetry.jobs.statistics.failure_streaks import failure_streaks
+from telemetry.jobs.store.tables import RunsTable
 from telemetry.processes.registry import ProcessRegistry
 from telemetry.settings import TelemetrySettings
 
@@ -49,12 +50,15 @@ _DATABASE_LIMITS: Final = EngineLimits(pool_size=2, max_overflow=1, statement_ti
 
 @dataclass(frozen=True, slots=True)
 class PipelineContext:
-    """How delivery is measured and traced. `in_job` says whether a span belongs to a job run."""
+    """How delivery is measured and traced. `in_job` says whether a span belongs to a job run, `uses_database` whether there is a
+    database whose outage is an alert.
+    """
 
     tracer: Tracer
     meter: Meter
     dropped: Counter
     in_job: Callable[[SpanContext], bool] = lambda _context: False
+    uses_database: bool = True
     clock: Callable[[], float] = time.time
 
 
@@ -71,8 +75,15 @@ def configured_channels(settings: TelemetrySettings) -> list[Channel]:
     return found
 
 
+def _nothing() -> None:
+    """There is no database to check."""
+
+
 class AlertPipeline:
-    """`resources` are the disks and the memory to watch, `engine` is the database to check."""
+    """`resources` are the disks and the memory to watch, `engine` is the database to check.
+
+    A pipeline that is off (`TELEMETRY_ALERTS`) has no thread and no file.
+    """
 
     def __init__(
         self,
@@ -82,6 +93,7 @@ class AlertPipeline:
         registry: ProcessRegistry,
         context: PipelineContext,
     ) -> None:
+        self.is_on = settings.telemetry_alerts
         self.outbox = Outbox(Path(settings.data_dir) / file.OUTBOX_FILE)
         self.queries = AlertQueries(self.outbox)
         self.silences = Silences(self.outbox)
@@ -91,8 +103,9 @@ class AlertPipeline:
         deduplicator = Deduplicator(IncidentRepository(self.outbox), delivery.record_dropped)
         self.exporter = AlertExporter(deduplicator, context.in_job)
         dispatcher = Dispatcher(self.outbox, self.channels, delivery, sender)
-        fallback = FallbackNotifier(self.channels, context.clock)
-        self._worker = DispatchWorker(deduplicator, dispatcher, fallback, self._pending_count)
+        self._worker = DispatchWorker(
+            deduplicator, dispatcher, FallbackNotifier(self.channels, context.clock), self._pending_count
+        )
         self._clock = context.clock
         self._shared_engine, self._engine = engine, dedicated_engine(engine, _DATABASE_LIMITS)
         conditions = ConditionTracker(self.outbox, context.clock)
@@ -100,27 +113,34 @@ class AlertPipeline:
         self.service = AlertService(
             partial(resource_usage.evaluate, resources, thresholds, conditions), settings.jobs_component
         )
-        evaluator = self._evaluator(settings, conditions, sender)
-        self._evaluation = evaluator.periodic_task()
-        names = [each.name for each in self.channels]
-        AlertMetrics(self.queries, deduplicator, names, context.clock).observe(context.meter)
+        self._evaluation = self._evaluator(settings, conditions, sender, context.uses_database).periodic_task()
+        if self.is_on:
+            metrics = AlertMetrics(self.queries, deduplicator, [each.name for each in self.channels], context.clock)
+            metrics.observe(context.meter)
 
-    def _evaluator(self, settings: TelemetrySettings, conditions: ConditionTracker, sender: Sender) -> RuleEvaluator:
+    def _evaluator(
+        self,
+        settings: TelemetrySettings,
+        conditions: ConditionTracker,
+        sender: Sender,
+        uses_database: bool,  # noqa: FBT001  # a property of the context
+    ) -> RuleEvaluator:
+        has_runs = RunsTable(self._engine)
         jobs = JobFailuresRule(
-            lambda: failure_streaks(self._engine),
+            lambda: failure_streaks(self._engine) if settings.telemetry_jobs and has_runs() else (),
             IncidentRepository(self.outbox),
             settings.alert_threshold_job_failures,
             component=settings.jobs_component,
         )
-        rules = Rules(
-            DatabaseDownRule(DatabaseCheck(self._engine), conditions), jobs, self.service.check_system_resources
-        )
+        check = DatabaseCheck(self._engine) if uses_database else _nothing
+        rules = Rules(DatabaseDownRule(check, conditions), jobs, self.service.check_system_resources)
         return RuleEvaluator(rules, OutboxLeases(self.outbox, sender.is_dead), sender.name, self._clock)
 
     def start(self) -> None:
         """Start the threads of the dispatcher and the rules. Alerts that another process left unsent are sent as well."""
-        self._worker.start()
-        self._evaluation.start()
+        if self.is_on:
+            self._worker.start()
+            self._evaluation.start()
 
     def stop_rules(self) -> None:
         self._evaluation.stop()
@@ -131,7 +151,7 @@ class AlertPipeline:
         Returns whether no alert is only in memory.
         """
         self.stop_rules()
-        is_saved = self._worker.shutdown(deadline)
+        is_saved = not self.is_on or self._worker.shutdown(deadline)
         for channel in self.channels:
             channel.close()
         self.outbox.close()
@@ -141,6 +161,8 @@ class AlertPipeline:
 
     def check(self) -> CheckResult:
         """The health check: a disabled channel is a warning, since the process can still serve requests."""
+        if not self.is_on:
+            return CheckResult()
         try:
             problems = [each.disabled_reason for each in self.queries.channels() if each.disabled_reason]
         except (sqlite3.Error, OSError) as error:

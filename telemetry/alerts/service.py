@@ -88,7 +88,7 @@ _warned: set[str] = set()
 def _warn_once() -> None:
     if not _warned:
         _warned.add(__name__)
-        _log.warning("telemetry.start() was not called: alerts are only logged.")
+        _log.warning("telemetry.start() was not called, or its alerts are off: alerts are only logged.")
 
 
 _active = AlertService()

@@ -15,8 +15,10 @@ from sqlalchemy.orm import Session
 
 from telemetry.database.limits import NO_LIMITS, POOL_TIMEOUT_SECONDS, EngineLimits, limit_statements, resized_pool
 from telemetry.database.watched_file import WatchedFile
+from telemetry.settings import SettingsError
 
 SQLITE_BUSY_TIMEOUT_MS: Final = 5000
+_NO_DRIVER: Final = "A PostgreSQL database needs the driver psycopg: pip install 'sovani[postgres]' ({})."
 _READ_ONLY_SQLSTATE: Final = "25006"
 _PRAGMAS: Final = (
     f"busy_timeout={SQLITE_BUSY_TIMEOUT_MS}",
@@ -39,7 +41,11 @@ _POSTGRESQL: Final = {
 
 
 def create_engine(url: URL | str, application_name: str = "app") -> Engine:
-    """Create an engine. Connection parameters in the URL's query override the defaults here."""
+    """Create an engine. Connection parameters in the URL's query override the defaults here.
+
+    Raises:
+        SettingsError: the database is PostgreSQL, and its driver is not installed.
+    """
     url = make_url(url)
     return _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url, application_name)
 
@@ -106,13 +112,16 @@ def _enable_wal(connection: sqlite3.Connection, deadline: float) -> bool:
 
 def _postgresql(url: URL, application_name: str) -> Engine:
     parameters = {**_POSTGRESQL, "application_name": application_name}
-    engine = sqlalchemy.create_engine(
-        url,
-        hide_parameters=True,  # in errors and logs: parameters contain personal data
-        pool_pre_ping=True,
-        pool_timeout=POOL_TIMEOUT_SECONDS,
-        connect_args={name: value for name, value in parameters.items() if name not in url.query},
-    )
+    try:
+        engine = sqlalchemy.create_engine(
+            url,
+            hide_parameters=True,  # in errors and logs: parameters contain personal data
+            pool_pre_ping=True,
+            pool_timeout=POOL_TIMEOUT_SECONDS,
+            connect_args={name: value for name, value in parameters.items() if name not in url.query},
+        )
+    except ImportError as error:  # the driver, or the library that it needs
+        raise SettingsError(_NO_DRIVER.format(error)) from None
     event.listen(engine, "handle_error", _unavailable_error, retval=True)
     return engine
 

@@ -13,11 +13,11 @@ from typing import Any, Final
 
 from opentelemetry import metrics, trace
 from opentelemetry.instrumentation.httpx import HTTPX2ClientInstrumentor, HTTPXClientInstrumentor
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.metrics import Histogram, NoOpMeterProvider
 from opentelemetry.trace import INVALID_SPAN, Span, Tracer, use_span
 
 from telemetry import semconv
+from telemetry.compatibility.instrumentation import BaseInstrumentor
 from telemetry.failsafe import failsafe
 from telemetry.instrumentation.client_request import ClientRequest
 from telemetry.instrumentation.external_services import UNKNOWN_ENDPOINT, Endpoint, ServiceDirectory

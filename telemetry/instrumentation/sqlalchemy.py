@@ -12,7 +12,6 @@ from time import perf_counter
 from typing import Any, Final
 
 from opentelemetry import metrics
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.metrics import Histogram
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, Span, SpanKind, Status, StatusCode, Tracer
@@ -20,6 +19,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 
 from telemetry import semconv
+from telemetry.compatibility.instrumentation import BaseInstrumentor
 from telemetry.failsafe import failsafe
 from telemetry.instrumentation.database_target import DatabaseTarget, status_code
 from telemetry.instrumentation.sql_statement import SqlStatement, describe_statement

@@ -31,10 +31,16 @@ class JobPipeline:
     It uses its own database connections: jobs that hold every other connection delay neither records nor heartbeats.
     """
 
-    def __init__(
-        self, engine: Engine, registry: ProcessRegistry, instruments: Instruments, component: str = JOBS_COMPONENT
+    def __init__(  # its parts
+        self,
+        engine: Engine,
+        registry: ProcessRegistry,
+        instruments: Instruments,
+        component: str = JOBS_COMPONENT,
+        is_on: bool = True,  # noqa: FBT001, FBT002  # a setting
     ) -> None:
-        """`component` is that of the alerts about jobs."""
+        """`component` is that of the alerts about jobs. A pipeline that is off records nothing, and has no thread and no file."""
+        self.is_on = is_on
         directory = registry.data_dir / SPOOL_DIRECTORY
         self._caller_engine = engine
         self._engine = dedicated_engine(engine, _LIMITS)
@@ -43,7 +49,7 @@ class JobPipeline:
         self.store = JobRunRepository(engine)
         self.recorder = Recorder(
             JobRunRepository(self._engine).write,
-            spool=lambda: Spool(directory, registry),
+            spool=(lambda: Spool(directory, registry)) if is_on else None,
             on_dropped=self._metrics.count_dropped,
         )
         self.reaper = Reaper(
@@ -62,8 +68,14 @@ class JobPipeline:
 
         A forked child has none of its parent's threads, so its first run starts them again. Never raises.
         """
-        self.recorder.record(run)
-        self.reaper.start()
+        if self.is_on:
+            self.recorder.record(run)
+            self.reaper.start()
+
+    def start(self) -> None:
+        """Start the thread that recovers the runs of dead processes."""
+        if self.is_on:
+            self.reaper.start()
 
     def declare(self, job_names: Iterable[str]) -> None:
         """Make the series of jobs before their first run: `rate()` does not see an event that makes its series."""
@@ -97,7 +109,7 @@ class JobPipeline:
             Whether all of them were written.
         """
         self.reaper.stop()
-        written = self.recorder.shutdown(timeout)
+        written = not self.is_on or self.recorder.shutdown(timeout)
         if self._engine is not self._caller_engine:
             self._engine.dispose()
         return written

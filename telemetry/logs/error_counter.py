@@ -3,12 +3,11 @@
 import re
 from typing import Final, TypeAlias
 
-from opentelemetry._logs import SeverityNumber
 from opentelemetry.metrics import Counter
-from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_TYPE
 
 from telemetry import semconv
+from telemetry.compatibility.unstable_api import LogRecordProcessor, ReadWriteLogRecord, SeverityNumber
 from telemetry.failsafe import failsafe
 
 LabelPair: TypeAlias = tuple[str, str]

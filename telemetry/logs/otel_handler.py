@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 from opentelemetry import _logs
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
-from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.semconv.attributes.exception_attributes import EXCEPTION_MESSAGE, EXCEPTION_TYPE
 from opentelemetry.util.types import AnyValue, Attributes
 
 from telemetry import semconv
+from telemetry.compatibility.unstable_api import LoggerProvider
 from telemetry.logs.alert_attributes import InJob, with_alert_attributes
 from telemetry.logs.exception_chain import error_text, error_type
 from telemetry.logs.handlers import FailsafeHandler

@@ -6,21 +6,23 @@ lookup uses private names of the SDK. If those differ in another version, nothin
 own path.
 """
 
+import inspect
 import math
 from collections.abc import Hashable, Mapping
 from contextlib import suppress
 from time import time_ns
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.metrics import TraceBasedExemplarFilter
 from opentelemetry.util.types import Attributes
 
-try:
-    from opentelemetry.sdk.metrics._internal._view_instrument_match import _hash_attributes
-except ImportError:  # another version of the SDK: nothing is bound
-    _hash_attributes = None  # type: ignore[assignment]
+from telemetry.compatibility import internals
+
+_MODULE: Final = "opentelemetry.sdk.metrics._internal._view_instrument_match"
+_SDK: Final = "opentelemetry.sdk."
+_hash_attributes: Final[Any] = internals.find(_MODULE, "_hash_attributes")
 
 
 class BoundAggregations:
@@ -45,10 +47,17 @@ class BoundAggregations:
     @classmethod
     def find(cls, instrument: Any, attributes: Mapping[str, Any]) -> Self | None:
         """None if the instrument is not of this version of the SDK, or if a view drops some of the attributes."""
-        try:
-            return cls(instrument, attributes)
-        except (AttributeError, KeyError, TypeError):
+        if _hash_attributes is None:
             return None
+        try:
+            bound = cls(instrument, attributes)
+        except (KeyError, TypeError):
+            return None
+        except AttributeError as error:
+            if type(instrument).__module__.startswith(_SDK):
+                internals.note_missing(str(error.name))
+            return None
+        return bound if all(map(_takes_measurement, bound._aggregations)) else None
 
     @property
     def is_current(self) -> bool:
@@ -84,6 +93,16 @@ class BoundAggregations:
         for aggregation in self._aggregations:
             aggregation.aggregate(measurement, is_exemplar)
         return True
+
+
+def _takes_measurement(aggregation: Any) -> bool:
+    """Whether an aggregation takes what is handed to it here: what it raised would reach the code that measures."""
+    try:
+        inspect.signature(aggregation.aggregate).bind(SimpleNamespace(value=0.0), False)
+    except (AttributeError, TypeError):
+        internals.note_missing("aggregate(measurement, should_sample_exemplar)")
+        return False
+    return True
 
 
 class BoundInstruments:

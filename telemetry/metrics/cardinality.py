@@ -21,9 +21,9 @@ from opentelemetry.metrics import (
     Observation,
     UpDownCounter,
 )
-from opentelemetry.metrics import _Gauge as Gauge
 from opentelemetry.util.types import Attributes
 
+from telemetry.compatibility.unstable_api import Gauge
 from telemetry.metrics.attribute_sets import AttributeSets
 from telemetry.metrics.bound_instruments import BoundAggregations, BoundInstruments
 from telemetry.metrics.change_flag import ChangeFlag

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from json import dumps
 
-from opentelemetry.exporter.prometheus._mapping import map_unit, sanitize_attribute, sanitize_full_name
 from opentelemetry.sdk.metrics.export import (
     Gauge,
     Histogram,
@@ -17,6 +16,7 @@ from opentelemetry.sdk.metrics.export import (
 from telemetry import semconv
 from telemetry.metrics.histogram import Exemplar, HistogramValue, Number
 from telemetry.metrics.mapping import Attributes, GaugeMode, MetricKind, MetricMapping
+from telemetry.metrics.prometheus_names import label_name, metric_name, unit_suffix
 from telemetry.metrics.vocabulary import VOCABULARY
 
 Point = NumberDataPoint | HistogramDataPoint
@@ -146,7 +146,7 @@ def escape(value: str) -> str:
 def translated_labels(attributes: Attributes) -> dict[str, str]:
     """Labels by OpenTelemetry's rules: names that Prometheus allows; values that are no text, as JSON."""
     return {
-        sanitize_attribute(key): value if isinstance(value, str) else dumps(value, default=str)
+        label_name(key): value if isinstance(value, str) else dumps(value, default=str)
         for key, value in sorted(attributes.items())
     }
 
@@ -156,7 +156,7 @@ def _default_mapping(metric: Metric) -> list[MetricMapping]:
     kind = _kind(metric)
     if kind is None:
         return []
-    name, unit = sanitize_full_name(metric.name), map_unit(metric.unit or "")
+    name, unit = metric_name(metric.name), unit_suffix(metric.unit or "")
     if kind == "counter":
         name = name.removesuffix("_total")
     if unit and not name.endswith(f"_{unit}"):

@@ -8,21 +8,23 @@ specification requires, but `grpc` for port 4317, which is gRPC's. The exporters
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from opentelemetry.metrics import MeterProvider
-from opentelemetry.sdk._logs import LogRecordProcessor
-from opentelemetry.sdk._logs.export import (
-    BatchLogRecordProcessor,
-    ConsoleLogRecordExporter,
-    SimpleLogRecordProcessor,
-)
 from opentelemetry.sdk.environment_variables import OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED
 from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, MetricReader, PeriodicExportingMetricReader
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor
 
+from telemetry.compatibility.unstable_api import (
+    BatchLogRecordProcessor,
+    ConsoleLogRecordExporter,
+    LogRecordProcessor,
+    SimpleLogRecordProcessor,
+)
 from telemetry.redaction.exporters import RedactingLogExporter, RedactingSpanExporter
 from telemetry.sdk.env_defaults import default_variables
 from telemetry.settings import SettingsError, without_password
@@ -32,6 +34,7 @@ SIGNALS: Final[tuple[Signal, ...]] = ("TRACES", "METRICS", "LOGS")
 PROTOCOLS: Final = ("grpc", "http/protobuf")
 EXPORTERS: Final = frozenset({"otlp", "console", "none", "prometheus"})
 _GRPC_PORT: Final = 4317
+_LOG_EXPORTERS: Final = "_log_exporter"
 
 
 def exporter_names(signal: Signal, environment: Mapping[str, str] = os.environ) -> list[str]:
@@ -121,7 +124,7 @@ def log_processors(meters: MeterProvider) -> list[LogRecordProcessor]:
     """Processors with the selected log exporters. Raises SettingsError if an exporter refuses its variables."""
 
     def otlp() -> LogRecordProcessor:
-        exporter = _exporter_class("LOGS", "_log_exporter", "OTLPLogExporter")
+        exporter = _exporter_class("LOGS", _LOG_EXPORTERS, "OTLPLogExporter")
         return BatchLogRecordProcessor(RedactingLogExporter(exporter(meter_provider=meters)), meter_provider=meters)
 
     return _create("LOGS", otlp, lambda: SimpleLogRecordProcessor(RedactingLogExporter(ConsoleLogRecordExporter())))
@@ -149,6 +152,7 @@ def _create(signal: Signal, otlp: Callable[[], Any], console: Callable[[], Any])
 
 def _exporter_class(signal: Signal, module: str, name: str) -> Any:
     """Import an exporter class when it is needed: gRPC alone takes 0.2 s."""
-    transport = "grpc" if protocol(signal) == "grpc" else "http"
-    path = f"opentelemetry.exporter.otlp.proto.{transport}.{module}"
-    return getattr(__import__(path, fromlist=[name]), name)
+    package = f"opentelemetry.exporter.otlp.proto.{'grpc' if protocol(signal) == 'grpc' else 'http'}"
+    if find_spec(f"{package}.{module}") is None:
+        module = module.lstrip("_")  # a version in which it is stable
+    return getattr(import_module(f"{package}.{module}"), name)

@@ -5,9 +5,10 @@ and both may measure and log: ending a job inside an abandoned generator is enou
 The SDK's state tolerates the interruption: in the worst case one measurement is lost.
 """
 
-import importlib
 import threading
 from typing import Final
+
+from telemetry.compatibility import internals
 
 _MODULES: Final = (
     "opentelemetry.sdk._logs._internal",
@@ -22,9 +23,9 @@ _MODULES: Final = (
 def make_locks_reentrant() -> None:
     """Let these modules create reentrant locks from now on. Call it before any provider is created.
 
-    `Lock` is a private name there: a module that has none in another version of the SDK is left as it is.
+    `Lock` is a private name there: a module that has none in another version of the SDK is left as it is, and is named in a warning.
     """
     for name in _MODULES:
-        module = importlib.import_module(name)
-        if getattr(module, "Lock", None) is threading.Lock:
+        module = internals.find_module(name)
+        if module is not None and internals.find(name, "Lock") is threading.Lock:
             vars(module)["Lock"] = threading.RLock

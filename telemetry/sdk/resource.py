@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from opentelemetry.sdk.environment_variables import OTEL_RESOURCE_ATTRIBUTES, OTEL_SERVICE_NAME
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.semconv._incubating.attributes.deployment_attributes import DEPLOYMENT_ENVIRONMENT_NAME
 from opentelemetry.semconv.attributes.service_attributes import SERVICE_INSTANCE_ID, SERVICE_NAME, SERVICE_VERSION
 
 from telemetry import semconv
@@ -23,7 +22,7 @@ def build_resource(name: str, version: str, environment: str, instance_id: str) 
     defaults = {
         SERVICE_NAME: name,
         SERVICE_VERSION: version,
-        DEPLOYMENT_ENVIRONMENT_NAME: environment,
+        semconv.DEPLOYMENT_ENVIRONMENT: environment,
         SERVICE_INSTANCE_ID: instance_id,
     }
     configured = _environment_attributes(os.environ)

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Final, Protocol
 
-from opentelemetry.sdk._logs import ReadableLogRecord
-from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
-
 from telemetry.alerts.alert import Alert, AlertKey
+from telemetry.compatibility.unstable_api import LogRecordExporter, LogRecordExportResult, ReadableLogRecord
 from telemetry.failsafe import failsafe
 from telemetry.logs.alert_attributes import InJob
 

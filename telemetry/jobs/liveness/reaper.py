@@ -9,14 +9,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine
 
 from telemetry.jobs.liveness.heartbeat import HEARTBEAT_INTERVAL, Heartbeat
 from telemetry.jobs.recorder.orphaned_spools import read_open_runs
 from telemetry.jobs.recorder.recovery import RecoveryCounters, SpoolRecovery
 from telemetry.jobs.store.running_runs import LostRun, RunningRuns
 from telemetry.jobs.store.runs import JobRunRepository
-from telemetry.jobs.store.tables import JobRunRow
+from telemetry.jobs.store.tables import RunsTable
 from telemetry.periodic import PeriodicTask
 from telemetry.processes import forks
 from telemetry.processes.registry import ProcessRegistry
@@ -65,7 +65,7 @@ class Reaper(forks.ForkAware):
             directory, registry.live_ids, JobRunRepository(engine), self._running_runs, counters
         )
         self._task: PeriodicTask | None = None
-        self._has_table = False
+        self._has_table = RunsTable(engine)
         self.restart_in_child()
         forks.register(self)
 
@@ -96,8 +96,7 @@ class Reaper(forks.ForkAware):
             Exception: the database or the disk is unavailable.
         """
         self._registry.renew()
-        self._has_table = self._has_table or inspect(self._engine).has_table(JobRunRow.__tablename__)
-        if self._has_table:
+        if self._has_table():
             self._heartbeat_if_due()
             self._report_lost(self.recovery.recover(self._should_continue))
 

@@ -151,7 +151,9 @@ class Recorder(forks.ForkAware):
 
     def _flush_queue(self, timeout: float) -> bool:
         with self._queue.changed:
-            self._queue.changed.wait_for(lambda: not self._queue or not self._is_writing(), timeout)
+            # A table that is missing does not come because a process stops.
+            is_over = lambda: not self._queue or not self._is_writing() or self._pace.is_table_missing  # noqa: E731
+            self._queue.changed.wait_for(is_over, timeout)
             return not self._queue
 
     def shutdown(self, timeout: float) -> bool:
@@ -187,7 +189,7 @@ class Recorder(forks.ForkAware):
             self._writer = threading.current_thread()
         token = context.attach(suppressed_context())
         try:
-            while self._queue and time.monotonic() < end:
+            while self._queue and time.monotonic() < end and not self._pace.is_table_missing:
                 self._write_batch(self._next_batch())
         finally:
             self._writer = None

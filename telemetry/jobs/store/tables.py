@@ -3,7 +3,8 @@
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import JSON, BigInteger, Boolean, Date, Float, Index, Integer, MetaData, String, text
+from sqlalchemy import JSON, BigInteger, Boolean, Date, Engine, Float, Index, Integer, MetaData, String, inspect, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from telemetry.database import UTCDateTime
@@ -23,7 +24,33 @@ class Base(DeclarativeBase):
     )
 
 
+_ATTEMPTS: Final = 5
 _RUNNING: Final = text("finished_at IS NULL")
+
+
+class RunsTable:
+    """Whether the table of runs exists. The database is asked until it does."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._exists = False
+
+    def __call__(self) -> bool:
+        """Raises SQLAlchemyError if the database is unavailable."""
+        self._exists = self._exists or inspect(self._engine).has_table(JobRunRow.__tablename__)
+        return self._exists
+
+
+def create_tables(engine: Engine) -> None:
+    """Create the tables of jobs that are missing, in one of several processes that do so at once."""
+    for attempts_left in reversed(range(_ATTEMPTS)):
+        try:
+            Base.metadata.create_all(engine)
+        except DBAPIError:  # another process was creating the same table, so look again
+            if not attempts_left:
+                raise
+        else:
+            return
 
 
 class JobRunRow(Base):

@@ -15,6 +15,7 @@ from service.database import migrations
 from service.database.schedule_tables import ScheduleClaimRow
 from telemetry.database import UTCDateTime, create_engine, database_identity, transaction
 from telemetry.database.engines import _configure
+from telemetry.settings import SettingsError
 
 NOON = datetime(2025, 10, 2, 12, 0, 0, 123456, UTC)
 MOSCOW = timezone(timedelta(hours=3))
@@ -285,3 +286,10 @@ def test_a_missing_timestamp_is_none(engine):
 )
 def test_the_identity_of_a_database_has_no_credentials(url, identity):
     assert database_identity(make_url(url)) == identity
+
+
+def test_postgresql_without_its_driver_is_a_sentence_that_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+
+    with pytest.raises(SettingsError, match=r"^A PostgreSQL database needs .* pip install 'sovani\[postgres\]'"):
+        create_engine(POSTGRESQL)

@@ -1,0 +1,1 @@
+"""OpenTelemetry distribution: `opentelemetry-instrument` starts the telemetry of an application that knows nothing of it."""
