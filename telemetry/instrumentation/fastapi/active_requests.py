@@ -1,4 +1,4 @@
-"""The number of active requests by method, observed when the metrics are collected."""
+"""The number of active requests by method and scheme, observed when the metrics are collected."""
 
 import threading
 from collections.abc import Iterable
@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
 
 from telemetry import semconv
+from telemetry.instrumentation.fastapi.request_duration import SCHEMES
 
 _SCOPE: Final = "telemetry"
 
@@ -16,17 +17,21 @@ class ActiveRequests:
     """Counts in a dictionary: an instrument that is called twice for each request costs ten times as much."""
 
     def __init__(self) -> None:
-        self._by_method: dict[str, int] = {}
+        self._numbers: dict[tuple[str, bool], int] = {}
         self._lock = threading.RLock()
 
-    def change(self, method: str, by: int) -> None:
+    def change(self, kind: tuple[str, bool], by: int) -> None:
+        """Count requests of a method, and whether their scheme is https."""
         with self._lock:
-            self._by_method[method] = self._by_method.get(method, 0) + by
+            self._numbers[kind] = self._numbers.get(kind, 0) + by
 
     def observe(self, _options: CallbackOptions) -> Iterable[Observation]:
         with self._lock:
-            by_method = list(self._by_method.items())
-        return [Observation(number, {semconv.HTTP_METHOD: method}) for method, number in by_method]
+            numbers = list(self._numbers.items())
+        return [
+            Observation(number, {semconv.HTTP_METHOD: method, semconv.URL_SCHEME: SCHEMES[is_secure]})
+            for (method, is_secure), number in numbers
+        ]
 
 
 _by_provider: WeakKeyDictionary[MeterProvider, ActiveRequests] = WeakKeyDictionary()
@@ -38,7 +43,8 @@ def active_requests(provider: MeterProvider) -> ActiveRequests:
     with _lock:
         if (known := _by_provider.get(provider)) is None:
             known = _by_provider[provider] = ActiveRequests()
-            provider.get_meter(_SCOPE).create_observable_up_down_counter(
+            meter = provider.get_meter(_SCOPE, schema_url=semconv.SCHEMA_URL)
+            meter.create_observable_up_down_counter(
                 semconv.HTTP_SERVER_ACTIVE, [known.observe], "{request}", "HTTP requests being answered."
             )
         return known

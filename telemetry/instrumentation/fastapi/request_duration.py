@@ -1,4 +1,4 @@
-"""`http.server.request.duration`: the series of a request, found at once by its method, route, status and scheme."""
+"""`http.server.request.duration`: the series of a request, found at once by its method, route, status, scheme and version."""
 
 from collections.abc import Callable
 from typing import Final
@@ -13,12 +13,13 @@ SERVER_ERROR: Final = 500
 SCHEMES: Final = ("http", "https")  # by whether the scheme is https
 SPAN_NAMES: Final = {semconv.OTHER_METHOD: "HTTP"}
 """The name of the span of a request without a route, by its method; otherwise it is the method."""
-Key = tuple[str, str | None, int | None, bool]
-"""The method, the route, the status, and whether the scheme is https."""
+Key = tuple[str, str | None, int | None, bool, str]
+"""The method, the route, the status, whether the scheme is https, and the version of the protocol."""
+_VERSIONS: Final = frozenset({"1.0", "1.1", "2", "3"})
 
 
 class RequestSeries:
-    """The series of all requests of one method, route, status and scheme.
+    """The series of all requests of one method, route, status, scheme and version of the protocol.
 
     Attributes:
         record: records the duration of a request in a context, and whether that is sampled.
@@ -30,7 +31,7 @@ class RequestSeries:
     __slots__ = ("_attributes", "_histogram", "is_error", "outcome", "record", "span_name")
 
     def __init__(self, histogram: Histogram, key: Key) -> None:
-        method, route, status, is_secure = key
+        method, route, status, is_secure, version = key
         outcome: dict[str, str | int] = {}
         if route:
             outcome[semconv.HTTP_ROUTE] = route
@@ -44,6 +45,8 @@ class RequestSeries:
         self.is_error = status is None or status >= SERVER_ERROR
         self.span_name = f"{name} {route}" if route else name
         self._attributes = {semconv.HTTP_METHOD: method, semconv.URL_SCHEME: SCHEMES[is_secure], **outcome}
+        if version in _VERSIONS:
+            self._attributes[semconv.PROTOCOL_VERSION] = version
         self._histogram = histogram
 
     def _record_first(self, seconds: float, context: Context, is_sampled: bool) -> None:  # noqa: ARG002, FBT001  # as the others

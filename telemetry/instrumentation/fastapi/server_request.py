@@ -15,10 +15,10 @@ from telemetry.failsafe import failsafe, warn_once
 from telemetry.instrumentation.fastapi.headers import HEADER_SETTER
 from telemetry.instrumentation.fastapi.measuring import EMPTY_CONTEXT, SPAN_KEY, RequestMeasuring
 from telemetry.instrumentation.fastapi.published import Message, Scope, Send
-from telemetry.instrumentation.fastapi.request_duration import SCHEMES, SPAN_NAMES
+from telemetry.instrumentation.fastapi.request_attributes import request_attributes
+from telemetry.instrumentation.fastapi.request_duration import SERVER_ERROR, SPAN_NAMES
 
 _BODY_MESSAGES: Final = frozenset({"http.response.body", "http.response.pathsend"})
-_MAX_VALUE_LENGTH: Final = 512
 _response_propagator: Callable[[], ResponsePropagator | None] = get_global_response_propagator
 
 
@@ -56,7 +56,7 @@ class ServerRequest:
         self._root_path = scope.get("root_path", "")
         self._send = send
         self._started = perf_counter()
-        measuring.active.change(self._method, 1)
+        measuring.active.change((self._method, self._is_secure), 1)
 
     def start(self) -> Token[Context] | None:
         """Start the span, and make it the current one. Its name gets the route later, after routing."""
@@ -75,18 +75,7 @@ class ServerRequest:
         return token
 
     def _request_attributes(self) -> dict[str, str | int]:
-        scope = self.scope
-        attributes: dict[str, str | int] = {
-            semconv.HTTP_METHOD: self._method,
-            semconv.URL_PATH: scope["path"][:_MAX_VALUE_LENGTH],
-            semconv.URL_SCHEME: SCHEMES[self._is_secure],
-            "network.protocol.version": scope.get("http_version", ""),
-        }
-        for name, value in scope["headers"]:
-            if name == b"user-agent":
-                attributes["user_agent.original"] = value[:_MAX_VALUE_LENGTH].decode("latin-1")
-                break
-        return attributes
+        return request_attributes(self.scope, self._method, is_secure=self._is_secure)
 
     def _describe_request(self, span: Span) -> None:
         if span.is_recording():
@@ -125,9 +114,10 @@ class ServerRequest:
         self.is_open = False
         try:
             seconds, measuring = perf_counter() - self._started, self._measuring
-            measuring.active.change(self._method, -1)
+            measuring.active.change((self._method, self._is_secure), -1)
             route = measuring.routes.resolve(self.scope, self._root_path)
-            series = measuring.durations[self._method, route, self.status, self._is_secure]
+            version = self.scope.get("http_version", "")
+            series = measuring.durations[self._method, route, self.status, self._is_secure, version]
             series.record(seconds, self._context, self._is_sampled)
             if self.span is not None:
                 self._ended_ns = time_ns()
@@ -144,7 +134,8 @@ class ServerRequest:
         if (span := self.span) is not None:
             if not _has_exception(span, error):
                 span.record_exception(error)
-            span.set_attribute(semconv.ERROR_TYPE, type(error).__qualname__)
+            if self.status is None or self.status < SERVER_ERROR:  # else it is the status, as in the duration
+                span.set_attribute(semconv.ERROR_TYPE, type(error).__qualname__)
             span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
 
     def end(self) -> None:
