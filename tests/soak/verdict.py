@@ -22,6 +22,7 @@ WARM_UP_SECONDS: Final = 180.0
 GENERATION_AGE: Final = (40.0, 55.0)
 LOSS_SECONDS: Final = 1.5  # a killed worker loses its last second, and the machine is busy
 RSS_TOLERANCE: Final = 0.5  # MiB a minute
+GENERATION_RSS_TOLERANCE: Final = 1.5  # the same; one that has met an outage has some 20 MiB more than another
 COUNT_TOLERANCE: Final = 0.2  # descriptors, threads or files a minute
 _OUTCOMES: Final = {"done": "success", "failed": "error"}
 
@@ -236,18 +237,18 @@ def judge_usage(table: Table, watched: Watched) -> None:
         if GENERATION_AGE[0] <= each.age <= GENERATION_AGE[1]
     ]
     warm = [each for each in ages if each.at - watched.began > WARM_UP_SECONDS]
-    _judge_process(table, "worker of some 50 s", warm)
+    _judge_process(table, "worker of some 50 s", warm, GENERATION_RSS_TOLERANCE)
     files = [(at - watched.began, number) for at, number in usage.files if at - watched.began > WARM_UP_SECONDS]
     table.say("files", f"{files[0][1]:.0f} .. {files[-1][1]:.0f}" if files else "too short")
     table.slope("files, growth", files, COUNT_TOLERANCE)
     table.say("load of the machine: median, highest", f"{percentile(usage.loads, 0.5):.1f} {max(usage.loads):.1f}")
 
 
-def _judge_process(table: Table, name: str, warm: Sequence[Usage]) -> None:
+def _judge_process(table: Table, name: str, warm: Sequence[Usage], rss_tolerance: float = RSS_TOLERANCE) -> None:
     if warm:
         first, last = warm[0], warm[-1]
         table.say(f"{name}: MiB, descriptors, threads, first", f"{first.rss:.1f} {first.descriptors} {first.threads}")
         table.say(f"{name}: MiB, descriptors, threads, last", f"{last.rss:.1f} {last.descriptors} {last.threads}")
-    table.slope(f"{name}: MiB, growth", [(each.at, each.rss) for each in warm], RSS_TOLERANCE)
+    table.slope(f"{name}: MiB, growth", [(each.at, each.rss) for each in warm], rss_tolerance)
     table.slope(f"{name}: descriptors, growth", [(each.at, each.descriptors) for each in warm], COUNT_TOLERANCE)
     table.slope(f"{name}: threads, growth", [(each.at, each.threads) for each in warm], COUNT_TOLERANCE)
