@@ -40,7 +40,10 @@ ENDS: Final = {
     "works in an exit handler": ("atexit.register(work)", 0),
 }
 RARE_ENDS: Final = {
-    "is interrupted": ("work(); os.kill(os.getpid(), signal.SIGINT); time.sleep(30)", -signal.SIGINT),
+    "is interrupted": (
+        "signal.signal(signal.SIGINT, signal.default_int_handler); work(); os.kill(os.getpid(), signal.SIGINT); time.sleep(30)",
+        -signal.SIGINT,
+    ),
     "exits with a sentence": ("work(); sys.exit('that is all')", 1),
     "works in a coroutine": ("async def main(): work()\nasyncio.run(main())", 0),
     "has shut logging down": ("work(); logging.shutdown()", 0),

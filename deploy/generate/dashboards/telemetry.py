@@ -94,6 +94,11 @@ _QUEUES: Final = Row(
             ),
         ),
         graph(
+            "Errors logged late",
+            "Not written within 0.2 s: a disk or the console is slow or hangs, and the code that logged them went on.",
+            Query(f"sum by (queue) (increase(telemetry_log_late_total{RATE})){OR_NOTHING}", "{{queue}}"),
+        ),
+        graph(
             "Label sets over their limit",
             "1: what is over it is counted in one series.",
             Query(f"max by (instrument) (telemetry_label_sets_overflow){OR_NOTHING}", "{{instrument}}"),

@@ -102,6 +102,7 @@ def test_an_answer_can_be_read_more_than_once(client, server):
 
 def test_a_large_answer_is_on_the_disk_as_long_as_somebody_has_it(client, server):
     server.script = lambda _asked: response("x" * 2**21)
+    gc.collect()
     before = open_files()
 
     answer = client.call(READ)

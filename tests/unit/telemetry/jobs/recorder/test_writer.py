@@ -382,7 +382,7 @@ def test_a_write_that_hangs_is_not_well(recorder_for, blocked_store, monkeypatch
     assert recorder.is_healthy
     block_writer(recorder, blocked_store)
 
-    recorder._writing_since -= 1
+    recorder._pace._writing_since -= 1
     assert not recorder.is_healthy
 
     blocked_store.proceed.set()
