@@ -34,6 +34,7 @@ class LogWriter:
         self.name = name
         self.handlers = tuple(handlers)
         self.dropped = self.late = 0
+        self._is_closed = False
         self.worker = WorkerThread(name.replace("_", "-"), self._forget_streams)
         self._repeat_filter = repeat_filter
         _writers.add(self)
@@ -49,6 +50,9 @@ class LogWriter:
         if self.worker.size + units > limit:
             self.dropped += 1
             return None
+        if self._is_closed:
+            self._is_closed = False
+            _writers.add(self)
         return self.worker.put(partial(self._write, record), units)
 
     def wait(self, record: logging.LogRecord, receipt: Receipt, timeout: float) -> None:
@@ -66,6 +70,8 @@ class LogWriter:
 
     def close(self, timeout: float) -> bool:
         """Write what is queued, close the handlers, and end the thread. False if that takes more than `timeout` seconds."""
+        self._is_closed = True
+        _writers.discard(self)  # a flush would start the thread again
         is_closed = is_worker_thread() or self.worker.put(self._close).wait(timeout)
         for handler in () if is_closed else self.handlers:
             handler.abandon()

@@ -98,7 +98,8 @@ def test_what_there_is_not_is_refused(path):
     assert client_of().get(path).status_code in {404, 422}
 
 
-def test_without_the_tables_the_jobs_are_unavailable():
+def test_without_the_tables_the_jobs_are_unavailable(monkeypatch):
+    monkeypatch.setattr("telemetry.error_text._registered", {})
     app = FastAPI()
     app.include_router(telemetry.router())
     telemetry.start(app=app)

@@ -240,7 +240,8 @@ def traced(signals):
 
     def switch_on(engine=None, **options):
         providers = Providers(signals.tracers, signals.meters)
-        instrument_libraries(providers, signals.instruments, ServiceDirectory(), engine, **options)
+        engines = [] if engine is None else [engine]
+        instrument_libraries(providers, signals.instruments, ServiceDirectory(), engines, **options)
         return signals
 
     return switch_on

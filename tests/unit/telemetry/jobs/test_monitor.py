@@ -23,7 +23,7 @@ WAYS_OUT = [
     (SystemExit(1), "failed", "error", "1"),
     (KeyboardInterrupt(), "failed", "cancelled", "KeyboardInterrupt"),
     (GeneratorExit(), "failed", "cancelled", "GeneratorExit"),
-    (ExceptionGroup("two", [ValueError(1), TypeError(2)]), "failed", "error", "two (2 sub-exceptions)"),
+    (ExceptionGroup("two", [ValueError(1), TypeError(2)]), "failed", "error", "ValueError: 1; TypeError: 2"),
 ]
 
 
