@@ -118,7 +118,9 @@ class HTTPClientInstrumentor(BaseInstrumentor):
 
     def _instrument(self, **kwargs: Any) -> None:
         meter = metrics.get_meter(__name__, schema_url=semconv.SCHEMA_URL)
-        duration = kwargs.get("duration") or meter.create_histogram(semconv.HTTP_CLIENT_DURATION, unit="s")
+        duration: Histogram | None = kwargs.get("duration")
+        if duration is None:
+            duration = meter.create_histogram(semconv.HTTP_CLIENT_DURATION, unit="s")
         directory: ServiceDirectory = kwargs.get("directory") or ServiceDirectory()
         tracers = WrappedTracers(
             kwargs.get("tracer_provider") or trace.get_tracer_provider(),

@@ -70,7 +70,8 @@ class AttributingHandler(LoggingHandler):
         attributes, event = super()._get_attributes(record)
         if record.exc_info and record.exc_info[1] is not None:
             attributes[EXCEPTION_TYPE] = error_type(record.exc_info[1])
-            attributes[EXCEPTION_MESSAGE] = error_text(record.exc_info[1])
+            message = error_text(record.exc_info[1])
+            attributes[EXCEPTION_MESSAGE] = "" if message == attributes[EXCEPTION_TYPE] else message
         return attributes, event
 
     def flush(self) -> None:

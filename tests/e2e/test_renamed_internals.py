@@ -23,7 +23,7 @@ ATTRIBUTES = (
     "_attributes_aggregation",
     "_instrument_view_instrument_matches",
 )
-MODULES = ("_internal", "_view_instrument_match", "measurement_consumer")
+MODULES = ("_internal", "_view_instrument_match", "_tracer_metrics", "measurement_consumer")
 NAMES = ("_hash_attributes", "Lock")
 PROGRAM = """
 import logging

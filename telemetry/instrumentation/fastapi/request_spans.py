@@ -13,14 +13,12 @@ from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, TraceFlags, Tracer, get_current_span
 from typing_extensions import override
 
+from telemetry.compatibility import internals
 from telemetry.instrumentation.fastapi.span_maker import SpanMaker
 from telemetry.sdk.sampler import root_bound
 
-try:
-    from opentelemetry.sdk.trace._tracer_metrics import NoOpTracerMetrics
-except ImportError:  # another version of the SDK: its tracer starts every span
-    NoOpTracerMetrics = None  # type: ignore[assignment, misc]
-
+# Without it, as in another version of the SDK, its tracer starts every span.
+NoOpTracerMetrics: Final[Any] = internals.find("opentelemetry.sdk.trace._tracer_metrics", "NoOpTracerMetrics")
 Attributes = dict[str, str | int]
 _LOWER_HALF: Final = (1 << 64) - 1
 

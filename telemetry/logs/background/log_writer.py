@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final
 from weakref import WeakSet
@@ -20,7 +21,7 @@ RESERVED_FOR_ERRORS: Final = 1024
 
 
 class LogWriter:
-    """The handlers' own locks are never taken, because only this thread uses the handlers.
+    """The handlers' own locks are never taken, because only this thread uses the handlers until they are closed.
 
     Attributes:
         name: the name of the queue in metrics.
@@ -69,13 +70,19 @@ class LogWriter:
         return self.worker.put(self._write_repeats)
 
     def close(self, timeout: float) -> bool:
-        """Write what is queued, close the handlers, and end the thread. False if that takes more than `timeout` seconds."""
+        """Write what is queued, end the thread, and close the handlers. False if that takes more than `timeout` seconds.
+
+        The handlers are closed in this thread: `logging` has a lock for that, and `dictConfig` holds it while it closes handlers.
+        """
+        if is_worker_thread():
+            return True
         self._is_closed = True
         _writers.discard(self)  # a flush would start the thread again
-        is_closed = is_worker_thread() or self.worker.put(self._close).wait(timeout)
-        for handler in () if is_closed else self.handlers:
-            handler.abandon()
-        return is_closed
+        has_ended = self.worker.put(self._end).wait(timeout)
+        for handler in self.handlers:
+            with suppress(Exception):  # a foreign stream, or a file on a disk that is gone
+                handler.close() if has_ended else handler.abandon()
+        return has_ended
 
     def _write(self, record: logging.LogRecord) -> None:
         self._emit([record] if self._repeat_filter is None else self._repeat_filter.admit(record))
@@ -90,11 +97,9 @@ class LogWriter:
                 if record.levelno >= handler.level:
                     handler.emit(record)
 
-    def _close(self) -> None:
+    def _end(self) -> None:
         self._write_repeats()
         self.worker.end()
-        for handler in self.handlers:
-            handler.close()
 
     def _forget_streams(self) -> None:
         for handler in self.handlers:

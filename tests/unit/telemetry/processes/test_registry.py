@@ -15,6 +15,7 @@ from telemetry.processes import registry as registry_module
 from telemetry.processes.process_entry import ProcessEntry, start_time
 from telemetry.processes.registry import ProcessRegistry, live_processes
 from tests.support.forking import in_child
+from tests.support.processes import eventually
 from tests.support.registry_processes import other_processes
 
 
@@ -347,8 +348,7 @@ def test_a_child_registers_by_itself(process_of, tmp_path):
 def test_a_process_that_is_killed_is_dead_although_its_child_lives(tmp_path):
     with other_processes(tmp_path, forks=True) as [other]:
         child = other.child
-        while len(ids(tmp_path)) < 2:  # it registers by itself
-            time.sleep(0.01)
+        eventually(lambda: child in {entry.pid for entry in live_processes(tmp_path)})  # it registers by itself
         assert other.entry["id"] in ids(tmp_path)
 
         other.process.kill()
