@@ -15,8 +15,23 @@ from telemetry.instrumentation.sqlalchemy import QueryDurationInstrumentor
 ORDERS = Table("orders", MetaData(), Column("id", Integer, primary_key=True), Column("price", Integer))
 
 
+_engines = []
+
+
+@pytest.fixture(autouse=True)
+def _engines_are_disposed_of():
+    yield
+    while _engines:
+        _engines.pop().dispose()
+
+
+def empty_engine(url="sqlite://"):
+    _engines.append(sqlalchemy.create_engine(url))
+    return _engines[-1]
+
+
 def new_engine():
-    engine = sqlalchemy.create_engine("sqlite://")
+    engine = empty_engine()
     ORDERS.metadata.create_all(engine)
     return engine
 
@@ -111,7 +126,7 @@ def test_a_query_that_never_reached_the_database_is_none(engine, measured):
 
 
 def test_a_database_that_cannot_be_opened_is_no_query(tmp_path, measured):
-    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path}/nowhere/orders.db")
+    engine = empty_engine(f"sqlite:///{tmp_path}/nowhere/orders.db")
 
     with pytest.raises(OperationalError):
         engine.connect()
@@ -195,7 +210,7 @@ def test_a_failing_instrument_does_not_affect_the_query(older_engine):
 
 
 def test_queries_of_two_connections_at_once_are_each_measured(tmp_path, measured):
-    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path}/orders.db")
+    engine = empty_engine(f"sqlite:///{tmp_path}/orders.db")
     with engine.connect() as first, engine.connect() as second:
         cursor = first.execution_options(stream_results=True).execute(text("SELECT 1 UNION SELECT 2"))
         second.execute(text("SELECT 3"))
@@ -256,7 +271,7 @@ def run(engine, *statements):
 
 def test_a_query_s_span_is_called_by_its_summary_and_described_by_the_conventions(traced, tmp_path):
     signals = traced()
-    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path}/shop.db")
+    engine = empty_engine(f"sqlite:///{tmp_path}/shop.db")
     ORDERS.metadata.create_all(engine)
     signals.exporter.clear()
 
@@ -444,7 +459,7 @@ def test_a_sampler_that_fails_does_not_affect_the_query(signals, traced):
     signals.tracers.sampler = Broken()
     traced()
 
-    engine = sqlalchemy.create_engine("sqlite://")
+    engine = empty_engine("sqlite://")
     with engine.connect() as connection:
         answer = connection.scalar(text("SELECT 7"))
 

@@ -72,7 +72,8 @@ def test_it_ends_with_its_owner_although_a_child_was_forked_when_the_file_was_be
     def open_and_fork(*arguments):
         descriptor = opened(*arguments)
         if not children:
-            children.append(LivingChild())
+            children.append(None)  # what else is opened in the child forks no other one
+            children[0] = LivingChild()
         return descriptor
 
     monkeypatch.setattr(file_lock.os, "open", open_and_fork)
