@@ -124,7 +124,7 @@ def test_another_worker_takes_over_the_sandbox_of_one_that_is_killed_and_its_dat
 def test_ctrl_c_ends_two_workers_and_their_sandbox(pair: SandboxedService):
     pair.service.wait_for("/readyz")
     assert eventually(pair.sandbox_process)
-    everybody = pair.processes()
+    everybody = eventually(pair.processes)
 
     os.killpg(pair.service.process.pid, signal.SIGINT)  # as a terminal does
     code = pair.service.exit_code()

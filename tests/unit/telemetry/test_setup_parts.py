@@ -28,6 +28,7 @@ def _shut_down():
 def engine(tmp_path):
     engine = create_engine(f"sqlite:///{tmp_path / 'own.db'}")
     yield engine
+    setup.shutdown()  # first: its threads use the engine
     engine.dispose()
 
 
