@@ -2,8 +2,13 @@
 
 import sys
 
-if __name__ == "__main__":
-    # Not above: a worker imports this module, too, and has to answer its parent as soon as possible.
-    from service.cli.parser import main
 
+def main() -> int:
+    """Run the command line. Imported here: a worker imports this module, too, and has to answer its parent soon."""
+    from service.cli import parser  # noqa: PLC0415  # see above
+
+    return parser.main()
+
+
+if __name__ == "__main__":
     sys.exit(main())
