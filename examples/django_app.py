@@ -2,8 +2,8 @@
 
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterable
+from threading import Thread
 from typing import Any
 from wsgiref.simple_server import make_server
 
@@ -42,5 +42,8 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # an end in order, which flushes what was measured
-    make_server("127.0.0.1", int(os.environ.get("PORT", "8090")), application).serve_forever()
+    server = make_server("127.0.0.1", int(os.environ.get("PORT", "8090")), application)
+    # An end in order, which flushes what was measured. The server swallows an exception that is raised in the midst of a request.
+    signal.signal(signal.SIGTERM, lambda *_: Thread(target=server.shutdown).start())
+    server.serve_forever()
+    server.server_close()
