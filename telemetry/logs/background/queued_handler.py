@@ -39,11 +39,13 @@ class _Queueing(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         accepting = [writer for writer in self.writers if writer.accepts(record)]
         if accepting:
-            copy = copy_record(record)
+            first = copy_record(record)
+            # One for each writer, before the first of them begins: formatters add attributes to their record.
+            copies = [first, *(logging.makeLogRecord(vars(first)) for _ in accepting[1:])]
             token = origin_in_caller.set(origin_of(record) if is_alert(record) else None)
-            receipts = [(writer, writer.submit(copy)) for writer in accepting]
+            receipts = [(writer, writer.submit(copy)) for writer, copy in zip(accepting, copies, strict=True)]
             origin_in_caller.reset(token)
-            del copy
+            del first, copies
             self._wait(record, receipts)
 
     def _wait(self, record: logging.LogRecord, receipts: list[tuple[LogWriter, Receipt | None]]) -> None:

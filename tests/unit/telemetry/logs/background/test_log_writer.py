@@ -324,3 +324,23 @@ def test_the_first_record_that_logs_again_while_its_thread_starts_is_in_order(st
         thread = stage.writer.worker._thread
         stage.writer.close(30)
         thread.join(30)
+
+
+def test_each_writer_has_a_record_of_its_own_since_formatters_add_to_theirs():
+    records = []
+
+    class Kept(Lines):
+        def emit(self, record):
+            records.append(record)
+            super().emit(record)
+
+    queued = QueuedHandler(LogWriter("log_one", [Kept()]), LogWriter("log_two", [Kept()]))
+    log = logging.Logger("tests.writer")  # noqa: LOG001  # the root's handlers do not get its records
+    log.addHandler(queued)
+
+    log.error("no", extra={"sku": 1})
+
+    one, two = records
+    assert one is not two
+    assert vars(one) == vars(two)
+    queued.close()
