@@ -133,7 +133,10 @@ class QueryDurationInstrumentor(BaseInstrumentor):
 
     def _instrument(self, **kwargs: Any) -> None:
         meter = metrics.get_meter(__name__, schema_url=semconv.SCHEMA_URL)
-        self._duration = kwargs.get("duration") or meter.create_histogram(semconv.DB_OPERATION_DURATION, unit="s")
+        duration: Histogram | None = kwargs.get("duration")
+        self._duration = (
+            meter.create_histogram(semconv.DB_OPERATION_DURATION, unit="s") if duration is None else duration
+        )
         for name, listener in self._listeners():
             event.listen(Engine, name, listener)
 

@@ -28,7 +28,8 @@ _LETTER: Final = re.compile(r"[^\W\d_]")
 
 @dataclass(frozen=True, slots=True)
 class RecordOrigin:
-    """
+    """Where a record comes from, as its alert shows it.
+
     Attributes:
         location: the place in our own code, such as `shop/stock/sync.py:41 in sync_stock`.
         identity: what else tells the record apart from others of the same place.

@@ -63,7 +63,7 @@ def start_time(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):
-        pass
+        pass  # no `/proc`, as on macOS, or no such process
     try:
         return str(int(psutil.Process(pid).create_time()))
     except psutil.Error:

@@ -16,7 +16,8 @@ HANGING_WRITE_SECONDS: Final = 1.0
 
 
 class WritePace:
-    """
+    """The size of the next write, and the pause after it if it fails.
+
     Attributes:
         is_failing: whether the last write failed.
         is_table_missing: whether it failed for a reason that does not pass by itself.
