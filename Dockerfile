@@ -28,10 +28,11 @@ RUN apt-get update \
  && install --directory --owner sovani --group sovani --mode 0700 /var/lib/sovani /var/log/sovani-bot
 COPY --from=build /opt/sovani /opt/sovani
 WORKDIR /srv
-# TMPDIR: some libraries want one when they are imported.
+# TMPDIR: some libraries want one when they are imported. MALLOC_ARENA_MAX: each thread of a process would keep free memory of its own.
 ENV PATH=/opt/sovani/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    MALLOC_ARENA_MAX=2 \
     TMPDIR=/var/lib/sovani \
     DATA_DIR=/var/lib/sovani \
     LOG_DIR=/var/log/sovani-bot \

@@ -16,6 +16,7 @@ import certifi
 import httpx
 import pytest
 import sqlalchemy
+from opentelemetry.instrumentation._semconv import _OpenTelemetrySemanticConventionStability as Conventions
 from sqlalchemy import text
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.pool import NullPool
@@ -77,6 +78,13 @@ def _own_logging() -> Iterator[None]:
     """The handler that a test installed is not put back in another one."""
     yield
     handler_guard.release()
+
+
+@pytest.fixture(autouse=True)
+def _own_conventions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The published packages choose their names once for a process: as the first test to instrument something said."""
+    monkeypatch.setattr(Conventions, "_initialized", False)
+    monkeypatch.setattr(Conventions, "_OTEL_SEMCONV_STABILITY_SIGNAL_MAPPING", {})
 
 
 @pytest.fixture(autouse=True)

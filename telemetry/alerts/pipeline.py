@@ -36,6 +36,7 @@ from telemetry.alerts.self_metrics import AlertMetrics
 from telemetry.alerts.service import AlertService
 from telemetry.database import EngineLimits, dedicated_engine
 from telemetry.error_text import safe_text
+from telemetry.failsafe import failsafe
 from telemetry.health.database_writes import DatabaseCheck
 from telemetry.health.report import CheckResult
 from telemetry.health.system_resources import SystemResources
@@ -153,7 +154,7 @@ class AlertPipeline:
         self.stop_rules()
         is_saved = not self.is_on or self._worker.shutdown(deadline)
         for channel in self.channels:
-            channel.close()
+            failsafe(channel.close)()
         self.outbox.close()
         if self._engine is not self._shared_engine:
             self._engine.dispose()

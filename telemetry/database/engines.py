@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL, Engine, ExceptionContext, make_url
 from sqlalchemy.exc import DatabaseError, InternalError, OperationalError
 from sqlalchemy.orm import Session
 
-from telemetry.database.late_returns import LateReturns
+from telemetry.database.late_returns import close_late_returns
 from telemetry.database.limits import NO_LIMITS, POOL_TIMEOUT_SECONDS, EngineLimits, limit_statements, resized_pool
 from telemetry.database.watched_file import WatchedFile
 from telemetry.settings import SettingsError
@@ -49,7 +49,7 @@ def create_engine(url: URL | str, application_name: str = "app") -> Engine:
     """
     url = make_url(url)
     engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url, application_name)
-    LateReturns().listen(engine)
+    close_late_returns(engine)
     return engine
 
 
@@ -157,7 +157,7 @@ def dedicated_engine(engine: Engine, limits: EngineLimits = NO_LIMITS, *, traced
     else:
         dedicated = Engine(pool, engine.dialect, engine.url, hide_parameters=engine.hide_parameters)
     event.listen(engine, "engine_disposed", lambda _engine: dedicated.dispose())
-    LateReturns().listen(dedicated)
+    close_late_returns(dedicated)
     limit_statements(dedicated, limits)
     return dedicated
 

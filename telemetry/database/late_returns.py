@@ -1,33 +1,29 @@
 """Closes connections that come back to their pool after `Engine.dispose`: nobody takes them from there, nor closes them."""
 
 from contextlib import suppress
-from itertools import count
-from typing import Any
+from typing import Any, Final
+from weakref import WeakSet
 
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, Pool
+
+_POOL: Final = "_ConnectionRecord__pool"
+"""SQLAlchemy has no public name for it. Where it is not there, such connections stay open."""
 
 
-class LateReturns:
-    """Knows of each connection which of the engine's pools it belongs to; each `dispose` replaces the pool."""
+def close_late_returns(engine: Engine) -> None:
+    """Close each connection that comes back to a former pool of the engine. Each `dispose` replaces the pool.
 
-    def __init__(self) -> None:
-        self._numbers = count(1)
-        self._current = 0
+    The pool of another engine that was made from this one's has the same listeners, and none of its connections is closed here.
+    """
+    pools: WeakSet[Pool] = WeakSet([engine.pool])
 
-    def listen(self, engine: Engine) -> None:
-        event.listen(engine, "connect", self._note)
-        event.listen(engine, "engine_disposed", self._replace)
-        event.listen(engine, "checkin", self._close_late)
-
-    def _note(self, _connection: Any, record: ConnectionPoolEntry) -> None:
-        record.info[self] = self._current
-
-    def _replace(self, _engine: Engine) -> None:
-        self._current = next(self._numbers)
-
-    def _close_late(self, connection: Any, record: ConnectionPoolEntry) -> None:
-        if connection is not None and record.info.get(self) != self._current:
+    def close_late(connection: Any, record: ConnectionPoolEntry) -> None:
+        pool = getattr(record, _POOL, None)
+        if connection is not None and pool is not engine.pool and pool in pools:
             with suppress(Exception):  # it is gone already
                 connection.close()
+
+    event.listen(engine, "engine_disposed", lambda disposed: pools.add(disposed.pool))
+    event.listen(engine, "checkin", close_late)

@@ -47,11 +47,13 @@ class ShutdownThreads(forks.ForkAware):
                 self._threads.append(thread)
 
     def run(self, steps: Mapping[str, Step], deadline: float) -> list[str]:
-        """Run the steps at once, wait up to `deadline` seconds for all of them, and end the threads. Can be called once.
+        """Run the steps at once, wait up to `deadline` seconds for all of them, and end the threads. A second call does nothing.
 
         Returns:
             The names of the steps that were not done in time; their threads go on.
         """
+        if not self._number:
+            return []
         end = time.monotonic() + deadline
         self._add_missing()
         done = {name: threading.Event() for name in steps}

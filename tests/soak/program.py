@@ -115,7 +115,7 @@ class SoakedService:
             DATA_DIR=str(disk / "data"),
             LOG_DIR=str(disk / "log"),
             SOAK_RUNS=str(runs),
-            MALLOC_ARENA_MAX="2",  # with one for each of many threads, memory that is free grows for an hour and looks like a leak
+            MALLOC_ARENA_MAX="2",  # as in the image
         )
         service.wait_for("/readyz", within=90)
         return cls(service, sandbox, runs)

@@ -155,6 +155,7 @@ def test_a_stop_takes_no_longer_than_it_may_while_a_job_goes_on_and_what_was_rec
 
     assert time.monotonic() - began < FLUSH_TIMEOUT + 5
     assert runtime.telemetry.jobs.store.latest()["written"].status == "success"
+    runtime.engine.dispose()  # that looked at the database once more
     never.set()
 
 

@@ -20,7 +20,7 @@ def test_importing_the_module_makes_no_application(module):
 def test_the_application_is_made_once_when_it_is_asked_for(module):
     assert module.app is module.app
     assert "app" in vars(module)
-    module.app.state.runtime.engine.dispose()
+    module.app.state.runtime.close()
 
 
 def test_the_module_has_nothing_else_that_it_does_not_have(module):
@@ -112,4 +112,4 @@ def test_an_application_without_settings_takes_those_of_the_environment(module, 
     app = main.create_app()
 
     assert app.state.settings == Settings(environment="staging")
-    app.state.runtime.engine.dispose()
+    app.state.runtime.close()

@@ -12,6 +12,9 @@ from telemetry.settings import TelemetrySettings
 class Channel:
     name = "telegram"
 
+    def close(self):
+        pass
+
 
 @pytest.fixture
 def alerts(sqlite_engine):

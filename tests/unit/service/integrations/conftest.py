@@ -3,7 +3,6 @@
 import threading
 
 import pytest
-from opentelemetry.instrumentation._semconv import _OpenTelemetrySemanticConventionStability as Conventions
 
 from service.database.tables import RateLimitRow
 from service.integrations.endpoints import outbound_services
@@ -102,11 +101,8 @@ def orders(server, client_of, clock):
 
 
 @pytest.fixture
-def watch(monkeypatch, server):
+def watch(server):
     """The telemetry of calls to the server, which stands for Wildberries."""
-    monkeypatch.setattr(Conventions, "_initialized", False)
-    monkeypatch.setattr(Conventions, "_OTEL_SEMCONV_STABILITY_SIGNAL_MAPPING", {})
-    monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", "http,database")
     watch = Signals()
     known = outbound_services(Settings(wb_feedbacks_url=server.url, wb_statistics_url=server.url))
     instrument_libraries(Providers(watch.tracers, watch.meters), watch.instruments, ServiceDirectory(known), engines=())

@@ -1,7 +1,8 @@
 import sqlite3
+from functools import partial
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from telemetry.database import create_engine, dedicated_engine
 
@@ -30,6 +31,19 @@ def test_a_connection_that_comes_back_after_the_end_is_closed(engine, which):
         assert not is_closed(raw)
 
     assert is_closed(raw)
+
+
+@pytest.mark.parametrize("make", [lambda engine: engine, dedicated_engine, partial(dedicated_engine, traced=True)])
+def test_one_that_was_opened_during_the_end_is_closed(engine, make):
+    used, opened = make(engine), []
+
+    event.listen(used, "connect", lambda connection, _record: opened.append(connection))
+    event.listen(engine, "do_connect", lambda *_: engine.dispose())
+
+    with used.connect() as connection:
+        connection.execute(text("SELECT 1"))
+
+    assert [is_closed(each) for each in opened] == [True]
 
 
 def test_one_that_comes_back_before_is_kept_and_the_engine_goes_on_after_it(engine):

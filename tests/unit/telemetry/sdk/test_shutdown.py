@@ -112,6 +112,15 @@ def test_without_any_thread_everything_is_late_at_once(monkeypatch, caplog):
     assert [record.getMessage() for record in caplog.records] == ["Not flushed within 60.0 s: traces, logs."]
 
 
+def test_a_second_shutdown_does_nothing(caplog):
+    done, threads = [], ShutdownThreads()
+    steps = {"traces": lambda: done.append("traces")}
+
+    assert [threads.run(steps, 5), threads.run(steps, 60)] == [[], []]
+    assert done == ["traces"]
+    assert not caplog.records
+
+
 def test_the_threads_end_with_the_shutdown():
     before = set(threading.enumerate())
     threads = ShutdownThreads()
