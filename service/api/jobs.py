@@ -1,10 +1,10 @@
 """GET /jobs and /jobs/status: the scheduled jobs, and their runs."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, computed_field
+from pydantic import BaseModel, Field
 
 from service.api.admission import admission, admit_query
 from service.api.dependencies import JobRunsDep, RuntimeDep, ScheduleDep
@@ -14,7 +14,7 @@ from service.database.keyset import MAX_ID
 from service.errors import Problem
 from service.scheduler.job import Job, Schedule
 from service.scheduler.monitoring.missed_runs import LAST_DAY, NO_MISSED_RUNS, MissedRuns, missed_runs
-from telemetry.jobs import JobRunRepository, JobRunRow
+from telemetry.jobs import JobRunRepository, JobRunRow, JobRunView
 
 router = APIRouter(
     prefix="/jobs", tags=["jobs"], dependencies=[admission(admit_query)], responses={503: PROBLEM_RESPONSE}
@@ -30,39 +30,6 @@ class JobNotFound(Problem):
         super().__init__(f"There is no job {name!r}. There are: {', '.join(sorted(known)) or 'none'}.")
 
 
-class JobRunOut(BaseModel):
-    """One row of `job_runs`."""
-
-    model_config = ConfigDict(from_attributes=True, populate_by_name=True)
-
-    id: int
-    job_name: str
-    started_at: datetime
-    finished_at: datetime | None
-    status: Literal["running", "success", "failed"]
-    outcome: Literal["success", "error", "timeout", "cancelled", "lost"] | None
-    duration_seconds: float | None
-    error_message: str | None
-    metadata: dict[str, Any] = Field(validation_alias="details")
-    run_id: str
-    trace_id: str
-    span_id: str
-    scheduled_for: datetime | None
-    worker: str
-    heartbeat_at: datetime | None
-    deadline_at: datetime | None
-    overdue_at: datetime | None
-    slowest_child: str | None
-    slowest_child_seconds: float | None
-    first_error: str | None
-
-    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorated property
-    @property
-    def delay_seconds(self) -> float | None:
-        """How long after its tick it began."""
-        return (self.started_at - self.scheduled_for).total_seconds() if self.scheduled_for else None
-
-
 class RunsQuery(Filters):
     """Which runs. A filter that is there and empty (`?job_name=&status=`) filters nothing."""
 
@@ -73,7 +40,7 @@ class RunsQuery(Filters):
 
 
 class RunsOut(BaseModel):
-    runs: list[JobRunOut]
+    runs: list[JobRunView]
 
 
 class ScheduledJobOut(BaseModel):
@@ -154,7 +121,7 @@ def list_runs(
         require_known_job(query.job_name, runs, schedule)
     rows = runs.page(**query.model_dump())
     add_next_link(request, response, rows, query.limit)
-    return RunsOut(runs=[JobRunOut.model_validate(row) for row in rows])
+    return RunsOut(runs=[JobRunView.model_validate(row) for row in rows])
 
 
 def require_known_job(job_name: str, runs: JobRunRepository, schedule: Schedule) -> None:

@@ -2,9 +2,19 @@
 
 from telemetry.jobs.job_span import JobHandle
 from telemetry.jobs.monitor import monitor_job
+from telemetry.jobs.run_view import JobRunView
 from telemetry.jobs.statistics.summary import job_statistics
 from telemetry.jobs.store.retention import Retention
 from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import Base, JobRunRow
 
-__all__ = ["Base", "JobHandle", "JobRunRepository", "JobRunRow", "Retention", "job_statistics", "monitor_job"]
+__all__ = [
+    "Base",
+    "JobHandle",
+    "JobRunRepository",
+    "JobRunRow",
+    "JobRunView",
+    "Retention",
+    "job_statistics",
+    "monitor_job",
+]

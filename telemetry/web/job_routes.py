@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import SQLAlchemyError
 
 from telemetry.error_text import safe_text
+from telemetry.jobs.run_view import JobRunView
 from telemetry.jobs.statistics.summary import job_statistics
 from telemetry.jobs.store.tables import JobRunRow
 from telemetry.web.access import MAX_ID, Recording
@@ -17,31 +17,6 @@ from telemetry.web.access import MAX_ID, Recording
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _WINDOW: Final = r"^[1-9][0-9]{0,4}[smhdw]$"
 router = APIRouter(prefix="/jobs")
-
-
-class JobRunView(BaseModel):
-    """One row of `job_runs`."""
-
-    model_config = ConfigDict(from_attributes=True, populate_by_name=True)
-
-    id: int
-    job_name: str
-    started_at: datetime
-    finished_at: datetime | None
-    status: str
-    outcome: str | None
-    duration_seconds: float | None
-    error_message: str | None
-    metadata: dict[str, Any] = Field(validation_alias="details")
-    run_id: str
-    trace_id: str
-    span_id: str
-    scheduled_for: datetime | None
-    worker: str
-    heartbeat_at: datetime | None
-    slowest_child: str | None
-    slowest_child_seconds: float | None
-    first_error: str | None
 
 
 @router.get("")
