@@ -4,9 +4,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+from opentelemetry.instrumentation.sqlalchemy.engine import EngineTracer
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 from sqlalchemy.engine import Engine
@@ -36,6 +37,8 @@ def instrument_libraries(
 ) -> None:
     """Instrument SQLAlchemy (spans, connections, query durations), httpx and httpx2 (spans, request durations).
 
+    What instrumented them before, such as `opentelemetry-instrument` with another distro, is replaced.
+
     Args:
         providers: where the signals go.
         instruments: the instruments of the durations.
@@ -46,6 +49,8 @@ def instrument_libraries(
     # Read once, when the first package of a process is instrumented; without it all of them use the old names.
     if not os.environ.get(_STABILITY_OPT_IN):
         os.environ[_STABILITY_OPT_IN] = "http,database"
+    engines = [*engines, *(engine for engine in _published_engines() if engine not in engines)]
+    uninstrument_libraries()
     QueryDurationInstrumentor().instrument(duration=instruments.db_operation_duration)
     SQLAlchemyInstrumentor().instrument(
         engines=engines,
@@ -55,6 +60,12 @@ def instrument_libraries(
     HTTPClientInstrumentor().instrument(
         duration=instruments.http_client_duration, directory=directory, tracer_provider=providers.tracer_provider
     )
+
+
+def _published_engines() -> list[Engine]:
+    """The engines that the published package has instrumented; it has no public name for them."""
+    listeners: Sequence[Any] = getattr(EngineTracer, "_remove_event_listener_params", ())
+    return list(dict.fromkeys(engine for reference, *_ in listeners if isinstance(engine := reference(), Engine)))
 
 
 def uninstrument_libraries() -> None:

@@ -22,6 +22,7 @@ ATTRIBUTES = (
     "_sdk_config",
     "_attributes_aggregation",
     "_instrument_view_instrument_matches",
+    "_remove_event_listener_params",
 )
 MODULES = ("_internal", "_view_instrument_match", "_tracer_metrics", "measurement_consumer")
 NAMES = ("_hash_attributes", "Lock")

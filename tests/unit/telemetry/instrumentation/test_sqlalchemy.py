@@ -269,6 +269,23 @@ def run(engine, *statements):
     engine.dispose()
 
 
+@pytest.mark.parametrize("ours", [True, False])
+def test_what_was_instrumented_before_by_somebody_else_is_measured_here(traced, ours):
+    SQLAlchemyInstrumentor().instrument()
+    if ours:
+        QueryDurationInstrumentor().instrument()  # by its entry point, with another distro
+    before = new_engine()
+
+    signals = traced()
+    for engine in (before, new_engine()):
+        signals.exporter.clear()
+        counted = queries(signals)
+        run(engine, insert(ORDERS).values(price=1))
+
+        assert signals.span().name == "INSERT orders"
+        assert since(signals, counted) == {"insert": 1}
+
+
 def test_a_query_s_span_is_called_by_its_summary_and_described_by_the_conventions(traced, tmp_path):
     signals = traced()
     engine = empty_engine(f"sqlite:///{tmp_path}/shop.db")
