@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from types import FrameType
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from service.bootstrap import Service
 from service.cli.output import complain, say
@@ -83,6 +83,8 @@ def run_job(options: argparse.Namespace) -> int:
     except ShutdownRequested:
         complain(f"{job.name} was stopped.")
         return 128 + next(iter(received), signal.SIGTERM)
+    except OperationalError as error:
+        return complain(f"{job.name} failed: the database cannot be used: {safe_text(error)}.")
     except Exception as error:  # noqa: BLE001  # the edge: whatever a job raises is printed
         return complain(f"{job.name} failed: {type(error).__name__}: {error}")
     finally:
