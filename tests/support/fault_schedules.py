@@ -5,6 +5,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, Final
 
+from tests.support.logged_failures import LoggedFailures
 from tests.support.telegram_server import FAULTS, HandClock, Killed, StrictTelegram
 from tests.unit.telemetry.alerts.conftest import Machine, alert
 
@@ -67,6 +68,39 @@ class Schedule:
             name: [each for each in self.telegram.messages if f"{name} failed" in each["text"]]
             for name in self.reported
         }
+
+
+class LoggedSchedule(Schedule):
+    """What is reported comes from the log, with wrapped exceptions, groups and levels that rise."""
+
+    def __init__(self, seed: int, make_machine: Callable[..., Machine], clock: HandClock) -> None:
+        super().__init__(seed, make_machine, clock)
+        self.failures = LoggedFailures(self._random, lambda: self.machine.deduplicator, clock)
+
+    def play(self) -> None:
+        with self.failures.logger() as self._log:
+            super().play()
+
+    def _report(self) -> None:
+        self.failures.fail(self._log)
+        self.machine.deduplicator.flush()
+
+
+def check_logged(schedule: LoggedSchedule) -> None:
+    """Each kind of failure is an incident of its own, counted, with the highest level of its occurrences, and was sent."""
+    failures, texts = schedule.failures, "\n".join(each["text"] for each in schedule.telegram.messages)
+    told: Counter[str] = Counter()
+    for record in schedule.machine.queries.page(schedule.machine.clock(), limit=200):
+        words = _words(record.incident.summary, record.incident.error)
+        told[words] += record.incident.count
+        assert record.incident.level == ("CRITICAL" if "CRITICAL" in failures.levels[words] else "ERROR"), words
+        assert record.incident.notified_count == record.incident.count
+        assert words in texts or record.incident.error in texts
+    assert told == failures.expected
+
+
+def _words(summary: str, error: str) -> str:
+    return error.removeprefix("LookupError: ") if summary == "tasks failed" else summary
 
 
 def check(schedule: Schedule) -> None:
