@@ -7,9 +7,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
-_MAX_STATEMENT_LENGTH: Final = 4000  # characters; the rest of a statement is ignored
+_MAX_LENGTH: Final = 64 * 1024  # characters; the rest of a statement is ignored
+_MAX_TOKENS: Final = 2000  # as is what follows them
+_MAX_CACHED_LENGTH: Final = 4000
 _MAX_SUMMARY_LENGTH: Final = 255  # of the semantic conventions
 _WITH: Final = "WITH"
 _SELECT: Final = "SELECT"
@@ -33,19 +36,22 @@ _END_OF_SOURCES: Final = frozenset(
     {"GROUP", "HAVING", "LIMIT", "ORDER", "RETURNING", "SET", "UNION", "VALUES", "WHERE", "WINDOW"}
 )
 _BEFORE_A_TABLE: Final = frozenset({"EXISTS", "IF", "LATERAL", "NOT", "ONLY", "OR", "TABLE"})
-_PART: Final = r'(?:"[^"]*+"|`[^`]*+`|\[[^\[\]]*+\]|[^\W\d][\w$]*+)'
+_PART: Final = r'(?:"[^"]*+(?:""[^"]*+)*+"|`[^`]*+`|\[[^\[\]]*+\]|[^\W\d][\w$]*+)'
 _TOKEN: Final = re.compile(
     rf"""
-      --[^\n]*+ | /\*.*?(?:\*/|\Z)
-    | '[^']*+(?:''[^']*+)*+(?:'|\Z) | (?P<tag>\$[A-Za-z_]*+\$).*?(?:(?P=tag)|\Z)
+      --[^\n]*+ | (?P<comment>/\*)
+    | \b[Ee]'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+(?:'|\Z)                    # with backslashes
+    | '[^']*+(?:''[^']*+)*+(?:'|\Z) | (?P<tag>\$(?:[^\W\d]\w*+)?\$).*?(?:(?P=tag)|\Z)
     | %\([^()]*+\)s | :\w++                                              # placeholders
     | (?P<name>{_PART}(?:\.{_PART})*+)(?P<call>\s*+\()?
     | (?P<sign>[(),])
     """,
     re.VERBOSE | re.DOTALL,
 )
+_CTE_NAME: Final = r'(?<![\w$])(?:"[^"]*+"|`[^`]*+`|\[[^\[\]]*+\]|[^\W\d][\w$]*+)'
+_COMMENT_MARK: Final = re.compile(r"/\*|\*/")
 _CTE: Final = re.compile(
-    rf"({_PART})\s*+(?:\([^()]*+\)\s*+)?\bAS\s++(?:NOT\s++)?(?:MATERIALIZED\s*+)?\(", re.IGNORECASE
+    rf"({_CTE_NAME})\s*+(?:\([^()]*+\)\s*+)?\bAS\s++(?:NOT\s++)?(?:MATERIALIZED\s*+)?\(", re.IGNORECASE
 )
 
 
@@ -66,13 +72,17 @@ class SqlStatement:
 
 def describe_statement(statement: str) -> SqlStatement:
     """Describe a statement. The descriptions of the newest statements are cached."""
-    return _describe(statement if len(statement) <= _MAX_STATEMENT_LENGTH else statement[:_MAX_STATEMENT_LENGTH])
+    return _cached(statement) if len(statement) <= _MAX_CACHED_LENGTH else _describe(statement[:_MAX_LENGTH])
 
 
 @lru_cache(maxsize=1024)
+def _cached(statement: str) -> SqlStatement:
+    return _describe(statement)
+
+
 def _describe(statement: str) -> SqlStatement:
     reader = _Reader(ctes=_cte_names(statement))
-    for name, call, sign in _tokens(statement):
+    for name, call, sign in islice(_tokens(statement), _MAX_TOKENS):
         if name:
             reader.read_name(name, is_call=call)
         if sign or call:
@@ -82,8 +92,24 @@ def _describe(statement: str) -> SqlStatement:
 
 
 def _tokens(statement: str) -> Iterator[tuple[str | None, bool, str | None]]:
-    for match in _TOKEN.finditer(statement):
-        yield match["name"], bool(match["call"]), match["sign"]
+    position, nests = 0, True
+    while match := _TOKEN.search(statement, position):
+        position = match.end()
+        if match["comment"]:
+            position, nests = _end_of_comment(statement, position, nests=nests)
+        elif match["name"] or match["sign"]:
+            yield match["name"], bool(match["call"]), match["sign"]
+
+
+def _end_of_comment(statement: str, begin: int, *, nests: bool) -> tuple[int, bool]:
+    """Comments of PostgreSQL have comments in them, those of SQLite have not: where one would have no end, none has."""
+    depth, position = 1, begin
+    while nests and (mark := _COMMENT_MARK.search(statement, position)):
+        depth, position = depth + (1 if mark[0] == "/*" else -1), mark.end()
+        if not depth:
+            return position, True
+    end = statement.find("*/", begin)
+    return (len(statement) if end < 0 else end + 2), False
 
 
 def _cte_names(statement: str) -> frozenset[str]:

@@ -17,6 +17,18 @@ from telemetry.instrumentation.sql_statement import describe_statement
         ("-- the newest\nSELECT 1", "SELECT"),
         ("/* by shop */ SELECT 1", "SELECT"),
         ("/* DELETE\n -- UPDATE */ -- INSERT\n SELECT 1", "SELECT"),
+        ("/* a /* nested */ b */ UPDATE orders SET price = 1", "UPDATE"),
+        ("/* SQLite does not nest /* them */ UPDATE orders SET price = 1", "UPDATE"),
+        (f"/* {'long ' * 4000} */ INSERT INTO orders VALUES (1)", "INSERT"),
+        (f"WITH x AS (SELECT '{'long ' * 4000}') INSERT INTO orders SELECT 1", "INSERT"),
+        ("WITH x AS (SELECT ')' AS p) INSERT INTO orders SELECT * FROM x", "INSERT"),
+        ("WITH x AS (SELECT $$)$$) DELETE FROM orders", "DELETE"),
+        ("WITH x AS (SELECT $q1$)$q1$) DELETE FROM orders", "DELETE"),
+        (r"WITH x AS (SELECT E'\')') DELETE FROM orders", "DELETE"),
+        ("WITH x AS (SELECT 'it''s )') DELETE FROM orders", "DELETE"),
+        ('WITH x AS (SELECT "a"")" FROM t) DELETE FROM orders', "DELETE"),
+        ('WITH "delete" AS (SELECT 1), up AS (SELECT 2) SELECT * FROM "delete", up', "SELECT"),
+        ("WITH gone AS (DELETE FROM orders RETURNING *) SELECT * FROM gone", "SELECT"),
         ("(SELECT 1) UNION (SELECT 2)", "SELECT"),
         ("((SELECT 1))", "SELECT"),
         ("WITH a AS (SELECT 1) SELECT * FROM a", "SELECT"),
@@ -120,7 +132,28 @@ def test_a_long_summary_ends_with_a_whole_word():
 
 
 @pytest.mark.parametrize(
-    "part", ['"', "'", "`", "[", "(", ")", "/*", "--", "a.", "a AS (", "$", "$a$", "%(", ":a", "a ("]
+    "part",
+    [
+        '"',
+        "'",
+        "`",
+        "[",
+        "(",
+        ")",
+        "/*",
+        "--",
+        "a.",
+        "a AS (",
+        "$",
+        "$a$",
+        "%(",
+        ":a",
+        "a (",
+        "/*/",
+        "E'\\",
+        '""',
+        "$a1$",
+    ],
 )
 def test_a_statement_without_end_is_read_in_no_time(part):
     started = time.monotonic()
