@@ -79,7 +79,7 @@ def served() -> FastAPI:
 
     @app.get("/metrics")
     async def read_metrics() -> Response:
-        return Response((await started.metrics.page.render_in_thread())[0])
+        return Response((await started.metrics.page.respond_in_thread())[0])
 
     return app
 

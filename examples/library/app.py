@@ -72,5 +72,5 @@ async def show_health() -> JSONResponse:
 @app.get("/metrics")
 async def show_metrics(request: Request) -> Response:
     """All workers on one page."""
-    page, kind = await running.metrics.page.render_in_thread(request.headers.get("accept", ""))
-    return Response(page, media_type=kind)
+    body, headers = await running.metrics.page.respond_in_thread(request.headers.get("accept", ""))
+    return Response(body, headers=headers)

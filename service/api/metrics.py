@@ -1,19 +1,19 @@
 """GET /metrics: the metrics of the service in Prometheus' formats."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Request, Response
 
 from service.api.dependencies import TelemetryDep
 
 router = APIRouter(tags=["operations"])
 
 
+@router.head("/metrics", include_in_schema=False)
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-async def read_metrics(telemetry: TelemetryDep, accept: Annotated[str, Header()] = "") -> Response:
-    """The whole service for Prometheus: its text format, or OpenMetrics by `Accept`.
+async def read_metrics(request: Request, telemetry: TelemetryDep) -> Response:
+    """The whole service for Prometheus: its text format, or OpenMetrics by `Accept`; compressed by `Accept-Encoding`.
 
     Made in a thread of its own: neither on the event loop, nor behind requests that hold every worker thread.
     """
-    page, media_type = await telemetry.metrics.page.render_in_thread(accept)
-    return Response(page, headers={"content-type": media_type, "cache-control": "no-store"})
+    accept, accept_encoding = (", ".join(request.headers.getlist(name)) for name in ("accept", "accept-encoding"))
+    body, headers = await telemetry.metrics.page.respond_in_thread(accept, accept_encoding)
+    return Response(body, headers=headers)

@@ -81,8 +81,9 @@ class Scheduler:
         self._loop: threading.Thread | None = None
 
     def start(self) -> None:
-        self._loop = threading.Thread(target=self._run, name="scheduler", daemon=True)
-        self._loop.start()
+        loop = threading.Thread(target=self._run, name="scheduler", daemon=True)
+        loop.start()
+        self._loop = loop  # only now: a stop in another thread waits for it
 
     def stop_starting(self) -> None:
         """Start no more runs."""
@@ -159,7 +160,7 @@ class Scheduler:
             self._skip(job, tick)  # a database that hangs keeps all of them waiting for their claims
             return
         thread = threading.Thread(target=self._attempt, args=(job, tick), name=f"job-{job.name}", daemon=True)
-        self._running[thread] = job.name
+        self._running = {**self._running, thread: job.name}  # another one: a stop may go through it at this moment
         thread.start()
 
     def _alive(self) -> list[tuple[threading.Thread, str]]:

@@ -12,16 +12,9 @@ from prometheus_client.utils import floatToGoString
 
 from telemetry.metrics.families import Family
 from telemetry.metrics.histogram import Exemplar, HistogramValue, Number
+from telemetry.metrics.negotiation import OPENMETRICS_CONTENT_TYPE, TEXT_CONTENT_TYPE
 
 _go_number: Callable[[float], str] = floatToGoString
-TEXT_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-OPENMETRICS_CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-
-
-def negotiate_content_type(accept: str) -> str:
-    """The content type for an `Accept` header: OpenMetrics if the header names it, else the text format."""
-    accepted = (part.split(";")[0].strip().lower() for part in accept.split(","))
-    return OPENMETRICS_CONTENT_TYPE if "application/openmetrics-text" in accepted else TEXT_CONTENT_TYPE
 
 
 def encode(families: Iterable[Family], content_type: str = TEXT_CONTENT_TYPE) -> bytes:

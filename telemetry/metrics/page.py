@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from telemetry.metrics import exposition
 from telemetry.metrics.families import Family
+from telemetry.metrics.negotiation import compress, negotiate_content_type
 from telemetry.metrics.switch_interval import short_switch_interval
 
 
@@ -17,7 +18,7 @@ class MetricsPage:
         self._thread = ThreadPoolExecutor(1, "metrics-page")
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
-        """Collect in this thread, and write. On an event loop use `render_in_thread`, which does not block it.
+        """Collect in this thread, and write. On an event loop use `respond_in_thread`, which does not block it.
 
         Args:
             accept: the `Accept` header of the request.
@@ -25,10 +26,21 @@ class MetricsPage:
         Returns:
             The page, and its content type.
         """
-        content_type = exposition.negotiate_content_type(accept)
+        content_type = negotiate_content_type(accept)
         with short_switch_interval():
             return exposition.encode(self._collect(), content_type), content_type
 
-    async def render_in_thread(self, accept: str = "") -> tuple[bytes, str]:
-        """`render` in the page's own thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self.render, accept)
+    def respond(self, accept: str = "", accept_encoding: str = "") -> tuple[bytes, dict[str, str]]:
+        """The body and the headers of a response to a scraper.
+
+        Args:
+            accept: the `Accept` headers of the request, joined by commas.
+            accept_encoding: likewise.
+        """
+        page, content_type = self.render(accept)
+        body, headers = compress(page, accept_encoding)
+        return body, {"Content-Type": content_type, "Cache-Control": "no-store", **headers}
+
+    async def respond_in_thread(self, accept: str = "", accept_encoding: str = "") -> tuple[bytes, dict[str, str]]:
+        """`respond` in the page's own thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self.respond, accept, accept_encoding)

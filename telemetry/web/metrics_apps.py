@@ -25,23 +25,30 @@ async def asgi_metrics_app(scope: _Message, _receive: _Receive, send: _Send) -> 
     """The page of all workers, for ASGI: `Mount("/metrics", telemetry.asgi_metrics_app)`."""
     if scope["type"] != "http":
         return
-    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-    telemetry, status, kind = setup.current(), 200, _TEXT
-    if refusal := _refusal(telemetry, headers.get(b"authorization", "")):
+    telemetry, status, fields = setup.current(), 200, {"Content-Type": _TEXT}
+    if refusal := _refusal(telemetry, _values(scope, b"authorization")):
         status, body = refusal[0], refusal[1].encode()
     elif telemetry is not None:
-        body, kind = await telemetry.metrics.page.render_in_thread(headers.get(b"accept", ""))
-    fields = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": fields})
+        wanted = _values(scope, b"accept"), _values(scope, b"accept-encoding")
+        body, fields = await telemetry.metrics.page.respond_in_thread(*wanted)
+    fields = {**fields, "Content-Length": str(len(body))}
+    headers = [(name.lower().encode(), value.encode()) for name, value in fields.items()]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+def _values(scope: _Message, name: bytes) -> str:
+    """The values of a header, which may come more than once."""
+    return ", ".join(value.decode("latin-1") for given, value in scope["headers"] if given.lower() == name)
 
 
 def wsgi_metrics_app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """The page of all workers, for WSGI: `DispatcherMiddleware(app, {"/metrics": telemetry.wsgi_metrics_app})`."""
-    telemetry, status, kind = setup.current(), 200, _TEXT
+    telemetry, status, fields = setup.current(), 200, {"Content-Type": _TEXT}
     if refusal := _refusal(telemetry, environ.get("HTTP_AUTHORIZATION", "")):
         status, body = refusal[0], refusal[1].encode()
     elif telemetry is not None:
-        body, kind = telemetry.metrics.page.render(environ.get("HTTP_ACCEPT", ""))
-    start_response(_STATUS[status], [("Content-Type", kind), ("Content-Length", str(len(body)))])
+        wanted = environ.get("HTTP_ACCEPT", ""), environ.get("HTTP_ACCEPT_ENCODING", "")
+        body, fields = telemetry.metrics.page.respond(*wanted)
+    start_response(_STATUS[status], [*fields.items(), ("Content-Length", str(len(body)))])
     return [b"" if environ.get("REQUEST_METHOD") == "HEAD" else body]

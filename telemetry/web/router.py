@@ -1,9 +1,9 @@
 """`telemetry.router()`: metrics, probes, job runs and alerts for any FastAPI application, in one line."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from telemetry.health.report import Report
@@ -33,11 +33,13 @@ def router(*, checks: Mapping[str, Check] | None = None) -> APIRouter:
 def _metrics() -> APIRouter:
     made = APIRouter()
 
+    @made.head("/metrics", include_in_schema=False)
     @made.get("/metrics", response_class=Response)
-    async def read_metrics(telemetry: Running, accept: Annotated[str, Header()] = "") -> Response:
-        """All workers on one page: Prometheus' text format, or OpenMetrics by `Accept`."""
-        page, kind = await telemetry.metrics.page.render_in_thread(accept)
-        return Response(page, headers={"content-type": kind, **_NO_STORE})
+    async def read_metrics(request: Request, telemetry: Running) -> Response:
+        """All workers on one page: Prometheus' text format, or OpenMetrics by `Accept`; compressed by `Accept-Encoding`."""
+        accept, accept_encoding = (", ".join(request.headers.getlist(name)) for name in ("accept", "accept-encoding"))
+        body, headers = await telemetry.metrics.page.respond_in_thread(accept, accept_encoding)
+        return Response(body, headers=headers)
 
     return made
 

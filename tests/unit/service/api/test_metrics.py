@@ -25,6 +25,22 @@ def test_the_page_is_openmetrics_for_whoever_asks_for_it(client):
     assert "http_requests" in {family.name for family in openmetrics(answer.text)}
 
 
+def test_all_lines_of_a_header_count_and_the_page_is_compressed_for_whoever_takes_it(client):
+    headers = [("accept", "text/plain;q=0.1"), ("accept", "application/openmetrics-text"), ("accept-encoding", "gzip")]
+    answer = client.get("/metrics", headers=headers)
+
+    assert answer.text.endswith("# EOF\n")
+    assert answer.headers["content-encoding"] == "gzip"
+    assert answer.headers["vary"] == "Accept, Accept-Encoding"
+
+
+def test_its_headers_alone_can_be_asked_for(client):
+    answer = client.head("/metrics")
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+
 def test_the_page_is_never_kept_by_a_cache(client):
     assert client.get("/metrics").headers["cache-control"] == "no-store"
 

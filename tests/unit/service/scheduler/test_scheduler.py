@@ -556,6 +556,23 @@ def test_a_scheduler_that_was_stopped_before_its_start_runs_nothing(scheduler_of
     assert work.contexts == []
 
 
+def test_a_stop_in_the_middle_of_the_start_ends_it(scheduler_of, monkeypatch):
+    work, start = Work(), threading.Thread.start
+    scheduler = scheduler_of(minutely(work), now=Clock())
+
+    def stop_first(thread):
+        scheduler.stop(1)
+        start(thread)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", stop_first)
+        scheduler.start()
+
+    assert scheduler.stop(30) == []
+    assert not scheduler._loop.is_alive()
+    assert work.contexts == []
+
+
 def test_the_check_passes_for_a_scheduler_that_is_not_to_run(scheduler_of):
     scheduler_of().check()
 

@@ -12,7 +12,6 @@ from telemetry.metrics.exposition import (
     TEXT_CONTENT_TYPE,
     encode,
     format_number,
-    negotiate_content_type,
 )
 from telemetry.metrics.families import Family, HistogramValue, pairs
 
@@ -159,23 +158,3 @@ def test_openmetrics_names_a_counters_family_without_total_and_ends_with_eof():
 
 def test_openmetrics_of_nothing_is_its_end():
     assert lines_of(content_type=OPENMETRICS_CONTENT_TYPE) == ["# EOF"]
-
-
-@pytest.mark.parametrize(
-    ("accept", "content_type"),
-    [
-        ("", TEXT_CONTENT_TYPE),
-        ("*/*", TEXT_CONTENT_TYPE),
-        ("text/plain;version=0.0.4;q=0.5,*/*;q=0.1", TEXT_CONTENT_TYPE),
-        ("application/openmetrics-text", OPENMETRICS_CONTENT_TYPE),
-        ("Application/OpenMetrics-Text; version=1.0.0", OPENMETRICS_CONTENT_TYPE),
-        (
-            "text/plain;q=0.2, application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6",
-            OPENMETRICS_CONTENT_TYPE,
-        ),
-        ("application/openmetrics-textual", TEXT_CONTENT_TYPE),
-        (",;,", TEXT_CONTENT_TYPE),
-    ],
-)
-def test_the_accept_header_decides_the_content_type(accept, content_type):
-    assert negotiate_content_type(accept) == content_type

@@ -27,9 +27,9 @@ def test_on_an_event_loop_the_rendering_runs_in_a_thread_of_its_own(stage):
     makers = []
     stage.meter.create_observable_gauge("maker", [lambda _: makers.append(threading.current_thread().name) or []])
 
-    page, content_type = asyncio.run(stage.page.render_in_thread())
+    body, headers = asyncio.run(stage.page.respond_in_thread())
 
-    assert (page, content_type) == stage.page.render()
+    assert (body, headers["Content-Type"]) == stage.page.render()
     assert makers[0].startswith("metrics-page")
 
 
