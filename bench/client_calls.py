@@ -20,7 +20,7 @@ from bench.table import NOT_MEASURED, Table
 from telemetry.instrumentation.external_services import ExternalService, ServiceDirectory
 from telemetry.instrumentation.libraries import Providers, instrument_libraries
 from telemetry.instruments import Instruments
-from telemetry.metrics.cardinality import LimitedMeterProvider
+from telemetry.metrics.measuring.cardinality import LimitedMeterProvider
 
 ROUNDS, QUICK_ROUNDS = 25, 10
 _CALLS = 200

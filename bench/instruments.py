@@ -13,7 +13,7 @@ from bench.quartile import lower_quartile
 from bench.subprocess_runner import SubprocessGroup
 from bench.table import Table
 from telemetry import semconv
-from telemetry.metrics.cardinality import LimitedMeterProvider
+from telemetry.metrics.measuring.cardinality import LimitedMeterProvider
 from telemetry.metrics.views import BUCKETS
 from telemetry.sdk.sampler import JobSampler
 

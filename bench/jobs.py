@@ -24,7 +24,7 @@ from telemetry.jobs.run import JobRun
 from telemetry.jobs.run_metrics import RunMetrics
 from telemetry.jobs.run_profile import RunProfiler
 from telemetry.jobs.store.tables import Base
-from telemetry.metrics.cardinality import LimitedMeterProvider
+from telemetry.metrics.measuring.cardinality import LimitedMeterProvider
 from telemetry.metrics.reader import FamilyReader
 
 RUNS, QUICK_RUNS = 1000, 300

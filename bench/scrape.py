@@ -14,7 +14,7 @@ from bench.progress import say
 from bench.subprocess_runner import MeasurementFailed, Subprocess
 from bench.table import Table
 from telemetry import semconv
-from telemetry.metrics.cardinality import LimitedMeterProvider
+from telemetry.metrics.measuring.cardinality import LimitedMeterProvider
 from telemetry.metrics.page import MetricsPage
 from telemetry.metrics.reader import FamilyReader
 from telemetry.metrics.views import BUCKETS

@@ -107,7 +107,7 @@ def ours(directory: str, label_sets: int, restarts: int, connection: Connection)
     """Restarts leave snapshots of dead workers, which the collector archives as in a service."""
     from opentelemetry.sdk.metrics import MeterProvider  # noqa: PLC0415  # each contender imports its own packages
 
-    from telemetry.metrics.cardinality import LimitedMeterProvider  # noqa: PLC0415
+    from telemetry.metrics.measuring.cardinality import LimitedMeterProvider  # noqa: PLC0415
     from telemetry.metrics.multiprocess.collector import MultiprocessCollector  # noqa: PLC0415
     from telemetry.metrics.multiprocess.snapshot import Snapshot, replace_file  # noqa: PLC0415
     from telemetry.metrics.multiprocess.worker_files import WorkerFiles  # noqa: PLC0415

@@ -29,7 +29,7 @@ from telemetry.jobs.run_profile import RunProfiler
 from telemetry.logs.background.self_metrics import observe_writers
 from telemetry.logs.otel_handler import OTelHandler
 from telemetry.logs.setup import attach, detach, end_logging, log_writers
-from telemetry.metrics.cardinality import CARDINALITY_LIMIT
+from telemetry.metrics.measuring.cardinality import CARDINALITY_LIMIT
 from telemetry.metrics.pipeline import SCOPE, MetricsPipeline
 from telemetry.options import TelemetryOptions
 from telemetry.processes.registry import ProcessRegistry

@@ -9,9 +9,9 @@ from opentelemetry.sdk.resources import Resource
 
 from telemetry import semconv
 from telemetry.instruments import Instruments
-from telemetry.metrics.cardinality import CARDINALITY_LIMIT, LimitedMeterProvider
 from telemetry.metrics.families import Translator
 from telemetry.metrics.mapping import MetricMapping
+from telemetry.metrics.measuring.cardinality import CARDINALITY_LIMIT, LimitedMeterProvider
 from telemetry.metrics.multiprocess.collector import create_collector
 from telemetry.metrics.page import MetricsPage
 from telemetry.metrics.reader import FamilyReader

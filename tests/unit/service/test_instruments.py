@@ -5,8 +5,8 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from service.instruments import METRIC_MAPPINGS, TOKEN_BUCKETS, ServiceInstruments
 from service.names import BACKOFF, COST, GEN_AI_REQUEST_MODEL, GEN_AI_TOKEN_TYPE, MARKETPLACE, OUTCOME, OUTCOMES, STATUS
 from telemetry import semconv
-from telemetry.metrics.cardinality import LimitedMeterProvider
 from telemetry.metrics.families import Translator
+from telemetry.metrics.measuring.cardinality import LimitedMeterProvider
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from telemetry.instrumentation.fastapi import FastAPIInstrumentor
 from telemetry.instrumentation.libraries import uninstrument_libraries
 from telemetry.instruments import Instruments
-from telemetry.metrics.cardinality import LimitedMeterProvider
+from telemetry.metrics.measuring.cardinality import LimitedMeterProvider
 from telemetry.metrics.page import MetricsPage
 from telemetry.metrics.reader import FamilyReader
 from telemetry.metrics.views import views

@@ -1,5 +1,5 @@
 from telemetry.instrumentation import self_metrics
-from telemetry.metrics.cardinality import LimitedMeterProvider
+from telemetry.metrics.measuring.cardinality import LimitedMeterProvider
 
 
 class Backlog:

@@ -10,8 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from telemetry import semconv
 from telemetry.instruments import Instruments
-from telemetry.metrics.cardinality import CARDINALITY_LIMIT, LimitedMeterProvider
 from telemetry.metrics.families import Translator
+from telemetry.metrics.measuring.cardinality import CARDINALITY_LIMIT, LimitedMeterProvider
 from telemetry.metrics.page import MetricsPage
 from telemetry.metrics.reader import FamilyReader
 from telemetry.metrics.views import views

@@ -10,7 +10,7 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
-from telemetry.metrics.cardinality import LimitedMeterProvider
+from telemetry.metrics.measuring.cardinality import LimitedMeterProvider
 from telemetry.metrics.page import MetricsPage
 from telemetry.metrics.reader import FamilyReader
 from telemetry.sdk import exporters

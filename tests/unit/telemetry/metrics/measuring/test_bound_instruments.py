@@ -20,9 +20,9 @@ from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 
-from telemetry.metrics import bound_instruments
-from telemetry.metrics.bound_instruments import BoundInstruments
-from telemetry.metrics.cardinality import LimitedMeterProvider
+from telemetry.metrics.measuring import bound_instruments
+from telemetry.metrics.measuring.bound_instruments import BoundInstruments
+from telemetry.metrics.measuring.cardinality import LimitedMeterProvider
 
 RECORD = {"counter": "add", "up_down_counter": "add", "histogram": "record", "gauge": "set"}
 LABELS = st.dictionaries(

@@ -7,7 +7,6 @@ own path.
 """
 
 import inspect
-import math
 from collections.abc import Hashable, Mapping
 from contextlib import suppress
 from time import time_ns
@@ -19,6 +18,7 @@ from opentelemetry.sdk.metrics import TraceBasedExemplarFilter
 from opentelemetry.util.types import Attributes
 
 from telemetry.compatibility import internals
+from telemetry.metrics.measuring.measured_number import MAX_INTEGER
 
 _MODULE: Final = "opentelemetry.sdk.metrics._internal._view_instrument_match"
 _SDK: Final = "opentelemetry.sdk."
@@ -82,7 +82,11 @@ class BoundAggregations:
         Returns:
             False if the SDK must record it: its readers have changed, or it might refuse the value.
         """
-        if not 0 <= amount < math.inf or self._consumer._reader_storages is not self._readers or not self._is_enabled():
+        if (
+            not 0 <= amount < MAX_INTEGER
+            or self._consumer._reader_storages is not self._readers
+            or not self._is_enabled()
+        ):
             return False
         is_exemplar = is_sampled
         if is_exemplar is None or not self._is_trace_based:

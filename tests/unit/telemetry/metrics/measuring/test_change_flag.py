@@ -2,7 +2,7 @@
 
 import pytest
 
-from telemetry.metrics.change_flag import ChangeFlag
+from telemetry.metrics.measuring.change_flag import ChangeFlag
 
 
 def test_a_test_clears_the_flag():

@@ -9,7 +9,7 @@ from opentelemetry import trace
 from opentelemetry.metrics import Observation
 from opentelemetry.sdk.trace import TracerProvider
 
-from telemetry.metrics.cardinality import CARDINALITY_LIMIT, AttributeSets
+from telemetry.metrics.measuring.cardinality import CARDINALITY_LIMIT, AttributeSets
 
 OVERFLOW = {"otel.metric.overflow": True}
 

@@ -24,9 +24,10 @@ from opentelemetry.metrics import (
 from opentelemetry.util.types import Attributes
 
 from telemetry.compatibility.unstable_api import Gauge
-from telemetry.metrics.attribute_sets import AttributeSets
-from telemetry.metrics.bound_instruments import BoundAggregations, BoundInstruments
-from telemetry.metrics.change_flag import ChangeFlag
+from telemetry.metrics.measuring.attribute_sets import AttributeSets
+from telemetry.metrics.measuring.bound_instruments import BoundAggregations, BoundInstruments
+from telemetry.metrics.measuring.change_flag import ChangeFlag
+from telemetry.metrics.measuring.measured_number import PLAIN, plain_number, refuse
 
 CARDINALITY_LIMIT: Final = 2000
 
@@ -42,18 +43,27 @@ class _Limited:
 
     def add(self, amount: float, attributes: Attributes = None, context: Context | None = None) -> None:
         self._change_flag.is_set = True
-        if not self._bindings.try_record(amount, attributes, context):
-            self._record(self._inner.add, amount, attributes, context)
+        try:
+            if type(amount) not in PLAIN or not self._bindings.try_record(amount, attributes, context):
+                self._record(self._inner.add, plain_number(amount), attributes, context)
+        except Exception as error:  # noqa: BLE001  # an edge: whatever was measured, the work goes on
+            refuse(self._sets.instrument, error)
 
     def record(self, amount: float, attributes: Attributes = None, context: Context | None = None) -> None:
         self._change_flag.is_set = True
-        if not self._bindings.try_record(amount, attributes, context):
-            self._record(self._inner.record, amount, attributes, context)
+        try:
+            if type(amount) not in PLAIN or not self._bindings.try_record(amount, attributes, context):
+                self._record(self._inner.record, plain_number(amount), attributes, context)
+        except Exception as error:  # noqa: BLE001  # likewise
+            refuse(self._sets.instrument, error)
 
     def set(self, amount: float, attributes: Attributes = None, context: Context | None = None) -> None:
         self._change_flag.is_set = True
-        if not self._bindings.try_record(amount, attributes, context):
-            self._record(self._inner.set, amount, attributes, context)
+        try:
+            if type(amount) not in PLAIN or not self._bindings.try_record(amount, attributes, context):
+                self._record(self._inner.set, plain_number(amount), attributes, context)
+        except Exception as error:  # noqa: BLE001  # likewise
+            refuse(self._sets.instrument, error)
 
     def _record(
         self, record: Callable[..., None], amount: float, attributes: Attributes, context: Context | None
@@ -171,7 +181,11 @@ def _limit_callback(callback: CallbackT, sets: AttributeSets) -> CallbackT:
 
     def limited(options: CallbackOptions) -> Iterable[Observation]:
         for observation in observe(options):
-            yield Observation(observation.value, sets.admit(observation.attributes), observation.context)
+            try:
+                value = plain_number(observation.value)
+                yield Observation(value, sets.admit(observation.attributes), observation.context)
+            except Exception as error:  # noqa: BLE001  # one odd observation, and not all of them
+                refuse(sets.instrument, error)
 
     return limited
 
