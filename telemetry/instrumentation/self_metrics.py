@@ -1,6 +1,6 @@
 """Metrics of the telemetry about itself: the sizes of its queues, and the instruments at their cardinality limit."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
@@ -17,6 +17,7 @@ class Queue(Protocol):
 
 class LimitedInstruments(Protocol):
     def overflowed_instruments(self) -> list[str]: ...
+    def late_callbacks(self) -> Mapping[str, int]: ...
 
 
 def observe_queue(meter: Meter, name: str, queue: Queue) -> None:
@@ -36,9 +37,15 @@ def observe_queue(meter: Meter, name: str, queue: Queue) -> None:
 
 
 def observe_limits(meter: Meter, limits: LimitedInstruments) -> None:
-    """Observe the instruments that have reached their cardinality limit."""
+    """Observe the instruments that have reached their cardinality limit, and those whose callbacks are late."""
 
     def overflowed(_options: CallbackOptions) -> Iterable[Observation]:
         return [Observation(1, {semconv.INSTRUMENT: name}) for name in limits.overflowed_instruments()]
 
+    def late(_options: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(number, {semconv.INSTRUMENT: name}) for name, number in limits.late_callbacks().items()]
+
     meter.create_observable_gauge(semconv.TELEMETRY_OVERFLOW, [overflowed], "1", "Instruments at their limit.")
+    meter.create_observable_counter(
+        semconv.CALLBACK_TIMEOUTS, [late], "{call}", "Calls of an instrument's callback that gave nothing in time."
+    )

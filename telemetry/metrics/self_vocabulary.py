@@ -73,6 +73,13 @@ SELF_VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         gauge_mode="max",
     ),
     MetricMapping(
+        "telemetry_callback_timeouts_total",
+        "counter",
+        semconv.CALLBACK_TIMEOUTS,
+        "Calls of an instrument's callback that gave nothing within a second.",
+        (LabelMapping("instrument", semconv.INSTRUMENT),),
+    ),
+    MetricMapping(
         "telemetry_queue_oldest_age_seconds",
         "gauge",
         semconv.TELEMETRY_QUEUE_AGE,

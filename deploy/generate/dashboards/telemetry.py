@@ -104,6 +104,13 @@ _QUEUES: Final = Row(
             Query(f"max by (instrument) (telemetry_label_sets_overflow){OR_NOTHING}", "{{instrument}}"),
         ),
         graph(
+            "Callbacks that are late",
+            "Nothing within a second: the values of the instrument are missing until its callback returns.",
+            Query(
+                f"sum by (instrument) (increase(telemetry_callback_timeouts_total{RATE})){OR_NOTHING}", "{{instrument}}"
+            ),
+        ),
+        graph(
             "Workers",
             "How old what each of several workers last wrote is. One that hangs grows old; its numbers are shown as it left them.",
             Query(f"max by (worker) (telemetry_worker_snapshot_age_seconds){OR_NOTHING}", "{{worker}}"),

@@ -26,6 +26,7 @@ from opentelemetry.util.types import Attributes
 from telemetry.compatibility.unstable_api import Gauge
 from telemetry.metrics.measuring.attribute_sets import AttributeSets
 from telemetry.metrics.measuring.bound_instruments import BoundAggregations, BoundInstruments
+from telemetry.metrics.measuring.callback_deadline import CallbackDeadline
 from telemetry.metrics.measuring.change_flag import ChangeFlag
 from telemetry.metrics.measuring.measured_number import PLAIN, plain_number, refuse
 
@@ -120,11 +121,18 @@ class LimitedGauge(_Limited, Gauge):
 class LimitedMeter(Meter):
     """A meter whose instruments have a cardinality limit; otherwise the meter that it wraps."""
 
-    def __init__(self, inner: Meter, sets: Callable[[str], AttributeSets], change_flag: ChangeFlag) -> None:
+    def __init__(
+        self,
+        inner: Meter,
+        sets: Callable[[str], AttributeSets],
+        change_flag: ChangeFlag,
+        deadline: CallbackDeadline,
+    ) -> None:
         super().__init__(inner.name, inner.version, inner.schema_url)
         self._inner = inner
         self._sets = sets
         self._change_flag = change_flag
+        self._deadline = deadline
 
     def create_counter(self, name: str, unit: str = "", description: str = "") -> Counter:
         return LimitedCounter(self._inner.create_counter(name, unit, description), self._sets(name), self._change_flag)
@@ -172,12 +180,12 @@ class LimitedMeter(Meter):
         if callbacks is None:
             return None
         sets = self._sets(name)
-        return [_limit_callback(callback, sets) for callback in callbacks]
+        return [_limit_callback(callback, sets, self._deadline) for callback in callbacks]
 
 
-def _limit_callback(callback: CallbackT, sets: AttributeSets) -> CallbackT:
-    """Limit the observations of a callback, which may be a function or a generator."""
-    observe = callback if callable(callback) else _started(callback)
+def _limit_callback(callback: CallbackT, sets: AttributeSets, deadline: CallbackDeadline) -> CallbackT:
+    """Limit the time and the observations of a callback, which may be a function or a generator."""
+    observe = deadline.bind(sets.instrument, callback if callable(callback) else _started(callback))
 
     def limited(options: CallbackOptions) -> Iterable[Observation]:
         for observation in observe(options):
@@ -211,6 +219,7 @@ class LimitedMeterProvider(MeterProvider):
         self._inner = inner
         self._limit = limit
         self._sets: dict[tuple[str, str], AttributeSets] = {}
+        self._deadline = CallbackDeadline()
         self.change_flag = ChangeFlag()
 
     def get_meter(
@@ -221,11 +230,17 @@ class LimitedMeterProvider(MeterProvider):
         attributes: Attributes = None,
     ) -> Meter:
         inner = self._inner.get_meter(name, version, schema_url, attributes)
-        return LimitedMeter(inner, lambda instrument: self._attribute_sets(name, instrument), self.change_flag)
+        return LimitedMeter(
+            inner, lambda instrument: self._attribute_sets(name, instrument), self.change_flag, self._deadline
+        )
 
     def _attribute_sets(self, meter: str, instrument: str) -> AttributeSets:
         # Instrument names are case-insensitive in the SDK.
         return self._sets.setdefault((meter, instrument.lower()), AttributeSets(instrument, self._limit))
+
+    def late_callbacks(self) -> dict[str, int]:
+        """How often callbacks gave nothing within their deadline, by the instrument's name."""
+        return dict(self._deadline.late)
 
     def overflowed_instruments(self) -> list[str]:
         """The names of the instruments that have reached their limit."""

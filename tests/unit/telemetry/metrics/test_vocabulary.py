@@ -44,6 +44,7 @@ BEYOND = [
     ("scheduler_job_last_failure_timestamp_seconds", "gauge", {"job_name"}),
     ("telemetry_exported_total", "counter", {"queue"}),
     ("telemetry_label_sets_overflow", "gauge", {"instrument"}),
+    ("telemetry_callback_timeouts_total", "counter", {"instrument"}),
     ("orders_processed_total", "counter", {"marketplace", "status"}),
     ("advice_drafts_total", "counter", {"marketplace", "outcome"}),
     ("openai_cost_usd_total", "counter", {"model"}),
@@ -113,6 +114,9 @@ def use_everything(stage):
         (semconv.ALERT_CHANNEL_UP, {"channel": "telegram"}),
     ):
         meter.create_observable_gauge(name, [lambda _options, labels=labels: [Observation(1, labels)]])
+    meter.create_observable_counter(
+        semconv.CALLBACK_TIMEOUTS, [lambda _options: [Observation(1, {"instrument": "eggs"})]]
+    )
     meter.create_histogram(semconv.ALERT_DELAY).record(1.0, {"channel": "telegram"})
     meter.create_counter(semconv.ALERT_NOTIFICATIONS).add(1, {"channel": "telegram", "result": "sent"})
     meter.create_counter(semconv.JOB_RECORDS).add(1, {"state": "received"})
