@@ -27,7 +27,7 @@ Observe = Callable[[CallbackOptions], Iterable[Observation]]
 _log: Final = logging.getLogger(__name__)
 
 
-class _Call:
+class _CallbackCall:
     """One call of a callback, and what became of it."""
 
     def __init__(self, observe: Observe, options: CallbackOptions) -> None:
@@ -61,14 +61,14 @@ class _LentThread:
     """Runs one call at a time. Ends when it was given up and its call has returned."""
 
     def __init__(self) -> None:
-        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._calls: SimpleQueue[_CallbackCall | None] = SimpleQueue()
         self.is_started = start_daemon(self._run, "metrics-callback") is not None
 
     def _run(self) -> None:
         while call := self._calls.get():
             call.run()
 
-    def run(self, call: _Call) -> bool:
+    def run(self, call: _CallbackCall) -> bool:
         """Whether the call returned within its deadline."""
         if not self.is_started:  # the interpreter ends
             call.run()
@@ -98,13 +98,13 @@ class CallbackDeadline(forks.ForkAware):
 
     def bind(self, instrument: str, observe: Observe) -> Observe:
         """The callback with its deadline. What it observed before it raised is returned before that is raised."""
-        hung: deque[_Call] = deque(maxlen=1)
+        hung: deque[_CallbackCall] = deque(maxlen=1)
 
         def observe_in_time(options: CallbackOptions) -> Iterable[Observation]:
             if hung and not hung[0].is_done:
                 self.late[instrument] += 1
                 return
-            call = _Call(observe, options)
+            call = _CallbackCall(observe, options)
             if not self._run(call):
                 hung.append(call)
                 self._note_late(instrument)
@@ -115,7 +115,7 @@ class CallbackDeadline(forks.ForkAware):
 
         return observe_in_time
 
-    def _run(self, call: _Call) -> bool:
+    def _run(self, call: _CallbackCall) -> bool:
         thread = self._take()
         if not thread.run(call):
             return False
