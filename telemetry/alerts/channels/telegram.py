@@ -8,17 +8,16 @@ from typing import Any, Final
 import httpx
 from pydantic import SecretStr
 
-from telemetry.alerts.channels.channel import ChannelError, MessageGone, Sent, UnreadableAnswer
+from telemetry.alerts.channels.channel import ChannelError, MessageGone, Sent
 from telemetry.alerts.channels.http_call import SEND_SECONDS, channel_client, post
 from telemetry.alerts.channels.rate_limit import ChannelRateLimit
+from telemetry.alerts.channels.telegram_answer import NAME, FixableError, result_of
 from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.message import Message
-from telemetry.http_client.exchange import BoundedAnswer
-from telemetry.http_client.foreign_values import integer64, retry_after
+from telemetry.http_client.foreign_values import integer64
 from telemetry.instrumentation.external_services import ExternalService
 
-NAME: Final = "telegram"
 ENDPOINTS: Final = (
     "/bot{token}/getMe",
     "/bot{token}/getChat",
@@ -28,19 +27,13 @@ ENDPOINTS: Final = (
 )
 GROUP_RATE_LIMIT: Final = ChannelRateLimit(1.0, 18)
 """Telegram allows a message a second in a chat and twenty a minute in a group; two are left for clocks that differ."""
-_DEFAULT_RETRY_AFTER: Final = 5.0
-_PERMANENT_STATUSES: Final = frozenset({401, 403, 404})
 _MAX_CALLS: Final = 5
 """Calls for one message: as it is, to another chat, without the topic, as plain text, and as a placeholder."""
-_ACCEPTED: Final = range(200, 300)
-_TOO_MANY_REQUESTS: Final = 429
-_SERVER_ERROR: Final = 500
 _PLACEHOLDER: Final = "🚨 An alert that Telegram does not take in any form: GET /alerts shows it."
 _CAPTION: Final = "The rest of the message before."
 _UNCHANGED: Final = "message is not modified"
-_GONE_ERRORS: Final = ("message to edit not found", "can't be edited", "no text in the message")
+_GONE_ERRORS: Final = ("message to edit not found", "can't be edited", "no text in the message", "TOPIC_")
 _EDIT_ERRORS: Final = (_UNCHANGED, *_GONE_ERRORS)
-_CONFIGURATION_ERRORS: Final = ("chat not found", "chat_id is empty", "unsupported parse_mode", "not enough rights")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,43 +113,39 @@ class Telegram:
             raise
         return state
 
+    def probe(self, state: ChannelState) -> ChannelState:
+        _chat, state = self._call_with_fixes(_Call("getChat", {}), state)
+        return state
+
     def _call_with_fixes(self, call: _Call, state: ChannelState) -> tuple[Mapping[str, Any], ChannelState]:
         """Call, and call again with each fixable error fixed, all within one deadline. A refused call has sent nothing."""
         deadline = time.monotonic() + self._seconds
         for _ in range(_MAX_CALLS):
             try:
                 return self._call(call, state, deadline), state
-            except _FixableError as error:
+            except FixableError as error:
                 state, values = _fix(error, state, call.values, call.plain)
                 call = replace(call, values=values)
         raise ChannelError("telegram refuses a message again and again", permanent=True)
 
     def _destination(self, method: str, state: ChannelState) -> dict[str, Any]:
         destination: dict[str, Any] = {"chat_id": state.chat_id or self._bot.chat_id}
-        if self._bot.thread_id is not None and not state.without_thread and method != "editMessageText":
+        if self._bot.thread_id is not None and not state.without_thread and method.startswith("send"):
             destination["message_thread_id"] = self._bot.thread_id
         return destination
 
     def _call(self, call: _Call, state: ChannelState, deadline: float) -> Mapping[str, Any]:
         url = f"{self._bot.api_url.rstrip('/')}/bot{self._bot.token.get_secret_value()}/{call.method}"
         content = call.content(self._destination(call.method, state))
-        return _result(post(self._client, NAME, url, deadline, **content))
+        return result_of(post(self._client, NAME, url, deadline, **content))
 
 
 def _text(message: Message) -> dict[str, Any]:
     return {"text": message.html, "parse_mode": "HTML", "link_preview_options": {"is_disabled": True}}
 
 
-class _FixableError(Exception):
-    """Telegram refused a call for a reason that another call may avoid."""
-
-    def __init__(self, description: str, chat_id: str | None = None) -> None:
-        super().__init__(description)
-        self.chat_id = chat_id
-
-
 def _fix(
-    error: _FixableError, state: ChannelState, values: Mapping[str, Any], plain: str | None
+    error: FixableError, state: ChannelState, values: Mapping[str, Any], plain: str | None
 ) -> tuple[ChannelState, Mapping[str, Any]]:
     """Change the state or the values so that the next call may be accepted.
 
@@ -165,47 +154,13 @@ def _fix(
     """
     if error.chat_id is not None and error.chat_id != state.chat_id:
         return replace(state, chat_id=error.chat_id), values
-    if "thread not found" in str(error) and not state.without_thread:
+    if error.is_about_topic and not state.without_thread:
         return replace(state, without_thread=True), values
+    if error.is_about_topic:
+        raise ChannelError(f"telegram refuses ({error})", permanent=True)
     if plain is not None and "parse_mode" in values and not any(each in str(error) for each in _EDIT_ERRORS):
         without_markup = {name: value for name, value in values.items() if name != "parse_mode"} | {"text": plain}
         return replace(state, plain_texts=state.plain_texts + 1), without_markup
     if plain is not None and values.get("text") == plain != _PLACEHOLDER:
         return state, {**values, "text": _PLACEHOLDER}
     raise ChannelError(f"telegram refuses a message: {str(error)[:200]}", message_rejected=True)
-
-
-def _result(answer: BoundedAnswer) -> Mapping[str, Any]:
-    """The result of a call.
-
-    Raises:
-        ChannelError: it was refused, or the server is not Telegram.
-        _FixableError: another call may be accepted.
-    """
-    body = answer.json_object() or {}
-    result = body.get("result")
-    if answer.status in _ACCEPTED and body.get("ok") is True and isinstance(result, Mapping | bool):
-        return result if isinstance(result, Mapping) else {}  # of an edit it may be `true`
-    if answer.status < 400:  # noqa: PLR2004  # 2xx and 3xx
-        raise UnreadableAnswer(NAME, answer.status)
-    raise _refusal(answer, body)
-
-
-def _refusal(answer: BoundedAnswer, body: Mapping[str, Any]) -> Exception:
-    description = str(body.get("description") or "")[:300]
-    raw_parameters = body.get("parameters")
-    parameters: Mapping[str, Any] = raw_parameters if isinstance(raw_parameters, Mapping) else {}
-    if answer.status == _TOO_MANY_REQUESTS:
-        seconds = _retry_after(answer, parameters)
-        return ChannelError(f"telegram asks to wait {seconds:.0f} s", retry_after=seconds)
-    if answer.status in _PERMANENT_STATUSES or any(each in description for each in _CONFIGURATION_ERRORS):
-        return ChannelError(f"telegram refuses ({answer.status}: {description or 'no reason'})", permanent=True)
-    if answer.status < _SERVER_ERROR:
-        new_chat_id = integer64(parameters.get("migrate_to_chat_id"))
-        return _FixableError(description, None if new_chat_id is None else str(new_chat_id))
-    return ChannelError(f"telegram failed ({answer.status})", outcome_unknown=True)
-
-
-def _retry_after(answer: BoundedAnswer, parameters: Mapping[str, Any]) -> float:
-    candidates = (retry_after(parameters.get("retry_after")), retry_after(answer.headers.get("retry-after")))
-    return next((seconds for seconds in candidates if seconds is not None), _DEFAULT_RETRY_AFTER)

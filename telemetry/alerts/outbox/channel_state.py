@@ -1,13 +1,13 @@
 """The state of a channel, which the outbox keeps over restarts."""
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelState:
-    """`paused_until` is Unix time, `disabled_reason` why the channel sends nothing until the next start.
+    """`disabled_reason` is why the channel sends nothing, `paused_until` when it is tried again (Unix time).
 
     `chat_id` and `without_thread` are what Telegram said about its chat.
     """
@@ -20,6 +20,13 @@ class ChannelState:
     chat_id: str | None = None
     without_thread: bool = False
     plain_texts: int = 0
+
+    def is_usable(self, now: float) -> bool:
+        """Whether the channel may be tried. One that is paused only is waited for."""
+        return self.disabled_reason is None or self.paused_until <= now
+
+    def enabled(self) -> Self:
+        return replace(self, disabled_reason=None, paused_until=0.0)
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> Self:

@@ -54,8 +54,8 @@ class NotificationRepository:
             _count_send(connection, channel, now)
             return replace(notification, incidents=_incidents(connection, notification.id))
 
-    def start_edit(self, channel: str, now: float, claim: LeaseClaim) -> bool:
-        """Note an edit before it is tried. Returns whether this process still holds the lease."""
+    def start_call(self, channel: str, now: float, claim: LeaseClaim) -> bool:
+        """Note a call that sends no new message before it is tried. Returns whether this process still holds the lease."""
         with self._outbox.transaction() as connection:
             if not claim.renew(connection, now):
                 return False
@@ -125,7 +125,7 @@ class NotificationRepository:
 
 def enable_channels(connection: sqlite3.Connection) -> None:
     """Use disabled channels again: their configuration may have been fixed before this start."""
-    connection.execute("UPDATE channels SET stopped = NULL WHERE stopped IS NOT NULL")
+    connection.execute("UPDATE channels SET stopped = NULL, paused_until = 0 WHERE stopped IS NOT NULL")
 
 
 def _mark_notified(connection: sqlite3.Connection, notification: Notification, incident: Incident, now: float) -> None:
