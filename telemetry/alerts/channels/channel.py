@@ -56,10 +56,15 @@ class MessageGone(Exception):  # a person deleted it after reading it
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The message's number, if it has one, and the channel's state after the send."""
+    """The message's number, if it has one, the channel's state after the send, and where the message is.
+
+    The number counts in the chat alone, and only the bot that sent the message may edit it.
+    """
 
     message_id: int | None
     state: ChannelState
+    chat_id: str | None = None
+    bot_id: str | None = None
 
 
 class Channel(Protocol):

@@ -31,6 +31,7 @@ _MAX_CALLS: Final = 5
 """Calls for one message: as it is, to another chat, without the topic, as plain text, and as a placeholder."""
 _PLACEHOLDER: Final = "🚨 An alert that Telegram does not take in any form: GET /alerts shows it."
 _CAPTION: Final = "The rest of the message before."
+_EDIT: Final = "editMessageText"
 _UNCHANGED: Final = "message is not modified"
 _GONE_ERRORS: Final = ("message to edit not found", "can't be edited", "no text in the message", "TOPIC_")
 _EDIT_ERRORS: Final = (_UNCHANGED, *_GONE_ERRORS)
@@ -44,6 +45,16 @@ class Bot:
     chat_id: str
     thread_id: int | None = None
     api_url: str = "https://api.telegram.org"
+
+    @property
+    def id(self) -> str:
+        """The number before the colon of the token, which is no secret."""
+        return self.token.get_secret_value().partition(":")[0]
+
+    @property
+    def destination(self) -> str:
+        """The chat and the topic, as they are configured."""
+        return self.chat_id if self.thread_id is None else f"{self.chat_id}/{self.thread_id}"
 
     @property
     def service(self) -> ExternalService:
@@ -65,14 +76,17 @@ class _Call:
 
     def content(self, destination: Mapping[str, Any]) -> dict[str, Any]:
         """The body: JSON, or a form if there are files."""
-        values = {**self.values, **destination}
+        values = {**destination, **self.values}
         if not self.files:
             return {"json": values}
         return {"data": {name: str(value) for name, value in values.items()}, "files": self.files}
 
 
 class Telegram:
-    """Sends to one chat. When the group became a supergroup, the state that is returned has its new id."""
+    """Sends to one chat. When the group became a supergroup, the state that is returned has its new id.
+
+    A message is edited in the chat in which it is, even if others are sent elsewhere by now.
+    """
 
     name: Final = NAME
     rate_limit: Final = GROUP_RATE_LIMIT
@@ -86,6 +100,7 @@ class Telegram:
         self._client.close()
 
     def send(self, notification: Notification, message: Message, state: ChannelState) -> Sent:
+        state = self._for_destination(state)
         if notification.kind == "file":
             files = {
                 "document": (
@@ -97,25 +112,36 @@ class Telegram:
             result, state = self._call_with_fixes(_Call("sendDocument", {"caption": _CAPTION}, files=files), state)
         else:
             result, state = self._call_with_fixes(_Call("sendMessage", _text(message), message.plain), state)
-        return Sent(integer64(result.get("message_id"), minimum=1), state)
+        message_id = integer64(result.get("message_id"), minimum=1)
+        return Sent(message_id, state, _chat_of(result) or self._chat(state), self._bot.id)
 
     def edit(self, notification: Notification, message: Message, state: ChannelState) -> ChannelState:
-        target = {"message_id": notification.message_id}
+        if notification.bot_id not in {None, self._bot.id}:
+            raise MessageGone
+        known = self._for_destination(state)
+        chat = notification.chat_id or self._chat(known)
+        target = {"chat_id": chat, "message_id": notification.message_id}
         try:
-            _response, state = self._call_with_fixes(
-                _Call("editMessageText", _text(message) | target, message.plain), state
-            )
+            return self._call_with_fixes(_Call(_EDIT, _text(message) | target, message.plain), known)[1]
         except ChannelError as error:
             if _UNCHANGED in str(error):
                 return state
-            if any(each in str(error) for each in _GONE_ERRORS):
+            is_elsewhere = chat not in {self._bot.chat_id, known.chat_id}
+            if any(each in str(error) for each in _GONE_ERRORS) or (is_elsewhere and error.permanent):
                 raise MessageGone from None
             raise
-        return state
 
     def probe(self, state: ChannelState) -> ChannelState:
-        _chat, state = self._call_with_fixes(_Call("getChat", {}), state)
-        return state
+        return self._call_with_fixes(_Call("getChat", {}), self._for_destination(state))[1]
+
+    def _for_destination(self, state: ChannelState) -> ChannelState:
+        """The state without what was learned about another chat or topic."""
+        if state.configured == self._bot.destination:
+            return state
+        return replace(state, configured=self._bot.destination, chat_id=None, without_thread=False)
+
+    def _chat(self, state: ChannelState) -> str:
+        return state.chat_id or self._bot.chat_id
 
     def _call_with_fixes(self, call: _Call, state: ChannelState) -> tuple[Mapping[str, Any], ChannelState]:
         """Call, and call again with each fixable error fixed, all within one deadline. A refused call has sent nothing."""
@@ -124,12 +150,14 @@ class Telegram:
             try:
                 return self._call(call, state, deadline), state
             except FixableError as error:
+                if call.method == _EDIT and error.chat_id is not None:  # its number is that of another message there
+                    raise MessageGone from None
                 state, values = _fix(error, state, call.values, call.plain)
                 call = replace(call, values=values)
         raise ChannelError("telegram refuses a message again and again", permanent=True)
 
     def _destination(self, method: str, state: ChannelState) -> dict[str, Any]:
-        destination: dict[str, Any] = {"chat_id": state.chat_id or self._bot.chat_id}
+        destination: dict[str, Any] = {"chat_id": self._chat(state)}
         if self._bot.thread_id is not None and not state.without_thread and method.startswith("send"):
             destination["message_thread_id"] = self._bot.thread_id
         return destination
@@ -138,6 +166,13 @@ class Telegram:
         url = f"{self._bot.api_url.rstrip('/')}/bot{self._bot.token.get_secret_value()}/{call.method}"
         content = call.content(self._destination(call.method, state))
         return result_of(post(self._client, NAME, url, deadline, **content))
+
+
+def _chat_of(result: Mapping[str, Any]) -> str | None:
+    """The chat in which Telegram says that the message is: a number, also if the configuration has a name."""
+    chat = result.get("chat")
+    chat_id = integer64(chat.get("id")) if isinstance(chat, Mapping) else None
+    return None if chat_id is None else str(chat_id)
 
 
 def _text(message: Message) -> dict[str, Any]:

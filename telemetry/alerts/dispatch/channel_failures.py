@@ -56,7 +56,7 @@ class ChannelFailures:
                 PROBE_INTERVAL / 60,
                 extra=_ALERTS,
             )
-        return replace(state, disabled_reason=str(error), paused_until=self._clock() + PROBE_INTERVAL)
+        return state.disabled(str(error), self._clock() + PROBE_INTERVAL)
 
     def _pause(self, failures: int, error: ChannelError) -> float:
         if error.retry_after is not None:

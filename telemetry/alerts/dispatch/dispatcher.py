@@ -182,7 +182,8 @@ class Dispatcher(forks.ForkAware):
     def _save_sent(self, channel: Channel, notification: Notification, sent: Sent, *, has_rest: bool) -> None:
         now = self._clock()
         state = self._failures.accepted(sent.state)
-        self._notifications.mark_sent(notification, state, now, sent.message_id, has_rest=has_rest)
+        notification = replace(notification, message_id=sent.message_id, chat_id=sent.chat_id, bot_id=sent.bot_id)
+        self._notifications.mark_sent(notification, state, now, has_rest=has_rest)
         self._delivery.record_delivery(channel.name, notification, now)
 
     def _save_failure(

@@ -9,7 +9,7 @@ from typing import Self
 class ChannelState:
     """`disabled_reason` is why the channel sends nothing, `paused_until` when it is tried again (Unix time).
 
-    `chat_id` and `without_thread` are what Telegram said about its chat.
+    `chat_id` and `without_thread` are what Telegram said about the chat and the topic that were `configured` then.
     """
 
     name: str
@@ -20,10 +20,15 @@ class ChannelState:
     chat_id: str | None = None
     without_thread: bool = False
     plain_texts: int = 0
+    configured: str = ""
 
     def is_usable(self, now: float) -> bool:
         """Whether the channel may be tried. One that is paused only is waited for."""
         return self.disabled_reason is None or self.paused_until <= now
+
+    def disabled(self, reason: str, until: float) -> Self:
+        """What was learned is forgotten: the next attempt begins with what is configured."""
+        return replace(self, disabled_reason=reason, paused_until=until, chat_id=None, without_thread=False)
 
     def enabled(self) -> Self:
         return replace(self, disabled_reason=None, paused_until=0.0)
@@ -39,6 +44,7 @@ class ChannelState:
             chat_id=row["chat_id"],
             without_thread=bool(row["without_thread"]),
             plain_texts=row["plain_texts"],
+            configured=row["configured"],
         )
 
 
@@ -50,7 +56,7 @@ def read_channel(connection: sqlite3.Connection, name: str) -> ChannelState:
 def save_channel(connection: sqlite3.Connection, state: ChannelState) -> None:
     connection.execute(
         "INSERT OR REPLACE INTO channels (name, paused_until, failures, last_error, stopped, chat_id, without_thread, "
-        "plain_texts) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "plain_texts, configured) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             state.name,
             state.paused_until,
@@ -60,5 +66,6 @@ def save_channel(connection: sqlite3.Connection, state: ChannelState) -> None:
             state.chat_id,
             state.without_thread,
             state.plain_texts,
+            state.configured,
         ),
     )
