@@ -11,13 +11,14 @@ from pydantic import SecretStr
 from telemetry.alerts.channels.channel import ChannelError, MessageGone, Sent
 from telemetry.alerts.channels.http_call import SEND_SECONDS, channel_client, post
 from telemetry.alerts.channels.rate_limit import ChannelRateLimit
-from telemetry.alerts.channels.telegram_answer import NAME, FixableError, result_of
+from telemetry.alerts.channels.telegram_answer import TELEGRAM, FixableError, result_of
 from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.message import Message
 from telemetry.http_client.foreign_values import integer64
 from telemetry.instrumentation.external_services import ExternalService
 
+NAME: Final = TELEGRAM
 ENDPOINTS: Final = (
     "/bot{token}/getMe",
     "/bot{token}/getChat",

@@ -7,7 +7,7 @@ from telemetry.alerts.channels.channel import ChannelError, UnreadableAnswer
 from telemetry.http_client.exchange import BoundedAnswer
 from telemetry.http_client.foreign_values import integer64, retry_after
 
-NAME: Final = "telegram"
+TELEGRAM: Final = "telegram"
 _DEFAULT_RETRY_AFTER: Final = 5.0
 _PERMANENT_STATUSES: Final = frozenset({401, 403, 404})
 _CONFIGURATION_ERRORS: Final = ("chat not found", "chat_id is empty", "unsupported parse_mode", "not enough rights")
@@ -43,7 +43,7 @@ def result_of(answer: BoundedAnswer) -> Mapping[str, Any]:
     if answer.status in _ACCEPTED and body.get("ok") is True and isinstance(result, Mapping | bool):
         return result if isinstance(result, Mapping) else {}  # of an edit it may be `true`
     if answer.status < 400:  # noqa: PLR2004  # 2xx and 3xx
-        raise UnreadableAnswer(NAME, answer.status)
+        raise UnreadableAnswer(TELEGRAM, answer.status)
     raise _refusal(answer, body)
 
 
@@ -73,7 +73,7 @@ def _is_of_telegram(answer: BoundedAnswer, body: Mapping[str, Any]) -> bool:
 def _refusal_of_other(answer: BoundedAnswer) -> ChannelError:
     if answer.status == _TOO_LARGE:  # a limit of a proxy, which each attempt would meet
         return ChannelError("a message to telegram is refused as too large (413)", message_rejected=True)
-    return UnreadableAnswer(NAME, answer.status)
+    return UnreadableAnswer(TELEGRAM, answer.status)
 
 
 def _retry_after(answer: BoundedAnswer, parameters: Mapping[str, Any]) -> float:
