@@ -84,6 +84,7 @@ def run_job(options: argparse.Namespace) -> int:
         complain(f"{job.name} was stopped.")
         return 128 + next(iter(received), signal.SIGTERM)
     except Exception as error:  # noqa: BLE001  # the edge: whatever a job raises is printed
+        runtime.telemetry.report_job_failures()
         return complain(f"{job.name} failed: {type(error).__name__}: {error}")
     finally:
         runtime.close()

@@ -148,6 +148,12 @@ class AlertPipeline:
     def stop_rules(self) -> None:
         self._evaluation.stop()
 
+    def evaluate_job_failures(self) -> None:
+        """Once, at the end of a process that may be the only one: whether its run was a failure too many in a row."""
+        if self.is_on:
+            self.stop_rules()
+            failsafe(self._job_failures.evaluate)()
+
     def shutdown(self, deadline: float) -> bool:
         """Write reported alerts to the outbox and send those that can be sent within `deadline` seconds.
 
