@@ -88,6 +88,14 @@ class Telemetry:
         self.jobs.start()
         self.alerts.start()
 
+    def report_job_failures(self, timeout: float = 1.0) -> None:
+        """For a process that ends with a failed run: alert if that was a failure too many in a row. No other may look.
+
+        Nothing is looked at if the run is not in the database within `timeout` seconds.
+        """
+        if self.jobs.is_on and self.jobs.recorder.flush(timeout):
+            self.alerts.evaluate_job_failures()
+
     def shutdown(self, deadline: float = SHUTDOWN_TIMEOUT) -> list[str]:
         """Switch the instrumentation off, and flush all signals at once, within so many seconds.
 

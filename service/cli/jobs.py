@@ -86,6 +86,7 @@ def run_job(options: argparse.Namespace) -> int:
     except OperationalError as error:
         return complain(f"{job.name} failed: the database cannot be used: {safe_text(error)}.")
     except Exception as error:  # noqa: BLE001  # the edge: whatever a job raises is printed
+        runtime.telemetry.report_job_failures()
         return complain(f"{job.name} failed: {type(error).__name__}: {error}")
     finally:
         runtime.close()

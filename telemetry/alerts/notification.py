@@ -21,7 +21,10 @@ class PendingIncident:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """`id` is 0 until the outbox has it. `possible_duplicate`: whether an earlier attempt arrived is not known."""
+    """`id` is 0 until the outbox has it. `possible_duplicate`: whether an earlier attempt arrived is not known.
+
+    `message_id` counts in `chat_id` alone, and only the bot `bot_id` may edit it.
+    """
 
     kind: NotificationKind
     incidents: Sequence[Incident]
@@ -29,4 +32,5 @@ class Notification:
     possible_duplicate: bool = False
     chat_id: str | None = None
     message_id: int | None = None
+    bot_id: str | None = None
     created_at: float = 0.0

@@ -31,7 +31,7 @@ from telemetry.alerts.rules import resource_usage
 from telemetry.alerts.rules.condition import ConditionTracker
 from telemetry.alerts.rules.database_down import DatabaseDownRule
 from telemetry.alerts.rules.evaluator import RuleEvaluator, Rules
-from telemetry.alerts.rules.job_failures import JobFailuresRule
+from telemetry.alerts.rules.job_failures import JobAlertDelivery, JobFailuresRule
 from telemetry.alerts.self_metrics import AlertMetrics
 from telemetry.alerts.service import AlertService
 from telemetry.database import EngineLimits, dedicated_engine
@@ -41,7 +41,8 @@ from telemetry.health.database_writes import DatabaseCheck
 from telemetry.health.report import CheckResult
 from telemetry.health.system_resources import SystemResources
 from telemetry.jobs.statistics.failure_streaks import failure_streaks
-from telemetry.jobs.store.tables import RunsTable
+from telemetry.jobs.store.failure_alerts import FailureClaims
+from telemetry.jobs.store.tables import JobRunRow, TableCheck
 from telemetry.processes.registry import ProcessRegistry
 from telemetry.settings import TelemetrySettings
 
@@ -74,6 +75,10 @@ def configured_channels(settings: TelemetrySettings) -> list[Channel]:
     if settings.alert_webhook_url is not None:
         found.append(Webhook(settings.alert_webhook_url))
     return found
+
+
+def _thresholds(settings: TelemetrySettings) -> resource_usage.Thresholds:
+    return resource_usage.Thresholds(settings.alert_threshold_disk, settings.alert_threshold_memory)
 
 
 def _nothing() -> None:
@@ -110,32 +115,29 @@ class AlertPipeline:
         self._clock = context.clock
         self._shared_engine, self._engine = engine, dedicated_engine(engine, _DATABASE_LIMITS)
         conditions = ConditionTracker(self.outbox, context.clock)
-        thresholds = resource_usage.Thresholds(settings.alert_threshold_disk, settings.alert_threshold_memory)
         self.service = AlertService(
-            partial(resource_usage.evaluate, resources, thresholds, conditions), settings.jobs_component
+            partial(resource_usage.evaluate, resources, _thresholds(settings), conditions), settings.jobs_component
         )
-        self._evaluation = self._evaluator(settings, conditions, sender, context.uses_database).periodic_task()
+        self._job_failures = self._job_failures_rule(settings)
+        self._evaluation = self._evaluator(conditions, sender, uses_database=context.uses_database).periodic_task()
         if self.is_on:
             metrics = AlertMetrics(self.queries, deduplicator, [each.name for each in self.channels], context.clock)
             metrics.observe(context.meter)
 
-    def _evaluator(
-        self,
-        settings: TelemetrySettings,
-        conditions: ConditionTracker,
-        sender: Sender,
-        uses_database: bool,  # noqa: FBT001  # a property of the context
-    ) -> RuleEvaluator:
-        has_runs = RunsTable(self._engine)
-        jobs = JobFailuresRule(
+    def _evaluator(self, conditions: ConditionTracker, sender: Sender, *, uses_database: bool) -> RuleEvaluator:
+        database = DatabaseDownRule(DatabaseCheck(self._engine) if uses_database else _nothing, conditions)
+        rules = Rules(database, self._job_failures, self.service.check_system_resources)
+        return RuleEvaluator(rules, OutboxLeases(self.outbox, sender.is_dead), sender.name, self._clock)
+
+    def _job_failures_rule(self, settings: TelemetrySettings) -> JobFailuresRule:
+        has_runs = TableCheck(self._engine, JobRunRow)
+        return JobFailuresRule(
             lambda: failure_streaks(self._engine) if settings.telemetry_jobs and has_runs() else (),
             IncidentRepository(self.outbox),
             settings.alert_threshold_job_failures,
-            component=settings.jobs_component,
+            JobAlertDelivery(FailureClaims(self._engine), self._can_send, self._clock),
+            settings.jobs_component,
         )
-        check = DatabaseCheck(self._engine) if uses_database else _nothing
-        rules = Rules(DatabaseDownRule(check, conditions), jobs, self.service.check_system_resources)
-        return RuleEvaluator(rules, OutboxLeases(self.outbox, sender.is_dead), sender.name, self._clock)
 
     def start(self) -> None:
         """Start the threads of the dispatcher and the rules. Alerts that another process left unsent are sent as well."""
@@ -146,6 +148,12 @@ class AlertPipeline:
     def stop_rules(self) -> None:
         self._evaluation.stop()
 
+    def evaluate_job_failures(self) -> None:
+        """Once, at the end of a process that may be the only one: whether its run was a failure too many in a row."""
+        if self.is_on:
+            self.stop_rules()
+            failsafe(self._job_failures.evaluate)()
+
     def shutdown(self, deadline: float) -> bool:
         """Write reported alerts to the outbox and send those that can be sent within `deadline` seconds.
 
@@ -153,6 +161,7 @@ class AlertPipeline:
         """
         self.stop_rules()
         is_saved = not self.is_on or self._worker.shutdown(deadline)
+        failsafe(self._job_failures.note_told)()
         for channel in self.channels:
             failsafe(channel.close)()
         self.outbox.close()
@@ -169,6 +178,11 @@ class AlertPipeline:
         except (sqlite3.Error, OSError) as error:
             problems = [f"the outbox cannot be read: {safe_text(error)}"]
         return CheckResult("warning", {"error": problems[0]}, problems[0]) if problems else CheckResult()
+
+    def _can_send(self) -> bool:
+        """Whether a channel is configured and not disabled."""
+        disabled = {each.name for each in self.queries.channels() if each.disabled_reason is not None}
+        return any(each.name not in disabled for each in self.channels)
 
     def _pending_count(self) -> int:
         return self.queries.counts(self._clock()).pending if self.channels else 0

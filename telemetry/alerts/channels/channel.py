@@ -11,7 +11,9 @@ from telemetry.json_safe import without_surrogates
 from telemetry.redaction.policy import redact
 
 MAX_UNREADABLE_ANSWERS: Final = 8
-"""Answers of a channel without a meaning, since it last accepted a message, after which it is not tried again."""
+"""Answers of a channel without a meaning, since it last accepted a message, after which it is disabled."""
+PROBE_INTERVAL: Final = 300.0
+"""Seconds after which a disabled channel is tried again."""
 
 
 class ChannelError(Exception):
@@ -21,7 +23,7 @@ class ChannelError(Exception):
         text: what happened, in a few words.
         outcome_unknown: the message may have arrived.
         retry_after: seconds for which the channel asks to be left alone.
-        permanent: the channel accepts no message until its configuration is changed.
+        permanent: the channel accepts no message until its configuration, or that of its receiver, is changed.
         message_rejected: the channel does not accept this message.
     """
 
@@ -42,7 +44,7 @@ class ChannelError(Exception):
 
 
 class UnreadableAnswer(ChannelError):
-    """The channel answered, and its answer has no meaning: HTML, cut JSON, a redirect. The message may have arrived."""
+    """An answer that is not the channel's own: HTML of a proxy, cut JSON, a redirect. The message may have arrived."""
 
     def __init__(self, channel: str, status: int) -> None:
         super().__init__(f"{channel} gives an unreadable answer ({status})", outcome_unknown=True)
@@ -54,10 +56,15 @@ class MessageGone(Exception):  # a person deleted it after reading it
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The message's number, if it has one, and the channel's state after the send."""
+    """The message's number, if it has one, the channel's state after the send, and where the message is.
+
+    The number counts in the chat alone, and only the bot that sent the message may edit it.
+    """
 
     message_id: int | None
     state: ChannelState
+    chat_id: str | None = None
+    bot_id: str | None = None
 
 
 class Channel(Protocol):
@@ -79,6 +86,13 @@ class Channel(Protocol):
         Raises:
             ChannelError: as for `send`.
             MessageGone: the message was deleted.
+        """
+
+    def probe(self, state: ChannelState) -> ChannelState:
+        """Ask, without a message, whether the channel works again. One that cannot be asked is tried with the next message.
+
+        Raises:
+            ChannelError: it does not.
         """
 
     def close(self) -> None: ...

@@ -8,17 +8,17 @@ from typing import Any, Final
 import httpx
 from pydantic import SecretStr
 
-from telemetry.alerts.channels.channel import ChannelError, MessageGone, Sent, UnreadableAnswer
+from telemetry.alerts.channels.channel import ChannelError, MessageGone, Sent
 from telemetry.alerts.channels.http_call import SEND_SECONDS, channel_client, post
 from telemetry.alerts.channels.rate_limit import ChannelRateLimit
+from telemetry.alerts.channels.telegram_answer import TELEGRAM, FixableError, result_of
 from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.message import Message
-from telemetry.http_client.exchange import BoundedAnswer
-from telemetry.http_client.foreign_values import integer64, retry_after
+from telemetry.http_client.foreign_values import integer64
 from telemetry.instrumentation.external_services import ExternalService
 
-NAME: Final = "telegram"
+NAME: Final = TELEGRAM
 ENDPOINTS: Final = (
     "/bot{token}/getMe",
     "/bot{token}/getChat",
@@ -28,19 +28,14 @@ ENDPOINTS: Final = (
 )
 GROUP_RATE_LIMIT: Final = ChannelRateLimit(1.0, 18)
 """Telegram allows a message a second in a chat and twenty a minute in a group; two are left for clocks that differ."""
-_DEFAULT_RETRY_AFTER: Final = 5.0
-_PERMANENT_STATUSES: Final = frozenset({401, 403, 404})
 _MAX_CALLS: Final = 5
 """Calls for one message: as it is, to another chat, without the topic, as plain text, and as a placeholder."""
-_ACCEPTED: Final = range(200, 300)
-_TOO_MANY_REQUESTS: Final = 429
-_SERVER_ERROR: Final = 500
 _PLACEHOLDER: Final = "🚨 An alert that Telegram does not take in any form: GET /alerts shows it."
 _CAPTION: Final = "The rest of the message before."
+_EDIT: Final = "editMessageText"
 _UNCHANGED: Final = "message is not modified"
-_GONE_ERRORS: Final = ("message to edit not found", "can't be edited", "no text in the message")
+_GONE_ERRORS: Final = ("message to edit not found", "can't be edited", "no text in the message", "TOPIC_")
 _EDIT_ERRORS: Final = (_UNCHANGED, *_GONE_ERRORS)
-_CONFIGURATION_ERRORS: Final = ("chat not found", "chat_id is empty", "unsupported parse_mode", "not enough rights")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +46,16 @@ class Bot:
     chat_id: str
     thread_id: int | None = None
     api_url: str = "https://api.telegram.org"
+
+    @property
+    def id(self) -> str:
+        """The number before the colon of the token, which is no secret."""
+        return self.token.get_secret_value().partition(":")[0]
+
+    @property
+    def destination(self) -> str:
+        """The chat and the topic, as they are configured."""
+        return self.chat_id if self.thread_id is None else f"{self.chat_id}/{self.thread_id}"
 
     @property
     def service(self) -> ExternalService:
@@ -72,14 +77,17 @@ class _Call:
 
     def content(self, destination: Mapping[str, Any]) -> dict[str, Any]:
         """The body: JSON, or a form if there are files."""
-        values = {**self.values, **destination}
+        values = {**destination, **self.values}
         if not self.files:
             return {"json": values}
         return {"data": {name: str(value) for name, value in values.items()}, "files": self.files}
 
 
 class Telegram:
-    """Sends to one chat. When the group became a supergroup, the state that is returned has its new id."""
+    """Sends to one chat. When the group became a supergroup, the state that is returned has its new id.
+
+    A message is edited in the chat in which it is, even if others are sent elsewhere by now.
+    """
 
     name: Final = NAME
     rate_limit: Final = GROUP_RATE_LIMIT
@@ -93,6 +101,7 @@ class Telegram:
         self._client.close()
 
     def send(self, notification: Notification, message: Message, state: ChannelState) -> Sent:
+        state = self._for_destination(state)
         if notification.kind == "file":
             files = {
                 "document": (
@@ -104,21 +113,36 @@ class Telegram:
             result, state = self._call_with_fixes(_Call("sendDocument", {"caption": _CAPTION}, files=files), state)
         else:
             result, state = self._call_with_fixes(_Call("sendMessage", _text(message), message.plain), state)
-        return Sent(integer64(result.get("message_id"), minimum=1), state)
+        message_id = integer64(result.get("message_id"), minimum=1)
+        return Sent(message_id, state, _chat_of(result) or self._chat(state), self._bot.id)
 
     def edit(self, notification: Notification, message: Message, state: ChannelState) -> ChannelState:
-        target = {"message_id": notification.message_id}
+        if notification.bot_id not in {None, self._bot.id}:
+            raise MessageGone
+        known = self._for_destination(state)
+        chat = notification.chat_id or self._chat(known)
+        target = {"chat_id": chat, "message_id": notification.message_id}
         try:
-            _response, state = self._call_with_fixes(
-                _Call("editMessageText", _text(message) | target, message.plain), state
-            )
+            return self._call_with_fixes(_Call(_EDIT, _text(message) | target, message.plain), known)[1]
         except ChannelError as error:
             if _UNCHANGED in str(error):
                 return state
-            if any(each in str(error) for each in _GONE_ERRORS):
+            is_elsewhere = chat not in {self._bot.chat_id, known.chat_id}
+            if any(each in str(error) for each in _GONE_ERRORS) or (is_elsewhere and error.permanent):
                 raise MessageGone from None
             raise
-        return state
+
+    def probe(self, state: ChannelState) -> ChannelState:
+        return self._call_with_fixes(_Call("getChat", {}), self._for_destination(state))[1]
+
+    def _for_destination(self, state: ChannelState) -> ChannelState:
+        """The state without what was learned about another chat or topic."""
+        if state.configured == self._bot.destination:
+            return state
+        return replace(state, configured=self._bot.destination, chat_id=None, without_thread=False)
+
+    def _chat(self, state: ChannelState) -> str:
+        return state.chat_id or self._bot.chat_id
 
     def _call_with_fixes(self, call: _Call, state: ChannelState) -> tuple[Mapping[str, Any], ChannelState]:
         """Call, and call again with each fixable error fixed, all within one deadline. A refused call has sent nothing."""
@@ -126,37 +150,38 @@ class Telegram:
         for _ in range(_MAX_CALLS):
             try:
                 return self._call(call, state, deadline), state
-            except _FixableError as error:
+            except FixableError as error:
+                if call.method == _EDIT and error.chat_id is not None:  # its number is that of another message there
+                    raise MessageGone from None
                 state, values = _fix(error, state, call.values, call.plain)
                 call = replace(call, values=values)
         raise ChannelError("telegram refuses a message again and again", permanent=True)
 
     def _destination(self, method: str, state: ChannelState) -> dict[str, Any]:
-        destination: dict[str, Any] = {"chat_id": state.chat_id or self._bot.chat_id}
-        if self._bot.thread_id is not None and not state.without_thread and method != "editMessageText":
+        destination: dict[str, Any] = {"chat_id": self._chat(state)}
+        if self._bot.thread_id is not None and not state.without_thread and method.startswith("send"):
             destination["message_thread_id"] = self._bot.thread_id
         return destination
 
     def _call(self, call: _Call, state: ChannelState, deadline: float) -> Mapping[str, Any]:
         url = f"{self._bot.api_url.rstrip('/')}/bot{self._bot.token.get_secret_value()}/{call.method}"
         content = call.content(self._destination(call.method, state))
-        return _result(post(self._client, NAME, url, deadline, **content))
+        return result_of(post(self._client, NAME, url, deadline, **content))
+
+
+def _chat_of(result: Mapping[str, Any]) -> str | None:
+    """The chat in which Telegram says that the message is: a number, also if the configuration has a name."""
+    chat = result.get("chat")
+    chat_id = integer64(chat.get("id")) if isinstance(chat, Mapping) else None
+    return None if chat_id is None else str(chat_id)
 
 
 def _text(message: Message) -> dict[str, Any]:
     return {"text": message.html, "parse_mode": "HTML", "link_preview_options": {"is_disabled": True}}
 
 
-class _FixableError(Exception):
-    """Telegram refused a call for a reason that another call may avoid."""
-
-    def __init__(self, description: str, chat_id: str | None = None) -> None:
-        super().__init__(description)
-        self.chat_id = chat_id
-
-
 def _fix(
-    error: _FixableError, state: ChannelState, values: Mapping[str, Any], plain: str | None
+    error: FixableError, state: ChannelState, values: Mapping[str, Any], plain: str | None
 ) -> tuple[ChannelState, Mapping[str, Any]]:
     """Change the state or the values so that the next call may be accepted.
 
@@ -165,47 +190,13 @@ def _fix(
     """
     if error.chat_id is not None and error.chat_id != state.chat_id:
         return replace(state, chat_id=error.chat_id), values
-    if "thread not found" in str(error) and not state.without_thread:
+    if error.is_about_topic and not state.without_thread:
         return replace(state, without_thread=True), values
+    if error.is_about_topic:
+        raise ChannelError(f"telegram refuses ({error})", permanent=True)
     if plain is not None and "parse_mode" in values and not any(each in str(error) for each in _EDIT_ERRORS):
         without_markup = {name: value for name, value in values.items() if name != "parse_mode"} | {"text": plain}
         return replace(state, plain_texts=state.plain_texts + 1), without_markup
     if plain is not None and values.get("text") == plain != _PLACEHOLDER:
         return state, {**values, "text": _PLACEHOLDER}
     raise ChannelError(f"telegram refuses a message: {str(error)[:200]}", message_rejected=True)
-
-
-def _result(answer: BoundedAnswer) -> Mapping[str, Any]:
-    """The result of a call.
-
-    Raises:
-        ChannelError: it was refused, or the server is not Telegram.
-        _FixableError: another call may be accepted.
-    """
-    body = answer.json_object() or {}
-    result = body.get("result")
-    if answer.status in _ACCEPTED and body.get("ok") is True and isinstance(result, Mapping | bool):
-        return result if isinstance(result, Mapping) else {}  # of an edit it may be `true`
-    if answer.status < 400:  # noqa: PLR2004  # 2xx and 3xx
-        raise UnreadableAnswer(NAME, answer.status)
-    raise _refusal(answer, body)
-
-
-def _refusal(answer: BoundedAnswer, body: Mapping[str, Any]) -> Exception:
-    description = str(body.get("description") or "")[:300]
-    raw_parameters = body.get("parameters")
-    parameters: Mapping[str, Any] = raw_parameters if isinstance(raw_parameters, Mapping) else {}
-    if answer.status == _TOO_MANY_REQUESTS:
-        seconds = _retry_after(answer, parameters)
-        return ChannelError(f"telegram asks to wait {seconds:.0f} s", retry_after=seconds)
-    if answer.status in _PERMANENT_STATUSES or any(each in description for each in _CONFIGURATION_ERRORS):
-        return ChannelError(f"telegram refuses ({answer.status}: {description or 'no reason'})", permanent=True)
-    if answer.status < _SERVER_ERROR:
-        new_chat_id = integer64(parameters.get("migrate_to_chat_id"))
-        return _FixableError(description, None if new_chat_id is None else str(new_chat_id))
-    return ChannelError(f"telegram failed ({answer.status})", outcome_unknown=True)
-
-
-def _retry_after(answer: BoundedAnswer, parameters: Mapping[str, Any]) -> float:
-    candidates = (retry_after(parameters.get("retry_after")), retry_after(answer.headers.get("retry-after")))
-    return next((seconds for seconds in candidates if seconds is not None), _DEFAULT_RETRY_AFTER)

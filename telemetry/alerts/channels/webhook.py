@@ -48,6 +48,9 @@ class Webhook:
         self._post("update", notification, message)
         return state
 
+    def probe(self, state: ChannelState) -> ChannelState:
+        return state  # a webhook knows no other call than a message
+
     def _post(self, kind: str, notification: Notification, message: Message) -> None:
         body = {
             "kind": kind,

@@ -1,23 +1,15 @@
 """Brings the alerts of the outbox to a channel, one message at a time, from one process of the machine."""
 
-import logging
 import os
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Final
 
 from telemetry import semconv
-from telemetry.alerts.channels.channel import (
-    MAX_UNREADABLE_ANSWERS,
-    Channel,
-    ChannelError,
-    MessageGone,
-    Sent,
-    UnreadableAnswer,
-)
+from telemetry.alerts.channels.channel import Channel, ChannelError, MessageGone, Sent
+from telemetry.alerts.dispatch.channel_failures import ChannelFailures
 from telemetry.alerts.dispatch.delivery_telemetry import DeliveryTelemetry
 from telemetry.alerts.dispatch.plan import (
     Action,
@@ -30,7 +22,6 @@ from telemetry.alerts.dispatch.plan import (
 from telemetry.alerts.notification import Notification, NotificationKind
 from telemetry.alerts.outbox import maintenance
 from telemetry.alerts.outbox.channel_state import ChannelState
-from telemetry.alerts.outbox.clock_set_back import MAX_PAUSE_SECONDS
 from telemetry.alerts.outbox.file import Outbox, OutboxVersion
 from telemetry.alerts.outbox.leases import LeaseClaim, OutboxLeases
 from telemetry.alerts.outbox.notifications import NotificationRepository, enable_channels
@@ -40,11 +31,9 @@ from telemetry.processes import forks
 
 LEASE_SECONDS: Final = 30.0
 """Seconds for which one process sends before another may."""
-_MAX_BACKOFF: Final = 60.0
 _PRUNE_INTERVAL: Final = 3600.0
 _CHECKPOINT_INTERVAL: Final = 30.0
 _LEASE_NAME: Final = "sender"
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +49,7 @@ class Sender:
 class Dispatcher(forks.ForkAware):
     """Reads a snapshot of the outbox, plans the next action, and executes it; an unchanged outbox is not read again.
 
-    The first channel that is not disabled is used.
+    The first channel that is not disabled is used. A disabled one is tried again from time to time.
     """
 
     def __init__(
@@ -76,8 +65,7 @@ class Dispatcher(forks.ForkAware):
         self._delivery = delivery
         self._claim = LeaseClaim(_LEASE_NAME, sender.name, LEASE_SECONDS, sender.is_dead)
         self._clock = sender.clock
-        self._random = sender.random
-        self._unreadable: Counter[str] = Counter()
+        self._failures = ChannelFailures(sender.clock, sender.random)
         self._is_started = False
         self._pruned_at = 0.0
         self._checkpointed_at = 0.0
@@ -153,9 +141,27 @@ class Dispatcher(forks.ForkAware):
         if isinstance(action, Wait):
             return action.seconds
         channel = next(each for each in self._channels if each.name == action.channel.name)
+        if action.channel.disabled_reason is not None:
+            state = self._probe(channel, action.channel)
+            if state is None:
+                return 0.0
+            action = replace(action, channel=state)
         if isinstance(action, Send):
             return self._send(channel, action)
-        return self._edit(channel, action)
+        if isinstance(action, Edit):
+            return self._edit(channel, action)
+        self._notifications.save_channel(replace(action.channel, failures=0, last_error=None))
+        return channel.rate_limit.interval
+
+    def _probe(self, channel: Channel, state: ChannelState) -> ChannelState | None:
+        """The state in which a message may be tried again; None if the channel does not work yet."""
+        if not self._notifications.start_call(channel.name, self._clock(), self._claim):
+            return None
+        try:
+            return channel.probe(state).enabled()
+        except ChannelError as error:
+            self._notifications.save_channel(self._failures.probe_failed(state, error))
+            return None
 
     def _send(self, channel: Channel, action: Send) -> float:
         state = action.channel
@@ -175,9 +181,9 @@ class Dispatcher(forks.ForkAware):
 
     def _save_sent(self, channel: Channel, notification: Notification, sent: Sent, *, has_rest: bool) -> None:
         now = self._clock()
-        self._unreadable.pop(channel.name, None)
-        state = replace(sent.state, failures=0, paused_until=0.0, last_error=None)
-        self._notifications.mark_sent(notification, state, now, sent.message_id, has_rest=has_rest)
+        state = self._failures.accepted(sent.state)
+        notification = replace(notification, message_id=sent.message_id, chat_id=sent.chat_id, bot_id=sent.bot_id)
+        self._notifications.mark_sent(notification, state, now, has_rest=has_rest)
         self._delivery.record_delivery(channel.name, notification, now)
 
     def _save_failure(
@@ -187,27 +193,13 @@ class Dispatcher(forks.ForkAware):
         if notification.kind == "file" and error.message_rejected:
             self._notifications.delete(notification)
             return channel.rate_limit.interval
-        state = self._after_failure(state, error)
-        if state.disabled_reason is not None:
-            _log.warning("Alerts can't be sent: %s. They are kept.", error, extra={semconv.COMPONENT: "alerts"})
+        state = self._failures.failed(state, error)
         self._notifications.mark_failed(notification, state, str(error), outcome_unknown=error.outcome_unknown)
         return channel.rate_limit.interval
 
-    def _after_failure(self, state: ChannelState, error: ChannelError) -> ChannelState:
-        """Disabled, or paused for as long as the channel asks, or with a growing backoff."""
-        now, failures = self._clock(), state.failures + 1
-        self._unreadable[state.name] += isinstance(error, UnreadableAnswer)
-        if error.permanent or error.message_rejected or self._unreadable[state.name] >= MAX_UNREADABLE_ANSWERS:
-            return replace(state, disabled_reason=str(error), last_error=str(error), failures=failures)
-        backoff = min(_MAX_BACKOFF, 2.0 ** min(failures, 10)) * self._random.uniform(0.5, 1.0)
-        pause = backoff if error.retry_after is None else min(error.retry_after, MAX_PAUSE_SECONDS)
-        if failures == 1 and error.retry_after is None:
-            _log.warning("Alerts wait: %s.", error, extra={semconv.COMPONENT: "alerts"})
-        return replace(state, paused_until=now + pause, last_error=str(error), failures=failures)
-
     def _edit(self, channel: Channel, action: Edit) -> float:
         notification, state = action.notification, action.channel
-        if not self._notifications.start_edit(channel.name, self._clock(), self._claim):
+        if not self._notifications.start_call(channel.name, self._clock(), self._claim):
             return 0.0
         try:
             state = channel.edit(notification, render(self._request(notification), self._delivery.trace_url), state)
@@ -218,10 +210,9 @@ class Dispatcher(forks.ForkAware):
             if error.message_rejected:
                 self._notifications.mark_edited(notification, state, self._clock(), is_gone=True)
             else:
-                self._notifications.save_channel(self._after_failure(state, error))
+                self._notifications.save_channel(self._failures.failed(state, error))
         else:
-            self._unreadable.pop(channel.name, None)
-            self._notifications.mark_edited(notification, replace(state, failures=0, last_error=None), self._clock())
+            self._notifications.mark_edited(notification, self._failures.accepted(state), self._clock())
         return channel.rate_limit.interval
 
     def _request(self, notification: Notification) -> RenderRequest:

@@ -5,7 +5,13 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from telemetry.alerts.alert import Alert
-from telemetry.alerts.channels.channel import MAX_UNREADABLE_ANSWERS, Channel, ChannelError, UnreadableAnswer
+from telemetry.alerts.channels.channel import (
+    MAX_UNREADABLE_ANSWERS,
+    PROBE_INTERVAL,
+    Channel,
+    ChannelError,
+    UnreadableAnswer,
+)
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.notification import Notification, NotificationKind
 from telemetry.alerts.outbox.channel_state import ChannelState
@@ -28,6 +34,7 @@ class FallbackNotifier:
         self._sent_at = float("-inf")
         self._possible_duplicate = False
         self._unreadable: Counter[str] = Counter()
+        self._probed_at: dict[str, float] = {}
 
     def outbox_recovered(self) -> None:
         self._failing_since = None
@@ -48,7 +55,7 @@ class FallbackNotifier:
         notification = Notification(_kind(alerts), incidents, possible_duplicate=duplicate)
         message = render(RenderRequest(notification.kind, incidents, self._sent_at, possible_duplicate=duplicate))
         for channel in self._channels:
-            if self._unreadable[channel.name] >= MAX_UNREADABLE_ANSWERS:
+            if not self._is_usable(channel):
                 continue
             try:
                 channel.send(notification, message, ChannelState(channel.name))
@@ -59,6 +66,19 @@ class FallbackNotifier:
                 self._possible_duplicate = False
                 return channel.name
         return ""
+
+    def _is_usable(self, channel: Channel) -> bool:
+        """False for a channel with many unreadable answers, unless a probe finds that it works again."""
+        if self._unreadable[channel.name] < MAX_UNREADABLE_ANSWERS:
+            return True
+        if abs(self._clock() - self._probed_at.get(channel.name, float("-inf"))) < PROBE_INTERVAL:
+            return False
+        self._probed_at[channel.name] = self._clock()
+        try:
+            channel.probe(ChannelState(channel.name))
+        except ChannelError:
+            return False
+        return True
 
 
 def _kind(alerts: Sequence[CountedAlert]) -> NotificationKind:

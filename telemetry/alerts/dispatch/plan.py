@@ -46,6 +46,13 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """Ask whether a disabled channel works again, since no message is due that would tell."""
+
+    channel: ChannelState
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Do nothing for some seconds. Until `valid_until` that stays right as long as the outbox does not change."""
 
@@ -53,7 +60,7 @@ class Wait:
     valid_until: float = float("-inf")
 
 
-Action = Send | Edit | Wait
+Action = Send | Edit | Probe | Wait
 
 
 def needs_maintenance(snapshot: OutboxSnapshot, claim: LeaseClaim, now: float) -> bool:
@@ -81,9 +88,10 @@ def next_action(
         return Wait(STANDBY_SECONDS, _valid_until(snapshot, claim, now))
     if (pause := snapshot.channel.paused_until - now) > 0:
         return Wait(min(pause, MAX_PAUSE))
-    return _next_message(snapshot, snapshot.channel, limits[snapshot.channel.name], now) or Wait(
-        IDLE_SECONDS, _valid_until(snapshot, claim, now)
-    )
+    message = _next_message(snapshot, snapshot.channel, limits[snapshot.channel.name], now)
+    if message is None and snapshot.channel.disabled_reason is not None:
+        return Probe(snapshot.channel)
+    return message or Wait(IDLE_SECONDS, _valid_until(snapshot, claim, now))
 
 
 def _next_message(

@@ -1,15 +1,15 @@
 """The state of a channel, which the outbox keeps over restarts."""
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelState:
-    """`paused_until` is Unix time, `disabled_reason` why the channel sends nothing until the next start.
+    """`disabled_reason` is why the channel sends nothing, `paused_until` when it is tried again (Unix time).
 
-    `chat_id` and `without_thread` are what Telegram said about its chat.
+    `chat_id` and `without_thread` are what Telegram said about the chat and the topic that were `configured` then.
     """
 
     name: str
@@ -20,6 +20,18 @@ class ChannelState:
     chat_id: str | None = None
     without_thread: bool = False
     plain_texts: int = 0
+    configured: str = ""
+
+    def is_usable(self, now: float) -> bool:
+        """Whether the channel may be tried. One that is paused only is waited for."""
+        return self.disabled_reason is None or self.paused_until <= now
+
+    def disabled(self, reason: str, until: float) -> Self:
+        """What was learned is forgotten: the next attempt begins with what is configured."""
+        return replace(self, disabled_reason=reason, paused_until=until, chat_id=None, without_thread=False)
+
+    def enabled(self) -> Self:
+        return replace(self, disabled_reason=None, paused_until=0.0)
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> Self:
@@ -32,6 +44,7 @@ class ChannelState:
             chat_id=row["chat_id"],
             without_thread=bool(row["without_thread"]),
             plain_texts=row["plain_texts"],
+            configured=row["configured"],
         )
 
 
@@ -43,7 +56,7 @@ def read_channel(connection: sqlite3.Connection, name: str) -> ChannelState:
 def save_channel(connection: sqlite3.Connection, state: ChannelState) -> None:
     connection.execute(
         "INSERT OR REPLACE INTO channels (name, paused_until, failures, last_error, stopped, chat_id, without_thread, "
-        "plain_texts) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "plain_texts, configured) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             state.name,
             state.paused_until,
@@ -53,5 +66,6 @@ def save_channel(connection: sqlite3.Connection, state: ChannelState) -> None:
             state.chat_id,
             state.without_thread,
             state.plain_texts,
+            state.configured,
         ),
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from telemetry import private_files
-from telemetry.alerts.outbox.schema import SCHEMA, SCHEMA_VERSION
+from telemetry.alerts.outbox.schema import SCHEMA, SCHEMA_VERSION, STEPS
 from telemetry.processes import forks
 
 OUTBOX_FILE: Final = Path("alerts", "outbox.db")
@@ -179,14 +179,15 @@ def _enable_wal(connection: sqlite3.Connection) -> None:
 
 
 def _create_schema(connection: sqlite3.Connection) -> None:
-    if _schema_version(connection) == SCHEMA_VERSION:
+    """Create the tables, or bring those of an older version up to date. A newer version only has more columns."""
+    if _schema_version(connection) >= SCHEMA_VERSION:
         return
     with _transaction(connection, "BEGIN IMMEDIATE"):
-        if _schema_version(connection) == SCHEMA_VERSION:
-            return
-        for statement in filter(str.strip, SCHEMA.split(";")):
+        version = _schema_version(connection)
+        scripts = [STEPS[each] for each in range(version + 1, SCHEMA_VERSION + 1)] if version else [SCHEMA]
+        for statement in filter(str.strip, ";".join(scripts).split(";")):
             connection.execute(statement)
-        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        connection.execute(f"PRAGMA user_version={max(version, SCHEMA_VERSION)}")
 
 
 def _schema_version(connection: sqlite3.Connection) -> int:

@@ -111,6 +111,15 @@ class IncidentRepository:
         found = (Incident.from_row(row) for row in rows)
         return {each.state: each for each in found if each.state.startswith(prefix)}
 
+    def leave_to_other(self, condition: str, now: float) -> None:
+        """End a condition of which no message was sent, since another machine has told of it and tells of its end."""
+        with self._outbox.transaction() as connection:
+            connection.execute(
+                "UPDATE incidents SET ended_at = max(?, first_at), ended = 'muted' "
+                "WHERE state = ? AND ended_at IS NULL AND told_post IS NULL",
+                (now, condition),
+            )
+
     def periods(self, condition: str, since: float) -> list[tuple[float, float | None]]:
         """When a condition began and ended; None while it is firing."""
         with self._outbox.read() as connection:

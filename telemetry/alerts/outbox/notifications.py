@@ -54,22 +54,20 @@ class NotificationRepository:
             _count_send(connection, channel, now)
             return replace(notification, incidents=_incidents(connection, notification.id))
 
-    def start_edit(self, channel: str, now: float, claim: LeaseClaim) -> bool:
-        """Note an edit before it is tried. Returns whether this process still holds the lease."""
+    def start_call(self, channel: str, now: float, claim: LeaseClaim) -> bool:
+        """Note a call that sends no new message before it is tried. Returns whether this process still holds the lease."""
         with self._outbox.transaction() as connection:
             if not claim.renew(connection, now):
                 return False
             _count_send(connection, channel, now)
             return True
 
-    def mark_sent(
-        self, notification: Notification, state: ChannelState, now: float, message_id: int | None, *, has_rest: bool
-    ) -> None:
-        """Note that a channel accepted the message."""
+    def mark_sent(self, notification: Notification, state: ChannelState, now: float, *, has_rest: bool) -> None:
+        """Note that a channel accepted the message, and where that is now."""
         with self._outbox.transaction() as connection:
             connection.execute(
-                "UPDATE posts SET sent_at = ?, begun_at = NULL, message_id = ?, chat_id = ? WHERE id = ?",
-                (now, message_id, state.chat_id, notification.id),
+                "UPDATE posts SET sent_at = ?, begun_at = NULL, message_id = ?, chat_id = ?, bot_id = ? WHERE id = ?",
+                (now, notification.message_id, notification.chat_id, notification.bot_id, notification.id),
             )
             save_channel(connection, state)
             for incident in notification.incidents:
@@ -125,7 +123,7 @@ class NotificationRepository:
 
 def enable_channels(connection: sqlite3.Connection) -> None:
     """Use disabled channels again: their configuration may have been fixed before this start."""
-    connection.execute("UPDATE channels SET stopped = NULL WHERE stopped IS NOT NULL")
+    connection.execute("UPDATE channels SET stopped = NULL, paused_until = 0 WHERE stopped IS NOT NULL")
 
 
 def _mark_notified(connection: sqlite3.Connection, notification: Notification, incident: Incident, now: float) -> None:
@@ -167,6 +165,7 @@ def read_notification(connection: sqlite3.Connection, row: sqlite3.Row) -> Notif
         possible_duplicate=bool(row["is_doubtful"]) or row["begun_at"] is not None,
         chat_id=row["chat_id"],
         message_id=row["message_id"],
+        bot_id=row["bot_id"],
         created_at=row["created_at"],
     )
 

@@ -2,8 +2,17 @@
 
 from typing import Final
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """In the file as `user_version`."""
+STEPS: Final = {
+    # The chat of a message without `chat_id` is not known, so it is not edited any more.
+    2: """
+ALTER TABLE posts ADD COLUMN bot_id TEXT;
+ALTER TABLE channels ADD COLUMN configured TEXT NOT NULL DEFAULT '';
+UPDATE posts SET message_id = NULL WHERE channel = 'telegram' AND chat_id IS NULL;
+""",
+}
+"""How a file of the version before becomes one of each version."""
 SCHEMA: Final = """
 CREATE TABLE incidents (
     id INTEGER PRIMARY KEY,
@@ -49,7 +58,8 @@ CREATE TABLE posts (
     sent_at REAL,
     edited_at REAL,
     chat_id TEXT,
-    message_id INTEGER
+    message_id INTEGER,
+    bot_id TEXT
 );
 CREATE INDEX ix_posts_unsent ON posts (id) WHERE sent_at IS NULL;
 CREATE TABLE tellings (
@@ -68,7 +78,8 @@ CREATE TABLE channels (
     stopped TEXT,
     chat_id TEXT,
     without_thread INTEGER NOT NULL DEFAULT 0,
-    plain_texts INTEGER NOT NULL DEFAULT 0
+    plain_texts INTEGER NOT NULL DEFAULT 0,
+    configured TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE leases (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until REAL NOT NULL);
 CREATE TABLE states (key TEXT PRIMARY KEY, on_since REAL, off_since REAL, seen_at REAL NOT NULL);

@@ -54,7 +54,7 @@ class OutboxSnapshot:
         lease: who sends.
         is_maintenance_due: whether incidents are to be inhibited, ended or expired before anything is sent.
         has_undelivered: whether a message will be due soon although nothing changes, such as after a silence.
-        channel: the first channel that is not disabled.
+        channel: the first channel that is not disabled, or is to be tried again.
         unfinished: the oldest notification without a known outcome, or a file that follows its message.
         pending: the incidents that a message is due for, without their tracebacks.
         outdated: the message whose count has been outdated for the longest, once it may be edited.
@@ -89,7 +89,7 @@ def read_snapshot(
         return OutboxSnapshot(lease)
     is_due = is_maintenance_due(connection, now)
     states = (read_channel(connection, name) for name in channels)
-    channel = next((state for state in states if state.disabled_reason is None), None)
+    channel = next((state for state in states if state.is_usable(now)), None)
     if channel is None:
         return OutboxSnapshot(lease, is_due, _has_undelivered(connection))
     return OutboxSnapshot(

@@ -1,16 +1,19 @@
 """The rule for jobs: failures in a row fire a condition, and the next success resolves it and those of missed and overdue runs."""
 
-import socket
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 from telemetry.alerts.alert import AlertLevel
+from telemetry.alerts.incident import Incident
 from telemetry.alerts.outbox.incidents import IncidentRepository
 from telemetry.alerts.outbox.maintenance import INHIBITION_WINDOW
 from telemetry.alerts.rules.condition import Condition, fire, resolve
 from telemetry.durations import format_timestamp
 from telemetry.jobs.statistics.failure_streaks import Failure, FailureStreak
+from telemetry.jobs.store.failure_alerts import FailureClaim
 from telemetry.semconv import DATABASE_COMPONENT
 from telemetry.settings import JOBS_COMPONENT
 
@@ -20,23 +23,46 @@ OVERDUE: Final = "overdue:"
 Streaks = Callable[[], Iterable[FailureStreak]]
 
 
+class JobAlertClaims(Protocol):
+    """What the machines agree on in the database."""
+
+    def read(self) -> Mapping[str, FailureClaim]: ...
+    def claim(self, job_name: str, last_success: datetime | None) -> bool: ...
+    def renew(self, job_name: str, last_success: datetime | None) -> None: ...
+    def mark_told(self, job_name: str, last_success: datetime | None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class JobAlertDelivery:
+    """Of several machines, one tells: which, the claims say. `can_send` is whether a channel of this one takes messages.
+
+    A machine that cannot send keeps an alert of its own, to be shown and in case that it can, and claims nothing.
+    """
+
+    claims: JobAlertClaims
+    can_send: Callable[[], bool]
+    clock: Callable[[], float] = time.time
+
+
 class JobFailuresRule:
-    """Failures during a database outage do not count. Of several machines, the one that ran the last failure needed fires."""
+    """Failures during a database outage do not count. The machine that sees the last failure needed first fires, once for all."""
 
     def __init__(
         self,
         streaks: Streaks,
         incidents: IncidentRepository,
         threshold: int,
-        host: str | None = None,
+        delivery: JobAlertDelivery,
         component: str = JOBS_COMPONENT,
     ) -> None:
         self._streaks = streaks
         self._incidents = incidents
         self._threshold = threshold
+        self._delivery = delivery
         self._component = component
-        self._host = host or socket.gethostname()
         self._failure_counts: dict[str, int] = {}
+        self._not_noted: dict[str, FailureStreak] = {}
+        """What this process fired, until the claims say that it is told."""
 
     def evaluate(self) -> None:
         """Fire and resolve the conditions of all jobs.
@@ -48,35 +74,72 @@ class JobFailuresRule:
         open_conditions = self._incidents.open_conditions()
         first_failures = [each.failures[0].ended_at.timestamp() for each in streaks if each.failures]
         outages = self._incidents.periods(DATABASE_COMPONENT, min(first_failures, default=0.0) - INHIBITION_WINDOW)
+        claims = self._delivery.claims.read() if first_failures else {}
         for streak in streaks:
+            claim = claims.get(streak.job_name)
             self._evaluate_streak(
-                streak, _outside(streak.failures, outages), is_open=FAILING + streak.job_name in open_conditions
+                streak,
+                _outside(streak.failures, outages),
+                open_conditions.get(FAILING + streak.job_name),
+                claim if claim is not None and claim.is_of(streak.last_success) else None,
             )
             for kind, since in ((MISSED, streak.last_success), (OVERDUE, streak.last_end)):
                 incident = open_conditions.get(kind + streak.job_name)
                 if incident is not None and since is not None and since.timestamp() > incident.last_at:
                     resolve(Condition(incident.state, incident.level, incident.component, incident.summary))
 
-    def _evaluate_streak(self, streak: FailureStreak, failures: list[Failure], *, is_open: bool) -> None:
+    def _evaluate_streak(
+        self, streak: FailureStreak, failures: list[Failure], incident: Incident | None, claim: FailureClaim | None
+    ) -> None:
         if not failures:
-            if is_open and not streak.runs:
-                resolve(
-                    Condition(
-                        FAILING + streak.job_name,
-                        AlertLevel.ERROR,
-                        self._component,
-                        f"Job '{streak.job_name}' works again.",
-                    )
-                )
+            if incident is not None and not streak.runs:
+                self._resolve(streak)
             return
         previous = self._failure_counts.setdefault(streak.job_name, len(failures))
         self._failure_counts[streak.job_name] = len(failures)
-        is_due = len(failures) >= self._threshold and self._is_ours(failures[self._threshold - 1])
-        if len(failures) > previous if is_open else is_due:
+        if incident is None:
+            if len(failures) >= self._threshold and self._is_ours(streak, claim):
+                self._not_noted[streak.job_name] = streak
+                self._fire(streak, failures)
+        elif self._is_still_ours(streak, incident, claim) and len(failures) > previous:
             self._fire(streak, failures)
 
-    def _is_ours(self, failure: Failure) -> bool:
-        return failure.worker.rpartition(":")[0] == self._host
+    def _is_ours(self, streak: FailureStreak, claim: FailureClaim | None) -> bool:
+        """Whether this machine is to tell of failures of which it has no alert yet."""
+        if claim is not None and claim.is_told:
+            return False
+        return not self._delivery.can_send() or self._delivery.claims.claim(streak.job_name, streak.last_success)
+
+    def _is_still_ours(self, streak: FailureStreak, incident: Incident, claim: FailureClaim | None) -> bool:
+        """Tell the other machines how far this one is. Returns whether none of them was faster."""
+        claims, is_told = self._delivery.claims, claim is not None and claim.is_told
+        if incident.notified_at is not None:
+            if not is_told:
+                claims.mark_told(streak.job_name, streak.last_success)
+            self._not_noted.pop(streak.job_name, None)
+            return True
+        if is_told:
+            self._incidents.leave_to_other(incident.state, self._delivery.clock())
+            return False
+        if (claim is None or not claim.is_fresh) and self._delivery.can_send():
+            claims.renew(streak.job_name, streak.last_success)
+        return True
+
+    def note_told(self) -> None:
+        """At the end of the process: note what a channel has accepted since the last evaluation, so that no other machine tells it.
+
+        Raises:
+            SQLAlchemyError, sqlite3.Error: the database or the outbox is unavailable.
+        """
+        open_conditions = self._incidents.open_conditions(FAILING) if self._not_noted else {}
+        for name, streak in self._not_noted.items():
+            incident = open_conditions.get(FAILING + name)
+            if incident is not None and incident.notified_at is not None:
+                self._delivery.claims.mark_told(name, streak.last_success)
+
+    def _resolve(self, streak: FailureStreak) -> None:
+        summary = f"Job '{streak.job_name}' works again."
+        resolve(Condition(FAILING + streak.job_name, AlertLevel.ERROR, self._component, summary))
 
     def _fire(self, streak: FailureStreak, failures: list[Failure]) -> None:
         fire(

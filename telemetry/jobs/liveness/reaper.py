@@ -16,7 +16,7 @@ from telemetry.jobs.recorder.orphaned_spools import read_open_runs
 from telemetry.jobs.recorder.recovery import RecoveryCounters, SpoolRecovery
 from telemetry.jobs.store.running_runs import LostRun, RunningRuns
 from telemetry.jobs.store.runs import JobRunRepository
-from telemetry.jobs.store.tables import RunsTable
+from telemetry.jobs.store.tables import JobRunRow, TableCheck
 from telemetry.periodic import PeriodicTask
 from telemetry.processes import forks
 from telemetry.processes.registry import ProcessRegistry
@@ -65,7 +65,7 @@ class Reaper(forks.ForkAware):
             directory, registry.live_ids, JobRunRepository(engine), self._running_runs, counters
         )
         self._task: PeriodicTask | None = None
-        self._has_table = RunsTable(engine)
+        self._has_table = TableCheck(engine, JobRunRow)
         self.restart_in_child()
         forks.register(self)
 

@@ -1,4 +1,4 @@
-"""The tables of jobs: `job_runs`, one row per run, and `job_run_days`, the daily totals."""
+"""The tables of jobs: `job_runs`, one row per run, `job_run_days`, the daily totals, and `job_failure_alerts`."""
 
 from datetime import date, datetime
 from typing import Any, Final
@@ -28,16 +28,17 @@ _ATTEMPTS: Final = 5
 _RUNNING: Final = text("finished_at IS NULL")
 
 
-class RunsTable:
-    """Whether the table of runs exists. The database is asked until it does."""
+class TableCheck:
+    """Whether a table exists. The database is asked until it does."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, table: type[Base]) -> None:
         self._engine = engine
+        self._table = table
         self._exists = False
 
     def __call__(self) -> bool:
         """Raises SQLAlchemyError if the database is unavailable."""
-        self._exists = self._exists or inspect(self._engine).has_table(JobRunRow.__tablename__)
+        self._exists = self._exists or inspect(self._engine).has_table(self._table.__tablename__)
         return self._exists
 
 
@@ -115,3 +116,18 @@ class JobRunDayRow(Base):
     durations: Mapped[dict[str, Any]] = mapped_column(JSON)
     success_durations: Mapped[dict[str, Any]] = mapped_column(JSON)
     is_pruned: Mapped[bool] = mapped_column(Boolean)
+
+
+class JobFailureAlertRow(Base):
+    """The alert about the failures of a job in a row: which ones, and whether a machine has told of them.
+
+    `last_success` is when the success before them ended, and `claimed_until` the time until which the machine that is about to
+    tell keeps the others from it. `told_at` is set when a channel accepted its message.
+    """
+
+    __tablename__ = "job_failure_alerts"
+
+    job_name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    last_success: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    claimed_until: Mapped[datetime] = mapped_column(UTCDateTime)
+    told_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -188,6 +188,7 @@ def test_migrating_leaves_the_logging_as_it_was(empty, caplog):
         "Running upgrade 7a41c0e95b1",
         "Running upgrade c5e80f2b6d9",
         "Running upgrade 9b4d17c3e8a",
+        "Running upgrade e1f7a94b0c2",
     ]
 
 
@@ -195,7 +196,7 @@ def test_the_command_line_migrates_the_database_of_the_environment_and_logs_as_t
     done = alembic("upgrade", "head", DATABASE_URL=database_url.render_as_string(hide_password=False))
 
     assert done.returncode == 0, done.stderr
-    assert len(CONSOLE_LINE.findall(done.stdout + done.stderr)) == 5
+    assert len(CONSOLE_LINE.findall(done.stdout + done.stderr)) == 6
     engine = create_engine(database_url)
     migrations.at_head(engine)
     engine.dispose()

@@ -40,7 +40,9 @@ def telegram(*answers):
 
 
 def refused(status, description, **parameters):
-    return httpx.Response(status, json={"ok": False, "description": description, "parameters": parameters})
+    return httpx.Response(
+        status, json={"ok": False, "error_code": status, "description": description, "parameters": parameters}
+    )
 
 
 SENT = httpx.Response(200, json={"ok": True, "result": {"message_id": 7}})
