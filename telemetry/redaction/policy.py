@@ -116,10 +116,14 @@ class Policy:
         redacted, is_changed = {}, False
         for key, each in values.items():
             name = key if isinstance(key, str) else ""
-            redacted_key, redacted_value = self.redact_value(key), self.redact_value(each, name, inside)
+            redacted_key, redacted_value = self._redact_key(key), self.redact_value(each, name, inside)
             is_changed = is_changed or redacted_value is not each or redacted_key is not key
             redacted[redacted_key] = redacted_value
         return redacted if is_changed else values
+
+    def _redact_key(self, key: Any) -> Any:
+        redacted = self.redact_value(key)
+        return tuple(redacted) if isinstance(redacted, list) else redacted  # a set, whose copy is a list
 
     def _redact_items(self, values: Any, name: str, inside: tuple[int, ...]) -> Any:
         redacted = [self.redact_value(each, name, inside) for each in values]
