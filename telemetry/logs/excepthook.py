@@ -37,6 +37,11 @@ def _handle_main(error_type: type[BaseException], error: BaseException, trace: T
     _report(logging.CRITICAL, "The program ends: nobody caught an exception.", (error_type, error, trace))
 
 
+def report_uncaught(error: BaseException) -> None:
+    """Report an exception that ends the program like one that nobody caught, and as redacted."""
+    _handle_main(type(error), error, error.__traceback__)
+
+
 def _handle_thread(args: threading.ExceptHookArgs) -> None:
     if args.exc_type is not SystemExit:
         name = args.thread.name if args.thread else "unknown"

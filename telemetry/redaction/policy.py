@@ -9,6 +9,7 @@ from telemetry.redaction.known_values import KnownSecrets
 from telemetry.redaction.matching import placeholder, same_length_lower
 from telemetry.redaction.named_values import is_secret_name
 from telemetry.redaction.patterns import CARD_DIGITS, CARD_PATTERNS, PATTERNS, count_digits
+from telemetry.redaction.secret_sources import secrets_of_url
 from telemetry.redaction.shortening import (
     MAX_ON_EVENT_LOOP,
     beginning,
@@ -152,3 +153,8 @@ redact: Final = POLICY.redact_text
 redact_foreign_text: Final = POLICY.redact_foreign_text
 redact_value: Final = POLICY.redact_value
 redact_attributes: Final = POLICY.redact_attributes
+
+
+def hide_url(name: str, url: str) -> None:
+    """Redact the passwords in this URL from now on. `name` says what it is."""
+    POLICY.add_secrets(secrets_of_url(name, url))
