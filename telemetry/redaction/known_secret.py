@@ -49,17 +49,17 @@ class SecretForm:
     def is_long(self) -> bool:
         return len(self.tokens) >= _LONG
 
-    def pieces(self) -> list["Piece"]:
+    def pieces(self) -> list["SecretPiece"]:
         number, margin = len(self.tokens), self.margin
         if self.is_long or (number >= _MIN_LENGTH_FOR_PIECES and _MIXED.match("".join(self.tokens))):
             length = _PIECE - 1
             return [
-                Piece(self, margin, margin + length, length),
-                Piece(self, number - margin - length, number - margin, length),
+                SecretPiece(self, margin, margin + length, length),
+                SecretPiece(self, number - margin - length, number - margin, length),
             ]
         if number <= 2 * margin + 1:
-            return [Piece(self, 0, number, number)]
-        return [Piece(self, margin, number - margin, number - 2 * margin)]
+            return [SecretPiece(self, 0, number, number)]
+        return [SecretPiece(self, margin, number - margin, number - 2 * margin)]
 
     def forward(self, text: str, token: int, at: int) -> tuple[int, int]:
         """The first token that does not go on at this place of the text, and the place."""
@@ -103,7 +103,7 @@ class SecretForm:
 
 
 @dataclass(eq=False, slots=True)
-class Piece:
+class SecretPiece:
     """The tokens of a form from `first` to before `last`, of which `needed` tell that it is this secret."""
 
     form: SecretForm

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from telemetry.redaction.base64_forms import JoinedLines, may_have_line_breaks
-from telemetry.redaction.known_secret import Piece, forms_of
+from telemetry.redaction.known_secret import SecretPiece, forms_of
 from telemetry.redaction.matching import Found, substitute
 
 MIN_SECRET_LENGTH: Final = 8
@@ -24,7 +24,7 @@ class KnownSecrets:
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
         self._any_piece = re.compile(r"(?!)")
-        self._pieces: list[tuple[Piece, ...]] = []
+        self._pieces: list[tuple[SecretPiece, ...]] = []
 
     def add(self, secrets: Mapping[str, str]) -> None:
         """Redact these secrets as well.
@@ -45,7 +45,7 @@ class KnownSecrets:
         forms = [form for value, name in self._names.items() for form in forms_of(name, value)]
         pieces = [piece for form in forms for piece in form.pieces()]
         starts = _few_characters([piece.possible_starts() for piece in pieces])
-        found: list[tuple[Piece, ...]] = []
+        found: list[tuple[SecretPiece, ...]] = []
         expression = _alternatives([(piece.patterns(starts), piece) for piece in pieces], found)
         self._any_piece, self._pieces = re.compile(expression), found
 
@@ -87,10 +87,10 @@ def _few_characters(choices: Iterable[str]) -> str:
     return chosen
 
 
-Remaining = tuple[tuple[str, ...], Piece]
+Remaining = tuple[tuple[str, ...], SecretPiece]
 
 
-def _alternatives(remaining: Iterable[Remaining], found: list[tuple[Piece, ...]]) -> str:
+def _alternatives(remaining: Iterable[Remaining], found: list[tuple[SecretPiece, ...]]) -> str:
     """An expression for any of the pieces. Those with the same beginning share it, so few are tried at each position.
 
     The number of the group that matches says which pieces: they are added to `found` in that order.
@@ -101,7 +101,7 @@ def _alternatives(remaining: Iterable[Remaining], found: list[tuple[Piece, ...]]
     return "|".join(f"{pattern}{_rest(rest, found)}" for pattern, rest in branches.items())
 
 
-def _rest(remaining: list[Remaining], found: list[tuple[Piece, ...]]) -> str:
+def _rest(remaining: list[Remaining], found: list[tuple[SecretPiece, ...]]) -> str:
     shortest = min((patterns for patterns, _ in remaining), key=len)
     if not shortest or len(remaining) == 1:
         found.append(tuple(piece for _, piece in remaining))

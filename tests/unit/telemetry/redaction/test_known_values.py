@@ -1,58 +1,10 @@
 """A known secret is hidden in every form that the documentation names, also if it is cut off by one character."""
 
-import base64
-import html
-import json
-import re
-from itertools import product
-from urllib.parse import quote, quote_plus
-
 import pytest
 
 from telemetry.redaction.known_values import KnownSecrets
+from tests.support.secret_forms import FORMS, in_lines_of_base64
 
-
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
-
-
-def _lines(text: str) -> str:
-    return base64.encodebytes(
-        ("before it is more than one line of base64: " + text + " and after it").encode()
-    ).decode()
-
-
-ESCAPES = {
-    "as it is": str,
-    "URL-encoded": lambda text: quote(text, safe=""),
-    "as a path": quote,
-    "as a form": quote_plus,
-    "lower-case": lambda text: re.sub("%..", lambda found: found[0].lower(), quote(text, safe="")),
-    "JSON": lambda text: json.dumps(text)[1:-1],
-    "JSON in UTF-8": lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
-    "repr": lambda text: repr(text)[1:-1],
-    "repr of bytes": lambda text: repr(text.encode())[2:-1],
-    "HTML": html.escape,
-    "HTML of Django": lambda text: html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
-}
-IN_BASE64 = {
-    "base64": _base64,
-    "base64 for URLs": lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
-    "base64 of a pair": lambda text: _base64(f"u:{text}"),
-    "base64 in the midst": lambda text: _base64(f"ab:{text}!"),
-    "base64 with line breaks": _lines,
-    "base64 of MIME": lambda text: _lines(text).replace("\n", "\r\n"),
-    "base64 with line breaks in JSON": lambda text: json.dumps(_lines(text))[1:-1],
-    "base64 with line breaks in JSON in JSON": lambda text: json.dumps(json.dumps(_lines(text)))[1:-1],
-    "base64 in a URL": lambda text: quote(_base64(text), safe=""),
-    "base64 in base64": lambda text: _base64(_base64(text)),
-}
-TWICE = [
-    (f"{first}, {second}", lambda text, inner=inner, outer=outer: outer(inner(text)))
-    for (first, inner), (second, outer) in product(ESCAPES.items(), (ESCAPES | IN_BASE64).items())
-    if not (first == "lower-case" and second in IN_BASE64)
-    if not (first != "as it is" and second == "base64 in base64")
-]
 SECRETS = (
     "hunter22",
     "aB3-dE6+",
@@ -81,7 +33,7 @@ def known():
     return made
 
 
-@pytest.mark.parametrize(("form", "encode"), TWICE, ids=[form for form, _ in TWICE])
+@pytest.mark.parametrize(("form", "encode"), FORMS.items(), ids=FORMS)
 @pytest.mark.parametrize("cut", CUTS)
 def test_every_secret_is_hidden_in_every_form(known, form, encode, cut):
     texts = {secret: (encode(secret[CUTS[cut]]), encode(secret)[CUTS[cut]]) for secret in SECRETS}
@@ -137,7 +89,7 @@ def test_of_two_secrets_that_begin_alike_each_has_its_name():
 def test_the_text_around_a_secret_in_lines_of_base64_stays():
     known = KnownSecrets()
     known.add({"SECRET": "the-secret-of-this-test"})
-    encoded = _lines("the-secret-of-this-test")
+    encoded = in_lines_of_base64("the-secret-of-this-test")
 
     redacted = known.redact(f"head\n{encoded}\ntail\n")
 
