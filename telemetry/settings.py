@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from telemetry.redaction.shown_settings import hide_environment, redact_start_error, shown_value
+from telemetry.redaction.shown_settings import hide_environment, hide_secrets, redact_start_error, shown_value
 
 JOBS_COMPONENT: Final = "jobs"
 SAMPLERS: Final = frozenset(
@@ -157,10 +157,12 @@ class TelemetrySettings(BaseSettings):
         """
         load_dotenv(".env", override=False)
         try:
-            return cls()
+            settings = cls()
         except ValidationError as error:
             hide_environment()
             raise SettingsError("\n".join(_line(cls, wrong) for wrong in error.errors())) from None
+        hide_secrets(settings)
+        return settings
 
 
 SettingsT = TypeVar("SettingsT", bound=TelemetrySettings)

@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from pydantic_settings import BaseSettings
+
 from telemetry.redaction.known_values import MIN_SECRET_LENGTH
 from telemetry.redaction.policy import POLICY, redact
-from telemetry.redaction.secret_sources import secrets_of_environment
+from telemetry.redaction.secret_sources import collect_secrets, secrets_of_environment
 
 HIDDEN: Final = "(hidden)"
 _SCHEME: Final = r"[a-z]{1,12}(?:\+[a-z0-9]{1,12})?://"
@@ -47,6 +49,11 @@ def shown_value(text: str) -> str:
 def hide_environment() -> None:
     """Redact the secrets of the environment from now on: of settings that are wrong nobody else collects them."""
     POLICY.add_secrets(secrets_of_environment(os.environ))
+
+
+def hide_secrets(settings: BaseSettings) -> None:
+    """Redact the secrets of settings and environment from now on, also before anything is set up."""
+    POLICY.add_secrets(collect_secrets(settings))
 
 
 def redact_start_error(message: str, values: Iterable[str] = ()) -> str:
