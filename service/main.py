@@ -19,6 +19,7 @@ from service.bootstrap import Service
 from service.database import migrations
 from service.settings import Settings
 from telemetry.health import DatabaseCheck, ParentWatch, stopping_on_signals
+from telemetry.logs import report_uncaught
 from telemetry.settings import SettingsError
 
 
@@ -81,5 +82,8 @@ def __getattr__(name: str) -> Any:
         application = create_app()
     except SettingsError as error:
         sys.exit(str(error))
+    except Exception as error:  # noqa: BLE001  # a worker of uvicorn would print it as it is
+        report_uncaught(error)
+        sys.exit(1)
     globals()["app"] = application
     return application

@@ -1,6 +1,5 @@
 """The settings of the telemetry: read once from the environment, frozen, passed down."""
 
-import re
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -12,6 +11,8 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
+
+from telemetry.redaction.shown_settings import hide_environment, hide_secrets, redact_start_error, shown_value
 
 JOBS_COMPONENT: Final = "jobs"
 SAMPLERS: Final = frozenset(
@@ -33,7 +34,7 @@ class SettingsError(ValueError):
 def validated_database_url(text: str) -> str:
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # a port that is no number
         raise ValueError("not a URL") from None
     if url.drivername == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
@@ -156,9 +157,12 @@ class TelemetrySettings(BaseSettings):
         """
         load_dotenv(".env", override=False)
         try:
-            return cls()
+            settings = cls()
         except ValidationError as error:
+            hide_environment()
             raise SettingsError("\n".join(_line(cls, wrong) for wrong in error.errors())) from None
+        hide_secrets(settings)
+        return settings
 
 
 SettingsT = TypeVar("SettingsT", bound=TelemetrySettings)
@@ -166,14 +170,8 @@ SettingsT = TypeVar("SettingsT", bound=TelemetrySettings)
 
 def _line(settings: type[TelemetrySettings], wrong: ErrorDetails) -> str:
     if not wrong["loc"]:
-        return str(wrong["ctx"]["error"]) if "ctx" in wrong else wrong["msg"]
+        return redact_start_error(str(wrong["ctx"]["error"]) if "ctx" in wrong else wrong["msg"])
     name = str(wrong["loc"][0]).lower()
     field = settings.model_fields[name]
-    value = "(hidden)" if "SecretStr" in str(field.annotation) else repr(without_password(str(wrong["input"])))
+    value = "(hidden)" if "SecretStr" in str(field.annotation) else shown_value(str(wrong["input"]))
     return f"{name.upper()} is {value}, but must be {field.description}."
-
-
-def without_password(text: str) -> str:
-    """A URL, or what was meant to be one, without who logs in and without a password in its query."""
-    hidden = re.sub(r"^(.*?://)?.+@", r"\1***@", text, flags=re.DOTALL)
-    return re.sub(r"(password=)[^&]*", r"\1***", hidden, flags=re.IGNORECASE)

@@ -15,6 +15,7 @@ from service.database.restore import RestoreFailed, restore_database
 from service.settings import Settings
 from telemetry.error_text import CheckFailed, safe_text
 from telemetry.logs import BACKUP_DIRECTORY, setup_logging
+from telemetry.redaction import hide_url
 
 
 def restore(options: argparse.Namespace) -> int:
@@ -36,11 +37,12 @@ def copy(options: argparse.Namespace) -> int:
     """Copy all rows of the database into another, empty one."""
     settings = Settings.read()
     setup_logging(settings)
+    hide_url("the target", options.target)
     try:
         rows = copy_database(_location(settings), make_url(options.target), say)
     except (CopyFailed, DatabaseInUse) as error:
         return complain(f"Not copied. {error}")
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # a port that is no number
         return complain("Not copied. The target is no URL such as postgresql+psycopg://user@host/name.")
     except (SQLAlchemyError, CheckFailed) as error:
         return complain(f"Not copied. A database cannot be used: {safe_text(error)}.")

@@ -4,12 +4,14 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from service import __version__
 from service.cli import alerts, database, doctor, jobs, scheduler
 from service.cli.output import complain
 from service.cli.serve import serve
 from service.database import migrations
+from telemetry.redaction import redact_start_error
 from telemetry.settings import SettingsError
 
 Command = Callable[[argparse.Namespace], int]
@@ -20,8 +22,16 @@ def _program() -> str:
     return "sovani" if Path(sys.argv[0]).name == "sovani" else "python -m service"
 
 
+class _Parser(argparse.ArgumentParser):
+    """Repeats no secret of the command line in its complaints."""
+
+    def error(self, message: str) -> NoReturn:
+        words = [word for argument in sys.argv[1:] for word in (argument, argument.partition("=")[2]) if word]
+        super().error(redact_start_error(message, words))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=_program(),
         description="Reviews, orders and advice for sellers on Wildberries and Ozon, completely observable.",
         epilog="Every setting is an environment variable or a line of .env; .env.example explains each.",

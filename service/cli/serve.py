@@ -17,6 +17,7 @@ from service.sandbox.supervisor import is_sandbox_at
 from service.scheduler.job import Schedule
 from service.settings import SANDBOX_HOST, Settings
 from telemetry.logs import setup_logging
+from telemetry.redaction import harmless_or_hidden
 
 GRACEFUL_SHUTDOWN_SECONDS: Final = 20
 WORKER_ANSWER_SECONDS: Final = 15
@@ -73,7 +74,7 @@ def _port_in_use(host: str, port: int) -> str | None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            return f"Cannot listen on {host}:{port} ({error.strerror}): choose another with --port, or PORT in .env."
+            return f"Cannot listen on {harmless_or_hidden(host)}:{port} ({error.strerror}): choose another with --port, or PORT in .env."
     return None
 
 

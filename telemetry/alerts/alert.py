@@ -18,7 +18,7 @@ from opentelemetry.semconv.attributes.exception_attributes import (
 from telemetry import semconv
 from telemetry.compatibility.unstable_api import ReadableLogRecord, SeverityNumber
 from telemetry.logs.alert_attributes import InJob, component_of, fingerprint_of, text_attribute
-from telemetry.redaction.policy import redact
+from telemetry.redaction.policy import redact, redact_value
 from telemetry.sdk.trace_suppression import is_suppressed
 
 MAX_TEXT_LENGTH: Final = 1024 * 1024
@@ -84,15 +84,15 @@ class Alert:
         return cls(
             fingerprint=key.fingerprint,
             level=key.level,
-            component=component_of(attributes, _logger(readable)),
+            component=redact_value(component_of(attributes, _logger(readable))),
             summary=_displayed(str(record.body)),
             at=key.at,
             error=_error(text_attribute(attributes, EXCEPTION_TYPE), text_attribute(attributes, EXCEPTION_MESSAGE)),
-            location=text_attribute(attributes, semconv.ALERT_LOCATION),
+            location=_displayed(text_attribute(attributes, semconv.ALERT_LOCATION)),
             stack=_displayed(text_attribute(attributes, EXCEPTION_STACKTRACE)),
             state=key.state,
             is_resolved=bool(attributes.get(semconv.ALERT_RESOLVED)),
-            inhibited_by=text_attribute(attributes, semconv.ALERT_INHIBITED_BY),
+            inhibited_by=redact_value(text_attribute(attributes, semconv.ALERT_INHIBITED_BY)),
             facts=_facts(attributes.get(semconv.ALERT_FACTS)),
             trace_id=trace_id,
             span_id=span_id,
@@ -117,9 +117,10 @@ class AlertKey:
         if level is None or semconv.ALERT_REPORTED_ELSEWHERE in attributes:
             return None
         return cls(
-            fingerprint=text_attribute(attributes, semconv.ALERT_FINGERPRINT) or _fingerprint(readable, in_job),
+            fingerprint=redact_value(text_attribute(attributes, semconv.ALERT_FINGERPRINT))
+            or _fingerprint(readable, in_job),
             level=level,
-            state=text_attribute(attributes, semconv.ALERT_CONDITION),
+            state=redact_value(text_attribute(attributes, semconv.ALERT_CONDITION)),
             at=(record.timestamp or record.observed_timestamp or 0) / 1e9,
         )
 
@@ -190,4 +191,8 @@ def _facts(attribute: object) -> Mapping[str, str]:
         facts = json.loads(attribute) if isinstance(attribute, str) else {}
     except ValueError:
         return {}
-    return {str(name): redact(str(value)) for name, value in facts.items()} if isinstance(facts, dict) else {}
+    return (
+        {redact(str(name)): redact_value(str(value), str(name)) for name, value in facts.items()}
+        if isinstance(facts, dict)
+        else {}
+    )

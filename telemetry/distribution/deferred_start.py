@@ -63,7 +63,9 @@ def _start(imported: ModuleType) -> None:
             return
         _instrument_libraries()
     except Exception as error:  # noqa: BLE001  # whatever fails here must not keep the application from running
-        _complain(f"{type(error).__name__}: {error}")
+        from telemetry.redaction import redact_start_error  # noqa: PLC0415  # as above
+
+        _complain(redact_start_error(f"{type(error).__name__}: {error}"))
 
 
 def _is_importing(*, besides: ModuleType) -> bool:

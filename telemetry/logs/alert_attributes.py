@@ -15,6 +15,7 @@ from telemetry import semconv
 from telemetry.logs.database_errors import is_database_unavailable
 from telemetry.logs.exception_chain import error_type
 from telemetry.logs.record_origin import origin_in_caller, origin_of
+from telemetry.redaction.policy import redact_value
 
 InJob: TypeAlias = Callable[[SpanContext], bool]
 """Whether a span is that of a job, or inside one."""
@@ -45,7 +46,7 @@ def fingerprint_of(
     exception first), location in the code, and route, job or span of a job.
     """
     if given := text_attribute(attributes, semconv.ALERT_FINGERPRINT):
-        return given
+        return str(redact_value(given))
     if state := text_attribute(attributes, semconv.ALERT_CONDITION):
         return _hash("state", state)
     location, activity = text_attribute(attributes, semconv.ALERT_LOCATION), _activity(attributes, span, in_job)

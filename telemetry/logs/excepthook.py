@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from telemetry import semconv
 from telemetry.logs.background import handler_guard
 from telemetry.logs.background.log_writer import flush_all
-from telemetry.logs.text_formatter import indented
+from telemetry.logs.text_formatter import indented, one_line
 from telemetry.redaction.policy import redact
 
 ExceptionInfo: TypeAlias = tuple[type[BaseException], BaseException | None, TracebackType | None]
@@ -35,6 +35,11 @@ def _handle_main(error_type: type[BaseException], error: BaseException, trace: T
         sys.__excepthook__(error_type, error, trace)
         return
     _report(logging.CRITICAL, "The program ends: nobody caught an exception.", (error_type, error, trace))
+
+
+def report_uncaught(error: BaseException) -> None:
+    """Report an exception that ends the program like one that nobody caught, and as redacted."""
+    _handle_main(type(error), error, error.__traceback__)
 
 
 def _handle_thread(args: threading.ExceptHookArgs) -> None:
@@ -63,4 +68,4 @@ def _report(level: int, message: str, exc_info: ExceptionInfo) -> None:
     flush_all(_FLUSH_TIMEOUT)
     with suppress(Exception):  # stderr may be closed
         text = "".join(traceback.format_exception(*exc_info))
-        sys.stderr.write(f"{message}\n{indented(redact(text))}\n")
+        sys.stderr.write(f"{one_line(redact(message))}\n{indented(redact(text))}\n")

@@ -28,15 +28,15 @@ class JsonFormatter(logging.Formatter):
     def _fields(self, record: logging.LogRecord) -> dict[str, object]:
         return {
             "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds"),
-            "level": record.levelname,
-            "logger": record.name,
+            "level": redact_value(record.levelname),
+            "logger": redact_value(record.name),
             "message": redact(record.getMessage()),
-            "module": record.module,
-            "function": record.funcName,
+            "module": redact_value(record.module),
+            "function": redact_value(record.funcName),
             "line": record.lineno,
             "exception": redact(formatted_traceback(record)) or None,
             **_trace(),
-            **({"request_id": request} if (request := request_id.get()) else {}),
+            **({"request_id": redact_value(request)} if (request := request_id.get()) else {}),
             **({"stack": redact(record.stack_info)} if record.stack_info else {}),
         }
 
@@ -52,7 +52,8 @@ def _trace() -> dict[str, str | None]:
 
 
 def _extra(record: logging.LogRecord) -> dict[str, Any]:
-    return {name: redact_value(value, name) for name, value in vars(record).items() if name not in _NO_EXTRA}
+    extra = {name: value for name, value in vars(record).items() if name not in _NO_EXTRA}
+    return {redact_value(name): redact_value(value, name) for name, value in extra.items()}
 
 
 def _dumps(value: object) -> str:

@@ -7,9 +7,8 @@ lines after the first are indented.
 import logging
 from typing import Final
 
-from telemetry.redaction.policy import redact
+from telemetry.redaction.policy import redact, redact_value
 
-FORMAT: Final = "%(asctime)s - %(name)s - %(levelname)s - %(message)s"
 _INDENT: Final = "  "
 # Control characters, line and paragraph separators, and characters that change the direction of writing. No pattern: a call
 # of `re.sub` for each character would take half a microsecond, and a client may send a text of nothing else.
@@ -40,14 +39,13 @@ def indented(text: str) -> str:
 
 
 class TextFormatter(logging.Formatter):
-    def __init__(self) -> None:
-        super().__init__(FORMAT)
-
     def format(self, record: logging.LogRecord) -> str:
         record.message = redact(record.getMessage())
         record.asctime = self.formatTime(record)
+        name, level = redact_value(record.name), redact_value(record.levelname)
+        line = one_line(f"{record.asctime} - {name} - {level} - {record.message}")
         blocks = (formatted_traceback(record), record.stack_info)
-        return "\n".join((one_line(self.formatMessage(record)), *(indented(redact(text)) for text in blocks if text)))
+        return "\n".join((line, *(indented(redact(text)) for text in blocks if text)))
 
 
 def formatted_traceback(record: logging.LogRecord) -> str:

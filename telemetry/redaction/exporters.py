@@ -11,7 +11,8 @@ from typing import Any
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from opentelemetry.trace import Link, Status
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, Status, TraceState
 
 from telemetry.compatibility.unstable_api import LogRecordExporter, LogRecordExportResult, ReadableLogRecord
 from telemetry.redaction.policy import redact, redact_attributes, redact_value
@@ -55,14 +56,16 @@ def redacted_span(span: ReadableSpan) -> ReadableSpan:
     """The span without secrets: a copy that keeps the numbers of dropped items, or the span itself if it has no secret."""
     name, attributes, status = redact_value(span.name), _attributes(span.attributes), _status(span.status)
     events, links = [_event(each) for each in span.events], [_link(each) for each in span.links]
-    is_changed = name is not span.name or attributes is not span.attributes or status is not span.status
-    if not is_changed and _are_same(events, span.events) and _are_same(links, span.links):
+    context, parent, scope = _context(span.context), _context(span.parent), _scope(span.instrumentation_scope)
+    new = (name, attributes, status, context, parent, scope, *events, *links)
+    parts = (span.context, span.parent, span.instrumentation_scope)
+    if _are_same(new, (span.name, span.attributes, span.status, *parts, *span.events, *span.links)):
         return span
     return _RedactedSpan(
         span,
         name=name,
-        context=span.get_span_context(),
-        parent=span.parent,
+        context=context,
+        parent=parent,
         resource=span.resource,
         attributes=attributes,
         events=events,
@@ -71,7 +74,7 @@ def redacted_span(span: ReadableSpan) -> ReadableSpan:
         status=status,
         start_time=span.start_time,
         end_time=span.end_time,
-        instrumentation_scope=span.instrumentation_scope,
+        instrumentation_scope=scope,
     )
 
 
@@ -108,8 +111,31 @@ def _event(event: Event) -> Event:
 
 
 def _link(link: Link) -> Link:
-    attributes = _attributes(link.attributes)
-    return link if attributes is link.attributes else Link(link.context, attributes)
+    context, attributes = _context(link.context), _attributes(link.attributes)
+    is_unchanged = attributes is link.attributes and context is link.context
+    return link if is_unchanged else Link(context or link.context, attributes)
+
+
+def _context(context: SpanContext | None) -> SpanContext | None:
+    """The context without the entries of the trace state that hold a secret: others send that, in a header."""
+    state = redacted_trace_state(context.trace_state) if context is not None and context.trace_state else None
+    if context is None or state is None or state is context.trace_state:
+        return context
+    return SpanContext(context.trace_id, context.span_id, context.is_remote, context.trace_flags, state)
+
+
+def redacted_trace_state(state: TraceState) -> TraceState:
+    """The trace state without the entries that hold a secret: a replacement would not be valid in it."""
+    kept = [(key, value) for key, value in state.items() if redact_value(key) is key and redact_value(value) is value]
+    return state if len(kept) == len(state) else TraceState(kept)
+
+
+def _scope(scope: InstrumentationScope | None) -> InstrumentationScope | None:
+    if scope is None:
+        return None
+    name, version, attributes = redact_value(scope.name), redact_value(scope.version), _attributes(scope.attributes)
+    is_unchanged = name is scope.name and version is scope.version and attributes is scope.attributes
+    return scope if is_unchanged else InstrumentationScope(name, version, scope.schema_url, attributes)
 
 
 def _status(status: Status) -> Status:
@@ -120,9 +146,15 @@ def _status(status: Status) -> Status:
 def redacted_record(readable: ReadableLogRecord) -> ReadableLogRecord:
     """The record without secrets: a copy, or the record itself if it has no secret."""
     record = readable.log_record
-    body, attributes = redact_value(record.body), _attributes(record.attributes)
-    if body is record.body and attributes is record.attributes:
+    body, attributes, scope = (
+        redact_value(record.body),
+        _attributes(record.attributes),
+        _scope(readable.instrumentation_scope),
+    )
+    severity, event = redact_value(record.severity_text), redact_value(record.event_name)
+    old = (record.body, record.attributes, record.severity_text, record.event_name, readable.instrumentation_scope)
+    if _are_same((body, attributes, severity, event, scope), old):
         return readable
     redacted = copy.copy(record)
-    redacted.body, redacted.attributes = body, attributes
-    return replace(readable, log_record=redacted)
+    redacted.body, redacted.attributes, redacted.severity_text, redacted.event_name = body, attributes, severity, event
+    return replace(readable, log_record=redacted, instrumentation_scope=scope)

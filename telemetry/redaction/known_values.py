@@ -1,33 +1,30 @@
-"""Finds the secrets that this process was given, in every encoding that a library may use."""
+"""Finds the secrets that this process was given, in every encoding that a library may use, also if they are cut off."""
 
-import base64
 import heapq
-import html
-import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
-from urllib.parse import quote, quote_plus
 
+from telemetry.redaction.base64_forms import JoinedLines, may_have_line_breaks
+from telemetry.redaction.known_secret import SecretPiece, forms_of
 from telemetry.redaction.matching import Found, substitute
 
 MIN_SECRET_LENGTH: Final = 8
 """Characters. A shorter value also occurs in ordinary words: it is redacted only where it matches a pattern."""
 
-_PREFIX_LENGTH: Final = 12  # characters by which a long secret is recognized, also when the rest is cut off
-_MIN_LENGTH_FOR_PREFIX: Final = 24
-_REST: Final = re.compile(r"[A-Za-z0-9_\-.~%+/=\\]*+")
 _SPACING: Final = 160
-_PERCENT_ESCAPE: Final = re.compile(r"%[0-9A-F]{2}")
+_FREQUENT: Final = "e0t1a2o3in4s5r6h7l8d9cumfpgwybvkETAOINSRHLDCUMFPGWYBVK-_./ "
+"""Characters of ordinary texts, the most frequent first: a search that begins with others is faster."""
 
 
 class KnownSecrets:
     """Replaces each known secret by its name, such as `[hidden WB_API_TOKEN]`."""
 
     def __init__(self) -> None:
-        self._values: dict[str, str] = {}
-        self._forms: dict[str, tuple[tuple[str, str], ...]] = {}
-        self._any_needle = re.compile(r"(?!)")
+        self._names: dict[str, str] = {}
+        self._any_piece = re.compile(r"(?!)")
+        self._pieces: list[tuple[SecretPiece, ...]] = []
 
     def add(self, secrets: Mapping[str, str]) -> None:
         """Redact these secrets as well.
@@ -37,41 +34,41 @@ class KnownSecrets:
         """
         added = {
             value: name
-            for name, value in secrets.items()
-            if len(value) >= MIN_SECRET_LENGTH and value not in self._values
+            for name, value in ((name, _without_space_around(given)) for name, given in secrets.items())
+            if len(value) >= MIN_SECRET_LENGTH and value not in self._names
         }
         if added:
-            self._values = {**self._values, **added}
+            self._names = {**self._names, **added}
             self._prepare()
 
     def _prepare(self) -> None:
-        """Order the forms by the text that is searched, the longest form first."""
-        forms = {form: name for value, name in self._values.items() for form in encoded_forms(value)}
-        by_needle: dict[str, tuple[tuple[str, str], ...]] = {}
-        for form in sorted(forms, key=len, reverse=True):
-            by_needle[_needle(form)] = (*by_needle.get(_needle(form), ()), (form, forms[form]))
-        self._any_needle = re.compile(_alternatives(by_needle))
-        self._forms = by_needle
+        forms = [form for value, name in self._names.items() for form in forms_of(name, value)]
+        pieces = [piece for form in forms for piece in form.pieces()]
+        starts = _few_characters([piece.possible_starts() for piece in pieces])
+        found: list[tuple[SecretPiece, ...]] = []
+        expression = _alternatives([(piece.patterns(starts), piece) for piece in pieces], found)
+        self._any_piece, self._pieces = re.compile(expression), found
 
     def redact(self, text: str) -> str:
-        if not self._any_needle.search(text):
-            return text
-        found = [_find(needle, forms, text) for needle, forms in self._forms.items() if needle in text]
-        return substitute(text, heapq.merge(*found, key=_longest_first), _SPACING)
+        found = self._find(text)
+        if not may_have_line_breaks(text) or len((joined := JoinedLines(text)).text) == len(text):
+            return substitute(text, found, _SPACING)
+        in_lines = ((*joined.span(start, end), shown) for start, end, shown in self._find(joined.text))
+        return substitute(text, heapq.merge(found, in_lines, key=_longest_first), _SPACING)
+
+    def _find(self, text: str) -> Iterator[Found]:
+        """Each known secret in the text, and each place that only begins like one."""
+        match = self._any_piece.search(text)
+        while match:
+            pieces = self._pieces[(match.lastindex or 1) - 1]
+            _, start, end, name = max(piece.extent(text, match.start()) for piece in pieces)
+            yield start, end, f"[hidden {name}]" if name else None
+            match = self._any_piece.search(text, end if name else match.start() + 1)
 
 
-def _alternatives(words: Iterable[str]) -> str:
-    """An expression for any of the words. Words with the same beginning share it, so few are tried at each position."""
-    rests: dict[str, list[str]] = {}
-    for word in words:
-        rests.setdefault(word[0], []).append(word[1:])
-    return "|".join(f"{re.escape(letter)}{_rest(rest)}" for letter, rest in rests.items())
-
-
-def _rest(rests: list[str]) -> str:
-    if "" in rests:
-        return ""
-    return re.escape(rests[0]) if len(rests) == 1 else f"(?:{_alternatives(rests)})"
+def _without_space_around(value: str) -> str:
+    stripped = value.strip()
+    return stripped if len(stripped) >= MIN_SECRET_LENGTH else value
 
 
 def _longest_first(found: Found) -> tuple[int, int]:
@@ -79,43 +76,34 @@ def _longest_first(found: Found) -> tuple[int, int]:
     return start, -end
 
 
-def _find(needle: str, forms: tuple[tuple[str, str], ...], text: str) -> Iterator[Found]:
-    """Each place of one of the forms, which all begin with the needle, and of what is left of a long form that was cut off."""
-    start = text.find(needle)
-    while start >= 0:
-        whole = next(((form, name) for form, name in forms if text.startswith(form, start)), None)
-        form, name = whole or forms[-1]
-        end = start + len(form) if whole else _end_of_rest(text, start + len(needle))
-        yield start, end, f"[hidden {name}]"
-        start = text.find(needle, end)
+def _few_characters(choices: Iterable[str]) -> str:
+    """Few characters, of which each choice has one: the fewer there are, the fewer places of a text are looked at."""
+    left, chosen = [set(choice) for choice in choices if choice], ""
+    while left:
+        numbers = Counter(character for choice in left for character in choice)
+        best = max(numbers, key=lambda character: (numbers[character], _FREQUENT.find(character) % 99, character))
+        chosen += best
+        left = [choice for choice in left if best not in choice]
+    return chosen
 
 
-def _end_of_rest(text: str, start: int) -> int:
-    rest = _REST.match(text, start)
-    return rest.end() if rest else start
+Remaining = tuple[tuple[str, ...], SecretPiece]
 
 
-def encoded_forms(value: str) -> set[str]:
-    """The value itself, URL-encoded, escaped for JSON, Python and HTML, and inside any base64."""
-    encoded = {quote(value, safe=""), quote(value), quote_plus(value)}
-    lower = {_PERCENT_ESCAPE.sub(lambda match: match[0].lower(), form) for form in encoded}
-    escaped = {json.dumps(value)[1:-1], repr(value)[1:-1], html.escape(value), html.escape(value, quote=False)}
-    return {value, *encoded, *lower, *escaped, *_base64_forms(value.encode("utf-8", "surrogatepass"))}
+def _alternatives(remaining: Iterable[Remaining], found: list[tuple[SecretPiece, ...]]) -> str:
+    """An expression for any of the pieces. Those with the same beginning share it, so few are tried at each position.
+
+    The number of the group that matches says which pieces: they are added to `found` in that order.
+    """
+    branches: dict[str, list[Remaining]] = {}
+    for patterns, piece in remaining:
+        branches.setdefault(patterns[0], []).append((patterns[1:], piece))
+    return "|".join(f"{pattern}{_rest(rest, found)}" for pattern, rest in branches.items())
 
 
-def _base64_forms(value: bytes) -> Iterator[str]:
-    """The part that is the same in the base64 of any text with the value, for each of the three possible alignments."""
-    for offset in range(3):
-        encoded = base64.b64encode(b"\0" * offset + value).decode()
-        start = -(-offset * 8 // 6)
-        end = (offset + len(value)) * 8 // 6
-        for form in {encoded[start:end], encoded[start:end].translate(_URL_SAFE)}:
-            if len(form) >= MIN_SECRET_LENGTH:
-                yield form
-
-
-_URL_SAFE: Final = str.maketrans("+/", "-_")
-
-
-def _needle(form: str) -> str:
-    return form[:_PREFIX_LENGTH] if len(form) >= _MIN_LENGTH_FOR_PREFIX else form
+def _rest(remaining: list[Remaining], found: list[tuple[SecretPiece, ...]]) -> str:
+    shortest = min((patterns for patterns, _ in remaining), key=len)
+    if not shortest or len(remaining) == 1:
+        found.append(tuple(piece for _, piece in remaining))
+        return f"{''.join(shortest)}()"
+    return f"(?:{_alternatives(remaining, found)})"

@@ -9,6 +9,7 @@ from telemetry.redaction.known_values import KnownSecrets
 from telemetry.redaction.matching import placeholder, same_length_lower
 from telemetry.redaction.named_values import is_secret_name
 from telemetry.redaction.patterns import CARD_DIGITS, CARD_PATTERNS, PATTERNS, count_digits
+from telemetry.redaction.secret_sources import secrets_of_url
 from telemetry.redaction.shortening import (
     MAX_ON_EVENT_LOOP,
     beginning,
@@ -116,10 +117,14 @@ class Policy:
         redacted, is_changed = {}, False
         for key, each in values.items():
             name = key if isinstance(key, str) else ""
-            redacted_key, redacted_value = self.redact_value(key), self.redact_value(each, name, inside)
+            redacted_key, redacted_value = self._redact_key(key), self.redact_value(each, name, inside)
             is_changed = is_changed or redacted_value is not each or redacted_key is not key
             redacted[redacted_key] = redacted_value
         return redacted if is_changed else values
+
+    def _redact_key(self, key: Any) -> Any:
+        redacted = self.redact_value(key)
+        return tuple(redacted) if isinstance(redacted, list) else redacted  # a set, whose copy is a list
 
     def _redact_items(self, values: Any, name: str, inside: tuple[int, ...]) -> Any:
         redacted = [self.redact_value(each, name, inside) for each in values]
@@ -148,3 +153,8 @@ redact: Final = POLICY.redact_text
 redact_foreign_text: Final = POLICY.redact_foreign_text
 redact_value: Final = POLICY.redact_value
 redact_attributes: Final = POLICY.redact_attributes
+
+
+def hide_url(name: str, url: str) -> None:
+    """Redact the passwords in this URL from now on. `name` says what it is."""
+    POLICY.add_secrets(secrets_of_url(name, url))

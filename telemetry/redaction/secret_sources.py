@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -11,11 +11,17 @@ from pydantic_settings import BaseSettings
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from telemetry.redaction.named_values import is_secret_name
+
 _SECRET_NAMES: Final = re.compile(
     r"(?i).*(?:TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIALS)"
 )
 _HEADER_NAMES: Final = re.compile(r"OTEL_EXPORTER_OTLP_(?:[A-Z]+_)?HEADERS")
 _URL_NAMES: Final = re.compile(r"(?i)(?:.*_)?(?:URL|URI|DSN|PROXY|ENDPOINT)")
+_NUMBER_NAMES: Final = re.compile(
+    r"OTEL_\w*(?:TIMEOUT|SIZE|DELAY|LIMIT|INTERVAL|ARG)|PORT|OTEL_\w*(?:DISABLED|ENABLED|INSECURE)"
+)
+_NUMBER: Final = re.compile(r"(?i)[+\-]?[0-9.]+(?:e[+\-]?[0-9]+)?|true|false|inf")
 Pairs = Iterator[tuple[str, str]]
 
 
@@ -25,8 +31,22 @@ def collect_secrets(settings: BaseSettings, environment: Mapping[str, str] = os.
     Returns:
         Values by name.
     """
+    return _by_name((*_from_environment(environment), *_from_settings(settings)))
+
+
+def secrets_of_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What `collect_secrets` finds in the environment alone."""
+    return _by_name(_from_environment(environment))
+
+
+def secrets_of_url(name: str, url: str) -> dict[str, str]:
+    """The passwords in a URL that is neither a setting nor in the environment. `name` says what it is."""
+    return _by_name(_from_url(name, url))
+
+
+def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     secrets: dict[str, str] = {}
-    for name, value in (*_from_environment(environment), *_from_settings(settings)):
+    for name, value in pairs:
         is_free = name not in secrets or secrets[name] == value
         secrets.setdefault(name if is_free else f"{name} ({len(secrets)})", value)
     return secrets
@@ -55,16 +75,18 @@ def _from_environment(environment: Mapping[str, str]) -> Pairs:
             yield from _from_headers(name, value)
         elif _SECRET_NAMES.fullmatch(name):
             yield name, value
-        elif _URL_NAMES.fullmatch(name) and "@" in value:
+        elif _URL_NAMES.fullmatch(name) and ("@" in value or "?" in value):
             yield from _from_url(name, value)
+        elif _NUMBER_NAMES.fullmatch(name) and not _NUMBER.fullmatch(value.strip()):
+            yield f"value of {name}", value  # a secret in the wrong variable, which the SDK quotes in its complaint
 
 
 def _from_headers(name: str, value: str) -> Pairs:
     """Parses `key=value,…` with URL-encoded values. Of `Basic …` and `Bearer …` only the part after the scheme is secret."""
     for pair in value.split(","):
-        header, _, encoded = pair.partition("=")
-        value_of_header = unquote(encoded.strip())
-        yield f"{name} {header.strip()}", value_of_header.rpartition(" ")[2]
+        header, equals, encoded = pair.partition("=")
+        value_of_header = unquote(encoded.strip()) if equals else pair.strip()  # malformed: the SDK quotes it
+        yield f"{name} {header.strip()}" if equals else name, value_of_header.rpartition(" ")[2]
 
 
 def _from_url(name: str, value: str) -> Pairs:
@@ -79,3 +101,7 @@ def _from_url(name: str, value: str) -> Pairs:
         return
     if password and str(password) not in public_parts:
         yield f"password of {name}", str(password)
+    for parameter, given in url.query.items():
+        if is_secret_name(parameter):
+            values = (given,) if isinstance(given, str) else given
+            yield from ((f"{parameter} of {name}", value) for value in values)

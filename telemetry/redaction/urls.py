@@ -50,6 +50,8 @@ def _credentials(match: Match, lower: str) -> str | None:
     user, password = match["user"], match["password"]
     if password is None:
         return None if len(user) < MIN_LENGTH_FOR_SUFFIX else placeholder("user", user)
+    if (user, password) == ("user", "password"):  # as in the documentation
+        return None
     before = lower[: len(lower) - len(match[0])]
     if "/" in password and before.endswith(("http", "https")):  # a port, and a path with an @ in it
         return None

@@ -26,8 +26,9 @@ from telemetry.compatibility.unstable_api import (
     SimpleLogRecordProcessor,
 )
 from telemetry.redaction.exporters import RedactingLogExporter, RedactingSpanExporter
+from telemetry.redaction.shown_settings import redact_start_error, shown_value
 from telemetry.sdk.env_defaults import default_variables
-from telemetry.settings import SettingsError, without_password
+from telemetry.settings import SettingsError
 
 Signal = Literal["TRACES", "METRICS", "LOGS"]
 SIGNALS: Final[tuple[Signal, ...]] = ("TRACES", "METRICS", "LOGS")
@@ -47,7 +48,9 @@ def exporter_names(signal: Signal, environment: Mapping[str, str] = os.environ) 
     if named := environment.get(variable, "").strip():
         selected = [name.strip() for name in named.split(",")]
         if not EXPORTERS.issuperset(selected):
-            raise SettingsError(f"{variable} is {named!r}, but must be one or more of {', '.join(sorted(EXPORTERS))}.")
+            raise SettingsError(
+                f"{variable} is {shown_value(named)}, but must be one or more of {', '.join(sorted(EXPORTERS))}."
+            )
         return [name for name in selected if name in {"otlp", "console"}]
     return ["otlp"] if endpoint(signal, environment) else []
 
@@ -65,7 +68,7 @@ def protocol(signal: Signal, environment: Mapping[str, str] = os.environ) -> str
     """
     variable, named = _configured(signal, "PROTOCOL", environment)
     if named and named not in PROTOCOLS:
-        raise SettingsError(f"{variable} is {named!r}, but must be one of {', '.join(PROTOCOLS)}.")
+        raise SettingsError(f"{variable} is {shown_value(named)}, but must be one of {', '.join(PROTOCOLS)}.")
     variable, url = _configured(signal, "ENDPOINT", environment)
     selected = named or ("grpc" if _port(variable, url) == _GRPC_PORT else "http/protobuf")
     if selected != "grpc" and url and not url.startswith(("http://", "https://")):
@@ -88,7 +91,7 @@ def _port(variable: str, url: str) -> int | None:
 
 
 def _not_a_url(variable: str, url: str) -> SettingsError:
-    return SettingsError(f"{variable} is {without_password(url)!r}, but must be a URL such as http://127.0.0.1:4318.")
+    return SettingsError(f"{variable} is {shown_value(url)}, but must be a URL such as http://127.0.0.1:4318.")
 
 
 def _internal_metrics() -> AbstractContextManager[None]:
@@ -146,8 +149,10 @@ def _create(signal: Signal, otlp: Callable[[], Any], console: Callable[[], Any])
             return [make[name]() for name in exporter_names(signal)]
     except SettingsError:
         raise
-    except Exception as error:  # the SDK has no exception type for an invalid variable
-        raise SettingsError(f"The exporter of {signal.lower()} does not take its OTEL_* variables: {error}") from error
+    except Exception as error:  # noqa: BLE001  # the SDK has no exception type for an invalid variable
+        values = [value for name, value in os.environ.items() if name.startswith("OTEL_")]
+        reason = redact_start_error(str(error), values)
+        raise SettingsError(f"The exporter of {signal.lower()} does not take its OTEL_* variables: {reason}") from None
 
 
 def _exporter_class(signal: Signal, module: str, name: str) -> Any:

@@ -18,6 +18,7 @@ from opentelemetry.util.types import Attributes
 from typing_extensions import override
 
 from telemetry import semconv
+from telemetry.redaction.exporters import redacted_trace_state
 from telemetry.sdk.trace_suppression import is_suppressed
 
 
@@ -56,6 +57,8 @@ class JobSampler(Sampler):
         if is_suppressed(parent_context):
             return ALWAYS_OFF.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
         result = self.inner.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
+        if result.trace_state:  # it goes on to whoever this process calls
+            result = SamplingResult(result.decision, result.attributes, redacted_trace_state(result.trace_state))
         if attributes and semconv.JOB_NAME in attributes:
             decision = self._if_dropped if result.decision is Decision.DROP else result.decision
             return SamplingResult(decision, attributes, _with_run_entry(result.trace_state))

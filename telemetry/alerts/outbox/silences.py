@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from telemetry.alerts.outbox.file import Outbox
+from telemetry.redaction.policy import redact
 
 IS_SILENCED: Final = (
     "EXISTS (SELECT 1 FROM silences WHERE component IN (incidents.component, 'all') "
@@ -30,6 +31,7 @@ class Silences:
         self._outbox = outbox
 
     def create(self, component: str, until: float, reason: str, now: float) -> Silence:
+        component, reason = redact(component), redact(reason)  # the component as in the incidents
         with self._outbox.transaction() as connection:
             silence_id = connection.execute(
                 "INSERT INTO silences (component, until, reason, created_at) VALUES (?, ?, ?, ?)",
@@ -39,6 +41,7 @@ class Silences:
 
     def expire(self, component: str, now: float) -> int:
         """End the silences of a component now. Returns how many there were."""
+        component = redact(component)
         with self._outbox.transaction() as connection:
             return connection.execute(
                 "UPDATE silences SET until = ? WHERE component = ? AND until > ?", (now, component, now)

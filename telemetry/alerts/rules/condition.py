@@ -10,6 +10,7 @@ from telemetry import semconv
 from telemetry.alerts.alert import AlertLevel, serialize_facts
 from telemetry.alerts.outbox.file import Outbox
 from telemetry.alerts.outbox.incidents import IncidentRepository
+from telemetry.redaction.policy import redact_value
 
 LEVELS: Final = {
     AlertLevel.INFO: logging.INFO,
@@ -45,6 +46,11 @@ class Condition:
     facts: Mapping[str, str] | None = None
     run_id: str = ""
     inhibited_by: str = ""
+
+    def __post_init__(self) -> None:
+        """The outbox knows conditions by what may be shown of their keys."""
+        for name in ("key", "component", "inhibited_by"):
+            object.__setattr__(self, name, redact_value(getattr(self, name)))
 
 
 class _State(NamedTuple):

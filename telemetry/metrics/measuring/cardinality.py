@@ -4,6 +4,7 @@ The OpenTelemetry specification (Metrics SDK, "Cardinality limits") asks for 2,0
 set: measurements over the limit are counted in one series with `otel.metric.overflow=true`.
 """
 
+import re
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, Final
 
@@ -29,8 +30,10 @@ from telemetry.metrics.measuring.bound_instruments import BoundAggregations, Bou
 from telemetry.metrics.measuring.callback_deadline import CallbackDeadline
 from telemetry.metrics.measuring.change_flag import ChangeFlag
 from telemetry.metrics.measuring.measured_number import PLAIN, plain_number, refuse
+from telemetry.redaction.policy import redact, redact_attributes, redact_value
 
 CARDINALITY_LIMIT: Final = 2000
+_NOT_IN_NAME: Final = re.compile(r"[^A-Za-z0-9_./-]+")
 
 
 class _Limited:
@@ -135,9 +138,11 @@ class LimitedMeter(Meter):
         self._deadline = deadline
 
     def create_counter(self, name: str, unit: str = "", description: str = "") -> Counter:
+        name, unit, description = _redacted(name, unit, description)
         return LimitedCounter(self._inner.create_counter(name, unit, description), self._sets(name), self._change_flag)
 
     def create_up_down_counter(self, name: str, unit: str = "", description: str = "") -> UpDownCounter:
+        name, unit, description = _redacted(name, unit, description)
         return LimitedUpDownCounter(
             self._inner.create_up_down_counter(name, unit, description), self._sets(name), self._change_flag
         )
@@ -150,6 +155,7 @@ class LimitedMeter(Meter):
         *,
         explicit_bucket_boundaries_advisory: Sequence[float] | None = None,
     ) -> Histogram:
+        name, unit, description = _redacted(name, unit, description)
         inner = self._inner.create_histogram(
             name,
             unit,
@@ -159,21 +165,25 @@ class LimitedMeter(Meter):
         return LimitedHistogram(inner, self._sets(name), self._change_flag)
 
     def create_gauge(self, name: str, unit: str = "", description: str = "") -> Gauge:
+        name, unit, description = _redacted(name, unit, description)
         return LimitedGauge(self._inner.create_gauge(name, unit, description), self._sets(name), self._change_flag)
 
     def create_observable_counter(
         self, name: str, callbacks: Sequence[CallbackT] | None = None, unit: str = "", description: str = ""
     ) -> ObservableCounter:
+        name, unit, description = _redacted(name, unit, description)
         return self._inner.create_observable_counter(name, self._callbacks(name, callbacks), unit, description)
 
     def create_observable_up_down_counter(
         self, name: str, callbacks: Sequence[CallbackT] | None = None, unit: str = "", description: str = ""
     ) -> ObservableUpDownCounter:
+        name, unit, description = _redacted(name, unit, description)
         return self._inner.create_observable_up_down_counter(name, self._callbacks(name, callbacks), unit, description)
 
     def create_observable_gauge(
         self, name: str, callbacks: Sequence[CallbackT] | None = None, unit: str = "", description: str = ""
     ) -> ObservableGauge:
+        name, unit, description = _redacted(name, unit, description)
         return self._inner.create_observable_gauge(name, self._callbacks(name, callbacks), unit, description)
 
     def _callbacks(self, name: str, callbacks: Sequence[CallbackT] | None) -> Sequence[CallbackT] | None:
@@ -181,6 +191,12 @@ class LimitedMeter(Meter):
             return None
         sets = self._sets(name)
         return [_limit_callback(callback, sets, self._deadline) for callback in callbacks]
+
+
+def _redacted(name: str, unit: str, description: str) -> tuple[str, str, str]:
+    """Name, unit and description without secrets. What replaces one in a name or a unit has characters that these may have."""
+    words = [word if (safe := redact(word)) == word else _NOT_IN_NAME.sub("_", safe) for word in (name, unit)]
+    return words[0], words[1], redact(description)
 
 
 def _limit_callback(callback: CallbackT, sets: AttributeSets, deadline: CallbackDeadline) -> CallbackT:
@@ -229,7 +245,8 @@ class LimitedMeterProvider(MeterProvider):
         schema_url: str | None = None,
         attributes: Attributes = None,
     ) -> Meter:
-        inner = self._inner.get_meter(name, version, schema_url, attributes)
+        name, version = redact_value(name), redact_value(version)
+        inner = self._inner.get_meter(name, version, schema_url, redact_attributes(attributes) if attributes else None)
         return LimitedMeter(
             inner, lambda instrument: self._attribute_sets(name, instrument), self.change_flag, self._deadline
         )
