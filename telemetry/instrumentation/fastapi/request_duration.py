@@ -7,7 +7,8 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import Histogram
 
 from telemetry import semconv
-from telemetry.metrics.measuring.cardinality import CARDINALITY_LIMIT, LimitedHistogram
+from telemetry.metrics.measuring.cardinality import CARDINALITY_LIMIT
+from telemetry.metrics.measuring.limited_instruments import LimitedHistogram
 
 SERVER_ERROR: Final = 500
 SCHEMES: Final = ("http", "https")  # by whether the scheme is https

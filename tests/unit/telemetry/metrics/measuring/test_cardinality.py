@@ -9,7 +9,8 @@ from opentelemetry import trace
 from opentelemetry.metrics import Observation
 from opentelemetry.sdk.trace import TracerProvider
 
-from telemetry.metrics.measuring.cardinality import CARDINALITY_LIMIT, AttributeSets
+from telemetry.metrics.measuring.attribute_sets import AttributeSets
+from telemetry.metrics.measuring.cardinality import CARDINALITY_LIMIT
 
 OVERFLOW = {"otel.metric.overflow": True}
 
