@@ -12,6 +12,7 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 from sqlalchemy.engine import Engine
 
+from telemetry.compatibility import internals
 from telemetry.instrumentation.external_services import ServiceDirectory
 from telemetry.instrumentation.httpx import HTTPClientInstrumentor
 from telemetry.instrumentation.sqlalchemy import QueryDurationInstrumentor, QueryTracer
@@ -19,6 +20,7 @@ from telemetry.instrumentation.wrapped_tracers import WrappedTracers
 from telemetry.instruments import Instruments
 
 _STABILITY_OPT_IN: Final = "OTEL_SEMCONV_STABILITY_OPT_IN"
+_LISTENERS: Final = "_remove_event_listener_params"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,10 @@ def instrument_libraries(
 
 def _published_engines() -> list[Engine]:
     """The engines that the published package has instrumented; it has no public name for them."""
-    listeners: Sequence[Any] = getattr(EngineTracer, "_remove_event_listener_params", ())
+    listeners: Sequence[Any] | None = getattr(EngineTracer, _LISTENERS, None)
+    if listeners is None:
+        internals.note_missing(f"EngineTracer.{_LISTENERS}")
+        return []
     return list(dict.fromkeys(engine for reference, *_ in listeners if isinstance(engine := reference(), Engine)))
 
 
