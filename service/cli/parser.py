@@ -71,14 +71,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, command: Command, sentence: str
+    commands: "argparse._SubParsersAction[_Parser]", name: str, command: Command, sentence: str
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=sentence, description=f"{sentence[0].upper()}{sentence[1:]}.")
     parser.set_defaults(command=command)
     return parser
 
 
-def _add_silence(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def _add_silence(commands: "argparse._SubParsersAction[_Parser]") -> None:
     silence = _add(commands, "silence", alerts.silence, "tell nothing of a component for a while")
     silence.add_argument("component", metavar="COMPONENT", nargs="?", help="such as scheduler, http, database; or all")
     silence.add_argument("--for", dest="seconds", type=_duration, metavar="TIME", help="how long: 30m, 2h, 1d")

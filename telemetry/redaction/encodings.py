@@ -17,6 +17,8 @@ _LETTERS: Final = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f", "\v": 
 _ENTITIES: Final = {**codepoint2name, 0x27: "apos"}
 _BASE64_DIGITS: Final = ("+-", "/_")
 """Digits of base64 that differ in that for URLs: tokens of two characters."""
+_IN_QUOTES: Final = {"'": (r"""'"'"'""", r"'\\''", "''"), '"': ('""',)}
+"""A quote in a quoted text of a shell, of SQL and of CSV."""
 _TOKEN: Final = re.compile(r"\\+|[\s\S]")
 
 
@@ -65,6 +67,7 @@ def _other_encodings(token: str) -> list[str]:
     forms = [_entity(number), "".join(f"{_PERCENT}{_any_case(f'{each:02x}')}" for each in _utf8(token))]
     if token == " ":  # noqa: S105
         forms.append(rf"\+|{_PERCENT}2[bB]")
+    forms.extend(_IN_QUOTES.get(token, ()))
     if number > 0x7F:  # noqa: PLR2004  # bytes that were read as Latin-1
         forms.append(re.escape(_utf8(token).decode("latin-1")))
     return forms

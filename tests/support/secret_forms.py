@@ -4,6 +4,7 @@ import base64
 import html
 import json
 import re
+import shlex
 from collections.abc import Callable
 from functools import partial
 from itertools import product
@@ -36,6 +37,12 @@ ESCAPES: Final[dict[str, Encode]] = {
     "HTML": html.escape,
     "HTML of Django": lambda text: html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
 }
+QUOTED: Final[dict[str, Encode]] = {
+    "shell": shlex.quote,
+    "shell, the other way": lambda text: "'" + text.replace("'", "'\\''") + "'",
+    "SQL": lambda text: "'" + text.replace("'", "''") + "'",
+    "CSV": lambda text: '"' + text.replace('"', '""') + '"',
+}
 IN_BASE64: Final[dict[str, Encode]] = {
     "base64": _base64,
     "base64 for URLs": lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
@@ -56,7 +63,7 @@ def _twice(inner: Encode, outer: Encode, text: str) -> str:
 
 FORMS: Final[dict[str, Encode]] = {
     f"{first}, {second}": partial(_twice, inner, outer)
-    for (first, inner), (second, outer) in product(ESCAPES.items(), (ESCAPES | IN_BASE64).items())
+    for (first, inner), (second, outer) in product(ESCAPES.items(), (ESCAPES | QUOTED | IN_BASE64).items())
     if not (first == "lower-case" and second in IN_BASE64)
     if not (first != "as it is" and second == "base64 in base64")
 }
