@@ -39,6 +39,7 @@ class Settings(TelemetrySettings):
     jobs_component: ClassVar[str] = SCHEDULER_COMPONENT
     rerouted_loggers: ClassVar[tuple[str, ...]] = ("alembic", "alembic.runtime.migration")
     verbose_loggers: ClassVar[tuple[str, ...]] = ("alembic.runtime.plugins",)
+    owns_environment: ClassVar[bool] = True
 
     database_url: Annotated[str, AfterValidator(validated_database_url)] = Field(
         "sqlite:///var/sovani.db",
@@ -97,6 +98,16 @@ class Settings(TelemetrySettings):
             for service, variables in REQUIRED_VARIABLES.items()
         }
         return {service: variables for service, variables in unset.items() if variables}
+
+    def called_urls(self) -> list[str]:
+        urls = {
+            WB: (self.wb_feedbacks_url, self.wb_statistics_url),
+            OZON: (self.ozon_api_url,),
+            OPENAI: (self.openai_base_url,),
+        }
+        unconfigured = self.unconfigured()
+        own = [url for service, several in urls.items() if service not in unconfigured for url in several]
+        return [*super().called_urls(), *own]
 
     @property
     def on_loopback(self) -> bool:
