@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError
 from telemetry.environment.env_file import read_env_file
 from telemetry.environment.errors import SettingsError
 from telemetry.environment.misspelling import misspelled, misspelled_among_foreign
+from telemetry.environment.prepared_statements import prepare_threshold, without_prepared_statements
 from telemetry.environment.proxies import proxy_for
 
 __all__ = ["SettingsError", "SettingsT", "TelemetrySettings", "validated_database_url", "without_password"]
@@ -46,6 +47,7 @@ def validated_database_url(text: str) -> str:
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername not in {"sqlite", "postgresql+psycopg"}:
         raise ValueError("another database")
+    prepare_threshold(url)
     return url.render_as_string(hide_password=False)
 
 
@@ -97,6 +99,9 @@ class TelemetrySettings(BaseSettings):
         default="sqlite:///var/app.db",
         repr=False,
         description="a database URL such as sqlite:///var/app.db or postgresql+psycopg://user:password@host/name",
+    )
+    database_prepared_statements: bool = Field(
+        default=True, description="true or false: false behind a pooler in transaction mode, such as PgBouncer"
     )
     data_dir: Path = Field(default=Path("var"), description="a directory for spools, sockets and backups")
     log_dir: Path = Field(default=Path("var/log"), description="a directory for log files")
@@ -152,7 +157,8 @@ class TelemetrySettings(BaseSettings):
     @cached_property
     def url(self) -> URL:
         """The database's URL; it hides its password when it is printed."""
-        return make_url(self.database_url)
+        url = make_url(self.database_url)
+        return url if self.database_prepared_statements else without_prepared_statements(url)
 
     @model_validator(mode="before")
     @classmethod

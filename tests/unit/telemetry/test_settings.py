@@ -30,9 +30,25 @@ CONTRACT = [
             "sqlite:////tmp/x.db": "sqlite:////tmp/x.db",
             "postgresql+psycopg://u:p@h:5432/d": "postgresql+psycopg://u:p@h:5432/d",
             "postgresql://u:p@h/d": "postgresql+psycopg://u:p@h/d",
+            "postgresql://h/d?prepare_threshold=none": "postgresql+psycopg://h/d?prepare_threshold=none",
         },
-        ["app.db", "mysql://h/d", "postgresql+asyncpg://h/d", "sqlite+aiosqlite:///x.db", "postgresql://h:port/d"],
+        [
+            "app.db",
+            "mysql://h/d",
+            "postgresql+asyncpg://h/d",
+            "sqlite+aiosqlite:///x.db",
+            "postgresql://h:port/d",
+            "postgresql://h/d?prepare_threshold=-1",
+        ],
         "a database URL such as sqlite:///var/app.db or postgresql+psycopg://user:password@host/name",
+    ),
+    (
+        "DATABASE_PREPARED_STATEMENTS",
+        "database_prepared_statements",
+        True,
+        {"false": False, "0": False, "TRUE": True},
+        ["none", "5"],
+        "true or false: false behind a pooler in transaction mode, such as PgBouncer",
     ),
     (
         "ENVIRONMENT",
@@ -263,3 +279,18 @@ def test_a_secret_is_without_the_white_space_around_it(monkeypatch, text):
 
 def test_white_space_alone_is_no_secret(monkeypatch):
     assert refusal(monkeypatch, OPS_TOKEN=" " * 20).startswith("OPS_TOKEN is (hidden), but must be")
+
+
+@pytest.mark.parametrize(
+    ("url", "becomes"),
+    [
+        ("postgresql+psycopg://h/d", "postgresql+psycopg://h/d?prepare_threshold=none"),
+        ("postgresql+psycopg://h/d?prepare_threshold=3", "postgresql+psycopg://h/d?prepare_threshold=3"),
+        ("sqlite:///x.db", "sqlite:///x.db"),
+    ],
+)
+def test_without_prepared_statements_the_url_says_so(monkeypatch, url, becomes):
+    settings = read(monkeypatch, DATABASE_URL=url, DATABASE_PREPARED_STATEMENTS="false")
+
+    assert str(settings.url) == becomes
+    assert settings.database_url == url
