@@ -32,6 +32,27 @@ CONTRACT = [
         [],
         "an address to listen on, such as 127.0.0.1 or 0.0.0.0",
     ),
+    (
+        "ALLOWED_HOSTS",
+        None,
+        {
+            name: name
+            for name in ("*", "shop.example", "*.shop.example", "a.example, 10.0.0.7,[fd00::7]", "sovani", "my_host,")
+        },
+        [
+            "https://shop.example",
+            "shop.example:8080",
+            "a b",
+            "*.*.example",
+            "shop.*",
+            "::1",
+            "-a",
+            ".example",
+            "a..b",
+            "a;b",
+        ],
+        "names of hosts without scheme and port, with commas between them, such as shop.example,*.shop.example",
+    ),
     ("PORT", 8080, {"0": 0, "65535": 65535}, ["65536", "-1", "http", "80.5"], "a port from 0 to 65535"),
     ("SCHEDULER", True, BOOLEAN, ["maybe"], "true or false: whether this process runs the scheduled jobs"),
     ("SANDBOX", False, BOOLEAN, ["maybe"], "true or false"),
