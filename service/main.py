@@ -13,6 +13,7 @@ from service import __version__
 from service.api import alerts, docs, health, job_stats, jobs, metrics, orders, review_actions, reviews
 from service.api.admission import Admissions
 from service.api.auth import require_ops_token, require_ops_token_or_password
+from service.api.edge.foreign_pages import HostCheck
 from service.api.middleware import wrap_app
 from service.api.problems import PROBLEM_RESPONSE, install_exception_handlers
 from service.bootstrap import Service
@@ -33,7 +34,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        responses={HTTPStatus.REQUEST_URI_TOO_LONG: PROBLEM_RESPONSE},
+        responses=dict.fromkeys((HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_URI_TOO_LONG), PROBLEM_RESPONSE),
     )
     app.state.runtime = service
     app.state.settings = service.settings
@@ -58,7 +59,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in (metrics.router, jobs.router, job_stats.router, alerts.router):
         app.include_router(router, dependencies=[Depends(require_ops_token)], responses={401: PROBLEM_RESPONSE})
     app.include_router(docs.router, dependencies=[Depends(require_ops_token_or_password)])
-    wrap_app(app, service.settings.exposure_warning)
+    wrap_app(app, service.settings.exposure_warning, HostCheck(service.settings))
     service.telemetry.instrument_app(app)
     return app
 

@@ -1,5 +1,6 @@
 """The settings of the service: those of the telemetry, and its own."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final, Self
 
@@ -15,6 +16,22 @@ PRODUCTION: Final = "production"
 SANDBOX_HOST: Final = "127.0.0.1"
 _SANDBOX_PORT: Final = 8081
 _BOOL: Final = TypeAdapter(bool)
+
+
+LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
+_HOST_NAME: Final = re.compile(
+    r"\*|(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]"
+)
+
+
+def _host_names(text: str) -> str:
+    if not all(_HOST_NAME.fullmatch(name) for name in _split(text)):
+        raise ValueError("not a list of host names")
+    return text
+
+
+def _split(text: str) -> list[str]:
+    return [name for name in map(str.strip, text.split(",")) if name]
 
 
 def _faults(text: str) -> str:
@@ -39,6 +56,7 @@ class Settings(TelemetrySettings):
     jobs_component: ClassVar[str] = SCHEDULER_COMPONENT
     rerouted_loggers: ClassVar[tuple[str, ...]] = ("alembic", "alembic.runtime.migration")
     verbose_loggers: ClassVar[tuple[str, ...]] = ("alembic.runtime.plugins",)
+    owns_environment: ClassVar[bool] = True
 
     database_url: Annotated[str, AfterValidator(validated_database_url)] = Field(
         "sqlite:///var/sovani.db",
@@ -47,6 +65,10 @@ class Settings(TelemetrySettings):
     )
     host: str = Field("127.0.0.1", min_length=1, description="an address to listen on, such as 127.0.0.1 or 0.0.0.0")
     port: int = Field(8080, ge=0, le=65535, description="a port from 0 to 65535")
+    allowed_hosts: Annotated[str, AfterValidator(_host_names)] | None = Field(
+        None,
+        description="names of hosts without scheme and port, with commas between them, such as shop.example,*.shop.example",
+    )
     scheduler: bool = Field(default=True, description="true or false: whether this process runs the scheduled jobs")
     job_grace_seconds: int = Field(
         20,
@@ -98,10 +120,31 @@ class Settings(TelemetrySettings):
         }
         return {service: variables for service, variables in unset.items() if variables}
 
+    def called_urls(self) -> list[str]:
+        urls = {
+            WB: (self.wb_feedbacks_url, self.wb_statistics_url),
+            OZON: (self.ozon_api_url,),
+            OPENAI: (self.openai_base_url,),
+        }
+        unconfigured = self.unconfigured()
+        own = [url for service, several in urls.items() if service not in unconfigured for url in several]
+        return [*super().called_urls(), *own]
+
     @property
     def on_loopback(self) -> bool:
         """Whether only this machine can reach the API."""
         return self.host in {"localhost", "::1"} or self.host.startswith("127.")
+
+    @property
+    def host_names(self) -> list[str]:
+        """Those of `ALLOWED_HOSTS`."""
+        return _split(self.allowed_hosts or "")
+
+    @property
+    def own_names(self) -> list[str]:
+        """The names that the service answers to: those of `ALLOWED_HOSTS`, those of loopback, and the address it listens on."""
+        address = f"[{self.host}]" if ":" in self.host else self.host
+        return [*self.host_names, *LOOPBACK_NAMES, address]
 
     @property
     def exposure_warning(self) -> str:

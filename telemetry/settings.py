@@ -1,19 +1,28 @@
 """The settings of the telemetry: read once from the environment, frozen, passed down."""
 
+import os
+from collections.abc import Mapping
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal, Self, TypeVar
 
-from dotenv import load_dotenv
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from telemetry.environment.env_file import read_env_file
+from telemetry.environment.errors import SettingsError
+from telemetry.environment.misspelling import misspelled, misspelled_among_foreign
+from telemetry.environment.prepared_statements import prepare_threshold, without_prepared_statements
+from telemetry.environment.proxies import proxy_for
 from telemetry.redaction.shown_settings import hide_environment, hide_secrets, redact_start_error, shown_value
 
+__all__ = ["SettingsError", "SettingsT", "TelemetrySettings", "validated_database_url"]
+
+ENV_FILE: Final = Path(".env")
 JOBS_COMPONENT: Final = "jobs"
 SAMPLERS: Final = frozenset(
     {
@@ -26,9 +35,7 @@ SAMPLERS: Final = frozenset(
     }
 )
 
-
-class SettingsError(ValueError):
-    """One line for each variable that is wrong: its name, what it was (a secret's value never), what it may be."""
+_OF_OPENTELEMETRY: Final = frozenset({"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"})
 
 
 def validated_database_url(text: str) -> str:
@@ -40,6 +47,7 @@ def validated_database_url(text: str) -> str:
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername not in {"sqlite", "postgresql+psycopg"}:
         raise ValueError("another database")
+    prepare_threshold(url)
     return url.render_as_string(hide_password=False)
 
 
@@ -68,6 +76,7 @@ class TelemetrySettings(BaseSettings):
         jobs_component: the component of alerts about jobs.
         rerouted_loggers: libraries whose own handlers are removed, so that their lines go where all others go.
         verbose_loggers: libraries that are heard from WARNING on, unless `LOG_LEVEL` is DEBUG.
+        owns_environment: misspelled variables are refused in the whole environment, not only in `.env`.
     """
 
     service_name: ClassVar[str] = "app"
@@ -76,12 +85,23 @@ class TelemetrySettings(BaseSettings):
     rerouted_loggers: ClassVar[tuple[str, ...]] = ()
     verbose_loggers: ClassVar[tuple[str, ...]] = ()
 
-    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True)
+    owns_environment: ClassVar[bool] = False
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        env_ignore_empty=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        str_strip_whitespace=True,  # a secret from a file often ends with a newline
+    )
 
     database_url: Annotated[str, AfterValidator(validated_database_url)] = Field(
         default="sqlite:///var/app.db",
         repr=False,
         description="a database URL such as sqlite:///var/app.db or postgresql+psycopg://user:password@host/name",
+    )
+    database_prepared_statements: bool = Field(
+        default=True, description="true or false: false behind a pooler in transaction mode, such as PgBouncer"
     )
     data_dir: Path = Field(default=Path("var"), description="a directory for spools, sockets and backups")
     log_dir: Path = Field(default=Path("var/log"), description="a directory for log files")
@@ -137,13 +157,14 @@ class TelemetrySettings(BaseSettings):
     @cached_property
     def url(self) -> URL:
         """The database's URL; it hides its password when it is printed."""
-        return make_url(self.database_url)
+        url = make_url(self.database_url)
+        return url if self.database_prepared_statements else without_prepared_statements(url)
 
     @model_validator(mode="before")
     @classmethod
     def _upper_level(cls, values: dict[str, object]) -> dict[str, object]:
         if isinstance(level := values.get("log_level"), str):
-            values["log_level"] = level.upper()
+            values["log_level"] = level.strip().upper()
         return values
 
     @classmethod
@@ -153,16 +174,36 @@ class TelemetrySettings(BaseSettings):
         `.env` goes into the process's environment, so that the OpenTelemetry SDK finds its own variables there too.
 
         Raises:
-            SettingsError: a variable has a value that it may not have.
+            SettingsError: a variable has a value that it may not have, a name is misspelled, `.env` cannot be parsed, or the
+                proxy of an external service cannot be used.
         """
-        load_dotenv(".env", override=False)
+        file = read_env_file(ENV_FILE)
+        cls._check_names(file)
+        os.environ.update({name: value for name, value in file.items() if name not in os.environ})
         try:
             settings = cls()
         except ValidationError as error:
             hide_environment()
             raise SettingsError("\n".join(_line(cls, wrong) for wrong in error.errors())) from None
         hide_secrets(settings)
+        for url in settings.called_urls():
+            proxy_for(url)
         return settings
+
+    def called_urls(self) -> list[str]:
+        """The URLs of the external services that are configured."""
+        webhook = [self.alert_webhook_url.get_secret_value()] if self.alert_webhook_url else []
+        return [self.telegram_api_url, *webhook] if self.telegram_token else webhook
+
+    @classmethod
+    def _check_names(cls, file: Mapping[str, str]) -> None:
+        known = _OF_OPENTELEMETRY.union(name.upper() for name in cls.model_fields)
+        found = dict(misspelled(file, known))
+        if cls.owns_environment:
+            both = [name for name, value in (*os.environ.items(), *file.items()) if value]
+            found = dict(misspelled_among_foreign(both, known)) | found
+        if found:
+            raise SettingsError("\n".join(f"{name} is unknown: did you mean {meant}?" for name, meant in found.items()))
 
 
 SettingsT = TypeVar("SettingsT", bound=TelemetrySettings)

@@ -22,7 +22,7 @@ from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.pool import NullPool
 
 from service.database import migrations
-from service.settings import Settings
+from service.settings import LOOPBACK_NAMES, Settings
 from telemetry.database import create_engine
 from telemetry.logs.background import handler_guard
 from telemetry.logs.background.log_writer import flush_all
@@ -59,6 +59,14 @@ def _authorities_read_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ssl.create_default_context", created)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _name_of_test_clients() -> Iterator[None]:
+    """The service answers to the name by which the clients of FastAPI and Starlette ask for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("service.settings.LOOPBACK_NAMES", (*LOOPBACK_NAMES, "testserver"))
         yield
 
 

@@ -11,6 +11,7 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBasic, HTTPBasicCredentials, HTTPBearer
 
+from service.api.edge.foreign_pages import check_change
 from service.errors import Problem
 from service.settings import Settings
 
@@ -56,12 +57,18 @@ async def require_ops_token(
 ) -> None:
     """Require `OPS_TOKEN` as the bearer token if the service has one. The comparison takes constant time.
 
+    If it has none, what changes something must not come from a page of another site.
+
     Raises:
         OpsTokenRequired: the token is missing or wrong.
+        OriginRejected: see `check_change`.
+        JsonRequired: likewise.
     """
     token = given.credentials if given else ""  # the server decodes the bytes of a header as Latin-1
     if not _is_authorized(request, token.encode("latin-1")):
         raise OpsTokenRequired(_AUTHORIZATION_REQUIRED)
+    if (settings := _settings(request)).ops_token is None:
+        check_change(request.scope, settings)
 
 
 async def require_ops_token_or_password(
@@ -81,8 +88,12 @@ async def require_ops_token_or_password(
         raise BasicAuthRequired(_AUTHORIZATION_REQUIRED)
 
 
+def _settings(request: Request) -> Settings:
+    return cast("Settings", request.app.state.settings)
+
+
 def _is_authorized(request: Request, token: bytes) -> bool:
-    settings = cast("Settings", request.app.state.settings)
+    settings = _settings(request)
     return settings.ops_token is None or hmac.compare_digest(token, settings.ops_token.get_secret_value().encode())
 
 
@@ -95,7 +106,7 @@ async def require_configured_ops_token(
         OpsTokenNotConfigured: the service has no token.
         OpsTokenRequired: the token is missing or wrong.
     """
-    if cast("Settings", request.app.state.settings).ops_token is None:
+    if _settings(request).ops_token is None:
         raise OpsTokenNotConfigured(
             "This changes what buyers see, so it needs OPS_TOKEN to be set, and sent as Authorization: Bearer."
         )

@@ -1,4 +1,4 @@
-"""ASGI middleware for every request: limits of the body and the URL, the request id, security headers."""
+"""ASGI middleware for every request: its host, limits of the body and the URL, the request id, security headers."""
 
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from service.api.auth import authorize
+from service.api.edge.foreign_pages import HostCheck
 from service.api.problems import render
 from service.errors import Problem
 from telemetry.logs.request_id import accepted_id, request_id
@@ -44,15 +45,18 @@ _SECURITY_NAMES: Final = frozenset(name for name, _ in SECURITY_HEADERS)
 _log = logging.getLogger(__name__)
 
 
-def wrap_app(app: FastAPI, exposure_warning: str = "") -> None:
+def wrap_app(app: FastAPI, exposure_warning: str = "", host_check: HostCheck | None = None) -> None:
     """Wrap the whole application, its handler of crashes included. FastAPI's own middleware would be inside of that.
 
     Args:
         app: the application.
         exposure_warning: the warning to log when a request arrives from another machine; empty for none.
+        host_check: rejects requests for other names than the service's own; None: it answers to all.
     """
     build = app.build_middleware_stack
-    app.build_middleware_stack = lambda: RequestMiddleware(build(), exposure_warning=exposure_warning)  # type: ignore[method-assign]
+    app.build_middleware_stack = lambda: RequestMiddleware(  # type: ignore[method-assign]
+        build(), exposure_warning=exposure_warning, host_check=host_check
+    )
 
 
 class RequestMiddleware:
@@ -61,8 +65,9 @@ class RequestMiddleware:
     `exposure_warning` is logged once, when the first request arrives on an address that is not loopback.
     """
 
-    def __init__(self, app: App, *, exposure_warning: str = "") -> None:
+    def __init__(self, app: App, *, exposure_warning: str = "", host_check: HostCheck | None = None) -> None:
         self._app = app
+        self._host_check = host_check
         self._exposure_warning = exposure_warning
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,12 +80,18 @@ class RequestMiddleware:
         response = _Response(send, _request_id(sent))
         token = request_id.set(response.id)
         try:
-            if rejection := _rejection(scope, length):
+            if rejection := _rejection(scope, length) or self._other_name(scope):
                 await rejection(scope, receive, response.send)
             else:
                 await self._app(scope, _Body(scope, receive).receive, response.send)
         finally:
             request_id.reset(token)
+
+    def _other_name(self, scope: Scope) -> App | None:
+        sentence = self._host_check.rejection(scope) if self._host_check else ""
+        if not sentence:
+            return None
+        return render(Request(scope), HTTPStatus.BAD_REQUEST, sentence)
 
     def _warn_if_exposed(self, scope: Scope) -> None:
         if scope.get("server") and not _is_loopback(str(scope["server"][0])):

@@ -23,11 +23,10 @@ from telemetry.database import transaction
 
 Responses = dict[int | str, dict[str, Any]]
 router = APIRouter(prefix="/api/v1/reviews", tags=["reviews"])
-_PROBLEM_RESPONSES: Responses = dict.fromkeys((400, 401, 404, 409, 413, 422, 502, 503), PROBLEM_RESPONSE)
+_PROBLEM_RESPONSES: Responses = dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 422, 502, 503), PROBLEM_RESPONSE)
 _ANSWER_RESPONSES: Responses = {
     **_PROBLEM_RESPONSES,
     202: {"model": AnswerOut},
-    403: PROBLEM_RESPONSE,
     504: PROBLEM_RESPONSE,
 }
 

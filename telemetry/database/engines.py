@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from telemetry.database.late_returns import close_late_returns
 from telemetry.database.limits import NO_LIMITS, POOL_TIMEOUT_SECONDS, EngineLimits, limit_statements, resized_pool
 from telemetry.database.watched_file import WatchedFile
+from telemetry.environment.prepared_statements import prepare_threshold
 from telemetry.settings import SettingsError
 
 SQLITE_BUSY_TIMEOUT_MS: Final = 5000
@@ -115,13 +116,14 @@ def _enable_wal(connection: sqlite3.Connection, deadline: float) -> bool:
 
 def _postgresql(url: URL, application_name: str) -> Engine:
     parameters = {**_POSTGRESQL, "application_name": application_name}
+    given = {name: value for name, value in parameters.items() if name not in url.query}
     try:
         engine = sqlalchemy.create_engine(
             url,
             hide_parameters=True,  # in errors and logs: parameters contain personal data
             pool_pre_ping=True,
             pool_timeout=POOL_TIMEOUT_SECONDS,
-            connect_args={name: value for name, value in parameters.items() if name not in url.query},
+            connect_args={**given, **prepare_threshold(url)},  # in the URL it would be text to psycopg
         )
     except ImportError as error:  # the driver, or the library that it needs
         raise SettingsError(_NO_DRIVER.format(error)) from None

@@ -4,8 +4,6 @@ import time
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any, Final
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import httpcore
 import httpx
@@ -75,13 +73,3 @@ def limit_waits(transport: Any, library: ModuleType) -> None:
     """End every wait of a transport of httpx or httpx2 by `deadline`. `library` is httpcore or httpcore2."""
     pool = transport._pool  # noqa: SLF001  # httpx has no parameter for it
     pool._network_backend = DeadlineBackend(pool._network_backend, library)  # noqa: SLF001  # likewise
-
-
-def proxy_for(url: str) -> str | None:
-    """The proxy that the environment sets for a URL (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`)."""
-    parts = urlsplit(url)
-    if proxy_bypass(parts.netloc.rpartition("@")[2]):
-        return None
-    proxies = getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    return proxy if not proxy or "://" in proxy else f"http://{proxy}"

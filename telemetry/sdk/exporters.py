@@ -25,6 +25,7 @@ from telemetry.compatibility.unstable_api import (
     LogRecordProcessor,
     SimpleLogRecordProcessor,
 )
+from telemetry.environment.proxies import exempt_loopback, proxy_for
 from telemetry.redaction.exporters import RedactingLogExporter, RedactingSpanExporter
 from telemetry.redaction.shown_settings import redact_start_error, shown_value
 from telemetry.sdk.env_defaults import default_variables
@@ -106,11 +107,12 @@ def check_configuration() -> None:
     """Check the variables before anything is created.
 
     Raises:
-        SettingsError: a variable names an unknown exporter or protocol, or an invalid endpoint.
+        SettingsError: a variable names an unknown exporter or protocol, an invalid endpoint, or an unusable proxy.
     """
+    exempt_loopback()
     for signal in SIGNALS:
-        if "otlp" in exporter_names(signal):
-            protocol(signal)
+        if "otlp" in exporter_names(signal) and protocol(signal) != "grpc":
+            proxy_for(endpoint(signal), socks_package="socks")
 
 
 def span_processors(meters: MeterProvider) -> list[SpanProcessor]:

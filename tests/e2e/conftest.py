@@ -36,6 +36,11 @@ def prometheus() -> str:
     return _installed("prometheus")
 
 
+@pytest.fixture(scope="session")
+def pgbouncer() -> str:
+    return _installed("pgbouncer")
+
+
 @pytest.fixture(scope="module")
 def scrape(programs: Programs, prometheus: str) -> Scrape:
     """Starts a Prometheus that scrapes a service each second."""
@@ -101,7 +106,7 @@ def start_alertmanager(programs: Programs, alertmanager: str) -> StartAlertmanag
 
 def _installed(program: str) -> str:
     """Where it is; without it a test is skipped, but never in CI."""
-    if path := shutil.which(program):
+    if path := shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin"):
         return str(Path(path))
     if os.environ.get("CI"):
         pytest.fail(f"{program} is not on the PATH, and CI is set: nothing is left out there.")

@@ -25,9 +25,9 @@ def reader() -> Path:
     pytest.fail("The reader is not built: make collector")
 
 
-def read(reader: Path, *wanted: str) -> subprocess.CompletedProcess[str]:
+def read(reader: Path, *wanted: str, **others: str) -> subprocess.CompletedProcess[str]:
     """With these variables set."""
-    environment = {"PATH": os.environ["PATH"], **dict.fromkeys(wanted, "12345678")}
+    environment = {"PATH": os.environ["PATH"], **dict.fromkeys(wanted, "12345678"), **others}
     command = [reader, ROOT / "docker-compose.yml"]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
@@ -39,6 +39,13 @@ def test_compose_takes_it(reader: Path):
     services = json.loads(done.stdout)["services"]
     assert len(services) == 10
     assert services["sovani"]["environment"]["DATABASE_URL"].startswith("postgresql+psycopg://sovani:12345678@postgres")
+
+
+@pytest.mark.parametrize(("given", "names"), [("", ""), ("shop.example", "shop.example,sovani,scheduler")])
+def test_prometheus_reaches_the_containers_whatever_names_are_allowed(reader: Path, given: str, names: str):
+    services = json.loads(read(reader, *WANTED, ALLOWED_HOSTS=given).stdout)["services"]
+
+    assert {services[name]["environment"]["ALLOWED_HOSTS"] for name in ("sovani", "scheduler")} == {names}
 
 
 @pytest.mark.parametrize("missing", WANTED)

@@ -23,7 +23,7 @@ TOKEN = "correct-horse-battery"
 
 @pytest.fixture
 def service(programs: Programs):
-    started = programs.serve("--no-scheduler", LOG_LEVEL="WARNING")
+    started = programs.serve("--no-scheduler", LOG_LEVEL="WARNING", ALLOWED_HOSTS="*")
     started.wait_for("/readyz")
     return started
 

@@ -15,8 +15,9 @@ import ijson
 from service.integrations.http.errors import CallError, Misconfigured, TooManyRequests, Unreachable, Unreadable
 from service.integrations.http.rate_limiter import RateLimit, RateLimiter
 from service.integrations.http.throttle import Throttle, Wait
+from telemetry.environment.proxies import proxy_for, through_proxy
 from telemetry.http_client.foreign_values import retry_after_seconds
-from telemetry.http_client.transport import DEADLINE_EXTENSION, BoundedTransport, proxy_for
+from telemetry.http_client.transport import DEADLINE_EXTENSION, BoundedTransport
 
 MAX_FAILURES: Final = 5
 _MAX_ATTEMPTS: Final = 30  # a 429 is not counted as a failure: the patience and this number bound those
@@ -28,6 +29,7 @@ _CHUNK_BYTES: Final = 2**16
 _MAX_TEXT_BYTES: Final = 100_000
 _TOO_MANY_REQUESTS: Final = 429
 _SERVER_ERROR: Final = 500
+_NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,7 @@ class ApiClient:
             response = self._fetch(call, body)
         except httpx.HTTPError as error:
             body.close()
-            raise _unreachable(self.api.service, call, error) from None  # an error of httpx may hold the URL
+            raise _unreachable(self.api, call, error) from None  # an error of httpx may hold the URL
         if response.status >= _SERVER_ERROR:
             raise self._server_error(call, response)
         if not 200 <= response.status < 300:  # noqa: PLR2004  # the 2xx
@@ -211,13 +213,15 @@ def _may_repeat(error: CallError, call: ApiCall) -> bool:
     return error.retryable and (call.repeatable or not error.may_have_applied)
 
 
-def _unreachable(service: str, call: ApiCall, error: httpx.HTTPError) -> CallError:
+def _unreachable(api: ApiDescription, call: ApiCall, error: httpx.HTTPError) -> CallError:
+    service = api.service
     if isinstance(error, httpx.DecodingError):
         return Unreadable(f"{service} answered {call.endpoint} with a body that cannot be decompressed.")
     if isinstance(error, httpx.UnsupportedProtocol):
         return Misconfigured(f"{service} cannot be asked: look at its URL, which is none.")
-    never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+    never_sent = isinstance(error, _NEVER_SENT)
     how = "timed out" if isinstance(error, httpx.TimeoutException) else f"failed ({type(error).__name__})"
+    how += through_proxy(api.base_url)
     return Unreachable(f"{service} could not be asked: {call.endpoint} {how}.", may_have_applied=not never_sent)
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 import httpcore2
 import httpx2
 
+from telemetry.environment.proxies import proxy_for
 from telemetry.http_client.deadline_backend import deadline
-from telemetry.http_client.transport import BoundedBody, limit_waits, proxy_for
+from telemetry.http_client.transport import BoundedBody, limit_waits
 
 if TYPE_CHECKING:  # the SDK is imported when it is needed: it takes as long to load as half of the service
     import openai

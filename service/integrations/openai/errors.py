@@ -19,6 +19,7 @@ from service.integrations.http.errors import (
     Unreachable,
 )
 from service.integrations.openai.retry_after import retry_after
+from telemetry.environment.proxies import through_proxy
 from telemetry.json_safe import without_surrogates
 from telemetry.redaction import redact
 
@@ -46,7 +47,7 @@ _QUOTA_CODES: Final = frozenset(
 _UNSUPPORTED_REGION: Final = "unsupported_country_region_territory"
 _UNKNOWN_MODEL: Final = "model_not_found"
 _UNSUPPORTED_PARAMETER: Final = "unsupported_parameter"
-_NEVER_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+_NEVER_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
 _SERVER_ERROR: Final = 500
 
 
@@ -65,7 +66,10 @@ def classify_error(error: "openai.OpenAIError") -> FailedCall:
     if isinstance(error, openai.APIStatusError):
         status_error = _status_error(error)
         return FailedCall(status_error, _is_retryable(error, status_error))
-    failure = _unreachable(error.__cause__) if isinstance(error, openai.APIConnectionError) else _unexpected(error)
+    if not isinstance(error, openai.APIConnectionError):
+        failure = _unexpected(error)
+    else:
+        failure = _unreachable(error.__cause__, str(error.request.url))
     return FailedCall(failure, failure.retryable)
 
 
@@ -76,12 +80,13 @@ def _is_retryable(error: "openai.APIStatusError", mapped: CallError) -> bool:
     return retryable and not isinstance(mapped, QuotaExhausted)
 
 
-def _unreachable(cause: BaseException | None) -> CallError:
+def _unreachable(cause: BaseException | None, url: str) -> CallError:
     if isinstance(cause, httpx2.LocalProtocolError):  # whose text is the header, and with it the key
         return Unauthorized(UNSENDABLE_KEY)
     how = "timed out" if isinstance(cause, httpx2.TimeoutException) else f"failed ({type(cause).__name__})"
     return Unreachable(
-        f"{_OPENAI} could not be asked: the call {how}.", may_have_applied=not isinstance(cause, _NEVER_SENT)
+        f"{_OPENAI} could not be asked: the call {how}{through_proxy(url)}.",
+        may_have_applied=not isinstance(cause, _NEVER_SENT),
     )
 
 

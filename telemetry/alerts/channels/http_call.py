@@ -5,9 +5,10 @@ from typing import Any, Final
 import httpx
 
 from telemetry.alerts.channels.channel import ChannelError
+from telemetry.environment.proxies import proxy_for, through_proxy
 from telemetry.error_text import safe_text
 from telemetry.http_client.exchange import BoundedAnswer, exchange
-from telemetry.http_client.transport import DEADLINE_EXTENSION, BoundedTransport, proxy_for
+from telemetry.http_client.transport import DEADLINE_EXTENSION, BoundedTransport
 
 SEND_SECONDS: Final = 20.0
 """The total time of a send, all of its calls together. Shorter than the lease of the process that sends."""
@@ -50,6 +51,8 @@ def post(client: httpx.Client, channel: str, url: str, deadline: float, **conten
         )
         return exchange(client, request, MAX_ANSWER_BYTES)
     except _NOT_SENT as error:
-        raise ChannelError(f"{channel} cannot be reached: {safe_text(error)}") from None
+        raise ChannelError(f"{channel} cannot be reached{through_proxy(url)}: {safe_text(error)}") from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-        raise ChannelError(f"{channel} did not answer: {safe_text(error)}", outcome_unknown=True) from None
+        raise ChannelError(
+            f"{channel} did not answer{through_proxy(url)}: {safe_text(error)}", outcome_unknown=True
+        ) from None

@@ -32,6 +32,27 @@ CONTRACT = [
         [],
         "an address to listen on, such as 127.0.0.1 or 0.0.0.0",
     ),
+    (
+        "ALLOWED_HOSTS",
+        None,
+        {
+            name: name
+            for name in ("*", "shop.example", "*.shop.example", "a.example, 10.0.0.7,[fd00::7]", "sovani", "my_host,")
+        },
+        [
+            "https://shop.example",
+            "shop.example:8080",
+            "a b",
+            "*.*.example",
+            "shop.*",
+            "::1",
+            "-a",
+            ".example",
+            "a..b",
+            "a;b",
+        ],
+        "names of hosts without scheme and port, with commas between them, such as shop.example,*.shop.example",
+    ),
     ("PORT", 8080, {"0": 0, "65535": 65535}, ["65536", "-1", "http", "80.5"], "a port from 0 to 65535"),
     ("SCHEDULER", True, BOOLEAN, ["maybe"], "true or false: whether this process runs the scheduled jobs"),
     ("SANDBOX", False, BOOLEAN, ["maybe"], "true or false"),
@@ -188,3 +209,37 @@ def test_it_is_known_which_services_are_not_configured_and_what_each_of_them_lac
 
 def test_in_the_sandbox_every_service_is_configured():
     assert Settings(sandbox=True).unconfigured() == {}
+
+
+@pytest.mark.parametrize("name", ["OPS_TOKN", "LOG_LEVL", "DATABASE_URI"])
+def test_a_misspelled_variable_is_one_line(monkeypatch, name):
+    monkeypatch.setenv(name, "canary-12345")
+
+    with pytest.raises(SettingsError) as refused:
+        Settings.read()
+
+    assert re.fullmatch(rf"{name} is unknown: did you mean [A-Z_]+\?", str(refused.value))
+
+
+@pytest.mark.parametrize(
+    "configured",
+    [
+        {"TELEGRAM_TOKEN": "123456:ABC-DEF"},
+        {"ALERT_WEBHOOK_URL": "https://hook.example/secret"},
+        {"WB_API_TOKEN": "canary-12345"},
+        {"OZON_CLIENT_ID": "1", "OZON_API_KEY": "canary-12345"},
+        {"OPENAI_API_KEY": "canary-12345", "OPENAI_MODEL": "model"},
+    ],
+)
+def test_a_proxy_that_a_configured_service_cannot_use_stops_the_start(monkeypatch, configured):
+    monkeypatch.setenv("ALL_PROXY", "socks4://user:canary-12345@proxy:1080")
+    read(monkeypatch)
+
+    with pytest.raises(SettingsError, match=r"^ALL_PROXY is socks4://proxy:1080, but must be a URL such as [^\n]+$"):
+        read(monkeypatch, **configured)
+
+
+def test_the_sandbox_needs_no_proxy(monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "socks4://proxy:1080")
+
+    assert read(monkeypatch, SANDBOX="true").sandbox

@@ -31,9 +31,25 @@ CONTRACT = [
             "sqlite:////tmp/x.db": "sqlite:////tmp/x.db",
             "postgresql+psycopg://u:p@h:5432/d": "postgresql+psycopg://u:p@h:5432/d",
             "postgresql://u:p@h/d": "postgresql+psycopg://u:p@h/d",
+            "postgresql://h/d?prepare_threshold=none": "postgresql+psycopg://h/d?prepare_threshold=none",
         },
-        ["app.db", "mysql://h/d", "postgresql+asyncpg://h/d", "sqlite+aiosqlite:///x.db", "postgresql://h:port/d"],
+        [
+            "app.db",
+            "mysql://h/d",
+            "postgresql+asyncpg://h/d",
+            "sqlite+aiosqlite:///x.db",
+            "postgresql://h:port/d",
+            "postgresql://h/d?prepare_threshold=-1",
+        ],
         "a database URL such as sqlite:///var/app.db or postgresql+psycopg://user:password@host/name",
+    ),
+    (
+        "DATABASE_PREPARED_STATEMENTS",
+        "database_prepared_statements",
+        True,
+        {"false": False, "0": False, "TRUE": True},
+        ["none", "5"],
+        "true or false: false behind a pooler in transaction mode, such as PgBouncer",
     ),
     (
         "ENVIRONMENT",
@@ -266,3 +282,41 @@ def test_a_sampler_that_a_package_brings_is_one(monkeypatch):
     monkeypatch.setattr("telemetry.settings.entry_points", lambda **wanted: EntryPoints([theirs]).select(**wanted))
 
     assert read(monkeypatch, OTEL_TRACES_SAMPLER="vendor").otel_traces_sampler == "vendor"
+
+
+def test_a_misspelled_name_in_the_file_is_one_line():
+    Path(".env").write_text("OPS_TOKN=canary-12345\n")
+
+    with pytest.raises(SettingsError) as refused:
+        TelemetrySettings.read()
+
+    assert str(refused.value) == "OPS_TOKN is unknown: did you mean OPS_TOKEN?"
+    assert "OPS_TOKN" not in os.environ
+
+
+def test_a_variable_of_an_application_that_resembles_ours_is_its_own(monkeypatch):
+    assert read(monkeypatch, DATABASE_URI="sqlite:///theirs.db")
+
+
+@pytest.mark.parametrize("text", ["hidden-token\n", " hidden-token", "\thidden-token\r\n"])
+def test_a_secret_is_without_the_white_space_around_it(monkeypatch, text):
+    assert read(monkeypatch, OPS_TOKEN=text).ops_token.get_secret_value() == "hidden-token"
+
+
+def test_white_space_alone_is_no_secret(monkeypatch):
+    assert refusal(monkeypatch, OPS_TOKEN=" " * 20).startswith("OPS_TOKEN is (hidden), but must be")
+
+
+@pytest.mark.parametrize(
+    ("url", "becomes"),
+    [
+        ("postgresql+psycopg://h/d", "postgresql+psycopg://h/d?prepare_threshold=none"),
+        ("postgresql+psycopg://h/d?prepare_threshold=3", "postgresql+psycopg://h/d?prepare_threshold=3"),
+        ("sqlite:///x.db", "sqlite:///x.db"),
+    ],
+)
+def test_without_prepared_statements_the_url_says_so(monkeypatch, url, becomes):
+    settings = read(monkeypatch, DATABASE_URL=url, DATABASE_PREPARED_STATEMENTS="false")
+
+    assert str(settings.url) == becomes
+    assert settings.database_url == url

@@ -170,6 +170,16 @@ def test_a_refused_port_is_unreachable_and_nothing_has_arrived(openai, failure):
     assert not error.may_have_applied
 
 
+def test_an_error_names_the_proxy_without_its_password(failure, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        proxy = f"127.0.0.1:{closed.getsockname()[1]}"
+    monkeypatch.setenv("http_proxy", f"http://user:canary-12345@{proxy}")
+
+    error = failure(url="http://openai.example/v1")
+
+    assert str(error) == f"OpenAI could not be asked: the call failed (ConnectError) through the proxy http://{proxy}."
+
+
 def test_a_silent_server_times_out_and_may_have_been_reached(failure):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         error = failure(url=f"http://127.0.0.1:{silent.getsockname()[1]}/v1", deadline=0.1)

@@ -287,8 +287,11 @@ def test_another_draft_is_stored_and_given_and_the_one_before_it_is_kept(make_ap
     assert api.get("/api/v1/reviews/1").json()["advice"]["text"] == "The second."
 
 
-def test_where_there_is_no_token_everybody_may_draft(make_api):
-    assert make_api(drafter=Drafter(a_draft()), ops_token=None).post("/api/v1/reviews/1/advice").status_code == 200
+def test_where_there_is_no_token_everybody_may_draft_but_no_form_of_another_site(make_api):
+    api = make_api(drafter=Drafter(a_draft()), ops_token=None)
+
+    assert api.post("/api/v1/reviews/1/advice").status_code == 415
+    assert api.post("/api/v1/reviews/1/advice", headers={"content-type": "application/json"}).status_code == 200
 
 
 def test_a_draft_that_does_not_come_about_says_why(make_api, sqlite_engine):

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -97,6 +98,22 @@ def test_a_number_of_workers_that_makes_no_sense_is_refused_with_a_sentence(run,
 def test_a_wrong_variable_ends_a_command_with_the_line_that_names_it(run, capsys):
     assert run("serve", "--port", "70000") == 1
     assert capsys.readouterr().err == "PORT is '70000', but must be a port from 0 to 65535.\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"SANDBOX=true\nOPS_TOKEN canary-12345", ".env, line 2 cannot be parsed: expected NAME=value."),
+        (b"OPS_TOKN=canary-12345", "OPS_TOKN is unknown: did you mean OPS_TOKEN?"),
+        ("OPS_TOKEN=canary-12345".encode("utf-16"), ".env is UTF-16: save it as UTF-8."),
+    ],
+)
+def test_a_file_that_is_not_right_ends_a_command_with_one_line(run, capsys, content, line):
+    Path(".env").write_bytes(content)
+
+    assert run("jobs") == 1
+
+    assert capsys.readouterr() == ("", f"{line}\n")
 
 
 @pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])

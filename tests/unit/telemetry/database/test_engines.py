@@ -13,10 +13,19 @@ from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 
 from service.database import migrations
 from service.database.schedule_tables import ScheduleClaimRow
-from telemetry.database import UTCDateTime, create_engine, database_identity, transaction
+from telemetry.database import (
+    EngineLimits,
+    UTCDateTime,
+    create_engine,
+    database_identity,
+    dedicated_engine,
+    transaction,
+)
 from telemetry.database.engines import _configure
 from telemetry.settings import SettingsError
 
+REPEATS = 10
+"""More often than psycopg wants to see a statement before it prepares it."""
 NOON = datetime(2025, 10, 2, 12, 0, 0, 123456, UTC)
 MOSCOW = timezone(timedelta(hours=3))
 POSTGRESQL = "postgresql+psycopg://anna:secret@127.0.0.1/shop"
@@ -293,3 +302,23 @@ def test_postgresql_without_its_driver_is_a_sentence_that_names_the_extra(monkey
 
     with pytest.raises(SettingsError, match=r"^A PostgreSQL database needs .* pip install 'sovani\[postgres\]'"):
         create_engine(POSTGRESQL)
+
+
+@pytest.mark.parametrize(("threshold", "prepares"), [(None, True), ("0", True), ("none", False)])
+def test_statements_are_prepared_unless_the_url_says_no(postgres, threshold, prepares):
+    query = {"prepare_threshold": threshold} if threshold else {}
+    engine = create_engine(postgres.update_query_dict(query))
+    limited = dedicated_engine(engine, EngineLimits(statement_timeout=10), traced=True)
+
+    prepared = [_prepared(each) for each in (engine, limited)]
+
+    engine.dispose()
+    assert [number > 0 for number in prepared] == [prepares, prepares]
+
+
+def _prepared(engine):
+    """How many statements a connection has prepared that ran the same one several times."""
+    with engine.connect() as connection:
+        for _ in range(REPEATS):
+            connection.execute(text("SELECT :number"), {"number": 1})
+        return connection.scalar(text("SELECT count(*) FROM pg_prepared_statements"))

@@ -105,8 +105,60 @@ def test_without_cgroups_it_is_the_machines_memory(tmp_path):
     assert is_the_machines(memory(tmp_path))
 
 
-def test_with_the_old_cgroups_it_is_the_machines_memory(root):
-    (root / "proc/self/cgroup").write_text("4:memory:/old\n")
+def group_v1(root: Path, path: str, limit: int | str, current: int = 0, inactive: int = 0) -> None:
+    directory = root / "sys/fs/cgroup/memory" / path
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "memory.limit_in_bytes").write_text(f"{limit}\n")
+    (directory / "memory.usage_in_bytes").write_text(f"{current}\n")
+    (directory / "memory.stat").write_text(f"cache 1\ninactive_file 1\ntotal_inactive_file {inactive}\n")
+
+
+V1 = "9:name=systemd:/system.slice\n5:cpu,cpuacct:/cpu\n4:memory:/docker/abc\n0::/\n"
+NO_LIMIT_OF_V1 = 9223372036854771712
+
+
+def test_the_old_cgroups_limit_is_what_counts(root):
+    (root / "proc/self/cgroup").write_text(V1)
+    group_v1(root, "", limit=NO_LIMIT_OF_V1, current=MACHINE // 2)
+    group_v1(root, "docker/abc", limit=512 * MB, current=400 * MB, inactive=150 * MB)
+    group_v1(root, "docker/other", limit=128 * MB, current=128 * MB)
+
+    assert memory(root) == Usage(used=250 * MB, total=512 * MB)
+
+
+def test_of_several_old_limits_the_nearest_counts(root):
+    (root / "proc/self/cgroup").write_text(V1)
+    group_v1(root, "docker/abc", limit=256 * MB, current=64 * MB)
+    group_v1(root, "docker", limit=1024 * MB, current=1000 * MB)
+
+    assert memory(root) == Usage(used=1000 * MB, total=1024 * MB)
+
+
+def test_an_old_hosts_path_that_the_container_cannot_see_leads_to_its_own_top(root):
+    (root / "proc/self/cgroup").write_text(V1)
+    group_v1(root, "", limit=512 * MB, current=100 * MB)
+
+    assert memory(root) == Usage(used=100 * MB, total=512 * MB)
+
+
+def test_controllers_that_share_a_hierarchy_are_found(root):
+    (root / "proc/self/cgroup").write_text("4:cpu,memory:/docker/a:b\n")
+    group_v1(root, "docker/a:b", limit=512 * MB, current=100 * MB)
+
+    assert memory(root) == Usage(used=100 * MB, total=512 * MB)
+
+
+@pytest.mark.parametrize("limit", [NO_LIMIT_OF_V1, -1, 0, "nonsense", 2 * MACHINE])
+def test_an_old_limit_that_is_none(root, limit):
+    (root / "proc/self/cgroup").write_text(V1)
+    group_v1(root, "docker/abc", limit=limit, current=10)
+
+    assert is_the_machines(memory(root))
+
+
+@pytest.mark.parametrize("lines", ["", "nonsense\n", "4:memory\n", "4:cpu:/\n"])
+def test_with_the_old_cgroups_and_no_group_it_is_the_machines_memory(root, lines):
+    (root / "proc/self/cgroup").write_text(lines)
 
     assert is_the_machines(memory(root))
 

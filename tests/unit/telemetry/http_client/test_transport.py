@@ -7,7 +7,7 @@ import pytest
 
 from telemetry.error_text import safe_text
 from telemetry.http_client import deadline_backend, transport
-from telemetry.http_client.transport import DEADLINE_EXTENSION, BoundedTransport, proxy_for
+from telemetry.http_client.transport import DEADLINE_EXTENSION, BoundedTransport
 from tests.support.loopback import SILENT, STALLED, TRICKLING, TRICKLING_HEAD, endless_response, response
 
 SOON = 0.3
@@ -196,27 +196,3 @@ def test_a_client_without_timeouts_has_the_deadline(server):
 
     with httpx.Client(transport=BoundedTransport(MAX_BYTES), timeout=None) as client, pytest.raises(httpx.ReadTimeout):  # noqa: S113  # the deadline is tested
         ask(client, server.url)
-
-
-@pytest.mark.parametrize(
-    ("variables", "url", "proxy"),
-    [
-        ({}, "https://wb.example", None),
-        ({"https_proxy": "http://one:3128"}, "https://wb.example", "http://one:3128"),
-        ({"HTTPS_PROXY": "http://one:3128"}, "https://wb.example/path", "http://one:3128"),
-        ({"https_proxy": "one:3128"}, "https://wb.example", "http://one:3128"),
-        ({"http_proxy": "http://one:3128"}, "https://wb.example", None),
-        ({"all_proxy": "http://one:3128"}, "https://wb.example", "http://one:3128"),
-        ({"all_proxy": "http://one:3128", "https_proxy": "http://two:1"}, "https://wb.example", "http://two:1"),
-        ({"https_proxy": "http://one:3128", "no_proxy": "example"}, "https://wb.example", None),
-        ({"https_proxy": "http://one:3128", "NO_PROXY": "other, .wb.example"}, "https://api.wb.example:443", None),
-        ({"https_proxy": "http://one:3128", "no_proxy": "wb.example:8443"}, "https://u:p@wb.example:8443", None),
-        ({"https_proxy": "http://one:3128", "no_proxy": "wb.example:8443"}, "https://wb.example", "http://one:3128"),
-        ({"https_proxy": "http://one:3128", "no_proxy": "*"}, "https://wb.example", None),
-    ],
-)
-def test_the_proxy_is_the_one_that_the_environment_names(monkeypatch, variables, url, proxy):
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-
-    assert proxy_for(url) == proxy

@@ -141,6 +141,13 @@ def test_what_is_wrong_with_any_signal_is_known_before_anything_is_made(environm
         exporters.check_configuration()
 
 
+def test_a_proxy_that_requests_cannot_use_is_known_before_anything_is_made(environment):
+    environment(OTEL_EXPORTER_OTLP_ENDPOINT="http://collector.example:4318", ALL_PROXY="socks4://proxy:1080")
+
+    with pytest.raises(SettingsError, match=r"^ALL_PROXY is socks4://proxy:1080, but must be a URL"):
+        exporters.check_configuration()
+
+
 @pytest.mark.parametrize(
     "variables", [{}, {"OTEL_EXPORTER_OTLP_ENDPOINT": HTTP}, {"OTEL_EXPORTER_OTLP_PROTOCOL": "zmq"}]
 )

@@ -240,16 +240,33 @@ def test_what_is_checked_in_an_answer_is_raised_and_repeated_as_any_error(server
     assert client_of(ApiDescription("wb", server.url, {}, api.error_from, check)).call(READ).text() == "fine"
 
 
-def test_a_proxy_of_the_environment_is_gone_through_unless_the_host_is_exempt(server, nobody, client_of, monkeypatch):
+def test_a_proxy_of_the_environment_is_gone_through_but_for_loopback(server, nobody, client_of, monkeypatch):
     monkeypatch.setenv("http_proxy", server.url)
     server.enqueue(response("by proxy"))
 
-    assert client_of(nobody).call(READ).text() == "by proxy"
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert client_of(elsewhere()).call(READ).text() == "by proxy"
     with pytest.raises(Unreachable):
         client_of(nobody).call(READ)
 
     assert len(server.requests) == 1
+
+
+def test_an_error_names_the_proxy_without_its_password(client_of, monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        proxy = f"127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setenv("http_proxy", f"http://user:canary-12345@{proxy}")
+
+        with pytest.raises(Unreachable) as failed:
+            client_of(elsewhere()).call(READ)
+
+    assert (
+        str(failed.value) == f"wb could not be asked: /things failed (ConnectError) through the proxy http://{proxy}."
+    )
+
+
+def elsewhere():
+    return ApiDescription("wb", "http://wb.example", {}, lambda _answer: Rejected("no"))
 
 
 def test_the_deadline_is_one_for_the_whole_answer(client, server):

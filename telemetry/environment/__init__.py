@@ -1,0 +1,1 @@
+"""The environment variables of the process: the file `.env`, and misspelled names."""
