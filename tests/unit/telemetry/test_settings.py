@@ -39,7 +39,6 @@ CONTRACT = [
             "postgresql+asyncpg://h/d",
             "sqlite+aiosqlite:///x.db",
             "postgresql://h:port/d",
-            "postgresql://h/d?prepare_threshold=-1",
         ],
         "a database URL such as sqlite:///var/app.db or postgresql+psycopg://user:password@host/name",
     ),
@@ -136,6 +135,12 @@ def test_a_good_value_is_taken(monkeypatch, variable, field, text, value):
 
     assert getattr(settings, field) == value
     assert type(getattr(settings, field)) is type(value)
+
+
+def test_a_bad_parameter_of_the_database_is_one_line(monkeypatch):
+    said = refusal(monkeypatch, DATABASE_URL="postgresql://h/d?prepare_threshold=-1")
+
+    assert said.startswith("DATABASE_URL is 'postgresql://***', but must be a database URL such as")
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,17 @@ def test_serve_says_what_runs_serves_and_ends_at_ctrl_c(run, migrated, capsys):
     assert setup.current() is None
 
 
+def test_a_job_without_a_database_is_one_line(run, monkeypatch, capsys):
+    monkeypatch.setenv("DATABASE_URL", "postgresql+psycopg://anna:secret@127.0.0.1:9/shop")
+
+    assert run("run-job", "check_resources") == 1
+
+    said = capsys.readouterr().err
+    assert "check_resources failed: the database cannot be used: Connection refused.\n" in said
+    assert "sqlalche.me" not in said
+    assert "anna" not in said
+
+
 def test_the_scheduler_alone_says_what_it_runs_and_stops_when_it_is_told_to(run, migrated, capsys):
     before = signal.getsignal(signal.SIGTERM)
 
