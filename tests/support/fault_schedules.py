@@ -9,7 +9,10 @@ from tests.support.telegram_server import FAULTS, HandClock, Killed, StrictTeleg
 from tests.unit.telemetry.alerts.conftest import Machine, alert
 
 DUPLICATE_NOTICE: Final = "This may be a repeat"
-_OUTCOME_UNKNOWN: Final = frozenset({"5xx", "late", "reset", "killed before", "killed after"})
+_OUTCOME_UNKNOWN: Final = frozenset({"5xx", "foreign", "late", "reset", "killed before", "killed after"})
+_UPGRADE_SHARE: Final = 0.1
+_MIGRATION: Final = 400
+_STATUSES: Final = frozenset({200, 429, 502, 403, _MIGRATION})
 
 
 class Schedule:
@@ -37,6 +40,8 @@ class Schedule:
         for _ in range(self._random.randint(1, 6)):
             self._report()
             self._run(self._random.choice((0.0, 2.0, 20.0, 90.0)))
+            if self._random.random() < _UPGRADE_SHARE:
+                self.telegram.upgrade_chat()
         self._faults_left = min(self._faults_left, 3)
         self.machine.run_until_sent()
         self._faults_left = 0
@@ -84,7 +89,7 @@ def check(schedule: Schedule) -> None:
     }
     assert {name: incident.count for name, incident in incidents.items()} == dict(schedule.reported)
     assert all(incident.notified_count == incident.count for incident in incidents.values())
-    assert {status for _, method, status in schedule.telegram.calls if method != "editMessageText"} <= {200, 429, 502}
+    assert {status for _, method, status in schedule.telegram.calls if method != "editMessageText"} <= _STATUSES
 
 
 def _without_marks(text: str) -> str:
