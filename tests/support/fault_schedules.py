@@ -10,7 +10,10 @@ from tests.support.telegram_server import FAULTS, HandClock, Killed, StrictTeleg
 from tests.unit.telemetry.alerts.conftest import Machine, alert
 
 DUPLICATE_NOTICE: Final = "This may be a repeat"
-_OUTCOME_UNKNOWN: Final = frozenset({"5xx", "late", "reset", "killed before", "killed after"})
+_OUTCOME_UNKNOWN: Final = frozenset({"5xx", "foreign", "late", "reset", "killed before", "killed after"})
+_UPGRADE_SHARE: Final = 0.1
+_MIGRATION: Final = 400
+_STATUSES: Final = frozenset({200, 429, 502, 403, _MIGRATION})
 
 
 class Schedule:
@@ -19,6 +22,7 @@ class Schedule:
     def __init__(self, seed: int, make_machine: Callable[..., Machine], clock: HandClock) -> None:
         self._random = Random(seed)
         self._clock = clock
+        self.has_moved = False
         self.faults: Counter[str] = Counter()
         self.reported: Counter[str] = Counter()
         self._share = self._random.choice((0.2, 0.5, 0.8))
@@ -38,6 +42,9 @@ class Schedule:
         for _ in range(self._random.randint(1, 6)):
             self._report()
             self._run(self._random.choice((0.0, 2.0, 20.0, 90.0)))
+            if self._random.random() < _UPGRADE_SHARE:
+                self.telegram.upgrade_chat()
+                self.has_moved = True
         self._faults_left = min(self._faults_left, 3)
         self.machine.run_until_sent()
         self._faults_left = 0
@@ -112,13 +119,13 @@ def check(schedule: Schedule) -> None:
     marked = sum(DUPLICATE_NOTICE in text for text in texts)
     assert len(texts) - len({_without_marks(text) for text in texts}) <= schedule.unknown_outcomes
     assert marked <= schedule.unknown_outcomes
-    incidents = {
-        record.incident.fingerprint: record.incident
-        for record in schedule.machine.queries.page(schedule.machine.clock(), limit=100)
-    }
+    records = schedule.machine.queries.page(schedule.machine.clock(), limit=100)
+    incidents = {record.incident.fingerprint: record.incident for record in records}
     assert {name: incident.count for name, incident in incidents.items()} == dict(schedule.reported)
-    assert all(incident.notified_count == incident.count for incident in incidents.values())
-    assert {status for _, method, status in schedule.telegram.calls if method != "editMessageText"} <= {200, 429, 502}
+    in_messages = [record.incident for record in records if record.message_id is not None]
+    assert all(incident.notified_count == incident.count for incident in in_messages)
+    assert len(in_messages) == len(records) or schedule.has_moved  # the messages of a group are gone with it
+    assert {status for _, method, status in schedule.telegram.calls if method != "editMessageText"} <= _STATUSES
 
 
 def _without_marks(text: str) -> str:

@@ -18,7 +18,7 @@ from service.sandbox.telegram.fake import TelegramFake
 
 NOON: Final = datetime(2025, 10, 2, 12, tzinfo=UTC).timestamp()
 URL: Final = "http://telegram.test"
-FAULTS: Final = ("429", "5xx", "late", "reset", "dns", "killed before", "killed after")
+FAULTS: Final = ("429", "5xx", "foreign", "late", "reset", "dns", "killed before", "killed after")
 
 
 class HandClock:
@@ -50,12 +50,17 @@ class StrictTelegram(httpx.BaseTransport):
     ) -> None:
         self.journal = Journal()
         simulation = Simulation(1, self.journal.start(1, clock.moment()), clock.moment)
-        self.fake = TelegramFake(Environment(simulation, self.journal, Options(**options)), clock)
+        self._options = Options(**options)
+        self.fake = TelegramFake(Environment(simulation, self.journal, self._options), clock)
         self.calls: list[tuple[float, str, int]] = []
         self.fault = fault
         self._clock = clock
         self._random = Random(1)
         self._app = Starlette(routes=[Mount("/", routes=self.fake.routes()["/telegram"])])
+
+    def upgrade_chat(self) -> None:
+        """The manager's group becomes a supergroup, with another id."""
+        self._options.telegram_chat = "upgraded"
 
     def client(self) -> httpx.Client:
         return httpx.Client(transport=self)
@@ -79,7 +84,7 @@ class StrictTelegram(httpx.BaseTransport):
         if fault in {"late", "reset"} and self._random.random() < 0.5:
             self._fail_after(fault, request)
         self._fail_before(fault, request)
-        refused = {"429": self._too_many, "5xx": _bad_gateway}.get(fault or "")
+        refused = {"429": self._too_many, "5xx": _bad_gateway, "foreign": _blocked}.get(fault or "")
         response = self._record(method, self._respond(request) if refused is None else refused())
         if fault == "killed after":
             raise Killed
@@ -148,6 +153,11 @@ def _scope(request: httpx.Request) -> dict[str, Any]:
 
 def _bad_gateway() -> httpx.Response:
     return httpx.Response(502, text="<html>Bad Gateway</html>")
+
+
+def _blocked() -> httpx.Response:
+    """The page of a proxy or a provider, in Telegram's place."""
+    return httpx.Response(403, text="<html>Access to this resource is blocked</html>")
 
 
 def _too_many(seconds: int) -> dict[str, Any]:

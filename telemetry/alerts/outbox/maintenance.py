@@ -57,9 +57,10 @@ _END_SILENCED_CONDITION: Final = _Transition(
     "AND until >= incidents.ended_at))",
     "end_told = 1, ended = 'silenced'",
 )
-# An alert that was sent with all of its repeats expires when no more come.
+# An alert that was sent with all of its repeats expires when no more come; of a message that is gone no edit tells of them.
 _EXPIRE_SENT: Final = _Transition(
-    "state = '' AND ended_at IS NULL AND last_at < :now - :expire_after AND told_post IS NOT NULL AND told_count >= count",
+    "state = '' AND ended_at IS NULL AND last_at < :now - :expire_after AND told_post IS NOT NULL "
+    "AND (told_count >= count OR NOT EXISTS (SELECT 1 FROM posts WHERE id = told_post AND message_id IS NOT NULL))",
     "ended_at = last_at, ended = 'quiet'",
 )
 _EXPIRE_UNSENT: Final = _Transition(

@@ -123,6 +123,21 @@ def test_a_migration_that_the_next_message_learns_leaves_the_edits_of_earlier_on
     assert machine.notifications.channel("telegram").disabled_reason is None
 
 
+def test_an_alert_whose_message_is_gone_ends_when_its_repeats_do_and_the_next_one_is_new(machine, chats, clock):
+    tell(machine, "first")
+    chats.moved[OLD] = NEW
+    repeat(machine, "first")
+    repeat(machine, "first")
+    clock.forward(4 * 3600.0)
+    machine.run(30)
+
+    tell(machine, "first")
+
+    [text] = chats.texts[NEW]
+    assert "Still there" not in text
+    assert "×" not in text
+
+
 def test_another_chat_gets_the_messages_after_a_migration_of_the_one_before(machine, chats):
     chats.moved[OLD] = NEW
     tell(machine, "first")
