@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from telemetry.jobs.recorder.spool import SEGMENT_SUFFIX
-from telemetry.jobs.recorder.spool_codec import decode
+from telemetry.jobs.recorder.spool_codec import MAX_LINE_BYTES, decode, decode_database
 from telemetry.jobs.run import JobRun
 from telemetry.processes.file_lock import FileLock
 
 _LOCK_SUFFIX: Final = ".lock"
-_MAX_LINE_BYTES: Final = 2**20  # a longer line is unreadable
 
 
 @dataclass(slots=True)
@@ -58,17 +57,20 @@ class OrphanedSpool:
         self.lock.close()
 
 
-def acquire_orphaned_spools(directory: Path, live_ids: Callable[[], set[str]]) -> Iterator[OrphanedSpool]:
+def acquire_orphaned_spools(
+    directory: Path, live_ids: Callable[[], set[str]], is_foreign: Callable[[str], bool] = lambda _spool: False
+) -> Iterator[OrphanedSpool]:
     """Lock and yield the spools whose process is dead. The caller removes or releases each of them.
 
     Args:
         directory: the spool directory.
         live_ids: returns the ids of the live processes.
+        is_foreign: tells whether the spool with an id is for another database, and is left alone.
     """
     found = _spools(directory)
     live = live_ids() if found else set()  # read last: a process that started meanwhile has no file in `found`
     for spool in sorted(found - live):
-        if (lock := _acquire(directory, spool)) is not None:
+        if not is_foreign(spool) and (lock := _acquire(directory, spool)) is not None:
             yield OrphanedSpool(directory, spool, lock)
 
 
@@ -96,8 +98,9 @@ def read_open_runs(directory: Path) -> set[str]:
 def _runs(path: Path) -> Iterable[JobRun | None]:
     try:
         with path.open("rb") as lines:
-            while line := lines.readline(_MAX_LINE_BYTES):
-                yield decode(line)
+            while line := lines.readline(MAX_LINE_BYTES):
+                if decode_database(line) is None:
+                    yield decode(line)
     except FileNotFoundError:
         return
 

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from telemetry.error_text import error_summary
 from telemetry.jobs.recorder.orphaned_spools import OrphanedSpool, acquire_orphaned_spools
+from telemetry.jobs.recorder.spool_databases import SpoolDatabases
 from telemetry.jobs.run import JobRun, UnwritableRunError
 from telemetry.jobs.store.running_runs import LostRun, RunningRuns
 from telemetry.jobs.store.runs import JobRunRepository
@@ -31,14 +32,17 @@ class SpoolRecovery:
     A spool that cannot be replayed stays on the disk until a later attempt. Replaying a record twice changes nothing.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # its parts
         self,
         directory: Path,
         live_ids: Callable[[], set[str]],
         store: JobRunRepository,
         running_runs: RunningRuns,
         counters: RecoveryCounters,
+        database: str = "",
     ) -> None:
+        """`database` is that of the stores: the spools of another one are left alone."""
+        self.databases = SpoolDatabases(directory, database)
         self._directory = directory
         self._live_ids = live_ids
         self._store = store
@@ -64,9 +68,10 @@ class SpoolRecovery:
             OSError: a spool cannot be read; the others were replayed.
             Exception: the database is unavailable.
         """
+        self.databases.report()
         lost: list[LostRun] = []
         disk_error: OSError | None = None
-        for spool in acquire_orphaned_spools(self._directory, self._live_ids):
+        for spool in acquire_orphaned_spools(self._directory, self._live_ids, self.databases.is_foreign):
             try:
                 lost += self._replay(spool, should_continue)
             except OSError as error:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from telemetry import private_files
-from telemetry.jobs.recorder.spool_codec import decode, encode
+from telemetry.jobs.recorder.spool_codec import decode, encode, encode_database
 from telemetry.jobs.run import JobRun
 from telemetry.processes.registry import ProcessRegistry
 
@@ -92,7 +92,10 @@ class Spool:
         registry: ProcessRegistry,
         max_bytes: int = MAX_SPOOL_BYTES,
         segment: int = MAX_SEGMENT_BYTES,
+        database: str = "",
     ) -> None:
+        """`database` is the one that the runs are for, without credentials: each file begins with it."""
+        self._database = encode_database(database) if database else b""
         self.max_bytes = max_bytes
         self._directory = directory
         self._registry = registry
@@ -175,20 +178,20 @@ class Spool:
             self._rotate()
         return self._segments[-1]
 
-    def _create_segment(self) -> Segment:
+    def _create_segment(self, carried: bytes = b"") -> Segment:
         process = self._registry.register()  # before its first file, so that no process takes it for dead
-        return Segment(self._directory / f"{process.id}.{next(self._numbers):06}{SEGMENT_SUFFIX}")
+        segment = Segment(self._directory / f"{process.id}.{next(self._numbers):06}{SEGMENT_SUFFIX}")
+        try:
+            segment.write(self._database + carried)
+        except OSError:
+            segment.remove()
+            raise
+        return segment
 
     def _rotate(self) -> bool:
         """Start the next file with the starts of open runs, before an older file is deleted. False if the disk fails."""
         try:
-            segment = self._create_segment()
+            self._segments.append(self._create_segment(b"".join(self._open.values())))
         except OSError:
             return False
-        try:
-            segment.write(b"".join(self._open.values()))
-        except OSError:
-            segment.remove()
-            return False
-        self._segments.append(segment)
         return True

@@ -14,24 +14,53 @@ _REQUIRED: Final = frozenset(
 )
 _TIMESTAMPS: Final = frozenset(field.name for field in fields(JobRun) if "datetime" in str(field.type))
 _CHECKSUM_LENGTH: Final = 8
+_DATABASE: Final = "database"
+MAX_LINE_BYTES: Final = 2**20
+"""A longer line is unreadable."""
 
 
 def encode(run: JobRun) -> bytes:
     """Encode a run as a checksum (8 hexadecimal digits), a space, JSON and a line feed. Fields that are None are left out."""
     values = {name: value for name in _NAMES if (value := getattr(run, name)) is not None}
-    text = json.dumps(values, default=datetime.isoformat).encode()
-    return b"%08x %b\n" % (zlib.crc32(text), text)
+    return _line(values)
 
 
 def decode(line: bytes) -> JobRun | None:
     """Decode a line; None if it is incomplete or damaged. Ignores fields that this version does not know."""
+    values = _values(line)
+    if not values.keys() >= _REQUIRED:
+        return None
+    try:
+        return JobRun(**{name: _value(name, value) for name, value in values.items() if name in _NAMES})
+    except (ValueError, TypeError):
+        return None
+
+
+def encode_database(database: str) -> bytes:
+    """Encode the first line of a file: for which database its runs are."""
+    return _line({_DATABASE: database})
+
+
+def decode_database(line: bytes) -> str | None:
+    """Decode such a line; None if it is another one."""
+    values = _values(line)
+    return str(values[_DATABASE]) if values.keys() == {_DATABASE} else None
+
+
+def _line(values: dict[str, Any]) -> bytes:
+    text = json.dumps(values, default=datetime.isoformat).encode()
+    return b"%08x %b\n" % (zlib.crc32(text), text)
+
+
+def _values(line: bytes) -> dict[str, Any]:
     text = line[_CHECKSUM_LENGTH + 1 :].rstrip(b"\n")
     if line[:_CHECKSUM_LENGTH] != b"%08x" % zlib.crc32(text):
-        return None
-    values: Any = json.loads(text)
-    if not isinstance(values, dict) or not values.keys() >= _REQUIRED:
-        return None
-    return JobRun(**{name: _value(name, value) for name, value in values.items() if name in _NAMES})
+        return {}
+    try:
+        values: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return values if isinstance(values, dict) else {}
 
 
 def _value(name: str, value: Any) -> Any:
