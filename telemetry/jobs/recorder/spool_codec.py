@@ -12,7 +12,10 @@ _NAMES: Final = tuple(field.name for field in fields(JobRun))
 _REQUIRED: Final = frozenset(
     field.name for field in fields(JobRun) if field.default is MISSING and field.default_factory is MISSING
 )
-_TIMESTAMPS: Final = frozenset(field.name for field in fields(JobRun) if "datetime" in str(field.type))
+_TYPES: Final[dict[str, Any]] = {"datetime": datetime, "dict": dict, "float": (int, float), "str": str}
+_TYPES_BY_NAME: Final = {
+    field.name: next(kind for word, kind in _TYPES.items() if word in str(field.type)) for field in fields(JobRun)
+}
 _CHECKSUM_LENGTH: Final = 8
 _DATABASE: Final = "database"
 MAX_LINE_BYTES: Final = 2**20
@@ -28,7 +31,7 @@ def encode(run: JobRun) -> bytes:
 def decode(line: bytes) -> JobRun | None:
     """Decode a line; None if it is incomplete or damaged. Ignores fields that this version does not know."""
     values = _values(line)
-    if not values.keys() >= _REQUIRED:
+    if not values.keys() >= _REQUIRED or not str(values["run_id"]).isalnum():
         return None
     try:
         return JobRun(**{name: _value(name, value) for name, value in values.items() if name in _NAMES})
@@ -64,4 +67,15 @@ def _values(line: bytes) -> dict[str, Any]:
 
 
 def _value(name: str, value: Any) -> Any:
-    return datetime.fromisoformat(value) if name in _TIMESTAMPS else value
+    """Raises ValueError or TypeError: the value is not one of this field."""
+    kind = _TYPES_BY_NAME[name]
+    if value is None and name not in _REQUIRED:
+        return None
+    if kind is datetime:
+        timestamp = datetime.fromisoformat(value)
+        if timestamp.utcoffset() is None:
+            raise ValueError(f"{name} has no time zone")
+        return timestamp
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} is a {type(value).__name__}")
+    return value

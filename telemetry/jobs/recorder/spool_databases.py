@@ -55,7 +55,7 @@ class SpoolDatabases:
         return next((database for path in self._segments(spool) if (database := _database_of(path))), "")
 
     def _segments(self, spool: str) -> list[Path]:
-        return sorted(self._directory.glob(f"{spool}.*{SEGMENT_SUFFIX}"))
+        return sorted(path for path in self._directory.glob(f"{spool}.*{SEGMENT_SUFFIX}") if path.is_file())
 
 
 def _database_of(segment: Path) -> str:
