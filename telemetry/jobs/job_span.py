@@ -13,9 +13,9 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, form
 
 from telemetry import semconv
 from telemetry.failsafe import failsafe
+from telemetry.jobs.metadata import to_attribute
 from telemetry.jobs.outcome import error_message, outcome_of, status_of
 from telemetry.jobs.run import SPAN_NAME
-from telemetry.json_safe import dumps
 
 
 @dataclass(slots=True)
@@ -101,7 +101,7 @@ class JobSpan:
     def _attributes(self, result: dict[str, str] | None = None) -> dict[str, str | float]:
         """The most important attributes come last: if their number is limited, the SDK drops the oldest."""
         attributes: dict[str, str | float] = (
-            {semconv.JOB_METADATA: dumps(self._run.metadata)} if self._run.metadata or result else {}
+            {semconv.JOB_METADATA: to_attribute(self._run.metadata)} if self._run.metadata or result else {}
         )
         if self._options.scheduled_for is not None:
             attributes[semconv.JOB_SCHEDULED_FOR] = self._options.scheduled_for.isoformat()

@@ -23,6 +23,8 @@ MAX_SPOOL_BYTES: Final = 64 * 2**20
 MAX_SEGMENT_BYTES: Final = 2**20
 MAX_IDLE_BYTES: Final = 64 * 2**10
 """Limits of all files of a process; of one file, before the next one is started; of the last file when nothing is pending."""
+END_ROOM: Final = 2048
+"""Bytes that are set aside for the end of each run whose start is in the spool."""
 MAX_CARRIED_RUNS: Final = 10_000
 """At most this many starts of open runs are copied from file to file."""
 SEGMENT_SUFFIX: Final = ".runs"
@@ -102,6 +104,7 @@ class Spool:
         self._segment_size = segment
         self._open: dict[str, bytes] = {}
         self._open_bytes = 0
+        self._with_room: set[str] = set()
         self._segments: deque[Segment] = deque()
         self._numbers = count()
 
@@ -119,12 +122,24 @@ class Spool:
         """
         line = encode(run)
         self._track_open(run, line)
-        if self.size + len(line) > self.max_bytes:
-            raise SpoolFull(errno.EDQUOT, f"the spool has reached its limit of {self.max_bytes // 2**20} MB")
+        line = self._fitting(run, line)
         segment = self._current_segment()
         position = SpoolPosition(segment, segment.write(line), len(line))
         segment.pending += 1
+        if run.finished_at is None:
+            self._with_room.add(run.run_id)
         return position
+
+    def _fitting(self, run: JobRun, line: bytes) -> bytes:
+        """The line, or a shorter one for an end: the room for that is set aside when the run begins."""
+        is_end, has_room = run.finished_at is not None, run.run_id in self._with_room
+        self._with_room.discard(run.run_id)
+        set_aside = END_ROOM * (len(self._with_room) + (not is_end))
+        if self.size + len(line) + set_aside <= self.max_bytes:
+            return line
+        if is_end and has_room:
+            return encode(run, END_ROOM)
+        raise SpoolFull(errno.EDQUOT, f"the spool has reached its limit of {self.max_bytes // 2**20} MB")
 
     def read(self, position: SpoolPosition) -> JobRun | None:
         """Read a run back; None if the disk cannot be read."""
@@ -162,6 +177,7 @@ class Spool:
             segment.close()
         self._segments.clear()
         self._open.clear()
+        self._with_room.clear()
 
     def _track_open(self, run: JobRun, line: bytes) -> None:
         if run.finished_at is not None:

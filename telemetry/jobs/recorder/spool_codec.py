@@ -6,7 +6,7 @@ from dataclasses import MISSING, fields
 from datetime import datetime
 from typing import Any, Final
 
-from telemetry.jobs.run import JobRun
+from telemetry.jobs.run import JobRun, shortened
 
 _NAMES: Final = tuple(field.name for field in fields(JobRun))
 _REQUIRED: Final = frozenset(
@@ -18,12 +18,21 @@ _TYPES_BY_NAME: Final = {
 }
 _CHECKSUM_LENGTH: Final = 8
 _DATABASE: Final = "database"
+MAX_RECORD_BYTES: Final = 256 * 2**10
 MAX_LINE_BYTES: Final = 2**20
-"""A longer line is unreadable."""
+"""Limits of a line that is written, and of one that is read: earlier versions wrote longer ones."""
 
 
-def encode(run: JobRun) -> bytes:
-    """Encode a run as a checksum (8 hexadecimal digits), a space, JSON and a line feed. Fields that are None are left out."""
+def encode(run: JobRun, limit: int = MAX_RECORD_BYTES) -> bytes:
+    """Encode a run as a checksum (8 hexadecimal digits), a space, JSON and a line feed. Fields that are None are left out.
+
+    A run that takes more than `limit` bytes is shortened.
+    """
+    line = _encode(run)
+    return line if len(line) <= limit else _encode(shortened(run))
+
+
+def _encode(run: JobRun) -> bytes:
     values = {name: value for name in _NAMES if (value := getattr(run, name)) is not None}
     return _line(values)
 
