@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from telemetry import private_files
+from telemetry.jobs.recorder.disk_reserve import DiskReserve
 from telemetry.jobs.recorder.spool_codec import decode, encode, encode_database
 from telemetry.jobs.run import JobRun
 from telemetry.processes.registry import ProcessRegistry
@@ -105,6 +106,7 @@ class Spool:
         self._open: dict[str, bytes] = {}
         self._open_bytes = 0
         self._with_room: set[str] = set()
+        self._reserve = DiskReserve(directory)
         self._segments: deque[Segment] = deque()
         self._numbers = count()
 
@@ -122,23 +124,43 @@ class Spool:
         """
         line = encode(run)
         self._track_open(run, line)
+        has_room = run.run_id in self._with_room
         line = self._fitting(run, line)
         segment = self._current_segment()
-        position = SpoolPosition(segment, segment.write(line), len(line))
+        try:
+            position = SpoolPosition(segment, segment.write(line), len(line))
+        except OSError:
+            if not (has_room and run.finished_at is not None and self._reserve.give_back()):
+                raise
+            line = encode(run, END_ROOM)
+            position = SpoolPosition(segment, segment.write(line), len(line))
         segment.pending += 1
+        self._set_room_aside(run)
+        return position
+
+    def _require_reserve(self, size: int) -> None:
+        """On a full disk, what is left is for the ends of the runs that have begun."""
+        if self._reserve.is_short:
+            self._reserve.grow(size)
+        if self._reserve.is_short:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _set_room_aside(self, run: JobRun) -> None:
         if run.finished_at is None:
             self._with_room.add(run.run_id)
-        return position
+            self._reserve.grow(END_ROOM * len(self._with_room))
 
     def _fitting(self, run: JobRun, line: bytes) -> bytes:
         """The line, or a shorter one for an end: the room for that is set aside when the run begins."""
         is_end, has_room = run.finished_at is not None, run.run_id in self._with_room
         self._with_room.discard(run.run_id)
         set_aside = END_ROOM * (len(self._with_room) + (not is_end))
-        if self.size + len(line) + set_aside <= self.max_bytes:
-            return line
+        fits = self.size + len(line) + set_aside <= self.max_bytes
         if is_end and has_room:
-            return encode(run, END_ROOM)
+            return line if fits and not self._reserve.is_short else encode(run, END_ROOM)
+        if fits:
+            self._require_reserve(set_aside)
+            return line
         raise SpoolFull(errno.EDQUOT, f"the spool has reached its limit of {self.max_bytes // 2**20} MB")
 
     def read(self, position: SpoolPosition) -> JobRun | None:
@@ -178,6 +200,7 @@ class Spool:
         self._segments.clear()
         self._open.clear()
         self._with_room.clear()
+        self._reserve.close()
 
     def _track_open(self, run: JobRun, line: bytes) -> None:
         if run.finished_at is not None:

@@ -1,11 +1,15 @@
 """The end of a run always finds room if its start did: in a spool that is full, in memory, and before a disk that hangs."""
 
+import errno
+import os
+import tempfile
 import threading
 
 import pytest
 
 from telemetry.jobs.metadata import MARK
 from telemetry.jobs.recorder import intake, queue
+from telemetry.jobs.recorder.disk_reserve import STEP
 from telemetry.jobs.recorder.intake import Intake
 from telemetry.jobs.recorder.queue import RunQueue
 from telemetry.jobs.recorder.spool import END_ROOM, SpoolFull
@@ -88,6 +92,53 @@ def test_a_record_has_a_limit_and_loses_its_metadata_beyond_it():
     assert len(line) <= MAX_RECORD_BYTES
     assert decode(line).outcome == "success"
     assert MARK in decode(line).metadata
+
+
+class FullDisk:
+    """Takes no byte more before somebody gives some back."""
+
+    def __init__(self, monkeypatch):
+        self.free, self._write, truncate = 0, os.write, os.ftruncate
+        monkeypatch.setattr(os, "write", self.write)
+        monkeypatch.setattr(os, "ftruncate", lambda file, size: truncate(file, size) or self.give(file))
+
+    def give(self, file):
+        self.free += STEP if os.fstat(file).st_nlink == 0 else 0
+
+    def write(self, file, data):
+        if len(data) > self.free:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.free -= len(data)
+        return self._write(file, data)
+
+
+def test_a_full_disk_takes_the_ends_of_all_starts_that_it_has(directory, monkeypatch):
+    spool = ProcessSpool(directory)
+    for number in range(100):
+        spool.append(started(number))
+
+    FullDisk(monkeypatch)
+    with pytest.raises(OSError, match="No space"):
+        spool.append(started(100))
+    for number in range(100):
+        spool.append(ended(number, metadata=LARGE))
+    with pytest.raises(OSError, match="No space"):
+        spool.append(ended(100))
+    monkeypatch.undo()
+
+    spool.abandon()
+    assert {run.run_id for run in orphaned_runs(directory) if run.outcome} == {run_id(n) for n in range(100)}
+
+
+def test_where_nothing_can_be_set_aside_runs_are_kept_all_the_same(directory, monkeypatch):
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: os.fdopen(os.open("/nowhere/file", 0)))
+    spool = ProcessSpool(directory)
+
+    spool.append(started(1))
+    spool.append(ended(1))
+
+    spool.abandon()
+    assert orphaned_runs(directory) == [started(1), ended(1)]
 
 
 class Database:
