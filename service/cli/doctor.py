@@ -54,6 +54,7 @@ class Finding:
 _NEEDS: Final = {
     "telemetry: job": "migrations",
     "alerts": "directory DATA_DIR",
+    "job runs": "directory DATA_DIR",
     "backups": "database",
     **dict.fromkeys(("Wildberries", "Ozon", "Telegram"), "migrations"),  # the rate limiter's state is in the database
 }
@@ -109,6 +110,7 @@ def _checks(runtime: Service) -> Mapping[str, Check]:
         "database": lambda: _database(runtime),
         "migrations": lambda: _migrations(runtime),
         "backups": lambda: check_backup(engine),
+        "job runs": lambda: _job_runs(runtime),
         "alerts": lambda: _alerts(runtime),
         **_credential_checks(runtime),
         **{f"telemetry: {name}": check for name, check in SelfTest(runtime.telemetry, engine).checks().items()},
@@ -192,6 +194,12 @@ def _database(runtime: Service) -> str:
 def _migrations(runtime: Service) -> str:
     migrations.at_head(runtime.engine)
     return "at the newest"
+
+
+def _job_runs(runtime: Service) -> str:
+    if sentences := runtime.telemetry.jobs.foreign_databases():
+        raise DiagnosticFailed(" ".join(sentences))
+    return "no job run in DATA_DIR waits for another database"
 
 
 def _alerts(runtime: Service) -> str:

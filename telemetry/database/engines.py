@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL, Engine, ExceptionContext, make_url
 from sqlalchemy.exc import DatabaseError, InternalError, OperationalError
 from sqlalchemy.orm import Session
 
+from telemetry.database.forked_engines import no_fork, use_in_one_process
 from telemetry.database.late_returns import close_late_returns
 from telemetry.database.limits import NO_LIMITS, POOL_TIMEOUT_SECONDS, EngineLimits, limit_statements, resized_pool
 from telemetry.database.watched_file import WatchedFile
@@ -51,6 +52,9 @@ def create_engine(url: URL | str, application_name: str = "app") -> Engine:
     url = make_url(url)
     engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url, application_name)
     close_late_returns(engine)
+    is_file = engine.dialect.name == "sqlite" and _database_file(url) is not None
+    if is_file or engine.dialect.name != "sqlite":
+        use_in_one_process(engine, closes_idle=is_file)
     return engine
 
 
@@ -160,6 +164,7 @@ def dedicated_engine(engine: Engine, limits: EngineLimits = NO_LIMITS, *, traced
         dedicated = Engine(pool, engine.dialect, engine.url, hide_parameters=engine.hide_parameters)
     event.listen(engine, "engine_disposed", lambda _engine: dedicated.dispose())
     close_late_returns(dedicated)
+    use_in_one_process(dedicated, closes_idle=False)  # they are, together with those of the first one
     limit_statements(dedicated, limits)
     return dedicated
 
@@ -167,5 +172,5 @@ def dedicated_engine(engine: Engine, limits: EngineLimits = NO_LIMITS, *, traced
 @contextmanager
 def transaction(engine: Engine) -> Generator[Session]:
     """A session with one transaction: committed at the end, rolled back if an exception is raised."""
-    with Session(engine, expire_on_commit=False) as session, session.begin():
+    with no_fork(), Session(engine, expire_on_commit=False) as session, session.begin():
         yield session

@@ -8,6 +8,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
+from telemetry.database.forked_engines import is_of_parent
+
 _POOL: Final = "_ConnectionRecord__pool"
 """SQLAlchemy has no public name for it. Where it is not there, such connections stay open."""
 
@@ -21,7 +23,7 @@ def close_late_returns(engine: Engine) -> None:
 
     def close_late(connection: Any, record: ConnectionPoolEntry) -> None:
         pool = getattr(record, _POOL, None)
-        if connection is not None and pool is not engine.pool and pool in pools:
+        if connection is not None and pool is not engine.pool and pool in pools and not is_of_parent(pool):
             with suppress(Exception):  # it is gone already
                 connection.close()
 

@@ -13,9 +13,9 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, form
 
 from telemetry import semconv
 from telemetry.failsafe import failsafe
+from telemetry.jobs.metadata import to_attribute
 from telemetry.jobs.outcome import error_message, outcome_of, status_of
 from telemetry.jobs.run import SPAN_NAME
-from telemetry.json_safe import dumps
 
 
 @dataclass(slots=True)
@@ -54,12 +54,12 @@ class JobSpan:
 
     def start(self) -> None:
         self._start_span()
-        self._enter_span()
+        self.enter()
 
     def end(self, error: BaseException | None) -> None:
         nanoseconds = time.perf_counter_ns() - self._started_clock
         outcome = outcome_of(error)
-        self._leave_span()
+        self.leave()
         self._set_result(outcome, error)
         self._record_error(error)
         self._end_span(self._started_at + nanoseconds)
@@ -78,13 +78,15 @@ class JobSpan:
             self._run.run_id = format_trace_id(span_context.trace_id) + format_span_id(span_context.span_id)
 
     @failsafe
-    def _enter_span(self) -> None:
+    def enter(self) -> None:
+        """Make the span the current one, also in another context than the one that started it."""
         if self._span is not trace.INVALID_SPAN:
             self._outer_context = context.get_current()
             context.attach(trace.set_span_in_context(self._span))
 
     @failsafe
-    def _leave_span(self) -> None:
+    def leave(self) -> None:
+        """Make the span around it the current one again, if it is the current one."""
         # A generator may be closed in another context. Detaching a token would log an error there; attaching a context does not.
         if self._outer_context is not None and trace.get_current_span() is self._span:
             context.attach(self._outer_context)
@@ -99,7 +101,7 @@ class JobSpan:
     def _attributes(self, result: dict[str, str] | None = None) -> dict[str, str | float]:
         """The most important attributes come last: if their number is limited, the SDK drops the oldest."""
         attributes: dict[str, str | float] = (
-            {semconv.JOB_METADATA: dumps(self._run.metadata)} if self._run.metadata or result else {}
+            {semconv.JOB_METADATA: to_attribute(self._run.metadata)} if self._run.metadata or result else {}
         )
         if self._options.scheduled_for is not None:
             attributes[semconv.JOB_SCHEDULED_FOR] = self._options.scheduled_for.isoformat()

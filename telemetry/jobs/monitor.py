@@ -13,14 +13,10 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from opentelemetry.trace import Tracer
 
+from telemetry.jobs.awaited_result import follow, is_coroutine_code, is_under_way, run_to_end
 from telemetry.jobs.job_span import JobHandle, JobSpan, JobSpanOptions
-from telemetry.jobs.read_your_writes import (
-    WaitableRecorder,
-    wait_until_readable,
-    wait_until_readable_async,
-    wait_until_recorded,
-    wait_until_recorded_async,
-)
+from telemetry.jobs.monitored_run import MonitoredRun
+from telemetry.jobs.read_your_writes import WaitableRecorder, wait_until_recorded, wait_until_recorded_async
 from telemetry.jobs.run import MAX_NAME_LENGTH
 
 _log = logging.getLogger(__name__)
@@ -62,6 +58,8 @@ def monitor_job(
 ) -> "JobMonitor":
     """Record each `with` block, and each call of a decorated function, as a run of the job.
 
+    If the function returns an awaitable, such as a task, the run ends when the awaitable ends.
+
     Args:
         name: the name of the job, 1 to 100 printable characters.
         metadata: stored with the run as JSON.
@@ -76,16 +74,6 @@ def monitor_job(
     return JobMonitor(_checked_name(name), _checked_metadata(metadata), options)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _MonitoredRun:
-    """A started run; without a span it is not recorded."""
-
-    handle: JobHandle
-    span: JobSpan | None
-    recorder: WaitableRecorder | None
-    owner: object  # the task or thread that started it
-
-
 class JobMonitor:
     """Reusable, reentrant, and safe to share between threads and tasks: each use is a run of its own."""
 
@@ -93,36 +81,23 @@ class JobMonitor:
         self._name = name
         self._metadata = dict(metadata)
         self._options = options
-        self._runs: list[_MonitoredRun] = []
+        self._runs: list[MonitoredRun] = []
 
     def __enter__(self) -> JobHandle:
-        run = self._begin()
-        wait_until_recorded(run.recorder, run.handle.run_id)
-        return run.handle
+        return self.begin().handle
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        run = self._end_run(error)
-        wait_until_readable(run.recorder, run.handle.run_id)
+        self._take_run().finish(error)
 
     async def __aenter__(self) -> JobHandle:
-        run = self._begin()
-        try:
-            await wait_until_recorded_async(run.recorder, run.handle.run_id)
-        except BaseException as error:
-            self._end_run(error)  # a cancelled task does not enter the block, and so does not leave it
-            raise
-        return run.handle
+        return (await self.begin_async()).handle
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        run = self._end_run(error)
-        if isinstance(error, GeneratorExit):  # the coroutine is being closed, and must not await any more
-            wait_until_readable(run.recorder, run.handle.run_id)
-        else:
-            await wait_until_readable_async(run.recorder, run.handle.run_id)
+        await self._take_run().finish_async(error)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         _check_function(function)
@@ -131,46 +106,66 @@ class JobMonitor:
     def _wrap_sync(self, function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
         def monitored(*args: P.args, **kwargs: P.kwargs) -> R:
-            with self._new_monitor():
-                return function(*args, **kwargs)
+            run = self._new_monitor().begin()
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as error:
+                run.finish(error)
+                raise
+            if is_under_way(result):
+                return follow(result, run)
+            run.finish(None)
+            return result
 
         return monitored
 
     def _wrap_async(self, function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
         async def monitored(*args: P.args, **kwargs: P.kwargs) -> Any:
-            async with self._new_monitor():
-                return await cast("Any", function(*args, **kwargs))
+            run = await self._new_monitor().begin_async()
+            return await run_to_end(lambda: cast("Any", function(*args, **kwargs)), run)
 
         return cast("Callable[P, R]", monitored)
 
     def _new_monitor(self) -> "JobMonitor":
         return JobMonitor(self._name, self._metadata, self._options)
 
-    def _begin(self) -> _MonitoredRun:
+    def begin(self) -> MonitoredRun:
+        """Start a run, and wait until its start is on the disk."""
         run = self._start_run()
+        wait_until_recorded(run.recorder, run.handle.run_id)
+        return run
+
+    async def begin_async(self) -> MonitoredRun:
+        """Like `begin`, without blocking the event loop."""
+        run = self._start_run()
+        try:
+            await wait_until_recorded_async(run.recorder, run.handle.run_id)
+        except BaseException as error:
+            self._take_run().end(error)  # a cancelled task does not enter the block, and so does not leave it
+            raise
+        return run
+
+    def _start_run(self) -> MonitoredRun:
+        monitoring, handle = _ProcessState.monitoring, JobHandle(self._name, dict(self._metadata))
+        recorder = span = None
+        if monitoring is None:
+            _warn_once()
+        else:
+            recorder, span = monitoring.recorder, JobSpan(monitoring.tracer, handle, self._options)
+            span.start()
+        run = MonitoredRun(handle, span, recorder, _current_task_or_thread())
         self._runs.append(run)
         return run
 
-    def _start_run(self) -> _MonitoredRun:
-        monitoring, handle = _ProcessState.monitoring, JobHandle(self._name, dict(self._metadata))
-        if monitoring is None:
-            _warn_once()
-            return _MonitoredRun(handle, None, None, _current_task_or_thread())
-        span = JobSpan(monitoring.tracer, handle, self._options)
-        span.start()
-        return _MonitoredRun(handle, span, monitoring.recorder, _current_task_or_thread())
-
-    def _end_run(self, error: BaseException | None) -> _MonitoredRun:
-        """End the newest run of this task or thread.
+    def _take_run(self) -> MonitoredRun:
+        """The newest run of this task or thread, which now ends.
 
         A generator may be closed by another task or thread than the one that started it; then the newest run of all ends.
         """
         owner = _current_task_or_thread()
         run = next((run for run in reversed(self._runs) if run.owner == owner), self._runs[-1])
         self._runs.remove(run)
-        if run.span is not None:
-            run.span.end(error)
         return run
 
 
@@ -182,7 +177,8 @@ def _current_task_or_thread() -> object:
 
 
 def _check_function(function: object) -> None:
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+    is_generator = inspect.isgeneratorfunction(function) and not is_coroutine_code(getattr(function, "__code__", None))
+    if is_generator or inspect.isasyncgenfunction(function):
         raise TypeError("monitor_job can't decorate a generator function: use `with monitor_job(…)` inside it.")
     if not callable(function) or isinstance(function, type | staticmethod):
         raise TypeError(f"monitor_job decorates a function, not {function!r}.")

@@ -9,7 +9,7 @@ from opentelemetry.metrics import Meter
 from sqlalchemy.engine import Engine
 
 from telemetry import semconv
-from telemetry.database import EngineLimits, dedicated_engine
+from telemetry.database import EngineLimits, database_identity, dedicated_engine
 from telemetry.failsafe import failsafe
 from telemetry.instruments import Instruments
 from telemetry.jobs.liveness.reaper import Reaper
@@ -41,7 +41,7 @@ class JobPipeline:
     ) -> None:
         """`component` is that of the alerts about jobs. A pipeline that is off records nothing, and has no thread and no file."""
         self.is_on = is_on
-        directory = registry.data_dir / SPOOL_DIRECTORY
+        directory, database = registry.data_dir / SPOOL_DIRECTORY, database_identity(engine.url)
         self._caller_engine = engine
         self._engine = dedicated_engine(engine, _LIMITS)
         self._instruments = instruments
@@ -49,7 +49,7 @@ class JobPipeline:
         self.store = JobRunRepository(engine)
         self.recorder = Recorder(
             JobRunRepository(self._engine).write,
-            spool=(lambda: Spool(directory, registry)) if is_on else None,
+            spool=(lambda: Spool(directory, registry, database=database)) if is_on else None,
             on_dropped=self._metrics.count_dropped,
         )
         self.reaper = Reaper(
@@ -98,6 +98,15 @@ class JobPipeline:
     def observe(self, meter: Meter) -> None:
         """Register the observable metrics of the recorder."""
         self._metrics.observe(meter, self.recorder, self.reaper.recovery)
+
+    def foreign_databases(self) -> list[str]:
+        """A sentence for each other database whose job runs are in the data directory, too.
+
+        Raises:
+            OSError: the directory cannot be read.
+        """
+        databases = self.reaper.recovery.databases
+        return [databases.sentence(database) for database in sorted(databases.foreign())]
 
     def shutdown(self, timeout: float) -> bool:
         """Stop the reaper and write all queued runs.

@@ -13,13 +13,17 @@ from telemetry.failsafe import failsafe
 from telemetry.jobs.run import JobRun
 from telemetry.jobs.run_metrics import RunMetrics
 from telemetry.jobs.run_profile import RunProfiler
+from telemetry.processes import forks
 
 MAX_OPEN_RUNS: Final = 100_000
 """At most this many runs are tracked as active; further ones are recorded, but not counted in `job.active`."""
 
 
-class JobSpanProcessor(SpanProcessor):
-    """Does no I/O and never raises: an exception in `on_start` would keep the body of the job from running."""
+class JobSpanProcessor(SpanProcessor, forks.ForkAware):
+    """Does no I/O and never raises: an exception in `on_start` would keep the body of the job from running.
+
+    A run belongs to the process that began it: in a forked child, the end of its span counts for nothing.
+    """
 
     def __init__(
         self, record: Callable[[JobRun], None], metrics: RunMetrics, profiler: RunProfiler, worker: str | None = None
@@ -38,6 +42,13 @@ class JobSpanProcessor(SpanProcessor):
         self._worker = worker
         self._host = socket.gethostname()
         self._open_runs: set[str] = set()
+        self._of_parents: frozenset[str] = frozenset()
+        forks.register(self)
+
+    def restart_in_child(self) -> None:
+        self._of_parents |= self._open_runs
+        self._open_runs = set()
+        self._profiler.restart()
 
     @failsafe
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002  # the SDK's signature
@@ -58,7 +69,8 @@ class JobSpanProcessor(SpanProcessor):
         profile = self._profiler.on_end(span)
         if semconv.JOB_NAME not in (span.attributes or ()):
             return
-        if (run := JobRun.from_span(span, self._current_worker(), profile)) is None:
+        run = JobRun.from_span(span, self._current_worker(), profile)
+        if run is None or run.run_id in self._of_parents:
             return
         was_counted = run.run_id in self._open_runs
         self._open_runs.discard(run.run_id)

@@ -9,15 +9,17 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import StatusCode, format_span_id, format_trace_id
 
 from telemetry import semconv
+from telemetry.jobs.metadata import MARK, from_attribute
 from telemetry.jobs.outcome import MAX_ERROR_LENGTH, status_of
 from telemetry.jobs.run_profile import EMPTY_PROFILE, RunProfile
-from telemetry.json_safe import Json, loads, to_text, without_surrogates
-from telemetry.redaction.policy import redact, redact_value
+from telemetry.json_safe import Json, to_text, without_surrogates
+from telemetry.redaction.policy import redact
 
 MAX_NAME_LENGTH: Final = 100
 MAX_WORKER_LENGTH: Final = 255
 MAX_CHILD_LENGTH: Final = 255
 _MAX_RUNTIME_SECONDS: Final = 10 * 366 * 86_400  # ten years; a longer `job.max_runtime_seconds` is ignored
+_SHORT_ERROR_LENGTH: Final = 100
 SPAN_NAME: Final = "job "  # followed by the name of the job
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _OUTCOMES_BY_STATUS: Final = {
@@ -72,7 +74,7 @@ class JobRun:
             span_id=span_id,
             worker=without_surrogates(worker)[:MAX_WORKER_LENGTH],
             heartbeat_at=started_at,
-            metadata=redact_value(loads(_attribute(span, semconv.JOB_METADATA))),
+            metadata=from_attribute(_attribute(span, semconv.JOB_METADATA)),
             scheduled_for=_parsed_timestamp(_attribute(span, semconv.JOB_SCHEDULED_FOR)),
             deadline_at=_deadline(started_at, _attribute(span, semconv.JOB_MAX_RUNTIME)),
         )
@@ -97,6 +99,13 @@ class JobRun:
             slowest_child_seconds=profile.slowest_seconds,
             first_error=_child_name(profile.first_error),
         )
+
+
+def shortened(run: JobRun) -> JobRun:
+    """The same run in little space, for where there is no more: without metadata, and with a short error."""
+    metadata: dict[str, Json] = {MARK: "cut: no room"} if run.metadata else {}
+    error = None if run.error_message is None else run.error_message[:_SHORT_ERROR_LENGTH]
+    return replace(run, metadata=metadata, error_message=error, slowest_child=None, first_error=None)
 
 
 def _attribute(span: ReadableSpan, name: str) -> object:

@@ -63,6 +63,10 @@ class RunProfiler:
     """Sees the start and end of every span, and keeps those inside runs by their span id."""
 
     def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget all spans. In a forked child they are the parent's, and threads of the parent may hold their locks."""
         self._open: dict[int, _OpenSpan] = {}
 
     def has(self, context: SpanContext) -> bool:

@@ -32,7 +32,7 @@ class FailsafeHandler(logging.Handler):
         """Take part in nothing any more: a thread hangs in this handler, and the process ends."""
 
     def forget_stream(self) -> None:
-        """Open a new stream for the next record: in a forked child, a thread of the parent may be in the midst of the old one."""
+        """Open a new stream for the next record: in a forked child, the old one is the parent's."""
 
     def emit(self, record: logging.LogRecord) -> None:
         before = self._failures

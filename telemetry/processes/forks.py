@@ -35,6 +35,11 @@ def generation() -> int:
     return _generation
 
 
+def current_process() -> int:
+    """The process that this code runs in. A child has another one than what it took along from its parent."""
+    return os.getpid()
+
+
 def register(part: ForkAware) -> None:
     """Call the part at each fork, as long as it exists: after those that registered before it, which it may use."""
     _parts[next(_numbers)] = part

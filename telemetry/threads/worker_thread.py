@@ -71,15 +71,16 @@ class WorkerThread(forks.ForkAware):
         is_behind: whether a caller waited in vain, and the queue has not been empty since: no other one should wait.
     """
 
-    def __init__(self, name: str, forget_half_done: Step = lambda: None) -> None:
+    def __init__(self, name: str, forget_open: Step = lambda: None) -> None:
         """Create the worker; its thread starts with the first step, also in a forked child.
 
         Args:
             name: of the thread.
-            forget_half_done: called in a forked child if the parent's thread is in the midst of a step.
+            forget_open: called in a forked child, to forget what is open: it is the parent's, whose thread may be in the midst
+                of a step.
         """
         self._name = name
-        self._forget_half_done = forget_half_done
+        self._forget_open = forget_open
         self._reset()
         forks.register(self)
 
@@ -215,8 +216,7 @@ class WorkerThread(forks.ForkAware):
     def restart_in_child(self) -> None:
         """The steps that are queued are the parent's."""
         _threads.clear()
-        if not self._is_paused:
-            self._forget_half_done()
+        self._forget_open()
         self._reset()
 
 

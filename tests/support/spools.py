@@ -17,9 +17,9 @@ class ProcessSpool(Spool):
         self.process.release()
 
 
-def leave_spool(directory, *runs):
+def leave_spool(directory, *runs, database=""):
     """Leave the spool of a dead process with these runs."""
-    spool = ProcessSpool(directory)
+    spool = ProcessSpool(directory, database=database)
     for run in runs:
         spool.append(run)
     spool.abandon()

@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlalchemy import Engine
 
+from telemetry.database import database_identity
 from telemetry.jobs.liveness.heartbeat import HEARTBEAT_INTERVAL, Heartbeat
 from telemetry.jobs.recorder.orphaned_spools import read_open_runs
 from telemetry.jobs.recorder.recovery import RecoveryCounters, SpoolRecovery
@@ -61,9 +62,9 @@ class Reaper(forks.ForkAware):
         self._directory = directory
         self._registry = registry
         self._running_runs = RunningRuns(engine)
-        self.recovery = SpoolRecovery(
-            directory, registry.live_ids, JobRunRepository(engine), self._running_runs, counters
-        )
+        stores = JobRunRepository(engine), self._running_runs
+        database = database_identity(engine.url)
+        self.recovery = SpoolRecovery(directory, registry.live_ids, *stores, counters, database)
         self._task: PeriodicTask | None = None
         self._has_table = TableCheck(engine, JobRunRow)
         self.restart_in_child()

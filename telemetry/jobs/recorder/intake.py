@@ -4,11 +4,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from telemetry.jobs.run import JobRun
+from telemetry.jobs.run import JobRun, shortened
+from telemetry.json_safe import dumps
 from telemetry.threads.worker_thread import Receipt, Step, WorkerThread, is_on_event_loop, is_worker_thread
 
 RECORD_TIMEOUT: Final = 0.2
 """Seconds for which a job waits until its start or end is on the disk."""
+MAX_MEMORY_BYTES: Final = 32 * 2**20
+"""Limit of the runs that wait for a hung disk, in bytes of metadata and some for each run."""
+_TYPICAL_BYTES: Final = 1024
+_FEW: Final = 100  # runs that fit whatever their size is
 
 
 class Intake:
@@ -28,6 +33,12 @@ class Intake:
         self._capacity = capacity
         self._on_dropped = on_dropped
         self._worker = WorkerThread("job-run-spool")
+        self.forget()
+
+    def forget(self) -> None:
+        """Start afresh, in a forked child: what waits is the parent's."""
+        self._admitted: set[str] = set()  # the open runs whose start was taken
+        self._sizes: dict[object, int] = {}
 
     @property
     def size(self) -> int:
@@ -36,12 +47,33 @@ class Intake:
 
     def record(self, run: JobRun) -> None:
         """Take a run. Waits until it is on the disk, but not on an event loop: see `wait`."""
-        if self._worker.size >= self._capacity:
+        if (admitted := self._admitted_run(run)) is None:
             self._on_dropped(1, "full")
             return
-        receipt = self._worker.put(partial(self._enqueue, run))
+        ticket = object()
+        self._sizes[ticket] = _size_of(admitted)
+        receipt = self._worker.put(partial(self._keep, admitted, ticket))
         if not is_on_event_loop():
             self._worker.wait(receipt, RECORD_TIMEOUT)
+
+    def _admitted_run(self, run: JobRun) -> JobRun | None:
+        """The run if there is room. For an end whose start was admitted there always is, for a shorter one."""
+        is_end, has_start = run.finished_at is not None, run.run_id in self._admitted
+        self._admitted.discard(run.run_id)
+        if self._worker.size >= self._capacity or self._is_out_of_memory():
+            return shortened(run) if is_end and has_start else None
+        if not is_end:
+            self._admitted.add(run.run_id)
+        return run
+
+    def _is_out_of_memory(self) -> bool:
+        return len(self._sizes) > _FEW and sum(tuple(self._sizes.values())) > MAX_MEMORY_BYTES
+
+    def _keep(self, run: JobRun, ticket: object) -> None:
+        try:
+            self._enqueue(run)
+        finally:
+            self._sizes.pop(ticket, None)
 
     def put(self, step: Step) -> Receipt:
         """Queue a change of the spool."""
@@ -62,6 +94,10 @@ class Intake:
     def flush(self, timeout: float) -> bool:
         """Like `wait`, also while the disk hangs."""
         return not is_worker_thread() and self._worker.put(_nothing).wait(timeout)
+
+
+def _size_of(run: JobRun) -> int:
+    return _TYPICAL_BYTES + (len(dumps(run.metadata)) if run.metadata else 0)
 
 
 def _nothing() -> None:

@@ -21,6 +21,9 @@ class OpenRuns:
     def discard(self, run_id: str) -> None:
         self._deadlines.pop(run_id, None)
 
+    def __contains__(self, run_id: str) -> bool:
+        return run_id in self._deadlines
+
     def ids(self) -> list[str]:
         return list(self._deadlines)
 

@@ -6,36 +6,19 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count, islice
+from typing import Final
 
 from telemetry.jobs.recorder.open_runs import OpenRuns
+from telemetry.jobs.recorder.queued_run import QueueBalance, QueuedRun
 from telemetry.jobs.recorder.spool import Spool, SpoolFull, SpoolPosition
-from telemetry.jobs.run import JobRun
+from telemetry.jobs.recorder.spool_codec import encode
+from telemetry.jobs.run import JobRun, shortened
 from telemetry.threads.worker_thread import Step
 
-
-@dataclass(frozen=True, slots=True)
-class QueueBalance:
-    """Counts of records; a run has two, its start and its end. `received` is the sum of the other three."""
-
-    received: int
-    written: int
-    dropped: int
-    pending: int
-
-
-@dataclass(slots=True)
-class QueuedRun:
-    """An unwritten record of a run, kept in memory, in the spool or in both. `enqueued_at` is by the clock of the queue."""
-
-    number: int
-    run_id: str
-    is_end: bool
-    run: JobRun | None
-    position: SpoolPosition | None
-    enqueued_at: float
+MAX_MEMORY_BYTES: Final = 32 * 2**20
+"""Limit of the runs in memory, as they would be in the spool."""
 
 
 class RunQueue:
@@ -67,7 +50,7 @@ class RunQueue:
         self._received = self._written = self._dropped = self._abandoned = 0
         self._is_closed = False
         self._queue: deque[QueuedRun] = deque()
-        self._in_memory = 0
+        self._in_memory = self._memory_bytes = 0
         self._numbers = count()
         self._last_entries: dict[str, int] = {}  # run id to the number of its newest entry
         self._open = OpenRuns(clock)
@@ -82,18 +65,29 @@ class RunQueue:
         position = None if self._is_closed else self._append_to_spool(run)
         with self.changed:
             self._received += 1
-            fits = self._in_memory < self.capacity
-            if self._is_closed or (position is None and not fits):
+            kept, size = self._fitting(run, position)
+            if self._is_closed or (position is None and kept is None):
                 self._dropped += 1
+                self._open.discard(run.run_id)  # else its heartbeat would be renewed for ever
                 return 1
             number, is_end = next(self._numbers), run.finished_at is not None
             self._last_entries[run.run_id] = number
             if not is_end:
                 self._open.add(run)
-            self._queue.append(QueuedRun(number, run.run_id, is_end, run if fits else None, position, self._clock()))
-            self._in_memory += fits
+            self._queue.append(QueuedRun(number, run.run_id, is_end, kept, position, self._clock(), size))
+            self._in_memory += kept is not None
+            self._memory_bytes += size
             self.changed.notify_all()
             return 0
+
+    def _fitting(self, run: JobRun, position: SpoolPosition | None) -> tuple[JobRun | None, int]:
+        """The run and its size if there is room in memory. For an end whose start was taken there always is, for a shorter one."""
+        size = position.length if position is not None else len(encode(run))
+        if self._in_memory < self.capacity and self._memory_bytes + size <= MAX_MEMORY_BYTES:
+            return run, size
+        if position is None and run.finished_at is not None and run.run_id in self._open:
+            return (short := shortened(run)), len(encode(short))
+        return None, 0
 
     def _append_to_spool(self, run: JobRun) -> SpoolPosition | None:
         if self.spool is None:
@@ -145,6 +139,7 @@ class RunQueue:
 
     def _remove(self, entry: QueuedRun) -> SpoolPosition | None:
         self._in_memory -= entry.run is not None
+        self._memory_bytes -= entry.size
         if self._last_entries.get(entry.run_id) == entry.number:
             del self._last_entries[entry.run_id]
         if entry.is_end:

@@ -7,8 +7,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, Protocol
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from telemetry.error_text import error_summary
+from telemetry.jobs.recorder.dead_letters import put_aside
 from telemetry.jobs.recorder.orphaned_spools import OrphanedSpool, acquire_orphaned_spools
+from telemetry.jobs.recorder.spool_codec import encode
+from telemetry.jobs.recorder.spool_databases import SpoolDatabases
 from telemetry.jobs.run import JobRun, UnwritableRunError
 from telemetry.jobs.store.running_runs import LostRun, RunningRuns
 from telemetry.jobs.store.runs import JobRunRepository
@@ -31,14 +36,17 @@ class SpoolRecovery:
     A spool that cannot be replayed stays on the disk until a later attempt. Replaying a record twice changes nothing.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # its parts
         self,
         directory: Path,
         live_ids: Callable[[], set[str]],
         store: JobRunRepository,
         running_runs: RunningRuns,
         counters: RecoveryCounters,
+        database: str = "",
     ) -> None:
+        """`database` is that of the stores: the spools of another one are left alone."""
+        self.databases = SpoolDatabases(directory, database)
         self._directory = directory
         self._live_ids = live_ids
         self._store = store
@@ -61,22 +69,22 @@ class SpoolRecovery:
             The runs that this call marked as lost: they had started, and their process is dead.
 
         Raises:
-            OSError: a spool cannot be read; the others were replayed.
-            Exception: the database is unavailable.
+            SQLAlchemyError: the database is unavailable.
+            Exception: a spool cannot be replayed, such as one that the disk does not give back; the others were replayed.
         """
+        self.databases.report()
         lost: list[LostRun] = []
-        disk_error: OSError | None = None
-        for spool in acquire_orphaned_spools(self._directory, self._live_ids):
+        failure: Exception | None = None
+        for spool in acquire_orphaned_spools(self._directory, self._live_ids, self.databases.is_foreign):
             try:
                 lost += self._replay(spool, should_continue)
-            except OSError as error:
-                disk_error = error
+            except BaseException as error:
                 self._release_failed(spool)
-            except BaseException:
-                self._release_failed(spool)
-                raise
-        if disk_error is not None:
-            raise disk_error
+                if isinstance(error, SQLAlchemyError) or not isinstance(error, Exception):
+                    raise
+                failure = error
+        if failure is not None:
+            raise failure
         self._failing_since = None
         return lost
 
@@ -94,25 +102,33 @@ class SpoolRecovery:
             missing = self._store.missing(runs)
             # A start whose end is in the spool too is left out: written alone, the run could be taken for lost meanwhile.
             refused = self._replay_batch(
-                [run for run in missing if run.finished_at is not None or run.run_id not in ended]
+                spool.id, [run for run in missing if run.finished_at is not None or run.run_id not in ended]
             )
             self._counters.count_replayed(len(missing) - refused)
             open_runs.update(run.run_id for run in runs if run.run_id not in ended)
         lost = self._running_runs.mark_lost(list(open_runs))
-        spool.remove()
         if spool.unreadable:
-            _log.warning("Lines of a spool of job runs that are not whole, and are dropped: %d.", spool.unreadable)
+            self._put_aside(spool.id, spool.lines)
             self._counters.count_dropped(spool.unreadable, "unreadable")
+            _log.warning("Lines of a spool of job runs that are not whole, and are put aside: %d.", spool.unreadable)
+        spool.remove()
         return lost
 
-    def _replay_batch(self, runs: Sequence[JobRun]) -> int:
+    def _put_aside(self, spool: str, lines: list[bytes]) -> None:
+        if not put_aside(self._directory, spool, lines):
+            _log.warning("Lines of a spool of job runs could not be put aside, and are dropped: %d.", len(lines))
+
+    def _replay_batch(self, spool: str, runs: Sequence[JobRun]) -> int:
         """Write the runs; on a refusal, one by one. Returns how many the database refuses."""
         try:
             self._store.replay(runs)
         except UnwritableRunError as error:
             if len(runs) > 1:
-                return sum(self._replay_batch([run]) for run in runs)
-            _log.warning("A run of job %r can't be written, and is dropped: %s", runs[0].job_name, error_summary(error))
+                return sum(self._replay_batch(spool, [run]) for run in runs)
+            _log.warning(
+                "A run of job %r can't be written, and is put aside: %s", runs[0].job_name, error_summary(error)
+            )
+            self._put_aside(spool, [encode(run) for run in runs])
             self._counters.count_dropped(1, "unwritable")
             return 1
         return 0

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from telemetry import private_files
-from telemetry.jobs.recorder.spool_codec import decode, encode
+from telemetry.jobs.recorder.disk_reserve import DiskReserve
+from telemetry.jobs.recorder.spool_codec import decode, encode, encode_database
 from telemetry.jobs.run import JobRun
 from telemetry.processes.registry import ProcessRegistry
 
@@ -23,6 +24,8 @@ MAX_SPOOL_BYTES: Final = 64 * 2**20
 MAX_SEGMENT_BYTES: Final = 2**20
 MAX_IDLE_BYTES: Final = 64 * 2**10
 """Limits of all files of a process; of one file, before the next one is started; of the last file when nothing is pending."""
+END_ROOM: Final = 2048
+"""Bytes that are set aside for the end of each run whose start is in the spool."""
 MAX_CARRIED_RUNS: Final = 10_000
 """At most this many starts of open runs are copied from file to file."""
 SEGMENT_SUFFIX: Final = ".runs"
@@ -92,13 +95,18 @@ class Spool:
         registry: ProcessRegistry,
         max_bytes: int = MAX_SPOOL_BYTES,
         segment: int = MAX_SEGMENT_BYTES,
+        database: str = "",
     ) -> None:
+        """`database` is the one that the runs are for, without credentials: each file begins with it."""
+        self._database = encode_database(database) if database else b""
         self.max_bytes = max_bytes
         self._directory = directory
         self._registry = registry
         self._segment_size = segment
         self._open: dict[str, bytes] = {}
         self._open_bytes = 0
+        self._with_room: set[str] = set()
+        self._reserve = DiskReserve(directory)
         self._segments: deque[Segment] = deque()
         self._numbers = count()
 
@@ -116,12 +124,44 @@ class Spool:
         """
         line = encode(run)
         self._track_open(run, line)
-        if self.size + len(line) > self.max_bytes:
-            raise SpoolFull(errno.EDQUOT, f"the spool has reached its limit of {self.max_bytes // 2**20} MB")
+        has_room = run.run_id in self._with_room
+        line = self._fitting(run, line)
         segment = self._current_segment()
-        position = SpoolPosition(segment, segment.write(line), len(line))
+        try:
+            position = SpoolPosition(segment, segment.write(line), len(line))
+        except OSError:
+            if not (has_room and run.finished_at is not None and self._reserve.give_back()):
+                raise
+            line = encode(run, END_ROOM)
+            position = SpoolPosition(segment, segment.write(line), len(line))
         segment.pending += 1
+        self._set_room_aside(run)
         return position
+
+    def _require_reserve(self, size: int) -> None:
+        """On a full disk, what is left is for the ends of the runs that have begun."""
+        if self._reserve.is_short:
+            self._reserve.grow(size)
+        if self._reserve.is_short:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _set_room_aside(self, run: JobRun) -> None:
+        if run.finished_at is None:
+            self._with_room.add(run.run_id)
+            self._reserve.grow(END_ROOM * len(self._with_room))
+
+    def _fitting(self, run: JobRun, line: bytes) -> bytes:
+        """The line, or a shorter one for an end: the room for that is set aside when the run begins."""
+        is_end, has_room = run.finished_at is not None, run.run_id in self._with_room
+        self._with_room.discard(run.run_id)
+        set_aside = END_ROOM * (len(self._with_room) + (not is_end))
+        fits = self.size + len(line) + set_aside <= self.max_bytes
+        if is_end and has_room:
+            return line if fits and not self._reserve.is_short else encode(run, END_ROOM)
+        if fits:
+            self._require_reserve(set_aside)
+            return line
+        raise SpoolFull(errno.EDQUOT, f"the spool has reached its limit of {self.max_bytes // 2**20} MB")
 
     def read(self, position: SpoolPosition) -> JobRun | None:
         """Read a run back; None if the disk cannot be read."""
@@ -159,6 +199,8 @@ class Spool:
             segment.close()
         self._segments.clear()
         self._open.clear()
+        self._with_room.clear()
+        self._reserve.close()
 
     def _track_open(self, run: JobRun, line: bytes) -> None:
         if run.finished_at is not None:
@@ -175,20 +217,20 @@ class Spool:
             self._rotate()
         return self._segments[-1]
 
-    def _create_segment(self) -> Segment:
+    def _create_segment(self, carried: bytes = b"") -> Segment:
         process = self._registry.register()  # before its first file, so that no process takes it for dead
-        return Segment(self._directory / f"{process.id}.{next(self._numbers):06}{SEGMENT_SUFFIX}")
+        segment = Segment(self._directory / f"{process.id}.{next(self._numbers):06}{SEGMENT_SUFFIX}")
+        try:
+            segment.write(self._database + carried)
+        except OSError:
+            segment.remove()
+            raise
+        return segment
 
     def _rotate(self) -> bool:
         """Start the next file with the starts of open runs, before an older file is deleted. False if the disk fails."""
         try:
-            segment = self._create_segment()
+            self._segments.append(self._create_segment(b"".join(self._open.values())))
         except OSError:
             return False
-        try:
-            segment.write(b"".join(self._open.values()))
-        except OSError:
-            segment.remove()
-            return False
-        self._segments.append(segment)
         return True

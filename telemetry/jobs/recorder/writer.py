@@ -12,7 +12,8 @@ from opentelemetry import context
 from telemetry.error_text import error_summary
 from telemetry.failsafe import failsafe
 from telemetry.jobs.recorder.intake import RECORD_TIMEOUT, Intake
-from telemetry.jobs.recorder.queue import QueueBalance, QueuedRun, RunQueue
+from telemetry.jobs.recorder.queue import RunQueue
+from telemetry.jobs.recorder.queued_run import QueueBalance, QueuedRun
 from telemetry.jobs.recorder.spool import Spool
 from telemetry.jobs.recorder.spool_state import SpoolState
 from telemetry.jobs.recorder.write_pace import HANGING_WRITE_SECONDS, WritePace
@@ -26,8 +27,7 @@ _TYPICAL_LINE_BYTES: Final = 600  # for the estimate of `capacity`
 _log = logging.getLogger(__name__)
 
 
-def _none(*_ignored: object) -> None:
-    """No spool, and no count of dropped runs."""
+def _none(*_ignored: object) -> None: ...
 
 
 class Recorder(forks.ForkAware):
@@ -53,7 +53,7 @@ class Recorder(forks.ForkAware):
             spool: creates the spool of this process; called again in a forked child.
             capacity: how many runs are kept in memory.
             on_dropped: called with the number of dropped runs and the reason.
-            retry_delays: the first and the longest delay after a failed write, in seconds.
+            retry_delays: first and longest delay after a failed write, in seconds.
         """
         self._capacity = capacity
         self._write = write
@@ -68,6 +68,7 @@ class Recorder(forks.ForkAware):
         """The parent has the runs."""
         if self._queue.spool is not None:
             self._queue.spool.abandon()
+        self._intake.forget()
         self._reset()
 
     def _reset(self) -> None:
@@ -94,7 +95,7 @@ class Recorder(forks.ForkAware):
 
     @property
     def spooled_bytes(self) -> int:
-        return self._queue.spool.size if self._queue.spool is not None else 0
+        return 0 if (spool := self._queue.spool) is None else spool.size
 
     @property
     def unspooled(self) -> dict[str, int]:
@@ -129,11 +130,10 @@ class Recorder(forks.ForkAware):
         self._spool_state.log_change(self._queue.spool_error)
 
     def wait_recorded(self, timeout: float) -> bool:
-        """Wait until all runs so far are on the disk."""
         return self._intake.wait(timeout)
 
     async def wait_recorded_async(self, timeout: float) -> bool:  # noqa: ASYNC109  # a timeout is a result, not an error
-        """Like `wait_recorded`, without blocking the event loop."""
+        """Wait until all runs so far are on the disk, without blocking the event loop."""
         return await self._intake.wait_async(timeout)
 
     def wait(self, run_id: str, timeout: float) -> bool:

@@ -4,6 +4,8 @@ import pytest
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
 
 from service.cli.doctor import FAIL, OK, SKIPPED, Finding, run_checks
+from tests.support.job_runs import started
+from tests.support.spools import leave_spool
 
 
 def found(runtime, until=None):
@@ -30,6 +32,7 @@ def test_where_everything_works_each_check_is_a_line_that_says_so(runtime_of, tm
             "database",
             "migrations",
             "backups",
+            "job runs",
             "alerts",
             "telemetry: request",
             "telemetry: query",
@@ -53,6 +56,15 @@ def test_a_file_that_others_may_read_is_named_with_what_to_do(runtime_of, tmp_pa
 
     assert finding.mark == FAIL
     assert f"{tmp_path}/var/old.db: chmod -R go= " in finding.sentence
+
+
+def test_job_runs_that_wait_for_another_database_are_named(runtime_of, tmp_path):
+    leave_spool(tmp_path / "var" / "spool" / "job_runs", started(1), database="postgresql://host/other")
+
+    finding = found(runtime_of(), "job runs")["job runs"]
+
+    assert finding.mark == FAIL
+    assert "job runs for another database, postgresql://host/other, and not for " in finding.sentence
 
 
 def test_what_is_not_configured_is_told_and_is_not_wrong(runtime_of):

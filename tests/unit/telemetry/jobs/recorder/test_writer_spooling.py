@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 
 from telemetry.jobs.recorder import queue
-from telemetry.jobs.recorder.queue import QueueBalance, RunQueue
+from telemetry.jobs.recorder.queue import RunQueue
+from telemetry.jobs.recorder.queued_run import QueueBalance
 from telemetry.jobs.recorder.writer import Recorder
 from telemetry.jobs.run import UnwritableRunError
 from tests.support.job_runs import ended, run_id, started

@@ -14,7 +14,9 @@ from telemetry.logs.background.queued_handler import QueuedHandler
 from telemetry.logs.background.record_copy import MAX_MESSAGE_CHARACTERS, copy_record
 from telemetry.logs.background.repeat_filter import RepeatFilter
 from telemetry.logs.handlers import FailsafeHandler
+from telemetry.logs.rotating_file import RotatingFileHandler
 from telemetry.threads import worker_thread as worker
+from tests.support.forking import in_child
 
 
 class Lines(FailsafeHandler, logging.Handler):
@@ -292,6 +294,20 @@ def test_a_child_writes_its_own_lines_and_none_of_its_parent(stage, monkeypatch,
 
     assert (tmp_path / "child").read_text() == "in the child"
     assert stage.handler.lines == ["hangs", "queued in the parent"]
+
+
+def test_a_child_opens_its_log_files_anew(tmp_path):
+    """A file that is shared with the parent also shares its position, and the lines that are not flushed yet."""
+    handler = RotatingFileHandler(tmp_path / "child.log", logging.INFO)
+    writer = LogWriter("files", [handler])
+    try:
+        assert writer.run(lambda: handler.emit(logging.makeLogRecord({"msg": "in the parent"})), 30)
+        assert handler.stream is not None
+
+        assert in_child(lambda: handler.stream is None) is True
+        assert handler.stream is not None
+    finally:
+        writer.close(30)
 
 
 def test_a_copy_has_no_arguments_and_containers_of_its_own():
