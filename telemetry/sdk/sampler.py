@@ -1,6 +1,7 @@
 """The sampler: it keeps the spans of jobs that the configured sampler would drop."""
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace.sampling import (
@@ -18,7 +19,10 @@ from opentelemetry.util.types import Attributes
 from typing_extensions import override
 
 from telemetry import semconv
+from telemetry.sdk.given_attributes import give
 from telemetry.sdk.trace_suppression import is_suppressed
+
+_PREFIX: Final = "job."
 
 
 def _is_never_in_run(_span: SpanContext) -> bool:
@@ -57,6 +61,7 @@ class JobSampler(Sampler):
             return ALWAYS_OFF.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
         result = self.inner.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
         if attributes and semconv.JOB_NAME in attributes:
+            give(name, {each: value for each, value in attributes.items() if _describes_run(each, value)})
             decision = self._if_dropped if result.decision is Decision.DROP else result.decision
             return SamplingResult(decision, attributes, _with_run_entry(result.trace_state))
         if result.decision is not Decision.DROP:
@@ -67,6 +72,10 @@ class JobSampler(Sampler):
 
     def get_description(self) -> str:
         return f"JobSampler({self.inner.get_description()})"
+
+
+def _describes_run(name: str, value: object) -> bool:
+    return name.startswith(_PREFIX) and isinstance(value, str | int | float)
 
 
 def _with_run_entry(state: TraceState | None) -> TraceState:
