@@ -1,5 +1,6 @@
 """The tables of the outbox."""
 
+import sqlite3
 from typing import Final
 
 SCHEMA_VERSION: Final = 1
@@ -80,3 +81,10 @@ CREATE TABLE silences (
     created_at REAL NOT NULL
 );
 """
+
+
+def create_schema(connection: sqlite3.Connection) -> None:
+    """Create all tables. They get the same places in each new file."""
+    for statement in filter(str.strip, SCHEMA.split(";")):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
