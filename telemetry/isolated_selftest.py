@@ -96,7 +96,7 @@ def _private_environment(settings: TelemetrySettings, home: Path) -> dict[str, s
         "OTEL_TRACES_SAMPLER": settings.otel_traces_sampler,
         "OTEL_TRACES_SAMPLER_ARG": str(settings.otel_traces_sampler_arg),
         **{f"OTEL_{each}_EXPORTER": "none" for each in SIGNALS},
-        "PYTHONPATH": os.pathsep.join(str(Path(each).absolute()) for each in (_ROOT, *sys.path)),
+        "PYTHONPATH": os.pathsep.join(str(Path(each).absolute()) for each in [str(_ROOT), *sys.path]),
     }
 
 

@@ -40,7 +40,7 @@ from telemetry.failsafe import failsafe
 from telemetry.health.database_writes import DatabaseCheck
 from telemetry.health.report import CheckResult
 from telemetry.health.system_resources import SystemResources
-from telemetry.jobs.statistics.failure_streaks import failure_streaks
+from telemetry.jobs.statistics.failure_streaks import FailureStreaks
 from telemetry.jobs.store.tables import RunsTable
 from telemetry.processes.registry import ProcessRegistry
 from telemetry.settings import TelemetrySettings
@@ -126,9 +126,9 @@ class AlertPipeline:
         sender: Sender,
         uses_database: bool,  # noqa: FBT001  # a property of the context
     ) -> RuleEvaluator:
-        has_runs = RunsTable(self._engine)
+        has_runs, streaks = RunsTable(self._engine), FailureStreaks(self._engine)
         jobs = JobFailuresRule(
-            lambda: failure_streaks(self._engine) if settings.telemetry_jobs and has_runs() else (),
+            lambda: streaks() if settings.telemetry_jobs and has_runs() else (),
             IncidentRepository(self.outbox),
             settings.alert_threshold_job_failures,
             component=settings.jobs_component,
