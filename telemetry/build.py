@@ -23,6 +23,7 @@ from telemetry.instrumentation.external_services import ServiceDirectory
 from telemetry.instrumentation.fastapi import FastAPIInstrumentor
 from telemetry.instrumentation.libraries import Providers, instrument_libraries, uninstrument_libraries
 from telemetry.jobs import monitor
+from telemetry.jobs.monitor_arguments import is_strict
 from telemetry.jobs.pipeline import JobPipeline
 from telemetry.jobs.recorder.self_metrics import QUEUE_NAME
 from telemetry.jobs.run_profile import RunProfiler
@@ -218,7 +219,8 @@ def _instrument(telemetry: Telemetry) -> None:
         trace_connects=telemetry.options.trace_connects,
     )
     recorder = telemetry.jobs.recorder if telemetry.jobs.is_on else None
-    monitor.activate(monitor.JobMonitoring(_tracer(telemetry.tracer_provider), recorder))
+    strict = is_strict(telemetry.settings.environment)
+    monitor.activate(monitor.JobMonitoring(_tracer(telemetry.tracer_provider), recorder, strict))
     if telemetry.alerts.is_on:
         service.activate(telemetry.alerts.service)
     attach(telemetry.log_handler)

@@ -96,7 +96,7 @@ class StatisticsOut(BaseModel):
     by_day: list[DayOut]
 
 
-@router.get("/stats/{job_name}", responses={404: PROBLEM_RESPONSE, 422: PROBLEM_RESPONSE})
+@router.get("/stats/{job_name:path}", responses={404: PROBLEM_RESPONSE, 422: PROBLEM_RESPONSE})
 def read_statistics(
     job_name: JobName,
     runtime: RuntimeDep,

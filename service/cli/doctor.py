@@ -28,7 +28,8 @@ from service.settings import Settings
 from telemetry import exporters, private_files
 from telemetry.error_text import safe_text
 from telemetry.health import DatabaseCheck
-from telemetry.selftest import NothingEmitted, SelfTest
+from telemetry.isolated_selftest import IsolatedSelfTest
+from telemetry.selftest import NothingEmitted
 
 OK: Final = "ok"
 FAIL: Final = "FAIL"
@@ -101,6 +102,7 @@ def _unconfigured_services(settings: Settings) -> Generator[Finding]:
 
 def _checks(runtime: Service) -> Mapping[str, Check]:
     settings, engine = runtime.settings, runtime.engine
+    selftest = IsolatedSelfTest(settings).checks()
     return {
         "variables": lambda: _variables(settings),
         "directory DATA_DIR": lambda: _writable(settings.data_dir),
@@ -113,7 +115,8 @@ def _checks(runtime: Service) -> Mapping[str, Check]:
         "job runs": lambda: _job_runs(runtime),
         "alerts": lambda: _alerts(runtime),
         **_credential_checks(runtime),
-        **{f"telemetry: {name}": check for name, check in SelfTest(runtime.telemetry, engine).checks().items()},
+        **{f"telemetry: {name}": check for name, check in selftest.items()},
+        "telemetry: job": lambda: _job(runtime, selftest["job"]),
     }
 
 
@@ -202,6 +205,12 @@ def _job_runs(runtime: Service) -> str:
     return "no job run in DATA_DIR waits for another database"
 
 
+def _job(runtime: Service, selftest: Check) -> str:
+    """Check that `job_runs` takes a run, in a transaction that is rolled back, and that a job makes one."""
+    runtime.telemetry.jobs.store.check_write()
+    return selftest()
+
+
 def _alerts(runtime: Service) -> str:
     result = runtime.telemetry.alerts.check()
     if result.error:
@@ -213,8 +222,9 @@ def _writable(directory: Path) -> str:
     probe = directory / f".doctor-{uuid4().hex}"
     try:
         private_files.make_directory(directory)
-        probe.write_bytes(os.urandom(16))
-        probe.unlink()
+        with probe.open("xb") as file:
+            probe.unlink()  # before it is written: nothing is left behind
+            file.write(os.urandom(16))
     except OSError as error:
         raise DiagnosticFailed(f"{directory} cannot be written: {error.strerror}.") from None
     return f"{directory} can be written"

@@ -5,6 +5,7 @@ ticks are wrong around changes of the clock (3.11.3, a daily job in Europe/Berli
 back. A job at 00:30 is not due on the day after the clock was put forward.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -13,9 +14,13 @@ from typing import Final, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from apscheduler.triggers.cron import CronTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
 MAX_COUNTED: Final = 10_000
+MIN_INTERVAL: Final = timedelta(seconds=1)
+MAX_INTERVAL: Final = timedelta(days=3660)
+_FIELDS: Final = ("minute", "hour", "day", "month", "day_of_week")
+_LEADING_ZEROS: Final = re.compile(r"(?<![0-9])0+(?=[0-9])")
+_RANGE_OF_ONE: Final = re.compile(r"\b([a-z0-9]+)-\1\b")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _RESOLUTION: Final = timedelta(microseconds=1)
 _MAX_CHANGE_DISTANCE: Final = timedelta(hours=36)
@@ -38,24 +43,30 @@ class Cadence(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Every:
-    """At a fixed interval, counted from the Unix epoch: every 15 minutes is :00, :15, :30 and :45."""
+    """At a fixed interval, counted from the Unix epoch: every 15 minutes is :00, :15, :30 and :45.
+
+    Raises:
+        ValueError: the interval is shorter than a second or longer than `MAX_INTERVAL`.
+    """
 
     interval: timedelta
 
+    def __post_init__(self) -> None:
+        if not MIN_INTERVAL <= self.interval <= MAX_INTERVAL:
+            raise ValueError(f"{self.interval!r}: an interval is from one second to {MAX_INTERVAL.days} days.")
+
     def after(self, moment: datetime) -> datetime:
-        trigger = IntervalTrigger(seconds=int(self.interval.total_seconds()), start_date=_EPOCH, timezone=UTC)
-        tick: datetime = trigger.get_next_fire_time(None, moment + _RESOLUTION)
-        return tick.astimezone(UTC)
+        return self.before(moment) + self.interval
 
     def before(self, moment: datetime) -> datetime:
-        return self.after(moment) - self.interval
+        return _EPOCH + (moment - _EPOCH) // self.interval * self.interval
 
     def count_between(self, after: datetime, until: datetime) -> int:
         return max(0, (self.before(until) - self.before(after)) // self.interval)
 
     def __str__(self) -> str:
-        minutes, seconds = divmod(int(self.interval.total_seconds()), 60)
-        return f"every {minutes} min" if not seconds else f"every {minutes * 60 + seconds} s"
+        minutes, rest = divmod(self.interval, timedelta(minutes=1))
+        return f"every {self.interval.total_seconds():.15g} s" if rest else f"every {minutes} min"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +150,25 @@ def _zone(name: str) -> tzinfo:
 def _trigger(crontab: str) -> CronTrigger:
     """Gives the local times of a crontab, without changes of the clock, as datetimes in UTC."""
     trigger = CronTrigger.from_crontab(crontab, UTC)
+    _check_fields(crontab, trigger)
     if any(character.isdigit() for character in crontab.rsplit(maxsplit=1)[-1]):
         raise ValueError(f"{crontab!r}: a day of the week is mon or tue; its number has two meanings.")
     if trigger.get_next_fire_time(None, _EPOCH) is None:
         raise ValueError(f"{crontab!r}: there is no such day.")
     return trigger
+
+
+def _check_fields(crontab: str, trigger: CronTrigger) -> None:
+    """APScheduler ignores what follows a word that it knows: `mon#2` would be every Monday, `lastW` the last day."""
+    understood = {field.name: str(field) for field in trigger.fields}
+    for name, given in zip(_FIELDS, crontab.split(), strict=True):
+        if _normalized(given) != _normalized(understood[name]):
+            raise ValueError(f"{crontab!r}: {given!r} is not understood.")
+
+
+def _normalized(field: str) -> str:
+    """In lower case, without leading zeros, and with one number or word for a range of one."""
+    return _RANGE_OF_ONE.sub(r"\1", _LEADING_ZEROS.sub("", field.lower()))
 
 
 def _local_times(crontab: str, after: datetime) -> Iterator[datetime]:

@@ -40,7 +40,7 @@ from telemetry.failsafe import failsafe
 from telemetry.health.database_writes import DatabaseCheck
 from telemetry.health.report import CheckResult
 from telemetry.health.system_resources import SystemResources
-from telemetry.jobs.statistics.failure_streaks import failure_streaks
+from telemetry.jobs.statistics.failure_streaks import FailureStreaks
 from telemetry.jobs.store.failure_alerts import FailureClaims
 from telemetry.jobs.store.tables import JobRunRow, TableCheck
 from telemetry.processes.registry import ProcessRegistry
@@ -130,9 +130,9 @@ class AlertPipeline:
         return RuleEvaluator(rules, OutboxLeases(self.outbox, sender.is_dead), sender.name, self._clock)
 
     def _job_failures_rule(self, settings: TelemetrySettings) -> JobFailuresRule:
-        has_runs = TableCheck(self._engine, JobRunRow)
+        has_runs, streaks = TableCheck(self._engine, JobRunRow), FailureStreaks(self._engine)
         return JobFailuresRule(
-            lambda: failure_streaks(self._engine) if settings.telemetry_jobs and has_runs() else (),
+            lambda: streaks() if settings.telemetry_jobs and has_runs() else (),
             IncidentRepository(self.outbox),
             settings.alert_threshold_job_failures,
             JobAlertDelivery(FailureClaims(self._engine), self._can_send, self._clock),

@@ -4,18 +4,21 @@ Every step is fail-safe: an error in it is logged and never reaches the job.
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from opentelemetry import context, trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, format_span_id, format_trace_id
+from opentelemetry.util.types import AttributeValue
 
 from telemetry import semconv
 from telemetry.failsafe import failsafe
 from telemetry.jobs.metadata import to_attribute
 from telemetry.jobs.outcome import error_message, outcome_of, status_of
 from telemetry.jobs.run import SPAN_NAME
+from telemetry.sdk.given_attributes import NOTHING, give, take
 
 
 @dataclass(slots=True)
@@ -49,6 +52,7 @@ class JobSpan:
         self._run = run
         self._options = options
         self._span: Span = trace.INVALID_SPAN
+        self._result: Mapping[str, AttributeValue] = NOTHING
         self._outer_context: context.Context | None = None
         self._started_at, self._started_clock = time.time_ns(), time.perf_counter_ns()
 
@@ -67,12 +71,15 @@ class JobSpan:
     @failsafe
     def _start_span(self) -> None:
         # The sampler sees only the attributes that are set at the start.
+        name, attributes = SPAN_NAME + self._run.job_name, self._attributes()
+        give(name, attributes)
         self._span = self._tracer.start_span(
-            SPAN_NAME + self._run.job_name,
+            name,
             kind=SpanKind.INTERNAL,
-            attributes=self._attributes(),
+            attributes=attributes,
             start_time=self._started_at,
         )
+        take(name)  # a span that is not recorded has no processors
         span_context = self._span.get_span_context()
         if span_context.is_valid and self._span.is_recording():
             self._run.run_id = format_trace_id(span_context.trace_id) + format_span_id(span_context.span_id)
@@ -96,11 +103,12 @@ class JobSpan:
         result = {semconv.JOB_OUTCOME: outcome, semconv.JOB_STATUS: status_of(outcome)}
         if error is not None:
             result = {semconv.JOB_ERROR: error_message(error), **result}
-        self._span.set_attributes(self._attributes(result))
+        self._result = self._attributes(result)
+        self._span.set_attributes(self._result)
 
-    def _attributes(self, result: dict[str, str] | None = None) -> dict[str, str | float]:
+    def _attributes(self, result: dict[str, str] | None = None) -> dict[str, AttributeValue]:
         """The most important attributes come last: if their number is limited, the SDK drops the oldest."""
-        attributes: dict[str, str | float] = (
+        attributes: dict[str, AttributeValue] = (
             {semconv.JOB_METADATA: to_attribute(self._run.metadata)} if self._run.metadata or result else {}
         )
         if self._options.scheduled_for is not None:
@@ -117,4 +125,7 @@ class JobSpan:
 
     @failsafe
     def _end_span(self, end_time: int) -> None:
+        span_id = self._span.get_span_context().span_id
+        give(span_id, self._result)
         self._span.end(end_time)
+        take(span_id)

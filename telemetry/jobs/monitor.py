@@ -15,9 +15,9 @@ from opentelemetry.trace import Tracer
 
 from telemetry.jobs.awaited_result import follow, is_coroutine_code, is_under_way, run_to_end
 from telemetry.jobs.job_span import JobHandle, JobSpan, JobSpanOptions
+from telemetry.jobs.monitor_arguments import Arguments, is_strict_process, warn_once
 from telemetry.jobs.monitored_run import MonitoredRun
 from telemetry.jobs.read_your_writes import WaitableRecorder, wait_until_recorded, wait_until_recorded_async
-from telemetry.jobs.run import MAX_NAME_LENGTH
 
 _log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -26,10 +26,14 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class JobMonitoring:
-    """The tracer and recorder of this process. Without a recorder there are spans only, and leaving a block does not wait."""
+    """The tracer and recorder of this process. Without a recorder there are spans only, and leaving a block does not wait.
+
+    `is_strict`: whether wrong arguments of `monitor_job` raise.
+    """
 
     tracer: Tracer
     recorder: WaitableRecorder | None = None
+    is_strict: bool = True
 
 
 class _ProcessState:
@@ -69,9 +73,17 @@ def monitor_job(
     Raises:
         ValueError: the name is invalid, `scheduled_for` has no time zone, or `max_runtime` is not positive.
         TypeError: the metadata is not a mapping.
+
+    Only in development and tests (`ENVIRONMENT`) does it raise. Elsewhere one warning is logged, and the job goes on.
     """
-    options = JobSpanOptions(_checked_timestamp(scheduled_for), _checked_max_runtime(max_runtime))
-    return JobMonitor(_checked_name(name), _checked_metadata(metadata), options)
+    arguments = Arguments(_is_strict)
+    options = JobSpanOptions(arguments.timestamp(scheduled_for), arguments.max_runtime(max_runtime))
+    return JobMonitor(arguments.name(name), arguments.metadata(metadata), options)
+
+
+def _is_strict() -> bool:
+    monitoring = _ProcessState.monitoring
+    return is_strict_process() if monitoring is None else monitoring.is_strict
 
 
 class JobMonitor:
@@ -100,7 +112,13 @@ class JobMonitor:
         await self._take_run().finish_async(error)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        _check_function(function)
+        try:
+            _check_function(function)
+        except TypeError as error:
+            if _is_strict():
+                raise
+            warn_once(str(error))
+            return function
         return self._wrap_async(function) if _is_async(function) else self._wrap_sync(function)
 
     def _wrap_sync(self, function: Callable[P, R]) -> Callable[P, R]:
@@ -186,32 +204,6 @@ def _check_function(function: object) -> None:
 
 def _is_async(function: Callable[..., object]) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
-
-
-def _checked_name(name: object) -> str:
-    if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME_LENGTH or not name.isprintable():
-        raise ValueError(f"A job's name is 1 to {MAX_NAME_LENGTH} printable characters, not {name!r:.120}.")
-    return name
-
-
-def _checked_metadata(metadata: object) -> Mapping[str, Any]:
-    if metadata is None:
-        return {}
-    if not isinstance(metadata, Mapping):
-        raise TypeError(f"A job's metadata is a mapping, such as a dict, not {type(metadata).__name__}.")
-    return metadata
-
-
-def _checked_timestamp(timestamp: object) -> datetime | None:
-    if timestamp is not None and (not isinstance(timestamp, datetime) or timestamp.utcoffset() is None):
-        raise ValueError(f"`scheduled_for` is a datetime with a time zone, not {timestamp!r}.")
-    return timestamp
-
-
-def _checked_max_runtime(max_runtime: object) -> timedelta | None:
-    if max_runtime is not None and (not isinstance(max_runtime, timedelta) or max_runtime <= timedelta(0)):
-        raise ValueError(f"`max_runtime` is a timedelta that is longer than nothing, not {max_runtime!r}.")
-    return max_runtime
 
 
 def _warn_once() -> None:

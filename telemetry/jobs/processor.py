@@ -2,21 +2,25 @@
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.util.types import AttributeValue
 
 from telemetry import semconv
 from telemetry.failsafe import failsafe
-from telemetry.jobs.run import JobRun
+from telemetry.jobs.run import JobRun, run_id_of, with_attributes
 from telemetry.jobs.run_metrics import RunMetrics
 from telemetry.jobs.run_profile import RunProfiler
 from telemetry.processes import forks
+from telemetry.sdk import given_attributes
 
 MAX_OPEN_RUNS: Final = 100_000
 """At most this many runs are tracked as active; further ones are recorded, but not counted in `job.active`."""
+_KEPT: Final = frozenset({semconv.JOB_NAME, semconv.JOB_METADATA, semconv.JOB_SCHEDULED_FOR, semconv.JOB_MAX_RUNTIME})
+"""The attributes of a start that also hold at the end, whatever limits of the SDK have dropped meanwhile."""
 
 
 class JobSpanProcessor(SpanProcessor, forks.ForkAware):
@@ -41,40 +45,45 @@ class JobSpanProcessor(SpanProcessor, forks.ForkAware):
         self._profiler = profiler
         self._worker = worker
         self._host = socket.gethostname()
-        self._open_runs: set[str] = set()
+        self._open_runs: dict[str, Mapping[str, AttributeValue]] = {}
         self._of_parents: frozenset[str] = frozenset()
         forks.register(self)
 
     def restart_in_child(self) -> None:
-        self._of_parents |= self._open_runs
-        self._open_runs = set()
+        self._of_parents |= self._open_runs.keys()
+        self._open_runs = {}
         self._profiler.restart()
 
     @failsafe
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002  # the SDK's signature
-        is_job = semconv.JOB_NAME in (span.attributes or ())
+        given = given_attributes.take(span.name)
+        is_job = semconv.JOB_NAME in given or semconv.JOB_NAME in (span.attributes or ())
         if not is_job and span.parent is None:  # most spans of a service are those of its requests
             return
-        run = JobRun.from_started_span(span, self._current_worker()) if is_job else None
+        attributes = given_attributes.whole(given, span.attributes or {}) if is_job else {}
+        run = JobRun.from_started_span(with_attributes(span, attributes), self._current_worker()) if is_job else None
         self._profiler.on_start(span, is_job=run is not None)
         if run is None:
             return
         if len(self._open_runs) < MAX_OPEN_RUNS:
-            self._open_runs.add(run.run_id)
+            self._open_runs[run.run_id] = {name: value for name, value in attributes.items() if name in _KEPT}
             self._metrics.run_started(run)
         self._record(run)
 
     @failsafe
     def on_end(self, span: ReadableSpan) -> None:
-        profile = self._profiler.on_end(span)
-        if semconv.JOB_NAME not in (span.attributes or ()):
+        profile, context = self._profiler.on_end(span), span.get_span_context()
+        if context is None:
             return
-        run = JobRun.from_span(span, self._current_worker(), profile)
+        started = self._open_runs.pop(run_id_of(context), None)
+        known = {**(started or {}), **given_attributes.take(context.span_id)}
+        if semconv.JOB_NAME not in known and semconv.JOB_NAME not in (span.attributes or ()):
+            return
+        whole = with_attributes(span, given_attributes.whole(known, span.attributes or {}))
+        run = JobRun.from_span(whole, self._current_worker(), profile)
         if run is None or run.run_id in self._of_parents:
             return
-        was_counted = run.run_id in self._open_runs
-        self._open_runs.discard(run.run_id)
-        self._metrics.run_ended(run, span, was_counted=was_counted)
+        self._metrics.run_ended(run, span, was_counted=started is not None)
         self._record(run)
 
     def _current_worker(self) -> str:

@@ -1,12 +1,13 @@
 """`JobRun`: the value that a span with the attribute `job.name` is turned into, by pure functions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Self
 
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.trace import StatusCode, format_span_id, format_trace_id
+from opentelemetry.trace import SpanContext, StatusCode, format_span_id, format_trace_id
+from opentelemetry.util.types import AttributeValue
 
 from telemetry import semconv
 from telemetry.jobs.metadata import MARK, from_attribute
@@ -66,7 +67,7 @@ class JobRun:
         trace_id, span_id = format_trace_id(context.trace_id), format_span_id(context.span_id)
         started_at = _timestamp(span.start_time)
         return cls(
-            run_id=trace_id + span_id,
+            run_id=run_id_of(context),
             job_name=_job_name(to_text(name), span.name),
             status=semconv.STATUS_RUNNING,
             started_at=started_at,
@@ -106,6 +107,25 @@ def shortened(run: JobRun) -> JobRun:
     metadata: dict[str, Json] = {MARK: "cut: no room"} if run.metadata else {}
     error = None if run.error_message is None else run.error_message[:_SHORT_ERROR_LENGTH]
     return replace(run, metadata=metadata, error_message=error, slowest_child=None, first_error=None)
+
+
+def run_id_of(context: SpanContext) -> str:
+    return format_trace_id(context.trace_id) + format_span_id(context.span_id)
+
+
+def with_attributes(span: ReadableSpan, attributes: Mapping[str, AttributeValue]) -> ReadableSpan:
+    """The span as a run is made from it, with these attributes instead of its own."""
+    if attributes == (span.attributes or {}):
+        return span
+    return ReadableSpan(
+        name=span.name,
+        context=span.get_span_context(),
+        attributes=attributes,
+        events=span.events,
+        status=span.status,
+        start_time=span.start_time,
+        end_time=span.end_time,
+    )
 
 
 def _attribute(span: ReadableSpan, name: str) -> object:

@@ -1,6 +1,7 @@
 """The sampler: it keeps the spans of jobs that the configured sampler would drop."""
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace.sampling import (
@@ -19,7 +20,10 @@ from typing_extensions import override
 
 from telemetry import semconv
 from telemetry.redaction.exporters import redacted_trace_state
+from telemetry.sdk.given_attributes import give
 from telemetry.sdk.trace_suppression import is_suppressed
+
+_PREFIX: Final = "job."
 
 
 def _is_never_in_run(_span: SpanContext) -> bool:
@@ -60,6 +64,7 @@ class JobSampler(Sampler):
         if result.trace_state:  # it goes on to whoever this process calls
             result = SamplingResult(result.decision, result.attributes, redacted_trace_state(result.trace_state))
         if attributes and semconv.JOB_NAME in attributes:
+            give(name, {each: value for each, value in attributes.items() if _describes_run(each, value)})
             decision = self._if_dropped if result.decision is Decision.DROP else result.decision
             return SamplingResult(decision, attributes, _with_run_entry(result.trace_state))
         if result.decision is not Decision.DROP:
@@ -70,6 +75,10 @@ class JobSampler(Sampler):
 
     def get_description(self) -> str:
         return f"JobSampler({self.inner.get_description()})"
+
+
+def _describes_run(name: str, value: object) -> bool:
+    return name.startswith(_PREFIX) and isinstance(value, str | int | float)
 
 
 def _with_run_entry(state: TraceState | None) -> TraceState:

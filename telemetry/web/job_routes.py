@@ -40,7 +40,7 @@ def list_runs(
     return {"runs": [JobRunView.model_validate(row) for row in rows]}
 
 
-@router.get("/stats/{job_name}")
+@router.get("/stats/{job_name:path}")
 def read_statistics(
     job_name: Annotated[str, Path(max_length=100)],
     telemetry: Recording,

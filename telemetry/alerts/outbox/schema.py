@@ -1,5 +1,6 @@
 """The tables of the outbox."""
 
+import sqlite3
 from typing import Final
 
 SCHEMA_VERSION: Final = 2
@@ -91,3 +92,20 @@ CREATE TABLE silences (
     created_at REAL NOT NULL
 );
 """
+
+
+def create_schema(connection: sqlite3.Connection) -> None:
+    """Create all tables. They get the same places in each new file."""
+    _run(connection, SCHEMA, SCHEMA_VERSION)
+
+
+def update_schema(connection: sqlite3.Connection, version: int) -> None:
+    """Bring the tables of an older version up to date, step by step."""
+    for newer in range(version + 1, SCHEMA_VERSION + 1):
+        _run(connection, STEPS[newer], newer)
+
+
+def _run(connection: sqlite3.Connection, script: str, version: int) -> None:
+    for statement in filter(str.strip, script.split(";")):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version={version}")

@@ -1,5 +1,8 @@
 """The failures of each job since its last success, in all processes and on all machines; for the alerts."""
 
+import math
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -15,6 +18,8 @@ from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunDayRow, JobRunRow
 
 MAX_FAILURES: Final = 100
+MAX_AGE: Final = 3600.0
+RECENT_RUNS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,49 @@ class FailureStreak:
     @property
     def is_truncated(self) -> bool:
         return self.omitted > 0
+
+
+class FailureStreaks:
+    """`failure_streaks`, kept: only the jobs of which a run has begun or ended since are read again, all of them every `MAX_AGE`.
+
+    Until then it is not noticed that an end has replaced the mark of a lost run.
+    """
+
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._read_at = -math.inf
+        self._recent: set[tuple[int, str, bool]] = set()
+        self._streaks: dict[str, FailureStreak] = {}
+
+    def __call__(self) -> list[FailureStreak]:
+        """Raises SQLAlchemyError if the database is unavailable."""
+        now = self._clock()
+        with transaction(self._engine) as session:
+            recent = _recent_runs(session)
+        begun_or_ended = recent - self._recent
+        if now - self._read_at >= MAX_AGE or len(begun_or_ended) >= RECENT_RUNS:
+            self._streaks = {each.job_name: each for each in failure_streaks(self._engine)}
+            self._read_at = now
+        else:
+            ended = {each for each in self._recent - recent if each[2]}
+            self._refresh({name for _, name, _ in begun_or_ended | ended})
+        self._recent = recent
+        return list(self._streaks.values())
+
+    def _refresh(self, job_names: set[str]) -> None:
+        with transaction(self._engine) as session:
+            for name in job_names:
+                self._streaks[name] = _failure_streak(session, name)
+
+
+def _recent_runs(session: Session) -> set[tuple[int, str, bool]]:
+    """The id and the job of each run that was written last or is running, and whether it is running."""
+    run = JobRunRow
+    columns = select(run.id, run.job_name, run.finished_at.is_(None))
+    newest = session.execute(columns.order_by(run.id.desc()).limit(RECENT_RUNS)).all()
+    running = session.execute(columns.where(run.finished_at.is_(None)).order_by(run.id.desc()).limit(RECENT_RUNS)).all()
+    return {(number, name, bool(is_running)) for number, name, is_running in (*newest, *running)}
 
 
 def failure_streaks(engine: Engine) -> list[FailureStreak]:

@@ -51,6 +51,16 @@ class JobRunRepository:
         """Like `write`, for runs of a dead process: their heartbeat is the time of their start or end."""
         self._write(self._replay, runs, lambda run: {"heartbeat_at": run.heartbeat_at})
 
+    def check_write(self) -> None:
+        """Write a run and take it back in the same transaction: no other transaction ever sees it.
+
+        Raises:
+            SQLAlchemyError: the table does not take a run.
+        """
+        with self._engine.connect() as connection:
+            connection.execute(self._replay, [{**_row(_PROBE), "heartbeat_at": _PROBE.heartbeat_at}])
+            connection.rollback()
+
     def _write(self, upsert: Any, runs: Sequence[JobRun], more: Callable[[JobRun], Mapping[str, object]]) -> None:
         if not runs:
             return
@@ -109,6 +119,18 @@ class JobRunRepository:
     def _fetch(self, statement: Select[Any]) -> list[Any]:
         with transaction(self._engine) as session:
             return list(session.scalars(statement))
+
+
+_PROBE: Final = JobRun(
+    run_id="check-write",
+    job_name="check-write",
+    status=semconv.STATUS_RUNNING,
+    started_at=datetime(2000, 1, 1, tzinfo=UTC),
+    trace_id="",
+    span_id="",
+    worker="",
+    heartbeat_at=datetime(2000, 1, 1, tzinfo=UTC),
+)
 
 
 def _latest(runs: Sequence[JobRun]) -> list[JobRun]:

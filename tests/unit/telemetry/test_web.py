@@ -1,6 +1,7 @@
 """The endpoints for any application: the router of FastAPI, and the metrics page for ASGI and WSGI."""
 
 import logging
+from urllib.parse import quote
 from wsgiref.util import setup_testing_defaults
 
 import pytest
@@ -91,6 +92,18 @@ def test_the_applications_own_checks_are_among_those_of_readiness():
     assert client.get("/readyz").status_code == 503
     assert "[-]eggs failed" in client.get("/readyz").text
     assert client.get("/healthz").json()["checks"]["eggs"]["status"] == "error"
+
+
+@pytest.mark.parametrize("name", ["a/b", "/a", "a/", "a//b", "status/../x", "a b?c#d", "да/нет", "stats/a/b"])
+def test_a_job_may_have_any_name_in_the_path(name):
+    client = client_of()
+    with monitor_job(name):
+        pass
+
+    response = client.get(f"/jobs/stats/{quote(name, safe='')}")
+
+    assert response.status_code == 200, response.text
+    assert response.json()["job_name"] == name
 
 
 @pytest.mark.parametrize("path", ["/jobs/stats/unknown", "/jobs/status?limit=0", "/jobs/stats/count_eggs?window=never"])

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
@@ -254,6 +255,13 @@ def test_an_unknown_job_is_answered_with_those_that_there_are(client, write, pat
 def test_a_name_that_nobody_would_give_a_job_is_unknown_and_nothing_else(client, name):
     assert detail(client.get(f"/jobs/status?job_name={name}"), 404).startswith("There is no job ")
     assert detail(client.get(f"/jobs/stats/{name}"), 404)
+
+
+@pytest.mark.parametrize("name", ["a/b", "/a", "a/", "a//b", "a b?c#d", "stats/a"])
+def test_a_job_may_have_a_slash_in_its_name(client, write, name):
+    write(name, 1)
+
+    assert client.get(f"/jobs/stats/{quote(name, safe='')}").json()["job_name"] == name
 
 
 def test_the_statistics_are_the_contracts(client, write):

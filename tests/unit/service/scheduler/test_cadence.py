@@ -216,3 +216,78 @@ def test_ticks_are_counted_without_the_one_that_they_are_counted_from():
 def test_what_would_take_long_to_count_is_counted_up_to_a_number():
     assert Cron("* * * * *").count_between(at("2025-10-02"), at("2025-12-02")) == MAX_COUNTED
     assert Every(timedelta(seconds=15)).count_between(at("2025-10-02"), at("2026-10-02")) == 365 * 86_400 // 15
+
+
+@pytest.mark.parametrize(
+    "interval",
+    [
+        timedelta(0),
+        timedelta(seconds=-90),
+        timedelta(days=-1),
+        timedelta(milliseconds=999),
+        timedelta(microseconds=1),
+        timedelta.max,
+        timedelta.min,
+    ],
+)
+def test_an_interval_that_no_scheduler_can_keep_is_refused(interval):
+    with pytest.raises(ValueError, match="an interval is from one second to 3660 days"):
+        Every(interval)
+
+
+@pytest.mark.parametrize("seconds", [1, 1.5, 90.5, 89.999999, 3600.25, 86_400 * 3660])
+def test_an_interval_with_a_part_of_a_second_is_kept_exactly(seconds):
+    cadence, first = Every(timedelta(seconds=seconds)), at("2030-01-01T00:00:17")
+
+    tick = cadence.after(first)
+
+    assert first < tick <= first + cadence.interval
+    assert cadence.after(tick) - tick == cadence.interval
+    assert cadence.before(tick) == tick
+    assert cadence.before(tick - timedelta(microseconds=1)) == tick - cadence.interval
+    assert cadence.count_between(first, tick + 9 * cadence.interval) == 10
+    assert (tick - datetime(1970, 1, 1, tzinfo=UTC)) % cadence.interval == timedelta(0)
+
+
+def test_an_interval_with_a_part_of_a_second_says_so():
+    assert str(Every(timedelta(seconds=90.5))) == "every 90.5 s"
+    assert str(Every(timedelta(seconds=1.000001))) == "every 1.000001 s"
+
+
+@pytest.mark.parametrize(
+    "crontab",
+    [
+        "0 9 * * mon#",
+        "0 9 * * mon-",
+        "0 9 * * mon#x",
+        "0 9 * * mon-fri/b",
+        "0 9 * * mon,tue-",
+        "0 9 * jan- *",
+        "0 9 * jan/x *",
+        "0 9 lastW * *",
+        "0 9 lastmon * *",
+        "0 9 L * *",
+        "0 9 1,last- * *",
+        "0 9 * * *#",
+        "5- 9 * * *",
+        "\u0663 9 * * *",
+    ],
+)
+def test_a_crontab_of_which_a_part_would_be_ignored_is_refused(crontab):
+    with pytest.raises(ValueError, match=r"not understood|Unrecognized"):
+        Cron(crontab)
+
+
+@pytest.mark.parametrize(
+    "crontab",
+    [
+        "05 09 * * MON-FRI",
+        "00 00 01 01 *",
+        "*/05 0 * * *",
+        "1-1 0-0 * jan-jan mon-mon",
+        "0 0 LAST Jan,mar *",
+        "1-5/2 1/3 * * *",
+    ],
+)
+def test_a_crontab_may_be_written_in_other_ways(crontab):
+    assert Cron(crontab).after(at("2030-01-01")) > at("2030-01-01")

@@ -124,7 +124,7 @@ def test_a_clock_that_went_back_makes_no_negative_duration(stage):
 
 
 @pytest.mark.parametrize("length", [1, 5, 9, 40])
-def test_attributes_that_are_cut_cost_the_metadata_and_nothing_else(stage, length):
+def test_attributes_that_are_cut_cost_nothing(stage, length):
     stage.activate(limits=SpanLimits(max_attribute_length=length))
 
     with pytest.raises(TimeoutError), monitor_job("sync_wb_orders", {"source": "WB", "filler": "x" * 50}):
@@ -133,7 +133,7 @@ def test_attributes_that_are_cut_cost_the_metadata_and_nothing_else(stage, lengt
 
     assert (run.job_name, run.status, run.outcome) == ("sync_wb_orders", "failed", "timeout")
     assert run.error_message == "Timeout connecting to WB API, after a while"
-    assert run.metadata == {"text": '{"source": "WB", "filler": "xxxxxxxxxxxxxxxxxxxxxxx'[:length]}
+    assert run.metadata == {"source": "WB", "filler": "x" * 50}
 
 
 def test_the_name_of_a_foreign_span_does_not_change_the_jobs(stage):
@@ -147,12 +147,12 @@ def set_attributes_and_fail():
     raise TimeoutError("late")
 
 
-@pytest.mark.parametrize(("limit", "outcome"), [(1, "error"), (2, "error"), (3, "timeout"), (128, "timeout")])
-def test_a_job_that_sets_attributes_without_end_is_recorded(stage, limit, outcome):
+@pytest.mark.parametrize("limit", [0, 1, 2, 3, 128])
+def test_a_job_that_sets_attributes_without_end_is_recorded(stage, limit):
     stage.activate(limits=SpanLimits(max_span_attributes=limit))
 
     with pytest.raises(TimeoutError), monitor_job("sync"):
         set_attributes_and_fail()
     run = stage.runs[-1]
 
-    assert (run.job_name, run.status, run.outcome, run.error_message) == ("sync", "failed", outcome, "late")
+    assert (run.job_name, run.status, run.outcome, run.error_message) == ("sync", "failed", "timeout", "late")

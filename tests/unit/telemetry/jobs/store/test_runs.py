@@ -161,6 +161,15 @@ def test_each_jobs_latest_run_and_name_are_known(store):
     assert store.latest()["wb"].status == "running"
 
 
+def test_a_table_is_checked_without_a_row(store):
+    store.write([ended(1)])
+
+    store.check_write()
+    store.check_write()
+
+    assert ids(store.page()) == [1]
+
+
 def test_one_run_can_be_forgotten(store):
     store.write([ended(1), ended(2)])
 
