@@ -14,6 +14,8 @@ from telemetry.jobs.store.tables import JobFailureAlertRow, TableCheck
 
 CLAIM_LENGTH: Final = timedelta(minutes=2)
 """The time for which a machine that has not told yet keeps the others from it, since it claimed or renewed that last."""
+_TOLERANCE: Final = timedelta(seconds=30)
+"""A claim that ends later than its length and so much was made before the clock was set back."""
 _RENEW_BELOW: Final = CLAIM_LENGTH / 2
 
 
@@ -86,9 +88,9 @@ class FailureClaims:
             return session.connection().execute(inserted).first() is not None
 
     def _ends_within(self, left: timedelta) -> ColumnElement[bool]:
-        """Whether a claim has no more time left than this. One that is too long is from before the clock was set back."""
+        """Whether a claim has no more time left than this, or more than a claim has."""
         until = JobFailureAlertRow.claimed_until
-        return or_(until <= self._in(left), until > self._in(CLAIM_LENGTH))
+        return or_(until <= self._in(left), until > self._in(CLAIM_LENGTH + _TOLERANCE))
 
     def _in(self, left: timedelta) -> Any:
         """That time from now on, by the clock of the database."""

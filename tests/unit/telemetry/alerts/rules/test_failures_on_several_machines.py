@@ -1,6 +1,8 @@
 """Failures of a job in a row are told once, by whichever machine sees them first in the database."""
 
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -283,6 +285,20 @@ def test_of_machines_that_look_at_once_one_claims(cluster):
     assert claims[2].read()["sync"].is_told
     assert [each.claim("sync", None) for each in claims] == [False] * 3  # the success is pruned by now
     assert [each.claim("sync", last_success + timedelta(hours=1)) for each in claims] == [True, False, False]
+
+
+def test_of_threads_that_claim_at_the_same_time_one_does(cluster):
+    claims = [FailureClaims(cluster.engine) for _ in range(8)]
+    for hour in range(12):
+        start = threading.Barrier(len(claims))
+
+        def claim(each, start=start, last_success=NOON + timedelta(hours=hour)):
+            each.read()
+            start.wait()
+            return each.claim("sync", last_success)
+
+        with ThreadPoolExecutor(len(claims)) as pool:
+            assert sum(pool.map(claim, claims)) == 1
 
 
 def test_a_claim_from_before_the_clock_was_set_back_ends(cluster):
