@@ -158,7 +158,9 @@ def test_a_failing_request_a_crash_and_a_query_have_the_labels_of_the_contract(p
 
 
 def test_every_endpoint_of_the_contract_is_there(app):
-    assert {route.path for route in iter_route_contexts(app.routes)} - FASTAPIS_OWN - {"/crash"} == ENDPOINTS
+    found = {route.path.replace(":path}", "}") for route in iter_route_contexts(app.routes)}
+
+    assert found - FASTAPIS_OWN - {"/crash"} == ENDPOINTS
 
 
 def test_the_readme_names_every_endpoint_and_every_metric():

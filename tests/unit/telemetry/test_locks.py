@@ -24,6 +24,7 @@ UNSAFE = {
 UNSAFE |= {"PriorityQueue", "JoinableQueue"}
 STOPPED_BY_ITS_OWNER = "set by the one thread that stops the task, and waited for by the task's own thread"
 ALLOWED = {
+    "database/forked_engines.py Condition _TransactionGate": "its lock is reentrant, and each wait has a deadline",
     "health/parent_watch.py Event": STOPPED_BY_ITS_OWNER,
     "jobs/recorder/queue.py Condition": "its lock is reentrant",
     "jobs/recorder/queue.py Event": "each wait has its own; only the writer's thread sets it",
