@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.processes import Programs, free_port
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 SECRET = "kanarie42Secret7qz"
 BOT = "7766554433:AAKanarie_Telegram-0aB1cD2eF3gH4iJ5kL6m"
 UVICORN = ("-m", "uvicorn", "service.main:app", "--port", str(free_port()))

@@ -7,7 +7,7 @@ from tests.support.loopback import loopback, response
 from tests.support.processes import Programs, eventually
 from tests.support.telegram_server import TELEGRAM_CHAT_ID, TELEGRAM_TOKEN
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def an_url(path):
 
 def test_every_route_is_declared_open_or_closed(app_of):
     """A new route fails here until its access has been decided."""
-    found = {route.path for route in iter_route_contexts(app_of().routes)}
+    found = {route.path.replace(":path}", "}") for route in iter_route_contexts(app_of().routes)}
 
     assert found == OPEN | ONE_REVIEW | CLOSED | CHANGING
 
