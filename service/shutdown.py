@@ -30,6 +30,11 @@ def cancel_thread(thread: threading.Thread) -> bool:
     return bool(raised)
 
 
+def _longest_wait() -> float:
+    """Of the main thread a second: a signal just before a wait does not interrupt it, and is handled after it."""
+    return 1.0 if threading.current_thread() is threading.main_thread() else threading.TIMEOUT_MAX
+
+
 class StopSignal:
     """Whether the process was told to stop. One for everything that has to know: scheduler, jobs, waits, monitor.
 
@@ -63,8 +68,10 @@ class StopSignal:
         waiter.acquire()  # `set` releases it
         self._waiters.append(waiter)  # before the check: whoever sets the signal after that sees this waiter
         try:
-            if self.is_running():
-                waiter.acquire(timeout=min(max(0.0, seconds), threading.TIMEOUT_MAX))
+            end = time.monotonic() + seconds
+            while self.is_running() and (left := end - time.monotonic()) > 0:
+                if waiter.acquire(timeout=min(left, _longest_wait())):
+                    break
         finally:
             self._waiters.remove(waiter)
         return self.is_running()

@@ -9,6 +9,8 @@ from tests.support.otlp_receiver import otlp_receiver
 from tests.support.processes import Programs, eventually
 from tests.support.sqlite import rows
 
+pytestmark = pytest.mark.e2e
+
 
 def database(programs: Programs, template: Path) -> Path:
     file = programs.home / "shop.db"

@@ -13,6 +13,8 @@ import pytest
 
 from tests.support.processes import ROOT
 
+pytestmark = pytest.mark.e2e
+
 BOUND = 120  # seconds that only a hang exceeds
 
 SERVE = """

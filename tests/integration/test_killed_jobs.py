@@ -3,10 +3,13 @@
 import random
 import time
 
+import pytest
 from sqlalchemy.engine import Engine
 
 from tests.support.crash_worker import CrashWorkers, kill
 from tests.support.processes import Programs, eventually
+
+pytestmark = pytest.mark.e2e
 
 WITHIN = 60.0
 

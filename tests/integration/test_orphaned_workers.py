@@ -11,6 +11,8 @@ import pytest
 from tests.support.processes import Programs, eventually, free_port
 from tests.support.sqlite import rows
 
+pytestmark = pytest.mark.e2e
+
 SLOW_APP = """
 import time
 
@@ -74,7 +76,6 @@ def test_workers_of_a_killed_parent_end_and_a_new_start_succeeds(programs: Progr
     start(programs, command, port, workers=1).wait_for("/readyz", within=60)
 
 
-@pytest.mark.e2e
 @pytest.mark.parametrize("path", ["/endless", "/hang"])
 def test_neither_an_open_request_nor_a_blocked_event_loop_keeps_an_orphan(programs: Programs, path: str):
     programs.write("slow.py", SLOW_APP)

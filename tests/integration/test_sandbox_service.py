@@ -18,6 +18,8 @@ from tests.support.sandboxed_service import SYNCS, SandboxedService
 from tests.support.sandboxes import SECRETS, SandboxClient, StartedSandbox
 from tests.support.sqlite import rows
 
+pytestmark = pytest.mark.e2e
+
 MINUTE: Final = 60.0
 
 
@@ -58,7 +60,6 @@ def test_a_job_runs_by_hand_though_no_service_runs(programs: Programs):
     assert not SandboxClient.at(port).is_up()
 
 
-@pytest.mark.e2e
 def test_the_doctor_finds_all_four_well_in_the_sandbox(migrated: Programs):
     port = free_port()
 
@@ -104,7 +105,6 @@ def test_an_answer_is_refused_by_a_service_without_a_token_for_it(programs: Prog
     assert "OPS_TOKEN" in answer.json()["detail"]
 
 
-@pytest.mark.e2e
 def test_another_worker_takes_over_the_sandbox_of_one_that_is_killed_and_its_data_are_the_same(pair: SandboxedService):
     review = eventually(lambda: pair.unanswered("wb"))[0]
     assert pair.answer(review, "Спасибо за отзыв!").is_success

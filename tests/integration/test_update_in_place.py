@@ -14,6 +14,8 @@ import pytest
 from tests.support.processes import Programs, eventually
 from tests.support.sandboxed_service import SandboxedService
 
+pytestmark = pytest.mark.e2e
+
 LEFT = Path(__file__).with_name("previous_version")
 SPOOLED = {
     "9e06d28f6b5e227c99101f9c772a62d7ea0f9dbced4f927d": (

@@ -157,3 +157,23 @@ def test_a_forked_child_has_a_signal_of_its_own(stop_signal):
     assert (stop_signal.is_running(), told) == (True, [])
     stop_signal.set()
     thread.join(10)
+
+
+def test_a_signal_just_before_the_wait_is_not_missed_by_the_main_thread(monkeypatch):
+    """It is handled when the wait is over, which it does not interrupt."""
+    stop, waits = StopSignal(), []
+
+    class Deaf:
+        def acquire(self, timeout=0.0):
+            if timeout:
+                waits.append(timeout)
+                stop._set_at = time.monotonic()
+            return False
+
+        def release(self):
+            raise RuntimeError
+
+    monkeypatch.setattr("service.shutdown.threading.Lock", Deaf)
+
+    assert not stop.wait(3600)
+    assert waits == [1.0]

@@ -56,6 +56,7 @@ def test_kinds_of_errors_without_end_are_bounded_and_each_is_counted(telemetry):
     assert sum(float(line.rpartition(" ")[2]) for line in found) == 300
 
 
+@pytest.mark.e2e
 def test_made_up_names_cost_no_memory_once_the_limit_is_reached(telemetry):
     def held(number):
         run_jobs(number)

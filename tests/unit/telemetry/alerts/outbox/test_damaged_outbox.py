@@ -238,7 +238,16 @@ outbox.close()
 """
 
 
-@pytest.mark.parametrize("kind", ["a garbage first page", "no file", "a log with a garbage header", "a directory"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "a garbage first page",
+        *(
+            pytest.param(kind, marks=pytest.mark.e2e)
+            for kind in ("no file", "a log with a garbage header", "a directory")
+        ),
+    ],
+)
 def test_several_processes_that_open_it_at_once_put_it_aside_once(tmp_path, kind):
     path = left_by_kill(tmp_path, 0)
     IN_LOG[kind](path)
