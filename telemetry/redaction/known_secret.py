@@ -87,13 +87,17 @@ class SecretForm:
         return self._rests[token]
 
     def backward(self, text: str, token: int, at: int) -> tuple[int, int]:
-        """As `forward`, from before a token to the left."""
+        """As `forward`, from before a token to the left. What is there as it is counts before its encodings: both may fit."""
+        if self._unescaped and text.endswith(unescaped := "".join(self.tokens[:token]), 0, at):
+            return 0, at - len(unescaped)
         while token > 0:
             word = self.tokens[token - 1]
             if is_plain(word):
                 if not text.endswith(word, 0, at):
                     break
                 at -= 1
+            elif self._unescaped and text.endswith("".join(self.tokens[max(0, token - 2) : token]), 0, at):
+                at -= len(word)
             elif match := _at_end(word, self.tokens[max(0, token - 2)]).search(text[max(0, at - _LONGEST_TOKEN) : at]):
                 at -= len(match[0])
             else:
