@@ -90,20 +90,19 @@ class SecretForm:
         """As `forward`, from before a token to the left. What is there as it is counts before its encodings: both may fit."""
         if self._unescaped and text.endswith(unescaped := "".join(self.tokens[:token]), 0, at):
             return 0, at - len(unescaped)
-        while token > 0:
-            word = self.tokens[token - 1]
-            if is_plain(word):
-                if not text.endswith(word, 0, at):
-                    break
-                at -= 1
-            elif self._unescaped and text.endswith("".join(self.tokens[max(0, token - 2) : token]), 0, at):
-                at -= len(word)
-            elif match := _at_end(word, self.tokens[max(0, token - 2)]).search(text[max(0, at - _LONGEST_TOKEN) : at]):
-                at -= len(match[0])
-            else:
-                break
-            token -= 1
+        while token > 0 and (length := self._length_before(text, token, at)):
+            token, at = token - 1, at - length
         return token, at
+
+    def _length_before(self, text: str, token: int, at: int) -> int:
+        """How many characters the token before this one takes at the end of the text before a place; 0 if it is not there."""
+        word, before = self.tokens[token - 1], self.tokens[max(0, token - 2)]
+        if is_plain(word):
+            return int(text.endswith(word, 0, at))
+        if self._unescaped and text.endswith(before + word if token > 1 else word, 0, at):
+            return len(word)
+        match = _at_end(word, before).search(text[max(0, at - _LONGEST_TOKEN) : at])
+        return len(match[0]) if match else 0
 
 
 @dataclass(eq=False, slots=True)

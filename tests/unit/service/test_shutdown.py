@@ -3,6 +3,7 @@ import signal
 import threading
 import time
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
@@ -173,7 +174,8 @@ def test_a_signal_just_before_the_wait_is_not_missed_by_the_main_thread(monkeypa
         def release(self):
             raise RuntimeError
 
-    monkeypatch.setattr("service.shutdown.threading.Lock", Deaf)
+    alone = SimpleNamespace(**vars(threading) | {"Lock": Deaf})  # the locks of all other threads are what they were
+    monkeypatch.setattr("service.shutdown.threading", alone)
 
     assert not stop.wait(3600)
     assert waits == [1.0]
