@@ -13,12 +13,12 @@ from sqlalchemy.exc import OperationalError
 from service.database import migrations
 from service.database.migrations import MigrationLocked, MigrationsMissing
 from telemetry.database import create_engine
-from tests.support.processes import Programs, eventually
+from tests.support.processes import ROOT, Programs, eventually
 
 MISSING = "migrations are missing: run `alembic upgrade head`"
 NEWER = "the database is newer than this version of the service: update the service"
 PROCESSES = 6
-REVISIONS = 5
+REVISIONS = len(list((ROOT / "migrations/versions").glob("[0-9a-f]*.py")))
 MIGRATE = """
 import logging, os, pathlib, sys, time
 from sqlalchemy import event
