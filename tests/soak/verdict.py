@@ -20,6 +20,7 @@ PROBE_SECONDS: Final = 1.0
 STALL_SECONDS: Final = 0.2  # a check has 0.7 s, of which a machine that is this busy leaves too little
 WARM_UP_SECONDS: Final = 180.0
 GENERATION_AGE: Final = (40.0, 55.0)
+START_SECONDS: Final = 10  # of a worker, on a busy machine
 LOSS_SECONDS: Final = 1.5  # a killed worker loses its last second, and the machine is busy
 RSS_TOLERANCE: Final = 0.5  # MiB a minute
 GENERATION_RSS_TOLERANCE: Final = 1.5  # the same; one that has met an outage has some 20 MiB more than another
@@ -58,7 +59,7 @@ def judge_probes(table: Table, watched: Watched) -> None:
     table.at_most("/livez and /health other than 200", len(not_alive), 0, [_told(each, watched) for each in not_alive])
     unready = [p for p in probes if p.status == 503 and p.stall < STALL_SECONDS and not _is_outage(p.began, watched)]
     details = [_told(probe, watched) for probe in unready]
-    table.at_most("503 of /readyz and /healthz outside of outages", len(unready), limit, details)
+    table.at_most("503 of /readyz and /healthz outside of outages and starts", len(unready), limit, details)
 
 
 def _spread(seconds: Sequence[float]) -> tuple[float, float, float]:
@@ -82,10 +83,14 @@ def _last_faults(moment: float, watched: Watched) -> str:
 
 
 def _is_outage(moment: float, watched: Watched) -> bool:
-    """A database that is back has to recover, and checks are shared for two seconds. A full disk is a state of /healthz."""
+    """A database that is back has to recover, and checks are shared for two seconds. A full disk is a state of /healthz.
+
+    A worker in the place of one that was killed answers before it is ready.
+    """
     faults = watched.faults
     outages = (*faults.times("database killed"), *faults.times("database hangs"))
-    return is_near(moment, outages, 0, OUTAGE_SECONDS + 10) or is_near(moment, faults.times("disk full"), 0, 40)
+    is_away = is_near(moment, outages, 0, OUTAGE_SECONDS + 10) or is_near(moment, faults.times("disk full"), 0, 40)
+    return is_away or is_near(moment, faults.killed.values(), 0, START_SECONDS)
 
 
 def judge_counters(table: Table, watched: Watched) -> None:
