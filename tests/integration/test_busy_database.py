@@ -18,6 +18,8 @@ from service.settings import Settings
 from telemetry import setup
 from telemetry.database import EngineLimits, create_engine, transaction
 
+pytestmark = pytest.mark.e2e
+
 BOTH = pytest.mark.parametrize("engine", ["sqlite", "postgresql"], indirect=True)
 MANY = 60
 LIMITS = EngineLimits(pool_size=5, max_overflow=10, pool_timeout=0.3, statement_timeout=2, lock_timeout=0.3)

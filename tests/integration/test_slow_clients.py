@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.processes import Programs, free_port
 
+pytestmark = pytest.mark.e2e
+
 HELD = 1000
 FILES = 256
 TOKEN = "correct horse battery"
@@ -59,7 +61,6 @@ def response_of(connection):
     return said
 
 
-@pytest.mark.e2e
 def test_a_head_that_does_not_come_is_let_go(service):
     head = b"GET /health HTTP/1.1\r\nhost: a\r\n"
     with contextlib.ExitStack() as opened:
