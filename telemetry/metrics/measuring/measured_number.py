@@ -27,7 +27,7 @@ def plain_number(value: Any) -> int | float:
     Raises:
         NotANumber: it is None, a text, a complex number, or too large for a float.
     """
-    if isinstance(value, str | bytes | bytearray | None):
+    if not (hasattr(value, "__float__") or hasattr(value, "__index__")):  # `float` would also read texts and buffers
         raise NotANumber(_described(value))
     try:
         number = int(value) if isinstance(value, Integral) else float(value)

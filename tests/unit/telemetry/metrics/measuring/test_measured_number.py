@@ -46,7 +46,10 @@ def test_what_is_a_number_becomes_an_int_or_a_float(value, number):
     assert (plain_number(value), type(plain_number(value))) == (number, type(number))
 
 
-@pytest.mark.parametrize("value", [None, "1", b"1", 1j, [1], {}, 10**400, Decimal("sNaN"), object(), Odd()])
+@pytest.mark.parametrize(
+    "value",
+    [None, "1", b"1", bytearray(b"1"), memoryview(b"1"), 1j, [1], {}, 10**400, Decimal("sNaN"), object(), Odd()],
+)
 def test_what_is_none_is_refused(value):
     with pytest.raises(NotANumber):
         plain_number(value)
