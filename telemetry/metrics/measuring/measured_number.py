@@ -16,7 +16,7 @@ _MAX_REMEMBERED: Final = 1000
 
 
 class NotANumber(TypeError):
-    """A value was measured that is no number, or no finite one."""
+    """A value was measured that is no number, or is too large for a float."""
 
 
 def plain_number(value: Any) -> int | float:
