@@ -35,8 +35,15 @@ class WritePace:
     @property
     def is_healthy(self) -> bool:
         """Whether the last write succeeded and none hangs."""
+        return self.patience > 0
+
+    @property
+    def patience(self) -> float:
+        """How many seconds it makes sense to wait for a run to be written: 0 after a failed write and for one that hangs."""
+        if self.is_failing:
+            return 0.0
         since = self._writing_since
-        return not self.is_failing and (since is None or time.monotonic() - since < HANGING_WRITE_SECONDS)
+        return HANGING_WRITE_SECONDS if since is None else max(0.0, since + HANGING_WRITE_SECONDS - time.monotonic())
 
     def begin(self) -> None:
         self._writing_since = time.monotonic()

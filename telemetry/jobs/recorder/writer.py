@@ -138,11 +138,11 @@ class Recorder(forks.ForkAware):
 
     def wait(self, run_id: str, timeout: float) -> bool:
         """Wait until all records of this run are written. False after `timeout` seconds, or if a write fails."""
-        return self._queue.wait(run_id, timeout if self._can_wait() else 0.0)
+        return self._queue.wait(run_id, self._patience(timeout))
 
     async def wait_async(self, run_id: str, timeout: float) -> bool:  # noqa: ASYNC109  # a timeout is a result, not an error
         """Like `wait`, without a thread and without blocking the event loop."""
-        return await self._queue.wait_async(run_id, timeout if self._can_wait() else 0.0)
+        return await self._queue.wait_async(run_id, self._patience(timeout))
 
     def flush(self, timeout: float) -> bool:
         """Wait until all runs are written; False after `timeout` seconds."""
@@ -198,9 +198,10 @@ class Recorder(forks.ForkAware):
     def _is_writing(self) -> bool:
         return self._writer is not None and self._writer.is_alive()
 
-    def _can_wait(self) -> bool:
-        """Whether there is a writer, and this is not its thread: a generator may be closed in any thread, also in that one."""
-        return self._is_writing() and self._writer is not threading.current_thread()
+    def _patience(self, timeout: float) -> float:
+        """0 without a writer, and in its thread: a generator may be closed in any thread, also in that one."""
+        is_in_vain = not self._is_writing() or self._writer is threading.current_thread()
+        return 0.0 if is_in_vain else min(timeout, self._pace.patience)
 
     def _run(self) -> None:
         context.attach(suppressed_context())
@@ -223,11 +224,8 @@ class Recorder(forks.ForkAware):
         except Exception as error:  # noqa: BLE001  # whatever the database raises, the runs are kept
             self._retry_later(error)
         else:
-            self._succeed(len(runs), len(batch))
-
-    def _succeed(self, written: int, acknowledged: int) -> None:
-        self._pace.succeed()
-        self._acknowledge(acknowledged, acknowledged - written, "unreadable")
+            self._pace.succeed()
+            self._acknowledge(len(batch), len(batch) - len(runs), "unreadable")
 
     def _acknowledge(self, number: int, dropped: int, reason: str) -> None:
         self._queue.acknowledge(number, dropped)
