@@ -85,7 +85,7 @@ class DecidingTracer(RequestTracer):
             return self._start(_Start(name, parent, attributes, tracer.id_generator.generate_trace_id()))
         trace_id = getrandbits(128) or 1
         if trace_id & _LOWER_HALF >= self._root_bound:  # type: ignore[operator]  # known, if it draws itself
-            return NonRecordingSpan(SpanContext(trace_id, getrandbits(64) or 1, False, _UNSAMPLED))
+            return UnsampledSpan(trace_id)
         if self._maker is not None:
             context = SpanContext(trace_id, getrandbits(64) or 1, False, _SAMPLED)
             return self._maker.start(name, context, parent, None, attributes())
@@ -126,6 +126,25 @@ class DecidingTracer(RequestTracer):
         self._decided.trace_id, self._decided.result = start.trace_id, result
         span: Span = self._copy.start_span(start.name, start.parent, SpanKind.SERVER)
         return span
+
+
+class UnsampledSpan(NonRecordingSpan):
+    """The span of a root that is not sampled. The rest of its context is made when something asks for it; most often nothing does."""
+
+    def __init__(self, trace_id: int) -> None:
+        self._trace_id = trace_id
+
+    @override
+    def get_span_context(self) -> SpanContext:
+        known = vars(self)
+        made: SpanContext | None = known.get("_context")
+        if made is None:  # `setdefault`: several threads get the same one
+            made = known.setdefault("_context", SpanContext(self._trace_id, getrandbits(64) or 1, False, _UNSAMPLED))
+        return made
+
+    @override
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.get_span_context()!r})"
 
 
 class _Start(NamedTuple):

@@ -17,7 +17,9 @@ from telemetry.instrumentation.fastapi.measuring import EMPTY_CONTEXT, SPAN_KEY,
 from telemetry.instrumentation.fastapi.published import Message, Scope, Send
 from telemetry.instrumentation.fastapi.request_attributes import request_attributes
 from telemetry.instrumentation.fastapi.request_duration import SERVER_ERROR, SPAN_NAMES
+from telemetry.instrumentation.fastapi.request_spans import UnsampledSpan
 
+_NOT_RECORDED: Final = frozenset({NonRecordingSpan, UnsampledSpan})
 _BODY_MESSAGES: Final = frozenset({"http.response.body", "http.response.pathsend"})
 _response_propagator: Callable[[], ResponsePropagator | None] = get_global_response_propagator
 
@@ -26,6 +28,7 @@ class ServerRequest:
     """One request and its response; its owner calls `start` first, `end` last, and `fail` before it if the application raised."""
 
     __slots__ = (
+        "_active",
         "_context",
         "_ended_ns",
         "_is_sampled",
@@ -56,7 +59,8 @@ class ServerRequest:
         self._root_path = scope.get("root_path", "")
         self._send = send
         self._started = perf_counter()
-        measuring.active.change((self._method, self._is_secure), 1)
+        self._active = active = measuring.active[self._method, self._is_secure]
+        active.add(self)
 
     def start(self) -> Token[Context] | None:
         """Start the span, and make it the current one. Its name gets the route later, after routing."""
@@ -64,7 +68,7 @@ class ServerRequest:
             measuring, parent = self._measuring, self._measuring.parent(self.scope)
             span = measuring.tracer.start(SPAN_NAMES.get(self._method, self._method), parent, self._request_attributes)
             self._context = context = Context({**parent, SPAN_KEY: span})
-            if type(span) is not NonRecordingSpan:
+            if type(span) not in _NOT_RECORDED:
                 self._describe_request(span)
             token = otel_context.attach(context)
         except Exception:  # noqa: BLE001  # an edge, as `failsafe`
@@ -114,7 +118,7 @@ class ServerRequest:
         self.is_open = False
         try:
             seconds, measuring = perf_counter() - self._started, self._measuring
-            measuring.active.change((self._method, self._is_secure), -1)
+            self._active.discard(self)
             route = measuring.routes.resolve(self.scope, self._root_path)
             version = self.scope.get("http_version", "")
             series = measuring.durations[self._method, route, self.status, self._is_secure, version]

@@ -92,7 +92,7 @@ def use_everything(stage):
     instruments.errors.add(1, {"error.type": "ValueError", "component": "wb"})
     instruments.dropped.add(1, {"queue": "job_runs", "reason": "full"})
     meter.create_up_down_counter(semconv.DB_CONNECTIONS_USAGE).add(1, {"state": "used", "pool.name": "a"})
-    active_requests(stage.meters).change(("GET", False), 1)
+    active_requests(stage.meters)["GET", False].add(object())
     process.observe_process(meter)
     process.observe_application(meter, process.Application("1.0", "tests"))
     process.observe_resources(meter, Disk())

@@ -2,6 +2,7 @@
 
 import random
 import runpy
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from opentelemetry import trace
@@ -105,7 +106,7 @@ def described(span, started):
     context = span.get_span_context()
     attributes = dict(span.attributes) if isinstance(span, Span) else None
     return (
-        type(span),
+        NonRecordingSpan if isinstance(span, NonRecordingSpan) else type(span),
         span.is_recording(),
         context.trace_flags,
         context.trace_state,
@@ -285,3 +286,17 @@ def test_an_sdk_without_a_name_that_is_imported_can_be_imported(monkeypatch):
     imported = runpy.run_path(request_spans.__file__)
 
     assert type(imported["request_tracer"](tracer)) is imported["RequestTracer"]
+
+
+def test_the_ids_of_a_span_that_is_not_sampled_are_made_once():
+    span = request_tracer(provider(JobSampler(ParentBasedTraceIdRatio(0.0))).get_tracer("t")).start(
+        "GET", Context(), dict
+    )
+
+    with ThreadPoolExecutor(8) as threads:
+        contexts = list(threads.map(lambda _: span.get_span_context(), range(100)))
+
+    assert len({context.span_id for context in contexts}) == 1
+    assert contexts[0].is_valid
+    assert not contexts[0].trace_flags.sampled
+    assert f"{contexts[0].span_id:016x}" in repr(span)
