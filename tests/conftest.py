@@ -35,6 +35,14 @@ OTHERS = ("OTEL_", "PG", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _numbers = count()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is `long_on_postgresql` is one of the end-to-end tests there."""
+    for item in items:
+        if item.get_closest_marker("long_on_postgresql") and "postgresql" in item.name:
+            item.add_marker(pytest.mark.e2e)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _nobodys_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No variable and no `.env` of the developer's reaches a test, or a fixture that several tests share."""

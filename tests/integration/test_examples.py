@@ -9,6 +9,7 @@ from tests.support.otlp_receiver import otlp_receiver
 from tests.support.processes import Programs
 from tests.support.sqlite import rows
 
+pytestmark = pytest.mark.e2e
 RUNS = "SELECT job_name, status FROM job_runs ORDER BY id"
 SAMPLED = {"OTEL_TRACES_SAMPLER": "always_on"}
 

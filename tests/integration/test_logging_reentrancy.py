@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.processes import ROOT
 
+pytestmark = pytest.mark.e2e
 BOUND = 120  # seconds that only a hang exceeds
 
 START = """

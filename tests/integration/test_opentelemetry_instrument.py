@@ -50,7 +50,12 @@ SERVER: Final = 2  # SPAN_KIND_SERVER of OTLP
 
 
 @pytest.mark.parametrize(
-    "variables", [{}, {"OTHERS": "yes"}, {"BOTH": "yes"}, {"OTHERS": "yes", "BOTH": "yes"}], ids=str
+    "variables",
+    [
+        {"OTHERS": "yes", "BOTH": "yes"},
+        *(pytest.param(each, marks=pytest.mark.e2e) for each in [{}, {"OTHERS": "yes"}, {"BOTH": "yes"}]),
+    ],
+    ids=str,
 )
 def test_requests_are_counted_and_traced_once(programs: Programs, variables):
     programs.write("library.py", APP)

@@ -114,7 +114,10 @@ def is_open(connection: socket.socket) -> bool:
 
 @pytest.mark.parametrize(
     ("how", "workers"),
-    [("serve", 1), ("uvicorn", 1), ("serve", 2), pytest.param("uvicorn", 3, marks=pytest.mark.e2e)],
+    [
+        ("serve", 1),
+        *(pytest.param(*each, marks=pytest.mark.e2e) for each in [("uvicorn", 1), ("serve", 2), ("uvicorn", 3)]),
+    ],
 )
 def test_jobs_hear_of_the_signal_at_once_whatever_requests_are_not_finished(
     programs: Programs, how: str, workers: int
@@ -140,7 +143,9 @@ def test_jobs_hear_of_the_signal_at_once_whatever_requests_are_not_finished(
     assert service.exit_code() in {0, -signal.SIGTERM}
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.e2e)]
+)
 def test_a_job_that_is_told_to_stop_is_recorded_as_cancelled(
     programs: Programs, number: signal.Signals, code: int
 ) -> None:

@@ -24,7 +24,10 @@ from tests.support.forking import in_child
 from tests.support.job_spans import processor_into
 
 SOON = 30.0
-pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
+    pytest.mark.long_on_postgresql,
+]
 
 
 class Stage:

@@ -32,6 +32,7 @@ def test_of_many_jobs_without_a_run_nothing_is_read_again(engine, statements):
     assert len([each for each in statements if each.startswith("SELECT")]) == 2
 
 
+@pytest.mark.long_on_postgresql
 def test_what_is_kept_is_what_the_database_has(engine):
     repository, streaks, random = JobRunRepository(engine), FailureStreaks(engine), Random(7)
     running = []

@@ -197,6 +197,7 @@ def test_a_pruned_day_of_cancelled_runs_changes_nothing(stage):
 runs = st.lists(st.tuples(st.integers(0, 10 * 24), st.sampled_from("SSETCL")), min_size=1, max_size=40)
 
 
+@pytest.mark.long_on_postgresql
 @per_engine
 @given(runs=runs, is_rolled_up=st.booleans())
 def test_api_and_alert_agree_on_any_sequence_whatever_the_order_in_which_it_is_written(stage, runs, is_rolled_up):
@@ -213,6 +214,7 @@ def test_api_and_alert_agree_on_any_sequence_whatever_the_order_in_which_it_is_w
     assert stage.failures_in_a_row() == (failures, failures)
 
 
+@pytest.mark.long_on_postgresql
 @per_engine
 @given(runs=runs)
 def test_api_and_alert_agree_when_rows_are_pruned_and_never_count_more_than_there_were(stage, runs):
