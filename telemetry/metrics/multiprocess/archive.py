@@ -13,22 +13,30 @@ from typing import Final
 
 from telemetry.metrics.multiprocess.merge import cumulative, merge
 from telemetry.metrics.multiprocess.snapshot import DecodedFiles, Snapshot, replace_file
-from telemetry.metrics.multiprocess.worker_files import end_reason
+from telemetry.metrics.multiprocess.worker_files import end_reason, numbers_file
 from telemetry.processes.file_lock import FileLock
 
 TOMBSTONE_SECONDS: Final = 60.0
 """How long the archive names a snapshot whose file is removed: longer than any read takes."""
 _NAME: Final = "archive"
 NO_WORKER: Final = ""
+Complete = Callable[[Snapshot | None, Path], Snapshot | None]
+"""Adds to the last snapshot of a dead worker, which may be missing, what it has counted since; takes the snapshot's path."""
 
 
 class Archive:
     """The archive of one workers' directory."""
 
-    def __init__(self, directory: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        clock: Callable[[], float] = time.time,
+        complete: Complete = lambda snapshot, _path: snapshot,
+    ) -> None:
         self._path = directory / _NAME
         self._lock = directory / f"{_NAME}.lock"
         self._clock = clock
+        self._complete = complete
         self._decoded = DecodedFiles(_decode)
 
     def read(self) -> tuple[dict[str, float], Snapshot]:
@@ -56,11 +64,13 @@ class Archive:
             added = self._write_with(dead) if dead else {}
             for path in dead.values():
                 path.unlink(missing_ok=True)
+                numbers_file(path).unlink(missing_ok=True)
             return added
 
     def _write_with(self, dead: dict[str, Path]) -> dict[str, str]:
         archived, before = self.read()
-        new = {worker: snapshot for worker, snapshot in _decode_files(dead.items()) if worker not in archived}
+        found = _decode_files((worker, path) for worker, path in dead.items() if worker not in archived)
+        new = {worker: self._complete(snapshot, dead[worker]) for worker, snapshot in found}
         if not new:
             return {}
         reasons = {worker: end_reason(dead[worker]) for worker in new}

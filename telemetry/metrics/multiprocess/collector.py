@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from telemetry.failsafe import failsafe
@@ -19,6 +20,7 @@ from telemetry.metrics.multiprocess.archive import Archive
 from telemetry.metrics.multiprocess.merge import cumulative, merge
 from telemetry.metrics.multiprocess.refresh import RefreshServer, request_refresh
 from telemetry.metrics.multiprocess.restarts import WorkerRestarts
+from telemetry.metrics.multiprocess.shared_values import SharedValues
 from telemetry.metrics.multiprocess.snapshot import DecodedFiles, Snapshot, replace_file
 from telemetry.metrics.switch_interval import short_switch_interval
 from telemetry.processes import forks
@@ -38,8 +40,8 @@ class MultiprocessCollector(forks.ForkAware):
         registry: ProcessRegistry,
         collect_own: Callable[[], list[Family]],
         has_changed: Callable[[], bool] = lambda: True,
-        clock: Callable[[], float] = time.time,
         count_ended: Callable[[str], None] = lambda _reason: None,
+        shared: SharedValues | None = None,
     ) -> None:
         """Register the process and open the socket.
 
@@ -47,23 +49,23 @@ class MultiprocessCollector(forks.ForkAware):
             registry: tells whose worker this is, and which workers live.
             collect_own: collects this worker's own families.
             has_changed: tells whether this worker has measured anything since the previous call.
-            clock: Unix time.
             count_ended: counts another worker that ended, by the reason.
+            shared: what the workers have counted since their last snapshots.
 
         Raises:
             OSError: the directory cannot be used.
         """
         self._collect_own = collect_own
         self._has_changed = has_changed
-        self._clock = clock
         self._registry = registry
         self._own = worker_files.WorkerFiles(registry)
         self._directory = self._own.directory
-        self._archive = Archive(self._directory, clock)
+        self._shared = shared or SharedValues(None, lambda _metrics: [])
+        self._archive = Archive(self._directory, complete=self._shared.complete)
         self._restarts = WorkerRestarts(self._directory, count_ended)
         self._snapshots = DecodedFiles(Snapshot.decode)
         self._snapshot_lock = threading.RLock()
-        self._written = Snapshot(self._own.label, clock(), [])
+        self._written = Snapshot(self._own.label, time.time(), [])
         self._stop = threading.Event()
         self._refresh_server = RefreshServer(self._own.socket_path, self._refresh)
         self._thread = threading.Thread(target=self._run, name="metrics-snapshot", daemon=True)
@@ -77,6 +79,7 @@ class MultiprocessCollector(forks.ForkAware):
 
     def start(self) -> None:
         """Write the first snapshot and start the threads."""
+        self._shared.keep(self._own.snapshot_path)
         self._refresh()
         self._refresh_server.start()
         self._thread.start()
@@ -107,7 +110,7 @@ class MultiprocessCollector(forks.ForkAware):
         """Snapshots of the live workers, and of the dead with the archive, which is read last (see `archive`)."""
         live_ids = self._registry.live_ids()
         found = {
-            worker: self._snapshots.read(path)
+            worker: self._read(path, is_live=worker in live_ids)
             for worker, path in worker_files.snapshot_files(self._directory).items()
             if worker != self._own.id
         }
@@ -118,9 +121,13 @@ class MultiprocessCollector(forks.ForkAware):
         live = [snapshot for worker, snapshot in counted.items() if worker in live_ids]
         return live, [merged, *(snapshot for worker, snapshot in counted.items() if worker not in live_ids)]
 
+    def _read(self, path: Path, *, is_live: bool) -> Snapshot | None:
+        snapshot = self._snapshots.read(path)
+        return snapshot if is_live else self._shared.complete(snapshot, path)
+
     def _snapshot_ages(self, live: list[Snapshot]) -> Family:
         """The age of each live worker's snapshot: that of a hanging worker grows."""
-        now = self._clock()
+        now = time.time()
         series = {f'worker="{each.worker}"': max(0.0, round(now - each.taken_at, 3)) for each in live}
         return Family(SNAPSHOT_AGE, "gauge", "How old what is shown of a living worker is.", dict(series))
 
@@ -131,7 +138,7 @@ class MultiprocessCollector(forks.ForkAware):
             What the other workers can read; with the gauges of now, which the disk need not keep.
         """
         with self._snapshot_lock, short_switch_interval():
-            snapshot = Snapshot(self._own.label, self._clock(), self._collect_own())
+            snapshot = Snapshot(self._own.label, time.time(), self._collect_own())
             self._write(snapshot)
             return snapshot if self._written is snapshot else _with_gauges_of(snapshot, self._written)
 
@@ -150,6 +157,7 @@ class MultiprocessCollector(forks.ForkAware):
 
     def _run(self) -> None:
         while not self._stop.wait(WRITE_INTERVAL):
+            self._shared.keep(self._own.snapshot_path)
             if self._has_changed():
                 self._refresh()
             self._archive_dead()
@@ -165,6 +173,7 @@ class MultiprocessCollector(forks.ForkAware):
             if worker not in live_ids:
                 path.unlink(missing_ok=True)
         self._snapshots.forget_missing()
+        self._shared.forget_missing()
 
 
 def _with_gauges_of(newer: Snapshot, written: Snapshot) -> Snapshot:
@@ -178,6 +187,7 @@ def create_collector(
     collect_own: Callable[[], list[Family]],
     has_changed: Callable[[], bool],
     count_ended: Callable[[str], None],
+    shared: SharedValues | None = None,
 ) -> MultiprocessCollector | None:
     """Create the collector if this process is one of several workers.
 
@@ -188,7 +198,7 @@ def create_collector(
         return None
     try:
         worker_files.remove_stale_directories(registry.data_dir)
-        return MultiprocessCollector(registry, collect_own, has_changed, count_ended=count_ended)
+        return MultiprocessCollector(registry, collect_own, has_changed, count_ended=count_ended, shared=shared)
     except OSError as error:
         _log.warning("/metrics shows this worker alone: %s cannot be used (%s).", registry.data_dir, error.strerror)
         return None

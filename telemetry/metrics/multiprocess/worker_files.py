@@ -12,6 +12,7 @@ from telemetry.processes.registry import ProcessRegistry, live_processes
 
 _DIRECTORY: Final = "workers"
 _SNAPSHOT: Final = ".json"
+_NUMBERS: Final = ".numbers"
 
 
 def remove_stale_directories(data_dir: Path) -> None:
@@ -60,8 +61,9 @@ class WorkerFiles:
 
 
 def transient_files(directory: Path) -> list[tuple[str, Path]]:
-    """Sockets and partly written snapshots, each with its worker's id."""
-    found = [*directory.glob("*.sock"), *directory.glob(f".*{_SNAPSHOT}.partial")]
+    """Sockets, partly written snapshots and numbers that complete no snapshot, each with its worker's id."""
+    numbers = [path for path in directory.glob(f"*{_NUMBERS}") if not path.with_suffix(_SNAPSHOT).exists()]
+    found = [*directory.glob("*.sock"), *directory.glob(f".*{_SNAPSHOT}.partial"), *numbers]
     return [(path.name.strip(".").partition(".")[0], path) for path in found]
 
 
@@ -77,3 +79,8 @@ def end_reason(snapshot_path: Path) -> str:
 def snapshot_files(directory: Path) -> dict[str, Path]:
     """The snapshot files in a directory, by worker id."""
     return {path.name.removesuffix(_SNAPSHOT): path for path in directory.glob(f"[!.]*{_SNAPSHOT}")}
+
+
+def numbers_file(snapshot_path: Path) -> Path:
+    """The file with the counters and histograms of the worker that has this snapshot: newer than that, if it was killed."""
+    return snapshot_path.with_suffix(_NUMBERS)
