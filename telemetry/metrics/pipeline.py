@@ -47,7 +47,7 @@ class MetricsPipeline:
         self._sdk_provider = MeterProvider(
             [reader, *exporters.metric_readers()], resource, shutdown_on_exit=False, views=views()
         )
-        shared = SharedMeasurements() if registry.parent else None
+        shared = SharedMeasurements()
         self.provider = LimitedMeterProvider(self._sdk_provider, limit, shared)
         self.meter: Meter = self.provider.get_meter(SCOPE, schema_url=semconv.SCHEMA_URL)
         self.instruments = Instruments.create(self.meter)
@@ -56,7 +56,7 @@ class MetricsPipeline:
             reader.collect_own,
             self.provider.change_flag.test_and_clear,
             self.instruments.count_worker_restart,
-            SharedValues(shared, reader.translate) if shared else None,
+            SharedValues(shared, reader.translate),
         )
         self.page = MetricsPage(self._workers.collect if self._workers else reader.collect_own)
 

@@ -1,11 +1,6 @@
 """Fifteen workers are killed under load: every answer that a client got is counted, whatever is wrong with the disk."""
 
-import os
-import shutil
-import subprocess
-import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 

@@ -29,7 +29,7 @@ class Shape(NamedTuple):
 class SharedSeries:
     """The totals of one attribute set. Until there is a file, and when it is full, they are in private memory."""
 
-    __slots__ = ("_cells", "_lock", "_totals", "_written")
+    __slots__ = ("_cells", "_lock", "_totals")
 
     def __init__(self, numbers: int) -> None:
         self._lock = threading.RLock()
@@ -47,12 +47,16 @@ class SharedSeries:
             cells = file.append(document, self._totals)
             self._cells = _private(len(self._totals)) if cells is None else cells
 
-    def detach(self, *, is_child: bool = False) -> None:
-        """Keep the totals in private memory. In a forked child, another thread of the parent may have held the lock."""
-        if is_child:
-            self._lock = threading.RLock()
+    def detach(self) -> None:
+        """Keep the totals in private memory."""
         with self._lock:
             self._cells = _private(len(self._totals))
+
+    def restart(self) -> None:
+        """Begin at zero, in a forked child. Another thread of its parent may have held the lock."""
+        self._lock = threading.RLock()
+        self._totals = [0.0] * len(self._totals)
+        self._cells = _private(len(self._totals))
 
 
 class SharedHistogram(SharedSeries):
@@ -61,6 +65,10 @@ class SharedHistogram(SharedSeries):
     def __init__(self, bounds: tuple[float, ...]) -> None:
         super().__init__(_SUMS + len(bounds) + 1)
         self._bounds = bounds
+        self._number = 0
+
+    def restart(self) -> None:
+        super().restart()
         self._number = 0
 
     def record(self, amount: float) -> None:
@@ -113,14 +121,19 @@ class SharedMeasurements:
             with self._lock:
                 series.move_to(file, document)
 
-    def detach(self, *, is_child: bool = False) -> None:
-        """Keep all series in private memory."""
-        if is_child:
-            self._lock = threading.RLock()
+    def detach(self) -> None:
+        """Keep all series in private memory until there is another file."""
         with self._lock:
             self._file = None
-            for series, _ in list(self._series.values()):
-                series.detach(is_child=is_child)
+            for series, _ in self._series.values():
+                series.detach()
+
+    def restart(self) -> None:
+        """Begin at zero and without a file, in a forked child: what its parent has measured is its parent's."""
+        self._lock = threading.RLock()
+        self._file = None
+        for series, _ in self._series.values():
+            series.restart()
 
 
 def read_series(data: bytes) -> Iterator[tuple[Shape, dict[str, Any], float, Sequence[int]]]:

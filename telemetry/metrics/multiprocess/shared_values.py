@@ -56,7 +56,7 @@ class SharedValues(forks.ForkAware):
         """What a child measures is not its parent's."""
         self._file = None
         if self._own is not None:
-            self._own.detach(is_child=True)
+            self._own.restart()
 
     @failsafe
     def keep(self, snapshot_path: Path) -> None:
