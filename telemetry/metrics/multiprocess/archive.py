@@ -38,14 +38,27 @@ class Archive:
         self._clock = clock
         self._complete = complete
         self._decoded = DecodedFiles(_decode)
+        self._newest: tuple[dict[str, float], Snapshot] = ({}, Snapshot(NO_WORKER, 0.0, []))
 
     def read(self) -> tuple[dict[str, float], Snapshot]:
-        """Read the archive.
+        """Read the archive; what was read last if somebody has removed the file.
 
         Returns:
             The Unix time at which each worker was archived, by worker id, and their merged metrics.
         """
-        return self._decoded.read(self._path) or ({}, Snapshot(NO_WORKER, 0.0, []))
+        found = self._decoded.read(self._path)
+        if found is not None and found[1].taken_at >= self._newest[1].taken_at:
+            self._newest = found
+        return self._newest
+
+    def restore(self) -> None:
+        """Write the file again that somebody has removed. Of several workers the one with the newest content wins."""
+        archived, merged = self.read()
+        if merged.taken_at and (lock := FileLock.acquire(self._lock)) is not None:
+            with closing(lock):
+                found = self._decoded.read(self._path)
+                if found is None or found[1].taken_at < merged.taken_at:
+                    self._write(archived, merged)
 
     def absorb(self, snapshots: dict[str, Path], is_dead: Callable[[str], bool]) -> dict[str, str]:
         """Merge the snapshots of dead workers into the archive and remove their files.
@@ -74,7 +87,7 @@ class Archive:
         if not new:
             return {}
         reasons = {worker: end_reason(dead[worker]) for worker in new}
-        now = self._clock()
+        now = max(self._clock(), before.taken_at)
         tombstones = {
             worker: archived_at
             for worker, archived_at in archived.items()
@@ -82,9 +95,12 @@ class Archive:
         }
         snapshots = [before, *(snapshot for snapshot in new.values() if snapshot is not None)]
         merged = Snapshot(NO_WORKER, now, cumulative(merge([], snapshots)))
-        header = json.dumps(tombstones | dict.fromkeys(new, now)).encode()
-        replace_file(self._path, header + b"\n" + merged.encode())
+        self._write(tombstones | dict.fromkeys(new, now), merged)
         return reasons
+
+    def _write(self, archived: dict[str, float], merged: Snapshot) -> None:
+        replace_file(self._path, json.dumps(archived).encode() + b"\n" + merged.encode())
+        self._newest = archived, merged
 
 
 def _decode(data: bytes) -> tuple[dict[str, float], Snapshot]:

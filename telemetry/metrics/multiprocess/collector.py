@@ -10,9 +10,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
 from typing import Final
 
+from telemetry import private_files
 from telemetry.failsafe import failsafe
 from telemetry.metrics.families import Family
 from telemetry.metrics.multiprocess import worker_files
@@ -21,13 +22,15 @@ from telemetry.metrics.multiprocess.merge import cumulative, merge
 from telemetry.metrics.multiprocess.refresh import RefreshServer, request_refresh
 from telemetry.metrics.multiprocess.restarts import WorkerRestarts
 from telemetry.metrics.multiprocess.shared_values import SharedValues
-from telemetry.metrics.multiprocess.snapshot import DecodedFiles, Snapshot, replace_file
+from telemetry.metrics.multiprocess.siblings import Siblings
+from telemetry.metrics.multiprocess.snapshot import Snapshot, replace_file
 from telemetry.metrics.switch_interval import short_switch_interval
 from telemetry.processes import forks
 from telemetry.processes.registry import ProcessRegistry
 
 REFRESH_TIMEOUT: Final = 0.3
 WRITE_INTERVAL: Final = 1.0
+RESTORE_TIMEOUT: Final = 2.5 * WRITE_INTERVAL
 SNAPSHOT_AGE: Final = "telemetry_worker_snapshot_age_seconds"
 _log = logging.getLogger(__name__)
 
@@ -63,7 +66,7 @@ class MultiprocessCollector(forks.ForkAware):
         self._shared = shared or SharedValues(None, lambda _metrics: [])
         self._archive = Archive(self._directory, complete=self._shared.complete)
         self._restarts = WorkerRestarts(self._directory, count_ended)
-        self._snapshots = DecodedFiles(Snapshot.decode)
+        self._siblings = Siblings(self._directory, self._own.id, self._shared)
         self._snapshot_lock = threading.RLock()
         self._written = Snapshot(self._own.label, time.time(), [])
         self._stop = threading.Event()
@@ -79,7 +82,7 @@ class MultiprocessCollector(forks.ForkAware):
 
     def start(self) -> None:
         """Write the first snapshot and start the threads."""
-        self._shared.keep(self._own.snapshot_path)
+        self._restore()
         self._refresh()
         self._refresh_server.start()
         self._thread.start()
@@ -99,7 +102,9 @@ class MultiprocessCollector(forks.ForkAware):
         """Collect the families of the whole service; waits up to `REFRESH_TIMEOUT` for the other workers."""
         if self._is_child:
             return self._collect_own()
+        self._restore()
         others = self._registry.live_ids() - {self._own.id}
+        self._siblings.wait_for_files(others, RESTORE_TIMEOUT)
         pending = request_refresh(self._directory / f"{worker}.sock" for worker in others)
         own = self._write_snapshot()
         pending.wait(REFRESH_TIMEOUT)
@@ -108,22 +113,12 @@ class MultiprocessCollector(forks.ForkAware):
 
     def _read_others(self) -> tuple[list[Snapshot], list[Snapshot]]:
         """Snapshots of the live workers, and of the dead with the archive, which is read last (see `archive`)."""
-        live_ids = self._registry.live_ids()
-        found = {
-            worker: self._read(path, is_live=worker in live_ids)
-            for worker, path in worker_files.snapshot_files(self._directory).items()
-            if worker != self._own.id
-        }
+        live, dead = self._siblings.read(self._registry.live_ids())
         archived, merged = self._archive.read()
-        counted = {
-            worker: snapshot for worker, snapshot in found.items() if snapshot is not None and worker not in archived
-        }
-        live = [snapshot for worker, snapshot in counted.items() if worker in live_ids]
-        return live, [merged, *(snapshot for worker, snapshot in counted.items() if worker not in live_ids)]
-
-    def _read(self, path: Path, *, is_live: bool) -> Snapshot | None:
-        snapshot = self._snapshots.read(path)
-        return snapshot if is_live else self._shared.complete(snapshot, path)
+        return (
+            [snapshot for worker, snapshot in live.items() if worker not in archived],
+            [merged, *(snapshot for worker, snapshot in dead.items() if worker not in archived)],
+        )
 
     def _snapshot_ages(self, live: list[Snapshot]) -> Family:
         """The age of each live worker's snapshot: that of a hanging worker grows."""
@@ -143,6 +138,23 @@ class MultiprocessCollector(forks.ForkAware):
             return snapshot if self._written is snapshot else _with_gauges_of(snapshot, self._written)
 
     @failsafe
+    def _restore(self) -> None:
+        """Make again what somebody has removed, or what could not be made so far. Each worker does it within a second."""
+        with self._snapshot_lock:
+            if self._stop.is_set():
+                return
+            if not self._directory.exists():
+                private_files.make_directory(self._directory)
+                _log.warning("%s was removed while workers use it. They write it again.", self._directory)
+            self._shared.keep(self._own.snapshot_path)
+            if not self._refresh_server.is_open():
+                with suppress(OSError):  # the directory cannot be written: other workers read the last snapshot
+                    self._refresh_server.reopen()
+            if not self._own.snapshot_path.exists():
+                self._archive.restore()
+                self._refresh()
+
+    @failsafe
     def _refresh(self) -> None:
         self._write_snapshot()
 
@@ -157,7 +169,7 @@ class MultiprocessCollector(forks.ForkAware):
 
     def _run(self) -> None:
         while not self._stop.wait(WRITE_INTERVAL):
-            self._shared.keep(self._own.snapshot_path)
+            self._restore()
             if self._has_changed():
                 self._refresh()
             self._archive_dead()
@@ -172,8 +184,7 @@ class MultiprocessCollector(forks.ForkAware):
         for worker, path in transient:
             if worker not in live_ids:
                 path.unlink(missing_ok=True)
-        self._snapshots.forget_missing()
-        self._shared.forget_missing()
+        self._siblings.note(found.keys() & live_ids)
 
 
 def _with_gauges_of(newer: Snapshot, written: Snapshot) -> Snapshot:

@@ -127,15 +127,14 @@ def test_nothing_is_counted_twice_at_any_moment_of_anothers_archiving(worker):
 
 
 def test_nothing_is_counted_twice_when_another_archives_at_any_moment_of_a_read(worker):
-    one, reading, killed = worker(), worker(), 0
+    one, reading = worker(), worker()
 
-    for disk in at_each_disk_access(one.collector._archive_dead):
+    for killed, disk in enumerate(at_each_disk_access(one.collector._archive_dead), start=1):
         other = worker()
         other.serve(2)
         other.collector._refresh()
         other.serve(3)
         other.kill()
-        killed += 1
         with disk:
             found = reading.requests()
         assert found == 5 * killed

@@ -1,0 +1,150 @@
+"""Somebody removes the workers' directory, or it cannot be written for a while: no counter falls, and all is true again."""
+
+import shutil
+import threading
+
+import pytest
+
+from telemetry.metrics.multiprocess import collector
+from telemetry.metrics.multiprocess.refresh import RefreshServer, request_refresh
+from tests.support.workers import Worker, dead_worker
+
+
+@pytest.fixture
+def group(tmp_path):
+    return tmp_path / "workers" / "group"
+
+
+@pytest.fixture
+def restless(monkeypatch):
+    """Workers that look after their files without a pause."""
+    monkeypatch.setattr(collector, "WRITE_INTERVAL", 0.02)
+    monkeypatch.setattr(collector, "RESTORE_TIMEOUT", 30)
+
+
+@pytest.mark.usefixtures("restless")
+def test_a_page_waits_until_all_workers_have_written_again(start_worker, group):
+    workers = [start_worker() for _ in range(3)]
+    for worker in workers:
+        worker.serve(2)
+    dead_worker(group, 5)
+    assert [worker.total() for worker in workers] == [11, 11, 11]
+    for worker in workers:
+        worker.collector._archive_dead()
+
+    for number in range(1, 4):
+        shutil.rmtree(group, ignore_errors=True)
+        for worker in workers:
+            worker.serve(1)
+        assert [worker.total() for worker in workers] == [11 + 3 * number] * 3
+
+
+def test_the_dead_stay_counted_whoever_writes_again_first(start_worker, group, monkeypatch, caplog):
+    monkeypatch.setattr(collector, "WRITE_INTERVAL", 60)
+    one, other = start_worker(), start_worker()
+    for number in (5, 7):
+        dead_worker(group, number)
+        one.collector._archive_dead()
+    one.total()
+    other.total()
+    dead_worker(group, 9)
+    one.collector._archive_dead()  # the other has not seen this one
+
+    shutil.rmtree(group)
+    other.collector._restore()
+    one.collector._restore()
+
+    assert one.total() == other.total() == 21
+    assert len([record for record in caplog.records if "was removed" in record.message]) == 1
+
+
+def test_one_that_dies_while_the_archive_is_missing_is_added_to_it(start_worker, group, monkeypatch):
+    monkeypatch.setattr(collector, "WRITE_INTERVAL", 60)
+    one = start_worker()
+    dead_worker(group, 5)
+    one.collector._archive_dead()
+    (group / "archive").unlink()
+    dead_worker(group, 3)
+
+    assert one.total() == 8
+    one.collector._archive_dead()
+
+    assert one.total() == 8
+    assert start_worker().total() == 8
+
+
+def test_a_clock_that_was_set_back_hides_no_archive(start_worker, group, monkeypatch):
+    monkeypatch.setattr(collector, "WRITE_INTERVAL", 60)
+    one, other = start_worker(), start_worker()
+    dead_worker(group, 5)
+    one.collector._archive_dead()
+    assert other.total() == 5
+    one.collector._archive._clock = lambda: 1000.0
+    dead_worker(group, 3)
+
+    one.collector._archive_dead()
+
+    assert other.total() == 8
+
+
+def test_one_that_does_not_write_again_is_shown_as_it_was_and_waited_for_once(start_worker, group, monkeypatch):
+    monkeypatch.setattr(collector, "WRITE_INTERVAL", 60)
+    monkeypatch.setattr(collector, "RESTORE_TIMEOUT", 0.05)
+    one, hung = start_worker(), start_worker()
+    hung.serve(4)
+    one.collector._archive_dead()
+    assert one.total() == 4
+
+    shutil.rmtree(group)
+
+    assert one.total() == 4
+    assert one.collector._siblings._awaited == set()
+    hung.serve(1)
+    hung.collector._restore()
+    assert one.total() == 5
+
+
+def test_a_worker_that_starts_where_nothing_can_be_written_joins_later(group, start_worker, monkeypatch):
+    monkeypatch.setattr(collector, "WRITE_INTERVAL", 60)
+    one = start_worker()
+    with monkeypatch.context() as read_only:
+        read_only.setattr(RefreshServer, "reopen", _refuse)
+        read_only.setattr(collector, "replace_file", _refuse)
+        late = Worker(group).start()
+        late.serve(3)
+        assert one.total() == late.total() == 0
+
+    late.collector._restore()
+
+    assert one.total() == late.total() == 3
+    late.stop()
+
+
+def _refuse(*_args):
+    raise PermissionError(13, "Permission denied")
+
+
+def test_a_server_whose_socket_was_removed_replies_at_another_one(tmp_path):
+    asked = threading.Event()
+    server = RefreshServer(tmp_path / "one.sock", asked.set)
+    server.start()
+    server._path.unlink()
+    assert not server.is_open()
+
+    server.reopen()
+
+    assert server.is_open()
+    assert request_refresh([server._path]).wait(30) == 0
+    assert asked.is_set()
+    server.stop()
+
+
+def test_after_its_end_a_worker_restores_nothing(group, start_worker):
+    one, other = start_worker(), start_worker()
+    other.serve(2)
+    other.stop()
+
+    other.collector._restore()
+
+    assert not other.collector._own.socket_path.exists()
+    assert one.total() == 2
