@@ -57,7 +57,7 @@ class SharedFile:
         except OSError:
             return False
 
-    def append(self, document: bytes, numbers: Sequence[float]) -> memoryview | None:
+    def append(self, document: bytes, numbers: Sequence[float]) -> "memoryview[float] | None":
         """Add a record. One caller at a time.
 
         Returns:

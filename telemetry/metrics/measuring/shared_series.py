@@ -151,5 +151,5 @@ def read_series(data: bytes) -> Iterator[tuple[Shape, dict[str, Any], float, Seq
             yield shape, attributes, numbers[sum(counts) & 1], counts
 
 
-def _private(numbers: int) -> memoryview:
+def _private(numbers: int) -> "memoryview[float]":
     return memoryview(bytearray(8 * numbers)).cast("d")

@@ -3,7 +3,8 @@
 Each worker keeps a snapshot of its metrics in the workers' directory. It writes the snapshot every second if a metric has
 changed, when another worker requests a refresh, and when it stops. The scraped worker requests a refresh from all others at
 once, waits at most `REFRESH_TIMEOUT`, and reads the snapshots. So values are persisted before they are exposed, and a counter
-never decreases when a worker is killed. While the disk is full, counters stay as they were written, on every worker's page.
+never decreases when a worker is killed; what it has measured since its last snapshot is in a file of its own (`shared_values`).
+While the disk is full, counters stay as they were written, on every worker's page.
 """
 
 import logging
@@ -102,9 +103,18 @@ class MultiprocessCollector(forks.ForkAware):
         """Collect the families of the whole service; waits up to `REFRESH_TIMEOUT` for the other workers."""
         if self._is_child:
             return self._collect_own()
+        deadline = time.monotonic() + RESTORE_TIMEOUT
+        families = self._collect_all(deadline)
+        while (
+            self._siblings.without_files() and time.monotonic() < deadline
+        ):  # somebody is removing them: what was read of them may be old
+            families = self._collect_all(deadline)
+        return families
+
+    def _collect_all(self, deadline: float) -> list[Family]:
         self._restore()
         others = self._registry.live_ids() - {self._own.id}
-        self._siblings.wait_for_files(others, RESTORE_TIMEOUT)
+        self._siblings.wait_for_files(others, deadline)
         pending = request_refresh(self._directory / f"{worker}.sock" for worker in others)
         own = self._write_snapshot()
         pending.wait(REFRESH_TIMEOUT)
@@ -185,6 +195,7 @@ class MultiprocessCollector(forks.ForkAware):
             if worker not in live_ids:
                 path.unlink(missing_ok=True)
         self._siblings.note(found.keys() & live_ids)
+        self._archive.read()  # in case that somebody removes it
 
 
 def _with_gauges_of(newer: Snapshot, written: Snapshot) -> Snapshot:

@@ -1,12 +1,13 @@
 """Siblings: the other workers of a service. Their last snapshots are remembered in case somebody removes the directory."""
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from telemetry.metrics.multiprocess.shared_values import SharedValues
 from telemetry.metrics.multiprocess.snapshot import DecodedFiles, Snapshot
-from telemetry.metrics.multiprocess.worker_files import snapshot_files
+from telemetry.metrics.multiprocess.worker_files import has_files, snapshot_files
 
 _POLL_SECONDS: Final = 0.02
 
@@ -23,21 +24,29 @@ class Siblings:
         self._awaited: set[str] = set()
 
     def note(self, workers: set[str]) -> None:
-        """Note the workers that have a snapshot, and forget the content of files that no longer exist."""
-        self._awaited = self._awaited | workers - {self._own_id}
+        """Note the workers that have their files, and forget the content of files that no longer exist."""
+        self._await(workers - {self._own_id})
         self._decoded.forget_missing()
         self._shared.forget_missing()
 
-    def wait_for_files(self, live: set[str], timeout: float) -> None:
-        """Wait until each live worker that had a snapshot has one. They write it again within a second if it was removed."""
-        self._awaited &= live
-        deadline = time.monotonic() + timeout
-        while (missing := self._without_file()) and time.monotonic() < deadline:
-            time.sleep(_POLL_SECONDS)
-        self._awaited -= missing  # one that hangs is waited for once
+    def wait_for_files(self, live: set[str], deadline: float) -> None:
+        """Wait until each live worker has the files that it had. It makes them again within a second if they were removed.
 
-    def _without_file(self) -> set[str]:
-        return self._awaited - snapshot_files(self._directory).keys() if self._awaited else set()
+        Args:
+            live: the ids of all live workers.
+            deadline: by the monotonic clock. One that hangs is waited for once.
+        """
+        self._awaited &= live
+        while (missing := self.without_files()) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+        self._awaited -= missing
+
+    def _await(self, workers: Iterable[str]) -> None:
+        self._awaited |= {worker for worker in workers if has_files(self._directory, worker)}
+
+    def without_files(self) -> set[str]:
+        """The workers that had a snapshot and a socket, and lack one of them; not those that have ended in order."""
+        return {worker for worker in self._awaited if not has_files(self._directory, worker)}
 
     def read(self, live: set[str]) -> tuple[dict[str, Snapshot], dict[str, Snapshot]]:
         """Read the snapshots, by worker id.
@@ -48,7 +57,8 @@ class Siblings:
         Returns:
             Those of live workers, and those of dead ones, with what these have counted since.
         """
-        found, dead = {}, {}
+        found: dict[str, Snapshot] = {}
+        dead: dict[str, Snapshot] = {}
         for worker, path in snapshot_files(self._directory).items():
             if worker == self._own_id:
                 continue
@@ -57,5 +67,6 @@ class Siblings:
                 snapshot = self._shared.complete(snapshot, path)
             if snapshot is not None:
                 (found if worker in live else dead)[worker] = snapshot
+        self._await(found)
         self._remembered = {worker: each for worker, each in self._remembered.items() if worker in live} | found
         return self._remembered, dead

@@ -13,6 +13,7 @@ from telemetry.processes.registry import ProcessRegistry, live_processes
 _DIRECTORY: Final = "workers"
 _SNAPSHOT: Final = ".json"
 _NUMBERS: Final = ".numbers"
+_SOCKET: Final = ".sock"
 
 
 def remove_stale_directories(data_dir: Path) -> None:
@@ -51,7 +52,7 @@ class WorkerFiles:
         self.id = process.id
         self.label = str(process.slot)
         self.snapshot_path = self.directory / f"{self.id}{_SNAPSHOT}"
-        self.socket_path = self.directory / f"{self.id}.sock"
+        self.socket_path = self.directory / f"{self.id}{_SOCKET}"
         with suppress(OSError):  # the others count a worker that ends by its file: also one without a first snapshot
             private_files.make_file(self.snapshot_path)
 
@@ -63,7 +64,7 @@ class WorkerFiles:
 def transient_files(directory: Path) -> list[tuple[str, Path]]:
     """Sockets, partly written snapshots and numbers that complete no snapshot, each with its worker's id."""
     numbers = [path for path in directory.glob(f"*{_NUMBERS}") if not path.with_suffix(_SNAPSHOT).exists()]
-    found = [*directory.glob("*.sock"), *directory.glob(f".*{_SNAPSHOT}.partial"), *numbers]
+    found = [*directory.glob(f"*{_SOCKET}"), *directory.glob(f".*{_SNAPSHOT}.partial"), *numbers]
     return [(path.name.strip(".").partition(".")[0], path) for path in found]
 
 
@@ -74,6 +75,15 @@ def end_reason(snapshot_path: Path) -> str:
         OSError: the file is missing.
     """
     return semconv.WORKER_KILLED if snapshot_path.stat().st_mode & stat.S_IWUSR else semconv.WORKER_EXITED
+
+
+def has_files(directory: Path, worker: str) -> bool:
+    """Whether a worker has its snapshot and its socket. One that has ended in order needs no socket."""
+    try:
+        is_over = end_reason(directory / f"{worker}{_SNAPSHOT}") == semconv.WORKER_EXITED
+    except OSError:
+        return False
+    return is_over or (directory / f"{worker}{_SOCKET}").exists()
 
 
 def snapshot_files(directory: Path) -> dict[str, Path]:

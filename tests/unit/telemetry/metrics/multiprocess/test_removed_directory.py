@@ -7,7 +7,7 @@ import pytest
 
 from telemetry.metrics.multiprocess import collector
 from telemetry.metrics.multiprocess.refresh import RefreshServer, request_refresh
-from tests.support.workers import Worker, dead_worker
+from tests.support.workers import Worker, at_each_disk_access, dead_worker
 
 
 @pytest.fixture
@@ -99,9 +99,38 @@ def test_one_that_does_not_write_again_is_shown_as_it_was_and_waited_for_once(st
 
     assert one.total() == 4
     assert one.collector._siblings._awaited == set()
+    assert one.total() == 4
+    hung.collector._refresh()  # it has a snapshot again, but no socket
+    assert one.total() == 4
+    assert one.collector._siblings._awaited == set()
     hung.serve(1)
     hung.collector._restore()
     assert one.total() == 5
+
+
+def test_one_that_has_ended_in_order_is_not_waited_for(start_worker, group, monkeypatch):
+    monkeypatch.setattr(collector, "WRITE_INTERVAL", 60)
+    monkeypatch.setattr(collector, "RESTORE_TIMEOUT", 3600)
+    one, other = start_worker(), start_worker()
+    other.serve(4)
+    assert one.total() == 4
+
+    other.collector.stop()  # its process still lives
+
+    assert one.total() == 4
+    assert one.collector._siblings._awaited == {other.collector._own.id}
+
+
+def test_a_page_for_which_files_are_removed_while_it_is_read_is_read_again(start_worker, group, monkeypatch):
+    monkeypatch.setattr(collector, "WRITE_INTERVAL", 0.02)
+    one, other = start_worker(), start_worker()
+    other.serve(1)
+    assert one.total() == 1
+
+    for number, disk in enumerate(at_each_disk_access(lambda: shutil.rmtree(group, ignore_errors=True)), start=2):
+        other.serve(1)
+        with disk:
+            assert one.total() == number
 
 
 def test_a_worker_that_starts_where_nothing_can_be_written_joins_later(group, start_worker, monkeypatch):
