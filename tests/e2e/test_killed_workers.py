@@ -99,10 +99,16 @@ def test_a_directory_that_is_removed_in_between_takes_nothing(start: Callable[[]
 
     for _ in range(3):
         kill(check, KILLS // 3)
-        eventually(lambda: len(list(directory.glob("*/*.json"))) == WORKERS, within=60)  # the dead are archived
+        eventually(lambda: has_four_and_no_dead(service, directory), within=60)
         check.run(2, lambda *_: shutil.rmtree(directory, ignore_errors=True), interval=1.0)
         eventually(lambda: len(list(directory.glob("*/*.numbers"))) == WORKERS, within=60)
         assert_is_complete_again(check)
+
+
+def has_four_and_no_dead(service: Program, directory: Path) -> bool:
+    """All workers serve, and whoever was killed is in the archive, which each has read within the last second."""
+    ages = service.get("/metrics", timeout=20).text.count("\ntelemetry_worker_snapshot_age_seconds{")
+    return ages == WORKERS == len(list(directory.glob("*/*.json")))
 
 
 @contextmanager

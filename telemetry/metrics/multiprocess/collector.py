@@ -113,8 +113,8 @@ class MultiprocessCollector(forks.ForkAware):
 
     def _collect_all(self, deadline: float) -> list[Family]:
         self._restore()
+        self._siblings.wait_for_files(worker_files.live_members(self._registry.data_dir, self._directory), deadline)
         others = self._registry.live_ids() - {self._own.id}
-        self._siblings.wait_for_files(others, deadline)
         pending = request_refresh(self._directory / f"{worker}.sock" for worker in others)
         own = self._write_snapshot()
         pending.wait(REFRESH_TIMEOUT)
@@ -194,7 +194,7 @@ class MultiprocessCollector(forks.ForkAware):
         for worker, path in transient:
             if worker not in live_ids:
                 path.unlink(missing_ok=True)
-        self._siblings.note(found.keys() & live_ids)
+        self._siblings.forget_missing()
         self._archive.read()  # in case that somebody removes it
 
 

@@ -1,7 +1,6 @@
 """Siblings: the other workers of a service. Their last snapshots are remembered in case somebody removes the directory."""
 
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -22,30 +21,29 @@ class Siblings:
         self._decoded = DecodedFiles(Snapshot.decode)
         self._remembered: dict[str, Snapshot] = {}
         self._awaited: set[str] = set()
+        self._given_up: set[str] = set()
 
-    def note(self, workers: set[str]) -> None:
-        """Note the workers that have their files, and forget the content of files that no longer exist."""
-        self._await(workers - {self._own_id})
+    def forget_missing(self) -> None:
+        """Drop the content of files that no longer exist."""
         self._decoded.forget_missing()
         self._shared.forget_missing()
 
-    def wait_for_files(self, live: set[str], deadline: float) -> None:
-        """Wait until each live worker has the files that it had. It makes them again within a second if they were removed.
+    def wait_for_files(self, members: set[str], deadline: float) -> None:
+        """Wait until each has its snapshot and its socket. It makes them again within a second if they were removed.
 
         Args:
-            live: the ids of all live workers.
-            deadline: by the monotonic clock. One that hangs is waited for once.
+            members: the ids of the live workers.
+            deadline: by the monotonic clock. One that has none then is not waited for again, until it has them.
         """
-        self._awaited &= live
+        self._given_up = {worker for worker in self._given_up & members if not has_files(self._directory, worker)}
+        self._awaited = members - self._given_up - {self._own_id}
         while (missing := self.without_files()) and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
         self._awaited -= missing
-
-    def _await(self, workers: Iterable[str]) -> None:
-        self._awaited |= {worker for worker in workers if has_files(self._directory, worker)}
+        self._given_up |= missing
 
     def without_files(self) -> set[str]:
-        """The workers that had a snapshot and a socket, and lack one of them; not those that have ended in order."""
+        """Those waited for that lack a file now; not those that have ended in order."""
         return {worker for worker in self._awaited if not has_files(self._directory, worker)}
 
     def read(self, live: set[str]) -> tuple[dict[str, Snapshot], dict[str, Snapshot]]:
@@ -67,6 +65,5 @@ class Siblings:
                 snapshot = self._shared.complete(snapshot, path)
             if snapshot is not None:
                 (found if worker in live else dead)[worker] = snapshot
-        self._await(found)
         self._remembered = {worker: each for worker, each in self._remembered.items() if worker in live} | found
         return self._remembered, dead

@@ -77,6 +77,11 @@ def end_reason(snapshot_path: Path) -> str:
     return semconv.WORKER_KILLED if snapshot_path.stat().st_mode & stat.S_IWUSR else semconv.WORKER_EXITED
 
 
+def live_members(data_dir: Path, directory: Path) -> set[str]:
+    """The ids of the live processes that use a directory of workers, with files in it or without."""
+    return {entry.id for entry in live_processes(data_dir) if entry.parent == directory.name}
+
+
 def has_files(directory: Path, worker: str) -> bool:
     """Whether a worker has its snapshot and its socket. One that has ended in order needs no socket."""
     try:

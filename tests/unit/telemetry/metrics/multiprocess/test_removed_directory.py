@@ -98,14 +98,27 @@ def test_one_that_does_not_write_again_is_shown_as_it_was_and_waited_for_once(st
     shutil.rmtree(group)
 
     assert one.total() == 4
-    assert one.collector._siblings._awaited == set()
+    assert one.collector._siblings._given_up == {hung.collector._own.id}
     assert one.total() == 4
     hung.collector._refresh()  # it has a snapshot again, but no socket
     assert one.total() == 4
-    assert one.collector._siblings._awaited == set()
+    assert one.collector._siblings._given_up == {hung.collector._own.id}
     hung.serve(1)
     hung.collector._restore()
     assert one.total() == 5
+
+
+def test_a_worker_that_has_just_started_waits_for_those_that_were_there_before(start_worker, group, monkeypatch):
+    monkeypatch.setattr(collector, "WRITE_INTERVAL", 0.02)
+    monkeypatch.setattr(collector, "RESTORE_TIMEOUT", 30)
+    one = start_worker()
+    one.serve(3)
+    dead_worker(group, 5)
+    one.collector._archive_dead()
+
+    for number in range(1, 4):
+        shutil.rmtree(group, ignore_errors=True)
+        assert start_worker().total() == 8, number
 
 
 def test_one_that_has_ended_in_order_is_not_waited_for(start_worker, group, monkeypatch):
@@ -118,7 +131,7 @@ def test_one_that_has_ended_in_order_is_not_waited_for(start_worker, group, monk
     other.collector.stop()  # its process still lives
 
     assert one.total() == 4
-    assert one.collector._siblings._awaited == {other.collector._own.id}
+    assert one.collector._siblings._given_up == set()
 
 
 def test_a_page_for_which_files_are_removed_while_it_is_read_is_read_again(start_worker, group, monkeypatch):
@@ -135,13 +148,15 @@ def test_a_page_for_which_files_are_removed_while_it_is_read_is_read_again(start
 
 def test_a_worker_that_starts_where_nothing_can_be_written_joins_later(group, start_worker, monkeypatch):
     monkeypatch.setattr(collector, "WRITE_INTERVAL", 60)
+    monkeypatch.setattr(collector, "RESTORE_TIMEOUT", 0.05)
     one = start_worker()
     with monkeypatch.context() as read_only:
         read_only.setattr(RefreshServer, "reopen", _refuse)
         read_only.setattr(collector, "replace_file", _refuse)
         late = Worker(group).start()
         late.serve(3)
-        assert one.total() == late.total() == 0
+        assert one.total() == 0  # after it has waited
+        assert late.total() == 0
 
     late.collector._restore()
 
