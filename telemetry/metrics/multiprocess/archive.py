@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from telemetry.metrics.measuring import shared_file
 from telemetry.metrics.multiprocess.merge import cumulative, merge
 from telemetry.metrics.multiprocess.snapshot import DecodedFiles, Snapshot, replace_file
 from telemetry.metrics.multiprocess.worker_files import end_reason, numbers_file
@@ -77,7 +78,7 @@ class Archive:
             added = self._write_with(dead) if dead else {}
             for path in dead.values():
                 path.unlink(missing_ok=True)
-                numbers_file(path).unlink(missing_ok=True)
+                shared_file.remove(numbers_file(path))
             return added
 
     def _write_with(self, dead: dict[str, Path]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from typing import Final
 from telemetry import private_files
 from telemetry.failsafe import failsafe
 from telemetry.metrics.families import Family
+from telemetry.metrics.measuring import shared_file
 from telemetry.metrics.multiprocess import worker_files
 from telemetry.metrics.multiprocess.archive import Archive
 from telemetry.metrics.multiprocess.merge import cumulative, merge
@@ -193,7 +194,7 @@ class MultiprocessCollector(forks.ForkAware):
             self._restarts.record(self._archive.absorb(found, lambda worker: worker not in self._registry.live_ids()))
         for worker, path in transient:
             if worker not in live_ids:
-                path.unlink(missing_ok=True)
+                shared_file.remove(path)
         self._siblings.forget_missing()
         self._archive.read()  # in case that somebody removes it
 

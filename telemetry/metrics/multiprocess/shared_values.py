@@ -23,7 +23,7 @@ from telemetry import semconv
 from telemetry.failsafe import failsafe
 from telemetry.metrics.families import Family
 from telemetry.metrics.histogram import HistogramValue, Number
-from telemetry.metrics.measuring.shared_file import SharedFile
+from telemetry.metrics.measuring.shared_file import SharedFile, remove_orphans
 from telemetry.metrics.measuring.shared_series import Shape, SharedMeasurements, read_series
 from telemetry.metrics.multiprocess.archive import NO_WORKER
 from telemetry.metrics.multiprocess.snapshot import DecodedFiles, Snapshot
@@ -63,6 +63,7 @@ class SharedValues(forks.ForkAware):
         """Make sure that the file is in place. Says once that it cannot be, and once that it is again."""
         if self._own is None or (self._file is not None and self._file.is_in_place()):
             return
+        remove_orphans()
         try:
             self._file = SharedFile(numbers_file(snapshot_path))
         except OSError as error:
