@@ -97,7 +97,10 @@ class MultiprocessCollector(forks.ForkAware):
         self._refresh_server.stop()
         if self._thread.is_alive():
             self._thread.join(WRITE_INTERVAL)
+        written = self._written
         self._refresh()
+        if self._written is not written:  # else what is shared has to stay for the others
+            self._shared.close(self._own.snapshot_path)
         failsafe(self._own.mark_exited)()
 
     def collect(self) -> list[Family]:

@@ -23,7 +23,7 @@ from telemetry import semconv
 from telemetry.failsafe import failsafe
 from telemetry.metrics.families import Family
 from telemetry.metrics.histogram import HistogramValue, Number
-from telemetry.metrics.measuring.shared_file import SharedFile, remove_orphans
+from telemetry.metrics.measuring.shared_file import SharedFile, remove, remove_orphans
 from telemetry.metrics.measuring.shared_series import Shape, SharedMeasurements, read_series
 from telemetry.metrics.multiprocess.archive import NO_WORKER
 from telemetry.metrics.multiprocess.snapshot import DecodedFiles, Snapshot
@@ -75,6 +75,14 @@ class SharedValues(forks.ForkAware):
         if self._is_failing:
             self._is_failing = False
             _log.info("A killed worker loses no measurements again.", extra={semconv.COMPONENT: "workers"})
+
+    @failsafe
+    def close(self, snapshot_path: Path) -> None:
+        """Remove the file: the last snapshot has all that is in it."""
+        if self._own is not None:
+            self._file = None
+            self._own.detach()
+            remove(numbers_file(snapshot_path))
 
     def _say_failing(self, error: OSError) -> None:
         if not self._is_failing:

@@ -152,6 +152,30 @@ def test_the_files_of_dead_workers_are_removed_and_those_of_live_ones_stay(worke
     assert [path.name for path in directory.glob("*.numbers")] == [f"{one.registry.id}.numbers"]
 
 
+def test_a_worker_that_ends_in_order_leaves_its_snapshot_alone(worker, memory):
+    one, other = worker(), worker()
+    other.serve(3)
+
+    other.collector.stop()
+    other.serve(1)
+
+    assert [path.name for path in memory.iterdir()] == [f"telemetry-numbers-{one.registry.id}"]
+    other.registry.release()
+    assert one.requests() == 3
+
+
+def test_a_worker_that_ends_in_order_and_cannot_write_a_snapshot_leaves_its_numbers(worker, monkeypatch):
+    one, other = worker(), worker()
+    other.serve(3)
+    with monkeypatch.context() as full:
+        full.setattr(collector, "replace_file", lambda *_: _no_space(_))
+        other.collector.stop()
+
+    other.registry.release()
+
+    assert one.requests() == 3
+
+
 def test_numbers_that_complete_no_snapshot_are_removed(worker):
     one = worker()
     (one.collector._directory / "gone.numbers").touch()
