@@ -177,3 +177,37 @@ def test_attributes_that_json_cannot_hold_are_refused(path):
         shared.series(COUNTER, 1, {"a": b"bytes"})
 
     assert read(path) == {}
+
+
+def test_after_a_fork_all_begins_at_zero(path):
+    shared = SharedMeasurements()
+    counter, seconds = shared.series(COUNTER, 1, {}), shared.series(SECONDS, 2, {"a": 2})
+    for series in (counter, seconds):
+        series.record(5.0)
+    shared.restart()
+    for series in (counter, seconds):
+        series.record(0.5)
+
+    shared.move_to(SharedFile(path))
+
+    assert read(path) == {("jobs",): (0.5, ()), ("seconds", 2): (0.5, [0, 1, 0])}
+
+
+def test_two_threads_that_meet_a_series_first_share_one(path, monkeypatch):
+    shared = SharedMeasurements()
+    shared.move_to(SharedFile(path))
+    first = shared.series(COUNTER, 1, {})
+
+    class Late(dict):
+        """Another thread has added the series just after the first look."""
+
+        looks = 0
+
+        def get(self, key):
+            self.looks += 1
+            return None if self.looks == 1 else super().get(key)
+
+    monkeypatch.setattr(shared, "_series", Late(shared._series))
+
+    assert shared.series(COUNTER, 1, {}) is first
+    assert len(read(path)) == 1

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from telemetry.metrics.multiprocess import collector
+from telemetry.metrics.multiprocess.archive import Archive
 from telemetry.metrics.multiprocess.refresh import RefreshServer, request_refresh
 from tests.support.workers import Worker, at_each_disk_access, dead_worker
 
@@ -192,3 +193,21 @@ def test_after_its_end_a_worker_restores_nothing(group, start_worker):
 
     assert not other.collector._own.socket_path.exists()
     assert one.total() == 2
+
+
+def test_a_snapshot_that_is_removed_before_it_is_archived_is_left_out(tmp_path):
+    archive = Archive(tmp_path)
+
+    assert archive.absorb({"gone": tmp_path / "gone.json"}, lambda _worker: True) == {}
+    assert archive.read()[0] == {}
+
+
+def test_a_socket_that_cannot_be_made_leaves_the_former_one(tmp_path):
+    server = RefreshServer(tmp_path / "one.sock", lambda: None)
+    former = server._socket
+
+    with pytest.raises(OSError, match="in use"):
+        server.reopen()
+
+    assert server._socket is former
+    server.stop()

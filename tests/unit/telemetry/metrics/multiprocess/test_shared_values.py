@@ -3,6 +3,7 @@
 import errno
 import math
 import shutil
+from pathlib import Path
 
 import pytest
 from opentelemetry import trace
@@ -20,6 +21,7 @@ from telemetry.metrics.multiprocess.worker_files import numbers_file
 from telemetry.metrics.reader import FamilyReader
 from telemetry.metrics.views import views
 from telemetry.processes.registry import ProcessRegistry
+from tests.support.forking import in_child
 from tests.support.workers import at_each_disk_access
 
 REQUEST = {semconv.HTTP_METHOD: "GET", semconv.HTTP_ROUTE: "/a", semconv.HTTP_STATUS_CODE: 200}
@@ -419,3 +421,38 @@ def test_a_removed_directory_is_said_once(worker, caplog):
     assert len([record for record in caplog.records if record.name == shared_values.__name__]) == 1
     one.serve(1)
     assert one.requests() == 1
+
+
+def test_what_a_forked_child_measures_is_not_its_parents(worker):
+    one, other = worker(), worker()
+    other.serve(2)
+
+    def child():
+        other.serve(100)
+        return 1
+
+    assert in_child(child) == 1
+    other.kill()
+
+    assert one.requests() == 2
+
+
+def test_a_child_of_a_process_without_workers_has_nothing_to_begin_anew():
+    values = SharedValues(None, lambda _metrics: [])
+
+    values.restart_in_child()
+    values.close(Path("a.json"))
+
+    assert values._file is None
+
+
+def test_after_a_fork_a_worker_shares_what_it_measures_itself(worker):
+    one, other = worker(), worker()
+    other.serve(2)
+    other.values.restart_in_child()  # as a server does that forks its workers after the application was imported
+    other.serve(3)
+    other.values.keep(other.collector._own.snapshot_path)
+
+    other.kill()
+
+    assert one.requests() == 3
