@@ -52,14 +52,17 @@ class Archive:
             self._newest = found
         return self._newest
 
+    def _is_behind(self) -> bool:
+        """Whether the file is missing, or is older than what this worker has read."""
+        found = self._decoded.read(self._path)
+        return self._newest[1].taken_at > (found[1].taken_at if found is not None else 0.0)
+
     def restore(self) -> None:
         """Write the file again that somebody has removed. Of several workers the one with the newest content wins."""
-        archived, merged = self.read()
-        if merged.taken_at and (lock := FileLock.acquire(self._lock)) is not None:
+        if self._is_behind() and (lock := FileLock.acquire(self._lock)) is not None:
             with closing(lock):
-                found = self._decoded.read(self._path)
-                if found is None or found[1].taken_at < merged.taken_at:
-                    self._write(archived, merged)
+                if self._is_behind():
+                    self._write(*self._newest)
 
     def absorb(self, snapshots: dict[str, Path], is_dead: Callable[[str], bool]) -> dict[str, str]:
         """Merge the snapshots of dead workers into the archive and remove their files.

@@ -161,11 +161,11 @@ class MultiprocessCollector(forks.ForkAware):
                 private_files.make_directory(self._directory)
                 _log.warning("%s was removed while workers use it. They write it again.", self._directory)
             self._shared.keep(self._own.snapshot_path)
-            if not self._refresh_server.is_open():
-                with suppress(OSError):  # the directory cannot be written: other workers read the last snapshot
+            with suppress(OSError):  # the directory cannot be written: other workers read what is there
+                self._archive.restore()
+                if not self._refresh_server.is_open():
                     self._refresh_server.reopen()
             if not self._own.snapshot_path.exists():
-                self._archive.restore()
                 self._refresh()
 
     @failsafe

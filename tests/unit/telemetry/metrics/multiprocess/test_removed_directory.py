@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from telemetry import private_files
 from telemetry.metrics.multiprocess import collector
 from telemetry.metrics.multiprocess.archive import Archive
 from telemetry.metrics.multiprocess.refresh import RefreshServer, request_refresh
@@ -57,6 +58,20 @@ def test_the_dead_stay_counted_whoever_writes_again_first(start_worker, group, m
 
     assert one.total() == other.total() == 21
     assert len([record for record in caplog.records if "was removed" in record.message]) == 1
+
+
+def test_the_dead_stay_counted_when_a_snapshot_is_written_before_the_archive(start_worker, group, monkeypatch):
+    monkeypatch.setattr(collector, "WRITE_INTERVAL", 60)
+    one = start_worker()
+    dead_worker(group, 5)
+    one.collector._archive_dead()
+    shutil.rmtree(group)
+    private_files.make_directory(group)
+    one.collector._refresh()
+
+    one.collector._restore()
+
+    assert start_worker().total() == 5
 
 
 def test_one_that_dies_while_the_archive_is_missing_is_added_to_it(start_worker, group, monkeypatch):
