@@ -100,6 +100,10 @@ class Translator:
         for mapping in mappings:
             self._mapped.setdefault(mapping.source, []).append(MappingReader(mapping))
 
+    def renewed(self) -> "Translator":
+        """A translator with the same table that has seen nothing yet."""
+        return Translator(self._mappings)
+
     def translate(self, metrics: Iterable[Metric]) -> list[Family]:
         """Translate metrics. Every family of the table is in the result, also before its first series."""
         families = {mapping.name: _family(mapping) for mapping in self._mappings}

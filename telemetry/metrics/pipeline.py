@@ -12,7 +12,9 @@ from telemetry.instruments import Instruments
 from telemetry.metrics.families import Translator
 from telemetry.metrics.mapping import MetricMapping
 from telemetry.metrics.measuring.cardinality import CARDINALITY_LIMIT, LimitedMeterProvider
+from telemetry.metrics.measuring.shared_series import SharedMeasurements
 from telemetry.metrics.multiprocess.collector import create_collector
+from telemetry.metrics.multiprocess.shared_values import SharedValues
 from telemetry.metrics.page import MetricsPage
 from telemetry.metrics.reader import FamilyReader
 from telemetry.metrics.views import views
@@ -45,7 +47,8 @@ class MetricsPipeline:
         self._sdk_provider = MeterProvider(
             [reader, *exporters.metric_readers()], resource, shutdown_on_exit=False, views=views()
         )
-        self.provider = LimitedMeterProvider(self._sdk_provider, limit)
+        shared = SharedMeasurements()
+        self.provider = LimitedMeterProvider(self._sdk_provider, limit, shared)
         self.meter: Meter = self.provider.get_meter(SCOPE, schema_url=semconv.SCHEMA_URL)
         self.instruments = Instruments.create(self.meter)
         self._workers = create_collector(
@@ -53,6 +56,7 @@ class MetricsPipeline:
             reader.collect_own,
             self.provider.change_flag.test_and_clear,
             self.instruments.count_worker_restart,
+            SharedValues(shared, reader.translate),
         )
         self.page = MetricsPage(self._workers.collect if self._workers else reader.collect_own)
 

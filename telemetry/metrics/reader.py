@@ -1,6 +1,7 @@
 """Reads what the SDK has measured at this moment, as metric families for Prometheus."""
 
 import threading
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
@@ -35,6 +36,10 @@ class FamilyReader(PrometheusMetricReader):
                 return self._translator.translate(())
             families = self._translator.translate(_metrics(data))
             return [_target_info(data.resource_metrics[0].resource), *families]
+
+    def translate(self, metrics: Iterable[Metric]) -> list[Family]:
+        """The families of metrics of another process, named as those of this one. It keeps nothing of them."""
+        return self._translator.renewed().translate(metrics)
 
     def _receive_metrics(
         self,

@@ -8,7 +8,6 @@ own path.
 
 import inspect
 from collections.abc import Hashable, Mapping
-from contextlib import suppress
 from time import time_ns
 from types import SimpleNamespace
 from typing import Any, Final, Self
@@ -19,18 +18,35 @@ from opentelemetry.util.types import Attributes
 
 from telemetry.compatibility import internals
 from telemetry.metrics.measuring.measured_number import MAX_INTEGER
+from telemetry.metrics.measuring.shared_series import Shape, SharedMeasurements, SharedSeries
 
 _MODULE: Final = "opentelemetry.sdk.metrics._internal._view_instrument_match"
 _SDK: Final = "opentelemetry.sdk."
+_AGGREGATION: Final = "opentelemetry.sdk.metrics._internal.aggregation"
 _hash_attributes: Final[Any] = internals.find(_MODULE, "_hash_attributes")
+_sum_aggregation: Final[Any] = internals.find(_AGGREGATION, "_SumAggregation") or ()
+_histogram_aggregation: Final[Any] = internals.find(_AGGREGATION, "_ExplicitBucketHistogramAggregation") or ()
 
 
 class BoundAggregations:
-    """The aggregations of one attribute set: one for each reader and view."""
+    """The aggregations of one attribute set: one for each reader and view.
 
-    __slots__ = ("_aggregations", "_consumer", "_is_enabled", "_is_trace_based", "_may_be_exemplar", "_readers")
+    Attributes:
+        shared: what has the same measurements in a file, if others read them.
+    """
+
+    __slots__ = (
+        "_aggregations",
+        "_consumer",
+        "_is_enabled",
+        "_is_trace_based",
+        "_may_be_exemplar",
+        "_readers",
+        "shared",
+    )
 
     def __init__(self, instrument: Any, attributes: Mapping[str, Any]) -> None:
+        self.shared: SharedSeries | None = None
         self._consumer = instrument._measurement_consumer
         self._readers = self._consumer._reader_storages
         self._is_enabled = instrument._is_enabled
@@ -96,7 +112,27 @@ class BoundAggregations:
             measurement.time_unix_nano, measurement.attributes, measurement.context = time_ns(), attributes, context
         for aggregation in self._aggregations:
             aggregation.aggregate(measurement, is_exemplar)
+        if self.shared is not None:
+            self.shared.record(amount)
         return True
+
+    def share(self, amount: float) -> None:
+        """Share a measurement that the SDK has recorded, if it did not refuse it."""
+        if self.shared is not None and 0 <= amount < MAX_INTEGER and self._is_enabled():
+            self.shared.record(amount)
+
+    def shape(self, instrument: Any) -> Shape | None:
+        """What the metric is called; None if views make several of it, or if it is neither a counter nor a histogram."""
+        matches = [
+            match
+            for reader in self._readers.values()
+            for match in reader._instrument_view_instrument_matches[instrument]
+        ]
+        shapes = {
+            Shape(match._name, match._description or "", instrument.unit or "", _bounds(aggregation))
+            for match, aggregation in zip(matches, self._aggregations, strict=True)
+        }
+        return shapes.pop() if len(shapes) == 1 else None
 
 
 def _takes_measurement(aggregation: Any) -> bool:
@@ -109,11 +145,21 @@ def _takes_measurement(aggregation: Any) -> bool:
     return True
 
 
+def _bounds(aggregation: Any) -> tuple[float, ...] | None:
+    """The bounds of a histogram's buckets; None for a counter."""
+    if isinstance(aggregation, _histogram_aggregation):
+        return tuple(aggregation._boundaries)
+    if isinstance(aggregation, _sum_aggregation) and aggregation._instrument_is_monotonic:
+        return None
+    raise TypeError("neither a counter nor a histogram")
+
+
 class BoundInstruments:
     """The bound attribute sets of one instrument. They are kept for good, so the caller limits their number."""
 
-    def __init__(self, instrument: Any) -> None:
+    def __init__(self, instrument: Any, shared: SharedMeasurements | None = None) -> None:
         self._instrument = instrument
+        self._shared = shared
         self._bound: dict[Hashable, BoundAggregations | None] = {}
 
     def try_record(self, amount: float, attributes: Attributes, context: Context | None) -> bool:
@@ -132,12 +178,34 @@ class BoundInstruments:
         except TypeError:  # an attribute's value may be a list
             return None
 
-    def bind(self, attributes: Attributes) -> None:
-        """Bind attributes. Call it after the SDK recorded a measurement with them, so that it has an aggregation."""
-        with suppress(TypeError):
-            key = _key(attributes or {})
-            if key not in self._bound or ((known := self._bound[key]) is not None and not known.is_current):
-                self._bound[key] = BoundAggregations.find(self._instrument, attributes or {})
+    def bind(self, attributes: Attributes) -> BoundAggregations | None:
+        """Bind attributes. Call it after the SDK recorded a measurement with them, so that it has an aggregation.
+
+        Returns:
+            Their aggregations, if they can be bound.
+        """
+        attributes = attributes or {}
+        try:
+            known = self._bound.get(key := _key(attributes))
+            if key not in self._bound or (known is not None and not known.is_current):
+                known = BoundAggregations.find(self._instrument, attributes)
+                if known is not None and self._shared is not None:
+                    known.shared = self._share(known, key, attributes)
+                self._bound[key] = known
+        except TypeError:
+            return None
+        return known
+
+    def _share(self, bound: BoundAggregations, key: Hashable, attributes: Mapping[str, Any]) -> SharedSeries | None:
+        """None if a metric cannot be shared: other processes see it with the next snapshot."""
+        try:
+            shape = bound.shape(self._instrument)
+            return None if shape is None or self._shared is None else self._shared.series(shape, key, attributes)
+        except (TypeError, ValueError):  # a gauge, or attributes that JSON cannot hold
+            return None
+        except AttributeError as error:
+            internals.note_missing(str(error.name))
+            return None
 
 
 def _key(attributes: Mapping[str, Any]) -> Hashable:

@@ -34,6 +34,7 @@ from telemetry.metrics.measuring.limited_instruments import (
     LimitedUpDownCounter,
 )
 from telemetry.metrics.measuring.measured_number import plain_number, refuse
+from telemetry.metrics.measuring.shared_series import SharedMeasurements
 from telemetry.redaction.policy import redact, redact_attributes, redact_value
 
 CARDINALITY_LIMIT: Final = 2000
@@ -49,16 +50,19 @@ class LimitedMeter(Meter):
         sets: Callable[[str], AttributeSets],
         change_flag: ChangeFlag,
         deadline: CallbackDeadline,
+        shared: SharedMeasurements | None = None,
     ) -> None:
         super().__init__(inner.name, inner.version, inner.schema_url)
         self._inner = inner
         self._sets = sets
         self._change_flag = change_flag
         self._deadline = deadline
+        self._shared = shared
 
     def create_counter(self, name: str, unit: str = "", description: str = "") -> Counter:
         name, unit, description = _redacted(name, unit, description)
-        return LimitedCounter(self._inner.create_counter(name, unit, description), self._sets(name), self._change_flag)
+        inner = self._inner.create_counter(name, unit, description)
+        return LimitedCounter(inner, self._sets(name), self._change_flag, self._shared)
 
     def create_up_down_counter(self, name: str, unit: str = "", description: str = "") -> UpDownCounter:
         name, unit, description = _redacted(name, unit, description)
@@ -81,7 +85,7 @@ class LimitedMeter(Meter):
             description,
             explicit_bucket_boundaries_advisory=explicit_bucket_boundaries_advisory,
         )
-        return LimitedHistogram(inner, self._sets(name), self._change_flag)
+        return LimitedHistogram(inner, self._sets(name), self._change_flag, self._shared)
 
     def create_gauge(self, name: str, unit: str = "", description: str = "") -> Gauge:
         name, unit, description = _redacted(name, unit, description)
@@ -150,9 +154,12 @@ def _started(
 class LimitedMeterProvider(MeterProvider):
     """A meter provider whose instruments all have a cardinality limit. Pass this one on, not the SDK's."""
 
-    def __init__(self, inner: MeterProvider, limit: int = CARDINALITY_LIMIT) -> None:
+    def __init__(
+        self, inner: MeterProvider, limit: int = CARDINALITY_LIMIT, shared: SharedMeasurements | None = None
+    ) -> None:
         self._inner = inner
         self._limit = limit
+        self._shared = shared
         self._sets: dict[tuple[str, str], AttributeSets] = {}
         self._deadline = CallbackDeadline()
         self.change_flag = ChangeFlag()
@@ -167,7 +174,11 @@ class LimitedMeterProvider(MeterProvider):
         name, version = redact_value(name), redact_value(version)
         inner = self._inner.get_meter(name, version, schema_url, redact_attributes(attributes) if attributes else None)
         return LimitedMeter(
-            inner, lambda instrument: self._attribute_sets(name, instrument), self.change_flag, self._deadline
+            inner,
+            lambda instrument: self._attribute_sets(name, instrument),
+            self.change_flag,
+            self._deadline,
+            self._shared,
         )
 
     def _attribute_sets(self, meter: str, instrument: str) -> AttributeSets:

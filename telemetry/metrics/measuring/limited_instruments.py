@@ -12,16 +12,19 @@ from telemetry.metrics.measuring.attribute_sets import AttributeSets
 from telemetry.metrics.measuring.bound_instruments import BoundAggregations, BoundInstruments
 from telemetry.metrics.measuring.change_flag import ChangeFlag
 from telemetry.metrics.measuring.measured_number import PLAIN, plain_number, refuse
+from telemetry.metrics.measuring.shared_series import SharedMeasurements
 
 
 class _Limited:
     """Base of the synchronous instruments: limits the attribute sets, and records bound ones directly."""
 
-    def __init__(self, inner: Any, sets: AttributeSets, change_flag: ChangeFlag) -> None:
+    def __init__(
+        self, inner: Any, sets: AttributeSets, change_flag: ChangeFlag, shared: SharedMeasurements | None = None
+    ) -> None:
         self._inner = inner
         self._sets = sets
         self._change_flag = change_flag
-        self._bindings = BoundInstruments(inner)
+        self._bindings = BoundInstruments(inner, shared)
 
     def add(self, amount: float, attributes: Attributes = None, context: Context | None = None) -> None:
         self._change_flag.is_set = True
@@ -52,8 +55,9 @@ class _Limited:
     ) -> None:
         admitted = self._sets.admit(attributes)
         record(amount, admitted, context)
-        if admitted is attributes:
-            self._bindings.bind(attributes)
+        bound = self._bindings.bind(admitted)
+        if bound is not None:
+            bound.share(amount)
 
 
 class LimitedCounter(_Limited, Counter):

@@ -36,14 +36,34 @@ class RefreshServer:
     def __init__(self, path: Path, refresh: Callable[[], object]) -> None:
         self._refresh = refresh
         self._stop = threading.Event()
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        with _address(path) as address:
-            self._socket.bind(address)
-        path.chmod(0o600)
-        self._socket.listen(_BACKLOG)
-        self._socket.settimeout(_POLL_SECONDS)
         self._path = path
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with suppress(OSError):  # the directory cannot be written now; `reopen` may be called later
+            self.reopen()
         self._thread = threading.Thread(target=self._run, name="metrics-answers", daemon=True)
+
+    def is_open(self) -> bool:
+        """Whether other workers find the socket."""
+        return self._path.exists()
+
+    def reopen(self) -> None:
+        """Open another socket at the path, where there is none.
+
+        Raises:
+            OSError: the directory is missing or cannot be written.
+        """
+        opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            with _address(self._path) as address:
+                opened.bind(address)
+            self._path.chmod(0o600)
+            opened.listen(_BACKLOG)
+            opened.settimeout(_POLL_SECONDS)
+        except BaseException:
+            opened.close()
+            raise
+        former, self._socket = self._socket, opened
+        former.close()
 
     def start(self) -> None:
         self._thread.start()

@@ -12,6 +12,8 @@ from telemetry.processes.registry import ProcessRegistry, live_processes
 
 _DIRECTORY: Final = "workers"
 _SNAPSHOT: Final = ".json"
+_NUMBERS: Final = ".numbers"
+_SOCKET: Final = ".sock"
 
 
 def remove_stale_directories(data_dir: Path) -> None:
@@ -50,7 +52,7 @@ class WorkerFiles:
         self.id = process.id
         self.label = str(process.slot)
         self.snapshot_path = self.directory / f"{self.id}{_SNAPSHOT}"
-        self.socket_path = self.directory / f"{self.id}.sock"
+        self.socket_path = self.directory / f"{self.id}{_SOCKET}"
         with suppress(OSError):  # the others count a worker that ends by its file: also one without a first snapshot
             private_files.make_file(self.snapshot_path)
 
@@ -60,8 +62,9 @@ class WorkerFiles:
 
 
 def transient_files(directory: Path) -> list[tuple[str, Path]]:
-    """Sockets and partly written snapshots, each with its worker's id."""
-    found = [*directory.glob("*.sock"), *directory.glob(f".*{_SNAPSHOT}.partial")]
+    """Sockets, partly written snapshots and numbers that complete no snapshot, each with its worker's id."""
+    numbers = [path for path in directory.glob(f"*{_NUMBERS}") if not path.with_suffix(_SNAPSHOT).exists()]
+    found = [*directory.glob(f"*{_SOCKET}"), *directory.glob(f".*{_SNAPSHOT}.partial"), *numbers]
     return [(path.name.strip(".").partition(".")[0], path) for path in found]
 
 
@@ -74,6 +77,25 @@ def end_reason(snapshot_path: Path) -> str:
     return semconv.WORKER_KILLED if snapshot_path.stat().st_mode & stat.S_IWUSR else semconv.WORKER_EXITED
 
 
+def live_members(data_dir: Path, directory: Path) -> set[str]:
+    """The ids of the live processes that use a directory of workers, with files in it or without."""
+    return {entry.id for entry in live_processes(data_dir) if entry.parent == directory.name}
+
+
+def has_files(directory: Path, worker: str) -> bool:
+    """Whether a worker has its snapshot and its socket. One that has ended in order needs no socket."""
+    try:
+        is_over = end_reason(directory / f"{worker}{_SNAPSHOT}") == semconv.WORKER_EXITED
+    except OSError:
+        return False
+    return is_over or (directory / f"{worker}{_SOCKET}").exists()
+
+
 def snapshot_files(directory: Path) -> dict[str, Path]:
     """The snapshot files in a directory, by worker id."""
     return {path.name.removesuffix(_SNAPSHOT): path for path in directory.glob(f"[!.]*{_SNAPSHOT}")}
+
+
+def numbers_file(snapshot_path: Path) -> Path:
+    """The file with the counters and histograms of the worker that has this snapshot: newer than that, if it was killed."""
+    return snapshot_path.with_suffix(_NUMBERS)

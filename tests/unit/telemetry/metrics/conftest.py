@@ -11,12 +11,21 @@ from prometheus_client.parser import text_string_to_metric_families
 from telemetry import semconv
 from telemetry.instruments import Instruments
 from telemetry.metrics.families import Translator
+from telemetry.metrics.measuring import shared_file
 from telemetry.metrics.measuring.cardinality import CARDINALITY_LIMIT, LimitedMeterProvider
 from telemetry.metrics.page import MetricsPage
 from telemetry.metrics.reader import FamilyReader
 from telemetry.metrics.views import views
 from telemetry.metrics.vocabulary import VOCABULARY
 from tests.support.workers import Worker
+
+
+@pytest.fixture(autouse=True)
+def memory(tmp_path_factory, monkeypatch):
+    """The place of files that are in memory, of this test alone."""
+    directory = tmp_path_factory.mktemp("memory")
+    monkeypatch.setattr(shared_file, "MEMORY", directory)
+    return directory
 
 
 class Stage:

@@ -118,7 +118,9 @@ def test_however_many_come_and_go_they_leave_one_file_and_every_number(start_wor
     assert len(list((tmp_path / "workers" / "group").glob("*.killed"))) == 3  # only the newest are kept
     own = one.collector._own
     assert names == sorted(["archive", "archive.lock", own.snapshot_path.name, own.socket_path.name])
-    assert list(one.collector._snapshots._known) == []  # missing files are forgotten, and the own one is never read
+    assert (
+        list(one.collector._siblings._decoded._known) == []
+    )  # missing files are forgotten, and the own one is never read
 
 
 def test_nothing_is_written_while_nothing_is_measured(start_worker, monkeypatch):
