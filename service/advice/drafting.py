@@ -54,7 +54,8 @@ class DraftingRun:
         """Draft until no review is due, the budget is used up, or `MAX_DRAFTS` drafts are done.
 
         Args:
-            progress: is updated after each draft: the number of drafts by outcome, and `cost_usd`.
+            progress: is updated after each draft: the number of drafts by outcome, `cost_usd`, and how many drafts it does
+                not contain, if any (`without_price`).
             budget: seconds.
 
         Returns:
@@ -66,7 +67,7 @@ class DraftingRun:
             ShutdownRequested: the service stops.
         """
         outcomes: Counter[str] = Counter()
-        cost, deadline = Decimal(0), time.monotonic() + budget
+        cost, without_price, deadline = Decimal(0), 0, time.monotonic() + budget
         while sum(outcomes.values()) < MAX_DRAFTS and time.monotonic() < deadline:
             if not self._is_running():
                 raise ShutdownRequested("the service stops between two drafts")
@@ -79,7 +80,8 @@ class DraftingRun:
                 break
             outcomes[draft.outcome] += 1
             cost += draft.cost_usd or 0
-            progress.update(outcomes, cost_usd=float(cost))
+            without_price += draft.cost_usd is None
+            progress.update(outcomes, cost_usd=float(cost), **{"without_price": without_price} if without_price else {})
             if len(self._refusals) == MAX_REFUSED_IN_A_ROW:
                 raise self._refusals[-1]
         return {DRAFTED: 0, **progress, "waiting": self._count_waiting()}

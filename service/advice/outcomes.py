@@ -60,14 +60,14 @@ class Draft:
 
 
 def refusal(model: str, error: CallError) -> Draft:
-    """The draft that did not come about, because the review was refused: no tokens, and the reason."""
+    """The draft that did not come about, because the review was refused, which costs nothing."""
     return Draft(
         outcome=REFUSED,
         text=None,
         model=model,
         input_tokens=None,
         output_tokens=None,
-        cost_usd=None,
+        cost_usd=Decimal(0),
         reason=str(error)[:MAX_REASON_LENGTH],
     )
 

@@ -2,12 +2,22 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from service.integrations.http.client import ApiCall, ApiClient, ApiResponse
 from service.integrations.http.errors import EndlessPages
 from service.integrations.http.rate_limiter import RateLimit
-from service.integrations.marketplace import InvalidField, InvalidPayload, Item, Order, Page, Position
+from service.integrations.marketplace import (
+    UNKNOWN_CURRENCY,
+    InvalidField,
+    InvalidPayload,
+    Item,
+    Order,
+    Page,
+    Position,
+)
+from service.integrations.odd_fields import OddFields
 from service.integrations.wildberries.fields import (
     bool_field,
     digits_field,
@@ -183,34 +193,38 @@ def parse_order(payload: object) -> Order | InvalidPayload:
 
 
 def _order(row: Mapping[str, Any]) -> Order:
-    cancelled = bool_field(row, "isCancel")
+    """Its id, its state and its last change have to be readable."""
+    number, cancelled = text_field(row, "srid", 100), bool_field(row, "isCancel")
+    as_of, odd = timestamp_field(row, "lastChangeDate", MOSCOW), OddFields()
     return Order(
         marketplace=WB,
-        external_id=text_field(row, "srid", 100),
+        external_id=number,
         order_number=optional_text_field(row, "gNumber")[:100],
         scheme=_SCHEMES.get(optional_text_field(row, "warehouseType"), "unknown"),
-        ordered_at=timestamp_field(row, "date", MOSCOW),
+        ordered_at=odd.read(lambda: timestamp_field(row, "date", MOSCOW), as_of),
         status="cancelled" if cancelled else "ordered",
         cancelled=cancelled,
-        cancelled_at=_cancelled_at(row) if cancelled else None,
-        items=(_item(row),),
-        as_of=timestamp_field(row, "lastChangeDate", MOSCOW),
+        cancelled_at=odd.read(lambda: _cancelled_at(row), None) if cancelled else None,
+        items=(_item(row, odd),),
+        as_of=as_of,
+        odd=odd.noted(number, whitelist(row, _WHITELIST)),
     )
 
 
 def _cancelled_at(row: Mapping[str, Any]) -> datetime | None:
-    """None where the date is still the one that stands for "not yet", which is too early to be a moment in UTC."""
-    return (
-        None if optional_text_field(row, "cancelDate").startswith(NEVER) else timestamp_field(row, "cancelDate", MOSCOW)
-    )
+    """None without a date, and where it is the one that stands for "not yet", which is too early to be a moment in UTC."""
+    if row.get("cancelDate") in (None, "") or optional_text_field(row, "cancelDate").startswith(NEVER):
+        return None
+    return timestamp_field(row, "cancelDate", MOSCOW)
 
 
-def _item(row: Mapping[str, Any]) -> Item:
+def _item(row: Mapping[str, Any], odd: OddFields) -> Item:
+    price = odd.read(lambda: money_field(row, "priceWithDisc"), None)
     return Item(
-        product_id=digits_field(row, "nmId"),
+        product_id=odd.read(lambda: digits_field(row, "nmId"), ""),
         article=optional_text_field(row, "supplierArticle"),
         name=" ".join(filter(None, (optional_text_field(row, "subject"), optional_text_field(row, "brand")))),
         quantity=1,
-        price=money_field(row, "priceWithDisc"),
-        currency="RUB",
+        price=Decimal(0) if price is None else price,
+        currency=UNKNOWN_CURRENCY if price is None else "RUB",
     )

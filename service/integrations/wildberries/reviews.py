@@ -18,6 +18,7 @@ from service.integrations.marketplace import (
     Position,
     Review,
 )
+from service.integrations.odd_fields import OddFields
 from service.integrations.wildberries.fields import (
     digits_field,
     free_text_field,
@@ -163,20 +164,23 @@ def _whitelisted(payload: object) -> dict[str, Any]:
 
 
 def _review(row: Mapping[str, Any], as_of: datetime) -> Review:
-    product = object_field(row, "productDetails")
+    """Its id, its date, its rating and whether it has an answer have to be readable."""
+    number, odd = text_field(row, "id", 100), OddFields()
+    product = odd.read(lambda: object_field(row, "productDetails"), None)
     answer = None if row.get("answer") is None else object_field(row, "answer")
     return Review(
         marketplace=WB,
-        external_id=text_field(row, "id", 100),
+        external_id=number,
         created_at=timestamp_field(row, "createdDate", MOSCOW),
         rating=rating_field(row, "productValuation"),
-        text=free_text_field(row, "text"),
-        pros=free_text_field(row, "pros"),
-        cons=free_text_field(row, "cons"),
-        product_id=digits_field(product, "nmId"),
-        product_name=optional_text_field(product, "productName") or None,
+        text=odd.read(lambda: free_text_field(row, "text"), ""),
+        pros=odd.read(lambda: free_text_field(row, "pros"), ""),
+        cons=odd.read(lambda: free_text_field(row, "cons"), ""),
+        product_id="" if product is None else odd.read(lambda: digits_field(product, "nmId"), ""),
+        product_name=optional_text_field(product or {}, "productName") or None,
         answered=answer is not None,
-        answer_text=None if answer is None else free_text_field(answer, "text"),
+        answer_text=None if answer is None else odd.read(lambda: free_text_field(answer, "text"), ""),
         answer_state=NOT_ANSWERED if answer is None else _STATES.get(optional_text_field(answer, "state"), PUBLISHED),
         as_of=as_of,
+        odd=odd.noted(number, _whitelisted(row)),
     )

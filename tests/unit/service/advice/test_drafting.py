@@ -221,11 +221,12 @@ def test_what_was_done_is_told_as_it_is_done(engine, clock):
 
 
 def test_a_draft_of_unknown_price_costs_nothing_that_is_known(engine, clock):
-    keep(engine, a_review(1))
+    keep(engine, a_review(1), a_review(2), a_review(3))
+    unknown = replace(a_draft(), cost_usd=None)
 
-    done = DraftingRun(engine, Drafter(replace(a_draft(), cost_usd=None)), clock).run({})
+    done = DraftingRun(engine, Drafter(unknown, Rejected("no"), unknown), clock).run({})
 
-    assert done == {DRAFTED: 1, "cost_usd": 0.0, "waiting": 0}
+    assert done == {DRAFTED: 2, REFUSED: 1, "cost_usd": 0.0, "without_price": 2, "waiting": 1}
 
 
 def test_a_run_has_its_measure(engine, clock, monkeypatch):

@@ -36,7 +36,7 @@ def test_a_review_that_is_refused_is_a_draft_that_says_why(openai, draft, counte
 
     found = draft()
 
-    assert (found.outcome, found.text, found.cost_usd, found.model) == ("refused", None, None, "gpt-5.4-mini")
+    assert (found.outcome, found.text, found.cost_usd, found.model) == ("refused", None, 0, "gpt-5.4-mini")
     assert message[:60] in found.reason
     assert len(openai.requests) == 1
     assert counted("advice_drafts_total") == {'marketplace="wb",outcome="refused"': 1}

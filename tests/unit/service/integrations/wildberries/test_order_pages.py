@@ -176,7 +176,7 @@ def test_a_page_of_rows_that_cannot_be_read_is_the_end_and_moves_nothing(server,
 
 
 def test_a_row_that_cannot_be_read_does_not_hide_the_others(server, orders):
-    server.script = Statistics(order_at(0), order_at(1, priceWithDisc=None), order_at(2))
+    server.script = Statistics(order_at(0), order_at(1, isCancel=None), order_at(2))
 
     rows, position = read(orders)
 
