@@ -134,6 +134,7 @@ class Clients:
             self._sleep.for_service(OPENAI),
             self._instruments,
             max_output_tokens=self._settings.openai_max_output_tokens,
+            reasoning_effort=self._settings.openai_reasoning_effort,
             patience=self._patience,
         )
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, TypeAdapter, ValidationError, model_validator
 
@@ -16,6 +16,7 @@ PRODUCTION: Final = "production"
 SANDBOX_HOST: Final = "127.0.0.1"
 _SANDBOX_PORT: Final = 8081
 _BOOL: Final = TypeAdapter(bool)
+ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
@@ -109,7 +110,10 @@ class Settings(TelemetrySettings):
     )
     openai_model: str | None = Field(None, min_length=1, max_length=100, description="the name of a model")
     openai_max_output_tokens: int = Field(
-        1000, ge=50, le=100_000, description="a whole number of tokens from 50: what one answer may cost at the most"
+        4000, ge=50, le=100_000, description="a whole number of tokens from 50: what one answer may cost at the most"
+    )
+    openai_reasoning_effort: ReasoningEffort | None = Field(
+        None, description="none, minimal, low, medium, high, xhigh or max"
     )
 
     def unconfigured(self) -> dict[str, list[str]]:

@@ -9,22 +9,27 @@ from typing import Any, Final, Protocol
 
 from sqlalchemy.engine import Engine
 
-from service.advice.outcomes import DRAFTED, Draft
+from service.advice.outcomes import DRAFTED, Draft, refusal
 from service.advice.prompt import ReviewForPrompt
 from service.advice.queue import AdviceQueue, LeasedReview
-from service.integrations.http.errors import CallError, Forbidden, Misconfigured, RateLimited, Unauthorized
+from service.integrations.http.errors import CallError, Forbidden, Misconfigured, RateLimited, Rejected, Unauthorized
 from service.integrations.openai.errors import QuotaExhausted
 from service.shutdown import ShutdownRequested
 from telemetry.database import transaction
 
 MAX_DRAFTS: Final = 200
 MAX_SECONDS: Final = 240.0
+MAX_REFUSED_IN_A_ROW: Final = 3
+"""Calls that are refused for one review after the other are no longer the reviews' own fault."""
 ANSWER_LENGTH: Final = 800
 """Characters. An answer is a few sentences; every marketplace allows longer ones."""
 
 
 class AnswerDrafter(Protocol):
     """Drafts one answer; `Drafter` does."""
+
+    @property
+    def model(self) -> str: ...
 
     def draft(self, subject: ReviewForPrompt, answer_length: int) -> Draft: ...
 
@@ -43,12 +48,14 @@ class DraftingRun:
         self._engine = engine
         self._drafter = drafter
         self._now = now
+        self._refusals: list[Rejected] = []  # of the reviews since the last call that was answered
 
     def run(self, progress: MutableMapping[str, Any], budget: float = MAX_SECONDS) -> Mapping[str, Any]:
         """Draft until no review is due, the budget is used up, or `MAX_DRAFTS` drafts are done.
 
         Args:
-            progress: is updated after each draft: the number of drafts by outcome, and `cost_usd`.
+            progress: is updated after each draft: the number of drafts by outcome, `cost_usd`, and how many drafts it does
+                not contain, if any (`without_price`).
             budget: seconds.
 
         Returns:
@@ -56,11 +63,11 @@ class DraftingRun:
 
         Raises:
             QuotaExhausted: the account has no money left; the reviews stay due.
-            CallError: OpenAI is not available; the reviews stay due.
+            CallError: OpenAI is not available, and the reviews stay due; or it has refused several calls in a row.
             ShutdownRequested: the service stops.
         """
         outcomes: Counter[str] = Counter()
-        cost, deadline = Decimal(0), time.monotonic() + budget
+        cost, without_price, deadline = Decimal(0), 0, time.monotonic() + budget
         while sum(outcomes.values()) < MAX_DRAFTS and time.monotonic() < deadline:
             if not self._is_running():
                 raise ShutdownRequested("the service stops between two drafts")
@@ -73,14 +80,20 @@ class DraftingRun:
                 break
             outcomes[draft.outcome] += 1
             cost += draft.cost_usd or 0
-            progress.update(outcomes, cost_usd=float(cost))
+            without_price += draft.cost_usd is None
+            progress.update(outcomes, cost_usd=float(cost), **{"without_price": without_price} if without_price else {})
+            if len(self._refusals) == MAX_REFUSED_IN_A_ROW:
+                raise self._refusals[-1]
         return {DRAFTED: 0, **progress, "waiting": self._count_waiting()}
 
     def draft_next(self) -> Draft | None:
-        """Draft the answer to one review.
+        """Draft the answer to one review. A call that is refused is a draft with the outcome `refused`.
 
         Returns:
             None if no review is due.
+
+        Raises:
+            CallError: the call failed, as one for another review would have.
         """
         with transaction(self._engine) as session:
             leased = AdviceQueue(session).lease(self._now())
@@ -88,12 +101,27 @@ class DraftingRun:
             return None
         try:
             draft = self._drafter.draft(leased.subject, ANSWER_LENGTH)
+        except Rejected as error:
+            return self._refused(leased, error)
         except BaseException as error:
-            self._return(leased, review_at_fault=_is_review_at_fault(error))
+            self._return(leased, review_at_fault=isinstance(error, Exception) and not isinstance(error, CallError))
             raise
+        self._refusals.clear()
+        self._complete(leased, draft)
+        return draft
+
+    def _refused(self, leased: LeasedReview, error: Rejected) -> Draft:
+        if isinstance(error, Unauthorized | Forbidden | Misconfigured | QuotaExhausted):  # any review would be refused
+            self._return(leased, review_at_fault=False)
+            raise error
+        draft = refusal(self._drafter.model, error)
+        self._complete(leased, draft)
+        self._refusals.append(error)
+        return draft
+
+    def _complete(self, leased: LeasedReview, draft: Draft) -> None:
         with transaction(self._engine) as session:
             AdviceQueue(session).complete(leased, draft, self._now())
-        return draft
 
     def _return(self, leased: LeasedReview, *, review_at_fault: bool) -> None:
         with transaction(self._engine) as session:
@@ -103,10 +131,3 @@ class DraftingRun:
     def _count_waiting(self) -> int:
         with transaction(self._engine) as session:
             return AdviceQueue(session).count_waiting()
-
-
-def _is_review_at_fault(error: BaseException) -> bool:
-    """False for an error that any review would have caused: the account, the network, the shutdown of the service."""
-    if isinstance(error, CallError):
-        return not (error.retryable or isinstance(error, Unauthorized | Forbidden | Misconfigured | QuotaExhausted))
-    return isinstance(error, Exception)

@@ -21,14 +21,16 @@ from service.advice.outcomes import (
 )
 from service.advice.pricing import TokenUsage
 from service.advice.prompt import ANSWER_FIELD
-from service.integrations.openai.errors import MAX_REASON_LENGTH
+from service.integrations.openai.errors import INPUT_CODES, MAX_REASON_LENGTH
 from telemetry.json_safe import without_surrogates
 
 _MAX_NAME_LENGTH: Final = 100
+CUT: Final = "length"
+"""The `finish_reason` of an answer that has used up its tokens."""
 _FINISH_REASONS: Final[Mapping[str, str]] = {
     "completed": "stop",
     "failed": "error",
-    "max_output_tokens": "length",
+    "max_output_tokens": CUT,
     "content_filter": "content_filter",
 }
 _NO_TEXT: Final = "OpenAI's answer has no text."
@@ -95,8 +97,14 @@ def _verdict(body: Mapping[str, Any], answer_length: int) -> Verdict:
     if status == "incomplete":
         return Verdict(INCOMPLETE, reason=_with_details(body, "incomplete_details", "OpenAI's answer is not complete"))
     if status != "completed":
-        return Verdict(FAILED, reason=_with_details(body, "error", _bounded(f"OpenAI's answer is {status}")))
+        outcome = REFUSED if _error_code(body) in INPUT_CODES else FAILED
+        return Verdict(outcome, reason=_with_details(body, "error", _bounded(f"OpenAI's answer is {status}")))
     return _verdict_of_contents(list(_contents(body)), answer_length)
+
+
+def _error_code(body: Mapping[str, Any]) -> str:
+    error = body.get("error")
+    return _short_text(error, "code") if isinstance(error, Mapping) else ""
 
 
 def _verdict_of_contents(contents: list[Mapping[str, Any]], answer_length: int) -> Verdict:

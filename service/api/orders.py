@@ -38,7 +38,9 @@ class ItemOut(BaseModel):
 
 
 class OrderOut(BaseModel):
-    """An order of Wildberries, or a posting of Ozon. `amount` is what all items cost together."""
+    """An order of Wildberries, or a posting of Ozon. `amounts` is what the items cost together, by currency; `amount` is
+    the one in `currency`. A price that is not known is 0 and has no currency.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -54,6 +56,7 @@ class OrderOut(BaseModel):
     quantity: int
     amount: Decimal
     currency: str
+    amounts: dict[str, Decimal]
     items: list[ItemOut]
     updated_at: datetime
 

@@ -113,7 +113,7 @@ class OrderRow(Base):
 
     Attributes:
         quantity: the number of all items together.
-        amount: the price of all items together, in `currency`.
+        amount: the price of the items in `currency`, which is the first item's.
         items: a list of objects; a price is a string with two decimals.
         as_of: when it was read.
         digest: hash of the content, to detect changes.
@@ -144,6 +144,15 @@ class OrderRow(Base):
     digest: Mapped[str] = mapped_column(String(32))
     first_seen_at: Mapped[datetime] = mapped_column(UTCDateTime)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+    @property
+    def amounts(self) -> dict[str, Decimal]:
+        """What the items cost together, by currency. An item without a known price is in none."""
+        sums: dict[str, Decimal] = {}
+        for item in self.items:
+            if currency := item["currency"]:
+                sums[currency] = sums.get(currency, Decimal(0)) + item["quantity"] * Decimal(item["price"])
+        return sums
 
 
 class AdviceRow(Base):

@@ -10,6 +10,7 @@ Position = Mapping[str, Any]
 """Where a reading stopped (a cursor), as JSON; START (empty) at the beginning."""
 START: Final[Position] = {}
 
+UNKNOWN_CURRENCY: Final = ""
 NOT_ANSWERED: Final = "none"
 IN_MODERATION: Final = "moderation"
 PUBLISHED: Final = "published"
@@ -25,6 +26,7 @@ class Review:
         product_name: None where the marketplace does not send it with the review.
         answer_state: `none`, `moderation`, `published` or `rejected`.
         as_of: when the marketplace was asked. The later of two readings counts.
+        odd: what could not be read of it, and is missing here; None if nothing.
     """
 
     marketplace: str
@@ -40,11 +42,12 @@ class Review:
     answer_text: str | None
     answer_state: str
     as_of: datetime
+    odd: "InvalidPayload | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One product of an order. `price` is per piece, after the seller's discount."""
+    """One product of an order. `price` is per piece, after the seller's discount; 0 and no currency if it is not known."""
 
     product_id: str
     article: str
@@ -63,6 +66,7 @@ class Order:
         status: the marketplace's own word.
         as_of: the marketplace's date of the last change, or when it was asked if it sends none. The later of two
             readings counts.
+        odd: what could not be read of it, and is missing here; None if nothing.
     """
 
     marketplace: str
@@ -75,6 +79,7 @@ class Order:
     cancelled_at: datetime | None
     items: tuple[Item, ...]
     as_of: datetime
+    odd: "InvalidPayload | None" = None
 
 
 class InvalidField(ValueError):
@@ -83,7 +88,7 @@ class InvalidField(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvalidPayload:
-    """A row that can't be parsed. `payload` holds its fields without personal data."""
+    """A row that can't be parsed, or the odd part of one. `payload` holds its fields without personal data."""
 
     external_id: str | None
     reason: str

@@ -31,14 +31,22 @@ def sync_wb_orders(context: JobContext) -> Metadata:
 
 
 def sync_ozon_reviews(context: JobContext) -> Metadata:
-    metadata = _sync_reviews(context, OZON)
-    with suppress(CallError):  # the reviews are read; the next sync checks the key again
-        _warn(OZON, expiry_warning(fetch_key_expiry(context.clients.ozon), utcnow()))
+    try:
+        metadata = _sync_reviews(context, OZON)
+    except Exception:
+        _check_ozon_key(context)
+        raise
+    _check_ozon_key(context)
     return metadata
 
 
 def sync_ozon_orders(context: JobContext) -> Metadata:
     return _sync_orders(context, OZON, context.clients.ozon_orders.sources())
+
+
+def _check_ozon_key(context: JobContext) -> None:
+    with suppress(CallError):  # the reviews are read, or say why not; the next sync checks the key again
+        _warn(OZON, expiry_warning(fetch_key_expiry(context.clients.ozon), utcnow()))
 
 
 def _warn(marketplace: str, warning: str | None) -> None:

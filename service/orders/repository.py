@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, case, select
+from sqlalchemy import ColumnElement, and_, case, select
 from sqlalchemy.orm import Session
 
 from service.database.keyset import after_row
 from service.database.tables import OrderRow
 from service.database.upsert import Saved, digest, upsert
-from service.integrations.marketplace import Item, Order
+from service.integrations.marketplace import UNKNOWN_CURRENCY, Item, Order
 
+_CONTENTS: Final = ("quantity", "amount", "currency", "items")
 _CONTENT: Final = (
-    "order_number", "scheme", "ordered_at", "status", "cancelled", "cancelled_at", "quantity", "amount", "currency",
-    "items",
+    "order_number", "scheme", "ordered_at", "status", "cancelled", "cancelled_at", *_CONTENTS,
 )  # fmt: skip
 
 
@@ -68,6 +68,8 @@ class OrderRepository:
 
 
 def _values(order: Order, now: datetime) -> dict[str, Any]:
+    """The row of an order. Its amount is that of the first currency: amounts of different ones are never added."""
+    currency = next((item.currency for item in order.items if item.currency), UNKNOWN_CURRENCY)
     row = {
         "marketplace": order.marketplace,
         "external_id": order.external_id,
@@ -78,8 +80,8 @@ def _values(order: Order, now: datetime) -> dict[str, Any]:
         "cancelled": order.cancelled,
         "cancelled_at": order.cancelled_at,
         "quantity": sum(item.quantity for item in order.items),
-        "amount": sum(item.quantity * item.price for item in order.items),
-        "currency": order.items[0].currency if order.items else "",
+        "amount": sum(item.quantity * item.price for item in order.items if item.currency == currency),
+        "currency": currency,
         "items": [_item(item) for item in order.items],
         "as_of": order.as_of,
         "first_seen_at": now,
@@ -101,7 +103,12 @@ def _item(item: Item) -> dict[str, Any]:
 
 
 def _changes(read: Any) -> Mapping[str, Any]:
+    """What was known of the items stays, if no price of them can be read any more."""
     changed = read.digest != OrderRow.digest
-    return {name: read[name] for name in (*_CONTENT, "as_of", "digest")} | {
-        "updated_at": case((changed, read.updated_at), else_=OrderRow.updated_at)
-    }
+    known = and_(read.currency == UNKNOWN_CURRENCY, OrderRow.currency != UNKNOWN_CURRENCY)
+    kept = {name: case((known, getattr(OrderRow, name)), else_=read[name]) for name in _CONTENTS}
+    return (
+        {name: read[name] for name in (*_CONTENT, "as_of", "digest")}
+        | kept
+        | {"updated_at": case((changed, read.updated_at), else_=OrderRow.updated_at)}
+    )

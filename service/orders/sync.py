@@ -1,6 +1,5 @@
 """Synchronises orders from a marketplace. Each source continues from its last position."""
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,12 +8,10 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from service.database.upsert import Saved
-from service.integrations.http.errors import RateLimited
 from service.integrations.marketplace import Order, Source
 from service.orders.repository import OrderRepository
 from service.sync.ingestion import Ingestion, OnCounted, SyncReport
-
-_log = logging.getLogger(__name__)
+from service.sync.source_failures import SourceFailures
 
 
 class OrderSync:
@@ -34,7 +31,7 @@ class OrderSync:
         self._ingestion: Ingestion[Order] = Ingestion(engine, f"{marketplace}.orders", record, now)
 
     def run(self, progress: MutableMapping[str, Any]) -> Mapping[str, Any]:
-        """Run one sync. A rate limit ends it early, and is no error.
+        """Run one sync. A source that fails or has to pause for its rate limit does not keep the others from being read.
 
         Args:
             progress: gets the counts at the end, also if an error ends the sync.
@@ -43,15 +40,14 @@ class OrderSync:
             The progress.
 
         Raises:
-            CallError: the marketplace could not be read; the rows read until then are stored.
+            CallError: a source could not be read; the rows read until then are stored. Of several sources a group.
         """
-        report = SyncReport()
+        report, failures = SyncReport(), SourceFailures(self._marketplace)
         try:
             for source in self._sources:
-                self._ingestion.read(source, self._save, report)
-        except RateLimited as error:
-            _log.warning("%s", error, extra={"component": self._marketplace})
-            progress["paused_until"] = error.until.isoformat()
+                with failures.apart(source.name):
+                    self._ingestion.read(source, self._save, report)
+            failures.conclude(progress)
         finally:
             progress.update(report.as_metadata())
         return progress

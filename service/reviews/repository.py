@@ -134,6 +134,7 @@ class ReviewRepository:
 def _values(review: Review, now: datetime) -> dict[str, Any]:
     """The row of a review. The product's name is not in the digest: a marketplace sends it only at times."""
     content = asdict(review)
+    del content["odd"]
     digested = [value for name, value in content.items() if name in _OVERWRITTEN and name != "as_of"]
     return content | {
         "digest": digest(*digested),
@@ -148,6 +149,8 @@ def _changes(read: Any) -> Mapping[str, Any]:
     """The columns of an update. They are expressions, so that the database uses the row as it is at that time."""
     is_gone = ReviewRow.gone_at.is_not(None)
     return {name: read[name] for name in _OVERWRITTEN} | {
+        # A product that cannot be read any more is still the same one.
+        "product_id": case((read.product_id == "", ReviewRow.product_id), else_=read.product_id),
         "product_name": func.coalesce(read.product_name, ReviewRow.product_name),
         # Ozon does not send the text of an answer; a text that was published from here is kept.
         "answer_text": case((read.answered, func.coalesce(read.answer_text, ReviewRow.answer_text)), else_=null()),

@@ -3,7 +3,6 @@
 Re-reads all unanswered reviews, continues the rest from the last position, and reads delisted reviews one by one.
 """
 
-import logging
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -12,15 +11,14 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from service.database.upsert import Saved
-from service.integrations.http.errors import RateLimited
 from service.integrations.marketplace import Review, ReviewMarketplace
 from service.reviews.repository import ReviewRepository
 from service.sync.ingestion import Ingestion, OnCounted, SyncReport
+from service.sync.source_failures import SourceFailures
 from telemetry.database import transaction
 
 MAX_STALE_REVIEWS: Final = 200
 MAX_MODERATED_REVIEWS: Final = 50
-_log = logging.getLogger(__name__)
 
 
 class ReviewSync:
@@ -36,7 +34,7 @@ class ReviewSync:
         self._ingestion: Ingestion[Review] = Ingestion(engine, f"{marketplace.name}.reviews", record, now)
 
     def run(self, progress: MutableMapping[str, Any]) -> Mapping[str, Any]:
-        """Run one sync. A rate limit ends it early, and is no error.
+        """Run one sync. A source that fails or has to pause for its rate limit does not keep the others from being read.
 
         Args:
             progress: gets the counts at the end, also if an error ends the sync.
@@ -45,26 +43,29 @@ class ReviewSync:
             The progress.
 
         Raises:
-            CallError: the marketplace could not be read; the rows read until then are stored.
+            CallError: a source could not be read; the rows read until then are stored. Of several sources a group.
         """
-        report, extra_counts = SyncReport(), {"gone": 0}
+        report, extra_counts, failures = SyncReport(), {"gone": 0}, SourceFailures(self._marketplace.name)
         try:
-            self._read(report, extra_counts)
-        except RateLimited as error:
-            _log.warning("%s", error, extra={"component": self._marketplace.name})
-            progress["paused_until"] = error.until.isoformat()
+            self._read(report, extra_counts, failures)
+            failures.conclude(progress)
         finally:
             progress.update(report.as_metadata(), **extra_counts)
         return progress
 
-    def _read(self, report: SyncReport, extra_counts: dict[str, int]) -> None:
-        started_at = min(
-            self._ingestion.read(source, self._save_unanswered, report) for source in self._marketplace.unanswered
-        )
+    def _read(self, report: SyncReport, extra_counts: dict[str, int], failures: SourceFailures) -> None:
+        began = []
+        for source in self._marketplace.unanswered:
+            with failures.apart(source.name):
+                began.append(self._ingestion.read(source, self._save_unanswered, report))
+        knows_unanswered = not failures
         for source in self._marketplace.history:
-            self._ingestion.read(source, self._save, report)
-        for external_id in self._delisted(started_at):
-            self._refresh(external_id, report, extra_counts)
+            with failures.apart(source.name):
+                self._ingestion.read(source, self._save, report)
+        if knows_unanswered:  # a review that is in none of some lists may be in one that could not be read
+            with failures.apart(f"{self._marketplace.name}.reviews.single"):
+                for external_id in self._delisted(min(began)):
+                    self._refresh(external_id, report, extra_counts)
 
     def _save_unanswered(self, session: Session, rows: Sequence[Review]) -> Saved:
         reviews = ReviewRepository(session)

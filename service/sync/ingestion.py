@@ -92,10 +92,12 @@ class Ingestion(Generic[T]):
             self._count(saved, invalid)
 
     def _commit(self, batch: Sequence[T | InvalidPayload], write: Write[T]) -> tuple[Saved, int]:
+        """Rows of which a part is odd are stored, and are among the invalid ones, too."""
         rows, invalid = _partition(batch)
+        invalid += [row.odd for row in rows if row.odd is not None]
         with transaction(self._engine) as session:
             saved, invalid_rows = write(session, rows), InvalidRows(session, self._stream)
-            invalid_rows.resolve(row.external_id for row in rows)
+            invalid_rows.resolve(row.external_id for row in rows if row.odd is None)
             invalid_rows.record(invalid, self._now())
         return saved, len(invalid)
 

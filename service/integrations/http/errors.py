@@ -13,15 +13,24 @@ class CallError(Exception):  # the base class
         retryable: the same call may succeed later without any change.
         may_have_applied: the call may have had its effect, so a write must not be repeated blindly.
         retry_after: the seconds that the service asks to wait; None if it does not say.
+        source: the name of the list that was read, which begins the message; "" for any other call.
     """
 
     retryable: ClassVar[bool] = False
     may_have_applied: bool = False
     retry_after: float | None = None
+    source: str = ""
 
     def __init__(self, sentence: str = "") -> None:
         """The service's words may repeat the credentials of the request, so they are redacted."""
         super().__init__(redact(sentence))
+
+    @property
+    def sentence(self) -> str:
+        return super().__str__()
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.sentence}" if self.source else self.sentence
 
 
 class Unreachable(CallError):

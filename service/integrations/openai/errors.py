@@ -39,6 +39,14 @@ class QuotaExhausted(Rejected):
         super().__init__("OpenAI answers no more calls: the account's quota or balance is used up. Top it up.")
 
 
+class InputRefused(Rejected):
+    """OpenAI refuses what it was sent, or has no room for it. Another review may be taken."""
+
+
+class EffortRefused(Misconfigured):
+    """The model takes no effort of reasoning, or not this one."""
+
+
 UNSENDABLE_KEY: Final = "The key of OpenAI has characters that a header cannot have: look at OPENAI_API_KEY."
 _OPENAI: Final = "OpenAI"
 _QUOTA_CODES: Final = frozenset(
@@ -47,6 +55,17 @@ _QUOTA_CODES: Final = frozenset(
 _UNSUPPORTED_REGION: Final = "unsupported_country_region_territory"
 _UNKNOWN_MODEL: Final = "model_not_found"
 _UNSUPPORTED_PARAMETER: Final = "unsupported_parameter"
+INPUT_CODES: Final = frozenset(
+    {
+        "bio_policy", "content_filter", "content_policy_violation", "context_length_exceeded", "cyber_policy",
+        "invalid_prompt", "misalignment_policy_violation", "string_above_max_length",
+    }
+)  # fmt: skip
+"""Codes of errors, and of answers with status 200, that concern the review alone."""
+_INPUT_MESSAGES: Final = (
+    "content management policy", "context length", "context window", "flagged as potentially", "repetitive patterns",
+)  # fmt: skip
+_EFFORT: Final = "reasoning"
 _NEVER_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
 _SERVER_ERROR: Final = 500
 
@@ -135,6 +154,13 @@ def _temporarily_unavailable(error: "openai.APIStatusError") -> CallError:
 
 
 def _bad_request(error: "openai.APIStatusError") -> CallError:
+    message = _message(error).lower()
+    if error.code in INPUT_CODES or any(phrase in message for phrase in _INPUT_MESSAGES):
+        return InputRefused(f"{_OPENAI} refuses this review with {error.status_code}{_details(error)}")
+    if _EFFORT in (str(error.param) if error.param else message):
+        return EffortRefused(
+            f"The model of OPENAI_MODEL does not take this effort: look at OPENAI_REASONING_EFFORT{_details(error)}"
+        )
     if error.code == _UNSUPPORTED_PARAMETER:
         return Misconfigured(f"The model of OPENAI_MODEL does not take the parameter {error.param}{_details(error)}")
     return Rejected(f"{_OPENAI} refused the call with {error.status_code}{_details(error)}")
@@ -142,10 +168,14 @@ def _bad_request(error: "openai.APIStatusError") -> CallError:
 
 def _details(error: "openai.APIStatusError") -> str:
     """The end of a sentence: OpenAI's code, parameter and message in parentheses, or a full stop without them."""
-    message = error.body.get("message") if isinstance(error.body, Mapping) else None
-    parts = [str(part) for part in (error.code, error.param, message) if part]
+    parts = [str(part) for part in (error.code, error.param, _message(error)) if part]
     text = redact(without_surrogates(" ".join(", ".join(parts).split())))
     return f" ({text[: MAX_REASON_LENGTH - 200]})." if text else "."
+
+
+def _message(error: "openai.APIStatusError") -> str:
+    message = error.body.get("message") if isinstance(error.body, Mapping) else None
+    return str(message or "")
 
 
 _BY_STATUS: Final[Mapping[int, Callable[["openai.APIStatusError"], CallError]]] = {

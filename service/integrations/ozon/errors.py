@@ -23,11 +23,18 @@ _CIRCUIT_BREAKER: Final = "circle is open"
 _NOT_FOUND, _DENIED, _EXHAUSTED, _UNAUTHENTICATED = 5, 7, 8, 16  # the codes of gRPC
 
 _NEW_KEY: Final = "make a new key in the seller's cabinet and set OZON_API_KEY"
+_NO_SUCH_METHOD: Final = "Ozon has no such method: look at OZON_API_URL, or update the service."
 _PHRASES: Final[tuple[tuple[str, type[Rejected], str], ...]] = (
     (
         "not available with existing subscription",
         SubscriptionMissing,
         "Ozon gives this to sellers with the subscription for it only; OZON_API_KEY is right, buy the subscription.",
+    ),
+    ("method is not allowed", Rejected, _NO_SUCH_METHOD),
+    (
+        "token must be issued for seller",
+        Unauthorized,
+        f"Ozon takes keys of sellers only here, and this is one of an application: {_NEW_KEY}.",
     ),
     (
         "obsolete method cannot be used",
@@ -122,4 +129,4 @@ def _not_found(code: int | None, message: str, ozon_says: str) -> Rejected:
     """A missing path does not prove that a review is missing: Ozon answers it in plain text, without a code."""
     if code == _NOT_FOUND or "review not found" in message.lower():
         return NotFound(f"Ozon does not have what was asked for.{ozon_says}")
-    return Rejected(f"Ozon has no such method: look at OZON_API_URL, or update the service.{ozon_says}")
+    return Rejected(f"{_NO_SUCH_METHOD}{ozon_says}")

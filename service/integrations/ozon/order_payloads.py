@@ -1,11 +1,13 @@
 """Parses postings of Ozon, of every scheme, to orders."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
-from service.integrations.marketplace import InvalidField, InvalidPayload, Item, Order
+from service.integrations.marketplace import UNKNOWN_CURRENCY, InvalidField, InvalidPayload, Item, Order
+from service.integrations.odd_fields import OddFields
 from service.integrations.ozon.fields import (
     MAX_ID_LENGTH,
     Payload,
@@ -21,6 +23,7 @@ from service.integrations.ozon.fields import (
 )
 from service.names import OZON
 
+T = TypeVar("T")
 _CANCELLED: Final = "cancelled"
 # In this order: a posting whose payment is late has no `in_process_at`.
 _DATE_FIELDS: Final = ("in_process_at", "created_at", "shipment_date", "shipment_date_without_delay")
@@ -50,18 +53,22 @@ def parse_order(payload: object, scheme: str, as_of: datetime) -> Order | Invali
 
 
 def _order(payload: Payload, scheme: str, as_of: datetime) -> Order:
+    """Its number, its status and a date have to be readable."""
     number, status = text_field(payload, "posting_number"), text_field(payload, "status", _MAX_STATUS_LENGTH)
+    odd = OddFields()
     return Order(
         marketplace=OZON,
         external_id=number,
-        order_number=optional_text_field(payload, "order_number", MAX_ID_LENGTH) or _order_number(number),
+        order_number=odd.read(lambda: optional_text_field(payload, "order_number", MAX_ID_LENGTH), "")
+        or _order_number(number),
         scheme=scheme,
-        ordered_at=_ordered_at(payload),
+        ordered_at=_ordered_at(payload, odd),
         status=status,
         cancelled=status.lower() == _CANCELLED,
         cancelled_at=None,  # Ozon does not say when
-        items=_items(payload),
+        items=odd.read(lambda: _items(payload, odd), ()),
         as_of=as_of,
+        odd=odd.noted(number, whitelist(payload, _WHITELIST)),
     )
 
 
@@ -70,18 +77,19 @@ def _order_number(posting_number: str) -> str:
     return posting_number.rpartition("-")[0] or posting_number
 
 
-def _ordered_at(payload: Payload) -> datetime:
+def _ordered_at(payload: Payload, odd: OddFields) -> datetime:
     for field in _DATE_FIELDS:
-        if timestamp := optional_timestamp_field(payload, field):
+        if timestamp := odd.read(partial(optional_timestamp_field, payload, field), None):
             return timestamp
     raise InvalidField("`in_process_at` must be a date and time, or another date must be there instead.")
 
 
-def _items(payload: Payload) -> tuple[Item, ...]:
+def _items(payload: Payload, odd: OddFields) -> tuple[Item, ...]:
     products = payload.get("products")
     if not isinstance(products, list) or not products:
         raise InvalidField("`products` must be a list that is not empty.")
-    items = tuple(_item(number, product) for number, product in enumerate(products))
+    read = [odd.read(partial(_item, number, product, odd), None) for number, product in enumerate(products)]
+    items = tuple(item for item in read if item is not None)
     if sum(item.quantity for item in items) > _MAX_PIECES or sum(_cost(item) for item in items) >= _MAX_MONEY:
         raise InvalidField("`products` must cost less than a billion, and be a million pieces at the most.")
     return items
@@ -91,18 +99,26 @@ def _cost(item: Item) -> Decimal:
     return item.quantity * item.price
 
 
-def _item(number: int, product: Any) -> Item:
+def _item(number: int, product: Any, odd: OddFields) -> Item:
     if not isinstance(product, Mapping):
         raise InvalidField(f"`products[{number}]` must be a JSON object.")
+
+    def of_product(field: Callable[[], T], otherwise: T) -> T:
+        return odd.read(partial(_located, number, field), otherwise)
+
+    price, currency = of_product(lambda: price_field(product), (Decimal(0), UNKNOWN_CURRENCY))
+    return Item(
+        product_id=of_product(lambda: sku_field(product), ""),
+        article=of_product(lambda: optional_text_field(product, "offer_id"), ""),
+        name=of_product(lambda: optional_text_field(product, "name"), ""),
+        quantity=of_product(lambda: int_field(product, "quantity", 1, _MAX_PIECES), 0),
+        price=price,
+        currency=currency,
+    )
+
+
+def _located(number: int, field: Callable[[], T]) -> T:
     try:
-        price, currency = price_field(product)
-        return Item(
-            product_id=sku_field(product),
-            article=optional_text_field(product, "offer_id"),
-            name=optional_text_field(product, "name"),
-            quantity=int_field(product, "quantity", 1, _MAX_PIECES),
-            price=price,
-            currency=currency,
-        )
+        return field()
     except InvalidField as error:
         raise InvalidField(f"In `products[{number}]`: {error}") from None

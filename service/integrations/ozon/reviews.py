@@ -15,6 +15,7 @@ from service.integrations.marketplace import (
     Position,
     Review,
 )
+from service.integrations.odd_fields import OddFields
 from service.integrations.ozon.client import post
 from service.integrations.ozon.fields import (
     Payload,
@@ -66,19 +67,22 @@ def parse_review(payload: object, names: Mapping[str, str], as_of: datetime) -> 
 
 
 def _review(payload: Payload, names: Mapping[str, str], as_of: datetime) -> Review:
-    sku, answered = sku_field(payload), _status(payload) == _ANSWERED
+    """Its id, its date, its rating and its status have to be readable."""
+    number, answered, odd = text_field(payload, "id"), _status(payload) == _ANSWERED, OddFields()
+    sku = odd.read(lambda: sku_field(payload), "")
     return Review(
         marketplace=OZON,
-        external_id=text_field(payload, "id"),
+        external_id=number,
         created_at=timestamp_field(payload, "published_at"),
         rating=int_field(payload, "rating", 1, 5),
-        text=mask_pii(optional_text_field(payload, "text", max_length=None)),
+        text=mask_pii(odd.read(lambda: optional_text_field(payload, "text", max_length=None), "")),
         product_id=sku,
         product_name=names.get(sku),
         answered=answered,
         answer_text=None,
         answer_state=PUBLISHED if answered else NOT_ANSWERED,
         as_of=as_of,
+        odd=odd.noted(number, whitelist(payload, _WHITELIST)),
     )
 
 

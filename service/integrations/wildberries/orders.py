@@ -2,12 +2,22 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from service.integrations.http.client import ApiCall, ApiClient, ApiResponse
 from service.integrations.http.errors import EndlessPages
 from service.integrations.http.rate_limiter import RateLimit
-from service.integrations.marketplace import InvalidField, InvalidPayload, Item, Order, Page, Position
+from service.integrations.marketplace import (
+    UNKNOWN_CURRENCY,
+    InvalidField,
+    InvalidPayload,
+    Item,
+    Order,
+    Page,
+    Position,
+)
+from service.integrations.odd_fields import OddFields
 from service.integrations.wildberries.fields import (
     bool_field,
     digits_field,
@@ -40,8 +50,9 @@ _WHITELIST: Final = frozenset(
 class OrderSource:
     """All orders since the last change that was seen (`Source[Order]`).
 
-    `dateFrom` is inclusive and is the last change of the page before, so rows repeat. The last page is one without new
-    rows. If it is long and has one timestamp only, it may have been cut: the page a second later shows whether it was.
+    `dateFrom` is inclusive and is the last change of the page before, so rows repeat. A reading ends with a page that
+    reaches beyond its own beginning: what changes later is for the next one. Else it ends with a page without new rows.
+    If that page is long, it may have been cut: the page a second later shows whether there is more.
     """
 
     name = f"{WB}.orders"
@@ -52,13 +63,15 @@ class OrderSource:
         self._now = now
 
     def pages(self, position: Position) -> Iterator[Page[Order]]:
-        reader: _PageReader | None = self._begin(position)
-        while reader is not None:
+        began, reader = self._now(), self._begin(position)
+        while True:
             page: Page[Order] = Page((), position)
             page.rows = reader.rows(self._fetch(reader.since).rows(), page, self._now() + _MAX_CLOCK_SKEW)
             yield page
             position = page.position
-            reader = reader.next()
+            if (following := reader.next(began)) is None:
+                return
+            reader = following
 
     def _begin(self, position: Position) -> "_PageReader":
         if "since" not in position:
@@ -75,18 +88,21 @@ class OrderSource:
 class _PageReader:
     """Reads one page: counts its new rows, and finds where the next page begins.
 
+    Rows from before `since` are read like all others. They move nothing, and do not count as new.
+
     Args:
         since: the `dateFrom` of the page.
         known: the ids of the orders of that timestamp that were read before.
-        after_cut: the page before may have been cut, and this one begins a second later.
+        stalled: the page before had the same `since`.
     """
 
-    def __init__(self, since: datetime, known: frozenset[str] = frozenset(), *, after_cut: bool = False) -> None:
+    def __init__(self, since: datetime, known: frozenset[str] = frozenset(), *, stalled: bool = False) -> None:
         self.since = since
+        self.latest = since
         self._known = known
-        self._after_cut = after_cut
-        self._latest = since
+        self._stalled = stalled
         self._boundary = set(known)
+        self._read = 0
         self._count = 0
         self._new = 0
 
@@ -97,40 +113,73 @@ class _PageReader:
         """
         for payload in payloads:
             order = parse_order(payload)
-            if isinstance(order, Order) and order.as_of <= until:
-                self._note(order)
+            if isinstance(order, Order):
+                self._read += 1
+                if self.since.replace(microsecond=0) <= order.as_of <= until:
+                    self._note(order)
             yield order
         if self._count:
-            boundary = sorted(self._boundary) if len(self._boundary) <= _MAX_BOUNDARY_IDS else []
-            page.position = {"since": format_moscow(self._latest), "boundary": boundary}
+            page.position = self.position()
+
+    def position(self) -> Position:
+        boundary = sorted(self._boundary) if len(self._boundary) <= _MAX_BOUNDARY_IDS else []
+        return {"since": format_moscow(self.latest), "boundary": boundary}
 
     def _note(self, order: Order) -> None:
         """Count an order. Earlier fractions of the second of `since` may repeat: the API may ignore fractions."""
-        if order.as_of < self.since.replace(microsecond=0):
-            raise EndlessPages(
-                "wb gives orders from before the date that it was asked for, so there is no end of them."
-            )
         self._count += 1
-        if order.as_of > self._latest:
-            self._latest, self._boundary = order.as_of, set()
+        if order.as_of > self.latest:
+            self.latest, self._boundary = order.as_of, set()
         if order.as_of > self.since or (order.as_of == self.since and order.external_id not in self._known):
             self._new += 1
-        if order.as_of == self._latest:
+        if order.as_of == self.latest:
             self._boundary.add(order.external_id)
 
-    def next(self) -> "_PageReader | None":
-        """The reader of the next page; None behind the last.
+    def next(self, began: datetime) -> "_PageReader | None":
+        """The reader of the next page; None behind the last, and where the page reaches beyond `began`."""
+        if self.latest > began:
+            return None
+        stalls = self.latest == self.since
+        if self._new and not (stalls and self._stalled):
+            return _PageReader(self.latest, frozenset(self._boundary), stalled=stalls)
+        return _Probe(self.since + _SECOND) if self._read >= _MIN_ROWS_OF_CUT_PAGE else None
+
+
+class _Probe(_PageReader):
+    """Reads the page a second behind one that was long and had nothing new, which may have been cut."""
+
+    def next(self, began: datetime) -> _PageReader | None:  # noqa: ARG002  # how far this page reaches says nothing
+        """The page before again, if this one has rows: either it was cut, or they came while they were read.
 
         Raises:
-            EndlessPages: the page before was cut within one timestamp, and the rest of it is out of reach.
+            EndlessPages: this page is long, too, and leads no further.
         """
-        if self._after_cut and self._count:
-            raise EndlessPages("wb has more orders of one moment than it lets anybody read.")
-        if self._new:
-            return _PageReader(self._latest, frozenset(self._boundary))
-        if self._count >= _MIN_ROWS_OF_CUT_PAGE:
-            return _PageReader(self.since + _SECOND, after_cut=True)
+        if self._count:
+            return _CutCheck(self.since - _SECOND, _PageReader(self.latest, frozenset(self._boundary)))
+        if self._read >= _MIN_ROWS_OF_CUT_PAGE:
+            raise EndlessPages("wb gives the same orders whatever date it is asked for, so they have no end.")
         return None
+
+
+class _CutCheck(_PageReader):
+    """Reads a page again behind which there are rows. If it has none of them, it was cut. It moves nothing."""
+
+    def __init__(self, since: datetime, following: _PageReader) -> None:
+        super().__init__(since)
+        self._following = following
+
+    def position(self) -> Position:
+        return self._following.position()
+
+    def next(self, began: datetime) -> _PageReader | None:
+        """The reader of the page behind the probe.
+
+        Raises:
+            EndlessPages: the page was cut within one timestamp, and the rest of it is out of reach.
+        """
+        if self.latest < self.since + _SECOND:
+            raise EndlessPages("wb has more orders of one moment than it lets anybody read.")
+        return self._following if self._following.since <= began else None
 
 
 def parse_order(payload: object) -> Order | InvalidPayload:
@@ -144,34 +193,38 @@ def parse_order(payload: object) -> Order | InvalidPayload:
 
 
 def _order(row: Mapping[str, Any]) -> Order:
-    cancelled = bool_field(row, "isCancel")
+    """Its id, its state and its last change have to be readable."""
+    number, cancelled = text_field(row, "srid", 100), bool_field(row, "isCancel")
+    as_of, odd = timestamp_field(row, "lastChangeDate", MOSCOW), OddFields()
     return Order(
         marketplace=WB,
-        external_id=text_field(row, "srid", 100),
+        external_id=number,
         order_number=optional_text_field(row, "gNumber")[:100],
         scheme=_SCHEMES.get(optional_text_field(row, "warehouseType"), "unknown"),
-        ordered_at=timestamp_field(row, "date", MOSCOW),
+        ordered_at=odd.read(lambda: timestamp_field(row, "date", MOSCOW), as_of),
         status="cancelled" if cancelled else "ordered",
         cancelled=cancelled,
-        cancelled_at=_cancelled_at(row) if cancelled else None,
-        items=(_item(row),),
-        as_of=timestamp_field(row, "lastChangeDate", MOSCOW),
+        cancelled_at=odd.read(lambda: _cancelled_at(row), None) if cancelled else None,
+        items=(_item(row, odd),),
+        as_of=as_of,
+        odd=odd.noted(number, whitelist(row, _WHITELIST)),
     )
 
 
 def _cancelled_at(row: Mapping[str, Any]) -> datetime | None:
-    """None where the date is still the one that stands for "not yet", which is too early to be a moment in UTC."""
-    return (
-        None if optional_text_field(row, "cancelDate").startswith(NEVER) else timestamp_field(row, "cancelDate", MOSCOW)
-    )
+    """None without a date, and where it is the one that stands for "not yet", which is too early to be a moment in UTC."""
+    if row.get("cancelDate") in (None, "") or optional_text_field(row, "cancelDate").startswith(NEVER):
+        return None
+    return timestamp_field(row, "cancelDate", MOSCOW)
 
 
-def _item(row: Mapping[str, Any]) -> Item:
+def _item(row: Mapping[str, Any], odd: OddFields) -> Item:
+    price = odd.read(lambda: money_field(row, "priceWithDisc"), None)
     return Item(
-        product_id=digits_field(row, "nmId"),
+        product_id=odd.read(lambda: digits_field(row, "nmId"), ""),
         article=optional_text_field(row, "supplierArticle"),
         name=" ".join(filter(None, (optional_text_field(row, "subject"), optional_text_field(row, "brand")))),
         quantity=1,
-        price=money_field(row, "priceWithDisc"),
-        currency="RUB",
+        price=Decimal(0) if price is None else price,
+        currency=UNKNOWN_CURRENCY if price is None else "RUB",
     )

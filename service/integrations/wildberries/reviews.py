@@ -18,6 +18,7 @@ from service.integrations.marketplace import (
     Position,
     Review,
 )
+from service.integrations.odd_fields import OddFields
 from service.integrations.wildberries.fields import (
     digits_field,
     free_text_field,
@@ -61,32 +62,29 @@ class _Offset:
     def after(self, rows: list[Any]) -> "_Offset":
         """The offset of the next page, by time rather than by rows: answered rows leave the list, and the rest moves up.
 
-        It is a second before the newest row, since `dateFrom` may be exclusive. If that would skip no row, one page cannot
-        hold the rows of that time. Only then it is further by rows.
+        It is a second before the newest row, since `dateFrom` may be exclusive. If that is no progress, one page cannot hold
+        the rows of that time, whatever older rows are among them. Only then it is further by rows.
         """
         seconds = [second for row in rows if (second := _created_second(row)) is not None]
-        since = max(seconds, default=0) - 1
-        if min(seconds, default=0) < since:
-            return _Offset(since)
-        return _Offset(self.since, self.skip + PAGE_SIZE)
+        since, before = max(seconds, default=0) - 1, min(seconds, default=0) if self.since is None else self.since
+        return _Offset(since) if since > before else _Offset(self.since, self.skip + PAGE_SIZE)
 
 
 def _pages(
     fetch: FetchRows, offset: _Offset, now: Callable[[], datetime], *, answered: bool
 ) -> Iterator[tuple[Page[Review], _Offset | None]]:
     """Yield each page with the offset of the next one, which is None behind the last page."""
-    previous_ids: list[str] = []
+    skipped: list[Any] = []  # the rows that the offset of this page skips
     while offset.skip <= MAX_SKIP:
         as_of = now()
         rows = fetch({"isAnswered": answered, "take": PAGE_SIZE, **offset.parameters()})
-        ids = [str(row.get("id")) for row in rows if isinstance(row, Mapping)]
-        if rows and ids == previous_ids:
+        if rows and rows == skipped:
             raise EndlessPages("wb gives the same page of reviews again and again.")
-        previous_ids = ids
         next_offset = offset.after(rows) if len(rows) >= PAGE_SIZE else None
         yield Page([parse_review(row, as_of) for row in rows], START), next_offset
         if next_offset is None:
             return
+        skipped = rows if next_offset.skip else []
         offset = next_offset
     raise EndlessPages("wb has more reviews of one second than it lets anybody read.")
 
@@ -166,20 +164,23 @@ def _whitelisted(payload: object) -> dict[str, Any]:
 
 
 def _review(row: Mapping[str, Any], as_of: datetime) -> Review:
-    product = object_field(row, "productDetails")
+    """Its id, its date, its rating and whether it has an answer have to be readable."""
+    number, odd = text_field(row, "id", 100), OddFields()
+    product = odd.read(lambda: object_field(row, "productDetails"), None)
     answer = None if row.get("answer") is None else object_field(row, "answer")
     return Review(
         marketplace=WB,
-        external_id=text_field(row, "id", 100),
+        external_id=number,
         created_at=timestamp_field(row, "createdDate", MOSCOW),
         rating=rating_field(row, "productValuation"),
-        text=free_text_field(row, "text"),
-        pros=free_text_field(row, "pros"),
-        cons=free_text_field(row, "cons"),
-        product_id=digits_field(product, "nmId"),
-        product_name=optional_text_field(product, "productName") or None,
+        text=odd.read(lambda: free_text_field(row, "text"), ""),
+        pros=odd.read(lambda: free_text_field(row, "pros"), ""),
+        cons=odd.read(lambda: free_text_field(row, "cons"), ""),
+        product_id="" if product is None else odd.read(lambda: digits_field(product, "nmId"), ""),
+        product_name=optional_text_field(product or {}, "productName") or None,
         answered=answer is not None,
-        answer_text=None if answer is None else free_text_field(answer, "text"),
+        answer_text=None if answer is None else odd.read(lambda: free_text_field(answer, "text"), ""),
         answer_state=NOT_ANSWERED if answer is None else _STATES.get(optional_text_field(answer, "state"), PUBLISHED),
         as_of=as_of,
+        odd=odd.noted(number, _whitelisted(row)),
     )

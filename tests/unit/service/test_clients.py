@@ -126,11 +126,13 @@ def test_each_goes_where_its_variable_says(clients_of):
         "telegram_api_url": "http://127.0.0.1:1/t",
     }
 
-    clients = clients_of(**KEYS, **urls, openai_base_url="http://127.0.0.1:1/v1", openai_max_output_tokens=77)
+    more = {"openai_max_output_tokens": 77, "openai_reasoning_effort": "high"}
+    clients = clients_of(**KEYS, **urls, openai_base_url="http://127.0.0.1:1/v1", **more)
 
     assert [getattr(clients, name).api.base_url for name in CLIENTS] == list(urls.values())
     assert str(clients.openai_client.base_url) == "http://127.0.0.1:1/v1/"
     assert (clients.drafter.model, clients.drafter.max_output_tokens) == ("gpt-5.4-mini", 77)
+    assert clients.drafter.reasoning_effort == "high"
     assert clients.drafter.client is clients.openai_client
 
 

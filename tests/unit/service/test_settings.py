@@ -77,6 +77,13 @@ CONTRACT = [
     ("OZON_API_URL", "https://api-seller.ozon.ru", {"http://h": "http://h"}, ["h"], URL),
     ("OPENAI_BASE_URL", "https://api.openai.com/v1", {"http://h/v1": "http://h/v1"}, ["h/v1"], URL),
     ("OPENAI_MODEL", None, {"gpt-next": "gpt-next"}, [], "the name of a model"),
+    (
+        "OPENAI_REASONING_EFFORT",
+        None,
+        {"none": "none", "high": "high"},
+        ["much", "Low"],
+        "none, minimal, low, medium, high, xhigh or max",
+    ),
 ]
 SECRETS = [
     ("OPS_TOKEN", "a secret of at least 8 characters; without it the operations API is open"),

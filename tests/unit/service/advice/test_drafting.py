@@ -12,9 +12,9 @@ from service.advice.drafting import DraftingRun
 from service.advice.outcomes import DRAFTED, REFUSED, Draft
 from service.advice.queue import LEASE_DURATION, MAX_ATTEMPTS, AdviceQueue
 from service.database.tables import AdviceRow, ReviewRow
-from service.integrations.http.errors import Misconfigured, RateLimited, Rejected, Unauthorized, Unreachable
-from service.integrations.openai.errors import QuotaExhausted
-from service.reviews.repository import ReviewRepository
+from service.integrations.http.errors import Misconfigured, NotFound, RateLimited, Rejected, Unauthorized, Unreachable
+from service.integrations.openai.errors import InputRefused, QuotaExhausted
+from service.reviews.repository import ReviewFilter, ReviewRepository
 from service.shutdown import ShutdownRequested
 from telemetry.database import create_engine, transaction
 from tests.support.fakes import NOON, a_review
@@ -36,6 +36,8 @@ def a_draft(outcome=DRAFTED, text="Thank you!", reason=None):
 
 class Drafter:
     """Returns the given results one after the other, and repeats the last; raises exceptions."""
+
+    model = "gpt-5.4-mini"
 
     def __init__(self, *given):
         self.given, self.asked = list(given) or [a_draft()], []
@@ -154,17 +156,43 @@ def test_what_would_have_happened_to_any_review_is_none_ones_fault(engine, clock
     assert attempts(engine) == {"review-1": 0}
 
 
-@pytest.mark.parametrize("error", [Rejected("too long"), ZeroDivisionError()], ids=lambda error: type(error).__name__)
-def test_a_review_that_cannot_be_drafted_for_does_not_stand_in_the_way_of_the_others(engine, clock, error):
+def test_a_review_that_cannot_be_drafted_for_does_not_stand_in_the_way_of_the_others(engine, clock):
     keep(engine, a_review(1), a_review(2, text="poison"))
 
-    with pytest.raises(type(error)):
-        DraftingRun(engine, Drafter(error), clock).run({})
+    with pytest.raises(ZeroDivisionError):
+        DraftingRun(engine, Drafter(ZeroDivisionError()), clock).run({})
     drafter = Drafter()
     DraftingRun(engine, drafter, clock).run({})
 
     assert [text for text, _ in drafter.asked] == ["Fits well."]
     assert due(engine)["review-2"] == NOON + timedelta(minutes=15)
+
+
+@pytest.mark.parametrize("error", [Rejected("too long"), InputRefused("too long"), NotFound("too long")])
+def test_a_review_that_is_refused_is_kept_with_the_reason_and_the_run_goes_on(engine, clock, error):
+    keep(engine, a_review(1), a_review(2), a_review(3))
+    drafter = Drafter(a_draft(), error, a_draft())
+
+    done = DraftingRun(engine, drafter, clock).run({})
+
+    assert (done[DRAFTED], done[REFUSED]) == (2, 1)
+    with transaction(engine) as session:
+        reviews = ReviewRepository(session)
+        [refused] = [row for row in reviews.page(ReviewFilter()) if row.external_id == "review-2"]
+        advice = reviews.advice(refused.id)
+    assert (advice.outcome, advice.reason, advice.model) == (REFUSED, "too long", "gpt-5.4-mini")
+    assert due(engine)["review-2"] == NOON + timedelta(minutes=15)
+
+
+def test_refusals_of_one_review_after_the_other_end_the_run(engine, clock):
+    keep(engine, *(a_review(number) for number in range(9)))
+    progress, drafter = {}, Drafter(Rejected("1"), a_draft(), *(Rejected(word) for word in "2345"))
+
+    with pytest.raises(Rejected, match="4"):
+        DraftingRun(engine, drafter, clock).run(progress)
+
+    assert progress == {DRAFTED: 1, REFUSED: 4, "cost_usd": pytest.approx(0.00057)}
+    assert len(drafter.asked) == 5
 
 
 def test_a_wait_that_is_too_long_ends_the_run_well_and_says_until_when(engine, clock):
@@ -193,11 +221,12 @@ def test_what_was_done_is_told_as_it_is_done(engine, clock):
 
 
 def test_a_draft_of_unknown_price_costs_nothing_that_is_known(engine, clock):
-    keep(engine, a_review(1))
+    keep(engine, a_review(1), a_review(2), a_review(3))
+    unknown = replace(a_draft(), cost_usd=None)
 
-    done = DraftingRun(engine, Drafter(replace(a_draft(), cost_usd=None)), clock).run({})
+    done = DraftingRun(engine, Drafter(unknown, Rejected("no"), unknown), clock).run({})
 
-    assert done == {DRAFTED: 1, "cost_usd": 0.0, "waiting": 0}
+    assert done == {DRAFTED: 2, REFUSED: 1, "cost_usd": 0.0, "without_price": 2, "waiting": 1}
 
 
 def test_a_run_has_its_measure(engine, clock, monkeypatch):

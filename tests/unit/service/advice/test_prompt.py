@@ -22,7 +22,7 @@ def test_the_request_is_not_stored_has_a_ceiling_and_asks_for_a_form(openai, dra
     draft(max_output_tokens=700)
 
     (sent,) = openai.requests
-    assert set(sent) == {"model", "instructions", "input", "store", "max_output_tokens", "text"}
+    assert set(sent) == {"model", "instructions", "input", "store", "max_output_tokens", "reasoning", "text"}
     assert (sent["model"], sent["store"], sent["max_output_tokens"]) == ("gpt-5.4-mini", False, 700)
     form = sent["text"]["format"]
     assert (form["type"], form["strict"], form["name"]) == ("json_schema", True, "answer")
@@ -35,7 +35,7 @@ def test_the_ceiling_is_there_without_being_asked_for(openai, draft):
 
     draft()
 
-    assert openai.requests[0]["max_output_tokens"] == 1000
+    assert openai.requests[0]["max_output_tokens"] == 4000
 
 
 def test_of_a_review_only_what_the_answer_is_about_is_sent(openai, draft):

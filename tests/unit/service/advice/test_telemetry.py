@@ -206,7 +206,7 @@ def test_a_call_is_a_client_span_with_numbers_and_no_text(openai, span, requeste
     assert found.status.status_code is StatusCode.UNSET
     assert dict(found.attributes) == {
         **requested,
-        "gen_ai.request.max_tokens": 1000,
+        "gen_ai.request.max_tokens": 4000,
         "gen_ai.output.type": "json",
         "openai.api.type": "responses",
         "gen_ai.response.finish_reasons": ("stop",),

@@ -67,6 +67,7 @@ def test_everything_that_is_useful_of_an_order_is_told(engine):
         "quantity": 2,
         "amount": "3161.00",
         "currency": "RUB",
+        "amounts": {"RUB": "3161.00"},
         "items": [
             {
                 "product_id": "1",

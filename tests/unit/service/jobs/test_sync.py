@@ -15,7 +15,7 @@ from service.advice.outcomes import DRAFTED
 from service.clients import Clients
 from service.database.tables import AdviceRow, OrderRow, ReviewRow
 from service.instruments import METRIC_MAPPINGS, ServiceInstruments
-from service.integrations.http.errors import NotConfigured, Unauthorized, Unreachable
+from service.integrations.http.errors import NotConfigured, SubscriptionMissing, Unauthorized, Unreachable
 from service.integrations.openai.errors import QuotaExhausted
 from service.jobs import sync
 from service.jobs.advice import generate_advice
@@ -235,6 +235,22 @@ def test_a_key_of_ozon_that_ends_within_two_weeks_is_a_warning(world_of, context
     assert done["new"] > 0
     assert warnings_of(caplog) == [(logging.WARNING, "ozon")] * warned
     assert credentials.OZON_API_KEY not in caplog.text
+
+
+def test_a_key_of_ozon_that_ends_is_a_warning_also_when_no_review_can_be_read(world_of, context_of, caplog):
+    port, _, _ = world_of(ozon_key_days=10)
+    context = context_of(port)
+
+    class WithoutReviews:
+        ozon = context.clients.ozon
+
+        def reviews(self, _marketplace):
+            return FakeMarketplace(unanswered=[SubscriptionMissing("Buy the subscription.")])
+
+    with pytest.raises(SubscriptionMissing):
+        sync.sync_ozon_reviews(context_of(port, clients=WithoutReviews()).for_run({}))
+
+    assert warnings_of(caplog) == [(logging.WARNING, "ozon")]
 
 
 class Ozon:

@@ -58,7 +58,7 @@ def test_an_order_is_kept_as_it_was_read_with_its_sums(engine, save):
     assert save(order, now=LATER) == Saved(new=1)
 
     [row] = rows_of(engine, OrderRow)
-    told = [name for name in order.__slots__ if name != "items"]
+    told = [name for name in order.__slots__ if name not in ("items", "odd")]
     assert [getattr(row, name) for name in told] == [getattr(order, name) for name in told]
     assert (row.quantity, row.amount, row.currency) == (3, Decimal("0.40"), "RUB")
     assert row.items[1] == {
@@ -79,6 +79,27 @@ def test_money_comes_back_to_the_last_digit(engine, save):
 
     rows = rows_of(engine, OrderRow)
     assert [str(row.amount) for row in rows] == [row.items[0]["price"] for row in rows] == amounts
+
+
+def test_amounts_of_different_currencies_are_never_added(engine, save):
+    prices = [("0", ""), ("100", "RUB"), ("10", "USD"), ("0.50", "RUB")]
+    save(an_order(1, items=tuple(an_item(price=Decimal(price), currency=code, quantity=2) for price, code in prices)))
+
+    [row] = rows_of(engine, OrderRow)
+    assert (row.quantity, row.amount, row.currency) == (8, Decimal("201.00"), "RUB")
+    assert row.amounts == {"RUB": Decimal("201.00"), "USD": Decimal("20.00")}
+
+
+@pytest.mark.parametrize("items", [(), (an_item(price=Decimal(0), currency="", product_id=""),)])
+def test_a_state_without_readable_items_leaves_the_items_that_are_known(engine, save, items):
+    save(an_order(1, items=(an_item(quantity=2, price=Decimal("0.10")),)))
+
+    assert save(an_order(1, items=items, status="cancelled", cancelled=True, as_of=LATER)) == Saved(changed=1)
+    assert save(an_order(1, items=items, status="cancelled", cancelled=True, as_of=LATER)) == Saved(unchanged=1)
+
+    [row] = rows_of(engine, OrderRow)
+    assert (row.status, row.quantity, row.amount, row.currency) == ("cancelled", 2, Decimal("0.20"), "RUB")
+    assert row.items[0]["price"] == "0.10"
 
 
 @on_sqlite

@@ -1,14 +1,16 @@
 import logging
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from service.database.tables import OrderRow
-from service.integrations.http.errors import RateLimited, Unreachable
+from service.integrations.http.errors import Forbidden, RateLimited, Unreachable
 from service.orders.sync import OrderSync
+from service.shutdown import ShutdownRequested
+from telemetry.jobs.outcome import error_message
 from tests.support.fakes import (
     MINUTE,
     NOON,
-    UNREACHABLE,
     FakeSource,
     TickingClock,
     an_order,
@@ -63,27 +65,88 @@ def test_each_source_is_read_on_from_where_it_was_left(run):
 
 
 @on_sqlite
-def test_a_pause_ends_the_sync_without_an_error_and_says_until_when(engine, run, caplog):
+def test_a_pause_is_no_error_says_until_when_and_concerns_its_source_only(engine, run, caplog):
     with caplog.at_level(logging.WARNING):
         done = run(FakeSource([[an_order(1)], PAUSED], "ozon.fbs"), FakeSource([[an_order(2)]], "ozon.fbo"))
 
     [warning] = caplog.records
-    assert done == counted(new=1, paused_until="2025-10-02T13:00:00+00:00")
+    assert done == counted(pages=2, new=2, paused_until="2025-10-02T13:00:00+00:00")
     assert (warning.levelname, warning.component) == ("WARNING", "ozon")
-    assert ids(engine) == ["order-1"]
+    assert ids(engine) == ["order-1", "order-2"]
 
 
 @on_sqlite
-def test_an_error_goes_to_the_caller_who_knows_what_was_done(engine, run):
-    progress = {"source": "Ozon"}
+def test_of_several_pauses_the_latest_is_told_once(run, caplog):
+    later = RateLimited("ozon", NOON + 90 * MINUTE)
+    with caplog.at_level(logging.WARNING):
+        done = run(*(FakeSource([error], f"ozon.{number}") for number, error in enumerate((PAUSED, later, PAUSED))))
 
-    with pytest.raises(Unreachable) as raised:
+    assert done["paused_until"] == later.until.isoformat()
+    assert [record.getMessage() for record in caplog.records] == [str(later)]
+
+
+@on_sqlite
+def test_a_source_that_fails_does_not_keep_the_next_from_being_read_and_is_named(engine, run):
+    progress, refused = {"source": "Ozon"}, Forbidden("The key lacks a role.")
+
+    with pytest.raises(Forbidden) as raised:
         run(
-            FakeSource([[an_order(1)], UNREACHABLE], "ozon.fbs"),
+            FakeSource([[an_order(1)], refused], "ozon.fbs"),
             FakeSource([[an_order(2)]], "ozon.fbo"),
             progress=progress,
         )
 
-    assert raised.value is UNREACHABLE
-    assert progress == {"source": "Ozon"} | counted(new=1)
-    assert ids(engine) == ["order-1"]
+    assert raised.value is refused
+    assert str(refused) == "ozon.fbs: The key lacks a role."
+    failed = {"ozon.fbs": "The key lacks a role."}
+    assert progress == {"source": "Ozon", "failed": failed} | counted(pages=2, new=2)
+    assert ids(engine) == ["order-1", "order-2"]
+
+
+@on_sqlite
+def test_a_bug_in_the_reading_of_a_source_is_its_failure_too(engine, run):
+    progress, bug = {}, KeyError("since")
+
+    with pytest.raises(KeyError) as raised:
+        run(FakeSource([bug], "ozon.fbs"), FakeSource([[an_order(2)]], "ozon.fbo"), progress=progress)
+
+    assert raised.value.__notes__ == ["while ozon.fbs was read"]
+    assert progress["failed"] == {"ozon.fbs": "KeyError: 'since'"}
+    assert ids(engine) == ["order-2"]
+
+
+@on_sqlite
+def test_several_failures_and_a_pause_are_all_told(run):
+    progress, refused, silent = {}, Forbidden("no"), Unreachable("silence", may_have_applied=True)
+
+    with pytest.raises(ExceptionGroup) as raised:
+        run(FakeSource([refused], "a"), FakeSource([PAUSED], "b"), FakeSource([silent], "c"), progress=progress)
+
+    assert raised.value.exceptions == (refused, silent)
+    assert error_message(raised.value) == "Forbidden: a: no; Unreachable: c: silence"
+    assert progress["failed"] == {"a": "no", "c": "silence"}
+    assert progress["paused_until"] == PAUSED.until.isoformat()
+
+
+@on_sqlite
+def test_a_database_that_fails_ends_the_sync_at_once(run):
+    next_source = FakeSource([[an_order(2)]], "ozon.fbo")
+
+    with pytest.raises(OperationalError):
+        run(FakeSource([OperationalError("INSERT", {}, Exception("gone"))], "ozon.fbs"), next_source)
+
+    assert next_source.positions == []
+
+
+@on_sqlite
+def test_a_shutdown_ends_the_sync_at_once(run):
+    class Stopped(FakeSource):
+        def pages(self, position):
+            raise ShutdownRequested
+
+    next_source = FakeSource([[an_order(2)]], "ozon.fbo")
+
+    with pytest.raises(ShutdownRequested):
+        run(Stopped([], "ozon.fbs"), next_source)
+
+    assert next_source.positions == []

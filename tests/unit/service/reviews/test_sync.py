@@ -1,4 +1,5 @@
 import logging
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -264,7 +265,7 @@ def test_a_pause_ends_the_sync_without_an_error_and_says_until_when(synced, capl
         done = synced(FakeMarketplace(unanswered=[[a_review(1)], PAUSED]))
 
     [warning] = caplog.records
-    assert done == counted(pages=1, new=1, paused_until="2025-10-02T13:00:00+00:00")
+    assert done == counted(pages=2, new=1, paused_until="2025-10-02T13:00:00+00:00")
     assert (warning.levelname, warning.component) == ("WARNING", "wb")
     assert warning.getMessage() == "wb may be called again at 2025-10-02 13:00:00 UTC."
     assert list(synced.rows()) == ["review-1"]
@@ -290,7 +291,8 @@ def test_an_error_goes_to_the_caller_who_knows_what_was_done(synced, caplog):
         synced(FakeMarketplace(unanswered=[[a_review(1)], UNREACHABLE]), progress)
 
     assert raised.value is UNREACHABLE
-    assert progress == {"source": "WB"} | counted(pages=1, new=1)
+    failed = {"wb.reviews.unanswered": "The marketplace does not answer."}
+    assert progress == {"source": "WB", "failed": failed} | counted(pages=2, new=1)
     assert caplog.records == []
 
 
@@ -308,3 +310,35 @@ def test_of_several_lists_of_what_waits_the_one_begun_first_says_since_when_some
 
     assert (shop.unanswered[0].positions, other.positions) == ([{}, {}], [{}, {"page": 1}])
     assert shop.read_alone == []
+
+
+@on_sqlite
+@pytest.mark.parametrize("error", [Rejected("no"), PAUSED, KeyError("id")], ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("failing", [0, 1])
+def test_a_list_that_fails_starves_no_other_one_and_lets_nobody_be_missed(synced, error, failing):
+    shop = FakeMarketplace(unanswered=[[a_review(1)]])
+    shop.unanswered.append(FakeSource([[a_review(2)]], "wb.reviews.viewed", begins_anew=True))
+    synced(shop)
+
+    shop.unanswered[failing].pages_of = [error]
+    shop.unanswered[1 - failing].pages_of = [[a_review(3)]]
+    shop.history[0].pages_of.append([answered(4)])
+    with suppress(Rejected, KeyError):
+        synced(shop)
+
+    assert {"review-3", "review-4"} <= synced.rows().keys()
+    assert shop.read_alone == []
+    assert not any(row.gone_at for row in synced.rows().values())
+
+
+@on_sqlite
+def test_without_the_history_the_ones_that_wait_no_longer_are_looked_at(synced):
+    shop = FakeMarketplace(unanswered=[[a_review(1)]])
+    synced(shop)
+
+    shop.unanswered[0].pages_of = [[]]
+    shop.history[0].pages_of.append(UNREACHABLE)
+    with pytest.raises(Unreachable):
+        synced(shop)
+
+    assert shop.read_alone == ["review-1"]

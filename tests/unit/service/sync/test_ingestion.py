@@ -136,6 +136,23 @@ def test_what_was_read_until_a_cut_stays_and_the_next_reading_goes_on_behind_it(
     assert position(engine).finished_at == NOON + 60 * MINUTE
 
 
+def test_a_row_of_which_a_part_is_odd_is_stored_and_is_among_the_invalid_ones_until_it_is_read_whole(engine, reading):
+    shelf = FakeSource([[an_order(1, odd=invalid_row(1, reason="kept, but not all of it")), an_order(2)]])
+    for _ in range(2):
+        reading.read(shelf)
+        shelf.pages_of.append(shelf.pages_of[0])
+
+    [kept] = rows_of(engine, InvalidRow)
+    assert (kept.external_id, kept.reason, kept.times) == ("order-1", "kept, but not all of it", 2)
+    assert reading.counted[:2] == [("new", 2), ("invalid", 1)]
+    assert numbers(engine) == [1, 2]
+
+    shelf.pages_of.append([an_order(1, as_of=NOON + MINUTE)])
+    reading.read(shelf)
+
+    assert rows_of(engine, InvalidRow) == []
+
+
 @on_sqlite
 def test_a_page_that_is_cut_in_the_middle_is_read_again_and_each_row_is_there_once(engine, reading):
     def cut():

@@ -193,11 +193,11 @@ def test_a_reading_whose_last_one_is_unknown_begins_anew(ozon, fbs):
 
 
 def test_a_row_that_cannot_be_read_does_not_stop_the_rest(ozon, fbo):
-    ozon.enqueue(postings(posting(1), posting(2, products=None), "no object"))
+    ozon.enqueue(postings(posting(1), posting(2, products=None), posting(3, status=None), "no object"))
 
     (page,) = fbo.pages(START)
 
-    assert [type(row) for row in page.rows] == [Order, InvalidPayload, InvalidPayload]
+    assert [type(row) for row in page.rows] == [Order, Order, InvalidPayload, InvalidPayload]
 
 
 def test_a_page_is_as_of_the_moment_before_it_was_asked_for(ozon, fbo):

@@ -103,22 +103,35 @@ def test_a_date_without_an_offset_is_not_of_the_machines_time_zone():
 @pytest.mark.parametrize(
     ("field", "values"),
     [
-        ("id", [None, "", "  ", 5, ["x"], "x" * 101]),
         ("sku", [None, "", 0, -1, True, 1.0, "1e3", "12a", "١٢", " 12", [1], "1" * 21]),
+        ("text", [5, ["x"], {"a": "b"}, True]),
+    ],
+)
+def test_a_review_of_which_a_part_is_odd_is_kept_without_it(field, values):
+    for value in values:
+        found = parse_review(review(status="PROCESSED") | {field: value}, NAMES, NOON)
+
+        assert found.answered, value
+        assert getattr(found, {"sku": "product_id"}.get(field, field)) == ""
+        assert f"`{field}`" in found.odd.reason
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("id", [None, "", "  ", 5, ["x"], "x" * 101]),
         ("rating", [None, 0, 6, True, "5", 4.0, [5]]),
         (
             "published_at",
             [None, "", "soon", 5, True, [], "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+03:00", "\ud83d"],
         ),
         ("status", [None, "", "ARCHIVED", 5, {"a": 1}]),
-        ("text", [5, ["x"], {"a": "b"}, True]),
     ],
 )
 def test_a_review_without_what_it_needs_is_invalid_and_says_which_field(field, values):
     whole = review()
     payloads = [review(**{field: value}) for value in values]
-    if field != "text":
-        payloads.append({name: value for name, value in whole.items() if name != field})
+    payloads.append({name: value for name, value in whole.items() if name != field})
 
     for payload in payloads:
         found = parse_review(payload, NAMES, NOON)

@@ -1,31 +1,117 @@
 import json
 import tracemalloc
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count
 
 import pytest
 
 from service.integrations.http.client import MAX_FAILURES
 from service.integrations.http.errors import EndlessPages, Unreachable, Unreadable
 from service.integrations.marketplace import START, InvalidPayload, Order
+from service.integrations.wildberries.moscow_time import MOSCOW
 from tests.support.loopback import CUT, response
 from tests.support.wildberries_payloads import order
-from tests.support.wildberries_stub import Statistics, id_set, ids, order_at, read, requested_dates, srids_of
+from tests.support.wildberries_stub import (
+    Statistics,
+    id_set,
+    ids,
+    order_at,
+    parse_timestamp,
+    read,
+    requested_dates,
+    srids_of,
+)
 
 
 def test_a_service_that_does_not_look_at_the_date_is_not_read_for_ever(server, orders):
     rows = [order_at(minutes) for minutes in range(5)]
     server.script = lambda _asked: response(rows)
 
-    with pytest.raises(EndlessPages, match="from before the date that it was asked for"):
-        read(orders)
+    found, position = read(orders)
 
+    assert id_set(found) == srids_of(rows)
+    assert position["since"] == "2026-11-21T09:04:00"
     assert len(server.requests) == 2
 
 
-def test_a_service_that_does_not_look_at_the_date_is_noticed_when_a_reading_goes_on(server, orders):
-    server.script = lambda _asked: response([order_at(0), order_at(1)])
+def test_a_service_that_does_not_look_at_the_date_and_may_have_cut_its_page_is_told(server, orders, small_pages):
+    server.script = lambda _asked: response([order_at(minutes) for minutes in range(5)])
 
-    with pytest.raises(EndlessPages):
-        read(orders, {"since": "2026-11-21T09:01:00", "boundary": []})
+    with pytest.raises(EndlessPages, match="whatever date it is asked for"):
+        read(orders, {"since": "2026-11-21T09:04:00", "boundary": []})
+
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("seconds", [1, 3600])
+def test_rows_from_before_the_date_are_read_and_move_nothing(server, orders, seconds):
+    class Lenient(Statistics):
+        def __call__(self, request):
+            earlier = parse_timestamp(request.query["dateFrom"]) - timedelta(seconds=seconds)
+            return super().__call__(replace(request, query={"dateFrom": earlier.isoformat()}))
+
+    rows = [order(number, f"2026-11-21T09:00:{number:02}") for number in range(12)]
+    server.script = Lenient(*rows)
+
+    found, position = read(orders)
+
+    assert id_set(found) == srids_of(rows)
+    assert position == {"since": "2026-11-21T09:00:11", "boundary": [rows[-1]["srid"]]}
+    assert id_set(read(orders, position)[0]) == srids_of(rows[-2:] if seconds == 1 else rows)
+
+
+def test_a_reading_ends_at_what_was_there_when_it_began(server, orders, clock):
+    """Each page has a new order: they come faster than pages may be asked for."""
+
+    def busy(request):
+        assert len(server.requests) < 9, "the reading does not end"
+        clock.moment += timedelta(minutes=1)
+        made = [clock.moment - timedelta(seconds=age) for age in range(5 + 60 * len(server.requests), 0, -60)]
+        rows = [order(f"{at:%H%M%S}", f"{at.astimezone(MOSCOW):%Y-%m-%dT%H:%M:%S}") for at in made]
+        return Statistics(*rows)(request)
+
+    server.script = busy
+
+    _, position = read(orders)
+    asked = len(server.requests)
+    read(orders, position)
+
+    assert asked <= 2
+    assert requested_dates(server)[asked] == position["since"]
+
+
+@pytest.mark.parametrize("late", [1, 7])
+def test_orders_that_come_while_many_of_one_moment_are_read_do_not_make_it_a_cut_one(
+    server, orders, small_pages, late, clock
+):
+    clock.moment -= timedelta(days=2)
+    rows = [order_at(0, each) for each in range(8)]
+    coming = [order_at(1, 100 + each) for each in range(late)]
+
+    def coming_late(request):
+        if request.query["dateFrom"] == "2026-11-21T09:00:01" and coming[0] not in rows:
+            rows.extend(coming)
+        return Statistics(*rows)(request)
+
+    server.script = coming_late
+
+    found, position = read(orders, {"since": "2026-11-21T09:00:00", "boundary": []})
+
+    assert id_set(found) == srids_of(rows)
+    assert position == {"since": "2026-11-21T09:01:00", "boundary": sorted(srids_of(coming))}
+
+
+def test_a_moment_that_has_other_orders_each_time_is_not_read_for_ever(server, orders):
+    numbers = count(1)
+
+    def restless(_request):
+        assert len(server.requests) < 9, "the reading does not end"
+        return response([order_at(0, next(numbers)) for _ in range(3)])
+
+    server.script = restless
+
+    assert len(read(orders, {"since": "2026-11-21T09:00:00", "boundary": []})[0]) == 6
 
 
 @pytest.fixture
@@ -90,7 +176,7 @@ def test_a_page_of_rows_that_cannot_be_read_is_the_end_and_moves_nothing(server,
 
 
 def test_a_row_that_cannot_be_read_does_not_hide_the_others(server, orders):
-    server.script = Statistics(order_at(0), order_at(1, priceWithDisc=None), order_at(2))
+    server.script = Statistics(order_at(0), order_at(1, isCancel=None), order_at(2))
 
     rows, position = read(orders)
 

@@ -82,11 +82,7 @@ def test_what_is_not_needed_may_be_missing_or_new():
     [
         ({"srid": None}, "srid is null, but must be a text"),
         ({"isCancel": 0}, "isCancel is 0, but must be true or false"),
-        ({"priceWithDisc": None}, "priceWithDisc is null, but must be an amount of money"),
-        ({"nmId": "x"}, "nmId is a text, but must be a whole number"),
-        ({"date": "0001-01-01T00:00:00"}, "date is a text, but must be a date and time"),
         ({"lastChangeDate": 5}, "lastChangeDate is 5, but must be a date and time"),
-        ({"isCancel": True, "cancelDate": None}, "cancelDate is null, but must be a date and time"),
     ],
 )
 def test_an_order_that_cannot_be_read_says_why_and_keeps_nothing_of_the_buyer(changes, reason):
@@ -97,6 +93,48 @@ def test_an_order_that_cannot_be_read_says_why_and_keeps_nothing_of_the_buyer(ch
     assert found.external_id == ("eb.rd3f0a1c2.1.0" if "srid" not in changes else None)
     assert found.payload["gNumber"] == "98765432101234567890"
     assert BUYER not in json.dumps(found.payload, ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "kept"),
+    [
+        ({"priceWithDisc": None}, "priceWithDisc is null, but must be an amount of money", ("245901773", "0", "")),
+        ({"priceWithDisc": "-1"}, "priceWithDisc is a text, but must be an amount of money", ("245901773", "0", "")),
+        ({"nmId": "x"}, "nmId is a text, but must be a whole number", ("", "2080.50", "RUB")),
+        ({"nmId": None}, "nmId is null, but must be a whole number", ("", "2080.50", "RUB")),
+        ({"date": "0001-01-01T00:00:00"}, "date is a text, but must be a date", ("245901773", "2080.50", "RUB")),
+        ({"date": None}, "date is null, but must be a date", ("245901773", "2080.50", "RUB")),
+        ({"cancelDate": "soon"}, "cancelDate is a text, but must be a date", ("245901773", "2080.50", "RUB")),
+        ({"cancelDate": 5}, "cancelDate is 5, but must be a date", ("245901773", "2080.50", "RUB")),
+    ],
+)
+def test_an_order_of_which_a_part_is_odd_is_kept_without_it(changes, reason, kept):
+    found = parse_order(order(isCancel=True, regionName=BUYER) | changes)
+
+    [item] = found.items
+    assert (item.product_id, str(item.price), item.currency) == kept
+    assert (found.status, found.cancelled, found.cancelled_at) == ("cancelled", True, None)
+    assert found.odd.external_id == found.external_id
+    assert found.odd.reason.startswith(f"kept, but not all of it: {reason}")
+    assert BUYER not in json.dumps(found.odd.payload, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("date", ["", None, "0001-01-01T00:00:00"])
+def test_a_cancellation_may_have_no_date(date):
+    found = parse_order(order(isCancel=True, cancelDate=date))
+
+    assert (found.cancelled, found.cancelled_at, found.odd) == (True, None, None)
+
+
+def test_all_that_is_odd_is_noted():
+    found = parse_order(order(nmId=None, priceWithDisc=[], date=""))
+
+    assert found.ordered_at == found.as_of
+    assert [part.split()[0] for part in found.odd.reason.partition(": ")[2].split("; ")] == [
+        "date",
+        "priceWithDisc",
+        "nmId",
+    ]
 
 
 def test_a_field_that_is_missing_is_named():

@@ -78,11 +78,7 @@ def test_a_buyers_telephone_number_does_not_come_in():
         ({"id": 7}, "id is 7, but must be a text"),
         ({"productValuation": "5"}, "productValuation is a text, but must be a number from 1 to 5"),
         ({"createdDate": "вчера"}, "createdDate is a text, but must be a date and time"),
-        ({"text": {"ru": BUYER}}, "text is an object, but must be a text"),
-        ({"productDetails": None}, "productDetails is null, but must be an object"),
-        ({"productDetails": {"nmId": BUYER}}, "nmId is a text, but must be a whole number"),
         ({"answer": BUYER}, "answer is a text, but must be an object"),
-        ({"answer": {"text": [BUYER]}}, "text is a list, but must be a text"),
     ],
 )
 def test_a_review_that_cannot_be_read_says_why_and_keeps_nothing_of_the_buyer(changes, reason):
@@ -95,8 +91,28 @@ def test_a_review_that_cannot_be_read_says_why_and_keeps_nothing_of_the_buyer(ch
     assert "userName" not in kept
     assert "matchingSize" not in kept
     assert "Размер" in kept
-    if "nmId" not in reason:
-        assert BUYER not in kept
+    assert BUYER not in kept
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"text": {"ru": BUYER}}, "text is an object, but must be a text"),
+        ({"pros": 5}, "pros is 5, but must be a text"),
+        ({"productDetails": None}, "productDetails is null, but must be an object"),
+        ({"productDetails": {}}, "nmId is missing, but must be a whole number"),
+        ({"productDetails": {"nmId": None}}, "nmId is null, but must be a whole number"),
+        ({"answer": {"text": [BUYER]}}, "text is a list, but must be a text"),
+    ],
+)
+def test_a_review_of_which_a_part_is_odd_is_kept_without_it(changes, reason):
+    found = parse_review(review(userName=BUYER) | changes, NOON)
+
+    assert isinstance(found, Review)
+    assert (found.rating, found.answered) == (3, "answer" in changes)
+    assert (found.product_id == "") == ("productDetails" in changes)
+    assert (found.odd.external_id, found.odd.reason) == (found.external_id, f"kept, but not all of it: {reason}")
+    assert BUYER not in json.dumps(found.odd.payload, ensure_ascii=False)
 
 
 def test_of_the_product_and_the_answer_it_is_kept_what_they_are():

@@ -155,7 +155,26 @@ def test_a_service_that_does_not_look_at_the_place_is_not_read_for_ever(server, 
     with pytest.raises(EndlessPages, match="the same page of reviews again and again"):
         read(waiting)
 
-    assert len(server.requests) == 2
+    assert [query["skip"] for query in server.queries] == ["0", "0", str(5)]
+
+
+@pytest.mark.parametrize("seconds", [1, 2, 3])
+def test_an_older_row_in_each_page_is_no_lack_of_progress(server, waiting, five_a_page, seconds):
+    """The API gives rows from some seconds before the date, and many reviews are of one second."""
+    crowd = [numbered(100 + number, minutes=100) for number in range(12)]
+    older = numbered(50, minutes=100 - seconds / 60)
+    rows = [numbered(0), older, *crowd, *map(numbered, range(200, 203))]
+    server.script = Feedbacks(*rows)
+    server.script.exclusive = -seconds
+
+    assert id_set(read(waiting)[0]) == {row["id"] for row in rows}
+
+
+def test_rows_without_a_date_or_an_id_are_no_repetition(server, waiting, five_a_page):
+    pages = iter([[{"text": str(number)} for number in range(page * 5, page * 5 + 5)] for page in range(3)] + [[]])
+    server.script = lambda _request: response(reviews_page(*next(pages)))
+
+    assert len(read(waiting)[0]) == 15
 
 
 def test_a_service_that_does_not_skip_is_not_read_for_ever(server, waiting, five_a_page):
