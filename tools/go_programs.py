@@ -1,6 +1,6 @@
 """Programs of Go modules that the tests run, built once and kept between runs: the Collector with what `otel-collector.yaml` names, by its
-own builder; Prometheus and promtool of the version that docker-compose.yml names; and the reader of Compose files that
-`docker compose` itself has.
+own builder; Prometheus and promtool of the version that docker-compose.yml names; the reader of Compose files that
+`docker compose` itself has; and a check of dashboards by Grafana's own types.
 
 `python -m tools.go_programs` builds what is not there yet; it takes minutes, and the Go module proxy.
 """
@@ -22,6 +22,7 @@ import yaml
 COMPOSE: Final = Path(__file__).parent.parent / "docker-compose.yml"
 BUILDER: Final = Path(__file__).parent / "collector" / "builder.yaml"
 READER: Final = Path(__file__).parent / "compose"
+CHECKER: Final = Path(__file__).parent / "dashboards"
 LIMIT: Final = 1800
 """Seconds that one step of a build may take."""
 
@@ -58,6 +59,10 @@ def promtool() -> Path:
     return _cache() / f"promtool-{prometheus_version()}"
 
 
+def dashboard_checker() -> Path:
+    return _kept("dashboards", *sorted(CHECKER.iterdir()))
+
+
 def _cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sovani"
 
@@ -75,7 +80,8 @@ def build_all() -> list[Path]:
     """
     return [
         _build(collector(), _make_collector),
-        _build(compose_reader(), _make_compose_reader),
+        _build(compose_reader(), partial(_make_own, READER)),
+        _build(dashboard_checker(), partial(_make_own, CHECKER)),
         _build(prometheus(), partial(_make_of_prometheus, "prometheus")),
         _build(promtool(), partial(_make_of_prometheus, "promtool")),
     ]
@@ -104,9 +110,9 @@ def _make_collector(go: str, directory: str) -> Path:
     return Path(directory, dist["output_path"], dist["name"])
 
 
-def _make_compose_reader(go: str, directory: str) -> Path:
-    _run(str(READER), go, "build", "-mod=readonly", "-o", f"{directory}/compose", ".")
-    return Path(directory, "compose")
+def _make_own(module: Path, go: str, directory: str) -> Path:
+    _run(str(module), go, "build", "-mod=readonly", "-o", f"{directory}/{module.name}", ".")
+    return Path(directory, module.name)
 
 
 def _make_of_prometheus(command: str, go: str, directory: str) -> Path:

@@ -74,6 +74,11 @@ def deployed_prometheus() -> Path:
     return _built(go_programs.prometheus())
 
 
+@pytest.fixture(scope="session")
+def dashboard_checker() -> str:
+    return str(_built(go_programs.dashboard_checker()))
+
+
 @pytest.fixture(scope="session", params=["installed", "deployed"])
 def promtool(request: pytest.FixtureRequest) -> str:
     return _installed("promtool") if request.param == "installed" else str(_built(go_programs.promtool()))
