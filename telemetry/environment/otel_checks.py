@@ -3,6 +3,7 @@
 import os
 import ssl
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -59,6 +60,9 @@ def _unfit_transport(signal: Signal, environment: Mapping[str, str]) -> Iterator
     is_grpc = protocol(signal, environment) == "grpc"
     if url and not is_grpc and not url.lower().startswith(("http://", "https://")):
         yield WrongVariable(name, url, URL)
+    name, certificate = configured(signal, "CERTIFICATE", environment)
+    if is_grpc and certificate and Path(certificate).is_dir():
+        yield WrongVariable(name, certificate, "the path of a file with the protocol grpc", is_path=True)
     name, compression = configured(signal, "COMPRESSION", environment)
     if is_grpc and compression.lower() == "deflate":
         yield WrongVariable(name, compression, "one of gzip, none with the protocol grpc", words=frozenset({"deflate"}))

@@ -90,6 +90,8 @@ def number(of: str, *, zero: bool = False) -> ValueKind:
 
     def normalize(text: str) -> str:
         value = float(text)
+        if not text.isascii() or "_" in text:  # Python takes more than other programs do
+            raise ValueError
         if not (math.isfinite(value) and 0 <= value <= _MOST and (zero or value)):
             raise ValueError
         return text

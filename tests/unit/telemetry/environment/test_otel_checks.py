@@ -72,6 +72,7 @@ WRONG = [
     ("OTEL_BLRP_EXPORT_TIMEOUT", "soon", "'soon'", "a whole number from 0."),
     ("OTEL_METRIC_EXPORT_INTERVAL", "0", "'0'", "a number of milliseconds above 0, without a unit."),
     ("OTEL_METRIC_EXPORT_INTERVAL", "nan", "'nan'", "a number of milliseconds above 0, without a unit."),
+    ("OTEL_METRIC_EXPORT_INTERVAL", "1_0", "'1_0'", "a number of milliseconds above 0, without a unit."),
     ("OTEL_METRIC_EXPORT_TIMEOUT", "1m", "'1m'", "a number of milliseconds from 0, without a unit."),
     ("OTEL_METRICS_EXEMPLAR_FILTER", "on", "'on'", "one of trace_based, always_on, always_off."),
     ("OTEL_EXPORTER_OTLP_COMPRESSION", "lz4", "'lz4'", "one of gzip, deflate, none."),
@@ -164,6 +165,10 @@ UNFIT = [
     (
         {"OTEL_EXPORTER_OTLP_ENDPOINT": GRPC, "OTEL_EXPORTER_OTLP_COMPRESSION": "deflate"},
         "OTEL_EXPORTER_OTLP_COMPRESSION is 'deflate', but must be one of gzip, none with the protocol grpc.",
+    ),
+    (
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": GRPC, "OTEL_EXPORTER_OTLP_CERTIFICATE": "/etc"},
+        "OTEL_EXPORTER_OTLP_CERTIFICATE is '/etc', but must be the path of a file with the protocol grpc.",
     ),
 ]
 
