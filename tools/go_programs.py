@@ -51,6 +51,12 @@ def prometheus_version() -> str:
     return image.rpartition(":v")[2]
 
 
+def prometheus_module(version: str) -> str:
+    """The Go module of a version: that of 3.16.0 is v0.316.0."""
+    major, minor, patch = version.split(".")
+    return f"github.com/prometheus/prometheus@v0.{major}{int(minor):02}.{patch}"
+
+
 def prometheus() -> Path:
     return _cache() / f"prometheus-{prometheus_version()}"
 
@@ -116,9 +122,8 @@ def _make_own(module: Path, go: str, directory: str) -> Path:
 
 
 def _make_of_prometheus(command: str, go: str, directory: str) -> Path:
-    """In the module's own directory, with the versions of its own go.sum: 3.16.0 is the module's v0.316.0."""
-    major, minor, patch = prometheus_version().split(".")
-    module = f"github.com/prometheus/prometheus@v0.{major}{int(minor):02}.{patch}"
+    """In the module's own directory, with the versions of its own go.sum."""
+    module = prometheus_module(prometheus_version())
     source: str = json.loads(_run(directory, go, "mod", "download", "-json", module))["Dir"]
     version = f"-X github.com/prometheus/common/version.Version={prometheus_version()}"
     # Without service discovery, which is half of its packages; its workspace names modules that are not in it.
