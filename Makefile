@@ -53,7 +53,7 @@ e2e: $(VENV)/.dev ## the tests against the real Prometheus, Alertmanager and Col
 soak: $(VENV)/.dev ## 20 minutes of load, kills, outages, a clock that is set and a full disk; a table of what held (MINUTES=20)
 	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),20)
 
-collector: $(VENV)/.dev ## build what the tests need of Go, once: the Collector, and the reader of Compose files
+collector: $(VENV)/.dev ## build what the tests need of Go, once: the Collector, Prometheus, and the readers of Compose files and dashboards
 	@$(BIN)/python -m tools.go_programs
 
 newest: ## the unit tests of the telemetry against the newest releases of its packages: a report that never fails

@@ -20,6 +20,8 @@ Everything else is private. An import contract in `pyproject.toml` holds applica
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from telemetry.environment.sdk_import import import_readers
+
 if TYPE_CHECKING:
     from telemetry.build import Telemetry
     from telemetry.instrumentation.external_services import ExternalService
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from telemetry.web.metrics_apps import asgi_metrics_app, wsgi_metrics_app
     from telemetry.web.router import router
 
+import_readers()
 # Imported when they are first used: all of it takes a second, which a process that starts may not have.
 _MODULES: Final = {
     "ExternalService": "telemetry.instrumentation.external_services",

@@ -36,6 +36,7 @@ from telemetry.options import TelemetryOptions
 from telemetry.processes.registry import ProcessRegistry
 from telemetry.redaction.exporters import redacted_resource
 from telemetry.sdk import exporters
+from telemetry.sdk.env_defaults import sdk_variables
 from telemetry.sdk.reentrant_locks import make_locks_reentrant
 from telemetry.sdk.resource import build_resource
 from telemetry.sdk.shutdown import ShutdownThreads
@@ -122,6 +123,7 @@ class Telemetry:
         return late
 
 
+@sdk_variables()
 def build(
     settings: TelemetrySettings,
     engine: Engine | None = None,
@@ -133,7 +135,7 @@ def build(
     Without an engine it creates one for the database of the settings, and disposes of that at the shutdown.
 
     Raises:
-        SettingsError: a variable of OpenTelemetry names an exporter or a sampler that there is not.
+        SettingsError: a variable of OpenTelemetry is wrong.
     """
     _prepare_process()
     owns_engine, engine = engine is None, engine or create_engine(settings.url, settings.service_name)

@@ -131,6 +131,10 @@ OUTCOME_CANCELLED: Final = "cancelled"
 OUTCOME_LOST: Final = "lost"
 OUTCOMES: Final = (OUTCOME_SUCCESS, OUTCOME_ERROR, OUTCOME_TIMEOUT, OUTCOME_CANCELLED, OUTCOME_LOST)
 
+ALERT_STATES: Final = ("waiting", "told", "silenced", "muted")
+JOB_RECORD_STATES: Final = ("received", "written", "dropped", "replayed")
+SEND_RESULTS: Final = ("sent", "told to wait", "refused", "not known", "failed")
+
 WORKER_KILLED: Final = "killed"
 WORKER_EXITED: Final = "exited"
 WORKER_END_REASONS: Final = (WORKER_KILLED, WORKER_EXITED)

@@ -16,9 +16,12 @@ from sqlalchemy.exc import ArgumentError
 from telemetry.environment.env_file import read_env_file
 from telemetry.environment.errors import SettingsError
 from telemetry.environment.misspelling import misspelled, misspelled_among_foreign
+from telemetry.environment.otel_variables import VARIABLES
 from telemetry.environment.prepared_statements import prepare_threshold, without_prepared_statements
 from telemetry.environment.proxies import proxy_for
+from telemetry.environment.sdk_import import PROPAGATORS, adopt_propagators
 from telemetry.redaction.shown_settings import hide_environment, hide_secrets, redact_start_error, shown_value
+from telemetry.redaction.wrong_variables import check_opentelemetry, lines_of_opentelemetry
 
 __all__ = ["SettingsError", "SettingsT", "TelemetrySettings", "validated_database_url"]
 
@@ -179,15 +182,26 @@ class TelemetrySettings(BaseSettings):
         """
         file = read_env_file(ENV_FILE)
         cls._check_names(file)
-        os.environ.update({name: value for name, value in file.items() if name not in os.environ})
+        added = {name: value for name, value in file.items() if name not in os.environ}
+        os.environ.update(added)
+        settings = cls._checked()
+        if added.get(PROPAGATORS):
+            adopt_propagators(VARIABLES[PROPAGATORS].normalize(added[PROPAGATORS].strip()))
+        hide_secrets(settings)
+        for url in settings.called_urls():
+            proxy_for(url)
+        return settings
+
+    @classmethod
+    def _checked(cls) -> Self:
+        """The settings of the environment, if they and the variables of OpenTelemetry are right."""
         try:
             settings = cls()
         except ValidationError as error:
             hide_environment()
-            raise SettingsError("\n".join(_line(cls, wrong) for wrong in error.errors())) from None
-        hide_secrets(settings)
-        for url in settings.called_urls():
-            proxy_for(url)
+            lines = [*(_line(cls, wrong) for wrong in error.errors()), *lines_of_opentelemetry()]
+            raise SettingsError("\n".join(lines)) from None
+        check_opentelemetry()
         return settings
 
     def called_urls(self) -> list[str]:

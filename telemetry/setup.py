@@ -21,6 +21,7 @@ from telemetry.logs.setup import setup_logging
 from telemetry.options import TelemetryOptions
 from telemetry.redaction.policy import POLICY
 from telemetry.redaction.secret_sources import collect_secrets
+from telemetry.sdk.env_defaults import sdk_variables
 from telemetry.settings import TelemetrySettings
 
 _log = logging.getLogger(__name__)
@@ -132,6 +133,7 @@ def _warn_of_ignored(names: list[str]) -> None:
         _log.warning("The telemetry runs already: telemetry.start() ignores its %s.", ", ".join(names))
 
 
+@sdk_variables()
 def _set_globals(telemetry: Telemetry) -> None:
     """For libraries that ask OpenTelemetry for its global providers. The API takes them once for a process."""
     if not isinstance(trace.get_tracer_provider(), TracerProvider):

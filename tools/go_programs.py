@@ -1,23 +1,28 @@
 """Programs of Go modules that the tests run, built once and kept between runs: the Collector with what `otel-collector.yaml` names, by its
-own builder; and the reader of Compose files that `docker compose` itself has.
+own builder; Prometheus and promtool of the version that docker-compose.yml names; the reader of Compose files that
+`docker compose` itself has; and a check of dashboards by Grafana's own types.
 
 `python -m tools.go_programs` builds what is not there yet; it takes minutes, and the Go module proxy.
 """
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import yaml
 
+COMPOSE: Final = Path(__file__).parent.parent / "docker-compose.yml"
 BUILDER: Final = Path(__file__).parent / "collector" / "builder.yaml"
 READER: Final = Path(__file__).parent / "compose"
+CHECKER: Final = Path(__file__).parent / "dashboards"
 LIMIT: Final = 1800
 """Seconds that one step of a build may take."""
 
@@ -40,10 +45,37 @@ def compose_reader() -> Path:
     return _kept("compose", *sorted(READER.iterdir()))
 
 
+def prometheus_version() -> str:
+    """Without the `v` of the image's tag, such as 3.16.0."""
+    image: str = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]["prometheus"]["image"]
+    return image.rpartition(":v")[2]
+
+
+def prometheus_module(version: str) -> str:
+    """The Go module of a version: that of 3.16.0 is v0.316.0."""
+    major, minor, patch = version.split(".")
+    return f"github.com/prometheus/prometheus@v0.{major}{int(minor):02}.{patch}"
+
+
+def prometheus() -> Path:
+    return _cache() / f"prometheus-{prometheus_version()}"
+
+
+def promtool() -> Path:
+    return _cache() / f"promtool-{prometheus_version()}"
+
+
+def dashboard_checker() -> Path:
+    return _kept("dashboards", *sorted(CHECKER.iterdir()))
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sovani"
+
+
 def _kept(name: str, *made_of: Path) -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in made_of)).hexdigest()
-    return cache / "sovani" / f"{name}-{digest[:12]}"
+    return _cache() / f"{name}-{digest[:12]}"
 
 
 def build_all() -> list[Path]:
@@ -52,7 +84,13 @@ def build_all() -> list[Path]:
     Raises:
         NotBuiltError: there is no Go here, or a step failed.
     """
-    return [_build(collector(), _make_collector), _build(compose_reader(), _make_compose_reader)]
+    return [
+        _build(collector(), _make_collector),
+        _build(compose_reader(), partial(_make_own, READER)),
+        _build(dashboard_checker(), partial(_make_own, CHECKER)),
+        _build(prometheus(), partial(_make_of_prometheus, "prometheus")),
+        _build(promtool(), partial(_make_of_prometheus, "promtool")),
+    ]
 
 
 def _build(program: Path, make: Callable[[str, str], Path]) -> Path:
@@ -78,18 +116,37 @@ def _make_collector(go: str, directory: str) -> Path:
     return Path(directory, dist["output_path"], dist["name"])
 
 
-def _make_compose_reader(go: str, directory: str) -> Path:
-    _run(str(READER), go, "build", "-mod=readonly", "-o", f"{directory}/compose", ".")
-    return Path(directory, "compose")
+def _make_own(module: Path, go: str, directory: str) -> Path:
+    _run(str(module), go, "build", "-mod=readonly", "-o", f"{directory}/{module.name}", ".")
+    return Path(directory, module.name)
 
 
-def _run(directory: str, *command: str, **environment: str) -> None:
+def _make_of_prometheus(command: str, go: str, directory: str) -> Path:
+    """In the module's own directory, with the versions of its own go.sum."""
+    module = prometheus_module(prometheus_version())
+    source: str = json.loads(_run(directory, go, "mod", "download", "-json", module))["Dir"]
+    version = f"-X github.com/prometheus/common/version.Version={prometheus_version()}"
+    # Without service discovery, which is half of its packages; its workspace names modules that are not in it.
+    build = (go, "build", "-mod=readonly", "-buildvcs=false", "-tags", "remove_all_sd", "-ldflags", version)
+    _run(source, *build, "-o", f"{directory}/{command}", f"./cmd/{command}", GOWORK="off")
+    return Path(directory, command)
+
+
+def _run(directory: str, *command: str, **environment: str) -> str:
+    """What the command writes to its output.
+
+    Raises:
+        NotBuiltError: it failed.
+    """
     environment = {**os.environ, "CGO_ENABLED": "0", **environment}
     try:
         # No shell, and nothing of it is somebody else's.
-        subprocess.run(command, cwd=directory, env=environment, timeout=LIMIT, check=True)  # noqa: S603
+        done = subprocess.run(  # noqa: S603
+            command, cwd=directory, env=environment, timeout=LIMIT, check=True, stdout=subprocess.PIPE, text=True
+        )
     except (OSError, subprocess.SubprocessError) as error:
         raise NotBuiltError(f"{Path(command[0]).name} failed: {error}") from error
+    return done.stdout
 
 
 def main() -> int:

@@ -3,13 +3,16 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from deploy.generate.promql import labels_of, narrowed
+from deploy.generate.label_values import unknown_values
+from deploy.generate.promql import labels_of, narrowed, unknown
 from service.instruments import METRIC_MAPPINGS
 from telemetry.metrics import SNAPSHOT_AGE, VOCABULARY, MetricMapping
 
 JOB: Final = "sovani-api"
 """What Prometheus calls the scraping of `/metrics`."""
 
+OF_TARGETS: Final = frozenset({"up", "scrape_duration_seconds"})
+"""What Prometheus says of each of its targets."""
 # Of the programs around it only what is asked for here.
 AROUND: Final[Mapping[str, frozenset[str]]] = {
     "up": frozenset(),
@@ -26,8 +29,6 @@ AROUND: Final[Mapping[str, frozenset[str]]] = {
         for signal in ("spans", "metric_points", "log_records")
     },
     **{f"otelcol_exporter_queue_{what}": frozenset({"exporter", "data_type"}) for what in ("size", "capacity")},
-    "node_filesystem_avail_bytes": frozenset({"fstype", "mountpoint", "device"}),
-    "node_filesystem_size_bytes": frozenset({"fstype", "mountpoint", "device"}),
 }
 
 
@@ -60,3 +61,8 @@ def whole(rules: Iterable[Mapping[str, Any]] = ()) -> dict[str, frozenset[str]]:
     mine = own()
     anything = frozenset().union(*mine.values()) | {"slo"}
     return {**AROUND, **mine, **recorded(rules, anything)}
+
+
+def wrong(expression: str, rules: Iterable[Mapping[str, Any]] = ()) -> list[str]:
+    """A sentence for each metric, label and value of a label that there is not, also where `or vector(0)` would hide it."""
+    return [*unknown(expression, whole(rules)), *unknown_values(expression)]

@@ -9,6 +9,7 @@ _GROUPING: Final = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_rig
 _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'')
 _RANGE: Final = re.compile(r"\[[^\]]*\]")
 _SELECTOR: Final = re.compile(r"(?<![\w:.$])([A-Za-z_:][\w:]*)\s*(\{[^}]*\}|\()?")
+_WHOLE_MATCHER: Final = re.compile(rf"([A-Za-z_]\w*)\s*(=~|!~|!=|=)\s*({_STRING.pattern})")
 _MATCHER: Final = re.compile(r"([A-Za-z_]\w*)\s*(?:=~|!~|!=|=)")
 _WORDS: Final = frozenset(
     (
@@ -42,6 +43,14 @@ class Selector:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    metric: str
+    label: str
+    operator: str
+    value: str
+
+
 def selectors(expression: str) -> list[Selector]:
     """Each metric that is named, with the labels in its braces."""
     bare = _blank(_RANGE, _blank(_GROUPING, _blank(_STRING, expression)))
@@ -50,6 +59,18 @@ def selectors(expression: str) -> list[Selector]:
         for found in _SELECTOR.finditer(bare)
         if found[2] != "(" and found[1].lower() not in _WORDS
     ]
+
+
+def matchers(expression: str) -> list[Matcher]:
+    """Each matcher in the braces behind a metric."""
+    found = []
+    for selector in selectors(expression):
+        rest = expression[selector.end :]
+        if selector.labels:
+            braces = rest[: _blank(_STRING, rest).index("}")]
+            parts = _WHOLE_MATCHER.findall(braces)
+            found += [Matcher(selector.metric, label, operator, text[1:-1]) for label, operator, text in parts]
+    return found
 
 
 def _blank(pattern: re.Pattern[str], expression: str) -> str:

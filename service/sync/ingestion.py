@@ -18,6 +18,8 @@ from telemetry.database import transaction
 BATCH_ROWS: Final = 2000
 """Rows per transaction. Fewer write each page of an index of random keys more often. More hold SQLite's one lock for
 longer than 0.1 s."""
+COUNTED: Final = ("new", "changed", "unchanged", "invalid")
+"""What becomes of a row: the values of the label `status`."""
 OnCounted = Callable[[str, int], None]
 """Takes a status (`new`, `changed`, `unchanged`, `invalid`) and a number of rows, after the commit."""
 T = TypeVar("T", Review, Order)
@@ -102,8 +104,8 @@ class Ingestion(Generic[T]):
         return saved, len(invalid)
 
     def _count(self, saved: Saved, invalid: int) -> None:
-        counts = {"new": saved.new, "changed": saved.changed, "unchanged": saved.unchanged, "invalid": invalid}
-        for status, number in counts.items():
+        numbers = (saved.new, saved.changed, saved.unchanged, invalid)
+        for status, number in zip(COUNTED, numbers, strict=True):
             if number:
                 self._on_counted(status, number)
 

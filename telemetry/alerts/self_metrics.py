@@ -58,9 +58,10 @@ class AlertMetrics:
 
     def _by_state(self) -> Iterable[Observation]:
         counts = self._read()
-        states = {"waiting": counts.pending + self._deduplicator.unsaved, "told": counts.notified}
-        states |= {"silenced": counts.silenced, "muted": counts.inhibited}
-        return [Observation(number, {semconv.STATE: state}) for state, number in states.items()]
+        waiting = counts.pending + self._deduplicator.unsaved
+        numbers = (waiting, counts.notified, counts.silenced, counts.inhibited)
+        states = zip(semconv.ALERT_STATES, numbers, strict=True)
+        return [Observation(number, {semconv.STATE: state}) for state, number in states]
 
     def _age(self) -> Iterable[Observation]:
         pending_since = self._read().oldest_pending_at

@@ -3,7 +3,7 @@
 import ipaddress
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from pydantic_settings import BaseSettings
@@ -22,6 +22,8 @@ _HARMLESS: Final = re.compile(
     rf"(?:{_SCHEME})(?:\*\*\*@)?(?:{_HOST})?{_PORT}{_PATH}"
     rf"|(?:\*\*\*@)(?:{_HOST}){_PORT}{_PATH}|[a-z]{{1,12}}:[0-9]{{1,7}}|[a-z]{{1,12}}(?:\.[a-z]{{1,12}}){{1,6}}{_PORT}|{_WORDS}"
 )
+_NAME_OF_A_PART: Final = re.compile(r"(?=.{1,40}$)[A-Za-z]{1,15}(?:[_-][A-Za-z]{1,15}){0,4}")
+_PATH_OF_A_FILE: Final = re.compile(r"(?:\.{0,2}/)(?:[\w.-]{1,32}/){0,15}[\w-]{1,32}(?:\.[a-z]{2,7}){0,2}")
 
 
 def without_password(text: str) -> str:
@@ -44,6 +46,27 @@ def shown_value(text: str) -> str:
     """The value in quotes, or that it is hidden."""
     shown = harmless_or_hidden(text)
     return shown if shown == HIDDEN else repr(shown)
+
+
+def shown_words(text: str, words: Collection[str], *, is_path: bool = False) -> str:
+    """The value in quotes, or that it is hidden; of a list with commas, each item by itself.
+
+    Args:
+        text: the value.
+        words: they are harmless, and if there are any, so is what reads like one of them.
+        is_path: the value is meant to be the path of a file, which is harmless.
+    """
+    if (whole := shown_value(text)) != HIDDEN:
+        return whole
+    if is_path and _PATH_OF_A_FILE.fullmatch(text):
+        return repr(redact(text))
+    items = [redact(item) if words and _is_word(item, words) else harmless_or_hidden(item) for item in text.split(",")]
+    return HIDDEN if set(items) == {HIDDEN} else repr(",".join(items))
+
+
+def _is_word(item: str, words: Collection[str]) -> bool:
+    """Whether it is one of the words, or reads like one that is misspelled or not installed."""
+    return item.strip().lower() in words or _NAME_OF_A_PART.fullmatch(item) is not None
 
 
 def hide_environment() -> None:

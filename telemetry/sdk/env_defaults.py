@@ -4,6 +4,9 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from telemetry.environment.otel_variables import normalized
+from telemetry.redaction.wrong_variables import check_opentelemetry
+
 
 @contextmanager
 def default_variables(**defaults: str) -> Generator[None]:
@@ -16,4 +19,25 @@ def default_variables(**defaults: str) -> Generator[None]:
     finally:
         for name in missing:
             del os.environ[name]
+        os.environ.update(before)
+
+
+@contextmanager
+def sdk_variables() -> Generator[None]:
+    """Check OpenTelemetry's variables, and give them the form that the SDK takes: blank ones unset, words in its own case.
+
+    Raises:
+        SettingsError: a variable is wrong.
+    """
+    check_opentelemetry()
+    changed = normalized()
+    before = {name: os.environ[name] for name in changed}
+    try:
+        for name, value in changed.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        yield
+    finally:
         os.environ.update(before)

@@ -8,10 +8,10 @@ specification requires, but `grpc` for port 4317, which is gRPC's. The exporters
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, Final, Literal
-from urllib.parse import urlsplit
+from typing import Any, Final
 
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.sdk.environment_variables import OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED
@@ -25,74 +25,30 @@ from telemetry.compatibility.unstable_api import (
     LogRecordProcessor,
     SimpleLogRecordProcessor,
 )
+from telemetry.environment import otel_variables
+from telemetry.environment.otel_checks import configured, protocol
+from telemetry.environment.otel_variables import Signal
 from telemetry.environment.proxies import exempt_loopback, proxy_for
 from telemetry.redaction.exporters import RedactingLogExporter, RedactingSpanExporter
-from telemetry.redaction.shown_settings import redact_start_error, shown_value
+from telemetry.redaction.shown_settings import redact_start_error
+from telemetry.redaction.wrong_variables import check_opentelemetry
 from telemetry.sdk.env_defaults import default_variables
 from telemetry.settings import SettingsError
 
-Signal = Literal["TRACES", "METRICS", "LOGS"]
-SIGNALS: Final[tuple[Signal, ...]] = ("TRACES", "METRICS", "LOGS")
-PROTOCOLS: Final = ("grpc", "http/protobuf")
-EXPORTERS: Final = frozenset({"otlp", "console", "none", "prometheus"})
-_GRPC_PORT: Final = 4317
+SIGNALS: Final = otel_variables.SIGNALS
 _LOG_EXPORTERS: Final = "_log_exporter"
 
 
 def exporter_names(signal: Signal, environment: Mapping[str, str] = os.environ) -> list[str]:
-    """The selected exporters of a signal: `otlp`, `console`, both or none.
-
-    Raises:
-        SettingsError: `OTEL_<SIGNAL>_EXPORTER` names an unknown exporter.
-    """
-    variable = f"OTEL_{signal}_EXPORTER"
-    if named := environment.get(variable, "").strip():
-        selected = [name.strip() for name in named.split(",")]
-        if not EXPORTERS.issuperset(selected):
-            raise SettingsError(
-                f"{variable} is {shown_value(named)}, but must be one or more of {', '.join(sorted(EXPORTERS))}."
-            )
-        return [name for name in selected if name in {"otlp", "console"}]
+    """The selected exporters of a signal: `otlp`, `console`, both or none."""
+    if named := environment.get(f"OTEL_{signal}_EXPORTER", "").strip():
+        return [name for each in named.split(",") if (name := each.strip()) in {"otlp", "console"}]
     return ["otlp"] if endpoint(signal, environment) else []
 
 
 def endpoint(signal: Signal, environment: Mapping[str, str] = os.environ) -> str:
     """The configured endpoint; "" if there is none."""
-    return _configured(signal, "ENDPOINT", environment)[1]
-
-
-def protocol(signal: Signal, environment: Mapping[str, str] = os.environ) -> str:
-    """`grpc` or `http/protobuf`.
-
-    Raises:
-        SettingsError: the configured protocol is unknown, or does not fit the endpoint.
-    """
-    variable, named = _configured(signal, "PROTOCOL", environment)
-    if named and named not in PROTOCOLS:
-        raise SettingsError(f"{variable} is {shown_value(named)}, but must be one of {', '.join(PROTOCOLS)}.")
-    variable, url = _configured(signal, "ENDPOINT", environment)
-    selected = named or ("grpc" if _port(variable, url) == _GRPC_PORT else "http/protobuf")
-    if selected != "grpc" and url and not url.startswith(("http://", "https://")):
-        raise _not_a_url(variable, url)
-    return selected
-
-
-def _configured(signal: Signal, what: str, environment: Mapping[str, str]) -> tuple[str, str]:
-    """The name and the value of a variable: the signal's own if it is set, else the shared one."""
-    own, shared = f"OTEL_EXPORTER_OTLP_{signal}_{what}", f"OTEL_EXPORTER_OTLP_{what}"
-    name = own if environment.get(own, "").strip() else shared
-    return name, environment.get(name, "").strip()
-
-
-def _port(variable: str, url: str) -> int | None:
-    try:
-        return urlsplit(url if "//" in url else f"//{url}").port
-    except ValueError:
-        raise _not_a_url(variable, url) from None
-
-
-def _not_a_url(variable: str, url: str) -> SettingsError:
-    return SettingsError(f"{variable} is {shown_value(url)}, but must be a URL such as http://127.0.0.1:4318.")
+    return configured(signal, "ENDPOINT", environment)[1]
 
 
 def _internal_metrics() -> AbstractContextManager[None]:
@@ -107,8 +63,9 @@ def check_configuration() -> None:
     """Check the variables before anything is created.
 
     Raises:
-        SettingsError: a variable names an unknown exporter or protocol, an invalid endpoint, or an unusable proxy.
+        SettingsError: a variable of OpenTelemetry is wrong, or the proxy of an endpoint cannot be used.
     """
+    check_opentelemetry()
     exempt_loopback()
     for signal in SIGNALS:
         if "otlp" in exporter_names(signal) and protocol(signal) != "grpc":
@@ -162,4 +119,8 @@ def _exporter_class(signal: Signal, module: str, name: str) -> Any:
     package = f"opentelemetry.exporter.otlp.proto.{'grpc' if protocol(signal) == 'grpc' else 'http'}"
     if find_spec(f"{package}.{module}") is None:
         module = module.lstrip("_")  # a version in which it is stable
-    return getattr(import_module(f"{package}.{module}"), name)
+    exporter = getattr(import_module(f"{package}.{module}"), name)
+    if protocol(signal) == "grpc" and configured(signal, "COMPRESSION")[1].lower() == "none":
+        # The variable of gRPC may be anything but `none`, which the specification has.
+        return partial(exporter, compression=import_module("grpc").Compression.NoCompression)
+    return exporter

@@ -10,6 +10,7 @@ import pytest
 
 from service.sandbox import credentials
 from tests.support.processes import ROOT, Program, Programs, free_port
+from tools import go_programs
 
 CONFIG = """
 global:
@@ -63,8 +64,24 @@ def scrape(programs: Programs, prometheus: str) -> Scrape:
 
 
 @pytest.fixture(scope="session")
-def promtool() -> str:
-    return _installed("promtool")
+def otelcol() -> Path:
+    return _built(go_programs.collector())
+
+
+@pytest.fixture(scope="session")
+def deployed_prometheus() -> Path:
+    """The version of docker-compose.yml; `prometheus` is the older one of the machine."""
+    return _built(go_programs.prometheus())
+
+
+@pytest.fixture(scope="session")
+def dashboard_checker() -> str:
+    return str(_built(go_programs.dashboard_checker()))
+
+
+@pytest.fixture(scope="session", params=["installed", "deployed"])
+def promtool(request: pytest.FixtureRequest) -> str:
+    return _installed("promtool") if request.param == "installed" else str(_built(go_programs.promtool()))
 
 
 @pytest.fixture(scope="session")
@@ -102,6 +119,15 @@ def start_alertmanager(programs: Programs, alertmanager: str) -> StartAlertmanag
         return started
 
     return start
+
+
+def _built(program: Path) -> Path:
+    """Without Go it is not to be had, and then nothing can be seen of it."""
+    if program.exists():
+        return program
+    if shutil.which("go") is None:
+        pytest.skip(f"{program.name} is built from a Go module, and Go is not on the PATH.")
+    pytest.fail(f"{program.name} is not built: make collector")
 
 
 def _installed(program: str) -> str:

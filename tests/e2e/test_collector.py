@@ -1,8 +1,6 @@
 """The real Collector with otel-collector.yaml, between the service with two workers and stores on loopback."""
 
 import itertools
-import shutil
-import signal
 import threading
 import time
 from collections import Counter
@@ -15,9 +13,9 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from deploy.generate.catalogue import AROUND
+from tests.support.collector import Collector
 from tests.support.otlp_receiver import OtlpReceiver, otlp_receiver
-from tests.support.processes import ROOT, Program, Programs, eventually, free_port
-from tools import go_programs
+from tests.support.processes import Program, Programs, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 AWAY = 60.0
@@ -57,56 +55,6 @@ def run_for_long():
 """
 
 
-@pytest.fixture(scope="session")
-def otelcol() -> Path:
-    """The program; without Go it is not to be had, and then nothing here can be seen."""
-    if (program := go_programs.collector()).exists():
-        return program
-    if shutil.which("go") is None:
-        pytest.skip("The Collector is built from Go modules, and Go is not on the PATH.")
-    pytest.fail("The Collector is not built: make collector")
-
-
-class Collector:
-    """One that can be killed and started again, with the same ports and the same disk."""
-
-    def __init__(self, programs: Programs, program: Path, store: OtlpReceiver, **environment: str) -> None:
-        self._programs, self._program = programs, program
-        self.port = free_port()
-        self.metrics_port = free_port()
-        self._environment = {
-            "COLLECTOR_HOST": "127.0.0.1",
-            "COLLECTOR_HEALTH_PORT": str(free_port()),
-            "COLLECTOR_GRPC_PORT": str(free_port()),
-            "COLLECTOR_HTTP_PORT": str(self.port),
-            "COLLECTOR_METRICS_PORT": str(self.metrics_port),
-            "COLLECTOR_DATA_DIR": str(programs.home / f"collector-{self.port}"),
-            **dict.fromkeys(("TEMPO_OTLP_ENDPOINT", "LOKI_OTLP_ENDPOINT", "PROMETHEUS_OTLP_ENDPOINT"), store.url),
-            **environment,
-        }
-        self.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        self.process = self._programs.start_command(
-            str(self._program),
-            f"--config={ROOT / 'otel-collector.yaml'}",
-            port=int(self._environment["COLLECTOR_HEALTH_PORT"]),
-            **self._environment,
-        )
-        self.process.wait_for("/")
-
-    def kill(self) -> None:
-        self.process.tell(signal.SIGKILL)
-        self.process.exit_code()
-
-    def page(self) -> str:
-        return httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics", trust_env=False).text
-
-
 @pytest.fixture
 def programs(tmp_path: Path) -> Iterator[Programs]:
     programs = Programs(tmp_path)
@@ -128,7 +76,7 @@ def start(programs: Programs, otelcol: Path, store: OtlpReceiver) -> Start:
     """The Collector, and the service with two workers that sends to it."""
 
     def both(**environment: str) -> tuple[Collector, Program]:
-        collector = Collector(programs, otelcol, store, **environment)
+        collector = Collector(programs, otelcol, store.url, **environment)
         programs.write("shop.py", APP)
         service = programs.uvicorn(
             "shop:app",
@@ -273,7 +221,7 @@ def test_secrets_that_somebody_else_sends_do_not_get_through(programs: Programs,
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl",
         "password=hunter2hunter2",
     ]
-    collector = Collector(programs, otelcol, store)
+    collector = Collector(programs, otelcol, store.url)
     traces, logs = ExportTraceServiceRequest(), ExportLogsServiceRequest()
     records = logs.resource_logs.add().scope_logs.add().log_records
     spans = traces.resource_spans.add().scope_spans.add().spans

@@ -1,5 +1,6 @@
 """The rules and configurations by the programs that they are written for: promtool and amtool."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import yaml
 import deploy
 from deploy.generate.dashboards import jobs
 from service.sandbox import credentials
+from tests.support.deployed_names import chosen
 
 HERE = Path(deploy.__file__).parent
 PROMETHEUS = HERE / "prometheus"
@@ -56,7 +58,7 @@ def test_the_timeline_shows_failures_also_of_a_job_that_has_never_succeeded(prom
     ]
     shown = {"bad": 2, "good": 1, "both": 2, "idle": 0}
     expected = {
-        "expr": query.asked.replace("$__rate_interval", "1m").replace("$job_name", ".*"),
+        "expr": chosen(query.asked, "1m"),
         "eval_time": "4m",
         "exp_samples": [{"labels": f'{{job_name="{job}"}}', "value": value} for job, value in shown.items()],
     }
@@ -66,6 +68,31 @@ def test_the_timeline_shows_failures_also_of_a_job_that_has_never_succeeded(prom
     )
 
     run(promtool, "test", "rules", str(file))
+
+
+def test_grafana_has_every_field_of_the_dashboards_and_knows_no_other_type(dashboard_checker):
+    run(dashboard_checker, *map(str, (HERE / "grafana" / "dashboards").glob("*.json")))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"title": 1},
+        {"tilte": "x"},
+        {"panels": [{"type": "stat", "optons": {}}]},
+        {"templating": {"list": [{"nmae": "job"}]}},
+    ],
+    ids=str,
+)
+def test_a_field_that_grafana_does_not_know_is_named(dashboard_checker, tmp_path, wrong):
+    file = tmp_path / "wrong.json"
+    whole = json.loads((HERE / "grafana" / "dashboards" / "service.json").read_text())
+    file.write_text(json.dumps(whole | wrong))
+
+    done = subprocess.run([dashboard_checker, str(file)], capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 1
+    assert str(file) in done.stderr
 
 
 @pytest.mark.parametrize("webhook", ["", "http://127.0.0.1:9/a|b&c"])

@@ -20,6 +20,7 @@ from deploy.generate.dashboards import dashboards
 from deploy.generate.dashboards.panels import Query
 from deploy.generate.objectives import read
 from tests.e2e.conftest import StartAlertmanager
+from tests.support.deployed_names import chosen
 from tests.support.processes import ROOT, Program, Programs, eventually, free_port
 from tests.support.sandboxed_service import OPS_TOKEN, SandboxedService
 
@@ -180,7 +181,7 @@ def test_every_panel_of_every_dashboard_gives_data(stack: Stack, capsys: pytest.
     """Over what the service did since; the scale of the graph is what Grafana would choose."""
 
     def data_of(query: Query) -> bool:
-        expression = query.asked.replace("$__rate_interval", "30s").replace("$job_name", ".*")
+        expression = chosen(query.asked, "30s")
         now = time.time()
         found = stack.ask("query_range", query=expression, start=stack.began, end=now, step=2)["result"]
         return any(math.isfinite(float(value)) for series in found for _, value in series["values"])

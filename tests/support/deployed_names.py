@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from deploy.generate.catalogue import own, whole
+from deploy.generate.catalogue import JOB, own, whole
 from deploy.generate.promql import labels_of
 from tests.support.processes import ROOT
 
@@ -12,6 +12,14 @@ PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md"])
 _ENDS = "total|seconds|bytes|bucket|sum|count|progress|active|utilization|info|fds|threads|size|capacity|up|overflow"
 _WORD = re.compile(rf"\b((?:{'|'.join(sorted({name.split('_')[0] for name in own()}))})_[a-z0-9_]*(?:{_ENDS}))\b(?!\()")
 _CODE = re.compile(r"```.*?```|`[^`]+`", re.DOTALL)
+
+
+def chosen(expression: str, interval: str) -> str:
+    """An expression of a dashboard as Grafana asks it at first: of the job of the service, and of everything that can be chosen."""
+    choices = {"$__rate_interval": interval, "$job_name": ".*", "$job": JOB, "$instance": ".*"}
+    for variable, choice in choices.items():
+        expression = expression.replace(variable, choice)
+    return expression
 
 
 def wrong(text: str, rules=()) -> Iterator[str]:

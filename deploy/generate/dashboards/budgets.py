@@ -1,7 +1,5 @@
 """Budgets: each promise, how well it is kept, and how much may still go wrong."""
 
-from typing import Final
-
 from deploy.generate.dashboards.panels import (
     WIDTH,
     Dashboard,
@@ -18,7 +16,7 @@ from deploy.generate.slo import WINDOWS
 
 
 def dashboard(objectives: list[Objective]) -> Dashboard:
-    rows = (_WHOLE, *map(_row, objectives))
+    rows = (_whole(objectives), *map(_row, objectives))
     return Dashboard(
         "sovani-budgets",
         "Budgets",
@@ -27,21 +25,24 @@ def dashboard(objectives: list[Objective]) -> Dashboard:
     )
 
 
-_WHOLE: Final = Row(
-    "All promises",
-    (
-        table(
-            "Budget left",
-            "1 is all of it, 0 none: below that the promise is broken. The share that failed in an hour and in 30 days is beside it.",
-            Query("slo:budget_left:ratio", "left"),
-            Query("slo:errors:ratio_rate1h", "failed in an hour"),
-            Query("slo:errors:ratio_rate30d", "failed in 30 days"),
-            width=WIDTH,
-            height=8,
-            unit="percentunit",
+def _whole(objectives: list[Objective]) -> Row:
+    labels = ", ".join(dict.fromkeys(("slo", *(label for each in objectives for label in each.by))))
+    return Row(
+        "All promises",
+        (
+            table(
+                "Budget left",
+                "1 is all of it, 0 none: below that the promise is broken. The share that failed in an hour and in 30 days is beside it.",
+                # Aggregated, since the name of the metric would be a label in which no two rows are alike.
+                Query(f"max by ({labels}) (slo:budget_left:ratio)", "left"),
+                Query(f"max by ({labels}) (slo:errors:ratio_rate1h)", "failed in an hour"),
+                Query(f"max by ({labels}) (slo:errors:ratio_rate30d)", "failed in 30 days"),
+                width=WIDTH,
+                height=8,
+                unit="percentunit",
+            ),
         ),
-    ),
-)
+    )
 
 
 def _row(objective: Objective) -> Row:

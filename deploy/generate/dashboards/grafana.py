@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from deploy.generate.dashboards.panels import WIDTH, Dashboard, Panel, Query, Row, Variable
 
+_SEVERAL: Final = {"multi": True, "includeAll": True, "allValue": ".*"}
 _SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 
 
@@ -21,7 +22,7 @@ def as_json(dashboard: Dashboard) -> dict[str, Any]:
         "time": {"from": "now-3h", "to": "now"},
         "timezone": "browser",
         "templating": {"list": [_source_variable(), *map(_variable, dashboard.variables)]},
-        "links": [{"type": "dashboards", "title": "Sovani", "tags": ["sovani"], "asDropdown": True, "keepTime": True}],
+        "links": [_others()],
         "annotations": {"list": [_alerts()]},
         "panels": list(_placed(dashboard.rows)),
     }
@@ -37,7 +38,16 @@ def _source_variable() -> dict[str, Any]:
     }
 
 
+def _others() -> dict[str, Any]:
+    """To the other dashboards, with what is chosen in this one."""
+    chosen = {"keepTime": True, "includeVars": True, "targetBlank": False}
+    words = {"title": "Sovani", "tags": ["sovani"], "icon": "external link", "tooltip": ""}
+    return {"type": "dashboards", "asDropdown": True, **words, **chosen}
+
+
 def _variable(variable: Variable) -> dict[str, Any]:
+    chosen = {"text": variable.one, "value": variable.one} if variable.one else {"text": "All", "value": "$__all"}
+    several = {"multi": False, "includeAll": False} if variable.one else _SEVERAL
     return {
         "name": variable.name,
         "type": "query",
@@ -45,10 +55,9 @@ def _variable(variable: Variable) -> dict[str, Any]:
         "query": {"query": variable.query, "refId": variable.name},
         "refresh": 2,
         "sort": 1,
-        "multi": True,
-        "includeAll": True,
-        "allValue": ".*",
-        "current": {"text": "All", "value": "$__all"},
+        "regex": variable.regex,
+        **several,
+        "current": chosen,
     }
 
 
@@ -146,10 +155,26 @@ def _as_columns(panel: Panel) -> list[dict[str, Any]]:
 
 _OPTIONS: Final[Mapping[str, dict[str, Any]]] = {
     "timeseries": {
-        "legend": {"displayMode": "table", "placement": "bottom", "calcs": ["lastNotNull", "max"]},
+        "legend": {"showLegend": True, "displayMode": "table", "placement": "bottom", "calcs": ["lastNotNull", "max"]},
         "tooltip": {"mode": "multi", "sort": "desc"},
     },
-    "stat": {"reduceOptions": {"calcs": ["lastNotNull"]}, "colorMode": "value", "graphMode": "none"},
-    "state-timeline": {"mergeValues": True, "showValue": "never", "rowHeight": 0.8, "legend": {"showLegend": True}},
-    "table": {"cellHeight": "sm", "showHeader": True},
+    "stat": {
+        "reduceOptions": {"calcs": ["lastNotNull"]},
+        "colorMode": "value",
+        "graphMode": "none",
+        "justifyMode": "auto",
+        "orientation": "auto",
+        "textMode": "auto",
+        "wideLayout": True,
+        "showPercentChange": False,
+        "percentChangeColorMode": "standard",
+    },
+    "state-timeline": {
+        "mergeValues": True,
+        "showValue": "never",
+        "rowHeight": 0.8,
+        "legend": {"showLegend": True, "displayMode": "list", "placement": "bottom", "calcs": []},
+        "tooltip": {"mode": "single", "sort": "none"},
+    },
+    "table": {"frameIndex": 0, "cellHeight": "sm", "showHeader": True},
 }

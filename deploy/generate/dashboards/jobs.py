@@ -5,6 +5,7 @@ from typing import Final
 from deploy.generate.dashboards.panels import (
     OR_NOTHING,
     RATE,
+    TARGETS,
     WIDTH,
     Dashboard,
     Query,
@@ -173,5 +174,5 @@ DASHBOARD: Final = Dashboard(
     "Jobs",
     "What ran, how well, how long against its own past, and what did not run.",
     (_NOW, _RUNS, _LONG, _NOT),
-    variables=(Variable("job_name", "scheduler_jobs_total"),),
+    variables=(*TARGETS, Variable("job_name", 'scheduler_jobs_total{job="$job",instance=~"$instance"}')),
 )

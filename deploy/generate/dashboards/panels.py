@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from deploy.generate.catalogue import as_scraped
+from deploy.generate.catalogue import JOB, OF_TARGETS, own
+from deploy.generate.promql import labels_of, narrowed
 
 WIDTH: Final = 24
 """Columns of a dashboard."""
@@ -15,6 +16,16 @@ OR_NOTHING: Final = " or on () vector(0)"
 _GREEN, _AMBER, _RED = "green", "orange", "red"
 Steps = Sequence[tuple[str, float | None]]
 """Colours, each with the value from which on it is so; the first has none."""
+
+
+def as_chosen(expression: str) -> str:
+    """Of the service's own metrics, and of what Prometheus says of its targets, those of the job and the instances that are chosen."""
+    mine = own()
+
+    def concerns(metric: str) -> bool:
+        return metric in OF_TARGETS or labels_of(metric, mine) is not None
+
+    return narrowed(narrowed(expression, 'instance=~"$instance"', concerns), 'job="$job"', concerns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +39,7 @@ class Query:
 
     @property
     def asked(self) -> str:
-        return as_scraped(self.expr)
+        return as_chosen(self.expr)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,14 +68,27 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """What can be chosen at the top: the values of a label of a metric."""
+    """What can be chosen at the top: the values of a label of a metric.
+
+    `metric` has the braces that narrow it down. With `one` only one is chosen, at first this one. With `regex` the metric is any
+    expression, and the values are what it finds in the text of the result.
+    """
 
     name: str
     metric: str
+    one: str = ""
+    regex: str = ""
 
     @property
     def query(self) -> str:
-        return f"label_values({as_scraped(self.metric)}, {self.name})"
+        return f"query_result({self.metric})" if self.regex else f"label_values({self.metric}, {self.name})"
+
+
+# Only what is scraped has `up`: what the Collector passes on has a job of its own, and would be counted a second time.
+TARGETS: Final = (
+    Variable("job", "app_info and on (job, instance) up", one=JOB, regex='/job="([^"]+)"/'),
+    Variable("instance", 'app_info{job="$job"}'),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +97,7 @@ class Dashboard:
     title: str
     about: str
     rows: tuple[Row, ...]
-    variables: tuple[Variable, ...] = ()
+    variables: tuple[Variable, ...] = TARGETS
     tags: tuple[str, ...] = field(default=("sovani",))
 
     @property

@@ -18,7 +18,7 @@ _NOW: Final = Row(
         number(
             "Up",
             "Whether Prometheus reaches it. 0: runbook, TargetDown.",
-            'min(up{job="sovani-api"})',
+            "min(up)",
             steps=(("red", None), ("green", 1)),
         ),
         number("Requests a second", "All of them.", "sum(rate(http_requests_total[5m]))", unit="reqps"),

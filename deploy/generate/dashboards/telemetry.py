@@ -16,7 +16,7 @@ _ALERTS: Final = Row(
         number(
             "Wait",
             "Alerts that are not yet told.",
-            f'sum(alerts{{state="pending"}}){OR_NOTHING}',
+            f'sum(alerts{{state="waiting"}}){OR_NOTHING}',
             steps=low_is_good(5, 20),
         ),
         number(
@@ -49,7 +49,7 @@ _ALERTS: Final = Row(
         graph(
             "Scrapes",
             "How long the page of metrics takes.",
-            Query('scrape_duration_seconds{job="sovani-api"}', "{{instance}}"),
+            Query("scrape_duration_seconds", "{{instance}}"),
             unit="s",
             width=12,
         ),

@@ -15,7 +15,7 @@ from telemetry.alerts.incident import Incident
 from telemetry.alerts.notification import Notification
 from telemetry.failsafe import failsafe
 
-_SENT: Final = "sent"
+_SENT, _TOLD_TO_WAIT, _REFUSED, _NOT_KNOWN, _FAILED = semconv.SEND_RESULTS
 _MAX_LINKS: Final = 20
 _QUEUE: Final = {semconv.QUEUE: "alerts"}
 
@@ -80,10 +80,10 @@ class DeliveryTelemetry:
 
 def _result(error: ChannelError) -> str:
     if error.retry_after is not None:
-        return "told to wait"
+        return _TOLD_TO_WAIT
     if error.permanent or error.message_rejected:
-        return "refused"
-    return "not known" if error.outcome_unknown else "failed"
+        return _REFUSED
+    return _NOT_KNOWN if error.outcome_unknown else _FAILED
 
 
 def _context(incident: Incident) -> SpanContext | None:

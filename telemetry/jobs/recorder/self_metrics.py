@@ -42,10 +42,8 @@ class RecorderMetrics:
 
         def records() -> Iterable[tuple[float, str]]:
             balance = recorder.balance()
-            yield balance.received, "received"
-            yield balance.written, "written"
-            yield balance.dropped, "dropped"
-            yield self._replayed, "replayed"
+            numbers = (balance.received, balance.written, balance.dropped, self._replayed)
+            yield from zip(numbers, semconv.JOB_RECORD_STATES, strict=True)
 
         meter.create_observable_counter(
             semconv.JOB_RECORDS, [_observe_by(semconv.STATE, records)], "{record}", "Starts and ends of job runs."

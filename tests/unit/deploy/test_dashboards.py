@@ -8,12 +8,13 @@ import pytest
 import yaml
 
 import deploy
-from deploy.generate.catalogue import own, whole
+from deploy.generate.catalogue import JOB, own, wrong
 from deploy.generate.dashboards import dashboards
 from deploy.generate.dashboards.grafana import as_json
 from deploy.generate.objectives import read
-from deploy.generate.promql import unknown
-from tests.support.deployed_names import PAGES, ROOT, wrong
+from deploy.generate.promql import grouping, labels_of, selectors
+from tests.support.deployed_names import PAGES, ROOT
+from tests.support.deployed_names import wrong as wrong_words
 
 HERE = Path(deploy.__file__).parent
 ALL = dashboards(read(HERE / "prometheus" / "objectives.yml"))
@@ -28,9 +29,7 @@ RULES = [
 
 @pytest.mark.parametrize(("name", "panel"), PANELS, ids=[f"{name}: {panel.title}" for name, panel in PANELS])
 def test_every_panel_names_metrics_and_labels_that_there_are_and_says_what_is_seen(name, panel):
-    catalogue = whole(RULES)
-
-    assert [list(unknown(query.asked, catalogue)) for query in panel.queries] == [[]] * len(panel.queries)
+    assert [wrong(query.asked, RULES) for query in panel.queries] == [[]] * len(panel.queries)
     assert panel.about.endswith((".", "?"))
 
 
@@ -45,6 +44,34 @@ def test_every_metric_of_the_service_is_on_a_dashboard_or_in_a_rule():
     }
 
     assert {name for name in own() if not re.search(rf"\b{name}", asked)} - for_others == set()
+
+
+TABLES = [(name, panel) for name, panel in PANELS if panel.kind == "table" and len(panel.queries) > 1]
+
+
+@pytest.mark.parametrize(("name", "panel"), TABLES, ids=[f"{name}: {panel.title}" for name, panel in TABLES])
+def test_the_rows_of_a_table_merge_since_its_queries_have_the_same_labels(name, panel):
+    """Grafana merges rows that are alike in every label, and the name of a metric is one of those."""
+    labels = [grouping(query.expr) for query in panel.queries]
+
+    assert labels == [labels[0]] * len(labels), name
+    assert labels[0]
+
+
+@pytest.mark.parametrize(("name", "panel"), PANELS, ids=[f"{name}: {panel.title}" for name, panel in PANELS])
+def test_every_panel_is_of_the_job_and_the_instances_that_are_chosen(name, panel):
+    for query in panel.queries:
+        of_the_service = [each for each in selectors(query.asked) if labels_of(each.metric, own()) is not None]
+        assert all({"job", "instance"} <= each.labels for each in of_the_service), name
+
+
+def test_what_can_be_chosen_is_a_job_that_is_scraped_its_instances_and_its_jobs():
+    [job, instance, job_name] = ALL["jobs"].variables
+
+    assert (job.query, job.one) == ("query_result(app_info and on (job, instance) up)", JOB)
+    assert instance.query == 'label_values(app_info{job="$job"}, instance)'
+    assert job_name.query == 'label_values(scheduler_jobs_total{job="$job",instance=~"$instance"}, job_name)'
+    assert {dashboard.variables[:2] for dashboard in ALL.values()} == {(job, instance)}
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -85,13 +112,13 @@ def test_from_a_point_to_its_trace_and_from_a_trace_to_its_logs():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_names_no_metric_that_there_is_not(page):
-    assert list(wrong(page.read_text(), RULES)) == []
+    assert list(wrong_words(page.read_text(), RULES)) == []
 
 
 def test_a_wrong_name_in_a_page_is_named():
     text = "Look at `rate(http_request_total[5m])`, and at `scheduler_jobs_total`, `http_requests_count`."
 
-    assert list(wrong(text)) == ["http_request_total", "http_requests_count"]
+    assert list(wrong_words(text)) == ["http_request_total", "http_requests_count"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

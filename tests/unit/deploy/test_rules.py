@@ -8,7 +8,8 @@ import yaml
 
 import deploy
 from deploy.generate.__main__ import made
-from deploy.generate.catalogue import as_scraped, whole
+from deploy.generate.catalogue import as_scraped, whole, wrong
+from deploy.generate.label_values import unknown_values
 from deploy.generate.objectives import ObjectiveError, read
 from deploy.generate.promql import grouping, selectors, unknown
 from deploy.generate.slo import rules
@@ -31,11 +32,9 @@ def test_what_is_made_is_as_it_would_be_made_now():
 
 
 def test_every_rule_names_metrics_and_labels_that_there_are():
-    catalogue = whole(EVERY)
+    found = {rule.get("alert", rule.get("record")): wrong(rule["expr"], EVERY) for rule in EVERY}
 
-    wrong = {rule.get("alert", rule.get("record")): list(unknown(rule["expr"], catalogue)) for rule in EVERY}
-
-    assert {name: said for name, said in wrong.items() if said} == {}
+    assert {name: said for name, said in found.items() if said} == {}
 
 
 def test_every_rule_asks_for_what_is_scraped_and_counts_nothing_that_comes_by_otlp_as_well():
@@ -74,6 +73,49 @@ def test_a_metric_of_the_service_is_that_of_its_page(expression, scraped):
 )
 def test_a_name_that_there_is_not_is_named(expression, said):
     assert list(unknown(expression, whole())) == said
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ('sum(alerts{state="pending"}) or on () vector(0)', ["alerts has no state pending"]),
+        ('alerts{state=~"waiting|pending"} or vector(0)', ["alerts has no state pending"]),
+        ('alerts{state!="over"}', ["alerts has no state over"]),
+        ('alerts{state!~"over|told"}', ["alerts has no state over"]),
+        ('alerts{state="waiting"} or alerts{state=~"t.*"}', []),
+        ('rate(scheduler_jobs_total{status="error"}[5m])', ["scheduler_jobs_total has no status error"]),
+        ('scheduler_jobs_total{job_name="sync_wb"}', ["scheduler_jobs_total has no job_name sync_wb"]),
+        ('scheduler_jobs_total{job_name=~"$job_name"}', []),
+        ('http_requests_total{status=~"5..|timeout"}', ["http_requests_total has no status timeout"]),
+        ('http_requests_total{status=~"[45].."}', []),
+        (
+            'http_request_duration_seconds_count{endpoint="/api/v2/reviews"}',
+            ["http_request_duration_seconds_count has no e"],
+        ),
+        ('http_requests_total{method="BREW"}', ["http_requests_total has no method BREW"]),
+        (
+            'external_api_requests_total{service="wildberries"}',
+            ["external_api_requests_total has no service wildberries"],
+        ),
+        (
+            'otelcol_exporter_queue_size{exporter="otlp/tempo"}',
+            ["otelcol_exporter_queue_size has no exporter otlp/tempo"],
+        ),
+        (
+            'ALERTS{alertstate="resolved",severity="page"}',
+            ["ALERTS has no alertstate resolved", "ALERTS has no severity page"],
+        ),
+        ('up{job="sovani"} == 0', ["up has no job sovani"]),
+        ('slo:budget_left:ratio{slo="uptime"}', ["slo:budget_left:ratio has no slo uptime"]),
+        ('errors_total{component="anything"}', []),
+        ('alert_channel_up{channel = "tele}gram"}', ["alert_channel_up has no channel tele}gram"]),
+    ],
+)
+def test_a_value_that_a_label_cannot_have_is_named_also_behind_or_vector_0(expression, said):
+    found = list(unknown_values(expression))
+
+    assert len(found) == len(said)
+    assert all(sentence.startswith(start) for sentence, start in zip(found, said, strict=True))
 
 
 def test_selectors_and_groupings_are_told_from_functions_and_words():
