@@ -29,6 +29,7 @@ from telemetry.environment.proxies import exempt_loopback, proxy_for
 from telemetry.redaction.exporters import RedactingLogExporter, RedactingSpanExporter
 from telemetry.redaction.shown_settings import redact_start_error, shown_value
 from telemetry.sdk.env_defaults import default_variables
+from telemetry.sdk.otlp_batches import with_prepared_batches
 from telemetry.settings import SettingsError
 
 Signal = Literal["TRACES", "METRICS", "LOGS"]
@@ -162,4 +163,4 @@ def _exporter_class(signal: Signal, module: str, name: str) -> Any:
     package = f"opentelemetry.exporter.otlp.proto.{'grpc' if protocol(signal) == 'grpc' else 'http'}"
     if find_spec(f"{package}.{module}") is None:
         module = module.lstrip("_")  # a version in which it is stable
-    return getattr(import_module(f"{package}.{module}"), name)
+    return with_prepared_batches(getattr(import_module(f"{package}.{module}"), name), signal)
