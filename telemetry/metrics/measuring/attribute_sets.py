@@ -11,7 +11,7 @@ from telemetry import semconv
 from telemetry.redaction.policy import redact_attributes
 
 OVERFLOW: Final[Mapping[str, bool]] = {semconv.METRIC_OVERFLOW: True}
-Key = frozenset[tuple[str, Any]]
+Key = frozenset[Any]
 _NO_ATTRIBUTES: Final[Key] = frozenset()
 _log = logging.getLogger(__name__)
 
@@ -59,7 +59,8 @@ class AttributeSets:
 
 
 def _key(attributes: Mapping[str, Any]) -> Key:
+    """With the types: 1, 1.0 and True are equal in Python, but not to the SDK."""
     try:
-        return frozenset(attributes.items())
+        return frozenset(zip(attributes.items(), map(type, attributes.values()), strict=True))
     except TypeError:  # an attribute's value may be a list
         return frozenset((name, repr(value)) for name, value in attributes.items())
