@@ -139,21 +139,23 @@ class Batches:
     def _resource_metrics(self, each: ResourceMetrics) -> ResourceMetrics:
         scopes = self._each(self._scope_metrics, each.scope_metrics)
         return replace(
-            each, resource=self._resource(each.resource), scope_metrics=scopes, schema_url=self._values.text(each.schema_url)
+            each,
+            resource=self._resource(each.resource),
+            scope_metrics=scopes,
+            schema_url=self._values.text(each.schema_url),
         )
 
     def _scope_metrics(self, each: ScopeMetrics) -> ScopeMetrics:
-        metrics = self._each(self._metric, each.metrics)
-        return replace(
-            each, scope=self._scope(each.scope), metrics=metrics, schema_url=self._values.text(each.schema_url)
-        )
+        metrics, scope = self._each(self._metric, each.metrics), self._scope(each.scope) or each.scope
+        return replace(each, scope=scope, metrics=metrics, schema_url=self._values.text(each.schema_url))
 
     def _metric(self, metric: Metric) -> Metric:
         name, description, unit = map(self._values.text, (metric.name, metric.description, metric.unit))
-        points = self._each(self._point, metric.data.data_points)
-        if _are_same((name, description, unit, *points), (*_texts(metric), *metric.data.data_points)):
+        data: Any = metric.data
+        points = self._each(self._point, data.data_points)
+        if _are_same((name, description, unit, *points), (*_texts(metric), *data.data_points)):
             return metric
-        return Metric(name, description, unit, replace(metric.data, data_points=points))
+        return Metric(name, description, unit, replace(data, data_points=points))
 
     def _point(self, point: Any) -> Any:
         names = [name for name in ("value", "sum", "min", "max") if hasattr(point, name)]

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from opentelemetry.attributes import BoundedAttributes
 
-from telemetry.json_safe import to_text
+from telemetry.json_safe import to_text, valid_unicode
 
 TEXT: Final = "text"
 INTEGER: Final = "integer"
@@ -37,13 +37,10 @@ class OtlpValues:
         if not isinstance(value, str):
             self.count(TYPE)
             return to_text(value)
-        if value.isascii():
-            return value
-        return value if is_unicode(value) else self._repaired(value)
-
-    def _repaired(self, text: str) -> str:
-        self.count(TEXT)
-        return valid_unicode(text)
+        valid = valid_unicode(value)
+        if valid is not value:
+            self.count(TEXT)
+        return valid
 
     def integer(self, value: int, bounds: tuple[int, int] = _INT64) -> int:
         """An integer within 64 bits: what is outside is clamped."""
@@ -71,40 +68,47 @@ class OtlpValues:
         except Exception:  # noqa: BLE001  # a foreign number may raise anything
             return math.nan
 
-    def value(self, value: Any, depth: int = 0) -> Any:
-        """A value of any type, and everything inside it."""
+    def value(self, value: Any, above: tuple[int, ...] = ()) -> Any:
+        """A value of any type, and everything inside it.
+
+        Args:
+            value: what is inside itself, or too deep inside others, becomes text.
+            above: the ids of the containers that it is in.
+        """
         if isinstance(value, str):
             return self.text(value)
         if value is None or isinstance(value, bool | float | bytes):
             return value
         if isinstance(value, int):
             return self.integer(value)
-        return self._container(value, depth)
+        return self._container(value, above)
 
-    def _container(self, value: Any, depth: int) -> Any:
+    def _container(self, value: Any, above: tuple[int, ...]) -> Any:
+        inside = (*above, id(value))
         try:
             if isinstance(value, bytearray | memoryview):
                 return bytes(value)
-            if isinstance(value, Mapping) and depth < _MAX_DEPTH:
-                return self._mapping(value, depth)
-            if isinstance(value, Sequence | AbstractSet) and depth < _MAX_DEPTH:
-                return self._items(value, depth)
+            if id(value) not in above and len(above) < _MAX_DEPTH:
+                if isinstance(value, Mapping):
+                    return self._mapping(value, inside)
+                if isinstance(value, Sequence | AbstractSet):
+                    return self._items(value, inside)
         except Exception:  # noqa: BLE001, S110  # a foreign container, or one that another thread changes
             pass
         self.count(TYPE)
         return to_text(value)
 
-    def _items(self, values: Any, depth: int) -> Any:
+    def _items(self, values: Any, inside: tuple[int, ...]) -> Any:
         items = list(values)
-        kept = [self.value(each, depth + 1) for each in items]
+        kept = [self.value(each, inside) for each in items]
         is_same = isinstance(values, Sequence) and all(new is old for new, old in zip(kept, items, strict=True))
         return values if is_same else kept
 
-    def _mapping(self, values: Mapping[Any, Any], depth: int) -> Any:
+    def _mapping(self, values: Mapping[Any, Any], inside: tuple[int, ...]) -> Any:
         kept: dict[str, Any] = {}
         is_same = True
         for name, each in values.items():
-            key, value = self.text(name if name is not None else "None"), self.value(each, depth + 1)
+            key, value = self.text(name if name is not None else "None"), self.value(each, inside)
             is_same = is_same and key is name and value is each
             while key in kept:  # two names that are one after their repair
                 key += "\ufffd"
@@ -121,17 +125,3 @@ class OtlpValues:
         bounded = BoundedAttributes(attributes=kept)
         bounded.dropped = attributes.dropped
         return bounded
-
-
-def is_unicode(text: str) -> bool:
-    """Whether a text can be encoded: it has no lone surrogates."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def valid_unicode(text: str) -> str:
-    """A text whose lone surrogates are U+FFFD."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
