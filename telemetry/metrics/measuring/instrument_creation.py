@@ -30,7 +30,9 @@ def create_or_refuse(
         _check("name", name, _NAME, "a letter, then at most 254 ASCII letters, digits and _ . - /")
         unit = "" if unit is None else unit
         _check("unit", unit, _UNIT, "at most 63 ASCII characters")
-        description = "" if description is None else redact(description if isinstance(description, str) else to_text(description))
+        description = (
+            "" if description is None else redact(description if isinstance(description, str) else to_text(description))
+        )
         return create(_redacted_word(name), _redacted_word(unit), description)
     except Exception as error:  # noqa: BLE001  # an edge: whoever creates an instrument wants to work, and not to measure
         _warn_once(_shown(name), error)
@@ -52,7 +54,9 @@ def _shown(value: Any) -> str:
 
 
 def _warn_once(name: str, error: Exception) -> None:
-    reason = error if isinstance(error, RefusedInstrument) else f"{type(error).__name__}: {redact(to_text(error)[:200])}"
+    reason = (
+        error if isinstance(error, RefusedInstrument) else f"{type(error).__name__}: {redact(to_text(error)[:200])}"
+    )
     if name not in _refused and len(_refused) < _MAX_REMEMBERED:
         _refused.add(name)
         _log.warning("Instrument %s measures nothing: %s. This is said once.", name, reason)

@@ -51,4 +51,8 @@ def refuse(instrument: str, error: Exception) -> None:
         return
     if instrument not in _refused and len(_refused) < _MAX_REMEMBERED:
         _refused.add(instrument)
-        _log.warning("%s was given %s, which is no number that it can take: it is not measured. This is said once.", instrument, error)
+        _log.warning(
+            "%s was given %s, which is no number that it can take: it is not measured. This is said once.",
+            instrument,
+            error,
+        )

@@ -43,9 +43,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("kind", [*SYNCHRONOUS, *OBSERVABLE])
 @pytest.mark.parametrize(("name", "arguments"), REFUSED.values(), ids=REFUSED)
-def test_a_refused_instrument_measures_nothing_and_one_warning_says_which_and_why(
-    stage, caplog, kind, name, arguments
-):
+def test_a_refused_instrument_measures_nothing_and_one_warning_says_which_and_why(stage, caplog, kind, name, arguments):
     for _ in range(2):
         instrument = getattr(stage.meter, f"create_{kind}")(name, **arguments)
         if kind in SYNCHRONOUS:
@@ -60,7 +58,11 @@ def test_a_refused_instrument_measures_nothing_and_one_warning_says_which_and_wh
 @pytest.mark.parametrize("kind", [*SYNCHRONOUS, *OBSERVABLE])
 @pytest.mark.parametrize(
     ("arguments", "shown"),
-    [({"unit": None, "description": None}, "eggs"), ({"description": 5}, "eggs"), ({"description": "a\ud800\0\n"}, "eggs")],
+    [
+        ({"unit": None, "description": None}, "eggs"),
+        ({"description": 5}, "eggs"),
+        ({"description": "a\ud800\0\n"}, "eggs"),
+    ],
 )
 def test_an_odd_description_refuses_nothing(stage, kind, arguments, shown):
     if kind in SYNCHRONOUS:
@@ -98,7 +100,18 @@ def test_a_secret_in_a_refused_name_is_not_shown(stage, caplog):
 
 
 @pytest.mark.parametrize(
-    "scope", [(None,), ("",), (5,), (["a"],), ("a", 5), ("a", "1", 5), ("a", "1", "", "text"), ("a", None, None, [1]), ("\ud800",)]
+    "scope",
+    [
+        (None,),
+        ("",),
+        (5,),
+        (["a"],),
+        ("a", 5),
+        ("a", "1", 5),
+        ("a", "1", "", "text"),
+        ("a", None, None, [1]),
+        ("\ud800",),
+    ],
 )
 def test_no_scope_keeps_anything_from_being_measured(stage, scope):
     stage.meters.get_meter(*scope).create_counter("eggs").add(1)
@@ -123,7 +136,9 @@ def test_bounds_are_in_order_and_each_is_there_once(given, used):
     assert checked_bounds(given) == used
 
 
-@pytest.mark.parametrize("bounds", [[5, 1, 1], [math.nan, 1], [-1, 1], [math.inf], [10**400, 1], ["a"], "text", 5, [], {1: 2}])
+@pytest.mark.parametrize(
+    "bounds", [[5, 1, 1], [math.nan, 1], [-1, 1], [math.inf], [10**400, 1], ["a"], "text", 5, [], {1: 2}]
+)
 def test_a_histogram_measures_whatever_its_bounds_are(stage, bounds):
     stage.meter.create_histogram("eggs", explicit_bucket_boundaries_advisory=bounds).record(2)
 
@@ -132,7 +147,9 @@ def test_a_histogram_measures_whatever_its_bounds_are(stage, bounds):
 
 @pytest.mark.parametrize("value", [-1, -0.5, math.nan, math.inf, None])
 def test_a_counter_that_is_observed_never_is_below_0(stage, caplog, value):
-    stage.meter.create_observable_counter("eggs", [lambda _options: [Observation(value), Observation(2, {"colour": "brown"})]])
+    stage.meter.create_observable_counter(
+        "eggs", [lambda _options: [Observation(value), Observation(2, {"colour": "brown"})]]
+    )
 
     assert [stage.series("eggs_total") for _ in range(2)] == [{(("colour", "brown"),): 2}] * 2
     assert len(caplog.records) == 1
