@@ -26,14 +26,22 @@ def encode(families: Iterable[Family], content_type: str = TEXT_CONTENT_TYPE) ->
     openmetrics = content_type == OPENMETRICS_CONTENT_TYPE
     chunks: list[bytes] = []
     for family in with_distinct_names(families):
-        name = family.name.removesuffix("_total") if openmetrics and family.kind == "counter" else family.name
+        name, kind = _metadata_in_openmetrics(family) if openmetrics else (family.name, family.kind)
         help_text = _escape_help(family.help, quotes=openmetrics)
-        chunks.append(f"# HELP {name} {help_text}\n# TYPE {name} {family.kind}\n".encode(errors="replace"))
+        chunks.append(f"# HELP {name} {help_text}\n# TYPE {name} {kind}\n".encode(errors="replace"))
         # A label's value may be one that another version of the service rendered.
         chunks.extend([each.encode(errors="replace") for each in _samples(family, exemplars=openmetrics)])
     if openmetrics:
         chunks.append(b"# EOF\n")
     return b"".join(chunks)
+
+
+def _metadata_in_openmetrics(family: Family) -> tuple[str, str]:
+    """A counter's name is without `_total`. What has no `_total` cannot be a counter there."""
+    if family.kind != "counter":
+        return family.name, family.kind
+    name = family.name.removesuffix("_total")
+    return name, "counter" if name != family.name else "unknown"
 
 
 def _samples(family: Family, *, exemplars: bool) -> Iterator[str]:

@@ -38,6 +38,15 @@ def test_a_family_is_its_help_its_type_and_its_series():
     ]
 
 
+def test_a_counter_that_is_not_called_total_has_no_type_in_openmetrics():
+    counter = Family("orders", "counter", "Orders.", {"": 3})
+
+    assert lines_of(counter)[1:] == ["# TYPE orders counter", "orders 3"]
+    lines = lines_of(counter, content_type=OPENMETRICS_CONTENT_TYPE)
+    assert lines[1:] == ["# TYPE orders unknown", "orders 3", "# EOF"]
+    assert [family.type for family in parse_openmetrics("\n".join(lines) + "\n")] == ["unknown"]
+
+
 def test_a_series_without_labels_has_no_braces():
     assert lines_of(gauge(**{"": 1}))[-1] == "room 1"
 
