@@ -35,7 +35,7 @@ from telemetry.metrics.pipeline import SCOPE, MetricsPipeline
 from telemetry.options import TelemetryOptions
 from telemetry.processes.registry import ProcessRegistry
 from telemetry.redaction.exporters import redacted_resource
-from telemetry.sdk import exporters
+from telemetry.sdk import exporters, otlp_values
 from telemetry.sdk.env_defaults import sdk_variables
 from telemetry.sdk.reentrant_locks import make_locks_reentrant
 from telemetry.sdk.resource import build_resource
@@ -208,6 +208,7 @@ def _observe(telemetry: Telemetry) -> None:
         telemetry.jobs.observe(meter)
     observe_writers(meter, log_writers)
     self_metrics.observe_limits(meter, telemetry.metrics.provider)
+    self_metrics.observe_replaced_values(meter, otlp_values.replaced)
 
 
 def _instrument(telemetry: Telemetry) -> None:

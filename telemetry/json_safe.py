@@ -16,6 +16,17 @@ def without_surrogates(text: str) -> str:
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
+def valid_unicode(text: str) -> str:
+    """The text, if it can be encoded. Else a lone surrogate becomes U+FFFD, and a pair the character that it stands for."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
 def to_text(value: object) -> str:
     """`str` of any value, without NUL and lone surrogates; `<TypeName>` if `__str__` raises."""
     try:

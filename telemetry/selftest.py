@@ -25,7 +25,7 @@ from sqlalchemy.engine import Engine
 from telemetry.build import Telemetry
 from telemetry.instrumentation.fastapi import FastAPIInstrumentor
 from telemetry.jobs.monitor import monitor_job
-from telemetry.metrics.families import pairs
+from telemetry.metrics.labels import pairs
 
 SELF_TEST_NAME: Final = "selftest"
 _TRACE_ID: Final = (

@@ -28,8 +28,9 @@ except ImportError:  # a version in which logs are stable
 
 try:
     from opentelemetry.metrics import _Gauge as Gauge
+    from opentelemetry.metrics import _NoOpGauge as NoOpGauge
 except ImportError:  # a version in which the synchronous gauge is stable
-    from opentelemetry.metrics import Gauge  # type: ignore[attr-defined, no-redef]
+    from opentelemetry.metrics import Gauge, NoOpGauge  # type: ignore[attr-defined, no-redef]
 
 __all__ = [
     "BatchLogRecordProcessor",
@@ -39,6 +40,7 @@ __all__ = [
     "LogRecordExporter",
     "LogRecordProcessor",
     "LoggerProvider",
+    "NoOpGauge",
     "ReadWriteLogRecord",
     "ReadableLogRecord",
     "SeverityNumber",

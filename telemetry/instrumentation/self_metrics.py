@@ -36,6 +36,18 @@ def observe_queue(meter: Meter, name: str, queue: Queue) -> None:
     )
 
 
+def observe_replaced_values(meter: Meter, replaced: Mapping[tuple[str, str], int]) -> None:
+    """Observe how many values that OTLP cannot carry were replaced, by queue and reason."""
+
+    def observe(_options: CallbackOptions) -> Iterable[Observation]:
+        return [
+            Observation(number, {semconv.QUEUE: queue, semconv.REASON: reason})
+            for (queue, reason), number in list(replaced.items())
+        ]
+
+    meter.create_observable_counter(semconv.OTLP_REPLACED, [observe], "{value}", "Values that OTLP cannot carry.")
+
+
 def observe_limits(meter: Meter, limits: LimitedInstruments) -> None:
     """Observe the instruments that have reached their cardinality limit, and those whose callbacks are late."""
 

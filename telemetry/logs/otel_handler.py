@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from opentelemetry import _logs
 from opentelemetry.instrumentation.logging.handler import LoggingHandler
@@ -14,6 +15,9 @@ from telemetry.logs.alert_attributes import InJob, with_alert_attributes
 from telemetry.logs.exception_chain import error_text, error_type
 from telemetry.logs.handlers import FailsafeHandler
 from telemetry.logs.record_origin import is_alert
+from telemetry.sdk.otlp_values import OtlpValues
+
+_VALUES: Final = OtlpValues("logs")
 
 
 class _ConventionalLoggers(_logs.LoggerProvider):
@@ -66,8 +70,12 @@ class AttributingHandler(LoggingHandler):
         super().emit(record)
 
     def _get_attributes(self, record: logging.LogRecord) -> tuple[dict[str, AnyValue], str | None]:
-        """OpenTelemetry's handler takes the first argument of an exception for its message, which may be a number."""
+        """OpenTelemetry's handler takes the first argument of an exception for its message, which may be a number.
+
+        It also takes any value, of which some then cost the whole record: one inside itself, one that has no text.
+        """
         attributes, event = super()._get_attributes(record)
+        attributes = _VALUES.value(attributes)
         if record.exc_info and record.exc_info[1] is not None:
             attributes[EXCEPTION_TYPE] = error_type(record.exc_info[1])
             message = error_text(record.exc_info[1])

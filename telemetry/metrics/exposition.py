@@ -7,27 +7,41 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from itertools import accumulate
+from typing import Final
 
 from prometheus_client.utils import floatToGoString
 
+from telemetry.json_safe import valid_unicode
+from telemetry.metrics.distinct_names import with_distinct_names
 from telemetry.metrics.families import Family
 from telemetry.metrics.histogram import Exemplar, HistogramValue, Number
 from telemetry.metrics.negotiation import OPENMETRICS_CONTENT_TYPE, TEXT_CONTENT_TYPE
 
 _go_number: Callable[[float], str] = floatToGoString
+_PREFIX: Final = "\0"
 
 
 def encode(families: Iterable[Family], content_type: str = TEXT_CONTENT_TYPE) -> bytes:
     """Encode families in the format of a content type. Exemplars are in OpenMetrics only."""
     openmetrics = content_type == OPENMETRICS_CONTENT_TYPE
-    lines: list[str] = []
-    for family in families:
-        name = family.name.removesuffix("_total") if openmetrics and family.kind == "counter" else family.name
-        lines.append(f"# HELP {name} {_escape_help(family.help)}\n# TYPE {name} {family.kind}\n")
-        lines.extend(_samples(family, exemplars=openmetrics))
+    chunks: list[bytes] = []
+    for family in with_distinct_names(families):
+        name, kind = _metadata_in_openmetrics(family) if openmetrics else (family.name, family.kind)
+        help_text = _escape_help(family.help, quotes=openmetrics)
+        chunks.append(f"# HELP {name} {help_text}\n# TYPE {name} {kind}\n".encode(errors="replace"))
+        # A label's value may be one that another version of the service rendered.
+        chunks.extend([each.encode(errors="replace") for each in _samples(family, exemplars=openmetrics)])
     if openmetrics:
-        lines.append("# EOF\n")
-    return "".join(lines).encode(errors="replace")  # a label such as a file's name may not be valid UTF-8
+        chunks.append(b"# EOF\n")
+    return b"".join(chunks)
+
+
+def _metadata_in_openmetrics(family: Family) -> tuple[str, str]:
+    """A counter's name is without `_total`. What has no `_total` cannot be a counter there."""
+    if family.kind != "counter":
+        return family.name, family.kind
+    name = family.name.removesuffix("_total")
+    return name, "counter" if name != family.name else "unknown"
 
 
 def _samples(family: Family, *, exemplars: bool) -> Iterator[str]:
@@ -42,14 +56,19 @@ def _samples(family: Family, *, exemplars: bool) -> Iterator[str]:
 
 def _histogram(name: str, labels: str, histogram: HistogramValue, *, exemplars: bool) -> str:
     prefix = f"{name}_bucket{{{labels}," if labels else f"{name}_bucket{{"
-    cumulative = list(accumulate(histogram.counts))
-    lines = [f"{prefix}{bound}}} {count}\n" for bound, count in zip(_bounds(histogram.bounds), cumulative, strict=True)]
-    if exemplars:
-        for bucket, exemplar in histogram.exemplars.items():
-            lines[bucket] = f"{lines[bucket][:-1]} {_exemplar(exemplar)}\n"
+    cumulative = tuple(accumulate(histogram.counts))
+    buckets = (_template(histogram.bounds) % cumulative).replace(_PREFIX, prefix)
+    if exemplars and histogram.exemplars:
+        buckets = _with_exemplars(buckets, histogram)
     braces = f"{{{labels}}}" if labels else ""
-    lines.append(f"{name}_sum{braces} {format_number(histogram.sum)}\n{name}_count{braces} {cumulative[-1]}\n")
-    return "".join(lines)
+    return f"{buckets}{name}_sum{braces} {format_number(histogram.sum)}\n{name}_count{braces} {cumulative[-1]}\n"
+
+
+def _with_exemplars(buckets: str, histogram: HistogramValue) -> str:
+    lines = buckets.split("\n")
+    for bucket, exemplar in histogram.exemplars.items():
+        lines[bucket] = f"{lines[bucket]} {_exemplar(exemplar)}"
+    return "\n".join(lines)
 
 
 def _exemplar(exemplar: Exemplar) -> str:
@@ -58,9 +77,12 @@ def _exemplar(exemplar: Exemplar) -> str:
 
 
 @lru_cache(maxsize=256)
-def _bounds(bounds: tuple[float, ...]) -> tuple[str, ...]:
-    """The `le` labels, formatted as Prometheus does and OpenMetrics requires: `le="1.0"`, `le="1e+06"`."""
-    return tuple(f'le="{_go_number(bound)}"' for bound in (*bounds, math.inf))
+def _template(bounds: tuple[float, ...]) -> str:
+    """The bucket lines of a histogram, whose counts are put in with `%`, and what is before `le` with one `replace`.
+
+    The `le` labels are formatted as Prometheus does and OpenMetrics requires: `le="1.0"`, `le="1e+06"`.
+    """
+    return "".join([f'{_PREFIX}le="{_go_number(bound)}"}} %d\n' for bound in (*bounds, math.inf)])
 
 
 def format_number(value: Number) -> str:
@@ -72,5 +94,6 @@ def format_number(value: Number) -> str:
     return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
 
 
-def _escape_help(text: str) -> str:
-    return text.replace("\\", r"\\").replace("\n", r"\n")
+def _escape_help(text: str, *, quotes: bool) -> str:
+    escaped = valid_unicode(text).replace("\\", r"\\").replace("\n", r"\n")
+    return escaped.replace('"', r"\"") if quotes else escaped

@@ -1,8 +1,9 @@
 """Metric families: the SDK's data translated to Prometheus names by the mapping table, ready to merge and encode."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from json import dumps
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, count
+from typing import Final
 
 from opentelemetry.sdk.metrics.export import (
     Gauge,
@@ -14,13 +15,19 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from telemetry import semconv
+from telemetry.failsafe import failsafe
+from telemetry.metrics.family_names import FamilyNames
 from telemetry.metrics.histogram import Exemplar, HistogramValue, Number
+from telemetry.metrics.labels import OVERFLOW_LABELS, label_value, pairs, say_once_if_shared, translated_labels
 from telemetry.metrics.mapping import Attributes, GaugeMode, MetricKind, MetricMapping
-from telemetry.metrics.prometheus_names import label_name, metric_name, unit_suffix
+from telemetry.metrics.prometheus_names import metric_name, unit_suffix
 from telemetry.metrics.vocabulary import VOCABULARY
 
 Point = NumberDataPoint | HistogramDataPoint
-OVERFLOW_LABELS = 'otel_metric_overflow="true"'
+_POINTS: Final = (NumberDataPoint, HistogramDataPoint)
+_NO_ATTRIBUTES: Final[Mapping[str, object]] = {}
+_MAX_RENDERED: Final = 100_000
+"""Attribute sets of one mapping whose labels are kept: more than all limits together allow."""
 
 
 @dataclass(slots=True)
@@ -57,19 +64,24 @@ class Family:
 
 
 class MappingReader:
-    """Reads the points of one mapping. It keeps the rendered labels of each attribute set, whose number is limited."""
+    """Reads the points of one mapping. It keeps the rendered labels of attribute sets, up to a limit."""
 
-    def __init__(self, mapping: MetricMapping) -> None:
+    def __init__(self, mapping: MetricMapping, scope: str = "") -> None:
         self.mapping = mapping
-        self._rendered: dict[frozenset[tuple[str, object]], str | None] = {}
+        self._scope = scope
+        self._rendered: dict[int, tuple[Attributes, str | None]] = {}
         self._exemplars: dict[str, dict[int, Exemplar]] = {}
 
     def read(self, metric: Metric, family: Family) -> None:
-        replace = isinstance(metric.data, Gauge)
+        is_gauge = isinstance(metric.data, Gauge)
         for point in metric.data.data_points:
-            labels = self._labels(point.attributes or {})
-            if labels is not None and isinstance(point, NumberDataPoint | HistogramDataPoint):
-                family.add_point(labels, point, replace=replace)
+            attributes = point.attributes or _NO_ATTRIBUTES
+            known = self._rendered.get(id(attributes))
+            labels = known[1] if known and known[0] is attributes else self._render(attributes)
+            if labels is not None and isinstance(point, _POINTS):
+                if is_gauge and labels in family.series and self.mapping.labels is None:
+                    labels = self._distinct(attributes, family.series)
+                family.add_point(labels, point, replace=is_gauge)
         self._keep_exemplars(family)
 
     def _keep_exemplars(self, family: Family) -> None:
@@ -80,14 +92,20 @@ class MappingReader:
                 histogram.add_exemplars(kept.get(labels, {}).values())
                 kept[labels] = histogram.exemplars
 
-    def _labels(self, attributes: Attributes) -> str | None:
-        """None if the mapping does not select this point."""
-        try:
-            return self._rendered[key := frozenset(attributes.items())]
-        except KeyError:
-            return self._rendered.setdefault(key, render(self.mapping, attributes))
-        except TypeError:  # an attribute's value may be a list
-            return render(self.mapping, attributes)
+    def _render(self, attributes: Attributes) -> str | None:
+        """Render labels and keep them: the SDK hands out the same attributes each time. None if the point is not selected."""
+        if len(self._rendered) >= _MAX_RENDERED:
+            self._rendered.clear()
+        labels = render(self.mapping, attributes)
+        self._rendered[id(attributes)] = (attributes, labels)
+        return labels
+
+    def _distinct(self, attributes: Attributes, taken: Container[str]) -> str:
+        """The labels of a gauge whose usual ones another point has: with its scope, and its attributes or a number if need be."""
+        labels = translated_labels(attributes) | {"otel_scope_name": self._scope}
+        whole = labels | {"otel_attributes": label_value(dict(attributes))}
+        candidates = chain([labels, whole], (whole | {"otel_duplicate": str(number)} for number in count(2)))
+        return next(text for each in candidates if (text := pairs(each)) not in taken)
 
 
 class Translator:
@@ -95,33 +113,52 @@ class Translator:
 
     def __init__(self, mappings: Sequence[MetricMapping] = VOCABULARY) -> None:
         self._mappings = mappings
+        self._names = FamilyNames()
         self._mapped: dict[str, list[MappingReader]] = {}
-        self._unmapped: dict[tuple[str, str, MetricKind | None], list[MappingReader]] = {}
+        self._unmapped: dict[tuple[str, str, str, MetricKind | None], list[MappingReader]] = {}
         for mapping in mappings:
+            self._names.reserve(mapping.name, mapping.kind, mapping.name)
             self._mapped.setdefault(mapping.source, []).append(MappingReader(mapping))
 
     def renewed(self) -> "Translator":
-        """A translator with the same table that has seen nothing yet."""
-        return Translator(self._mappings)
+        """A translator with the same table and the same names that keeps no attributes of this one's."""
+        translator = Translator(self._mappings)
+        translator._names = self._names
+        return translator
 
-    def translate(self, metrics: Iterable[Metric]) -> list[Family]:
+    def translate(self, metrics: Iterable[Metric], scope: str = "") -> list[Family]:
         """Translate metrics. Every family of the table is in the result, also before its first series."""
+        return self.translate_scopes([(scope, metrics)])
+
+    def translate_scopes(self, scopes: Iterable[tuple[str, Iterable[Metric]]]) -> list[Family]:
+        """Translate the metrics of several scopes. One that cannot be translated costs none of the others."""
         families = {mapping.name: _family(mapping) for mapping in self._mappings}
-        for metric in metrics:
-            for reader in self._readers(metric):
-                mapping = reader.mapping
-                family = families.setdefault(mapping.name, _family(mapping))
-                if family.kind == mapping.kind:  # two kinds cannot share a name: the first one wins
-                    reader.read(metric, family)
+        read = failsafe(self._read)
+        for scope, metrics in scopes:
+            for metric in metrics:
+                read(metric, scope, families)
         return list(families.values())
 
-    def _readers(self, metric: Metric) -> list[MappingReader]:
+    def _read(self, metric: Metric, scope: str, families: dict[str, Family]) -> None:
+        for reader in self._readers(metric, scope):
+            mapping = reader.mapping
+            family = families.setdefault(mapping.name, _family(mapping))
+            if family.kind == mapping.kind:  # of two mappings of one name that differ in kind, the first one wins
+                reader.read(metric, family)
+
+    def _readers(self, metric: Metric, scope: str) -> list[MappingReader]:
         if mapped := self._mapped.get(metric.name):
             return mapped
-        key = (metric.name, metric.unit or "", _kind(metric))
+        key = (scope, metric.name, metric.unit or "", _kind(metric))
         if key not in self._unmapped:
-            self._unmapped[key] = [MappingReader(mapping) for mapping in _default_mapping(metric)]
+            mappings = [self._named(mapping, scope) for mapping in _default_mapping(metric)]
+            self._unmapped[key] = [MappingReader(mapping, scope) for mapping in mappings]
         return self._unmapped[key]
+
+    def _named(self, mapping: MetricMapping, scope: str) -> MetricMapping:
+        """The mapping under a name of its own. One instrument has one name in all scopes."""
+        owner = (mapping.source, mapping.kind)  # a tuple: never one of the table, whose owner is its name
+        return replace(mapping, name=self._names.find(mapping.name, mapping.kind, owner, scope))
 
 
 def _family(mapping: MetricMapping) -> Family:
@@ -135,24 +172,10 @@ def render(mapping: MetricMapping, attributes: Attributes) -> str | None:
     if mapping.select is not None and not mapping.select(attributes):
         return None
     if mapping.labels is None:
-        return pairs(translated_labels(attributes))
+        labels = translated_labels(attributes, has_buckets=mapping.kind == "histogram")
+        say_once_if_shared(mapping.source, attributes, labels)
+        return pairs(labels)
     return pairs({label.name: label.value(attributes) for label in mapping.labels})
-
-
-def pairs(labels: Mapping[str, str]) -> str:
-    return ",".join(f'{name}="{escape(value)}"' for name, value in labels.items())
-
-
-def escape(value: str) -> str:
-    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-
-
-def translated_labels(attributes: Attributes) -> dict[str, str]:
-    """Labels by OpenTelemetry's rules: names that Prometheus allows; values that are no text, as JSON."""
-    return {
-        label_name(key): value if isinstance(value, str) else dumps(value, default=str)
-        for key, value in sorted(attributes.items())
-    }
 
 
 def _default_mapping(metric: Metric) -> list[MetricMapping]:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from telemetry.metrics import exposition
 from telemetry.metrics.families import Family
+from telemetry.metrics.full_collections import FULL_COLLECTIONS
 from telemetry.metrics.negotiation import compress, negotiate_content_type
 from telemetry.metrics.switch_interval import short_switch_interval
 
@@ -27,7 +28,7 @@ class MetricsPage:
             The page, and its content type.
         """
         content_type = negotiate_content_type(accept)
-        with short_switch_interval():
+        with short_switch_interval(), FULL_COLLECTIONS.postponed():
             return exposition.encode(self._collect(), content_type), content_type
 
     def respond(self, accept: str = "", accept_encoding: str = "") -> tuple[bytes, dict[str, str]]:

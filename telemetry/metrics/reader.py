@@ -1,7 +1,7 @@
 """Reads what the SDK has measured at this moment, as metric families for Prometheus."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
@@ -9,7 +9,8 @@ from opentelemetry.sdk.metrics.export import Metric, MetricsData
 from opentelemetry.sdk.resources import Resource
 from prometheus_client import CollectorRegistry
 
-from telemetry.metrics.families import Family, Translator, pairs, translated_labels
+from telemetry.metrics.families import Family, Translator
+from telemetry.metrics.labels import pairs, translated_labels
 
 
 class FamilyReader(PrometheusMetricReader):
@@ -34,7 +35,7 @@ class FamilyReader(PrometheusMetricReader):
             data, self._collected = self._collected, None
             if data is None:
                 return self._translator.translate(())
-            families = self._translator.translate(_metrics(data))
+            families = self._translator.translate_scopes(_scopes(data))
             return [_target_info(data.resource_metrics[0].resource), *families]
 
     def translate(self, metrics: Iterable[Metric]) -> list[Family]:
@@ -55,9 +56,9 @@ class FamilyReader(PrometheusMetricReader):
         return True
 
 
-def _metrics(data: MetricsData) -> list[Metric]:
+def _scopes(data: MetricsData) -> list[tuple[str, Sequence[Metric]]]:
     return [
-        metric for resource in data.resource_metrics for scope in resource.scope_metrics for metric in scope.metrics
+        (str(each.scope.name), each.metrics) for resource in data.resource_metrics for each in resource.scope_metrics
     ]
 
 

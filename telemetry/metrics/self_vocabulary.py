@@ -80,6 +80,13 @@ SELF_VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         (LabelMapping("instrument", semconv.INSTRUMENT),),
     ),
     MetricMapping(
+        "telemetry_otlp_replaced_total",
+        "counter",
+        semconv.OTLP_REPLACED,
+        "Values that OTLP cannot carry and that went out repaired, by queue and reason.",
+        (_QUEUE, _REASON),
+    ),
+    MetricMapping(
         "telemetry_queue_oldest_age_seconds",
         "gauge",
         semconv.TELEMETRY_QUEUE_AGE,

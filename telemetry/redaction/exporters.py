@@ -61,7 +61,7 @@ def redacted_span(span: ReadableSpan) -> ReadableSpan:
     parts = (span.context, span.parent, span.instrumentation_scope)
     if _are_same(new, (span.name, span.attributes, span.status, *parts, *span.events, *span.links)):
         return span
-    return _RedactedSpan(
+    return SpanCopy(
         span,
         name=name,
         context=context,
@@ -82,7 +82,9 @@ def _are_same(redacted: Sequence[object], original: Sequence[object]) -> bool:
     return all(new is old for new, old in zip(redacted, original, strict=True))
 
 
-class _RedactedSpan(ReadableSpan):
+class SpanCopy(ReadableSpan):
+    """A span with other fields. It keeps the numbers of what the limits of the original dropped."""
+
     def __init__(self, original: ReadableSpan, **fields: Any) -> None:
         super().__init__(**fields)
         self._original = original

@@ -33,6 +33,7 @@ from telemetry.redaction.exporters import RedactingLogExporter, RedactingSpanExp
 from telemetry.redaction.shown_settings import redact_start_error
 from telemetry.redaction.wrong_variables import check_opentelemetry
 from telemetry.sdk.env_defaults import default_variables
+from telemetry.sdk.otlp_batches import with_prepared_batches
 from telemetry.settings import SettingsError
 
 SIGNALS: Final = otel_variables.SIGNALS
@@ -119,7 +120,7 @@ def _exporter_class(signal: Signal, module: str, name: str) -> Any:
     package = f"opentelemetry.exporter.otlp.proto.{'grpc' if protocol(signal) == 'grpc' else 'http'}"
     if find_spec(f"{package}.{module}") is None:
         module = module.lstrip("_")  # a version in which it is stable
-    exporter = getattr(import_module(f"{package}.{module}"), name)
+    exporter = with_prepared_batches(getattr(import_module(f"{package}.{module}"), name), signal)
     if protocol(signal) == "grpc" and configured(signal, "COMPRESSION")[1].lower() == "none":
         # The variable of gRPC may be anything but `none`, which the specification has.
         return partial(exporter, compression=import_module("grpc").Compression.NoCompression)

@@ -111,6 +111,14 @@ _QUEUES: Final = Row(
             ),
         ),
         graph(
+            "Values that OTLP cannot carry",
+            "Repaired on their way out: a text that is no Unicode, an integer over 64 bits, a value of another type.",
+            Query(
+                f"sum by (queue, reason) (increase(telemetry_otlp_replaced_total{RATE})){OR_NOTHING}",
+                "{{queue}} {{reason}}",
+            ),
+        ),
+        graph(
             "Workers",
             "How old what each of several workers last wrote is. One that hangs grows old; its numbers are shown as it left them.",
             Query(f"max by (worker) (telemetry_worker_snapshot_age_seconds){OR_NOTHING}", "{{worker}}"),

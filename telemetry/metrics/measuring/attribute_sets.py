@@ -12,6 +12,7 @@ from telemetry.redaction.policy import redact_attributes
 
 OVERFLOW: Final[Mapping[str, bool]] = {semconv.METRIC_OVERFLOW: True}
 Key = frozenset[tuple[str, Any]]
+_DIFFERENT: Final = frozenset({str, int})
 _NO_ATTRIBUTES: Final[Key] = frozenset()
 _log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class AttributeSets:
         if key in self._seen:
             return attributes
         if attributes and len(self._seen) < self._limit and (safe := redact_attributes(attributes)) is not attributes:
-            return self.admit(safe)
+            attributes, key = safe, _key(safe)  # not redacted again: what replaces a secret is a new text each time
         return attributes if self._add(key) else OVERFLOW
 
     def _add(self, key: Key) -> bool:
@@ -59,7 +60,10 @@ class AttributeSets:
 
 
 def _key(attributes: Mapping[str, Any]) -> Key:
+    """1, 1.0 and True are equal in Python, but not to the SDK: what is neither a text nor an integer has its type beside it."""
     try:
-        return frozenset(attributes.items())
+        return frozenset(
+            [(name, value if type(value) in _DIFFERENT else (type(value), value)) for name, value in attributes.items()]
+        )
     except TypeError:  # an attribute's value may be a list
         return frozenset((name, repr(value)) for name, value in attributes.items())

@@ -4,9 +4,9 @@ The OpenTelemetry specification (Metrics SDK, "Cardinality limits") asks for 2,0
 set: measurements over the limit are counted in one series with `otel.metric.overflow=true`.
 """
 
-import re
-from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import Final
+import math
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from opentelemetry.metrics import (
     CallbackOptions,
@@ -15,6 +15,12 @@ from opentelemetry.metrics import (
     Histogram,
     Meter,
     MeterProvider,
+    NoOpCounter,
+    NoOpHistogram,
+    NoOpObservableCounter,
+    NoOpObservableGauge,
+    NoOpObservableUpDownCounter,
+    NoOpUpDownCounter,
     ObservableCounter,
     ObservableGauge,
     ObservableUpDownCounter,
@@ -23,10 +29,12 @@ from opentelemetry.metrics import (
 )
 from opentelemetry.util.types import Attributes
 
-from telemetry.compatibility.unstable_api import Gauge
+from telemetry.compatibility.unstable_api import Gauge, NoOpGauge
+from telemetry.json_safe import to_text
 from telemetry.metrics.measuring.attribute_sets import AttributeSets
-from telemetry.metrics.measuring.callback_deadline import CallbackDeadline
+from telemetry.metrics.measuring.callback_deadline import CallbackDeadline, Observe
 from telemetry.metrics.measuring.change_flag import ChangeFlag
+from telemetry.metrics.measuring.instrument_creation import checked_bounds, checked_callbacks, create_or_refuse
 from telemetry.metrics.measuring.limited_instruments import (
     LimitedCounter,
     LimitedGauge,
@@ -35,10 +43,9 @@ from telemetry.metrics.measuring.limited_instruments import (
 )
 from telemetry.metrics.measuring.measured_number import plain_number, refuse
 from telemetry.metrics.measuring.shared_series import SharedMeasurements
-from telemetry.redaction.policy import redact, redact_attributes, redact_value
+from telemetry.redaction.policy import redact, redact_attributes
 
 CARDINALITY_LIMIT: Final = 2000
-_NOT_IN_NAME: Final = re.compile(r"[^A-Za-z0-9_./-]+")
 
 
 class LimitedMeter(Meter):
@@ -60,15 +67,18 @@ class LimitedMeter(Meter):
         self._shared = shared
 
     def create_counter(self, name: str, unit: str = "", description: str = "") -> Counter:
-        name, unit, description = _redacted(name, unit, description)
-        inner = self._inner.create_counter(name, unit, description)
-        return LimitedCounter(inner, self._sets(name), self._change_flag, self._shared)
+        def create(*words: str) -> Counter:
+            inner = self._inner.create_counter(*words)
+            return LimitedCounter(inner, self._sets(words[0]), self._change_flag, self._shared)
+
+        return create_or_refuse(create, NoOpCounter, name, unit, description)
 
     def create_up_down_counter(self, name: str, unit: str = "", description: str = "") -> UpDownCounter:
-        name, unit, description = _redacted(name, unit, description)
-        return LimitedUpDownCounter(
-            self._inner.create_up_down_counter(name, unit, description), self._sets(name), self._change_flag
-        )
+        def create(*words: str) -> UpDownCounter:
+            inner = self._inner.create_up_down_counter(*words)
+            return LimitedUpDownCounter(inner, self._sets(words[0]), self._change_flag)
+
+        return create_or_refuse(create, NoOpUpDownCounter, name, unit, description)
 
     def create_histogram(
         self,
@@ -78,58 +88,61 @@ class LimitedMeter(Meter):
         *,
         explicit_bucket_boundaries_advisory: Sequence[float] | None = None,
     ) -> Histogram:
-        name, unit, description = _redacted(name, unit, description)
-        inner = self._inner.create_histogram(
-            name,
-            unit,
-            description,
-            explicit_bucket_boundaries_advisory=explicit_bucket_boundaries_advisory,
-        )
-        return LimitedHistogram(inner, self._sets(name), self._change_flag, self._shared)
+        def create(*words: str) -> Histogram:
+            bounds = checked_bounds(explicit_bucket_boundaries_advisory)
+            inner = self._inner.create_histogram(*words, explicit_bucket_boundaries_advisory=bounds)
+            return LimitedHistogram(inner, self._sets(words[0]), self._change_flag, self._shared)
+
+        return create_or_refuse(create, NoOpHistogram, name, unit, description)
 
     def create_gauge(self, name: str, unit: str = "", description: str = "") -> Gauge:
-        name, unit, description = _redacted(name, unit, description)
-        return LimitedGauge(self._inner.create_gauge(name, unit, description), self._sets(name), self._change_flag)
+        def create(*words: str) -> Gauge:
+            return LimitedGauge(self._inner.create_gauge(*words), self._sets(words[0]), self._change_flag)
+
+        return create_or_refuse(create, NoOpGauge, name, unit, description)
 
     def create_observable_counter(
         self, name: str, callbacks: Sequence[CallbackT] | None = None, unit: str = "", description: str = ""
     ) -> ObservableCounter:
-        name, unit, description = _redacted(name, unit, description)
-        return self._inner.create_observable_counter(name, self._callbacks(name, callbacks), unit, description)
+        def create(name: str, *words: str) -> ObservableCounter:
+            limited = self._callbacks(name, callbacks, may_fall=False)
+            return self._inner.create_observable_counter(name, limited, *words)
+
+        return create_or_refuse(create, NoOpObservableCounter, name, unit, description)
 
     def create_observable_up_down_counter(
         self, name: str, callbacks: Sequence[CallbackT] | None = None, unit: str = "", description: str = ""
     ) -> ObservableUpDownCounter:
-        name, unit, description = _redacted(name, unit, description)
-        return self._inner.create_observable_up_down_counter(name, self._callbacks(name, callbacks), unit, description)
+        def create(name: str, *words: str) -> ObservableUpDownCounter:
+            return self._inner.create_observable_up_down_counter(name, self._callbacks(name, callbacks), *words)
+
+        return create_or_refuse(create, NoOpObservableUpDownCounter, name, unit, description)
 
     def create_observable_gauge(
         self, name: str, callbacks: Sequence[CallbackT] | None = None, unit: str = "", description: str = ""
     ) -> ObservableGauge:
-        name, unit, description = _redacted(name, unit, description)
-        return self._inner.create_observable_gauge(name, self._callbacks(name, callbacks), unit, description)
+        def create(name: str, *words: str) -> ObservableGauge:
+            return self._inner.create_observable_gauge(name, self._callbacks(name, callbacks), *words)
 
-    def _callbacks(self, name: str, callbacks: Sequence[CallbackT] | None) -> Sequence[CallbackT] | None:
-        if callbacks is None:
+        return create_or_refuse(create, NoOpObservableGauge, name, unit, description)
+
+    def _callbacks(
+        self, name: str, callbacks: Sequence[CallbackT] | None, *, may_fall: bool = True
+    ) -> Sequence[CallbackT] | None:
+        found = checked_callbacks(callbacks)
+        if found is None:
             return None
-        sets = self._sets(name)
-        return [_limit_callback(callback, sets, self._deadline) for callback in callbacks]
+        observe = (self._deadline.bind(name, each if callable(each) else _started(each)) for each in found)
+        return [_limit_callback(each, self._sets(name), 0 if not may_fall else -math.inf) for each in observe]
 
 
-def _redacted(name: str, unit: str, description: str) -> tuple[str, str, str]:
-    """Name, unit and description without secrets. What replaces one in a name or a unit has characters that these may have."""
-    words = [word if (safe := redact(word)) == word else _NOT_IN_NAME.sub("_", safe) for word in (name, unit)]
-    return words[0], words[1], redact(description)
-
-
-def _limit_callback(callback: CallbackT, sets: AttributeSets, deadline: CallbackDeadline) -> CallbackT:
-    """Limit the time and the observations of a callback, which may be a function or a generator."""
-    observe = deadline.bind(sets.instrument, callback if callable(callback) else _started(callback))
+def _limit_callback(observe: Observe, sets: AttributeSets, lowest: float) -> CallbackT:
+    """Limit the observations of a callback."""
 
     def limited(options: CallbackOptions) -> Iterable[Observation]:
         for observation in observe(options):
             try:
-                value = plain_number(observation.value)
+                value = plain_number(observation.value, lowest)
                 yield Observation(value, sets.admit(observation.attributes), observation.context)
             except Exception as error:  # noqa: BLE001  # one odd observation, and not all of them
                 refuse(sets.instrument, error)
@@ -149,6 +162,10 @@ def _started(
             return ()
 
     return observe
+
+
+def _redacted_text(value: Any) -> Any:
+    return value if value is None else redact(value if isinstance(value, str) else to_text(value))
 
 
 class LimitedMeterProvider(MeterProvider):
@@ -171,8 +188,9 @@ class LimitedMeterProvider(MeterProvider):
         schema_url: str | None = None,
         attributes: Attributes = None,
     ) -> Meter:
-        name, version = redact_value(name), redact_value(version)
-        inner = self._inner.get_meter(name, version, schema_url, redact_attributes(attributes) if attributes else None)
+        name, version, schema_url = (_redacted_text(each) for each in (name, version, schema_url))
+        attributes = redact_attributes(attributes) if attributes and isinstance(attributes, Mapping) else None
+        inner = self._inner.get_meter(name or "unknown", version, schema_url, attributes)
         return LimitedMeter(
             inner,
             lambda instrument: self._attribute_sets(name, instrument),

@@ -1,6 +1,7 @@
 """What is a number to the metrics: what an application measures becomes an int or a float at the door, or is refused there."""
 
 import logging
+import math
 from numbers import Integral
 from typing import Any, Final
 
@@ -19,21 +20,24 @@ class NotANumber(TypeError):
     """A value was measured that is no number, or is too large for a float."""
 
 
-def plain_number(value: Any) -> int | float:
+def plain_number(value: Any, lowest: float = -math.inf) -> int | float:
     """A `Decimal`, a fraction, a bool or a number of another library as an int or a float.
 
     An integer that OTLP cannot hold (64 bits) becomes a float.
 
     Raises:
-        NotANumber: it is None, a text, a complex number, or too large for a float.
+        NotANumber: it is None, a text, a complex number, NaN, infinite, or below the lowest value that is allowed.
     """
     if not (hasattr(value, "__float__") or hasattr(value, "__index__")):  # `float` would also read texts and buffers
         raise NotANumber(_described(value))
     try:
         number = int(value) if isinstance(value, Integral) else float(value)
-        return number if -MAX_INTEGER <= number <= MAX_INTEGER else float(number)
+        number = number if -MAX_INTEGER <= number <= MAX_INTEGER else float(number)
     except (TypeError, ValueError, OverflowError, ArithmeticError):
         raise NotANumber(_described(value)) from None
+    if not math.isfinite(number) or number < lowest:
+        raise NotANumber(f"{number}, below {lowest}" if number < lowest else str(number))
+    return number
 
 
 def _described(value: object) -> str:
@@ -47,4 +51,8 @@ def refuse(instrument: str, error: Exception) -> None:
         return
     if instrument not in _refused and len(_refused) < _MAX_REMEMBERED:
         _refused.add(instrument)
-        _log.warning("%s was given %s, which is no number: it is not measured. This is said once.", instrument, error)
+        _log.warning(
+            "%s was given %s, which is no number that it can take: it is not measured. This is said once.",
+            instrument,
+            error,
+        )

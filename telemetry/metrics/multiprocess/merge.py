@@ -4,9 +4,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from telemetry.metrics.families import Family, escape
+from telemetry.metrics.families import Family
 from telemetry.metrics.histogram import HistogramValue, Number
-from telemetry.metrics.mapping import GaugeMode
+from telemetry.metrics.labels import escape
+from telemetry.metrics.mapping import GaugeMode, MetricKind
 from telemetry.metrics.multiprocess.snapshot import Snapshot
 
 _COMBINE: Final[Mapping[GaugeMode, Callable[[Number, Number], Number]]] = {
@@ -28,7 +29,7 @@ def merge(live: Iterable[Snapshot], dead: Iterable[Snapshot]) -> list[Family]:
     Counters and histograms are summed over all workers. Gauges are combined over the live workers by their `gauge_mode`; of
     dead workers only gauges of mode `highest` count.
     """
-    families: dict[str, Family] = {}
+    families: dict[tuple[str, MetricKind], Family] = {}
     oldest_first = sorted(live, key=lambda each: each.taken_at)
     first_worker = min((snapshot.worker for snapshot in oldest_first), key=int, default="")
     for snapshot in oldest_first:
@@ -46,12 +47,12 @@ def cumulative(families: Iterable[Family]) -> list[Family]:
     return [family for family in families if family.kind != "gauge" or family.gauge_mode == "highest"]
 
 
-def _add(families: dict[str, Family], other: Family, worker: str) -> None:
-    merged = families.get(other.name)
+def _add(families: dict[tuple[str, MetricKind], Family], other: Family, worker: str) -> None:
+    """Add a family. Those of one name and two kinds, of two versions of the service, stay two: the page names them apart."""
+    merged = families.get((other.name, other.kind))
     if merged is None:
-        merged = families[other.name] = Family(other.name, other.kind, other.help, gauge_mode=other.gauge_mode)
-    if merged.kind != other.kind:
-        return  # two versions of the service, during a deployment: the first one wins
+        merged = Family(other.name, other.kind, other.help, gauge_mode=other.gauge_mode)
+        families[other.name, other.kind] = merged
     _add_series(merged, other, worker)
     for labels, histogram in other.histograms.items():
         _add_histogram(merged.histograms, labels, histogram)

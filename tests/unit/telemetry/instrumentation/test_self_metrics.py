@@ -1,3 +1,5 @@
+from collections import Counter
+
 from telemetry.instrumentation import self_metrics
 from telemetry.metrics.measuring.cardinality import LimitedMeterProvider
 
@@ -16,6 +18,17 @@ def test_a_queue_has_its_size_and_capacity(signals):
 
     assert (before, signals.series("telemetry_queue_size")) == ({("job_runs",): 3}, {("job_runs",): 4})
     assert signals.series("telemetry_queue_capacity") == {("job_runs",): 10}
+
+
+def test_values_that_were_replaced_for_otlp_are_counted(signals):
+    replaced = Counter({("logs", "text"): 2})
+    self_metrics.observe_replaced_values(signals.meters.get_meter("tests"), replaced)
+
+    before = signals.series("telemetry_otlp_replaced_total")
+    replaced["spans", "integer"] += 1
+
+    assert before == {("logs", "text"): 2}
+    assert signals.series("telemetry_otlp_replaced_total") == {("logs", "text"): 2, ("spans", "integer"): 1}
 
 
 def test_an_instrument_that_is_at_its_limit_is_named(signals):

@@ -57,6 +57,36 @@ def test_a_fingerprint_of_the_record_itself_is_kept(pipeline):
     assert [each["alert.fingerprint"] for each in pipeline.attributes] == ["mine"]
 
 
+class NoText:
+    def __str__(self):
+        raise RuntimeError("not even a text")
+
+    __repr__ = __str__
+
+
+ENDLESS: list[object] = []
+ENDLESS += [ENDLESS, ENDLESS]
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        (ENDLESS, "[[...], [...]]"),
+        (NoText(), "<NoText>"),
+        ({"a": [NoText()]}, None),
+        ({1: "a", "b": {2}}, None),
+        (2**80, 2**63 - 1),
+    ],
+)
+def test_no_attribute_costs_the_record_of_an_error(pipeline, value, kept):
+    pipeline.fail(odd=value, usual="x")
+
+    [attributes] = pipeline.attributes
+    assert attributes["usual"] == "x"
+    assert attributes["alert.fingerprint"]
+    assert kept is None or str(kept) in str(attributes["odd"])
+
+
 def test_a_record_that_was_not_made_by_logging_has_the_same_identity(pipeline):
     pipeline.fail()
     [made_by_logging] = pipeline.records

@@ -13,7 +13,8 @@ from telemetry.metrics.exposition import (
     encode,
     format_number,
 )
-from telemetry.metrics.families import Family, HistogramValue, pairs
+from telemetry.metrics.families import Family, HistogramValue
+from telemetry.metrics.labels import pairs
 
 PARSERS = {TEXT_CONTENT_TYPE: parse_text, OPENMETRICS_CONTENT_TYPE: parse_openmetrics}
 
@@ -35,6 +36,15 @@ def test_a_family_is_its_help_its_type_and_its_series():
         'orders_total{shop="wb"} 3',
         'orders_total{shop="ozon"} 2.5',
     ]
+
+
+def test_a_counter_that_is_not_called_total_has_no_type_in_openmetrics():
+    counter = Family("orders", "counter", "Orders.", {"": 3})
+
+    assert lines_of(counter)[1:] == ["# TYPE orders counter", "orders 3"]
+    lines = lines_of(counter, content_type=OPENMETRICS_CONTENT_TYPE)
+    assert lines[1:] == ["# TYPE orders unknown", "orders 3", "# EOF"]
+    assert [family.type for family in parse_openmetrics("\n".join(lines) + "\n")] == ["unknown"]
 
 
 def test_a_series_without_labels_has_no_braces():
@@ -132,7 +142,7 @@ def test_an_invalid_label_does_not_break_the_exposition():
     page = encode([gauge(**{pairs({"path": "caf\udce9"}): 1})])
 
     [family] = parse_text(page.decode())
-    assert family.samples[0].labels == {"path": "caf?"}
+    assert family.samples[0].labels == {"path": "caf\ufffd"}
 
 
 @pytest.mark.parametrize("content_type", PARSERS)

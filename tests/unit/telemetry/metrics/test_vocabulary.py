@@ -45,6 +45,7 @@ BEYOND = [
     ("telemetry_exported_total", "counter", {"queue"}),
     ("telemetry_label_sets_overflow", "gauge", {"instrument"}),
     ("telemetry_callback_timeouts_total", "counter", {"instrument"}),
+    ("telemetry_otlp_replaced_total", "counter", {"queue", "reason"}),
     ("orders_processed_total", "counter", {"marketplace", "status"}),
     ("advice_drafts_total", "counter", {"marketplace", "outcome"}),
     ("openai_cost_usd_total", "counter", {"model"}),
@@ -116,6 +117,9 @@ def use_everything(stage):
         meter.create_observable_gauge(name, [lambda _options, labels=labels: [Observation(1, labels)]])
     meter.create_observable_counter(
         semconv.CALLBACK_TIMEOUTS, [lambda _options: [Observation(1, {"instrument": "eggs"})]]
+    )
+    meter.create_observable_counter(
+        semconv.OTLP_REPLACED, [lambda _options: [Observation(1, {"queue": "logs", "reason": "text"})]]
     )
     meter.create_histogram(semconv.ALERT_DELAY).record(1.0, {"channel": "telegram"})
     meter.create_counter(semconv.ALERT_NOTIFICATIONS).add(1, {"channel": "telegram", "result": "sent"})

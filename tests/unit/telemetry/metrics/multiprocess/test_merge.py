@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.instruments import METRIC_MAPPINGS
+from telemetry.metrics.distinct_names import with_distinct_names
 from telemetry.metrics.families import Family
 from telemetry.metrics.histogram import Exemplar, HistogramValue
 from telemetry.metrics.multiprocess.merge import merge
@@ -122,10 +123,15 @@ def test_of_histograms_with_other_bounds_the_common_ones_are_shown():
     assert only(merge(live, [])).histograms[""] == HistogramValue((1.0,), [4, 4], 1.0)
 
 
-def test_what_has_another_kind_in_another_version_is_left_out():
+def test_what_has_another_kind_in_another_version_stays_apart():
     live = [of("0", Family("some", "counter", "Some.", {"": 1}), at=1.0), of("1", gauge("sum", 5), at=2.0)]
 
-    assert only(merge(live, [])).series == {"": 1}
+    merged = merge(live, [])
+    named = with_distinct_names(merged)
+
+    assert {(family.kind, family.series[""]) for family in merged} == {("counter", 1), ("gauge", 5)}
+    assert {family.name: family.series[""] for family in named} == {"some": 1, "some_gauge": 5}
+    assert with_distinct_names(reversed(merged)) == named[::-1]
 
 
 def test_the_snapshots_stay_as_they_were():
