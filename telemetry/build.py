@@ -36,8 +36,9 @@ from telemetry.options import TelemetryOptions
 from telemetry.processes.registry import ProcessRegistry
 from telemetry.redaction.exporters import redacted_resource
 from telemetry.sdk import exporters
+from telemetry.sdk.forked_identity import ForkedIdentity
 from telemetry.sdk.reentrant_locks import make_locks_reentrant
-from telemetry.sdk.resource import build_resource
+from telemetry.sdk.resource import build_resource, own_instance_id, warn_if_pinned
 from telemetry.sdk.shutdown import ShutdownThreads
 from telemetry.settings import TelemetrySettings
 
@@ -59,6 +60,7 @@ class Telemetry:
     tracer_provider: TracerProvider
     log_handler: OTelHandler
     _registry: ProcessRegistry
+    _identity: ForkedIdentity
     _owns_engine: bool
     _shutdown_threads: ShutdownThreads = field(default_factory=ShutdownThreads)
 
@@ -88,6 +90,10 @@ class Telemetry:
         """Start the threads that recover job runs and send alerts."""
         self.jobs.start()
         self.alerts.start()
+
+    def serve(self) -> None:
+        """Join the other workers of the service: this process is about to serve requests. More than once is harmless."""
+        self.metrics.membership.serve()
 
     def report_job_failures(self, timeout: float = 1.0) -> None:
         """For a process that ends with a failed run: alert if that was a failure too many in a row. No other may look.
@@ -147,6 +153,10 @@ def build(
     uses_database = settings.telemetry_jobs or not owns_engine
     context = PipelineContext(tracer, metrics.meter, metrics.instruments.dropped, profiler.has, uses_database)
     alerts = AlertPipeline(settings, engine, resources, registry, context)
+    log_handler = _log_handler(resource, metrics, alerts, profiler)
+    identity = ForkedIdentity(
+        (tracer_provider, metrics.sdk_provider, log_handler.provider), lambda: own_instance_id(registry.instance_id())
+    )
     telemetry = Telemetry(
         settings=settings,
         options=options,
@@ -156,8 +166,9 @@ def build(
         jobs=jobs,
         alerts=alerts,
         tracer_provider=tracer_provider,
-        log_handler=_log_handler(resource, metrics, alerts, profiler),
+        log_handler=log_handler,
         _registry=registry,
+        _identity=identity,
         _owns_engine=owns_engine,
     )
     _activate(telemetry)
@@ -190,9 +201,12 @@ def _log_handler(
 
 
 def _resource(settings: TelemetrySettings, registry: ProcessRegistry) -> Resource:
-    return redacted_resource(
+    resource = redacted_resource(
         build_resource(settings.service_name, settings.service_version, settings.environment, registry.instance_id())
     )
+    if registry.slot <= 0:  # the first process of a service says it for all
+        warn_if_pinned(resource)
+    return resource
 
 
 def _observe(telemetry: Telemetry) -> None:
@@ -206,6 +220,7 @@ def _observe(telemetry: Telemetry) -> None:
         telemetry.jobs.observe(meter)
     observe_writers(meter, log_writers)
     self_metrics.observe_limits(meter, telemetry.metrics.provider)
+    self_metrics.observe_page(meter, telemetry.metrics.membership)
 
 
 def _instrument(telemetry: Telemetry) -> None:

@@ -36,6 +36,10 @@ class FamilyReader(PrometheusMetricReader):
             families = self._translator.translate(_metrics(data))
             return [_target_info(data.resource_metrics[0].resource), *families]
 
+    def restart(self) -> None:
+        """In a forked child: a thread of the parent may have held the lock."""
+        self._collected, self._collect_lock = None, threading.RLock()
+
     def _receive_metrics(
         self,
         metrics_data: MetricsData,

@@ -80,6 +80,13 @@ SELF_VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         (LabelMapping("instrument", semconv.INSTRUMENT),),
     ),
     MetricMapping(
+        "telemetry_page_incomplete",
+        "gauge",
+        semconv.PAGE_INCOMPLETE,
+        "1 where the other workers of the service cannot be found, so that a page shows one of them alone.",
+        gauge_mode="max",
+    ),
+    MetricMapping(
         "telemetry_queue_oldest_age_seconds",
         "gauge",
         semconv.TELEMETRY_QUEUE_AGE,

@@ -6,7 +6,6 @@ once, waits at most `REFRESH_TIMEOUT`, and reads the snapshots. So values are pe
 never decreases when a worker is killed. While the disk is full, counters stay as they were written, on every worker's page.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -27,7 +26,6 @@ from telemetry.processes.registry import ProcessRegistry
 REFRESH_TIMEOUT: Final = 0.3
 WRITE_INTERVAL: Final = 1.0
 SNAPSHOT_AGE: Final = "telemetry_worker_snapshot_age_seconds"
-_log = logging.getLogger(__name__)
 
 
 class MultiprocessCollector(forks.ForkAware):
@@ -171,24 +169,3 @@ def _with_gauges_of(newer: Snapshot, written: Snapshot) -> Snapshot:
     persisted = {family.name for family in cumulative(newer.families)}
     gauges = [family for family in newer.families if family.name not in persisted]
     return Snapshot(written.worker, written.taken_at, [*cumulative(written.families), *gauges])
-
-
-def create_collector(
-    registry: ProcessRegistry,
-    collect_own: Callable[[], list[Family]],
-    has_changed: Callable[[], bool],
-    count_ended: Callable[[str], None],
-) -> MultiprocessCollector | None:
-    """Create the collector if this process is one of several workers.
-
-    Returns:
-        None if the process is no worker, or, with a warning, if the directory cannot be used.
-    """
-    if not registry.parent:
-        return None
-    try:
-        worker_files.remove_stale_directories(registry.data_dir)
-        return MultiprocessCollector(registry, collect_own, has_changed, count_ended=count_ended)
-    except OSError as error:
-        _log.warning("/metrics shows this worker alone: %s cannot be used (%s).", registry.data_dir, error.strerror)
-        return None
