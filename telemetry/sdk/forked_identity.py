@@ -46,7 +46,7 @@ class ForkedIdentity(forks.ForkAware):
             while _resource(provider) is former and time.monotonic() < deadline:
                 time.sleep(_PAUSE)
             try:
-                provider._update_resource(own)
+                provider._update_resource(own)  # noqa: SLF001  # the SDK's own handler of forks calls it
             except AttributeError as error:
                 internals.note_missing(str(error.name))
 

@@ -45,7 +45,7 @@ def own_instance_id(instance_id: str) -> str:
 
 def warn_if_pinned(resource: Resource) -> None:
     """Say that the instance id of the environment has a suffix."""
-    if SERVICE_INSTANCE_ID in _environment_attributes(os.environ):
+    if _environment_attributes(os.environ).get(SERVICE_INSTANCE_ID):
         _log.warning(
             "OTEL_RESOURCE_ATTRIBUTES sets service.instance.id, which several processes may have: each adds a suffix of its own."
             " This one is %s.",

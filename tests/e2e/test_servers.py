@@ -17,7 +17,7 @@ GUNICORN: Final = ("gunicorn", "-k", "uvicorn.workers.UvicornWorker", "-w", "2",
 SERVERS: Final = {
     "gunicorn": GUNICORN,
     "gunicorn --preload": (*GUNICORN, "--preload"),
-    "hypercorn": ("hypercorn", "-w", "2", "-b", "127.0.0.1:{port}", APP),
+    "hypercorn": ("hypercorn", "-w", "2", "-b", "127.0.0.1:{port}", "service.main:create_app()"),
     "granian": (
         *("granian", "--interface", "asgi", "--workers", "2", "--respawn-failed-workers"),
         *("--host", "127.0.0.1", "--port", "{port}", APP),

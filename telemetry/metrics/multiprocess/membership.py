@@ -1,8 +1,8 @@
 """Membership: finds the group of processes that this one serves with, joins it, and collects the page of all of them."""
 
+import inspect
 import logging
 import multiprocessing
-import sys
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -91,7 +91,8 @@ class Membership(forks.ForkAware):
     def collect(self) -> list[Family]:
         """Collect the families of the whole group."""
         if self._collector is None and self._is_started:
-            self._look(may_be_inherited=False)
+            if not self._is_helper:
+                self._look(may_be_inherited=False)
             self._note_if_lonely()
         return self._collect_own() if self._collector is None else self._collector.collect()
 
@@ -125,16 +126,16 @@ class Membership(forks.ForkAware):
     def _join(self, group: ProcessGroup) -> None:
         try:
             join_group(self._registry, group)
-            collector = self._create_collector(self._registry, self._collect_own)
-            collector.start()
+            self._collector = self._create_collector(self._registry, self._collect_own)
         except OSError as error:
             self._note_incomplete(f"{self._registry.data_dir} cannot be used ({error.strerror or error})")
             return
-        self._collector, self.is_incomplete = collector, False
+        self.is_incomplete = False
+        self._collector.start()
 
     def _note_if_lonely(self) -> None:
-        """A worker that a server has spawned, and that shares no socket with it, has others that cannot be found."""
-        if self._collector is None and not self._is_helper and multiprocessing.parent_process() is not None:
+        """A process that is scraped is a worker. One that was spawned or forked has others, which cannot be found."""
+        if self._collector is None and (self._is_helper or multiprocessing.parent_process() is not None):
             self._note_incomplete("it shares no socket with other workers: set TELEMETRY_GROUP")
 
     def _note_incomplete(self, reason: str) -> None:
@@ -145,9 +146,7 @@ class Membership(forks.ForkAware):
 
 def _is_forked_by_multiprocessing() -> bool:
     """Whether the fork that is just happening makes a helper, such as a process of a pool."""
-    frame = sys._getframe()
-    while frame.f_back is not None:
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__") != _FORKS_OF_HELPERS:
         frame = frame.f_back
-        if frame.f_globals.get("__name__") == _FORKS_OF_HELPERS:
-            return True
-    return False
+    return frame is not None

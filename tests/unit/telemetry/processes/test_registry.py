@@ -44,10 +44,12 @@ def test_nothing_is_made_before_a_process_registers(process_of, tmp_path):
 
 
 def test_an_entry_says_what_the_process_is(process_of, tmp_path):
-    entry = process_of(tmp_path, database="shop.db", parent="7-7").register()
+    process = process_of(tmp_path, database="shop.db")
+    assert process.register().group == ""
+    entry = process.join("port-7")
 
     assert list(live_processes(tmp_path)) == [entry]
-    assert (entry.slot, entry.pid, entry.role, entry.parent) == (0, os.getpid(), "worker", "7-7")
+    assert (entry.slot, entry.pid, entry.role, entry.group) == (0, os.getpid(), "worker", "port-7")
     assert (entry.database, entry.started_at) == ("shop.db", start_time(os.getpid()))
     assert process_of(tmp_path).register().role == "main"
 
@@ -322,10 +324,10 @@ def test_only_the_owner_may_read_the_directory(process_of, tmp_path):
 
 
 def test_a_child_of_a_fork_is_another_process_and_its_parent_stays(process_of, tmp_path):
-    process = process_of(tmp_path, parent="7-7")
-    parent = process.register()
+    process = process_of(tmp_path)
+    parent = process.join("port-7")
 
-    child = in_child(lambda: [process.register().id, process.register().slot, process.register().role, process.parent])
+    child = in_child(lambda: [process.register().id, process.register().slot, process.register().role, process.group])
 
     assert child[0] != parent.id
     assert child[1:] == [1, "child", ""]
