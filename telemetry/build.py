@@ -92,8 +92,12 @@ class Telemetry:
         self.alerts.start()
 
     def serve(self) -> None:
-        """Join the other workers of the service: this process is about to serve requests. More than once is harmless."""
+        """Join the other workers of the service: this process is about to serve requests. More than once is harmless.
+
+        A worker that was forked after `start` has the threads of that only from now on.
+        """
         self.metrics.membership.serve()
+        self.start()
 
     def report_job_failures(self, timeout: float = 1.0) -> None:
         """For a process that ends with a failed run: alert if that was a failure too many in a row. No other may look.

@@ -83,7 +83,7 @@ SELF_VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         "telemetry_page_incomplete",
         "gauge",
         semconv.PAGE_INCOMPLETE,
-        "1 where the other workers of the service cannot be found, so that a page shows one of them alone.",
+        "1 where a page lacks workers of the service, which cannot be found; the log says why.",
         gauge_mode="max",
     ),
     MetricMapping(

@@ -12,6 +12,7 @@ from typing import Final
 from telemetry.failsafe import failsafe
 from telemetry.metrics.families import Family
 from telemetry.metrics.multiprocess.collector import MultiprocessCollector
+from telemetry.metrics.multiprocess.stranger_watch import StrangerWatch
 from telemetry.metrics.multiprocess.worker_files import join_group
 from telemetry.processes import forks
 from telemetry.processes.process_group import ProcessGroup, find_group
@@ -57,8 +58,10 @@ class Membership(forks.ForkAware):
         self._collect_own = collect_own
         self._create_collector = create_collector
         self._collector: MultiprocessCollector | None = None
+        self._watch = StrangerWatch(registry)
         self._guard = threading.RLock()
         self._stopping = threading.Event()
+        self._said: set[str] = set()
         self._is_started, self._is_helper, self.is_incomplete = False, False, False
         forks.register(self)
 
@@ -90,11 +93,19 @@ class Membership(forks.ForkAware):
 
     def collect(self) -> list[Family]:
         """Collect the families of the whole group."""
-        if self._collector is None and self._is_started:
+        if self._is_started:
+            self._complete()
+        return self._collect_own() if self._collector is None else self._collector.collect()
+
+    @failsafe
+    def _complete(self) -> None:
+        """Join what has been found since, and note what has not."""
+        if self._collector is not None:
+            self._note_strangers()
+        else:
             if not self._is_helper:
                 self._look(may_be_inherited=False)
             self._note_if_lonely()
-        return self._collect_own() if self._collector is None else self._collector.collect()
 
     def _search_in_thread(self, first: float) -> None:
         start_daemon(partial(self._search, first, self._stopping), "metrics-group")
@@ -138,10 +149,17 @@ class Membership(forks.ForkAware):
         if self._collector is None and (self._is_helper or multiprocessing.parent_process() is not None):
             self._note_incomplete("it shares no socket with other workers: set TELEMETRY_GROUP")
 
+    def _note_strangers(self) -> None:
+        if not self._watch.are_there():
+            self.is_incomplete = False
+        else:
+            self._note_incomplete("others at its socket are not in its group: give all of them one DATA_DIR")
+
     def _note_incomplete(self, reason: str) -> None:
-        if not self.is_incomplete:
-            self.is_incomplete = True
-            _log.warning("/metrics shows this worker alone: %s.", reason)
+        was_incomplete, self.is_incomplete = self.is_incomplete, True
+        if not was_incomplete and reason not in self._said:
+            self._said.add(reason)
+            _log.warning("/metrics does not show all workers of this service: %s.", reason)
 
 
 def _is_forked_by_multiprocessing() -> bool:

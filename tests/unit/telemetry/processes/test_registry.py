@@ -164,6 +164,45 @@ def test_two_data_directories_know_nothing_of_each_other(process_of, tmp_path):
     assert (one.live_ids(), other.live_ids()) == ({one.id}, {other.id})
 
 
+def test_two_containers_with_the_same_host_name_and_path_have_different_ids(process_of, tmp_path):
+    ids_of_slots = []
+    for container in ("one", "other"):
+        process = process_of(tmp_path / "data")
+        ids_of_slots.append(process.instance_id())
+        process.release()
+        (tmp_path / "data").rename(tmp_path / container)
+
+    assert len(set(ids_of_slots)) == 2
+
+
+def test_processes_that_make_the_directory_at_once_agree_on_its_id(process_of, tmp_path):
+    with other_processes(tmp_path / "data", 4) as others:
+        ids_of_others = {other.entry["slot"]: other.instance_id for other in others}
+
+    assert len(set(ids_of_others.values())) == 4
+    for slot in sorted(ids_of_others):
+        assert process_of(tmp_path / "data").instance_id() == ids_of_others[slot]
+    assert {path.suffix for path in (tmp_path / "data" / "instances").iterdir()} == {".lock", ""}
+
+
+def test_a_group_that_cannot_be_written_is_not_joined(process_of, tmp_path, monkeypatch):
+    process = process_of(tmp_path)
+    entry = process.register()
+    monkeypatch.setattr("telemetry.processes.registry.os.pwrite", lambda *_: 5)
+
+    with pytest.raises(OSError, match="No space left"):
+        process.join("port-7")
+    monkeypatch.undo()
+
+    assert (process.group, process.register()) == ("", entry)
+    assert process.join("port-7").group == "port-7"
+
+
+def test_the_entry_of_an_earlier_version_says_whose_worker_it_is(tmp_path):
+    assert ProcessEntry.decode(b'{"id": "a", "role": "worker", "parent": "7-7"}').group == "7-7"
+    assert ProcessEntry.decode(b"[1]") == ProcessEntry()
+
+
 def test_a_directory_by_another_way_is_the_same(process_of, tmp_path):
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")

@@ -15,7 +15,7 @@ from telemetry.processes.server_sockets import SocketsUnknown
 from tests.support.forking import in_child
 from tests.support.processes import ROOT, eventually
 
-WARNING = "/metrics shows this worker alone"
+WARNING = "/metrics does not show all workers of this service"
 
 
 @pytest.fixture
@@ -272,3 +272,24 @@ sys.stdin.read()
         other.kill()
         other.communicate(timeout=30)
     assert requests_on(member.collect()) == 11
+
+
+def test_a_process_at_the_port_with_another_directory_is_lacking_on_the_page_until_it_ends(
+    member_of, server, monkeypatch, caplog
+):
+    server.listen()
+    member = member_of(requests=1)
+    member.start()
+    there = [False]
+    monkeypatch.setattr(member._watch, "are_there", lambda: there[0])
+    member.collect()
+    assert not member.is_incomplete
+
+    there[0] = True
+    assert [requests_on(member.collect()) for _ in range(3)] == [1] * 3
+    assert member.is_incomplete
+    assert [WARNING in message and "DATA_DIR" in message for message in caplog.messages] == [True]
+
+    there[0] = False
+    member.collect()
+    assert not member.is_incomplete
