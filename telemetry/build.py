@@ -34,11 +34,9 @@ from telemetry.metrics.measuring.cardinality import CARDINALITY_LIMIT
 from telemetry.metrics.pipeline import SCOPE, MetricsPipeline
 from telemetry.options import TelemetryOptions
 from telemetry.processes.registry import ProcessRegistry
-from telemetry.redaction.exporters import redacted_resource
 from telemetry.sdk import exporters
 from telemetry.sdk.forked_identity import ForkedIdentity
 from telemetry.sdk.reentrant_locks import make_locks_reentrant
-from telemetry.sdk.resource import build_resource, own_instance_id, warn_if_pinned
 from telemetry.sdk.shutdown import ShutdownThreads
 from telemetry.settings import TelemetrySettings
 
@@ -60,9 +58,13 @@ class Telemetry:
     tracer_provider: TracerProvider
     log_handler: OTelHandler
     _registry: ProcessRegistry
-    _identity: ForkedIdentity
     _owns_engine: bool
     _shutdown_threads: ShutdownThreads = field(default_factory=ShutdownThreads)
+    _identity: ForkedIdentity = field(init=False)
+
+    def __post_init__(self) -> None:
+        of_all_signals = (self.tracer_provider, self.metrics.sdk_provider, self.log_handler.provider)
+        object.__setattr__(self, "_identity", providers.forked_identity(self._registry, *of_all_signals))
 
     @property
     def uses_database(self) -> bool:
@@ -148,7 +150,7 @@ def build(
     _prepare_process()
     owns_engine, engine = engine is None, engine or create_engine(settings.url, settings.service_name)
     registry, profiler = ProcessRegistry(settings.data_dir, database_identity(engine.url)), RunProfiler()
-    resource = _resource(settings, registry)
+    resource = providers.service_resource(settings, registry)
     metrics = MetricsPipeline(settings, resource, registry, options.metric_mappings, cardinality_limit)
     jobs = JobPipeline(engine, registry, metrics.instruments, settings.jobs_component, settings.telemetry_jobs)
     processing = providers.JobProcessing(jobs.record, metrics.instruments, profiler)
@@ -157,10 +159,6 @@ def build(
     uses_database = settings.telemetry_jobs or not owns_engine
     context = PipelineContext(tracer, metrics.meter, metrics.instruments.dropped, profiler.has, uses_database)
     alerts = AlertPipeline(settings, engine, resources, registry, context)
-    log_handler = _log_handler(resource, metrics, alerts, profiler)
-    identity = ForkedIdentity(
-        (tracer_provider, metrics.sdk_provider, log_handler.provider), lambda: own_instance_id(registry.instance_id())
-    )
     telemetry = Telemetry(
         settings=settings,
         options=options,
@@ -170,13 +168,11 @@ def build(
         jobs=jobs,
         alerts=alerts,
         tracer_provider=tracer_provider,
-        log_handler=log_handler,
+        log_handler=_log_handler(resource, metrics, alerts, profiler),
         _registry=registry,
-        _identity=identity,
         _owns_engine=owns_engine,
     )
-    _activate(telemetry)
-    return telemetry
+    return _activated(telemetry)
 
 
 def _tracer(provider: TracerProvider) -> Tracer:
@@ -184,10 +180,11 @@ def _tracer(provider: TracerProvider) -> Tracer:
     return provider.get_tracer(SCOPE, schema_url=semconv.SCHEMA_URL)
 
 
-def _activate(telemetry: Telemetry) -> None:
+def _activated(telemetry: Telemetry) -> Telemetry:
     _observe(telemetry)
     _instrument(telemetry)
     telemetry.metrics.start()  # after all instruments are registered, and when what it logs can become an alert
+    return telemetry
 
 
 def _prepare_process() -> None:
@@ -202,15 +199,6 @@ def _log_handler(
     exporter = alerts.exporter if alerts.is_on else None
     alerting = providers.AlertProcessing(exporter, profiler.has, alerts.exporter.is_known)
     return providers.log_handler(resource, metrics.provider, metrics.instruments, alerting)
-
-
-def _resource(settings: TelemetrySettings, registry: ProcessRegistry) -> Resource:
-    resource = redacted_resource(
-        build_resource(settings.service_name, settings.service_version, settings.environment, registry.instance_id())
-    )
-    if registry.slot <= 0:  # the first process of a service says it for all
-        warn_if_pinned(resource)
-    return resource
 
 
 def _observe(telemetry: Telemetry) -> None:

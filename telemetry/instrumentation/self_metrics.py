@@ -20,12 +20,12 @@ class LimitedInstruments(Protocol):
     def late_callbacks(self) -> Mapping[str, int]: ...
 
 
-class Page(Protocol):
+class IncompletePage(Protocol):
     @property
     def is_incomplete(self) -> bool: ...
 
 
-def observe_page(meter: Meter, page: Page) -> None:
+def observe_page(meter: Meter, page: IncompletePage) -> None:
     """Observe whether the page lacks workers."""
 
     def incomplete(_options: CallbackOptions) -> Iterable[Observation]:
