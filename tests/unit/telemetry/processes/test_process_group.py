@@ -198,3 +198,10 @@ def test_without_proc_the_sockets_at_the_start_are_taken_for_inherited(bound, mo
 
     assert group(may_be_inherited=True).startswith("socket-")
     assert group() is None
+
+
+def test_without_names_of_networks_addresses_tell_groups_apart(bound, monkeypatch):
+    monkeypatch.setattr(process_group, "_NETWORK", Path("/nowhere"))
+    bound(reusable=True)
+
+    assert group().startswith("port-")

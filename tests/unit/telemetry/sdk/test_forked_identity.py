@@ -66,3 +66,15 @@ def test_a_version_that_cannot_change_it_is_noted(monkeypatch):
     ForkedIdentity([object()], lambda: "the-child")._renew([None])
 
     assert list(internals._missing) == ["_update_resource"]
+
+
+def test_the_steps_of_a_fork(monkeypatch):
+    """What a child does, in this process: it waits for the SDK's own handler, which comes later."""
+    providers = Providers()
+    identity = ForkedIdentity(providers.all(), lambda: "the-child")
+
+    identity.restart_in_child()
+    for provider in providers.all():
+        provider._handle_fork()
+
+    assert eventually(lambda: providers.ids() == ["the-child"] * 3)

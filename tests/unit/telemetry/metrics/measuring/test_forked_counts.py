@@ -3,7 +3,7 @@
 from opentelemetry.metrics import Observation
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
+from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, SumAggregation, View
 
 from telemetry.compatibility import internals
 from telemetry.metrics.measuring.cardinality import LimitedMeterProvider
@@ -25,7 +25,10 @@ def values(reader):
 
 def measured():
     reader = InMemoryMetricReader()
-    views = [View(instrument_name="exponential", aggregation=ExponentialBucketHistogramAggregation())]
+    views = [
+        View(instrument_name="exponential", aggregation=ExponentialBucketHistogramAggregation()),
+        View(instrument_name="active", aggregation=SumAggregation()),
+    ]
     sdk = MeterProvider([reader], views=views, shutdown_on_exit=False)
     meter = LimitedMeterProvider(sdk, 10).get_meter("tests")
     instruments = [meter.create_counter("counter"), meter.create_up_down_counter("active")]

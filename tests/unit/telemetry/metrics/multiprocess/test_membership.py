@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -293,3 +294,63 @@ def test_a_process_at_the_port_with_another_directory_is_lacking_on_the_page_unt
     there[0] = False
     member.collect()
     assert not member.is_incomplete
+
+
+def test_the_steps_of_a_fork_of_a_server_before_it_is_in_a_group(member_of, server, monkeypatch):
+    """What a child does, in this process: it searches at once, and joins the group of the socket."""
+    server.listen()
+    member = member_of(requests=7)
+    member._is_started = True
+
+    member.restart_in_child()
+
+    assert eventually(lambda: in_group(member))
+    assert not member._is_helper
+    member.serve()
+    assert requests_on(member.collect()) == 7
+
+
+def test_the_steps_of_a_fork_of_a_worker(member_of):
+    member = member_of("shop", requests=7)
+    member.start()
+    parent = member._collector
+
+    member.restart_in_child()
+
+    assert member._is_helper
+    assert not in_group(member)
+    assert requests_on(member.collect()) == 7
+    assert member.is_incomplete  # it is scraped, and shows itself alone
+    parent.stop()
+
+
+def test_a_fork_by_multiprocessing_makes_a_helper(member_of):
+    namespace = {"__name__": "multiprocessing.popen_fork"}
+    exec("def launch(step):\n    return step()", namespace)  # noqa: S102  # a module of that name
+    member = member_of()
+    member._is_started = True
+
+    namespace["launch"](member.restart_in_child)
+
+    assert member._is_helper
+
+
+def test_a_search_ends_with_the_process(member_of, monkeypatch):
+    monkeypatch.setattr(module, "SEARCH_INTERVAL", 0.01)
+    member = member_of()
+    member.start()
+    thread = next(each for each in threading.enumerate() if each.name == "metrics-group" and each.is_alive())
+
+    member.stop()
+
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_what_cannot_be_found_is_said_once_for_each_reason(member_of, caplog):
+    member = member_of()
+    for reason in ("one", "one", "other", "one"):
+        member.is_incomplete = False
+        member._note_incomplete(reason)
+
+    assert [message.rpartition(": ")[2] for message in caplog.messages] == ["one.", "other."]
