@@ -118,14 +118,16 @@ def ours(directory: str, label_sets: int, restarts: int, connection: Connection)
     reader = FamilyReader()
     provider = LimitedMeterProvider(MeterProvider([reader], views=views(), shutdown_on_exit=False), label_sets + 1)
     fill(provider.get_meter("bench"), label_sets)
-    registry = ProcessRegistry(Path(directory), parent="bench")
+    registry = ProcessRegistry(Path(directory))
+    registry.join("bench")
     collector = MultiprocessCollector(registry, reader.collect_own, provider.change_flag.test_and_clear)
     page = MetricsPage(collector.collect)
     collector.start()
 
     def restart() -> None:
         for number in range(restarts):
-            other = ProcessRegistry(Path(directory), parent="bench")
+            other = ProcessRegistry(Path(directory))
+            other.join("bench")
             files = WorkerFiles(other)
             replace_file(files.snapshot_path, Snapshot(files.label, time.time(), reader.collect_own()).encode())
             other.release()

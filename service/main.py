@@ -69,6 +69,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     service: Service = app.state.runtime
     with stopping_on_signals(service.stop_signal.set), ParentWatch(service.limit_grace, service.stop):
         service.start()
+        await asyncio.to_thread(service.telemetry.serve)
         try:
             yield
         finally:

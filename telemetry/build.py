@@ -34,11 +34,10 @@ from telemetry.metrics.measuring.cardinality import CARDINALITY_LIMIT
 from telemetry.metrics.pipeline import SCOPE, MetricsPipeline
 from telemetry.options import TelemetryOptions
 from telemetry.processes.registry import ProcessRegistry
-from telemetry.redaction.exporters import redacted_resource
 from telemetry.sdk import exporters, otlp_values
 from telemetry.sdk.env_defaults import sdk_variables
+from telemetry.sdk.forked_identity import ForkedIdentity
 from telemetry.sdk.reentrant_locks import make_locks_reentrant
-from telemetry.sdk.resource import build_resource
 from telemetry.sdk.shutdown import ShutdownThreads
 from telemetry.settings import TelemetrySettings
 
@@ -62,6 +61,11 @@ class Telemetry:
     _registry: ProcessRegistry
     _owns_engine: bool
     _shutdown_threads: ShutdownThreads = field(default_factory=ShutdownThreads)
+    _identity: ForkedIdentity = field(init=False)
+
+    def __post_init__(self) -> None:
+        of_all_signals = (self.tracer_provider, self.metrics.sdk_provider, self.log_handler.provider)
+        object.__setattr__(self, "_identity", providers.forked_identity(self._registry, *of_all_signals))
 
     @property
     def uses_database(self) -> bool:
@@ -89,6 +93,14 @@ class Telemetry:
         """Start the threads that recover job runs and send alerts."""
         self.jobs.start()
         self.alerts.start()
+
+    def serve(self) -> None:
+        """Join the other workers of the service: this process is about to serve requests. More than once is harmless.
+
+        A worker that was forked after `start` has the threads of that only from now on.
+        """
+        self.metrics.membership.serve()
+        self.start()
 
     def report_job_failures(self, timeout: float = 1.0) -> None:
         """For a process that ends with a failed run: alert if that was a failure too many in a row. No other may look.
@@ -140,7 +152,7 @@ def build(
     _prepare_process()
     owns_engine, engine = engine is None, engine or create_engine(settings.url, settings.service_name)
     registry, profiler = ProcessRegistry(settings.data_dir, database_identity(engine.url)), RunProfiler()
-    resource = _resource(settings, registry)
+    resource = providers.service_resource(settings, registry)
     metrics = MetricsPipeline(settings, resource, registry, options.metric_mappings, cardinality_limit)
     jobs = JobPipeline(engine, registry, metrics.instruments, settings.jobs_component, settings.telemetry_jobs)
     processing = providers.JobProcessing(jobs.record, metrics.instruments, profiler)
@@ -162,8 +174,7 @@ def build(
         _registry=registry,
         _owns_engine=owns_engine,
     )
-    _activate(telemetry)
-    return telemetry
+    return _activated(telemetry)
 
 
 def _tracer(provider: TracerProvider) -> Tracer:
@@ -171,10 +182,11 @@ def _tracer(provider: TracerProvider) -> Tracer:
     return provider.get_tracer(SCOPE, schema_url=semconv.SCHEMA_URL)
 
 
-def _activate(telemetry: Telemetry) -> None:
+def _activated(telemetry: Telemetry) -> Telemetry:
     _observe(telemetry)
     _instrument(telemetry)
     telemetry.metrics.start()  # after all instruments are registered, and when what it logs can become an alert
+    return telemetry
 
 
 def _prepare_process() -> None:
@@ -191,12 +203,6 @@ def _log_handler(
     return providers.log_handler(resource, metrics.provider, metrics.instruments, alerting)
 
 
-def _resource(settings: TelemetrySettings, registry: ProcessRegistry) -> Resource:
-    return redacted_resource(
-        build_resource(settings.service_name, settings.service_version, settings.environment, registry.instance_id())
-    )
-
-
 def _observe(telemetry: Telemetry) -> None:
     """Register what is measured when a page is made."""
     meter, settings = telemetry.metrics.meter, telemetry.settings
@@ -209,6 +215,7 @@ def _observe(telemetry: Telemetry) -> None:
     observe_writers(meter, log_writers)
     self_metrics.observe_limits(meter, telemetry.metrics.provider)
     self_metrics.observe_replaced_values(meter, otlp_values.replaced)
+    self_metrics.observe_page(meter, telemetry.metrics.membership)
 
 
 def _instrument(telemetry: Telemetry) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from opentelemetry import context
 
 from telemetry.error_text import safe_text
+from telemetry.processes import forks
 from telemetry.sdk.trace_suppression import suppressed_context
 
 _log = logging.getLogger(__name__)
@@ -16,8 +17,11 @@ def _always() -> bool:
     return True
 
 
-class PeriodicTask:
-    """Runs a step periodically. The first failure is a warning, and so is the first success after it."""
+class PeriodicTask(forks.ForkAware):
+    """Runs a step periodically. The first failure is a warning, and so is the first success after it.
+
+    A forked child runs it once it has called `start` itself.
+    """
 
     def __init__(
         self,
@@ -38,16 +42,22 @@ class PeriodicTask:
         self._interval = interval
         self._name = name
         self._should_continue = should_continue
+        self.restart_in_child()
+        forks.register(self)
+
+    def restart_in_child(self) -> None:
         self._is_failing = False
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name.lower().replace(" ", "-"), daemon=True)
+        self._thread = threading.Thread(target=self._run, name=self._name.lower().replace(" ", "-"), daemon=True)
 
     @property
     def is_stopping(self) -> bool:
         return self._stop.is_set()
 
     def start(self) -> None:
-        self._thread.start()
+        """Start the thread. More than once is harmless."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     def stop(self, timeout: float = 1.0) -> None:
         """Stop the task. Waits up to `timeout` seconds for a step that is running."""

@@ -1,4 +1,4 @@
-"""Creates the tracer provider and the log handler, with their processors and exporters."""
+"""Creates the resource, the tracer provider and the log handler, with their processors and exporters."""
 
 import logging
 from collections.abc import Callable
@@ -17,9 +17,13 @@ from telemetry.jobs.run_metrics import RunMetrics
 from telemetry.jobs.run_profile import RunProfiler
 from telemetry.logs.error_counter import ErrorCounter
 from telemetry.logs.otel_handler import OTelHandler
+from telemetry.processes.registry import ProcessRegistry
+from telemetry.redaction.exporters import redacted_resource
 from telemetry.sdk import exporters
 from telemetry.sdk.env_defaults import default_variables
 from telemetry.sdk.feedback_guard import FeedbackGuard
+from telemetry.sdk.forked_identity import ForkedIdentity
+from telemetry.sdk.resource import build_resource, own_instance_id, warn_if_pinned
 from telemetry.sdk.sampler import JobSampler
 from telemetry.settings import TelemetrySettings
 
@@ -40,6 +44,21 @@ class AlertProcessing:
     exporter: LogRecordExporter | None
     in_job: Callable[[SpanContext], bool]
     is_known: Callable[[str, int, float], bool]
+
+
+def service_resource(settings: TelemetrySettings, registry: ProcessRegistry) -> Resource:
+    """Create the resource of all signals, without secrets. The first process of a service says whether its id is pinned."""
+    resource = redacted_resource(
+        build_resource(settings.service_name, settings.service_version, settings.environment, registry.instance_id())
+    )
+    if registry.slot <= 0:
+        warn_if_pinned(resource)
+    return resource
+
+
+def forked_identity(registry: ProcessRegistry, *of: object) -> ForkedIdentity:
+    """Give forked children a `service.instance.id` of their own in all of these providers of the SDK."""
+    return ForkedIdentity(of, lambda: own_instance_id(registry.instance_id()))
 
 
 def tracer_provider(

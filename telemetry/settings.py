@@ -144,6 +144,11 @@ class TelemetrySettings(BaseSettings):
         description="a secret of at least 8 characters; without it the operations API is open",
     )
     job_runs_keep_days: int = Field(default=90, ge=1, le=36500, description="a whole number of days from 1")
+    telemetry_group: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
+        description="a short word that names the processes that are one page of /metrics, where they cannot be found",
+    )
     telemetry_jobs: bool = Field(
         default=True, description="true or false: whether runs of jobs are recorded in job_runs"
     )

@@ -142,6 +142,11 @@ def _set_globals(telemetry: Telemetry) -> None:
         set_logger_provider(telemetry.log_handler.provider)
 
 
+def _serve() -> None:
+    if (running := _active) is not None:
+        running.serve()
+
+
 def _shut_down_after(app: FastAPI) -> None:
     """Shut down at the end of the application's lifespan: `atexit` is too late for a server that re-raises SIGTERM."""
     inner = app.router.lifespan_context
@@ -151,6 +156,7 @@ def _shut_down_after(app: FastAPI) -> None:
     @asynccontextmanager
     async def lifespan(application: Any) -> AsyncGenerator[Any]:
         try:
+            await asyncio.to_thread(_serve)
             async with inner(application) as state:
                 yield state
         finally:

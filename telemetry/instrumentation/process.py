@@ -4,12 +4,14 @@ import gc
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Protocol
 
 import psutil
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from telemetry import semconv
+from telemetry.processes import forks
 
 _USED: Final = "used"
 Observe = Callable[[CallbackOptions], Iterable[Observation]]
@@ -69,10 +71,9 @@ def observe_process(meter: Meter) -> None:
     costs the same, and keeps them for the memory only: it has `type` for `cpu.mode`, no units for threads and descriptors, the
     old name of the latter, and no start time.
     """
-    process = psutil.Process()
 
     def cpu(_options: CallbackOptions) -> Iterable[Observation]:
-        times = process.cpu_times()
+        times = _process().cpu_times()
         return [
             Observation(times.user, {semconv.CPU_MODE: "user"}),
             Observation(times.system, {semconv.CPU_MODE: "system"}),
@@ -80,22 +81,32 @@ def observe_process(meter: Meter) -> None:
 
     meter.create_observable_counter(semconv.PROCESS_CPU_TIME, [cpu], "s", "CPU time of the process.")
     sums: Mapping[str, tuple[Callable[[], float], str, str]] = {
-        semconv.PROCESS_MEMORY_USAGE: (lambda: process.memory_info().rss, "By", "Resident memory."),
-        semconv.PROCESS_MEMORY_VIRTUAL: (lambda: process.memory_info().vms, "By", "Virtual memory."),
-        semconv.PROCESS_THREADS: (process.num_threads, "{thread}", "Threads."),
-        semconv.PROCESS_OPEN_FDS: (process.num_fds, "{file_descriptor}", "Open file descriptors."),
+        semconv.PROCESS_MEMORY_USAGE: (lambda: _process().memory_info().rss, "By", "Resident memory."),
+        semconv.PROCESS_MEMORY_VIRTUAL: (lambda: _process().memory_info().vms, "By", "Virtual memory."),
+        semconv.PROCESS_THREADS: (lambda: _process().num_threads(), "{thread}", "Threads."),
+        semconv.PROCESS_OPEN_FDS: (lambda: _process().num_fds(), "{file_descriptor}", "Open file descriptors."),
     }
     for name, (read, unit, description) in sums.items():
         meter.create_observable_up_down_counter(name, [_observe_value(read)], unit, description)
     meter.create_observable_gauge(
         semconv.PROCESS_START_TIME,
-        [_observe_value(process.create_time)],
+        [_observe_value(lambda: _process().create_time())],
         "s",
         "When the process started, as Unix time.",
     )
     meter.create_observable_counter(
         semconv.GC_COLLECTIONS, [_collections], "{collection}", "Garbage collections, by generation."
     )
+
+
+@lru_cache(1)
+def _process_of(pid: int) -> psutil.Process:
+    return psutil.Process(pid)
+
+
+def _process() -> psutil.Process:
+    """This process, also in a forked child."""
+    return _process_of(forks.current_process())
 
 
 def _collections(_options: CallbackOptions) -> Iterable[Observation]:

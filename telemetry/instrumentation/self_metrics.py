@@ -20,6 +20,22 @@ class LimitedInstruments(Protocol):
     def late_callbacks(self) -> Mapping[str, int]: ...
 
 
+class IncompletePage(Protocol):
+    @property
+    def is_incomplete(self) -> bool: ...
+
+
+def observe_page(meter: Meter, page: IncompletePage) -> None:
+    """Observe whether the page lacks workers."""
+
+    def incomplete(_options: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(int(page.is_incomplete))]
+
+    meter.create_observable_gauge(
+        semconv.PAGE_INCOMPLETE, [incomplete], "1", "Whether other workers of the service cannot be found."
+    )
+
+
 def observe_queue(meter: Meter, name: str, queue: Queue) -> None:
     """Observe the size and the capacity of a queue."""
     attributes = {semconv.QUEUE: name}

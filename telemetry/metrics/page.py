@@ -9,13 +9,18 @@ from telemetry.metrics.families import Family
 from telemetry.metrics.full_collections import FULL_COLLECTIONS
 from telemetry.metrics.negotiation import compress, negotiate_content_type
 from telemetry.metrics.switch_interval import short_switch_interval
+from telemetry.processes import forks
 
 
-class MetricsPage:
+class MetricsPage(forks.ForkAware):
     """Shows the families that `collect` returns: those of this process, or of all workers of the service."""
 
     def __init__(self, collect: Callable[[], list[Family]]) -> None:
         self._collect = collect
+        self.restart_in_child()
+        forks.register(self)
+
+    def restart_in_child(self) -> None:
         self._thread = ThreadPoolExecutor(1, "metrics-page")
 
     def render(self, accept: str = "") -> tuple[bytes, str]:

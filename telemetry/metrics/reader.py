@@ -42,6 +42,10 @@ class FamilyReader(PrometheusMetricReader):
         """The families of metrics of another process, named as those of this one. It keeps nothing of them."""
         return self._translator.renewed().translate(metrics)
 
+    def restart(self) -> None:
+        """In a forked child: a thread of the parent may have held the lock."""
+        self._collected, self._collect_lock = None, threading.RLock()
+
     def _receive_metrics(
         self,
         metrics_data: MetricsData,

@@ -87,6 +87,13 @@ SELF_VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         (_QUEUE, _REASON),
     ),
     MetricMapping(
+        "telemetry_page_incomplete",
+        "gauge",
+        semconv.PAGE_INCOMPLETE,
+        "1 where a page lacks workers of the service, which cannot be found; the log says why.",
+        gauge_mode="max",
+    ),
+    MetricMapping(
         "telemetry_queue_oldest_age_seconds",
         "gauge",
         semconv.TELEMETRY_QUEUE_AGE,

@@ -17,8 +17,8 @@ class ProcessEntry:
     Attributes:
         id: unique, and never used again.
         slot: the first number that was free, which later processes reuse.
-        role: `worker` for one that another process spawned to share its work, `child` for a forked one, else `main`.
-        parent: the `name_of` the process that spawned it; empty if it is no worker.
+        role: `worker` for one of a group, `child` for a forked one that is in none, else `main`.
+        group: the name of its `ProcessGroup`; empty if it is in none.
         started_at: tells the process from a later one with the same pid: see `start_time`.
         database: which database it writes to, without credentials.
     """
@@ -26,16 +26,16 @@ class ProcessEntry:
     id: str = ""
     slot: int = -1
     role: str = ""
-    parent: str = ""
+    group: str = ""
     host: str = ""
     pid: int = 0
     started_at: str = ""
     database: str = ""
 
     @classmethod
-    def of_this_process(cls, process_id: str, slot: int, role: str, parent: str, database: str) -> Self:
+    def of_this_process(cls, process_id: str, slot: int, role: str, group: str, database: str) -> Self:
         pid = os.getpid()
-        return cls(process_id, slot, role, parent, socket.gethostname(), pid, start_time(pid), database)
+        return cls(process_id, slot, role, group, socket.gethostname(), pid, start_time(pid), database)
 
     def encode(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
@@ -45,14 +45,21 @@ class ProcessEntry:
         """Decode what `encode` made; fields that this version does not know are ignored."""
         try:
             values = json.loads(line)
+            values.setdefault("group", values.get("parent", ""))  # as earlier versions called it
             return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, AttributeError):
             return cls()
 
 
 def name_of(pid: int) -> str:
     """A name for a process that no later process with the same pid has."""
     return f"{pid}-{start_time(pid)}"
+
+
+def is_alive(name: str) -> bool:
+    """Whether the process with this `name_of` lives; false also for one of another container, which is not visible here."""
+    pid, _, started = name.partition("-")
+    return pid.isdecimal() and bool(started) and start_time(int(pid)) == started
 
 
 def start_time(pid: int) -> str:

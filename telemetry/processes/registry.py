@@ -6,7 +6,6 @@ however the process ends, so that no entry of a dead process counts, whatever ha
 
 import errno
 import logging
-import multiprocessing
 import os
 import socket
 import threading
@@ -21,13 +20,14 @@ from telemetry import private_files
 from telemetry.failsafe import failsafe
 from telemetry.processes import forks
 from telemetry.processes.file_lock import FileLock, is_locked
-from telemetry.processes.process_entry import ProcessEntry, name_of
+from telemetry.processes.process_entry import ProcessEntry
 
 DIRECTORY: Final = "instances"
 MAX_SLOTS: Final = 1024
 REMOVAL_GRACE: Final = 10.0
 """Seconds that live processes have to register again when somebody has removed their files."""
 _SUFFIX: Final = ".lock"
+_DIRECTORY_ID: Final = "directory-id"
 _MAX_ENTRY_BYTES: Final = 65536
 _log = logging.getLogger(__name__)
 
@@ -37,20 +37,21 @@ class ProcessRegistry(forks.ForkAware):
 
     Attributes:
         id: of this process, unique; also while it has no entry.
+        group: the name of the group that it has joined; empty before.
+        slot: the number of the slot that it holds, or held last; -1 before.
     """
 
-    def __init__(self, data_dir: Path, database: str = "", parent: str | None = None) -> None:
+    def __init__(self, data_dir: Path, database: str = "") -> None:
         """Create the registry without an entry for this process.
 
         Args:
             data_dir: the data directory.
             database: which database this process writes to, without credentials.
-            parent: the name of the process that spawned this one as a worker, empty if none did; by default found out.
         """
         self.data_dir = data_dir
         self.id = uuid.uuid4().hex
-        self.parent = _spawning_process() if parent is None else parent
-        self._role = "worker" if self.parent else "main"
+        self.group, self.slot = "", -1
+        self._role = "main"
         self._database = database
         self._guard = threading.RLock()
         self._lock: FileLock | None = None
@@ -73,6 +74,21 @@ class ProcessRegistry(forks.ForkAware):
                 self._take_slot()
             return self._entry if self._entry.id else self._write_entry()
 
+    def join(self, group: str) -> ProcessEntry:
+        """Make this process one of a group, by its name.
+
+        Raises:
+            OSError: as `register`.
+        """
+        with self._guard:
+            self.register()
+            former, self.group, self._role = (self.group, self._role), group, "worker"
+            try:
+                return self._write_entry()
+            except OSError:
+                self.group, self._role = former
+                raise
+
     def renew(self) -> None:
         """Register again where that is necessary and possible."""
         with suppress(OSError):
@@ -81,15 +97,18 @@ class ProcessRegistry(forks.ForkAware):
     def instance_id(self) -> str:
         """A `service.instance.id`: the same after a restart, and different from that of each other live process.
 
-        Derived from the host, the directory and the slot; random, with a warning, if the directory cannot be used.
+        Derived from the host, an id in the directory, and the slot; random, with a warning, if the directory cannot be used.
+        (Containers may have the same host name and path.)
         """
+        directory_id = ""
         try:
+            directory_id = self._directory_id()
             self.register()
         except OSError as error:
-            if self._lock is None:
+            if self._lock is None or not directory_id:
                 _log.warning("No stable instance id: %s cannot be used (%s).", self.data_dir, error.strerror)
                 return str(uuid.uuid4())
-        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{socket.gethostname()}{self.data_dir.resolve()}/{self._slot}"))
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{socket.gethostname()}/{directory_id}/{self.slot}"))
 
     def live_ids(self) -> set[str]:
         """The ids of all live processes, in any case that of this one.
@@ -127,18 +146,34 @@ class ProcessRegistry(forks.ForkAware):
         is_registered = self._lock is not None
         self._guard = threading.RLock()
         self.release()
-        self.id, self._role, self.parent = uuid.uuid4().hex, "child", ""
+        self.id, self._role, self.group = uuid.uuid4().hex, "child", ""
         if is_registered:
             with suppress(RuntimeError):  # no thread can be started; the child registers with its first job run
                 threading.Thread(target=failsafe(self.renew), name="process-registry", daemon=True).start()
+
+    def _directory_id(self) -> str:
+        """The id of the data directory: random, and kept in a file, which the first of its processes makes."""
+        path = self.data_dir / DIRECTORY / _DIRECTORY_ID
+        with suppress(FileNotFoundError):
+            return path.read_text()
+        private_files.make_directory(path.parent)
+        mine = path.with_name(f".{_DIRECTORY_ID}.{self.id}")
+        private_files.make_file(mine)
+        try:
+            mine.write_text(uuid.uuid4().hex)
+            with suppress(FileExistsError):  # another process was first
+                path.hardlink_to(mine)
+        finally:
+            mine.unlink(missing_ok=True)
+        return path.read_text()
 
     def _take_slot(self) -> None:
         directory = self.data_dir / DIRECTORY
         private_files.make_directory(directory)
         refusal = OSError(os.EX_UNAVAILABLE, "every slot is taken")
-        for self._slot in range(MAX_SLOTS):
+        for self.slot in range(MAX_SLOTS):
             try:
-                self._lock = FileLock.acquire(directory / f"{self._slot}{_SUFFIX}")
+                self._lock = FileLock.acquire(directory / f"{self.slot}{_SUFFIX}")
             except (PermissionError, IsADirectoryError) as error:  # what another user has left is in nobody's way
                 refusal = error
             if self._lock is not None:
@@ -147,7 +182,7 @@ class ProcessRegistry(forks.ForkAware):
 
     def _write_entry(self) -> ProcessEntry:
         """Overwrite what the file has: that needs no space on the disk, except in a new file."""
-        entry = ProcessEntry.of_this_process(self.id, self._slot, self._role, self.parent, self._database)
+        entry = ProcessEntry.of_this_process(self.id, self.slot, self._role, self.group, self._database)
         line = entry.encode()
         if self._lock is None or os.pwrite(self._lock.descriptor, line, 0) < len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -175,9 +210,3 @@ def _read_live(path: Path) -> ProcessEntry | None:
         return None
     except PermissionError:  # of another user: whether its process lives cannot be told
         return ProcessEntry()
-
-
-def _spawning_process() -> str:
-    """The name of the process that spawned this one as a worker; empty if it is no worker."""
-    parent = multiprocessing.parent_process()
-    return "" if parent is None or parent.pid is None else name_of(parent.pid)

@@ -15,8 +15,15 @@ from telemetry.processes.registry import ProcessRegistry
 BOUNDS = (0.1, 1.0)
 
 
+def registered(data_dir, group):
+    """A process of a group."""
+    registry = ProcessRegistry(data_dir)
+    registry.join(group)
+    return registry
+
+
 def _registry(directory):
-    return ProcessRegistry(directory.parent.parent, parent=directory.name)
+    return registered(directory.parent.parent, directory.name)
 
 
 class Worker:

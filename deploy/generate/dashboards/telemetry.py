@@ -124,6 +124,11 @@ _QUEUES: Final = Row(
             Query(f"max by (worker) (telemetry_worker_snapshot_age_seconds){OR_NOTHING}", "{{worker}}"),
             unit="s",
         ),
+        graph(
+            "Workers that are not found",
+            "1: a page of /metrics lacks workers of the service, which cannot be found. Its log says why.",
+            Query(f"max by (instance) (telemetry_page_incomplete){OR_NOTHING}", "{{instance}}"),
+        ),
     ),
 )
 _COLLECTOR: Final = Row(

@@ -11,6 +11,7 @@ from telemetry.alerts.rules.database_down import DatabaseDownRule
 from telemetry.alerts.rules.job_failures import JobFailuresRule
 from telemetry.logs.background import handler_guard
 from telemetry.periodic import PeriodicTask
+from telemetry.processes import forks
 
 FIRST_EVALUATION: Final = 2.0
 """Seconds before the first evaluation; a process that ends sooner evaluates nothing."""
@@ -28,7 +29,7 @@ class Rules:
     resources: Callable[[], object]
 
 
-class RuleEvaluator:
+class RuleEvaluator(forks.ForkAware):
     """Evaluates the database rule in each round, the others at their intervals."""
 
     def __init__(self, rules: Rules, leases: OutboxLeases, holder: str, clock: Callable[[], float] = time.time) -> None:
@@ -44,6 +45,11 @@ class RuleEvaluator:
         self._created_at = clock()
         self._had_lease = False
         self._failing_since: float | None = None
+        forks.register(self)
+
+    def restart_in_child(self) -> None:
+        """The lease is the parent's."""
+        self._holder, self._had_lease = f"{self._holder}:{forks.current_process()}", False
 
     def periodic_task(self) -> PeriodicTask:
         return PeriodicTask(self.evaluate, EVALUATION_INTERVAL, "Watching for alerts")

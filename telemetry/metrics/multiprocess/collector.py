@@ -206,25 +206,3 @@ def _with_gauges_of(newer: Snapshot, written: Snapshot) -> Snapshot:
     persisted = {family.name for family in cumulative(newer.families)}
     gauges = [family for family in newer.families if family.name not in persisted]
     return Snapshot(written.worker, written.taken_at, [*cumulative(written.families), *gauges])
-
-
-def create_collector(
-    registry: ProcessRegistry,
-    collect_own: Callable[[], list[Family]],
-    has_changed: Callable[[], bool],
-    count_ended: Callable[[str], None],
-    shared: SharedValues | None = None,
-) -> MultiprocessCollector | None:
-    """Create the collector if this process is one of several workers.
-
-    Returns:
-        None if the process is no worker, or, with a warning, if the directory cannot be used.
-    """
-    if not registry.parent:
-        return None
-    try:
-        worker_files.remove_stale_directories(registry.data_dir)
-        return MultiprocessCollector(registry, collect_own, has_changed, count_ended=count_ended, shared=shared)
-    except OSError as error:
-        _log.warning("/metrics shows this worker alone: %s cannot be used (%s).", registry.data_dir, error.strerror)
-        return None

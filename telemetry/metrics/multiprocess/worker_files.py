@@ -1,39 +1,78 @@
-"""The files of the workers of one service, which are the children of one parent process: snapshots and sockets, by process id."""
+"""The files of the workers of one service, which are one group of processes: snapshots and sockets, by process id."""
 
+import re
 import shutil
 import stat
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from telemetry import private_files, semconv
-from telemetry.processes.process_entry import start_time
+from telemetry.processes.process_entry import is_alive
+from telemetry.processes.process_group import ProcessGroup, is_keeper_alive
+from telemetry.processes.registry import DIRECTORY as REGISTRY
 from telemetry.processes.registry import ProcessRegistry, live_processes
+from telemetry.processes.shared_lock import SharedLock
 
 _DIRECTORY: Final = "workers"
 _SNAPSHOT: Final = ".json"
 _NUMBERS: Final = ".numbers"
 _SOCKET: Final = ".sock"
+_KEEPER: Final = ".keeper"
+_LOCK: Final = "groups"
+_LOCK_TIMEOUT: Final = 2.0
+_OWN_DIRECTORY: Final = re.compile(r"(named-.+|(port|socket)-[0-9a-f]{24}|\d+-\d+)")
+"""The last are those of earlier versions, which are called after a parent process."""
 
 
-def remove_stale_directories(data_dir: Path) -> None:
-    """Remove the directories of parents that have ended: they are never read again."""
+def join_group(registry: ProcessRegistry, group: ProcessGroup) -> None:
+    """Make this process one of the group. A group that has ended begins afresh; what other ended ones left is removed.
+
+    Raises:
+        OSError: the data directory cannot be used.
+    """
+    registry.register()
+    with _alone(registry.data_dir):
+        _remove_ended(registry.data_dir)
+        registry.join(group.name)
+        directory = registry.data_dir / _DIRECTORY / group.name
+        private_files.make_directory(directory)
+        if group.keeper:
+            private_files.make_file(directory / f"{group.keeper}{_KEEPER}")
+
+
+@contextmanager
+def _alone(data_dir: Path) -> Generator[None]:
+    """One process at a time, so that none removes the directory that another one enters. None waits for long."""
+    with closing(SharedLock(data_dir / REGISTRY / _LOCK)) as lock:
+        with suppress(TimeoutError):  # its holder was stopped amid this: what it enters has an entry, or is empty
+            lock.acquire(_LOCK_TIMEOUT, exclusive=True)
+        yield
+
+
+def _remove_ended(data_dir: Path) -> None:
+    """Remove the directories of groups of which no process lives, and no parent that would spawn one."""
     live = list(live_processes(data_dir))
     if not all(entry.id for entry in live):  # an earlier version, perhaps: it does not say whose worker it is
         return
+    # The processes of another container on the same volume are not visible here, but their entries are.
+    groups = {entry.group for entry in live}
     for directory in (data_dir / _DIRECTORY).glob("*-*"):
-        pid, _, started = directory.name.partition("-")
-        # The processes of another container on the same volume are not visible here, but their entries are.
-        is_named = any(entry.parent == directory.name for entry in live)
-        if pid.isdecimal() and start_time(int(pid)) != started and not is_named:
+        if _OWN_DIRECTORY.fullmatch(directory.name) and directory.name not in groups and not _is_kept(directory):
             shutil.rmtree(directory, ignore_errors=True)
+
+
+def _is_kept(directory: Path) -> bool:
+    keepers = [path.name.removesuffix(_KEEPER) for path in directory.glob(f"*{_KEEPER}")]
+    return any(map(is_keeper_alive, keepers)) or is_alive(directory.name)
 
 
 class WorkerFiles:
     """The files of one worker.
 
     Attributes:
-        directory: that of its parent's workers. A restarted service has another parent, and gets another directory.
+        directory: that of its group.
         id: that of its process.
         label: tells the worker from others on `/metrics`; later workers reuse it.
         snapshot_path: the file of the worker's snapshot; empty until the first one is written.
@@ -47,7 +86,7 @@ class WorkerFiles:
             OSError: that is not possible.
         """
         process = registry.register()
-        self.directory = registry.data_dir / _DIRECTORY / process.parent
+        self.directory = registry.data_dir / _DIRECTORY / process.group
         private_files.make_directory(self.directory)
         self.id = process.id
         self.label = str(process.slot)
@@ -79,7 +118,7 @@ def end_reason(snapshot_path: Path) -> str:
 
 def live_members(data_dir: Path, directory: Path) -> set[str]:
     """The ids of the live processes that use a directory of workers, with files in it or without."""
-    return {entry.id for entry in live_processes(data_dir) if entry.parent == directory.name}
+    return {entry.id for entry in live_processes(data_dir) if entry.group == directory.name}
 
 
 def has_files(directory: Path, worker: str) -> bool:

@@ -32,6 +32,7 @@ ALLOWED = {
     "threads/worker_thread.py Lock WorkerThread": "callers only try to acquire it, or wait with a deadline",
     "sdk/shutdown.py Event": "each step has its own; only the thread that runs the step sets it",
     "metrics/multiprocess/collector.py Event": STOPPED_BY_ITS_OWNER,
+    "metrics/multiprocess/membership.py Event Membership": STOPPED_BY_ITS_OWNER,
     "metrics/multiprocess/refresh.py Event": STOPPED_BY_ITS_OWNER,
     "sdk/reentrant_locks.py Lock": "the one that it replaces",
     "periodic.py Event": STOPPED_BY_ITS_OWNER,

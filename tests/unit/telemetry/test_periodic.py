@@ -1,6 +1,8 @@
 import threading
 
 from telemetry.periodic import PeriodicTask
+from tests.support.forking import in_child
+from tests.support.processes import eventually
 
 
 class Step:
@@ -71,3 +73,23 @@ def test_a_task_that_should_not_continue_runs_no_step():
 
 def test_a_task_that_was_never_started_can_be_stopped():
     task_of(Step()).stop()
+
+
+def test_a_forked_child_runs_the_task_once_it_has_started_it_itself():
+    rounds = []
+    task = PeriodicTask(lambda: rounds.append(1), 0.01, "Counting")
+    task.start()
+    task.start()  # is harmless
+    eventually(lambda: rounds)
+
+    def child():
+        before = task.is_stopping, len(rounds)
+        rounds.clear()
+        task.start()
+        eventually(lambda: len(rounds) > 1)
+        task.stop()
+        return before[0]
+
+    task.stop()
+    assert in_child(child) is False
+    assert task.is_stopping

@@ -244,6 +244,24 @@ def test_the_lifespan_of_an_application_ends_with_a_shutdown_after_its_own_end(s
     assert setup.current() is None
 
 
+def test_an_application_that_begins_to_serve_joins_the_others_before_its_own_start(start, monkeypatch):
+    """A worker that was forked after the start has its threads from then on, too."""
+    called = []
+
+    @asynccontextmanager
+    async def lifespan(_app):
+        called.append("lifespan")
+        yield
+
+    app = FastAPI(lifespan=lifespan)
+    telemetry = start(app)
+    monkeypatch.setattr(telemetry.metrics.membership, "serve", lambda: called.append("serve"))
+    monkeypatch.setattr(telemetry.alerts, "start", lambda: called.append("alerts"))
+
+    with TestClient(app):
+        assert called == ["serve", "alerts", "lifespan"]
+
+
 def test_a_lifespan_that_fails_ends_with_a_shutdown_too(start):
     @asynccontextmanager
     async def lifespan(_app):

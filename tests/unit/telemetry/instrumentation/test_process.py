@@ -3,10 +3,13 @@ import os
 import threading
 import time
 
+import psutil
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
+from telemetry import semconv
 from telemetry.instrumentation import process
+from tests.support.forking import in_child
 
 
 def value(signals, name):
@@ -124,3 +127,19 @@ def test_the_cpu_seconds_are_those_of_both_modes(signals):
     shown = value(signals, "process_cpu_seconds_total")
 
     assert before - 0.02 <= shown <= sum(os.times()[:2]) + 0.02  # the clock ticks a hundred times a second
+
+
+def test_a_forked_child_shows_its_own_figures_and_not_those_of_its_parent():
+    reader = InMemoryMetricReader()
+    process.observe_process(MeterProvider([reader], shutdown_on_exit=False).get_meter("tests"))
+
+    def started():
+        metrics = reader.get_metrics_data().resource_metrics[0].scope_metrics[0].metrics
+        [point] = next(each for each in metrics if each.name == semconv.PROCESS_START_TIME).data.data_points
+        return point.value
+
+    parent = started()
+    shown, own = in_child(lambda: [started(), psutil.Process().create_time()])
+
+    assert shown == own
+    assert shown > parent == psutil.Process().create_time()

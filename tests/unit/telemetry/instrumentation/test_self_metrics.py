@@ -41,3 +41,17 @@ def test_an_instrument_that_is_at_its_limit_is_named(signals):
     counter.add(1, {"order": 2})
 
     assert (before, signals.series("telemetry_label_sets_overflow")) == ({}, {("orders",): 1})
+
+
+class Membership:
+    is_incomplete = False
+
+
+def test_a_page_that_lacks_workers_says_so(signals):
+    page = Membership()
+    self_metrics.observe_page(signals.meters.get_meter("tests"), page)
+
+    before = signals.series("telemetry_page_incomplete")
+    page.is_incomplete = True
+
+    assert (before, signals.series("telemetry_page_incomplete")) == ({(): 0}, {(): 1})

@@ -46,6 +46,7 @@ BEYOND = [
     ("telemetry_label_sets_overflow", "gauge", {"instrument"}),
     ("telemetry_callback_timeouts_total", "counter", {"instrument"}),
     ("telemetry_otlp_replaced_total", "counter", {"queue", "reason"}),
+    ("telemetry_page_incomplete", "gauge", set()),
     ("orders_processed_total", "counter", {"marketplace", "status"}),
     ("advice_drafts_total", "counter", {"marketplace", "outcome"}),
     ("openai_cost_usd_total", "counter", {"model"}),
@@ -112,6 +113,7 @@ def use_everything(stage):
         (semconv.TELEMETRY_OVERFLOW, {"instrument": "job.runs"}),
         (semconv.ALERT_INCIDENTS, {"state": "waiting"}),
         (semconv.ALERT_OLDEST_PENDING_AGE, {}),
+        (semconv.PAGE_INCOMPLETE, {}),
         (semconv.ALERT_CHANNEL_UP, {"channel": "telegram"}),
     ):
         meter.create_observable_gauge(name, [lambda _options, labels=labels: [Observation(1, labels)]])

@@ -44,10 +44,12 @@ def test_nothing_is_made_before_a_process_registers(process_of, tmp_path):
 
 
 def test_an_entry_says_what_the_process_is(process_of, tmp_path):
-    entry = process_of(tmp_path, database="shop.db", parent="7-7").register()
+    process = process_of(tmp_path, database="shop.db")
+    assert process.register().group == ""
+    entry = process.join("port-7")
 
     assert list(live_processes(tmp_path)) == [entry]
-    assert (entry.slot, entry.pid, entry.role, entry.parent) == (0, os.getpid(), "worker", "7-7")
+    assert (entry.slot, entry.pid, entry.role, entry.group) == (0, os.getpid(), "worker", "port-7")
     assert (entry.database, entry.started_at) == ("shop.db", start_time(os.getpid()))
     assert process_of(tmp_path).register().role == "main"
 
@@ -160,6 +162,45 @@ def test_two_data_directories_know_nothing_of_each_other(process_of, tmp_path):
 
     assert one.instance_id() != other.instance_id()
     assert (one.live_ids(), other.live_ids()) == ({one.id}, {other.id})
+
+
+def test_two_containers_with_the_same_host_name_and_path_have_different_ids(process_of, tmp_path):
+    ids_of_slots = []
+    for container in ("one", "other"):
+        process = process_of(tmp_path / "data")
+        ids_of_slots.append(process.instance_id())
+        process.release()
+        (tmp_path / "data").rename(tmp_path / container)
+
+    assert len(set(ids_of_slots)) == 2
+
+
+def test_processes_that_make_the_directory_at_once_agree_on_its_id(process_of, tmp_path):
+    with other_processes(tmp_path / "data", 4) as others:
+        ids_of_others = {other.entry["slot"]: other.instance_id for other in others}
+
+    assert len(set(ids_of_others.values())) == 4
+    for slot in sorted(ids_of_others):
+        assert process_of(tmp_path / "data").instance_id() == ids_of_others[slot]
+    assert {path.suffix for path in (tmp_path / "data" / "instances").iterdir()} == {".lock", ""}
+
+
+def test_a_group_that_cannot_be_written_is_not_joined(process_of, tmp_path, monkeypatch):
+    process = process_of(tmp_path)
+    entry = process.register()
+    monkeypatch.setattr("telemetry.processes.registry.os.pwrite", lambda *_: 5)
+
+    with pytest.raises(OSError, match="No space left"):
+        process.join("port-7")
+    monkeypatch.undo()
+
+    assert (process.group, process.register()) == ("", entry)
+    assert process.join("port-7").group == "port-7"
+
+
+def test_the_entry_of_an_earlier_version_says_whose_worker_it_is(tmp_path):
+    assert ProcessEntry.decode(b'{"id": "a", "role": "worker", "parent": "7-7"}').group == "7-7"
+    assert ProcessEntry.decode(b"[1]") == ProcessEntry()
 
 
 def test_a_directory_by_another_way_is_the_same(process_of, tmp_path):
@@ -322,10 +363,10 @@ def test_only_the_owner_may_read_the_directory(process_of, tmp_path):
 
 
 def test_a_child_of_a_fork_is_another_process_and_its_parent_stays(process_of, tmp_path):
-    process = process_of(tmp_path, parent="7-7")
-    parent = process.register()
+    process = process_of(tmp_path)
+    parent = process.join("port-7")
 
-    child = in_child(lambda: [process.register().id, process.register().slot, process.register().role, process.parent])
+    child = in_child(lambda: [process.register().id, process.register().slot, process.register().role, process.group])
 
     assert child[0] != parent.id
     assert child[1:] == [1, "child", ""]

@@ -279,3 +279,19 @@ def test_one_process_of_a_machine_looks_each_thing_at_its_pace(outbox, clock):
         other.evaluate()
 
     assert (database.evaluations, jobs.evaluations, resources.evaluations) == (12, 6, 2)
+
+
+def test_a_forked_child_does_not_look_by_the_lease_of_its_parent(outbox, clock):
+    database = CountingRule()
+    evaluator = RuleEvaluator(
+        Rules(database, CountingRule(), CountingRule().evaluate), OutboxLeases(outbox), "first", clock
+    )
+    clock.forward(5)
+    evaluator.evaluate()
+    assert database.evaluations == 1
+
+    evaluator.restart_in_child()
+    clock.forward(5)
+    evaluator.evaluate()
+
+    assert database.evaluations == 1

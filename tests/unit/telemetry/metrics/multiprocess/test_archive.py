@@ -10,8 +10,8 @@ from telemetry.metrics.multiprocess import worker_files
 from telemetry.metrics.multiprocess.archive import TOMBSTONE_SECONDS, Archive
 from telemetry.metrics.multiprocess.collector import MultiprocessCollector
 from telemetry.metrics.multiprocess.snapshot import Snapshot
-from telemetry.processes.registry import ProcessRegistry, live_processes
-from tests.support.workers import at_each_disk_access, dead_worker
+from telemetry.processes.registry import live_processes
+from tests.support.workers import at_each_disk_access, dead_worker, registered
 
 
 def always_dead(_worker):
@@ -164,7 +164,7 @@ def live_workers(directory):
 @pytest.fixture
 def total(tmp_path):
     """Prepares two dead workers with 7 requests in all, one of them archived; collects from a third one."""
-    registry = ProcessRegistry(tmp_path, parent="group")
+    registry = registered(tmp_path, "group")
     collector = MultiprocessCollector(registry, list)
     directory = collector._directory
 

@@ -6,8 +6,7 @@ import threading
 import time
 
 from telemetry.metrics.multiprocess import collector
-from telemetry.metrics.multiprocess.collector import SNAPSHOT_AGE, MultiprocessCollector
-from telemetry.processes.registry import ProcessRegistry
+from telemetry.metrics.multiprocess.collector import SNAPSHOT_AGE
 from tests.support.forking import in_child
 from tests.support.workers import Worker
 
@@ -181,27 +180,6 @@ def test_only_the_owner_may_read_the_directory(start_worker, tmp_path):
     assert "archive.lock" in modes
     assert stat.S_IMODE((tmp_path / "workers" / "group").stat().st_mode) == 0o700
     assert set(modes.values()) == {0o600}
-
-
-def test_a_process_that_was_not_spawned_as_a_worker_has_no_collector(tmp_path):
-    registry = ProcessRegistry(tmp_path)
-
-    assert collector.create_collector(registry, list, lambda: True, lambda _reason: None) is None
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_worker_finds_the_directory_of_its_parent(tmp_path):
-    registry = ProcessRegistry(tmp_path, parent="7-7")
-
-    mine = collector.create_collector(registry, list, lambda: True, lambda _reason: None)
-
-    assert isinstance(mine, MultiprocessCollector)
-    mine.start()
-    [directory] = (tmp_path / "workers").iterdir()
-    assert directory.name == "7-7"
-    assert stat.S_IMODE(directory.parent.stat().st_mode) == stat.S_IMODE(directory.stat().st_mode) == 0o700
-    mine.stop()
-    registry.release()
 
 
 def test_a_child_of_a_worker_shows_itself_and_its_end_leaves_all_of_its_parent(start_worker, tmp_path):

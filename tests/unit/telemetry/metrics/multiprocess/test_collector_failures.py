@@ -9,7 +9,6 @@ import pytest
 from telemetry import failsafe
 from telemetry.metrics.multiprocess import collector
 from telemetry.metrics.multiprocess.collector import SNAPSHOT_AGE
-from telemetry.processes.registry import ProcessRegistry
 from tests.support.workers import Worker, at_each_disk_access
 
 
@@ -151,13 +150,3 @@ def test_a_directory_that_is_deep_has_sockets_all_the_same(tmp_path):
     assert other.collector._own.socket_path.exists()
     for worker in (one, other):
         worker.stop()
-
-
-def test_a_directory_that_cannot_be_used_is_one_warning_and_the_worker_shows_itself(tmp_path, caplog):
-    registry = ProcessRegistry(tmp_path, parent="7-7")
-    (tmp_path / "workers").write_text("no directory")
-
-    assert collector.create_collector(registry, list, lambda: True, lambda _reason: None) is None
-    registry.release()
-    [record] = caplog.records
-    assert "/metrics shows this worker alone" in record.message

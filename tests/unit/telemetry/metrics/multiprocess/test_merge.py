@@ -36,6 +36,7 @@ GAUGES = {
     "alerts_oldest_waiting_seconds": "newest",
     "alert_channel_up": "newest",
     "telemetry_label_sets_overflow": "max",
+    "telemetry_page_incomplete": "max",
 }
 
 

@@ -6,9 +6,8 @@ import pytest
 
 from telemetry.metrics.multiprocess.collector import MultiprocessCollector
 from telemetry.metrics.multiprocess.restarts import KILLED_WINDOW, WorkerRestarts
-from telemetry.processes.registry import ProcessRegistry
 from tests.support.telegram_server import HandClock
-from tests.support.workers import dead_worker
+from tests.support.workers import dead_worker, registered
 
 
 @pytest.fixture
@@ -57,7 +56,7 @@ def test_a_directory_that_cannot_be_written_keeps_no_worker_from_being_counted(t
 def workers(tmp_path):
     """Three workers of one parent: their collectors, their registries, and the reasons that were counted."""
     counted: list[str] = []
-    registries = [ProcessRegistry(tmp_path, parent="group") for _ in range(3)]
+    registries = [registered(tmp_path, "group") for _ in range(3)]
     collectors = [MultiprocessCollector(each, list, count_ended=counted.append) for each in registries]
     yield collectors, registries, counted
     for collector in collectors:
@@ -80,7 +79,7 @@ def test_a_worker_that_is_killed_before_its_first_snapshot_is_counted_once(worke
 def test_a_worker_whose_slot_has_been_taken_by_the_next_one_is_counted_too(tmp_path, workers):
     (killed, survivor, _other), registries, counted = workers
     registries[0].release()
-    following = ProcessRegistry(tmp_path, parent="group")
+    following = registered(tmp_path, "group")
     assert str(following.register().slot) == killed._own.label
 
     survivor._archive_dead()
@@ -102,7 +101,7 @@ def test_a_worker_whose_snapshot_cannot_be_read_is_counted(workers):
 def test_each_ended_worker_is_counted_once_and_by_how_it_ended(tmp_path):
     counted: list[str] = []
     directory = tmp_path / "workers" / "group"
-    registries = [ProcessRegistry(tmp_path, parent="group") for _ in range(3)]
+    registries = [registered(tmp_path, "group") for _ in range(3)]
     left, *survivors = (MultiprocessCollector(each, list, count_ended=counted.append) for each in registries)
     dead_worker(directory, 1)
     left.start()

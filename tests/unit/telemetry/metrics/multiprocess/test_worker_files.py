@@ -1,4 +1,4 @@
-"""The files of workers: where they are, and when those of a service are removed."""
+"""The files of workers: where they are, and when those of a group are removed."""
 
 import fcntl
 import os
@@ -6,16 +6,22 @@ import os
 import pytest
 
 from telemetry.metrics.multiprocess import worker_files
+from telemetry.processes import process_group
 from telemetry.processes.process_entry import name_of
+from telemetry.processes.process_group import ProcessGroup
 from telemetry.processes.registry import ProcessRegistry
+from telemetry.processes.shared_lock import SharedLock
+
+GROUP = ProcessGroup("port-" + "a" * 24)
+OTHER = ProcessGroup("socket-" + "b" * 24)
 
 
 @pytest.fixture
-def worker_of():
+def process_of():
     made = []
 
-    def make(data_dir, parent):
-        made.append(ProcessRegistry(data_dir, parent=parent))
+    def make(data_dir):
+        made.append(ProcessRegistry(data_dir))
         return made[-1]
 
     yield make
@@ -23,22 +29,67 @@ def worker_of():
         each.release()
 
 
-def test_files_are_found_by_the_ids_of_their_workers(tmp_path, worker_of):
-    files = worker_files.WorkerFiles(worker_of(tmp_path, "group"))
-    files.snapshot_path.touch()
+def joined(process, group=GROUP):
+    worker_files.join_group(process, group)
+    return worker_files.WorkerFiles(process)
+
+
+def test_files_are_found_by_the_ids_of_their_workers(tmp_path, process_of):
+    files = joined(process_of(tmp_path))
     files.socket_path.touch()
-    (tmp_path / "workers" / "group" / f".{files.snapshot_path.name}.partial").touch()
+    (files.directory / f".{files.snapshot_path.name}.partial").touch()
     for name in ("archive", "archive.lock", ".archive.partial"):
-        (tmp_path / "workers" / "group" / name).touch()
+        (files.directory / name).touch()
 
     assert files.label == "0"
-    assert worker_files.snapshot_files(tmp_path / "workers" / "group") == {files.id: files.snapshot_path}
-    transient = worker_files.transient_files(tmp_path / "workers" / "group")
+    assert files.directory == tmp_path / "workers" / GROUP.name
+    assert worker_files.snapshot_files(files.directory) == {files.id: files.snapshot_path}
+    transient = worker_files.transient_files(files.directory)
     assert {worker for worker, _ in transient} == {files.id}
     assert {path.suffix for _, path in transient} == {".sock", ".partial"}
 
 
-def test_the_directory_of_a_dead_service_is_removed_and_that_of_a_live_one_is_not(tmp_path):
+def test_a_group_begins_afresh_when_all_its_processes_have_ended_and_not_before(tmp_path, process_of):
+    first, second, third = (process_of(tmp_path) for _ in range(3))
+    counted = joined(first).snapshot_path
+    joined(second)
+    first.release()
+
+    joined(third)
+    assert counted.exists()  # the second lives
+
+    second.release()
+    third.release()
+    following = joined(process_of(tmp_path))
+    assert [*following.directory.iterdir()] == [following.snapshot_path]
+
+
+def test_while_the_parent_with_the_socket_lives_a_group_of_no_process_goes_on(tmp_path, process_of):
+    kept = ProcessGroup(GROUP.name, f"{process_group._boot()}-{name_of(os.getpid())}")
+    only = process_of(tmp_path)
+    counted = joined(only, kept).snapshot_path
+    only.release()
+
+    joined(process_of(tmp_path), OTHER)
+    joined(process_of(tmp_path), kept)
+
+    assert counted.exists()
+
+
+@pytest.mark.parametrize("keeper", ["elsewhere-1-1", "nonsense", f"{0}-{os.getpid()}-1"])
+def test_a_parent_of_an_earlier_start_of_the_machine_or_of_another_container_keeps_nothing(
+    tmp_path, process_of, keeper
+):
+    only = process_of(tmp_path)
+    directory = joined(only, ProcessGroup(GROUP.name, keeper)).directory
+    only.release()
+
+    joined(process_of(tmp_path), OTHER)
+
+    assert not directory.exists()
+
+
+def test_what_earlier_versions_left_is_removed_when_its_parent_has_ended_and_foreign_files_stay(tmp_path, process_of):
     gone = tmp_path / "workers" / "999999999-12"
     again = tmp_path / "workers" / f"{os.getpid()}-1"  # the pid of a process with another start time
     here = tmp_path / "workers" / name_of(os.getpid())
@@ -47,34 +98,34 @@ def test_the_directory_of_a_dead_service_is_removed_and_that_of_a_live_one_is_no
         directory.mkdir(parents=True)
     (gone / "archive").touch()
 
-    worker_files.remove_stale_directories(tmp_path)
+    files = joined(process_of(tmp_path))
 
-    assert {*(tmp_path / "workers").iterdir()} == {here, foreign}
-
-
-def test_workers_whose_parent_is_not_seen_from_here_keep_what_they_have(tmp_path, worker_of):
-    """Such as those of another container on the same volume."""
-    worker = worker_of(tmp_path, "999999999-12")
-    elsewhere = worker_files.WorkerFiles(worker).directory
-
-    worker_files.remove_stale_directories(tmp_path)
-    assert elsewhere.exists()
-
-    worker.release()
-    worker_files.remove_stale_directories(tmp_path)
-    assert not elsewhere.exists()
+    assert {*(tmp_path / "workers").iterdir()} == {here, foreign, files.directory}
 
 
-def test_while_an_earlier_version_runs_no_directory_is_removed(tmp_path):
-    """Its processes do not say whose workers they are."""
-    elsewhere = tmp_path / "workers" / "999999999-12"
-    for directory in (elsewhere, tmp_path / "instances"):
-        directory.mkdir(parents=True)
+def test_while_a_process_that_cannot_be_read_runs_no_directory_is_removed(tmp_path, process_of):
+    """It does not say whose worker it is."""
+    only = process_of(tmp_path)
+    directory = joined(only).directory
+    only.release()
 
-    with (tmp_path / "instances" / "0.lock").open("w") as lock:
+    with (tmp_path / "instances" / "7.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        worker_files.remove_stale_directories(tmp_path)
-        assert elsewhere.exists()
+        joined(process_of(tmp_path), OTHER)
+        assert directory.exists()
 
-    worker_files.remove_stale_directories(tmp_path)
-    assert not elsewhere.exists()
+    joined(process_of(tmp_path), OTHER)
+    assert not directory.exists()
+
+
+def test_a_process_that_is_stopped_while_it_joins_delays_the_others_and_keeps_none_out(
+    tmp_path, process_of, monkeypatch
+):
+    monkeypatch.setattr(worker_files, "_LOCK_TIMEOUT", 0.0)
+    process = process_of(tmp_path)
+    process.register()
+    stopped = SharedLock(tmp_path / "instances" / "groups")
+
+    with stopped.hold(0.0, exclusive=True):
+        assert joined(process).directory.exists()
+    stopped.close()
