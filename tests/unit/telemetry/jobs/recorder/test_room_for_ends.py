@@ -125,11 +125,12 @@ class FullDisk:
 def refused(spool, number):
     """Fill the disk's last block with starts. Returns the numbers of those that fit."""
     kept = []
-    with pytest.raises(OSError, match="No space"):
+    try:
         while True:
             spool.append(started(number + len(kept)))
             kept.append(number + len(kept))
-    return kept
+    except OSError:
+        return kept
 
 
 @pytest.mark.parametrize("taken_by_others", [False, True])
