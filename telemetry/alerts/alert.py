@@ -90,11 +90,15 @@ class Alert:
         """Itself if it is short; else what a notification shows of it."""
         if self.size <= MAX_KEPT_LENGTH:
             return self
-        texts = {
-            name: beginning_and_end(getattr(self, name), 1000) for name in ("summary", "error", "location", "component")
-        }
-        facts = {beginning(name, 50): beginning(value, 100) for name, value in list(self.facts.items())[:20]}
-        return replace(self, stack="", facts=facts, **texts)
+        return replace(
+            self,
+            component=beginning(self.component, 100),
+            summary=beginning_and_end(self.summary, 1000),
+            error=beginning_and_end(self.error, 1000),
+            location=beginning(self.location, 1000),
+            stack="",
+            facts={beginning(name, 50): beginning(value, 100) for name, value in list(self.facts.items())[:20]},
+        )
 
     @classmethod
     def from_log_record(cls, readable: ReadableLogRecord, key: "AlertKey") -> Self:
