@@ -48,6 +48,7 @@ while not Path(sys.argv[1], "full").exists():
 full.set()
 for worker in workers:
     worker.join()
+telemetry.current().jobs.recorder._intake.flush(60)  # a job waits for a slow disk only for a moment
 Path(sys.argv[1], "ended").touch()
 time.sleep(600)
 """
