@@ -1,12 +1,17 @@
 """The ASGI application: `create_app()`, and `app` for `uvicorn service.main:app`."""
 
 import asyncio
+import multiprocessing
+import os
+import signal
 import sys
+import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final, NoReturn
 
+import psutil
 from fastapi import Depends, FastAPI
 
 from service import __version__
@@ -22,6 +27,11 @@ from service.settings import Settings
 from telemetry.health import DatabaseCheck, ParentWatch, stopping_on_signals
 from telemetry.logs import report_uncaught
 from telemetry.settings import SettingsError
+
+WORKER_FAILED: Final = 3
+"""The exit code of a worker with which uvicorn and gunicorn end. A worker with any other one is started again and again."""
+_FIRST_WORKERS_SECONDS: Final = 60.0  # between the start of the parent and that of its first workers, on a busy machine
+_WAIT_FOR_FIRST_SECONDS: Final = 20.0
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -82,10 +92,39 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
         application = create_app()
-    except SettingsError as error:
-        sys.exit(str(error))
-    except Exception as error:  # noqa: BLE001  # a worker of uvicorn would print it as it is
-        report_uncaught(error)
-        sys.exit(1)
+    except Exception as error:  # noqa: BLE001  # uvicorn would print it as it is
+        _end_start(error)
     globals()["app"] = application
     return application
+
+
+def _end_start(error: Exception) -> NoReturn:
+    """Say in one line why the service does not start, and end it, also if this is one of its workers."""
+    is_worker = _is_first_worker()
+    if is_worker and multiprocessing.current_process().name not in {"MainProcess", "SpawnProcess-1"}:
+        _wait_for_end()
+    if not isinstance(error, SettingsError):
+        report_uncaught(error)
+    elif is_worker:
+        print(error, file=sys.stderr, flush=True)  # noqa: T201  # logging is not set up yet
+    else:
+        sys.exit(str(error))
+    sys.exit(WORKER_FAILED if is_worker else 1)
+
+
+def _wait_for_end() -> None:
+    """Let the first worker of uvicorn say why: its parent then ends the others, which need not say the same."""
+    with suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # uvicorn's own handler would only note it
+    time.sleep(_WAIT_FOR_FIRST_SECONDS)
+
+
+def _is_first_worker() -> bool:
+    """Whether this process is among the first workers of its parent. A later one would end those that serve."""
+    if multiprocessing.parent_process() is None and "gunicorn.arbiter" not in sys.modules:
+        return False
+    try:
+        parent_started_at = psutil.Process(os.getppid()).create_time()
+    except psutil.Error:  # the parent is gone
+        return False
+    return psutil.Process().create_time() - parent_started_at < _FIRST_WORKERS_SECONDS

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Self
 
@@ -19,10 +19,13 @@ from telemetry import semconv
 from telemetry.compatibility.unstable_api import ReadableLogRecord, SeverityNumber
 from telemetry.logs.alert_attributes import InJob, component_of, fingerprint_of, text_attribute
 from telemetry.redaction.policy import redact, redact_value
+from telemetry.redaction.shortening import beginning, beginning_and_end
 from telemetry.sdk.trace_suppression import is_suppressed
 
 MAX_TEXT_LENGTH: Final = 1024 * 1024
 """Characters. Of a longer text the beginning and the end are kept."""
+MAX_KEPT_LENGTH: Final = 8 * 1024
+"""Characters of an alert that is kept in memory for long."""
 
 
 class AlertLevel(StrEnum):
@@ -76,6 +79,26 @@ class Alert:
     trace_id: str = ""
     span_id: str = ""
     is_sampled: bool = False
+
+    @property
+    def size(self) -> int:
+        """About how many characters it has."""
+        facts = sum(len(name) + len(value) for name, value in self.facts.items())
+        return len(self.summary) + len(self.error) + len(self.location) + len(self.stack) + len(self.component) + facts
+
+    def shortened(self) -> Self:
+        """Itself if it is short; else what a notification shows of it."""
+        if self.size <= MAX_KEPT_LENGTH:
+            return self
+        return replace(
+            self,
+            component=beginning(self.component, 100),
+            summary=beginning_and_end(self.summary, 1000),
+            error=beginning_and_end(self.error, 1000),
+            location=beginning(self.location, 1000),
+            stack="",
+            facts={beginning(name, 50): beginning(value, 100) for name, value in list(self.facts.items())[:20]},
+        )
 
     @classmethod
     def from_log_record(cls, readable: ReadableLogRecord, key: "AlertKey") -> Self:

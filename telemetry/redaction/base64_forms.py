@@ -24,11 +24,12 @@ _IN_TEXTS: Final[tuple[Callable[[str], str], ...]] = (
 )
 """The encodings in which a secret may be before it is put into base64."""
 _DIGIT: Final = r"[A-Za-z0-9+/_\-]"
+_FIRST_OF_BREAK: Final = r"[\n\r\\%]"
 _BREAK: Final = re.compile(
-    rf"(?:\n(?<={_DIGIT}{{8}}\n)|\r\n(?<={_DIGIT}{{8}}\r\n)"
-    rf"|\\(?:n(?<={_DIGIT}{{8}}\\n)|r\\n(?<={_DIGIT}{{8}}\\r\\n)"  # in JSON, and in JSON in JSON
-    rf"|\\(?:n(?<={_DIGIT}{{8}}\\\\n)|r\\\\n(?<={_DIGIT}{{8}}\\\\r\\\\n)))"
-    rf"|%0(?:[aA](?<={_DIGIT}{{8}}%0.)|[dD]%0[aA](?<={_DIGIT}{{8}}%0.%0.)))[ \t]{{0,32}}+(?={_DIGIT})"
+    rf"{_FIRST_OF_BREAK}(?<={_DIGIT}{_FIRST_OF_BREAK})(?<={_DIGIT}{{8}}{_FIRST_OF_BREAK})"  # the fastest first
+    r"(?:(?<=\n)|(?<=\r)\n"
+    r"|(?<=\\)(?:n|r\\n|\\n|\\r\\\\n)"  # in JSON, and in JSON in JSON
+    rf"|(?<=%)0(?:[aA]|[dD]%0[aA]))[ \t]{{0,32}}+(?={_DIGIT})"
 )
 
 

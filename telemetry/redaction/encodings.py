@@ -8,6 +8,10 @@ _PERCENT: Final = "%(?:25){0,5}"  # as often as it may have been encoded
 _BACKSLASH: Final = rf"(?:\\|{_PERCENT}5[cC])"
 _BACKSLASHES: Final = rf"{_BACKSLASH}{{1,31}}+"  # JSON in JSON doubles them
 _MAYBE_BACKSLASHES: Final = rf"{_BACKSLASH}{{0,31}}+"
+_NOT_INSIDE: Final = (
+    r"(?<!\\)(?<!%5[cC])(?<!%255[cC])(?<!25255[cC])"  # of many backslashes: else each of them would be a beginning
+)
+_FIRST_AMPERSAND: Final = rf"(?:&(?:amp;){{0,5}}|{_PERCENT}26(?:amp{_PERCENT}3[bB]){{0,5}}|u0026(?:amp;){{0,5}})"
 _AMPERSAND: Final = (
     rf"(?:&(?:amp;){{0,5}}|{_PERCENT}26(?:amp{_PERCENT}3[bB]){{0,5}}|{_MAYBE_BACKSLASHES}u0026(?:amp;){{0,5}})"
 )
@@ -37,17 +41,30 @@ def is_base64_digit(token: str) -> bool:
     return token in _BASE64_DIGITS
 
 
+def first_characters(token: str) -> set[str]:
+    """The characters with which `pattern_of` of a first token may begin."""
+    if is_plain(token):
+        return {token}
+    if is_base64_digit(token):
+        return first_characters(token[0]) | {token[1]}
+    backslash = {"\\", "\r"} if token in _LETTERS else set()
+    return {token[0], _utf8(token).decode("latin-1")[0], *"%&uUx+", *backslash}
+
+
 def pattern_of(token: str, *, is_first: bool = False) -> str:
     """An expression for a token in all its encodings. As the first of a pattern it takes no backslashes before it."""
     if is_plain(token):
         return token
     if is_base64_digit(token):
         return f"(?:{pattern_of(token[0], is_first=is_first)}|{token[1]})"
+    ampersand, beginning = (_FIRST_AMPERSAND, _NOT_INSIDE) if is_first else (_AMPERSAND, "")
     if token.startswith("\\"):
-        return rf"(?:{_BACKSLASH}{{1,64}}+(?:x5[cC]|u005[cC])?|{_entity(0x5C)})"
-    forms = (*_other_encodings(token), re.escape(token), *_hexadecimal(token))  # the longest first
+        return rf"(?:{beginning}{_BACKSLASH}{{1,64}}+(?:x5[cC]|u005[cC])?|{ampersand}{_entity(0x5C)})"
+    encoded = _other_encodings(token, ampersand)
+    forms = (*encoded, re.escape(token), *_hexadecimal(token))  # the longest first
     escaped = f"{'' if is_first else _MAYBE_BACKSLASHES}(?:{'|'.join(forms)})"
-    return f"(?:{'|'.join((*_letters(token), escaped))})"
+    letters = [f"{beginning}{each}" if each.startswith(_BACKSLASH) else each for each in _letters(token)]
+    return f"(?:{'|'.join((*letters, escaped))})"
 
 
 def _hexadecimal(token: str) -> list[str]:
@@ -62,9 +79,9 @@ def _hexadecimal(token: str) -> list[str]:
     return forms
 
 
-def _other_encodings(token: str) -> list[str]:
+def _other_encodings(token: str, ampersand: str) -> list[str]:
     number = ord(token)
-    forms = [_entity(number), "".join(f"{_PERCENT}{_any_case(f'{each:02x}')}" for each in _utf8(token))]
+    forms = [f"{ampersand}{_entity(number)}", "".join(f"{_PERCENT}{_any_case(f'{each:02x}')}" for each in _utf8(token))]
     if token == " ":  # noqa: S105
         forms.append(rf"\+|{_PERCENT}2[bB]")
     forms.extend(_IN_QUOTES.get(token, ()))
@@ -80,10 +97,11 @@ def _letters(token: str) -> list[str]:
 
 
 def _entity(number: int) -> str:
+    """Without its ampersand."""
     names = [f"{_HASH}0{{0,5}}{number}", f"{_HASH}[xX]0{{0,5}}{_any_case(f'{number:x}')}"]
     if number in _ENTITIES:
         names.append(_ENTITIES[number])
-    return f"{_AMPERSAND}(?:{'|'.join(names)}){_SEMICOLON}"
+    return f"(?:{'|'.join(names)}){_SEMICOLON}"
 
 
 def _any_case(digits: str) -> str:

@@ -1,14 +1,14 @@
 """Finds the secrets that this process was given, in every encoding that a library may use, also if they are cut off."""
 
 import heapq
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from telemetry.redaction.base64_forms import JoinedLines, may_have_line_breaks
-from telemetry.redaction.known_secret import SecretPiece, forms_of
+from telemetry.redaction.known_secret import forms_of
 from telemetry.redaction.matching import Found, substitute
+from telemetry.redaction.piece_search import PieceSearch
 
 MIN_SECRET_LENGTH: Final = 8
 """Characters. A shorter value also occurs in ordinary words: it is redacted only where it matches a pattern."""
@@ -23,8 +23,7 @@ class KnownSecrets:
 
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
-        self._any_piece = re.compile(r"(?!)")
-        self._pieces: list[tuple[SecretPiece, ...]] = []
+        self._search = PieceSearch([])
 
     def add(self, secrets: Mapping[str, str]) -> None:
         """Redact these secrets as well.
@@ -45,25 +44,14 @@ class KnownSecrets:
         forms = [form for value, name in self._names.items() for form in forms_of(name, value)]
         pieces = [piece for form in forms for piece in form.pieces()]
         starts = _few_characters([piece.possible_starts() for piece in pieces])
-        found: list[tuple[SecretPiece, ...]] = []
-        expression = _alternatives([(piece.patterns(starts), piece) for piece in pieces], found)
-        self._any_piece, self._pieces = re.compile(expression), found
+        self._search = PieceSearch([(piece.patterns(starts), piece) for piece in pieces])
 
     def redact(self, text: str) -> str:
-        found = self._find(text)
+        found = self._search.find(text)
         if not may_have_line_breaks(text) or len((joined := JoinedLines(text)).text) == len(text):
             return substitute(text, found, _SPACING)
-        in_lines = ((*joined.span(start, end), shown) for start, end, shown in self._find(joined.text))
+        in_lines = ((*joined.span(start, end), shown) for start, end, shown in self._search.find(joined.text))
         return substitute(text, heapq.merge(found, in_lines, key=_longest_first), _SPACING)
-
-    def _find(self, text: str) -> Iterator[Found]:
-        """Each known secret in the text, and each place that only begins like one."""
-        match = self._any_piece.search(text)
-        while match:
-            pieces = self._pieces[(match.lastindex or 1) - 1]
-            _, start, end, name = max(piece.extent(text, match.start()) for piece in pieces)
-            yield start, end, f"[hidden {name}]" if name else None
-            match = self._any_piece.search(text, end if name else match.start() + 1)
 
 
 def _without_space_around(value: str) -> str:
@@ -85,25 +73,3 @@ def _few_characters(choices: Iterable[str]) -> str:
         chosen += best
         left = [choice for choice in left if best not in choice]
     return chosen
-
-
-Remaining = tuple[tuple[str, ...], SecretPiece]
-
-
-def _alternatives(remaining: Iterable[Remaining], found: list[tuple[SecretPiece, ...]]) -> str:
-    """An expression for any of the pieces. Those with the same beginning share it, so few are tried at each position.
-
-    The number of the group that matches says which pieces: they are added to `found` in that order.
-    """
-    branches: dict[str, list[Remaining]] = {}
-    for patterns, piece in remaining:
-        branches.setdefault(patterns[0], []).append((patterns[1:], piece))
-    return "|".join(f"{pattern}{_rest(rest, found)}" for pattern, rest in branches.items())
-
-
-def _rest(remaining: list[Remaining], found: list[tuple[SecretPiece, ...]]) -> str:
-    shortest = min((patterns for patterns, _ in remaining), key=len)
-    if not shortest or len(remaining) == 1:
-        found.append(tuple(piece for _, piece in remaining))
-        return f"{''.join(shortest)}()"
-    return f"(?:{_alternatives(remaining, found)})"

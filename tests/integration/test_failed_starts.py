@@ -50,6 +50,21 @@ def test_a_secret_in_the_wrong_variable_is_not_shown(programs: Programs, door, v
     assert _shown(done.stdout + done.stderr) == []
 
 
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"LOG_LEVEL": "high"}, "LOG_LEVEL is 'HIGH'"),
+        ({"OTEL_TRACES_EXPORTER": "high"}, "OTEL_TRACES_EXPORTER is"),
+        ({"SCHEDULER": "perhaps"}, "SCHEDULER is"),
+    ],
+)
+def test_workers_that_cannot_start_say_why_once_and_are_not_started_again(programs: Programs, variables, said):
+    done = programs.run(*UVICORN, "--workers", "3", **variables)
+
+    assert (done.stdout + done.stderr).count(said) == 1
+    assert "Stopping parent process" in done.stderr
+
+
 @pytest.mark.parametrize("arguments", COMMANDS, ids=[" ".join(each[:2])[:20] for each in COMMANDS])
 def test_a_secret_on_the_command_line_is_not_repeated(programs: Programs, arguments):
     done = programs.run("-m", "service", *arguments, OPS_TOKEN=SECRET)

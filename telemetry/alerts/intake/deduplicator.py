@@ -11,6 +11,8 @@ from telemetry.alerts.alert import Alert, AlertKey
 from telemetry.alerts.outbox.incidents import EXPIRE_AFTER, MAX_PENDING, IncidentRepository
 
 _MAX_UNSAVED: Final = 1000
+MAX_UNSAVED_CHARACTERS: Final = 16 * 2**20
+"""Of the alerts that could not be written. Further ones are shortened."""
 
 
 @dataclass(slots=True)
@@ -63,7 +65,7 @@ class Deduplicator:
             if lower is None and len(self._known) >= MAX_PENDING:
                 self._evict_oldest()
             repeats = 0 if lower is None else lower.repeats
-            self._known[alert.fingerprint] = _KnownAlert(replace(alert, stack=""), alert.at, repeats)
+            self._known[alert.fingerprint] = _KnownAlert(replace(alert, stack="").shortened(), alert.at, repeats)
 
     def is_known(self, fingerprint: str, severity: int, at: float) -> bool:
         """Whether an alert with this fingerprint and severity would be a repeat. Takes no lock."""
@@ -104,7 +106,11 @@ class Deduplicator:
                 if len(self._unsaved) >= _MAX_UNSAVED:
                     self._dropped(count, "full")
                 else:
-                    self._unsaved.append((alert, count))
+                    self._unsaved.append((self._fitting(alert), count))
+
+    def _fitting(self, alert: Alert) -> Alert:
+        is_full = alert.size + sum(kept.size for kept, _count in tuple(self._unsaved)) > MAX_UNSAVED_CHARACTERS
+        return alert.shortened() if is_full else alert
 
     def drain_unsaved(self) -> list[tuple[Alert, int]]:
         """Remove and return the alerts that are only in memory, each with its count."""
@@ -118,7 +124,7 @@ class Deduplicator:
 
     def keep_notified(self, alerts: list[tuple[Alert, int]], channel: str) -> None:
         """Keep the conditions among drained alerts that were sent without the outbox, so that `flush` writes them as sent."""
-        self._notified.extend((alert, channel) for alert, _count in alerts if alert.state)
+        self._notified.extend((alert.shortened(), channel) for alert, _count in alerts if alert.state)
 
     def flush(self) -> None:
         """Write the alerts that are only in memory, and the repeats since the last flush.

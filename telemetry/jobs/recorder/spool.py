@@ -124,43 +124,50 @@ class Spool:
         """
         line = encode(run)
         self._track_open(run, line)
-        has_room = run.run_id in self._with_room
+        is_awaited = run.finished_at is not None and run.run_id in self._with_room
         line = self._fitting(run, line)
         segment = self._current_segment()
+        position = self._write_end(segment, run, line) if is_awaited else self._write(segment, run, line)
+        segment.pending += 1
+        return position
+
+    def _write(self, segment: Segment, run: JobRun, line: bytes) -> SpoolPosition:
+        """Write a record without room of its own. A start is refused where there is no room for its end."""
+        if run.finished_at is None:
+            self._reserve.fit(END_ROOM * (len(self._with_room) + 1))
+        position = SpoolPosition(segment, segment.write(line), len(line))
+        if run.finished_at is None:
+            self._with_room.add(run.run_id)
+        return position
+
+    def _write_end(self, segment: Segment, run: JobRun, line: bytes) -> SpoolPosition:
+        """Write the end of a run whose start is in the spool: on a full disk a shorter one, in the space that is set aside."""
         try:
             position = SpoolPosition(segment, segment.write(line), len(line))
         except OSError:
-            if not (has_room and run.finished_at is not None and self._reserve.give_back()):
-                raise
             line = encode(run, END_ROOM)
-            position = SpoolPosition(segment, segment.write(line), len(line))
-        segment.pending += 1
-        self._set_room_aside(run)
+            return SpoolPosition(segment, self._write_in_reserve(segment, line), len(line))
+        with suppress(OSError):
+            self._reserve.fit(END_ROOM * len(self._with_room))
         return position
 
-    def _require_reserve(self, size: int) -> None:
-        """On a full disk, what is left is for the ends of the runs that have begun."""
-        if self._reserve.is_short:
-            self._reserve.grow(size)
-        if self._reserve.is_short:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    def _set_room_aside(self, run: JobRun) -> None:
-        if run.finished_at is None:
-            self._with_room.add(run.run_id)
-            self._reserve.grow(END_ROOM * len(self._with_room))
+    def _write_in_reserve(self, segment: Segment, line: bytes) -> int:
+        while True:
+            try:
+                return segment.write(line)
+            except OSError:
+                if not self._reserve.give_back():
+                    raise
 
     def _fitting(self, run: JobRun, line: bytes) -> bytes:
         """The line, or a shorter one for an end: the room for that is set aside when the run begins."""
         is_end, has_room = run.finished_at is not None, run.run_id in self._with_room
         self._with_room.discard(run.run_id)
         set_aside = END_ROOM * (len(self._with_room) + (not is_end))
-        fits = self.size + len(line) + set_aside <= self.max_bytes
-        if is_end and has_room:
-            return line if fits and not self._reserve.is_short else encode(run, END_ROOM)
-        if fits:
-            self._require_reserve(set_aside)
+        if self.size + len(line) + set_aside <= self.max_bytes:
             return line
+        if is_end and has_room:
+            return encode(run, END_ROOM)
         raise SpoolFull(errno.EDQUOT, f"the spool has reached its limit of {self.max_bytes // 2**20} MB")
 
     def read(self, position: SpoolPosition) -> JobRun | None:

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from telemetry import semconv
+from telemetry.logs.background.record_copy import size_of
 
 WINDOW_SECONDS: Final = 10.0
 """Seconds from the first line in which identical ones are counted."""
 MAX_KNOWN_LINES: Final = 1000
-"""Number of different lines that are counted at once; further ones are all written."""
+MAX_KNOWN_CHARACTERS: Final = 4 * 2**20
+"""Number of different lines that are counted at once, and of their characters; further ones are all written."""
 Key: TypeAlias = tuple[str, int, str]
 
 
 @dataclass(slots=True)
 class _KnownLine:
     first: logging.LogRecord
+    size: int
     expires_at: float
     repeats: int = 0
 
@@ -28,6 +31,7 @@ class RepeatFilter:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lines: dict[Key, _KnownLine] = {}
+        self._characters = 0
         self._next_expiry = float("inf")
 
     def admit(self, record: logging.LogRecord) -> list[logging.LogRecord]:
@@ -48,8 +52,10 @@ class RepeatFilter:
         if known := self._lines.get(key):
             known.repeats += 1
             return False
-        if len(self._lines) < MAX_KNOWN_LINES:
-            self._lines[key] = _KnownLine(record, now + WINDOW_SECONDS)
+        size = size_of(record)
+        if len(self._lines) < MAX_KNOWN_LINES and self._characters + size <= MAX_KNOWN_CHARACTERS:
+            self._lines[key] = _KnownLine(record, size, now + WINDOW_SECONDS)
+            self._characters += size
             self._next_expiry = min(self._next_expiry, now + WINDOW_SECONDS)
         return True
 
@@ -57,6 +63,7 @@ class RepeatFilter:
         """Forget the lines whose window has ended. Returns the counts of those that were repeated."""
         keys = [key for key, line in self._lines.items() if line.expires_at <= now]
         expired = [self._lines.pop(key) for key in keys]
+        self._characters -= sum(line.size for line in expired)
         self._next_expiry = min((line.expires_at for line in self._lines.values()), default=float("inf"))
         return [_count_record(line) for line in expired if line.repeats]
 

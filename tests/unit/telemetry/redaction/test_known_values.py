@@ -7,6 +7,9 @@ from tests.support.secret_forms import FORMS, in_lines_of_base64
 
 SECRETS = (
     "hunter22",
+    "!@#$%^&*()-+",
+    "\\'\\'<>&&//~!",
+    "\n\t!\r\n?\t\n=\b.~",
     "aB3-dE6+",
     "a/b:c&d'",
     'pa ss"w\\d',

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from telemetry.logs.text_formatter import UNPRINTABLE, one_line
+from telemetry.redaction.known_values import KnownSecrets
 from telemetry.redaction.named_values import is_secret_name
 from telemetry.redaction.patterns import CARD_PATTERNS, PATTERNS
 from telemetry.redaction.policy import Policy
@@ -48,6 +49,30 @@ def test_all_patterns_together_are_linear_with_a_small_factor(policy):
     assert {unit: slow for unit in units if (slow := _slowness(policy.redact_text, unit))} == {}
 
 
+@pytest.mark.parametrize("secret", ["!@#$%^&*()", "\\\\@@##%%&&''", "'\"'\"'\"'\"", "\n\t\n\t\n\t\n\t"])
+def test_a_secret_without_letters_is_searched_in_linear_time_with_a_small_factor(secret):
+    known = KnownSecrets()
+    known.add({"OPS_TOKEN": secret})
+    units = (
+        *UNITS,
+        "\\",
+        "\\n",
+        "\\\\u0021",
+        "%",
+        "%25",
+        "&",
+        "&amp;",
+        "'",
+        "!",
+        "7",
+        "u0026",
+        secret[:4],
+        secret[:4] * 2,
+    )
+
+    assert {unit: slow for unit in units if (slow := _slowness(known.redact, unit, 4 * MAX_FACTOR))} == {}
+
+
 @pytest.mark.parametrize(
     "work", [is_secret_name, lambda text: beginning(text, 2048), lambda text: beginning_and_end(text, 2048)]
 )
@@ -61,12 +86,12 @@ def test_the_escaping_of_control_characters_is_linear_with_a_small_factor():
     assert {unit: slow for unit in units if (slow := _slowness(one_line, unit))} == {}
 
 
-def _slowness(work: Callable[[str], object], unit: str) -> str:
+def _slowness(work: Callable[[str], object], unit: str, max_factor: float = MAX_FACTOR) -> str:
     """Why the work is too slow; empty if it is not. Compares only times that were measured one after the other."""
     for _ in range(3):  # a disturbance is no reason
         short, long = (_seconds(work, repeated(unit, length)) for length in (SHORT, LONG))
         one_by_one = _seconds(lambda text: [None for _ in text], repeated(unit, LONG))
-        if long <= MAX_RATIO * short + one_by_one and long <= MAX_FACTOR * one_by_one:
+        if long <= MAX_RATIO * short + one_by_one and long <= max_factor * one_by_one:
             return ""
     return f"{long / short:.0f} times for {LONG // SHORT} times the length, {long / one_by_one:.0f} times a loop"
 

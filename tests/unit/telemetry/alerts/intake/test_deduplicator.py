@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from telemetry.alerts.alert import AlertKey, AlertLevel
-from telemetry.alerts.intake.deduplicator import Deduplicator
+from telemetry.alerts.intake.deduplicator import MAX_UNSAVED_CHARACTERS, Deduplicator
 from telemetry.alerts.outbox.file import Outbox
 from telemetry.alerts.outbox.incidents import EXPIRE_AFTER, MAX_PENDING, IncidentRepository
 from telemetry.alerts.outbox.queries import AlertQueries
@@ -222,3 +222,35 @@ def test_an_incident_that_another_process_has_raised_is_not_lowered(tmp_path):
 def mark_notified(outbox):
     with outbox.transaction() as connection:
         connection.execute("UPDATE incidents SET told_post = 1, told_at = ?", (NOON,))
+
+
+LARGE = {"summary": "no " * 300_000, "stack": "at " * 300_000, "facts": {f"fact {n}": "x" * 1000 for n in range(1000)}}
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_alerts_in_memory_are_bounded_in_bytes_and_none_is_dropped(outbox, refuses):
+    incidents, dropped = RefusingRepository(outbox), []
+    incidents.refuses = refuses
+    deduplicator = Deduplicator(incidents, lambda number, _reason: dropped.append(number))
+
+    for number in range(20):
+        deduplicator.report(alert(fingerprint=str(number), **LARGE))
+    deduplicator.keep_notified([(alert(state=str(n), **LARGE), 1) for n in range(20)], "telegram")
+
+    kept = [each.first for each in deduplicator._known.values()] + [each for each, _ in deduplicator._notified]
+    assert sum(each.size for each in kept) < 400_000
+    assert sum(each.size for each, _ in deduplicator._unsaved) < MAX_UNSAVED_CHARACTERS + 400_000
+    incidents.refuses = False
+    deduplicator._notified.clear()
+    deduplicator.flush()
+    assert counts(outbox) == {str(number): 1 for number in range(20)}
+    assert dropped == []
+
+
+def test_a_short_alert_is_kept_as_it_is_and_of_a_long_one_what_is_shown():
+    short, long = alert(facts={"job": "sync"}), alert(**LARGE).shortened()
+
+    assert short.shortened() is short
+    assert long.size < 8 * 1024
+    assert long.summary.startswith("no no")
+    assert long.facts["fact 0"].startswith("x") or "left out" in long.facts["fact 0"]

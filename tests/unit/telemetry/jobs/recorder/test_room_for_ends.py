@@ -9,7 +9,7 @@ import pytest
 
 from telemetry.jobs.metadata import MARK
 from telemetry.jobs.recorder import intake, queue
-from telemetry.jobs.recorder.disk_reserve import STEP
+from telemetry.jobs.recorder.disk_reserve import BLOCK, STEP
 from telemetry.jobs.recorder.intake import Intake
 from telemetry.jobs.recorder.queue import RunQueue
 from telemetry.jobs.recorder.spool import END_ROOM, SpoolFull
@@ -95,39 +95,105 @@ def test_a_record_has_a_limit_and_loses_its_metadata_beyond_it():
 
 
 class FullDisk:
-    """Takes no byte more before somebody gives some back."""
+    """Has no free block, except for those that a file without a name gives back."""
 
     def __init__(self, monkeypatch):
-        self.free, self._write, truncate = 0, os.write, os.ftruncate
+        self.free, self._write, self._truncate = 0, os.write, os.ftruncate
         monkeypatch.setattr(os, "write", self.write)
-        monkeypatch.setattr(os, "ftruncate", lambda file, size: truncate(file, size) or self.give(file))
+        monkeypatch.setattr(os, "ftruncate", self.truncate)
+        monkeypatch.setattr(os, "posix_fallocate", self.allocate)
 
-    def give(self, file):
-        self.free += STEP if os.fstat(file).st_nlink == 0 else 0
+    def _resize(self, file, size):
+        more = -(-size // BLOCK) + -os.fstat(file).st_size // BLOCK
+        if more > self.free:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.free -= more
 
     def write(self, file, data):
-        if len(data) > self.free:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        self.free -= len(data)
+        self._resize(file, os.fstat(file).st_size + len(data))
         return self._write(file, data)
 
+    def truncate(self, file, size):
+        self._resize(file, size)
+        self._truncate(file, size)
 
-def test_a_full_disk_takes_the_ends_of_all_starts_that_it_has(directory, monkeypatch):
+    def allocate(self, file, _offset, size):
+        self._resize(file, max(size, os.fstat(file).st_size))
+        self._truncate(file, max(size, os.fstat(file).st_size))
+
+
+def refused(spool, number):
+    """Fill the disk's last block with starts. Returns the numbers of those that fit."""
+    kept = []
+    try:
+        while True:
+            spool.append(started(number + len(kept)))
+            kept.append(number + len(kept))
+    except OSError:
+        return kept
+
+
+@pytest.mark.parametrize("taken_by_others", [False, True])
+@pytest.mark.parametrize("metadata", [{}, {"rows": ["x" * 1000] * 2}, LARGE])
+def test_a_full_disk_takes_the_ends_of_all_starts_that_it_has(directory, monkeypatch, metadata, taken_by_others):
     spool = ProcessSpool(directory)
     for number in range(100):
         spool.append(started(number))
 
-    FullDisk(monkeypatch)
-    with pytest.raises(OSError, match="No space"):
-        spool.append(started(100))
-    for number in range(100):
-        spool.append(ended(number, metadata=LARGE))
-    with pytest.raises(OSError, match="No space"):
-        spool.append(ended(100))
+    disk = FullDisk(monkeypatch)
+    kept = [*range(100), *refused(spool, 100)]
+    for number in kept:
+        spool.append(ended(number, metadata=metadata))
+        disk.free = 0 if taken_by_others else disk.free
     monkeypatch.undo()
 
     spool.abandon()
-    assert {run.run_id for run in orphaned_runs(directory) if run.outcome} == {run_id(n) for n in range(100)}
+    assert {run.run_id for run in orphaned_runs(directory) if run.outcome} == {run_id(number) for number in kept}
+
+
+def test_a_start_is_refused_where_there_is_no_room_for_its_end_and_takes_that_of_no_other(directory, monkeypatch):
+    spool = ProcessSpool(directory)
+    spool.append(started(0))
+    disk = FullDisk(monkeypatch)
+    disk.free = 1
+    kept = refused(spool, 1)
+
+    with pytest.raises(OSError, match="No space"):
+        spool.append(ended(1000, metadata=LARGE))
+    for number in (0, *kept):
+        spool.append(ended(number, metadata=LARGE))
+
+    assert len(kept) < STEP // END_ROOM
+
+
+def test_a_disk_that_has_room_again_takes_new_runs_and_sets_room_aside_for_them(directory, monkeypatch):
+    spool = ProcessSpool(directory)
+    for number in range(100):
+        spool.append(started(number))
+    disk = FullDisk(monkeypatch)
+    for number in range(70):
+        spool.append(ended(number))
+    disk.free = 1000
+
+    for number in range(100, 150):
+        spool.append(started(number))
+    disk.free = 0
+
+    for number in range(70, 150):
+        spool.append(ended(number, metadata=LARGE))
+
+
+def test_room_on_the_disk_is_given_back_with_the_ends(directory):
+    spool = ProcessSpool(directory)
+    for number in range(1000):
+        spool.append(started(number))
+    assert spool._reserve.size >= 1000 * END_ROOM
+
+    for number in range(1000):
+        spool.append(ended(number))
+
+    assert spool._reserve.size <= 2 * STEP
+    spool.abandon()
 
 
 def test_where_nothing_can_be_set_aside_runs_are_kept_all_the_same(directory, monkeypatch):

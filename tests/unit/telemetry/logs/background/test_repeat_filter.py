@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from telemetry.logs.background.repeat_filter import MAX_KNOWN_LINES, WINDOW_SECONDS, RepeatFilter
+from telemetry.logs.background.repeat_filter import MAX_KNOWN_CHARACTERS, MAX_KNOWN_LINES, WINDOW_SECONDS, RepeatFilter
 
 
 class Stage:
@@ -91,3 +91,37 @@ def test_very_many_different_lines_are_written_and_no_memory_grows(stage):
 
     assert len(stage.lines) == MAX_KNOWN_LINES + 500
     assert len(stage.repeat_filter._lines) == MAX_KNOWN_LINES
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {},
+        {"text": "x" * 100_000},
+        {"raw": b"x" * 100_000},
+        {"rows": [{"id": "x" * 50}] * 2000},
+        {"numbers": {"all": list(range(10_000))}},
+    ],
+    ids=lambda extra: "".join(extra) or "message",
+)
+def test_very_long_lines_are_written_and_no_memory_grows(stage, extra):
+    lines = [f"{number} {'' if extra else 'x' * 100_000}" for number in range(200)]
+
+    for line in lines:
+        stage.log.info(line, extra=extra)
+
+    assert stage.lines == [f"INFO {line}" for line in lines]
+    assert len(stage.repeat_filter._lines) <= MAX_KNOWN_CHARACTERS // 100_000
+
+
+def test_what_was_counted_makes_room_for_further_lines(stage):
+    for second in range(3):
+        stage.log.info("%d %s", second, "x" * (MAX_KNOWN_CHARACTERS // 3))
+        stage.log.info("short")
+        stage.log.info("short")
+        stage.now += WINDOW_SECONDS
+
+    assert stage.lines.count("INFO short") == 3
+    assert stage.repeat_filter._characters < MAX_KNOWN_CHARACTERS
+    stage.repeat_filter.flush()
+    assert stage.repeat_filter._characters == 0
