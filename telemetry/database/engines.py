@@ -31,6 +31,8 @@ _PRAGMAS: Final = (
     # the database again and again.
     "wal_autocheckpoint=8000",
 )
+UNTRACED: Final = "telemetry.untraced"
+"""The execution option of an engine whose queries are measured and get no spans."""
 _POSTGRESQL: Final = {
     "connect_timeout": 5,
     # A server that vanishes is noticed after 25 seconds: on an idle connection by the keepalives, on one that waits for a
@@ -151,8 +153,8 @@ def _unavailable_error(context: ExceptionContext) -> OperationalError | None:
 def dedicated_engine(engine: Engine, limits: EngineLimits = NO_LIMITS, *, traced: bool = False) -> Engine:
     """An engine for the same database with a pool of its own; for an in-memory database the same engine.
 
-    It is disposed of together with the first one. `traced`: it can be instrumented beside the first one. Listeners for
-    errors belong to a dialect, so it then has one of its own.
+    It is disposed of together with the first one. `traced`: its queries get spans, and it has a dialect of its own, to which
+    its listeners for errors belong.
     """
     if engine.dialect.name == "sqlite" and _database_file(engine.url) is None:
         return engine
@@ -161,7 +163,10 @@ def dedicated_engine(engine: Engine, limits: EngineLimits = NO_LIMITS, *, traced
         dedicated = sqlalchemy.create_engine(engine.url, pool=pool, hide_parameters=True)
         event.listen(dedicated, "handle_error", _unavailable_error, retval=True)
     else:
-        dedicated = Engine(pool, engine.dialect, engine.url, hide_parameters=engine.hide_parameters)
+        options = {UNTRACED: True}
+        dedicated = Engine(
+            pool, engine.dialect, engine.url, hide_parameters=engine.hide_parameters, execution_options=options
+        )
     event.listen(engine, "engine_disposed", lambda _engine: dedicated.dispose())
     close_late_returns(dedicated)
     use_in_one_process(dedicated, closes_idle=False)  # they are, together with those of the first one

@@ -19,6 +19,7 @@ from telemetry.jobs.recorder.writer import Recorder
 from telemetry.jobs.run import JobRun
 from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.processes.registry import ProcessRegistry
+from telemetry.sdk.shutdown import attempt
 from telemetry.settings import JOBS_COMPONENT
 
 SPOOL_DIRECTORY: Final = Path("spool", "job_runs")
@@ -117,8 +118,8 @@ class JobPipeline:
         Returns:
             Whether all of them were written.
         """
-        self.reaper.stop()
+        attempt("the recovery of job runs", self.reaper.stop)
         written = not self.is_on or self.recorder.shutdown(timeout)
         if self._engine is not self._caller_engine:
-            self._engine.dispose()
+            attempt("closing the database of job runs", self._engine.dispose)
         return written

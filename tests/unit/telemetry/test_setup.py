@@ -347,6 +347,8 @@ def test_an_alert_of_any_level_is_translated(start):
 
 def test_a_connection_is_counted_while_it_is_used(start, sqlite_engine):
     telemetry = start()
+    telemetry.jobs.reaper.stop()  # it and the rules have connections of their own
+    telemetry.alerts.stop_rules()
 
     with sqlite_engine.connect():
         used = series(telemetry, "db_connections_active")
