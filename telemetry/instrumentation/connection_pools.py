@@ -46,6 +46,11 @@ class ConnectionPools(forks.ForkAware):
     """What the pools of the process say now. One for a process: `POOLS`."""
 
     def __init__(self) -> None:
+        self._original: Callable[[Engine], PoolProxiedConnection] | None = None
+        self._forget()
+        forks.register(self)
+
+    def _forget(self) -> None:
         self._engines: WeakKeyDictionary[Engine, str] = WeakKeyDictionary()
         self._pools: WeakKeyDictionary[Pool, str] = WeakKeyDictionary()
         self._records: WeakValueDictionary[int, ConnectionPoolEntry] = WeakValueDictionary()
@@ -53,13 +58,12 @@ class ConnectionPools(forks.ForkAware):
         self._timeouts: Counter[str] = Counter()
         self._lock = threading.RLock()
         self._given: set[str] = set()
-        self._original: Callable[[Engine], PoolProxiedConnection] | None = None
-        forks.register(self)
 
     def watch(self) -> None:
-        """Find the engines and connections that exist, and those that come. Idempotent."""
+        """Find the engines and connections that exist, and those that come. Timeouts are counted from zero. Idempotent."""
         if self._original is not None:
             return
+        self._forget()
         self._original = Engine.raw_connection
         event.listen(Pool, "connect", self._connected)
         setattr(Engine, _RAW_CONNECTION, self._observed(Engine.raw_connection))

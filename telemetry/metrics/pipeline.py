@@ -68,4 +68,7 @@ class MetricsPipeline:
 
     def shutdown(self, deadline: float) -> None:
         """Export what was measured, within so many seconds."""
-        self._sdk_provider.shutdown(timeout_millis=deadline * 1000)
+        try:
+            self._sdk_provider.shutdown(timeout_millis=deadline * 1000)
+        finally:
+            self.provider.end_callbacks()

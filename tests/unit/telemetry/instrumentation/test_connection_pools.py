@@ -15,7 +15,9 @@ from sqlalchemy.pool import AssertionPool, NullPool, QueuePool, SingletonThreadP
 
 from telemetry.database import create_engine
 from telemetry.instrumentation.connection_pools import MAX_NAMES, POOLS
+from telemetry.instrumentation.database_target import pool_name
 from tests.support.forking import in_child
+from tests.support.processes import free_port
 from tests.support.tcp_proxy import proxied_url, tcp_proxy
 from tests.unit.telemetry.instrumentation.conftest import Signals
 
@@ -263,9 +265,8 @@ def test_a_name_holds_no_password_and_names_the_server():
         ("sqlite:////home/anna/shop.db", "shop.db"),
         ("sqlite://", ":memory:"),
     ):
-        engine = sqlalchemy.create_engine(url)
-        assert POOLS._free_name(POOLS._name(engine).partition("#")[0]).partition("#")[0] == name
-    assert POOLS._name(sqlalchemy.create_engine("sqlite://", pool_logging_name="reports")) == "reports"
+        assert pool_name(sqlalchemy.create_engine(url)) == name
+    assert pool_name(sqlalchemy.create_engine("sqlite://", pool_logging_name="reports")) == "reports"
 
 
 def test_a_child_has_no_connection_of_its_parent(make):
@@ -308,19 +309,19 @@ def test_copy_by_the_driver_s_own_cursor_is_a_connection_in_use(postgres_engine)
     assert (during, used()) == (1, 0)
 
 
-def test_after_an_outage_of_the_database_the_numbers_are_true(postgres_engine, postgres, free_port):
+def test_after_an_outage_of_the_database_the_numbers_are_true(postgres_engine, postgres):
+    port = free_port()
     engine = sqlalchemy.create_engine(
-        proxied_url(postgres_engine.url, free_port), pool_size=2, max_overflow=2, pool_pre_ping=True
+        proxied_url(postgres_engine.url, port), pool_size=2, max_overflow=2, pool_pre_ping=True
     )
-    with tcp_proxy(free_port, postgres):
-        with engine.connect(), engine.connect() as lost:
-            lost.execute(text("SELECT 1"))
-            assert used() == 2
+    with tcp_proxy(port, postgres), engine.connect(), engine.connect() as lost:
+        lost.execute(text("SELECT 1"))
+        assert used() == 2
     for _ in range(20):
         with pytest.raises(OperationalError):
             engine.connect()
         assert used() == 0
-    with tcp_proxy(free_port, postgres):
+    with tcp_proxy(port, postgres):
         with engine.connect() as connection:
             connection.execute(text("SELECT 1"))
             assert used() == 1
