@@ -114,7 +114,7 @@ class AlertPipeline:
             deduplicator, dispatcher, FallbackNotifier(self.channels, context.clock), self._pending_count
         )
         self._clock = context.clock
-        self._shared_engine, self._engine = engine, dedicated_engine(engine, _DATABASE_LIMITS)
+        self._shared_engine, self._engine = engine, dedicated_engine(engine, _DATABASE_LIMITS, purpose="alerts")
         conditions = ConditionTracker(self.outbox, context.clock)
         self.service = AlertService(
             partial(resource_usage.evaluate, resources, _thresholds(settings), conditions), settings.jobs_component

@@ -184,7 +184,7 @@ def _alive(references: Iterable[Callable[[], _T | None]]) -> list[_T]:
 
 
 def _existing(base: type[_T]) -> list[_T]:
-    """All objects of a class. An object refers to its class, so the garbage collector finds them, oldest first."""
+    """All objects of a class. An object refers to its class, so the garbage collector finds them."""
     family = _family(base)
     return [found for found in gc.get_referrers(*family) if type(found) in family]
 

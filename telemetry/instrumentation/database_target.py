@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.engine import URL, Connection, Engine
 
 from telemetry import semconv
+from telemetry.database.engines import PURPOSE
 
 _SYSTEMS: Final = {
     "cockroachdb": "cockroachdb",
@@ -95,10 +96,15 @@ def pool_name(engine: Engine) -> str:
     """What the conventions call the pool of an engine: as `pool_logging_name` says, else by its server and database."""
     if given := getattr(engine.pool, "logging_name", None):
         return str(given)[:_MAX_NAME_LENGTH]
+    purpose = engine.get_execution_options().get(PURPOSE)
+    return (_database_name(engine) + (f" ({purpose})" if purpose else ""))[:_MAX_NAME_LENGTH]
+
+
+def _database_name(engine: Engine) -> str:
     url, system = engine.url, _SYSTEMS.get(engine.dialect.name, _OTHER_SYSTEM)
     if system == "sqlite":
-        return _file_name(url.database)[:_MAX_NAME_LENGTH]
+        return _file_name(url.database)
     host = _text(url.host) or _text(url.query.get("host"))
     port = url.port or _DEFAULT_PORTS.get(system)
     server = f"{host}:{port}" if host and port else host
-    return "/".join(part for part in (server, url.database) if part)[:_MAX_NAME_LENGTH] or system
+    return "/".join(part for part in (server, url.database) if part) or system

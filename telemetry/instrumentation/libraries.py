@@ -8,6 +8,7 @@ from typing import Any, Final
 import sqlalchemy.engine.create
 import sqlalchemy.ext.asyncio
 from opentelemetry.instrumentation import sqlalchemy as published
+from opentelemetry.instrumentation.sqlalchemy import version as published_version
 from opentelemetry.instrumentation.sqlalchemy.engine import EngineTracer
 from opentelemetry.instrumentation.utils import unwrap
 from opentelemetry.metrics import MeterProvider, NoOpMeterProvider
@@ -57,7 +58,7 @@ def instrument_libraries(
     QueryDurationInstrumentor().instrument(
         duration=instruments.db_operation_duration,
         tracer=providers.tracer_provider.get_tracer(
-            published.__name__, published.__version__, schema_url=semconv.SCHEMA_URL
+            published.__name__, published_version.__version__, schema_url=semconv.SCHEMA_URL
         ),
     )
     POOLS.watch()

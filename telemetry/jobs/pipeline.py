@@ -44,7 +44,7 @@ class JobPipeline:
         self.is_on = is_on
         directory, database = registry.data_dir / SPOOL_DIRECTORY, database_identity(engine.url)
         self._caller_engine = engine
-        self._engine = dedicated_engine(engine, _LIMITS)
+        self._engine = dedicated_engine(engine, _LIMITS, purpose="job_runs")
         self._instruments = instruments
         self._metrics = RecorderMetrics(instruments)
         self.store = JobRunRepository(engine)

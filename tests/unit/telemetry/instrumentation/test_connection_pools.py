@@ -13,7 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AssertionPool, NullPool, QueuePool, SingletonThreadPool, StaticPool
 
-from telemetry.database import create_engine
+from telemetry.database import create_engine, dedicated_engine
 from telemetry.instrumentation.connection_pools import MAX_NAMES, POOLS
 from telemetry.instrumentation.database_target import pool_name
 from tests.support.forking import in_child
@@ -267,6 +267,13 @@ def test_a_name_holds_no_password_and_names_the_server():
     ):
         assert pool_name(sqlalchemy.create_engine(url)) == name
     assert pool_name(sqlalchemy.create_engine("sqlite://", pool_logging_name="reports")) == "reports"
+
+
+def test_the_pool_of_a_dedicated_engine_is_named_by_its_purpose(sqlite_engine):
+    for traced in (False, True):
+        dedicated = dedicated_engine(sqlite_engine, purpose="job_runs", traced=traced)
+        assert pool_name(dedicated) == "migrated.db (job_runs)"
+        dedicated.dispose()
 
 
 def test_a_child_has_no_connection_of_its_parent(make):
