@@ -47,6 +47,7 @@ class ConnectionPools(forks.ForkAware):
 
     def __init__(self) -> None:
         self._original: Callable[[Engine], PoolProxiedConnection] | None = None
+        self._listens = False
         self._forget()
         forks.register(self)
 
@@ -65,7 +66,9 @@ class ConnectionPools(forks.ForkAware):
             return
         self._forget()
         self._original = Engine.raw_connection
-        event.listen(Pool, "connect", self._connected)
+        if not self._listens:  # once for the life of the process: see `QueryDurationInstrumentor`
+            self._listens = True
+            event.listen(Pool, "connect", self._connected)
         setattr(Engine, _RAW_CONNECTION, self._observed(Engine.raw_connection))
         for engine in _existing(Engine):
             self._name(engine)
@@ -76,7 +79,6 @@ class ConnectionPools(forks.ForkAware):
         """Undo `watch`. What has replaced the observed method in the meantime stays."""
         if self._original is None:
             return
-        event.remove(Pool, "connect", self._connected)
         if getattr(vars(Engine)[_RAW_CONNECTION], _OURS, False):
             setattr(Engine, _RAW_CONNECTION, self._original)
         self._original = None

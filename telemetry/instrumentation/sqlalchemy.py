@@ -59,8 +59,11 @@ class _Query:
             attributes[semconv.DB_BATCH_SIZE] = self.batch_size
         return attributes
 
-    def end(self, duration: Histogram, attributes: Mapping[str, str | int]) -> None:
-        duration.record(perf_counter() - self.started, attributes)
+    def end(self, duration: Histogram | None, attributes: Mapping[str, str | int]) -> None:
+        """Record the duration, unless the instrumentation was switched off in the meantime, and end the span."""
+        seconds = perf_counter() - self.started
+        if duration is not None:
+            duration.record(seconds, attributes)
         if self.span is not None:
             self.span.end()
 
@@ -85,8 +88,9 @@ class QueryDurationInstrumentor(BaseInstrumentor):
     With a `tracer` it makes the spans of the queries, too. Without one they are left to the published package.
     """
 
-    _duration: Histogram
-    _tracer: Tracer | None
+    _duration: Histogram | None = None
+    _tracer: Tracer | None = None
+    _listens = False
 
     def instrumentation_dependencies(self) -> Collection[str]:
         return ("sqlalchemy >= 2.0",)
@@ -98,24 +102,27 @@ class QueryDurationInstrumentor(BaseInstrumentor):
         self._duration = (
             meter.create_histogram(semconv.DB_OPERATION_DURATION, unit="s") if duration is None else duration
         )
-        for name, listener in self._listeners():
-            event.listen(Engine, name, listener)
+        self._listen()
 
     def _uninstrument(self, **_kwargs: Any) -> None:
-        for name, listener in self._listeners():
-            event.remove(Engine, name, listener)
+        self._duration = self._tracer = None
 
-    def _listeners(self) -> tuple[tuple[str, Any], ...]:
-        return (
+    def _listen(self) -> None:
+        """Once for the life of the process: a query raises if a listener comes or goes while another thread runs it."""
+        if self._listens:
+            return
+        self._listens = True
+        for name, listener in (
             ("before_cursor_execute", self._before),
             ("after_cursor_execute", self._after),
             ("handle_error", self._failed),
-        )
+        ):
+            event.listen(Engine, name, listener)
 
     @failsafe
     def _before(self, connection: Connection, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
         context, executemany = rest
-        if not is_instrumentation_enabled():
+        if self._duration is None or not is_instrumentation_enabled():
             return
         info = connection.info
         if (target := info.get(_TARGET)) is None:

@@ -107,6 +107,7 @@ _DATABASE: Final = Row(
             "Connections in use",
             "At the limit of the pools, callers wait for a connection; those that get none in time fail.",
             Query("sum(db_connections_active)", "in use"),
+            Query('sum(db_client_connections{db_client_connection_state="idle"})', "idle"),
             Query("sum(db_client_connection_max)", "limit"),
             Query("sum(db_client_connection_pending_requests)", "callers that wait"),
             Query(f"sum(rate(db_client_connection_timeouts_total{RATE}))", "timeouts per second"),

@@ -583,3 +583,24 @@ def test_without_an_instrument_the_duration_goes_to_the_global_provider(older_en
 
     with older_engine.connect() as connection:
         assert connection.scalar(text("SELECT 7")) == 7
+
+
+def test_a_query_that_runs_while_the_instrumentation_is_switched_goes_on(traced):
+    """Here by a listener of the query itself, as by another thread: SQLAlchemy's listeners may not change meanwhile."""
+    engine, signals = new_engine(), traced()
+    switched = []
+
+    def switch(*_arguments):
+        uninstrument_libraries()
+        if not switched:
+            traced()
+        switched.append(1)
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "after_cursor_execute", switch)
+    try:
+        run(engine, select(ORDERS), select(ORDERS))
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "after_cursor_execute", switch)
+
+    assert len(switched) == 2
+    assert [span.name for span in signals.spans][-2:] == ["SELECT orders", "SELECT orders"]
