@@ -244,6 +244,19 @@ def test_the_lifespan_of_an_application_ends_with_a_shutdown_after_its_own_end(s
     assert setup.current() is None
 
 
+def test_a_lifespan_ends_with_a_shutdown_also_where_no_thread_can_be_started(start, monkeypatch):
+    async def refuse(*_arguments):
+        raise RuntimeError("can't start new thread")
+
+    app = FastAPI()
+    start(app)
+
+    with TestClient(app):
+        monkeypatch.setattr("telemetry.setup.asyncio.to_thread", refuse)
+
+    assert setup.current() is None
+
+
 def test_a_lifespan_that_fails_ends_with_a_shutdown_too(start):
     @asynccontextmanager
     async def lifespan(_app):
