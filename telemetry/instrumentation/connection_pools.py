@@ -139,13 +139,13 @@ class ConnectionPools(forks.ForkAware):
         while (proxied := getattr(engine, _PROXIED, None)) is not None:  # it has other options, and the same pool
             engine = proxied
         if (name := self._engines.get(engine)) is None:
-            name = self._engines[engine] = self._free_name(pool_name(engine))
+            name = self._engines[engine] = self.free_name(pool_name(engine))
         self._pools[pool] = name
         return name
 
-    def _free_name(self, wanted: str) -> str:
-        """The name, with a number if another engine has it."""
-        taken = set(self._engine_names().values())
+    def free_name(self, wanted: str, taken: Iterable[str] = ()) -> str:
+        """The name, with a number if another engine has it, or it is taken otherwise."""
+        taken = {*taken, *self._engine_names().values()}
         numbered = (wanted if number == 1 else f"{wanted}#{number}" for number in count(1))
         name = next(name for name in numbered if name not in taken)
         if name not in self._given and len(self._given) >= MAX_NAMES:
@@ -157,8 +157,7 @@ class ConnectionPools(forks.ForkAware):
         return semconv.OTHER if pool is None else self._pools.get(pool, semconv.OTHER)
 
     def _engine_names(self) -> dict[Engine, str]:
-        engines = _alive(self._engines.keyrefs())
-        return {engine: self._engines.get(engine, semconv.OTHER) for engine in engines}
+        return names_of_living(self._engines)
 
     def _limits(self) -> dict[str, int | None]:
         """The most connections that there may be, by the pools' names; None: as many as are asked for."""
@@ -179,6 +178,11 @@ def _limit(pool: Pool) -> int | None:
         overflow = getattr(pool, _MAX_OVERFLOW, -1)
         return pool.size() + overflow if overflow >= 0 else None
     return 1 if isinstance(pool, StaticPool | AssertionPool) else None
+
+
+def names_of_living(names: "WeakKeyDictionary[_T, str]") -> dict[_T, str]:
+    """What is in such a dictionary now. Its own iterators raise if another thread adds to it."""
+    return {key: names.get(key, semconv.OTHER) for key in _alive(names.keyrefs())}
 
 
 def _alive(references: Iterable[Callable[[], _T | None]]) -> list[_T]:

@@ -22,6 +22,7 @@ from telemetry.compatibility import internals
 from telemetry.instrumentation.connection_pools import POOLS
 from telemetry.instrumentation.external_services import ServiceDirectory
 from telemetry.instrumentation.httpx import HTTPClientInstrumentor
+from telemetry.instrumentation.psycopg_pools import PSYCOPG_POOLS
 from telemetry.instrumentation.sqlalchemy import QueryDurationInstrumentor
 from telemetry.instruments import Instruments
 from telemetry.sdk.shutdown import attempt
@@ -62,6 +63,7 @@ def instrument_libraries(
         ),
     )
     POOLS.watch()
+    PSYCOPG_POOLS.watch()
     HTTPClientInstrumentor().instrument(
         duration=instruments.http_client_duration, directory=directory, tracer_provider=providers.tracer_provider
     )
