@@ -169,11 +169,12 @@ def dedicated_engine(
         return engine
     pool = resized_pool(engine.pool, limits)
     if traced:
-        options = {PURPOSE: purpose}
-        dedicated = sqlalchemy.create_engine(engine.url, pool=pool, hide_parameters=True, execution_options=options)
+        dedicated = sqlalchemy.create_engine(
+            engine.url, pool=pool, hide_parameters=True, execution_options={PURPOSE: purpose}
+        )
         event.listen(dedicated, "handle_error", _unavailable_error, retval=True)
     else:
-        options = {PURPOSE: purpose, UNTRACED: True}
+        options = {PURPOSE: purpose, UNTRACED: "yes"}
         dedicated = Engine(
             pool, engine.dialect, engine.url, hide_parameters=engine.hide_parameters, execution_options=options
         )

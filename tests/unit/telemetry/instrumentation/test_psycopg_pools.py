@@ -4,6 +4,7 @@ import asyncio
 import gc
 import sys
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -99,7 +100,7 @@ def test_who_waits_is_pending_and_who_waits_in_vain_a_timeout(pools):
     waiting = threading.Thread(target=pool.getconn)
     waiting.start()
     while not observer.pending()["psycopg pool-1"]:
-        pass
+        time.sleep(0.001)
     pool.putconn(connection)
     waiting.join(30)
 
