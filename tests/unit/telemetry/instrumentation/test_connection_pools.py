@@ -367,3 +367,21 @@ def test_an_engine_that_cannot_be_named_works(make, monkeypatch):
     with make().connect() as connection:
         assert connection.scalar(text("SELECT 7")) == 7
         assert counts("other") == (0, 1)
+
+
+def test_watching_twice_observes_once():
+    observed = sqlalchemy.Engine.raw_connection
+
+    POOLS.watch()
+
+    assert sqlalchemy.Engine.raw_connection is observed
+
+
+def test_what_is_idle_at_a_fork_is_known_in_the_child_and_what_is_used_is_not(make):
+    idle, busy = make("idle"), make("busy")
+    idle.connect().close()
+
+    with busy.connect():
+        POOLS.restart_in_child()
+
+        assert (counts("idle.db"), counts("busy.db")) == ((1, 0), (0, 0))

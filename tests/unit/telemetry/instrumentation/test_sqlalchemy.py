@@ -604,3 +604,14 @@ def test_a_query_that_runs_while_the_instrumentation_is_switched_goes_on(traced)
 
     assert len(switched) == 2
     assert [span.name for span in signals.spans][-2:] == ["SELECT orders", "SELECT orders"]
+
+
+def test_without_the_published_package_s_list_of_engines_later_ones_are_measured(traced, monkeypatch):
+    monkeypatch.setattr("telemetry.instrumentation.libraries._LISTENERS", "_of_another_version")
+    monkeypatch.setattr("telemetry.compatibility.internals._missing", missing := {})
+
+    signals = traced()
+    run(new_engine(), select(ORDERS))
+
+    assert [span.name for span in signals.spans][-1] == "SELECT orders"
+    assert list(missing) == ["EngineTracer._of_another_version"]
