@@ -79,7 +79,7 @@ def _ours(share: float) -> Callable[[], None]:
     def instrument() -> None:
         meters = LimitedMeterProvider(meter_provider())
         instruments = Instruments.create(meters.get_meter("bench"))
-        instrument_libraries(Providers(tracer_provider(share), meters), instruments, _SERVICES, [])
+        instrument_libraries(Providers(tracer_provider(share), meters), instruments, _SERVICES)
 
     return instrument
 

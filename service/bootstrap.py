@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from sqlalchemy.engine import Engine
@@ -62,9 +62,7 @@ class Service:
         self.lifecycle = Lifecycle(self.stop_signal.is_running)
         migrations.register_missing_table_sentence()
         self.engines = Engines.create(settings.url, settings.service_name)
-        self.telemetry = telemetry.start(
-            settings=settings, engine=self.engine, options=telemetry_options(settings, self.engines.requests)
-        )
+        self.telemetry = telemetry.start(settings=settings, engine=self.engine, options=telemetry_options(settings))
         self.instruments = ServiceInstruments.create(self.telemetry.meter("service"))
         sleep = InstrumentedSleep(self.stop_signal, self.instruments.count_wait)
         self.clients = Clients(settings, self.engine, self.instruments, sleep)
@@ -154,11 +152,12 @@ class Service:
     def _stop(self) -> None:
         self.stop_signal.set()
         stopping_since = self.stop_signal.set_at or time.monotonic()
-        self._migration.stop()
-        self.monitor.stop()
-        self.scheduler.stop(max(0.0, stopping_since + self._grace - time.monotonic()))
-        self._close_clients()
-        self.close()
+        with ExitStack() as steps:  # the last one first; each of them whatever the others raise
+            steps.callback(self.close)
+            steps.callback(self._close_clients)
+            steps.callback(lambda: self.scheduler.stop(max(0.0, stopping_since + self._grace - time.monotonic())))
+            steps.callback(self.monitor.stop)
+            steps.callback(self._migration.stop)
 
     def close(self, deadline: float = FLUSH_TIMEOUT) -> None:
         """Flush what was measured within so many seconds, and close the connections to the database."""
@@ -188,8 +187,8 @@ class Service:
             self._close_clients()
 
 
-def telemetry_options(settings: Settings, *engines: Engine) -> TelemetryOptions:
-    return TelemetryOptions(tuple(endpoints.outbound_services(settings)), METRIC_MAPPINGS, UNTRACED_PATHS, engines)
+def telemetry_options(settings: Settings) -> TelemetryOptions:
+    return TelemetryOptions(tuple(endpoints.outbound_services(settings)), METRIC_MAPPINGS, UNTRACED_PATHS)
 
 
 def sandbox_process(settings: Settings) -> SandboxProcess | None:

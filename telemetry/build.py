@@ -18,7 +18,7 @@ from telemetry.alerts.pipeline import AlertPipeline, PipelineContext
 from telemetry.compatibility import internals
 from telemetry.database import create_engine, database_identity
 from telemetry.health.system_resources import SystemResources
-from telemetry.instrumentation import process, self_metrics
+from telemetry.instrumentation import pool_metrics, process, self_metrics
 from telemetry.instrumentation.external_services import ServiceDirectory
 from telemetry.instrumentation.fastapi import FastAPIInstrumentor
 from telemetry.instrumentation.libraries import Providers, instrument_libraries, uninstrument_libraries
@@ -38,7 +38,7 @@ from telemetry.sdk import exporters, otlp_values
 from telemetry.sdk.env_defaults import sdk_variables
 from telemetry.sdk.forked_identity import ForkedIdentity
 from telemetry.sdk.reentrant_locks import make_locks_reentrant
-from telemetry.sdk.shutdown import ShutdownThreads
+from telemetry.sdk.shutdown import ShutdownThreads, Step, attempt
 from telemetry.settings import TelemetrySettings
 
 SHUTDOWN_TIMEOUT: Final = 5.0
@@ -116,8 +116,8 @@ class Telemetry:
         Returns:
             The names of what was not flushed in time.
         """
-        _uninstrument(self)
-        self.metrics.stop()
+        for name, step in _steps_before_flush(self).items():
+            attempt(name, step)
         late = self._shutdown_threads.run(
             {
                 "job runs": lambda: self.jobs.shutdown(deadline),
@@ -129,9 +129,9 @@ class Telemetry:
             deadline,
         )
         if self._owns_engine:
-            self.engine.dispose()
+            attempt("closing the database", self.engine.dispose)
         if not late:  # else its threads still use what belongs to this process
-            self._registry.release()
+            attempt("leaving the registry of processes", self._registry.release)
         return late
 
 
@@ -209,6 +209,7 @@ def _observe(telemetry: Telemetry) -> None:
     process.observe_process(meter)
     process.observe_application(meter, process.Application(settings.service_version, settings.environment))
     process.observe_resources(meter, telemetry.resources)
+    pool_metrics.observe_connections(meter)
     if telemetry.jobs.is_on:
         self_metrics.observe_queue(meter, QUEUE_NAME, telemetry.jobs.recorder)
         telemetry.jobs.observe(meter)
@@ -225,7 +226,6 @@ def _instrument(telemetry: Telemetry) -> None:
         Providers(telemetry.tracer_provider, telemetry.metrics.provider),
         telemetry.metrics.instruments,
         ServiceDirectory(services),
-        list(dict.fromkeys([telemetry.engine, *telemetry.options.engines])),
         trace_connects=telemetry.options.trace_connects,
     )
     recorder = telemetry.jobs.recorder if telemetry.jobs.is_on else None
@@ -236,9 +236,13 @@ def _instrument(telemetry: Telemetry) -> None:
     attach(telemetry.log_handler)
 
 
-def _uninstrument(telemetry: Telemetry) -> None:
-    detach(telemetry.log_handler)
-    service.deactivate()
-    monitor.deactivate()
-    uninstrument_libraries()
-    end_logging()
+def _steps_before_flush(telemetry: Telemetry) -> dict[str, Step]:
+    """What ends before the signals are flushed, the logs last: they get the warnings of the other steps."""
+    return {
+        "alerts by the application": service.deactivate,
+        "monitoring of jobs": monitor.deactivate,
+        "instrumentation of libraries": uninstrument_libraries,
+        "metrics of the workers": telemetry.metrics.stop,
+        "log records for the pipelines": lambda: detach(telemetry.log_handler),
+        "log files": end_logging,
+    }

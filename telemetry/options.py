@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy.engine import Engine
-
 from telemetry.instrumentation.external_services import ExternalService
 from telemetry.metrics.mapping import MetricMapping
 
@@ -16,12 +14,10 @@ class TelemetryOptions:
         external_services: the services that it calls, so that calls are told apart by service and endpoint.
         metric_mappings: what its own instruments are called on `/metrics`.
         untraced_paths: paths that are counted and get no span, such as probes.
-        engines: further engines whose queries get spans, beside the one of `start`.
         trace_connects: makes a span `connect` each time that a connection is taken from a database's pool.
     """
 
     external_services: tuple[ExternalService, ...] = ()
     metric_mappings: tuple[MetricMapping, ...] = ()
     untraced_paths: tuple[str, ...] = ()
-    engines: tuple[Engine, ...] = ()
     trace_connects: bool = False

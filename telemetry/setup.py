@@ -160,7 +160,15 @@ def _shut_down_after(app: FastAPI) -> None:
             async with inner(application) as state:
                 yield state
         finally:
-            await asyncio.to_thread(shutdown)
+            await _shutdown_in_thread()
 
     setattr(lifespan, _SHUTS_DOWN, True)
     app.router.lifespan_context = lifespan
+
+
+async def _shutdown_in_thread() -> None:
+    """Not on the event loop, which waits for it: unless there can be no further thread."""
+    try:
+        await asyncio.to_thread(shutdown)
+    except RuntimeError:
+        shutdown()

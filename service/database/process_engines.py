@@ -32,4 +32,8 @@ class Engines:
     @classmethod
     def create(cls, url: URL, application_name: str) -> Self:
         jobs = create_engine(url, application_name)
-        return cls(jobs, dedicated_engine(jobs, REQUEST_LIMITS, traced=True), dedicated_engine(jobs, PROBE_LIMITS))
+        return cls(
+            jobs,
+            dedicated_engine(jobs, REQUEST_LIMITS, purpose="requests", traced=True),
+            dedicated_engine(jobs, PROBE_LIMITS, purpose="probes"),
+        )

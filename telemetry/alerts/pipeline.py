@@ -44,6 +44,7 @@ from telemetry.jobs.statistics.failure_streaks import FailureStreaks
 from telemetry.jobs.store.failure_alerts import FailureClaims
 from telemetry.jobs.store.tables import JobRunRow, TableCheck
 from telemetry.processes.registry import ProcessRegistry
+from telemetry.sdk.shutdown import attempt
 from telemetry.settings import TelemetrySettings
 
 _DATABASE_LIMITS: Final = EngineLimits(pool_size=2, max_overflow=1, statement_timeout=10, lock_timeout=2)
@@ -113,7 +114,7 @@ class AlertPipeline:
             deduplicator, dispatcher, FallbackNotifier(self.channels, context.clock), self._pending_count
         )
         self._clock = context.clock
-        self._shared_engine, self._engine = engine, dedicated_engine(engine, _DATABASE_LIMITS)
+        self._shared_engine, self._engine = engine, dedicated_engine(engine, _DATABASE_LIMITS, purpose="alerts")
         conditions = ConditionTracker(self.outbox, context.clock)
         self.service = AlertService(
             partial(resource_usage.evaluate, resources, _thresholds(settings), conditions), settings.jobs_component
@@ -159,14 +160,14 @@ class AlertPipeline:
 
         Returns whether no alert is only in memory.
         """
-        self.stop_rules()
+        attempt("the rules of alerts", self.stop_rules)
         is_saved = not self.is_on or self._worker.shutdown(deadline)
-        failsafe(self._job_failures.note_told)()
+        attempt("the note of failed jobs", self._job_failures.note_told)
         for channel in self.channels:
-            failsafe(channel.close)()
-        self.outbox.close()
+            attempt(f"closing the channel {channel.name}", channel.close)
+        attempt("closing the outbox", self.outbox.close)
         if self._engine is not self._shared_engine:
-            self._engine.dispose()
+            attempt("closing the database of alerts", self._engine.dispose)
         return is_saved
 
     def check(self) -> CheckResult:

@@ -31,6 +31,10 @@ _PRAGMAS: Final = (
     # the database again and again.
     "wal_autocheckpoint=8000",
 )
+UNTRACED: Final = "telemetry.untraced"
+"""The execution option of an engine whose queries are measured and get no spans."""
+PURPOSE: Final = "telemetry.purpose"
+"""The execution option that tells an engine from others of the same database."""
 _POSTGRESQL: Final = {
     "connect_timeout": 5,
     # A server that vanishes is noticed after 25 seconds: on an idle connection by the keepalives, on one that waits for a
@@ -148,20 +152,32 @@ def _unavailable_error(context: ExceptionContext) -> OperationalError | None:
     return OperationalError(context.statement, None, cause, hide_parameters=True)
 
 
-def dedicated_engine(engine: Engine, limits: EngineLimits = NO_LIMITS, *, traced: bool = False) -> Engine:
+def dedicated_engine(
+    engine: Engine, limits: EngineLimits = NO_LIMITS, *, purpose: str = "dedicated", traced: bool = False
+) -> Engine:
     """An engine for the same database with a pool of its own; for an in-memory database the same engine.
 
-    It is disposed of together with the first one. `traced`: it can be instrumented beside the first one. Listeners for
-    errors belong to a dialect, so it then has one of its own.
+    It is disposed of together with the first one.
+
+    Args:
+        engine: the first one.
+        limits: of the new one.
+        purpose: is in the name of its pool.
+        traced: its queries get spans, and it has a dialect of its own, to which its listeners for errors belong.
     """
     if engine.dialect.name == "sqlite" and _database_file(engine.url) is None:
         return engine
     pool = resized_pool(engine.pool, limits)
     if traced:
-        dedicated = sqlalchemy.create_engine(engine.url, pool=pool, hide_parameters=True)
+        dedicated = sqlalchemy.create_engine(
+            engine.url, pool=pool, hide_parameters=True, execution_options={PURPOSE: purpose}
+        )
         event.listen(dedicated, "handle_error", _unavailable_error, retval=True)
     else:
-        dedicated = Engine(pool, engine.dialect, engine.url, hide_parameters=engine.hide_parameters)
+        options = {PURPOSE: purpose, UNTRACED: "yes"}
+        dedicated = Engine(
+            pool, engine.dialect, engine.url, hide_parameters=engine.hide_parameters, execution_options=options
+        )
     event.listen(engine, "engine_disposed", lambda _engine: dedicated.dispose())
     close_late_returns(dedicated)
     use_in_one_process(dedicated, closes_idle=False)  # they are, together with those of the first one

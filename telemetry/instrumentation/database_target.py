@@ -4,9 +4,10 @@ from pathlib import PurePath
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy.engine import URL, Connection, Engine
 
 from telemetry import semconv
+from telemetry.database.engines import PURPOSE
 
 _SYSTEMS: Final = {
     "cockroachdb": "cockroachdb",
@@ -27,6 +28,7 @@ _DEFAULT_PORTS: Final = {
     "postgresql": 5432,
 }
 _MEMORY: Final = ":memory:"
+_MAX_NAME_LENGTH: Final = 200
 _STATUS_CODES: Final = ("sqlstate", "pgcode", "sqlite_errorname")
 """Where the exceptions of psycopg and asyncpg, psycopg2, and sqlite3 have their code."""
 
@@ -88,3 +90,21 @@ def status_code(error: BaseException) -> str | None:
             return code
     number = error.args[0] if error.args else None  # MySQL's drivers
     return str(number) if isinstance(number, int) and not isinstance(number, bool) else None
+
+
+def pool_name(engine: Engine) -> str:
+    """What the conventions call the pool of an engine: as `pool_logging_name` says, else by its server and database."""
+    if given := getattr(engine.pool, "logging_name", None):
+        return str(given)[:_MAX_NAME_LENGTH]
+    purpose = engine.get_execution_options().get(PURPOSE)
+    return (_database_name(engine) + (f" ({purpose})" if purpose else ""))[:_MAX_NAME_LENGTH]
+
+
+def _database_name(engine: Engine) -> str:
+    url, system = engine.url, _SYSTEMS.get(engine.dialect.name, _OTHER_SYSTEM)
+    if system == "sqlite":
+        return _file_name(url.database)
+    host = _text(url.host) or _text(url.query.get("host"))
+    port = url.port or _DEFAULT_PORTS.get(system)
+    server = f"{host}:{port}" if host and port else host
+    return "/".join(part for part in (server, url.database) if part) or system

@@ -1,43 +1,38 @@
 """Queries of every SQLAlchemy engine, by OpenTelemetry's semantic conventions for databases.
 
-The published package makes a span of each query and no duration, and its span says less than the conventions ask for: it is
-called `SELECT` and the file's path. Here a query is described once, when it begins. `QueryDurationInstrumentor` records
-`db.client.operation.duration` with the description; `QueryTracer`, the tracer of the published package, gives it to the span.
+The published package makes a span of each query and no duration, its span says less than the conventions ask for, and it listens
+to each engine by itself: two times to an async one, and not at all to one that an earlier import made. Here one listener to the
+class describes a query once, when it begins, for `db.client.operation.duration` and for the span.
 """
 
-import threading
 from collections.abc import Collection, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
 from typing import Any, Final
 
 from opentelemetry import metrics
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.metrics import Histogram
-from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, Span, SpanKind, Status, StatusCode, Tracer
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, ExceptionContext
 
 from telemetry import semconv
 from telemetry.compatibility.instrumentation import BaseInstrumentor
+from telemetry.database.engines import UNTRACED
 from telemetry.failsafe import failsafe
 from telemetry.instrumentation.database_target import DatabaseTarget, status_code
 from telemetry.instrumentation.sql_statement import SqlStatement, describe_statement
 
-_QUERY: Final = "telemetry.query"
+_QUERY: Final = "_telemetry_query"
 _TARGET: Final = "telemetry.database_target"
-_CONNECT: Final = "connect"
-_beginning = threading.local()
-"""`query`: the query for which the published package starts a span next, in this thread."""
 
 
 class _Query:
     """One query, from before it is sent until its result or its error is there."""
 
-    __slots__ = ("batch_size", "metric_attributes", "span", "started", "statement", "target", "text")
+    __slots__ = ("batch_size", "metric_attributes", "span", "started", "statement", "text")
 
     def __init__(self, target: DatabaseTarget, text: str, batch_size: int) -> None:
-        self.target = target
         self.text = text
         self.statement: SqlStatement = describe_statement(text)
         self.batch_size = batch_size
@@ -46,17 +41,13 @@ class _Query:
         self.started = perf_counter()
 
     @failsafe
-    def start_span(self, tracer: Tracer, name: str) -> Span:
+    def start_span(self, tracer: Tracer) -> None:
         """Start the span with all its attributes: a sampler sees them."""
-        span = tracer.start_span(
-            _batched(self.statement.summary, self.batch_size) or name,
-            kind=SpanKind.CLIENT,
-            attributes=self._span_attributes(),
-        )
-        if not span.is_recording():
-            return span
-        self.span = span
-        return _DescribedSpan(span)
+        name = _batched(self.statement.summary, self.batch_size) or str(self.metric_attributes[semconv.DB_SYSTEM])
+        span = tracer.start_span(name, kind=SpanKind.CLIENT, attributes=self._span_attributes())
+        if span.is_recording():
+            self.span = span
+        self.started = perf_counter()
 
     def _span_attributes(self) -> dict[str, str | int]:
         attributes: dict[str, str | int] = {**self.metric_attributes, semconv.DB_QUERY_TEXT: self.text}
@@ -68,8 +59,13 @@ class _Query:
             attributes[semconv.DB_BATCH_SIZE] = self.batch_size
         return attributes
 
-    def seconds(self) -> float:
-        return perf_counter() - self.started
+    def end(self, duration: Histogram | None, attributes: Mapping[str, str | int]) -> None:
+        """Record the duration, unless the instrumentation was switched off in the meantime, and end the span."""
+        seconds = perf_counter() - self.started
+        if duration is not None:
+            duration.record(seconds, attributes)
+        if self.span is not None:
+            self.span.end()
 
     def failed_attributes(self, error: BaseException) -> Mapping[str, str | int]:
         """The attributes of the metric, with the error; the span gets the error as well."""
@@ -86,47 +82,15 @@ def _batched(name: str | None, batch_size: int) -> str:
     return f"BATCH {name}" if name and batch_size else name or ""
 
 
-class _DescribedSpan(NonRecordingSpan):
-    """What the published package gets instead of a recording span: it would overwrite the description with its own."""
+class QueryDurationInstrumentor(BaseInstrumentor):
+    """Listens to all engines of the process, those that exist already included. Its listeners run before those of an engine.
 
-    def __init__(self, span: Span) -> None:
-        super().__init__(span.get_span_context())
-        self._span = span
-
-    def end(self, end_time: int | None = None) -> None:
-        self._span.end(end_time)
-
-
-class QueryTracer(Tracer):
-    """The tracer of the published package: its spans of queries get the description of `QueryDurationInstrumentor`.
-
-    `with_connects` lets it make its spans `connect`, too: one each time that a connection is taken from the pool.
+    With a `tracer` it makes the spans of the queries, too. Without one they are left to the published package.
     """
 
-    def __init__(self, inner: Tracer, *, with_connects: bool) -> None:
-        self._inner = inner
-        self._with_connects = with_connects
-
-    def start_span(self, name: str, *args: Any, **kwargs: Any) -> Span:
-        query: _Query | None = vars(_beginning).pop("query", None)
-        if query is None:
-            return self._inner.start_span(name, *args, **kwargs)
-        return query.start_span(self._inner, name) or INVALID_SPAN
-
-    def start_as_current_span(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        if name == _CONNECT and not self._with_connects:
-            return _no_span()
-        return self._inner.start_as_current_span(name, *args, **kwargs)
-
-
-def _no_span() -> AbstractContextManager[Span]:
-    return nullcontext(INVALID_SPAN)
-
-
-class QueryDurationInstrumentor(BaseInstrumentor):
-    """Listens to all engines of the process, those that exist already included. Its listeners run before those of an engine."""
-
-    _duration: Histogram
+    _duration: Histogram | None = None
+    _tracer: Tracer | None = None
+    _listens = False
 
     def instrumentation_dependencies(self) -> Collection[str]:
         return ("sqlalchemy >= 2.0",)
@@ -134,49 +98,56 @@ class QueryDurationInstrumentor(BaseInstrumentor):
     def _instrument(self, **kwargs: Any) -> None:
         meter = metrics.get_meter(__name__, schema_url=semconv.SCHEMA_URL)
         duration: Histogram | None = kwargs.get("duration")
+        self._tracer = kwargs.get("tracer")
         self._duration = (
             meter.create_histogram(semconv.DB_OPERATION_DURATION, unit="s") if duration is None else duration
         )
-        for name, listener in self._listeners():
-            event.listen(Engine, name, listener)
+        self._listen()
 
     def _uninstrument(self, **_kwargs: Any) -> None:
-        for name, listener in self._listeners():
-            event.remove(Engine, name, listener)
+        self._duration = self._tracer = None
 
-    def _listeners(self) -> tuple[tuple[str, Any], ...]:
-        return (
+    def _listen(self) -> None:
+        """Once for the life of the process: a query raises if a listener comes or goes while another thread runs it."""
+        if self._listens:
+            return
+        self._listens = True
+        for name, listener in (
             ("before_cursor_execute", self._before),
             ("after_cursor_execute", self._after),
             ("handle_error", self._failed),
-        )
+        ):
+            event.listen(Engine, name, listener)
 
     @failsafe
-    def _before(  # SQLAlchemy's signature
-        self,
-        connection: Connection,
-        cursor: Any,
-        statement: str,
-        parameters: Any,
-        _context: Any,
-        executemany: bool,  # noqa: FBT001  # likewise
-    ) -> None:
-        if not is_instrumentation_enabled():
+    def _before(self, connection: Connection, cursor: Any, statement: str, parameters: Any, *rest: Any) -> None:
+        context, executemany = rest
+        if self._duration is None or not is_instrumentation_enabled():
             return
         info = connection.info
         if (target := info.get(_TARGET)) is None:
             target = info[_TARGET] = DatabaseTarget.of_connection(connection, cursor)
         size = len(parameters) if executemany else 0
-        info[_QUERY] = _beginning.query = _Query(target, statement, size if size > 1 else 0)
+        query = _Query(target, statement, size if size > 1 else 0)
+        if self._tracer is not None and UNTRACED not in connection.engine.get_execution_options():
+            query.start_span(self._tracer)
+        setattr(context, _QUERY, query)
 
     @failsafe
-    def _after(self, connection: Connection, *_arguments: Any) -> None:
-        if query := connection.info.pop(_QUERY, None):
-            self._duration.record(query.seconds(), query.metric_attributes)
+    def _after(self, _connection: Connection, _cursor: Any, _statement: str, _parameters: Any, *rest: Any) -> None:
+        context, _executemany = rest
+        if query := _taken(context):
+            query.end(self._duration, query.metric_attributes)
 
     @failsafe
     def _failed(self, context: ExceptionContext) -> None:
-        if context.connection is None or context.statement is None:
-            return
-        if query := context.connection.info.pop(_QUERY, None):
-            self._duration.record(query.seconds(), query.failed_attributes(context.original_exception))
+        if query := _taken(context.execution_context):
+            query.end(self._duration, query.failed_attributes(context.original_exception))
+
+
+def _taken(context: Any) -> _Query | None:
+    """The query of an execution, once: it may fail after its end."""
+    query: _Query | None = getattr(context, _QUERY, None)
+    if query is not None:
+        setattr(context, _QUERY, None)
+    return query

@@ -19,6 +19,7 @@ from telemetry.jobs.recorder.writer import Recorder
 from telemetry.jobs.run import JobRun
 from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.processes.registry import ProcessRegistry
+from telemetry.sdk.shutdown import attempt
 from telemetry.settings import JOBS_COMPONENT
 
 SPOOL_DIRECTORY: Final = Path("spool", "job_runs")
@@ -43,7 +44,7 @@ class JobPipeline:
         self.is_on = is_on
         directory, database = registry.data_dir / SPOOL_DIRECTORY, database_identity(engine.url)
         self._caller_engine = engine
-        self._engine = dedicated_engine(engine, _LIMITS)
+        self._engine = dedicated_engine(engine, _LIMITS, purpose="job_runs")
         self._instruments = instruments
         self._metrics = RecorderMetrics(instruments)
         self.store = JobRunRepository(engine)
@@ -117,8 +118,8 @@ class JobPipeline:
         Returns:
             Whether all of them were written.
         """
-        self.reaper.stop()
+        attempt("the recovery of job runs", self.reaper.stop)
         written = not self.is_on or self.recorder.shutdown(timeout)
         if self._engine is not self._caller_engine:
-            self._engine.dispose()
+            attempt("closing the database of job runs", self._engine.dispose)
         return written

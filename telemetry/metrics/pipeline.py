@@ -87,4 +87,7 @@ class MetricsPipeline(forks.ForkAware):
 
     def shutdown(self, deadline: float) -> None:
         """Export what was measured, within so many seconds."""
-        self.sdk_provider.shutdown(timeout_millis=deadline * 1000)
+        try:
+            self.sdk_provider.shutdown(timeout_millis=deadline * 1000)
+        finally:
+            self.provider.end_callbacks()

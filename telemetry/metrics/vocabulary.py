@@ -25,7 +25,7 @@ def _query_type(attributes: Attributes) -> str:
 
 
 def _is_used(attributes: Attributes) -> bool:
-    return attributes.get(semconv.STATE) == "used"
+    return attributes.get(semconv.DB_CONNECTION_STATE) == semconv.CONNECTION_USED
 
 
 _METHOD = LabelMapping("method", semconv.HTTP_METHOD, semconv.OTHER_METHOD)
@@ -35,6 +35,7 @@ _REQUEST = (
     LabelMapping("status", semconv.HTTP_STATUS_CODE, "error"),
 )
 _JOB = LabelMapping("job_name", semconv.JOB_NAME)
+_POOL = LabelMapping("db_client_connection_pool_name", semconv.DB_POOL_NAME)
 _SERVICE = LabelMapping("service", semconv.PEER_SERVICE, semconv.OTHER)
 
 
@@ -98,9 +99,37 @@ VOCABULARY: Final[tuple[MetricMapping, ...]] = (
     MetricMapping(
         "db_connections_active",
         "gauge",
-        semconv.DB_CONNECTIONS_USAGE,
+        semconv.DB_CONNECTION_COUNT,
         "Database connections in use.",
         select=_is_used,
+    ),
+    MetricMapping(
+        "db_client_connections",  # no `_count`, which Prometheus keeps for histograms
+        "gauge",
+        semconv.DB_CONNECTION_COUNT,
+        "Database connections that are open, by pool and state.",
+        (_POOL, LabelMapping("db_client_connection_state", semconv.DB_CONNECTION_STATE)),
+    ),
+    MetricMapping(
+        "db_client_connection_max",
+        "gauge",
+        semconv.DB_CONNECTION_MAX,
+        "The most database connections that a pool opens.",
+        (_POOL,),
+    ),
+    MetricMapping(
+        "db_client_connection_pending_requests",
+        "gauge",
+        semconv.DB_CONNECTION_PENDING,
+        "Callers that wait for a database connection.",
+        (_POOL,),
+    ),
+    MetricMapping(
+        "db_client_connection_timeouts_total",
+        "counter",
+        semconv.DB_CONNECTION_TIMEOUTS,
+        "Callers that got no database connection in time.",
+        (_POOL,),
     ),
     MetricMapping(
         "db_query_duration_seconds",

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from queue import SimpleQueue
-from typing import Final
+from typing import Final, TypeVar
 
 from telemetry.processes import forks
 
@@ -18,6 +18,16 @@ MAX_CONCURRENT_STEPS: Final = 5
 Step = Callable[[], object]
 _log: Final = logging.getLogger(__name__)
 _END: Final = None
+T = TypeVar("T")
+
+
+def attempt(name: str, step: Callable[[], T]) -> T | None:
+    """Run one step of a shutdown. Whatever it raises is a warning that names it, and the next step follows."""
+    try:
+        return step()
+    except BaseException:  # noqa: BLE001  # also a cancellation or a SystemExit: unsent signals must not be lost by it
+        _log.warning("Shutdown: %s failed, and the other steps go on.", name, exc_info=True)
+        return None
 
 
 class ShutdownThreads(forks.ForkAware):
@@ -79,7 +89,7 @@ def _guarded(name: str, step: Step, done: threading.Event) -> Callable[[], None]
     def run() -> None:
         try:
             step()
-        except Exception:  # noqa: BLE001  # a failed step must not keep the others from being flushed
+        except BaseException:  # noqa: BLE001  # a failed step must not keep the others from being flushed
             _log.warning("Flushing %s failed.", name, exc_info=True)
         finally:
             done.set()

@@ -105,8 +105,12 @@ _DATABASE: Final = Row(
         ),
         graph(
             "Connections in use",
-            "At the pool's limit (15 a process) requests wait for one.",
+            "At the limit of the pools, callers wait for a connection; those that get none in time fail.",
             Query("sum(db_connections_active)", "in use"),
+            Query('sum(db_client_connections{db_client_connection_state="idle"})', "idle"),
+            Query("sum(db_client_connection_max)", "limit"),
+            Query("sum(db_client_connection_pending_requests)", "callers that wait"),
+            Query(f"sum(rate(db_client_connection_timeouts_total{RATE}))", "timeouts per second"),
         ),
     ),
 )

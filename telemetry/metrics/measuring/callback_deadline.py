@@ -76,8 +76,12 @@ class _LentThread:
         self._calls.put(call)
         if call.wait():
             return True
-        self._calls.put(None)
+        self.end()
         return False
+
+    def end(self) -> None:
+        """End the thread after its call."""
+        self._calls.put(None)
 
 
 class CallbackDeadline(forks.ForkAware):
@@ -95,6 +99,12 @@ class CallbackDeadline(forks.ForkAware):
     def restart_in_child(self) -> None:
         """The threads are the parent's."""
         self._idle = deque()
+
+    def end(self) -> None:
+        """End the threads that wait for a call. A later call gets a new one."""
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().end()
 
     def bind(self, instrument: str, observe: Observe) -> Observe:
         """The callback with its deadline. What it observed before it raised is returned before that is raised."""

@@ -203,6 +203,10 @@ class LimitedMeterProvider(MeterProvider):
         # Instrument names are case-insensitive in the SDK.
         return self._sets.setdefault((meter, instrument.lower()), AttributeSets(instrument, self._limit))
 
+    def end_callbacks(self) -> None:
+        """End the threads in which callbacks run; a later collection gets new ones."""
+        self._deadline.end()
+
     def late_callbacks(self) -> dict[str, int]:
         """How often callbacks gave nothing within their deadline, by the instrument's name."""
         return dict(self._deadline.late)

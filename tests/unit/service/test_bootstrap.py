@@ -181,3 +181,21 @@ def test_a_stop_counts_from_the_moment_that_the_process_was_told(runtime_of):
 
     assert time.monotonic() - began < 9  # of the 10 that it would have
     never.set()
+
+
+@pytest.mark.parametrize("part", ["_migration", "monitor", "scheduler", "clients"])
+def test_a_part_that_cannot_be_stopped_does_not_keep_what_was_recorded_from_being_flushed(
+    runtime_of, monkeypatch, part
+):
+    runtime = runtime_of()
+
+    def fail(*_arguments):
+        raise RuntimeError("no end")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(type(getattr(runtime, part)), "close" if part == "clients" else "stop", fail)
+        with pytest.raises(RuntimeError, match="no end"):
+            runtime.stop()
+
+    assert setup.current() is None
+    runtime.stop()

@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from telemetry import setup
-from telemetry.database import create_engine
+from telemetry.database import create_engine, dedicated_engine
 from telemetry.instrumentation.fastapi import published
 from telemetry.instrumentation.httpx import HTTPClientInstrumentor
 from telemetry.instrumentation.sqlalchemy import QueryDurationInstrumentor
@@ -79,9 +79,8 @@ def test_queries_that_are_not_measured_are_noticed(selftest):
         selftest.query()
 
 
-def test_an_engine_that_is_not_instrumented_is_noticed(telemetry_of, tmp_path):
-    """Such as when the published instrumentation does not support the version of SQLAlchemy."""
-    strange = create_engine(f"sqlite:///{tmp_path}/strange.db")  # before anything is instrumented
+def test_an_engine_whose_queries_have_no_spans_is_noticed(telemetry_of, tmp_path):
+    strange = dedicated_engine(create_engine(f"sqlite:///{tmp_path}/strange.db"))
     selftest = SelfTest(telemetry_of(), strange)
 
     with pytest.raises(NothingEmitted, match="SELECT"):

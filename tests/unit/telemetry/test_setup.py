@@ -262,6 +262,19 @@ def test_an_application_that_begins_to_serve_joins_the_others_before_its_own_sta
         assert called == ["serve", "alerts", "lifespan"]
 
 
+def test_a_lifespan_ends_with_a_shutdown_also_where_no_thread_can_be_started(start, monkeypatch):
+    async def refuse(*_arguments):
+        raise RuntimeError("can't start new thread")
+
+    app = FastAPI()
+    start(app)
+
+    with TestClient(app):
+        monkeypatch.setattr("telemetry.setup.asyncio.to_thread", refuse)
+
+    assert setup.current() is None
+
+
 def test_a_lifespan_that_fails_ends_with_a_shutdown_too(start):
     @asynccontextmanager
     async def lifespan(_app):
@@ -365,6 +378,8 @@ def test_an_alert_of_any_level_is_translated(start):
 
 def test_a_connection_is_counted_while_it_is_used(start, sqlite_engine):
     telemetry = start()
+    telemetry.jobs.reaper.stop()  # it and the rules have connections of their own
+    telemetry.alerts.stop_rules()
 
     with sqlite_engine.connect():
         used = series(telemetry, "db_connections_active")

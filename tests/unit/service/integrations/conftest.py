@@ -105,7 +105,7 @@ def watch(server):
     """The telemetry of calls to the server, which stands for Wildberries."""
     watch = Signals()
     known = outbound_services(Settings(wb_feedbacks_url=server.url, wb_statistics_url=server.url))
-    instrument_libraries(Providers(watch.tracers, watch.meters), watch.instruments, ServiceDirectory(known), engines=())
+    instrument_libraries(Providers(watch.tracers, watch.meters), watch.instruments, ServiceDirectory(known))
     yield watch
     uninstrument_libraries()
     watch.close()

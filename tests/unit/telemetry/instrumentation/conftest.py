@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from telemetry.instrumentation.fastapi import FastAPIInstrumentor
 from telemetry.instrumentation.libraries import uninstrument_libraries
+from telemetry.instrumentation.pool_metrics import observe_connections
 from telemetry.instruments import Instruments
 from telemetry.metrics.measuring.cardinality import LimitedMeterProvider
 from telemetry.metrics.page import MetricsPage
@@ -37,6 +38,7 @@ class Signals:
         self.tracer = self.tracers.get_tracer("tests")
         meter = self.meters.get_meter("tests")
         self.instruments = Instruments.create(meter)
+        observe_connections(meter)
 
     def instrument(self, app, untraced=(), **options):
         """Count and trace the requests of an application here."""

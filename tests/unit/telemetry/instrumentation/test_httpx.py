@@ -115,7 +115,7 @@ def measured(signals, directory):
 @pytest.fixture
 def instrumented(signals, directory):
     """All instrumentation of the libraries, the published packages included."""
-    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, ())
+    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory)
     return signals
 
 
@@ -368,7 +368,7 @@ def test_a_span_that_is_not_recorded_is_left_alone(instrumented, server):
 
 def test_the_stable_conventions_are_the_default(signals, server, directory, speaking):
     speaking("")
-    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, ())
+    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory)
 
     Sync(httpx).call(server.url + "/ok")
 
@@ -379,7 +379,7 @@ def test_the_stable_conventions_are_the_default(signals, server, directory, spea
 
 def test_everything_can_be_switched_off_and_on_again(signals, directory, server):
     for _ in range(2):
-        instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, ())
+        instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory)
         Sync(httpx).call(server.url + "/ok")
         uninstrument_libraries()
         uninstrument_libraries()
@@ -491,7 +491,7 @@ def test_no_sampler_sees_a_token(signals, server, directory):
             return "watching"
 
     signals.tracers.sampler = Watching()
-    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, ())
+    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory)
 
     Sync(httpx).call(f"{server.url}/bot{TOKEN}/getMe")
 
@@ -515,7 +515,7 @@ def test_a_sampler_that_fails_does_not_affect_the_request(signals, server, direc
             return "broken"
 
     signals.tracers.sampler = Broken()
-    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, ())
+    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory)
 
     assert Sync(httpx).call(server.url + "/ok").text == "fine"
     assert calls(signals) == {("/ok", "wb", "200"): 1}
@@ -539,7 +539,7 @@ def test_libraries_that_somebody_else_has_instrumented_are_measured(signals, ser
     """As by `opentelemetry-instrument`."""
     for published in (HTTPXClientInstrumentor(), HTTPX2ClientInstrumentor()):
         published.instrument(tracer_provider=signals.tracers)
-    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, ())
+    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory)
 
     client.call(server.url + "/ok")
 
@@ -560,7 +560,7 @@ def test_a_stream_that_cannot_be_measured_ends_its_request_with_the_headers(sign
 
 def test_urls_that_are_excluded_have_no_span_and_no_duration(signals, server, directory, monkeypatch):
     monkeypatch.setenv("OTEL_PYTHON_HTTPX_EXCLUDED_URLS", "/ok")
-    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, ())
+    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory)
 
     Sync(httpx).call(server.url + "/ok")
     Sync(httpx).call(server.url + "/boom")
@@ -613,7 +613,7 @@ def test_headers_are_captured_as_the_published_package_is_told_to(signals, serve
     monkeypatch.setenv("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_REQUEST", "x-shop,x-secret")
     monkeypatch.setenv("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_RESPONSE", "content-length")
     monkeypatch.setenv("OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS", "x-secret")
-    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory, ())
+    instrument_libraries(Providers(signals.tracers, signals.meters), signals.instruments, directory)
 
     Sync(httpx).call(server.url + "/ok", headers={"x-shop": "17", "x-secret": TOKEN})
 

@@ -19,6 +19,10 @@ from telemetry.metrics.vocabulary import VOCABULARY, client_status
 from tests.contract.metrics import CONTRACT
 
 BEYOND = [
+    ("db_client_connections", "gauge", {"db_client_connection_pool_name", "db_client_connection_state"}),
+    ("db_client_connection_max", "gauge", {"db_client_connection_pool_name"}),
+    ("db_client_connection_pending_requests", "gauge", {"db_client_connection_pool_name"}),
+    ("db_client_connection_timeouts_total", "counter", {"db_client_connection_pool_name"}),
     ("process_cpu_seconds_total", "counter", set()),
     ("process_resident_memory_bytes", "gauge", set()),
     ("process_virtual_memory_bytes", "gauge", set()),
@@ -93,7 +97,11 @@ def use_everything(stage):
     instruments.count_worker_restart(semconv.WORKER_KILLED)
     instruments.errors.add(1, {"error.type": "ValueError", "component": "wb"})
     instruments.dropped.add(1, {"queue": "job_runs", "reason": "full"})
-    meter.create_up_down_counter(semconv.DB_CONNECTIONS_USAGE).add(1, {"state": "used", "pool.name": "a"})
+    used = {semconv.DB_POOL_NAME: "a", semconv.DB_CONNECTION_STATE: "used"}
+    meter.create_up_down_counter(semconv.DB_CONNECTION_COUNT).add(1, used)
+    meter.create_up_down_counter(semconv.DB_CONNECTION_MAX).add(15, {semconv.DB_POOL_NAME: "a"})
+    meter.create_up_down_counter(semconv.DB_CONNECTION_PENDING).add(0, {semconv.DB_POOL_NAME: "a"})
+    meter.create_counter(semconv.DB_CONNECTION_TIMEOUTS).add(0, {semconv.DB_POOL_NAME: "a"})
     active_requests(stage.meters)["GET", False].add(object())
     process.observe_process(meter)
     process.observe_application(meter, process.Application("1.0", "tests"))
@@ -209,9 +217,9 @@ def test_series_whose_labels_fall_together_are_summed(stage):
 
 
 def test_only_connections_that_are_used_are_active_and_all_pools_together(stage):
-    usage = stage.meter.create_up_down_counter(semconv.DB_CONNECTIONS_USAGE)
+    connections = stage.meter.create_up_down_counter(semconv.DB_CONNECTION_COUNT)
     for state, pool in (("used", "a"), ("used", "b"), ("idle", "a")):
-        usage.add(2, {"state": state, "pool.name": pool})
+        connections.add(2, {semconv.DB_CONNECTION_STATE: state, semconv.DB_POOL_NAME: pool})
 
     assert stage.series("db_connections_active") == {(): 4}
 
