@@ -119,6 +119,10 @@ KNOWN_METHODS: Final = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS",
 OTHER_METHOD: Final = "_OTHER"
 UNMATCHED: Final = "unmatched"
 OTHER: Final = "other"
+CLIENT_DISCONNECTED: Final = "client_disconnected"
+"""The `error.type` of a request whose client left before it had the whole answer; its status is 499."""
+RESPONSE_INCOMPLETE: Final = "response_incomplete"
+"""The `error.type` of a request whose answer broke, or never began or ended; its status is 500."""
 
 STATUS_RUNNING: Final = "running"
 STATUS_SUCCESS: Final = "success"

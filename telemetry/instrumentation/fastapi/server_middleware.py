@@ -38,10 +38,10 @@ class HTTPServerMiddleware:
             await other(scope, receive, send)
             return
         scope[_MEASURED] = scope[_FASTAPI_TELEMETRY] = None
-        request = ServerRequest(self._measuring, scope, send)
+        request = ServerRequest(self._measuring, scope, receive, send)
         token = request.start() if scope["path"] not in self._untraced_paths else None
         try:
-            await self._inner(scope, receive, request.send)
+            await self._inner(scope, request.receive, request.send)
         except Exception as error:
             request.fail(error)
             raise
