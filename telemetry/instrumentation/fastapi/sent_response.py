@@ -15,7 +15,7 @@ def connection_of(send: Send) -> Any:
     uvicorn has one for each request. Elsewhere the messages that an application receives say it, if it asks for them.
     """
     connection = getattr(send, "__self__", None)
-    return connection if hasattr(connection, "disconnected") else None
+    return connection if connection is not None and hasattr(connection, "disconnected") else None
 
 
 def body_length(message: Message) -> int:
@@ -27,7 +27,7 @@ def body_length(message: Message) -> int:
         return 0
 
 
-def is_as_long_as_declared(headers: Any, sent_bytes: int, last: Message) -> bool:
+def is_complete(headers: Any, sent_bytes: int, last: Message) -> bool:
     """Whether a body is of the length that its headers declare: with another one, a server ends the connection.
 
     Args:
@@ -36,22 +36,22 @@ def is_as_long_as_declared(headers: Any, sent_bytes: int, last: Message) -> bool
         last: the message that ends the body. If it names a file, the server knows its length alone.
     """
     try:
-        if last["type"] != "http.response.body" or not isinstance(headers, list | tuple):
-            return True
         length = b"%d" % (sent_bytes + len(last.get("body", b"")))
-        return (_LENGTH, length) in headers or _is_free(headers, length)
+        return (type(headers) is list and (_LENGTH, length) in headers) or _fits(headers, int(length), last["type"])
     except Exception:  # noqa: BLE001  # likewise
-        warn_once("is_as_long_as_declared")
+        warn_once("is_complete")
         return True
 
 
-def _is_free(headers: Any, length: bytes) -> bool:
+def _fits(headers: Any, length: int, kind: str) -> bool:
     """Whether the first declared length is this one in another form, or none is declared, or the body has chunks."""
+    if kind != "http.response.body" or not isinstance(headers, list | tuple):
+        return True
     declared = None
     for name, value in headers:
         lower = bytes(name).lower()
         if lower == _LENGTH and declared is None:
-            declared = bytes(value).strip()
+            declared = int(value)
         elif lower == _ENCODING and bytes(value).lower() == b"chunked":
             return True
-    return declared is None or int(declared) == int(length)
+    return declared is None or declared == length

@@ -41,7 +41,7 @@ class HTTPServerMiddleware:
         request = ServerRequest(self._measuring, scope, receive, send)
         token = request.start() if scope["path"] not in self._untraced_paths else None
         try:
-            await self._inner(scope, request.receive, request.send)
+            await self._inner(scope, request.receive if request.connection is None else receive, request.send)
         except Exception as error:
             request.fail(error)
             raise

@@ -19,7 +19,7 @@ from telemetry.instrumentation.fastapi.measuring import EMPTY_CONTEXT, SPAN_KEY,
 from telemetry.instrumentation.fastapi.published import Message, Receive, Scope, Send
 from telemetry.instrumentation.fastapi.request_attributes import request_attributes
 from telemetry.instrumentation.fastapi.request_duration import SERVER_ERROR, SPAN_NAMES, Status
-from telemetry.instrumentation.fastapi.sent_response import body_length, connection_of, is_as_long_as_declared
+from telemetry.instrumentation.fastapi.sent_response import body_length, connection_of, is_complete
 
 _BODY_MESSAGES: Final = frozenset({"http.response.body", "http.response.pathsend"})
 _WITHOUT_BODY: Final = frozenset({*range(100, 200), 204, 304})
@@ -30,7 +30,6 @@ class ServerRequest:
     """One request and its response; its owner calls `start` first, `end` last, and `fail` before it if the application raised."""
 
     __slots__ = (
-        "_connection",
         "_context",
         "_ended_ns",
         "_headers",
@@ -43,9 +42,9 @@ class ServerRequest:
         "_send",
         "_sent_bytes",
         "_started",
+        "connection",
         "disconnected",
         "is_open",
-        "receive",
         "scope",
         "span",
         "status",
@@ -56,9 +55,8 @@ class ServerRequest:
     ) -> None:
         method = scope["method"]
         self.disconnected = False
-        self._connection = connection = connection_of(send)
+        self.connection = connection_of(send)
         self._receive = receive
-        self.receive = receive if connection is not None else self._watched_receive
         self.scope = scope
         self.span: Span | None = None  # only if it records
         self.status: Any = None  # as the application gave it
@@ -106,7 +104,7 @@ class ServerRequest:
     ) -> None:
         span.set_attributes(self._measuring.captured(headers, patterns, side))
 
-    async def _watched_receive(self) -> Message:
+    async def receive(self) -> Message:
         """Note that the client has left, where the server has no object that says so."""
         message = await self._receive()
         if message["type"] == "http.disconnect":
@@ -130,9 +128,9 @@ class ServerRequest:
 
     def _end_response(self, message: Message) -> None:
         """Record the request before the last bytes of its response are written: the client then finds it counted."""
-        if (self._connection or self).disconnected:
+        if (self.connection or self).disconnected:
             self.complete(semconv.CLIENT_DISCONNECTED)
-        elif is_as_long_as_declared(self._headers, self._sent_bytes, message) or self._has_no_body():
+        elif is_complete(self._headers, self._sent_bytes, message) or self._has_no_body():
             self.complete(self.status)
         else:
             self.complete(semconv.RESPONSE_INCOMPLETE)
@@ -169,7 +167,7 @@ class ServerRequest:
 
     def abandon(self, error: BaseException | None = None) -> None:
         """Record a request whose response is not complete: the client has left, or the response broke."""
-        has_left = (self._connection or self).disconnected or isinstance(error, ClientDisconnect)
+        has_left = (self.connection or self).disconnected or isinstance(error, ClientDisconnect)
         self.complete(semconv.CLIENT_DISCONNECTED if has_left else semconv.RESPONSE_INCOMPLETE)
 
     @failsafe
