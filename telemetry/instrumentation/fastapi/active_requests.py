@@ -1,6 +1,7 @@
 """The number of active requests by method and scheme, observed when the metrics are collected."""
 
 import threading
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -17,13 +18,13 @@ class ActiveRequests:
     """Counts in a dictionary: an instrument that is called twice for each request costs ten times as much."""
 
     def __init__(self) -> None:
-        self._numbers: dict[tuple[str, bool], int] = {}
+        self._numbers: defaultdict[tuple[str, bool], int] = defaultdict(int)
         self._lock = threading.RLock()
 
     def change(self, kind: tuple[str, bool], by: int) -> None:
         """Count requests of a method, and whether their scheme is https."""
         with self._lock:
-            self._numbers[kind] = self._numbers.get(kind, 0) + by
+            self._numbers[kind] += by
 
     def observe(self, _options: CallbackOptions) -> Iterable[Observation]:
         with self._lock:

@@ -43,7 +43,7 @@ class RouteResolver:
         if scope.get("root_path", "") == root_path:
             nested = scope["fastapi"].get("effective_route_context") if "fastapi" in scope else None
             if template := getattr(nested or scope.get("route"), "path_format", None):
-                return str(template)
+                return template if type(template) is str else str(template)
         if status == _NOT_FOUND and "router" in scope and "endpoint" not in scope:
             return None
         return self._match(scope, root_path, status)

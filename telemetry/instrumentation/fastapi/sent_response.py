@@ -1,21 +1,12 @@
-"""What a server writes of a response: whether its client is still there, and whether its length is the one that was declared."""
+"""The length of a response's body: what its messages have of it, and what its headers declare."""
 
 from typing import Any, Final
 
 from telemetry.failsafe import warn_once
-from telemetry.instrumentation.fastapi.published import Message, Send
+from telemetry.instrumentation.fastapi.published import Message
 
-_LENGTH: Final = b"content-length"
+CONTENT_LENGTH: Final = b"content-length"
 _ENCODING: Final = b"transfer-encoding"
-
-
-def connection_of(send: Send) -> Any:
-    """The object of the server that writes the response, if it says whether the client has left (`disconnected`); else None.
-
-    uvicorn has one for each request. Elsewhere the messages that an application receives say it, if it asks for them.
-    """
-    connection = getattr(send, "__self__", None)
-    return connection if connection is not None and hasattr(connection, "disconnected") else None
 
 
 def body_length(message: Message) -> int:
@@ -27,30 +18,17 @@ def body_length(message: Message) -> int:
         return 0
 
 
-def is_complete(headers: Any, sent_bytes: int, last: Message) -> bool:
-    """Whether a body is of the length that its headers declare: with another one, a server ends the connection.
+def fits(headers: Any, length: int, kind: str) -> bool:
+    """Whether a body has the length that its headers declare: with another one, a server ends the connection.
 
-    Args:
-        headers: those of the response, as they were given to the server.
-        sent_bytes: of the body, before its last message.
-        last: the message that ends the body. If it names a file, the server knows its length alone.
+    The first declared length counts, in any form. A body in chunks has none, and of a file the server alone knows it.
     """
-    try:
-        length = b"%d" % (sent_bytes + len(last.get("body", b"")))
-        return (type(headers) is list and (_LENGTH, length) in headers) or _fits(headers, int(length), last["type"])
-    except Exception:  # noqa: BLE001  # likewise
-        warn_once("is_complete")
-        return True
-
-
-def _fits(headers: Any, length: int, kind: str) -> bool:
-    """Whether the first declared length is this one in another form, or none is declared, or the body has chunks."""
     if kind != "http.response.body" or not isinstance(headers, list | tuple):
         return True
     declared = None
     for name, value in headers:
         lower = bytes(name).lower()
-        if lower == _LENGTH and declared is None:
+        if lower == CONTENT_LENGTH and declared is None:
             declared = int(value)
         elif lower == _ENCODING and bytes(value).lower() == b"chunked":
             return True

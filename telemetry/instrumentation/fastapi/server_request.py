@@ -19,7 +19,7 @@ from telemetry.instrumentation.fastapi.measuring import EMPTY_CONTEXT, SPAN_KEY,
 from telemetry.instrumentation.fastapi.published import Message, Receive, Scope, Send
 from telemetry.instrumentation.fastapi.request_attributes import request_attributes
 from telemetry.instrumentation.fastapi.request_duration import SERVER_ERROR, SPAN_NAMES, Status
-from telemetry.instrumentation.fastapi.sent_response import body_length, connection_of, is_complete
+from telemetry.instrumentation.fastapi.sent_response import CONTENT_LENGTH, body_length, fits
 
 _BODY_MESSAGES: Final = frozenset({"http.response.body", "http.response.pathsend"})
 _WITHOUT_BODY: Final = frozenset({*range(100, 200), 204, 304})
@@ -27,7 +27,12 @@ _response_propagator: Callable[[], ResponsePropagator | None] = get_global_respo
 
 
 class ServerRequest:
-    """One request and its response; its owner calls `start` first, `end` last, and `fail` before it if the application raised."""
+    """One request and its response; its owner calls `start` first, `end` last, and `fail` before it if the application raised.
+
+    Attributes:
+        connection: the object of the server that writes the response, if it says by `disconnected` whether the client has left, as
+            uvicorn's do; else None, and the application has to be given `receive`, whose messages say it.
+    """
 
     __slots__ = (
         "_context",
@@ -55,7 +60,8 @@ class ServerRequest:
     ) -> None:
         method = scope["method"]
         self.disconnected = False
-        self.connection = connection_of(send)
+        connection = getattr(send, "__self__", None)
+        self.connection = connection if connection is not None and hasattr(connection, "disconnected") else None
         self._receive = receive
         self.scope = scope
         self.span: Span | None = None  # only if it records
@@ -117,23 +123,29 @@ class ServerRequest:
         if kind == "http.response.start":
             if self.status is None:  # a server refuses a second start
                 self.status, self._headers = message["status"], message.get("headers")
-            if self._measuring.published.response_headers or _response_propagator() is not None:
+            if self._measuring.response_headers or _response_propagator() is not None:
                 self._begin_response(message)
         elif self.is_open and kind in _BODY_MESSAGES:
             if message.get("more_body", False):
                 self._sent_bytes += body_length(message)
             elif self.status is not None:  # else the server refuses the body
-                self._end_response(message)
+                # Recorded before the last bytes are written: the client then finds it counted.
+                self.complete(self.status if self._is_complete(message) else self._failure())
         return self._send(message)
 
-    def _end_response(self, message: Message) -> None:
-        """Record the request before the last bytes of its response are written: the client then finds it counted."""
+    def _is_complete(self, last: Message) -> bool:
+        """Whether the client is there, and the body has the length that the headers declare."""
         if (self.connection or self).disconnected:
-            self.complete(semconv.CLIENT_DISCONNECTED)
-        elif is_complete(self._headers, self._sent_bytes, message) or self._has_no_body():
-            self.complete(self.status)
-        else:
-            self.complete(semconv.RESPONSE_INCOMPLETE)
+            return False
+        headers = self._headers
+        try:
+            length = b"%d" % (self._sent_bytes + len(last.get("body", b"")))
+            if type(headers) is list and (CONTENT_LENGTH, length) in headers:
+                return True
+            return self._has_no_body() or fits(headers, int(length), last["type"])
+        except Exception:  # noqa: BLE001  # an edge, as `failsafe`
+            warn_once("ServerRequest.send")
+            return True
 
     def _has_no_body(self) -> bool:
         """Whether a response has none by its kind, whatever length its headers name."""
@@ -142,7 +154,7 @@ class ServerRequest:
     @failsafe
     def _begin_response(self, message: Message) -> None:
         """Describe the response's headers, and add those of a propagator for responses."""
-        if self.span is not None and (patterns := self._measuring.published.response_headers):
+        if self.span is not None and (patterns := self._measuring.response_headers):
             self._describe_headers(self.span, message.get("headers") or (), patterns, "response")
         if self._context and (propagator := _response_propagator()) is not None:
             propagator.inject(message, context=self._context, setter=HEADER_SETTER)
@@ -165,16 +177,16 @@ class ServerRequest:
         except Exception:  # noqa: BLE001  # an edge, as `failsafe`
             warn_once("ServerRequest.complete")
 
-    def abandon(self, error: BaseException | None = None) -> None:
-        """Record a request whose response is not complete: the client has left, or the response broke."""
+    def _failure(self, error: BaseException | None = None) -> str:
+        """Why a response is not complete: the client has left, or the response broke."""
         has_left = (self.connection or self).disconnected or isinstance(error, ClientDisconnect)
-        self.complete(semconv.CLIENT_DISCONNECTED if has_left else semconv.RESPONSE_INCOMPLETE)
+        return semconv.CLIENT_DISCONNECTED if has_left else semconv.RESPONSE_INCOMPLETE
 
     @failsafe
     def fail(self, error: Exception) -> None:
         """Record the request, with the exception that the application raised."""
         if self.is_open:
-            self.abandon(error)
+            self.complete(self._failure(error))
         if (span := self.span) is not None:
             if not _has_exception(span, error):
                 span.record_exception(error)
@@ -187,7 +199,7 @@ class ServerRequest:
     def end(self) -> None:
         """Record the request, and end its span at the time of the response's last byte."""
         if self.is_open:
-            self.abandon()
+            self.complete(self._failure())
         if self.span is not None:
             self._end_span(self.span)
 
