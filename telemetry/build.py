@@ -1,8 +1,8 @@
 """Builds the telemetry of one process: metrics, job runs, traces, alerts, logs, and the instrumentation of libraries."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI
 from opentelemetry.metrics import Meter
@@ -21,6 +21,7 @@ from telemetry.health.system_resources import SystemResources
 from telemetry.instrumentation import process, self_metrics
 from telemetry.instrumentation.external_services import ServiceDirectory
 from telemetry.instrumentation.fastapi import FastAPIInstrumentor
+from telemetry.instrumentation.fastapi.server_answers import record_server_answer
 from telemetry.instrumentation.libraries import Providers, instrument_libraries, uninstrument_libraries
 from telemetry.jobs import monitor
 from telemetry.jobs.monitor_arguments import is_strict
@@ -83,6 +84,10 @@ class Telemetry:
             meter_provider=self.metrics.provider,
             untraced_paths=self.options.untraced_paths if untraced_paths is None else untraced_paths,
         )
+
+    def record_server_answer(self, status: int, scope: MutableMapping[str, Any], app: object) -> None:
+        """Count a request that the server has answered itself: `scope` says what is known of it, `app` has the routes."""
+        record_server_answer(self.metrics.provider, status, scope, app)
 
     def start(self) -> None:
         """Start the threads that recover job runs and send alerts."""
