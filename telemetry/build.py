@@ -68,6 +68,11 @@ class Telemetry:
         """Whether there is a database to look at: one that was given, or the one that job runs are recorded in."""
         return self.jobs.is_on or not self._owns_engine
 
+    @property
+    def given_engine(self) -> Engine | None:
+        """The engine that the application has given; None if the telemetry has made its own."""
+        return None if self._owns_engine else self.engine
+
     def meter(self, name: str) -> Meter:
         return self.metrics.provider.get_meter(name, schema_url=semconv.SCHEMA_URL)
 
