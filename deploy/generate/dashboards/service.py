@@ -73,6 +73,16 @@ _REQUESTS: Final = Row(
             Query(f"sum by (outcome) (rate(websocket_connections_total{RATE})){OR_NOTHING}", "{{outcome}} a second"),
         ),
         graph(
+            "WebSockets last",
+            "Half of them, by route: shorter than usual means that they break and are opened again.",
+            Query(
+                "histogram_quantile(0.5, sum by (endpoint, le) "
+                f"(rate(websocket_connection_duration_seconds_bucket{RATE})))",
+                "{{endpoint}}",
+            ),
+            unit="s",
+        ),
+        graph(
             "Duration",
             "Half, nineteen in twenty, ninety-nine in a hundred are faster. The dots are requests that were traced: click one.",
             Query(_quantile(0.5), "p50"),
