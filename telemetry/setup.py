@@ -86,7 +86,7 @@ def current() -> Telemetry | None:
 
 def shutdown(deadline: float = SHUTDOWN_TIMEOUT) -> None:
     """Flush everything within the deadline, in seconds, and switch the instrumentation off. More than once is harmless."""
-    global _active, _ended
+    global _active, _ended  # noqa: PLW0603  # as in `start`
     with _lock:
         ending, _active = _active, None
         _ended = ending or _ended

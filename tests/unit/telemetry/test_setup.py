@@ -266,7 +266,9 @@ def test_each_lifespan_of_an_application_records_runs_and_requests_as_the_first_
     assert names == ["0", "1", "2"]
     assert seen[0] is first
     assert len({id(each) for each in seen}) == 3
-    assert {(each.settings, each.engine, each.options) for each in seen[1:]} == {(first.settings, sqlite_engine, options)}
+    assert {(each.settings, each.engine, each.options) for each in seen[1:]} == {
+        (first.settings, sqlite_engine, options)
+    }
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
