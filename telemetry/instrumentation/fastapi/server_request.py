@@ -61,7 +61,7 @@ class ServerRequest:
         method = scope["method"]
         self.disconnected = False
         connection = getattr(send, "__self__", None)
-        self.connection = connection if connection is not None and hasattr(connection, "disconnected") else None
+        self.connection = connection if connection is not None and _says_who_left(connection) else None
         self._receive = receive
         self.scope = scope
         self.span: Span | None = None  # only if it records
@@ -206,6 +206,10 @@ class ServerRequest:
     @failsafe
     def _end_span(self, span: Span) -> None:
         span.end(self._ended_ns)
+
+
+def _says_who_left(connection: object) -> bool:
+    return isinstance(getattr(connection, "disconnected", None), bool)
 
 
 def _has_exception(span: Any, error: Exception) -> bool:

@@ -206,6 +206,20 @@ def test_a_client_that_leaves_is_seen_by_the_messages_of_a_server_that_says_it_n
     assert counted(signals) == {"499": 1}
 
 
+@pytest.mark.parametrize("disconnected", [asyncio.Event(), None, lambda: False, 0, "no"])
+def test_an_object_that_means_something_else_by_that_name_says_nothing_of_a_client(signals, disconnected):
+    class Other:
+        def __init__(self):
+            self.disconnected = disconnected
+
+        async def send(self, _message): ...
+
+    scope = {"type": "http", "method": "GET", "path": "/a/x", "headers": [], "query_string": b""}
+    asyncio.run(mount(says(START, END), signals)(scope, None, Other().send))
+
+    assert counted(signals) == {"200": 1}
+
+
 @pytest.mark.parametrize("status", [99, 600, 1000, 10**30, True, "200"])
 def test_a_status_that_http_does_not_have_is_no_label(signals, status):
     async def send(_message): ...
