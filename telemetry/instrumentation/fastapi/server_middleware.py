@@ -58,7 +58,11 @@ class HTTPServerMiddleware:
         """Who answers a request that is not measured here; None for one that is."""
         if _MEASURED in scope or (_FASTAPI_TELEMETRY in scope and self._is_measured_by_fastapi(scope)):
             return self._inner
-        if scope["type"] != "http" or self._traces_messages or _is_suppressed():
+        if (
+            scope["type"] != "http"
+            or self._traces_messages
+            or (otel_context.get_current() and not is_http_instrumentation_enabled())
+        ):
             return self._uncommon(scope)
         return self._excluded if self._is_excluded is not None and _asked(self._is_excluded, scope) else None
 
@@ -66,7 +70,7 @@ class HTTPServerMiddleware:
         if scope["type"] == "lifespan":
             return self.app
         is_excluded = self._is_excluded is not None and _asked(self._is_excluded, scope)
-        if scope["type"] != "websocket" or is_excluded or _is_suppressed():
+        if scope["type"] != "websocket" or is_excluded or not is_http_instrumentation_enabled():
             return self._left_to_published
         return self._websocket
 
@@ -94,10 +98,6 @@ async def _once(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> Non
     finally:
         scope.pop(_MEASURED, None)
         scope.pop(_FASTAPI_TELEMETRY, None)
-
-
-def _is_suppressed() -> bool:
-    return bool(otel_context.get_current()) and not is_http_instrumentation_enabled()
 
 
 @failsafe
