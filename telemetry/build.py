@@ -1,8 +1,8 @@
 """Builds the telemetry of one process: metrics, job runs, traces, alerts, logs, and the instrumentation of libraries."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI
 from opentelemetry.metrics import Meter
@@ -15,12 +15,12 @@ from telemetry import providers, semconv
 from telemetry.alerts import service
 from telemetry.alerts.channels import telegram
 from telemetry.alerts.pipeline import AlertPipeline, PipelineContext
-from telemetry.compatibility import internals
 from telemetry.database import create_engine, database_identity
 from telemetry.health.system_resources import SystemResources
 from telemetry.instrumentation import pool_metrics, process, self_metrics
 from telemetry.instrumentation.external_services import ServiceDirectory
 from telemetry.instrumentation.fastapi import FastAPIInstrumentor
+from telemetry.instrumentation.fastapi.server_answers import record_server_answer
 from telemetry.instrumentation.libraries import Providers, instrument_libraries, uninstrument_libraries
 from telemetry.jobs import monitor
 from telemetry.jobs.monitor_arguments import is_strict
@@ -34,10 +34,9 @@ from telemetry.metrics.measuring.cardinality import CARDINALITY_LIMIT
 from telemetry.metrics.pipeline import SCOPE, MetricsPipeline
 from telemetry.options import TelemetryOptions
 from telemetry.processes.registry import ProcessRegistry
-from telemetry.sdk import exporters, otlp_values
+from telemetry.sdk import otlp_values
 from telemetry.sdk.env_defaults import sdk_variables
 from telemetry.sdk.forked_identity import ForkedIdentity
-from telemetry.sdk.reentrant_locks import make_locks_reentrant
 from telemetry.sdk.shutdown import ShutdownThreads, Step, attempt
 from telemetry.settings import TelemetrySettings
 
@@ -72,6 +71,11 @@ class Telemetry:
         """Whether there is a database to look at: one that was given, or the one that job runs are recorded in."""
         return self.jobs.is_on or not self._owns_engine
 
+    @property
+    def given_engine(self) -> Engine | None:
+        """The engine that the application has given; None if the telemetry has made its own."""
+        return None if self._owns_engine else self.engine
+
     def meter(self, name: str) -> Meter:
         return self.metrics.provider.get_meter(name, schema_url=semconv.SCHEMA_URL)
 
@@ -88,6 +92,10 @@ class Telemetry:
             meter_provider=self.metrics.provider,
             untraced_paths=self.options.untraced_paths if untraced_paths is None else untraced_paths,
         )
+
+    def record_server_answer(self, status: int, scope: MutableMapping[str, Any], app: object) -> None:
+        """Count a request that the server has answered itself: `scope` says what is known of it, `app` has the routes."""
+        record_server_answer(self.metrics.provider, status, scope, app)
 
     def start(self) -> None:
         """Start the threads that recover job runs and send alerts."""
@@ -149,7 +157,7 @@ def build(
     Raises:
         SettingsError: a variable of OpenTelemetry is wrong.
     """
-    _prepare_process()
+    providers.prepare_process()
     owns_engine, engine = engine is None, engine or create_engine(settings.url, settings.service_name)
     registry, profiler = ProcessRegistry(settings.data_dir, database_identity(engine.url)), RunProfiler()
     resource = providers.service_resource(settings, registry)
@@ -187,12 +195,6 @@ def _activated(telemetry: Telemetry) -> Telemetry:
     _instrument(telemetry)
     telemetry.metrics.start()  # after all instruments are registered, and when what it logs can become an alert
     return telemetry
-
-
-def _prepare_process() -> None:
-    exporters.check_configuration()
-    make_locks_reentrant()
-    internals.report_missing()
 
 
 def _log_handler(

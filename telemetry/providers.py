@@ -9,6 +9,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanContext
 
+from telemetry.compatibility import internals
 from telemetry.compatibility.unstable_api import LoggerProvider, LogRecordExporter, SimpleLogRecordProcessor
 from telemetry.instruments import Instruments
 from telemetry.jobs.processor import JobSpanProcessor
@@ -23,6 +24,7 @@ from telemetry.sdk import exporters
 from telemetry.sdk.env_defaults import default_variables
 from telemetry.sdk.feedback_guard import FeedbackGuard
 from telemetry.sdk.forked_identity import ForkedIdentity
+from telemetry.sdk.reentrant_locks import make_locks_reentrant
 from telemetry.sdk.resource import build_resource, own_instance_id, warn_if_pinned
 from telemetry.sdk.sampler import JobSampler
 from telemetry.settings import TelemetrySettings
@@ -59,6 +61,17 @@ def service_resource(settings: TelemetrySettings, registry: ProcessRegistry) -> 
 def forked_identity(registry: ProcessRegistry, *of: object) -> ForkedIdentity:
     """Give forked children a `service.instance.id` of their own in all of these providers of the SDK."""
     return ForkedIdentity(of, lambda: own_instance_id(registry.instance_id()))
+
+
+def prepare_process() -> None:
+    """Check what the environment says, before anything is built, and make the SDK's locks reentrant.
+
+    Raises:
+        SettingsError: a variable of OpenTelemetry is wrong.
+    """
+    exporters.check_configuration()
+    make_locks_reentrant()
+    internals.report_missing()
 
 
 def tracer_provider(

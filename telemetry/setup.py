@@ -17,6 +17,7 @@ from sqlalchemy.engine import Engine
 
 from telemetry.build import NO_OPTIONS, SHUTDOWN_TIMEOUT, Telemetry, build
 from telemetry.compatibility.unstable_api import set_logger_provider
+from telemetry.failsafe import failsafe
 from telemetry.logs.setup import setup_logging
 from telemetry.options import TelemetryOptions
 from telemetry.redaction.policy import POLICY
@@ -27,6 +28,7 @@ from telemetry.settings import TelemetrySettings
 _log = logging.getLogger(__name__)
 _SHUTS_DOWN: Final = "_shuts_telemetry_down"
 _active: Telemetry | None = None
+_ended: Telemetry | None = None
 _lock = threading.RLock()
 
 
@@ -66,7 +68,7 @@ def start(  # noqa: PLR0913  # each is a choice of its own
             atexit.register(shutdown)
         if app is not None:
             _active.instrument_app(app, options.untraced_paths)
-            _shut_down_after(app)
+            _live_with(app, options.untraced_paths)
         return _active
 
 
@@ -85,9 +87,10 @@ def current() -> Telemetry | None:
 
 def shutdown(deadline: float = SHUTDOWN_TIMEOUT) -> None:
     """Flush everything within the deadline, in seconds, and switch the instrumentation off. More than once is harmless."""
-    global _active
+    global _active, _ended  # noqa: PLW0603  # as in `start`
     with _lock:
         ending, _active = _active, None
+        _ended = ending or _ended
     if ending is not None:
         atexit.unregister(shutdown)
         ending.shutdown(deadline)
@@ -147,14 +150,18 @@ def _serve() -> None:
         running.serve()
 
 
-def _shut_down_after(app: FastAPI) -> None:
-    """Shut down at the end of the application's lifespan: `atexit` is too late for a server that re-raises SIGTERM."""
+def _live_with(app: FastAPI, untraced_paths: tuple[str, ...]) -> None:
+    """Shut down at the end of the application's lifespan: `atexit` is too late for a server that re-raises SIGTERM.
+
+    A lifespan after that, as of a second test client, starts the telemetry again.
+    """
     inner = app.router.lifespan_context
     if getattr(inner, _SHUTS_DOWN, False):
         return
 
     @asynccontextmanager
     async def lifespan(application: Any) -> AsyncGenerator[Any]:
+        _resume(app, untraced_paths)
         try:
             await asyncio.to_thread(_serve)
             async with inner(application) as state:
@@ -172,3 +179,14 @@ async def _shutdown_in_thread() -> None:
         await asyncio.to_thread(shutdown)
     except RuntimeError:
         shutdown()
+
+
+@failsafe
+def _resume(app: FastAPI, untraced_paths: tuple[str, ...]) -> None:
+    """Start again what the end of an earlier lifespan has shut down, as it was."""
+    global _active  # noqa: PLW0603  # as in `start`
+    with _lock:
+        if _active is None and _ended is not None:
+            _active = _begin(_ended.settings, _ended.given_engine, _ended.options)
+            atexit.register(shutdown)
+            _active.instrument_app(app, untraced_paths)

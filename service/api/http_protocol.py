@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final
 from opentelemetry import metrics
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+import telemetry
 from service.instruments import connections_rejected_counter
 from telemetry import semconv
 
@@ -101,7 +102,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._set_deadline(self._reject_late_body, BODY_TIMEOUT)
         self._is_in_body = True
         self._wait_for_client()
+        is_over_limit = self._is_over_limit
         super().on_headers_complete()
+        if is_over_limit:
+            self._record_answer(HTTPStatus.SERVICE_UNAVAILABLE, dict(self.scope))
 
     def on_body(self, body: bytes) -> None:
         if not self.transport.is_closing():
@@ -115,6 +119,24 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._is_working:  # else the response was sent before the body was complete
             self._waiting.pop(self, None)
         super().on_message_complete()
+
+    # --- what uvicorn answers itself ---
+
+    def send_400_response(self, msg: str) -> None:
+        """Uvicorn calls it for what is no HTTP. Behind the headers, the application has the request, and it is counted there."""
+        if not self._is_in_body and not self.transport.is_closing():
+            self._record_answer(HTTPStatus.BAD_REQUEST, {"scheme": self.scheme})
+        super().send_400_response(msg)
+
+    @property
+    def _is_over_limit(self) -> bool:
+        """Whether uvicorn answers the request by 503, for its option `--limit-concurrency`."""
+        limit: int | None = getattr(self, "limit_concurrency", None)
+        return limit is not None and max(len(self.connections), len(self.tasks)) >= limit
+
+    def _record_answer(self, status: HTTPStatus, scope: dict[str, Any]) -> None:
+        if (running := telemetry.current()) is not None:
+            running.record_server_answer(status.value, scope, self.app)
 
     # --- callbacks of the response ---
 

@@ -117,9 +117,9 @@ class HTTPClientInstrumentor(BaseInstrumentor):
         return ("httpx >= 0.27",)
 
     def _instrument(self, **kwargs: Any) -> None:
-        meter = metrics.get_meter(__name__, schema_url=semconv.SCHEMA_URL)
         duration: Histogram | None = kwargs.get("duration")
         if duration is None:
+            meter = metrics.get_meter(__name__, schema_url=semconv.SCHEMA_URL)
             duration = meter.create_histogram(semconv.HTTP_CLIENT_DURATION, unit="s")
         directory: ServiceDirectory = kwargs.get("directory") or ServiceDirectory()
         tracers = WrappedTracers(

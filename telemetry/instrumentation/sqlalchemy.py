@@ -96,12 +96,12 @@ class QueryDurationInstrumentor(BaseInstrumentor):
         return ("sqlalchemy >= 2.0",)
 
     def _instrument(self, **kwargs: Any) -> None:
-        meter = metrics.get_meter(__name__, schema_url=semconv.SCHEMA_URL)
         duration: Histogram | None = kwargs.get("duration")
         self._tracer = kwargs.get("tracer")
-        self._duration = (
-            meter.create_histogram(semconv.DB_OPERATION_DURATION, unit="s") if duration is None else duration
-        )
+        if duration is None:
+            meter = metrics.get_meter(__name__, schema_url=semconv.SCHEMA_URL)
+            duration = meter.create_histogram(semconv.DB_OPERATION_DURATION, unit="s")
+        self._duration = duration
         self._listen()
 
     def _uninstrument(self, **_kwargs: Any) -> None:

@@ -9,6 +9,8 @@ from telemetry import semconv
 
 BUCKETS: Final[Mapping[str, tuple[float, ...]]] = {
     semconv.HTTP_SERVER_DURATION: (0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0),
+    # From a refused connection to one that stays open for a day.
+    semconv.WEBSOCKET_DURATION: (0.1, 1.0, 10.0, 60.0, 300.0, 1800.0, 3600.0, 21_600.0, 86_400.0),
     semconv.HTTP_CLIENT_DURATION: (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
     # As OpenTelemetry's semantic conventions for database clients advise.
     semconv.DB_OPERATION_DURATION: (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0),

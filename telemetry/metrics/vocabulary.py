@@ -34,6 +34,10 @@ _REQUEST = (
     LabelMapping("endpoint", semconv.HTTP_ROUTE, semconv.UNMATCHED),
     LabelMapping("status", semconv.HTTP_STATUS_CODE, "error"),
 )
+_WEBSOCKET = (
+    LabelMapping("endpoint", semconv.HTTP_ROUTE, semconv.UNMATCHED),
+    LabelMapping("outcome", semconv.WEBSOCKET_OUTCOME),
+)
 _JOB = LabelMapping("job_name", semconv.JOB_NAME)
 _POOL = LabelMapping("db_client_connection_pool_name", semconv.DB_POOL_NAME)
 _SERVICE = LabelMapping("service", semconv.PEER_SERVICE, semconv.OTHER)
@@ -50,6 +54,23 @@ VOCABULARY: Final[tuple[MetricMapping, ...]] = (
     ),
     MetricMapping(
         "http_requests_in_progress", "gauge", semconv.HTTP_SERVER_ACTIVE, "HTTP requests being answered.", (_METHOD,)
+    ),
+    MetricMapping(
+        "websocket_connections_total",
+        "counter",
+        semconv.WEBSOCKET_DURATION,
+        "WebSocket connections that ended, by how: closed, lost, rejected or error.",
+        _WEBSOCKET,
+    ),
+    MetricMapping(
+        "websocket_connection_duration_seconds",
+        "histogram",
+        semconv.WEBSOCKET_DURATION,
+        "Duration of WebSocket connections.",
+        _WEBSOCKET,
+    ),
+    MetricMapping(
+        "websocket_connections_in_progress", "gauge", semconv.WEBSOCKET_ACTIVE, "WebSocket connections that are open."
     ),
     MetricMapping(
         "scheduler_jobs_total",

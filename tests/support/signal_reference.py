@@ -8,12 +8,15 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from tests.support import semantic_conventions
 from tests.support.otlp_receiver import OtlpReceiver, otlp_receiver
@@ -80,6 +83,8 @@ def _run(programs: Programs, receiver: OtlpReceiver) -> None:
     ):
         service.get(path)
     httpx.request("FETCH", f"{service.url}/scenario/items/5", trust_env=False)
+    with connect(f"{service.url.replace('http', 'ws', 1)}/scenario/talk") as websocket, suppress(ConnectionClosed):
+        websocket.recv(timeout=10)
     assert service.get("/scenario/run", timeout=120).status_code == 200, service.said()
     eventually(lambda: _are_alerts_sent(service))
     service.tell(signal.SIGTERM)

@@ -9,7 +9,7 @@ from threading import Thread
 from typing import Any
 
 import httpx
-from fastapi import FastAPI
+from fastapi import FastAPI, WebSocket
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler, SamplingResult
@@ -38,6 +38,11 @@ def read_item(item_id: int) -> dict[str, int]:
 
 def crash() -> None:
     raise RuntimeError("crashed")
+
+
+async def talk(websocket: WebSocket) -> None:
+    await websocket.accept()
+    await websocket.close()
 
 
 def run_everything(service: Service) -> None:
@@ -106,6 +111,7 @@ def make_app() -> FastAPI:
     app = create_app()
     app.add_api_route("/scenario/items/{item_id}", read_item)
     app.add_api_route("/scenario/crash", crash)
+    app.add_api_websocket_route("/scenario/talk", talk)
     app.add_api_route("/scenario/run", lambda: run_everything(app.state.runtime))
     return app
 

@@ -67,6 +67,22 @@ _REQUESTS: Final = Row(
             Query("sum by (method) (http_requests_in_progress)", "{{method}}"),
         ),
         graph(
+            "WebSockets",
+            "Connections that are open, and those that end by how; the service itself has none, an application of yours may.",
+            Query(f"sum(websocket_connections_in_progress){OR_NOTHING}", "open"),
+            Query(f"sum by (outcome) (rate(websocket_connections_total{RATE})){OR_NOTHING}", "{{outcome}} a second"),
+        ),
+        graph(
+            "WebSockets last",
+            "Half of them, by route: shorter than usual means that they break and are opened again.",
+            Query(
+                "histogram_quantile(0.5, sum by (endpoint, le) "
+                f"(rate(websocket_connection_duration_seconds_bucket{RATE})))",
+                "{{endpoint}}",
+            ),
+            unit="s",
+        ),
+        graph(
             "Duration",
             "Half, nineteen in twenty, ninety-nine in a hundred are faster. The dots are requests that were traced: click one.",
             Query(_quantile(0.5), "p50"),

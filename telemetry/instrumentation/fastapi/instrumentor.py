@@ -142,7 +142,7 @@ def _is_measured(app: FastAPI, providers: tuple[Any, Any]) -> bool:
 
 def _take_over(app: FastAPI) -> dict[str, Any]:
     """Uninstrument an application. Returns the settings of the published middleware that it had."""
-    middleware = find_middleware(app.build_middleware_stack())
+    middleware = find_middleware(app.middleware_stack or app.build_middleware_stack())
     FastAPIInstrumentor.uninstrument_app(app)
     app.middleware_stack = None
     return {name: getattr(middleware, name) for name in SETTINGS if hasattr(middleware, name)}

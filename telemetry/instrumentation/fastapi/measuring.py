@@ -32,6 +32,7 @@ class RequestMeasuring:
     ) -> None:
         self.published = published
         self.request_hook = published.request_hook
+        self.response_headers = published.response_headers
         self.tracer = request_tracer(published.tracer)
         self.durations = RequestDurations(published.duration)
         self.active = active_requests(provider)

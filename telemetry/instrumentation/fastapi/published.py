@@ -45,10 +45,11 @@ class UnexpectedShape(Exception):
 
 def find_middleware(stack: object) -> OpenTelemetryMiddleware | None:
     """The published middleware among the applications of a stack, each of which has the next one as `.app`."""
-    return next((layer for layer in _layers(stack) if isinstance(layer, OpenTelemetryMiddleware)), None)
+    return next((layer for layer in find_layers(stack) if isinstance(layer, OpenTelemetryMiddleware)), None)
 
 
-def _layers(stack: object) -> Iterator[object]:
+def find_layers(stack: object) -> Iterator[object]:
+    """An application and those behind it, each of which the one before has as `.app`."""
     for _ in range(_MAX_DEPTH):
         if stack is None:
             return

@@ -8,6 +8,7 @@ from opentelemetry import metrics
 from opentelemetry.instrumentation.utils import is_http_instrumentation_enabled
 
 from telemetry.failsafe import failsafe
+from telemetry.instrumentation.fastapi import websocket
 from telemetry.instrumentation.fastapi.headers import url
 from telemetry.instrumentation.fastapi.measuring import RequestMeasuring
 from telemetry.instrumentation.fastapi.published import ASGIApp, Receive, Scope, Send
@@ -21,8 +22,8 @@ _MEASURED: Final = "telemetry.measured"
 class HTTPServerMiddleware:
     """Measures each HTTP request once, however many of the applications that it passes through are instrumented.
 
-    What is left to the published middleware: websockets, requests whose instrumentation is suppressed, and all requests where
-    each message is to have a span.
+    What is left to the published middleware: the spans of WebSockets, requests whose instrumentation is suppressed, and all
+    requests where each message is to have a span.
     """
 
     def __init__(self, published_stack: ASGIApp, measuring: RequestMeasuring) -> None:
@@ -38,10 +39,10 @@ class HTTPServerMiddleware:
             await other(scope, receive, send)
             return
         scope[_MEASURED] = scope[_FASTAPI_TELEMETRY] = None
-        request = ServerRequest(self._measuring, scope, send)
+        request = ServerRequest(self._measuring, scope, receive, send)
         token = request.start() if scope["path"] not in self._untraced_paths else None
         try:
-            await self._inner(scope, receive, request.send)
+            await self._inner(scope, request.receive if request.connection is None else receive, request.send)
         except Exception as error:
             request.fail(error)
             raise
@@ -57,15 +58,21 @@ class HTTPServerMiddleware:
         """Who answers a request that is not measured here; None for one that is."""
         if _MEASURED in scope or (_FASTAPI_TELEMETRY in scope and self._is_measured_by_fastapi(scope)):
             return self._inner
-        if scope["type"] == "lifespan":
-            return self.app
         if (
             scope["type"] != "http"
             or self._traces_messages
             or (otel_context.get_current() and not is_http_instrumentation_enabled())
         ):
-            return self._left_to_published
+            return self._uncommon(scope)
         return self._excluded if self._is_excluded is not None and _asked(self._is_excluded, scope) else None
+
+    def _uncommon(self, scope: Scope) -> ASGIApp:
+        if scope["type"] == "lifespan":
+            return self.app
+        is_excluded = self._is_excluded is not None and _asked(self._is_excluded, scope)
+        if scope["type"] != "websocket" or is_excluded or not is_http_instrumentation_enabled():
+            return self._left_to_published
+        return self._websocket
 
     def _is_measured_by_fastapi(self, scope: Scope) -> bool:
         """Whether an application around this one measures the request, by FastAPI's own telemetry and the same provider."""
@@ -73,6 +80,11 @@ class HTTPServerMiddleware:
 
     async def _left_to_published(self, scope: Scope, receive: Receive, send: Send) -> None:
         await _once(self.app, scope, receive, send)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await websocket.serve(
+            self._left_to_published, self._measuring.routes, self._measuring.provider, (scope, receive, send)
+        )
 
     async def _excluded(self, scope: Scope, receive: Receive, send: Send) -> None:
         await _once(self._inner, scope, receive, send)

@@ -275,6 +275,46 @@ def test_a_lifespan_ends_with_a_shutdown_also_where_no_thread_can_be_started(sta
     assert setup.current() is None
 
 
+def test_each_lifespan_of_an_application_records_runs_and_requests_as_the_first_did(start, sqlite_engine, caplog):
+    app, seen = FastAPI(openapi_url=None), []
+
+    @app.get("/run/{name}")
+    def run(name: str) -> str:
+        with monitor_job(name):
+            return name
+
+    options = TelemetryOptions(untraced_paths=("/run/untraced",))
+    first = start(app, options)
+    for number in range(3):
+        with TestClient(app) as client:
+            client.get(f"/run/{number}")
+            seen.append(setup.current())
+            assert 'endpoint="/run/{name}",status="200"' in page(seen[-1])
+        assert setup.current() is None
+
+    with sqlite_engine.connect() as connection:
+        names = connection.execute(text("SELECT job_name FROM job_runs ORDER BY job_name")).scalars().all()
+    assert names == ["0", "1", "2"]
+    assert seen[0] is first
+    assert len({id(each) for each in seen}) == 3
+    assert {(each.settings, each.engine, each.options) for each in seen[1:]} == {
+        (first.settings, sqlite_engine, options)
+    }
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def test_a_lifespan_goes_on_with_the_telemetry_that_runs(start):
+    app = FastAPI()
+    start(app)
+    setup.shutdown()
+    setup.start(app=FastAPI(), settings=TelemetrySettings(), jobs=False)
+
+    with TestClient(app):
+        running = setup.current()
+
+    assert running.settings.telemetry_jobs is False
+
+
 def test_a_lifespan_that_fails_ends_with_a_shutdown_too(start):
     @asynccontextmanager
     async def lifespan(_app):

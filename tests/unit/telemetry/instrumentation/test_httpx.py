@@ -1,9 +1,13 @@
 import asyncio
+import contextlib
+import gc
 import http.server
 import os
 import socket
+import sys
 import threading
 
+import anyio
 import httpx
 import httpx2
 import pytest
@@ -18,7 +22,7 @@ from telemetry.instrumentation.httpx import HTTPClientInstrumentor
 from telemetry.instrumentation.libraries import Providers, instrument_libraries, uninstrument_libraries
 
 TOKEN = "123456:AAE-secret"
-ENDPOINTS = ("/ok", "/boom", "/gone", "/slow", "/drip", "/cut", "/chunks", "/moved", "/bot{token}/getMe")
+ENDPOINTS = ("/ok", "/boom", "/gone", "/slow", "/drip", "/cut", "/chunks", "/moved", "/garbled", "/bot{token}/getMe")
 TIMEOUT = 0.2
 
 
@@ -41,7 +45,7 @@ class Page(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        pages = (self.boom, self.gone, self.slow, self.drip, self.cut, self.chunks, self.moved)
+        pages = (self.boom, self.gone, self.slow, self.drip, self.cut, self.chunks, self.moved, self.garbled)
         {f"/{page.__name__}": page for page in pages}.get(self.path, self.ok)()
 
     do_HEAD = do_GET  # noqa: N815  # the names that http.server looks for
@@ -65,6 +69,9 @@ class Page(http.server.BaseHTTPRequestHandler):
 
     def moved(self):
         self.answer(302, b"", location="/ok")
+
+    def garbled(self):
+        self.answer(200, b"this is not gzip", **{"content-encoding": "gzip"})
 
     def cut(self):
         self.answer(200, b"only this", **{"content-length": "1000"})
@@ -226,17 +233,165 @@ def test_a_request_ends_when_its_response_has_been_read(measured, server):
     assert calls(measured) == after
 
 
+async def with_asyncio(call):
+    async with asyncio.timeout(0.05):
+        await call()
+
+
+async def with_asyncio_and_cleanup(call):
+    async def slow_to_end():
+        try:
+            await call()
+        finally:
+            for _ in range(20):
+                await asyncio.sleep(0)
+
+    await with_asyncio(slow_to_end)
+
+
+async def with_wait_for(call):
+    await asyncio.wait_for(call(), 0.05)
+
+
+async def with_anyio(call):
+    with anyio.fail_after(0.05):
+        await call()
+
+
+async def with_anyio_moving_on(call):
+    with anyio.move_on_after(0.05):
+        await call()
+
+
+async def with_a_task(call):
+    task = asyncio.create_task(call())
+    await asyncio.sleep(0.05)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def with_a_scope(call):
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(call)
+        await anyio.sleep(0.05)
+        tasks.cancel_scope.cancel()
+
+
+async def with_a_group(call):
+    async def fail():
+        await asyncio.sleep(0.05)
+        raise RuntimeError("another task of the group")
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(fail())
+        await call()
+
+
+CANCELLED = [
+    (with_asyncio, "timeout"),
+    (with_asyncio_and_cleanup, "timeout"),
+    pytest.param(
+        with_wait_for,
+        "timeout",
+        marks=pytest.mark.skipif(sys.version_info < (3, 12), reason="it cancels a task of its own, as everybody does"),
+    ),
+    (with_anyio, "timeout"),
+    (with_anyio_moving_on, "timeout"),
+    (with_a_task, "error"),
+    (with_a_scope, "error"),
+    (with_a_group, "error"),
+]
+
+
+@pytest.mark.parametrize(("cancel", "status"), CANCELLED)
 @pytest.mark.parametrize("path", ["/slow", "/drip"])
-def test_a_cancelled_request_is_an_error(measured, server, path):
+@pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
+def test_a_cancelled_request_is_a_timeout_if_it_is_one(measured, server, path, library, cancel, status):
     async def give_up():
-        async with httpx2.AsyncClient(trust_env=False) as client:
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.05):
-                    await client.get(server.url + path)
+        async with library.AsyncClient(trust_env=False) as client:
+            with contextlib.suppress(TimeoutError, ExceptionGroup):
+                await cancel(lambda: client.get(server.url + path))
 
     asyncio.run(give_up())
 
-    assert calls(measured) == {(path, "wb", "error"): 1}
+    assert calls(measured) == {(path, "wb", status): 1}
+
+
+def test_a_body_that_is_read_under_a_timeout_of_its_own_is_a_timeout(measured, server):
+    async def give_up():
+        async with httpx.AsyncClient(trust_env=False) as client, client.stream("GET", server.url + "/drip") as response:
+            with anyio.move_on_after(0.05):
+                await response.aread()
+
+    asyncio.run(give_up())
+
+    assert calls(measured) == {("/drip", "wb", "timeout"): 1}
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
+@pytest.mark.parametrize("closes", [False, True], ids=["never closed", "client closed before it"])
+def test_a_response_that_is_dropped_is_counted_once(measured, server, library, closes):
+    client = library.Client(trust_env=False)
+    response = client.send(client.build_request("GET", server.url + "/ok"), stream=True)
+    if closes:
+        client.close()
+        response.close()
+    del response
+    gc.collect()
+    client.close()
+
+    assert calls(measured) == {("/ok", "wb", "200"): 1}
+
+
+def test_a_response_that_is_read_after_its_client_was_closed_is_an_error(measured, server):
+    client = httpx.Client(trust_env=False)
+    with client.stream("GET", server.url + "/drip") as response:
+        client.close()
+        with pytest.raises(httpx.HTTPError):
+            response.read()
+
+    assert calls(measured) == {("/drip", "wb", "error"): 1}
+
+
+def read(library, url):
+    library.get(url, trust_env=False)
+
+
+def stream(library, url):
+    with library.stream("GET", url, trust_env=False) as response:
+        for _ in response.iter_bytes():
+            pass
+
+
+def read_async(library, url):
+    async def reading():
+        async with library.AsyncClient(trust_env=False) as client:
+            await client.get(url)
+
+    asyncio.run(reading())
+
+
+@pytest.mark.parametrize("how", [read, stream, read_async])
+@pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
+def test_a_body_that_cannot_be_decoded_is_an_error(measured, server, library, how):
+    with pytest.raises(library.DecodingError):
+        how(library, server.url + "/garbled")
+
+    assert calls(measured) == {("/garbled", "wb", "error"): 1}
+
+
+@pytest.mark.parametrize("error", [ValueError("ours"), httpx.DecodingError("of another response")])
+def test_what_a_reader_raises_is_no_error_of_the_response(measured, server, error):
+    def fetch():
+        with httpx.stream("GET", server.url + "/ok", trust_env=False) as response:
+            next(response.iter_bytes())
+
+    try:
+        raise error
+    except (ValueError, httpx.DecodingError):
+        fetch()
+
+    assert calls(measured) == {("/ok", "wb", "200"): 1}
 
 
 def test_each_hop_of_a_redirect_is_a_request(measured, server, client):
@@ -466,7 +621,7 @@ def test_a_cancelled_request_s_span_says_so(instrumented, server, path):
     asyncio.run(give_up())
 
     span = instrumented.span()
-    assert span.attributes["error.type"] == "CancelledError"
+    assert span.attributes["error.type"] == "TimeoutError"
     assert span.status.status_code is StatusCode.ERROR
 
 

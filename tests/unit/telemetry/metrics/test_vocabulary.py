@@ -15,6 +15,7 @@ from service.instruments import METRIC_MAPPINGS, ServiceInstruments
 from telemetry import semconv
 from telemetry.instrumentation import process
 from telemetry.instrumentation.fastapi.active_requests import active_requests
+from telemetry.instrumentation.fastapi.websocket import websocket_instruments
 from telemetry.metrics.vocabulary import VOCABULARY, client_status
 from tests.contract.metrics import CONTRACT
 
@@ -59,6 +60,9 @@ BEYOND = [
     ("scheduler_runs_missed_total", "counter", {"job_name"}),
     ("scheduler_runs_overdue_total", "counter", {"job_name"}),
     ("http_connections_refused_total", "counter", {"status"}),
+    ("websocket_connections_total", "counter", {"endpoint", "outcome"}),
+    ("websocket_connection_duration_seconds", "histogram", {"endpoint", "outcome"}),
+    ("websocket_connections_in_progress", "gauge", set()),
 ]
 REQUEST = {
     "http.request.method": "GET",
@@ -103,6 +107,9 @@ def use_everything(stage):
     meter.create_up_down_counter(semconv.DB_CONNECTION_PENDING).add(0, {semconv.DB_POOL_NAME: "a"})
     meter.create_counter(semconv.DB_CONNECTION_TIMEOUTS).add(0, {semconv.DB_POOL_NAME: "a"})
     active_requests(stage.meters)["GET", False].add(object())
+    sockets = websocket_instruments(stage.meters)
+    sockets.duration.record(60.0, {"url.scheme": "ws", "http.route": "/rooms/{room}", "websocket.outcome": "closed"})
+    sockets.active.add(1, {"url.scheme": "ws"})
     process.observe_process(meter)
     process.observe_application(meter, process.Application("1.0", "tests"))
     process.observe_resources(meter, Disk())

@@ -15,6 +15,7 @@ from telemetry.metrics.vocabulary import VOCABULARY
 BOUNDS = (0.1, 1.0)
 GAUGES = {
     "http_requests_in_progress": "sum",
+    "websocket_connections_in_progress": "sum",
     "scheduler_jobs_in_progress": "sum",
     "scheduler_job_last_success_timestamp_seconds": "highest",
     "scheduler_job_last_failure_timestamp_seconds": "highest",

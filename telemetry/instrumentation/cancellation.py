@@ -1,0 +1,100 @@
+"""Why a call was cancelled: by a timeout around it, or for another reason.
+
+Both cancel the task alike. `asyncio.timeout` takes its cancellation back (`Task.uncancel`) when it has reached it, which is seen in
+a later turn of the event loop. A scope of anyio names itself in the cancellation, and its deadline was known before.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+Decide = Callable[[bool], None]
+NO_DEADLINE: Final = float("inf")
+_ANYIO: Final = ("Cancelled by cancel scope", "Cancelled via cancel scope")
+_WAITS: Final = (0.01, 0.1, 1.0)
+"""Seconds between two looks at a task that goes on: what it does on the way to its timeout may take some turns of the loop."""
+_MAX_FRAMES: Final = 200
+
+
+def current_deadline() -> float:
+    """When the scopes of anyio around the running code will cancel it, by the clock of the event loop; infinity for never."""
+    anyio = sys.modules.get("anyio")
+    if anyio is None:
+        return NO_DEADLINE
+    try:
+        asyncio.get_running_loop()
+        return float(anyio.current_effective_deadline())
+    except Exception:  # noqa: BLE001  # no event loop, or none of asyncio
+        return NO_DEADLINE
+
+
+def when_known(error: BaseException, deadline: float, decide: Decide) -> None:
+    """Call `decide` with whether a cancellation is that of a timeout: at once, or as soon as its task shows it.
+
+    Args:
+        error: what was raised in the task that is running now.
+        deadline: `current_deadline()` at the beginning of the call.
+        decide: is called once, in the event loop of the task.
+    """
+    try:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        if str(error).startswith(_ANYIO):
+            decide(deadline <= loop.time())
+        elif task is None or not task.cancelling() or _is_in_failed_group():
+            decide(False)
+        else:
+            _Watch(task, decide).begin(loop)
+    except RuntimeError:  # no event loop, or one that is closed
+        decide(False)
+
+
+class _Watch:
+    """Looks at a cancelled task until it has ended, or has its cancellation taken back."""
+
+    def __init__(self, task: "asyncio.Task[Any]", decide: Decide) -> None:
+        self._task = task
+        self._cancellations = task.cancelling()
+        self._decide: Decide | None = decide
+        self._waits = iter(_WAITS)
+
+    def begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._task.add_done_callback(self._end)
+        loop.call_soon(self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._decide is None:
+            return
+        seconds = next(self._waits, None)
+        if self._is_taken_back() or seconds is None:
+            self._task.remove_done_callback(self._end)
+            self._end(self._task)
+        else:
+            loop.call_later(seconds, self._look, loop)
+
+    def _is_taken_back(self) -> bool:
+        return self._task.cancelling() < self._cancellations
+
+    def _end(self, _task: "asyncio.Task[Any]") -> None:
+        decide, self._decide = self._decide, None
+        if decide is not None:
+            decide(self._is_taken_back())
+
+
+def _is_in_failed_group() -> bool:
+    """Whether the running code is in the block of an `asyncio.TaskGroup` that ends since one of its tasks has failed.
+
+    It takes its cancellation back, too. It is found by the variable that the block has it in.
+    """
+    frame = sys._getframe(1)  # noqa: SLF001  # as `inspect.currentframe`
+    for _ in range(_MAX_FRAMES):
+        if any(_has_cancelled(value) for value in frame.f_locals.values()):
+            return True
+        if frame.f_back is None:
+            return False
+        frame = frame.f_back
+    return False
+
+
+def _has_cancelled(value: object) -> bool:
+    return isinstance(value, asyncio.TaskGroup) and bool(getattr(value, "_parent_cancel_requested", False))
