@@ -77,7 +77,9 @@ def test_while_the_parent_with_the_socket_lives_a_group_of_no_process_goes_on(tm
 
 
 @pytest.mark.parametrize(
-    "keeper", ["elsewhere-1-1", "nonsense", f"{0}-{os.getpid()}-1"], ids=["container", "nonsense", "start of the machine"]
+    "keeper",
+    ["elsewhere-1-1", "nonsense", f"{0}-{os.getpid()}-1"],
+    ids=["container", "nonsense", "start of the machine"],
 )
 def test_a_parent_of_an_earlier_start_of_the_machine_or_of_another_container_keeps_nothing(
     tmp_path, process_of, keeper
