@@ -28,9 +28,13 @@ except ImportError:  # a version in which logs are stable
 
 try:
     from opentelemetry.metrics import _Gauge as Gauge
-    from opentelemetry.metrics import _NoOpGauge as NoOpGauge
 except ImportError:  # a version in which the synchronous gauge is stable
-    from opentelemetry.metrics import Gauge, NoOpGauge  # type: ignore[attr-defined, no-redef]
+    from opentelemetry.metrics import Gauge  # type: ignore[attr-defined, no-redef]
+
+try:
+    from opentelemetry.metrics import _NoOpGauge as NoOpGauge
+except ImportError:  # likewise
+    from opentelemetry.metrics import NoOpGauge  # type: ignore[attr-defined, no-redef]
 
 __all__ = [
     "BatchLogRecordProcessor",

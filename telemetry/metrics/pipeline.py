@@ -90,4 +90,5 @@ class MetricsPipeline(forks.ForkAware):
         try:
             self.sdk_provider.shutdown(timeout_millis=deadline * 1000)
         finally:
+            self.membership.stop()  # if `stop` has failed
             self.provider.end_callbacks()

@@ -84,7 +84,9 @@ class Membership(forks.ForkAware):
             self._look(may_be_inherited=True)
 
     def stop(self) -> None:
-        """Share the measurements once more. Later ones are lost."""
+        """Share the measurements once more, and end the threads. Later measurements are lost. More than once is harmless."""
+        if self._stopping.is_set():
+            return
         self._is_started = False
         self._stopping.set()
         with self._guard:

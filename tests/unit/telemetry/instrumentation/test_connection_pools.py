@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AssertionPool, NullPool, QueuePool, SingletonThreadPool, StaticPool
 
 from telemetry.database import create_engine, dedicated_engine
+from telemetry.instrumentation import connection_pools
 from telemetry.instrumentation.connection_pools import MAX_NAMES, POOLS
 from telemetry.instrumentation.database_target import pool_name
 from tests.support.forking import in_child
@@ -22,9 +23,12 @@ from tests.support.processes import free_port
 from tests.support.tcp_proxy import proxied_url, tcp_proxy
 from tests.unit.telemetry.instrumentation.conftest import Signals
 
+SEARCH = connection_pools._existing
+
 
 @pytest.fixture(autouse=True)
-def _watched():
+def _watched(monkeypatch):
+    monkeypatch.setattr(connection_pools, "_existing", SEARCH)
     POOLS.unwatch()
     gc.collect()  # engines of other tests
     POOLS.watch()

@@ -20,9 +20,8 @@ from telemetry.metrics.multiprocess.shared_values import SharedValues, completed
 from telemetry.metrics.multiprocess.worker_files import numbers_file
 from telemetry.metrics.reader import FamilyReader
 from telemetry.metrics.views import views
-from telemetry.processes.registry import ProcessRegistry
 from tests.support.forking import in_child
-from tests.support.workers import at_each_disk_access
+from tests.support.workers import at_each_disk_access, registered
 
 REQUEST = {semconv.HTTP_METHOD: "GET", semconv.HTTP_ROUTE: "/a", semconv.HTTP_STATUS_CODE: 200}
 LABELS = 'method="GET",endpoint="/a",status="200"'
@@ -32,7 +31,7 @@ class MeasuringWorker:
     """A worker with the SDK's instruments, as a service has them. It writes snapshots when it is told to."""
 
     def __init__(self, directory, vocabulary="service", limit=2000):
-        self.registry = ProcessRegistry(directory, parent="group")
+        self.registry = registered(directory, "group")
         reader = FamilyReader(vocabulary, Translator())
         shared = SharedMeasurements()
         self.provider = LimitedMeterProvider(
