@@ -18,7 +18,7 @@ from tests.support.sandboxed_service import SYNCS, SandboxedService
 from tests.support.sandboxes import SECRETS, SandboxClient, StartedSandbox
 from tests.support.sqlite import rows
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("sandbox service")]
 
 MINUTE: Final = 60.0
 
@@ -190,7 +190,7 @@ def test_an_answer_is_published_once_and_for_whoever_has_the_token(marketplace: 
 
 
 def test_the_phones_page_opens(shop: SandboxedService):
-    page = httpx.get(f"{shop.sandbox.url}/phone", timeout=10, trust_env=False)
+    page = eventually(lambda: httpx.get(f"{shop.sandbox.url}/phone", timeout=10, trust_env=False), MINUTE)
 
     assert page.status_code == 200
     assert "phone" in page.text

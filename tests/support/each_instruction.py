@@ -21,6 +21,7 @@ def seen_at_each_instruction(act: Callable[[], object], look: Callable[[], T], f
             seen.append(look())
         return trace
 
+    sys._getframe().f_trace_opcodes = True  # 3.12 looks at this only when the trace function is set
     before = sys.gettrace()
     sys.settrace(trace)
     try:

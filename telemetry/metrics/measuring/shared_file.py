@@ -12,6 +12,7 @@ import json
 import mmap
 import os
 import struct
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
@@ -21,6 +22,8 @@ from typing import Any, Final
 SIZE: Final = 1 << 20
 """Bytes: enough for the durations of 2,000 kinds of requests, which is the limit of an instrument."""
 MAX_DOCUMENT: Final = 4096
+ORPHAN_AGE: Final = 60.0
+"""Seconds."""
 MEMORY: Final = Path("/dev/shm")  # noqa: S108  # only the owner may read what is in it
 _PREFIX: Final = "telemetry-numbers-"
 _MAGIC: Final = b"numbers\x01"
@@ -136,10 +139,13 @@ def remove(path: Path) -> None:
 def remove_orphans() -> None:
     """Remove the files in memory to which no link leads: somebody has removed a directory.
 
-    Should the process live, which is seen by nobody here, it makes another file within a second.
+    A new one may be without its link because another process is just making it. Should the process of an older one live, which
+    is seen by nobody here, it makes another file within a second.
     """
     for file in MEMORY.glob(f"{_PREFIX}*"):
-        with suppress(OSError, ValueError):  # of another user, or just being made
+        with suppress(OSError, ValueError):  # of another user
+            if abs(time.time() - file.stat().st_ctime) < ORPHAN_AGE:
+                continue
             with file.open("rb") as opened:
                 link, _ = next(_records(opened.read(_START + _LENGTHS.size + MAX_DOCUMENT)), ("", ()))
             if not (Path(link).is_symlink() and Path(link).readlink() == file):

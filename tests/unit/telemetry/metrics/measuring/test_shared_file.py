@@ -174,7 +174,8 @@ def test_a_link_that_cannot_be_made_leaves_nothing(tmp_path, memory):
     assert list(memory.iterdir()) == []
 
 
-def test_files_to_which_no_link_leads_are_removed_and_no_others(tmp_path, memory):
+def test_files_to_which_no_link_leads_are_removed_and_no_others(tmp_path, memory, monkeypatch):
+    monkeypatch.setattr(shared_file, "ORPHAN_AGE", 0.0)
     kept, lost, replaced = (SharedFile(tmp_path / name) for name in ("kept", "lost", "replaced"))
     for name in ("someone-elses", "telemetry-numbers-just-being-made"):
         (memory / name).write_bytes(b"")
@@ -190,6 +191,17 @@ def test_files_to_which_no_link_leads_are_removed_and_no_others(tmp_path, memory
         "telemetry-numbers-just-being-made",
     }
     assert [each.is_in_place() for each in (kept, lost, replaced)] == [True, False, False]
+
+
+def test_a_new_file_may_be_one_to_which_another_process_is_just_making_the_link(path, memory):
+    file = SharedFile(path)
+    target = path.readlink()
+    path.unlink()
+
+    shared_file.remove_orphans()
+    path.symlink_to(target)
+
+    assert file.is_in_place()
 
 
 def test_a_link_to_somebody_elses_file_is_removed_without_it(path, tmp_path):
