@@ -12,6 +12,8 @@ from tests.support.otlp_receiver import otlp_receiver
 from tests.support.processes import Programs
 from tests.support.sqlite import rows
 
+pytestmark = pytest.mark.e2e
+
 APP = """
 import logging
 from fastapi import FastAPI

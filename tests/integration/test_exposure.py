@@ -1,6 +1,10 @@
 """Access: what OPS_TOKEN closes, and what it leaves open."""
 
+import pytest
+
 from tests.support.processes import Programs
+
+pytestmark = pytest.mark.e2e
 
 TOKEN = "open-sesame-42"
 

@@ -1,10 +1,13 @@
 """What the catalogue says of the labels is true: every value on the page of a service at work is one that it knows."""
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.generate.label_values import known_values
 from tests.support.otlp_receiver import otlp_receiver
 from tests.support.processes import Programs, eventually, free_port
+
+pytestmark = pytest.mark.e2e
 
 NOT_KNOWN = {"le", "path", "error_type", "component", "version", "environment", "model", "instrument", "worker"}
 

@@ -9,6 +9,8 @@ from tests.support.distribution import install_entry_points, instrumented_uvicor
 from tests.support.otlp_receiver import otlp_receiver
 from tests.support.processes import Programs
 
+pytestmark = pytest.mark.e2e
+
 WRONG = [
     ({"OTEL_PROPAGATORS": "b3"}, "OTEL_PROPAGATORS is 'b3', but must be one or more of "),
     (

@@ -8,6 +8,8 @@ from sqlalchemy.engine import Engine
 
 from tests.support.processes import Programs
 
+pytestmark = pytest.mark.e2e
+
 START: Final = """
 import asyncio, gc, logging, logging.config, sys, threading, time
 import telemetry

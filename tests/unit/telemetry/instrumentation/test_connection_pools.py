@@ -27,10 +27,8 @@ SEARCH = connection_pools._existing
 
 
 @pytest.fixture(autouse=True)
-def _watched(monkeypatch):
-    monkeypatch.setattr(connection_pools, "_existing", SEARCH)
+def _watched():
     POOLS.unwatch()
-    gc.collect()  # engines of other tests
     POOLS.watch()
     yield
     POOLS.unwatch()
@@ -68,8 +66,10 @@ def test_a_connection_is_used_until_it_is_returned_and_then_idle(make):
     assert counts() == (1, 0)
 
 
-def test_an_engine_and_its_connections_that_are_older_than_the_telemetry_count(make):
+def test_an_engine_and_its_connections_that_are_older_than_the_telemetry_count(make, monkeypatch):
+    monkeypatch.setattr(connection_pools, "_existing", SEARCH)
     POOLS.unwatch()
+    gc.collect()  # engines of other tests
     idle, busy = make("idle"), make("busy")
     idle.connect().close()
 
