@@ -136,6 +136,7 @@ class Telemetry:
             },
             deadline,
         )
+        attempt("closing the outbox again", self.alerts.outbox.close)  # the last metrics have looked into it
         if self._owns_engine:
             attempt("closing the database", self.engine.dispose)
         if not late:  # else its threads still use what belongs to this process
@@ -186,7 +187,6 @@ def build(
 
 
 def _tracer(provider: TracerProvider) -> Tracer:
-    """The tracer of the telemetry's own spans."""
     return provider.get_tracer(SCOPE, schema_url=semconv.SCHEMA_URL)
 
 

@@ -76,6 +76,7 @@ def running(arrived, engine):
     yield telemetry, before
     telemetry.jobs.reaper.stop()
     telemetry.alerts.stop_rules()
+    telemetry.alerts.outbox.close()
     uninstrument_libraries()
     detach(telemetry.log_handler)
     end_logging()

@@ -158,12 +158,14 @@ def test_an_invalidated_connection_counts_as_long_as_it_is_open(make, soft):
 
 def test_a_connection_that_is_used_while_its_engine_is_disposed_of_counts_until_it_is_returned(make):
     engine = make()
-    with engine.connect():
+    with engine.connect() as connection:
         engine.dispose()
         assert counts() == (0, 1)
         with engine.connect():
             assert counts() == (0, 2)
+        driver_connection = connection.connection.driver_connection
 
+    driver_connection.close()  # SQLAlchemy does not: its pool is a former one
     gc.collect()
 
     assert counts() == (1, 0)
