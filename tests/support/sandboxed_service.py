@@ -37,9 +37,15 @@ class SandboxedService:
     def get(self, path: str) -> httpx.Response:
         return self.service.get(path, Authorization=f"Bearer {OPS_TOKEN}")
 
+    def get_json(self, path: str) -> Any:
+        """At its start the service answers with 503: an assertion, which `eventually` tries again."""
+        response = self.get(path)
+        assert response.status_code == httpx.codes.OK, response.text
+        return response.json()
+
     def first_results(self) -> dict[str, dict[str, Any]]:
         """The metadata of the runs of each job that had work; empty until every job had some."""
-        runs = self.get("/jobs/status?status=success&limit=1000").json()["runs"]
+        runs = self.get_json("/jobs/status?status=success&limit=1000")["runs"]
         results = {run["job_name"]: run["metadata"] for run in runs if run["metadata"].keys() & {"new", "cost_usd"}}
         return results if results.keys() >= _JOBS else {}
 
@@ -54,7 +60,7 @@ class SandboxedService:
 
     def unanswered(self, marketplace: str) -> list[dict[str, Any]]:
         """The reviews without an answer."""
-        reviews = self.get(f"/api/v1/reviews?answered=false&marketplace={marketplace}").json()["reviews"]
+        reviews = self.get_json(f"/api/v1/reviews?answered=false&marketplace={marketplace}")["reviews"]
         return [review for review in reviews if review["gone_at"] is None]
 
     def answer(self, review: dict[str, Any], text: str | None = None, token: str | None = OPS_TOKEN) -> httpx.Response:
