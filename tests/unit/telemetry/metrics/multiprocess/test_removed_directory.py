@@ -159,7 +159,10 @@ def test_a_page_for_which_files_are_removed_while_it_is_read_is_read_again(start
     for number, disk in enumerate(at_each_disk_access(lambda: shutil.rmtree(group, ignore_errors=True)), start=2):
         other.serve(1)
         with disk:
-            assert one.total() in {number - 1, number}  # on a busy machine the other one may not be there in time: nothing falls
+            assert one.total() in {
+                number - 1,
+                number,
+            }  # on a busy machine the other one may not be there in time: nothing falls
 
 
 def test_a_worker_that_starts_where_nothing_can_be_written_joins_later(group, start_worker, monkeypatch):
