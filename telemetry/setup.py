@@ -5,9 +5,10 @@ import atexit
 import logging
 import os
 import threading
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -28,7 +29,8 @@ from telemetry.settings import TelemetrySettings
 _log = logging.getLogger(__name__)
 _SHUTS_DOWN: Final = "_shuts_telemetry_down"
 _active: Telemetry | None = None
-_ended: Telemetry | None = None
+_begin_again: Callable[[], Telemetry] | None = None
+"""Starts anew what has been shut down, for a further lifespan of its application."""
 _lock = threading.RLock()
 
 
@@ -87,10 +89,11 @@ def current() -> Telemetry | None:
 
 def shutdown(deadline: float = SHUTDOWN_TIMEOUT) -> None:
     """Flush everything within the deadline, in seconds, and switch the instrumentation off. More than once is harmless."""
-    global _active, _ended  # noqa: PLW0603  # as in `start`
+    global _active, _begin_again  # noqa: PLW0603  # as in `start`
     with _lock:
         ending, _active = _active, None
-        _ended = ending or _ended
+        if ending is not None:
+            _begin_again = partial(_begin, ending.settings, ending.given_engine, ending.options)
     if ending is not None:
         atexit.unregister(shutdown)
         ending.shutdown(deadline)
@@ -186,7 +189,7 @@ def _resume(app: FastAPI, untraced_paths: tuple[str, ...]) -> None:
     """Start again what the end of an earlier lifespan has shut down, as it was."""
     global _active  # noqa: PLW0603  # as in `start`
     with _lock:
-        if _active is None and _ended is not None:
-            _active = _begin(_ended.settings, _ended.given_engine, _ended.options)
+        if _active is None and _begin_again is not None:
+            _active = _begin_again()
             atexit.register(shutdown)
             _active.instrument_app(app, untraced_paths)
