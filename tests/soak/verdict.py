@@ -22,6 +22,7 @@ WARM_UP_SECONDS: Final = 180.0
 GENERATION_AGE: Final = (40.0, 55.0)
 START_SECONDS: Final = 10  # of a worker, on a busy machine
 LOSS_SECONDS: Final = 1.5  # a killed worker loses its last second, and the machine is busy
+LATE_SECONDS: Final = 0.5
 RSS_TOLERANCE: Final = 0.5  # MiB a minute
 GENERATION_RSS_TOLERANCE: Final = 1.5  # the same; one that has met an outage has some 20 MiB more than another
 COUNT_TOLERANCE: Final = 0.2  # descriptors, threads or files a minute
@@ -124,10 +125,16 @@ def judge_counters(table: Table, watched: Watched) -> None:
 
 
 def _at_risk(watched: Watched) -> Counter[tuple[str, str]]:
-    """The answers in the last second of a killed worker, which are the only ones that may not be counted."""
+    """The answers in the last second of a killed worker, which are the only ones that may not be counted.
+
+    A client of this busy program may note an answer a moment after it noted the kill.
+    """
     kills = list(watched.faults.killed.values())
     return Counter(
-        what for client in watched.clients for at, what in client.answered_at if is_near(at, kills, LOSS_SECONDS, 0.0)
+        what
+        for client in watched.clients
+        for at, what in client.answered_at
+        if is_near(at, kills, LOSS_SECONDS, LATE_SECONDS)
     )
 
 

@@ -65,6 +65,8 @@ class Deduplicator:
             if lower is None and len(self._known) >= MAX_PENDING:
                 self._evict_oldest()
             repeats = 0 if lower is None else lower.repeats
+            if lower is None and (expired := self._known.get(alert.fingerprint)):
+                self._keep_repeats(expired, expired.repeats)
             self._known[alert.fingerprint] = _KnownAlert(replace(alert, stack="").shortened(), alert.at, repeats)
 
     def is_known(self, fingerprint: str, severity: int, at: float) -> bool:
@@ -95,8 +97,13 @@ class Deduplicator:
     def _evict_oldest(self) -> None:
         """Its repeats are counted at the next flush."""
         oldest = self._known.pop(next(iter(self._known)), None)
-        if oldest is not None and oldest.repeats:
-            self._unsaved.append((replace(oldest.first, at=oldest.last_at), oldest.repeats))
+        if oldest is not None:
+            self._keep_repeats(oldest, oldest.repeats)
+
+    def _keep_repeats(self, known: _KnownAlert, number: int) -> None:
+        """Of an alert that is not known any more."""
+        if number:
+            self._unsaved.append((replace(known.first, at=known.last_at), number))
 
     def _save(self, alert: Alert, count: int) -> None:
         try:
@@ -117,6 +124,10 @@ class Deduplicator:
         with self._lock:
             return [self._unsaved.popleft() for _ in range(len(self._unsaved))]
 
+    def _next_unsaved(self) -> tuple[Alert, int] | None:
+        with self._lock:
+            return self._unsaved.popleft() if self._unsaved else None
+
     def restore_unsaved(self, alerts: list[tuple[Alert, int]]) -> None:
         """Put drained alerts back, in front of those that came meanwhile."""
         with self._lock:
@@ -135,25 +146,38 @@ class Deduplicator:
         while self._notified:
             self._incidents.add_notified(*self._notified[0])
             self._notified.popleft()
-        while self._unsaved:
-            alert, count = self._unsaved[0]
-            self._incidents.add(alert, count)
-            self._unsaved.popleft()
+        while (kept := self._next_unsaved()) is not None:
+            try:
+                self._incidents.add(*kept)
+            except (sqlite3.Error, OSError):
+                self.restore_unsaved([kept])
+                raise
         self._flush_repeats()
 
     def _flush_repeats(self) -> None:
+        """What is being written is not among the repeats meanwhile, so that two threads never write the same."""
         with self._lock:
-            known_alerts = list(self._known.items())
-            repeats = {name: (known.repeats, known.last_at) for name, known in known_alerts if known.repeats}
-        if not repeats:
+            taken = [(name, known, known.repeats) for name, known in list(self._known.items()) if known.repeats]
+            for _, known, _ in taken:
+                known.repeats = 0
+        if not taken:
             return
-        ended = self._incidents.add_repeats(repeats)
-        with self._lock:
-            for name, (number, _last_at) in repeats.items():
-                if known := self._known.get(name):
-                    known.repeats -= number
+        repeats = {name: (number, known.last_at) for name, known, number in taken}
+        try:
+            ended = self._incidents.add_repeats(repeats)
+        except (sqlite3.Error, OSError):
+            self._return_repeats(taken)
+            raise
         for name in ended:
             self._reopen(name, *repeats[name])
+
+    def _return_repeats(self, taken: list[tuple[str, _KnownAlert, int]]) -> None:
+        with self._lock:
+            for name, known, number in taken:
+                if self._known.get(name) is known:
+                    known.repeats += number
+                else:
+                    self._keep_repeats(known, number)
 
     def _reopen(self, fingerprint: str, number: int, last_at: float) -> None:
         """Begin a new incident: the outbox had ended the old one when the repeats came."""

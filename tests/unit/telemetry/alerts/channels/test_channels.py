@@ -213,7 +213,8 @@ def test_what_the_disk_does_not_take_for_a_while_is_told_without_it(clock, accep
 
     for _ in range(30):
         with pytest.raises(sqlite3.OperationalError):
-            worker.run_once()
+            worker.save()
+        worker.send()
         clock.forward(1)
 
     assert (len(channel.texts), deduplicator.unsaved) == ((1, 0) if accepts else (0, 2))

@@ -109,6 +109,62 @@ def test_after_four_quiet_hours_it_is_a_first_one_again(outbox):
     assert deduplicator.count_if_repeat(key(NOON + EXPIRE_AFTER - 1))
 
 
+def test_repeats_that_are_not_written_yet_when_it_expires_are_still_counted(outbox):
+    deduplicator = Deduplicator(IncidentRepository(outbox))
+    for at in (NOON, NOON, NOON + EXPIRE_AFTER):
+        deduplicator.report(alert(at=at))
+
+    deduplicator.flush()
+
+    assert counts(outbox) == {"shop": 3}
+
+
+class FlushedTwice(IncidentRepository):
+    """While repeats are being written, another thread flushes; then the disk refuses them, or not."""
+
+    refuses = False
+
+    def add_repeats(self, repeats):
+        if flush := self.__dict__.pop("flush", None):
+            flush()
+        if self.refuses:
+            raise sqlite3.OperationalError("disk I/O error")
+        return super().add_repeats(repeats)
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_repeats_that_two_threads_write_at_once_are_counted_once(outbox, refuses):
+    incidents = FlushedTwice(outbox)
+    deduplicator = Deduplicator(incidents)
+    for _ in range(5):
+        deduplicator.report(alert())
+    incidents.flush, incidents.refuses = deduplicator.flush, refuses
+
+    if refuses:
+        with pytest.raises(sqlite3.OperationalError):
+            deduplicator.flush()
+        incidents.refuses = False
+    deduplicator.flush()
+
+    assert counts(outbox) == {"shop": 5}
+
+
+def test_repeats_that_the_disk_refuses_while_their_alert_is_forgotten_are_counted(outbox):
+    incidents = FlushedTwice(outbox)
+    deduplicator = Deduplicator(incidents)
+    deduplicator.report(alert())
+    deduplicator.report(alert())
+    incidents.flush = lambda: [deduplicator.report(alert(f"kind{number}")) for number in range(MAX_PENDING)]
+    incidents.refuses = True
+
+    with pytest.raises(sqlite3.OperationalError):
+        deduplicator.flush()
+    incidents.refuses = False
+    deduplicator.flush()
+
+    assert counts(outbox)["shop"] == 2
+
+
 def test_to_ask_whether_an_alert_is_known_counts_nothing(outbox):
     deduplicator = Deduplicator(IncidentRepository(outbox))
     unknown = deduplicator.is_known("shop", logging.ERROR, NOON)

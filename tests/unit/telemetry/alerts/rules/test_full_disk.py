@@ -105,7 +105,9 @@ class Running:
                     self.current.evaluator.evaluate()
                 self.current.worker._next_step = 0.0
                 with suppress(sqlite3.Error):
-                    self.current.worker.run_once()
+                    self.current.worker.save()
+                with suppress(sqlite3.Error):
+                    self.current.worker.send()
             self.clock.forward(1)
 
 
