@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench reference collector e2e soak newest wheel lock
+.PHONY: help run test check docs bench reference collector e2e soak newest wheel lock
 
 help: ## this list
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1	/'
@@ -23,6 +23,10 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
+$(VENV)/.docs: requirements-docs.lock $(VENV)/.dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-docs.lock
+	@touch $@
+
 .env:
 	@cp .env.example .env
 	@echo "Made .env from .env.example: it says what can be set."
@@ -33,18 +37,26 @@ run: $(VENV)/.run .env ## set up, migrate, and serve on 127.0.0.1:8080
 test: $(VENV)/.dev ## the whole test suite, PostgreSQL included
 	@$(BIN)/python -m pytest -m "not e2e" -n 3 --dist loadfile
 
-check: $(VENV)/.dev ## linters, types, import contracts, layout, known vulnerabilities of what the lock names
+check: $(VENV)/.docs ## linters, types, import contracts, layout, documentation, known vulnerabilities of what the lock names
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.house
+	$(BIN)/python -m tools.reference --check
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs docs/_build
 	$(BIN)/python .ci/audit.py
 
 bench: $(VENV)/.dev ## what it costs, as tables
 	@$(BIN)/python -m bench
 
-reference: $(VENV)/.dev ## write docs/reference/signals.md anew: every instrument, span and attribute that goes out
+docs: $(VENV)/.docs ## build the documentation, and serve it on 127.0.0.1:8000
+	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs docs/_build
+	@echo "The documentation is at http://127.0.0.1:8000; Ctrl-C ends this."
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory docs/_build 8000
+
+reference: $(VENV)/.dev ## write the pages of docs/reference that are made from the code
+	@$(BIN)/python -m tools.reference
 	@$(BIN)/python -m tests.support.signal_reference
 
 e2e: $(VENV)/.dev ## the tests against the real Prometheus, Alertmanager and Collector, and the long ones: faults, kills, ticks
@@ -71,3 +83,5 @@ lock: ## compile the locks anew (needs uv)
 		--all-extras --group dev -o requirements-dev.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --no-annotate --group build -o requirements-build.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --no-annotate -c requirements-dev.lock --group docs -o requirements-docs.lock

@@ -11,7 +11,7 @@ from deploy.generate.catalogue import as_scraped
 from deploy.generate.objectives import BAD, Objective
 
 DAYS: Final = 30
-RUNBOOK: Final = "docs/runbook.md"
+RUNBOOK: Final = "docs/how-to/runbook.md"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,20 +30,17 @@ class _Parser(argparse.ArgumentParser):
         super().error(redact_start_error(message, words))
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser(program: str) -> argparse.ArgumentParser:
+    """The parser of all commands, for a program of this name."""
     parser = _Parser(
-        prog=_program(),
+        prog=program,
         description="Reviews, orders and advice for sellers on Wildberries and Ozon, completely observable.",
         epilog="Every setting is an environment variable or a line of .env; .env.example explains each.",
     )
     parser.add_argument("--version", action="version", version=f"sovani {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    command = _add(commands, "serve", serve, "serve the API, with the scheduler in it")
-    command.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes that serve (default: 1)")
-    command.add_argument("--host", help="address to listen on (default: HOST, 127.0.0.1)")
-    command.add_argument("--port", help="port to listen on (default: PORT, 8080)")
-    command.add_argument("--no-scheduler", action="store_true", help="leave the jobs to `python -m service scheduler`")
+    _add_serve(commands)
     _add(commands, "scheduler", scheduler.scheduler, "run the scheduled jobs alone")
     _add(commands, "jobs", jobs.jobs, "list the schedule with last and next runs")
     run_job = _add(commands, "run-job", jobs.run_job, "run one job now, recorded like any other")
@@ -78,6 +75,14 @@ def _add(
     return parser
 
 
+def _add_serve(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    command = _add(commands, "serve", serve, "serve the API, with the scheduler in it")
+    command.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes that serve (default: 1)")
+    command.add_argument("--host", help="address to listen on (default: HOST, 127.0.0.1)")
+    command.add_argument("--port", help="port to listen on (default: PORT, 8080)")
+    command.add_argument("--no-scheduler", action="store_true", help="leave the jobs to `python -m service scheduler`")
+
+
 def _add_silence(commands: "argparse._SubParsersAction[_Parser]") -> None:
     silence = _add(commands, "silence", alerts.silence, "tell nothing of a component for a while")
     silence.add_argument("component", metavar="COMPONENT", nargs="?", help="such as scheduler, http, database; or all")
@@ -101,7 +106,7 @@ def _positive(text: str) -> int:
 
 
 def main() -> int:
-    options = _parser().parse_args()
+    options = make_parser(_program()).parse_args()
     migrations.register_missing_table_sentence()
     command: Command = options.command
     try:

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from service import __version__
-from service.cli.parser import _parser
+from service.cli.parser import make_parser
 from service.main import create_app
 from service.names import MARKETPLACE, STATUS
 from service.settings import Settings
@@ -172,7 +172,7 @@ def test_the_readme_names_every_endpoint_and_every_metric():
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
 def test_a_command_is_there_and_the_readme_names_it(arguments):
-    assert callable(_parser().parse_args(arguments).command)
+    assert callable(make_parser("sovani").parse_args(arguments).command)
     assert f"`python -m service {arguments[0]}" in (ROOT / "README.md").read_text()
 
 

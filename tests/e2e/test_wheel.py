@@ -144,7 +144,7 @@ def test_postgresql_without_its_driver_is_one_line_that_says_what_to_install(pro
     assert len(done.stderr.splitlines()) == 1
 
 
-PAGE = (ROOT / "docs/your-own-service.md").read_text()
+PAGE = (ROOT / "docs/how-to/your-own-service.md").read_text()
 BLOCKS = re.findall(r"```(python|sh)\n(.*?)```", PAGE, re.DOTALL)
 COMMANDS = [text.strip() for kind, text in BLOCKS if kind == "sh" and not text.startswith("pip install")]
 

@@ -7,7 +7,7 @@ from deploy.generate.catalogue import JOB, own, whole
 from deploy.generate.promql import labels_of
 from tests.support.processes import ROOT
 
-PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md"])
+PAGES = sorted([*(ROOT / "docs").glob("*/*.md"), ROOT / "README.md"])
 # What a word that begins like one of the service's metrics ends with, if it is one.
 _ENDS = "total|seconds|bytes|bucket|sum|count|progress|active|utilization|info|fds|threads|size|capacity|up|overflow"
 _WORD = re.compile(rf"\b((?:{'|'.join(sorted({name.split('_')[0] for name in own()}))})_[a-z0-9_]*(?:{_ENDS}))\b(?!\()")

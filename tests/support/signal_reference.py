@@ -32,7 +32,7 @@ _KINDS: Final = {"sum": "counter", "gauge": "gauge", "histogram": "histogram"}
 _HEAD: Final = """# Signals by OTLP
 
 Every instrument, span and attribute that goes out. Made by `make reference` from what the service in its sandbox sends to a strict receiver; a test
-fails when this page differs. On `/metrics` the instruments have [the names of the service](../../README.md#metrics).
+fails when this page differs. On `/metrics` the instruments have [the names of the service](metrics.md).
 
 The last column compares with OpenTelemetry's semantic conventions {version}, of the installed `opentelemetry-semantic-conventions`: `stable`,
 `development`, `generative AI` (moved to conventions of their own), `deprecated`, or `own` where the conventions have no name.

@@ -129,12 +129,14 @@ def test_selectors_and_groupings_are_told_from_functions_and_words():
 def test_every_alert_says_what_is_wrong_how_grave_it_is_and_what_to_do(rule):
     assert rule["labels"]["severity"] in {"critical", "warning"}
     assert {"summary", "description", "runbook_url"} <= rule["annotations"].keys()
-    assert rule["annotations"]["runbook_url"] == f"docs/runbook.md#{rule['alert'].lower()}"
+    assert rule["annotations"]["runbook_url"] == f"docs/how-to/runbook.md#{rule['alert'].lower()}"
 
 
 def test_every_alert_has_a_page_in_the_runbook():
     pages = {
-        line[3:].lower() for line in (HERE.parent / "docs" / "runbook.md").read_text().splitlines() if line[:3] == "## "
+        line[3:].lower()
+        for line in (HERE.parent / "docs" / "how-to" / "runbook.md").read_text().splitlines()
+        if line[:3] == "## "
     }
 
     assert {rule["alert"].lower() for rule in EVERY if "alert" in rule} - pages == set()
