@@ -65,6 +65,7 @@ ENDPOINTS = {
     "/api/v1/reviews/{review_id}/answer",
     "/api/v1/orders",
     "/docs",
+    "/docs/{asset}",
     "/openapi.json",
 }
 COMMANDS = (

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import re
 
 import pytest
 from fastapi.routing import iter_route_contexts
@@ -8,7 +9,7 @@ from fastapi.testclient import TestClient
 from service.api import auth
 
 TOKEN = "the-token-of-the-tests"
-DOCUMENTATION = {"/docs", "/openapi.json"}
+DOCUMENTATION = {"/docs", "/docs/{asset}", "/openapi.json"}
 PROBES = {"/health", "/healthz", "/livez", "/readyz", "/readyz/{check}"}
 READING = {"/api/v1/reviews", "/api/v1/orders"}
 OPEN = PROBES | READING
@@ -24,7 +25,8 @@ def guarded(app_of):
 
 
 def an_url(path):
-    return path.replace("{check}", "database").replace("{job_name}", "check_resources")
+    values = {"{check}": "database", "{job_name}": "check_resources", "{asset}": "swagger-ui.css"}
+    return re.sub(r"{\w+}", lambda name: values.get(name[0], name[0]), path)
 
 
 def test_every_route_is_declared_open_or_closed(app_of):
@@ -101,6 +103,7 @@ def test_without_the_token_a_closed_route_tells_nothing(guarded, path):
 
 @pytest.mark.parametrize("path", sorted(DOCUMENTATION))
 def test_a_browser_is_asked_for_a_password_which_is_the_token(guarded, path):
+    path = an_url(path)
     asked = guarded.get(path).headers["www-authenticate"]
 
     assert 'Basic realm="' in asked

@@ -47,6 +47,16 @@ def test_only_the_documentations_own_scripts_run(client):
     assert "unsafe-inline" not in policy.partition("script-src")[2].partition(";")[0]
 
 
+def test_the_documentation_needs_nothing_from_elsewhere(client):
+    page = client.get("/docs")
+
+    files = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(files) == 3
+    assert "http" not in page.text.replace("http-equiv", "") + page.headers["content-security-policy"]
+    assert [(client.get(file).status_code, len(client.get(file).content) > 1000) for file in files] == [(200, True)] * 3
+    assert client.get("/docs/redoc.standalone.js").status_code == 404
+
+
 def test_a_request_is_known_by_the_id_that_it_brings(client):
     assert client.get("/health", headers={"x-request-id": "order-17.b_2"}).headers["x-request-id"] == "order-17.b_2"
 
