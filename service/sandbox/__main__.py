@@ -119,6 +119,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # With a parent, another worker may have been first; else the parent reports the error.
         sentence = f"Cannot listen on {arguments.host}:{arguments.port} ({error.strerror})."
         return 1 if arguments.with_parent else _fail(sentence, 1)
+    # Inherited by each connection. asyncio sets it only for sockets whose protocol is named; without it a response takes 40 ms.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if arguments.with_parent:
         threading.Thread(target=_stop_with_parent, daemon=True).start()
     with listening:

@@ -145,6 +145,7 @@ class Shop:
     @contextmanager
     def served(self) -> Generator[SandboxClient]:
         with socket.create_server(("127.0.0.1", 0)) as listening:
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             config = uvicorn.Config(self.sandbox.app(), log_config=None, access_log=False, lifespan="off")
             server = uvicorn.Server(config)
             thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
