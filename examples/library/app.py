@@ -1,4 +1,4 @@
-"""The library: `python -m uvicorn examples.library.app:app`. Its variables are the telemetry's (README, "Configuration")."""
+"""The library: `python -m uvicorn examples.library.app:app`. Its variables are the telemetry's (docs/reference/configuration.md)."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

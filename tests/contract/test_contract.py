@@ -164,23 +164,26 @@ def test_every_endpoint_of_the_contract_is_there(app):
     assert found - FASTAPIS_OWN - {"/crash"} == ENDPOINTS
 
 
-def test_the_readme_names_every_endpoint_and_every_metric():
-    readme = (ROOT / "README.md").read_text()
+def test_the_reference_names_every_endpoint_and_every_metric():
+    reference = ROOT / "docs" / "reference"
 
-    assert [path for path in ENDPOINTS if path.replace("{review_id}", "{id}") not in readme] == []
-    assert [name for name, _, _ in CONTRACT if f"`{name}`" not in readme] == []
+    endpoints, metrics = ((reference / f"{name}.md").read_text() for name in ("http-api", "metrics"))
+
+    assert [path for path in ENDPOINTS if f"{path}`" not in endpoints] == []
+    assert [name for name, _, _ in CONTRACT if f"`{name}`" not in metrics] == []
 
 
 @pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
-def test_a_command_is_there_and_the_readme_names_it(arguments):
+def test_a_command_is_there_and_the_reference_names_it(arguments):
     assert callable(make_parser("sovani").parse_args(arguments).command)
-    assert f"`python -m service {arguments[0]}" in (ROOT / "README.md").read_text()
+    assert f"\n## `{arguments[0]}`\n" in (ROOT / "docs/reference/commands.md").read_text()
 
 
 @pytest.mark.parametrize("target", ["run", "test", "check", "bench", "e2e", "soak"])
-def test_make_has_its_targets_and_the_readme_names_them(target):
+def test_make_has_its_targets_and_the_pages_for_people_name_them(target):
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert re.search(rf"\bmake {target}\b", (ROOT / "README.md").read_text())
+    pages = "".join((ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md"))
+    assert re.search(rf"\bmake {target}\b", pages)
 
 
 def test_the_default_of_a_setting_is_the_contracts(monkeypatch):

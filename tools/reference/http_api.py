@@ -83,4 +83,6 @@ _HEAD: Final = """# HTTP API
 Errors are `application/problem+json` (RFC 9457) with a sentence and the trace id. With `OPS_TOKEN` set, all endpoints but the probes and
 the lists of reviews and orders need `Authorization: Bearer …`.
 
+`GET /docs` shows the API to try out, by the files of `/docs/{asset}`; `GET /openapi.json` is its description.
+
 `make reference` makes this page from `/openapi.json`."""
