@@ -53,7 +53,7 @@ JOB_RECORDS: Final = "telemetry.job.records"
 SPOOL_SIZE: Final = "telemetry.spool.size"
 SPOOL_REFUSED: Final = "telemetry.spool.refused"
 ALERT_INCIDENTS: Final = "alert.incidents"
-ALERT_OLDEST_PENDING_AGE: Final = "alert.oldest_waiting_age"
+ALERT_OLDEST_PENDING_AGE: Final = "alert.oldest_pending_age"
 ALERT_DELAY: Final = "alert.delivery.delay"
 ALERT_NOTIFICATIONS: Final = "alert.sends"
 ALERT_CHANNEL_UP: Final = "alert.channel.up"
@@ -150,7 +150,7 @@ OUTCOME_CANCELLED: Final = "cancelled"
 OUTCOME_LOST: Final = "lost"
 OUTCOMES: Final = (OUTCOME_SUCCESS, OUTCOME_ERROR, OUTCOME_TIMEOUT, OUTCOME_CANCELLED, OUTCOME_LOST)
 
-ALERT_STATES: Final = ("waiting", "told", "silenced", "muted")
+ALERT_STATES: Final = ("pending", "sent", "silenced", "inhibited")
 JOB_RECORD_STATES: Final = ("received", "written", "dropped", "replayed")
 SEND_RESULTS: Final = ("sent", "told to wait", "refused", "not known", "failed")
 

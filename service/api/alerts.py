@@ -18,7 +18,7 @@ from telemetry.alerts import AlertPipeline, AlertRecord, ChannelState, Incident,
 from telemetry.error_text import safe_text
 
 router = APIRouter(tags=["operations"], dependencies=[admission(admit_alerts)])
-State = Literal["waiting", "told", "silenced", "muted", "over"]
+State = Literal["pending", "sent", "silenced", "inhibited", "ended"]
 
 
 class OutboxUnavailable(Problem):
@@ -41,17 +41,17 @@ class AlertOut(BaseModel):
     component: str
     text: str
     error: str | None
-    place: str | None = Field(description="where in the code it comes from")
-    lasting: str | None = Field(description="the name of what lasts, such as database or disk:var")
+    location: str | None = Field(description="the line of code that it comes from")
+    condition: str | None = Field(description="the name of the condition, such as database or disk:var")
     facts: dict[str, str]
     trace_id: str | None
     count: int
-    told_count: int = Field(description="how many of them a message tells of")
+    sent_count: int = Field(description="how many of the occurrences a message has counted")
     first_at: datetime
     last_at: datetime
     ended_at: datetime | None
-    ended: Literal["resolved", "quiet", "muted", "silenced", "given up"] | None = Field(description="why it is over")
-    muted_by: int | None = Field(description="the id of the alert that it followed from")
+    ended: Literal["resolved", "expired", "inhibited", "silenced"] | None = Field(description="why it has ended")
+    inhibited_by: int | None = Field(description="the id of the alert that caused it")
     channel: str | None
     message: Literal["alert", "again", "digest", "summary"] | None = Field(
         description="the kind of message that tells it"
@@ -61,7 +61,7 @@ class AlertOut(BaseModel):
     delay_seconds: float | None = Field(description="from its first report until its message was accepted")
     sent_at: datetime | None
     edited_at: datetime | None
-    may_be_a_repeat: bool
+    possible_duplicate: bool
     last_error: str | None = Field(description="why the last attempt failed")
 
 
@@ -74,7 +74,7 @@ class SilenceOut(BaseModel):
 
 class ChannelOut(BaseModel):
     name: str
-    state: Literal["ok", "waiting", "failing", "stopped"]
+    state: Literal["ok", "rate_limited", "failing", "disabled"]
     reason: str | None
     paused_until: datetime | None
     failures: int = Field(description="in a row")
@@ -82,10 +82,10 @@ class ChannelOut(BaseModel):
 
 
 class AlertsOut(BaseModel):
-    waiting: int
-    oldest_waiting_seconds: float | None
+    pending: int
+    oldest_pending_seconds: float | None
     silenced: int
-    muted: int
+    inhibited: int
     channels: list[ChannelOut]
     silences: list[SilenceOut]
     alerts: list[AlertOut]
@@ -113,12 +113,12 @@ def _read(alerts: AlertPipeline, query: AlertsQuery, now: float) -> tuple[list[A
     counts, records = alerts.queries.counts(now), alerts.queries.page(now, before=query.before, limit=query.limit)
     states = {state.name: state for state in alerts.queries.channels()}
     return records, AlertsOut(
-        waiting=counts.pending,
-        oldest_waiting_seconds=None
+        pending=counts.pending,
+        oldest_pending_seconds=None
         if counts.oldest_pending_at is None
         else round(max(0.0, now - counts.oldest_pending_at), 3),
         silenced=counts.silenced,
-        muted=counts.inhibited,
+        inhibited=counts.inhibited,
         channels=[_channel(states.get(each.name, ChannelState(each.name)), now) for each in alerts.channels],
         silences=[_silence(each) for each in alerts.silences.active(now)],
         alerts=[_alert(record) for record in records],
@@ -135,17 +135,17 @@ def _alert(record: AlertRecord) -> AlertOut:
         component=incident.component,
         text=incident.summary,
         error=incident.error or None,
-        place=incident.location or None,
-        lasting=incident.state or None,
+        location=incident.location or None,
+        condition=incident.state or None,
         facts=dict(incident.facts),
         trace_id=incident.trace_id or None,
         count=incident.count,
-        told_count=incident.notified_count,
+        sent_count=incident.notified_count,
         first_at=_timestamp(incident.first_at),
         last_at=_timestamp(incident.last_at),
         ended_at=_timestamp_or_none(incident.ended_at),
         ended=incident.end_reason,
-        muted_by=incident.inhibitor_id,
+        inhibited_by=incident.inhibitor_id,
         channel=record.channel,
         message=record.kind,
         message_id=record.message_id,
@@ -153,7 +153,7 @@ def _alert(record: AlertRecord) -> AlertOut:
         delay_seconds=_delay(incident),
         sent_at=_timestamp_or_none(record.sent_at),
         edited_at=_timestamp_or_none(record.edited_at),
-        may_be_a_repeat=record.possible_duplicate,
+        possible_duplicate=record.possible_duplicate,
         last_error=incident.last_error,
     )
 
@@ -161,14 +161,14 @@ def _alert(record: AlertRecord) -> AlertOut:
 def _state(record: AlertRecord) -> State:
     incident = record.incident
     if incident.notification_id is None and incident.end_reason == "resolved":
-        return "waiting"
+        return "pending"
     if not incident.is_open:
-        return "over"
+        return "ended"
     if incident.inhibitor_id is not None:
-        return "muted"
+        return "inhibited"
     if record.is_silenced:
         return "silenced"
-    return "waiting" if incident.notification_id is None else "told"
+    return "pending" if incident.notification_id is None else "sent"
 
 
 def _delay(incident: Incident) -> float | None:
@@ -177,10 +177,10 @@ def _delay(incident: Incident) -> float | None:
 
 def _channel(state: ChannelState, now: float) -> ChannelOut:
     is_paused = state.paused_until > now
-    word: Literal["ok", "waiting", "failing", "stopped"] = "failing" if state.failures else "ok"
+    word: Literal["ok", "rate_limited", "failing", "disabled"] = "failing" if state.failures else "ok"
     return ChannelOut(
         name=state.name,
-        state="stopped" if state.disabled_reason else "waiting" if is_paused else word,
+        state="disabled" if state.disabled_reason else "rate_limited" if is_paused else word,
         reason=state.disabled_reason or state.last_error,
         paused_until=_timestamp(state.paused_until) if is_paused else None,
         failures=state.failures,

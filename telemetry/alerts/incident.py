@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, Self
 
 from telemetry.alerts.alert import AlertLevel
 
-EndReason = Literal["resolved", "quiet", "muted", "silenced", "given up"]
+EndReason = Literal["resolved", "expired", "inhibited", "silenced"]
 """Values of the outbox: `quiet` and `given up` are expired incidents, `muted` are inhibited ones."""
 
 
@@ -58,6 +58,7 @@ class Incident:
             | {
                 "level": AlertLevel(values["level"]),
                 "facts": json.loads(values["facts"]),
+                "end_reason": _END_REASONS.get(values["end_reason"], values["end_reason"]),
                 "is_sampled": bool(values["is_sampled"]),
                 "end_notified": bool(values["end_notified"]),
             }
@@ -68,6 +69,8 @@ class Incident:
         return self.ended_at is None
 
 
+# How the outbox's file says it.
+_END_REASONS: Final = {"quiet": "expired", "given up": "expired", "muted": "inhibited"}
 _RENAMED: Final = {
     "summary": "words",
     "location": "place",

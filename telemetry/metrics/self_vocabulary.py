@@ -122,15 +122,15 @@ SELF_VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         "alerts",
         "gauge",
         semconv.ALERT_INCIDENTS,
-        "Alerts that are not over, by state.",
+        "Open alerts, by state.",
         (LabelMapping("state", semconv.STATE),),
         gauge_mode="newest",
     ),
     MetricMapping(
-        "alerts_oldest_waiting_seconds",
+        "alerts_oldest_pending_seconds",
         "gauge",
         semconv.ALERT_OLDEST_PENDING_AGE,
-        "For how long the oldest alert that is not told waits.",
+        "Age of the oldest alert that was not sent yet.",
         gauge_mode="newest",
     ),
     MetricMapping(

@@ -33,7 +33,7 @@ def _body(telemetry: Telemetry, before: int | None, limit: int) -> dict[str, Any
     counts = queries.counts(now)
     disabled = {each.name: each.disabled_reason for each in queries.channels()}
     return {
-        "waiting": counts.pending,
+        "pending": counts.pending,
         "silenced": counts.silenced,
         "channels": [
             {"name": each.name, "disabled_reason": disabled.get(each.name) or None}

@@ -92,7 +92,7 @@ def judge(table: Table, watched: Watched) -> None:
     recovery(table, "healthy again, in s", HEALTHY_WITHIN, lambda: is_healthy(service))
     recovery(table, "all runs settled, in s", SETTLED_WITHIN, lambda: RunsKept.read(watched).is_settled)
     recovery(
-        table, "all alerts told or over, in s", HEALTHY_WITHIN, lambda: service.get("/alerts").json()["waiting"] == 0
+        table, "all alerts told or over, in s", HEALTHY_WITHIN, lambda: service.get("/alerts").json()["pending"] == 0
     )
     watched.scraper.scrape()
     alerts = all_alerts(service)

@@ -147,9 +147,13 @@ def judge_errors(table: Table, watched: Watched, runs: "RunsKept", alerts: Seque
     table.say("errors of requests and of jobs", f"{requests} + {runs.noted_failures}")
     table.at_least("errors counted", counted, wanted - at_risk - runs.killed_failures)
     told = [alert for alert in alerts if "A request fails" in f"{alert['text']}{alert['error']}"]
-    table.say("errors of requests in alerts", sum(alert["told_count"] for alert in told))
+    table.say("errors of requests in alerts", sum(alert["sent_count"] for alert in told))
     table.at_least("errors of requests told", sum(alert["count"] for alert in told), requests - at_risk)
-    untold = [a for a in alerts if a["state"] == "waiting" or (a["state"] == "over" and a["ended"] == "given up")]
+    untold = [
+        a
+        for a in alerts
+        if a["state"] == "pending" or (a["state"] == "ended" and a["ended"] == "expired" and not a["sent_count"])
+    ]
     table.at_most("alerts that were not told", len(untold), 0, [alert["text"] for alert in untold])
     jumps = sum(alert["count"] for alert in alerts if alert["text"].startswith("The clock was"))
     table.say("alerts", len(alerts))

@@ -94,7 +94,7 @@ def _run(programs: Programs, receiver: OtlpReceiver) -> None:
 def _are_alerts_sent(service: Program) -> bool:
     """Sent is also measured: the counter is on the page before the alert is shown as sent."""
     alerts = service.get("/alerts", Authorization=f"Bearer {OPS_TOKEN}").json()
-    return bool(alerts["alerts"]) and alerts["waiting"] == 0
+    return bool(alerts["alerts"]) and alerts["pending"] == 0
 
 
 def read(receiver: OtlpReceiver) -> Signals:

@@ -15,14 +15,14 @@ _ALERTS: Final = Row(
         ),
         number(
             "Wait",
-            "Alerts that are not yet told.",
-            f'sum(alerts{{state="waiting"}}){OR_NOTHING}',
+            "Alerts that are not yet sent.",
+            f'sum(alerts{{state="pending"}}){OR_NOTHING}',
             steps=low_is_good(5, 20),
         ),
         number(
             "The oldest waits",
             "For longer than a quarter of an hour: runbook, AlertsDoNotGetOut.",
-            f"max(alerts_oldest_waiting_seconds){OR_NOTHING}",
+            f"max(alerts_oldest_pending_seconds){OR_NOTHING}",
             unit="s",
             steps=low_is_good(60, 900),
         ),

@@ -56,7 +56,7 @@ class Webhook:
             "kind": kind,
             "post": notification.id,
             "text": message.plain,
-            "may_be_a_repeat": notification.possible_duplicate,
+            "possible_duplicate": notification.possible_duplicate,
             "alerts": [_to_json(incident) for incident in notification.incidents],
         }
         url, deadline = self._url.get_secret_value(), time.monotonic() + self._seconds
@@ -84,7 +84,7 @@ def _to_json(incident: Incident) -> dict[str, Any]:
         "component": incident.component,
         "text": incident.summary,
         "error": incident.error,
-        "place": incident.location,
+        "location": incident.location,
         "facts": dict(incident.facts),
         "trace_id": incident.trace_id,
         "first_at": _iso_time(incident.first_at),

@@ -23,14 +23,14 @@ def test_an_alert_that_waits_is_shown_with_what_is_known_of_it(client):
     answer = client.get("/alerts").json()
 
     [alert] = answer["alerts"]
-    assert (answer["waiting"], alert["state"], alert["component"], alert["text"]) == (
+    assert (answer["pending"], alert["state"], alert["component"], alert["text"]) == (
         1,
-        "waiting",
+        "pending",
         "warehouse",
         "no stock",
     )
     assert (alert["count"], alert["attempts"], alert["sent_at"], alert["ended"]) == (1, 0, None, None)
-    assert alert["place"].endswith("in test_an_alert_that_waits_is_shown_with_what_is_known_of_it")
+    assert alert["location"].endswith("in test_an_alert_that_waits_is_shown_with_what_is_known_of_it")
     assert answer["channels"] == []
 
 
@@ -52,7 +52,7 @@ def test_silences_are_shown_and_what_they_silence(client):
     answer = client.get("/alerts").json()
 
     assert [each["reason"] for each in answer["silences"]] == ["it moves"]
-    assert (answer["waiting"], answer["silenced"], answer["alerts"][0]["state"]) == (0, 1, "silenced")
+    assert (answer["pending"], answer["silenced"], answer["alerts"][0]["state"]) == (0, 1, "silenced")
 
 
 def test_a_crashed_request_is_one_alert_that_names_its_route(client):

@@ -128,9 +128,9 @@ def test_alerts_by_state_their_age_and_the_channels_are_measured_and_stay_when_n
     queries.answers = False
     now[0] = 110.0
 
-    assert first == {("waiting",): 3, ("told",): 3, ("silenced",): 1, ("muted",): 4}
+    assert first == {("pending",): 3, ("sent",): 3, ("silenced",): 1, ("inhibited",): 4}
     assert measured.points("alert.incidents") == first
-    assert measured.points("alert.oldest_waiting_age") == {(): 20.0}
+    assert measured.points("alert.oldest_pending_age") == {(): 20.0}
     assert measured.points("alert.channel.up") == {("telegram",): 0, ("webhook",): 1}
     measured.meters.shutdown()
     measured.tracers.shutdown()

@@ -51,7 +51,7 @@ def test_an_alert_that_telegram_answers_unreadably_goes_to_the_second_channel(ma
     machine.run(HOUR, step=30)
 
     assert len(telegram.messages) == MAX_UNREADABLE_ANSWERS
-    assert [b'"may_be_a_repeat":true' in body for body in hook.bodies] == [True]
+    assert [b'"possible_duplicate":true' in body for body in hook.bodies] == [True]
 
 
 def test_a_message_that_is_accepted_resets_the_count(make_machine, clock):

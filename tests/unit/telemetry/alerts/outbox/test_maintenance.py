@@ -20,10 +20,10 @@ QUERY = alert("query", inhibited_by="database")
     [
         ([QUERY], 60, {"query": None}),
         ([OUTAGE, QUERY], 60, {"outage": None, "query": None}),
-        ([OUTAGE, QUERY, OUTAGE_END], 121 + 2 * INHIBITION_WINDOW, {"outage": "resolved", "query": "muted"}),
+        ([OUTAGE, QUERY, OUTAGE_END], 121 + 2 * INHIBITION_WINDOW, {"outage": "resolved", "query": "inhibited"}),
         ([alert(component="silenced", at=NOON + 60)], HOUR, {"shop": "silenced"}),
         ([DISK, DISK_END], HOUR, {"disk": "silenced"}),
-        ([alert(level=AlertLevel.INFO)], 2 * UNSENT_EXPIRY, {"shop": "given up"}),
+        ([alert(level=AlertLevel.INFO)], 2 * UNSENT_EXPIRY, {"shop": "expired"}),
     ],
 )
 def test_what_maintenance_changes_is_due_before_it_and_not_after_it(machine, reported, seconds, ended):

@@ -37,7 +37,7 @@ GAUGES = {
     "telemetry_queue_oldest_age_seconds": "max",
     "telemetry_spool_bytes": "sum",
     "alerts": "newest",
-    "alerts_oldest_waiting_seconds": "newest",
+    "alerts_oldest_pending_seconds": "newest",
     "alert_channel_up": "newest",
     "telemetry_label_sets_overflow": "max",
     "telemetry_page_incomplete": "max",
