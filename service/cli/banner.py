@@ -7,10 +7,10 @@ from service.settings import Settings
 
 _PAGES = (
     ("/docs", "the API, to try out"),
-    ("/api/v1/reviews", "reviews, the newest first; orders are beside them"),
-    ("/healthz", "how it is"),
+    ("/api/v1/reviews", "reviews with drafted answers, newest first"),
+    ("/healthz", "health checks (JSON)"),
     ("/jobs", "the schedule, with last and next runs"),
-    ("/metrics", "what Prometheus reads"),
+    ("/metrics", "metrics for Prometheus"),
 )
 
 
@@ -23,21 +23,26 @@ def banner(settings: Settings, schedule: Schedule) -> str:
         "",
         f"  database   {settings.url.render_as_string(hide_password=True)}",
         f"  logs       {settings.log_dir}",
-        f"  scheduler  {_job_list(schedule) if settings.scheduler else 'off in this process'}",
-        *(
-            ["  sandbox    on: no marketplace, OpenAI or Telegram is called, and nothing here is real"]
-            * settings.sandbox
-        ),
+        *(["  sandbox    on: simulated services; no external calls"] * settings.sandbox),
         *(f"  missing    {sentence}" for sentence in unconfigured(settings)),
+        "",
+        *(_jobs(schedule) if settings.scheduler else ["  scheduler  off in this process"]),
         "",
         *(f"  {base + path:<38} {description}" for path, description in _PAGES),
         *(
-            [f"  {settings.sandbox_url + '/phone':<38} the phone: what Telegram would show (sandbox)"]
+            [f"  {settings.sandbox_url + '/phone':<38} the simulated phone: messages that Telegram would show"]
             * settings.sandbox
         ),
+        "",
+        "  Next: `python -m service test-alert` sends a first alert, `python -m service doctor` checks the configuration.",
+        "  Ctrl-C stops the service.",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _job_list(schedule: Schedule) -> str:
-    return ", ".join(f"{job.name} {job.cadence}" for job in schedule.scheduled())
+def _jobs(schedule: Schedule) -> list[str]:
+    """A line for each job with its schedule."""
+    jobs = schedule.scheduled()
+    width = max((len(job.name) for job in jobs), default=0)
+    heads = ["jobs", *[""] * len(jobs)]
+    return [f"  {head:<10} {job.name:<{width}}  {job.cadence}" for head, job in zip(heads, jobs, strict=False)]

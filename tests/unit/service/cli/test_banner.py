@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from service.cli.banner import banner
@@ -29,7 +31,7 @@ def test_the_banner_says_what_runs_where_and_which_pages_are_worth_opening():
     assert text.startswith("sovani 0.1.0 (staging)\n")
     assert "  database   sqlite:///var/sovani.db\n" in text
     assert "  logs       logs\n" in text
-    assert "check_resources every 1 min, cleanup_logs daily at 02:40 UTC" in text
+    assert re.search(r"\n  jobs +check_resources +every 1 min\n +cleanup_logs +daily at 02:40 UTC\n", text)
     for page in ("/docs", "/healthz", "/jobs", "/metrics"):
         assert f"  http://127.0.0.1:9090{page} " in text
 
