@@ -46,7 +46,7 @@ class Instruments:
                 semconv.JOB_LAST_FAILURE, unit="s", description="When a job last failed, as Unix time."
             ),
             runs_lost=meter.create_counter(
-                semconv.JOB_RUNS_LOST, unit="{run}", description="Job runs whose process ended without a word."
+                semconv.JOB_RUNS_LOST, unit="{run}", description="Job runs whose process ended without finishing them."
             ),
             worker_restarts=meter.create_counter(
                 semconv.WORKER_RESTARTS, unit="{worker}", description="Workers that ended while others went on."

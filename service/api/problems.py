@@ -149,6 +149,6 @@ async def _crashed(request: Request, error: Exception) -> JSONResponse:
     return render(
         request,
         HTTPStatus.INTERNAL_SERVER_ERROR,
-        "The service failed to answer; the trace id finds out why in its logs.",
+        "Internal server error; search the logs for this trace id.",
         {"connection": "close"},
     )

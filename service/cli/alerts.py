@@ -71,7 +71,7 @@ def send_test_alert(alerts: AlertPipeline, say: Say, timeout: float) -> bool:
         semconv.ALERT_LEVEL: str(AlertLevel.INFO),
         semconv.ALERT_FINGERPRINT: fingerprint,
     }
-    condition.log.info("This is a test: somebody wants to know whether alerts arrive. They do.", extra=attributes)
+    condition.log.info("Test alert: delivery works.", extra=attributes)
     reported = ""
     while time.time() - started < timeout:
         record = alerts.queries.get(fingerprint, time.time())
@@ -134,7 +134,7 @@ def change_silences(silences: Silences, options: argparse.Namespace) -> str:
         return _listed(silences)
     if options.end:
         ended = silences.expire(options.component, time.time())
-        return f"{options.component} is told of again." if ended else f"{options.component} was not silenced."
+        return f"Silence for {options.component} ended." if ended else f"{options.component} was not silenced."
     now = time.time()
     added = silences.create(options.component, now + options.seconds, options.because, now)
     what = "Nothing" if added.component == "all" else f"Nothing of {added.component}"
@@ -145,4 +145,4 @@ def _listed(silences: Silences) -> str:
     lines = [
         f"{each.component} until {format_timestamp(each.until)}: {each.reason}" for each in silences.active(time.time())
     ]
-    return "\n".join(lines or ["Nothing is silenced."])
+    return "\n".join(lines or ["There are no silences."])

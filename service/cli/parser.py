@@ -69,16 +69,7 @@ def make_parser(program: str) -> argparse.ArgumentParser:
         "--within", type=_positive, default=60, metavar="SECONDS", help="how long to wait (default: 60)"
     )
     _add_silence(commands)
-    restore = _add(
-        commands, "restore", database.restore, "restore the database from a backup; without FILE, list the backups"
-    )
-    restore.add_argument("file", metavar="FILE", nargs="?", type=Path, help="the backup")
-    copy = _add(commands, "copy-database", database.copy, "copy every row into another, empty database")
-    copy.add_argument(
-        "target",
-        metavar="URL",
-        help="the other database, such as postgresql+psycopg://user@host/name (PGPASSWORD is used)",
-    )
+    _add_database(commands)
     _add(
         commands,
         "doctor",
@@ -94,6 +85,19 @@ def _add(
     parser = commands.add_parser(name, help=sentence, description=f"{sentence[0].upper()}{sentence[1:]}.")
     parser.set_defaults(command=command)
     return parser
+
+
+def _add_database(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    restore = _add(
+        commands, "restore", database.restore, "restore the database from a backup; without FILE, list the backups"
+    )
+    restore.add_argument("file", metavar="FILE", nargs="?", type=Path, help="the backup")
+    copy = _add(commands, "copy-database", database.copy, "copy every row into another, empty database")
+    copy.add_argument(
+        "target",
+        metavar="URL",
+        help="the other database, such as postgresql+psycopg://user@host/name (PGPASSWORD is used)",
+    )
 
 
 def _add_serve(commands: "argparse._SubParsersAction[_Parser]") -> None:

@@ -53,7 +53,7 @@ class LeaseRenewer:
         try:
             self._store.release(job_name, owner)
         except SQLAlchemyError as error:
-            _log.warning("The lease of %s is left to end by itself (%s).", job_name, safe_text(error))
+            _log.warning("Could not release the lease of %s; it will expire (%s).", job_name, safe_text(error))
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval):

@@ -201,4 +201,4 @@ class Scheduler:
 
     def _skip(self, job: Job, tick: datetime) -> None:
         self._hooks.on_skipped(job.name)
-        _log.warning("%s is still running; its tick of %s passes.", job.name, tick.isoformat())
+        _log.warning("Skipped the run of %s at %s: the previous run is still active.", job.name, tick.isoformat())

@@ -104,5 +104,5 @@ def _usable_timestamp(timestamp: object) -> datetime | None:
 
 def _max_runtime(max_runtime: object) -> timedelta | None:
     if max_runtime is not None and (not isinstance(max_runtime, timedelta) or max_runtime <= timedelta(0)):
-        raise ValueError(f"`max_runtime` is a timedelta that is longer than nothing, not {max_runtime!r}.")
+        raise ValueError(f"`max_runtime` must be a positive timedelta, not {max_runtime!r}.")
     return max_runtime

@@ -90,7 +90,7 @@ VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         "scheduler_runs_lost_total",
         "counter",
         semconv.JOB_RUNS_LOST,
-        "Runs of a job whose process ended without a word.",
+        "Runs whose process ended without finishing them.",
         (_JOB,),
     ),
     MetricMapping(

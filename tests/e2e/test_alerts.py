@@ -233,4 +233,4 @@ def test_no_alert_of_a_killed_process_is_lost_and_a_repeat_says_that_it_may_be_o
     texts = [each["text"] for each in messages(sandbox)]
     for number in reported:
         sent = [text for text in texts if f"kind {number:03} fails" in text]
-        assert all("may be a repeat" in text for text in sent[1:]), sent
+        assert all("Possible duplicate" in text for text in sent[1:]), sent

@@ -9,7 +9,7 @@ from tests.support.logged_failures import LoggedFailures
 from tests.support.telegram_server import FAULTS, HandClock, Killed, StrictTelegram
 from tests.unit.telemetry.alerts.conftest import Machine, alert
 
-DUPLICATE_NOTICE: Final = "This may be a repeat"
+DUPLICATE_NOTICE: Final = "Possible duplicate"
 _OUTCOME_UNKNOWN: Final = frozenset({"5xx", "foreign", "late", "reset", "killed before", "killed after"})
 _UPGRADE_SHARE: Final = 0.1
 _MIGRATION: Final = 400

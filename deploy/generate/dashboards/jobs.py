@@ -50,7 +50,7 @@ _NOW: Final = Row(
         ),
         number(
             "Lost in a day",
-            "Their process ended without a word: killed, or out of memory.",
+            "Their process ended without finishing them: killed, or out of memory.",
             f"sum(increase(scheduler_runs_lost_total{{{_JOB}}}[1d])){OR_NOTHING}",
             steps=low_is_good(1, 3),
         ),

@@ -50,8 +50,9 @@ class MissedNotice:
             self._alert_downtime(back_at, is_outage=is_outage)
 
     def _alert_downtime(self, back_at: datetime, *, is_outage: bool) -> None:
-        what = "The database was unavailable to the scheduler" if is_outage else "Nobody ran the schedule"
-        text = f"{what} from {format_utc(min(self.last_seen))} to {format_utc(back_at)}: {self._downtime_text()} fell into it."
+        what = "The database was unavailable to the scheduler" if is_outage else "The scheduler was not running"
+        period = f"from {format_utc(min(self.last_seen))} to {format_utc(back_at)}"
+        text = f"{what} {period}. Not executed: {self._downtime_text()}."
         if is_outage or not self._is_alert(back_at):
             _log.info("%s", text)
             return

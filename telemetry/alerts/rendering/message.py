@@ -20,7 +20,7 @@ _MIN_STACK: Final = 100
 _MAX_LINE: Final = 110
 _MAX_LINES: Final = 3500
 _MAX_FILE: Final = 4 * 1024 * 1024
-_DUPLICATE_NOTICE: Final = "This may be a repeat: whether it arrived before is not known."
+_DUPLICATE_NOTICE: Final = "Possible duplicate: this message may have been delivered before."
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def _resolved(request: RenderRequest, incident: Incident) -> Message:
         Piece(f"\n\n{_duration(incident)}"),
     ]
     if request.inhibited_count:
-        pieces.append(Piece(f"\nWhat followed from it was not told one by one: ×{request.inhibited_count:,}."))
+        pieces.append(Piece(f"\n{request.inhibited_count:,} related alerts suppressed."))
     return _message([*pieces, *_duplicate_notice(request)])
 
 

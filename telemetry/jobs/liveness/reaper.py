@@ -119,5 +119,11 @@ class Reaper(forks.ForkAware):
             number = "A run" if len(runs) == 1 else f"{len(runs)} runs"
             workers = ", ".join(sorted({run.worker for run in runs}))
             about = {"component": self._component}
-            _log.error("%s of %s lost: %s ended without a word.", number, job_name, workers, extra=about)
+            _log.error(
+                "%s of %s marked as lost: %s ended without finishing (killed, out of memory, or the host went down).",
+                number,
+                job_name,
+                workers,
+                extra=about,
+            )
             self._counters.count_lost(job_name, len(runs))

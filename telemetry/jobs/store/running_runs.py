@@ -94,7 +94,7 @@ class RunningRuns:
                 outcome=semconv.OUTCOME_LOST,
                 finished_at=self._database_clock(),
                 duration_seconds=None,
-                error_message="Its process (" + row.worker + ") ended without a word.",
+                error_message="Its process (" + row.worker + ") ended without finishing it.",
             )
             .returning(row.run_id, row.job_name, row.worker)
             .execution_options(synchronize_session=False)

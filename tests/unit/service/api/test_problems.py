@@ -186,7 +186,7 @@ def test_a_crash_tells_nothing_of_itself_and_is_logged_once(client, caplog):
     answer = client.get("/crash")
 
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
-    assert answer.json()["detail"] == "The service failed to answer; the trace id finds out why in its logs."
+    assert answer.json()["detail"] == "Internal server error; search the logs for this trace id."
     assert "hidden" not in answer.text
     assert answer.headers["connection"] == "close"  # as the server does behind it
     [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]

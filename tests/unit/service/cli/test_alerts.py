@@ -52,8 +52,8 @@ def test_a_silence_is_begun_listed_and_ended(alerts):
     assert begun.startswith("Nothing of scheduler is told until ")
     assert begun.endswith(" UTC: the warehouse moves")
     assert listed.startswith("scheduler until ")
-    assert ended == "scheduler is told of again."
-    assert change_silences(alerts.silences, options(list=True)) == "Nothing is silenced."
+    assert ended == "Silence for scheduler ended."
+    assert change_silences(alerts.silences, options(list=True)) == "There are no silences."
     assert change_silences(alerts.silences, options(component="x", end=True)) == "x was not silenced."
     assert change_silences(alerts.silences, options(component="all", seconds=60.0, because="y")).startswith(
         "Nothing is"

@@ -75,7 +75,7 @@ def test_an_unavailable_database_is_a_warning_and_the_run_continues(renewer_of, 
         assert soon(lambda: len(leases.renewed) > 1)
 
     assert any("cannot be extended now" in message for message in caplog.messages)
-    assert any("is left to end by itself" in message for message in caplog.messages)
+    assert any("it will expire" in message for message in caplog.messages)
 
 
 def test_an_expired_lease_is_logged(renewer_of, caplog):

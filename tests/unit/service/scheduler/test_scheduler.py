@@ -263,7 +263,9 @@ def test_the_tick_of_a_job_that_is_still_running_is_skipped_and_logged(scheduler
     assert [tick for _, tick in claims.asked] == [NOON + minutes * MINUTE for minutes in (1, 2, 3)]
     assert len(work.contexts) == 2
     assert skipped == ["sync"]
-    assert caplog.messages == ["sync is still running; its tick of 2025-10-02T12:02:00+00:00 passes."]
+    assert caplog.messages == [
+        "Skipped the run of sync at 2025-10-02T12:02:00+00:00: the previous run is still active."
+    ]
 
 
 def test_runs_of_a_job_that_overlaps_are_active_at_once(scheduler_of):

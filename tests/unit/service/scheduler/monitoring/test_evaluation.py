@@ -97,6 +97,6 @@ def test_a_line_about_very_many_jobs_has_an_end(caplog):
 
     message = caplog.messages[-1]
     assert message.startswith(
-        "Nobody ran the schedule from 2025-10-02 11:59:00 UTC to 2025-10-02 12:01:00 UTC: 1 run of"
+        "The scheduler was not running from 2025-10-02 11:59:00 UTC to 2025-10-02 12:01:00 UTC. Not executed: 1 run of"
     )
-    assert message.endswith(", 1 run of job9 (2025-10-02 12:00:00 UTC) and runs of 4 more jobs fell into it.")
+    assert message.endswith(", 1 run of job9 (2025-10-02 12:00:00 UTC) and runs of 4 more jobs.")

@@ -295,9 +295,9 @@ def test_what_fell_into_the_services_own_downtime_is_one_line_and_nobodys_fault(
     ]
     assert process.missed == []
     assert caplog.messages[-1] == (
-        "Nobody ran the schedule from 2025-10-02 12:14:00 UTC to 2025-10-02 13:10:02 UTC: "
+        "The scheduler was not running from 2025-10-02 12:14:00 UTC to 2025-10-02 13:10:02 UTC. Not executed: "
         "1 run of cleanup (2025-10-02 12:20:00 UTC), "
-        "4 runs of sync (2025-10-02 12:15:00 UTC to 2025-10-02 13:00:00 UTC) fell into it."
+        "4 runs of sync (2025-10-02 12:15:00 UTC to 2025-10-02 13:00:00 UTC)."
     )
 
 
@@ -318,7 +318,7 @@ def test_a_restart_is_a_line_in_the_log_and_no_alert(engine, caplog, back, job, 
 
     process.is_up_until(process.now + 20 * SECOND)
 
-    found = [record.levelno for record in caplog.records if record.message.startswith("Nobody ran the schedule")]
+    found = [record.levelno for record in caplog.records if record.message.startswith("The scheduler was not running")]
     assert found == levels
 
 
@@ -572,7 +572,7 @@ def fails_until(process, outage, moment):
 
 
 def downtimes_said(caplog):
-    said = [(each.levelno, each.message) for each in caplog.records if "fell into it" in each.message]
+    said = [(each.levelno, each.message) for each in caplog.records if "Not executed" in each.message]
     return [(level, message.partition(" from ")[0]) for level, message in said]
 
 
@@ -590,7 +590,7 @@ def test_a_downtime_that_is_a_database_outage_is_a_line_in_the_log_and_no_alert_
     assert downtimes_said(caplog) == [(logging.INFO, "The database was unavailable to the scheduler")]
 
     process.is_away_until(at("13:20:00")).is_up_until(at("13:24:00"))
-    assert downtimes_said(caplog)[1:] == [(logging.WARNING, "Nobody ran the schedule")]
+    assert downtimes_said(caplog)[1:] == [(logging.WARNING, "The scheduler was not running")]
 
 
 @pytest.mark.parametrize(
@@ -612,7 +612,7 @@ def test_an_outage_does_not_explain_the_time_for_which_the_process_was_not_there
         process.is_away_until(at(away_again))
     process.is_up_until(process.now + 4 * MINUTE)
 
-    assert downtimes_said(caplog) == [(logging.WARNING, "Nobody ran the schedule")]
+    assert downtimes_said(caplog) == [(logging.WARNING, "The scheduler was not running")]
 
 
 def test_an_outage_in_two_parts_is_one(engine, caplog, monkeypatch):

@@ -277,7 +277,7 @@ def test_an_alert_of_unknown_outcome_is_sent_to_the_chat_of_now(machine, chats):
     machine.run(70)
     repeat(machine, "first")
 
-    assert "may be a repeat" in chats.texts[NEWEST][0]
+    assert "Possible duplicate" in chats.texts[NEWEST][0]
     assert "×2" in chats.texts[NEWEST][0]
     assert not any("×2" in text for text in chats.texts[OLD])
 

@@ -10,7 +10,7 @@ from tests.unit.telemetry.alerts.conftest import alert
 HOUR = 3600.0
 HTML = httpx.Response(200, text="<html>Welcome to the hotel</html>")
 SENT = httpx.Response(200, json={"ok": True, "result": {"message_id": 7}})
-NOTICE = b"This may be a repeat"
+NOTICE = b"Possible duplicate"
 ODD_WAITS = ["Infinity", "NaN", "1e15", "1e400", "-1", "true", "null", '"soon"', '"Fri, 31 Dec 9999 23:59:59 GMT"']
 
 

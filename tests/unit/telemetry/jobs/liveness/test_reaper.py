@@ -66,8 +66,14 @@ def test_runs_that_were_lost_are_counted_and_said_once_a_job_with_whose_they_wer
 
     assert sorted(stage.counters.lost_runs) == [("clean", 1), ("sync", 2)]
     assert sorted((record.levelname, record.getMessage()) for record in caplog.records) == [
-        ("ERROR", "2 runs of sync lost: host:1, host:2 ended without a word."),
-        ("ERROR", "A run of clean lost: host:1 ended without a word."),
+        (
+            "ERROR",
+            "2 runs of sync marked as lost: host:1, host:2 ended without finishing (killed, out of memory, or the host went down).",
+        ),
+        (
+            "ERROR",
+            "A run of clean marked as lost: host:1 ended without finishing (killed, out of memory, or the host went down).",
+        ),
     ]
     assert {record.component for record in caplog.records} == {"jobs"}
 

@@ -68,7 +68,7 @@ def test_a_run_that_is_lost_is_a_failure_that_says_whose_it_was_and_has_no_durat
 
     row = rows(store)[1]
     assert (row.status, row.outcome, row.duration_seconds) == ("failed", "lost", None)
-    assert row.error_message == "Its process (host:1) ended without a word."
+    assert row.error_message == "Its process (host:1) ended without finishing it."
     assert abs(row.finished_at - datetime.now(UTC)) < RECENT
     assert rows(store)[2].outcome == "success"
 
