@@ -44,6 +44,7 @@ check: $(VENV)/.docs ## linters, types, import contracts, layout, documentation,
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.house
 	$(BIN)/python -m tools.reference --check
+	$(BIN)/python -m tools.words
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs docs/_build
 	$(BIN)/python .ci/audit.py
 

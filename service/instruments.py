@@ -105,7 +105,7 @@ METRIC_MAPPINGS: Final = (
         "scheduler_runs_missed_total",
         "counter",
         RUNS_MISSED,
-        "Ticks of a job for which no run began in time, though somebody was there.",
+        "Scheduled runs that did not begin in time, although a scheduler was running.",
         (LabelMapping("job_name", semconv.JOB_NAME),),
     ),
     MetricMapping(

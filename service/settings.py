@@ -75,7 +75,7 @@ class Settings(TelemetrySettings):
         20,
         ge=0,
         le=3600,
-        description="a whole number of seconds: what running jobs get when the service is told to stop",
+        description="a whole number of seconds: the time that running jobs get when the service stops",
     )
     sandbox: bool = Field(default=False, description="true or false")
     sandbox_port: int = Field(_SANDBOX_PORT, ge=1, le=65535, description="a port from 1 to 65535, another than PORT")

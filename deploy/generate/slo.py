@@ -74,7 +74,7 @@ def _alert(objective: Objective, burn: Burn) -> dict[str, Any]:
         "annotations": {
             "summary": f"{objective.name}{about}: the budget burns {burn.factor:g} times too fast",
             "description": f"{objective.promise} Over {burn.long} it was {{{{ $value | humanizePercentage }}}} that failed; "
-            f"at this speed the budget of {DAYS} days is gone after {DAYS * 24 / burn.factor:.0f} hours.",
+            f"at this speed the budget of {DAYS} days lasts {DAYS * 24 / burn.factor:.0f} hours.",
             "runbook_url": f"{RUNBOOK}#budgetburns",
         },
     }

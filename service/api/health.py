@@ -135,7 +135,7 @@ async def read_healthz(health: HealthDep) -> JSONResponse:
 
 @_probe("/livez", response_class=PlainTextResponse)
 async def read_livez(verbose: Verbose = None) -> PlainTextResponse:
-    """The process answers. It depends on nothing outside: a restart would not mend what is outside."""
+    """The process answers. It checks nothing outside the process, since a restart would not help there."""
     return _text("livez", Report({"ping": CheckResult()}), verbose)
 
 

@@ -64,7 +64,7 @@ class DayOut(BaseModel):
 class StatisticsOut(BaseModel):
     """Of the runs that ended within the window or still run. Durations in seconds; `success_rate` in percent of those that ended.
 
-    `missed_runs` are ticks for which no run began in time, `downtime_ticks` those for which nobody was there. `by_day` has the
+    `missed_runs` are ticks for which no run began in time, `downtime_ticks` those during which no scheduler was running. `by_day` has the
     newest 30 days that have runs, the oldest first.
     """
 

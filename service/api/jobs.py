@@ -55,7 +55,7 @@ class ScheduledJobOut(BaseModel):
     max_runtime_seconds: float | None = Field(description="how long a run may go on")
     missed_last_day: int = Field(description="ticks for which no run began in time, noticed in the last 24 hours")
     last_missed: datetime | None = Field(description="the last of such ticks, however long ago")
-    downtime_last_day: int = Field(description="ticks that came while nobody ran the schedule")
+    downtime_last_day: int = Field(description="scheduled runs during which no scheduler was running")
 
 
 class JobsOut(BaseModel):

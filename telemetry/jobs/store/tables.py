@@ -119,7 +119,7 @@ class JobRunDayRow(Base):
 
 
 class JobFailureAlertRow(Base):
-    """The alert about the failures of a job in a row: which ones, and whether a machine has told of them.
+    """The alert about the failures of a job in a row: which ones, and whether a machine has sent it.
 
     `last_success` is when the success before them ended, and `claimed_until` the time until which the machine that is about to
     tell keeps the others from it. `told_at` is set when a channel accepted its message.
