@@ -33,6 +33,20 @@ class SyncPositions:
         row = self._session.get_one(SyncPositionRow, name)
         row.position, row.updated_at = dict(position), now
 
+    def note_progress(self, name: str, *, moved: bool, has_more: bool, now: datetime) -> datetime | None:
+        """Note whether a reading has moved the position, and whether the source has more.
+
+        Returns:
+            Since when the source has had more than a position that does not move; None if this reading says nothing of it.
+        """
+        row = self._session.get_one(SyncPositionRow, name)
+        if has_more and not moved:
+            row.stalled_since = min(row.stalled_since or now, now)
+            return row.stalled_since
+        if moved or row.position == START:
+            row.stalled_since = None
+        return None
+
     def finish(self, name: str, now: datetime) -> None:
         """End the reading: the source has no more rows for now."""
         row = self._session.get_one(SyncPositionRow, name)
