@@ -3,10 +3,13 @@
 from collections import Counter
 from collections.abc import MutableMapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
-from service.advice.outcomes import DRAFTED, Draft
+from service.advice.outcomes import DRAFTED, REFUSED, Draft
 from service.sync.reasons import add_reason, commonest
+
+MIN_REFUSED: Final = 5
+"""So many reviews are not refused by their own fault, if no other is drafted for."""
 
 
 class NothingDrafted(Exception):  # not an error of a call: each call was answered
@@ -38,7 +41,8 @@ class DraftTally:
 
     def check(self) -> None:
         """Raises:
-        NothingDrafted: no draft has a text, and there is at least one.
+        NothingDrafted: no draft has a text, and there is one. A few that OpenAI refuses are those reviews' own fault.
         """
-        if self.number and not self._outcomes[DRAFTED]:
+        failed = self.number - self._outcomes[REFUSED]
+        if not self._outcomes[DRAFTED] and (failed or self.number >= MIN_REFUSED):
             raise NothingDrafted(f"nothing came of {self.number} drafts: {commonest(self._reasons)}.")

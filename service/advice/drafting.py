@@ -82,10 +82,9 @@ class DraftingRun:
             tally.add(draft)
             if len(self._refusals) == MAX_REFUSED_IN_A_ROW:
                 raise self._refusals[-1]
-        waiting = progress["waiting"] = self._count_waiting()
         tally.check()
-        result = {DRAFTED: 0, **progress}
-        return result if tally.number or not waiting else Skipped(result)
+        done = {DRAFTED: 0, **progress, "waiting": self._count_waiting()}
+        return done if tally.number or not done["waiting"] else Skipped(done)
 
     def draft_next(self) -> Draft | None:
         """Draft the answer to one review. A call that is refused is a draft with the outcome `refused`.

@@ -13,7 +13,7 @@ from service.database.upsert import Saved, is_bad_row
 from service.integrations.http.errors import RateLimited
 from service.integrations.marketplace import START, InvalidPayload, Order, Review, Source
 from service.sync.invalid_rows import InvalidRows
-from service.sync.positions import SyncPositions
+from service.sync.positions import ReadingEnd, SyncPositions
 from service.sync.source_progress import SourceProgress, StuckPosition
 from telemetry.database import transaction
 
@@ -100,19 +100,16 @@ class Ingestion(Generic[T]):
                 report.add_page()
                 reached = page.position
         except RateLimited:
-            self._check_progress(source.name, moved=reached != position, has_more=report.source.pages > 0)
+            self._end(source.name, ReadingEnd(moved=reached != position, has_more=report.source.pages > 0))
             raise
-        with transaction(self._engine) as session:
-            SyncPositions(session).finish(source.name, self._now())
         has_more = report.source.none_stored or (report.source.new > 0 and reached != START)
-        self._check_progress(source.name, moved=reached != position, has_more=has_more)
+        self._end(source.name, ReadingEnd(finished=True, moved=reached != position, has_more=has_more))
         return began_at
 
-    def _check_progress(self, name: str, *, moved: bool, has_more: bool) -> None:
-        """`has_more`: rows have come that should have moved the position, or the reading has not come to its end."""
+    def _end(self, name: str, end: ReadingEnd) -> None:
         now = self._now()
         with transaction(self._engine) as session:
-            since = SyncPositions(session).note_progress(name, moved=moved, has_more=has_more, now=now)
+            since = SyncPositions(session).end(name, end, now)
         if since is not None and now - since > STUCK_AFTER:
             raise StuckPosition(since)
 

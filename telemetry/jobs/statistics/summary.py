@@ -28,8 +28,8 @@ class JobDay:
     timeout: int
     cancelled: int
     lost: int
-    skipped: int
     avg_duration_seconds: float | None
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,6 @@ class JobStatistics:
     timeout_runs: int
     cancelled_runs: int
     lost_runs: int
-    skipped_runs: int
     success_rate: float | None
     avg_duration_seconds: float | None
     last_run: datetime | None
@@ -64,6 +63,7 @@ class JobStatistics:
     window_seconds: float | None
     trend: DurationTrend
     by_day: tuple[JobDay, ...]
+    skipped_runs: int = 0
 
 
 def job_statistics(
