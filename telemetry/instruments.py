@@ -21,6 +21,7 @@ class Instruments:
     job_last_success: Gauge
     job_last_failure: Gauge
     runs_lost: Counter
+    runs_skipped: Counter
     worker_restarts: Counter
     errors: Counter
     dropped: Counter
@@ -47,6 +48,9 @@ class Instruments:
             ),
             runs_lost=meter.create_counter(
                 semconv.JOB_RUNS_LOST, unit="{run}", description="Job runs whose process ended without finishing them."
+            ),
+            runs_skipped=meter.create_counter(
+                semconv.JOB_RUNS_SKIPPED, unit="{run}", description="Job runs that could only wait."
             ),
             worker_restarts=meter.create_counter(
                 semconv.WORKER_RESTARTS, unit="{worker}", description="Workers that ended while others went on."

@@ -26,6 +26,7 @@ JOB_ACTIVE: Final = "job.active"
 JOB_LAST_SUCCESS: Final = "job.last_success"
 JOB_LAST_FAILURE: Final = "job.last_failure"
 JOB_RUNS_LOST: Final = "job.runs.lost"
+JOB_RUNS_SKIPPED: Final = "job.runs.skipped"
 ERRORS: Final = "app.errors"
 WORKER_RESTARTS: Final = "worker.restarts"
 APP_UPTIME: Final = "app.uptime"
@@ -148,7 +149,16 @@ OUTCOME_ERROR: Final = "error"
 OUTCOME_TIMEOUT: Final = "timeout"
 OUTCOME_CANCELLED: Final = "cancelled"
 OUTCOME_LOST: Final = "lost"
-OUTCOMES: Final = (OUTCOME_SUCCESS, OUTCOME_ERROR, OUTCOME_TIMEOUT, OUTCOME_CANCELLED, OUTCOME_LOST)
+OUTCOME_SKIPPED: Final = "skipped"
+"""The outcome of a run that could only wait. Its status is `success`, and no success rate counts it."""
+OUTCOMES: Final = (
+    OUTCOME_SUCCESS,
+    OUTCOME_ERROR,
+    OUTCOME_TIMEOUT,
+    OUTCOME_CANCELLED,
+    OUTCOME_LOST,
+    OUTCOME_SKIPPED,
+)
 
 ALERT_STATES: Final = ("pending", "sent", "silenced", "inhibited")
 JOB_RECORD_STATES: Final = ("received", "written", "dropped", "replayed")

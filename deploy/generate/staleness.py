@@ -11,6 +11,8 @@ from service.scheduler.job import Job
 
 TICKS: Final = 4
 """As many ticks may pass without a success; one more is too many."""
+LONGEST_WAIT: Final = timedelta(days=1)
+"""So long a job may go without a success if its runs can only wait."""
 _FROM: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _LOOKED_AT: Final = 14
 
@@ -29,19 +31,47 @@ def longest_wait(job: Job) -> timedelta:
 
 def _rule(job: Job) -> dict[str, Any]:
     most = TICKS * longest_wait(job)
-    last = f'scheduler_job_last_success_timestamp_seconds{{job_name="{job.name}"}}'
-    never = (
-        f'(sum by (job_name) (scheduler_jobs_total{{job_name="{job.name}",status="failed"}}) > 0 '
-        f"unless on (job_name) {last}) and on () (max(app_uptime_seconds) > {most.total_seconds():.0f})"
-    )
+    while_waiting = max(most, LONGEST_WAIT)
     return {
         "alert": "JobStale",
-        "expr": as_scraped(f"(time() - {last} > {most.total_seconds():.0f}) or ({never})"),
+        "expr": as_scraped(f"{_old(job, most, while_waiting)} or {_never(job, most, while_waiting)}"),
         "for": "1m",
         "labels": {"severity": "warning", "job_name": job.name},
         "annotations": {
             "summary": "Job {{ $labels.job_name }} has not succeeded for too long",
-            "description": f"It runs {job.cadence}, and should succeed at least once in {most}.",
+            "description": f"It runs {job.cadence}, and should succeed at least once in {most}"
+            + (f", or in {while_waiting} while its runs can only wait." if while_waiting > most else "."),
             "runbook_url": f"{RUNBOOK}#jobstale",
         },
     }
+
+
+def _old(job: Job, most: timedelta, while_waiting: timedelta) -> str:
+    """Its newest success is too old. While its runs can only wait, such as for a rate limit of hours, it may be older."""
+    age = f"time() - {_last_success(job)}"
+    if while_waiting == most:
+        return f"({age} > {_seconds(most)})"
+    waits = f"sum by (job_name) (increase({_skipped(job)}[{_seconds(most)}s])) > 0"
+    return f"({age} > {_seconds(most)} unless on (job_name) {waits}) or ({age} > {_seconds(while_waiting)})"
+
+
+def _never(job: Job, most: timedelta, while_waiting: timedelta) -> str:
+    """It has never succeeded."""
+    failed = f'sum by (job_name) (scheduler_jobs_total{{job_name="{job.name}",status="failed"}})'
+    tries = ((failed, most), (f"sum by (job_name) ({_skipped(job)})", while_waiting))
+    return " or ".join(
+        f"(({runs} > 0 unless on (job_name) {_last_success(job)}) and on () (max(app_uptime_seconds) > {_seconds(after)}))"
+        for runs, after in tries
+    )
+
+
+def _last_success(job: Job) -> str:
+    return f'scheduler_job_last_success_timestamp_seconds{{job_name="{job.name}"}}'
+
+
+def _skipped(job: Job) -> str:
+    return f'scheduler_runs_skipped_total{{job_name="{job.name}"}}'
+
+
+def _seconds(duration: timedelta) -> str:
+    return f"{duration.total_seconds():.0f}"

@@ -1,19 +1,19 @@
 """Drafts answers to the reviews in the queue, one after the other, newest first."""
 
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final, Protocol
 
 from sqlalchemy.engine import Engine
 
+from service.advice.draft_tally import DraftTally
 from service.advice.outcomes import DRAFTED, Draft, refusal
 from service.advice.prompt import ReviewForPrompt
 from service.advice.queue import AdviceQueue, LeasedReview
 from service.integrations.http.errors import CallError, Forbidden, Misconfigured, RateLimited, Rejected, Unauthorized
 from service.integrations.openai.errors import QuotaExhausted
+from service.scheduler.job import Skipped
 from service.shutdown import ShutdownRequested
 from telemetry.database import transaction
 
@@ -59,16 +59,17 @@ class DraftingRun:
             budget: seconds.
 
         Returns:
-            The progress, and under `waiting` the reviews that are left.
+            The progress, and under `waiting` the reviews that are left; `Skipped` if they could only wait.
 
         Raises:
+            NothingDrafted: there were reviews to draft for, and nothing came of any.
             QuotaExhausted: the account has no money left; the reviews stay due.
             CallError: OpenAI is not available, and the reviews stay due; or it has refused several calls in a row.
             ShutdownRequested: the service stops.
         """
-        outcomes: Counter[str] = Counter()
-        cost, without_price, deadline = Decimal(0), 0, time.monotonic() + budget
-        while sum(outcomes.values()) < MAX_DRAFTS and time.monotonic() < deadline:
+        tally = DraftTally(progress)
+        deadline = time.monotonic() + budget
+        while tally.number < MAX_DRAFTS and time.monotonic() < deadline:
             if not self._is_running():
                 raise ShutdownRequested("the service stops between two drafts")
             try:
@@ -78,13 +79,12 @@ class DraftingRun:
                 break
             if draft is None:
                 break
-            outcomes[draft.outcome] += 1
-            cost += draft.cost_usd or 0
-            without_price += draft.cost_usd is None
-            progress.update(outcomes, cost_usd=float(cost), **{"without_price": without_price} if without_price else {})
+            tally.add(draft)
             if len(self._refusals) == MAX_REFUSED_IN_A_ROW:
                 raise self._refusals[-1]
-        return {DRAFTED: 0, **progress, "waiting": self._count_waiting()}
+        tally.check()
+        done = {DRAFTED: 0, **progress, "waiting": self._count_waiting()}
+        return done if tally.number or not done["waiting"] else Skipped(done)
 
     def draft_next(self) -> Draft | None:
         """Draft the answer to one review. A call that is refused is a draft with the outcome `refused`.

@@ -58,11 +58,13 @@ class DayOut(BaseModel):
     timeout: int
     cancelled: int
     lost: int
+    skipped: int
     avg_duration_seconds: float | None
 
 
 class StatisticsOut(BaseModel):
-    """Of the runs that ended within the window or still run. Durations in seconds; `success_rate` in percent of those that ended.
+    """Of the runs that ended within the window or still run. Durations in seconds; `success_rate` in percent of those that ended and
+    were not skipped: a run that could only wait is neither a success nor a failure.
 
     `missed_runs` are ticks for which no run began in time, `downtime_ticks` those during which no scheduler was running. `by_day` has the
     newest 30 days that have runs, the oldest first.
@@ -78,6 +80,7 @@ class StatisticsOut(BaseModel):
     timeout_runs: int
     cancelled_runs: int
     lost_runs: int
+    skipped_runs: int
     running_runs: int
     missed_runs: int = 0
     downtime_ticks: int = 0

@@ -35,6 +35,9 @@ class RunsQuery(Filters):
 
     job_name: str | None = Field(None, max_length=100)
     status: Literal["running", "success", "failed"] | None = None
+    outcome: Literal["success", "error", "timeout", "cancelled", "lost", "skipped"] | None = Field(
+        None, description="`skipped` is a run that could only wait"
+    )
     before: int | None = Field(None, ge=1, le=MAX_ID, description="only runs with a smaller id")
     limit: int = Field(50, ge=1, le=1000)
 

@@ -21,7 +21,7 @@ class ReviewsQuery(PageQuery):
 
 
 class ReviewOut(BaseModel):
-    """A review. `answer_state` is `none`, `moderation`, `published` or `rejected`; `gone_at` is since when the marketplace
+    """A review. `rating` is 0 if the marketplace's cannot be read. `answer_state` is `none`, `moderation`, `published` or `rejected`; `gone_at` is since when the marketplace
     no longer lists it as waiting, without an answer: archived, or removed.
     """
 

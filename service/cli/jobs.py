@@ -100,7 +100,7 @@ def _run_and_describe(job: Job, runtime: Service) -> str:
         started = time.perf_counter()
         run = _run_claimed(job, runtime)
     took = time.perf_counter() - started
-    return f"{job.name}: success in {took:.3f} s {json.dumps(run.metadata, default=str, ensure_ascii=False)}"
+    return f"{job.name}: {'skipped' if run.skipped else 'success'} in {took:.3f} s {json.dumps(run.metadata, default=str, ensure_ascii=False)}"
 
 
 def _cancel_on_signals() -> list[int]:

@@ -181,6 +181,7 @@ class SyncPositionRow(Base):
     Attributes:
         began_at: when the current or last pass over the source began.
         finished_at: when that pass was finished; None while it is not.
+        stalled_since: since when the source has had more than this position says; None if it has moved since.
     """
 
     __tablename__ = "sync_positions"
@@ -190,6 +191,7 @@ class SyncPositionRow(Base):
     began_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    stalled_since: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
 class InvalidRow(Base):

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, delete, false, func, select, true
+from sqlalchemy import ColumnElement, Row, and_, case, delete, false, func, select, true
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from service.database.tables import OrderRow, ReviewRow
 
@@ -48,6 +48,12 @@ def by_key(table: Table, marketplace: str, external_id: Any) -> ColumnElement[bo
     marketplace, and read all of the marketplace's rows.
     """
     return and_(table.external_id == external_id, table.marketplace.concat("") == marketplace)
+
+
+def kept_if_unknown(read: Any, column: InstrumentedAttribute[Any]) -> ColumnElement[Any]:
+    """The new value of a column with a date. A date that is not known is inserted as `first_seen_at`, and replaces none."""
+    date = read[column.key]
+    return case((date == read.first_seen_at, column), else_=date)
 
 
 def is_bad_row(error: Exception) -> bool:

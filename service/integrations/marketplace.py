@@ -11,6 +11,7 @@ Position = Mapping[str, Any]
 START: Final[Position] = {}
 
 UNKNOWN_CURRENCY: Final = ""
+UNKNOWN_RATING: Final = 0
 NOT_ANSWERED: Final = "none"
 IN_MODERATION: Final = "moderation"
 PUBLISHED: Final = "published"
@@ -22,7 +23,8 @@ class Review:
     """A review, without personal data of its author. A missing text is "".
 
     Attributes:
-        rating: 1 to 5.
+        created_at: None if it is not known.
+        rating: 1 to 5; UNKNOWN_RATING if it is not known.
         product_name: None where the marketplace does not send it with the review.
         answer_state: `none`, `moderation`, `published` or `rejected`.
         as_of: when the marketplace was asked. The later of two readings counts.
@@ -31,7 +33,7 @@ class Review:
 
     marketplace: str
     external_id: str
-    created_at: datetime
+    created_at: datetime | None
     rating: int
     text: str
     pros: str = ""
@@ -63,6 +65,7 @@ class Order:
 
     Attributes:
         scheme: `fbo` from the marketplace's warehouse, `fbs` from the seller's.
+        ordered_at: None if it is not known.
         status: the marketplace's own word.
         as_of: the marketplace's date of the last change, or when it was asked if it sends none. The later of two
             readings counts.
@@ -73,7 +76,7 @@ class Order:
     external_id: str
     order_number: str
     scheme: str
-    ordered_at: datetime
+    ordered_at: datetime | None
     status: str
     cancelled: bool
     cancelled_at: datetime | None

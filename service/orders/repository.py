@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from service.database.keyset import after_row
 from service.database.tables import OrderRow
-from service.database.upsert import Saved, digest, upsert
+from service.database.upsert import Saved, digest, kept_if_unknown, upsert
 from service.integrations.marketplace import UNKNOWN_CURRENCY, Item, Order
 
 _CONTENTS: Final = ("quantity", "amount", "currency", "items")
@@ -88,7 +88,8 @@ def _values(order: Order, now: datetime) -> dict[str, Any]:
         "updated_at": now,
     }
     # Without the amount: it follows from the items, and its number of decimal places may vary.
-    return row | {"digest": digest(*(row[name] for name in _CONTENT if name != "amount"))}
+    content = digest(*(row[name] for name in _CONTENT if name != "amount"))
+    return row | {"digest": content, "ordered_at": order.ordered_at or now}
 
 
 def _item(item: Item) -> dict[str, Any]:
@@ -110,5 +111,6 @@ def _changes(read: Any) -> Mapping[str, Any]:
     return (
         {name: read[name] for name in (*_CONTENT, "as_of", "digest")}
         | kept
+        | {"ordered_at": kept_if_unknown(read, OrderRow.ordered_at)}
         | {"updated_at": case((changed, read.updated_at), else_=OrderRow.updated_at)}
     )

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from service.database.upsert import Saved
 from service.integrations.marketplace import Order, Source
 from service.orders.repository import OrderRepository
+from service.scheduler.job import Skipped
 from service.sync.ingestion import Ingestion, OnCounted, SyncReport
 from service.sync.source_failures import SourceFailures
 
@@ -37,12 +38,13 @@ class OrderSync:
             progress: gets the counts at the end, also if an error ends the sync.
 
         Returns:
-            The progress.
+            The progress; `Skipped` if no source could be asked.
 
         Raises:
             CallError: a source could not be read; the rows read until then are stored. Of several sources a group.
         """
-        report, failures = SyncReport(), SourceFailures(self._marketplace)
+        report = SyncReport()
+        failures = SourceFailures(self._marketplace, report)
         try:
             for source in self._sources:
                 with failures.apart(source.name):
@@ -50,7 +52,7 @@ class OrderSync:
             failures.conclude(progress)
         finally:
             progress.update(report.as_metadata())
-        return progress
+        return Skipped(progress) if failures.only_waited else progress
 
     def _save(self, session: Session, rows: Sequence[Order]) -> Saved:
         return OrderRepository(session).save(rows, self._now())

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from service.database.keyset import after_row
 from service.database.tables import MODERATED, UNANSWERED, AdviceRow, ReviewRow
-from service.database.upsert import Saved, by_key, digest, upsert
+from service.database.upsert import Saved, by_key, digest, kept_if_unknown, upsert
 from service.errors import Problem
-from service.integrations.marketplace import Review
+from service.integrations.marketplace import UNKNOWN_RATING, Review
 from service.names import DRAFTED
 
 _OVERWRITTEN: Final = (
@@ -138,6 +138,7 @@ def _values(review: Review, now: datetime) -> dict[str, Any]:
     digested = [value for name, value in content.items() if name in _OVERWRITTEN and name != "as_of"]
     return content | {
         "digest": digest(*digested),
+        "created_at": review.created_at or now,
         "first_seen_at": now,
         "seen_at": now,
         "advice_due_at": None if review.answered else now,
@@ -149,6 +150,8 @@ def _changes(read: Any) -> Mapping[str, Any]:
     """The columns of an update. They are expressions, so that the database uses the row as it is at that time."""
     is_gone = ReviewRow.gone_at.is_not(None)
     return {name: read[name] for name in _OVERWRITTEN} | {
+        "created_at": kept_if_unknown(read, ReviewRow.created_at),
+        "rating": case((read.rating == UNKNOWN_RATING, ReviewRow.rating), else_=read.rating),
         # A product that cannot be read any more is still the same one.
         "product_id": case((read.product_id == "", ReviewRow.product_id), else_=read.product_id),
         "product_name": func.coalesce(read.product_name, ReviewRow.product_name),

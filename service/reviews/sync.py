@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from service.database.upsert import Saved
 from service.integrations.marketplace import Review, ReviewMarketplace
 from service.reviews.repository import ReviewRepository
+from service.scheduler.job import Skipped
 from service.sync.ingestion import Ingestion, OnCounted, SyncReport
 from service.sync.source_failures import SourceFailures
 from telemetry.database import transaction
@@ -40,18 +41,19 @@ class ReviewSync:
             progress: gets the counts at the end, also if an error ends the sync.
 
         Returns:
-            The progress.
+            The progress; `Skipped` if no source could be asked.
 
         Raises:
             CallError: a source could not be read; the rows read until then are stored. Of several sources a group.
         """
-        report, extra_counts, failures = SyncReport(), {"gone": 0}, SourceFailures(self._marketplace.name)
+        report, extra_counts = SyncReport(), {"gone": 0}
+        failures = SourceFailures(self._marketplace.name, report)
         try:
             self._read(report, extra_counts, failures)
             failures.conclude(progress)
         finally:
             progress.update(report.as_metadata(), **extra_counts)
-        return progress
+        return Skipped(progress) if failures.only_waited else progress
 
     def _read(self, report: SyncReport, extra_counts: dict[str, int], failures: SourceFailures) -> None:
         began = []

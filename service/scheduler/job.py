@@ -9,6 +9,12 @@ from service.scheduler.cadence import Cadence
 from service.settings import Settings
 
 Metadata = Mapping[str, Any]
+
+
+class Skipped(dict[str, Any]):
+    """The metadata of a run that could only wait, such as for the end of a rate limit. The outcome is then `skipped`."""
+
+
 START_GRACE: Final = timedelta(minutes=1)
 
 
@@ -20,7 +26,7 @@ class RunContext(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job. The mapping that `run` returns is added to the metadata of its run.
+    """A job. The mapping that `run` returns is added to the metadata of its run; `Skipped` says that it could only wait.
 
     Attributes:
         missing: names the unset variables without which the job cannot run; None if there are none.

@@ -15,7 +15,7 @@ from service.database.clock import JumpDetector, utcnow
 from service.names import SCHEDULER_COMPONENT
 from service.scheduler.claim_failure import ClaimFailure
 from service.scheduler.claims import ClaimResult, new_owner
-from service.scheduler.job import Job, RunContext, Schedule
+from service.scheduler.job import Job, RunContext, Schedule, Skipped
 from service.scheduler.lease_renewal import RENEW_INTERVAL, LeaseRenewer, LeaseStore
 from service.shutdown import StopSignal, cancel_thread
 from telemetry import semconv
@@ -51,7 +51,9 @@ class SchedulerHooks:
 def execute_job(job: Job, context: RunContext, scheduled_for: datetime | None = None) -> JobHandle:
     """Run one job now and record the run. Raises whatever the job raises."""
     with monitor_job(job.name, scheduled_for=scheduled_for, max_runtime=job.max_runtime) as run:
-        run.metadata.update(job.run(context.for_run(run.metadata)))
+        found = job.run(context.for_run(run.metadata))
+        run.skipped = isinstance(found, Skipped)
+        run.metadata.update(found)
     return run
 
 

@@ -1,8 +1,8 @@
 """Reads a source page by page into the database, from a checkpoint. Rows that were read stay if the reading fails."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 
@@ -10,14 +10,18 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from service.database.upsert import Saved, is_bad_row
-from service.integrations.marketplace import InvalidPayload, Order, Review, Source
+from service.integrations.http.errors import RateLimited
+from service.integrations.marketplace import START, InvalidPayload, Order, Review, Source
 from service.sync.invalid_rows import InvalidRows
-from service.sync.positions import SyncPositions
+from service.sync.positions import ReadingEnd, SyncPositions
+from service.sync.source_progress import SourceProgress, StuckPosition
 from telemetry.database import transaction
 
 BATCH_ROWS: Final = 2000
 """Rows per transaction. Fewer write each page of an index of random keys more often. More hold SQLite's one lock for
 longer than 0.1 s."""
+STUCK_AFTER: Final = timedelta(days=2)
+"""How long a position may stay where it is while the source has more."""
 COUNTED: Final = ("new", "changed", "unchanged", "invalid")
 """What becomes of a row: the values of the label `status`."""
 OnCounted = Callable[[str, int], None]
@@ -28,22 +32,37 @@ Write = Callable[[Session, Sequence[T]], Saved]
 
 @dataclass(slots=True)
 class SyncReport:
-    """The committed results of a sync."""
+    """The committed results of a sync. `invalid` are the rows that were not stored, and those of which a part is odd.
+
+    Attributes:
+        source: the results of the source that is read now.
+    """
 
     pages: int = 0
     new: int = 0
     changed: int = 0
     unchanged: int = 0
     invalid: int = 0
+    source: SourceProgress = field(default_factory=SourceProgress)
 
-    def add(self, saved: Saved, invalid: int) -> None:
+    def begin_source(self) -> None:
+        """Count the results of the next source from zero."""
+        self.source = SourceProgress()
+
+    def add_page(self) -> None:
+        self.pages += 1
+        self.source.pages += 1
+
+    def add(self, saved: Saved, invalid: int, not_stored: Sequence[InvalidPayload] = ()) -> None:
+        """Add the rows of one transaction. `invalid` counts those that were not stored, too."""
         self.new += saved.new
         self.changed += saved.changed
         self.unchanged += saved.unchanged
         self.invalid += invalid
+        self.source.add(saved, [row.reason for row in not_stored])
 
     def as_metadata(self) -> Mapping[str, Any]:
-        return asdict(self)
+        return {name: getattr(self, name) for name in ("pages", *COUNTED)}
 
 
 class Ingestion(Generic[T]):
@@ -66,19 +85,33 @@ class Ingestion(Generic[T]):
 
         Raises:
             CallError: the source could not be read to its end. The rows read before are stored and in `report`.
+            StuckPosition: there is more to read, and the position has not moved for days.
         """
         with transaction(self._engine) as session:
             position, began_at = SyncPositions(session).start(source.name, self._now())
-        for page in source.pages(position):
-            for batch in _batches(page.rows):
-                self.store(batch, write, report)
-            # Only now: the position is known when the last row has been read.
-            with transaction(self._engine) as session:
-                SyncPositions(session).advance(source.name, page.position, self._now())
-            report.pages += 1
-        with transaction(self._engine) as session:
-            SyncPositions(session).finish(source.name, self._now())
+        reached = position
+        try:
+            for page in source.pages(position):
+                for batch in _batches(page.rows):
+                    self.store(batch, write, report)
+                # Only now: the position is known when the last row has been read.
+                with transaction(self._engine) as session:
+                    SyncPositions(session).advance(source.name, page.position, self._now())
+                report.add_page()
+                reached = page.position
+        except RateLimited:
+            self._end(source.name, ReadingEnd(moved=reached != position, has_more=report.source.pages > 0))
+            raise
+        has_more = report.source.none_stored or (report.source.new > 0 and reached != START)
+        self._end(source.name, ReadingEnd(finished=True, moved=reached != position, has_more=has_more))
         return began_at
+
+    def _end(self, name: str, end: ReadingEnd) -> None:
+        now = self._now()
+        with transaction(self._engine) as session:
+            since = SyncPositions(session).end(name, end, now)
+        if since is not None and now - since > STUCK_AFTER:
+            raise StuckPosition(since)
 
     def store(self, batch: Sequence[T | InvalidPayload], write: Write[T], report: SyncReport) -> None:
         """Store rows in one transaction, or in more to isolate the rows that the database rejects (by halving)."""
@@ -90,7 +123,8 @@ class Ingestion(Generic[T]):
             for part in _split(batch, error):
                 self.store(part, write, report)
         else:
-            report.add(saved, invalid)
+            not_stored = _partition(batch)[1]
+            report.add(saved, invalid, not_stored)
             self._count(saved, invalid)
 
     def _commit(self, batch: Sequence[T | InvalidPayload], write: Write[T]) -> tuple[Saved, int]:

@@ -1,5 +1,6 @@
 """Stores how far each source was read (its cursor). A position advances once the rows before it are stored."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -7,6 +8,21 @@ from sqlalchemy.orm import Session
 from service.database.tables import SyncPositionRow
 from service.database.upsert import insert_into
 from service.integrations.marketplace import START, Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingEnd:
+    """How a reading of a source ended.
+
+    Attributes:
+        finished: the source has no more rows for now; else the reading has to pause.
+        moved: the position is another one than before.
+        has_more: rows have come that should have moved the position, or the reading is not finished.
+    """
+
+    finished: bool = False
+    moved: bool = False
+    has_more: bool = False
 
 
 class SyncPositions:
@@ -33,7 +49,22 @@ class SyncPositions:
         row = self._session.get_one(SyncPositionRow, name)
         row.position, row.updated_at = dict(position), now
 
+    def end(self, name: str, end: ReadingEnd, now: datetime) -> datetime | None:
+        """End a reading for now.
+
+        Returns:
+            Since when the source has had more than a position that does not move; None if this reading says nothing of it.
+        """
+        row = self._session.get_one(SyncPositionRow, name)
+        if end.finished:
+            row.finished_at = row.updated_at = now
+        if end.has_more and not end.moved:
+            row.stalled_since = min(row.stalled_since or now, now)
+            return row.stalled_since
+        if end.moved or row.position == START:
+            row.stalled_since = None
+        return None
+
     def finish(self, name: str, now: datetime) -> None:
         """End the reading: the source has no more rows for now."""
-        row = self._session.get_one(SyncPositionRow, name)
-        row.finished_at = row.updated_at = now
+        self.end(name, ReadingEnd(finished=True), now)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.integrations.http.errors import CallError, RateLimited
+from service.sync.ingestion import SyncReport
 
 _log = logging.getLogger(__name__)
 
@@ -15,8 +16,9 @@ _log = logging.getLogger(__name__)
 class SourceFailures:
     """What kept the sources of one sync from being read to their end. A rate limit is no failure, but a pause."""
 
-    def __init__(self, component: str) -> None:
+    def __init__(self, component: str, report: SyncReport) -> None:
         self._component = component
+        self._report = report
         self._failed: dict[str, Exception] = {}
         self._paused: dict[str, RateLimited] = {}
 
@@ -28,9 +30,12 @@ class SourceFailures:
     def apart(self, source: str) -> Iterator[None]:
         """Read one source in this context. Its error is kept for the end of the sync, and the next source is read.
 
+        A source of which too many rows could not be stored has failed, too.
+
         Raises:
             SQLAlchemyError: the database fails, which every source needs.
         """
+        self._report.begin_source()
         try:
             yield
         except RateLimited as error:
@@ -39,6 +44,13 @@ class SourceFailures:
             raise
         except Exception as error:  # noqa: BLE001  # also a bug in the reading of one source: `conclude` raises it
             self._failed[source] = _named(error, source)
+        if source not in self._failed and (too_many := self._report.source.invalid_share()):
+            self._failed[source] = _named(too_many, source)
+
+    @property
+    def only_waited(self) -> bool:
+        """Whether no source could be asked for its rows, because all of them have to pause."""
+        return bool(self._paused) and not self._failed and not self._report.pages
 
     def conclude(self, progress: MutableMapping[str, Any]) -> None:
         """Add to the progress what failed and why (`failed`), and until when the latest pause lasts (`paused_until`).

@@ -29,11 +29,13 @@ class JobHandle:
         job_name: the name of the job.
         metadata: stored with the run; may be changed until the block ends.
         run_id: the key of the row in `job_runs`; empty if the run is not recorded.
+        skipped: set it if the run could only wait. Its outcome is then `skipped`, unless an exception ends it.
     """
 
     job_name: str
     metadata: dict[str, Any]
     run_id: str = ""
+    skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class JobSpan:
 
     def end(self, error: BaseException | None) -> None:
         nanoseconds = time.perf_counter_ns() - self._started_clock
-        outcome = outcome_of(error)
+        outcome = outcome_of(error, skipped=self._run.skipped)
         self.leave()
         self._set_result(outcome, error)
         self._record_error(error)

@@ -11,14 +11,14 @@ _WORST_FIRST: Final = (semconv.OUTCOME_ERROR, semconv.OUTCOME_TIMEOUT, semconv.O
 _CANCELLED: Final = (asyncio.CancelledError, KeyboardInterrupt, GeneratorExit)
 
 
-def outcome_of(error: BaseException | None) -> str:
-    """Map the exception that left the job, or None, to `success`, `error`, `timeout` or `cancelled`.
+def outcome_of(error: BaseException | None, *, skipped: bool = False) -> str:
+    """Map the exception that left the job, or None, to `success`, `skipped`, `error`, `timeout` or `cancelled`.
 
     `SystemExit` with code 0 or None counts as cancelled; with another code as an error. The members of a group decide: one
     error makes it an error, else one timeout a timeout.
     """
     if error is None:
-        return semconv.OUTCOME_SUCCESS
+        return semconv.OUTCOME_SKIPPED if skipped else semconv.OUTCOME_SUCCESS
     outcomes = {_outcome_of_one(each) for each in leaves(error)}
     return next(each for each in _WORST_FIRST if each in outcomes)
 
@@ -38,7 +38,8 @@ def _is_clean_exit(error: BaseException) -> bool:
 
 
 def status_of(outcome: str) -> str:
-    return semconv.STATUS_SUCCESS if outcome == semconv.OUTCOME_SUCCESS else semconv.STATUS_FAILED
+    succeeded = outcome in {semconv.OUTCOME_SUCCESS, semconv.OUTCOME_SKIPPED}
+    return semconv.STATUS_SUCCESS if succeeded else semconv.STATUS_FAILED
 
 
 def error_message(error: BaseException) -> str:

@@ -84,15 +84,14 @@ class JobPipeline:
             for status in (semconv.STATUS_SUCCESS, semconv.STATUS_FAILED):
                 self._instruments.job_runs.add(0, {semconv.JOB_NAME: job_name, semconv.JOB_STATUS: status})
             self._instruments.runs_lost.add(0, {semconv.JOB_NAME: job_name})
+            self._instruments.runs_skipped.add(0, {semconv.JOB_NAME: job_name})
 
     def restore_last_runs(self, job_names: Iterable[str]) -> None:
         """Read from the database when each job last succeeded and last failed, and show it from now on."""
-        gauges = {
-            semconv.STATUS_SUCCESS: self._instruments.job_last_success,
-            semconv.STATUS_FAILED: self._instruments.job_last_failure,
-        }
-        for job_name, (status, gauge) in product(job_names, gauges.items()):
-            for run in self.store.page(job_name=job_name, status=status, limit=1):
+        success = (semconv.STATUS_SUCCESS, semconv.OUTCOME_SUCCESS, self._instruments.job_last_success)
+        failure = (semconv.STATUS_FAILED, None, self._instruments.job_last_failure)
+        for job_name, (status, outcome, gauge) in product(job_names, (success, failure)):
+            for run in self.store.page(job_name=job_name, status=status, outcome=outcome, limit=1):
                 ended = run.finished_at or run.started_at
                 gauge.set(ended.timestamp(), {semconv.JOB_NAME: job_name})
 

@@ -89,12 +89,12 @@ class JobRun:
         outcome, finished_at = _outcome(span), max(run.started_at, _timestamp(span.end_time))
         return replace(
             run,
-            status=status_of(outcome),
+            status=(status := status_of(outcome)),
             outcome=outcome,
             finished_at=finished_at,
             heartbeat_at=finished_at,
             duration_seconds=(finished_at - run.started_at).total_seconds(),
-            error_message=None if outcome == semconv.OUTCOME_SUCCESS else _error_message(span),
+            error_message=None if status == semconv.STATUS_SUCCESS else _error_message(span),
             overdue_at=run.deadline_at if run.deadline_at is not None and finished_at > run.deadline_at else None,
             slowest_child=_child_name(profile.slowest),
             slowest_child_seconds=profile.slowest_seconds,

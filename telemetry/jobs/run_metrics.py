@@ -40,7 +40,10 @@ class RunMetrics:
 
     @failsafe
     def _count_run(self, run: JobRun, labels: dict[str, str]) -> None:
-        self._instruments.job_runs.add(1, {**labels, semconv.JOB_STATUS: run.status})
+        if run.outcome == semconv.OUTCOME_SKIPPED:
+            self._instruments.runs_skipped.add(1, labels)
+        else:
+            self._instruments.job_runs.add(1, {**labels, semconv.JOB_STATUS: run.status})
 
     @failsafe
     def _record_duration(self, span: ReadableSpan, labels: dict[str, str]) -> None:
@@ -52,6 +55,8 @@ class RunMetrics:
 
     @failsafe
     def _set_last_end(self, run: JobRun, span: ReadableSpan, labels: dict[str, str]) -> None:
+        if run.outcome == semconv.OUTCOME_SKIPPED:
+            return
         succeeded = run.status == semconv.STATUS_SUCCESS
         last = self._instruments.job_last_success if succeeded else self._instruments.job_last_failure
         last.set((span.end_time or 0) / 1e9, labels)

@@ -16,7 +16,7 @@ class JobRunView(BaseModel):
     started_at: datetime
     finished_at: datetime | None
     status: Literal["running", "success", "failed"]
-    outcome: Literal["success", "error", "timeout", "cancelled", "lost"] | None
+    outcome: Literal["success", "error", "timeout", "cancelled", "lost", "skipped"] | None
     duration_seconds: float | None
     error_message: str | None
     metadata: dict[str, Any] = Field(validation_alias="details")

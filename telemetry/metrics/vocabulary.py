@@ -76,7 +76,7 @@ VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         "scheduler_jobs_total",
         "counter",
         semconv.JOB_RUNS,
-        "Job runs that ended, by status.",
+        "Job runs that ended, by status, without those that could only wait.",
         (_JOB, LabelMapping("status", semconv.JOB_STATUS)),
     ),
     MetricMapping(
@@ -91,6 +91,13 @@ VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         "counter",
         semconv.JOB_RUNS_LOST,
         "Runs whose process ended without finishing them.",
+        (_JOB,),
+    ),
+    MetricMapping(
+        "scheduler_runs_skipped_total",
+        "counter",
+        semconv.JOB_RUNS_SKIPPED,
+        "Runs of a job that could only wait, such as for the end of a rate limit.",
         (_JOB,),
     ),
     MetricMapping(

@@ -36,7 +36,7 @@ _NOW: Final = Row(
     (
         number(
             "Success in a day",
-            "Of the runs that ended.",
+            "Of the runs that ended, without those that could only wait.",
             f'sum(increase(scheduler_jobs_total{{{_JOB},status="success"}}[1d])) / sum(increase(scheduler_jobs_total{{{_JOB}}}[1d]))',
             unit="percentunit",
             steps=high_is_good(0.95, 0.99),
@@ -155,9 +155,10 @@ _NOT: Final = Row(
             ),
         ),
         graph(
-            "Skipped, missed, overdue, lost",
-            "Skipped: the run before went on. Missed: nobody began. Overdue: longer than it may. Lost: its process is gone.",
+            "Skipped, waited, missed, overdue, lost",
+            "Skipped: the run before went on. Waited: it could only wait, such as for a rate limit. Missed: nobody began. Overdue: longer than it may. Lost: its process is gone.",
             Query(f"sum(increase(scheduler_ticks_skipped_total{{{_JOB}}}{RATE})){OR_NOTHING}", "skipped"),
+            Query(f"sum(increase(scheduler_runs_skipped_total{{{_JOB}}}{RATE})){OR_NOTHING}", "waited"),
             Query(f"sum(increase(scheduler_runs_missed_total{{{_JOB}}}{RATE})){OR_NOTHING}", "missed"),
             Query(f"sum(increase(scheduler_runs_overdue_total{{{_JOB}}}{RATE})){OR_NOTHING}", "overdue"),
             Query(f"sum(increase(scheduler_runs_lost_total{{{_JOB}}}{RATE})){OR_NOTHING}", "lost"),

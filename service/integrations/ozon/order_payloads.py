@@ -53,7 +53,7 @@ def parse_order(payload: object, scheme: str, as_of: datetime) -> Order | Invali
 
 
 def _order(payload: Payload, scheme: str, as_of: datetime) -> Order:
-    """Its number, its status and a date have to be readable."""
+    """Its number and its status have to be readable."""
     number, status = text_field(payload, "posting_number"), text_field(payload, "status", _MAX_STATUS_LENGTH)
     odd = OddFields()
     return Order(
@@ -62,7 +62,7 @@ def _order(payload: Payload, scheme: str, as_of: datetime) -> Order:
         order_number=odd.read(lambda: optional_text_field(payload, "order_number", MAX_ID_LENGTH), "")
         or _order_number(number),
         scheme=scheme,
-        ordered_at=_ordered_at(payload, odd),
+        ordered_at=odd.read(lambda: _ordered_at(payload, odd), None),
         status=status,
         cancelled=status.lower() == _CANCELLED,
         cancelled_at=None,  # Ozon does not say when

@@ -9,6 +9,7 @@ from service.integrations.marketplace import (
     NOT_ANSWERED,
     PUBLISHED,
     START,
+    UNKNOWN_RATING,
     InvalidField,
     InvalidPayload,
     Page,
@@ -67,14 +68,14 @@ def parse_review(payload: object, names: Mapping[str, str], as_of: datetime) -> 
 
 
 def _review(payload: Payload, names: Mapping[str, str], as_of: datetime) -> Review:
-    """Its id, its date, its rating and its status have to be readable."""
+    """Its id and its status have to be readable."""
     number, answered, odd = text_field(payload, "id"), _status(payload) == _ANSWERED, OddFields()
     sku = odd.read(lambda: sku_field(payload), "")
     return Review(
         marketplace=OZON,
         external_id=number,
-        created_at=timestamp_field(payload, "published_at"),
-        rating=int_field(payload, "rating", 1, 5),
+        created_at=odd.read(lambda: timestamp_field(payload, "published_at"), None),
+        rating=odd.read(lambda: int_field(payload, "rating", 1, 5), UNKNOWN_RATING),
         text=mask_pii(odd.read(lambda: optional_text_field(payload, "text", max_length=None), "")),
         product_id=sku,
         product_name=names.get(sku),
@@ -168,7 +169,8 @@ class AllReviews:
 
 def _newest(newest: datetime | None, reviews: Iterable[Review | InvalidPayload], now: datetime) -> datetime | None:
     """The newest timestamp. A date in the future counts as now, so that it does not hide later reviews."""
-    timestamps = [min(review.created_at, now) for review in reviews if isinstance(review, Review)]
+    dates = [review.created_at for review in reviews if isinstance(review, Review)]
+    timestamps = [min(created_at, now) for created_at in dates if created_at is not None]
     return max(timestamps + ([newest] if newest else []), default=None)
 
 

@@ -1,6 +1,7 @@
 """The list of Wildberries' orders, read by the date of their last change, and their parser."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -36,7 +37,6 @@ BACKLOG: Final = timedelta(days=90)
 _DOWNLOAD_TIMEOUT: Final = 300.0  # a full page is about 50 MB
 _MAX_BOUNDARY_IDS: Final = 500
 _MIN_ROWS_OF_CUT_PAGE: Final = 1000  # Wildberries cuts a page at about 80,000 rows
-_MAX_CLOCK_SKEW: Final = timedelta(days=1)
 _SECOND: Final = timedelta(seconds=1)
 _SCHEMES: Final[Mapping[str, str]] = {"Склад WB": "fbo", "Склад продавца": "fbs"}
 _WHITELIST: Final = frozenset(
@@ -66,7 +66,7 @@ class OrderSource:
         began, reader = self._now(), self._begin(position)
         while True:
             page: Page[Order] = Page((), position)
-            page.rows = reader.rows(self._fetch(reader.since).rows(), page, self._now() + _MAX_CLOCK_SKEW)
+            page.rows = reader.rows(self._fetch(reader.since).rows(), page, self._now())
             yield page
             position = page.position
             if (following := reader.next(began)) is None:
@@ -109,13 +109,16 @@ class _PageReader:
     def rows(self, payloads: Iterable[Any], page: Page[Order], until: datetime) -> Iterator[Order | InvalidPayload]:
         """Parse the rows, and set the page's position behind the last one.
 
-        An order with a change after `until` is yielded, but not used as a position: no row would follow it.
+        An order with a change after `until` is not used as a position, since that would skip what comes between. It counts
+        as changed at `since`, so that its next change is later.
         """
         for payload in payloads:
             order = parse_order(payload)
             if isinstance(order, Order):
                 self._read += 1
-                if self.since.replace(microsecond=0) <= order.as_of <= until:
+                if order.as_of > until:
+                    order = replace(order, as_of=self.since)
+                elif order.as_of >= self.since.replace(microsecond=0):
                     self._note(order)
             yield order
         if self._count:

@@ -1,6 +1,6 @@
 """The lists of Wildberries' reviews, answered and unanswered, and their parser."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -12,6 +12,7 @@ from service.integrations.marketplace import (
     PUBLISHED,
     REJECTED,
     START,
+    UNKNOWN_RATING,
     InvalidField,
     InvalidPayload,
     Page,
@@ -126,7 +127,7 @@ class AnsweredReviews:
     def pages(self, position: Position) -> Iterator[Page[Review]]:
         newest, offset, full_read_at = position.get("newest"), *self._begin(position)
         for page, next_offset in _pages(self._fetch, offset, self._now, answered=True):
-            newest = max(filter(None, (newest, *(_created(row) for row in page.rows))), default=None)
+            newest = max(filter(None, (newest, *_created_seconds(page.rows))), default=None)
             page.position = {"newest": newest, "whole": full_read_at}
             if next_offset is not None:
                 page.position |= {"since": next_offset.since, "skip": next_offset.skip}
@@ -142,8 +143,10 @@ class AnsweredReviews:
         return _Offset(newest - int(OVERLAP.total_seconds())), full_read_at
 
 
-def _created(row: Review | InvalidPayload) -> int | None:
-    return int(row.created_at.timestamp()) if isinstance(row, Review) else None
+def _created_seconds(rows: Iterable[Review | InvalidPayload]) -> list[int]:
+    """The Unix seconds of creation. A date in the future counts as now, so that it does not hide later reviews."""
+    reviews = [row for row in rows if isinstance(row, Review)]
+    return [int(min(row.created_at, row.as_of).timestamp()) for row in reviews if row.created_at is not None]
 
 
 def parse_review(payload: object, as_of: datetime) -> Review | InvalidPayload:
@@ -164,15 +167,15 @@ def _whitelisted(payload: object) -> dict[str, Any]:
 
 
 def _review(row: Mapping[str, Any], as_of: datetime) -> Review:
-    """Its id, its date, its rating and whether it has an answer have to be readable."""
+    """Its id and whether it has an answer have to be readable."""
     number, odd = text_field(row, "id", 100), OddFields()
     product = odd.read(lambda: object_field(row, "productDetails"), None)
     answer = None if row.get("answer") is None else object_field(row, "answer")
     return Review(
         marketplace=WB,
         external_id=number,
-        created_at=timestamp_field(row, "createdDate", MOSCOW),
-        rating=rating_field(row, "productValuation"),
+        created_at=odd.read(lambda: timestamp_field(row, "createdDate", MOSCOW), None),
+        rating=odd.read(lambda: rating_field(row, "productValuation"), UNKNOWN_RATING),
         text=odd.read(lambda: free_text_field(row, "text"), ""),
         pros=odd.read(lambda: free_text_field(row, "pros"), ""),
         cons=odd.read(lambda: free_text_field(row, "cons"), ""),

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from telemetry.database import transaction
 from telemetry.jobs.statistics.history import History
-from telemetry.jobs.statistics.run_results import RunEnd
-from telemetry.jobs.statistics.streaks import FAILURE, count_streak, streak_bounds
+from telemetry.jobs.statistics.run_results import FAILURE, RunEnd
+from telemetry.jobs.statistics.streaks import count_streak, streak_bounds
 from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunDayRow, JobRunRow
 

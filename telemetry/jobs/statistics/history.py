@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from telemetry import semconv
-from telemetry.jobs.statistics.run_results import RunEnd, RunResult
+from telemetry.jobs.statistics.run_results import SUCCESS, RunEnd, RunResult
 from telemetry.jobs.store.daily_totals import DAY, DailyTotals, day_of, midnight, uncovered_ranges
 from telemetry.jobs.store.quantile_sketch import QuantileSketch
 from telemetry.jobs.store.tables import JobRunDayRow, JobRunRow
@@ -90,11 +90,11 @@ class History:
 
     def success_durations(self) -> QuantileSketch:
         """The durations of all successes."""
-        return self._sketch(JobRunDayRow.success_durations, JobRunRow.status == semconv.STATUS_SUCCESS)
+        return self._sketch(JobRunDayRow.success_durations, SUCCESS.matches_row())
 
     def newest_successes(self, limit: int) -> list[tuple[float, datetime]]:
         """The durations and ends of the newest successes, regardless of the start of this history."""
-        newest = self._latest_written(JobRunRow.status == semconv.STATUS_SUCCESS)
+        newest = self._latest_written(SUCCESS.matches_row())
         timed = select(newest.c.duration_seconds, newest.c.finished_at).where(newest.c.duration_seconds.is_not(None))
         found = self._session.execute(timed.order_by(newest.c.finished_at.desc()).limit(limit)).all()
         return [(seconds, ended) for seconds, ended in found]
@@ -133,13 +133,15 @@ class History:
 
     def _from_rows(self) -> list[tuple[date, DailyTotals]]:
         run = JobRunRow
-        succeeded, failed = run.status == semconv.STATUS_SUCCESS, run.status == semconv.STATUS_FAILED
+        succeeded, failed = SUCCESS.matches_row(), run.status == semconv.STATUS_FAILED
+        skipped = and_(run.status == semconv.STATUS_SUCCESS, run.outcome == semconv.OUTCOME_SKIPPED)
         day, outcome = self._day_of_rows(), func.coalesce(run.outcome, semconv.OUTCOME_ERROR)
         rows = self._rows(
             day,
             func.count().filter(succeeded),
             func.count().filter(failed, outcome.not_in(_FAILURE_OUTCOMES)),
             *(func.count().filter(failed, outcome == failure) for failure in _FAILURE_OUTCOMES),
+            func.count().filter(skipped),
             func.count(run.duration_seconds),
             func.coalesce(func.sum(run.duration_seconds), 0.0),
             func.max(run.finished_at).filter(succeeded),

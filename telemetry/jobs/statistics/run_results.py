@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Integer, and_, func, or_, type_coerce
 
@@ -44,3 +44,9 @@ class RunResult:
     def number_in(self, totals: DailyTotals) -> int:
         """How many of these runs have this result."""
         return sum(getattr(totals, outcome) for outcome in self.outcomes)
+
+
+SUCCESS: Final = RunResult(semconv.STATUS_SUCCESS, (semconv.OUTCOME_SUCCESS,))
+FAILURE: Final = RunResult(
+    semconv.STATUS_FAILED, (semconv.OUTCOME_ERROR, semconv.OUTCOME_TIMEOUT, semconv.OUTCOME_LOST)
+)

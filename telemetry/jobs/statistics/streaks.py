@@ -2,22 +2,15 @@
 
 - Runs count in the order of their ends, whatever the order in which they started or were written.
 - `error`, `timeout` and `lost` are failures of the job. A `cancelled` run was stopped from outside, usually by a shutdown of
-  the service. It says nothing about the job, so it neither counts nor ends a streak.
+  the service. It says nothing about the job, so it neither counts nor ends a streak. The same is true of a `skipped` run.
 - If only the roll-up of a day is left, the order of its runs is unknown. A day with successes and failures then ends a streak
   without counting for it; if such a day is the newest one, the streak is unknown.
 """
 
 from dataclasses import dataclass
-from typing import Final
 
-from telemetry import semconv
 from telemetry.jobs.statistics.history import History
-from telemetry.jobs.statistics.run_results import RunEnd, RunResult
-
-SUCCESS: Final = RunResult(semconv.STATUS_SUCCESS, (semconv.OUTCOME_SUCCESS,))
-FAILURE: Final = RunResult(
-    semconv.STATUS_FAILED, (semconv.OUTCOME_ERROR, semconv.OUTCOME_TIMEOUT, semconv.OUTCOME_LOST)
-)
+from telemetry.jobs.statistics.run_results import FAILURE, SUCCESS, RunEnd, RunResult
 
 
 @dataclass(frozen=True, slots=True)

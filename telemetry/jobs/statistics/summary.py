@@ -29,13 +29,15 @@ class JobDay:
     cancelled: int
     lost: int
     avg_duration_seconds: float | None
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class JobStatistics:
     """The statistics of a job; values without data are None.
 
-    `total_runs` includes running ones; `success_rate` is the percentage of ended runs. `last_run` is the start of the newest run,
+    `total_runs` includes running ones; `success_rate` is the percentage of ended runs, without
+    the skipped ones, which are no successes either. `last_run` is the start of the newest run,
     `last_success` the end of the newest success. Percentiles are by nearest rank: exact while all durations are in rows, and with
     an error of one percent if days are rolled up. `by_day` has the newest 30 days that have runs, the oldest first.
     """
@@ -61,6 +63,7 @@ class JobStatistics:
     window_seconds: float | None
     trend: DurationTrend
     by_day: tuple[JobDay, ...]
+    skipped_runs: int = 0
 
 
 def job_statistics(
@@ -85,7 +88,7 @@ def job_statistics(
             job_name=job_name,
             total_runs=totals.ended + running,
             **_counts(totals),
-            success_rate=round(100 * totals.success / totals.ended, 2) if totals.ended else None,
+            success_rate=round(100 * totals.success / totals.judged, 2) if totals.judged else None,
             avg_duration_seconds=_average(totals),
             last_run=last[0] if last else None,
             last_status=last[1] if last else None,
@@ -109,6 +112,7 @@ def _counts(totals: DailyTotals) -> dict[str, int]:
         "timeout_runs": totals.timeout,
         "cancelled_runs": totals.cancelled,
         "lost_runs": totals.lost,
+        "skipped_runs": totals.skipped,
     }
 
 

@@ -17,6 +17,7 @@ class DailyTotals:
     timeout: int = 0
     cancelled: int = 0
     lost: int = 0
+    skipped: int = 0
     timed: int = 0
     seconds: float = 0.0
     last_success: datetime | None = None
@@ -26,8 +27,13 @@ class DailyTotals:
         return self.error + self.timeout + self.cancelled + self.lost
 
     @property
-    def ended(self) -> int:
+    def judged(self) -> int:
+        """The runs that a success rate counts."""
         return self.success + self.failed
+
+    @property
+    def ended(self) -> int:
+        return self.judged + self.skipped
 
     def merge(self, other: "DailyTotals") -> None:
         """Add other totals to these."""
@@ -36,6 +42,7 @@ class DailyTotals:
         self.timeout += other.timeout
         self.cancelled += other.cancelled
         self.lost += other.lost
+        self.skipped += other.skipped
         self.timed += other.timed
         self.seconds += other.seconds
         if other.last_success is not None and (self.last_success is None or other.last_success > self.last_success):

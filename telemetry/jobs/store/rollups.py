@@ -1,6 +1,6 @@
 """Rolls up the runs of past days into one row per job and day, which stays when the runs are pruned."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -18,6 +18,14 @@ SETTLE_TIME: Final = timedelta(hours=1)
 """A day is rolled up this long after midnight: the clocks of several machines may differ."""
 REFRESHED_DAYS: Final = 2
 """This many of the newest days are rolled up again each time: a run marked as lost before midnight may turn out to be alive."""
+_OUTCOMES_BY_STATUS: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
+    semconv.STATUS_SUCCESS: (semconv.OUTCOME_SUCCESS, frozenset({semconv.OUTCOME_SKIPPED})),
+    semconv.STATUS_FAILED: (
+        semconv.OUTCOME_ERROR,
+        frozenset({semconv.OUTCOME_TIMEOUT, semconv.OUTCOME_CANCELLED, semconv.OUTCOME_LOST}),
+    ),
+}
+"""The outcome of a run that has none, and the more specific ones."""
 _LOCK_ID: Final = 7_305_482_211  # an arbitrary number; no other advisory lock uses it
 
 
@@ -76,10 +84,11 @@ def _roll_up(session: Session, job_name: str, day: date) -> None:
         run.job_name == job_name, run.finished_at >= midnight(day), run.finished_at < midnight(day + DAY)
     )
     for status, outcome, seconds, finished_at in session.execute(runs.execution_options(yield_per=1000)):
-        totals.merge(totals_of_run(status, outcome, seconds, finished_at))
+        run_totals = totals_of_run(status, outcome, seconds, finished_at)
+        totals.merge(run_totals)
         if seconds is not None:
             durations.add(seconds)
-            if status == semconv.STATUS_SUCCESS:
+            if run_totals.success:
                 successes.add(seconds)
     session.add(
         row(
@@ -94,15 +103,14 @@ def _roll_up(session: Session, job_name: str, day: date) -> None:
 
 
 def totals_of_run(status: str, outcome: str | None, seconds: float | None, finished_at: datetime) -> DailyTotals:
-    """The totals of one run. A failure without a more specific outcome counts as an error."""
-    succeeded = status == semconv.STATUS_SUCCESS
-    known = outcome in {semconv.OUTCOME_TIMEOUT, semconv.OUTCOME_CANCELLED, semconv.OUTCOME_LOST}
-    word = semconv.OUTCOME_SUCCESS if succeeded else outcome if known else semconv.OUTCOME_ERROR
+    """The totals of one run. Its outcome counts if it belongs to the status."""
+    usual, others = _OUTCOMES_BY_STATUS.get(status, _OUTCOMES_BY_STATUS[semconv.STATUS_FAILED])
+    word = outcome if outcome in others else usual
     return DailyTotals(
         **{str(word): 1},
         timed=int(seconds is not None),
         seconds=seconds or 0.0,
-        last_success=finished_at if succeeded else None,
+        last_success=finished_at if word == semconv.OUTCOME_SUCCESS else None,
     )
 
 

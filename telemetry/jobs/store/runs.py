@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import CTE, Engine, Select, delete, func, select
+from sqlalchemy import CTE, Engine, Select, and_, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, StatementError
 
 from telemetry import semconv
 from telemetry.database import transaction
+from telemetry.jobs.outcome import status_of
 from telemetry.jobs.run import JobRun, UnwritableRunError
 from telemetry.jobs.store import deadlines
 from telemetry.jobs.store.daily_totals import day_of
@@ -87,17 +88,22 @@ class JobRunRepository:
         ]
 
     def page(
-        self, *, job_name: str | None = None, status: str | None = None, before: int | None = None, limit: int = 50
+        self,
+        *,
+        job_name: str | None = None,
+        status: str | None = None,
+        outcome: str | None = None,
+        before: int | None = None,
+        limit: int = 50,
     ) -> list[JobRunRow]:
         """One page of runs, the newest first; `before` is the id of the last run of the previous page."""
-        page = select(JobRunRow).order_by(JobRunRow.id.desc()).limit(limit)
-        if job_name is not None:
-            page = page.where(JobRunRow.job_name == job_name)
-        if status is not None:
-            page = page.where(JobRunRow.status == status)
-        if before is not None:
-            page = page.where(JobRunRow.id < before)
-        return self._fetch(page)
+        row = JobRunRow
+        of_outcome = None if outcome is None else and_(row.status == status_of(outcome), row.outcome == outcome)
+        wanted = {row.job_name: job_name, row.status: status}
+        conditions = [column == value for column, value in wanted.items() if value is not None]
+        conditions += [] if of_outcome is None else [of_outcome]
+        conditions += [] if before is None else [row.id < before]
+        return self._fetch(select(row).where(*conditions).order_by(row.id.desc()).limit(limit))
 
     def latest(self) -> dict[str, JobRunRow]:
         """The newest run of each job."""

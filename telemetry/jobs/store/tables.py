@@ -110,6 +110,7 @@ class JobRunDayRow(Base):
     timeout: Mapped[int] = mapped_column(Integer)
     cancelled: Mapped[int] = mapped_column(Integer)
     lost: Mapped[int] = mapped_column(Integer)
+    skipped: Mapped[int] = mapped_column(Integer, server_default="0")
     timed: Mapped[int] = mapped_column(Integer)
     seconds: Mapped[float] = mapped_column(Float)
     last_success: Mapped[datetime | None] = mapped_column(UTCDateTime)

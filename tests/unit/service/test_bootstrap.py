@@ -44,6 +44,7 @@ def test_each_scheduled_job_has_its_series_before_it_ever_ran(runtime_of):
             "scheduler_runs_missed",
             "scheduler_runs_overdue",
             "scheduler_runs_lost",
+            "scheduler_runs_skipped",
         ):
             assert f'{counted}_total{{job_name="{job}"}} 0\n' in shown
 

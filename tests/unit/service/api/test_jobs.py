@@ -14,6 +14,7 @@ from telemetry.database import transaction
 from telemetry.jobs import monitor_job
 from telemetry.jobs.run import JobRun
 from telemetry.jobs.store.tables import JobRunRow
+from telemetry.semconv import OUTCOMES
 
 BEGAN = datetime(2025, 10, 2, 12, tzinfo=UTC)
 COLUMNS = [
@@ -177,6 +178,19 @@ def test_runs_are_told_by_job_and_by_status(client, write):
     assert runs(client, job_name="two", status="running") == []
 
 
+def test_runs_are_told_by_outcome(app, client, write):
+    write("sync", 1, "broken", None)
+    app.state.telemetry.jobs.store.write([replace(a_run(3, "sync", 1, BEGAN), outcome="skipped")])
+
+    told = {outcome: [run["metadata"]["number"] for run in runs(client, outcome=outcome)] for outcome in OUTCOMES}
+
+    assert told == {"success": [0], "error": [1], "timeout": [], "cancelled": [], "lost": [], "skipped": [3]}
+    assert len(runs(client, status="success")) == 2
+    assert runs(client, status="failed", outcome="skipped") == []
+    assert len(runs(client, outcome="")) == 4
+    assert client.get("/jobs/status", params={"outcome": "bored"}).status_code == 422
+
+
 def test_the_links_lead_through_all_runs_once_also_while_new_ones_come(client, write):
     write("sync", *[1] * 25)
     write("other", 1)
@@ -303,6 +317,7 @@ def test_the_statistics_say_more_than_the_contract(client, write):
             "timeout": 0,
             "cancelled": 0,
             "lost": 0,
+            "skipped": 0,
             "avg_duration_seconds": 50.009901,
         }
     ]

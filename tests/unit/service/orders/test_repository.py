@@ -266,3 +266,14 @@ def test_a_batch_costs_no_more_when_there_are_many_orders(postgres_engine):
             OrderRepository(session).save([an_order(number) for number in numbers], NOON)
 
     assert rows_read(postgres_engine, "orders") == 0
+
+
+def test_an_order_of_an_unknown_date_is_of_the_time_when_it_was_first_read_until_its_date_is_known(engine, save):
+    for when in (LATER, MUCH_LATER):
+        saved = save(an_order(1, ordered_at=None, as_of=when), now=when)
+        assert rows_of(engine, OrderRow)[0].ordered_at == LATER
+
+    assert saved == Saved(unchanged=1)
+    save(an_order(1, as_of=MUCH_LATER), now=MUCH_LATER)
+    save(an_order(1, ordered_at=None, as_of=MUCH_LATER + MINUTE), now=MUCH_LATER + MINUTE)
+    assert rows_of(engine, OrderRow)[0].ordered_at == an_order(1).ordered_at

@@ -9,7 +9,7 @@ from service.advice.queue import AdviceQueue
 from service.database.keyset import UnknownCursor
 from service.database.tables import AdviceRow, ReviewRow
 from service.database.upsert import Saved
-from service.integrations.marketplace import IN_MODERATION
+from service.integrations.marketplace import IN_MODERATION, UNKNOWN_RATING
 from service.reviews.repository import ReviewFilter, ReviewNotFound, ReviewRepository
 from telemetry.database import create_engine, transaction
 from tests.support.fakes import (
@@ -464,3 +464,22 @@ def test_a_batch_costs_no_more_when_there_are_many_reviews(postgres_engine):
         kept.mark_seen("wb", [f"review-{number}" for number in numbers], LATER)
 
     assert rows_read(postgres_engine, "reviews") == 15 + 2900  # each, when it was seen
+
+
+def test_what_is_not_known_of_a_review_does_not_take_the_place_of_what_was(kept):
+    known, unknown = a_review(1, rating=4), a_review(1, rating=UNKNOWN_RATING, created_at=None, as_of=LATER)
+    kept.save([known], NOON)
+
+    assert kept.save([unknown], LATER) == Saved(changed=1)
+
+    assert (kept.one().rating, kept.one().created_at) == (4, known.created_at)
+
+
+def test_a_review_of_an_unknown_date_is_of_the_time_when_it_was_first_read_until_its_date_is_known(kept):
+    for when in (LATER, MUCH_LATER):
+        saved = kept.save([a_review(1, created_at=None, as_of=when)], when)
+        assert kept.one().created_at == LATER
+
+    assert saved == Saved(unchanged=1)
+    kept.save([a_review(1, as_of=MUCH_LATER)], MUCH_LATER)
+    assert kept.one().created_at == a_review(1).created_at

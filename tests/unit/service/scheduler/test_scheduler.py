@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from service.integrations.http.sleep import InstrumentedSleep
 from service.jobs.schedule import Every
-from service.scheduler.job import Job, Schedule
+from service.scheduler.job import Job, Schedule, Skipped
 from service.scheduler.scheduler import (
     MAX_CONCURRENT_ATTEMPTS,
     MAX_SLEEP,
@@ -360,6 +360,16 @@ def test_a_run_is_recorded_with_its_tick_and_with_what_the_job_returns(scheduler
     [run] = ended(runs)
     assert (run.job_name, run.status, run.scheduled_for) == ("sync", "success", NOON + MINUTE)
     assert run.metadata == {"records": 3}
+
+
+@pytest.mark.parametrize(
+    ("result", "outcome"), [(Skipped(paused_until="2083"), "skipped"), ({"paused_until": "2083"}, "success")]
+)
+def test_a_job_says_that_it_could_only_wait(runs, result, outcome):
+    execute_job(minutely(Work(result)), CONTEXT)
+
+    [run] = ended(runs)
+    assert (run.status, run.outcome, run.metadata) == ("success", outcome, {"paused_until": "2083"})
 
 
 def test_a_run_has_its_deadline_while_it_goes_on(runs):

@@ -1,7 +1,8 @@
 import threading
 import tracemalloc
 import weakref
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import event
@@ -9,10 +10,12 @@ from sqlalchemy.exc import OperationalError
 
 from service.database.tables import InvalidRow, OrderRow, SyncPositionRow
 from service.database.upsert import Saved
+from service.integrations.http.errors import RateLimited
 from service.integrations.marketplace import Order, Page
 from service.orders.repository import OrderRepository
 from service.sync import ingestion
 from service.sync.ingestion import BATCH_ROWS, Ingestion, SyncReport
+from service.sync.source_progress import StuckPosition
 from telemetry.database import create_engine
 from tests.support.fakes import (
     MINUTE,
@@ -379,3 +382,91 @@ def test_a_report_adds_up():
     report.add(Saved(1, 2, 3), 4)
 
     assert report.as_metadata() == {"pages": 1, "new": 2, "changed": 2, "unchanged": 3, "invalid": 4}
+
+
+class Standing(FakeSource):
+    """Has rows, and a position that does not move."""
+
+    def pages(self, position):
+        for rows in self.pages_of:
+            if isinstance(rows, Exception):
+                raise rows
+            yield Page(iter(rows), {"page": 1})
+
+
+class Days:
+    """A clock by hand, in days after noon."""
+
+    days = 0.0
+
+    def __call__(self):
+        return NOON + timedelta(days=self.days)
+
+
+@pytest.fixture
+def days():
+    return Days()
+
+
+def fails_on(engine, days, rows_on, source=Standing):
+    """The days on which a reading fails because its position stands still."""
+    failed, paused = [], RateLimited("wb", NOON + timedelta(days=100))
+    for day in range(6):
+        days.days = day
+        pages = [paused if rows == "pause" else rows for rows in rows_on(day)]
+        with suppress(RateLimited):
+            failed += [day] if is_stuck(Reading(engine, now=days), source(pages)) else []
+    return failed
+
+
+def is_stuck(reading, source):
+    try:
+        reading.read(source)
+    except StuckPosition as error:
+        return "has not moved since 2025-10-0" in str(error)
+    return False
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("rows_on", "expected"),
+    [
+        (
+            lambda day: [orders(10 * day, 10 * day + 2)],
+            [4, 5],
+        ),  # new rows each day; on the first one the position moved
+        (lambda day: [[invalid_row(1), invalid_row(2)]], [4, 5]),
+        (lambda day: [orders(2), "pause"], [4, 5]),  # a reading that never comes to its end
+        (lambda day: [orders(2)], []),  # the rows of the position itself, again and again
+        (lambda day: [[]], []),
+        (lambda day: ["pause"], []),  # such a run is skipped
+        (lambda day: [orders(10 * day, 10 * day + 2)] if day in {1, 4} else [orders(2)], [4]),
+        (lambda day: [[*orders(2), invalid_row(9)]], []),  # its share says enough of it
+    ],
+)
+def test_a_position_that_stands_still_for_days_though_there_is_more_is_a_failure(engine, days, rows_on, expected):
+    assert fails_on(engine, days, rows_on) == expected
+
+
+@on_sqlite
+def test_a_list_that_always_begins_anew_has_no_position_that_could_stand_still(engine, days):
+    anew = lambda pages: FakeSource(pages, begins_anew=True)  # noqa: E731
+    everything = fails_on(engine, days, lambda day: [orders(10 * day, 10 * day + 2)], anew)
+    nothing = fails_on(engine, days, lambda day: [[invalid_row(1)]], anew)
+
+    assert (everything, nothing) == ([], [3, 4, 5])
+
+
+@on_sqlite
+def test_a_position_that_moves_again_has_stood_still_no_longer(engine, days):
+    reading = Reading(engine, now=days)
+    for day, place in enumerate((1, 1, 2, 2, 2)):
+        days.days = day
+        source = FakeSource([])
+        source.pages = lambda _position, place=place, day=day: [
+            Page(iter(orders(9 * day, 9 * day + 1)), {"page": place})
+        ]
+        reading.report.begin_source()
+        reading.read(source)
+
+    assert position(engine).stalled_since == NOON + timedelta(days=3)

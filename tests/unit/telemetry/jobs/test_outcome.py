@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from telemetry.jobs.outcome import error_message, outcome_of, status_of
+from telemetry.semconv import OUTCOMES
 
 
 class Sulky(Exception):
@@ -37,10 +38,15 @@ def test_each_way_out_has_its_word(error, outcome):
     assert outcome_of(error) == outcome
 
 
-def test_only_success_is_a_success():
-    words = ("success", "error", "timeout", "cancelled", "lost")
+def test_a_success_is_one_and_so_is_what_could_only_wait():
+    successes = [word for word in OUTCOMES if status_of(word) == "success"]
 
-    assert [status_of(word) for word in words] == ["success", "failed", "failed", "failed", "failed"]
+    assert successes == ["success", "skipped"]
+
+
+def test_a_run_that_waits_is_skipped_unless_an_exception_ends_it():
+    assert outcome_of(None, skipped=True) == "skipped"
+    assert outcome_of(ValueError("x"), skipped=True) == "error"
 
 
 @pytest.mark.parametrize(

@@ -107,3 +107,19 @@ def test_the_ids_of_open_runs_are_what_beats(stage):
     stage.pipeline.record(started(1))
 
     assert stage.pipeline.recorder.open_runs() == [run_id(1)]
+
+
+def test_the_last_success_that_is_shown_after_a_start_is_no_run_that_could_only_wait(stage):
+    success, failure = ended(1), ended(2, "error")
+    JobRunRepository(stage.engine).write([success, failure, ended(3, "skipped")])
+
+    stage.pipeline.restore_last_runs(["sync", "other"])
+
+    assert stage.points("job.last_success") == {("sync",): success.finished_at.timestamp()}
+    assert stage.points("job.last_failure") == {("sync",): failure.finished_at.timestamp()}
+
+
+def test_the_series_of_a_job_are_there_before_its_first_run(stage):
+    stage.pipeline.declare(["sync"])
+
+    assert stage.points("job.runs.skipped") == {("sync",): 0}

@@ -58,6 +58,8 @@ def test_a_run_is_running_when_its_span_begins_and_finished_when_it_ends(stage):
         ({"job.outcome": "timeout"}, StatusCode.UNSET, ("failed", "timeout")),
         ({"job.outcome": "cancelled", "job.status": "failed"}, StatusCode.ERROR, ("failed", "cancelled")),
         ({"job.outcome": "tim", "job.status": "fai"}, StatusCode.ERROR, ("failed", "timeout")),
+        ({"job.outcome": "skipped", "job.status": "success"}, StatusCode.UNSET, ("success", "skipped")),
+        ({"job.outcome": "sk", "job.status": "su"}, StatusCode.UNSET, ("success", "skipped")),
         ({"job.outcome": "superb"}, StatusCode.UNSET, ("success", "success")),
         ({"job.outcome": ""}, StatusCode.ERROR, ("failed", "error")),
         ({"job.outcome": 5, "job.status": ["failed"]}, StatusCode.ERROR, ("failed", "error")),
@@ -156,3 +158,27 @@ def test_a_job_that_sets_attributes_without_end_is_recorded(stage, limit):
     run = stage.runs[-1]
 
     assert (run.job_name, run.status, run.outcome, run.error_message) == ("sync", "failed", "timeout", "late")
+
+
+def test_a_run_that_could_only_wait_is_counted_apart_and_is_neither_a_success_nor_a_failure(stage, recording):
+    with monitor_job("sync") as run:
+        run.skipped = True
+        run.metadata["paused_until"] = "2083-01-01"
+
+    [ended] = stage.ended()
+    assert (ended.status, ended.outcome, ended.error_message) == ("success", "skipped", None)
+    assert ended.metadata == {"paused_until": "2083-01-01"}
+    [(labels, point)] = stage.points("job.runs.skipped").items()
+    assert (labels, point.value) == ((("job.name", "sync"),), 1)
+    assert not stage.names() & {"job.runs", "job.last_success", "job.last_failure"}
+
+
+def test_a_run_that_waits_and_then_fails_has_failed(stage, recording):
+    def fail(run):
+        run.skipped = True
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"), monitor_job("sync") as run:
+        fail(run)
+
+    assert stage.ended()[0].outcome == "error"

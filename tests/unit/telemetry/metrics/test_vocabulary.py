@@ -45,6 +45,7 @@ BEYOND = [
     ("alert_delay_seconds", "histogram", {"channel"}),
     ("alert_messages_total", "counter", {"channel", "result"}),
     ("scheduler_runs_lost_total", "counter", {"job_name"}),
+    ("scheduler_runs_skipped_total", "counter", {"job_name"}),
     ("worker_restarts_total", "counter", {"reason"}),
     ("scheduler_job_last_failure_timestamp_seconds", "gauge", {"job_name"}),
     ("telemetry_exported_total", "counter", {"queue"}),
@@ -98,6 +99,7 @@ def use_everything(stage):
     instruments.job_last_success.set(1_759_406_400.5, {"job.name": "sync"})
     instruments.job_last_failure.set(1_759_406_401.5, {"job.name": "sync"})
     instruments.runs_lost.add(1, {"job.name": "sync"})
+    instruments.runs_skipped.add(1, {"job.name": "sync"})
     instruments.count_worker_restart(semconv.WORKER_KILLED)
     instruments.errors.add(1, {"error.type": "ValueError", "component": "wb"})
     instruments.dropped.add(1, {"queue": "job_runs", "reason": "full"})

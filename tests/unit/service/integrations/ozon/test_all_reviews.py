@@ -14,7 +14,7 @@ def history(ozon_client, ozon_clock):
 def test_the_history_is_read_whole_once(ozon, history):
     ozon.enqueue(
         reviews(review(1, published_at="2026-11-20T08:00:00Z"), has_next=True, last_id="a"),
-        reviews(review(2, published_at="2026-11-19T08:00:00Z", status="PROCESSED"), review(3, rating=0)),
+        reviews(review(2, published_at="2026-11-19T08:00:00Z", status="PROCESSED"), review(3, status=None)),
     )
 
     pages = read(history)

@@ -150,8 +150,11 @@ def test_a_posting_in_which_a_field_is_missing_is_invalid(field):
     assert f"`{field}`" in parse_order(payload, "fbs", NOON).reason
 
 
-def test_a_posting_without_any_date_is_invalid():
-    assert "`in_process_at`" in read(in_process_at=None, shipment_date=None).reason
+def test_a_posting_without_any_date_is_kept_without_one():
+    found = read(in_process_at=None, shipment_date=None)
+
+    assert found.ordered_at is None
+    assert "`in_process_at`" in found.odd.reason
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_an_answer_of_the_old_version_is_unreadable(ozon, marketplace):
 
 
 def test_a_row_that_cannot_be_read_does_not_stop_the_rest(ozon, marketplace):
-    ozon.enqueue(reviews(review(1), review(2, rating=7), "no object", review(4, sku=None)))
+    ozon.enqueue(reviews(review(1), review(2, status="ODD"), "no object", review(4, sku=None)))
 
     rows = next(iter(marketplace.unanswered[0].pages(START))).rows
 

@@ -194,6 +194,26 @@ def test_an_order_from_the_far_future_is_given_and_not_gone_on_from(server, orde
     assert position["since"] == "2026-11-21T09:00:00"
 
 
+@pytest.mark.parametrize("ahead", [timedelta(seconds=1), timedelta(hours=3), timedelta(days=1), timedelta(days=2)])
+def test_an_order_that_is_dated_ahead_hides_none_that_comes_before_its_date(server, orders, clock, ahead):
+    now = clock.now()
+    dated_ahead = order(7, f"{(now + ahead).astimezone(MOSCOW):%Y-%m-%dT%H:%M:%S}")
+    server.script = Statistics(order_at(0), dated_ahead)
+    first, position = read(orders)
+
+    clock.moment += ahead / 2
+    later = order(8, f"{(now + ahead / 4).astimezone(MOSCOW):%Y-%m-%dT%H:%M:%S.%f}")
+    cancelled = order(7, f"{(now + ahead / 3).astimezone(MOSCOW):%Y-%m-%dT%H:%M:%S.%f}", isCancel=True)
+    server.script = Statistics(order_at(0), later, cancelled)
+    second, _ = read(orders, position)
+
+    assert position["since"] == "2026-11-21T09:00:00"
+    assert id_set(second) >= {later["srid"], dated_ahead["srid"]}
+    before = [row.as_of for row in first if row.external_id == dated_ahead["srid"]]
+    after = [row.as_of for row in second if row.external_id == dated_ahead["srid"]]
+    assert max(before) < min(after)  # so that the newer state takes the place of the older one
+
+
 def test_an_array_that_was_cut_gives_the_rows_before_the_cut(server, orders):
     whole = json.dumps([order_at(0), order_at(1), order_at(2)])
     server.script = lambda _asked: response(whole[:-200])

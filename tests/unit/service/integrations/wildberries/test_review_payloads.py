@@ -76,8 +76,6 @@ def test_a_buyers_telephone_number_does_not_come_in():
     [
         ({"id": None}, "id is null, but must be a text"),
         ({"id": 7}, "id is 7, but must be a text"),
-        ({"productValuation": "5"}, "productValuation is a text, but must be a number from 1 to 5"),
-        ({"createdDate": "вчера"}, "createdDate is a text, but must be a date and time"),
         ({"answer": BUYER}, "answer is a text, but must be an object"),
     ],
 )
@@ -97,6 +95,9 @@ def test_a_review_that_cannot_be_read_says_why_and_keeps_nothing_of_the_buyer(ch
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
+        ({"productValuation": "5"}, "productValuation is a text, but must be a number from 1 to 5"),
+        ({"productValuation": None}, "productValuation is null, but must be a number from 1 to 5"),
+        ({"createdDate": "вчера"}, "createdDate is a text, but must be a date and time"),
         ({"text": {"ru": BUYER}}, "text is an object, but must be a text"),
         ({"pros": 5}, "pros is 5, but must be a text"),
         ({"productDetails": None}, "productDetails is null, but must be an object"),
@@ -109,7 +110,8 @@ def test_a_review_of_which_a_part_is_odd_is_kept_without_it(changes, reason):
     found = parse_review(review(userName=BUYER) | changes, NOON)
 
     assert isinstance(found, Review)
-    assert (found.rating, found.answered) == (3, "answer" in changes)
+    assert (found.rating, found.answered) == (0 if "productValuation" in changes else 3, "answer" in changes)
+    assert (found.created_at is None) == ("createdDate" in changes)
     assert (found.product_id == "") == ("productDetails" in changes)
     assert (found.odd.external_id, found.odd.reason) == (found.external_id, f"kept, but not all of it: {reason}")
     assert BUYER not in json.dumps(found.odd.payload, ensure_ascii=False)
@@ -118,12 +120,12 @@ def test_a_review_of_which_a_part_is_odd_is_kept_without_it(changes, reason):
 def test_of_the_product_and_the_answer_it_is_kept_what_they_are():
     found = parse_review(review(productValuation=0, answer={"text": "Ольга, спасибо", "state": "wbRu"}), NOON)
 
-    assert found.payload["productDetails"] == {
+    assert found.odd.payload["productDetails"] == {
         "nmId": 245901773,
         "productName": "Пижама хлопок",
         "supplierArticle": "PJ-12/син",
     }
-    assert found.payload["answer"] == {"state": "wbRu"}
+    assert found.odd.payload["answer"] == {"state": "wbRu"}
 
 
 @given(JSON)

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from service.integrations.http.errors import EndlessPages, Unreachable, Unreadable
-from service.integrations.marketplace import START, InvalidPayload, Review
+from service.integrations.marketplace import START, InvalidPayload
 from tests.support.loopback import CUT, response
 from tests.support.ozon_stub import NOON
 from tests.support.wildberries_payloads import review, reviews_page
@@ -139,7 +139,7 @@ def test_a_whole_reading_that_stopped_goes_on_and_is_the_one_of_its_day(server, 
 
 
 def test_rows_of_history_that_cannot_be_read_move_nothing(server, history):
-    server.script = lambda _request: response(reviews_page(answered(1, productValuation=9), "no review", None))
+    server.script = lambda _request: response(reviews_page(answered(1, id=None), "no review", None))
 
     rows, position = read(history)
 
@@ -198,6 +198,14 @@ def test_a_second_without_an_end_is_read_as_far_as_it_may_be(server, waiting, fi
     assert len(rows) == 15
 
 
+def test_a_review_from_the_future_does_not_hide_those_that_come_later(server, history, clock):
+    server.script = Feedbacks(answered(1), answered(2) | {"createdDate": "2099-01-01T00:00:00Z"})
+
+    _, position = read(history)
+
+    assert position["newest"] == int(clock.now().timestamp())
+
+
 def test_dates_that_cannot_be_read_do_not_stop_the_reading(server, waiting, five_a_page):
     bad = [review(number, createdDate=None) for number in range(5)]
     pages = iter([bad, [numbered(number) for number in range(10, 12)]])
@@ -205,7 +213,7 @@ def test_dates_that_cannot_be_read_do_not_stop_the_reading(server, waiting, five
 
     rows, _ = read(waiting)
 
-    assert [type(row) for row in rows] == [InvalidPayload] * 5 + [Review] * 2
+    assert [row.created_at is None for row in rows] == [True] * 5 + [False] * 2
     assert server.queries[-1]["skip"] == "5"
 
 

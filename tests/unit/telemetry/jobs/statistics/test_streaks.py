@@ -18,7 +18,7 @@ from telemetry.jobs.store.tables import JobRunDayRow, JobRunRow
 from tests.support.job_runs import ended, started
 
 NOW = datetime(2025, 10, 20, 12, tzinfo=UTC)
-OUTCOMES = {"S": "success", "E": "error", "T": "timeout", "C": "cancelled", "L": "lost"}
+OUTCOMES = {"S": "success", "E": "error", "T": "timeout", "C": "cancelled", "L": "lost", "W": "skipped"}
 KEEP_DAYS = 4
 per_engine = settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True
@@ -72,8 +72,8 @@ def stage(engine):
 
 
 def expected_streak(letters):
-    """The newest runs of the same result; cancelled ones are left out."""
-    results = ["success" if letter == "S" else "failed" for letter in letters if letter != "C"]
+    """The newest runs of the same result; cancelled and skipped ones are left out."""
+    results = ["success" if letter == "S" else "failed" for letter in letters if letter not in "CW"]
     runs = 0
     while runs < len(results) and results[-1 - runs] == results[-1]:
         runs += 1
@@ -96,6 +96,9 @@ def expected_streak(letters):
         ("SECCE", RunStreak("failed", 2)),
         ("ESC", RunStreak("success", 1)),
         ("CE", RunStreak("failed", 1)),
+        ("SEWWEW", RunStreak("failed", 2)),
+        ("ESWW", RunStreak("success", 1)),
+        ("WW", None),
     ],
 )
 def test_errors_timeouts_and_lost_runs_are_failures_and_a_cancelled_run_neither_counts_nor_ends_a_streak(
@@ -107,7 +110,7 @@ def test_errors_timeouts_and_lost_runs_are_failures_and_a_cancelled_run_neither_
     assert stage.api() == streak == expected_streak(letters)
     assert stage.failures_in_a_row() == (failures, failures)
     assert [failure.outcome for failure in stage.alert().failures] == [
-        OUTCOMES[letter] for letter in letters.replace("C", "")[-failures or len(letters) :]
+        OUTCOMES[letter] for letter in letters.translate(dict.fromkeys(map(ord, "CW")))[-failures or len(letters) :]
     ]
 
 
@@ -194,7 +197,7 @@ def test_a_pruned_day_of_cancelled_runs_changes_nothing(stage):
     assert stage.failures_in_a_row() == (2, 2)
 
 
-runs = st.lists(st.tuples(st.integers(0, 10 * 24), st.sampled_from("SSETCL")), min_size=1, max_size=40)
+runs = st.lists(st.tuples(st.integers(0, 10 * 24), st.sampled_from("SSETCLW")), min_size=1, max_size=40)
 
 
 @pytest.mark.long_on_postgresql

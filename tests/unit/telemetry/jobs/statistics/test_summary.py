@@ -52,6 +52,7 @@ def test_a_job_without_runs_has_zeros_and_nothing(engine):
         "timeout_runs": 0,
         "cancelled_runs": 0,
         "lost_runs": 0,
+        "skipped_runs": 0,
         "success_rate": None,
         "avg_duration_seconds": None,
         "last_run": None,
@@ -155,3 +156,25 @@ def test_percentiles_are_the_nearest_rank(engine, durations):
     assert found.p95_duration_seconds == nearest_rank(durations, 95)
     assert found.p99_duration_seconds == nearest_rank(durations, 99)
     assert found.avg_duration_seconds == pytest.approx(sum(durations) / len(durations), abs=1e-6)
+
+
+def test_no_success_rate_counts_a_run_that_could_only_wait(engine):
+    skipped = replace(a_run(9, seconds=0.01), outcome="skipped")
+    waited = [replace(skipped, run_id=f"sync{n}", started_at=NOON + timedelta(minutes=n)) for n in range(10, 30)]
+    written(engine, [a_run(1), a_run(2), a_run(3, "failed"), skipped, *waited])
+
+    found = job_statistics(engine, "sync", now=NOON + timedelta(hours=1))
+
+    assert (found.total_runs, found.successful_runs, found.failed_runs, found.skipped_runs) == (24, 2, 1, 21)
+    assert found.success_rate == 66.67
+    assert found.last_success == NOON + timedelta(minutes=2, seconds=1)
+    assert found.current_streak == RunStreak("failed", 1)
+    assert [day.skipped for day in found.by_day] == [21]
+
+
+def test_a_job_that_could_only_wait_has_no_success_rate(engine):
+    written(engine, [replace(a_run(1), outcome="skipped")])
+
+    found = job_statistics(engine, "sync", now=NOON + timedelta(hours=1))
+
+    assert (found.total_runs, found.success_rate, found.last_success, found.current_streak) == (1, None, None, None)

@@ -28,7 +28,7 @@ def run_that_ended(number, ended_at, outcome="success", seconds=1.5, job_name="s
         job_name=job_name,
         started_at=ended_at - timedelta(seconds=seconds or 0),
         finished_at=ended_at,
-        status="success" if outcome == "success" else "failed",
+        status="success" if outcome in {"success", "skipped"} else "failed",
         outcome=outcome,
         duration_seconds=None if outcome == "lost" else seconds,
     )
@@ -84,7 +84,7 @@ def exact(summary):
 history = st.lists(
     st.tuples(
         st.integers(0, 12 * 24),
-        st.sampled_from(["success", "success", "error", "timeout", "cancelled", "lost"]),
+        st.sampled_from(["success", "success", "error", "timeout", "cancelled", "lost", "skipped"]),
         st.floats(0, 10_000),
     ),
     min_size=1,
@@ -127,14 +127,14 @@ def test_a_day_is_rolled_up_when_it_is_over_and_its_clocks_have_had_time_to_agre
 
 
 def test_a_day_is_in_one_row_with_what_its_runs_came_to(stage):
-    outcomes = ["success", "success", "error", "timeout", "cancelled", "lost"]
+    outcomes = ["success", "success", "error", "timeout", "cancelled", "lost", "skipped", "skipped"]
     stage.write(*[run_that_ended(n, ago(3, n), outcome, 10.0 * n) for n, outcome in enumerate(outcomes, 1)])
 
     stage.roll_up()
 
     [day] = [row for row in stage.days().values() if row.timed]
-    assert (day.success, day.error, day.timeout, day.cancelled, day.lost) == (2, 1, 1, 1, 1)
-    assert (day.timed, day.seconds, day.last_success) == (5, 150.0, ago(3, 1))
+    assert (day.success, day.error, day.timeout, day.cancelled, day.lost, day.skipped) == (2, 1, 1, 1, 1, 2)
+    assert (day.timed, day.seconds, day.last_success) == (7, 300.0, ago(3, 1))
     assert not day.is_pruned
 
 
