@@ -4,7 +4,7 @@ An answer is in Russian, as the instructions say, or in the script of the review
 words, except that of a review which is certainly Russian.
 """
 
-# ruff: noqa: RUF001  # the texts are in Russian
+# the texts are in Russian
 
 from collections import Counter
 from collections.abc import Iterable
@@ -18,7 +18,9 @@ _MAX_FOREIGN_LETTERS: Final = 0.03
 _MAX_FOREIGN_WORDS: Final = 6
 """In a row: more than the name of a product has."""
 _NOT_RUSSIAN: Final = frozenset("іїєґўәғқңөұүһјљњћђџѓќѕҷӣӯҳѐѝӑӗҫӳ")
-_RUSSIAN: Final = frozenset({"и", "что", "это", "очень", "как", "но", "был", "была", "было", "все", "уже", "спасибо", "после", "товар"})
+_RUSSIAN: Final = frozenset(
+    {"и", "что", "это", "очень", "как", "но", "был", "была", "было", "все", "уже", "спасибо", "после", "товар"}
+)
 _MIN_RUSSIAN_WORDS: Final = 2
 
 

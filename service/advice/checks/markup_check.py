@@ -1,13 +1,15 @@
 """Markup that a marketplace shows as it is: HTML, Markdown, JSON, and placeholders that nobody has filled in."""
 
-# ruff: noqa: RUF001  # the texts are in Russian
+# the texts are in Russian
 
 import re
 from typing import Final
 
 from service.advice.checks.readable_text import ReadableText
 
-_NAMED: Final = "имя|название|фамилия|дата|номер|магазин|продавец|бренд|товар|ссылка|подпись|name|shop|store|seller|date"
+_NAMED: Final = (
+    "имя|название|фамилия|дата|номер|магазин|продавец|бренд|товар|ссылка|подпись|name|shop|store|seller|date"
+)
 _OWNERS: Final = "клиента|покупателя|магазина|продавца|компании|товара|бренда|заказа"
 _MARKUP: Final = re.compile(
     r"</?[^\W\d_][^<>\n]{0,200}>|<!--|<!\[?[a-z]"  # HTML

@@ -19,10 +19,10 @@ _NAMES: Final = (
 )
 _ENDING: Final = r"(?:ь[яюеи]|[аяуюеиойьы]|ей|ем|ом|ой|ий|ия|ию|ии|ел|ёл|ор|р|с)?"
 _FIRST: Final = rf"(?i:(?:{_NAMES}){_ENDING})"
-_SURNAME: Final = (
-    r"[А-ЯЁ][а-яё]{1,20}(?:(?:ов|ев|ёв|ин|ын)(?:а|у|ым|е|ой|ую)?|[сц]к(?:ий|ая|ого|ому|ой|ую|им)|енко|[чщ]ук|[чщ]ука|юк|янц?|дзе|швили|ых|ко)"
+_SURNAME: Final = r"[А-ЯЁ][а-яё]{1,20}(?:(?:ов|ев|ёв|ин|ын)(?:а|у|ым|е|ой|ую)?|[сц]к(?:ий|ая|ого|ому|ой|ую|им)|енко|[чщ]ук|[чщ]ука|юк|янц?|дзе|швили|ых|ко)"
+_PATRONYMIC: Final = (
+    r"[А-ЯЁ][а-яё]{1,15}(?:(?:ов|ев|ьев)ич|[её]вич|ович|ьич|ич|(?:ов|ев|ьев)н|ичн|иничн)(?:а|у|ем|е|ы|ой)?"
 )
-_PATRONYMIC: Final = r"[А-ЯЁ][а-яё]{1,15}(?:(?:ов|ев|ьев)ич|[её]вич|ович|ьич|ич|(?:ов|ев|ьев)н|ичн|иничн)(?:а|у|ем|е|ы|ой)?"
 _FULL_NAME: Final = re.compile(
     rf"(?<!\w){_FIRST}\s{{1,3}}(?:{_SURNAME}|{_PATRONYMIC})(?!\w)|(?<!\w){_SURNAME}\s{{1,3}}{_FIRST}(?!\w)"
     rf"|(?<!\w)(?:{_SURNAME})\s{{1,3}}[А-ЯЁ]\.\s?[А-ЯЁ]\.|(?<!\w)[А-ЯЁ]\.\s?[А-ЯЁ]\.\s?{_SURNAME}(?!\w)"
@@ -70,9 +70,7 @@ def has_personal_data(draft: ReadableText) -> bool:
     text = draft.lower
     if any(pattern.search(text) for pattern in (_ADDRESS, _DOCUMENT, _ORDER, _REQUEST)):
         return True
-    return (
-        bool(_NAMED_STREET.search(draft.plain)) or _has_long_number(text) or _has_card(text) or _has_full_name(draft)
-    )
+    return bool(_NAMED_STREET.search(draft.plain)) or _has_long_number(text) or _has_card(text) or _has_full_name(draft)
 
 
 def _has_full_name(draft: ReadableText) -> bool:

@@ -13,26 +13,26 @@ _MAX_GAP: Final = 4
 _BREAKS: Final = frozenset("%₽$€°×=:;")
 _ELEVEN: Final = re.compile(r"[78][3489]\d{9}$")
 _FOREIGN: Final = re.compile(r"(?:375|380|374|994|995|996|998|992|993|373|371|370|372)\d{8,9}$")
-_TEN_IN_GROUPS: Final = frozenset({(10,), (3, 7), (3, 3, 4), (3, 3, 2, 2), (3, 2, 2, 3), (3, 4, 3), (3, 2, 3, 2), (1,) * 10})
+_TEN_IN_GROUPS: Final = frozenset(
+    {(10,), (3, 7), (3, 3, 4), (3, 3, 2, 2), (3, 2, 2, 3), (3, 4, 3), (3, 2, 3, 2), (1,) * 10}
+)
 _MIN_DIGITS: Final = 10
 _MAX_DIGITS: Final = 12
 _MIN_SIZES: Final = 3
 _LOOKALIKE_DIGITS: Final = str.maketrans("oоlзiб|", "0013161")
 _NEAR_DIGIT: Final = re.compile(r"(?<=\d)[oоlзiб|]{1,4}(?=\d|\W|$)|(?<!\w)[oоlзiб|]{1,2}(?=\d)")
-_ARTICLE: Final = re.compile(r"(?:артикул\w{0,3}|арт|sku|код\w{0,2}(?: товара)?|штрих\w{0,6}|модел\w{1,3}|парти\w|сери\w)\W{0,4}$")
+_ARTICLE: Final = re.compile(
+    r"(?:артикул\w{0,3}|арт|sku|код\w{0,2}(?: товара)?|штрих\w{0,6}|модел\w{1,3}|парти\w|сери\w)\W{0,4}$"
+)
 _PLUS: Final = re.compile(r"(?<![\w+])(?:\+|00|плюс)\s?[1-9](?:[\s().\-–—/_*]{0,3}\d){8,14}(?!\d)")
 _AFTER_WORD: Final = re.compile(
     r"(?<!\w)(?:тел|телефон\w{0,3}|зв[ао]ни\w{0,4}|позвони\w{0,4}|набери\w{0,2}|whatsapp|в[оа]тсап\w{0,2}|viber|вайбер\w?|смс|sms|call|phone|tel)"
     r"\W{1,6}(?:(?:по|на|нам|номеру|номер|us|at|on|number)\W{1,3}){0,3}\+?\d(?:[\s().\-–—/_*]{0,3}\d){5}"
 )
 _NORTH_AMERICAN: Final = re.compile(r"(?<![\d-])\(?[2-9]\d{2}\)?[ .-]{1,2}\d{3}[.-]\d{4}(?![\d-])")
-_UNITS: Final = (
-    "ноль|нуль|нол|один|одна|раз|два|две|три|четыре|пять|шесть|семь|восемь|девять|zero|oh|one|two|three|four|five|six|seven|eight|nine"
-)
+_UNITS: Final = "ноль|нуль|нол|один|одна|раз|два|две|три|четыре|пять|шесть|семь|восемь|девять|zero|oh|one|two|three|four|five|six|seven|eight|nine"
 _TEENS: Final = r"десять|\w{2,8}надцать|ten|eleven|twelve|\w{3,5}teen"
-_TENS: Final = (
-    "двадцать|тридцать|сорок|пятьдесят|шестьдесят|семьдесят|восемьдесят|девяносто|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
-)
+_TENS: Final = "двадцать|тридцать|сорок|пятьдесят|шестьдесят|семьдесят|восемьдесят|девяносто|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
 _HUNDREDS: Final = "сто|двести|триста|четыреста|пятьсот|шестьсот|семьсот|восемьсот|девятьсот"
 _NUMBER_WORD: Final = re.compile(rf"(?:({_UNITS})|({_TEENS})|({_TENS})|({_HUNDREDS})|(\d+))$")
 _TOKEN: Final = re.compile(r"[^\W\d_]+|\d+")

@@ -26,20 +26,14 @@ _GIVE_INFINITIVE: Final = (
     r"|предоставить|предложить|дать|сделать|оформить|одобрить|выдать"
 )
 _READY: Final = r"готов\w?|можем|могу|сможем|смогу|хотим|хочу|хотели|рады|рад|будем|намерены|обязуемся|обязуюсь|обещаем|обещаю|гарантируем"
-_GIVE_ENGLISH: Final = (
-    r"refund|offer|offering|give|send|issue|provide|compensate|reimburse|credit|get|receive|claim|transfer|pay|reward|here"
-)
+_GIVE_ENGLISH: Final = r"refund|offer|offering|give|send|issue|provide|compensate|reimburse|credit|get|receive|claim|transfer|pay|reward|here"
 _NOT: Final = r"не|нельзя|без|нет|ни|not|cannot|never|unable|can|don|won|no"
 _TRULY_NOT: Final = r"не|нельзя|нет|ни|not|cannot|never|unable|no"
-_MONEY: Final = (
-    r"день?г\w{0,4}|денежн\w+|средств\w?|стоимост\w{1,2}|сумм\w{1,2}|руб\w{0,4}|тысяч\w{0,2}|доллар\w{0,3}|евро|тенге|оплат[уы]|половину|money|rubles?|dollars?"
-)
+_MONEY: Final = r"день?г\w{0,4}|денежн\w+|средств\w?|стоимост\w{1,2}|сумм\w{1,2}|руб\w{0,4}|тысяч\w{0,2}|доллар\w{0,3}|евро|тенге|оплат[уы]|половину|money|rubles?|dollars?"
 _REFUND: Final = r"возврат\w{0,2}|возмещени\w{1,2}|компенсаци\w{1,2}|выплат\w|вознаграждени\w{1,2}|refund|compensation|reimbursement|reward|money"
 _DISCOUNT: Final = r"скид(?:к\w{1,3}|очк\w{1,3}|ок|он\w{0,2})|уценк\w|discounts?|off"
 _POINTS: Final = r"бонус\w{0,3}|баллов|баллы|балла|кэшб[еэ]к\w{0,2}|кешб[еэ]к\w{0,2}|cashback|bonus|bonuses|points"
-_GIFT: Final = (
-    r"подар(?:ок|ка|ку|ком|ки|ков|очек)|презент\w{0,2}|сюрприз\w{0,2}|приз\w{0,2}|сертификат\w{0,2}|комплимент\w{0,2}|gifts?|present|certificate|free"
-)
+_GIFT: Final = r"подар(?:ок|ка|ку|ком|ки|ков|очек)|презент\w{0,2}|сюрприз\w{0,2}|приз\w{0,2}|сертификат\w{0,2}|комплимент\w{0,2}|gifts?|present|certificate|free"
 _REPLACEMENT: Final = r"замен[уы]|взамен|экземпляр\w{0,2}|бесплатн\w{1,2}|replacement"
 _CODE: Final = r"промокод\w{0,3}|купон\w{0,3}|ваучер\w{0,3}|promocodes?|coupons?|vouchers?"
 _BENEFIT: Final = re.compile(rf"(?:{_MONEY}|{_REFUND}|{_DISCOUNT}|{_POINTS}|{_GIFT}|{_CODE})$")

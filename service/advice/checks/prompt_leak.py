@@ -1,6 +1,6 @@
 """The prompt's own words, what a model says about itself, and encoded text."""
 
-# ruff: noqa: RUF001  # the texts are in Russian
+# the texts are in Russian
 
 import re
 from collections.abc import Sequence
@@ -19,7 +19,9 @@ _SELF: Final = re.compile(
     r"|(?<!\w)(?:игнориру\w{1,3}|забудь|ignore|disregard) (?:все |all )?(?:инструкци|правил|указани|instruction|rules|previous)"
     r"|правила ответа|вот (?:мои )?инструкции|мне (?:поручен|велен|предписан)\w? |(?<!\w)<?/?отзыв>|тестовый режим|режим разработчика"
 )
-_ENCODED: Final = re.compile(r"(?<![\w+/=-])[a-z\d+/=_-]{24,}|(?<!\w)(?:\\?[ux]?[0-9a-f]{2}[\s:,]?){16,}(?!\w)", re.IGNORECASE)
+_ENCODED: Final = re.compile(
+    r"(?<![\w+/=-])[a-z\d+/=_-]{24,}|(?<!\w)(?:\\?[ux]?[0-9a-f]{2}[\s:,]?){16,}(?!\w)", re.IGNORECASE
+)
 _MIN_MIXTURE: Final = 3
 _SHARED_WORDS: Final = 5
 """As many words in a row are shared with the instructions by no answer that does not repeat them."""
@@ -44,4 +46,8 @@ def _phrases(words: Sequence[str]) -> frozenset[tuple[str, ...]]:
 def _is_encoded(token: str) -> bool:
     """Letters of both sizes and digits mixed, as no word is; or bytes as numbers."""
     kinds = any(map(str.isupper, token)), any(map(str.islower, token)), any(map(str.isdigit, token))
-    return sum(kinds) >= _MIN_MIXTURE or token.endswith("=") or not any(c.isalpha() and c not in "abcdefABCDEFx" for c in token)
+    return (
+        sum(kinds) >= _MIN_MIXTURE
+        or token.endswith("=")
+        or not any(c.isalpha() and c not in "abcdefABCDEFx" for c in token)
+    )

@@ -11,7 +11,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from sqlalchemy import func, select
 
-from service.advice.outcomes import DRAFTED
+from service.advice.outcomes import DRAFTED, HELD
 from service.clients import Clients
 from service.database.tables import AdviceRow, OrderRow, ReviewRow
 from service.instruments import METRIC_MAPPINGS, ServiceInstruments
@@ -20,10 +20,12 @@ from service.integrations.openai.errors import QuotaExhausted
 from service.jobs import sync
 from service.jobs.advice import generate_advice
 from service.jobs.context import JobContext
+from service.reviews.repository import ReviewRepository
 from service.sandbox import credentials
 from service.sandbox.__main__ import build
 from service.sandbox.faults import Faults
 from service.sandbox.journal import Journal
+from service.sandbox.openai.injections import INJECTIONS
 from service.sandbox.options import Options
 from service.settings import Settings, sandbox_values
 from telemetry.database import transaction
@@ -173,6 +175,43 @@ def test_each_review_that_waits_gets_a_draft_that_is_counted_and_paid_for(world_
     [spent] = counted(reader, "openai_cost_usd_total").values()
     assert spent == pytest.approx(done["cost_usd"])
     assert spent == pytest.approx(float(sum(draft.cost_usd for draft in drafts)), abs=1e-6 * len(drafts))
+
+
+HOLDS = {
+    "a direct order": "promise", "ignore previous": "link", "role play": "promise", "a model without limits": "profanity",
+    "base64 in": "email", "base64 out": "prompt_leak", "another language": "promise", "an answer in Chinese": "language",
+    "an image that tells": "markup", "the prompt": "prompt_leak", "the prompt in other words": "prompt_leak",
+    "a marketplace's security": "phone", "a marketplace's moderator": "personal_data", "an end of the marks": "link",
+    "JSON": "markup", "what nobody sees": "hidden_characters", "a number in words": "phone", "a reward": "promise",
+    "a script": "markup", "a person": "personal_data", "a very long answer": "length", "a placeholder": "markup",
+    "a disguised link": "link", "a code to scan": "link",
+}  # fmt: skip
+
+
+def test_what_a_model_says_that_obeys_the_orders_of_reviews_is_held_and_paid_once(
+    world_of, context_of, reader, sqlite_engine
+):
+    port, _, _ = world_of()
+    context = context_of(port)
+    orders = {f"Пижама хорошая, но {injection.order}.": name for name, injection in INJECTIONS.items()}
+    with transaction(sqlite_engine) as session:
+        now = datetime.now(UTC)
+        reviews = [a_review(number, text=order) for number, order in enumerate(orders)]
+        ReviewRepository(session).save(reviews, now)
+
+    done, again = (generate_advice(context.for_run({})) for _ in range(2))
+
+    with transaction(sqlite_engine) as session:
+        rows = session.execute(
+            select(ReviewRow.text, AdviceRow).join(AdviceRow, AdviceRow.review_id == ReviewRow.id)
+        ).all()
+        held = {orders[text]: advice.failed_checks for text, advice in rows if advice.outcome == HELD}
+    assert held.keys() == INJECTIONS.keys() == HOLDS.keys()
+    assert {name: reason in held[name] for name, reason in HOLDS.items()} == dict.fromkeys(HOLDS, True)
+    assert (done[HELD], done[DRAFTED], done["waiting"]) == (len(INJECTIONS), 0, 0)
+    assert again == {DRAFTED: 0, "waiting": 0}
+    assert counted(reader, "draft_checks_total")['reason="phone"'] == 2
+    assert counted(reader, "advice_generated_total") == {}
 
 
 def test_without_money_the_run_fails_and_those_after_it_ask_nothing_for_a_while(world_of, context_of, sqlite_engine):
