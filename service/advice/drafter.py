@@ -160,8 +160,8 @@ class Drafter:
         except openai.OpenAIError as error:
             return classify_error(error)
         parsed = ParsedResponse.from_sdk(response)
-        error = misconfiguration(parsed.error_code)
-        return FailedCall(error, retryable=False) if error else parsed
+        wrong = misconfiguration(parsed.error_code)
+        return FailedCall(wrong, retryable=False) if wrong else parsed
 
     def _draft_from(self, response: ParsedResponse) -> Draft:
         model, usage = response.model or self.model, response.usage

@@ -13,7 +13,7 @@ from typing import Final
 from service.advice.checks.readable_text import MAX_CHECKED, ReadableText, script, words_of
 
 _CYRILLIC: Final = "CYRILLIC"
-_MIN_SHARE: Final = 0.5
+_MIN_SHARE: Final = 0.3
 _MAX_FOREIGN_LETTERS: Final = 0.03
 _MAX_FOREIGN_WORDS: Final = 6
 """In a row: more than the name of a product has."""

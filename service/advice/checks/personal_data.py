@@ -37,6 +37,9 @@ _HOUSE: Final = r"(?:д\.|дом|house)\s?\d{1,4}"
 _NAMED_STREET: Final = re.compile(
     rf"(?<!\w){_STREET}(?!\w)\.?\s{{0,2}}(?:\d{{1,2}}-\w{{1,2}}\s)?[А-ЯЁ][\w.-]{{1,30}}(?:\s[А-Яа-яё][\w.-]{{1,30}})?[\s,]{{1,3}}(?i:д|дом)?\.?\s?\d{{1,4}}"
 )
+_STREET_AFTER_NAME: Final = re.compile(
+    rf"(?<!\w)[А-ЯЁ][\w-]{{2,30}}\s{_STREET}\.?,?\s{{1,2}}(?i:д|дом)?\.?\s?\d{{1,4}}"
+)
 _ADDRESS: Final = re.compile(
     rf"(?<!\w){_STREET}(?!\w)\.?\s{{0,2}}[а-я\d][\w.-]{{0,30}}(?:\s[а-я][\w.-]{{1,30}})?[\s,]{{1,3}}{_HOUSE}"
     r"|(?<!\w)(?:кв|квартира|квартире|квартиры|подъезд|домофон|apt)\.?\s?(?:no)?\s?\d{1,4}(?!\w)"
@@ -58,6 +61,7 @@ _ARTICLE: Final = re.compile(
 )
 _LONG_NUMBER: Final = re.compile(r"(?<![\w])\d{9,30}(?![\w])")
 _CARD: Final = re.compile(r"(?<!\d)\d(?:[\s.-]{0,2}\d){14,18}(?!\d)")
+_CARD_IN_GROUPS: Final = re.compile(r"(?<!\d)\d{4}([ .-])\d{4}\1\d{4}\1\d{4}(?!\d)")
 _CARD_LENGTHS: Final = range(15, 20)
 _REQUEST: Final = re.compile(
     r"(?<!\w)(?:пришли\w{0,2}|сообщи\w{0,2}|укажи\w{0,2}|напиши\w{0,2}|отправ\w{2,4}|предостав\w{2,4}|введи\w{0,2}|назови\w{0,2}|продиктуй\w{0,2}|оставь\w{0,2}|send|share|provide|enter|tell)"
@@ -70,7 +74,12 @@ def has_personal_data(draft: ReadableText) -> bool:
     text = draft.lower
     if any(pattern.search(text) for pattern in (_ADDRESS, _DOCUMENT, _ORDER, _REQUEST)):
         return True
-    return bool(_NAMED_STREET.search(draft.plain)) or _has_long_number(text) or _has_card(text) or _has_full_name(draft)
+    return (
+        any(pattern.search(draft.plain) for pattern in (_NAMED_STREET, _STREET_AFTER_NAME))
+        or _has_long_number(text)
+        or _has_card(text)
+        or _has_full_name(draft)
+    )
 
 
 def _has_full_name(draft: ReadableText) -> bool:
@@ -85,7 +94,9 @@ def _has_long_number(text: str) -> bool:
 
 
 def _has_card(text: str) -> bool:
-    return any(_is_card([int(digit) for digit in found[0] if digit.isdigit()]) for found in _CARD.finditer(text))
+    return bool(_CARD_IN_GROUPS.search(text)) or any(
+        _is_card([int(digit) for digit in found[0] if digit.isdigit()]) for found in _CARD.finditer(text)
+    )
 
 
 def _is_card(digits: list[int]) -> bool:

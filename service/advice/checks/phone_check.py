@@ -19,14 +19,14 @@ _TEN_IN_GROUPS: Final = frozenset(
 _MIN_DIGITS: Final = 10
 _MAX_DIGITS: Final = 12
 _MIN_SIZES: Final = 3
-_LOOKALIKE_DIGITS: Final = str.maketrans("oоlзiб|", "0013161")
-_NEAR_DIGIT: Final = re.compile(r"(?<=\d)[oоlзiб|]{1,4}(?=\d|\W|$)|(?<!\w)[oоlзiб|]{1,2}(?=\d)")
+_LOOKALIKE_DIGITS: Final = str.maketrans("oоlзiб", "001316")
+_NEAR_DIGIT: Final = re.compile(r"(?<=\d)[oоlзiб]{1,4}(?=\d|\W|$)|(?<!\w)[oоlзiб]{1,2}(?=\d)")
 _ARTICLE: Final = re.compile(
     r"(?:артикул\w{0,3}|арт|sku|код\w{0,2}(?: товара)?|штрих\w{0,6}|модел\w{1,3}|парти\w|сери\w)\W{0,4}$"
 )
 _PLUS: Final = re.compile(r"(?<![\w+])(?:\+|00|плюс)\s?[1-9](?:[\s().\-–—/_*]{0,3}\d){8,14}(?!\d)")
 _AFTER_WORD: Final = re.compile(
-    r"(?<!\w)(?:тел|телефон\w{0,3}|зв[ао]ни\w{0,4}|позвони\w{0,4}|набери\w{0,2}|whatsapp|в[оа]тсап\w{0,2}|viber|вайбер\w?|смс|sms|call|phone|tel)"
+    r"(?<!\w)(?:тел|телефон\w{0,3}|зв[ао]ни\w{0,4}|позвони\w{0,4}|наб[еи]р\w{0,5}|whatsapp|в[оа]тсап\w{0,2}|viber|вайбер\w?|смс|sms|call|phone|tel)"
     r"\W{1,6}(?:(?:по|на|нам|номеру|номер|us|at|on|number)\W{1,3}){0,3}\+?\d(?:[\s().\-–—/_*]{0,3}\d){5}"
 )
 _NORTH_AMERICAN: Final = re.compile(r"(?<![\d-])\(?[2-9]\d{2}\)?[ .-]{1,2}\d{3}[.-]\d{4}(?![\d-])")
@@ -36,8 +36,8 @@ _TENS: Final = "двадцать|тридцать|сорок|пятьдесят|
 _HUNDREDS: Final = "сто|двести|триста|четыреста|пятьсот|шестьсот|семьсот|восемьсот|девятьсот"
 _NUMBER_WORD: Final = re.compile(rf"(?:({_UNITS})|({_TEENS})|({_TENS})|({_HUNDREDS})|(\d+))$")
 _TOKEN: Final = re.compile(r"[^\W\d_]+|\d+")
-_MIN_SPOKEN_DIGITS: Final = 7
-_MIN_SPOKEN_WORDS: Final = 3
+_MIN_SPOKEN: Final = ((7, 3), (10, 2))
+"""Digits, and how many words at least say them."""
 
 
 def has_phone(draft: ReadableText) -> bool:
@@ -84,7 +84,7 @@ def _are_sizes(groups: Sequence[str]) -> bool:
 
 
 def _is_spoken(text: str) -> bool:
-    """Seven digits or more, said in at least three words of numbers that follow each other."""
+    """Many digits, said in words of numbers that follow each other; some may be written."""
     digits = words = place = end = 0
     for found in _TOKEN.finditer(text):
         number = _NUMBER_WORD.match(found[0])
@@ -93,7 +93,7 @@ def _is_spoken(text: str) -> bool:
         if number is not None and number.lastindex is not None:
             said, place = _spoken_digits(number[0], number.lastindex, place)
             digits, words = digits + said, words + (number.lastindex < 5)  # noqa: PLR2004  # digits are no words
-        if digits >= _MIN_SPOKEN_DIGITS and words >= _MIN_SPOKEN_WORDS:
+        if any(digits >= least and words >= said_in for least, said_in in _MIN_SPOKEN):
             return True
         end = found.end()
     return False

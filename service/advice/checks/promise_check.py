@@ -19,16 +19,16 @@ _GIVE: Final = (
     r"|полож(?:им|у)|влож(?:им|у)|добав(?:им|лю)|выда(?:дим|ем)|предостав(?:им|ляем|лю|ят)|предлож(?:им|у)|предлага(?:ем|ю|ется)"
     r"|сдела(?:ем|ю)|да(?:дим|ем|м)|гарантиру(?:ем|ю)|обеща(?:ем|ю)|получ(?:ите|ишь|аете)|оформ(?:им|лю|ляем)|одобр(?:им|ю|яем)"
     r"|произвед(?:ем|ут)|осуществим|организуем|скинем|закинем|зачислим|ждет|гарантирован\w{0,2}|действует|активируйте|воспользуйтесь"
-    r"|используйте|введите|примените|забирайте|возьмите|держите|дарится"
+    r"|используйте|введите|примените|забирайте|примите|возьмите|держите|дарится"
 )
 _GIVE_INFINITIVE: Final = (
     r"вернуть|возвратить|возместить|компенсировать|перевести|перечислить|выплатить|начислить|подарить|выслать|отправить|прислать"
     r"|предоставить|предложить|дать|сделать|оформить|одобрить|выдать"
+    r"|(?:возвра|возме)щен\w?|компенсирован\w?|выплачен\w?|(?:пере|за|на)числен\w?|переведен\w?"
 )
-_READY: Final = r"готов\w?|можем|могу|сможем|смогу|хотим|хочу|хотели|рады|рад|будем|намерены|обязуемся|обязуюсь|обещаем|обещаю|гарантируем"
+_READY: Final = r"готов\w?|можем|могу|сможем|смогу|хотим|хочу|хотели|рады|рад|будем|будут|будет|намерены|обязуемся|обязуюсь|обещаем|обещаю|гарантируем"
 _GIVE_ENGLISH: Final = r"refund|offer|offering|give|send|issue|provide|compensate|reimburse|credit|get|receive|claim|transfer|pay|reward|here"
-_NOT: Final = r"не|нельзя|без|нет|ни|not|cannot|never|unable|can|don|won|no"
-_TRULY_NOT: Final = r"не|нельзя|нет|ни|not|cannot|never|unable|no"
+_NOT: Final = r"не|нельзя|нет|ни|not|cannot|never|unable|no"
 _MONEY: Final = r"день?г\w{0,4}|денежн\w+|средств\w?|стоимост\w{1,2}|сумм\w{1,2}|руб\w{0,4}|тысяч\w{0,2}|доллар\w{0,3}|евро|тенге|оплат[уы]|половину|money|rubles?|dollars?"
 _REFUND: Final = r"возврат\w{0,2}|возмещени\w{1,2}|компенсаци\w{1,2}|выплат\w|вознаграждени\w{1,2}|refund|compensation|reimbursement|reward|money"
 _DISCOUNT: Final = r"скид(?:к\w{1,3}|очк\w{1,3}|ок|он\w{0,2})|уценк\w|discounts?|off"
@@ -37,20 +37,23 @@ _GIFT: Final = r"подар(?:ок|ка|ку|ком|ки|ков|очек)|пре
 _REPLACEMENT: Final = r"замен[уы]|взамен|экземпляр\w{0,2}|бесплатн\w{1,2}|replacement"
 _CODE: Final = r"промокод\w{0,3}|купон\w{0,3}|ваучер\w{0,3}|promocodes?|coupons?|vouchers?"
 _BENEFIT: Final = re.compile(rf"(?:{_MONEY}|{_REFUND}|{_DISCOUNT}|{_POINTS}|{_GIFT}|{_CODE})$")
-_ANY_BENEFIT: Final = _BENEFIT
 _VERB: Final = re.compile(rf"(?:{_GIVE})$")
 _INFINITIVE: Final = re.compile(rf"(?:{_GIVE_INFINITIVE})$")
 _WILLING: Final = re.compile(rf"(?:{_READY})$")
 _ENGLISH_VERB: Final = re.compile(rf"(?:{_GIVE_ENGLISH})$")
 _ENGLISH_GIVER: Final = re.compile(r"(?:we|i|ll|will|here|happy|glad|to|please|your)$")
-_NEGATION: Final = re.compile(rf"(?:{_TRULY_NOT})$")
-_PAIRS: Final = (
-    (re.compile(rf"(?:{_MONEY}|{_REFUND})$"), 5),
-    (re.compile(rf"(?:{_DISCOUNT}|{_POINTS}|{_CODE})$"), 5),
-    (re.compile(rf"(?:{_GIFT}|{_REPLACEMENT})$"), 4),
-)
+_NEGATION: Final = re.compile(rf"(?:{_NOT})$")
+_NO_PAYMENT: Final = re.compile(r"сдела|организу|действует|использ|введите|воспольз|ждет|ждем|да(?:дим|ем|м)$")
+_PAID: Final = re.compile(rf"(?:{_MONEY})$")
+_REFUNDED: Final = re.compile(rf"(?:{_REFUND})$")
+_REDUCED: Final = re.compile(rf"(?:{_DISCOUNT}|{_POINTS}|{_CODE})$")
+_GIVEN: Final = re.compile(rf"(?:{_GIFT}|{_REPLACEMENT})$")
+_DISTANCE: Final = 5
+"""Words between a verb and its benefit, at most."""
 _CODE_WORD: Final = re.compile(rf"(?:{_CODE}|промо)$")
-_SORRY: Final = re.compile(r"жаль|сожале\w+|извин\w+|не$|sorry")
+_SORRY: Final = re.compile(r"жаль$|сожале\w+$|извин\w+$|sorry$")
+_FAILED: Final = re.compile(r"(?:не)?(?:сработа|примен|прош|подош|принял|принят|действ|работа|appl|work)")
+_CODE_ITSELF: Final = re.compile(r"[a-z]*\d")
 _PERCENT: Final = re.compile(
     r"скидк\w{1,3}\W{1,3}(?:в|до|на|размером|от)?\W{0,3}\d{1,3}\s?(?:%|процент|руб|₽)|(?<!\d)\d{1,3}\s?(?:%|процент\w{0,2})\W{1,3}(?:скидк|на следующ|off|discount|кэшб|кешб)"
     r"|(?<!\w)(?:ваша|вам|нас|личная|персональн\w{2}|дополнительн\w{2}|наша)\s(?:\w{1,15}\s)?скидк\w"
@@ -64,7 +67,8 @@ _FEELINGS: Final = re.compile(
     r"настроени|радост|эмоци|улыб|тепл|вдохновен|уют|красот|комфорт|удовольств|впечатлен|счаст|заботу?|любовь|внимани|надежд|здоров"
 )
 _CHANGE: Final = re.compile(
-    r"(?:измен|исправ|удал|убер|убра|повыс|перепи|скоррект|отредакт|обнов|замен|поменя|дополн)\w{0,6}$|постав(?:ите|ьте)$|change$|edit$|update$|delete$|remove$"
+    r"(?:измен|исправ|удал|повыс|скоррект|отредакт|обнов|замен|поменя|дополн|смен)\w{0,6}(?:те|ть|ни[еюя]|ну)$"
+    r"|уберите$|убрать$|перепишите$|переписать$|постав(?:ите|ьте)$|change$|edit$|update$|delete$|remove$"
 )
 _REVIEW: Final = re.compile(r"(?:отзыв|оценк|звезд|коммент)\w{0,3}$|review$|rating$|stars$")
 
@@ -79,7 +83,10 @@ def _promises(words: Sequence[str]) -> bool:
     verbs = [position for position in range(len(words)) if _gives(words, position)]
     if _gives_things(words, verbs) or _gives_code(words) or _rewards_change(words):
         return True
-    return any(_are_near(words, verbs, noun, distance) for noun, distance in _PAIRS)
+    payments = [verb for verb in verbs if not _NO_PAYMENT.match(words[verb])]
+    if _are_near(words, payments, _PAID, _DISTANCE):
+        return True
+    return any(_are_near(words, verbs, noun, _DISTANCE) for noun in (_REFUNDED, _REDUCED, _GIVEN))
 
 
 def _gives(words: Sequence[str], position: int) -> bool:
@@ -113,7 +120,10 @@ def _gives_things(words: Sequence[str], verbs: Sequence[int]) -> bool:
 
 def _gives_code(words: Sequence[str]) -> bool:
     """A code, unless the sentence is about one that did not work."""
-    return any(map(_CODE_WORD.match, words)) and not any(map(_SORRY.match, words))
+    if not any(map(_CODE_WORD.match, words)):
+        return False
+    is_sorry = any(map(_SORRY.match, words)) and any(map(_FAILED.match, words))
+    return not is_sorry or any(map(_CODE_ITSELF.match, words))
 
 
 def _rewards_change(words: Sequence[str]) -> bool:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import httpx
 import openai
 import pytest
+from openai.types.responses import Response, ResponseUsage
 
 from service.sandbox.credentials import OPENAI_API_KEY, OPENAI_MODEL
 from service.sandbox.openai.fake import OpenAIFake
@@ -578,6 +579,17 @@ def test_a_share_of_the_reviews_is_answered_oddly_and_the_same_each_time(ask_of,
     assert found[0] == found[1]
     assert 2 < sum(found[0]) < 30
     assert (all(found[2]), any(found[3])) == (True, False)
+
+
+@pytest.mark.parametrize("keyword", ["", "refuse", "incomplete", "failed", "filtered", "residency", "empty", "long"])
+def test_a_response_is_one_by_the_types_of_openais_own_package(ask, keyword):
+    body = ask(f"[[{keyword}]]" if keyword else PRAISE, user="a shop", text=by(SCHEMA), max_output_tokens=100).json()
+
+    response = Response.model_validate(body, strict=False)
+
+    assert set(body) <= set(Response.model_fields)
+    assert set(body["usage"] or {}) <= set(ResponseUsage.model_fields)
+    assert response.id == body["id"]
 
 
 @pytest.mark.parametrize("name", INJECTIONS)
