@@ -25,14 +25,12 @@ _MIN_RUSSIAN_WORDS: Final = 2
 
 
 def is_in_another_language(draft: ReadableText) -> bool:
-    """Words that the review or the product's name has count for no language."""
-    known = draft.product_words | draft.review_words
-    words = [word for word in words_of(draft.plain) if script(word[0]) == _CYRILLIC or word not in known]
-    letters = _scripts(words)
-    if not letters:
-        return not any(_scripts(words_of(draft.plain)))
+    """Words of the product's name and foreign ones that the review has, too, do not count against an answer."""
+    words = [word for word in words_of(draft.plain) if word not in draft.product_words]
     allowed = {_CYRILLIC, _main_script(draft)}
-    if sum(letters[each] for each in allowed) < _MIN_SHARE * letters.total():
+    own = _scripts(word for word in words if script(word[0]) in allowed or word not in draft.review_words)
+    fitting = sum(own[each] for each in allowed)
+    if not fitting or fitting < _MIN_SHARE * own.total():
         return True
     return _has_foreign_sentence(words, allowed) or (_is_russian(draft) and _is_other_cyrillic(draft.plain))
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from service.advice.checks.readable_text import ReadableText
 
-_PREFIX: Final = r"(?:на|по|о|об|за|до|ни|не|от|ото|вы|у|при|про|пере|рас|долбо|мудо|архи)?"
+_PREFIX: Final = r"(?:на|по|а|о|об|за|до|ни|не|от|ото|вы|у|при|про|пере|рас|долбо|мудо|архи)?"
 _STEMS: Final = (
     rf"{_PREFIX}ху(?:й|е|и|я|ю|ли$)",
     rf"{_PREFIX}пизд",
@@ -21,7 +21,9 @@ _STEMS: Final = (
     r"whore", r"slut", r"nigg(?:a|er)", r"faggot", r"blya[dt]?$", r"suka$", r"pizd", r"na?hu[iy]$", r"mudak",
 )  # fmt: skip
 _SWEARING: Final = re.compile("|".join(f"(?:{stem})" for stem in _STEMS))
-_MASKED: Final = re.compile(r"(?<![^\W\d_])[^\W\d_]{1,3}[*]{1,4}[^\W\d_]{1,4}(?![^\W\d_])")
+_MASKED: Final = re.compile(
+    r"(?<![^\W\d_])[^\W\d_]{1,3}[*]{1,4}[^\W\d_]{1,4}(?![^\W\d_])|(?<!\w)(?:на)?х[.\-_*#]{1,3}[йяе](?!\w)"
+)
 
 
 def has_profanity(draft: ReadableText) -> bool:

@@ -23,6 +23,8 @@ _GAP: Final = re.compile(r"[ ._*-]+")
 _SPACES: Final = re.compile(r"[^\S\n]{2,}")
 _LATIN: Final = "aceopxykmtbhnruig"
 _CYRILLIC: Final = "асеорхукмтвнпгиід"
+_DISGUISED: Final = re.compile(r"(?<=[а-я])[0346z](?=[а-я])")
+_TO_LETTER: Final = str.maketrans("0346z", "озчбз")
 _TO_CYRILLIC: Final = str.maketrans(_LATIN, _CYRILLIC)
 _TO_LATIN: Final = str.maketrans("асеорхукмтвнії", "aceopxykmtbhii")
 _LATIN_LOOKALIKES: Final = frozenset(_LATIN)
@@ -68,7 +70,7 @@ class ReadableText:
     def lower(self) -> str:
         """In small letters, each word in one script, words that are spaced out put together."""
         together = _SPACED_LETTERS.sub(_join, self.plain.lower().replace("ё", "е"))
-        return _WORD.sub(_unify, together)
+        return _DISGUISED.sub(lambda found: found[0].translate(_TO_LETTER), _WORD.sub(_unify, together))
 
     @cached_property
     def sentences(self) -> tuple[tuple[str, ...], ...]:
