@@ -13,10 +13,13 @@ from typing import Final
 from service.advice.checks.readable_text import MAX_CHECKED, ReadableText, script, words_of
 
 _CYRILLIC: Final = "CYRILLIC"
+_LATIN: Final = "LATIN"
 _MIN_SHARE: Final = 0.3
 _MAX_FOREIGN_LETTERS: Final = 0.03
 _MAX_FOREIGN_WORDS: Final = 6
 """In a row: more than the name of a product has."""
+_MAX_FOREIGN: Final = 6
+"""Letters of a script in which neither brands nor the review are written."""
 _NOT_RUSSIAN: Final = frozenset("іїєґўәғқңөұүһјљњћђџѓќѕҷӣӯҳѐѝӑӗҫӳ")
 _RUSSIAN: Final = frozenset(
     {"и", "что", "это", "очень", "как", "но", "был", "была", "было", "все", "уже", "спасибо", "после", "товар"}
@@ -25,12 +28,13 @@ _MIN_RUSSIAN_WORDS: Final = 2
 
 
 def is_in_another_language(draft: ReadableText) -> bool:
-    """Words of the product's name and foreign ones that the review has, too, do not count against an answer."""
+    """Words of the product's name and Latin ones that the review has, too, as brands are, do not count against an answer."""
     words = [word for word in words_of(draft.plain) if word not in draft.product_words]
     allowed = {_CYRILLIC, _main_script(draft)}
-    own = _scripts(word for word in words if script(word[0]) in allowed or word not in draft.review_words)
+    own = _scripts(word for word in words if script(word[0]) != _LATIN or word not in draft.review_words)
     fitting = sum(own[each] for each in allowed)
-    if not fitting or fitting < _MIN_SHARE * own.total():
+    foreign = own.total() - fitting - (own[_LATIN] if _LATIN not in allowed else 0)
+    if foreign > _MAX_FOREIGN or fitting <= _MIN_SHARE * own.total():
         return True
     return _has_foreign_sentence(words, allowed) or (_is_russian(draft) and _is_other_cyrillic(draft.plain))
 
