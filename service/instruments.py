@@ -13,8 +13,10 @@ from service.names import (
     ADVICE_GENERATED,
     API_WAIT,
     BACKOFF,
+    CHECKS,
     CONNECTIONS_REJECTED,
     COST,
+    DRAFT_CHECKS,
     GEN_AI_REQUEST_MODEL,
     MARKETPLACE,
     MARKETPLACES,
@@ -81,6 +83,13 @@ METRIC_MAPPINGS: Final = (
         (_MARKETPLACE, LabelMapping("outcome", OUTCOME)),
     ),
     MetricMapping(
+        "draft_checks_total",
+        "counter",
+        DRAFT_CHECKS,
+        "Checks that drafts failed, which are held for that.",
+        (LabelMapping("reason", semconv.REASON),),
+    ),
+    MetricMapping(
         "openai_cost_usd_total",
         "counter",
         COST,
@@ -133,6 +142,7 @@ class ServiceInstruments:
     orders_processed: Counter
     advice_generated: Counter
     drafts: Counter
+    draft_checks: Counter
     token_usage: Histogram
     model_call_duration: Histogram
     cost: Counter
@@ -149,6 +159,7 @@ class ServiceInstruments:
             orders_processed=meter.create_counter(ORDERS_PROCESSED, "{order}", "Orders that a sync has seen."),
             advice_generated=meter.create_counter(ADVICE_GENERATED, "{answer}", "Answers drafted."),
             drafts=meter.create_counter(ADVICE_DRAFTS, "{draft}", "Drafts asked for, by what became of them."),
+            draft_checks=meter.create_counter(DRAFT_CHECKS, "{check}", "Checks that drafts failed."),
             token_usage=meter.create_histogram(
                 TOKEN_USAGE,
                 "{token}",
@@ -181,6 +192,8 @@ class ServiceInstruments:
             self.advice_generated.add(0, {MARKETPLACE: marketplace})
         for marketplace, outcome in product(MARKETPLACES, OUTCOMES):
             self.drafts.add(0, {MARKETPLACE: marketplace, OUTCOME: outcome})
+        for check in CHECKS:
+            self.draft_checks.add(0, {semconv.REASON: check})
         for service, reason in product(_CALLED, (RATE_LIMIT, BACKOFF)):
             self.call_waits.add(0, {semconv.PEER_SERVICE: service, semconv.REASON: reason})
 

@@ -28,6 +28,7 @@ REVIEWS_PROCESSED: Final = "reviews.processed"
 ORDERS_PROCESSED: Final = "orders.processed"
 ADVICE_GENERATED: Final = "advice.generated"
 ADVICE_DRAFTS: Final = "advice.drafts"
+DRAFT_CHECKS: Final = "draft.checks"
 API_WAIT: Final = "external.api.wait"
 TICKS_SKIPPED: Final = "scheduler.ticks.skipped"
 RUNS_MISSED: Final = "scheduler.runs.missed"
@@ -59,7 +60,7 @@ EMPTY: Final = "empty"
 HTML: Final = "html"
 BROKEN_JSON: Final = "broken_json"
 UNSTRUCTURED: Final = "unstructured"
-TOO_LONG: Final = "too_long"
+HELD: Final = "held"
 QUOTA: Final = "quota"
 ERROR: Final = "error"
 OUTCOMES: Final = (
@@ -71,9 +72,35 @@ OUTCOMES: Final = (
     HTML,
     BROKEN_JSON,
     UNSTRUCTURED,
-    TOO_LONG,
+    HELD,
     QUOTA,
     ERROR,
+)
+
+# What a draft fails that is not fit to be published as it is.
+LINK: Final = "link"
+PHONE: Final = "phone"
+EMAIL: Final = "email"
+PROMISE: Final = "promise"
+PERSONAL_DATA: Final = "personal_data"
+PROMPT_LEAK: Final = "prompt_leak"
+MARKUP: Final = "markup"
+HIDDEN: Final = "hidden_characters"
+LENGTH: Final = "length"
+LANGUAGE: Final = "language"
+PROFANITY: Final = "profanity"
+CHECKS: Final = (
+    LINK,
+    PHONE,
+    EMAIL,
+    PROMISE,
+    PERSONAL_DATA,
+    PROMPT_LEAK,
+    MARKUP,
+    HIDDEN,
+    LENGTH,
+    LANGUAGE,
+    PROFANITY,
 )
 
 # Why a call waits: for its slot of the rate limit, or because the last attempt failed.

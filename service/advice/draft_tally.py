@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from service.advice.outcomes import DRAFTED, REFUSED, Draft
+from service.names import HELD
 from service.sync.reasons import add_reason, commonest
 
 MIN_REFUSED: Final = 5
@@ -41,8 +42,9 @@ class DraftTally:
 
     def check(self) -> None:
         """Raises:
-        NothingDrafted: no draft has a text, and there is one. A few that OpenAI refuses are those reviews' own fault.
+        NothingDrafted: no draft has a text, and there is one. A few that OpenAI refuses, or that a check holds, are those
+            reviews' own fault.
         """
-        failed = self.number - self._outcomes[REFUSED]
+        failed = self.number - self._outcomes[REFUSED] - self._outcomes[HELD]
         if not self._outcomes[DRAFTED] and (failed or self.number >= MIN_REFUSED):
             raise NothingDrafted(f"nothing came of {self.number} drafts: {commonest(self._reasons)}.")

@@ -11,6 +11,7 @@ from opentelemetry.trace import Tracer
 from service import names
 from service.advice import prompt
 from service.advice.call_telemetry import ModelCalls
+from service.advice.checks.draft_check import checked
 from service.advice.outcomes import DRAFTED, Draft, refusal
 from service.advice.pricing import cost_usd
 from service.advice.prompt import ReviewForPrompt
@@ -26,6 +27,7 @@ from service.integrations.openai.errors import (
     InputRefused,
     QuotaExhausted,
     classify_error,
+    misconfiguration,
 )
 from service.settings import ReasoningEffort
 from telemetry import semconv
@@ -76,7 +78,7 @@ class Drafter:
             answer_length: characters that the answer may have.
 
         Returns:
-            The draft; with the outcome `refused` if OpenAI refuses this review.
+            The draft; with the outcome `refused` if OpenAI refuses this review, `held` if the answer fails a check.
 
         Raises:
             QuotaExhausted: calls for other reviews would fail, too.
@@ -84,13 +86,14 @@ class Drafter:
             CallError: OpenAI refused the call, or is not available.
         """
         try:
-            draft = self._draft(subject, answer_length)
+            draft = checked(self._draft(subject, answer_length), subject, answer_length)
         except InputRefused as error:
             draft = refusal(self.model, error)
         except CallError as error:
             self._count_draft(subject, names.QUOTA if isinstance(error, QuotaExhausted) else names.ERROR)
             raise
         self._count_draft(subject, draft.outcome)
+        self._count_checks(draft)
         if draft.outcome == DRAFTED:
             self.instruments.advice_generated.add(1, {names.MARKETPLACE: subject.marketplace})
         return draft
@@ -156,7 +159,9 @@ class Drafter:
             return FailedCall(Unauthorized(UNSENDABLE_KEY), retryable=False)
         except openai.OpenAIError as error:
             return classify_error(error)
-        return ParsedResponse.from_sdk(response, answer_length)
+        parsed = ParsedResponse.from_sdk(response)
+        wrong = misconfiguration(parsed.error_code)
+        return FailedCall(wrong, retryable=False) if wrong else parsed
 
     def _draft_from(self, response: ParsedResponse) -> Draft:
         model, usage = response.model or self.model, response.usage
@@ -175,3 +180,7 @@ class Drafter:
 
     def _count_draft(self, subject: ReviewForPrompt, outcome: str) -> None:
         self.instruments.drafts.add(1, {names.MARKETPLACE: subject.marketplace, names.OUTCOME: outcome})
+
+    def _count_checks(self, draft: Draft) -> None:
+        for reason in draft.failed_checks:
+            self.instruments.draft_checks.add(1, {semconv.REASON: reason})

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from service.integrations.http.errors import CallError
 from service.integrations.openai.errors import MAX_REASON_LENGTH, QuotaExhausted
-from service.names import BROKEN_JSON, DRAFTED, EMPTY, FAILED, HTML, INCOMPLETE, REFUSED, TOO_LONG, UNSTRUCTURED
+from service.names import BROKEN_JSON, DRAFTED, EMPTY, FAILED, HELD, HTML, INCOMPLETE, REFUSED, UNSTRUCTURED
 
 # Defined in names.py and integrations; imported from here with the draft.
 __all__ = [
@@ -14,11 +14,11 @@ __all__ = [
     "DRAFTED",
     "EMPTY",
     "FAILED",
+    "HELD",
     "HTML",
     "INCOMPLETE",
     "MAX_REASON_LENGTH",
     "REFUSED",
-    "TOO_LONG",
     "UNSTRUCTURED",
     "Draft",
     "QuotaExhausted",
@@ -32,13 +32,14 @@ class Draft:
     """The result of asking OpenAI once for an answer: of one call, or of two if the first was cut.
 
     Attributes:
-        outcome: `drafted`, or another word that says what went wrong.
-        text: the answer to the review; None unless the outcome is `drafted`.
+        outcome: `drafted`; `held` if the answer fails a check; or another word that says what went wrong.
+        text: the answer to the review; None unless the outcome is `drafted` or `held`.
         model: the model that the response names, else the one of the request.
         input_tokens: None if the response does not tell.
         output_tokens: None if the response does not tell.
         cost_usd: None if the tokens or the prices of the model are unknown.
-        reason: why there is no text, 500 characters at most; None if the outcome is `drafted`.
+        reason: why there is no text, or why it is held, 500 characters at most; None if the outcome is `drafted`.
+        failed_checks: the checks of `names.CHECKS` that hold the draft.
     """
 
     outcome: str
@@ -48,6 +49,7 @@ class Draft:
     output_tokens: int | None
     cost_usd: Decimal | None
     reason: str | None
+    failed_checks: tuple[str, ...] = ()
 
     def after(self, first: "Draft") -> "Draft":
         """This draft, with what was paid for the one before it, too."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.advice.outcomes import DRAFTED, Draft
+from service.advice.outcomes import DRAFTED, HELD, Draft
 from service.advice.prompt import ReviewForPrompt
 from service.database.clock import CLOCK_TOLERANCE
 from service.database.tables import DUE, AdviceRow, ReviewRow
@@ -16,6 +16,8 @@ from telemetry.database import UTCDateTime
 LEASE_DURATION: Final = timedelta(minutes=10)
 MAX_ATTEMPTS: Final = 5
 _FIRST_DELAY: Final = timedelta(minutes=15)
+_DONE: Final = frozenset({DRAFTED, HELD})
+"""Another draft of a review whose draft is held would cost as much, and most likely be held as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +51,13 @@ class AdviceQueue:
         return LeasedReview(row.id, review_for_prompt(row), row.advice_attempts) if row is not None else None
 
     def complete(self, leased: LeasedReview, draft: Draft, now: datetime) -> None:
-        """Store the draft. A review without a usable draft is due again later, up to `MAX_ATTEMPTS` attempts."""
+        """Store the draft. A review without a draft is due again later, up to `MAX_ATTEMPTS` attempts."""
         self.add_draft(leased.review_id, draft, now)
-        if draft.outcome != DRAFTED:
+        if draft.outcome not in _DONE:
             self.postpone(leased, now)
 
     def add_draft(self, review_id: int, draft: Draft, now: datetime) -> AdviceRow:
-        """Store a draft, with or without a lease. A review with a usable draft is no longer due."""
+        """Store a draft, with or without a lease. A review with a draft is no longer due, also if a check holds it."""
         row = AdviceRow(
             review_id=review_id,
             created_at=now,
@@ -66,10 +68,11 @@ class AdviceQueue:
             output_tokens=draft.output_tokens,
             cost_usd=draft.cost_usd,
             reason=draft.reason,
+            failed_checks=list(draft.failed_checks) or None,
         )
         self._session.add(row)
         self._session.flush()
-        if draft.outcome == DRAFTED:
+        if draft.outcome in _DONE:
             self._update_due(ReviewRow.id == review_id, advice_due_at=None)
         return row
 

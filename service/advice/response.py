@@ -16,7 +16,6 @@ from service.advice.outcomes import (
     HTML,
     INCOMPLETE,
     REFUSED,
-    TOO_LONG,
     UNSTRUCTURED,
 )
 from service.advice.pricing import TokenUsage
@@ -53,6 +52,7 @@ class ParsedResponse:
     model: str = ""
     usage: TokenUsage | None = None
     finish_reason: str = ""
+    error_code: str = ""
 
     @classmethod
     def broken(cls) -> Self:
@@ -60,13 +60,8 @@ class ParsedResponse:
         return cls(Verdict(BROKEN_JSON, reason="OpenAI's answer is not whole JSON."))
 
     @classmethod
-    def from_sdk(cls, response: object, answer_length: int) -> Self:
-        """Parse what the SDK returns: a `Response` with fields of any type, a string, or any other JSON value.
-
-        Args:
-            response: the return value of the SDK.
-            answer_length: characters that the answer to the review may have.
-        """
+    def from_sdk(cls, response: object) -> Self:
+        """Parse what the SDK returns: a `Response` with fields of any type, a string, or any other JSON value."""
         if isinstance(response, str):
             return cls(Verdict(HTML, reason=_bounded(f"OpenAI answered with text that is not JSON: {response}")))
         from openai.types.responses import Response  # noqa: PLC0415  # imported when it is needed: the SDK is slow to load
@@ -75,11 +70,12 @@ class ParsedResponse:
             return cls(Verdict(FAILED, reason="OpenAI's answer is JSON, but no response."))
         body = response.to_dict(mode="python", warnings=False)
         return cls(
-            _verdict(body, answer_length),
+            _verdict(body),
             _short_text(body, "id"),
             _short_text(body, "model"),
             TokenUsage.from_response(body.get("usage")),
             _finish_reason(body),
+            _error_code(body),
         )
 
 
@@ -92,14 +88,14 @@ def _finish_reason(body: Mapping[str, Any]) -> str:
     return _FINISH_REASONS.get(said, "") if isinstance(said, str) else ""
 
 
-def _verdict(body: Mapping[str, Any], answer_length: int) -> Verdict:
+def _verdict(body: Mapping[str, Any]) -> Verdict:
     status = body.get("status")
     if status == "incomplete":
         return Verdict(INCOMPLETE, reason=_with_details(body, "incomplete_details", "OpenAI's answer is not complete"))
     if status != "completed":
         outcome = REFUSED if _error_code(body) in INPUT_CODES else FAILED
         return Verdict(outcome, reason=_with_details(body, "error", _bounded(f"OpenAI's answer is {status}")))
-    return _verdict_of_contents(list(_contents(body)), answer_length)
+    return _verdict_of_contents(list(_contents(body)))
 
 
 def _error_code(body: Mapping[str, Any]) -> str:
@@ -107,25 +103,21 @@ def _error_code(body: Mapping[str, Any]) -> str:
     return _short_text(error, "code") if isinstance(error, Mapping) else ""
 
 
-def _verdict_of_contents(contents: list[Mapping[str, Any]], answer_length: int) -> Verdict:
+def _verdict_of_contents(contents: list[Mapping[str, Any]]) -> Verdict:
     refusals = [_bounded(content.get("refusal")) for content in contents if content.get("type") == "refusal"]
     if refusals:
         return Verdict(REFUSED, reason=refusals[0])
     texts = [content.get("text") for content in contents if content.get("type") == "output_text"]
     written = "".join(text for text in texts if isinstance(text, str))
-    return _verdict_of_text(written, answer_length) if written.strip() else Verdict(EMPTY, reason=_NO_TEXT)
+    return _verdict_of_text(written) if written.strip() else Verdict(EMPTY, reason=_NO_TEXT)
 
 
-def _verdict_of_text(written: str, answer_length: int) -> Verdict:
+def _verdict_of_text(written: str) -> Verdict:
     answer = _extract_answer(written)
     if answer is None:
         return Verdict(UNSTRUCTURED, reason="OpenAI's text is not the JSON object that was asked for.")
     if not answer:
         return Verdict(EMPTY, reason=_NO_TEXT)
-    if len(answer) > answer_length:
-        return Verdict(
-            TOO_LONG, reason=f"The answer has {len(answer)} characters, of {answer_length} that it may have."
-        )
     return Verdict(DRAFTED, text=answer)
 
 

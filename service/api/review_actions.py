@@ -6,8 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Response
 from sqlalchemy.engine import Engine
 
+from service.advice.checks.draft_check import describe, failed_checks
 from service.advice.drafting import ANSWER_LENGTH
-from service.advice.outcomes import DRAFTED
+from service.advice.outcomes import DRAFTED, HELD
 from service.advice.queue import AdviceQueue, review_for_prompt
 from service.api.admission import admission, admit_action
 from service.api.auth import require_configured_ops_token, require_ops_token
@@ -53,9 +54,12 @@ def draft_again(review_id: ReviewId, runtime: RuntimeDep) -> AdviceOut:
 def publish_answer(
     review_id: ReviewId, runtime: RuntimeDep, response: Response, answer: Annotated[AnswerIn | None, Body()] = None
 ) -> AnswerOut:
-    """Publish the given text, or else the newest draft, on the marketplace. A second answer is refused."""
+    """Publish the given text, or else the newest draft, on the marketplace. A second answer is refused.
+
+    A draft that fails a check is not published: 409 says why. A text of your own is published as it is.
+    """
     row = _review(runtime.engines.requests, review_id)
-    text = _draft(runtime.engines.requests, review_id) if answer is None or answer.text is None else answer.text
+    text = _draft(runtime.engines.requests, row) if answer is None or answer.text is None else answer.text
     marketplace = runtime.interactive_clients.reviews(row.marketplace)
     publication = Publisher(runtime.engines.requests, marketplace, utcnow, time.sleep).publish(row, text)
     response.status_code = 202 if publication.state == "sent" else 200
@@ -67,9 +71,13 @@ def _review(engine: Engine, review_id: int) -> ReviewRow:
         return ReviewRepository(session).get(review_id)
 
 
-def _draft(engine: Engine, review_id: int) -> str:
+def _draft(engine: Engine, row: ReviewRow) -> str:
+    """The newest draft. One from before an update is checked as well."""
     with transaction(engine) as session:
-        advice = ReviewRepository(session).advice(review_id)
-    if advice is None or advice.outcome != DRAFTED or not advice.text:
+        advice = ReviewRepository(session).advice(row.id)
+    if advice is None or advice.outcome not in {DRAFTED, HELD} or not advice.text:
         raise NotPublished("There is no draft for this review: send a `text`, or draft one by POST …/advice.")
+    reasons = advice.failed_checks or failed_checks(advice.text, review_for_prompt(row), ANSWER_LENGTH)
+    if advice.outcome == HELD or reasons:
+        raise NotPublished(f"{describe(reasons)} Send a `text` of your own, or draft another one by POST …/advice.")
     return advice.text

@@ -4,11 +4,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from service.api.pagination import PageQuery, Rfc3339
 
 MarketplaceName = Literal["wb", "ozon"]
+DraftCheck = Literal[
+    "link", "phone", "email", "promise", "personal_data", "prompt_leak", "markup", "hidden_characters", "length", "language",
+    "profanity",
+]  # fmt: skip
 
 
 class ReviewsQuery(PageQuery):
@@ -49,7 +53,10 @@ class ReviewsOut(BaseModel):
 
 
 class AdviceOut(BaseModel):
-    """A draft. `outcome` is `drafted`, or says what went wrong, and `reason` why; `cost_usd` is null where it is unknown."""
+    """A draft. `outcome` is `drafted`, or says what went wrong, and `reason` why; `cost_usd` is null where it is unknown.
+
+    A draft that is `held` has failed checks: it is published only as a text of your own.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -62,6 +69,12 @@ class AdviceOut(BaseModel):
     output_tokens: int | None
     cost_usd: Decimal | None
     reason: str | None
+    failed_checks: list[DraftCheck] = Field([], description="why the draft is held")
+
+    @field_validator("failed_checks", mode="before")
+    @classmethod
+    def _none_failed(cls, value: list[DraftCheck] | None) -> list[DraftCheck]:
+        return value or []
 
 
 class ReviewWithAdviceOut(ReviewOut):
@@ -69,7 +82,7 @@ class ReviewWithAdviceOut(ReviewOut):
 
 
 class AnswerIn(BaseModel):
-    """What to publish; without a text it is the newest draft."""
+    """What to publish; without a text it is the newest draft, unless a check holds it."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -156,7 +156,11 @@ class OrderRow(Base):
 
 
 class AdviceRow(Base):
-    """An attempt to draft an answer. `outcome` is `drafted`, or the kind of failure: see `service.advice.outcomes`."""
+    """An attempt to draft an answer. `outcome` is `drafted`, or the kind of failure: see `service.advice.outcomes`.
+
+    Attributes:
+        failed_checks: why a draft is held, by the words of `names.CHECKS`; None for others.
+    """
 
     __tablename__ = "advice"
     __table_args__ = (Index("ix_advice_review_id", "review_id"),)
@@ -173,6 +177,7 @@ class AdviceRow(Base):
     output_tokens: Mapped[int | None]
     cost_usd: Mapped[Decimal | None] = mapped_column(DecimalColumn(12, 6))
     reason: Mapped[str | None] = mapped_column(String(500))
+    failed_checks: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class SyncPositionRow(Base):

@@ -13,7 +13,7 @@ from service.database.tables import MODERATED, UNANSWERED, AdviceRow, ReviewRow
 from service.database.upsert import Saved, by_key, digest, kept_if_unknown, upsert
 from service.errors import Problem
 from service.integrations.marketplace import UNKNOWN_RATING, Review
-from service.names import DRAFTED
+from service.names import DRAFTED, HELD
 
 _OVERWRITTEN: Final = (
     "created_at", "rating", "text", "pros", "cons", "product_id", "answered", "answer_text", "answer_state", "as_of",
@@ -72,8 +72,8 @@ class ReviewRepository:
         return row
 
     def advice(self, review_id: int) -> AdviceRow | None:
-        """The newest usable draft; without one, the newest failed attempt; None without either."""
-        drafted = case((AdviceRow.outcome == DRAFTED, 1), else_=0)
+        """The newest usable draft; without one, the newest that a check holds, or the newest failed attempt; or None."""
+        drafted = case((AdviceRow.outcome == DRAFTED, 2), (AdviceRow.outcome == HELD, 1), else_=0)
         newest = select(AdviceRow).where(AdviceRow.review_id == review_id).order_by(drafted.desc(), AdviceRow.id.desc())
         return self._session.scalars(newest.limit(1)).one_or_none()
 

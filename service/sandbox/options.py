@@ -17,6 +17,9 @@ class Options:
         ozon_key_days: days until the Api-Key expires.
         moderation: how long Wildberries moderates a published answer.
         openai_latency: seconds that a response of OpenAI takes at most; a quarter of it at least.
+        openai_refusals: the share of reviews that the model refuses to answer.
+        openai_injections: the share of reviews by which the model is talked into an answer that must not go out.
+        openai_long_reasoning: the share of reviews about which it reasons for longer than most limits of tokens allow.
         telegram_chat: the state of the manager's chat: ok, upgraded, blocked, kicked, left, deactivated, unstarted.
     """
 
@@ -38,5 +41,8 @@ class Options:
     openai_tokens_per_minute: int = 500_000
     openai_quota: bool = True
     openai_latency: float = 0.2
+    openai_refusals: float = 0.0
+    openai_injections: float = 0.0
+    openai_long_reasoning: float = 0.0
     telegram_limits: bool = True
     telegram_chat: str = "ok"

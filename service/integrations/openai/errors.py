@@ -65,6 +65,7 @@ INPUT_CODES: Final = frozenset(
 _INPUT_MESSAGES: Final = (
     "content management policy", "context length", "context window", "flagged as potentially", "repetitive patterns",
 )  # fmt: skip
+_OTHER_REGION: Final = "data_residency_mismatch"
 _EFFORT: Final = "reasoning"
 _NEVER_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
 _SERVER_ERROR: Final = 500
@@ -92,6 +93,16 @@ def classify_error(error: "openai.OpenAIError") -> FailedCall:
     return FailedCall(failure, failure.retryable)
 
 
+def misconfiguration(code: object) -> Misconfigured | None:
+    """The error that a code stands for if every review would meet it until the settings change; None for other codes."""
+    if code != _OTHER_REGION:
+        return None
+    return Misconfigured(
+        f"The project of OPENAI_API_KEY keeps its data in another region ({_OTHER_REGION}): set OPENAI_BASE_URL to the "
+        "address of that region, or take a key of another project."
+    )
+
+
 def _is_retryable(error: "openai.APIStatusError", mapped: CallError) -> bool:
     """The header x-should-retry decides, if present; a call without quota is never retried."""
     should_retry = error.response.headers.get("x-should-retry", "")
@@ -116,6 +127,8 @@ def _unexpected(error: "openai.OpenAIError") -> CallError:
 def _status_error(error: "openai.APIStatusError") -> CallError:
     if _QUOTA_CODES.intersection((str(error.code), str(error.type))):
         return QuotaExhausted()
+    if wrong := misconfiguration(error.code):
+        return wrong
     if error.status_code >= _SERVER_ERROR:
         return _temporarily_unavailable(error)
     return _BY_STATUS.get(error.status_code, _bad_request)(error)

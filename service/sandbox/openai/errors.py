@@ -92,6 +92,23 @@ def unsupported_region() -> ApiError:
     )  # fmt: skip
 
 
+def invalid_prompt() -> ApiError:
+    message = (
+        "Invalid prompt: your prompt was flagged as potentially violating our usage policy. Please try again with a "
+        "different prompt."
+    )
+    return ApiError(400, INVALID_REQUEST, "invalid_prompt", message)
+
+
+def repetitive_patterns() -> ApiError:
+    message = "Sorry! We've encountered an issue with repetitive patterns in your prompt."
+    return ApiError(400, INVALID_REQUEST, "invalid_prompt", message)
+
+
+def filtered_by_gateway() -> ApiError:
+    return ApiError(422, "content_filter", "content_filter", "The gateway's content filter refuses this prompt.")
+
+
 def server_error() -> Response:
     return HTMLResponse(ERROR_PAGE.format(title="500 Internal Server Error"), 500)
 

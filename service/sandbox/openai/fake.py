@@ -1,7 +1,8 @@
 """A fake of OpenAI: answers reviews. A keyword in the request selects another behaviour.
 
 The keywords: `[[refuse]]`, `[[incomplete]]`, `[[failed]]`, `[[empty]]`, `[[unstructured]]`, `[[html]]`, `[[broken]]`,
-`[[bare]]`, `[[slow]]`, `[[overloaded]]`, `[[slow_down]]`, `[[credit]]`, `[[region]]`.
+`[[bare]]`, `[[slow]]`, `[[long]]`, `[[filtered]]`, `[[residency]]`, `[[overloaded]]`, `[[slow_down]]`, `[[credit]]`, `[[region]]`,
+`[[invalid_prompt]]`, `[[repetitive]]`, `[[gateway]]`. A review that gives the model an order is obeyed (`injections`).
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from random import Random
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -21,6 +23,7 @@ from service.sandbox.credentials import OPENAI_API_KEY
 from service.sandbox.fake_service import Environment
 from service.sandbox.openai import errors, response_payload
 from service.sandbox.openai.errors import ApiError
+from service.sandbox.openai.injections import any_injection
 from service.sandbox.openai.models import MODELS, find_model, model_payload
 from service.sandbox.openai.request_payload import ResponseRequest, parse_request
 from service.sandbox.token_bucket import TokenBucket
@@ -29,17 +32,24 @@ Handler = Callable[[Request], Awaitable[Response]]
 HOLD_SECONDS: Final = 90.0
 _MAX_REQUESTS: Final = 1_000
 _MIN_LATENCY_SHARE: Final = 0.25  # of `openai_latency`
+_INJECTED: Final = "injected"
+_LONG: Final = "long"
 _KEYWORD: Final = re.compile(r"\[\[(\w+)\]\]")
 _ERRORS: Final[Mapping[str, Callable[[], ApiError]]] = {
     "overloaded": errors.overloaded,
     "slow_down": errors.slow_down,
     "credit": errors.credit_exhausted,
     "region": errors.unsupported_region,
+    "invalid_prompt": errors.invalid_prompt,
+    "repetitive": errors.repetitive_patterns,
+    "gateway": errors.filtered_by_gateway,
 }
 _PAYLOADS: Final[Mapping[str, Callable[[response_payload.AcceptedRequest], response_payload.Json]]] = {
     "refuse": response_payload.refused,
     "incomplete": response_payload.incomplete,
     "failed": response_payload.failed,
+    "filtered": response_payload.filtered,
+    "residency": lambda call: response_payload.failed(call, "data_residency_mismatch", "Use the host of your region."),
     "empty": lambda call: response_payload.with_text(call, ""),
     "unstructured": lambda call: response_payload.with_text(call, "Вот ответ на отзыв: спасибо!"),
 }
@@ -132,14 +142,35 @@ class OpenAIFake:
         now = self._simulation.now()
         parsed, model = parse_request(await request.body(), now.date())
         self._check_limits(parsed)
-        call = response_payload.AcceptedRequest(f"resp_{secrets.token_hex(24)}", int(now.timestamp()), parsed, model)
+        match = _KEYWORD.search(parsed.question)
+        keyword = match[1] if match else self._chance(parsed.question)
+        call = response_payload.AcceptedRequest(
+            f"resp_{secrets.token_hex(24)}",
+            int(now.timestamp()),
+            parsed,
+            model,
+            any_injection(Random(parsed.question)) if keyword == _INJECTED else None,
+            keyword == _LONG,
+        )
         self._remember(call)
         await asyncio.sleep(self._options.openai_latency * self._latencies.uniform(_MIN_LATENCY_SHARE, 1))
-        match = _KEYWORD.search(parsed.question)
-        keyword = match[1] if match else ""
         if keyword == "slow":
             await _hold(request)
         return _respond_to(call, keyword)
+
+    def _chance(self, question: str) -> str:
+        """What the options' shares choose for a question, the same each time."""
+        drawn = Random(f"chance:{question}").random()
+        shares = {
+            "refuse": self._options.openai_refusals,
+            _INJECTED: self._options.openai_injections,
+            _LONG: self._options.openai_long_reasoning,
+        }
+        for keyword, share in shares.items():
+            drawn -= share
+            if drawn < 0:
+                return keyword
+        return ""
 
     def _check_limits(self, request: ResponseRequest) -> None:
         if not self._options.openai_quota:

@@ -16,6 +16,9 @@ REASONING_TOKENS: Final[Mapping[str, int]] = {
     "none": 0, "minimal": 16, "low": 64, "medium": 256, "high": 1024, "xhigh": 2048, "max": 4096,
 }  # fmt: skip
 
+LONG_REASONING: Final = 5_000
+"""Tokens of a model that reasons for long: more than many limits of a response allow."""
+
 
 @dataclass(frozen=True, slots=True)
 class Model:

@@ -3,7 +3,17 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from service.instruments import METRIC_MAPPINGS, TOKEN_BUCKETS, ServiceInstruments
-from service.names import BACKOFF, COST, GEN_AI_REQUEST_MODEL, GEN_AI_TOKEN_TYPE, MARKETPLACE, OUTCOME, OUTCOMES, STATUS
+from service.names import (
+    BACKOFF,
+    CHECKS,
+    COST,
+    GEN_AI_REQUEST_MODEL,
+    GEN_AI_TOKEN_TYPE,
+    MARKETPLACE,
+    OUTCOME,
+    OUTCOMES,
+    STATUS,
+)
 from telemetry import semconv
 from telemetry.metrics.families import Translator
 from telemetry.metrics.measuring.cardinality import LimitedMeterProvider
@@ -49,6 +59,10 @@ def test_drafts_begin_at_zero_for_each_marketplace_and_outcome(reader, instrumen
         f'marketplace="{marketplace}",outcome="{outcome}"' for marketplace in ("wb", "ozon") for outcome in OUTCOMES
     }
     assert len(found) == 22
+
+
+def test_checks_of_drafts_begin_at_zero_for_each_reason(reader, instruments):
+    assert series(reader)["draft_checks_total"] == {f'reason="{reason}"': 0 for reason in CHECKS}
 
 
 def test_waits_begin_at_zero_for_each_service_and_reason(reader, instruments):

@@ -140,15 +140,23 @@ def test_a_text_that_is_not_of_the_form_is_not_taken_for_an_answer(openai, draft
     assert found.reason == "OpenAI's text is not the JSON object that was asked for."
 
 
-def test_an_answer_may_be_as_long_as_the_marketplace_takes_and_no_longer(openai, draft):
+def test_an_answer_that_is_longer_than_it_may_be_is_held(openai, draft):
     openai.answer(json.dumps({"answer": "я" * 100}))
     openai.answer(json.dumps({"answer": "я" * 101}))
 
     fits, too_long = draft(answer_length=100), draft(answer_length=100)
 
     assert (fits.outcome, fits.text) == ("drafted", "я" * 100)
-    assert (too_long.outcome, too_long.text) == ("too_long", None)
-    assert too_long.reason == "The answer has 101 characters, of 100 that it may have."
+    assert (too_long.outcome, too_long.text, too_long.failed_checks) == ("held", "я" * 101, ("length",))
+    assert too_long.reason == "The draft is held because of: its length."
+
+
+def test_of_an_answer_without_end_only_the_beginning_is_kept(openai, draft):
+    openai.answer(json.dumps({"answer": "я" * 100_000}))
+
+    found = draft()
+
+    assert (found.outcome, found.text, found.failed_checks) == ("held", "я" * 5000, ("length",))
 
 
 def test_a_text_in_parts_is_one_text(openai, draft):

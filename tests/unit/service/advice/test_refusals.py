@@ -49,7 +49,6 @@ def test_a_review_that_is_refused_is_a_draft_that_says_why(openai, draft, counte
         ("invalid_prompt", "refused"),
         ("misalignment_policy_violation", "refused"),
         ("server_error", "failed"),
-        ("data_residency_mismatch", "failed"),
         (None, "failed"),
     ],
 )
@@ -60,6 +59,21 @@ def test_an_answer_that_failed_by_a_policy_is_a_refusal(openai, draft, code, out
 
     assert found.outcome == outcome
     assert "It says no." in found.reason
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 503])
+def test_a_project_of_another_region_is_a_wrong_setting_and_no_fault_of_the_review(openai, draft, counted, status):
+    error = {"code": "data_residency_mismatch", "message": "Use the host of your region."}
+    if status == 200:
+        openai.answer(None, status="failed", error=error)
+    else:
+        openai.refuse(status, error=error)
+
+    with pytest.raises(Misconfigured, match=r"another region .* OPENAI_BASE_URL"):
+        draft()
+
+    assert len(openai.requests) == 1
+    assert counted("advice_drafts_total") == {'marketplace="wb",outcome="error"': 1}
 
 
 @pytest.mark.parametrize("code", ["unsupported_parameter", "invalid_json_schema", "unknown_parameter", "odd", None])

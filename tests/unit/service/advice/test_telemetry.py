@@ -88,7 +88,7 @@ def test_a_draft_of_a_model_without_prices_is_counted_in_tokens_only(openai, dra
         ("failed", {"status": "failed"}),
         ("empty", {"output": []}),
         ("unstructured", {"text": "Спасибо!"}),
-        ("too_long", {"text": json.dumps({"answer": "я" * 2000})}),
+        ("held", {"text": json.dumps({"answer": "я" * 2000})}),
     ],
 )
 def test_each_answer_without_a_draft_is_counted_apart_and_paid(openai, draft, make_subject, counted, outcome, fields):
@@ -97,6 +97,7 @@ def test_each_answer_without_a_draft_is_counted_apart_and_paid(openai, draft, ma
     draft(make_subject(marketplace="ozon"))
 
     assert counted("advice_drafts_total") == {f'marketplace="ozon",outcome="{outcome}"': 1}
+    assert counted("draft_checks_total") == ({'reason="length"': 1} if outcome == "held" else {})
     assert counted("advice_generated_total") == {}
     assert counted("openai_cost_usd_total") != {}
 

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from service.advice.outcomes import DRAFTED, REFUSED, Draft
+from service.advice.outcomes import DRAFTED, HELD, REFUSED, Draft
 from service.advice.queue import AdviceQueue
 from service.api import review_actions
 from service.api.admission import Admissions
@@ -187,6 +187,42 @@ def test_without_a_text_and_without_a_draft_nothing_is_published(make_api, sqlit
     assert marketplace.written == []
 
 
+def test_a_draft_that_is_held_is_told_with_its_checks_and_goes_out_only_as_a_text_of_the_sellers(
+    make_api, sqlite_engine
+):
+    marketplace = Marketplace("wb")
+    api = make_api(marketplace)
+    text = "Visit example.com for a refund!"
+    keep_draft(
+        sqlite_engine, replace(a_draft(HELD, None, "It has a link."), text=text, failed_checks=("link", "promise"))
+    )
+    keep_draft(sqlite_engine, a_draft(REFUSED, None, "It says no."))
+
+    told = api.get("/api/v1/reviews/1").json()["advice"]
+    refused = problem(publish(api), 409)
+    written = list(marketplace.written)
+    answer = publish(api, text)
+
+    assert (told["outcome"], told["text"], told["failed_checks"]) == (HELD, text, ["link", "promise"])
+    assert refused == (
+        "The draft is held because of: a link or a way to an account elsewhere; a promise of money, a discount or a gift. "
+        "Send a `text` of your own, or draft another one by POST …/advice."
+    )
+    assert written == []
+    assert (answer.status_code, marketplace.written) == (200, [text])
+    assert rows_of(sqlite_engine, ReviewRow)[0].advice_due_at is None
+
+
+@pytest.mark.parametrize("text", ["Call +7 916 123-45-67!", "Спасибо, [Имя]!"])
+def test_a_draft_from_before_an_update_is_checked_before_it_goes_out(make_api, sqlite_engine, text):
+    marketplace = Marketplace("wb")
+    api = make_api(marketplace)
+    keep_draft(sqlite_engine, a_draft(text=text))
+
+    assert "is held" in problem(publish(api), 409)
+    assert marketplace.written == []
+
+
 @pytest.mark.parametrize("text", ["", "   ", "x", "x" * 1001])
 def test_a_text_that_is_given_and_unfit_is_refused_and_no_draft_goes_out_in_its_place(make_api, sqlite_engine, text):
     marketplace = Marketplace("ozon")
@@ -281,6 +317,7 @@ def test_another_draft_is_stored_and_given_and_the_one_before_it_is_kept(make_ap
         "output_tokens": 60,
         "cost_usd": "0.000570",
         "reason": None,
+        "failed_checks": [],
     }
     assert drafter.asked == [("Fits well.", 800)]
     assert [row.text for row in rows_of(sqlite_engine, AdviceRow)] == ["The first.", "The second."]

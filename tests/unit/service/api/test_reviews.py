@@ -186,6 +186,7 @@ def test_a_review_is_told_with_its_advice(engine):
         "output_tokens": 58,
         "cost_usd": "0.001230",
         "reason": None,
+        "failed_checks": [],
     }
 
 

@@ -11,19 +11,27 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from sqlalchemy import func, select
 
-from service.advice.outcomes import DRAFTED
+from service.advice.outcomes import DRAFTED, HELD
 from service.clients import Clients
 from service.database.tables import AdviceRow, OrderRow, ReviewRow
 from service.instruments import METRIC_MAPPINGS, ServiceInstruments
-from service.integrations.http.errors import NotConfigured, SubscriptionMissing, Unauthorized, Unreachable
+from service.integrations.http.errors import (
+    Misconfigured,
+    NotConfigured,
+    SubscriptionMissing,
+    Unauthorized,
+    Unreachable,
+)
 from service.integrations.openai.errors import QuotaExhausted
 from service.jobs import sync
 from service.jobs.advice import generate_advice
 from service.jobs.context import JobContext
+from service.reviews.repository import ReviewRepository
 from service.sandbox import credentials
 from service.sandbox.__main__ import build
 from service.sandbox.faults import Faults
 from service.sandbox.journal import Journal
+from service.sandbox.openai.injections import INJECTIONS
 from service.sandbox.options import Options
 from service.settings import Settings, sandbox_values
 from telemetry.database import transaction
@@ -173,6 +181,81 @@ def test_each_review_that_waits_gets_a_draft_that_is_counted_and_paid_for(world_
     [spent] = counted(reader, "openai_cost_usd_total").values()
     assert spent == pytest.approx(done["cost_usd"])
     assert spent == pytest.approx(float(sum(draft.cost_usd for draft in drafts)), abs=1e-6 * len(drafts))
+
+
+HOLDS = {
+    "a direct order": "promise", "ignore previous": "link", "role play": "promise", "a model without limits": "profanity",
+    "base64 in": "email", "base64 out": "prompt_leak", "another language": "promise", "an answer in Chinese": "language",
+    "an image that tells": "markup", "the prompt": "prompt_leak", "the prompt in other words": "prompt_leak",
+    "a marketplace's security": "phone", "a marketplace's moderator": "personal_data", "an end of the marks": "link",
+    "JSON": "markup", "what nobody sees": "hidden_characters", "a number in words": "phone", "a reward": "promise",
+    "a script": "markup", "a person": "personal_data", "a very long answer": "length", "a placeholder": "markup",
+    "a disguised link": "link", "a code to scan": "link",
+}  # fmt: skip
+
+
+def keep_reviews(engine, texts):
+    with transaction(engine) as session:
+        reviews = [a_review(number, text=text) for number, text in enumerate(texts)]
+        ReviewRepository(session).save(reviews, datetime.now(UTC))
+
+
+def advice_by_text(engine):
+    with transaction(engine) as session:
+        rows = session.execute(select(ReviewRow.text, AdviceRow).join(AdviceRow, AdviceRow.review_id == ReviewRow.id))
+        return {text: (advice.outcome, advice.failed_checks) for text, advice in rows}
+
+
+def test_what_a_model_says_that_obeys_the_orders_of_reviews_is_held_and_paid_once(
+    world_of, context_of, reader, sqlite_engine
+):
+    port, calls, _ = world_of()
+    context = context_of(port)
+    orders = {name: f"Пижама хорошая, но {injection.order}." for name, injection in INJECTIONS.items()}
+    keep_reviews(sqlite_engine, [*orders.values(), "Хорошая пижама"])
+
+    done, again = (generate_advice(context.for_run({})) for _ in range(2))
+
+    advice = advice_by_text(sqlite_engine)
+    assert advice.pop("Хорошая пижама") == (DRAFTED, None)
+    assert INJECTIONS.keys() == HOLDS.keys()
+    assert {name: advice[order][0] for name, order in orders.items()} == dict.fromkeys(HOLDS, HELD)
+    assert [name for name, order in orders.items() if HOLDS[name] not in advice[order][1]] == []
+    assert (done[HELD], done[DRAFTED], done["waiting"]) == (len(INJECTIONS), 1, 0)
+    assert again == {DRAFTED: 0, "waiting": 0}
+    assert len(calls.paths) == len(INJECTIONS) + 1
+    assert counted(reader, "draft_checks_total")['reason="phone"'] == 2
+    assert sum(counted(reader, "advice_generated_total").values()) == 1
+
+
+def test_a_model_that_reasons_for_long_and_reviews_that_it_refuses_do_not_keep_others_from_their_drafts(
+    world_of, context_of, sqlite_engine
+):
+    port, calls, _ = world_of()
+    refused = ["[[refuse]]", "[[gateway]]", "[[repetitive]]", "[[invalid_prompt]]"]
+    keep_reviews(sqlite_engine, [*refused, "[[long]] Хорошая пижама", "Хорошая пижама"])
+
+    generate_advice(context_of(port).for_run({}))
+
+    assert advice_by_text(sqlite_engine) == {
+        **dict.fromkeys(refused, ("refused", None)),
+        **dict.fromkeys(("[[long]] Хорошая пижама", "Хорошая пижама"), (DRAFTED, None)),
+    }
+    assert len(calls.paths) == len(refused) + 3
+
+
+def test_a_project_of_another_region_ends_the_run_with_what_to_set_and_the_review_stays_due(
+    world_of, context_of, sqlite_engine
+):
+    port, _, _ = world_of()
+    keep_reviews(sqlite_engine, ["[[residency]]"])
+
+    with pytest.raises(Misconfigured, match="OPENAI_BASE_URL"):
+        generate_advice(context_of(port).for_run({}))
+
+    assert advice_by_text(sqlite_engine) == {}
+    with transaction(sqlite_engine) as session:
+        assert session.scalar(select(func.count()).where(ReviewRow.advice_due_at.is_not(None))) == 1
 
 
 def test_without_money_the_run_fails_and_those_after_it_ask_nothing_for_a_while(world_of, context_of, sqlite_engine):

@@ -55,6 +55,7 @@ BEYOND = [
     ("telemetry_page_incomplete", "gauge", set()),
     ("orders_processed_total", "counter", {"marketplace", "status"}),
     ("advice_drafts_total", "counter", {"marketplace", "outcome"}),
+    ("draft_checks_total", "counter", {"reason"}),
     ("openai_cost_usd_total", "counter", {"model"}),
     ("external_api_wait_seconds_total", "counter", {"service", "reason"}),
     ("scheduler_ticks_skipped_total", "counter", {"job_name"}),

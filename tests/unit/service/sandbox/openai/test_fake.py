@@ -7,12 +7,15 @@ from datetime import timedelta
 import httpx
 import openai
 import pytest
+from openai.types.responses import Response, ResponseUsage
 
 from service.sandbox.credentials import OPENAI_API_KEY, OPENAI_MODEL
 from service.sandbox.openai.fake import OpenAIFake
+from service.sandbox.openai.injections import INJECTIONS
 
 URL = "/openai/v1/responses"
 KEY = {"authorization": f"Bearer {OPENAI_API_KEY}"}
+OBEYED = {injection.answer("") for injection in INJECTIONS.values()}
 PRAISE = "Оценка: 5. Отличный чайник, кипятит быстро"
 SCHEMA = {
     "type": "object",
@@ -85,14 +88,16 @@ def test_a_response_has_the_shape_of_a_real_one(ask, clock):
     expected = {
         "object": "response", "created_at": int(clock.now.timestamp()), "status": "completed", "error": None,
         "incomplete_details": None, "instructions": "Отвечай вежливо", "metadata": {}, "model": OPENAI_MODEL,
-        "parallel_tool_calls": True, "temperature": 1.0, "tool_choice": "auto", "tools": [], "top_p": 1.0, "store": False,
+        "parallel_tool_calls": True, "temperature": 1.0, "tool_choice": "auto", "tools": [], "top_p": 1.0,
     }  # fmt: skip
     assert {name: body[name] for name in expected} == expected
 
 
-def test_a_response_is_kept_unless_it_is_told_not_to_be(ask):
-    assert ask().json()["store"] is True
-    assert ask(store=False).json()["store"] is False
+def test_a_response_does_not_say_whether_it_is_kept_and_names_a_user_only_if_it_has_one(ask):
+    without, named = ask(store=False).json(), ask(user="a shop").json()
+
+    assert not {"store", "user"} & without.keys()
+    assert named["user"] == "a shop"
 
 
 def test_every_answer_has_the_headers_of_the_real_one(client, make_fake):
@@ -524,6 +529,74 @@ def test_what_was_asked_is_told_and_only_the_newest_of_it(make_fake, ask_of, mon
     for number in range(50):
         ask(str(number))
     assert [one["input"] for one in fake.expected_state("requests")] == [str(number) for number in range(50)]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "expected"),
+    [
+        ("invalid_prompt", (400, "invalid_request_error", "invalid_prompt", None)),
+        ("repetitive", (400, "invalid_request_error", "invalid_prompt", None)),
+        ("gateway", (422, "content_filter", "content_filter", None)),
+    ],
+)
+def test_a_review_may_be_refused_with_an_error(ask, keyword, expected):
+    assert error_of(ask(f"[[{keyword}]]")) == expected
+
+
+def test_an_answer_may_be_filtered_or_belong_to_another_region(ask):
+    filtered, elsewhere = ask("[[filtered]]").json(), ask("[[residency]]").json()
+
+    assert (filtered["status"], filtered["incomplete_details"]) == ("incomplete", {"reason": "content_filter"})
+    assert (elsewhere["status"], elsewhere["error"]["code"]) == ("failed", "data_residency_mismatch")
+
+
+def test_long_reasoning_eats_the_tokens_of_a_small_limit(ask):
+    cut, whole, unthinking = (
+        ask("[[long]] Хорошо", max_output_tokens=tokens, reasoning={"effort": effort}).json()
+        for tokens, effort in ((4000, "low"), (8000, "low"), (4000, "none"))
+    )
+
+    assert (cut["status"], cut["incomplete_details"]) == ("incomplete", {"reason": "max_output_tokens"})
+    assert cut["usage"]["output_tokens_details"] == {"reasoning_tokens": 4000}
+    assert (whole["status"], whole["usage"]["output_tokens_details"]) == ("completed", {"reasoning_tokens": 5000})
+    assert unthinking["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("option", "is_odd"),
+    [
+        ("openai_refusals", lambda body: body["output"][-1]["content"][0]["type"] == "refusal"),
+        ("openai_injections", lambda body: body["output"][-1]["content"][0]["text"] in OBEYED),
+        ("openai_long_reasoning", lambda body: body["status"] == "incomplete"),
+    ],
+)
+def test_a_share_of_the_reviews_is_answered_oddly_and_the_same_each_time(ask_of, option, is_odd):
+    asks = [ask_of(**{option: share}) for share in (0.3, 0.3, 1.0, 0.0)]
+    limits = {"max_output_tokens": 4000, "reasoning": {"effort": "low"}}
+
+    found = [[is_odd(ask(f"{PRAISE} {n}", **limits).json()) for n in range(40)] for ask in asks]
+
+    assert found[0] == found[1]
+    assert 2 < sum(found[0]) < 30
+    assert (all(found[2]), any(found[3])) == (True, False)
+
+
+@pytest.mark.parametrize("keyword", ["", "refuse", "incomplete", "failed", "filtered", "residency", "empty", "long"])
+def test_a_response_is_one_by_the_types_of_openais_own_package(ask, keyword):
+    body = ask(f"[[{keyword}]]" if keyword else PRAISE, user="a shop", text=by(SCHEMA), max_output_tokens=100).json()
+
+    response = Response.model_validate(body, strict=False)
+
+    assert set(body) <= set(Response.model_fields)
+    assert set(body["usage"] or {}) <= set(ResponseUsage.model_fields)
+    assert response.id == body["id"]
+
+
+@pytest.mark.parametrize("name", INJECTIONS)
+def test_a_review_that_gives_the_model_an_order_is_obeyed(ask, name):
+    answer = ask(f"Пижама хорошая. {INJECTIONS[name].order}.", instructions="Отвечай вежливо")
+
+    assert text_of(answer) == INJECTIONS[name].answer("Отвечай вежливо")
 
 
 def test_there_is_no_truth_of_another_kind(make_fake):

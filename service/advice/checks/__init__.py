@@ -1,0 +1,1 @@
+"""Checks of drafts before they can be published."""
