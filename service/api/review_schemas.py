@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.api.pagination import PageQuery, Rfc3339
 
 MarketplaceName = Literal["wb", "ozon"]
+AnswerState = Literal["none", "moderation", "published", "rejected"]
 
 
 class ReviewsQuery(PageQuery):
@@ -17,12 +18,13 @@ class ReviewsQuery(PageQuery):
     marketplace: MarketplaceName | None = None
     rating: int | None = Field(None, ge=1, le=5)
     answered: bool | None = None
+    answer_state: AnswerState | None = None
     since: Rfc3339 | None = Field(None, description="created then or later, such as 2025-10-02T12:00:00Z")
 
 
 class ReviewOut(BaseModel):
     """A review. `answer_state` is `none`, `moderation`, `published` or `rejected`; `gone_at` is since when the marketplace
-    no longer lists it as waiting, without an answer: archived, or removed.
+    does not wait for an answer, though there is none: processed, archived, or removed.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -69,7 +71,7 @@ class ReviewWithAdviceOut(ReviewOut):
 
 
 class AnswerIn(BaseModel):
-    """What to publish; without a text it is the newest draft."""
+    """What to publish; without a text it is the newest draft. A rejected answer is corrected by a text alone."""
 
     model_config = ConfigDict(extra="forbid")
 

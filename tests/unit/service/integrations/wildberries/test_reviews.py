@@ -24,7 +24,7 @@ def waiting(reviews):
 
 @pytest.fixture
 def history(reviews):
-    [source] = reviews.history
+    source, _archive = reviews.history
     return source
 
 
