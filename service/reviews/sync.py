@@ -15,6 +15,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from service.database.upsert import Saved
+from service.integrations.http.errors import RateLimited
 from service.integrations.marketplace import Review, ReviewMarketplace, Source
 from service.reviews.rejections import report_rejections
 from service.reviews.repository import ReviewRepository
@@ -105,14 +106,22 @@ class ReviewSync:
     def _refresh(self, external_id: str, report: SyncReport, extra_counts: dict[str, int]) -> None:
         """Read one review again: it may be answered, removed, or archived, which means that it needs no answer."""
         asked_at = self._now()
-        # Before the call: a review that can never be read is then behind the others the next time.
-        with transaction(self._engine) as session:
-            ReviewRepository(session).mark_seen(self._marketplace.name, [external_id], asked_at)
-        review = self._marketplace.read(external_id)
+        try:
+            review = self._marketplace.read(external_id)
+        except RateLimited:
+            raise  # it was not asked for, and is still the first one
+        except Exception:
+            self._mark_seen(external_id, asked_at)  # one that can never be read is behind the others the next time
+            raise
+        self._mark_seen(external_id, asked_at)
         if review is not None:
             self._ingestion.store([review], self._save, report)
         if review is None or (isinstance(review, Review) and not review.answered):
             self._mark_gone(external_id, asked_at if review is None else review.as_of, extra_counts)
+
+    def _mark_seen(self, external_id: str, asked_at: datetime) -> None:
+        with transaction(self._engine) as session:
+            ReviewRepository(session).mark_seen(self._marketplace.name, [external_id], asked_at)
 
     def _mark_gone(self, external_id: str, as_of: datetime, extra_counts: dict[str, int]) -> None:
         """Has no effect on a review that was read later: it may be answered by now."""
