@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, exists, func, null, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, exists, func, literal_column, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.database.keyset import after_row
@@ -182,6 +182,9 @@ def _changes(read: Any) -> Mapping[str, Any]:
 
 
 def _has_draft() -> ColumnElement[bool]:
-    """A review that has a draft gets no second one by itself, however often it leaves and comes back."""
-    drafts = select(AdviceRow.id).where(AdviceRow.review_id == ReviewRow.id, AdviceRow.outcome == DRAFTED)
-    return exists(drafts.correlate(ReviewRow))
+    """A review that has a draft gets no second one by itself, however often it leaves and comes back.
+
+    The row of the upsert is named by hand: SQLAlchemy would select from a second `reviews` here.
+    """
+    this = literal_column(f"{ReviewRow.__tablename__}.id")
+    return exists(select(AdviceRow.id).where(AdviceRow.review_id == this, AdviceRow.outcome == DRAFTED))
