@@ -186,5 +186,5 @@ def _has_draft() -> ColumnElement[bool]:
 
     The row of the upsert is named by hand: SQLAlchemy would select from a second `reviews` here.
     """
-    this = literal_column(f"{ReviewRow.__tablename__}.id")
+    this: ColumnElement[int] = literal_column(f"{ReviewRow.__tablename__}.id")
     return exists(select(AdviceRow.id).where(AdviceRow.review_id == this, AdviceRow.outcome == DRAFTED))

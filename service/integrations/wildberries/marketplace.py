@@ -9,7 +9,7 @@ from service.integrations.http.client import ApiCall, ApiClient
 from service.integrations.http.errors import NotFound, Unreadable
 from service.integrations.http.rate_limiter import RateLimit
 from service.integrations.marketplace import InvalidPayload, Order, Review, Source
-from service.integrations.wildberries.archive import ArchivedReviews
+from service.integrations.wildberries.archived_reviews import ArchivedReviews
 from service.integrations.wildberries.orders import OrderSource
 from service.integrations.wildberries.reviews import (
     FULL_READ_INTERVAL,
