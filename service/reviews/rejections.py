@@ -27,8 +27,8 @@ def report_rejections(engine: Engine, marketplace: str, now: datetime) -> None:
     if not rejected:
         return
     _log.warning(
-        "%s rejected %s. Correct it by POST /api/v1/reviews/{id}/answer with a text; "
-        "GET /api/v1/reviews?answer_state=rejected lists all.",
+        "%s rejected %s. GET /api/v1/reviews?answer_state=rejected lists all; "
+        "POST /api/v1/reviews/{id}/answer with a text corrects one, where the marketplace allows it.",
         marketplace,
         _named(rejected),
         extra={semconv.COMPONENT: marketplace, semconv.ALERT_LEVEL: str(AlertLevel.WARNING)},

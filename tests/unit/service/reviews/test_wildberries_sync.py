@@ -206,7 +206,7 @@ def test_a_rejected_answer_is_told_once_and_again_after_its_correction_was_rejec
         return [record for record in caplog.records if "rejected" in record.getMessage()]
 
     [first] = told("rejected")
-    assert first.getMessage().startswith("wb rejected the answer to review 1. Correct it by POST ")
+    assert first.getMessage().startswith("wb rejected the answer to review 1. GET /api/v1/reviews?answer_state=")
     assert (vars(first)["component"], vars(first)["alert.level"]) == ("wb", "WARNING")
     assert told("rejected") == []
     assert told("reviewRequired") == []
