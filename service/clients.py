@@ -83,17 +83,22 @@ class Clients:
     @cached_property
     def wb_token(self) -> WildberriesToken:
         [token] = self._credentials(WB)
-        return WildberriesToken.parse(token)
+        return WildberriesToken.parse(token, has_secret=self._wb_secret is not None)
 
     @cached_property
     def wb_feedbacks(self) -> ApiClient:
         [token] = self._credentials(WB)
-        return self._client(feedbacks_api(self._settings.wb_feedbacks_url, token))
+        return self._client(feedbacks_api(self._settings.wb_feedbacks_url, token, self._wb_secret))
 
     @cached_property
     def wb_statistics(self) -> ApiClient:
         [token] = self._credentials(WB)
-        return self._client(statistics_api(self._settings.wb_statistics_url, token))
+        return self._client(statistics_api(self._settings.wb_statistics_url, token, self._wb_secret))
+
+    @property
+    def _wb_secret(self) -> str | None:
+        secret = self._settings.wb_client_secret
+        return None if secret is None else secret.get_secret_value()
 
     @cached_property
     def wb_reviews(self) -> WildberriesReviews:

@@ -85,6 +85,9 @@ class Settings(TelemetrySettings):
     )
 
     wb_api_token: SecretStr | None = Field(None, min_length=10, description="the seller's API token (a JWT)")
+    wb_client_secret: SecretStr | None = Field(
+        None, min_length=10, description="the client secret of a Base token, which has higher limits with it"
+    )
     wb_feedbacks_url: str = Field(
         "https://feedbacks-api.wildberries.ru",
         pattern=r"^https?://",
@@ -193,6 +196,7 @@ def sandbox_values(values: dict[str, Any]) -> dict[str, Any]:
     return {
         "environment": f"{environment}{_SUFFIX}",
         "wb_api_token": credentials.wb_token(),
+        "wb_client_secret": None,
         "wb_feedbacks_url": f"{url}/wb-feedbacks",
         "wb_statistics_url": f"{url}/wb-statistics",
         "ozon_client_id": credentials.OZON_CLIENT_ID,

@@ -18,7 +18,9 @@ from service.api.review_schemas import AdviceOut, AnswerIn, AnswerOut
 from service.api.reviews import ReviewId
 from service.database.clock import utcnow
 from service.database.tables import ReviewRow
-from service.reviews.publishing import NotPublished, Publisher
+from service.integrations.marketplace import REJECTED, ReviewMarketplace
+from service.reviews.correction import Corrector
+from service.reviews.publishing import NotPublished, Publication, Publisher
 from service.reviews.repository import ReviewRepository
 from telemetry.database import transaction
 
@@ -56,14 +58,21 @@ def publish_answer(
 ) -> AnswerOut:
     """Publish the given text, or else the newest draft, on the marketplace. A second answer is refused.
 
-    A draft that fails a check is not published: 409 says why. A text of your own is published as it is.
+    A draft that fails a check is not published: 409 says why. A text of your own is published as it is. An answer that the
+    marketplace rejected is corrected, by a given text alone: once, within 60 days.
     """
-    row = _review(runtime.engines.requests, review_id)
-    text = _draft(runtime.engines.requests, row) if answer is None or answer.text is None else answer.text
+    row, text = _review(runtime.engines.requests, review_id), None if answer is None else answer.text
     marketplace = runtime.interactive_clients.reviews(row.marketplace)
-    publication = Publisher(runtime.engines.requests, marketplace, utcnow, time.sleep).publish(row, text)
+    publication = _publish(runtime.engines.requests, marketplace, row, text)
     response.status_code = 202 if publication.state == "sent" else 200
     return AnswerOut(state=publication.state, text=publication.text)
+
+
+def _publish(engine: Engine, marketplace: ReviewMarketplace, row: ReviewRow, text: str | None) -> Publication:
+    if row.answer_state == REJECTED:
+        return Corrector(engine, marketplace, utcnow, time.sleep).correct(row, text)
+    text = _draft(engine, row) if text is None else text
+    return Publisher(engine, marketplace, utcnow, time.sleep).publish(row, text)
 
 
 def _review(engine: Engine, review_id: int) -> ReviewRow:

@@ -13,6 +13,7 @@ DraftCheck = Literal[
     "link", "phone", "email", "promise", "personal_data", "prompt_leak", "markup", "hidden_characters", "length", "language",
     "profanity",
 ]  # fmt: skip
+AnswerState = Literal["none", "moderation", "published", "rejected"]
 
 
 class ReviewsQuery(PageQuery):
@@ -21,12 +22,13 @@ class ReviewsQuery(PageQuery):
     marketplace: MarketplaceName | None = None
     rating: int | None = Field(None, ge=1, le=5)
     answered: bool | None = None
+    answer_state: AnswerState | None = None
     since: Rfc3339 | None = Field(None, description="created then or later, such as 2025-10-02T12:00:00Z")
 
 
 class ReviewOut(BaseModel):
-    """A review. `rating` is 0 if the marketplace's cannot be read. `answer_state` is `none`, `moderation`, `published` or `rejected`; `gone_at` is since when the marketplace
-    no longer lists it as waiting, without an answer: archived, or removed.
+    """A review. `rating` is 0 if the marketplace's cannot be read. `answer_state` is `none`, `moderation`, `published` or `rejected`; `gone_at` is
+    since when the marketplace does not wait for an answer, though there is none: processed, archived, or removed.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -82,7 +84,7 @@ class ReviewWithAdviceOut(ReviewOut):
 
 
 class AnswerIn(BaseModel):
-    """What to publish; without a text it is the newest draft, unless a check holds it."""
+    """What to publish; without a text it is the newest draft, unless a check holds it. A rejected answer is corrected by a text alone."""
 
     model_config = ConfigDict(extra="forbid")
 

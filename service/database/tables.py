@@ -54,11 +54,13 @@ class ReviewRow(Base):
 
     Attributes:
         as_of: when it was read.
-        digest: hash of the content, to detect changes. "" is the digest of no content.
+        digest: hash of the content, to detect changes; "" while `gone_at` is set.
         seen_at: when it was last in a list of unanswered reviews, or read individually.
-        gone_at: when the marketplace first reported that the review does not exist any more.
+        gone_at: since when the marketplace does not wait for an answer, though there is none: processed, archived, removed.
         advice_due_at: when an answer is to be drafted; None if none is.
         answer_claimed_at: since when an answer is being published, or is published and not yet confirmed.
+        answer_corrected_at: when a correction of a rejected answer was sent the last time.
+        rejection_told_at: when somebody was told that the answer is rejected; None while it is not.
     """
 
     __tablename__ = "reviews"
@@ -89,11 +91,14 @@ class ReviewRow(Base):
     advice_due_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     advice_attempts: Mapped[int] = mapped_column(SmallInteger, default=0)
     answer_claimed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    answer_corrected_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    rejection_told_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
 # The database uses a partial index only for a query with exactly the same condition: constants, not bound parameters.
 UNANSWERED: Final = and_(ReviewRow.answered.is_(False), ReviewRow.gone_at.is_(None))
 MODERATED: Final = and_(ReviewRow.answer_state == literal_column("'moderation'"), ReviewRow.gone_at.is_(None))
+ANSWER_REJECTED: Final = ReviewRow.answer_state == literal_column("'rejected'")
 DUE: Final = ReviewRow.advice_due_at.is_not(None)
 NAMED: Final = ReviewRow.product_name.is_not(None)
 
@@ -105,6 +110,7 @@ def _partial(name: str, condition: ColumnElement[bool], *columns: InstrumentedAt
 _partial("ix_reviews_due", DUE, ReviewRow.created_at, ReviewRow.id, ReviewRow.advice_due_at)
 _partial("ix_reviews_waiting", UNANSWERED, ReviewRow.marketplace, ReviewRow.seen_at)
 _partial("ix_reviews_in_moderation", MODERATED, ReviewRow.marketplace, ReviewRow.seen_at)
+_partial("ix_reviews_answer_rejected", ANSWER_REJECTED, ReviewRow.created_at, ReviewRow.id)
 _partial("ix_reviews_product_names", NAMED, ReviewRow.product_id, ReviewRow.marketplace, ReviewRow.product_name)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar, runtime_checkable
 
 Position = Mapping[str, Any]
 """Where a reading stopped (a cursor), as JSON; START (empty) at the beginning."""
@@ -27,6 +27,8 @@ class Review:
         rating: 1 to 5; UNKNOWN_RATING if it is not known.
         product_name: None where the marketplace does not send it with the review.
         answer_state: `none`, `moderation`, `published` or `rejected`.
+        answer_editable: whether the marketplace lets the answer be changed; None where it does not say.
+        processed: the marketplace does not wait for an answer, though there is none: processed, or archived.
         as_of: when the marketplace was asked. The later of two readings counts.
         odd: what could not be read of it, and is missing here; None if nothing.
     """
@@ -43,6 +45,8 @@ class Review:
     answered: bool
     answer_text: str | None
     answer_state: str
+    answer_editable: bool | None = None
+    processed: bool = False
     as_of: datetime
     odd: "InvalidPayload | None" = None
 
@@ -153,6 +157,19 @@ class ReviewMarketplace(Protocol):
 
         Returns:
             Whether the marketplace's response proves that it accepted the answer.
+
+        Raises:
+            CallError: `may_have_applied` says whether the marketplace may have accepted it all the same.
+        """
+        ...
+
+
+@runtime_checkable
+class AnswerCorrection(Protocol):
+    """A marketplace that lets a published or rejected answer be changed."""
+
+    def correct(self, external_id: str, text: str) -> None:
+        """Replace the text of an answer, once. That it returns does not prove that the marketplace accepted the text.
 
         Raises:
             CallError: `may_have_applied` says whether the marketplace may have accepted it all the same.

@@ -54,6 +54,20 @@ class Publication:
     text: str
 
 
+def validated_answer(marketplace: ReviewMarketplace, text: str) -> str:
+    """The text without space around it.
+
+    Raises:
+        InvalidAnswer: it is shorter or longer than the marketplace allows.
+    """
+    text, longest = text.strip(), marketplace.answer_length
+    if not MIN_ANSWER_LENGTH <= len(text) <= longest:
+        raise InvalidAnswer(
+            f"An answer to a review of {marketplace.name} has {MIN_ANSWER_LENGTH} to {longest} characters, not {len(text)}."
+        )
+    return text
+
+
 class Publisher:
     def __init__(
         self,
@@ -76,7 +90,7 @@ class Publisher:
             PublicationUnknown: the answer was sent, with unknown result; the next sync finds out.
             CallError: nothing was sent, because the marketplace is unavailable or refuses.
         """
-        text = self._validated(text)
+        text = validated_answer(self._marketplace, text)
         self._claim(row.id)
         try:
             self._require_unanswered(row)
@@ -84,14 +98,6 @@ class Publisher:
             self._release(row.id)
             raise
         return self._confirm(row, text, accepted=self._write(row, text))
-
-    def _validated(self, text: str) -> str:
-        text, longest = text.strip(), self._marketplace.answer_length
-        if not MIN_ANSWER_LENGTH <= len(text) <= longest:
-            raise InvalidAnswer(
-                f"An answer to a review of {self._marketplace.name} has {MIN_ANSWER_LENGTH} to {longest} characters, not {len(text)}."
-            )
-        return text
 
     def _claim(self, review_id: int) -> None:
         now = self._now()

@@ -5,20 +5,21 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, case, func, null, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, exists, func, literal_column, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.database.keyset import after_row
-from service.database.tables import MODERATED, UNANSWERED, AdviceRow, ReviewRow
+from service.database.tables import ANSWER_REJECTED, MODERATED, UNANSWERED, AdviceRow, ReviewRow
 from service.database.upsert import Saved, by_key, digest, kept_if_unknown, upsert
 from service.errors import Problem
-from service.integrations.marketplace import UNKNOWN_RATING, Review
+from service.integrations.marketplace import REJECTED, UNKNOWN_RATING, Review
 from service.names import DRAFTED, HELD
 
 _OVERWRITTEN: Final = (
     "created_at", "rating", "text", "pros", "cons", "product_id", "answered", "answer_text", "answer_state", "as_of",
     "digest",
 )  # fmt: skip
+_NOT_STORED: Final = ("odd", "answer_editable", "processed")
 
 
 class ReviewNotFound(Problem):
@@ -37,6 +38,7 @@ class ReviewFilter:
     marketplace: str | None = None
     rating: int | None = None
     answered: bool | None = None
+    answer_state: str | None = None
     since: datetime | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
@@ -46,6 +48,9 @@ class ReviewFilter:
             ReviewRow.answered: self.answered,
         }
         conditions = [column == value for column, value in equal.items() if value is not None]
+        if self.answer_state is not None:  # the rejected ones are few, and have an index of their own
+            state = ReviewRow.answer_state == self.answer_state
+            conditions.append(ANSWER_REJECTED if self.answer_state == REJECTED else state)
         return conditions if self.since is None else [*conditions, ReviewRow.created_at >= self.since]
 
 
@@ -56,8 +61,8 @@ class ReviewRepository:
     def save(self, rows: Sequence[Review], now: datetime) -> Saved:
         """Insert or update reviews. A stored row that was read later than the given one stays as it is.
 
-        Must be the first statement of its transaction. A review without an answer becomes due for a draft if it is new
-        or has come back.
+        Must be the first statement of its transaction. A review that waits for an answer becomes due for a draft if it is
+        new, or has come back without one. One that is processed without an answer waits no longer.
         """
         return upsert(self._session, ReviewRow, [_values(review, now) for review in rows], _changes)
 
@@ -110,6 +115,16 @@ class ReviewRepository:
         )
         return self._session.scalars(rows.order_by(ReviewRow.seen_at).limit(limit)).all()
 
+    def untold_rejections(self, marketplace: str, limit: int) -> Sequence[int]:
+        """Numbers of reviews whose answer the marketplace rejected, and of which nobody was told yet."""
+        untold = ANSWER_REJECTED, ReviewRow.rejection_told_at.is_(None), ReviewRow.marketplace == marketplace
+        return self._session.scalars(select(ReviewRow.id).where(*untold).order_by(ReviewRow.id).limit(limit)).all()
+
+    def mark_rejections_told(self, review_ids: Sequence[int], now: datetime) -> None:
+        """Record that somebody was told of these rejected answers."""
+        statement = update(ReviewRow).where(ReviewRow.id.in_(review_ids), ANSWER_REJECTED)
+        self._session.execute(statement.values(rejection_told_at=now))
+
     def mark_seen(self, marketplace: str, external_ids: Iterable[str], now: datetime) -> None:
         """Record that the marketplace has shown these reviews."""
         statement = update(ReviewRow).where(by_key(ReviewRow, marketplace, bindparam("seen"))).values(seen_at=now)
@@ -133,22 +148,23 @@ class ReviewRepository:
 
 def _values(review: Review, now: datetime) -> dict[str, Any]:
     """The row of a review. The product's name is not in the digest: a marketplace sends it only at times."""
-    content = asdict(review)
-    del content["odd"]
+    content = {name: value for name, value in asdict(review).items() if name not in _NOT_STORED}
     digested = [value for name, value in content.items() if name in _OVERWRITTEN and name != "as_of"]
     return content | {
-        "digest": digest(*digested),
+        "digest": "" if review.processed else digest(*digested),  # as of one that is gone: it differs if it comes back
         "created_at": review.created_at or now,
         "first_seen_at": now,
         "seen_at": now,
-        "advice_due_at": None if review.answered else now,
+        "gone_at": review.as_of if review.processed else None,
+        "advice_due_at": None if review.answered or review.processed else now,
         "advice_attempts": 0,
     }
 
 
 def _changes(read: Any) -> Mapping[str, Any]:
     """The columns of an update. They are expressions, so that the database uses the row as it is at that time."""
-    is_gone = ReviewRow.gone_at.is_not(None)
+    is_gone, is_processed = ReviewRow.gone_at.is_not(None), read.gone_at.is_not(None)
+    comes_back = and_(is_gone, ~is_processed)
     return {name: read[name] for name in _OVERWRITTEN} | {
         "created_at": kept_if_unknown(read, ReviewRow.created_at),
         "rating": case((read.rating == UNKNOWN_RATING, ReviewRow.rating), else_=read.rating),
@@ -157,8 +173,21 @@ def _changes(read: Any) -> Mapping[str, Any]:
         "product_name": func.coalesce(read.product_name, ReviewRow.product_name),
         # Ozon does not send the text of an answer; a text that was published from here is kept.
         "answer_text": case((read.answered, func.coalesce(read.answer_text, ReviewRow.answer_text)), else_=null()),
-        "gone_at": null(),
-        "advice_due_at": case((or_(read.answered, is_gone), read.advice_due_at), else_=ReviewRow.advice_due_at),
-        "advice_attempts": case((is_gone, 0), else_=ReviewRow.advice_attempts),
+        "gone_at": case((is_processed, func.coalesce(ReviewRow.gone_at, read.gone_at)), else_=null()),
+        "advice_due_at": case(
+            (or_(read.answered, is_processed, and_(is_gone, ~_has_draft())), read.advice_due_at),
+            else_=ReviewRow.advice_due_at,
+        ),
+        "advice_attempts": case((comes_back, 0), else_=ReviewRow.advice_attempts),
+        "rejection_told_at": case((read.answer_state == REJECTED, ReviewRow.rejection_told_at), else_=null()),
         "answer_claimed_at": case((read.answered, null()), else_=ReviewRow.answer_claimed_at),
     }
+
+
+def _has_draft() -> ColumnElement[bool]:
+    """A review that has a draft gets no second one by itself, however often it leaves and comes back.
+
+    The row of the upsert is named by hand: SQLAlchemy would select from a second `reviews` here.
+    """
+    this: ColumnElement[int] = literal_column(f"{ReviewRow.__tablename__}.id")
+    return exists(select(AdviceRow.id).where(AdviceRow.review_id == this, AdviceRow.outcome.in_((DRAFTED, HELD))))

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 WB_SELLER: Final = "3f2b6c1e-0000-4000-8000-5d1e2a3b4c5d"
 WB_TOKEN_ID: Final = "sandbox"  # noqa: S105  # see above; any other id counts as a withdrawn token
+WB_CLIENT_SECRET: Final = "sandbox-client-secret-0000"  # noqa: S105  # see above
 OZON_CLIENT_ID: Final = "1000001"
 OZON_API_KEY: Final = "5a9d0000-0000-4000-8000-0000000000a1"
 OPENAI_API_KEY: Final = "sk-sandbox-0000000000000000"

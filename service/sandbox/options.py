@@ -12,6 +12,7 @@ class Options:
 
     Attributes:
         wb_orders_page: rows of `supplier/orders` in one response.
+        wb_base_secret: whether Wildberries refuses a Base token without its client secret.
         ozon_per_second: calls a second for each Client-Id.
         ozon_subscription: whether the seller has the subscription that opens the review methods.
         ozon_key_days: days until the Api-Key expires.
@@ -29,6 +30,7 @@ class Options:
     wb_orders_every: timedelta = timedelta(seconds=15)
     wb_orders_page: int = 80_000
     wb_limits: bool = True
+    wb_base_secret: bool = False
     moderation: timedelta = timedelta(seconds=20)
     ozon_reviews: int = 120
     ozon_reviews_every: timedelta = timedelta(seconds=30)

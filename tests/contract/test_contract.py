@@ -38,6 +38,7 @@ DEFAULTS = {
     "log_level": "INFO",
     "enable_json_logging": False,
     "wb_api_token": None,
+    "wb_client_secret": None,
     "ozon_client_id": None,
     "ozon_api_key": None,
     "openai_api_key": None,

@@ -83,7 +83,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         query = dict(parse_qsl(parts.query))
         self.server.response_to(ReceivedRequest(self.command, parts.path, query, headers, body))(self)
 
-    do_POST = do_GET  # noqa: N815  # the name that http.server looks for
+    do_POST = do_PATCH = do_GET  # noqa: N815  # the names that http.server looks for
 
     def write(self, *pieces):
         """Write pieces with a pause after each, until the client is gone."""

@@ -13,22 +13,43 @@ MORNING = datetime(2026, 11, 21, 9, tzinfo=MOSCOW)
 
 
 class Feedbacks:
-    """The lists of answered and unanswered reviews, as the API serves them."""
+    """The lists of reviews, as the API serves them: those that are processed, those that wait, and the archive.
 
-    def __init__(self, *rows):
+    `processed` and `archived` are the ids of rows that are so without an answer.
+    """
+
+    def __init__(self, *rows, processed=(), archived=()):
         self.rows = list(rows)
+        self.processed, self.archived = set(processed), set(archived)
         self.exclusive = False
         self.after_each = lambda: None
 
     def __call__(self, request):
-        answered = request.query["isAnswered"] == "true"
-        since, skip, take = (int(request.query.get(name, 0)) for name in ("dateFrom", "skip", "take"))
-        first = since + self.exclusive
-        rows = [row for row in self.rows if (row["answer"] is not None) is answered and created_second(row) >= first]
-        found = sorted(rows, key=created_second)[skip : skip + take]
-        answer = response(reviews_page(*found))
+        if request.path.endswith("/feedback"):
+            return self._one(request.query["id"])
+        rows = self._archive(request) if request.path.endswith("/archive") else self._list(request)
+        skip, take = int(request.query["skip"]), int(request.query["take"])
+        answer = response(reviews_page(*rows[skip : skip + take]))
         self.after_each()
         return answer
+
+    def _one(self, review_id):
+        found = [row for row in self.rows if row["id"] == review_id]
+        return response({"data": found[0], "error": False} if found else {"data": None}, 200 if found else 422)
+
+    def _archive(self, request):
+        rows = [row for row in self.rows if self._is_processed(row) or row["id"] in self.archived]
+        return sorted(rows, key=created_second, reverse=request.query["order"] == "dateDesc")
+
+    def _is_processed(self, row):
+        return row["answer"] is not None or row["id"] in self.processed
+
+    def _list(self, request):
+        answered = request.query["isAnswered"] == "true"
+        first = int(request.query.get("dateFrom", 0)) + self.exclusive
+        rows = [row for row in self.rows if answered or row["id"] not in self.archived]
+        rows = [row for row in rows if self._is_processed(row) is answered and created_second(row) >= first]
+        return sorted(rows, key=created_second)
 
 
 def created_second(row):

@@ -27,16 +27,22 @@ STATISTICS_ENDPOINTS: Final = ("/ping", "/api/v1/supplier/orders", "/api/v1/supp
 _RETRY_AFTER_HEADERS: Final = ("x-ratelimit-retry", "retry-after")
 _MAX_REASON_LENGTH: Final = 200
 _UNAUTHORIZED, _PAYMENT_REQUIRED, _FORBIDDEN, _NOT_FOUND, _UNPROCESSABLE = 401, 402, 403, 404, 422
+_CREDENTIALS_REFUSED: Final = (_UNAUTHORIZED, _FORBIDDEN)
 
 
-def feedbacks_api(base_url: str, token: str) -> ApiDescription:
+def feedbacks_api(base_url: str, token: str, secret: str | None = None) -> ApiDescription:
     """The API of reviews."""
-    return ApiDescription(WB, base_url, {"authorization": token}, _error_from, _check)
+    return ApiDescription(WB, base_url, _credentials(token, secret), _error_from, _check)
 
 
-def statistics_api(base_url: str, token: str) -> ApiDescription:
+def statistics_api(base_url: str, token: str, secret: str | None = None) -> ApiDescription:
     """The API of orders."""
-    return ApiDescription(WB, base_url, {"authorization": token}, _error_from)
+    return ApiDescription(WB, base_url, _credentials(token, secret), _error_from)
+
+
+def _credentials(token: str, secret: str | None) -> Mapping[str, str]:
+    """The headers of each call. The secret of a Base token gives it the limits of the other kinds."""
+    return {"authorization": token} | ({} if secret is None else {"x-client-secret": secret})
 
 
 def _check(response: ApiResponse) -> None:
@@ -52,6 +58,8 @@ def _error_from(response: ApiResponse) -> CallError:
     body = _body(response)
     detail = _text(body.get("detail") or body.get("errorText") or body.get("errors"))
     error_class, sentence = _ERRORS_BY_STATUS.get(response.status, (Rejected, "wb refuses the request"))
+    if response.status in _CREDENTIALS_REFUSED and "secret" in detail.lower():
+        sentence = "wb does not accept this token with this secret, or without one: look at WB_CLIENT_SECRET"
     return error_class(f"{sentence} ({response.status}: {detail}).")
 
 

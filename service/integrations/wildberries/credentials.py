@@ -27,37 +27,45 @@ class WildberriesToken:
     Attributes:
         account: a hash of the seller and the kind of token, for keys of rate limits.
         scopes: a bit mask of categories.
+        has_secret: it is sent with a client secret, which gives a Base token the limits of the other kinds.
     """
 
     account: str
     kind: int | None = None
     scopes: int | None = None
     expires_at: datetime | None = None
+    has_secret: bool = False
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str, *, has_secret: bool = False) -> Self:
         """Parse a token. One that is not a JWT has only an `account`."""
         text = text.strip().removeprefix("Bearer ")
         payload = _jwt_payload(text)
         kind, scopes, seller = payload.get("acc"), payload.get("s"), payload.get("sid")
-        identity = f"{seller or text}:{kind}".encode("utf-8", "backslashreplace")
+        bucket = f"{kind}:secret" if has_secret else str(kind)
+        identity = f"{seller or text}:{bucket}".encode("utf-8", "backslashreplace")
         return cls(
             account=hashlib.sha256(identity).hexdigest()[:8],
             kind=kind if isinstance(kind, int) else None,
             scopes=scopes if isinstance(scopes, int) else None,
             expires_at=_timestamp(payload.get("exp")),
+            has_secret=has_secret,
         )
+
+    @property
+    def _is_slow(self) -> bool:
+        return self.kind == BASE_TOKEN and not self.has_secret
 
     @property
     def feedbacks_limit(self) -> RateLimit:
         """The rate limit of all methods for reviews and questions together."""
-        interval, burst = (0.2 * _HOUR, 1) if self.kind == BASE_TOKEN else (1 / 3, 6)
+        interval, burst = (0.2 * _HOUR, 1) if self._is_slow else (1 / 3, 6)
         return RateLimit(f"{WB}:feedbacks:{self.account}", interval, burst)
 
     @property
     def orders_limit(self) -> RateLimit:
         """The rate limit of the list of orders."""
-        interval, burst = (3 * _HOUR, 1) if self.kind == BASE_TOKEN else (60.0, 10)
+        interval, burst = (3 * _HOUR, 1) if self._is_slow else (60.0, 10)
         return RateLimit(f"{WB}:orders:{self.account}", interval, burst)
 
     def missing_categories(self) -> list[str]:
@@ -78,7 +86,11 @@ class WildberriesToken:
 
     def __str__(self) -> str:
         until = f", until {self.expires_at:%Y-%m-%d}" if self.expires_at else ""
-        return f"a token of kind {TOKEN_KINDS.get(self.kind or 0, 'unknown')}{until}"
+        secret = ", with a secret" if self.has_secret else ""
+        slow = (
+            ", without WB_CLIENT_SECRET: 5 calls for reviews an hour, 1 for orders in 3 hours" if self._is_slow else ""
+        )
+        return f"a token of kind {TOKEN_KINDS.get(self.kind or 0, 'unknown')}{secret}{until}{slow}"
 
 
 def _jwt_payload(text: str) -> dict[str, Any]:

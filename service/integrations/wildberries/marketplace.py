@@ -1,20 +1,31 @@
 """The reviews and orders of one account of Wildberries."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final
 
 from service.integrations.http.client import ApiCall, ApiClient
 from service.integrations.http.errors import NotFound, Unreadable
 from service.integrations.http.rate_limiter import RateLimit
 from service.integrations.marketplace import InvalidPayload, Order, Review, Source
+from service.integrations.wildberries.archived_reviews import ArchivedReviews
 from service.integrations.wildberries.orders import OrderSource
-from service.integrations.wildberries.reviews import AnsweredReviews, UnansweredReviews, parse_review
+from service.integrations.wildberries.reviews import (
+    FULL_READ_INTERVAL,
+    ProcessedReviews,
+    UnansweredReviews,
+    parse_review,
+)
 from service.names import WB
+
+SLOW_INTERVAL: Final = 60.0
+"""Seconds between two calls from which on an account is slow: a Base token has five calls an hour."""
+SLOW_FULL_READ_INTERVAL: Final = timedelta(days=7)
 
 
 class WildberriesReviews:
-    """The reviews of Wildberries (`ReviewMarketplace`)."""
+    """The reviews of Wildberries (`ReviewMarketplace`, `AnswerCorrection`)."""
 
     name = WB
     answer_length = 5000
@@ -23,8 +34,13 @@ class WildberriesReviews:
         self._client = client
         self._limit = limit
         self._now = now
-        self.unanswered: Sequence[Source[Review]] = [UnansweredReviews(self._fetch, now)]
-        self.history: Sequence[Source[Review]] = [AnsweredReviews(self._fetch, now)]
+        full_read_interval = SLOW_FULL_READ_INTERVAL if limit.interval > SLOW_INTERVAL else FULL_READ_INTERVAL
+        listed, archived = partial(self._fetch, "/api/v1/feedbacks"), partial(self._fetch, "/api/v1/feedbacks/archive")
+        self.unanswered: Sequence[Source[Review]] = [UnansweredReviews(listed, now)]
+        self.history: Sequence[Source[Review]] = [
+            ProcessedReviews(listed, now, full_read_interval),
+            ArchivedReviews(archived, now),
+        ]
 
     def read(self, external_id: str) -> Review | InvalidPayload | None:
         as_of = self._now()
@@ -36,18 +52,22 @@ class WildberriesReviews:
 
     def answer(self, external_id: str, text: str) -> bool:
         """Always False: Wildberries responds with 204 also for a review that does not exist."""
-        body = {"id": external_id, "text": text}
-        self._client.call(ApiCall("POST", "/api/v1/feedbacks/answer", self._limit, json=body, repeatable=False))
+        self._write("POST", external_id, text)
         return False
 
-    def _fetch(self, parameters: Mapping[str, Any]) -> list[Any]:
-        response = self._client.call(
-            ApiCall("GET", "/api/v1/feedbacks", self._limit, {"order": "dateAsc", **parameters})
-        )
+    def correct(self, external_id: str, text: str) -> None:
+        self._write("PATCH", external_id, text)
+
+    def _write(self, method: str, external_id: str, text: str) -> None:
+        body = {"id": external_id, "text": text}
+        self._client.call(ApiCall(method, "/api/v1/feedbacks/answer", self._limit, json=body, repeatable=False))
+
+    def _fetch(self, endpoint: str, parameters: Mapping[str, Any]) -> list[Any]:
+        response = self._client.call(ApiCall("GET", endpoint, self._limit, {"order": "dateAsc", **parameters}))
         data = response.object().get("data")
         rows = data.get("feedbacks") if isinstance(data, Mapping) else None
         if not isinstance(rows, list):
-            raise Unreadable("wb answered /api/v1/feedbacks without data.feedbacks.")
+            raise Unreadable(f"wb answered {endpoint} without data.feedbacks.")
         return rows
 
 

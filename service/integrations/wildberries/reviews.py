@@ -1,4 +1,4 @@
-"""The lists of Wildberries' reviews, answered and unanswered, and their parser."""
+"""The lists of Wildberries' reviews that wait for an answer and of those that are processed, and their parser."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -35,10 +35,11 @@ from service.integrations.wildberries.fields import (
 from service.integrations.wildberries.moscow_time import MOSCOW
 from service.names import WB
 
-PAGE_SIZE: Final = 1000
+PAGE_SIZE: Final = 5000  # the largest `take` that the API allows: a Base token has five calls an hour
 MAX_SKIP: Final = 199_990  # the largest `skip` that the API allows
 OVERLAP: Final = timedelta(days=7)
 FULL_READ_INTERVAL: Final = timedelta(days=1)
+_PROCESSED: Final = "wbRu"
 _STATES: Final[Mapping[str, str]] = {"wbRu": PUBLISHED, "reviewRequired": IN_MODERATION, "rejected": REJECTED}
 _WHITELIST: Final = frozenset({"id", "text", "pros", "cons", "productValuation", "createdDate", "state"})
 _NESTED_WHITELIST: Final[Mapping[str, frozenset[str]]] = {
@@ -66,7 +67,7 @@ class _Offset:
         It is a second before the newest row, since `dateFrom` may be exclusive. If that is no progress, one page cannot hold
         the rows of that time, whatever older rows are among them. Only then it is further by rows.
         """
-        seconds = [second for row in rows if (second := _created_second(row)) is not None]
+        seconds = [second for row in rows if (second := created_second(row)) is not None]
         since, before = max(seconds, default=0) - 1, min(seconds, default=0) if self.since is None else self.since
         return _Offset(since) if since > before else _Offset(self.since, self.skip + PAGE_SIZE)
 
@@ -82,7 +83,7 @@ def _pages(
         if rows and rows == skipped:
             raise EndlessPages("wb gives the same page of reviews again and again.")
         next_offset = offset.after(rows) if len(rows) >= PAGE_SIZE else None
-        yield Page([parse_review(row, as_of) for row in rows], START), next_offset
+        yield Page([parse_review(row, as_of, processed=answered) for row in rows], START), next_offset
         if next_offset is None:
             return
         skipped = rows if next_offset.skip else []
@@ -90,7 +91,7 @@ def _pages(
     raise EndlessPages("wb has more reviews of one second than it lets anybody read.")
 
 
-def _created_second(row: Any) -> int | None:
+def created_second(row: Any) -> int | None:
     """The Unix second of a row's creation; None if it is invalid."""
     try:
         return int(timestamp_field(require_object(row), "createdDate", MOSCOW).timestamp())
@@ -115,14 +116,19 @@ class UnansweredReviews:
             yield page
 
 
-class AnsweredReviews:
-    """The answered reviews, read from a week before the newest. Once a day the complete list: old answers may change."""
+class ProcessedReviews:
+    """The processed reviews, most of them answered, read from a week before the newest. At times the complete list: old
+    answers may change.
+    """
 
     name = f"{WB}.reviews.answered"
 
-    def __init__(self, fetch: FetchRows, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, fetch: FetchRows, now: Callable[[], datetime], full_read_interval: timedelta = FULL_READ_INTERVAL
+    ) -> None:
         self._fetch = fetch
         self._now = now
+        self._full_read_interval = full_read_interval
 
     def pages(self, position: Position) -> Iterator[Page[Review]]:
         newest, offset, full_read_at = position.get("newest"), *self._begin(position)
@@ -138,7 +144,7 @@ class AnsweredReviews:
         now, full_read_at, newest = self._now().timestamp(), position.get("whole", 0.0), position.get("newest")
         if "since" in position:
             return _Offset(position["since"], position["skip"]), full_read_at
-        if newest is None or now - full_read_at > FULL_READ_INTERVAL.total_seconds():
+        if newest is None or now - full_read_at > self._full_read_interval.total_seconds():
             return _Offset(None), now
         return _Offset(newest - int(OVERLAP.total_seconds())), full_read_at
 
@@ -149,10 +155,16 @@ def _created_seconds(rows: Iterable[Review | InvalidPayload]) -> list[int]:
     return [int(min(row.created_at, row.as_of).timestamp()) for row in reviews if row.created_at is not None]
 
 
-def parse_review(payload: object, as_of: datetime) -> Review | InvalidPayload:
-    """Parse one review, without personal data of its author."""
+def parse_review(payload: object, as_of: datetime, *, processed: bool | None = None) -> Review | InvalidPayload:
+    """Parse one review, without personal data of its author.
+
+    Args:
+        payload: the JSON of the review.
+        as_of: when it was asked for.
+        processed: whether it was in a list of processed reviews; None outside a list, where only its `state` says it.
+    """
     try:
-        return _review(require_object(payload), as_of)
+        return _review(require_object(payload), as_of, processed=processed)
     except InvalidField as error:
         return InvalidPayload(external_id=id_or_none(payload, "id"), reason=str(error), payload=_whitelisted(payload))
 
@@ -166,8 +178,9 @@ def _whitelisted(payload: object) -> dict[str, Any]:
     return kept
 
 
-def _review(row: Mapping[str, Any], as_of: datetime) -> Review:
+def _review(row: Mapping[str, Any], as_of: datetime, *, processed: bool | None) -> Review:
     """Its id and whether it has an answer have to be readable."""
+    processed = row.get("state") == _PROCESSED if processed is None else processed
     number, odd = text_field(row, "id", 100), OddFields()
     product = odd.read(lambda: object_field(row, "productDetails"), None)
     answer = None if row.get("answer") is None else object_field(row, "answer")
@@ -184,6 +197,8 @@ def _review(row: Mapping[str, Any], as_of: datetime) -> Review:
         answered=answer is not None,
         answer_text=None if answer is None else odd.read(lambda: free_text_field(answer, "text"), ""),
         answer_state=NOT_ANSWERED if answer is None else _STATES.get(optional_text_field(answer, "state"), PUBLISHED),
+        answer_editable=None if answer is None or not isinstance(answer.get("editable"), bool) else answer["editable"],
+        processed=processed and answer is None,
         as_of=as_of,
         odd=odd.noted(number, _whitelisted(row)),
     )

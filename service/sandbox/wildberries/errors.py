@@ -47,6 +47,9 @@ class WildberriesErrors:
     def unauthorized(self, detail: str, origin: str) -> Response:
         return self._gateway(401, "Unauthorized", detail, origin)
 
+    def forbidden(self, detail: str, origin: str) -> Response:
+        return self._gateway(403, "Forbidden", detail, origin)
+
     def rate_limited(self, state: LimitState, origin: str) -> Response:
         detail = f"Limited by global limiter, per seller {WB_SELLER}; See {_MANUAL}"
         response = self._gateway(429, "Too Many Requests", detail, origin)

@@ -35,8 +35,8 @@ class Host:
 
     Attributes:
         category: the bit of a token's scopes that allows calls to it.
-        limit: the limit of a token, except a Base token.
-        base: the limit of a Base token.
+        limit: the limit of a token, except a Base token without its client secret.
+        base: the limit of a Base token without it.
     """
 
     origin: str
@@ -45,6 +45,7 @@ class Host:
     base: Limit
 
 
+_WITHOUT_IT: Final = "base token without secret is not allowed for this path"
 _PING_LIMIT: Final = Limit(10, 3)
 
 
@@ -63,7 +64,7 @@ class Gateway:
         self._errors = errors
         self._clock = clock
         self._ping_bucket = TokenBucket(_PING_LIMIT.interval, _PING_LIMIT.burst, clock)
-        self._buckets: dict[int, TokenBucket] = {}
+        self._buckets: dict[tuple[int, bool], TokenBucket] = {}
 
     def routes(self, methods: Sequence[tuple[str, str, Endpoint]]) -> list[BaseRoute]:
         """Routes for the given methods (HTTP method, path, endpoint), for the ping, and for unknown paths."""
@@ -79,10 +80,12 @@ class Gateway:
     def _guarded(self, endpoint: Endpoint, get_bucket: Callable[[Token], TokenBucket]) -> Endpoint:
         async def guarded(request: Request) -> Response:
             try:
-                token = Token.parse(request.headers.get("authorization"))
+                token = Token.parse(request.headers.get("authorization"), request.headers.get("x-client-secret"))
                 token.check(self._host.category, self._environment.simulation.now())
             except InvalidToken as error:
                 return self._errors.unauthorized(str(error), self._host.origin)
+            if self._environment.options.wb_base_secret and _lacks_secret(token):
+                return self._errors.forbidden(_WITHOUT_IT, self._host.origin)
             if not self._environment.options.wb_limits:
                 return await endpoint(request)
             return await self._limited(get_bucket(token), endpoint, request)
@@ -97,8 +100,9 @@ class Gateway:
         return response
 
     def _bucket_for(self, token: Token) -> TokenBucket:
-        limit = self._host.base if token.kind == BASE else self._host.limit
-        return self._buckets.setdefault(token.kind, TokenBucket(limit.interval, limit.burst, self._clock))
+        limit = self._host.base if _lacks_secret(token) else self._host.limit
+        kind = token.kind, token.has_secret
+        return self._buckets.setdefault(kind, TokenBucket(limit.interval, limit.burst, self._clock))
 
     def _bucket_for_ping(self, _token: Token) -> TokenBucket:
         return self._ping_bucket
@@ -109,3 +113,7 @@ class Gateway:
 
     async def _unknown(self, _request: Request) -> Response:
         return self._errors.path_not_found()
+
+
+def _lacks_secret(token: Token) -> bool:
+    return token.kind == BASE and not token.has_secret

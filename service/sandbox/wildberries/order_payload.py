@@ -7,7 +7,8 @@ from typing import Any, Final
 from service.sandbox.wildberries.order_model import Change, SimulatedOrder
 from service.sandbox.wildberries.products import PRODUCTS, Product
 
-NOT_CANCELLED: Final = "0001-01-01T00:00:00"
+NOT_CANCELLED: Final = ("0001-01-01T00:00:00", "0001-01-01T00:00:00", "", None)
+"""The forms of `cancelDate` of an order that is not cancelled; `isCancel` decides."""
 _MOSCOW_EPOCH: Final = datetime(1970, 1, 1, 3, tzinfo=UTC)
 _SELLER_WAREHOUSE: Final = "Склад продавца"
 _WAREHOUSES: Final = (
@@ -50,7 +51,9 @@ def order_payload(random: Random, order: SimulatedOrder, change: Change) -> dict
         **_product_fields(random, product),
         **_prices(random, product, settled=order.settled_at <= change.changed_at),
         "isCancel": cancelled,
-        "cancelDate": moscow_time(order.cancelled_at) if cancelled else NOT_CANCELLED,
+        "cancelDate": moscow_time(order.cancelled_at)
+        if cancelled
+        else NOT_CANCELLED[order.number % len(NOT_CANCELLED)],
         "sticker": random.choice(("", str(random.randrange(10**9, 10**11)))),
         "gNumber": str(random.randrange(10**19, 10**20)),
         "srid": order.srid,

@@ -1,7 +1,7 @@
 """The simulated reviews of Wildberries: their content, and what people do with them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Final
@@ -14,6 +14,7 @@ from service.sandbox.wildberries.review_ids import decode_number, encode_id
 BACKLOG_SPAN: Final = timedelta(days=40)
 ARCHIVED_AFTER: Final = timedelta(days=30)
 _SHARE_WITH_TEXT: Final = 0.86  # the others have only a rating
+_SHARE_PROCESSED: Final = 0.08  # of those that nobody answers: an employee marks them as processed
 _SUPPLEMENT_EVERY: Final = 37  # every so many-th review supplements an earlier one,
 _SUPPLEMENT_DISTANCE: Final = 7  # which is so many before it
 
@@ -26,6 +27,7 @@ class SimulatedReview:
         created: in whole seconds.
         has_text: False for a rating alone.
         human_at: when an employee of the seller answers, unless the service has; None for never.
+        processed_at: when an employee marks it as processed, without an answer; None for never.
     """
 
     number: int
@@ -37,6 +39,7 @@ class SimulatedReview:
     has_text: bool
     photos: int
     human_at: datetime | None
+    processed_at: datetime | None
 
     @property
     def archived_at(self) -> datetime:
@@ -83,7 +86,7 @@ class ReviewStore:
         buyer = self._buyer(number)
         created = self._timeline.created_at(number).replace(microsecond=0)
         rating = random.choices((5, 4, 3, 2, 1), (58, 14, 9, 7, 12))[0]
-        return SimulatedReview(
+        review = SimulatedReview(
             number=number,
             id=encode_id(random, number),
             created=created,
@@ -93,7 +96,9 @@ class ReviewStore:
             has_text=random.random() < _SHARE_WITH_TEXT,
             photos=random.choice((0, 0, 0, 1, 3)),
             human_at=self._human_at(random, number, created),
+            processed_at=None,
         )
+        return replace(review, processed_at=self._processed_at(review))
 
     def _buyer(self, number: int) -> int:
         """A supplement has the buyer and the product of the review that it supplements."""
@@ -106,6 +111,14 @@ class ReviewStore:
         share, max_delay = (0.55, timedelta(hours=20)) if in_backlog else (0.12, timedelta(minutes=12))
         delay = random.uniform(0.15, 1) * max_delay
         return created + delay if random.random() < share else None
+
+    def _processed_at(self, review: SimulatedReview) -> datetime | None:
+        """From a random sequence of its own."""
+        random = self._simulation.random("wb-processed", review.number)
+        waits = review.human_at is None and review.archived_at > review.created
+        if not waits or random.random() >= _SHARE_PROCESSED:
+            return None
+        return review.created + random.uniform(0.15, 1) * timedelta(minutes=12)
 
 
 def _parent(number: int) -> int | None:

@@ -17,7 +17,8 @@ _MEDIA: Final = "https://media.sandbox.invalid"
 
 def review_payload(random: Random, review: SimulatedReview, answer: Answer | None, now: datetime) -> dict[str, Any]:
     """The JSON of a review. The random draws do not depend on the answer, so the other fields never change."""
-    processed = answer is not None
+    marked = review.processed_at is not None and review.processed_at <= now and review.buyer % 2 == 0
+    processed = answer is not None or marked  # of those without an answer only some say it in their state
     return {
         "id": review.id,
         **_texts(random, review),

@@ -43,17 +43,16 @@ class FeedbacksApi:
         ]
 
     def expected_state(self) -> Iterator[dict[str, Any]]:
-        """The reviews that were in one of the two lists at any time."""
+        """All reviews. `archived`: it does not wait for an answer, though it has none."""
         for review in self._reviews.all():
             answer = self._answers.current(review)
-            if answer is not None or review.archived_at > review.created:
-                yield {
-                    "id": review.id,
-                    "rating": review.rating,
-                    "answered": answer is not None,
-                    "answer_text": answer and answer.text,
-                    "archived": answer is None and self._is_archived(review),
-                }
+            yield {
+                "id": review.id,
+                "rating": review.rating,
+                "answered": answer is not None,
+                "answer_text": answer and answer.text,
+                "archived": answer is None and self._is_archived(review),
+            }
 
     def _with_query_errors(self, endpoint: Endpoint) -> Endpoint:
         async def endpoint_with_errors(request: Request) -> Response:
@@ -118,23 +117,29 @@ class FeedbacksApi:
         return Response(status_code=204)
 
     def _listed(self, *, answered: bool) -> list[SimulatedReview]:
-        """One of the two lists. A review that was archived without an answer is in neither."""
+        """One of the two lists: `isAnswered` means processed, with or without an answer. A review that was archived without
+        either is in none of them.
+        """
         if answered:
-            return [review for review in self._reviews.all() if self._answers.has(review)]
+            return [review for review in self._reviews.all() if self._is_processed(review)]
         return [review for review in self._reviews.all() if not self._is_archived(review)]
 
     def _archived(self) -> list[SimulatedReview]:
         return [review for review in self._reviews.all() if self._is_archived(review)]
 
     def _is_archived(self, review: SimulatedReview) -> bool:
-        """An answered review is also archived."""
-        return self._answers.has(review) or review.archived_at <= self._simulation.now()
+        """A processed review is also archived."""
+        return self._is_processed(review) or review.archived_at <= self._simulation.now()
+
+    def _is_processed(self, review: SimulatedReview) -> bool:
+        marked = review.processed_at is not None and review.processed_at <= self._simulation.now()
+        return marked or self._answers.has(review)
 
     def _payload(self, review: SimulatedReview) -> dict[str, Any]:
-        random = self._simulation.random("wb-feedback", review.number)
+        random, now = self._simulation.random("wb-feedback", review.number), self._simulation.now()
         parent, child = self._reviews.parent(review), self._reviews.child(review)
         return {
-            **review_payload(random, review, self._answers.current(review), self._simulation.now()),
+            **review_payload(random, review, self._answers.current(review), now),
             "parentFeedbackId": parent and parent.id,
             "childFeedbackId": child and child.id,
         }

@@ -2,11 +2,11 @@
 
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from service.sandbox.credentials import TEST, WB_TOKEN_ID, wb_token
+from service.sandbox.credentials import TEST, WB_CLIENT_SECRET, WB_TOKEN_ID, wb_token
 
 _SIGNATURE: Final = wb_token().rpartition(".")[2]
 _PARTS: Final = 3
@@ -29,6 +29,7 @@ class Token:
         kind: the claim `acc`, which decides about the limits.
         scopes: the claim `s`; bit n is category n.
         expires: Unix seconds.
+        has_secret: the call has the client secret of the token as well.
     """
 
     id: str
@@ -36,10 +37,11 @@ class Token:
     scopes: int
     expires: int
     test: bool
+    has_secret: bool = False
 
     @classmethod
-    def parse(cls, header: str | None) -> "Token":
-        """Parse a header `Authorization`: the token alone, or after `Bearer`.
+    def parse(cls, header: str | None, secret: str | None = None) -> "Token":
+        """Parse a header `Authorization`, the token alone or after `Bearer`, and a header `X-Client-Secret`.
 
         Raises:
             InvalidToken: there is no valid token.
@@ -53,7 +55,9 @@ class Token:
         claims = _decode_object(parts[1], "claims")
         if parts[2] != _SIGNATURE:
             raise InvalidToken("token problem; token signature is invalid")
-        return cls._from_claims(claims)
+        if secret not in (None, WB_CLIENT_SECRET):
+            raise InvalidToken("client secret is invalid")
+        return replace(cls._from_claims(claims), has_secret=secret is not None)
 
     @classmethod
     def _from_claims(cls, claims: dict[str, Any]) -> "Token":

@@ -10,7 +10,7 @@ from service.integrations.http.errors import NotConfigured
 from service.integrations.http.sleep import InstrumentedSleep
 from service.names import OPENAI, OZON, WB
 from service.reviews.repository import ReviewRepository
-from service.sandbox.credentials import wb_token
+from service.sandbox.credentials import BASE, wb_token
 from service.settings import Settings
 from service.shutdown import StopSignal
 from telemetry.database import transaction
@@ -194,3 +194,14 @@ def test_waits_are_counted_by_service_and_reason(reader, instruments):
         'service="wb",reason="pace"': 3.5,
         'service="openai",reason="backoff"': 4.0,
     }
+
+
+def test_the_secret_of_a_base_token_goes_to_both_apis_and_lifts_their_limits(clients_of):
+    with_secret, without = (
+        clients_of(wb_api_token=wb_token(BASE), wb_client_secret=secret) for secret in ("a-client-secret", None)
+    )
+
+    for name in ("wb_feedbacks", "wb_statistics"):
+        assert getattr(with_secret, name).api.headers["x-client-secret"] == "a-client-secret"
+        assert "x-client-secret" not in getattr(without, name).api.headers
+    assert with_secret.wb_token.feedbacks_limit.interval < 1 < without.wb_token.feedbacks_limit.interval

@@ -89,6 +89,7 @@ SECRETS = [
     ("OPS_TOKEN", "a secret of at least 8 characters; without it the operations API is open"),
     ("TELEGRAM_TOKEN", "the token that BotFather gave, such as 123456:ABC-DEF"),
     ("WB_API_TOKEN", "the seller's API token (a JWT)"),
+    ("WB_CLIENT_SECRET", "the client secret of a Base token, which has higher limits with it"),
     ("OZON_API_KEY", "the seller's Api-Key"),
     ("OPENAI_API_KEY", "an API key of OpenAI"),
 ]

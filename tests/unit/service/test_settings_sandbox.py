@@ -6,6 +6,7 @@ from telemetry.settings import SettingsError
 
 REAL = {
     "WB_API_TOKEN": "a-real-token-of-the-seller",
+    "WB_CLIENT_SECRET": "a-real-secret-of-the-seller",
     "WB_FEEDBACKS_URL": "https://feedbacks-api.wildberries.ru",
     "OZON_CLIENT_ID": "77",
     "OZON_API_KEY": "a-real-key-of-the-seller",

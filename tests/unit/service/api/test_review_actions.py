@@ -381,3 +381,57 @@ def test_what_is_not_configured_is_said_with_its_variable(make_api):
 
     assert problem(publish(api, "Thank you!"), 503) == "WB_API_TOKEN is not set."
     assert problem(api.post("/api/v1/reviews/1/advice"), 503) == "OPENAI_MODEL is not set."
+
+
+class Rejecting(Marketplace):
+    """Has rejected the answer, and lets it be corrected."""
+
+    def __init__(self, name):
+        super().__init__(name)
+        self.review = answered(
+            1, marketplace=name, answer_state="rejected", answer_text="Call us", answer_editable=True, as_of=NOON
+        )
+
+    def correct(self, _external_id, text):
+        self.written.append(text)
+        self.review = replace(self.review, answer_text=text, answer_state="moderation", answer_editable=False)
+
+
+@pytest.fixture
+def rejecting_api(make_api, sqlite_engine):
+    marketplace = Rejecting("wb")
+    api = make_api(marketplace)
+    keep(sqlite_engine, marketplace.review)
+    keep_draft(sqlite_engine, a_draft())
+    return api, marketplace
+
+
+def test_a_rejected_answer_is_seen_found_and_corrected_with_a_text(rejecting_api):
+    api, marketplace = rejecting_api
+
+    assert api.get("/api/v1/reviews/1").json()["answer_state"] == "rejected"
+    assert [row["id"] for row in api.get("/api/v1/reviews?answer_state=rejected").json()["reviews"]] == [1]
+    response = publish(api, "Thank you!")
+
+    assert (response.status_code, response.json()) == (202, {"state": "sent", "text": "Thank you!"})
+    assert marketplace.written == ["Thank you!"]
+    assert api.get("/api/v1/reviews?answer_state=rejected").json()["reviews"] == []
+    assert [row["id"] for row in api.get("/api/v1/reviews?answer_state=moderation").json()["reviews"]] == [1]
+
+
+def test_a_rejected_answer_is_corrected_with_no_draft(rejecting_api):
+    api, marketplace = rejecting_api
+
+    assert "`text` of your own" in problem(publish(api), 422)
+    assert marketplace.written == []
+
+
+def test_a_rejected_answer_that_may_not_be_changed_is_a_conflict(rejecting_api):
+    api, marketplace = rejecting_api
+    marketplace.review = replace(marketplace.review, answer_editable=False)
+
+    assert "too late" in problem(publish(api, "Thank you!"), 409)
+
+
+def test_a_state_of_answers_that_there_is_not_is_a_422(make_api):
+    assert make_api(Marketplace("wb")).get("/api/v1/reviews?answer_state=lost").status_code == 422

@@ -1,5 +1,6 @@
 import re
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -66,7 +67,7 @@ def test_a_review_is_kept_as_it_was_read(kept):
     assert kept.save([review], LATER) == Saved(new=1)
 
     row = kept.one()
-    told = [name for name in review.__slots__ if name != "odd"]
+    told = [name for name in review.__slots__ if name not in {"odd", "answer_editable", "processed"}]
     assert {name: getattr(row, name) for name in told} == {name: getattr(review, name) for name in told}
     assert (row.first_seen_at, row.seen_at, row.gone_at, row.answer_claimed_at) == (LATER, LATER, None, None)
 
@@ -270,6 +271,54 @@ def test_a_gone_review_that_comes_back_answered_needs_no_advice(kept):
     assert (kept.one().gone_at, kept.one().advice_due_at) == (None, None)
 
 
+def test_a_gone_review_that_comes_back_gets_no_second_draft(engine, kept):
+    kept.save([a_review(1), a_review(2)], NOON)
+    with transaction(engine) as session:
+        session.add(AdviceRow(review_id=1, created_at=NOON, outcome="drafted", model="m"))
+        session.add(AdviceRow(review_id=2, created_at=NOON, outcome="failed", model="m"))
+    for number in (1, 2):
+        kept.mark_gone("wb", f"review-{number}", LATER)
+
+    kept.save([a_review(1, as_of=MUCH_LATER), a_review(2, as_of=MUCH_LATER)], MUCH_LATER)
+
+    assert [(row.gone_at, row.advice_due_at) for row in rows_of(engine, ReviewRow)] == [
+        (None, None),
+        (None, MUCH_LATER),
+    ]
+
+
+def test_a_review_that_is_processed_without_an_answer_needs_no_advice_and_stays_so(kept):
+    processed = [a_review(1, processed=True, as_of=moment) for moment in (NOON, LATER)]
+
+    assert [kept.save([row], row.as_of) for row in processed] == [Saved(new=1), Saved(unchanged=1)]
+    assert (kept.one().gone_at, kept.one().advice_due_at, kept.one().as_of) == (NOON, None, LATER)
+
+    assert kept.save([a_review(1, as_of=MUCH_LATER)], MUCH_LATER) == Saved(changed=1)
+    assert (kept.one().gone_at, kept.one().advice_due_at) == (None, MUCH_LATER)
+
+
+def test_a_waiting_review_that_is_processed_without_an_answer_is_a_change(kept):
+    kept.save([a_review(1)], NOON)
+
+    assert kept.save([a_review(1, processed=True, as_of=LATER)], LATER) == Saved(changed=1)
+    assert (kept.one().gone_at, kept.one().advice_due_at, kept.one().advice_attempts) == (LATER, None, 0)
+    assert kept.stale_unanswered("wb", MUCH_LATER, 10) == []
+
+
+def test_rejected_answers_are_told_until_they_are_rejected_no_more(kept):
+    rejected = answered(1, answer_state="rejected")
+    kept.save([rejected, answered(2), answered(3, answer_state="rejected", marketplace="ozon")], NOON)
+
+    assert kept.untold_rejections("wb", 10) == [1]
+    kept.mark_rejections_told([1], NOON)
+    kept.save([replace(rejected, as_of=LATER)], LATER)
+    assert kept.untold_rejections("wb", 10) == []
+
+    kept.save([answered(1, answer_state="moderation", as_of=LATER)], LATER)
+    kept.save([replace(rejected, as_of=MUCH_LATER)], MUCH_LATER)
+    assert kept.untold_rejections("wb", 10) == [1]
+
+
 @on_sqlite
 def test_a_reading_from_before_a_review_was_gone_does_not_bring_it_back(kept):
     kept.save([a_review(1)], NOON)
@@ -435,6 +484,7 @@ def test_what_is_asked_often_is_answered_by_one_index(engine, kept):
         ("ix_reviews_waiting", lambda: kept.stale_unanswered("wb", LATER, 10)),
         ("ix_reviews_in_moderation", lambda: kept.in_moderation("wb", LATER, 10)),
         ("ix_reviews_due", lambda: lease(engine)),
+        ("ix_reviews_answer_rejected", lambda: kept.page(ReviewFilter(answer_state="rejected"), limit=10)),
         ("ix_reviews_created_at_id", lambda: kept.page(ReviewFilter(), limit=10)),
         ("ix_reviews_created_at_id", lambda: kept.page(ReviewFilter(), before=1000)),
         ("ix_reviews_marketplace_created_at_id", lambda: kept.page(ReviewFilter(marketplace="ozon"), before=1000)),

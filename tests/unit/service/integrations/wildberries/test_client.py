@@ -182,3 +182,29 @@ def test_the_token_is_sent_as_it_is(client, server):
 
     assert server.requests[0].headers["authorization"] == TOKEN
     assert json.dumps(TOKEN) not in repr(client.api)
+
+
+@pytest.mark.parametrize("api", [feedbacks_api, statistics_api])
+def test_the_secret_is_sent_beside_the_token_if_there_is_one(server, client_of, api):
+    server.enqueue(response([]), response([]))
+    with_secret, without = api(server.url, TOKEN, "the-secret-of-the-token"), api(server.url, TOKEN)
+
+    for description in (with_secret, without):
+        client_of(description).call(READ)
+
+    assert [asked.headers.get("x-client-secret") for asked in server.requests] == ["the-secret-of-the-token", None]
+    assert "the-secret" not in repr(with_secret)
+
+
+@pytest.mark.parametrize(
+    ("status", "detail", "kind"),
+    [
+        (403, "base token without secret is not allowed for this path", Forbidden),
+        (401, "client secret is invalid", Unauthorized),
+    ],
+)
+def test_a_secret_that_is_missing_or_wrong_names_its_variable(client, server, status, detail, kind):
+    server.enqueue(response({"detail": detail}, status=status))
+
+    with pytest.raises(kind, match=rf"look at WB_CLIENT_SECRET \({status}: {detail}\)\.$"):
+        client.call(READ)

@@ -118,3 +118,15 @@ def test_a_token_of_any_text_is_read_and_shown_nowhere(text):
 def test_a_token_with_half_a_character_is_read(character):
     assert WildberriesToken.parse(f"{character}.e30.c").kind is None
     assert WildberriesToken.parse(character).kind is None
+
+
+def test_a_base_token_with_its_secret_has_the_limits_of_the_others_and_a_bucket_of_its_own():
+    base, with_secret = (
+        WildberriesToken.parse(token_of(acc=1, sid="3f2b"), has_secret=given) for given in (False, True)
+    )
+
+    assert (with_secret.feedbacks_limit.interval, with_secret.feedbacks_limit.burst) == pytest.approx((1 / 3, 6))
+    assert (with_secret.orders_limit.interval, with_secret.orders_limit.burst) == (60.0, 10)
+    assert with_secret.account != base.account
+    assert str(with_secret) == "a token of kind base, with a secret"
+    assert "without WB_CLIENT_SECRET: 5 calls for reviews an hour, 1 for orders in 3 hours" in str(base)

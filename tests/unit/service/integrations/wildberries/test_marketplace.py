@@ -61,3 +61,24 @@ def test_an_answer_that_is_refused_has_not_arrived(server, reviews):
         reviews.answer("id", "Спасибо!")
 
     assert not refused.value.may_have_applied
+
+
+def test_a_correction_is_written_once(server, reviews):
+    server.enqueue(response(status=204))
+
+    reviews.correct("Qm7xTz1BkAtKOit00007", "Спасибо!")
+
+    [asked] = server.requests
+    assert (asked.method, asked.path) == ("PATCH", "/api/v1/feedbacks/answer")
+    assert asked.body == {"id": "Qm7xTz1BkAtKOit00007", "text": "Спасибо!"}
+
+
+@pytest.mark.parametrize("answer", [CUT, response(status=502)])
+def test_a_correction_that_may_have_arrived_is_not_written_twice(server, reviews, answer):
+    server.enqueue(answer, response(status=204))
+
+    with pytest.raises(Unreachable) as failed:
+        reviews.correct("id", "Спасибо!")
+
+    assert failed.value.may_have_applied
+    assert len(server.requests) == 1

@@ -139,3 +139,11 @@ def test_whatever_wildberries_sends_is_a_review_or_says_why_not(payload):
 @given(st.sampled_from(sorted(review())), JSON)
 def test_a_review_with_any_field_spoilt_is_a_review_or_says_why_not(field, value):
     assert isinstance(parse_review(review() | {field: value}, NOON), Review | InvalidPayload)
+
+
+@pytest.mark.parametrize(
+    ("answer", "editable"),
+    [(None, None), ({"text": "Спасибо"}, None), *(({"editable": said}, said) for said in (True, False))],
+)
+def test_whether_an_answer_may_be_changed_is_known_where_it_is_said(answer, editable):
+    assert parse_review(review(answer=answer), NOON).answer_editable is editable

@@ -4,10 +4,13 @@ from datetime import timedelta
 import pytest
 
 from service.integrations.http.errors import EndlessPages, Unreachable, Unreadable
+from service.integrations.http.rate_limiter import RateLimit
 from service.integrations.marketplace import START, InvalidPayload
+from service.integrations.wildberries.client import feedbacks_api
+from service.integrations.wildberries.marketplace import WildberriesReviews
 from tests.support.loopback import CUT, response
 from tests.support.ozon_stub import NOON
-from tests.support.wildberries_payloads import review, reviews_page
+from tests.support.wildberries_payloads import TOKEN, review, reviews_page
 from tests.support.wildberries_stub import Feedbacks, answered, created_second, id_set, numbered, read
 
 
@@ -24,7 +27,7 @@ def waiting(reviews):
 
 @pytest.fixture
 def history(reviews):
-    [source] = reviews.history
+    source, _archive = reviews.history
     return source
 
 
@@ -237,3 +240,42 @@ def test_what_was_read_before_a_failure_stays_read(server, waiting, five_a_page)
         next(pages)
     server.script = feedbacks
     assert len(id_set(page.rows) | id_set(read(waiting, page.position)[0])) == 12
+
+
+@pytest.mark.parametrize("state", ["none", "wbRu", None, 7])
+def test_a_processed_review_without_an_answer_waits_for_none_whatever_its_state_says(server, history, waiting, state):
+    server.script = Feedbacks(numbered(1, state=state), numbered(2, state=state), processed=[review(1)["id"]])
+
+    [processed], [waits] = read(history)[0], read(waiting)[0]
+
+    assert (processed.external_id, processed.answered, processed.processed) == (review(1)["id"], False, True)
+    assert (waits.external_id, waits.answered, waits.processed) == (review(2)["id"], False, False)
+
+
+@pytest.mark.parametrize(("state", "processed"), [("none", False), ("wbRu", True), (None, False)])
+def test_outside_a_list_the_state_says_whether_a_review_is_processed(server, reviews, state, processed):
+    server.script = Feedbacks(numbered(1, state=state))
+
+    assert reviews.read(review(1)["id"]).processed is processed
+
+
+def test_a_date_ahead_hides_no_answer(server, history, clock):
+    ahead = answered(2) | {"createdDate": "2099-01-01T00:00:00Z"}
+    server.script = Feedbacks(answered(1), ahead)
+
+    assert read(history)[1]["newest"] == int(clock.now().timestamp())
+
+
+@pytest.mark.parametrize(("interval", "hours", "is_whole"), [(1 / 3, 25, True), (720.0, 25, False), (720.0, 169, True)])
+def test_an_account_of_few_calls_reads_the_whole_history_once_a_week(
+    server, client_of, clock, interval, hours, is_whole
+):
+    server.script = Feedbacks(answered(1))
+    client = client_of(feedbacks_api(server.url, TOKEN))
+    history, _ = WildberriesReviews(client, RateLimit("wb:slow", interval), clock.now).history
+    _, position = read(history)
+    clock.moment += timedelta(hours=hours)
+
+    read(history, position)
+
+    assert ("dateFrom" not in server.queries[-1]) is is_whole

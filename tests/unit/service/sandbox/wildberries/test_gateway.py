@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from service.sandbox.credentials import BASE, PERSONAL, SERVICE, TEST, wb_token
+from service.sandbox.credentials import BASE, PERSONAL, SERVICE, TEST, WB_CLIENT_SECRET, wb_token
 from tests.support.wildberries_sandbox import ANSWER, LIST, ORDERS, ROOT, WildberriesSeller
 
 FEEDBACKS_PING = "/wb-feedbacks/ping"
@@ -228,3 +228,31 @@ def test_limits_can_be_switched_off(make_environment, make_client, clock):
 
     assert {answer.status_code for answer in answers} == {200}
     assert "X-Ratelimit-Remaining" not in answers[0].headers
+
+
+def test_a_base_token_with_its_secret_has_the_limits_of_the_others(shop):
+    secret = {"X-Client-Secret": WB_CLIENT_SECRET}
+    token = with_token(wb_token(BASE))
+
+    without = [shop.client.get(COUNT, headers=token).status_code for _ in range(2)]
+    with_secret = [shop.client.get(COUNT, headers=token | secret).status_code for _ in range(7)]
+
+    assert (without, with_secret) == ([200, 429], [200] * 6 + [429])
+
+
+def test_a_wrong_secret_is_a_401_that_says_so(shop):
+    answer = shop.client.get(COUNT, headers={"X-Client-Secret": "another-secret-0000"})
+
+    assert (answer.status_code, answer.json()["detail"]) == (401, "client secret is invalid")
+
+
+def test_a_base_token_can_be_refused_without_its_secret(make_environment, make_client, clock):
+    shop = WildberriesSeller(make_environment(wb_base_secret=True), make_client, clock)
+    token, secret = with_token(wb_token(BASE)), {"X-Client-Secret": WB_CLIENT_SECRET}
+
+    refused = shop.client.get(COUNT, headers=token)
+
+    assert refused.status_code == 403
+    assert refused.json()["detail"] == "base token without secret is not allowed for this path"
+    assert shop.client.get(COUNT, headers=token | secret).status_code == 200
+    assert shop.client.get(COUNT).status_code == 200

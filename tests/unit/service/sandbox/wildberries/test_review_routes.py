@@ -129,15 +129,33 @@ def test_both_forms_of_a_date_mean_the_same_clock(shop):
     assert ascending[-1] <= datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def test_the_answered_and_the_unanswered_are_two_lists(shop):
-    answered, unanswered = shop.reviews("true"), shop.reviews("false")
+def test_the_processed_and_the_unanswered_are_two_lists(shop):
+    processed, unanswered = shop.reviews("true"), shop.reviews("false")
+    answered = [review for review in processed if review["answer"]]
 
-    assert {review["answer"] is None for review in answered} == {False}
     assert {review["answer"] is None for review in unanswered} == {True}
     assert {(review["state"], review["wasViewed"]) for review in answered} == {("wbRu", True)}
     assert {review["state"] for review in unanswered} == {"none"}
     assert {review["answer"]["state"] for review in answered} == {"wbRu"}
     assert 0.45 < len(answered) / 160 < 0.65
+
+
+def test_a_review_can_be_processed_without_an_answer_and_its_state_may_not_say_so(make_seller):
+    shop = make_seller(wb_reviews=600)
+    marked = [review for review in shop.reviews("true") if review["answer"] is None]
+
+    assert 6 <= len(marked) <= 40
+    assert {review["state"] for review in marked} == {"wbRu", "none"}
+    assert {review["id"] for review in marked} < {review["id"] for review in archive(shop)}
+    assert {review["id"] for review in marked}.isdisjoint(shop.unanswered())
+
+
+def test_a_review_that_was_processed_without_an_answer_can_still_be_answered(shop):
+    marked = next(review for review in shop.reviews("true") if review["answer"] is None)
+
+    shop.answer(marked["id"])
+
+    assert shop.review(marked["id"])["answer"]["text"] == "Спасибо за отзыв!"
 
 
 def test_a_list_is_newest_first_unless_asked_otherwise(shop):
