@@ -60,7 +60,7 @@ class ReviewRow(Base):
         advice_due_at: when an answer is to be drafted; None if none is.
         answer_claimed_at: since when an answer is being published, or is published and not yet confirmed.
         answer_corrected_at: when a correction of a rejected answer was sent the last time.
-        rejection_told_at: when somebody was told that the answer is rejected; None while it is not.
+        rejection_told_at: when the alert about the rejected answer was sent; None while it is not.
     """
 
     __tablename__ = "reviews"

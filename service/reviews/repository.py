@@ -190,4 +190,5 @@ def _has_draft() -> ColumnElement[bool]:
     The row of the upsert is named by hand: SQLAlchemy would select from a second `reviews` here.
     """
     this: ColumnElement[int] = literal_column(f"{ReviewRow.__tablename__}.id")
-    return exists(select(AdviceRow.id).where(AdviceRow.review_id == this, AdviceRow.outcome.in_((DRAFTED, HELD))))
+    has_text = or_(AdviceRow.outcome == DRAFTED, AdviceRow.outcome == HELD)
+    return exists(select(AdviceRow.id).where(AdviceRow.review_id == this, has_text))
