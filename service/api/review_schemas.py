@@ -21,8 +21,9 @@ class ReviewsQuery(PageQuery):
 
 
 class ReviewOut(BaseModel):
-    """A review. `answer_state` is `none`, `moderation`, `published` or `rejected`; `gone_at` is since when the marketplace
-    no longer lists it as waiting, without an answer: archived, or removed.
+    """A review. `answer_state` is `none`, `moderation`, `published` or `rejected`; `answer_reason` is why the marketplace
+    rejected the answer, if it says so. `gone_at` is since when the marketplace no longer lists it as waiting, without an
+    answer: archived, or removed. An `answered` review whose `answer_state` is `none` was processed without an answer.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -40,6 +41,7 @@ class ReviewOut(BaseModel):
     answered: bool
     answer_text: str | None
     answer_state: str
+    answer_reason: str | None
     first_seen_at: datetime
     gone_at: datetime | None
 

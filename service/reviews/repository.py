@@ -5,14 +5,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, case, func, null, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.database.keyset import after_row
 from service.database.tables import MODERATED, UNANSWERED, AdviceRow, ReviewRow
 from service.database.upsert import Saved, by_key, digest, upsert
 from service.errors import Problem
-from service.integrations.marketplace import Review
+from service.integrations.marketplace import IN_MODERATION, NOT_ANSWERED, Review
 from service.names import DRAFTED
 
 _OVERWRITTEN: Final = (
@@ -136,6 +136,7 @@ def _values(review: Review, now: datetime) -> dict[str, Any]:
     content = asdict(review)
     del content["odd"]
     digested = [value for name, value in content.items() if name in _OVERWRITTEN and name != "as_of"]
+    digested += filter(None, [review.answer_reason])
     return content | {
         "digest": digest(*digested),
         "first_seen_at": now,
@@ -148,11 +149,15 @@ def _values(review: Review, now: datetime) -> dict[str, Any]:
 def _changes(read: Any) -> Mapping[str, Any]:
     """The columns of an update. They are expressions, so that the database uses the row as it is at that time."""
     is_gone = ReviewRow.gone_at.is_not(None)
+    # A list of Ozon says nothing of an answer: what is known of it stays. One that is being published is not shown yet.
+    kept = and_(read.answered, read.answer_text.is_(None), ReviewRow.answer_text.is_not(None))
+    sent = and_(read.answered, read.answer_state == NOT_ANSWERED, ReviewRow.answer_claimed_at.is_not(None))
     return {name: read[name] for name in _OVERWRITTEN} | {
         # A product that cannot be read any more is still the same one.
         "product_id": case((read.product_id == "", ReviewRow.product_id), else_=read.product_id),
         "product_name": func.coalesce(read.product_name, ReviewRow.product_name),
-        # Ozon does not send the text of an answer; a text that was published from here is kept.
+        "answer_state": case((kept, ReviewRow.answer_state), (sent, IN_MODERATION), else_=read.answer_state),
+        "answer_reason": case((kept, ReviewRow.answer_reason), else_=read.answer_reason),
         "answer_text": case((read.answered, func.coalesce(read.answer_text, ReviewRow.answer_text)), else_=null()),
         "gone_at": null(),
         "advice_due_at": case((or_(read.answered, is_gone), read.advice_due_at), else_=ReviewRow.advice_due_at),

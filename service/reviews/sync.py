@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from service.database.upsert import Saved
 from service.integrations.marketplace import Review, ReviewMarketplace
+from service.reviews.rejections import report_rejection
 from service.reviews.repository import ReviewRepository
 from service.sync.ingestion import Ingestion, OnCounted, SyncReport
 from service.sync.source_failures import SourceFailures
@@ -94,6 +95,7 @@ class ReviewSync:
         review = self._marketplace.read(external_id)
         if review is not None:
             self._ingestion.store([review], self._save, report)
+            report_rejection(review)
         if review is None or (isinstance(review, Review) and not review.answered):
             self._mark_gone(external_id, asked_at if review is None else review.as_of, extra_counts)
 

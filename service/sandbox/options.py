@@ -15,7 +15,7 @@ class Options:
         ozon_per_second: calls a second for each Client-Id.
         ozon_subscription: whether the seller has the subscription that opens the review methods.
         ozon_key_days: days until the Api-Key expires.
-        moderation: how long Wildberries moderates a published answer.
+        moderation: how long Wildberries and Ozon moderate an answer.
         openai_latency: seconds that a response of OpenAI takes at most; a quarter of it at least.
         telegram_chat: the state of the manager's chat: ok, upgraded, blocked, kicked, left, deactivated, unstarted.
     """

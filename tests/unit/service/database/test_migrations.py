@@ -16,6 +16,7 @@ from telemetry.jobs.store.tables import JobRunRow
 from tests.support.processes import ROOT, Programs
 
 MODELS = "models"
+REVISIONS = sorted((ROOT / "migrations" / "versions").glob("*.py"))
 CONSOLE_LINE = re.compile(
     r"^\d{4}-\d\d-\d\d [\d:,]+ - alembic\.runtime\.migration - INFO - Running upgrade", re.MULTILINE
 )
@@ -182,21 +183,16 @@ def test_migrating_leaves_the_logging_as_it_was(empty, caplog):
 
     assert (list(logging.getLogger().handlers), logging.getLogger().level) == before
     assert not quiet.disabled
-    assert [r.message[:27] for r in caplog.records if r.message.startswith("Running")] == [
-        "Running upgrade  -> 2d3b8a1",
-        "Running upgrade 2d3b8a10c36",
-        "Running upgrade 7a41c0e95b1",
-        "Running upgrade c5e80f2b6d9",
-        "Running upgrade 9b4d17c3e8a",
-        "Running upgrade e1f7a94b0c2",
-    ]
+    ran = [r.message for r in caplog.records if r.message.startswith("Running upgrade")]
+    assert len(ran) == len(REVISIONS)
+    assert ran[0].startswith("Running upgrade  -> 2d3b8a1")
 
 
 def test_the_command_line_migrates_the_database_of_the_environment_and_logs_as_the_service_does(alembic, database_url):
     done = alembic("upgrade", "head", DATABASE_URL=database_url.render_as_string(hide_password=False))
 
     assert done.returncode == 0, done.stderr
-    assert len(CONSOLE_LINE.findall(done.stdout + done.stderr)) == 6
+    assert len(CONSOLE_LINE.findall(done.stdout + done.stderr)) == len(REVISIONS)
     engine = create_engine(database_url)
     migrations.at_head(engine)
     engine.dispose()
