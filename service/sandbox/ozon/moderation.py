@@ -8,7 +8,7 @@ from typing import Final
 from service.sandbox.ozon.review_model import Comment
 
 _REJECTED: Final = (
-    (re.compile(r"https?://|www\.|\b[a-z0-9-]+\.(?:ru|com)\b", re.IGNORECASE), "Ссылка на сторонний ресурс"),
+    (re.compile(r"https?://|www\.|\b[a-z0-9-]+\.(?:ru|com)\b", re.IGNORECASE), "Внешняя ссылка"),
     (re.compile(r"\S+@\S+|(?:\+7|\b8)[\s(-]*\d{3}[\s)-]*\d{3}[\s-]*\d{2}"), "Контактные данные"),
 )
 

@@ -113,14 +113,17 @@ def _with_detours(random: Random, changes: tuple[Change, ...]) -> tuple[Change, 
     """Some postings are verified before they are packed, and some are not accepted by the sorting centre at first."""
     first, *others = changes
     if random.random() < _SHARE_VERIFIED:
-        packed_at = min([first.changed_at + timedelta(minutes=3), *(change.changed_at for change in others)])
-        first = Change(VERIFICATION, first.changed_at)
-        others = [Change(_PACKAGING, packed_at), *others]
+        verified_at = first.changed_at + (others[0].changed_at - first.changed_at) * 0.75
+        first, others = Change(VERIFICATION, first.changed_at), [Change(_PACKAGING, _second(verified_at)), *others]
     if random.random() < _SHARE_NOT_ACCEPTED and others and others[-1].status == "delivered":
         *others, delivering, delivered = others
         refused_at = delivering.changed_at - (delivering.changed_at - others[-1].changed_at) / 2
-        others += [Change(NOT_ACCEPTED, refused_at.replace(microsecond=0)), delivering, delivered]
+        others += [Change(NOT_ACCEPTED, _second(refused_at)), delivering, delivered]
     return (first, *others)
+
+
+def _second(timestamp: datetime) -> datetime:
+    return timestamp.replace(microsecond=0)
 
 
 def _contents(random: Random) -> tuple[tuple[Product, int], ...]:

@@ -71,13 +71,17 @@ class ReviewStore:
         return reviews[number]
 
     def state(self, review: SimulatedReview) -> ReviewState:
-        handling = review.handling_at(self._simulation.now())
+        handling, now = review.handling_at(self._simulation.now()), self._simulation.now()
         employee_status: Status = handling.status if handling else "NEW"
-        answers = [handling.answer] if handling and handling.answer else []
-        comments = sorted((*answers, *self._comments[review.id]), key=lambda comment: comment.at)
-        listed = (moderate(comment, self._simulation.now(), self._moderation) for comment in comments)
+        listed = (moderate(comment, now, self._moderation) for comment in self._written(review))
         status = self._statuses.get(review.id, employee_status)
         return ReviewState(review, status, tuple(comment for comment in listed if comment))
+
+    def _written(self, review: SimulatedReview) -> list[Comment]:
+        """All comments, also those that are not listed yet."""
+        handling = review.handling_at(self._simulation.now())
+        answers = [handling.answer] if handling and handling.answer else []
+        return sorted((*answers, *self._comments[review.id]), key=lambda comment: comment.at)
 
     def states(self) -> Iterator[ReviewState]:
         return map(self.state, self.all())
@@ -89,7 +93,7 @@ class ReviewStore:
     def add_comment(self, review_id: str, text: str, parent: str, *, processed: bool) -> str:
         """Add a comment, and return its id. The same text again is another comment."""
         review = self.get(review_id)
-        if parent and parent not in {listed.comment.id for listed in self.state(review).comments}:
+        if parent and parent not in {comment.id for comment in self._written(review)}:
             raise invalid("Request validation error: invalid parent_comment_id: there is no such comment")
         now = self._simulation.now()
         comment_id = uuid7(self._simulation.random("ozon-comment", self._comment_count), now)
