@@ -18,8 +18,6 @@ from service.integrations.http.errors import SubscriptionMissing
 from telemetry.database import transaction
 
 RETRY_INTERVAL: Final = timedelta(days=1)
-SKIPPED: Final = {"outcome": "skipped"}
-"""The metadata of a run that did nothing."""
 _MAX_REASON_LENGTH: Final = 500
 _log = logging.getLogger(__name__)
 
@@ -69,14 +67,14 @@ class JobSwitch:
         """
         suspension = suspensions(self._engine).get(self._job_name)
         if suspension and not retry and suspension.is_active(self._now()):
-            return {**SKIPPED, "reason": str(suspension)}
+            return _skipped(suspension)
         try:
             metadata = sync()
         except Exception as error:
             missing = _subscription_missing(error)
             if missing is None or progress.get("pages"):
                 raise
-            return {**SKIPPED, "reason": str(self._switch_off(missing.sentence))}
+            return _skipped(self._switch_off(missing.sentence))
         if suspension:
             self._switch_on()
         return metadata
@@ -99,6 +97,11 @@ class JobSwitch:
         with transaction(self._engine) as session:
             session.execute(delete(JobSuspensionRow).where(JobSuspensionRow.job_name == self._job_name))
         _log.info("The job %s is on again.", self._job_name, extra=self._component)
+
+
+def _skipped(suspension: Suspension) -> Mapping[str, Any]:
+    """The metadata of a run that did nothing."""
+    return {"outcome": "skipped", "reason": str(suspension)}
 
 
 def _subscription_missing(error: BaseException) -> SubscriptionMissing | None:

@@ -18,7 +18,7 @@ from service.database.tables import ReviewRow
 from service.errors import Problem
 from service.integrations.http.errors import CallError
 from service.integrations.marketplace import IN_MODERATION, PUBLISHED, Review, ReviewMarketplace
-from service.reviews.rejections import report_rejection
+from service.reviews.rejected_answer import report_rejection
 from service.reviews.repository import ReviewRepository
 from telemetry.database import transaction
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from service.database.upsert import Saved
 from service.integrations.marketplace import Review, ReviewMarketplace
-from service.reviews.rejections import report_rejection
+from service.reviews.rejected_answer import report_rejection
 from service.reviews.repository import ReviewRepository
 from service.sync.ingestion import Ingestion, OnCounted, SyncReport
 from service.sync.source_failures import SourceFailures

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -245,12 +246,30 @@ def test_a_key_of_ozon_that_ends_is_a_warning_also_when_no_review_can_be_read(wo
         ozon = context.clients.ozon
 
         def reviews(self, _marketplace):
-            return FakeMarketplace(unanswered=[SubscriptionMissing("Buy the subscription.")])
+            missing = SubscriptionMissing("Buy the subscription.")
+            return FakeMarketplace(unanswered=[missing], history=[missing])
 
-    with pytest.raises(SubscriptionMissing):
-        sync.sync_ozon_reviews(context_of(port, clients=WithoutReviews()).for_run({}))
+    done = sync.sync_ozon_reviews(context_of(port, clients=WithoutReviews()).for_run({}))
 
-    assert warnings_of(caplog) == [(logging.WARNING, "ozon")]
+    assert done["outcome"] == "skipped"
+    assert warnings_of(caplog) == [(logging.ERROR, "ozon"), (logging.WARNING, "ozon")]
+
+
+def test_without_the_subscription_the_job_is_off_until_there_is_one(world_of, context_of, sqlite_engine, caplog):
+    port, calls, sandbox = world_of(ozon_subscription=False)
+    context = context_of(port)
+
+    runs = [sync.sync_ozon_reviews(context.for_run({})) for _ in range(3)]
+
+    assert [run["outcome"] for run in runs] == ["skipped"] * 3
+    assert "buy the subscription" in runs[-1]["reason"]
+    assert calls.paths.count("/ozon/v2/review/list") == 3, "each list was tried once"
+    assert warnings_of(caplog) == [(logging.ERROR, "ozon")]
+    sandbox.environment.options.ozon_subscription = True
+    assert sync.sync_ozon_reviews(context.for_run({}))["outcome"] == "skipped"
+    assert sync.sync_ozon_reviews(replace(context, manual=True).for_run({}))["new"] == 8
+    assert "outcome" not in sync.sync_ozon_reviews(context.for_run({}))
+    assert many(sqlite_engine, ReviewRow, "ozon") == 8
 
 
 class Ozon:
