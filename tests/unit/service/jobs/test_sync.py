@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from service.advice.outcomes import DRAFTED
 from service.clients import Clients
+from service.database.clock import utcnow
 from service.database.tables import AdviceRow, OrderRow, ReviewRow
 from service.instruments import METRIC_MAPPINGS, ServiceInstruments
 from service.integrations.http.errors import NotConfigured, SubscriptionMissing, Unauthorized, Unreachable
@@ -21,6 +22,7 @@ from service.integrations.openai.errors import QuotaExhausted
 from service.jobs import sync
 from service.jobs.advice import generate_advice
 from service.jobs.context import JobContext
+from service.reviews.publishing import Publisher
 from service.sandbox import credentials
 from service.sandbox.__main__ import build
 from service.sandbox.faults import Faults
@@ -253,6 +255,43 @@ def test_a_key_of_ozon_that_ends_is_a_warning_also_when_no_review_can_be_read(wo
 
     assert done["outcome"] == "skipped"
     assert warnings_of(caplog) == [(logging.WARNING, "ozon")]
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "reason"),
+    [("Спасибо за отзыв!", "published", None), ("Пишите: help@shop.test", "rejected", "Контактные данные")],
+)
+def test_an_answer_at_ozon_is_in_moderation_until_its_comments_show_what_became_of_it(
+    world_of, context_of, sqlite_engine, caplog, text, state, reason
+):
+    port, calls, sandbox = world_of()
+    context = context_of(port)
+    sync.sync_ozon_reviews(context.for_run({}))
+    row = row_of(sqlite_engine, answered=False)
+
+    publication = Publisher(sqlite_engine, context.clients.ozon_reviews, utcnow, lambda _seconds: None).publish(
+        row, text
+    )
+
+    assert publication.state == "sent"
+    states = []
+    for _ in range(4):
+        sync.sync_ozon_reviews(context.for_run({}))
+        row = row_of(sqlite_engine, id=row.id)
+        states.append((row.answered, row.answer_state, row.answer_text, row.answer_reason))
+        sandbox.environment.simulation.frozen_at += timedelta(minutes=5)
+    in_moderation = (True, "moderation", text, None)
+    assert states == [in_moderation, *[(True, state, text, reason)] * 3]
+    told = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(told) == (1 if reason else 0)
+    assert calls.paths.count("/ozon/v1/review/comment/create") == 1
+
+
+def row_of(engine, **where):
+    """The first review of Ozon with these columns."""
+    with transaction(engine) as session:
+        found = select(ReviewRow).filter_by(marketplace="ozon", **where).order_by(ReviewRow.id)
+        return session.scalars(found).first()
 
 
 def test_without_the_subscription_the_job_is_off_until_there_is_one(world_of, context_of, sqlite_engine, caplog):
