@@ -12,6 +12,7 @@ from service.api.pagination import Filters, add_next_link
 from service.api.problems import PROBLEM_RESPONSE
 from service.database.keyset import MAX_ID
 from service.errors import Problem
+from service.jobs.suspension import Suspension, suspensions
 from service.scheduler.job import Job, Schedule
 from service.scheduler.monitoring.missed_runs import LAST_DAY, NO_MISSED_RUNS, MissedRuns, missed_runs
 from telemetry.jobs import JobRunRepository, JobRunRow, JobRunView
@@ -50,7 +51,9 @@ class ScheduledJobOut(BaseModel):
     job_name: str
     cadence: str
     state: Literal["scheduled", "running", "overdue", "not scheduled", "blocked"]
-    reason: str | None = Field(description="why it is not scheduled, or blocked: its runs cannot be claimed")
+    reason: str | None = Field(
+        description="why it is not scheduled or switched off, or blocked: its runs cannot be claimed"
+    )
     last_run: datetime | None
     last_status: str | None
     next_run: datetime | None
@@ -70,15 +73,22 @@ def list_jobs(runs: JobRunsDep, schedule: ScheduleDep, runtime: RuntimeDep) -> J
     """The schedule: each job with its cadence, its last and next run, and its state."""
     now, blocked = runtime.clock.last_now(), runtime.scheduler.claim_problem()
     latest, missed = runs.latest(), missed_runs(runtime.engines.requests, now - LAST_DAY)
-    return JobsOut(
-        jobs=[
-            _blocked(listed, blocked)
-            for listed in (
-                _listed(job, schedule.missing(job), latest.get(job.name), missed.get(job.name, NO_MISSED_RUNS), now)
-                for job in schedule.jobs
-            )
-        ]
-    )
+    off = suspensions(runtime.engines.requests)
+
+    def listed(job: Job) -> ScheduledJobOut:
+        numbers = missed.get(job.name, NO_MISSED_RUNS)
+        found = _listed(job, schedule.missing(job), latest.get(job.name), numbers, now)
+        return _blocked(_switched_off(found, job, off.get(job.name), now), blocked)
+
+    return JobsOut(jobs=[listed(job) for job in schedule.jobs])
+
+
+def _switched_off(listed: ScheduledJobOut, job: Job, suspension: Suspension | None, now: datetime) -> ScheduledJobOut:
+    """A job that is switched off does nothing until its first tick at which it tries again."""
+    if suspension is None or listed.state != "scheduled":
+        return listed
+    retry = job.cadence.after(suspension.retry_at) if suspension.is_active(now) else listed.next_run
+    return listed.model_copy(update={"state": "not scheduled", "reason": str(suspension), "next_run": retry})
 
 
 def _blocked(listed: ScheduledJobOut, problem: str) -> ScheduledJobOut:

@@ -40,6 +40,9 @@ class ItemOut(BaseModel):
 class OrderOut(BaseModel):
     """An order of Wildberries, or a posting of Ozon. `amounts` is what the items cost together, by currency; `amount` is
     the one in `currency`. A price that is not known is 0 and has no currency.
+
+    A posting that Ozon split (`cancelled_from_split_pending`) is `cancelled` and has no items: they are in the postings that
+    it was split into, so that no sum counts them twice.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -51,6 +54,7 @@ class OrderOut(BaseModel):
     scheme: str
     ordered_at: datetime
     status: str
+    substatus: str | None
     cancelled: bool
     cancelled_at: datetime | None
     quantity: int

@@ -27,8 +27,10 @@ class ReviewsQuery(PageQuery):
 
 
 class ReviewOut(BaseModel):
-    """A review. `rating` is 0 if the marketplace's cannot be read. `answer_state` is `none`, `moderation`, `published` or `rejected`; `gone_at` is
-    since when the marketplace does not wait for an answer, though there is none: processed, archived, or removed.
+    """A review. `rating` is 0 if the marketplace's cannot be read. `answer_state` is `none`, `moderation`, `published` or `rejected`;
+    `answer_reason` is why the marketplace rejected the answer, if it says so. `gone_at` is since when the marketplace does not wait for an
+    answer, though there is none: processed, archived, or removed. An `answered` review whose `answer_state` is `none` was processed without
+    an answer.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -46,6 +48,7 @@ class ReviewOut(BaseModel):
     answered: bool
     answer_text: str | None
     answer_state: str
+    answer_reason: str | None
     first_seen_at: datetime
     gone_at: datetime | None
 

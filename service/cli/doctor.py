@@ -13,6 +13,7 @@ from uuid import uuid4
 from service.bootstrap import SandboxUnavailable, Service
 from service.cli.configuration import unconfigured
 from service.cli.output import complain, say
+from service.cli.review_access import NotAvailable, describe_review_access
 from service.clients import Clients
 from service.database import migrations
 from service.database.backup import BackupFailed, check_backup
@@ -57,7 +58,9 @@ _NEEDS: Final = {
     "alerts": "directory DATA_DIR",
     "job runs": "directory DATA_DIR",
     "backups": "database",
-    **dict.fromkeys(("Wildberries", "Ozon", "Telegram"), "migrations"),  # the rate limiter's state is in the database
+    **dict.fromkeys(
+        ("Wildberries", "Ozon", "Ozon reviews", "Telegram"), "migrations"
+    ),  # the rate limiter's state is in the database
 }
 """The check that has to succeed before another one makes sense."""
 Check = Callable[[], str]
@@ -127,6 +130,11 @@ def _credential_checks(runtime: Service) -> dict[str, Check]:
     return {
         **({"Wildberries": lambda: _wildberries(clients)} if WB not in left_out else {}),
         **({"Ozon": lambda: _ozon(clients)} if OZON not in left_out else {}),
+        **(
+            {"Ozon reviews": lambda: describe_review_access(clients.ozon, runtime.engine)}
+            if OZON not in left_out
+            else {}
+        ),
         **({"OpenAI": lambda: _openai(clients, settings)} if OPENAI not in left_out else {}),
         **({"Telegram": lambda: _telegram(clients, settings)} if settings.telegram_token else {}),
     }
@@ -233,6 +241,8 @@ def _writable(directory: Path) -> str:
 def _run_check(name: str, check: Check) -> Finding:
     try:
         return Finding(OK, name, check())
+    except NotAvailable as error:
+        return Finding(SKIPPED, name, str(error))
     except (DiagnosticFailed, NothingEmitted, CallError, BackupFailed) as error:
         return Finding(FAIL, name, str(error))
     except Exception as error:  # noqa: BLE001  # a check may fail in any way

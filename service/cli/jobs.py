@@ -5,6 +5,7 @@ import json
 import signal
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from types import FrameType
 
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
@@ -14,6 +15,7 @@ from service.cli.output import complain, say
 from service.cli.scheduler import STOP_SIGNALS
 from service.database import migrations
 from service.jobs.schedule import JOBS
+from service.jobs.suspension import suspensions
 from service.scheduler.claims import new_owner
 from service.scheduler.job import Job, Schedule, UnknownJob
 from service.scheduler.lease_renewal import LeaseRenewer
@@ -37,15 +39,16 @@ def jobs(_options: argparse.Namespace) -> int:
     try:
         migrations.at_head(runtime.engine)
         last, missed = runtime.telemetry.jobs.store.latest(), missed_runs(runtime.engine, now - LAST_DAY)
+        off = suspensions(runtime.engine)
     except (SQLAlchemyError, migrations.MigrationsMissing) as error:
         return complain(f"The database cannot be read: {safe_text(error)}.")
     finally:
         runtime.close(1.0)
-    rows = [("JOB", "CADENCE", "LAST RUN", "STATUS", "MISSED IN 24 H", "NEXT RUN")]
+    rows: list[tuple[str, ...]] = [("JOB", "CADENCE", "LAST RUN", "STATUS", "MISSED IN 24 H", "NEXT RUN")]
     for job in runtime.schedule.jobs:
-        following = runtime.schedule.missing(job) or format_utc(job.cadence.after(now))
+        following = runtime.schedule.missing(job) or off.get(job.name) or format_utc(job.cadence.after(now))
         missed_cell = _missed_cell(missed.get(job.name, NO_MISSED_RUNS))
-        rows.append((job.name, str(job.cadence), *_last_run_cells(last.get(job.name)), missed_cell, following))
+        rows.append((job.name, str(job.cadence), *_last_run_cells(last.get(job.name)), missed_cell, str(following)))
     say("\n".join(_aligned(rows)))
     return 0
 
@@ -131,6 +134,6 @@ def _run_claimed(job: Job, runtime: Service) -> JobHandle:
         raise JobAlreadyRunning("a run of it goes on already; GET /jobs/status says since when")
     leases = LeaseRenewer(runtime.claims)
     with leases.renewing(job.name, owner):
-        run = execute_job(job, runtime.context)
+        run = execute_job(job, replace(runtime.context, manual=True))
     leases.stop()
     return run

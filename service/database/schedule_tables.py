@@ -1,4 +1,4 @@
-"""The tables of the scheduler: claims of ticks, watermarks of the run monitor, missed runs."""
+"""The tables of the scheduler: claims of ticks, watermarks of the run monitor, missed runs, suspended jobs."""
 
 from datetime import datetime
 
@@ -58,3 +58,19 @@ class MissedRunRow(Base):
     last_tick: Mapped[datetime] = mapped_column(UTCDateTime)
     ticks: Mapped[int] = mapped_column(Integer)
     noticed_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+class JobSuspensionRow(Base):
+    """A job that is switched off, because a service does not let this seller use what the job needs.
+
+    Attributes:
+        since: when it was switched off.
+        retry_at: its first run after this time tries again.
+    """
+
+    __tablename__ = "job_suspensions"
+
+    job_name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(500))
+    since: Mapped[datetime] = mapped_column(UTCDateTime)
+    retry_at: Mapped[datetime] = mapped_column(UTCDateTime)

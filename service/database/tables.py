@@ -53,6 +53,7 @@ class ReviewRow(Base):
     """A review as it was last read, without personal data of its author.
 
     Attributes:
+        answer_reason: why the marketplace rejected the answer; None if it did not, or does not say.
         as_of: when it was read.
         digest: hash of the content, to detect changes; "" while `gone_at` is set.
         seen_at: when it was last in a list of unanswered reviews, or read individually.
@@ -83,6 +84,7 @@ class ReviewRow(Base):
     answered: Mapped[bool]
     answer_text: Mapped[str | None] = mapped_column(Text)
     answer_state: Mapped[str] = mapped_column(String(20))
+    answer_reason: Mapped[str | None] = mapped_column(String(500))
     as_of: Mapped[datetime] = mapped_column(UTCDateTime)
     digest: Mapped[str] = mapped_column(String(32))
     first_seen_at: Mapped[datetime] = mapped_column(UTCDateTime)
@@ -140,6 +142,7 @@ class OrderRow(Base):
     scheme: Mapped[str] = mapped_column(String(10))
     ordered_at: Mapped[datetime] = mapped_column(UTCDateTime)
     status: Mapped[str] = mapped_column(String(50))
+    substatus: Mapped[str | None] = mapped_column(String(50))
     cancelled: Mapped[bool]
     cancelled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     quantity: Mapped[int]

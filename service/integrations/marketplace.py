@@ -16,6 +16,8 @@ NOT_ANSWERED: Final = "none"
 IN_MODERATION: Final = "moderation"
 PUBLISHED: Final = "published"
 REJECTED: Final = "rejected"
+SPLIT_STATUS: Final = "cancelled_from_split_pending"
+"""The status of a posting of Ozon that was split: the order goes on in the postings that it was split into."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +28,11 @@ class Review:
         created_at: None if it is not known.
         rating: 1 to 5; UNKNOWN_RATING if it is not known.
         product_name: None where the marketplace does not send it with the review.
+        answer_text: None where the marketplace does not say: what is stored of the answer then stays.
         answer_state: `none`, `moderation`, `published` or `rejected`.
         answer_editable: whether the marketplace lets the answer be changed; None where it does not say.
         processed: the marketplace does not wait for an answer, though there is none: processed, or archived.
+        answer_reason: why the answer was rejected; None if it was not, or the marketplace does not say.
         as_of: when the marketplace was asked. The later of two readings counts.
         odd: what could not be read of it, and is missing here; None if nothing.
     """
@@ -48,6 +52,7 @@ class Review:
     answer_editable: bool | None = None
     processed: bool = False
     as_of: datetime
+    answer_reason: str | None = None
     odd: "InvalidPayload | None" = None
 
 
@@ -71,6 +76,8 @@ class Order:
         scheme: `fbo` from the marketplace's warehouse, `fbs` from the seller's.
         ordered_at: None if it is not known.
         status: the marketplace's own word.
+        substatus: the marketplace's own word for a part of the status; None where it has none.
+        cancelled: nothing of it will be delivered. Also a posting that was split, which then has no items of its own.
         as_of: the marketplace's date of the last change, or when it was asked if it sends none. The later of two
             readings counts.
         odd: what could not be read of it, and is missing here; None if nothing.
@@ -86,6 +93,7 @@ class Order:
     cancelled_at: datetime | None
     items: tuple[Item, ...]
     as_of: datetime
+    substatus: str | None = None
     odd: "InvalidPayload | None" = None
 
 

@@ -18,6 +18,7 @@ class JobContext:
 
     Attributes:
         is_running: False as soon as the service is stopping.
+        manual: a person runs the job, which then also tries what it was switched off for.
         progress: the metadata of the run, to be filled while it runs. It is recorded even if the run fails.
     """
 
@@ -27,6 +28,7 @@ class JobContext:
     clients: Clients
     instruments: ServiceInstruments
     is_running: Callable[[], bool] = lambda: True
+    manual: bool = False
     progress: dict[str, Any] = field(default_factory=dict)
 
     def for_run(self, progress: dict[str, Any]) -> "JobContext":

@@ -12,6 +12,7 @@ from service.integrations.http.errors import CallError
 from service.integrations.marketplace import Order, Source
 from service.integrations.ozon.credentials import expiry_warning, fetch_key_expiry
 from service.jobs.context import JobContext
+from service.jobs.suspension import JobSwitch
 from service.names import MARKETPLACE, OZON, STATUS, WB
 from service.orders.sync import OrderSync
 from service.reviews.sync import ReviewSync
@@ -31,8 +32,9 @@ def sync_wb_orders(context: JobContext) -> Metadata:
 
 
 def sync_ozon_reviews(context: JobContext) -> Metadata:
+    switch = JobSwitch(context.engine, "sync_ozon_reviews", OZON, utcnow)
     try:
-        metadata = _sync_reviews(context, OZON)
+        metadata = switch.run(lambda: _sync_reviews(context, OZON), context.progress, retry=context.manual)
     except Exception:
         _check_ozon_key(context)
         raise

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, select
+from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.orm import Session
 
 from service.database.keyset import after_row
 from service.database.tables import OrderRow
 from service.database.upsert import Saved, digest, kept_if_unknown, upsert
-from service.integrations.marketplace import UNKNOWN_CURRENCY, Item, Order
+from service.integrations.marketplace import SPLIT_STATUS, UNKNOWN_CURRENCY, Item, Order
 
 _CONTENTS: Final = ("quantity", "amount", "currency", "items")
 _CONTENT: Final = (
@@ -70,13 +70,14 @@ class OrderRepository:
 def _values(order: Order, now: datetime) -> dict[str, Any]:
     """The row of an order. Its amount is that of the first currency: amounts of different ones are never added."""
     currency = next((item.currency for item in order.items if item.currency), UNKNOWN_CURRENCY)
-    row = {
+    row: dict[str, Any] = {
         "marketplace": order.marketplace,
         "external_id": order.external_id,
         "order_number": order.order_number,
         "scheme": order.scheme,
         "ordered_at": order.ordered_at,
         "status": order.status,
+        "substatus": order.substatus,
         "cancelled": order.cancelled,
         "cancelled_at": order.cancelled_at,
         "quantity": sum(item.quantity for item in order.items),
@@ -88,8 +89,9 @@ def _values(order: Order, now: datetime) -> dict[str, Any]:
         "updated_at": now,
     }
     # Without the amount: it follows from the items, and its number of decimal places may vary.
-    content = digest(*(row[name] for name in _CONTENT if name != "amount"))
-    return row | {"digest": content, "ordered_at": order.ordered_at or now}
+    content = [row[name] for name in _CONTENT if name != "amount"]
+    digested = digest(*content, *filter(None, [order.substatus]))
+    return row | {"digest": digested, "ordered_at": order.ordered_at or now}
 
 
 def _item(item: Item) -> dict[str, Any]:
@@ -104,12 +106,13 @@ def _item(item: Item) -> dict[str, Any]:
 
 
 def _changes(read: Any) -> Mapping[str, Any]:
-    """What was known of the items stays, if no price of them can be read any more."""
+    """What was known of the items stays, if no price of them can be read any more. A posting that was split has none."""
     changed = read.digest != OrderRow.digest
-    known = and_(read.currency == UNKNOWN_CURRENCY, OrderRow.currency != UNKNOWN_CURRENCY)
+    unread = and_(read.currency == UNKNOWN_CURRENCY, func.lower(read.status) != SPLIT_STATUS)
+    known = and_(unread, OrderRow.currency != UNKNOWN_CURRENCY)
     kept = {name: case((known, getattr(OrderRow, name)), else_=read[name]) for name in _CONTENTS}
     return (
-        {name: read[name] for name in (*_CONTENT, "as_of", "digest")}
+        {name: read[name] for name in (*_CONTENT, "substatus", "as_of", "digest")}
         | kept
         | {"ordered_at": kept_if_unknown(read, OrderRow.ordered_at)}
         | {"updated_at": case((changed, read.updated_at), else_=OrderRow.updated_at)}

@@ -17,7 +17,7 @@ from service.database.clock import CLOCK_TOLERANCE
 from service.database.tables import ReviewRow
 from service.errors import Problem
 from service.integrations.http.errors import CallError
-from service.integrations.marketplace import PUBLISHED, Review, ReviewMarketplace
+from service.integrations.marketplace import IN_MODERATION, PUBLISHED, Review, ReviewMarketplace
 from service.reviews.repository import ReviewRepository
 from telemetry.database import transaction
 
@@ -151,12 +151,13 @@ class Publisher:
             review = self._read_back(row)
             if review is None or not review.answered:
                 continue
-            self._save(review if review.answer_text else replace(review, answer_text=text))
-            return Publication("published", text)
-        if not accepted:
-            return Publication("sent", text)
-        self._save_answer(row, text)
-        return Publication("published", text)
+            if not review.answer_text:
+                review = replace(review, answer_text=text, answer_state=IN_MODERATION)
+            self._save(review)
+            return Publication("published" if review.answer_state == PUBLISHED else "sent", text)
+        if accepted:
+            self._save_answer(row, text)
+        return Publication("sent", text)
 
     def _read_back(self, row: ReviewRow) -> Review | None:
         """The review as the marketplace shows it now; None if it cannot be read, which does not undo the answer."""
@@ -172,11 +173,14 @@ class Publisher:
             ReviewRepository(session).save([review], self._now())
 
     def _save_answer(self, row: ReviewRow, text: str) -> None:
+        """An answer that was taken is not shown yet: the sync reads what becomes of it."""
         with transaction(self._engine) as session:
             session.execute(
                 update(ReviewRow)
                 .where(ReviewRow.id == row.id)
-                .values(answered=True, answer_text=text, answer_state=PUBLISHED, advice_due_at=None, as_of=self._now())
+                .values(
+                    answered=True, answer_text=text, answer_state=IN_MODERATION, advice_due_at=None, as_of=self._now()
+                )
             )
 
 

@@ -14,6 +14,7 @@ from telemetry.database import transaction
 
 MAX_TOLD: Final = 1000
 _MAX_NAMED: Final = 10
+_MAX_REASON: Final = 200
 _log = logging.getLogger(__name__)
 
 
@@ -34,11 +35,13 @@ def report_rejections(engine: Engine, marketplace: str, now: datetime) -> None:
         extra={semconv.COMPONENT: marketplace, semconv.ALERT_LEVEL: str(AlertLevel.WARNING)},
     )
     with transaction(engine) as session:
-        ReviewRepository(session).mark_rejections_told(rejected, now)
+        ReviewRepository(session).mark_rejections_told([number for number, _ in rejected], now)
 
 
-def _named(review_ids: Sequence[int]) -> str:
-    if len(review_ids) == 1:
-        return f"the answer to review {review_ids[0]}"
+def _named(rejected: Sequence[tuple[int, str | None]]) -> str:
+    review_ids = [number for number, _ in rejected]
+    if len(rejected) == 1:
+        [(number, reason)] = rejected
+        return f"the answer to review {number}" + (f" ({reason[:_MAX_REASON]})" if reason else "")
     more = f" and {len(review_ids) - _MAX_NAMED} more" if len(review_ids) > _MAX_NAMED else ""
     return f"{len(review_ids)} answers, to the reviews {', '.join(map(str, review_ids[:_MAX_NAMED]))}{more}"

@@ -12,7 +12,7 @@ from service.database.keyset import after_row
 from service.database.tables import ANSWER_REJECTED, MODERATED, UNANSWERED, AdviceRow, ReviewRow
 from service.database.upsert import Saved, by_key, digest, kept_if_unknown, upsert
 from service.errors import Problem
-from service.integrations.marketplace import REJECTED, UNKNOWN_RATING, Review
+from service.integrations.marketplace import IN_MODERATION, NOT_ANSWERED, REJECTED, UNKNOWN_RATING, Review
 from service.names import DRAFTED, HELD
 
 _OVERWRITTEN: Final = (
@@ -115,10 +115,11 @@ class ReviewRepository:
         )
         return self._session.scalars(rows.order_by(ReviewRow.seen_at).limit(limit)).all()
 
-    def untold_rejections(self, marketplace: str, limit: int) -> Sequence[int]:
-        """Numbers of reviews whose answer the marketplace rejected, and of which nobody was told yet."""
+    def untold_rejections(self, marketplace: str, limit: int) -> Sequence[tuple[int, str | None]]:
+        """The reviews whose answer the marketplace rejected, and of which no alert was sent yet: number and reason."""
         untold = ANSWER_REJECTED, ReviewRow.rejection_told_at.is_(None), ReviewRow.marketplace == marketplace
-        return self._session.scalars(select(ReviewRow.id).where(*untold).order_by(ReviewRow.id).limit(limit)).all()
+        found = select(ReviewRow.id, ReviewRow.answer_reason).where(*untold).order_by(ReviewRow.id).limit(limit)
+        return [(number, reason) for number, reason in self._session.execute(found)]
 
     def mark_rejections_told(self, review_ids: Sequence[int], now: datetime) -> None:
         """Record that somebody was told of these rejected answers."""
@@ -150,6 +151,7 @@ def _values(review: Review, now: datetime) -> dict[str, Any]:
     """The row of a review. The product's name is not in the digest: a marketplace sends it only at times."""
     content = {name: value for name, value in asdict(review).items() if name not in _NOT_STORED}
     digested = [value for name, value in content.items() if name in _OVERWRITTEN and name != "as_of"]
+    digested += filter(None, [review.answer_reason])
     return content | {
         "digest": "" if review.processed else digest(*digested),  # as of one that is gone: it differs if it comes back
         "created_at": review.created_at or now,
@@ -165,13 +167,17 @@ def _changes(read: Any) -> Mapping[str, Any]:
     """The columns of an update. They are expressions, so that the database uses the row as it is at that time."""
     is_gone, is_processed = ReviewRow.gone_at.is_not(None), read.gone_at.is_not(None)
     comes_back = and_(is_gone, ~is_processed)
+    # A list of Ozon says nothing of an answer: what is known of it stays. One that is being published is not shown yet.
+    kept = and_(read.answered, read.answer_text.is_(None), ReviewRow.answer_text.is_not(None))
+    sent = and_(read.answered, read.answer_state == NOT_ANSWERED, ReviewRow.answer_claimed_at.is_not(None))
     return {name: read[name] for name in _OVERWRITTEN} | {
         "created_at": kept_if_unknown(read, ReviewRow.created_at),
         "rating": case((read.rating == UNKNOWN_RATING, ReviewRow.rating), else_=read.rating),
         # A product that cannot be read any more is still the same one.
         "product_id": case((read.product_id == "", ReviewRow.product_id), else_=read.product_id),
         "product_name": func.coalesce(read.product_name, ReviewRow.product_name),
-        # Ozon does not send the text of an answer; a text that was published from here is kept.
+        "answer_state": case((kept, ReviewRow.answer_state), (sent, IN_MODERATION), else_=read.answer_state),
+        "answer_reason": case((kept, ReviewRow.answer_reason), else_=read.answer_reason),
         "answer_text": case((read.answered, func.coalesce(read.answer_text, ReviewRow.answer_text)), else_=null()),
         "gone_at": case((is_processed, func.coalesce(ReviewRow.gone_at, read.gone_at)), else_=null()),
         "advice_due_at": case(

@@ -16,7 +16,7 @@ class Options:
         ozon_per_second: calls a second for each Client-Id.
         ozon_subscription: whether the seller has the subscription that opens the review methods.
         ozon_key_days: days until the Api-Key expires.
-        moderation: how long Wildberries moderates a published answer.
+        moderation: how long Wildberries and Ozon moderate an answer.
         openai_latency: seconds that a response of OpenAI takes at most; a quarter of it at least.
         openai_refusals: the share of reviews that the model refuses to answer.
         openai_injections: the share of reviews by which the model is talked into an answer that must not go out.

@@ -38,6 +38,16 @@ def describe_key(client: ApiClient, now: datetime) -> str:
     return f"{accepted} It expires on {expires_at:%Y-%m-%d}." if expires_at else f"{accepted} It does not expire."
 
 
+def check_review_access(client: ApiClient) -> None:
+    """Ask Ozon for the number of reviews.
+
+    Raises:
+        SubscriptionMissing: the seller's subscription does not include reviews.
+        CallError: as `fetch_key_expiry`.
+    """
+    post(client, "/v2/review/count", {})
+
+
 def expiry_warning(expires_at: datetime | None, now: datetime) -> str | None:
     """A warning, if the key has expired or expires within two weeks; else None."""
     if expires_at is None or expires_at - now > _WARN_BEFORE_EXPIRY:

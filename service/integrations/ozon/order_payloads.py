@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from service.integrations.marketplace import UNKNOWN_CURRENCY, InvalidField, InvalidPayload, Item, Order
+from service.integrations.marketplace import SPLIT_STATUS, UNKNOWN_CURRENCY, InvalidField, InvalidPayload, Item, Order
 from service.integrations.odd_fields import OddFields
 from service.integrations.ozon.fields import (
     MAX_ID_LENGTH,
@@ -24,7 +24,8 @@ from service.integrations.ozon.fields import (
 from service.names import OZON
 
 T = TypeVar("T")
-_CANCELLED: Final = "cancelled"
+_CANCELLED: Final = frozenset({"cancelled", SPLIT_STATUS})
+_CANCELLED_SUBSTATUS: Final = "posting_canceled"
 # In this order: a posting whose payment is late has no `in_process_at`.
 _DATE_FIELDS: Final = ("in_process_at", "created_at", "shipment_date", "shipment_date_without_delay")
 _MAX_STATUS_LENGTH: Final = 50
@@ -56,6 +57,7 @@ def _order(payload: Payload, scheme: str, as_of: datetime) -> Order:
     """Its number and its status have to be readable."""
     number, status = text_field(payload, "posting_number"), text_field(payload, "status", _MAX_STATUS_LENGTH)
     odd = OddFields()
+    substatus = odd.read(lambda: optional_text_field(payload, "substatus", _MAX_STATUS_LENGTH), "").strip()
     return Order(
         marketplace=OZON,
         external_id=number,
@@ -64,9 +66,10 @@ def _order(payload: Payload, scheme: str, as_of: datetime) -> Order:
         scheme=scheme,
         ordered_at=odd.read(lambda: _ordered_at(payload, odd), None),
         status=status,
-        cancelled=status.lower() == _CANCELLED,
+        substatus=substatus or None,
+        cancelled=status.lower() in _CANCELLED or substatus.lower() == _CANCELLED_SUBSTATUS,
         cancelled_at=None,  # Ozon does not say when
-        items=odd.read(lambda: _items(payload, odd), ()),
+        items=() if status.lower() == SPLIT_STATUS else odd.read(lambda: _items(payload, odd), ()),
         as_of=as_of,
         odd=odd.noted(number, whitelist(payload, _WHITELIST)),
     )

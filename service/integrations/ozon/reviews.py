@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from service.integrations.http.client import ApiClient
 from service.integrations.marketplace import (
+    IN_MODERATION,
     NOT_ANSWERED,
     PUBLISHED,
     START,
@@ -71,20 +72,36 @@ def _review(payload: Payload, names: Mapping[str, str], as_of: datetime) -> Revi
     """Its id and its status have to be readable."""
     number, answered, odd = text_field(payload, "id"), _status(payload) == _ANSWERED, OddFields()
     sku = odd.read(lambda: sku_field(payload), "")
+    created_at = odd.read(lambda: timestamp_field(payload, "published_at"), None)
     return Review(
         marketplace=OZON,
         external_id=number,
-        created_at=odd.read(lambda: timestamp_field(payload, "published_at"), None),
+        created_at=created_at,
         rating=odd.read(lambda: int_field(payload, "rating", 1, 5), UNKNOWN_RATING),
         text=mask_pii(odd.read(lambda: optional_text_field(payload, "text", max_length=None), "")),
         product_id=sku,
         product_name=names.get(sku),
         answered=answered,
         answer_text=None,
-        answer_state=PUBLISHED if answered else NOT_ANSWERED,
+        answer_state=_presumed_state(payload, as_of - (created_at or as_of)) if answered else NOT_ANSWERED,
         as_of=as_of,
         odd=odd.noted(number, whitelist(payload, _WHITELIST)),
     )
+
+
+def has_comments(payload: Payload) -> bool:
+    """Whether a review may have comments, of the seller or of a buyer."""
+    return payload.get("comments_amount") != 0
+
+
+def _presumed_state(payload: Payload, age: timedelta) -> str:
+    """The state of the answer to a processed review, as far as a list says: only the review's comments tell the state.
+
+    The comments of a recent review are therefore read soon. Those of an older one were shown long ago.
+    """
+    if not has_comments(payload):
+        return NOT_ANSWERED
+    return IN_MODERATION if age < _OVERLAP else PUBLISHED
 
 
 def _status(payload: Payload) -> str:

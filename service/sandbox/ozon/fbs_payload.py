@@ -147,7 +147,7 @@ def _mostly_empty(view: PostingView) -> dict[str, Any]:
         "is_presortable": False,
         "is_click_and_collect": False,
         "multi_box_qty": 0,
-        "parent_posting_number": "",
+        "parent_posting_number": view.posting.parent,
         "prr_option": "",
         "quantum_id": 0,
         "require_blr_traceable_attrs": False,

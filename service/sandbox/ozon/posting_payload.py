@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from service.sandbox.ozon.method import Body, rfc3339
 from service.sandbox.ozon.people import CITIES, legal_info
-from service.sandbox.ozon.posting_model import CANCELLED, Posting
+from service.sandbox.ozon.posting_model import CANCELLED, NOT_ACCEPTED, SPLIT, VERIFICATION, Posting
 from service.sandbox.ozon.products import Product
 from service.sandbox.simulation import Simulation
 
@@ -85,6 +85,9 @@ def _substatus(view: PostingView) -> str:
         "delivering": "posting_on_way_to_city",
         "delivered": "posting_received",
         CANCELLED: "posting_canceled",
+        SPLIT: "posting_canceled",
+        VERIFICATION: "posting_created",
+        NOT_ACCEPTED: "posting_not_in_sort_center",
     }[view.status]
 
 

@@ -70,7 +70,7 @@ class FBOFilter(Period):
 FBSStatus = Literal[
     "awaiting_registration", "acceptance_in_progress", "awaiting_approve", "awaiting_packaging", "awaiting_deliver",
     "arbitration", "client_arbitration", "delivering", "driver_pickup", "delivered", "cancelled", "not_accepted",
-    "sent_by_seller",
+    "sent_by_seller", "awaiting_verification", "cancelled_from_split_pending",
 ]  # fmt: skip
 
 
@@ -102,7 +102,7 @@ class FBSFilter(Period):
 
 class PostingFBOListRequest(Body):
     filter: FBOFilter
-    limit: Annotated[WholeNumber, in_range(1, 1000)] = 0
+    limit: Annotated[WholeNumber, in_range(1, 100)] = 0
     cursor: str = ""
     sort_dir: Direction = "ASC"
     included: IncludedParts = Field(IncludedParts(), alias="with")

@@ -43,7 +43,6 @@ class SimulatedReview:
     number: int
     id: str
     product: Product
-    sku_is_text: bool
     rating: int
     text: str
     published_at: datetime
@@ -64,7 +63,6 @@ class SimulatedReview:
             number=number,
             id=uuid7(random, published_at),
             product=random.choice(CATALOGUE),
-            sku_is_text=random.random() < 0.5,  # noqa: PLR2004  # half of them
             rating=rating,
             text=review_text(random, rating),
             published_at=published_at,

@@ -9,8 +9,9 @@ from pydantic_core import PydanticCustomError
 
 from service.sandbox.ozon.errors import ApiError, invalid
 from service.sandbox.ozon.method import Body, Direction, Method, ReviewPage, Timestamp, WholeNumber, in_range, rfc3339
+from service.sandbox.ozon.moderation import ListedComment
 from service.sandbox.ozon.pagination import KeysetPage, items_after
-from service.sandbox.ozon.review_model import Comment, SimulatedReview, Status
+from service.sandbox.ozon.review_model import SimulatedReview, Status
 from service.sandbox.ozon.review_store import ReviewState, ReviewStore
 
 _MAX_TEXT_LENGTH: Final = 3000
@@ -154,16 +155,16 @@ def _page(page: KeysetPage[ReviewState], payloads: list[dict[str, Any]]) -> dict
 
 
 def _list_item(state: ReviewState) -> dict[str, Any]:
-    """The fields in lists. The SKU is a string in some reviews, and a number in others."""
+    """The fields in lists."""
     review = state.review
     return {
         "id": review.id,
-        "sku": str(review.product.sku) if review.sku_is_text else review.product.sku,
+        "sku": review.product.sku,
         "text": review.text,
         "published_at": rfc3339(review.published_at, "milliseconds"),
         "rating": review.rating,
         "status": state.status,
-        "comments_amount": len(state.comments),
+        "comments_amount": state.published,
         "photos_amount": review.photos,
         "videos_amount": review.videos,
         "order_status": review.order_status,
@@ -188,16 +189,17 @@ def _details(review: SimulatedReview) -> dict[str, Any]:
     return {"likes_amount": review.likes, "dislikes_amount": review.dislikes, "photos": photos, "videos": videos}
 
 
-def _comment(comment: Comment) -> dict[str, Any]:
+def _comment(listed: ListedComment) -> dict[str, Any]:
+    comment = listed.comment
     return {
         "id": comment.id,
         "text": comment.text,
         "parent_comment_id": comment.parent,
         "is_owner": True,
         "is_official": True,
-        "is_published": True,
-        "is_rejected": False,
-        "deviation_reason": "",
+        "is_published": listed.is_published,
+        "is_rejected": bool(listed.deviation_reason),
+        "deviation_reason": listed.deviation_reason,
         "likes_amount": 0,
         "dislikes_amount": 0,
         "published_at": rfc3339(comment.at, "milliseconds"),

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from service.sandbox.fake_service import Environment
 from service.sandbox.ozon.errors import invalid, not_found
+from service.sandbox.ozon.moderation import ListedComment, moderate
 from service.sandbox.ozon.review_model import Comment, SimulatedReview, Status, uuid7
 from service.sandbox.simulation import Timeline
 
@@ -17,11 +18,16 @@ _CHANGED: Final = "ozon-review"
 
 @dataclass(frozen=True, slots=True)
 class ReviewState:
-    """A review, with its current status and comments."""
+    """A review, with its current status and the comments that are listed: a fresh one is not."""
 
     review: SimulatedReview
     status: Status
-    comments: tuple[Comment, ...]
+    comments: tuple[ListedComment, ...]
+
+    @property
+    def published(self) -> int:
+        """The number of comments that are shown."""
+        return sum(comment.is_published for comment in self.comments)
 
 
 class ReviewStore:
@@ -31,6 +37,7 @@ class ReviewStore:
         self._simulation = environment.simulation
         self._journal = environment.journal
         options = environment.options
+        self._moderation = options.moderation
         self._timeline = Timeline(
             environment.simulation, options.ozon_reviews, _BACKLOG_SPAN, options.ozon_reviews_every
         )
@@ -64,11 +71,17 @@ class ReviewStore:
         return reviews[number]
 
     def state(self, review: SimulatedReview) -> ReviewState:
-        handling = review.handling_at(self._simulation.now())
+        handling, now = review.handling_at(self._simulation.now()), self._simulation.now()
         employee_status: Status = handling.status if handling else "NEW"
+        listed = (moderate(comment, now, self._moderation) for comment in self._written(review))
+        status = self._statuses.get(review.id, employee_status)
+        return ReviewState(review, status, tuple(comment for comment in listed if comment))
+
+    def _written(self, review: SimulatedReview) -> list[Comment]:
+        """All comments, also those that are not listed yet."""
+        handling = review.handling_at(self._simulation.now())
         answers = [handling.answer] if handling and handling.answer else []
-        comments = sorted((*answers, *self._comments[review.id]), key=lambda comment: comment.at)
-        return ReviewState(review, self._statuses.get(review.id, employee_status), tuple(comments))
+        return sorted((*answers, *self._comments[review.id]), key=lambda comment: comment.at)
 
     def states(self) -> Iterator[ReviewState]:
         return map(self.state, self.all())
@@ -80,7 +93,7 @@ class ReviewStore:
     def add_comment(self, review_id: str, text: str, parent: str, *, processed: bool) -> str:
         """Add a comment, and return its id. The same text again is another comment."""
         review = self.get(review_id)
-        if parent and parent not in {comment.id for comment in self.state(review).comments}:
+        if parent and parent not in {comment.id for comment in self._written(review)}:
             raise invalid("Request validation error: invalid parent_comment_id: there is no such comment")
         now = self._simulation.now()
         comment_id = uuid7(self._simulation.random("ozon-comment", self._comment_count), now)

@@ -6,9 +6,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import update
 
-from service.database.schedule_tables import MissedRunRow
+from service.database.schedule_tables import JobSuspensionRow, MissedRunRow
 from service.jobs.schedule import JOBS
-from service.scheduler.cadence import DailyAt
+from service.scheduler.cadence import DailyAt, Every
 from service.scheduler.job import Job, Schedule
 from telemetry.database import transaction
 from telemetry.jobs import monitor_job
@@ -446,6 +446,23 @@ def test_a_job_that_cannot_run_is_listed_with_the_reason_and_without_a_next_run(
 
     assert (told["state"], told["reason"], told["next_run"]) == ("not scheduled", "WB_API_TOKEN is not set.", None)
     assert client.get("/jobs/stats/sync_wb").json()["next_run"] is None
+
+
+@pytest.mark.parametrize(("hours", "next_run"), [(20, "2099-01-02T05:15:00Z"), (-1, "2099-01-01T09:15:00Z")])
+def test_a_job_that_is_switched_off_says_why_and_when_it_tries_again(app, client, hours, next_run):
+    now = datetime(2099, 1, 1, 9, 7, tzinfo=UTC)
+    app.state.runtime.clock.last_now = lambda: now
+    app.state.schedule = Schedule(app.state.settings, [Job("sync", Every(timedelta(minutes=15)), lambda _context: {})])
+    with transaction(app.state.telemetry.engine) as session:
+        retry_at = now + timedelta(hours=hours)
+        session.add(
+            JobSuspensionRow(job_name="sync", reason="Buy it.", since=now - timedelta(days=3), retry_at=retry_at)
+        )
+
+    [told] = client.get("/jobs").json()["jobs"]
+
+    assert (told["state"], told["next_run"]) == ("not scheduled", next_run)
+    assert told["reason"] == "Switched off since 2098-12-29 09:07 UTC, tried again daily: Buy it."
 
 
 def test_a_database_that_fails_is_a_problem_with_a_sentence_that_gives_nothing_away(app_of, tmp_path):

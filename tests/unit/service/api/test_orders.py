@@ -62,6 +62,7 @@ def test_everything_that_is_useful_of_an_order_is_told(engine):
         "scheme": "fbo",
         "ordered_at": "2025-10-01T09:30:00Z",
         "status": "ordered",
+        "substatus": None,
         "cancelled": False,
         "cancelled_at": None,
         "quantity": 2,

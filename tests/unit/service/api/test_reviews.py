@@ -31,6 +31,7 @@ REVIEW = [
     "answered",
     "answer_text",
     "answer_state",
+    "answer_reason",
     "first_seen_at",
     "gone_at",
 ]
@@ -100,6 +101,7 @@ def test_everything_that_is_useful_of_a_review_is_told(engine):
         "answered": True,
         "answer_text": "Thank you!",
         "answer_state": "published",
+        "answer_reason": None,
         "first_seen_at": "2025-10-02T12:00:00Z",
         "gone_at": None,
     }

@@ -3,7 +3,12 @@ import socket
 import pytest
 from sqlalchemy import text
 
+from service.cli import doctor, review_access
 from service.cli.doctor import FAIL, OK, SKIPPED, Finding, run_checks
+from service.database.schedule_tables import JobSuspensionRow
+from service.integrations.http.errors import SubscriptionMissing, Unauthorized
+from telemetry.database import transaction
+from tests.support.fakes import NOON
 from tests.support.job_runs import started
 from tests.support.spools import leave_spool
 
@@ -73,6 +78,46 @@ def test_what_is_not_configured_is_told_and_is_not_wrong(runtime_of):
     left_out = {finding.name: finding.sentence for finding in findings.values() if finding.mark == SKIPPED}
     assert left_out["Wildberries"] == "WB_API_TOKEN is not set."
     assert {"Ozon", "OpenAI", "Telegram"} <= set(left_out)
+
+
+@pytest.mark.parametrize(
+    ("error", "off", "mark", "sentence"),
+    [
+        (None, False, OK, "can be read"),
+        (
+            None,
+            True,
+            OK,
+            "can be read; sync_ozon_reviews is still switched off: `run-job sync_ozon_reviews` tries it now",
+        ),
+        (
+            SubscriptionMissing("Buy it."),
+            True,
+            SKIPPED,
+            "sync_ozon_reviews is switched off, and tries again daily: Buy it.",
+        ),
+        (Unauthorized("Another key."), False, FAIL, "Another key."),
+    ],
+)
+def test_reviews_of_ozon_may_be_missing_from_the_subscription(runtime_of, monkeypatch, error, off, mark, sentence):
+    runtime = runtime_of(ozon_client_id="1", ozon_api_key="a-key-of-ozon")
+    monkeypatch.setattr(review_access, "check_review_access", raising(error))
+    monkeypatch.setattr(doctor, "describe_key", lambda _client, _now: "")
+    if off:
+        with transaction(runtime.engine) as session:
+            session.add(JobSuspensionRow(job_name="sync_ozon_reviews", reason="Buy it.", since=NOON, retry_at=NOON))
+
+    finding = found(runtime, "Ozon reviews")["Ozon reviews"]
+
+    assert (finding.mark, finding.sentence) == (mark, sentence)
+
+
+def raising(error):
+    def check(_client):
+        if error:
+            raise error
+
+    return check
 
 
 def test_a_finding_is_a_line_in_columns():

@@ -6,17 +6,18 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import event, inspect, select, text
+from sqlalchemy import MetaData, Table, event, inspect, select, text
 from sqlalchemy.exc import OperationalError
 
 from service.database import migrations
-from service.database.tables import Base
+from service.database.tables import Base, OrderRow
 from telemetry.database import create_engine, transaction
 from telemetry.jobs.store.tables import JobRunRow
+from tests.support.fakes import NOON
 from tests.support.processes import ROOT, Programs
 
 MODELS = "models"
-REVISIONS = len(list((ROOT / "migrations" / "versions").glob("*.py")))
+REVISIONS = sorted((ROOT / "migrations" / "versions").glob("*.py"))
 CONSOLE_LINE = re.compile(
     r"^\d{4}-\d\d-\d\d [\d:,]+ - alembic\.runtime\.migration - INFO - Running upgrade", re.MULTILINE
 )
@@ -183,14 +184,36 @@ def test_migrating_leaves_the_logging_as_it_was(empty, caplog):
 
     assert (list(logging.getLogger().handlers), logging.getLogger().level) == before
     assert not quiet.disabled
-    assert len([r for r in caplog.records if r.message.startswith("Running upgrade")]) == REVISIONS
+    ran = [r.message for r in caplog.records if r.message.startswith("Running upgrade")]
+    assert len(ran) == len(REVISIONS)
+    assert ran[0].startswith("Running upgrade  -> 2d3b8a1")
+
+
+def test_a_split_posting_of_before_is_counted_no_more(empty):
+    go(empty, command.upgrade, "3f6c0a95d1e7")
+    row = {
+        "marketplace": "ozon", "order_number": "1", "scheme": "fbs", "ordered_at": NOON, "cancelled": False, "quantity": 2,
+        "amount": 10, "currency": "RUB", "items": [{"quantity": 2}], "as_of": NOON, "digest": "", "first_seen_at": NOON,
+        "updated_at": NOON,
+    }  # fmt: skip
+    with transaction(empty) as session:
+        orders = Table("orders", MetaData(), autoload_with=session.connection())
+        for number, status in (("1", "cancelled_from_split_pending"), ("2", "delivering")):
+            session.execute(orders.insert().values(row | {"external_id": number, "status": status}))
+
+    migrations.migrate(empty)
+
+    with transaction(empty) as session:
+        rows = {row.external_id: row for row in session.scalars(select(OrderRow))}
+    assert (rows["1"].cancelled, rows["1"].quantity, rows["1"].amount, rows["1"].items) == (True, 0, 0, [])
+    assert (rows["2"].cancelled, rows["2"].quantity, rows["2"].substatus) == (False, 2, None)
 
 
 def test_the_command_line_migrates_the_database_of_the_environment_and_logs_as_the_service_does(alembic, database_url):
     done = alembic("upgrade", "head", DATABASE_URL=database_url.render_as_string(hide_password=False))
 
     assert done.returncode == 0, done.stderr
-    assert len(CONSOLE_LINE.findall(done.stdout + done.stderr)) == REVISIONS
+    assert len(CONSOLE_LINE.findall(done.stdout + done.stderr)) == len(REVISIONS)
     engine = create_engine(database_url)
     migrations.at_head(engine)
     engine.dispose()

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from sqlalchemy import func, select
 
 from service.advice.outcomes import DRAFTED, HELD
 from service.clients import Clients
+from service.database.clock import utcnow
 from service.database.tables import AdviceRow, OrderRow, ReviewRow
 from service.instruments import METRIC_MAPPINGS, ServiceInstruments
 from service.integrations.http.errors import (
@@ -26,6 +28,7 @@ from service.integrations.openai.errors import QuotaExhausted
 from service.jobs import sync
 from service.jobs.advice import generate_advice
 from service.jobs.context import JobContext
+from service.reviews.publishing import Publisher
 from service.reviews.repository import ReviewRepository
 from service.sandbox import credentials
 from service.sandbox.__main__ import build
@@ -33,6 +36,7 @@ from service.sandbox.faults import Faults
 from service.sandbox.journal import Journal
 from service.sandbox.openai.injections import INJECTIONS
 from service.sandbox.options import Options
+from service.scheduler.job import Skipped
 from service.settings import Settings, sandbox_values
 from telemetry.database import transaction
 from telemetry.metrics.families import Translator
@@ -327,12 +331,67 @@ def test_a_key_of_ozon_that_ends_is_a_warning_also_when_no_review_can_be_read(wo
         ozon = context.clients.ozon
 
         def reviews(self, _marketplace):
-            return FakeMarketplace(unanswered=[SubscriptionMissing("Buy the subscription.")])
+            missing = SubscriptionMissing("Buy the subscription.")
+            return FakeMarketplace(unanswered=[missing], history=[missing])
 
-    with pytest.raises(SubscriptionMissing):
-        sync.sync_ozon_reviews(context_of(port, clients=WithoutReviews()).for_run({}))
+    done = sync.sync_ozon_reviews(context_of(port, clients=WithoutReviews()).for_run({}))
 
+    assert isinstance(done, Skipped)
     assert warnings_of(caplog) == [(logging.WARNING, "ozon")]
+
+
+@pytest.mark.parametrize(
+    ("text", "state", "reason"),
+    [("Спасибо за отзыв!", "published", None), ("Пишите: help@shop.test", "rejected", "Контактные данные")],
+)
+def test_an_answer_at_ozon_is_in_moderation_until_its_comments_show_what_became_of_it(
+    world_of, context_of, sqlite_engine, caplog, text, state, reason
+):
+    port, calls, sandbox = world_of()
+    context = context_of(port)
+    sync.sync_ozon_reviews(context.for_run({}))
+    row = row_of(sqlite_engine, answered=False)
+
+    publication = Publisher(sqlite_engine, context.clients.ozon_reviews, utcnow, lambda _seconds: None).publish(
+        row, text
+    )
+
+    assert publication.state == "sent"
+    states = []
+    for _ in range(4):
+        sync.sync_ozon_reviews(context.for_run({}))
+        row = row_of(sqlite_engine, id=row.id)
+        states.append((row.answered, row.answer_state, row.answer_text, row.answer_reason))
+        sandbox.environment.simulation.frozen_at += timedelta(minutes=5)
+    in_moderation = (True, "moderation", text, None)
+    assert states == [in_moderation, *[(True, state, text, reason)] * 3]
+    told = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(told) == (1 if reason else 0)
+    assert calls.paths.count("/ozon/v1/review/comment/create") == 1
+
+
+def row_of(engine, **where):
+    """The first review of Ozon with these columns."""
+    with transaction(engine) as session:
+        found = select(ReviewRow).filter_by(marketplace="ozon", **where).order_by(ReviewRow.id)
+        return session.scalars(found).first()
+
+
+def test_without_the_subscription_the_job_is_off_until_there_is_one(world_of, context_of, sqlite_engine, caplog):
+    port, calls, sandbox = world_of(ozon_subscription=False)
+    context = context_of(port)
+
+    runs = [sync.sync_ozon_reviews(context.for_run({})) for _ in range(3)]
+
+    assert all(isinstance(run, Skipped) for run in runs)
+    assert "buy the subscription" in runs[-1]["reason"]
+    assert calls.paths.count("/ozon/v2/review/list") == 3, "each list was tried once"
+    assert [r.component for r in caplog.records if r.levelno == logging.ERROR] == ["ozon"]
+    sandbox.environment.options.ozon_subscription = True
+    assert isinstance(sync.sync_ozon_reviews(context.for_run({})), Skipped)
+    assert sync.sync_ozon_reviews(replace(context, manual=True).for_run({}))["new"] == 8
+    assert not isinstance(sync.sync_ozon_reviews(context.for_run({})), Skipped)
+    assert many(sqlite_engine, ReviewRow, "ozon") == 8
 
 
 class Ozon:

@@ -1,5 +1,6 @@
 import re
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -100,6 +101,34 @@ def test_a_state_without_readable_items_leaves_the_items_that_are_known(engine, 
     [row] = rows_of(engine, OrderRow)
     assert (row.status, row.quantity, row.amount, row.currency) == ("cancelled", 2, Decimal("0.20"), "RUB")
     assert row.items[0]["price"] == "0.10"
+
+
+@pytest.mark.parametrize("status", ["cancelled_from_split_pending", "Cancelled_From_Split_Pending"])
+def test_what_a_posting_had_before_it_was_split_is_not_counted_twice(engine, save, status):
+    """Its pieces are in the postings that it was split into."""
+    save(an_order(1, marketplace="ozon", items=(an_item(quantity=3),)))
+    parts = [an_order(number, marketplace="ozon", items=(an_item(quantity=number),)) for number in (2, 1)]
+    save(replace(parts[0], external_id="order-1-2"), replace(parts[1], external_id="order-1-3"))
+
+    split = an_order(1, marketplace="ozon", status=status, cancelled=True, items=(), as_of=LATER)
+    assert save(split) == Saved(changed=1)
+    assert save(split) == Saved(unchanged=1)
+
+    rows = rows_of(engine, OrderRow)
+    assert sum(row.quantity for row in rows) == 3
+    assert sum(row.quantity for row in rows if not row.cancelled) == 3
+    assert sum(row.amounts.get("RUB", 0) for row in rows) == 3 * 2080
+    assert (rows[0].quantity, rows[0].amount, rows[0].currency, rows[0].items) == (0, 0, "", [])
+
+
+@on_sqlite
+def test_another_substatus_is_a_change_and_none_is_the_same_as_before(engine, save):
+    save(an_order(1))
+
+    assert save(an_order(1, substatus="posting_created", as_of=LATER)) == Saved(changed=1)
+    assert save(an_order(1, substatus="posting_registered", as_of=LATER)) == Saved(changed=1)
+    assert save(an_order(1, substatus="posting_registered", as_of=LATER)) == Saved(unchanged=1)
+    assert rows_of(engine, OrderRow)[0].substatus == "posting_registered"
 
 
 @on_sqlite

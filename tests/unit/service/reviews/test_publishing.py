@@ -27,7 +27,7 @@ class Marketplace:
 
     def __init__(self, review, takes="shows"):
         self.review, self.takes, self.written, self.reads = review, takes, [], 0
-        self.fails_to_read = False
+        self.fails_to_read, self.state = False, "published"
         self._lock = threading.Lock()
 
     def read(self, external_id):
@@ -49,7 +49,7 @@ class Marketplace:
         return self.takes == "proven"
 
     def show(self, text):
-        self.review = replace(self.review, answered=True, answer_text=text, answer_state="moderation")
+        self.review = replace(self.review, answered=True, answer_text=text, answer_state=self.state)
 
 
 def raising(error):
@@ -83,7 +83,7 @@ def test_an_answer_is_written_once_and_read_back(kept):
     row = load_row(kept)
     assert (publication.state, publication.text) == ("published", THANKS)
     assert marketplace.written == [THANKS]
-    assert (row.answered, row.answer_text, row.answer_state) == (True, THANKS, "moderation")
+    assert (row.answered, row.answer_text, row.answer_state) == (True, THANKS, "published")
     assert (row.answer_claimed_at, row.advice_due_at) == (None, None)
 
 
@@ -109,11 +109,42 @@ def test_what_the_marketplace_has_taken_and_does_not_show_yet_is_sent_and_not_se
     assert not load_row(kept).answered
 
 
-def test_what_the_marketplace_proves_is_published_though_it_does_not_show_it(kept):
+def test_what_the_marketplace_has_certainly_taken_is_in_moderation_until_it_shows_it(kept):
     marketplace = Marketplace(a_review(), takes="proven")
 
-    assert publisher(kept, marketplace).publish(load_row(kept), THANKS).state == "published"
-    assert (load_row(kept).answered, load_row(kept).answer_text) == (True, THANKS)
+    assert publisher(kept, marketplace).publish(load_row(kept), THANKS).state == "sent"
+    row = load_row(kept)
+    assert (row.answered, row.answer_text, row.answer_state) == (True, THANKS, "moderation")
+
+
+def test_an_answer_that_the_marketplace_moderates_is_sent(kept):
+    marketplace = Marketplace(a_review())
+    marketplace.state = "moderation"
+
+    assert publisher(kept, marketplace).publish(load_row(kept), THANKS).state == "sent"
+    assert (load_row(kept).answered, load_row(kept).answer_state) == (True, "moderation")
+
+
+def test_an_answer_that_is_rejected_at_once_is_not_published_and_told(kept, caplog):
+    marketplace = Marketplace(a_review(answer_reason="links"))
+    marketplace.state = "rejected"
+
+    assert publisher(kept, marketplace).publish(load_row(kept), THANKS).state == "sent"
+
+    assert (load_row(kept).answer_state, load_row(kept).answer_reason) == ("rejected", "links")
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+        "The answer to review review-1 was rejected and is not shown: links"
+    ]
+
+
+def test_a_processed_review_whose_answer_is_not_listed_yet_is_in_moderation(kept):
+    marketplace = Marketplace(a_review())
+    marketplace.show = lambda _text: setattr(
+        marketplace, "review", a_review(answered=True, answer_text=None, answer_state="none")
+    )
+
+    assert publisher(kept, marketplace).publish(load_row(kept), THANKS).state == "sent"
+    assert (load_row(kept).answer_text, load_row(kept).answer_state) == (THANKS, "moderation")
 
 
 def test_a_review_that_somebody_has_answered_elsewhere_gets_no_other_answer(kept):

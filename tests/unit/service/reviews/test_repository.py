@@ -187,6 +187,35 @@ def test_an_answer_that_is_known_is_not_forgotten_by_a_marketplace_that_does_not
     assert kept.one().answer_text is None
 
 
+@on_sqlite
+@pytest.mark.parametrize(
+    ("known", "listed", "state"),
+    [
+        ({"answer_state": "published"}, "moderation", "published"),
+        ({"answer_state": "moderation"}, "published", "moderation"),
+        ({"answer_state": "rejected", "answer_reason": "a link"}, "none", "rejected"),
+        ({"answer_text": None, "answer_state": "moderation"}, "none", "none"),
+        ({"answer_text": None, "answer_state": "none"}, "moderation", "moderation"),
+    ],
+)
+def test_a_list_that_says_nothing_of_the_answer_leaves_what_is_known_of_it(kept, known, listed, state):
+    kept.save([answered(1, **known)], NOON)
+
+    kept.save([answered(1, answer_text=None, answer_state=listed, as_of=LATER)], LATER)
+
+    assert (kept.one().answer_state, kept.one().answer_reason) == (state, known.get("answer_reason"))
+
+
+@on_sqlite
+def test_a_processed_review_whose_answer_is_on_its_way_is_in_moderation(kept):
+    kept.save([a_review(1)], NOON)
+    kept.set(answer_claimed_at=NOON)
+
+    kept.save([a_review(1, answered=True, as_of=LATER)], LATER)
+
+    assert (kept.one().answer_state, kept.one().answer_claimed_at) == ("moderation", None)
+
+
 def test_advice_is_due_for_a_new_review_that_waits_and_for_no_other(kept):
     kept.save([a_review(1), answered(2)], LATER)
 
@@ -309,14 +338,14 @@ def test_rejected_answers_are_told_until_they_are_rejected_no_more(kept):
     rejected = answered(1, answer_state="rejected")
     kept.save([rejected, answered(2), answered(3, answer_state="rejected", marketplace="ozon")], NOON)
 
-    assert kept.untold_rejections("wb", 10) == [1]
+    assert kept.untold_rejections("wb", 10) == [(1, None)]
     kept.mark_rejections_told([1], NOON)
     kept.save([replace(rejected, as_of=LATER)], LATER)
     assert kept.untold_rejections("wb", 10) == []
 
     kept.save([answered(1, answer_state="moderation", as_of=LATER)], LATER)
     kept.save([replace(rejected, as_of=MUCH_LATER)], MUCH_LATER)
-    assert kept.untold_rejections("wb", 10) == [1]
+    assert kept.untold_rejections("wb", 10) == [(1, None)]
 
 
 @on_sqlite

@@ -6,7 +6,7 @@ import pytest
 
 from service.database.tables import InvalidRow, ReviewRow
 from service.integrations.http.errors import RateLimited, Rejected, Unreachable
-from service.integrations.marketplace import IN_MODERATION, InvalidPayload
+from service.integrations.marketplace import IN_MODERATION, REJECTED, InvalidPayload
 from service.reviews import sync
 from service.reviews.repository import ReviewRepository
 from service.reviews.sync import ReviewSync
@@ -257,6 +257,27 @@ def test_answers_in_moderation_are_looked_at_again(synced, monkeypatch):
     assert shop.read_alone[:2] == ["review-1", "review-2"]
     assert shop.read_alone[2] == "review-3"
     assert synced.rows()["review-1"].answer_state == "published"
+
+
+@on_sqlite
+@pytest.mark.parametrize(("reason", "told"), [("contains a link", "review 1 (contains a link)."), (None, "review 1.")])
+def test_a_rejected_answer_is_kept_with_its_reason_and_told_once(synced, caplog, reason, told):
+    moderated = answered(1, answer_state=IN_MODERATION)
+    rejected = answered(1, answer_state=REJECTED, answer_reason=reason, as_of=NOON + MINUTE)
+    shop = FakeMarketplace(history=[[moderated]], now={"review-1": moderated})
+    synced(shop)
+    synced(shop)
+    assert not caplog.records
+
+    shop.now["review-1"] = rejected
+    for _ in range(3):
+        synced(shop)
+
+    [warning] = caplog.records
+    assert (warning.levelname, warning.component) == ("WARNING", "wb")
+    assert warning.getMessage().startswith(f"wb rejected the answer to {told}")
+    row = synced.rows()["review-1"]
+    assert (row.answered, row.answer_state, row.answer_reason) == (True, REJECTED, reason)
 
 
 @on_sqlite

@@ -105,12 +105,14 @@ class OzonSeller:
 def make_ozon(
     make_environment: Callable[..., Environment], make_client: Callable[[FakeService], TestClient], clock: HandClock
 ) -> Callable[..., OzonSeller]:
-    """Makes a fake Ozon and its client. The rate is not limited unless `ozon_per_second` is given."""
+    """Makes a fake Ozon and its client. Unless they are given, there is no rate limit and no moderation."""
 
     def make(
         journal: Journal | None = None, seconds: Callable[[], float] = clock.seconds, **options: object
     ) -> OzonSeller:
-        fake = OzonFake(make_environment(journal, **{"ozon_per_second": 1000.0} | options), seconds)
+        fake = OzonFake(
+            make_environment(journal, **{"ozon_per_second": 1000.0, "moderation": timedelta(0)} | options), seconds
+        )
         return OzonSeller(fake, make_client(fake))
 
     return make

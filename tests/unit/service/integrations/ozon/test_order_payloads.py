@@ -37,6 +37,7 @@ def test_a_posting_is_read_whole_and_without_its_buyer():
         scheme="fbs",
         ordered_at=datetime(2026, 11, 22, 8, tzinfo=UTC),
         status="awaiting_packaging",
+        substatus="posting_created",
         cancelled=False,
         cancelled_at=None,
         items=(
@@ -56,6 +57,29 @@ def test_a_posting_is_read_whole_and_without_its_buyer():
 def test_a_posting_is_cancelled_when_its_status_says_so():
     assert read(status="cancelled").cancelled
     assert not read(status="not_accepted").cancelled
+    assert not read(status="awaiting_verification", substatus="posting_awaiting_passport_data").cancelled
+    assert read(status="awaiting_deliver", substatus="posting_canceled").cancelled
+
+
+@pytest.mark.parametrize("products", [[product(quantity=3)], [], None, "odd"])
+def test_a_posting_that_was_split_has_nothing_of_its_own(products):
+    found = read(status="cancelled_from_split_pending", substatus="posting_split_pending", products=products)
+
+    assert (found.cancelled, found.items, found.odd) == (True, (), None)
+    assert (found.status, found.substatus) == ("cancelled_from_split_pending", "posting_split_pending")
+
+
+@pytest.mark.parametrize("substatus", [None, "", "   "])
+def test_a_posting_may_have_no_substatus(substatus):
+    assert read(substatus=substatus).substatus is None
+
+
+@pytest.mark.parametrize("substatus", [7, ["posting_canceled"], {"name": "posting_created"}])
+def test_an_odd_substatus_is_noted_and_the_posting_is_kept(substatus):
+    found = read(substatus=substatus)
+
+    assert (found.substatus, found.cancelled) == (None, False)
+    assert "`substatus` must be a text" in found.odd.reason
 
 
 @pytest.mark.parametrize("number", [None, ""])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.integrations.marketplace import NOT_ANSWERED, PUBLISHED, InvalidPayload, Review
+from service.integrations.marketplace import IN_MODERATION, NOT_ANSWERED, PUBLISHED, InvalidPayload, Review
 from service.integrations.ozon.reviews import parse_review
 from tests.support.ozon_stub import NOON, json_of, review
 
@@ -46,7 +46,26 @@ def test_a_review_is_answered_when_it_is_processed(status, answered):
     found = read(status=status)
 
     assert found.answered is answered
-    assert found.answer_state == (PUBLISHED if answered else NOT_ANSWERED)
+    assert found.answer_state == NOT_ANSWERED
+
+
+@pytest.mark.parametrize(
+    ("comments", "published_at", "state"),
+    [
+        (0, "2026-11-23T12:00:00Z", NOT_ANSWERED),
+        (0, "2020-01-01T00:00:00Z", NOT_ANSWERED),
+        (1, "2026-11-23T12:00:00Z", IN_MODERATION),
+        (1, "2026-11-17T12:00:01Z", IN_MODERATION),
+        (1, "2026-11-17T12:00:00Z", PUBLISHED),
+        (None, "2026-11-23T12:00:00Z", IN_MODERATION),
+        ("2", "2026-11-23T12:00:00Z", IN_MODERATION),
+        (1, "2027-01-01T00:00:00Z", IN_MODERATION),
+    ],
+)
+def test_the_comments_of_a_recent_processed_review_are_still_to_be_read(comments, published_at, state):
+    found = read(status="PROCESSED", comments_amount=comments, published_at=published_at)
+
+    assert (found.answered, found.answer_text, found.answer_state) == (True, None, state)
 
 
 def test_a_sku_is_the_same_as_a_number_and_as_a_text():

@@ -219,13 +219,15 @@ def test_what_changed_since_is_found_by_the_moment_of_the_last_change(seller, cl
 
 def test_a_posting_moves_on_one_step_after_the_other_and_one_in_ten_is_cancelled(make_ozon, clock):
     seller = make_ozon(ozon_postings=0, ozon_postings_every=timedelta(minutes=1))
-    order = ["awaiting_packaging", "awaiting_deliver", "delivering", "delivered", "cancelled"]
+    ends = {"delivered", "cancelled", "cancelled_from_split_pending"}
+    order = ["awaiting_verification", "awaiting_packaging", "awaiting_deliver", "not_accepted", "delivering"]
+    order += ["delivered", "cancelled", "cancelled_from_split_pending"]
     clock.advance(timedelta(hours=8))
     before = {true["posting_number"]: true["status"] for true in seller.fake.expected_state("orders")}
     seen = Counter(before.values())
 
-    for _ in range(6):
-        clock.advance(timedelta(days=2))
+    for hours in (1, 6, *[48] * 6):
+        clock.advance(timedelta(hours=hours))
         now = {true["posting_number"]: true["status"] for true in seller.fake.expected_state("orders")}
         assert all(order.index(now[number]) >= order.index(status) for number, status in before.items())
         assert not any(before[number] == "delivered" != now[number] for number in before)
@@ -234,15 +236,37 @@ def test_a_posting_moves_on_one_step_after_the_other_and_one_in_ten_is_cancelled
 
     assert set(seen) == set(order)
     ended = Counter(list(before.values())[: 60 * 8])
-    assert set(ended) == {"delivered", "cancelled"}
+    assert set(ended) == ends
     assert 0.05 < ended["cancelled"] / ended.total() < 0.15
 
 
-def test_a_fresh_posting_is_to_be_packed(make_ozon, clock):
+def test_a_fresh_posting_is_to_be_packed_or_verified(make_ozon, clock):
     seller = make_ozon(ozon_postings=0)
     clock.advance(timedelta(minutes=2))
 
-    assert {true["status"] for true in seller.fake.expected_state("orders")} == {"awaiting_packaging"}
+    fresh = {true["status"] for true in seller.fake.expected_state("orders")}
+    assert "awaiting_packaging" in fresh
+    assert fresh <= {"awaiting_packaging", "awaiting_verification", "cancelled_from_split_pending"}
+
+
+def test_a_split_posting_goes_on_with_the_same_products_in_its_part(seller):
+    postings = {posting["posting_number"]: posting for posting in found(seller, FBS)}
+
+    parts = [posting for posting in postings.values() if posting["parent_posting_number"]]
+    assert parts
+    for part in parts:
+        whole = postings[part["parent_posting_number"]]
+        assert (whole["status"], whole["substatus"]) == ("cancelled_from_split_pending", "posting_canceled")
+        assert (whole["order_id"], whole["products"]) == (part["order_id"], part["products"])
+
+
+@pytest.mark.parametrize(
+    ("path", "limit", "status"), [(FBO, 100, 200), (FBO, 101, 400), (FBS, 101, 400), (FBO, 0, 400)]
+)
+def test_a_page_holds_100_postings_at_most(seller, path, limit, status):
+    period = {"since": "2026-09-25T00:00:00Z", "to": "2026-11-25T00:00:00Z"}
+
+    assert seller(path, {"filter": period, "limit": limit}).status_code == status
 
 
 def test_the_moment_of_delivery_is_told_once_it_has_come(seller):

@@ -132,11 +132,11 @@ def test_a_review_has_the_known_fields_and_neither_author_nor_product_name(selle
         assert review["published_at"].endswith("Z")
 
 
-def test_the_sku_is_a_string_in_some_and_a_number_in_others(seller):
+def test_the_sku_is_a_number(seller):
     skus = [review["sku"] for review in found(seller)]
 
-    assert {type(sku) for sku in skus} == {str, int}
-    assert all(1_700_223_300 <= int(sku) < 1_700_224_000 for sku in skus)
+    assert {type(sku) for sku in skus} == {int}
+    assert all(1_700_223_300 <= sku < 1_700_224_000 for sku in skus)
 
 
 def test_the_backlog_is_partly_done_and_varied(seller):
@@ -303,6 +303,35 @@ def test_a_comment_is_the_sellers_own_and_published(seller):
     assert (comment["text"], comment["parent_comment_id"]) == ("Спасибо, Ольга!", "")
     assert comment["published_at"] == "2026-11-24T12:00:00.000Z"
     assert (comment["is_owner"], comment["is_published"], comment["is_rejected"]) == (True, True, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Спасибо, Ольга!", ""),
+        ("Размер 48, 2026 год, 8 марта", ""),
+        ("Смотрите https://shop.test/x", "Внешняя ссылка"),
+        ("Заходите на nash-sait.ru", "Внешняя ссылка"),
+        ("Пишите: help@shop.test", "Контактные данные"),
+        ("Звоните: +7 (999) 123-45-67", "Контактные данные"),
+    ],
+)
+def test_a_comment_is_listed_then_waits_then_is_published_or_rejected(make_ozon, clock, text, reason):
+    seller = make_ozon(moderation=MINUTE)
+    review = one(seller)
+    seller(CREATE, {"review_id": review, "text": text})
+
+    assert comments_of(seller, review) == []
+    clock.advance(MINUTE / 2)
+    [waiting] = comments_of(seller, review)
+    clock.advance(MINUTE)
+    [decided] = comments_of(seller, review)
+
+    assert (waiting["is_published"], waiting["is_rejected"], waiting["deviation_reason"]) == (False, False, "")
+    assert decided == waiting | {
+        "is_published": not reason, "is_rejected": bool(reason), "deviation_reason": reason
+    }  # fmt: skip
+    assert seller(INFO, {"review_id": review}).json()["comments_amount"] == (0 if reason else 1)
 
 
 def test_a_comment_may_answer_another_of_the_same_review_only(seller):
