@@ -15,23 +15,30 @@ from service.names import (
     BACKOFF,
     CONNECTIONS_REJECTED,
     COST,
+    CREDENTIAL_EXPIRY,
     GEN_AI_REQUEST_MODEL,
+    INVALID_ROWS,
     MARKETPLACE,
     MARKETPLACES,
     MODEL_CALL_DURATION,
-    OPENAI,
+    OLDEST_WAITING_AGE,
     ORDERS_PROCESSED,
     OUTCOME,
     OUTCOMES,
-    OZON,
     RATE_LIMIT,
+    RATE_LIMITED_SERVICES,
+    RATE_LIMITED_UNTIL,
+    RATING,
     REVIEWS_PROCESSED,
+    REVIEWS_WAITING,
+    REVIEWS_WITHOUT_DRAFT,
     RUNS_MISSED,
     RUNS_OVERDUE,
+    SOURCE,
+    SOURCE_AGE,
     STATUS,
     TICKS_SKIPPED,
     TOKEN_USAGE,
-    WB,
 )
 from telemetry import semconv
 from telemetry.metrics import LabelMapping, MetricMapping
@@ -56,7 +63,23 @@ TOKEN_BUCKETS: Final = tuple(float(4**power) for power in range(14))
 
 _MARKETPLACE = LabelMapping("marketplace", MARKETPLACE)
 _STATUS = LabelMapping("status", STATUS)
-_CALLED: Final = (WB, OZON, OPENAI)
+_RATED: Final = (_MARKETPLACE, LabelMapping("rating", RATING))
+_SERVICE: Final = (LabelMapping("service", semconv.PEER_SERVICE),)
+_SOURCE: Final = (_MARKETPLACE, LabelMapping("source", SOURCE))
+_GAUGES_OF_THE_DATABASE: Final[tuple[tuple[str, str, str, tuple[LabelMapping, ...]], ...]] = (
+    ("source_age_seconds", SOURCE_AGE, "Time since a source was last read to its end.", _SOURCE),
+    ("reviews_waiting", REVIEWS_WAITING, "Reviews that wait for an answer.", _RATED),
+    ("reviews_waiting_oldest_age_seconds", OLDEST_WAITING_AGE, "Age of the oldest review that waits.", _RATED),
+    ("reviews_without_draft", REVIEWS_WITHOUT_DRAFT, "Reviews that wait for an answer and have no draft.", ()),
+    (
+        "rate_limited_until_timestamp_seconds",
+        RATE_LIMITED_UNTIL,
+        "Until when a service wants no calls; 0 if it never said.",
+        _SERVICE,
+    ),
+    ("credential_expiry_timestamp_seconds", CREDENTIAL_EXPIRY, "When the credentials of a service expire.", _SERVICE),
+)
+"""Every process shows the same figures, so `newest` combines them."""
 METRIC_MAPPINGS: Final = (
     MetricMapping(
         "reviews_processed_total",
@@ -122,6 +145,17 @@ METRIC_MAPPINGS: Final = (
         "Connections closed: a client too slow, or the head of a request too large.",
         (LabelMapping("status", semconv.HTTP_STATUS_CODE),),
     ),
+    MetricMapping(
+        "invalid_rows_total",
+        "counter",
+        INVALID_ROWS,
+        "Rows of a source that could not be read, or had an odd part.",
+        (LabelMapping("source", SOURCE),),
+    ),
+    *(
+        MetricMapping(name, "gauge", source, text, labels, gauge_mode="newest")
+        for name, source, text, labels in _GAUGES_OF_THE_DATABASE
+    ),
 )
 
 
@@ -141,6 +175,7 @@ class ServiceInstruments:
     runs_missed: Counter
     runs_overdue: Counter
     connections_rejected: Counter
+    invalid_rows: Counter
 
     @classmethod
     def create(cls, meter: Meter) -> Self:
@@ -169,6 +204,9 @@ class ServiceInstruments:
             runs_missed=meter.create_counter(RUNS_MISSED, "{tick}", "Ticks for which no run began in time."),
             runs_overdue=meter.create_counter(RUNS_OVERDUE, "{run}", "Runs that went on for longer than they may."),
             connections_rejected=connections_rejected_counter(meter),
+            invalid_rows=meter.create_counter(
+                INVALID_ROWS, "{row}", "Rows that could not be read, or had an odd part."
+            ),
         )
         instruments._declare()
         return instruments
@@ -181,7 +219,7 @@ class ServiceInstruments:
             self.advice_generated.add(0, {MARKETPLACE: marketplace})
         for marketplace, outcome in product(MARKETPLACES, OUTCOMES):
             self.drafts.add(0, {MARKETPLACE: marketplace, OUTCOME: outcome})
-        for service, reason in product(_CALLED, (RATE_LIMIT, BACKOFF)):
+        for service, reason in product(RATE_LIMITED_SERVICES, (RATE_LIMIT, BACKOFF)):
             self.call_waits.add(0, {semconv.PEER_SERVICE: service, semconv.REASON: reason})
 
     def declare_jobs(self, job_names: Iterable[str]) -> None:
