@@ -22,6 +22,7 @@ from service.names import (
     MARKETPLACES,
     MODEL_CALL_DURATION,
     OLDEST_WAITING_AGE,
+    ORDERS,
     ORDERS_PROCESSED,
     OUTCOME,
     OUTCOMES,
@@ -29,6 +30,7 @@ from service.names import (
     RATE_LIMITED_SERVICES,
     RATE_LIMITED_UNTIL,
     RATING,
+    REVIEWS,
     REVIEWS_PROCESSED,
     REVIEWS_WAITING,
     REVIEWS_WITHOUT_DRAFT,
@@ -215,6 +217,8 @@ class ServiceInstruments:
         """Make the series whose labels are known before the first event: `rate()` does not see an event that makes one."""
         for status in REJECTED_STATUSES:
             self.connections_rejected.add(0, {semconv.HTTP_STATUS_CODE: status})
+        for marketplace, kind in product(MARKETPLACES, (REVIEWS, ORDERS)):
+            self.invalid_rows.add(0, {SOURCE: f"{marketplace}.{kind}"})
         for marketplace in MARKETPLACES:
             self.advice_generated.add(0, {MARKETPLACE: marketplace})
         for marketplace, outcome in product(MARKETPLACES, OUTCOMES):

@@ -13,11 +13,10 @@ from service.integrations.http.errors import CallError
 from service.integrations.marketplace import Order, Source
 from service.integrations.ozon.credentials import expiry_warning, fetch_key_expiry
 from service.jobs.context import JobContext
-from service.names import MARKETPLACE, OZON, SOURCE, STATUS, WB
+from service.names import MARKETPLACE, ORDERS, OZON, REVIEWS, SOURCE, STATUS, WB
 from service.orders.sync import OrderSync
 from service.reviews.sync import ReviewSync
 from service.sync.freshness.credentials import store_ozon_expiry
-from service.sync.freshness.sources import ORDERS, REVIEWS
 from service.sync.ingestion import INVALID, OnCounted
 from telemetry.database import transaction
 

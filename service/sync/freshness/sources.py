@@ -6,14 +6,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from service.integrations.wildberries.credentials import WildberriesToken
-from service.names import OZON, WB
+from service.names import ORDERS, OZON, REVIEWS, WB
 from service.scheduler.job import Job, Schedule
 from service.settings import Settings
 
 STALE_AFTER: Final = 3
 """Cadences without a completed reading after which a source is stale."""
-REVIEWS: Final = "reviews"
-ORDERS: Final = "orders"
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,12 @@ def test_nothing_else_is_said_before_it_happened(reader, instruments):
         "scheduler_ticks_skipped_total",
         "scheduler_runs_missed_total",
         "scheduler_runs_overdue_total",
+        "source_age_seconds",
+        "reviews_waiting",
+        "reviews_waiting_oldest_age_seconds",
+        "reviews_without_draft",
+        "rate_limited_until_timestamp_seconds",
+        "credential_expiry_timestamp_seconds",
     }
 
 
