@@ -102,7 +102,7 @@ def _expiry_condition(service: str, expires_at: datetime, days: int) -> Conditio
     variable = VARIABLES[service]
     text = f"{variable} {when} ({_utc(expires_at)}): make a new one in the seller's cabinet, and set {variable}."
     level = AlertLevel.ERROR if days == 0 else AlertLevel.WARNING
-    return _condition(f"{PREFIX}credential:{service}:{days}", level, service, text)
+    return _condition(f"{PREFIX}expiry:{service}:{days}", level, service, text)
 
 
 def _condition(key: str, level: AlertLevel, component: str, text: str) -> Condition:

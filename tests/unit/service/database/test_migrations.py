@@ -189,6 +189,7 @@ def test_migrating_leaves_the_logging_as_it_was(empty, caplog):
         "Running upgrade c5e80f2b6d9",
         "Running upgrade 9b4d17c3e8a",
         "Running upgrade e1f7a94b0c2",
+        "Running upgrade 3f6c0a95d1e",
     ]
 
 
@@ -196,7 +197,7 @@ def test_the_command_line_migrates_the_database_of_the_environment_and_logs_as_t
     done = alembic("upgrade", "head", DATABASE_URL=database_url.render_as_string(hide_password=False))
 
     assert done.returncode == 0, done.stderr
-    assert len(CONSOLE_LINE.findall(done.stdout + done.stderr)) == 6
+    assert len(CONSOLE_LINE.findall(done.stdout + done.stderr)) == 7
     engine = create_engine(database_url)
     migrations.at_head(engine)
     engine.dispose()
