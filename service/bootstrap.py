@@ -30,7 +30,7 @@ from service.sync.freshness.alerts import FreshnessAlerts
 from service.sync.freshness.gauges import FreshnessGauges
 from service.sync.freshness.monitor import CHECK_INTERVAL as FRESHNESS_INTERVAL
 from service.sync.freshness.monitor import FreshnessMonitor
-from service.sync.freshness.sources import interval, monitored_sources
+from service.sync.freshness.streams import interval, monitored_sources
 from telemetry import TelemetryOptions
 from telemetry.health import Lifecycle
 from telemetry.periodic import PeriodicTask

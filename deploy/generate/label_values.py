@@ -24,7 +24,7 @@ from service.names import (
     TELEGRAM,
     WB,
 )
-from service.sync.freshness.sources import SOURCE_NAMES, STREAMS
+from service.sync.freshness.streams import SOURCE_NAMES, STREAMS
 from service.sync.ingestion import COUNTED
 from telemetry import semconv
 

@@ -8,7 +8,7 @@ from deploy.generate.catalogue import as_scraped
 from deploy.generate.slo import RUNBOOK
 from service.jobs.schedule import JOBS
 from service.scheduler.job import Job
-from service.sync.freshness.sources import STALE_AFTER, STREAMS
+from service.sync.freshness.streams import STALE_AFTER, STREAMS
 
 TICKS: Final = 4
 """As many ticks may pass without a success; one more is too many."""

@@ -17,7 +17,7 @@ from service.database.tables import InvalidRow, OrderRow, ReviewRow
 from service.names import REVIEWS
 from service.sync.freshness.credentials import known_expiries
 from service.sync.freshness.snapshot import SourceReading, read_rate_limits, read_readings
-from service.sync.freshness.sources import MonitoredSource, Stream, monitored_sources
+from service.sync.freshness.streams import MonitoredSource, Stream, monitored_sources
 from telemetry.database import transaction
 
 router = APIRouter(tags=["operations"], dependencies=[admission(admit_query)], responses={503: PROBLEM_RESPONSE})

@@ -10,15 +10,15 @@ from service.database.freshness_tables import SentAlertRow
 from service.database.upsert import insert_into
 from service.sync.freshness.findings import (
     PREFIX,
-    Finding,
+    ConditionReading,
     HoldTimer,
     drafting_stuck,
     expiring_credentials,
     invalid_share,
     stale_source,
 )
-from service.sync.freshness.snapshot import Snapshot
-from service.sync.freshness.sources import MonitoredSource
+from service.sync.freshness.snapshot import FreshnessSnapshot
+from service.sync.freshness.streams import MonitoredSource
 from telemetry.alerts import condition
 from telemetry.database import transaction
 
@@ -45,7 +45,7 @@ class FreshnessAlerts:
         self._open_conditions = open_conditions
         self._timer = HoldTimer(elapsed)
 
-    def evaluate(self, snapshot: Snapshot) -> None:
+    def evaluate(self, snapshot: FreshnessSnapshot) -> None:
         """Fire and resolve.
 
         Raises:
@@ -61,7 +61,7 @@ class FreshnessAlerts:
         for key in over.keys() & set(self._open_conditions(PREFIX)):
             condition.resolve(over[key])
 
-    def _findings(self, snapshot: Snapshot) -> Iterator[Finding]:
+    def _findings(self, snapshot: FreshnessSnapshot) -> Iterator[ConditionReading]:
         now = snapshot.taken_at
         yield from (stale_source(source, snapshot, self._timer) for source in self._sources)
         yield from (invalid_share(name, run) for name, run in snapshot.last_runs.items() if name in self._streams)
@@ -69,7 +69,7 @@ class FreshnessAlerts:
         if self._drafting_cadence is not None:
             yield drafting_stuck(snapshot.drafting, now, self._drafting_cadence, self._timer)
 
-    def _fire_once(self, finding: Finding, snapshot: Snapshot) -> None:
+    def _fire_once(self, finding: ConditionReading, snapshot: FreshnessSnapshot) -> None:
         """Fires before the commit: a crash in between repeats an alert, and loses none."""
         with transaction(self._engine) as session:
             insert = insert_into(session, SentAlertRow).values(key=finding.condition.key, sent_at=snapshot.taken_at)

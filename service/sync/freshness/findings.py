@@ -7,8 +7,8 @@ from typing import Final, Literal
 
 from service.names import OPENAI
 from service.sync.freshness.credentials import VARIABLES
-from service.sync.freshness.snapshot import DraftingState, LastRun, Snapshot
-from service.sync.freshness.sources import MonitoredSource
+from service.sync.freshness.snapshot import DraftingState, FreshnessSnapshot, LastRun
+from service.sync.freshness.streams import MonitoredSource
 from telemetry.alerts import AlertLevel, Condition
 from telemetry.durations import format_timestamp
 from telemetry.semconv import DATABASE_COMPONENT
@@ -26,7 +26,7 @@ Presence = Literal["on", "between", "off"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ConditionReading:
     condition: Condition
     presence: Presence
 
@@ -45,7 +45,7 @@ class HoldTimer:
         return self._elapsed() - self._since.setdefault(key, self._elapsed()) >= hold.total_seconds()
 
 
-def stale_source(source: MonitoredSource, snapshot: Snapshot, timer: HoldTimer) -> Finding:
+def stale_source(source: MonitoredSource, snapshot: FreshnessSnapshot, timer: HoldTimer) -> ConditionReading:
     """A source without a completed reading for three cadences, or of which no reading has ever begun."""
     reading = snapshot.readings.get(source.name)
     age = None if reading is None else reading.age(snapshot.taken_at)
@@ -59,10 +59,10 @@ def stale_source(source: MonitoredSource, snapshot: Snapshot, timer: HoldTimer) 
     if reading is not None and reading.last_error:
         text += f" Last error: {reading.last_error}"
     condition = _condition(key, AlertLevel.WARNING, source.stream.marketplace, text)
-    return Finding(condition, "on" if is_held else "between" if is_stale else "off")
+    return ConditionReading(condition, "on" if is_held else "between" if is_stale else "off")
 
 
-def invalid_share(stream: str, run: LastRun) -> Finding:
+def invalid_share(stream: str, run: LastRun) -> ConditionReading:
     """Many rows of the last run could not be read. A run without rows proves nothing."""
     is_large = run.invalid >= MIN_INVALID_ROWS and run.invalid > MAX_INVALID_SHARE * run.rows
     text = (
@@ -70,10 +70,10 @@ def invalid_share(stream: str, run: LastRun) -> Finding:
         "The format of the marketplace may have changed."
     )
     condition = _condition(f"{PREFIX}invalid:{stream}", AlertLevel.WARNING, stream.partition(".")[0], text)
-    return Finding(condition, "on" if is_large else "off" if run.rows else "between")
+    return ConditionReading(condition, "on" if is_large else "off" if run.rows else "between")
 
 
-def drafting_stuck(state: DraftingState, now: datetime, cadence: timedelta, timer: HoldTimer) -> Finding:
+def drafting_stuck(state: DraftingState, now: datetime, cadence: timedelta, timer: HoldTimer) -> ConditionReading:
     """No draft for three cadences, though reviews are due, or attempts for several reviews have failed."""
     key, window = f"{PREFIX}drafting", 3 * cadence
     is_recent = state.newest_draft is not None and now - state.newest_draft <= window
@@ -85,16 +85,16 @@ def drafting_stuck(state: DraftingState, now: datetime, cadence: timedelta, time
     )
     is_idle = state.due == 0 and state.failing < MIN_FAILING_REVIEWS
     presence: Presence = "on" if is_due or is_failing else "off" if is_recent or is_idle else "between"
-    return Finding(_condition(key, AlertLevel.WARNING, OPENAI, text), presence)
+    return ConditionReading(_condition(key, AlertLevel.WARNING, OPENAI, text), presence)
 
 
-def expiring_credentials(expiries: Mapping[str, datetime], now: datetime) -> Iterator[Finding]:
+def expiring_credentials(expiries: Mapping[str, datetime], now: datetime) -> Iterator[ConditionReading]:
     """For each threshold one condition; only the most urgent one that is crossed is present."""
     for service, expires_at in expiries.items():
         crossed = [days for days in EXPIRY_DAYS if expires_at - now <= timedelta(days=days)]
         for days in EXPIRY_DAYS:
             presence: Presence = "off" if days not in crossed else "on" if days == crossed[0] else "between"
-            yield Finding(_expiry_condition(service, expires_at, days), presence)
+            yield ConditionReading(_expiry_condition(service, expires_at, days), presence)
 
 
 def _expiry_condition(service: str, expires_at: datetime, days: int) -> Condition:

@@ -21,13 +21,13 @@ from service.names import (
     SOURCE,
     SOURCE_AGE,
 )
-from service.sync.freshness.snapshot import Snapshot
-from service.sync.freshness.sources import MonitoredSource
+from service.sync.freshness.snapshot import FreshnessSnapshot
+from service.sync.freshness.streams import MonitoredSource
 from telemetry import semconv
 
 MAX_SNAPSHOT_AGE: Final = timedelta(minutes=5)
 """Numbers that are older are not shown. Ages are: they grow on."""
-Observe = Callable[[Snapshot, datetime], Iterable[Observation]]
+Observe = Callable[[FreshnessSnapshot, datetime], Iterable[Observation]]
 
 
 class FreshnessGauges:
@@ -36,7 +36,7 @@ class FreshnessGauges:
     def __init__(
         self,
         sources: Iterable[MonitoredSource],
-        snapshot: Callable[[], Snapshot | None],
+        snapshot: Callable[[], FreshnessSnapshot | None],
         now: Callable[[], datetime],
     ) -> None:
         self._sources = tuple(sources)
@@ -62,7 +62,7 @@ class FreshnessGauges:
 
         return observe
 
-    def _ages(self, snapshot: Snapshot, now: datetime) -> Iterable[Observation]:
+    def _ages(self, snapshot: FreshnessSnapshot, now: datetime) -> Iterable[Observation]:
         for source in self._sources:
             reading = snapshot.readings.get(source.name)
             if reading is not None and (age := reading.age(now)) is not None:
@@ -70,7 +70,7 @@ class FreshnessGauges:
                 yield Observation(age.total_seconds(), attributes)
 
 
-def _waiting(snapshot: Snapshot, now: datetime) -> Iterable[Observation]:
+def _waiting(snapshot: FreshnessSnapshot, now: datetime) -> Iterable[Observation]:
     """Also the zeros: another process may still show an older number, which a missing series would not replace."""
     if now - snapshot.taken_at > MAX_SNAPSHOT_AGE:
         return
@@ -79,22 +79,22 @@ def _waiting(snapshot: Snapshot, now: datetime) -> Iterable[Observation]:
         yield Observation(0 if waiting is None else waiting.number, {MARKETPLACE: marketplace, RATING: rating})
 
 
-def _oldest(snapshot: Snapshot, now: datetime) -> Iterable[Observation]:
+def _oldest(snapshot: FreshnessSnapshot, now: datetime) -> Iterable[Observation]:
     for marketplace, rating in product(MARKETPLACES, RATINGS):
         waiting = snapshot.waiting.get((marketplace, rating))
         seconds = 0.0 if waiting is None else max(0.0, (now - waiting.oldest).total_seconds())
         yield Observation(seconds, {MARKETPLACE: marketplace, RATING: rating})
 
 
-def _without_draft(snapshot: Snapshot, now: datetime) -> Iterable[Observation]:
+def _without_draft(snapshot: FreshnessSnapshot, now: datetime) -> Iterable[Observation]:
     return () if now - snapshot.taken_at > MAX_SNAPSHOT_AGE else (Observation(snapshot.without_draft),)
 
 
-def _rate_limits(snapshot: Snapshot, _now: datetime) -> Iterable[Observation]:
+def _rate_limits(snapshot: FreshnessSnapshot, _now: datetime) -> Iterable[Observation]:
     for service in RATE_LIMITED_SERVICES:
         until = snapshot.rate_limited_until.get(service)
         yield Observation(0.0 if until is None else until.timestamp(), {semconv.PEER_SERVICE: service})
 
 
-def _expiries(snapshot: Snapshot, _now: datetime) -> Iterable[Observation]:
+def _expiries(snapshot: FreshnessSnapshot, _now: datetime) -> Iterable[Observation]:
     return [Observation(at.timestamp(), {semconv.PEER_SERVICE: service}) for service, at in snapshot.expiries.items()]

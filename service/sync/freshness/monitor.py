@@ -9,7 +9,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError  # noqa: A004
 
 from service.settings import Settings
-from service.sync.freshness.snapshot import Snapshot, read_snapshot
+from service.sync.freshness.snapshot import FreshnessSnapshot, read_snapshot
 from telemetry.database import transaction
 
 CHECK_INTERVAL: Final = timedelta(seconds=30)
@@ -25,10 +25,10 @@ class FreshnessMonitor:
         engine: Engine,
         settings: Settings,
         now: Callable[[], datetime],
-        evaluate: Callable[[Snapshot], None],
+        evaluate: Callable[[FreshnessSnapshot], None],
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.snapshot: Snapshot | None = None
+        self.snapshot: FreshnessSnapshot | None = None
         self._engine = engine
         self._settings = settings
         self._now = now

@@ -15,7 +15,7 @@ from service.integrations.http.rate_limiter import MAX_BLOCK_SECONDS
 from service.names import DRAFTED
 from service.settings import Settings
 from service.sync.freshness.credentials import known_expiries
-from service.sync.freshness.sources import STREAMS
+from service.sync.freshness.streams import STREAMS
 from service.sync.ingestion import COUNTED
 from telemetry.jobs import JobRunRow
 
@@ -75,7 +75,7 @@ class LastRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class FreshnessSnapshot:
     """All figures at one time, by the database's clock.
 
     Attributes:
@@ -98,13 +98,13 @@ class Snapshot:
     sent: frozenset[str]
 
 
-def read_snapshot(session: Session, settings: Settings, now: datetime) -> Snapshot:
+def read_snapshot(session: Session, settings: Settings, now: datetime) -> FreshnessSnapshot:
     """Read all figures.
 
     Raises:
         SQLAlchemyError: the database is unavailable.
     """
-    return Snapshot(
+    return FreshnessSnapshot(
         taken_at=now,
         readings=read_readings(session),
         waiting=_waiting(session),

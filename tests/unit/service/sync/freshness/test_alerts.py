@@ -8,7 +8,7 @@ from service.names import OZON, WB
 from service.settings import Settings
 from service.sync.freshness.alerts import FreshnessAlerts
 from service.sync.freshness.snapshot import DraftingState, LastRun, SourceReading, read_snapshot
-from service.sync.freshness.sources import STREAMS, MonitoredSource
+from service.sync.freshness.streams import STREAMS, MonitoredSource
 from telemetry import semconv
 from telemetry.database import transaction
 from tests.support.fakes import MINUTE, NOON, on_sqlite

@@ -12,7 +12,7 @@ from service.settings import Settings
 from service.sync.freshness.gauges import FreshnessGauges
 from service.sync.freshness.monitor import FreshnessMonitor
 from service.sync.freshness.snapshot import SourceReading, WaitingReviews, read_snapshot
-from service.sync.freshness.sources import STREAMS, MonitoredSource
+from service.sync.freshness.streams import STREAMS, MonitoredSource
 from telemetry.database import create_engine, transaction
 from telemetry.metrics.families import Translator
 from telemetry.metrics.multiprocess.merge import merge

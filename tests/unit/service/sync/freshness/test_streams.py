@@ -12,7 +12,7 @@ from service.names import ORDERS, OZON, REVIEWS, WB
 from service.scheduler.job import Schedule
 from service.settings import Settings
 from service.shutdown import StopSignal
-from service.sync.freshness.sources import STREAMS, monitored_sources
+from service.sync.freshness.streams import STREAMS, monitored_sources
 from tests.support.fakes import NOON
 
 OZON_KEYS = {"ozon_client_id": "1", "ozon_api_key": "key-of-the-tests"}
