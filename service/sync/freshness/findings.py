@@ -21,6 +21,8 @@ EXPIRY_DAYS: Final = (0, 3, 14)
 """Before a credential expires, an alert is sent this many days ahead: once for each."""
 _START_GRACE: Final = timedelta(minutes=5)
 """After a downtime, the first readings have this long to complete."""
+_MIN_DRAFTING_WINDOW: Final = timedelta(minutes=15)
+"""A refused draft is tried again after that time at the earliest."""
 Presence = Literal["on", "between", "off"]
 """`between`: not known, or not for long enough. What was sent stays sent."""
 
@@ -74,8 +76,8 @@ def invalid_share(stream: str, run: LastRun) -> ConditionReading:
 
 
 def drafting_stuck(state: DraftingState, now: datetime, cadence: timedelta, timer: HoldTimer) -> ConditionReading:
-    """No draft for three cadences, though reviews are due, or attempts for several reviews have failed."""
-    key, window = f"{PREFIX}drafting", 3 * cadence
+    """No draft for three cadences and 15 minutes, though reviews are due, or attempts for several reviews have failed."""
+    key, window = f"{PREFIX}drafting", max(3 * cadence, _MIN_DRAFTING_WINDOW)
     is_recent = state.newest_draft is not None and now - state.newest_draft <= window
     is_due = timer.is_held(key, window, present=state.due > 0 and not is_recent)
     is_failing = state.failing >= MIN_FAILING_REVIEWS and not is_recent

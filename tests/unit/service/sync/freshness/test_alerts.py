@@ -186,6 +186,15 @@ def test_one_review_that_fails_again_and_again_is_not_stuck(machine):
 
 
 @on_sqlite
+def test_a_short_cadence_leaves_a_draft_a_quarter_of_an_hour(machine_of):
+    machine, waiting = machine_of(drafting=timedelta(seconds=15)), DraftingState(due=1)
+    machine.sees(drafting=waiting)
+
+    assert machine.sees(14 * MINUTE, drafting=waiting) == ([], [])
+    assert machine.sees(MINUTE, drafting=waiting) == ([DRAFTING], [])
+
+
+@on_sqlite
 def test_a_draft_ends_it(machine):
     machine.sees(drafting=DraftingState(failing=3))
 
