@@ -11,14 +11,14 @@ from sqlalchemy.engine import Engine
 import telemetry
 from service.clients import Clients
 from service.database import migrations
-from service.database.clock import ClockMemory, DatabaseClock, JumpDetector
+from service.database.clock import ClockMemory, DatabaseClock, JumpDetector, elapsed_seconds, utcnow
 from service.database.process_engines import Engines
 from service.database.startup import MigrateOnStart
 from service.instruments import METRIC_MAPPINGS, ServiceInstruments
 from service.integrations import endpoints
 from service.integrations.http.sleep import InstrumentedSleep
 from service.jobs.context import JobContext
-from service.jobs.schedule import JOBS
+from service.jobs.schedule import DRAFTING_JOB, JOBS
 from service.sandbox.supervisor import SandboxProcess
 from service.scheduler.claims import Claims
 from service.scheduler.job import Schedule
@@ -26,6 +26,11 @@ from service.scheduler.monitoring.monitor import CHECK_INTERVAL, RunMonitor, Sch
 from service.scheduler.scheduler import Scheduler, SchedulerHooks
 from service.settings import SANDBOX_HOST, Settings
 from service.shutdown import StopSignal
+from service.sync.freshness.alerts import FreshnessAlerts
+from service.sync.freshness.gauges import FreshnessGauges
+from service.sync.freshness.monitor import CHECK_INTERVAL as FRESHNESS_INTERVAL
+from service.sync.freshness.monitor import FreshnessMonitor
+from service.sync.freshness.streams import interval, monitored_sources
 from telemetry import TelemetryOptions
 from telemetry.health import Lifecycle
 from telemetry.periodic import PeriodicTask
@@ -50,6 +55,7 @@ class Service:
         clients: for jobs, whose calls may wait for minutes.
         interactive_clients: for requests and commands.
         monitor: where the scheduler runs, accounts for its ticks; elsewhere, notices that no scheduler runs.
+        freshness: reads how old the data is, for gauges and alerts.
     """
 
     _is_stopped = False
@@ -85,9 +91,7 @@ class Service:
             self.clock.now,
             hooks=SchedulerHooks(self.instruments.count_skipped, self.stop_signal),
         )
-        self.monitor = PeriodicTask(
-            self._monitoring(), CHECK_INTERVAL.total_seconds(), "Watching the schedule", self.stop_signal.is_running
-        )
+        self.monitor, self.freshness = self._schedule_task(), self._freshness_task()
         self._migration = MigrateOnStart(self.engine, self._on_migrated)
         self._declare_jobs()
 
@@ -95,6 +99,10 @@ class Service:
     def engine(self) -> Engine:
         """For jobs, migrations and commands."""
         return self.engines.jobs
+
+    def _schedule_task(self) -> PeriodicTask:
+        seconds = CHECK_INTERVAL.total_seconds()
+        return PeriodicTask(self._monitoring(), seconds, "Watching the schedule", self.stop_signal.is_running)
 
     def _monitoring(self) -> Callable[[], None]:
         now = self.clock.known_now
@@ -105,6 +113,17 @@ class Service:
         counted = (self.instruments.count_missed, self.instruments.count_overdue)
         monitor = RunMonitor(self.schedule, self.engine, *counted, jumps)
         return lambda: monitor.check(now())
+
+    def _freshness_task(self) -> PeriodicTask:
+        now, scheduled = utcnow(), self.schedule.scheduled()
+        sources = monitored_sources(self.schedule, self.settings, now)
+        drafting = next((interval(job, now) for job in scheduled if job.name == DRAFTING_JOB), None)
+        alerts = FreshnessAlerts(self.engine, sources, drafting, self.telemetry.alerts.open_conditions, elapsed_seconds)
+        monitor = FreshnessMonitor(self.engines.requests, self.settings, self.clock.known_now, alerts.evaluate)
+        gauges = FreshnessGauges(sources, lambda: monitor.snapshot, self.clock.last_now)
+        gauges.observe(self.telemetry.meter("service"))
+        seconds = FRESHNESS_INTERVAL.total_seconds()
+        return PeriodicTask(monitor.check, seconds, "Watching the freshness of the data", self.stop_signal.is_running)
 
     def _declare_jobs(self) -> None:
         names = self._job_names()
@@ -133,6 +152,7 @@ class Service:
         if self.settings.scheduler:
             self.scheduler.start()
         self.monitor.start()
+        self.freshness.start()
         self.lifecycle.mark_ready()
 
     def limit_grace(self) -> None:
@@ -157,6 +177,7 @@ class Service:
             steps.callback(self._close_clients)
             steps.callback(lambda: self.scheduler.stop(max(0.0, stopping_since + self._grace - time.monotonic())))
             steps.callback(self.monitor.stop)
+            steps.callback(self.freshness.stop)
             steps.callback(self._migration.stop)
 
     def close(self, deadline: float = FLUSH_TIMEOUT) -> None:

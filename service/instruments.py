@@ -16,24 +16,33 @@ from service.names import (
     CHECKS,
     CONNECTIONS_REJECTED,
     COST,
+    CREDENTIAL_EXPIRY,
     DRAFT_CHECKS,
     GEN_AI_REQUEST_MODEL,
+    INVALID_ROWS,
     MARKETPLACE,
     MARKETPLACES,
     MODEL_CALL_DURATION,
-    OPENAI,
+    OLDEST_WAITING_AGE,
+    ORDERS,
     ORDERS_PROCESSED,
     OUTCOME,
     OUTCOMES,
-    OZON,
     RATE_LIMIT,
+    RATE_LIMITED_SERVICES,
+    RATE_LIMITED_UNTIL,
+    RATING,
+    REVIEWS,
     REVIEWS_PROCESSED,
+    REVIEWS_WAITING,
+    REVIEWS_WITHOUT_DRAFT,
     RUNS_MISSED,
     RUNS_OVERDUE,
+    SOURCE,
+    SOURCE_AGE,
     STATUS,
     TICKS_SKIPPED,
     TOKEN_USAGE,
-    WB,
 )
 from telemetry import semconv
 from telemetry.metrics import LabelMapping, MetricMapping
@@ -58,78 +67,61 @@ TOKEN_BUCKETS: Final = tuple(float(4**power) for power in range(14))
 
 _MARKETPLACE = LabelMapping("marketplace", MARKETPLACE)
 _STATUS = LabelMapping("status", STATUS)
-_CALLED: Final = (WB, OZON, OPENAI)
-METRIC_MAPPINGS: Final = (
-    MetricMapping(
-        "reviews_processed_total",
-        "counter",
-        REVIEWS_PROCESSED,
-        "Reviews that a sync has seen, by what became of them.",
-        (_MARKETPLACE, _STATUS),
+_MODEL = LabelMapping("model", GEN_AI_REQUEST_MODEL)
+_RATED: Final = (_MARKETPLACE, LabelMapping("rating", RATING))
+_SERVICE: Final = (LabelMapping("service", semconv.PEER_SERVICE),)
+_SOURCE: Final = (_MARKETPLACE, LabelMapping("source", SOURCE))
+_GAUGES_OF_THE_DATABASE: Final[tuple[tuple[str, str, str, tuple[LabelMapping, ...]], ...]] = (
+    ("source_age_seconds", SOURCE_AGE, "Time since a source was last read to its end.", _SOURCE),
+    ("reviews_waiting", REVIEWS_WAITING, "Reviews that wait for an answer.", _RATED),
+    ("reviews_waiting_oldest_age_seconds", OLDEST_WAITING_AGE, "Age of the oldest review that waits.", _RATED),
+    ("reviews_without_draft", REVIEWS_WITHOUT_DRAFT, "Reviews that wait for an answer and have no draft.", ()),
+    (
+        "rate_limited_until_timestamp_seconds",
+        RATE_LIMITED_UNTIL,
+        "Until when a service wants no calls; 0 if it never said.",
+        _SERVICE,
     ),
-    MetricMapping(
-        "orders_processed_total",
-        "counter",
-        ORDERS_PROCESSED,
-        "Orders that a sync has seen, by what became of them.",
-        (_MARKETPLACE, _STATUS),
-    ),
-    MetricMapping("advice_generated_total", "counter", ADVICE_GENERATED, "Answers drafted.", (_MARKETPLACE,)),
-    MetricMapping(
+    ("credential_expiry_timestamp_seconds", CREDENTIAL_EXPIRY, "When the credentials of a service expire.", _SERVICE),
+)
+"""Every process shows the same figures, so `newest` combines them."""
+_BY_STATUS: Final = (_MARKETPLACE, _STATUS)
+_REASON: Final = LabelMapping("reason", semconv.REASON)
+_JOB: Final = (LabelMapping("job_name", semconv.JOB_NAME),)
+_COUNTERS: Final[tuple[tuple[str, str, str, tuple[LabelMapping, ...]], ...]] = (
+    ("reviews_processed_total", REVIEWS_PROCESSED, "Reviews that a sync has read, by result.", _BY_STATUS),
+    ("orders_processed_total", ORDERS_PROCESSED, "Orders that a sync has read, by result.", _BY_STATUS),
+    ("advice_generated_total", ADVICE_GENERATED, "Answers drafted.", (_MARKETPLACE,)),
+    (
         "advice_drafts_total",
-        "counter",
         ADVICE_DRAFTS,
-        "Drafts that were asked for, by what became of them.",
+        "Requested drafts, by result.",
         (_MARKETPLACE, LabelMapping("outcome", OUTCOME)),
     ),
-    MetricMapping(
-        "draft_checks_total",
-        "counter",
-        DRAFT_CHECKS,
-        "Checks that drafts failed, which are held for that.",
-        (LabelMapping("reason", semconv.REASON),),
-    ),
-    MetricMapping(
-        "openai_cost_usd_total",
-        "counter",
-        COST,
-        "US dollars spent on drafts, of models whose prices are known.",
-        (LabelMapping("model", GEN_AI_REQUEST_MODEL),),
-    ),
-    MetricMapping(
-        "external_api_wait_seconds_total",
-        "counter",
-        API_WAIT,
-        "Seconds that calls to other services waited before they began.",
-        (LabelMapping("service", semconv.PEER_SERVICE), LabelMapping("reason", semconv.REASON)),
-    ),
-    MetricMapping(
-        "scheduler_ticks_skipped_total",
-        "counter",
-        TICKS_SKIPPED,
-        "Ticks of a job that found the run before them going on.",
-        (LabelMapping("job_name", semconv.JOB_NAME),),
-    ),
-    MetricMapping(
+    ("draft_checks_total", DRAFT_CHECKS, "Checks that held a draft.", (_REASON,)),
+    ("openai_cost_usd_total", COST, "US dollars spent on drafts, of models with known prices.", (_MODEL,)),
+    ("external_api_wait_seconds_total", API_WAIT, "Seconds that outgoing calls waited.", (*_SERVICE, _REASON)),
+    ("scheduler_ticks_skipped_total", TICKS_SKIPPED, "Scheduled runs skipped: the previous one was active.", _JOB),
+    (
         "scheduler_runs_missed_total",
-        "counter",
         RUNS_MISSED,
         "Scheduled runs that did not begin in time, although a scheduler was running.",
-        (LabelMapping("job_name", semconv.JOB_NAME),),
+        _JOB,
     ),
-    MetricMapping(
-        "scheduler_runs_overdue_total",
-        "counter",
-        RUNS_OVERDUE,
-        "Runs of a job that went on for longer than they may.",
-        (LabelMapping("job_name", semconv.JOB_NAME),),
-    ),
-    MetricMapping(
+    ("scheduler_runs_overdue_total", RUNS_OVERDUE, "Runs that took longer than they may.", _JOB),
+    (
         "http_connections_refused_total",
-        "counter",
         CONNECTIONS_REJECTED,
-        "Connections closed: a client too slow, or the head of a request too large.",
+        "Client connections rejected: too slow, or headers too large.",
         (LabelMapping("status", semconv.HTTP_STATUS_CODE),),
+    ),
+    ("invalid_rows_total", INVALID_ROWS, "Rows that could not be read, or had an odd part.", (_SOURCE[1],)),
+)
+METRIC_MAPPINGS: Final = (
+    *(MetricMapping(name, "counter", source, text, labels) for name, source, text, labels in _COUNTERS),
+    *(
+        MetricMapping(name, "gauge", source, text, labels, gauge_mode="newest")
+        for name, source, text, labels in _GAUGES_OF_THE_DATABASE
     ),
 )
 
@@ -151,6 +143,7 @@ class ServiceInstruments:
     runs_missed: Counter
     runs_overdue: Counter
     connections_rejected: Counter
+    invalid_rows: Counter
 
     @classmethod
     def create(cls, meter: Meter) -> Self:
@@ -180,6 +173,9 @@ class ServiceInstruments:
             runs_missed=meter.create_counter(RUNS_MISSED, "{tick}", "Ticks for which no run began in time."),
             runs_overdue=meter.create_counter(RUNS_OVERDUE, "{run}", "Runs that went on for longer than they may."),
             connections_rejected=connections_rejected_counter(meter),
+            invalid_rows=meter.create_counter(
+                INVALID_ROWS, "{row}", "Rows that could not be read, or had an odd part."
+            ),
         )
         instruments._declare()
         return instruments
@@ -188,14 +184,19 @@ class ServiceInstruments:
         """Make the series whose labels are known before the first event: `rate()` does not see an event that makes one."""
         for status in REJECTED_STATUSES:
             self.connections_rejected.add(0, {semconv.HTTP_STATUS_CODE: status})
+        for marketplace, kind in product(MARKETPLACES, (REVIEWS, ORDERS)):
+            self.invalid_rows.add(0, {SOURCE: f"{marketplace}.{kind}"})
         for marketplace in MARKETPLACES:
             self.advice_generated.add(0, {MARKETPLACE: marketplace})
+        self._declare_drafts()
+        for service, reason in product(RATE_LIMITED_SERVICES, (RATE_LIMIT, BACKOFF)):
+            self.call_waits.add(0, {semconv.PEER_SERVICE: service, semconv.REASON: reason})
+
+    def _declare_drafts(self) -> None:
         for marketplace, outcome in product(MARKETPLACES, OUTCOMES):
             self.drafts.add(0, {MARKETPLACE: marketplace, OUTCOME: outcome})
         for check in CHECKS:
             self.draft_checks.add(0, {semconv.REASON: check})
-        for service, reason in product(_CALLED, (RATE_LIMIT, BACKOFF)):
-            self.call_waits.add(0, {semconv.PEER_SERVICE: service, semconv.REASON: reason})
 
     def declare_jobs(self, job_names: Iterable[str]) -> None:
         """The same for the series of each scheduled job."""

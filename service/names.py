@@ -16,6 +16,7 @@ OZON: Final = "ozon"
 OPENAI: Final = "openai"
 TELEGRAM: Final = telegram.NAME
 MARKETPLACES: Final = (WB, OZON)
+RATE_LIMITED_SERVICES: Final = (WB, OZON, OPENAI)
 
 
 SCHEDULER_COMPONENT: Final = "scheduler"
@@ -24,6 +25,11 @@ SCHEDULER_COMPONENT: Final = "scheduler"
 MARKETPLACE: Final = "marketplace"
 STATUS: Final = "status"
 OUTCOME: Final = "outcome"
+SOURCE: Final = "source"
+RATING: Final = "rating"
+RATINGS: Final = (0, 1, 2, 3, 4, 5)
+REVIEWS: Final = "reviews"
+ORDERS: Final = "orders"
 REVIEWS_PROCESSED: Final = "reviews.processed"
 ORDERS_PROCESSED: Final = "orders.processed"
 ADVICE_GENERATED: Final = "advice.generated"
@@ -33,6 +39,13 @@ API_WAIT: Final = "external.api.wait"
 TICKS_SKIPPED: Final = "scheduler.ticks.skipped"
 RUNS_MISSED: Final = "scheduler.runs.missed"
 RUNS_OVERDUE: Final = "scheduler.runs.overdue"
+SOURCE_AGE: Final = "source.age"
+INVALID_ROWS: Final = "source.invalid_rows"
+REVIEWS_WAITING: Final = "reviews.waiting"
+OLDEST_WAITING_AGE: Final = "reviews.waiting.oldest_age"
+REVIEWS_WITHOUT_DRAFT: Final = "reviews.without_draft"
+RATE_LIMITED_UNTIL: Final = "external.api.rate_limited_until"
+CREDENTIAL_EXPIRY: Final = "external.api.credential_expiry"
 
 # The words of OpenTelemetry's conventions for generative AI; the cost is the service's own.
 TOKEN_USAGE: Final = "gen_ai.client.token.usage"  # noqa: S105  # tokens of text

@@ -9,10 +9,22 @@ import yaml
 
 from deploy.generate import objectives
 from deploy.generate.promql import Matcher, matchers
-from service.api import alerts, docs, health, job_stats, jobs, metrics, orders, review_actions, reviews
+from service.api import alerts, docs, health, job_stats, jobs, metrics, orders, review_actions, reviews, sources
 from service.instruments import REJECTED_STATUSES
 from service.jobs.schedule import JOBS
-from service.names import BACKOFF, MARKETPLACES, OPENAI, OUTCOMES, OZON, RATE_LIMIT, TELEGRAM, WB
+from service.names import (
+    BACKOFF,
+    MARKETPLACES,
+    OPENAI,
+    OUTCOMES,
+    OZON,
+    RATE_LIMIT,
+    RATE_LIMITED_SERVICES,
+    RATINGS,
+    TELEGRAM,
+    WB,
+)
+from service.sync.freshness.streams import SOURCE_NAMES, STREAMS
 from service.sync.ingestion import COUNTED
 from telemetry import semconv
 
@@ -54,7 +66,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _routes() -> frozenset[str]:
-    modules = (alerts, docs, health, job_stats, jobs, metrics, orders, review_actions, reviews)
+    modules = (alerts, docs, health, job_stats, jobs, metrics, orders, review_actions, reviews, sources)
     paths = {getattr(route, "path", "") for module in modules for route in module.router.routes}
     return frozenset(paths - {""} | {semconv.UNMATCHED})
 
@@ -79,7 +91,8 @@ _VALUES: Final[Mapping[str, tuple[tuple[str, frozenset[str]], ...]]] = {
     ),
     "job_name": (("scheduler_.*", _SCHEDULED),),
     "service": (
-        ("external_api_wait_.*", frozenset({WB, OZON, OPENAI})),
+        ("external_api_wait_.*|rate_limited_until_.*", frozenset(RATE_LIMITED_SERVICES)),
+        ("credential_expiry_.*", frozenset(MARKETPLACES)),
         ("external_api_.*", frozenset({WB, OZON, OPENAI, TELEGRAM, semconv.OTHER})),
     ),
     "reason": (
@@ -87,6 +100,11 @@ _VALUES: Final[Mapping[str, tuple[tuple[str, frozenset[str]], ...]]] = {
         ("external_api_wait_.*", frozenset({RATE_LIMIT, BACKOFF})),
     ),
     "query_type": ((".*", frozenset(semconv.QUERY_TYPES)),),
+    "source": (
+        ("invalid_rows_total", frozenset(stream.name for stream in STREAMS)),
+        ("source_age_seconds", frozenset(SOURCE_NAMES)),
+    ),
+    "rating": ((".*", frozenset(map(str, RATINGS))),),
     "marketplace": ((".*", frozenset(MARKETPLACES)),),
     "outcome": ((".*", frozenset(OUTCOMES)),),
     "state": (

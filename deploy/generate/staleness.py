@@ -1,4 +1,4 @@
-"""Staleness: a rule for each job of the schedule, by its own cadence: when it has not succeeded for too long."""
+"""Staleness: a rule for each job of the schedule, and for each source, by its own cadence: when it has not succeeded for too long."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -8,6 +8,7 @@ from deploy.generate.catalogue import as_scraped
 from deploy.generate.slo import RUNBOOK
 from service.jobs.schedule import JOBS
 from service.scheduler.job import Job
+from service.sync.freshness.streams import STALE_AFTER, STREAMS
 
 TICKS: Final = 4
 """As many ticks may pass without a success; one more is too many."""
@@ -18,7 +19,14 @@ _LOOKED_AT: Final = 14
 
 
 def rules() -> dict[str, Any]:
-    return {"groups": [{"name": "job-staleness", "rules": [_rule(job) for job in JOBS]}]}
+    jobs = {job.name: job for job in JOBS}
+    sources = [_source_rule(name, jobs[stream.job_name]) for stream in STREAMS for name in stream.sources]
+    return {
+        "groups": [
+            {"name": "job-staleness", "rules": [_rule(job) for job in JOBS]},
+            {"name": "source-staleness", "rules": sources},
+        ]
+    }
 
 
 def longest_wait(job: Job) -> timedelta:
@@ -75,3 +83,19 @@ def _skipped(job: Job) -> str:
 
 def _seconds(duration: timedelta) -> str:
     return f"{duration.total_seconds():.0f}"
+
+
+def _source_rule(source: str, job: Job) -> dict[str, Any]:
+    most = STALE_AFTER * longest_wait(job)
+    ages = f'max by (marketplace, source) (source_age_seconds{{source="{source}"}})'
+    return {
+        "alert": "SourceStale",
+        "expr": as_scraped(f"{ages} > {most.total_seconds():.0f}"),
+        "for": "5m",
+        "labels": {"severity": "warning", "source": source},
+        "annotations": {
+            "summary": "{{ $labels.source }} was last read to its end {{ $value | humanizeDuration }} ago",
+            "description": f"It should be read {job.cadence}. GET /sources says what keeps it from that.",
+            "runbook_url": f"{RUNBOOK}#sourcestale",
+        },
+    }

@@ -9,6 +9,7 @@ from service.database.clock import DatabaseClock
 from service.database.process_engines import Engines
 from service.scheduler.job import Schedule
 from service.scheduler.scheduler import Scheduler
+from service.settings import Settings
 from telemetry import Telemetry
 from telemetry.jobs import JobRunRepository
 
@@ -42,6 +43,11 @@ async def get_schedule(request: Request) -> Schedule:
     return cast("Schedule", request.app.state.schedule)
 
 
+async def get_settings(request: Request) -> Settings:
+    return cast("Settings", request.app.state.settings)
+
+
 JobRunsDep = Annotated[JobRunRepository, Depends(get_job_runs)]
 TelemetryDep = Annotated[Telemetry, Depends(get_telemetry)]
 ScheduleDep = Annotated[Schedule, Depends(get_schedule)]
+SettingsDep = Annotated[Settings, Depends(get_settings)]

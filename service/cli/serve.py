@@ -27,7 +27,7 @@ With less than a start takes on a busy machine, no worker ever comes up. With mo
 missed for longer.
 """
 _APP: Final = "service.main:app"
-_HTTP_PROTOCOL: Final = "service.api.http_protocol:BoundedHttpProtocol"
+_HTTP_PROTOCOL: Final = "service.api.edge.http_protocol:BoundedHttpProtocol"
 _log = logging.getLogger(__name__)
 
 

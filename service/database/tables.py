@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
-from service.database import schedule_tables  # noqa: F401  # so that `Base.metadata` has every table
+from service.database import freshness_tables, schedule_tables  # noqa: F401  # so that `Base.metadata` has every table
 from service.database.columns import ROW_ID, DecimalColumn
 from telemetry.database import UTCDateTime
 from telemetry.jobs import Base
@@ -196,6 +196,8 @@ class SyncPositionRow(Base):
         began_at: when the current or last pass over the source began.
         finished_at: when that pass was finished; None while it is not.
         stalled_since: since when the source has had more than this position says; None if it has moved since.
+        completed_at: when the newest pass that was finished ended, by the database's clock. It stays while another goes on.
+        last_error: why the source could not be read to its end, the last time that it could not.
     """
 
     __tablename__ = "sync_positions"
@@ -206,6 +208,9 @@ class SyncPositionRow(Base):
     finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
     stalled_since: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    completed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    last_error: Mapped[str | None] = mapped_column(String(500))
+    last_error_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
 class InvalidRow(Base):

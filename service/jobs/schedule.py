@@ -28,6 +28,7 @@ def _requires(service: str) -> Callable[[Settings], str | None]:
     return missing
 
 
+DRAFTING_JOB: Final = "generate_advice"
 JOBS: Final[tuple[Job, ...]] = (
     Job(
         "check_resources",
@@ -94,7 +95,7 @@ JOBS: Final[tuple[Job, ...]] = (
         max_runtime=timedelta(minutes=30),
     ),
     Job(
-        "generate_advice",
+        DRAFTING_JOB,
         Every(timedelta(minutes=5)),
         generate_advice,
         _requires(OPENAI),

@@ -8,15 +8,18 @@ from typing import Any
 from opentelemetry.metrics import Counter
 
 from service.database.clock import utcnow
+from service.instruments import ServiceInstruments
 from service.integrations.http.errors import CallError
 from service.integrations.marketplace import Order, Source
 from service.integrations.ozon.credentials import expiry_warning, fetch_key_expiry
 from service.jobs.context import JobContext
 from service.jobs.suspension import JobSwitch
-from service.names import MARKETPLACE, OZON, STATUS, WB
+from service.names import MARKETPLACE, ORDERS, OZON, REVIEWS, SOURCE, STATUS, WB
 from service.orders.sync import OrderSync
 from service.reviews.sync import ReviewSync
-from service.sync.ingestion import OnCounted
+from service.sync.freshness.credentials import store_ozon_expiry
+from service.sync.ingestion import INVALID, OnCounted
+from telemetry.database import transaction
 
 Metadata = Mapping[str, Any]
 _log = logging.getLogger(__name__)
@@ -48,7 +51,10 @@ def sync_ozon_orders(context: JobContext) -> Metadata:
 
 def _check_ozon_key(context: JobContext) -> None:
     with suppress(CallError):  # the reviews are read, or say why not; the next sync checks the key again
-        _warn(OZON, expiry_warning(fetch_key_expiry(context.clients.ozon), utcnow()))
+        expires_at = fetch_key_expiry(context.clients.ozon)
+        with transaction(context.engine) as session:
+            store_ozon_expiry(session, context.settings, expires_at, utcnow())
+        _warn(OZON, expiry_warning(expires_at, utcnow()))
 
 
 def _warn(marketplace: str, warning: str | None) -> None:
@@ -57,17 +63,19 @@ def _warn(marketplace: str, warning: str | None) -> None:
 
 
 def _sync_reviews(context: JobContext, marketplace: str) -> Metadata:
-    on_counted = _counting(context.instruments.reviews_processed, marketplace)
+    on_counted = _counting(context.instruments, context.instruments.reviews_processed, marketplace, REVIEWS)
     return ReviewSync(context.clients.reviews(marketplace), context.engine, on_counted, utcnow).run(context.progress)
 
 
 def _sync_orders(context: JobContext, marketplace: str, sources: Iterable[Source[Order]]) -> Metadata:
-    on_counted = _counting(context.instruments.orders_processed, marketplace)
+    on_counted = _counting(context.instruments, context.instruments.orders_processed, marketplace, ORDERS)
     return OrderSync(marketplace, sources, context.engine, on_counted, utcnow).run(context.progress)
 
 
-def _counting(counter: Counter, marketplace: str) -> OnCounted:
+def _counting(instruments: ServiceInstruments, counter: Counter, marketplace: str, kind: str) -> OnCounted:
     def count(status: str, number: int) -> None:
         counter.add(number, {MARKETPLACE: marketplace, STATUS: status})
+        if status == INVALID:
+            instruments.invalid_rows.add(number, {SOURCE: f"{marketplace}.{kind}"})
 
     return count

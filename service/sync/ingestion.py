@@ -1,28 +1,32 @@
 """Reads a source page by page into the database, from a checkpoint. Rows that were read stay if the reading fails."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from service.database.upsert import Saved, is_bad_row
-from service.integrations.http.errors import RateLimited
+from service.integrations.http.errors import CallError, RateLimited
 from service.integrations.marketplace import START, InvalidPayload, Order, Review, Source
 from service.sync.invalid_rows import InvalidRows
 from service.sync.positions import ReadingEnd, SyncPositions
 from service.sync.source_progress import SourceProgress, StuckPosition
 from telemetry.database import transaction
+from telemetry.error_text import safe_text
 
 BATCH_ROWS: Final = 2000
 """Rows per transaction. Fewer write each page of an index of random keys more often. More hold SQLite's one lock for
 longer than 0.1 s."""
 STUCK_AFTER: Final = timedelta(days=2)
 """How long a position may stay where it is while the source has more."""
-COUNTED: Final = ("new", "changed", "unchanged", "invalid")
+INVALID: Final = "invalid"
+COUNTED: Final = ("new", "changed", "unchanged", INVALID)
 """What becomes of a row: the values of the label `status`."""
 OnCounted = Callable[[str, int], None]
 """Takes a status (`new`, `changed`, `unchanged`, `invalid`) and a number of rows, after the commit."""
@@ -87,6 +91,15 @@ class Ingestion(Generic[T]):
             CallError: the source could not be read to its end. The rows read before are stored and in `report`.
             StuckPosition: there is more to read, and the position has not moved for days.
         """
+        try:
+            return self._read(source, write, report)
+        except SQLAlchemyError:  # the source is not at fault
+            raise
+        except Exception as error:
+            self._note_error(source.name, error)
+            raise
+
+    def _read(self, source: Source[T], write: Write[T], report: SyncReport) -> datetime:
         with transaction(self._engine) as session:
             position, began_at = SyncPositions(session).start(source.name, self._now())
         reached = position
@@ -112,6 +125,12 @@ class Ingestion(Generic[T]):
             since = SyncPositions(session).end(name, end, now)
         if since is not None and now - since > STUCK_AFTER:
             raise StuckPosition(since)
+
+    def _note_error(self, name: str, error: Exception) -> None:
+        """The text of an unexpected error is not kept: it may contain a row."""
+        reason = str(error) if isinstance(error, CallError) else safe_text(error)
+        with suppress(SQLAlchemyError), transaction(self._engine) as session:
+            SyncPositions(session).note_error(name, reason, self._now())
 
     def store(self, batch: Sequence[T | InvalidPayload], write: Write[T], report: SyncReport) -> None:
         """Store rows in one transaction, or in more to isolate the rows that the database rejects (by halving)."""

@@ -2,12 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
+from sqlalchemy import func, update
 from sqlalchemy.orm import Session
 
 from service.database.tables import SyncPositionRow
 from service.database.upsert import insert_into
 from service.integrations.marketplace import START, Position
+from telemetry.database import UTCDateTime
+from telemetry.json_safe import without_surrogates
+
+_MAX_ERROR_LENGTH: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +64,7 @@ class SyncPositions:
         row = self._session.get_one(SyncPositionRow, name)
         if end.finished:
             row.finished_at = row.updated_at = now
+            row.completed_at = self._completed_at(now)
         if end.has_more and not end.moved:
             row.stalled_since = min(row.stalled_since or now, now)
             return row.stalled_since
@@ -68,3 +75,13 @@ class SyncPositions:
     def finish(self, name: str, now: datetime) -> None:
         """End the reading: the source has no more rows for now."""
         self.end(name, ReadingEnd(finished=True), now)
+
+    def _completed_at(self, now: datetime) -> Any:
+        """By the database's clock. With SQLite, that is the machine's."""
+        is_postgresql = self._session.get_bind().dialect.name == "postgresql"
+        return func.clock_timestamp(type_=UTCDateTime) if is_postgresql else now
+
+    def note_error(self, name: str, reason: str, now: datetime) -> None:
+        """Keep why a source could not be read to its end. The position stays."""
+        values = {"last_error": without_surrogates(reason)[:_MAX_ERROR_LENGTH], "last_error_at": now}
+        self._session.execute(update(SyncPositionRow).where(SyncPositionRow.name == name).values(values))

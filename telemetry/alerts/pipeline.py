@@ -140,6 +140,13 @@ class AlertPipeline:
             settings.jobs_component,
         )
 
+    def open_conditions(self, prefix: str) -> list[str]:
+        """The keys of the conditions that are firing on this machine; none while the outbox cannot be read."""
+        try:
+            return list(IncidentRepository(self.outbox).open_conditions(prefix)) if self.is_on else []
+        except (sqlite3.Error, OSError):
+            return []
+
     def start(self) -> None:
         """Start the threads of the dispatcher and the rules. Alerts that another process left unsent are sent as well."""
         if self.is_on:

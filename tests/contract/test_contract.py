@@ -60,6 +60,7 @@ ENDPOINTS = {
     "/jobs/stats/{job_name}",
     "/jobs",
     "/alerts",
+    "/sources",
     "/api/v1/reviews",
     "/api/v1/reviews/{review_id}",
     "/api/v1/reviews/{review_id}/advice",

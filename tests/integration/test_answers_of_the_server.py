@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.processes import Programs, eventually
 
-PROTOCOL = "service.api.http_protocol:BoundedHttpProtocol"
+PROTOCOL = "service.api.edge.http_protocol:BoundedHttpProtocol"
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from service.main import create_app
 from service.scheduler.scheduler import execute_job
 from telemetry import providers
 from telemetry.jobs import monitor_job
+from tests.support.processes import eventually
 from tests.support.signal_reference import SECRET
 
 JOBS = ("check_resources", "sync_wb_reviews", "sync_wb_orders", "sync_ozon_reviews", "sync_ozon_orders")
@@ -48,6 +49,7 @@ async def talk(websocket: WebSocket) -> None:
 def run_everything(service: Service) -> None:
     for job in JOBS:
         execute_job(service.schedule.get(job), service.context)
+    eventually(lambda: _knows_ages(service), within=240)
     with monitor_job("inner"):
         _queries(service)
         _calls(service)
@@ -62,6 +64,12 @@ def run_everything(service: Service) -> None:
             crash()
         except RuntimeError:
             _log.exception("An exception.")
+
+
+def _knows_ages(service: Service) -> bool:
+    """Whether the freshness was read after the syncs."""
+    service.freshness.run_once()
+    return b"source_age_seconds{" in service.telemetry.metrics.page.render()[0]
 
 
 def _queries(service: Service) -> None:

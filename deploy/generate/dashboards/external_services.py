@@ -157,9 +157,59 @@ _CAME: Final = Row(
         ),
     ),
 )
+_FRESH: Final = Row(
+    "Freshness",
+    (
+        graph(
+            "Age of the sources",
+            "Since each was last read to its end. Three times its cadence is told: GET /sources says what keeps it from being read.",
+            Query("max by (source) (source_age_seconds)", "{{source}}"),
+            unit="s",
+        ),
+        graph(
+            "Reviews that wait for an answer",
+            "By marketplace and rating.",
+            Query("max by (marketplace, rating) (reviews_waiting)", "{{marketplace}} {{rating}}"),
+            stacked=True,
+        ),
+        graph(
+            "The oldest of them",
+            "By marketplace and rating.",
+            Query("max by (marketplace, rating) (reviews_waiting_oldest_age_seconds)", "{{marketplace}} {{rating}}"),
+            unit="s",
+        ),
+        graph(
+            "Reviews without a draft",
+            "A line that climbs: drafting is stuck, or too slow.",
+            Query("max(reviews_without_draft)", "without a draft"),
+            width=6,
+        ),
+        graph(
+            "Invalid rows",
+            "The table invalid_rows says why.",
+            Query(f"sum by (source) (increase(invalid_rows_total{RATE}))", "{{source}}"),
+            width=6,
+        ),
+        graph(
+            "Wants no calls for",
+            "A service that answered with 429, and for how long it wants no calls. A day is the longest wait.",
+            Query("clamp_min(max by (service) (rate_limited_until_timestamp_seconds) - time(), 0)", "{{service}}"),
+            unit="s",
+            width=6,
+        ),
+        graph(
+            "Credentials expire in",
+            "Told 14 days before, 3 days before, and when they have expired.",
+            Query("min by (service) (credential_expiry_timestamp_seconds) - time()", "{{service}}"),
+            unit="s",
+            least=None,
+            width=6,
+        ),
+    ),
+)
 DASHBOARD: Final = Dashboard(
     "sovani-outside",
     "Outside world",
     "Calls, errors, waits and quota by marketplace; tokens and money; what came of it.",
-    (_NOW, _CALLS, _CAME),
+    (_NOW, _CALLS, _CAME, _FRESH),
 )

@@ -12,12 +12,13 @@ from sqlalchemy import ColumnElement, and_, case, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 
-from service.database.clock import Clock, database_now
+from service.database.clock import CLOCK_TOLERANCE, Clock, database_now
 from service.database.tables import RateLimitRow
 from telemetry.database import transaction
 
 _MAX_QUEUE_SECONDS: Final = 600.0
-_MAX_BLOCK_SECONDS: Final = 86_400.0
+MAX_BLOCK_SECONDS: Final = 86_400.0
+"""The longest wait, whatever a service asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class RateLimiter:
     def block(self, limit: RateLimit, seconds: float) -> None:
         """Block all callers for some seconds, as the service asked, but for a day at most."""
         now = self._now()
-        until = now + max(0.0, min(seconds, _MAX_BLOCK_SECONDS))
+        until = now + max(0.0, min(seconds, MAX_BLOCK_SECONDS))
         full, blocked = _stored_state(now, _latest_full(limit, now))
         insert = self._dialect.insert(RateLimitRow).values(key=limit.key, full_at=now, blocked_until=until)
         later = {
@@ -94,12 +95,14 @@ def _latest_full(limit: RateLimit, now: ColumnElement[float]) -> ColumnElement[f
 def _stored_state(now: ColumnElement[float], latest: ColumnElement[float]) -> tuple[Any, Any]:
     """`full_at`, not before now, and `blocked_until`. Ignores a row that was written before the clock was set back.
 
-    Such a row has a `full_at` too far ahead, since `full_at` is never before the time of writing.
+    Such a row has a `full_at` too far ahead, since `full_at` is never before the time of writing. A block that is longer than
+    any that is written is ignored, too.
     """
     is_current = RateLimitRow.full_at <= latest
+    is_block = and_(is_current, RateLimitRow.blocked_until <= now + MAX_BLOCK_SECONDS + CLOCK_TOLERANCE.total_seconds())
     return (
         case((and_(is_current, RateLimitRow.full_at > now), RateLimitRow.full_at), else_=now),
-        case((is_current, RateLimitRow.blocked_until), else_=0.0),
+        case((is_block, RateLimitRow.blocked_until), else_=0.0),
     )
 
 

@@ -103,7 +103,9 @@ def _jwt_payload(text: str) -> dict[str, Any]:
 
 
 def _timestamp(seconds: object) -> datetime | None:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+        return None
     try:
-        return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int | float) else None
+        return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):
         return None

@@ -9,10 +9,12 @@ from sqlalchemy import select
 from service.bootstrap import FLUSH_TIMEOUT
 from service.database import migrations
 from service.database.schedule_tables import ScheduleWatchRow
+from service.database.tables import SyncPositionRow
 from service.shutdown import ShutdownRequested
 from telemetry import setup
 from telemetry.database import transaction
 from telemetry.jobs.monitor import monitor_job
+from tests.support.processes import eventually
 
 
 def hold_on(until):
@@ -140,6 +142,20 @@ def test_when_a_job_last_succeeded_is_known_from_before_the_process_began(runtim
     [line] = [line for line in page(second).splitlines() if line.startswith("scheduler_job_last_success_timestamp")]
     assert line.startswith('scheduler_job_last_success_timestamp_seconds{job_name="check_resources"} ')
     assert 0 <= before - float(line.rsplit(" ", 1)[1]) < 60
+
+
+def test_the_age_of_a_source_is_shown_as_soon_as_the_database_has_told_it(runtime_of):
+    runtime = runtime_of(ozon_client_id="1", ozon_api_key="key-of-the-tests")
+    began = datetime.now(UTC)
+    with transaction(runtime.engine) as session:
+        session.add(
+            SyncPositionRow(name="ozon.reviews", position={}, began_at=began, completed_at=began, updated_at=began)
+        )
+
+    runtime.start()
+
+    eventually(lambda: 'source_age_seconds{marketplace="ozon",source="ozon.reviews"}' in page(runtime), within=60)
+    assert 'reviews_waiting{marketplace="wb",rating="5"} 0\n' in page(runtime)
 
 
 def test_a_stop_takes_no_longer_than_it_may_while_a_job_goes_on_and_what_was_recorded_is_written(runtime_of):

@@ -73,6 +73,12 @@ def test_waits_begin_at_zero_for_each_service_and_reason(reader, instruments):
     }
 
 
+def test_invalid_rows_begin_at_zero_for_each_source(reader, instruments):
+    assert series(reader)["invalid_rows_total"] == {
+        f'source="{source}"': 0 for source in ("wb.reviews", "wb.orders", "ozon.reviews", "ozon.orders")
+    }
+
+
 def test_nothing_else_is_said_before_it_happened(reader, instruments):
     found = series(reader)
 
@@ -83,6 +89,12 @@ def test_nothing_else_is_said_before_it_happened(reader, instruments):
         "scheduler_ticks_skipped_total",
         "scheduler_runs_missed_total",
         "scheduler_runs_overdue_total",
+        "source_age_seconds",
+        "reviews_waiting",
+        "reviews_waiting_oldest_age_seconds",
+        "reviews_without_draft",
+        "rate_limited_until_timestamp_seconds",
+        "credential_expiry_timestamp_seconds",
     }
 
 

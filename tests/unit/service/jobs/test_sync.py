@@ -25,6 +25,7 @@ from service.integrations.http.errors import (
     Unreachable,
 )
 from service.integrations.openai.errors import QuotaExhausted
+from service.integrations.wildberries.credentials import WildberriesToken
 from service.jobs import sync
 from service.jobs.advice import generate_advice
 from service.jobs.context import JobContext
@@ -38,9 +39,10 @@ from service.sandbox.openai.injections import INJECTIONS
 from service.sandbox.options import Options
 from service.scheduler.job import Skipped
 from service.settings import Settings, sandbox_values
+from service.sync.freshness.credentials import known_expiries
 from telemetry.database import transaction
 from telemetry.metrics.families import Translator
-from tests.support.fakes import FakeMarketplace, a_review
+from tests.support.fakes import FakeMarketplace, a_review, invalid_row
 
 SMALL = {
     "wb_reviews": 9, "wb_orders": 30, "wb_limits": False, "ozon_reviews": 8, "ozon_postings": 12,
@@ -321,6 +323,29 @@ def test_a_key_of_ozon_that_ends_within_two_weeks_is_a_warning(world_of, context
     assert done["new"] > 0
     assert warnings_of(caplog) == [(logging.WARNING, "ozon")] * warned
     assert credentials.OZON_API_KEY not in caplog.text
+
+
+def test_when_the_key_of_ozon_expires_is_known_to_every_process(world_of, context_of, sqlite_engine):
+    port, _, _ = world_of(ozon_key_days=10)
+    context = context_of(port)
+
+    sync.sync_ozon_reviews(context.for_run({}))
+
+    with transaction(sqlite_engine) as session:
+        expiry = known_expiries(session, context.settings)["ozon"]
+    assert timedelta(days=9) < expiry - datetime.now(UTC) < timedelta(days=11)
+
+
+def test_invalid_rows_are_counted_by_their_source(context_of, reader):
+    class Clients:
+        def reviews(self, _marketplace):
+            return FakeMarketplace(unanswered=([a_review(), invalid_row(1), invalid_row(2)],))
+
+        wb_token = WildberriesToken.parse("no token")
+
+    sync.sync_wb_reviews(context_of(clients=Clients()).for_run({}))
+
+    assert counted(reader, "invalid_rows_total") == {'source="wb.reviews"': 2}
 
 
 def test_a_key_of_ozon_that_ends_is_a_warning_also_when_no_review_can_be_read(world_of, context_of, caplog):

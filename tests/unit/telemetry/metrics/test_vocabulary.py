@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
+from service import names
 from service.instruments import METRIC_MAPPINGS, ServiceInstruments
 from telemetry import semconv
 from telemetry.instrumentation import process
@@ -62,6 +63,13 @@ BEYOND = [
     ("scheduler_runs_missed_total", "counter", {"job_name"}),
     ("scheduler_runs_overdue_total", "counter", {"job_name"}),
     ("http_connections_refused_total", "counter", {"status"}),
+    ("invalid_rows_total", "counter", {"source"}),
+    ("source_age_seconds", "gauge", {"marketplace", "source"}),
+    ("reviews_waiting", "gauge", {"marketplace", "rating"}),
+    ("reviews_waiting_oldest_age_seconds", "gauge", {"marketplace", "rating"}),
+    ("reviews_without_draft", "gauge", set()),
+    ("rate_limited_until_timestamp_seconds", "gauge", {"service"}),
+    ("credential_expiry_timestamp_seconds", "gauge", {"service"}),
     ("websocket_connections_total", "counter", {"endpoint", "outcome"}),
     ("websocket_connection_duration_seconds", "histogram", {"endpoint", "outcome"}),
     ("websocket_connections_in_progress", "gauge", set()),
@@ -133,6 +141,12 @@ def use_everything(stage):
         (semconv.ALERT_OLDEST_PENDING_AGE, {}),
         (semconv.PAGE_INCOMPLETE, {}),
         (semconv.ALERT_CHANNEL_UP, {"channel": "telegram"}),
+        (names.SOURCE_AGE, {"marketplace": "wb", "source": "wb.orders"}),
+        (names.REVIEWS_WAITING, {"marketplace": "wb", "rating": 5}),
+        (names.OLDEST_WAITING_AGE, {"marketplace": "wb", "rating": 5}),
+        (names.REVIEWS_WITHOUT_DRAFT, {}),
+        (names.RATE_LIMITED_UNTIL, {"service.peer.name": "wb"}),
+        (names.CREDENTIAL_EXPIRY, {"service.peer.name": "wb"}),
     ):
         meter.create_observable_gauge(name, [lambda _options, labels=labels: [Observation(1, labels)]])
     meter.create_observable_counter(

@@ -285,3 +285,31 @@ def test_a_block_is_no_longer_than_a_day(sqlite_engine):
     rate_limiter.block(TEN_SECONDS, 1e15)
 
     assert rate_limiter.reserve(TEN_SECONDS, PATIENT).wait == 86_400.0
+
+
+@pytest.mark.parametrize(
+    ("asked", "longest"),
+    [
+        (-1.0, 0.0), (-1e300, 0.0), (float("-inf"), 0.0), (float("nan"), 0.0), (0.0, 0.0), (7.0, 7.0),
+        (2083.0, 2083.0), (86_401.0, 86_400.0), (1_795_430_000.0, 86_400.0), (1_795_430_000_000.0, 86_400.0),
+        (1e300, 86_400.0), (float("inf"), 86_400.0),
+    ],
+)  # fmt: skip
+def test_whatever_a_service_asks_for_a_wait_is_a_day_at_most(sqlite_engine, asked, longest):
+    limiter = RateLimiter(sqlite_engine, clock=lambda: 1_000_000.0)
+
+    limiter.block(BRIEF, asked)
+
+    assert limiter.reserve(BRIEF, PATIENT * 1000).wait == longest
+
+
+def test_a_stored_wait_that_is_longer_than_any_is_not_waited_for(shared, engine):
+    """Written by an older version, or by hand: it would keep the account for years."""
+    with transaction(engine) as session:
+        session.add(RateLimitRow(key=TEN_SECONDS.key, full_at=0.0, blocked_until=time.time() + 57 * 365 * 86_400))
+
+    assert shared.reserve(TEN_SECONDS, PATIENT).granted
+
+    shared.block(TEN_SECONDS, 60.0)
+
+    assert 0 < shared.reserve(TEN_SECONDS, 0.0).wait <= 70
