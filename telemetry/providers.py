@@ -24,7 +24,7 @@ from telemetry.sdk import exporters
 from telemetry.sdk.env_defaults import default_variables
 from telemetry.sdk.feedback_guard import FeedbackGuard
 from telemetry.sdk.forked_identity import ForkedIdentity
-from telemetry.sdk.guarded_spans import GuardedTracerProvider
+from telemetry.sdk.guarded_tracers import GuardedTracerProvider
 from telemetry.sdk.reentrant_locks import make_locks_reentrant
 from telemetry.sdk.resource import build_resource, own_instance_id, warn_if_pinned
 from telemetry.sdk.sampler import JobSampler

@@ -18,7 +18,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from telemetry.sdk import otlp_values
 from telemetry.sdk.guarded_propagation import GuardedPropagator
-from telemetry.sdk.guarded_spans import GuardedTracerProvider
+from telemetry.sdk.guarded_tracers import GuardedTracerProvider
 
 CONTEXT = SpanContext(1, 2, is_remote=True, trace_flags=TraceFlags(1))
 
