@@ -30,12 +30,29 @@ from telemetry.settings import SettingsError
 
 WORKER_FAILED: Final = 3
 """The exit code of a worker with which uvicorn and gunicorn end. A worker with any other one is started again and again."""
+_SERVERS: Final = frozenset({"uvicorn", "uvicorn_worker", "gunicorn", "hypercorn", "granian"})
 _FIRST_WORKERS_SECONDS: Final = 60.0  # between the start of the parent and that of its first workers, on a busy machine
 _WAIT_FOR_FIRST_SECONDS: Final = 20.0
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    service = Service(settings or Settings.read())
+    """Create the application, with the settings of the environment by default.
+
+    A server that calls it without settings (`uvicorn --factory service.main:create_app`), or whose worker calls it so, ends with
+    one line if they are wrong.
+    """
+    if settings is not None:
+        return _create_app(settings)
+    try:
+        return _create_app(Settings.read())
+    except Exception as error:
+        if _is_called_by_server() or _is_first_worker():
+            _end_start(error)
+        raise
+
+
+def _create_app(settings: Settings) -> FastAPI:
+    service = Service(settings)
     app = FastAPI(
         title="sovani",
         version=__version__,
@@ -96,6 +113,12 @@ def __getattr__(name: str) -> Any:
         _end_start(error)
     globals()["app"] = application
     return application
+
+
+def _is_called_by_server() -> bool:
+    """Whether the caller of the calling function is a server, and no module of an application."""
+    caller = str(sys._getframe(2).f_globals.get("__name__"))  # noqa: SLF001  # as `inspect.currentframe`
+    return caller.partition(".")[0] in _SERVERS
 
 
 def _end_start(error: Exception) -> NoReturn:

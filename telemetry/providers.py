@@ -24,6 +24,7 @@ from telemetry.sdk import exporters
 from telemetry.sdk.env_defaults import default_variables
 from telemetry.sdk.feedback_guard import FeedbackGuard
 from telemetry.sdk.forked_identity import ForkedIdentity
+from telemetry.sdk.guarded_tracers import GuardedTracerProvider
 from telemetry.sdk.reentrant_locks import make_locks_reentrant
 from telemetry.sdk.resource import build_resource, own_instance_id, warn_if_pinned
 from telemetry.sdk.sampler import JobSampler
@@ -82,7 +83,7 @@ def tracer_provider(
     with default_variables(
         OTEL_TRACES_SAMPLER=settings.otel_traces_sampler, OTEL_TRACES_SAMPLER_ARG=str(settings.otel_traces_sampler_arg)
     ):
-        provider = TracerProvider(resource=resource, shutdown_on_exit=False, meter_provider=meters)
+        provider = GuardedTracerProvider(resource, meters)
     provider.sampler = JobSampler(provider.sampler, jobs.profiler.has)
     provider.add_span_processor(JobSpanProcessor(jobs.record, RunMetrics(jobs.instruments), jobs.profiler))
     for processor in exporters.span_processors(meters):

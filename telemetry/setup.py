@@ -24,6 +24,7 @@ from telemetry.options import TelemetryOptions
 from telemetry.redaction.policy import POLICY
 from telemetry.redaction.secret_sources import collect_secrets
 from telemetry.sdk.env_defaults import sdk_variables
+from telemetry.sdk.guarded_propagation import guard_propagation
 from telemetry.settings import TelemetrySettings
 
 _log = logging.getLogger(__name__)
@@ -142,6 +143,7 @@ def _warn_of_ignored(names: list[str]) -> None:
 @sdk_variables()
 def _set_globals(telemetry: Telemetry) -> None:
     """For libraries that ask OpenTelemetry for its global providers. The API takes them once for a process."""
+    guard_propagation()
     if not isinstance(trace.get_tracer_provider(), TracerProvider):
         trace.set_tracer_provider(telemetry.tracer_provider)
         metrics.set_meter_provider(telemetry.metrics.provider)

@@ -1,8 +1,9 @@
 """Metric families: the SDK's data translated to Prometheus names by the mapping table, ready to merge and encode."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+import math
+import time
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, count
 from typing import Final
 
 from opentelemetry.sdk.metrics.export import (
@@ -16,9 +17,8 @@ from opentelemetry.sdk.metrics.export import (
 
 from telemetry import semconv
 from telemetry.failsafe import failsafe
-from telemetry.metrics.family_names import FamilyNames
 from telemetry.metrics.histogram import Exemplar, HistogramValue, Number
-from telemetry.metrics.labels import OVERFLOW_LABELS, label_value, pairs, say_once_if_shared, translated_labels
+from telemetry.metrics.labels import OVERFLOW_LABELS, pairs, say_once_if_shared, translated_labels, with_identity
 from telemetry.metrics.mapping import Attributes, GaugeMode, MetricKind, MetricMapping
 from telemetry.metrics.prometheus_names import metric_name, unit_suffix
 from telemetry.metrics.vocabulary import VOCABULARY
@@ -32,7 +32,14 @@ _MAX_RENDERED: Final = 100_000
 
 @dataclass(slots=True)
 class Family:
-    """One metric of `/metrics`; its series are keyed by their rendered labels (`method="GET",status="200"`)."""
+    """One metric of `/metrics`, under the name that it would like to have: `distinct_names` gives the names.
+
+    Attributes:
+        series: by their rendered labels (`method="GET",status="200"`), with an identity behind them where gauges may share these.
+        source: the instrument without a mapping that it comes from; "" for what has a mapping, or is of the service itself.
+        since: when a process has shown it first, by the monotonic clock, which all processes of a machine share.
+        scope: the scope of the instrument that was shown first.
+    """
 
     name: str
     kind: MetricKind
@@ -40,6 +47,21 @@ class Family:
     series: dict[str, Number] = field(default_factory=dict)
     histograms: dict[str, HistogramValue] = field(default_factory=dict)
     gauge_mode: GaugeMode = "sum"
+    source: str = ""
+    since: float = 0.0
+    scope: str = ""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What is one metric in all workers: its sums are added, whatever its name is on the page."""
+        return self.name, self.kind, self.source, self.gauge_mode if self.source else ""
+
+    def without_series(self) -> "Family":
+        return replace(self, series={}, histograms={})
+
+    def note_first(self, since: float, scope: str) -> None:
+        """Take time and scope of another part of this metric if that was shown before."""
+        self.since, self.scope = min((self.since, self.scope), (since, scope))
 
     def add_point(self, labels: str, point: Point, *, replace: bool) -> None:
         """Add a point to its series, which points with equal labels share.
@@ -64,23 +86,35 @@ class Family:
 
 
 class MappingReader:
-    """Reads the points of one mapping. It keeps the rendered labels of attribute sets, up to a limit."""
+    """Reads the points of one mapping. It keeps the rendered labels of attribute sets, up to a limit.
 
-    def __init__(self, mapping: MetricMapping, scope: str = "") -> None:
+    Attributes:
+        slot: tells its family from the others: the name of a mapping in the table, else what is one metric.
+    """
+
+    def __init__(self, mapping: MetricMapping, empty: Family, unit: str = "") -> None:
         self.mapping = mapping
-        self._scope = scope
+        self.slot: Hashable = empty.key if empty.source else mapping.name
+        self._empty = empty
+        self._unit = unit
         self._rendered: dict[int, tuple[Attributes, str | None]] = {}
         self._exemplars: dict[str, dict[int, Exemplar]] = {}
+
+    def family(self, families: dict[Hashable, Family]) -> Family:
+        """The family among those so far, which instruments of several scopes may share."""
+        family = families.get(self.slot)
+        if family is None:
+            family = families[self.slot] = self._empty.without_series()
+        family.note_first(self._empty.since, self._empty.scope)
+        return family
 
     def read(self, metric: Metric, family: Family) -> None:
         is_gauge = isinstance(metric.data, Gauge)
         for point in metric.data.data_points:
             attributes = point.attributes or _NO_ATTRIBUTES
             known = self._rendered.get(id(attributes))
-            labels = known[1] if known and known[0] is attributes else self._render(attributes)
+            labels = known[1] if known and known[0] is attributes else self._render(attributes, is_gauge=is_gauge)
             if labels is not None and isinstance(point, _POINTS):
-                if is_gauge and labels in family.series and self.mapping.labels is None:
-                    labels = self._distinct(attributes, family.series)
                 family.add_point(labels, point, replace=is_gauge)
         self._keep_exemplars(family)
 
@@ -92,39 +126,33 @@ class MappingReader:
                 histogram.add_exemplars(kept.get(labels, {}).values())
                 kept[labels] = histogram.exemplars
 
-    def _render(self, attributes: Attributes) -> str | None:
+    def _render(self, attributes: Attributes, *, is_gauge: bool) -> str | None:
         """Render labels and keep them: the SDK hands out the same attributes each time. None if the point is not selected."""
         if len(self._rendered) >= _MAX_RENDERED:
             self._rendered.clear()
         labels = render(self.mapping, attributes)
+        if is_gauge and labels is not None and self.mapping.labels is None:
+            labels = with_identity(labels, self._empty.scope, self._unit, attributes)
         self._rendered[id(attributes)] = (attributes, labels)
         return labels
-
-    def _distinct(self, attributes: Attributes, taken: Container[str]) -> str:
-        """The labels of a gauge whose usual ones another point has: with its scope, and its attributes or a number if need be."""
-        labels = translated_labels(attributes) | {"otel_scope_name": self._scope}
-        whole = labels | {"otel_attributes": label_value(dict(attributes))}
-        candidates = chain([labels, whole], (whole | {"otel_duplicate": str(number)} for number in count(2)))
-        return next(text for each in candidates if (text := pairs(each)) not in taken)
 
 
 class Translator:
     """Translates metrics to families by a mapping table; an instrument without a mapping by OpenTelemetry's rules."""
 
-    def __init__(self, mappings: Sequence[MetricMapping] = VOCABULARY) -> None:
+    def __init__(
+        self, mappings: Sequence[MetricMapping] = VOCABULARY, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._mappings = mappings
-        self._names = FamilyNames()
+        self._clock = clock
         self._mapped: dict[str, list[MappingReader]] = {}
-        self._unmapped: dict[tuple[str, str, str, MetricKind | None], list[MappingReader]] = {}
+        self._unmapped: dict[tuple[str, str, str, str], list[MappingReader]] = {}
         for mapping in mappings:
-            self._names.reserve(mapping.name, mapping.kind, mapping.name)
-            self._mapped.setdefault(mapping.source, []).append(MappingReader(mapping))
+            self._mapped.setdefault(mapping.source, []).append(MappingReader(mapping, _family(mapping)))
 
     def renewed(self) -> "Translator":
-        """A translator with the same table and the same names that keeps no attributes of this one's."""
-        translator = Translator(self._mappings)
-        translator._names = self._names
-        return translator
+        """A translator with the same table, for the metrics of a dead process: nobody knows when that has shown them first."""
+        return Translator(self._mappings, lambda: math.inf)
 
     def translate(self, metrics: Iterable[Metric], scope: str = "") -> list[Family]:
         """Translate metrics. Every family of the table is in the result, also before its first series."""
@@ -132,33 +160,33 @@ class Translator:
 
     def translate_scopes(self, scopes: Iterable[tuple[str, Iterable[Metric]]]) -> list[Family]:
         """Translate the metrics of several scopes. One that cannot be translated costs none of the others."""
-        families = {mapping.name: _family(mapping) for mapping in self._mappings}
+        families: dict[Hashable, Family] = {mapping.name: _family(mapping) for mapping in self._mappings}
+        now = self._clock()
         read = failsafe(self._read)
         for scope, metrics in scopes:
             for metric in metrics:
-                read(metric, scope, families)
+                read(metric, scope, families, now)
         return list(families.values())
 
-    def _read(self, metric: Metric, scope: str, families: dict[str, Family]) -> None:
-        for reader in self._readers(metric, scope):
-            mapping = reader.mapping
-            family = families.setdefault(mapping.name, _family(mapping))
-            if family.kind == mapping.kind:  # of two mappings of one name that differ in kind, the first one wins
+    def _read(self, metric: Metric, scope: str, families: dict[Hashable, Family], now: float) -> None:
+        for reader in self._readers(metric, scope, now):
+            family = reader.family(families)
+            if (
+                family.kind == reader.mapping.kind
+            ):  # of two mappings of one name that differ in kind, the first one wins
                 reader.read(metric, family)
 
-    def _readers(self, metric: Metric, scope: str) -> list[MappingReader]:
+    def _readers(self, metric: Metric, scope: str, now: float) -> list[MappingReader]:
         if mapped := self._mapped.get(metric.name):
             return mapped
-        key = (scope, metric.name, metric.unit or "", _kind(metric))
+        unit = metric.unit or ""
+        key = (scope, metric.name, unit, type(metric.data).__name__ + str(_kind(metric)))
         if key not in self._unmapped:
-            mappings = [self._named(mapping, scope) for mapping in _default_mapping(metric)]
-            self._unmapped[key] = [MappingReader(mapping, scope) for mapping in mappings]
+            self._unmapped[key] = [
+                MappingReader(mapping, replace(_family(mapping), source=mapping.source, since=now, scope=scope), unit)
+                for mapping in _default_mapping(metric)
+            ]
         return self._unmapped[key]
-
-    def _named(self, mapping: MetricMapping, scope: str) -> MetricMapping:
-        """The mapping under a name of its own. One instrument has one name in all scopes."""
-        owner = (mapping.source, mapping.kind)  # a tuple: never one of the table, whose owner is its name
-        return replace(mapping, name=self._names.find(mapping.name, mapping.kind, owner, scope))
 
 
 def _family(mapping: MetricMapping) -> Family:

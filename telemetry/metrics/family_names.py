@@ -1,7 +1,7 @@
 """Names of metric families: which names the samples of a family take, and another name for a family whose names are taken."""
 
 import logging
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterator
 from typing import Final
 from zlib import crc32
 
@@ -41,10 +41,15 @@ def sample_names(name: str, kind: MetricKind) -> list[str]:
 
 
 class FamilyNames:
-    """The families of one page, each under a name that none of the others has. A name that was given stays."""
+    """The families of one page, each under a name that none of the others has."""
 
-    def __init__(self, reserved: Iterable[str] = RESERVED) -> None:
-        self._owners: dict[str, Hashable] = dict.fromkeys(reserved, _RESERVED_OWNER)
+    def __init__(self) -> None:
+        self._owners: dict[str, Hashable] = {}
+
+    def hold_reserved(self) -> None:
+        """Give the reserved names that are still free to nobody."""
+        for name in RESERVED:
+            self._owners.setdefault(name, _RESERVED_OWNER)
 
     def take(self, name: str, kind: MetricKind, owner: Hashable) -> bool:
         """Take a name for a family. False if it is another's, or one of its samples would have the name of another's."""
@@ -53,10 +58,6 @@ class FamilyNames:
             return False
         self._owners.update(dict.fromkeys(names, owner))
         return True
-
-    def reserve(self, name: str, kind: MetricKind, owner: Hashable) -> None:
-        """Take a name that must not change."""
-        self._owners.update(dict.fromkeys(sample_names(name, kind), owner))
 
     def find(self, name: str, kind: MetricKind, owner: Hashable, scope: str = "") -> str:
         """The name itself if it is free; else another one, which depends on nothing but the family, and one warning says so."""

@@ -39,7 +39,7 @@ class FamilyReader(PrometheusMetricReader):
             return [_target_info(data.resource_metrics[0].resource), *families]
 
     def translate(self, metrics: Iterable[Metric]) -> list[Family]:
-        """The families of metrics of another process, named as those of this one. It keeps nothing of them."""
+        """The families of metrics of another process, with the keys of those of this one. It keeps nothing of them."""
         return self._translator.renewed().translate(metrics)
 
     def restart(self) -> None:

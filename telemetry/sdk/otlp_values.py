@@ -1,10 +1,13 @@
 """Values as OTLP can carry them. Protobuf refuses others, such as a lone surrogate, and the whole batch with them."""
 
 import math
+import reprlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, Final
+from itertools import islice
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from opentelemetry.attributes import BoundedAttributes
 
@@ -17,8 +20,24 @@ _INT64: Final = (-(2**63), 2**63 - 1)
 _UINT64: Final = (0, 2**64 - 1)
 _MAX_DEPTH: Final = 24
 """Levels of containers. Receivers read at most 100 levels of messages, and a mapping takes three."""
+MAX_ITEMS: Final = 10_000
+"""Of a value, with those of all that is inside it. A longer one is cut."""
+_ITEMS_OF_TEXT: Final = 100
+"""What a value that becomes text counts for: making it takes as long as so many items."""
+CUT: Final = "\u2026"
+_PLAIN_CONTAINERS: Final = frozenset({list, tuple, dict, MappingProxyType, BoundedAttributes})
+"""They give the same each time that they are read."""
+_short: Final = reprlib.Repr()
+_short.maxlevel = 3
 replaced: Final[Counter[tuple[str, str]]] = Counter()
 """How many values of this process were replaced, by queue and reason."""
+
+
+class _Inside(NamedTuple):
+    """Where a value is: the ids of the containers around it, and how many items the whole may still have."""
+
+    above: tuple[int, ...]
+    left: list[int]
 
 
 class OtlpValues:
@@ -36,14 +55,16 @@ class OtlpValues:
             return value
         if not isinstance(value, str):
             self.count(TYPE)
-            return to_text(value)
-        valid = valid_unicode(value)
-        if valid is not value:
+            return _as_text(value)
+        plain = value if type(value) is str else str.__str__(value)  # a subclass may do anything
+        valid = valid_unicode(plain)
+        if valid is not plain:
             self.count(TEXT)
         return valid
 
     def integer(self, value: int, bounds: tuple[int, int] = _INT64) -> int:
         """An integer within 64 bits: what is outside is clamped."""
+        value = value if type(value) is int else int.__int__(value)  # a subclass may do anything
         lowest, highest = bounds
         if lowest <= value <= highest:
             return value
@@ -68,12 +89,12 @@ class OtlpValues:
         except Exception:  # noqa: BLE001  # a foreign number may raise anything
             return math.nan
 
-    def value(self, value: Any, above: tuple[int, ...] = ()) -> Any:
+    def value(self, value: Any, inside: _Inside | None = None) -> Any:
         """A value of any type, and everything inside it.
 
         Args:
-            value: what is inside itself, or too deep inside others, becomes text.
-            above: the ids of the containers that it is in.
+            value: what is inside itself, or too deep inside others, becomes text. What is too long is cut.
+            inside: where it is, if it is in another one.
         """
         if isinstance(value, str):
             return self.text(value)
@@ -81,39 +102,54 @@ class OtlpValues:
             return value
         if isinstance(value, int):
             return self.integer(value)
-        return self._container(value, above)
+        return self._container(value, inside or _Inside((), [MAX_ITEMS]))
 
-    def _container(self, value: Any, above: tuple[int, ...]) -> Any:
-        inside = (*above, id(value))
+    def _container(self, value: Any, inside: _Inside) -> Any:
+        below = _Inside((*inside.above, id(value)), inside.left)
         try:
             if isinstance(value, bytearray | memoryview):
                 return bytes(value)
-            if id(value) not in above and len(above) < _MAX_DEPTH:
+            if id(value) not in inside.above and len(inside.above) < _MAX_DEPTH:
                 if isinstance(value, Mapping):
-                    return self._mapping(value, inside)
+                    return self._mapping(value, below)
                 if isinstance(value, Sequence | AbstractSet):
-                    return self._items(value, inside)
+                    return self._items(value, below)
         except Exception:  # noqa: BLE001, S110  # a foreign container, or one that another thread changes
             pass
         self.count(TYPE)
-        return to_text(value)
+        inside.left[0] -= _ITEMS_OF_TEXT
+        return _as_text(value) if inside.left[0] > 0 else CUT
 
-    def _items(self, values: Any, inside: tuple[int, ...]) -> Any:
-        items = list(values)
+    def _items(self, values: Any, inside: _Inside) -> Any:
+        items, is_whole = self._first(values, inside)
         kept = [self.value(each, inside) for each in items]
-        is_same = isinstance(values, Sequence) and all(new is old for new, old in zip(kept, items, strict=True))
+        if not is_whole:
+            return [*kept, CUT]
+        is_same = type(values) in _PLAIN_CONTAINERS and all(new is old for new, old in zip(kept, items, strict=True))
         return values if is_same else kept
 
-    def _mapping(self, values: Mapping[Any, Any], inside: tuple[int, ...]) -> Any:
+    def _mapping(self, values: Mapping[Any, Any], inside: _Inside) -> Any:
         kept: dict[str, Any] = {}
-        is_same = True
-        for name, each in values.items():
+        items, is_same = self._first(values.items(), inside)
+        is_same = is_same and type(values) in _PLAIN_CONTAINERS
+        for name, each in items:
             key, value = self.text(name if name is not None else "None"), self.value(each, inside)
             is_same = is_same and key is name and value is each
             while key in kept:  # two names that are one after their repair
                 key += "\ufffd"
             kept[key] = value
         return values if is_same else kept
+
+    def _first(self, values: Iterable[Any], inside: _Inside) -> tuple[list[Any], bool]:
+        """As many items as the whole may still have, and whether these are all."""
+        left = max(inside.left[0], 0)
+        items = list(islice(values, left + 1))
+        is_whole = len(items) <= left
+        del items[left:]
+        inside.left[0] -= len(items)
+        if not is_whole:
+            self.count(TYPE)
+        return items, is_whole
 
     def attributes(self, attributes: Any) -> Any:
         """Attributes; those of the SDK keep the number of those that were dropped."""
@@ -125,3 +161,13 @@ class OtlpValues:
         bounded = BoundedAttributes(attributes=kept)
         bounded.dropped = attributes.dropped
         return bounded
+
+
+def _as_text(value: Any) -> str:
+    """A value as text; a container shortened, since what is in it may be without end."""
+    if not isinstance(value, Mapping | Sequence | AbstractSet):
+        return to_text(value)
+    try:
+        return to_text(_short.repr(value))
+    except Exception:  # noqa: BLE001  # a foreign container
+        return f"<{type(value).__name__}>"

@@ -8,6 +8,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 SECRET = "kanarie42Secret7qz"
 BOT = "7766554433:AAKanarie_Telegram-0aB1cD2eF3gH4iJ5kL6m"
 UVICORN = ("-m", "uvicorn", "service.main:app", "--port", str(free_port()))
+FACTORY = ("-m", "uvicorn", "--factory", "service.main:create_app", "--port", str(free_port()))
 SERVE = ("-m", "service", "serve")
 LIBRARY = ("-c", "import telemetry; telemetry.start()")
 CRASH = (
@@ -19,6 +20,7 @@ EXCHANGED = [
     (UVICORN, {"DATABASE_URL": f"postgresql://shop:{SECRET}"}),
     (UVICORN, {"PORT": SECRET, "LOG_LEVEL": BOT, "MANAGER_CHAT_ID": SECRET, "DATABASE_URL": BOT}),
     (UVICORN, {"OTEL_TRACES_EXPORTER": SECRET}),
+    (FACTORY, {"PORT": SECRET, "DATABASE_URL": f"postgresql://shop:{SECRET}"}),
     (SERVE, {"PORT": SECRET, "DATABASE_URL": f"host=db user=shop password={SECRET}"}),
     (SERVE, {"HOST": SECRET}),
     (SERVE, {"OTEL_EXPORTER_OTLP_ENDPOINT": SECRET}),
@@ -42,7 +44,7 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize(
-    ("door", "variables"), EXCHANGED, ids=[f"{door[1][:20]} {'+'.join(each)}" for door, each in EXCHANGED]
+    ("door", "variables"), EXCHANGED, ids=[f"{' '.join(door[1:3])[:20]} {'+'.join(each)}" for door, each in EXCHANGED]
 )
 def test_a_secret_in_the_wrong_variable_is_not_shown(programs: Programs, door, variables):
     done = programs.run(*door, **variables)
@@ -50,6 +52,7 @@ def test_a_secret_in_the_wrong_variable_is_not_shown(programs: Programs, door, v
     assert _shown(done.stdout + done.stderr) == []
 
 
+@pytest.mark.parametrize("door", [UVICORN, FACTORY], ids=["application", "factory"])
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
@@ -58,8 +61,8 @@ def test_a_secret_in_the_wrong_variable_is_not_shown(programs: Programs, door, v
         ({"SCHEDULER": "perhaps"}, "SCHEDULER is"),
     ],
 )
-def test_workers_that_cannot_start_say_why_once_and_are_not_started_again(programs: Programs, variables, said):
-    done = programs.run(*UVICORN, "--workers", "3", **variables)
+def test_workers_that_cannot_start_say_why_once_and_are_not_started_again(programs: Programs, door, variables, said):
+    done = programs.run(*door, "--workers", "3", **variables)
 
     assert (done.stdout + done.stderr).count(said) == 1
     assert "Stopping parent process" in done.stderr

@@ -203,6 +203,6 @@ class MultiprocessCollector(forks.ForkAware):
 
 
 def _with_gauges_of(newer: Snapshot, written: Snapshot) -> Snapshot:
-    persisted = {family.name for family in cumulative(newer.families)}
-    gauges = [family for family in newer.families if family.name not in persisted]
+    persisted = {family.key for family in cumulative(newer.families)}
+    gauges = [family for family in newer.families if family.key not in persisted]
     return Snapshot(written.worker, written.taken_at, [*cumulative(written.families), *gauges])

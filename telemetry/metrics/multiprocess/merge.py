@@ -6,8 +6,8 @@ from typing import Final
 
 from telemetry.metrics.families import Family
 from telemetry.metrics.histogram import HistogramValue, Number
-from telemetry.metrics.labels import escape
-from telemetry.metrics.mapping import GaugeMode, MetricKind
+from telemetry.metrics.labels import escape, with_pair
+from telemetry.metrics.mapping import GaugeMode
 from telemetry.metrics.multiprocess.snapshot import Snapshot
 
 _COMBINE: Final[Mapping[GaugeMode, Callable[[Number, Number], Number]]] = {
@@ -29,7 +29,7 @@ def merge(live: Iterable[Snapshot], dead: Iterable[Snapshot]) -> list[Family]:
     Counters and histograms are summed over all workers. Gauges are combined over the live workers by their `gauge_mode`; of
     dead workers only gauges of mode `highest` count.
     """
-    families: dict[tuple[str, MetricKind], Family] = {}
+    families: dict[tuple[str, ...], Family] = {}
     oldest_first = sorted(live, key=lambda each: each.taken_at)
     first_worker = min((snapshot.worker for snapshot in oldest_first), key=int, default="")
     for snapshot in oldest_first:
@@ -47,12 +47,12 @@ def cumulative(families: Iterable[Family]) -> list[Family]:
     return [family for family in families if family.kind != "gauge" or family.gauge_mode == "highest"]
 
 
-def _add(families: dict[tuple[str, MetricKind], Family], other: Family, worker: str) -> None:
-    """Add a family. Those of one name and two kinds, of two versions of the service, stay two: the page names them apart."""
-    merged = families.get((other.name, other.kind))
+def _add(families: dict[tuple[str, ...], Family], other: Family, worker: str) -> None:
+    """Add a family to the one of the same metric, if there is one. Others that want its name stay: the page names them apart."""
+    merged = families.get(other.key)
     if merged is None:
-        merged = Family(other.name, other.kind, other.help, gauge_mode=other.gauge_mode)
-        families[other.name, other.kind] = merged
+        merged = families[other.key] = other.without_series()
+    merged.note_first(other.since, other.scope)
     _add_series(merged, other, worker)
     for labels, histogram in other.histograms.items():
         _add_histogram(merged.histograms, labels, histogram)
@@ -60,7 +60,8 @@ def _add(families: dict[tuple[str, MetricKind], Family], other: Family, worker: 
 
 def _add_series(merged: Family, other: Family, worker: str) -> None:
     if other.kind == "gauge" and other.gauge_mode == "worker":
-        merged.series.update({_with_worker(labels, worker): value for labels, value in other.series.items()})
+        own = f'worker="{escape(worker)}"'
+        merged.series.update({with_pair(labels, own): value for labels, value in other.series.items()})
         return
     series = merged.series
     if other.kind == "counter":
@@ -90,8 +91,3 @@ def quantize(value: Number) -> Number:
     if isinstance(value, float) and abs(value) < _MAX_QUANTIZED:
         return math.floor(value * _STEPS_PER_UNIT) / _STEPS_PER_UNIT
     return value
-
-
-def _with_worker(labels: str, worker: str) -> str:
-    own = f'worker="{escape(worker)}"'
-    return f"{labels},{own}" if labels else own

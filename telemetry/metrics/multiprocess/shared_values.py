@@ -6,6 +6,7 @@ so the larger one is right for each number. Without such a file, on a full disk 
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -113,25 +114,12 @@ class SharedValues(forks.ForkAware):
 
 def completed(snapshot: Iterable[Family], shared: Iterable[Family]) -> list[Family]:
     """The families of a snapshot with the larger value of both for each number."""
-    found = {family.name: _copy(family) for family in snapshot}
+    found = {
+        family.key: replace(family, series={**family.series}, histograms={**family.histograms}) for family in snapshot
+    }
     for family in shared:
-        known = found.setdefault(
-            family.name, Family(family.name, family.kind, family.help, gauge_mode=family.gauge_mode)
-        )
-        if known.kind == family.kind:
-            _take_larger(known, family)
+        _take_larger(found.setdefault(family.key, family.without_series()), family)
     return list(found.values())
-
-
-def _copy(family: Family) -> Family:
-    return Family(
-        family.name,
-        family.kind,
-        family.help,
-        dict(family.series),
-        dict(family.histograms),
-        gauge_mode=family.gauge_mode,
-    )
 
 
 def _take_larger(known: Family, shared: Family) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 from telemetry.metrics.families import Family
 from telemetry.metrics.histogram import Exemplar, HistogramValue
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 T = TypeVar("T")
 
 
@@ -61,14 +61,15 @@ def _encode_family(family: Family) -> list[Any]:
         ]
         for labels, each in family.histograms.items()
     }
-    return [family.name, family.kind, family.help, family.gauge_mode, family.series, list(bounds), histograms]
+    described = [family.name, family.kind, family.help, family.gauge_mode]
+    return [*described, family.series, list(bounds), histograms, family.source, family.since, family.scope]
 
 
 def _decode_family(data: Any) -> Family:
-    name, kind, help_text, gauge_mode, series, bounds, encoded = data
+    name, kind, help_text, gauge_mode, series, bounds, encoded, *identity = data
     shared_bounds = [tuple(each) for each in bounds]
     histograms = {labels: _decode_histogram(shared_bounds[index], rest) for labels, (index, *rest) in encoded.items()}
-    return Family(name, kind, help_text, series, histograms, gauge_mode)
+    return Family(name, kind, help_text, series, histograms, gauge_mode, *identity)
 
 
 def _decode_histogram(bounds: tuple[float, ...], rest: Any) -> HistogramValue:

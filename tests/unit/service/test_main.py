@@ -4,6 +4,9 @@ from fastapi.testclient import TestClient
 from service import main
 from service.settings import Settings
 from telemetry import setup
+from telemetry.settings import SettingsError
+
+WRONG_PORT = "PORT is 'high', but must be a port from 0 to 65535."
 
 
 @pytest.fixture
@@ -34,7 +37,34 @@ def test_a_wrong_variable_ends_the_process_with_the_line_that_names_it(module, m
     with pytest.raises(SystemExit) as stop:
         _ = module.app
 
-    assert stop.value.code == "PORT is 'high', but must be a port from 0 to 65535."
+    assert stop.value.code == WRONG_PORT
+
+
+@pytest.mark.parametrize(
+    ("caller", "is_worker", "code"),
+    [
+        ("uvicorn.config", False, WRONG_PORT),
+        ("uvicorn.config", True, main.WORKER_FAILED),
+        ("an.application", True, main.WORKER_FAILED),
+        ("an.application", False, None),
+    ],
+)
+def test_a_wrong_variable_ends_a_server_that_calls_the_factory(monkeypatch, capsys, caller, is_worker, code):
+    monkeypatch.setenv("PORT", "high")
+    monkeypatch.setattr(main, "_is_first_worker", lambda: is_worker)
+
+    with pytest.raises(SettingsError if code is None else SystemExit) as stop:
+        eval("create_app()", {"__name__": caller, "create_app": main.create_app})  # noqa: S307  # a module of this name
+
+    assert code is None or stop.value.code == code
+    assert (WRONG_PORT in capsys.readouterr().err) is (code == main.WORKER_FAILED)
+
+
+def test_wrong_settings_that_are_passed_are_the_callers(monkeypatch):
+    monkeypatch.setattr(main, "_is_first_worker", lambda: True)
+
+    with pytest.raises(AttributeError):
+        main.create_app(5)
 
 
 def test_the_lifespan_makes_it_ready_and_afterwards_everything_is_flushed(app_of):

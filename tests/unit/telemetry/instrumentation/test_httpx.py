@@ -253,6 +253,43 @@ async def with_wait_for(call):
     await asyncio.wait_for(call(), 0.05)
 
 
+async def with_wait_for_and_a_task(call):
+    await asyncio.wait_for(asyncio.create_task(call()), 0.05)
+
+
+async def with_wait_for_in_wait_for(call):
+    await asyncio.wait_for(asyncio.wait_for(call(), 60), 0.05)
+
+
+async def with_wait_for_in_a_timeout(call):
+    async with asyncio.timeout(60):
+        await asyncio.wait_for(call(), 0.05)
+
+
+async def with_wait_for_of_a_cancelled_task(call):
+    task = asyncio.create_task(asyncio.wait_for(call(), 60))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def with_wait_for_and_a_cancelled_call(call):
+    inner = asyncio.create_task(call())
+    asyncio.get_running_loop().call_later(0.05, inner.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.wait_for(inner, 60)
+
+
+async def with_wait_for_in_a_failed_group(call):
+    async def fail():
+        await asyncio.sleep(0.05)
+        raise RuntimeError("another task of the group")
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(fail())
+        tasks.create_task(asyncio.wait_for(call(), 60))
+
+
 async def with_anyio(call):
     with anyio.fail_after(0.05):
         await call()
@@ -290,7 +327,13 @@ async def with_a_group(call):
 CANCELLED = [
     (with_asyncio, "timeout"),
     (with_asyncio_and_cleanup, "timeout"),
-    (with_wait_for, "timeout" if sys.version_info >= (3, 12) else "error"),  # 3.11 cancels a task, as everybody may
+    (with_wait_for, "timeout"),
+    (with_wait_for_and_a_task, "timeout" if sys.version_info < (3, 12) else "error"),
+    (with_wait_for_in_wait_for, "timeout"),
+    (with_wait_for_in_a_timeout, "timeout"),
+    (with_wait_for_of_a_cancelled_task, "error"),
+    (with_wait_for_and_a_cancelled_call, "error"),
+    (with_wait_for_in_a_failed_group, "error"),
     (with_anyio, "timeout"),
     (with_anyio_moving_on, "timeout"),
     (with_a_task, "error"),

@@ -76,6 +76,7 @@ ENDLESS += [ENDLESS, ENDLESS]
         ({"a": [NoText()]}, None),
         ({1: "a", "b": {2}}, None),
         (2**80, 2**63 - 1),
+        (range(10**15), "\u2026"),
     ],
 )
 def test_no_attribute_costs_the_record_of_an_error(pipeline, value, kept):

@@ -302,7 +302,7 @@ def test_exemplars_stay(worker):
     assert len(histogram.exemplars) == 1
 
 
-def test_the_larger_of_both_counts_and_a_family_of_another_kind_is_left_alone():
+def test_the_larger_of_both_counts_and_a_family_of_another_kind_stays_apart():
     bounds = (1.0,)
     snapshot = [
         Family("a", "counter", "", {"x": 5, "y": 1.5}),
@@ -327,13 +327,26 @@ def test_the_larger_of_both_counts_and_a_family_of_another_kind_is_left_alone():
         ),
     ]
 
-    a, b, c = completed(snapshot, shared)
+    a, b, c, other = completed(snapshot, shared)
 
     assert a.series == {"x": 5, "y": 2.5, "new": 1}
     assert (b.kind, b.series) == ("gauge", {"": 1})
+    assert (other.kind, other.series) == ("counter", {"": 9})
     assert c.histograms[""] == HistogramValue(bounds, [3, 2], 5.0)
     assert c.histograms["z"] == HistogramValue((2.0,), [1, 0], 1.0)
     assert snapshot[0].series == {"x": 5, "y": 1.5}
+
+
+def test_what_a_killed_worker_has_counted_is_of_its_own_metric_whatever_the_order(worker):
+    one, killed = worker(), worker()
+    for each, names in ((one, ("a.b", "a_b", "a-b")), (killed, ("a-b", "a_b", "a.b"))):
+        for name in names:
+            each.provider.get_meter("test").create_counter(name).add(len(name) + "-._".index(name[1]))
+    killed.kill()
+
+    found = {family.source: family.series for family in one.collector.collect() if family.source.startswith("a")}
+
+    assert found == {"a-b": {"": 6}, "a.b": {"": 8}, "a_b": {"": 10}}
 
 
 def test_a_disk_that_is_full_is_said_once_and_so_is_its_end_and_then_nothing_is_missing(worker, monkeypatch, caplog):
