@@ -11,7 +11,7 @@ from opentelemetry.util.types import AttributeValue
 
 from telemetry import semconv
 from telemetry.failsafe import failsafe
-from telemetry.jobs.run import JobRun, run_id_of, with_attributes
+from telemetry.jobs.run import JobRun, with_attributes
 from telemetry.jobs.run_metrics import RunMetrics
 from telemetry.jobs.run_profile import RunProfiler
 from telemetry.processes import forks
@@ -21,6 +21,8 @@ MAX_OPEN_RUNS: Final = 100_000
 """At most this many runs are tracked as active; further ones are recorded, but not counted in `job.active`."""
 _KEPT: Final = frozenset({semconv.JOB_NAME, semconv.JOB_METADATA, semconv.JOB_SCHEDULED_FOR, semconv.JOB_MAX_RUNTIME})
 """The attributes of a start that also hold at the end, whatever limits of the SDK have dropped meanwhile."""
+_Ids = tuple[int, int]
+"""The ids of a trace and of a span."""
 
 
 class JobSpanProcessor(SpanProcessor, forks.ForkAware):
@@ -45,8 +47,8 @@ class JobSpanProcessor(SpanProcessor, forks.ForkAware):
         self._profiler = profiler
         self._worker = worker
         self._host = socket.gethostname()
-        self._open_runs: dict[str, Mapping[str, AttributeValue]] = {}
-        self._of_parents: frozenset[str] = frozenset()
+        self._open_runs: dict[_Ids, Mapping[str, AttributeValue]] = {}
+        self._of_parents: frozenset[_Ids] = frozenset()
         forks.register(self)
 
     def restart_in_child(self) -> None:
@@ -66,7 +68,10 @@ class JobSpanProcessor(SpanProcessor, forks.ForkAware):
         if run is None:
             return
         if len(self._open_runs) < MAX_OPEN_RUNS:
-            self._open_runs[run.run_id] = {name: value for name, value in attributes.items() if name in _KEPT}
+            context = span.get_span_context()
+            self._open_runs[context.trace_id, context.span_id] = {
+                name: value for name, value in attributes.items() if name in _KEPT
+            }
             self._metrics.run_started(run)
         self._record(run)
 
@@ -75,13 +80,14 @@ class JobSpanProcessor(SpanProcessor, forks.ForkAware):
         profile, context = self._profiler.on_end(span), span.get_span_context()
         if context is None:
             return
-        started = self._open_runs.pop(run_id_of(context), None)
-        known = {**(started or {}), **given_attributes.take(context.span_id)}
-        if semconv.JOB_NAME not in known and semconv.JOB_NAME not in (span.attributes or ()):
-            return
+        ids = context.trace_id, context.span_id
+        started, given = self._open_runs.pop(ids, None), given_attributes.take(context.span_id)
+        if started is None and semconv.JOB_NAME not in given and semconv.JOB_NAME not in (span.attributes or ()):
+            return  # most spans of a service are no jobs'
+        known = {**(started or {}), **given}
         whole = with_attributes(span, given_attributes.whole(known, span.attributes or {}))
         run = JobRun.from_span(whole, self._current_worker(), profile)
-        if run is None or run.run_id in self._of_parents:
+        if run is None or ids in self._of_parents:
             return
         self._metrics.run_ended(run, span, was_counted=started is not None)
         self._record(run)
