@@ -7,20 +7,47 @@ SDK differs, its public way is taken.
 
 import copy
 from collections.abc import Callable, Mapping
-from threading import Lock
-from time import time_ns
-from types import MappingProxyType
+from threading import RLock
 from typing import Any, Final, Self
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.context import Context
 from opentelemetry.sdk import trace as sdk
 from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode
-from opentelemetry.util.types import Attributes
 from typing_extensions import override
 
 _ROOM: Final = 16
 """At least so many attributes have to be allowed; no request has as many of its own."""
+
+
+def describe(span: Span, name: str, attributes: Mapping[str, Any]) -> None:
+    """Name a span, and add attributes, by the public way."""
+    span.set_attributes(attributes)
+    span.update_name(name)
+
+
+class RequestAttributes(BoundedAttributes):
+    """The attributes of a span as the SDK holds them, around a dictionary that needs no check."""
+
+    _immutable = False
+    dropped = 0
+    max_value_len = None
+
+    def __init__(self, own: dict[str, Any], maxlen: int | None, lock: Any) -> None:
+        self._dict = own
+        self._lock = lock
+        self.maxlen = maxlen
+
+    @override
+    def __contains__(self, name: object) -> bool:
+        return name in self._dict
+
+    def try_add(self, attributes: Mapping[str, Any]) -> bool:
+        """Add strings and numbers, if there is room and nothing has ended."""
+        is_free = not self._immutable and (self.maxlen is None or len(self._dict) + len(attributes) <= self.maxlen)
+        if is_free:
+            self._dict.update(attributes)
+        return is_free
 
 
 def _made_when_asked(name: str, make: Callable[[Any], Any]) -> Any:
@@ -33,23 +60,9 @@ def _made_when_asked(name: str, make: Callable[[Any], Any]) -> Any:
     return property(get, lambda span, value: vars(span).__setitem__(name, value))
 
 
-def _bounded_attributes(span: Any) -> BoundedAttributes:
-    """The attributes as the SDK holds them, around the same dictionary."""
-    made = BoundedAttributes(span._limits.max_span_attributes, immutable=not span.is_recording())  # noqa: SLF001
-    made._dict = span._own  # noqa: SLF001
-    return made
-
-
-def describe(span: Span, name: str, attributes: Mapping[str, Any]) -> None:
-    """Name a span, and add attributes, by the public way."""
-    span.set_attributes(attributes)
-    span.update_name(name)
-
-
 class RequestSpan(sdk.Span):
-    """A span of the SDK, with the SDK's methods. Its attributes are in a dictionary until something else changes them."""
+    """A span of the SDK, with the SDK's methods. One lock is enough for it and its attributes."""
 
-    _bounded: BoundedAttributes | None = None
     _end_time: int | None = None
     _kind = SpanKind.SERVER
     _record_end_metrics = None
@@ -59,7 +72,6 @@ class RequestSpan(sdk.Span):
     _status = Status()
     _trace_config = None
 
-    _attributes: Any = _made_when_asked("_bounded", _bounded_attributes)
     _events: Any = _made_when_asked("_made_events", lambda span: span._new_events())  # noqa: SLF001
     _links: Any = _made_when_asked("_made_links", lambda span: span._new_links(()))  # noqa: SLF001
 
@@ -67,49 +79,36 @@ class RequestSpan(sdk.Span):
         self, maker: "SpanMaker", name: str, context: SpanContext, caller: SpanContext | None, own: dict[str, Any]
     ) -> None:
         """Instead of the SDK's, which makes everything."""
-        tracer = maker.tracer
+        tracer, limits = maker.tracer, maker.limits
+        lock: Any = RLock()  # it does all that is asked of the SDK's plain one
+        self._lock = lock
+        self._attributes = RequestAttributes(own, limits.max_span_attributes, lock)
         self._context = context
         self._instrumentation_info = tracer.instrumentation_info
         self._instrumentation_scope = maker.scope
-        self._limits = maker.limits
-        self._lock = Lock()
+        self._limits = limits
         self._name = name
-        self._own = own
         self._parent = caller
         self._resource = tracer.resource
         self._sampler = tracer.sampler
         self._span_processor = tracer.span_processor
 
-    @property
-    def attributes(self) -> Attributes:
-        return MappingProxyType(self._own) if self._bounded is None else super().attributes
-
     def describe(self, name: str, attributes: Mapping[str, Any]) -> None:
         """Name the span, and add attributes: strings and numbers."""
         with self._lock:
-            if is_free := self._bounded is None and self._end_time is None:
-                self._own.update(attributes)
+            held = self._attributes
+            if type(held) is RequestAttributes and held.try_add(attributes):
                 self._name = name
-        if not is_free:
-            describe(self, name, attributes)
+                return
+        describe(self, name, attributes)
 
-    @override
-    def end(self, end_time: int | None = None) -> None:
-        """End the span. Processors get the span itself, which refuses every change from now on."""
-        with self._lock:
-            if is_first := self._start_time is not None and self._end_time is None:
-                self._end_time = time_ns() if end_time is None else end_time
-        if not is_first:
-            super().end(end_time)  # which refuses it
-            return
-        if self._bounded is not None:
-            self._bounded._immutable = True  # noqa: SLF001
-        self._span_processor._on_ending(self)  # noqa: SLF001
-        self._span_processor.on_end(self)
+    def _readable_span(self) -> sdk.ReadableSpan:
+        """What processors get at the end: the span itself, which refuses every change from then on."""
+        return self
 
     def __deepcopy__(self, memo: dict[int, Any]) -> sdk.ReadableSpan:
         """What can be copied of it is what the SDK hands to processors."""
-        return copy.deepcopy(self._readable_span(), memo)
+        return copy.deepcopy(super()._readable_span(), memo)
 
 
 class SpanMaker:
@@ -154,6 +153,7 @@ class SpanMaker:
             read[0] == read[1]
             and theirs_told.calls == ours_told.calls
             and all(hasattr(ours, field) for field in vars(theirs))
+            and all(hasattr(ours._attributes, field) for field in vars(theirs._attributes))  # noqa: SLF001
         )
 
     def start(

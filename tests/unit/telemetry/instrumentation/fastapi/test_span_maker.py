@@ -108,6 +108,8 @@ OPERATIONS = {
     "many events": [lambda span, i=i: span.add_event(f"e{i}", {f"a{j}": j for j in range(i)}) for i in range(140)],
     "exception": [lambda span: span.record_exception(ValueError("broken"), {"more": 1}, 5)],
     "escaped exception": [lambda span: span.record_exception(KeyError("k"), escaped=True)],
+    "changes while it is read": [lambda span: [span.set_attribute(f"{key}.too", 1) for key in span.attributes]],
+    "is read as it is": [lambda span: (read := span.attributes, span.set_attribute("own", 1), read["own"])],
     "link": [lambda span: span.add_link(LINK, {"a": 1}), lambda span: span.add_link(SpanContext(0, 0, False))],
     "many links": [lambda span: span.add_link(LINK, {"a": 1})] * 140,
     "name": [lambda span: span.update_name("other")],
@@ -167,7 +169,7 @@ def ended(*processors):
 def test_nothing_is_made_for_a_span_that_nobody_touches(monkeypatch):
     made = []
     maker = SpanMaker.find(TracerProvider(shutdown_on_exit=False).get_tracer("tests"))
-    for kind in (BoundedAttributes, BoundedList, ReadableSpan):
+    for kind in (BoundedAttributes, BoundedList, ReadableSpan):  # what the SDK makes for a span
         monkeypatch.setattr(kind, "__init__", lambda self, *_, **__: made.append(type(self)))
 
     span = maker.start("GET", CONTEXT, Context(), None, dict(ATTRIBUTES))
