@@ -87,11 +87,9 @@ class RunProfiler:
             if run is not None:
                 run.open.add(context.span_id)
 
-    def on_end(self, span: ReadableSpan) -> RunProfile:
+    def on_end(self, span: ReadableSpan, context: SpanContext) -> RunProfile:
         """Count a span that has ended. Returns the profile of the run if it was a job, else an empty one."""
-        context = span.get_span_context()
-        ended = None if context is None else self._open.pop(context.span_id, None)
-        if context is None or ended is None:
+        if not self._open or (ended := self._open.pop(context.span_id, None)) is None:
             return EMPTY_PROFILE
         if ended.run is not None:
             ended.run.open.discard(context.span_id)

@@ -14,7 +14,7 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, T
 from typing_extensions import override
 
 from telemetry.compatibility import internals
-from telemetry.instrumentation.fastapi.span_maker import SpanMaker
+from telemetry.instrumentation.fastapi.span_maker import RequestSpan, SpanMaker, describe
 from telemetry.sdk.sampler import root_bound
 
 # Without it, as in another version of the SDK, its tracer starts every span.
@@ -36,8 +36,10 @@ class RequestTracer:
 
     def describe(self, span: Span, name: str, attributes: Attributes) -> None:
         """Name a span that was started here, and add attributes."""
-        span.set_attributes(attributes)
-        span.update_name(name)
+        if type(span) is RequestSpan:
+            span.describe(name, attributes)
+        else:
+            describe(span, name, attributes)
 
 
 def request_tracer(tracer: Tracer) -> RequestTracer:
@@ -96,13 +98,6 @@ class DecidingTracer(RequestTracer):
         self._sampler, self._root_bound = tracer.sampler, root_bound(tracer.sampler)
         self._draws_itself = self._root_bound is not None and type(tracer.id_generator) is RandomIdGenerator
 
-    @override
-    def describe(self, span: Span, name: str, attributes: Attributes) -> None:
-        if self._maker is not None:
-            self._maker.describe(span, name, attributes)
-        else:
-            super().describe(span, name, attributes)
-
     def _start(self, start: "_Start") -> Span:
         described = start.attributes()
         result = self._tracer.sampler.should_sample(
@@ -122,7 +117,7 @@ class DecidingTracer(RequestTracer):
         if self._maker is not None and result.attributes == described:
             is_sampled = result.decision is Decision.RECORD_AND_SAMPLE
             context = self._context(start.trace_id, start.caller, result.trace_state, is_sampled=is_sampled)
-            return self._maker.start(start.name, context, start.parent, start.caller, described)
+            return self._maker.start(start.name, context, start.parent, start.caller, dict(described))
         self._decided.trace_id, self._decided.result = start.trace_id, result
         span: Span = self._copy.start_span(start.name, start.parent, SpanKind.SERVER)
         return span

@@ -106,7 +106,7 @@ def described(span, started):
     context = span.get_span_context()
     attributes = dict(span.attributes) if isinstance(span, Span) else None
     return (
-        NonRecordingSpan if isinstance(span, NonRecordingSpan) else type(span),
+        isinstance(span, Span),
         span.is_recording(),
         context.trace_flags,
         context.trace_state,
