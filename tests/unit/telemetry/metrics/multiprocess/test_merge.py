@@ -41,6 +41,12 @@ GAUGES = {
     "alert_channel_up": "newest",
     "telemetry_label_sets_overflow": "max",
     "telemetry_page_incomplete": "max",
+    "source_age_seconds": "newest",
+    "reviews_waiting": "newest",
+    "reviews_waiting_oldest_age_seconds": "newest",
+    "reviews_without_draft": "newest",
+    "rate_limited_until_timestamp_seconds": "newest",
+    "credential_expiry_timestamp_seconds": "newest",
 }
 
 
