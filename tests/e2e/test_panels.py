@@ -106,6 +106,15 @@ def test_what_grafana_does_not_know_is_named(panel_checker: PanelChecker):
     assert missing == {}
 
 
+def test_units_that_grafana_makes_are_units(panel_checker: PanelChecker):
+    wanted = {"suffix:rows": "90.5 rows", "currencyRUB": "₽90.5", "dtdurations": "1 minute", "none": "90.5"}
+    panels = [shown(unit, changed("Duration", ("fieldConfig", "defaults", "unit"), unit)) for unit in wanted]
+
+    found = panel_checker.examine(panels)
+
+    assert {each.name: (each.problems, *each.shown) for each in found} == {u: ([], text) for u, text in wanted.items()}
+
+
 def test_what_is_shown_has_its_unit_or_its_word(panel_checker: PanelChecker):
     titles = ("Duration", "Timeline", "Each job")
     panels = [

@@ -37,6 +37,8 @@ const fieldConfigRegistry = new data.FieldConfigOptionsRegistry();
 for (const [id, process, shouldApply] of properties) {
   fieldConfigRegistry.register({ id, path: id, name: id, process, override: process, shouldApply, settings: {} });
 }
+// Such as `suffix:rows`.
+const MADE_UNIT = /^(prefix|suffix|time|si|count|currency|bool):./;
 const units = new Set(data.getValueFormats().flatMap((category) => category.submenu.map((format) => format.value)));
 
 /** A label that a series has not is left, so that it is seen; but what `or vector(0)` gives has none at all, and is the panel's zero. */
@@ -101,7 +103,7 @@ function tableFrame(target, series, isOneOfSeveral) {
 function* wrongWords({ fieldConfig = {}, options = {}, transformations = [] }) {
   const { unit, color, thresholds, mappings = [] } = fieldConfig.defaults ?? {};
   const calcs = [...(options.reduceOptions?.calcs ?? []), ...(options.legend?.calcs ?? [])];
-  yield* [unit].filter((id) => id && !units.has(id)).map((id) => `there is no unit ${id}`);
+  yield* [unit].filter((id) => id && !units.has(id) && !MADE_UNIT.test(id)).map((id) => `there is no unit ${id}`);
   yield* calcs.filter((id) => !data.fieldReducers.getIfExists(id)).map((id) => `there is no reducer ${id}`);
   yield* transformations
     .filter(({ id }) => !data.standardTransformersRegistry.getIfExists(id))
