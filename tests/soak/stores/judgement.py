@@ -162,5 +162,7 @@ def judge_programs(table: Table, scene: Scene) -> None:
         0,
     )
     said = "".join(file.read_text(errors="replace") for file in sorted(scene.programs.home.glob("*.err")))
+    lost = [line for line in said.splitlines() if "Dropping data" in line]
+    table.at_most("lines in which a Collector drops data", len(lost), 0, lost)
     for words in ("out of order", "Duplicate sample", "corrupt", "level=ERROR", "panic"):
         table.say(f"lines with `{words}` of all programs", said.count(words))
