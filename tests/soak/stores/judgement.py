@@ -155,7 +155,9 @@ def judge_programs(table: Table, scene: Scene) -> None:
     )
     table.at_most("points that the Collector dropped", dropped, 0)
     [up] = scene.store.series(f"up{{{ways.SCRAPED}}}", scene.seconds)
-    table.say("scrapes, and those that failed", f"{len(up.samples)}, {sum(1 for _, value in up.samples if not value)}")
+    failed = [at for at, value in up.samples if not value]
+    others = [at for at in failed if not any(each.began <= at <= each.ended + MARGIN for each in scene.restarts)]
+    table.say("scrapes, failed ones, those beside restarts", f"{len(up.samples)}, {len(failed)}, {len(others)}")
     table.at_most(
         "workers that died by themselves",
         scene.store.number(f"max_over_time(worker_restarts_total{{{ways.SCRAPED}}}{span})"),

@@ -30,9 +30,9 @@ class Outage:
 
 @dataclass(frozen=True)
 class Spans:
-    """How long a program runs and is away, in seconds. An hour has more and longer outages than three minutes.
+    """How long a program runs and is away, in seconds. An hour has more and longer outages than two minutes.
 
-    `gap` is how long a series may have no sample beside outages; its samples are five seconds apart. Within three minutes there are no
+    `gap` is how long a series may have no sample beside outages; its samples are five seconds apart. Within two minutes there are no
     outages so long that this could tell more than that a series has ended, and the machine may be busy.
     """
 
