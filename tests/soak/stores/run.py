@@ -53,6 +53,7 @@ def watch_stalls(found: list[Outage], over: threading.Event) -> None:
 
 
 def disturb(scene: Scene, seconds: float) -> None:
+    """For so many seconds, beside those of the restarts, in which nothing is killed."""
     began = time.monotonic()
     restarts = [share * seconds for share in _RESTARTS[: 1 if seconds < _SHORT else None]]
     told = 0
@@ -61,7 +62,9 @@ def disturb(scene: Scene, seconds: float) -> None:
             each.follow()
         if restarts and at > restarts[0]:
             restarts.pop(0)
+            before = time.monotonic()
             scene.restart()
+            began += time.monotonic() - before
         if at > told * 60:
             told += 1
             _log.info("%3.0f min: %s", at / 60, scene.progress())
