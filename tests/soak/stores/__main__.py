@@ -3,6 +3,7 @@
 import argparse
 import logging
 import random
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -18,6 +19,8 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     arguments = parser.parse_args()
+    # Then the programs that it has started end as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     logging.getLogger(__name__).info("seed %d", arguments.seed)
     with tempfile.TemporaryDirectory(prefix="stores-", ignore_cleanup_errors=True) as home:
         table = run(arguments.minutes, arguments.home or Path(home), arguments.seed)

@@ -49,6 +49,7 @@ class Scene:
     port: int
     spans: Spans
     restarts: list[Outage] = field(default_factory=list)
+    starts: list[float] = field(default_factory=list)
     began: float = field(default_factory=time.time)
     unsettled: int = 0
     stalls: list[Outage] = field(default_factory=list)
@@ -78,7 +79,8 @@ class Scene:
     def answers(self) -> tuple[Counter[Answer], Counter[Answer], Counter[Answer]]:
         """What the client got, and what both ways say of the same routes."""
         truth = self.traffic.answered
-        ways = answers_scraped(self.store, self.seconds), answers_sent(self.store, self.seconds)
+        asked = self.store, self.seconds, self.starts
+        ways = answers_scraped(*asked), answers_sent(*asked)
         scraped, sent = (Counter({what: way[what] for what in truth}) for way in ways)
         return Counter(truth), scraped, sent
 
@@ -86,6 +88,7 @@ class Scene:
         """Whether both ways tell the truth after a while without traffic."""
 
         def is_true() -> bool:
+            time.sleep(1)
             truth, scraped, sent = self.answers()
             return truth == scraped == sent
 
@@ -106,6 +109,7 @@ class Scene:
         self.service.tell(number)
         self.service.exit_code(90)
         self.service.kill()
+        self.starts.append(time.time())
         self.service = start_service(self.programs, self.port, self.collector)
         self.restarts.append(Outage(began, time.time()))
         self.traffic.resume(self.service)

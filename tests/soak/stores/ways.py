@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -53,10 +53,18 @@ def gaps(series: Series) -> Iterator[tuple[float, float]]:
         yield before, after
 
 
-def increase(series: Series) -> float:
-    """Since it began, at zero; after a fall it has begun again."""
-    values = [0.0, *(value for _, value in series.samples)]
-    return math.fsum(after - before if after >= before else after for before, after in pairwise(values))
+def increase(series: Series, starts: Sequence[float] = ()) -> float:
+    """Since it began, at zero. After a fall, and at each of the service's starts, it has begun again.
+
+    Where Prometheus was away until a counter was higher than before the start, there is no fall to be seen.
+    """
+    total, last, before = 0.0, 0.0, -math.inf
+    for moment, value in series.samples:
+        if value < last or any(before < start <= moment for start in starts):
+            last = 0.0
+        total += value - last
+        before, last = moment, value
+    return total
 
 
 def at(series: Series, since: float, moment: float) -> float:
@@ -64,18 +72,18 @@ def at(series: Series, since: float, moment: float) -> float:
     return next((value for when, value in reversed(series.samples) if since <= when <= moment), 0.0)
 
 
-def answers_scraped(store: DeployedPrometheus, seconds: float) -> Counter[Answer]:
-    return _answers(store.series(f"http_requests_total{{{SCRAPED}}}", seconds), "endpoint", "status")
+def answers_scraped(store: DeployedPrometheus, seconds: float, starts: Sequence[float]) -> Counter[Answer]:
+    return _answers(store.series(f"http_requests_total{{{SCRAPED}}}", seconds), starts, "endpoint", "status")
 
 
-def answers_sent(store: DeployedPrometheus, seconds: float) -> Counter[Answer]:
+def answers_sent(store: DeployedPrometheus, seconds: float, starts: Sequence[float]) -> Counter[Answer]:
     name = f"http_server_request_duration_seconds_count{{{SENT}}}"
-    return _answers(store.series(name, seconds), "http_route", "http_response_status_code")
+    return _answers(store.series(name, seconds), starts, "http_route", "http_response_status_code")
 
 
-def _answers(found: Iterable[Series], route: str, status: str) -> Counter[Answer]:
+def _answers(found: Iterable[Series], starts: Sequence[float], route: str, status: str) -> Counter[Answer]:
     answers = Counter[Answer]()
     for each in found:
         what = each.labels.get(route, "unmatched"), each.labels.get(status, "error")
-        answers[what] += round(increase(each))
+        answers[what] += round(increase(each, starts))
     return answers

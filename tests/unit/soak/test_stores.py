@@ -49,6 +49,13 @@ def test_a_total_goes_on_where_a_counter_begins_again(values, total):
     assert ways.increase(Series({}, list(enumerate(map(float, values))))) == total
 
 
+def test_a_total_goes_on_where_nobody_saw_that_a_counter_began_again():
+    series = Series({}, [(10.0, 16.0), (20.0, 16.0), (110.0, 33.0), (120.0, 34.0)])
+
+    assert ways.increase(series) == 34
+    assert ways.increase(series, [60.0]) == 16 + 34
+
+
 class Store:
     """One counter with these samples, as seconds before now."""
 
