@@ -1,7 +1,7 @@
 """What has to hold of both ways after the outages."""
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -141,7 +141,7 @@ def judge_pairs(table: Table, scene: Scene) -> None:
 
 
 def _by_bucket(found: Iterable[Series], since: float, moment: float) -> dict[str, float]:
-    totals: dict[str, float] = Counter()  # type: ignore[assignment]
+    totals: dict[str, float] = defaultdict(float)
     for each in found:
         # 1.0 on the page is 1 by OTLP.
         totals[str(float(each.labels.get("le", "inf")))] += ways.at(each, since, moment)
