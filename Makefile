@@ -5,10 +5,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check docs bench reference collector e2e soak newest wheel lock
+.PHONY: help run test check docs bench reference collector grafana e2e soak soak-stores newest wheel lock
 
 help: ## this list
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1	/'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1	/'
 
 # A marker for each lock: what is installed is what the lock says, and a second start installs nothing.
 $(VENV)/.run: requirements.lock
@@ -66,8 +66,14 @@ e2e: $(VENV)/.dev ## the tests against the real Prometheus, Alertmanager and Col
 soak: $(VENV)/.dev ## 20 minutes of load, kills, outages, a clock that is set and a full disk; a table of what held (MINUTES=20)
 	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),20)
 
+soak-stores: $(VENV)/.dev ## an hour in which Prometheus and the Collector are killed at random; a table of what held (MINUTES=60; needs make collector)
+	@$(BIN)/python -m tests.soak.stores --minutes $(or $(MINUTES),60)
+
 collector: $(VENV)/.dev ## build what the tests need of Go, once: the Collector, Prometheus, and the readers of Compose files and dashboards
 	@$(BIN)/python -m tools.go_programs
+
+grafana: $(VENV)/.dev ## install Grafana's own packages by npm, once: the tests show them the dashboards
+	@$(BIN)/python -m tools.node_packages
 
 newest: ## the unit tests of the telemetry against the newest releases of its packages: a report that never fails
 	@$(PYTHON) .ci/newest.py

@@ -5,11 +5,9 @@ own builder; Prometheus and promtool of the version that docker-compose.yml name
 `python -m tools.go_programs` builds what is not there yet; it takes minutes, and the Go module proxy.
 """
 
-import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -19,16 +17,12 @@ from typing import Final
 
 import yaml
 
+from tools.build_cache import NotBuiltError, cache, kept, run
+
 COMPOSE: Final = Path(__file__).parent.parent / "docker-compose.yml"
 BUILDER: Final = Path(__file__).parent / "collector" / "builder.yaml"
 READER: Final = Path(__file__).parent / "compose"
 CHECKER: Final = Path(__file__).parent / "dashboards"
-LIMIT: Final = 1800
-"""Seconds that one step of a build may take."""
-
-
-class NotBuiltError(RuntimeError):
-    """It cannot be built here; the message says why."""
 
 
 def collector_version() -> str:
@@ -38,11 +32,11 @@ def collector_version() -> str:
 
 def collector() -> Path:
     """Where the program is, or will be. Another `builder.yaml` is another program."""
-    return _kept("otelcol", BUILDER)
+    return kept("otelcol", BUILDER)
 
 
 def compose_reader() -> Path:
-    return _kept("compose", *sorted(READER.iterdir()))
+    return kept("compose", *sorted(READER.iterdir()))
 
 
 def prometheus_version() -> str:
@@ -58,24 +52,15 @@ def prometheus_module(version: str) -> str:
 
 
 def prometheus() -> Path:
-    return _cache() / f"prometheus-{prometheus_version()}"
+    return cache() / f"prometheus-{prometheus_version()}"
 
 
 def promtool() -> Path:
-    return _cache() / f"promtool-{prometheus_version()}"
+    return cache() / f"promtool-{prometheus_version()}"
 
 
 def dashboard_checker() -> Path:
-    return _kept("dashboards", *sorted(CHECKER.iterdir()))
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sovani"
-
-
-def _kept(name: str, *made_of: Path) -> Path:
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in made_of)).hexdigest()
-    return _cache() / f"{name}-{digest[:12]}"
+    return kept("dashboards", *sorted(CHECKER.iterdir()))
 
 
 def build_all() -> list[Path]:
@@ -133,20 +118,7 @@ def _make_of_prometheus(command: str, go: str, directory: str) -> Path:
 
 
 def _run(directory: str, *command: str, **environment: str) -> str:
-    """What the command writes to its output.
-
-    Raises:
-        NotBuiltError: it failed.
-    """
-    environment = {**os.environ, "CGO_ENABLED": "0", **environment}
-    try:
-        # No shell, and nothing of it is somebody else's.
-        done = subprocess.run(  # noqa: S603
-            command, cwd=directory, env=environment, timeout=LIMIT, check=True, stdout=subprocess.PIPE, text=True
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise NotBuiltError(f"{Path(command[0]).name} failed: {error}") from error
-    return done.stdout
+    return run(directory, *command, CGO_ENABLED="0", **environment)
 
 
 def main() -> int:

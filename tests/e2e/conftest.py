@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from service.sandbox import credentials
+from tests.support.panels import PanelChecker
 from tests.support.processes import ROOT, Program, Programs, free_port
-from tools import go_programs
+from tools import go_programs, node_packages
 
 CONFIG = """
 global:
@@ -77,6 +78,18 @@ def deployed_prometheus() -> Path:
 @pytest.fixture(scope="session")
 def dashboard_checker() -> str:
     return str(_built(go_programs.dashboard_checker()))
+
+
+@pytest.fixture(scope="session")
+def panel_checker() -> PanelChecker:
+    """By the packages of the Grafana of docker-compose.yml; without Node.js they are not to be had."""
+    if shutil.which("node") is None:
+        if os.environ.get("CI"):
+            pytest.fail("node is not on the PATH, and CI is set: nothing is left out there.")
+        pytest.skip("node is not on the PATH.")
+    if not (packages := node_packages.grafana_data()).exists():
+        pytest.fail(f"{packages.name} is not installed: make grafana")
+    return PanelChecker(packages)
 
 
 @pytest.fixture(scope="session", params=["installed", "deployed"])

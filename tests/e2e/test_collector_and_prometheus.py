@@ -8,12 +8,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-import yaml
 
 from tests.support.collector import Collector
-from tests.support.processes import ROOT, Program, Programs, eventually, free_port
+from tests.support.deployed_prometheus import DeployedPrometheus
+from tests.support.processes import Program, Programs, eventually, free_port
+from tests.support.sandboxed_service import OPS_TOKEN
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 AWAY = 46.0
@@ -22,53 +22,6 @@ CALM = 90.0
 """Seconds until the last back-off of the Collector is over, and more."""
 GAP = 20.0
 """Seconds between two points of a series that are sent each second, on a machine that is busy: half of an outage would be longer."""
-
-
-class Store:
-    """Prometheus as it is deployed, but for where its targets are."""
-
-    def __init__(self, programs: Programs, program: Path, service_port: int) -> None:
-        self._programs, self._program, self.port = programs, program, free_port()
-        config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
-        [job] = [each for each in config["scrape_configs"] if each["job_name"] == "sovani-api"]
-        del job["authorization"]
-        job |= {"scrape_interval": "1s", "scrape_timeout": "1s"}
-        job["static_configs"] = [{"targets": [f"127.0.0.1:{service_port}"]}]
-        config |= {"scrape_configs": [job], "rule_files": [], "alerting": {}}
-        self._config = programs.write("prometheus.yml", yaml.safe_dump(config))
-        self.start()
-
-    @property
-    def otlp(self) -> str:
-        return f"http://127.0.0.1:{self.port}/api/v1/otlp"
-
-    def start(self) -> None:
-        self.process = self._programs.start_command(
-            str(self._program),
-            f"--config.file={self._config}",
-            f"--storage.tsdb.path={self._programs.home / 'tsdb'}",
-            f"--web.listen-address=127.0.0.1:{self.port}",
-            "--web.enable-otlp-receiver",
-            port=self.port,
-        )
-        self.process.wait_for("/-/ready")
-
-    def stop(self) -> None:
-        self.process.tell(signal.SIGTERM)
-        self.process.exit_code()
-
-    def query(self, expression: str) -> list[dict[str, Any]]:
-        url = f"http://127.0.0.1:{self.port}/api/v1/query"
-        answer = httpx.get(url, params={"query": expression}, timeout=10, trust_env=False)
-        assert answer.status_code == 200, answer.text
-        found: list[dict[str, Any]] = answer.json()["data"]["result"]
-        return found
-
-    def page(self) -> str:
-        return self.process.get("/metrics").text
-
-    def number(self, expression: str) -> float:
-        return sum(float(each["value"][1]) for each in self.query(expression))
 
 
 def counted(page: str, metric: str) -> float:
@@ -106,7 +59,7 @@ def test_with_prometheus_away_no_point_is_lost_and_both_ways_give_the_same_total
     programs: Programs, otelcol: Path, deployed_prometheus: Path, capsys: pytest.CaptureFixture[str]
 ):
     port = free_port()
-    store = Store(programs, deployed_prometheus, port)
+    store = DeployedPrometheus(programs, deployed_prometheus, {"sovani-api": port}, "1s", OPS_TOKEN)
     collector = Collector(programs, otelcol, store.otlp)
     service = start_service(programs, port, collector)
     stop, answered = threading.Event(), itertools.count()
@@ -120,7 +73,7 @@ def test_with_prometheus_away_no_point_is_lost_and_both_ways_give_the_same_total
     client.start()
     try:
         time.sleep(5)
-        store.stop()
+        store.stop(signal.SIGTERM)
         time.sleep(AWAY)
         store.start()
         time.sleep(5)

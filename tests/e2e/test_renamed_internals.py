@@ -24,7 +24,7 @@ ATTRIBUTES = (
     "_instrument_view_instrument_matches",
     "_remove_event_listener_params",
 )
-MODULES = ("_internal", "_view_instrument_match", "_tracer_metrics", "measurement_consumer")
+MODULES = ("_internal", "_view_instrument_match", "_tracer_metrics", "measurement_consumer", "_decorator")
 NAMES = ("_hash_attributes", "Lock")
 PROGRAM = """
 import logging

@@ -21,6 +21,7 @@ from deploy.generate.dashboards.panels import Query
 from deploy.generate.objectives import read
 from tests.e2e.conftest import StartAlertmanager
 from tests.support.deployed_names import chosen
+from tests.support.panels import Examined, PanelChecker, ShownPanel, deployed_panels
 from tests.support.processes import ROOT, Program, Programs, eventually, free_port
 from tests.support.sandboxed_service import OPS_TOKEN, SandboxedService
 
@@ -199,6 +200,37 @@ def test_every_panel_of_every_dashboard_gives_data(stack: Stack, capsys: pytest.
     eventually(all_give_data, 120)
     with capsys.disabled():
         print(f"\n{len({(n, p.title) for n, p, _ in PANELS})} panels with {len(PANELS)} queries give data.")  # noqa: T201
+
+
+def test_grafana_shows_every_panel_of_what_prometheus_answers(
+    stack: Stack, panel_checker: PanelChecker, capsys: pytest.CaptureFixture[str]
+):
+    """The JSON as it is deployed, by Grafana's own packages: every unit, reducer, transformation, colour and column is there."""
+
+    def answer(target: dict[str, Any], now: float) -> Any:
+        query = chosen(target["expr"], "30s")
+        if target["instant"]:
+            return stack.ask("query", query=query, time=now)["result"]
+        return stack.ask("query_range", query=query, start=stack.began, end=now, step=5)["result"]
+
+    def examined() -> list[Examined]:
+        now = time.time()
+        shown = [
+            ShownPanel(
+                f"{name}: {panel['title']}", panel, {each["refId"]: answer(each, now) for each in panel["targets"]}
+            )
+            for name, panel in deployed_panels()
+        ]
+        found = panel_checker.examine(shown)
+        empty = {each.name for each in found if not each.shown} - {f"service: {title}" for title in OTHERS}
+        assert empty == set()
+        return found
+
+    found = eventually(examined, 120)
+
+    assert {each.name: each.problems for each in found if each.problems} == {}
+    with capsys.disabled():
+        print(f"\n{len(found)} panels are shown, such as {found[0].name}: {found[0].shown}.")  # noqa: T201
 
 
 def test_a_slow_request_on_a_graph_links_to_its_trace(stack: Stack):

@@ -5,16 +5,18 @@ from pathlib import Path
 
 import httpx
 
-from tests.support.processes import ROOT, Programs, free_port
+from tests.support.processes import ROOT, Programs, answers, free_port
 
 
 class Collector:
     """One with the same ports and the same disk whenever it is started."""
 
-    def __init__(self, programs: Programs, program: Path, store: str, **environment: str) -> None:
+    def __init__(
+        self, programs: Programs, program: Path, store: str, metrics_port: int = 0, **environment: str
+    ) -> None:
         self._programs, self._program = programs, program
         self.port = free_port()
-        self.metrics_port = free_port()
+        self.metrics_port = metrics_port or free_port()
         self._environment = {
             "COLLECTOR_HOST": "127.0.0.1",
             "COLLECTOR_HEALTH_PORT": str(free_port()),
@@ -32,13 +34,20 @@ class Collector:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
+        self.launch()
+        self.process.wait_for("/")
+
+    def launch(self) -> None:
+        """Start it, without waiting until it is ready."""
         self.process = self._programs.start_command(
             str(self._program),
             f"--config={ROOT / 'otel-collector.yaml'}",
             port=int(self._environment["COLLECTOR_HEALTH_PORT"]),
             **self._environment,
         )
-        self.process.wait_for("/")
+
+    def is_ready(self) -> bool:
+        return answers(self.process, "/")
 
     def kill(self) -> None:
         self.process.tell(signal.SIGKILL)

@@ -89,6 +89,14 @@ class Program:
         self.process.wait(5)
 
 
+def answers(program: Program, path: str) -> bool:
+    """Whether it says at this moment that all is well there."""
+    try:
+        return program.get(path, timeout=5).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
 class Programs:
     """Starts programs in a directory of the test's, with the repository on their path."""
 

@@ -11,6 +11,7 @@ from deploy.generate.dashboards.panels import (
     graph,
     high_is_good,
     low_is_good,
+    none_is_good,
     number,
     table,
 )
@@ -38,7 +39,7 @@ _NOW: Final = Row(
             "Refused (401, 403)",
             "In an hour. A token is wrong or expired: it does not mend itself.",
             f'sum(increase(external_api_requests_total{{status=~"401|403"}}[1h])){OR_NOTHING}',
-            steps=low_is_good(1, 1),
+            steps=none_is_good(),
         ),
         number(
             "Spent in a day",

@@ -132,5 +132,9 @@ def low_is_good(amber: float, red: float) -> Steps:
     return ((_GREEN, None), (_AMBER, amber), (_RED, red))
 
 
+def none_is_good() -> Steps:
+    return ((_GREEN, None), (_RED, 1))
+
+
 def high_is_good(amber: float, green: float) -> Steps:
     return ((_RED, None), (_AMBER, amber), (_GREEN, green))

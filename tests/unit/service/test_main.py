@@ -133,6 +133,7 @@ def test_the_documentation_lists_every_route(client):
         "/api/v1/reviews/{review_id}/advice",
         "/api/v1/reviews/{review_id}/answer",
         "/api/v1/orders",
+        "/sources",
     }
 
 

@@ -61,7 +61,7 @@ def test_every_figure_has_its_series(snapshot):
     found = shown(Process(snapshot).families())
 
     assert found["source_age_seconds"] == {'marketplace="wb",source="wb.orders"': 5400.0}
-    assert len(found["reviews_waiting"]) == len(found["reviews_waiting_oldest_age_seconds"]) == 10
+    assert len(found["reviews_waiting"]) == len(found["reviews_waiting_oldest_age_seconds"]) == 12
     assert found["reviews_waiting"]['marketplace="wb",rating="1"'] == 3
     assert found["reviews_waiting_oldest_age_seconds"]['marketplace="wb",rating="1"'] == 3600.0
     assert found["reviews_without_draft"] == {"": 2}

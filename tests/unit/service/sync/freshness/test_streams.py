@@ -61,7 +61,7 @@ def test_a_base_token_reads_as_slowly_as_it_may():
     found = sources_of(wb_api_token=token(acc=1))
 
     assert found["wb.orders"].cadence == timedelta(hours=6)
-    assert found["wb.reviews.unanswered"].cadence == timedelta(minutes=48)
+    assert found["wb.reviews.unanswered"].cadence == timedelta(minutes=72)
 
 
 @pytest.mark.parametrize("text", ["no-jwt-at-all", token(), token(acc=True), token(acc="1"), "a.b.c-and-more"])
@@ -73,4 +73,4 @@ def test_the_schedule_may_be_asked_at_any_time():
     late = datetime(2026, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
     settings = Settings(wb_api_token=token(acc=3))
 
-    assert len(monitored_sources(Schedule(settings, JOBS), settings, late)) == 3
+    assert len(monitored_sources(Schedule(settings, JOBS), settings, late)) == 4
