@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from telemetry.compatibility import internals
 from telemetry.instrumentation.fastapi.span_maker import RequestSpan, SpanMaker, describe
+from telemetry.sdk.guarded_tracers import GuardedTracer
 from telemetry.sdk.sampler import root_bound
 
 # Without it, as in another version of the SDK, its tracer starts every span.
@@ -50,7 +51,7 @@ def request_tracer(tracer: Tracer) -> RequestTracer:
 def _decides_as_expected(tracer: Any) -> bool:
     """Whether a tracer is the SDK's, has what is asked of it here, and does not count the spans that it starts."""
     return (
-        type(tracer) is SDKTracer
+        type(tracer) in {SDKTracer, GuardedTracer}
         and NoOpTracerMetrics is not None
         and isinstance(getattr(tracer, "_tracer_metrics", None), NoOpTracerMetrics)
         and hasattr(getattr(tracer, "_tracer_config", None), "is_enabled")

@@ -16,6 +16,8 @@ from opentelemetry.sdk import trace as sdk
 from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode
 from typing_extensions import override
 
+from telemetry.sdk.guarded_spans import GuardedSpan
+
 _ROOM: Final = 16
 """At least so many attributes have to be allowed; no request has as many of its own."""
 
@@ -60,8 +62,10 @@ def _made_when_asked(name: str, make: Callable[[Any], Any]) -> Any:
     return property(get, lambda span, value: vars(span).__setitem__(name, value))
 
 
-class RequestSpan(sdk.Span):
-    """A span of the SDK, with the SDK's methods. One lock is enough for it and its attributes."""
+class RequestSpan(GuardedSpan):
+    """A span that takes anything, with the SDK's methods behind it. One lock is enough for it and its attributes."""
+
+    end = sdk.Span.end  # what it calls is guarded
 
     _end_time: int | None = None
     _kind = SpanKind.SERVER

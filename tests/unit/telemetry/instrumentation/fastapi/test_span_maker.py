@@ -1,4 +1,4 @@
-"""A span that is made here reads as the SDK's, whatever is done with it, and for whoever reads it."""
+"""A span that is made here reads as that of the tracers of the telemetry, whatever is done with it, and for whoever reads it."""
 
 import copy
 import json
@@ -16,6 +16,7 @@ from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags, use_span
 
 from telemetry.instrumentation.fastapi.span_maker import RequestSpan, SpanMaker, describe
+from telemetry.sdk.guarded_spans import GuardedSpan
 
 CONTEXT = SpanContext(0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331, False, TraceFlags(3))
 CALLER = SpanContext(CONTEXT.trace_id, 7, True, TraceFlags(3))
@@ -69,6 +70,7 @@ def pair(limits=None, caller=None):
         limits=tracer._span_limits,
         instrumentation_scope=tracer._instrumentation_scope,
     )
+    theirs.__class__ = GuardedSpan  # as the provider of the telemetry makes of each
     theirs.start(parent_context=Context({"a": 1}))
     seen_of_theirs, watching.seen = watching.seen, []
     ours = SpanMaker.find(tracer).start("GET", CONTEXT, Context({"a": 1}), caller, dict(ATTRIBUTES))
