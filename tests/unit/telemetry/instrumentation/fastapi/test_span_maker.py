@@ -91,6 +91,9 @@ def failed(span):
 class Odd:
     __slots__ = ()
 
+    def __repr__(self):
+        return "odd"
+
 
 LINK = SpanContext(1, 2, True)
 OPERATIONS = {
