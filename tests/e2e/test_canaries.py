@@ -27,6 +27,7 @@ SECRETS = {
             b"kanarie-wb-signature",
         )
     ),
+    "WB_CLIENT_SECRET": "kanarie-wb-client-secret-9f8e",
     "OZON_API_KEY": "kanarie0-0z0n-4k3y-9f8e-7d6c5b4a3928",
     "OPENAI_API_KEY": "sk-proj-kanarieOpenAI0123456789abcdefghijklmnop",
     "OPS_TOKEN": "kanarie ops/token+42",
@@ -185,7 +186,14 @@ def test_no_secret_leaves_by_any_path(programs: Programs, world, tmp_path):
         "canaries:app",
         **{
             name: SECRETS[name]
-            for name in ("TELEGRAM_TOKEN", "WB_API_TOKEN", "OZON_API_KEY", "OPENAI_API_KEY", "OPS_TOKEN")
+            for name in (
+                "TELEGRAM_TOKEN",
+                "WB_API_TOKEN",
+                "WB_CLIENT_SECRET",
+                "OZON_API_KEY",
+                "OPENAI_API_KEY",
+                "OPS_TOKEN",
+            )
         },
         PGPASSWORD=SECRETS["PASSWORD"],
         MANAGER_CHAT_ID="42",
