@@ -59,7 +59,6 @@ docs: $(VENV)/.docs ## build the documentation, and serve it on 127.0.0.1:8000
 reference: $(VENV)/.dev ## write the pages of docs/reference that are made from the code
 	@$(BIN)/python -m tools.reference
 	@$(BIN)/python -m tests.support.signal_reference
-	@$(BIN)/python -m tests.support.signal_reference
 
 e2e: $(VENV)/.dev ## the tests against the real Prometheus, Alertmanager and Collector, and the long ones: faults, kills, ticks
 	@$(BIN)/python -m pytest -m e2e -n 3 --dist loadgroup --durations 15
