@@ -24,8 +24,11 @@ ATTRIBUTES = (
     "_instrument_view_instrument_matches",
     "_remove_event_listener_params",
 )
-MODULES = ("_internal", "_view_instrument_match", "_tracer_metrics", "measurement_consumer", "_decorator")
-NAMES = ("_hash_attributes", "Lock")
+MODULES = ("_internal", "_view_instrument_match", "_tracer_metrics", "measurement_consumer")
+NAMESPACED = (
+    "_decorator",
+)  # a module of a namespace package, whose original is found all the same: its name is tried instead
+NAMES = ("_hash_attributes", "Lock", "_agnosticcontextmanager")
 PROGRAM = """
 import logging
 import telemetry
@@ -81,7 +84,7 @@ def _rename(text: str, name: str, other: str) -> str:
 
 
 def test_every_private_name_of_opentelemetry_is_known_here():
-    assert private_names() <= {*UNSTABLE, *ATTRIBUTES, *MODULES, *NAMES}
+    assert private_names() <= {*UNSTABLE, *ATTRIBUTES, *MODULES, *NAMESPACED, *NAMES}
 
 
 @pytest.mark.e2e

@@ -244,7 +244,7 @@ def judge(week: Week, sandbox: SandboxClient) -> Table:
     table.say("published", dict(week.published))
     reviews = reconciliation.wb_reviews(engine)
     both = {
-        "reviews of Wildberries": (reviews, reconciliation.wb_reviews_in(sandbox, {row[0] for row in reviews})),
+        "reviews of Wildberries": (reviews, reconciliation.wb_reviews_in(sandbox)),
         "orders of Wildberries": (reconciliation.wb_orders(engine), reconciliation.wb_orders_in(sandbox)),
         "orders of Ozon": (reconciliation.ozon_orders(engine), reconciliation.ozon_orders_in(sandbox)),
         "reviews of Ozon": (reconciliation.ozon_reviews(engine), reconciliation.ozon_reviews_in(sandbox)),
@@ -268,10 +268,12 @@ def live(home: Path, reviews: int, orders: int, days: int = 7) -> Table:
         clients = Clients(settings, engine, instruments, shop.clock)  # type: ignore[arg-type]  # it sleeps by hand
         clients._rate_limiter = RateLimiter(engine, shop.clock.seconds)
         week = Week(shop, JobContext(settings, engine, JobRunRepository(engine), clients, instruments))
-        week.live(days)
-        table = judge(week, sandbox)
-        clients.close()
-    engine.dispose()
+        try:
+            week.live(days)
+            table = judge(week, sandbox)
+        finally:
+            clients.close()
+            engine.dispose()
     table.say("minutes that it took", (time.monotonic() - began) / 60)
     return table
 

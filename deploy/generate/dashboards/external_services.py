@@ -137,7 +137,7 @@ _CAME: Final = Row(
                 f"sum by (marketplace, outcome) (increase(advice_drafts_total{RATE})){OR_NOTHING}",
                 "{{marketplace}} {{outcome}}",
             ),
-            Query(f"sum by (reason) (increase(draft_checks_total{RATE})) > 0", "held: {{reason}}"),
+            Query(f"(sum by (reason) (increase(draft_checks_total{RATE})) > 0){OR_NOTHING}", "held: {{reason}}"),
         ),
         graph(
             "Money",
