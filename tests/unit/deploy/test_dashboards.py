@@ -129,7 +129,7 @@ def test_a_page_links_to_what_is_there(page):
         assert file.exists(), target
         if anchor:
             heads = [
-                re.sub(r"[^a-z0-9 -]", "", line.lstrip("# ").lower()).replace(" ", "-")
+                re.sub(r"[^a-z0-9 _-]", "", line.lstrip("# ").lower()).replace(" ", "-")
                 for line in file.read_text().splitlines()
                 if line.startswith("#")
             ]
