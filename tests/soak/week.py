@@ -213,12 +213,12 @@ class Week:
 
 
 def needed_drafts(environment: Environment) -> int:
-    """The reviews that nobody had answered when they were read first, which is at the next quarter of an hour."""
+    """The reviews that no employee had answered or processed when they were read first, which is at the next quarter of an hour."""
     wildberries, ozon = WildberriesReviews(environment).all(), OzonReviews(environment).all()
     waiting_wb = [
         each
         for each in wildberries
-        if (each.has_text or each.photos) and not (each.human_at and each.human_at <= _read_at(each.created))
+        if (each.has_text or each.photos) and not _is_handled((each.human_at, each.processed_at), each.created)
     ]
     waiting_ozon = [
         each
@@ -226,6 +226,10 @@ def needed_drafts(environment: Environment) -> int:
         if (handling := each.handling_at(_read_at(each.published_at))) is None or handling.status != "PROCESSED"
     ]
     return len(waiting_wb) + len(waiting_ozon)
+
+
+def _is_handled(moments: tuple[datetime | None, ...], created: datetime) -> bool:
+    return any(moment is not None and moment <= _read_at(created) for moment in moments)
 
 
 def _read_at(created: datetime) -> datetime:
