@@ -35,7 +35,7 @@ run: $(VENV)/.run .env ## set up, migrate, and serve on 127.0.0.1:8080
 	@exec $(BIN)/python -m service serve
 
 test: $(VENV)/.dev ## the whole test suite, PostgreSQL included
-	@$(BIN)/python -m pytest -m "not e2e" -n 3 --dist loadfile
+	@$(BIN)/python -m pytest -m "not e2e" -n 4 --dist loadfile
 
 check: $(VENV)/.docs ## linters, types, import contracts, layout, documentation, known vulnerabilities of what the lock names
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ from service.main import create_app
 from service.settings import Settings
 from telemetry import setup
 from telemetry.database import create_engine, transaction
+from tests.support.processes import eventually
 
 NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
 READ_ONLY, REPLACED = "the database is read-only", "the database file was deleted or replaced"
@@ -78,7 +79,7 @@ def test_the_probes_are_in_error_with_the_reason_and_recover(engine, client):
 
     mend_database(engine)
     client.get("/healthz")  # the pool's connection may have begun while the database was read-only
-    assert (client.get("/healthz").status_code, client.get("/readyz").text) == (200, "ok")
+    eventually(lambda: (client.get("/healthz").status_code, client.get("/readyz").text) == (200, "ok"))
 
 
 def test_a_post_is_503_and_says_when_to_come_back(app, engine, client):

@@ -12,6 +12,8 @@ from service.reviews.repository import ReviewRepository
 from telemetry.database import transaction
 from tests.support.fakes import MINUTE, NOON, a_review, answered, on_sqlite, plans_of, rows_of
 
+pytestmark = pytest.mark.long_on_postgresql
+
 SECOND = timedelta(seconds=1)
 
 

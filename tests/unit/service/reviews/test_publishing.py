@@ -15,6 +15,8 @@ from service.shutdown import ShutdownRequested
 from telemetry.database import create_engine, transaction
 from tests.support.fakes import NOON, a_review, answered, invalid_row
 
+pytestmark = pytest.mark.long_on_postgresql
+
 MINUTE = timedelta(minutes=1)
 THANKS = "Thank you!"
 

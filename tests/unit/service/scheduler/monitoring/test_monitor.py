@@ -22,6 +22,8 @@ from telemetry.jobs.run import JobRun
 from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunRow
 
+pytestmark = pytest.mark.long_on_postgresql
+
 NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 SYNC = Job("sync", Every(15 * MINUTE), lambda _context: {})

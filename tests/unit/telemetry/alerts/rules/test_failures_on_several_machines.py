@@ -19,6 +19,8 @@ from telemetry.jobs.store.tables import JobFailureAlertRow
 from tests.support.job_runs import ended
 from tests.unit.telemetry.alerts.conftest import alert
 
+pytestmark = pytest.mark.long_on_postgresql
+
 NOON = datetime(2025, 10, 2, 12, tzinfo=UTC)
 
 

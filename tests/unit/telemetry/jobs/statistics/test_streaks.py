@@ -24,6 +24,8 @@ per_engine = settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True
 )
 
+pytestmark = pytest.mark.long_on_postgresql
+
 
 def run_that_ended(number, hours_ago, letter):
     """Runs with a higher number are written later; it says nothing about when they end."""

@@ -10,6 +10,8 @@ from telemetry.jobs.recorder.writer import Recorder
 from telemetry.jobs.run import JobRun, UnwritableRunError
 from telemetry.jobs.store.runs import JobRunRepository
 
+pytestmark = pytest.mark.long_on_postgresql
+
 NOON = datetime(2025, 10, 2, 12, 0, 0, 123456, tzinfo=UTC)
 
 
