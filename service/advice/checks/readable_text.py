@@ -18,6 +18,7 @@ MAX_CHECKED: Final = 5000
 _MAX_GAP: Final = 4
 _WORD: Final = re.compile(r"[^\W_]+")
 _SENTENCE_END: Final = re.compile(r"[.!?;…\n]+")
+_CURRENCY: Final = re.compile(r"[₽$€£₸₴₾]|(?<=\d{3})\s?р(?![^\W_])\.?")
 _SPACED_LETTERS: Final = re.compile(r"(?<![^\W_])[^\W\d_](?:[ ._*-]{1,3}[^\W\d_]){3,}(?![^\W_])")
 _GAP: Final = re.compile(r"[ ._*-]+")
 _SPACES: Final = re.compile(r"[^\S\n]{2,}")
@@ -74,8 +75,9 @@ class ReadableText:
 
     @cached_property
     def sentences(self) -> tuple[tuple[str, ...], ...]:
-        """The words of each sentence, in small letters."""
-        return tuple(tuple(_WORD.findall(sentence)) for sentence in _SENTENCE_END.split(self.lower))
+        """The words of each sentence, in small letters. The sign of a currency is a word, too."""
+        text = _CURRENCY.sub(" руб ", self.lower)
+        return tuple(tuple(_WORD.findall(sentence)) for sentence in _SENTENCE_END.split(text))
 
     @cached_property
     def product_words(self) -> frozenset[str]:
