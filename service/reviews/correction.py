@@ -4,12 +4,8 @@ That a correction was sent is in the database before it is sent: no other one fo
 """
 
 import logging
-from collections.abc import Callable
-from datetime import datetime
-from typing import Final
 
 from sqlalchemy import or_, update
-from sqlalchemy.engine import Engine
 
 from service.database.clock import CLOCK_TOLERANCE
 from service.database.tables import ANSWER_REJECTED, ReviewRow
@@ -20,36 +16,23 @@ from service.integrations.marketplace import (
     REJECTED,
     AnswerCorrection,
     Review,
-    ReviewMarketplace,
 )
 from service.reviews.publishing import (
     CLAIM_TTL,
+    CONFIRM_DELAYS,
+    AnswerWriter,
     InvalidAnswer,
     NotPublished,
     Publication,
     PublicationUnknown,
     validated_answer,
 )
-from service.reviews.repository import ReviewRepository
 from telemetry.database import transaction
 
-_CONFIRM_DELAYS: Final = (0.0, 1.0, 2.0)
 _log = logging.getLogger(__name__)
 
 
-class Corrector:
-    def __init__(
-        self,
-        engine: Engine,
-        marketplace: ReviewMarketplace,
-        now: Callable[[], datetime],
-        wait: Callable[[float], None],
-    ) -> None:
-        self._engine = engine
-        self._marketplace = marketplace
-        self._now = now
-        self._wait = wait
-
+class Corrector(AnswerWriter):
     def correct(self, row: ReviewRow, text: str | None) -> Publication:
         """Replace the text of a rejected answer, and read it back.
 
@@ -130,7 +113,7 @@ class Corrector:
             ) from error
 
     def _confirm(self, row: ReviewRow, text: str) -> Publication:
-        for seconds in _CONFIRM_DELAYS:
+        for seconds in CONFIRM_DELAYS:
             self._wait(seconds)
             review = self._read_back(row)
             if review is not None and review.answer_text == text:
@@ -138,20 +121,6 @@ class Corrector:
                 return Publication("published" if review.answer_state == PUBLISHED else "sent", text)
         self._save_sent(row)
         return Publication("sent", text)
-
-    def _read_back(self, row: ReviewRow) -> Review | None:
-        """The review as the marketplace shows it now; None if it cannot be read, which does not undo the correction."""
-        try:
-            review = self._marketplace.read(row.external_id)
-        except CallError as error:
-            name = self._marketplace.name
-            _log.warning("The correction could not be read back: %s", error, extra={"component": name})
-            return None
-        return review if isinstance(review, Review) else None
-
-    def _save(self, review: Review) -> None:
-        with transaction(self._engine) as session:
-            ReviewRepository(session).save([review], self._now())
 
     def _save_sent(self, row: ReviewRow) -> None:
         """As an answer in moderation, which each sync reads again: the marketplace does not show the correction yet."""

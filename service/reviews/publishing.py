@@ -24,7 +24,7 @@ from telemetry.database import transaction
 CLAIM_TTL: Final = timedelta(hours=1)
 """After this time without confirmation another attempt is allowed. It reads the review first."""
 MIN_ANSWER_LENGTH: Final = 2
-_CONFIRM_DELAYS: Final = (0.0, 1.0, 2.0)
+CONFIRM_DELAYS: Final = (0.0, 1.0, 2.0)
 _log = logging.getLogger(__name__)
 
 
@@ -68,7 +68,9 @@ def validated_answer(marketplace: ReviewMarketplace, text: str) -> str:
     return text
 
 
-class Publisher:
+class AnswerWriter:
+    """What publishing and correcting an answer share: reading the review back, and storing it."""
+
     def __init__(
         self,
         engine: Engine,
@@ -81,6 +83,21 @@ class Publisher:
         self._now = now
         self._wait = wait
 
+    def _read_back(self, row: ReviewRow) -> Review | None:
+        """The review as the marketplace shows it now; None if it cannot be read, which does not undo the answer."""
+        try:
+            review = self._marketplace.read(row.external_id)
+        except CallError as error:
+            _log.warning("The answer could not be read back: %s", error, extra={"component": self._marketplace.name})
+            return None
+        return review if isinstance(review, Review) else None
+
+    def _save(self, review: Review) -> None:
+        with transaction(self._engine) as session:
+            ReviewRepository(session).save([review], self._now())
+
+
+class Publisher(AnswerWriter):
     def publish(self, row: ReviewRow, text: str) -> Publication:
         """Publish an answer, and read it back.
 
@@ -146,7 +163,7 @@ class Publisher:
             ) from error
 
     def _confirm(self, row: ReviewRow, text: str, *, accepted: bool) -> Publication:
-        for seconds in _CONFIRM_DELAYS:
+        for seconds in CONFIRM_DELAYS:
             self._wait(seconds)
             review = self._read_back(row)
             if review is None or not review.answered:
@@ -158,19 +175,6 @@ class Publisher:
         if accepted:
             self._save_answer(row, text)
         return Publication("sent", text)
-
-    def _read_back(self, row: ReviewRow) -> Review | None:
-        """The review as the marketplace shows it now; None if it cannot be read, which does not undo the answer."""
-        try:
-            review = self._marketplace.read(row.external_id)
-        except CallError as error:
-            _log.warning("The answer could not be read back: %s", error, extra={"component": self._marketplace.name})
-            return None
-        return review if isinstance(review, Review) else None
-
-    def _save(self, review: Review) -> None:
-        with transaction(self._engine) as session:
-            ReviewRepository(session).save([review], self._now())
 
     def _save_answer(self, row: ReviewRow, text: str) -> None:
         """An answer that was taken is not shown yet: the sync reads what becomes of it."""
