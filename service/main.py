@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
-from http import HTTPStatus
 from typing import Any, Final, NoReturn
 
 import psutil
@@ -20,7 +19,9 @@ from service.api.admission import Admissions
 from service.api.auth import require_ops_token, require_ops_token_or_password
 from service.api.edge.foreign_pages import HostCheck
 from service.api.middleware import wrap_app
-from service.api.problems import PROBLEM_RESPONSE, install_exception_handlers
+from service.api.openapi import DESCRIPTION, SUMMARY, TAGS, TITLE, install_openapi
+from service.api.problems import install_exception_handlers
+from service.api.schemas.problem_schemas import COMMON, UNAUTHORIZED
 from service.bootstrap import Service
 from service.database import migrations
 from service.settings import Settings
@@ -54,14 +55,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 def _create_app(settings: Settings) -> FastAPI:
     service = Service(settings)
     app = FastAPI(
-        title="sovani",
+        title=TITLE,
         version=__version__,
-        summary="Reviews, orders and advice for sellers on Wildberries and Ozon, completely observable.",
+        summary=SUMMARY,
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
         lifespan=_lifespan,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        responses=dict.fromkeys((HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_URI_TOO_LONG), PROBLEM_RESPONSE),
+        responses=COMMON,
     )
     app.state.runtime = service
     app.state.settings = service.settings
@@ -80,11 +83,12 @@ def _create_app(settings: Settings) -> FastAPI:
         },
     )
     install_exception_handlers(app)
+    install_openapi(app)
     app.include_router(health.router)
     for router in (reviews.router, review_actions.router, orders.router):
         app.include_router(router)
     for router in (metrics.router, jobs.router, job_stats.router, alerts.router, sources.router):
-        app.include_router(router, dependencies=[Depends(require_ops_token)], responses={401: PROBLEM_RESPONSE})
+        app.include_router(router, dependencies=[Depends(require_ops_token)], responses=UNAUTHORIZED)
     app.include_router(docs.router, dependencies=[Depends(require_ops_token_or_password)])
     wrap_app(app, service.settings.exposure_warning, HostCheck(service.settings))
     service.telemetry.instrument_app(app)

@@ -3,22 +3,31 @@
 import sqlite3
 import time
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field
 
 from service.api.admission import admission, admit_alerts
 from service.api.dependencies import TelemetryDep
-from service.api.pagination import Filters, add_next_link
-from service.api.problems import PROBLEM_RESPONSE
-from service.database.keyset import MAX_ID
+from service.api.pagination import NEXT_PAGE, add_next_link
+from service.api.schemas.alert_schemas import (
+    AlertOut,
+    AlertsOut,
+    AlertsQuery,
+    ChannelCondition,
+    ChannelOut,
+    SilenceOut,
+    State,
+)
+from service.api.schemas.problem_schemas import INVALID, problem_responses
 from service.errors import RETRY_AFTER, Problem
 from telemetry.alerts import AlertPipeline, AlertRecord, ChannelState, Incident, Silence
 from telemetry.error_text import safe_text
 
-router = APIRouter(tags=["operations"], dependencies=[admission(admit_alerts)])
-State = Literal["pending", "sent", "silenced", "inhibited", "ended"]
+_UNREADABLE: Final = problem_responses(
+    {503: ("The outbox of alerts cannot be read now.", "The outbox of alerts cannot be read now: disk I/O error.")}
+)
+router = APIRouter(tags=["monitoring"], dependencies=[admission(admit_alerts)])
 
 
 class OutboxUnavailable(Problem):
@@ -31,76 +40,14 @@ class OutboxUnavailable(Problem):
         super().__init__(f"The outbox of alerts cannot be read now: {safe_text(error)}.")
 
 
-class AlertOut(BaseModel):
-    """One alert with all of its repeats."""
-
-    id: int
-    fingerprint: str
-    state: State
-    level: Literal["INFO", "WARNING", "ERROR", "CRITICAL"]
-    component: str
-    text: str
-    error: str | None
-    location: str | None = Field(description="the line of code that it comes from")
-    condition: str | None = Field(description="the name of the condition, such as database or disk:var")
-    facts: dict[str, str]
-    trace_id: str | None
-    count: int
-    sent_count: int = Field(description="how many of the occurrences a message has counted")
-    first_at: datetime
-    last_at: datetime
-    ended_at: datetime | None
-    ended: Literal["resolved", "expired", "inhibited", "silenced"] | None = Field(description="why it has ended")
-    inhibited_by: int | None = Field(description="the id of the alert that caused it")
-    channel: str | None
-    message: Literal["alert", "again", "digest", "summary"] | None = Field(
-        description="the kind of message that tells it"
-    )
-    message_id: int | None
-    attempts: int
-    delay_seconds: float | None = Field(description="from its first report until its message was accepted")
-    sent_at: datetime | None
-    edited_at: datetime | None
-    possible_duplicate: bool
-    last_error: str | None = Field(description="why the last attempt failed")
-
-
-class SilenceOut(BaseModel):
-    component: str
-    until: datetime
-    reason: str
-    created_at: datetime
-
-
-class ChannelOut(BaseModel):
-    name: str
-    state: Literal["ok", "rate_limited", "failing", "disabled"]
-    reason: str | None
-    paused_until: datetime | None
-    failures: int = Field(description="in a row")
-    plain_texts: int = Field(description="messages whose markup was refused, and that were sent as plain text")
-
-
-class AlertsOut(BaseModel):
-    pending: int
-    oldest_pending_seconds: float | None
-    silenced: int
-    inhibited: int
-    channels: list[ChannelOut]
-    silences: list[SilenceOut]
-    alerts: list[AlertOut]
-
-
-class AlertsQuery(Filters):
-    before: int | None = Field(None, ge=1, le=MAX_ID, description="only alerts with a smaller id")
-    limit: int = Field(50, ge=1, le=500)
-
-
-@router.get("/alerts", responses={422: PROBLEM_RESPONSE, 503: PROBLEM_RESPONSE})
+@router.get("/alerts", responses=NEXT_PAGE | INVALID | _UNREADABLE)
 def list_alerts(
     request: Request, response: Response, telemetry: TelemetryDep, query: Annotated[AlertsQuery, Query()]
 ) -> AlertsOut:
-    """Alerts, newest first, of this machine. The next page is behind `Link: …; rel="next"`, or `before=` the last id."""
+    """List the alerts of this machine.
+
+    Newest first, with their states and messages, the channels that send them, and the active silences.
+    """
     try:
         records, body = _read(telemetry.alerts, query, time.time())
     except (sqlite3.Error, OSError) as error:
@@ -177,7 +124,7 @@ def _delay(incident: Incident) -> float | None:
 
 def _channel(state: ChannelState, now: float) -> ChannelOut:
     is_paused = state.paused_until > now
-    word: Literal["ok", "rate_limited", "failing", "disabled"] = "failing" if state.failures else "ok"
+    word: ChannelCondition = "failing" if state.failures else "ok"
     return ChannelOut(
         name=state.name,
         state="disabled" if state.disabled_reason else "rate_limited" if is_paused else word,

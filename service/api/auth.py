@@ -36,7 +36,10 @@ class OpsTokenNotConfigured(Problem):
 
 
 _AUTHORIZATION_REQUIRED: Final = "This needs the header Authorization: Bearer and the service's OPS_TOKEN."
-_bearer = HTTPBearer(auto_error=False, description="OPS_TOKEN, when the service has one")
+PUBLISHING_REQUIREMENT: Final = (
+    "This changes what buyers see, so it needs OPS_TOKEN to be set, and sent as Authorization: Bearer."
+)
+_bearer = HTTPBearer(auto_error=False, description="`OPS_TOKEN`, if the service has one.")
 
 
 class _Password(HTTPBasic):
@@ -107,9 +110,7 @@ async def require_configured_ops_token(
         OpsTokenRequired: the token is missing or wrong.
     """
     if _settings(request).ops_token is None:
-        raise OpsTokenNotConfigured(
-            "This changes what buyers see, so it needs OPS_TOKEN to be set, and sent as Authorization: Bearer."
-        )
+        raise OpsTokenNotConfigured(PUBLISHING_REQUIREMENT)
     await require_ops_token(request, given)
 
 

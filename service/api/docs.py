@@ -37,10 +37,11 @@ async def read_docs(request: Request) -> HTMLResponse:
     script, style, icon = (f"{root}/docs/{name}" for name in _ASSETS)
     page = get_swagger_ui_html(
         openapi_url=root + OPENAPI_PATH,
-        title=request.app.title,
+        title=f"{request.app.title}: HTTP API",
         swagger_js_url=script,
         swagger_css_url=style,
         swagger_favicon_url=icon,
+        swagger_ui_parameters={"validatorUrl": None},  # the default is another host
     )
     page.headers["content-security-policy"] = _policy(bytes(page.body).decode())
     return page

@@ -9,15 +9,15 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal, Self, TypeVar, cast
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
-from pydantic import BaseModel
 
-from service.api.problems import PROBLEM_RESPONSE
+from service.api.schemas.health_schemas import HealthOut, UpOut
+from service.api.schemas.problem_schemas import Responses, problem_responses
 from service.database.clock import utcnow
 from service.errors import Problem
 from telemetry.error_text import CheckFailed
-from telemetry.health import Check, CheckResult, HealthChecks, Lifecycle, Overall, Report, SystemResources, checks
+from telemetry.health import Check, CheckResult, HealthChecks, Lifecycle, Report, SystemResources, checks
 from telemetry.settings import TelemetrySettings
 
 LIFECYCLE: Final = "lifecycle"
@@ -92,22 +92,38 @@ class ServiceHealth:
         return CheckResult()
 
 
-class HealthOut(BaseModel):
-    """Each check has a `status` (ok, warning or error) and its figures, or its `error`; `timestamp` is beside them."""
-
-    status: Overall
-    healthy: bool
-    checks: dict[str, Any]
-
-
 async def get_health(request: Request) -> ServiceHealth:
     """A coroutine: FastAPI runs a plain function in a worker thread, and a request would have to wait for one."""
     return cast("ServiceHealth", request.app.state.health)
 
 
 HealthDep = Annotated[ServiceHealth, Depends(get_health)]
-Verbose = Annotated[str | None, Query(description="When it is there, with any value: one line for each check.")]
-router = APIRouter(tags=["operations"])
+Verbose = Annotated[
+    str | None, Query(description="If it is there, with any value: one line for each check.", examples=["1"])
+]
+_UP: Final[Responses] = {200: {"model": UpOut}}
+_HEALTH: Final[Responses] = {
+    200: {"model": HealthOut},
+    503: {"model": HealthOut, "description": "A check failed: `status` is `unhealthy`."},
+}
+
+
+def _plain(example: str, meaning: str) -> dict[str, Any]:
+    return {"description": meaning, "content": {"text/plain": {"schema": {"type": "string"}, "example": example}}}
+
+
+_LIVE: Final[Responses] = {200: _plain("ok", "The process answers.")}
+_READY: Final[Responses] = {
+    200: _plain("ok", "Every check passed."),
+    503: _plain(
+        "[-]database failed: Connection refused\nreadyz check failed\n", "A check failed. One line for each check."
+    ),
+}
+_NO_CHECK: Final = problem_responses(
+    {404: ("No check has this name. `detail` lists the names.", "There is no check 'disks'. There are: lifecycle, …")}
+)
+CheckName = Annotated[str, Path(description="The name of the check.", examples=["database"])]
+router = APIRouter(tags=["health"])
 
 
 def _probe(path: str, **documented: Any) -> Callable[[Endpoint], Endpoint]:
@@ -120,38 +136,49 @@ def _probe(path: str, **documented: Any) -> Callable[[Endpoint], Endpoint]:
     return register
 
 
-@_probe("/health")
+@_probe("/health", responses=_UP)
 async def read_health() -> JSONResponse:
-    """The process answers; nothing is checked."""
+    """Check that the process answers.
+
+    It checks nothing else.
+    """
     return JSONResponse({"status": "ok"}, headers=_NO_STORE)
 
 
-@_probe("/healthz", responses={200: {"model": HealthOut}, 503: {"model": HealthOut}})
+@_probe("/healthz", responses=_HEALTH)
 async def read_healthz(health: HealthDep) -> JSONResponse:
-    """The database, disks and memory of this instance; 503 when one of the checks fails."""
+    """Check the database, the disks and the memory.
+
+    The figures of this instance as JSON. A warning, such as a disk that is nearly full, does not fail it.
+    """
     report = await health.check_health()
     return JSONResponse(report.body(health.now()), _status(report), _NO_STORE)
 
 
-@_probe("/livez", response_class=PlainTextResponse)
+@_probe("/livez", response_class=PlainTextResponse, responses=_LIVE)
 async def read_livez(verbose: Verbose = None) -> PlainTextResponse:
-    """The process answers. It checks nothing outside the process, since a restart would not help there."""
+    """Check that the process is alive.
+
+    For Kubernetes' liveness probe. It checks nothing outside the process, since a restart would not help there.
+    """
     return _text("livez", Report({"ping": CheckResult()}), verbose)
 
 
-@_probe("/readyz", response_class=PlainTextResponse, responses={503: {"content": {"text/plain": {}}}})
+@_probe("/readyz", response_class=PlainTextResponse, responses=_READY)
 async def read_readyz(health: HealthDep, verbose: Verbose = None) -> PlainTextResponse:
-    """Whether this instance is to be given work: not while it starts or stops, nor without its database."""
+    """Check that this instance can take requests.
+
+    For Kubernetes' readiness probe. It fails while the service starts or stops, and without its database.
+    """
     return _text("readyz", await health.check_readiness(), verbose)
 
 
-@_probe(
-    "/readyz/{check}",
-    response_class=PlainTextResponse,
-    responses={404: PROBLEM_RESPONSE, 503: {"content": {"text/plain": {}}}},
-)
-async def read_readyz_check(check: str, health: HealthDep, verbose: Verbose = None) -> PlainTextResponse:
-    """One of the checks of /readyz."""
+@_probe("/readyz/{check}", response_class=PlainTextResponse, responses=_READY | _NO_CHECK)
+async def read_readyz_check(check: CheckName, health: HealthDep, verbose: Verbose = None) -> PlainTextResponse:
+    """Run one of the checks of /readyz.
+
+    `/readyz?verbose` lists the names of the checks.
+    """
     if check not in health.ready_names:
         raise UnknownCheck(check, health.ready_names)
     return _text("readyz", await health.check_readiness([check]), verbose)

@@ -1,115 +1,43 @@
 """GET /jobs/stats/{job_name}: statistics of the runs of one job."""
 
 import re
-from datetime import date, datetime, timedelta
-from typing import Annotated, Final, Literal
+from datetime import datetime, timedelta
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, ConfigDict
 
 from service.api.admission import admission, admit_query
 from service.api.dependencies import JobRunsDep, RuntimeDep, ScheduleDep
-from service.api.jobs import require_known_job
-from service.api.problems import PROBLEM_RESPONSE
+from service.api.jobs import JOB_NOT_FOUND, require_known_job
+from service.api.schemas.job_schemas import JobName
+from service.api.schemas.job_stat_schemas import StatisticsOut
+from service.api.schemas.parameters import Window
+from service.api.schemas.problem_schemas import INVALID, UNAVAILABLE
 from service.scheduler.job import Schedule
 from service.scheduler.monitoring.missed_runs import NO_MISSED_RUNS, missed_runs
 from telemetry.jobs import job_statistics
 
-router = APIRouter(
-    prefix="/jobs", tags=["jobs"], dependencies=[admission(admit_query)], responses={503: PROBLEM_RESPONSE}
-)
+router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[admission(admit_query)], responses=UNAVAILABLE)
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_WINDOW_PATTERN: Final = r"^[1-9][0-9]{0,4}[smhdw]$"
 _MAX_WINDOW: Final = timedelta(days=36_500)
-JobName = Annotated[str, Path(max_length=100, description="the job's name, as `/jobs` lists it")]
 
 
-class StreakOut(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
-    status: Literal["success", "failed"]
-    runs: int
-
-
-class TrendOut(BaseModel):
-    """The median of the newest five successes against that of the past 30 days; durations in seconds.
-
-    `fast` is as much of a warning as `slow`: a job that took 50 minutes and now takes 2 is broken, too. `unknown`: there are
-    too few successes to compare with.
-    """
-
-    model_config = ConfigDict(from_attributes=True)
-
-    verdict: Literal["usual", "slow", "fast", "unknown"]
-    recent_seconds: float | None
-    usual_seconds: float | None
-    ratio: float | None
-
-
-class DayOut(BaseModel):
-    """The runs that ended on a day of UTC, by their outcome; the average of their durations in seconds."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    day: date
-    success: int
-    error: int
-    timeout: int
-    cancelled: int
-    lost: int
-    skipped: int
-    avg_duration_seconds: float | None
-
-
-class StatisticsOut(BaseModel):
-    """Of the runs that ended within the window or still run. Durations in seconds; `success_rate` in percent of those that ended and
-    were not skipped: a run that could only wait is neither a success nor a failure.
-
-    `missed_runs` are ticks for which no run began in time, `downtime_ticks` those during which no scheduler was running. `by_day` has the
-    newest 30 days that have runs, the oldest first.
-    """
-
-    model_config = ConfigDict(from_attributes=True)
-
-    job_name: str
-    total_runs: int
-    successful_runs: int
-    failed_runs: int
-    error_runs: int
-    timeout_runs: int
-    cancelled_runs: int
-    lost_runs: int
-    skipped_runs: int
-    running_runs: int
-    missed_runs: int = 0
-    downtime_ticks: int = 0
-    success_rate: float | None
-    avg_duration_seconds: float | None
-    p50_duration_seconds: float | None
-    p95_duration_seconds: float | None
-    p99_duration_seconds: float | None
-    current_streak: StreakOut | None
-    last_run: datetime | None
-    last_status: str | None
-    last_success: datetime | None
-    next_run: datetime | None = None
-    window_seconds: float | None
-    trend: TrendOut
-    by_day: list[DayOut]
-
-
-@router.get("/stats/{job_name:path}", responses={404: PROBLEM_RESPONSE, 422: PROBLEM_RESPONSE})
+@router.get("/stats/{job_name:path}", responses=JOB_NOT_FOUND | INVALID)
 def read_statistics(
-    job_name: JobName,
+    job_name: Annotated[JobName, Path(description="The name of the job, as `/jobs` lists it.")],
     runtime: RuntimeDep,
     runs: JobRunsDep,
     schedule: ScheduleDep,
     window: Annotated[
-        str | None, Query(pattern=_WINDOW_PATTERN, description="such as 90m, 24h, 7d; by default all")
+        Window | None, Query(description="Only runs that ended so long ago at most; by default all that are kept.")
     ] = None,
 ) -> StatisticsOut:
-    """How a job has done, over a window that ends now or over all that is kept."""
+    """Show the statistics of one job.
+
+    Its runs by outcome, success rate, durations and percentiles, the newest results in a row, the trend of its durations, and
+    its days. Durations are in seconds.
+    """
     require_known_job(job_name, runs, schedule)
     now = runtime.clock.last_now()
     duration = parse_window(window) if window else None
@@ -125,6 +53,6 @@ def _next_run(job_name: str, schedule: Schedule, now: datetime) -> datetime | No
 
 
 def parse_window(window: str) -> timedelta:
-    """`90m`, `24h`, `7d`, as a duration of 100 years at most. The window has the form of `_WINDOW_PATTERN`."""
+    """`90m`, `24h`, `7d`, as a duration of 100 years at most. The window has the form of `Window`."""
     number, unit = re.fullmatch(r"(\d+)(\w)", window).groups()  # type: ignore[union-attr]  # the query's pattern ensures a match
     return min(timedelta(**{_UNITS[unit]: int(number)}), _MAX_WINDOW)

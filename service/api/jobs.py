@@ -1,24 +1,24 @@
 """GET /jobs and /jobs/status: the scheduled jobs, and their runs."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field
 
 from service.api.admission import admission, admit_query
 from service.api.dependencies import JobRunsDep, RuntimeDep, ScheduleDep
-from service.api.pagination import Filters, add_next_link
-from service.api.problems import PROBLEM_RESPONSE
-from service.database.keyset import MAX_ID
+from service.api.pagination import NEXT_PAGE, add_next_link
+from service.api.schemas.job_schemas import JobsOut, RunsOut, RunsQuery, ScheduledJobOut
+from service.api.schemas.problem_schemas import INVALID, UNAVAILABLE, problem_responses
 from service.errors import Problem
 from service.jobs.suspension import Suspension, suspensions
 from service.scheduler.job import Job, Schedule
 from service.scheduler.monitoring.missed_runs import LAST_DAY, NO_MISSED_RUNS, MissedRuns, missed_runs
 from telemetry.jobs import JobRunRepository, JobRunRow, JobRunView
 
-router = APIRouter(
-    prefix="/jobs", tags=["jobs"], dependencies=[admission(admit_query)], responses={503: PROBLEM_RESPONSE}
+router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[admission(admit_query)], responses=UNAVAILABLE)
+JOB_NOT_FOUND: Final = problem_responses(
+    {404: ("No job has this name. `detail` lists the names.", "There is no job 'sync'. There are: check_resources, …")}
 )
 
 
@@ -31,46 +31,13 @@ class JobNotFound(Problem):
         super().__init__(f"There is no job {name!r}. There are: {', '.join(sorted(known)) or 'none'}.")
 
 
-class RunsQuery(Filters):
-    """Which runs. A filter that is there and empty (`?job_name=&status=`) filters nothing."""
-
-    job_name: str | None = Field(None, max_length=100)
-    status: Literal["running", "success", "failed"] | None = None
-    outcome: Literal["success", "error", "timeout", "cancelled", "lost", "skipped"] | None = Field(
-        None, description="`skipped` is a run that could only wait"
-    )
-    before: int | None = Field(None, ge=1, le=MAX_ID, description="only runs with a smaller id")
-    limit: int = Field(50, ge=1, le=1000)
-
-
-class RunsOut(BaseModel):
-    runs: list[JobRunView]
-
-
-class ScheduledJobOut(BaseModel):
-    job_name: str
-    cadence: str
-    state: Literal["scheduled", "running", "overdue", "not scheduled", "blocked"]
-    reason: str | None = Field(
-        description="why it is not scheduled or switched off, or blocked: its runs cannot be claimed"
-    )
-    last_run: datetime | None
-    last_status: str | None
-    next_run: datetime | None
-    start_grace_seconds: float = Field(description="how long after its tick a run may begin")
-    max_runtime_seconds: float | None = Field(description="how long a run may go on")
-    missed_last_day: int = Field(description="ticks for which no run began in time, noticed in the last 24 hours")
-    last_missed: datetime | None = Field(description="the last of such ticks, however long ago")
-    downtime_last_day: int = Field(description="scheduled runs during which no scheduler was running")
-
-
-class JobsOut(BaseModel):
-    jobs: list[ScheduledJobOut]
-
-
 @router.get("")
 def list_jobs(runs: JobRunsDep, schedule: ScheduleDep, runtime: RuntimeDep) -> JobsOut:
-    """The schedule: each job with its cadence, its last and next run, and its state."""
+    """List the scheduled jobs.
+
+    Each with its schedule, its state, its last and next run, and the runs that it missed. A job that lacks its configuration is
+    listed with the reason.
+    """
     now, blocked = runtime.clock.last_now(), runtime.scheduler.claim_problem()
     latest, missed = runs.latest(), missed_runs(runtime.engines.requests, now - LAST_DAY)
     off = suspensions(runtime.engines.requests)
@@ -121,7 +88,7 @@ def _state(run: JobRunRow | None) -> Literal["scheduled", "running", "overdue"]:
     return "running" if run.overdue_at is None else "overdue"
 
 
-@router.get("/status", responses={404: PROBLEM_RESPONSE, 422: PROBLEM_RESPONSE})
+@router.get("/status", responses=NEXT_PAGE | JOB_NOT_FOUND | INVALID)
 def list_runs(
     request: Request,
     response: Response,
@@ -129,7 +96,10 @@ def list_runs(
     schedule: ScheduleDep,
     query: Annotated[RunsQuery, Query()],
 ) -> RunsOut:
-    """Runs, newest first. The next page is behind the header `Link: …; rel="next"`, or `before=` the last id."""
+    """List the runs of jobs.
+
+    Newest first, those that are still running included. Each is one row of the table `job_runs`.
+    """
     if query.job_name is not None:
         require_known_job(query.job_name, runs, schedule)
     rows = runs.page(**query.model_dump())

@@ -3,36 +3,25 @@
 Rows that are added meanwhile shift nothing.
 """
 
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from fastapi import Request, Response
-from pydantic import AwareDatetime, BaseModel, Field, model_validator
-from pydantic.functional_validators import AfterValidator, BeforeValidator
+from pydantic import BaseModel, Field, model_validator
 
-from service.database.keyset import MAX_ID
+from service.api.schemas.parameters import PageLimit, RowId
+from service.api.schemas.problem_schemas import Responses
 
-_RFC_3339: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
-
-
-def _require_rfc3339(given: object) -> object:
-    """Pydantic would take a number for Unix seconds. A `+` that was not escaped arrives as a space."""
-    timestamp = given.replace(" ", "+") if isinstance(given, str) else ""
-    if not re.fullmatch(_RFC_3339, timestamp, re.ASCII | re.IGNORECASE):
-        raise ValueError("a moment is written with its offset, as in 2025-10-02T12:00:00Z")
-    return timestamp
-
-
-def _to_utc(timestamp: datetime) -> datetime:
-    try:
-        return timestamp.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("the moment is out of the calendar") from None
-
-
-Rfc3339 = Annotated[AwareDatetime, BeforeValidator(_require_rfc3339), AfterValidator(_to_utc)]
+NEXT_PAGE: Final[Responses] = {
+    200: {
+        "headers": {
+            "Link": {
+                "description": 'The URL of the next page, as `<…>; rel="next"`. It is missing on the last page.',
+                "schema": {"type": "string"},
+            }
+        }
+    }
+}
 
 
 class Filters(BaseModel):
@@ -47,8 +36,10 @@ class Filters(BaseModel):
 class PageQuery(Filters):
     """Which page of those rows."""
 
-    before: int | None = Field(None, ge=1, le=MAX_ID, description="only rows behind the one of this id")
-    limit: int = Field(50, ge=1, le=500)
+    before: RowId | None = Field(
+        None, description="Only rows after the one with this id: the last of the page before.", examples=[77]
+    )
+    limit: PageLimit = 50
 
 
 class HasId(Protocol):

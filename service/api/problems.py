@@ -1,21 +1,22 @@
 """Exception handlers: render every error as problem+json (RFC 9457)."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.client import responses
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.utils import is_body_allowed_for_status_code
 from opentelemetry import trace
-from pydantic import BaseModel
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError  # noqa: A004
 from starlette.exceptions import HTTPException
 
+from service.api.schemas.invalid_values import sentences
+from service.api.schemas.problem_schemas import PROBLEM_JSON, ProblemOut, title_of
 from service.errors import RETRY_AFTER, Problem
 from service.integrations.http.errors import CallError, NotConfigured, RateLimited
 from telemetry import semconv
@@ -23,23 +24,7 @@ from telemetry.error_text import safe_text
 from telemetry.logs import mark_reported
 from telemetry.redaction import MAX_FOREIGN_TEXT, beginning, redact_foreign_text
 
-_MAX_SENTENCES: Final = 10
-PROBLEM_JSON: Final = "application/problem+json"
 _log = logging.getLogger(__name__)
-
-
-class ProblemOut(BaseModel):
-    """What every error looks like. `trace_id` finds its trace and its log lines."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str
-    instance: str
-    trace_id: str | None
-
-
-PROBLEM_RESPONSE: Final[dict[str, Any]] = {"model": ProblemOut, "content": {PROBLEM_JSON: {}}}
 
 
 def install_exception_handlers(app: FastAPI) -> None:
@@ -54,7 +39,7 @@ def install_exception_handlers(app: FastAPI) -> None:
 
 def render(request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     body = ProblemOut(
-        title=responses.get(status, "Refused"),
+        title=title_of(status),
         status=status,
         detail=redact_foreign_text(detail),
         instance=redact_foreign_text(request.url.path),
@@ -75,21 +60,7 @@ async def _problem(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     wrong = error.errors() if isinstance(error, RequestValidationError) else []
-    return render(request, HTTPStatus.UNPROCESSABLE_ENTITY, _sentences(wrong))
-
-
-def _sentences(wrong: Sequence[Mapping[str, Any]]) -> str:
-    more = f" {len(wrong) - _MAX_SENTENCES:,} more are wrong." if len(wrong) > _MAX_SENTENCES else ""
-    return " ".join(_sentence(each) for each in wrong[:_MAX_SENTENCES]) + more
-
-
-def _sentence(wrong: Mapping[str, Any]) -> str:
-    """One sentence: `limit=0: Input should be greater than or equal to 1.` The content of a body is not repeated."""
-    location, *path = wrong["loc"]
-    if not path or not isinstance(path[0], str):  # the body itself, or an offset in its text
-        path = [location, *path]
-    given = f"={wrong['input']}" if location in {"query", "path"} and wrong["type"] != "missing" else ""
-    return f"{'.'.join(map(str, path))[:100]}{given[:80]}: {wrong['msg']}."
+    return render(request, HTTPStatus.UNPROCESSABLE_ENTITY, sentences(request, wrong))
 
 
 async def _rejected(request: Request, error: Exception) -> Response:

@@ -1,7 +1,7 @@
 """POST /api/v1/reviews/{id}/advice and …/answer: draft another answer, and publish one."""
 
 import time
-from typing import Annotated, Any
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Body, Depends, Response
 from sqlalchemy.engine import Engine
@@ -11,11 +11,11 @@ from service.advice.drafting import ANSWER_LENGTH
 from service.advice.outcomes import DRAFTED, HELD
 from service.advice.queue import AdviceQueue, review_for_prompt
 from service.api.admission import admission, admit_action
-from service.api.auth import require_configured_ops_token, require_ops_token
+from service.api.auth import PUBLISHING_REQUIREMENT, require_configured_ops_token, require_ops_token
 from service.api.dependencies import RuntimeDep
-from service.api.problems import PROBLEM_RESPONSE
-from service.api.review_schemas import AdviceOut, AnswerIn, AnswerOut
-from service.api.reviews import ReviewId
+from service.api.reviews import REVIEW_NOT_FOUND, ReviewId
+from service.api.schemas.problem_schemas import INVALID, UNAUTHORIZED, Responses, problem_responses
+from service.api.schemas.review_schemas import AdviceOut, AnswerIn, AnswerOut
 from service.database.clock import utcnow
 from service.database.tables import ReviewRow
 from service.integrations.marketplace import REJECTED, ReviewMarketplace
@@ -24,23 +24,65 @@ from service.reviews.publishing import NotPublished, Publication, Publisher
 from service.reviews.repository import ReviewRepository
 from telemetry.database import transaction
 
-Responses = dict[int | str, dict[str, Any]]
 router = APIRouter(prefix="/api/v1/reviews", tags=["reviews"])
-_PROBLEM_RESPONSES: Responses = dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 422, 502, 503), PROBLEM_RESPONSE)
-_ANSWER_RESPONSES: Responses = {
-    **_PROBLEM_RESPONSES,
-    202: {"model": AnswerOut},
-    504: PROBLEM_RESPONSE,
+_BOTH: Final = UNAUTHORIZED | REVIEW_NOT_FOUND | INVALID
+_ADVICE_RESPONSES: Final = _BOTH | problem_responses(
+    {
+        403: (
+            "Without `OPS_TOKEN`: a page of another site sent the request.",
+            "This changes something, and a page of another site sent it (header Origin).",
+        ),
+        415: (
+            "Without `OPS_TOKEN`: the header `Content-Type: application/json` is missing.",
+            "This changes something, so it needs the header Content-Type: application/json.",
+        ),
+        502: ("OpenAI failed or rejected the call.", "openai could not be asked: /responses timed out."),
+        503: (
+            "OpenAI is not configured or rate-limited, or the database is unavailable.",
+            "OPENAI_API_KEY is not set.",
+        ),
+    }
+)
+_ANSWER_RESPONSES: Final[Responses] = {
+    202: {
+        "model": AnswerOut,
+        "description": "The marketplace accepted the answer and does not show it yet: `state` is `sent`.",
+    },
+    **_BOTH,
+    **problem_responses(
+        {
+            403: ("The service has no `OPS_TOKEN`. This endpoint always needs it.", PUBLISHING_REQUIREMENT),
+            409: (
+                "Nothing was sent. There is an answer or no draft, a check holds the draft, or an answer is on its way.",
+                "This review has an answer already, as the marketplace says.",
+            ),
+            502: (
+                "The marketplace failed or rejected the call.",
+                "wb could not be asked: /api/v1/feedbacks timed out.",
+            ),
+            503: (
+                "The marketplace is not configured or rate-limited, or the database is unavailable.",
+                "WB_API_TOKEN is not set.",
+            ),
+            504: (
+                "The answer was sent, and the marketplace did not confirm it. Read the review before you try again.",
+                "The answer was sent, and wb did not say whether it was accepted.",
+            ),
+        }
+    ),
 }
 
 
 @router.post(
     "/{review_id}/advice",
     dependencies=[Depends(require_ops_token), admission(admit_action)],
-    responses=_PROBLEM_RESPONSES,
+    responses=_ADVICE_RESPONSES,
 )
 def draft_again(review_id: ReviewId, runtime: RuntimeDep) -> AdviceOut:
-    """Draft another answer to the review, now; the draft before it is kept. It costs what a draft costs."""
+    """Draft another answer to a review.
+
+    The response has the new draft; older ones are kept. Each draft is one call of the model, and costs as much.
+    """
     row = _review(runtime.engines.requests, review_id)
     draft = runtime.interactive_clients.drafter.draft(review_for_prompt(row), ANSWER_LENGTH)
     with transaction(runtime.engines.requests) as session:
@@ -56,10 +98,12 @@ def draft_again(review_id: ReviewId, runtime: RuntimeDep) -> AdviceOut:
 def publish_answer(
     review_id: ReviewId, runtime: RuntimeDep, response: Response, answer: Annotated[AnswerIn | None, Body()] = None
 ) -> AnswerOut:
-    """Publish the given text, or else the newest draft, on the marketplace. A second answer is refused.
+    """Publish an answer to a review on the marketplace.
 
-    A draft that fails a check is not published: 409 says why. A text of your own is published as it is. An answer that the
-    marketplace rejected is corrected, by a given text alone: once, within 60 days.
+    The answer is `text`, or else the newest draft. A review that has an answer gets no second one.
+
+    A draft that fails a check is not published: 409 says why. A `text` is published as it is. An answer that the marketplace
+    rejected is corrected by a `text`: once, within 60 days.
     """
     row, text = _review(runtime.engines.requests, review_id), None if answer is None else answer.text
     marketplace = runtime.interactive_clients.reviews(row.marketplace)

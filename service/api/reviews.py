@@ -1,29 +1,35 @@
 """GET /api/v1/reviews and /api/v1/reviews/{id}: the stored reviews, and the drafts of answers."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from service.api.admission import admission, admit_query
 from service.api.dependencies import RuntimeDep
-from service.api.pagination import add_next_link
-from service.api.problems import PROBLEM_RESPONSE
-from service.api.review_schemas import AdviceOut, ReviewOut, ReviewsOut, ReviewsQuery, ReviewWithAdviceOut
-from service.database.keyset import MAX_ID
+from service.api.pagination import NEXT_PAGE, add_next_link
+from service.api.schemas.parameters import RowId
+from service.api.schemas.problem_schemas import INVALID, UNAVAILABLE, problem_responses
+from service.api.schemas.review_schemas import AdviceOut, ReviewOut, ReviewsOut, ReviewsQuery, ReviewWithAdviceOut
 from service.reviews.repository import ReviewFilter, ReviewRepository
 from telemetry.database import transaction
 
 router = APIRouter(
-    prefix="/api/v1/reviews", tags=["reviews"], dependencies=[admission(admit_query)], responses={503: PROBLEM_RESPONSE}
+    prefix="/api/v1/reviews", tags=["reviews"], dependencies=[admission(admit_query)], responses=UNAVAILABLE
 )
-ReviewId = Annotated[int, Path(ge=1, le=MAX_ID)]
+REVIEW_NOT_FOUND: Final = problem_responses(
+    {404: ("No review has this id.", "There is no review 77; /api/v1/reviews lists what there is.")}
+)
+ReviewId = Annotated[RowId, Path(description="The id of the review, as the list shows it.", examples=[77])]
 
 
-@router.get("", responses={422: PROBLEM_RESPONSE})
+@router.get("", responses=NEXT_PAGE | INVALID)
 def list_reviews(
     request: Request, response: Response, runtime: RuntimeDep, query: Annotated[ReviewsQuery, Query()]
 ) -> ReviewsOut:
-    """Reviews, the newest first. The next page is behind the header `Link: …; rel="next"`, or `before=` the last id."""
+    """List the stored reviews.
+
+    Newest first, of all marketplaces or of those that the filters select. Drafts are in the single review.
+    """
     filters = ReviewFilter(**query.model_dump(exclude={"before", "limit"}))
     with transaction(runtime.engines.requests) as session:
         rows = ReviewRepository(session).page(filters, before=query.before, limit=query.limit)
@@ -31,9 +37,12 @@ def list_reviews(
     return ReviewsOut(reviews=[ReviewOut.model_validate(row) for row in rows])
 
 
-@router.get("/{review_id}", responses={404: PROBLEM_RESPONSE, 422: PROBLEM_RESPONSE})
+@router.get("/{review_id}", responses=INVALID | REVIEW_NOT_FOUND)
 def read_review(review_id: ReviewId, runtime: RuntimeDep) -> ReviewWithAdviceOut:
-    """One review, with the newest draft of an answer, or what went wrong with it."""
+    """Read one review.
+
+    With the newest draft of an answer, or what went wrong with it.
+    """
     with transaction(runtime.engines.requests) as session:
         reviews = ReviewRepository(session)
         row, advice = reviews.get(review_id), reviews.advice(review_id)

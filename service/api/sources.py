@@ -3,16 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service.api.admission import admission, admit_query
 from service.api.dependencies import RuntimeDep, ScheduleDep, SettingsDep
-from service.api.problems import PROBLEM_RESPONSE
+from service.api.schemas.problem_schemas import UNAVAILABLE
+from service.api.schemas.source_schemas import SourceOut, SourcesOut
 from service.database.tables import InvalidRow, OrderRow, ReviewRow
 from service.names import REVIEWS
 from service.sync.freshness.credentials import known_expiries
@@ -20,34 +19,8 @@ from service.sync.freshness.snapshot import SourceReading, read_rate_limits, rea
 from service.sync.freshness.streams import MonitoredSource, Stream, monitored_sources
 from telemetry.database import transaction
 
-router = APIRouter(tags=["operations"], dependencies=[admission(admit_query)], responses={503: PROBLEM_RESPONSE})
+router = APIRouter(tags=["monitoring"], dependencies=[admission(admit_query)], responses=UNAVAILABLE)
 _NEVER_READ = SourceReading({}, None, None)
-
-
-class SourceOut(BaseModel):
-    """One list of a marketplace."""
-
-    marketplace: str
-    source: str
-    job_name: str
-    last_completed: datetime | None = Field(description="when it was last read to its end")
-    age_seconds: float | None = Field(
-        description="since then, or, if it was never read to its end, since the first reading began"
-    )
-    cadence_seconds: float = Field(description="how often it is to be read to its end")
-    stale: bool = Field(description="the age is more than three times the cadence, or nothing was ever read")
-    newest_row: datetime | None = Field(description="the newest review or order of the marketplace that is stored")
-    position: dict[str, Any] = Field(description="the cursor: how far it was read")
-    last_error: str | None = Field(description="why it could not be read to its end, the last time that it could not")
-    last_error_at: datetime | None
-    invalid_rows: int = Field(description="rows of the marketplace's reviews or orders in the table invalid_rows")
-    rate_limited_until: datetime | None = Field(description="until when the marketplace wants no calls")
-    credential_expires_at: datetime | None = Field(description="when the token or key expires, if that is known")
-
-
-class SourcesOut(BaseModel):
-    checked_at: datetime
-    sources: list[SourceOut]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +36,11 @@ class _Figures:
 
 @router.get("/sources")
 def list_sources(runtime: RuntimeDep, schedule: ScheduleDep, settings: SettingsDep) -> SourcesOut:
-    """Each source of the marketplaces that are configured: its last completed reading, its age, and its problems."""
+    """List the sources and how fresh their data is.
+
+    A source is one list of a configured marketplace. Each has its last completed reading, its age, its cursor, and what keeps
+    it from being read.
+    """
     now = runtime.clock.last_now()
     sources = monitored_sources(schedule, settings, now)
     with transaction(runtime.engines.requests) as session:

@@ -17,7 +17,9 @@ class UnknownCursor(Problem):
     status = 422
 
     def __init__(self, before: int) -> None:
-        super().__init__(f"before={before}: there is no row of that id to read on behind. The first page needs none.")
+        super().__init__(
+            f"before must be the id of a stored row, such as the last one of the page before; got {before}."
+        )
 
 
 def after_row(

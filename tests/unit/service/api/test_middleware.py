@@ -55,6 +55,20 @@ def test_the_documentation_needs_nothing_from_elsewhere(client):
     assert "http" not in page.text.replace("http-equiv", "") + page.headers["content-security-policy"]
     assert [(client.get(file).status_code, len(client.get(file).content) > 1000) for file in files] == [(200, True)] * 3
     assert client.get("/docs/redoc.standalone.js").status_code == 404
+    assert '"validatorUrl": null' in page.text
+    style = client.get("/docs/swagger-ui.css").text
+    assert {url.strip("\"' ")[:5] for url in re.findall(r"url\(([^)]*)", style)} == {"data:"}
+    assert "@import" not in style
+
+
+def test_the_documentation_says_what_it_is_of(client):
+    info = client.get("/openapi.json").json()["info"]
+
+    assert "<title>sovani: HTTP API</title>" in client.get("/docs").text
+    assert info["title"] == "sovani"
+    assert "Wildberries" in info["summary"]
+    assert "**Authentication.**" in info["description"]
+    assert "http" not in str(client.get("/openapi.json").json()["paths"]).replace("http_requests", "")
 
 
 def test_a_request_is_known_by_the_id_that_it_brings(client):

@@ -7,7 +7,8 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import select
 from starlette.requests import Request
 
-from service.api.pagination import PageQuery, Rfc3339, add_next_link
+from service.api.pagination import PageQuery, add_next_link
+from service.api.schemas.parameters import Rfc3339
 from service.database.keyset import UnknownCursor, after_row
 from service.database.tables import OrderRow
 from service.orders.repository import OrderRepository
@@ -121,5 +122,5 @@ def test_behind_a_row_are_the_older_ones_and_of_the_same_moment_those_with_a_sma
 
 @on_sqlite
 def test_behind_a_row_that_is_not_there_is_an_error(session):
-    with pytest.raises(UnknownCursor, match="before=5: there is no row of that id"):
+    with pytest.raises(UnknownCursor, match=r"before must be the id of a stored row, .*; got 5"):
         after_row(session, OrderRow.ordered_at, OrderRow.id, 5)

@@ -133,15 +133,12 @@ def test_a_method_that_is_not_taken_is_a_sentence_and_says_which_are(client):
 @pytest.mark.parametrize(
     ("path", "detail"),
     [
-        ("/orders?limit=0", "limit=0: Input should be greater than or equal to 1."),
-        ("/orders?limit=1001", "limit=1001: Input should be less than or equal to 1000."),
-        ("/orders?limit=abc", "limit=abc: Input should be a valid integer, unable to parse string as an integer."),
-        ("/orders", "limit: Field required."),
-        ("/orders/x", "order_id=x: Input should be a valid integer, unable to parse string as an integer."),
-        (
-            "/orders?limit=1&shop=1&shop=y",
-            "shop.1=y: Input should be a valid integer, unable to parse string as an integer.",
-        ),
+        ("/orders?limit=0", "limit must be a whole number from 1 to 1000; got 0."),
+        ("/orders?limit=1001", "limit must be a whole number from 1 to 1000; got 1001."),
+        ("/orders?limit=abc", "limit must be a whole number from 1 to 1000; got abc."),
+        ("/orders", "limit is missing: it must be a whole number from 1 to 1000."),
+        ("/orders/x", "order_id must be a whole number; got x."),
+        ("/orders?limit=1&shop=1&shop=y", "shop.1 must be a whole number; got y."),
     ],
 )
 def test_what_is_wrong_in_a_request_is_a_sentence_that_names_it(client, path, detail):
@@ -154,13 +151,13 @@ def test_what_is_wrong_in_a_request_is_a_sentence_that_names_it(client, path, de
 def test_everything_that_is_wrong_is_said_at_once(client):
     detail = client.get("/orders?limit=0&shop=x").json()["detail"]
 
-    assert detail.startswith("limit=0: Input should be greater than or equal to 1. shop.0=x: ")
+    assert detail == "limit must be a whole number from 1 to 1000; got 0. shop.0 must be a whole number; got x."
 
 
 def test_what_is_wrong_in_a_header_is_named_and_not_repeated(client):
     detail = client.get("/orders?limit=1", headers={"x-secret": "hidden"}).json()["detail"]
 
-    assert detail.startswith("x-secret: ")
+    assert detail == "x-secret must be a whole number."
     assert "hidden" not in detail
 
 
@@ -224,7 +221,7 @@ def test_a_head_has_the_status_and_the_type(client, path, status):
 def test_what_is_wrong_in_a_body_is_named_and_not_repeated(client):
     answer = client.post("/orders", json={"price": "a secret"})
 
-    assert answer.json()["detail"] == ("price: Input should be a valid integer, unable to parse string as an integer.")
+    assert answer.json()["detail"] == "price must be a whole number."
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b"[1]"])
@@ -232,7 +229,7 @@ def test_a_body_that_is_no_object_is_a_sentence(client, body):
     answer = client.post("/orders", content=body, headers={"content-type": "application/json"})
 
     assert answer.status_code == 422
-    assert answer.json()["detail"].startswith("body")
+    assert answer.json()["detail"] == "The body must be a JSON object, as the API's description shows it."
 
 
 def test_a_refusal_keeps_its_sentence_and_its_headers(client):

@@ -14,7 +14,7 @@ from service import names
 from service.advice.checks.draft_check import checked, describe, failed_checks
 from service.advice.outcomes import DRAFTED, HELD, REFUSED, Draft
 from service.advice.prompt import ReviewForPrompt
-from service.api.review_schemas import DraftCheck
+from service.api.schemas.review_schemas import DraftCheck
 
 
 def load(name):
