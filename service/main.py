@@ -19,7 +19,7 @@ from service.api.admission import Admissions
 from service.api.auth import require_ops_token, require_ops_token_or_password
 from service.api.edge.foreign_pages import HostCheck
 from service.api.middleware import wrap_app
-from service.api.openapi import DESCRIPTION, SUMMARY, TAGS, TITLE, install_openapi
+from service.api.openapi import ABOUT, install_openapi
 from service.api.problems import install_exception_handlers
 from service.api.schemas.problem_schemas import COMMON, UNAUTHORIZED
 from service.bootstrap import Service
@@ -55,11 +55,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 def _create_app(settings: Settings) -> FastAPI:
     service = Service(settings)
     app = FastAPI(
-        title=TITLE,
+        **ABOUT,
         version=__version__,
-        summary=SUMMARY,
-        description=DESCRIPTION,
-        openapi_tags=TAGS,
         lifespan=_lifespan,
         docs_url=None,
         redoc_url=None,

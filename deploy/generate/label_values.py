@@ -1,6 +1,7 @@
 """The values of every label whose values are known beforehand, so that one which there is not can be told: no query says so itself."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -11,9 +12,11 @@ from deploy.generate import objectives
 from deploy.generate.promql import Matcher, matchers
 from service.api import alerts, docs, health, job_stats, jobs, metrics, orders, review_actions, reviews, sources
 from service.instruments import REJECTED_STATUSES
+from service.integrations.endpoints import outbound_services
 from service.jobs.schedule import JOBS
 from service.names import (
     BACKOFF,
+    CHECKS,
     MARKETPLACES,
     OPENAI,
     OUTCOMES,
@@ -24,19 +27,23 @@ from service.names import (
     TELEGRAM,
     WB,
 )
+from service.settings import Settings
 from service.sync.freshness.streams import SOURCE_NAMES, STREAMS
 from service.sync.ingestion import COUNTED
 from telemetry import semconv
 
 HERE: Final = Path(__file__).parent.parent
+Labels = dict[str, frozenset[str]]
 
 
 def known_values(metric: str, label: str) -> frozenset[str] | None:
     """The values that the label of this metric can have; None if they are not known beforehand."""
-    for pattern, values in _VALUES.get(label, ()):
-        if re.fullmatch(pattern, metric):
+    for name in (metric, re.sub(r"_(bucket|sum|count)$", "", metric)):
+        if (values := _OWN.get(name, {}).get(label)) is not None:
             return values
-    return None
+    return next(
+        (values[label] for start, values in _AROUND.items() if metric.startswith(start) and label in values), None
+    )
 
 
 def unknown_values(expression: str) -> Iterator[str]:
@@ -71,56 +78,100 @@ def _routes() -> frozenset[str]:
     return frozenset(paths - {""} | {semconv.UNMATCHED})
 
 
-_STATUSES: Final = frozenset(map(str, range(100, 600)))
-_QUEUES: Final = frozenset({"job_runs", "alerts", "spans", "logs", "log_console", "log_files", "log_pipeline"})
+def _called_paths() -> frozenset[str]:
+    services = outbound_services(Settings.model_construct())
+    return frozenset(path for service in services for path in service.endpoints) | {semconv.UNMATCHED}
+
+
+def _own(*tables: Mapping[str, Labels]) -> dict[str, Labels]:
+    """The values by metric. A key has the names of several metrics with the same labels."""
+    found: dict[str, dict[str, frozenset[str]]] = defaultdict(dict)
+    for table in tables:
+        for names, labels in table.items():
+            for name in names.split():
+                found[name] |= labels
+    return dict(found)
+
+
 _PROMETHEUS: Final = _read(HERE / "prometheus" / "prometheus.yml")
 _COLLECTOR: Final = _read(HERE.parent / "otel-collector.yaml")
-_OF_ALERTS: Final = frozenset({"telegram", "webhook"})
-_SCHEDULED: Final = frozenset(job.name for job in JOBS)
-# For each label: patterns of metrics, the first that fits, with the values.
-_VALUES: Final[Mapping[str, tuple[tuple[str, frozenset[str]], ...]]] = {
-    "job": ((".*", frozenset(each["job_name"] for each in _PROMETHEUS["scrape_configs"])),),
-    "method": (("http_request.*", semconv.KNOWN_METHODS | {semconv.OTHER_METHOD}),),
-    "endpoint": (("http_request.*", _routes()),),
-    "status": (
-        ("http_requests_.*|http_request_.*", _STATUSES | {"error"}),
-        ("http_connections_.*", frozenset(str(int(status)) for status in REJECTED_STATUSES)),
-        ("external_api_.*", _STATUSES | {"timeout", "error"}),
-        ("scheduler_.*", frozenset({semconv.STATUS_SUCCESS, semconv.STATUS_FAILED})),
-        ("(reviews|orders)_processed_total", frozenset(COUNTED)),
-    ),
-    "job_name": (("scheduler_.*", _SCHEDULED),),
-    "service": (
-        ("external_api_wait_.*|rate_limited_until_.*", frozenset(RATE_LIMITED_SERVICES)),
-        ("credential_expiry_.*", frozenset(MARKETPLACES)),
-        ("external_api_.*", frozenset({WB, OZON, OPENAI, TELEGRAM, semconv.OTHER})),
-    ),
-    "reason": (
-        ("worker_restarts_total", frozenset(semconv.WORKER_END_REASONS)),
-        ("external_api_wait_.*", frozenset({RATE_LIMIT, BACKOFF})),
-    ),
-    "query_type": ((".*", frozenset(semconv.QUERY_TYPES)),),
-    "source": (
-        ("invalid_rows_total", frozenset(stream.name for stream in STREAMS)),
-        ("source_age_seconds", frozenset(SOURCE_NAMES)),
-    ),
-    "rating": ((".*", frozenset(map(str, RATINGS))),),
-    "marketplace": ((".*", frozenset(MARKETPLACES)),),
-    "outcome": ((".*", frozenset(OUTCOMES)),),
-    "state": (
-        ("alerts", frozenset(semconv.ALERT_STATES)),
-        ("telemetry_job_records_total", frozenset(semconv.JOB_RECORD_STATES)),
-        ("db_client_connection_.*", frozenset({"idle", "used"})),
-    ),
-    "queue": ((".*", _QUEUES),),
-    "channel": ((".*", _OF_ALERTS),),
-    "result": (("alert_messages_total", frozenset(semconv.SEND_RESULTS)),),
-    "generation": ((".*", frozenset({"0", "1", "2"})),),
-    "alertstate": (("ALERTS", frozenset({"pending", "firing"})),),
-    "severity": (("ALERTS", frozenset({"critical", "warning"})),),
-    "exporter": (("otelcol_.*", frozenset(_COLLECTOR["exporters"])),),
-    "receiver": (("otelcol_.*", frozenset(_COLLECTOR["receivers"])),),
-    "transport": (("otelcol_.*", frozenset({"grpc", "http"})),),
-    "data_type": (("otelcol_.*", frozenset({"metrics", "traces", "logs"})),),
-    "slo": ((".*", frozenset(each.name for each in objectives.read(HERE / "prometheus" / "objectives.yml"))),),
+_STATUSES: Final = frozenset(map(str, range(100, 600)))
+_JOBS: Final[Labels] = {"job_name": frozenset(job.name for job in JOBS)}
+_REQUEST: Final[Labels] = {
+    "method": semconv.KNOWN_METHODS | {semconv.OTHER_METHOD},
+    "endpoint": _routes(),
+    "status": _STATUSES | {"error"},
 }
+_MARKETPLACE: Final[Labels] = {"marketplace": frozenset(MARKETPLACES)}
+_COUNTED: Final[Labels] = _MARKETPLACE | {"status": frozenset(COUNTED)}
+_RATED: Final[Labels] = _MARKETPLACE | {"rating": frozenset(map(str, RATINGS))}
+_CALLED: Final[Labels] = {"service": frozenset({WB, OZON, OPENAI, TELEGRAM, semconv.OTHER})}
+_LIMITED: Final[Labels] = {"service": frozenset(RATE_LIMITED_SERVICES)}
+_CHANNELS: Final[Labels] = {"channel": frozenset({"telegram", "webhook"})}
+_RECORDS: Final = frozenset({"job_runs"})
+_LOGS: Final = frozenset({"log_console", "log_files", "log_pipeline"})
+_EXPORTED: Final = frozenset({"spans", "logs"})
+_REQUESTS: Final[Mapping[str, Labels]] = {
+    "http_requests_total http_request_duration_seconds": _REQUEST,
+    "http_requests_in_progress": {"method": _REQUEST["method"]},
+    "http_connections_refused_total": {"status": frozenset(str(int(status)) for status in REJECTED_STATUSES)},
+    "websocket_connections_total websocket_connection_duration_seconds": {
+        "outcome": frozenset(semconv.WEBSOCKET_OUTCOMES)
+    },
+    "external_api_requests_total": _CALLED | {"endpoint": _called_paths(), "status": _STATUSES | {"timeout", "error"}},
+    "external_api_duration_seconds": _CALLED,
+    "external_api_wait_seconds_total": _LIMITED | {"reason": frozenset({RATE_LIMIT, BACKOFF})},
+    "rate_limited_until_timestamp_seconds": _LIMITED,
+    "credential_expiry_timestamp_seconds": {"service": frozenset(MARKETPLACES)},
+    "db_query_duration_seconds": {"query_type": frozenset(semconv.QUERY_TYPES)},
+    "db_client_connections": {
+        "db_client_connection_state": frozenset({semconv.CONNECTION_IDLE, semconv.CONNECTION_USED})
+    },
+}
+_WORK: Final[Mapping[str, Labels]] = {
+    "scheduler_jobs_total": {"status": frozenset({semconv.STATUS_SUCCESS, semconv.STATUS_FAILED})},
+    "scheduler_jobs_total scheduler_job_duration_seconds scheduler_jobs_in_progress": _JOBS,
+    "scheduler_job_last_success_timestamp_seconds scheduler_job_last_failure_timestamp_seconds": _JOBS,
+    "scheduler_runs_lost_total scheduler_runs_skipped_total scheduler_ticks_skipped_total": _JOBS,
+    "scheduler_runs_missed_total scheduler_runs_overdue_total": _JOBS,
+    "reviews_processed_total orders_processed_total": _COUNTED,
+    "advice_generated_total": _MARKETPLACE,
+    "advice_drafts_total": _MARKETPLACE | {"outcome": frozenset(OUTCOMES)},
+    "draft_checks_total": {"reason": frozenset(CHECKS)},
+    "reviews_waiting reviews_waiting_oldest_age_seconds": _RATED,
+    "source_age_seconds": _MARKETPLACE | {"source": frozenset(SOURCE_NAMES)},
+    "invalid_rows_total": {"source": frozenset(stream.name for stream in STREAMS)},
+    "worker_restarts_total": {"reason": frozenset(semconv.WORKER_END_REASONS)},
+    "python_gc_collections_total": {"generation": frozenset({"0", "1", "2"})},
+}
+_TELEMETRY: Final[Mapping[str, Labels]] = {
+    "telemetry_queue_size telemetry_queue_capacity": {"queue": _RECORDS | _EXPORTED},
+    "telemetry_queue_oldest_age_seconds telemetry_spool_bytes telemetry_spool_refused_total": {"queue": _RECORDS},
+    "telemetry_spool_refused_total": {"reason": frozenset({"full", "disk"})},
+    "telemetry_dropped_total": {"queue": _RECORDS | _LOGS | _EXPORTED | {"alerts"}},
+    "telemetry_log_late_total": {"queue": _LOGS},
+    "telemetry_exported_total": {"queue": _EXPORTED},
+    "telemetry_otlp_replaced_total": {"queue": _EXPORTED | {"metrics"}},
+    "telemetry_job_records_total": {"state": frozenset(semconv.JOB_RECORD_STATES)},
+    "alerts": {"state": frozenset(semconv.ALERT_STATES)},
+    "alert_channel_up alert_delay_seconds": _CHANNELS,
+    "alert_messages_total": _CHANNELS | {"result": frozenset(semconv.SEND_RESULTS)},
+}
+_OWN: Final = _own(_REQUESTS, _WORK, _TELEMETRY)
+"""For each metric of the service, the values of its labels. A label that another metric has, too, may have other values there."""
+_OBJECTIVES: Final[Labels] = {
+    "slo": frozenset(each.name for each in objectives.read(HERE / "prometheus" / "objectives.yml"))
+}
+_AROUND: Final[Mapping[str, Labels]] = {
+    "ALERTS": _OBJECTIVES
+    | {"alertstate": frozenset({"pending", "firing"}), "severity": frozenset({"critical", "warning"})},
+    "otelcol_": {
+        "exporter": frozenset(_COLLECTOR["exporters"]),
+        "receiver": frozenset(_COLLECTOR["receivers"]),
+        "transport": frozenset({"grpc", "http"}),
+        "data_type": frozenset({"metrics", "traces", "logs"}),
+    },
+    "slo:": _OBJECTIVES,
+    "": {"job": frozenset(each["job_name"] for each in _PROMETHEUS["scrape_configs"])},
+}
+"""For metrics whose names begin so: those of the programs around the service, what the rules record, and what Prometheus adds."""

@@ -13,9 +13,7 @@ from service.api.schemas.parameters import expected
 from service.api.schemas.problem_schemas import PROBLEM_JSON, title_of
 
 Json = dict[str, Any]
-TITLE: Final = "sovani"
-SUMMARY: Final = "Reviews, orders and drafted answers for sellers on Wildberries and Ozon, with full telemetry."
-DESCRIPTION: Final = """Read the stored reviews and orders, draft and publish answers, and watch jobs, sources and alerts.
+_DESCRIPTION: Final = """Read the stored reviews and orders, draft and publish answers, and watch jobs, sources and alerts.
 
 **Authentication.** If the service has `OPS_TOKEN`, all endpoints but the probes and the lists of reviews and orders need the
 header `Authorization: Bearer` with it. Publishing an answer always needs it.
@@ -35,6 +33,12 @@ TAGS: Final[list[dict[str, Any]]] = [
         "description": "Probes for load balancers and Kubernetes. They need no token, and answer HEAD, too.",
     },
 ]
+ABOUT: Final[Mapping[str, Any]] = {
+    "title": "sovani",
+    "summary": "Reviews, orders and drafted answers for sellers on Wildberries and Ozon, with full telemetry.",
+    "description": _DESCRIPTION,
+    "openapi_tags": TAGS,
+}
 _FASTAPIS_OWN: Final = ("HTTPValidationError", "ValidationError")
 _FORMATS: Final = {"date-time": "2025-10-02T12:00:00Z", "date": "2025-10-02"}
 _KINDS: Final[Mapping[str, Any]] = {"boolean": False, "object": {}, "integer": 1, "number": 1.0, "string": ""}
@@ -100,8 +104,13 @@ def _add_problems(operation: Json, path: str, schemas: Json) -> None:
 
 
 def _detail(detail: str, operation: Json) -> str:
-    *_, last = [{"name": "limit", "schema": {}}, *operation.get("parameters", ())]
-    return detail.replace("{parameter}", last["name"]).replace("{expected}", expected(last["schema"]))
+    """The detail of a problem; that of a 422 names the last parameter."""
+    parameters: list[Json] = operation.get("parameters", [])
+    return (
+        detail.format(parameter=parameters[-1]["name"], expected=expected(parameters[-1]["schema"]))
+        if parameters
+        else detail
+    )
 
 
 def _example_path(path: str, operation: Json) -> str:

@@ -48,7 +48,7 @@ def explained(text: str) -> dict[str, Explained]:
 def page() -> str:
     """The whole page."""
     known = explained(EXAMPLE.read_text("utf-8"))
-    return "\n\n".join([_HEAD, *_own(known), _OTEL_HEAD, _otel()]) + "\n"
+    return "\n\n".join([_HEAD, *_own(known), _OTEL_HEAD, _otel(known)]) + "\n"
 
 
 def _own(known: dict[str, Explained]) -> Iterator[str]:
@@ -84,8 +84,14 @@ def _type(field: FieldInfo) -> str:
     return found or "text"
 
 
-def _otel() -> str:
-    return table(("variable", "allowed"), [(code(name), kind.expected()) for name, kind in sorted(VARIABLES.items())])
+def _otel(known: dict[str, Explained]) -> str:
+    """The variables that the start checks, and those of .env.example that may be any text."""
+    allowed = {
+        name: f"any text, such as {code(about.example)}" for name, about in known.items() if name.startswith("OTEL_")
+    }
+    allowed |= {name: kind.expected() for name, kind in VARIABLES.items()}
+    rows = [(code(name), words) for name, words in sorted(allowed.items()) if name.lower() not in Settings.model_fields]
+    return table(("variable", "allowed"), rows)
 
 
 _HEAD: Final = """# Configuration

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from service.api.pagination import Filters
+from service.api.schemas.filters import Filters
 from service.api.schemas.parameters import PageLimit, RowId
 
 State = Literal["pending", "sent", "silenced", "inhibited", "ended"]

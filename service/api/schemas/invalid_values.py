@@ -31,7 +31,8 @@ def _sentence(wrong: Mapping[str, Any], schemas: Mapping[tuple[str, str], Schema
     name = ".".join(map(str, path))[:_MAX_NAME]
     if wrong["type"] == "extra_forbidden":
         return f"{name} is unknown: there is {', '.join(known for place, known in schemas if place == location)}."
-    words = _expected(schemas.get((location, path[0]), {}), path[1:]) or wrong["msg"]
+    schema: Schema = schemas.get((location, path[0]), {}) if path else {}
+    words = _expected(schema, path[1:]) or wrong["msg"]
     if wrong["type"] == "missing":
         return f"{name} is missing: it must be {words}."
     given = f"; got {str(wrong['input'])[:_MAX_GIVEN] or 'nothing'}" if location in _URL else ""
@@ -40,7 +41,8 @@ def _sentence(wrong: Mapping[str, Any], schemas: Mapping[tuple[str, str], Schema
 
 def _expected(schema: Schema, path: Sequence[object]) -> str:
     for _ in path:
-        schema = next((each for each in (schema, *schema.get("anyOf", ())) if "items" in each), {}).get("items", {})
+        lists: list[Schema] = [each for each in (schema, *schema.get("anyOf", ())) if "items" in each]
+        schema = lists[0]["items"] if lists else {}
     return expected(schema) if schema else ""
 
 

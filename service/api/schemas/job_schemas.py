@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from service.api.pagination import Filters
+from service.api.schemas.filters import Filters
 from service.api.schemas.parameters import RowId, RunLimit
 from telemetry.jobs import JobRunView
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api.pagination import PageQuery
+from service.api.schemas.filters import PageQuery
 from service.api.schemas.parameters import MarketplaceName, Rfc3339
 
 
