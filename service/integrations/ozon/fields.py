@@ -1,7 +1,8 @@
 """Reads and validates the fields of Ozon's JSON. Errors name the field."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
@@ -55,6 +56,15 @@ def int_field(payload: Payload, field: str, minimum: int, maximum: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
         raise InvalidField(f"`{field}` must be a whole number from {minimum} to {maximum}.")
     return value
+
+
+def first_timestamp(row: object, fields: Iterable[str]) -> datetime | None:
+    """The timestamp of the first of these fields that has one; None if none can be read."""
+    for field in fields if isinstance(row, Mapping) else ():
+        with suppress(InvalidField):
+            if (timestamp := optional_timestamp_field(row, field)) is not None:
+                return timestamp
+    return None
 
 
 def optional_timestamp_field(payload: Payload, field: str) -> datetime | None:

@@ -27,7 +27,7 @@ T = TypeVar("T")
 _CANCELLED: Final = frozenset({"cancelled", SPLIT_STATUS})
 _CANCELLED_SUBSTATUS: Final = "posting_canceled"
 # In this order: a posting whose payment is late has no `in_process_at`.
-_DATE_FIELDS: Final = ("in_process_at", "created_at", "shipment_date", "shipment_date_without_delay")
+DATE_FIELDS: Final = ("in_process_at", "created_at", "shipment_date", "shipment_date_without_delay")
 _MAX_STATUS_LENGTH: Final = 50
 _MAX_PIECES: Final = 1_000_000
 _MAX_MONEY: Final = Decimal(10) ** 12
@@ -36,7 +36,7 @@ _PRODUCT_WHITELIST: Final[Whitelist] = {
     "price": {"amount": None, "currency": None},
 }
 _WHITELIST: Final[Whitelist] = {
-    **dict.fromkeys(("posting_number", "order_id", "order_number", "status", "substatus", *_DATE_FIELDS)),
+    **dict.fromkeys(("posting_number", "order_id", "order_number", "status", "substatus", *DATE_FIELDS)),
     "products": _PRODUCT_WHITELIST,
 }
 
@@ -81,7 +81,7 @@ def _order_number(posting_number: str) -> str:
 
 
 def _ordered_at(payload: Payload, odd: OddFields) -> datetime:
-    for field in _DATE_FIELDS:
+    for field in DATE_FIELDS:
         if timestamp := odd.read(partial(optional_timestamp_field, payload, field), None):
             return timestamp
     raise InvalidField("`in_process_at` must be a date and time, or another date must be there instead.")

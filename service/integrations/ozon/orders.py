@@ -7,15 +7,17 @@ from typing import Any, Final, Self
 
 from service.integrations.http.client import ApiClient
 from service.integrations.marketplace import START, InvalidField, Order, Page, Position
+from service.integrations.newer_rows import NewerRows
 from service.integrations.ozon.client import post
 from service.integrations.ozon.fields import (
+    first_timestamp,
     format_timestamp,
     optional_text_field,
     optional_timestamp_field,
     text_field,
     timestamp_field,
 )
-from service.integrations.ozon.order_payloads import parse_order
+from service.integrations.ozon.order_payloads import DATE_FIELDS, parse_order
 from service.integrations.ozon.pagination import ApiPage, CursorPage, api_page, pages
 from service.names import OZON
 
@@ -139,7 +141,8 @@ class PostingSource:
         return replace(state, phase=CHANGED, since=state.started_at - _MAX_PERIOD, cursor="")
 
     def _read(self, state: ReadState) -> Iterator[CursorPage]:
-        return pages(lambda cursor: self._fetch(state, cursor), state.cursor)
+        newer = NewerRows(state.started_at, lambda row: first_timestamp(row, DATE_FIELDS))
+        return pages(lambda cursor: self._fetch(state, cursor), state.cursor, newer)
 
     def _fetch(self, state: ReadState, cursor: str) -> ApiPage:
         as_of = self._now()

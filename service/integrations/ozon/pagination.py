@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from service.integrations.http.errors import EndlessPages, Forbidden, Rejected, Unauthorized, Unreadable
+from service.integrations.newer_rows import NewerRows
 from service.names import OZON
 
 _log = logging.getLogger(__name__)
@@ -52,8 +53,8 @@ def api_page(response: Mapping[str, Any], rows: str, cursor: str, as_of: datetim
     return ApiPage(items, next_cursor, has_next if isinstance(has_next, bool) else None, as_of)
 
 
-def pages(fetch: Callable[[str], ApiPage], cursor: str) -> Iterator[CursorPage]:
-    """Read a list from a cursor to its end.
+def pages(fetch: Callable[[str], ApiPage], cursor: str, newer: NewerRows) -> Iterator[CursorPage]:
+    """Read a list from a cursor to its end, or to what was there when the reading began.
 
     Raises:
         EndlessPages: the cursors repeat. The `endless` page is yielded first.
@@ -61,6 +62,9 @@ def pages(fetch: Callable[[str], ApiPage], cursor: str) -> Iterator[CursorPage]:
     seen = {"", cursor}
     page = _first(fetch, cursor)
     while page.rows and page.has_next is not False and page.cursor not in seen:
+        if newer.end_after(page.rows):
+            yield CursorPage(page.rows, page.as_of, None, endless=False)
+            return
         yield CursorPage(page.rows, page.as_of, page.cursor, endless=False)
         seen.add(page.cursor)
         page = fetch(page.cursor)

@@ -17,11 +17,13 @@ from service.integrations.marketplace import (
     Position,
     Review,
 )
+from service.integrations.newer_rows import NewerRows
 from service.integrations.odd_fields import OddFields
 from service.integrations.ozon.client import post
 from service.integrations.ozon.fields import (
     Payload,
     Whitelist,
+    first_timestamp,
     format_timestamp,
     id_or_none,
     int_field,
@@ -136,7 +138,8 @@ class ReviewList:
         self._now = now
 
     def read(self, filters: Mapping[str, Any], last_id: str) -> Iterator[CursorPage]:
-        return pages(lambda cursor: self._fetch(filters, cursor), last_id)
+        newer = NewerRows(self._now(), lambda row: first_timestamp(row, ("published_at",)))
+        return pages(lambda cursor: self._fetch(filters, cursor), last_id, newer)
 
     def parse(self, page: CursorPage) -> list[Review | InvalidPayload]:
         return parse_with_names(page.rows, self._names, page.as_of)

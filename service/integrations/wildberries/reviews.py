@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from service.integrations.http.errors import EndlessPages
@@ -19,6 +19,7 @@ from service.integrations.marketplace import (
     Position,
     Review,
 )
+from service.integrations.newer_rows import NewerRows
 from service.integrations.odd_fields import OddFields
 from service.integrations.wildberries.fields import (
     digits_field,
@@ -77,12 +78,14 @@ def _pages(
 ) -> Iterator[tuple[Page[Review], _Offset | None]]:
     """Yield each page with the offset of the next one, which is None behind the last page."""
     skipped: list[Any] = []  # the rows that the offset of this page skips
+    newer = NewerRows(now(), _created_at)
     while offset.skip <= MAX_SKIP:
         as_of = now()
         rows = fetch({"isAnswered": answered, "take": PAGE_SIZE, **offset.parameters()})
         if rows and rows == skipped:
             raise EndlessPages("wb gives the same page of reviews again and again.")
-        next_offset = offset.after(rows) if len(rows) >= PAGE_SIZE else None
+        is_last = len(rows) < PAGE_SIZE or newer.end_after(rows)
+        next_offset = None if is_last else offset.after(rows)
         yield Page([parse_review(row, as_of, processed=answered) for row in rows], START), next_offset
         if next_offset is None:
             return
@@ -97,6 +100,11 @@ def created_second(row: Any) -> int | None:
         return int(timestamp_field(require_object(row), "createdDate", MOSCOW).timestamp())
     except InvalidField:
         return None
+
+
+def _created_at(row: Any) -> datetime | None:
+    second = created_second(row)
+    return None if second is None else datetime.fromtimestamp(second, UTC)
 
 
 class UnansweredReviews:

@@ -88,3 +88,18 @@ def test_a_history_whose_place_cannot_be_read_is_read_whole(ozon, history):
 
     assert read(history, {"newest": "yesterday"}) == [([], START)]
     assert ozon.bodies[0]["filters"] == {"status": "ALL"}
+
+
+def test_reviews_that_come_meanwhile_are_for_the_next_reading(ozon, ozon_client, ozon_clock, monkeypatch):
+    monkeypatch.setattr("service.integrations.newer_rows.MAX_NEWER_ROWS", 2)
+    marketplace = OzonReviews(ozon_client, lambda skus: dict.fromkeys(skus, "Пижама"), ozon_clock.now)
+    hours = enumerate(range(10, 18, 2))
+    rows = [review(number, published_at=f"2026-11-24T{hour:02}:00:00Z") for number, hour in hours]
+
+    for source in (*marketplace.unanswered, *marketplace.history):
+        ozon.enqueue(*(reviews(row, has_next=True, last_id=str(number)) for number, row in enumerate(rows)))
+
+        pages = read(source)
+
+        assert [numbers for numbers, _ in pages] == [["0"], ["1"], ["2"], ["3"]]
+        assert "last_id" not in pages[-1][1]

@@ -221,3 +221,17 @@ def test_by_itself_it_reads_the_clock_of_the_machine(ozon, ozon_client):
     (page,) = OzonOrders(ozon_client).sources()[1].pages(START)
 
     assert page.rows[0].as_of.tzinfo is not None
+
+
+@pytest.mark.parametrize("began", [START, ended(NOON - DAY)], ids=["the first reading", "a later one"])
+def test_orders_that_come_meanwhile_are_for_the_next_reading(ozon, fbs, monkeypatch, began):
+    monkeypatch.setattr("service.integrations.newer_rows.MAX_NEWER_ROWS", 2)
+    new = [posting(number, in_process_at=at(NOON + timedelta(minutes=number))) for number in range(9)]
+    phases = 1 if began == START else 2
+    for _ in range(phases):
+        ozon.enqueue(*(postings(row, has_next=True, cursor=str(number)) for number, row in enumerate(new[:3])))
+
+    pages = read(fbs, began)
+
+    assert [numbers for numbers, _ in pages] == [["0"], ["1"], ["2"]] * phases
+    assert pages[-1][1] == ended()

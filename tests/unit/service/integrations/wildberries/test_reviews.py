@@ -1,5 +1,6 @@
 import json
 from datetime import timedelta
+from itertools import count, islice
 
 import pytest
 
@@ -11,7 +12,7 @@ from service.integrations.wildberries.marketplace import WildberriesReviews
 from tests.support.loopback import CUT, response
 from tests.support.ozon_stub import NOON
 from tests.support.wildberries_payloads import TOKEN, review, reviews_page
-from tests.support.wildberries_stub import Feedbacks, answered, created_second, id_set, numbered, read
+from tests.support.wildberries_stub import BEGINNING, Feedbacks, answered, created_second, id_set, numbered, read
 
 
 @pytest.fixture
@@ -279,3 +280,25 @@ def test_an_account_of_few_calls_reads_the_whole_history_once_a_week(
     read(history, position)
 
     assert ("dateFrom" not in server.queries[-1]) is is_whole
+
+
+@pytest.mark.parametrize("is_answered", [False, True])
+def test_reviews_that_come_for_ever_are_for_the_next_reading(
+    server, waiting, history, five_a_page, monkeypatch, is_answered
+):
+    monkeypatch.setattr("service.integrations.newer_rows.MAX_NEWER_ROWS", 10)
+    make, source = (answered, history) if is_answered else (numbered, waiting)
+    from_now = int((NOON - BEGINNING).total_seconds() / 60) + 1
+    numbers = count()
+
+    def five_more():
+        feedbacks.rows.extend(make(100 + number, from_now + number) for number in islice(numbers, 5))
+
+    feedbacks = Feedbacks(*map(make, range(7)))
+    feedbacks.after_each = five_more
+    server.script = feedbacks
+
+    rows, position = read(source)
+
+    assert id_set(rows) >= {review(number)["id"] for number in range(7)}
+    assert "since" not in position
