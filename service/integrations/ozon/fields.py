@@ -58,7 +58,7 @@ def int_field(payload: Payload, field: str, minimum: int, maximum: int) -> int:
     return value
 
 
-def first_timestamp(row: object, fields: Iterable[str]) -> datetime | None:
+def first_timestamp(row: Any, fields: Iterable[str]) -> datetime | None:
     """The timestamp of the first of these fields that has one; None if none can be read."""
     for field in fields if isinstance(row, Mapping) else ():
         with suppress(InvalidField):
