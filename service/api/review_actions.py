@@ -36,7 +36,7 @@ _ADVICE_RESPONSES: Final = _BOTH | problem_responses(
             "Without `OPS_TOKEN`: the header `Content-Type: application/json` is missing.",
             "This changes something, so it needs the header Content-Type: application/json.",
         ),
-        502: ("OpenAI failed or rejected the call.", "openai could not be asked: /responses timed out."),
+        502: ("OpenAI failed or rejected the call.", "OpenAI is unavailable: the call timed out."),
         503: (
             "OpenAI is not configured or rate-limited, or the database is unavailable.",
             "OPENAI_API_KEY is not set.",
@@ -58,7 +58,7 @@ _ANSWER_RESPONSES: Final[Responses] = {
             ),
             502: (
                 "The marketplace failed or rejected the call.",
-                "wb could not be asked: /api/v1/feedbacks timed out.",
+                "wb is unavailable: /api/v1/feedbacks timed out.",
             ),
             503: (
                 "The marketplace is not configured or rate-limited, or the database is unavailable.",

@@ -43,7 +43,7 @@ class AlertOut(BaseModel):
     )
     error: str | None = Field(
         description="The exception: its class and its message.",
-        examples=["Unreachable: wb could not be asked: /api/v1/feedbacks timed out."],
+        examples=["Unreachable: wb is unavailable: /api/v1/feedbacks timed out."],
     )
     location: str | None = Field(
         description="The line of code that logged or raised it.", examples=["service/jobs/sync.py:61 in sync_reviews"]
