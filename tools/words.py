@@ -63,7 +63,10 @@ def sentences(text: str) -> Iterator[str]:
 
 def texts() -> Iterator[tuple[str, str]]:
     """All texts, each with the place where it is."""
-    pages = [*(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")), *(ROOT / "docs").rglob("*.md")]
+    pages = [
+        *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")),
+        *(ROOT / "docs").rglob("*.md"),
+    ]
     for page in sorted(pages):
         yield str(page.relative_to(ROOT)), page.read_text("utf-8")
     for file in sorted((ROOT / "deploy/prometheus/rules").glob("*.yml")):
