@@ -53,7 +53,7 @@ def test_the_links_of_a_page_lead_to_files_and_headings_that_there_are(name):
         ("label values of external_api_requests_total", r"### `external_api_requests_total`\n[^#]*- label `status`"),
         ("what to do when the scheduler was not running", r"## Message: The scheduler was not running"),
         ("alerts on the phone", r"BotFather"),
-        ("which model of OpenAI", r"### Which OPENAI_MODEL"),
+        ("which model of OpenAI", r"### Choose a model"),
         ("what is stable", r"## What is stable"),
         ("what does this message mean", r"wb does not accept the token"),
     ],
