@@ -2,6 +2,7 @@
 # Another Python in an environment of its own: make test PYTHON=python3.13 VENV=.venv-3.13
 PYTHON ?= python3
 VENV ?= .venv
+DOCS_PORT ?= 8000
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
@@ -51,10 +52,10 @@ check: $(VENV)/.docs ## linters, types, import contracts, layout, documentation,
 bench: $(VENV)/.dev ## what it costs, as tables
 	@$(BIN)/python -m bench
 
-docs: $(VENV)/.docs ## build the documentation, and serve it on 127.0.0.1:8000
+docs: $(VENV)/.docs ## build the documentation, and serve it on 127.0.0.1:8000 (DOCS_PORT=8000)
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs docs/_build
-	@echo "The documentation is at http://127.0.0.1:8000; Ctrl-C ends this."
-	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory docs/_build 8000
+	@echo "Built docs/_build/index.html. Read it at http://127.0.0.1:$(DOCS_PORT); Ctrl-C stops the server."
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory docs/_build $(DOCS_PORT)
 
 reference: $(VENV)/.dev ## write the pages of docs/reference that are made from the code
 	@$(BIN)/python -m tools.reference

@@ -1,6 +1,6 @@
 """`python -m tools.words`: sentences that are too long, and words that the field does not use, in the texts that people read.
 
-It reads README, CONTRIBUTING, SECURITY, the documentation, the rules' annotations, the help of the commands, the help of the metrics, and
+It reads README, CHANGELOG, CONTRIBUTING, SECURITY, the documentation, the rules' annotations, the help of the commands, the help of the metrics, and
 the descriptions of the API. It prints each finding, and exits 1 if there is one.
 """
 
@@ -63,7 +63,10 @@ def sentences(text: str) -> Iterator[str]:
 
 def texts() -> Iterator[tuple[str, str]]:
     """All texts, each with the place where it is."""
-    pages = [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), *(ROOT / "docs").rglob("*.md")]
+    pages = [
+        *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")),
+        *(ROOT / "docs").rglob("*.md"),
+    ]
     for page in sorted(pages):
         yield str(page.relative_to(ROOT)), page.read_text("utf-8")
     for file in sorted((ROOT / "deploy/prometheus/rules").glob("*.yml")):

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.how_to_pages import changed_files, commands, printed
 from tests.support.otlp_receiver import otlp_receiver
 from tests.support.processes import ROOT, Programs, eventually, free_port
 from tests.support.sqlite import rows
@@ -203,3 +204,43 @@ def test_each_way_of_the_page_gives_metrics_spans_a_recorded_job_and_an_alert(li
     }
     assert rows(programs.home / "var/alerts/outbox.db", "SELECT words FROM incidents") == [("A book is missing",)]
     assert "A book is missing" in arrived.logs()
+
+
+TUTORIAL = ROOT / "docs/tutorials/instrument-your-service.md"
+
+
+def shell(command: str) -> str:
+    return subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout
+
+
+def test_the_tutorial_leads_to_what_it_prints(programs_of_the_wheel, tmp_path: Path):
+    """Its own file and commands; only the port, and where Python and the wheel are, are the test's."""
+    binaries, _ = programs_of_the_wheel
+    (tmp_path / "app.py").write_text(changed_files([TUTORIAL])["app.py"])
+    port = str(free_port())
+    steps = [command.replace("8090", port) for command in commands(TUTORIAL)]
+    [tables] = [step for step in steps if " -c " in step]
+    serve = next(step for step in steps if "uvicorn" in step)
+    curls = [step for step in steps if step.startswith("curl ")]
+    variables = dict(step.removeprefix("export ").split("=", 1) for step in steps if step.startswith("export DATABASE"))
+    run_command(binaries, tmp_path, tables.removeprefix(".venv/bin/"), **variables)
+    programs = Programs(tmp_path)
+    words = shlex.split(serve.removeprefix(".venv/bin/"))
+    serving = programs.start_command(
+        str(binaries / words[0]), *words[1:], port=int(port), **{**variables, "PYTHONPATH": str(tmp_path)}
+    )
+    serving.wait_for("/healthz", within=90)
+
+    requests, reads = curls[:2], curls[2:]
+    sent = "".join(map(shell, requests))
+
+    def reads_all() -> bool:
+        found = sent + "".join(map(shell, reads))
+        missing = [line for line in printed(TUTORIAL)[0].splitlines() if line not in found]
+        assert not missing, (missing, found)
+        return True
+
+    try:
+        eventually(reads_all, 90)
+    finally:
+        programs.kill()

@@ -3,6 +3,7 @@
 import socket
 from pathlib import Path
 
+from service.jobs.schedule import JOBS
 from tests.support.processes import Programs, free_port
 from tests.support.sqlite import rows
 
@@ -20,12 +21,8 @@ def test_a_job_that_is_not_there_is_answered_with_those_that_are(programs: Progr
     done = programs.run("-m", "service", "run-job", "nope")
 
     assert done.returncode == 1
-    assert done.stderr.splitlines() == [
-        (
-            "There is no job 'nope'. There are: backup_database, check_resources, cleanup_logs, generate_advice, "
-            "prune_job_runs, sync_ozon_orders, sync_ozon_reviews, sync_wb_orders, sync_wb_reviews."
-        )
-    ]
+    names = ", ".join(sorted(job.name for job in JOBS))
+    assert done.stderr.splitlines() == [f"There is no job 'nope'. There are: {names}."]
     assert done.stdout == ""
 
 
