@@ -56,7 +56,7 @@ class Settings(TelemetrySettings):
     service_version: ClassVar[str] = __version__
     jobs_component: ClassVar[str] = SCHEDULER_COMPONENT
     rerouted_loggers: ClassVar[tuple[str, ...]] = ("alembic", "alembic.runtime.migration")
-    verbose_loggers: ClassVar[tuple[str, ...]] = ("alembic.runtime.plugins",)
+    verbose_loggers: ClassVar[tuple[str, ...]] = ("alembic", "uvicorn", "uvicorn.error", "uvicorn.access")
     owns_environment: ClassVar[bool] = True
 
     database_url: Annotated[str, AfterValidator(validated_database_url)] = Field(

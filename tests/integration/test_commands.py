@@ -19,7 +19,7 @@ def test_a_job_run_by_hand_is_recorded_though_nothing_is_sampled(programs: Progr
 def test_a_job_that_is_not_there_is_answered_with_those_that_are(programs: Programs):
     done = programs.run("-m", "service", "run-job", "nope")
 
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.splitlines() == [
         (
             "There is no job 'nope'. There are: backup_database, check_resources, cleanup_logs, generate_advice, "
