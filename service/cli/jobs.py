@@ -127,7 +127,7 @@ def _cancel_on_signals() -> list[int]:
         received.append(number)
         for each in STOP_SIGNALS:
             signal.signal(each, signal.SIG_DFL)
-        raise ShutdownRequested("the command was told to stop")
+        raise ShutdownRequested("the command received a stop signal")
 
     for each in STOP_SIGNALS:
         signal.signal(each, cancel)

@@ -106,7 +106,7 @@ class Scheduler:
             self._loop.join(grace)
         self._join(deadline)
         for thread, name in self._alive():
-            _log.warning("Job %s was not done within its grace, and is cancelled.", name)
+            _log.warning("Job %s did not finish within JOB_GRACE_SECONDS, and is cancelled.", name)
             cancel_thread(thread)
         self._join(time.monotonic() + _CANCEL_TIMEOUT)
         self._leases.stop()

@@ -16,6 +16,7 @@ LIBRARY = re.compile(r" - (uvicorn|alembic)[.\w]* - ")
 def test_the_log_of_a_healthy_sandbox_has_no_warning_and_no_line_of_a_library(programs: Programs):
     shop = SandboxedService.start(programs, ALERT_THRESHOLD_DISK="100", ALERT_THRESHOLD_MEMORY="100")
 
+    shop.service.wait_for("/readyz", within=180)
     eventually(shop.first_results, within=180)
     drafting = "/jobs/status?job_name=generate_advice&status=success&limit=1000"
     eventually(lambda: len(shop.get_json(drafting)["runs"]) >= RUNS, within=300)

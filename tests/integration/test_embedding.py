@@ -117,7 +117,5 @@ def test_without_a_start_jobs_run_and_one_warning_says_that_nothing_records_them
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["0", "1", "2"]
-    assert done.stderr.splitlines() == [
-        "WARNING Jobs run, and are not recorded: the telemetry of this process is not started."
-    ]
+    assert done.stderr.splitlines() == ["WARNING Jobs are not recorded: the telemetry of this process is not started."]
     assert not (programs.home / "var").exists()

@@ -81,14 +81,14 @@ def _pages(
         as_of = now()
         rows = fetch({"isAnswered": answered, "take": PAGE_SIZE, **offset.parameters()})
         if rows and rows == skipped:
-            raise EndlessPages("wb gives the same page of reviews again and again.")
+            raise EndlessPages("wb returns the same page of reviews repeatedly.")
         next_offset = offset.after(rows) if len(rows) >= PAGE_SIZE else None
         yield Page([parse_review(row, as_of, processed=answered) for row in rows], START), next_offset
         if next_offset is None:
             return
         skipped = rows if next_offset.skip else []
         offset = next_offset
-    raise EndlessPages("wb has more reviews of one second than it lets anybody read.")
+    raise EndlessPages("wb has more reviews of one second than it returns.")
 
 
 def created_second(row: Any) -> int | None:

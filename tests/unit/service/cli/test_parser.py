@@ -151,7 +151,7 @@ def test_serve_says_what_runs_serves_and_ends_at_ctrl_c(run, migrated, capsys):
 
     assert code in {0, 130}
     assert f"http://127.0.0.1:{port}/docs" in (said := capsys.readouterr().out)
-    assert "scheduler  off in this process" in said
+    assert "Scheduler  off in this process" in said
     assert setup.current() is None
 
 

@@ -71,7 +71,7 @@ def test_what_was_backed_up_is_there_again_and_what_was_there_is_kept(shop, data
     assert len(kept) == 1
     assert said == [
         f"{backup} is whole.",
-        f"What is there now is kept in {kept[0]}.",
+        f"The current database is kept in {kept[0]}.",
         "The database is restored, and at the newest revision.",
     ]
     restore_database(DatabaseLocation(shop.url, data_dir), kept[0], NOW, said.append)

@@ -42,7 +42,7 @@ def test_an_answer_is_counted_by_its_endpoint_and_code(watch, server, api, clien
 def test_an_answer_that_is_not_whole_at_its_deadline_is_counted_as_a_timeout(watch, server, api, client_of, answer):
     server.enqueue(answer)
 
-    with pytest.raises(Unreachable, match=f"^wb could not be asked: {ORDERS} timed out.$") as late:
+    with pytest.raises(Unreachable, match=f"^wb is unavailable: {ORDERS} timed out.$") as late:
         client_of(api).call(once())
 
     assert late.value.may_have_applied
