@@ -71,9 +71,10 @@ def _target(text: str) -> URL:
     try:
         url = make_url(validated_database_url(text))
     except ValueError:
-        scheme = _SCHEME.match(text)
-        is_other = scheme is not None and scheme[1] not in _SUPPORTED
-        raise ValueError(f"{scheme[1]}:// is not supported." if is_other else "The URL is invalid.") from None
+        found = _SCHEME.match(text)
+        scheme = found[1] if found else ""
+        is_other = scheme and scheme not in _SUPPORTED
+        raise ValueError(f"{scheme}:// is not supported." if is_other else "The URL is invalid.") from None
     if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}:
         raise ValueError("A database in memory would end with this command.")
     return url

@@ -1,4 +1,4 @@
-"""Logs the exceptions that nobody caught, so that they are alerts like other errors, and redacted."""
+"""Logs uncaught exceptions, so that they are alerts like other errors, and redacted."""
 
 import logging
 import sys
@@ -38,7 +38,7 @@ def _handle_main(error_type: type[BaseException], error: BaseException, trace: T
 
 
 def report_uncaught(error: BaseException) -> None:
-    """Report an exception that ends the program like one that nobody caught, and as redacted."""
+    """Report an exception that ends the program like an uncaught one, and as redacted."""
     _handle_main(type(error), error, error.__traceback__)
 
 
