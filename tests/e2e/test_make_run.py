@@ -21,7 +21,13 @@ def make(tmp_path: Path):
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         path = f"{tmp_path / 'bin'}:/usr/bin:/bin"
         return subprocess.run(
-            ["make", *arguments], cwd=tmp_path, env={"PATH": path}, capture_output=True, text=True, timeout=60, check=False
+            ["make", *arguments],
+            cwd=tmp_path,
+            env={"PATH": path},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
 
     return run
@@ -40,7 +46,9 @@ def test_an_old_python_is_refused_with_one_line(make, tmp_path):
 
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
-    assert "Python 3.11 or newer is needed, and python3.10 is Python 3.10.13. Name another one, such as: make run" in line
+    assert (
+        "Python 3.11 or newer is needed, and python3.10 is Python 3.10.13. Name another one, such as: make run" in line
+    )
     assert done.stdout == ""
     assert not (tmp_path / ".venv").exists()
 
@@ -67,6 +75,8 @@ def test_uv_installs_where_it_is_there_and_else_pip(make, tmp_path, uv, commands
     planned = make("--dry-run", "run", "PYTHON=python3.12").stdout.replace(f"{tmp_path}/bin/", "")
 
     assert commands[0] in planned
-    assert f"{commands[1]} --no-deps --require-hashes -r requirements.lock" in " ".join(planned.replace("\\", "").split())
+    assert f"{commands[1]} --no-deps --require-hashes -r requirements.lock" in " ".join(
+        planned.replace("\\", "").split()
+    )
     assert "--quiet -r" not in planned
     assert planned.rstrip().endswith("exec .venv/bin/python -m service serve")

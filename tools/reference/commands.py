@@ -31,7 +31,9 @@ def _command(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
         yield table(("argument", "meaning"), rows)
     command = next(each for each in COMMANDS if each.name == name)
     yield "\n".join(["```sh", *(f"{_PROGRAM} {example}" for example in command.examples), "```"])
-    yield table(("exit code", "meaning"), [(code(str(number)), text) for number, text in command.all_exit_codes.items()])
+    yield table(
+        ("exit code", "meaning"), [(code(str(number)), text) for number, text in command.all_exit_codes.items()]
+    )
 
 
 def _arguments(parser: argparse.ArgumentParser) -> list[argparse.Action]:

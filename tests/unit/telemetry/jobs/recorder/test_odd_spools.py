@@ -194,4 +194,7 @@ def test_a_disk_that_takes_nothing_aside_drops_it(directory, counters, recovery,
     recovery.recover(always)
 
     assert outcomes(store) == {1: "success"}
-    assert "Incomplete lines in a spool of job runs could not be kept as dead letters, and are dropped: 1." in caplog.messages
+    assert (
+        "Incomplete lines in a spool of job runs could not be kept as dead letters, and are dropped: 1."
+        in caplog.messages
+    )

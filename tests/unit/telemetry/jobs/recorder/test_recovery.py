@@ -166,7 +166,9 @@ def test_a_run_that_the_database_refuses_is_dropped_and_counted_and_the_others_a
 
     assert sorted(outcomes(store)) == [0, 1, 2, 4]
     assert (counters.replays, counters.drops) == (4, [(1, "unwritable")])
-    assert caplog.messages == ["A run of job 'sync' cannot be written, and is kept as a dead letter: UnwritableRunError: refused"]
+    assert caplog.messages == [
+        "A run of job 'sync' cannot be written, and is kept as a dead letter: UnwritableRunError: refused"
+    ]
 
 
 def test_a_line_that_is_not_whole_is_dropped_and_counted_and_the_others_are_brought(
