@@ -104,7 +104,7 @@ def test_a_script_records_by_start_and_shutdown_as_often_as_they_are_called(sqli
 
     assert done.returncode == 0, done.stderr
     assert done.stdout == "the body ran\n"
-    assert done.stderr.count("Jobs run, and are not recorded") == 1
+    assert done.stderr.count("Jobs are not recorded") == 1
     assert rows(Path(str(sqlite_engine.url.database)), "SELECT job_name, status FROM job_runs") == [
         ("count_books", "success")
     ]

@@ -122,7 +122,7 @@ def records(engine):
 
 
 def absences(caplog):
-    return [message for message in caplog.messages if message.startswith("Nobody has run the schedule")]
+    return [message for message in caplog.messages if message.startswith("The scheduler has not been running")]
 
 
 def missed(engine):

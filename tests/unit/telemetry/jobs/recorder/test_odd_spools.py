@@ -152,7 +152,7 @@ def test_the_leftover_of_another_user_is_left_alone_and_said_once(recovery, stor
 
     assert outcomes(store) == {1: "success"}
     assert orphaned_spools.read_open_runs(directory) == set()
-    assert caplog.messages == [f"Job runs of another user are left alone, since {foreign} can't be opened."]
+    assert caplog.messages == [f"Job runs of another user are not recovered: {foreign} cannot be opened."]
     assert foreign.exists()
 
 
