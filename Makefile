@@ -1,9 +1,22 @@
 # The commands of the project. Nothing needs to be installed beforehand but Python 3.11+ and make.
-# Another Python in an environment of its own: make test PYTHON=python3.13 VENV=.venv-3.13
+# PYTHON= names the Python that makes the environment, VENV= where that is: make test PYTHON=python3.13 VENV=.venv-3.13
 PYTHON ?= python3
 VENV ?= .venv
 DOCS_PORT ?= 8000
 BIN := $(VENV)/bin
+
+# uv installs in seconds, where it is there (https://docs.astral.sh/uv). Both verify each package by its hash, and show their progress.
+# A lock names all packages, so nothing has to be resolved.
+UV := $(shell command -v uv 2>/dev/null)
+MAKE_VENV = $(if $(UV),$(UV) venv --quiet --seed --python $(PYTHON) $(VENV),$(PYTHON) -m venv $(VENV))
+INSTALL = $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install --disable-pip-version-check) \
+	--no-deps --require-hashes
+
+# Refuses another Python than 3.11 or newer: that of the environment, else the one that would make it.
+FOUND = $(or $(wildcard $(BIN)/python),$(PYTHON))
+IS_OLD = $(shell $(FOUND) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || echo old)
+REQUIRE_PYTHON = $(if $(IS_OLD),$(error Python 3.11 or newer is needed, and $(FOUND) is $(shell $(FOUND) -V 2>/dev/null || \
+	echo not there). Name another one, such as: make run PYTHON=python3.12 VENV=.venv-3.12))
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check docs bench reference collector grafana e2e soak soak-stores newest wheel lock
@@ -13,26 +26,26 @@ help: ## this list
 
 # A marker for each lock: what is installed is what the lock says, and a second start installs nothing.
 $(VENV)/.run: requirements.lock
-	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Say which with: make PYTHON=python3.12")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing what requirements.lock names, checked by hash …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(REQUIRE_PYTHON)test -x $(BIN)/python || $(MAKE_VENV)
+	@echo "Installing the packages of requirements.lock into $(VENV): about a minute with pip, a few seconds with uv …"
+	@$(INSTALL) -r requirements.lock
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
-	@echo "Installing what requirements-dev.lock names, checked by hash …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@echo "Installing the packages of requirements-dev.lock into $(VENV) …"
+	@$(INSTALL) -r requirements-dev.lock
 	@touch $@
 
 $(VENV)/.docs: requirements-docs.lock $(VENV)/.dev
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-docs.lock
+	@echo "Installing the packages of requirements-docs.lock into $(VENV) …"
+	@$(INSTALL) -r requirements-docs.lock
 	@touch $@
 
 .env:
 	@cp .env.example .env
-	@echo "Made .env from .env.example: it says what can be set."
+	@echo "Made .env from .env.example: it explains every setting, and switches the sandbox on."
 
-run: $(VENV)/.run .env ## set up, migrate, and serve on 127.0.0.1:8080
+run: $(VENV)/.run .env ## set up, migrate, and serve on 127.0.0.1:8080 (PYTHON=python3.12 for another Python)
 	@exec $(BIN)/python -m service serve
 
 test: $(VENV)/.dev ## the whole test suite, PostgreSQL included

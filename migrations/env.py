@@ -1,5 +1,6 @@
 """How Alembic reaches the database: by the connection that `service.database.migrate` hands over, else by DATABASE_URL."""
 
+import logging
 from typing import Any
 
 from alembic import context
@@ -32,6 +33,7 @@ def run_from_the_command_line() -> None:
         run(url=settings.url, literal_binds=True)
         return
     setup_logging(settings)
+    logging.getLogger("alembic").setLevel(settings.log_level)  # the service shows each step at DEBUG only
     engine = create_engine(settings.url, settings.service_name)
     with exclusive_transaction(engine) as connection:
         run_on(connection)

@@ -1,5 +1,7 @@
 """The composition root: builds what every entry point needs, in order of dependency, and starts and stops it."""
 
+import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -16,7 +18,7 @@ from service.database.process_engines import Engines
 from service.database.startup import MigrateOnStart
 from service.instruments import METRIC_MAPPINGS, ServiceInstruments
 from service.integrations import endpoints
-from service.integrations.http.sleep import InstrumentedSleep
+from service.integrations.http.sleep import InstrumentedSleep, OnWaited, ignore
 from service.jobs.context import JobContext
 from service.jobs.schedule import DRAFTING_JOB, JOBS
 from service.sandbox.supervisor import SandboxProcess
@@ -35,6 +37,7 @@ from telemetry import TelemetryOptions
 from telemetry.health import Lifecycle
 from telemetry.periodic import PeriodicTask
 
+_log = logging.getLogger(__name__)
 FLUSH_TIMEOUT: Final = 4.0
 ORPHAN_GRACE_SECONDS: Final = 1
 CLOCK_FILE: Final = "clock"
@@ -49,6 +52,8 @@ class SandboxUnavailable(Exception):
 class Service:
     """One process of the service. `create_app` and the commands make it. Nothing runs before `start`.
 
+    `on_wait` is called before an outgoing call of a job waits.
+
     Attributes:
         clock: that of the database, by which the schedule runs.
         stop_signal: set at the moment of SIGTERM or SIGINT, and by `stop`.
@@ -60,7 +65,7 @@ class Service:
 
     _is_stopped = False
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, on_wait: OnWaited = ignore) -> None:
         self.settings = settings
         self.stop_signal = StopSignal()
         self._grace = settings.job_grace_seconds
@@ -70,7 +75,7 @@ class Service:
         self.engines = Engines.create(settings.url, settings.service_name)
         self.telemetry = telemetry.start(settings=settings, engine=self.engine, options=telemetry_options(settings))
         self.instruments = ServiceInstruments.create(self.telemetry.meter("service"))
-        sleep = InstrumentedSleep(self.stop_signal, self.instruments.count_wait)
+        sleep = InstrumentedSleep(self.stop_signal, self.instruments.count_wait, on_wait)
         self.clients = Clients(settings, self.engine, self.instruments, sleep)
         self.interactive_clients = self.clients.interactive(self.engines.requests)
         self.sandbox = sandbox_process(settings)
@@ -89,7 +94,9 @@ class Service:
             self.context,
             self.claims,
             self.clock.now,
-            hooks=SchedulerHooks(self.instruments.count_skipped, self.stop_signal),
+            hooks=SchedulerHooks(
+                self.instruments.count_skipped, self.telemetry.jobs.store.running_since, self.stop_signal
+            ),
         )
         self.monitor, self.freshness = self._schedule_task(), self._freshness_task()
         self._migration = MigrateOnStart(self.engine, self._on_migrated)
@@ -154,6 +161,7 @@ class Service:
         self.monitor.start()
         self.freshness.start()
         self.lifecycle.mark_ready()
+        _log.info("Ready (process %d).", os.getpid())
 
     def limit_grace(self) -> None:
         """Cancel running jobs soon: this worker's parent has ended, and a new start waits for the port."""

@@ -57,7 +57,7 @@ REJECTED_STATUSES: Final = (
 
 def connections_rejected_counter(meter: Meter) -> Counter:
     return meter.create_counter(
-        CONNECTIONS_REJECTED, "{connection}", "Connections closed: a client too slow, or a head too large."
+        CONNECTIONS_REJECTED, "{connection}", "Connections closed: slow clients, or oversized headers."
     )
 
 
@@ -79,7 +79,7 @@ _GAUGES_OF_THE_DATABASE: Final[tuple[tuple[str, str, str, tuple[LabelMapping, ..
     (
         "rate_limited_until_timestamp_seconds",
         RATE_LIMITED_UNTIL,
-        "Until when a service wants no calls; 0 if it never said.",
+        "Unix time until which a service rejects calls; 0 if it never did.",
         _SERVICE,
     ),
     ("credential_expiry_timestamp_seconds", CREDENTIAL_EXPIRY, "When the credentials of a service expire.", _SERVICE),
@@ -108,7 +108,7 @@ _COUNTERS: Final[tuple[tuple[str, str, str, tuple[LabelMapping, ...]], ...]] = (
         "Scheduled runs that did not begin in time, although a scheduler was running.",
         _JOB,
     ),
-    ("scheduler_runs_overdue_total", RUNS_OVERDUE, "Runs that took longer than they may.", _JOB),
+    ("scheduler_runs_overdue_total", RUNS_OVERDUE, "Runs that exceeded their maximum runtime.", _JOB),
     (
         "http_connections_refused_total",
         CONNECTIONS_REJECTED,
@@ -151,7 +151,7 @@ class ServiceInstruments:
             reviews_processed=meter.create_counter(REVIEWS_PROCESSED, "{review}", "Reviews that a sync has seen."),
             orders_processed=meter.create_counter(ORDERS_PROCESSED, "{order}", "Orders that a sync has seen."),
             advice_generated=meter.create_counter(ADVICE_GENERATED, "{answer}", "Answers drafted."),
-            drafts=meter.create_counter(ADVICE_DRAFTS, "{draft}", "Drafts asked for, by what became of them."),
+            drafts=meter.create_counter(ADVICE_DRAFTS, "{draft}", "Requested drafts, by result."),
             draft_checks=meter.create_counter(DRAFT_CHECKS, "{check}", "Checks that drafts failed."),
             token_usage=meter.create_histogram(
                 TOKEN_USAGE,
@@ -168,10 +168,10 @@ class ServiceInstruments:
             cost=meter.create_counter(COST, "USD", "Money spent on calls of models whose prices are known."),
             call_waits=meter.create_counter(API_WAIT, "s", "Time that calls waited before they began."),
             ticks_skipped=meter.create_counter(
-                TICKS_SKIPPED, "{tick}", "Ticks that found the run before them going on."
+                TICKS_SKIPPED, "{tick}", "Scheduled runs skipped: the previous run was active."
             ),
-            runs_missed=meter.create_counter(RUNS_MISSED, "{tick}", "Ticks for which no run began in time."),
-            runs_overdue=meter.create_counter(RUNS_OVERDUE, "{run}", "Runs that went on for longer than they may."),
+            runs_missed=meter.create_counter(RUNS_MISSED, "{tick}", "Scheduled runs that did not start in time."),
+            runs_overdue=meter.create_counter(RUNS_OVERDUE, "{run}", "Runs that exceeded their maximum runtime."),
             connections_rejected=connections_rejected_counter(meter),
             invalid_rows=meter.create_counter(
                 INVALID_ROWS, "{row}", "Rows that could not be read, or had an odd part."

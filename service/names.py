@@ -22,6 +22,12 @@ RATE_LIMITED_SERVICES: Final = (WB, OZON, OPENAI)
 SCHEDULER_COMPONENT: Final = "scheduler"
 """The component of alerts about jobs."""
 
+COMPONENTS: Final = frozenset(
+    {"alerts", "app", "database", "http", "resources", "sandbox", "service", "telemetry", "workers"}
+    | {SCHEDULER_COMPONENT, *MARKETPLACES, OPENAI}
+)
+"""The components of the service's alerts. A log record at ERROR without one has the top package of its logger."""
+
 MARKETPLACE: Final = "marketplace"
 STATUS: Final = "status"
 OUTCOME: Final = "outcome"

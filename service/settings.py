@@ -56,7 +56,7 @@ class Settings(TelemetrySettings):
     service_version: ClassVar[str] = __version__
     jobs_component: ClassVar[str] = SCHEDULER_COMPONENT
     rerouted_loggers: ClassVar[tuple[str, ...]] = ("alembic", "alembic.runtime.migration")
-    verbose_loggers: ClassVar[tuple[str, ...]] = ("alembic.runtime.plugins",)
+    verbose_loggers: ClassVar[tuple[str, ...]] = ("alembic", "uvicorn", "uvicorn.error", "uvicorn.access")
     owns_environment: ClassVar[bool] = True
 
     database_url: Annotated[str, AfterValidator(validated_database_url)] = Field(
@@ -79,7 +79,7 @@ class Settings(TelemetrySettings):
     )
     sandbox: bool = Field(default=False, description="true or false")
     sandbox_port: int = Field(_SANDBOX_PORT, ge=1, le=65535, description="a port from 1 to 65535, another than PORT")
-    sandbox_seed: int = Field(1, description="a whole number: the same one makes the same world")
+    sandbox_seed: int = Field(1, description="a whole number: the same one gives the same simulated data")
     sandbox_faults: Annotated[str, AfterValidator(_faults)] = Field(
         "0", description="a share from 0 to 1 of all calls, or kinds of faults such as 429=0.05,5xx=0.05,timeout=0.02"
     )
@@ -158,7 +158,7 @@ class Settings(TelemetrySettings):
         """What is logged when anybody who reaches the service can read its metrics, jobs and alerts; else empty."""
         if self.environment != PRODUCTION or self.ops_token is not None:
             return ""
-        return "ENVIRONMENT is production and OPS_TOKEN is not set: whoever reaches this service reads its metrics, jobs and alerts."
+        return "ENVIRONMENT is production and OPS_TOKEN is not set: anyone who reaches this service can read its metrics, jobs and alerts."
 
     @property
     def sandbox_url(self) -> str:

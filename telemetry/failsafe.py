@@ -29,4 +29,6 @@ def warn_once(name: str) -> None:
     """Log the exception that is being handled, once for a name. For code that cannot pay for `failsafe`."""
     if name not in _warned:
         _warned.add(name)
-        _log.warning("Telemetry failed in %s; the work goes on, and this is said once.", name, exc_info=True)
+        _log.warning(
+            "Telemetry failed in %s; the application is not affected, and this is logged once.", name, exc_info=True
+        )

@@ -30,7 +30,9 @@ class Instruments:
     def create(cls, meter: Meter) -> Self:
         instruments = cls(
             http_client_duration=meter.create_histogram(
-                semconv.HTTP_CLIENT_DURATION, unit="s", description="Duration of HTTP calls out, failed ones included."
+                semconv.HTTP_CLIENT_DURATION,
+                unit="s",
+                description="Duration of outgoing HTTP calls, failed ones included.",
             ),
             db_operation_duration=meter.create_histogram(
                 semconv.DB_OPERATION_DURATION, unit="s", description="Duration of database client operations."
@@ -53,7 +55,7 @@ class Instruments:
                 semconv.JOB_RUNS_SKIPPED, unit="{run}", description="Job runs that could only wait."
             ),
             worker_restarts=meter.create_counter(
-                semconv.WORKER_RESTARTS, unit="{worker}", description="Workers that ended while others went on."
+                semconv.WORKER_RESTARTS, unit="{worker}", description="Workers that ended while others continued."
             ),
             errors=meter.create_counter(
                 semconv.ERRORS, unit="{error}", description="Events logged at ERROR and above."

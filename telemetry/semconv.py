@@ -163,7 +163,7 @@ OUTCOMES: Final = (
 
 ALERT_STATES: Final = ("pending", "sent", "silenced", "inhibited")
 JOB_RECORD_STATES: Final = ("received", "written", "dropped", "replayed")
-SEND_RESULTS: Final = ("sent", "told to wait", "refused", "not known", "failed")
+SEND_RESULTS: Final = ("sent", "rate_limited", "rejected", "unknown", "failed")
 
 WORKER_KILLED: Final = "killed"
 WORKER_EXITED: Final = "exited"

@@ -69,4 +69,4 @@ def cost_usd(model: str, usage: TokenUsage) -> Decimal | None:
 
 @cache
 def _warn_unknown_model(model: str) -> None:
-    _log.warning("The prices of the model %s are not known: its tokens are counted, and its money is not.", model)
+    _log.warning("No price is known for the model %s: its tokens are counted, but not its cost.", model)

@@ -66,7 +66,8 @@ class ServiceHealth:
             "memory": checks.memory(resources, settings.alert_threshold_memory),
             "uptime": checks.uptime(),
         }
-        return cls(lifecycle, HealthChecks({**readiness, **health}), tuple(health), tuple(readiness))
+        logged = HealthChecks({**readiness, **health}, is_starting=lambda: lifecycle.phase == "starting")
+        return cls(lifecycle, logged, tuple(health), tuple(readiness))
 
     @property
     def ready_names(self) -> tuple[str, ...]:

@@ -5,17 +5,21 @@ import re
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from service.bootstrap import SandboxUnavailable, Service
 from service.cli import output
+from service.cli.exit_codes import USAGE
+from service.names import COMPONENTS
 from service.settings import Settings
 from telemetry import semconv
 from telemetry.alerts import AlertLevel, AlertPipeline, AlertRecord, ChannelState, Silences, condition
 from telemetry.durations import format_timestamp
 from telemetry.error_text import safe_text
 
+ALL: Final = "all"
+"""Stands for every component in a silence."""
 _POLL_SECONDS: Final = 0.1
 _UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _MIN_SILENCE_SECONDS: Final = 60
@@ -38,12 +42,15 @@ def test_alert(options: argparse.Namespace) -> int:
 def silence(options: argparse.Namespace) -> int:
     """Begin, end or list silences."""
     if usage_error := silence_usage_error(options):
-        return output.complain(usage_error)
+        return output.complain(usage_error, USAGE)
     runtime = Service(Settings.read())
     try:
-        output.say(change_silences(runtime.telemetry.alerts.silences, options))
+        alerts = runtime.telemetry.alerts
+        if options.seconds and (warning := unknown_component(options.component, alerts.queries.components())):
+            output.complain(warning)
+        output.say(change_silences(alerts.silences, options))
     except (sqlite3.Error, OSError) as error:
-        return output.complain(f"The outbox of alerts cannot be written: {safe_text(error)}.")
+        return output.complain(f"The alert outbox cannot be written: {safe_text(error)}.")
     finally:
         runtime.close(1.0)
     return 0
@@ -61,9 +68,7 @@ def send_test_alert(alerts: AlertPipeline, say: Say, timeout: float) -> bool:
         Whether the alert was delivered in time.
     """
     if not alerts.channels:
-        say(
-            "There is nowhere to send it: TELEGRAM_TOKEN and MANAGER_CHAT_ID are not both set, nor is ALERT_WEBHOOK_URL."
-        )
+        say("No channel is configured: set TELEGRAM_TOKEN and MANAGER_CHAT_ID, or ALERT_WEBHOOK_URL.")
         return False
     fingerprint, started = f"test-{uuid.uuid4().hex[:11]}", time.time()
     attributes = {
@@ -82,7 +87,7 @@ def send_test_alert(alerts: AlertPipeline, say: Say, timeout: float) -> bool:
             reported = progress
             say(progress)
         time.sleep(_POLL_SECONDS)
-    say(f"Not delivered within {timeout:.0f} s. It is kept, and sent when that is possible; GET /alerts shows it.")
+    say(f"Not delivered within {timeout:.0f} s. The alert is kept, and sent as soon as possible; GET /alerts shows it.")
     return False
 
 
@@ -94,15 +99,17 @@ def _delivered(record: AlertRecord) -> str:
 
 def _progress(record: AlertRecord | None, channels: list[ChannelState]) -> str:
     if record is None:
-        return "It was not kept: DATA_DIR cannot be written to, or another process has the outbox."
+        return "The alert is not stored: DATA_DIR cannot be written, or another process has locked the outbox."
     if record.is_silenced:
-        return "Kept; it is not sent, since alerts are silenced: `python -m service silence --list` says why."
+        return "Stored, but not sent: a silence is active. `python -m service silence --list` shows it."
     for state in channels:
         if state.disabled_reason:
-            return f"Kept; {state.disabled_reason}."
+            return f"Stored, but not sent: {state.disabled_reason}."
         if state.paused_until > time.time():
-            return f"Kept; {state.last_error}; trying again at {format_timestamp(state.paused_until)}."
-    return "Kept; on its way."
+            return (
+                f"Stored, and not sent yet: {state.last_error}. Next attempt at {format_timestamp(state.paused_until)}."
+            )
+    return "Stored; the message is being sent."
 
 
 def parse_duration(text: str) -> float:
@@ -115,30 +122,42 @@ def parse_duration(text: str) -> float:
     seconds = sum(int(number) * _UNIT_SECONDS[unit] for number, unit in parts)
     is_complete = "".join(number + unit for number, unit in parts) == text
     if not is_complete or not _MIN_SILENCE_SECONDS <= seconds <= _MAX_SILENCE_SECONDS:
-        raise ValueError(f"{text!r} is no length of time from 1m to 30d, such as 30m, 2h or 1d")
+        raise ValueError(f"{text!r} is invalid: expected a duration from 1m to 30d, such as 30m, 2h or 1d")
     return float(seconds)
 
 
 def silence_usage_error(options: argparse.Namespace) -> str | None:
-    """What is missing on the command line, as a sentence; None if nothing is."""
-    if options.component is None and not options.list:
-        return "Say what is to be silent: a component, such as scheduler, or all; or --list."
-    if options.component is None or options.end or (options.seconds and options.because):
+    """What is wrong on the command line, as a sentence; None if nothing is."""
+    if options.list:
         return None
-    return "A silence needs an end and a reason: --for 2h --because 'the warehouse is moved'."
+    if not (options.component or "").strip():
+        return "COMPONENT is missing: name a component, such as scheduler, or all; or use --list."
+    if options.end:
+        return "--end does not take --for or --because." if options.seconds or options.because else None
+    if options.seconds and options.because:
+        return None
+    return "--for or --because is missing: a silence needs an end and a reason (--for 2h --because 'the warehouse is moved')."
+
+
+def unknown_component(component: str | None, recorded: Iterable[str]) -> str | None:
+    """A warning if no alert can have this component, as far as is known; `recorded` are those of earlier alerts."""
+    known = {*COMPONENTS, *recorded}
+    if component is None or component in {ALL, *known}:
+        return None
+    return f"Warning: no alert has had the component {component!r}. Known: {', '.join(sorted(known))}; or all."
 
 
 def change_silences(silences: Silences, options: argparse.Namespace) -> str:
     """Begin, end or list silences, as the options say. Returns the output."""
-    if options.component is None:
+    if options.list:
         return _listed(silences)
     if options.end:
         ended = silences.expire(options.component, time.time())
         return f"Silence for {options.component} ended." if ended else f"{options.component} was not silenced."
     now = time.time()
     added = silences.create(options.component, now + options.seconds, options.because, now)
-    what = "Nothing" if added.component == "all" else f"Nothing of {added.component}"
-    return f"{what} is told until {format_timestamp(added.until)}: {added.reason}"
+    what = "All alerts" if added.component == ALL else f"The alerts of {added.component}"
+    return f"{what} are silenced until {format_timestamp(added.until)}: {added.reason}"
 
 
 def _listed(silences: Silences) -> str:

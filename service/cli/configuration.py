@@ -8,17 +8,16 @@ from service.settings import REQUIRED_VARIABLES, Settings
 from telemetry import exporters
 
 _TITLES: Final[Mapping[str, str]] = {WB: "Wildberries", OZON: "Ozon", OPENAI: "OpenAI", TELEGRAM: "Telegram"}
-_NOT_EXPORTED: Final = "OTLP: OTEL_EXPORTER_OTLP_ENDPOINT is not set; traces, metrics and logs stay here."
+OTLP: Final = "OTLP"
+_EXPORT: Final = "set OTEL_EXPORTER_OTLP_ENDPOINT to export traces, metrics and logs"
 
 
-def unconfigured(settings: Settings) -> list[str]:
-    """A sentence for each service that is not configured, in the form `Service: what is not set`."""
-    sentences = [f"{_TITLES[service]}: {_not_set(REQUIRED_VARIABLES[service])}" for service in settings.unconfigured()]
-    return sentences if _exports() else [*sentences, _NOT_EXPORTED]
-
-
-def _not_set(variables: tuple[str, ...]) -> str:
-    return f"{' and '.join(variables)} {'is not set' if len(variables) == 1 else 'are not both set'}."
+def unconfigured(settings: Settings) -> dict[str, str]:
+    """The services that are not configured, each with what to do."""
+    services = {
+        _TITLES[service]: f"set {' and '.join(REQUIRED_VARIABLES[service])}" for service in settings.unconfigured()
+    }
+    return services if _exports() else {**services, OTLP: _EXPORT}
 
 
 def _exports() -> bool:

@@ -1,17 +1,20 @@
 """The command `doctor`: checks configuration, database, directories, instrumentation and credentials, one line per check."""
 
 import argparse
-import os
-import socket
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
-from uuid import uuid4
 
 from service.bootstrap import SandboxUnavailable, Service
-from service.cli.configuration import unconfigured
+from service.cli.configuration import OTLP, unconfigured
+from service.cli.exit_codes import FAILURE, SUCCESS
+from service.cli.local_checks import (
+    DiagnosticFailed,
+    check_configuration,
+    check_otlp,
+    check_permissions,
+    check_writable,
+)
 from service.cli.output import complain, say
 from service.cli.review_access import NotAvailable, describe_review_access
 from service.clients import Clients
@@ -26,7 +29,6 @@ from service.integrations.ozon.credentials import describe_key
 from service.integrations.telegram import describe_bot
 from service.names import OPENAI, OZON, WB
 from service.settings import Settings
-from telemetry import exporters, private_files
 from telemetry.error_text import safe_text
 from telemetry.health import DatabaseCheck
 from telemetry.isolated_selftest import IsolatedSelfTest
@@ -35,10 +37,6 @@ from telemetry.selftest import NothingEmitted
 OK: Final = "ok"
 FAIL: Final = "FAIL"
 SKIPPED: Final = "-"
-
-
-class DiagnosticFailed(Exception):  # the message is a sentence for the operator
-    """A check failed. The message says what is wrong and what to do; it may name paths, as it is not for the public."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,8 @@ def doctor(_options: argparse.Namespace) -> int:
         return complain(str(error))
     finally:
         runtime.close(1.0)
-    return 1 if FAIL in marks else 0
+    say("A check failed: see FAIL above." if FAIL in marks else "No check failed.")
+    return FAILURE if FAIL in marks else SUCCESS
 
 
 def run_checks(runtime: Service) -> Generator[Finding]:
@@ -87,7 +86,7 @@ def run_checks(runtime: Service) -> Generator[Finding]:
     failed: set[str] = set()
     for name, check in _checks(runtime).items():
         if _NEEDS.get(name) in failed:
-            yield Finding(SKIPPED, name, f"not tried without {_NEEDS[name]}")
+            yield Finding(SKIPPED, name, f"skipped: needs {_NEEDS[name]}")
             continue
         finding = _run_check(name, check)
         if finding.mark == FAIL:
@@ -97,21 +96,20 @@ def run_checks(runtime: Service) -> Generator[Finding]:
 
 
 def _unconfigured_services(settings: Settings) -> Generator[Finding]:
-    for sentence in unconfigured(settings):
-        name, _, reason = sentence.partition(": ")
-        if name != "OTLP":  # it has its own check
-            yield Finding(SKIPPED, name, reason)
+    for name, how in unconfigured(settings).items():
+        if name != OTLP:  # it has its own check
+            yield Finding(SKIPPED, name, f"not configured: {how}")
 
 
 def _checks(runtime: Service) -> Mapping[str, Check]:
     settings, engine = runtime.settings, runtime.engine
     selftest = IsolatedSelfTest(settings).checks()
     return {
-        "variables": lambda: _variables(settings),
-        "directory DATA_DIR": lambda: _writable(settings.data_dir),
-        "directory LOG_DIR": lambda: _writable(settings.log_dir),
-        "privacy": lambda: _privacy(settings),
-        "OTLP": _otlp,
+        "configuration": lambda: check_configuration(settings),
+        "directory DATA_DIR": lambda: check_writable(settings.data_dir),
+        "directory LOG_DIR": lambda: check_writable(settings.log_dir),
+        "permissions": lambda: check_permissions(settings),
+        "OTLP": check_otlp,
         "database": lambda: _database(runtime),
         "migrations": lambda: _migrations(runtime),
         "backups": lambda: check_backup(engine),
@@ -146,7 +144,7 @@ def _wildberries(clients: Clients) -> str:
         raise DiagnosticFailed(complaint)
     for client, host in ((clients.wb_feedbacks, "feedbacks"), (clients.wb_statistics, "statistics")):
         client.call(ApiCall("GET", "/ping", RateLimit(f"wb:ping:{host}:{token.account}", 10.0, 3)))
-    return f"accepts WB_API_TOKEN, {token}"
+    return f"WB_API_TOKEN is valid: {token}"
 
 
 def _ozon(clients: Clients) -> str:
@@ -160,7 +158,7 @@ def _openai(clients: Clients, settings: Settings) -> str:
         model = clients.openai_client.models.retrieve(str(settings.openai_model))
     except OpenAIError as error:
         raise DiagnosticFailed(str(classify_error(error).error)) from None
-    return f"accepts OPENAI_API_KEY, and has {model.id}"
+    return f"OPENAI_API_KEY is valid, and the model {model.id} exists"
 
 
 def _telegram(clients: Clients, settings: Settings) -> str:
@@ -168,49 +166,26 @@ def _telegram(clients: Clients, settings: Settings) -> str:
     return describe_bot(clients.telegram, token.get_secret_value() if token else "", settings.manager_chat_id)
 
 
-def _variables(settings: Settings) -> str:
-    if settings.exposure_warning and not settings.on_loopback:
-        raise DiagnosticFailed("ENVIRONMENT is production and HOST is no loopback address, but OPS_TOKEN is not set.")
-    return "each may be what it is"
-
-
-def _privacy(settings: Settings) -> str:
-    """Check the permissions of existing files. New files are private; those of earlier versions may not be."""
-    found = [str(path) for path in private_files.accessible_to_others({settings.data_dir, settings.log_dir})]
-    if found:
-        shown = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")  # noqa: PLR2004  # fits a line
-        raise DiagnosticFailed(
-            f"others on this machine may read {shown}: chmod -R go= {settings.data_dir} {settings.log_dir}"
-        )
-    return "nobody else on this machine reads DATA_DIR and LOG_DIR"
-
-
-def _otlp() -> str:
-    """Check that the OTLP endpoints accept connections."""
-    endpoints = {
-        exporters.endpoint(signal) for signal in exporters.SIGNALS if "otlp" in exporters.exporter_names(signal)
-    } - {""}
-    for endpoint in endpoints:
-        parts = urlsplit(endpoint if "//" in endpoint else f"//{endpoint}")
-        with socket.create_connection((parts.hostname or "localhost", parts.port or 4318), timeout=2):
-            pass
-    return f"{', '.join(sorted(endpoints))} listens" if endpoints else "not asked for"
-
-
 def _database(runtime: Service) -> str:
-    DatabaseCheck(runtime.engine)()
-    return runtime.settings.url.render_as_string(hide_password=True)
+    url = runtime.settings.url.render_as_string(hide_password=True)
+    try:
+        DatabaseCheck(runtime.engine)()
+    except Exception as error:  # noqa: BLE001  # whatever the driver raises
+        raise DiagnosticFailed(
+            f"{url} cannot be used ({safe_text(error)}): check DATABASE_URL and the server."
+        ) from None
+    return f"{url} can be read and written"
 
 
 def _migrations(runtime: Service) -> str:
     migrations.at_head(runtime.engine)
-    return "at the newest"
+    return "at the newest revision"
 
 
 def _job_runs(runtime: Service) -> str:
     if sentences := runtime.telemetry.jobs.foreign_databases():
         raise DiagnosticFailed(" ".join(sentences))
-    return "no job run in DATA_DIR waits for another database"
+    return "DATA_DIR has no job runs of another database"
 
 
 def _job(runtime: Service, selftest: Check) -> str:
@@ -223,19 +198,9 @@ def _alerts(runtime: Service) -> str:
     result = runtime.telemetry.alerts.check()
     if result.error:
         raise DiagnosticFailed(f"{result.error[:1].upper()}{result.error[1:]}.")
-    return "nothing keeps them from being sent" if runtime.telemetry.alerts.channels else "kept and shown, not sent"
-
-
-def _writable(directory: Path) -> str:
-    probe = directory / f".doctor-{uuid4().hex}"
-    try:
-        private_files.make_directory(directory)
-        with probe.open("xb") as file:
-            probe.unlink()  # before it is written: nothing is left behind
-            file.write(os.urandom(16))
-    except OSError as error:
-        raise DiagnosticFailed(f"{directory} cannot be written: {error.strerror}.") from None
-    return f"{directory} can be written"
+    if channels := runtime.telemetry.alerts.channels:
+        return f"delivery enabled ({', '.join(channel.name for channel in channels)})"
+    return "stored, not sent: set TELEGRAM_TOKEN and MANAGER_CHAT_ID, or ALERT_WEBHOOK_URL"
 
 
 def _run_check(name: str, check: Check) -> Finding:

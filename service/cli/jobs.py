@@ -3,20 +3,24 @@
 import argparse
 import json
 import signal
+import sys
 import time
-from collections.abc import Iterable
 from dataclasses import replace
 from types import FrameType
 
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from service.bootstrap import Service
-from service.cli.output import complain, say
+from service.cli.exit_codes import BUSY, SUCCESS, USAGE
+from service.cli.output import aligned, complain, say
+from service.cli.run_progress import RunProgress, Terminal
 from service.cli.scheduler import STOP_SIGNALS
+from service.cli.units import format_age
 from service.database import migrations
+from service.database.clock import utcnow
 from service.jobs.schedule import JOBS
 from service.jobs.suspension import suspensions
-from service.scheduler.claims import new_owner
+from service.scheduler.claims import LEASE_SECONDS, new_owner
 from service.scheduler.job import Job, Schedule, UnknownJob
 from service.scheduler.lease_renewal import LeaseRenewer
 from service.scheduler.monitoring.missed_runs import LAST_DAY, NO_MISSED_RUNS, MissedRuns, missed_runs
@@ -49,7 +53,7 @@ def jobs(_options: argparse.Namespace) -> int:
         following = runtime.schedule.missing(job) or off.get(job.name) or format_utc(job.cadence.after(now))
         missed_cell = _missed_cell(missed.get(job.name, NO_MISSED_RUNS))
         rows.append((job.name, str(job.cadence), *_last_run_cells(last.get(job.name)), missed_cell, str(following)))
-    say("\n".join(_aligned(rows)))
+    say("\n".join(aligned(rows)))
     return 0
 
 
@@ -63,13 +67,7 @@ def _last_run_cells(run: JobRunRow | None) -> tuple[str, str]:
 
 def _missed_cell(runs: MissedRuns) -> str:
     parts = [f"{runs.missed}"] if runs.missed else []
-    return " + ".join([*parts, f"{runs.downtime} while nobody ran"] if runs.downtime else parts) or "-"
-
-
-def _aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:
-    rows = list(rows)
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return " + ".join([*parts, f"{runs.downtime} in downtime"] if runs.downtime else parts) or "-"
 
 
 def run_job(options: argparse.Namespace) -> int:
@@ -78,11 +76,24 @@ def run_job(options: argparse.Namespace) -> int:
     try:
         job = Schedule(settings, JOBS).get(options.name)
     except UnknownJob as error:
-        return complain(str(error))
-    runtime = Service(settings)
+        return complain(str(error), USAGE)
+    progress = RunProgress(job.name)
+    runtime = Service(settings, progress.on_wait)
+    terminal = None if options.quiet else Terminal.of(sys.stderr)
+    try:
+        return _run_shown(job, runtime, progress, terminal)
+    finally:
+        runtime.close()
+
+
+def _run_shown(job: Job, runtime: Service, progress: RunProgress, terminal: Terminal | None) -> int:
+    """Run the job, and print its result. Returns the exit code."""
     received = _cancel_on_signals()
     try:
-        summary = _run_and_describe(job, runtime)
+        with progress.shown(terminal):
+            summary = _run_and_describe(job, runtime, progress)
+    except JobAlreadyRunning as error:
+        return complain(str(error), BUSY)
     except ShutdownRequested:
         complain(f"{job.name} was stopped.")
         return 128 + next(iter(received), signal.SIGTERM)
@@ -91,17 +102,15 @@ def run_job(options: argparse.Namespace) -> int:
     except Exception as error:  # noqa: BLE001  # the edge: whatever a job raises is printed
         runtime.telemetry.report_job_failures()
         return complain(f"{job.name} failed: {type(error).__name__}: {error}")
-    finally:
-        runtime.close()
     say(summary)
-    return 0
+    return SUCCESS
 
 
-def _run_and_describe(job: Job, runtime: Service) -> str:
+def _run_and_describe(job: Job, runtime: Service, progress: RunProgress) -> str:
     migrations.migrate(runtime.engine)
     with runtime.running_sandbox():
         started = time.perf_counter()
-        run = _run_claimed(job, runtime)
+        run = _run_claimed(job, runtime, progress)
     took = time.perf_counter() - started
     return f"{job.name}: {'skipped' if run.skipped else 'success'} in {took:.3f} s {json.dumps(run.metadata, default=str, ensure_ascii=False)}"
 
@@ -118,22 +127,34 @@ def _cancel_on_signals() -> list[int]:
         received.append(number)
         for each in STOP_SIGNALS:
             signal.signal(each, signal.SIG_DFL)
-        raise ShutdownRequested("the command was told to stop")
+        raise ShutdownRequested("the command received a stop signal")
 
     for each in STOP_SIGNALS:
         signal.signal(each, cancel)
     return received
 
 
-def _run_claimed(job: Job, runtime: Service) -> JobHandle:
+def _run_claimed(job: Job, runtime: Service, progress: RunProgress) -> JobHandle:
     """Raises:
     JobAlreadyRunning: another run of the job is active, and the job's runs may not overlap.
     """
     owner = new_owner()
     if not job.overlaps and not runtime.claims.claim_manual_run(job.name, owner):
-        raise JobAlreadyRunning("a run of it goes on already; GET /jobs/status says since when")
+        raise JobAlreadyRunning(_active_text(job.name, runtime.telemetry.jobs.store.running(job.name)))
     leases = LeaseRenewer(runtime.claims)
     with leases.renewing(job.name, owner):
-        run = execute_job(job, replace(runtime.context, manual=True))
+        run = execute_job(job, progress.observe(replace(runtime.context, manual=True)))
     leases.stop()
     return run
+
+
+def _active_text(job_name: str, run: JobRunRow | None) -> str:
+    """Who runs the job, since when, and when it may be run again. A run is recorded a moment after it has begun."""
+    if run is None:
+        return f"{job_name} is running already, since a moment ago. Try again when it has ended."
+    host, _, pid = run.worker.rpartition(":")
+    since = f"since {format_utc(run.started_at)} ({format_age(run.started_at, utcnow())})"
+    return (
+        f"{job_name} is running already, in process {pid} on {host}, {since}. Try again when it has ended; "
+        f"if that process was killed, in {LEASE_SECONDS:.0f} s."
+    )

@@ -1,7 +1,10 @@
 """Output of the commands, with secrets redacted."""
 
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 
+from service.cli.exit_codes import FAILURE
 from telemetry.redaction import redact
 
 
@@ -11,7 +14,29 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def complain(text: str) -> int:
-    """Print a line to stderr. Returns 1, the exit code of a failed command."""
+def complain(text: str, code: int = FAILURE) -> int:
+    """Print a line to stderr. Returns the exit code, by default that of a failed command."""
     sys.stderr.write(f"{redact(text)}\n")
-    return 1
+    return code
+
+
+def aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """The lines of a table, each column as wide as its widest cell."""
+    rows = list(rows)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def program() -> str:
+    """How a user calls the commands: by the script of the wheel, or as a module."""
+    return "sovani" if Path(sys.argv[0]).name == "sovani" else "python -m service"
+
+
+def program_here() -> str:
+    """The same, for a user who has not activated the virtual environment: with the path of its Python."""
+    if program() == "sovani":
+        return program()
+    python = Path(sys.executable)
+    if not python.is_relative_to(Path.cwd()):
+        return program()
+    return f"{python.relative_to(Path.cwd())} -m service"

@@ -24,7 +24,7 @@ def describe_review_access(ozon: ApiClient, engine: Engine) -> str:
     try:
         check_review_access(ozon)
     except SubscriptionMissing as error:
-        raise NotAvailable(f"{_JOB} is switched off, and tries again daily: {error}") from None
+        raise NotAvailable(f"{_JOB} is switched off, and retried daily: {error}") from None
     if _JOB in suspensions(engine):
-        return f"can be read; {_JOB} is still switched off: `run-job {_JOB}` tries it now"
+        return f"can be read; {_JOB} is still switched off: `run-job {_JOB}` switches it on"
     return "can be read"

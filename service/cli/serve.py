@@ -26,6 +26,8 @@ WORKER_ANSWER_SECONDS: Final = 15
 With less than a start takes on a busy machine, no worker ever comes up. With more, one that is killed just when it is asked is
 missed for longer.
 """
+STARTUP_FAILED: Final = 3
+"""uvicorn's exit code when the application does not start."""
 _APP: Final = "service.main:app"
 _HTTP_PROTOCOL: Final = "service.api.edge.http_protocol:BoundedHttpProtocol"
 _log = logging.getLogger(__name__)

@@ -210,7 +210,7 @@ def check_backup(engine: Engine) -> str:
         BackupFailed: none could be made; the message says what to do.
     """
     if engine.dialect.name == "sqlite":
-        return "made by SQLite itself"
+        return "available: by SQLite itself"
     with engine.connect() as connection:
         server = _version(connection.scalar(text("SHOW server_version")))
     client, _ = (
@@ -218,7 +218,7 @@ def check_backup(engine: Engine) -> str:
     )
     if int(client.partition(".")[0]) < int(server.partition(".")[0]):  # pg_dump refuses newer servers
         raise _outdated_client(server, client)
-    return f"made by pg_dump {client} of PostgreSQL {server}"
+    return f"available: pg_dump {client} of PostgreSQL {server}"
 
 
 def _version(output: str | None) -> str:

@@ -36,7 +36,7 @@ def require_unused(location: DatabaseLocation, action: str) -> None:
     if any(live_processes(location.data_dir)) or (
         location.url.get_backend_name() != "sqlite" and _has_connections(location)
     ):
-        raise DatabaseInUse(f"The service runs: stop all of it first, on every machine, and then {action}.")
+        raise DatabaseInUse(f"The service is running: stop it on every machine first, and then {action}.")
 
 
 def _has_connections(location: DatabaseLocation) -> bool:

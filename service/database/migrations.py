@@ -1,5 +1,6 @@
 """Migrates the database, in one process at a time, and checks that it answers and is at the newest revision."""
 
+import logging
 import shlex
 import sqlite3
 import time
@@ -29,6 +30,7 @@ _OPTIONS: Final = f" -c {shlex.quote(str(_WHEEL / 'alembic.ini'))}" if _IS_INSTA
 MISSING: Final = f"migrations are missing: run `alembic{_OPTIONS} upgrade head`"
 _LOCK_KEY: Final = 0x2D3B8A10  # of the advisory lock; every process that migrates uses the same
 _POLL_SECONDS: Final = 0.05
+_log = logging.getLogger(__name__)
 
 
 class MigrationsMissing(CheckFailed):
@@ -72,7 +74,16 @@ def migrate(engine: Engine, timeout: float = LOCK_TIMEOUT) -> None:
         if not _is_behind(connection):
             return
     with exclusive_transaction(engine, timeout) as connection:
+        before = _current_revision(connection)
         _upgrade(connection)
+    _log_upgrade(before, _revisions()[0])
+
+
+def _log_upgrade(before: str | None, after: str) -> None:
+    if before is None:
+        _log.info("The tables of the database were created (revision %s).", after)
+    elif before != after:  # else another process was first
+        _log.info("The database was upgraded from revision %s to %s.", before, after)
 
 
 @contextmanager

@@ -46,10 +46,10 @@ def restore_database(location: DatabaseLocation, backup: Path, now: datetime, sa
     _check_kind(backup, is_sqlite=is_sqlite)
     check, replace = (_check_sqlite, _replace_sqlite) if is_sqlite else (_check_postgresql, _replace_postgresql)
     check(backup)
-    say(f"{backup} is whole.")
+    say(f"{backup} is complete and undamaged.")
     require_unused(location, "restore")
     if kept := _backup_current(url, location.data_dir / "backups", now):
-        say(f"What is there now is kept in {kept}.")
+        say(f"The current database is kept in {kept}.")
     replace(url, backup)
     engine = create_engine(url)
     try:
@@ -79,7 +79,7 @@ def _check_sqlite(backup: Path) -> None:
             found = opened.execute("PRAGMA integrity_check(1)").fetchone()[0]
             row = opened.execute("SELECT version_num FROM alembic_version").fetchone() if found == "ok" else None
     except sqlite3.Error as error:
-        raise RestoreFailed(f"{backup} is no whole backup of this service: {error}.") from None
+        raise RestoreFailed(f"{backup} is no complete backup of this service: {error}.") from None
     if found != "ok":
         raise RestoreFailed(f"{backup} is damaged: {found}.")
     _check_revision(backup, row[0] if row else None)

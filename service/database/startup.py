@@ -45,7 +45,7 @@ class MigrateOnStart:
                     _log.warning(
                         "The database is not ready (%s); trying again every %.0f s.", reason, self._retry_seconds
                     )
-                    _log.debug("The whole of it:", exc_info=True)
+                    _log.debug("Details:", exc_info=True)
                 self._stop.wait(self._retry_seconds)
             else:
                 return

@@ -40,7 +40,7 @@ def describe_bot(client: ApiClient, token: str, chat_id: str | None) -> str:
 def _result(response: ApiResponse) -> Mapping[str, Any]:
     result = response.object().get("result")
     if not isinstance(result, Mapping):
-        raise Unreadable("What answers is not Telegram: look at TELEGRAM_API_URL.")
+        raise Unreadable("The response is not Telegram's: check TELEGRAM_API_URL.")
     return result
 
 
@@ -52,11 +52,9 @@ def _error_from(response: ApiResponse) -> CallError:
         header = retry_after_seconds(response.headers, "retry-after")
         return TooManyRequests(TELEGRAM, header if seconds is None else seconds)
     if response.status in {_UNAUTHORIZED, _NOT_FOUND}:
-        return Unauthorized("telegram does not accept the token: look at TELEGRAM_TOKEN.")
+        return Unauthorized("telegram does not accept the token: check TELEGRAM_TOKEN.")
     error = Forbidden if response.status == _FORBIDDEN else Rejected
-    return error(
-        f"telegram refuses: look at MANAGER_CHAT_ID ({response.status}: {str(body.get('description'))[:200]})."
-    )
+    return error(f"telegram refuses: check MANAGER_CHAT_ID ({response.status}: {str(body.get('description'))[:200]}).")
 
 
 def _body(response: ApiResponse) -> Mapping[str, Any]:

@@ -35,7 +35,7 @@ class OrderSync:
         """Run one sync. A source that fails or has to pause for its rate limit does not keep the others from being read.
 
         Args:
-            progress: gets the counts at the end, also if an error ends the sync.
+            progress: gets the counts so far, and all of them at the end, also if an error ends the sync.
 
         Returns:
             The progress; `Skipped` if no source could be asked.
@@ -43,7 +43,7 @@ class OrderSync:
         Raises:
             CallError: a source could not be read; the rows read until then are stored. Of several sources a group.
         """
-        report = SyncReport()
+        report = SyncReport(on_change=progress.update)
         failures = SourceFailures(self._marketplace, report)
         try:
             for source in self._sources:

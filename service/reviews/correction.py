@@ -132,4 +132,6 @@ class Corrector(AnswerWriter):
 def _why_not_editable(row: ReviewRow) -> str:
     if row.answer_corrected_at is not None:
         return f"The answer was corrected on {row.answer_corrected_at:%Y-%m-%d}: it can be corrected only once."
-    return "It is too late: an answer can be corrected once, within 60 days, or somebody has done it in the seller's account."
+    return (
+        "The answer cannot be corrected any more: that is possible once, within 60 days, also in the seller's account."
+    )

@@ -45,7 +45,7 @@ class ReviewSync:
         """Run one sync. A source that fails or has to pause for its rate limit does not keep the others from being read.
 
         Args:
-            progress: gets the counts at the end, also if an error ends the sync.
+            progress: gets the counts so far, and all of them at the end, also if an error ends the sync.
 
         Returns:
             The progress; `Skipped` if no source could be asked.
@@ -53,7 +53,7 @@ class ReviewSync:
         Raises:
             CallError: a source could not be read; the rows read until then are stored. Of several sources a group.
         """
-        report, extra_counts = SyncReport(), {"gone": 0}
+        report, extra_counts = SyncReport(on_change=progress.update), {"gone": 0}
         failures = SourceFailures(self._marketplace.name, report)
         try:
             self._read(report, extra_counts, failures)

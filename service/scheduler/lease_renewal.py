@@ -67,4 +67,4 @@ class LeaseRenewer:
             _log.warning("The lease of %s cannot be extended now (%s).", job_name, safe_text(error))
             return
         if not renewed and owner in self._job_names:
-            _log.warning("The lease of %s was over while it ran; another run may have begun.", job_name)
+            _log.warning("The lease of %s expired during its run; another run may have started.", job_name)

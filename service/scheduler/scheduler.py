@@ -26,6 +26,7 @@ MAX_SLEEP: Final = timedelta(seconds=30)
 MAX_CONCURRENT_ATTEMPTS: Final = 8
 RENEWED_WITHIN: Final = RENEW_INTERVAL + 2.0
 _CANCEL_TIMEOUT: Final = 1.0
+_TOO_MANY_ATTEMPTS: Final = "Skipped the run of %s at %s: %d earlier runs are active, or wait for the database."  # one that hangs keeps them all
 _log = logging.getLogger(__name__)
 
 
@@ -41,10 +42,12 @@ class SchedulerHooks:
 
     Attributes:
         on_skipped: called with the name of a job whose tick is skipped.
+        active_since: when the active run of a job began; None if that is not recorded.
         stop_signal: ends the loop; no job starts after it.
     """
 
     on_skipped: Callable[[str], None] = lambda _job_name: None
+    active_since: Callable[[str], datetime | None] = lambda _job_name: None
     stop_signal: StopSignal = field(default_factory=StopSignal)
 
 
@@ -103,7 +106,7 @@ class Scheduler:
             self._loop.join(grace)
         self._join(deadline)
         for thread, name in self._alive():
-            _log.warning("Job %s was not done within its grace, and is cancelled.", name)
+            _log.warning("Job %s did not finish within JOB_GRACE_SECONDS, and is cancelled.", name)
             cancel_thread(thread)
         self._join(time.monotonic() + _CANCEL_TIMEOUT)
         self._leases.stop()
@@ -159,7 +162,8 @@ class Scheduler:
             return
         self._running = dict(self._alive())
         if list(self._running.values()).count(job.name) >= MAX_CONCURRENT_ATTEMPTS:
-            self._skip(job, tick)  # a database that hangs keeps all of them waiting for their claims
+            self._hooks.on_skipped(job.name)
+            _log.warning(_TOO_MANY_ATTEMPTS, job.name, tick.isoformat(), MAX_CONCURRENT_ATTEMPTS)
             return
         thread = threading.Thread(target=self._attempt, args=(job, tick), name=f"job-{job.name}", daemon=True)
         self._running = {**self._running, thread: job.name}  # another one: a stop may go through it at this moment
@@ -202,5 +206,26 @@ class Scheduler:
         return claim
 
     def _skip(self, job: Job, tick: datetime) -> None:
+        """A run that takes longer than the interval of its job is normal, as long as it is within its maximum runtime."""
         self._hooks.on_skipped(job.name)
-        _log.warning("Skipped the run of %s at %s: the previous run is still active.", job.name, tick.isoformat())
+        since = self._active_since(job.name)
+        if job.max_runtime is None or (since is not None and self._now() - since > job.max_runtime):
+            _log.warning("%s%s", _skipped_text(job, tick), _too_long_text(job, since))
+        else:
+            _log.info("%s", _skipped_text(job, tick))
+
+    def _active_since(self, job_name: str) -> datetime | None:
+        try:
+            return self._hooks.active_since(job_name)
+        except SQLAlchemyError:  # the next claim reports it
+            return None
+
+
+def _skipped_text(job: Job, tick: datetime) -> str:
+    return f"Skipped the run of {job.name} at {tick.isoformat()}: the previous run is still active."
+
+
+def _too_long_text(job: Job, since: datetime | None) -> str:
+    if job.max_runtime is None or since is None:
+        return ""
+    return f" It began at {since.isoformat(timespec='seconds')}, and may take {job.max_runtime.total_seconds():.0f} s."

@@ -40,6 +40,7 @@ class SyncReport:
 
     Attributes:
         source: the results of the source that is read now.
+        on_change: called with the metadata so far after each page and each transaction.
     """
 
     pages: int = 0
@@ -48,6 +49,7 @@ class SyncReport:
     unchanged: int = 0
     invalid: int = 0
     source: SourceProgress = field(default_factory=SourceProgress)
+    on_change: Callable[[Mapping[str, Any]], None] = field(default=lambda _metadata: None, compare=False)
 
     def begin_source(self) -> None:
         """Count the results of the next source from zero."""
@@ -56,6 +58,7 @@ class SyncReport:
     def add_page(self) -> None:
         self.pages += 1
         self.source.pages += 1
+        self.on_change(self.as_metadata())
 
     def add(self, saved: Saved, invalid: int, not_stored: Sequence[InvalidPayload] = ()) -> None:
         """Add the rows of one transaction. `invalid` counts those that were not stored, too."""
@@ -64,6 +67,7 @@ class SyncReport:
         self.unchanged += saved.unchanged
         self.invalid += invalid
         self.source.add(saved, [row.reason for row in not_stored])
+        self.on_change(self.as_metadata())
 
     def as_metadata(self) -> Mapping[str, Any]:
         return {name: getattr(self, name) for name in ("pages", *COUNTED)}

@@ -98,4 +98,4 @@ def _instrument(entry_point: EntryPoint, options: dict[str, Any]) -> None:
 
 
 def _complain(why: str) -> None:
-    _log.error("The telemetry did not start, and this process runs unobserved. %s", why)
+    _log.error("The telemetry did not start; this process is not observed. %s", why)

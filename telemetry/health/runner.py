@@ -29,6 +29,7 @@ class HealthChecks:
         deadline: float = CHECK_TIMEOUT,
         share_for: float = SHARE_SECONDS,
         clock: Clock = time.monotonic,
+        is_starting: Callable[[], bool] = lambda: False,
     ) -> None:
         """Create the runner.
 
@@ -37,11 +38,14 @@ class HealthChecks:
             deadline: how long to wait for a check, in seconds since it started.
             share_for: how long a result is reused, in seconds since the check started.
             clock: monotonic, in seconds.
+            is_starting: whether a failure is expected, since the process is not ready yet. It is then logged at INFO.
         """
         self._deadline = deadline
         self._clock = clock
         self._singleflights = {
-            name: SingleFlight(f"health-{name}", _LoggedResult(name, check), share_for=share_for, clock=clock)
+            name: SingleFlight(
+                f"health-{name}", _LoggedResult(name, check, is_starting), share_for=share_for, clock=clock
+            )
             for name, check in checks.items()
         }
 
@@ -78,12 +82,16 @@ class HealthChecks:
 
 
 class _LoggedResult:
-    """A check that never raises. Changes of its result are logged, with the details that the report omits."""
+    """A check that never raises. Changes of its result are logged, with the details that the report omits.
 
-    def __init__(self, name: str, check: Check) -> None:
+    A failure that lasts beyond the start of the process is logged again, as a warning.
+    """
+
+    def __init__(self, name: str, check: Check, is_starting: Callable[[], bool]) -> None:
         self._name = name
         self._check = check
-        self._last_error = ""
+        self._is_starting = is_starting
+        self._logged = ("", logging.WARNING)  # the error and the level of the last line
 
     def __call__(self) -> CheckResult:
         cause: BaseException | None = None
@@ -92,15 +100,16 @@ class _LoggedResult:
             result = found if isinstance(found, CheckResult) else CheckResult()
         except BaseException as error:  # noqa: BLE001  # the edge: any exception of a check is its result
             cause, result = error, CheckResult.failed(safe_text(error))
-        if result.error != self._last_error:
-            self._last_error = result.error
-            self._log_change(result.error, cause)
+        level = logging.INFO if result.error and self._is_starting() else logging.WARNING
+        if (result.error, level) != self._logged and (result.error or self._logged[0]):
+            self._logged = (result.error, level)
+            self._log_change(level, result.error, cause)
         return result
 
-    def _log_change(self, error: str, cause: BaseException | None) -> None:
+    def _log_change(self, level: int, error: str, cause: BaseException | None) -> None:
         if not error:
-            _log.info("Health check %s is well again.", self._name)
+            _log.info("Health check %s passes again.", self._name)
         elif cause is None or isinstance(cause, CheckFailed):
-            _log.warning("Health check %s fails: %s.", self._name, error)
+            _log.log(level, "Health check %s fails: %s.", self._name, error)
         else:
-            _log.warning("Health check %s fails: %s. %s: %s", self._name, error, type(cause).__name__, cause)
+            _log.log(level, "Health check %s fails: %s. %s: %s", self._name, error, type(cause).__name__, cause)

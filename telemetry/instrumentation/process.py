@@ -42,7 +42,10 @@ def observe_application(meter: Meter, application: Application, clock: Callable[
         "Seconds since the process began to serve.",
     )
     meter.create_observable_gauge(
-        semconv.APP_INFO, [_observe_value(lambda: 1, attributes)], "1", "What runs: always 1."
+        semconv.APP_INFO,
+        [_observe_value(lambda: 1, attributes)],
+        "1",
+        "Version and environment of the process; always 1.",
     )
 
 

@@ -73,7 +73,9 @@ def observe_limits(meter: Meter, limits: LimitedInstruments) -> None:
     def late(_options: CallbackOptions) -> Iterable[Observation]:
         return [Observation(number, {semconv.INSTRUMENT: name}) for name, number in limits.late_callbacks().items()]
 
-    meter.create_observable_gauge(semconv.TELEMETRY_OVERFLOW, [overflowed], "1", "Instruments at their limit.")
+    meter.create_observable_gauge(
+        semconv.TELEMETRY_OVERFLOW, [overflowed], "1", "Instruments at their limit of time series."
+    )
     meter.create_observable_counter(
         semconv.CALLBACK_TIMEOUTS, [late], "{call}", "Calls of an instrument's callback that gave nothing in time."
     )

@@ -74,7 +74,7 @@ class _Waiting:
 def _end_if_dropped(result: object, run: MonitoredRun, waiting: _Waiting) -> None:
     def end() -> None:
         if waiting.is_true:
-            run.end(asyncio.CancelledError("What the job returned was dropped before its end."))
+            run.end(asyncio.CancelledError("The awaitable of the job was dropped before it ended."))
 
     with suppress(TypeError):  # an object without weak references
         weakref.finalize(result, end)

@@ -209,4 +209,4 @@ def _is_async(function: Callable[..., object]) -> bool:
 def _warn_once() -> None:
     if not _ProcessState.has_warned:
         _ProcessState.has_warned = True
-        _log.warning("Jobs run, and are not recorded: the telemetry of this process is not started.")
+        _log.warning("Jobs are not recorded: the telemetry of this process is not started.")

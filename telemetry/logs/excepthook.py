@@ -1,4 +1,4 @@
-"""Logs the exceptions that nobody caught, so that they are alerts like other errors, and redacted."""
+"""Logs uncaught exceptions, so that they are alerts like other errors, and redacted."""
 
 import logging
 import sys
@@ -34,18 +34,18 @@ def _handle_main(error_type: type[BaseException], error: BaseException, trace: T
     if issubclass(error_type, _SILENT):
         sys.__excepthook__(error_type, error, trace)
         return
-    _report(logging.CRITICAL, "The program ends: nobody caught an exception.", (error_type, error, trace))
+    _report(logging.CRITICAL, "The program ends: uncaught exception.", (error_type, error, trace))
 
 
 def report_uncaught(error: BaseException) -> None:
-    """Report an exception that ends the program like one that nobody caught, and as redacted."""
+    """Report an exception that ends the program like an uncaught one, and as redacted."""
     _handle_main(type(error), error, error.__traceback__)
 
 
 def _handle_thread(args: threading.ExceptHookArgs) -> None:
     if args.exc_type is not SystemExit:
         name = args.thread.name if args.thread else "unknown"
-        message = f"A thread ended: nobody caught an exception in it. It is {name}."
+        message = f"A thread ended: uncaught exception. It is {name}."
         _report(logging.ERROR, message, (args.exc_type, args.exc_value, args.exc_traceback))
 
 
@@ -53,7 +53,7 @@ def _handle_unraisable(args: "sys.UnraisableHookArgs") -> None:
     """As in a finalizer. Of the object that it was raised in, only the class is safe to show."""
     place = type(args.object).__name__ if args.object is not None else "unknown"
     message = (
-        f"{args.err_msg or 'Exception ignored'}, which nobody could catch. It was raised in an object of class {place}."
+        f"{args.err_msg or 'Exception ignored'} (uncaught exception). It was raised in an object of class {place}."
     )
     _report(logging.ERROR, message, (args.exc_type, args.exc_value, args.exc_traceback))
 

@@ -67,7 +67,7 @@ class FamilyNames:
         if found not in _said and len(_said) < _MAX_SAID:
             _said.add(found)
             _log.warning(
-                "The metric %s (%s) of %s is %s on /metrics: another metric has its name. This is said once.",
+                "The metric %s (%s) of %s is %s on /metrics: another metric has its name. This is logged once.",
                 name,
                 kind,
                 scope or "another worker",

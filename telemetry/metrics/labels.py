@@ -105,7 +105,7 @@ def say_once_if_shared(instrument: str, attributes: Mapping[str, Any], labels: I
     if instrument not in _said and len(_said) < _MAX_REMEMBERED:
         _said.add(instrument)
         _log.warning(
-            "Attributes of %s share a label on /metrics, or its name is taken: %s are %s. This is said once.",
+            "Attributes of %s share a label on /metrics, or its name is taken: %s are %s. This is logged once.",
             instrument,
             ", ".join(sorted(map(to_text, attributes))),
             ", ".join(shown),

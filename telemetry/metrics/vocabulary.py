@@ -49,11 +49,11 @@ VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         "http_request_duration_seconds",
         "histogram",
         semconv.HTTP_SERVER_DURATION,
-        "Duration of HTTP requests, up to the last byte of the answer.",
+        "Duration of HTTP requests, up to the last byte of the response.",
         _REQUEST,
     ),
     MetricMapping(
-        "http_requests_in_progress", "gauge", semconv.HTTP_SERVER_ACTIVE, "HTTP requests being answered.", (_METHOD,)
+        "http_requests_in_progress", "gauge", semconv.HTTP_SERVER_ACTIVE, "HTTP requests in progress.", (_METHOD,)
     ),
     MetricMapping(
         "websocket_connections_total",
@@ -104,7 +104,7 @@ VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         "worker_restarts_total",
         "counter",
         semconv.WORKER_RESTARTS,
-        "Workers that ended while others went on, by reason: killed, or exited in order.",
+        "Workers that ended while others continued, by reason: killed, or exited in order.",
         (LabelMapping("reason", semconv.REASON),),
     ),
     MetricMapping("scheduler_jobs_in_progress", "gauge", semconv.JOB_ACTIVE, "Job runs in progress.", (_JOB,)),
@@ -191,7 +191,7 @@ VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         "app_info",
         "gauge",
         semconv.APP_INFO,
-        "What runs: always 1.",
+        "Version and environment of the process; always 1.",
         (LabelMapping("version", semconv.VERSION), LabelMapping("environment", semconv.ENVIRONMENT)),
         gauge_mode="once",
     ),

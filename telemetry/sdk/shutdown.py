@@ -26,7 +26,7 @@ def attempt(name: str, step: Callable[[], T]) -> T | None:
     try:
         return step()
     except BaseException:  # noqa: BLE001  # also a cancellation or a SystemExit: unsent signals must not be lost by it
-        _log.warning("Shutdown: %s failed, and the other steps go on.", name, exc_info=True)
+        _log.warning("Shutdown: %s failed; the other steps continue.", name, exc_info=True)
         return None
 
 

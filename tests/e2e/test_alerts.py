@@ -135,7 +135,7 @@ def test_ten_thousand_errors_are_a_handful_of_messages_that_count_each_of_them(p
     assert sent[0]["date"] - begun <= 5
     assert len(sent) <= 20
     page = service.get("/metrics").text
-    assert 'result="told to wait"' not in page  # Telegram's own limit: twenty messages and edits in any minute
+    assert 'result="rate_limited"' not in page  # Telegram's own limit: twenty messages and edits in any minute
     assert {each["state"] for each in sent_alerts} == {"sent"}
     service.tell(signal.SIGTERM)
     service.exit_code(30)

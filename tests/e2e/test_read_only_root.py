@@ -67,7 +67,7 @@ def test_the_service_runs_as_the_images_user_with_a_root_that_is_read_only(progr
     started.wait_for("/readyz", within=60)
 
     assert started.get("/metrics").status_code == 200
-    assert "whoever reaches this service reads" not in started.said()  # HOST is loopback here
+    assert "anyone who reaches this service" not in started.said()  # HOST is loopback here
     made = [*(home / "data").rglob("*"), *(home / "logs").rglob("*")]
     assert (home / "data" / "sovani.db") in made
     assert {path.stat().st_uid for path in made} == {USER}

@@ -20,7 +20,7 @@ if "--multiprocessing-fork" in sys.argv:
 def test_a_worker_that_needs_longer_than_uvicorns_limit_to_start_is_not_replaced_for_ever(programs: Programs):
     programs.write("sitecustomize.py", SLOW)
 
-    service = programs.serve("--workers", "2", SCHEDULER="false")
+    service = programs.serve("--workers", "2", SCHEDULER="false", LOG_LEVEL="DEBUG")
 
     service.wait_for("/readyz", within=90)
     assert "died" not in service.said()

@@ -20,7 +20,7 @@ def test_a_job_run_by_hand_is_recorded_though_nothing_is_sampled(programs: Progr
 def test_a_job_that_is_not_there_is_answered_with_those_that_are(programs: Programs):
     done = programs.run("-m", "service", "run-job", "nope")
 
-    assert done.returncode == 1
+    assert done.returncode == 2
     names = ", ".join(sorted(job.name for job in JOBS))
     assert done.stderr.splitlines() == [f"There is no job 'nope'. There are: {names}."]
     assert done.stdout == ""
@@ -68,7 +68,9 @@ def test_a_port_that_is_taken_is_one_line(programs: Programs):
 def test_the_doctor_finds_everything_in_order_and_forgets_what_it_tried(programs: Programs, sqlite_template: Path):
     done = programs.run("-m", "service", "doctor", DATABASE_URL=f"sqlite:///{sqlite_template}")
 
-    found = dict(line.split(maxsplit=1)[::-1] for line in done.stdout.splitlines())
+    *lines, last = done.stdout.splitlines()
+    found = dict(line.split(maxsplit=1)[::-1] for line in lines)
+    assert last == "No check failed."
     telemetry = {said.split()[1]: mark for said, mark in found.items() if said.startswith("telemetry: ")}
     assert done.returncode == 0, done.stdout + done.stderr
     assert telemetry == dict.fromkeys(("request", "query", "call", "job", "log"), "ok")

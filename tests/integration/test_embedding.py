@@ -104,7 +104,7 @@ def test_a_script_records_by_start_and_shutdown_as_often_as_they_are_called(sqli
 
     assert done.returncode == 0, done.stderr
     assert done.stdout == "the body ran\n"
-    assert done.stderr.count("Jobs run, and are not recorded") == 1
+    assert done.stderr.count("Jobs are not recorded") == 1
     assert rows(Path(str(sqlite_engine.url.database)), "SELECT job_name, status FROM job_runs") == [
         ("count_books", "success")
     ]
@@ -117,7 +117,5 @@ def test_without_a_start_jobs_run_and_one_warning_says_that_nothing_records_them
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["0", "1", "2"]
-    assert done.stderr.splitlines() == [
-        "WARNING Jobs run, and are not recorded: the telemetry of this process is not started."
-    ]
+    assert done.stderr.splitlines() == ["WARNING Jobs are not recorded: the telemetry of this process is not started."]
     assert not (programs.home / "var").exists()

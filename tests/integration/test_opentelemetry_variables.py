@@ -101,7 +101,7 @@ def test_what_is_instrumented_from_outside_runs_unobserved_and_one_line_says_so(
     shop.tell(signal.SIGTERM)
     shop.exit_code()
 
-    assert f"The telemetry did not start, and this process runs unobserved. {line}" in shop.said()
+    assert f"The telemetry did not start; this process is not observed. {line}" in shop.said()
     assert "Traceback" not in shop.said()
 
 

@@ -59,7 +59,7 @@ def opened(url: URL) -> Iterator[Engine]:
 def test_four_that_start_at_once_on_an_empty_database_migrate_it_once(database_url: URL, programs: Programs):
     url = database_url.render_as_string(hide_password=False)
 
-    services = [programs.serve(DATABASE_URL=url) for _ in range(4)]
+    services = [programs.serve(DATABASE_URL=url, LOG_LEVEL="DEBUG") for _ in range(4)]
     for service in services:
         service.wait_for("/readyz")
 

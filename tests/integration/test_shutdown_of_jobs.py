@@ -159,6 +159,6 @@ def test_a_job_that_is_told_to_stop_is_recorded_as_cancelled(
     assert command.err.read_text().splitlines()[-1] == "sleeps was stopped."
     assert "Traceback" not in command.said()
     assert rows(database, "SELECT status, outcome, error_message FROM job_runs") == [
-        ("failed", "cancelled", "the command was told to stop")
+        ("failed", "cancelled", "the command received a stop signal")
     ]
     assert rows(database, "SELECT holder, held_until FROM schedule_claims") == [(None, None)]

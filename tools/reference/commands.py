@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from service.cli import parser as command_line
+from service.cli.command_list import COMMANDS
 from tools.reference.markdown import code, sentence, table
 
 
 def page() -> str:
     """The whole page."""
-    parser = command_line.make_parser("python -m service")
+    parser = command_line.make_parser(_PROGRAM)
     return "\n\n".join([_HEAD, *(part for name, each in _commands(parser) for part in _command(name, each))]) + "\n"
 
 
@@ -28,6 +29,11 @@ def _command(name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
     rows = [(_names(action), action.help) for action in _arguments(parser) if action.help and action.dest != "help"]
     if rows:
         yield table(("argument", "meaning"), rows)
+    command = next(each for each in COMMANDS if each.name == name)
+    yield "\n".join(["```sh", *(f"{_PROGRAM} {example}" for example in command.examples), "```"])
+    yield table(
+        ("exit code", "meaning"), [(code(str(number)), text) for number, text in command.all_exit_codes.items()]
+    )
 
 
 def _arguments(parser: argparse.ArgumentParser) -> list[argparse.Action]:
@@ -39,10 +45,9 @@ def _names(action: argparse.Action) -> str:
     return ", ".join(code(f"{option} {value}".strip()) for option in action.option_strings) or code(value)
 
 
+_PROGRAM: Final = "python -m service"
 _HEAD: Final = """# Commands
 
 `python -m service COMMAND`, or `sovani COMMAND` where the wheel is installed. `--help` after a command prints the same.
-
-Exit codes: 0 for success, 1 for failure, 2 for a wrong argument, 130 after Ctrl-C.
 
 `make reference` makes this page from the argument parser."""

@@ -218,11 +218,11 @@ def _unreachable(api: ApiDescription, call: ApiCall, error: httpx.HTTPError) -> 
     if isinstance(error, httpx.DecodingError):
         return Unreadable(f"{service} answered {call.endpoint} with a body that cannot be decompressed.")
     if isinstance(error, httpx.UnsupportedProtocol):
-        return Misconfigured(f"{service} cannot be asked: look at its URL, which is none.")
+        return Misconfigured(f"{service} cannot be called: its URL is invalid.")
     never_sent = isinstance(error, _NEVER_SENT)
     how = "timed out" if isinstance(error, httpx.TimeoutException) else f"failed ({type(error).__name__})"
     how += through_proxy(api.base_url)
-    return Unreachable(f"{service} could not be asked: {call.endpoint} {how}.", may_have_applied=not never_sent)
+    return Unreachable(f"{service} is unavailable: {call.endpoint} {how}.", may_have_applied=not never_sent)
 
 
 def rate_limited(service: str, response: ApiResponse, *headers: str) -> TooManyRequests | None:

@@ -36,7 +36,7 @@ class QuotaExhausted(Rejected):
     retry_after = 900.0
 
     def __init__(self) -> None:
-        super().__init__("OpenAI answers no more calls: the account's quota or balance is used up. Top it up.")
+        super().__init__("OpenAI rejects all calls: the account's quota or balance is used up. Top it up.")
 
 
 class InputRefused(Rejected):
@@ -47,7 +47,7 @@ class EffortRefused(Misconfigured):
     """The model takes no effort of reasoning, or not this one."""
 
 
-UNSENDABLE_KEY: Final = "The key of OpenAI has characters that a header cannot have: look at OPENAI_API_KEY."
+UNSENDABLE_KEY: Final = "The key of OpenAI has characters that a header cannot have: check OPENAI_API_KEY."
 _OPENAI: Final = "OpenAI"
 _QUOTA_CODES: Final = frozenset(
     {"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached", "billing_not_active"}
@@ -115,7 +115,7 @@ def _unreachable(cause: BaseException | None, url: str) -> CallError:
         return Unauthorized(UNSENDABLE_KEY)
     how = "timed out" if isinstance(cause, httpx2.TimeoutException) else f"failed ({type(cause).__name__})"
     return Unreachable(
-        f"{_OPENAI} could not be asked: the call {how}{through_proxy(url)}.",
+        f"{_OPENAI} is unavailable: the call {how}{through_proxy(url)}.",
         may_have_applied=not isinstance(cause, _NEVER_SENT),
     )
 
@@ -139,7 +139,7 @@ def _payment_required(_error: "openai.APIStatusError") -> CallError:
 
 
 def _unauthorized(_error: "openai.APIStatusError") -> CallError:
-    return Unauthorized(f"{_OPENAI} does not accept the key: look at OPENAI_API_KEY.")
+    return Unauthorized(f"{_OPENAI} does not accept the key: check OPENAI_API_KEY.")
 
 
 def _forbidden(error: "openai.APIStatusError") -> CallError:
@@ -150,8 +150,8 @@ def _forbidden(error: "openai.APIStatusError") -> CallError:
 
 def _not_found(error: "openai.APIStatusError") -> CallError:
     if error.code == _UNKNOWN_MODEL:
-        return Misconfigured(f"{_OPENAI} has no such model, or not for this key: look at OPENAI_MODEL{_details(error)}")
-    return Misconfigured(f"{_OPENAI} has nothing at this address: look at OPENAI_BASE_URL{_details(error)}")
+        return Misconfigured(f"{_OPENAI} has no such model, or not for this key: check OPENAI_MODEL{_details(error)}")
+    return Misconfigured(f"{_OPENAI} has no such endpoint: check OPENAI_BASE_URL{_details(error)}")
 
 
 def _too_many_requests(error: "openai.APIStatusError") -> CallError:
@@ -172,10 +172,10 @@ def _bad_request(error: "openai.APIStatusError") -> CallError:
         return InputRefused(f"{_OPENAI} refuses this review with {error.status_code}{_details(error)}")
     if _EFFORT in (str(error.param) if error.param else message):
         return EffortRefused(
-            f"The model of OPENAI_MODEL does not take this effort: look at OPENAI_REASONING_EFFORT{_details(error)}"
+            f"The model of OPENAI_MODEL does not support this effort: check OPENAI_REASONING_EFFORT{_details(error)}"
         )
     if error.code == _UNSUPPORTED_PARAMETER:
-        return Misconfigured(f"The model of OPENAI_MODEL does not take the parameter {error.param}{_details(error)}")
+        return Misconfigured(f"The model of OPENAI_MODEL does not support the parameter {error.param}{_details(error)}")
     return Rejected(f"{_OPENAI} refused the call with {error.status_code}{_details(error)}")
 
 

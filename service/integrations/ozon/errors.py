@@ -23,7 +23,7 @@ _CIRCUIT_BREAKER: Final = "circle is open"
 _NOT_FOUND, _DENIED, _EXHAUSTED, _UNAUTHENTICATED = 5, 7, 8, 16  # the codes of gRPC
 
 _NEW_KEY: Final = "make a new key in the seller's cabinet and set OZON_API_KEY"
-_NO_SUCH_METHOD: Final = "Ozon has no such method: look at OZON_API_URL, or update the service."
+_NO_SUCH_METHOD: Final = "Ozon has no such method: check OZON_API_URL, or update the service."
 _PHRASES: Final[tuple[tuple[str, type[Rejected], str], ...]] = (
     (
         "not available with existing subscription",
@@ -34,7 +34,7 @@ _PHRASES: Final[tuple[tuple[str, type[Rejected], str], ...]] = (
     (
         "token must be issued for seller",
         Unauthorized,
-        f"Ozon takes keys of sellers only here, and this is one of an application: {_NEW_KEY}.",
+        f"This method needs the key of a seller, and OZON_API_KEY is that of an application: {_NEW_KEY}.",
     ),
     (
         "obsolete method cannot be used",
@@ -61,7 +61,7 @@ _PHRASES: Final[tuple[tuple[str, type[Rejected], str], ...]] = (
     (
         "restricted to specific ip",
         Forbidden,
-        "Ozon takes the key OZON_API_KEY from other IP addresses only: allow this machine's address in the cabinet.",
+        "OZON_API_KEY is restricted to other IP addresses: allow this machine's address in the cabinet.",
     ),
     (
         "company is blocked",
@@ -117,10 +117,10 @@ def _by_code(status: int, code: int | None, message: str) -> Rejected:
     if status == 404:  # noqa: PLR2004  # Not Found
         return _not_found(code, message, ozon_says)
     if status == 401 or code == _UNAUTHENTICATED:  # noqa: PLR2004  # Unauthorized
-        return Unauthorized(f"Ozon does not accept the key: look at OZON_CLIENT_ID and OZON_API_KEY.{ozon_says}")
+        return Unauthorized(f"Ozon does not accept the key: check OZON_CLIENT_ID and OZON_API_KEY.{ozon_says}")
     if status == 403 or code == _DENIED:  # noqa: PLR2004  # Forbidden
         return Forbidden(
-            f"Ozon does not allow this: look at the roles of OZON_API_KEY in the seller's cabinet.{ozon_says}"
+            f"Ozon does not allow this: check the roles of OZON_API_KEY in the seller's cabinet.{ozon_says}"
         )
     return Rejected(f"Ozon refused the call with {status}.{ozon_says}")
 
@@ -128,5 +128,5 @@ def _by_code(status: int, code: int | None, message: str) -> Rejected:
 def _not_found(code: int | None, message: str, ozon_says: str) -> Rejected:
     """A missing path does not prove that a review is missing: Ozon answers it in plain text, without a code."""
     if code == _NOT_FOUND or "review not found" in message.lower():
-        return NotFound(f"Ozon does not have what was asked for.{ozon_says}")
+        return NotFound(f"Ozon has no object with that id.{ozon_says}")
     return Rejected(f"{_NO_SUCH_METHOD}{ozon_says}")

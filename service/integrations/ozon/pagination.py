@@ -71,7 +71,7 @@ def pages(fetch: Callable[[str], ApiPage], cursor: str, newer: NewerRows) -> Ite
     endless = bool(page.rows) and page.has_next is True
     yield CursorPage(page.rows, page.as_of, None, endless)
     if endless:
-        raise EndlessPages("Ozon gives the same page again and again, and says that there are more.")
+        raise EndlessPages("Ozon returns the same page repeatedly, and says that there are more.")
 
 
 def _first(fetch: Callable[[str], ApiPage], cursor: str) -> ApiPage:
@@ -81,5 +81,9 @@ def _first(fetch: Callable[[str], ApiPage], cursor: str) -> ApiPage:
     except Rejected as error:
         if not cursor or isinstance(error, Unauthorized | Forbidden):
             raise
-        _log.info("Ozon does not go on from where it was read to: %s", error, extra={"component": OZON})
+        _log.info(
+            "Ozon rejects the stored cursor; the source is read from its beginning: %s",
+            error,
+            extra={"component": OZON},
+        )
         return fetch("")

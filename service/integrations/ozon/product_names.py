@@ -46,7 +46,9 @@ class ProductNames:
         try:
             names = parse_names(post(self._client, "/v3/product/info/list", {"sku": skus}, patience=_PATIENCE))
         except CallError as error:
-            _log.warning("Reviews come without the names of products: %s", error, extra={"component": OZON})
+            _log.warning(
+                "Product names could not be read; reviews are stored without them: %s", error, extra={"component": OZON}
+            )
             self._not_before = self._now() + _RETRY_INTERVAL
             return {}
         self._unknown.update(set(skus) - names.keys())

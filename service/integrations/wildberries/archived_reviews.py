@@ -45,7 +45,7 @@ class ArchivedReviews:
             if is_last or is_cut:
                 break
         if is_cut:
-            _log.warning("wb lets only the newest %d archived reviews be read.", skip, extra={"component": WB})
+            _log.warning("wb returns only the newest %d archived reviews.", skip, extra={"component": WB})
 
 
 def _until(position: Position) -> int | None:

@@ -59,16 +59,16 @@ def _error_from(response: ApiResponse) -> CallError:
     detail = _text(body.get("detail") or body.get("errorText") or body.get("errors"))
     error_class, sentence = _ERRORS_BY_STATUS.get(response.status, (Rejected, "wb refuses the request"))
     if response.status in _CREDENTIALS_REFUSED and "secret" in detail.lower():
-        sentence = "wb does not accept this token with this secret, or without one: look at WB_CLIENT_SECRET"
+        sentence = "wb does not accept this token with this secret, or without one: check WB_CLIENT_SECRET"
     return error_class(f"{sentence} ({response.status}: {detail}).")
 
 
 _ERRORS_BY_STATUS: Final[Mapping[int, tuple[type[CallError], str]]] = {
-    _UNAUTHORIZED: (Unauthorized, "wb does not accept the token: look at WB_API_TOKEN"),
-    _PAYMENT_REQUIRED: (Forbidden, "wb wants to be paid for this"),
-    _FORBIDDEN: (Forbidden, "wb does not let this token do it: look at the kind and categories of WB_API_TOKEN"),
-    _NOT_FOUND: (Misconfigured, "wb has no such method: look at WB_FEEDBACKS_URL and WB_STATISTICS_URL"),
-    _UNPROCESSABLE: (NotFound, "wb has nothing of that id"),
+    _UNAUTHORIZED: (Unauthorized, "wb does not accept the token: check WB_API_TOKEN"),
+    _PAYMENT_REQUIRED: (Forbidden, "wb requires a payment for this"),
+    _FORBIDDEN: (Forbidden, "wb forbids this to the token: check the kind and categories of WB_API_TOKEN"),
+    _NOT_FOUND: (Misconfigured, "wb has no such method: check WB_FEEDBACKS_URL and WB_STATISTICS_URL"),
+    _UNPROCESSABLE: (NotFound, "wb has no object with that id"),
 }
 
 

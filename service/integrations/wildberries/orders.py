@@ -181,7 +181,7 @@ class _CutCheck(_PageReader):
             EndlessPages: the page was cut within one timestamp, and the rest of it is out of reach.
         """
         if self.latest < self.since + _SECOND:
-            raise EndlessPages("wb has more orders of one moment than it lets anybody read.")
+            raise EndlessPages("wb has more orders with one timestamp than it returns.")
         return self._following if self._following.since <= began else None
 
 

@@ -83,7 +83,7 @@ def _pages(
         as_of = now()
         rows = fetch({"isAnswered": answered, "take": PAGE_SIZE, **offset.parameters()})
         if rows and rows == skipped:
-            raise EndlessPages("wb gives the same page of reviews again and again.")
+            raise EndlessPages("wb returns the same page of reviews repeatedly.")
         is_last = len(rows) < PAGE_SIZE or newer.end_after(rows)
         next_offset = None if is_last else offset.after(rows)
         yield Page([parse_review(row, as_of, processed=answered) for row in rows], START), next_offset
@@ -91,7 +91,7 @@ def _pages(
             return
         skipped = rows if next_offset.skip else []
         offset = next_offset
-    raise EndlessPages("wb has more reviews of one second than it lets anybody read.")
+    raise EndlessPages("wb has more reviews of one second than it returns.")
 
 
 def created_second(row: Any) -> int | None:

@@ -209,7 +209,7 @@ class SchedulerAbsence:
             return
         self._reported = seen
         get_alert_service().report(
-            f"Nobody has run the schedule since {format_utc(seen)}.",
+            f"The scheduler has not been running since {format_utc(seen)}.",
             AlertLevel.WARNING,
             SCHEDULER_COMPONENT,
             inhibited_by=DATABASE_COMPONENT,

@@ -63,14 +63,17 @@ class MissedNotice:
         return any(not job.catches_up and back_at - seen >= job.start_grace for (job, _), seen in found)
 
     def _downtime_text(self) -> str:
-        each = [_ticks_text(ticks, "run", f" of {job.name}") for job, ticks in self.downtime]
+        each = [_runs_text(ticks, job.name) for job, ticks in self.downtime]
         more = len(each) - _MAX_NAMED_JOBS
         return ", ".join(each[:_MAX_NAMED_JOBS]) + (f" and runs of {more} more jobs" if more > 0 else "")
 
 
 def _missed_text(job: Job, ticks: Ticks) -> str:
-    what = f"its tick of {format_utc(ticks.last)}" if ticks.number == 1 else f"each of {_ticks_text(ticks, 'tick')}"
-    return f"{job.name} did not begin within {rounded_duration(job.start_grace)} of {what}."
+    within = f"within {rounded_duration(job.start_grace)} of"
+    if ticks.number == 1:
+        return f"{job.name} did not start {within} its scheduled time, {format_utc(ticks.last)}."
+    period = f"{format_utc(ticks.first)} to {format_utc(ticks.last)}"
+    return f"{job.name} did not start {within} {ticks.number} scheduled times ({period})."
 
 
 def report_clock_set(jump: timedelta, now: datetime) -> None:
@@ -86,7 +89,7 @@ def format_utc(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _ticks_text(ticks: Ticks, word: str, what: str = "") -> str:
+def _runs_text(ticks: Ticks, job_name: str) -> str:
     if ticks.number == 1:
-        return f"1 {word}{what} ({format_utc(ticks.last)})"
-    return f"{ticks.number} {word}s{what} ({format_utc(ticks.first)} to {format_utc(ticks.last)})"
+        return f"1 run of {job_name} ({format_utc(ticks.last)})"
+    return f"{ticks.number} runs of {job_name} ({format_utc(ticks.first)} to {format_utc(ticks.last)})"

@@ -49,7 +49,7 @@ class FreshnessGauges:
             (REVIEWS_WAITING, _waiting, "{review}", "Reviews that wait for an answer."),
             (OLDEST_WAITING_AGE, _oldest, "s", "Age of the oldest review that waits for an answer."),
             (REVIEWS_WITHOUT_DRAFT, _without_draft, "{review}", "Reviews that wait for an answer and have no draft."),
-            (RATE_LIMITED_UNTIL, _rate_limits, "s", "Until when a service wants no calls, as Unix time."),
+            (RATE_LIMITED_UNTIL, _rate_limits, "s", "Unix time until which a service rejects calls."),
             (CREDENTIAL_EXPIRY, _expiries, "s", "When the credentials of a service expire, as Unix time."),
         )
         for name, values, unit, description in gauges:

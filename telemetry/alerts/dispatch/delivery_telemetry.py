@@ -15,7 +15,7 @@ from telemetry.alerts.incident import Incident
 from telemetry.alerts.notification import Notification
 from telemetry.failsafe import failsafe
 
-_SENT, _TOLD_TO_WAIT, _REFUSED, _NOT_KNOWN, _FAILED = semconv.SEND_RESULTS
+_SENT, _RATE_LIMITED, _REJECTED, _UNKNOWN, _FAILED = semconv.SEND_RESULTS
 _MAX_LINKS: Final = 20
 _QUEUE: Final = {semconv.QUEUE: "alerts"}
 
@@ -31,7 +31,7 @@ class DeliveryTelemetry:
             semconv.ALERT_DELAY, unit="s", description="From an alert's first report until a channel accepted it."
         )
         self._sends: Counter = meter.create_counter(
-            semconv.ALERT_NOTIFICATIONS, unit="{message}", description="Messages by channel and what became of them."
+            semconv.ALERT_NOTIFICATIONS, unit="{message}", description="Messages by channel and result."
         )
 
     @contextmanager
@@ -80,10 +80,10 @@ class DeliveryTelemetry:
 
 def _result(error: ChannelError) -> str:
     if error.retry_after is not None:
-        return _TOLD_TO_WAIT
+        return _RATE_LIMITED
     if error.permanent or error.message_rejected:
-        return _REFUSED
-    return _NOT_KNOWN if error.outcome_unknown else _FAILED
+        return _REJECTED
+    return _UNKNOWN if error.outcome_unknown else _FAILED
 
 
 def _context(incident: Incident) -> SpanContext | None:

@@ -83,6 +83,11 @@ class AlertQueries:
         records = self.page(now, before=row[0] + 1, limit=1) if row[0] is not None else []
         return records[0] if records else None
 
+    def components(self) -> list[str]:
+        """The components of all incidents that are kept, in alphabetical order."""
+        with self._outbox.read() as connection:
+            return [row[0] for row in connection.execute("SELECT DISTINCT component FROM incidents ORDER BY component")]
+
     def channels(self) -> list[ChannelState]:
         with self._outbox.read() as connection:
             rows = connection.execute("SELECT * FROM channels ORDER BY name").fetchall()

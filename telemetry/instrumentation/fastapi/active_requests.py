@@ -41,6 +41,6 @@ def active_requests(provider: MeterProvider) -> ActiveRequests:
             known = _by_provider[provider] = ActiveRequests()
             meter = provider.get_meter(_SCOPE, schema_url=semconv.SCHEMA_URL)
             meter.create_observable_up_down_counter(
-                semconv.HTTP_SERVER_ACTIVE, [known.observe], "{request}", "HTTP requests being answered."
+                semconv.HTTP_SERVER_ACTIVE, [known.observe], "{request}", "HTTP requests in progress."
             )
         return known

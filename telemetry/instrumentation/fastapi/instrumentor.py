@@ -211,7 +211,7 @@ def _leave_to_published(record: _Instrumentation, unexpected: UnexpectedShape) -
     if record.complaint not in _warned:
         _warned.add(record.complaint)
         _log.warning(
-            "opentelemetry-instrumentation-fastapi is not as this version knows it: %s. "
+            "opentelemetry-instrumentation-fastapi has an unexpected structure: %s. "
             "It measures requests alone now, at several times the cost.",
             record.complaint,
         )

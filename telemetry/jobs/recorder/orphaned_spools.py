@@ -101,7 +101,7 @@ def _acquire(directory: Path, spool: str) -> FileLock | None:
 def _warn_of_foreign_file(path: Path) -> None:
     if path not in _reported and len(_reported) < _MAX_REPORTED:
         _reported.add(path)
-        _log.warning("Job runs of another user are left alone, since %s can't be opened.", path)
+        _log.warning("Job runs of another user are not recovered: %s cannot be opened.", path)
 
 
 def read_open_runs(directory: Path) -> set[str]:

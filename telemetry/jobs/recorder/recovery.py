@@ -110,13 +110,16 @@ class SpoolRecovery:
         if spool.unreadable:
             self._put_aside(spool.id, spool.lines)
             self._counters.count_dropped(spool.unreadable, "unreadable")
-            _log.warning("Lines of a spool of job runs that are not whole, and are put aside: %d.", spool.unreadable)
+            _log.warning("Incomplete lines in a spool of job runs, kept as dead letters: %d.", spool.unreadable)
         spool.remove()
         return lost
 
     def _put_aside(self, spool: str, lines: list[bytes]) -> None:
         if not put_aside(self._directory, spool, lines):
-            _log.warning("Lines of a spool of job runs could not be put aside, and are dropped: %d.", len(lines))
+            _log.warning(
+                "Incomplete lines in a spool of job runs could not be kept as dead letters, and are dropped: %d.",
+                len(lines),
+            )
 
     def _replay_batch(self, spool: str, runs: Sequence[JobRun]) -> int:
         """Write the runs; on a refusal, one by one. Returns how many the database refuses."""
@@ -126,7 +129,9 @@ class SpoolRecovery:
             if len(runs) > 1:
                 return sum(self._replay_batch(spool, [run]) for run in runs)
             _log.warning(
-                "A run of job %r can't be written, and is put aside: %s", runs[0].job_name, error_summary(error)
+                "A run of job %r cannot be written, and is kept as a dead letter: %s",
+                runs[0].job_name,
+                error_summary(error),
             )
             self._put_aside(spool, [encode(run) for run in runs])
             self._counters.count_dropped(1, "unwritable")

@@ -112,6 +112,15 @@ class JobRunRepository:
         rows = self._fetch(select(JobRunRow).where(JobRunRow.id.in_(select(newest).select_from(names))))
         return {row.job_name: row for row in rows}
 
+    def running(self, job_name: str) -> JobRunRow | None:
+        """The newest run of a job that has not ended; None if there is none."""
+        return next(iter(self.page(job_name=job_name, status=semconv.STATUS_RUNNING, limit=1)), None)
+
+    def running_since(self, job_name: str) -> datetime | None:
+        """When that run began."""
+        run = self.running(job_name)
+        return None if run is None else run.started_at
+
     def names(self) -> list[str]:
         """The jobs that have runs, in alphabetical order."""
         names = _job_names()

@@ -19,6 +19,4 @@ def observe_writers(meter: Meter, writers: Callable[[], Iterable[LogWriter]]) ->
         return [Observation(each.late, {semconv.QUEUE: each.name}) for each in writers()]
 
     meter.create_observable_counter(semconv.LOG_DROPPED, [dropped], "{record}", "Log records that found a queue full.")
-    meter.create_observable_counter(
-        semconv.LOG_LATE, [late], "{record}", "Errors that were not written yet when the code that logged them went on."
-    )
+    meter.create_observable_counter(semconv.LOG_LATE, [late], "{record}", "Errors that were not written in time.")

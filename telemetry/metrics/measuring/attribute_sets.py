@@ -48,7 +48,7 @@ class AttributeSets:
             first, self._overflowed = not self._overflowed, True
         if first:
             _log.warning(
-                "Instrument %s has reached its limit of %d label sets: what is over it goes into one overflow series.",
+                "Instrument %s has reached its limit of %d time series: further label values go into one overflow series.",
                 self.instrument,
                 self._limit + 1,
             )

@@ -141,7 +141,7 @@ class CallbackDeadline(forks.ForkAware):
     def _note_late(self, instrument: str) -> None:
         self.late[instrument] += 1
         _log.warning(
-            "A callback of %s has not returned within %.0f s: until it does, it is not asked again.",
+            "A callback of %s has not returned within %.0f s: it is not called again until it does.",
             instrument,
             TIMEOUT,
         )

@@ -59,7 +59,7 @@ def _warn_once(name: str, error: Exception) -> None:
     )
     if name not in _refused and len(_refused) < _MAX_REMEMBERED:
         _refused.add(name)
-        _log.warning("Instrument %s measures nothing: %s. This is said once.", name, reason)
+        _log.warning("Instrument %s measures nothing: %s. This is logged once.", name, reason)
 
 
 def checked_callbacks(callbacks: Any) -> Sequence[Any] | None:

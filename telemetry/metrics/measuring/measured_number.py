@@ -52,7 +52,7 @@ def refuse(instrument: str, error: Exception) -> None:
     if instrument not in _refused and len(_refused) < _MAX_REMEMBERED:
         _refused.add(instrument)
         _log.warning(
-            "%s was given %s, which is no number that it can take: it is not measured. This is said once.",
+            "%s was given %s, which is no number that it can take: it is not measured. This is logged once.",
             instrument,
             error,
         )

@@ -139,8 +139,8 @@ def attempts(engine):
 @pytest.mark.parametrize(
     "error",
     [
-        Unauthorized("look at OPENAI_API_KEY"),
-        Misconfigured("look at OPENAI_MODEL"),
+        Unauthorized("check OPENAI_API_KEY"),
+        Misconfigured("check OPENAI_MODEL"),
         Unreachable("timed out", may_have_applied=True),
         KeyboardInterrupt(),
     ],

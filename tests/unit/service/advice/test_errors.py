@@ -64,7 +64,7 @@ def test_a_key_that_is_not_accepted_names_its_variable_and_shows_no_part_of_itse
     error = failure()
 
     assert type(error) is Unauthorized
-    assert str(error) == "OpenAI does not accept the key: look at OPENAI_API_KEY."
+    assert str(error) == "OpenAI does not accept the key: check OPENAI_API_KEY."
     assert openai.keys == ["Bearer sk-proj-canary0123456789wxyz"]
 
 
@@ -92,7 +92,7 @@ def test_an_unknown_model_names_its_variable(openai, failure):
     error = failure()
 
     assert type(error) is Misconfigured
-    assert "look at OPENAI_MODEL" in str(error)
+    assert "check OPENAI_MODEL" in str(error)
     assert "`gpt-9`" in str(error)
 
 
@@ -102,7 +102,7 @@ def test_an_unknown_address_names_the_variable_of_the_address(openai, failure):
     error = failure()
 
     assert type(error) is Misconfigured
-    assert str(error) == "OpenAI has nothing at this address: look at OPENAI_BASE_URL."
+    assert str(error) == "OpenAI has no such endpoint: check OPENAI_BASE_URL."
 
 
 def test_an_unsupported_parameter_is_named(openai, failure):
@@ -111,7 +111,7 @@ def test_an_unsupported_parameter_is_named(openai, failure):
     error = failure()
 
     assert type(error) is Misconfigured
-    assert "does not take the parameter text.format" in str(error)
+    assert "does not support the parameter text.format" in str(error)
 
 
 @pytest.mark.parametrize("status", [302, 400, 413, 422])
@@ -162,7 +162,7 @@ def test_a_refused_port_is_unreachable_and_nothing_has_arrived(openai, failure):
     error = failure(url=f"http://127.0.0.1:{port}/v1")
 
     assert type(error) is Unreachable
-    assert str(error) == "OpenAI could not be asked: the call failed (ConnectError)."
+    assert str(error) == "OpenAI is unavailable: the call failed (ConnectError)."
     assert not error.may_have_applied
 
 
@@ -173,7 +173,7 @@ def test_an_error_names_the_proxy_without_its_password(failure, monkeypatch):
 
     error = failure(url="http://openai.example/v1")
 
-    assert str(error) == f"OpenAI could not be asked: the call failed (ConnectError) through the proxy http://{proxy}."
+    assert str(error) == f"OpenAI is unavailable: the call failed (ConnectError) through the proxy http://{proxy}."
 
 
 def test_a_silent_server_times_out_and_may_have_been_reached(failure):
@@ -181,7 +181,7 @@ def test_a_silent_server_times_out_and_may_have_been_reached(failure):
         error = failure(url=f"http://127.0.0.1:{silent.getsockname()[1]}/v1", deadline=0.1)
 
     assert type(error) is Unreachable
-    assert str(error) == "OpenAI could not be asked: the call timed out."
+    assert str(error) == "OpenAI is unavailable: the call timed out."
     assert error.may_have_applied
 
 
@@ -196,7 +196,7 @@ def test_a_key_that_no_header_takes_names_its_variable_and_nothing_is_sent(opena
     error = failure(key=key)
 
     assert type(error) is Unauthorized
-    assert "look at OPENAI_API_KEY" in str(error)
+    assert "check OPENAI_API_KEY" in str(error)
     assert openai.requests == []
     assert not any(secret in everything_about(error) for secret in SECRETS)
 

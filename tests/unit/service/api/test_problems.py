@@ -33,8 +33,8 @@ TOMORROW = datetime.now(UTC) + timedelta(days=1)
 OUTSIDE = {
     "paused": RateLimited("wb", TOMORROW),
     "just now": RateLimited("wb", datetime(2025, 10, 2, tzinfo=UTC)),
-    "away": Unreachable("wb could not be asked: /ping timed out.", may_have_applied=True),
-    "refuses": Forbidden("The token of wb lacks a category: look at WB_API_TOKEN."),
+    "away": Unreachable("wb is unavailable: /ping timed out.", may_have_applied=True),
+    "refuses": Forbidden("The token of wb lacks a category: check WB_API_TOKEN."),
     "unknown": NotConfigured("WB_API_TOKEN is not set."),
 }
 

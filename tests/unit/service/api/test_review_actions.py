@@ -82,7 +82,7 @@ class CutOff(Marketplace):
     """Loses the connection when an answer is sent, and shows no answer."""
 
     def answer(self, _external_id, _text):
-        raise Unreachable("wb could not be asked: timed out.", may_have_applied=True)
+        raise Unreachable("wb is unavailable: timed out.", may_have_applied=True)
 
 
 class Outside:

@@ -1,12 +1,17 @@
 import argparse
+import re
 import time
 
 import pytest
 
-from service.cli.alerts import change_silences, parse_duration, send_test_alert
+from service.cli.alerts import change_silences, parse_duration, send_test_alert, unknown_component
 from service.cli.parser import main
+from service.names import COMPONENTS
 from telemetry.build import build
 from telemetry.settings import TelemetrySettings
+from tests.support.processes import ROOT
+
+NAMED = re.compile(r'(?:COMPONENT|"component"|COMPONENT: Final)(?::| =) "([a-z-]+)"')
 
 
 class Channel:
@@ -38,7 +43,7 @@ def test_a_length_of_time_is_written_in_units(text, seconds):
 
 @pytest.mark.parametrize("text", ["", "2", "h", "2x", "-2h", "10s", "31d", "2h ", "٢h"])
 def test_what_is_none_says_what_it_may_be(text):
-    with pytest.raises(ValueError, match="is no length of time from 1m to 30d"):
+    with pytest.raises(ValueError, match="is invalid: expected a duration from 1m to 30d"):
         parse_duration(text)
 
 
@@ -49,37 +54,69 @@ def test_a_silence_is_begun_listed_and_ended(alerts):
     listed = change_silences(alerts.silences, options(list=True))
     ended = change_silences(alerts.silences, options(component="scheduler", end=True))
 
-    assert begun.startswith("Nothing of scheduler is told until ")
+    assert begun.startswith("The alerts of scheduler are silenced until ")
     assert begun.endswith(" UTC: the warehouse moves")
     assert listed.startswith("scheduler until ")
     assert ended == "Silence for scheduler ended."
     assert change_silences(alerts.silences, options(list=True)) == "There are no silences."
     assert change_silences(alerts.silences, options(component="x", end=True)) == "x was not silenced."
     assert change_silences(alerts.silences, options(component="all", seconds=60.0, because="y")).startswith(
-        "Nothing is"
+        "All alerts are silenced until "
     )
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["silence"], "Say what is to be silent"),
-        (["silence", "scheduler"], "A silence needs an end and a reason"),
-        (["silence", "scheduler", "--for", "2h"], "A silence needs an end and a reason"),
+        (["silence"], "COMPONENT is missing"),
+        (["silence", ""], "COMPONENT is missing"),
+        (["silence", "--end"], "COMPONENT is missing"),
+        (["silence", "scheduler"], "--for or --because is missing"),
+        (["silence", "scheduler", "--for", "2h"], "--for or --because is missing"),
+        (["silence", "scheduler", "--because", "x"], "--for or --because is missing"),
+        (["silence", "scheduler", "--end", "--for", "2h"], "--end does not take --for"),
     ],
 )
 def test_what_is_missing_for_a_silence_is_said(arguments, sentence, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["service", *arguments])
 
-    assert main() == 1
+    assert main() == 2
     assert capsys.readouterr().err.startswith(sentence)
+
+
+@pytest.mark.parametrize("component", [*COMPONENTS, "all", "of-an-earlier-alert", None])
+def test_a_component_that_alerts_have_is_silenced_without_a_warning(component):
+    assert unknown_component(component, ["of-an-earlier-alert"]) is None
+
+
+@pytest.mark.parametrize("component", ["schedulr", "Scheduler", " scheduler", "ALL", "sheduler,http", "service.jobs"])
+def test_a_component_that_nothing_has_is_a_warning_that_names_the_others(component):
+    warning = unknown_component(component, ["of-an-earlier-alert"])
+
+    assert warning.startswith(f"Warning: no alert has had the component {component!r}. Known: alerts, ")
+    assert ", of-an-earlier-alert, " in warning
+    assert warning.endswith("; or all.")
+
+
+def test_the_components_of_all_incidents_are_known(alerts):
+    with alerts.outbox.transaction() as connection:
+        connection.execute("DELETE FROM incidents")
+    assert alerts.queries.components() == []
+
+
+def test_each_component_that_the_code_names_is_among_the_known():
+    files = [file for package in ("service", "telemetry") for file in (ROOT / package).rglob("*.py")]
+    named = {name for file in files for name in NAMED.findall(file.read_text())}
+
+    assert named - {"component", "jobs", "test-alert"} <= COMPONENTS
+    assert {"http", "workers", "sandbox"} <= named
 
 
 def test_a_test_without_a_channel_says_which_variables_are_missing(alerts):
     said = []
 
     assert not send_test_alert(alerts, said.append, 1)
-    assert said[0].startswith("There is nowhere to send it: TELEGRAM_TOKEN and MANAGER_CHAT_ID")
+    assert said[0].startswith("No channel is configured: set TELEGRAM_TOKEN and MANAGER_CHAT_ID")
 
 
 def test_a_test_that_is_not_delivered_says_why_and_that_it_is_kept(alerts):
@@ -91,8 +128,8 @@ def test_a_test_that_is_not_delivered_says_why_and_that_it_is_kept(alerts):
     said = []
 
     assert not send_test_alert(alerts, said.append, 0.3)
-    assert said[0] == "Kept; telegram refuses (401: Unauthorized)."
-    assert said[-1].startswith("Not delivered within 0 s. It is kept")
+    assert said[0] == "Stored, but not sent: telegram refuses (401: Unauthorized)."
+    assert said[-1].startswith("Not delivered within 0 s. The alert is kept")
 
 
 def test_a_channel_that_asks_to_wait_and_a_silence_are_said_too(alerts):
@@ -108,5 +145,5 @@ def test_a_channel_that_asks_to_wait_and_a_silence_are_said_too(alerts):
     alerts.silences.create("all", time.time() + 60, "x", time.time())
     send_test_alert(alerts, silent.append, 0.2)
 
-    assert waiting[0].startswith("Kept; telegram asks to wait 40 s; trying again at ")
-    assert silent[0].startswith("Kept; it is not sent, since alerts are silenced")
+    assert waiting[0].startswith("Stored, and not sent yet: telegram asks to wait 40 s. Next attempt at ")
+    assert silent[0].startswith("Stored, but not sent: a silence is active.")

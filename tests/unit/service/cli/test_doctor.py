@@ -29,10 +29,10 @@ def test_where_everything_works_each_check_is_a_line_that_says_so(runtime_of, tm
     well = [finding for finding in findings.values() if finding.mark != SKIPPED]
     assert {finding.name: finding.mark for finding in well} == dict.fromkeys(
         (
-            "variables",
+            "configuration",
             "directory DATA_DIR",
             "directory LOG_DIR",
-            "privacy",
+            "permissions",
             "OTLP",
             "database",
             "migrations",
@@ -47,8 +47,8 @@ def test_where_everything_works_each_check_is_a_line_that_says_so(runtime_of, tm
         ),
         OK,
     )
-    assert findings["directory LOG_DIR"].sentence == f"{tmp_path}/var/log can be written"
-    assert findings["OTLP"].sentence == "not asked for"
+    assert findings["directory LOG_DIR"].sentence == f"{tmp_path}/var/log is writable"
+    assert findings["OTLP"].sentence == "not configured"
     assert not list((tmp_path / "var").glob(".doctor-*"))
 
 
@@ -57,7 +57,7 @@ def test_a_file_that_others_may_read_is_named_with_what_to_do(runtime_of, tmp_pa
     (tmp_path / "var" / "old.db").write_text("from before")
     (tmp_path / "var" / "old.db").chmod(0o644)
 
-    finding = found(runtime)["privacy"]
+    finding = found(runtime)["permissions"]
 
     assert finding.mark == FAIL
     assert f"{tmp_path}/var/old.db: chmod -R go= " in finding.sentence
@@ -76,7 +76,7 @@ def test_what_is_not_configured_is_told_and_is_not_wrong(runtime_of):
     findings = found(runtime_of())
 
     left_out = {finding.name: finding.sentence for finding in findings.values() if finding.mark == SKIPPED}
-    assert left_out["Wildberries"] == "WB_API_TOKEN is not set."
+    assert left_out["Wildberries"] == "not configured: set WB_API_TOKEN"
     assert {"Ozon", "OpenAI", "Telegram"} <= set(left_out)
 
 
@@ -88,13 +88,13 @@ def test_what_is_not_configured_is_told_and_is_not_wrong(runtime_of):
             None,
             True,
             OK,
-            "can be read; sync_ozon_reviews is still switched off: `run-job sync_ozon_reviews` tries it now",
+            "can be read; sync_ozon_reviews is still switched off: `run-job sync_ozon_reviews` switches it on",
         ),
         (
             SubscriptionMissing("Buy it."),
             True,
             SKIPPED,
-            "sync_ozon_reviews is switched off, and tries again daily: Buy it.",
+            "sync_ozon_reviews is switched off, and retried daily: Buy it.",
         ),
         (Unauthorized("Another key."), False, FAIL, "Another key."),
     ],
@@ -135,7 +135,7 @@ def test_a_finding_is_a_line_in_columns():
     ],
 )
 def test_an_operations_api_that_is_open_to_the_world_in_production_is_wrong(runtime_of, settings, mark):
-    finding = found(runtime_of(**settings), "variables")["variables"]
+    finding = found(runtime_of(**settings), "configuration")["configuration"]
 
     assert finding.mark == mark
     assert mark == OK or "OPS_TOKEN is not set" in finding.sentence
@@ -146,14 +146,17 @@ def test_a_directory_that_cannot_be_written_is_wrong(runtime_of, tmp_path):
 
     finding = found(runtime_of(log_dir=tmp_path / "file"), "directory LOG_DIR")["directory LOG_DIR"]
 
-    assert (finding.mark, finding.sentence) == (FAIL, f"{tmp_path}/file cannot be written: File exists.")
+    assert (finding.mark, finding.sentence) == (
+        FAIL,
+        f"{tmp_path}/file cannot be written (File exists): create it, or give this user write permission.",
+    )
 
 
 def test_a_job_is_not_tried_where_its_table_is_missing(runtime_of, tmp_path):
     findings = found(runtime_of(database_url=f"sqlite:///{tmp_path}/empty.db"))
 
     assert findings["telemetry: job"].mark == SKIPPED
-    assert findings["telemetry: job"].sentence == "not tried without migrations"
+    assert findings["telemetry: job"].sentence == "skipped: needs migrations"
     assert findings["telemetry: query"].mark == OK
 
 
@@ -168,14 +171,17 @@ def test_a_database_that_is_not_migrated_is_wrong(runtime_of, tmp_path):
 def test_a_database_that_does_not_answer_is_wrong_and_its_password_is_not_told(runtime_of):
     findings = found(runtime_of(database_url="postgresql://seller:hunter2@127.0.0.1:1/sovani"), "migrations")
 
-    assert str(findings["database"]) == "FAIL  database             Connection refused"
+    assert str(findings["database"]) == (
+        "FAIL  database             postgresql+psycopg://seller:***@127.0.0.1:1/sovani cannot be used (Connection refused): "
+        "check DATABASE_URL and the server."
+    )
     assert "hunter2" not in str(findings)
 
 
 @pytest.mark.parametrize(
     ("version", "mark", "sentence"),
     [
-        ("99.1 (Debian 99.1-1)", OK, "made by pg_dump 99.1 of PostgreSQL "),
+        ("99.1 (Debian 99.1-1)", OK, "available: pg_dump 99.1 of PostgreSQL "),
         ("9.6.24", FAIL, "pg_dump is older (9.6.24) than the server ("),
         ("of somebody else's", FAIL, "This is no version of PostgreSQL: "),
         (None, FAIL, "pg_dump is not on the PATH: install PostgreSQL's client programs."),
@@ -212,14 +218,17 @@ def test_an_otlp_endpoint_that_listens_is_ok(runtime_of, monkeypatch, listener, 
 
     finding = found(runtime, "OTLP")["OTLP"]
 
-    assert (finding.mark, finding.sentence) == (OK, f"{scheme}127.0.0.1:{listener} listens")
+    assert (finding.mark, finding.sentence) == (OK, f"{scheme}127.0.0.1:{listener} accepts connections")
 
 
 def test_an_otlp_endpoint_that_refuses_is_a_failure(runtime_of, monkeypatch):
     runtime = runtime_of()
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://127.0.0.1:1")
 
-    assert str(found(runtime, "OTLP")["OTLP"]) == "FAIL  OTLP                 Connection refused"
+    assert str(found(runtime, "OTLP")["OTLP"]) == (
+        "FAIL  OTLP                 http://127.0.0.1:1 cannot be reached (Connection refused): "
+        "start the Collector, or correct OTEL_EXPORTER_OTLP_ENDPOINT."
+    )
 
 
 def test_signals_that_are_not_to_go_anywhere_are_not_looked_for(runtime_of, monkeypatch):
@@ -228,7 +237,7 @@ def test_signals_that_are_not_to_go_anywhere_are_not_looked_for(runtime_of, monk
     for signal in ("TRACES", "METRICS", "LOGS"):
         monkeypatch.setenv(f"OTEL_{signal}_EXPORTER", "none")
 
-    assert found(runtime, "OTLP")["OTLP"].sentence == "not asked for"
+    assert found(runtime, "OTLP")["OTLP"].sentence == "not configured"
 
 
 def test_an_instrumentation_that_emits_nothing_is_told(runtime_of, monkeypatch):

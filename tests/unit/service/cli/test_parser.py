@@ -8,17 +8,22 @@ import socket
 import sys
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
 import service.main
+from service.cli import database, jobs
 from service.cli.parser import main
 from service.jobs.schedule import JOBS
+from service.scheduler.claims import Claims
 from telemetry import setup
 from telemetry.database import create_engine
 from telemetry.jobs.store.runs import JobRunRepository
+from tests.support.fakes import NOON
+from tests.support.job_runs import started
 
 SERVE_VARIABLES = ("HOST", "PORT", "SCHEDULER")
 
@@ -92,11 +97,13 @@ def test_without_a_command_the_commands_are_listed(run, capsys):
 @pytest.mark.parametrize("workers", ["0", "-1", "two", "1.5"])
 def test_a_number_of_workers_that_makes_no_sense_is_refused_with_a_sentence(run, capsys, workers):
     assert run("serve", f"--workers={workers}") == 2
-    assert f"'{workers}' is not a whole number from 1" in capsys.readouterr().err
+    assert f"'{workers}' is invalid: expected a whole number from 1" in capsys.readouterr().err
 
 
-def test_a_wrong_variable_ends_a_command_with_the_line_that_names_it(run, capsys):
-    assert run("serve", "--port", "70000") == 1
+def test_a_wrong_variable_ends_a_command_with_the_line_that_names_it(run, monkeypatch, capsys):
+    monkeypatch.setenv("PORT", "70000")
+
+    assert run("serve") == 1
     assert capsys.readouterr().err == "PORT is '70000', but must be a port from 0 to 65535.\n"
 
 
@@ -144,7 +151,7 @@ def test_serve_says_what_runs_serves_and_ends_at_ctrl_c(run, migrated, capsys):
 
     assert code in {0, 130}
     assert f"http://127.0.0.1:{port}/docs" in (said := capsys.readouterr().out)
-    assert "scheduler  off in this process" in said
+    assert "Scheduler  off in this process" in said
     assert setup.current() is None
 
 
@@ -226,8 +233,90 @@ def test_ctrl_c_ends_a_command_without_a_traceback(run, migrated, monkeypatch, c
 
 
 def test_a_job_that_is_not_there_is_answered_with_those_that_are(run, capsys):
-    assert run("run-job", "nobody") == 1
+    assert run("run-job", "nobody") == 2
     assert capsys.readouterr().err.startswith("There is no job 'nobody'. There are: backup_database, check_resources")
+
+
+@pytest.mark.parametrize(
+    ("worker", "who"),
+    [
+        ("shop-1:4711", "in process 4711 on shop-1, since 2025-10-02 12:01:00 UTC (1 d ago)."),
+        ("fe80::1:4711", "in process 4711 on fe80::1, since 2025-10-02 12:01:00 UTC (1 d ago)."),
+        (None, "since a moment ago."),
+    ],
+)
+def test_a_job_that_runs_elsewhere_is_named_with_who_runs_it_and_since_when(
+    run, migrated, sqlite_engine, monkeypatch, capsys, worker, who
+):
+    monkeypatch.setattr(jobs, "utcnow", lambda: NOON + timedelta(days=1, hours=3))
+    Claims(sqlite_engine).claim_manual_run("check_resources", "another run")
+    if worker:
+        migrated.write([started(1, job_name="check_resources", worker=worker)])
+
+    assert run("run-job", "check_resources") == 75
+
+    said = capsys.readouterr().err
+    assert f"check_resources is running already, {who} Try again when it has ended" in said
+    assert migrated.latest().keys() <= {"check_resources"}
+
+
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        ("mysql://shop:canary-123@host/shop", "mysql:// is not supported."),
+        ("postgresql+asyncpg://shop:canary-123@host/shop", "postgresql+asyncpg:// is not supported."),
+        ("postgresql://shop:canary-123@host:port/shop", "The URL is invalid."),
+        ("postgresql://shop:canary-123@host/shop?prepare_threshold=often", "The URL is invalid."),
+        ("canary-123", "The URL is invalid."),
+        ("", "The URL is invalid."),
+        ("sqlite://", "A database in memory would end with this command."),
+        ("sqlite:///:memory:", "A database in memory would end with this command."),
+    ],
+)
+def test_a_target_that_is_no_database_of_the_service_is_one_line(run, capsys, target, sentence):
+    assert run("copy-database", target) == 2
+
+    expected = "Expected sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME."
+    assert capsys.readouterr() == ("", f"Not copied. {sentence} {expected}\n")
+
+
+def test_a_target_without_its_driver_is_one_line(run, migrated, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+
+    assert run("copy-database", "postgresql://shop@127.0.0.1:9/shop") == 1
+
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("A PostgreSQL database needs the driver psycopg: pip install 'sovani[postgres]'")
+
+
+def test_the_backups_are_listed_with_their_ages_and_sizes(run, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(database, "utcnow", lambda: datetime(2026, 11, 29, 6, 10, tzinfo=UTC))
+    backups = tmp_path / "var" / "backups"
+    backups.mkdir(parents=True)
+    sizes = {
+        "sovani-20261129T031000Z.db": 12_400_000,
+        "sovani-20261128T031000Z-2.db": 999,
+        "sovani-20269999T999999Z.db": 1,
+    }
+    for name, size in sizes.items():
+        with (backups / name).open("wb") as file:
+            file.truncate(size)
+    os.utime(backups / "sovani-20269999T999999Z.db", (1_800_000_000, 1_795_932_500))
+
+    assert run("restore") == 0
+
+    head, odd, newest, older, next_step = capsys.readouterr().out.splitlines()
+    assert head.split() == ["BACKUP", "AGE", "SIZE"]
+    assert newest.endswith("sovani-20261129T031000Z.db    3 h ago    12.4 MB")
+    assert older.endswith("sovani-20261128T031000Z-2.db  1 d ago    999 bytes")
+    assert "20269999" in odd
+    assert odd.endswith(" 1 byte")
+    assert next_step.startswith("Restore one: ")
+
+
+def test_without_a_backup_the_folder_is_named(run, capsys, tmp_path):
+    assert run("restore") == 1
+    assert capsys.readouterr().err == f"There is no backup in {tmp_path}/var/backups.\n"
 
 
 def test_the_doctor_is_content_where_everything_works(run, migrated, capsys):

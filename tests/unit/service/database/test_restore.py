@@ -70,8 +70,8 @@ def test_what_was_backed_up_is_there_again_and_what_was_there_is_kept(shop, data
     kept = [each for each in (data_dir / "backups").iterdir() if each != backup]
     assert len(kept) == 1
     assert said == [
-        f"{backup} is whole.",
-        f"What is there now is kept in {kept[0]}.",
+        f"{backup} is complete and undamaged.",
+        f"The current database is kept in {kept[0]}.",
         "The database is restored, and at the newest revision.",
     ]
     restore_database(DatabaseLocation(shop.url, data_dir), kept[0], NOW, said.append)
@@ -128,7 +128,7 @@ def test_what_is_no_backup_is_refused_before_anything_is_touched(sqlite_engine, 
 
     assert "cannot be read" in refused(sqlite_engine, tmp_path / "nowhere.db", data_dir)
     assert "neither SQLite's nor pg_dump's" in refused(sqlite_engine, texts, data_dir)
-    assert "no whole backup of this service" in refused(sqlite_engine, empty, data_dir)
+    assert "no complete backup of this service" in refused(sqlite_engine, empty, data_dir)
     assert str(damaged) in refused(sqlite_engine, damaged, data_dir)
 
 

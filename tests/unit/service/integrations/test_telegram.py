@@ -78,7 +78,7 @@ def test_without_a_chat_the_token_alone_is_looked_at(telegram, client):
 def test_a_token_that_is_not_accepted_is_said_with_its_variable(telegram, client, status):
     telegram.enqueue(refused(status, "Unauthorized"))
 
-    with pytest.raises(Unauthorized, match="look at TELEGRAM_TOKEN"):
+    with pytest.raises(Unauthorized, match="check TELEGRAM_TOKEN"):
         describe_bot(client, TOKEN, CHAT)
 
 
@@ -98,7 +98,7 @@ def test_a_chat_that_is_not_the_bots_is_said_with_its_variable_and_in_telegrams_
         describe_bot(client, TOKEN, CHAT)
 
     assert type(caught.value) is kind
-    assert str(caught.value) == f"telegram refuses: look at MANAGER_CHAT_ID ({status}: {description})."
+    assert str(caught.value) == f"telegram refuses: check MANAGER_CHAT_ID ({status}: {description})."
     assert len(telegram.requests) == 2
 
 
@@ -142,7 +142,7 @@ def test_too_many_requests_may_come_without_a_word_of_how_long_to_wait(client):
 def test_something_else_that_answers_is_not_taken_for_telegram(telegram, client, body):
     telegram.enqueue(response(body))
 
-    with pytest.raises(Unreadable, match="look at TELEGRAM_API_URL"):
+    with pytest.raises(Unreadable, match="check TELEGRAM_API_URL"):
         describe_bot(client, TOKEN, CHAT)
 
 

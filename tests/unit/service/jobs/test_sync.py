@@ -447,7 +447,7 @@ def test_what_a_sync_has_done_is_told_also_when_it_fails(context_of, sqlite_engi
 
         def reviews(self, _marketplace):
             return FakeMarketplace(
-                unanswered=[[a_review(1), a_review(2)]], history=[Unauthorized("look at WB_API_TOKEN")]
+                unanswered=[[a_review(1), a_review(2)]], history=[Unauthorized("check WB_API_TOKEN")]
             )
 
     progress = {}

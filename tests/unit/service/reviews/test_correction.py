@@ -99,7 +99,7 @@ def test_an_answer_that_is_rejected_again_says_that_it_was_corrected_already(kep
 def test_an_answer_that_may_not_be_changed_any_more_is_too_late(kept):
     marketplace = Marketplace(rejected(answer_editable=False))
 
-    with pytest.raises(NotPublished, match="too late: an answer can be corrected once, within 60 days"):
+    with pytest.raises(NotPublished, match="cannot be corrected any more: that is possible once, within 60 days"):
         correct(kept, marketplace)
 
     assert marketplace.written == []

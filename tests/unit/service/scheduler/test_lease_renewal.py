@@ -80,7 +80,7 @@ def test_an_unavailable_database_is_a_warning_and_the_run_continues(renewer_of, 
 
 def test_an_expired_lease_is_logged(renewer_of, caplog):
     with renewer_of(FakeLeases(valid=False)).renewing("sync", "me"):
-        assert soon(lambda: any("was over while it ran" in message for message in caplog.messages))
+        assert soon(lambda: any("expired during its run" in message for message in caplog.messages))
 
 
 def test_a_thread_is_cancelled_at_its_next_line():

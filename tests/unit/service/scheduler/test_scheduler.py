@@ -268,6 +268,44 @@ def test_the_tick_of_a_job_that_is_still_running_is_skipped_and_logged(scheduler
     ]
 
 
+def unavailable(_job_name):
+    raise OperationalError("select", {}, Exception("locked"))
+
+
+@pytest.mark.parametrize(
+    ("max_runtime", "active_since", "level", "end"),
+    [
+        (2 * MINUTE, lambda _job_name: NOON + MINUTE, "INFO", "still active."),
+        (2 * MINUTE, lambda _job_name: NOON, "INFO", "still active."),
+        (2 * MINUTE, lambda _job_name: None, "INFO", "still active."),
+        (2 * MINUTE, unavailable, "INFO", "still active."),
+        (MINUTE, lambda _job_name: NOON, "WARNING", "It began at 2025-10-02T12:00:00+00:00, and may take 60 s."),
+        (None, lambda _job_name: NOON, "WARNING", "still active."),
+    ],
+)
+def test_a_run_that_is_still_active_within_its_maximum_runtime_is_no_warning(
+    scheduler_of, caplog, max_runtime, active_since, level, end
+):
+    class Overlapping(FakeClaims):
+        def claim_tick(self, *_arguments, **_how):
+            return "overlaps"
+
+    skipped = []
+    hooks = SchedulerHooks(active_since=active_since, on_skipped=skipped.append)
+    job = replace(minutely(Work()), max_runtime=max_runtime)
+    scheduler = scheduler_of(job, claims=Overlapping(), hooks=hooks, now=lambda: NOON + 2 * MINUTE)
+    scheduler.step(NOON + MINUTE)
+
+    with caplog.at_level(logging.INFO, logger="service"):
+        scheduler.step(NOON + 2 * MINUTE)
+        join_runs(scheduler)
+
+    [record] = caplog.records
+    assert (record.levelname, skipped) == (level, ["sync"])
+    assert record.getMessage().startswith("Skipped the run of sync at 2025-10-02T12:02:00+00:00: the previous run is ")
+    assert record.getMessage().endswith(end)
+
+
 def test_runs_of_a_job_that_overlaps_are_active_at_once(scheduler_of):
     work = Work(waits=True)
     scheduler = scheduler_of(replace(minutely(work), overlaps=True))

@@ -249,7 +249,27 @@ def test_turns_are_logged_once_with_what_the_report_does_not_show(caplog):
             "Health check database fails: Connection refused. ConnectionRefusedError: [Errno 111] by db.example",
         ),
         ("WARNING", "Health check database fails: migrations are missing."),
-        ("INFO", "Health check database is well again."),
+        ("INFO", "Health check database passes again."),
+    ]
+
+
+def test_a_failure_while_the_process_starts_is_a_warning_only_if_it_lasts(caplog):
+    caplog.set_level(logging.INFO, "telemetry.health")
+    check, starting = Counted(CheckFailed("migrations are missing")), [True]
+    checks = HealthChecks({"migrations": check}, share_for=0, is_starting=lambda: starting[0])
+
+    run(checks)
+    run(checks)
+    starting[0] = False
+    run(checks)
+    run(checks)
+    check.error = None
+    run(checks)
+
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", "Health check migrations fails: migrations are missing."),
+        ("WARNING", "Health check migrations fails: migrations are missing."),
+        ("INFO", "Health check migrations passes again."),
     ]
 
 

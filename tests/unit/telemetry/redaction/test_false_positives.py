@@ -20,7 +20,7 @@ Invalid token: expired
 Invalid token: signature verification failed
 The token has no category for this.
 WB_API_TOKEN is not set.
-Wildberries does not accept the token: look at WB_API_TOKEN.
+Wildberries does not accept the token: check WB_API_TOKEN.
 OPS_TOKEN is (hidden), but must be a secret of at least 8 characters; without it the operations API is open.
 prompt_tokens=512 completion_tokens=128 total_tokens=640
 gen_ai.usage.input_tokens: 5123, gen_ai.usage.output_tokens: 96

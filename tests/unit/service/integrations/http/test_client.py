@@ -74,7 +74,7 @@ def test_a_write_that_may_have_arrived_is_not_repeated(client, server, broken):
 
 
 def test_a_write_that_nobody_took_is_repeated(nobody, client_of, clock):
-    with pytest.raises(Unreachable, match=r"^wb could not be asked: /things failed \(ConnectError\)\.$") as failed:
+    with pytest.raises(Unreachable, match=r"^wb is unavailable: /things failed \(ConnectError\)\.$") as failed:
         client_of(nobody).call(WRITE)
 
     assert not failed.value.may_have_applied
@@ -260,9 +260,7 @@ def test_an_error_names_the_proxy_without_its_password(client_of, monkeypatch):
         with pytest.raises(Unreachable) as failed:
             client_of(elsewhere()).call(READ)
 
-    assert (
-        str(failed.value) == f"wb could not be asked: /things failed (ConnectError) through the proxy http://{proxy}."
-    )
+    assert str(failed.value) == f"wb is unavailable: /things failed (ConnectError) through the proxy http://{proxy}."
 
 
 def elsewhere():

@@ -42,7 +42,7 @@ def test_an_answer_is_counted_by_its_endpoint_and_code(watch, server, api, clien
 def test_an_answer_that_is_not_whole_at_its_deadline_is_counted_as_a_timeout(watch, server, api, client_of, answer):
     server.enqueue(answer)
 
-    with pytest.raises(Unreachable, match=f"^wb could not be asked: {ORDERS} timed out.$") as late:
+    with pytest.raises(Unreachable, match=f"^wb is unavailable: {ORDERS} timed out.$") as late:
         client_of(api).call(once())
 
     assert late.value.may_have_applied
@@ -142,7 +142,7 @@ def test_a_token_that_was_pasted_with_line_breaks_is_sent_without_them(server, c
 
 
 def test_an_address_that_is_none_is_not_tried_again(client_of, api, clock):
-    with pytest.raises(Misconfigured, match=r"^wb cannot be asked: look at its URL, which is none\.$"):
+    with pytest.raises(Misconfigured, match=r"^wb cannot be called: its URL is invalid\.$"):
         client_of(ApiDescription("wb", "ftp://127.0.0.1", {}, api.error_from)).call(once())
 
     assert clock.waits == []

@@ -117,7 +117,7 @@ def test_behind_the_last_row_that_the_api_lets_be_read_the_archive_ends_and_says
 
     assert [int(query["skip"]) for query in server.queries] == [0, 50_000, 100_000, 150_000]
     assert position == {"newest": None}
-    assert caplog.messages == ["wb lets only the newest 200000 archived reviews be read."]
+    assert caplog.messages == ["wb returns only the newest 200000 archived reviews."]
 
 
 def test_a_failure_leaves_the_position_of_the_page_before(server, archive, five_a_page):

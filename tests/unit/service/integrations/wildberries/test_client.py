@@ -21,7 +21,7 @@ READ = ApiCall("GET", "/api/v1/feedbacks", LIMIT)
 WITHDRAWN = {"title": "unauthorized", "detail": "access token token withdrawn", "status": 401}
 NOT_ALLOWED = {"title": "forbidden", "detail": "base token is not allowed"}
 OTHER_SHAPE = {"data": None, "error": True, "errorText": "Ошибка авторизации", "additionalErrors": None}
-NOT_LET = "wb does not let this token do it: look at the kind and categories of WB_API_TOKEN"
+NOT_LET = "wb forbids this to the token: check the kind and categories of WB_API_TOKEN"
 LIMITED = {"title": "too many requests", "detail": "Limited by global limiter", "status": 429}
 
 
@@ -42,9 +42,9 @@ def feedbacks(server, client_of):
             401,
             WITHDRAWN,
             Unauthorized,
-            "wb does not accept the token: look at WB_API_TOKEN (401: access token token withdrawn).",
+            "wb does not accept the token: check WB_API_TOKEN (401: access token token withdrawn).",
         ),
-        (402, {"title": "payment required"}, Forbidden, "wb wants to be paid for this (402: no reason given)."),
+        (402, {"title": "payment required"}, Forbidden, "wb requires a payment for this (402: no reason given)."),
         (
             403,
             NOT_ALLOWED,
@@ -61,13 +61,13 @@ def feedbacks(server, client_of):
             404,
             {"title": "path not found", "detail": "Please consult the manual"},
             Misconfigured,
-            "wb has no such method: look at WB_FEEDBACKS_URL and WB_STATISTICS_URL (404: Please consult the manual).",
+            "wb has no such method: check WB_FEEDBACKS_URL and WB_STATISTICS_URL (404: Please consult the manual).",
         ),
         (
             422,
             OTHER_SHAPE | {"errorText": "Невозможно получить отзыв по id"},
             NotFound,
-            "wb has nothing of that id (422: Невозможно получить отзыв по id).",
+            "wb has no object with that id (422: Невозможно получить отзыв по id).",
         ),
         (
             400,
@@ -206,5 +206,5 @@ def test_the_secret_is_sent_beside_the_token_if_there_is_one(server, client_of, 
 def test_a_secret_that_is_missing_or_wrong_names_its_variable(client, server, status, detail, kind):
     server.enqueue(response({"detail": detail}, status=status))
 
-    with pytest.raises(kind, match=rf"look at WB_CLIENT_SECRET \({status}: {detail}\)\.$"):
+    with pytest.raises(kind, match=rf"check WB_CLIENT_SECRET \({status}: {detail}\)\.$"):
         client.call(READ)

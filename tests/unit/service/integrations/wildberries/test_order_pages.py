@@ -129,7 +129,7 @@ def test_a_moment_with_more_orders_than_a_page_is_said_and_what_follows_is_read(
             found.extend(page.rows)
             saved.append(page.position)
 
-    with pytest.raises(EndlessPages, match="more orders of one moment"):
+    with pytest.raises(EndlessPages, match="more orders with one timestamp"):
         all_that_come()
 
     assert id_set(found) == srids_of(rows[:5] + rows[8:])

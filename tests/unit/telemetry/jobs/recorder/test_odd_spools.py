@@ -152,7 +152,7 @@ def test_the_leftover_of_another_user_is_left_alone_and_said_once(recovery, stor
 
     assert outcomes(store) == {1: "success"}
     assert orphaned_spools.read_open_runs(directory) == set()
-    assert caplog.messages == [f"Job runs of another user are left alone, since {foreign} can't be opened."]
+    assert caplog.messages == [f"Job runs of another user are not recovered: {foreign} cannot be opened."]
     assert foreign.exists()
 
 
@@ -194,4 +194,7 @@ def test_a_disk_that_takes_nothing_aside_drops_it(directory, counters, recovery,
     recovery.recover(always)
 
     assert outcomes(store) == {1: "success"}
-    assert "Lines of a spool of job runs could not be put aside, and are dropped: 1." in caplog.messages
+    assert (
+        "Incomplete lines in a spool of job runs could not be kept as dead letters, and are dropped: 1."
+        in caplog.messages
+    )

@@ -166,7 +166,9 @@ def test_a_run_that_the_database_refuses_is_dropped_and_counted_and_the_others_a
 
     assert sorted(outcomes(store)) == [0, 1, 2, 4]
     assert (counters.replays, counters.drops) == (4, [(1, "unwritable")])
-    assert caplog.messages == ["A run of job 'sync' can't be written, and is put aside: UnwritableRunError: refused"]
+    assert caplog.messages == [
+        "A run of job 'sync' cannot be written, and is kept as a dead letter: UnwritableRunError: refused"
+    ]
 
 
 def test_a_line_that_is_not_whole_is_dropped_and_counted_and_the_others_are_brought(
@@ -180,7 +182,7 @@ def test_a_line_that_is_not_whole_is_dropped_and_counted_and_the_others_are_brou
 
     assert outcomes(store) == {1: "success"}
     assert counters.drops == [(1, "unreadable")]
-    assert caplog.messages == ["Lines of a spool of job runs that are not whole, and are put aside: 1."]
+    assert caplog.messages == ["Incomplete lines in a spool of job runs, kept as dead letters: 1."]
 
 
 def test_a_spool_that_the_disk_does_not_give_back_keeps_no_other_waiting(

@@ -163,6 +163,16 @@ def test_each_jobs_latest_run_and_name_are_known(store):
     assert store.latest()["wb"].status == "running"
 
 
+def test_the_newest_run_that_has_not_ended_is_the_running_one(store):
+    assert (store.running("sync"), store.running_since("sync")) == (None, None)
+    store.write([started(1), started(2), ended(3), started(4, "other")])
+
+    assert store.running("sync").worker == "host:1"
+    assert ids([store.running("sync")]) == [2]
+    assert store.running_since("sync") == NOON + timedelta(minutes=2)
+    assert store.running_since("nobody") is None
+
+
 def test_a_table_is_checked_without_a_row(store):
     store.write([ended(1)])
 

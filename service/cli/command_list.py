@@ -1,0 +1,163 @@
+"""All commands, in the order of `--help`."""
+
+import argparse
+from pathlib import Path
+from typing import Final
+
+from service.cli import alerts, database, doctor, jobs, scheduler
+from service.cli.command_help import Command
+from service.cli.exit_codes import BUSY, FAILURE, SUCCESS, TERMINATED, USAGE
+from service.cli.serve import STARTUP_FAILED, serve
+
+_MAX_PORT: Final = 65_535
+
+
+def _serve_arguments(parser: argparse.ArgumentParser) -> None:
+    listening = parser.add_argument_group("address")
+    listening.add_argument("--host", help="address to listen on (default: HOST, 127.0.0.1)")
+    listening.add_argument("--port", type=_port, help="port to listen on (default: PORT, 8080)")
+    processes = parser.add_argument_group("processes")
+    processes.add_argument("--workers", type=_positive, default=1, metavar="N", help="worker processes (default: 1)")
+    processes.add_argument("--no-scheduler", action="store_true", help="leave the jobs to the command `scheduler`")
+
+
+def _run_job_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument_group("job").add_argument("name", metavar="NAME", help="the job's name, as `jobs` lists it")
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--quiet", action="store_true", help="show no progress; without a terminal there is none anyway"
+    )
+
+
+def _test_alert_arguments(parser: argparse.ArgumentParser) -> None:
+    group, text = parser.add_argument_group("time limit"), "how long to wait (default: 60)"
+    group.add_argument("--within", type=_positive, default=60, metavar="SECONDS", help=text)
+
+
+def _silence_arguments(parser: argparse.ArgumentParser) -> None:
+    begin = parser.add_argument_group("the silence")
+    begin.add_argument("component", metavar="COMPONENT", nargs="?", help="such as scheduler, http, database; or all")
+    begin.add_argument("--for", dest="seconds", type=_duration, metavar="TIME", help="how long: 30m, 2h, 1d")
+    begin.add_argument("--because", metavar="REASON", help="the reason, shown in GET /alerts")
+    other = parser.add_argument_group("instead of a new silence")
+    other.add_argument("--end", action="store_true", help="end the silence of the component now")
+    other.add_argument("--list", action="store_true", help="list the silences")
+
+
+def _restore_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("backup")
+    group.add_argument("file", metavar="FILE", nargs="?", type=Path, help="the backup to restore")
+
+
+def _copy_arguments(parser: argparse.ArgumentParser) -> None:
+    text = "the other database, such as postgresql+psycopg://user@host/name (PGPASSWORD is used)"
+    parser.add_argument_group("target").add_argument("target", metavar="URL", help=text)
+
+
+_RUN, _JOBS, _ALERTS, _DATABASE, _DIAGNOSIS = "service", "jobs", "alerts", "database", "diagnosis"
+COMMANDS: Final = (
+    Command(
+        "serve",
+        _RUN,
+        serve,
+        "serve the API, and run the scheduled jobs",
+        ("serve", "serve --workers 4 --no-scheduler", "serve --host 0.0.0.0 --port 9000"),
+        {
+            SUCCESS: "stopped by a signal",
+            FAILURE: "a setting is invalid, or a port is taken",
+            STARTUP_FAILED: "the application could not start; the log says why",
+        },
+        _serve_arguments,
+    ),
+    Command(
+        "scheduler",
+        _RUN,
+        scheduler.scheduler,
+        "run the scheduled jobs, without the API",
+        ("scheduler",),
+        {SUCCESS: "stopped by SIGTERM or Ctrl-C", FAILURE: "a setting is invalid"},
+    ),
+    Command("jobs", _JOBS, jobs.jobs, "list the schedule, with last and next runs", ("jobs",)),
+    Command(
+        "run-job",
+        _JOBS,
+        jobs.run_job,
+        "run one job now, and record the run like a scheduled one",
+        ("run-job sync_wb_reviews", "run-job --quiet backup_database"),
+        {
+            SUCCESS: "the run succeeded, or could only wait for a rate limit",
+            FAILURE: "the run failed, or a setting is invalid",
+            USAGE: "wrong argument, such as an unknown job",
+            BUSY: "another run of the job is active: try again later",
+            TERMINATED: "stopped by SIGTERM",
+        },
+        _run_job_arguments,
+    ),
+    Command(
+        "test-alert",
+        _ALERTS,
+        alerts.test_alert,
+        "send a test alert, and wait until it is delivered",
+        ("test-alert", "test-alert --within 120"),
+        {SUCCESS: "delivered", FAILURE: "not delivered in time, or a setting is invalid"},
+        _test_alert_arguments,
+    ),
+    Command(
+        "silence",
+        _ALERTS,
+        alerts.silence,
+        "silence the alerts of one component for a given time",
+        (
+            'silence scheduler --for 2h --because "the warehouse is moved"',
+            "silence scheduler --end",
+            "silence --list",
+        ),
+        {FAILURE: "the alerts cannot be stored, or a setting is invalid"},
+        _silence_arguments,
+    ),
+    Command(
+        "restore",
+        _DATABASE,
+        database.restore,
+        "restore the database from a backup; without FILE, list the backups",
+        ("restore", "restore var/backups/sovani-20261129T031000Z.db"),
+        {FAILURE: "not restored, there is no backup, or a setting is invalid"},
+        _restore_arguments,
+    ),
+    Command(
+        "copy-database",
+        _DATABASE,
+        database.copy,
+        "copy every row into another, empty database",
+        ("copy-database postgresql+psycopg://shop@db.example/shop", "copy-database sqlite:///copy.db"),
+        {FAILURE: "not copied, or a setting is invalid", USAGE: "wrong argument, such as an unsupported URL"},
+        _copy_arguments,
+    ),
+    Command(
+        "doctor",
+        _DIAGNOSIS,
+        doctor.doctor,
+        "check configuration, database, migrations, backups, directories, instrumentation and credentials",
+        ("doctor",),
+        {SUCCESS: "no check failed", FAILURE: "a check failed, or a setting is invalid"},
+    ),
+)
+
+
+def _duration(text: str) -> float:
+    try:
+        return alerts.parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is invalid: expected a whole number from 1")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _MAX_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is invalid: expected a port from 0 to {_MAX_PORT}")
+    return int(text)
