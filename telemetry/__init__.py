@@ -4,6 +4,7 @@ The public names are what these modules hand on in `__all__`, and what the modul
 
 - `telemetry`: start and shut down; what an application says about itself; the endpoints; the tables
 - `telemetry.settings`, `telemetry.semconv`: the variables of the environment; the words of all signals
+- `telemetry.runbook`: the sections of the runbook that alerts link to
 - `telemetry.alerts`, `telemetry.jobs`, `telemetry.logs`, `telemetry.metrics`, `telemetry.redaction`
 - `telemetry.health`, `telemetry.health.checks`: checks of a running process
 - `telemetry.selftest`, `telemetry.isolated_selftest`: checks of the instrumentation, in this process or in one of their own

@@ -16,6 +16,7 @@ from service.database.keyset import MAX_ID
 from service.errors import RETRY_AFTER, Problem
 from telemetry.alerts import AlertPipeline, AlertRecord, ChannelState, Incident, Silence
 from telemetry.error_text import safe_text
+from telemetry.runbook import Runbook
 
 router = APIRouter(tags=["operations"], dependencies=[admission(admit_alerts)])
 State = Literal["pending", "sent", "silenced", "inhibited", "ended"]
@@ -45,6 +46,9 @@ class AlertOut(BaseModel):
     condition: str | None = Field(description="the name of the condition, such as database or disk:var")
     facts: dict[str, str]
     trace_id: str | None
+    runbook_url: str | None = Field(
+        description="the section of the runbook that says what to do: by RUNBOOK_URL, else a path in the repository"
+    )
     count: int
     sent_count: int = Field(description="how many of the occurrences a message has counted")
     first_at: datetime
@@ -121,11 +125,11 @@ def _read(alerts: AlertPipeline, query: AlertsQuery, now: float) -> tuple[list[A
         inhibited=counts.inhibited,
         channels=[_channel(states.get(each.name, ChannelState(each.name)), now) for each in alerts.channels],
         silences=[_silence(each) for each in alerts.silences.active(now)],
-        alerts=[_alert(record) for record in records],
+        alerts=[_alert(record, alerts.links.runbook) for record in records],
     )
 
 
-def _alert(record: AlertRecord) -> AlertOut:
+def _alert(record: AlertRecord, runbook: Runbook) -> AlertOut:
     incident = record.incident
     return AlertOut(
         id=incident.id,
@@ -139,6 +143,7 @@ def _alert(record: AlertRecord) -> AlertOut:
         condition=incident.state or None,
         facts=dict(incident.facts),
         trace_id=incident.trace_id or None,
+        runbook_url=runbook.link(incident.section) or None,
         count=incident.count,
         sent_count=incident.notified_count,
         first_at=_timestamp(incident.first_at),

@@ -22,6 +22,7 @@ from telemetry import semconv
 from telemetry.error_text import safe_text
 from telemetry.logs import mark_reported
 from telemetry.redaction import MAX_FOREIGN_TEXT, beginning, redact_foreign_text
+from telemetry.runbook import RunbookSection
 
 _MAX_SENTENCES: Final = 10
 PROBLEM_JSON: Final = "application/problem+json"
@@ -140,6 +141,7 @@ async def _crashed(request: Request, error: Exception) -> JSONResponse:
     """
     extra = {
         semconv.COMPONENT: "http",
+        semconv.ALERT_SECTION: str(RunbookSection.REQUEST_CRASHED),
         semconv.HTTP_ROUTE: getattr(request.scope.get("route"), "path", semconv.UNMATCHED),
     }
     _log.error(

@@ -15,7 +15,9 @@ from sqlalchemy.engine import Engine
 from service.database.schedule_tables import JobSuspensionRow
 from service.database.upsert import insert_into
 from service.integrations.http.errors import SubscriptionMissing
+from service.runbook_sections import AlertSection
 from service.scheduler.job import Skipped
+from telemetry import semconv
 from telemetry.database import transaction
 
 RETRY_INTERVAL: Final = timedelta(days=1)
@@ -53,7 +55,7 @@ class JobSwitch:
         """`component` is that of the alert."""
         self._engine = engine
         self._job_name = job_name
-        self._component = {"component": component}
+        self._component = {"component": component, semconv.ALERT_SECTION: str(AlertSection.JOB_SWITCHED_OFF)}
         self._now = now
 
     def run(

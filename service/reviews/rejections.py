@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy.engine import Engine
 
 from service.reviews.repository import ReviewRepository
+from service.runbook_sections import AlertSection
 from telemetry import semconv
 from telemetry.alerts import AlertLevel
 from telemetry.database import transaction
@@ -32,7 +33,11 @@ def report_rejections(engine: Engine, marketplace: str, now: datetime) -> None:
         "POST /api/v1/reviews/{id}/answer with a text corrects one, where the marketplace allows it.",
         marketplace,
         _named(rejected),
-        extra={semconv.COMPONENT: marketplace, semconv.ALERT_LEVEL: str(AlertLevel.WARNING)},
+        extra={
+            semconv.COMPONENT: marketplace,
+            semconv.ALERT_LEVEL: str(AlertLevel.WARNING),
+            semconv.ALERT_SECTION: str(AlertSection.ANSWER_REJECTED),
+        },
     )
     with transaction(engine) as session:
         ReviewRepository(session).mark_rejections_told([number for number, _ in rejected], now)

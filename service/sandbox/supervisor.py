@@ -16,6 +16,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
+from service.runbook_sections import AlertSection
 from service.sandbox.server import SANDBOX_HEADER, SANDBOX_HEADER_VALUE
 
 POLL_SECONDS: Final = 1.0
@@ -137,14 +138,16 @@ class SandboxProcess:
     def _on_failed_start(self, code: int) -> None:
         """Wait before the next attempt, longer each time: each start costs a second of CPU time."""
         self._failures += 1
-        self._log_error_once("The sandbox ended with code %s when it was started; it has said why.", code)
+        self._log_error_once(
+            "The sandbox ended with code %s at its start. The log lines before this one say why.", code
+        )
         self._stop.wait(min(POLL_SECONDS * 2**self._failures, _MAX_RETRY_SECONDS))
 
     def _log_error_once(self, sentence: str, *arguments: object) -> None:
         """Log an error, unless one was logged since the last answer."""
         if not self._error_logged:
             self._error_logged = True
-            _log.error(sentence, *arguments, extra={"component": "sandbox"})
+            _log.error(sentence, *arguments, extra={"component": "sandbox", "alert.section": str(AlertSection.SANDBOX)})
 
     def _stop_process(self) -> None:
         """Close the standard input of the process, which stops it. Kill it if it does not stop in time."""

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from service.names import SCHEDULER_COMPONENT
+from service.runbook_sections import AlertSection
 from service.scheduler.job import Job
 from service.scheduler.monitoring.evaluation import Ticks
 from service.scheduler.monitoring.overdue import rounded_duration
@@ -44,6 +45,7 @@ class MissedNotice:
                     SCHEDULER_COMPONENT,
                     _missed_text(job, ticks),
                     inhibited_by=DATABASE_COMPONENT,
+                    section=AlertSection.RUN_MISSED,
                 )
             )
         if self.downtime:
@@ -56,7 +58,13 @@ class MissedNotice:
         if is_outage or not self._is_alert(back_at):
             _log.info("%s", text)
             return
-        get_alert_service().report(text, AlertLevel.WARNING, SCHEDULER_COMPONENT, inhibited_by=DATABASE_COMPONENT)
+        get_alert_service().report(
+            text,
+            AlertLevel.WARNING,
+            SCHEDULER_COMPONENT,
+            inhibited_by=DATABASE_COMPONENT,
+            section=AlertSection.SCHEDULER_DOWNTIME,
+        )
 
     def _is_alert(self, back_at: datetime) -> bool:
         found = zip(self.downtime, self.last_seen, strict=True)
@@ -69,8 +77,11 @@ class MissedNotice:
 
 
 def _missed_text(job: Job, ticks: Ticks) -> str:
-    what = f"its tick of {format_utc(ticks.last)}" if ticks.number == 1 else f"each of {_ticks_text(ticks, 'tick')}"
-    return f"{job.name} did not begin within {rounded_duration(job.start_grace)} of {what}."
+    is_one = ticks.number == 1
+    what = (
+        f"its scheduled time {format_utc(ticks.last)}" if is_one else f"each of {_ticks_text(ticks, 'scheduled time')}"
+    )
+    return f"Job {job.name} did not begin within {rounded_duration(job.start_grace)} of {what}."
 
 
 def report_clock_set(jump: timedelta, now: datetime) -> None:
@@ -78,7 +89,7 @@ def report_clock_set(jump: timedelta, now: datetime) -> None:
     direction = "back" if jump < timedelta(0) else "forward"
     what = f"was set {direction} by {rounded_duration(abs(jump))}" if jump else "was wrong, or is wrong now"
     text = f"The clock {what}. It shows {format_utc(now)}. Runs are checked from then on; none counts as missed."
-    get_alert_service().report(text, AlertLevel.WARNING, SCHEDULER_COMPONENT)
+    get_alert_service().report(text, AlertLevel.WARNING, SCHEDULER_COMPONENT, section=AlertSection.CLOCK_SET)
 
 
 def format_utc(moment: datetime) -> str:

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from service.names import SCHEDULER_COMPONENT
+from service.runbook_sections import AlertSection
 from telemetry.alerts import OVERDUE, AlertLevel, Condition, condition
 from telemetry.database import transaction
 from telemetry.jobs import JobRunRow
@@ -42,8 +43,14 @@ def mark_overdue(
             name, started, deadline = marked
             on_overdue(name)
             allowed = max_runtimes.get(name, deadline - started)
-            text = f"{name} has been running for {rounded_duration(allowed + (now - deadline))}; it may take {rounded_duration(allowed)}."
-            condition.fire(Condition(f"{OVERDUE}{name}", AlertLevel.WARNING, SCHEDULER_COMPONENT, text))
+            text = (
+                f"Job {name} has been running for {rounded_duration(allowed + (now - deadline))}; "
+                f"its limit is {rounded_duration(allowed)}. The service does not stop it."
+            )
+            section = AlertSection.RUN_OVERDUE
+            condition.fire(
+                Condition(f"{OVERDUE}{name}", AlertLevel.WARNING, SCHEDULER_COMPONENT, text, section=section)
+            )
 
 
 def _mark(session: Session, row_id: int, now: datetime) -> tuple[str, datetime, datetime] | None:

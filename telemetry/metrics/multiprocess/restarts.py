@@ -8,6 +8,7 @@ from typing import Final
 
 from telemetry import semconv
 from telemetry.failsafe import failsafe
+from telemetry.runbook import RunbookSection
 
 KILLED_WINDOW: Final = 300.0
 """Seconds."""
@@ -51,7 +52,7 @@ class WorkerRestarts:
                     "the kernel's log, and whether workers hang.",
                     MAX_KILLED,
                     KILLED_WINDOW // 60,
-                    extra={semconv.COMPONENT: "workers"},
+                    extra={semconv.COMPONENT: "workers", semconv.ALERT_SECTION: str(RunbookSection.WORKERS_KILLED)},
                 )
 
     @failsafe

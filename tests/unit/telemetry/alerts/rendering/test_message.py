@@ -10,7 +10,8 @@ from telemetry.alerts.channels.telegram import Bot, Telegram
 from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.markup import clean, cut, cut_front, units
-from telemetry.alerts.rendering.message import MAX_LENGTH, RenderRequest, render
+from telemetry.alerts.rendering.message import MAX_LENGTH, Links, RenderRequest, render
+from telemetry.runbook import Runbook
 from tests.support.telegram_server import NOON, TELEGRAM_CHAT_ID, TELEGRAM_TOKEN, URL, HandClock, StrictTelegram
 from tests.unit.telemetry.alerts.conftest import incident
 
@@ -40,7 +41,7 @@ LONG = (
     | st.integers(1, 20_000).map(lambda number: "&<>" * number)
 )
 INCIDENTS = st.builds(
-    lambda summary, error, stack, component, location, facts, count, trace: incident(
+    lambda summary, error, stack, component, location, facts, count, trace, section, resolution: incident(
         summary=summary,
         error=error,
         stack=stack,
@@ -49,6 +50,8 @@ INCIDENTS = st.builds(
         facts=facts,
         count=count,
         trace_id=trace,
+        section=section[:200],
+        resolution=resolution,
     ),
     LONG,
     LONG,
@@ -58,6 +61,8 @@ INCIDENTS = st.builds(
     st.dictionaries(ANY, LONG, max_size=8),
     st.integers(1, 10**9),
     st.sampled_from(["", "a" * 32]),
+    ANY,
+    LONG,
 )
 KINDS = st.sampled_from(["alert", "again", "digest", "summary", "end"])
 
@@ -70,12 +75,14 @@ KINDS = st.sampled_from(["alert", "again", "digest", "summary", "end"])
     KINDS,
     st.booleans(),
     st.sampled_from(["", 'https://t/"<{trace_id}>&x=1']),
+    st.sampled_from(["", "docs/runbook.md", 'https://r/"<>&x=1' + 280 * "y"]),
 )
-@example([incident(summary="")], "alert", False, "")
-def test_whatever_the_text_is_telegram_takes_it(incidents, kind, possible_duplicate, trace_url):
+@example([incident(summary="")], "alert", False, "", "")
+def test_whatever_the_text_is_telegram_takes_it(incidents, kind, possible_duplicate, trace_url, runbook):
     strict = StrictTelegram(HandClock(), telegram_limits=False)
     channel = Telegram(Bot(SecretStr(TELEGRAM_TOKEN), TELEGRAM_CHAT_ID, api_url=URL), strict.client())
-    message = render(RenderRequest(kind, incidents, NOON + 60, NOON, possible_duplicate), trace_url)
+    links = Links(trace_url, Runbook(runbook))
+    message = render(RenderRequest(kind, incidents, NOON + 60, NOON, possible_duplicate), links)
 
     sent = channel.send(Notification(kind, incidents, id=1), message, ChannelState("telegram"))
 
@@ -114,7 +121,7 @@ def test_it_says_what_helps_at_three_in_the_morning():
         stack="Traceback\n  line",
     )
 
-    message = render(RenderRequest("alert", [sent], NOON + 300), "https://traces/{trace_id}")
+    message = render(RenderRequest("alert", [sent], NOON + 300), Links("https://traces/{trace_id}"))
 
     assert message.plain.splitlines()[4:] == [
         "GET /x crashed",
