@@ -55,7 +55,7 @@ class JobSwitch:
         """`component` is that of the alert."""
         self._engine = engine
         self._job_name = job_name
-        self._component = {"component": component, semconv.ALERT_SECTION: str(AlertSection.JOB_SWITCHED_OFF)}
+        self._component = {"component": component}
         self._now = now
 
     def run(
@@ -92,14 +92,18 @@ class JobSwitch:
             row = JobSuspensionRow
             session.execute(update(row).where(row.job_name == self._job_name).values(**state))
         if new:
-            message = "The job %s is switched off, and tried again once a day: %s"
-            _log.error(message, self._job_name, reason, extra=self._component)
+            log_switched_off(self._job_name, reason, self._component)
         return suspensions(self._engine)[self._job_name]
 
     def _switch_on(self) -> None:
         with transaction(self._engine) as session:
             session.execute(delete(JobSuspensionRow).where(JobSuspensionRow.job_name == self._job_name))
         _log.info("The job %s is on again.", self._job_name, extra=self._component)
+
+
+def log_switched_off(job_name: str, reason: str, component: Mapping[str, str]) -> None:
+    extra = {**component, semconv.ALERT_SECTION: str(AlertSection.JOB_SWITCHED_OFF)}
+    _log.error("The job %s is switched off, and tried again once a day: %s", job_name, reason, extra=extra)
 
 
 def _skipped(suspension: Suspension) -> Skipped:

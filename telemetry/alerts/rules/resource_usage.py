@@ -63,6 +63,10 @@ class _Measured:
     threshold: int
 
     @property
+    def verb(self) -> str:
+        return "are" if self.section is RunbookSection.DISK_INODES else "is"
+
+    @property
     def condition(self) -> Condition:
         return Condition(
             self.key,
@@ -70,6 +74,6 @@ class _Measured:
             COMPONENT,
             f"{self.name}: {self.usage.percent}% used (threshold: {self.threshold}%)",
             section=self.section,
-            resolved=f"{self.name} is at {self.usage.percent}% again",
-            lasted=f"It was over {self.threshold}% for",
+            resolved=f"{self.name} {self.verb} at {self.usage.percent}% again",
+            lasted=f"More than {self.threshold}% were used for",
         )
