@@ -4,13 +4,13 @@ The public names are what these modules hand on in `__all__`, and what the modul
 
 - `telemetry`: start and shut down; what an application says about itself; the endpoints; the tables
 - `telemetry.settings`, `telemetry.semconv`: the variables of the environment; the words of all signals
-- `telemetry.runbook`: the sections of the runbook that alerts link to
 - `telemetry.alerts`, `telemetry.jobs`, `telemetry.logs`, `telemetry.metrics`, `telemetry.redaction`
 - `telemetry.health`, `telemetry.health.checks`: checks of a running process
 - `telemetry.selftest`, `telemetry.isolated_selftest`: checks of the instrumentation, in this process or in one of their own
 - `telemetry.logs.request_id`: the id of the request that is served
 - `telemetry.database`: engines and transactions with bounds for every wait
 - `telemetry.environment.proxies`: the proxy of an outgoing request
+- `telemetry.environment.runbook`: the sections of the runbook that alerts link to
 - `telemetry.http_client`: outgoing HTTP requests with bounds for every wait, and checked values of responses
 - `telemetry.durations`, `telemetry.error_text`, `telemetry.json_safe`, `telemetry.periodic`, `telemetry.private_files`,
   `telemetry.tls`: what the telemetry and its application both need

@@ -19,10 +19,10 @@ from telemetry.environment.misspelling import misspelled, misspelled_among_forei
 from telemetry.environment.otel_variables import VARIABLES
 from telemetry.environment.prepared_statements import prepare_threshold, without_prepared_statements
 from telemetry.environment.proxies import proxy_for
+from telemetry.environment.runbook import Runbook, checked_url
 from telemetry.environment.sdk_import import PROPAGATORS, adopt_propagators
 from telemetry.redaction.shown_settings import hide_environment, hide_secrets, redact_start_error, shown_value
 from telemetry.redaction.wrong_variables import check_opentelemetry, lines_of_opentelemetry
-from telemetry.runbook import Runbook, checked_url
 
 __all__ = ["SettingsError", "SettingsT", "TelemetrySettings", "validated_database_url"]
 

@@ -13,7 +13,7 @@ import yaml
 from deploy.generate import objectives, runbook, slo, staleness
 from deploy.generate.dashboards import dashboards
 from deploy.generate.dashboards.grafana import as_json
-from telemetry.runbook import checked_url
+from telemetry.environment.runbook import checked_url
 
 HERE: Final = Path(__file__).parent.parent
 _HEAD: Final = "# Made by `python -m deploy.generate`; a change here is lost.\n"

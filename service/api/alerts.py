@@ -15,8 +15,8 @@ from service.api.problems import PROBLEM_RESPONSE
 from service.database.keyset import MAX_ID
 from service.errors import RETRY_AFTER, Problem
 from telemetry.alerts import AlertPipeline, AlertRecord, ChannelState, Incident, Silence
+from telemetry.environment.runbook import Runbook
 from telemetry.error_text import safe_text
-from telemetry.runbook import Runbook
 
 router = APIRouter(tags=["operations"], dependencies=[admission(admit_alerts)])
 State = Literal["pending", "sent", "silenced", "inhibited", "ended"]

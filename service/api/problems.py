@@ -19,10 +19,10 @@ from starlette.exceptions import HTTPException
 from service.errors import RETRY_AFTER, Problem
 from service.integrations.http.errors import CallError, NotConfigured, RateLimited
 from telemetry import semconv
+from telemetry.environment.runbook import RunbookSection
 from telemetry.error_text import safe_text
 from telemetry.logs import mark_reported
 from telemetry.redaction import MAX_FOREIGN_TEXT, beginning, redact_foreign_text
-from telemetry.runbook import RunbookSection
 
 _MAX_SENTENCES: Final = 10
 PROBLEM_JSON: Final = "application/problem+json"

@@ -10,7 +10,7 @@ from typing import Final
 
 from service.bootstrap import SandboxUnavailable, Service
 from service.cli import output
-from service.runbook_sections import AlertSection
+from service.names import AlertSection
 from service.settings import Settings
 from telemetry import semconv
 from telemetry.alerts import AlertLevel, AlertPipeline, AlertRecord, ChannelState, Silences, condition

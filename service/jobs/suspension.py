@@ -15,7 +15,7 @@ from sqlalchemy.engine import Engine
 from service.database.schedule_tables import JobSuspensionRow
 from service.database.upsert import insert_into
 from service.integrations.http.errors import SubscriptionMissing
-from service.runbook_sections import AlertSection
+from service.names import AlertSection
 from service.scheduler.job import Skipped
 from telemetry import semconv
 from telemetry.database import transaction

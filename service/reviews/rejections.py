@@ -7,8 +7,8 @@ from typing import Final
 
 from sqlalchemy.engine import Engine
 
+from service.names import AlertSection
 from service.reviews.repository import ReviewRepository
-from service.runbook_sections import AlertSection
 from telemetry import semconv
 from telemetry.alerts import AlertLevel
 from telemetry.database import transaction

@@ -16,7 +16,6 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
-from service.runbook_sections import AlertSection
 from service.sandbox.server import SANDBOX_HEADER, SANDBOX_HEADER_VALUE
 
 POLL_SECONDS: Final = 1.0
@@ -27,6 +26,8 @@ _STOP_TIMEOUT: Final = 3.0
 _MAX_MISSES: Final = 4
 _MAX_RETRY_SECONDS: Final = 60.0
 _SOURCE_ROOT: Final = Path(__file__).resolve().parents[2]
+ATTRIBUTES: Final = {"component": "sandbox", "alert.section": "message-the-sandbox-does-not-start"}
+"""Of its alerts. The sandbox imports nothing of the telemetry."""
 _log = logging.getLogger(__name__)
 
 
@@ -147,7 +148,7 @@ class SandboxProcess:
         """Log an error, unless one was logged since the last answer."""
         if not self._error_logged:
             self._error_logged = True
-            _log.error(sentence, *arguments, extra={"component": "sandbox", "alert.section": str(AlertSection.SANDBOX)})
+            _log.error(sentence, *arguments, extra=ATTRIBUTES)
 
     def _stop_process(self) -> None:
         """Close the standard input of the process, which stops it. Kill it if it does not stop in time."""

@@ -8,7 +8,7 @@ from telemetry.alerts.outbox.queries import AlertRecord
 from telemetry.alerts.outbox.silences import Silence, Silences
 from telemetry.alerts.pipeline import AlertPipeline
 from telemetry.alerts.rules import condition
-from telemetry.alerts.rules.condition import Condition, Period
+from telemetry.alerts.rules.condition import Condition, ConditionPeriod
 from telemetry.alerts.rules.job_alerts import MISSED, OVERDUE
 from telemetry.alerts.service import AlertService, get_alert_service
 
@@ -21,8 +21,8 @@ __all__ = [
     "AlertService",
     "ChannelState",
     "Condition",
+    "ConditionPeriod",
     "Incident",
-    "Period",
     "Silence",
     "Silences",
     "condition",

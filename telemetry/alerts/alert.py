@@ -17,10 +17,10 @@ from opentelemetry.semconv.attributes.exception_attributes import (
 
 from telemetry import semconv
 from telemetry.compatibility.unstable_api import ReadableLogRecord, SeverityNumber
+from telemetry.environment.runbook import section_of_logger
 from telemetry.logs.alert_attributes import InJob, component_of, fingerprint_of, text_attribute
 from telemetry.redaction.policy import redact, redact_value
 from telemetry.redaction.shortening import beginning, beginning_and_end
-from telemetry.runbook import section_of_logger
 from telemetry.sdk.trace_suppression import is_suppressed
 
 MAX_TEXT_LENGTH: Final = 1024 * 1024
@@ -164,11 +164,11 @@ def _logger(readable: ReadableLogRecord) -> str:
 
 
 def _section(readable: ReadableLogRecord) -> str:
-    given = text_attribute(readable.log_record.attributes or {}, semconv.ALERT_SECTION)
-    return beginning(redact_value(given), _MAX_SECTION) if given else section_of_logger(_logger(readable))
+    given = redact_value(text_attribute(readable.log_record.attributes or {}, semconv.ALERT_SECTION))
+    return given if 0 < len(given) <= _MAX_SECTION else section_of_logger(_logger(readable))
 
 
-_MAX_SECTION: Final = 200
+_MAX_SECTION: Final = 100
 
 
 def serialize_facts(facts: Mapping[str, str]) -> str:

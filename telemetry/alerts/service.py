@@ -8,8 +8,8 @@ from typing import Final
 from telemetry import semconv
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.rules.condition import LEVELS
+from telemetry.environment.runbook import RunbookSection
 from telemetry.logs.background import handler_guard
-from telemetry.runbook import RunbookSection
 from telemetry.settings import JOBS_COMPONENT
 
 _log = logging.getLogger("telemetry.alerts.service")

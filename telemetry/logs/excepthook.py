@@ -9,11 +9,11 @@ from types import TracebackType
 from typing import Final, TypeAlias
 
 from telemetry import semconv
+from telemetry.environment.runbook import RunbookSection
 from telemetry.logs.background import handler_guard
 from telemetry.logs.background.log_writer import flush_all
 from telemetry.logs.text_formatter import indented, one_line
 from telemetry.redaction.policy import redact
-from telemetry.runbook import RunbookSection
 
 ExceptionInfo: TypeAlias = tuple[type[BaseException], BaseException | None, TracebackType | None]
 _FLUSH_TIMEOUT: Final = 1.0

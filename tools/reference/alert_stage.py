@@ -17,9 +17,9 @@ from telemetry.alerts.outbox.incidents import IncidentRepository
 from telemetry.alerts.outbox.queries import AlertQueries
 from telemetry.alerts.rendering.message import Links, RenderRequest, render
 from telemetry.compatibility.unstable_api import LoggerProvider, SimpleLogRecordProcessor
+from telemetry.environment.runbook import Runbook
 from telemetry.logs.background.queued_handler import QueuedHandler
 from telemetry.logs.otel_handler import OTelHandler
-from telemetry.runbook import Runbook
 
 BEGAN: Final = datetime(2025, 10, 2, 12, 52, tzinfo=UTC)
 _LINKS: Final = Links(runbook=Runbook(Settings.runbook_path))

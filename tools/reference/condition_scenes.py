@@ -13,7 +13,7 @@ from service.scheduler.monitoring.overdue import overdue
 from service.sync.freshness import findings
 from service.sync.freshness.snapshot import DraftingState, FreshnessSnapshot, LastRun, SourceReading
 from service.sync.freshness.streams import STREAMS, MonitoredSource
-from telemetry.alerts import Period, condition
+from telemetry.alerts import ConditionPeriod, condition
 from telemetry.alerts.rules import resource_usage
 from telemetry.alerts.rules.condition import ConditionTracker
 from telemetry.alerts.rules.database_down import DatabaseDownRule
@@ -117,7 +117,7 @@ def _freshness(
     def scene(stage: AlertStage) -> None:
         condition.fire(before().condition)
         stage.now = _ENDED.timestamp()
-        condition.resolve(after().condition, Period(BEGAN.timestamp(), stage.now, stage.now))
+        condition.resolve(after().condition, ConditionPeriod(BEGAN.timestamp(), stage.now, stage.now))
 
     return scene
 

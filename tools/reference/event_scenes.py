@@ -55,7 +55,7 @@ def _lost_runs(_stage: AlertStage) -> None:
 
 def _crash(_stage: AlertStage) -> None:
     request = Request({"type": "http", "method": "GET", "path": "/api/v1/reviews", "headers": [], "query_string": b""})
-    asyncio.run(problems._crashed(request, ZeroDivisionError("division by zero")))  # type: ignore[arg-type]  # noqa: SLF001
+    asyncio.run(problems._crashed(request, ZeroDivisionError("division by zero")))  # noqa: SLF001
 
 
 def _killed_workers(_stage: AlertStage) -> None:
@@ -63,10 +63,13 @@ def _killed_workers(_stage: AlertStage) -> None:
         WorkerRestarts(Path(home), lambda _reason: None).record({str(each): "killed" for each in range(MAX_KILLED)})
 
 
+SHELVES: Final[Mapping[str, int]] = {}
+
+
 def _unhandled(report: Callable[[BaseException], object]) -> Scene:
     def scene(_stage: AlertStage) -> None:
         try:
-            _ = {}["no such product"]
+            _ = SHELVES["no such product"]
         except KeyError as error:
             report(error)
 
@@ -82,7 +85,7 @@ def _unraisable(error: BaseException) -> None:
     args = SimpleNamespace(
         exc_type=type(error), exc_value=error, exc_traceback=None, err_msg="Exception ignored in", object=_JOB
     )
-    excepthook._handle_unraisable(args)  # type: ignore[arg-type]  # noqa: SLF001
+    excepthook._handle_unraisable(args)  # noqa: SLF001
 
 
 def _damaged_outbox(_stage: AlertStage) -> None:

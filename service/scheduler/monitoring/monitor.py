@@ -15,8 +15,7 @@ from service.database.clock import (
     elapsed_seconds,
     is_of_another_clock,
 )
-from service.names import SCHEDULER_COMPONENT
-from service.runbook_sections import AlertSection
+from service.names import SCHEDULER_COMPONENT, AlertSection
 from service.scheduler.job import Job, Schedule
 from service.scheduler.monitoring.evaluation import Uptime, Watermark, downtime_ticks, has_due_ticks, missed_ticks
 from service.scheduler.monitoring.ledger import TickLedger

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from service.names import SCHEDULER_COMPONENT
-from service.runbook_sections import AlertSection
+from service.names import SCHEDULER_COMPONENT, AlertSection
 from service.scheduler.job import Job
 from service.scheduler.monitoring.evaluation import Ticks
 from service.scheduler.monitoring.overdue import rounded_duration

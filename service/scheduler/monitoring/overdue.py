@@ -8,8 +8,7 @@ from sqlalchemy import and_, select, update
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from service.names import SCHEDULER_COMPONENT
-from service.runbook_sections import AlertSection
+from service.names import SCHEDULER_COMPONENT, AlertSection
 from telemetry.alerts import OVERDUE, AlertLevel, Condition, condition
 from telemetry.database import transaction
 from telemetry.jobs import JobRunRow

@@ -19,7 +19,7 @@ from service.sync.freshness.findings import (
 )
 from service.sync.freshness.snapshot import FreshnessSnapshot
 from service.sync.freshness.streams import MonitoredSource
-from telemetry.alerts import Period, condition
+from telemetry.alerts import ConditionPeriod, condition
 from telemetry.database import transaction
 
 OpenConditions = Callable[[str], Mapping[str, float]]
@@ -61,7 +61,7 @@ class FreshnessAlerts:
         now = snapshot.taken_at.timestamp()
         for key, began in self._open_conditions(PREFIX).items():
             if key in over:
-                condition.resolve(over[key], Period(began, now, now))
+                condition.resolve(over[key], ConditionPeriod(began, now, now))
 
     def _findings(self, snapshot: FreshnessSnapshot) -> Iterator[ConditionReading]:
         now = snapshot.taken_at

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from service.names import OPENAI
-from service.runbook_sections import AlertSection
+from service.names import OPENAI, AlertSection
 from service.sync.freshness.credentials import VARIABLES
 from service.sync.freshness.snapshot import DraftingState, FreshnessSnapshot, LastRun
 from service.sync.freshness.streams import MonitoredSource

@@ -14,9 +14,9 @@ from telemetry.alerts.incident import Incident
 from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.message import Message
+from telemetry.environment.runbook import NO_RUNBOOK, Runbook
 from telemetry.http_client.exchange import BoundedAnswer
 from telemetry.http_client.foreign_values import retry_after_seconds
-from telemetry.runbook import NO_RUNBOOK, Runbook
 
 NAME: Final = "webhook"
 _NAME_IN_ERRORS: Final = "the webhook"

@@ -9,8 +9,8 @@ from typing import Final
 from telemetry.alerts.alert import Alert, AlertLevel
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.outbox.file import Outbox
+from telemetry.environment.runbook import RunbookSection
 from telemetry.json_safe import without_surrogates
-from telemetry.runbook import RunbookSection
 from telemetry.semconv import DATABASE_COMPONENT
 
 EXPIRE_AFTER: Final = 4 * 3600.0

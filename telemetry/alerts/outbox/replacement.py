@@ -18,7 +18,7 @@ from telemetry import private_files, semconv
 from telemetry.alerts.outbox import log_frames, salvage
 from telemetry.alerts.outbox.page_image import MAX_BYTES
 from telemetry.alerts.outbox.schema import SCHEMA
-from telemetry.runbook import RunbookSection
+from telemetry.environment.runbook import RunbookSection
 
 MAX_KEPT: Final = 5
 """Damaged outboxes that are kept; older ones are deleted."""

@@ -8,7 +8,7 @@ from telemetry.alerts.incident import Incident
 from telemetry.alerts.notification import NotificationKind
 from telemetry.alerts.rendering.markup import ELLIPSIS, Piece, clean, cut, cut_front, one_line, units
 from telemetry.durations import format_clock, format_length, format_timestamp
-from telemetry.runbook import NO_RUNBOOK, Runbook, RunbookSection
+from telemetry.environment.runbook import NO_RUNBOOK, Runbook, RunbookSection
 
 MAX_LENGTH: Final = 4096
 """UTF-16 units of a message, after its markup was parsed (Bot API, sendMessage)."""

@@ -64,7 +64,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
+class ConditionPeriod:
     """When a condition was present, in Unix time; `began` is None if that is not known."""
 
     began: float | None
@@ -110,7 +110,7 @@ class ConditionTracker:
             and now - state.off_since >= hold_times.keep_firing_for
         ):
             self._unsaved[condition.key] = None
-            resolve(condition, Period(open_since, state.off_since, now))
+            resolve(condition, ConditionPeriod(open_since, state.off_since, now))
 
     def _open_since(self, key: str) -> float | None:
         try:
@@ -159,7 +159,7 @@ def fire(condition: Condition) -> None:
     log.log(LEVELS[condition.level], "%s", condition.summary, extra=_attributes(condition))
 
 
-def resolve(condition: Condition, period: Period) -> None:
+def resolve(condition: Condition, period: ConditionPeriod) -> None:
     """Report that a condition is over: how things are again, since when, and how long it lasted."""
     log.info(
         "%s",
@@ -168,7 +168,7 @@ def resolve(condition: Condition, period: Period) -> None:
     )
 
 
-def resolution(condition: Condition, period: Period) -> str:
+def resolution(condition: Condition, period: ConditionPeriod) -> str:
     """Such as: The database answers again since 14:02 UTC. It lasted 3 min."""
     again = condition.resolved or f"Resolved: {condition.summary.strip().rstrip('.')}"
     since = f"{again} since {format_clock(period.ended, period.now)} UTC."

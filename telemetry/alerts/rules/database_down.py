@@ -6,9 +6,9 @@ from typing import Final
 
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.rules.condition import Condition, ConditionTracker, HoldTimes
+from telemetry.environment.runbook import RunbookSection
 from telemetry.error_text import safe_text
 from telemetry.health.database_writes import NotWritable
-from telemetry.runbook import RunbookSection
 from telemetry.semconv import DATABASE_COMPONENT
 from telemetry.singleflight import SingleFlight
 

@@ -11,11 +11,11 @@ from telemetry.alerts.incident import Incident
 from telemetry.alerts.outbox.incidents import IncidentRepository
 from telemetry.alerts.outbox.maintenance import INHIBITION_WINDOW
 from telemetry.alerts.rules import job_alerts
-from telemetry.alerts.rules.condition import Condition, Period, fire, resolve
+from telemetry.alerts.rules.condition import Condition, ConditionPeriod, fire, resolve
 from telemetry.alerts.rules.job_alerts import MISSED, OVERDUE
+from telemetry.environment.runbook import RunbookSection
 from telemetry.jobs.statistics.failure_streaks import Failure, FailureStreak
 from telemetry.jobs.store.failure_alerts import FailureClaim
-from telemetry.runbook import RunbookSection
 from telemetry.semconv import DATABASE_COMPONENT
 from telemetry.settings import JOBS_COMPONENT
 
@@ -151,7 +151,7 @@ class JobFailuresRule:
         self, incident: Incident, ended: datetime | None, resolved: str, lasted: str, began: float | None = None
     ) -> None:
         now = self._delivery.clock()
-        period = Period(began or incident.first_at, now if ended is None else ended.timestamp(), now)
+        period = ConditionPeriod(began or incident.first_at, now if ended is None else ended.timestamp(), now)
         condition = Condition(incident.state, incident.level, incident.component, incident.summary)
         resolve(replace(condition, resolved=resolved, lasted=lasted), period)
 

@@ -6,10 +6,10 @@ from typing import Final
 
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.rules.condition import Condition, ConditionTracker, HoldTimes, Reading
+from telemetry.environment.runbook import RunbookSection
 from telemetry.failsafe import failsafe
 from telemetry.health.system_resources import SystemResources, check_system_resources
 from telemetry.health.usage import Usage
-from telemetry.runbook import RunbookSection
 
 COMPONENT: Final = "resources"
 RESOLVE_BELOW: Final = 5

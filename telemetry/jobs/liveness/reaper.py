@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from telemetry import semconv
 from telemetry.database import database_identity
+from telemetry.environment.runbook import RunbookSection
 from telemetry.jobs.liveness.heartbeat import HEARTBEAT_INTERVAL, Heartbeat
 from telemetry.jobs.recorder.orphaned_spools import read_open_runs
 from telemetry.jobs.recorder.recovery import RecoveryCounters, SpoolRecovery
@@ -22,7 +23,6 @@ from telemetry.jobs.store.tables import JobRunRow, TableCheck
 from telemetry.periodic import PeriodicTask
 from telemetry.processes import forks
 from telemetry.processes.registry import ProcessRegistry
-from telemetry.runbook import RunbookSection
 from telemetry.settings import JOBS_COMPONENT
 
 REAP_INTERVAL: Final = 2.0  # seconds

@@ -4,8 +4,8 @@ import logging
 from typing import Final
 
 from telemetry import semconv
+from telemetry.environment.runbook import RunbookSection
 from telemetry.error_text import error_summary
-from telemetry.runbook import RunbookSection
 
 _log: Final = logging.getLogger(__name__)
 _ATTRIBUTES: Final = {semconv.ALERT_SECTION: str(RunbookSection.JOB_RUNS_NOT_KEPT)}

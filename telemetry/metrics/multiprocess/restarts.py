@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from telemetry import semconv
+from telemetry.environment.runbook import RunbookSection
 from telemetry.failsafe import failsafe
-from telemetry.runbook import RunbookSection
 
 KILLED_WINDOW: Final = 300.0
 """Seconds."""

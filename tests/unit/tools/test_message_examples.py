@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from service.runbook_sections import AlertSection
-from telemetry.runbook import RunbookSection
+from service.names import AlertSection
+from telemetry.environment.runbook import RunbookSection
 from tools.reference.condition_scenes import CONDITIONS
 from tools.reference.event_scenes import EVENTS
 from tools.reference.message_examples import play

@@ -709,7 +709,10 @@ def test_a_run_that_goes_on_for_too_long_is_marked_while_it_runs_and_once(engine
         marked = session.scalars(select(JobRunRow).where(JobRunRow.overdue_at.is_not(None))).one()
     assert (marked.run_id, marked.overdue_at, marked.finished_at) == (run.run_id, at("12:25:05"), None)
     [record] = caplog.records
-    assert record.getMessage() == "Job sync has been running for 10 min; its limit is 10 min. The service does not stop it."
+    assert (
+        record.getMessage()
+        == "Job sync has been running for 10 min; its limit is 10 min. The service does not stop it."
+    )
     assert (record.levelno, record.component) == (logging.WARNING, "scheduler")
 
 

@@ -37,7 +37,7 @@ class Machine:
         fired = {key for key, record in found if not getattr(record, semconv.ALERT_RESOLVED, False)}
         over = {key for key, _ in found} - fired
         began = NOON.timestamp() - 600
-        self.open = {key: began for key in (self.open.keys() | fired) - over}
+        self.open = dict.fromkeys((self.open.keys() | fired) - over, began)
         return sorted(fired), sorted(over)
 
 
@@ -84,7 +84,9 @@ def test_a_stale_source_is_told_once_whoever_notices_it_also_after_a_restart_and
 @on_sqlite
 def test_an_end_says_what_works_again_and_how_long_it_did_not(machine, caplog):
     def said():
-        return sorted(record.getMessage() for record in caplog.records if getattr(record, semconv.ALERT_RESOLVED, False))
+        return sorted(
+            record.getMessage() for record in caplog.records if getattr(record, semconv.ALERT_RESOLVED, False)
+        )
 
     machine.sees(readings=stale(), last_runs={"wb.orders": LastRun(100, 10)})
     machine.sees(

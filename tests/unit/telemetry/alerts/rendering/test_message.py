@@ -11,7 +11,7 @@ from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.markup import clean, cut, cut_front, units
 from telemetry.alerts.rendering.message import MAX_LENGTH, Links, RenderRequest, render
-from telemetry.runbook import Runbook
+from telemetry.environment.runbook import Runbook
 from tests.support.telegram_server import NOON, TELEGRAM_CHAT_ID, TELEGRAM_TOKEN, URL, HandClock, StrictTelegram
 from tests.unit.telemetry.alerts.conftest import incident
 
@@ -185,3 +185,46 @@ def test_what_lasts_is_not_counted_by_how_often_it_was_looked_at():
     sent = incident(state="job:sync", count=4, facts={"Failures": "6 in a row"})
 
     assert render(RenderRequest("alert", [sent], NOON)).plain.endswith("\n\nFailures: 6 in a row")
+
+
+WIKI = Links(runbook=Runbook('https://wiki.example/a?b=1&c="2'))
+
+
+@pytest.mark.parametrize(
+    ("kind", "section", "anchor"),
+    [
+        ("alert", "message-job-failed", "message-job-failed"),
+        ("again", "message-job-failed", "message-job-failed"),
+        ("alert", "", "message-an-error-of-a-library"),
+        ("digest", "message-job-failed", "message-many-alerts-in-one"),
+        ("summary", "", "message-many-alerts-in-one"),
+    ],
+)
+def test_a_message_links_to_its_section_of_the_runbook_and_without_html_has_the_address(kind, section, anchor):
+    message = render(RenderRequest(kind, [incident(section=section)], NOON, NOON), WIKI)
+
+    assert f'<a href="https://wiki.example/a?b=1&amp;c=&quot;2#{anchor}">Runbook</a>' in message.html
+    assert message.plain.endswith(f'Runbook: https://wiki.example/a?b=1&c="2#{anchor}') or kind == "again"
+    assert "Runbook" not in render(RenderRequest(kind, [incident(section=section)], NOON, NOON)).plain
+
+
+def test_the_path_of_a_runbook_in_a_repository_is_no_link():
+    links = Links(runbook=Runbook("docs/runbook.md"))
+
+    message = render(RenderRequest("alert", [incident()], NOON), links)
+
+    assert message.plain.endswith("\n\nRunbook: docs/runbook.md#message-an-error-of-a-library")
+    assert "<a " not in message.html
+
+
+def test_an_end_says_what_works_again_and_that_of_an_earlier_version_how_long_it_lasted():
+    ended = incident(summary="It\nfails.", ended_at=NOON + 90, end_reason="resolved", section="x")
+    again = replace(ended, resolution="It works <again> since 12:01 UTC.")
+
+    texts = [render(RenderRequest("end", [each], NOON + 90), WIKI) for each in (again, ended)]
+
+    assert [text.plain.splitlines()[4:] for text in texts] == [
+        ["It works <again> since 12:01 UTC.", "Before: It fails."],
+        ["It lasted 1 min 30 s, from 12:00 to 12:01 UTC.", "Before: It fails."],
+    ]
+    assert "&lt;again&gt;" in texts[0].html

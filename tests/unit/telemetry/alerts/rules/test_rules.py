@@ -12,7 +12,7 @@ from telemetry.alerts.outbox.file import Outbox
 from telemetry.alerts.outbox.incidents import IncidentRepository
 from telemetry.alerts.outbox.leases import OutboxLeases
 from telemetry.alerts.rules import condition
-from telemetry.alerts.rules.condition import Condition, ConditionTracker, HoldTimes, Period
+from telemetry.alerts.rules.condition import Condition, ConditionPeriod, ConditionTracker, HoldTimes
 from telemetry.alerts.rules.database_down import DatabaseDownRule
 from telemetry.alerts.rules.evaluator import RuleEvaluator, Rules
 from telemetry.alerts.rules.job_failures import JobAlertDelivery, JobFailuresRule
@@ -228,11 +228,14 @@ def test_the_end_of_missed_and_overdue_runs_says_what_works_again(outbox, record
 @pytest.mark.parametrize(
     ("period", "said"),
     [
-        (Period(NOON - 90_000, NOON, NOON), "It works again since 12:00 UTC. It was down for 1 d 1 h."),
-        (Period(NOON - 12, NOON, NOON + 86_400), "It works again since 2025-10-02 12:00 UTC. It was down for 12 s."),
-        (Period(NOON, NOON, NOON), "It works again since 12:00 UTC. It was down for 0 s."),
-        (Period(None, NOON, NOON), "It works again since 12:00 UTC."),
-        (Period(NOON + 60, NOON, NOON), "It works again since 12:00 UTC."),  # the clock was set back
+        (ConditionPeriod(NOON - 90_000, NOON, NOON), "It works again since 12:00 UTC. It was down for 1 d 1 h."),
+        (
+            ConditionPeriod(NOON - 12, NOON, NOON + 86_400),
+            "It works again since 2025-10-02 12:00 UTC. It was down for 12 s.",
+        ),
+        (ConditionPeriod(NOON, NOON, NOON), "It works again since 12:00 UTC. It was down for 0 s."),
+        (ConditionPeriod(None, NOON, NOON), "It works again since 12:00 UTC."),
+        (ConditionPeriod(NOON + 60, NOON, NOON), "It works again since 12:00 UTC."),  # the clock was set back
     ],
 )
 def test_an_end_says_how_long_it_lasted_if_that_is_known(period, said):
@@ -242,7 +245,7 @@ def test_an_end_says_how_long_it_lasted_if_that_is_known(period, said):
 
 
 def test_a_condition_of_other_code_that_does_not_say_what_works_again_is_named():
-    assert condition.resolution(CONDITION, Period(NOON - 60, NOON, NOON)) == (
+    assert condition.resolution(CONDITION, ConditionPeriod(NOON - 60, NOON, NOON)) == (
         "Resolved: Disk space of var: 95% used (threshold: 90%) since 12:00 UTC. It lasted 1 min."
     )
 

@@ -1,4 +1,4 @@
-"""The runbook: the sections that the telemetry's own alerts belong to, and the link to a section."""
+"""The runbook that `RUNBOOK_URL` names: the sections that the telemetry's own alerts belong to, and the link to a section."""
 
 from dataclasses import dataclass
 from enum import StrEnum

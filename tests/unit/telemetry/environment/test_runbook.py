@@ -1,7 +1,7 @@
 import pytest
 
 from telemetry.environment.errors import SettingsError
-from telemetry.runbook import NO_RUNBOOK, Runbook, RunbookSection, checked_url, section_of_logger
+from telemetry.environment.runbook import NO_RUNBOOK, Runbook, RunbookSection, checked_url, section_of_logger
 from telemetry.settings import TelemetrySettings
 
 WIKI = "https://wiki.example/runbook"
