@@ -80,9 +80,8 @@ def _copy(source: tuple[bytes, bytes], new: sqlite3.Connection) -> None:
         if _copy_image(_with_header(first_page, whole, new), new):
             return
     columns = _columns(new, "incidents")
-    counts = range(
-        len(columns) - len(ADDED_TO_INCIDENTS), len(columns) + 1
-    )  # a row from before a column has none of it
+    # A row from before the last columns has none of them.
+    counts = range(len(columns) - len(ADDED_TO_INCIDENTS), len(columns) + 1)
     found = records(with_old_pages(whole, source[1]), counts)
     _insert(new, "incidents", (dict(zip(columns, [rowid, *values[1:]], strict=False)) for rowid, values in found))
 
