@@ -57,6 +57,7 @@ class Settings(TelemetrySettings):
     jobs_component: ClassVar[str] = SCHEDULER_COMPONENT
     rerouted_loggers: ClassVar[tuple[str, ...]] = ("alembic", "alembic.runtime.migration")
     verbose_loggers: ClassVar[tuple[str, ...]] = ("alembic", "uvicorn", "uvicorn.error", "uvicorn.access")
+    runbook_path: ClassVar[str] = "docs/how-to/runbook.md"
     owns_environment: ClassVar[bool] = True
 
     database_url: Annotated[str, AfterValidator(validated_database_url)] = Field(

@@ -10,6 +10,7 @@ The public names are what these modules hand on in `__all__`, and what the modul
 - `telemetry.logs.request_id`: the id of the request that is served
 - `telemetry.database`: engines and transactions with bounds for every wait
 - `telemetry.environment.proxies`: the proxy of an outgoing request
+- `telemetry.environment.runbook`: the sections of the runbook that alerts link to
 - `telemetry.http_client`: outgoing HTTP requests with bounds for every wait, and checked values of responses
 - `telemetry.durations`, `telemetry.error_text`, `telemetry.json_safe`, `telemetry.periodic`, `telemetry.private_files`,
   `telemetry.tls`: what the telemetry and its application both need

@@ -19,6 +19,7 @@ from telemetry.environment.misspelling import misspelled, misspelled_among_forei
 from telemetry.environment.otel_variables import VARIABLES
 from telemetry.environment.prepared_statements import prepare_threshold, without_prepared_statements
 from telemetry.environment.proxies import proxy_for
+from telemetry.environment.runbook import Runbook, checked_url
 from telemetry.environment.sdk_import import PROPAGATORS, adopt_propagators
 from telemetry.redaction.shown_settings import hide_environment, hide_secrets, redact_start_error, shown_value
 from telemetry.redaction.wrong_variables import check_opentelemetry, lines_of_opentelemetry
@@ -79,6 +80,7 @@ class TelemetrySettings(BaseSettings):
         jobs_component: the component of alerts about jobs.
         rerouted_loggers: libraries whose own handlers are removed, so that their lines go where all others go.
         verbose_loggers: libraries that are heard from WARNING on, unless `LOG_LEVEL` is DEBUG.
+        runbook_path: of the runbook in the service's repository, which alerts name without `RUNBOOK_URL`; empty if there is none.
         owns_environment: misspelled variables are refused in the whole environment, not only in `.env`.
     """
 
@@ -87,6 +89,7 @@ class TelemetrySettings(BaseSettings):
     jobs_component: ClassVar[str] = JOBS_COMPONENT
     rerouted_loggers: ClassVar[tuple[str, ...]] = ()
     verbose_loggers: ClassVar[tuple[str, ...]] = ()
+    runbook_path: ClassVar[str] = ""
 
     owns_environment: ClassVar[bool] = False
 
@@ -138,6 +141,10 @@ class TelemetrySettings(BaseSettings):
     trace_url_template: str | None = Field(
         default=None, pattern=r"^https?://.*\{trace_id\}", description="a URL with {trace_id} in it"
     )
+    runbook_url: Annotated[str, AfterValidator(checked_url)] | None = Field(
+        default=None,
+        description="a URL that begins with http:// or https://, without spaces, credentials and #, of at most 300 characters",
+    )
     ops_token: SecretStr | None = Field(
         default=None,
         min_length=8,
@@ -167,6 +174,11 @@ class TelemetrySettings(BaseSettings):
         """The database's URL; it hides its password when it is printed."""
         url = make_url(self.database_url)
         return url if self.database_prepared_statements else without_prepared_statements(url)
+
+    @property
+    def runbook(self) -> Runbook:
+        """What alerts link to."""
+        return Runbook(self.runbook_url or self.runbook_path)
 
     @model_validator(mode="before")
     @classmethod

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,21 +10,26 @@ from typing import Any, Final
 
 import yaml
 
-from deploy.generate import objectives, slo, staleness
+from deploy.generate import objectives, runbook, slo, staleness
 from deploy.generate.dashboards import dashboards
 from deploy.generate.dashboards.grafana import as_json
+from telemetry.environment.runbook import checked_url
 
 HERE: Final = Path(__file__).parent.parent
 _HEAD: Final = "# Made by `python -m deploy.generate`; a change here is lost.\n"
 
 
-def made() -> Mapping[Path, str]:
-    """Each file that is made, and what is in it."""
+def made(runbook_address: str = runbook.PAGE) -> Mapping[Path, str]:
+    """Each file that is made, and what is in it. Of `alerts.yml` only the links to the runbook are made."""
     prometheus, grafana = HERE / "prometheus", HERE / "grafana" / "dashboards"
     promised = objectives.read(prometheus / "objectives.yml")
+    rules = {
+        "alerts.yml": (prometheus / "rules" / "alerts.yml").read_text("utf-8"),
+        "slo.yml": _yaml(slo.rules(promised)),
+        "staleness.yml": _yaml(staleness.rules()),
+    }
     return {
-        prometheus / "rules" / "slo.yml": _yaml(slo.rules(promised)),
-        prometheus / "rules" / "staleness.yml": _yaml(staleness.rules()),
+        **{prometheus / "rules" / name: runbook.linked(text, runbook_address) for name, text in rules.items()},
         **{grafana / f"{name}.json": _json(as_json(each)) for name, each in dashboards(promised).items()},
     }
 
@@ -43,13 +49,30 @@ def _json(value: dict[str, Any]) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
 
 
+def _address(text: str) -> str:
+    try:
+        return checked_url(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            "it must begin with http:// or https://, without spaces, credentials and #"
+        ) from None
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.generate", description=__doc__)
     parser.add_argument(
         "--check", action="store_true", help="write nothing; exit 1 if something is not as it would be made"
     )
-    check: bool = parser.parse_args().check
-    stale = {path: text for path, text in made().items() if not path.exists() or path.read_text("utf-8") != text}
+    parser.add_argument(
+        "--runbook-url",
+        type=_address,
+        default=os.environ.get("RUNBOOK_URL") or None,
+        help=f"the address of the runbook, which the rules link to (default: $RUNBOOK_URL, else {runbook.PAGE})",
+    )
+    options = parser.parse_args()
+    check: bool = options.check
+    texts = made(options.runbook_url or runbook.PAGE)
+    stale = {path: text for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text}
     for path, text in stale.items():
         sys.stdout.write(
             f"{path.relative_to(HERE.parent)} {'is not up to date: run `python -m deploy.generate`' if check else 'made'}\n"

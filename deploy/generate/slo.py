@@ -7,11 +7,11 @@ it still goes on, so an alert stops soon after its cause does. The pairs and fac
 from dataclasses import dataclass
 from typing import Any, Final
 
+from deploy.generate import runbook
 from deploy.generate.catalogue import as_scraped
 from deploy.generate.objectives import BAD, Objective
 
 DAYS: Final = 30
-RUNBOOK: Final = "docs/how-to/runbook.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,6 @@ def _alert(objective: Objective, burn: Burn) -> dict[str, Any]:
             "summary": f"{objective.name}{about}: the budget burns {burn.factor:g} times too fast",
             "description": f"{objective.promise} Over {burn.long} it was {{{{ $value | humanizePercentage }}}} that failed; "
             f"at this speed the budget of {DAYS} days lasts {DAYS * 24 / burn.factor:.0f} hours.",
-            "runbook_url": f"{RUNBOOK}#budgetburns",
+            "runbook_url": f"{runbook.PAGE}#budgetburns",
         },
     }

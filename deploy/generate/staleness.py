@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Final
 
+from deploy.generate import runbook
 from deploy.generate.catalogue import as_scraped
-from deploy.generate.slo import RUNBOOK
 from service.jobs.schedule import JOBS
 from service.scheduler.job import Job
 from service.sync.freshness.streams import STALE_AFTER, STREAMS
@@ -49,7 +49,7 @@ def _rule(job: Job) -> dict[str, Any]:
             "summary": "Job {{ $labels.job_name }} has not succeeded for too long",
             "description": f"It runs {job.cadence}, and should succeed at least once in {most}"
             + (f", or in {while_waiting} while its runs can only wait." if while_waiting > most else "."),
-            "runbook_url": f"{RUNBOOK}#jobstale",
+            "runbook_url": f"{runbook.PAGE}#jobstale",
         },
     }
 
@@ -96,6 +96,6 @@ def _source_rule(source: str, job: Job) -> dict[str, Any]:
         "annotations": {
             "summary": "{{ $labels.source }} was last read to its end {{ $value | humanizeDuration }} ago",
             "description": f"It should be read {job.cadence}. GET /sources says what keeps it from that.",
-            "runbook_url": f"{RUNBOOK}#sourcestale",
+            "runbook_url": f"{runbook.PAGE}#sourcestale",
         },
     }

@@ -22,6 +22,7 @@ from service.api.schemas.alert_schemas import (
 from service.api.schemas.problem_schemas import INVALID, problem_responses
 from service.errors import RETRY_AFTER, Problem
 from telemetry.alerts import AlertPipeline, AlertRecord, ChannelState, Incident, Silence
+from telemetry.environment.runbook import Runbook
 from telemetry.error_text import safe_text
 
 _UNREADABLE: Final = problem_responses(
@@ -68,11 +69,11 @@ def _read(alerts: AlertPipeline, query: AlertsQuery, now: float) -> tuple[list[A
         inhibited=counts.inhibited,
         channels=[_channel(states.get(each.name, ChannelState(each.name)), now) for each in alerts.channels],
         silences=[_silence(each) for each in alerts.silences.active(now)],
-        alerts=[_alert(record) for record in records],
+        alerts=[_alert(record, alerts.links.runbook) for record in records],
     )
 
 
-def _alert(record: AlertRecord) -> AlertOut:
+def _alert(record: AlertRecord, runbook: Runbook) -> AlertOut:
     incident = record.incident
     return AlertOut(
         id=incident.id,
@@ -86,6 +87,7 @@ def _alert(record: AlertRecord) -> AlertOut:
         condition=incident.state or None,
         facts=dict(incident.facts),
         trace_id=incident.trace_id or None,
+        runbook_url=runbook.link(incident.section) or None,
         count=incident.count,
         sent_count=incident.notified_count,
         first_at=_timestamp(incident.first_at),

@@ -20,6 +20,7 @@ from service.api.schemas.problem_schemas import PROBLEM_JSON, ProblemOut, title_
 from service.errors import RETRY_AFTER, Problem
 from service.integrations.http.errors import CallError, NotConfigured, RateLimited
 from telemetry import semconv
+from telemetry.environment.runbook import RunbookSection
 from telemetry.error_text import safe_text
 from telemetry.logs import mark_reported
 from telemetry.redaction import MAX_FOREIGN_TEXT, beginning, redact_foreign_text
@@ -111,6 +112,7 @@ async def _crashed(request: Request, error: Exception) -> JSONResponse:
     """
     extra = {
         semconv.COMPONENT: "http",
+        semconv.ALERT_SECTION: str(RunbookSection.REQUEST_CRASHED),
         semconv.HTTP_ROUTE: getattr(request.scope.get("route"), "path", semconv.UNMATCHED),
     }
     _log.error(

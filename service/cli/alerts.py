@@ -11,7 +11,7 @@ from typing import Final
 from service.bootstrap import SandboxUnavailable, Service
 from service.cli import output
 from service.cli.exit_codes import USAGE
-from service.names import COMPONENTS
+from service.names import COMPONENTS, AlertSection
 from service.settings import Settings
 from telemetry import semconv
 from telemetry.alerts import AlertLevel, AlertPipeline, AlertRecord, ChannelState, Silences, condition
@@ -75,6 +75,7 @@ def send_test_alert(alerts: AlertPipeline, say: Say, timeout: float) -> bool:
         semconv.COMPONENT: "test-alert",
         semconv.ALERT_LEVEL: str(AlertLevel.INFO),
         semconv.ALERT_FINGERPRINT: fingerprint,
+        semconv.ALERT_SECTION: str(AlertSection.TEST_ALERT),
     }
     condition.log.info("Test alert: delivery works.", extra=attributes)
     reported = ""

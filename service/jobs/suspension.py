@@ -15,7 +15,9 @@ from sqlalchemy.engine import Engine
 from service.database.schedule_tables import JobSuspensionRow
 from service.database.upsert import insert_into
 from service.integrations.http.errors import SubscriptionMissing
+from service.names import AlertSection
 from service.scheduler.job import Skipped
+from telemetry import semconv
 from telemetry.database import transaction
 
 RETRY_INTERVAL: Final = timedelta(days=1)
@@ -90,14 +92,18 @@ class JobSwitch:
             row = JobSuspensionRow
             session.execute(update(row).where(row.job_name == self._job_name).values(**state))
         if new:
-            message = "The job %s is switched off, and tried again once a day: %s"
-            _log.error(message, self._job_name, reason, extra=self._component)
+            log_switched_off(self._job_name, reason, self._component)
         return suspensions(self._engine)[self._job_name]
 
     def _switch_on(self) -> None:
         with transaction(self._engine) as session:
             session.execute(delete(JobSuspensionRow).where(JobSuspensionRow.job_name == self._job_name))
         _log.info("The job %s is on again.", self._job_name, extra=self._component)
+
+
+def log_switched_off(job_name: str, reason: str, component: Mapping[str, str]) -> None:
+    extra = {**component, semconv.ALERT_SECTION: str(AlertSection.JOB_SWITCHED_OFF)}
+    _log.error("The job %s is switched off, and tried again once a day: %s", job_name, reason, extra=extra)
 
 
 def _skipped(suspension: Suspension) -> Skipped:

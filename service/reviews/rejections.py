@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy.engine import Engine
 
+from service.names import AlertSection
 from service.reviews.repository import ReviewRepository
 from telemetry import semconv
 from telemetry.alerts import AlertLevel
@@ -27,15 +28,24 @@ def report_rejections(engine: Engine, marketplace: str, now: datetime) -> None:
         rejected = ReviewRepository(session).untold_rejections(marketplace, MAX_TOLD)
     if not rejected:
         return
+    log_rejections(marketplace, rejected)
+    with transaction(engine) as session:
+        ReviewRepository(session).mark_rejections_told([number for number, _ in rejected], now)
+
+
+def log_rejections(marketplace: str, rejected: Sequence[tuple[int, str | None]]) -> None:
+    """`rejected` are the reviews, each with the reason."""
     _log.warning(
         "%s rejected %s. GET /api/v1/reviews?answer_state=rejected lists all; "
         "POST /api/v1/reviews/{id}/answer with a text corrects one, where the marketplace allows it.",
         marketplace,
         _named(rejected),
-        extra={semconv.COMPONENT: marketplace, semconv.ALERT_LEVEL: str(AlertLevel.WARNING)},
+        extra={
+            semconv.COMPONENT: marketplace,
+            semconv.ALERT_LEVEL: str(AlertLevel.WARNING),
+            semconv.ALERT_SECTION: str(AlertSection.ANSWER_REJECTED),
+        },
     )
-    with transaction(engine) as session:
-        ReviewRepository(session).mark_rejections_told([number for number, _ in rejected], now)
 
 
 def _named(rejected: Sequence[tuple[int, str | None]]) -> str:

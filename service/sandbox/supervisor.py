@@ -26,6 +26,8 @@ _STOP_TIMEOUT: Final = 3.0
 _MAX_MISSES: Final = 4
 _MAX_RETRY_SECONDS: Final = 60.0
 _SOURCE_ROOT: Final = Path(__file__).resolve().parents[2]
+ATTRIBUTES: Final = {"component": "sandbox", "alert.section": "message-the-sandbox-does-not-start"}
+"""Of its alerts. The sandbox imports nothing of the telemetry."""
 _log = logging.getLogger(__name__)
 
 
@@ -137,14 +139,16 @@ class SandboxProcess:
     def _on_failed_start(self, code: int) -> None:
         """Wait before the next attempt, longer each time: each start costs a second of CPU time."""
         self._failures += 1
-        self._log_error_once("The sandbox ended with code %s when it was started; it has said why.", code)
+        self._log_error_once(
+            "The sandbox ended with code %s at its start. The log lines before this one say why.", code
+        )
         self._stop.wait(min(POLL_SECONDS * 2**self._failures, _MAX_RETRY_SECONDS))
 
     def _log_error_once(self, sentence: str, *arguments: object) -> None:
         """Log an error, unless one was logged since the last answer."""
         if not self._error_logged:
             self._error_logged = True
-            _log.error(sentence, *arguments, extra={"component": "sandbox"})
+            _log.error(sentence, *arguments, extra=ATTRIBUTES)
 
     def _stop_process(self) -> None:
         """Close the standard input of the process, which stops it. Kill it if it does not stop in time."""

@@ -8,8 +8,8 @@ from telemetry.alerts.outbox.queries import AlertRecord
 from telemetry.alerts.outbox.silences import Silence, Silences
 from telemetry.alerts.pipeline import AlertPipeline
 from telemetry.alerts.rules import condition
-from telemetry.alerts.rules.condition import Condition
-from telemetry.alerts.rules.job_failures import MISSED, OVERDUE
+from telemetry.alerts.rules.condition import Condition, ConditionPeriod
+from telemetry.alerts.rules.job_alerts import MISSED, OVERDUE
 from telemetry.alerts.service import AlertService, get_alert_service
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "AlertService",
     "ChannelState",
     "Condition",
+    "ConditionPeriod",
     "Incident",
     "Silence",
     "Silences",

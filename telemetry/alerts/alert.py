@@ -17,6 +17,7 @@ from opentelemetry.semconv.attributes.exception_attributes import (
 
 from telemetry import semconv
 from telemetry.compatibility.unstable_api import ReadableLogRecord, SeverityNumber
+from telemetry.environment.runbook import section_of_logger
 from telemetry.logs.alert_attributes import InJob, component_of, fingerprint_of, text_attribute
 from telemetry.redaction.policy import redact, redact_value
 from telemetry.redaction.shortening import beginning, beginning_and_end
@@ -61,6 +62,7 @@ class Alert:
         state: key of the condition that the alert is about; empty for an event. A condition lasts until an alert with the
             same key `is_resolved`.
         inhibited_by: key of the condition that may be the cause.
+        section: of the runbook; empty for that of any error.
         facts: names and values, each a line of the notification.
     """
 
@@ -75,6 +77,7 @@ class Alert:
     state: str = ""
     is_resolved: bool = False
     inhibited_by: str = ""
+    section: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
     trace_id: str = ""
     span_id: str = ""
@@ -116,6 +119,7 @@ class Alert:
             state=key.state,
             is_resolved=bool(attributes.get(semconv.ALERT_RESOLVED)),
             inhibited_by=redact_value(text_attribute(attributes, semconv.ALERT_INHIBITED_BY)),
+            section=_section(readable),
             facts=_facts(attributes.get(semconv.ALERT_FACTS)),
             trace_id=trace_id,
             span_id=span_id,
@@ -157,6 +161,14 @@ def _fingerprint(readable: ReadableLogRecord, in_job: InJob) -> str:
 
 def _logger(readable: ReadableLogRecord) -> str:
     return readable.instrumentation_scope.name if readable.instrumentation_scope else semconv.OTHER
+
+
+def _section(readable: ReadableLogRecord) -> str:
+    given = redact_value(text_attribute(readable.log_record.attributes or {}, semconv.ALERT_SECTION))
+    return given if 0 < len(given) <= _MAX_SECTION else section_of_logger(_logger(readable))
+
+
+_MAX_SECTION: Final = 100
 
 
 def serialize_facts(facts: Mapping[str, str]) -> str:

@@ -27,6 +27,7 @@ from telemetry.alerts.outbox.incidents import IncidentRepository
 from telemetry.alerts.outbox.leases import OutboxLeases
 from telemetry.alerts.outbox.queries import AlertQueries
 from telemetry.alerts.outbox.silences import Silences
+from telemetry.alerts.rendering.message import Links
 from telemetry.alerts.rules import resource_usage
 from telemetry.alerts.rules.condition import ConditionTracker
 from telemetry.alerts.rules.database_down import DatabaseDownRule
@@ -74,7 +75,7 @@ def configured_channels(settings: TelemetrySettings) -> list[Channel]:
         )
         found.append(Telegram(bot))
     if settings.alert_webhook_url is not None:
-        found.append(Webhook(settings.alert_webhook_url))
+        found.append(Webhook(settings.alert_webhook_url, runbook=settings.runbook))
     return found
 
 
@@ -89,7 +90,7 @@ def _nothing() -> None:
 class AlertPipeline:
     """`resources` are the disks and the memory to watch, `engine` is the database to check.
 
-    A pipeline that is off (`TELEMETRY_ALERTS`) has no thread and no file.
+    A pipeline that is off (`TELEMETRY_ALERTS`) has no thread and no file. `links` are those of its messages.
     """
 
     def __init__(
@@ -102,16 +103,16 @@ class AlertPipeline:
     ) -> None:
         self.is_on = settings.telemetry_alerts
         self.outbox = Outbox(Path(settings.data_dir) / file.OUTBOX_FILE)
-        self.queries = AlertQueries(self.outbox)
-        self.silences = Silences(self.outbox)
+        self.queries, self.silences = AlertQueries(self.outbox), Silences(self.outbox)
         self.channels: Sequence[Channel] = configured_channels(settings)
         sender = Sender(registry.lease_holder(), context.clock, is_dead=registry.is_dead)
-        delivery = DeliveryTelemetry(context.tracer, context.meter, context.dropped, settings.trace_url_template or "")
+        self.links = Links(settings.trace_url_template or "", settings.runbook)
+        delivery = DeliveryTelemetry(context.tracer, context.meter, context.dropped, self.links)
         deduplicator = Deduplicator(IncidentRepository(self.outbox), delivery.record_dropped)
         self.exporter = AlertExporter(deduplicator, context.in_job)
         dispatcher = Dispatcher(self.outbox, self.channels, delivery, sender)
         self._worker = DispatchWorker(
-            deduplicator, dispatcher, FallbackNotifier(self.channels, context.clock), self._pending_count
+            deduplicator, dispatcher, FallbackNotifier(self.channels, context.clock, self.links), self._pending_count
         )
         self._clock = context.clock
         self._shared_engine, self._engine = engine, dedicated_engine(engine, _DATABASE_LIMITS, purpose="alerts")
@@ -122,8 +123,8 @@ class AlertPipeline:
         self._job_failures = self._job_failures_rule(settings)
         self._evaluation = self._evaluator(conditions, sender, uses_database=context.uses_database).periodic_task()
         if self.is_on:
-            metrics = AlertMetrics(self.queries, deduplicator, [each.name for each in self.channels], context.clock)
-            metrics.observe(context.meter)
+            channels = [each.name for each in self.channels]
+            AlertMetrics(self.queries, deduplicator, channels, context.clock).observe(context.meter)
 
     def _evaluator(self, conditions: ConditionTracker, sender: Sender, *, uses_database: bool) -> RuleEvaluator:
         database = DatabaseDownRule(DatabaseCheck(self._engine) if uses_database else _nothing, conditions)
@@ -140,12 +141,13 @@ class AlertPipeline:
             settings.jobs_component,
         )
 
-    def open_conditions(self, prefix: str) -> list[str]:
-        """The keys of the conditions that are firing on this machine; none while the outbox cannot be read."""
+    def open_conditions(self, prefix: str) -> dict[str, float]:
+        """Since when the conditions with such a key are firing on this machine; none while the outbox cannot be read."""
         try:
-            return list(IncidentRepository(self.outbox).open_conditions(prefix)) if self.is_on else []
+            found = IncidentRepository(self.outbox).open_conditions(prefix) if self.is_on else {}
         except (sqlite3.Error, OSError):
-            return []
+            return {}
+        return {key: incident.first_at for key, incident in found.items()}
 
     def start(self) -> None:
         """Start the threads of the dispatcher and the rules. Alerts that another process left unsent are sent as well."""

@@ -8,6 +8,7 @@ from typing import Final
 from telemetry import semconv
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.rules.condition import LEVELS
+from telemetry.environment.runbook import RunbookSection
 from telemetry.logs.background import handler_guard
 from telemetry.settings import JOBS_COMPONENT
 
@@ -28,7 +29,13 @@ class AlertService:
     jobs_component: str = JOBS_COMPONENT
 
     def report(
-        self, message: str, level: AlertLevel = AlertLevel.ERROR, component: str = "app", *, inhibited_by: str = ""
+        self,
+        message: str,
+        level: AlertLevel = AlertLevel.ERROR,
+        component: str = "app",
+        *,
+        inhibited_by: str = "",
+        section: str = "",
     ) -> None:
         """Report an alert. It is in the outbox when this returns; repeats from the same location are one message.
 
@@ -37,29 +44,34 @@ class AlertService:
             level: its severity.
             component: the part of the program it is about; silences name it.
             inhibited_by: a condition, such as `database`, that may be the cause; while it fires, this is not sent.
+            section: the anchor of the section of `RUNBOOK_URL` that says what to do.
         """
-        self._report(message, level, component, {semconv.ALERT_INHIBITED_BY: inhibited_by} if inhibited_by else {})
+        attributes = {semconv.ALERT_INHIBITED_BY: inhibited_by, semconv.ALERT_SECTION: str(section)}
+        self._report(message, level, component, {name: value for name, value in attributes.items() if value})
 
     async def send_alert(self, message: str, level: AlertLevel = AlertLevel.ERROR, component: str = "app") -> None:
         """Report an alert, like `report`, from asynchronous code. It does not wait for the message to be sent."""
         self._report(message, AlertLevel(level), component, {})
 
     async def alert_job_failed(self, job_name: str, error: str) -> None:
-        self._report(
-            f"Job '{job_name}' failed:\n{error}", AlertLevel.WARNING, self.jobs_component, {semconv.JOB_NAME: job_name}
-        )
+        attributes = {semconv.JOB_NAME: job_name, **_section(RunbookSection.JOB_FAILED)}
+        self._report(f"Job '{job_name}' failed:\n{error}", AlertLevel.WARNING, self.jobs_component, attributes)
 
     async def alert_api_error(self, endpoint: str, error: str) -> None:
-        self._report(f"{endpoint} failed:\n{error}", AlertLevel.ERROR, "api", {semconv.HTTP_ROUTE: endpoint})
+        attributes = {semconv.HTTP_ROUTE: endpoint, **_section(RunbookSection.REQUEST_CRASHED)}
+        self._report(f"{endpoint} failed:\n{error}", AlertLevel.ERROR, "api", attributes)
 
     async def alert_disk_space_low(self) -> None:
-        self._report(self._resource_message("Disk", "Disk space is low."), AlertLevel.WARNING, "resources", {})
+        message = self._resource_message("Disk", "Disk space is low.")
+        self._report(message, AlertLevel.WARNING, "resources", _section(RunbookSection.DISK_SPACE))
 
     async def alert_memory_high(self) -> None:
-        self._report(self._resource_message("Memory", "Memory is nearly used up."), AlertLevel.WARNING, "resources", {})
+        message = self._resource_message("Memory", "Memory is nearly used up.")
+        self._report(message, AlertLevel.WARNING, "resources", _section(RunbookSection.MEMORY))
 
     async def alert_database_error(self, error: str) -> None:
-        self._report(f"The database fails:\n{error}", AlertLevel.CRITICAL, "database", {})
+        section = _section(RunbookSection.DATABASE_DOWN)
+        self._report(f"The database fails:\n{error}", AlertLevel.CRITICAL, "database", section)
 
     def check_system_resources(self) -> list[str]:
         """Lines such as `Disk space: 95% used (threshold: 90%)`; what stays so for two minutes becomes an alert."""
@@ -80,6 +92,10 @@ class AlertService:
             extra={semconv.COMPONENT: component, semconv.ALERT_LEVEL: str(level), **attributes},
             stacklevel=_STACK_LEVEL,
         )
+
+
+def _section(section: RunbookSection) -> dict[str, str]:
+    return {semconv.ALERT_SECTION: str(section)}
 
 
 _warned: set[str] = set()

@@ -1,10 +1,16 @@
-"""A real Alertmanager with this repository's configuration: which alerts inhibit others, and which are never inhibited."""
+"""A real Alertmanager with this repository's configuration: which alerts inhibit others, and what its messages say."""
+
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
 import pytest
 
 from tests.e2e.conftest import StartAlertmanager
-from tests.support.processes import eventually, free_port
+from tests.support.processes import Program, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 CRITICAL, WARNING = {"severity": "critical"}, {"severity": "warning"}
@@ -26,8 +32,85 @@ NOT_INHIBITED = [
 ]
 
 
-def test_what_is_explained_by_something_else_is_not_told_and_everything_else_is(start_alertmanager: StartAlertmanager):
-    manager = start_alertmanager(f"http://127.0.0.1:{free_port()}")
+class Phone(ThreadingHTTPServer):
+    """Takes what is sent to Telegram, each as its text."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _TakesMessages)
+        self.texts: list[str] = []
+
+
+class _TakesMessages(BaseHTTPRequestHandler):
+    server: Phone
+
+    def do_POST(self) -> None:
+        text = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path.endswith("/sendMessage"):
+            self.server.texts.append(json.loads(text)["text"])
+        body = json.dumps({"ok": True, "result": {"message_id": 1, "date": 0, "chat": {"id": 1}}}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class calls it so
+        pass
+
+
+@pytest.fixture(scope="module")
+def phone() -> Iterator[Phone]:
+    with Phone() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def manager(phone: Phone, start_alertmanager: StartAlertmanager) -> Program:
+    return start_alertmanager(f"http://127.0.0.1:{phone.server_port}")
+
+
+def test_a_message_links_to_the_runbook_and_that_of_its_end_says_how_long_it_lasted(manager: Program, phone: Phone):
+    began = datetime.now(UTC) - timedelta(hours=1)
+    alert = {
+        "labels": {"alertname": "RunLost", "job_name": "linked", "severity": "critical"},
+        "annotations": {
+            "summary": "A run & its <process>",
+            "description": "Ended.",
+            "runbook_url": "https://wiki.example/a?b=1#runlost",
+        },
+        "startsAt": began.isoformat(),
+    }
+
+    def post(**values: str) -> None:
+        url = f"{manager.url}/api/v2/alerts"
+        httpx.post(url, json=[alert | values], timeout=30, trust_env=False).raise_for_status()
+
+    def texts(state: str) -> list[str]:
+        found = [text for text in phone.texts if f"<b>RunLost</b> {state}" in text]
+        assert found
+        return found
+
+    post()
+    assert eventually(lambda: texts("firing"), within=60)[0].splitlines() == [
+        "🔥 <b>RunLost</b> firing",
+        "A run &amp; its &lt;process&gt;",
+        "Ended.",
+        f"Since {began:%Y-%m-%d %H:%M} UTC.",
+        '<a href="https://wiki.example/a?b=1#runlost">Runbook</a>',
+    ]
+    post(endsAt=(began + timedelta(minutes=50)).isoformat())
+    assert eventually(lambda: texts("resolved"), within=60)[0].splitlines() == [
+        "✅ <b>RunLost</b> resolved",
+        f"It ended at {began + timedelta(minutes=50):%H:%M} UTC, after 50m0s.",
+        "Before: A run &amp; its &lt;process&gt;",
+    ]
+
+
+def test_what_is_explained_by_something_else_is_not_told_and_everything_else_is(manager: Program):
     url = f"{manager.url}/api/v2/alerts"
     posted = [
         {"labels": labels, "annotations": {"summary": "", "description": ""}} for labels in INHIBITED + NOT_INHIBITED
@@ -36,6 +119,7 @@ def test_what_is_explained_by_something_else_is_not_told_and_everything_else_is(
 
     def check() -> bool:
         alerts = httpx.get(url, timeout=30, trust_env=False).json()
+        alerts = [each for each in alerts if each["labels"].get("job_name") != "linked"]
         assert len(alerts) == len(posted)
         suppressed = [each["labels"] for each in alerts if each["status"]["inhibitedBy"]]
         assert sorted(sorted(each.items()) for each in suppressed) == sorted(sorted(each.items()) for each in INHIBITED)

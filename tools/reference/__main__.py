@@ -22,12 +22,20 @@ def _openapi() -> dict[str, Any]:
 
 
 def _pages() -> Mapping[str, Callable[[], str]]:
-    from tools.reference import commands, configuration, http_api, metrics, tables  # noqa: PLC0415  # likewise
+    from tools.reference import (  # noqa: PLC0415  # likewise
+        commands,
+        configuration,
+        http_api,
+        message_examples,
+        metrics,
+        tables,
+    )
 
     return {
         "commands": commands.page,
         "configuration": configuration.page,
         "http-api": lambda: http_api.page(_openapi()),
+        "message-examples": message_examples.page,
         "metrics": metrics.page,
         "tables": tables.page,
     }

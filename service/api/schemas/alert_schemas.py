@@ -59,6 +59,10 @@ class AlertOut(BaseModel):
         description="The trace of the event, as 32 hexadecimal digits. The log lines have it, too.",
         examples=["0af7651916cd43dd8448eb211c80319c"],
     )
+    runbook_url: str | None = Field(
+        description="The section of the runbook that says what to do: by `RUNBOOK_URL`, else a path in the repository.",
+        examples=["https://wiki.example/runbook#message-job-failed"],
+    )
     count: int = Field(description="How many times it occurred.", examples=[3])
     sent_count: int = Field(description="How many of the occurrences the messages have reported.", examples=[3])
     first_at: datetime = Field(description="When it occurred first.")

@@ -15,7 +15,7 @@ from service.database.clock import (
     elapsed_seconds,
     is_of_another_clock,
 )
-from service.names import SCHEDULER_COMPONENT
+from service.names import SCHEDULER_COMPONENT, AlertSection
 from service.scheduler.job import Job, Schedule
 from service.scheduler.monitoring.evaluation import Uptime, Watermark, downtime_ticks, has_due_ticks, missed_ticks
 from service.scheduler.monitoring.ledger import TickLedger
@@ -209,10 +209,12 @@ class SchedulerAbsence:
             return
         self._reported = seen
         get_alert_service().report(
-            f"The scheduler has not been running since {format_utc(seen)}.",
+            f"No scheduler has been running since {format_utc(seen)}. No job starts: reviews and orders are not read. "
+            "To start one: python -m service scheduler",
             AlertLevel.WARNING,
             SCHEDULER_COMPONENT,
             inhibited_by=DATABASE_COMPONENT,
+            section=AlertSection.SCHEDULER_ABSENT,
         )
 
     def _last_heartbeat(self) -> datetime | None:

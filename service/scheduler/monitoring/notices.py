@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from service.names import SCHEDULER_COMPONENT
+from service.names import SCHEDULER_COMPONENT, AlertSection
 from service.scheduler.job import Job
 from service.scheduler.monitoring.evaluation import Ticks
 from service.scheduler.monitoring.overdue import rounded_duration
@@ -44,6 +44,7 @@ class MissedNotice:
                     SCHEDULER_COMPONENT,
                     _missed_text(job, ticks),
                     inhibited_by=DATABASE_COMPONENT,
+                    section=AlertSection.RUN_MISSED,
                 )
             )
         if self.downtime:
@@ -56,7 +57,13 @@ class MissedNotice:
         if is_outage or not self._is_alert(back_at):
             _log.info("%s", text)
             return
-        get_alert_service().report(text, AlertLevel.WARNING, SCHEDULER_COMPONENT, inhibited_by=DATABASE_COMPONENT)
+        get_alert_service().report(
+            text,
+            AlertLevel.WARNING,
+            SCHEDULER_COMPONENT,
+            inhibited_by=DATABASE_COMPONENT,
+            section=AlertSection.SCHEDULER_DOWNTIME,
+        )
 
     def _is_alert(self, back_at: datetime) -> bool:
         found = zip(self.downtime, self.last_seen, strict=True)
@@ -69,11 +76,11 @@ class MissedNotice:
 
 
 def _missed_text(job: Job, ticks: Ticks) -> str:
-    within = f"within {rounded_duration(job.start_grace)} of"
-    if ticks.number == 1:
-        return f"{job.name} did not start {within} its scheduled time, {format_utc(ticks.last)}."
-    period = f"{format_utc(ticks.first)} to {format_utc(ticks.last)}"
-    return f"{job.name} did not start {within} {ticks.number} scheduled times ({period})."
+    what = f"its scheduled time {format_utc(ticks.last)}"
+    if ticks.number > 1:
+        period = f"{format_utc(ticks.first)} to {format_utc(ticks.last)}"
+        what = f"each of {ticks.number} scheduled times ({period})"
+    return f"Job {job.name} did not begin within {rounded_duration(job.start_grace)} of {what}."
 
 
 def report_clock_set(jump: timedelta, now: datetime) -> None:
@@ -81,7 +88,7 @@ def report_clock_set(jump: timedelta, now: datetime) -> None:
     direction = "back" if jump < timedelta(0) else "forward"
     what = f"was set {direction} by {rounded_duration(abs(jump))}" if jump else "was wrong, or is wrong now"
     text = f"The clock {what}. It shows {format_utc(now)}. Runs are checked from then on; none counts as missed."
-    get_alert_service().report(text, AlertLevel.WARNING, SCHEDULER_COMPONENT)
+    get_alert_service().report(text, AlertLevel.WARNING, SCHEDULER_COMPONENT, section=AlertSection.CLOCK_SET)
 
 
 def format_utc(moment: datetime) -> str:

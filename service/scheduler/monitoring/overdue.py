@@ -8,7 +8,7 @@ from sqlalchemy import and_, select, update
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from service.names import SCHEDULER_COMPONENT
+from service.names import SCHEDULER_COMPONENT, AlertSection
 from telemetry.alerts import OVERDUE, AlertLevel, Condition, condition
 from telemetry.database import transaction
 from telemetry.jobs import JobRunRow
@@ -42,8 +42,16 @@ def mark_overdue(
             name, started, deadline = marked
             on_overdue(name)
             allowed = max_runtimes.get(name, deadline - started)
-            text = f"{name} has been running for {rounded_duration(allowed + (now - deadline))}; it may take {rounded_duration(allowed)}."
-            condition.fire(Condition(f"{OVERDUE}{name}", AlertLevel.WARNING, SCHEDULER_COMPONENT, text))
+            condition.fire(overdue(name, allowed + (now - deadline), allowed))
+
+
+def overdue(job_name: str, running: timedelta, allowed: timedelta) -> Condition:
+    text = (
+        f"Job {job_name} has been running for {rounded_duration(running)}; "
+        f"its limit is {rounded_duration(allowed)}. The service does not stop it."
+    )
+    key, section = f"{OVERDUE}{job_name}", AlertSection.RUN_OVERDUE
+    return Condition(key, AlertLevel.WARNING, SCHEDULER_COMPONENT, text, section=section)
 
 
 def _mark(session: Session, row_id: int, now: datetime) -> tuple[str, datetime, datetime] | None:

@@ -1,6 +1,6 @@
 """Sends each freshness alert once, whichever of several processes and machines notices it first, also after a restart."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import timedelta
 
 from sqlalchemy import delete
@@ -19,11 +19,11 @@ from service.sync.freshness.findings import (
 )
 from service.sync.freshness.snapshot import FreshnessSnapshot
 from service.sync.freshness.streams import MonitoredSource
-from telemetry.alerts import condition
+from telemetry.alerts import ConditionPeriod, condition
 from telemetry.database import transaction
 
-OpenConditions = Callable[[str], Collection[str]]
-"""The keys with this prefix of the conditions that are firing on this machine."""
+OpenConditions = Callable[[str], Mapping[str, float]]
+"""The keys with this prefix of the conditions that are firing on this machine, and since when, in Unix time."""
 
 
 class FreshnessAlerts:
@@ -58,8 +58,10 @@ class FreshnessAlerts:
         over = {finding.condition.key: finding.condition for finding in findings if finding.presence == "off"}
         if ended := snapshot.sent & over.keys():
             self._forget(ended)
-        for key in over.keys() & set(self._open_conditions(PREFIX)):
-            condition.resolve(over[key])
+        now = snapshot.taken_at.timestamp()
+        for key, began in self._open_conditions(PREFIX).items():
+            if key in over:
+                condition.resolve(over[key], ConditionPeriod(began, now, now))
 
     def _findings(self, snapshot: FreshnessSnapshot) -> Iterator[ConditionReading]:
         now = snapshot.taken_at

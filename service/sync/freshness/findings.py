@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from service.names import OPENAI
+from service.names import OPENAI, AlertSection
 from service.sync.freshness.credentials import VARIABLES
 from service.sync.freshness.snapshot import DraftingState, FreshnessSnapshot, LastRun
 from service.sync.freshness.streams import MonitoredSource
@@ -56,11 +56,20 @@ def stale_source(source: MonitoredSource, snapshot: FreshnessSnapshot, timer: Ho
     key = f"{PREFIX}stale:{source.name}"
     is_held = timer.is_held(key, hold, present=is_stale)
     completed = None if reading is None else reading.completed_at
-    since = "has never been read to its end" if completed is None else f"was last read to its end at {_utc(completed)}"
-    text = f"{source.name} is stale: it {since}. It should be every {_rounded(source.cadence)}."
+    since = "has never been read completely" if completed is None else f"was last read completely at {_utc(completed)}"
+    text = f"{source.name} is stale: it {since}. It should be every {_rounded(source.cadence)}. Newer data are missing here."
     if reading is not None and reading.last_error:
         text += f" Last error: {reading.last_error}"
-    condition = _condition(key, AlertLevel.WARNING, source.stream.marketplace, text)
+    condition = Condition(
+        key,
+        AlertLevel.WARNING,
+        source.stream.marketplace,
+        text,
+        inhibited_by=DATABASE_COMPONENT,
+        section=AlertSection.SOURCE_STALE,
+        resolved=f"{source.name} is up to date again",
+        lasted="It was stale for",
+    )
     return ConditionReading(condition, "on" if is_held else "between" if is_stale else "off")
 
 
@@ -68,10 +77,19 @@ def invalid_share(stream: str, run: LastRun) -> ConditionReading:
     """Many rows of the last run could not be read. A run without rows proves nothing."""
     is_large = run.invalid >= MIN_INVALID_ROWS and run.invalid > MAX_INVALID_SHARE * run.rows
     text = (
-        f"{run.invalid} of {run.rows} rows of {stream} were invalid in the last run: see the table invalid_rows. "
-        "The format of the marketplace may have changed."
+        f"{run.invalid} of {run.rows} rows of {stream} were invalid in the last run. They are not stored as data: "
+        "see the table invalid_rows. The format of the marketplace may have changed."
     )
-    condition = _condition(f"{PREFIX}invalid:{stream}", AlertLevel.WARNING, stream.partition(".")[0], text)
+    condition = Condition(
+        f"{PREFIX}invalid:{stream}",
+        AlertLevel.WARNING,
+        stream.partition(".")[0],
+        text,
+        inhibited_by=DATABASE_COMPONENT,
+        section=AlertSection.ROWS_INVALID,
+        resolved=f"Rows of {stream} can be read again ({run.invalid} of {run.rows} are invalid)",
+        lasted="Many were invalid for",
+    )
     return ConditionReading(condition, "on" if is_large else "off" if run.rows else "between")
 
 
@@ -87,7 +105,17 @@ def drafting_stuck(state: DraftingState, now: datetime, cadence: timedelta, time
     )
     is_idle = state.due == 0 and state.failing < MIN_FAILING_REVIEWS
     presence: Presence = "on" if is_due or is_failing else "off" if is_recent or is_idle else "between"
-    return ConditionReading(_condition(key, AlertLevel.WARNING, OPENAI, text), presence)
+    condition = Condition(
+        key,
+        AlertLevel.WARNING,
+        OPENAI,
+        text,
+        inhibited_by=DATABASE_COMPONENT,
+        section=AlertSection.NO_DRAFT,
+        resolved="Drafts are made again" if is_recent else "No review is due for a draft",
+        lasted="Drafting was stuck for",
+    )
+    return ConditionReading(condition, presence)
 
 
 def expiring_credentials(expiries: Mapping[str, datetime], now: datetime) -> Iterator[ConditionReading]:
@@ -101,14 +129,18 @@ def expiring_credentials(expiries: Mapping[str, datetime], now: datetime) -> Ite
 
 def _expiry_condition(service: str, expires_at: datetime, days: int) -> Condition:
     when = "has expired" if days == 0 else f"expires in less than {days} days"
+    what = f"Nothing is read from {service}" if days == 0 else f"After that, nothing is read from {service}"
     variable = VARIABLES[service]
-    text = f"{variable} {when} ({_utc(expires_at)}): make a new one in the seller's cabinet, and set {variable}."
-    level = AlertLevel.ERROR if days == 0 else AlertLevel.WARNING
-    return _condition(f"{PREFIX}expiry:{service}:{days}", level, service, text)
-
-
-def _condition(key: str, level: AlertLevel, component: str, text: str) -> Condition:
-    return Condition(key, level, component, text, inhibited_by=DATABASE_COMPONENT)
+    return Condition(
+        f"{PREFIX}expiry:{service}:{days}",
+        AlertLevel.ERROR if days == 0 else AlertLevel.WARNING,
+        service,
+        f"{variable} {when} ({_utc(expires_at)}). {what}. Make a new one in the seller's account, and set {variable}.",
+        inhibited_by=DATABASE_COMPONENT,
+        section=AlertSection.CREDENTIAL_EXPIRES,
+        resolved=f"{variable} {'is valid again' if days == 0 else 'no longer expires soon'} (until {expires_at:%Y-%m-%d})",
+        lasted="The old one had been expired for" if days == 0 else "The old one was about to expire for",
+    )
 
 
 def _utc(moment: datetime) -> str:

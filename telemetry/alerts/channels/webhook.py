@@ -14,6 +14,7 @@ from telemetry.alerts.incident import Incident
 from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.message import Message
+from telemetry.environment.runbook import NO_RUNBOOK, Runbook
 from telemetry.http_client.exchange import BoundedAnswer
 from telemetry.http_client.foreign_values import retry_after_seconds
 
@@ -31,8 +32,15 @@ class Webhook:
     name: Final = NAME
     rate_limit: Final = ChannelRateLimit(0.2, 120)
 
-    def __init__(self, url: SecretStr, client: httpx.Client | None = None, seconds: float = SEND_SECONDS) -> None:
+    def __init__(
+        self,
+        url: SecretStr,
+        client: httpx.Client | None = None,
+        seconds: float = SEND_SECONDS,
+        runbook: Runbook = NO_RUNBOOK,
+    ) -> None:
         self._url = url
+        self._runbook = runbook
         self._client = client or channel_client(url.get_secret_value())
         self._seconds = seconds
 
@@ -57,7 +65,7 @@ class Webhook:
             "post": notification.id,
             "text": message.plain,
             "possible_duplicate": notification.possible_duplicate,
-            "alerts": [_to_json(incident) for incident in notification.incidents],
+            "alerts": [_to_json(incident, self._runbook) for incident in notification.incidents],
         }
         url, deadline = self._url.get_secret_value(), time.monotonic() + self._seconds
         _require_accepted(post(self._client, _NAME_IN_ERRORS, url, deadline, json=body))
@@ -76,7 +84,7 @@ def _require_accepted(answer: BoundedAnswer) -> None:
         raise ChannelError(f"the webhook failed ({answer.status})", outcome_unknown=True)
 
 
-def _to_json(incident: Incident) -> dict[str, Any]:
+def _to_json(incident: Incident, runbook: Runbook) -> dict[str, Any]:
     return {
         "id": incident.id,
         "fingerprint": incident.fingerprint,
@@ -92,6 +100,7 @@ def _to_json(incident: Incident) -> dict[str, Any]:
         "count": incident.count,
         "ended_at": None if incident.ended_at is None else _iso_time(incident.ended_at),
         "ended": incident.end_reason,
+        "runbook_url": runbook.link(incident.section) or None,
     }
 
 

@@ -13,6 +13,7 @@ from telemetry import semconv
 from telemetry.alerts.channels.channel import ChannelError
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.notification import Notification
+from telemetry.alerts.rendering.message import NO_LINKS, Links
 from telemetry.failsafe import failsafe
 
 _SENT, _RATE_LIMITED, _REJECTED, _UNKNOWN, _FAILED = semconv.SEND_RESULTS
@@ -21,10 +22,10 @@ _QUEUE: Final = {semconv.QUEUE: "alerts"}
 
 
 class DeliveryTelemetry:
-    """Its instruments, and `trace_url`, a template with `{trace_id}` in it, or empty."""
+    """Its instruments, and the `links` of messages."""
 
-    def __init__(self, tracer: Tracer, meter: Meter, dropped: Counter, trace_url: str = "") -> None:
-        self.trace_url = trace_url
+    def __init__(self, tracer: Tracer, meter: Meter, dropped: Counter, links: Links = NO_LINKS) -> None:
+        self.links = links
         self._tracer = tracer
         self._dropped = dropped
         self._delay: Histogram = meter.create_histogram(

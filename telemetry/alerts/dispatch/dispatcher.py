@@ -168,7 +168,7 @@ class Dispatcher(forks.ForkAware):
         notification = self._notifications.start_send(action.notification, channel.name, self._clock(), self._claim)
         if notification is None:
             return 0.0
-        message = render(self._request(notification), self._delivery.trace_url)
+        message = render(self._request(notification), self._delivery.links)
         try:
             with self._delivery.span(notification) as span:
                 sent = channel.send(notification, message, state)
@@ -202,7 +202,7 @@ class Dispatcher(forks.ForkAware):
         if not self._notifications.start_call(channel.name, self._clock(), self._claim):
             return 0.0
         try:
-            state = channel.edit(notification, render(self._request(notification), self._delivery.trace_url), state)
+            state = channel.edit(notification, render(self._request(notification), self._delivery.links), state)
         except MessageGone:
             self._notifications.mark_edited(notification, state, self._clock(), is_gone=True)
         except ChannelError as error:

@@ -15,7 +15,7 @@ from telemetry.alerts.channels.channel import (
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.notification import Notification, NotificationKind
 from telemetry.alerts.outbox.channel_state import ChannelState
-from telemetry.alerts.rendering.message import RenderRequest, render
+from telemetry.alerts.rendering.message import NO_LINKS, Links, RenderRequest, render
 
 FALLBACK_AFTER: Final = 10.0
 """Seconds for which the disk has to refuse alerts before they are sent without it."""
@@ -27,7 +27,8 @@ CountedAlert = tuple[Alert, int]
 class FallbackNotifier:
     """Used while the outbox cannot be written. Alerts that were sent here are not sent again; the others stay pending."""
 
-    def __init__(self, channels: Sequence[Channel], clock: Callable[[], float]) -> None:
+    def __init__(self, channels: Sequence[Channel], clock: Callable[[], float], links: Links = NO_LINKS) -> None:
+        self._links = links
         self._channels = channels
         self._clock = clock
         self._failing_since: float | None = None
@@ -53,7 +54,8 @@ class FallbackNotifier:
         incidents = [_to_incident(number, alert, count) for number, (alert, count) in enumerate(alerts, 1)]
         duplicate = self._possible_duplicate
         notification = Notification(_kind(alerts), incidents, possible_duplicate=duplicate)
-        message = render(RenderRequest(notification.kind, incidents, self._sent_at, possible_duplicate=duplicate))
+        request = RenderRequest(notification.kind, incidents, self._sent_at, possible_duplicate=duplicate)
+        message = render(request, self._links)
         for channel in self._channels:
             if not self._is_usable(channel):
                 continue
@@ -114,4 +116,6 @@ def _to_incident(number: int, alert: Alert, count: int) -> Incident:
         notification_id=None,
         notified_count=0,
         end_notified=False,
+        section=alert.section,
+        resolution=alert.summary if alert.is_resolved else "",
     )

@@ -9,6 +9,7 @@ from typing import Final
 from telemetry.alerts.alert import Alert, AlertLevel
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.outbox.file import Outbox
+from telemetry.environment.runbook import RunbookSection
 from telemetry.json_safe import without_surrogates
 from telemetry.semconv import DATABASE_COMPONENT
 
@@ -24,20 +25,22 @@ OVERFLOW: Final = Alert(
     component="alerts",
     summary=f"More than {MAX_PENDING:,} different alerts wait. Others are only counted here.",
     at=0.0,
+    section=RunbookSection.OUTBOX_FULL,
 )
 _COLUMNS: Final = (
     "fingerprint, state, level, component, words, error, place, stack, facts, follows, trace_id, span_id, is_sampled, "
-    "first_at, last_at, count, due_at"
+    "first_at, last_at, count, due_at, section"
 )
 # A condition keeps its newest summary, which says how it is now; an error keeps its first.
 _ADD: Final = f"""
-INSERT INTO incidents ({_COLUMNS}) VALUES ({", ".join("?" * 17)})
+INSERT INTO incidents ({_COLUMNS}) VALUES ({", ".join("?" * 18)})
 ON CONFLICT (fingerprint) WHERE ended_at IS NULL DO UPDATE SET
     count = count + excluded.count, last_at = max(last_at, excluded.last_at),
-    words = iif(state = '', words, excluded.words), facts = iif(state = '', facts, excluded.facts)
+    words = iif(state = '', words, excluded.words), facts = iif(state = '', facts, excluded.facts),
+    section = iif(state = '' OR excluded.section = '', section, excluded.section)
 """  # noqa: S608  # the columns above
 _RAISE: Final = """
-UPDATE incidents SET level = ?, words = ?, error = ?, place = ?, stack = ?, facts = ?, follows = ?, due_at = ?,
+UPDATE incidents SET level = ?, words = ?, error = ?, place = ?, stack = ?, facts = ?, follows = ?, section = ?, due_at = ?,
     told_post = NULL, muted_by = NULL, attempts = 0
 WHERE fingerprint = ? AND ended_at IS NULL
 """
@@ -145,6 +148,7 @@ def _raise_level(connection: sqlite3.Connection, alert: Alert) -> None:
             *texts,
             json.dumps(dict(alert.facts)),
             alert.inhibited_by,
+            alert.section,
             _due_at(alert),
             alert.fingerprint,
         ),
@@ -165,8 +169,9 @@ def _mark_notified(connection: sqlite3.Connection, incident_id: int, alert: Aler
 
 def _end(connection: sqlite3.Connection, alert: Alert) -> None:
     connection.execute(
-        "UPDATE incidents SET ended_at = max(?, first_at), ended = 'resolved' WHERE fingerprint = ? AND ended_at IS NULL",
-        (alert.at, alert.fingerprint),
+        "UPDATE incidents SET ended_at = max(?, first_at), ended = 'resolved', resolution = ? "
+        "WHERE fingerprint = ? AND ended_at IS NULL",
+        (alert.at, without_surrogates(alert.summary), alert.fingerprint),
     )
 
 
@@ -199,6 +204,7 @@ def _values(alert: Alert, count: int) -> tuple[object, ...]:
         alert.at,
         count,
         _due_at(alert),
+        without_surrogates(alert.section),
     )
 
 

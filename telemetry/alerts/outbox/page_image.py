@@ -46,8 +46,8 @@ def _readable(log: bytes) -> list[Frame]:
     return [frame for frame in committed(log) if frame.page <= _MAX_PAGES]
 
 
-def records(whole: bytes, columns: int) -> Iterator[Record]:
-    """The records with so many columns in the leaves of all tables, whether or not the pages above them are readable."""
+def records(whole: bytes, columns: range) -> Iterator[Record]:
+    """The records with as many columns as the range allows in the leaves of all tables, whether or not the pages above them are readable."""
     free = _free_pages(whole)
     for page in range(1, len(whole) // PAGE_SIZE + 1):
         start = (page - 1) * PAGE_SIZE
@@ -73,11 +73,11 @@ def _free_pages(whole: bytes) -> set[int]:
     return free
 
 
-def _record(whole: bytes, position: int, columns: int) -> Record:
+def _record(whole: bytes, position: int, columns: range) -> Record:
     size, position = _varint(whole, position)
     rowid, position = _varint(whole, position)
     kinds, end = _kinds(whole[position : position + _MAX_LOCAL])
-    if len(kinds) != columns or not end <= size <= _MAX_RECORD:
+    if len(kinds) not in columns or not end <= size <= _MAX_RECORD:
         raise ValueError("not a record of this table")
     payload = _payload(whole, position, size)
     values = []

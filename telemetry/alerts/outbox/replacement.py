@@ -14,10 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from telemetry import private_files
+from telemetry import private_files, semconv
 from telemetry.alerts.outbox import log_frames, salvage
 from telemetry.alerts.outbox.page_image import MAX_BYTES
 from telemetry.alerts.outbox.schema import SCHEMA
+from telemetry.environment.runbook import RunbookSection
 
 MAX_KEPT: Final = 5
 """Damaged outboxes that are kept; older ones are deleted."""
@@ -26,6 +27,7 @@ FileId = tuple[int, int]
 _CHECK_SECONDS: Final = 1.0
 _STEPS: Final = 10_000
 _OK: Final = "ok"
+_ATTRIBUTES: Final = {semconv.ALERT_SECTION: str(RunbookSection.OUTBOX_DAMAGED)}
 _log = logging.getLogger(__name__)
 
 
@@ -123,10 +125,12 @@ def _exchange(path: Path) -> None:
     _discard(Path(f"{path}-shm"), path.with_name(f"{path.name}-shm.of-{now}"))
     _new(path).rename(path)
     if was_there:
-        _log.error("The outbox of alerts is damaged. It is kept as %s, and a new one begins.", aside.name)
+        _log.error(
+            "The outbox of alerts is damaged. It is kept as %s, and a new one begins.", aside.name, extra=_ATTRIBUTES
+        )
         _prune(path)
     else:
-        _log.error("The outbox of alerts was deleted. A new one begins.")
+        _log.error("The outbox of alerts was deleted. A new one begins.", extra=_ATTRIBUTES)
 
 
 def _discard(path: Path, kept: Path) -> None:

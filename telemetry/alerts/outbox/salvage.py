@@ -9,7 +9,7 @@ from typing import Any, Final
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.outbox.log_frames import PAGE_SIZE
 from telemetry.alerts.outbox.page_image import FILE_HEADER, MAX_BYTES, image, records, with_old_pages
-from telemetry.alerts.outbox.schema import create_schema
+from telemetry.alerts.outbox.schema import ADDED_TO_INCIDENTS, create_schema
 
 Row = Mapping[str, Any]
 _ORDERS: Final = {
@@ -80,8 +80,10 @@ def _copy(source: tuple[bytes, bytes], new: sqlite3.Connection) -> None:
         if _copy_image(_with_header(first_page, whole, new), new):
             return
     columns = _columns(new, "incidents")
-    found = records(with_old_pages(whole, source[1]), len(columns))
-    _insert(new, "incidents", (dict(zip(columns, [rowid, *values[1:]], strict=True)) for rowid, values in found))
+    # A row from before the last columns has none of them.
+    counts = range(len(columns) - len(ADDED_TO_INCIDENTS), len(columns) + 1)
+    found = records(with_old_pages(whole, source[1]), counts)
+    _insert(new, "incidents", (dict(zip(columns, [rowid, *values[1:]], strict=False)) for rowid, values in found))
 
 
 def _with_header(first_page: bytes, whole: bytes, new: sqlite3.Connection) -> bytes:
@@ -153,7 +155,7 @@ def _valid_incident(new: sqlite3.Connection, row: Row) -> Row | None:
 
 def _is_valid(row: Row) -> bool:
     with suppress(ValueError, TypeError, KeyError):
-        incident = Incident.from_row(row)
+        incident = Incident.from_row({**ADDED_TO_INCIDENTS, **row})
         numbers = all(isinstance(row[name], int | float) for name in _NUMBERS)
         return numbers and all(isinstance(each, str) for each in (incident.fingerprint, incident.summary))
     return False

@@ -3,7 +3,7 @@
 import sqlite3
 from typing import Final
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """In the file as `user_version`."""
 STEPS: Final = {
     # The chat of a message without `chat_id` is not known, so it is not edited any more.
@@ -12,8 +12,14 @@ ALTER TABLE posts ADD COLUMN bot_id TEXT;
 ALTER TABLE channels ADD COLUMN configured TEXT NOT NULL DEFAULT '';
 UPDATE posts SET message_id = NULL WHERE channel = 'telegram' AND chat_id IS NULL;
 """,
+    3: """
+ALTER TABLE incidents ADD COLUMN section TEXT NOT NULL DEFAULT '';
+ALTER TABLE incidents ADD COLUMN resolution TEXT NOT NULL DEFAULT '';
+""",
 }
 """How a file of the version before becomes one of each version."""
+ADDED_TO_INCIDENTS: Final = {"section": "", "resolution": ""}
+"""The last columns of an incident, with what they are in a row from before them."""
 SCHEMA: Final = """
 CREATE TABLE incidents (
     id INTEGER PRIMARY KEY,
@@ -42,7 +48,9 @@ CREATE TABLE incidents (
     facts TEXT NOT NULL,
     words TEXT NOT NULL,
     error TEXT NOT NULL,
-    stack TEXT NOT NULL
+    stack TEXT NOT NULL,
+    section TEXT NOT NULL DEFAULT '',
+    resolution TEXT NOT NULL DEFAULT ''
 );
 CREATE UNIQUE INDEX ix_incidents_open ON incidents (fingerprint) WHERE ended_at IS NULL;
 CREATE INDEX ix_incidents_waiting ON incidents (ended_at, due_at) WHERE told_post IS NULL;

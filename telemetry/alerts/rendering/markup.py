@@ -54,11 +54,12 @@ def _head(text: str, max_units: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a message: its text, and the HTML tag or link around it."""
+    """A part of a message: its text, and the HTML tag or link around it. `plain` is the text where there is no HTML, if it differs."""
 
     text: str
     tag: str = ""
     url: str = ""
+    plain: str = ""
 
     @property
     def html(self) -> str:

@@ -10,6 +10,7 @@ from telemetry import semconv
 from telemetry.alerts.alert import AlertLevel, serialize_facts
 from telemetry.alerts.outbox.file import Outbox
 from telemetry.alerts.outbox.incidents import IncidentRepository
+from telemetry.durations import format_clock, format_length
 from telemetry.redaction.policy import redact_value
 
 LEVELS: Final = {
@@ -37,7 +38,13 @@ class HoldTimes:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`key` identifies it; `run_id` names the job run it is about, `inhibited_by` the condition that may be its cause."""
+    """`key` identifies it; `run_id` names the job run it is about, `inhibited_by` the condition that may be its cause.
+
+    Attributes:
+        section: of the runbook.
+        resolved: how things are again after its end, as the beginning of a sentence: "The database answers again".
+        lasted: the beginning of the sentence about how long it lasted.
+    """
 
     key: str
     level: AlertLevel
@@ -46,11 +53,23 @@ class Condition:
     facts: Mapping[str, str] | None = None
     run_id: str = ""
     inhibited_by: str = ""
+    section: str = ""
+    resolved: str = ""
+    lasted: str = "It lasted"
 
     def __post_init__(self) -> None:
         """The outbox knows conditions by what may be shown of their keys."""
         for name in ("key", "component", "inhibited_by"):
             object.__setattr__(self, name, redact_value(getattr(self, name)))
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionPeriod:
+    """When a condition was present, in Unix time; `began` is None if that is not known."""
+
+    began: float | None
+    ended: float
+    now: float
 
 
 class _State(NamedTuple):
@@ -72,29 +91,34 @@ class ConditionTracker:
         self._incidents = IncidentRepository(outbox)
         self._clock = clock
         self._states: dict[str, _State] = {}
-        self._saved: dict[str, bool] = {}
-        """Whether a condition was open when the outbox was read last."""
-        self._unsaved: dict[str, bool] = {}
-        """Whether a condition is open, for those whose last change the outbox does not show yet."""
+        self._saved: dict[str, float | None] = {}
+        """Since when a condition was open when the outbox was read last; None if it was not."""
+        self._unsaved: dict[str, float | None] = {}
+        """The same of those whose last change the outbox does not show yet."""
 
     def observe(self, condition: Condition, reading: Reading, hold_times: HoldTimes) -> None:
         """Fire or resolve the condition when it is time. `between` counts as neither present nor absent."""
         now = self._clock()
         state = self._states[condition.key] = self._update(condition.key, reading, now)
-        is_open = self._is_open(condition.key)
-        if not is_open and state.on_since is not None and now - state.on_since >= hold_times.for_:
-            self._unsaved[condition.key] = True
+        open_since = self._open_since(condition.key)
+        if open_since is None and state.on_since is not None and now - state.on_since >= hold_times.for_:
+            self._unsaved[condition.key] = now
             fire(condition)
-        elif is_open and state.off_since is not None and now - state.off_since >= hold_times.keep_firing_for:
-            self._unsaved[condition.key] = False
-            resolve(condition)
+        elif (
+            open_since is not None
+            and state.off_since is not None
+            and now - state.off_since >= hold_times.keep_firing_for
+        ):
+            self._unsaved[condition.key] = None
+            resolve(condition, ConditionPeriod(open_since, state.off_since, now))
 
-    def _is_open(self, key: str) -> bool:
+    def _open_since(self, key: str) -> float | None:
         try:
-            saved = self._saved[key] = key in self._incidents.open_conditions(key)
+            incident = self._incidents.open_conditions(key).get(key)
+            saved = self._saved[key] = None if incident is None else incident.first_at
         except (sqlite3.Error, OSError):
-            saved = self._saved.get(key, False)
-        if self._unsaved.get(key) == saved:
+            saved = self._saved.get(key)
+        if key in self._unsaved and (self._unsaved[key] is None) is (saved is None):
             del self._unsaved[key]
         return self._unsaved.get(key, saved)
 
@@ -135,13 +159,22 @@ def fire(condition: Condition) -> None:
     log.log(LEVELS[condition.level], "%s", condition.summary, extra=_attributes(condition))
 
 
-def resolve(condition: Condition) -> None:
-    """Report that a condition is over."""
+def resolve(condition: Condition, period: ConditionPeriod) -> None:
+    """Report that a condition is over: how things are again, since when, and how long it lasted."""
     log.info(
-        "Over: %s",
-        condition.summary,
+        "%s",
+        resolution(condition, period),
         extra={**_attributes(condition), semconv.ALERT_RESOLVED: True, semconv.ALERT_LEVEL: "INFO"},
     )
+
+
+def resolution(condition: Condition, period: ConditionPeriod) -> str:
+    """Such as: The database answers again since 14:02 UTC. It lasted 3 min."""
+    again = condition.resolved or f"Resolved: {condition.summary.strip().rstrip('.')}"
+    since = f"{again} since {format_clock(period.ended, period.now)} UTC."
+    if period.began is None or period.ended < period.began:
+        return since
+    return f"{since} {condition.lasted} {format_length(period.ended - period.began)}."
 
 
 def _attributes(condition: Condition) -> dict[str, object]:
@@ -149,6 +182,7 @@ def _attributes(condition: Condition) -> dict[str, object]:
         semconv.COMPONENT: condition.component,
         semconv.ALERT_CONDITION: condition.key,
         semconv.ALERT_LEVEL: str(condition.level),
+        **({semconv.ALERT_SECTION: str(condition.section)} if condition.section else {}),
         **({semconv.ALERT_RUN_ID: condition.run_id} if condition.run_id else {}),
         **({semconv.ALERT_INHIBITED_BY: condition.inhibited_by} if condition.inhibited_by else {}),
         **({semconv.ALERT_FACTS: serialize_facts(condition.facts)} if condition.facts else {}),

@@ -6,6 +6,7 @@ from typing import Final
 
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.rules.condition import Condition, ConditionTracker, HoldTimes
+from telemetry.environment.runbook import RunbookSection
 from telemetry.error_text import safe_text
 from telemetry.health.database_writes import NotWritable
 from telemetry.semconv import DATABASE_COMPONENT
@@ -14,6 +15,14 @@ from telemetry.singleflight import SingleFlight
 CHECK_TIMEOUT: Final = 2.0
 _DOES_NOT_ANSWER: Final = "The database does not answer"
 _TAKES_NO_WRITES: Final = "The database cannot be written"
+_SECTIONS: Final = {
+    _DOES_NOT_ANSWER: RunbookSection.DATABASE_DOWN,
+    _TAKES_NO_WRITES: RunbookSection.DATABASE_READ_ONLY,
+}
+_RESOLVED: Final = {
+    _DOES_NOT_ANSWER: "The database answers again",
+    _TAKES_NO_WRITES: "The database can be written again",
+}
 HOLD_TIMES: Final = HoldTimes(for_=10.0, keep_firing_for=10.0)
 """Short, since inhibited alerts wait for it, and longer than a quick restart."""
 
@@ -29,14 +38,8 @@ class DatabaseDownRule:
     def evaluate(self) -> bool:
         """Check the database and observe the result. Returns whether it can be used."""
         problem = self._find_problem()
-        self._problem = problem or self._problem.partition(":")[0]  # "over" is said of what was wrong
-        condition = Condition(
-            DATABASE_COMPONENT,
-            AlertLevel.CRITICAL,
-            DATABASE_COMPONENT,
-            f"{self._problem}.",
-        )
-        self._conditions.observe(condition, "on" if problem else "off", HOLD_TIMES)
+        self._problem = problem or self._problem  # its end is said of what was wrong last
+        self._conditions.observe(_condition(self._problem), "on" if problem else "off", HOLD_TIMES)
         return not problem
 
     def _find_problem(self) -> str:
@@ -47,3 +50,16 @@ class DatabaseDownRule:
         if (error := future.exception()) is None:
             return ""
         return f"{_TAKES_NO_WRITES if isinstance(error, NotWritable) else _DOES_NOT_ANSWER}: {safe_text(error)}"
+
+
+def _condition(problem: str) -> Condition:
+    kind = problem.partition(":")[0]
+    return Condition(
+        DATABASE_COMPONENT,
+        AlertLevel.CRITICAL,
+        DATABASE_COMPONENT,
+        f"{problem}.",
+        section=_SECTIONS[kind],
+        resolved=_RESOLVED[kind],
+        lasted="The outage lasted",
+    )

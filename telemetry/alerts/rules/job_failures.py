@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -10,16 +10,16 @@ from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.outbox.incidents import IncidentRepository
 from telemetry.alerts.outbox.maintenance import INHIBITION_WINDOW
-from telemetry.alerts.rules.condition import Condition, fire, resolve
-from telemetry.durations import format_timestamp
+from telemetry.alerts.rules import job_alerts
+from telemetry.alerts.rules.condition import Condition, ConditionPeriod, fire, resolve
+from telemetry.alerts.rules.job_alerts import MISSED, OVERDUE
+from telemetry.environment.runbook import RunbookSection
 from telemetry.jobs.statistics.failure_streaks import Failure, FailureStreak
 from telemetry.jobs.store.failure_alerts import FailureClaim
 from telemetry.semconv import DATABASE_COMPONENT
 from telemetry.settings import JOBS_COMPONENT
 
 FAILING: Final = "job:"
-MISSED: Final = "missed:"
-OVERDUE: Final = "overdue:"
 Streaks = Callable[[], Iterable[FailureStreak]]
 
 
@@ -86,14 +86,14 @@ class JobFailuresRule:
             for kind, since in ((MISSED, streak.last_success), (OVERDUE, streak.last_end)):
                 incident = open_conditions.get(kind + streak.job_name)
                 if incident is not None and since is not None and since.timestamp() > incident.last_at:
-                    resolve(Condition(incident.state, incident.level, incident.component, incident.summary))
+                    self._resolve(incident, since, *job_alerts.resolved(kind, streak.job_name))
 
     def _evaluate_streak(
         self, streak: FailureStreak, failures: list[Failure], incident: Incident | None, claim: FailureClaim | None
     ) -> None:
         if not failures:
             if incident is not None and not streak.runs:
-                self._resolve(streak)
+                self._resolve_failures(incident, streak)
             return
         previous = self._failure_counts.setdefault(streak.job_name, len(failures))
         self._failure_counts[streak.job_name] = len(failures)
@@ -137,9 +137,23 @@ class JobFailuresRule:
             if incident is not None and incident.notified_at is not None:
                 self._delivery.claims.mark_told(name, streak.last_success)
 
-    def _resolve(self, streak: FailureStreak) -> None:
-        summary = f"Job '{streak.job_name}' works again."
-        resolve(Condition(FAILING + streak.job_name, AlertLevel.ERROR, self._component, summary))
+    def _resolve_failures(self, incident: Incident, streak: FailureStreak) -> None:
+        number, since = job_alerts.read_failures(incident.facts)
+        self._resolve(
+            incident,
+            streak.last_success,
+            f"Job '{streak.job_name}' works again",
+            f"It failed {number} times in" if number else "It had been failing for",
+            since,
+        )
+
+    def _resolve(
+        self, incident: Incident, ended: datetime | None, resolved: str, lasted: str, began: float | None = None
+    ) -> None:
+        now = self._delivery.clock()
+        period = ConditionPeriod(began or incident.first_at, now if ended is None else ended.timestamp(), now)
+        condition = Condition(incident.state, incident.level, incident.component, incident.summary)
+        resolve(replace(condition, resolved=resolved, lasted=lasted), period)
 
     def _fire(self, streak: FailureStreak, failures: list[Failure]) -> None:
         fire(
@@ -147,25 +161,12 @@ class JobFailuresRule:
                 FAILING + streak.job_name,
                 AlertLevel.ERROR,
                 self._component,
-                summary(streak, failures),
-                facts(streak, failures),
+                job_alerts.summary(streak, failures),
+                job_alerts.facts(streak, failures),
                 failures[-1].run_id,
+                section=RunbookSection.JOB_FAILED,
             )
         )
-
-
-def summary(streak: FailureStreak, failures: list[Failure]) -> str:
-    return f"Job '{streak.job_name}' failed:\n{failures[-1].error or failures[-1].outcome}"
-
-
-def facts(streak: FailureStreak, failures: list[Failure]) -> dict[str, str]:
-    last = failures[-1]
-    more = "or more " if streak.is_truncated else ""
-    return {
-        "Failures": f"{len(failures)} {more}in a row, since {format_timestamp(failures[0].ended_at.timestamp())}",
-        **({"First failed": last.first_error} if last.first_error else {}),
-        "Last success": format_timestamp(streak.last_success.timestamp()) if streak.last_success else "never",
-    }
 
 
 def _outside(failures: list[Failure], outages: Iterable[tuple[float, float | None]]) -> list[Failure]:

@@ -6,6 +6,7 @@ from typing import Final
 
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.rules.condition import Condition, ConditionTracker, HoldTimes, Reading
+from telemetry.environment.runbook import RunbookSection
 from telemetry.failsafe import failsafe
 from telemetry.health.system_resources import SystemResources, check_system_resources
 from telemetry.health.usage import Usage
@@ -30,12 +31,8 @@ def evaluate(resources: SystemResources, thresholds: Thresholds, conditions: Con
     Raises:
         OSError, CheckFailed: a disk cannot be measured.
     """
-    for key, name, usage, threshold in _measured(resources, thresholds):
-        failsafe(conditions.observe)(
-            Condition(key, AlertLevel.WARNING, COMPONENT, f"{name}: {usage.percent}% used (threshold: {threshold}%)"),
-            reading(usage, threshold),
-            HOLD_TIMES,
-        )
+    for each in _measured(resources, thresholds):
+        failsafe(conditions.observe)(each.condition, reading(each.usage, each.threshold), HOLD_TIMES)
     return check_system_resources(resources, thresholds.disk, thresholds.memory)
 
 
@@ -45,9 +42,38 @@ def reading(usage: Usage, threshold: int) -> Reading:
     return "off" if usage.percent <= threshold - RESOLVE_BELOW else "between"
 
 
-def _measured(resources: SystemResources, thresholds: Thresholds) -> Iterator[tuple[str, str, Usage, int]]:
+def _measured(resources: SystemResources, thresholds: Thresholds) -> Iterator["_Measured"]:
+    section = RunbookSection
     for path, disk in resources.disks().items():
-        yield f"disk:{path}", f"Disk space of {path}", disk.space, thresholds.disk
+        yield _Measured(f"disk:{path}", f"Disk space of {path}", section.DISK_SPACE, disk.space, thresholds.disk)
         if disk.inodes is not None:
-            yield f"inodes:{path}", f"Disk inodes of {path}", disk.inodes, thresholds.disk
-    yield "memory", "Memory", resources.memory_usage(), thresholds.memory
+            name = f"Disk inodes of {path}"
+            yield _Measured(f"inodes:{path}", name, section.DISK_INODES, disk.inodes, thresholds.disk)
+    yield _Measured("memory", "Memory", section.MEMORY, resources.memory_usage(), thresholds.memory)
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """One resource now."""
+
+    key: str
+    name: str
+    section: RunbookSection
+    usage: Usage
+    threshold: int
+
+    @property
+    def verb(self) -> str:
+        return "are" if self.section is RunbookSection.DISK_INODES else "is"
+
+    @property
+    def condition(self) -> Condition:
+        return Condition(
+            self.key,
+            AlertLevel.WARNING,
+            COMPONENT,
+            f"{self.name}: {self.usage.percent}% used (threshold: {self.threshold}%)",
+            section=self.section,
+            resolved=f"{self.name} {self.verb} at {self.usage.percent}% again",
+            lasted=f"More than {self.threshold}% were used for",
+        )

@@ -11,7 +11,9 @@ from typing import Final
 
 from sqlalchemy import Engine
 
+from telemetry import semconv
 from telemetry.database import database_identity
+from telemetry.environment.runbook import RunbookSection
 from telemetry.jobs.liveness.heartbeat import HEARTBEAT_INTERVAL, Heartbeat
 from telemetry.jobs.recorder.orphaned_spools import read_open_runs
 from telemetry.jobs.recorder.recovery import RecoveryCounters, SpoolRecovery
@@ -118,7 +120,7 @@ class Reaper(forks.ForkAware):
         for job_name, runs in jobs.items():
             number = "A run" if len(runs) == 1 else f"{len(runs)} runs"
             workers = ", ".join(sorted({run.worker for run in runs}))
-            about = {"component": self._component}
+            about = {"component": self._component, semconv.ALERT_SECTION: str(RunbookSection.RUNS_LOST)}
             _log.error(
                 "%s of %s marked as lost: %s ended without finishing (killed, out of memory, or the host went down).",
                 number,

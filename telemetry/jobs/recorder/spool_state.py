@@ -3,9 +3,12 @@
 import logging
 from typing import Final
 
+from telemetry import semconv
+from telemetry.environment.runbook import RunbookSection
 from telemetry.error_text import error_summary
 
 _log: Final = logging.getLogger(__name__)
+_ATTRIBUTES: Final = {semconv.ALERT_SECTION: str(RunbookSection.JOB_RUNS_NOT_KEPT)}
 
 
 class SpoolState:
@@ -23,4 +26,4 @@ class SpoolState:
             _log.warning("Job runs are kept on the disk again.")
         else:
             sentence = "Job runs can't be kept on the disk now, and would be lost with this process: %s"
-            _log.error(sentence, error_summary(error))
+            _log.error(sentence, error_summary(error), extra=_ATTRIBUTES)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from telemetry import semconv
+from telemetry.environment.runbook import RunbookSection
 from telemetry.failsafe import failsafe
 
 KILLED_WINDOW: Final = 300.0
@@ -51,7 +52,7 @@ class WorkerRestarts:
                     "the kernel's log, and whether workers hang.",
                     MAX_KILLED,
                     KILLED_WINDOW // 60,
-                    extra={semconv.COMPONENT: "workers"},
+                    extra={semconv.COMPONENT: "workers", semconv.ALERT_SECTION: str(RunbookSection.WORKERS_KILLED)},
                 )
 
     @failsafe

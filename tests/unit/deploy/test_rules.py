@@ -7,11 +7,12 @@ import pytest
 import yaml
 
 import deploy
-from deploy.generate.__main__ import made
+from deploy.generate.__main__ import made, main
 from deploy.generate.catalogue import as_scraped, whole, wrong
 from deploy.generate.label_values import unknown_values
 from deploy.generate.objectives import ObjectiveError, read
 from deploy.generate.promql import grouping, selectors, unknown
+from deploy.generate.runbook import PAGE, linked
 from deploy.generate.slo import rules
 from deploy.generate.staleness import longest_wait
 from service.jobs.schedule import JOBS
@@ -130,6 +131,35 @@ def test_every_alert_says_what_is_wrong_how_grave_it_is_and_what_to_do(rule):
     assert rule["labels"]["severity"] in {"critical", "warning"}
     assert {"summary", "description", "runbook_url"} <= rule["annotations"].keys()
     assert rule["annotations"]["runbook_url"] == f"docs/how-to/runbook.md#{rule['alert'].lower()}"
+
+
+def test_the_rules_link_to_the_address_of_the_runbook():
+    texts = {path.name: text for path, text in made("https://wiki.example/a?b=1").items() if path.suffix == ".yml"}
+
+    links = [
+        rule["annotations"]["runbook_url"]
+        for text in texts.values()
+        for group in yaml.safe_load(text)["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    ]
+
+    assert texts.keys() == {"alerts.yml", "slo.yml", "staleness.yml"}
+    assert set(links) == {f"https://wiki.example/a?b=1#{rule['alert'].lower()}" for rule in EVERY if "alert" in rule}
+    assert {name: linked(text, PAGE) for name, text in texts.items()} == {
+        path.name: path.read_text() for path in RULES if path.name in texts
+    }
+
+
+@pytest.mark.parametrize("address", ["docs/runbook.md", "https://user:word@wiki.example", "https://wiki.example/#a"])
+def test_a_wrong_address_of_the_runbook_writes_nothing(monkeypatch, capsys, address):
+    monkeypatch.setattr("sys.argv", ["generate", "--runbook-url", address])
+
+    with pytest.raises(SystemExit) as caught:
+        main()
+
+    assert caught.value.code == 2
+    assert "--runbook-url" in capsys.readouterr().err
 
 
 def test_every_alert_has_a_page_in_the_runbook():

@@ -32,6 +32,7 @@ def test_an_alert_that_waits_is_shown_with_what_is_known_of_it(client):
     assert (alert["count"], alert["attempts"], alert["sent_at"], alert["ended"]) == (1, 0, None, None)
     assert alert["location"].endswith("in test_an_alert_that_waits_is_shown_with_what_is_known_of_it")
     assert answer["channels"] == []
+    assert alert["runbook_url"] == "docs/how-to/runbook.md#message-an-error-of-a-library"
 
 
 def test_pages_follow_each_other(client):
@@ -67,3 +68,4 @@ def test_a_crashed_request_is_one_alert_that_names_its_route(client):
 
     [alert] = client.get("/alerts").json()["alerts"]
     assert (alert["component"], alert["count"], alert["error"]) == ("http", 3, "ZeroDivisionError")
+    assert alert["runbook_url"] == "docs/how-to/runbook.md#message-a-request-crashed"

@@ -172,7 +172,9 @@ def test_a_sandbox_that_ends_at_once_is_one_line_and_is_tried_again_later_and_la
     supervisor.stop()
 
     assert [wait for wait in supervisor._stop.waits if wait >= 1][:2] == [2, 4]
-    assert errors(caplog) == [("sandbox", "The sandbox ended with code 2 when it was started; it has said why.")]
+    assert errors(caplog) == [
+        ("sandbox", "The sandbox ended with code 2 at its start. The log lines before this one say why.")
+    ]
 
 
 def test_one_of_its_own_that_does_not_answer_any_more_is_ended_and_one_that_is_deaf_is_killed(

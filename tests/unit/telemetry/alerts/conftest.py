@@ -28,6 +28,7 @@ from telemetry.alerts.outbox.leases import OutboxLeases
 from telemetry.alerts.outbox.notifications import NotificationRepository
 from telemetry.alerts.outbox.queries import AlertQueries
 from telemetry.alerts.outbox.silences import Silences
+from telemetry.alerts.rendering.message import NO_LINKS, Links
 from tests.support.telegram_server import NOON, TELEGRAM_CHAT_ID, TELEGRAM_TOKEN, URL, HandClock, Killed, StrictTelegram
 
 
@@ -83,8 +84,8 @@ class Measured:
         self.meter = self.meters.get_meter("tests")
         self.dropped = self.meter.create_counter("telemetry.dropped")
 
-    def delivery(self, trace_url: str = "") -> DeliveryTelemetry:
-        return DeliveryTelemetry(self.tracers.get_tracer("tests"), self.meter, self.dropped, trace_url)
+    def delivery(self, links: Links = NO_LINKS) -> DeliveryTelemetry:
+        return DeliveryTelemetry(self.tracers.get_tracer("tests"), self.meter, self.dropped, links)
 
     def points(self, name: str) -> dict[tuple[Any, ...], Any]:
         """The values of an instrument by its attributes' values."""
@@ -123,9 +124,9 @@ class Machine:
         self.channels: list[Any] = [Telegram(Bot(**self._bot), httpx.Client(transport=self._transport))]
         self.make_dispatcher()
 
-    def make_dispatcher(self, trace_url: str = "") -> None:
+    def make_dispatcher(self, links: Links = NO_LINKS) -> None:
         sender = Sender(f"process-{self._senders}", self.clock, Random(1))
-        self.dispatcher = Dispatcher(self.outbox, self.channels, self.measured.delivery(trace_url), sender)
+        self.dispatcher = Dispatcher(self.outbox, self.channels, self.measured.delivery(links), sender)
 
     def report(self, *alerts: Alert) -> None:
         for each in alerts:

@@ -224,3 +224,18 @@ def test_a_mark_of_a_server_is_another_one(log, intake):
     log.error("no", exc_info=error)
 
     assert len(intake.alerts) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "section"),
+    [
+        ({"alert.section": "message-job-failed"}, "message-job-failed"),
+        ({"alert.section": "x" * 101}, ""),
+        ({"alert.section": 5}, ""),
+        ({}, ""),
+    ],
+)
+def test_an_alert_has_the_section_that_its_record_names(log, intake, given, section):
+    log.error("it fails", extra=given)
+
+    assert intake.alerts[0].section == section

@@ -86,7 +86,7 @@ def test_several_missed_ticks_are_one_line(caplog):
 
     [message] = caplog.messages
     assert message == (
-        "quick did not start within 60 s of 5 scheduled times (2025-10-02 12:00:00 UTC to 2025-10-02 12:01:00 UTC)."
+        "Job quick did not begin within 60 s of each of 5 scheduled times (2025-10-02 12:00:00 UTC to 2025-10-02 12:01:00 UTC)."
     )
 
 

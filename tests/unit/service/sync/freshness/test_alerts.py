@@ -23,7 +23,7 @@ class Machine:
     """One process on a machine of its own: it has the alerts that it has sent."""
 
     def __init__(self, engine, caplog, drafting=5 * MINUTE):
-        self.engine, self._caplog, self.seconds, self.open = engine, caplog, 0.0, set()
+        self.engine, self._caplog, self.seconds, self.open = engine, caplog, 0.0, {}
         self._alerts = FreshnessAlerts(engine, [SOURCE], drafting, lambda _prefix: self.open, lambda: self.seconds)
 
     def sees(self, passed=timedelta(0), **figures):
@@ -36,7 +36,8 @@ class Machine:
         found = [(vars(record)[semconv.ALERT_CONDITION], record) for record in self._caplog.records]
         fired = {key for key, record in found if not getattr(record, semconv.ALERT_RESOLVED, False)}
         over = {key for key, _ in found} - fired
-        self.open = (self.open | fired) - over
+        began = NOON.timestamp() - 600
+        self.open = dict.fromkeys((self.open.keys() | fired) - over, began)
         return sorted(fired), sorted(over)
 
 
@@ -78,6 +79,35 @@ def test_a_stale_source_is_told_once_whoever_notices_it_also_after_a_restart_and
 
     restarted.sees(readings=stale())
     assert restarted.sees(DAY, readings=stale()) == ([STALE], [])
+
+
+@on_sqlite
+def test_an_end_says_what_works_again_and_how_long_it_did_not(machine, caplog):
+    def said():
+        return sorted(
+            record.getMessage() for record in caplog.records if getattr(record, semconv.ALERT_RESOLVED, False)
+        )
+
+    machine.sees(readings=stale(), last_runs={"wb.orders": LastRun(100, 10)})
+    machine.sees(
+        DAY,
+        readings=stale(),
+        drafting=DraftingState(due=3, failing=3),
+        expiries={WB: NOON - DAY, OZON: NOON + 2 * DAY},
+    )
+    machine.sees(
+        last_runs={"wb.orders": LastRun(120, 1)},
+        drafting=DraftingState(newest_draft=NOON),
+        expiries={WB: NOON + 180 * DAY, OZON: NOON + 180 * DAY},
+    )
+
+    assert said() == [
+        "Drafts are made again since 12:00 UTC. Drafting was stuck for 10 min.",
+        "OZON_API_KEY no longer expires soon (until 2026-03-31) since 12:00 UTC. The old one was about to expire for 10 min.",
+        "Rows of wb.orders can be read again (1 of 120 are invalid) since 12:00 UTC. Many were invalid for 10 min.",
+        "WB_API_TOKEN is valid again (until 2026-03-31) since 12:00 UTC. The old one had been expired for 10 min.",
+        "wb.orders is up to date again since 12:00 UTC. It was stale for 10 min.",
+    ]
 
 
 @on_sqlite
@@ -175,7 +205,7 @@ def test_drafting_is_stuck_when_nothing_comes_of_it(machine, state, fired):
     machine.sees(drafting=state)
 
     assert machine.sees(15 * MINUTE, drafting=state)[0] == ([] if state.failing == 20 and fired else fired)
-    assert machine.open == set(fired)
+    assert machine.open.keys() == set(fired)
 
 
 @on_sqlite

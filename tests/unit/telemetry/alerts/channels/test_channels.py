@@ -1,3 +1,4 @@
+import json
 import sqlite3
 
 import httpx
@@ -12,6 +13,7 @@ from telemetry.alerts.dispatch.worker import DispatchWorker
 from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.message import Message
+from telemetry.environment.runbook import Runbook
 from tests.support.telegram_server import TELEGRAM_TOKEN
 from tests.unit.telemetry.alerts.conftest import alert, incident
 
@@ -144,6 +146,17 @@ def test_what_a_webhook_answers_says_whether_to_try_again(answer, kind):
 
     assert getattr(raised.value, kind)
     assert "secret" not in str(raised.value)
+
+
+def test_a_webhook_gets_the_address_of_the_section_of_the_runbook():
+    transport, asked = transport_answering(httpx.Response(200), httpx.Response(200))
+    client, url = httpx.Client(transport=transport), SecretStr("http://hook.test/secret")
+
+    for hook in (Webhook(url, client, runbook=Runbook("https://wiki.example")), Webhook(url, client)):
+        hook.send(NOTIFICATION, MESSAGE, ChannelState("webhook"))
+
+    told = [json.loads(request.content)["alerts"][0]["runbook_url"] for request in asked]
+    assert told == ["https://wiki.example#message-an-error-of-a-library", None]
 
 
 def test_a_webhook_that_cannot_be_reached_has_not_got_it():

@@ -49,7 +49,7 @@ def test_what_is_still_there_after_four_hours_is_told_again(machine, telegram, c
 
     first, second = telegram.texts
     assert "×48" in first
-    assert second.endswith("×60, last 16:55\nStill there, 4h 0m later.")
+    assert second.endswith("×60, last 16:55\nStill there, 4 h later.")
 
 
 def test_what_does_not_come_again_for_four_hours_is_a_new_alert_when_it_does(machine, telegram, clock):
@@ -238,7 +238,7 @@ def test_what_could_not_be_told_for_an_hour_is_one_summary(machine, telegram, cl
 
     machine.run(2 * MINUTE)
 
-    assert "12 alerts that could not be told for an hour or more" in telegram.texts[0]
+    assert "12 alerts that could not be sent for an hour or more" in telegram.texts[0]
     assert telegram.texts[1].endswith("new failed")
     assert len(telegram.texts) == 2
 
@@ -280,13 +280,14 @@ def test_a_state_is_told_when_it_begins_and_when_it_is_over_with_how_long_it_was
     machine.report(alert("state", state="disk:var", summary="Disk space of var: 95% used", component="resources"))
     machine.run(2 * HOUR + 5 * MINUTE, step=5)
 
-    machine.report(alert("state", state="disk:var", is_resolved=True, at=clock()))
+    again = "Disk space of var is at 84% again since 14:00 UTC. It was over 90% for 2 h."
+    machine.report(alert("state", state="disk:var", is_resolved=True, summary=again, at=clock()))
     machine.run(5)
 
     assert len(telegram.texts) == 2
     assert telegram.texts[1] == (
-        "✅ RESOLVED\nComponent: resources\nTime: 2025-10-02 14:05:00 UTC\n\nDisk space of var: 95% used\n\n"
-        "It lasted 2h 5m, from 12:00 to 14:05 UTC."
+        f"✅ RESOLVED\nComponent: resources\nTime: 2025-10-02 14:05:00 UTC\n\n{again}\n"
+        "Before: Disk space of var: 95% used"
     )
 
 
@@ -302,14 +303,15 @@ def test_a_state_that_came_and_went_while_nothing_could_be_sent_is_one_message(m
     telegram.fault = lambda _method: "dns"
     machine.report(alert("state", state="memory"))
     machine.run(5 * MINUTE)
-    machine.report(alert("state", state="memory", is_resolved=True, at=clock()))
+    machine.report(alert("state", state="memory", is_resolved=True, summary="Memory is at 80% again.", at=clock()))
     machine.run(MINUTE)
     telegram.fault = lambda _method: None
 
     machine.run(2 * MINUTE)
 
     [text] = telegram.texts
-    assert text.endswith("It lasted 5m 0s, from 12:00 to 12:05 UTC.")
+    assert text.splitlines()[4] == "state failed"
+    assert text.endswith("\n\nResolved: Memory is at 80% again.")
 
 
 def test_what_a_database_that_is_gone_explains_is_not_told_beside_that(machine, telegram, clock):
@@ -451,7 +453,7 @@ def test_after_an_hour_without_telegram_and_two_restarts_everything_arrives_once
 
     texts = telegram.texts
     assert all(sum(f"kind{number:02} failed" in text for text in texts) == 1 for number in range(30))
-    assert "alerts that could not be told for an hour or more" in texts[0]
+    assert "alerts that could not be sent for an hour or more" in texts[0]
     assert "Possible duplicate" not in "".join(texts)
 
 

@@ -14,6 +14,7 @@ import pytest
 from telemetry.alerts.outbox.file import Outbox
 from telemetry.alerts.outbox.incidents import IncidentRepository
 from telemetry.alerts.outbox.queries import AlertQueries
+from telemetry.alerts.outbox.schema import SCHEMA
 from tests.support.processes import ROOT, eventually
 from tests.unit.telemetry.alerts.conftest import NOON, alert
 
@@ -342,3 +343,42 @@ def test_of_many_damaged_outboxes_the_newest_are_kept(tmp_path):
         outbox.close()
 
     assert len(list(tmp_path.glob("outbox.db.damaged-*"))) == 5
+
+
+VERSION_2 = SCHEMA.replace(
+    """    stack TEXT NOT NULL,
+    section TEXT NOT NULL DEFAULT '',
+    resolution TEXT NOT NULL DEFAULT ''
+""",
+    "    stack TEXT NOT NULL\n",
+)
+
+
+@pytest.mark.parametrize(
+    "damaged_page", [None, 1, 2], ids=["whole", "without its header", "without the root of its table"]
+)
+def test_alerts_from_before_the_newest_columns_are_kept_also_if_the_outbox_is_damaged(tmp_path, damaged_page):
+    path = tmp_path / "outbox.db"
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(f"PRAGMA page_size={PAGE}; {VERSION_2}; PRAGMA user_version=2")
+        for name in WAITING:
+            old.execute(
+                "INSERT INTO incidents (fingerprint, state, level, component, place, follows, trace_id, span_id, is_sampled, "
+                "first_at, last_at, count, due_at, facts, words, error, stack) "
+                "VALUES (?, '', 'ERROR', 'shop', '', '', '', '', 0, 1, 1, 1, 1, '{}', 'failed', '', ?)",
+                (name, name * 300),
+            )
+        old.commit()
+    upgraded = Outbox(path)
+    IncidentRepository(upgraded).add(alert("new", section="my-section"))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    upgraded.close()
+    if damaged_page:
+        overwrite(path, (damaged_page - 1) * PAGE, bytes(PAGE))
+
+    outbox = Outbox(path)
+
+    found = {each.incident.fingerprint: each.incident.section for each in AlertQueries(outbox).page(NOON, limit=100)}
+    assert found == dict.fromkeys(WAITING, "") | {"new": "my-section"}
+    outbox.close()

@@ -10,7 +10,8 @@ from telemetry.alerts.channels.telegram import Bot, Telegram
 from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.markup import clean, cut, cut_front, units
-from telemetry.alerts.rendering.message import MAX_LENGTH, RenderRequest, render
+from telemetry.alerts.rendering.message import MAX_LENGTH, Links, RenderRequest, render
+from telemetry.environment.runbook import Runbook
 from tests.support.telegram_server import NOON, TELEGRAM_CHAT_ID, TELEGRAM_TOKEN, URL, HandClock, StrictTelegram
 from tests.unit.telemetry.alerts.conftest import incident
 
@@ -40,7 +41,7 @@ LONG = (
     | st.integers(1, 20_000).map(lambda number: "&<>" * number)
 )
 INCIDENTS = st.builds(
-    lambda summary, error, stack, component, location, facts, count, trace: incident(
+    lambda summary, error, stack, component, location, facts, count, trace, section, resolution: incident(
         summary=summary,
         error=error,
         stack=stack,
@@ -49,6 +50,8 @@ INCIDENTS = st.builds(
         facts=facts,
         count=count,
         trace_id=trace,
+        section=section[:200],
+        resolution=resolution,
     ),
     LONG,
     LONG,
@@ -58,6 +61,8 @@ INCIDENTS = st.builds(
     st.dictionaries(ANY, LONG, max_size=8),
     st.integers(1, 10**9),
     st.sampled_from(["", "a" * 32]),
+    ANY,
+    LONG,
 )
 KINDS = st.sampled_from(["alert", "again", "digest", "summary", "end"])
 
@@ -70,12 +75,14 @@ KINDS = st.sampled_from(["alert", "again", "digest", "summary", "end"])
     KINDS,
     st.booleans(),
     st.sampled_from(["", 'https://t/"<{trace_id}>&x=1']),
+    st.sampled_from(["", "docs/runbook.md", 'https://r/"<>&x=1' + 280 * "y"]),
 )
-@example([incident(summary="")], "alert", False, "")
-def test_whatever_the_text_is_telegram_takes_it(incidents, kind, possible_duplicate, trace_url):
+@example([incident(summary="")], "alert", False, "", "")
+def test_whatever_the_text_is_telegram_takes_it(incidents, kind, possible_duplicate, trace_url, runbook):
     strict = StrictTelegram(HandClock(), telegram_limits=False)
     channel = Telegram(Bot(SecretStr(TELEGRAM_TOKEN), TELEGRAM_CHAT_ID, api_url=URL), strict.client())
-    message = render(RenderRequest(kind, incidents, NOON + 60, NOON, possible_duplicate), trace_url)
+    links = Links(trace_url, Runbook(runbook))
+    message = render(RenderRequest(kind, incidents, NOON + 60, NOON, possible_duplicate), links)
 
     sent = channel.send(Notification(kind, incidents, id=1), message, ChannelState("telegram"))
 
@@ -114,7 +121,7 @@ def test_it_says_what_helps_at_three_in_the_morning():
         stack="Traceback\n  line",
     )
 
-    message = render(RenderRequest("alert", [sent], NOON + 300), "https://traces/{trace_id}")
+    message = render(RenderRequest("alert", [sent], NOON + 300), Links("https://traces/{trace_id}"))
 
     assert message.plain.splitlines()[4:] == [
         "GET /x crashed",
@@ -178,3 +185,46 @@ def test_what_lasts_is_not_counted_by_how_often_it_was_looked_at():
     sent = incident(state="job:sync", count=4, facts={"Failures": "6 in a row"})
 
     assert render(RenderRequest("alert", [sent], NOON)).plain.endswith("\n\nFailures: 6 in a row")
+
+
+WIKI = Links(runbook=Runbook('https://wiki.example/a?b=1&c="2'))
+
+
+@pytest.mark.parametrize(
+    ("kind", "section", "anchor"),
+    [
+        ("alert", "message-job-failed", "message-job-failed"),
+        ("again", "message-job-failed", "message-job-failed"),
+        ("alert", "", "message-an-error-of-a-library"),
+        ("digest", "message-job-failed", "message-many-alerts-in-one"),
+        ("summary", "", "message-many-alerts-in-one"),
+    ],
+)
+def test_a_message_links_to_its_section_of_the_runbook_and_without_html_has_the_address(kind, section, anchor):
+    message = render(RenderRequest(kind, [incident(section=section)], NOON, NOON), WIKI)
+
+    assert f'<a href="https://wiki.example/a?b=1&amp;c=&quot;2#{anchor}">Runbook</a>' in message.html
+    assert message.plain.endswith(f'Runbook: https://wiki.example/a?b=1&c="2#{anchor}') or kind == "again"
+    assert "Runbook" not in render(RenderRequest(kind, [incident(section=section)], NOON, NOON)).plain
+
+
+def test_the_path_of_a_runbook_in_a_repository_is_no_link():
+    links = Links(runbook=Runbook("docs/runbook.md"))
+
+    message = render(RenderRequest("alert", [incident()], NOON), links)
+
+    assert message.plain.endswith("\n\nRunbook: docs/runbook.md#message-an-error-of-a-library")
+    assert "<a " not in message.html
+
+
+def test_an_end_says_what_works_again_and_that_of_an_earlier_version_how_long_it_lasted():
+    ended = incident(summary="It\nfails.", ended_at=NOON + 90, end_reason="resolved", section="x")
+    again = replace(ended, resolution="It works <again> since 12:01 UTC.")
+
+    texts = [render(RenderRequest("end", [each], NOON + 90), WIKI) for each in (again, ended)]
+
+    assert [text.plain.splitlines()[4:] for text in texts] == [
+        ["It works <again> since 12:01 UTC.", "Before: It fails."],
+        ["It lasted 1 min 30 s, from 12:00 to 12:01 UTC.", "Before: It fails."],
+    ]
+    assert "&lt;again&gt;" in texts[0].html

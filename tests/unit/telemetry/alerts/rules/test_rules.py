@@ -1,4 +1,6 @@
+import json
 import logging
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from telemetry.alerts.outbox.file import Outbox
 from telemetry.alerts.outbox.incidents import IncidentRepository
 from telemetry.alerts.outbox.leases import OutboxLeases
 from telemetry.alerts.rules import condition
-from telemetry.alerts.rules.condition import Condition, ConditionTracker, HoldTimes
+from telemetry.alerts.rules.condition import Condition, ConditionPeriod, ConditionTracker, HoldTimes
 from telemetry.alerts.rules.database_down import DatabaseDownRule
 from telemetry.alerts.rules.evaluator import RuleEvaluator, Rules
 from telemetry.alerts.rules.job_failures import JobAlertDelivery, JobFailuresRule
@@ -47,7 +49,14 @@ def recorder(outbox, caplog):
             key, is_end = attributes["alert.state"], attributes.get("alert.ended", False)
             events.append(("resolved" if is_end else "fired", key))
             incidents.add(
-                alert(f"state {key}", state=key, is_resolved=is_end, summary=record.getMessage(), at=clock_now[0]())
+                alert(
+                    f"state {key}",
+                    state=key,
+                    is_resolved=is_end,
+                    summary=record.getMessage(),
+                    facts=json.loads(attributes.get("alert.facts", "{}")),
+                    at=clock_now[0](),
+                )
             )
 
     clock_now = [lambda: NOON]
@@ -167,7 +176,78 @@ def test_a_database_that_takes_no_writes_is_an_alert_with_the_reason_within_30_s
 
     assert recorder.events == [("fired", "database"), ("resolved", "database")]
     assert caplog.messages[0] == "The database cannot be written: the database is read-only."
-    assert caplog.messages[-1] == "Over: The database does not answer."
+    assert caplog.messages[-1] == "The database answers again since 12:00 UTC. The outage lasted 35 s."
+
+
+def the_last(caplog):
+    return caplog.messages[-1]
+
+
+def test_a_job_that_works_again_says_since_when_and_how_often_it_had_failed_for_how_long(outbox, recorder, caplog):
+    jobs = Jobs(outbox, clock=lambda: NOON + 4260)
+
+    jobs.see(failures(5))
+    jobs.see([], success=datetime.fromtimestamp(NOON + 4200, UTC))
+
+    assert the_last(caplog) == "Job 'sync' works again since 13:10 UTC. It failed 5 times in 1 h 10 min."
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ({"Failures": "100 or more in a row, since 2025-10-02 09:00:00 UTC"}, "It failed 100 or more times in 4 h."),
+        ({"Failures": "1 in a row, since 2025-10-02 12:30:00 UTC"}, "It had been failing for 30 min."),
+        ({"Failures": "many"}, "It had been failing for 1 h."),
+        ({"Failures": "3 in a row, since 2025-99-99 12:30:00 UTC"}, "It had been failing for 1 h."),
+        ({}, "It had been failing for 1 h."),
+    ],
+)
+def test_the_end_of_failures_is_told_by_what_the_outbox_knows_of_them(outbox, recorder, caplog, kept, said):
+    IncidentRepository(outbox).add(alert("state job:sync", state="job:sync", facts=kept))
+
+    Jobs(outbox, clock=lambda: NOON + 3600).see([], success=datetime.fromtimestamp(NOON + 3600, UTC))
+
+    assert the_last(caplog) == f"Job 'sync' works again since 13:00 UTC. {said}"
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ("missed:sync", "Job sync runs again since 12:02 UTC. The delay lasted 2 min."),
+        ("overdue:sync", "Job sync is no longer overdue since 12:02 UTC. The run was overdue for 2 min."),
+    ],
+)
+def test_the_end_of_missed_and_overdue_runs_says_what_works_again(outbox, recorder, caplog, state, said):
+    IncidentRepository(outbox).add(alert(f"state {state}", state=state, summary="Job sync did not begin"))
+
+    Jobs(outbox, clock=lambda: NOON + 130).see([], success=datetime.fromtimestamp(NOON + 120, UTC))
+
+    assert the_last(caplog) == said
+
+
+@pytest.mark.parametrize(
+    ("period", "said"),
+    [
+        (ConditionPeriod(NOON - 90_000, NOON, NOON), "It works again since 12:00 UTC. It was down for 1 d 1 h."),
+        (
+            ConditionPeriod(NOON - 12, NOON, NOON + 86_400),
+            "It works again since 2025-10-02 12:00 UTC. It was down for 12 s.",
+        ),
+        (ConditionPeriod(NOON, NOON, NOON), "It works again since 12:00 UTC. It was down for 0 s."),
+        (ConditionPeriod(None, NOON, NOON), "It works again since 12:00 UTC."),
+        (ConditionPeriod(NOON + 60, NOON, NOON), "It works again since 12:00 UTC."),  # the clock was set back
+    ],
+)
+def test_an_end_says_how_long_it_lasted_if_that_is_known(period, said):
+    ended = Condition("it", AlertLevel.ERROR, "it", "It fails.", resolved="It works again", lasted="It was down for")
+
+    assert condition.resolution(ended, period) == said
+
+
+def test_a_condition_of_other_code_that_does_not_say_what_works_again_is_named():
+    assert condition.resolution(CONDITION, ConditionPeriod(NOON - 60, NOON, NOON)) == (
+        "Resolved: Disk space of var: 95% used (threshold: 90%) since 12:00 UTC. It lasted 1 min."
+    )
 
 
 def failures(number, *, host="here", since=NOON):
@@ -193,9 +273,9 @@ class Alone:
 
 
 class Jobs:
-    def __init__(self, outbox, threshold=3):
+    def __init__(self, outbox, threshold=3, clock=time.time):
         self.streak = FailureStreak("sync", [], None, None)
-        delivery = JobAlertDelivery(Alone(), lambda: True)
+        delivery = JobAlertDelivery(Alone(), lambda: True, clock)
         self._rule = JobFailuresRule(lambda: [self.streak], IncidentRepository(outbox), threshold, delivery)
 
     def see(self, failed, success=None):
