@@ -84,7 +84,7 @@ def test_what_is_missing_for_a_silence_is_said(arguments, sentence, monkeypatch,
     assert capsys.readouterr().err.startswith(sentence)
 
 
-@pytest.mark.parametrize("component", [*COMPONENTS, "all", "of-an-earlier-alert", None])
+@pytest.mark.parametrize("component", [*sorted(COMPONENTS), "all", "of-an-earlier-alert", None])
 def test_a_component_that_alerts_have_is_silenced_without_a_warning(component):
     assert unknown_component(component, ["of-an-earlier-alert"]) is None
 
