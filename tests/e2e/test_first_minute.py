@@ -13,6 +13,7 @@ LIBRARY = re.compile(r" - (uvicorn|alembic)[.\w]* - ")
 
 
 @pytest.mark.e2e
+@pytest.mark.timeout(720)  # the sum of the waits' bounds, which only a hang reaches
 def test_the_log_of_a_healthy_sandbox_has_no_warning_and_no_line_of_a_library(programs: Programs):
     shop = SandboxedService.start(programs, ALERT_THRESHOLD_DISK="100", ALERT_THRESHOLD_MEMORY="100")
 

@@ -96,5 +96,5 @@ def test_nothing_is_copied_while_the_service_runs(source, postgres_engine, tmp_p
     (tmp_path / "instances").mkdir()
     with (tmp_path / "instances" / "0.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(DatabaseInUse, match="stop all of it first"):
+        with pytest.raises(DatabaseInUse, match="stop it on every machine first"):
             copy_database(DatabaseLocation(source.url, tmp_path), postgres_engine.url, lambda _line: None)

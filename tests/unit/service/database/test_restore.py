@@ -156,14 +156,14 @@ def test_nothing_is_restored_under_a_service_that_runs(sqlite_engine, data_dir):
     (data_dir / "instances").mkdir()
     with (data_dir / "instances" / "0.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert "stop all of it first" in refused(sqlite_engine, backup, data_dir)
+        assert "stop it on every machine first" in refused(sqlite_engine, backup, data_dir)
 
 
 def test_a_service_on_another_machine_is_seen_in_postgresql(postgres_engine, postgres_programs, data_dir):
     note(postgres_engine, "there")
     backup = backup_database(postgres_engine.url, data_dir / "backups", NOW)
     other = create_engine(postgres_engine.url, "shop")
-    with other.connect(), pytest.raises(DatabaseInUse, match="stop all of it first"):
+    with other.connect(), pytest.raises(DatabaseInUse, match="stop it on every machine first"):
         restore_database(DatabaseLocation(postgres_engine.url, data_dir, "shop"), backup, NOW, lambda _words: None)
     other.dispose()
 
