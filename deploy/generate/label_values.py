@@ -92,7 +92,7 @@ _VALUES: Final[Mapping[str, tuple[tuple[str, frozenset[str]], ...]]] = {
     "job_name": (("scheduler_.*", _SCHEDULED),),
     "service": (
         ("external_api_wait_.*|rate_limited_until_.*", frozenset(RATE_LIMITED_SERVICES)),
-        ("credential_expiry_.*", frozenset(MARKETPLACES)),
+        ("credential_expiry_.*|external_api_unreadable_.*", frozenset(MARKETPLACES)),
         ("external_api_.*", frozenset({WB, OZON, OPENAI, TELEGRAM, semconv.OTHER})),
     ),
     "reason": (
@@ -101,7 +101,7 @@ _VALUES: Final[Mapping[str, tuple[tuple[str, frozenset[str]], ...]]] = {
     ),
     "query_type": ((".*", frozenset(semconv.QUERY_TYPES)),),
     "source": (
-        ("invalid_rows_total", frozenset(stream.name for stream in STREAMS)),
+        ("(invalid|odd)_rows_total", frozenset(stream.name for stream in STREAMS)),
         ("source_age_seconds", frozenset(SOURCE_NAMES)),
     ),
     "rating": ((".*", frozenset(map(str, RATINGS))),),
