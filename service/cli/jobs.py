@@ -90,11 +90,17 @@ def run_job(options: argparse.Namespace) -> int:
         return complain(f"{job.name} failed: the database cannot be used: {safe_text(error)}.")
     except Exception as error:  # noqa: BLE001  # the edge: whatever a job raises is printed
         runtime.telemetry.report_job_failures()
-        return complain(f"{job.name} failed: {type(error).__name__}: {error}")
+        return complain(f"{job.name} failed: {_described(error)}")
     finally:
         runtime.close()
     say(summary)
     return 0
+
+
+def _described(error: Exception) -> str:
+    """Of a group, all that failed, such as the sources of a sync."""
+    failed = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
+    return "; ".join(f"{type(each).__name__}: {each}" for each in failed)
 
 
 def _run_and_describe(job: Job, runtime: Service) -> str:

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from service.integrations.http.api_response import ApiResponse
 from service.integrations.http.client import ApiCall, ApiClient, ApiDescription
 from service.integrations.http.errors import CallError, Forbidden, Rejected, TooManyRequests, Unauthorized, Unreadable
 from service.integrations.http.rate_limiter import RateLimit
-from service.integrations.http.response import ApiResponse
 from service.names import TELEGRAM
 from telemetry.http_client.foreign_values import retry_after, retry_after_seconds
 

@@ -157,11 +157,12 @@ class Ingestion(Generic[T]):
     ) -> tuple[Saved, Sequence[InvalidPayload], int]:
         """Both the rows that cannot be stored and the odd parts of the others are kept as invalid rows."""
         rows, invalid = _partition(batch)
-        odd = [row.odd for row in rows if row.odd is not None]
+        odd: list[InvalidPayload] = [row.odd for row in rows if row.odd is not None]
+        noted = invalid + odd
         with transaction(self._engine) as session:
             saved, invalid_rows = write(session, rows), InvalidRows(session, self._stream)
             invalid_rows.resolve(row.external_id for row in rows if row.odd is None)
-            invalid_rows.record([*invalid, *odd], self._now())
+            invalid_rows.record(noted, self._now())
         return saved, invalid, len(odd)
 
     def _count(self, saved: Saved, invalid: int, odd: int) -> None:

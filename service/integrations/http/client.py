@@ -9,9 +9,9 @@ from typing import IO, Any, Final
 
 import httpx
 
+from service.integrations.http.api_response import CHUNK_BYTES, ApiResponse, is_success
 from service.integrations.http.errors import CallError, Misconfigured, TooManyRequests, Unreachable, Unreadable
 from service.integrations.http.rate_limiter import RateLimit, RateLimiter
-from service.integrations.http.response import CHUNK_BYTES, ApiResponse, is_success
 from service.integrations.http.throttle import Throttle, Wait
 from telemetry.environment.proxies import proxy_for, through_proxy
 from telemetry.http_client.foreign_values import retry_after_seconds

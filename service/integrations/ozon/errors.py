@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from service.integrations.http.api_response import ApiResponse
 from service.integrations.http.errors import (
     CallError,
     Forbidden,
@@ -13,7 +14,6 @@ from service.integrations.http.errors import (
     Unauthorized,
     Unreadable,
 )
-from service.integrations.http.response import ApiResponse
 from service.names import OZON
 from telemetry.http_client.foreign_values import MAX_RETRY_AFTER, retry_after_seconds
 from telemetry.json_safe import without_surrogates

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from service.integrations.http.api_response import ApiResponse
 from service.integrations.http.client import ApiDescription, rate_limited
 from service.integrations.http.errors import (
     CallError,
@@ -13,7 +14,6 @@ from service.integrations.http.errors import (
     Unauthorized,
     Unreachable,
 )
-from service.integrations.http.response import ApiResponse
 from service.names import WB
 
 FEEDBACKS_ENDPOINTS: Final = (
