@@ -57,6 +57,15 @@ def differing(ours: Counter[Labels], theirs: Counter[Labels]) -> dict[Labels, tu
     return {key: (ours[key], theirs[key]) for key in ours.keys() | theirs.keys() if ours[key] != theirs[key]}
 
 
+def unaccounted(counted: Counter[Labels], calls: Iterable[Call]) -> dict[Labels, tuple[int, int]]:
+    """The differences between the calls that the service counts and those that were served, with both numbers.
+
+    A connection that ends before a request arrives is a failure of which only the service knows.
+    """
+    found = differing(counted, served(calls))
+    return {key: numbers for key, numbers in found.items() if key[-1] != CUT or numbers[0] < numbers[1]}
+
+
 def served(calls: Iterable[Call]) -> Counter[Labels]:
     """By service and by the status that the client has seen."""
     sums: Counter[Labels] = Counter()
