@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
@@ -148,7 +148,13 @@ class Clients:
         return self._client(telegram_api(self._settings.telegram_api_url))
 
     def _client(self, api: ApiDescription) -> ApiClient:
-        client = ApiClient(api, self._rate_limiter, self._sleep.for_service(api.service), self._patience)
+        client = ApiClient(
+            api,
+            self._rate_limiter,
+            self._sleep.for_service(api.service),
+            self._patience,
+            partial(self._instruments.count_unreadable, api.service),
+        )
         self._on_close.append(client.close)
         return client
 

@@ -11,6 +11,7 @@ from opentelemetry.metrics import Counter, Histogram, Meter
 from service.names import (
     ADVICE_DRAFTS,
     ADVICE_GENERATED,
+    API_UNREADABLE,
     API_WAIT,
     BACKOFF,
     CHECKS,
@@ -20,9 +21,11 @@ from service.names import (
     DRAFT_CHECKS,
     GEN_AI_REQUEST_MODEL,
     INVALID_ROWS,
+    JOB_SUSPENDED,
     MARKETPLACE,
     MARKETPLACES,
     MODEL_CALL_DURATION,
+    ODD_ROWS,
     OLDEST_WAITING_AGE,
     ORDERS,
     ORDERS_PROCESSED,
@@ -70,6 +73,7 @@ _STATUS = LabelMapping("status", STATUS)
 _MODEL = LabelMapping("model", GEN_AI_REQUEST_MODEL)
 _RATED: Final = (_MARKETPLACE, LabelMapping("rating", RATING))
 _SERVICE: Final = (LabelMapping("service", semconv.PEER_SERVICE),)
+_JOB: Final = (LabelMapping("job_name", semconv.JOB_NAME),)
 _SOURCE: Final = (_MARKETPLACE, LabelMapping("source", SOURCE))
 _GAUGES_OF_THE_DATABASE: Final[tuple[tuple[str, str, str, tuple[LabelMapping, ...]], ...]] = (
     ("source_age_seconds", SOURCE_AGE, "Time since a source was last read to its end.", _SOURCE),
@@ -83,11 +87,16 @@ _GAUGES_OF_THE_DATABASE: Final[tuple[tuple[str, str, str, tuple[LabelMapping, ..
         _SERVICE,
     ),
     ("credential_expiry_timestamp_seconds", CREDENTIAL_EXPIRY, "When the credentials of a service expire.", _SERVICE),
+    (
+        "scheduler_job_suspended",
+        JOB_SUSPENDED,
+        "1 for a sync that is switched off, and tried again daily.",
+        _JOB,
+    ),
 )
 """Every process shows the same figures, so `newest` combines them."""
 _BY_STATUS: Final = (_MARKETPLACE, _STATUS)
 _REASON: Final = LabelMapping("reason", semconv.REASON)
-_JOB: Final = (LabelMapping("job_name", semconv.JOB_NAME),)
 _COUNTERS: Final[tuple[tuple[str, str, str, tuple[LabelMapping, ...]], ...]] = (
     ("reviews_processed_total", REVIEWS_PROCESSED, "Reviews that a sync has read, by result.", _BY_STATUS),
     ("orders_processed_total", ORDERS_PROCESSED, "Orders that a sync has read, by result.", _BY_STATUS),
@@ -101,6 +110,12 @@ _COUNTERS: Final[tuple[tuple[str, str, str, tuple[LabelMapping, ...]], ...]] = (
     ("draft_checks_total", DRAFT_CHECKS, "Checks that held a draft.", (_REASON,)),
     ("openai_cost_usd_total", COST, "US dollars spent on drafts, of models with known prices.", (_MODEL,)),
     ("external_api_wait_seconds_total", API_WAIT, "Seconds that outgoing calls waited.", (*_SERVICE, _REASON)),
+    (
+        "external_api_unreadable_total",
+        API_UNREADABLE,
+        "Responses of a status that means success, with a body that could not be read.",
+        _SERVICE,
+    ),
     ("scheduler_ticks_skipped_total", TICKS_SKIPPED, "Scheduled runs skipped: the previous one was active.", _JOB),
     (
         "scheduler_runs_missed_total",
@@ -115,7 +130,8 @@ _COUNTERS: Final[tuple[tuple[str, str, str, tuple[LabelMapping, ...]], ...]] = (
         "Client connections rejected: too slow, or headers too large.",
         (LabelMapping("status", semconv.HTTP_STATUS_CODE),),
     ),
-    ("invalid_rows_total", INVALID_ROWS, "Rows that could not be read, or had an odd part.", (_SOURCE[1],)),
+    ("invalid_rows_total", INVALID_ROWS, "Rows that could not be read or stored.", (_SOURCE[1],)),
+    ("odd_rows_total", ODD_ROWS, "Rows that were stored without a part that could not be read.", (_SOURCE[1],)),
 )
 METRIC_MAPPINGS: Final = (
     *(MetricMapping(name, "counter", source, text, labels) for name, source, text, labels in _COUNTERS),
@@ -139,11 +155,13 @@ class ServiceInstruments:
     model_call_duration: Histogram
     cost: Counter
     call_waits: Counter
+    unreadable_responses: Counter
     ticks_skipped: Counter
     runs_missed: Counter
     runs_overdue: Counter
     connections_rejected: Counter
     invalid_rows: Counter
+    odd_rows: Counter
 
     @classmethod
     def create(cls, meter: Meter) -> Self:
@@ -167,14 +185,18 @@ class ServiceInstruments:
             ),
             cost=meter.create_counter(COST, "USD", "Money spent on calls of models whose prices are known."),
             call_waits=meter.create_counter(API_WAIT, "s", "Time that calls waited before they began."),
+            unreadable_responses=meter.create_counter(
+                API_UNREADABLE, "{response}", "Responses that were a success by their status, and could not be read."
+            ),
             ticks_skipped=meter.create_counter(
                 TICKS_SKIPPED, "{tick}", "Scheduled runs skipped: the previous run was active."
             ),
             runs_missed=meter.create_counter(RUNS_MISSED, "{tick}", "Scheduled runs that did not start in time."),
             runs_overdue=meter.create_counter(RUNS_OVERDUE, "{run}", "Runs that exceeded their maximum runtime."),
             connections_rejected=connections_rejected_counter(meter),
-            invalid_rows=meter.create_counter(
-                INVALID_ROWS, "{row}", "Rows that could not be read, or had an odd part."
+            invalid_rows=meter.create_counter(INVALID_ROWS, "{row}", "Rows that could not be read or stored."),
+            odd_rows=meter.create_counter(
+                ODD_ROWS, "{row}", "Rows that were stored without a part that could not be read."
             ),
         )
         instruments._declare()
@@ -185,9 +207,11 @@ class ServiceInstruments:
         for status in REJECTED_STATUSES:
             self.connections_rejected.add(0, {semconv.HTTP_STATUS_CODE: status})
         for marketplace, kind in product(MARKETPLACES, (REVIEWS, ORDERS)):
-            self.invalid_rows.add(0, {SOURCE: f"{marketplace}.{kind}"})
+            for rows in (self.invalid_rows, self.odd_rows):
+                rows.add(0, {SOURCE: f"{marketplace}.{kind}"})
         for marketplace in MARKETPLACES:
             self.advice_generated.add(0, {MARKETPLACE: marketplace})
+            self.unreadable_responses.add(0, {semconv.PEER_SERVICE: marketplace})
         self._declare_drafts()
         for service, reason in product(RATE_LIMITED_SERVICES, (RATE_LIMIT, BACKOFF)):
             self.call_waits.add(0, {semconv.PEER_SERVICE: service, semconv.REASON: reason})
@@ -205,6 +229,9 @@ class ServiceInstruments:
 
     def count_wait(self, service: str, reason: str, seconds: float) -> None:
         self.call_waits.add(seconds, {semconv.PEER_SERVICE: service, semconv.REASON: reason})
+
+    def count_unreadable(self, service: str) -> None:
+        self.unreadable_responses.add(1, {semconv.PEER_SERVICE: service})
 
     def count_skipped(self, job_name: str) -> None:
         self.ticks_skipped.add(1, {semconv.JOB_NAME: job_name})

@@ -122,7 +122,7 @@ _REQUESTS: Final[Mapping[str, Labels]] = {
     "external_api_duration_seconds": _CALLED,
     "external_api_wait_seconds_total": _LIMITED | {"reason": frozenset({RATE_LIMIT, BACKOFF})},
     "rate_limited_until_timestamp_seconds": _LIMITED,
-    "credential_expiry_timestamp_seconds": {"service": frozenset(MARKETPLACES)},
+    "credential_expiry_timestamp_seconds external_api_unreadable_total": {"service": frozenset(MARKETPLACES)},
     "db_query_duration_seconds": {"query_type": frozenset(semconv.QUERY_TYPES)},
     "db_client_connections": {
         "db_client_connection_state": frozenset({semconv.CONNECTION_IDLE, semconv.CONNECTION_USED})
@@ -140,7 +140,7 @@ _WORK: Final[Mapping[str, Labels]] = {
     "draft_checks_total": {"reason": frozenset(CHECKS)},
     "reviews_waiting reviews_waiting_oldest_age_seconds": _RATED,
     "source_age_seconds": _MARKETPLACE | {"source": frozenset(SOURCE_NAMES)},
-    "invalid_rows_total": {"source": frozenset(stream.name for stream in STREAMS)},
+    "invalid_rows_total odd_rows_total": {"source": frozenset(stream.name for stream in STREAMS)},
     "worker_restarts_total": {"reason": frozenset(semconv.WORKER_END_REASONS)},
     "python_gc_collections_total": {"generation": frozenset({"0", "1", "2"})},
 }

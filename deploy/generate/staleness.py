@@ -14,6 +14,7 @@ TICKS: Final = 4
 """As many ticks may pass without a success; one more is too many."""
 LONGEST_WAIT: Final = timedelta(days=1)
 """So long a job may go without a success if its runs can only wait."""
+_SYNCS: Final = frozenset(stream.job_name for stream in STREAMS)
 _FROM: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _LOOKED_AT: Final = 14
 
@@ -40,9 +41,10 @@ def longest_wait(job: Job) -> timedelta:
 def _rule(job: Job) -> dict[str, Any]:
     most = TICKS * longest_wait(job)
     while_waiting = max(most, LONGEST_WAIT)
+    stale = f"{_old(job, most, while_waiting)} or {_never(job, most, while_waiting)}"
     return {
         "alert": "JobStale",
-        "expr": as_scraped(f"{_old(job, most, while_waiting)} or {_never(job, most, while_waiting)}"),
+        "expr": as_scraped(f"({stale}) unless on (job_name) {_suspended(job)}" if job.name in _SYNCS else stale),
         "for": "1m",
         "labels": {"severity": "warning", "job_name": job.name},
         "annotations": {
@@ -71,6 +73,11 @@ def _never(job: Job, most: timedelta, while_waiting: timedelta) -> str:
         f"(({runs} > 0 unless on (job_name) {_last_success(job)}) and on () (max(app_uptime_seconds) > {_seconds(after)}))"
         for runs, after in tries
     )
+
+
+def _suspended(job: Job) -> str:
+    """It is switched off, of which the service has sent an alert; it tries again daily."""
+    return f'(max by (job_name) (scheduler_job_suspended{{job_name="{job.name}"}}) == 1)'
 
 
 def _last_success(job: Job) -> str:

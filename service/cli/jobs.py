@@ -101,9 +101,15 @@ def _run_shown(job: Job, runtime: Service, progress: RunProgress, terminal: Term
         return complain(f"{job.name} failed: the database cannot be used: {safe_text(error)}.")
     except Exception as error:  # noqa: BLE001  # the edge: whatever a job raises is printed
         runtime.telemetry.report_job_failures()
-        return complain(f"{job.name} failed: {type(error).__name__}: {error}")
+        return complain(f"{job.name} failed: {_described(error)}")
     say(summary)
     return SUCCESS
+
+
+def _described(error: Exception) -> str:
+    """Of a group, all that failed, such as the sources of a sync."""
+    failed = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
+    return "; ".join(f"{type(each).__name__}: {each}" for each in failed)
 
 
 def _run_and_describe(job: Job, runtime: Service, progress: RunProgress) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from service.integrations.http.client import ApiCall, ApiClient, ApiDescription, ApiResponse
+from service.integrations.http.api_response import ApiResponse
+from service.integrations.http.client import ApiCall, ApiClient, ApiDescription
 from service.integrations.http.errors import CallError, Forbidden, Rejected, TooManyRequests, Unauthorized, Unreadable
 from service.integrations.http.rate_limiter import RateLimit
 from service.names import TELEGRAM

@@ -18,7 +18,7 @@ from service.names import MARKETPLACE, ORDERS, OZON, REVIEWS, SOURCE, STATUS, WB
 from service.orders.sync import OrderSync
 from service.reviews.sync import ReviewSync
 from service.sync.freshness.credentials import store_ozon_expiry
-from service.sync.ingestion import INVALID, OnCounted
+from service.sync.ingestion import INVALID, ODD, OnCounted
 from telemetry.database import transaction
 
 Metadata = Mapping[str, Any]
@@ -74,8 +74,9 @@ def _sync_orders(context: JobContext, marketplace: str, sources: Iterable[Source
 
 def _counting(instruments: ServiceInstruments, counter: Counter, marketplace: str, kind: str) -> OnCounted:
     def count(status: str, number: int) -> None:
-        counter.add(number, {MARKETPLACE: marketplace, STATUS: status})
-        if status == INVALID:
-            instruments.invalid_rows.add(number, {SOURCE: f"{marketplace}.{kind}"})
+        if status != ODD:  # the row has a status of its own
+            counter.add(number, {MARKETPLACE: marketplace, STATUS: status})
+        if special := {INVALID: instruments.invalid_rows, ODD: instruments.odd_rows}.get(status):
+            special.add(number, {SOURCE: f"{marketplace}.{kind}"})
 
     return count

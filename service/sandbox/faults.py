@@ -10,6 +10,8 @@ from typing import Any, Final, Protocol
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.sandbox.served_calls import NO_FAULT
+
 _ALIASES: Final = {"429": "too_many", "5xx": "server_error"}
 _MAX_HOLD_SECONDS: Final = 3600
 
@@ -104,34 +106,57 @@ class ConnectionCut(Exception):  # no error: it ends a connection
     """Makes the server close the connection in the middle of a response."""
 
 
-class FaultyService:
-    """ASGI middleware that injects faults. `faults` returns the current rates."""
+OnServed = Callable[[str, int | None, int | None], None]
+"""Takes the fault of a call, the status that its client got, and that of the service itself: see `ServedCall`."""
 
-    def __init__(self, app: ASGIApp, errors: ErrorResponses, faults: Callable[[], Faults], random: Random) -> None:
+
+class FaultyService:
+    """ASGI middleware that injects faults. `faults` returns the current rates; `on_served` is told of each call."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        errors: ErrorResponses,
+        faults: Callable[[], Faults],
+        random: Random,
+        on_served: OnServed,
+    ) -> None:
         self._app = app
         self._errors = errors
         self._faults = faults
         self._random = random
+        self._on_served = on_served
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         faults = self._faults()
         fault = faults.choose(self._random) if scope["type"] == "http" else None
         if fault is None:
-            await self._app(scope, receive, send)
+            response = _BufferedResponse()
+            await self._app(scope, receive, response.passing_on(send))
+            self._on_served(NO_FAULT, response.status, response.status)
         elif fault == "too_many":
-            await self._errors.rate_limited(self._random.randint(1, 2))(scope, receive, send)
+            await self._refuse(fault, self._errors.rate_limited(self._random.randint(1, 2)), scope, receive, send)
         elif fault == "server_error":
-            await self._errors.server_error()(scope, receive, send)
+            await self._refuse(fault, self._errors.server_error(), scope, receive, send)
         else:
             await self._interrupt(fault, faults, scope, receive, send)
 
+    async def _refuse(self, fault: str, response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+        self._on_served(fault, response.status_code, None)
+        await response(scope, receive, send)
+
     async def _interrupt(self, fault: str, faults: Faults, scope: Scope, receive: Receive, send: Send) -> None:
         response = _BufferedResponse()
+        reached: int | None = None
         if fault == "malformed" or self._random.random() < 0.5:  # noqa: PLR2004  # half of them
             await self._app(scope, receive, response.buffer)
+            reached = response.status
         if fault == "malformed":
-            await response.malformed()(scope, receive, send)
+            malformed = response.malformed()
+            self._on_served(fault, malformed.status_code, reached)
+            await malformed(scope, receive, send)
             return
+        self._on_served(fault, None, reached)
         if fault == "timeout":
             await _hold(receive, faults.hold)
         for message in response.beginning():
@@ -143,12 +168,21 @@ class _BufferedResponse:
     """Buffers a response that the client gets only in part, or not at all."""
 
     def __init__(self) -> None:
-        self._status = 200
+        self.status = 200
         self._body = b""
 
     async def buffer(self, message: Message) -> None:
         self._body += message.get("body", b"")
-        self._status = message.get("status", self._status)
+        self.status = message.get("status", self.status)
+
+    def passing_on(self, send: Send) -> Send:
+        """Only the status is kept."""
+
+        async def pass_on(message: Message) -> None:
+            self.status = message.get("status", self.status)
+            await send(message)
+
+        return pass_on
 
     @property
     def _half(self) -> bytes:
@@ -156,7 +190,7 @@ class _BufferedResponse:
 
     def malformed(self) -> Response:
         """Half of the body, which is no valid JSON, as a complete response. A 204, which has no body, becomes a 200."""
-        status = 200 if self._status == 204 else self._status  # noqa: PLR2004  # see above
+        status = 200 if self.status == 204 else self.status  # noqa: PLR2004  # see above
         return Response(self._half or b"<html>", status, media_type="application/json")
 
     def beginning(self) -> list[Message]:

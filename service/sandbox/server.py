@@ -12,7 +12,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.sandbox.fake_service import Environment, FakeService
-from service.sandbox.faults import Faults, FaultyService
+from service.sandbox.faults import Faults, FaultyService, OnServed
+from service.sandbox.served_calls import ServedCall, ServedCalls
 
 SANDBOX_HEADER: Final = "x-sandbox"
 SANDBOX_HEADER_VALUE: Final = "sovani"
@@ -23,7 +24,8 @@ _PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Sa
 <p>Wildberries, Ozon, OpenAI and Telegram as they are known to answer, on this machine alone. Nothing here is real, and
 nothing leaves. Seed {seed}, began {epoch}.</p>
 <ul><li><a href="/phone">The phone</a>: the messages that arrived</li>
-<li><a href="/sandbox/faults">The faults</a> that are set; <code>PUT</code> sets others</li></ul>
+<li><a href="/sandbox/faults">The faults</a> that are set; <code>PUT</code> sets others</li>
+<li><a href="/sandbox/calls">The calls</a> that were served, with their faults</li></ul>
 <p>Served: {prefixes}</p></html>"""
 
 
@@ -34,6 +36,7 @@ class Sandbox:
         self.environment = environment
         self.fakes = dict(fakes)
         self.faults = faults
+        self.calls = ServedCalls()
 
     def app(self) -> ASGIApp:
         """The ASGI application."""
@@ -51,15 +54,20 @@ class Sandbox:
                     fake,
                     lambda: self.faults,
                     self.environment.simulation.random("faults", name),
+                    self._counting(name),
                 )
                 all_routes.append(Mount(prefix, app=app))
         return all_routes
+
+    def _counting(self, service: str) -> OnServed:
+        return lambda fault, status, reached: self.calls.add(ServedCall(service, fault, status, reached))
 
     def _control_routes(self) -> list[BaseRoute]:
         return [
             Route("/", self._index),
             Route("/sandbox/faults", self._read_faults),
             Route("/sandbox/faults", self._set_faults, methods=["PUT"]),
+            Route("/sandbox/calls", self._read_calls),
             Route("/sandbox/living", self._set_running, methods=["PUT"]),
             Route("/sandbox/truth/{service}/{kind}", self._read_expected_state),
         ]
@@ -80,6 +88,10 @@ class Sandbox:
         except ValueError as error:
             raise HTTPException(422, str(error)) from None
         return JSONResponse(self.faults.as_mapping())
+
+    async def _read_calls(self, _request: Request) -> Response:
+        """What became of the calls of the fake services so far."""
+        return JSONResponse({"calls": list(self.calls)})
 
     async def _set_running(self, request: Request) -> Response:
         """`{"living": false}` freezes the simulation: nothing new happens until it runs again."""

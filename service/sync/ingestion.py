@@ -26,19 +26,22 @@ longer than 0.1 s."""
 STUCK_AFTER: Final = timedelta(days=2)
 """How long a position may stay where it is while the source has more."""
 INVALID: Final = "invalid"
+ODD: Final = "odd"
+"""Counts the stored rows of which a part is missing, because it could not be read. Each is one of the stored ones, too."""
 COUNTED: Final = ("new", "changed", "unchanged", INVALID)
 """What becomes of a row: the values of the label `status`."""
 OnCounted = Callable[[str, int], None]
-"""Takes a status (`new`, `changed`, `unchanged`, `invalid`) and a number of rows, after the commit."""
+"""Takes a status (one of `COUNTED`, or `ODD`) and a number of rows, after the commit."""
 T = TypeVar("T", Review, Order)
 Write = Callable[[Session, Sequence[T]], Saved]
 
 
 @dataclass(slots=True)
 class SyncReport:
-    """The committed results of a sync. `invalid` are the rows that were not stored, and those of which a part is odd.
+    """The committed results of a sync. Each row is new, changed, unchanged or invalid, which means that it was not stored.
 
     Attributes:
+        odd: the stored rows of which a part is missing, because it could not be read.
         source: the results of the source that is read now.
         on_change: called with the metadata so far after each page and each transaction.
     """
@@ -48,6 +51,7 @@ class SyncReport:
     changed: int = 0
     unchanged: int = 0
     invalid: int = 0
+    odd: int = 0
     source: SourceProgress = field(default_factory=SourceProgress)
     on_change: Callable[[Mapping[str, Any]], None] = field(default=lambda _metadata: None, compare=False)
 
@@ -60,17 +64,18 @@ class SyncReport:
         self.source.pages += 1
         self.on_change(self.as_metadata())
 
-    def add(self, saved: Saved, invalid: int, not_stored: Sequence[InvalidPayload] = ()) -> None:
-        """Add the rows of one transaction. `invalid` counts those that were not stored, too."""
+    def add(self, saved: Saved, invalid: Sequence[InvalidPayload] = (), odd: int = 0) -> None:
+        """Add the rows of one transaction: what became of those that were stored, how many are odd, and those that were not."""
         self.new += saved.new
         self.changed += saved.changed
         self.unchanged += saved.unchanged
-        self.invalid += invalid
-        self.source.add(saved, [row.reason for row in not_stored])
+        self.invalid += len(invalid)
+        self.odd += odd
+        self.source.add(saved, [row.reason for row in invalid])
         self.on_change(self.as_metadata())
 
     def as_metadata(self) -> Mapping[str, Any]:
-        return {name: getattr(self, name) for name in ("pages", *COUNTED)}
+        return {name: getattr(self, name) for name in ("pages", *COUNTED, ODD)}
 
 
 class Ingestion(Generic[T]):
@@ -119,6 +124,8 @@ class Ingestion(Generic[T]):
         except RateLimited:
             self._end(source.name, ReadingEnd(moved=reached != position, has_more=report.source.pages > 0))
             raise
+        if too_many := report.source.invalid_share():  # the sync fails for it when it has read all of its sources
+            self._note_error(source.name, too_many)
         has_more = report.source.none_stored or (report.source.new > 0 and reached != START)
         self._end(source.name, ReadingEnd(finished=True, moved=reached != position, has_more=has_more))
         return began_at
@@ -139,30 +146,32 @@ class Ingestion(Generic[T]):
     def store(self, batch: Sequence[T | InvalidPayload], write: Write[T], report: SyncReport) -> None:
         """Store rows in one transaction, or in more to isolate the rows that the database rejects (by halving)."""
         try:
-            saved, invalid = self._commit(batch, write)
+            saved, invalid, odd = self._commit(batch, write)
         except Exception as error:
             if not is_bad_row(error):
                 raise
             for part in _split(batch, error):
                 self.store(part, write, report)
         else:
-            not_stored = _partition(batch)[1]
-            report.add(saved, invalid, not_stored)
-            self._count(saved, invalid)
+            report.add(saved, invalid, odd)
+            self._count(saved, len(invalid), odd)
 
-    def _commit(self, batch: Sequence[T | InvalidPayload], write: Write[T]) -> tuple[Saved, int]:
-        """Rows of which a part is odd are stored, and are among the invalid ones, too."""
+    def _commit(
+        self, batch: Sequence[T | InvalidPayload], write: Write[T]
+    ) -> tuple[Saved, Sequence[InvalidPayload], int]:
+        """Both the rows that cannot be stored and the odd parts of the others are kept as invalid rows."""
         rows, invalid = _partition(batch)
-        invalid += [row.odd for row in rows if row.odd is not None]
+        odd: list[InvalidPayload] = [row.odd for row in rows if row.odd is not None]
+        noted = invalid + odd
         with transaction(self._engine) as session:
             saved, invalid_rows = write(session, rows), InvalidRows(session, self._stream)
             invalid_rows.resolve(row.external_id for row in rows if row.odd is None)
-            invalid_rows.record(invalid, self._now())
-        return saved, len(invalid)
+            invalid_rows.record(noted, self._now())
+        return saved, invalid, len(odd)
 
-    def _count(self, saved: Saved, invalid: int) -> None:
-        numbers = (saved.new, saved.changed, saved.unchanged, invalid)
-        for status, number in zip(COUNTED, numbers, strict=True):
+    def _count(self, saved: Saved, invalid: int, odd: int) -> None:
+        numbers = (saved.new, saved.changed, saved.unchanged, invalid, odd)
+        for status, number in zip((*COUNTED, ODD), numbers, strict=True):
             if number:
                 self._on_counted(status, number)
 

@@ -30,7 +30,7 @@ class SourceFailures:
     def apart(self, source: str) -> Iterator[None]:
         """Read one source in this context. Its error is kept for the end of the sync, and the next source is read.
 
-        A source of which too many rows could not be stored has failed, too.
+        A source of which too many rows could not be stored has failed, too. Odd rows are stored.
 
         Raises:
             SQLAlchemyError: the database fails, which every source needs.

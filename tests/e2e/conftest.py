@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from service.sandbox import credentials
+from telemetry.database import create_engine
+from tests.support.faulty_shop import Place
 from tests.support.panels import PanelChecker
 from tests.support.processes import ROOT, Program, Programs, free_port
+from tests.support.sandboxes import StartedSandbox
 from tools import go_programs, node_packages
 
 CONFIG = """
@@ -30,6 +33,15 @@ StartAlertmanager = Callable[[str], Program]
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
     programs = Programs(tmp_path_factory.mktemp("e2e"))
     yield programs
+    programs.kill()
+
+
+@pytest.fixture
+def settle(programs: Programs, tmp_path: Path) -> Iterator[Callable[[StartedSandbox], Place]]:
+    """A place for a service, with a database of its own, beside the given sandbox. All programs end with the test."""
+    engine = create_engine(f"sqlite:///{tmp_path / 'shop.db'}")
+    yield lambda world: Place.at(programs, tmp_path, engine, world)
+    engine.dispose()
     programs.kill()
 
 

@@ -45,6 +45,12 @@ class SandboxClient:
         objects: list[dict[str, Any]] = answer.raise_for_status().json()[kind]
         return objects
 
+    def calls(self) -> list[dict[str, Any]]:
+        """What became of the calls so far, with numbers: see `service.sandbox.served_calls`."""
+        answer = httpx.get(f"{self.url}/sandbox/calls", timeout=10, trust_env=False)
+        found: list[dict[str, Any]] = answer.raise_for_status().json()["calls"]
+        return found
+
     def set_faults(self, **rates: float) -> None:
         httpx.put(f"{self.url}/sandbox/faults", json=rates, timeout=10, trust_env=False).raise_for_status()
 

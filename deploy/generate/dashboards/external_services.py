@@ -65,11 +65,12 @@ _CALLS: Final = Row(
         ),
         graph(
             "Failures by service and status",
-            "`timeout` and `error`: no answer came.",
+            "`timeout` and `error`: no answer came. `unreadable`: a success by its status, with a body that could not be read.",
             Query(
                 f'sum by (service, status) (rate(external_api_requests_total{{status!~"2.."}}{RATE})){OR_NOTHING}',
                 "{{service}} {{status}}",
             ),
+            Query(f"sum by (service) (rate(external_api_unreadable_total{RATE})) > 0", "{{service}} unreadable"),
             unit="reqps",
         ),
         graph(
@@ -187,8 +188,9 @@ _FRESH: Final = Row(
         ),
         graph(
             "Invalid rows",
-            "The table invalid_rows says why.",
+            "Rows that were not stored, and odd ones, of which a part is missing. The table invalid_rows says why.",
             Query(f"sum by (source) (increase(invalid_rows_total{RATE}))", "{{source}}"),
+            Query(f"sum by (source) (increase(odd_rows_total{RATE}))", "{{source}}: odd"),
             width=6,
         ),
         graph(

@@ -1,17 +1,15 @@
 """HTTP client for external APIs: rate-limited per account, bounded in time and size, with safe retries."""
 
-import json
 import tempfile
 import time
-import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import IO, Any, Final
 
 import httpx
-import ijson
 
+from service.integrations.http.api_response import CHUNK_BYTES, ApiResponse, is_success
 from service.integrations.http.errors import CallError, Misconfigured, TooManyRequests, Unreachable, Unreadable
 from service.integrations.http.rate_limiter import RateLimit, RateLimiter
 from service.integrations.http.throttle import Throttle, Wait
@@ -25,8 +23,6 @@ MAX_WAIT_SECONDS: Final = 300.0
 MAX_RESPONSE_BYTES: Final = 512 * 2**20
 _TIMEOUT: Final = httpx.Timeout(connect=5.0, read=30.0, write=15.0, pool=5.0)
 _MAX_BYTES_IN_MEMORY: Final = 2**20
-_CHUNK_BYTES: Final = 2**16
-_MAX_TEXT_BYTES: Final = 100_000
 _TOO_MANY_REQUESTS: Final = 429
 _SERVER_ERROR: Final = 500
 _NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
@@ -49,58 +45,6 @@ class ApiCall:
     path: Mapping[str, str] = field(default_factory=dict, repr=False)
     repeatable: bool = True
     timeout: float = 60.0
-
-
-class ApiResponse:
-    """A response. Its body is in a temporary file, which is on disk when it is large."""
-
-    def __init__(self, status: int, headers: Mapping[str, str], body: IO[bytes]) -> None:
-        self.status = status
-        self.headers = headers
-        self._body = body
-        weakref.finalize(self, body.close)
-
-    def text(self) -> str:
-        """The beginning of the body, at most 100,000 bytes."""
-        self._body.seek(0)
-        return self._body.read(_MAX_TEXT_BYTES).decode("utf-8", "replace")
-
-    def json(self) -> Any:
-        """Parse the body.
-
-        Raises:
-            Unreadable: the body is not JSON.
-        """
-        self._body.seek(0)
-        try:
-            return json.load(self._body)
-        except (ValueError, RecursionError):
-            raise Unreadable("The answer is not JSON.") from None
-
-    def object(self) -> dict[str, Any]:
-        """Parse the body as a JSON object.
-
-        Raises:
-            Unreadable: the body is not a JSON object.
-        """
-        if not isinstance(body := self.json(), dict):
-            raise Unreadable("The answer is JSON, but no object.")
-        return body
-
-    def rows(self) -> Iterator[Any]:
-        """Stream the elements of a JSON array of any length. A number with a decimal point is a Decimal.
-
-        Raises:
-            Unreadable: the body is not an array or was cut, after the elements before that were yielded.
-        """
-        self._body.seek(0)
-        if self._body.read(_CHUNK_BYTES).lstrip()[:1] != b"[":
-            raise Unreadable("The answer is no JSON array.")
-        self._body.seek(0)
-        try:
-            yield from ijson.items(self._body, "item")
-        except (ijson.JSONError, UnicodeDecodeError):
-            raise Unreadable("The answer is not a whole JSON array.") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +72,17 @@ class ApiClient:
     """
 
     def __init__(
-        self, api: ApiDescription, rate_limiter: RateLimiter, wait: Wait, patience: float = MAX_WAIT_SECONDS
+        self,
+        api: ApiDescription,
+        rate_limiter: RateLimiter,
+        wait: Wait,
+        patience: float = MAX_WAIT_SECONDS,
+        on_unreadable: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_unreadable` is called for each response that is a success by its status, and cannot be read."""
         self.api = api
         self.patience = patience
+        self._on_unreadable = on_unreadable
         self._throttle = Throttle(api.service, rate_limiter, wait)
         headers = httpx.Headers({name: _sendable(value) for name, value in api.headers.items()}, encoding="utf-8")
         self._client = httpx.Client(
@@ -174,7 +125,7 @@ class ApiClient:
             raise _unreachable(self.api, call, error) from None  # an error of httpx may hold the URL
         if response.status >= _SERVER_ERROR:
             raise self._server_error(call, response)
-        if not 200 <= response.status < 300:  # noqa: PLR2004  # the 2xx
+        if not is_success(response.status):
             raise self.api.error_from(response)
         self.api.check(response)
         return response
@@ -189,11 +140,11 @@ class ApiClient:
             extensions={DEADLINE_EXTENSION: time.monotonic() + call.timeout, "timeout": _TIMEOUT.as_dict()},
         )
         with closing(self._client.send(request, stream=True)) as response:
-            for chunk in response.iter_bytes(_CHUNK_BYTES):
+            for chunk in response.iter_bytes(CHUNK_BYTES):
                 body.write(chunk)
                 if body.tell() > MAX_RESPONSE_BYTES:
                     raise httpx.DecodingError("The answer is too long when it is decompressed.", request=request)
-        return ApiResponse(response.status_code, response.headers, body)
+        return ApiResponse(response.status_code, response.headers, body, self._on_unreadable)
 
     def _server_error(self, call: ApiCall, response: ApiResponse) -> Unreachable:
         retry_after = retry_after_seconds(response.headers, "retry-after")

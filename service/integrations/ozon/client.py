@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from service.integrations.http.client import ApiCall, ApiClient, ApiDescription, ApiResponse
+from service.integrations.http.api_response import ApiResponse
+from service.integrations.http.client import ApiCall, ApiClient, ApiDescription
 from service.integrations.http.rate_limiter import RateLimit
 from service.integrations.ozon.errors import error_from_response
 from service.names import OZON

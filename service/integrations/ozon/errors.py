@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from service.integrations.http.client import ApiResponse
+from service.integrations.http.api_response import ApiResponse
 from service.integrations.http.errors import (
     CallError,
     Forbidden,

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from service.integrations.http.client import ApiDescription, ApiResponse, rate_limited
+from service.integrations.http.api_response import ApiResponse
+from service.integrations.http.client import ApiDescription, rate_limited
 from service.integrations.http.errors import (
     CallError,
     Forbidden,

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from service.integrations.http.client import ApiCall, ApiClient, ApiResponse
+from service.integrations.http.api_response import ApiResponse
+from service.integrations.http.client import ApiCall, ApiClient
 from service.integrations.http.errors import EndlessPages
 from service.integrations.http.rate_limiter import RateLimit
 from service.integrations.marketplace import (

@@ -9,13 +9,12 @@ from service.names import OPENAI, AlertSection
 from service.sync.freshness.credentials import VARIABLES
 from service.sync.freshness.snapshot import DraftingState, FreshnessSnapshot, LastRun
 from service.sync.freshness.streams import MonitoredSource
+from service.sync.source_progress import MAX_INVALID_SHARE, MIN_INVALID_ROWS
 from telemetry.alerts import AlertLevel, Condition
 from telemetry.durations import format_timestamp
 from telemetry.semconv import DATABASE_COMPONENT
 
 PREFIX: Final = "freshness:"
-MAX_INVALID_SHARE: Final = 0.05
-MIN_INVALID_ROWS: Final = 5
 MIN_FAILING_REVIEWS: Final = 3
 EXPIRY_DAYS: Final = (0, 3, 14)
 """Before a credential expires, an alert is sent this many days ahead: once for each."""
@@ -74,10 +73,10 @@ def stale_source(source: MonitoredSource, snapshot: FreshnessSnapshot, timer: Ho
 
 
 def invalid_share(stream: str, run: LastRun) -> ConditionReading:
-    """Many rows of the last run could not be read. A run without rows proves nothing."""
+    """Many rows of the last run could not be stored. A run without rows proves nothing."""
     is_large = run.invalid >= MIN_INVALID_ROWS and run.invalid > MAX_INVALID_SHARE * run.rows
     text = (
-        f"{run.invalid} of {run.rows} rows of {stream} were invalid in the last run. They are not stored as data: "
+        f"{run.invalid} of {run.rows} rows of {stream} could not be stored in the last run: "
         "see the table invalid_rows. The format of the marketplace may have changed."
     )
     condition = Condition(

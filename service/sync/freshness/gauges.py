@@ -9,6 +9,7 @@ from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from service.names import (
     CREDENTIAL_EXPIRY,
+    JOB_SUSPENDED,
     MARKETPLACE,
     MARKETPLACES,
     OLDEST_WAITING_AGE,
@@ -51,6 +52,7 @@ class FreshnessGauges:
             (REVIEWS_WITHOUT_DRAFT, _without_draft, "{review}", "Reviews that wait for an answer and have no draft."),
             (RATE_LIMITED_UNTIL, _rate_limits, "s", "Unix time until which a service rejects calls."),
             (CREDENTIAL_EXPIRY, _expiries, "s", "When the credentials of a service expire, as Unix time."),
+            (JOB_SUSPENDED, self._suspended, "{job}", "1 for a sync that is switched off, and tried again daily."),
         )
         for name, values, unit, description in gauges:
             meter.create_observable_gauge(name, [self._callback(values)], unit, description)
@@ -68,6 +70,10 @@ class FreshnessGauges:
             if reading is not None and (age := reading.age(now)) is not None:
                 attributes = {MARKETPLACE: source.stream.marketplace, SOURCE: source.name}
                 yield Observation(age.total_seconds(), attributes)
+
+    def _suspended(self, snapshot: FreshnessSnapshot, _now: datetime) -> Iterable[Observation]:
+        for job_name in sorted({source.stream.job_name for source in self._sources}):
+            yield Observation(int(job_name in snapshot.suspended), {semconv.JOB_NAME: job_name})
 
 
 def _waiting(snapshot: FreshnessSnapshot, now: datetime) -> Iterable[Observation]:

@@ -73,8 +73,9 @@ def test_waits_begin_at_zero_for_each_service_and_reason(reader, instruments):
     }
 
 
-def test_invalid_rows_begin_at_zero_for_each_source(reader, instruments):
-    assert series(reader)["invalid_rows_total"] == {
+@pytest.mark.parametrize("name", ["invalid_rows_total", "odd_rows_total"])
+def test_invalid_and_odd_rows_begin_at_zero_for_each_source(reader, instruments, name):
+    assert series(reader)[name] == {
         f'source="{source}"': 0 for source in ("wb.reviews", "wb.orders", "ozon.reviews", "ozon.orders")
     }
 
@@ -95,6 +96,7 @@ def test_nothing_else_is_said_before_it_happened(reader, instruments):
         "reviews_without_draft",
         "rate_limited_until_timestamp_seconds",
         "credential_expiry_timestamp_seconds",
+        "scheduler_job_suspended",
     }
 
 

@@ -16,9 +16,13 @@ import pytest
 
 import service.main
 from service.cli import database, jobs
+from service.cli import jobs as cli_jobs
 from service.cli.parser import main
+from service.integrations.http.errors import Rejected
 from service.jobs.schedule import JOBS
+from service.scheduler.cadence import Every
 from service.scheduler.claims import Claims
+from service.scheduler.job import Job
 from telemetry import setup
 from telemetry.database import create_engine
 from telemetry.jobs.store.runs import JobRunRepository
@@ -216,6 +220,18 @@ def test_a_job_that_fails_is_printed_and_recorded(run, migrated, capsys, tmp_pat
 
     assert "backup_database failed: " in capsys.readouterr().err
     assert migrated.latest()["backup_database"].status == "failed"
+
+
+def test_of_a_sync_that_fails_in_several_sources_each_is_printed(run, migrated, monkeypatch, capsys):
+    def failing(_context):
+        raise ExceptionGroup("several", [Rejected("ozon.orders.fbs: no role."), Rejected("ozon.orders.fbo: no role.")])
+
+    monkeypatch.setattr(cli_jobs, "JOBS", (Job("sync_orders", Every(timedelta(hours=1)), failing),))
+
+    assert run("run-job", "sync_orders") == 1
+
+    said = capsys.readouterr().err
+    assert "sync_orders failed: Rejected: ozon.orders.fbs: no role.; Rejected: ozon.orders.fbo: no role." in said
 
 
 class Interrupted(io.StringIO):

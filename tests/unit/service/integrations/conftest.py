@@ -71,8 +71,8 @@ def client_of(rate_limiter, clock):
     """Makes clients of an API."""
     made = []
 
-    def make(api, patience=MAX_WAIT_SECONDS, wait=clock.wait):
-        made.append(ApiClient(api, rate_limiter, wait, patience))
+    def make(api, patience=MAX_WAIT_SECONDS, wait=clock.wait, on_unreadable=lambda: None):
+        made.append(ApiClient(api, rate_limiter, wait, patience, on_unreadable))
         return made[-1]
 
     yield make

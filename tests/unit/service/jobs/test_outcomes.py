@@ -26,6 +26,7 @@ from service.sandbox.journal import Journal
 from service.sandbox.options import Options
 from service.scheduler.job import Skipped
 from service.settings import Settings, sandbox_values
+from service.sync.freshness.snapshot import read_readings
 from service.sync.source_progress import TooManyInvalidRows
 from telemetry.database import transaction
 from telemetry.logs.exception_chain import error_text
@@ -153,6 +154,9 @@ def test_a_run_of_which_no_row_can_be_stored_fails_and_says_why(door, context, s
     assert all(reason.startswith("50 of 50 rows") for reason in progress["failed"].values())
     assert progress["invalid"] == 50 * len(progress["failed"])
     assert number_of(sqlite_engine, table) == 0
+    with transaction(sqlite_engine) as session:
+        noted = {name: reading.last_error for name, reading in read_readings(session).items() if reading.last_error}
+    assert noted == progress["failed"]
 
 
 @pytest.mark.parametrize(("rows", "bad", "fails"), [(50, 3, False), (100, 6, True), (100, 5, False), (20, 4, False)])
@@ -194,6 +198,10 @@ def test_rows_of_which_a_part_is_odd_are_stored_and_fail_no_run(door, context, s
     job(context.for_run(progress))
 
     assert number_of(sqlite_engine, table) == progress["new"] == 50
+    assert (progress["odd"], progress["invalid"]) == (
+        sum(progress[each] for each in ("new", "changed", "unchanged")),
+        0,
+    )
     with transaction(sqlite_engine) as session:
         odd = set(session.scalars(select(InvalidRow.external_id)))
     assert odd == {f"key-{number}" for number in range(50)}

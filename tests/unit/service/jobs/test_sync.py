@@ -336,16 +336,21 @@ def test_when_the_key_of_ozon_expires_is_known_to_every_process(world_of, contex
     assert timedelta(days=9) < expiry - datetime.now(UTC) < timedelta(days=11)
 
 
-def test_invalid_rows_are_counted_by_their_source(context_of, reader):
+def test_rows_that_are_not_stored_and_odd_ones_are_counted_apart_by_their_source(context_of, reader):
+    odd = [a_review(number, odd=invalid_row(number)) for number in range(3, 6)]
+
     class Clients:
         def reviews(self, _marketplace):
-            return FakeMarketplace(unanswered=([a_review(), invalid_row(1), invalid_row(2)],))
+            return FakeMarketplace(unanswered=([a_review(), invalid_row(1), invalid_row(2), *odd],))
 
         wb_token = WildberriesToken.parse("no token")
 
     sync.sync_wb_reviews(context_of(clients=Clients()).for_run({}))
 
     assert counted(reader, "invalid_rows_total") == {'source="wb.reviews"': 2}
+    assert counted(reader, "odd_rows_total") == {'source="wb.reviews"': 3}
+    by_status = {f'marketplace="wb",status="{status}"': number for status, number in {"new": 4, "invalid": 2}.items()}
+    assert counted(reader, "reviews_processed_total") == by_status
 
 
 def test_a_key_of_ozon_that_ends_is_a_warning_also_when_no_review_can_be_read(world_of, context_of, caplog):

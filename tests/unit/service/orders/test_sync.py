@@ -35,7 +35,7 @@ def run(engine):
 
 
 def counted(**numbers):
-    return {"pages": 1, "new": 0, "changed": 0, "unchanged": 0, "invalid": 0} | numbers
+    return {"pages": 1, "new": 0, "changed": 0, "unchanged": 0, "invalid": 0, "odd": 0} | numbers
 
 
 def ids(engine):

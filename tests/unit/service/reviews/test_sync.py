@@ -53,7 +53,7 @@ def synced(engine):
 
 def counted(pages=1, **numbers):
     """The metadata of a sync. After the first one, the history has no new page."""
-    return {"pages": pages, "new": 0, "changed": 0, "unchanged": 0, "invalid": 0, "gone": 0} | numbers
+    return {"pages": pages, "new": 0, "changed": 0, "unchanged": 0, "invalid": 0, "odd": 0, "gone": 0} | numbers
 
 
 @on_sqlite

@@ -1,5 +1,6 @@
 import logging
 import time
+from contextlib import suppress
 from datetime import timedelta
 from random import Random
 
@@ -183,6 +184,31 @@ def test_the_faults_of_a_seed_are_the_same_each_time(client_with):
     first = seen()
     assert first == seen()
     assert set(first) == {201, 429, 500}
+
+
+@pytest.mark.parametrize(
+    ("faults", "counted"),
+    [
+        ({}, {("", 201, 201)}),
+        ({"too_many": 1}, {("too_many", 429, None)}),
+        ({"server_error": 1}, {("server_error", 500, None)}),
+        ({"malformed": 1}, {("malformed", 201, 201)}),
+        ({"cut": 1}, {("cut", None, None), ("cut", None, 201)}),
+        ({"timeout": 1, "hold": 0.01}, {("timeout", None, None), ("timeout", None, 201)}),
+    ],
+)
+def test_each_call_is_counted_with_its_fault_and_whether_it_had_its_effect(client_with, shop, faults, counted):
+    client = client_with(**faults)
+    for _ in range(20):
+        with suppress(httpx.RemoteProtocolError):
+            client.get("/shop/orders")
+
+    calls = client.get("/sandbox/calls").json()["calls"]
+
+    assert {(call["fault"], call["status"], call["reached"]) for call in calls} == counted
+    assert {call["service"] for call in calls} == {"shop"}
+    assert sum(call["calls"] for call in calls) == 20
+    assert sum(call["calls"] for call in calls if call["reached"]) == len(shop.answered)
 
 
 def test_the_sandbox_itself_has_no_faults(client_with):

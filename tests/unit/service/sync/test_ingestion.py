@@ -79,7 +79,7 @@ def test_all_pages_are_read_and_it_is_said_what_became_of_them(engine, reading):
     reading.read(FakeSource([orders(3), [*orders(3, 5), invalid_row(9)]]))
 
     assert numbers(engine) == [0, 1, 2, 3, 4]
-    assert reading.report.as_metadata() == {"pages": 2, "new": 5, "changed": 0, "unchanged": 0, "invalid": 1}
+    assert reading.report.as_metadata() == {"pages": 2, "new": 5, "changed": 0, "unchanged": 0, "invalid": 1, "odd": 0}
     assert reading.counted == [("new", 3), ("new", 2), ("invalid", 1)]
 
 
@@ -135,11 +135,11 @@ def test_what_was_read_until_a_cut_stays_and_the_next_reading_goes_on_behind_it(
     assert shelf.positions == [{}, {"page": 2}]
     assert sorted(numbers(engine)) == list(range(8))
     assert rows_of(engine, OrderRow)[0].status == "cancelled"
-    assert later.report.as_metadata() == {"pages": 1, "new": 2, "changed": 1, "unchanged": 0, "invalid": 0}
+    assert later.report.as_metadata() == {"pages": 1, "new": 2, "changed": 1, "unchanged": 0, "invalid": 0, "odd": 0}
     assert position(engine).finished_at == NOON + 60 * MINUTE
 
 
-def test_a_row_of_which_a_part_is_odd_is_stored_and_is_among_the_invalid_ones_until_it_is_read_whole(engine, reading):
+def test_a_row_of_which_a_part_is_odd_is_stored_and_noted_and_counted_apart_until_it_is_read_whole(engine, reading):
     shelf = FakeSource([[an_order(1, odd=invalid_row(1, reason="kept, but not all of it")), an_order(2)]])
     for _ in range(2):
         reading.read(shelf)
@@ -147,7 +147,7 @@ def test_a_row_of_which_a_part_is_odd_is_stored_and_is_among_the_invalid_ones_un
 
     [kept] = rows_of(engine, InvalidRow)
     assert (kept.external_id, kept.reason, kept.times) == ("order-1", "kept, but not all of it", 2)
-    assert reading.counted[:2] == [("new", 2), ("invalid", 1)]
+    assert reading.counted[:2] == [("new", 2), ("odd", 1)]
     assert numbers(engine) == [1, 2]
 
     shelf.pages_of.append([an_order(1, as_of=NOON + MINUTE)])
@@ -326,7 +326,7 @@ def test_a_row_that_the_database_refuses_is_kept_aside_and_the_rest_goes_on(engi
     assert kept.external_id == "order-7"
     assert kept.reason.startswith("the database refuses it: ")
     assert kept.payload["scheme"] == "fbo"
-    assert reading.report.as_metadata() == {"pages": 1, "new": 19, "changed": 0, "unchanged": 0, "invalid": 1}
+    assert reading.report.as_metadata() == {"pages": 1, "new": 19, "changed": 0, "unchanged": 0, "invalid": 1, "odd": 0}
     assert position(engine).position == {"page": 1}
 
 
@@ -379,9 +379,9 @@ def test_two_that_read_a_source_for_the_first_time_at_once_both_read_it(engine):
 def test_a_report_adds_up():
     report = SyncReport(pages=1, new=1)
 
-    report.add(Saved(1, 2, 3), 4)
+    report.add(Saved(1, 2, 3), [invalid_row(number) for number in range(4)], odd=5)
 
-    assert report.as_metadata() == {"pages": 1, "new": 2, "changed": 2, "unchanged": 3, "invalid": 4}
+    assert report.as_metadata() == {"pages": 1, "new": 2, "changed": 2, "unchanged": 3, "invalid": 4, "odd": 5}
 
 
 class Standing(FakeSource):

@@ -59,17 +59,20 @@ BEYOND = [
     ("draft_checks_total", "counter", {"reason"}),
     ("openai_cost_usd_total", "counter", {"model"}),
     ("external_api_wait_seconds_total", "counter", {"service", "reason"}),
+    ("external_api_unreadable_total", "counter", {"service"}),
     ("scheduler_ticks_skipped_total", "counter", {"job_name"}),
     ("scheduler_runs_missed_total", "counter", {"job_name"}),
     ("scheduler_runs_overdue_total", "counter", {"job_name"}),
     ("http_connections_refused_total", "counter", {"status"}),
     ("invalid_rows_total", "counter", {"source"}),
+    ("odd_rows_total", "counter", {"source"}),
     ("source_age_seconds", "gauge", {"marketplace", "source"}),
     ("reviews_waiting", "gauge", {"marketplace", "rating"}),
     ("reviews_waiting_oldest_age_seconds", "gauge", {"marketplace", "rating"}),
     ("reviews_without_draft", "gauge", set()),
     ("rate_limited_until_timestamp_seconds", "gauge", {"service"}),
     ("credential_expiry_timestamp_seconds", "gauge", {"service"}),
+    ("scheduler_job_suspended", "gauge", {"job_name"}),
     ("websocket_connections_total", "counter", {"endpoint", "outcome"}),
     ("websocket_connection_duration_seconds", "histogram", {"endpoint", "outcome"}),
     ("websocket_connections_in_progress", "gauge", set()),
@@ -147,6 +150,7 @@ def use_everything(stage):
         (names.REVIEWS_WITHOUT_DRAFT, {}),
         (names.RATE_LIMITED_UNTIL, {"service.peer.name": "wb"}),
         (names.CREDENTIAL_EXPIRY, {"service.peer.name": "wb"}),
+        (names.JOB_SUSPENDED, {"job.name": "sync_ozon_reviews"}),
     ):
         meter.create_observable_gauge(name, [lambda _options, labels=labels: [Observation(1, labels)]])
     meter.create_observable_counter(

@@ -1,5 +1,6 @@
 import gc
 import gzip
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -73,6 +74,41 @@ def test_what_is_no_array_has_no_rows_and_says_so(client, server, body):
 
     with pytest.raises(Unreadable):
         list(client.call(READ).rows())
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "read", "counted"),
+    [
+        (200, "<html>", "json", 1),
+        (201, "", "json", 1),
+        (200, "[]", "object", 1),
+        (200, "{}", "rows", 1),
+        (200, "[1, 2", "rows", 1),
+        (200, "{}", "object", 0),
+        (200, "[1]", "rows", 0),
+        (204, "", "json", 0),
+    ],
+)
+def test_a_success_that_cannot_be_read_is_counted_once(client_of, api, server, status, body, read, counted):
+    unreadable = []
+    answered = client_of(api, on_unreadable=lambda: unreadable.append(1))
+    server.enqueue(response(body, status))
+    answer = answered.call(READ)
+
+    for _ in range(2):
+        with suppress(Unreadable):
+            list(getattr(answer, read)())
+
+    assert len(unreadable) == counted
+
+
+def test_a_failure_by_its_status_is_not_counted_as_unreadable(client_of, api, server):
+    unreadable = []
+    server.enqueue(response("<html>", 503), response("<html>", 429), response("{}"))
+
+    client_of(api, on_unreadable=lambda: unreadable.append(1)).call(READ).json()
+
+    assert unreadable == []
 
 
 def test_rows_are_read_with_numbers_of_any_size(client, server):

@@ -6,7 +6,7 @@ from email.utils import formatdate
 import httpx
 import pytest
 
-from service.integrations.http.client import ApiResponse
+from service.integrations.http.api_response import ApiResponse
 from service.integrations.openai.retry_after import retry_after
 from service.integrations.ozon.client import ozon_api
 from service.integrations.telegram import telegram_api

@@ -54,6 +54,7 @@ def snapshot(sqlite_engine):
         without_draft=2,
         rate_limited_until={"wb": NOON + MINUTE},
         expiries={"ozon": NOON + 2 * MINUTE},
+        suspended=frozenset({"sync_ozon_reviews"}),
     )
 
 
@@ -69,6 +70,10 @@ def test_every_figure_has_its_series(snapshot):
         'service="wb"': NOON.timestamp() + 60, 'service="ozon"': 0, 'service="openai"': 0,
     }  # fmt: skip
     assert found["credential_expiry_timestamp_seconds"] == {'service="ozon"': NOON.timestamp() + 120}
+    assert found["scheduler_job_suspended"] == {
+        f'job_name="{name}"': int(name == "sync_ozon_reviews")
+        for name in ("sync_ozon_orders", "sync_ozon_reviews", "sync_wb_orders", "sync_wb_reviews")
+    }
 
 
 def test_before_the_first_answer_of_the_database_nothing_is_said():
