@@ -1,33 +1,31 @@
 """Samples the numbers of all workers every ten seconds, in one process of a group, and keeps what was added since.
 
-A sample is counted once: in the interval in which it was taken; if the sampler was killed, spread evenly over the intervals that
-have no sample, up to five minutes. What was counted in a longer pause is not kept, and the plots show a gap.
+A sample is counted once: in the interval in which it was taken; if the one before was taken by a process that was killed, spread
+evenly over the intervals that have no sample, up to five minutes. What was counted in a longer pause is not kept: the plots show
+a gap.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from telemetry.metrics.families import Family
 from telemetry.metrics.full_collections import FULL_COLLECTIONS
 from telemetry.metrics.switch_interval import short_switch_interval
+from telemetry.periodic import PeriodicTask
 from telemetry.processes import forks
 from telemetry.processes.registry import ProcessRegistry, live_processes
 from telemetry.recent.database import RecentDatabase
-from telemetry.recent.points import point_writer
 from telemetry.recent.points.amounts import Amount, SeriesKey
-from telemetry.recent.points.deltas import CountedSeries, LastSample, first_counts
 from telemetry.recent.points.election import Election
 from telemetry.recent.points.family_totals import FamilyTotals
 from telemetry.recent.points.plotted import COLLECTED
 from telemetry.recent.points.pruning import prune
-from telemetry.recent.points.tiers import FINEST, round_up
+from telemetry.recent.points.sample_keeper import Sample, SampleKeeper
+from telemetry.recent.points.tiers import FINEST
 
-LONGEST_PAUSE: Final = 300
-"""Seconds."""
-_LATE: Final = 2.0
-"""So many seconds after its end a sample still belongs to an interval."""
+STEP_SECONDS: Final = 1.0
 _NEW_SECONDS: Final = 60.0
 _PRUNE_SECONDS: Final = 300.0
 _UPTIME: Final = "app_uptime_seconds"
@@ -35,100 +33,119 @@ _UPTIME: Final = "app_uptime_seconds"
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """Where the time comes from: Unix seconds, and seconds that nobody sets."""
+    """Where the time comes from: Unix seconds, and seconds of a clock that nobody sets."""
 
     wall: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
 
 
-@dataclass(slots=True)
-class _Memory:
-    """What this process knows of the samples of a group.
+SYSTEM_CLOCKS: Final = Clocks()
 
-    Attributes:
-        counted: None until there is a base.
-        number: of the last sample; of the group's, if it has one.
-        taken: by the monotonic clock.
-        t: the end of its interval.
-    """
 
-    counted: CountedSeries | None = None
-    number: int = 0
-    taken: float = 0.0
-    t: int = 0
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """What is sampled: collects the metrics of the whole group, and reads what is kept of them."""
+
+    collect: Callable[[], list[Family]]
+    totals: FamilyTotals
 
 
 class Sampler(forks.ForkAware):
-    """For one thread, which calls `step` about once a second."""
+    """Runs in a thread of its own from `start` on."""
 
     def __init__(
-        self,
-        database: RecentDatabase,
-        registry: ProcessRegistry,
-        collect: Callable[[], list[Family]],
-        totals: FamilyTotals,
-        clocks: Clocks = Clocks(),  # noqa: B008  # frozen
+        self, database: RecentDatabase, registry: ProcessRegistry, sampled: Sampled, clocks: Clocks = SYSTEM_CLOCKS
     ) -> None:
-        """Prepare to sample; nothing is read before the first `step`.
+        """Prepare to sample; nothing is read before the first step.
 
         Args:
             database: where the points are kept.
             registry: tells the group of this process, and who else is in it.
-            collect: collects the metrics of the whole group.
-            totals: reads what is kept of them.
+            sampled: what is sampled.
             clocks: for tests.
         """
         self._database = database
         self._registry = registry
-        self._collect = collect
-        self._totals = totals
+        self._sampled = sampled
         self._clocks = clocks
         self._election = Election(registry.data_dir)
         self.restart_in_child()
         forks.register(self)
+        self._task = PeriodicTask(self.step, STEP_SECONDS, "Sampling of the console's figures")
 
     def restart_in_child(self) -> None:
-        """A child counts from zero, and so it is sampled."""
-        self._group, self._memory = "", _Memory(CountedSeries())
+        self._group = ""
+        self._keeper: SampleKeeper | None = None
         self._due = self._prune_due = 0.0
 
-    def step(self) -> None:
-        """Take a sample if it is time for one, and if this process is the one to take it."""
-        if self._clocks.monotonic() >= self._due:
-            self._due = self._clocks.monotonic() + self._seconds_to_next()
-            self.sample()
+    def start(self) -> None:
+        self._task.start()
 
     def stop(self) -> None:
-        """Take the last sample, and leave the next one to another process."""
+        """Take the last sample, and leave the next one to another process. More than once is harmless."""
+        if self._task.is_stopping:
+            return
+        self._task.stop()
         try:
             self.sample()
         finally:
             self._election.withdraw()
 
+    def step(self) -> None:
+        """Take a sample if it is time for one."""
+        if self._clocks.monotonic() >= self._due:
+            self._due = self._clocks.monotonic() + self._seconds_to_next()
+            self.sample()
+
+    def _seconds_to_next(self) -> float:
+        """Samples are taken at the ends of intervals."""
+        seconds = FINEST - self._clocks.wall() % FINEST
+        return seconds if seconds >= STEP_SECONDS else seconds + FINEST
+
     def sample(self) -> None:
-        """Take a sample now, if this process is elected.
+        """Take a sample now, if this is the process that does.
 
         Raises:
             sqlite3.Error, OSError: it could not be kept; the next one has its numbers.
         """
         group = self._registry.group
         if group != self._group:
-            self._group, self._memory = group, _Memory()
-        if self._election.is_elected(group):
-            self._keep(group)
-            self._prune_if_due()
-        elif self._memory.number:
-            self._memory = _Memory()
+            self._group, self._keeper = group, None
+        if not self._election.is_elected(group):
+            self._keeper = None
+            return
+        if self._keeper is None:
+            self._keeper = SampleKeeper(self._database, group)
+        if not self._keeper.keep(self._taken(group, self._keeper)):
+            self._keeper = None
+        self._prune_if_due()
 
-    def _keep(self, group: str) -> None:
-        families, seconds = self._collected()
+    def _taken(self, group: str, keeper: SampleKeeper) -> Sample:
+        started = self._clocks.monotonic()
+        with short_switch_interval(), FULL_COLLECTIONS.postponed():
+            families = self._sampled.collect()
         now = self._clocks.monotonic()
-        live = frozenset(self._live(group))
-        t = round_up(self._clocks.wall() - _LATE, FINEST)
-        with self._database.writing() as connection:
-            memory = self._remembered(group, families, live)
+        return Sample(
+            totals=self._sampled.totals.read(families, keeper.known()),
+            live=self._live(group),
+            is_new=_uptime(families) <= _NEW_SECONDS,
+            wall=self._clocks.wall(),
+            monotonic=now,
+            extra={SeriesKey(COLLECTED, "{}"): Amount(1, now - started)},
+        )
 
-    def _seconds_to_next(self) -> float:
-        """Samples are taken at the ends of intervals."""
-        seconds = FINEST - self._clocks.wall() % FINEST
-        return seconds if seconds >= 1 else seconds + FINEST
+    def _live(self, group: str) -> frozenset[str]:
+        found = {entry.id for entry in live_processes(self._registry.data_dir) if entry.group == group}
+        return frozenset(found | {self._registry.id})
+
+    def _prune_if_due(self) -> None:
+        now = self._clocks.monotonic()
+        if now >= self._prune_due:
+            self._prune_due = now + _PRUNE_SECONDS
+            with self._database.writing() as connection:
+                prune(connection, self._clocks.wall())
+
+
+def _uptime(families: list[Family]) -> float:
+    """Of the process that began first."""
+    return max((value for each in families if each.name == _UPTIME for value in each.series.values()), default=0.0)

@@ -4,7 +4,7 @@ A restart begins at zero. A page may lack a worker for a while, because its file
 Neither is a negative amount, nor one of everything that was ever counted.
 """
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,7 +14,7 @@ RETURN_SAMPLES: Final = 30
 """For so many samples numbers that have fallen may come back."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Counted:
     """What a series has counted, and what it had counted before it fell."""
 
@@ -22,61 +22,53 @@ class _Counted:
     before: Amount | None = None
     samples: int = 0
 
-    def advance(self, amount: Amount) -> Amount:
-        """Take a newer number. Returns what was added."""
-        last, before = self.now, self.before
-        self.now = amount
-        if amount.value < last.value:
-            self._fall(last)
-            return NOTHING
-        if before is None:
-            return amount.since(last)
-        self.samples -= 1
-        if amount.value >= before.value:  # the missing worker is back
-            self.before = None
-            return amount.since(before)
-        if not self.samples:
-            self.before = None
-        return amount.since(last)
-
-    def _fall(self, last: Amount) -> None:
-        if self.before is None or self.before.value < last.value:
-            self.before = last
-        self.samples = RETURN_SAMPLES
+    def advanced(self, amount: Amount) -> "tuple[_Counted, Amount]":
+        """Take a newer number. Returns what is counted then, and what was added."""
+        before = self.before
+        if amount.value < self.now.value:
+            highest = self.now if before is None or before.value < self.now.value else before
+            return _Counted(amount, highest, RETURN_SAMPLES), NOTHING
+        if before is not None and amount.value >= before.value:  # the missing worker is back
+            return _Counted(amount), amount.since(before)
+        is_awaited = before is not None and self.samples > 1
+        return _Counted(amount, *((before, self.samples - 1) if is_awaited else ())), amount.since(self.now)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class CountedSeries:
     """The numbers of all series at the last sample; empty for a service that has just started."""
 
-    _series: dict[SeriesKey, _Counted] = field(default_factory=dict)
+    _series: Mapping[SeriesKey, _Counted] = field(default_factory=dict)
 
     @classmethod
     def from_totals(cls, totals: Mapping[SeriesKey, Amount]) -> "CountedSeries":
         return cls({key: _Counted(amount) for key, amount in totals.items()})
 
-    def known(self) -> Container[SeriesKey]:
+    def known(self) -> Collection[SeriesKey]:
         return self._series.keys()
 
     def has_fallen(self, sample: Mapping[SeriesKey, Amount]) -> bool:
         """Whether a number is lower than before, or missing."""
         return any(sample.get(key, NOTHING).value < counted.now.value for key, counted in self._series.items())
 
-    def advance(self, sample: Mapping[SeriesKey, Amount]) -> dict[SeriesKey, Amount]:
-        """Take a newer sample. Returns what was added, of those series that have counted something."""
-        for key in [key for key in self._series if key not in sample]:
-            self._series[key].advance(NOTHING)
-        added = {key: self._advance(key, amount) for key, amount in sample.items()}
-        return {key: amount for key, amount in added.items() if not amount.is_nothing}
+    def advanced(self, sample: Mapping[SeriesKey, Amount]) -> "tuple[CountedSeries, dict[SeriesKey, Amount]]":
+        """Take a newer sample. Returns what is counted then, and what was added, of those that have counted something."""
+        series = dict(self._series)
+        added: dict[SeriesKey, Amount] = {}
+        missing = dict.fromkeys(series.keys() - sample.keys(), NOTHING)
+        for key, amount in (*sample.items(), *missing.items()):
+            known = series.get(key)
+            series[key], more = (_Counted(amount), amount) if known is None else known.advanced(amount)
+            if not more.is_nothing:
+                added[key] = more
+        return CountedSeries(series), added
 
-    def _advance(self, key: SeriesKey, amount: Amount) -> Amount:
-        if (counted := self._series.get(key)) is not None:
-            return counted.advance(amount)
-        self._series[key] = _Counted(amount)
-        return amount
-
-    def totals(self) -> dict[SeriesKey, Amount]:
-        return {key: counted.now for key, counted in self._series.items()}
+    def changes(self, earlier: "CountedSeries") -> dict[SeriesKey, Amount]:
+        """The numbers that differ from those of an earlier sample."""
+        then = earlier._series  # noqa: SLF001  # of the same class
+        return {
+            key: counted.now for key, counted in self._series.items() if key not in then or then[key].now != counted.now
+        }
 
 
 @dataclass(frozen=True, slots=True)

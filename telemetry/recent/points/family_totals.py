@@ -124,9 +124,7 @@ def _of_histogram(histogram: HistogramValue) -> tuple[Amount, str]:
     return Amount(sum(counts), histogram.sum, counts), json.dumps(bounds)
 
 
-def _limited(
-    plotted: Plotted, series: dict[SeriesKey, tuple[Labels, Amount]], known: Container[SeriesKey]
-) -> Totals:
+def _limited(plotted: Plotted, series: dict[SeriesKey, tuple[Labels, Amount]], known: Container[SeriesKey]) -> Totals:
     """The series that are kept already, new ones up to the limit, and one that has the rest."""
     kept = [key for key in series if key in known]
     kept += [key for key in series if key not in known][: max(0, MAX_SERIES - len(kept))]

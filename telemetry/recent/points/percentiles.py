@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Final
 
-MAX_BUCKETS: Final = 16
+from telemetry.recent.point_tables import MAX_BUCKETS
+
 STANDARD: Final = (50, 95, 99)
 
 

@@ -4,10 +4,9 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 
-from telemetry.recent.points import tables
+from telemetry.recent import point_tables as tables
 from telemetry.recent.points.amounts import Amount, SeriesKey
 from telemetry.recent.points.deltas import LastSample
-from telemetry.recent.points.percentiles import MAX_BUCKETS
 from telemetry.recent.points.tiers import FINEST, KEPT_SECONDS, round_up
 
 
@@ -53,7 +52,7 @@ def _families(connection: sqlite3.Connection, names: Iterable[str]) -> dict[str,
 
 
 def _columns(amount: Amount) -> tuple[float | None, ...]:
-    return (amount.value, amount.sum, *amount.buckets, *(None,) * (MAX_BUCKETS - len(amount.buckets)))
+    return (amount.value, amount.sum, *amount.buckets, *(None,) * (tables.MAX_BUCKETS - len(amount.buckets)))
 
 
 def amount_of(columns: Iterable[float | None]) -> Amount:

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from telemetry.recent.points.percentiles import MAX_BUCKETS
-
+MAX_BUCKETS: Final = 16
+"""Histograms with more are joined."""
 BUCKET_COLUMNS: Final = tuple(f"b{number}" for number in range(MAX_BUCKETS))
 AMOUNT_COLUMNS: Final = ("value", "sum", *BUCKET_COLUMNS)
 _AMOUNT: Final = ", ".join(("value REAL NOT NULL", "sum REAL NOT NULL", *(f"{b} INTEGER" for b in BUCKET_COLUMNS)))
@@ -17,7 +17,7 @@ CREATE TABLE series (
     id INTEGER PRIMARY KEY,
     family INTEGER NOT NULL,
     labels TEXT NOT NULL,
-    bounds TEXT NOT NULL,
+    bounds TEXT NOT NULL DEFAULT '',
     UNIQUE (family, labels, bounds)
 );
 CREATE TABLE points (
@@ -41,7 +41,7 @@ CREATE TABLE totals (
     {_AMOUNT},
     PRIMARY KEY (source, series)
 ) WITHOUT ROWID;
-"""
+"""  # noqa: S608  # only names of this module
 """`points` has what was added in the interval of `tier` seconds that ends at `t`. By time first: the rows of a sample are beside
 each other. `samplers` and `totals` have the last sample of each group of processes, for whichever process takes the next one."""
 
@@ -66,11 +66,12 @@ KEEP_STAGED_TOTALS: Final = (
     f"INSERT INTO totals (source, series, {_AMOUNTS}) SELECT ?, series, {_AMOUNTS} FROM temp.added WHERE true "  # noqa: S608
     f"ON CONFLICT (source, series) DO UPDATE SET {_LATEST}"
 )
-MARK_SAMPLED: Final = (
-    "INSERT OR IGNORE INTO points (tier, family, t, series, value, sum) "
-    f"VALUES (?, {SAMPLED}, ?, {SAMPLED}, ?, 0)"
+MARK_SAMPLED: Final = (  # likewise
+    f"INSERT OR IGNORE INTO points (tier, family, t, series, value, sum) VALUES (?, {SAMPLED}, ?, {SAMPLED}, ?, 0)"  # noqa: S608
 )
-ADD_SAMPLED: Final = f"{MARK_SAMPLED.replace(' OR IGNORE', '')} ON CONFLICT DO UPDATE SET value = value + excluded.value"
+ADD_SAMPLED: Final = (
+    f"{MARK_SAMPLED.replace(' OR IGNORE', '')} ON CONFLICT DO UPDATE SET value = value + excluded.value"
+)
 TOTALS_OF: Final = (
     f"SELECT f.name, s.labels, s.bounds, {', '.join(f'x.{each}' for each in AMOUNT_COLUMNS)} "  # noqa: S608  # likewise
     "FROM totals x JOIN series s ON s.id = x.series JOIN families f ON f.id = s.family WHERE x.source = ?"
