@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from service.api.health import ServiceHealth
-from service.console.notices import notices
+from service.console.console_notices import notices
 from service.settings import Settings
 from telemetry import console
 

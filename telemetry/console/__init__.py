@@ -4,19 +4,20 @@
 """
 
 from telemetry.console.job_control import JobControl, MissedRun, ScheduledJob
-from telemetry.console.mount import mount
-from telemetry.console.options import ConsoleOptions, Notice
-from telemetry.console.page import Action, NotFound, Page, Refused
+from telemetry.console.mounted_console import mount
+from telemetry.console.notice import Notice
+from telemetry.console.options import ConsoleOptions
+from telemetry.console.page_definition import Action, ConsolePage, PageNotFound, Refused
 from telemetry.console.view import View
 
 __all__ = [
     "Action",
     "ConsoleOptions",
+    "ConsolePage",
     "JobControl",
     "MissedRun",
-    "NotFound",
     "Notice",
-    "Page",
+    "PageNotFound",
     "Refused",
     "ScheduledJob",
     "View",

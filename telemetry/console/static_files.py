@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from telemetry.build import Telemetry
-from telemetry.console.access.headers import FILE_HEADERS, PAGE_HEADERS
+from telemetry.console.response_headers import FILE_HEADERS, PAGE_HEADERS
 
 _DIRECTORY: Final = Path(__file__).parent / "static"
 _MEDIA_TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}

@@ -3,39 +3,42 @@
 import asyncio
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
 from telemetry.build import Telemetry
-from telemetry.console.options import ConsoleOptions, Notice
+from telemetry.console.job_control import JobControl
+from telemetry.console.notice import Notice
 from telemetry.console.static_files import VERSION
 from telemetry.console.windows import BY_KEY, DEFAULT_WINDOW, WINDOWS, Window
 from telemetry.failsafe import failsafe
 from telemetry.health.report import Report
-from telemetry.web.probes import Probes
 
+T = TypeVar("T")
 _MAX_VALUE: Final = 200
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?(ms|s|m|h|d)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class ConsoleFrame:
     """What all looks at one mounted console share.
 
     Attributes:
         root: the path at which it is mounted, such as `/console`.
         navigation: title and path of each page that the navigation has.
+        run_checks: the checks of the service's health.
     """
 
     root: str
     title: str
-    options: ConsoleOptions
     navigation: Sequence[tuple[str, str]]
-    probes: Probes
+    jobs: JobControl | None
+    read_notices: Callable[[], Sequence[Notice]]
+    run_checks: Callable[[Telemetry], Awaitable[Report]]
 
 
 @dataclass
@@ -52,7 +55,7 @@ class View:
         heading: for the browser's tab, where the page's title does not say enough.
     """
 
-    frame: Frame
+    frame: ConsoleFrame
     telemetry: Telemetry
     query: Mapping[str, str]
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -65,8 +68,9 @@ class View:
     heading: str = ""
 
     @property
-    def options(self) -> ConsoleOptions:
-        return self.frame.options
+    def jobs(self) -> JobControl | None:
+        """The application's schedule; None if there is none."""
+        return self.frame.jobs
 
     @property
     def window(self) -> Window:
@@ -110,7 +114,7 @@ class View:
             return float(match[1]) * _UNITS[match[2] or "s"]
         return self._noted(name, f"{given!r} is no duration, such as 250ms, 1.5s or 2m", default)
 
-    def _noted(self, name: str, note: str, default: Any) -> Any:
+    def _noted(self, name: str, note: str, default: T) -> T:
         self.notes[name] = f"{note}: not used."
         return default
 
@@ -138,7 +142,7 @@ class View:
     @cached_property
     def notices(self) -> Sequence[Notice]:
         """What the application says of itself; nothing where that fails."""
-        found: Sequence[Notice] = failsafe(self.options.notices)() or ()
+        found: Sequence[Notice] = failsafe(self.frame.read_notices)() or ()
         return found
 
     @property
@@ -147,7 +151,8 @@ class View:
 
     def health(self) -> Report:
         """Run the checks of the service's health; within a second."""
-        checks = self.options.checks
-        if checks is None:
-            return asyncio.run(self.frame.probes.health(self.telemetry))
-        return asyncio.run(checks.run(self.options.check_names or None))
+
+        async def run() -> Report:
+            return await self.frame.run_checks(self.telemetry)
+
+        return asyncio.run(run())

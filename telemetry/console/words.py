@@ -6,7 +6,7 @@ from typing import Final
 
 from markupsafe import Markup, escape
 
-NOTHING: Final = "–"
+NOTHING: Final = "\N{EN DASH}"
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 _DAY: Final = 86_400
@@ -119,7 +119,7 @@ def relative_time(moment: datetime | float | None, now: float) -> Markup:
 def _time_element(moment: datetime | float | None, now: float, style: str) -> Markup:
     at = None if moment is None else _shown(moment)
     if at is None:
-        return Markup(escape(NOTHING))
+        return escape(NOTHING)
     full = f"{at:%Y-%m-%d %H:%M:%S} UTC"
     text = ago(at.timestamp(), now) if style == "ago" else _clock_text(at, now)
     return Markup('<time datetime="{}" title="{}" data-style="{}">{}</time>').format(

@@ -10,8 +10,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from telemetry.build import Telemetry
 from telemetry.console.access import cookie, origins
 from telemetry.console.access.attempts import WrongAttempts
-from telemetry.console.access.headers import PAGE_HEADERS
 from telemetry.console.rendering import render
+from telemetry.console.response_headers import PAGE_HEADERS
 from telemetry.web.access import is_authorized
 
 SIGN_IN: Final = "/sign-in"

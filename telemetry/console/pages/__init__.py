@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from telemetry.console.page import Action, Page
+from telemetry.console.page_definition import Action, ConsolePage
 from telemetry.console.pages import overview
 
-PAGES: Final[tuple[Page, ...]] = (Page("", "Overview", "overview.html", overview.read),)
+PAGES: Final[tuple[ConsolePage, ...]] = (ConsolePage("", "Overview", "overview.html", overview.read),)
 ACTIONS: Final[tuple[Action, ...]] = ()

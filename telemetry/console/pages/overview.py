@@ -46,9 +46,9 @@ class Health:
 
 def read(view: View) -> dict[str, Any]:
     report = view.health()
-    alerts = read_part("Alerts", lambda: _open_alerts(view), ())
+    alerts: Part[list[AlertRecord]] = read_part("Alerts", lambda: _open_alerts(view), [])
     ages = snapshot_ages(view.telemetry.metrics.membership.collect())
-    processes = read_part("Processes", lambda: read_processes(view, ages), ())
+    processes: Part[list[ProcessFacts]] = read_part("Processes", lambda: read_processes(view, ages), [])
     settings = view.telemetry.settings
     return {
         "health": describe(report),
@@ -87,10 +87,14 @@ def _open_alerts(view: View) -> list[AlertRecord]:
     if not view.telemetry.alerts.is_on:
         return []
     records = view.telemetry.alerts.queries.page(view.now, limit=_MAX_ALERTS)
-    return [each for each in records if each.incident.is_open and not each.is_silenced and each.incident.inhibitor_id is None]
+    return [
+        each
+        for each in records
+        if each.incident.is_open and not each.is_silenced and each.incident.inhibitor_id is None
+    ]
 
 
-def _attention(view: View, alerts: Part[Any]) -> list[Attention]:
+def _attention(view: View, alerts: Part[list[AlertRecord]]) -> list[Attention]:
     """Firing alerts, then what the application says of itself."""
     found = [_of_alert(view, record) for record in alerts.value[:_MAX_ATTENTION]]
     if left := len(alerts.value) - _MAX_ATTENTION:

@@ -48,7 +48,10 @@ class _CpuTimes:
             then, before, share = self._seen.get(key, (started, 0.0, 0.0))
             if now - then >= _MIN_INTERVAL:
                 share = max(0.0, used - before) / (now - then)
-                self._seen = {**{k: v for k, v in self._seen.items() if psutil.pid_exists(k[0])}, key: (now, used, share)}
+                self._seen = {
+                    **{k: v for k, v in self._seen.items() if psutil.pid_exists(k[0])},
+                    key: (now, used, share),
+                }
             return share
 
 
@@ -62,10 +65,8 @@ def read_processes(view: View, ages: Mapping[str, float]) -> list[ProcessFacts]:
         view: the look.
         ages: of the numbers of each worker, by its name on `/metrics`.
     """
-    found = []
-    for entry in live_processes(view.telemetry.settings.data_dir):
-        if entry.pid:
-            found.append(_facts(entry.pid, entry.role, ages.get(str(entry.slot))))
+    entries = [entry for entry in live_processes(view.telemetry.settings.data_dir) if entry.pid]
+    found = [_facts(entry.pid, entry.role, ages.get(str(entry.slot))) for entry in entries]
     return sorted(found, key=lambda each: (each.started or 0.0, each.pid))
 
 

@@ -74,7 +74,7 @@ def draw(chart: Chart) -> Markup:
     x = Scale(chart.times[0], chart.times[-1], _LEFT, WIDTH - _RIGHT)
     y = Scale(0.0, top, chart.height - _BOTTOM, _TOP)
     marks = _areas(chart, rows, x, y) if stacked else _lines(chart, rows, x, y)
-    return Markup(
+    return Markup(  # noqa: S704  # numbers, and texts that are escaped
         f'<svg class="plot" viewBox="0 0 {WIDTH} {chart.height}" role="img" aria-label="{escape(_described(chart))}">'
         f"{_value_axis(chart, y, top)}{marks}{_time_axis(chart, x)}</svg>"
     )
@@ -90,9 +90,7 @@ def _stacked(rows: Sequence[Sequence[float | None]]) -> list[list[float | None]]
     found: list[list[float | None]] = []
     below: list[float | None] = [None] * len(rows[0]) if rows else []
     for row in rows:
-        below = [
-            total if value is None else value + (total or 0.0) for total, value in zip(below, row, strict=True)
-        ]
+        below = [total if value is None else value + (total or 0.0) for total, value in zip(below, row, strict=True)]
         found.append(below)
     return found
 
@@ -149,4 +147,4 @@ def _time_axis(chart: Chart, x: Scale) -> str:
 
 def _clock(at: float, span: float) -> str:
     moment = datetime.fromtimestamp(at, UTC)
-    return f"{moment:%H:%M}" if span <= 2 * 86_400 else f"{moment:%d %b}"  # noqa: PLR2004  # two days
+    return f"{moment:%H:%M}" if span <= 2 * 86_400 else f"{moment:%d %b}"  # two days

@@ -1,7 +1,9 @@
 """Who may look, by requests as browsers send them."""
 
 import pytest
+from itsdangerous import TimestampSigner
 from starlette.requests import Request
+from starlette.responses import Response
 
 from telemetry.console.access import attempts, cookie, origins
 from telemetry.console.access.attempts import WrongAttempts
@@ -14,7 +16,9 @@ def request(client="127.0.0.1", **headers: str) -> Request:
     return Request({"type": "http", "method": "GET", "path": "/console", "headers": raw, "client": (client, 4711)})
 
 
-@pytest.mark.parametrize("host", ["localhost", "localhost:8080", "LOCALHOST.", "127.0.0.1", "127.9.9.9:1", "[::1]:8080"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:8080", "LOCALHOST.", "127.0.0.1", "127.9.9.9:1", "[::1]:8080"]
+)
 @pytest.mark.parametrize("client", ["127.0.0.1", "::1", "::ffff:127.0.0.1", "127.3.2.1"])
 def test_a_program_of_this_machine_is_local(client, host):
     assert origins.is_local(request(client, host=host))
@@ -56,8 +60,6 @@ def test_a_page_of_the_console_is_told_by_its_origin(origin, own):
 
 
 def cookie_of(token: str) -> str:
-    from starlette.responses import Response
-
     response = Response()
     SignedCookie(token).set_on(response, request(), "/console")
     return response.headers["set-cookie"]
@@ -87,8 +89,6 @@ def test_a_cookie_that_was_not_signed_is_none(value):
 def test_a_cookie_ends_after_twelve_hours(monkeypatch):
     value = cookie_of("token-1").partition(";")[0]
     signer = SignedCookie("token-1")
-    from itsdangerous import TimestampSigner
-
     now = TimestampSigner("x").get_timestamp()
     monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _self: now + cookie.LIFETIME_SECONDS + 2)
     assert not signer.is_valid(request(cookie=value))

@@ -6,9 +6,11 @@ import time
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from opentelemetry.sdk.trace import SpanProcessor
 
 import telemetry
 from telemetry import console
+from telemetry.console.page_threads import PageThreads
 from telemetry.settings import TelemetrySettings
 
 TOKEN = "opensesame-opensesame-opensesame"
@@ -35,6 +37,11 @@ def signed_in(**settings) -> TestClient:
     return client
 
 
+class _Collected(SpanProcessor):
+    def __init__(self, spans):
+        self.on_end = spans.append
+
+
 def greet(view):
     return {"greeting": view.text("name", "you"), "limit": view.whole_number("limit", 5, most=10)}
 
@@ -43,7 +50,7 @@ def own_page(tmp_path, read=greet, actions=()):
     (tmp_path / "own.html").write_text(
         '{% extends layout %}{% block content %}<p>Hello {{ greeting }}, {{ limit }} {{ view.notes.get("limit", "") }}</p>{% endblock %}'
     )
-    return console.Page("/own/{name:path}", "Own", "own.html", read, tmp_path, actions=actions)
+    return console.ConsolePage("/own/{name:path}", "Own", "own.html", read, tmp_path, actions=actions)
 
 
 def test_one_line_gives_an_application_the_console():
@@ -115,7 +122,16 @@ def test_with_a_token_a_browser_is_asked_to_sign_in_and_led_back():
 
 
 @pytest.mark.parametrize(
-    "wanted", ["https://evil.example", "//evil.example/console", "/consoles", "/other", "/console/../x\r\nx: y", "javascript:1", ""]
+    "wanted",
+    [
+        "https://evil.example",
+        "//evil.example/console",
+        "/consoles",
+        "/other",
+        "/console/../x\r\nx: y",
+        "javascript:1",
+        "",
+    ],
 )
 def test_signing_in_leads_to_no_other_site(wanted):
     client = browser(ops_token=TOKEN)
@@ -125,9 +141,7 @@ def test_signing_in_leads_to_no_other_site(wanted):
 
 def test_a_wrong_token_is_told_and_ten_of_them_are_enough():
     client = browser(ops_token=TOKEN)
-    statuses = [
-        client.post("/console/sign-in", data={"token": "wrong"}, headers=ORIGIN).status_code for _ in range(11)
-    ]
+    statuses = [client.post("/console/sign-in", data={"token": "wrong"}, headers=ORIGIN).status_code for _ in range(11)]
     assert statuses == [401] * 10 + [429]
     assert client.post("/console/sign-in", data={"token": TOKEN}, headers=ORIGIN).status_code == 429
 
@@ -148,9 +162,7 @@ def test_signing_out_ends_it():
 
 def test_a_link_of_another_site_is_followed_once_more_with_the_cookie():
     client = browser(ops_token=TOKEN)
-    page = client.get(
-        "/console?window=6h", headers={"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
-    )
+    page = client.get("/console?window=6h", headers={"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"})
     assert (page.status_code, 'content="0; url=http' in page.text) == (200, False)
     assert 'content="0; url=/console?window=6h"' in page.text
 
@@ -184,7 +196,11 @@ def fail(kind):
 
 @pytest.mark.parametrize(
     ("kind", "status", "text"),
-    [(console.NotFound, 404, "There is no book 7."), (console.Refused, 409, "There is no book 7."), (KeyError, 500, "an error")],
+    [
+        (console.PageNotFound, 404, "There is no book 7."),
+        (console.Refused, 409, "There is no book 7."),
+        (KeyError, 500, "an error"),
+    ],
 )
 def test_a_page_that_cannot_be_shown_says_why_with_a_way_back(tmp_path, kind, status, text):
     page = browser(console.ConsoleOptions(pages=[own_page(tmp_path, fail(kind))])).get("/console/own/x")
@@ -194,15 +210,11 @@ def test_a_page_that_cannot_be_shown_says_why_with_a_way_back(tmp_path, kind, st
 
 
 def test_a_page_that_hangs_is_not_waited_for(tmp_path, monkeypatch):
-    monkeypatch.setattr("telemetry.console.mount.PageRunner", lambda: console_runner(0.05))
-    page = browser(console.ConsoleOptions(pages=[own_page(tmp_path, lambda _view: time.sleep(0.5))])).get("/console/own/x")
+    monkeypatch.setattr("telemetry.console.mounted_console.PageThreads", lambda: PageThreads(0.05))
+    page = browser(console.ConsoleOptions(pages=[own_page(tmp_path, lambda _view: time.sleep(0.5))])).get(
+        "/console/own/x"
+    )
     assert page.status_code == 504
-
-
-def console_runner(deadline):
-    from telemetry.console.runner import PageRunner
-
-    return PageRunner(deadline)
 
 
 def rename(view):
@@ -231,3 +243,14 @@ def test_before_the_start_the_console_says_so():
     app = FastAPI()
     console.mount(app)
     assert TestClient(app).get("/console").status_code == 503
+
+
+def test_looking_at_the_console_is_counted_and_not_traced():
+    client = browser(otel_traces_sampler_arg=1.0)
+    spans = []
+    telemetry.current().tracer_provider.add_span_processor(_Collected(spans))
+    client.get("/console")
+    client.get("/console/sign-in")
+    client.get("/consoles")
+    assert [span.attributes["url.path"] for span in spans] == ["/consoles"]
+    assert 'endpoint="/console",' in telemetry.current().metrics.page.render()[0].decode()

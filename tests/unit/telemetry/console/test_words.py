@@ -4,6 +4,7 @@ import pytest
 
 from telemetry.console import words
 
+NOTHING = "\N{EN DASH}"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC).timestamp()
 
 
@@ -19,9 +20,9 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC).timestamp()
         (999.6, "1,000"),
         (3_140_000, "3.1 M"),
         (-12.5, "-12.5"),
-        (None, "–"),
-        (float("nan"), "–"),
-        (float("inf"), "–"),
+        (None, NOTHING),
+        (float("nan"), NOTHING),
+        (float("inf"), NOTHING),
     ],
 )
 def test_a_number_has_the_digits_that_matter(value, text):
@@ -30,7 +31,7 @@ def test_a_number_has_the_digits_that_matter(value, text):
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0, "0 %"), (1, "100 %"), (0.0004, "< 0.1 %"), (0.9999, "99.9 %"), (0.123, "12.3 %"), (None, "–")],
+    [(0, "0 %"), (1, "100 %"), (0.0004, "< 0.1 %"), (0.9999, "99.9 %"), (0.123, "12.3 %"), (None, NOTHING)],
 )
 def test_a_share_looks_like_all_or_nothing_only_if_it_is(share, text):
     assert words.percent(share) == text
@@ -48,7 +49,7 @@ def test_a_share_looks_like_all_or_nothing_only_if_it_is(share, text):
         (12_000, "3 h 20 min"),
         (273_600, "3 d 4 h"),
         (-5, "-5.0 s"),
-        (None, "–"),
+        (None, NOTHING),
     ],
 )
 def test_a_duration_is_said_in_two_units_at_most(seconds, text):
@@ -61,13 +62,19 @@ def test_bytes_are_said_in_units_of_a_thousand():
         "512 B",
         "2.5 kB",
         "412 MB",
-        "–",
+        NOTHING,
     ]
 
 
 @pytest.mark.parametrize(
     ("then", "text"),
-    [(NOW, "just now"), (NOW - 240, "4 min ago"), (NOW + 180, "in 3 min"), (NOW - 8000, "2 h ago"), (NOW - 9e5, "10 days ago")],
+    [
+        (NOW, "just now"),
+        (NOW - 240, "4 min ago"),
+        (NOW + 180, "in 3 min"),
+        (NOW - 8000, "2 h ago"),
+        (NOW - 9e5, "10 days ago"),
+    ],
 )
 def test_a_relative_time_says_before_or_after(then, text):
     assert words.ago(then, NOW) == text
@@ -81,4 +88,4 @@ def test_a_time_has_the_whole_of_it_in_utc_on_hover():
 
 @pytest.mark.parametrize("moment", [None, 1e20, float("nan"), -1e18])
 def test_a_time_that_is_none_is_a_dash(moment):
-    assert str(words.relative_time(moment, NOW)) == "–"
+    assert str(words.relative_time(moment, NOW)) == NOTHING

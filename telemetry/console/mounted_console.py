@@ -1,7 +1,7 @@
 """`mount(app)`: adds the console to an application."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final
 from urllib.parse import quote, unquote
@@ -13,14 +13,17 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from telemetry import setup
 from telemetry.build import Telemetry
 from telemetry.console.access.gate import SIGN_IN, Gate, mounted_at, read_form
-from telemetry.console.access.headers import PAGE_HEADERS
 from telemetry.console.options import ConsoleOptions
-from telemetry.console.page import Action, NotFound, Page, Refused
+from telemetry.console.page_definition import Action, ConsolePage, PageNotFound, Refused
+from telemetry.console.page_threads import PageThreads, TooBusy, TooLate
 from telemetry.console.pages import ACTIONS, PAGES
 from telemetry.console.rendering import render
+from telemetry.console.response_headers import PAGE_HEADERS
 from telemetry.console.static_files import read_file
-from telemetry.console.runner import PageRunner, TooBusy, TooLate
-from telemetry.console.view import Frame, View
+from telemetry.console.view import ConsoleFrame, View
+from telemetry.health.report import Report
+from telemetry.health.runner import HealthChecks
+from telemetry.instrumentation.fastapi import FastAPIInstrumentor
 from telemetry.web.access import NOT_STARTED
 from telemetry.web.probes import Probes
 
@@ -51,6 +54,8 @@ def mount(app: FastAPI, path: str = "/console", options: ConsoleOptions = _NO_OP
             return
         running.recent.activate()
     _Console(app, path, options).add_routes()
+    for untraced in (path, f"{path}/*"):  # a page that is looked at would fill the list of traces
+        FastAPIInstrumentor.leave_untraced(app, untraced)
 
 
 class _Console:
@@ -58,9 +63,10 @@ class _Console:
         self._app = app
         self._pages = (*PAGES, *options.pages)
         navigation = [(page.title, page.path.rstrip("/")) for page in self._pages if page.in_navigation]
-        self._frame = Frame(root, options.title or app.title, options, navigation, Probes({}))
+        checks = partial(_run_checks, options.checks, options.check_names) if options.checks else Probes({}).health
+        self._frame = ConsoleFrame(root, options.title or app.title, navigation, options.jobs, options.notices, checks)
         self._gate = Gate(root, self._frame.title)
-        self._runner = PageRunner()
+        self._runner = PageThreads()
 
     def add_routes(self) -> None:
         for page in self._pages:
@@ -98,7 +104,7 @@ class _Console:
     async def _redirect_home(self, request: Request, _telemetry: Telemetry) -> Response:
         return RedirectResponse(mounted_at(request) + self._frame.root, 307, PAGE_HEADERS)
 
-    async def _show(self, page: Page, request: Request, telemetry: Telemetry) -> Response:
+    async def _show(self, page: ConsolePage, request: Request, telemetry: Telemetry) -> Response:
         view = self._view(request, telemetry)
         layout = "fragment.html" if "x-console-fragment" in request.headers else "layout.html"
         done = unquote(request.cookies.get(_DONE, ""))[:_MAX_SENTENCE]
@@ -133,7 +139,7 @@ class _Console:
         show = partial(self._gate.message, request)
         try:
             return await self._runner.run(make)
-        except NotFound as error:
+        except PageNotFound as error:
             return show(404, "Not found", str(error))
         except Refused as error:
             return show(409, "Not done", str(error))
@@ -141,6 +147,10 @@ class _Console:
             return show(503, "Busy", "Too many pages are being read at once. Try again in a few seconds.")
         except TooLate:
             return show(504, "Too slow", "This page took more than 10 seconds: the database or the disk may be slow.")
-        except Exception:
+        except Exception:  # noqa: BLE001  # an edge: whatever a page raises, the others work
             _log.exception("The page %s of the console failed", name)
             return show(500, "Failed", "This page has an error, which is in the service's log. The other pages work.")
+
+
+def _run_checks(checks: HealthChecks, names: Sequence[str], _telemetry: Telemetry) -> Awaitable[Report]:
+    return checks.run(names or None)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 Context = Mapping[str, Any]
 
 
-class NotFound(Exception):
+class PageNotFound(Exception):
     """404: there is nothing of that name. The message says so, and what there is."""
 
 
@@ -20,14 +20,14 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ConsolePage:
     """A page.
 
     Attributes:
         path: below the console's own, such as `/reviews` or `/jobs/{name:path}` (Starlette's parameters).
         title: its name in the navigation and in the browser's tab.
         template: the name of its Jinja2 template, which extends `layout`.
-        read: makes what the template shows. Called in a worker thread, with a deadline; may raise `NotFound`.
+        read: makes what the template shows. Called in a worker thread, with a deadline; may raise `PageNotFound`.
         templates: the directory of the template; None for those of the console.
         in_navigation: False for the page of one thing, which another page leads to.
         actions: the changes that its forms ask for.
@@ -51,7 +51,7 @@ class Action:
     Attributes:
         path: below the console's own, such as `/jobs/{name}/pause`.
         run: does it, in a worker thread, with the form's fields as `view.form`. Returns one sentence that says what was done.
-            It may raise `NotFound` and `Refused`.
+            It may raise `PageNotFound` and `Refused`.
         returns_to: the page to go on with, below the console's own path; parameters in braces are those of the path.
     """
 

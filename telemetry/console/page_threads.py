@@ -24,7 +24,7 @@ class TooLate(Exception):
     """504: a page was not read within its deadline."""
 
 
-class PageRunner(forks.ForkAware):
+class PageThreads(forks.ForkAware):
     """Runs functions in a few threads, each within `DEADLINE` seconds."""
 
     def __init__(self, deadline: float = DEADLINE) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
+from service.console.unconfigured import unconfigured
 from service.settings import Settings
-from service.unconfigured import unconfigured
 from telemetry.console import Notice
 
 _SANDBOX: Final = "Sandbox: Wildberries, Ozon, OpenAI and Telegram are simulated. No request leaves this machine."
