@@ -1,5 +1,6 @@
 """Decides for each request whether it may see or change something, and shows the form to sign in."""
 
+import asyncio
 import hmac
 from typing import Final
 from urllib.parse import parse_qsl, quote
@@ -71,11 +72,12 @@ class Gate:
         address = request.client.host if request.client else ""
         if not origins.is_own_page(request):
             return self.message(request, 403, "Refused", _FOREIGN)
-        if self._attempts.are_too_many(address):
+        database = telemetry.recent.database
+        if await asyncio.to_thread(self._attempts.are_too_many, address, database):
             return self._form(request, _TOO_MANY, 429)
         token, given = telemetry.settings.ops_token, (await read_form(request)).get("token", "")
         if token is None or not hmac.compare_digest(given.strip().encode(), token.get_secret_value().encode()):
-            self._attempts.note(address)
+            await asyncio.to_thread(self._attempts.note, address, database)
             return self._form(request, _WRONG, 401)
         response = RedirectResponse(self._wanted(request), 303, PAGE_HEADERS)
         _cookie(telemetry).set_on(response, request, self._mounted(request))

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from telemetry.console.access import attempts, cookie, origins
 from telemetry.console.access.attempts import WrongAttempts
 from telemetry.console.access.cookie import SignedCookie
+from telemetry.recent.database import RecentDatabase
 
 
 def request(client="127.0.0.1", **headers: str) -> Request:
@@ -94,21 +95,54 @@ def test_a_cookie_ends_after_twelve_hours(monkeypatch):
     assert not signer.is_valid(request(cookie=value))
 
 
-def test_ten_wrong_attempts_a_minute_are_enough_for_that_minute_and_address():
-    now = [0.0]
+@pytest.fixture
+def database(tmp_path):
+    made = RecentDatabase(tmp_path / "recent.db")
+    yield made
+    made.close()
+
+
+def test_ten_wrong_attempts_a_minute_are_enough_for_that_minute_and_address(database):
+    now = [1000.0]
     wrong = WrongAttempts(lambda: now[0])
     for _ in range(attempts.MAX_ATTEMPTS):
-        assert not wrong.are_too_many("10.0.0.1")
-        wrong.note("10.0.0.1")
-    assert wrong.are_too_many("10.0.0.1")
-    assert not wrong.are_too_many("10.0.0.2")
-    now[0] = attempts.WINDOW_SECONDS
-    assert not wrong.are_too_many("10.0.0.1")
+        assert not wrong.are_too_many("10.0.0.1", database)
+        wrong.note("10.0.0.1", database)
+    assert wrong.are_too_many("10.0.0.1", database)
+    assert not wrong.are_too_many("10.0.0.2", database)
+    now[0] += attempts.WINDOW_SECONDS
+    assert not wrong.are_too_many("10.0.0.1", database)
 
 
-def test_attempts_are_remembered_of_a_bounded_number_of_addresses(monkeypatch):
+def test_attempts_count_in_all_workers_and_in_one_where_their_file_is_not_to_be_had(database, tmp_path):
+    workers = [WrongAttempts(lambda: 1000.0) for _ in range(3)]
+    for number in range(attempts.MAX_ATTEMPTS):
+        workers[number % 3].note("10.0.0.1", database)
+    assert all(worker.are_too_many("10.0.0.1", database) for worker in workers)
+
+    (tmp_path / "file").write_text("")
+    broken = RecentDatabase(tmp_path / "file" / "recent.db")
+    alone = WrongAttempts(lambda: 1000.0)
+    for _ in range(attempts.MAX_ATTEMPTS):
+        alone.note("10.0.0.1", broken)
+    assert alone.are_too_many("10.0.0.1", broken)
+
+
+@pytest.mark.parametrize("jump", [-86_400.0, 86_400.0])
+def test_a_clock_that_is_set_bars_nobody(database, jump):
+    now = [1_000_000.0]
+    wrong = WrongAttempts(lambda: now[0])
+    for _ in range(attempts.MAX_ATTEMPTS):
+        wrong.note("10.0.0.1", database)
+    now[0] += jump
+    assert not wrong.are_too_many("10.0.0.1", database)
+
+
+def test_attempts_are_remembered_of_a_bounded_number_of_addresses(monkeypatch, database):
     monkeypatch.setattr(attempts, "_MAX_ADDRESSES", 3)
-    wrong = WrongAttempts(lambda: 0.0)
+    wrong = WrongAttempts(lambda: 1000.0)
     for number in range(10):
-        wrong.note(str(number))
+        wrong.note(str(number), database)
     assert len(wrong._times) == 3
+    with database.reading() as connection:
+        assert connection.execute("SELECT count(*) FROM sign_in_attempts").fetchone()[0] <= 4
