@@ -62,6 +62,11 @@ CREATE INDEX ix_logs_at ON logs (at);
 CREATE INDEX ix_logs_trace ON logs (trace_id) WHERE trace_id IS NOT NULL;
 CREATE INDEX ix_logs_level ON logs (level, at);
 """
+_SIGN_INS: Final = """
+CREATE TABLE sign_in_attempts (id INTEGER PRIMARY KEY AUTOINCREMENT, address TEXT NOT NULL, at REAL NOT NULL);
+CREATE INDEX ix_sign_in_attempts_address ON sign_in_attempts (address, at);
+"""
+"""The wrong ones of the last minute."""
 _SIZES: Final = """
 CREATE TABLE sizes (kind TEXT PRIMARY KEY, number INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0);
 """
@@ -90,7 +95,7 @@ def schema_version(connection: sqlite3.Connection) -> int:
 
 def create_schema(connection: sqlite3.Connection) -> None:
     """Create all tables, within the caller's transaction."""
-    for script in (POINT_TABLES, _TRACES, _LOGS, _SIZES):
+    for script in (POINT_TABLES, _TRACES, _LOGS, _SIGN_INS, _SIZES):
         for statement in filter(str.strip, script.split(";")):
             connection.execute(statement)
     connection.executemany("INSERT INTO sizes (kind) VALUES (?)", [(kind,) for kind in (*KEPT_AS, LOGS)])
