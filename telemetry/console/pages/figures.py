@@ -7,7 +7,7 @@ from telemetry.console import words
 from telemetry.console.plots.chart import Chart, Line
 from telemetry.console.view import View
 from telemetry.recent.point_queries import PointQueries, SeriesPoints
-from telemetry.recent.points.plotted import REQUESTS, with_mapped
+from telemetry.recent.points.plotted import REQUESTS
 from telemetry.recent.points.reading import Match
 
 CLASSES: Final = {"2xx": "ok", "3xx": "c1", "4xx": "warn", "5xx": "bad", "other": "c6"}
@@ -17,11 +17,6 @@ _PERCENTILES: Final = {"p50": "c1", "p95": "c3", "p99": "c5"}
 _SPARK_STEPS: Final = (60, 300, 1800, 3600, 10_800, 43_200)
 _SPARK_POINTS: Final = 30
 _ANY: Final[Match] = {}
-
-
-def point_queries(view: View) -> PointQueries:
-    """Queries of all that is kept, also of the application's own metrics."""
-    return PointQueries(view.telemetry.recent.database, with_mapped(view.telemetry.metrics.mappings))
 
 
 def is_failure(status: str) -> bool:

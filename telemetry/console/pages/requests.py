@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from telemetry.console.pages.figures import is_failure, point_queries, request_charts, spark_step
+from telemetry.console.pages.figures import is_failure, request_charts, spark_step
 from telemetry.console.parts import Part, read_part
 from telemetry.console.plots.chart import Chart
 from telemetry.console.view import View
@@ -78,7 +78,7 @@ def read(view: View) -> dict[str, Any]:
 
 
 def _read(view: View, order: str) -> Requests:
-    queries = point_queries(view)
+    queries = view.telemetry.recent.points
     rows = [row for row in _rows(view, queries) if _is_wanted(view, row)]
     rows.sort(key=next(column.value for column in COLUMNS if column.key == order))
     shown = _with_courses(view, queries, rows[:MAX_ROWS])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from telemetry.console.page_definition import PageNotFound
-from telemetry.console.pages.figures import CLASSES, is_failure, point_queries, request_charts, status_class
+from telemetry.console.pages.figures import CLASSES, is_failure, request_charts, status_class
 from telemetry.console.pages.requests import RouteRow, row_of
 from telemetry.console.parts import Part, read_part
 from telemetry.console.plots.chart import Chart
@@ -13,7 +13,7 @@ from telemetry.console.view import View
 from telemetry.recent.point_queries import SeriesTotal
 from telemetry.recent.points.plotted import REQUESTS
 from telemetry.recent.points.tiers import DAY
-from telemetry.recent.trace_queries import TraceQueries, TraceSummary
+from telemetry.recent.trace_queries import TraceSummary
 
 _MAX_TRACES: Final = 10
 _MAX_LOOKED_AT: Final = 200
@@ -57,7 +57,7 @@ def read(view: View) -> dict[str, Any]:
 
 
 def _figures(view: View, method: str, route: str) -> Figures:
-    queries, match = point_queries(view), {"endpoint": route, "method": method}
+    queries, match = view.telemetry.recent.points, {"endpoint": route, "method": method}
     window = (view.since, view.now)
     totals = queries.totals(REQUESTS, *window, by=("status",), match=match, has_buckets=True)
     if not totals and not queries.totals(REQUESTS, view.now - _KEPT_SECONDS, view.now, match=match):
@@ -81,7 +81,7 @@ def _status_row(total: SeriesTotal, count: float) -> StatusRow:
 
 
 def _traces(view: View, method: str, route: str) -> Traces:
-    traces = TraceQueries(view.telemetry.recent.database)
+    traces = view.telemetry.recent.traces
     failed = traces.search(name=route, failed=True, since=view.since, limit=_MAX_LOOKED_AT)
     found = traces.search(name=route, since=view.since, limit=_MAX_LOOKED_AT)
     slowest = sorted((each for each in found if each.method == method), key=lambda each: -each.seconds)
