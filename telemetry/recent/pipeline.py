@@ -12,6 +12,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from telemetry.metrics.pipeline import MetricsPipeline
 from telemetry.processes.registry import ProcessRegistry
 from telemetry.recent.database import RECENT_FILE, RecentDatabase
+from telemetry.recent.points.family_totals import FamilyTotals
+from telemetry.recent.sampler import Sampled, Sampler
 from telemetry.sdk.shutdown import attempt
 from telemetry.settings import TelemetrySettings
 
@@ -41,6 +43,7 @@ class RecentContext:
 PartFactory = Callable[[RecentDatabase, RecentContext], RecentPart]
 _FACTORIES: Final[Sequence[PartFactory]] = ()
 """What makes each part, when the pipeline is activated."""
+CONSOLE_PATH: Final = "/console"
 
 
 class RecentPipeline:
@@ -49,6 +52,7 @@ class RecentPipeline:
     Attributes:
         database: what the machine's processes remember.
         is_active: whether this process keeps what it does.
+        console_path: where the console is mounted. Its own requests are in no sum over all requests.
     """
 
     def __init__(self, settings: TelemetrySettings, context: RecentContext) -> None:
@@ -58,7 +62,9 @@ class RecentPipeline:
         self._is_started = False
         self._directory = Path(settings.data_dir).absolute()
         self._context = context
+        self.console_path = CONSOLE_PATH
         self._parts: list[RecentPart] = []
+        self._sampler: Sampler | None = None
         self._lock = threading.RLock()
         if self._directory in _active_directories:
             self.activate()
@@ -73,6 +79,7 @@ class RecentPipeline:
                 return
             _active_directories.add(self._directory)
             self._parts = [make(self.database, self._context) for make in _FACTORIES]
+            self._sampler = self._created_sampler()
             self.is_active = True
         if self._is_started:
             self.start()
@@ -82,6 +89,21 @@ class RecentPipeline:
         self._is_started = True
         for part in self._parts:
             part.start()
+        if self._sampler is not None:
+            self._sampler.start()
+
+    def stop_sampling(self) -> None:
+        """Take the last sample of the metrics: nothing is measured afterwards. More than once is harmless."""
+        if self._sampler is not None:
+            self._sampler.stop()
+
+    def _created_sampler(self) -> Sampler:
+        metrics = self._context.metrics
+        totals = FamilyTotals(metrics.mappings, self._is_of_console)
+        return Sampler(self.database, self._context.registry, Sampled(metrics.membership.collect, totals))
+
+    def _is_of_console(self, endpoint: str) -> bool:
+        return f"{endpoint}/".startswith(f"{self.console_path}/")
 
     def shutdown(self, deadline: float) -> bool:
         """Write what is in memory, within so many seconds. Returns whether that is done."""
