@@ -8,8 +8,8 @@ import pytest
 from telemetry.recent.database import RecentDatabase
 from telemetry.recent.point_queries import PointQueries
 from telemetry.recent.points.amounts import Amount, SeriesKey
-from telemetry.recent.points.point_writer import add_points
 from telemetry.recent.points.plotted import Plotted
+from telemetry.recent.points.point_writer import add_points
 from telemetry.recent.points.pruning import prune
 
 NOW = 1_800_000_000
