@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -12,8 +12,15 @@ from opentelemetry.sdk.trace import TracerProvider
 from telemetry.metrics.pipeline import MetricsPipeline
 from telemetry.processes.registry import ProcessRegistry
 from telemetry.recent.database import RECENT_FILE, RecentDatabase
+from telemetry.recent.drops import Drops
+from telemetry.recent.keeping.trace_keeper import TraceKeeper
+from telemetry.recent.log_queries import LogQueries
+from telemetry.recent.point_queries import PointQueries
 from telemetry.recent.points.family_totals import FamilyTotals
+from telemetry.recent.points.plotted import with_mapped
 from telemetry.recent.sampler import Sampled, Sampler
+from telemetry.recent.self_metrics import observe_drops, observe_size
+from telemetry.recent.trace_queries import TraceQueries
 from telemetry.sdk.shutdown import attempt
 from telemetry.settings import TelemetrySettings
 
@@ -33,15 +40,24 @@ class RecentPart(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RecentContext:
-    """What the parts read: the metrics of the service, the spans of this process, and which processes live."""
+    """What the parts read: the metrics of the service, the spans of this process, and which processes live.
+
+    Attributes:
+        drops: counts what is not remembered.
+    """
 
     metrics: MetricsPipeline
     tracer_provider: TracerProvider
     registry: ProcessRegistry
+    drops: Drops = field(default_factory=Drops)
+
+
+def _keeper(database: RecentDatabase, context: RecentContext) -> RecentPart:
+    return TraceKeeper(database, context.tracer_provider, context.metrics.meter, context.drops)
 
 
 PartFactory = Callable[[RecentDatabase, RecentContext], RecentPart]
-_FACTORIES: Final[Sequence[PartFactory]] = ()
+_FACTORIES: Final[Sequence[PartFactory]] = (_keeper,)
 """What makes each part, when the pipeline is activated."""
 CONSOLE_PATH: Final = "/console"
 
@@ -53,10 +69,15 @@ class RecentPipeline:
         database: what the machine's processes remember.
         is_active: whether this process keeps what it does.
         console_path: where the console is mounted. Its own requests are in no sum over all requests.
+        points: finds figures.
+        traces: finds the traces that are kept.
+        logs: finds the log lines that are kept.
     """
 
     def __init__(self, settings: TelemetrySettings, context: RecentContext) -> None:
         self.database = RecentDatabase(Path(settings.data_dir) / RECENT_FILE)
+        self.traces, self.logs = TraceQueries(self.database), LogQueries(self.database)
+        self.points = PointQueries(self.database, with_mapped(context.metrics.mappings))
         self.is_active = False
         self._is_allowed = settings.telemetry_console
         self._is_started = False
@@ -80,6 +101,8 @@ class RecentPipeline:
             _active_directories.add(self._directory)
             self._parts = [make(self.database, self._context) for make in _FACTORIES]
             self._sampler = self._created_sampler()
+            observe_drops(self._context.metrics.meter, self._context.drops)
+            observe_size(self._context.metrics.meter, self.database)
             self.is_active = True
         if self._is_started:
             self.start()
