@@ -82,7 +82,7 @@ def request_charts(view: View, queries: PointQueries, match: Match = _ANY) -> li
     classes = joined(by_status, lambda points: status_class(points.labels["status"]))
     return [
         rate_chart(view, "Requests", classes, CLASSES),
-        duration_chart(view, "Duration of requests", queries.percentiles_over_time(REQUESTS, *window, match=match)),
+        duration_chart(view, "Latency", queries.percentiles_over_time(REQUESTS, *window, match=match)),
     ]
 
 
