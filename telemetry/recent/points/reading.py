@@ -8,7 +8,16 @@ from typing import Final, NamedTuple
 
 from telemetry.recent.point_tables import BUCKET_COLUMNS, SAMPLED
 from telemetry.recent.points.results import Labels, SeriesPoints
-from telemetry.recent.points.tiers import FINEST, KEPT_SECONDS, Segment, round_down, round_up, segments, tier_for_steps
+from telemetry.recent.points.tiers import (
+    FINEST,
+    KEPT_SECONDS,
+    Segment,
+    round_down,
+    round_up,
+    segments,
+    since_by_tier,
+    tier_for_steps,
+)
 
 Row = tuple[float, ...]
 Match = Mapping[str, str | Collection[str]]
@@ -83,10 +92,10 @@ def newest_sample(connection: sqlite3.Connection) -> int | None:
 
 
 def begins(connection: sqlite3.Connection) -> dict[int, float]:
-    """Since when there are rows, by tier."""
-    query = "SELECT min(t) FROM points WHERE tier = ? AND family = ?"
-    first = {tier: connection.execute(query, (tier, SAMPLED)).fetchone()[0] for tier in KEPT_SECONDS}
-    return {tier: t - tier for tier, t in first.items() if t is not None}
+    """Since when each tier has all that there is. A tier of which nothing was removed yet has as much as the longer ones."""
+    query = "SELECT min(t), max(t) FROM points WHERE tier = ? AND family = ?"
+    found = {tier: connection.execute(query, (tier, SAMPLED)).fetchone() for tier in KEPT_SECONDS}
+    return since_by_tier({tier: (first, last) for tier, (first, last) in found.items() if first is not None})
 
 
 def rows_of_window(

@@ -26,7 +26,7 @@ def request(machine, route="/orders/{id}", status=200, **values):
 
 def test_a_request_is_found_with_its_tree(machine):
     with request(machine, status=503) as root:
-        with machine.span("call", **{"peer": "wb"}) as call:
+        with machine.span("call", peer="wb") as call:
             call.add_event("retry", {"attempt": 2})
             with machine.span("inner"):
                 pass
@@ -55,8 +55,18 @@ def test_a_request_is_found_with_its_tree(machine):
 @pytest.mark.parametrize(
     ("kind", "attributes", "status", "described"),
     [
-        (SpanKind.SERVER, {"http.request.method": "GET", "http.response.status_code": 404}, None, ("request", "404", 0)),
-        (SpanKind.SERVER, {"http.request.method": "GET", "http.response.status_code": 500}, None, ("request", "500", 1)),
+        (
+            SpanKind.SERVER,
+            {"http.request.method": "GET", "http.response.status_code": 404},
+            None,
+            ("request", "404", 0),
+        ),
+        (
+            SpanKind.SERVER,
+            {"http.request.method": "GET", "http.response.status_code": 500},
+            None,
+            ("request", "500", 1),
+        ),
         (SpanKind.SERVER, {"http.request.method": "GET"}, StatusCode.ERROR, ("request", "error", 1)),
         (SpanKind.INTERNAL, {"job.name": "sync", "job.status": "success"}, None, ("job", "success", 0)),
         (SpanKind.INTERNAL, {"job.name": "sync", "job.status": "failed"}, StatusCode.ERROR, ("job", "failed", 1)),
@@ -78,7 +88,12 @@ def test_what_a_root_says_of_its_trace(kind, attributes, status, described, mach
 
 
 def test_a_run_within_a_request_is_kept_as_a_run(machine):
-    with request(machine), machine.span("other"), machine.span("job sync", **{"job.name": "sync"}), machine.span("step"):
+    with (
+        request(machine),
+        machine.span("other"),
+        machine.span("job sync", **{"job.name": "sync"}),
+        machine.span("step"),
+    ):
         pass
 
     assert machine.kept() == {"sync": "job"}
