@@ -15,6 +15,8 @@ from telemetry.recent.database import RECENT_FILE, RecentDatabase
 from telemetry.recent.drops import Drops
 from telemetry.recent.keeping.trace_keeper import TraceKeeper
 from telemetry.recent.log_queries import LogQueries
+from telemetry.recent.points.family_totals import FamilyTotals
+from telemetry.recent.sampler import Sampled, Sampler
 from telemetry.recent.self_metrics import observe_drops, observe_size
 from telemetry.recent.trace_queries import TraceQueries
 from telemetry.sdk.shutdown import attempt
@@ -55,6 +57,7 @@ def _keeper(database: RecentDatabase, context: RecentContext) -> RecentPart:
 PartFactory = Callable[[RecentDatabase, RecentContext], RecentPart]
 _FACTORIES: Final[Sequence[PartFactory]] = (_keeper,)
 """What makes each part, when the pipeline is activated."""
+CONSOLE_PATH: Final = "/console"
 
 
 class RecentPipeline:
@@ -65,6 +68,7 @@ class RecentPipeline:
         is_active: whether this process keeps what it does.
         traces: finds the traces that are kept.
         logs: finds the log lines that are kept.
+        console_path: where the console is mounted. Its own requests are in no sum over all requests.
     """
 
     def __init__(self, settings: TelemetrySettings, context: RecentContext) -> None:
@@ -75,7 +79,9 @@ class RecentPipeline:
         self._is_started = False
         self._directory = Path(settings.data_dir).absolute()
         self._context = context
+        self.console_path = CONSOLE_PATH
         self._parts: list[RecentPart] = []
+        self._sampler: Sampler | None = None
         self._lock = threading.RLock()
         if self._directory in _active_directories:
             self.activate()
@@ -92,6 +98,7 @@ class RecentPipeline:
             self._parts = [make(self.database, self._context) for make in _FACTORIES]
             observe_drops(self._context.metrics.meter, self._context.drops)
             observe_size(self._context.metrics.meter, self.database)
+            self._sampler = self._created_sampler()
             self.is_active = True
         if self._is_started:
             self.start()
@@ -101,6 +108,21 @@ class RecentPipeline:
         self._is_started = True
         for part in self._parts:
             part.start()
+        if self._sampler is not None:
+            self._sampler.start()
+
+    def stop_sampling(self) -> None:
+        """Take the last sample of the metrics: nothing is measured afterwards. More than once is harmless."""
+        if self._sampler is not None:
+            self._sampler.stop()
+
+    def _created_sampler(self) -> Sampler:
+        metrics = self._context.metrics
+        totals = FamilyTotals(metrics.mappings, self._is_of_console)
+        return Sampler(self.database, self._context.registry, Sampled(metrics.membership.collect, totals))
+
+    def _is_of_console(self, endpoint: str) -> bool:
+        return f"{endpoint}/".startswith(f"{self.console_path}/")
 
     def shutdown(self, deadline: float) -> bool:
         """Write what is in memory, within so many seconds. Returns whether that is done."""

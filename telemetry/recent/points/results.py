@@ -1,0 +1,85 @@
+"""What queries find: totals of series, and their points over time."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from telemetry.metrics.histogram import HistogramValue
+from telemetry.recent.points.percentiles import STANDARD, percentiles
+
+Labels = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesTotal:
+    """What was counted in a window.
+
+    Attributes:
+        labels: those that were asked for.
+        value: of a counter; of a histogram the number of measurements.
+        sum: of a histogram's measurements, in its unit.
+        buckets: of a histogram, not cumulative; empty if they were not asked for.
+        bounds: of its buckets, without infinity.
+    """
+
+    labels: Labels
+    value: float
+    sum: float = 0.0
+    buckets: tuple[int, ...] = ()
+    bounds: tuple[float, ...] = ()
+
+    def percentiles(self, which: Sequence[float] = STANDARD) -> list[float | None]:
+        """In the unit of the bounds; None without measurements."""
+        return percentiles(self.buckets, self.bounds, which)
+
+    @property
+    def mean(self) -> float | None:
+        return self.sum / self.value if self.value else None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesPoints:
+    """What was counted over time.
+
+    Attributes:
+        labels: those that were asked for.
+        times: the ends of the steps, in Unix seconds; the last one may not have ended yet.
+        values: what was counted in each step, or a percentile; None where there is no sample, because the service was down.
+        step: seconds; more than asked for, where such short intervals are not kept any more.
+        seconds: how many seconds of each step there are samples of.
+    """
+
+    labels: Labels
+    times: tuple[int, ...]
+    values: tuple[float | None, ...]
+    step: int
+    seconds: tuple[float, ...] = ()
+
+    @property
+    def rates(self) -> tuple[float | None, ...]:
+        """Per second, also of a step that has not ended yet."""
+        return tuple(
+            None if value is None else value / seconds for value, seconds in zip(self.values, self.seconds, strict=True)
+        )
+
+
+def merged(rows: Sequence[Sequence[Any]], groups: Sequence[tuple[Labels, tuple[float, ...]]]) -> list[SeriesTotal]:
+    """One total for each set of labels. Histograms of different bounds, such as those of two versions, keep the common ones."""
+    found: dict[str, tuple[Labels, float, HistogramValue]] = {}
+    for place, value, total, *buckets in rows:
+        labels, bounds = groups[int(place)]
+        counts = [int(count) for count in buckets if count is not None]
+        histogram = HistogramValue(bounds if counts else (), counts or [0], total)
+        key = json.dumps(labels)
+        if (known := found.get(key)) is not None:
+            known[2].merge(histogram)
+            found[key] = (labels, known[1] + value, known[2])
+        else:
+            found[key] = (labels, value, histogram)
+    return [_total(*each) for each in found.values()]
+
+
+def _total(labels: Labels, value: float, histogram: HistogramValue) -> SeriesTotal:
+    has_buckets = bool(histogram.bounds)
+    return SeriesTotal(labels, value, histogram.sum, tuple(histogram.counts) if has_buckets else (), histogram.bounds)
