@@ -52,6 +52,7 @@ def mount(app: FastAPI, path: str = "/console", options: ConsoleOptions = _NO_OP
     if (running := setup.current()) is not None:
         if not running.settings.telemetry_console:
             return
+        running.recent.console_path = path
         running.recent.activate()
     _Console(app, path, options).add_routes()
     for untraced in (path, f"{path}/*"):  # a page that is looked at would fill the list of traces

@@ -15,7 +15,9 @@ from telemetry.recent.database import RECENT_FILE, RecentDatabase
 from telemetry.recent.drops import Drops
 from telemetry.recent.keeping.trace_keeper import TraceKeeper
 from telemetry.recent.log_queries import LogQueries
+from telemetry.recent.point_queries import PointQueries
 from telemetry.recent.points.family_totals import FamilyTotals
+from telemetry.recent.points.plotted import with_mapped
 from telemetry.recent.sampler import Sampled, Sampler
 from telemetry.recent.self_metrics import observe_drops, observe_size
 from telemetry.recent.trace_queries import TraceQueries
@@ -66,14 +68,16 @@ class RecentPipeline:
     Attributes:
         database: what the machine's processes remember.
         is_active: whether this process keeps what it does.
+        console_path: where the console is mounted. Its own requests are in no sum over all requests.
+        points: finds figures.
         traces: finds the traces that are kept.
         logs: finds the log lines that are kept.
-        console_path: where the console is mounted. Its own requests are in no sum over all requests.
     """
 
     def __init__(self, settings: TelemetrySettings, context: RecentContext) -> None:
         self.database = RecentDatabase(Path(settings.data_dir) / RECENT_FILE)
         self.traces, self.logs = TraceQueries(self.database), LogQueries(self.database)
+        self.points = PointQueries(self.database, with_mapped(context.metrics.mappings))
         self.is_active = False
         self._is_allowed = settings.telemetry_console
         self._is_started = False
@@ -96,9 +100,9 @@ class RecentPipeline:
                 return
             _active_directories.add(self._directory)
             self._parts = [make(self.database, self._context) for make in _FACTORIES]
+            self._sampler = self._created_sampler()
             observe_drops(self._context.metrics.meter, self._context.drops)
             observe_size(self._context.metrics.meter, self.database)
-            self._sampler = self._created_sampler()
             self.is_active = True
         if self._is_started:
             self.start()

@@ -7,11 +7,12 @@ from telemetry.recent.database import RecentDatabase
 from telemetry.recent.points import reading
 from telemetry.recent.points.percentiles import STANDARD, percentiles
 from telemetry.recent.points.plotted import PLOTTED, Plotted
-from telemetry.recent.points.results import Labels, SeriesPoints, SeriesTotal, merged
+from telemetry.recent.points.reading import Match
+from telemetry.recent.points.results import SeriesPoints, SeriesTotal, merged
 
 __all__ = ["PointQueries", "SeriesPoints", "SeriesTotal", "percentiles"]
 
-NO_LABELS: Final[Labels] = {}
+ANY: Final[Match] = {}
 
 
 class PointQueries:
@@ -30,6 +31,12 @@ class PointQueries:
         with self._database.reading() as connection:
             return reading.newest_sample(connection)
 
+    def sampled_seconds(self, since: float, until: float) -> float:
+        """How many seconds of a window there are samples of; less than its length if the service was down, or is new."""
+        with self._database.reading() as connection:
+            rows = reading.rows_of_window(connection, reading.SAMPLES, since, until, reading.VALUE)
+        return sum(seconds for _place, seconds in rows)
+
     def totals(  # noqa: PLR0913  # what is asked for has this many sides
         self,
         family: str,
@@ -37,7 +44,7 @@ class PointQueries:
         until: float,
         by: Sequence[str] = (),
         *,
-        match: Labels = NO_LABELS,
+        match: Match = ANY,
         has_buckets: bool = False,
     ) -> list[SeriesTotal]:
         """What was counted in a window, the largest number first.
@@ -47,7 +54,7 @@ class PointQueries:
             since: Unix seconds; rounded down to the shortest interval that is still kept from then.
             until: Unix seconds.
             by: the labels to tell apart; the others are added.
-            match: only series with these labels.
+            match: only series with these labels; of several values one.
             has_buckets: read a histogram's buckets, too, which takes several times as long.
         """
         with self._database.reading() as connection:
@@ -63,7 +70,7 @@ class PointQueries:
         until: float,
         step: int,
         *,
-        match: Labels = NO_LABELS,
+        match: Match = ANY,
         by: Sequence[str] = (),
     ) -> list[SeriesPoints]:
         """What was counted in each step of a window, by labels. Nothing is left out between the first and the last step.
@@ -73,7 +80,7 @@ class PointQueries:
             since: Unix seconds; rounded down to a step.
             until: Unix seconds; rounded up to a step.
             step: seconds: 10, 60, 300, 1800, 10800, 86400 or a multiple of one.
-            match: only series with these labels.
+            match: only series with these labels; of several values one.
             by: the labels to tell apart; the others are added.
         """
         with self._database.reading() as connection:
@@ -93,7 +100,7 @@ class PointQueries:
         until: float,
         step: int,
         *,
-        match: Labels = NO_LABELS,
+        match: Match = ANY,
         which: Sequence[float] = STANDARD,
     ) -> list[SeriesPoints]:
         """The percentiles of a histogram in each step, one series for each, with the label `percentile` (`p50`).
@@ -120,6 +127,6 @@ class PointQueries:
             for place, each in enumerate(which)
         ]
 
-    def _name(self, family: str, by: Sequence[str], match: Labels) -> str:
+    def _name(self, family: str, by: Sequence[str], match: Match) -> str:
         """The stored family that has these labels and the fewest series."""
         return self._plotted.get(family, Plotted(family)).stored_for((*by, *match))

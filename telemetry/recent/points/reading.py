@@ -2,14 +2,26 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from telemetry.recent.point_tables import BUCKET_COLUMNS, SAMPLED
 from telemetry.recent.points.results import Labels, SeriesPoints
-from telemetry.recent.points.tiers import FINEST, KEPT_SECONDS, Segment, round_down, round_up, segments, tier_for_steps
+from telemetry.recent.points.tiers import (
+    FINEST,
+    KEPT_SECONDS,
+    Segment,
+    round_down,
+    round_up,
+    segments,
+    since_by_tier,
+    tier_for_steps,
+)
 
 Row = tuple[float, ...]
+Match = Mapping[str, str | Collection[str]]
+"""Labels that series must have: a value, or one of several."""
 VALUE: Final = "sum(value)"
 AMOUNTS: Final = "sum(value), sum(sum)"
 HISTOGRAMS: Final = f"{AMOUNTS}, {', '.join(f'sum({column})' for column in BUCKET_COLUMNS)}"
@@ -32,6 +44,10 @@ class Stored(NamedTuple):
     groups: list[tuple[Labels, tuple[float, ...]]]
 
 
+SAMPLES: Final = Stored(SAMPLED, {SAMPLED: 0}, [({}, ())])
+"""The seconds of which there are samples."""
+
+
 class Grid(NamedTuple):
     """The steps of a query over time, in rows of one tier, and how many seconds of each have samples."""
 
@@ -42,20 +58,28 @@ class Grid(NamedTuple):
     seconds: tuple[float, ...]
 
 
-def stored_series(connection: sqlite3.Connection, family: str, by: Sequence[str], match: Labels) -> Stored:
+@lru_cache(maxsize=20_000)
+def _labels(text: str) -> Labels:
+    found: dict[str, str] = json.loads(text)
+    return found
+
+
+def stored_series(connection: sqlite3.Connection, family: str, by: Sequence[str], match: Match) -> Stored:
     """The series of a family that have the labels of `match`, in groups of the same `by`."""
     rows = connection.execute(
         "SELECT s.id, s.labels, s.bounds, s.family FROM series s JOIN families f ON f.id = s.family WHERE f.name = ?",
         (family,),
     ).fetchall()
+    wanted = {label: {value} if isinstance(value, str) else value for label, value in match.items()}
     groups: dict[tuple[str, ...], int] = {}
     stored = Stored(rows[0][3] if rows else SAMPLED, {}, [])
     for series, text, bounds, _family in rows:
-        labels = json.loads(text)
-        if all(labels.get(label) == value for label, value in match.items()):
-            shown = {label: labels.get(label, "") for label in by}
-            place = groups.setdefault((*shown.values(), bounds), len(groups))
+        labels = _labels(text)
+        if not wanted or all(labels.get(label) in values for label, values in wanted.items()):
+            key = (*[labels.get(label, "") for label in by], bounds)
+            place = groups.setdefault(key, len(groups))
             if place == len(stored.groups):
+                shown = dict(zip(by, key, strict=False))
                 stored.groups.append((shown, tuple(json.loads(bounds)) if bounds else ()))
             stored.places[series] = place
     return stored
@@ -68,10 +92,10 @@ def newest_sample(connection: sqlite3.Connection) -> int | None:
 
 
 def begins(connection: sqlite3.Connection) -> dict[int, float]:
-    """Since when there are rows, by tier."""
-    query = "SELECT min(t) FROM points WHERE tier = ? AND family = ?"
-    first = {tier: connection.execute(query, (tier, SAMPLED)).fetchone()[0] for tier in KEPT_SECONDS}
-    return {tier: t - tier for tier, t in first.items() if t is not None}
+    """Since when each tier has all that there is. A tier of which nothing was removed yet has as much as the longer ones."""
+    query = "SELECT min(t), max(t) FROM points WHERE tier = ? AND family = ?"
+    found = {tier: connection.execute(query, (tier, SAMPLED)).fetchone() for tier in KEPT_SECONDS}
+    return since_by_tier({tier: (first, last) for tier, (first, last) in found.items() if first is not None})
 
 
 def rows_of_window(

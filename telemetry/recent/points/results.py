@@ -1,7 +1,6 @@
 """What queries find: totals of series, and their points over time."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,22 +63,23 @@ class SeriesPoints:
         )
 
 
-def merged(rows: Sequence[Sequence[Any]], groups: Sequence[tuple[Labels, tuple[float, ...]]]) -> list[SeriesTotal]:
+def merged(rows: Iterable[Sequence[Any]], groups: Sequence[tuple[Labels, tuple[float, ...]]]) -> list[SeriesTotal]:
     """One total for each set of labels. Histograms of different bounds, such as those of two versions, keep the common ones."""
-    found: dict[str, tuple[Labels, float, HistogramValue]] = {}
-    for place, value, total, *buckets in rows:
-        labels, bounds = groups[int(place)]
-        counts = [int(count) for count in buckets if count is not None]
-        histogram = HistogramValue(bounds if counts else (), counts or [0], total)
-        key = json.dumps(labels)
-        if (known := found.get(key)) is not None:
-            known[2].merge(histogram)
-            found[key] = (labels, known[1] + value, known[2])
-        else:
-            found[key] = (labels, value, histogram)
-    return [_total(*each) for each in found.values()]
+    found: dict[tuple[str, ...], SeriesTotal] = {}
+    for place, value, total, *columns in rows:
+        labels, bounds = groups[place]
+        buckets = tuple([count for count in columns if count is not None])
+        new = SeriesTotal(labels, value, total, buckets, bounds if buckets else ())
+        key = (*labels.values(),)
+        known = found.get(key)
+        found[key] = new if known is None else _sum(known, new)
+    return list(found.values())
 
 
-def _total(labels: Labels, value: float, histogram: HistogramValue) -> SeriesTotal:
-    has_buckets = bool(histogram.bounds)
-    return SeriesTotal(labels, value, histogram.sum, tuple(histogram.counts) if has_buckets else (), histogram.bounds)
+def _sum(one: SeriesTotal, other: SeriesTotal) -> SeriesTotal:
+    value, total = one.value + other.value, one.sum + other.sum
+    if not one.buckets or not other.buckets:
+        return SeriesTotal(one.labels, value, total)
+    histogram = HistogramValue(one.bounds, [*one.buckets], one.sum)
+    histogram.merge(HistogramValue(other.bounds, [*other.buckets], other.sum))
+    return SeriesTotal(one.labels, value, total, tuple(histogram.counts), histogram.bounds)

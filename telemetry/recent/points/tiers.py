@@ -21,6 +21,8 @@ KEPT_SECONDS: Final[Mapping[int, int]] = {
     DAY: 14 * DAY,
 }
 """For how long the rows of each tier are kept, by the seconds of its interval. Each interval divides the next one."""
+_PRUNED_WITHIN: Final = 30 * MINUTE
+"""A tier that is older than that before its end may have lost its oldest intervals."""
 
 
 class Segment(NamedTuple):
@@ -50,6 +52,23 @@ def finest_tier(t: float, begins: Mapping[int, float]) -> int:
         if begins[tier] <= t:
             return tier
     return min(sorted(begins), key=lambda tier: begins[tier], default=FINEST)
+
+
+def since_by_tier(kept: Mapping[int, tuple[int, int]]) -> dict[int, float]:
+    """Since when each tier has all that there is, by the ends of its first and its last interval.
+
+    A young tier begins within the first interval of the next longer one, and has everything that that has.
+    """
+    found: dict[int, float] = {}
+    longer: int | None = None
+    for tier in sorted(kept, reverse=True):
+        first, last = kept[tier]
+        found[tier] = first - tier
+        is_young = last - first < KEPT_SECONDS[tier] - _PRUNED_WITHIN
+        if longer is not None and is_young and first <= kept[longer][0]:
+            found[tier] = found[longer]
+        longer = tier
+    return found
 
 
 def segments(since: float, until: float, begins: Mapping[int, float], *, is_open: bool) -> list[Segment]:

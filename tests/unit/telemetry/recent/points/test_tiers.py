@@ -5,7 +5,17 @@ from itertools import pairwise
 
 import pytest
 
-from telemetry.recent.points.tiers import DAY, FINEST, HOUR, KEPT_SECONDS, MINUTE, segments, tier_for_steps
+from telemetry.recent.points.tiers import (
+    DAY,
+    FINEST,
+    HOUR,
+    KEPT_SECONDS,
+    MINUTE,
+    round_up,
+    segments,
+    since_by_tier,
+    tier_for_steps,
+)
 
 NOW = 1_800_000_123
 BEGINS = {tier: NOW - seconds for tier, seconds in KEPT_SECONDS.items()}
@@ -66,3 +76,20 @@ def test_each_interval_divides_the_next_one():
     tiers = sorted(KEPT_SECONDS)
 
     assert all(longer % shorter == 0 for shorter, longer in pairwise(tiers))
+
+
+def test_a_young_store_is_shown_in_the_intervals_that_were_asked_for():
+    """Ten minutes of samples: the longer tiers begin earlier only because their intervals do."""
+    start, end = 1_800_000_130, 1_800_000_730
+    kept = {tier: (round_up(start + 1, tier), round_up(end, tier)) for tier in KEPT_SECONDS}
+    found = since_by_tier(kept)
+    assert tier_for_steps(end - 3600, 10, found) == (10, 10)
+    assert tier_for_steps(end - 14 * 86_400, 60, found) == (60, 60)
+
+
+def test_a_tier_that_has_lost_its_oldest_intervals_begins_where_it_does():
+    end = 1_800_000_000
+    kept = {tier: (round_up(end - seconds + tier, tier), round_up(end, tier)) for tier, seconds in KEPT_SECONDS.items()}
+    found = since_by_tier(kept)
+    assert found[60] >= end - 6 * 3600 - 60
+    assert tier_for_steps(end - 86_400, 60, found) == (300, 300)
