@@ -1,5 +1,6 @@
 """The traces that are kept: found by route or job, status, duration, time and id."""
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any, Final
@@ -79,9 +80,10 @@ def _filters(view: View) -> dict[str, Any]:
 
 def _before(view: View) -> float | None:
     try:
-        return float(given) if (given := view.text("before")) else None
+        given = float(view.text("before"))
     except ValueError:
         return None
+    return given if math.isfinite(given) else None
 
 
 def _find(view: View, filters: dict[str, Any]) -> FoundTraces:
