@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check docs bench reference collector grafana e2e soak soak-stores newest wheel lock
+.PHONY: help run test check docs bench reference collector node e2e soak soak-stores newest wheel lock
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1	/'
@@ -72,7 +72,7 @@ soak-stores: $(VENV)/.dev ## an hour in which Prometheus and the Collector are k
 collector: $(VENV)/.dev ## build what the tests need of Go, once: the Collector, Prometheus, and the readers of Compose files and dashboards
 	@$(BIN)/python -m tools.go_programs
 
-grafana: $(VENV)/.dev ## install Grafana's own packages by npm, once: the tests show them the dashboards
+node: $(VENV)/.dev ## install by npm, once, what checks dashboards and pages: Grafana's own packages, and axe
 	@$(BIN)/python -m tools.node_packages
 
 newest: ## the unit tests of the telemetry against the newest releases of its packages: a report that never fails

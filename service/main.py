@@ -34,6 +34,7 @@ from service.api.edge.foreign_pages import HostCheck
 from service.api.middleware import wrap_app
 from service.api.problems import PROBLEM_RESPONSE, install_exception_handlers
 from service.bootstrap import Service
+from service.console.mounting import mount_console
 from service.database import migrations
 from service.settings import Settings
 from telemetry.health import DatabaseCheck, ParentWatch, stopping_on_signals
@@ -99,6 +100,7 @@ def _create_app(settings: Settings) -> FastAPI:
     for router in (metrics.router, *job_routers, alerts.router, sources.router):
         app.include_router(router, dependencies=[Depends(require_ops_token)], responses={401: PROBLEM_RESPONSE})
     app.include_router(docs.router, dependencies=[Depends(require_ops_token_or_password)])
+    mount_console(app, service.settings, app.state.health)
     wrap_app(app, service.settings.exposure_warning, HostCheck(service.settings))
     service.telemetry.instrument_app(app)
     return app

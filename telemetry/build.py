@@ -34,6 +34,7 @@ from telemetry.metrics.measuring.cardinality import CARDINALITY_LIMIT
 from telemetry.metrics.pipeline import SCOPE, MetricsPipeline
 from telemetry.options import TelemetryOptions
 from telemetry.processes.registry import ProcessRegistry
+from telemetry.recent.pipeline import RecentContext, RecentPipeline
 from telemetry.sdk import otlp_values
 from telemetry.sdk.env_defaults import sdk_variables
 from telemetry.sdk.forked_identity import ForkedIdentity
@@ -57,6 +58,7 @@ class Telemetry:
     alerts: AlertPipeline
     tracer_provider: TracerProvider
     log_handler: OTelHandler
+    recent: RecentPipeline
     _registry: ProcessRegistry
     _owns_engine: bool
     _shutdown_threads: ShutdownThreads = field(default_factory=ShutdownThreads)
@@ -98,9 +100,10 @@ class Telemetry:
         record_server_answer(self.metrics.provider, status, scope, app)
 
     def start(self) -> None:
-        """Start the threads that recover job runs and send alerts."""
+        """Start the threads that recover job runs, send alerts, and write what is remembered."""
         self.jobs.start()
         self.alerts.start()
+        self.recent.start()
 
     def serve(self) -> None:
         """Join the other workers of the service: this process is about to serve requests. More than once is harmless.
@@ -130,6 +133,7 @@ class Telemetry:
             {
                 "job runs": lambda: self.jobs.shutdown(deadline),
                 "alerts": lambda: self.alerts.shutdown(deadline),
+                "what is remembered": lambda: self.recent.shutdown(deadline),
                 "traces": self.tracer_provider.shutdown,
                 "metrics": lambda: self.metrics.shutdown(deadline),
                 "logs": self.log_handler.provider.shutdown,
@@ -180,6 +184,7 @@ def build(
         alerts=alerts,
         tracer_provider=tracer_provider,
         log_handler=_log_handler(resource, metrics, alerts, profiler),
+        recent=RecentPipeline(settings, RecentContext(metrics, tracer_provider, registry)),
         _registry=registry,
         _owns_engine=owns_engine,
     )

@@ -156,6 +156,9 @@ class TelemetrySettings(BaseSettings):
     telemetry_logs: bool = Field(
         default=True, description="true or false: whether the telemetry sets up the console and the log files"
     )
+    telemetry_console: bool = Field(
+        default=True, description="true or false: whether the console has its pages, and what they show is remembered"
+    )
     metrics_names: Literal["service", "otel"] = Field(default="service", description="service or otel")
     otel_traces_sampler: Annotated[str, AfterValidator(_sampler)] = Field(
         default="parentbased_traceidratio", description=f"one of {', '.join(sorted(SAMPLERS))}"

@@ -1,7 +1,7 @@
 """The start-up banner: settings, scheduled jobs, unconfigured services, and the most useful URLs."""
 
 from service import __version__
-from service.cli.configuration import unconfigured
+from service.console.unconfigured import unconfigured
 from service.scheduler.job import Schedule
 from service.settings import Settings
 

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from service.bootstrap import SandboxUnavailable, Service
-from service.cli.configuration import unconfigured
 from service.cli.output import complain, say
 from service.cli.review_access import NotAvailable, describe_review_access
 from service.clients import Clients
+from service.console.unconfigured import unconfigured
 from service.database import migrations
 from service.database.backup import BackupFailed, check_backup
 from service.database.clock import utcnow

@@ -49,7 +49,7 @@ class _Instrumentation:
     """How an application is instrumented, and what it was before."""
 
     providers: tuple[Any, Any]
-    untraced_paths: frozenset[str]
+    untraced_paths: set[str]
     original: Any
     native: dict[str, Any]
     settings: dict[str, Any]
@@ -74,7 +74,7 @@ class FastAPIInstrumentor(PublishedInstrumentor):
         Args:
             app: in use already or not; a stack that is built is built anew.
             given: the published arguments, by position.
-            untraced_paths: paths whose requests are counted, without a span.
+            untraced_paths: paths whose requests are counted, without a span; `/console*` stands for all that begin so.
             options: the published arguments, by name.
         """
         options = _by_name(app, given, options)
@@ -90,7 +90,7 @@ class FastAPIInstrumentor(PublishedInstrumentor):
         _instrument_background_tasks_anew()
         PublishedInstrumentor.instrument_app(**_completed(options, settings))
         settings = {name: value for name, value in settings.items() if options.get(name) is None}
-        record = _Instrumentation(providers, frozenset(untraced_paths), original, disable(app), settings)
+        record = _Instrumentation(providers, set(untraced_paths), original, disable(app), settings)
         setattr(app, _RECORD, record)
         _measure(app, record)
         if is_built:
@@ -105,6 +105,13 @@ class FastAPIInstrumentor(PublishedInstrumentor):
             app.build_middleware_stack = record.original  # type: ignore[method-assign]
             app.middleware_stack = app.build_middleware_stack()
             restore(app, record.native)
+
+    @staticmethod
+    def leave_untraced(app: FastAPI, path: str) -> None:
+        """Make no spans for one more path of an application that serves no requests yet."""
+        record: _Instrumentation | None = app.__dict__.get(_RECORD)
+        if record is not None:
+            record.untraced_paths.add(path)
 
     @staticmethod
     def complaint(app: FastAPI) -> str:

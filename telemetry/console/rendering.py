@@ -1,0 +1,48 @@
+"""Makes the HTML of a page from its template."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from telemetry.console import static_files, words
+from telemetry.console.plots import chart, sparkline
+from telemetry.console.view import View
+
+_OWN: Final = Path(__file__).parent / "templates"
+
+
+@lru_cache(maxsize=32)
+def environment(templates: Path | None = None) -> Environment:
+    """The templates of the console, after those of another directory."""
+    directories = [*([templates] if templates else []), _OWN]
+    made = Environment(
+        loader=FileSystemLoader(directories),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters |= {
+        "number": words.number,
+        "percent": words.percent,
+        "duration": words.duration,
+        "size": words.size,
+    }
+    made.globals |= {"chart": chart.draw, "sparkline": sparkline.draw, "version": static_files.VERSION}
+    return made
+
+
+def render(template: str, view: View | None, values: Mapping[str, Any], templates: Path | None = None) -> str:
+    """Render a template. With a view, times are shown as from its `now`."""
+    now = view.now if view else 0.0
+    shown = {
+        "view": view,
+        "clock": lambda at: words.clock_time(at, now),
+        "ago": lambda at: words.relative_time(at, now),
+        **values,
+    }
+    return environment(templates).get_template(template).render(shown)
