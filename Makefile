@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check docs bench reference collector node e2e soak soak-stores newest wheel lock
+.PHONY: help run test check docs screenshots bench reference collector node e2e soak soak-stores newest wheel lock
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1	/'
@@ -47,6 +47,9 @@ check: $(VENV)/.docs ## linters, types, import contracts, layout, documentation,
 	$(BIN)/python -m tools.words
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs docs/_build
 	$(BIN)/python .ci/audit.py
+
+screenshots: $(VENV)/.dev ## the pictures of the documentation, from a sandbox in Chromium
+	@$(BIN)/python -m tools.screenshots
 
 bench: $(VENV)/.dev ## what it costs, as tables
 	@$(BIN)/python -m bench
