@@ -100,7 +100,7 @@ def _create_app(settings: Settings) -> FastAPI:
     for router in (metrics.router, *job_routers, alerts.router, sources.router):
         app.include_router(router, dependencies=[Depends(require_ops_token)], responses={401: PROBLEM_RESPONSE})
     app.include_router(docs.router, dependencies=[Depends(require_ops_token_or_password)])
-    mount_console(app, service.settings, app.state.health)
+    mount_console(app, service, app.state.health)
     wrap_app(app, service.settings.exposure_warning, HostCheck(service.settings))
     service.telemetry.instrument_app(app)
     return app

@@ -3,7 +3,13 @@
 from typing import Final
 
 from telemetry.console.page_definition import Action, ConsolePage
-from telemetry.console.pages import overview
+from telemetry.console.pages import alerts, job, jobs, overview
 
-PAGES: Final[tuple[ConsolePage, ...]] = (ConsolePage("", "Overview", "overview.html", overview.read),)
-ACTIONS: Final[tuple[Action, ...]] = ()
+PAGES: Final[tuple[ConsolePage, ...]] = (
+    ConsolePage("", "Overview", "overview.html", overview.read),
+    ConsolePage("/jobs", "Jobs", "jobs.html", jobs.read),
+    ConsolePage("/jobs/{name:path}/run", "Run a job", "job_run.html", job.read_run_now, in_navigation=False),
+    ConsolePage("/jobs/{name:path}", "Job", "job.html", job.read, in_navigation=False, refresh_seconds=3.0),
+    ConsolePage("/alerts", "Alerts", "alerts.html", alerts.read),
+)
+ACTIONS: Final[tuple[Action, ...]] = (*job.ACTIONS, *alerts.ACTIONS)
