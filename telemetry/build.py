@@ -249,6 +249,7 @@ def _steps_before_flush(telemetry: Telemetry) -> dict[str, Step]:
         "alerts by the application": service.deactivate,
         "monitoring of jobs": monitor.deactivate,
         "instrumentation of libraries": uninstrument_libraries,
+        "figures of the console": telemetry.recent.stop_sampling,
         "metrics of the workers": telemetry.metrics.stop,
         "log records for the pipelines": lambda: detach(telemetry.log_handler),
         "log files": end_logging,

@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from telemetry import setup
 from telemetry.build import Telemetry
@@ -17,7 +17,7 @@ from telemetry.console.options import ConsoleOptions
 from telemetry.console.page_definition import Action, ConsolePage, PageNotFound, Refused
 from telemetry.console.page_threads import PageThreads, TooBusy, TooLate
 from telemetry.console.pages import ACTIONS, PAGES
-from telemetry.console.rendering import render
+from telemetry.console.rendering import compressed, render
 from telemetry.console.response_headers import PAGE_HEADERS
 from telemetry.console.static_files import read_file
 from telemetry.console.view import ConsoleFrame, View
@@ -56,6 +56,7 @@ def mount(app: FastAPI, path: str = "/console", options: ConsoleOptions = _NO_OP
     if (running := setup.current()) is not None:
         if not running.settings.telemetry_console:
             return
+        running.recent.console_path = path
         running.recent.activate()
     _Console(app, path, options).add_routes()
     for untraced in (path, f"{path}/*"):  # a page that is looked at would fill the list of traces
@@ -83,6 +84,7 @@ class _Console:
         self._add(SIGN_IN, self._gate.sign_in, method="POST", is_open=True)
         self._add("/sign-out", self._gate.sign_out, method="POST", is_open=True)
         self._add("/static/{name}", read_file, is_open=True)
+        self._add("/{path:path}", self._say_unknown)
 
     def _add(self, path: str, handler: _Handler, *, method: str = "GET", is_open: bool = False) -> None:
         async def endpoint(request: Request) -> Response:
@@ -109,16 +111,19 @@ class _Console:
     async def _redirect_home(self, request: Request, _telemetry: Telemetry) -> Response:
         return RedirectResponse(mounted_at(request) + self._frame.root, 307, PAGE_HEADERS)
 
+    async def _say_unknown(self, request: Request, _telemetry: Telemetry) -> Response:
+        return self._gate.message(request, 404, "Not found", "The console has no such page.")
+
     async def _show(self, page: ConsolePage, request: Request, telemetry: Telemetry) -> Response:
         view = self._view(request, telemetry)
         layout = "fragment.html" if "x-console-fragment" in request.headers else "layout.html"
         done = unquote(request.cookies.get(_DONE, ""))[:_MAX_SENTENCE]
 
-        def make() -> str:
+        def make() -> Response:
             values = {"page": page, "layout": layout, "done": done, **page.read(view)}
-            return render(page.template, view, values, page.templates)
+            return compressed(request, render(page.template, view, values, page.templates))
 
-        response = await self._run(request, page.title, lambda: HTMLResponse(make(), headers=PAGE_HEADERS))
+        response = await self._run(request, page.title, make)
         if done and layout == "layout.html":
             response.delete_cookie(_DONE, path=mounted_at(request) + self._frame.root)
         return response

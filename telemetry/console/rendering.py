@@ -1,16 +1,22 @@
 """Makes the HTML of a page from its template."""
 
+import gzip
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
 
 from telemetry.console import static_files, words
 from telemetry.console.plots import chart, sparkline
+from telemetry.console.response_headers import PAGE_HEADERS
 from telemetry.console.view import View
 
+_MIN_COMPRESSED: Final = 2000  # bytes
+_LEVEL: Final = 4
 _OWN: Final = Path(__file__).parent / "templates"
 
 
@@ -46,3 +52,11 @@ def render(template: str, view: View | None, values: Mapping[str, Any], template
         **values,
     }
     return environment(templates).get_template(template).render(shown)
+
+
+def compressed(request: Request, page: str) -> Response:
+    """A page as a response, compressed if the browser takes that."""
+    body, headers = page.encode("utf-8", "replace"), dict(PAGE_HEADERS)
+    if len(body) > _MIN_COMPRESSED and "gzip" in request.headers.get("accept-encoding", ""):
+        body, headers["content-encoding"] = gzip.compress(body, _LEVEL), "gzip"
+    return HTMLResponse(body, headers=headers)

@@ -13,6 +13,6 @@ _COMMON: Final = {
     "referrer-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
-PAGE_HEADERS: Final = {**_COMMON, "cache-control": "no-store", "vary": "cookie, x-console-fragment"}
+PAGE_HEADERS: Final = {**_COMMON, "cache-control": "no-store", "vary": "accept-encoding, cookie, x-console-fragment"}
 FILE_HEADERS: Final = {**_COMMON, "cache-control": "private, max-age=31536000, immutable"}
 """For files whose URL changes when they do."""

@@ -25,8 +25,8 @@ WINDOWS: Final = (
     Window("15m", "15 min", 900, 10),
     Window("1h", "1 h", 3600, 60),
     Window("6h", "6 h", 21_600, 300),
-    Window("24h", "24 h", 86_400, 900),
-    Window("14d", "14 days", 1_209_600, 14_400),
+    Window("24h", "24 h", 86_400, 1800),
+    Window("14d", "14 days", 1_209_600, 21_600),
 )
 DEFAULT_WINDOW: Final = WINDOWS[1]
 BY_KEY: Final = {window.key: window for window in WINDOWS}

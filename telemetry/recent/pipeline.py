@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -12,6 +12,15 @@ from opentelemetry.sdk.trace import TracerProvider
 from telemetry.metrics.pipeline import MetricsPipeline
 from telemetry.processes.registry import ProcessRegistry
 from telemetry.recent.database import RECENT_FILE, RecentDatabase
+from telemetry.recent.drops import Drops
+from telemetry.recent.keeping.trace_keeper import TraceKeeper
+from telemetry.recent.log_queries import LogQueries
+from telemetry.recent.point_queries import PointQueries
+from telemetry.recent.points.family_totals import FamilyTotals
+from telemetry.recent.points.plotted import with_mapped
+from telemetry.recent.sampler import Sampled, Sampler
+from telemetry.recent.self_metrics import observe_drops, observe_size
+from telemetry.recent.trace_queries import TraceQueries
 from telemetry.sdk.shutdown import attempt
 from telemetry.settings import TelemetrySettings
 
@@ -31,16 +40,26 @@ class RecentPart(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RecentContext:
-    """What the parts read: the metrics of the service, the spans of this process, and which processes live."""
+    """What the parts read: the metrics of the service, the spans of this process, and which processes live.
+
+    Attributes:
+        drops: counts what is not remembered.
+    """
 
     metrics: MetricsPipeline
     tracer_provider: TracerProvider
     registry: ProcessRegistry
+    drops: Drops = field(default_factory=Drops)
+
+
+def _keeper(database: RecentDatabase, context: RecentContext) -> RecentPart:
+    return TraceKeeper(database, context.tracer_provider, context.metrics.meter, context.drops)
 
 
 PartFactory = Callable[[RecentDatabase, RecentContext], RecentPart]
-_FACTORIES: Final[Sequence[PartFactory]] = ()
+_FACTORIES: Final[Sequence[PartFactory]] = (_keeper,)
 """What makes each part, when the pipeline is activated."""
+CONSOLE_PATH: Final = "/console"
 
 
 class RecentPipeline:
@@ -49,16 +68,24 @@ class RecentPipeline:
     Attributes:
         database: what the machine's processes remember.
         is_active: whether this process keeps what it does.
+        console_path: where the console is mounted. Its own requests are in no sum over all requests.
+        points: finds figures.
+        traces: finds the traces that are kept.
+        logs: finds the log lines that are kept.
     """
 
     def __init__(self, settings: TelemetrySettings, context: RecentContext) -> None:
         self.database = RecentDatabase(Path(settings.data_dir) / RECENT_FILE)
+        self.traces, self.logs = TraceQueries(self.database), LogQueries(self.database)
+        self.points = PointQueries(self.database, with_mapped(context.metrics.mappings))
         self.is_active = False
         self._is_allowed = settings.telemetry_console
         self._is_started = False
         self._directory = Path(settings.data_dir).absolute()
         self._context = context
+        self.console_path = CONSOLE_PATH
         self._parts: list[RecentPart] = []
+        self._sampler: Sampler | None = None
         self._lock = threading.RLock()
         if self._directory in _active_directories:
             self.activate()
@@ -73,6 +100,9 @@ class RecentPipeline:
                 return
             _active_directories.add(self._directory)
             self._parts = [make(self.database, self._context) for make in _FACTORIES]
+            self._sampler = self._created_sampler()
+            observe_drops(self._context.metrics.meter, self._context.drops)
+            observe_size(self._context.metrics.meter, self.database)
             self.is_active = True
         if self._is_started:
             self.start()
@@ -82,6 +112,21 @@ class RecentPipeline:
         self._is_started = True
         for part in self._parts:
             part.start()
+        if self._sampler is not None:
+            self._sampler.start()
+
+    def stop_sampling(self) -> None:
+        """Take the last sample of the metrics: nothing is measured afterwards. More than once is harmless."""
+        if self._sampler is not None:
+            self._sampler.stop()
+
+    def _created_sampler(self) -> Sampler:
+        metrics = self._context.metrics
+        totals = FamilyTotals(metrics.mappings, self._is_of_console)
+        return Sampler(self.database, self._context.registry, Sampled(metrics.membership.collect, totals))
+
+    def _is_of_console(self, endpoint: str) -> bool:
+        return f"{endpoint}/".startswith(f"{self.console_path}/")
 
     def shutdown(self, deadline: float) -> bool:
         """Write what is in memory, within so many seconds. Returns whether that is done."""

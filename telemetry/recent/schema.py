@@ -3,10 +3,10 @@
 import sqlite3
 from typing import Final
 
+from telemetry.recent.point_tables import POINT_TABLES
+
 SCHEMA_VERSION: Final = 1
 """In the file as `user_version`."""
-BUCKETS: Final = 16
-"""Histograms have at most this many buckets; those with more are joined."""
 TRACE_OVERHEAD: Final = 400
 """Bytes that a trace takes in tables and indexes, besides its spans."""
 LOG_OVERHEAD: Final = 350
@@ -19,24 +19,6 @@ SAMPLE: Final = "sample"
 KEPT_AS: Final = (FAILED, JOB, SLOW, SAMPLE)
 """Why a trace is kept, the most important reason first."""
 
-_POINTS: Final = f"""
-CREATE TABLE series (
-    id INTEGER PRIMARY KEY,
-    family TEXT NOT NULL,
-    labels TEXT NOT NULL,
-    bounds TEXT,
-    UNIQUE (family, labels)
-);
-CREATE TABLE points (
-    tier INTEGER NOT NULL,
-    series INTEGER NOT NULL,
-    t INTEGER NOT NULL,
-    value REAL NOT NULL,
-    sum REAL,
-    {"".join(f"b{number} INTEGER, " for number in range(BUCKETS))}
-    PRIMARY KEY (tier, series, t)
-) WITHOUT ROWID;
-"""
 _TRACES: Final = """
 CREATE TABLE traces (
     trace_id TEXT PRIMARY KEY,
@@ -113,7 +95,7 @@ def schema_version(connection: sqlite3.Connection) -> int:
 
 def create_schema(connection: sqlite3.Connection) -> None:
     """Create all tables, within the caller's transaction."""
-    for script in (_POINTS, _TRACES, _LOGS, _SIGN_INS, _SIZES):
+    for script in (POINT_TABLES, _TRACES, _LOGS, _SIGN_INS, _SIZES):
         for statement in filter(str.strip, script.split(";")):
             connection.execute(statement)
     connection.executemany("INSERT INTO sizes (kind) VALUES (?)", [(kind,) for kind in (*KEPT_AS, LOGS)])

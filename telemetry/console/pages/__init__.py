@@ -3,10 +3,12 @@
 from typing import Final
 
 from telemetry.console.page_definition import Action, ConsolePage
-from telemetry.console.pages import alerts, job, jobs, overview
+from telemetry.console.pages import alerts, job, jobs, overview, requests, route
 
 PAGES: Final[tuple[ConsolePage, ...]] = (
     ConsolePage("", "Overview", "overview.html", overview.read),
+    ConsolePage("/requests", "Requests", "requests.html", requests.read),
+    ConsolePage("/requests/route", "Route", "route.html", route.read, in_navigation=False),
     ConsolePage("/jobs", "Jobs", "jobs.html", jobs.read),
     ConsolePage("/jobs/{name:path}/run", "Run a job", "job_run.html", job.read_run_now, in_navigation=False),
     ConsolePage("/jobs/{name:path}", "Job", "job.html", job.read, in_navigation=False, refresh_seconds=3.0),

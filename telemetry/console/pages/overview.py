@@ -7,6 +7,7 @@ from typing import Any, Final
 import psutil
 
 from telemetry.alerts.outbox.queries import AlertRecord
+from telemetry.console.pages.overview_plots import NO_PLOTS, read_plots
 from telemetry.console.pages.processes import ProcessFacts, read_processes, snapshot_ages
 from telemetry.console.parts import Part, read_part
 from telemetry.console.view import View
@@ -55,6 +56,7 @@ def read(view: View) -> dict[str, Any]:
         "attention": _attention(view, alerts),
         "alerts": alerts,
         "processes": processes,
+        "plots": read_part("The figures of the plots", lambda: read_plots(view), NO_PLOTS),
         "totals": _totals(processes.value),
         "version": settings.service_version,
         "environment": settings.environment,

@@ -254,3 +254,11 @@ def test_looking_at_the_console_is_counted_and_not_traced():
     client.get("/consoles")
     assert [span.attributes["url.path"] for span in spans] == ["/consoles"]
     assert 'endpoint="/console",' in telemetry.current().metrics.page.render()[0].decode()
+
+
+@pytest.mark.parametrize("path", ["/console/nothing", "/console/static", "/console/a/b/c", "/console/%00"])
+def test_an_unknown_page_says_so_with_a_way_back(path):
+    page = browser().get(path)
+    assert page.status_code == 404
+    assert "no such page" in page.text
+    assert 'href="/console"' in page.text

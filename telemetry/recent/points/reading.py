@@ -1,0 +1,144 @@
+"""The statements that read points. Each function takes the connection of its caller."""
+
+import json
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from telemetry.recent.point_tables import BUCKET_COLUMNS, SAMPLED
+from telemetry.recent.points.results import Labels, SeriesPoints
+from telemetry.recent.points.tiers import (
+    FINEST,
+    KEPT_SECONDS,
+    Segment,
+    round_down,
+    round_up,
+    segments,
+    since_by_tier,
+    tier_for_steps,
+)
+
+Row = tuple[float, ...]
+Match = Mapping[str, str | Collection[str]]
+"""Labels that series must have: a value, or one of several."""
+VALUE: Final = "sum(value)"
+AMOUNTS: Final = "sum(value), sum(sum)"
+HISTOGRAMS: Final = f"{AMOUNTS}, {', '.join(f'sum({column})' for column in BUCKET_COLUMNS)}"
+_STEP_END: Final = "(p.t + {step} - 1) / {step} * {step}"
+_QUERY: Final = """
+WITH chosen (series, place) AS MATERIALIZED (SELECT CAST(key AS INTEGER), value FROM json_each(?)),
+parts (tier, after, until) AS MATERIALIZED (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?))
+SELECT {what} FROM parts
+CROSS JOIN points p ON p.tier = parts.tier AND p.family = ? AND p.t > parts.after AND p.t <= parts.until
+CROSS JOIN chosen USING (series) GROUP BY {groups}
+"""
+"""Only column names of this module and whole numbers are put in."""
+
+
+class Stored(NamedTuple):
+    """The series of a stored family that were asked for, by id. Each belongs to one of the groups: labels, and bounds."""
+
+    family: int
+    places: dict[int, int]
+    groups: list[tuple[Labels, tuple[float, ...]]]
+
+
+SAMPLES: Final = Stored(SAMPLED, {SAMPLED: 0}, [({}, ())])
+"""The seconds of which there are samples."""
+
+
+class Grid(NamedTuple):
+    """The steps of a query over time, in rows of one tier, and how many seconds of each have samples."""
+
+    tier: int
+    step: int
+    first: int
+    times: tuple[int, ...]
+    seconds: tuple[float, ...]
+
+
+@lru_cache(maxsize=20_000)
+def _labels(text: str) -> Labels:
+    found: dict[str, str] = json.loads(text)
+    return found
+
+
+def stored_series(connection: sqlite3.Connection, family: str, by: Sequence[str], match: Match) -> Stored:
+    """The series of a family that have the labels of `match`, in groups of the same `by`."""
+    rows = connection.execute(
+        "SELECT s.id, s.labels, s.bounds, s.family FROM series s JOIN families f ON f.id = s.family WHERE f.name = ?",
+        (family,),
+    ).fetchall()
+    wanted = {label: {value} if isinstance(value, str) else value for label, value in match.items()}
+    groups: dict[tuple[str, ...], int] = {}
+    stored = Stored(rows[0][3] if rows else SAMPLED, {}, [])
+    for series, text, bounds, _family in rows:
+        labels = _labels(text)
+        if not wanted or all(labels.get(label) in values for label, values in wanted.items()):
+            key = (*[labels.get(label, "") for label in by], bounds)
+            place = groups.setdefault(key, len(groups))
+            if place == len(stored.groups):
+                shown = dict(zip(by, key, strict=False))
+                stored.groups.append((shown, tuple(json.loads(bounds)) if bounds else ()))
+            stored.places[series] = place
+    return stored
+
+
+def newest_sample(connection: sqlite3.Connection) -> int | None:
+    """The end of the newest interval with a sample, in Unix seconds."""
+    query = "SELECT max(t) FROM points WHERE tier = ? AND family = ?"
+    return _whole(connection.execute(query, (FINEST, SAMPLED)).fetchone()[0])
+
+
+def begins(connection: sqlite3.Connection) -> dict[int, float]:
+    """Since when each tier has all that there is. A tier of which nothing was removed yet has as much as the longer ones."""
+    query = "SELECT min(t), max(t) FROM points WHERE tier = ? AND family = ?"
+    found = {tier: connection.execute(query, (tier, SAMPLED)).fetchone() for tier in KEPT_SECONDS}
+    return since_by_tier({tier: (first, last) for tier, (first, last) in found.items() if first is not None})
+
+
+def rows_of_window(
+    connection: sqlite3.Connection, stored: Stored, since: float, until: float, columns: str
+) -> list[Row]:
+    """Sums over a window: the place of a group, and the columns."""
+    newest = newest_sample(connection)
+    if not stored.places or newest is None:
+        return []
+    is_open = newest <= until + FINEST
+    parts = segments(since, until, begins(connection), is_open=is_open)
+    query = _QUERY.format(what=f"place, {columns}", groups="place")
+    return connection.execute(query, (json.dumps(stored.places), json.dumps(parts), stored.family)).fetchall()
+
+
+def grid_of(connection: sqlite3.Connection, since: float, until: float, step: int) -> Grid:
+    tier, step = tier_for_steps(since, step, begins(connection))
+    first, end = round_down(since, step), round_up(until, step)
+    times = tuple(range(first + step, end + 1, step))
+    rows = connection.execute(
+        f"SELECT {_STEP_END.format(step=step)}, sum(value) FROM points p "  # noqa: S608  # a whole number
+        "WHERE tier = ? AND family = ? AND t > ? AND t <= ? GROUP BY 1",
+        (tier, SAMPLED, first, end),
+    )
+    seconds = dict(rows.fetchall())
+    return Grid(tier, step, first, times, tuple(seconds.get(at, 0) for at in times))
+
+
+def rows_over_time(connection: sqlite3.Connection, stored: Stored, grid: Grid, columns: str) -> list[Row]:
+    """Sums by step: the place of a group, the end of the step, and the columns."""
+    if not stored.places or not grid.times:
+        return []
+    part = Segment(grid.tier, grid.first, grid.times[-1])
+    query = _QUERY.format(what=f"place, {_STEP_END.format(step=grid.step)}, {columns}", groups="1, 2")
+    return connection.execute(query, (json.dumps(stored.places), json.dumps([part]), stored.family)).fetchall()
+
+
+def points_of(labels: Labels, grid: Grid, values: Mapping[int, float]) -> SeriesPoints:
+    """0 where nothing was counted, None where nothing was sampled."""
+    sampled = zip(grid.times, grid.seconds, strict=True)
+    shown = tuple(values.get(at, 0.0 if seconds else None) for at, seconds in sampled)
+    return SeriesPoints(labels, grid.times, shown, grid.step, tuple(each or grid.step for each in grid.seconds))
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else int(number)
