@@ -7,7 +7,7 @@ from typing import Any, Final
 from telemetry.console.pages.figures import COLOURS, duration_chart, joined, rate_chart, spark_step
 from telemetry.console.pages.live import live_series
 from telemetry.console.parts import Part, read_part
-from telemetry.console.plots.chart import Chart
+from telemetry.console.plots.chart import Chart, wide
 from telemetry.console.view import View
 from telemetry.recent.point_queries import PointQueries, SeriesPoints
 from telemetry.recent.points.plotted import CALL_DURATIONS, CALLS, TOKENS
@@ -150,10 +150,9 @@ def _charts(view: View, queries: PointQueries) -> list[Chart]:
     colours = dict(zip(names, COLOURS * len(names), strict=False))
     colours |= {name: "bad" for name in by_result if name.endswith(_FAILED)}
     durations = queries.percentiles_over_time(CALL_DURATIONS, *window)
-    return [
-        rate_chart(view, "Calls by service", by_result, colours),
-        duration_chart(view, "Duration of calls", durations),
-    ]
+    return wide(
+        (rate_chart(view, "Calls by service", by_result, colours), duration_chart(view, "Latency of calls", durations))
+    )
 
 
 def _service_and_result(points: SeriesPoints) -> str:
