@@ -21,13 +21,14 @@ from telemetry.recent.points.amounts import Amount, SeriesKey
 from telemetry.recent.points.election import Election
 from telemetry.recent.points.family_totals import FamilyTotals
 from telemetry.recent.points.plotted import COLLECTED
-from telemetry.recent.points.pruning import prune
+from telemetry.recent.points.pruning import forget_unused, prune
 from telemetry.recent.points.sample_keeper import Sample, SampleKeeper
 from telemetry.recent.points.tiers import FINEST
 
 STEP_SECONDS: Final = 1.0
 _NEW_SECONDS: Final = 60.0
-_PRUNE_SECONDS: Final = 300.0
+_PRUNE_SECONDS: Final = 60.0
+_FORGET_SECONDS: Final = 3600.0
 _UPTIME: Final = "app_uptime_seconds"
 
 
@@ -76,7 +77,7 @@ class Sampler(forks.ForkAware):
     def restart_in_child(self) -> None:
         self._group = ""
         self._keeper: SampleKeeper | None = None
-        self._due = self._prune_due = 0.0
+        self._due = self._prune_due = self._forget_due = 0.0
 
     def start(self) -> None:
         self._task.start()
@@ -142,8 +143,10 @@ class Sampler(forks.ForkAware):
         now = self._clocks.monotonic()
         if now >= self._prune_due:
             self._prune_due = now + _PRUNE_SECONDS
-            with self._database.writing() as connection:
-                prune(connection, self._clocks.wall())
+            prune(self._database, self._clocks.wall())
+        if now >= self._forget_due:
+            self._forget_due = now + _FORGET_SECONDS
+            forget_unused(self._database, self._clocks.wall())
 
 
 def _uptime(families: list[Family]) -> float:

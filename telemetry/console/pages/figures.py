@@ -57,8 +57,8 @@ def rate_chart(view: View, title: str, series: Mapping[str, SeriesPoints], colou
     lines = [Line(name, points.rates, colours.get(name, "c6")) for name, points in series.items()]
     times: Sequence[float] = next((points.times for points in series.values()), ())
     return Chart(
-        f"{title}, last {view.window.label}",
-        "per second",
+        title,
+        f"per second, last {view.window.label}",
         times,
         lines,
         kind="areas",
@@ -69,8 +69,10 @@ def rate_chart(view: View, title: str, series: Mapping[str, SeriesPoints], colou
 
 
 def _newest_sum(lines: Sequence[Line]) -> str:
-    newest = [line.values[-1] for line in lines if line.values and line.values[-1] is not None]
-    return f"{words.number(sum(value or 0.0 for value in newest))}/s" if newest else ""
+    """That of the newest step with values."""
+    steps = zip(*(line.values for line in lines), strict=True)
+    sums = [sum(value or 0.0 for value in step) for step in steps if any(value is not None for value in step)]
+    return f"{words.number(sums[-1])}/s" if sums else ""
 
 
 def request_charts(view: View, queries: PointQueries, match: Match = _ANY) -> list[Chart]:
@@ -80,7 +82,7 @@ def request_charts(view: View, queries: PointQueries, match: Match = _ANY) -> li
     classes = joined(by_status, lambda points: status_class(points.labels["status"]))
     return [
         rate_chart(view, "Requests", classes, CLASSES),
-        duration_chart(view, "Duration of requests", queries.percentiles_over_time(REQUESTS, *window, match=match)),
+        duration_chart(view, "Latency", queries.percentiles_over_time(REQUESTS, *window, match=match)),
     ]
 
 
@@ -88,10 +90,16 @@ def duration_chart(view: View, title: str, percentiles: Sequence[SeriesPoints]) 
     """The percentiles of durations as lines."""
     lines = [Line(name := each.labels["percentile"], each.values, _PERCENTILES.get(name, "c6")) for each in percentiles]
     return Chart(
-        f"{title}, last {view.window.label}",
-        "seconds",
+        title,
+        f"percentiles, last {view.window.label}",
         percentiles[0].times if percentiles else (),
         lines,
         show=words.duration,
+        now=_newest_p95(lines),
         empty="Nothing was measured in this window.",
     )
+
+
+def _newest_p95(lines: Sequence[Line]) -> str:
+    values = [value for line in lines if line.name == "p95" for value in line.values if value is not None]
+    return f"p95 {words.duration(values[-1])}" if values else ""

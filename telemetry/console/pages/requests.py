@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from telemetry.console.pages.figures import is_failure, request_charts, spark_step
 from telemetry.console.parts import Part, read_part
-from telemetry.console.plots.chart import Chart
+from telemetry.console.plots.chart import Chart, wide
 from telemetry.console.view import View
 from telemetry.recent.point_queries import PointQueries, SeriesTotal
 from telemetry.recent.points.plotted import REQUESTS
@@ -82,7 +82,7 @@ def _read(view: View, order: str) -> Requests:
     rows = [row for row in _rows(view, queries) if _is_wanted(view, row)]
     rows.sort(key=next(column.value for column in COLUMNS if column.key == order))
     shown = _with_courses(view, queries, rows[:MAX_ROWS])
-    return Requests(shown, len(rows), request_charts(view, queries))
+    return Requests(shown, len(rows), wide(request_charts(view, queries)))
 
 
 def _is_wanted(view: View, row: RouteRow) -> bool:

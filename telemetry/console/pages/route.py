@@ -8,7 +8,7 @@ from telemetry.console.page_definition import PageNotFound
 from telemetry.console.pages.figures import CLASSES, is_failure, request_charts, status_class
 from telemetry.console.pages.requests import RouteRow, row_of
 from telemetry.console.parts import Part, read_part
-from telemetry.console.plots.chart import Chart
+from telemetry.console.plots.chart import Chart, wide
 from telemetry.console.view import View
 from telemetry.recent.point_queries import SeriesTotal
 from telemetry.recent.points.plotted import REQUESTS
@@ -70,7 +70,7 @@ def _figures(view: View, method: str, route: str) -> Figures:
     return Figures(
         row_of(whole[0], failed, seconds) if whole else None,
         [_status_row(total, whole[0].value) for total in totals],
-        request_charts(view, queries, match),
+        wide(request_charts(view, queries, match)),
     )
 
 

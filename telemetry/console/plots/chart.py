@@ -1,7 +1,7 @@
 """A plot of values over time: lines, or areas on top of each other."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, Literal
 
@@ -10,6 +10,8 @@ from markupsafe import Markup, escape
 from telemetry.console.plots.scale import Scale, highest, round_up, runs
 
 WIDTH: Final = 320
+WIDE: Final = 640
+_WIDE_HEIGHT: Final = 150
 _LEFT, _RIGHT, _TOP, _BOTTOM = 2, 44, 10, 16
 _DOT_RADIUS: Final = 1.8
 _MAX_ROWS: Final = 60
@@ -38,6 +40,7 @@ class Chart:
         times: of the points, in seconds since 1970.
         kind: `areas` for what adds up, `lines` for the rest.
         show: makes a value readable.
+        width: in the units of the texts: `WIDE` for a plot that takes half of a page.
         now: the newest value in words, or another one that matters.
         empty: what to say where there are no values.
     """
@@ -51,6 +54,7 @@ class Chart:
     now: str = ""
     empty: str = "No data in this window yet."
     height: int = 92
+    width: int = WIDTH
 
     @property
     def has_values(self) -> bool:
@@ -64,18 +68,23 @@ class Chart:
         return [(self.times[i], [self.show(line.values[i]) for line in self.lines]) for i in picked]
 
 
+def wide(charts: Iterable[Chart]) -> list[Chart]:
+    """Charts for a page that has two of them side by side."""
+    return [replace(chart, width=WIDE, height=_WIDE_HEIGHT) for chart in charts]
+
+
 def draw(chart: Chart) -> Markup:
-    """The plot as SVG, `WIDTH` wide. Its axes have the lowest and highest value, and the first, middle and last time."""
+    """The plot as SVG. Its axes have the lowest and highest value, and the first, middle and last time."""
     if not chart.has_values:
         return Markup('<p class="empty">{}</p>').format(chart.empty)
     stacked = chart.kind == "areas"
     rows = _stacked([line.values for line in chart.lines]) if stacked else [line.values for line in chart.lines]
     top = round_up(highest(rows))
-    x = Scale(chart.times[0], chart.times[-1], _LEFT, WIDTH - _RIGHT)
+    x = Scale(chart.times[0], chart.times[-1], _LEFT, chart.width - _RIGHT)
     y = Scale(0.0, top, chart.height - _BOTTOM, _TOP)
     marks = _areas(chart, rows, x, y) if stacked else _lines(chart, rows, x, y)
     return Markup(  # noqa: S704  # numbers, and texts that are escaped
-        f'<svg class="plot" viewBox="0 0 {WIDTH} {chart.height}" role="img" aria-label="{escape(_described(chart))}">'
+        f'<svg class="plot" viewBox="0 0 {chart.width} {chart.height}" role="img" aria-label="{escape(_described(chart))}">'
         f"{_value_axis(chart, y, top)}{marks}{_time_axis(chart, x)}</svg>"
     )
 
@@ -126,7 +135,7 @@ def _lines(chart: Chart, rows: Sequence[Sequence[float | None]], x: Scale, y: Sc
 
 
 def _value_axis(chart: Chart, y: Scale, top: float) -> str:
-    right = WIDTH - _RIGHT
+    right = chart.width - _RIGHT
     marks = ((top, y(top)), (top / 2, y(top / 2)), (0.0, y(0.0)))
     return "".join(
         f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{at}" y2="{at}"/>'
