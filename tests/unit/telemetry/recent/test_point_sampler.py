@@ -10,7 +10,7 @@ from telemetry.processes.registry import ProcessRegistry
 from telemetry.recent.database import RecentDatabase
 from telemetry.recent.point_queries import PointQueries
 from telemetry.recent.points.family_totals import FamilyTotals
-from telemetry.recent.sampler import Clocks, Sampled, Sampler
+from telemetry.recent.point_sampler import Clocks, Sampled, PointSampler
 
 START = 1_800_000_000
 
@@ -41,7 +41,7 @@ class Service:
             registry.join(group)
         self.registries.append(registry)
         clocks = Clocks(lambda: self.wall, lambda: self.monotonic)
-        return Sampler(self.database, registry, Sampled(self.collect, FamilyTotals()), clocks)
+        return PointSampler(self.database, registry, Sampled(self.collect, FamilyTotals()), clocks)
 
     def end_processes(self):
         for registry in self.registries:

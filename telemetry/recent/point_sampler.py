@@ -51,7 +51,7 @@ class Sampled:
     totals: FamilyTotals
 
 
-class Sampler(forks.ForkAware):
+class PointSampler(forks.ForkAware):
     """Runs in a thread of its own from `start` on."""
 
     def __init__(
