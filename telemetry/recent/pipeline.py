@@ -123,7 +123,9 @@ class RecentPipeline:
     def _created_sampler(self) -> PointSampler:
         metrics = self._context.metrics
         totals = FamilyTotals(metrics.mappings, self._is_of_console)
-        return PointSampler(self.database, self._context.registry, Sampled(metrics.membership.collect, totals))
+        return PointSampler(
+            self.database, self._context.registry, Sampled(metrics.membership.collect, totals, self._context.drops)
+        )
 
     def _is_of_console(self, endpoint: str) -> bool:
         return f"{endpoint}/".startswith(f"{self.console_path}/")
