@@ -20,6 +20,7 @@ from service.names import (
     DRAFT_CHECKS,
     GEN_AI_REQUEST_MODEL,
     INVALID_ROWS,
+    JOB_PAUSED,
     MARKETPLACE,
     MARKETPLACES,
     MODEL_CALL_DURATION,
@@ -71,6 +72,7 @@ _MODEL = LabelMapping("model", GEN_AI_REQUEST_MODEL)
 _RATED: Final = (_MARKETPLACE, LabelMapping("rating", RATING))
 _SERVICE: Final = (LabelMapping("service", semconv.PEER_SERVICE),)
 _SOURCE: Final = (_MARKETPLACE, LabelMapping("source", SOURCE))
+_JOB: Final = (LabelMapping("job_name", semconv.JOB_NAME),)
 _GAUGES_OF_THE_DATABASE: Final[tuple[tuple[str, str, str, tuple[LabelMapping, ...]], ...]] = (
     ("source_age_seconds", SOURCE_AGE, "Time since a source was last read to its end.", _SOURCE),
     ("reviews_waiting", REVIEWS_WAITING, "Reviews that wait for an answer.", _RATED),
@@ -83,11 +85,11 @@ _GAUGES_OF_THE_DATABASE: Final[tuple[tuple[str, str, str, tuple[LabelMapping, ..
         _SERVICE,
     ),
     ("credential_expiry_timestamp_seconds", CREDENTIAL_EXPIRY, "When the credentials of a service expire.", _SERVICE),
+    ("job_paused", JOB_PAUSED, "1 while a person has paused the job.", _JOB),
 )
 """Every process shows the same figures, so `newest` combines them."""
 _BY_STATUS: Final = (_MARKETPLACE, _STATUS)
 _REASON: Final = LabelMapping("reason", semconv.REASON)
-_JOB: Final = (LabelMapping("job_name", semconv.JOB_NAME),)
 _COUNTERS: Final[tuple[tuple[str, str, str, tuple[LabelMapping, ...]], ...]] = (
     ("reviews_processed_total", REVIEWS_PROCESSED, "Reviews that a sync has read, by result.", _BY_STATUS),
     ("orders_processed_total", ORDERS_PROCESSED, "Orders that a sync has read, by result.", _BY_STATUS),

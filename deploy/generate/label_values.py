@@ -89,7 +89,7 @@ _VALUES: Final[Mapping[str, tuple[tuple[str, frozenset[str]], ...]]] = {
         ("scheduler_.*", frozenset({semconv.STATUS_SUCCESS, semconv.STATUS_FAILED})),
         ("(reviews|orders)_processed_total", frozenset(COUNTED)),
     ),
-    "job_name": (("scheduler_.*", _SCHEDULED),),
+    "job_name": (("scheduler_.*|job_paused", _SCHEDULED),),
     "service": (
         ("external_api_wait_.*|rate_limited_until_.*", frozenset(RATE_LIMITED_SERVICES)),
         ("credential_expiry_.*", frozenset(MARKETPLACES)),

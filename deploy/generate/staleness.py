@@ -42,13 +42,16 @@ def _rule(job: Job) -> dict[str, Any]:
     while_waiting = max(most, LONGEST_WAIT)
     return {
         "alert": "JobStale",
-        "expr": as_scraped(f"{_old(job, most, while_waiting)} or {_never(job, most, while_waiting)}"),
+        "expr": as_scraped(
+            f"({_old(job, most, while_waiting)} or {_never(job, most, while_waiting)}) unless on (job_name) {_paused(job, most)}"
+        ),
         "for": "1m",
         "labels": {"severity": "warning", "job_name": job.name},
         "annotations": {
             "summary": "Job {{ $labels.job_name }} has not succeeded for too long",
             "description": f"It runs {job.cadence}, and should succeed at least once in {most}"
-            + (f", or in {while_waiting} while its runs can only wait." if while_waiting > most else "."),
+            + (f", or in {while_waiting} while its runs can only wait." if while_waiting > most else ".")
+            + " A paused job is not stale.",
             "runbook_url": f"{RUNBOOK}#jobstale",
         },
     }
@@ -71,6 +74,11 @@ def _never(job: Job, most: timedelta, while_waiting: timedelta) -> str:
         f"(({runs} > 0 unless on (job_name) {_last_success(job)}) and on () (max(app_uptime_seconds) > {_seconds(after)}))"
         for runs, after in tries
     )
+
+
+def _paused(job: Job, most: timedelta) -> str:
+    """It is paused, or was within the time that it then has for a success."""
+    return f'max by (job_name) (max_over_time(job_paused{{job_name="{job.name}"}}[{_seconds(most)}s])) > 0'
 
 
 def _last_success(job: Job) -> str:

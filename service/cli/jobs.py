@@ -5,7 +5,6 @@ import json
 import signal
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 from types import FrameType
 
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
@@ -16,20 +15,15 @@ from service.cli.scheduler import STOP_SIGNALS
 from service.database import migrations
 from service.jobs.schedule import JOBS
 from service.jobs.suspension import suspensions
-from service.scheduler.claims import new_owner
 from service.scheduler.job import Job, Schedule, UnknownJob
-from service.scheduler.lease_renewal import LeaseRenewer
+from service.scheduler.manual_runs import JobAlreadyRunning
 from service.scheduler.monitoring.missed_runs import LAST_DAY, NO_MISSED_RUNS, MissedRuns, missed_runs
 from service.scheduler.monitoring.notices import format_utc
-from service.scheduler.scheduler import execute_job
+from service.scheduler.pauses import paused_jobs
 from service.settings import Settings
 from service.shutdown import ShutdownRequested
 from telemetry.error_text import safe_text
-from telemetry.jobs import JobHandle, JobRunRow
-
-
-class JobAlreadyRunning(Exception):  # the message is a sentence for the operator
-    pass
+from telemetry.jobs import JobRunRow
 
 
 def jobs(_options: argparse.Namespace) -> int:
@@ -39,7 +33,7 @@ def jobs(_options: argparse.Namespace) -> int:
     try:
         migrations.at_head(runtime.engine)
         last, missed = runtime.telemetry.jobs.store.latest(), missed_runs(runtime.engine, now - LAST_DAY)
-        off = suspensions(runtime.engine)
+        off = {**suspensions(runtime.engine), **paused_jobs(runtime.engine)}
     except (SQLAlchemyError, migrations.MigrationsMissing) as error:
         return complain(f"The database cannot be read: {safe_text(error)}.")
     finally:
@@ -86,6 +80,8 @@ def run_job(options: argparse.Namespace) -> int:
     except ShutdownRequested:
         complain(f"{job.name} was stopped.")
         return 128 + next(iter(received), signal.SIGTERM)
+    except JobAlreadyRunning as error:
+        return complain(str(error))
     except OperationalError as error:
         return complain(f"{job.name} failed: the database cannot be used: {safe_text(error)}.")
     except Exception as error:  # noqa: BLE001  # the edge: whatever a job raises is printed
@@ -101,7 +97,7 @@ def _run_and_describe(job: Job, runtime: Service) -> str:
     migrations.migrate(runtime.engine)
     with runtime.running_sandbox():
         started = time.perf_counter()
-        run = _run_claimed(job, runtime)
+        run = runtime.job_control.runs.execute(job, "the command run-job")
     took = time.perf_counter() - started
     return f"{job.name}: {'skipped' if run.skipped else 'success'} in {took:.3f} s {json.dumps(run.metadata, default=str, ensure_ascii=False)}"
 
@@ -123,17 +119,3 @@ def _cancel_on_signals() -> list[int]:
     for each in STOP_SIGNALS:
         signal.signal(each, cancel)
     return received
-
-
-def _run_claimed(job: Job, runtime: Service) -> JobHandle:
-    """Raises:
-    JobAlreadyRunning: another run of the job is active, and the job's runs may not overlap.
-    """
-    owner = new_owner()
-    if not job.overlaps and not runtime.claims.claim_manual_run(job.name, owner):
-        raise JobAlreadyRunning("a run of it goes on already; GET /jobs/status says since when")
-    leases = LeaseRenewer(runtime.claims)
-    with leases.renewing(job.name, owner):
-        run = execute_job(job, replace(runtime.context, manual=True))
-    leases.stop()
-    return run

@@ -8,21 +8,26 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from service.api.health import ServiceHealth
+from service.bootstrap import Service
 from service.console.console_notices import notices
-from service.settings import Settings
+from service.console.job_control import ConsoleJobs
+from service.console.reviews_page import ReviewsPage
 from telemetry import console
 
 PATH: Final = "/console"
 _router = APIRouter(include_in_schema=False)
 
 
-def mount_console(app: FastAPI, settings: Settings, health: ServiceHealth) -> None:
+def mount_console(app: FastAPI, service: Service, health: ServiceHealth) -> None:
     """Add the console to the application; nothing with `TELEMETRY_CONSOLE=false`."""
+    settings = service.settings
     options = console.ConsoleOptions(
         title=settings.service_name,
+        jobs=ConsoleJobs(service.job_control, service.clock),
         notices=partial(notices, settings),
         checks=health.checks,
         check_names=health.health,
+        pages=ReviewsPage(service, settings).pages(),
     )
     console.mount(app, PATH, options)
     if settings.telemetry_console:

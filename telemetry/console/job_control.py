@@ -28,11 +28,17 @@ class ScheduledJob:
 
 @dataclass(frozen=True, slots=True)
 class MissedRun:
-    """A scheduled run that did not begin in time: because the job was late, or because no scheduler was running."""
+    """A scheduled run that did not begin in time: because the job was late, or because no scheduler was running.
+
+    Attributes:
+        until: where it stands for `number` of them, when the last one was due.
+    """
 
     job_name: str
     scheduled_for: datetime
     in_downtime: bool = False
+    until: datetime | None = None
+    number: int = 1
 
 
 class JobControl(Protocol):

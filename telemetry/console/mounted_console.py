@@ -29,6 +29,10 @@ from telemetry.web.probes import Probes
 
 _DONE: Final = "console_done"
 _MAX_SENTENCE: Final = 300
+CHANGE_DEADLINE: Final = 60.0
+"""Seconds for a change, which may wait for an external service."""
+_TOO_SLOW: Final = "This page took more than 10 seconds: the database or the disk may be slow."
+_CHANGE_GOES_ON: Final = "This took more than a minute, and goes on. Look at the page again to see what became of it."
 _NO_OPTIONS: Final = ConsoleOptions()
 _log = logging.getLogger(__name__)
 _Handler = Callable[[Request, Telemetry], Awaitable[Response]]
@@ -68,6 +72,7 @@ class _Console:
         self._frame = ConsoleFrame(root, options.title or app.title, navigation, options.jobs, options.notices, checks)
         self._gate = Gate(root, self._frame.title)
         self._runner = PageThreads()
+        self._changes = PageThreads(CHANGE_DEADLINE)
 
     def add_routes(self) -> None:
         for page in self._pages:
@@ -137,13 +142,15 @@ class _Console:
             )
             return response
 
-        return await self._run(request, action.path, change)
+        return await self._run(request, action.path, change, self._changes)
 
-    async def _run(self, request: Request, name: str, make: Callable[[], Response]) -> Response:
+    async def _run(
+        self, request: Request, name: str, make: Callable[[], Response], threads: PageThreads | None = None
+    ) -> Response:
         """Make a response in a thread; a page that says why, if there can be none."""
         show = partial(self._gate.message, request)
         try:
-            return await self._runner.run(make)
+            return await (threads or self._runner).run(make)
         except PageNotFound as error:
             return show(404, "Not found", str(error))
         except Refused as error:
@@ -151,7 +158,7 @@ class _Console:
         except TooBusy:
             return show(503, "Busy", "Too many pages are being read at once. Try again in a few seconds.")
         except TooLate:
-            return show(504, "Too slow", "This page took more than 10 seconds: the database or the disk may be slow.")
+            return show(504, "Too slow", _CHANGE_GOES_ON if threads else _TOO_SLOW)
         except Exception:  # noqa: BLE001  # an edge: whatever a page raises, the others work
             _log.exception("The page %s of the console failed", name)
             return show(500, "Failed", "This page has an error, which is in the service's log. The other pages work.")

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from telemetry.console.page_definition import Refused
 from telemetry.error_text import safe_text
 
 T = TypeVar("T")
@@ -18,6 +19,18 @@ class Part(Generic[T]):
 
     value: T
     problem: str = ""
+
+
+def make_change(subject: str, change: Callable[[], T]) -> T:
+    """Change something that needs a database or a file.
+
+    Raises:
+        Refused: it is unavailable. `subject` begins the sentence.
+    """
+    try:
+        return change()
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        raise Refused(f"{subject} cannot be changed now: {safe_text(error)}. Try again later.") from error
 
 
 def read_part(subject: str, read: Callable[[], T], otherwise: T) -> Part[T]:

@@ -53,6 +53,7 @@ class View:
         by: who looks, for what is recorded of a change.
         notes: why values of the query are not used, by their names.
         heading: for the browser's tab, where the page's title does not say enough.
+        default_window: of a page for which an hour is too short.
     """
 
     frame: ConsoleFrame
@@ -66,6 +67,7 @@ class View:
     now: float = field(default_factory=time.time)
     notes: dict[str, str] = field(default_factory=dict)
     heading: str = ""
+    default_window: Window = DEFAULT_WINDOW
 
     @property
     def jobs(self) -> JobControl | None:
@@ -74,8 +76,8 @@ class View:
 
     @property
     def window(self) -> Window:
-        """The window of the query: an hour where that names none."""
-        return BY_KEY[self.choice("window", tuple(BY_KEY), DEFAULT_WINDOW.key)]
+        """The window of the query; where that names none, that of the page."""
+        return BY_KEY[self.choice("window", tuple(BY_KEY), self.default_window.key)]
 
     @property
     def windows(self) -> Sequence[Window]:

@@ -3,13 +3,32 @@
 from typing import Final
 
 from telemetry.console.page_definition import Action, ConsolePage
-from telemetry.console.pages import outside, overview, own_telemetry, requests, route
+from telemetry.console.pages import (
+    alerts,
+    job,
+    jobs,
+    logs,
+    outside,
+    overview,
+    own_telemetry,
+    requests,
+    route,
+    trace,
+    traces,
+)
 
 PAGES: Final[tuple[ConsolePage, ...]] = (
     ConsolePage("", "Overview", "overview.html", overview.read),
     ConsolePage("/requests", "Requests", "requests.html", requests.read),
     ConsolePage("/requests/route", "Route", "route.html", route.read, in_navigation=False),
+    ConsolePage("/jobs", "Jobs", "jobs.html", jobs.read),
+    ConsolePage("/jobs/{name:path}/run", "Run a job", "job_run.html", job.read_run_now, in_navigation=False),
+    ConsolePage("/jobs/{name:path}", "Job", "job.html", job.read, in_navigation=False, refresh_seconds=3.0),
     ConsolePage("/outside", "Outside", "outside.html", outside.read),
+    ConsolePage("/alerts", "Alerts", "alerts.html", alerts.read),
+    ConsolePage("/traces", "Traces", "traces.html", traces.read),
+    ConsolePage("/traces/{trace_id}", "Trace", "trace.html", trace.read, in_navigation=False, refresh_seconds=0),
+    ConsolePage("/logs", "Logs", "logs.html", logs.read),
     ConsolePage("/telemetry", "Telemetry", "telemetry.html", own_telemetry.read),
 )
-ACTIONS: Final[tuple[Action, ...]] = ()
+ACTIONS: Final[tuple[Action, ...]] = (*job.ACTIONS, *alerts.ACTIONS)

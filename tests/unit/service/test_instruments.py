@@ -95,6 +95,7 @@ def test_nothing_else_is_said_before_it_happened(reader, instruments):
         "reviews_without_draft",
         "rate_limited_until_timestamp_seconds",
         "credential_expiry_timestamp_seconds",
+        "job_paused",
     }
 
 

@@ -70,6 +70,7 @@ BEYOND = [
     ("reviews_without_draft", "gauge", set()),
     ("rate_limited_until_timestamp_seconds", "gauge", {"service"}),
     ("credential_expiry_timestamp_seconds", "gauge", {"service"}),
+    ("job_paused", "gauge", {"job_name"}),
     ("websocket_connections_total", "counter", {"endpoint", "outcome"}),
     ("websocket_connection_duration_seconds", "histogram", {"endpoint", "outcome"}),
     ("websocket_connections_in_progress", "gauge", set()),
@@ -147,6 +148,7 @@ def use_everything(stage):
         (names.REVIEWS_WITHOUT_DRAFT, {}),
         (names.RATE_LIMITED_UNTIL, {"service.peer.name": "wb"}),
         (names.CREDENTIAL_EXPIRY, {"service.peer.name": "wb"}),
+        (names.JOB_PAUSED, {"job.name": "sync"}),
     ):
         meter.create_observable_gauge(name, [lambda _options, labels=labels: [Observation(1, labels)]])
     meter.create_observable_counter(

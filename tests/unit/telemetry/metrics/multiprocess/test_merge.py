@@ -47,6 +47,7 @@ GAUGES = {
     "reviews_without_draft": "newest",
     "rate_limited_until_timestamp_seconds": "newest",
     "credential_expiry_timestamp_seconds": "newest",
+    "job_paused": "newest",
 }
 
 
