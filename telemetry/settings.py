@@ -28,8 +28,6 @@ __all__ = ["SettingsError", "SettingsT", "TelemetrySettings", "validated_databas
 ENV_FILE: Final = Path(".env")
 JOBS_COMPONENT: Final = "jobs"
 PRODUCTION: Final = "production"
-PRODUCTION_SHARE: Final = 0.1
-"""The share of the requests that is traced in production; elsewhere all are."""
 SAMPLERS: Final = frozenset(
     {
         "always_on",
@@ -187,7 +185,7 @@ class TelemetrySettings(BaseSettings):
     @classmethod
     def _trace_a_share_in_production(cls, values: dict[str, object]) -> dict[str, object]:
         if str(values.get("environment", "")).strip() == PRODUCTION:
-            values.setdefault("otel_traces_sampler_arg", PRODUCTION_SHARE)
+            values.setdefault("otel_traces_sampler_arg", 0.1)
         return values
 
     @classmethod
