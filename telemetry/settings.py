@@ -164,9 +164,7 @@ class TelemetrySettings(BaseSettings):
     otel_traces_sampler: Annotated[str, AfterValidator(_sampler)] = Field(
         default="parentbased_traceidratio", description=f"one of {', '.join(sorted(SAMPLERS))}"
     )
-    otel_traces_sampler_arg: float = Field(
-        default=1.0, ge=0, le=1, description="a share from 0 to 1; the default is 0.1 where ENVIRONMENT is production"
-    )
+    otel_traces_sampler_arg: float = Field(default=1.0, ge=0, le=1, description="a share from 0 to 1")
 
     @cached_property
     def url(self) -> URL:
