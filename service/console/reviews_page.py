@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.advice.checks.draft_check import describe
 from service.api.dependencies import RuntimeDependencies
-from service.api.review_changes import draft_another, publish_text
+from service.api.review_actions import draft_another, publish_text
 from service.database.keyset import MAX_ID, UnknownCursor
 from service.database.tables import AdviceRow, ReviewRow
 from service.errors import Problem

@@ -7,7 +7,7 @@ from typing import Any, Final
 from telemetry.console.pages.figures import COLOURS, duration_chart, joined, rate_chart, spark_step
 from telemetry.console.pages.live import live_series
 from telemetry.console.parts import Part, read_part
-from telemetry.console.plots.chart import Chart
+from telemetry.console.plots.chart import Chart, wide
 from telemetry.console.view import View
 from telemetry.recent.point_queries import PointQueries, SeriesPoints
 from telemetry.recent.points.plotted import CALL_DURATIONS, CALLS, TOKENS
@@ -145,17 +145,14 @@ def _models(view: View, queries: PointQueries) -> list[ModelRow]:
 
 def _charts(view: View, queries: PointQueries) -> list[Chart]:
     window = (view.since, view.now, view.window.step)
-    by_result = joined(queries.over_time(CALLS, *window, by=("service", "status")), _service_and_result)
-    names = [name for name in by_result if not name.endswith(_FAILED)]
-    colours = dict(zip(names, COLOURS * len(names), strict=False))
-    colours |= {name: "bad" for name in by_result if name.endswith(_FAILED)}
+    by_result = joined(queries.over_time(CALLS, *window, by=("service", "status")), _service_or_failed)
+    failed = {_FAILED: by_result.pop(_FAILED)} if _FAILED in by_result else {}
+    colours = {**dict(zip(by_result, COLOURS * len(by_result), strict=False)), _FAILED: "bad"}
     durations = queries.percentiles_over_time(CALL_DURATIONS, *window)
-    return [
-        rate_chart(view, "Calls by service", by_result, colours),
-        duration_chart(view, "Duration of calls", durations),
-    ]
+    rates = rate_chart(view, "Calls by service", by_result | failed, colours)
+    return wide((rates, duration_chart(view, "Latency of calls", durations)))
 
 
-def _service_and_result(points: SeriesPoints) -> str:
+def _service_or_failed(points: SeriesPoints) -> str:
     service, status = points.labels.values()
-    return f"{service}, {_FAILED}" if is_error(status) else service
+    return _FAILED if is_error(status) else service

@@ -1,7 +1,7 @@
 """Telemetry: what the telemetry itself holds, drops, sends and costs."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -15,7 +15,7 @@ from telemetry.recent.point_queries import PointQueries, SeriesPoints
 from telemetry.recent.points.plotted import COLLECTED, DROPPED
 from telemetry.sdk import exporters
 
-MAX_INSTRUMENTS: Final = 25
+MAX_INSTRUMENTS: Final = 15
 _ERRORS: Final = "errors_total"
 _EXPORTED: Final = "telemetry_exported_total"
 _QUEUES: Final = {"TRACES": "spans", "LOGS": "logs"}
@@ -133,7 +133,8 @@ def _chart(view: View, queries: PointQueries, title: str, family: str, label: st
         return points.labels[label] or "other"
 
     series = joined(queries.over_time(family, view.since, view.now, view.window.step, by=(label,)), name_of)
-    return rate_chart(view, title, series, dict(zip(series, COLOURS * len(series), strict=False)))
+    chart = rate_chart(view, title, series, dict(zip(series, COLOURS * len(series), strict=False)))
+    return replace(chart, empty="None in this window.")
 
 
 def _instruments(view: View) -> list[InstrumentRow]:

@@ -7,6 +7,7 @@ import pytest
 
 from telemetry.recent.database import RecentDatabase
 from telemetry.recent.point_queries import PointQueries
+from telemetry.recent.points import reading
 from telemetry.recent.points.amounts import Amount, SeriesKey
 from telemetry.recent.points.plotted import Plotted
 from telemetry.recent.points.point_writer import add_points
@@ -43,7 +44,9 @@ def add(database, t, added):
         add_points(connection, added, t)
 
 
-def test_the_figures_of_a_window_are_what_was_counted_in_it(database, queries):
+@pytest.mark.parametrize("few", [20, 0])  # series that are few in their family are looked up one by one
+def test_the_figures_of_a_window_are_what_was_counted_in_it(database, queries, few, monkeypatch):
+    monkeypatch.setattr(reading, "_FEW_SHARE", few)
     random.seed(22)
     counted = []
     for slot in sorted(random.sample(range(8640), 150)):  # of a day
