@@ -125,6 +125,11 @@ _QUEUES: Final = Row(
             unit="bytes",
         ),
         graph(
+            "Traces of the console",
+            "Those that failed or were slow, job runs, and a sample of the rest.",
+            Query(f"max by (instance) (telemetry_recent_traces){OR_NOTHING}", "{{instance}}"),
+        ),
+        graph(
             "Not remembered for the console",
             "The queue was full, too much came at once, or the disk did not take it. Metrics stay true.",
             Query(
