@@ -19,7 +19,7 @@ from service.instruments import METRIC_MAPPINGS, ServiceInstruments
 from service.integrations import endpoints
 from service.integrations.http.sleep import InstrumentedSleep
 from service.jobs.context import JobContext
-from service.jobs.control import JobControl
+from service.jobs.job_commands import JobCommands
 from service.jobs.schedule import DRAFTING_JOB, JOBS
 from service.sandbox.supervisor import SandboxProcess
 from service.scheduler.claims import Claims
@@ -59,7 +59,7 @@ class Service:
         stop_signal: set at the moment of SIGTERM or SIGINT, and by `stop`.
         clients: for jobs, whose calls may wait for minutes.
         interactive_clients: for requests and commands.
-        job_control: runs jobs on request in this process, and pauses them on all.
+        job_commands: runs jobs on request in this process, and pauses them on all.
         monitor: where the scheduler runs, accounts for its ticks; elsewhere, notices that no scheduler runs.
         freshness: reads how old the data is, for gauges and alerts.
     """
@@ -97,8 +97,8 @@ class Service:
             self.clock.now,
             hooks=SchedulerHooks(self.instruments.count_skipped, self.stop_signal),
         )
-        self.job_control, self.monitor, self.freshness = (
-            self._job_control(),
+        self.job_commands, self.monitor, self.freshness = (
+            self._job_commands(),
             self._schedule_task(),
             self._freshness_task(),
         )
@@ -110,10 +110,10 @@ class Service:
         """For jobs, migrations and commands."""
         return self.engines.jobs
 
-    def _job_control(self) -> JobControl:
+    def _job_commands(self) -> JobCommands:
         context, engine = replace(self.context, manual=True), self.engines.requests
         runs = ManualRuns(context, self.claims, self.scheduler, JobRunRepository(engine))
-        return JobControl(self.schedule, engine, self.clock.known_now, runs)
+        return JobCommands(self.schedule, engine, self.clock.known_now, runs)
 
     def _schedule_task(self) -> PeriodicTask:
         seconds, monitoring = CHECK_INTERVAL.total_seconds(), self._monitoring()

@@ -19,7 +19,6 @@ from service.api import (
     alerts,
     docs,
     health,
-    job_actions,
     job_stats,
     jobs,
     metrics,
@@ -96,7 +95,7 @@ def _create_app(settings: Settings) -> FastAPI:
     app.include_router(health.router)
     for router in (reviews.router, review_actions.router, orders.router):
         app.include_router(router)
-    job_routers = (jobs.router, job_stats.router, job_actions.router)
+    job_routers = (jobs.router, job_stats.router, jobs.actions)
     for router in (metrics.router, *job_routers, alerts.router, sources.router):
         app.include_router(router, dependencies=[Depends(require_ops_token)], responses={401: PROBLEM_RESPONSE})
     app.include_router(docs.router, dependencies=[Depends(require_ops_token_or_password)])

@@ -4,12 +4,12 @@ import re
 from datetime import date, datetime, timedelta
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
 from service.api.admission import admission, admit_query
 from service.api.dependencies import JobRunsDep, RuntimeDep, ScheduleDep
-from service.api.jobs import require_known_job
+from service.api.jobs import JobName, require_known_job
 from service.api.problems import PROBLEM_RESPONSE
 from service.scheduler.job import Schedule
 from service.scheduler.monitoring.missed_runs import NO_MISSED_RUNS, missed_runs
@@ -22,7 +22,6 @@ router = APIRouter(
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _WINDOW_PATTERN: Final = r"^[1-9][0-9]{0,4}[smhdw]$"
 _MAX_WINDOW: Final = timedelta(days=36_500)
-JobName = Annotated[str, Path(max_length=100, description="the job's name, as `/jobs` lists it")]
 
 
 class StreakOut(BaseModel):

@@ -1,25 +1,34 @@
-"""GET /jobs and /jobs/status: the scheduled jobs, and their runs."""
+"""GET /jobs and /jobs/status: the scheduled jobs, and their runs. POST /jobs/{job_name}/…: run a job now, pause its schedule."""
 
 from datetime import datetime
+from http import HTTPStatus
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.api.admission import admission, admit_query
+from service.api.admission import admission, admit_action, admit_query
 from service.api.dependencies import JobRunsDep, RuntimeDep, ScheduleDep
 from service.api.pagination import Filters, add_next_link
 from service.api.problems import PROBLEM_RESPONSE
 from service.database.keyset import MAX_ID
 from service.jobs.suspension import Suspension, suspensions
 from service.scheduler.job import Job, Schedule, UnknownJob
+from service.scheduler.manual_runs import REQUESTED_BY
 from service.scheduler.monitoring.missed_runs import LAST_DAY, NO_MISSED_RUNS, MissedRuns, missed_runs
-from service.scheduler.pauses import Pause, paused_jobs
+from service.scheduler.pauses import MAX_NAME_LENGTH, MAX_REASON_LENGTH, Pause, paused_jobs
 from telemetry.jobs import JobRunRepository, JobRunRow, JobRunView
 
 router = APIRouter(
     prefix="/jobs", tags=["jobs"], dependencies=[admission(admit_query)], responses={503: PROBLEM_RESPONSE}
 )
+actions = APIRouter(
+    prefix="/jobs",
+    tags=["jobs"],
+    dependencies=[admission(admit_action)],
+    responses=dict.fromkeys((403, 404, 415, 422, 503), PROBLEM_RESPONSE),
+)
+JobName = Annotated[str, Path(max_length=100, description="the job's name, as `/jobs` lists it")]
 
 
 class RunsQuery(Filters):
@@ -159,3 +168,61 @@ def require_known_job(job_name: str, runs: JobRunRepository, schedule: Schedule)
     scheduled = {job.name for job in schedule.jobs}
     if job_name not in scheduled and job_name not in (recorded := runs.names()):
         raise UnknownJob(job_name, scheduled.union(recorded))
+
+
+class RequestedIn(BaseModel):
+    """Who asks, in their own words; by default the address of the client."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    by: str | None = Field(None, min_length=1, max_length=MAX_NAME_LENGTH)
+
+
+class PauseIn(RequestedIn):
+    """Why the job is paused: others read it in the list of jobs, and in the alert about a long pause."""
+
+    reason: str = Field(min_length=1, max_length=MAX_REASON_LENGTH)
+
+
+class RunStartedOut(BaseModel):
+    job_name: str
+    run_id: str = Field(description="that of the run in `GET /jobs/status`")
+    requested_by: str = Field(description="as in the metadata of the run")
+
+
+class PauseStateOut(BaseModel):
+    job_name: str
+    paused: PauseOut | None
+
+
+Requested = Annotated[RequestedIn | None, Body()]
+
+
+@actions.post("/{job_name:path}/run", status_code=HTTPStatus.ACCEPTED, responses={409: PROBLEM_RESPONSE})
+def run_job(job_name: JobName, request: Request, runtime: RuntimeDep, requested: Requested = None) -> RunStartedOut:
+    """Run a job now, in this process, also if it is paused. The response comes when the run has begun.
+
+    409 if a run of the job is active: it says since when, and who started it.
+    """
+    run = runtime.job_commands.run_now(job_name, _requester(request, requested))
+    return RunStartedOut(job_name=job_name, run_id=run.run_id, requested_by=run.metadata[REQUESTED_BY])
+
+
+@actions.post("/{job_name:path}/pause")
+def pause_job(job_name: JobName, request: Request, runtime: RuntimeDep, pause: PauseIn) -> PauseStateOut:
+    """Start no more scheduled runs of the job, on no machine, until it is resumed. An active run goes on."""
+    paused = runtime.job_commands.pause(job_name, _requester(request, pause), pause.reason)
+    return PauseStateOut(job_name=job_name, paused=PauseOut.model_validate(paused))
+
+
+@actions.post("/{job_name:path}/resume")
+def resume_job(job_name: JobName, request: Request, runtime: RuntimeDep, requested: Requested = None) -> PauseStateOut:
+    """Start the scheduled runs of the job again, from the next one on. Harmless if it is not paused."""
+    runtime.job_commands.resume(job_name, _requester(request, requested))
+    return PauseStateOut(job_name=job_name, paused=None)
+
+
+def _requester(request: Request, requested: RequestedIn | None) -> str:
+    if requested is not None and requested.by is not None and requested.by.strip():
+        return requested.by
+    return f"the API, from {request.client.host if request.client else 'an unknown address'}"

@@ -97,7 +97,7 @@ def _run_and_describe(job: Job, runtime: Service) -> str:
     migrations.migrate(runtime.engine)
     with runtime.running_sandbox():
         started = time.perf_counter()
-        run = runtime.job_control.runs.execute(job, "the command run-job")
+        run = runtime.job_commands.runs.execute(job, "the command run-job")
     took = time.perf_counter() - started
     return f"{job.name}: {'skipped' if run.skipped else 'success'} in {took:.3f} s {json.dumps(run.metadata, default=str, ensure_ascii=False)}"
 

@@ -9,8 +9,8 @@ from starlette.exceptions import HTTPException
 
 from service.api.health import ServiceHealth
 from service.bootstrap import Service
+from service.console.console_jobs import ConsoleJobs
 from service.console.console_notices import notices
-from service.console.job_control import ConsoleJobs
 from service.console.reviews_page import ReviewsPage
 from telemetry import console
 
@@ -23,7 +23,7 @@ def mount_console(app: FastAPI, service: Service, health: ServiceHealth) -> None
     settings = service.settings
     options = console.ConsoleOptions(
         title=settings.service_name,
-        jobs=ConsoleJobs(service.job_control, service.clock),
+        jobs=ConsoleJobs(service.job_commands, service.clock),
         notices=partial(notices, settings),
         checks=health.checks,
         check_names=health.health,

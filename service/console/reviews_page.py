@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.advice.checks.draft_check import describe
 from service.api.dependencies import RuntimeDependencies
-from service.api.review_changes import draft_another, publish_text
+from service.api.review_actions import draft_another, publish_text
 from service.database.keyset import MAX_ID, UnknownCursor
 from service.database.tables import AdviceRow, ReviewRow
 from service.errors import Problem
@@ -27,7 +27,9 @@ TEMPLATES: Final = Path(__file__).parent / "templates"
 _ANSWERED: Final[Mapping[str, bool | None]] = {"waiting": False, "answered": True, "all": None}
 _RATINGS: Final = ("1", "2", "3", "4", "5")
 _STATES: Final = ("none", "moderation", "published", "rejected")
-_NOT_PROTECTED: Final = "This changes what buyers see, so it needs OPS_TOKEN to be set. Set it, and restart the service."
+_NOT_PROTECTED: Final = (
+    "This changes what buyers see, so it needs OPS_TOKEN to be set. Set it, and restart the service."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from typing import Final
 from telemetry.console.page_definition import Action, ConsolePage
 from telemetry.console.pages import (
     alerts,
-    job,
     jobs,
     logs,
+    one_job,
     outside,
     overview,
     own_telemetry,
@@ -22,8 +22,8 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
     ConsolePage("/requests", "Requests", "requests.html", requests.read),
     ConsolePage("/requests/route", "Route", "route.html", route.read, in_navigation=False),
     ConsolePage("/jobs", "Jobs", "jobs.html", jobs.read),
-    ConsolePage("/jobs/{name:path}/run", "Run a job", "job_run.html", job.read_run_now, in_navigation=False),
-    ConsolePage("/jobs/{name:path}", "Job", "job.html", job.read, in_navigation=False, refresh_seconds=3.0),
+    ConsolePage("/jobs/{name:path}/run", "Run a job", "job_run.html", one_job.read_run_now, in_navigation=False),
+    ConsolePage("/jobs/{name:path}", "Job", "job.html", one_job.read, in_navigation=False, refresh_seconds=3.0),
     ConsolePage("/outside", "Outside", "outside.html", outside.read),
     ConsolePage("/alerts", "Alerts", "alerts.html", alerts.read),
     ConsolePage("/traces", "Traces", "traces.html", traces.read),
@@ -31,4 +31,4 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
     ConsolePage("/logs", "Logs", "logs.html", logs.read),
     ConsolePage("/telemetry", "Telemetry", "telemetry.html", own_telemetry.read),
 )
-ACTIONS: Final[tuple[Action, ...]] = (*job.ACTIONS, *alerts.ACTIONS)
+ACTIONS: Final[tuple[Action, ...]] = (*one_job.ACTIONS, *alerts.ACTIONS)

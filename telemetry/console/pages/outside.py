@@ -7,7 +7,7 @@ from typing import Any, Final
 from telemetry.console.pages.figures import COLOURS, duration_chart, joined, rate_chart, spark_step
 from telemetry.console.pages.live import live_series
 from telemetry.console.parts import Part, read_part
-from telemetry.console.plots.chart import Chart
+from telemetry.console.plots.chart import Chart, wide
 from telemetry.console.view import View
 from telemetry.recent.point_queries import PointQueries, SeriesPoints
 from telemetry.recent.points.plotted import CALL_DURATIONS, CALLS, TOKENS
@@ -149,10 +149,8 @@ def _charts(view: View, queries: PointQueries) -> list[Chart]:
     failed = {_FAILED: by_result.pop(_FAILED)} if _FAILED in by_result else {}
     colours = {**dict(zip(by_result, COLOURS * len(by_result), strict=False)), _FAILED: "bad"}
     durations = queries.percentiles_over_time(CALL_DURATIONS, *window)
-    return [
-        rate_chart(view, "Calls by service", by_result | failed, colours),
-        duration_chart(view, "Duration of calls", durations),
-    ]
+    rates = rate_chart(view, "Calls by service", by_result | failed, colours)
+    return wide((rates, duration_chart(view, "Latency of calls", durations)))
 
 
 def _service_or_failed(points: SeriesPoints) -> str:

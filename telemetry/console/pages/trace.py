@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from telemetry import semconv
 from telemetry.console.page_definition import PageNotFound
 from telemetry.console.pages.traces import REASONS, colour
 from telemetry.console.parts import Part, read_part
@@ -17,6 +18,8 @@ MAX_ROWS: Final = 150
 MAX_LINES: Final = 200
 _MAX_DEPTH: Final = 12
 _TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
+_MAX_DETAIL: Final = 120
+_DETAILS: Final = (semconv.DB_QUERY_TEXT, semconv.DB_QUERY_SUMMARY, semconv.URL_FULL, semconv.PEER_SERVICE)
 _OF_KIND: Final = {"server": "c1", "client": "c3", "producer": "c5", "consumer": "c5"}
 
 
@@ -62,10 +65,17 @@ def _shown(view: View, trace: Trace | None) -> dict[str, Any]:
         "chosen": _chosen(view, spans),
         "processes": sorted({span.process for span in spans}),
         "indent": lambda span: min(span.depth, _MAX_DEPTH),
+        "detail": _detail,
         "bar": lambda span: _bar(span, trace.seconds if trace else 0.0),
         "colour": colour,
         "reasons": REASONS,
     }
+
+
+def _detail(span: TraceSpan) -> str:
+    """What tells the span apart from others of its name; empty if its name says it."""
+    found = next((str(span.attributes[name]) for name in _DETAILS if span.attributes.get(name)), "")
+    return "" if found in span.name else found[:_MAX_DETAIL]
 
 
 def _chosen(view: View, spans: tuple[TraceSpan, ...]) -> TraceSpan | None:
@@ -78,6 +88,6 @@ def _chosen(view: View, spans: tuple[TraceSpan, ...]) -> TraceSpan | None:
 
 
 def _bar(span: TraceSpan, total: float) -> Any:
-    shade = "bad" if span.status == "error" else "c4" if "db.system.name" in span.attributes else ""
+    shade = "bad" if span.status == "error" else "c4" if semconv.DB_SYSTEM in span.attributes else ""
     marks = [event.offset for event in span.events]
     return waterfall.draw(span.offset, span.seconds, total, shade or _OF_KIND.get(span.kind, "c2"), marks)

@@ -106,10 +106,10 @@ def read_lanes(engine: Engine, job_names: Sequence[str], since: float, until: fl
         SQLAlchemyError: the database is unavailable.
     """
     with transaction(engine) as session:
-        return _Reader(session, job_names, since, until).read()
+        return _LaneReader(session, job_names, since, until).read()
 
 
-class _Reader:
+class _LaneReader:
     def __init__(self, session: Session, job_names: Sequence[str], since: float, until: float) -> None:
         self._session = session
         self._dialect = _POSTGRESQL if session.get_bind().dialect.name == "postgresql" else _SQLITE

@@ -137,6 +137,19 @@ def test_segments_of_one_trace_are_put_together(machine):
     assert [span.name for span in machine.traces.get(found.trace_id).spans] == ["GET /first", "GET /second"]
 
 
+def test_a_request_names_its_trace_also_when_the_caller_is_here(machine):
+    with machine.tracer.start_as_current_span("GET", kind=SpanKind.CLIENT) as caller:
+        context_of_caller = caller.get_span_context()
+        remote = SpanContext(context_of_caller.trace_id, context_of_caller.span_id, True, TraceFlags(1))
+        with request(machine, status=500, context=trace.set_span_in_context(NonRecordingSpan(remote))):
+            pass
+    machine.write()
+
+    [found] = machine.traces.search()
+    assert (found.name, found.kind, found.failed, found.spans) == ("/orders/{id}", "request", True, 2)
+    assert [span.depth for span in machine.traces.get(found.trace_id).spans] == [0, 1]
+
+
 def test_spans_that_end_after_their_root_are_added(machine):
     with request(machine):
         late = machine.tracer.start_span("in the background")

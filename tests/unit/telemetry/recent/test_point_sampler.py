@@ -133,7 +133,7 @@ def test_a_longer_pause_is_a_gap_and_said(service):
 def test_two_processes_that_both_take_themselves_for_elected_count_once(service):
     first, second = service.sampler(), service.sampler()
     first.sample()
-    lock = next(service.directory.glob("recent-*.lock"))
+    lock = next(service.directory.glob("workers/*/recent.lock"))
     for _ in range(3):
         lock.unlink()
         service.wait()

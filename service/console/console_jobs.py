@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from service.database.clock import DatabaseClock
 from service.errors import Problem
-from service.jobs.control import JobControl
+from service.jobs.job_commands import JobCommands
 from service.jobs.suspension import Suspension, suspensions
 from service.scheduler.job import Job, UnknownJob
 from service.scheduler.monitoring.missed_runs import DOWNTIME, missed_since
@@ -19,7 +19,7 @@ T = TypeVar("T")
 class ConsoleJobs:
     """Errors of the service become those of the console."""
 
-    def __init__(self, control: JobControl, clock: DatabaseClock) -> None:
+    def __init__(self, control: JobCommands, clock: DatabaseClock) -> None:
         self._control = control
         self._clock = clock
 

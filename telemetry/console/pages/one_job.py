@@ -16,8 +16,11 @@ from telemetry.jobs.statistics.summary import JobStatistics, job_statistics
 from telemetry.jobs.statistics.timeline_runs import DrawnRun, JobLane, read_lanes
 from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunRow
+from telemetry.recent.log_queries import LogLine, LogQueries
 
 RUNS_PER_PAGE: Final = 50
+MAX_WITH_LINES: Final = 10
+MAX_LINES: Final = 10
 STATES: Final = ("running", "success", "failed")
 MAX_REASON_LENGTH: Final = 500
 
@@ -38,6 +41,7 @@ def read(view: View) -> dict[str, Any]:
         "statistics": statistics.value,
         "plot": _plot(view, lanes.value),
         "runs": runs.value[:RUNS_PER_PAGE],
+        "lines": read_part("Log lines", lambda: _failure_lines(view, runs.value), {}).value,
         "older": runs.value[RUNS_PER_PAGE - 1].id if len(runs.value) > RUNS_PER_PAGE else None,
         "state": view.choice("status", STATES),
         "states": STATES,
@@ -80,6 +84,13 @@ def _history(view: View, name: str) -> Sequence[JobRunRow]:
     state = view.choice("status", STATES) or None
     store = JobRunRepository(view.telemetry.engine)
     return store.page(job_name=name, status=state, before=before, limit=RUNS_PER_PAGE + 1)
+
+
+def _failure_lines(view: View, runs: Sequence[JobRunRow]) -> dict[str, list[LogLine]]:
+    """The kept log lines of the newest failed runs, the oldest line first, by trace id."""
+    queries, failed = LogQueries(view.telemetry.recent.database), [run for run in runs if run.status == "failed"]
+    found = {run.trace_id: queries.search(trace_id=run.trace_id, limit=MAX_LINES) for run in failed[:MAX_WITH_LINES]}
+    return {trace_id: lines[::-1] for trace_id, lines in found.items()}
 
 
 def _active(view: View, name: str) -> Sequence[JobRunRow]:

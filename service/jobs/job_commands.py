@@ -30,7 +30,7 @@ class JobNotScheduled(Problem):
 
 
 @dataclass(frozen=True, slots=True)
-class JobControl:
+class JobCommands:
     """`by` says who asks: it is recorded with the run or the pause. `now` is the time by the database's clock.
 
     Each method raises `UnknownJob` for a name that is not in the schedule, and SQLAlchemyError without a database.
