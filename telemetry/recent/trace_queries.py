@@ -84,19 +84,11 @@ class TraceQueries:
         before: float | None = None,
         limit: int = 50,
     ) -> list[TraceSummary]:
-        """The newest traces first.
+        """The newest traces first. `name`, `status` and `kind` are as in `TraceSummary`.
 
         Args:
-            name: of the route or job.
-            status: as in `TraceSummary`.
-            kind: likewise.
-            failed: whether it failed.
-            min_seconds: of so many seconds and above.
             trace_id: the id, or its beginning: hexadecimal digits.
-            since: from this Unix time of its beginning on.
-            until: before this one.
-            before: likewise, for the next page.
-            limit: at most so many.
+            since: from this Unix time of their beginning on; `until` and `before` (of the next page) end it.
         """
         given = {
             "name": name,
