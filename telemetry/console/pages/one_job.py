@@ -34,6 +34,7 @@ def read(view: View) -> dict[str, Any]:
     lanes: Part[JobLane] = read_part("Job runs", lambda: _lane(view, name), JobLane())
     statistics: Part[JobStatistics | None] = read_part("Job runs", lambda: _statistics(view, name), None)
     runs: Part[Sequence[JobRunRow]] = read_part("Job runs", lambda: _history(view, name), ())
+    lines: Part[dict[str, list[LogLine]]] = read_part("Log lines", lambda: _failure_lines(view, runs.value), {})
     return {
         "job": job,
         "colour_of": colour_of,
@@ -41,7 +42,7 @@ def read(view: View) -> dict[str, Any]:
         "statistics": statistics.value,
         "plot": _plot(view, lanes.value),
         "runs": runs.value[:RUNS_PER_PAGE],
-        "lines": read_part("Log lines", lambda: _failure_lines(view, runs.value), {}).value,
+        "lines": lines.value,
         "older": runs.value[RUNS_PER_PAGE - 1].id if len(runs.value) > RUNS_PER_PAGE else None,
         "state": view.choice("status", STATES),
         "states": STATES,
