@@ -27,6 +27,9 @@ __all__ = ["SettingsError", "SettingsT", "TelemetrySettings", "validated_databas
 
 ENV_FILE: Final = Path(".env")
 JOBS_COMPONENT: Final = "jobs"
+PRODUCTION: Final = "production"
+PRODUCTION_SHARE: Final = 0.1
+"""The share of the requests that is traced in production; elsewhere all are."""
 SAMPLERS: Final = frozenset(
     {
         "always_on",
@@ -163,7 +166,9 @@ class TelemetrySettings(BaseSettings):
     otel_traces_sampler: Annotated[str, AfterValidator(_sampler)] = Field(
         default="parentbased_traceidratio", description=f"one of {', '.join(sorted(SAMPLERS))}"
     )
-    otel_traces_sampler_arg: float = Field(default=0.1, ge=0, le=1, description="a share from 0 to 1")
+    otel_traces_sampler_arg: float = Field(
+        default=1.0, ge=0, le=1, description="a share from 0 to 1; the default is 0.1 where ENVIRONMENT is production"
+    )
 
     @cached_property
     def url(self) -> URL:
@@ -176,6 +181,13 @@ class TelemetrySettings(BaseSettings):
     def _upper_level(cls, values: dict[str, object]) -> dict[str, object]:
         if isinstance(level := values.get("log_level"), str):
             values["log_level"] = level.strip().upper()
+        return values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _trace_a_share_in_production(cls, values: dict[str, object]) -> dict[str, object]:
+        if str(values.get("environment", "")).strip() == PRODUCTION:
+            values.setdefault("otel_traces_sampler_arg", PRODUCTION_SHARE)
         return values
 
     @classmethod

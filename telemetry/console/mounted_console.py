@@ -66,7 +66,7 @@ def mount(app: FastAPI, path: str = "/console", options: ConsoleOptions = _NO_OP
 class _Console:
     def __init__(self, app: FastAPI, root: str, options: ConsoleOptions) -> None:
         self._app = app
-        self._pages = (*PAGES, *options.pages)
+        self._pages = (*PAGES[:-1], *options.pages, PAGES[-1])  # that of the telemetry itself is the last one
         navigation = [(page.title, page.path.rstrip("/")) for page in self._pages if page.in_navigation]
         checks = partial(_run_checks, options.checks, options.check_names) if options.checks else Probes({}).health
         self._frame = ConsoleFrame(root, options.title or app.title, navigation, options.jobs, options.notices, checks)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from telemetry.console import static_files, words
-from telemetry.console.plots import chart, sparkline
+from telemetry.console.plots import chart, sparkline, waterfall
 from telemetry.console.response_headers import PAGE_HEADERS
 from telemetry.console.view import View
 
@@ -38,7 +38,12 @@ def environment(templates: Path | None = None) -> Environment:
         "duration": words.duration,
         "size": words.size,
     }
-    made.globals |= {"chart": chart.draw, "sparkline": sparkline.draw, "version": static_files.VERSION}
+    made.globals |= {
+        "chart": chart.draw,
+        "sparkline": sparkline.draw,
+        "waterfall": waterfall.draw,
+        "version": static_files.VERSION,
+    }
     return made
 
 

@@ -16,9 +16,9 @@ from telemetry.recent.drops import Drops
 from telemetry.recent.keeping.trace_keeper import TraceKeeper
 from telemetry.recent.log_queries import LogQueries
 from telemetry.recent.point_queries import PointQueries
+from telemetry.recent.point_sampler import PointSampler, Sampled
 from telemetry.recent.points.family_totals import FamilyTotals
 from telemetry.recent.points.plotted import with_mapped
-from telemetry.recent.sampler import Sampled, Sampler
 from telemetry.recent.self_metrics import observe_drops, observe_size
 from telemetry.recent.trace_queries import TraceQueries
 from telemetry.sdk.shutdown import attempt
@@ -85,7 +85,7 @@ class RecentPipeline:
         self._context = context
         self.console_path = CONSOLE_PATH
         self._parts: list[RecentPart] = []
-        self._sampler: Sampler | None = None
+        self._sampler: PointSampler | None = None
         self._lock = threading.RLock()
         if self._directory in _active_directories:
             self.activate()
@@ -120,10 +120,12 @@ class RecentPipeline:
         if self._sampler is not None:
             self._sampler.stop()
 
-    def _created_sampler(self) -> Sampler:
+    def _created_sampler(self) -> PointSampler:
         metrics = self._context.metrics
         totals = FamilyTotals(metrics.mappings, self._is_of_console)
-        return Sampler(self.database, self._context.registry, Sampled(metrics.membership.collect, totals))
+        return PointSampler(
+            self.database, self._context.registry, Sampled(metrics.membership.collect, totals, self._context.drops)
+        )
 
     def _is_of_console(self, endpoint: str) -> bool:
         return f"{endpoint}/".startswith(f"{self.console_path}/")

@@ -8,7 +8,7 @@ from telemetry.recent.points import reading
 from telemetry.recent.points.percentiles import STANDARD, percentiles
 from telemetry.recent.points.plotted import PLOTTED, Plotted
 from telemetry.recent.points.reading import Match
-from telemetry.recent.points.results import SeriesPoints, SeriesTotal, merged
+from telemetry.recent.points.results import SeriesPoints, SeriesTotal
 
 __all__ = ["PointQueries", "SeriesPoints", "SeriesTotal", "percentiles"]
 
@@ -61,7 +61,7 @@ class PointQueries:
             stored = reading.stored_series(connection, self._name(family, by, match), by, match)
             columns = reading.HISTOGRAMS if has_buckets else reading.AMOUNTS
             rows = reading.rows_of_window(connection, stored, since, until, columns)
-        return sorted(merged(rows, stored.groups), key=lambda total: -total.value)
+        return sorted(reading.merged(rows, stored), key=lambda total: -total.value)
 
     def over_time(  # noqa: PLR0913  # likewise
         self,
@@ -89,7 +89,7 @@ class PointQueries:
             rows = reading.rows_over_time(connection, stored, grid, reading.VALUE)
         found: dict[tuple[str, ...], dict[int, float]] = {}
         for place, at, value in rows:
-            values = found.setdefault(tuple(stored.groups[int(place)][0].values()), {})
+            values = found.setdefault(stored.groups[int(place)][:-1], {})
             values[int(at)] = values.get(int(at), 0) + value
         return [reading.points_of(dict(zip(by, key, strict=True)), grid, found[key]) for key in sorted(found)]
 
@@ -114,7 +114,7 @@ class PointQueries:
         by_step: dict[int, list[tuple[float, ...]]] = {}
         for place, at, *amount in rows:
             by_step.setdefault(int(at), []).append((place, *amount))
-        found = {at: merged(each, stored.groups)[0].percentiles(which) for at, each in by_step.items()}
+        found = {at: reading.merged(each, stored)[0].percentiles(which) for at, each in by_step.items()}
         nothing: list[float | None] = [None] * len(which)
         return [
             SeriesPoints(

@@ -28,6 +28,8 @@ CREATE TABLE points (
     {_AMOUNT},
     PRIMARY KEY (tier, family, t, series)
 ) WITHOUT ROWID;
+CREATE TABLE point_rows (number INTEGER NOT NULL);
+INSERT INTO point_rows VALUES (0);
 CREATE TABLE samplers (
     source TEXT PRIMARY KEY,
     number INTEGER NOT NULL,
@@ -43,7 +45,7 @@ CREATE TABLE totals (
 ) WITHOUT ROWID;
 """  # noqa: S608  # only names of this module
 """`points` has what was added in the interval of `tier` seconds that ends at `t`. By time first: the rows of a sample are beside
-each other. `samplers` and `totals` have the last sample of each group of processes, for whichever process takes the next one."""
+each other. `point_rows` has their number. `samplers` and `totals` have the last sample of each group of processes, for whichever process takes the next one."""
 
 ADDED_TABLE: Final = f"CREATE TEMP TABLE IF NOT EXISTS added (series INTEGER PRIMARY KEY, family INTEGER, {_AMOUNT})"
 _AMOUNTS: Final = ", ".join(AMOUNT_COLUMNS)
@@ -62,6 +64,10 @@ ADD_STAGED: Final = (
     f"SELECT ?1, family, ?2, series, {_AMOUNTS} FROM temp.added WHERE true "
     f"ON CONFLICT (tier, family, t, series) DO UPDATE SET {_SUMS}"
 )
+COUNT_STAGED: Final = (
+    "SELECT count(*) FROM points JOIN (SELECT DISTINCT family FROM temp.added) USING (family) WHERE tier = ? AND t = ?"
+)
+ADD_ROWS: Final = "UPDATE point_rows SET number = number + ?"
 KEEP_STAGED_TOTALS: Final = (
     f"INSERT INTO totals (source, series, {_AMOUNTS}) SELECT ?, series, {_AMOUNTS} FROM temp.added WHERE true "  # noqa: S608
     f"ON CONFLICT (source, series) DO UPDATE SET {_LATEST}"
@@ -70,8 +76,15 @@ MARK_SAMPLED: Final = (  # likewise
     f"INSERT OR IGNORE INTO points (tier, family, t, series, value, sum) VALUES (?, {SAMPLED}, ?, {SAMPLED}, ?, 0)"  # noqa: S608
 )
 ADD_SAMPLED: Final = (
-    f"{MARK_SAMPLED.replace(' OR IGNORE', '')} ON CONFLICT DO UPDATE SET value = value + excluded.value"
+    f"UPDATE points SET value = value + ? WHERE tier = ? AND family = {SAMPLED} AND t = ? AND series = {SAMPLED}"  # noqa: S608
 )
+REMOVE_OLD: Final = "DELETE FROM points WHERE tier = :tier AND family = :family AND t <= :until"
+REMOVE_FUTURE: Final = "DELETE FROM points WHERE tier = :tier AND family = :family AND t > :future"
+REMOVE_SERIES: Final = (
+    "DELETE FROM series WHERE id NOT IN (SELECT series FROM points WHERE tier = ?) "
+    "AND id NOT IN (SELECT series FROM totals)"
+)
+"""Every series with points has some in the tier of the longest intervals."""
 TOTALS_OF: Final = (
     f"SELECT f.name, s.labels, s.bounds, {', '.join(f'x.{each}' for each in AMOUNT_COLUMNS)} "  # noqa: S608  # likewise
     "FROM totals x JOIN series s ON s.id = x.series JOIN families f ON f.id = s.family WHERE x.source = ?"

@@ -1,5 +1,6 @@
 """Finds the traces that are kept, and puts their spans together."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ _CONDITIONS: Final = {
     "kind": "kind = ?",
     "failed": "failed = ?",
     "min_seconds": "seconds >= ?",
+    "trace_id": "trace_id GLOB ?",
     "since": "started >= ?",
     "until": "started < ?",
     "before": "started < ?",
@@ -76,18 +78,33 @@ class TraceQueries:
         kind: str | None = None,
         failed: bool | None = None,
         min_seconds: float | None = None,
+        trace_id: str | None = None,
         since: float | None = None,
         until: float | None = None,
         before: float | None = None,
         limit: int = 50,
     ) -> list[TraceSummary]:
-        """The newest traces first. `since`, `until` and `before` (of the next page) are Unix times of their beginning."""
+        """The newest traces first.
+
+        Args:
+            name: of the route or job.
+            status: as in `TraceSummary`.
+            kind: likewise.
+            failed: whether it failed.
+            min_seconds: of so many seconds and above.
+            trace_id: the id, or its beginning: hexadecimal digits.
+            since: from this Unix time of its beginning on.
+            until: before this one.
+            before: likewise, for the next page.
+            limit: at most so many.
+        """
         given = {
             "name": name,
             "status": status,
             "kind": kind,
             "failed": failed,
             "min_seconds": min_seconds,
+            "trace_id": f"{trace_id}*" if trace_id else None,
             "since": since,
             "until": until,
             "before": before,
@@ -108,6 +125,13 @@ class TraceQueries:
             return None
         tree = tree_of(bodies)
         return Trace(_summary(row), tree.spans, tree.left_out, tree.started, tree.seconds)
+
+    def kept(self, trace_ids: Collection[str]) -> set[str]:
+        """Those of the ids whose traces are kept."""
+        wanted = ", ".join("?" * len(trace_ids))
+        with self._database.reading() as connection:
+            rows = connection.execute(f"SELECT trace_id FROM traces WHERE trace_id IN ({wanted})", tuple(trace_ids))  # noqa: S608
+            return {trace_id for (trace_id,) in rows}
 
     def names(self) -> list[tuple[str, str]]:
         """The kinds and names that traces are kept of."""

@@ -3,7 +3,19 @@
 from typing import Final
 
 from telemetry.console.page_definition import Action, ConsolePage
-from telemetry.console.pages import alerts, jobs, one_job, overview, requests, route
+from telemetry.console.pages import (
+    alerts,
+    jobs,
+    logs,
+    one_job,
+    outside,
+    overview,
+    own_telemetry,
+    requests,
+    route,
+    trace,
+    traces,
+)
 
 PAGES: Final[tuple[ConsolePage, ...]] = (
     ConsolePage("", "Overview", "overview.html", overview.read),
@@ -12,6 +24,11 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
     ConsolePage("/jobs", "Jobs", "jobs.html", jobs.read),
     ConsolePage("/jobs/{name:path}/run", "Run a job", "job_run.html", one_job.read_run_now, in_navigation=False),
     ConsolePage("/jobs/{name:path}", "Job", "job.html", one_job.read, in_navigation=False, refresh_seconds=3.0),
+    ConsolePage("/outside", "Outside", "outside.html", outside.read),
     ConsolePage("/alerts", "Alerts", "alerts.html", alerts.read),
+    ConsolePage("/traces", "Traces", "traces.html", traces.read),
+    ConsolePage("/traces/{trace_id}", "Trace", "trace.html", trace.read, in_navigation=False, refresh_seconds=0),
+    ConsolePage("/logs", "Logs", "logs.html", logs.read),
+    ConsolePage("/telemetry", "Telemetry", "telemetry.html", own_telemetry.read),
 )
 ACTIONS: Final[tuple[Action, ...]] = (*one_job.ACTIONS, *alerts.ACTIONS)

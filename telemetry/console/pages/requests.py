@@ -94,12 +94,13 @@ def _is_wanted(view: View, row: RouteRow) -> bool:
 def _rows(view: View, queries: PointQueries) -> list[RouteRow]:
     window = (view.since, view.now)
     seconds = queries.sampled_seconds(*window) or float(view.window.seconds)
+    routes: dict[tuple[str, str], SeriesTotal] = {}
     failed: dict[tuple[str, str], float] = {}
-    for total in queries.totals(REQUESTS, *window, by=(*_ROUTE, "status")):
-        if is_failure(total.labels["status"]):
-            failed[route_of(total.labels)] = failed.get(route_of(total.labels), 0) + total.value
-    totals = queries.totals(REQUESTS, *window, by=_ROUTE, has_buckets=True)
-    return [row_of(total, failed.get(route_of(total.labels), 0), seconds) for total in totals if total.value]
+    for total in queries.totals(REQUESTS, *window, by=(*_ROUTE, "status"), has_buckets=True):
+        route = route_of(total.labels)
+        routes[route] = routes[route].plus(total) if route in routes else total
+        failed[route] = failed.get(route, 0) + (total.value if is_failure(total.labels["status"]) else 0)
+    return [row_of(total, failed[route], seconds) for route, total in routes.items() if total.value]
 
 
 def route_of(labels: Mapping[str, str]) -> tuple[str, str]:

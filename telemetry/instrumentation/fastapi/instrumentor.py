@@ -39,6 +39,7 @@ from telemetry.instrumentation.fastapi.server_middleware import HTTPServerMiddle
 
 _INSTRUMENTED: Final = "_is_instrumented_by_opentelemetry"  # the published package's own mark
 _RECORD: Final = "_telemetry_instrumentation"
+_UNTRACED: Final = "_telemetry_untraced_paths"
 _EXCLUDED: Final = ("OTEL_PYTHON_FASTAPI_EXCLUDED_URLS", "OTEL_PYTHON_EXCLUDED_URLS")
 _log = logging.getLogger(__name__)
 _warned: set[str] = set()
@@ -90,7 +91,9 @@ class FastAPIInstrumentor(PublishedInstrumentor):
         _instrument_background_tasks_anew()
         PublishedInstrumentor.instrument_app(**_completed(options, settings))
         settings = {name: value for name, value in settings.items() if options.get(name) is None}
-        record = _Instrumentation(providers, set(untraced_paths), original, disable(app), settings)
+        record = _Instrumentation(
+            providers, {*untraced_paths, *app.__dict__.get(_UNTRACED, ())}, original, disable(app), settings
+        )
         setattr(app, _RECORD, record)
         _measure(app, record)
         if is_built:
@@ -108,9 +111,9 @@ class FastAPIInstrumentor(PublishedInstrumentor):
 
     @staticmethod
     def leave_untraced(app: FastAPI, path: str) -> None:
-        """Make no spans for one more path of an application that serves no requests yet."""
-        record: _Instrumentation | None = app.__dict__.get(_RECORD)
-        if record is not None:
+        """Make no spans for one more path of an application that serves no requests yet, instrumented already or later."""
+        app.__dict__.setdefault(_UNTRACED, set()).add(path)
+        if (record := app.__dict__.get(_RECORD)) is not None:
             record.untraced_paths.add(path)
 
     @staticmethod

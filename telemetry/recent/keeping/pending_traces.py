@@ -170,7 +170,9 @@ def _cut(segment: TraceSegment, limit: int) -> None:
 
 
 def _end_of(root: TraceRoot, seconds: float, spans: int) -> TraceEnd:
-    return TraceEnd(f"{root.kind} {root.method} {root.name}", seconds, root.failed, root.kind == "job", spans)
+    return TraceEnd(
+        f"{root.kind} {root.method} {root.name}", seconds, root.failed, root.kind == "job", spans, root.kind == "other"
+    )
 
 
 def _more_important(one: str | None, other: str | None) -> str | None:

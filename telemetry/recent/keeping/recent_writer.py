@@ -119,7 +119,7 @@ class RecentWriter(forks.ForkAware):
         connection.executemany(INSERT, self._logs)
         if is_time_to_age:
             retention.remove_aged(connection, time.time())
-        retention.make_room(connection)
+        retention.make_room(connection, retention.MAX_BYTES)
         self.sizes = retention.sizes(connection)
 
     def _give_up_beyond_limit(self) -> None:

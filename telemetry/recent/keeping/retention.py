@@ -11,7 +11,7 @@ from telemetry.recent.schema import FAILED, JOB, LOGS, SAMPLE, SLOW
 
 MAX_BYTES: Final = 64 * 1024 * 1024
 MAX_SECONDS: Final = 7 * 86_400.0
-_FILLING: Final = 0.7
+_FILLING: Final = 0.62
 """The tables' pages are as full as that at least, so that so many bytes of rows take no more than the limit on the disk."""
 _SHARES: Final = {FAILED: 0.35, JOB: 0.2, SLOW: 0.15, SAMPLE: 0.15, LOGS: 0.15}
 _CHUNK: Final = 50
@@ -32,7 +32,7 @@ def sizes(connection: sqlite3.Connection) -> dict[str, tuple[int, int]]:
     return {kind: (number, size) for kind, number, size in connection.execute("SELECT kind, number, bytes FROM sizes")}
 
 
-def make_room(connection: sqlite3.Connection, limit: int = MAX_BYTES) -> None:
+def make_room(connection: sqlite3.Connection, limit: int) -> None:
     """Delete the oldest until the rest fits, within the caller's transaction."""
     rows = limit * _FILLING
     while True:

@@ -18,6 +18,7 @@ _STEP: Final = 1.1
 MAX_NAMES: Final = 2000
 SAMPLES_A_SECOND: Final = 5
 """In each process; of one name, one."""
+_OTHER_INTERVAL: Final = 600.0
 SLOW_A_SECOND: Final = 10
 SPANS_A_SECOND: Final = 500
 SPANS_AT_ONCE: Final = 10_000
@@ -26,13 +27,19 @@ SPANS_AT_ONCE: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class TraceEnd:
-    """What is known of a trace when its root has ended. `name` tells its kind, too."""
+    """What is known of a trace when its root has ended.
+
+    Attributes:
+        name: tells its kind, too.
+        is_other: neither a request nor a run: mostly single queries of background threads, which are seldom looked for.
+    """
 
     name: str
     seconds: float
     failed: bool
     is_job: bool
     spans: int
+    is_other: bool = False
 
 
 @dataclass(slots=True)
@@ -74,7 +81,7 @@ class TraceChoice:
         name.add(end.seconds)
         if reason := FAILED if end.failed else JOB if end.is_job else SLOW if is_slow else None:
             return reason if self._is_allowed(reason, end.spans) else None
-        return SAMPLE if self._is_sampled(name) else None
+        return SAMPLE if self._is_sampled(name, _OTHER_INTERVAL if end.is_other else 1.0) else None
 
     def _is_allowed(self, reason: str, spans: int) -> bool:
         is_allowed = (reason != SLOW or self._slow.take()) and self._spans.take(spans)
@@ -82,9 +89,9 @@ class TraceChoice:
             self._drops.count(TRACE, RATE)
         return is_allowed
 
-    def _is_sampled(self, name: _Name) -> bool:
+    def _is_sampled(self, name: _Name, interval: float) -> bool:
         now = self._clock()
-        if now - name.sampled_at < 1 or not self._samples.take():
+        if now - name.sampled_at < interval or not self._samples.take():
             return False
         name.sampled_at = now
         return True

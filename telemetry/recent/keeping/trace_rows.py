@@ -13,9 +13,11 @@ from telemetry.recent.schema import KEPT_AS
 from telemetry.redaction.policy import redact_value
 from telemetry.redaction.shortening import beginning
 
-_IS_OUTER: Final = """(excluded.kind = 'job') > (traces.kind = 'job')
-    OR ((excluded.kind = 'job') = (traces.kind = 'job') AND excluded.started <= traces.started)"""
-"""A run names its trace; of two runs or two requests, the one around the other."""
+_KIND: Final = "CASE {table}.kind WHEN 'job' THEN 2 WHEN 'request' THEN 1 ELSE 0 END"
+_IS_OUTER: Final = (
+    f"({_KIND.format(table='excluded')}, -excluded.started) >= ({_KIND.format(table='traces')}, -traces.started)"
+)
+"""A run names its trace, else a request does; of two runs or two requests, the one around the other."""
 _OF_OUTER: Final = ", ".join(
     f"{column} = CASE WHEN {_IS_OUTER} THEN excluded.{column} ELSE traces.{column} END"
     for column in ("kind", "name", "method", "status")

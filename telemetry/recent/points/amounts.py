@@ -68,7 +68,7 @@ def _added(one: Sequence[int], other: Sequence[int]) -> tuple[int, ...]:
 
 
 def _parts(number: float, parts: int) -> list[float]:
-    if number != int(number):
+    if not float(number).is_integer():  # also infinity
         return [number / parts] * parts
     whole = int(number)
     return [whole * (place + 1) // parts - whole * place // parts for place in range(parts)]

@@ -1,18 +1,21 @@
 """Elects the one process of a group that samples its numbers, by the lock of a file. The lock ends with its process."""
 
-import hashlib
 from pathlib import Path
+from typing import Final
 
 from telemetry import private_files
+from telemetry.metrics.multiprocess.worker_files import group_directory
 from telemetry.processes import forks
 from telemetry.processes.file_lock import FileLock
+
+_LOCK: Final = "recent.lock"
 
 
 class Election(forks.ForkAware):
     """One for each group: whoever asks first is elected, until it withdraws or ends. A process without a group always is."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
         self._group = ""
         self.restart_in_child()
         forks.register(self)
@@ -32,8 +35,9 @@ class Election(forks.ForkAware):
         if not group:
             return True
         if self._lock is None:
-            private_files.make_directory(self._directory)
-            self._lock = FileLock.acquire(self._directory / f"recent-{_digest(group)}.lock")
+            directory = group_directory(self._data_dir, group)  # which is removed after the group has ended
+            private_files.make_directory(directory)
+            self._lock = FileLock.acquire(directory / _LOCK)
         return self._lock is not None
 
     def withdraw(self) -> None:
@@ -41,7 +45,3 @@ class Election(forks.ForkAware):
         lock, self._lock = self._lock, None
         if lock is not None:
             lock.close()
-
-
-def _digest(group: str) -> str:
-    return hashlib.sha256(group.encode()).hexdigest()[:16]

@@ -1,6 +1,7 @@
 """Reads the totals of the series that are kept from the metric families of all workers."""
 
 import json
+import math
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -113,7 +114,8 @@ def _add(series: dict[SeriesKey, tuple[Labels, Amount]], source: _Source, family
 
 def _amounts(family: Family) -> Iterator[tuple[str, Amount, str]]:
     for rendered, value in family.series.items():
-        yield rendered, Amount(value), ""
+        if math.isfinite(value):
+            yield rendered, Amount(float(value)), ""
     for rendered, histogram in family.histograms.items():
         yield rendered, *_of_histogram(histogram)
 
@@ -121,7 +123,8 @@ def _amounts(family: Family) -> Iterator[tuple[str, Amount, str]]:
 def _of_histogram(histogram: HistogramValue) -> tuple[Amount, str]:
     bounds = few_bounds(histogram.bounds)
     counts = tuple(histogram.rebucketed(bounds))
-    return Amount(sum(counts), histogram.sum, counts), json.dumps(bounds)
+    total = float(histogram.sum) if math.isfinite(histogram.sum) else 0.0
+    return Amount(sum(counts), total, counts), json.dumps(bounds)
 
 
 def _limited(plotted: Plotted, series: dict[SeriesKey, tuple[Labels, Amount]], known: Container[SeriesKey]) -> Totals:

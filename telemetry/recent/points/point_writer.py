@@ -24,16 +24,26 @@ def add_points(connection: sqlite3.Connection, added: Mapping[SeriesKey, Amount]
         end = t - (parts - 1 - part) * FINEST
         stage(connection, {key: amounts[part] for key, amounts in spread.items()})
         for tier in KEPT_SECONDS:
-            connection.execute(tables.ADD_STAGED, (tier, round_up(end, tier)))
+            _add_staged(connection, tier, round_up(end, tier))
         _mark(connection, end)
+
+
+def _add_staged(connection: sqlite3.Connection, tier: int, t: int) -> None:
+    """Add what is staged to the rows of an interval, and the number of new rows to that of all."""
+    (before,) = connection.execute(tables.COUNT_STAGED, (tier, t)).fetchone()
+    connection.execute(tables.ADD_STAGED, (tier, t))
+    (now,) = connection.execute(tables.COUNT_STAGED, (tier, t)).fetchone()
+    connection.execute(tables.ADD_ROWS, (now - before,))
 
 
 def _mark(connection: sqlite3.Connection, end: int) -> None:
     """Note that there is a sample of an interval, once, however many processes take one."""
     if connection.execute(tables.MARK_SAMPLED, (FINEST, end, FINEST)).rowcount > 0:
-        for tier in KEPT_SECONDS:
-            if tier != FINEST:
-                connection.execute(tables.ADD_SAMPLED, (tier, round_up(end, tier), FINEST))
+        rows = 1
+        for tier in [each for each in KEPT_SECONDS if each != FINEST]:
+            rows += connection.execute(tables.MARK_SAMPLED, (tier, round_up(end, tier), 0)).rowcount
+            connection.execute(tables.ADD_SAMPLED, (FINEST, tier, round_up(end, tier)))
+        connection.execute(tables.ADD_ROWS, (rows,))
 
 
 def stage(connection: sqlite3.Connection, amounts: Mapping[SeriesKey, Amount]) -> None:

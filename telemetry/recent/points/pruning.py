@@ -1,77 +1,80 @@
-"""Keeps the points within their age and their share of the disk: the oldest intervals go first."""
+"""Keeps the points within their age and their limit of bytes: the oldest intervals of all tiers go first.
+
+Each transaction is short, since other processes wait for it.
+"""
 
 import json
 import sqlite3
-from collections.abc import Mapping
 from typing import Final
 
-from telemetry.recent.points.tiers import DAY, FINEST, HOUR, KEPT_SECONDS, MINUTE
+from telemetry.recent import point_tables as tables
+from telemetry.recent.database import RecentDatabase
+from telemetry.recent.points.tiers import DAY, KEPT_SECONDS
 
 MAX_BYTES: Final = 64 * 1024 * 1024
-ROW_BYTES: Final = 64
-"""What a row of a histogram takes on the disk, at most."""
-_SHARES: Final[Mapping[int, float]] = {
-    FINEST: 0.36,
-    MINUTE: 0.14,
-    5 * MINUTE: 0.30,
-    30 * MINUTE: 0.12,
-    3 * HOUR: 0.05,
-    DAY: 0.03,
-}
-"""Of the bytes, by tier."""
-_SLACK: Final = 0.9
-"""So much of its share a tier has afterwards, so that rows are removed in larger numbers and more rarely."""
+ROW_BYTES: Final = 72
+"""What a row takes on the disk at most, its share of pages that are not full included."""
+_PART: Final = 0.03
+"""The share of its time that each tier loses at once while there are too many rows."""
+_MAX_PARTS: Final = 100
 _FUTURE_SECONDS: Final = 2 * DAY
 """Later intervals are those of a clock that was set back since."""
 
 
-def prune(connection: sqlite3.Connection, now: float, max_bytes: int = MAX_BYTES) -> None:
-    """Remove what is too old or too much, and the series and groups that have nothing left.
+def prune(database: RecentDatabase, now: float, max_bytes: int = MAX_BYTES) -> None:
+    """Remove what is too old, or too much.
 
     Args:
-        connection: in a transaction.
+        database: with the points.
         now: Unix seconds.
         max_bytes: of all points.
+
+    Raises:
+        sqlite3.Error, OSError: the file cannot be written now.
     """
     for tier, seconds in KEPT_SECONDS.items():
-        _remove(connection, tier, now - seconds, now + _FUTURE_SECONDS)
-        most = int(max_bytes * _SHARES[tier] / ROW_BYTES)
-        if (end := _end_of_excess(connection, tier, most)) is not None:
-            _remove(connection, tier, end, now + _FUTURE_SECONDS)
-    _forget_groups(connection, now)
-    connection.execute(
-        "DELETE FROM series WHERE id NOT IN (SELECT series FROM points WHERE tier = ?) "
-        "AND id NOT IN (SELECT series FROM totals)",
-        (DAY,),
-    )
+        with database.writing() as connection:
+            _remove(connection, tier, now - seconds, now + _FUTURE_SECONDS)
+    for _ in range(_MAX_PARTS):
+        if _rows(database) * ROW_BYTES <= max_bytes:
+            return
+        for tier in KEPT_SECONDS:
+            with database.writing() as connection:
+                if (end := _end_of_oldest_part(connection, tier)) is not None:
+                    _remove(connection, tier, end, now + _FUTURE_SECONDS)
+
+
+def _rows(database: RecentDatabase) -> int:
+    with database.reading() as connection:
+        return int(connection.execute("SELECT number FROM point_rows").fetchone()[0])
 
 
 def _remove(connection: sqlite3.Connection, tier: int, until: float, future: float) -> None:
     """Remove the intervals that end until a time, or in a future that is none any more."""
+    removed = 0
     for (family,) in connection.execute("SELECT id FROM families").fetchall():
-        where = "tier = ? AND family = ?", (tier, family)
-        connection.execute(f"DELETE FROM points WHERE {where[0]} AND t <= ?", (*where[1], until))  # noqa: S608  # constant
-        connection.execute(f"DELETE FROM points WHERE {where[0]} AND t > ?", (*where[1], future))  # noqa: S608  # constant
+        values = {"tier": tier, "family": family, "until": until, "future": future}
+        removed += connection.execute(tables.REMOVE_OLD, values).rowcount
+        removed += connection.execute(tables.REMOVE_FUTURE, values).rowcount
+    connection.execute(tables.ADD_ROWS, (-removed,))
 
 
-def _end_of_excess(connection: sqlite3.Connection, tier: int, most: int) -> int | None:
-    """Until when intervals have to go, so that so many rows are left; None if there are no more than those."""
-    (number,) = connection.execute("SELECT count(*) FROM points WHERE tier = ?", (tier,)).fetchone()
-    if number <= most:
-        return None
-    excess = number - int(most * _SLACK)
-    for t, rows in connection.execute("SELECT t, count(*) FROM points WHERE tier = ? GROUP BY t ORDER BY t", (tier,)):
-        excess -= rows
-        if excess <= 0:
-            return int(t)
-    return None
+def _end_of_oldest_part(connection: sqlite3.Connection, tier: int) -> float | None:
+    """Until when the oldest part of a tier goes; None if it has one interval, or none."""
+    query = f"SELECT min(t), max(t) FROM points WHERE tier = ? AND family = {tables.SAMPLED}"  # noqa: S608  # a number
+    first, last = connection.execute(query, (tier,)).fetchone()
+    return None if first == last else max(first, first + (last - first) * _PART)
 
 
-def _forget_groups(connection: sqlite3.Connection, now: float) -> None:
-    """Forget groups of which no process has sampled for a day. A family is never forgotten: there are few."""
-    old = [source for source, t in connection.execute("SELECT source, t FROM samplers") if abs(now - t) > DAY]
-    for table in ("totals", "samplers"):
-        connection.execute(
-            f"DELETE FROM {table} WHERE source IN (SELECT value FROM json_each(?))",  # noqa: S608  # two names
-            (json.dumps(old),),
-        )
+def forget_unused(database: RecentDatabase, now: float) -> None:
+    """Forget the groups of which no process has sampled for a day, and the series that have nothing left.
+
+    Raises:
+        sqlite3.Error, OSError: the file cannot be written now.
+    """
+    with database.writing() as connection:
+        sources = connection.execute("SELECT source, t FROM samplers").fetchall()
+        old = json.dumps([source for source, t in sources if abs(now - t) > DAY])
+        connection.execute("DELETE FROM totals WHERE source IN (SELECT value FROM json_each(?))", (old,))
+        connection.execute("DELETE FROM samplers WHERE source IN (SELECT value FROM json_each(?))", (old,))
+        connection.execute(tables.REMOVE_SERIES, (DAY,))

@@ -2,16 +2,16 @@
 
 import json
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from telemetry.recent.point_tables import BUCKET_COLUMNS, SAMPLED
-from telemetry.recent.points.results import Labels, SeriesPoints
+from telemetry.recent.points.results import Labels, SeriesPoints, SeriesTotal
 from telemetry.recent.points.tiers import (
     FINEST,
     KEPT_SECONDS,
-    Segment,
+    WindowPart,
     round_down,
     round_up,
     segments,
@@ -26,25 +26,58 @@ VALUE: Final = "sum(value)"
 AMOUNTS: Final = "sum(value), sum(sum)"
 HISTOGRAMS: Final = f"{AMOUNTS}, {', '.join(f'sum({column})' for column in BUCKET_COLUMNS)}"
 _STEP_END: Final = "(p.t + {step} - 1) / {step} * {step}"
-_QUERY: Final = """
-WITH chosen (series, place) AS MATERIALIZED (SELECT CAST(key AS INTEGER), value FROM json_each(?)),
+_CHOSEN: Final = """
+WITH RECURSIVE chosen (series, place) AS MATERIALIZED (SELECT CAST(key AS INTEGER), value FROM json_each(?)),
 parts (tier, after, until) AS MATERIALIZED (SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?))
+"""
+_MANY: Final = """
 SELECT {what} FROM parts
 CROSS JOIN points p ON p.tier = parts.tier AND p.family = ? AND p.t > parts.after AND p.t <= parts.until
 CROSS JOIN chosen USING (series) GROUP BY {groups}
 """
-"""Only column names of this module and whole numbers are put in."""
+"""Reads all rows of the family in the window. Only column names of this module and whole numbers are put in."""
+_FEW: Final = """
+, times (tier, t, until) AS (
+    SELECT tier, after + tier, until FROM parts WHERE after < until
+    UNION ALL SELECT tier, t + tier, until FROM times WHERE t < until
+)
+SELECT {what} FROM times CROSS JOIN chosen
+CROSS JOIN points p ON p.tier = times.tier AND p.family = ? AND p.t = times.t AND p.series = chosen.series
+GROUP BY {groups}
+"""
+"""Looks each row up."""
+_FEW_SHARE: Final = 20
+"""One of so many series of a family is few."""
 
 
 class Stored(NamedTuple):
-    """The series of a stored family that were asked for, by id. Each belongs to one of the groups: labels, and bounds."""
+    """The series of a stored family that were asked for.
+
+    Attributes:
+        places: the group of each series, by its id.
+        by: the names of the labels that groups have.
+        groups: the values of their labels, and the text of their bounds.
+        total: how many series the family has.
+    """
 
     family: int
     places: dict[int, int]
-    groups: list[tuple[Labels, tuple[float, ...]]]
+    by: tuple[str, ...]
+    groups: list[tuple[str, ...]]
+    total: int
+
+    @property
+    def query(self) -> str:
+        return _CHOSEN + (_FEW if len(self.places) * _FEW_SHARE <= self.total else _MANY)
+
+    def labels(self, place: int) -> Labels:
+        return dict(zip(self.by, self.groups[place], strict=False))
+
+    def bounds(self, place: int) -> tuple[float, ...]:
+        return _bounds(self.groups[place][-1])
 
 
-SAMPLES: Final = Stored(SAMPLED, {SAMPLED: 0}, [({}, ())])
+SAMPLES: Final = Stored(SAMPLED, {SAMPLED: 0}, (), [("",)], 1)
 """The seconds of which there are samples."""
 
 
@@ -64,6 +97,11 @@ def _labels(text: str) -> Labels:
     return found
 
 
+@lru_cache(maxsize=1000)
+def _bounds(text: str) -> tuple[float, ...]:
+    return tuple(json.loads(text)) if text else ()
+
+
 def stored_series(connection: sqlite3.Connection, family: str, by: Sequence[str], match: Match) -> Stored:
     """The series of a family that have the labels of `match`, in groups of the same `by`."""
     rows = connection.execute(
@@ -72,17 +110,13 @@ def stored_series(connection: sqlite3.Connection, family: str, by: Sequence[str]
     ).fetchall()
     wanted = {label: {value} if isinstance(value, str) else value for label, value in match.items()}
     groups: dict[tuple[str, ...], int] = {}
-    stored = Stored(rows[0][3] if rows else SAMPLED, {}, [])
+    places: dict[int, int] = {}
     for series, text, bounds, _family in rows:
         labels = _labels(text)
         if not wanted or all(labels.get(label) in values for label, values in wanted.items()):
             key = (*[labels.get(label, "") for label in by], bounds)
-            place = groups.setdefault(key, len(groups))
-            if place == len(stored.groups):
-                shown = dict(zip(by, key, strict=False))
-                stored.groups.append((shown, tuple(json.loads(bounds)) if bounds else ()))
-            stored.places[series] = place
-    return stored
+            places[series] = groups.setdefault(key, len(groups))
+    return Stored(rows[0][3] if rows else SAMPLED, places, tuple(by), list(groups), len(rows))
 
 
 def newest_sample(connection: sqlite3.Connection) -> int | None:
@@ -107,7 +141,7 @@ def rows_of_window(
         return []
     is_open = newest <= until + FINEST
     parts = segments(since, until, begins(connection), is_open=is_open)
-    query = _QUERY.format(what=f"place, {columns}", groups="place")
+    query = stored.query.format(what=f"place, {columns}", groups="place")
     return connection.execute(query, (json.dumps(stored.places), json.dumps(parts), stored.family)).fetchall()
 
 
@@ -128,9 +162,22 @@ def rows_over_time(connection: sqlite3.Connection, stored: Stored, grid: Grid, c
     """Sums by step: the place of a group, the end of the step, and the columns."""
     if not stored.places or not grid.times:
         return []
-    part = Segment(grid.tier, grid.first, grid.times[-1])
-    query = _QUERY.format(what=f"place, {_STEP_END.format(step=grid.step)}, {columns}", groups="1, 2")
+    part = WindowPart(grid.tier, grid.first, grid.times[-1])
+    query = stored.query.format(what=f"place, {_STEP_END.format(step=grid.step)}, {columns}", groups="1, 2")
     return connection.execute(query, (json.dumps(stored.places), json.dumps([part]), stored.family)).fetchall()
+
+
+def merged(rows: Iterable[Sequence[Any]], stored: Stored) -> list[SeriesTotal]:
+    """One total for each set of labels. Histograms of different bounds, such as those of two versions, keep the common ones."""
+    found: dict[tuple[str, ...], SeriesTotal] = {}
+    for place, value, total, *columns in rows:
+        buckets = tuple([count for count in columns if count is not None])
+        bounds = stored.bounds(place) if buckets else ()
+        new = SeriesTotal(stored.labels(place), value, total, buckets, bounds)
+        key = stored.groups[place][:-1]
+        known = found.get(key)
+        found[key] = new if known is None else known.plus(new)
+    return list(found.values())
 
 
 def points_of(labels: Labels, grid: Grid, values: Mapping[int, float]) -> SeriesPoints:

@@ -1,8 +1,8 @@
 """What queries find: totals of series, and their points over time."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from operator import add
 
 from telemetry.metrics.histogram import HistogramValue
 from telemetry.recent.points.percentiles import STANDARD, percentiles
@@ -31,6 +31,17 @@ class SeriesTotal:
     def percentiles(self, which: Sequence[float] = STANDARD) -> list[float | None]:
         """In the unit of the bounds; None without measurements."""
         return percentiles(self.buckets, self.bounds, which)
+
+    def plus(self, other: "SeriesTotal") -> "SeriesTotal":
+        """Both together, with these labels. Of different bounds the common ones remain."""
+        value, total = self.value + other.value, self.sum + other.sum
+        if not self.buckets or not other.buckets:
+            return SeriesTotal(self.labels, value, total)
+        if self.bounds == other.bounds:
+            return SeriesTotal(self.labels, value, total, tuple(map(add, self.buckets, other.buckets)), self.bounds)
+        histogram = HistogramValue(self.bounds, [*self.buckets], self.sum)
+        histogram.merge(HistogramValue(other.bounds, [*other.buckets], other.sum))
+        return SeriesTotal(self.labels, value, total, tuple(histogram.counts), histogram.bounds)
 
     @property
     def mean(self) -> float | None:
@@ -61,25 +72,3 @@ class SeriesPoints:
         return tuple(
             None if value is None else value / seconds for value, seconds in zip(self.values, self.seconds, strict=True)
         )
-
-
-def merged(rows: Iterable[Sequence[Any]], groups: Sequence[tuple[Labels, tuple[float, ...]]]) -> list[SeriesTotal]:
-    """One total for each set of labels. Histograms of different bounds, such as those of two versions, keep the common ones."""
-    found: dict[tuple[str, ...], SeriesTotal] = {}
-    for place, value, total, *columns in rows:
-        labels, bounds = groups[place]
-        buckets = tuple([count for count in columns if count is not None])
-        new = SeriesTotal(labels, value, total, buckets, bounds if buckets else ())
-        key = (*labels.values(),)
-        known = found.get(key)
-        found[key] = new if known is None else _sum(known, new)
-    return list(found.values())
-
-
-def _sum(one: SeriesTotal, other: SeriesTotal) -> SeriesTotal:
-    value, total = one.value + other.value, one.sum + other.sum
-    if not one.buckets or not other.buckets:
-        return SeriesTotal(one.labels, value, total)
-    histogram = HistogramValue(one.bounds, [*one.buckets], one.sum)
-    histogram.merge(HistogramValue(other.bounds, [*other.buckets], other.sum))
-    return SeriesTotal(one.labels, value, total, tuple(histogram.counts), histogram.bounds)

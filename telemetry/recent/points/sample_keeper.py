@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from telemetry.recent.database import RecentDatabase
+from telemetry.recent.drops import POINT, UNWRITABLE, Drops
 from telemetry.recent.points import point_writer
 from telemetry.recent.points.amounts import Amount, SeriesKey
 from telemetry.recent.points.deltas import CountedSeries, LastSample, first_counts
@@ -67,18 +68,19 @@ class _Kept:
 class SampleKeeper:
     """For one group, and one thread."""
 
-    def __init__(self, database: RecentDatabase, source: str) -> None:
+    def __init__(self, database: RecentDatabase, source: str, drops: Drops) -> None:
         """Read what is kept of the group.
 
         Args:
             database: where the points are kept.
             source: the name of the group; empty for a process alone: it has counted nothing yet, and no other one goes on.
+            drops: counts what was added in a pause that was too long.
 
         Raises:
             sqlite3.Error, OSError: that cannot be read.
         """
         self._database = database
-        self._source = source
+        self._source, self._drops = source, drops
         self._last: LastSample | None = None
         self._kept: _Kept | None = None if source else _Kept(CountedSeries())
         if source:
@@ -104,6 +106,7 @@ class SampleKeeper:
         intervals = kept.intervals_until(sample)
         counted, added = kept.counted.advanced(sample.totals)
         if not intervals:
+            self._drops.count(POINT, UNWRITABLE, len(added))
             counted, added, intervals = CountedSeries.from_totals(sample.totals), {}, 1
         now = _Kept(counted, kept.number + 1, sample.monotonic, sample.t)
         with self._database.writing() as connection:

@@ -25,7 +25,7 @@ _PRUNED_WITHIN: Final = 30 * MINUTE
 """A tier that is older than that before its end may have lost its oldest intervals."""
 
 
-class Segment(NamedTuple):
+class WindowPart(NamedTuple):
     """The rows of one tier with `after < t <= until`."""
 
     tier: int
@@ -71,7 +71,7 @@ def since_by_tier(kept: Mapping[int, tuple[int, int]]) -> dict[int, float]:
     return found
 
 
-def segments(since: float, until: float, begins: Mapping[int, float], *, is_open: bool) -> list[Segment]:
+def segments(since: float, until: float, begins: Mapping[int, float], *, is_open: bool) -> list[WindowPart]:
     """Split a window into rows of as few, and as long, intervals as possible.
 
     Its edges are rounded outwards to the finest intervals that are still kept there.
@@ -89,20 +89,20 @@ def segments(since: float, until: float, begins: Mapping[int, float], *, is_open
     return _between(start, end, sorted(KEPT_SECONDS, reverse=True))
 
 
-def _until_newest(start: int, until: float, tiers: list[int]) -> list[Segment]:
+def _until_newest(start: int, until: float, tiers: list[int]) -> list[WindowPart]:
     for place, tier in enumerate(tiers):
         first, end = round_up(start, tier), round_up(until, tier)
         if first < end:
-            return [*_between(start, first, tiers[place + 1 :]), Segment(tier, first, end)]
+            return [*_between(start, first, tiers[place + 1 :]), WindowPart(tier, first, end)]
     return []
 
 
-def _between(start: int, end: int, tiers: list[int]) -> list[Segment]:
+def _between(start: int, end: int, tiers: list[int]) -> list[WindowPart]:
     for place, tier in enumerate(tiers):
         first, last = round_up(start, tier), round_down(end, tier)
         if first < last:
             finer = tiers[place + 1 :]
-            return [*_between(start, first, finer), Segment(tier, first, last), *_between(last, end, finer)]
+            return [*_between(start, first, finer), WindowPart(tier, first, last), *_between(last, end, finer)]
     return []
 
 

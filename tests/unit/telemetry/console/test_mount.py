@@ -210,7 +210,7 @@ def test_a_page_that_cannot_be_shown_says_why_with_a_way_back(tmp_path, kind, st
 
 
 def test_a_page_that_hangs_is_not_waited_for(tmp_path, monkeypatch):
-    monkeypatch.setattr("telemetry.console.mounted_console.PageThreads", lambda: PageThreads(0.05))
+    monkeypatch.setattr("telemetry.console.mounted_console.PageThreads", lambda _deadline=0.05: PageThreads(0.05))
     page = browser(console.ConsoleOptions(pages=[own_page(tmp_path, lambda _view: time.sleep(0.5))])).get(
         "/console/own/x"
     )

@@ -28,8 +28,9 @@ class Machine:
         provider = TracerProvider(shutdown_on_exit=False)
         provider.add_span_processor(SpanIntake(self.writer.queue))
         self.tracer = provider.get_tracer("test")
-        self.log = logging.Logger("shop.orders", logging.DEBUG)
-        self.log.addHandler(QueuedHandler(LogIntake(self.writer.queue)))
+        self.log = logging.getLogger("shop.orders")
+        self.log.handlers = [QueuedHandler(LogIntake(self.writer.queue))]
+        self.log.setLevel(logging.DEBUG)
 
     def span(self, name="work", **attributes):
         return self.tracer.start_as_current_span(name, attributes=attributes)
@@ -48,6 +49,8 @@ class Machine:
 
     def close(self):
         self.writer.shutdown(1)
+        self.log.handlers = []
+        self.log.setLevel(logging.NOTSET)
         self.database.close()
 
 

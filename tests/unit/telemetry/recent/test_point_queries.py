@@ -7,10 +7,11 @@ import pytest
 
 from telemetry.recent.database import RecentDatabase
 from telemetry.recent.point_queries import PointQueries
+from telemetry.recent.points import reading
 from telemetry.recent.points.amounts import Amount, SeriesKey
 from telemetry.recent.points.plotted import Plotted
 from telemetry.recent.points.point_writer import add_points
-from telemetry.recent.points.pruning import prune
+from telemetry.recent.points.pruning import ROW_BYTES, forget_unused, prune
 
 NOW = 1_800_000_000
 REQUESTS = "http_request_duration_seconds"
@@ -43,7 +44,9 @@ def add(database, t, added):
         add_points(connection, added, t)
 
 
-def test_the_figures_of_a_window_are_what_was_counted_in_it(database, queries):
+@pytest.mark.parametrize("few", [20, 0])  # series that are few in their family are looked up one by one
+def test_the_figures_of_a_window_are_what_was_counted_in_it(database, queries, few, monkeypatch):
+    monkeypatch.setattr(reading, "_FEW_SHARE", few)
     random.seed(22)
     counted = []
     for slot in sorted(random.sample(range(8640), 150)):  # of a day
@@ -126,19 +129,24 @@ def rows(database):
         return dict(connection.execute("SELECT tier, count(*) FROM points GROUP BY tier").fetchall())
 
 
+def kept_rows(database):
+    with database.reading() as connection:
+        return connection.execute("SELECT number FROM point_rows").fetchone()[0]
+
+
 def test_points_are_removed_by_age_and_by_number_the_oldest_first(database, queries):
     for hours in (24 * 15, 24 * 13, 7, 5, 0):
         add(database, NOW - hours * 3600, {key(): amount(1)})
-    with database.writing() as connection:
-        prune(connection, NOW)
+    prune(database, NOW)
     assert rows(database) == {10: 4, 60: 4, 300: 8, 1800: 8, 10_800: 6, 86_400: 4}
     assert queries.totals(REQUESTS, NOW - 14 * 86_400, NOW)[0].value == 4
 
     for slot in range(100):
         add(database, NOW + slot * 10, {key(str(n)): amount(1) for n in range(10)})
-    with database.writing() as connection:
-        prune(connection, NOW + 1000, max_bytes=64 * 1000)
-    assert rows(database)[10] <= 360
+    assert kept_rows(database) == sum(rows(database).values()) > 1000
+    prune(database, NOW + 1000, max_bytes=ROW_BYTES * 500)
+    assert 300 < sum(rows(database).values()) <= 500
+    assert kept_rows(database) == sum(rows(database).values())
     assert queries.newest_sample() == NOW + 990
     assert queries.totals(REQUESTS, NOW + 900, NOW + 1000)[0].value == 90
 
@@ -146,10 +154,11 @@ def test_points_are_removed_by_age_and_by_number_the_oldest_first(database, quer
 def test_series_without_points_and_groups_without_processes_are_forgotten(database):
     add(database, NOW - 20 * 86_400, {key("/old"): amount(1)})
     add(database, NOW, {key("/new"): amount(1)})
+    prune(database, NOW)
     with database.writing() as connection:
         connection.execute("INSERT INTO samplers VALUES ('old', 1, '[]', 0, ?)", (NOW - 2 * 86_400,))
         connection.execute("INSERT INTO totals (source, series, value, sum) VALUES ('old', 1, 0, 0)")
-        prune(connection, NOW)
+    forget_unused(database, NOW)
 
     with database.reading() as connection:
         assert [json.loads(labels)["endpoint"] for (labels,) in connection.execute("SELECT labels FROM series")] == [

@@ -1,5 +1,7 @@
 """Which traces are kept: what failed, what was slow, each run, and of the rest a few a second."""
 
+from dataclasses import replace
+
 import pytest
 
 from telemetry.recent.drops import Drops
@@ -105,3 +107,15 @@ def test_a_clock_that_was_set_back_gives_no_allowance(choice, clock):
     clock.now -= 3600
 
     assert [choice.choose(end(f"GET /{number}")) for number in range(100)].count("sample") <= 5
+
+
+def test_single_queries_of_background_threads_are_seldom_kept_unless_they_fail(choice, clock):
+    def query(**values):
+        return replace(end("other SELECT claims", **values), is_other=True)
+
+    found = []
+    for _ in range(60):
+        found.append(choice.choose(query()))
+        clock.now += 10
+    assert found.count("sample") == 1
+    assert choice.choose(query(failed=True)) == "failed"

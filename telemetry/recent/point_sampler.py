@@ -5,9 +5,11 @@ evenly over the intervals that have no sample, up to five minutes. What was coun
 a gap.
 """
 
+import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Final
 
 from telemetry.metrics.families import Family
@@ -17,17 +19,19 @@ from telemetry.periodic import PeriodicTask
 from telemetry.processes import forks
 from telemetry.processes.registry import ProcessRegistry, live_processes
 from telemetry.recent.database import RecentDatabase
+from telemetry.recent.drops import Drops
 from telemetry.recent.points.amounts import Amount, SeriesKey
 from telemetry.recent.points.election import Election
 from telemetry.recent.points.family_totals import FamilyTotals
 from telemetry.recent.points.plotted import COLLECTED
-from telemetry.recent.points.pruning import prune
+from telemetry.recent.points.pruning import forget_unused, prune
 from telemetry.recent.points.sample_keeper import Sample, SampleKeeper
 from telemetry.recent.points.tiers import FINEST
 
 STEP_SECONDS: Final = 1.0
 _NEW_SECONDS: Final = 60.0
-_PRUNE_SECONDS: Final = 300.0
+_PRUNE_SECONDS: Final = 60.0
+_FORGET_SECONDS: Final = 3600.0
 _UPTIME: Final = "app_uptime_seconds"
 
 
@@ -44,13 +48,20 @@ SYSTEM_CLOCKS: Final = Clocks()
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """What is sampled: collects the metrics of the whole group, and reads what is kept of them."""
+    """What is sampled.
+
+    Attributes:
+        collect: collects the metrics of the whole group.
+        totals: reads what is kept of them.
+        drops: counts the series of a sample that could not be kept for too long.
+    """
 
     collect: Callable[[], list[Family]]
     totals: FamilyTotals
+    drops: Drops = field(default_factory=Drops)
 
 
-class Sampler(forks.ForkAware):
+class PointSampler(forks.ForkAware):
     """Runs in a thread of its own from `start` on."""
 
     def __init__(
@@ -76,7 +87,7 @@ class Sampler(forks.ForkAware):
     def restart_in_child(self) -> None:
         self._group = ""
         self._keeper: SampleKeeper | None = None
-        self._due = self._prune_due = 0.0
+        self._due = self._prune_due = self._forget_due = 0.0
 
     def start(self) -> None:
         self._task.start()
@@ -86,10 +97,9 @@ class Sampler(forks.ForkAware):
         if self._task.is_stopping:
             return
         self._task.stop()
-        try:
+        with suppress(sqlite3.Error, OSError):  # the figures of the last seconds are not worth a warning
             self.sample()
-        finally:
-            self._election.withdraw()
+        self._election.withdraw()
 
     def step(self) -> None:
         """Take a sample if it is time for one."""
@@ -115,7 +125,7 @@ class Sampler(forks.ForkAware):
             self._keeper = None
             return
         if self._keeper is None:
-            self._keeper = SampleKeeper(self._database, group)
+            self._keeper = SampleKeeper(self._database, group, self._sampled.drops)
         if not self._keeper.keep(self._taken(group, self._keeper)):
             self._keeper = None
         self._prune_if_due()
@@ -142,8 +152,10 @@ class Sampler(forks.ForkAware):
         now = self._clocks.monotonic()
         if now >= self._prune_due:
             self._prune_due = now + _PRUNE_SECONDS
-            with self._database.writing() as connection:
-                prune(connection, self._clocks.wall())
+            prune(self._database, self._clocks.wall())
+        if now >= self._forget_due:
+            self._forget_due = now + _FORGET_SECONDS
+            forget_unused(self._database, self._clocks.wall())
 
 
 def _uptime(families: list[Family]) -> float:

@@ -10,7 +10,7 @@ from telemetry.processes.registry import ProcessRegistry
 from telemetry.recent.database import RecentDatabase
 from telemetry.recent.point_queries import PointQueries
 from telemetry.recent.points.family_totals import FamilyTotals
-from telemetry.recent.sampler import Clocks, Sampled, Sampler
+from telemetry.recent.point_sampler import Clocks, Sampled, PointSampler
 
 START = 1_800_000_000
 
@@ -41,7 +41,7 @@ class Service:
             registry.join(group)
         self.registries.append(registry)
         clocks = Clocks(lambda: self.wall, lambda: self.monotonic)
-        return Sampler(self.database, registry, Sampled(self.collect, FamilyTotals()), clocks)
+        return PointSampler(self.database, registry, Sampled(self.collect, FamilyTotals()), clocks)
 
     def end_processes(self):
         for registry in self.registries:
@@ -116,7 +116,7 @@ def test_of_a_group_one_process_samples_and_another_goes_on_when_it_is_gone(serv
     assert service.total() == 17
 
 
-def test_a_longer_pause_is_a_gap(service):
+def test_a_longer_pause_is_a_gap_and_said(service):
     sampler = service.sampler()
     sampler.sample()
     service.wait(400)
@@ -127,12 +127,13 @@ def test_a_longer_pause_is_a_gap(service):
     sampler.sample()
 
     assert service.by_slot() == (*[None] * 39, 0, 2)
+    assert sum(sampler._sampled.drops.numbers().values()) == 2  # the series, and its sum
 
 
 def test_two_processes_that_both_take_themselves_for_elected_count_once(service):
     first, second = service.sampler(), service.sampler()
     first.sample()
-    lock = next(service.directory.glob("recent-*.lock"))
+    lock = next(service.directory.glob("workers/*/recent.lock"))
     for _ in range(3):
         lock.unlink()
         service.wait()
@@ -212,6 +213,19 @@ def test_a_file_that_is_deleted_costs_nothing_that_is_counted_later(service):
     heir.sample()
 
     assert service.total() == 7
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), -float("inf"), 1e308, 2**70, -5])
+def test_a_number_that_is_none_keeps_no_other_from_being_kept(service, odd):
+    sampler = service.sampler()
+    sampler.sample()
+    service.wait()
+    service.counted = {"odd": odd, "200": 4}
+    for _ in range(2):
+        sampler.sample()
+
+    found = PointQueries(service.database).totals("http_request_duration_seconds", START, service.wall, by=("status",))
+    assert {total.labels["status"]: total.value for total in found}["200"] == 4
 
 
 def test_what_could_not_be_written_is_in_the_next_sample(service, monkeypatch):
