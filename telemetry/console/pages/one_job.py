@@ -23,6 +23,7 @@ MAX_WITH_LINES: Final = 10
 MAX_LINES: Final = 10
 STATES: Final = ("running", "success", "failed")
 MAX_REASON_LENGTH: Final = 500
+_MINUTE, _HOUR = 60.0, 3600.0
 
 
 def read(view: View) -> dict[str, Any]:
@@ -109,10 +110,17 @@ def _plot(view: View, lane: JobLane) -> Chart:
             Line("runs", [run.duration for run in timed], "c1"),
             Line("failed", [run.duration if _has_failed(run) else None for run in timed], "bad"),
         ],
-        show=duration,
+        show=_of_one_unit,
         now=duration(timed[-1].duration) if timed else "",
         empty="No run has ended in this window.",
     )
+
+
+def _of_one_unit(seconds: float | None) -> str:
+    """A duration that fits beside an axis: `50 s`, `1.67 min`."""
+    if seconds is None or seconds < _MINUTE:
+        return duration(seconds)
+    return f"{seconds / _MINUTE:.3g} min" if seconds < 2 * _HOUR else f"{seconds / _HOUR:.3g} h"
 
 
 def _has_failed(run: DrawnRun) -> bool:
