@@ -152,7 +152,11 @@ def test_a_held_draft_is_not_published_and_says_why(client, outside):
         (a_draft(text="Another one"), 303, "There is a new draft."),
         (a_draft(HELD, "Call me", failed_checks=("phone",)), 303, "it is held"),
         (a_draft(REFUSED, None, reason="it is rude"), 303, "No draft was made (refused): it is rude."),
-        (Unreachable("openai could not be asked: timed out.", may_have_applied=False), 409, "openai could not be asked: timed out."),
+        (
+            Unreachable("openai could not be asked: timed out.", may_have_applied=False),
+            409,
+            "openai could not be asked: timed out.",
+        ),
     ],
 )
 def test_another_draft_is_made_or_it_is_told_why_not(client, outside, result, status, sentence):
