@@ -19,7 +19,7 @@ REQUIRE_PYTHON = $(if $(IS_OLD),$(error Python 3.11 or newer is needed, and $(FO
 	echo not there). Name another one, such as: make run PYTHON=python3.12 VENV=.venv-3.12))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check docs bench reference collector grafana e2e soak soak-stores newest wheel lock
+.PHONY: help run test check docs screenshots bench reference collector node e2e soak soak-stores newest wheel lock
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /  make \1	/'
@@ -62,6 +62,9 @@ check: $(VENV)/.docs ## linters, types, import contracts, layout, documentation,
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs docs/_build
 	$(BIN)/python .ci/audit.py
 
+screenshots: $(VENV)/.dev ## the pictures of the documentation, from a sandbox in Chromium
+	@$(BIN)/python -m tools.screenshots
+
 bench: $(VENV)/.dev ## what it costs, as tables
 	@$(BIN)/python -m bench
 
@@ -86,7 +89,7 @@ soak-stores: $(VENV)/.dev ## an hour in which Prometheus and the Collector are k
 collector: $(VENV)/.dev ## build what the tests need of Go, once: the Collector, Prometheus, and the readers of Compose files and dashboards
 	@$(BIN)/python -m tools.go_programs
 
-grafana: $(VENV)/.dev ## install Grafana's own packages by npm, once: the tests show them the dashboards
+node: $(VENV)/.dev ## install by npm, once, what checks dashboards and pages: Grafana's own packages, and axe
 	@$(BIN)/python -m tools.node_packages
 
 newest: ## the unit tests of the telemetry against the newest releases of its packages: a report that never fails

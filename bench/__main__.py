@@ -27,6 +27,7 @@ PARTS = {
     "statistics": "bench.job_queries",
     "workers": "bench.workers",
     "stalls": "bench.latency_under_scrape",
+    "console": "bench.console_pages",
 }
 _PACKAGES = (
     "fastapi",

@@ -42,19 +42,19 @@ _COLUMNS = (
 _SQLITE = f"""
 INSERT INTO job_runs ({_COLUMNS})
 WITH RECURSIVE numbers(n) AS (SELECT :first UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < :last)
-SELECT 'job_' || (n % {JOBS}), datetime(:begin, '+' || (n * :step) || ' seconds') || '.000000',
+SELECT 'job_' || (n % :jobs), datetime(:begin, '+' || (n * :step) || ' seconds') || '.000000',
        datetime(:begin, '+' || (n * :step + 1) || ' seconds') || '.000000',
-       CASE WHEN (n / {JOBS}) % 100 = 99 THEN 'failed' ELSE 'success' END,
-       CASE WHEN (n / {JOBS}) % 100 = 99 THEN 'error' ELSE 'success' END,
+       CASE WHEN (n / :jobs) % 100 = 99 THEN 'failed' ELSE 'success' END,
+       CASE WHEN (n / :jobs) % 100 = 99 THEN 'error' ELSE 'success' END,
        0.1 + abs(random() % 599000) / 10000.0, '{{}}', printf('%048x', n), printf('%032x', n), printf('%016x', n), 'host:1',
        datetime(:begin, '+' || (n * :step) || ' seconds') || '.000000'
 FROM numbers
 """  # noqa: S608  # the columns above
 _POSTGRESQL = f"""
 INSERT INTO job_runs ({_COLUMNS})
-SELECT 'job_' || (n % {JOBS}), begins, begins + interval '1 second',
-       CASE WHEN (n / {JOBS}) % 100 = 99 THEN 'failed' ELSE 'success' END,
-       CASE WHEN (n / {JOBS}) % 100 = 99 THEN 'error' ELSE 'success' END,
+SELECT 'job_' || (n % :jobs), begins, begins + interval '1 second',
+       CASE WHEN (n / :jobs) % 100 = 99 THEN 'failed' ELSE 'success' END,
+       CASE WHEN (n / :jobs) % 100 = 99 THEN 'error' ELSE 'success' END,
        0.1 + random() * 59.9, '{{}}', lpad(to_hex(n), 48, '0'), lpad(to_hex(n), 32, '0'), lpad(to_hex(n), 16, '0'), 'host:1',
        begins
 FROM (SELECT n, cast(:begin AS timestamptz) + n * :step * interval '1 second' AS begins
@@ -76,7 +76,7 @@ def tables(directory: Path, *, quick: bool) -> Iterator[Table]:
                 if shutil.disk_usage(directory).free < 2 * size * _ROW_BYTES:
                     table.add(f"{name}, {size:,} rows", "skipped: too little room on the disk")
                     continue
-                _fill(engine, size)
+                fill(engine, size)
                 table.add(f"{name}, {size:,} rows", *_cells(engine, name, size))
             engine.dispose()
     yield table
@@ -87,7 +87,7 @@ def _create(directory: Path) -> Path:
     return directory
 
 
-def _fill(engine: Engine, size: int) -> None:
+def fill(engine: Engine, size: int, jobs: int = JOBS) -> None:
     """Replace all rows: those of each size are spread over all days."""
     with engine.begin() as connection:
         for row in (JobRunRow, JobRunDayRow):
@@ -98,7 +98,7 @@ def _fill(engine: Engine, size: int) -> None:
         say("statistics", f"{engine.dialect.name}: {start:,} of {size:,} rows")
         end = min(size, start + _CHUNK)
         timestamp = begin if shared else begin.strftime("%Y-%m-%d %H:%M:%S")
-        values = {"first": start, "last": end, "step": step, "begin": timestamp}
+        values = {"first": start, "last": end, "step": step, "begin": timestamp, "jobs": jobs}
         with engine.begin() as connection:
             connection.execute(text(_POSTGRESQL if shared else _SQLITE), values)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

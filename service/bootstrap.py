@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy.engine import Engine
@@ -20,11 +21,14 @@ from service.instruments import METRIC_MAPPINGS, ServiceInstruments
 from service.integrations import endpoints
 from service.integrations.http.sleep import InstrumentedSleep, OnWaited, ignore
 from service.jobs.context import JobContext
+from service.jobs.job_commands import JobCommands
 from service.jobs.schedule import DRAFTING_JOB, JOBS
 from service.sandbox.supervisor import SandboxProcess
 from service.scheduler.claims import Claims
 from service.scheduler.job import Schedule
+from service.scheduler.manual_runs import ManualRuns
 from service.scheduler.monitoring.monitor import CHECK_INTERVAL, RunMonitor, SchedulerAbsence
+from service.scheduler.monitoring.pause_watch import PauseWatch
 from service.scheduler.scheduler import Scheduler, SchedulerHooks
 from service.settings import SANDBOX_HOST, Settings
 from service.shutdown import StopSignal
@@ -35,6 +39,7 @@ from service.sync.freshness.monitor import FreshnessMonitor
 from service.sync.freshness.streams import interval, monitored_sources
 from telemetry import TelemetryOptions
 from telemetry.health import Lifecycle
+from telemetry.jobs import JobRunRepository
 from telemetry.periodic import PeriodicTask
 
 _log = logging.getLogger(__name__)
@@ -59,6 +64,7 @@ class Service:
         stop_signal: set at the moment of SIGTERM or SIGINT, and by `stop`.
         clients: for jobs, whose calls may wait for minutes.
         interactive_clients: for requests and commands.
+        job_commands: runs jobs on request in this process, and pauses them on all.
         monitor: where the scheduler runs, accounts for its ticks; elsewhere, notices that no scheduler runs.
         freshness: reads how old the data is, for gauges and alerts.
     """
@@ -98,8 +104,8 @@ class Service:
                 self.instruments.count_skipped, self.telemetry.jobs.store.running_since, self.stop_signal
             ),
         )
-        self.monitor, self.freshness = self._schedule_task(), self._freshness_task()
-        self._migration = MigrateOnStart(self.engine, self._on_migrated)
+        self.job_commands, self.monitor = self._job_commands(), self._schedule_task()
+        self.freshness, self._migration = self._freshness_task(), MigrateOnStart(self.engine, self._on_migrated)
         self._declare_jobs()
 
     @property
@@ -107,9 +113,21 @@ class Service:
         """For jobs, migrations and commands."""
         return self.engines.jobs
 
+    def _job_commands(self) -> JobCommands:
+        context, engine = replace(self.context, manual=True), self.engines.requests
+        runs = ManualRuns(context, self.claims, self.scheduler, JobRunRepository(engine))
+        return JobCommands(self.schedule, engine, self.clock.known_now, runs)
+
     def _schedule_task(self) -> PeriodicTask:
-        seconds = CHECK_INTERVAL.total_seconds()
-        return PeriodicTask(self._monitoring(), seconds, "Watching the schedule", self.stop_signal.is_running)
+        seconds, monitoring = CHECK_INTERVAL.total_seconds(), self._monitoring()
+        pauses, now = PauseWatch(self.schedule, self.engine), self.clock.known_now
+        pauses.observe(self.telemetry.meter("service"))
+
+        def check() -> None:
+            monitoring()
+            pauses.check(now())
+
+        return PeriodicTask(check, seconds, "Watching the schedule", self.stop_signal.is_running)
 
     def _monitoring(self) -> Callable[[], None]:
         now = self.clock.known_now

@@ -21,6 +21,7 @@ from service.names import (
     DRAFT_CHECKS,
     GEN_AI_REQUEST_MODEL,
     INVALID_ROWS,
+    JOB_PAUSED,
     JOB_SUSPENDED,
     MARKETPLACE,
     MARKETPLACES,
@@ -93,6 +94,7 @@ _GAUGES_OF_THE_DATABASE: Final[tuple[tuple[str, str, str, tuple[LabelMapping, ..
         "1 for a sync that is switched off, and tried again daily.",
         _JOB,
     ),
+    ("job_paused", JOB_PAUSED, "1 while a person has paused the job.", _JOB),
 )
 """Every process shows the same figures, so `newest` combines them."""
 _BY_STATUS: Final = (_MARKETPLACE, _STATUS)

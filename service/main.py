@@ -14,15 +14,28 @@ import psutil
 from fastapi import Depends, FastAPI
 
 from service import __version__
-from service.api import alerts, docs, health, job_stats, jobs, metrics, orders, review_actions, reviews, sources
-from service.api.admission import Admissions
+from service.api import (
+    alerts,
+    docs,
+    health,
+    job_actions,
+    job_stats,
+    jobs,
+    metrics,
+    orders,
+    review_actions,
+    reviews,
+    sources,
+)
 from service.api.auth import require_ops_token, require_ops_token_or_password
+from service.api.edge.admission import Admissions
 from service.api.edge.foreign_pages import HostCheck
 from service.api.middleware import wrap_app
 from service.api.openapi import ABOUT, install_openapi
 from service.api.problems import install_exception_handlers
 from service.api.schemas.problem_schemas import COMMON, UNAUTHORIZED
 from service.bootstrap import Service
+from service.console.mounting import mount_console
 from service.database import migrations
 from service.settings import Settings
 from telemetry.health import DatabaseCheck, ParentWatch, stopping_on_signals
@@ -84,9 +97,11 @@ def _create_app(settings: Settings) -> FastAPI:
     app.include_router(health.router)
     for router in (reviews.router, review_actions.router, orders.router):
         app.include_router(router)
-    for router in (metrics.router, jobs.router, job_stats.router, alerts.router, sources.router):
+    job_routers = (jobs.router, job_stats.router, job_actions.router)
+    for router in (metrics.router, *job_routers, alerts.router, sources.router):
         app.include_router(router, dependencies=[Depends(require_ops_token)], responses=UNAUTHORIZED)
     app.include_router(docs.router, dependencies=[Depends(require_ops_token_or_password)])
+    mount_console(app, service, app.state.health)
     wrap_app(app, service.settings.exposure_warning, HostCheck(service.settings))
     service.telemetry.instrument_app(app)
     return app

@@ -8,7 +8,6 @@ from fastapi import FastAPI
 from opentelemetry.metrics import Meter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.trace import Tracer
 from sqlalchemy.engine import Engine
 
 from telemetry import providers, semconv
@@ -25,15 +24,15 @@ from telemetry.instrumentation.libraries import Providers, instrument_libraries,
 from telemetry.jobs import monitor
 from telemetry.jobs.monitor_arguments import is_strict
 from telemetry.jobs.pipeline import JobPipeline
-from telemetry.jobs.recorder.self_metrics import QUEUE_NAME
 from telemetry.jobs.run_profile import RunProfiler
 from telemetry.logs.background.self_metrics import observe_writers
 from telemetry.logs.otel_handler import OTelHandler
 from telemetry.logs.setup import attach, detach, end_logging, log_writers
 from telemetry.metrics.measuring.cardinality import CARDINALITY_LIMIT
-from telemetry.metrics.pipeline import SCOPE, MetricsPipeline
+from telemetry.metrics.pipeline import MetricsPipeline
 from telemetry.options import TelemetryOptions
 from telemetry.processes.registry import ProcessRegistry
+from telemetry.recent.pipeline import RecentContext, RecentPipeline
 from telemetry.sdk import otlp_values
 from telemetry.sdk.env_defaults import sdk_variables
 from telemetry.sdk.forked_identity import ForkedIdentity
@@ -57,6 +56,7 @@ class Telemetry:
     alerts: AlertPipeline
     tracer_provider: TracerProvider
     log_handler: OTelHandler
+    recent: RecentPipeline
     _registry: ProcessRegistry
     _owns_engine: bool
     _shutdown_threads: ShutdownThreads = field(default_factory=ShutdownThreads)
@@ -98,9 +98,10 @@ class Telemetry:
         record_server_answer(self.metrics.provider, status, scope, app)
 
     def start(self) -> None:
-        """Start the threads that recover job runs and send alerts."""
+        """Start the threads that recover job runs, send alerts, and write what is remembered."""
         self.jobs.start()
         self.alerts.start()
+        self.recent.start()
 
     def serve(self) -> None:
         """Join the other workers of the service: this process is about to serve requests. More than once is harmless.
@@ -130,6 +131,7 @@ class Telemetry:
             {
                 "job runs": lambda: self.jobs.shutdown(deadline),
                 "alerts": lambda: self.alerts.shutdown(deadline),
+                "what is remembered": lambda: self.recent.shutdown(deadline),
                 "traces": self.tracer_provider.shutdown,
                 "metrics": lambda: self.metrics.shutdown(deadline),
                 "logs": self.log_handler.provider.shutdown,
@@ -166,7 +168,7 @@ def build(
     jobs = JobPipeline(engine, registry, metrics.instruments, settings.jobs_component, settings.telemetry_jobs)
     processing = providers.JobProcessing(jobs.record, metrics.instruments, profiler)
     tracer_provider = providers.tracer_provider(resource, settings, metrics.provider, processing)
-    tracer, resources = _tracer(tracer_provider), SystemResources.from_settings(settings)
+    tracer, resources = providers.own_tracer(tracer_provider), SystemResources.from_settings(settings)
     uses_database = settings.telemetry_jobs or not owns_engine
     context = PipelineContext(tracer, metrics.meter, metrics.instruments.dropped, profiler.has, uses_database)
     alerts = AlertPipeline(settings, engine, resources, registry, context)
@@ -180,14 +182,11 @@ def build(
         alerts=alerts,
         tracer_provider=tracer_provider,
         log_handler=_log_handler(resource, metrics, alerts, profiler),
+        recent=RecentPipeline(settings, RecentContext(metrics, tracer_provider, registry)),
         _registry=registry,
         _owns_engine=owns_engine,
     )
     return _activated(telemetry)
-
-
-def _tracer(provider: TracerProvider) -> Tracer:
-    return provider.get_tracer(SCOPE, schema_url=semconv.SCHEMA_URL)
 
 
 def _activated(telemetry: Telemetry) -> Telemetry:
@@ -213,8 +212,8 @@ def _observe(telemetry: Telemetry) -> None:
     process.observe_resources(meter, telemetry.resources)
     pool_metrics.observe_connections(meter)
     if telemetry.jobs.is_on:
-        self_metrics.observe_queue(meter, QUEUE_NAME, telemetry.jobs.recorder)
         telemetry.jobs.observe(meter)
+    self_metrics.observe_queues(meter, lambda: telemetry.jobs.queues() | telemetry.recent.queues())
     observe_writers(meter, log_writers)
     self_metrics.observe_limits(meter, telemetry.metrics.provider)
     self_metrics.observe_replaced_values(meter, otlp_values.replaced)
@@ -232,7 +231,7 @@ def _instrument(telemetry: Telemetry) -> None:
     )
     recorder = telemetry.jobs.recorder if telemetry.jobs.is_on else None
     strict = is_strict(telemetry.settings.environment)
-    monitor.activate(monitor.JobMonitoring(_tracer(telemetry.tracer_provider), recorder, strict))
+    monitor.activate(monitor.JobMonitoring(providers.own_tracer(telemetry.tracer_provider), recorder, strict))
     if telemetry.alerts.is_on:
         service.activate(telemetry.alerts.service)
     attach(telemetry.log_handler)
@@ -244,6 +243,7 @@ def _steps_before_flush(telemetry: Telemetry) -> dict[str, Step]:
         "alerts by the application": service.deactivate,
         "monitoring of jobs": monitor.deactivate,
         "instrumentation of libraries": uninstrument_libraries,
+        "figures of the console": telemetry.recent.stop_sampling,
         "metrics of the workers": telemetry.metrics.stop,
         "log records for the pipelines": lambda: detach(telemetry.log_handler),
         "log files": end_logging,

@@ -13,7 +13,7 @@ class TelemetryOptions:
     Attributes:
         external_services: the services that it calls, so that calls are told apart by service and endpoint.
         metric_mappings: what its own instruments are called on `/metrics`.
-        untraced_paths: paths that are counted and get no span, such as probes.
+        untraced_paths: paths that are counted and get no span, such as probes; `/static/*` stands for all that begin so.
         trace_connects: makes a span `connect` each time that a connection is taken from a database's pool.
     """
 

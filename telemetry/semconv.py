@@ -53,6 +53,9 @@ PAGE_INCOMPLETE: Final = "telemetry.page.incomplete"
 JOB_RECORDS: Final = "telemetry.job.records"
 SPOOL_SIZE: Final = "telemetry.spool.size"
 SPOOL_REFUSED: Final = "telemetry.spool.refused"
+RECENT_SIZE: Final = "telemetry.recent.size"
+RECENT_TRACES: Final = "telemetry.recent.traces"
+RECENT_DROPPED: Final = "telemetry.recent.dropped"
 ALERT_INCIDENTS: Final = "alert.incidents"
 ALERT_OLDEST_PENDING_AGE: Final = "alert.oldest_pending_age"
 ALERT_DELAY: Final = "alert.delivery.delay"
@@ -91,6 +94,7 @@ STATE: Final = "state"
 COMPONENT: Final = "component"
 QUEUE: Final = "queue"
 REASON: Final = "reason"
+KIND: Final = "kind"
 INSTRUMENT: Final = "instrument"
 FILESYSTEM_PATH: Final = "system.filesystem.path"
 FILESYSTEM_STATE: Final = "system.filesystem.state"
@@ -166,6 +170,12 @@ OUTCOMES: Final = (
 ALERT_STATES: Final = ("pending", "sent", "silenced", "inhibited")
 JOB_RECORD_STATES: Final = ("received", "written", "dropped", "replayed")
 SEND_RESULTS: Final = ("sent", "rate_limited", "rejected", "unknown", "failed")
+
+RECENT_KINDS: Final = ("span", "log", "trace", "point")
+RECENT_DROP_REASONS: Final = ("full", "rate", "size", "unfinished", "unwritable")
+"""Why something is not remembered for the console: the queue was full; more came in a second than is encoded; the trace had
+more lines than are kept of one; it did not end while there was room to wait; the file could not be written.
+"""
 
 WORKER_KILLED: Final = "killed"
 WORKER_EXITED: Final = "exited"

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from functools import cached_property
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal, Self, TypeVar
 
@@ -11,13 +10,13 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_va
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
 
+from telemetry.environment.checked_values import SAMPLERS, sampler, validated_database_url, web_address
 from telemetry.environment.env_file import read_env_file
 from telemetry.environment.errors import SettingsError
 from telemetry.environment.misspelling import misspelled, misspelled_among_foreign
 from telemetry.environment.otel_variables import VARIABLES
-from telemetry.environment.prepared_statements import prepare_threshold, without_prepared_statements
+from telemetry.environment.prepared_statements import without_prepared_statements
 from telemetry.environment.proxies import proxy_for
 from telemetry.environment.runbook import Runbook, checked_url
 from telemetry.environment.sdk_import import PROPAGATORS, adopt_propagators
@@ -28,43 +27,8 @@ __all__ = ["SettingsError", "SettingsT", "TelemetrySettings", "validated_databas
 
 ENV_FILE: Final = Path(".env")
 JOBS_COMPONENT: Final = "jobs"
-SAMPLERS: Final = frozenset(
-    {
-        "always_on",
-        "always_off",
-        "traceidratio",
-        "parentbased_always_on",
-        "parentbased_always_off",
-        "parentbased_traceidratio",
-    }
-)
-
+PRODUCTION: Final = "production"
 _OF_OPENTELEMETRY: Final = frozenset({"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"})
-
-
-def validated_database_url(text: str) -> str:
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):  # a port that is no number
-        raise ValueError("not a URL") from None
-    if url.drivername == "postgresql":
-        url = url.set(drivername="postgresql+psycopg")
-    if url.drivername not in {"sqlite", "postgresql+psycopg"}:
-        raise ValueError("another database")
-    prepare_threshold(url)
-    return url.render_as_string(hide_password=False)
-
-
-def _sampler(text: str) -> str:
-    if text not in SAMPLERS and not entry_points(group="opentelemetry_traces_sampler", name=text):
-        raise ValueError("not a sampler")
-    return text
-
-
-def _web_address(url: SecretStr) -> SecretStr:
-    if not url.get_secret_value().startswith(("http://", "https://")):
-        raise ValueError("not a URL")
-    return url
 
 
 Percent = Annotated[int, Field(ge=1, le=100)]
@@ -135,7 +99,7 @@ class TelemetrySettings(BaseSettings):
         description="a URL that begins with http:// or https://",
     )
     telegram_thread_id: int | None = Field(default=None, ge=1, description="a whole number: the topic's id in a forum")
-    alert_webhook_url: Annotated[SecretStr, AfterValidator(_web_address)] | None = Field(
+    alert_webhook_url: Annotated[SecretStr, AfterValidator(web_address)] | None = Field(
         default=None, description="a URL that begins with http:// or https://, and takes JSON"
     )
     trace_url_template: str | None = Field(
@@ -163,11 +127,14 @@ class TelemetrySettings(BaseSettings):
     telemetry_logs: bool = Field(
         default=True, description="true or false: whether the telemetry sets up the console and the log files"
     )
+    telemetry_console: bool = Field(
+        default=True, description="true or false: whether the console has its pages, and what they show is remembered"
+    )
     metrics_names: Literal["service", "otel"] = Field(default="service", description="service or otel")
-    otel_traces_sampler: Annotated[str, AfterValidator(_sampler)] = Field(
+    otel_traces_sampler: Annotated[str, AfterValidator(sampler)] = Field(
         default="parentbased_traceidratio", description=f"one of {', '.join(sorted(SAMPLERS))}"
     )
-    otel_traces_sampler_arg: float = Field(default=0.1, ge=0, le=1, description="a share from 0 to 1")
+    otel_traces_sampler_arg: float = Field(default=1.0, ge=0, le=1, description="a share from 0 to 1")
 
     @cached_property
     def url(self) -> URL:
@@ -185,6 +152,13 @@ class TelemetrySettings(BaseSettings):
     def _upper_level(cls, values: dict[str, object]) -> dict[str, object]:
         if isinstance(level := values.get("log_level"), str):
             values["log_level"] = level.strip().upper()
+        return values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _trace_a_share_in_production(cls, values: dict[str, object]) -> dict[str, object]:
+        if str(values.get("environment", "")).strip() == PRODUCTION:
+            values.setdefault("otel_traces_sampler_arg", 0.1)
         return values
 
     @classmethod

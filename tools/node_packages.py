@@ -1,4 +1,4 @@
-"""Grafana's own `@grafana/data` with what it needs, installed by npm as `tools/grafana/package-lock.json` says, once, and kept between runs.
+"""Grafana's own `@grafana/data`, and `axe-core`, installed by npm as `tools/node/package-lock.json` says, once, and kept between runs.
 
 `python -m tools.node_packages` installs what is not there yet. It needs Node.js and npm, and no browser.
 """
@@ -11,14 +11,14 @@ from typing import Final
 
 from tools.build_cache import NotBuiltError, kept, run
 
-GRAFANA: Final = Path(__file__).parent / "grafana"
-CHECK: Final = GRAFANA / "check.cjs"
+NODE: Final = Path(__file__).parent / "node"
+CHECK: Final = NODE / "check.cjs"
 _MADE_OF: Final = ("package.json", "package-lock.json", ".npmrc")
 
 
-def grafana_data() -> Path:
+def packages() -> Path:
     """The directory that has its `node_modules`, or will have it."""
-    return kept("grafana-data", *(GRAFANA / name for name in _MADE_OF))
+    return kept("node-packages", *(NODE / name for name in _MADE_OF))
 
 
 def install() -> Path:
@@ -27,12 +27,12 @@ def install() -> Path:
     Raises:
         NotBuiltError: there is no npm here, or it failed.
     """
-    directory = grafana_data()
+    directory = packages()
     if directory.exists():
         return directory
     if not (npm := shutil.which("npm")):
         raise NotBuiltError(
-            "npm is not on the PATH: it installs the packages that check the dashboards (https://nodejs.org)."
+            "npm is not on the PATH: it installs the packages that check dashboards and pages (https://nodejs.org)."
         )
     sys.stderr.write(f"Installing {directory.name} …\n")
     directory.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def install() -> Path:
         made = Path(temporary, "made")
         made.mkdir()
         for name in _MADE_OF:
-            shutil.copy2(GRAFANA / name, made)
+            shutil.copy2(NODE / name, made)
         run(str(made), npm, "ci")
         # In one step, so that who looks meanwhile sees it whole or not at all.
         made.replace(directory)

@@ -133,7 +133,7 @@ _WORK: Final[Mapping[str, Labels]] = {
     "scheduler_jobs_total scheduler_job_duration_seconds scheduler_jobs_in_progress": _JOBS,
     "scheduler_job_last_success_timestamp_seconds scheduler_job_last_failure_timestamp_seconds": _JOBS,
     "scheduler_runs_lost_total scheduler_runs_skipped_total scheduler_ticks_skipped_total": _JOBS,
-    "scheduler_runs_missed_total scheduler_runs_overdue_total": _JOBS,
+    "scheduler_runs_missed_total scheduler_runs_overdue_total job_paused": _JOBS,
     "reviews_processed_total orders_processed_total": _COUNTED,
     "advice_generated_total": _MARKETPLACE,
     "advice_drafts_total": _MARKETPLACE | {"outcome": frozenset(OUTCOMES)},
@@ -145,7 +145,11 @@ _WORK: Final[Mapping[str, Labels]] = {
     "python_gc_collections_total": {"generation": frozenset({"0", "1", "2"})},
 }
 _TELEMETRY: Final[Mapping[str, Labels]] = {
-    "telemetry_queue_size telemetry_queue_capacity": {"queue": _RECORDS | _EXPORTED},
+    "telemetry_queue_size telemetry_queue_capacity": {"queue": _RECORDS | _EXPORTED | {"recent"}},
+    "telemetry_recent_dropped_total": {
+        "kind": frozenset(semconv.RECENT_KINDS),
+        "reason": frozenset(semconv.RECENT_DROP_REASONS),
+    },
     "telemetry_queue_oldest_age_seconds telemetry_spool_bytes telemetry_spool_refused_total": {"queue": _RECORDS},
     "telemetry_spool_refused_total": {"reason": frozenset({"full", "disk"})},
     "telemetry_dropped_total": {"queue": _RECORDS | _LOGS | _EXPORTED | {"alerts"}},

@@ -41,16 +41,18 @@ def longest_wait(job: Job) -> timedelta:
 def _rule(job: Job) -> dict[str, Any]:
     most = TICKS * longest_wait(job)
     while_waiting = max(most, LONGEST_WAIT)
+    excused = f"({_paused(job, most)} or {_suspended(job)})" if job.name in _SYNCS else f"({_paused(job, most)})"
     stale = f"{_old(job, most, while_waiting)} or {_never(job, most, while_waiting)}"
     return {
         "alert": "JobStale",
-        "expr": as_scraped(f"({stale}) unless on (job_name) {_suspended(job)}" if job.name in _SYNCS else stale),
+        "expr": as_scraped(f"({stale}) unless on (job_name) {excused}"),
         "for": "1m",
         "labels": {"severity": "warning", "job_name": job.name},
         "annotations": {
             "summary": "Job {{ $labels.job_name }} has not succeeded for too long",
             "description": f"It runs {job.cadence}, and should succeed at least once in {most}"
-            + (f", or in {while_waiting} while its runs can only wait." if while_waiting > most else "."),
+            + (f", or in {while_waiting} while its runs can only wait." if while_waiting > most else ".")
+            + " A paused job is not stale.",
             "runbook_url": f"{runbook.PAGE}#jobstale",
         },
     }
@@ -78,6 +80,11 @@ def _never(job: Job, most: timedelta, while_waiting: timedelta) -> str:
 def _suspended(job: Job) -> str:
     """It is switched off, of which the service has sent an alert; it tries again daily."""
     return f'(max by (job_name) (scheduler_job_suspended{{job_name="{job.name}"}}) == 1)'
+
+
+def _paused(job: Job, most: timedelta) -> str:
+    """It is paused, or was within the time that it then has for a success."""
+    return f'max by (job_name) (max_over_time(job_paused{{job_name="{job.name}"}}[{_seconds(most)}s])) > 0'
 
 
 def _last_success(job: Job) -> str:

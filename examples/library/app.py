@@ -3,13 +3,15 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy import text
 
 import telemetry
+from telemetry import console
 from telemetry.health import HealthChecks
 from telemetry.health.checks import timed
 from telemetry.jobs import monitor_job
@@ -74,3 +76,31 @@ async def show_metrics(request: Request) -> Response:
     """All workers on one page."""
     body, headers = await running.metrics.page.respond_in_thread(request.headers.get("accept", ""))
     return Response(body, headers=headers)
+
+
+def read_books(view: console.View) -> dict[str, Any]:
+    """The console's page of books: `?title=peace` shows those with that in their titles."""
+    wanted = view.text("title")
+    return {
+        "search": wanted,
+        "books": [(number, title) for number, title in BOOKS.items() if wanted.lower() in title.lower()],
+    }
+
+
+def lend_by_hand(view: console.View) -> str:
+    """The button of a book: does what the API does, and says what was done."""
+    try:
+        return f"Lent {lend(int(view.params['number']))['lent']}."
+    except (HTTPException, ValueError):
+        raise console.PageNotFound(f"There is no book {view.params['number']}.") from None
+
+
+_books = console.ConsolePage(
+    "/books",
+    "Books",
+    "books.html",
+    read_books,
+    Path(__file__).parent / "templates",
+    actions=[console.Action("/books/{number}/lend", lend_by_hand, "/books")],
+)
+console.mount(app, options=console.ConsoleOptions(pages=[_books]))

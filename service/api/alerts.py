@@ -7,8 +7,8 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
-from service.api.admission import admission, admit_alerts
 from service.api.dependencies import TelemetryDep
+from service.api.edge.admission import admission, admit_alerts
 from service.api.pagination import NEXT_PAGE, add_next_link
 from service.api.schemas.alert_schemas import (
     AlertOut,

@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from service.clients import Clients
 from service.database.clock import DatabaseClock
 from service.database.process_engines import Engines
+from service.jobs.job_commands import JobCommands
 from service.scheduler.job import Schedule
 from service.scheduler.scheduler import Scheduler
 from service.settings import Settings
@@ -20,6 +21,7 @@ class RuntimeDependencies(Protocol):
     engines: Engines
     clock: DatabaseClock
     scheduler: Scheduler
+    job_commands: JobCommands
     interactive_clients: Clients
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query
 
-from service.api.admission import admission, admit_query
 from service.api.dependencies import JobRunsDep, RuntimeDep, ScheduleDep
+from service.api.edge.admission import admission, admit_query
 from service.api.jobs import JOB_NOT_FOUND, require_known_job
 from service.api.schemas.job_schemas import JobName
 from service.api.schemas.job_stat_schemas import StatisticsOut

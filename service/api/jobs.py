@@ -5,30 +5,21 @@ from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from service.api.admission import admission, admit_query
 from service.api.dependencies import JobRunsDep, RuntimeDep, ScheduleDep
+from service.api.edge.admission import admission, admit_query
 from service.api.pagination import NEXT_PAGE, add_next_link
-from service.api.schemas.job_schemas import JobsOut, RunsOut, RunsQuery, ScheduledJobOut
+from service.api.schemas.job_schemas import JobsOut, PauseOut, RunsOut, RunsQuery, ScheduledJobOut
 from service.api.schemas.problem_schemas import INVALID, UNAVAILABLE, problem_responses
-from service.errors import Problem
 from service.jobs.suspension import Suspension, suspensions
-from service.scheduler.job import Job, Schedule
+from service.scheduler.job import Job, Schedule, UnknownJob
 from service.scheduler.monitoring.missed_runs import LAST_DAY, NO_MISSED_RUNS, MissedRuns, missed_runs
+from service.scheduler.pauses import Pause, paused_jobs
 from telemetry.jobs import JobRunRepository, JobRunRow, JobRunView
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[admission(admit_query)], responses=UNAVAILABLE)
 JOB_NOT_FOUND: Final = problem_responses(
     {404: ("No job has this name. `detail` lists the names.", "There is no job 'sync'. There are: check_resources, …")}
 )
-
-
-class JobNotFound(Problem):
-    """404: no job has that name."""
-
-    status = 404
-
-    def __init__(self, name: str, known: list[str]) -> None:
-        super().__init__(f"There is no job {name!r}. There are: {', '.join(sorted(known)) or 'none'}.")
 
 
 @router.get("")
@@ -40,12 +31,13 @@ def list_jobs(runs: JobRunsDep, schedule: ScheduleDep, runtime: RuntimeDep) -> J
     """
     now, blocked = runtime.clock.last_now(), runtime.scheduler.claim_problem()
     latest, missed = runs.latest(), missed_runs(runtime.engines.requests, now - LAST_DAY)
-    off = suspensions(runtime.engines.requests)
+    off, paused = suspensions(runtime.engines.requests), paused_jobs(runtime.engines.requests)
 
     def listed(job: Job) -> ScheduledJobOut:
         numbers = missed.get(job.name, NO_MISSED_RUNS)
         found = _listed(job, schedule.missing(job), latest.get(job.name), numbers, now)
-        return _blocked(_switched_off(found, job, off.get(job.name), now), blocked)
+        found = _blocked(_switched_off(found, job, off.get(job.name), now), blocked)
+        return _paused(found, paused.get(job.name))
 
     return JobsOut(jobs=[listed(job) for job in schedule.jobs])
 
@@ -63,6 +55,16 @@ def _blocked(listed: ScheduledJobOut, problem: str) -> ScheduledJobOut:
     if not problem or listed.state != "scheduled":
         return listed
     return listed.model_copy(update={"state": "blocked", "reason": f"The scheduler cannot claim runs: {problem}."})
+
+
+def _paused(listed: ScheduledJobOut, pause: Pause | None) -> ScheduledJobOut:
+    """A paused job has no next run. A run that is active goes on, and a job that cannot run says so."""
+    if pause is None:
+        return listed
+    told: dict[str, object] = {"paused": PauseOut.model_validate(pause), "next_run": None}
+    if listed.state in {"scheduled", "blocked"}:
+        told |= {"state": "paused", "reason": str(pause)}
+    return listed.model_copy(update=told)
 
 
 def _listed(job: Job, reason: str | None, run: JobRunRow | None, missed: MissedRuns, now: datetime) -> ScheduledJobOut:
@@ -111,8 +113,8 @@ def require_known_job(job_name: str, runs: JobRunRepository, schedule: Schedule)
     """Raise unless the job is in the schedule, or has ever run.
 
     Raises:
-        JobNotFound: the name is unknown.
+        UnknownJob: the name is unknown.
     """
     scheduled = {job.name for job in schedule.jobs}
     if job_name not in scheduled and job_name not in (recorded := runs.names()):
-        raise JobNotFound(job_name, [*scheduled.union(recorded)])
+        raise UnknownJob(job_name, scheduled.union(recorded))

@@ -1,4 +1,4 @@
-"""POST /api/v1/reviews/{id}/advice and …/answer: draft another answer, and publish one."""
+"""POST /api/v1/reviews/{id}/advice and …/answer: draft another answer, and publish one. The console uses the same functions."""
 
 import time
 from typing import Annotated, Final
@@ -10,14 +10,14 @@ from service.advice.checks.draft_check import describe, failed_checks
 from service.advice.drafting import ANSWER_LENGTH
 from service.advice.outcomes import DRAFTED, HELD
 from service.advice.queue import AdviceQueue, review_for_prompt
-from service.api.admission import admission, admit_action
 from service.api.auth import PUBLISHING_REQUIREMENT, require_configured_ops_token, require_ops_token
-from service.api.dependencies import RuntimeDep
+from service.api.dependencies import RuntimeDep, RuntimeDependencies
+from service.api.edge.admission import admission, admit_action
 from service.api.reviews import REVIEW_NOT_FOUND, ReviewId
 from service.api.schemas.problem_schemas import INVALID, UNAUTHORIZED, Responses, problem_responses
 from service.api.schemas.review_schemas import AdviceOut, AnswerIn, AnswerOut
 from service.database.clock import utcnow
-from service.database.tables import ReviewRow
+from service.database.tables import AdviceRow, ReviewRow
 from service.integrations.marketplace import REJECTED, ReviewMarketplace
 from service.reviews.correction import Corrector
 from service.reviews.publishing import NotPublished, Publication, Publisher
@@ -83,11 +83,7 @@ def draft_again(review_id: ReviewId, runtime: RuntimeDep) -> AdviceOut:
 
     The response has the new draft; older ones are kept. Each draft is one call of the model, and costs as much.
     """
-    row = _review(runtime.engines.requests, review_id)
-    draft = runtime.interactive_clients.drafter.draft(review_for_prompt(row), ANSWER_LENGTH)
-    with transaction(runtime.engines.requests) as session:
-        advice = AdviceQueue(session).add_draft(review_id, draft, utcnow())
-    return AdviceOut.model_validate(advice)
+    return AdviceOut.model_validate(draft_another(runtime, review_id))
 
 
 @router.post(
@@ -105,11 +101,34 @@ def publish_answer(
     A draft that fails a check is not published: 409 says why. A `text` is published as it is. An answer that the marketplace
     rejected is corrected by a `text`: once, within 60 days.
     """
-    row, text = _review(runtime.engines.requests, review_id), None if answer is None else answer.text
-    marketplace = runtime.interactive_clients.reviews(row.marketplace)
-    publication = _publish(runtime.engines.requests, marketplace, row, text)
+    publication = publish_text(runtime, review_id, None if answer is None else answer.text)
     response.status_code = 202 if publication.state == "sent" else 200
     return AnswerOut(state=publication.state, text=publication.text)
+
+
+def draft_another(runtime: RuntimeDependencies, review_id: int) -> AdviceRow:
+    """Draft another answer to the review, now; the draft before it is kept. It costs what a draft costs.
+
+    Raises:
+        ReviewNotFound: no review has that id.
+        CallError: OpenAI is unavailable or refuses.
+    """
+    row = _review(runtime.engines.requests, review_id)
+    draft = runtime.interactive_clients.drafter.draft(review_for_prompt(row), ANSWER_LENGTH)
+    with transaction(runtime.engines.requests) as session:
+        return AdviceQueue(session).add_draft(review_id, draft, utcnow())
+
+
+def publish_text(runtime: RuntimeDependencies, review_id: int, text: str | None) -> Publication:
+    """Publish the text, or else the newest draft. An answer that the marketplace rejected is corrected.
+
+    Raises:
+        ReviewNotFound: no review has that id.
+        Problem: see `Publisher.publish` and `Corrector.correct`.
+        CallError: the marketplace is unavailable or refuses.
+    """
+    row = _review(runtime.engines.requests, review_id)
+    return _publish(runtime.engines.requests, runtime.interactive_clients.reviews(row.marketplace), row, text)
 
 
 def _publish(engine: Engine, marketplace: ReviewMarketplace, row: ReviewRow, text: str | None) -> Publication:

@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service.api.admission import admission, admit_query
 from service.api.dependencies import RuntimeDep, ScheduleDep, SettingsDep
+from service.api.edge.admission import admission, admit_query
 from service.api.schemas.problem_schemas import UNAVAILABLE
 from service.api.schemas.source_schemas import SourceOut, SourcesOut
 from service.database.tables import InvalidRow, OrderRow, ReviewRow

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from service import __version__
-from service.cli.configuration import unconfigured
 from service.cli.output import aligned, program_here
+from service.console.unconfigured import unconfigured
 from service.scheduler.job import Schedule
 from service.settings import Settings
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from service.bootstrap import SandboxUnavailable, Service
-from service.cli.configuration import OTLP, unconfigured
 from service.cli.exit_codes import FAILURE, SUCCESS
 from service.cli.local_checks import (
     DiagnosticFailed,
@@ -18,6 +17,7 @@ from service.cli.local_checks import (
 from service.cli.output import complain, say
 from service.cli.review_access import NotAvailable, describe_review_access
 from service.clients import Clients
+from service.console.unconfigured import OTLP, unconfigured
 from service.database import migrations
 from service.database.backup import BackupFailed, check_backup
 from service.database.clock import utcnow

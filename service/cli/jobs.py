@@ -5,7 +5,6 @@ import json
 import signal
 import sys
 import time
-from dataclasses import replace
 from types import FrameType
 
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
@@ -15,25 +14,18 @@ from service.cli.exit_codes import BUSY, SUCCESS, USAGE
 from service.cli.output import aligned, complain, say
 from service.cli.run_progress import RunProgress, Terminal
 from service.cli.scheduler import STOP_SIGNALS
-from service.cli.units import format_age
 from service.database import migrations
-from service.database.clock import utcnow
 from service.jobs.schedule import JOBS
 from service.jobs.suspension import suspensions
-from service.scheduler.claims import LEASE_SECONDS, new_owner
 from service.scheduler.job import Job, Schedule, UnknownJob
-from service.scheduler.lease_renewal import LeaseRenewer
+from service.scheduler.manual_runs import JobAlreadyRunning
 from service.scheduler.monitoring.missed_runs import LAST_DAY, NO_MISSED_RUNS, MissedRuns, missed_runs
 from service.scheduler.monitoring.notices import format_utc
-from service.scheduler.scheduler import execute_job
+from service.scheduler.pauses import paused_jobs
 from service.settings import Settings
 from service.shutdown import ShutdownRequested
 from telemetry.error_text import safe_text
-from telemetry.jobs import JobHandle, JobRunRow
-
-
-class JobAlreadyRunning(Exception):  # the message is a sentence for the operator
-    pass
+from telemetry.jobs import JobRunRow
 
 
 def jobs(_options: argparse.Namespace) -> int:
@@ -43,7 +35,7 @@ def jobs(_options: argparse.Namespace) -> int:
     try:
         migrations.at_head(runtime.engine)
         last, missed = runtime.telemetry.jobs.store.latest(), missed_runs(runtime.engine, now - LAST_DAY)
-        off = suspensions(runtime.engine)
+        off = {**suspensions(runtime.engine), **paused_jobs(runtime.engine)}
     except (SQLAlchemyError, migrations.MigrationsMissing) as error:
         return complain(f"The database cannot be read: {safe_text(error)}.")
     finally:
@@ -116,7 +108,7 @@ def _run_and_describe(job: Job, runtime: Service, progress: RunProgress) -> str:
     migrations.migrate(runtime.engine)
     with runtime.running_sandbox():
         started = time.perf_counter()
-        run = _run_claimed(job, runtime, progress)
+        run = runtime.job_commands.runs.execute(job, "the command run-job", progress.observe)
     took = time.perf_counter() - started
     return f"{job.name}: {'skipped' if run.skipped else 'success'} in {took:.3f} s {json.dumps(run.metadata, default=str, ensure_ascii=False)}"
 
@@ -138,29 +130,3 @@ def _cancel_on_signals() -> list[int]:
     for each in STOP_SIGNALS:
         signal.signal(each, cancel)
     return received
-
-
-def _run_claimed(job: Job, runtime: Service, progress: RunProgress) -> JobHandle:
-    """Raises:
-    JobAlreadyRunning: another run of the job is active, and the job's runs may not overlap.
-    """
-    owner = new_owner()
-    if not job.overlaps and not runtime.claims.claim_manual_run(job.name, owner):
-        raise JobAlreadyRunning(_active_text(job.name, runtime.telemetry.jobs.store.running(job.name)))
-    leases = LeaseRenewer(runtime.claims)
-    with leases.renewing(job.name, owner):
-        run = execute_job(job, progress.observe(replace(runtime.context, manual=True)))
-    leases.stop()
-    return run
-
-
-def _active_text(job_name: str, run: JobRunRow | None) -> str:
-    """Who runs the job, since when, and when it may be run again. A run is recorded a moment after it has begun."""
-    if run is None:
-        return f"{job_name} is running already, since a moment ago. Try again when it has ended."
-    host, _, pid = run.worker.rpartition(":")
-    since = f"since {format_utc(run.started_at)} ({format_age(run.started_at, utcnow())})"
-    return (
-        f"{job_name} is running already, in process {pid} on {host}, {since}. Try again when it has ended; "
-        f"if that process was killed, in {LEASE_SECONDS:.0f} s."
-    )

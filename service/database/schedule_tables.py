@@ -1,4 +1,4 @@
-"""The tables of the scheduler: claims of ticks, watermarks of the run monitor, missed runs, suspended jobs."""
+"""The tables of the scheduler: claims of ticks, watermarks of the run monitor, missed runs, suspended and paused jobs."""
 
 from datetime import datetime
 
@@ -74,3 +74,20 @@ class JobSuspensionRow(Base):
     reason: Mapped[str] = mapped_column(String(500))
     since: Mapped[datetime] = mapped_column(UTCDateTime)
     retry_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+class PausedJobRow(Base):
+    """A job that a person has paused: no scheduler starts its ticks.
+
+    Attributes:
+        paused_by: who asked for it.
+        remind_at: when the next alert about the pause is due.
+    """
+
+    __tablename__ = "paused_jobs"
+
+    job_name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    paused_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    paused_by: Mapped[str] = mapped_column(String(200))
+    reason: Mapped[str] = mapped_column(String(500))
+    remind_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from service.database.clock import CLOCK_TOLERANCE, database_now
 from service.database.schedule_tables import ScheduleClaimRow
+from service.scheduler.pauses import is_paused
 from telemetry.database import UTCDateTime, transaction
 from telemetry.health import DatabaseCheck
 
@@ -20,7 +21,7 @@ LEASE_SECONDS: Final = 30.0
 """How long the run of a killed process still keeps the next run from starting."""
 _LEASE_TOLERANCE: Final = 1.0
 _NO_TICK: Final = datetime(1970, 1, 1, tzinfo=UTC)
-ClaimResult = Literal["claimed", "overlaps", "lost"]
+ClaimResult = Literal["claimed", "overlaps", "lost", "paused"]
 
 
 class Claims:
@@ -52,8 +53,15 @@ class Claims:
         Returns:
             `claimed`: the caller runs it. `lost`: another process claimed this tick or a later one.
             `overlaps`: the previous run is active, so the tick is skipped; exactly one of all claimants gets this answer.
+            `paused`: a person has paused the job. Nothing is claimed.
         """
-        current_owner = self._upsert_claim(job_name, tick, owner, overlaps=overlaps)
+        insert = self._tick_claim(job_name, tick, owner, overlaps=overlaps)
+        with transaction(self._engine) as session:
+            self._cut_lease(session, job_name)  # with SQLite, nobody else writes from here on
+            if is_paused(session, job_name):
+                return "paused"
+            # Not by `rowcount`: SQLAlchemy does not keep it for an INSERT.
+            current_owner: str | None = session.scalar(insert.returning(ScheduleClaimRow.holder))
         if current_owner is None:
             return "lost"
         return "claimed" if current_owner == owner else "overlaps"
@@ -85,13 +93,13 @@ class Claims:
         self._check_database()
         self._update_owned("", "", {"holder": None}, self._check_engine)
 
-    def _upsert_claim(self, job_name: str, tick: datetime, owner: str, *, overlaps: bool) -> str | None:
-        """Claim the tick, and the lease too if that is free. Returns the lease's owner; None if the tick was claimed before."""
+    def _tick_claim(self, job_name: str, tick: datetime, owner: str, *, overlaps: bool) -> Any:
+        """Claims the tick, and the lease too if that is free. Changes no row if the tick was claimed before."""
         insert = self._dialect.insert(ScheduleClaimRow).values(
             job_name=job_name, last_tick=tick, holder=owner, held_until=self._lease_end()
         )
         free = or_(self._is_free(), true() if overlaps else false())
-        statement = insert.on_conflict_do_update(
+        return insert.on_conflict_do_update(
             index_elements=[ScheduleClaimRow.job_name],
             set_={
                 "last_tick": insert.excluded.last_tick,
@@ -100,11 +108,6 @@ class Claims:
             },
             where=or_(ScheduleClaimRow.last_tick < tick, ScheduleClaimRow.last_tick > self._latest_tick()),
         )
-        with transaction(self._engine) as session:
-            self._cut_lease(session, job_name)
-            # Not by `rowcount`: SQLAlchemy does not keep it for an INSERT.
-            current_owner: str | None = session.scalar(statement.returning(ScheduleClaimRow.holder))
-            return current_owner
 
     def _is_free(self) -> Any:
         return or_(ScheduleClaimRow.held_until.is_(None), ScheduleClaimRow.held_until < self._now())

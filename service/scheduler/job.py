@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any, Final, Protocol
 
+from service.errors import Problem
 from service.scheduler.cadence import Cadence
 from service.settings import Settings
 
@@ -48,11 +50,13 @@ class Job:
     max_runtime: timedelta | None = None
 
 
-class UnknownJob(LookupError):
-    """There is no job of that name; the message lists the jobs."""
+class UnknownJob(Problem, LookupError):
+    """404: there is no job of that name; the message lists the jobs."""
+
+    status = HTTPStatus.NOT_FOUND
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"There is no job {name!r}. There are: {', '.join(sorted(known))}.")
+        super().__init__(f"There is no job {name!r}. There are: {', '.join(sorted(known)) or 'none'}.")
 
 
 class Schedule:

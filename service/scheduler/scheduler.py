@@ -1,31 +1,27 @@
 """The scheduler loop: starts each job at its ticks, after claiming the tick. A failing job does not end the loop."""
 
-import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.database.clock import JumpDetector, utcnow
-from service.names import SCHEDULER_COMPONENT
 from service.scheduler.claim_failure import ClaimFailure
 from service.scheduler.claims import ClaimResult, new_owner
 from service.scheduler.job import Job, RunContext, Schedule, Skipped
 from service.scheduler.lease_renewal import RENEW_INTERVAL, LeaseRenewer, LeaseStore
-from service.shutdown import StopSignal, cancel_thread
-from telemetry import semconv
+from service.scheduler.run_threads import MAX_THREADS_PER_JOB, RunThreads
+from service.shutdown import StopSignal
 from telemetry.error_text import CheckFailed
 from telemetry.jobs import JobHandle, monitor_job
 
 MAX_SLEEP: Final = timedelta(seconds=30)
-MAX_CONCURRENT_ATTEMPTS: Final = 8
 RENEWED_WITHIN: Final = RENEW_INTERVAL + 2.0
-_CANCEL_TIMEOUT: Final = 1.0
 _TOO_MANY_ATTEMPTS: Final = "Skipped the run of %s at %s: %d earlier runs are active, or wait for the database."  # one that hangs keeps them all
 _log = logging.getLogger(__name__)
 
@@ -51,9 +47,17 @@ class SchedulerHooks:
     stop_signal: StopSignal = field(default_factory=StopSignal)
 
 
-def execute_job(job: Job, context: RunContext, scheduled_for: datetime | None = None) -> JobHandle:
-    """Run one job now and record the run. Raises whatever the job raises."""
-    with monitor_job(job.name, scheduled_for=scheduled_for, max_runtime=job.max_runtime) as run:
+def execute_job(
+    job: Job,
+    context: RunContext,
+    scheduled_for: datetime | None = None,
+    *,
+    metadata: Mapping[str, Any] | None = None,
+    on_begun: Callable[[JobHandle], None] = lambda _run: None,
+) -> JobHandle:
+    """Run one job now and record the run. Raises whatever the job raises. `on_begun` is called before the job's work."""
+    with monitor_job(job.name, metadata, scheduled_for=scheduled_for, max_runtime=job.max_runtime) as run:
+        on_begun(run)
         found = job.run(context.for_run(run.metadata))
         run.skipped = isinstance(found, Skipped)
         run.metadata.update(found)
@@ -61,7 +65,10 @@ def execute_job(job: Job, context: RunContext, scheduled_for: datetime | None = 
 
 
 class Scheduler:
-    """Runs each job in its own thread. A tick is skipped, and reported to the hooks, while the previous run is active."""
+    """Runs each job in its own thread. A tick is skipped, and reported to the hooks, while the previous run is active.
+
+    `threads` and `leases` are also those of the manual runs of this process, which `stop` ends, too.
+    """
 
     def __init__(
         self,
@@ -75,14 +82,14 @@ class Scheduler:
         self._context = context
         self._claims = claims
         self._claim_failure = ClaimFailure(claims.check)
-        self._leases = LeaseRenewer(claims)
+        self.leases = LeaseRenewer(claims)
+        self.threads = RunThreads()
         self._now = now
         self._hooks = hooks or SchedulerHooks()
         self._stop = self._hooks.stop_signal
         self._jobs = schedule.scheduled()
         self._jumps = JumpDetector()
         self._next_ticks: dict[str, datetime] = {}  # by the job's name
-        self._running: dict[threading.Thread, str] = {}  # the job's name, by its thread
         self._loop: threading.Thread | None = None
 
     def start(self) -> None:
@@ -104,13 +111,9 @@ class Scheduler:
         deadline = time.monotonic() + grace
         if self._loop is not None:
             self._loop.join(grace)
-        self._join(deadline)
-        for thread, name in self._alive():
-            _log.warning("Job %s did not finish within JOB_GRACE_SECONDS, and is cancelled.", name)
-            cancel_thread(thread)
-        self._join(time.monotonic() + _CANCEL_TIMEOUT)
-        self._leases.stop()
-        return [name for _, name in self._alive()]
+        left = self.threads.stop(deadline)
+        self.leases.stop()
+        return left
 
     def check(self) -> None:
         """A health check.
@@ -160,31 +163,9 @@ class Scheduler:
     def _start_attempt(self, job: Job, tick: datetime) -> None:
         if not self._stop.is_running():
             return
-        self._running = dict(self._alive())
-        if list(self._running.values()).count(job.name) >= MAX_CONCURRENT_ATTEMPTS:
+        if not self.threads.start(job.name, lambda: self._run_claimed(job, tick)) and self._stop.is_running():
             self._hooks.on_skipped(job.name)
-            _log.warning(_TOO_MANY_ATTEMPTS, job.name, tick.isoformat(), MAX_CONCURRENT_ATTEMPTS)
-            return
-        thread = threading.Thread(target=self._attempt, args=(job, tick), name=f"job-{job.name}", daemon=True)
-        self._running = {**self._running, thread: job.name}  # another one: a stop may go through it at this moment
-        thread.start()
-
-    def _alive(self) -> list[tuple[threading.Thread, str]]:
-        return [(thread, name) for thread, name in self._running.items() if thread.is_alive()]
-
-    def _join(self, deadline: float) -> None:
-        for thread, _ in self._alive():
-            thread.join(max(0.0, deadline - time.monotonic()))
-
-    def _attempt(self, job: Job, tick: datetime) -> None:
-        try:
-            self._run_claimed(job, tick)
-        except asyncio.CancelledError as error:  # the service is stopping
-            _log.info("Job %s was cancelled: %s", job.name, error)
-        except (Exception, SystemExit):  # noqa: BLE001  # a failed job is logged once, here; the loop continues
-            # One failure is no alert: `telemetry.alerts.rules.job_failures` alerts about several in a row.
-            attributes = {semconv.COMPONENT: SCHEDULER_COMPONENT, semconv.ALERT_REPORTED_ELSEWHERE: True}
-            _log.exception("Job %s failed", job.name, extra=attributes)
+            _log.warning(_TOO_MANY_ATTEMPTS, job.name, tick.isoformat(), MAX_THREADS_PER_JOB)
 
     def _run_claimed(self, job: Job, tick: datetime) -> None:
         owner = new_owner()
@@ -192,7 +173,7 @@ class Scheduler:
         if claim == "overlaps":
             self._skip(job, tick)
         elif claim == "claimed":
-            with self._leases.renewing(job.name, owner):
+            with self.leases.renewing(job.name, owner):
                 execute_job(job, self._context, tick)
 
     def _claim(self, job: Job, tick: datetime, owner: str) -> ClaimResult:

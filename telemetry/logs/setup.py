@@ -7,7 +7,7 @@ from telemetry.logs import cleanup, library_loggers
 from telemetry.logs.background import handler_guard
 from telemetry.logs.background.handler_guard import installed
 from telemetry.logs.background.log_writer import LogWriter, flush_all
-from telemetry.logs.background.queued_handler import CLOSE_TIMEOUT, QueuedHandler
+from telemetry.logs.background.queued_handler import CLOSE_TIMEOUT, QueuedHandler, RecordSink
 from telemetry.logs.background.repeat_filter import RepeatFilter
 from telemetry.logs.excepthook import install_excepthooks
 from telemetry.logs.handlers import ConsoleHandler, FailsafeHandler
@@ -58,19 +58,29 @@ def setup_logging(settings: TelemetrySettings | None = None) -> None:
 
 def attach(handler: FailsafeHandler) -> None:
     """Let a handler take part in logging, with a queue and a thread of its own."""
-    writer = LogWriter(PIPELINE, [handler])
+    attach_sink(LogWriter(PIPELINE, [handler]))
+
+
+def attach_sink(sink: RecordSink) -> None:
+    """Let a sink take part in logging, also after `setup_logging` is called again."""
     if root_handler := installed():
-        root_handler.writers = (*root_handler.writers, writer)
+        root_handler.writers = (*root_handler.writers, sink)
     else:
-        logging.getLogger().addHandler(QueuedHandler(writer))
+        logging.getLogger().addHandler(QueuedHandler(sink))
+
+
+def detach_sink(sink: RecordSink) -> None:
+    """Pass no further records to the sink."""
+    if root_handler := installed():
+        root_handler.writers = tuple(each for each in root_handler.writers if each is not sink)
 
 
 def detach(handler: FailsafeHandler) -> None:
     """Pass the queued records to the handler, and no further ones."""
     root_handler = installed()
     for writer in root_handler.writers if root_handler else ():
-        if root_handler and handler in writer.handlers:
-            root_handler.writers = tuple(each for each in root_handler.writers if each is not writer)
+        if isinstance(writer, LogWriter) and handler in writer.handlers:
+            detach_sink(writer)
             writer.close(CLOSE_TIMEOUT)
 
 
@@ -85,7 +95,7 @@ def end_logging() -> None:
 def log_writers() -> tuple[LogWriter, ...]:
     """The writers of this process, each with a queue."""
     handler = installed()
-    return handler.writers if handler else ()
+    return tuple(each for each in handler.writers if isinstance(each, LogWriter)) if handler else ()
 
 
 def _file_handlers(settings: TelemetrySettings) -> list[RotatingFileHandler]:
@@ -123,7 +133,7 @@ def _install(writers: list[LogWriter], level: str) -> list[FailsafeHandler]:
     line is lost meanwhile.
     """
     root, earlier = logging.getLogger(), installed()
-    attached = [each for each in earlier.writers if each.name == PIPELINE] if earlier else []
+    attached = [each for each in earlier.writers if each.name not in {CONSOLE, FILES}] if earlier else []
     handler = QueuedHandler(*writers, *attached)
     root.handlers = [handler, *(each for each in root.handlers if each is not earlier)]
     handler_guard.guard(handler)
@@ -131,4 +141,4 @@ def _install(writers: list[LogWriter], level: str) -> list[FailsafeHandler]:
     replaced = [each for each in earlier.writers if each not in attached] if earlier else []
     for writer in replaced:
         writer.close(CLOSE_TIMEOUT)
-    return [handler for writer in replaced for handler in writer.handlers]
+    return [handler for writer in replaced if isinstance(writer, LogWriter) for handler in writer.handlers]

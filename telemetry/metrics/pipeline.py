@@ -39,6 +39,7 @@ class MetricsPipeline(forks.ForkAware):
         sdk_provider: the SDK's.
         meter: makes the telemetry's own instruments.
         page: shows this process, or all workers of the service when this is one of several.
+        mappings: those of the application, besides the vocabulary.
     """
 
     def __init__(
@@ -49,7 +50,8 @@ class MetricsPipeline(forks.ForkAware):
         mappings: Iterable[MetricMapping] = (),
         limit: int = CARDINALITY_LIMIT,
     ) -> None:
-        reader = FamilyReader(settings.metrics_names, Translator((*VOCABULARY, *mappings)))
+        self.mappings = (*mappings,)
+        reader = FamilyReader(settings.metrics_names, Translator((*VOCABULARY, *self.mappings)))
         self.sdk_provider = MeterProvider(
             [reader, *exporters.metric_readers()], resource, shutdown_on_exit=False, views=views()
         )

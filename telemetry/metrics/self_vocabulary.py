@@ -119,6 +119,27 @@ SELF_VOCABULARY: Final[tuple[MetricMapping, ...]] = (
         (LabelMapping("state", semconv.STATE),),
     ),
     MetricMapping(
+        "telemetry_recent_bytes",
+        "gauge",
+        semconv.RECENT_SIZE,
+        "Bytes that what is remembered for the console takes on the disk.",
+        gauge_mode="newest",
+    ),
+    MetricMapping(
+        "telemetry_recent_traces",
+        "gauge",
+        semconv.RECENT_TRACES,
+        "Traces that are remembered for the console.",
+        gauge_mode="newest",
+    ),
+    MetricMapping(
+        "telemetry_recent_dropped_total",
+        "counter",
+        semconv.RECENT_DROPPED,
+        "What is not remembered for the console, by kind and reason.",
+        (LabelMapping("kind", semconv.KIND), _REASON),
+    ),
+    MetricMapping(
         "alerts",
         "gauge",
         semconv.ALERT_INCIDENTS,

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 from telemetry.processes import forks
 
-MAX_CONCURRENT_STEPS: Final = 5
+MAX_CONCURRENT_STEPS: Final = 6
 Step = Callable[[], object]
 _log: Final = logging.getLogger(__name__)
 _END: Final = None

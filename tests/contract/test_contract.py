@@ -47,7 +47,7 @@ DEFAULTS = {
     "job_runs_keep_days": 90,
     "metrics_names": "service",
     "otel_traces_sampler": "parentbased_traceidratio",
-    "otel_traces_sampler_arg": 0.1,
+    "otel_traces_sampler_arg": 1.0,
 }
 ENDPOINTS = {
     "/metrics",

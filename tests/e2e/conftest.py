@@ -10,6 +10,8 @@ import pytest
 
 from service.sandbox import credentials
 from telemetry.database import create_engine
+from tests.support.browser import Chromium
+from tests.support.browser import chromium as start_chromium
 from tests.support.faulty_shop import Place
 from tests.support.panels import PanelChecker
 from tests.support.processes import ROOT, Program, Programs, free_port
@@ -99,9 +101,19 @@ def panel_checker() -> PanelChecker:
         if os.environ.get("CI"):
             pytest.fail("node is not on the PATH, and CI is set: nothing is left out there.")
         pytest.skip("node is not on the PATH.")
-    if not (packages := node_packages.grafana_data()).exists():
-        pytest.fail(f"{packages.name} is not installed: make grafana")
+    if not (packages := node_packages.packages()).exists():
+        pytest.fail(f"{packages.name} is not installed: make node")
     return PanelChecker(packages)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    """The browser of the machine, with axe for what keeps people out of a page."""
+    _installed("chromium")
+    if not node_packages.packages().exists():
+        pytest.fail("axe is not installed: make node")
+    with start_chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="session", params=["installed", "deployed"])

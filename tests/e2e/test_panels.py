@@ -9,7 +9,7 @@ import yaml
 
 from tests.support.panels import PanelChecker, ShownPanel, deployed_panels
 from tests.support.processes import ROOT
-from tools.node_packages import GRAFANA
+from tools.node_packages import NODE
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 AT = 1_800_000_000
@@ -131,6 +131,6 @@ def test_what_is_shown_has_its_unit_or_its_word(panel_checker: PanelChecker):
 def test_the_packages_are_those_of_the_grafana_that_is_deployed():
     image = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["grafana"]["image"]
 
-    wanted = json.loads((GRAFANA / "package.json").read_text())["dependencies"]["@grafana/data"]
+    wanted = json.loads((NODE / "package.json").read_text())["dependencies"]["@grafana/data"]
 
     assert image == f"grafana/grafana:{wanted}"

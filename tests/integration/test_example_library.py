@@ -31,3 +31,16 @@ def test_a_library_is_counted_recorded_and_healthy_with_two_workers(programs):
 
     assert eventually(page)
     assert library.get("/healthz").json()["checks"]["database"]["status"] == "ok"
+
+
+def test_the_library_has_the_console_with_a_page_of_its_own(programs):
+    library = programs.uvicorn("examples.library.app:app")
+    library.wait_for("/healthz")
+
+    assert "Healthy" in library.get("/console").text
+    shown = library.get("/console/books?title=peace").text
+    assert ("War and Peace" in shown, "Margarita" in shown) == (True, False)
+    with httpx.Client(base_url=library.url, headers={"origin": library.url}, trust_env=False) as browser:
+        followed = browser.post("/console/books/2/lend", follow_redirects=True)
+        assert (followed.url.path, "Lent The Master and Margarita." in followed.text) == ("/console/books", True)
+        assert browser.post("/console/books/9/lend").status_code == 404

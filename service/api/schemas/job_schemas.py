@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.api.schemas.filters import Filters
 from service.api.schemas.parameters import RowId, RunLimit
@@ -32,17 +32,30 @@ class RunsOut(BaseModel):
     runs: list[JobRunView] = Field(description="The runs, newest first.")
 
 
+class PauseOut(BaseModel):
+    """A pause of a job."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    since: datetime = Field(description="When the job was paused.")
+    by: str = Field(description="Who paused it.", examples=["console, from 127.0.0.1"])
+    reason: str = Field(description="Why it was paused.", examples=["the warehouse is moved"])
+
+
 class ScheduledJobOut(BaseModel):
     """A job of the schedule."""
 
     job_name: str = Field(description="The name of the job.", examples=["sync_wb_reviews"])
     cadence: str = Field(description="How often it runs.", examples=["every 15 min"])
-    state: Literal["scheduled", "running", "overdue", "not scheduled", "blocked"] = Field(
+    state: Literal["scheduled", "running", "overdue", "paused", "not scheduled", "blocked"] = Field(
         description="`scheduled`: it waits for its next run. `running`: a run is active. `overdue`: a run exceeds "
-        "`max_runtime_seconds`. `not scheduled`: it does not run, for `reason`. `blocked`: its runs cannot be claimed.",
+        "`max_runtime_seconds`. `paused`: a person paused it. `not scheduled`: it does not run, for `reason`. `blocked`: its runs cannot be claimed.",
         examples=["scheduled"],
     )
-    reason: str | None = Field(description="Why it is not scheduled, switched off or blocked.", examples=[None])
+    reason: str | None = Field(description="Why it is not scheduled, switched off, paused or blocked.", examples=[None])
+    paused: PauseOut | None = Field(
+        None, description="The pause; null if it is not paused. An active run goes on.", examples=[None]
+    )
     last_run: datetime | None = Field(description="When its last run began; null if it never ran.")
     last_status: str | None = Field(
         description="The status of its last run: `running`, `success` or `failed`.", examples=["success"]

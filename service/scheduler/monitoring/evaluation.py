@@ -130,8 +130,10 @@ def downtime_ticks(job: Job, watermark: Watermark, runs: Runs, uptime: Uptime) -
             until = last - _RESOLUTION
     seen = min(watermark.seen_at, until)
     attended = _summarize(tick for tick in _ticks(job.cadence, watermark.watched_until, seen) if not runs.covers(tick))
-    unattended = _unattended(job, seen, until, runs, unfinished_are_active=not uptime.since_start)
-    return Evaluation(until, uptime.since, downtime=_merge(attended, unattended))
+    # Ticks up to the watermark are evaluated: a job that was paused in the downtime is watched from when it was resumed.
+    since = max(seen, watermark.watched_until)
+    unattended = _unattended(job, since, until, runs, unfinished_are_active=not uptime.since_start)
+    return Evaluation(max(until, watermark.watched_until), uptime.since, downtime=_merge(attended, unattended))
 
 
 def _unattended(job: Job, after: datetime, until: datetime, runs: Runs, *, unfinished_are_active: bool) -> Ticks | None:

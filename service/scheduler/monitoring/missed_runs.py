@@ -11,6 +11,7 @@ from service.database.schedule_tables import MissedRunRow
 from telemetry.database import transaction
 
 LAST_DAY: Final = timedelta(days=1)
+MAX_LISTED: Final = 1000
 MISSED: Final = "missed"
 DOWNTIME: Final = "downtime"
 """No scheduler was running."""
@@ -44,6 +45,15 @@ def missed_runs(engine: Engine, since: datetime) -> dict[str, MissedRuns]:
         ).all()
     kinds = {(name, kind): (int(ticks), last) for name, kind, ticks, last in found}
     return {name: _missed_runs_of(name, kinds) for name in {name for name, _ in kinds}}
+
+
+def missed_since(engine: Engine, since: datetime, limit: int = MAX_LISTED) -> list[MissedRunRow]:
+    """The newest rows whose last tick was since then, at most `limit`, the newest first."""
+    row = MissedRunRow
+    newest = select(row).order_by(row.id.desc()).limit(limit).subquery()
+    found = select(row).where(row.id.in_(select(newest.c.id)), row.last_tick >= since).order_by(row.id.desc())
+    with transaction(engine) as session:
+        return list(session.scalars(found))
 
 
 def prune(engine: Engine, before: datetime) -> int:

@@ -21,6 +21,7 @@ from service.scheduler.monitoring.evaluation import Uptime, Watermark, downtime_
 from service.scheduler.monitoring.ledger import TickLedger
 from service.scheduler.monitoring.notices import MissedNotice, format_utc, report_clock_set
 from service.scheduler.monitoring.overdue import mark_overdue
+from service.scheduler.pauses import read_pauses
 from telemetry.alerts import AlertLevel, get_alert_service
 from telemetry.database import transaction
 from telemetry.semconv import DATABASE_COMPONENT
@@ -39,6 +40,7 @@ class RunMonitor:
     nothing, so a crash loses nothing.
 
     After the clock was set by more than a minute, it starts anew from the new time: no tick in between counts as missed.
+    Nor does a tick of a job that a person has paused.
     """
 
     def __init__(
@@ -113,8 +115,11 @@ class RunMonitor:
             if self._last_check is None:
                 ledger.delete_others([job.name for job in self._jobs])
             watermarks = ledger.all()
+            paused = read_pauses(
+                session
+            )  # after the watermarks: a job that is resumed in between has another one by now
             for job in self._jobs:
-                current.examine(job, watermarks.get(job.name), ledger)
+                current.examine(job, watermarks.get(job.name), ledger, is_paused=job.name in paused)
         return current.notice
 
 
@@ -147,11 +152,11 @@ class _Pass:
     jump: timedelta = timedelta(0)
     notice: MissedNotice = field(default_factory=MissedNotice)
 
-    def examine(self, job: Job, watermark: Watermark | None, ledger: TickLedger) -> None:
+    def examine(self, job: Job, watermark: Watermark | None, ledger: TickLedger, *, is_paused: bool = False) -> None:
         if watermark is None:
             ledger.add(job, self.now)
-        elif watermark.cadence != str(job.cadence):
-            ledger.reset(watermark, job, self.now)
+        elif is_paused or watermark.cadence != str(job.cadence):
+            ledger.reset(watermark, job, self.now)  # no tick of a paused job is missed
         elif self._is_of_another_clock(watermark):
             self.notice.is_clock_set |= ledger.reset(watermark, job, self.now)
         elif watermark.seen_at < self.uptime.since:

@@ -39,6 +39,7 @@ from telemetry.instrumentation.fastapi.server_middleware import HTTPServerMiddle
 
 _INSTRUMENTED: Final = "_is_instrumented_by_opentelemetry"  # the published package's own mark
 _RECORD: Final = "_telemetry_instrumentation"
+_UNTRACED: Final = "_telemetry_untraced_paths"
 _EXCLUDED: Final = ("OTEL_PYTHON_FASTAPI_EXCLUDED_URLS", "OTEL_PYTHON_EXCLUDED_URLS")
 _log = logging.getLogger(__name__)
 _warned: set[str] = set()
@@ -49,7 +50,7 @@ class _Instrumentation:
     """How an application is instrumented, and what it was before."""
 
     providers: tuple[Any, Any]
-    untraced_paths: frozenset[str]
+    untraced_paths: set[str]
     original: Any
     native: dict[str, Any]
     settings: dict[str, Any]
@@ -74,7 +75,7 @@ class FastAPIInstrumentor(PublishedInstrumentor):
         Args:
             app: in use already or not; a stack that is built is built anew.
             given: the published arguments, by position.
-            untraced_paths: paths whose requests are counted, without a span.
+            untraced_paths: paths whose requests are counted, without a span; `/console*` stands for all that begin so.
             options: the published arguments, by name.
         """
         options = _by_name(app, given, options)
@@ -90,7 +91,9 @@ class FastAPIInstrumentor(PublishedInstrumentor):
         _instrument_background_tasks_anew()
         PublishedInstrumentor.instrument_app(**_completed(options, settings))
         settings = {name: value for name, value in settings.items() if options.get(name) is None}
-        record = _Instrumentation(providers, frozenset(untraced_paths), original, disable(app), settings)
+        record = _Instrumentation(
+            providers, {*untraced_paths, *app.__dict__.get(_UNTRACED, ())}, original, disable(app), settings
+        )
         setattr(app, _RECORD, record)
         _measure(app, record)
         if is_built:
@@ -105,6 +108,13 @@ class FastAPIInstrumentor(PublishedInstrumentor):
             app.build_middleware_stack = record.original  # type: ignore[method-assign]
             app.middleware_stack = app.build_middleware_stack()
             restore(app, record.native)
+
+    @staticmethod
+    def leave_untraced(app: FastAPI, path: str) -> None:
+        """Make no spans for one more path of an application that serves no requests yet, instrumented already or later."""
+        app.__dict__.setdefault(_UNTRACED, set()).add(path)
+        if (record := app.__dict__.get(_RECORD)) is not None:
+            record.untraced_paths.add(path)
 
     @staticmethod
     def complaint(app: FastAPI) -> str:

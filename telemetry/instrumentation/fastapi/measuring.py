@@ -23,6 +23,8 @@ EMPTY_CONTEXT: Final = Context()
 """The key of the current span in a context."""
 _KNOWN_METHODS: Final = "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS"
 
+_ALL_BELOW: Final = "*"
+
 
 class RequestMeasuring:
     """What the requests of one application share."""
@@ -38,7 +40,11 @@ class RequestMeasuring:
         self.active = active_requests(provider)
         self.routes = RouteResolver(app)
         self.known_methods = known_methods()
-        self.untraced_paths = frozenset(untraced_paths)
+        untraced = tuple(untraced_paths)
+        self.untraced_paths = frozenset(path for path in untraced if not path.endswith(_ALL_BELOW))
+        self.untraced_beginnings = tuple(
+            path.removesuffix(_ALL_BELOW) for path in untraced if path.endswith(_ALL_BELOW)
+        )
         self.provider = provider
         self._propagated = frozenset(field.lower().encode("latin-1") for field in propagate.get_global_textmap().fields)
 

@@ -32,7 +32,7 @@ class HTTPServerMiddleware:
         self._is_excluded = measuring.published.is_excluded
         self._measuring = measuring
         self._traces_messages = measuring.published.traces_messages
-        self._untraced_paths = measuring.untraced_paths
+        self._untraced_paths, self._untraced_beginnings = measuring.untraced_paths, measuring.untraced_beginnings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (other := self._other(scope)) is not None:
@@ -40,7 +40,9 @@ class HTTPServerMiddleware:
             return
         scope[_MEASURED] = scope[_FASTAPI_TELEMETRY] = None
         request = ServerRequest(self._measuring, scope, receive, send)
-        token = request.start() if scope["path"] not in self._untraced_paths else None
+        path = scope["path"]
+        is_untraced = path in self._untraced_paths or path.startswith(self._untraced_beginnings)
+        token = None if is_untraced else request.start()
         try:
             await self._inner(scope, request.receive if request.connection is None else receive, request.send)
         except Exception as error:

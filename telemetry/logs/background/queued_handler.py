@@ -2,9 +2,8 @@
 
 import logging
 import time
-from typing import Final
+from typing import Final, Protocol
 
-from telemetry.logs.background.log_writer import LogWriter
 from telemetry.logs.background.record_copy import copy_record
 from telemetry.logs.handlers import FailsafeHandler
 from telemetry.logs.record_origin import is_alert, origin_in_caller, origin_of
@@ -15,6 +14,19 @@ DEADLINE: Final = 0.2
 CLOSE_TIMEOUT: Final = 2.0
 
 
+class RecordSink(Protocol):
+    """Takes copied records, as a `LogWriter` does. Who waits for one gets a receipt."""
+
+    @property
+    def name(self) -> str: ...
+    def accepts(self, record: logging.LogRecord) -> bool:
+        """Whether it takes the record. Asked in the caller."""
+
+    def submit(self, record: logging.LogRecord) -> Receipt | None: ...
+    def wait(self, record: logging.LogRecord, receipt: Receipt, timeout: float) -> None: ...
+    def close(self, timeout: float) -> bool: ...
+
+
 class _Queueing(logging.Handler):
     """A record is written when the call that logged it returns, or the deadline has passed.
 
@@ -22,7 +34,7 @@ class _Queueing(logging.Handler):
     While a writer is behind, no caller waits for it.
     """
 
-    def __init__(self, *writers: LogWriter) -> None:
+    def __init__(self, *writers: RecordSink) -> None:
         super().__init__()
         self.writers = writers
         self.always_waits = False
@@ -48,7 +60,7 @@ class _Queueing(logging.Handler):
             del first, copies
             self._wait(record, receipts)
 
-    def _wait(self, record: logging.LogRecord, receipts: list[tuple[LogWriter, Receipt | None]]) -> None:
+    def _wait(self, record: logging.LogRecord, receipts: list[tuple[RecordSink, Receipt | None]]) -> None:
         if is_worker_thread() or not (self.always_waits or _is_urgent(record) or not is_on_event_loop()):
             return
         deadline = time.monotonic() + DEADLINE

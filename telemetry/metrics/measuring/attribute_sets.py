@@ -58,6 +58,11 @@ class AttributeSets:
     def overflowed(self) -> bool:
         return self._overflowed
 
+    @property
+    def number(self) -> int:
+        """How many there are, the overflow set included."""
+        return len(self._seen) + self._overflowed
+
 
 def _key(attributes: Mapping[str, Any]) -> Key:
     """1, 1.0 and True are equal in Python, but not to the SDK: what is neither a text nor an integer has its type beside it."""

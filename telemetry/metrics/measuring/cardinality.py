@@ -169,13 +169,17 @@ def _redacted_text(value: Any) -> Any:
 
 
 class LimitedMeterProvider(MeterProvider):
-    """A meter provider whose instruments all have a cardinality limit. Pass this one on, not the SDK's."""
+    """A meter provider whose instruments all have a cardinality limit. Pass this one on, not the SDK's.
+
+    Attributes:
+        limit: of the label sets of each instrument.
+    """
 
     def __init__(
         self, inner: MeterProvider, limit: int = CARDINALITY_LIMIT, shared: SharedMeasurements | None = None
     ) -> None:
         self._inner = inner
-        self._limit = limit
+        self.limit = limit
         self._shared = shared
         self._sets: dict[tuple[str, str], AttributeSets] = {}
         self._deadline = CallbackDeadline()
@@ -201,7 +205,7 @@ class LimitedMeterProvider(MeterProvider):
 
     def _attribute_sets(self, meter: str, instrument: str) -> AttributeSets:
         # Instrument names are case-insensitive in the SDK.
-        return self._sets.setdefault((meter, instrument.lower()), AttributeSets(instrument, self._limit))
+        return self._sets.setdefault((meter, instrument.lower()), AttributeSets(instrument, self.limit))
 
     def end_callbacks(self) -> None:
         """End the threads in which callbacks run; a later collection gets new ones."""
@@ -210,6 +214,13 @@ class LimitedMeterProvider(MeterProvider):
     def late_callbacks(self) -> dict[str, int]:
         """How often callbacks gave nothing within their deadline, by the instrument's name."""
         return dict(self._deadline.late)
+
+    def label_sets(self) -> dict[str, int]:
+        """How many label sets each instrument has in this process; of one that several meters have, the most."""
+        found: dict[str, int] = {}
+        for sets in list(self._sets.values()):
+            found[sets.instrument] = max(found.get(sets.instrument, 0), sets.number)
+        return found
 
     def overflowed_instruments(self) -> list[str]:
         """The names of the instruments that have reached their limit."""

@@ -26,6 +26,11 @@ _OWN_DIRECTORY: Final = re.compile(r"(named-.+|(port|socket)-[0-9a-f]{24}|\d+-\d
 """The last are those of earlier versions, which are called after a parent process."""
 
 
+def group_directory(data_dir: Path, group: str) -> Path:
+    """Where the members of a group keep their files. It is removed some time after the group has ended."""
+    return data_dir / _DIRECTORY / group
+
+
 def join_group(registry: ProcessRegistry, group: ProcessGroup) -> None:
     """Make this process one of the group. A group that has ended begins afresh; what other ended ones left is removed.
 
@@ -36,7 +41,7 @@ def join_group(registry: ProcessRegistry, group: ProcessGroup) -> None:
     with _alone(registry.data_dir):
         _remove_ended(registry.data_dir)
         registry.join(group.name)
-        directory = registry.data_dir / _DIRECTORY / group.name
+        directory = group_directory(registry.data_dir, group.name)
         private_files.make_directory(directory)
         if group.keeper:
             private_files.make_file(directory / f"{group.keeper}{_KEEPER}")
@@ -86,7 +91,7 @@ class WorkerFiles:
             OSError: that is not possible.
         """
         process = registry.register()
-        self.directory = registry.data_dir / _DIRECTORY / process.group
+        self.directory = group_directory(registry.data_dir, process.group)
         private_files.make_directory(self.directory)
         self.id = process.id
         self.label = str(process.slot)

@@ -97,6 +97,7 @@ def test_nothing_else_is_said_before_it_happened(reader, instruments):
         "rate_limited_until_timestamp_seconds",
         "credential_expiry_timestamp_seconds",
         "scheduler_job_suspended",
+        "job_paused",
     }
 
 

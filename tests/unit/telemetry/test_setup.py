@@ -602,7 +602,7 @@ def test_a_sampler_that_is_given_holds_after_another_one_and_over_an_empty_varia
         samplers.append(start(**settings).tracer_provider.sampler.get_description())
         setup.shutdown()
 
-    assert "TraceIdRatioBased{0.1}" in samplers[0]
+    assert "TraceIdRatioBased{1.0}" in samplers[0]
     assert samplers[1:] == ["JobSampler(AlwaysOffSampler)", "JobSampler(AlwaysOnSampler)"]
 
 

@@ -2,7 +2,7 @@ import json
 
 from tools import node_packages
 
-LOCK = json.loads((node_packages.GRAFANA / "package-lock.json").read_text())
+LOCK = json.loads((node_packages.NODE / "package-lock.json").read_text())
 
 
 def test_every_package_is_checked_by_its_hash_and_none_has_an_address():
@@ -17,10 +17,10 @@ def test_no_package_runs_a_program_when_it_is_installed():
 
 
 def test_another_lock_is_another_directory(tmp_path, monkeypatch):
-    found = node_packages.grafana_data()
+    found = node_packages.packages()
     for name in ("package.json", "package-lock.json", ".npmrc"):
         (tmp_path / name).write_text("{}")
 
-    monkeypatch.setattr(node_packages, "GRAFANA", tmp_path)
+    monkeypatch.setattr(node_packages, "NODE", tmp_path)
 
-    assert node_packages.grafana_data() != found
+    assert node_packages.packages() != found

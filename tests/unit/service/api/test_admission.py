@@ -9,8 +9,8 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from service.api import admission
-from service.api.admission import ADMISSION_CHECKS, Admission, Admissions, NotAdmitted
 from service.api.auth import dependency_calls
+from service.api.edge.admission import ADMISSION_CHECKS, Admission, Admissions, NotAdmitted
 from service.database.process_engines import REQUEST_LIMITS
 
 STARLETTES_THREADS = 40

@@ -14,7 +14,13 @@ PROBES = {"/health", "/healthz", "/livez", "/readyz", "/readyz/{check}"}
 READING = {"/api/v1/reviews", "/api/v1/orders"}
 OPEN = PROBES | READING
 ONE_REVIEW = {"/api/v1/reviews/{review_id}"}  # open as well; there is none to be read here
-CHANGING = {"/api/v1/reviews/{review_id}/advice", "/api/v1/reviews/{review_id}/answer"}
+CHANGING = {
+    "/api/v1/reviews/{review_id}/advice",
+    "/api/v1/reviews/{review_id}/answer",
+    "/jobs/{job_name}/run",
+    "/jobs/{job_name}/pause",
+    "/jobs/{job_name}/resume",
+}
 CLOSED = DOCUMENTATION | {"/alerts", "/metrics", "/jobs", "/jobs/status", "/jobs/stats/{job_name}", "/sources"}
 REFUSED = "This needs the header Authorization: Bearer and the service's OPS_TOKEN."
 

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from service.advice.outcomes import DRAFTED, HELD, REFUSED, Draft
 from service.advice.queue import AdviceQueue
 from service.api import review_actions
-from service.api.admission import Admissions
+from service.api.edge.admission import Admissions
 from service.api.problems import install_exception_handlers
 from service.api.reviews import router as review_router
 from service.database.process_engines import Engines

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from service.api.admission import Admissions
+from service.api.edge.admission import Admissions
 from service.api.problems import install_exception_handlers
 from service.api.reviews import router
 from service.database.process_engines import Engines

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from service.cli.banner import banner
-from service.cli.configuration import unconfigured
+from service.console.unconfigured import unconfigured
 from service.jobs.schedule import JOBS
 from service.scheduler.job import Schedule
 from service.settings import Settings

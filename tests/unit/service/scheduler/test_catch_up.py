@@ -25,7 +25,7 @@ def scheduler_of(engine, ran, **how):
 
 def stepped(scheduler, now):
     following = scheduler.step(now)
-    for thread in list(scheduler._running):
+    for thread, _ in scheduler.threads.alive():
         thread.join(30)
     return following
 

@@ -12,8 +12,8 @@ from sqlalchemy.exc import OperationalError
 from service.integrations.http.sleep import InstrumentedSleep
 from service.jobs.schedule import Every
 from service.scheduler.job import Job, Schedule, Skipped
+from service.scheduler.run_threads import MAX_THREADS_PER_JOB
 from service.scheduler.scheduler import (
-    MAX_CONCURRENT_ATTEMPTS,
     MAX_SLEEP,
     RENEWED_WITHIN,
     Scheduler,
@@ -124,7 +124,7 @@ def ended(runs):
 
 def join_runs(scheduler):
     """Wait until all started runs have ended."""
-    for thread in list(scheduler._running):
+    for thread, _ in scheduler.threads.alive():
         thread.join(30)
 
 
@@ -241,7 +241,7 @@ def test_a_job_that_is_not_scheduled_does_not_run(scheduler_of):
     scheduler.step(NOON + MINUTE)
 
     assert work.contexts == []
-    assert scheduler._running == {}
+    assert scheduler.threads.alive() == []
 
 
 def test_the_tick_of_a_job_that_is_still_running_is_skipped_and_logged(scheduler_of, caplog):
@@ -250,11 +250,12 @@ def test_the_tick_of_a_job_that_is_still_running_is_skipped_and_logged(scheduler
     scheduler.step(NOON)
     scheduler.step(NOON + MINUTE)
     assert work.began.acquire(timeout=30)
-    [first] = scheduler._running
+    [(first, _)] = scheduler.threads.alive()
 
     scheduler.step(NOON + 2 * MINUTE)
-    for thread in scheduler._running.keys() - {first}:
-        thread.join(30)
+    for thread, _ in scheduler.threads.alive():
+        if thread is not first:
+            thread.join(30)
     work.may_end.set()
     join_runs(scheduler)
     scheduler.step(NOON + 3 * MINUTE)
@@ -342,11 +343,11 @@ def test_no_more_than_eight_attempts_at_a_job_wait_at_once(scheduler_of):
 
     for minutes in range(1, 13):
         scheduler.step(NOON + minutes * MINUTE)
-    waiting = len(scheduler._running)
+    waiting = len(scheduler.threads.alive())
     may_end.set()
 
-    assert waiting == MAX_CONCURRENT_ATTEMPTS
-    assert len(skipped) >= 12 - MAX_CONCURRENT_ATTEMPTS
+    assert waiting == MAX_THREADS_PER_JOB
+    assert len(skipped) >= 12 - MAX_THREADS_PER_JOB
 
 
 def test_a_service_that_is_stopping_starts_nothing(scheduler_of):
@@ -357,7 +358,7 @@ def test_a_service_that_is_stopping_starts_nothing(scheduler_of):
 
     scheduler.step(NOON + MINUTE)
 
-    assert scheduler._running == {}
+    assert scheduler.threads.alive() == []
     assert work.contexts == []
 
 
@@ -369,7 +370,7 @@ def test_a_job_that_takes_long_does_not_keep_another_from_its_tick(scheduler_of)
     for minutes in (1, 2):
         scheduler.step(NOON + minutes * MINUTE)
         assert quick.began.acquire(timeout=30)
-        for thread, name in list(scheduler._running.items()):
+        for thread, name in scheduler.threads.alive():
             if name == "quick":
                 thread.join(30)
     slow.may_end.set()

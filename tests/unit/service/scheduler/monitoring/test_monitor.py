@@ -16,6 +16,7 @@ from service.scheduler.cadence import Cron, DailyAt, Every
 from service.scheduler.job import Job, Schedule
 from service.scheduler.monitoring.evaluation import MAX_RUNS, MAX_TICKS
 from service.scheduler.monitoring.monitor import CHECK_INTERVAL, GAP, RunMonitor, SchedulerAbsence
+from service.scheduler.pauses import Pause, pause_job, resume_job
 from service.settings import Settings
 from telemetry.database import create_engine, transaction
 from telemetry.jobs.run import JobRun
@@ -814,3 +815,64 @@ def test_where_nobody_has_ever_run_the_schedule_nothing_is_said(engine, caplog):
     absence.check(NOON + timedelta(hours=1))
 
     assert absences(caplog) == []
+
+
+def pauses(engine, clock):
+    pause_job(engine, "sync", Pause(at(clock), "Anna", "the warehouse is moved"))
+
+
+def test_the_ticks_of_a_paused_job_are_not_missed_nor_are_those_before_it_is_resumed(engine, records, caplog):
+    process = Process(engine, NOON, SYNC)
+    pauses(engine, "12:10:00")
+
+    process.is_up_until(at("13:00:20"))
+    resume_job(engine, "sync", at("13:00:20"))  # within the grace of the tick of 13:00
+    process.is_up_until(at("13:14:00"))
+    assert (missed(engine), caplog.messages) == ([], [])
+
+    process.is_up_until(at("13:20:00"))
+    assert missed(engine) == [("sync", "missed", "13:15", "13:15", 1)]
+
+
+def test_a_tick_that_was_missed_before_the_pause_and_noticed_stays_missed(engine):
+    process = Process(engine, NOON, SYNC)
+    process.is_up_until(at("12:20:00"))
+    pauses(engine, "12:20:00")
+
+    process.is_up_until(at("13:20:00"))
+
+    assert missed(engine) == [("sync", "missed", "12:15", "12:15", 1)]
+
+
+@pytest.mark.parametrize(
+    ("resumed", "not_executed"),
+    [("12:50:00", [("sync", "downtime", "13:00", "13:15", 2)]), ("13:20:00", []), (None, [])],
+)
+def test_of_a_downtime_the_ticks_within_a_pause_are_not_counted(engine, resumed, not_executed):
+    """The scheduler was not running from 12:14 to 13:16. The job was paused and resumed by a process that only serves."""
+    process = Process(engine, NOON, SYNC)
+    process.is_up_until(at("12:14:00"))
+    pauses(engine, "12:14:30")
+    if resumed == "12:50:00":
+        resume_job(engine, "sync", at(resumed))
+
+    process.is_away_until(at("13:16:00")).start(SYNC)
+    process.is_up_until(at("13:20:00"))
+    if resumed == "13:20:00":
+        resume_job(engine, "sync", at(resumed))
+    process.is_up_until(at("13:29:00"))
+
+    assert missed(engine) == not_executed
+
+
+def test_a_job_that_is_resumed_while_a_scheduler_settles_has_missed_nothing(engine):
+    """The process is back at 13:15:05; the pause ends at 13:15:12, before the downtime is evaluated."""
+    process = Process(engine, NOON, SYNC)
+    process.is_up_until(at("12:14:00"))
+    pauses(engine, "12:14:30")
+    process.is_away_until(at("13:14:58")).start(SYNC)
+    resume_job(engine, "sync", at("13:15:02"))
+
+    process.is_up_until(at("13:29:00"))
+
+    assert missed(engine) == []

@@ -37,6 +37,8 @@ GAUGES = {
     "telemetry_queue_oldest_age_seconds": "max",
     "telemetry_spool_bytes": "sum",
     "alerts": "newest",
+    "telemetry_recent_bytes": "newest",
+    "telemetry_recent_traces": "newest",
     "alerts_oldest_pending_seconds": "newest",
     "alert_channel_up": "newest",
     "telemetry_label_sets_overflow": "max",
@@ -48,6 +50,7 @@ GAUGES = {
     "rate_limited_until_timestamp_seconds": "newest",
     "credential_expiry_timestamp_seconds": "newest",
     "scheduler_job_suspended": "newest",
+    "job_paused": "newest",
 }
 
 

@@ -1,4 +1,4 @@
-"""Says which external services are not configured, for the start-up banner and for `doctor`."""
+"""Says which external services are not configured, for the console, the start-up banner and `doctor`."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,0 +1,136 @@
+"""The alerts of this machine: what fires, waits, is silenced, was sent and is over; and silences."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from telemetry.alerts.outbox.channel_state import ChannelState
+from telemetry.alerts.outbox.queries import AlertCounts, AlertRecord
+from telemetry.alerts.outbox.silences import Silence
+from telemetry.alerts.rendering.message import RenderRequest, render
+from telemetry.console.page_definition import Action, Refused
+from telemetry.console.parts import Part, make_change, read_part
+from telemetry.console.view import View
+
+PER_PAGE: Final = 40
+DURATIONS: Final = {"30m": 1800.0, "1h": 3600.0, "4h": 14_400.0, "12h": 43_200.0, "1d": 86_400.0, "7d": 604_800.0}
+DEFAULT_DURATION: Final = "1h"
+EVERYTHING: Final = "all"
+_MAX_REASON_LENGTH: Final = 300
+_COMPONENT: Final = re.compile(r"[^\s\x00-\x1f]{1,100}")
+_COLOURS: Final = {"CRITICAL": "bad", "ERROR": "bad", "WARNING": "warn", "INFO": "info"}
+STATES: Final = ("firing", "pending", "silenced", "inhibited", "over")
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAlert:
+    """An alert.
+
+    Attributes:
+        state: one of `STATES`; `sent` tells whether a message of it went out.
+        delay: seconds from its first report until its message was accepted; None while it is not.
+        message: as the phone shows it.
+    """
+
+    record: AlertRecord
+    state: str
+    colour: str
+    delay: float | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Outbox:
+    """What the page reads from the outbox."""
+
+    counts: AlertCounts
+    records: Sequence[AlertRecord]
+    silences: Sequence[Silence]
+    channels: Sequence[ChannelState]
+
+
+_NOTHING: Final = _Outbox(AlertCounts(0, 0, 0, 0, None), (), (), ())
+
+
+def read(view: View) -> dict[str, Any]:
+    outbox: Part[_Outbox] = read_part("Alerts", lambda: _read_outbox(view), _NOTHING)
+    wanted, records = view.choice("state", STATES), outbox.value.records
+    shown = [_shown(view, record) for record in records[:PER_PAGE]]
+    return {
+        "is_on": view.telemetry.alerts.is_on,
+        "problem": outbox,
+        "counts": outbox.value.counts,
+        "alerts": [each for each in shown if not wanted or each.state == wanted],
+        "older": records[PER_PAGE - 1].incident.id if len(records) > PER_PAGE else None,
+        "state": wanted,
+        "states": STATES,
+        "silences": outbox.value.silences,
+        "channels": outbox.value.channels,
+        "durations": list(DURATIONS),
+        "default_duration": DEFAULT_DURATION,
+        "components": sorted({record.incident.component for record in records}),
+    }
+
+
+def _read_outbox(view: View) -> _Outbox:
+    alerts, before = view.telemetry.alerts, view.whole_number("before", 0, most=2**62) or None
+    if not alerts.is_on:
+        return _NOTHING
+    states = {state.name: state for state in alerts.queries.channels()}
+    return _Outbox(
+        alerts.queries.counts(view.now),
+        alerts.queries.page(view.now, before=before, limit=PER_PAGE + 1),
+        alerts.silences.active(view.now),
+        [states.get(channel.name, ChannelState(channel.name)) for channel in alerts.channels],
+    )
+
+
+def _shown(view: View, record: AlertRecord) -> ShownAlert:
+    incident = record.incident
+    is_end = not incident.is_open and incident.end_reason == "resolved"
+    request = RenderRequest("end" if is_end else "alert", [incident], view.now, incident.first_at)
+    return ShownAlert(
+        record,
+        state_of(record),
+        _COLOURS.get(incident.level.value, "warn"),
+        None if incident.notified_at is None else max(0.0, incident.notified_at - incident.first_at),
+        render(request, view.telemetry.alerts.links).plain,
+    )
+
+
+def state_of(record: AlertRecord) -> str:
+    """Which of `STATES` an alert is in."""
+    incident = record.incident
+    if not incident.is_open:
+        return "over"
+    if incident.inhibitor_id is not None:
+        return "inhibited"
+    if record.is_silenced:
+        return "silenced"
+    return "pending" if incident.notification_id is None else "firing"
+
+
+def silence(view: View) -> str:
+    """Silence a component for a while."""
+    component = view.form.get("component", "").strip()
+    reason = " ".join(view.form.get("reason", "").split())[:_MAX_REASON_LENGTH]
+    seconds = DURATIONS.get(view.form.get("for", ""))
+    if not _COMPONENT.fullmatch(component):
+        raise Refused("A silence needs a component, such as scheduler, or all. Go back, and name one.")
+    if seconds is None or not reason:
+        raise Refused("A silence needs an end and a reason. Go back, and give both.")
+    silences, until, told = view.telemetry.alerts.silences, view.now + seconds, f"{reason} ({view.by})"
+    made = make_change("Silences", lambda: silences.create(component, until, told, view.now))
+    what = "All alerts are" if made.component == EVERYTHING else f"Alerts of {made.component} are"
+    return f"{what} silenced for {view.form['for']}: they are kept, and not sent."
+
+
+def end_silence(view: View) -> str:
+    """End the silences of a component before their time."""
+    component = view.form.get("component", "")
+    ended = make_change("Silences", lambda: view.telemetry.alerts.silences.expire(component, view.now))
+    return f"The silence of {component[:100]} has ended." if ended else f"{component[:100]} was not silenced."
+
+
+ACTIONS: Final = (Action("/alerts/silence", silence, "/alerts"), Action("/alerts/end-silence", end_silence, "/alerts"))

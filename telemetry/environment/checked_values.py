@@ -1,0 +1,46 @@
+"""Checks of single values of the environment. Each raises a `ValueError` for what it refuses."""
+
+from importlib.metadata import entry_points
+from typing import Final
+
+from pydantic import SecretStr
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from telemetry.environment.prepared_statements import prepare_threshold
+
+SAMPLERS: Final = frozenset(
+    {
+        "always_on",
+        "always_off",
+        "traceidratio",
+        "parentbased_always_on",
+        "parentbased_always_off",
+        "parentbased_traceidratio",
+    }
+)
+
+
+def validated_database_url(text: str) -> str:
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):  # a port that is no number
+        raise ValueError("not a URL") from None
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername not in {"sqlite", "postgresql+psycopg"}:
+        raise ValueError("another database")
+    prepare_threshold(url)
+    return url.render_as_string(hide_password=False)
+
+
+def sampler(text: str) -> str:
+    if text not in SAMPLERS and not entry_points(group="opentelemetry_traces_sampler", name=text):
+        raise ValueError("not a sampler")
+    return text
+
+
+def web_address(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("http://", "https://")):
+        raise ValueError("not a URL")
+    return url

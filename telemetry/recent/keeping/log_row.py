@@ -1,0 +1,67 @@
+"""The row of a log line: without secrets, and cut to what is kept."""
+
+import logging
+from typing import Any, Final, NamedTuple
+
+from opentelemetry.trace import format_span_id, format_trace_id
+
+from telemetry.json_safe import without_surrogates
+from telemetry.logs.alert_attributes import component_of
+from telemetry.logs.text_formatter import formatted_traceback
+from telemetry.recent.keeping.recent_queue import LoggedRecord
+from telemetry.redaction.policy import redact, redact_value
+from telemetry.redaction.shortening import beginning, beginning_and_end
+
+MAX_MESSAGE: Final = 2000
+MAX_ERROR: Final = 1800
+_MAX_NAME: Final = 100
+INSERT: Final = """
+INSERT INTO logs (at, level, logger, component, message, error, trace_id, span_id, process, bytes)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+
+class LogRow(NamedTuple):
+    """In the order of `INSERT`. `error` is the traceback, if there is one."""
+
+    at: float
+    level: int
+    logger: str
+    component: str
+    message: str
+    error: str | None
+    trace_id: str | None
+    span_id: str | None
+    process: int
+    bytes: int
+
+
+def row_of(line: LoggedRecord) -> LogRow:
+    record = line.record
+    message = _text(redact(beginning(record.getMessage(), MAX_MESSAGE)))
+    error = _text(redact(beginning_and_end(_traceback(record), MAX_ERROR))) or None
+    return LogRow(
+        record.created,
+        record.levelno,
+        _name(record.name),
+        _name(component_of(vars(record), record.name)),
+        message,
+        error,
+        format_trace_id(line.trace_id) if line.trace_id else None,
+        format_span_id(line.span_id) if line.trace_id else None,
+        record.process or 0,
+        len(message.encode()) + len((error or "").encode()),
+    )
+
+
+def _name(name: str) -> str:
+    return _text(redact_value(beginning(name, _MAX_NAME)))
+
+
+def _traceback(record: logging.LogRecord) -> str:
+    """Other handlers may need the cached text of the record; this one has a copy of its own."""
+    return formatted_traceback(record)
+
+
+def _text(value: Any) -> str:
+    return without_surrogates(str(value))
