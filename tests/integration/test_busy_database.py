@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sqlalchemy import text
 
-from service.api import admission
+from service.api.edge import admission
 from service.database import process_engines
 from service.database.schedule_tables import ScheduleClaimRow
 from service.main import create_app
