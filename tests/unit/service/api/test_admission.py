@@ -8,8 +8,8 @@ import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from service.api.edge import admission
 from service.api.auth import dependency_calls
+from service.api.edge import admission
 from service.api.edge.admission import ADMISSION_CHECKS, Admission, Admissions, NotAdmitted
 from service.database.process_engines import REQUEST_LIMITS
 
