@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from telemetry.sdk.shutdown import ShutdownThreads
+from telemetry.sdk.shutdown import MAX_CONCURRENT_STEPS, ShutdownThreads
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_the_threads_end_with_the_shutdown():
 
     for thread in waiting:
         thread.join(5)
-    assert len(waiting) == 5
+    assert len(waiting) == MAX_CONCURRENT_STEPS
     assert not any(thread.is_alive() for thread in waiting)
 
 
