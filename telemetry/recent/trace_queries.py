@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from telemetry.recent.database import RecentDatabase
+from telemetry.recent.distinct_values import distinct_values
 from telemetry.recent.trace_tree import TraceSpan, tree_of
 
+_MAX_NAMES: Final = 300
 _COLUMNS: Final = "trace_id, kind, name, method, status, failed, started, seconds, spans, kept_as"
 _CONDITIONS: Final = {
     "name": "name = ?",
@@ -125,12 +127,10 @@ class TraceQueries:
             rows = connection.execute(f"SELECT trace_id FROM traces WHERE trace_id IN ({wanted})", tuple(trace_ids))  # noqa: S608
             return {trace_id for (trace_id,) in rows}
 
-    def names(self) -> list[tuple[str, str]]:
-        """The kinds and names that traces are kept of."""
+    def names(self) -> list[str]:
+        """The routes, jobs and other names that traces are kept of."""
         with self._database.reading() as connection:
-            return connection.execute(
-                "SELECT DISTINCT kind, name FROM traces ORDER BY kind, name LIMIT 1000"
-            ).fetchall()
+            return distinct_values(connection, "traces", "name", _MAX_NAMES)
 
     def oldest(self) -> float | None:
         """When the oldest trace began that is kept."""
