@@ -1,46 +1,29 @@
-"""What a person does in the console: runs a job, follows a failure to its cause, silences an alert, publishes an answer."""
+"""What a person does on the console, in a browser: run and pause a job, silence an alert, publish an answer."""
 
+import re
 from collections.abc import Iterator
-from typing import Final
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
 from tests.support.browser import Chromium, Visit
-from tests.support.processes import Programs, eventually, free_port
+from tests.support.processes import Program, Programs, eventually
 from tests.support.sandboxed_service import OPS_TOKEN, SandboxedService
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("console")]
-JOB: Final = "cleanup_logs"
-APP: Final = """
-import logging
-
-from service.main import create_app
-
-app = create_app()
-
-
-@app.get("/broken")
-def broken():
-    logging.getLogger("shelf").warning("looking at shelf 7")
-    raise RuntimeError("the shelf is empty")
-"""
+PATIENCE_MS = 30_000
 
 
 @pytest.fixture(scope="module")
 def running(programs: Programs) -> SandboxedService:
-    """One worker, with a route that fails."""
-    programs.write("broken_app.py", APP)
-    port = free_port()
-    service = programs.uvicorn("broken_app:app", SANDBOX="true", SANDBOX_PORT=str(port), OPS_TOKEN=OPS_TOKEN)
-    started = SandboxedService.at(service, port)
+    started = SandboxedService.start(programs, "--workers", "2")
     eventually(started.first_results, within=120)
     return started
 
 
 @pytest.fixture
 def visit(chromium: Chromium, running: SandboxedService) -> Iterator[Visit]:
-    """Signed in. In the end there was no error in the browser, and no request to another host."""
     with chromium.visit(running.service.url) as made:
         made.open("/console")
         made.page.get_by_label("OPS_TOKEN").fill(OPS_TOKEN)
@@ -50,77 +33,94 @@ def visit(chromium: Chromium, running: SandboxedService) -> Iterator[Visit]:
         assert (made.errors, made.foreign) == ([], [])
 
 
-def test_a_job_is_run_and_its_bar_appears_without_a_reload(visit: Visit):
-    visit.open(f"/console/jobs/{JOB}")
-    visit.page.get_by_role("link", name="Run now").click()
+def job(running: SandboxedService, name: str):
+    return next(each for each in running.get_json("/jobs")["jobs"] if each["job_name"] == name)
+
+
+def post(program: Program, path: str, body: dict[str, str]) -> httpx.Response:
+    return httpx.post(program.url + path, json=body, timeout=30, trust_env=False)
+
+
+def test_a_job_is_run_and_its_bar_appears_without_a_reload(visit: Visit, running: SandboxedService):
+    visit.open("/console/jobs/backup_database")
+    assert visit.page.locator(".lane .bar").count() == 0
+    visit.page.get_by_role("link", name="Run now…").click()
+    assert visit.barriers() == []
     visit.page.get_by_role("button", name="Run now").click()
-    visit.page.get_by_role("table").get_by_text("by console").first.wait_for()
-    visit.page.evaluate("window.sameDocument = true")
-    visit.page.get_by_role("table").get_by_text("success").first.wait_for()
-    assert visit.page.locator("svg .fill").count() > 0
-    assert visit.page.evaluate("window.sameDocument") is True
+
+    visit.page.get_by_text("backup_database was started.").wait_for()
+    expect(visit.page.locator(".lane .bar")).not_to_have_count(0, timeout=PATIENCE_MS)
+    expect(visit.page.locator("tbody .tag", has_text="success").first).to_be_visible(timeout=PATIENCE_MS)
+    [run] = running.get_json("/jobs/status?job_name=backup_database")["runs"]
+    assert run["metadata"]["requested_by"] == "console, from 127.0.0.1"
     assert visit.barriers() == []
 
 
-def test_a_job_is_paused_with_a_reason_and_resumed(visit: Visit, running: SandboxedService):
-    visit.open(f"/console/jobs/{JOB}")
-    visit.page.get_by_label("Reason for a pause").fill("the disk is moved")
+def test_a_job_is_paused_on_all_workers_and_resumed(visit: Visit, running: SandboxedService):
+    visit.open("/console/jobs/prune_job_runs")
+    visit.page.get_by_label("Reason for a pause").fill("the disk is replaced")
     visit.page.get_by_role("button", name="Pause").click()
-    visit.page.get_by_role("button", name="Resume").wait_for()
-    assert "the disk is moved" in running.get("/jobs").text
-    assert visit.barriers() == []
-    visit.page.get_by_role("button", name="Resume").click()
-    visit.page.get_by_role("button", name="Pause").wait_for()
-
-
-def test_a_failed_request_leads_to_its_spans_and_log_lines(visit: Visit, running: SandboxedService):
-    assert running.get("/broken").status_code == 500
-
-    def has_route() -> bool:
-        visit.open("/console/traces?failed=true")
-        return visit.page.get_by_role("link", name="/broken").count() > 0
-
-    eventually(has_route)
-    visit.page.get_by_role("link", name="/broken").first.click()
-    visit.page.get_by_role("heading", name="/broken").first.wait_for()
-    content = visit.page.locator("main").inner_text()
-    assert "RuntimeError" in content
-    assert "looking at shelf 7" in content
-    assert visit.barriers() == []
-
-
-def test_an_alert_is_silenced_with_a_reason_and_the_silence_is_ended(visit: Visit):
-    visit.open("/console/alerts")
-    visit.page.get_by_text("Silence a component").click()
-    visit.page.get_by_label("Component").fill("scheduler")
-    visit.page.get_by_label("Reason").fill("the warehouse is moved")
-    visit.page.get_by_role("button", name="Silence").click()
-    end = visit.page.get_by_role("button", name="End the silence of scheduler")
-    end.wait_for()
-    assert "the warehouse is moved" in visit.page.locator("main").inner_text()
-    end.click()
-    visit.page.get_by_text("Nothing is silenced.").wait_for()
-    assert visit.barriers() == []
-
-
-def test_an_answer_is_published_as_by_the_api(visit: Visit, running: SandboxedService):
-    def has_draft() -> bool:
-        for review in running.get_json("/api/v1/reviews?answered=false&limit=50")["reviews"]:
-            visit.open(f"/console/reviews/{review['id']}")
-            if visit.page.get_by_role("button", name="Publish the draft").count():
-                return True
-        return False
-
-    eventually(has_draft, within=90)
-    number = visit.page.url.rpartition("/")[2]
-    visit.page.get_by_role("button", name="Publish the draft").click()
-    visit.page.get_by_role("status").first.wait_for()
-    assert running.get_json(f"/api/v1/reviews/{number}")["answer_text"]
-    assert visit.barriers() == []
-
-
-def test_what_changes_something_is_refused_from_another_site(running: SandboxedService):
-    refused = httpx.post(
-        f"{running.service.url}/console/jobs/{JOB}/run", headers={"origin": "http://evil.example"}, trust_env=False
+    visit.page.get_by_text("by console, from 127.0.0.1: the disk is replaced").wait_for()
+    for _ in range(4):  # each worker answers some of them
+        assert job(running, "prune_job_runs")["state"] == "paused"
+    visit.open("/console/jobs")
+    assert (
+        visit.page.get_by_role("row", name=re.compile("prune_job_runs")).get_by_text("paused", exact=True).count() == 1
     )
-    assert refused.status_code in {401, 403}
+    assert visit.barriers() == []
+
+    visit.open("/console/jobs/prune_job_runs")
+    visit.page.get_by_role("button", name="Resume").click()
+    visit.page.get_by_text("prune_job_runs is resumed").wait_for()
+    assert job(running, "prune_job_runs")["state"] == "scheduled"
+
+
+def test_an_alert_is_silenced_and_the_silence_is_ended(visit: Visit, running: SandboxedService):
+    visit.open("/console/alerts?component=wb")
+    visit.page.get_by_label("Reason").fill("the token is replaced")
+    assert visit.barriers() == []
+    visit.page.get_by_role("button", name="Silence", exact=True).click()
+    visit.page.get_by_text("Alerts of wb are silenced for 1h").wait_for()
+    assert [each["component"] for each in running.get_json("/alerts")["silences"]] == ["wb"]
+
+    visit.page.get_by_role("button", name="End the silence of wb").click()
+    visit.page.get_by_text("The silence of wb has ended.").wait_for()
+    assert running.get_json("/alerts")["silences"] == []
+
+
+def test_a_draft_is_published_and_the_page_shows_the_answer(visit: Visit, running: SandboxedService):
+    def drafted():
+        found = running.unanswered("wb")
+        reviews = [running.get_json(f"/api/v1/reviews/{review['id']}") for review in found[:20]]
+        return next((each for each in reviews if each["advice"] and each["advice"]["outcome"] == "drafted"), None)
+
+    review = eventually(drafted, within=120)
+    visit.open(f"/console/reviews/{review['id']}")
+    assert visit.barriers() == []
+    visit.page.get_by_role("button", name="Publish the draft").click()
+    visit.page.get_by_text(re.compile("The answer (is published|was sent)")).wait_for()
+    stored = eventually(
+        lambda: (found := running.get_json(f"/api/v1/reviews/{review['id']}"))["answered"] and found, within=120
+    )
+    assert stored["answer_text"] == review["advice"]["text"]
+
+
+def test_a_run_that_is_asked_for_in_a_process_without_a_scheduler_runs_there(programs: Programs):
+    """Two processes with one database: one runs the schedule, the other only serves."""
+    shared = {"DATABASE_URL": "sqlite:///shared.db"}
+    scheduling = programs.serve("--workers", "1", DATA_DIR="var-of-the-one", **shared)
+    scheduling.wait_for("/readyz")
+    serving = programs.serve("--workers", "1", "--no-scheduler", DATA_DIR="var-of-the-other", **shared)
+    serving.wait_for("/readyz")
+
+    paused = post(serving, "/jobs/backup_database/pause", {"reason": "moving"})
+    started = post(serving, "/jobs/backup_database/run", {"by": "the release"})
+
+    assert (paused.status_code, started.status_code) == (200, 202), started.text
+    [run] = eventually(lambda: scheduling.get("/jobs/status?job_name=backup_database&status=success").json()["runs"])
+    assert run["run_id"] == started.json()["run_id"]
+    assert run["metadata"]["requested_by"] == "the release"
+    listed = {each["job_name"]: each for each in scheduling.get("/jobs").json()["jobs"]}
+    assert (listed["backup_database"]["state"], listed["backup_database"]["paused"]["reason"]) == ("paused", "moving")
+    for process in (scheduling, serving):
+        eventually(lambda each=process: 'job_paused{job_name="backup_database"} 1\n' in each.get("/metrics").text)

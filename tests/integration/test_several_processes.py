@@ -47,6 +47,50 @@ if __name__ == "__main__":
     print(won.value, *(claimant.exitcode for claimant in claimants))
 """
 
+PAUSED_CLAIMANTS: Final = """
+import multiprocessing
+import sys
+from datetime import UTC, datetime, timedelta
+
+from service.scheduler.claims import Claims, new_owner
+from service.scheduler.pauses import Pause, pause_job, resume_job
+from telemetry.database import create_engine
+
+BEGIN = datetime(2025, 1, 1, tzinfo=UTC)
+TICKS = 20  # before the pause, within it, and after it
+
+
+def claim(is_first, barrier, results):
+    engine = create_engine(sys.argv[1])
+    claims = Claims(engine)
+    for part in range(3):
+        barrier.wait(30)
+        if is_first and part == 1:
+            pause_job(engine, "each_minute", Pause(BEGIN, "Anna", "moving"))
+        if is_first and part == 2:
+            resume_job(engine, "each_minute", BEGIN)
+        barrier.wait(30)
+        for tick in range(part * TICKS, (part + 1) * TICKS):
+            owner = new_owner()
+            result = claims.claim_tick("each_minute", BEGIN + timedelta(minutes=tick), owner)
+            if result == "claimed":
+                claims.release("each_minute", owner)
+            with results.get_lock():
+                results[2 * part] += result in {"claimed", "overlaps"}
+                results[2 * part + 1] += result == "paused"
+
+
+if __name__ == "__main__":
+    forks = multiprocessing.get_context("fork")
+    barrier, results = forks.Barrier(4), forks.Array("i", 6)
+    claimants = [forks.Process(target=claim, args=(number == 0, barrier, results)) for number in range(4)]
+    for claimant in claimants:
+        claimant.start()
+    for claimant in claimants:
+        claimant.join()
+    print(*results)
+"""
+
 
 @contextmanager
 def opened(url: URL) -> Iterator[Engine]:
@@ -83,3 +127,20 @@ def test_each_of_fifty_ticks_is_claimed_by_one_of_four_processes(engine: Engine,
         [last] = connection.execute(text("SELECT last_tick FROM schedule_claims")).scalars()
     assert done.stdout.split() == ["50", "0", "0", "0", "0"], done.stderr
     assert str(last).startswith("2025-01-01 00:49:00")
+
+
+@pytest.mark.e2e
+def test_a_pause_of_one_process_holds_in_all_and_ends_in_all(engine: Engine, programs: Programs):
+    programs.write("paused_claimants.py", PAUSED_CLAIMANTS)
+
+    done = programs.run("-m", "paused_claimants", engine.url.render_as_string(hide_password=False))
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [
+        "20",
+        "0",
+        "0",
+        "80",
+        "20",
+        "0",
+    ]  # for each part: ticks that ran or overlapped, refusals

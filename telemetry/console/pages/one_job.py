@@ -23,6 +23,7 @@ MAX_WITH_LINES: Final = 10
 MAX_LINES: Final = 10
 STATES: Final = ("running", "success", "failed")
 MAX_REASON_LENGTH: Final = 500
+_MINUTE, _HOUR = 60.0, 3600.0
 
 
 def read(view: View) -> dict[str, Any]:
@@ -34,6 +35,7 @@ def read(view: View) -> dict[str, Any]:
     lanes: Part[JobLane] = read_part("Job runs", lambda: _lane(view, name), JobLane())
     statistics: Part[JobStatistics | None] = read_part("Job runs", lambda: _statistics(view, name), None)
     runs: Part[Sequence[JobRunRow]] = read_part("Job runs", lambda: _history(view, name), ())
+    lines: Part[dict[str, list[LogLine]]] = read_part("Log lines", lambda: _failure_lines(view, runs.value), {})
     return {
         "job": job,
         "colour_of": colour_of,
@@ -41,7 +43,7 @@ def read(view: View) -> dict[str, Any]:
         "statistics": statistics.value,
         "plot": _plot(view, lanes.value),
         "runs": runs.value[:RUNS_PER_PAGE],
-        "lines": read_part("Log lines", lambda: _failure_lines(view, runs.value), {}).value,
+        "lines": lines.value,
         "older": runs.value[RUNS_PER_PAGE - 1].id if len(runs.value) > RUNS_PER_PAGE else None,
         "state": view.choice("status", STATES),
         "states": STATES,
@@ -108,10 +110,17 @@ def _plot(view: View, lane: JobLane) -> Chart:
             Line("runs", [run.duration for run in timed], "c1"),
             Line("failed", [run.duration if _has_failed(run) else None for run in timed], "bad"),
         ],
-        show=duration,
+        show=_of_one_unit,
         now=duration(timed[-1].duration) if timed else "",
         empty="No run has ended in this window.",
     )
+
+
+def _of_one_unit(seconds: float | None) -> str:
+    """A duration that fits beside an axis: `50 s`, `1.67 min`."""
+    if seconds is None or seconds < _MINUTE:
+        return duration(seconds)
+    return f"{seconds / _MINUTE:.3g} min" if seconds < 2 * _HOUR else f"{seconds / _HOUR:.3g} h"
 
 
 def _has_failed(run: DrawnRun) -> bool:

@@ -41,7 +41,7 @@ class Mark:
 def draw(bars: Iterable[Bar], marks: Iterable[Mark], window: tuple[float, float], label: str) -> Markup:
     """A lane as SVG. `label` says what it shows to those who cannot see it."""
     since, until = window
-    x = Scale(since, until, 0.0, WIDTH)
+    x, marked = Scale(since, until, 0.0, WIDTH), list(marks)
     by_colour: dict[str, list[tuple[float, float]]] = {}
     for bar in bars:
         if bar.end >= since and bar.start <= until:
@@ -49,7 +49,7 @@ def draw(bars: Iterable[Bar], marks: Iterable[Mark], window: tuple[float, float]
     drawn = "".join(_path(colour, by_colour[colour]) for colour in COLOURS if colour in by_colour)
     return Markup(  # noqa: S704  # numbers, and texts that are escaped
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" aria-label="{escape(label)}">'
-        f'<path class="base" d="M0 {_MIDDLE}h{WIDTH}"/>{_drawn_marks(marks, x, "hatched")}{drawn}{_drawn_marks(marks, x, "hollow")}</svg>'
+        f'<path class="base" d="M0 {_MIDDLE}h{WIDTH}"/>{_drawn_marks(marked, x, "hatched")}{drawn}{_drawn_marks(marked, x, "hollow")}</svg>'
     )
 
 

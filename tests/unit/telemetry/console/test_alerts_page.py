@@ -1,0 +1,129 @@
+"""The page of alerts by requests."""
+
+import re
+import time
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+import telemetry
+from telemetry import console
+from telemetry.alerts import AlertLevel, Condition, condition, get_alert_service
+from telemetry.settings import TelemetrySettings
+
+ORIGIN = {"origin": "http://127.0.0.1:8080"}
+FULL = Condition("disk:var", AlertLevel.WARNING, "resources", "Disk space: 95% used (threshold: 90%)")
+
+
+@pytest.fixture
+def app():
+    app = FastAPI(title="library")
+    running = telemetry.start(app=app, settings=TelemetrySettings())
+    telemetry.create_tables(running.engine)
+    console.mount(app)
+    app.state.alerts = running.alerts
+    yield app
+    telemetry.shutdown()
+
+
+@pytest.fixture
+def client(app):
+    return TestClient(app, "http://127.0.0.1:8080", client=("127.0.0.1", 4711), follow_redirects=False)
+
+
+@pytest.fixture
+def alerts(app):
+    """Two alerts, and one that is over."""
+    get_alert_service().report("token of <wb> rejected", AlertLevel.ERROR, "wb")
+    condition.fire(FULL)
+    ended = Condition("disk:tmp", AlertLevel.WARNING, "resources", "Disk space of /tmp: 99% used")
+    condition.fire(ended)
+    condition.resolve(ended)
+    until = time.monotonic() + 30
+    while len(app.state.alerts.queries.page(time.time())) < 3 and time.monotonic() < until:
+        time.sleep(0.02)
+
+
+def text(page):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.text))
+
+
+def silence(client, **form):
+    given = {"component": "wb", "for": "1h", "reason": "a <new> token"} | form
+    return client.post("/console/alerts/silence", data=given, headers=ORIGIN)
+
+
+def test_without_alerts_it_says_so_and_what_is_not_configured(client):
+    page = client.get("/console/alerts")
+
+    assert page.status_code == 200
+    assert "There has been no alert." in text(page)
+    assert "No channel is configured" in text(page)
+
+
+def test_each_alert_has_its_state_and_its_message_as_the_phone_shows_it(client, alerts):
+    page = client.get("/console/alerts")
+
+    assert "token of &lt;wb&gt; rejected" in page.text
+    messages = re.findall(r'<pre class="phone">(.*?)</pre>', page.text, re.DOTALL)
+    assert [message.split("\n")[0] for message in messages] == ["✅ RESOLVED", "⚠️ WARNING", "❌ ERROR"]
+    assert "Component: wb" in messages[-1]
+    states = re.findall(r"<td>(firing|pending|silenced|inhibited|over)", page.text)
+    assert states == ["over", "pending", "pending"]
+    over = client.get("/console/alerts?state=over")
+    assert len(re.findall(r'<pre class="phone">', over.text)) == 1
+
+
+def test_a_component_is_silenced_with_a_reason_and_the_silence_is_ended(client, alerts):
+    done = silence(client)
+    assert (done.status_code, done.headers["location"]) == (303, "/console/alerts")
+    page = client.get("/console/alerts")
+    assert "Alerts of wb are silenced for 1h" in text(page)
+    assert "a &lt;new&gt; token (console, from 127.0.0.1)" in page.text
+    assert re.findall(r"<td>(silenced)", page.text) == ["silenced"]
+
+    assert client.post("/console/alerts/end-silence", data={"component": "wb"}, headers=ORIGIN).status_code == 303
+
+    page = client.get("/console/alerts")
+    assert "Nothing is silenced." in text(page)
+    assert re.findall(r"<td>(silenced)", page.text) == []
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"component": ""},
+        {"component": "two words"},
+        {"component": "x" * 101},
+        {"component": "a\x00b"},
+        {"for": "forever"},
+        {"for": ""},
+        {"reason": " \n\t"},
+    ],
+)
+def test_a_silence_without_what_it_needs_is_refused(client, form):
+    page = silence(client, **form)
+
+    assert page.status_code == 409
+    assert "A silence needs" in text(page)
+    assert "Nothing is silenced." in text(client.get("/console/alerts"))
+
+
+def test_everything_can_be_silenced_and_what_is_not_silenced_has_no_end(client):
+    assert silence(client, component="all").status_code == 303
+    assert "All alerts are silenced" in text(client.get("/console/alerts"))
+
+    client.post("/console/alerts/end-silence", data={"component": "nothing"}, headers=ORIGIN)
+
+    assert "nothing was not silenced." in text(client.get("/console/alerts"))
+
+
+@pytest.mark.parametrize(
+    "query", ["?state=nope", "?before=x", "?before=-1", "?before=99999999999999999999999", "?state="]
+)
+def test_a_query_that_makes_no_sense_is_not_used(client, alerts, query):
+    page = client.get(f"/console/alerts{query}")
+
+    assert page.status_code == 200
+    assert len(re.findall(r'<pre class="phone">', page.text)) == 3
