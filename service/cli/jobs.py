@@ -95,6 +95,7 @@ def run_job(options: argparse.Namespace) -> int:
 
 def _run_and_describe(job: Job, runtime: Service) -> str:
     migrations.migrate(runtime.engine)
+    runtime.telemetry.recent.activate()  # the console shows the run
     with runtime.running_sandbox():
         started = time.perf_counter()
         run = runtime.job_commands.runs.execute(job, "the command run-job")
