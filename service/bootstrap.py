@@ -166,6 +166,7 @@ class Service:
         """
         if not self.stop_signal.is_running():
             raise RuntimeError("This application has been stopped; make a new one by create_app().")
+        self.telemetry.recent.activate()  # also in a process without a console: that of another one shows its jobs
         if self.sandbox is not None:
             self.sandbox.start()
         self._migration.start()

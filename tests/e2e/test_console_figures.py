@@ -78,7 +78,7 @@ def shows(queries: PointQueries, sent: Figures) -> bool:
 
 def elected(service: Program, directory: Path) -> psutil.Process:
     """The worker that samples: it holds the lock of the group."""
-    (lock,) = directory.glob("recent-*.lock")
+    (lock,) = directory.glob("workers/*/recent.lock")
     held = re.compile(rf"FLOCK +ADVISORY +WRITE (\d+) \S+:{lock.stat().st_ino} ")
     pids = {int(pid) for pid in held.findall(Path("/proc/locks").read_text())}
     return next(worker for worker in workers(service) if worker.pid in pids)

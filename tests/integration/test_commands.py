@@ -15,6 +15,12 @@ def test_a_job_run_by_hand_is_recorded_though_nothing_is_sampled(programs: Progr
     assert done.stdout.startswith("check_resources: success in ")
     runs = rows(programs.home / "var/sovani.db", "SELECT job_name, status, outcome, finished_at > 0 FROM job_runs")
     assert runs == [("check_resources", "success", "success", 1)]
+    figures = rows(
+        programs.home / "var/recent.db",
+        "SELECT s.labels, p.value FROM points p JOIN series s ON s.id = p.series JOIN families f ON f.id = p.family "
+        "WHERE f.name = 'scheduler_jobs_total' AND p.tier = 10",
+    )
+    assert figures == [('{"job_name":"check_resources","status":"success"}', 1.0)]
 
 
 def test_a_job_that_is_not_there_is_answered_with_those_that_are(programs: Programs):

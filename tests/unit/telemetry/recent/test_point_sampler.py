@@ -295,3 +295,29 @@ def test_series_beyond_the_limit_are_added_as_one_and_stay_there(service):
     assert len(found) == 1001
     assert (found[0].labels, found[0].value) == ({"method": "other", "status": "other"}, 201)
     assert service.total() == 1202
+
+
+def test_two_groups_add_to_the_same_figures(service):
+    samplers = [service.sampler("workers"), service.sampler("scheduler")]
+    for _ in range(2):
+        for sampler in samplers:
+            sampler.sample()
+        service.wait()
+        service.count(5)
+    for sampler in samplers:
+        sampler.sample()
+
+    assert service.total() == 20  # what both have counted
+    (points,) = PointQueries(service.database).over_time("http_request_duration_seconds", START, service.wall, 60)
+    assert points.rates == (1.0,)  # of the seconds that were sampled, once
+
+
+def test_a_child_counts_from_zero(service):
+    sampler = service.sampler("")
+    service.count(100)
+    sampler.sample()
+    service.counted = {"200": 3}
+    sampler.restart_in_child()
+    sampler.sample()
+
+    assert service.total(until=START + 10) == 103
