@@ -8,7 +8,6 @@ from fastapi import FastAPI
 from opentelemetry.metrics import Meter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.trace import Tracer
 from sqlalchemy.engine import Engine
 
 from telemetry import providers, semconv
@@ -25,13 +24,12 @@ from telemetry.instrumentation.libraries import Providers, instrument_libraries,
 from telemetry.jobs import monitor
 from telemetry.jobs.monitor_arguments import is_strict
 from telemetry.jobs.pipeline import JobPipeline
-from telemetry.jobs.recorder.self_metrics import QUEUE_NAME
 from telemetry.jobs.run_profile import RunProfiler
 from telemetry.logs.background.self_metrics import observe_writers
 from telemetry.logs.otel_handler import OTelHandler
 from telemetry.logs.setup import attach, detach, end_logging, log_writers
 from telemetry.metrics.measuring.cardinality import CARDINALITY_LIMIT
-from telemetry.metrics.pipeline import SCOPE, MetricsPipeline
+from telemetry.metrics.pipeline import MetricsPipeline
 from telemetry.options import TelemetryOptions
 from telemetry.processes.registry import ProcessRegistry
 from telemetry.recent.pipeline import RecentContext, RecentPipeline
@@ -170,7 +168,7 @@ def build(
     jobs = JobPipeline(engine, registry, metrics.instruments, settings.jobs_component, settings.telemetry_jobs)
     processing = providers.JobProcessing(jobs.record, metrics.instruments, profiler)
     tracer_provider = providers.tracer_provider(resource, settings, metrics.provider, processing)
-    tracer, resources = _tracer(tracer_provider), SystemResources.from_settings(settings)
+    tracer, resources = providers.own_tracer(tracer_provider), SystemResources.from_settings(settings)
     uses_database = settings.telemetry_jobs or not owns_engine
     context = PipelineContext(tracer, metrics.meter, metrics.instruments.dropped, profiler.has, uses_database)
     alerts = AlertPipeline(settings, engine, resources, registry, context)
@@ -189,10 +187,6 @@ def build(
         _owns_engine=owns_engine,
     )
     return _activated(telemetry)
-
-
-def _tracer(provider: TracerProvider) -> Tracer:
-    return provider.get_tracer(SCOPE, schema_url=semconv.SCHEMA_URL)
 
 
 def _activated(telemetry: Telemetry) -> Telemetry:
@@ -218,8 +212,8 @@ def _observe(telemetry: Telemetry) -> None:
     process.observe_resources(meter, telemetry.resources)
     pool_metrics.observe_connections(meter)
     if telemetry.jobs.is_on:
-        self_metrics.observe_queue(meter, QUEUE_NAME, telemetry.jobs.recorder)
         telemetry.jobs.observe(meter)
+    self_metrics.observe_queues(meter, lambda: telemetry.jobs.queues() | telemetry.recent.queues())
     observe_writers(meter, log_writers)
     self_metrics.observe_limits(meter, telemetry.metrics.provider)
     self_metrics.observe_replaced_values(meter, otlp_values.replaced)
@@ -237,7 +231,7 @@ def _instrument(telemetry: Telemetry) -> None:
     )
     recorder = telemetry.jobs.recorder if telemetry.jobs.is_on else None
     strict = is_strict(telemetry.settings.environment)
-    monitor.activate(monitor.JobMonitoring(_tracer(telemetry.tracer_provider), recorder, strict))
+    monitor.activate(monitor.JobMonitoring(providers.own_tracer(telemetry.tracer_provider), recorder, strict))
     if telemetry.alerts.is_on:
         service.activate(telemetry.alerts.service)
     attach(telemetry.log_handler)

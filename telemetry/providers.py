@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from opentelemetry.metrics import MeterProvider, NoOpMeterProvider
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.trace import SpanContext
+from opentelemetry.trace import SpanContext, Tracer
 
+from telemetry import semconv
 from telemetry.compatibility import internals
 from telemetry.compatibility.unstable_api import LoggerProvider, LogRecordExporter, SimpleLogRecordProcessor
 from telemetry.instruments import Instruments
@@ -18,6 +19,7 @@ from telemetry.jobs.run_metrics import RunMetrics
 from telemetry.jobs.run_profile import RunProfiler
 from telemetry.logs.error_counter import ErrorCounter
 from telemetry.logs.otel_handler import OTelHandler
+from telemetry.metrics.pipeline import SCOPE
 from telemetry.processes.registry import ProcessRegistry
 from telemetry.redaction.exporters import redacted_resource
 from telemetry.sdk import exporters
@@ -89,6 +91,11 @@ def tracer_provider(
     for processor in exporters.span_processors(meters):
         provider.add_span_processor(processor)
     return provider
+
+
+def own_tracer(provider: TracerProvider) -> Tracer:
+    """The tracer of the telemetry's own spans, such as those of jobs."""
+    return provider.get_tracer(SCOPE, schema_url=semconv.SCHEMA_URL)
 
 
 def log_handler(

@@ -168,6 +168,12 @@ ALERT_STATES: Final = ("pending", "sent", "silenced", "inhibited")
 JOB_RECORD_STATES: Final = ("received", "written", "dropped", "replayed")
 SEND_RESULTS: Final = ("sent", "told to wait", "refused", "not known", "failed")
 
+RECENT_KINDS: Final = ("span", "log", "trace", "point")
+RECENT_DROP_REASONS: Final = ("full", "rate", "size", "unfinished", "unwritable")
+"""Why something is not remembered for the console: the queue was full; more came in a second than is encoded; the trace had
+more lines than are kept of one; it did not end while there was room to wait; the file could not be written.
+"""
+
 WORKER_KILLED: Final = "killed"
 WORKER_EXITED: Final = "exited"
 WORKER_END_REASONS: Final = (WORKER_KILLED, WORKER_EXITED)

@@ -28,8 +28,6 @@ __all__ = ["SettingsError", "SettingsT", "TelemetrySettings", "validated_databas
 ENV_FILE: Final = Path(".env")
 JOBS_COMPONENT: Final = "jobs"
 PRODUCTION: Final = "production"
-PRODUCTION_SHARE: Final = 0.1
-"""The share of the requests that is traced in production; elsewhere all are."""
 SAMPLERS: Final = frozenset(
     {
         "always_on",
@@ -166,9 +164,7 @@ class TelemetrySettings(BaseSettings):
     otel_traces_sampler: Annotated[str, AfterValidator(_sampler)] = Field(
         default="parentbased_traceidratio", description=f"one of {', '.join(sorted(SAMPLERS))}"
     )
-    otel_traces_sampler_arg: float = Field(
-        default=1.0, ge=0, le=1, description="a share from 0 to 1; the default is 0.1 where ENVIRONMENT is production"
-    )
+    otel_traces_sampler_arg: float = Field(default=1.0, ge=0, le=1, description="a share from 0 to 1")
 
     @cached_property
     def url(self) -> URL:
@@ -187,7 +183,7 @@ class TelemetrySettings(BaseSettings):
     @classmethod
     def _trace_a_share_in_production(cls, values: dict[str, object]) -> dict[str, object]:
         if str(values.get("environment", "")).strip() == PRODUCTION:
-            values.setdefault("otel_traces_sampler_arg", PRODUCTION_SHARE)
+            values.setdefault("otel_traces_sampler_arg", 0.1)
         return values
 
     @classmethod

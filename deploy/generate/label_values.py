@@ -72,7 +72,9 @@ def _routes() -> frozenset[str]:
 
 
 _STATUSES: Final = frozenset(map(str, range(100, 600)))
-_QUEUES: Final = frozenset({"job_runs", "alerts", "spans", "logs", "log_console", "log_files", "log_pipeline"})
+_QUEUES: Final = frozenset(
+    {"job_runs", "alerts", "spans", "logs", "log_console", "log_files", "log_pipeline", "recent"}
+)
 _PROMETHEUS: Final = _read(HERE / "prometheus" / "prometheus.yml")
 _COLLECTOR: Final = _read(HERE.parent / "otel-collector.yaml")
 _OF_ALERTS: Final = frozenset({"telegram", "webhook"})
@@ -98,7 +100,9 @@ _VALUES: Final[Mapping[str, tuple[tuple[str, frozenset[str]], ...]]] = {
     "reason": (
         ("worker_restarts_total", frozenset(semconv.WORKER_END_REASONS)),
         ("external_api_wait_.*", frozenset({RATE_LIMIT, BACKOFF})),
+        ("telemetry_recent_dropped_total", frozenset(semconv.RECENT_DROP_REASONS)),
     ),
+    "kind": (("telemetry_recent_.*", frozenset(semconv.RECENT_KINDS)),),
     "query_type": ((".*", frozenset(semconv.QUERY_TYPES)),),
     "source": (
         ("invalid_rows_total", frozenset(stream.name for stream in STREAMS)),

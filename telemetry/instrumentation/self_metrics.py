@@ -1,6 +1,6 @@
 """Metrics of the telemetry about itself: the sizes of its queues, and the instruments at their cardinality limit."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
@@ -36,15 +36,14 @@ def observe_page(meter: Meter, page: IncompletePage) -> None:
     )
 
 
-def observe_queue(meter: Meter, name: str, queue: Queue) -> None:
-    """Observe the size and the capacity of a queue."""
-    attributes = {semconv.QUEUE: name}
+def observe_queues(meter: Meter, queues: Callable[[], Mapping[str, Queue]]) -> None:
+    """Observe the size and the capacity of each queue that there is, by its name."""
 
     def size(_options: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(queue.size, attributes)]
+        return [Observation(queue.size, {semconv.QUEUE: name}) for name, queue in queues().items()]
 
     def capacity(_options: CallbackOptions) -> Iterable[Observation]:
-        return [Observation(queue.capacity, attributes)]
+        return [Observation(queue.capacity, {semconv.QUEUE: name}) for name, queue in queues().items()]
 
     meter.create_observable_gauge(semconv.TELEMETRY_QUEUE_SIZE, [size], "{item}", "Items that wait.")
     meter.create_observable_gauge(

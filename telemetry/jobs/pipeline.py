@@ -13,7 +13,7 @@ from telemetry.database import EngineLimits, database_identity, dedicated_engine
 from telemetry.failsafe import failsafe
 from telemetry.instruments import Instruments
 from telemetry.jobs.liveness.reaper import Reaper
-from telemetry.jobs.recorder.self_metrics import RecorderMetrics
+from telemetry.jobs.recorder.self_metrics import QUEUE_NAME, RecorderMetrics
 from telemetry.jobs.recorder.spool import Spool
 from telemetry.jobs.recorder.writer import Recorder
 from telemetry.jobs.run import JobRun
@@ -98,6 +98,10 @@ class JobPipeline:
     def observe(self, meter: Meter) -> None:
         """Register the observable metrics of the recorder."""
         self._metrics.observe(meter, self.recorder, self.reaper.recovery)
+
+    def queues(self) -> dict[str, Recorder]:
+        """The queue of the runs that wait to be written, by its name."""
+        return {QUEUE_NAME: self.recorder} if self.is_on else {}
 
     def foreign_databases(self) -> list[str]:
         """A sentence for each other database whose job runs are in the data directory, too.

@@ -1,22 +1,11 @@
 """Counts what is not remembered, by kind and reason."""
 
 from collections import Counter
-from typing import Final
 
-SPAN: Final = "span"
-LOG: Final = "log"
-TRACE: Final = "trace"
-POINT: Final = "point"
-FULL: Final = "full"
-"""A queue was full."""
-RATE: Final = "rate"
-"""More came in a second than is encoded."""
-SIZE: Final = "size"
-"""The trace had more spans or lines than are kept of one."""
-UNFINISHED: Final = "unfinished"
-"""The trace did not end while there was room to wait for it."""
-UNWRITABLE: Final = "unwritable"
-"""The file could not be written."""
+from telemetry import semconv
+
+SPAN, LOG, TRACE, POINT = semconv.RECENT_KINDS
+FULL, RATE, SIZE, UNFINISHED, UNWRITABLE = semconv.RECENT_DROP_REASONS
 
 
 class Drops:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from telemetry.recent.database import RecentDatabase
+from telemetry.recent.distinct_values import distinct_values
 
+_MAX_COMPONENTS: Final = 200
 _COLUMNS: Final = "id, at, level, logger, component, message, error, trace_id, span_id, process"
 _CONDITIONS: Final = {
     "level": "level >= ?",
@@ -90,7 +92,7 @@ class LogQueries:
     def components(self) -> list[str]:
         """The components that have lines."""
         with self._database.reading() as connection:
-            return [row[0] for row in connection.execute("SELECT DISTINCT component FROM logs ORDER BY component")]
+            return distinct_values(connection, "logs", "component", _MAX_COMPONENTS)
 
     def oldest(self) -> float | None:
         """When the oldest line was logged."""

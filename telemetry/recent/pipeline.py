@@ -1,19 +1,18 @@
 """Composes what is remembered in a process: its parts, and the file that they share with other processes."""
 
 import threading
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from opentelemetry.sdk.trace import TracerProvider
 
+from telemetry.instrumentation.self_metrics import Queue
 from telemetry.metrics.pipeline import MetricsPipeline
 from telemetry.processes.registry import ProcessRegistry
 from telemetry.recent.database import RECENT_FILE, RecentDatabase
 from telemetry.recent.drops import Drops
-from telemetry.recent.keeping.trace_keeper import TraceKeeper
+from telemetry.recent.keeping.trace_keeper import QUEUE_NAME, TraceKeeper
 from telemetry.recent.log_queries import LogQueries
 from telemetry.recent.point_queries import PointQueries
 from telemetry.recent.point_sampler import PointSampler, Sampled
@@ -24,18 +23,9 @@ from telemetry.recent.trace_queries import TraceQueries
 from telemetry.sdk.shutdown import attempt
 from telemetry.settings import TelemetrySettings
 
+CONSOLE_PATH: Final = "/console"
 _active_directories: Final[set[Path]] = set()
 """The data directories whose telemetry was activated in this process: a later one is active at once."""
-
-
-class RecentPart(Protocol):
-    """A part with a thread. Nothing of it runs before `start`."""
-
-    def start(self) -> None:
-        """Start the thread. More than once is harmless, also in a forked child."""
-
-    def shutdown(self, deadline: float) -> bool:
-        """Write what is in memory, within so many seconds. Returns whether that is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +40,6 @@ class RecentContext:
     tracer_provider: TracerProvider
     registry: ProcessRegistry
     drops: Drops = field(default_factory=Drops)
-
-
-def _keeper(database: RecentDatabase, context: RecentContext) -> RecentPart:
-    return TraceKeeper(database, context.tracer_provider, context.metrics.meter, context.drops)
-
-
-PartFactory = Callable[[RecentDatabase, RecentContext], RecentPart]
-_FACTORIES: Final[Sequence[PartFactory]] = (_keeper,)
-"""What makes each part, when the pipeline is activated."""
-CONSOLE_PATH: Final = "/console"
 
 
 class RecentPipeline:
@@ -84,7 +64,7 @@ class RecentPipeline:
         self._directory = Path(settings.data_dir).absolute()
         self._context = context
         self.console_path = CONSOLE_PATH
-        self._parts: list[RecentPart] = []
+        self._keeper: TraceKeeper | None = None
         self._sampler: PointSampler | None = None
         self._lock = threading.RLock()
         if self._directory in _active_directories:
@@ -99,7 +79,8 @@ class RecentPipeline:
             if self.is_active or not self._is_allowed:
                 return
             _active_directories.add(self._directory)
-            self._parts = [make(self.database, self._context) for make in _FACTORIES]
+            context = self._context
+            self._keeper = TraceKeeper(self.database, context.tracer_provider, context.metrics.meter, context.drops)
             self._sampler = self._created_sampler()
             observe_drops(self._context.metrics.meter, self._context.drops)
             observe_size(self._context.metrics.meter, self.database)
@@ -110,10 +91,14 @@ class RecentPipeline:
     def start(self) -> None:
         """Start the threads, if this is active. More than once is harmless, also in a forked child."""
         self._is_started = True
-        for part in self._parts:
-            part.start()
+        if self._keeper is not None:
+            self._keeper.start()
         if self._sampler is not None:
             self._sampler.start()
+
+    def queues(self) -> dict[str, Queue]:
+        """The queue between the threads that work and the one that writes, by its name."""
+        return {QUEUE_NAME: self._keeper.queue} if self._keeper is not None else {}
 
     def stop_sampling(self) -> None:
         """Take the last sample of the metrics: nothing is measured afterwards. More than once is harmless."""
@@ -132,6 +117,8 @@ class RecentPipeline:
 
     def shutdown(self, deadline: float) -> bool:
         """Write what is in memory, within so many seconds. Returns whether that is done."""
-        done = [attempt(type(each).__name__, partial(each.shutdown, deadline)) for each in self._parts]
+        keeper, done = self._keeper, True
+        if keeper is not None:
+            done = bool(attempt("writing what is remembered", lambda: keeper.shutdown(deadline)))
         attempt("closing what is remembered", self.database.close)
-        return all(done)
+        return done

@@ -1,5 +1,6 @@
 """Queries for plots and tables of figures: sums over a window, and over time. SQLite adds, outside of Python's lock."""
 
+import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
@@ -7,8 +8,8 @@ from telemetry.recent.database import RecentDatabase
 from telemetry.recent.points import reading
 from telemetry.recent.points.percentiles import STANDARD, percentiles
 from telemetry.recent.points.plotted import PLOTTED, Plotted
-from telemetry.recent.points.reading import Match
 from telemetry.recent.points.results import SeriesPoints, SeriesTotal
+from telemetry.recent.points.stored_series import SAMPLES, Match, Stored, StoredSeries
 
 __all__ = ["PointQueries", "SeriesPoints", "SeriesTotal", "percentiles"]
 
@@ -25,6 +26,7 @@ class PointQueries:
     def __init__(self, database: RecentDatabase, plotted: Sequence[Plotted] = PLOTTED) -> None:
         self._database = database
         self._plotted = {each.family: each for each in plotted}
+        self._series = StoredSeries()
 
     def newest_sample(self) -> float | None:
         """When the newest interval that was sampled ends, in Unix seconds; None before the first one."""
@@ -34,7 +36,7 @@ class PointQueries:
     def sampled_seconds(self, since: float, until: float) -> float:
         """How many seconds of a window there are samples of; less than its length if the service was down, or is new."""
         with self._database.reading() as connection:
-            rows = reading.rows_of_window(connection, reading.SAMPLES, since, until, reading.VALUE)
+            rows = reading.rows_of_window(connection, SAMPLES, since, until, reading.VALUE)
         return sum(seconds for _place, seconds in rows)
 
     def totals(  # noqa: PLR0913  # what is asked for has this many sides
@@ -58,7 +60,7 @@ class PointQueries:
             has_buckets: read a histogram's buckets, too, which takes several times as long.
         """
         with self._database.reading() as connection:
-            stored = reading.stored_series(connection, self._name(family, by, match), by, match)
+            stored = self._stored(connection, family, by, match)
             columns = reading.HISTOGRAMS if has_buckets else reading.AMOUNTS
             rows = reading.rows_of_window(connection, stored, since, until, columns)
         return sorted(reading.merged(rows, stored), key=lambda total: -total.value)
@@ -84,7 +86,7 @@ class PointQueries:
             by: the labels to tell apart; the others are added.
         """
         with self._database.reading() as connection:
-            stored = reading.stored_series(connection, self._name(family, by, match), by, match)
+            stored = self._stored(connection, family, by, match)
             grid = reading.grid_of(connection, since, until, step)
             rows = reading.rows_over_time(connection, stored, grid, reading.VALUE)
         found: dict[tuple[str, ...], dict[int, float]] = {}
@@ -108,7 +110,7 @@ class PointQueries:
         None where there was nothing to measure.
         """
         with self._database.reading() as connection:
-            stored = reading.stored_series(connection, self._name(family, (), match), (), match)
+            stored = self._stored(connection, family, (), match)
             grid = reading.grid_of(connection, since, until, step)
             rows = reading.rows_over_time(connection, stored, grid, reading.HISTOGRAMS)
         by_step: dict[int, list[tuple[float, ...]]] = {}
@@ -127,6 +129,7 @@ class PointQueries:
             for place, each in enumerate(which)
         ]
 
-    def _name(self, family: str, by: Sequence[str], match: Match) -> str:
-        """The stored family that has these labels and the fewest series."""
-        return self._plotted.get(family, Plotted(family)).stored_for((*by, *match))
+    def _stored(self, connection: sqlite3.Connection, family: str, by: Sequence[str], match: Match) -> Stored:
+        """The series, from the stored family that has these labels and the fewest series."""
+        plotted = self._plotted.get(family, Plotted(family))
+        return self._series.find(connection, plotted.stored_for((*by, *match)), by, match)

@@ -28,8 +28,8 @@ CREATE TABLE points (
     {_AMOUNT},
     PRIMARY KEY (tier, family, t, series)
 ) WITHOUT ROWID;
-CREATE TABLE point_rows (number INTEGER NOT NULL);
-INSERT INTO point_rows VALUES (0);
+CREATE TABLE point_state (number_of_rows INTEGER NOT NULL, series_version INTEGER NOT NULL);
+INSERT INTO point_state VALUES (0, random());
 CREATE TABLE samplers (
     source TEXT PRIMARY KEY,
     number INTEGER NOT NULL,
@@ -45,7 +45,8 @@ CREATE TABLE totals (
 ) WITHOUT ROWID;
 """  # noqa: S608  # only names of this module
 """`points` has what was added in the interval of `tier` seconds that ends at `t`. By time first: the rows of a sample are beside
-each other. `point_rows` has their number. `samplers` and `totals` have the last sample of each group of processes, for whichever process takes the next one."""
+each other. `point_state` has their number, and another
+version after each change of `series`. `samplers` and `totals` have the last sample of each group of processes, for whichever process takes the next one."""
 
 ADDED_TABLE: Final = f"CREATE TEMP TABLE IF NOT EXISTS added (series INTEGER PRIMARY KEY, family INTEGER, {_AMOUNT})"
 _AMOUNTS: Final = ", ".join(AMOUNT_COLUMNS)
@@ -67,7 +68,8 @@ ADD_STAGED: Final = (
 COUNT_STAGED: Final = (
     "SELECT count(*) FROM points JOIN (SELECT DISTINCT family FROM temp.added) USING (family) WHERE tier = ? AND t = ?"
 )
-ADD_ROWS: Final = "UPDATE point_rows SET number = number + ?"
+ADD_ROWS: Final = "UPDATE point_state SET number_of_rows = number_of_rows + ?"
+CHANGE_VERSION: Final = "UPDATE point_state SET series_version = random()"
 KEEP_STAGED_TOTALS: Final = (
     f"INSERT INTO totals (source, series, {_AMOUNTS}) SELECT ?, series, {_AMOUNTS} FROM temp.added WHERE true "  # noqa: S608
     f"ON CONFLICT (source, series) DO UPDATE SET {_LATEST}"

@@ -61,6 +61,7 @@ CREATE TABLE logs (
 CREATE INDEX ix_logs_at ON logs (at);
 CREATE INDEX ix_logs_trace ON logs (trace_id) WHERE trace_id IS NOT NULL;
 CREATE INDEX ix_logs_level ON logs (level, at);
+CREATE INDEX ix_logs_component ON logs (component);
 """
 _SIGN_INS: Final = """
 CREATE TABLE sign_in_attempts (id INTEGER PRIMARY KEY AUTOINCREMENT, address TEXT NOT NULL, at REAL NOT NULL);

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from telemetry.recent.database import RecentDatabase
+from telemetry.recent.distinct_values import distinct_values
 from telemetry.recent.trace_tree import TraceSpan, tree_of
 
+_MAX_NAMES: Final = 300
 _COLUMNS: Final = "trace_id, kind, name, method, status, failed, started, seconds, spans, kept_as"
 _CONDITIONS: Final = {
     "name": "name = ?",
@@ -84,19 +86,11 @@ class TraceQueries:
         before: float | None = None,
         limit: int = 50,
     ) -> list[TraceSummary]:
-        """The newest traces first.
+        """The newest traces first. `name`, `status` and `kind` are as in `TraceSummary`.
 
         Args:
-            name: of the route or job.
-            status: as in `TraceSummary`.
-            kind: likewise.
-            failed: whether it failed.
-            min_seconds: of so many seconds and above.
             trace_id: the id, or its beginning: hexadecimal digits.
-            since: from this Unix time of its beginning on.
-            until: before this one.
-            before: likewise, for the next page.
-            limit: at most so many.
+            since: from this Unix time of their beginning on; `until` and `before` (of the next page) end it.
         """
         given = {
             "name": name,
@@ -133,12 +127,10 @@ class TraceQueries:
             rows = connection.execute(f"SELECT trace_id FROM traces WHERE trace_id IN ({wanted})", tuple(trace_ids))  # noqa: S608
             return {trace_id for (trace_id,) in rows}
 
-    def names(self) -> list[tuple[str, str]]:
-        """The kinds and names that traces are kept of."""
+    def names(self) -> list[str]:
+        """The routes, jobs and other names that traces are kept of."""
         with self._database.reading() as connection:
-            return connection.execute(
-                "SELECT DISTINCT kind, name FROM traces ORDER BY kind, name LIMIT 1000"
-            ).fetchall()
+            return distinct_values(connection, "traces", "name", _MAX_NAMES)
 
     def oldest(self) -> float | None:
         """When the oldest trace began that is kept."""

@@ -114,12 +114,12 @@ def test_a_run_that_is_asked_for_in_a_process_without_a_scheduler_runs_there(pro
     serving.wait_for("/readyz")
 
     paused = post(serving, "/jobs/backup_database/pause", {"reason": "moving"})
-    started = post(serving, "/jobs/backup_database/run", {"by": "Anna"})
+    started = post(serving, "/jobs/backup_database/run", {"by": "the release"})
 
     assert (paused.status_code, started.status_code) == (200, 202), started.text
     [run] = eventually(lambda: scheduling.get("/jobs/status?job_name=backup_database&status=success").json()["runs"])
     assert run["run_id"] == started.json()["run_id"]
-    assert run["metadata"]["requested_by"] == "Anna"
+    assert run["metadata"]["requested_by"] == "the release"
     listed = {each["job_name"]: each for each in scheduling.get("/jobs").json()["jobs"]}
     assert (listed["backup_database"]["state"], listed["backup_database"]["paused"]["reason"]) == ("paused", "moving")
     for process in (scheduling, serving):

@@ -119,6 +119,25 @@ _QUEUES: Final = Row(
             ),
         ),
         graph(
+            "Memory of the console",
+            "Traces, log lines and figures in recent.db, and its log. Traces and lines take 64 MB at most.",
+            Query(f"max by (instance) (telemetry_recent_bytes){OR_NOTHING}", "{{instance}}"),
+            unit="bytes",
+        ),
+        graph(
+            "Traces of the console",
+            "Those that failed or were slow, job runs, and a sample of the rest.",
+            Query(f"max by (instance) (telemetry_recent_traces){OR_NOTHING}", "{{instance}}"),
+        ),
+        graph(
+            "Not remembered for the console",
+            "The queue was full, too much came at once, or the disk did not take it. Metrics stay true.",
+            Query(
+                f"sum by (kind, reason) (increase(telemetry_recent_dropped_total{RATE})){OR_NOTHING}",
+                "{{kind}} {{reason}}",
+            ),
+        ),
+        graph(
             "Workers",
             "How old what each of several workers last wrote is. One that hangs grows old; its numbers are shown as it left them.",
             Query(f"max by (worker) (telemetry_worker_snapshot_age_seconds){OR_NOTHING}", "{{worker}}"),

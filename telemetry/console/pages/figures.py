@@ -8,7 +8,7 @@ from telemetry.console.plots.chart import Chart, Line
 from telemetry.console.view import View
 from telemetry.recent.point_queries import PointQueries, SeriesPoints
 from telemetry.recent.points.plotted import REQUESTS
-from telemetry.recent.points.reading import Match
+from telemetry.recent.points.stored_series import Match
 
 CLASSES: Final = {"2xx": "ok", "3xx": "c1", "4xx": "warn", "5xx": "bad", "other": "c6"}
 """The colours of the classes of status codes."""

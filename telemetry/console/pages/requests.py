@@ -1,7 +1,7 @@
 """Requests: a row for each route, with its rate, errors and durations."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from telemetry.console.pages.figures import is_failure, request_charts, spark_step
@@ -13,6 +13,8 @@ from telemetry.recent.points.plotted import REQUESTS
 
 MAX_ROWS: Final = 100
 _ROUTE: Final = ("endpoint", "method")
+_DURATIONS: Final = ("p50", "p95", "p99")
+_NONE: Final = (None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,10 @@ class RouteRow:
     errors: float
     percentiles: tuple[float | None, ...]
     course: Sequence[float | None] = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.endpoint, self.method
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +85,9 @@ def read(view: View) -> dict[str, Any]:
 
 def _read(view: View, order: str) -> Requests:
     queries = view.telemetry.recent.points
-    rows = [row for row in _rows(view, queries) if _is_wanted(view, row)]
+    rows = [row for row in _rows(view, queries, has_durations=order in _DURATIONS) if _is_wanted(view, row)]
     rows.sort(key=next(column.value for column in COLUMNS if column.key == order))
-    shown = _with_courses(view, queries, rows[:MAX_ROWS])
+    shown = _with_details(view, queries, rows[:MAX_ROWS])
     return Requests(shown, len(rows), wide(request_charts(view, queries)))
 
 
@@ -91,12 +97,13 @@ def _is_wanted(view: View, row: RouteRow) -> bool:
     return (not is_own or view.text("own") == "1") and find in f"{row.method} {row.endpoint}".lower()
 
 
-def _rows(view: View, queries: PointQueries) -> list[RouteRow]:
+def _rows(view: View, queries: PointQueries, *, has_durations: bool) -> list[RouteRow]:
+    """All routes. Their durations take several times as long, and so are read only to sort by them."""
     window = (view.since, view.now)
     seconds = queries.sampled_seconds(*window) or float(view.window.seconds)
     routes: dict[tuple[str, str], SeriesTotal] = {}
     failed: dict[tuple[str, str], float] = {}
-    for total in queries.totals(REQUESTS, *window, by=(*_ROUTE, "status"), has_buckets=True):
+    for total in queries.totals(REQUESTS, *window, by=(*_ROUTE, "status"), has_buckets=has_durations):
         route = route_of(total.labels)
         routes[route] = routes[route].plus(total) if route in routes else total
         failed[route] = failed.get(route, 0) + (total.value if is_failure(total.labels["status"]) else 0)
@@ -119,19 +126,11 @@ def row_of(total: SeriesTotal, failed: float, seconds: float) -> RouteRow:
     return RouteRow(*route_of(total.labels), total.value, rate, errors, tuple(total.percentiles()))
 
 
-def _with_courses(view: View, queries: PointQueries, rows: Sequence[RouteRow]) -> list[RouteRow]:
+def _with_details(view: View, queries: PointQueries, rows: Sequence[RouteRow]) -> list[RouteRow]:
+    """The rows with their durations and their course over time."""
     match = {"endpoint": {row.endpoint for row in rows}}
     series = queries.over_time(REQUESTS, view.since, view.now, spark_step(view), match=match, by=_ROUTE)
+    totals = queries.totals(REQUESTS, view.since, view.now, by=_ROUTE, match=match, has_buckets=True)
     courses = {route_of(each.labels): each.rates for each in series}
-    return [
-        RouteRow(
-            row.endpoint,
-            row.method,
-            row.count,
-            row.rate,
-            row.errors,
-            row.percentiles,
-            courses.get((row.endpoint, row.method), ()),
-        )
-        for row in rows
-    ]
+    durations = {route_of(each.labels): tuple(each.percentiles()) for each in totals}
+    return [replace(row, course=courses.get(row.key, ()), percentiles=durations.get(row.key, _NONE)) for row in rows]

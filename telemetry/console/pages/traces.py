@@ -90,5 +90,4 @@ def _find(view: View, filters: dict[str, Any]) -> FoundTraces:
     queries = view.telemetry.recent.traces
     traces = queries.search(**filters, limit=LIMIT + 1)
     more = traces[LIMIT - 1].started if len(traces) > LIMIT else None
-    names = list(dict.fromkeys(name for _, name in queries.names()))
-    return FoundTraces(traces[:LIMIT], names, queries.oldest(), more)
+    return FoundTraces(traces[:LIMIT], queries.names(), queries.oldest(), more)

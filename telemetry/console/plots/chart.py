@@ -146,7 +146,7 @@ def _value_axis(chart: Chart, y: Scale, top: float) -> str:
 
 def _time_axis(chart: Chart, x: Scale) -> str:
     first, last = chart.times[0], chart.times[-1]
-    marks = ((first, "start"), ((first + last) / 2, "middle"), (last, "end"))
+    marks = ((first, "start"), ((first + last) / 2, "middle"), (last, "end")) if last > first else ((first, "start"),)
     baseline = chart.height - 4
     return "".join(
         f'<text class="tick" x="{x(at)}" y="{baseline}" text-anchor="{anchor}" data-time="{at:.0f}">{_clock(at, last - first)}</text>'

@@ -50,7 +50,7 @@ class TraceSegment:
         return size
 
 
-class _Decided(NamedTuple):
+class _Decision(NamedTuple):
     kept_as: str | None
     spans: int
 
@@ -62,7 +62,7 @@ class PendingTraces:
         self._choose = choice
         self._drops = drops
         self._pending: OrderedDict[int, TraceSegment] = OrderedDict()
-        self._decided: OrderedDict[int, _Decided] = OrderedDict()
+        self._decided: OrderedDict[int, _Decision] = OrderedDict()
         self._late: dict[int, TraceSegment] = {}
         self._bytes = 0
 
@@ -117,13 +117,13 @@ class PendingTraces:
         """The root itself is kept in any case: without it nobody understands the rest."""
         segment = self._pending.pop(trace_id, None) or TraceSegment(trace_id)
         self._bytes -= segment.bytes
-        known = self._decided.get(trace_id, _Decided(None, 0))
+        known = self._decided.get(trace_id, _Decision(None, 0))
         _cut(segment, max(0, MAX_SPANS - 1 - known.spans))
         segment.root, segment.root_span = root_of(span), span
         segment.spans.append(span)
         end = _end_of(segment.root, seconds_of(span), len(segment.spans))
         kept_as = _more_important(known.kept_as, self._choose(end))
-        self._remember(trace_id, _Decided(kept_as, known.spans + len(segment.spans) if kept_as else 0))
+        self._remember(trace_id, _Decision(kept_as, known.spans + len(segment.spans) if kept_as else 0))
         if kept_as:
             segment.kept_as = kept_as
             yield segment
@@ -137,7 +137,7 @@ class PendingTraces:
         self._pending.move_to_end(trace_id)
         return segment
 
-    def _remember(self, trace_id: int, decided: _Decided) -> None:
+    def _remember(self, trace_id: int, decided: _Decision) -> None:
         self._decided[trace_id] = decided
         self._decided.move_to_end(trace_id)
         if len(self._decided) > MAX_DECIDED:
@@ -154,7 +154,7 @@ class PendingTraces:
                 continue
             segment.kept_as, segment.root_span = FAILED, failed
             segment.root = root_of(failed)
-            self._remember(trace_id, _Decided(FAILED, len(segment.spans)))
+            self._remember(trace_id, _Decision(FAILED, len(segment.spans)))
             yield segment
             yield from segment.lines
 

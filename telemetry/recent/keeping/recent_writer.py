@@ -13,7 +13,7 @@ from telemetry.periodic import PeriodicTask
 from telemetry.processes import forks
 from telemetry.recent.database import RecentDatabase
 from telemetry.recent.drops import LOG, RATE, TRACE, UNWRITABLE, Drops
-from telemetry.recent.keeping import retention, trace_rows
+from telemetry.recent.keeping import size_limits, trace_rows
 from telemetry.recent.keeping.allowance import Allowance
 from telemetry.recent.keeping.log_row import INSERT, LogRow, row_of
 from telemetry.recent.keeping.pending_traces import PendingTraces, TraceSegment
@@ -118,9 +118,9 @@ class RecentWriter(forks.ForkAware):
             trace_rows.write(connection, rows)
         connection.executemany(INSERT, self._logs)
         if is_time_to_age:
-            retention.remove_aged(connection, time.time())
-        retention.make_room(connection, retention.MAX_BYTES)
-        self.sizes = retention.sizes(connection)
+            size_limits.remove_aged(connection, time.time())
+        size_limits.make_room(connection, size_limits.MAX_BYTES)
+        self.sizes = size_limits.sizes(connection)
 
     def _give_up_beyond_limit(self) -> None:
         size = sum(len(rows.body) for rows in self._traces) + sum(row.bytes for row in self._logs)

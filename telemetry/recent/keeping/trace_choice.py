@@ -18,7 +18,6 @@ _STEP: Final = 1.1
 MAX_NAMES: Final = 2000
 SAMPLES_A_SECOND: Final = 5
 """In each process; of one name, one."""
-_OTHER_INTERVAL: Final = 600.0
 SLOW_A_SECOND: Final = 10
 SPANS_A_SECOND: Final = 500
 SPANS_AT_ONCE: Final = 10_000
@@ -31,7 +30,7 @@ class TraceEnd:
 
     Attributes:
         name: tells its kind, too.
-        is_other: neither a request nor a run: mostly single queries of background threads, which are seldom looked for.
+        is_other: neither a request nor a run: mostly single queries of background threads. Those are kept only if they failed or were slow.
     """
 
     name: str
@@ -81,7 +80,7 @@ class TraceChoice:
         name.add(end.seconds)
         if reason := FAILED if end.failed else JOB if end.is_job else SLOW if is_slow else None:
             return reason if self._is_allowed(reason, end.spans) else None
-        return SAMPLE if self._is_sampled(name, _OTHER_INTERVAL if end.is_other else 1.0) else None
+        return SAMPLE if not end.is_other and self._is_sampled(name) else None
 
     def _is_allowed(self, reason: str, spans: int) -> bool:
         is_allowed = (reason != SLOW or self._slow.take()) and self._spans.take(spans)
@@ -89,9 +88,9 @@ class TraceChoice:
             self._drops.count(TRACE, RATE)
         return is_allowed
 
-    def _is_sampled(self, name: _Name, interval: float) -> bool:
+    def _is_sampled(self, name: _Name) -> bool:
         now = self._clock()
-        if now - name.sampled_at < interval or not self._samples.take():
+        if now - name.sampled_at < 1 or not self._samples.take():
             return False
         name.sampled_at = now
         return True

@@ -1,9 +1,11 @@
 """Keeps the traces and log lines of a process: puts the intake into the tracer provider and into logging."""
 
+from typing import Final
+
 from opentelemetry.metrics import Meter
 from opentelemetry.sdk.trace import TracerProvider
 
-from telemetry.instrumentation.self_metrics import observe_queue
+from telemetry.instrumentation.self_metrics import Queue
 from telemetry.logs.setup import attach_sink, detach_sink
 from telemetry.recent.database import RecentDatabase
 from telemetry.recent.drops import Drops
@@ -13,7 +15,7 @@ from telemetry.recent.keeping.span_intake import SpanIntake
 from telemetry.recent.schema import LOGS
 from telemetry.recent.self_metrics import observe_traces
 
-QUEUE_NAME = "recent"
+QUEUE_NAME: Final = "recent"
 
 
 class TraceKeeper:
@@ -24,8 +26,11 @@ class TraceKeeper:
         self._log_intake = LogIntake(self._writer.queue)
         provider.add_span_processor(SpanIntake(self._writer.queue))
         attach_sink(self._log_intake)
-        observe_queue(meter, QUEUE_NAME, self._writer.queue)
         observe_traces(meter, self._traces)
+
+    @property
+    def queue(self) -> Queue:
+        return self._writer.queue
 
     def start(self) -> None:
         self._writer.start()

@@ -52,7 +52,8 @@ def stage(connection: sqlite3.Connection, amounts: Mapping[SeriesKey, Amount]) -
     connection.execute("DELETE FROM temp.added")
     families = _families(connection, {key.family for key in amounts})
     rows = [(families[key.family], key.labels, key.bounds, *_columns(amount)) for key, amount in amounts.items()]
-    connection.executemany(tables.ADD_SERIES, [row[:3] for row in rows])
+    if connection.executemany(tables.ADD_SERIES, [row[:3] for row in rows]).rowcount > 0:
+        connection.execute(tables.CHANGE_VERSION)
     connection.executemany(tables.STAGE, rows)
 
 

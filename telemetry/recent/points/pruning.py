@@ -46,7 +46,7 @@ def prune(database: RecentDatabase, now: float, max_bytes: int = MAX_BYTES) -> N
 
 def _rows(database: RecentDatabase) -> int:
     with database.reading() as connection:
-        return int(connection.execute("SELECT number FROM point_rows").fetchone()[0])
+        return int(connection.execute("SELECT number_of_rows FROM point_state").fetchone()[0])
 
 
 def _remove(connection: sqlite3.Connection, tier: int, until: float, future: float) -> None:
@@ -77,4 +77,5 @@ def forget_unused(database: RecentDatabase, now: float) -> None:
         old = json.dumps([source for source, t in sources if abs(now - t) > DAY])
         connection.execute("DELETE FROM totals WHERE source IN (SELECT value FROM json_each(?))", (old,))
         connection.execute("DELETE FROM samplers WHERE source IN (SELECT value FROM json_each(?))", (old,))
-        connection.execute(tables.REMOVE_SERIES, (DAY,))
+        if connection.execute(tables.REMOVE_SERIES, (DAY,)).rowcount > 0:
+            connection.execute(tables.CHANGE_VERSION)

@@ -2,12 +2,12 @@
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from telemetry.recent.point_tables import BUCKET_COLUMNS, SAMPLED
 from telemetry.recent.points.results import Labels, SeriesPoints, SeriesTotal
+from telemetry.recent.points.stored_series import Stored
 from telemetry.recent.points.tiers import (
     FINEST,
     KEPT_SECONDS,
@@ -20,8 +20,6 @@ from telemetry.recent.points.tiers import (
 )
 
 Row = tuple[float, ...]
-Match = Mapping[str, str | Collection[str]]
-"""Labels that series must have: a value, or one of several."""
 VALUE: Final = "sum(value)"
 AMOUNTS: Final = "sum(value), sum(sum)"
 HISTOGRAMS: Final = f"{AMOUNTS}, {', '.join(f'sum({column})' for column in BUCKET_COLUMNS)}"
@@ -50,37 +48,6 @@ _FEW_SHARE: Final = 20
 """One of so many series of a family is few."""
 
 
-class Stored(NamedTuple):
-    """The series of a stored family that were asked for.
-
-    Attributes:
-        places: the group of each series, by its id.
-        by: the names of the labels that groups have.
-        groups: the values of their labels, and the text of their bounds.
-        total: how many series the family has.
-    """
-
-    family: int
-    places: dict[int, int]
-    by: tuple[str, ...]
-    groups: list[tuple[str, ...]]
-    total: int
-
-    @property
-    def query(self) -> str:
-        return _CHOSEN + (_FEW if len(self.places) * _FEW_SHARE <= self.total else _MANY)
-
-    def labels(self, place: int) -> Labels:
-        return dict(zip(self.by, self.groups[place], strict=False))
-
-    def bounds(self, place: int) -> tuple[float, ...]:
-        return _bounds(self.groups[place][-1])
-
-
-SAMPLES: Final = Stored(SAMPLED, {SAMPLED: 0}, (), [("",)], 1)
-"""The seconds of which there are samples."""
-
-
 class Grid(NamedTuple):
     """The steps of a query over time, in rows of one tier, and how many seconds of each have samples."""
 
@@ -89,34 +56,6 @@ class Grid(NamedTuple):
     first: int
     times: tuple[int, ...]
     seconds: tuple[float, ...]
-
-
-@lru_cache(maxsize=20_000)
-def _labels(text: str) -> Labels:
-    found: dict[str, str] = json.loads(text)
-    return found
-
-
-@lru_cache(maxsize=1000)
-def _bounds(text: str) -> tuple[float, ...]:
-    return tuple(json.loads(text)) if text else ()
-
-
-def stored_series(connection: sqlite3.Connection, family: str, by: Sequence[str], match: Match) -> Stored:
-    """The series of a family that have the labels of `match`, in groups of the same `by`."""
-    rows = connection.execute(
-        "SELECT s.id, s.labels, s.bounds, s.family FROM series s JOIN families f ON f.id = s.family WHERE f.name = ?",
-        (family,),
-    ).fetchall()
-    wanted = {label: {value} if isinstance(value, str) else value for label, value in match.items()}
-    groups: dict[tuple[str, ...], int] = {}
-    places: dict[int, int] = {}
-    for series, text, bounds, _family in rows:
-        labels = _labels(text)
-        if not wanted or all(labels.get(label) in values for label, values in wanted.items()):
-            key = (*[labels.get(label, "") for label in by], bounds)
-            places[series] = groups.setdefault(key, len(groups))
-    return Stored(rows[0][3] if rows else SAMPLED, places, tuple(by), list(groups), len(rows))
 
 
 def newest_sample(connection: sqlite3.Connection) -> int | None:
@@ -132,17 +71,21 @@ def begins(connection: sqlite3.Connection) -> dict[int, float]:
     return since_by_tier({tier: (first, last) for tier, (first, last) in found.items() if first is not None})
 
 
+def _query(stored: Stored) -> str:
+    return _CHOSEN + (_FEW if stored.number * _FEW_SHARE <= stored.total else _MANY)
+
+
 def rows_of_window(
     connection: sqlite3.Connection, stored: Stored, since: float, until: float, columns: str
 ) -> list[Row]:
     """Sums over a window: the place of a group, and the columns."""
     newest = newest_sample(connection)
-    if not stored.places or newest is None:
+    if not stored.number or newest is None:
         return []
     is_open = newest <= until + FINEST
     parts = segments(since, until, begins(connection), is_open=is_open)
-    query = stored.query.format(what=f"place, {columns}", groups="place")
-    return connection.execute(query, (json.dumps(stored.places), json.dumps(parts), stored.family)).fetchall()
+    query = _query(stored).format(what=f"place, {columns}", groups="place")
+    return connection.execute(query, (stored.places, json.dumps(parts), stored.family)).fetchall()
 
 
 def grid_of(connection: sqlite3.Connection, since: float, until: float, step: int) -> Grid:
@@ -160,11 +103,11 @@ def grid_of(connection: sqlite3.Connection, since: float, until: float, step: in
 
 def rows_over_time(connection: sqlite3.Connection, stored: Stored, grid: Grid, columns: str) -> list[Row]:
     """Sums by step: the place of a group, the end of the step, and the columns."""
-    if not stored.places or not grid.times:
+    if not stored.number or not grid.times:
         return []
     part = WindowPart(grid.tier, grid.first, grid.times[-1])
-    query = stored.query.format(what=f"place, {_STEP_END.format(step=grid.step)}, {columns}", groups="1, 2")
-    return connection.execute(query, (json.dumps(stored.places), json.dumps([part]), stored.family)).fetchall()
+    query = _query(stored).format(what=f"place, {_STEP_END.format(step=grid.step)}, {columns}", groups="1, 2")
+    return connection.execute(query, (stored.places, json.dumps([part]), stored.family)).fetchall()
 
 
 def merged(rows: Iterable[Sequence[Any]], stored: Stored) -> list[SeriesTotal]:

@@ -113,7 +113,7 @@ CONTRACT = [
     (
         "OTEL_TRACES_SAMPLER_ARG",
         "otel_traces_sampler_arg",
-        0.1,
+        1.0,
         {"0": 0.0, "0.5": 0.5, "1": 1.0},
         ["1.1", "-0.1", "half", "nan", "inf"],
         "a share from 0 to 1",
@@ -124,6 +124,23 @@ CONTRACT = [
 @pytest.mark.parametrize(("field", "default"), [(row[1], row[2]) for row in CONTRACT])
 def test_a_variable_that_is_not_set_has_the_default_of_the_contract(field, default):
     assert getattr(TelemetrySettings.read(), field) == default
+
+
+@pytest.mark.parametrize(
+    ("variables", "share"),
+    [
+        ({"ENVIRONMENT": "production"}, 0.1),
+        ({"ENVIRONMENT": " production "}, 0.1),
+        ({"ENVIRONMENT": "production", "OTEL_TRACES_SAMPLER_ARG": ""}, 0.1),
+        ({"ENVIRONMENT": "production", "OTEL_TRACES_SAMPLER_ARG": "1"}, 1.0),
+        ({"ENVIRONMENT": "production", "OTEL_TRACES_SAMPLER_ARG": "0"}, 0.0),
+        ({"ENVIRONMENT": "production-sandbox"}, 1.0),
+        ({"ENVIRONMENT": "staging", "OTEL_TRACES_SAMPLER_ARG": "0.2"}, 0.2),
+        ({"ENVIRONMENT": ""}, 1.0),
+    ],
+)
+def test_a_share_of_the_requests_is_traced_in_production_and_else_all(monkeypatch, variables, share):
+    assert read(monkeypatch, **variables).otel_traces_sampler_arg == share
 
 
 @pytest.mark.parametrize(

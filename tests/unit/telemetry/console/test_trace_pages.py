@@ -61,7 +61,7 @@ def running(tmp_path_factory):
         for number in range(300):
             with tracer().start_as_current_span(f"step {number}"):
                 pass
-    [keeper] = started.recent._parts
+    keeper = started.recent._keeper
     keeper._writer._written_at = float("-inf")
     keeper._writer.step()
     client.recent = started.recent

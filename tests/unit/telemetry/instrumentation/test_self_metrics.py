@@ -11,7 +11,7 @@ class Backlog:
 
 def test_a_queue_has_its_size_and_capacity(signals):
     queue = Backlog()
-    self_metrics.observe_queue(signals.meters.get_meter("tests"), "job_runs", queue)
+    self_metrics.observe_queues(signals.meters.get_meter("tests"), lambda: {"job_runs": queue})
 
     before = signals.series("telemetry_queue_size")
     queue.size = 4

@@ -54,6 +54,9 @@ BEYOND = [
     ("telemetry_callback_timeouts_total", "counter", {"instrument"}),
     ("telemetry_otlp_replaced_total", "counter", {"queue", "reason"}),
     ("telemetry_page_incomplete", "gauge", set()),
+    ("telemetry_recent_bytes", "gauge", set()),
+    ("telemetry_recent_traces", "gauge", set()),
+    ("telemetry_recent_dropped_total", "counter", {"kind", "reason"}),
     ("orders_processed_total", "counter", {"marketplace", "status"}),
     ("advice_drafts_total", "counter", {"marketplace", "outcome"}),
     ("draft_checks_total", "counter", {"reason"}),
@@ -141,6 +144,8 @@ def use_everything(stage):
         (semconv.ALERT_INCIDENTS, {"state": "pending"}),
         (semconv.ALERT_OLDEST_PENDING_AGE, {}),
         (semconv.PAGE_INCOMPLETE, {}),
+        (semconv.RECENT_SIZE, {}),
+        (semconv.RECENT_TRACES, {}),
         (semconv.ALERT_CHANNEL_UP, {"channel": "telegram"}),
         (names.SOURCE_AGE, {"marketplace": "wb", "source": "wb.orders"}),
         (names.REVIEWS_WAITING, {"marketplace": "wb", "rating": 5}),
@@ -160,6 +165,7 @@ def use_everything(stage):
     meter.create_histogram(semconv.ALERT_DELAY).record(1.0, {"channel": "telegram"})
     meter.create_counter(semconv.ALERT_NOTIFICATIONS).add(1, {"channel": "telegram", "result": "sent"})
     meter.create_counter(semconv.JOB_RECORDS).add(1, {"state": "received"})
+    meter.create_counter(semconv.RECENT_DROPPED).add(1, {"kind": "span", "reason": "full"})
     meter.create_counter(semconv.LOG_LATE).add(1, {"queue": "log_files"})
     meter.create_counter(semconv.SPOOL_REFUSED).add(1, {"queue": "job_runs", "reason": "disk"})
     meter.create_counter("otel.sdk.exporter.span.exported").add(1)

@@ -346,7 +346,7 @@ def test_traces_are_found_by_filters(machine):
     assert names(since=middle) == ["x", "/c", "/b"]
     assert names(until=middle) == names(before=middle) == ["/a"]
     assert names(limit=2) == ["x", "/c"]
-    assert machine.traces.names() == [("job", "x"), ("request", "/a"), ("request", "/b"), ("request", "/c")]
+    assert machine.traces.names() == ["/a", "/b", "/c", "x"]
     assert machine.traces.oldest() == machine.traces.search(name="/a")[0].started
     assert machine.traces.get("0" * 32) is None
 

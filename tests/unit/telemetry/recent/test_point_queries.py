@@ -113,6 +113,21 @@ def test_histograms_of_two_versions_are_added_by_the_bounds_that_both_have(datab
     assert (found.value, found.bounds, found.buckets) == (70, (0.1, 1.0), (11, 25, 34))
 
 
+def test_queries_find_series_that_were_added_since_and_those_of_another_file(database, queries):
+    def endpoints():
+        found = queries.totals(REQUESTS, NOW - 60, NOW, by=("endpoint",))
+        return sorted(each.labels["endpoint"] for each in found)
+
+    add(database, NOW, {key("/a"): amount(1)})
+    assert endpoints() == ["/a"]
+    add(database, NOW, {key("/b"): amount(1)})
+    assert endpoints() == ["/a", "/b"]
+
+    database.path.unlink()
+    add(database, NOW, {key("/c"): amount(1), key("/d"): amount(1)})
+    assert endpoints() == ["/c", "/d"]
+
+
 def test_what_is_not_there_is_nothing(database, queries):
     assert queries.newest_sample() is None
     assert queries.totals("nothing", 0, NOW) == []
@@ -131,7 +146,7 @@ def rows(database):
 
 def kept_rows(database):
     with database.reading() as connection:
-        return connection.execute("SELECT number FROM point_rows").fetchone()[0]
+        return connection.execute("SELECT number_of_rows FROM point_state").fetchone()[0]
 
 
 def test_points_are_removed_by_age_and_by_number_the_oldest_first(database, queries):

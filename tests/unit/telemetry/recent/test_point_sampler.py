@@ -9,8 +9,8 @@ from telemetry.metrics.families import Family
 from telemetry.processes.registry import ProcessRegistry
 from telemetry.recent.database import RecentDatabase
 from telemetry.recent.point_queries import PointQueries
+from telemetry.recent.point_sampler import Clocks, PointSampler, Sampled
 from telemetry.recent.points.family_totals import FamilyTotals
-from telemetry.recent.point_sampler import Clocks, Sampled, PointSampler
 
 START = 1_800_000_000
 

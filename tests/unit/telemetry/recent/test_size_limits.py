@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from telemetry.recent.keeping import retention
+from telemetry.recent.keeping import size_limits
 from telemetry.recent.schema import LOG_OVERHEAD, TRACE_OVERHEAD
 
 TRACE = "INSERT INTO traces VALUES (?, 'request', '/', 'GET', '200', 0, ?, 0.1, 1, ?, ?)"
@@ -30,7 +30,7 @@ def add_lines(connection, number, size=200):
 
 
 def kept(connection):
-    return {kind: number for kind, (number, _) in retention.sizes(connection).items()}
+    return {kind: number for kind, (number, _) in size_limits.sizes(connection).items()}
 
 
 def test_the_oldest_of_what_has_more_than_its_share_goes_first(machine):
@@ -41,7 +41,7 @@ def test_the_oldest_of_what_has_more_than_its_share_goes_first(machine):
         add_traces(connection, "sample", 2000)
         add_lines(connection, 100)
         newest = connection.execute("SELECT max(started) FROM traces WHERE kept_as = 'sample'").fetchone()
-        retention.make_room(connection, limit)
+        size_limits.make_room(connection, limit)
 
         left = kept(connection)
         assert (left["failed"], left["job"], left["logs"]) == (50, 50, 100)
@@ -55,11 +55,11 @@ def test_no_kind_takes_the_room_of_the_others(machine):
         for kind in ("failed", "job", "slow", "sample"):
             add_traces(connection, kind, 1000)
         add_lines(connection, 3000)
-        retention.make_room(connection, 1_000_000)
+        size_limits.make_room(connection, 1_000_000)
         left = kept(connection)
 
-    rows = 1_000_000 * retention._FILLING
-    for kind, share in retention._SHARES.items():
+    rows = 1_000_000 * size_limits._FILLING
+    for kind, share in size_limits._SHARES.items():
         each = 1000 + TRACE_OVERHEAD if kind != "logs" else 200 + LOG_OVERHEAD
         assert left[kind] == pytest.approx(share * rows / each, abs=60)
 
@@ -91,7 +91,7 @@ def test_a_flood_never_takes_more_than_the_limit_on_the_disk(size, machine):
             for kind in ("failed", "job", "slow", "sample", "sample"):
                 add_traces(connection, kind, max(1, 20_000 // size), size * (1 + round_ % 3) // 2)
             add_lines(connection, 50)
-            retention.make_room(connection, limit)
+            size_limits.make_room(connection, limit)
             pages = connection.execute("PRAGMA page_count").fetchone()[0]
             greatest = max(greatest, pages * connection.execute("PRAGMA page_size").fetchone()[0])
 
