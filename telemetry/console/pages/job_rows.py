@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Final
 
 from markupsafe import Markup
@@ -9,7 +10,13 @@ from markupsafe import Markup
 from telemetry import semconv
 from telemetry.console.job_control import MissedRun, ScheduledJob
 from telemetry.console.plots import lane
-from telemetry.jobs.statistics.duration_trend import RECENT_RUNS, DurationTrend, duration_trend
+from telemetry.jobs.statistics.duration_trend import (
+    MIN_BASELINE_RUNS,
+    MIN_RATIO,
+    RECENT_RUNS,
+    DurationTrend,
+    duration_trend,
+)
 from telemetry.jobs.statistics.timeline_runs import DrawnRun, JobLane
 from telemetry.jobs.store.quantile_sketch import QuantileSketch
 
@@ -74,7 +81,7 @@ def make_row(job: ScheduledJob, runs: JobLane, missed: Sequence[MissedRun], wind
         success=len(successes) / len(judged) if judged else None,
         p50=_percentile(durations, 50),
         p95=_percentile(durations, 95),
-        trend=duration_trend(successes[:RECENT_RUNS], QuantileSketch(successes[RECENT_RUNS:])),
+        trend=_trend(successes),
         counted=len(newest),
         is_complete=runs.is_complete,
         is_running=bool(runs.running),
@@ -106,6 +113,17 @@ def _label(name: str, runs: JobLane, missed: Iterable[MissedRun]) -> str:
     number = f"{len(runs.newest)}" if runs.is_complete else f"more than {len(runs.newest)}"
     parts = [f"{name}: {number} runs", f"{failed} failed", *([f"{late} did not begin"] if late else [])]
     return ", ".join([*parts, *(["one is active"] if runs.running else [])])
+
+
+def _trend(durations: Sequence[float]) -> DurationTrend:
+    """Of the newest successes against those before them in the window. The sketch is only made where they differ."""
+    recent, past = durations[:RECENT_RUNS], durations[RECENT_RUNS:]
+    if len(past) < MIN_BASELINE_RUNS:
+        return DurationTrend("unknown", None, None, None)
+    now, usual = median(recent), median(past)
+    if max(now, usual) < MIN_RATIO * min(now, usual):
+        return DurationTrend("usual", now, usual, None)
+    return duration_trend(recent, QuantileSketch(past))
 
 
 def _percentile(durations: Sequence[float], percent: int) -> float | None:

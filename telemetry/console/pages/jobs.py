@@ -14,7 +14,7 @@ from telemetry.jobs.statistics.timeline_runs import JobLane, read_lanes
 from telemetry.jobs.store.runs import JobRunRepository
 
 DEFAULT_WINDOW: Final[Window] = BY_KEY["24h"]
-JOBS_PER_PAGE: Final = 100
+JOBS_PER_PAGE: Final = 50
 _MAX_MARKS: Final = 60
 
 

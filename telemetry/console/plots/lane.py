@@ -6,8 +6,6 @@ from typing import Final
 
 from markupsafe import Markup, escape
 
-from telemetry.console.plots.scale import Scale
-
 WIDTH: Final = 720
 HEIGHT: Final = 24
 MIN_BAR: Final = 2.0
@@ -41,11 +39,11 @@ class Mark:
 def draw(bars: Iterable[Bar], marks: Iterable[Mark], window: tuple[float, float], label: str) -> Markup:
     """A lane as SVG. `label` says what it shows to those who cannot see it."""
     since, until = window
-    x, marked = Scale(since, until, 0.0, WIDTH), list(marks)
+    x, marked = _Places(since, WIDTH / max(1e-9, until - since)), list(marks)
     by_colour: dict[str, list[tuple[float, float]]] = {}
     for bar in bars:
         if bar.end >= since and bar.start <= until:
-            by_colour.setdefault(bar.colour, []).append(_span(x, bar.start, bar.end))
+            by_colour.setdefault(bar.colour, []).append(x.span(bar.start, bar.end))
     drawn = "".join(_path(colour, by_colour[colour]) for colour in COLOURS if colour in by_colour)
     return Markup(  # noqa: S704  # numbers, and texts that are escaped
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" aria-label="{escape(label)}">'
@@ -53,13 +51,21 @@ def draw(bars: Iterable[Bar], marks: Iterable[Mark], window: tuple[float, float]
     )
 
 
-def _span(x: Scale, start: float, end: float) -> tuple[float, float]:
-    """A bar is never thinner than `MIN_BAR`, and stays within the lane."""
-    left, right = x(start), x(end)
-    if right - left < MIN_BAR:
-        left = min(left, WIDTH - MIN_BAR)
-        right = left + MIN_BAR
-    return left, right
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where times are in a lane: `factor` units for each second after `since`."""
+
+    since: float
+    factor: float
+
+    def span(self, start: float, end: float) -> tuple[float, float]:
+        """A bar is never thinner than `MIN_BAR`, and stays within the lane."""
+        left, right = (start - self.since) * self.factor, (end - self.since) * self.factor
+        left, right = max(left, 0.0), min(right, float(WIDTH))
+        if right - left < MIN_BAR:
+            left = min(left, WIDTH - MIN_BAR)
+            right = left + MIN_BAR
+        return left, right
 
 
 def joined(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -74,13 +80,13 @@ def joined(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def _path(colour: str, spans: Sequence[tuple[float, float]]) -> str:
-    steps = "".join(f"M{left:g} {_MIDDLE}h{round(right - left, 1):g}" for left, right in joined(spans))
+    steps = "".join(f"M{round(left, 1):g} {_MIDDLE}h{round(right - left, 1):g}" for left, right in joined(spans))
     return f'<path class="bar {colour}" d="{steps}"/>'
 
 
-def _drawn_marks(marks: Iterable[Mark], x: Scale, kind: str) -> str:
-    spans = joined(_span(x, mark.start, mark.end) for mark in marks if mark.kind == kind)
+def _drawn_marks(marks: Iterable[Mark], x: _Places, kind: str) -> str:
+    spans = joined(x.span(mark.start, mark.end) for mark in marks if mark.kind == kind)
     return "".join(
-        f'<rect class="fill {kind}" x="{left:g}" y="{_MARK_TOP}" width="{round(right - left, 1):g}" height="{_MARK_HEIGHT}"/>'
+        f'<rect class="fill {kind}" x="{round(left, 1):g}" y="{_MARK_TOP}" width="{round(right - left, 1):g}" height="{_MARK_HEIGHT}"/>'
         for left, right in spans
     )

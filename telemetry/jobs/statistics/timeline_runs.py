@@ -5,7 +5,7 @@ newest failures: so a job that runs each second costs as much as one that runs e
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from telemetry import semconv
 from telemetry.database import transaction
 
-MAX_ROWS: Final = 4500
+MAX_ROWS: Final = 3000
 """Of all jobs together, about: each job gets its share of them."""
 _SHARES: Final = (40, 240)
 _MAX_RUNNING: Final = 500
@@ -58,22 +58,28 @@ class JobLane:
 
 @dataclass(frozen=True, slots=True)
 class _Dialect:
-    """What the databases say differently: a timestamp as Unix seconds, and the statement of the samples."""
+    """What the databases say differently.
 
-    seconds: str
+    Attributes:
+        newest: of each of `:jobs`, the newest runs that meet a condition, in an order: the two are put in.
+        samples: of each job and each bucket from `:starts` to `:ends`, the first run that ended in it.
+        started: the active runs.
+        bind: a timestamp, from Unix seconds.
+    """
+
+    newest: str
     samples: str
+    started: str
     bind: Callable[[float], Any]
-
-    def ended(self, condition: str, order: str) -> str:
-        """Selects runs of the job `:job_N` in a subquery with a limit; N is put in for `{n}`."""
-        return (
-            f"SELECT * FROM (SELECT {{n}} AS lane, {self.seconds.format('finished_at')} AS ended, duration_seconds, outcome "  # noqa: S608  # constants
-            f"FROM job_runs WHERE job_name = :job_{{n}} AND {condition} ORDER BY {order} LIMIT :share) AS lane_{{n}}"
-        )
 
 
 _SQLITE: Final = _Dialect(
-    "(julianday({}) - 2440587.5) * 86400.0",
+    """
+    SELECT j.key AS lane, (julianday(r.finished_at) - 2440587.5) * 86400.0 AS ended, r.duration_seconds, r.outcome
+    FROM json_each(:jobs) AS j CROSS JOIN job_runs AS r ON r.id IN (
+        SELECT id FROM job_runs WHERE job_name = j.value AND {condition} ORDER BY {order} LIMIT :share
+    )
+    """,
     """
     SELECT j.key AS lane, b.key AS bucket, r.outcome
     FROM json_each(:jobs) AS j CROSS JOIN json_each(:starts) AS b
@@ -82,10 +88,20 @@ _SQLITE: Final = _Dialect(
         AND finished_at < json_extract(:ends, '$[' || b.key || ']') ORDER BY finished_at LIMIT 1
     )
     """,
+    """
+    SELECT job_name, (julianday(started_at) - 2440587.5) * 86400.0
+    FROM job_runs WHERE finished_at IS NULL ORDER BY heartbeat_at DESC LIMIT :most
+    """,
     lambda at: f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S.%f}",
 )
 _POSTGRESQL: Final = _Dialect(
-    "CAST(extract(epoch FROM {}) AS double precision)",
+    """
+    SELECT j.lane - 1 AS lane, CAST(extract(epoch FROM r.finished_at) AS double precision) AS ended, r.duration_seconds, r.outcome
+    FROM unnest(CAST(:jobs AS text[])) WITH ORDINALITY AS j(name, lane)
+    CROSS JOIN LATERAL (
+        SELECT finished_at, duration_seconds, outcome FROM job_runs WHERE job_name = j.name AND {condition} ORDER BY {order} LIMIT :share
+    ) AS r
+    """,
     """
     SELECT j.lane - 1 AS lane, b.bucket - 1 AS bucket, r.outcome
     FROM unnest(CAST(:jobs AS text[])) WITH ORDINALITY AS j(name, lane)
@@ -95,8 +111,14 @@ _POSTGRESQL: Final = _Dialect(
         ORDER BY finished_at LIMIT 1
     ) AS r
     """,
+    """
+    SELECT job_name, CAST(extract(epoch FROM started_at) AS double precision)
+    FROM job_runs WHERE finished_at IS NULL ORDER BY heartbeat_at DESC LIMIT :most
+    """,
     lambda at: datetime.fromtimestamp(at, UTC),
 )
+_IN_WINDOW: Final = "finished_at >= :since AND finished_at <= :until"
+_FAILED: Final = f"status = '{semconv.STATUS_FAILED}'"
 
 
 def read_lanes(engine: Engine, job_names: Sequence[str], since: float, until: float) -> dict[str, JobLane]:
@@ -130,13 +152,15 @@ class _LaneReader:
         return self._lanes
 
     def _read_newest(self) -> None:
-        of_window = self._dialect.ended("finished_at >= :since AND finished_at <= :until", "finished_at DESC")
-        for name, run in self._union(of_window, self._names):
+        bind = self._dialect.bind
+        window = {"since": bind(self._since), "until": bind(self._until)}
+        for name, run in self._newest_of(self._names, _IN_WINDOW, "finished_at DESC", window):
             self._lanes[name].newest.append(run)
+        for lane in self._lanes.values():
+            lane.newest.sort(key=lambda run: run.ended_at or 0.0, reverse=True)
 
     def _read_failures(self, dense: Sequence[str]) -> None:
-        failed = self._dialect.ended(f"status = '{semconv.STATUS_FAILED}'", "id DESC")
-        for name, run in self._union(failed, dense):
+        for name, run in self._newest_of(dense, _FAILED, "id DESC", {}):
             if self._since <= (run.ended_at or 0.0) < self._known_from(name):
                 self._lanes[name].older.append(run)
 
@@ -145,7 +169,7 @@ class _LaneReader:
         length = (self._until - self._since) / self._share
         starts = [self._since + n * length for n in range(self._share)]
         given = self._values({"jobs": dense, "starts": starts, "ends": [start + length for start in starts]})
-        for lane, bucket, outcome in self._session.execute(text(self._dialect.samples), given):
+        for lane, bucket, outcome in self._session.execute(text(self._dialect.samples), given).all():
             began, name = starts[bucket], dense[lane]
             if began < self._known_from(name):
                 self._lanes[name].older.append(DrawnRun(began, began + length, outcome, is_sample=True))
@@ -155,21 +179,17 @@ class _LaneReader:
         return self._lanes[name].newest[self._share - 1].ended_at or 0.0
 
     def _read_running(self) -> None:
-        started = self._dialect.seconds.format("started_at")
-        active = text(
-            f"SELECT job_name, {started} FROM job_runs WHERE finished_at IS NULL ORDER BY heartbeat_at DESC LIMIT :most"  # noqa: S608  # a constant
-        )
-        for name, began in self._session.execute(active, {"most": _MAX_RUNNING}):
+        for name, began in self._session.execute(text(self._dialect.started), {"most": _MAX_RUNNING}).all():
             if name in self._lanes:
                 self._lanes[name].running.append(DrawnRun(began, None, None))
 
-    def _union(self, selected: str, names: Sequence[str]) -> Iterable[tuple[str, DrawnRun]]:
-        statement = " UNION ALL ".join(selected.replace("{n}", str(n)) for n in range(len(names)))
-        bind = self._dialect.bind
-        values = {"share": self._share, "since": bind(self._since), "until": bind(self._until)}
-        used = {name: value for name, value in values.items() if f":{name}" in statement}
-        found = self._session.execute(text(statement), used | {f"job_{n}": name for n, name in enumerate(names)})
-        return ((names[lane], _ended(ended, seconds, outcome)) for lane, ended, seconds, outcome in found)
+    def _newest_of(
+        self, names: Sequence[str], condition: str, order: str, values: Mapping[str, Any]
+    ) -> Iterator[tuple[str, DrawnRun]]:
+        statement = text(self._dialect.newest.format(condition=condition, order=order))
+        given = {**self._values({"jobs": names}), "share": self._share, **values}
+        for lane, ended, seconds, outcome in self._session.execute(statement, given).all():
+            yield names[lane], DrawnRun(ended - (seconds or 0.0), ended, outcome, seconds)
 
     def _values(self, lists: Mapping[str, Collection[Any]]) -> dict[str, Any]:
         bind = self._dialect.bind
@@ -182,7 +202,3 @@ class _LaneReader:
             if self._dialect is _POSTGRESQL
             else {name: json.dumps(value) for name, value in converted.items()}
         )
-
-
-def _ended(ended: float, seconds: float | None, outcome: str | None) -> DrawnRun:
-    return DrawnRun(ended - (seconds or 0.0), ended, outcome, seconds)

@@ -161,9 +161,7 @@ def test_the_age_of_a_source_is_shown_as_soon_as_the_database_has_told_it(runtim
 def test_a_stop_takes_no_longer_than_it_may_while_a_job_goes_on_and_what_was_recorded_is_written(runtime_of):
     runtime = runtime_of(job_grace_seconds=0)
     never = threading.Event()
-    stuck = threading.Thread(target=hold_on, args=(never,), daemon=True)
-    runtime.scheduler._running[stuck] = "stuck"
-    stuck.start()
+    assert runtime.scheduler.threads.start("stuck", lambda: hold_on(never))
     with monitor_job("written"):
         pass
     began = time.monotonic()
@@ -188,9 +186,7 @@ def test_what_has_been_stopped_is_not_started_again(runtime_of):
 def test_a_stop_counts_from_the_moment_that_the_process_was_told(runtime_of):
     runtime = runtime_of(job_grace_seconds=10)
     never = threading.Event()
-    stuck = threading.Thread(target=hold_on, args=(never,), daemon=True)
-    runtime.scheduler._running[stuck] = "stuck"
-    stuck.start()
+    assert runtime.scheduler.threads.start("stuck", lambda: hold_on(never))
     runtime.stop_signal._set_at = time.monotonic() - 10
     began = time.monotonic()
 
