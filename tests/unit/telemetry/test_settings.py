@@ -301,7 +301,9 @@ def test_what_the_file_says_to_opentelemetry_reaches_its_sdk(monkeypatch):
 
 def test_a_sampler_that_a_package_brings_is_one(monkeypatch):
     theirs = EntryPoint("vendor", "vendor:Sampler", "opentelemetry_traces_sampler")
-    monkeypatch.setattr("telemetry.settings.entry_points", lambda **wanted: EntryPoints([theirs]).select(**wanted))
+    monkeypatch.setattr(
+        "telemetry.environment.checked_values.entry_points", lambda **wanted: EntryPoints([theirs]).select(**wanted)
+    )
 
     assert read(monkeypatch, OTEL_TRACES_SAMPLER="vendor").otel_traces_sampler == "vendor"
 

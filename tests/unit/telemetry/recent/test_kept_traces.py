@@ -75,8 +75,8 @@ def test_a_request_is_found_with_its_tree(machine):
         (SpanKind.INTERNAL, {"job.name": "sync", "job.status": "failed"}, StatusCode.ERROR, ("job", "failed", 1)),
         (SpanKind.INTERNAL, {"job.name": "sync"}, None, ("job", "success", 0)),
         (SpanKind.INTERNAL, {}, StatusCode.ERROR, ("other", "error", 1)),
-        (SpanKind.CONSUMER, {}, None, ("other", "ok", 0)),
-        (SpanKind.SERVER, {}, None, ("other", "ok", 0)),
+        (SpanKind.CONSUMER, {}, StatusCode.ERROR, ("other", "error", 1)),
+        (SpanKind.SERVER, {}, StatusCode.ERROR, ("other", "error", 1)),
         (SpanKind.SERVER, {"http.request.method": "GET", "http.response.status_code": "x"}, None, ("request", "x", 0)),
     ],
 )
@@ -239,7 +239,7 @@ def test_a_span_of_any_size_is_cut(attributes, machine):
 
 @pytest.mark.parametrize("value", ["\ud800", "\x00", "a\nb", float("nan"), 2**70, True, [1, 2], ["\udfff"], b"\xff"])
 def test_values_of_any_kind_are_kept(value, machine):
-    with machine.span(f"of {value!r}"[:40], value=value) as span:
+    with machine.span(f"of {value!r}"[:40], value=value, **{"job.name": "sync"}) as span:
         span.add_event("e", {"value": value})
     machine.log.warning("%s", value)
     machine.write()
@@ -455,7 +455,8 @@ def test_the_end_writes_what_is_queued(machine):
 
 
 def test_links_are_kept(machine):
-    with machine.tracer.start_as_current_span("x", links=[Link(SpanContext(255, 1, is_remote=True))]):
+    linked = Link(SpanContext(255, 1, is_remote=True))
+    with machine.tracer.start_as_current_span("x", attributes={"job.name": "sync"}, links=[linked]):
         pass
     machine.write()
 
