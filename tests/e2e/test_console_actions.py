@@ -11,14 +11,14 @@ from tests.support.browser import Chromium, Visit
 from tests.support.processes import Program, Programs, eventually
 from tests.support.sandboxed_service import OPS_TOKEN, SandboxedService
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("console")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("console")]
 PATIENCE_MS = 30_000
 
 
 @pytest.fixture(scope="module")
 def running(programs: Programs) -> SandboxedService:
     started = SandboxedService.start(programs, "--workers", "2")
-    eventually(started.first_results, within=120)
+    eventually(started.first_results, within=200)
     return started
 
 
@@ -109,9 +109,9 @@ def test_a_run_that_is_asked_for_in_a_process_without_a_scheduler_runs_there(pro
     """Two processes with one database: one runs the schedule, the other only serves."""
     shared = {"DATABASE_URL": "sqlite:///shared.db"}
     scheduling = programs.serve("--workers", "1", DATA_DIR="var-of-the-one", **shared)
-    scheduling.wait_for("/readyz")
+    scheduling.wait_for("/readyz", within=120)
     serving = programs.serve("--workers", "1", "--no-scheduler", DATA_DIR="var-of-the-other", **shared)
-    serving.wait_for("/readyz")
+    serving.wait_for("/readyz", within=120)
 
     paused = post(serving, "/jobs/backup_database/pause", {"reason": "moving"})
     started = post(serving, "/jobs/backup_database/run", {"by": "the release"})
