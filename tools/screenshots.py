@@ -117,7 +117,7 @@ def _take(chromium: str, urls: dict[str, str]) -> list[str]:
     return [name for name in urls if (IMAGES / f"{name}.png").stat().st_size > MAX_BYTES]
 
 
-def _wait_for(url: str, within: float = 60.0) -> None:
+def _wait_for(url: str, within: float = 300.0) -> None:
     end = time.monotonic() + within
     while time.monotonic() < end:
         with suppress(httpx.HTTPError):

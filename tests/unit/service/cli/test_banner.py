@@ -32,8 +32,12 @@ def test_the_banner_says_what_runs_where_and_which_pages_are_worth_opening():
     assert text.startswith("sovani 0.1.0 (staging)\n")
     assert "\n  Database  sqlite:///var/sovani.db\n  Logs      logs\n" in text
     assert re.search(r"\n  JOB +SCHEDULE\n  check_resources +every 1 min\n  cleanup_logs +daily at 02:40 UTC\n", text)
-    for page in ("/docs", "/healthz", "/jobs", "/metrics"):
+    for page in ("/console", "/docs", "/healthz", "/jobs", "/metrics"):
         assert f"  http://127.0.0.1:9090{page} " in text
+
+
+def test_the_banner_names_the_console_only_where_there_is_one():
+    assert "/console" not in shown(telemetry_console=False)
 
 
 def test_the_banner_shows_no_secret():
