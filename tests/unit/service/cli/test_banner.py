@@ -8,6 +8,7 @@ from service.console.unconfigured import unconfigured
 from service.jobs.schedule import JOBS
 from service.scheduler.job import Schedule
 from service.settings import Settings
+from tests.support.processes import ROOT
 
 TOKEN = "a-token-of-the-tests"
 EVERYTHING = {
@@ -38,6 +39,15 @@ def test_the_banner_says_what_runs_where_and_which_pages_are_worth_opening():
 
 def test_the_banner_names_the_console_only_where_there_is_one():
     assert "/console" not in shown(telemetry_console=False)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorials/first-minute.md"])
+def test_the_addresses_of_a_page_are_those_of_the_banner(page):
+    [block] = re.findall(r"```\w*\n( *URL .*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+    lines = [line.strip() for line in block.splitlines() if line.strip()]
+
+    assert len(lines) >= 5
+    assert set(lines) <= {line.strip() for line in shown(sandbox=True).splitlines()}
 
 
 def test_the_banner_shows_no_secret():
