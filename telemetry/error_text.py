@@ -62,7 +62,7 @@ def _known_sentence(text: str) -> str | None:
 def _by_number(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)
-    return "no answer in time" if isinstance(error, TimeoutError) else None
+    return "no response in time" if isinstance(error, TimeoutError) else None
 
 
 _registered: dict[str, str] = {}
@@ -76,7 +76,7 @@ _SENTENCES: Final = (
     (r"due to user request", "the query was cancelled"),
     (r"deadlock detected", "two transactions waited for each other"),
     (r"queuepool limit", "all connections to the database are in use"),
-    (r"timeout expired|timed out", "no answer in time"),
+    (r"timeout expired|timed out", "no response in time"),
     (r"authentication failed|no password supplied|role .* does not exist", "the database refuses the user or password"),
     (r"database .* does not exist", "there is no such database"),
     (r"too many clients|connection slots", "the database has no connection left"),

@@ -133,7 +133,7 @@ _WORK: Final[Mapping[str, Labels]] = {
     "scheduler_jobs_total scheduler_job_duration_seconds scheduler_jobs_in_progress": _JOBS,
     "scheduler_job_last_success_timestamp_seconds scheduler_job_last_failure_timestamp_seconds": _JOBS,
     "scheduler_runs_lost_total scheduler_runs_skipped_total scheduler_ticks_skipped_total": _JOBS,
-    "scheduler_runs_missed_total scheduler_runs_overdue_total job_paused": _JOBS,
+    "scheduler_runs_missed_total scheduler_runs_overdue_total job_paused scheduler_job_suspended": _JOBS,
     "reviews_processed_total orders_processed_total": _COUNTED,
     "advice_generated_total": _MARKETPLACE,
     "advice_drafts_total": _MARKETPLACE | {"outcome": frozenset(OUTCOMES)},

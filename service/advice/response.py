@@ -32,7 +32,7 @@ _FINISH_REASONS: Final[Mapping[str, str]] = {
     "max_output_tokens": CUT,
     "content_filter": "content_filter",
 }
-_NO_TEXT: Final = "OpenAI's answer has no text."
+_NO_TEXT: Final = "OpenAI's response has no text."
 
 
 class Verdict(NamedTuple):
@@ -57,7 +57,7 @@ class ParsedResponse:
     @classmethod
     def broken(cls) -> Self:
         """A response whose body is not complete JSON."""
-        return cls(Verdict(BROKEN_JSON, reason="OpenAI's answer is not whole JSON."))
+        return cls(Verdict(BROKEN_JSON, reason="OpenAI's response is not whole JSON."))
 
     @classmethod
     def from_sdk(cls, response: object) -> Self:
@@ -67,7 +67,7 @@ class ParsedResponse:
         from openai.types.responses import Response  # noqa: PLC0415  # imported when it is needed: the SDK is slow to load
 
         if not isinstance(response, Response):
-            return cls(Verdict(FAILED, reason="OpenAI's answer is JSON, but no response."))
+            return cls(Verdict(FAILED, reason="OpenAI's response is JSON, but not the object that its API describes."))
         body = response.to_dict(mode="python", warnings=False)
         return cls(
             _verdict(body),
@@ -91,10 +91,12 @@ def _finish_reason(body: Mapping[str, Any]) -> str:
 def _verdict(body: Mapping[str, Any]) -> Verdict:
     status = body.get("status")
     if status == "incomplete":
-        return Verdict(INCOMPLETE, reason=_with_details(body, "incomplete_details", "OpenAI's answer is not complete"))
+        return Verdict(
+            INCOMPLETE, reason=_with_details(body, "incomplete_details", "OpenAI's response is not complete")
+        )
     if status != "completed":
         outcome = REFUSED if _error_code(body) in INPUT_CODES else FAILED
-        return Verdict(outcome, reason=_with_details(body, "error", _bounded(f"OpenAI's answer is {status}")))
+        return Verdict(outcome, reason=_with_details(body, "error", _bounded(f"OpenAI's response is {status}")))
     return _verdict_of_contents(list(_contents(body)))
 
 

@@ -9,6 +9,7 @@ from service.console.unconfigured import unconfigured
 from service.scheduler.job import Schedule
 from service.settings import Settings
 
+_CONSOLE: Final = ("/console", "the console: requests, jobs, alerts, traces and logs, live")
 _PAGES: Final = (
     ("/docs", "the API, to try out"),
     ("/api/v1/reviews", "reviews with drafted answers, newest first"),
@@ -59,7 +60,8 @@ def _jobs(settings: Settings, schedule: Schedule) -> list[tuple[str, str]]:
 def _pages(settings: Settings) -> list[tuple[str, str]]:
     host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104  # printed, not bound
     base = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
-    pages = [("URL", "CONTENT"), *((base + path, description) for path, description in _PAGES)]
+    paths = (_CONSOLE, *_PAGES) if settings.telemetry_console else _PAGES
+    pages = [("URL", "CONTENT"), *((base + path, description) for path, description in paths)]
     return [*pages, (f"{settings.sandbox_url}/phone", _PHONE)] if settings.sandbox else pages
 
 

@@ -1,8 +1,10 @@
 """Output of the commands, with secrets redacted."""
 
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TextIO
 
 from service.cli.exit_codes import FAILURE
 from telemetry.redaction import redact
@@ -10,14 +12,27 @@ from telemetry.redaction import redact
 
 def say(text: str) -> None:
     """Print a line to stdout."""
-    sys.stdout.write(f"{redact(text)}\n")
-    sys.stdout.flush()
+    write(sys.stdout, f"{redact(text)}\n")
 
 
 def complain(text: str, code: int = FAILURE) -> int:
     """Print a line to stderr. Returns the exit code, by default that of a failed command."""
-    sys.stderr.write(f"{redact(text)}\n")
+    write(sys.stderr, f"{redact(text)}\n")
     return code
+
+
+def write(stream: TextIO, text: str = "") -> None:
+    """Write the text and what is buffered. After the reader has ended, as with `| head`, the rest is discarded.
+
+    The command completes then, and its exit code says how: a change that is half made would be worse than a line that is not read.
+    """
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:

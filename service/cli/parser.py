@@ -9,7 +9,7 @@ from service import __version__
 from service.cli.command_help import epilog, overview
 from service.cli.command_list import COMMANDS
 from service.cli.exit_codes import INTERRUPTED
-from service.cli.output import complain, program
+from service.cli.output import complain, program, write
 from service.database import migrations
 from telemetry.redaction import redact_start_error
 from telemetry.settings import SettingsError
@@ -65,6 +65,13 @@ def make_parser(program: str) -> argparse.ArgumentParser:
 
 
 def main() -> int:
+    try:
+        return _run()
+    finally:
+        write(sys.stdout)  # of `--help`, too
+
+
+def _run() -> int:
     options = make_parser(program()).parse_args()
     migrations.register_missing_table_sentence()
     command: Callable[[argparse.Namespace], int] = options.command

@@ -51,9 +51,9 @@ class BoundedBody:
         for chunk in chunks:
             size += len(chunk)
             if time.monotonic() > self._end:
-                chunks.throw(self._error("ReadTimeout", "The answer was not complete by its deadline."))
+                chunks.throw(self._error("ReadTimeout", "The response was not complete by its deadline."))
             if size > self._max_bytes:
-                chunks.throw(self._error("ReadError", f"The answer is longer than {self._max_bytes} bytes."))
+                chunks.throw(self._error("ReadError", f"The response is longer than {self._max_bytes} bytes."))
             yield chunk
             deadline.set(self._end)  # another exchange may have been between two chunks
 

@@ -1,6 +1,7 @@
 """What is wrong with a request, in sentences: the name, what may be, and what was given."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Annotated, Any, Final
 
@@ -30,13 +31,26 @@ def _sentence(wrong: Mapping[str, Any], schemas: Mapping[tuple[str, str], Schema
         return "The body must be a JSON object, as the API's description shows it."
     name = ".".join(map(str, path))[:_MAX_NAME]
     if wrong["type"] == "extra_forbidden":
-        return f"{name} is unknown: there is {', '.join(known for place, known in schemas if place == location)}."
+        return _unknown(name, location, [known for place, known in schemas if place == location])
     schema: Schema = schemas.get((location, path[0]), {}) if path else {}
     words = _expected(schema, path[1:]) or wrong["msg"]
     if wrong["type"] == "missing":
         return f"{name} is missing: it must be {words}."
     given = f"; got {str(wrong['input'])[:_MAX_GIVEN] or 'nothing'}" if location in _URL else ""
     return f"{name} must be {words}{given}."
+
+
+def _unknown(name: str, location: str, known: Sequence[str]) -> str:
+    if not known:
+        return f"{name or 'The empty name'} is unknown: there is no parameter in the {location} here."
+    nearest = get_close_matches(name.lower(), known, 1)
+    meant = f"did you mean {nearest[0]}? T" if nearest else "t"
+    return f"{name or 'The empty name'} is unknown: {meant}here is {', '.join(known)}."
+
+
+def known_names(request: Request, location: str) -> Collection[str]:
+    """The names that the route takes in this location: `path`, `query`, `header` or `body`."""
+    return [name for place, name, _ in _schemas(request) if place == location]
 
 
 def _expected(schema: Schema, path: Sequence[object]) -> str:

@@ -77,9 +77,17 @@ UNAVAILABLE: Final = problem_responses(
 INVALID: Final = problem_responses(
     {
         422: (
-            "A value is invalid. `detail` says what was given and what may be.",
+            "A value is invalid, or a parameter unknown. `detail` says what was given and what may be.",
             "{parameter} must be {expected}; got x.",
         )
     }
 )
 """The example is made for the last parameter of the operation."""
+UNKNOWN_PARAMETER: Final = problem_responses(
+    {
+        422: (
+            "The query has a parameter that is unknown. `detail` names the nearest one.",
+            "limt is unknown: did you mean limit? There is before, limit.",
+        )
+    }
+)

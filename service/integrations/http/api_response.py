@@ -50,7 +50,7 @@ class ApiResponse:
         try:
             return json.load(self._body)
         except (ValueError, RecursionError):
-            raise self._unreadable("The answer is not JSON.") from None
+            raise self._unreadable("The response is not JSON.") from None
 
     def object(self) -> dict[str, Any]:
         """Parse the body as a JSON object.
@@ -59,7 +59,7 @@ class ApiResponse:
             Unreadable: the body is not a JSON object.
         """
         if not isinstance(body := self.json(), dict):
-            raise self._unreadable("The answer is JSON, but no object.")
+            raise self._unreadable("The response is JSON, but no object.")
         return body
 
     def rows(self) -> Iterator[Any]:
@@ -70,12 +70,12 @@ class ApiResponse:
         """
         self._body.seek(0)
         if self._body.read(CHUNK_BYTES).lstrip()[:1] != b"[":
-            raise self._unreadable("The answer is no JSON array.")
+            raise self._unreadable("The response is no JSON array.")
         self._body.seek(0)
         try:
             yield from ijson.items(self._body, "item")
         except (ijson.JSONError, UnicodeDecodeError):
-            raise self._unreadable("The answer is not a whole JSON array.") from None
+            raise self._unreadable("The response is not a whole JSON array.") from None
 
     def _unreadable(self, sentence: str) -> Unreadable:
         if self._on_unreadable is not None:

@@ -143,7 +143,7 @@ class ApiClient:
             for chunk in response.iter_bytes(CHUNK_BYTES):
                 body.write(chunk)
                 if body.tell() > MAX_RESPONSE_BYTES:
-                    raise httpx.DecodingError("The answer is too long when it is decompressed.", request=request)
+                    raise httpx.DecodingError("The response is too long when it is decompressed.", request=request)
         return ApiResponse(response.status_code, response.headers, body, self._on_unreadable)
 
     def _server_error(self, call: ApiCall, response: ApiResponse) -> Unreachable:

@@ -35,7 +35,7 @@ def fetch_answers(client: ApiClient, review_id: str) -> list[Answer]:
     response = post(client, "/v1/review/comment/list", body)
     comments = [] if response.get("comments", response) is None else response.get("comments")
     if not isinstance(comments, list):
-        raise Unreadable("Ozon's answer has no list of `comments`.")
+        raise Unreadable("Ozon's response has no list of `comments`.")
     return list(_answers(comments))
 
 

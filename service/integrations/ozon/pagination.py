@@ -48,7 +48,7 @@ def api_page(response: Mapping[str, Any], rows: str, cursor: str, as_of: datetim
     items = response.get(rows) or [] if rows in response else None
     next_cursor = response.get(cursor) or ""
     if not isinstance(items, list) or not isinstance(next_cursor, str):
-        raise Unreadable(f"Ozon's answer has no list of `{rows}` with a `{cursor}`.")
+        raise Unreadable(f"Ozon's response has no list of `{rows}` with a `{cursor}`.")
     has_next = response.get("has_next")
     return ApiPage(items, next_cursor, has_next if isinstance(has_next, bool) else None, as_of)
 

@@ -62,7 +62,7 @@ def parse_names(response: Mapping[str, Any]) -> dict[str, str]:
         Unreadable: the response is not a list of products.
     """
     if not isinstance(items := response.get("items"), list):
-        raise Unreadable("Ozon's answer has no list of `items`.")
+        raise Unreadable("Ozon's response has no list of `items`.")
     return {sku: name for item in items if isinstance(item, Mapping) for sku, name in _sku_names(item)}
 
 

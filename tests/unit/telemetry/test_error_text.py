@@ -113,9 +113,9 @@ def test_the_words_of_the_statement_are_not_taken_for_the_errors():
         (PermissionError(errno.EACCES, "denied", "/srv/data"), "Permission denied"),
         (socket.gaierror(-2, "Name or service not known"), "the host name is not known"),
         (socket.gaierror(-3, "Temporary failure for db.example"), "the host name is not known"),
-        (TimeoutError(), "no answer in time"),
+        (TimeoutError(), "no response in time"),
         (PoolTimeoutError("QueuePool limit of size 5 reached"), "all connections to the database are in use"),
-        (psycopg.errors.ConnectionTimeout("connection timeout expired"), "no answer in time"),
+        (psycopg.errors.ConnectionTimeout("connection timeout expired"), "no response in time"),
         (
             psycopg.OperationalError('password authentication failed for user "anna"'),
             "the database refuses the user or password",

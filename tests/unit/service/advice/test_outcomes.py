@@ -50,7 +50,7 @@ def test_an_answer_that_was_cut_is_incomplete_and_says_by_what(openai, draft, ca
     found = draft()
 
     assert (found.outcome, found.text) == ("incomplete", None)
-    assert found.reason == f"OpenAI's answer is not complete: {cause}."
+    assert found.reason == f"OpenAI's response is not complete: {cause}."
 
 
 def test_an_answer_that_failed_says_why(openai, draft):
@@ -59,7 +59,7 @@ def test_an_answer_that_failed_says_why(openai, draft):
     found = draft()
 
     assert (found.outcome, found.text) == ("failed", None)
-    assert found.reason == "OpenAI's answer is failed: server_error, The model broke."
+    assert found.reason == "OpenAI's response is failed: server_error, The model broke."
     assert (found.input_tokens, found.output_tokens, found.cost_usd) == (None, None, None)
 
 
@@ -70,7 +70,7 @@ def test_every_other_status_is_a_failed_answer_whatever_text_it_has(openai, draf
     found = draft()
 
     assert (found.outcome, found.text) == ("failed", None)
-    assert found.reason == f"OpenAI's answer is {status}."
+    assert found.reason == f"OpenAI's response is {status}."
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_an_answer_without_text_is_empty(openai, draft, answer):
 
     found = draft()
 
-    assert (found.outcome, found.text, found.reason) == ("empty", None, "OpenAI's answer has no text.")
+    assert (found.outcome, found.text, found.reason) == ("empty", None, "OpenAI's response has no text.")
 
 
 def test_a_page_of_html_is_told_apart_and_begins_the_reason(openai, draft):
@@ -116,7 +116,7 @@ def test_a_body_that_is_no_whole_json_is_told_apart(openai, draft, body):
     found = draft()
 
     assert (found.outcome, found.text, found.cost_usd) == ("broken_json", None, None)
-    assert found.reason == "OpenAI's answer is not whole JSON."
+    assert found.reason == "OpenAI's response is not whole JSON."
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"7"])
@@ -125,7 +125,10 @@ def test_json_that_is_no_response_is_a_failed_answer(openai, draft, body):
 
     found = draft()
 
-    assert (found.outcome, found.reason) == ("failed", "OpenAI's answer is JSON, but no response.")
+    assert (found.outcome, found.reason) == (
+        "failed",
+        "OpenAI's response is JSON, but not the object that its API describes.",
+    )
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,53 @@ def test_a_schema_in_words(schema, words):
     assert expected(schema) == words
 
 
+OPEN_TO_ANY = {"/health", "/healthz", "/livez", "/readyz", "/readyz/{check}", "/metrics"}  # the clients' own additions
+
+
+@pytest.mark.parametrize(
+    "name", ["windw", "Limit", "utm_source", "_", "limit[]", "job-name", "\u0442", "before ", "", "x" * 500]
+)
+def test_each_operation_refuses_a_parameter_that_it_does_not_know(app, client, name):
+    operations = [
+        (path, method, [each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"])
+        for path, methods in app.openapi()["paths"].items()
+        for method, operation in methods.items()
+        if path not in OPEN_TO_ANY
+    ]
+
+    for path, method, known in operations:
+        at = path.replace("{job_name}", "check_resources").replace("{review_id}", "1")
+        answer = client.request(method, at, params={name: "1h"}, headers={"content-type": "application/json"})
+        detail = answer.json()["detail"]
+        if path.endswith("/answer"):  # it needs OPS_TOKEN in any case, and says that first
+            assert answer.status_code == 403
+            continue
+        assert (path, method, answer.status_code) == (path, method, 422), detail
+        assert f"{name[:100] or 'The empty name'} is unknown: " in detail
+        assert detail.endswith(f"here is {', '.join(known)}." if known else "there is no parameter in the query here.")
+    assert len(operations) >= 8
+
+
+@pytest.mark.parametrize(
+    ("path", "beginning"),
+    [
+        ("/jobs/stats/check_resources?windw=1h", "windw is unknown: did you mean window? There is window."),
+        ("/api/v1/reviews?ratng=5", "ratng is unknown: did you mean rating? There is "),
+        ("/api/v1/orders?LIMIT=5", "LIMIT is unknown: did you mean limit? There is "),
+        ("/jobs/status?utm_source=x&satus=failed", "utm_source is unknown: there is "),
+    ],
+)
+def test_an_unknown_parameter_is_answered_with_the_nearest_one(client, path, beginning):
+    answer = client.get(path)
+
+    assert (answer.status_code, answer.json()["detail"][: len(beginning)]) == (422, beginning)
+
+
+@pytest.mark.parametrize("path", ["/livez?verbose", "/livez?probe=1", "/metrics?x=1", "/jobs/status?status=&limit=1"])
+def test_what_a_probe_or_a_form_adds_is_no_error(client, path):
+    assert client.get(path).status_code == 200
+
+
 class Answer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 

@@ -8,6 +8,7 @@ from service.console.unconfigured import unconfigured
 from service.jobs.schedule import JOBS
 from service.scheduler.job import Schedule
 from service.settings import Settings
+from tests.support.processes import ROOT
 
 TOKEN = "a-token-of-the-tests"
 EVERYTHING = {
@@ -32,8 +33,21 @@ def test_the_banner_says_what_runs_where_and_which_pages_are_worth_opening():
     assert text.startswith("sovani 0.1.0 (staging)\n")
     assert "\n  Database  sqlite:///var/sovani.db\n  Logs      logs\n" in text
     assert re.search(r"\n  JOB +SCHEDULE\n  check_resources +every 1 min\n  cleanup_logs +daily at 02:40 UTC\n", text)
-    for page in ("/docs", "/healthz", "/jobs", "/metrics"):
+    for page in ("/console", "/docs", "/healthz", "/jobs", "/metrics"):
         assert f"  http://127.0.0.1:9090{page} " in text
+
+
+def test_the_banner_names_the_console_only_where_there_is_one():
+    assert "/console" not in shown(telemetry_console=False)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorials/first-minute.md"])
+def test_the_addresses_of_a_page_are_those_of_the_banner(page):
+    [block] = re.findall(r"```\w*\n( *URL .*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+    lines = [line.strip() for line in block.splitlines() if line.strip()]
+
+    assert len(lines) >= 5
+    assert set(lines) <= {line.strip() for line in shown(sandbox=True).splitlines()}
 
 
 def test_the_banner_shows_no_secret():

@@ -118,7 +118,7 @@ def test_another_reason_is_said_as_well(sqlite_engine, started, caplog):
     assert then.done.wait(30)
     assert warnings(caplog) == [
         "The database is not ready (Connection reset by peer); trying again every 0 s.",
-        "The database is not ready (no answer in time); trying again every 0 s.",
+        "The database is not ready (no response in time); trying again every 0 s.",
     ]
 
 
