@@ -29,7 +29,7 @@ class FakeSchedule:
         orders = ScheduledJob(
             "orders",
             "every 15 min",
-            NOW + timedelta(minutes=3),
+            NOW + timedelta(days=3, hours=1),
             paused_since=self.paused,
             paused_by="Anna" if self.paused else "",
             pause_reason="moving <home>" if self.paused else "",
@@ -100,7 +100,7 @@ def test_the_timeline_has_each_job_of_the_schedule_and_each_that_ran(client, sch
     assert 'aria-label="orders: 1 runs, 1 failed, 4 did not begin"' in page.text
     assert page.text.count('class="fill hollow"') == 1
     assert "Runs of the last 24 h" in text(page)
-    assert all(word in text(page) for word in ("failing", "not scheduled", "every 15 min", "in 3 min"))
+    assert all(word in text(page) for word in ("failing", "not scheduled", "every 15 min", "in 3 days"))
 
 
 @pytest.mark.parametrize(
