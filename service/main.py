@@ -30,11 +30,11 @@ from service.api import (
 from service.api.auth import require_ops_token, require_ops_token_or_password
 from service.api.edge.admission import Admissions
 from service.api.edge.foreign_pages import HostCheck
-from service.api.edge.unknown_parameters import reject_unknown_parameters
 from service.api.middleware import wrap_app
 from service.api.openapi import ABOUT, install_openapi
 from service.api.problems import install_exception_handlers
 from service.api.schemas.problem_schemas import COMMON, UNAUTHORIZED, UNKNOWN_PARAMETER
+from service.api.unknown_parameters import reject_unknown_parameters
 from service.bootstrap import Service
 from service.console.mounting import mount_console
 from service.database import migrations
@@ -95,6 +95,14 @@ def _create_app(settings: Settings) -> FastAPI:
     )
     install_exception_handlers(app)
     install_openapi(app)
+    _include_routers(app)
+    mount_console(app, service, app.state.health)
+    wrap_app(app, service.settings.exposure_warning, HostCheck(service.settings))
+    service.telemetry.instrument_app(app)
+    return app
+
+
+def _include_routers(app: FastAPI) -> None:
     app.include_router(health.router)
     known_only = Depends(reject_unknown_parameters)
     for router in (reviews.router, review_actions.router, orders.router):
@@ -104,10 +112,6 @@ def _create_app(settings: Settings) -> FastAPI:
         app.include_router(router, dependencies=operators, responses=protected)
     app.include_router(metrics.router, dependencies=[Depends(require_ops_token)], responses=UNAUTHORIZED)
     app.include_router(docs.router, dependencies=[Depends(require_ops_token_or_password)])
-    mount_console(app, service, app.state.health)
-    wrap_app(app, service.settings.exposure_warning, HostCheck(service.settings))
-    service.telemetry.instrument_app(app)
-    return app
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from service.integrations.http.errors import CallError, NotConfigured
 from service.names import DRAFTED, HELD, MARKETPLACES
 from service.reviews.repository import ReviewFilter, ReviewNotFound, ReviewRepository
 from service.settings import Settings
-from telemetry.console import Action, ConsolePage, PageNotFound, Refused, View
+from telemetry.console import Action, ConsolePage, PageNotFound, Part, Refused, View, read_part
 from telemetry.database import transaction
 from telemetry.error_text import safe_text
 
@@ -51,11 +51,13 @@ class ReviewsPage:
 
     def read(self, view: View) -> Mapping[str, Any]:
         filters = _filters(view)
-        rows, problem = self._rows(view, filters)
+        rows: Part[Sequence[ReviewRow]] = read_part(
+            "Reviews", lambda: self._rows(view, filters), (), from_database=True
+        )
         return {
-            "rows": rows[:PER_PAGE],
-            "older": rows[PER_PAGE - 1].id if len(rows) > PER_PAGE else None,
-            "problem": problem,
+            "rows": rows.value[:PER_PAGE],
+            "older": rows.value[PER_PAGE - 1].id if len(rows.value) > PER_PAGE else None,
+            "problem": rows,
             "marketplaces": MARKETPLACES,
             "ratings": _RATINGS,
             "answer_states": _STATES,
@@ -63,16 +65,14 @@ class ReviewsPage:
             "given": {name: view.text(name) for name in ("marketplace", "rating", "answered", "answer_state")},
         }
 
-    def _rows(self, view: View, filters: ReviewFilter) -> tuple[Sequence[ReviewRow], str]:
-        """The reviews, and why there are none to see."""
+    def _rows(self, view: View, filters: ReviewFilter) -> Sequence[ReviewRow]:
         before = view.whole_number("before", 0, most=MAX_ID) or None
-        try:
-            with transaction(self.runtime.engines.requests) as session:
-                return ReviewRepository(session).page(filters, before=before, limit=PER_PAGE + 1), ""
-        except UnknownCursor as error:
-            return (), str(error)
-        except SQLAlchemyError as error:
-            return (), f"Reviews cannot be read now: {safe_text(error)}. The page tries again by itself."
+        with transaction(self.runtime.engines.requests) as session:
+            try:
+                return ReviewRepository(session).page(filters, before=before, limit=PER_PAGE + 1)
+            except UnknownCursor as error:
+                view.notes["before"] = f"{error} Not used."
+                return ReviewRepository(session).page(filters, limit=PER_PAGE + 1)
 
     def read_one(self, view: View) -> Mapping[str, Any]:
         review_id = _review_id(view)

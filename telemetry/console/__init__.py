@@ -8,6 +8,7 @@ from telemetry.console.mounted_console import mount
 from telemetry.console.notice import Notice
 from telemetry.console.options import ConsoleOptions
 from telemetry.console.page_definition import Action, ConsolePage, PageNotFound, Refused
+from telemetry.console.parts import Part, read_part
 from telemetry.console.view import View
 
 __all__ = [
@@ -18,8 +19,10 @@ __all__ = [
     "MissedRun",
     "Notice",
     "PageNotFound",
+    "Part",
     "Refused",
     "ScheduledJob",
     "View",
     "mount",
+    "read_part",
 ]

@@ -24,6 +24,7 @@ from telemetry.console.view import ConsoleFrame, View
 from telemetry.health.report import Report
 from telemetry.health.runner import HealthChecks
 from telemetry.instrumentation.fastapi import FastAPIInstrumentor
+from telemetry.json_safe import without_surrogates
 from telemetry.web.access import NOT_STARTED
 from telemetry.web.probes import Probes
 
@@ -101,7 +102,7 @@ class _Console:
         return View(
             self._frame,
             telemetry,
-            dict(request.query_params),
+            {name: without_surrogates(value) for name, value in request.query_params.items()},
             request.path_params,
             path=request.url.path.removeprefix(at).removeprefix(self._frame.root),
             mounted_at=at,
@@ -138,7 +139,12 @@ class _Console:
             response = RedirectResponse(view.url(action.returns_to.format(**names)), 303, PAGE_HEADERS)
             path = mounted_at(request) + self._frame.root
             response.set_cookie(
-                _DONE, quote(sentence[:_MAX_SENTENCE]), max_age=60, path=path, httponly=True, samesite="strict"
+                _DONE,
+                quote(sentence[:_MAX_SENTENCE], errors="replace"),
+                max_age=60,
+                path=path,
+                httponly=True,
+                samesite="strict",
             )
             return response
 

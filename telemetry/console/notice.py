@@ -1,9 +1,11 @@
 """A sentence that an application shows on the console."""
 
+import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 Level = Literal["error", "warning", "info"]
+_LINK: Final = re.compile(r"https?://|/(?![/\\])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +24,10 @@ class Notice:
     link: str = ""
     link_text: str = ""
     is_banner: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises:
+        ValueError: the link is of a kind that a browser would run.
+        """
+        if self.link and not _LINK.match(self.link):
+            raise ValueError(f"link={self.link[:100]!r}: begins with http://, https:// or /")

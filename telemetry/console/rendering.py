@@ -14,6 +14,7 @@ from telemetry.console import static_files, words
 from telemetry.console.plots import chart, sparkline, waterfall
 from telemetry.console.response_headers import PAGE_HEADERS
 from telemetry.console.view import View
+from telemetry.json_safe import valid_unicode
 
 _MIN_COMPRESSED: Final = 2000  # bytes
 _LEVEL: Final = 4
@@ -56,12 +57,12 @@ def render(template: str, view: View | None, values: Mapping[str, Any], template
         "ago": lambda at: words.relative_time(at, now),
         **values,
     }
-    return environment(templates).get_template(template).render(shown)
+    return valid_unicode(environment(templates).get_template(template).render(shown))
 
 
 def compressed(request: Request, page: str) -> Response:
     """A page as a response, compressed if the browser takes that."""
-    body, headers = page.encode("utf-8", "replace"), dict(PAGE_HEADERS)
+    body, headers = page.encode(), dict(PAGE_HEADERS)
     if len(body) > _MIN_COMPRESSED and "gzip" in request.headers.get("accept-encoding", ""):
         body, headers["content-encoding"] = gzip.compress(body, _LEVEL), "gzip"
     return HTMLResponse(body, headers=headers)

@@ -20,7 +20,7 @@ from telemetry.health.report import Report
 T = TypeVar("T")
 _MAX_VALUE: Final = 200
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-_DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?(ms|s|m|h|d)?")
+_DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,3})?) ?(ms|s|m|h|d)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ _PAUSE: Final = 0.005
 _MAX_LOG_BYTES: Final = 4 * 1024 * 1024
 _PRAGMAS: Final = ("synchronous=OFF", f"journal_size_limit={_MAX_LOG_BYTES}", "temp_store=MEMORY")
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_OTHER_SCHEMA: Final = ("no such table", "no such column", "has no column", "no such index")
+"""How SQLite begins to say that the file has other tables than its version has."""
 FileId = tuple[int, int]
 """The device and inode of a file."""
 
@@ -86,7 +88,8 @@ def _enable_log(connection: sqlite3.Connection) -> None:
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:
     code = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF in _DAMAGE or code == sqlite3.SQLITE_IOERR_SHORT_READ
+    is_other_schema = code == sqlite3.SQLITE_ERROR and str(error).startswith(_OTHER_SCHEMA)
+    return is_other_schema or code & 0xFF in _DAMAGE or code == sqlite3.SQLITE_IOERR_SHORT_READ
 
 
 def stat(path: Path) -> os.stat_result | None:

@@ -1,11 +1,13 @@
 """Finds the traces that are kept, and puts their spans together."""
 
+import zlib
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from telemetry.recent.database import RecentDatabase
 from telemetry.recent.distinct_values import distinct_values
+from telemetry.recent.recent_file import RecentUnavailable
 from telemetry.recent.trace_tree import TraceSpan, tree_of
 
 _MAX_NAMES: Final = 300
@@ -117,7 +119,10 @@ class TraceQueries:
             bodies = [body for (body,) in parts.fetchall()]
         if row is None:
             return None
-        tree = tree_of(bodies)
+        try:
+            tree = tree_of(bodies)
+        except (zlib.error, ValueError, LookupError, TypeError) as error:
+            raise RecentUnavailable("its spans are damaged") from error
         return Trace(_summary(row), tree.spans, tree.left_out, tree.started, tree.seconds)
 
     def kept(self, trace_ids: Collection[str]) -> set[str]:

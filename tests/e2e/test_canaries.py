@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import signal
 import sqlite3
 from contextlib import closing
@@ -11,6 +12,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from tests.support.console_pages import CONSOLE_PAGES
 from tests.support.otlp_receiver import otlp_receiver
 from tests.support.processes import Programs, eventually
 from tests.support.refusing_server import refusing_server
@@ -247,8 +249,14 @@ def test_no_secret_leaves_by_any_path(programs: Programs, world, tmp_path):
         "/readyz?verbose",
         "/openapi.json",
         "/api/v1/reviews",
+        "/console/jobs/canary",
+        *CONSOLE_PAGES,
     ):
         answers[path] = service.get(path, **bearer)
+    for trace in set(re.findall(r"/console/traces/([0-9a-f]{32})", answers["/console/traces"].text)):
+        answers[f"trace {trace}"] = service.get(f"/console/traces/{trace}", **bearer)
+    assert "/canary/crash" in answers["/console/traces"].text
+    assert "with locals" in answers["/console/logs"].text
     _failed_run_is_kept(answers["/jobs/status?limit=1000"])
     service.tell(signal.SIGTERM)
     service.exit_code(30)

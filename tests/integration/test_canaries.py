@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.support.canaries import IN_REQUESTS, TABLE, core, secret_of, variables
+from tests.support.console_pages import CONSOLE_PAGES
 from tests.support.otlp_receiver import otlp_receiver
 from tests.support.processes import Programs, eventually
 from tests.support.refusing_server import refusing_server
@@ -65,7 +66,8 @@ def _said(programs, refusing, collector) -> dict[str, str]:
     answers["host"] = service.get("/api/v1/reviews", host=f"{secret_of('host')}.example")
     eventually(lambda: refusing.bodies)
     eventually(lambda: "canaries_counted" in collector.metrics())
-    for path in ("/metrics", "/jobs", "/jobs/status?limit=1000", "/alerts?limit=200", "/healthz", "/readyz?verbose"):
+    paths = ("/metrics", "/jobs", "/jobs/status?limit=1000", "/alerts?limit=200", "/healthz", "/readyz?verbose")
+    for path in (*paths, *CONSOLE_PAGES):
         answers[path] = service.get(path, **bearer)
     service.tell(signal.SIGTERM)
     service.exit_code(60)

@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import re
 from typing import Final
 from urllib.parse import parse_qsl, quote
 
@@ -13,10 +14,13 @@ from telemetry.console.access import cookie, origins
 from telemetry.console.access.attempts import WrongAttempts
 from telemetry.console.rendering import render
 from telemetry.console.response_headers import PAGE_HEADERS
+from telemetry.json_safe import without_surrogates
 from telemetry.web.access import is_authorized
 
 SIGN_IN: Final = "/sign-in"
 MAX_FORM_BYTES: Final = 16 * 1024
+_PARENT: Final = re.compile(r"\\|/(\.|%2e){1,2}(/|$)", re.IGNORECASE)
+"""What a browser reads as a step up in a path."""
 _FORM: Final = "application/x-www-form-urlencoded"
 _ELSEWHERE: Final = (
     "Without OPS_TOKEN the console answers on this machine alone: open it by http://127.0.0.1 or http://localhost. "
@@ -106,7 +110,8 @@ class Gate:
         """The page to go on with: one of the console, whatever the query says."""
         wanted, home = request.query_params.get("next", ""), self._mounted(request)
         is_own = wanted == home or wanted.startswith((f"{home}/", f"{home}?"))
-        return wanted if is_own and SIGN_IN not in wanted and wanted.isascii() and wanted.isprintable() else home
+        is_plain = wanted.isascii() and wanted.isprintable() and not _PARENT.search(wanted.partition("?")[0])
+        return wanted if is_own and is_plain and SIGN_IN not in wanted else home
 
     def _mounted(self, request: Request) -> str:
         return mounted_at(request) + self._root
@@ -135,4 +140,5 @@ async def read_form(request: Request) -> dict[str, str]:
         body += part
         if len(body) > MAX_FORM_BYTES:
             return {}
-    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50))
+    fields = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50)
+    return {name: without_surrogates(value) for name, value in fields}

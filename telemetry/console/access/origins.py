@@ -8,6 +8,18 @@ from starlette.requests import HTTPConnection
 
 _LOOPBACK_NAME: Final = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])\.?(:\d{1,5})?", re.IGNORECASE)
 
+_FORWARDED: Final = (
+    "x-forwarded-",
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-original-",
+    "x-client-ip",
+    "cf-connecting-ip",
+    "true-client-ip",
+)
+"""How the names of the headers begin that proxies add."""
+
 
 def is_local(request: HTTPConnection) -> bool:
     """Whether a program of this machine asks, by a name of this machine.
@@ -19,7 +31,7 @@ def is_local(request: HTTPConnection) -> bool:
         request.client is not None
         and _is_loopback(request.client.host)
         and _LOOPBACK_NAME.fullmatch(request.headers.get("host", "")) is not None
-        and not {"x-forwarded-for", "forwarded"} & set(request.headers)
+        and not any(name.startswith(_FORWARDED) for name in request.headers)
     )
 
 
@@ -38,7 +50,8 @@ def is_own_page(request: HTTPConnection) -> bool:
     Not by the scheme: behind a proxy with TLS it is another one here.
     """
     origin, host = request.headers.get("origin", ""), request.headers.get("host", "")
-    return bool(host) and origin.partition("://")[2].lower() == host.lower()
+    scheme, _, name = origin.lower().partition("://")
+    return bool(host) and scheme in {"http", "https"} and name == host.lower()
 
 
 def may_lack_cookie(request: HTTPConnection) -> bool:

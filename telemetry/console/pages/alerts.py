@@ -18,7 +18,7 @@ DURATIONS: Final = {"30m": 1800.0, "1h": 3600.0, "4h": 14_400.0, "12h": 43_200.0
 DEFAULT_DURATION: Final = "1h"
 EVERYTHING: Final = "all"
 _MAX_REASON_LENGTH: Final = 300
-_COMPONENT: Final = re.compile(r"[^\s\x00-\x1f]{1,100}")
+_COMPONENT: Final = re.compile(r"[^\s\x00-\x1f\ufffd]{1,100}")
 _COLOURS: Final = {"CRITICAL": "bad", "ERROR": "bad", "WARNING": "warn", "INFO": "info"}
 STATES: Final = ("firing", "pending", "silenced", "inhibited", "over")
 

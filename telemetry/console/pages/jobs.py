@@ -34,14 +34,14 @@ class KnownJobs:
 
 def read(view: View) -> dict[str, Any]:
     view.default_window = DEFAULT_WINDOW
-    known: Part[KnownJobs] = read_part("The schedule", lambda: known_jobs(view), KnownJobs(()))
+    known: Part[KnownJobs] = read_part("The schedule", lambda: known_jobs(view), KnownJobs(()), from_database=True)
     wanted = view.text("q").lower()
     found = [job for job in known.value.jobs if wanted in job.name.lower()]
     pages = max(1, -(-len(found) // JOBS_PER_PAGE))
     page = view.whole_number("page", 1, most=pages)
     shown = found[(page - 1) * JOBS_PER_PAGE : page * JOBS_PER_PAGE]
     window = (view.since, view.now)
-    lanes: Part[dict[str, JobLane]] = read_part("Job runs", lambda: _lanes(view, shown, window), {})
+    lanes: Part[dict[str, JobLane]] = read_part("Job runs", lambda: _lanes(view, shown, window), {}, from_database=True)
     return {
         "rows": [_row(known.value, job, lanes.value, window) for job in shown],
         "problems": [part for part in (known, lanes) if part.problem][:1],

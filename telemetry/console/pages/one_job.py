@@ -29,12 +29,16 @@ _MINUTE, _HOUR = 60.0, 3600.0
 def read(view: View) -> dict[str, Any]:
     view.default_window = jobs.DEFAULT_WINDOW
     name = str(view.params["name"])
-    known: Part[jobs.KnownJobs] = read_part("The schedule", lambda: jobs.known_jobs(view), jobs.KnownJobs(()))
+    known: Part[jobs.KnownJobs] = read_part(
+        "The schedule", lambda: jobs.known_jobs(view), jobs.KnownJobs(()), from_database=True
+    )
     job = _known_job(known, name)
     view.heading = name
-    lanes: Part[JobLane] = read_part("Job runs", lambda: _lane(view, name), JobLane())
-    statistics: Part[JobStatistics | None] = read_part("Job runs", lambda: _statistics(view, name), None)
-    runs: Part[Sequence[JobRunRow]] = read_part("Job runs", lambda: _history(view, name), ())
+    lanes: Part[JobLane] = read_part("Job runs", lambda: _lane(view, name), JobLane(), from_database=True)
+    statistics: Part[JobStatistics | None] = read_part(
+        "Job runs", lambda: _statistics(view, name), None, from_database=True
+    )
+    runs: Part[Sequence[JobRunRow]] = read_part("Job runs", lambda: _history(view, name), (), from_database=True)
     lines: Part[dict[str, list[LogLine]]] = read_part("Log lines", lambda: _failure_lines(view, runs.value), {})
     return {
         "job": job,
@@ -56,10 +60,12 @@ def read(view: View) -> dict[str, Any]:
 def read_run_now(view: View) -> dict[str, Any]:
     """The page that asks before a job is run."""
     name = str(view.params["name"])
-    known: Part[jobs.KnownJobs] = read_part("The schedule", lambda: jobs.known_jobs(view), jobs.KnownJobs(()))
+    known: Part[jobs.KnownJobs] = read_part(
+        "The schedule", lambda: jobs.known_jobs(view), jobs.KnownJobs(()), from_database=True
+    )
     job = _known_job(known, name)
     view.heading = f"Run {name}"
-    active: Part[Sequence[JobRunRow]] = read_part("Job runs", lambda: _active(view, name), ())
+    active: Part[Sequence[JobRunRow]] = read_part("Job runs", lambda: _active(view, name), (), from_database=True)
     return {"job": job, "active": active.value[:1], "problems": [part for part in (known, active) if part.problem][:1]}
 
 

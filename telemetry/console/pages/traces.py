@@ -1,6 +1,5 @@
 """The traces that are kept: found by route or job, status, duration, time and id."""
 
-import math
 import re
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,6 +18,7 @@ REASONS: Final = {
     "sample": "it is one of a sample",
 }
 _TRACE_ID: Final = re.compile(r"[0-9a-f]{1,32}")
+_TIME: Final = re.compile(r"[0-9]{1,11}(\.[0-9]{1,12})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +79,11 @@ def _filters(view: View) -> dict[str, Any]:
 
 
 def _before(view: View) -> float | None:
-    try:
-        given = float(view.text("before"))
-    except ValueError:
-        return None
-    return given if math.isfinite(given) else None
+    given = view.text("before")
+    if not given or _TIME.fullmatch(given):
+        return float(given) if given else None
+    view.notes["before"] = f"{given!r} is no time, in seconds since 1970: not used."
+    return None
 
 
 def _find(view: View, filters: dict[str, Any]) -> FoundTraces:

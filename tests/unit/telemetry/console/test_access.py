@@ -38,6 +38,10 @@ def test_a_program_of_this_machine_is_local(client, host):
         ("127.0.0.1", {"host": ""}),
         ("127.0.0.1", {"x_forwarded_for": "203.0.113.9"}),
         ("127.0.0.1", {"forwarded": "for=203.0.113.9"}),
+        ("127.0.0.1", {"x_real_ip": "203.0.113.9"}),
+        ("127.0.0.1", {"x_forwarded_host": "shop.example"}),
+        ("127.0.0.1", {"via": "1.1 proxy"}),
+        ("127.0.0.1", {"cf_connecting_ip": "203.0.113.9"}),
     ],
 )
 def test_what_comes_from_elsewhere_or_by_another_name_is_not_local(client, headers):
@@ -52,6 +56,8 @@ def test_what_comes_from_elsewhere_or_by_another_name_is_not_local(client, heade
         ("http://127.0.0.1:9090", False),
         ("http://evil.example", False),
         ("http://127.0.0.1:8080.evil.example", False),
+        ("javascript://127.0.0.1:8080", False),
+        ("//127.0.0.1:8080", False),
         ("null", False),
         ("", False),
     ],

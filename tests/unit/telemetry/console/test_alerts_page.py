@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 
 import telemetry
 from telemetry import console
-from telemetry.alerts import AlertLevel, Condition, condition, get_alert_service
+from telemetry.alerts import AlertLevel, Condition, ConditionPeriod, condition, get_alert_service
 from telemetry.settings import TelemetrySettings
 
 ORIGIN = {"origin": "http://127.0.0.1:8080"}
@@ -39,7 +39,7 @@ def alerts(app):
     condition.fire(FULL)
     ended = Condition("disk:tmp", AlertLevel.WARNING, "resources", "Disk space of /tmp: 99% used")
     condition.fire(ended)
-    condition.resolve(ended)
+    condition.resolve(ended, ConditionPeriod(time.time() - 60, time.time(), time.time()))
     until = time.monotonic() + 30
     while len(app.state.alerts.queries.page(time.time())) < 3 and time.monotonic() < until:
         time.sleep(0.02)

@@ -29,9 +29,9 @@ class FakeSchedule:
         orders = ScheduledJob(
             "orders",
             "every 15 min",
-            NOW + timedelta(hours=3, minutes=40),
+            NOW + timedelta(days=3, hours=1),
             paused_since=self.paused,
-            paused_by="Anna" if self.paused else "",
+            paused_by="a script" if self.paused else "",
             pause_reason="moving <home>" if self.paused else "",
         )
         return [orders, *(ScheduledJob(name, "daily", missing="WB_API_TOKEN is not set.") for name in self.names[1:])]
@@ -81,7 +81,7 @@ def failed(app):
     """A run that failed, with a child that failed first; and one that succeeded."""
     with monitor_job("<b>odd</b> job/1"):
         pass
-    with pytest.raises(ValueError, match="shop"), monitor_job("orders", metadata={"requested_by": "<i>Anna"}):
+    with pytest.raises(ValueError, match="shop"), monitor_job("orders", metadata={"requested_by": "<i>a script"}):
         raise ValueError("no such <shop>")
     assert app.state.running.jobs.recorder.flush(30)
 
@@ -100,7 +100,7 @@ def test_the_timeline_has_each_job_of_the_schedule_and_each_that_ran(client, sch
     assert 'aria-label="orders: 1 runs, 1 failed, 4 did not begin"' in page.text
     assert page.text.count('class="fill hollow"') == 1
     assert "Runs of the last 24 h" in text(page)
-    assert all(word in text(page) for word in ("failing", "not scheduled", "every 15 min", "in 3 h"))
+    assert all(word in text(page) for word in ("failing", "not scheduled", "every 15 min", "in 3 days"))
 
 
 @pytest.mark.parametrize(
@@ -122,12 +122,12 @@ def test_a_query_that_makes_no_sense_is_not_used(client, query, shown):
     assert "<script>" not in page.text
 
 
-def test_two_hundred_jobs_are_four_pages(client, schedule):
+def test_two_hundred_jobs_are_two_pages(client, schedule):
     schedule.names = ["orders", *(f"job_{n:03d}" for n in range(1, 200))]
 
-    pages = [client.get(f"/console/jobs?page={n}") for n in (1, 2, 3, 4)]
+    pages = [client.get(f"/console/jobs?page={n}") for n in (1, 2)]
 
-    assert [len(set(re.findall(r"/jobs/(job_\d+|orders)", page.text))) for page in pages] == [50, 50, 50, 50]
+    assert [len(set(re.findall(r"/jobs/(job_\d+|orders)", page.text))) for page in pages] == [100, 100]
     assert max(len(page.content) for page in pages) < 150_000
 
 
@@ -136,7 +136,7 @@ def test_the_page_of_a_job_has_its_history_with_what_failed_and_who_asked(client
 
     assert page.status_code == 200
     assert "no such &lt;shop&gt;" in page.text
-    assert "by &lt;i&gt;Anna" in page.text
+    assert "by &lt;i&gt;a script" in page.text
     assert re.search(r'href="/console/traces/[0-9a-f]{32}"', page.text)
     assert "Run now…" in text(page)
     odd = client.get("/console/jobs/%3Cb%3Eodd%3C/b%3E%20job/1?status=failed&before=9")
@@ -168,7 +168,7 @@ def test_a_job_is_run_after_a_page_has_asked(client, schedule):
 def test_a_job_is_paused_with_a_reason_and_resumed(client, schedule):
     assert client.post("/console/jobs/orders/pause", data={"reason": " moving "}, headers=ORIGIN).status_code == 303
     page = client.get("/console/jobs/orders")
-    assert "by Anna: moving <home>. No process starts" in text(page).replace("&lt;", "<").replace("&gt;", ">")
+    assert "by a script: moving <home>. No process starts" in text(page).replace("&lt;", "<").replace("&gt;", ">")
     assert "paused" in text(client.get("/console/jobs"))
     assert client.post("/console/jobs/orders/resume", headers=ORIGIN).status_code == 303
 

@@ -122,6 +122,34 @@ def test_a_deleted_file_is_made_anew_and_said_once(with_log, database, path, cap
     other.close()
 
 
+@pytest.mark.parametrize("change", ["DROP TABLE series", "ALTER TABLE series RENAME COLUMN family TO other"])
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_file_with_other_tables_than_its_version_has_is_made_anew_and_said_once(change, is_open, path, caplog):
+    database = RecentDatabase(path)
+    add(database, "lost")
+    if not is_open:
+        database.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(change)
+
+    with pytest.raises(sqlite3.OperationalError):
+        names(database)
+    add(database)
+
+    assert names(database) == ["requests"]
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    database.close()
+
+
+def test_a_wrong_query_is_no_damage(database):
+    add(database)
+
+    with pytest.raises(sqlite3.OperationalError), database.reading() as connection:
+        connection.execute("SELECT FROM")
+
+    assert names(database) == ["requests"]
+
+
 def with_version(path, version):
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE strange (x)")
