@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query, Request, Response
 
 from service.api.dependencies import TelemetryDep
 from service.api.edge.admission import admission, admit_alerts
-from service.api.pagination import NEXT_PAGE, add_next_link
 from service.api.schemas.alert_schemas import (
     AlertOut,
     AlertsOut,
@@ -19,6 +18,7 @@ from service.api.schemas.alert_schemas import (
     SilenceOut,
     State,
 )
+from service.api.schemas.pagination import NEXT_PAGE, add_next_link
 from service.api.schemas.problem_schemas import INVALID, problem_responses
 from service.errors import RETRY_AFTER, Problem
 from telemetry.alerts import AlertPipeline, AlertRecord, ChannelState, Incident, Silence

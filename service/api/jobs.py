@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from service.api.dependencies import JobRunsDep, RuntimeDep, ScheduleDep
 from service.api.edge.admission import admission, admit_query
-from service.api.pagination import NEXT_PAGE, add_next_link
 from service.api.schemas.job_schemas import JobsOut, PauseOut, RunsOut, RunsQuery, ScheduledJobOut
+from service.api.schemas.pagination import NEXT_PAGE, add_next_link
 from service.api.schemas.problem_schemas import INVALID, UNAVAILABLE, problem_responses
 from service.jobs.suspension import Suspension, suspensions
 from service.scheduler.job import Job, Schedule, UnknownJob

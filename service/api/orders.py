@@ -6,8 +6,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from service.api.dependencies import RuntimeDep
 from service.api.edge.admission import admission, admit_query
-from service.api.pagination import NEXT_PAGE, add_next_link
 from service.api.schemas.order_schemas import OrderOut, OrdersOut, OrdersQuery
+from service.api.schemas.pagination import NEXT_PAGE, add_next_link
 from service.api.schemas.problem_schemas import INVALID, UNAVAILABLE
 from service.orders.repository import OrderFilter, OrderRepository
 from telemetry.database import transaction

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from service.api.dependencies import RuntimeDep
 from service.api.edge.admission import admission, admit_query
-from service.api.pagination import NEXT_PAGE, add_next_link
+from service.api.schemas.pagination import NEXT_PAGE, add_next_link
 from service.api.schemas.parameters import RowId
 from service.api.schemas.problem_schemas import INVALID, UNAVAILABLE, problem_responses
 from service.api.schemas.review_schemas import AdviceOut, ReviewOut, ReviewsOut, ReviewsQuery, ReviewWithAdviceOut

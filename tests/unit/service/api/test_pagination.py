@@ -7,8 +7,8 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy import select
 from starlette.requests import Request
 
-from service.api.pagination import add_next_link
 from service.api.schemas.filters import PageQuery
+from service.api.schemas.pagination import add_next_link
 from service.api.schemas.parameters import Rfc3339
 from service.database.keyset import UnknownCursor, after_row
 from service.database.tables import OrderRow
