@@ -48,7 +48,15 @@ def duration(seconds: float | None) -> str:
         return f"-{duration(-seconds)}"
     if seconds < 1:
         milliseconds = seconds * _THOUSAND
-        return "0 s" if seconds == 0 else "< 0.1 ms" if milliseconds < _LEAST else f"{milliseconds:.1f} ms" if milliseconds < _TEN else f"{milliseconds:.0f} ms"
+        return (
+            "0 s"
+            if seconds == 0
+            else "< 0.1 ms"
+            if milliseconds < _LEAST
+            else f"{milliseconds:.1f} ms"
+            if milliseconds < _TEN
+            else f"{milliseconds:.0f} ms"
+        )
     if seconds < _MINUTE:
         return f"{seconds:.1f} s" if seconds < _TEN else f"{seconds:.0f} s"
     return _of_two_units(round(seconds))

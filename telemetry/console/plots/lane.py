@@ -16,7 +16,13 @@ MAX_GAP: Final = 0.6
 """Bars of a colour that are as near as that are one."""
 COLOURS: Final = ("quiet", "ok", "c1", "warn", "bad")
 """Each is drawn over those before it."""
-_WORDS: Final = {"quiet": "skipped", "ok": "succeeded", "c1": "running", "warn": "cancelled", "bad": "failed, timed out or lost"}
+_WORDS: Final = {
+    "quiet": "skipped",
+    "ok": "succeeded",
+    "c1": "running",
+    "warn": "cancelled",
+    "bad": "failed, timed out or lost",
+}
 _MARK_WORDS: Final = {"hollow": "missed", "hatched": "no scheduler was running"}
 _MIDDLE: Final = HEIGHT // 2
 _MARK_TOP, _MARK_HEIGHT = 3, 18
