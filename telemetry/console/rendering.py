@@ -55,6 +55,7 @@ def render(template: str, view: View | None, values: Mapping[str, Any], template
         "view": view,
         "clock": lambda at: words.clock_time(at, now),
         "ago": lambda at: words.relative_time(at, now),
+        "axis_time": words.axis_time,
         **values,
     }
     return valid_unicode(environment(templates).get_template(template).render(shown))

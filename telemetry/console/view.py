@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
 from telemetry.build import Telemetry
+from telemetry.console.firing_alerts import FiringAlerts
 from telemetry.console.job_control import JobControl
 from telemetry.console.notice import Notice
 from telemetry.console.static_files import VERSION
@@ -39,6 +40,7 @@ class ConsoleFrame:
     jobs: JobControl | None
     read_notices: Callable[[], Sequence[Notice]]
     run_checks: Callable[[Telemetry], Awaitable[Report]]
+    firing: FiringAlerts = field(default_factory=FiringAlerts)
 
 
 @dataclass
@@ -150,6 +152,11 @@ class View:
     @property
     def banners(self) -> list[Notice]:
         return [notice for notice in self.notices if notice.is_banner]
+
+    @cached_property
+    def firing_alerts(self) -> int:
+        """How many alerts fire, for the navigation; 0 where that cannot be read."""
+        return self.frame.firing.count(self.telemetry.alerts)
 
     def health(self) -> Report:
         """Run the checks of the service's health; within a second."""

@@ -7,11 +7,13 @@ from typing import Final
 from markupsafe import Markup, escape
 
 NOTHING: Final = "\N{EN DASH}"
+_LEAST: Final = 0.05
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 _DAY: Final = 86_400
 _JUST_NOW: Final = 1.5
 _TEN, _HUNDRED, _THOUSAND, _MILLION = 10, 100, 1000, 1_000_000
+_AXIS_FORMATS: Final = {"minute": "%H:%M", "day-minute": "%d %b %H:%M", "day": "%d %b"}
 _BYTE_UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -46,7 +48,15 @@ def duration(seconds: float | None) -> str:
         return f"-{duration(-seconds)}"
     if seconds < 1:
         milliseconds = seconds * _THOUSAND
-        return "0 s" if seconds == 0 else f"{milliseconds:.1f} ms" if milliseconds < _TEN else f"{milliseconds:.0f} ms"
+        return (
+            "0 s"
+            if seconds == 0
+            else "< 0.1 ms"
+            if milliseconds < _LEAST
+            else f"{milliseconds:.1f} ms"
+            if milliseconds < _TEN
+            else f"{milliseconds:.0f} ms"
+        )
     if seconds < _MINUTE:
         return f"{seconds:.1f} s" if seconds < _TEN else f"{seconds:.0f} s"
     return _of_two_units(round(seconds))
@@ -116,12 +126,21 @@ def relative_time(moment: datetime | float | None, now: float) -> Markup:
     return _time_element(moment, now, "ago")
 
 
+def axis_time(moment: datetime | float | None, span: float) -> Markup:
+    """A time on an axis of `span` seconds: `14:32`, `28 Nov 14:32`, or `28 Nov`."""
+    style = "minute" if span < _DAY else "day-minute" if span <= 2 * _DAY else "day"
+    return _time_element(moment, 0.0, style)
+
+
 def _time_element(moment: datetime | float | None, now: float, style: str) -> Markup:
     at = None if moment is None else _shown(moment)
     if at is None:
         return escape(NOTHING)
     full = f"{at:%Y-%m-%d %H:%M:%S} UTC"
-    text = ago(at.timestamp(), now) if style == "ago" else _clock_text(at, now)
+    if style == "ago":
+        text = ago(at.timestamp(), now)
+    else:
+        text = f"{at:{_AXIS_FORMATS[style]}}" if style in _AXIS_FORMATS else _clock_text(at, now)
     return Markup('<time datetime="{}" title="{}" data-style="{}">{}</time>').format(
         at.isoformat(timespec="milliseconds"), full, style, text
     )

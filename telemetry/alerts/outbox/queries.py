@@ -15,6 +15,7 @@ SELECT
     coalesce(sum(told_post IS NOT NULL AND ended_at IS NULL), 0) AS notified,
     coalesce(sum(is_open AND is_silenced), 0) AS silenced,
     coalesce(sum(is_open AND muted_by IS NOT NULL), 0) AS inhibited,
+    coalesce(sum(ended_at IS NULL AND muted_by IS NULL AND NOT is_silenced), 0) AS firing,
     min(iif(is_pending, first_at, NULL)) AS oldest_pending_at
 FROM (
     SELECT *, is_open AND told_post IS NULL AND muted_by IS NULL AND NOT is_silenced AS is_pending FROM (
@@ -37,13 +38,18 @@ WHERE incidents.id < :before ORDER BY incidents.id DESC LIMIT :limit
 
 @dataclass(frozen=True, slots=True)
 class AlertCounts:
-    """Open alerts: those that are pending, were sent, are silenced, or are inhibited. Timestamps are Unix time."""
+    """Open alerts: those that are pending, were sent, are silenced, or are inhibited. Timestamps are Unix time.
+
+    Attributes:
+        firing: those that are neither over, nor silenced, nor inhibited, whether sent or not.
+    """
 
     pending: int
     notified: int
     silenced: int
     inhibited: int
     oldest_pending_at: float | None
+    firing: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,15 +54,15 @@ class JobRow:
     last_colour: str
 
     @property
-    def tag(self) -> tuple[str, str]:
-        """The state as a colour and a word; empty where there is nothing to say."""
-        if self.is_running:
-            return "info", "running"
-        if self.job.paused_since is not None:
-            return "warn", "paused"
-        if self.job.missing:
-            return "", "not scheduled"
-        return ("bad", "failing") if self.last_colour == FAILED_COLOUR else ("", "")
+    def tags(self) -> list[tuple[str, str]]:
+        """The state as colours and words; none where there is nothing to say."""
+        found = {
+            ("info", "running"): self.is_running,
+            ("bad", "failing"): self.last_colour == FAILED_COLOUR,
+            ("warn", "paused"): self.job.paused_since is not None,
+            ("", "not scheduled"): bool(self.job.missing),
+        }
+        return [tag for tag, holds in found.items() if holds]
 
 
 def colour_of(outcome: str | None) -> str:

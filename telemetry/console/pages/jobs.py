@@ -54,15 +54,31 @@ def read(view: View) -> dict[str, Any]:
     }
 
 
-def known_jobs(view: View) -> KnownJobs:
-    """Raises:
-    SQLAlchemyError: the database is unavailable.
+def known_jobs(view: View, since: float | None = None) -> KnownJobs:
+    """The jobs, with the scheduled runs that did not begin since a time; that of the window, if there is none.
+
+    Raises:
+        SQLAlchemyError: the database is unavailable.
     """
+    begin = datetime.fromtimestamp(view.since if since is None else since, UTC)
     scheduled = list(view.jobs.schedule()) if view.jobs else []
-    missed = view.jobs.missed(datetime.fromtimestamp(view.since, UTC)) if view.jobs else ()
+    missed = view.jobs.missed(begin) if view.jobs else ()
     names = {job.name for job in scheduled}
     recorded = JobRunRepository(view.telemetry.engine).names()
     return KnownJobs([*scheduled, *(ScheduledJob(name) for name in recorded if name not in names)], missed)
+
+
+def read_day(view: View, most: int) -> tuple[list[JobRow], int]:
+    """The first jobs with their runs of the last 24 hours, and how many jobs there are.
+
+    Raises:
+        SQLAlchemyError: the database is unavailable.
+    """
+    window = (view.now - DEFAULT_WINDOW.seconds, view.now)
+    known = known_jobs(view, window[0])
+    shown = known.jobs[:most]
+    lanes = _lanes(view, shown, window)
+    return [_row(known, job, lanes, window) for job in shown], len(known.jobs)
 
 
 def _lanes(view: View, jobs: Sequence[ScheduledJob], window: tuple[float, float]) -> dict[str, JobLane]:

@@ -119,6 +119,7 @@ def _plot(view: View, lane: JobLane) -> Chart:
         show=_of_one_unit,
         now=duration(timed[-1].duration) if timed else "",
         empty="No run has ended in this window.",
+        is_tall=True,
     )
 
 

@@ -7,14 +7,18 @@ from typing import Any, Final
 import psutil
 
 from telemetry.alerts.outbox.queries import AlertRecord
+from telemetry.console.pages.job_rows import JobRow
+from telemetry.console.pages.jobs import DEFAULT_WINDOW, read_day
 from telemetry.console.pages.overview_plots import NO_PLOTS, read_plots
 from telemetry.console.pages.processes import ProcessFacts, read_processes, snapshot_ages
 from telemetry.console.parts import Part, read_part
 from telemetry.console.view import View
+from telemetry.console.words import duration
 from telemetry.health.report import CheckResult, Report
 
 _MAX_ALERTS: Final = 200
 _MAX_ATTENTION: Final = 12
+_MAX_JOBS: Final = 12
 _COLOURS: Final = {"CRITICAL": "bad", "ERROR": "bad", "WARNING": "warn", "INFO": "info"}
 _OF_NOTICE: Final = {"error": "bad", "warning": "warn", "info": "info"}
 _STATES: Final = {"healthy": ("ok", "Healthy"), "degraded": ("warn", "Degraded"), "unhealthy": ("bad", "Unhealthy")}
@@ -50,12 +54,16 @@ def read(view: View) -> dict[str, Any]:
     alerts: Part[list[AlertRecord]] = read_part("Alerts", lambda: _open_alerts(view), [])
     ages = snapshot_ages(view.telemetry.metrics.membership.collect())
     processes: Part[list[ProcessFacts]] = read_part("Processes", lambda: read_processes(view, ages), [])
+    no_jobs: tuple[list[JobRow], int] = ([], 0)
+    jobs: Part[tuple[list[JobRow], int]] = read_part("Job runs", lambda: read_day(view, _MAX_JOBS), no_jobs)
     settings = view.telemetry.settings
     return {
         "health": describe(report),
         "attention": _attention(view, alerts),
         "alerts": alerts,
         "processes": processes,
+        "jobs": jobs,
+        "day_began": view.now - DEFAULT_WINDOW.seconds,
         "plots": read_part("The figures of the plots", lambda: read_plots(view), NO_PLOTS),
         "totals": _totals(processes.value),
         "version": settings.service_version,
@@ -81,7 +89,7 @@ def _reason(name: str, result: CheckResult) -> str:
 
 def _database(report: Report) -> str:
     latency = report.results["database"].details.get("latency_ms") if "database" in report.results else None
-    return "" if latency is None else f"{latency:g} ms"
+    return "" if latency is None else duration(latency / 1000)
 
 
 def _open_alerts(view: View) -> list[AlertRecord]:
@@ -117,7 +125,7 @@ def _of_alert(view: View, record: AlertRecord) -> Attention:
         _COLOURS.get(incident.level.value, "warn"),
         incident.level.value,
         f"{incident.component}: {incident.summary}",
-        view.url("/alerts"),
+        f"{view.url('/alerts')}#alert-{incident.id}",
         f"Alert {incident.id}",
         incident.first_at,
     )

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from telemetry.console.pages.figures import COLOURS, joined, rate_chart
 from telemetry.console.pages.live import live_series, live_value
 from telemetry.console.parts import Part, read_part
-from telemetry.console.plots.chart import Chart
+from telemetry.console.plots.chart import Chart, wide
 from telemetry.console.view import View
 from telemetry.metrics.families import Family
 from telemetry.recent.point_queries import PointQueries, SeriesPoints
@@ -133,7 +133,7 @@ def _chart(view: View, queries: PointQueries, title: str, family: str, label: st
         return points.labels[label] or "other"
 
     series = joined(queries.over_time(family, view.since, view.now, view.window.step, by=(label,)), name_of)
-    chart = rate_chart(view, title, series, dict(zip(series, COLOURS * len(series), strict=False)))
+    (chart,) = wide([rate_chart(view, title, series, dict(zip(series, COLOURS * len(series), strict=False)))])
     return replace(chart, empty="None in this window.")
 
 

@@ -12,10 +12,10 @@ KINDS: Final = ("request", "job", "other")
 OUTCOMES: Final = ("failed", "ok")
 LIMIT: Final = 50
 REASONS: Final = {
-    "failed": "it failed",
-    "slow": "it was slow",
-    "job": "it is a job run",
-    "sample": "it is one of a sample",
+    "failed": "failed",
+    "slow": "slow",
+    "job": "job run",
+    "sample": "sample",
 }
 _TRACE_ID: Final = re.compile(r"[0-9a-f]{1,32}")
 _TIME: Final = re.compile(r"[0-9]{1,11}(\.[0-9]{1,12})?")

@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Final, Literal
 
 from markupsafe import Markup, escape
 
+from telemetry.console import words
 from telemetry.console.plots.scale import Scale, highest, round_up, runs
 
-WIDTH: Final = 320
-WIDE: Final = 640
-_WIDE_HEIGHT: Final = 150
-_LEFT, _RIGHT, _TOP, _BOTTOM = 2, 44, 10, 16
-_DOT_RADIUS: Final = 1.8
+WIDTH: Final = 400
+HEIGHT: Final = 100
+"""The plot is stretched to its frame: strokes and texts are not."""
+_TOP, _BOTTOM = 6, 94
+_MIN_BAR: Final = 3.0
 _MAX_ROWS: Final = 60
 
 
@@ -40,7 +40,7 @@ class Chart:
         times: of the points, in seconds since 1970.
         kind: `areas` for what adds up, `lines` for the rest.
         show: makes a value readable.
-        width: in the units of the texts: `WIDE` for a plot that takes half of a page.
+        is_tall: for a plot that takes half of a page.
         now: the newest value in words, or another one that matters.
         empty: what to say where there are no values.
     """
@@ -53,8 +53,7 @@ class Chart:
     show: Callable[[float | None], str] = str
     now: str = ""
     empty: str = "No data in this window yet."
-    height: int = 92
-    width: int = WIDTH
+    is_tall: bool = False
 
     @property
     def has_values(self) -> bool:
@@ -70,22 +69,24 @@ class Chart:
 
 def wide(charts: Iterable[Chart]) -> list[Chart]:
     """Charts for a page that has two of them side by side."""
-    return [replace(chart, width=WIDE, height=_WIDE_HEIGHT) for chart in charts]
+    return [replace(chart, is_tall=True) for chart in charts]
 
 
 def draw(chart: Chart) -> Markup:
-    """The plot as SVG. Its axes have the lowest and highest value, and the first, middle and last time."""
+    """The plot as SVG, with its axes beside it: the lowest and highest value, and the first, middle and last time."""
     if not chart.has_values:
         return Markup('<p class="empty">{}</p>').format(chart.empty)
     stacked = chart.kind == "areas"
     rows = _stacked([line.values for line in chart.lines]) if stacked else [line.values for line in chart.lines]
     top = round_up(highest(rows))
-    x = Scale(chart.times[0], chart.times[-1], _LEFT, chart.width - _RIGHT)
-    y = Scale(0.0, top, chart.height - _BOTTOM, _TOP)
+    x = Scale(chart.times[0], chart.times[-1], 0.0, WIDTH)
+    y = Scale(0.0, top, _BOTTOM, _TOP)
     marks = _areas(chart, rows, x, y) if stacked else _lines(chart, rows, x, y)
     return Markup(  # noqa: S704  # numbers, and texts that are escaped
-        f'<svg class="plot" viewBox="0 0 {chart.width} {chart.height}" role="img" aria-label="{escape(_described(chart))}">'
-        f"{_value_axis(chart, y, top)}{marks}{_time_axis(chart, x)}</svg>"
+        f'<div class="plot-frame{" tall" if chart.is_tall else ""}">'
+        f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img"'
+        f' aria-label="{escape(_described(chart))}">{_grid(y, top)}{marks}</svg>'
+        f"{_value_axis(chart, top)}{_time_axis(chart.times)}</div>"
     )
 
 
@@ -109,14 +110,19 @@ def _areas(chart: Chart, tops: Sequence[Sequence[float | None]], x: Scale, y: Sc
     for index in reversed(range(len(tops))):  # the highest first: each later one covers the part below it
         for first, end in runs(tops[index]):
             points = [(x(chart.times[i]), y(tops[index][i] or 0.0)) for i in range(first, end)]
-            drawn.append(_area(points, y(0.0), chart.lines[index].colour))
+            drawn.append(_area(points, y(0.0), chart.lines[index].colour, _bar_width(chart)))
     return "".join(drawn)
 
 
-def _area(points: Sequence[tuple[float, float]], bottom: float, colour: str) -> str:
+def _bar_width(chart: Chart) -> float:
+    """Of a time without neighbours: as wide as the step between two times."""
+    return max(_MIN_BAR, round(WIDTH / max(1, len(chart.times)), 1))
+
+
+def _area(points: Sequence[tuple[float, float]], bottom: float, colour: str, width: float) -> str:
     if len(points) == 1:
-        (left, top), *_ = points
-        return f'<rect class="fill {colour}" x="{left}" y="{top}" width="1.5" height="{round(bottom - top, 1)}"/>'
+        left, top = min(points[0][0], WIDTH - width), points[0][1]
+        return f'<rect class="fill {colour}" x="{left:g}" y="{top}" width="{width}" height="{round(bottom - top, 1)}"/>'
     edge = " ".join(f"{px},{py}" for px, py in points)
     return f'<polygon class="fill {colour}" points="{points[0][0]},{bottom} {edge} {points[-1][0]},{bottom}"/>'
 
@@ -126,34 +132,23 @@ def _lines(chart: Chart, rows: Sequence[Sequence[float | None]], x: Scale, y: Sc
     for line, row in zip(chart.lines, rows, strict=True):
         for first, end in runs(row):
             points = [f"{x(chart.times[i])},{y(row[i] or 0.0)}" for i in range(first, end)]
-            if len(points) == 1:
-                px, _, py = points[0].partition(",")
-                drawn.append(f'<circle class="fill {line.colour}" cx="{px}" cy="{py}" r="{_DOT_RADIUS}"/>')
+            if len(points) == 1:  # a line without a length has round ends: a dot
+                drawn.append(f'<path class="line point {line.colour}" d="M{points[0]}h0"/>')
             else:
                 drawn.append(f'<polyline class="line {line.colour}" points="{" ".join(points)}"/>')
     return "".join(drawn)
 
 
-def _value_axis(chart: Chart, y: Scale, top: float) -> str:
-    right = chart.width - _RIGHT
-    marks = ((top, y(top)), (top / 2, y(top / 2)), (0.0, y(0.0)))
-    return "".join(
-        f'<line class="grid" x1="{_LEFT}" x2="{right}" y1="{at}" y2="{at}"/>'
-        f'<text class="tick" x="{right + 4}" y="{round(at + 3, 1)}">{escape(chart.show(value))}</text>'
-        for value, at in marks
-    )
+def _grid(y: Scale, top: float) -> str:
+    return "".join(f'<path class="grid" d="M0 {y(value)}h{WIDTH}"/>' for value in (top, top / 2, 0.0))
 
 
-def _time_axis(chart: Chart, x: Scale) -> str:
-    first, last = chart.times[0], chart.times[-1]
-    marks = ((first, "start"), ((first + last) / 2, "middle"), (last, "end")) if last > first else ((first, "start"),)
-    baseline = chart.height - 4
-    return "".join(
-        f'<text class="tick" x="{x(at)}" y="{baseline}" text-anchor="{anchor}" data-time="{at:.0f}">{_clock(at, last - first)}</text>'
-        for at, anchor in marks
-    )
+def _value_axis(chart: Chart, top: float) -> str:
+    marks = "".join(f"<span>{escape(chart.show(value))}</span>" for value in (top, top / 2, 0.0))
+    return f'<div class="values" aria-hidden="true">{marks}</div>'
 
 
-def _clock(at: float, span: float) -> str:
-    moment = datetime.fromtimestamp(at, UTC)
-    return f"{moment:%H:%M}" if span <= 2 * 86_400 else f"{moment:%d %b}"  # two days
+def _time_axis(times: Sequence[float]) -> str:
+    first, last = times[0], times[-1]
+    marks = (first, (first + last) / 2, last) if last > first else (first,)
+    return f'<div class="times">{"".join(words.axis_time(at, last - first) for at in marks)}</div>'

@@ -8,12 +8,20 @@ from markupsafe import Markup, escape
 
 WIDTH: Final = 720
 HEIGHT: Final = 24
-MIN_BAR: Final = 2.0
+MIN_BAR: Final = 3.0
 """The width of a bar that would be thinner."""
 MAX_GAP: Final = 0.6
 """Bars of a colour that are as near as that are one."""
 COLOURS: Final = ("quiet", "ok", "c1", "warn", "bad")
 """Each is drawn over those before it."""
+_WORDS: Final = {
+    "quiet": "skipped",
+    "ok": "succeeded",
+    "c1": "running",
+    "warn": "cancelled",
+    "bad": "failed, timed out or lost",
+}
+_MARK_WORDS: Final = {"hollow": "missed", "hatched": "no scheduler was running"}
 _MIDDLE: Final = HEIGHT // 2
 _MARK_TOP, _MARK_HEIGHT = 3, 18
 
@@ -81,12 +89,12 @@ def joined(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
 
 def _path(colour: str, spans: Sequence[tuple[float, float]]) -> str:
     steps = "".join(f"M{round(left, 1):g} {_MIDDLE}h{round(right - left, 1):g}" for left, right in joined(spans))
-    return f'<path class="bar {colour}" d="{steps}"/>'
+    return f'<path class="bar {colour}" d="{steps}"><title>{_WORDS[colour]}</title></path>'
 
 
 def _drawn_marks(marks: Iterable[Mark], x: _Places, kind: str) -> str:
     spans = joined(x.span(mark.start, mark.end) for mark in marks if mark.kind == kind)
     return "".join(
-        f'<rect class="fill {kind}" x="{round(left, 1):g}" y="{_MARK_TOP}" width="{round(right - left, 1):g}" height="{_MARK_HEIGHT}"/>'
+        f'<rect class="fill {kind}" x="{round(left, 1):g}" y="{_MARK_TOP}" width="{round(right - left, 1):g}" height="{_MARK_HEIGHT}"><title>{_MARK_WORDS[kind]}</title></rect>'
         for left, right in spans
     )

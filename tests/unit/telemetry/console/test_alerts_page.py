@@ -2,6 +2,7 @@
 
 import re
 import time
+from types import SimpleNamespace
 
 import pytest
 from fastapi import FastAPI
@@ -10,6 +11,7 @@ from fastapi.testclient import TestClient
 import telemetry
 from telemetry import console
 from telemetry.alerts import AlertLevel, Condition, ConditionPeriod, condition, get_alert_service
+from telemetry.console.firing_alerts import FiringAlerts
 from telemetry.settings import TelemetrySettings
 
 ORIGIN = {"origin": "http://127.0.0.1:8080"}
@@ -127,3 +129,24 @@ def test_a_query_that_makes_no_sense_is_not_used(client, alerts, query):
 
     assert page.status_code == 200
     assert len(re.findall(r'<pre class="phone">', page.text)) == 3
+
+
+def test_the_navigation_counts_the_alerts_that_fire(client, alerts):
+    shown = client.get("/console/logs").text
+
+    assert re.search(r'class="badge"[^>]*>2</span>', shown)
+    assert 'data-firing="2"' in shown
+
+
+def test_firing_alerts_are_counted_once_a_second_and_none_where_that_fails():
+    asked = []
+
+    class Queries:
+        def counts(self, _now):
+            asked.append(1)
+            raise OSError("no disk")
+
+    counter = FiringAlerts()
+    broken = SimpleNamespace(is_on=True, queries=Queries())
+    assert [counter.count(broken), counter.count(broken)] == [0, 0]
+    assert len(asked) <= 2  # a second may pass between the two

@@ -103,6 +103,19 @@ def test_the_timeline_has_each_job_of_the_schedule_and_each_that_ran(client, sch
     assert all(word in text(page) for word in ("failing", "not scheduled", "every 15 min", "in 3 days"))
 
 
+def test_the_overview_has_the_jobs_of_the_last_day_whatever_its_window(client, failed):
+    page = client.get("/console?window=15m")
+
+    assert "Jobs, last 24 h" in text(page)
+    assert 'aria-label="orders: 1 runs, 1 failed, 4 did not begin"' in page.text
+
+
+def test_a_paused_job_that_fails_has_both_states(client, schedule, failed):
+    schedule.paused = NOW
+    shown = client.get("/console/jobs").text
+    assert [word for _, word in re.findall(r'class="tag (\w*)"[^>]*>([^<]+)<', shown)][:2] == ["failing", "paused"]
+
+
 @pytest.mark.parametrize(
     ("query", "shown"),
     [

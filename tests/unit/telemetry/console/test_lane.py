@@ -35,12 +35,12 @@ def test_a_bar_is_where_its_run_was_and_as_long():
 @pytest.mark.parametrize(
     ("start", "end", "left", "right"),
     [
-        (100, 100.001, 100, 102),  # never thinner than two units
-        (WIDTH - 0.1, WIDTH, WIDTH - 2, WIDTH),  # nor outside the lane
+        (100, 100.001, 100, 103),  # never thinner than three units
+        (WIDTH - 0.1, WIDTH, WIDTH - 3, WIDTH),  # nor outside the lane
         (-50, 20, 0, 20),
-        (-50, -0.0, 0, 2),
+        (-50, -0.0, 0, 3),
         (WIDTH - 5, WIDTH + 99, WIDTH - 5, WIDTH),
-        (100, 90, 100, 102),  # a clock that was set back
+        (100, 90, 100, 103),  # a clock that was set back
     ],
 )
 def test_bars_stay_visible_and_inside(start, end, left, right):
@@ -81,8 +81,14 @@ def test_missed_runs_are_outlined_and_a_downtime_is_a_block_behind_the_bars():
     )
 
     rects = [(each.get("class"), each.get("x"), each.get("width")) for each in svg.iter("rect")]
-    assert rects == [("fill hatched", "100", "120"), ("fill hollow", "10", "2")]
+    assert rects == [("fill hatched", "100", "120"), ("fill hollow", "10", "3")]
     assert [each.tag for each in svg] == ["path", "rect", "path", "rect"]
+
+
+def test_the_outcome_is_also_a_word():
+    svg = drawn([Bar(SINCE, SINCE + 5, "ok"), Bar(SINCE + 50, SINCE + 60, "bad")], [Mark(SINCE + 90, SINCE + 90)])
+
+    assert [each.text for each in svg.iter("title")] == ["succeeded", "failed, timed out or lost", "missed"]
 
 
 def test_a_label_is_escaped():

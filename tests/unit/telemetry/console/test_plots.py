@@ -11,6 +11,10 @@ TIMES = [1000.0 + 60 * i for i in range(5)]
 
 
 def drawn(*lines: Line, kind="lines", show=str) -> ET.Element:
+    return framed(*lines, kind=kind, show=show).find("svg")
+
+
+def framed(*lines: Line, kind="lines", show=str) -> ET.Element:
     return parsed(chart.draw(Chart("Requests", "per second", TIMES, lines, kind=kind, show=show)))
 
 
@@ -42,10 +46,10 @@ def test_between_the_ranges_with_values_are_gaps():
 def test_a_line_goes_from_the_first_to_the_last_time_and_no_higher_than_the_axis():
     (line,) = drawn(Line("p95", [0, 5, 10, 5, 0])).findall("polyline")
     xs, ys = zip(*points(line), strict=True)
-    assert (xs[0], xs[-1]) == (2, chart.WIDTH - 44)
+    assert (xs[0], xs[-1]) == (0, chart.WIDTH)
     assert list(xs) == sorted(xs)
-    assert min(ys) == ys[2] == 10
-    assert ys[0] == ys[4] == 76
+    assert min(ys) == ys[2] == 6
+    assert ys[0] == ys[4] == 94
 
 
 def test_a_line_does_not_cross_a_gap():
@@ -54,15 +58,24 @@ def test_a_line_does_not_cross_a_gap():
 
 
 def test_a_single_value_between_gaps_is_a_dot():
-    assert len(drawn(Line("p95", [None, 2, None, None, None])).findall("circle")) == 1
+    figure = drawn(Line("p95", [None, 2, None, None, None]))
+    assert [path.get("d") for path in figure.findall("path") if "point" in path.get("class")] == ["M100.0,6.0h0"]
+
+
+@pytest.mark.parametrize(("times", "left", "width"), [(TIMES, 100, 80), ([1000.0], 0, chart.WIDTH)])
+def test_a_single_area_is_a_bar_as_wide_as_a_step(times, left, width):
+    values = [None, 2, None, None, None][: len(times)] if len(times) > 1 else [2]
+    made = parsed(chart.draw(Chart("Requests", "per second", times, [Line("2xx", values)], kind="areas")))
+    (bar,) = made.iter("rect")
+    assert (float(bar.get("x")), float(bar.get("width"))) == (left, width)
 
 
 def test_areas_lie_on_top_of_each_other():
     figure = drawn(Line("2xx", [4] * 5, "ok"), Line("5xx", [6] * 5, "bad"), kind="areas")
     upper, lower = figure.findall("polygon")
     assert (upper.get("class"), lower.get("class")) == ("fill bad", "fill ok")
-    assert min(y for _, y in points(upper)) == 10
-    assert min(y for _, y in points(lower)) == pytest.approx(76 - 0.4 * 66, abs=0.1)
+    assert min(y for _, y in points(upper)) == 6
+    assert min(y for _, y in points(lower)) == pytest.approx(94 - 0.4 * 88, abs=0.1)
 
 
 def test_an_area_without_a_value_is_as_high_as_what_lies_below_it():
@@ -72,10 +85,15 @@ def test_an_area_without_a_value_is_as_high_as_what_lies_below_it():
 
 
 def test_the_axis_has_the_values_as_they_are_read():
-    labels = [
-        each.text for each in drawn(Line("p95", [0, 5, 10, 5, 0]), show=lambda value: f"{value:g} ms").findall("text")
-    ]
-    assert labels[:3] == ["10 ms", "5 ms", "0 ms"]
+    figure = framed(Line("p95", [0, 5, 10, 5, 0]), show=lambda value: f"{value:g} ms")
+    assert [each.text for each in figure.iter("span")] == ["10 ms", "5 ms", "0 ms"]
+
+
+def test_the_axis_of_time_has_utc_on_hover():
+    times = list(framed(Line("p95", [1] * 5)).iter("time"))
+    assert [each.text for each in times] == ["00:16", "00:18", "00:20"]
+    assert times[0].get("title") == "1970-01-01 00:16:40 UTC"
+    assert times[0].get("data-style") == "minute"
 
 
 def test_without_values_there_is_a_sentence_in_place_of_a_plot():
@@ -91,7 +109,7 @@ def test_names_are_escaped():
 
 
 def test_nothing_is_styled_by_an_attribute():
-    assert not re.search(r"\bstyle=", str(chart.draw(Chart("R", "s", TIMES, [Line("a", [1] * 5)]))))
+    assert not re.search(r"(?<!data-)\bstyle=", str(chart.draw(Chart("R", "s", TIMES, [Line("a", [1] * 5)]))))
 
 
 def test_the_figures_are_thinned_out_and_end_with_the_newest():

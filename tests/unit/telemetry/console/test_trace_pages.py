@@ -89,7 +89,7 @@ def test_traces_are_listed(running):
     assert page.status_code == 200
     assert rows(page) == 5
     shown = text_of(page)
-    for text in ("GET /ok/{number}", "GET /bad", "503", "job sync", "it failed", "it is a job run", "GET unmatched"):
+    for text in ("GET /ok/{number}", "GET /bad", "503", "job sync", "failed", "job run", "GET unmatched"):
         assert text in re.sub(r"\s+", " ", shown)
 
 
@@ -153,7 +153,7 @@ def test_a_trace_is_shown_with_its_spans_and_lines(running):
     assert rows(page) == 2
     assert page.text.count("<rect class=") == 3  # two bars and the mark of an event
     shown = re.sub(r"\s+", " ", text_of(page))
-    for text in ("GET /bad", "503", "kept because it failed", f"before it failed {HTML}", "ValueError", "it failed"):
+    for text in ("GET /bad", "503", "kept as failed", f"before it failed {HTML}", "ValueError", "it failed"):
         assert text in shown
     assert HTML not in page.text
 
