@@ -197,7 +197,7 @@ class SyncPositionRow(Base):
         finished_at: when that pass was finished; None while it is not.
         stalled_since: since when the source has had more than this position says; None if it has moved since.
         completed_at: when the newest pass that was finished ended, by the database's clock. It stays while another goes on.
-        last_error: why the source could not be read to its end, the last time that it could not.
+        last_error: why the source, or a review that is missing in it, could not be read, the last time that it could not.
     """
 
     __tablename__ = "sync_positions"

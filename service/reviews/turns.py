@@ -3,8 +3,8 @@
 An account with few calls an hour reads one list per sync. Without turns that would always be the first one.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 from sqlalchemy.engine import Engine
@@ -63,6 +63,12 @@ class Turns:
         """The reviews that were to be read one by one have been read."""
         with transaction(self._engine) as session:
             SyncPositions(session).finish(self.name, self._now())
+
+    def note_error(self, reason: str, failed: Container[str]) -> None:
+        """Keep why reviews could not be read one by one, at the lists in which they are missing. Failed ones have their own."""
+        with suppress(SQLAlchemyError), transaction(self._engine) as session:
+            for source in sorted(name for name in self._waiting if name not in failed):
+                SyncPositions(session).note_error(source, reason, self._now())
 
     def _take(self, step: str) -> None:
         self._turns[step] = 1 + max(self._turns.values(), default=0)

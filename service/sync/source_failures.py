@@ -1,7 +1,7 @@
 """Keeps the failures of a sync's sources apart: one that cannot be read does not keep the others from being read."""
 
 import logging
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.integrations.http.errors import CallError, RateLimited
 from service.sync.ingestion import SyncReport
+from telemetry.error_text import safe_text
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +53,11 @@ class SourceFailures:
         """Whether no source could be asked for its rows, because all of them have to pause."""
         return bool(self._paused) and not self._failed and not self._report.pages
 
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """Why sources failed, each after the source's name. The text of an unexpected error may contain a row, and is left out."""
+        return {source: f"{source}: {_safe_reason(error)}" for source, error in self._failed.items()}
+
     def conclude(self, progress: MutableMapping[str, Any]) -> None:
         """Add to the progress what failed and why (`failed`), and until when the latest pause lasts (`paused_until`).
 
@@ -75,6 +81,10 @@ def _named(error: Exception, source: str) -> Exception:
     else:
         error.add_note(f"while {source} was read")
     return error
+
+
+def _safe_reason(error: Exception) -> str:
+    return error.sentence if isinstance(error, CallError) else safe_text(error)
 
 
 def _reason(error: Exception) -> str:

@@ -13,13 +13,18 @@ from sqlalchemy.orm import Session
 
 from service.database.tables import AdviceRow
 from service.names import DRAFTED, HELD
-from service.sync.freshness.streams import SOURCE_NAMES
+from service.sync.freshness.streams import STREAMS
 from telemetry.jobs import JobRunRow
 
 Labels = tuple[str, ...]
 Call = Mapping[str, Any]
 CUT: Final = "error"
 """The status label of a call without a whole response."""
+READ_ONE_BY_ONE: Final = {
+    "wb.reviews.single": ("wb.reviews.unanswered",),
+    "ozon.reviews.single": ("ozon.reviews.new", "ozon.reviews.viewed"),
+}
+"""The lists in which the reviews are missing that are read one by one."""
 
 
 class FailureStreak(NamedTuple):
@@ -141,10 +146,12 @@ def successes(engine: Engine, job_names: Iterable[str], since: datetime) -> dict
 
 def failed_sources(engine: Engine) -> dict[str, datetime]:
     """The sources that could not be read, with the start of the last run that says so."""
+    syncs = JobRunRow.job_name.in_({stream.job_name for stream in STREAMS})
+    runs = select(JobRunRow.started_at, JobRunRow.details).where(syncs).order_by(JobRunRow.started_at)
     with Session(engine) as session:
-        rows = session.execute(select(JobRunRow.started_at, JobRunRow.details).order_by(JobRunRow.started_at)).all()
-    failed = {source: started_at for started_at, details in rows for source in (details or {}).get("failed", {})}
-    return {source: started_at for source, started_at in failed.items() if source in SOURCE_NAMES}
+        rows = session.execute(runs).all()
+    failed = [(source, started_at) for started_at, details in rows for source in (details or {}).get("failed", {})]
+    return {name: started_at for source, started_at in failed for name in READ_ONE_BY_ONE.get(source, (source,))}
 
 
 def unseen_sources(engine: Engine, sources: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -26,7 +26,11 @@ class SourceOut(BaseModel):
         description="The cursor: how far the list was read. Its fields depend on the source.", examples=[{"skip": 200}]
     )
     last_error: str | None = Field(
-        description="Why it could not be read to its end, the last time that it could not.", examples=[None]
+        description=(
+            "Why it could not be read to its end, the last time that it could not; or, after `….reviews.single:`, why "
+            "reviews that are missing in it could not be read one by one."
+        ),
+        examples=[None],
     )
     last_error_at: datetime | None = Field(description="When that was.", examples=[None])
     invalid_rows: int = Field(

@@ -105,6 +105,11 @@ def repetitive_patterns() -> ApiError:
     return ApiError(400, INVALID_REQUEST, "invalid_prompt", message)
 
 
+def context_length_exceeded() -> ApiError:
+    message = "Your input exceeds the context window of this model. Please adjust your input and try again."
+    return invalid("input", "context_length_exceeded", message)
+
+
 def filtered_by_gateway() -> ApiError:
     return ApiError(422, "content_filter", "content_filter", "The gateway's content filter refuses this prompt.")
 

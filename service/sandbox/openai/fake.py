@@ -2,7 +2,8 @@
 
 The keywords: `[[refuse]]`, `[[incomplete]]`, `[[failed]]`, `[[empty]]`, `[[unstructured]]`, `[[html]]`, `[[broken]]`,
 `[[bare]]`, `[[slow]]`, `[[long]]`, `[[filtered]]`, `[[residency]]`, `[[overloaded]]`, `[[slow_down]]`, `[[credit]]`, `[[region]]`,
-`[[invalid_prompt]]`, `[[repetitive]]`, `[[gateway]]`. A review that gives the model an order is obeyed (`injections`).
+`[[invalid_prompt]]`, `[[repetitive]]`, `[[context]]`, `[[gateway]]`. A review that gives the model an order is obeyed
+(`injections`).
 """
 
 import asyncio
@@ -42,6 +43,7 @@ _ERRORS: Final[Mapping[str, Callable[[], ApiError]]] = {
     "region": errors.unsupported_region,
     "invalid_prompt": errors.invalid_prompt,
     "repetitive": errors.repetitive_patterns,
+    "context": errors.context_length_exceeded,
     "gateway": errors.filtered_by_gateway,
 }
 _PAYLOADS: Final[Mapping[str, Callable[[response_payload.AcceptedRequest], response_payload.Json]]] = {

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.sandbox.openai import schema as openai_schema
-from service.sandbox.openai.errors import ApiError, invalid, model_not_found
+from service.sandbox.openai.errors import ApiError, context_length_exceeded, invalid, model_not_found
 from service.sandbox.openai.models import CONTEXT_TOKENS, REASONING_TOKENS, Model, find_model
 
 # Parameters of the older Chat Completions API, with their replacements.
@@ -192,8 +192,7 @@ def _check_model(request: ResponseRequest, model: Model) -> None:
             request.text.format.name, request.text.format.schema_, strict=bool(request.text.format.strict)
         )
     if request.input_tokens > CONTEXT_TOKENS:
-        message = "Your input exceeds the context window of this model. Please adjust your input and try again."
-        raise invalid("input", "context_length_exceeded", message)
+        raise context_length_exceeded()
 
 
 def _unsupported(param: str) -> ApiError:

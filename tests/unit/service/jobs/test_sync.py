@@ -237,7 +237,7 @@ def test_a_model_that_reasons_for_long_and_reviews_that_it_refuses_do_not_keep_o
     world_of, context_of, sqlite_engine
 ):
     port, calls, _ = world_of()
-    refused = ["[[refuse]]", "[[gateway]]", "[[repetitive]]", "[[invalid_prompt]]"]
+    refused = ["[[refuse]]", "[[gateway]]", "[[context]]", "[[repetitive]]", "[[invalid_prompt]]"]
     keep_reviews(sqlite_engine, [*refused, "[[long]] Хорошая пижама", "Хорошая пижама"])
 
     generate_advice(context_of(port).for_run({}))
@@ -247,6 +247,13 @@ def test_a_model_that_reasons_for_long_and_reviews_that_it_refuses_do_not_keep_o
         **dict.fromkeys(("[[long]] Хорошая пижама", "Хорошая пижама"), (DRAFTED, None)),
     }
     assert len(calls.paths) == len(refused) + 3
+    with transaction(sqlite_engine) as session:
+        reasons = "\n".join(filter(None, session.scalars(select(AdviceRow.reason))))
+    for told in (
+        "refuses this review with 422 (content_filter",
+        "refuses this review with 400 (context_length_exceeded",
+    ):
+        assert told in reasons
 
 
 def test_a_project_of_another_region_ends_the_run_with_what_to_set_and_the_review_stays_due(

@@ -4,12 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from service.database.tables import InvalidRow, ReviewRow
+from service.database.tables import InvalidRow, ReviewRow, SyncPositionRow
 from service.integrations.http.errors import RateLimited, Rejected, Unreachable
 from service.integrations.marketplace import IN_MODERATION, REJECTED, InvalidPayload
 from service.reviews import sync
 from service.reviews.repository import ReviewRepository
 from service.reviews.sync import ReviewSync
+from service.sync.source_progress import TooManyInvalidRows
 from telemetry.database import transaction
 from tests.support.fakes import (
     MINUTE,
@@ -25,6 +26,7 @@ from tests.support.fakes import (
 )
 
 PAUSED = RateLimited("wb", NOON + 60 * MINUTE)
+UNREADABLE = InvalidPayload(external_id=None, reason="rating is missing", payload={})
 
 
 class Synced:
@@ -195,6 +197,47 @@ def test_one_that_the_marketplace_never_lets_be_read_is_not_in_the_way_of_the_ot
     assert shop.read_alone == ["review-1", "review-2", "review-1"]
     assert synced.rows()["review-2"].answered
     assert synced.rows()["review-1"].gone_at is None
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (Rejected("It says no."), "wb.reviews.single: It says no."),
+        (KeyError("Ivan Petrov"), "wb.reviews.single: KeyError"),
+        (UNREADABLE, "wb.reviews.single: 6 of 6 rows could not be stored: 6 × rating is missing."),
+        (PAUSED, None),
+        (None, None),
+    ],
+)
+def test_why_one_cannot_be_read_alone_is_told_at_the_lists_in_which_it_is_missing(engine, synced, found, reason):
+    shop = FakeMarketplace(unanswered=[[a_review(number) for number in range(6)]])
+    shop.unanswered.append(FakeSource([[]], "wb.reviews.viewed", begins_anew=True))
+    synced(shop)
+
+    shop.unanswered[0].pages_of = [[]]
+    shop.now = {f"review-{number}": found for number in range(6)}
+    with suppress(Rejected, KeyError, TooManyInvalidRows):
+        synced(shop)
+
+    kept = {row.name: row.last_error for row in rows_of(engine, SyncPositionRow) if row.last_error}
+    assert kept == ({"wb.reviews.unanswered": reason, "wb.reviews.viewed": reason} if reason else {})
+
+
+@on_sqlite
+def test_a_list_that_fails_keeps_its_own_reason(engine, synced):
+    shop = FakeMarketplace(unanswered=[[a_review(1), a_review(2)]])
+    synced(shop)
+
+    shop.unanswered[0].pages_of = [[]]
+    shop.now = {"review-1": Rejected("not this one"), "review-2": Rejected("not this one")}
+    for _ in range(2):
+        with suppress(Rejected, ExceptionGroup):
+            synced(shop)
+        shop.unanswered[0].pages_of = [Rejected("not the list")]
+
+    assert shop.read_alone == ["review-1", "review-2"]
+    assert {row.last_error for row in rows_of(engine, SyncPositionRow)} == {None, "not the list"}
 
 
 @pytest.mark.parametrize("archived", [False, True], ids=["removed", "archived"])

@@ -536,6 +536,7 @@ def test_what_was_asked_is_told_and_only_the_newest_of_it(make_fake, ask_of, mon
     [
         ("invalid_prompt", (400, "invalid_request_error", "invalid_prompt", None)),
         ("repetitive", (400, "invalid_request_error", "invalid_prompt", None)),
+        ("context", (400, "invalid_request_error", "context_length_exceeded", "input")),
         ("gateway", (422, "content_filter", "content_filter", None)),
     ],
 )
