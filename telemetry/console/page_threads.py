@@ -27,13 +27,14 @@ class TooLate(Exception):
 class PageThreads(forks.ForkAware):
     """Runs functions in a few threads, each within `DEADLINE` seconds."""
 
-    def __init__(self, deadline: float = DEADLINE) -> None:
+    def __init__(self, deadline: float = DEADLINE, threads: int = _THREADS) -> None:
         self._deadline = deadline
+        self._number = threads
         self.restart_in_child()
         forks.register(self)
 
     def restart_in_child(self) -> None:
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="console")
+        self._threads = ThreadPoolExecutor(self._number, thread_name_prefix="console")
         self._running = 0
 
     async def run(self, function: Callable[[], T]) -> T:
@@ -43,7 +44,7 @@ class PageThreads(forks.ForkAware):
             TooBusy: too many run or wait.
             TooLate: it has not ended in time. Its thread goes on until it does.
         """
-        if self._running >= _THREADS + _MAX_WAITING:
+        if self._running >= self._number + _MAX_WAITING:
             raise TooBusy
         self._running += 1
         future = asyncio.get_running_loop().run_in_executor(self._threads, _untraced, function)

@@ -1,8 +1,8 @@
 """Decides for each request whether it may see or change something, and shows the form to sign in."""
 
-import asyncio
 import hmac
 import re
+from functools import partial
 from typing import Final
 from urllib.parse import parse_qsl, quote
 
@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from telemetry.build import Telemetry
 from telemetry.console.access import cookie, origins
 from telemetry.console.access.attempts import WrongAttempts
+from telemetry.console.page_threads import PageThreads, TooBusy, TooLate
 from telemetry.console.rendering import render
 from telemetry.console.response_headers import PAGE_HEADERS
 from telemetry.json_safe import without_surrogates
@@ -39,6 +40,7 @@ class Gate:
         self._root = root
         self._title = title
         self._attempts = WrongAttempts()
+        self._tries = PageThreads(threads=1)  # one after the other: tries at the same time are all counted
 
     def refusal(self, request: Request, telemetry: Telemetry) -> Response | None:
         """The response to a request that may not see or change something; None for one that may."""
@@ -76,16 +78,26 @@ class Gate:
         address = request.client.host if request.client else ""
         if not origins.is_own_page(request):
             return self.message(request, 403, "Refused", _FOREIGN)
-        database = telemetry.recent.database
-        if await asyncio.to_thread(self._attempts.are_too_many, address, database):
-            return self._form(request, _TOO_MANY, 429)
-        token, given = telemetry.settings.ops_token, (await read_form(request)).get("token", "")
-        if token is None or not hmac.compare_digest(given.strip().encode(), token.get_secret_value().encode()):
-            await asyncio.to_thread(self._attempts.note, address, database)
-            return self._form(request, _WRONG, 401)
+        given = (await read_form(request)).get("token", "").strip()
+        try:
+            refused = await self._tries.run(partial(self._refusal_of, given, address, telemetry))
+        except (TooBusy, TooLate):
+            refused = _TOO_MANY, 429
+        if refused:
+            return self._form(request, *refused)
         response = RedirectResponse(self._wanted(request), 303, PAGE_HEADERS)
         _cookie(telemetry).set_on(response, request, self._mounted(request))
         return response
+
+    def _refusal_of(self, given: str, address: str, telemetry: Telemetry) -> tuple[str, int] | None:
+        """Why a token is refused; None for the right one. Nothing of the client's is waited for between the count and the look."""
+        token, database = telemetry.settings.ops_token, telemetry.recent.database
+        if self._attempts.are_too_many(address, database):
+            return _TOO_MANY, 429
+        if token is not None and hmac.compare_digest(given.encode(), token.get_secret_value().encode()):
+            return None
+        self._attempts.note(address, database)
+        return _WRONG, 401
 
     async def sign_out(self, request: Request, _telemetry: Telemetry) -> Response:
         if not origins.is_own_page(request):

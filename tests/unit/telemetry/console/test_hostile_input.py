@@ -1,5 +1,6 @@
 """Texts and values that break other pages: nothing runs, nothing fails, and a person is told what is not used."""
 
+import asyncio
 import logging
 import zlib
 from collections import Counter
@@ -14,6 +15,7 @@ from starlette.requests import Request
 import telemetry
 from telemetry import console
 from telemetry.console import Action, ConsoleOptions, ConsolePage, Notice, Refused, ScheduledJob
+from telemetry.console.access.attempts import MAX_ATTEMPTS
 from telemetry.console.access.gate import Gate
 from telemetry.jobs import monitor_job
 from telemetry.settings import TelemetrySettings
@@ -224,6 +226,23 @@ def test_a_message_of_any_text_is_a_page(browser):
     page = Gate("/console", "shop").message(_request(), 404, "Not found", HOSTILE)
 
     assert b"alert(1)" in page.body
+
+
+@pytest.mark.usefixtures("browser")
+def test_tries_whose_form_comes_late_are_counted():
+    running = telemetry.current()
+    gate = Gate("/console", "shop")
+
+    async def receive():
+        for _ in range(MAX_ATTEMPTS):  # others are tried while this one's form is on its way
+            gate._attempts.note("10.0.0.7", running.recent.database)
+        return {"type": "http.request", "body": b"token=wrong"}
+
+    headers = [(b"host", b"h"), (b"origin", b"http://h"), (b"content-type", b"application/x-www-form-urlencoded")]
+    scope = {"type": "http", "method": "POST", "path": "/console/sign-in", "headers": headers, "query_string": b""}
+    late = Request({**scope, "client": ("10.0.0.7", 1)}, receive)
+
+    assert asyncio.run(gate.sign_in(late, running)).status_code == 429
 
 
 def _request():
