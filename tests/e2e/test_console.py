@@ -10,7 +10,7 @@ from tests.support.browser import Chromium, Visit
 from tests.support.processes import Programs, eventually
 from tests.support.sandboxed_service import OPS_TOKEN, SandboxedService
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("console")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(480), pytest.mark.xdist_group("console")]
 CONSOLE = "/console"
 
 
@@ -18,7 +18,7 @@ CONSOLE = "/console"
 def running(programs: Programs) -> SandboxedService:
     """With two workers, and a run of each job."""
     started = SandboxedService.start(programs, "--workers", "2")
-    eventually(started.first_results, within=120)
+    eventually(started.first_results, within=300)
     return started
 
 
