@@ -31,6 +31,7 @@ class Machine:
         self.log = logging.getLogger("shop.orders")
         self.log.handlers = [QueuedHandler(LogIntake(self.writer.queue))]
         self.log.setLevel(logging.DEBUG)
+        self.log.propagate = False  # a lone surrogate in its report ends a worker of the tests
 
     def span(self, name="work", **attributes):
         return self.tracer.start_as_current_span(name, attributes=attributes)
@@ -51,6 +52,7 @@ class Machine:
         self.writer.shutdown(1)
         self.log.handlers = []
         self.log.setLevel(logging.NOTSET)
+        self.log.propagate = True
         self.database.close()
 
 
