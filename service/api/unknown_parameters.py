@@ -3,7 +3,6 @@
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 
-from service.api.auth import authorize
 from service.api.schemas.invalid_values import known_names
 
 
@@ -11,7 +10,6 @@ async def reject_unknown_parameters(request: Request) -> None:
     """Raise if the query has a name that the route does not know. A coroutine, so that it needs no thread.
 
     Raises:
-        Problem: the token is missing or wrong, see `authorize`.
         RequestValidationError: 422, which names the nearest parameter.
     """
     if not request.scope["query_string"]:
@@ -19,7 +17,6 @@ async def reject_unknown_parameters(request: Request) -> None:
     known = known_names(request, "query")
     unknown = [name for name in dict.fromkeys(request.query_params) if name not in known]
     if unknown:
-        await authorize(request)  # 401 comes before 422
         raise RequestValidationError(
             [{"type": "extra_forbidden", "loc": ("query", name), "msg": "", "input": None} for name in unknown]
         )
