@@ -104,10 +104,10 @@ class JobFailuresRule:
         is_known = self._newest_failures.get(streak.job_name) == newest.run_id
         self._newest_failures[streak.job_name] = newest.run_id
         age = self._delivery.clock() - newest.ended_at.timestamp()
-        if is_known or key in open_conditions or age >= CLAIM_LENGTH.total_seconds():
+        if is_known or age >= CLAIM_LENGTH.total_seconds():
             return streak
         since = shown.failures[0].ended_at.timestamp()
-        return streak if self._incidents.periods(key, since) else shown
+        return shown if key in open_conditions or not self._incidents.periods(key, since) else streak
 
     def _evaluate_streak(
         self, streak: FailureStreak, failures: list[Failure], incident: Incident | None, claim: FailureClaim | None

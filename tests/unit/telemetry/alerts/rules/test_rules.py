@@ -305,10 +305,11 @@ def test_a_job_alerts_at_its_third_failure_in_a_row_and_its_first_success_ends_t
         (0, 3, NOON + 130, ["fired", "resolved"]),
         (2, 3, NOON + 130, ["fired", "resolved"]),
         (3, 3, NOON + 130, ["fired", "resolved"]),
+        (3, 4, NOON + 190, ["fired", "fired", "resolved"]),
         (0, 2, NOON + 130, []),
         (0, 3, NOON + 600, []),
     ],
-    ids=["unseen", "partly seen", "seen", "too few", "too long ago"],
+    ids=["unseen", "partly seen", "seen", "one more", "too few", "too long ago"],
 )
 def test_failures_that_a_success_ends_before_they_are_looked_at_are_told_once(
     outbox, recorder, seen, number, now, events
