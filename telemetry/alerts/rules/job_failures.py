@@ -15,7 +15,7 @@ from telemetry.alerts.rules.condition import Condition, ConditionPeriod, fire, r
 from telemetry.alerts.rules.job_alerts import MISSED, OVERDUE
 from telemetry.environment.runbook import RunbookSection
 from telemetry.jobs.statistics.failure_streaks import Failure, FailureStreak
-from telemetry.jobs.store.failure_alerts import FailureClaim
+from telemetry.jobs.store.failure_alerts import CLAIM_LENGTH, FailureClaim
 from telemetry.semconv import DATABASE_COMPONENT
 from telemetry.settings import JOBS_COMPONENT
 
@@ -63,6 +63,8 @@ class JobFailuresRule:
         self._failure_counts: dict[str, int] = {}
         self._not_noted: dict[str, FailureStreak] = {}
         """What this process fired, until the claims say that it is told."""
+        self._newest_failures: dict[str, str] = {}
+        """The run of the newest failure that this process has seen, by job."""
 
     def evaluate(self) -> None:
         """Fire and resolve the conditions of all jobs.
@@ -72,21 +74,40 @@ class JobFailuresRule:
         """
         streaks = list(self._streaks())
         open_conditions = self._incidents.open_conditions()
-        first_failures = [each.failures[0].ended_at.timestamp() for each in streaks if each.failures]
+        judged = {each.job_name: self._judged(each, open_conditions) for each in streaks}
+        first_failures = [each.failures[0].ended_at.timestamp() for each in judged.values() if each.failures]
         outages = self._incidents.periods(DATABASE_COMPONENT, min(first_failures, default=0.0) - INHIBITION_WINDOW)
         claims = self._delivery.claims.read() if first_failures else {}
         for streak in streaks:
-            claim = claims.get(streak.job_name)
+            claim, shown = claims.get(streak.job_name), judged[streak.job_name]
             self._evaluate_streak(
-                streak,
-                _outside(streak.failures, outages),
+                shown,
+                _outside(shown.failures, outages),
                 open_conditions.get(FAILING + streak.job_name),
-                claim if claim is not None and claim.is_of(streak.last_success) else None,
+                claim if claim is not None and claim.is_of(shown.last_success) else None,
             )
             for kind, since in ((MISSED, streak.last_success), (OVERDUE, streak.last_end)):
                 incident = open_conditions.get(kind + streak.job_name)
                 if incident is not None and since is not None and since.timestamp() > incident.last_at:
                     self._resolve(incident, since, *job_alerts.resolved(kind, streak.job_name))
+
+    def _judged(self, streak: FailureStreak, open_conditions: Mapping[str, Incident]) -> FailureStreak:
+        """The streak, or the one before it, of which a failure and the success came since the last evaluation.
+
+        What ends between two evaluations is fired, too, and the next one resolves it. Not later than a claim lasts, which
+        keeps the other machines from it.
+        """
+        shown = streak if streak.failures or streak.ended is None else streak.ended
+        if not shown.failures:
+            return streak
+        key, newest = FAILING + streak.job_name, shown.failures[-1]
+        is_known = self._newest_failures.get(streak.job_name) == newest.run_id
+        self._newest_failures[streak.job_name] = newest.run_id
+        age = self._delivery.clock() - newest.ended_at.timestamp()
+        if is_known or age >= CLAIM_LENGTH.total_seconds():
+            return streak
+        since = shown.failures[0].ended_at.timestamp()
+        return shown if key in open_conditions or not self._incidents.periods(key, since) else streak
 
     def _evaluate_streak(
         self, streak: FailureStreak, failures: list[Failure], incident: Incident | None, claim: FailureClaim | None

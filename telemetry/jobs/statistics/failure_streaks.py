@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from telemetry.database import transaction
 from telemetry.jobs.statistics.history import History
-from telemetry.jobs.statistics.run_results import FAILURE, RunEnd
+from telemetry.jobs.statistics.run_results import FAILURE, SUCCESS, RunEnd
 from telemetry.jobs.statistics.streaks import count_streak, streak_bounds
 from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunDayRow, JobRunRow
@@ -44,6 +44,7 @@ class FailureStreak:
         last_success: when the newest success ended.
         last_end: when the newest success or failure ended.
         omitted: how many older failures of the streak are not in `failures`.
+        ended: the streak that the newest successes have ended; None while the job fails, and if its rows are pruned.
     """
 
     job_name: str
@@ -51,6 +52,7 @@ class FailureStreak:
     last_success: datetime | None
     last_end: datetime | None
     omitted: int = 0
+    ended: "FailureStreak | None" = None
 
     @property
     def runs(self) -> int:
@@ -129,7 +131,21 @@ def _failure_streak(session: Session, job_name: str) -> FailureStreak:
         last_success,
         max((end for end in ends if end is not None), default=None),
         omitted=count_streak(history, bounds) - len(failures) if is_failing else 0,
+        ended=_ended_streak(session, job_name, bounds.failure) if bounds.result is SUCCESS else None,
     )
+
+
+def _ended_streak(session: Session, job_name: str, newest: RunEnd | None) -> FailureStreak | None:
+    """The streak whose last failure this is."""
+    if newest is None or not newest.row_id:
+        return None
+    run = JobRunRow
+    ends = select(run.finished_at, run.id).where(run.job_name == job_name, SUCCESS.matches_row())
+    before = ends.where(run.finished_at <= newest.ended_at, ~newest.precedes_row())
+    found = session.execute(before.order_by(run.finished_at.desc(), run.id.desc()).limit(1)).one_or_none()
+    success = None if found is None else RunEnd(*found)
+    failures = _newest_failures(session, job_name, success)
+    return FailureStreak(job_name, failures, success and success.ended_at, newest.ended_at) if failures else None
 
 
 def _newest_failures(session: Session, job_name: str, after: RunEnd | None) -> list[Failure]:

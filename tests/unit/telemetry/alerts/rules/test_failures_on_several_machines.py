@@ -145,6 +145,20 @@ def test_eight_failures_that_somebody_sees_only_later_are_told_once(cluster):
     assert cluster.told == [(0, "job:sync")]
 
 
+def test_failures_that_a_success_ended_before_anybody_saw_them_are_told_once(cluster):
+    machines = [cluster.machine() for _ in range(3)]
+    cluster.fail(3)
+    cluster.succeed()
+
+    for _ in range(3):
+        for machine in machines:
+            machine.look()
+            machine.send()
+
+    assert cluster.told == [(0, "job:sync")]
+    assert [machine.events for machine in machines] == [[("fired", "job:sync"), ("resolved", "job:sync")], [], []]
+
+
 def test_each_job_is_told_and_each_time_that_it_begins_to_fail(cluster):
     one, other = cluster.machine(), cluster.machine()
     for _ in range(3):

@@ -252,7 +252,9 @@ def test_a_condition_of_other_code_that_does_not_say_what_works_again_is_named()
 
 def failures(number, *, host="here", since=NOON):
     return [
-        Failure(datetime.fromtimestamp(since + each * 60, UTC), f"{host}:1", "error", "no", "GET /x 500", "a" * 48)
+        Failure(
+            datetime.fromtimestamp(since + each * 60, UTC), f"{host}:1", "error", "no", "GET /x 500", f"{each + 1:048x}"
+        )
         for each in range(number)
     ]
 
@@ -278,8 +280,8 @@ class Jobs:
         delivery = JobAlertDelivery(Alone(), lambda: True, clock)
         self._rule = JobFailuresRule(lambda: [self.streak], IncidentRepository(outbox), threshold, delivery)
 
-    def see(self, failed, success=None):
-        self.streak = FailureStreak("sync", failed, success, failed[-1].ended_at if failed else success)
+    def see(self, failed, success=None, ended=None):
+        self.streak = FailureStreak("sync", failed, success, failed[-1].ended_at if failed else success, ended=ended)
         self._rule.evaluate()
 
 
@@ -295,6 +297,32 @@ def test_a_job_alerts_at_its_third_failure_in_a_row_and_its_first_success_ends_t
     jobs.see([], success=datetime.fromtimestamp(NOON + 600, UTC))
 
     assert recorder.events == [("fired", "job:sync"), ("fired", "job:sync"), ("resolved", "job:sync")]
+
+
+@pytest.mark.parametrize(
+    ("seen", "number", "now", "events"),
+    [
+        (0, 3, NOON + 130, ["fired", "resolved"]),
+        (2, 3, NOON + 130, ["fired", "resolved"]),
+        (3, 3, NOON + 130, ["fired", "resolved"]),
+        (3, 4, NOON + 190, ["fired", "fired", "resolved"]),
+        (0, 2, NOON + 130, []),
+        (0, 3, NOON + 600, []),
+    ],
+    ids=["unseen", "partly seen", "seen", "one more", "too few", "too long ago"],
+)
+def test_failures_that_a_success_ends_before_they_are_looked_at_are_told_once(
+    outbox, recorder, seen, number, now, events
+):
+    jobs = Jobs(outbox, clock=lambda: now)
+    success = datetime.fromtimestamp(NOON + 600, UTC)
+    over = FailureStreak("sync", failures(number), None, None)
+
+    jobs.see(failures(seen))
+    for process in (jobs, jobs, jobs, Jobs(outbox, clock=lambda: now)):
+        process.see([], success, over)
+
+    assert [what for what, _ in recorder.events] == events
 
 
 def test_failures_while_the_database_was_away_are_its_fault(outbox, recorder):
@@ -336,6 +364,12 @@ def test_a_streak_is_what_failed_since_the_last_success_of_any_process(engine):
     assert found.last_success == begun
     assert found.last_end == begun + timedelta(minutes=3)
     assert not found.is_truncated
+    assert found.ended is None
+
+    at = begun + timedelta(minutes=9)
+    store.write([ended(9, job_name="sync", started_at=at, finished_at=at, status="success", outcome="success")])
+
+    assert [each.ended for each in failure_streaks(engine)] == [found]
 
 
 class CountingRule:
