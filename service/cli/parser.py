@@ -66,9 +66,12 @@ def make_parser(program: str) -> argparse.ArgumentParser:
 
 def main() -> int:
     try:
-        return _run()
-    finally:
-        write(sys.stdout)  # of `--help`, too
+        try:
+            return _run()
+        finally:
+            write(sys.stdout)  # of `--help`, too
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 def _run() -> int:
@@ -79,5 +82,3 @@ def _run() -> int:
         return command(options)
     except SettingsError as error:
         return complain(str(error))
-    except KeyboardInterrupt:
-        return INTERRUPTED

@@ -430,7 +430,7 @@ def test_a_rejected_answer_that_may_not_be_changed_is_a_conflict(rejecting_api):
     api, marketplace = rejecting_api
     marketplace.review = replace(marketplace.review, answer_editable=False)
 
-    assert "too late" in problem(publish(api, "Thank you!"), 409)
+    assert "cannot be corrected any more" in problem(publish(api, "Thank you!"), 409)
 
 
 def test_a_state_of_answers_that_there_is_not_is_a_422(make_api):

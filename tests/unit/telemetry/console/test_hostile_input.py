@@ -112,7 +112,7 @@ class Tags(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         named = dict(attrs)
-        self.once[tag] += tag in {"title", "main", "body", "head"}
+        self.once[tag] += tag in {"main", "body", "head"}
         is_foreign = tag in {"script", "iframe", "object", "base", "embed"} and "/console/static/" not in (
             named.get("src") or ""
         )

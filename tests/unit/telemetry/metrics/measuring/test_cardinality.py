@@ -97,7 +97,7 @@ def test_one_warning_names_the_instrument(make_stage, kind, caplog):
     [warning] = caplog.records
     assert warning.levelno == logging.WARNING
     assert "orders" in warning.getMessage()
-    assert "3 label sets" in warning.getMessage()
+    assert "limit of 3 time series" in warning.getMessage()
     assert stage.meters.overflowed_instruments() == ["orders"]
 
 
