@@ -80,7 +80,7 @@ def test_a_run_of_an_active_job_is_a_409(app, client):
     answer = client.post("/jobs/check_resources/run", headers=JSON)
 
     assert (answer.status_code, answer.headers["content-type"]) == (409, "application/problem+json")
-    assert answer.json()["detail"].startswith("check_resources is already running: it has just begun.")
+    assert answer.json()["detail"].startswith("check_resources is running already, since a moment ago.")
 
 
 @pytest.mark.parametrize("action", ["run", "pause", "resume"])

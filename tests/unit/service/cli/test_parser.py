@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 import service.main
-from service.cli import database, jobs
+from service.cli import database
 from service.cli import jobs as cli_jobs
 from service.cli.parser import main
 from service.integrations.http.errors import Rejected
@@ -26,7 +26,6 @@ from service.scheduler.job import Job
 from telemetry import setup
 from telemetry.database import create_engine
 from telemetry.jobs.store.runs import JobRunRepository
-from tests.support.fakes import NOON
 from tests.support.job_runs import started
 
 SERVE_VARIABLES = ("HOST", "PORT", "SCHEDULER")
@@ -256,15 +255,14 @@ def test_a_job_that_is_not_there_is_answered_with_those_that_are(run, capsys):
 @pytest.mark.parametrize(
     ("worker", "who"),
     [
-        ("shop-1:4711", "in process 4711 on shop-1, since 2025-10-02 12:01:00 UTC (1 d ago)."),
-        ("fe80::1:4711", "in process 4711 on fe80::1, since 2025-10-02 12:01:00 UTC (1 d ago)."),
+        ("shop-1:4711", "in process 4711 on shop-1, since 2025-10-02 12:01:00 UTC, started by hand."),
+        ("fe80::1:4711", "in process 4711 on fe80::1, since 2025-10-02 12:01:00 UTC, started by hand."),
         (None, "since a moment ago."),
     ],
 )
 def test_a_job_that_runs_elsewhere_is_named_with_who_runs_it_and_since_when(
-    run, migrated, sqlite_engine, monkeypatch, capsys, worker, who
+    run, migrated, sqlite_engine, capsys, worker, who
 ):
-    monkeypatch.setattr(jobs, "utcnow", lambda: NOON + timedelta(days=1, hours=3))
     Claims(sqlite_engine).claim_manual_run("check_resources", "another run")
     if worker:
         migrated.write([started(1, job_name="check_resources", worker=worker)])
