@@ -138,6 +138,7 @@ class AlertSection(StrEnum):
     ANSWER_REJECTED = "message-rejected-the-answer"
     CLOCK_SET = "message-the-clock-was-set"
     CREDENTIAL_EXPIRES = "message-wb_api_token-or-ozon_api_key-expires"
+    JOB_PAUSED = "message-has-been-paused-since"
     JOB_SWITCHED_OFF = "message-the-job-is-switched-off"
     NO_DRAFT = "message-no-draft-was-made"
     ROWS_INVALID = "message-rows-were-invalid"

@@ -43,7 +43,12 @@ Name = Annotated[JobName, Path(description="The name of the job, as `GET /jobs` 
 Requested = Annotated[RequestedIn | None, Body()]
 
 
-@router.post("/{job_name:path}/run", status_code=HTTPStatus.ACCEPTED, responses=_RUNNING)
+@router.post(
+    "/{job_name:path}/run",
+    status_code=HTTPStatus.ACCEPTED,
+    response_description="The run has begun.",
+    responses=_RUNNING,
+)
 def run_job(job_name: Name, request: Request, runtime: RuntimeDep, requested: Requested = None) -> RunStartedOut:
     """Run a job now.
 

@@ -27,7 +27,7 @@ class DatabaseReads(forks.ForkAware):
         forks.register(self)
 
     def restart_in_child(self) -> None:
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()
         self._threads = ThreadPoolExecutor(MAX_READS, thread_name_prefix="console-database")
         self._running = self._late = 0
 

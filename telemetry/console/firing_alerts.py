@@ -14,7 +14,7 @@ class FiringAlerts:
     """Counts the alerts that fire; at most once a second, however many pages are read."""
 
     def __init__(self) -> None:
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()
         self._until, self._number = 0.0, 0
 
     def count(self, alerts: AlertPipeline) -> int:

@@ -7,7 +7,7 @@ from datetime import datetime
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 from sqlalchemy.engine import Engine
 
-from service.names import JOB_PAUSED, SCHEDULER_COMPONENT
+from service.names import JOB_PAUSED, SCHEDULER_COMPONENT, AlertSection
 from service.scheduler.job import Schedule
 from service.scheduler.monitoring.notices import format_utc
 from service.scheduler.pauses import Pause, claim_reminder, due_reminders, read_pauses
@@ -65,6 +65,7 @@ def _alert(name: str, pause: Pause) -> None:
     attributes = {
         semconv.COMPONENT: SCHEDULER_COMPONENT,
         semconv.ALERT_LEVEL: str(AlertLevel.WARNING),
+        semconv.ALERT_SECTION: AlertSection.JOB_PAUSED,
         semconv.JOB_NAME: name,
     }
     _log.warning(

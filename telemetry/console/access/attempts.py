@@ -27,7 +27,7 @@ class WrongAttempts:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()
         self._times: OrderedDict[str, deque[float]] = OrderedDict()
 
     def are_too_many(self, address: str, database: RecentDatabase) -> bool:

@@ -39,7 +39,7 @@ class _CpuTimes:
     """The processor time of processes at the previous look, of whichever page."""
 
     def __init__(self) -> None:
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()
         self._seen: dict[tuple[int, float], tuple[float, float, float]] = {}
 
     def share(self, pid: int, started: float, used: float) -> float:

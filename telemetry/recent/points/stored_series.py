@@ -52,7 +52,7 @@ class StoredSeries:
     """For any thread."""
 
     def __init__(self) -> None:
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()
         self._version = 0
         self._found: dict[_Key, Stored] = {}
 

@@ -133,6 +133,9 @@ def test_the_documentation_lists_every_route(client):
         "/api/v1/reviews/{review_id}/advice",
         "/api/v1/reviews/{review_id}/answer",
         "/api/v1/orders",
+        "/jobs/{job_name}/pause",
+        "/jobs/{job_name}/resume",
+        "/jobs/{job_name}/run",
         "/sources",
     }
 

@@ -73,7 +73,7 @@ def test_a_request_is_counted_by_the_template_of_its_route(client):
         ("GET", "/jobs/stats/{job_name}", "200"),
         ("GET", "/jobs/stats/{job_name}", "404"),
         ("GET", "unmatched", "404"),
-        ("GET", "/jobs", "200"),
+        ("GET", "/jobs", "422"),
         ("_OTHER", "/jobs", "405"),
     }
 

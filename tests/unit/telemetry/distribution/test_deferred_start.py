@@ -98,7 +98,7 @@ def test_a_start_that_fails_is_one_line_and_nothing_is_instrumented(log, monkeyp
     deferred_start._start(IMPORTED)
 
     [line] = caplog.messages
-    assert "runs unobserved" in line
+    assert "this process is not observed" in line
     assert "\n" not in line
     assert log == []
 

@@ -130,7 +130,7 @@ def test_a_child_starts_its_own_thread_with_its_first_span(start):
     run_a_job("parent")
 
     def in_it():
-        with started.tracer_provider.get_tracer("x").start_as_current_span("child"):
+        with started.tracer_provider.get_tracer("x").start_as_current_span("child", attributes={"job.name": "child"}):
             pass
         threads_now = len(threads())
         keeper = started.recent._keeper
