@@ -103,7 +103,7 @@ def test_a_scheduler_that_cannot_claim_says_so_once_and_shows_it_until_it_can(ap
     job = next(job for job in runtime.schedule.jobs if not runtime.schedule.missing(job))
 
     for minutes in (1, 2, 3):
-        runtime.scheduler._attempt(job, NOON + timedelta(minutes=minutes))
+        runtime.scheduler._run_claimed(job, NOON + timedelta(minutes=minutes))
 
     said = [record.message for record in caplog.records if record.name.startswith("service.scheduler")]
     assert said == [f"The scheduler cannot claim runs: {reason}. No job starts until it can."]

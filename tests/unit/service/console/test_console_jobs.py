@@ -67,7 +67,7 @@ def test_the_schedule_says_why_a_job_does_not_run_and_when_it_does_next(app, job
     found = {job.name: job for job in jobs.schedule()}
 
     assert (found["sync_wb_orders"].missing, found["sync_wb_orders"].next_run) == ("WB_API_TOKEN is not set.", None)
-    assert found["check_resources"].next_run - NOW <= timedelta(minutes=2)
+    assert found["check_resources"].next_run - datetime.now(UTC) <= timedelta(minutes=2)
     assert found["cleanup_logs"].missing.endswith("tried again daily: no Premium")
     assert found["cleanup_logs"].next_run > NOW + timedelta(hours=19)
     backup = found["backup_database"]

@@ -63,6 +63,8 @@ def test_a_library_of_the_service_logs_the_same_way_and_once(set_up, capsys):
     alembic = logging.getLogger("alembic")
     alembic.addHandler(logging.StreamHandler())
     alembic.propagate = False
+    for name in ("alembic", "alembic.runtime.migration"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
 
     set_up()
     library_loggers.reroute_libraries(
