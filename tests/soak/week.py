@@ -64,6 +64,7 @@ _CADENCES: Final = {
     "generate_advice": 1,
 }  # in steps, as in the schedule
 _STEPS_A_DAY: Final = timedelta(days=1) // STEP
+_LAST_ROUNDS: Final = 4
 _log = logging.getLogger(__name__)
 
 
@@ -72,9 +73,14 @@ class HandClock:
 
     def __init__(self) -> None:
         self.now = EPOCH
+        self.world_ends: datetime | None = None
 
     def __call__(self) -> datetime:
         return self.now
+
+    def world(self) -> datetime:
+        """The time of the marketplaces, where nothing happens after `world_ends`."""
+        return self.now if self.world_ends is None else min(self.now, self.world_ends)
 
     def seconds(self) -> float:
         return self.now.timestamp()
@@ -133,7 +139,7 @@ class Shop:
             openai_latency=0.0,
         )
         journal = Journal()
-        environment = Environment(Simulation(1, journal.start(1, EPOCH), clock), journal, options)
+        environment = Environment(Simulation(1, journal.start(1, EPOCH), clock.world), journal, options)
         openai = BilledOpenAI(environment, clock.seconds)
         fakes = {
             "wb": WildberriesFake(environment, clock.seconds),
@@ -177,6 +183,16 @@ class Week:
                 _log.info(
                     "day %d: %d billed, %d published", step // 288, self.shop.openai.billed, self.published.total()
                 )
+        self._read_the_rest()
+
+    def _read_the_rest(self) -> None:
+        """Read what has happened while the last jobs waited for their rate limits."""
+        self.shop.clock.world_ends = self.shop.clock.now
+        for _ in range(_LAST_ROUNDS):
+            self.shop.clock.now += timedelta(minutes=30)
+            for name in _CADENCES:
+                self._run(name)
+            self._publish()
 
     def _run(self, name: str) -> None:
         [job] = [job for job in JOBS if job.name == name]
