@@ -137,6 +137,9 @@ def _sample(series: int) -> dict[SeriesKey, Amount]:
         found[SeriesKey(REQUESTS, json.dumps(labels, sort_keys=True), bounds)] = _amount()
     for status in ("200", "201", "404", "422", "500"):
         found[SeriesKey(summed_name(REQUESTS, ("status",)), json.dumps({"status": status}), bounds)] = _amount()
+    for route in {json.loads(key.labels)["endpoint"] for key in found if key.family == REQUESTS}:
+        labels = json.dumps({"endpoint": route, "method": "GET"}, sort_keys=True)
+        found[SeriesKey(summed_name(REQUESTS, ("endpoint", "method")), labels, bounds)] = _amount()
     return found
 
 

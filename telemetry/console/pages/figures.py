@@ -19,9 +19,12 @@ _SPARK_POINTS: Final = 30
 _ANY: Final[Match] = {}
 
 
+FAILED_STATUSES: Final = frozenset({*map(str, range(500, 600)), "error"})
+"""Those of requests that failed: by the server's fault, or without a response. Of an overflow series nobody knows."""
+
+
 def is_failure(status: str) -> bool:
-    """Whether a request failed: by a status from 500 on, or without one."""
-    return status_class(status) in {"5xx", "other"}
+    return status in FAILED_STATUSES
 
 
 def status_class(status: str) -> str:

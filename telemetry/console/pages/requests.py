@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from telemetry.console.pages.figures import is_failure, request_charts, spark_step
+from telemetry.console.pages.figures import FAILED_STATUSES, request_charts, spark_step
 from telemetry.console.parts import Part, read_part
 from telemetry.console.plots.chart import Chart, wide
 from telemetry.console.view import View
@@ -101,13 +101,15 @@ def _rows(view: View, queries: PointQueries, *, has_durations: bool) -> list[Rou
     """All routes. Their durations take several times as long, and so are read only to sort by them."""
     window = (view.since, view.now)
     seconds = queries.sampled_seconds(*window) or float(view.window.seconds)
-    routes: dict[tuple[str, str], SeriesTotal] = {}
-    failed: dict[tuple[str, str], float] = {}
-    for total in queries.totals(REQUESTS, *window, by=(*_ROUTE, "status"), has_buckets=has_durations):
-        route = route_of(total.labels)
-        routes[route] = routes[route].plus(total) if route in routes else total
-        failed[route] = failed.get(route, 0) + (total.value if is_failure(total.labels["status"]) else 0)
-    return [row_of(total, failed[route], seconds) for route, total in routes.items() if total.value]
+    failed = _failed(queries, window)
+    totals = queries.totals(REQUESTS, *window, by=_ROUTE, has_buckets=has_durations)
+    return [row_of(total, failed.get(route_of(total.labels), 0), seconds) for total in totals if total.value]
+
+
+def _failed(queries: PointQueries, window: tuple[float, float]) -> dict[tuple[str, str], float]:
+    """How many requests failed, by route. Only the series with such a status are read, which are few."""
+    found = queries.totals(REQUESTS, *window, by=_ROUTE, match={"status": FAILED_STATUSES})
+    return {route_of(total.labels): total.value for total in found}
 
 
 def route_of(labels: Mapping[str, str]) -> tuple[str, str]:

@@ -21,6 +21,7 @@ MAX_SERIES: Final = 1000
 """Of one family. What has other labels is added as one series."""
 _MAX_REMEMBERED: Final = 20_000
 Totals = dict[SeriesKey, Amount]
+_Series = dict[SeriesKey, tuple[Labels, Amount]]
 
 
 @dataclass(slots=True)
@@ -76,14 +77,16 @@ class FamilyTotals:
             families: of all workers.
             known: the series that were kept so far, and are kept on.
         """
-        found: dict[Plotted, dict[SeriesKey, tuple[Labels, Amount]]] = {}
+        found: dict[Plotted, _Series] = {}
         for family in families:
             for source in self._sources(family):
                 _add(found.setdefault(source.plotted, {}), source, family)
         totals: Totals = {}
         for plotted, series in found.items():
             totals.update(_limited(plotted, series, known))
-            totals.update(self._summed(plotted, series))
+            for names in plotted.summed:
+                sums = Plotted(summed_name(plotted.family, names), names)
+                totals.update(_limited(sums, self._summed(sums, series), known))
         return totals
 
     def _sources(self, family: Family) -> list[_Source]:
@@ -93,23 +96,24 @@ class FamilyTotals:
             return [source]
         return self._by_instrument.get(family.source, []) if family.source else []
 
-    def _summed(self, plotted: Plotted, series: dict[SeriesKey, tuple[Labels, Amount]]) -> Totals:
-        sums: Totals = {}
-        for names in plotted.summed:
-            family = summed_name(plotted.family, names)
-            for key, (labels, amount) in series.items():
-                if not self._is_own(labels.get(ENDPOINT, "")):
-                    summed = encoded({name: labels[name] for name in names})
-                    _count(sums, SeriesKey(family, summed, key.bounds), amount)
-        return sums
+    def _summed(self, sums: Plotted, series: _Series) -> _Series:
+        found: _Series = {}
+        for key, (labels, amount) in series.items():
+            if ENDPOINT in sums.labels or not self._is_own(labels.get(ENDPOINT, "")):
+                kept = {name: labels[name] for name in sums.labels}
+                _add_to(found, SeriesKey(sums.family, encoded(kept), key.bounds), kept, amount)
+        return found
 
 
-def _add(series: dict[SeriesKey, tuple[Labels, Amount]], source: _Source, family: Family) -> None:
+def _add(series: _Series, source: _Source, family: Family) -> None:
     for rendered, amount, bounds in _amounts(family):
         if (labels := source.labels(rendered)) is not None:
-            key = SeriesKey(source.plotted.family, encoded(labels), bounds)
-            known = series.get(key)
-            series[key] = (labels, amount if known is None else known[1].plus(amount))
+            _add_to(series, SeriesKey(source.plotted.family, encoded(labels), bounds), labels, amount)
+
+
+def _add_to(series: _Series, key: SeriesKey, labels: Labels, amount: Amount) -> None:
+    known = series.get(key)
+    series[key] = (labels, amount if known is None else known[1].plus(amount))
 
 
 def _amounts(family: Family) -> Iterator[tuple[str, Amount, str]]:
@@ -127,7 +131,7 @@ def _of_histogram(histogram: HistogramValue) -> tuple[Amount, str]:
     return Amount(sum(counts), total, counts), json.dumps(bounds)
 
 
-def _limited(plotted: Plotted, series: dict[SeriesKey, tuple[Labels, Amount]], known: Container[SeriesKey]) -> Totals:
+def _limited(plotted: Plotted, series: _Series, known: Container[SeriesKey]) -> Totals:
     """The series that are kept already, new ones up to the limit, and one that has the rest."""
     kept = [key for key in series if key in known]
     kept += [key for key in series if key not in known][: max(0, MAX_SERIES - len(kept))]

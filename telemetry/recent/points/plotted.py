@@ -25,8 +25,8 @@ class Plotted:
     Attributes:
         family: its name on `/metrics`, whatever `METRICS_NAMES` is.
         labels: those that are kept; series that differ in others are added.
-        summed: further labels, each to be kept alone with its sums, since most plots show these. The console's own requests are
-            in none of them.
+        summed: further labels, each to be kept alone with its sums, since most plots and tables show these. The console's own
+            requests are in none of those without the endpoint.
     """
 
     family: str
@@ -45,7 +45,7 @@ def summed_name(family: str, labels: Sequence[str]) -> str:
 
 
 PLOTTED: Final = (
-    Plotted(REQUESTS, ("method", ENDPOINT, "status"), (("status",),)),
+    Plotted(REQUESTS, ("method", ENDPOINT, "status"), (("status",), (ENDPOINT, "method"))),
     Plotted("websocket_connections_total", (ENDPOINT, "outcome")),
     Plotted(JOBS, ("job_name", "status"), (("status",),)),
     Plotted(JOB_DURATIONS, ("job_name",)),

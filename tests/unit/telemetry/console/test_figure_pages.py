@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 
 import telemetry
 from telemetry import console, semconv
+from telemetry.console.pages.figures import is_failure
 from telemetry.metrics import LabelMapping, MetricMapping
 from telemetry.options import TelemetryOptions
 from telemetry.settings import TelemetrySettings
@@ -179,3 +180,11 @@ def test_without_the_file_a_page_says_so_and_the_rest_is_there(client, path, mon
 
     assert page.status_code == 200
     assert "Figures cannot be read now" in page.text
+
+
+@pytest.mark.parametrize(
+    ("status", "failed"),
+    [("500", True), ("599", True), ("error", True), ("499", False), ("200", False), ("other", False)],
+)
+def test_a_request_fails_by_the_servers_fault_and_an_overflow_series_says_nothing_of_it(status, failed):
+    assert is_failure(status) is failed

@@ -127,7 +127,7 @@ def test_a_longer_pause_is_a_gap_and_said(service):
     sampler.sample()
 
     assert service.by_slot() == (*[None] * 39, 0, 2)
-    assert sum(sampler._sampled.drops.numbers().values()) == 2  # the series, and its sum
+    assert sum(sampler._sampled.drops.numbers().values()) == 3  # the series, and its two sums
 
 
 def test_two_processes_that_both_take_themselves_for_elected_count_once(service):

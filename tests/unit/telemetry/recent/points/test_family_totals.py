@@ -6,12 +6,14 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 
 from telemetry import semconv
-from telemetry.metrics.families import Translator
+from telemetry.metrics.families import Family, Translator
 from telemetry.metrics.mapping import LabelMapping, MetricMapping
 from telemetry.metrics.reader import FamilyReader
 from telemetry.metrics.views import views
 from telemetry.metrics.vocabulary import VOCABULARY
+from telemetry.recent.points import family_totals
 from telemetry.recent.points.family_totals import FamilyTotals
+from telemetry.recent.points.plotted import REQUESTS
 
 OWN = (MetricMapping("drafts_total", "counter", "app.drafts", "Drafts.", (LabelMapping("shop", "shop.name"),)),)
 
@@ -55,6 +57,10 @@ def test_the_same_is_kept_by_either_vocabulary(vocabulary):
         (requests, '/"\\\n', "GET", "200"): 1,
         (requests, "/console", "GET", "200"): 1,
         (requests, "/console/logs", "GET", "200"): 1,
+        (f"{requests} by endpoint, method", "/a", "GET"): 3,
+        (f"{requests} by endpoint, method", '/"\\\n', "GET"): 1,
+        (f"{requests} by endpoint, method", "/console", "GET"): 1,
+        (f"{requests} by endpoint, method", "/console/logs", "GET"): 1,
         (f"{requests} by status", "200"): 3,
         (f"{requests} by status", "500"): 1,
         ("external_api_requests_total", "/v1", "ozon", "200"): 1,
@@ -81,3 +87,15 @@ def test_histograms_have_their_buckets_and_sums():
     assert amount.sum == pytest.approx(0.5)
     assert dict(zip((*bounds, None), amount.buckets, strict=True))[0.25] == 1
     assert sum(amount.buckets) == 2
+
+
+def test_sums_by_route_are_limited_like_the_series_themselves(monkeypatch):
+    monkeypatch.setattr(family_totals, "MAX_SERIES", 2)
+    found = FamilyTotals().read(
+        [Family(REQUESTS, "counter", "", {f'method="GET",endpoint="/{n}",status="200"': 1 for n in range(5)})]
+    )
+    by_route = {
+        key.labels: amount.value for key, amount in found.items() if key.family == f"{REQUESTS} by endpoint, method"
+    }
+    assert sorted(by_route.values()) == [1, 1, 3]
+    assert sum(by_route.values()) == 5
