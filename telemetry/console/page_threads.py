@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 from opentelemetry import context
 
+from telemetry.metrics.switch_interval import short_switch_interval
 from telemetry.processes import forks
 from telemetry.sdk.trace_suppression import suppressed_context
 
@@ -63,6 +64,7 @@ class PageThreads(forks.ForkAware):
 def _untraced(function: Callable[[], T]) -> T:
     token = context.attach(suppressed_context())
     try:
-        return function()
+        with short_switch_interval():  # requests of the service go before
+            return function()
     finally:
         context.detach(token)
