@@ -25,6 +25,7 @@ from telemetry.health.report import Report
 from telemetry.health.runner import HealthChecks
 from telemetry.instrumentation.fastapi import FastAPIInstrumentor
 from telemetry.json_safe import without_surrogates
+from telemetry.recent.pipeline import CONSOLE_PATH
 from telemetry.web.access import NOT_STARTED
 from telemetry.web.probes import Probes
 
@@ -39,7 +40,7 @@ _log = logging.getLogger(__name__)
 _Handler = Callable[[Request, Telemetry], Awaitable[Response]]
 
 
-def mount(app: FastAPI, path: str = "/console", options: ConsoleOptions = _NO_OPTIONS) -> None:
+def mount(app: FastAPI, path: str = CONSOLE_PATH, options: ConsoleOptions = _NO_OPTIONS) -> None:
     """Add the console to an application whose telemetry is started. `TELEMETRY_CONSOLE=false` adds nothing.
 
     With `OPS_TOKEN` set, it is for those who sign in with that; without it, for browsers on this machine.
@@ -57,8 +58,7 @@ def mount(app: FastAPI, path: str = "/console", options: ConsoleOptions = _NO_OP
     if (running := setup.current()) is not None:
         if not running.settings.telemetry_console:
             return
-        running.recent.console_path = path
-        running.recent.activate()
+        running.recent.activate(path)
     _Console(app, path, options).add_routes()
     for untraced in (path, f"{path}/*"):  # a page that is looked at would fill the list of traces
         FastAPIInstrumentor.leave_untraced(app, untraced)

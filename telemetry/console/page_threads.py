@@ -26,7 +26,7 @@ class TooLate(Exception):
 
 
 class PageThreads(forks.ForkAware):
-    """Runs functions in a few threads, each within `DEADLINE` seconds."""
+    """Runs functions in a few threads, each within a deadline in seconds."""
 
     def __init__(self, deadline: float = DEADLINE, threads: int = _THREADS) -> None:
         self._deadline = deadline

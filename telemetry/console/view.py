@@ -101,13 +101,14 @@ class View:
             return given or default
         return self._noted(name, f"{given!r} is none of {', '.join(choices)}", default)
 
-    def whole_number(self, name: str, default: int, *, least: int = 1, most: int = 1000) -> int:
+    def whole_number(self, name: str, default: int, *, most: int = 1000) -> int:
+        """A number from 1 on."""
         given = self.text(name)
         if not given:
             return default
-        if given.isascii() and given.isdigit() and least <= int(given[:20]) <= most:
+        if given.isascii() and given.isdigit() and 1 <= int(given[:20]) <= most:
             return int(given)
-        return self._noted(name, f"{given!r} is no whole number from {least} to {most}", default)
+        return self._noted(name, f"{given!r} is no whole number from 1 to {most}", default)
 
     def seconds(self, name: str, default: float | None = None) -> float | None:
         """A duration such as `250ms`, `1.5 s`, `2m`; without a unit, seconds."""

@@ -6,6 +6,8 @@ from typing import Final
 
 from markupsafe import Markup, escape
 
+from telemetry.durations import format_length
+
 NOTHING: Final = "\N{EN DASH}"
 _LEAST: Final = 0.05
 _MINUTE: Final = 60
@@ -59,19 +61,7 @@ def duration(seconds: float | None) -> str:
         )
     if seconds < _MINUTE:
         return f"{seconds:.1f} s" if seconds < _TEN else f"{seconds:.0f} s"
-    return _of_two_units(round(seconds))
-
-
-def _of_two_units(seconds: int) -> str:
-    if seconds < _HOUR:
-        return _pair(seconds // _MINUTE, "min", seconds % _MINUTE, "s")
-    if seconds < _DAY:
-        return _pair(seconds // _HOUR, "h", seconds % _HOUR // _MINUTE, "min")
-    return _pair(seconds // _DAY, "d", seconds % _DAY // _HOUR, "h")
-
-
-def _pair(first: int, unit: str, second: int, smaller: str) -> str:
-    return f"{first} {unit} {second} {smaller}" if second else f"{first} {unit}"
+    return format_length(round(seconds))
 
 
 def size(count: float | None) -> str:

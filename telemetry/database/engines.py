@@ -1,7 +1,6 @@
 """Creates database engines for SQLite and PostgreSQL, with a timeout for everything that they wait for."""
 
 import sqlite3
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from sqlalchemy.orm import Session
 from telemetry.database.forked_engines import no_fork, use_in_one_process
 from telemetry.database.late_returns import close_late_returns
 from telemetry.database.limits import NO_LIMITS, POOL_TIMEOUT_SECONDS, EngineLimits, limit_statements, resized_pool
+from telemetry.database.sqlite_files import enable_wal
 from telemetry.database.watched_file import WatchedFile
 from telemetry.environment.prepared_statements import prepare_threshold
 from telemetry.settings import SettingsError
@@ -97,29 +97,10 @@ def _configure(connection: sqlite3.Connection, _record: object) -> None:
     try:
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
-        deadline = time.monotonic() + SQLITE_BUSY_TIMEOUT_MS / 1000
-        while not _enable_wal(connection, deadline):
-            time.sleep(0.01)
+        enable_wal(connection, SQLITE_BUSY_TIMEOUT_MS / 1000)
     except BaseException:
         connection.close()
         raise
-
-
-def _enable_wal(connection: sqlite3.Connection, deadline: float) -> bool:
-    """Enable WAL, so that readers and a writer do not wait for each other.
-
-    If several connections do this to a new file at once, SQLite refuses some of them without waiting for `busy_timeout`.
-
-    Returns:
-        False if SQLite refused before the deadline: try again.
-    """
-    try:
-        connection.execute("PRAGMA journal_mode=WAL")
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-            raise
-        return False
-    return True
 
 
 def _postgresql(url: URL, application_name: str) -> Engine:

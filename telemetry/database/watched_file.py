@@ -10,10 +10,9 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from telemetry import private_files
+from telemetry.database.sqlite_files import FileId, file_id
 
 _REPLACED: Final = "the database file was deleted or replaced"
-_FileId = tuple[int, int]
-"""The device and inode of a file."""
 
 
 class WatchedFile:
@@ -25,7 +24,7 @@ class WatchedFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path.absolute()
-        self._opened: _FileId | None = None
+        self._opened: FileId | None = None
 
     def listen(self, engine: Engine) -> None:
         event.listen(engine, "do_connect", lambda *_: self._prepare())
@@ -36,7 +35,7 @@ class WatchedFile:
     def _prepare(self) -> None:
         if self._opened is None:
             _create_file(self._path)
-        elif _file_id(self._path) != self._opened:
+        elif file_id(self._path) != self._opened:
             raise sqlite3.OperationalError(_REPLACED)
 
     def _remember(self, connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
@@ -51,18 +50,9 @@ class WatchedFile:
     def _forget(self, _engine: Engine) -> None:
         self._opened = None
 
-    def _files(self) -> tuple["_FileId | None", "_FileId | None"]:
+    def _files(self) -> tuple[FileId | None, FileId | None]:
         """The database and its log, which exists as long as a connection is open."""
-        return _file_id(self._path), _file_id(self._path.with_name(f"{self._path.name}-wal"))
-
-
-def _file_id(path: Path) -> _FileId | None:
-    """None if there is no such file."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+        return file_id(self._path), file_id(self._path.with_name(f"{self._path.name}-wal"))
 
 
 def _create_file(file: Path) -> None:

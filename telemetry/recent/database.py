@@ -14,18 +14,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from telemetry import private_files
+from telemetry.database.sqlite_files import FileId, file_id, file_transaction
 from telemetry.processes import forks
 from telemetry.processes.shared_lock import SharedLock
-from telemetry.recent.recent_file import (
-    BUSY_TIMEOUT,
-    FileId,
-    RecentUnavailable,
-    connected,
-    file_id,
-    is_damage,
-    stat,
-    transaction,
-)
+from telemetry.recent.recent_file import BUSY_TIMEOUT, RecentUnavailable, connected, is_damage
 
 RECENT_FILE: Final = Path("recent.db")
 READ_DEADLINE: Final = 2.0
@@ -53,13 +45,9 @@ class RecentDatabase(forks.ForkAware):
         self._lock_path = path.with_name(f"{path.name}.lock")
         self._readers: list[_Opened] = []
         self._writer: _Opened | None = None
+        self._is_closed = False
         self.restart_in_child()
         forks.register(self)
-
-    def __del__(self) -> None:
-        """Close what a page has opened after the end: nothing else would, before the interpreter complains of it."""
-        for opened in (*getattr(self, "_readers", ()), *filter(None, (getattr(self, "_writer", None),))):
-            opened.connection.close()
 
     def restart_in_child(self) -> None:
         _of_parents.extend((*self._readers, *filter(None, (self._writer,))))
@@ -97,30 +85,34 @@ class RecentDatabase(forks.ForkAware):
             raise RecentUnavailable("another thread writes for too long")
         try:
             opened = self._current_writer()
-            with self._replacing_damaged(opened), transaction(opened.connection):
+            with self._replacing_damaged(opened), file_transaction(opened.connection):
                 yield opened.connection
         finally:
+            if self._is_closed:
+                self._close_writer()
             self._writing.release()
 
     def size(self) -> int:
         """Bytes that the file and its log take on the disk."""
-        files = (self.path, Path(f"{self.path}-wal"))
-        return sum(found.st_size for each in files if (found := stat(each)) is not None)
+        return _size(self.path) + _size(Path(f"{self.path}-wal"))
 
     def close(self) -> None:
-        """Close what nothing uses at this moment. The next use opens the file again."""
+        """Close what nothing uses at this moment. From now on each use opens the file, and closes it again."""
+        self._is_closed = True
         if self._writing.acquire(timeout=BUSY_TIMEOUT):
-            if self._writer is not None:
-                self._writer.connection.close()
-                self._writer = None
+            self._close_writer()
             self._writing.release()
         self._forget()
+
+    def _close_writer(self) -> None:
+        if self._writer is not None:
+            self._writer.connection.close()
+            self._writer = None
 
     def _current_writer(self) -> _Opened:
         self._look_at_file()
         if self._writer is not None and self._writer.file != self._file:
-            self._writer.connection.close()
-            self._writer = None
+            self._close_writer()
         if self._writer is None:
             self._writer = self._connect()
         return self._writer
@@ -138,7 +130,7 @@ class RecentDatabase(forks.ForkAware):
         opened.connection.set_progress_handler(None, 0)
         with self._opening:
             is_free = opened.file == self._file and not opened.connection.in_transaction
-            if is_free and len(self._readers) < _IDLE_READERS:
+            if is_free and not self._is_closed and len(self._readers) < _IDLE_READERS:
                 self._readers.append(opened)
                 return
         opened.connection.close()
@@ -211,3 +203,11 @@ class RecentDatabase(forks.ForkAware):
 
     def _say(self, reason: str) -> None:
         _log.warning("%s %s. It is made anew; the console has lost what was in it.", self.path.name, reason)
+
+
+def _size(path: Path) -> int:
+    """0 if there is no such file."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

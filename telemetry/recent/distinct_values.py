@@ -1,4 +1,4 @@
-"""The values of a column that begins an index: one look into the index for each, however many rows there are."""
+"""Values of a column that begins an index: one look into the index for each, however many rows there are."""
 
 import sqlite3
 from typing import Final
@@ -17,3 +17,9 @@ def distinct_values(connection: sqlite3.Connection, table: str, column: str, lim
     """The first values, in order."""
     rows = connection.execute(_QUERY.format(table=table, column=column), (limit,))
     return [value for (value,) in rows]
+
+
+def least_number(connection: sqlite3.Connection, table: str, column: str) -> float | None:
+    """None if the table is empty."""
+    least: float | None = connection.execute(f"SELECT min({column}) FROM {table}").fetchone()[0]  # noqa: S608  # names of ours
+    return least

@@ -1,21 +1,19 @@
 """Finds the log lines that are kept."""
 
 import logging
-import sqlite3
 from dataclasses import dataclass
 from typing import Any, Final
 
 from telemetry.recent.database import RecentDatabase
-from telemetry.recent.distinct_values import distinct_values
+from telemetry.recent.distinct_values import distinct_values, least_number
 
 _MAX_COMPONENTS: Final = 200
-_COLUMNS: Final = "id, at, level, logger, component, message, error, trace_id, span_id, process"
+_COLUMNS: Final = "id, at, level, logger, component, message, error, trace_id, span_id"
 _CONDITIONS: Final = {
     "level": "level >= ?",
     "component": "component = ?",
     "trace_id": "trace_id = ?",
     "before": "id < ?",
-    "after": "id > ?",
 }
 
 
@@ -29,7 +27,6 @@ class LogLine:
         level: the number that `logging` has for it.
         error: the traceback, if there is one.
         trace_id: of the trace that it was logged in; that may not be kept.
-        process: the pid.
     """
 
     id: int
@@ -41,7 +38,6 @@ class LogLine:
     error: str | None
     trace_id: str | None
     span_id: str | None
-    process: int
 
     @property
     def level_name(self) -> str:
@@ -62,7 +58,6 @@ class LogQueries:
         text: str | None = None,
         trace_id: str | None = None,
         before: int | None = None,
-        after: int | None = None,
         limit: int = 100,
     ) -> list[LogLine]:
         """The newest lines first. Lines of a request that failed are written when it has ended, so that ids follow times about.
@@ -73,10 +68,9 @@ class LogQueries:
             text: in the message or in the traceback, in any case.
             trace_id: of this trace.
             before: with a smaller id, for the next page.
-            after: with a greater id, for what came since.
             limit: at most so many.
         """
-        given = {"level": level, "component": component, "trace_id": trace_id, "before": before, "after": after}
+        given = {"level": level, "component": component, "trace_id": trace_id, "before": before}
         parts = {_CONDITIONS[name]: [value] for name, value in given.items() if value is not None}
         if text:
             parts["(message LIKE ? ESCAPE '\\' OR error LIKE ? ESCAPE '\\')"] = [contains(text)] * 2
@@ -97,15 +91,10 @@ class LogQueries:
     def oldest(self) -> float | None:
         """When the oldest line was logged."""
         with self._database.reading() as connection:
-            return first_value(connection, "SELECT min(at) FROM logs")
+            return least_number(connection, "logs", "at")
 
 
 def contains(text: str) -> str:
     """The pattern of LIKE for a text that may have any characters."""
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
-
-
-def first_value(connection: sqlite3.Connection, query: str) -> float | None:
-    value: float | None = connection.execute(query).fetchone()[0]
-    return value

@@ -24,8 +24,8 @@ from telemetry.sdk.shutdown import attempt
 from telemetry.settings import TelemetrySettings
 
 CONSOLE_PATH: Final = "/console"
-_active_directories: Final[set[Path]] = set()
-"""The data directories whose telemetry was activated in this process: a later one is active at once."""
+_active_directories: Final[dict[Path, str]] = {}
+"""The data directories whose telemetry was activated in this process, with the console's path: a later one is active at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,6 @@ class RecentPipeline:
     Attributes:
         database: what the machine's processes remember.
         is_active: whether this process keeps what it does.
-        console_path: where the console is mounted. Its own requests are in no sum over all requests.
         points: finds figures.
         traces: finds the traces that are kept.
         logs: finds the log lines that are kept.
@@ -63,27 +62,32 @@ class RecentPipeline:
         self._is_started = False
         self._directory = Path(settings.data_dir).absolute()
         self._context = context
-        self.console_path = CONSOLE_PATH
+        self._console_path = CONSOLE_PATH
         self._keeper: TraceKeeper | None = None
         self._sampler: PointSampler | None = None
         self._lock = threading.RLock()
-        if self._directory in _active_directories:
-            self.activate()
+        if (console_path := _active_directories.get(self._directory)) is not None:
+            self.activate(console_path)
 
-    def activate(self) -> None:
+    def activate(self, console_path: str = CONSOLE_PATH) -> None:
         """Remember what happens from now on, unless `TELEMETRY_CONSOLE` is false. More than once is harmless.
 
         Later telemetry of this process with the same data directory is active at once.
+
+        Args:
+            console_path: where the console is mounted. Its own requests are in no sum over all requests.
         """
         with self._lock:
-            if self.is_active or not self._is_allowed:
+            if not self._is_allowed:
                 return
-            _active_directories.add(self._directory)
+            self._console_path = _active_directories[self._directory] = console_path
+            if self.is_active:
+                return
             context = self._context
             self._keeper = TraceKeeper(self.database, context.tracer_provider, context.metrics.meter, context.drops)
             self._sampler = self._created_sampler()
-            observe_drops(self._context.metrics.meter, self._context.drops)
-            observe_size(self._context.metrics.meter, self.database)
+            observe_drops(context.metrics.meter, context.drops)
+            observe_size(context.metrics.meter, self.database)
             self.is_active = True
         if self._is_started:
             self.start()
@@ -113,7 +117,7 @@ class RecentPipeline:
         )
 
     def _is_of_console(self, endpoint: str) -> bool:
-        return f"{endpoint}/".startswith(f"{self.console_path}/")
+        return f"{endpoint}/".startswith(f"{self._console_path}/")
 
     def shutdown(self, deadline: float) -> bool:
         """Write what is in memory, within so many seconds. Returns whether that is done."""

@@ -6,12 +6,12 @@ from typing import Final
 
 from telemetry.recent.database import RecentDatabase
 from telemetry.recent.points import reading
-from telemetry.recent.points.percentiles import STANDARD, percentiles
+from telemetry.recent.points.percentiles import STANDARD
 from telemetry.recent.points.plotted import PLOTTED, Plotted
 from telemetry.recent.points.results import SeriesPoints, SeriesTotal
 from telemetry.recent.points.stored_series import SAMPLES, Match, Stored, StoredSeries
 
-__all__ = ["PointQueries", "SeriesPoints", "SeriesTotal", "percentiles"]
+__all__ = ["PointQueries", "SeriesPoints", "SeriesTotal"]
 
 ANY: Final[Match] = {}
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from telemetry.recent.point_tables import POINT_TABLES
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """In the file as `user_version`."""
 TRACE_OVERHEAD: Final = 400
 """Bytes that a trace takes in tables and indexes, besides its spans."""
@@ -55,7 +55,6 @@ CREATE TABLE logs (
     error TEXT,
     trace_id TEXT,
     span_id TEXT,
-    process INTEGER NOT NULL,
     bytes INTEGER NOT NULL
 );
 CREATE INDEX ix_logs_at ON logs (at);

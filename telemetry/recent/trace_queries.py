@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from telemetry.recent.database import RecentDatabase
-from telemetry.recent.distinct_values import distinct_values
+from telemetry.recent.distinct_values import distinct_values, least_number
 from telemetry.recent.recent_file import RecentUnavailable
 from telemetry.recent.trace_tree import TraceSpan, tree_of
 
@@ -20,7 +20,6 @@ _CONDITIONS: Final = {
     "min_seconds": "seconds >= ?",
     "trace_id": "trace_id GLOB ?",
     "since": "started >= ?",
-    "until": "started < ?",
     "before": "started < ?",
 }
 
@@ -84,7 +83,6 @@ class TraceQueries:
         min_seconds: float | None = None,
         trace_id: str | None = None,
         since: float | None = None,
-        until: float | None = None,
         before: float | None = None,
         limit: int = 50,
     ) -> list[TraceSummary]:
@@ -92,7 +90,8 @@ class TraceQueries:
 
         Args:
             trace_id: the id, or its beginning: hexadecimal digits.
-            since: from this Unix time of their beginning on; `until` and `before` (of the next page) end it.
+            since: those that began at this Unix time or later.
+            before: those that began before this Unix time, such as those of the next page.
         """
         given = {
             "name": name,
@@ -102,7 +101,6 @@ class TraceQueries:
             "min_seconds": min_seconds,
             "trace_id": f"{trace_id}*" if trace_id else None,
             "since": since,
-            "until": until,
             "before": before,
         }
         filters = {each: value for each, value in given.items() if value is not None}
@@ -140,8 +138,7 @@ class TraceQueries:
     def oldest(self) -> float | None:
         """When the oldest trace began that is kept."""
         with self._database.reading() as connection:
-            value: float | None = connection.execute("SELECT min(started) FROM traces").fetchone()[0]
-            return value
+            return least_number(connection, "traces", "started")
 
 
 def _summary(row: tuple[Any, ...]) -> TraceSummary:

@@ -13,8 +13,9 @@ from typing import Final, NamedTuple
 
 from telemetry import private_files
 from telemetry.alerts.outbox import replacement
-from telemetry.alerts.outbox.opening import BUSY_TIMEOUT_MS, is_damage, is_damaged, open_outbox, transaction
+from telemetry.alerts.outbox.opening import BUSY_TIMEOUT_MS, is_damage, is_damaged, open_outbox
 from telemetry.alerts.outbox.replacement import FileId, OutboxDamaged, file_id
+from telemetry.database.sqlite_files import file_transaction
 from telemetry.processes import forks
 from telemetry.processes.shared_lock import SharedLock
 from telemetry.threads.worker_thread import is_on_event_loop
@@ -64,7 +65,7 @@ class Outbox(forks.ForkAware):
         Raises:
             sqlite3.Error, OSError: the file cannot be used now, or others hold it.
         """
-        with self._exclusive() as connection, transaction(connection, "BEGIN IMMEDIATE"):
+        with self._exclusive() as connection, file_transaction(connection):
             yield connection
 
     @contextmanager
@@ -74,7 +75,7 @@ class Outbox(forks.ForkAware):
         Raises:
             sqlite3.Error, OSError: the file cannot be used now, or another thread holds it.
         """
-        with self._exclusive() as connection, transaction(connection, "BEGIN"):
+        with self._exclusive() as connection, file_transaction(connection, "BEGIN"):
             yield connection
 
     def version(self) -> OutboxVersion:

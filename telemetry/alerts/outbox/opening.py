@@ -1,9 +1,6 @@
 """Opens the outbox, unless it is damaged: its tables and indexes are checked, and its log is before SQLite changes it."""
 
 import sqlite3
-import time
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -12,15 +9,14 @@ from telemetry.alerts.outbox import replacement
 from telemetry.alerts.outbox.log_frames import PAGE_SIZE
 from telemetry.alerts.outbox.replacement import OutboxDamaged
 from telemetry.alerts.outbox.schema import SCHEMA_VERSION, create_schema, update_schema
+from telemetry.database.sqlite_files import enable_wal, file_transaction, says_damaged
 
 BUSY_TIMEOUT_MS: Final = 200
 _OPEN_TIMEOUT: Final = 2.0
-_CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:
-    code = getattr(error, "sqlite_errorcode", 0)
-    return isinstance(error, OutboxDamaged) or code & 0xFF in _CORRUPT or code == sqlite3.SQLITE_IOERR_SHORT_READ
+    return isinstance(error, OutboxDamaged) or says_damaged(error)
 
 
 def is_damaged(path: Path) -> bool:
@@ -31,18 +27,6 @@ def is_damaged(path: Path) -> bool:
             raise
         return True
     return False
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection, begin: str) -> Generator[None]:
-    connection.execute(begin)
-    try:
-        yield
-    except BaseException:
-        with suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
 
 
 def open_outbox(path: Path) -> sqlite3.Connection:
@@ -67,29 +51,15 @@ def _configure(connection: sqlite3.Connection) -> None:
     # A thread that reports an alert does not move the log into the file; the dispatcher does, by `checkpoint`.
     for pragma in (f"page_size={PAGE_SIZE}", "synchronous=NORMAL", "foreign_keys=ON", "wal_autocheckpoint=0"):
         connection.execute(f"PRAGMA {pragma}")
-    _enable_wal(connection)
+    enable_wal(connection, _OPEN_TIMEOUT)
     _create_schema(connection)
-
-
-def _enable_wal(connection: sqlite3.Connection) -> None:
-    """Several processes may do this to a new file at once: SQLite then refuses some without waiting."""
-    deadline = time.monotonic() + _OPEN_TIMEOUT
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.005)
-        else:
-            return
 
 
 def _create_schema(connection: sqlite3.Connection) -> None:
     """Create the tables, or bring those of an older version up to date. A newer version only has more columns."""
     if _schema_version(connection) >= SCHEMA_VERSION:
         return
-    with transaction(connection, "BEGIN IMMEDIATE"):
+    with file_transaction(connection):
         if version := _schema_version(connection):
             update_schema(connection, version)
         elif connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:

@@ -22,7 +22,6 @@ EMPTY_CONTEXT: Final = Context()
 [SPAN_KEY] = set_span_in_context(INVALID_SPAN, EMPTY_CONTEXT)
 """The key of the current span in a context."""
 _KNOWN_METHODS: Final = "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS"
-
 _ALL_BELOW: Final = "*"
 
 

@@ -1,11 +1,10 @@
 """The row of a log line: without secrets, and cut to what is kept."""
 
-import logging
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from opentelemetry.trace import format_span_id, format_trace_id
 
-from telemetry.json_safe import without_surrogates
+from telemetry.json_safe import to_text
 from telemetry.logs.alert_attributes import component_of
 from telemetry.logs.text_formatter import formatted_traceback
 from telemetry.recent.keeping.recent_queue import LoggedRecord
@@ -16,8 +15,8 @@ MAX_MESSAGE: Final = 2000
 MAX_ERROR: Final = 1800
 _MAX_NAME: Final = 100
 INSERT: Final = """
-INSERT INTO logs (at, level, logger, component, message, error, trace_id, span_id, process, bytes)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO logs (at, level, logger, component, message, error, trace_id, span_id, bytes)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 
@@ -32,14 +31,13 @@ class LogRow(NamedTuple):
     error: str | None
     trace_id: str | None
     span_id: str | None
-    process: int
     bytes: int
 
 
 def row_of(line: LoggedRecord) -> LogRow:
     record = line.record
-    message = _text(redact(beginning(record.getMessage(), MAX_MESSAGE)))
-    error = _text(redact(beginning_and_end(_traceback(record), MAX_ERROR))) or None
+    message = to_text(redact(beginning(record.getMessage(), MAX_MESSAGE)))
+    error = to_text(redact(beginning_and_end(formatted_traceback(record), MAX_ERROR))) or None
     return LogRow(
         record.created,
         record.levelno,
@@ -49,19 +47,9 @@ def row_of(line: LoggedRecord) -> LogRow:
         error,
         format_trace_id(line.trace_id) if line.trace_id else None,
         format_span_id(line.span_id) if line.trace_id else None,
-        record.process or 0,
         len(message.encode()) + len((error or "").encode()),
     )
 
 
 def _name(name: str) -> str:
-    return _text(redact_value(beginning(name, _MAX_NAME)))
-
-
-def _traceback(record: logging.LogRecord) -> str:
-    """Other handlers may need the cached text of the record; this one has a copy of its own."""
-    return formatted_traceback(record)
-
-
-def _text(value: Any) -> str:
-    return without_surrogates(str(value))
+    return to_text(redact_value(beginning(name, _MAX_NAME)))

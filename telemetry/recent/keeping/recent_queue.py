@@ -38,7 +38,7 @@ class RecentQueue(forks.ForkAware):
 
     capacity = CAPACITY
 
-    def __init__(self, drops: Drops, start_reader: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, drops: Drops, start_reader: Callable[[], None]) -> None:
         self._drops = drops
         self._start_reader = start_reader
         self._items: deque[tuple[Item, int]] = deque()

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from opentelemetry.trace import format_trace_id
 
-from telemetry.json_safe import without_surrogates
+from telemetry.json_safe import to_text
 from telemetry.recent.keeping.pending_traces import TraceSegment
 from telemetry.recent.keeping.span_codec import MAX_NAME, encode
 from telemetry.recent.keeping.trace_root import TraceRoot, seconds_of
@@ -65,7 +65,7 @@ def rows_of(segment: TraceSegment) -> TraceRows:
 
 
 def _described(root: TraceRoot) -> tuple[str, str, str, str, int]:
-    texts = (without_surrogates(str(redact_value(beginning(each, MAX_NAME)))) for each in root[1:4])
+    texts = (to_text(redact_value(beginning(each, MAX_NAME))) for each in root[1:4])
     name, method, status = texts
     return root.kind, name, method, status, int(root.failed)
 

@@ -8,7 +8,6 @@ from telemetry.metrics.mapping import MetricMapping
 
 REQUESTS: Final = "http_request_duration_seconds"
 JOBS: Final = "scheduler_jobs_total"
-JOB_DURATIONS: Final = "scheduler_job_duration_seconds"
 CALLS: Final = "external_api_requests_total"
 CALL_DURATIONS: Final = "external_api_duration_seconds"
 TOKENS: Final = "gen_ai_client_token_usage"
@@ -46,19 +45,11 @@ def summed_name(family: str, labels: Sequence[str]) -> str:
 
 PLOTTED: Final = (
     Plotted(REQUESTS, ("method", ENDPOINT, "status"), (("status",), (ENDPOINT, "method"))),
-    Plotted("websocket_connections_total", (ENDPOINT, "outcome")),
     Plotted(JOBS, ("job_name", "status"), (("status",),)),
-    Plotted(JOB_DURATIONS, ("job_name",)),
-    Plotted("scheduler_runs_lost_total", ("job_name",)),
-    Plotted("scheduler_runs_skipped_total", ("job_name",)),
     Plotted(CALLS, ("service", ENDPOINT, "status"), (("service", "status"),)),
     Plotted(CALL_DURATIONS, ("service",)),
     Plotted(TOKENS, ("gen_ai_request_model", "gen_ai_token_type")),
-    Plotted("db_query_duration_seconds", ("query_type",)),
     Plotted("errors_total", ("component",)),
-    Plotted("worker_restarts_total", ("reason",)),
-    Plotted("process_cpu_seconds_total"),
-    Plotted("alert_messages_total", ("channel", "result")),
     Plotted(DROPPED, ("queue", "reason")),
     Plotted("telemetry_exported_total", ("queue",)),
 )

@@ -150,6 +150,22 @@ def test_a_wrong_query_is_no_damage(database):
     assert names(database) == ["requests"]
 
 
+def test_after_the_end_no_connection_stays_open(database):
+    add(database)
+    used = []
+    with database.reading() as connection:
+        used.append(connection)
+        database.close()
+    with database.writing() as connection:
+        used.append(connection)
+    with database.reading() as connection:
+        used.append(connection)
+
+    for each in used:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            each.execute("SELECT 1")
+
+
 def with_version(path, version):
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE strange (x)")

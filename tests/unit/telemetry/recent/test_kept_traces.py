@@ -344,7 +344,7 @@ def test_traces_are_found_by_filters(machine):
     assert names(min_seconds=100) == []
     middle = machine.traces.search(name="/b")[0].started
     assert names(since=middle) == ["x", "/c", "/b"]
-    assert names(until=middle) == names(before=middle) == ["/a"]
+    assert names(before=middle) == ["/a"]
     assert names(limit=2) == ["x", "/c"]
     assert machine.traces.names() == ["/a", "/b", "/c", "x"]
     assert machine.traces.oldest() == machine.traces.search(name="/a")[0].started

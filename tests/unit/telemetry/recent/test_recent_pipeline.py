@@ -79,6 +79,16 @@ def test_later_telemetry_of_the_same_directory_is_active_at_once(start, tmp_path
     assert not telemetry.start(settings=elsewhere, logs=False).recent.is_active
 
 
+def test_later_telemetry_of_the_same_directory_knows_where_the_console_is(start):
+    start().recent.activate("/ops")
+    telemetry.shutdown()
+
+    is_of_console = start().recent._is_of_console
+
+    assert [is_of_console(each) for each in ("/ops", "/ops/jobs")] == [True, True]
+    assert [is_of_console(each) for each in ("/opsx", "/console")] == [False, False]
+
+
 def test_lines_go_there_also_after_logging_is_set_up_again(start, tmp_path):
     started = start(log_dir=tmp_path / "log")
     started.recent.activate()

@@ -11,7 +11,7 @@ from telemetry.recent.schema import LOG_OVERHEAD, TRACE_OVERHEAD
 TRACE = "INSERT INTO traces VALUES (?, 'request', '/', 'GET', '200', 0, ?, 0.1, 1, ?, ?)"
 SPANS = "INSERT INTO trace_spans VALUES (?, 0, ?)"
 LINE = """
-INSERT INTO logs (at, level, logger, component, message, process, bytes) VALUES (?, 30, 'shop', 'shop', ?, 1, ?)
+INSERT INTO logs (at, level, logger, component, message, bytes) VALUES (?, 30, 'shop', 'shop', ?, ?)
 """
 
 
