@@ -6,15 +6,11 @@ received, compressed as for a browser.
 
 import gzip
 import json
-import os
 import random
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -26,6 +22,7 @@ from bench.latency_under_scrape import load
 from bench.progress import say
 from bench.subprocess_runner import Subprocess
 from bench.table import Table
+from bench.uvicorn_server import served
 from service.database import migrations
 from telemetry.database import create_engine
 from telemetry.recent.database import RECENT_FILE, RecentDatabase
@@ -163,45 +160,14 @@ def _body(spans: int) -> bytes:
     return encode(made, 0)
 
 
-@contextmanager
-def _served(home: Path) -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+def _served(home: Path) -> AbstractContextManager[int]:
     variables = {
-        **os.environ,
         "DATABASE_URL": f"sqlite:///{home}/sovani.db",
         "DATA_DIR": str(home),
         "LOG_DIR": str(home / "log"),
         "SCHEDULER": "false",
     }
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "uvicorn",
-            "service.main:app",
-            "--port",
-            str(port),
-            "--no-access-log",
-            "--log-level",
-            "critical",
-        ],
-        env=variables,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        end = time.monotonic() + 60
-        while time.monotonic() < end:
-            with suppress(httpx.TransportError):
-                if httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).status_code == httpx.codes.OK:
-                    break
-            time.sleep(0.1)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(30)
+    return served("service.main:app", variables=variables, is_ready=lambda client: client.get("/readyz").is_success)
 
 
 def _timed(port: int, path: str) -> tuple[list[float], int]:

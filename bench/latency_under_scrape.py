@@ -5,12 +5,10 @@ The load leaves the machine idle time. Scrapes follow one another, far more ofte
 
 import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median, quantiles
@@ -23,6 +21,7 @@ from bench.progress import say
 from bench.scrape import fill
 from bench.subprocess_runner import Subprocess
 from bench.table import Table
+from bench.uvicorn_server import served
 from telemetry import setup
 from telemetry.metrics import switch_interval
 
@@ -31,7 +30,6 @@ ROUNDS, QUICK_ROUNDS = 6, 2
 _SECONDS = 3.0
 _CONNECTIONS = 2
 _REQUEST_PAUSE, _SCRAPE_PAUSE = 0.01, 0.2
-_TIMEOUT = 60.0
 _DIRECTORY, _SHORT_INTERVAL = "BENCH_DIRECTORY", "BENCH_SHORT_INTERVAL"
 
 
@@ -69,7 +67,7 @@ def _measured(directory: Path, rounds: int) -> dict[str, Latencies]:
     return found
 
 
-def served() -> FastAPI:
+def create_app() -> FastAPI:
     """The application of each worker, optionally with the default switch interval during scrapes."""
     if not os.environ[_SHORT_INTERVAL]:
         setattr(switch_interval, "_SWITCH_SECONDS", 1.0)  # noqa: B010  # it is final, but its effect is measured here
@@ -84,38 +82,18 @@ def served() -> FastAPI:
     return app
 
 
-@contextmanager
-def _served(directory: Path, short_interval: str) -> Iterator[int]:
+def _served(directory: Path, short_interval: str) -> AbstractContextManager[int]:
     own = directory / f"stalls-{short_interval}"
     own.mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    arguments = ("--factory", "bench.latency_under_scrape:served", "--workers", str(WORKERS), "--port", str(port))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", *arguments, "--no-access-log", "--log-level", "critical"],
-        env={**os.environ, _DIRECTORY: str(own), _SHORT_INTERVAL: short_interval},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    return served(
+        *("--factory", "bench.latency_under_scrape:create_app", "--workers", str(WORKERS)),
+        variables={_DIRECTORY: str(own), _SHORT_INTERVAL: short_interval},
+        is_ready=_shows_all_workers,
     )
-    try:
-        _wait_for(port)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
-def _wait_for(port: int) -> None:
-    """Wait until `/metrics` shows all workers."""
-    end = time.monotonic() + _TIMEOUT
-    while time.monotonic() < end:
-        with suppress(httpx.TransportError):
-            page = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10, trust_env=False).text
-            if page.count("telemetry_worker_snapshot_age_seconds{") == WORKERS:
-                return
-        time.sleep(0.1)
-    raise TimeoutError("uvicorn's workers did not start")
+def _shows_all_workers(client: httpx.Client) -> bool:
+    return client.get("/metrics").text.count("telemetry_worker_snapshot_age_seconds{") == WORKERS
 
 
 @contextmanager

@@ -13,15 +13,13 @@ from service.api.schemas.alert_schemas import (
     AlertOut,
     AlertsOut,
     AlertsQuery,
-    ChannelCondition,
     ChannelOut,
     SilenceOut,
-    State,
 )
 from service.api.schemas.pagination import NEXT_PAGE, add_next_link
 from service.api.schemas.problem_schemas import INVALID, problem_responses
 from service.errors import RETRY_AFTER, Problem
-from telemetry.alerts import AlertPipeline, AlertRecord, ChannelState, Incident, Silence
+from telemetry.alerts import AlertPipeline, AlertRecord, ChannelState, Silence
 from telemetry.environment.runbook import Runbook
 from telemetry.error_text import safe_text
 
@@ -78,7 +76,7 @@ def _alert(record: AlertRecord, runbook: Runbook) -> AlertOut:
     return AlertOut(
         id=incident.id,
         fingerprint=incident.fingerprint,
-        state=_state(record),
+        state=record.state,
         level=incident.level.value,
         component=incident.component,
         text=incident.summary,
@@ -99,7 +97,7 @@ def _alert(record: AlertRecord, runbook: Runbook) -> AlertOut:
         message=record.kind,
         message_id=record.message_id,
         attempts=incident.attempts,
-        delay_seconds=_delay(incident),
+        delay_seconds=None if incident.delay is None else round(incident.delay, 3),
         sent_at=_timestamp_or_none(record.sent_at),
         edited_at=_timestamp_or_none(record.edited_at),
         possible_duplicate=record.possible_duplicate,
@@ -107,31 +105,12 @@ def _alert(record: AlertRecord, runbook: Runbook) -> AlertOut:
     )
 
 
-def _state(record: AlertRecord) -> State:
-    incident = record.incident
-    if incident.notification_id is None and incident.end_reason == "resolved":
-        return "pending"
-    if not incident.is_open:
-        return "ended"
-    if incident.inhibitor_id is not None:
-        return "inhibited"
-    if record.is_silenced:
-        return "silenced"
-    return "pending" if incident.notification_id is None else "sent"
-
-
-def _delay(incident: Incident) -> float | None:
-    return None if incident.notified_at is None else round(max(0.0, incident.notified_at - incident.first_at), 3)
-
-
 def _channel(state: ChannelState, now: float) -> ChannelOut:
-    is_paused = state.paused_until > now
-    word: ChannelCondition = "failing" if state.failures else "ok"
     return ChannelOut(
         name=state.name,
-        state="disabled" if state.disabled_reason else "rate_limited" if is_paused else word,
+        state=state.condition(now),
         reason=state.disabled_reason or state.last_error,
-        paused_until=_timestamp(state.paused_until) if is_paused else None,
+        paused_until=_timestamp(state.paused_until) if state.paused_until > now else None,
         failures=state.failures,
         plain_texts=state.plain_texts,
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TypeVar
 
 from service.database.clock import DatabaseClock
 from service.errors import Problem
@@ -12,8 +11,6 @@ from service.scheduler.job import Job, UnknownJob
 from service.scheduler.monitoring.missed_runs import DOWNTIME, missed_since
 from service.scheduler.pauses import Pause, paused_jobs
 from telemetry.console import MissedRun, PageNotFound, Refused, ScheduledJob
-
-T = TypeVar("T")
 
 
 class ConsoleJobs:
@@ -31,13 +28,13 @@ class ConsoleJobs:
         ]
 
     def _scheduled(self, job: Job, pause: Pause | None, off: Suspension | None, now: datetime) -> ScheduledJob:
-        missing = self._control.schedule.missing(job) or (str(off) if off else "")
+        missing = self._control.schedule.missing(job)
         runs_from = off.retry_at if off is not None and off.is_active(now) else now
         return ScheduledJob(
             name=job.name,
             cadence=str(job.cadence),
-            next_run=None if pause or self._control.schedule.missing(job) else job.cadence.after(runs_from),
-            missing=missing,
+            next_run=None if pause or missing else job.cadence.after(runs_from),
+            missing=missing or (str(off) if off else ""),
             paused_since=pause.since if pause else None,
             paused_by=pause.by if pause else "",
             pause_reason=pause.reason if pause else "",
@@ -50,18 +47,18 @@ class ConsoleJobs:
         ]
 
     def run_now(self, name: str, by: str) -> None:
-        _changed(lambda: self._control.run_now(name, by))
+        _change(lambda: self._control.run_now(name, by))
 
     def pause(self, name: str, by: str, reason: str) -> None:
-        _changed(lambda: self._control.pause(name, by, reason))
+        _change(lambda: self._control.pause(name, by, reason))
 
     def resume(self, name: str, by: str) -> None:
-        _changed(lambda: self._control.resume(name, by))
+        _change(lambda: self._control.resume(name, by))
 
 
-def _changed(change: Callable[[], T]) -> T:
+def _change(change: Callable[[], object]) -> None:
     try:
-        return change()
+        change()
     except UnknownJob as error:
         raise PageNotFound(str(error)) from error
     except Problem as error:

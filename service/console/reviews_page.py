@@ -76,7 +76,7 @@ class ReviewsPage:
 
     def read_one(self, view: View) -> Mapping[str, Any]:
         review_id = _review_id(view)
-        row, advice = _told(lambda: self._review(review_id))
+        row, advice = _translated(lambda: self._review(review_id))
         view.heading = f"Review {review_id}"
         return {
             "row": row,
@@ -99,7 +99,7 @@ class ReviewsPage:
         if self.settings.ops_token is None:
             raise Refused(_NOT_PROTECTED)
         text = view.form.get("text", "").replace("\r\n", "\n").strip() or None
-        publication = _told(lambda: publish_text(self.runtime, _review_id(view), text))
+        publication = _translated(lambda: publish_text(self.runtime, _review_id(view), text))
         return (
             "The answer is published."
             if publication.state == "published"
@@ -107,7 +107,7 @@ class ReviewsPage:
         )
 
     def draft_again(self, view: View) -> str:
-        advice = _told(lambda: draft_another(self.runtime, _review_id(view)))
+        advice = _translated(lambda: draft_another(self.runtime, _review_id(view)))
         if advice.outcome == DRAFTED:
             return "There is a new draft."
         return (
@@ -134,7 +134,7 @@ def _review_id(view: View) -> int:
     return int(given)
 
 
-def _told(call: Callable[[], T]) -> T:
+def _translated(call: Callable[[], T]) -> T:
     """The errors that the API shows to its clients, as those of the console."""
     try:
         return call()

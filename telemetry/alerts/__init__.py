@@ -3,8 +3,8 @@
 from telemetry.alerts.alert import AlertLevel
 from telemetry.alerts.channels import telegram
 from telemetry.alerts.incident import Incident
-from telemetry.alerts.outbox.channel_state import ChannelState
-from telemetry.alerts.outbox.queries import AlertRecord
+from telemetry.alerts.outbox.channel_state import ChannelCondition, ChannelState
+from telemetry.alerts.outbox.queries import AlertRecord, AlertState
 from telemetry.alerts.outbox.silences import Silence, Silences
 from telemetry.alerts.pipeline import AlertPipeline
 from telemetry.alerts.rules import condition
@@ -19,6 +19,8 @@ __all__ = [
     "AlertPipeline",
     "AlertRecord",
     "AlertService",
+    "AlertState",
+    "ChannelCondition",
     "ChannelState",
     "Condition",
     "ConditionPeriod",

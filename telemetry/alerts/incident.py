@@ -71,6 +71,11 @@ class Incident:
     def is_open(self) -> bool:
         return self.ended_at is None
 
+    @property
+    def delay(self) -> float | None:
+        """Seconds from its first report until its message was accepted; None while it is not."""
+        return None if self.notified_at is None else max(0.0, self.notified_at - self.first_at)
+
 
 # How the outbox's file says it.
 _END_REASONS: Final = {"quiet": "expired", "given up": "expired", "muted": "inhibited"}

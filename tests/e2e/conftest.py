@@ -10,11 +10,12 @@ import pytest
 
 from service.sandbox import credentials
 from telemetry.database import create_engine
-from tests.support.browser import Chromium
+from tests.support.browser import Chromium, Visit
 from tests.support.browser import chromium as start_chromium
 from tests.support.faulty_shop import Place
 from tests.support.panels import PanelChecker
-from tests.support.processes import ROOT, Program, Programs, free_port
+from tests.support.processes import ROOT, Program, Programs, eventually, free_port
+from tests.support.sandboxed_service import OPS_TOKEN, SandboxedService
 from tests.support.sandboxes import StartedSandbox
 from tools import go_programs, node_packages
 
@@ -114,6 +115,23 @@ def chromium() -> Iterator[Chromium]:
         pytest.fail("axe is not installed: make node")
     with start_chromium() as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def running(programs: Programs) -> SandboxedService:
+    """Two workers with a sandbox of their own, after a run of each job."""
+    started = SandboxedService.start(programs, "--workers", "2")
+    eventually(started.first_results, within=300)
+    return started
+
+
+@pytest.fixture
+def visit(chromium: Chromium, running: SandboxedService) -> Iterator[Visit]:
+    """Signed in at the console. In the end there was no error in the browser, and no request to another host."""
+    with chromium.visit(running.service.url) as made:
+        made.sign_in(OPS_TOKEN)
+        yield made
+        assert (made.errors, made.foreign) == ([], [])
 
 
 @pytest.fixture(scope="session", params=["installed", "deployed"])

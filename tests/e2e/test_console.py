@@ -1,39 +1,15 @@
 """The console in a browser: each page in light and dark, wide and narrow, without errors, requests to others, or barriers."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.browser import Chromium, Visit
-from tests.support.processes import Programs, eventually
+from tests.support.processes import eventually
 from tests.support.sandboxed_service import OPS_TOKEN, SandboxedService
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(480), pytest.mark.xdist_group("console")]
-CONSOLE = "/console"
-
-
-@pytest.fixture(scope="module")
-def running(programs: Programs) -> SandboxedService:
-    """With two workers, and a run of each job."""
-    started = SandboxedService.start(programs, "--workers", "2")
-    eventually(started.first_results, within=300)
-    return started
-
-
-@pytest.fixture
-def visit(chromium: Chromium, running: SandboxedService) -> Iterator[Visit]:
-    with chromium.visit(running.service.url) as made:
-        sign_in(made)
-        yield made
-
-
-def sign_in(visit: Visit) -> None:
-    visit.open(CONSOLE)
-    visit.page.get_by_label("OPS_TOKEN").fill(OPS_TOKEN)
-    visit.page.get_by_role("button", name="Sign in").click()
-    visit.page.get_by_role("navigation", name="Pages").wait_for()
 
 
 def pages(visit: Visit) -> dict[str, str]:
@@ -46,7 +22,7 @@ def pages(visit: Visit) -> dict[str, str]:
 @pytest.mark.parametrize("width", [1280, 390])
 def test_every_page_is_whole(chromium: Chromium, running: SandboxedService, scheme, width, tmp_path: Path):
     with chromium.visit(running.service.url, scheme, width) as visit:
-        sign_in(visit)
+        visit.sign_in(OPS_TOKEN)
         for title, path in pages(visit).items():
             visit.open(path)
             visit.page.screenshot(path=tmp_path / f"{title.lower()}-{scheme}-{width}.png", full_page=True)
@@ -58,7 +34,7 @@ def test_every_page_is_whole(chromium: Chromium, running: SandboxedService, sche
 
 def test_a_wrong_token_is_told(chromium: Chromium, running: SandboxedService):
     with chromium.visit(running.service.url) as visit:
-        visit.open(f"{CONSOLE}?window=6h")
+        visit.open("/console?window=6h")
         visit.page.get_by_label("OPS_TOKEN").fill("wrong")
         visit.page.get_by_role("button", name="Sign in").click()
         visit.page.get_by_role("alert").wait_for()
@@ -75,7 +51,7 @@ def test_a_page_stays_live_and_shows_times_of_the_browsers_zone(visit: Visit):
 
 def test_without_scripts_every_page_is_there(chromium: Chromium, running: SandboxedService):
     with chromium.visit(running.service.url, scripts=False) as visit:
-        sign_in(visit)
+        visit.sign_in(OPS_TOKEN)
         for title, path in pages(visit).items():
             visit.open(path)
             assert visit.page.locator("h1").count() == 1, title

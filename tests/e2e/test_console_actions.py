@@ -1,36 +1,17 @@
 """What a person does on the console, in a browser: run and pause a job, silence an alert, publish an answer."""
 
 import re
-from collections.abc import Iterator
 
 import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.browser import Chromium, Visit
+from tests.support.browser import Visit
 from tests.support.processes import Program, Programs, eventually
-from tests.support.sandboxed_service import OPS_TOKEN, SandboxedService
+from tests.support.sandboxed_service import SandboxedService
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600), pytest.mark.xdist_group("console")]
 PATIENCE_MS = 30_000
-
-
-@pytest.fixture(scope="module")
-def running(programs: Programs) -> SandboxedService:
-    started = SandboxedService.start(programs, "--workers", "2")
-    eventually(started.first_results, within=200)
-    return started
-
-
-@pytest.fixture
-def visit(chromium: Chromium, running: SandboxedService) -> Iterator[Visit]:
-    with chromium.visit(running.service.url) as made:
-        made.open("/console")
-        made.page.get_by_label("OPS_TOKEN").fill(OPS_TOKEN)
-        made.page.get_by_role("button", name="Sign in").click()
-        made.page.get_by_role("navigation", name="Pages").wait_for()
-        yield made
-        assert (made.errors, made.foreign) == ([], [])
 
 
 def job(running: SandboxedService, name: str):

@@ -16,7 +16,7 @@ expect.set_options(timeout=60_000)
 APP: Final = """
 import logging
 
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI
 from opentelemetry import trace
 
 import telemetry
@@ -34,7 +34,7 @@ def read_order(number: int):
     with trace.get_tracer("shop").start_as_current_span("asks the marketplace", attributes={"order": number}) as span:
         span.add_event("retried")
     log.warning("The marketplace does not answer.", extra={"component": "wb"})
-    raise HTTPException(503)
+    raise RuntimeError("the shelf is empty")
 """
 
 
@@ -63,8 +63,9 @@ def open_trace(visit: Visit) -> None:
 def test_a_failed_request_leads_to_its_waterfall_and_lines(visit: Visit):
     open_trace(visit)
 
-    expect(visit.page.get_by_role("heading", level=1)).to_contain_text("503")
+    expect(visit.page.get_by_role("heading", level=1)).to_contain_text("500")
     expect(visit.page.get_by_text("reads order 7")).to_be_visible()
+    expect(visit.page.get_by_text("RuntimeError").first).to_be_visible()
     visit.page.get_by_role("link", name="asks the marketplace").click()
     expect(visit.page.get_by_role("heading", name="asks the marketplace")).to_be_visible()
     expect(visit.page.get_by_role("heading", name="retried")).to_be_visible()

@@ -43,6 +43,13 @@ class Visit:
         self.page.goto(self.base + path)
         self.page.locator("main").wait_for()
 
+    def sign_in(self, token: str) -> None:
+        """Open the console, and sign in by its form."""
+        self.open("/console")
+        self.page.get_by_label("OPS_TOKEN").fill(token)
+        self.page.get_by_role("button", name="Sign in").click()
+        self.page.get_by_role("navigation", name="Pages").wait_for()
+
     def barriers(self) -> list[str]:
         """What axe finds serious or critical, with the first elements that have it."""
         found = self.page.evaluate(f"async () => {{ {self.axe.read_text()}; return await axe.run(document); }}")

@@ -10,6 +10,7 @@ from typing import Final
 
 from service.settings import Settings
 from telemetry.alerts.alert import Alert, AlertKey
+from telemetry.alerts.incident import Incident
 from telemetry.alerts.intake.exporter import AlertExporter
 from telemetry.alerts.notification import NotificationKind
 from telemetry.alerts.outbox.file import Outbox
@@ -62,8 +63,8 @@ class AlertStage:
         """The message about all alerts at once."""
         return self._render("digest", [each.incident for each in AlertQueries(self.outbox).page(self.now)])
 
-    def _render(self, kind: NotificationKind, incidents: Sequence[object]) -> str:
-        return render(RenderRequest(kind, incidents, self.now), _LINKS).plain  # type: ignore[arg-type]  # incidents
+    def _render(self, kind: NotificationKind, incidents: Sequence[Incident]) -> str:
+        return render(RenderRequest(kind, incidents, self.now), _LINKS).plain
 
 
 @contextmanager

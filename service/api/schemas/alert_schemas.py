@@ -7,9 +7,7 @@ from pydantic import BaseModel, Field
 
 from service.api.schemas.filters import Filters
 from service.api.schemas.parameters import PageLimit, RowId
-
-State = Literal["pending", "sent", "silenced", "inhibited", "ended"]
-ChannelCondition = Literal["ok", "rate_limited", "failing", "disabled"]
+from telemetry.alerts import AlertState, ChannelCondition
 
 
 class AlertsQuery(Filters):
@@ -27,7 +25,7 @@ class AlertOut(BaseModel):
         description="What repeats have in common: equal events have an equal fingerprint.",
         examples=["9f2c51d07ab3e864"],
     )
-    state: State = Field(
+    state: AlertState = Field(
         description="`pending`: no message was sent yet. `sent`: a message was sent. `silenced`: a silence holds it back. "
         "`inhibited`: another alert explains it. `ended`: it is over.",
         examples=["sent"],

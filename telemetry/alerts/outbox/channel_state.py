@@ -2,7 +2,9 @@
 
 import sqlite3
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Literal, Self
+
+ChannelCondition = Literal["ok", "rate_limited", "failing", "disabled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,13 @@ class ChannelState:
     def is_usable(self, now: float) -> bool:
         """Whether the channel may be tried. One that is paused only is waited for."""
         return self.disabled_reason is None or self.paused_until <= now
+
+    def condition(self, now: float) -> ChannelCondition:
+        if self.disabled_reason:
+            return "disabled"
+        if self.paused_until > now:
+            return "rate_limited"
+        return "failing" if self.failures else "ok"
 
     def disabled(self, reason: str, until: float) -> Self:
         """What was learned is forgotten: the next attempt begins with what is configured."""

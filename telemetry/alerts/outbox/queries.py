@@ -2,7 +2,7 @@
 
 import sqlite3
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from telemetry.alerts.incident import COLUMNS_WITHOUT_STACK, Incident
 from telemetry.alerts.outbox.channel_state import ChannelState
@@ -52,6 +52,9 @@ class AlertCounts:
     firing: int = 0
 
 
+AlertState = Literal["pending", "sent", "silenced", "inhibited", "ended"]
+
+
 @dataclass(frozen=True, slots=True)
 class AlertRecord:
     """An incident, and the last message that tells of it."""
@@ -64,6 +67,25 @@ class AlertRecord:
     message_id: int | None
     possible_duplicate: bool
     is_silenced: bool
+
+    @property
+    def is_firing(self) -> bool:
+        """As `AlertCounts.firing` counts it."""
+        return self.incident.is_open and self.incident.inhibitor_id is None and not self.is_silenced
+
+    @property
+    def state(self) -> AlertState:
+        """An alert that was resolved before its message was sent is pending: that message is still sent."""
+        incident = self.incident
+        if incident.notification_id is None and incident.end_reason == "resolved":
+            return "pending"
+        if not incident.is_open:
+            return "ended"
+        if incident.inhibitor_id is not None:
+            return "inhibited"
+        if self.is_silenced:
+            return "silenced"
+        return "pending" if incident.notification_id is None else "sent"
 
 
 class AlertQueries:

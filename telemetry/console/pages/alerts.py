@@ -1,15 +1,16 @@
-"""The alerts of this machine: what fires, waits, is silenced, was sent and is over; and silences."""
+"""The alerts of this machine, with their states and messages; and silences."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from telemetry.alerts.outbox.channel_state import ChannelState
-from telemetry.alerts.outbox.queries import AlertCounts, AlertRecord
+from telemetry.alerts.outbox.queries import AlertCounts, AlertRecord, AlertState
 from telemetry.alerts.outbox.silences import Silence
 from telemetry.alerts.rendering.message import RenderRequest, render
 from telemetry.console.page_definition import Action, Refused
+from telemetry.console.pages.figures import LEVEL_COLOURS
 from telemetry.console.parts import Part, make_change, read_part
 from telemetry.console.view import View
 
@@ -19,8 +20,7 @@ DEFAULT_DURATION: Final = "1h"
 EVERYTHING: Final = "all"
 _MAX_REASON_LENGTH: Final = 300
 _COMPONENT: Final = re.compile(r"[^\s\x00-\x1f\ufffd]{1,100}")
-_COLOURS: Final = {"CRITICAL": "bad", "ERROR": "bad", "WARNING": "warn", "INFO": "info"}
-STATES: Final = ("firing", "pending", "silenced", "inhibited", "over")
+STATES: Final[tuple[AlertState, ...]] = get_args(AlertState)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,11 @@ class ShownAlert:
     """An alert.
 
     Attributes:
-        state: one of `STATES`; `sent` tells whether a message of it went out.
-        delay: seconds from its first report until its message was accepted; None while it is not.
         message: as the phone shows it.
     """
 
     record: AlertRecord
-    state: str
     colour: str
-    delay: float | None
     message: str
 
 
@@ -61,7 +57,7 @@ def read(view: View) -> dict[str, Any]:
         "is_on": view.telemetry.alerts.is_on,
         "problem": outbox,
         "counts": outbox.value.counts,
-        "alerts": [each for each in shown if not wanted or each.state == wanted],
+        "alerts": [each for each in shown if not wanted or each.record.state == wanted],
         "older": records[PER_PAGE - 1].incident.id if len(records) > PER_PAGE else None,
         "state": wanted,
         "states": STATES,
@@ -92,23 +88,9 @@ def _shown(view: View, record: AlertRecord) -> ShownAlert:
     request = RenderRequest("end" if is_end else "alert", [incident], view.now, incident.first_at)
     return ShownAlert(
         record,
-        state_of(record),
-        _COLOURS.get(incident.level.value, "warn"),
-        None if incident.notified_at is None else max(0.0, incident.notified_at - incident.first_at),
+        LEVEL_COLOURS.get(incident.level.value, "warn"),
         render(request, view.telemetry.alerts.links).plain,
     )
-
-
-def state_of(record: AlertRecord) -> str:
-    """Which of `STATES` an alert is in."""
-    incident = record.incident
-    if not incident.is_open:
-        return "over"
-    if incident.inhibitor_id is not None:
-        return "inhibited"
-    if record.is_silenced:
-        return "silenced"
-    return "pending" if incident.notification_id is None else "firing"
 
 
 def silence(view: View) -> str:
@@ -120,8 +102,8 @@ def silence(view: View) -> str:
         raise Refused("A silence needs a component, such as scheduler, or all. Go back, and name one.")
     if seconds is None or not reason:
         raise Refused("A silence needs an end and a reason. Go back, and give both.")
-    silences, until, told = view.telemetry.alerts.silences, view.now + seconds, f"{reason} ({view.by})"
-    made = make_change("Silences", lambda: silences.create(component, until, told, view.now))
+    silences, until, note = view.telemetry.alerts.silences, view.now + seconds, f"{reason} ({view.by})"
+    made = make_change("Silences", lambda: silences.create(component, until, note, view.now))
     what = "All alerts are" if made.component == EVERYTHING else f"Alerts of {made.component} are"
     return f"{what} silenced for {view.form['for']}: they are kept, and not sent."
 

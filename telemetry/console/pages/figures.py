@@ -1,22 +1,25 @@
 """Figures and plots that several pages show, from the points that are kept."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import cycle
 from typing import Final
 
 from telemetry.console import words
 from telemetry.console.plots.chart import Chart, Line
 from telemetry.console.view import View
-from telemetry.recent.point_queries import PointQueries, SeriesPoints
-from telemetry.recent.points.plotted import REQUESTS
+from telemetry.recent.point_queries import ANY, PointQueries, SeriesPoints
+from telemetry.recent.points.plotted import CALLS, REQUESTS
 from telemetry.recent.points.stored_series import Match
 
 CLASSES: Final = {"2xx": "ok", "3xx": "c1", "4xx": "warn", "5xx": "bad", "other": "c6"}
 """The colours of the classes of status codes."""
-COLOURS: Final = ("c1", "c2", "c3", "c4", "c5", "c6")
+LEVEL_COLOURS: Final = {"CRITICAL": "bad", "ERROR": "bad", "WARNING": "warn", "INFO": "info"}
+"""Of alerts and log lines."""
+_COLOURS: Final = ("c1", "c2", "c3", "c4", "c5", "c6")
+_FAILED: Final = "failed"
 _PERCENTILES: Final = {"p50": "c1", "p95": "c3", "p99": "c5"}
 _SPARK_STEPS: Final = (60, 300, 1800, 3600, 10_800, 43_200)
 _SPARK_POINTS: Final = 30
-_ANY: Final[Match] = {}
 
 
 FAILED_STATUSES: Final = frozenset({*map(str, range(500, 600)), "error"})
@@ -28,9 +31,19 @@ def is_failure(status: str) -> bool:
 
 
 def status_class(status: str) -> str:
-    """`2xx` for 200; `other` for what is no status code, such as `error` for a request without an answer."""
+    """`2xx` for 200; `other` for what is no status code, such as `error` for a request without a response."""
     found = f"{status[:1]}xx"
     return "2xx" if found == "1xx" else found if found in CLASSES else "other"
+
+
+def is_failed_call(status: str) -> bool:
+    """Whether a call to another service failed: by a status from 400 on, or without one."""
+    return not status.isdigit() or int(status) >= 400  # noqa: PLR2004  # HTTP's first error
+
+
+def colours_by_name(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each name; beyond six names they come again."""
+    return dict(zip(names, cycle(_COLOURS), strict=False))
 
 
 def spark_step(view: View) -> int:
@@ -78,7 +91,7 @@ def _newest_sum(lines: Sequence[Line]) -> str:
     return f"{words.number(sums[-1])}/s" if sums else ""
 
 
-def request_charts(view: View, queries: PointQueries, match: Match = _ANY) -> list[Chart]:
+def request_charts(view: View, queries: PointQueries, match: Match = ANY) -> list[Chart]:
     """Requests per second by class of status, and the percentiles of their durations, over the view's window."""
     window = (view.since, view.now, view.window.step)
     by_status = queries.over_time(REQUESTS, *window, match=match, by=("status",))
@@ -87,6 +100,18 @@ def request_charts(view: View, queries: PointQueries, match: Match = _ANY) -> li
         rate_chart(view, "Requests", classes, CLASSES),
         duration_chart(view, "Latency", queries.percentiles_over_time(REQUESTS, *window, match=match)),
     ]
+
+
+def call_chart(view: View, title: str, queries: PointQueries) -> Chart:
+    """Calls to other services per second, by service; those that failed are on top of all others."""
+    found = queries.over_time(CALLS, view.since, view.now, view.window.step, by=("service", "status"))
+    series = joined(found, _service_or_failed)
+    failed = {_FAILED: series.pop(_FAILED)} if _FAILED in series else {}
+    return rate_chart(view, title, series | failed, {**colours_by_name(series), _FAILED: "bad"})
+
+
+def _service_or_failed(points: SeriesPoints) -> str:
+    return _FAILED if is_failed_call(points.labels["status"]) else points.labels["service"]
 
 
 def duration_chart(view: View, title: str, percentiles: Sequence[SeriesPoints]) -> Chart:

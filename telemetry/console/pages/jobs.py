@@ -34,7 +34,7 @@ class KnownJobs:
 
 def read(view: View) -> dict[str, Any]:
     view.default_window = DEFAULT_WINDOW
-    known: Part[KnownJobs] = read_part("The schedule", lambda: known_jobs(view), KnownJobs(()), from_database=True)
+    known = read_known(view)
     wanted = view.text("q").lower()
     found = [job for job in known.value.jobs if wanted in job.name.lower()]
     pages = max(1, -(-len(found) // JOBS_PER_PAGE))
@@ -45,7 +45,6 @@ def read(view: View) -> dict[str, Any]:
     return {
         "rows": [_row(known.value, job, lanes.value, window) for job in shown],
         "problems": [part for part in (known, lanes) if part.problem][:1],
-        "number": len(found),
         "known": len(known.value.jobs),
         "wanted": view.text("q"),
         "page_number": page,
@@ -54,13 +53,13 @@ def read(view: View) -> dict[str, Any]:
     }
 
 
-def known_jobs(view: View, since: float | None = None) -> KnownJobs:
-    """The jobs, with the scheduled runs that did not begin since a time; that of the window, if there is none.
+def read_known(view: View) -> Part[KnownJobs]:
+    """The jobs, with the scheduled runs that did not begin in the window."""
+    return read_part("The schedule", lambda: _known_jobs(view, view.since), KnownJobs(()), from_database=True)
 
-    Raises:
-        SQLAlchemyError: the database is unavailable.
-    """
-    begin = datetime.fromtimestamp(view.since if since is None else since, UTC)
+
+def _known_jobs(view: View, since: float) -> KnownJobs:
+    begin = datetime.fromtimestamp(since, UTC)
     scheduled = list(view.jobs.schedule()) if view.jobs else []
     missed = view.jobs.missed(begin) if view.jobs else ()
     names = {job.name for job in scheduled}
@@ -75,7 +74,7 @@ def read_day(view: View, most: int) -> tuple[list[JobRow], int]:
         SQLAlchemyError: the database is unavailable.
     """
     window = (view.now - DEFAULT_WINDOW.seconds, view.now)
-    known = known_jobs(view, window[0])
+    known = _known_jobs(view, window[0])
     shown = known.jobs[:most]
     lanes = _lanes(view, shown, window)
     return [_row(known, job, lanes, window) for job in shown], len(known.jobs)

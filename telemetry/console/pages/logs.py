@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
+from telemetry.console.pages.figures import LEVEL_COLOURS
 from telemetry.console.parts import Part, read_part
 from telemetry.console.view import View
 from telemetry.recent.log_queries import LogLine
@@ -11,7 +12,6 @@ from telemetry.recent.log_queries import LogLine
 LEVELS: Final = {"INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
 LIMIT: Final = 100
 FOLLOW_SECONDS: Final = 2
-_COLOURS: Final = {"INFO": "info", "WARNING": "warn", "ERROR": "bad", "CRITICAL": "bad"}
 _LAST_ID: Final = 2**62
 
 
@@ -45,7 +45,7 @@ def read(view: View) -> dict[str, Any]:
         "is_live": is_live,
         "before": before,
         "levels": tuple(LEVELS),
-        "colours": _COLOURS,
+        "colours": LEVEL_COLOURS,
         "refresh_seconds": FOLLOW_SECONDS if is_live else 0,
     }
 

@@ -16,7 +16,7 @@ from telemetry.jobs.statistics.summary import JobStatistics, job_statistics
 from telemetry.jobs.statistics.timeline_runs import DrawnRun, JobLane, read_lanes
 from telemetry.jobs.store.runs import JobRunRepository
 from telemetry.jobs.store.tables import JobRunRow
-from telemetry.recent.log_queries import LogLine, LogQueries
+from telemetry.recent.log_queries import LogLine
 
 RUNS_PER_PAGE: Final = 50
 MAX_WITH_LINES: Final = 10
@@ -29,9 +29,7 @@ _MINUTE, _HOUR = 60.0, 3600.0
 def read(view: View) -> dict[str, Any]:
     view.default_window = jobs.DEFAULT_WINDOW
     name = str(view.params["name"])
-    known: Part[jobs.KnownJobs] = read_part(
-        "The schedule", lambda: jobs.known_jobs(view), jobs.KnownJobs(()), from_database=True
-    )
+    known = jobs.read_known(view)
     job = _known_job(known, name)
     view.heading = name
     lanes: Part[JobLane] = read_part("Job runs", lambda: _lane(view, name), JobLane(), from_database=True)
@@ -60,9 +58,7 @@ def read(view: View) -> dict[str, Any]:
 def read_run_now(view: View) -> dict[str, Any]:
     """The page that asks before a job is run."""
     name = str(view.params["name"])
-    known: Part[jobs.KnownJobs] = read_part(
-        "The schedule", lambda: jobs.known_jobs(view), jobs.KnownJobs(()), from_database=True
-    )
+    known = jobs.read_known(view)
     job = _known_job(known, name)
     view.heading = f"Run {name}"
     active: Part[Sequence[JobRunRow]] = read_part("Job runs", lambda: _active(view, name), (), from_database=True)
@@ -96,7 +92,7 @@ def _history(view: View, name: str) -> Sequence[JobRunRow]:
 
 def _failure_lines(view: View, runs: Sequence[JobRunRow]) -> dict[str, list[LogLine]]:
     """The kept log lines of the newest failed runs, the oldest line first, by trace id."""
-    queries, failed = LogQueries(view.telemetry.recent.database), [run for run in runs if run.status == "failed"]
+    queries, failed = view.telemetry.recent.logs, [run for run in runs if run.status == "failed"]
     found = {run.trace_id: queries.search(trace_id=run.trace_id, limit=MAX_LINES) for run in failed[:MAX_WITH_LINES]}
     return {trace_id: lines[::-1] for trace_id, lines in found.items()}
 

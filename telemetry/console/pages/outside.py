@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from telemetry.console.pages.figures import COLOURS, duration_chart, joined, rate_chart, spark_step
+from telemetry.console.pages.figures import call_chart, duration_chart, is_failed_call, spark_step
 from telemetry.console.pages.live import live_series
 from telemetry.console.parts import Part, read_part
 from telemetry.console.plots.chart import Chart, wide
 from telemetry.console.view import View
-from telemetry.recent.point_queries import PointQueries, SeriesPoints
+from telemetry.recent.point_queries import PointQueries
 from telemetry.recent.points.plotted import CALL_DURATIONS, CALLS, TOKENS
 
 WAITS: Final = "external_api_wait_seconds_total"
@@ -18,7 +18,6 @@ LIMITED_UNTIL: Final = "rate_limited_until_timestamp_seconds"
 """An application's own metrics. One that has them under these names sees them here."""
 MAX_ROWS: Final = 200
 _ENDPOINT: Final = ("service", "endpoint")
-_FAILED: Final = "failed"
 
 
 @dataclass(slots=True)
@@ -26,7 +25,7 @@ class CallRow:
     """The calls of an endpoint in the window.
 
     Attributes:
-        errors: how many calls failed, by kind: a status from 400 on, `timeout`, or `error` without an answer.
+        errors: how many calls failed, by kind: a status from 400 on, `timeout`, or `error` without a response.
         course: calls per second over time, for a sparkline.
     """
 
@@ -88,11 +87,6 @@ def _read(view: View) -> Outside:
     return Outside(_services(view, queries), rows[:MAX_ROWS], len(rows), _models(view, queries), _charts(view, queries))
 
 
-def is_error(status: str) -> bool:
-    """Whether a call failed: a status from 400 on, or none."""
-    return not status.isdigit() or int(status) >= 400  # noqa: PLR2004  # HTTP's first error
-
-
 def _endpoints(view: View, queries: PointQueries) -> list[CallRow]:
     """The endpoints, those with the most errors first."""
     rows: dict[tuple[str, str], CallRow] = {}
@@ -100,7 +94,7 @@ def _endpoints(view: View, queries: PointQueries) -> list[CallRow]:
         service, endpoint, status = total.labels.values()
         row = rows.setdefault((service, endpoint), CallRow(service, endpoint))
         row.calls += total.value
-        if is_error(status):
+        if is_failed_call(status):
             row.errors[status] = row.errors.get(status, 0) + total.value
     for points in queries.over_time(CALLS, view.since, view.now, spark_step(view), by=_ENDPOINT):
         service, endpoint = points.labels.values()
@@ -144,15 +138,6 @@ def _models(view: View, queries: PointQueries) -> list[ModelRow]:
 
 
 def _charts(view: View, queries: PointQueries) -> list[Chart]:
-    window = (view.since, view.now, view.window.step)
-    by_result = joined(queries.over_time(CALLS, *window, by=("service", "status")), _service_or_failed)
-    failed = {_FAILED: by_result.pop(_FAILED)} if _FAILED in by_result else {}
-    colours = {**dict(zip(by_result, COLOURS * len(by_result), strict=False)), _FAILED: "bad"}
-    durations = queries.percentiles_over_time(CALL_DURATIONS, *window)
-    rates = rate_chart(view, "Calls by service", by_result | failed, colours)
-    return wide((rates, duration_chart(view, "Latency of calls", durations)))
-
-
-def _service_or_failed(points: SeriesPoints) -> str:
-    service, status = points.labels.values()
-    return _FAILED if is_error(status) else service
+    durations = queries.percentiles_over_time(CALL_DURATIONS, view.since, view.now, view.window.step)
+    calls = call_chart(view, "Calls by service", queries)
+    return wide((calls, duration_chart(view, "Latency of calls", durations)))

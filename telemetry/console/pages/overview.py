@@ -1,12 +1,13 @@
 """The overview: whether the service is well and why, what needs attention, and the course of the last hour."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import psutil
 
 from telemetry.alerts.outbox.queries import AlertRecord
+from telemetry.console.pages.figures import LEVEL_COLOURS
 from telemetry.console.pages.job_rows import JobRow
 from telemetry.console.pages.jobs import DEFAULT_WINDOW, read_day
 from telemetry.console.pages.overview_plots import NO_PLOTS, read_plots
@@ -19,7 +20,6 @@ from telemetry.health.report import CheckResult, Report
 _MAX_ALERTS: Final = 200
 _MAX_ATTENTION: Final = 12
 _MAX_JOBS: Final = 12
-_COLOURS: Final = {"CRITICAL": "bad", "ERROR": "bad", "WARNING": "warn", "INFO": "info"}
 _OF_NOTICE: Final = {"error": "bad", "warning": "warn", "info": "info"}
 _STATES: Final = {"healthy": ("ok", "Healthy"), "degraded": ("warn", "Degraded"), "unhealthy": ("bad", "Unhealthy")}
 
@@ -51,11 +51,13 @@ class Health:
 
 def read(view: View) -> dict[str, Any]:
     report = view.health()
-    alerts: Part[list[AlertRecord]] = read_part("Alerts", lambda: _open_alerts(view), [])
+    alerts: Part[list[AlertRecord]] = read_part("Alerts", lambda: _firing_alerts(view), [])
     ages = snapshot_ages(view.telemetry.metrics.membership.collect())
     processes: Part[list[ProcessFacts]] = read_part("Processes", lambda: read_processes(view, ages), [])
     no_jobs: tuple[list[JobRow], int] = ([], 0)
-    jobs: Part[tuple[list[JobRow], int]] = read_part("Job runs", lambda: read_day(view, _MAX_JOBS), no_jobs)
+    jobs: Part[tuple[list[JobRow], int]] = read_part(
+        "Job runs", lambda: read_day(view, _MAX_JOBS), no_jobs, from_database=True
+    )
     settings = view.telemetry.settings
     return {
         "health": describe(report),
@@ -74,8 +76,7 @@ def read(view: View) -> dict[str, Any]:
 
 def describe(report: Report) -> Health:
     """The state in words, with the first reasons for it."""
-    body = report.status
-    colour, word = _STATES[body]
+    colour, word = _STATES[report.status]
     reasons = [_reason(name, result) for name, result in report.results.items() if result.status != "ok"]
     return Health(colour, f"{word}: {'; '.join(reasons[:3])}" if reasons else word)
 
@@ -92,24 +93,18 @@ def _database(report: Report) -> str:
     return "" if latency is None else duration(latency / 1000)
 
 
-def _open_alerts(view: View) -> list[AlertRecord]:
-    """The alerts that fire, the newest first."""
+def _firing_alerts(view: View) -> list[AlertRecord]:
+    """The newest first."""
     if not view.telemetry.alerts.is_on:
         return []
-    records = view.telemetry.alerts.queries.page(view.now, limit=_MAX_ALERTS)
-    return [
-        each
-        for each in records
-        if each.incident.is_open and not each.is_silenced and each.incident.inhibitor_id is None
-    ]
+    return [each for each in view.telemetry.alerts.queries.page(view.now, limit=_MAX_ALERTS) if each.is_firing]
 
 
 def _attention(view: View, alerts: Part[list[AlertRecord]]) -> list[Attention]:
     """Firing alerts, then what the application says of itself."""
     found = [_of_alert(view, record) for record in alerts.value[:_MAX_ATTENTION]]
-    if left := len(alerts.value) - _MAX_ATTENTION:
-        more = left > 0 and Attention("bad", "MORE", f"{left} more alerts fire", view.url("/alerts"), "All alerts")
-        found += [more] if more else []
+    if (left := len(alerts.value) - _MAX_ATTENTION) > 0:
+        found.append(Attention("bad", "MORE", f"{left} more alerts fire", view.url("/alerts"), "All alerts"))
     notices = [notice for notice in view.notices if not notice.is_banner]
     return found + [
         Attention(
@@ -122,7 +117,7 @@ def _attention(view: View, alerts: Part[list[AlertRecord]]) -> list[Attention]:
 def _of_alert(view: View, record: AlertRecord) -> Attention:
     incident = record.incident
     return Attention(
-        _COLOURS.get(incident.level.value, "warn"),
+        LEVEL_COLOURS.get(incident.level.value, "warn"),
         incident.level.value,
         f"{incident.component}: {incident.summary}",
         f"{view.url('/alerts')}#alert-{incident.id}",
@@ -141,12 +136,11 @@ class Totals:
     started: float
 
 
-def _totals(processes: Iterable[ProcessFacts]) -> Totals:
-    known = list(processes)
-    started = [each.started for each in known if each.started]
+def _totals(processes: Sequence[ProcessFacts]) -> Totals:
+    started = [each.started for each in processes if each.started]
     return Totals(
-        len(known),
-        sum(each.memory or 0 for each in known),
-        sum(each.cpu or 0.0 for each in known),
+        len(processes),
+        sum(each.memory or 0 for each in processes),
+        sum(each.cpu or 0.0 for each in processes),
         min(started, default=psutil.Process().create_time()),
     )

@@ -3,26 +3,25 @@
 from collections.abc import Sequence
 from typing import Final
 
-from telemetry.console.pages.figures import COLOURS, joined, rate_chart, request_charts
+from telemetry.console.pages.figures import call_chart, joined, request_charts
 from telemetry.console.plots.chart import Chart, Line
 from telemetry.console.view import View
 from telemetry.console.words import duration, number
-from telemetry.recent.point_queries import PointQueries, SeriesPoints
-from telemetry.recent.points.plotted import CALLS, JOBS
+from telemetry.recent.point_queries import SeriesPoints
+from telemetry.recent.points.plotted import JOBS
 
 NO_PLOTS: Final[list[Chart]] = []
 _STATUSES: Final = {"success": "ok", "skipped": "c1", "failed": "bad"}
-_ERRORS: Final = "errors"
 _EMPTY: Final = "No job ended in this window. Figures are sampled every 10 seconds."
 
 
 def read_plots(view: View) -> list[Chart]:
     """The plots over the window of the view."""
-    queries, asked = PointQueries(view.telemetry.recent.database), (view.since, view.now, view.window.step)
+    queries = view.telemetry.recent.points
     return [
         *request_charts(view, queries),
-        _runs(view, queries.over_time(JOBS, *asked, by=("status",))),
-        _calls(view, queries.over_time(CALLS, *asked, by=("service", "status"))),
+        _runs(view, queries.over_time(JOBS, view.since, view.now, view.window.step, by=("status",))),
+        call_chart(view, "Outgoing calls", queries),
     ]
 
 
@@ -44,16 +43,3 @@ def _runs(view: View, found: Sequence[SeriesPoints]) -> Chart:
         now=f"{all_runs}, {number(failed)} failed" if failed else all_runs,
         empty=_EMPTY,
     )
-
-
-def _calls(view: View, found: Sequence[SeriesPoints]) -> Chart:
-    by_name = joined(found, lambda points: _ERRORS if _has_failed(points) else points.labels["service"])
-    errors = by_name.pop(_ERRORS, None)
-    colours = {name: COLOURS[place % len(COLOURS)] for place, name in enumerate(by_name)} | {_ERRORS: "bad"}
-    return rate_chart(view, "Outgoing calls", by_name | ({_ERRORS: errors} if errors else {}), colours)
-
-
-def _has_failed(series: SeriesPoints) -> bool:
-    """Whether it counts calls that got no answer, or one with a status from 400 on."""
-    status = series.labels["status"]
-    return not (status.isdigit() and int(status) < 400)  # noqa: PLR2004  # HTTP's first error

@@ -1,11 +1,11 @@
 """Telemetry: what the telemetry itself holds, drops, sends and costs."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from telemetry.console.pages.figures import COLOURS, joined, rate_chart
+from telemetry.console.pages.figures import colours_by_name, joined, rate_chart
 from telemetry.console.pages.live import live_series, live_value
 from telemetry.console.parts import Part, read_part
 from telemetry.console.plots.chart import Chart, wide
@@ -19,6 +19,14 @@ MAX_INSTRUMENTS: Final = 15
 _ERRORS: Final = "errors_total"
 _EXPORTED: Final = "telemetry_exported_total"
 _QUEUES: Final = {"TRACES": "spans", "LOGS": "logs"}
+"""The queues of the signals that have one."""
+_QUEUE_METRICS: Final = {
+    "size": "telemetry_queue_size",
+    "capacity": "telemetry_queue_capacity",
+    "age": "telemetry_queue_oldest_age_seconds",
+    "spooled": "telemetry_spool_bytes",
+}
+"""What is measured of queues, by the attributes of `QueueRow`."""
 _MANY: Final = 0.8
 """The share of its limit from which an instrument, or a queue, is marked."""
 
@@ -79,12 +87,17 @@ class ExporterRow:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is remembered for the console: times in Unix seconds, and the cost of a collection in seconds."""
+    """What is remembered for the console: times in Unix seconds, and the cost of a collection in seconds.
+
+    Attributes:
+        dropped: how many items in the window, by queue and reason.
+        exported: how many items in the window, by queue.
+    """
 
     newest_sample: float | None = None
     oldest_trace: float | None = None
     collection: float | None = None
-    dropped: Mapping[str, float] = field(default_factory=dict)
+    dropped: Mapping[tuple[str, str], float] = field(default_factory=dict)
     exported: Mapping[str, float] = field(default_factory=dict)
     charts: Sequence[Chart] = ()
 
@@ -115,7 +128,7 @@ def _kept(view: View) -> Kept:
         recent.points.newest_sample(),
         recent.traces.oldest(),
         collected[0].mean if collected else None,
-        {f"{total.labels['queue']}\n{total.labels['reason']}": total.value for total in dropped},
+        {(total.labels["queue"], total.labels["reason"]): total.value for total in dropped},
         {total.labels["queue"]: total.value for total in recent.points.totals(_EXPORTED, *window, by=("queue",))},
         _charts(view, recent.points),
     )
@@ -133,7 +146,7 @@ def _chart(view: View, queries: PointQueries, title: str, family: str, label: st
         return points.labels[label] or "other"
 
     series = joined(queries.over_time(family, view.since, view.now, view.window.step, by=(label,)), name_of)
-    (chart,) = wide([rate_chart(view, title, series, dict(zip(series, COLOURS * len(series), strict=False)))])
+    (chart,) = wide([rate_chart(view, title, series, colours_by_name(series))])
     return replace(chart, empty="None in this window.")
 
 
@@ -144,20 +157,13 @@ def _instruments(view: View) -> list[InstrumentRow]:
     return [InstrumentRow(name, number, provider.limit) for name, number in numbers if number][:MAX_INSTRUMENTS]
 
 
-def _queues(families: Iterable[Family], dropped: Mapping[str, float]) -> list[QueueRow]:
+def _queues(families: Iterable[Family], dropped: Mapping[tuple[str, str], float]) -> list[QueueRow]:
     rows: dict[str, QueueRow] = {}
-
-    def each_of(metric: str, take: Callable[[QueueRow, float], None]) -> None:
+    for attribute, metric in _QUEUE_METRICS.items():
         for found in live_series(families, metric):
             name = found.labels.get("queue", "")
-            take(rows.setdefault(name, QueueRow(name)), found.value)
-
-    each_of("telemetry_queue_size", lambda row, value: setattr(row, "size", value))
-    each_of("telemetry_queue_capacity", lambda row, value: setattr(row, "capacity", value))
-    each_of("telemetry_queue_oldest_age_seconds", lambda row, value: setattr(row, "age", value))
-    each_of("telemetry_spool_bytes", lambda row, value: setattr(row, "spooled", value))
-    for key, number in dropped.items():
-        name, _, reason = key.partition("\n")
+            setattr(rows.setdefault(name, QueueRow(name)), attribute, found.value)
+    for (name, reason), number in dropped.items():
         rows.setdefault(name, QueueRow(name)).dropped[reason] = number
     return [rows[name] for name in sorted(rows)]
 
@@ -169,7 +175,7 @@ def _exporters(kept: Kept, queues: Sequence[QueueRow]) -> list[ExporterRow]:
             signal.lower(),
             exporters.exporter_names(signal),
             urlsplit(exporters.endpoint(signal)).hostname or "",
-            kept.exported.get(_QUEUES.get(signal, "")) if signal in _QUEUES else None,
+            kept.exported.get(_QUEUES.get(signal, "")),
             dropped.get(_QUEUES.get(signal, ""), {}),
         )
         for signal in exporters.SIGNALS

@@ -8,6 +8,7 @@ from typing import Final
 
 import psutil
 
+from telemetry.console.pages.live import live_series
 from telemetry.console.view import View
 from telemetry.metrics.families import Family
 from telemetry.metrics.multiprocess.collector import SNAPSHOT_AGE
@@ -83,5 +84,4 @@ def _facts(pid: int, role: str, age: float | None) -> ProcessFacts:
 
 def snapshot_ages(families: Iterable[Family]) -> dict[str, float]:
     """The ages of the workers' numbers by their slots, from the families of all of them."""
-    ages = next((family.series for family in families if family.name == SNAPSHOT_AGE), {})
-    return {labels.partition('"')[2].rstrip('"'): float(age) for labels, age in ages.items()}
+    return {each.labels["worker"]: each.value for each in live_series(families, SNAPSHOT_AGE)}

@@ -25,7 +25,7 @@ class RouteRow:
         rate: requests per second, of the time of which there are figures.
         errors: the share that failed by the server's fault, 0 to 1.
         percentiles: of the durations in seconds: 50, 95, 99.
-        course: requests over time, for a sparkline.
+        course: requests per second over time, for a sparkline.
     """
 
     endpoint: str

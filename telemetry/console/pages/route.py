@@ -1,7 +1,8 @@
-"""One route: its plots, its answers by status, and the traces of its slowest and failed requests."""
+"""One route: its plots, its responses by status, and the traces of its slowest and failed requests."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any, Final
 
 from telemetry.console.page_definition import PageNotFound
@@ -12,17 +13,16 @@ from telemetry.console.plots.chart import Chart, wide
 from telemetry.console.view import View
 from telemetry.recent.point_queries import SeriesTotal
 from telemetry.recent.points.plotted import REQUESTS
-from telemetry.recent.points.tiers import DAY
+from telemetry.recent.points.tiers import DAY, KEPT_SECONDS
 from telemetry.recent.trace_queries import TraceSummary
 
 _MAX_TRACES: Final = 10
 _MAX_LOOKED_AT: Final = 200
-_KEPT_SECONDS: Final = 14 * DAY
 
 
 @dataclass(frozen=True, slots=True)
 class StatusRow:
-    """The answers of one status: how many, their share, and the percentiles of their durations in seconds."""
+    """The responses of one status: how many, their share, and the percentiles of their durations in seconds."""
 
     status: str
     colour: str
@@ -60,16 +60,16 @@ def _figures(view: View, method: str, route: str) -> Figures:
     queries, match = view.telemetry.recent.points, {"endpoint": route, "method": method}
     window = (view.since, view.now)
     totals = queries.totals(REQUESTS, *window, by=("status",), match=match, has_buckets=True)
-    if not totals and not queries.totals(REQUESTS, view.now - _KEPT_SECONDS, view.now, match=match):
+    if not totals and not queries.totals(REQUESTS, view.now - KEPT_SECONDS[DAY], view.now, match=match):
         raise PageNotFound(
             f"No request to {method} {route} was counted in the last 14 days. Look at the list of routes."
         )
-    whole = queries.totals(REQUESTS, *window, by=("endpoint", "method"), match=match, has_buckets=True)
     failed = sum(total.value for total in totals if is_failure(total.labels["status"]))
     seconds = queries.sampled_seconds(*window) or float(view.window.seconds)
+    whole = replace(reduce(SeriesTotal.plus, totals), labels=match) if totals else None
     return Figures(
-        row_of(whole[0], failed, seconds) if whole else None,
-        [_status_row(total, whole[0].value) for total in totals],
+        row_of(whole, failed, seconds) if whole else None,
+        [_status_row(total, whole.value) for total in totals] if whole else [],
         wide(request_charts(view, queries, match)),
     )
 

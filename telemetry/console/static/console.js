@@ -142,6 +142,5 @@
   window.addEventListener("hashchange", openTarget);
   noteClock(document.getElementById("main"));
   setInterval(tick, 1000);
-  document.documentElement.classList.add("scripted");
   loop();
 })();

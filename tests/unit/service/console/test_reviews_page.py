@@ -100,18 +100,16 @@ def test_reviews_are_listed_and_filtered_and_each_has_a_page(client):
         assert len(re.findall(r'<a href="/console/reviews/\d+"', found.text)) == number, query
 
 
-@pytest.mark.parametrize(
-    "query", ["before=7", "before=x", "before=99999999999999999999", "answer_state=%00", "rating=-1"]
-)
-def test_a_query_that_makes_no_sense_is_told(client, query):
-    assert client.get(f"/console/reviews?{query}").status_code == 200
+def test_a_query_that_makes_no_sense_is_told(client):
+    for query in ("before=7", "before=x", "before=99999999999999999999", "answer_state=%00", "rating=-1"):
+        page = client.get(f"/console/reviews?{query}")
+        assert (page.status_code, "ot used." in page.text) == (200, True), query
 
 
-@pytest.mark.parametrize("review", ["2", "0", "-1", "x", "9" * 30, "%D9%A1"])
-def test_an_unknown_review_is_a_page_with_a_way_back(client, review):
-    page = client.get(f"/console/reviews/{review}")
-
-    assert (page.status_code, 'href="/console"' in page.text) == (404, True)
+def test_an_unknown_review_is_a_page_with_a_way_back(client):
+    for review in ("2", "0", "-1", "x", "9" * 30, "%D9%A1"):
+        page = client.get(f"/console/reviews/{review}")
+        assert (page.status_code, 'href="/console"' in page.text) == (404, True), review
 
 
 def test_the_draft_is_published_by_its_button_and_the_page_shows_the_answer(client, outside):
@@ -179,10 +177,8 @@ def test_without_a_token_nothing_is_published_and_the_page_says_what_is_missing(
     assert outside.written == []
 
 
-@pytest.mark.parametrize("action", ["answer", "advice"])
-def test_a_page_of_another_site_changes_nothing(client, outside, action):
+def test_a_page_of_another_site_changes_nothing(client, outside):
     outside.drafts = [a_draft()]
-
-    foreign = client.post(f"/console/reviews/1/{action}", headers={"origin": "https://evil.example"})
-
-    assert (foreign.status_code, outside.written, len(outside.drafts)) == (403, [], 1)
+    for action in ("answer", "advice"):
+        foreign = client.post(f"/console/reviews/1/{action}", headers={"origin": "https://evil.example"})
+        assert (foreign.status_code, outside.written, len(outside.drafts)) == (403, [], 1), action

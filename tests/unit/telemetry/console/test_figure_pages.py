@@ -102,9 +102,9 @@ def test_routes_are_sorted_by_any_column(client, sort):
     page = client.get(f"/console/requests?sort={sort}").text
 
     routes = [row[0] for row in texts(page) if row and row[0].startswith("GET ")]
-    first = {"route": "GET /broken", "errors": "GET /broken"}.get(sort)
+    if not sort.startswith("p"):
+        assert routes[0] == ("GET /broken" if sort in {"route", "errors"} else "GET /items/{item}")
     assert len(routes) == 2
-    assert first in {None, routes[0]}
     assert page.count("aria-sort") == 1
     assert ("is none of" in page) == (sort == "nonsense")
 
@@ -156,10 +156,10 @@ def test_the_telemetry_shows_its_series_queues_and_exporters(client):
 @pytest.mark.parametrize("path", ["/requests", "/outside", "/telemetry", "/requests/route?route=/broken"])
 @pytest.mark.parametrize("window", ["15m", "6h", "14d"])
 def test_each_plot_names_its_unit_and_window_and_has_its_figures_as_a_table(client, path, window):
-    page = client.get(f"/console{path}", params={"window": window}, follow_redirects=True)
-    found = client.get(f"/console{path}{'&' if '?' in path else '?'}window={window}").text
+    page = client.get(f"/console{path}{'&' if '?' in path else '?'}window={window}")
+    found = page.text
 
-    assert page.status_code in {200, 404}
+    assert page.status_code == 200
     label = {"15m": "15 min", "6h": "6 h", "14d": "14 days"}[window]
     plots = re.findall(r'class="plot-title">(.+?)</span>.*?<span class="unit">(.+?)</span>', found)
     assert len(plots) == 2

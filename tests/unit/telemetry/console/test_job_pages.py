@@ -1,6 +1,7 @@
 """The pages of jobs by requests, with a schedule that a test can read."""
 
 import re
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from fastapi.testclient import TestClient
 
 import telemetry
 from telemetry import console
-from telemetry.console import MissedRun, PageNotFound, Refused, ScheduledJob
+from telemetry.console import MissedRun, PageNotFound, Refused, ScheduledJob, database_reads
 from telemetry.jobs import monitor_job
 from telemetry.jobs.store.tables import Base
 from telemetry.settings import TelemetrySettings
@@ -116,23 +117,19 @@ def test_a_paused_job_that_fails_has_both_states(client, schedule, failed):
     assert [word for _, word in re.findall(r'class="tag (\w*)"[^>]*>([^<]+)<', shown)][:2] == ["failing", "paused"]
 
 
-@pytest.mark.parametrize(
-    ("query", "shown"),
-    [
+def test_jobs_are_found_by_name_and_a_query_that_makes_no_sense_is_not_used(client):
+    for query, shown in (
         ("?q=ORD", ["orders"]),
         ("?q=nothing", []),
         ("?window=14d", ["orders", "reviews"]),
         ("?window=nonsense&page=0&q=", ["orders", "reviews"]),
         ("?page=2&page=x", ["orders", "reviews"]),
         ("?q=%00%27%22%3Cscript%3E", []),
-    ],
-)
-def test_a_query_that_makes_no_sense_is_not_used(client, query, shown):
-    page = client.get(f"/console/jobs{query}")
-
-    assert page.status_code == 200
-    assert re.findall(r'<th scope="row"><a href="/console/jobs/([^"?]+)', page.text) == shown
-    assert "<script>" not in page.text
+    ):
+        page = client.get(f"/console/jobs{query}")
+        assert page.status_code == 200, query
+        assert re.findall(r'<th scope="row"><a href="/console/jobs/([^"?]+)', page.text) == shown, query
+        assert "<script>" not in page.text
 
 
 def test_two_hundred_jobs_are_four_pages(client, schedule):
@@ -157,13 +154,12 @@ def test_the_page_of_a_job_has_its_history_with_what_failed_and_who_asked(client
     assert "Run now" not in text(odd)  # it is recorded, and in no schedule
 
 
-@pytest.mark.parametrize("path", ["/jobs/nope", "/jobs/nope/run", "/jobs/orders/x", "/jobs/%00", "/jobs/" + "x" * 300])
-def test_an_unknown_job_is_a_page_with_a_way_back(client, path):
-    page = client.get(f"/console{path}")
-
-    assert page.status_code == 404
-    assert "There is no job" in text(page)
-    assert 'href="/console"' in page.text
+def test_an_unknown_job_is_a_page_with_a_way_back(client):
+    for name in ("nope", "nope/run", "orders/x", "%00", "x" * 300):
+        page = client.get(f"/console/jobs/{name}")
+        assert page.status_code == 404, name
+        assert "There is no job" in text(page)
+        assert 'href="/console"' in page.text
 
 
 def test_a_job_is_run_after_a_page_has_asked(client, schedule):
@@ -189,22 +185,18 @@ def test_a_job_is_paused_with_a_reason_and_resumed(client, schedule):
     assert schedule.asked == [("pause", "orders", by, "moving"), ("resume", "orders", by)]
 
 
-@pytest.mark.parametrize(
-    ("path", "form", "headers", "status", "sentence"),
-    [
+def test_what_cannot_be_done_is_told_and_changes_nothing(client, schedule):
+    for path, form, headers, status, sentence in (
         ("orders/pause", {"reason": " \n"}, ORIGIN, 409, "A pause needs a reason"),
         ("orders/pause", {}, ORIGIN, 409, "A pause needs a reason"),
         ("reviews/run", {}, ORIGIN, 409, "reviews is already running: since 12:00, started by the schedule."),
         ("nope/run", {}, ORIGIN, 404, "There is no job"),
         ("orders/run", {}, {"origin": "https://evil.example"}, 403, "a page of another site"),
         ("orders/resume", {}, {}, 403, "a page of another site"),
-    ],
-)
-def test_what_cannot_be_done_is_told_and_changes_nothing(client, schedule, path, form, headers, status, sentence):
-    page = client.post(f"/console/jobs/{path}", data=form, headers=headers)
-
-    assert (page.status_code, sentence in text(page)) == (status, True)
-    assert schedule.asked == []
+    ):
+        page = client.post(f"/console/jobs/{path}", data=form, headers=headers)
+        assert (page.status_code, sentence in text(page)) == (status, True), path
+        assert schedule.asked == []
 
 
 def test_without_a_database_the_pages_say_so(app, client, schedule):
@@ -214,3 +206,16 @@ def test_without_a_database_the_pages_say_so(app, client, schedule):
         page = client.get(f"/console{path}")
         assert page.status_code == 200
         assert "cannot be read now" in text(page)
+
+
+def test_a_database_that_hangs_takes_the_jobs_alone_from_the_overview(client, schedule, monkeypatch):
+    monkeypatch.setattr(database_reads, "DEADLINE", 0.05)
+    monkeypatch.setattr("telemetry.console.parts.DATABASE_READS", database_reads.DatabaseReads())
+    end = threading.Event()
+    schedule.schedule = lambda: end.wait(60) and []
+
+    page = client.get("/console")
+    end.set()
+
+    assert page.status_code == 200
+    assert "Job runs cannot be read now: the database has not answered" in text(page)

@@ -132,10 +132,7 @@ def test_a_trace_is_found_by_its_id_or_the_beginning_of_it(length, running):
         ("outcome=x", "is none of failed, ok: not used."),
         ("slower=fast", "is no duration"),
         ("id=*", "32 hexadecimal digits"),
-        ("id=../../etc", "32 hexadecimal digits"),
-        ("before=x", ""),
-        ("before=nan", ""),
-        ("before=1e999", ""),
+        ("before=x", "is no time, in seconds since 1970: not used."),
     ],
 )
 def test_values_that_are_none_leave_the_default(query, note, running):

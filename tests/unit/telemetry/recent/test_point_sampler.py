@@ -207,10 +207,10 @@ def test_a_file_that_is_deleted_costs_nothing_that_is_counted_later(service):
 
     sampler.sample()
     sampler._election.withdraw()
-    heir = service.sampler()
+    successor = service.sampler()
     service.wait()
     service.count(2)
-    heir.sample()
+    successor.sample()
 
     assert service.total() == 7
 
