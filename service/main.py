@@ -106,8 +106,9 @@ def _create_app(settings: Settings) -> FastAPI:
 def _include_routers(app: FastAPI) -> None:
     app.include_router(health.router)
     known_only = Depends(reject_unknown_parameters)
-    for router in (reviews.router, review_actions.router, orders.router):
-        app.include_router(router, dependencies=[known_only], responses=UNKNOWN_PARAMETER)
+    app.include_router(reviews.router, dependencies=[known_only], responses=UNKNOWN_PARAMETER)
+    app.include_router(review_actions.router, responses=UNKNOWN_PARAMETER)  # its routes check the token first
+    app.include_router(orders.router, dependencies=[known_only], responses=UNKNOWN_PARAMETER)
     operators, protected = [Depends(require_ops_token), known_only], UNAUTHORIZED | UNKNOWN_PARAMETER
     for router in (jobs.router, job_stats.router, job_actions.router, alerts.router, sources.router):
         app.include_router(router, dependencies=operators, responses=protected)

@@ -10,7 +10,19 @@ import yaml
 
 from deploy.generate import objectives
 from deploy.generate.promql import Matcher, matchers
-from service.api import alerts, docs, health, job_stats, jobs, metrics, orders, review_actions, reviews, sources
+from service.api import (
+    alerts,
+    docs,
+    health,
+    job_actions,
+    job_stats,
+    jobs,
+    metrics,
+    orders,
+    review_actions,
+    reviews,
+    sources,
+)
 from service.instruments import REJECTED_STATUSES
 from service.integrations.endpoints import outbound_services
 from service.jobs.schedule import JOBS
@@ -73,7 +85,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _routes() -> frozenset[str]:
-    modules = (alerts, docs, health, job_stats, jobs, metrics, orders, review_actions, reviews, sources)
+    modules = (alerts, docs, health, job_actions, job_stats, jobs, metrics, orders, review_actions, reviews, sources)
     paths = {getattr(route, "path", "") for module in modules for route in module.router.routes}
     return frozenset(paths - {""} | {semconv.UNMATCHED})
 

@@ -10,21 +10,9 @@ from service.api.edge.admission import admission, admit_action
 from service.api.jobs import JOB_NOT_FOUND
 from service.api.schemas.job_action_schemas import PauseIn, PauseStateOut, RequestedIn, RunStartedOut
 from service.api.schemas.job_schemas import JobName, PauseOut
-from service.api.schemas.problem_schemas import INVALID, UNAVAILABLE, problem_responses
+from service.api.schemas.problem_schemas import FOREIGN_PAGE, INVALID, UNAVAILABLE, problem_responses
 from service.scheduler.manual_runs import REQUESTED_BY
 
-_FOREIGN: Final = problem_responses(
-    {
-        403: (
-            "Without `OPS_TOKEN`: a page of another site sent the request.",
-            "This changes something, and a page of another site sent it (header Origin).",
-        ),
-        415: (
-            "Without `OPS_TOKEN`: the header `Content-Type: application/json` is missing.",
-            "This changes something, so it needs the header Content-Type: application/json.",
-        ),
-    }
-)
 _RUNNING: Final = problem_responses(
     {
         409: (
@@ -37,7 +25,7 @@ router = APIRouter(
     prefix="/jobs",
     tags=["jobs"],
     dependencies=[admission(admit_action)],
-    responses=JOB_NOT_FOUND | _FOREIGN | INVALID | UNAVAILABLE,
+    responses=JOB_NOT_FOUND | FOREIGN_PAGE | INVALID | UNAVAILABLE,
 )
 Name = Annotated[JobName, Path(description="The name of the job, as `GET /jobs` lists it.")]
 Requested = Annotated[RequestedIn | None, Body()]

@@ -61,10 +61,10 @@ def _paused(listed: ScheduledJobOut, pause: Pause | None) -> ScheduledJobOut:
     """A paused job has no next run. A run that is active goes on, and a job that cannot run says so."""
     if pause is None:
         return listed
-    told: dict[str, object] = {"paused": PauseOut.model_validate(pause), "next_run": None}
+    changes: dict[str, object] = {"paused": PauseOut.model_validate(pause), "next_run": None}
     if listed.state in {"scheduled", "blocked"}:
-        told |= {"state": "paused", "reason": str(pause)}
-    return listed.model_copy(update=told)
+        changes |= {"state": "paused", "reason": str(pause)}
+    return listed.model_copy(update=changes)
 
 
 def _listed(job: Job, reason: str | None, run: JobRunRow | None, missed: MissedRuns, now: datetime) -> ScheduledJobOut:

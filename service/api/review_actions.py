@@ -14,8 +14,9 @@ from service.api.auth import PUBLISHING_REQUIREMENT, require_configured_ops_toke
 from service.api.dependencies import RuntimeDep, RuntimeDependencies
 from service.api.edge.admission import admission, admit_action
 from service.api.reviews import REVIEW_NOT_FOUND, ReviewId
-from service.api.schemas.problem_schemas import INVALID, UNAUTHORIZED, Responses, problem_responses
+from service.api.schemas.problem_schemas import FOREIGN_PAGE, INVALID, UNAUTHORIZED, Responses, problem_responses
 from service.api.schemas.review_schemas import AdviceOut, AnswerIn, AnswerOut
+from service.api.unknown_parameters import reject_unknown_parameters
 from service.database.clock import utcnow
 from service.database.tables import AdviceRow, ReviewRow
 from service.integrations.marketplace import REJECTED, ReviewMarketplace
@@ -25,23 +26,20 @@ from service.reviews.repository import ReviewRepository
 from telemetry.database import transaction
 
 router = APIRouter(prefix="/api/v1/reviews", tags=["reviews"])
+_KNOWN_ONLY: Final = Depends(reject_unknown_parameters)
 _BOTH: Final = UNAUTHORIZED | REVIEW_NOT_FOUND | INVALID
-_ADVICE_RESPONSES: Final = _BOTH | problem_responses(
-    {
-        403: (
-            "Without `OPS_TOKEN`: a page of another site sent the request.",
-            "This changes something, and a page of another site sent it (header Origin).",
-        ),
-        415: (
-            "Without `OPS_TOKEN`: the header `Content-Type: application/json` is missing.",
-            "This changes something, so it needs the header Content-Type: application/json.",
-        ),
-        502: ("OpenAI failed or rejected the call.", "OpenAI is unavailable: the call timed out."),
-        503: (
-            "OpenAI is not configured or rate-limited, or the database is unavailable.",
-            "OPENAI_API_KEY is not set.",
-        ),
-    }
+_ADVICE_RESPONSES: Final = (
+    _BOTH
+    | FOREIGN_PAGE
+    | problem_responses(
+        {
+            502: ("OpenAI failed or rejected the call.", "OpenAI is unavailable: the call timed out."),
+            503: (
+                "OpenAI is not configured or rate-limited, or the database is unavailable.",
+                "OPENAI_API_KEY is not set.",
+            ),
+        }
+    )
 )
 _ANSWER_RESPONSES: Final[Responses] = {
     202: {
@@ -75,7 +73,7 @@ _ANSWER_RESPONSES: Final[Responses] = {
 
 @router.post(
     "/{review_id}/advice",
-    dependencies=[Depends(require_ops_token), admission(admit_action)],
+    dependencies=[Depends(require_ops_token), _KNOWN_ONLY, admission(admit_action)],
     responses=_ADVICE_RESPONSES,
 )
 def draft_again(review_id: ReviewId, runtime: RuntimeDep) -> AdviceOut:
@@ -88,7 +86,7 @@ def draft_again(review_id: ReviewId, runtime: RuntimeDep) -> AdviceOut:
 
 @router.post(
     "/{review_id}/answer",
-    dependencies=[Depends(require_configured_ops_token), admission(admit_action)],
+    dependencies=[Depends(require_configured_ops_token), _KNOWN_ONLY, admission(admit_action)],
     responses=_ANSWER_RESPONSES,
 )
 def publish_answer(

@@ -65,8 +65,10 @@ def copy(options: argparse.Namespace) -> int:
 
 
 def _target(text: str) -> URL:
-    """Raises:
-    ValueError: it is no URL of a database that the service can use; the message is a sentence.
+    """The URL of the other database.
+
+    Raises:
+        ValueError: it is no URL of a database that the service can use; the message is a sentence.
     """
     try:
         url = make_url(validated_database_url(text))

@@ -40,7 +40,7 @@ def jobs(_options: argparse.Namespace) -> int:
         return complain(f"The database cannot be read: {safe_text(error)}.")
     finally:
         runtime.close(1.0)
-    rows: list[tuple[str, ...]] = [("JOB", "CADENCE", "LAST RUN", "STATUS", "MISSED IN 24 H", "NEXT RUN")]
+    rows: list[tuple[str, ...]] = [("JOB", "SCHEDULE", "LAST RUN", "STATUS", "MISSED IN 24 H", "NEXT RUN")]
     for job in runtime.schedule.jobs:
         following = runtime.schedule.missing(job) or off.get(job.name) or format_utc(job.cadence.after(now))
         missed_cell = _missed_cell(missed.get(job.name, NO_MISSED_RUNS))

@@ -60,10 +60,10 @@ class JobCommands:
         Raises:
             ReasonMissing: the reason is empty.
         """
-        job, words = self.schedule.get(job_name), one_line(reason, MAX_REASON_LENGTH)
-        if not words:
+        job = self.schedule.get(job_name)
+        if not one_line(reason, MAX_REASON_LENGTH):
             raise ReasonMissing("A pause needs a reason, such as: the warehouse is moved.")
-        pause = pause_job(self.engine, job.name, Pause(self.now(), one_line(by, MAX_NAME_LENGTH), words))
+        pause = pause_job(self.engine, job.name, Pause(self.now(), by, reason))
         _log.info("Job %s was paused by %s: %s", job.name, pause.by, pause.reason)
         return pause
 

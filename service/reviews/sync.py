@@ -76,8 +76,9 @@ class ReviewSync:
         for name in turns.order(steps):
             with failures.apart(name), turns.taken(name, lambda: (*astuple(report), *extra_counts.values())):
                 steps[name]()
-        if turns.name in failures.reasons:
-            turns.note_error(failures.reasons[turns.name], failures.reasons)
+        reasons = failures.reasons
+        if turns.name in reasons:
+            turns.note_error(reasons[turns.name], reasons)
 
     def _read_unanswered(self, source: Source[Review], report: SyncReport, turns: Turns) -> None:
         turns.has_read(source.name, self._ingestion.read(source, self._save_unanswered, report))

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-NO_FAULT = ""
+NO_FAULT: Final = ""
 
 
 class ServedCall(NamedTuple):

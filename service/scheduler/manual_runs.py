@@ -12,7 +12,6 @@ from service.scheduler.job import Job, RunContext
 from service.scheduler.lease_renewal import LeaseStore
 from service.scheduler.monitoring.notices import format_utc
 from service.scheduler.scheduler import Scheduler, execute_job
-from telemetry import semconv
 from telemetry.jobs import JobHandle, JobRunRepository, JobRunRow
 
 REQUESTED_BY: Final = "requested_by"
@@ -102,8 +101,7 @@ class ManualRuns:
         """Returns the owner of the lease. Runs that may overlap need none."""
         owner = new_owner()
         if not job.overlaps and not self.claims.claim_manual_run(job.name, owner):
-            active = self.store.page(job_name=job.name, status=semconv.STATUS_RUNNING, limit=1)
-            raise JobAlreadyRunning(job.name, next(iter(active), None))
+            raise JobAlreadyRunning(job.name, self.store.running(job.name))
         return owner
 
 

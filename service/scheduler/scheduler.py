@@ -22,7 +22,6 @@ from telemetry.jobs import JobHandle, monitor_job
 
 MAX_SLEEP: Final = timedelta(seconds=30)
 RENEWED_WITHIN: Final = RENEW_INTERVAL + 2.0
-_TOO_MANY_ATTEMPTS: Final = "Skipped the run of %s at %s: %d earlier runs are active, or wait for the database."  # one that hangs keeps them all
 _log = logging.getLogger(__name__)
 
 
@@ -165,7 +164,8 @@ class Scheduler:
             return
         if not self.threads.start(job.name, lambda: self._run_claimed(job, tick)) and self._stop.is_running():
             self._hooks.on_skipped(job.name)
-            _log.warning(_TOO_MANY_ATTEMPTS, job.name, tick.isoformat(), MAX_THREADS_PER_JOB)
+            text = "Skipped the run of %s at %s: %d earlier runs are active, or wait for the database."
+            _log.warning(text, job.name, tick.isoformat(), MAX_THREADS_PER_JOB)
 
     def _run_claimed(self, job: Job, tick: datetime) -> None:
         owner = new_owner()
@@ -189,24 +189,17 @@ class Scheduler:
     def _skip(self, job: Job, tick: datetime) -> None:
         """A run that takes longer than the interval of its job is normal, as long as it is within its maximum runtime."""
         self._hooks.on_skipped(job.name)
-        since = self._active_since(job.name)
-        if job.max_runtime is None or (since is not None and self._now() - since > job.max_runtime):
-            _log.warning("%s%s", _skipped_text(job, tick), _too_long_text(job, since))
+        text = f"Skipped the run of {job.name} at {tick.isoformat()}: the previous run is still active."
+        if (limit := job.max_runtime) is None:
+            _log.warning("%s", text)
+        elif (since := self._active_since(job.name)) is not None and self._now() - since > limit:
+            began, seconds = since.isoformat(timespec="seconds"), limit.total_seconds()
+            _log.warning("%s It began at %s, and may take %.0f s.", text, began, seconds)
         else:
-            _log.info("%s", _skipped_text(job, tick))
+            _log.info("%s", text)
 
     def _active_since(self, job_name: str) -> datetime | None:
         try:
             return self._hooks.active_since(job_name)
         except SQLAlchemyError:  # the next claim reports it
             return None
-
-
-def _skipped_text(job: Job, tick: datetime) -> str:
-    return f"Skipped the run of {job.name} at {tick.isoformat()}: the previous run is still active."
-
-
-def _too_long_text(job: Job, since: datetime | None) -> str:
-    if job.max_runtime is None or since is None:
-        return ""
-    return f" It began at {since.isoformat(timespec='seconds')}, and may take {job.max_runtime.total_seconds():.0f} s."

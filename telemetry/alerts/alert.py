@@ -27,6 +27,7 @@ MAX_TEXT_LENGTH: Final = 1024 * 1024
 """Characters. Of a longer text the beginning and the end are kept."""
 MAX_KEPT_LENGTH: Final = 8 * 1024
 """Characters of an alert that is kept in memory for long."""
+_MAX_SECTION: Final = 100
 
 
 class AlertLevel(StrEnum):
@@ -166,9 +167,6 @@ def _logger(readable: ReadableLogRecord) -> str:
 def _section(readable: ReadableLogRecord) -> str:
     given = redact_value(text_attribute(readable.log_record.attributes or {}, semconv.ALERT_SECTION))
     return given if 0 < len(given) <= _MAX_SECTION else section_of_logger(_logger(readable))
-
-
-_MAX_SECTION: Final = 100
 
 
 def serialize_facts(facts: Mapping[str, str]) -> str:

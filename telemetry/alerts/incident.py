@@ -16,10 +16,10 @@ EndReason = Literal["resolved", "expired", "inhibited", "silenced"]
 class Incident:
     """Timestamps are Unix time.
 
-    `state` names a condition that lasts; it is empty for an error. `resolution` says how it ended, once it did. `section` is that
-    of the runbook. `inhibited_by` names the condition that may have caused
-    the incident, `inhibitor_id` the incident that did. `notification_id` is the message that tells of it, and
-    `notified_count` the count in that message. `attempts` counts sends, `last_error` says why the last one failed.
+    `state` names a condition that lasts; it is empty for an error. `resolution` says how it ended, once it did. `section` is
+    that of the runbook. `inhibited_by` names the condition that may have caused the incident, `inhibitor_id` the incident that
+    did. `notification_id` is the message that reports it, and `notified_count` the count in that message. `attempts` counts
+    sends, `last_error` says why the last one failed.
     """
 
     id: int

@@ -12,6 +12,7 @@ from service.database.keyset import MAX_ID
 
 EXPECTED: Final = "x-expected"
 """The key of a schema for what its value may be, where `expected` could not say so by itself."""
+_KINDS: Final = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "a text"}
 _RFC_3339: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
 
 
@@ -64,9 +65,6 @@ def expected(schema: Mapping[str, Any]) -> str:
     words = schema.get(EXPECTED) or f"{_KINDS.get(schema.get('type', ''), 'a value')}{_limits(schema)}"
     examples = schema.get("examples", []) if EXPECTED in schema else []
     return f"{words}, for example {_alternatives(examples)}" if examples else words
-
-
-_KINDS: Final = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "a text"}
 
 
 def _limits(schema: Mapping[str, Any]) -> str:

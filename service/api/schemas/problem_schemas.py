@@ -66,6 +66,19 @@ UNAUTHORIZED: Final = problem_responses(
         )
     }
 )
+FOREIGN_PAGE: Final = problem_responses(
+    {
+        403: (
+            "Without `OPS_TOKEN`: a page of another site sent the request.",
+            "This changes something, and a page of another site sent it (header Origin).",
+        ),
+        415: (
+            "Without `OPS_TOKEN`: the header `Content-Type: application/json` is missing.",
+            "This changes something, so it needs the header Content-Type: application/json.",
+        ),
+    }
+)
+"""The errors of a request that changes something, while the service has no token."""
 UNAVAILABLE: Final = problem_responses(
     {
         503: (

@@ -115,9 +115,8 @@ class RunMonitor:
             if self._last_check is None:
                 ledger.delete_others([job.name for job in self._jobs])
             watermarks = ledger.all()
-            paused = read_pauses(
-                session
-            )  # after the watermarks: a job that is resumed in between has another one by now
+            # After the watermarks: a job that is resumed in between has another one by now.
+            paused = read_pauses(session)
             for job in self._jobs:
                 current.examine(job, watermarks.get(job.name), ledger, is_paused=job.name in paused)
         return current.notice

@@ -1,7 +1,7 @@
 """Watches the paused jobs: the gauge `job_paused`, and an alert once a day about a job that stays paused."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
@@ -48,15 +48,12 @@ class PauseWatch:
                 _alert(name, pause)
 
     def observe(self, meter: Meter) -> None:
-        meter.create_observable_gauge(JOB_PAUSED, [self._observations()], "1", "1 while a person has paused the job.")
+        meter.create_observable_gauge(JOB_PAUSED, [self._observations], "1", "1 while a person has paused the job.")
 
-    def _observations(self) -> Callable[[CallbackOptions], Iterable[Observation]]:
-        def observe(_options: CallbackOptions) -> Iterable[Observation]:
-            paused = self._paused
-            names = () if paused is None else self._scheduled
-            return [Observation(int(name in (paused or ())), {semconv.JOB_NAME: name}) for name in names]
-
-        return observe
+    def _observations(self, _options: CallbackOptions) -> Iterable[Observation]:
+        if (paused := self._paused) is None:
+            return ()
+        return [Observation(int(name in paused), {semconv.JOB_NAME: name}) for name in self._scheduled]
 
 
 def _alert(name: str, pause: Pause) -> None:

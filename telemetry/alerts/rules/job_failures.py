@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -92,10 +92,10 @@ class JobFailuresRule:
                     self._resolve(incident, since, *job_alerts.resolved(kind, streak.job_name))
 
     def _judged(self, streak: FailureStreak, open_conditions: Mapping[str, Incident]) -> FailureStreak:
-        """The streak, or the one before it, of which a failure and the success came since the last evaluation.
+        """The streak to evaluate: the one that a success has just ended, if its newest failure is new to this process.
 
-        What ends between two evaluations is fired, too, and the next one resolves it. Not later than a claim lasts, which
-        keeps the other machines from it.
+        So a failure and a success between two evaluations fire, too, and the next evaluation resolves the alert. A failure
+        that is older than a claim lasts does not: another machine's claim may have ended, and it would be reported twice.
         """
         shown = streak if streak.failures or streak.ended is None else streak.ended
         if not shown.failures:
@@ -173,8 +173,12 @@ class JobFailuresRule:
     ) -> None:
         now = self._delivery.clock()
         period = ConditionPeriod(began or incident.first_at, now if ended is None else ended.timestamp(), now)
-        condition = Condition(incident.state, incident.level, incident.component, incident.summary)
-        resolve(replace(condition, resolved=resolved, lasted=lasted), period)
+        resolve(
+            Condition(
+                incident.state, incident.level, incident.component, incident.summary, resolved=resolved, lasted=lasted
+            ),
+            period,
+        )
 
     def _fire(self, streak: FailureStreak, failures: list[Failure]) -> None:
         fire(

@@ -184,5 +184,9 @@ def test_a_token_that_is_not_ascii_opens_as_well(app_of):
     assert guarded.get("/jobs", headers={b"authorization": "Bearer пароль-оператора".encode()}).status_code == 200
 
 
-def test_a_guarded_route_is_refused_before_its_query_is_looked_at(guarded):
-    assert guarded.get("/jobs/status", params={"limit": "abc"}).status_code == 401
+@pytest.mark.parametrize("query", [{"limit": "abc"}, {"unknown": "1"}])
+@pytest.mark.parametrize(("method", "path"), [("GET", "/jobs/status"), *(("POST", path) for path in sorted(CHANGING))])
+def test_a_guarded_route_is_refused_before_its_query_is_looked_at(guarded, method, path, query):
+    url = an_url(path).replace("{review_id}", "1")
+
+    assert guarded.request(method, url, params=query).status_code == 401

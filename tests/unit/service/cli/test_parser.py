@@ -188,7 +188,7 @@ def test_jobs_lists_the_schedule_with_last_and_next_runs(run, migrated, capsys):
 
     head, first, *others = capsys.readouterr().out.splitlines()
     moment = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
-    assert head.split() == ["JOB", "CADENCE", "LAST", "RUN", "STATUS", "MISSED", "IN", "24", "H", "NEXT", "RUN"]
+    assert head.split() == ["JOB", "SCHEDULE", "LAST", "RUN", "STATUS", "MISSED", "IN", "24", "H", "NEXT", "RUN"]
     assert re.fullmatch(rf"check_resources +every 1 min +{moment}  success +- +{moment}", first)
     assert [line.split()[0] for line in others] == [job.name for job in JOBS[1:]]
     assert any(line.endswith("WB_API_TOKEN is not set.") for line in others)
