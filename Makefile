@@ -27,7 +27,7 @@ help: ## this list
 # A marker for each lock: what is installed is what the lock says, and a second start installs nothing.
 $(VENV)/.run: requirements.lock
 	@$(REQUIRE_PYTHON)test -x $(BIN)/python || $(MAKE_VENV)
-	@echo "Installing the packages of requirements.lock into $(VENV): about a minute with pip, a few seconds with uv …"
+	@echo "Installing the packages of requirements.lock into $(VENV): under a minute with pip, a few seconds with uv …"
 	@$(INSTALL) -r requirements.lock
 	@touch $@
 
@@ -77,7 +77,7 @@ reference: $(VENV)/.dev ## write the pages of docs/reference that are made from 
 	@$(BIN)/python -m tools.reference
 	@$(BIN)/python -m tests.support.signal_reference
 
-e2e: $(VENV)/.dev ## the tests against the real Prometheus, Alertmanager and Collector, and the long ones: faults, kills, ticks
+e2e: $(VENV)/.dev ## the tests against the real Prometheus, Alertmanager, Collector and Chromium, and the long ones: faults, kills, ticks
 	@$(BIN)/python -m pytest -m e2e -n 3 --dist loadgroup --durations 15
 
 soak: $(VENV)/.dev ## 20 minutes of load, kills, outages, a clock that is set and a full disk; a table of what held (MINUTES=20)

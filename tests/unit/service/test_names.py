@@ -1,27 +1,21 @@
 """Each kind of alert has its section in docs/how-to/runbook.md, and each section about a message has its kind."""
 
 import re
-from pathlib import Path
 
 from service.names import AlertSection
 from service.sandbox.supervisor import ATTRIBUTES
 from service.settings import Settings
 from telemetry.environment.runbook import Runbook, RunbookSection
+from tests.support.markdown_pages import anchors
+from tests.support.processes import ROOT
 
-ROOT = Path(__file__).parents[3]
 SECTIONS = [*RunbookSection, *AlertSection]
 LINES_OF_MESSAGES = {"message-resolved", "message-still-there"}
 """Sections about lines that any message may have."""
 
 
-def anchor(heading: str) -> str:
-    """As GitHub and MyST make it of a heading."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-
-
 def test_the_sections_are_those_of_the_runbook():
-    headings = re.findall(r"^## (.+)$", (ROOT / "docs/how-to/runbook.md").read_text("utf-8"), re.MULTILINE)
-    about_messages = {anchor(heading) for heading in headings if heading.startswith("Message: ")}
+    about_messages = {each for each in anchors(ROOT / "docs/how-to/runbook.md") if each.startswith("message-")}
 
     assert {str(section) for section in SECTIONS} == about_messages - LINES_OF_MESSAGES
 

@@ -7,6 +7,7 @@ from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 
 from service.api import auth
+from tests.support.console_pages import is_of_console
 
 TOKEN = "the-token-of-the-tests"
 DOCUMENTATION = {"/docs", "/docs/{asset}", "/openapi.json"}
@@ -40,10 +41,6 @@ def test_every_route_is_declared_open_or_closed(app_of):
     found = {route.path.replace(":path}", "}") for route in iter_route_contexts(app_of().routes)}
 
     assert {path for path in found if path != "/" and not is_of_console(path)} == OPEN | ONE_REVIEW | CLOSED | CHANGING
-
-
-def is_of_console(path):
-    return path == "/console" or path.startswith("/console/")
 
 
 def test_every_page_and_every_change_of_the_console_needs_to_be_signed_in(guarded):

@@ -57,7 +57,13 @@ def test_no_family_and_no_series_is_there_twice(client):
 
 
 def test_a_request_is_counted_by_the_template_of_its_route(client):
-    for path in ("/jobs/stats/check_resources", "/jobs/stats/nobody", "/no/such/path", "/jobs?secret=1"):
+    for path in (
+        "/jobs/stats/check_resources",
+        "/jobs/stats/nobody",
+        "/no/such/path",
+        "/jobs?secret=1",
+        "/alerts?limit=7",
+    ):
         client.get(path)
     client.request("FROBNICATE", "/jobs")
 
@@ -74,6 +80,7 @@ def test_a_request_is_counted_by_the_template_of_its_route(client):
         ("GET", "/jobs/stats/{job_name}", "404"),
         ("GET", "unmatched", "404"),
         ("GET", "/jobs", "422"),
+        ("GET", "/alerts", "200"),
         ("_OTHER", "/jobs", "405"),
     }
 

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
@@ -5,6 +7,7 @@ from fastapi.testclient import TestClient
 from service.api.auth import dependency_calls, require_configured_ops_token, require_ops_token
 from service.api.edge.foreign_pages import HostCheck, JsonRequired, OriginRejected, check_change
 from service.settings import Settings
+from tests.support.console_pages import is_of_console
 
 ADVICE = "/api/v1/reviews/1/advice"
 JSON = {"content-type": "application/json"}
@@ -205,11 +208,33 @@ def test_every_method_that_may_change_something_is_checked(method):
         check_change({**scope, "headers": []}, Settings())
 
 
+def changing_routes(app, *, of_console):
+    """The routes of other methods than GET: those of the console, or all others."""
+    routes = [route for route in iter_route_contexts(app.routes) if set(route.methods or ()) - {"GET", "HEAD"}]
+    return [route for route in routes if is_of_console(route.path) is of_console]
+
+
 def test_everything_that_changes_something_is_checked(app_of):
     """Each route of another method than GET has a dependency that does it, or one that wants a token in any case."""
     checks = {require_ops_token, require_configured_ops_token}
-    routes = [route for route in iter_route_contexts(app_of().routes) if set(route.methods or ()) - {"GET", "HEAD"}]
-    changing = [route for route in routes if not str(route.path).startswith("/console/")]  # which decides for itself
+    changing = changing_routes(app_of(), of_console=False)
 
     assert changing
     assert [route.path for route in changing if not checks & set(dependency_calls(route.dependant))] == []
+
+
+def test_everything_that_the_console_changes_is_refused_to_a_page_of_another_site(app_of):
+    app = app_of()
+    client = TestClient(app, "http://127.0.0.1:8080", client=("127.0.0.1", 4711))
+    paths = {re.sub(r"{\w+(:\w+)?}", "1", route.path) for route in changing_routes(app, of_console=True)}
+
+    answers = {path: client.post(path, headers={"origin": "https://evil.example"}) for path in paths}
+
+    assert {
+        "/console/jobs/1/pause",
+        "/console/alerts/silence",
+        "/console/reviews/1/answer",
+        "/console/sign-in",
+    } <= paths
+    assert {path: answer.status_code for path, answer in answers.items()} == dict.fromkeys(paths, 403)
+    assert [path for path, answer in answers.items() if "a page of another site has sent it" not in answer.text] == []
