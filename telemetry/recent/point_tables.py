@@ -52,17 +52,17 @@ ADDED_TABLE: Final = f"CREATE TEMP TABLE IF NOT EXISTS added (series INTEGER PRI
 _AMOUNTS: Final = ", ".join(AMOUNT_COLUMNS)
 _SUMS: Final = ", ".join(f"{each} = {each} + excluded.{each}" for each in AMOUNT_COLUMNS)
 _LATEST: Final = ", ".join(f"{each} = excluded.{each}" for each in AMOUNT_COLUMNS)
-_SERIES_ID: Final = "(SELECT id FROM series WHERE family = ?1 AND labels = ?2 AND bounds = ?3)"
+_SERIES_ID: Final = "(SELECT id FROM series WHERE family = ? AND labels = ? AND bounds = ?)"
 
 ADD_FAMILY: Final = "INSERT OR IGNORE INTO families (name) VALUES (?)"
 ADD_SERIES: Final = "INSERT OR IGNORE INTO series (family, labels, bounds) VALUES (?, ?, ?)"
 STAGE: Final = (
     f"INSERT INTO temp.added (series, family, {_AMOUNTS}) "  # noqa: S608  # only names of this module
-    f"VALUES ({_SERIES_ID}, ?1, {', '.join(f'?{4 + place}' for place in range(len(AMOUNT_COLUMNS)))})"
+    f"VALUES ({_SERIES_ID}, ?, {', '.join('?' for _ in AMOUNT_COLUMNS)})"
 )
 ADD_STAGED: Final = (
     f"INSERT INTO points (tier, family, t, series, {_AMOUNTS}) "  # noqa: S608  # likewise
-    f"SELECT ?1, family, ?2, series, {_AMOUNTS} FROM temp.added WHERE true "
+    f"SELECT ?, family, ?, series, {_AMOUNTS} FROM temp.added WHERE true "
     f"ON CONFLICT (tier, family, t, series) DO UPDATE SET {_SUMS}"
 )
 COUNT_STAGED: Final = (

@@ -22,6 +22,8 @@ from service.sandbox.supervisor import SandboxProcess
 from service.scheduler.monitoring.evaluation import Ticks
 from service.scheduler.monitoring.monitor import SchedulerAbsence
 from service.scheduler.monitoring.notices import MissedNotice, report_clock_set
+from service.scheduler.monitoring.pause_watch import log_paused
+from service.scheduler.pauses import REMIND_INTERVAL, Pause
 from telemetry.alerts.outbox import replacement
 from telemetry.alerts.outbox.incidents import OVERFLOW
 from telemetry.jobs.liveness.reaper import Reaper
@@ -46,6 +48,10 @@ class _Absence(SchedulerAbsence):
 def _absence(stage: AlertStage) -> None:
     absence = _Absence(None, stage.clock)  # type: ignore[arg-type]  # it reads no database
     stage.repeat(lambda: absence.check(datetime.fromtimestamp(stage.now, UTC)), 2, 120)
+
+
+def _paused(_stage: AlertStage) -> None:
+    log_paused(_JOB.name, Pause(BEGAN - REMIND_INTERVAL, "anna", "the bucket is moved"))
 
 
 def _lost_runs(_stage: AlertStage) -> None:
@@ -126,6 +132,7 @@ EVENTS: Final[Mapping[str, Scene]] = {
     "Too many alerts wait": lambda stage: stage.report(OVERFLOW),
     "Telemetry cannot be exported": _export_failed,
     "An error of a library": lambda _stage: logging.getLogger("asyncio").error("Task was destroyed but it is pending!"),
+    "A job stays paused": _paused,
     "The sandbox does not start": _sandbox,
 }
 """Each reports one event."""

@@ -45,7 +45,7 @@ class PauseWatch:
         """Alerts before the commit: a crash in between repeats an alert, and loses none."""
         with transaction(self._engine) as session:
             if (pause := claim_reminder(session, name, now)) is not None:
-                _alert(name, pause)
+                log_paused(name, pause)
 
     def observe(self, meter: Meter) -> None:
         meter.create_observable_gauge(JOB_PAUSED, [self._observations], "1", "1 while a person has paused the job.")
@@ -56,7 +56,7 @@ class PauseWatch:
         return [Observation(int(name in paused), {semconv.JOB_NAME: name}) for name in self._scheduled]
 
 
-def _alert(name: str, pause: Pause) -> None:
+def log_paused(name: str, pause: Pause) -> None:
     """One alert for each job: repeats of an alert are those of the same job."""
     text = f"{name} has been paused since {format_utc(pause.since)} by {pause.by}: {pause.reason}"
     attributes = {

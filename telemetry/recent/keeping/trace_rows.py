@@ -39,7 +39,7 @@ ON CONFLICT (trace_id) DO UPDATE SET
 _ADD_LATE: Final = "UPDATE traces SET spans = spans + ?, bytes = bytes + ? WHERE trace_id = ?"
 _ADD_PART: Final = """
 INSERT INTO trace_spans (trace_id, part, body)
-SELECT ?1, (SELECT coalesce(max(part) + 1, 0) FROM trace_spans WHERE trace_id = ?1), ?2
+SELECT ?, (SELECT coalesce(max(part) + 1, 0) FROM trace_spans WHERE trace_id = ?), ?
 """
 
 
@@ -76,4 +76,4 @@ def write(connection: sqlite3.Connection, rows: TraceRows) -> None:
         connection.execute(_ADD, (rows.trace_id, *rows.columns))
     elif not connection.execute(_ADD_LATE, (rows.spans, len(rows.body), rows.trace_id)).rowcount:
         return
-    connection.execute(_ADD_PART, (rows.trace_id, rows.body))
+    connection.execute(_ADD_PART, (rows.trace_id, rows.trace_id, rows.body))

@@ -51,9 +51,10 @@ def stage(connection: sqlite3.Connection, amounts: Mapping[SeriesKey, Amount]) -
     connection.execute(tables.ADDED_TABLE)
     connection.execute("DELETE FROM temp.added")
     families = _families(connection, {key.family for key in amounts})
-    rows = [(families[key.family], key.labels, key.bounds, *_columns(amount)) for key, amount in amounts.items()]
-    if connection.executemany(tables.ADD_SERIES, [row[:3] for row in rows]).rowcount > 0:
+    series = [(families[key.family], key.labels, key.bounds) for key in amounts]
+    if connection.executemany(tables.ADD_SERIES, series).rowcount > 0:
         connection.execute(tables.CHANGE_VERSION)
+    rows = [(*each, each[0], *_columns(amount)) for each, amount in zip(series, amounts.values(), strict=True)]
     connection.executemany(tables.STAGE, rows)
 
 
