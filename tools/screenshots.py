@@ -1,7 +1,7 @@
 """The pictures of the documentation, from a sandbox in a real browser: `python -m tools.screenshots [--minutes 5]`.
 
 It starts the service with two workers on free ports, lets it work for some minutes with a few requests a second, sends a test
-alert, and writes `docs/images/*.png`, each under 150 kB. It needs Chromium, and Playwright's Python package. The documentation's
+alert, breaks a job until that is an alert, repairs it, and writes `docs/images/*.png`, each under 150 kB. It needs Chromium, and Playwright's Python package. The documentation's
 front page is taken from `docs/_build`, if `make docs` has built it.
 """
 
@@ -37,6 +37,8 @@ _READY: Final = {"api": ".opblock"}
 """An element without which a page is not complete."""
 _TRIES: Final = 5
 _SERVICE: Final = (sys.executable, "-m", "service")
+_JOB: Final = "backup_database"
+_FAILURES: Final = 3
 
 
 def main() -> int:
@@ -80,7 +82,8 @@ def _service(home: Path) -> Iterator[tuple[str, str]]:
         )
     try:
         _wait_for(f"http://127.0.0.1:{port}/readyz")
-        subprocess.run((*_SERVICE, "test-alert"), cwd=home, env=variables, check=False)  # noqa: S603  # the same
+        _run(home, variables, "test-alert")
+        _break_and_repair(home, variables)
         yield f"http://127.0.0.1:{port}", f"http://127.0.0.1:{sandbox_port}/phone"
     finally:
         process.send_signal(signal.SIGTERM)
@@ -88,6 +91,26 @@ def _service(home: Path) -> Iterator[tuple[str, str]]:
             process.wait(30)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def _run(home: Path, variables: dict[str, str], *command: str) -> None:
+    """Run a command of the service. A failure is in the pictures."""
+    subprocess.run((*_SERVICE, *command), cwd=home, env=variables, check=False)  # noqa: S603  # our own program
+
+
+def _break_and_repair(home: Path, variables: dict[str, str]) -> None:
+    """A file in the place of the directory for backups makes the job fail, so the phone shows an alert and its end."""
+    directory, kept = home / "backups", home / "backups.kept"
+    if directory.exists():
+        directory.rename(kept)
+    directory.touch()
+    for _ in range(_FAILURES):
+        _run(home, variables, "run-job", _JOB)
+    time.sleep(15)  # for a look of the rule, which is every ten seconds
+    directory.unlink()
+    if kept.exists():
+        kept.rename(directory)
+    _run(home, variables, "run-job", _JOB)
 
 
 @contextmanager

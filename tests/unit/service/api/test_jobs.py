@@ -238,7 +238,7 @@ def test_everything_that_is_wrong_is_said_at_once(client):
     said = detail(client.get("/jobs/status", params={"limit": "0", "status": "x"}), 422)
 
     limit = "limit must be a whole number from 1 to 1000; got 0."
-    assert said == f"{limit} status must be running, success or failed; got x."
+    assert said == f"status must be running, success or failed; got x. {limit}"
 
 
 def test_the_largest_id_is_as_good_as_none(client, write):
