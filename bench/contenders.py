@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_fastapi_instrumentator import Instrumentator
 
 from service.api.middleware import wrap_app
-from telemetry import setup
+from telemetry import console, setup
 from telemetry.settings import TelemetrySettings
 
 BARE = "bare FastAPI"
@@ -69,10 +69,12 @@ def _bare(_directory: Path) -> FastAPI:
     return application()
 
 
-def _ours(share: float) -> Callable[[Path], FastAPI]:
+def _ours(share: float, *, has_console: bool = False) -> Callable[[Path], FastAPI]:
     def build(directory: Path) -> FastAPI:
         app = application()
         started = setup.start(app=app, settings=settings(directory, otel_traces_sampler_arg=share))
+        if has_console:
+            console.mount(app)
         started.tracer_provider.add_span_processor(BatchSpanProcessor(DiscardingExporter()))
         return app
 
@@ -114,7 +116,9 @@ def _native(share: float, **options: Any) -> Callable[[Path], FastAPI]:
 CONTENDERS: dict[str, Callable[[Path], FastAPI]] = {
     BARE: _bare,
     "this project: metrics, traces at 10 %, jobs": _ours(0.1),
+    "the same, and what the console remembers": _ours(0.1, has_console=True),
     "this project, every request traced": _ours(1.0),
+    "every request traced, and what the console remembers": _ours(1.0, has_console=True),
     "this service's edge alone: request ids, limits, headers": _edge,
     "prometheus-fastapi-instrumentator (metrics only)": _prometheus_fastapi_instrumentator,
     "FastAPI's own telemetry, lean, traces at 10 %": _native(0.1, operation_spans=False, logs=False),

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from telemetry import semconv
 from telemetry.database import transaction
 
-MAX_ROWS: Final = 3000
+MAX_ROWS: Final = 2000
 """Of all jobs together, about: each job gets its share of them."""
 _SHARES: Final = (40, 240)
 _MAX_RUNNING: Final = 500
