@@ -34,7 +34,7 @@ class Subprocess:
         try:
             self._pipe.send(args)
             if not self._pipe.poll(_TIMEOUT):
-                raise MeasurementFailed(f"no answer within {_TIMEOUT:.0f} s")
+                raise MeasurementFailed(f"no response within {_TIMEOUT:.0f} s")
             succeeded, result = self._pipe.recv()
         except (EOFError, OSError):
             raise MeasurementFailed("its process ended") from None

@@ -19,7 +19,7 @@ from telemetry.health.system_resources import SystemResources
 from telemetry.instrumentation import pool_metrics, process, self_metrics
 from telemetry.instrumentation.external_services import ServiceDirectory
 from telemetry.instrumentation.fastapi import FastAPIInstrumentor
-from telemetry.instrumentation.fastapi.server_answers import record_server_answer
+from telemetry.instrumentation.fastapi.server_responses import record_server_answer
 from telemetry.instrumentation.libraries import Providers, instrument_libraries, uninstrument_libraries
 from telemetry.jobs import monitor
 from telemetry.jobs.monitor_arguments import is_strict

@@ -76,7 +76,7 @@ class HealthChecks:
 
     def _result(self, call: Call[CheckResult]) -> CheckResult:
         if not call.future.done():
-            return CheckResult.failed(f"no answer within {self._deadline * 1000:.0f} ms")
+            return CheckResult.failed(f"no response within {self._deadline * 1000:.0f} ms")
         error = call.future.exception()
         return call.future.result() if error is None else CheckResult.failed(safe_text(error))
 

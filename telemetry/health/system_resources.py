@@ -75,7 +75,7 @@ class SystemResources:
         failed: list[BaseException] = []
         for path, future in futures.items():
             if not future.done():
-                failed.append(CheckFailed(f"no answer within {self._deadline * 1000:.0f} ms"))
+                failed.append(CheckFailed(f"no response within {self._deadline * 1000:.0f} ms"))
             elif error := future.exception():
                 failed.append(error)
             else:

@@ -12,7 +12,7 @@ _PLAIN_ENCODINGS: Final = frozenset({"", "identity"})
 
 
 @dataclass(frozen=True, slots=True)
-class BoundedAnswer:
+class BoundedResponse:
     """A response. `body` is None if it did not arrive whole within the bounds, or is compressed."""
 
     status: int
@@ -28,7 +28,7 @@ class BoundedAnswer:
         return found if isinstance(found, Mapping) else None
 
 
-def exchange(client: httpx.Client, request: httpx.Request, max_bytes: int) -> BoundedAnswer:
+def exchange(client: httpx.Client, request: httpx.Request, max_bytes: int) -> BoundedResponse:
     """Send a request once. Redirects are not followed.
 
     A compressed body is not read, since a megabyte of it may be a gigabyte: ask for none (`Accept-Encoding: identity`).
@@ -37,7 +37,7 @@ def exchange(client: httpx.Client, request: httpx.Request, max_bytes: int) -> Bo
         httpx.HTTPError: no status arrived.
     """
     with closing(client.send(request, stream=True, follow_redirects=False)) as response:
-        return BoundedAnswer(response.status_code, response.headers, _body(response, max_bytes))
+        return BoundedResponse(response.status_code, response.headers, _body(response, max_bytes))
 
 
 def _body(response: httpx.Response, max_bytes: int) -> bytes | None:

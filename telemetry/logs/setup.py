@@ -112,7 +112,7 @@ def _file_handlers(settings: TelemetrySettings) -> list[RotatingFileHandler]:
 
 def _directory_problem(settings: TelemetrySettings, files: LogWriter) -> str:
     """Why the log directory cannot be written; empty if it can. The writer's thread looks, since the directory may hang."""
-    problems = [f"no answer within {_CHECK_TIMEOUT:.0f} s"]
+    problems = [f"no response within {_CHECK_TIMEOUT:.0f} s"]
 
     def check() -> None:
         try:

@@ -65,11 +65,11 @@ def test_a_database_that_says_nothing_any_more_keeps_no_probe_and_no_scrape_wait
         (health, took, body), (live, lived, _) = timed(service, "/healthz"), timed(service, "/livez")
         (ready, readied, _), (page, scraped, series) = timed(service, "/readyz"), timed(service, "/metrics")
 
-        assert "no answer within" in eventually_unhealthy.text
+        assert "no response within" in eventually_unhealthy.text
         assert (health, live, ready, page) == (503, 200, 503, 200)
         assert max(took, lived, readied, scraped) < AT_ONCE
         assert "http_requests_in_progress" in series
-        assert "no answer within" in body
+        assert "no response within" in body
         refused = eventually(lambda: [client for client in hanging if has_answer(client)])
         assert all(client.recv(30).startswith(b"TTP/1.1 503 ") for client in refused)
 

@@ -88,7 +88,7 @@ def test_a_log_file_that_is_a_pipe_without_a_reader(tmp_path: Path, log_dir: Pat
 
     assert out.splitlines() == ["the loop has ended", "100"]
     assert "LOG_DIR" in err
-    assert "no answer within 2 s" in err
+    assert "no response within 2 s" in err
     assert err.count(" - ERROR - order ") == 100
 
 

@@ -10,8 +10,8 @@ from telemetry.alerts.rendering.message import Message
 from telemetry.json_safe import without_surrogates
 from telemetry.redaction.policy import redact
 
-MAX_UNREADABLE_ANSWERS: Final = 8
-"""Answers of a channel without a meaning, since it last accepted a message, after which it is disabled."""
+MAX_UNREADABLE_RESPONSES: Final = 8
+"""Responses of a channel without a meaning, since it last accepted a message, after which it is disabled."""
 PROBE_INTERVAL: Final = 300.0
 """Seconds after which a disabled channel is tried again."""
 
@@ -43,11 +43,11 @@ class ChannelError(Exception):
         self.message_rejected = message_rejected
 
 
-class UnreadableAnswer(ChannelError):
-    """An answer that is not the channel's own: HTML of a proxy, cut JSON, a redirect. The message may have arrived."""
+class UnreadableResponse(ChannelError):
+    """A response that is not the channel's own: HTML of a proxy, cut JSON, a redirect. The message may have arrived."""
 
     def __init__(self, channel: str, status: int) -> None:
-        super().__init__(f"{channel} gives an unreadable answer ({status})", outcome_unknown=True)
+        super().__init__(f"{channel} gives an unreadable response ({status})", outcome_unknown=True)
 
 
 class MessageGone(Exception):  # a person deleted it after reading it

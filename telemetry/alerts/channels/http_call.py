@@ -7,7 +7,7 @@ import httpx
 from telemetry.alerts.channels.channel import ChannelError
 from telemetry.environment.proxies import proxy_for, through_proxy
 from telemetry.error_text import safe_text
-from telemetry.http_client.exchange import BoundedAnswer, exchange
+from telemetry.http_client.exchange import BoundedResponse, exchange
 from telemetry.http_client.transport import DEADLINE_EXTENSION, BoundedTransport
 
 SEND_SECONDS: Final = 20.0
@@ -28,14 +28,14 @@ def channel_client(url: str) -> httpx.Client:
     return httpx.Client(transport=BoundedTransport(MAX_ANSWER_BYTES, proxy_for(url)), timeout=_TIMEOUT)
 
 
-def post(client: httpx.Client, channel: str, url: str, deadline: float, **content: Any) -> BoundedAnswer:
+def post(client: httpx.Client, channel: str, url: str, deadline: float, **content: Any) -> BoundedResponse:
     """Post once. The URL, which may hold a secret, stays out of errors.
 
     Args:
         client: of `channel_client`.
         channel: its name in errors.
         url: the address.
-        deadline: the `time.monotonic()` by which the whole answer must have arrived.
+        deadline: the `time.monotonic()` by which the whole response must have arrived.
         content: `json`, or `data` and `files`.
 
     Raises:

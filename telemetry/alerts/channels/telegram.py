@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from telemetry.alerts.channels.channel import ChannelError, MessageGone, Sent
 from telemetry.alerts.channels.http_call import SEND_SECONDS, channel_client, post
 from telemetry.alerts.channels.rate_limit import ChannelRateLimit
-from telemetry.alerts.channels.telegram_answer import TELEGRAM, FixableError, result_of
+from telemetry.alerts.channels.telegram_response import TELEGRAM, FixableError, result_of
 from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.message import Message

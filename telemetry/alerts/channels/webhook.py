@@ -7,7 +7,7 @@ from typing import Any, Final
 import httpx
 from pydantic import SecretStr
 
-from telemetry.alerts.channels.channel import ChannelError, Sent, UnreadableAnswer
+from telemetry.alerts.channels.channel import ChannelError, Sent, UnreadableResponse
 from telemetry.alerts.channels.http_call import SEND_SECONDS, channel_client, post
 from telemetry.alerts.channels.rate_limit import ChannelRateLimit
 from telemetry.alerts.incident import Incident
@@ -15,7 +15,7 @@ from telemetry.alerts.notification import Notification
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.rendering.message import Message
 from telemetry.environment.runbook import NO_RUNBOOK, Runbook
-from telemetry.http_client.exchange import BoundedAnswer
+from telemetry.http_client.exchange import BoundedResponse
 from telemetry.http_client.foreign_values import retry_after_seconds
 
 NAME: Final = "webhook"
@@ -71,17 +71,17 @@ class Webhook:
         _require_accepted(post(self._client, _NAME_IN_ERRORS, url, deadline, json=body))
 
 
-def _require_accepted(answer: BoundedAnswer) -> None:
+def _require_accepted(response: BoundedResponse) -> None:
     """The status decides: a body that is cut, endless or slow changes nothing."""
-    if answer.status == _TOO_MANY_REQUESTS:
-        seconds = retry_after_seconds(answer.headers, "retry-after")
+    if response.status == _TOO_MANY_REQUESTS:
+        seconds = retry_after_seconds(response.headers, "retry-after")
         raise ChannelError("the webhook asks to wait", retry_after=_DEFAULT_RETRY_AFTER if seconds is None else seconds)
-    if answer.status in _REDIRECTS:
-        raise UnreadableAnswer(_NAME_IN_ERRORS, answer.status)
-    if answer.status in _CLIENT_ERRORS:
-        raise ChannelError(f"the webhook refuses ({answer.status})", permanent=True)
-    if not 200 <= answer.status < 300:  # noqa: PLR2004  # 2xx
-        raise ChannelError(f"the webhook failed ({answer.status})", outcome_unknown=True)
+    if response.status in _REDIRECTS:
+        raise UnreadableResponse(_NAME_IN_ERRORS, response.status)
+    if response.status in _CLIENT_ERRORS:
+        raise ChannelError(f"the webhook refuses ({response.status})", permanent=True)
+    if not 200 <= response.status < 300:  # noqa: PLR2004  # 2xx
+        raise ChannelError(f"the webhook failed ({response.status})", outcome_unknown=True)
 
 
 def _to_json(incident: Incident, runbook: Runbook) -> dict[str, Any]:

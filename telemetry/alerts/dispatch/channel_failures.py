@@ -8,7 +8,7 @@ from random import Random
 from typing import Final
 
 from telemetry import semconv
-from telemetry.alerts.channels.channel import MAX_UNREADABLE_ANSWERS, PROBE_INTERVAL, ChannelError, UnreadableAnswer
+from telemetry.alerts.channels.channel import MAX_UNREADABLE_RESPONSES, PROBE_INTERVAL, ChannelError, UnreadableResponse
 from telemetry.alerts.outbox.channel_state import ChannelState
 from telemetry.alerts.outbox.clock_set_back import MAX_PAUSE_SECONDS
 
@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class ChannelFailures:
-    """Counts unreadable answers, and logs once that a channel is disabled, until it accepts a message."""
+    """Counts unreadable responses, and logs once that a channel is disabled, until it accepts a message."""
 
     def __init__(self, clock: Callable[[], float], random: Random) -> None:
         self._clock = clock
@@ -34,8 +34,8 @@ class ChannelFailures:
     def failed(self, state: ChannelState, error: ChannelError) -> ChannelState:
         """Disabled, or paused for as long as the channel asks, or with a growing backoff."""
         state = replace(state, failures=state.failures + 1, last_error=str(error))
-        self._unreadable[state.name] += isinstance(error, UnreadableAnswer)
-        if error.permanent or error.message_rejected or self._unreadable[state.name] >= MAX_UNREADABLE_ANSWERS:
+        self._unreadable[state.name] += isinstance(error, UnreadableResponse)
+        if error.permanent or error.message_rejected or self._unreadable[state.name] >= MAX_UNREADABLE_RESPONSES:
             return self._disabled(state, error)
         if state.failures == 1 and error.retry_after is None:
             _log.warning("Alerts wait: %s.", error, extra=_ALERTS)

@@ -6,11 +6,11 @@ from typing import Final
 
 from telemetry.alerts.alert import Alert
 from telemetry.alerts.channels.channel import (
-    MAX_UNREADABLE_ANSWERS,
+    MAX_UNREADABLE_RESPONSES,
     PROBE_INTERVAL,
     Channel,
     ChannelError,
-    UnreadableAnswer,
+    UnreadableResponse,
 )
 from telemetry.alerts.incident import Incident
 from telemetry.alerts.notification import Notification, NotificationKind
@@ -63,15 +63,15 @@ class FallbackNotifier:
                 channel.send(notification, message, ChannelState(channel.name))
             except ChannelError as error:
                 self._possible_duplicate |= error.outcome_unknown
-                self._unreadable[channel.name] += isinstance(error, UnreadableAnswer)
+                self._unreadable[channel.name] += isinstance(error, UnreadableResponse)
             else:
                 self._possible_duplicate = False
                 return channel.name
         return ""
 
     def _is_usable(self, channel: Channel) -> bool:
-        """False for a channel with many unreadable answers, unless a probe finds that it works again."""
-        if self._unreadable[channel.name] < MAX_UNREADABLE_ANSWERS:
+        """False for a channel with many unreadable responses, unless a probe finds that it works again."""
+        if self._unreadable[channel.name] < MAX_UNREADABLE_RESPONSES:
             return True
         if abs(self._clock() - self._probed_at.get(channel.name, float("-inf"))) < PROBE_INTERVAL:
             return False

@@ -46,7 +46,7 @@ class DatabaseDownRule:
         future = self._checks.call().future
         wait([future], CHECK_TIMEOUT)
         if not future.done():
-            return f"{_DOES_NOT_ANSWER}: no answer within {CHECK_TIMEOUT:.0f} s"
+            return f"{_DOES_NOT_ANSWER}: no response within {CHECK_TIMEOUT:.0f} s"
         if (error := future.exception()) is None:
             return ""
         return f"{_TAKES_NO_WRITES if isinstance(error, NotWritable) else _DOES_NOT_ANSWER}: {safe_text(error)}"

@@ -17,11 +17,11 @@ SCHEMES: Final = ("http", "https")  # by whether the scheme is https
 SPAN_NAMES: Final = {semconv.OTHER_METHOD: "HTTP"}
 """The name of the span of a request without a route, by its method; otherwise it is the method."""
 Status = int | str | None
-"""What a server was given to write, or how an answer failed: `semconv.CLIENT_DISCONNECTED` or `RESPONSE_INCOMPLETE`."""
+"""What a server was given to write, or how a response failed: `semconv.CLIENT_DISCONNECTED` or `RESPONSE_INCOMPLETE`."""
 Key = tuple[str, str | None, Status, bool, str]
 """The method, the route, the status, whether the scheme is https, and the version of the protocol."""
 FAILED_ANSWERS: Final[Mapping[Status, int]] = {semconv.CLIENT_DISCONNECTED: 499, semconv.RESPONSE_INCOMPLETE: 500}
-"""The status of an answer that did not reach its client as a whole, whatever status it began with."""
+"""The status of a response that did not reach its client as a whole, whatever status it began with."""
 _VERSIONS: Final = frozenset({"1.0", "1.1", "2", "3"})
 
 
@@ -63,7 +63,7 @@ class RequestSeries:
 
 
 def _outcome(status: Status) -> tuple[int, str]:
-    """The status code of an answer, and the type of its error. A status that HTTP does not have is none that a client got."""
+    """The status code of a response, and the type of its error. A status that HTTP does not have is none that a client got."""
     if isinstance(status, int) and MIN_STATUS <= status <= MAX_STATUS:
         return int(status), str(int(status)) if status >= SERVER_ERROR else ""
     error = str(status) if status in FAILED_ANSWERS else semconv.RESPONSE_INCOMPLETE

@@ -362,5 +362,5 @@ def test_every_probe_is_answered_in_time_when_the_database_accepts_and_never_ans
         "/readyz/database": 503,
     }
     assert max(took for _status, took in answers.values()) < 3
-    assert body.json()["checks"]["database"] == {"status": "error", "error": "no answer within 700 ms"}
+    assert body.json()["checks"]["database"] == {"status": "error", "error": "no response within 700 ms"}
     assert "secret" not in body.text

@@ -13,7 +13,7 @@ from telemetry.error_text import CheckFailed
 from telemetry.health.report import CheckResult
 from telemetry.health.runner import HealthChecks
 
-LATE = CheckResult.failed("no answer within 700 ms")
+LATE = CheckResult.failed("no response within 700 ms")
 
 
 class Clock:
@@ -91,7 +91,7 @@ def test_a_check_that_is_overdue_is_not_waited_for_again_and_keeps_its_one_threa
     results = [run(checks)["hung"] for _ in range(10)]
 
     assert time.monotonic() - started < 4
-    assert results == [CheckResult.failed("no answer within 500 ms")] * 10
+    assert results == [CheckResult.failed("no response within 500 ms")] * 10
     assert threads_of("health-") == ["health-hung"]
 
 

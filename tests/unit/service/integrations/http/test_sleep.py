@@ -78,7 +78,7 @@ def test_a_service_that_was_told_to_stop_waits_for_nothing_any_more(stop_signal,
     assert len(waited) == 3
 
 
-def test_the_wait_of_a_request_is_not_cut_short_since_the_server_answers_it_before_it_stops(stop_signal, waited):
+def test_the_wait_of_a_request_is_not_cut_short_since_the_server_responses_it_before_it_stops(stop_signal, waited):
     stop_signal.set()
 
     InstrumentedSleep(stop_signal, waited).until_answered().for_service("wb")(0.01, "pace")

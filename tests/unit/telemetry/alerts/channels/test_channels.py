@@ -65,7 +65,7 @@ SENT = httpx.Response(200, json={"ok": True, "result": {"message_id": 7}})
         (httpx.ConnectError("refused"), {}),
     ],
 )
-def test_what_telegram_answers_says_whether_to_try_again(answer, kind):
+def test_what_telegram_responses_says_whether_to_try_again(answer, kind):
     channel, _asked = telegram(answer)
 
     with pytest.raises(ChannelError) as raised:

@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from telemetry.alerts.channels import http_call
-from telemetry.alerts.channels.channel import ChannelError, UnreadableAnswer
+from telemetry.alerts.channels.channel import ChannelError, UnreadableResponse
 from telemetry.alerts.channels.telegram import Bot, Telegram
 from telemetry.alerts.channels.webhook import Webhook
 from telemetry.alerts.dispatch.dispatcher import LEASE_SECONDS
@@ -80,7 +80,7 @@ def test_a_channel_without_a_status_by_the_deadline_is_a_possible_duplicate(serv
     error = failure(request.getfixturevalue(name))
 
     assert error.outcome_unknown
-    assert not isinstance(error, UnreadableAnswer)
+    assert not isinstance(error, UnreadableResponse)
 
 
 UNREADABLE = {
@@ -111,7 +111,7 @@ def test_a_200_of_telegram_that_cannot_be_read_is_a_possible_duplicate(server, t
 
     error = failure(telegram)
 
-    assert isinstance(error, UnreadableAnswer)
+    assert isinstance(error, UnreadableResponse)
     assert error.outcome_unknown
     assert len(server.requests) == 1
 
@@ -131,7 +131,7 @@ def test_a_redirect_to_another_host_is_not_followed(server, request, name, statu
     with loopback() as other:
         server.enqueue(response(status=status, location=f"{other.url}/elsewhere"))
 
-        assert isinstance(failure(request.getfixturevalue(name)), UnreadableAnswer)
+        assert isinstance(failure(request.getfixturevalue(name)), UnreadableResponse)
 
         assert other.requests == []
 

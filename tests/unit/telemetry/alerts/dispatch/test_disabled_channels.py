@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from telemetry.alerts.channels.channel import MAX_UNREADABLE_ANSWERS, PROBE_INTERVAL, Sent, UnreadableAnswer
+from telemetry.alerts.channels.channel import MAX_UNREADABLE_RESPONSES, PROBE_INTERVAL, Sent, UnreadableResponse
 from telemetry.alerts.dispatch.fallback import FALLBACK_INTERVAL, FallbackNotifier
 from tests.support.telegram_server import StrictTelegram
 from tests.unit.telemetry.alerts.conftest import alert
@@ -84,7 +84,7 @@ def test_one_that_lasts_leaves_the_alerts_to_the_second_channel_and_telegram_com
     machine.channels.append(make_webhook(hook))
     machine.report(alert("a"))
     machine.run(HOUR, step=5)
-    assert gate.methods.count("sendMessage") == MAX_UNREADABLE_ANSWERS
+    assert gate.methods.count("sendMessage") == MAX_UNREADABLE_RESPONSES
     assert len(hook.bodies) == 1
     gate.answer = None
 
@@ -253,7 +253,7 @@ def test_a_file_that_a_proxy_finds_too_large_does_not_stand_in_the_way(make_mach
     assert [text.splitlines()[0] for text in telegram.texts] == ["❌ ERROR", "❌ ERROR"]
 
 
-def test_without_the_outbox_a_channel_of_unreadable_answers_is_used_again_when_a_probe_finds_it_well(clock):
+def test_without_the_outbox_a_channel_of_unreadable_responses_is_used_again_when_a_probe_finds_it_well(clock):
     class Recovering:
         name = "recovering"
         is_well = False
@@ -271,18 +271,18 @@ def test_without_the_outbox_a_channel_of_unreadable_answers_is_used_again_when_a
 
         def _answer(self):
             if not self.is_well:
-                raise UnreadableAnswer("telegram", 403)
+                raise UnreadableResponse("telegram", 403)
 
     channel = Recovering()
     fallback = FallbackNotifier([channel], clock)
     for _ in range(30):
         assert not fallback.send([(alert(), 1)])
         clock.forward(FALLBACK_INTERVAL)
-    assert (channel.sends, channel.probes) == (MAX_UNREADABLE_ANSWERS, 5)
+    assert (channel.sends, channel.probes) == (MAX_UNREADABLE_RESPONSES, 5)
     channel.is_well = True
 
     for _ in range(5):
         fallback.send([(alert(), 1)])
         clock.forward(FALLBACK_INTERVAL)
 
-    assert channel.sends > MAX_UNREADABLE_ANSWERS
+    assert channel.sends > MAX_UNREADABLE_RESPONSES

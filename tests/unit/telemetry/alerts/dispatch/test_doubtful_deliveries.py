@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from telemetry.alerts.channels.channel import MAX_UNREADABLE_ANSWERS, ChannelError, UnreadableAnswer
+from telemetry.alerts.channels.channel import MAX_UNREADABLE_RESPONSES, ChannelError, UnreadableResponse
 from telemetry.alerts.dispatch.fallback import FALLBACK_INTERVAL, FallbackNotifier
 from tests.unit.telemetry.alerts.conftest import alert
 
@@ -29,20 +29,20 @@ class Scripted(httpx.BaseTransport):
 
 
 @pytest.mark.parametrize("answer", [HTML, httpx.Response(302, headers={"location": "http://other.test"})])
-def test_unreadable_answers_stop_the_channel_and_nothing_is_lost(make_machine, clock, answer):
+def test_unreadable_responses_stop_the_channel_and_nothing_is_lost(make_machine, clock, answer):
     telegram = Scripted(answer)
     machine = make_machine(telegram)
     machine.report(alert())
 
     machine.run(6 * HOUR, step=120)
 
-    assert len(telegram.messages) == MAX_UNREADABLE_ANSWERS
-    assert [NOTICE in body for body in telegram.messages] == [False] + [True] * (MAX_UNREADABLE_ANSWERS - 1)
+    assert len(telegram.messages) == MAX_UNREADABLE_RESPONSES
+    assert [NOTICE in body for body in telegram.messages] == [False] + [True] * (MAX_UNREADABLE_RESPONSES - 1)
     assert "unreadable" in machine.notifications.channel("telegram").disabled_reason
     assert machine.queries.counts(clock()).pending == 1
 
 
-def test_an_alert_that_telegram_answers_unreadably_goes_to_the_second_channel(make_machine, make_webhook):
+def test_an_alert_that_telegram_responses_unreadably_goes_to_the_second_channel(make_machine, make_webhook):
     telegram, hook = Scripted(HTML), Scripted(httpx.Response(204))
     machine = make_machine(telegram)
     machine.channels.append(make_webhook(hook))
@@ -50,12 +50,12 @@ def test_an_alert_that_telegram_answers_unreadably_goes_to_the_second_channel(ma
 
     machine.run(HOUR, step=30)
 
-    assert len(telegram.messages) == MAX_UNREADABLE_ANSWERS
+    assert len(telegram.messages) == MAX_UNREADABLE_RESPONSES
     assert [b'"possible_duplicate":true' in body for body in hook.bodies] == [True]
 
 
 def test_a_message_that_is_accepted_resets_the_count(make_machine, clock):
-    rarely = [*[HTML] * (MAX_UNREADABLE_ANSWERS - 1), SENT]
+    rarely = [*[HTML] * (MAX_UNREADABLE_RESPONSES - 1), SENT]
     telegram = Scripted(*rarely * 3, SENT)
     machine = make_machine(telegram)
 
@@ -63,7 +63,7 @@ def test_a_message_that_is_accepted_resets_the_count(make_machine, clock):
         machine.report(alert(name, at=clock()))
         machine.run(HOUR, step=30)
 
-    assert len(telegram.bodies) == 3 * MAX_UNREADABLE_ANSWERS
+    assert len(telegram.bodies) == 3 * MAX_UNREADABLE_RESPONSES
     assert machine.queries.counts(clock()).pending == 0
 
 
@@ -121,12 +121,12 @@ class Doubtful:
 @pytest.mark.parametrize(
     ("error", "marked", "sends"),
     [
-        (UnreadableAnswer("telegram", 200), True, MAX_UNREADABLE_ANSWERS),
+        (UnreadableResponse("telegram", 200), True, MAX_UNREADABLE_RESPONSES),
         (ChannelError("late", outcome_unknown=True), True, 20),
         (ChannelError("cannot be reached"), False, 20),
     ],
 )
-def test_without_the_outbox_a_doubtful_message_is_marked_and_an_unreadable_answer_bounded(clock, error, marked, sends):
+def test_without_the_outbox_a_doubtful_message_is_marked_and_an_unreadable_response_bounded(clock, error, marked, sends):
     channel = Doubtful(error)
     fallback = FallbackNotifier([channel], clock)
 

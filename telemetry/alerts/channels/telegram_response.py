@@ -1,10 +1,10 @@
-"""Answers of the Bot API: the result of a call, or the error that says what to do next. Others may answer in its place."""
+"""Responses of the Bot API: the result of a call, or the error that says what to do next. Others may answer in its place."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from telemetry.alerts.channels.channel import ChannelError, UnreadableAnswer
-from telemetry.http_client.exchange import BoundedAnswer
+from telemetry.alerts.channels.channel import ChannelError, UnreadableResponse
+from telemetry.http_client.exchange import BoundedResponse
 from telemetry.http_client.foreign_values import integer64, retry_after
 
 TELEGRAM: Final = "telegram"
@@ -31,51 +31,51 @@ class FixableError(Exception):
         return any(each in str(self).lower() for each in _TOPIC_ERRORS)
 
 
-def result_of(answer: BoundedAnswer) -> Mapping[str, Any]:
+def result_of(response: BoundedResponse) -> Mapping[str, Any]:
     """The result of a call.
 
     Raises:
         ChannelError: it was refused, or the server is not Telegram.
         FixableError: another call may be accepted.
     """
-    body = answer.json_object() or {}
+    body = response.json_object() or {}
     result = body.get("result")
-    if answer.status in _ACCEPTED and body.get("ok") is True and isinstance(result, Mapping | bool):
+    if response.status in _ACCEPTED and body.get("ok") is True and isinstance(result, Mapping | bool):
         return result if isinstance(result, Mapping) else {}  # of an edit it may be `true`
-    if answer.status < 400:  # noqa: PLR2004  # 2xx and 3xx
-        raise UnreadableAnswer(TELEGRAM, answer.status)
-    raise _refusal(answer, body)
+    if response.status < 400:  # noqa: PLR2004  # 2xx and 3xx
+        raise UnreadableResponse(TELEGRAM, response.status)
+    raise _refusal(response, body)
 
 
-def _refusal(answer: BoundedAnswer, body: Mapping[str, Any]) -> Exception:
+def _refusal(response: BoundedResponse, body: Mapping[str, Any]) -> Exception:
     raw_parameters = body.get("parameters")
     parameters: Mapping[str, Any] = raw_parameters if isinstance(raw_parameters, Mapping) else {}
-    if answer.status == _TOO_MANY_REQUESTS:
-        seconds = _retry_after(answer, parameters)
+    if response.status == _TOO_MANY_REQUESTS:
+        seconds = _retry_after(response, parameters)
         return ChannelError(f"telegram asks to wait {seconds:.0f} s", retry_after=seconds)
-    if answer.status >= _SERVER_ERROR:
-        return ChannelError(f"telegram failed ({answer.status})", outcome_unknown=True)
-    if not _is_of_telegram(answer, body):
-        return _refusal_of_other(answer)
+    if response.status >= _SERVER_ERROR:
+        return ChannelError(f"telegram failed ({response.status})", outcome_unknown=True)
+    if not _is_of_telegram(response, body):
+        return _refusal_of_other(response)
     description = body["description"][:300]
-    if answer.status in _PERMANENT_STATUSES or any(each in description for each in _CONFIGURATION_ERRORS):
-        return ChannelError(f"telegram refuses ({answer.status}: {description or 'no reason'})", permanent=True)
+    if response.status in _PERMANENT_STATUSES or any(each in description for each in _CONFIGURATION_ERRORS):
+        return ChannelError(f"telegram refuses ({response.status}: {description or 'no reason'})", permanent=True)
     new_chat_id = integer64(parameters.get("migrate_to_chat_id"))
     return FixableError(description, None if new_chat_id is None else str(new_chat_id))
 
 
-def _is_of_telegram(answer: BoundedAnswer, body: Mapping[str, Any]) -> bool:
+def _is_of_telegram(response: BoundedResponse, body: Mapping[str, Any]) -> bool:
     """Whether the Bot API itself refused. A proxy, a provider or a portal that answers in its place does not write this."""
     is_refusal = body.get("ok") is False and isinstance(body.get("description"), str)
-    return is_refusal and integer64(body.get("error_code", answer.status)) == answer.status
+    return is_refusal and integer64(body.get("error_code", response.status)) == response.status
 
 
-def _refusal_of_other(answer: BoundedAnswer) -> ChannelError:
-    if answer.status == _TOO_LARGE:  # a limit of a proxy, which each attempt would meet
+def _refusal_of_other(response: BoundedResponse) -> ChannelError:
+    if response.status == _TOO_LARGE:  # a limit of a proxy, which each attempt would meet
         return ChannelError("a message to telegram is refused as too large (413)", message_rejected=True)
-    return UnreadableAnswer(TELEGRAM, answer.status)
+    return UnreadableResponse(TELEGRAM, response.status)
 
 
-def _retry_after(answer: BoundedAnswer, parameters: Mapping[str, Any]) -> float:
-    candidates = (retry_after(parameters.get("retry_after")), retry_after(answer.headers.get("retry-after")))
+def _retry_after(response: BoundedResponse, parameters: Mapping[str, Any]) -> float:
+    candidates = (retry_after(parameters.get("retry_after")), retry_after(response.headers.get("retry-after")))
     return next((seconds for seconds in candidates if seconds is not None), _DEFAULT_RETRY_AFTER)
