@@ -1,8 +1,8 @@
 """The pictures of the documentation, from a sandbox in a real browser: `python -m tools.screenshots [--minutes 5]`.
 
-It starts the service with two workers on free ports, lets it work for some minutes with a few requests a second, sends a test
-alert, breaks a job until that is an alert, repairs it, and writes `docs/images/*.png`, each under 150 kB. It needs Chromium, and Playwright's Python package. The documentation's
-front page is taken from `docs/_build`, if `make docs` has built it.
+It starts the service with two workers on free ports, lets it work for some minutes with a few requests a second, and takes the
+pages. Then it breaks a job until that is an alert, repairs it, and takes the phone. It writes `docs/images/*.png`, each under
+150 kB. It needs Chromium, a font with emoji, and Playwright's Python package.
 """
 
 import argparse
@@ -18,14 +18,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import httpx
 from playwright.sync_api import Page, sync_playwright
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 IMAGES: Final = ROOT / "docs" / "images"
-_SITE: Final = ROOT / "docs" / "_build" / "index.html"
 MAX_BYTES: Final = 150_000
 _PATHS: Final = ("/api/v1/reviews", "/api/v1/orders", "/jobs", "/api/v1/reviews/0", "/healthz")
 _PAGES: Final = {
@@ -39,6 +38,9 @@ _TRIES: Final = 5
 _SERVICE: Final = (sys.executable, "-m", "service")
 _JOB: Final = "backup_database"
 _FAILURES: Final = 3
+_LOOK: Final = 15
+"""Seconds: the rule that makes alerts of failures looks every ten."""
+_DATA: Final = "var"
 
 
 def main() -> int:
@@ -48,21 +50,33 @@ def main() -> int:
     if (chromium := shutil.which("chromium")) is None:
         sys.stderr.write("Chromium is not on the PATH. On Debian: apt-get install chromium\n")
         return 1
-    with tempfile.TemporaryDirectory() as home, _service(Path(home)) as (service, phone), _requests(service):
-        sys.stderr.write(f"The service works at {service} for {minutes:g} minutes.\n")
-        time.sleep(minutes * 60)
-        urls = {name: service + path for name, path in _PAGES.items()} | {"phone": phone}
-        if _SITE.exists():
-            urls["docs"] = _SITE.as_uri()
-        too_large = _take(chromium, urls)
+    with tempfile.TemporaryDirectory() as home, _service(Path(home)) as service:
+        with _requests(service.url):
+            sys.stderr.write(f"The service works at {service.url} for {minutes:g} minutes.\n")
+            time.sleep(minutes * 60)
+            too_large = _take(chromium, {name: service.url + path for name, path in _PAGES.items()})
+        _break_and_repair(service)
+        too_large += _take(chromium, {"phone": service.phone})
     for name in too_large:
         sys.stderr.write(f"{name}.png is larger than {MAX_BYTES // 1000} kB.\n")
     return 1 if too_large else 0
 
 
+class _Service(NamedTuple):
+    """A service that runs, and how to run its commands."""
+
+    url: str
+    phone: str
+    home: Path
+    variables: dict[str, str]
+
+    def run(self, *command: str) -> None:
+        """Run a command of the service. A failure is in the pictures."""
+        subprocess.run((*_SERVICE, *command), cwd=self.home, env=self.variables, check=False)  # noqa: S603  # ours
+
+
 @contextmanager
-def _service(home: Path) -> Iterator[tuple[str, str]]:
-    """The URLs of the service, and of the simulated phone."""
+def _service(home: Path) -> Iterator[_Service]:
     port, sandbox_port = _free_port(), _free_port()
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     variables = {
@@ -71,9 +85,9 @@ def _service(home: Path) -> Iterator[tuple[str, str]]:
         "SANDBOX": "true",
         "SANDBOX_PORT": str(sandbox_port),
         "PORT": str(port),
-        "DATA_DIR": str(home),
-        "LOG_DIR": str(home / "log"),
-        "DATABASE_URL": f"sqlite:///{home}/sovani.db",
+        "DATA_DIR": _DATA,
+        "LOG_DIR": f"{_DATA}/log",
+        "DATABASE_URL": f"sqlite:///{_DATA}/sovani.db",
     }
     command = (*_SERVICE, "serve", "--workers", "2")
     with (home / "out").open("wb") as out:
@@ -82,9 +96,7 @@ def _service(home: Path) -> Iterator[tuple[str, str]]:
         )
     try:
         _wait_for(f"http://127.0.0.1:{port}/readyz")
-        _run(home, variables, "test-alert")
-        _break_and_repair(home, variables)
-        yield f"http://127.0.0.1:{port}", f"http://127.0.0.1:{sandbox_port}/phone"
+        yield _Service(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{sandbox_port}/phone", home, variables)
     finally:
         process.send_signal(signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
@@ -93,24 +105,20 @@ def _service(home: Path) -> Iterator[tuple[str, str]]:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def _run(home: Path, variables: dict[str, str], *command: str) -> None:
-    """Run a command of the service. A failure is in the pictures."""
-    subprocess.run((*_SERVICE, *command), cwd=home, env=variables, check=False)  # noqa: S603  # our own program
-
-
-def _break_and_repair(home: Path, variables: dict[str, str]) -> None:
+def _break_and_repair(service: _Service) -> None:
     """A file in the place of the directory for backups makes the job fail, so the phone shows an alert and its end."""
-    directory, kept = home / "backups", home / "backups.kept"
+    directory, kept = service.home / _DATA / "backups", service.home / _DATA / "backups.kept"
     if directory.exists():
         directory.rename(kept)
     directory.touch()
     for _ in range(_FAILURES):
-        _run(home, variables, "run-job", _JOB)
-    time.sleep(15)  # for a look of the rule, which is every ten seconds
+        service.run("run-job", _JOB)
+    time.sleep(_LOOK)
     directory.unlink()
     if kept.exists():
         kept.rename(directory)
-    _run(home, variables, "run-job", _JOB)
+    service.run("run-job", _JOB)
+    time.sleep(_LOOK)
 
 
 @contextmanager
